@@ -1,0 +1,112 @@
+import {
+  CLIENT_ID_LENGTH_BYTES,
+  type Frame,
+  FrameError,
+  PAYLOAD_LENGTH_BYTES,
+  TOPIC_LENGTH_BYTES,
+  TOPIC_OFFSET,
+  TYPE_BYTES,
+} from './frame.ts';
+
+/**
+ * Finds where the fields of a frame lie, without making anything: one cursor serves a connection for all its
+ * life. The fields are valid after {@link read} said true, and until it is called again.
+ */
+export class FrameCursor {
+  type = 0;
+  topicStart = 0;
+  topicEnd = 0;
+  payloadStart = 0;
+  payloadEnd = 0;
+  clientIdStart = 0;
+  /** Where the client id and with it the frame ends. */
+  end = 0;
+
+  readonly #maxPayloadBytes: number;
+
+  /** @param maxPayloadBytes the largest payload that is accepted, in bytes. */
+  constructor(maxPayloadBytes: number) {
+    this.#maxPayloadBytes = maxPayloadBytes;
+  }
+
+  /**
+   * Looks at the frame that begins at `at`; whether it is complete before `limit`.
+   *
+   * @throws FrameError `payload-too-large` as soon as the length is there to be read.
+   */
+  read(bytes: Uint8Array, at: number, limit: number): boolean {
+    const topicStart = at + TOPIC_OFFSET;
+    if (topicStart > limit) return false;
+    const topicEnd = topicStart + ((bytes[at + 1] << 8) | bytes[at + 2]);
+    const payloadStart = topicEnd + PAYLOAD_LENGTH_BYTES;
+    if (payloadStart > limit) return false;
+    const payloadLength = readUint32(bytes, topicEnd);
+    if (payloadLength > this.#maxPayloadBytes) throw this.#tooLarge(payloadLength);
+    const payloadEnd = payloadStart + payloadLength;
+    const clientIdStart = payloadEnd + CLIENT_ID_LENGTH_BYTES;
+    if (clientIdStart > limit) return false;
+    const end = clientIdStart + ((bytes[payloadEnd] << 8) | bytes[payloadEnd + 1]);
+    if (end > limit) return false;
+    this.type = bytes[at];
+    this.topicStart = topicStart;
+    this.topicEnd = topicEnd;
+    this.payloadStart = payloadStart;
+    this.payloadEnd = payloadEnd;
+    this.clientIdStart = clientIdStart;
+    this.end = end;
+    return true;
+  }
+
+  /**
+   * How many bytes of the frame at `at` are needed to know more about it, given that it is not complete:
+   * up to the next length field, or the whole frame once its last length field is there.
+   */
+  bytesWanted(bytes: Uint8Array, at: number, limit: number): number {
+    const have = limit - at;
+    if (have < TOPIC_OFFSET) return TOPIC_OFFSET;
+    const topicLength = (bytes[at + TYPE_BYTES] << 8) | bytes[at + TYPE_BYTES + 1];
+    const header = TYPE_BYTES + TOPIC_LENGTH_BYTES + topicLength + PAYLOAD_LENGTH_BYTES;
+    if (have < header) return header;
+    const payloadLength = readUint32(bytes, at + header - PAYLOAD_LENGTH_BYTES);
+    const upToId = header + payloadLength + CLIENT_ID_LENGTH_BYTES;
+    if (have < upToId) return upToId;
+    return upToId + ((bytes[at + upToId - 2] << 8) | bytes[at + upToId - 1]);
+  }
+
+  /**
+   * The frame that was read, as values. The payload is a view of `bytes`.
+   *
+   * @throws FrameError `invalid-utf8` where topic or client id is not UTF-8.
+   */
+  frame(bytes: Uint8Array): Frame {
+    return {
+      type: this.type,
+      topic: decodeUtf8(bytes, this.topicStart, this.topicEnd, 'topic'),
+      payload: bytes.subarray(this.payloadStart, this.payloadEnd),
+      clientId: decodeUtf8(bytes, this.clientIdStart, this.end, 'client id'),
+    };
+  }
+
+  #tooLarge(payloadLength: number): FrameError {
+    return new FrameError(
+      'payload-too-large',
+      `payload of ${payloadLength} bytes; at most ${this.#maxPayloadBytes} are accepted`,
+    );
+  }
+}
+
+// ignoreBOM keeps a leading U+FEFF, which is a character of a name like any other (MQTT 5, section 1.5.4).
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** @throws FrameError `invalid-utf8`. */
+export function decodeUtf8(bytes: Uint8Array, start: number, end: number, field: string): string {
+  try {
+    return strictUtf8.decode(bytes.subarray(start, end));
+  } catch {
+    throw new FrameError('invalid-utf8', `${field} is not UTF-8`);
+  }
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
+}

@@ -1,0 +1,90 @@
+/**
+ * The rules of topic names and filters, in one place for the broker, every door and the SDK.
+ *
+ * A topic is UTF-8, 1 to 65,535 bytes, levels split by `/`, without NUL. A topic that is published to has no
+ * `+` or `#`. A name that begins with `$` is the broker's own. A filter may have `+` as a whole level and `#`
+ * as the whole last level, and may be shared: `$share/GROUP/FILTER`.
+ */
+
+/** The frame's and MQTT's length field for a topic is two bytes. */
+export const MAX_TOPIC_BYTES = 65_535;
+
+const utf8 = new TextEncoder();
+
+/** Says what is wrong with a topic that somebody wants to publish to, or undefined where nothing is. */
+export function topicNameProblem(topic: string): string | undefined {
+  const problem = levelsProblem(topic, 'topic');
+  if (problem !== undefined) return problem;
+  if (topic.includes('+') || topic.includes('#')) return '+ and # belong in filters, not in a topic';
+  return undefined;
+}
+
+/** Names that begin with `$` are the broker's: clients may read them but not publish to them. */
+export function isReservedTopic(topic: string): boolean {
+  return topic.startsWith('$');
+}
+
+/** Says what is wrong with a subscription filter, or undefined where nothing is. */
+export function filterProblem(filter: string): string | undefined {
+  const problem = levelsProblem(filter, 'filter');
+  if (problem !== undefined) return problem;
+  if (isShared(filter)) {
+    const shared = parseShared(filter);
+    if (shared === undefined) return 'a shared filter is $share/GROUP/FILTER';
+    if (/[+#]/.test(shared.group)) return 'the group of a shared filter has no + and no #';
+    return filterProblem(shared.filter);
+  }
+  const levels = filter.split('/');
+  for (const [index, level] of levels.entries()) {
+    if (level.includes('#') && (level !== '#' || index !== levels.length - 1)) {
+      return '# must be the whole last level';
+    }
+    if (level.includes('+') && level !== '+') return '+ must be a whole level';
+  }
+  return undefined;
+}
+
+/** `$share/GROUP/FILTER` taken apart. */
+export interface SharedFilter {
+  group: string;
+  filter: string;
+}
+
+/** Takes a shared filter apart; undefined for a filter that is not shared, or not well formed. */
+export function parseShared(filter: string): SharedFilter | undefined {
+  const parts = /^\$share\/([^/]+)\/(.+)$/su.exec(filter);
+  return parts ? { group: parts[1]!, filter: parts[2]! } : undefined;
+}
+
+/**
+ * Whether a topic matches a filter, by the letter of the rules. The broker's trie answers the same for many
+ * filters at once and is tested against this; the SDK uses it to find the handlers of a message.
+ */
+export function matchesFilter(filter: string, topic: string): boolean {
+  const wanted = (parseShared(filter)?.filter ?? filter).split('/');
+  const levels = topic.split('/');
+  // Wildcards in the first level never reach into the broker's own names (MQTT 5, section 4.7.2).
+  if (isReservedTopic(topic) && (wanted[0] === '#' || wanted[0] === '+')) return false;
+  for (const [index, level] of wanted.entries()) {
+    if (level === '#') return true;
+    if (index >= levels.length) return false;
+    if (level !== '+' && level !== levels[index]) return false;
+    // `sensors/#` also matches its parent, `sensors` (MQTT 5, section 4.7.1.2).
+    if (index === levels.length - 1 && wanted.length === levels.length + 1 && wanted.at(-1) === '#') return true;
+  }
+  return wanted.length === levels.length;
+}
+
+function isShared(filter: string): boolean {
+  return filter === '$share' || filter.startsWith('$share/');
+}
+
+function levelsProblem(name: string, what: string): string | undefined {
+  if (name.length === 0) return `a ${what} has at least one byte`;
+  if (name.includes('\0')) return `a ${what} has no NUL byte`;
+  // A string takes one to three bytes for each of its code units; most need no exact count.
+  if (name.length * 3 > MAX_TOPIC_BYTES && utf8.encode(name).length > MAX_TOPIC_BYTES) {
+    return `a ${what} has at most ${MAX_TOPIC_BYTES} bytes`;
+  }
+  return undefined;
+}

@@ -1,0 +1,63 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { defineConfig } from 'tsup';
+
+const programs = ['broker', 'publisher', 'subscriber'];
+
+/**
+ * A launcher finds its package through any chain of symbolic links (npm puts such links on the PATH) and
+ * prefers the runtime that the lock file pins over the machine's own.
+ */
+function launcher(program: string): string {
+  return `#!/bin/sh
+# Starts ${program} of tinymq. Written by the build; changes here are lost.
+self=$0
+while [ -h "$self" ]; do
+  target=$(readlink "$self")
+  case $target in
+    /*) self=$target ;;
+    *) self=$(dirname "$self")/$target ;;
+  esac
+done
+root=$(cd "$(dirname "$self")/.." && pwd -P)
+if [ -x "$root/node_modules/node/bin/node" ]; then
+  node=$root/node_modules/node/bin/node
+elif command -v node >/dev/null 2>&1; then
+  node=node
+else
+  echo "${program}: needs Node.js 20.19 or newer: https://nodejs.org" >&2
+  exit 1
+fi
+exec "$node" "$root/dist/cmd/${program}.js" "$@"
+`;
+}
+
+export default defineConfig([
+  {
+    entry: {
+      ...Object.fromEntries(programs.map((name) => [`cmd/${name}`, `cmd/${name}/main.ts`])),
+      embed: 'pkg/embed/index.ts',
+      client: 'pkg/client/index.ts',
+    },
+    format: 'esm',
+    target: 'node20',
+    platform: 'node',
+    splitting: true,
+    clean: true,
+    dts: { entry: { embed: 'pkg/embed/index.ts', client: 'pkg/client/index.ts' } },
+    async onSuccess() {
+      mkdirSync('bin', { recursive: true });
+      for (const program of programs) {
+        writeFileSync(`bin/${program}`, launcher(program));
+        chmodSync(`bin/${program}`, 0o755);
+      }
+      writeFileSync('dist/.built', '');
+    },
+  },
+  {
+    entry: { 'client.browser': 'pkg/client/browser.ts' },
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    dts: true,
+  },
+]);
