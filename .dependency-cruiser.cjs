@@ -18,7 +18,7 @@ function onlyImports(name, from, allowed, comment) {
   };
 }
 
-const shared = [room('errors'), room('limits')];
+const shared = [room('errors'), room('limits'), room('topic')];
 
 module.exports = {
   forbidden: [
@@ -43,7 +43,7 @@ module.exports = {
     onlyImports('transport-knows-no-protocol', room('transport'), [], 'byte streams only'),
     onlyImports('protocol-is-pure', room('protocol'), [], 'bytes in, values out'),
     onlyImports('metrics-is-a-leaf', room('metrics'), [], 'counted by everybody, knows nobody'),
-    onlyImports('errors-and-limits-are-leaves', '^internal/(errors|limits)\\.ts$', [], 'tables'),
+    onlyImports('errors-and-limits-are-leaves', '^internal/(errors|limits|topic)\\.ts$', [], 'tables'),
     onlyImports('auth-decides-only', room('auth'), shared, 'who is this, and may they'),
     onlyImports('config-is-tables', room('config'), shared, 'flags, environment, file'),
     onlyImports(
@@ -70,7 +70,7 @@ module.exports = {
     onlyImports(
       'the-client-stands-alone',
       '^pkg/client/',
-      ['^internal/protocol/frame/'],
+      ['^internal/protocol/frame/', room('topic')],
       'an app must be able to bundle it for a browser',
     ),
     {

@@ -70,7 +70,8 @@ export function matchesFilter(filter: string, topic: string): boolean {
     if (index >= levels.length) return false;
     if (level !== '+' && level !== levels[index]) return false;
     // `sensors/#` also matches its parent, `sensors` (MQTT 5, section 4.7.1.2).
-    if (index === levels.length - 1 && wanted.length === levels.length + 1 && wanted.at(-1) === '#') return true;
+    if (index === levels.length - 1 && wanted.length === levels.length + 1 && wanted.at(-1) === '#')
+      return true;
   }
   return wanted.length === levels.length;
 }

@@ -1,0 +1,299 @@
+import { allowAll, type Guard, type Identity } from '../auth/guard.ts';
+import { BrokerError, quoted } from '../errors.ts';
+import { maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
+import type { Counter, Metrics } from '../metrics/metrics.ts';
+import { filterProblem, isReservedTopic, parseShared, topicNameProblem } from '../topic.ts';
+import { Channel, type ChannelLimits, type Source } from './channel.ts';
+import type { Client, ClientSpec } from './client.ts';
+import type { Publication } from './publication.ts';
+import { ShareGroup, type Target, TargetInterner, type TargetSet } from './targets.ts';
+import { type TopicEntry, TopicTable } from './topic-table.ts';
+import { TopicTrie } from './topic-trie.ts';
+import { Turn } from './turn.ts';
+
+export interface BrokerSettings extends ChannelLimits {
+  maxClients: number;
+}
+
+/** The part of a logger that the broker uses. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface BrokerParts {
+  settings: BrokerSettings;
+  metrics: Metrics;
+  log: Logger;
+  guard?: Guard;
+}
+
+/**
+ * The heart: who is connected, who subscribed to what, and where a run of messages goes. It never parses bytes
+ * and does no input or output; doors bring both.
+ */
+export class Broker {
+  readonly #settings: BrokerSettings;
+  readonly #guard: Guard;
+  readonly #log: Logger;
+  readonly #turn = new Turn();
+  readonly #clients = new Map<string, Client>();
+  readonly #trie = new TopicTrie<Target>();
+  readonly #groups = new Map<string, ShareGroup>();
+  readonly #topics = new TopicTable(publishableTopic);
+  readonly #interner = new TargetInterner();
+  #epoch = 0;
+  #subscriptions = 0;
+
+  readonly #received: Counter;
+  readonly #receivedBytes: Counter;
+  readonly #delivered: Counter;
+  readonly #dropped: Counter;
+  readonly #slowEpisodes: Counter;
+  readonly #takenOver: Counter;
+
+  constructor(parts: BrokerParts) {
+    this.#settings = parts.settings;
+    this.#guard = parts.guard ?? allowAll;
+    this.#log = parts.log;
+    const { metrics } = parts;
+    this.#received = metrics.counter('messages_received_total', 'Messages that clients published.');
+    this.#receivedBytes = metrics.counter('message_bytes_received_total', 'Their bytes on the wire.');
+    this.#delivered = metrics.counter('messages_delivered_total', 'Messages queued for subscribers.');
+    this.#dropped = metrics.counter('messages_dropped_total', 'Messages that slow subscribers did not get.');
+    this.#slowEpisodes = metrics.counter(
+      'slow_consumer_episodes_total',
+      'Times that a subscriber became slow.',
+    );
+    this.#takenOver = metrics.counter('clients_taken_over_total', 'Connections that a newer one replaced.');
+    metrics.gauge('clients', 'Connected clients.', () => this.#clients.size);
+    metrics.gauge('subscriptions', 'Filters subscribed to.', () => this.#subscriptions);
+    metrics.gauge('topics_remembered', 'Topics in the topic table.', () => this.#topics.size);
+  }
+
+  /**
+   * Lets a client in. A client of the same id that is still there is told and loses its connection.
+   *
+   * @throws BrokerError `not-authorized`, `too-many-clients`.
+   */
+  connect(spec: ClientSpec): Client {
+    const { clientId } = spec.identity;
+    const denial = this.#guard.mayConnect(spec.identity);
+    if (denial !== undefined) throw new BrokerError('not-authorized', denial);
+    const older = this.#clients.get(clientId);
+    if (older === undefined && this.#clients.size >= this.#settings.maxClients) {
+      throw new BrokerError('too-many-clients', `${this.#settings.maxClients} clients are connected`);
+    }
+    if (older !== undefined) this.#takeOver(older, spec.identity);
+    const client: Client = {
+      identity: spec.identity,
+      source: spec.source,
+      filters: new Set(),
+      disconnect: (reason) => spec.disconnect(reason),
+      channel: new Channel(spec.encoding, spec.sink, this.#settings, this.#turn, {
+        slow: () => this.#becameSlow(client),
+        recovered: (dropped) => this.#recovered(client, dropped),
+        dropped: (count) => {
+          this.#dropped.value += count;
+        },
+      }),
+    };
+    this.#clients.set(clientId, client);
+    return client;
+  }
+
+  /** Lets go of a client that has gone. Once is enough; a client that was taken over is already let go. */
+  disconnect(client: Client): void {
+    if (this.#clients.get(client.identity.clientId) === client)
+      this.#clients.delete(client.identity.clientId);
+    for (const filter of [...client.filters]) this.unsubscribe(client, filter);
+    client.channel.close();
+  }
+
+  /**
+   * @throws BrokerError `invalid-filter`, `not-authorized`, `too-many-subscriptions`.
+   */
+  subscribe(client: Client, filter: string): void {
+    const problem = filterProblem(filter) ?? tooDeep(filter);
+    if (problem !== undefined)
+      throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`);
+    const denial = this.#guard.maySubscribe(client.identity, filter);
+    if (denial !== undefined) throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${denial}`);
+    if (client.filters.has(filter)) return;
+    if (client.filters.size >= maxSubscriptionsPerClient) {
+      throw new BrokerError('too-many-subscriptions', `${client.filters.size} filters are held`);
+    }
+    client.filters.add(filter);
+    this.#subscriptions++;
+    const shared = parseShared(filter);
+    if (shared === undefined) this.#trie.insert(filter, client.channel);
+    else this.#groupOf(filter, shared.filter).add(client.channel);
+    this.#subscriptionsChanged();
+  }
+
+  /** Ends a subscription; whether there was one. */
+  unsubscribe(client: Client, filter: string): boolean {
+    if (!client.filters.delete(filter)) return false;
+    this.#subscriptions--;
+    const shared = parseShared(filter);
+    if (shared === undefined) this.#trie.remove(filter, client.channel);
+    else this.#leaveGroup(client.channel, filter, shared.filter);
+    this.#subscriptionsChanged();
+    return true;
+  }
+
+  /**
+   * The entry of the topic that lies in these bytes, with its present targets.
+   *
+   * @throws BrokerError `invalid-topic`, `reserved-topic`.
+   */
+  topic(bytes: Uint8Array, start: number, end: number): TopicEntry {
+    const entry = this.#topics.find(bytes, start, end);
+    if (entry.epoch !== this.#epoch) this.#resolve(entry);
+    return entry;
+  }
+
+  /** Whether the targets of an entry are still right. */
+  isCurrent(entry: TopicEntry): boolean {
+    return entry.epoch === this.#epoch;
+  }
+
+  /** Whether nobody needs to be asked about publishing. */
+  get everybodyMayPublish(): boolean {
+    return this.#guard === allowAll;
+  }
+
+  /**
+   * Whether this publisher may publish to a topic; to be remembered by whoever asks.
+   *
+   * @throws BrokerError `not-authorized`.
+   */
+  checkMayPublish(identity: Identity, entry: TopicEntry): void {
+    const denial = this.#guard.mayPublish(identity, entry.topic);
+    if (denial !== undefined) {
+      throw new BrokerError('not-authorized', `topic ${quoted(entry.topic)}: ${denial}`);
+    }
+  }
+
+  /** Sends a run to all its targets; `source` pauses if one of them is full. */
+  publish(publication: Publication, targets: TargetSet, source: Source): void {
+    this.#received.value += publication.count;
+    this.#receivedBytes.value += publication.end - publication.start;
+    const { channels, groups } = targets;
+    for (let index = 0; index < channels.length; index++) {
+      const channel = channels[index]!;
+      channel.deliver(publication);
+      if (channel.isFull) channel.holdBack(source);
+    }
+    this.#delivered.value += publication.count * channels.length;
+    for (let index = 0; index < groups.length; index++) {
+      const channel = groups[index]!.pick();
+      channel.deliver(publication);
+      if (channel.isFull) channel.holdBack(source);
+      this.#delivered.value += publication.count;
+    }
+  }
+
+  /** Everybody who is connected now. */
+  clients(): Iterable<Client> {
+    return this.#clients.values();
+  }
+
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  #takeOver(older: Client, newer: Identity): void {
+    this.#takenOver.value++;
+    this.disconnect(older);
+    older.disconnect(
+      new BrokerError('taken-over', `client ${quoted(newer.clientId)} connected again from ${newer.remote}`),
+    );
+  }
+
+  #becameSlow(client: Client): void {
+    this.#slowEpisodes.value++;
+    const { channel, identity } = client;
+    this.#log.warn(
+      {
+        code: 'slow-consumer',
+        client: quoted(identity.clientId),
+        remote: identity.remote,
+        waitingMessages: channel.waitingMessages,
+        waitingBytes: channel.waitingBytes,
+        policy: this.#settings.slowConsumer,
+      },
+      'a subscriber does not take its messages',
+    );
+    if (this.#settings.slowConsumer !== 'disconnect') return;
+    this.disconnect(client);
+    client.disconnect(new BrokerError('slow-consumer'));
+  }
+
+  #recovered(client: Client, dropped: number): void {
+    const { clientId, remote } = client.identity;
+    this.#log.info(
+      { code: 'slow-consumer', client: quoted(clientId), remote, dropped },
+      'a slow subscriber takes messages again',
+    );
+  }
+
+  #resolve(entry: TopicEntry): void {
+    entry.targets = this.#interner.intern(this.#trie.match(entry.topic));
+    entry.epoch = this.#epoch;
+  }
+
+  #subscriptionsChanged(): void {
+    this.#epoch++;
+    this.#interner.clear();
+  }
+
+  #groupOf(name: string, filter: string): ShareGroup {
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      group = new ShareGroup();
+      this.#groups.set(name, group);
+      this.#trie.insert(filter, group);
+    }
+    return group;
+  }
+
+  #leaveGroup(member: Channel, name: string, filter: string): void {
+    const group = this.#groups.get(name)!;
+    group.remove(member);
+    if (!group.isEmpty) return;
+    this.#groups.delete(name);
+    this.#trie.remove(filter, group);
+  }
+}
+
+// ignoreBOM keeps a leading U+FEFF, which is a character of a name like any other (MQTT 5, section 1.5.4).
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function publishableTopic(bytes: Uint8Array, start: number, end: number): string {
+  let topic: string;
+  try {
+    topic = strictUtf8.decode(bytes.subarray(start, end));
+  } catch {
+    throw new BrokerError('invalid-topic', 'the topic is not UTF-8');
+  }
+  const problem = topicNameProblem(topic);
+  if (problem !== undefined) throw new BrokerError('invalid-topic', `topic ${quoted(topic)}: ${problem}`);
+  if (isReservedTopic(topic)) {
+    throw new BrokerError(
+      'reserved-topic',
+      `topic ${quoted(topic)}: names that begin with $ are the broker’s`,
+    );
+  }
+  return topic;
+}
+
+function tooDeep(filter: string): string | undefined {
+  if (!/[+#]/.test(filter)) return undefined;
+  const levels = filter.split('/').length;
+  return levels > maxFilterLevels
+    ? `${levels} levels; with wildcards at most ${maxFilterLevels} are accepted`
+    : undefined;
+}

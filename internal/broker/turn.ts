@@ -1,0 +1,32 @@
+/** Something that gathers work while a turn of the event loop lasts. */
+export interface Flushable {
+  flush(): void;
+}
+
+/**
+ * Calls everybody who has something to write once per turn of the event loop, after all of the turn's reads.
+ * Without it a publisher with a thousand interleaved topics causes a thousand writes; with it, one for each
+ * subscriber.
+ */
+export class Turn {
+  #dirty: Flushable[] = [];
+  #spare: Flushable[] = [];
+  #scheduled = false;
+
+  /** Has `flush` called at the end of this turn. Not to be added twice in one turn. */
+  add(flushable: Flushable): void {
+    this.#dirty.push(flushable);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#run);
+  }
+
+  readonly #run = (): void => {
+    const dirty = this.#dirty;
+    this.#dirty = this.#spare;
+    this.#scheduled = false;
+    for (const flushable of dirty) flushable.flush();
+    dirty.length = 0;
+    this.#spare = dirty;
+  };
+}

@@ -1,0 +1,23 @@
+import type { Encoding, Message } from '../../broker/publication.ts';
+import { FrameDecoder } from '../../protocol/frame/decoder.ts';
+import { encodeFrame, FrameType, MAX_PAYLOAD_BYTES } from '../../protocol/frame/frame.ts';
+
+/** Messages as PUBLISH frames, one behind the other. */
+export const frameEncoding: Encoding = {
+  name: 'frames',
+
+  decode(run) {
+    const messages: Message[] = [];
+    for (const { topic, payload, clientId } of new FrameDecoder(MAX_PAYLOAD_BYTES).frames(run)) {
+      messages.push({ topic, payload, clientId });
+    }
+    return messages;
+  },
+
+  encode(messages) {
+    const frames = messages.map(({ topic, payload, clientId }) =>
+      encodeFrame(FrameType.publish, topic, payload, clientId),
+    );
+    return Buffer.concat(frames);
+  },
+};

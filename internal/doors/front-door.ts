@@ -1,0 +1,95 @@
+import type { Logger } from '../broker/broker.ts';
+import type { ErrorCode } from '../errors.ts';
+import { deadlineSweepMs } from '../limits.ts';
+import type { Connection, ConnectionHandler } from '../transport/connection.ts';
+import type { Door } from './door.ts';
+
+/** A protocol that is recognised but has no door here; its clients get a clean close, and the log says why. */
+interface Stranger {
+  name: string;
+  recognises(first: Uint8Array): boolean;
+  /** What such a client understands, where it would show that to somebody. */
+  answer?: Uint8Array;
+}
+
+const HTTP_METHOD = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT) /;
+const HTTP_ANSWER = 'This port speaks tinymq frames. See docs/frames.md, or use a WebSocket listener.\n';
+
+const STRANGERS: readonly Stranger[] = [
+  // CONNECT is packet type 1 in the high four bits, with flags 0 (MQTT 3.1.1, section 3.1.1).
+  { name: 'MQTT', recognises: (first) => first[0] === 0x10 },
+  // A handshake record of any version of TLS (RFC 8446, section 5.1).
+  { name: 'TLS', recognises: (first) => first[0] === 0x16 && (first.length === 1 || first[1] === 3) },
+  {
+    name: 'HTTP',
+    recognises: (first) => HTTP_METHOD.test(Buffer.from(first.subarray(0, 8)).toString('latin1')),
+    answer: Buffer.from(
+      'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
+        `Content-Length: ${HTTP_ANSWER.length}\r\n\r\n${HTTP_ANSWER}`,
+    ),
+  },
+];
+
+/**
+ * Takes every new connection, waits for its first bytes and passes it on to the door that they are for. A
+ * connection that stays silent goes to the door of the frames, which tells it so.
+ */
+export class FrontDoor {
+  readonly #frames: Door;
+  readonly #connectTimeoutMs: number;
+  readonly #log: Logger;
+  readonly #silent = new Set<Connection>();
+  readonly #sweep: NodeJS.Timeout;
+
+  constructor(frames: Door, connectTimeoutMs: number, log: Logger) {
+    this.#frames = frames;
+    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#log = log;
+    this.#sweep = setInterval(() => this.#passOnTheSilent(), deadlineSweepMs).unref();
+  }
+
+  open(connection: Connection): void {
+    this.#silent.add(connection);
+    const waiting: ConnectionHandler = {
+      bytes: (first) => {
+        this.#silent.delete(connection);
+        this.#passOn(connection, first);
+      },
+      drained() {},
+      ended: () => connection.end(),
+      closed: () => this.#silent.delete(connection),
+    };
+    connection.handler = waiting;
+  }
+
+  /** Closes what has said nothing yet. */
+  close(): void {
+    clearInterval(this.#sweep);
+    for (const connection of this.#silent) connection.destroy();
+  }
+
+  #passOn(connection: Connection, first: Uint8Array): void {
+    const stranger = STRANGERS.find(({ recognises }) => recognises(first));
+    if (stranger === undefined) {
+      this.#frames.open(connection, first);
+      return;
+    }
+    const code: ErrorCode = 'unsupported-protocol';
+    const { remote, listener } = connection;
+    this.#log.warn(
+      { code, remote, listener },
+      `a client speaks ${stranger.name}, which this listener does not`,
+    );
+    connection.handler = { bytes() {}, drained() {}, ended: () => connection.end(), closed() {} };
+    connection.end(stranger.answer);
+  }
+
+  #passOnTheSilent(): void {
+    const before = performance.now() - this.#connectTimeoutMs;
+    for (const connection of this.#silent) {
+      if (connection.openedAt > before) return;
+      this.#silent.delete(connection);
+      this.#frames.open(connection, new Uint8Array(0));
+    }
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Every refusal, drop and disconnect of the broker: one stable code each, the rule behind it and what to do.
+ * The same code stands in what the client is told, in the log and in the metrics. docs/errors.md is generated
+ * from this table.
+ */
+
+/** The small set of kinds that each door translates into its protocol's own vocabulary. */
+export type ErrorKind = 'invalid' | 'denied' | 'too-large' | 'unavailable' | 'conflict' | 'timeout' | 'slow';
+
+interface ErrorEntry {
+  kind: ErrorKind;
+  /** The rule that was broken, as a sentence. */
+  rule: string;
+  /** What the person who reads it can do. */
+  remedy: string;
+}
+
+export const ERRORS = {
+  'not-connected': {
+    kind: 'invalid',
+    rule: 'The first frame of a connection is CONNECT.',
+    remedy: 'Send CONNECT and wait for CONNACK before anything else.',
+  },
+  'unexpected-frame': {
+    kind: 'invalid',
+    rule: 'CONNECT comes once, and only the broker sends CONNACK, SUBACK, UNSUBACK and PONG.',
+    remedy: 'Look for a client library that mixes up the two directions.',
+  },
+  'reserved-bits': {
+    kind: 'invalid',
+    rule: 'The four high bits of Type are zero unless both sides agreed on an extension.',
+    remedy: 'Send plain frames, or agree on the extension in CONNECT.',
+  },
+  'invalid-client-id': {
+    kind: 'invalid',
+    rule: 'A client id is 1 to 65,535 bytes of UTF-8 without NUL.',
+    remedy: 'Give the client an id.',
+  },
+  'invalid-topic': {
+    kind: 'invalid',
+    rule: 'A topic is 1 to 65,535 bytes of UTF-8 without NUL, + or #.',
+    remedy: 'Publish to a plain topic; wildcards belong in filters.',
+  },
+  'reserved-topic': {
+    kind: 'denied',
+    rule: 'Names that begin with $ are the broker’s: clients may read them, not publish to them.',
+    remedy: 'Choose a topic that does not begin with $.',
+  },
+  'invalid-filter': {
+    kind: 'invalid',
+    rule: 'A filter is levels split by /; + is a whole level, # the whole last one; $share/GROUP/FILTER shares it.',
+    remedy: 'Correct the filter.',
+  },
+  'too-many-subscriptions': {
+    kind: 'unavailable',
+    rule: 'One client holds a bounded number of filters.',
+    remedy: 'Use wildcards, or spread the filters over several clients.',
+  },
+  'message-too-large': {
+    kind: 'too-large',
+    rule: 'A payload is at most -max-message bytes.',
+    remedy: 'Send less at once, or raise -max-message.',
+  },
+  'not-authorized': {
+    kind: 'denied',
+    rule: 'The broker’s guard decides who may connect, publish and subscribe.',
+    remedy: 'Ask whoever runs the broker for the permission.',
+  },
+  'too-many-clients': {
+    kind: 'unavailable',
+    rule: 'At most -max-clients are connected at once.',
+    remedy: 'Try again later, or raise -max-clients.',
+  },
+  'taken-over': {
+    kind: 'conflict',
+    rule: 'A client id belongs to one connection; the newest takes it over.',
+    remedy: 'Give each program its own id.',
+  },
+  'connect-timeout': {
+    kind: 'timeout',
+    rule: 'A connection sends CONNECT within -connect-timeout.',
+    remedy: 'Send CONNECT right after the connection is open.',
+  },
+  'keepalive-timeout': {
+    kind: 'timeout',
+    rule: 'A connection says something within -keepalive.',
+    remedy: 'Send PING when there is nothing else to send.',
+  },
+  'slow-consumer': {
+    kind: 'slow',
+    rule: 'A subscriber takes what waits for it within -slow-consumer-wait; after that -slow-consumer decides.',
+    remedy: 'Read faster, subscribe to less, or raise -channel-size.',
+  },
+  'server-shutdown': {
+    kind: 'unavailable',
+    rule: 'The broker is stopping.',
+    remedy: 'Connect again in a moment.',
+  },
+  'unsupported-protocol': {
+    kind: 'invalid',
+    rule: 'A listener speaks the protocols that it was opened for.',
+    remedy: 'Connect to the port of that protocol.',
+  },
+  'connection-lost': {
+    kind: 'unavailable',
+    rule: 'A connection ends with DISCONNECT; this one broke off.',
+    remedy: 'Nothing, if the client meant to go.',
+  },
+  'internal-error': {
+    kind: 'unavailable',
+    rule: 'The broker itself failed.',
+    remedy: 'Report it, with the log.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** A refusal by the broker. The message is for people: `code: detail`. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError';
+  readonly code: ErrorCode;
+
+  /** @param detail what was wrong and where, without secrets; the rule itself where nothing is to be added. */
+  constructor(code: ErrorCode, detail: string = ERRORS[code].rule) {
+    super(`${code}: ${detail}`);
+    this.code = code;
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code].kind;
+  }
+}
+
+/** A name as it may stand in a log or a reason: control characters escaped, and not longer than a line. */
+export function quoted(name: string, maxCharacters = 80): string {
+  const shortened = name.length > maxCharacters ? `${name.slice(0, maxCharacters)}…` : name;
+  return `'${shortened.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)}'`;
+}

@@ -1,0 +1,67 @@
+/** Every limit and default of the broker, with its unit in its name and the reason for its value. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+/** Largest payload by default: far above telemetry, far below what would hurt a small machine. */
+export const maxMessageBytes = 16 * MiB;
+/** What `-max-message` may be raised to: one buffer of the runtime holds it together with its frame. */
+export const maxMessageBytesCeiling = 1 * GiB;
+
+/** Clients at once by default: at some 10 KiB each they fit a machine with 2 GiB. */
+export const maxClients = 100_000;
+/** Connections beyond `maxClients` that may still be on their way to CONNECT, so that they can be told why not. */
+export const maxUnconnectedConnections = 1_000;
+
+/** A client that is there sends CONNECT at once; a slow mobile network with TLS needs some seconds. */
+export const connectTimeoutMs = 10_000;
+/** Off: the clients of the original sent PING only when asked to. TCP's own probes still find dead peers. */
+export const keepAliveMs = 0;
+/** How long a connection is quiet before TCP probes it: below the few minutes after which NATs forget it. */
+export const tcpKeepAliveAfterMs = 60_000;
+/** How often deadlines are looked at; they end up to this much late. */
+export const deadlineSweepMs = 500;
+
+/** Messages that wait for one subscriber before its publishers pause; the original's channel capacity. */
+export const channelSize = 100;
+/** Bytes that wait for one subscriber before its publishers pause. */
+export const channelBytes = 8 * MiB;
+/** How long publishers wait for a full channel. Longer than a hiccup of a network, short for people. */
+export const slowConsumerWaitMs = 1_000;
+
+/** Filters of one client: a million of them, at some 300 bytes each, is as much as one client may cost. */
+export const maxSubscriptionsPerClient = 1_000_000;
+/** Levels of a filter with wildcards: each is a node of the trie, and no naming scheme comes near this many. */
+export const maxFilterLevels = 1_024;
+/** Answers (PONG, SUBACK…) that wait for a client which sends but does not read, before it is not read either. */
+export const maxWaitingControlBytes = 64 * KiB;
+
+/** Topics whose targets are remembered; beyond this the table starts anew, so that topics cost no memory for ever. */
+export const topicTableEntries = 65_536;
+/** Bytes of names in the topic table, for the same reason: topics may be 64 KiB long. */
+export const topicTableBytes = 16 * MiB;
+
+/** Slices up to this size are copied together for one write; longer ones are handed on as they lie. */
+export const copiedSliceBytes = 4 * KiB;
+/** The first room for such copies, which quiet subscribers never outgrow. */
+export const smallestSlabBytes = 1 * KiB;
+/** The largest room for such copies: one write of this size costs no more per byte than a larger one. */
+export const largestSlabBytes = 64 * KiB;
+
+/** Bytes a socket takes before it asks to wait. Two full reads: enough to keep the kernel busy. */
+export const socketHighWaterMarkBytes = 128 * KiB;
+/** A WebSocket message may hold a whole frame: the largest payload and some of what stands around it. */
+export const webSocketMessageSlackBytes = 256 * KiB;
+/** How long a connection that was told why it is closed stays half open, so that it can read that. */
+export const lingerMs = 2_000;
+
+/** How long a stop waits for what was accepted to be delivered. */
+export const shutdownTimeoutMs = 10_000;
+/** A publisher that sent nothing for this long during a stop has nothing more on its way. */
+export const shutdownQuietMs = 100;
+
+/** How often certificate files are looked at for a change. */
+export const certificateWatchMs = 2_000;
+/** Group and owner: programs of other users on the machine are not let in by default. */
+export const socketMode = 0o660;

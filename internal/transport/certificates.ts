@@ -1,0 +1,94 @@
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+
+/** Files in PEM format. */
+export interface CertificateFiles {
+  certFile: string;
+  keyFile: string;
+  /** Who signs the certificates of clients. Where it is given, every client must show one. */
+  caFile?: string;
+}
+
+/** What the runtime's TLS servers take. */
+export interface TlsMaterial {
+  cert: Buffer;
+  key: Buffer;
+  ca: Buffer | undefined;
+  requestCert: boolean;
+  rejectUnauthorized: true;
+  minVersion: 'TLSv1.2';
+}
+
+/**
+ * The certificate that listeners show, read again when its files change or when somebody asks. Broken files never
+ * replace a certificate that works.
+ */
+export class Certificates {
+  material: TlsMaterial;
+  readonly #files: CertificateFiles;
+  readonly #watched: string[];
+  readonly #listeners = new Set<(material: TlsMaterial) => void>();
+  readonly #report: (outcome: { error?: Error }) => void;
+
+  /**
+   * @param report hears of every reload.
+   * @param watchMs how often the files are looked at. Looking survives what notifications do not: files that are
+   *   replaced, and links that are switched to another folder.
+   * @throws Error with a sentence that names the file.
+   */
+  constructor(files: CertificateFiles, watchMs: number, report: (outcome: { error?: Error }) => void) {
+    this.#files = files;
+    this.#report = report;
+    this.material = read(files);
+    this.#watched = [files.certFile, files.keyFile, ...(files.caFile === undefined ? [] : [files.caFile])];
+    for (const file of this.#watched) {
+      watchFile(file, { interval: watchMs, persistent: false }, this.#onFileChange);
+    }
+  }
+
+  /** Calls `listener` with every new certificate. */
+  onChange(listener: (material: TlsMaterial) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Reads the files again, for new connections. */
+  reload(): void {
+    try {
+      this.material = read(this.#files);
+    } catch (error) {
+      this.#report({ error: error as Error });
+      return;
+    }
+    for (const listener of this.#listeners) listener(this.material);
+    this.#report({});
+  }
+
+  close(): void {
+    for (const file of this.#watched) unwatchFile(file, this.#onFileChange);
+  }
+
+  readonly #onFileChange = (now: { mtimeMs: number }, before: { mtimeMs: number }): void => {
+    if (now.mtimeMs !== before.mtimeMs) this.reload();
+  };
+}
+
+function read(files: CertificateFiles): TlsMaterial {
+  const cert = readPem('certificate', files.certFile);
+  const key = readPem('key', files.keyFile);
+  const ca = files.caFile === undefined ? undefined : readPem('CA certificate', files.caFile);
+  try {
+    createSecureContext({ cert, key, ca });
+  } catch (error) {
+    const what = (error as Error).message;
+    throw new Error(`the certificate ${files.certFile} and the key ${files.keyFile} do not work: ${what}`);
+  }
+  return { cert, key, ca, requestCert: ca !== undefined, rejectUnauthorized: true, minVersion: 'TLSv1.2' };
+}
+
+function readPem(what: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new Error(`cannot read the ${what} ${file}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}

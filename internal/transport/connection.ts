@@ -1,0 +1,155 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+
+/** Who receives what arrives on a connection. */
+export interface ConnectionHandler {
+  /** A chunk of the stream, cut anywhere. Nobody writes these bytes again. */
+  bytes(chunk: Uint8Array): void;
+  /** {@link Connection.write} said false, and now there is room again. */
+  drained(): void;
+  /** The peer will send nothing more. */
+  ended(): void;
+  /** The connection is gone; nothing is called after this. */
+  closed(error?: Error): void;
+}
+
+/** One stream of bytes in each direction, over whatever carries it. */
+export interface Connection {
+  /** Where the peer is, for people: an address and port, or the socket's path. */
+  readonly remote: string;
+  /** The listener's URL. */
+  readonly listener: string;
+  /** When it was accepted, by `performance.now()`, in milliseconds. */
+  readonly openedAt: number;
+  /** The common name in the client's certificate, where the listener verified one. */
+  readonly certificateName: string | undefined;
+  handler: ConnectionHandler;
+  /** Takes all the bytes; false where the caller should wait for `drained` before it writes more. */
+  write(buffers: readonly Uint8Array[]): boolean;
+  /** Stops calling `bytes`, so that the peer's window fills. Counted: {@link resume} as often as this. */
+  pause(): void;
+  resume(): void;
+  /**
+   * Says a last word and no more. What the peer still sends is read until it closes too, for a bounded time: a
+   * close with unread bytes would become a reset and the last word would be lost on the way.
+   */
+  end(last?: Uint8Array): void;
+  /** Closes at once. */
+  destroy(): void;
+}
+
+/** What a connection needs from its listener. */
+export interface ConnectionContext {
+  listener: string;
+  /** How long {@link Connection.end} waits for the peer to close. */
+  lingerMs: number;
+}
+
+const ownerOf = Symbol('connection of this socket');
+type OwnedSocket = Socket & { [ownerOf]: SocketConnection };
+
+const nobody: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };
+
+/**
+ * A connection over a socket of the runtime: tcp, tls or unix. Its listeners are functions of the module, not
+ * closures, because ten thousand idle connections should cost little.
+ */
+export class SocketConnection implements Connection {
+  readonly remote: string;
+  readonly listener: string;
+  readonly openedAt = performance.now();
+  readonly certificateName: string | undefined;
+  handler: ConnectionHandler = nobody;
+  readonly #socket: OwnedSocket;
+  readonly #lingerMs: number;
+  #pauses = 0;
+  #lingerTimer: NodeJS.Timeout | undefined;
+
+  constructor(socket: Socket | TLSSocket, context: ConnectionContext) {
+    this.#socket = socket as OwnedSocket;
+    this.#socket[ownerOf] = this;
+    this.listener = context.listener;
+    this.#lingerMs = context.lingerMs;
+    this.remote = remoteOf(socket);
+    this.certificateName = certificateNameOf(socket);
+    socket.on('data', onData);
+    socket.on('drain', onDrain);
+    socket.on('end', onEnd);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+  }
+
+  write(buffers: readonly Uint8Array[]): boolean {
+    const socket = this.#socket;
+    if (buffers.length === 1) return socket.write(buffers[0]!);
+    socket.cork();
+    for (const bytes of buffers) socket.write(bytes);
+    socket.uncork();
+    return !socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    if (this.#pauses++ === 0) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (--this.#pauses === 0) this.#socket.resume();
+  }
+
+  end(last?: Uint8Array): void {
+    if (this.#lingerTimer !== undefined || this.#socket.destroyed) return;
+    if (last === undefined) this.#socket.end();
+    else this.#socket.end(last);
+    this.#pauses = 0;
+    this.#socket.resume();
+    this.#lingerTimer = setTimeout(() => this.destroy(), this.#lingerMs);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Called by the socket's `close`. */
+  finish(error: Error | undefined): void {
+    clearTimeout(this.#lingerTimer);
+    const { handler } = this;
+    this.handler = nobody;
+    handler.closed(error);
+  }
+}
+
+const failures = new WeakMap<SocketConnection, Error>();
+
+function onData(this: Socket, chunk: Uint8Array): void {
+  (this as OwnedSocket)[ownerOf].handler.bytes(chunk);
+}
+
+function onDrain(this: Socket): void {
+  (this as OwnedSocket)[ownerOf].handler.drained();
+}
+
+function onEnd(this: Socket): void {
+  (this as OwnedSocket)[ownerOf].handler.ended();
+}
+
+function onError(this: Socket, error: Error): void {
+  failures.set((this as OwnedSocket)[ownerOf], error);
+}
+
+function onClose(this: Socket): void {
+  const connection = (this as OwnedSocket)[ownerOf];
+  connection.finish(failures.get(connection));
+}
+
+function remoteOf(socket: Socket): string {
+  if (socket.remoteAddress === undefined) return 'unix socket';
+  const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
+  return `${host}:${socket.remotePort}`;
+}
+
+/** Only a name that the listener verified counts; without a CA nobody checked it. */
+export function certificateNameOf(socket: Socket | TLSSocket): string | undefined {
+  if (!('authorized' in socket) || !socket.authorized) return undefined;
+  const name = socket.getPeerCertificate().subject?.CN;
+  return Array.isArray(name) ? name[0] : name;
+}

@@ -1,0 +1,43 @@
+export const SCHEMES = ['tcp', 'tls', 'unix', 'ws', 'wss'] as const;
+export type Scheme = (typeof SCHEMES)[number];
+
+/** Where to listen: a host and port, or the path of a unix socket. */
+export type Endpoint =
+  | { scheme: Exclude<Scheme, 'unix'>; host: string; port: number }
+  | { scheme: 'unix'; path: string };
+
+/**
+ * Reads `tcp://localhost:1883`, `tls://[::1]:8883`, `unix:///tmp/broker.sock`, `ws://:8080`. A missing host means
+ * every address of the machine; port 0 means any free port.
+ *
+ * @throws Error with a sentence that names the URL.
+ */
+export function parseEndpoint(url: string): Endpoint {
+  const parts = /^([a-z]+):\/\/(.*)$/s.exec(url);
+  const scheme = SCHEMES.find((known) => known === parts?.[1]);
+  if (parts === null || scheme === undefined) {
+    throw new Error(`'${url}' is not an address to listen on; it begins with ${SCHEMES.join('://, ')}://`);
+  }
+  const rest = parts[2]!;
+  if (scheme === 'unix') {
+    if (rest === '') throw new Error(`'${url}' names no socket file`);
+    return { scheme, path: rest };
+  }
+  const address = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:/[\]]*)):(\d{1,5})\/?$/.exec(rest);
+  const port = Number(address?.[3]);
+  if (address === null || port > 65_535)
+    throw new Error(`'${url}' lacks a host:port with a port up to 65535`);
+  return { scheme, host: address[1] ?? address[2]!, port };
+}
+
+/** The URL of an endpoint, with the port that was really taken. */
+export function endpointUrl(endpoint: Endpoint, port?: number): string {
+  if (endpoint.scheme === 'unix') return `unix://${endpoint.path}`;
+  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
+  return `${endpoint.scheme}://${host}:${port ?? endpoint.port}`;
+}
+
+/** Whether TLS is spoken here. */
+export function isSecure(endpoint: Endpoint): boolean {
+  return endpoint.scheme === 'tls' || endpoint.scheme === 'wss';
+}

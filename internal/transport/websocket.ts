@@ -1,0 +1,146 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import micromatch from 'micromatch';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import {
+  type Connection,
+  type ConnectionContext,
+  type ConnectionHandler,
+  certificateNameOf,
+} from './connection.ts';
+
+export interface WebSocketOptions {
+  /**
+   * Globs of the origins whose pages may connect. Programs that are no browsers send no origin and always may.
+   */
+  origins: readonly string[];
+  /** The largest message of the WebSocket protocol; the stream inside may be cut into any messages. */
+  maxMessageBytes: number;
+  /** The subprotocols to agree to, if the client offers one of them. */
+  subprotocols: readonly string[];
+}
+
+/** Upgrades HTTP requests to byte streams. */
+export class WebSocketUpgrader {
+  readonly #server: WebSocketServer;
+  readonly #origins: readonly string[];
+
+  constructor(options: WebSocketOptions) {
+    this.#origins = options.origins;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: options.maxMessageBytes,
+      handleProtocols: (offered) => options.subprotocols.find((known) => offered.has(known)) ?? false,
+    });
+  }
+
+  /** Answers an upgrade request: a connection, or a refusal in HTTP. */
+  upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    context: ConnectionContext,
+    accept: (connection: Connection) => void,
+  ): void {
+    const { origin } = request.headers;
+    if (origin !== undefined && !this.#mayConnect(origin)) {
+      refuse(socket, '403 Forbidden', `pages of ${origin} may not connect; see -ws-origin\n`);
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      accept(new WebSocketConnection(webSocket, request, socket, context));
+    });
+  }
+
+  #mayConnect(origin: string): boolean {
+    // A glob's * stops at a slash, which an origin only has after its scheme.
+    return micromatch.isMatch(origin, this.#origins as string[], { nocase: true });
+  }
+}
+
+const nobody: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };
+/** RFC 6455, section 7.4.1. */
+const CLOSE_NORMAL = 1000;
+const CLOSE_UNSUPPORTED_DATA = 1003;
+
+/** A connection inside a WebSocket: a stream of bytes in binary messages, cut anywhere. */
+class WebSocketConnection implements Connection {
+  readonly remote: string;
+  readonly listener: string;
+  readonly openedAt = performance.now();
+  readonly certificateName: string | undefined;
+  handler: ConnectionHandler = nobody;
+  readonly #webSocket: WebSocket;
+  /** The socket below, which knows when there is room again. */
+  readonly #socket: Duplex;
+  readonly #lingerMs: number;
+  #pauses = 0;
+  #lingerTimer: NodeJS.Timeout | undefined;
+  #error: Error | undefined;
+
+  constructor(webSocket: WebSocket, request: IncomingMessage, socket: Duplex, context: ConnectionContext) {
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.listener = context.listener;
+    this.#lingerMs = context.lingerMs;
+    this.remote = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
+    this.certificateName = certificateNameOf(request.socket);
+    webSocket.binaryType = 'nodebuffer';
+    webSocket.on('message', (data: RawData, isBinary: boolean) => this.#onMessage(data as Buffer, isBinary));
+    webSocket.on('error', (error) => {
+      this.#error = error;
+    });
+    webSocket.on('close', () => this.#onClose());
+    socket.on('drain', () => this.handler.drained());
+  }
+
+  write(buffers: readonly Uint8Array[]): boolean {
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return true;
+    this.#socket.cork();
+    for (const bytes of buffers) this.#webSocket.send(bytes);
+    this.#socket.uncork();
+    return !this.#socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    if (this.#pauses++ === 0) this.#webSocket.pause();
+  }
+
+  resume(): void {
+    if (--this.#pauses === 0) this.#webSocket.resume();
+  }
+
+  end(last?: Uint8Array): void {
+    if (this.#lingerTimer !== undefined) return;
+    if (last !== undefined) this.write([last]);
+    this.#pauses = 0;
+    this.#webSocket.resume();
+    this.#webSocket.close(CLOSE_NORMAL);
+    this.#lingerTimer = setTimeout(() => this.destroy(), this.#lingerMs);
+  }
+
+  destroy(): void {
+    this.#webSocket.terminate();
+  }
+
+  #onMessage(data: Buffer, isBinary: boolean): void {
+    if (isBinary) this.handler.bytes(data);
+    else this.#webSocket.close(CLOSE_UNSUPPORTED_DATA, 'binary messages only');
+  }
+
+  #onClose(): void {
+    clearTimeout(this.#lingerTimer);
+    const { handler } = this;
+    this.handler = nobody;
+    handler.closed(this.#error);
+  }
+}
+
+function refuse(socket: Duplex, status: string, reason: string): void {
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
+  );
+}

@@ -1,0 +1,14 @@
+/**
+ * A broker inside an app or a test:
+ *
+ *     await using broker = await startBroker({ listen: ['tcp://localhost:0'] });
+ *     const client = await connect(broker.url);
+ *
+ * @packageDocumentation
+ */
+export type { Guard, Identity } from '../../internal/auth/guard.ts';
+export type { Logger } from '../../internal/broker/broker.ts';
+export type { SlowConsumerPolicy } from '../../internal/broker/channel.ts';
+export type { CertificateFiles } from '../../internal/transport/certificates.ts';
+export { ListenError } from '../../internal/transport/listener.ts';
+export { type BrokerOptions, type BrokerStats, type RunningBroker, startBroker } from './start-broker.ts';
