@@ -18,6 +18,7 @@ import {
   writeFrame,
 } from '../../protocol/frame/frame.ts';
 import { PartialFrame } from '../../protocol/frame/partial.ts';
+import { countRepeats } from '../../protocol/frame/repeats.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { frameEncoding } from './encoding.ts';
 
@@ -241,12 +242,8 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     let next = end;
     if (targets.groups.length === 0) {
       const size = end - at;
-      const head = payloadStart - at;
-      const tail = payloadEnd - at;
-      while (next + size <= limit && repeats(bytes, next, size, head, tail)) {
-        next += size;
-        count++;
-      }
+      count += countRepeats(bytes, next, limit, size, payloadStart - at, payloadEnd - at);
+      next += (count - 1) * size;
     }
     this.#runEnd = next;
     this.#runCount += count;
@@ -391,21 +388,6 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     const clientId = this.#client?.identity.clientId;
     return clientId === undefined ? { remote, listener } : { client: quoted(clientId), remote };
   }
-}
-
-/**
- * Whether the frame of `size` bytes at `at` is like the one before it in everything but its payload: `head` bytes
- * up to the payload, and those from `tail` on.
- */
-function repeats(bytes: Uint8Array, at: number, size: number, head: number, tail: number): boolean {
-  const before = at - size;
-  for (let index = 0; index < head; index++) {
-    if (bytes[at + index] !== bytes[before + index]) return false;
-  }
-  for (let index = tail; index < size; index++) {
-    if (bytes[at + index] !== bytes[before + index]) return false;
-  }
-  return true;
 }
 
 function notConnected(type: number): BrokerError {
