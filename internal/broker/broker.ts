@@ -149,15 +149,10 @@ export class Broker {
    *
    * @throws BrokerError `invalid-topic`, `reserved-topic`.
    */
-  topic(bytes: Uint8Array, start: number, end: number): TopicEntry {
+  topic(bytes: DataView, start: number, end: number): TopicEntry {
     const entry = this.#topics.find(bytes, start, end);
     if (entry.epoch !== this.#epoch) this.#resolve(entry);
     return entry;
-  }
-
-  /** Whether the targets of an entry are still right. */
-  isCurrent(entry: TopicEntry): boolean {
-    return entry.epoch === this.#epoch;
   }
 
   /** Whether nobody needs to be asked about publishing. */
@@ -272,10 +267,10 @@ export class Broker {
 // ignoreBOM keeps a leading U+FEFF, which is a character of a name like any other (MQTT 5, section 1.5.4).
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function publishableTopic(bytes: Uint8Array, start: number, end: number): string {
+function publishableTopic(bytes: Uint8Array): string {
   let topic: string;
   try {
-    topic = strictUtf8.decode(bytes.subarray(start, end));
+    topic = strictUtf8.decode(bytes);
   } catch {
     throw new BrokerError('invalid-topic', 'the topic is not UTF-8');
   }

@@ -3,7 +3,7 @@ import type { Sink, Source } from '../../broker/channel.ts';
 import type { Client } from '../../broker/client.ts';
 import { Publication } from '../../broker/publication.ts';
 import type { TargetSet } from '../../broker/targets.ts';
-import { isAt, type TopicEntry } from '../../broker/topic-table.ts';
+import type { TopicEntry } from '../../broker/topic-table.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { maxWaitingControlBytes } from '../../limits.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
@@ -52,8 +52,6 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
 
   #client: Client | undefined;
   #clientId = NO_BYTES;
-  /** The topic of the last message: the next one often has the same. */
-  #lastTopic: TopicEntry | undefined;
   /** Topics that this client may publish to; kept only where somebody decides about that. */
   readonly #permitted: WeakSet<TopicEntry> | undefined;
   /** Whether what arrives is no longer looked at. */
@@ -198,6 +196,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   #takeFrames(bytes: Uint8Array, at: number): number {
     const cursor = this.#cursor;
     const limit = bytes.length;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, limit);
     try {
       while (!this.#isDeaf && at < limit) {
         // Said before the frame is whole: what begins like this may never become one.
@@ -205,7 +204,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
         if (!cursor.read(bytes, at, limit)) break;
         const next = cursor.end;
         if (cursor.type === FrameType.publish && this.#client !== undefined) {
-          at = this.#takePublish(bytes, at, limit);
+          at = this.#takePublish(bytes, view, at, limit);
         } else {
           this.#publishRun();
           this.#takeControl(cursor.frame(bytes));
@@ -223,10 +222,10 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
    * size: they need no second look, and a stream of equal messages is the most usual of all. Returns where the
    * last one ends.
    */
-  #takePublish(bytes: Uint8Array, at: number, limit: number): number {
+  #takePublish(bytes: Uint8Array, view: DataView, at: number, limit: number): number {
     const cursor = this.#cursor;
     const { topicStart, topicEnd, payloadStart, payloadEnd, clientIdStart, end } = cursor;
-    const topic = this.#topicAt(bytes, topicStart, topicEnd);
+    const topic = this.#topicAt(view, topicStart, topicEnd);
     const { targets } = topic;
     if (!isAt(this.#clientId, bytes, clientIdStart, end)) {
       this.#takeRewritten(bytes, topic);
@@ -242,7 +241,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     let next = end;
     if (targets.groups.length === 0) {
       const size = end - at;
-      count += countRepeats(bytes, next, limit, size, payloadStart - at, payloadEnd - at);
+      count += countRepeats(view, next, limit, size, payloadStart - at, payloadEnd - at);
       next += (count - 1) * size;
     }
     this.#runEnd = next;
@@ -292,16 +291,12 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     this.#runBytes = NO_BYTES;
   }
 
-  #topicAt(bytes: Uint8Array, start: number, end: number): TopicEntry {
-    const last = this.#lastTopic;
-    if (last !== undefined && this.#broker.isCurrent(last) && isAt(last.bytes, bytes, start, end))
-      return last;
+  #topicAt(bytes: DataView, start: number, end: number): TopicEntry {
     const topic = this.#broker.topic(bytes, start, end);
     if (this.#permitted !== undefined && !this.#permitted.has(topic)) {
       this.#broker.checkMayPublish(this.#client!.identity, topic);
       this.#permitted.add(topic);
     }
-    this.#lastTopic = topic;
     return topic;
   }
 
@@ -388,6 +383,15 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     const clientId = this.#client?.identity.clientId;
     return clientId === undefined ? { remote, listener } : { client: quoted(clientId), remote };
   }
+}
+
+/** Whether the bytes between `start` and `end` are these. */
+function isAt(wanted: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== wanted.length) return false;
+  for (let index = 0; index < wanted.length; index++) {
+    if (wanted[index] !== bytes[start + index]) return false;
+  }
+  return true;
 }
 
 function notConnected(type: number): BrokerError {
