@@ -43,7 +43,7 @@ export const ERRORS = {
   },
   'reserved-topic': {
     kind: 'denied',
-    rule: 'Names that begin with $ are the broker’s: clients may read them, not publish to them.',
+    rule: 'Names that begin with $ belong to the broker: clients may read them, not publish to them.',
     remedy: 'Choose a topic that does not begin with $.',
   },
   'invalid-filter': {
@@ -63,7 +63,7 @@ export const ERRORS = {
   },
   'not-authorized': {
     kind: 'denied',
-    rule: 'The broker’s guard decides who may connect, publish and subscribe.',
+    rule: 'The guard of the broker decides who may connect, publish and subscribe.',
     remedy: 'Ask whoever runs the broker for the permission.',
   },
   'too-many-clients': {

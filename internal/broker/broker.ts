@@ -279,7 +279,7 @@ function publishableTopic(bytes: Uint8Array): string {
   if (isReservedTopic(topic)) {
     throw new BrokerError(
       'reserved-topic',
-      `topic ${quoted(topic)}: names that begin with $ are the broker’s`,
+      `topic ${quoted(topic)}: names that begin with $ belong to the broker`,
     );
   }
   return topic;

@@ -11,12 +11,13 @@ export class Metrics {
   readonly #counters = new Map<string, { counter: Counter; help: string }>();
   readonly #gauges = new Map<string, { read: () => number; help: string }>();
 
-  /** The counter of this name; made on first use. */
-  counter(name: string, help: string): Counter {
-    let entry = this.#counters.get(name);
+  /** The counter of this name and label; made on first use. */
+  counter(name: string, help: string, label?: { name: string; value: string }): Counter {
+    const key = label === undefined ? name : `${name}{${label.name}="${label.value}"}`;
+    let entry = this.#counters.get(key);
     if (entry === undefined) {
       entry = { counter: new Counter(), help };
-      this.#counters.set(name, entry);
+      this.#counters.set(key, entry);
     }
     return entry.counter;
   }
@@ -26,7 +27,7 @@ export class Metrics {
     this.#gauges.set(name, { read, help });
   }
 
-  /** Every value by name. */
+  /** Every value by name, and by label where there is one: `disconnects_total{code="taken-over"}`. */
   snapshot(): Record<string, number> {
     const values: Record<string, number> = {};
     for (const [name, { counter }] of this.#counters) values[name] = counter.value;

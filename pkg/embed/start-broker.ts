@@ -98,6 +98,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       connectTimeoutMs,
       keepAliveMs: options.keepAliveMs ?? limits.keepAliveMs,
     },
+    metrics,
     log,
   );
   const frontDoor = new FrontDoor(frames, connectTimeoutMs, log);

@@ -6,6 +6,7 @@ import type { TargetSet } from '../../broker/targets.ts';
 import type { TopicEntry } from '../../broker/topic-table.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { maxWaitingControlBytes } from '../../limits.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import {
   encodeFrame,
@@ -24,6 +25,7 @@ import { frameEncoding } from './encoding.ts';
 
 export interface FrameConnectionParts {
   broker: Broker;
+  metrics: Metrics;
   log: Logger;
   maxMessageBytes: number;
   closed(): void;
@@ -44,6 +46,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
 
   readonly #connection: Connection;
   readonly #broker: Broker;
+  readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #closed: () => void;
   readonly #cursor: FrameCursor;
@@ -73,6 +76,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   constructor(connection: Connection, parts: FrameConnectionParts) {
     this.#connection = connection;
     this.#broker = parts.broker;
+    this.#metrics = parts.metrics;
     this.#log = parts.log;
     this.#closed = parts.closed;
     this.#cursor = new FrameCursor(parts.maxMessageBytes);
@@ -369,6 +373,8 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
 
   #lastWord(reason: BrokerError): void {
     this.#isEnding = true;
+    const label = { name: 'code', value: reason.code };
+    this.#metrics.counter('disconnects_total', 'Clients that the broker disconnected.', label).value++;
     this.#connection.end(encodeFrame(FrameType.disconnect, '', reason.message, this.#clientId));
   }
 

@@ -1,6 +1,7 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
 import { BrokerError } from '../../errors.ts';
 import { deadlineSweepMs, shutdownQuietMs } from '../../limits.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
 import type { Door } from '../door.ts';
 import { FrameConnection } from './connection.ts';
@@ -17,14 +18,16 @@ export class FramesDoor implements Door {
   readonly name = 'frames';
   readonly #broker: Broker;
   readonly #settings: FramesSettings;
+  readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #connections = new Set<FrameConnection>();
   readonly #sweep: NodeJS.Timeout;
   #whenEmpty: (() => void) | undefined;
 
-  constructor(broker: Broker, settings: FramesSettings, log: Logger) {
+  constructor(broker: Broker, settings: FramesSettings, metrics: Metrics, log: Logger) {
     this.#broker = broker;
     this.#settings = settings;
+    this.#metrics = metrics;
     this.#log = log;
     this.#sweep = setInterval(() => this.#closeOverdue(), deadlineSweepMs).unref();
   }
@@ -32,6 +35,7 @@ export class FramesDoor implements Door {
   open(connection: Connection, first: Uint8Array): void {
     const opened: FrameConnection = new FrameConnection(connection, {
       broker: this.#broker,
+      metrics: this.#metrics,
       log: this.#log,
       maxMessageBytes: this.#settings.maxMessageBytes,
       closed: () => {
