@@ -37,6 +37,12 @@ export const maxFilterLevels = 1_024;
 /** Answers (PONG, SUBACK…) that wait for a client which sends but does not read, before it is not read either. */
 export const maxWaitingControlBytes = 64 * KiB;
 
+/**
+ * Frames other than PUBLISH that one client may send before the others are served again. The runtime reads one
+ * socket many times in a row while it has bytes.
+ */
+export const controlFramesPerTurn = 256;
+
 /** Topics whose targets are remembered; beyond this the table starts anew, so that topics cost no memory for ever. */
 export const topicTableEntries = 65_536;
 /** Bytes of names in the topic table, for the same reason: topics may be 64 KiB long. */

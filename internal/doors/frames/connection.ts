@@ -5,7 +5,7 @@ import { Publication } from '../../broker/publication.ts';
 import type { TargetSet } from '../../broker/targets.ts';
 import type { TopicEntry } from '../../broker/topic-table.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import { maxWaitingControlBytes } from '../../limits.ts';
+import { controlFramesPerTurn, maxWaitingControlBytes } from '../../limits.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import {
@@ -62,6 +62,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   /** Whether this connection had its last word. */
   #isEnding = false;
   #pauses = 0;
+  #controlFramesInARow = 0;
 
   // The run in hand: messages with the same targets that lie one behind the other.
   #runBytes: Uint8Array = NO_BYTES;
@@ -212,6 +213,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
         } else {
           this.#publishRun();
           this.#takeControl(cursor.frame(bytes));
+          if (++this.#controlFramesInARow === controlFramesPerTurn) this.#giveWay();
           at = next;
         }
       }
@@ -302,6 +304,15 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
       this.#permitted.add(topic);
     }
     return topic;
+  }
+
+  /** Lets the others have their turn: a client that subscribes to 100,000 filters at once must not stop them. */
+  #giveWay(): void {
+    this.pause();
+    setImmediate(() => {
+      this.#controlFramesInARow = 0;
+      this.resume();
+    });
   }
 
   #takeControl(frame: Frame): void {
