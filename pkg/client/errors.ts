@@ -1,0 +1,80 @@
+/** What every error of the SDK is. The message is one line for people; `code` is for programs. */
+export class TinymqError extends Error {
+  override readonly name: string = 'TinymqError';
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The broker could not be reached, or the connection broke off. */
+export class ConnectError extends TinymqError {
+  override readonly name = 'ConnectError';
+  /** The broker's address, as a URL. */
+  readonly address: string;
+
+  constructor(address: string, reason: string, cause?: unknown) {
+    super('connect-failed', `cannot connect to ${address}: ${reason}`, { cause });
+    this.address = address;
+  }
+}
+
+/** A connection that had been open broke off. */
+export class ConnectionLostError extends TinymqError {
+  override readonly name = 'ConnectionLostError';
+
+  constructor(address: string, reason: string, cause?: unknown) {
+    super('connection-lost', `the connection to ${address} broke off: ${reason}`, { cause });
+  }
+}
+
+/** The broker refused something and said why. `code` is the broker's own (docs/errors.md). */
+export class RefusedError extends TinymqError {
+  override readonly name = 'RefusedError';
+
+  /** @param reason the payload of the broker's DISCONNECT: `code: what was wrong`. */
+  constructor(reason: string) {
+    super(
+      /^([a-z][a-z-]*)(?=:|$)/.exec(reason)?.[1] ?? 'refused',
+      reason === '' ? 'the broker closed' : reason,
+    );
+  }
+}
+
+/** Something took longer than it may. */
+export class TimeoutError extends TinymqError {
+  override readonly name = 'TimeoutError';
+
+  constructor(what: string, afterMs: number) {
+    super('timeout', `${what} within ${afterMs} ms`);
+  }
+}
+
+/** The client is closed, or was never connected. */
+export class ClosedError extends TinymqError {
+  override readonly name = 'ClosedError';
+
+  constructor(message = 'the client is closed') {
+    super('closed', message);
+  }
+}
+
+/** A topic or a filter breaks the rules; nothing was sent. */
+export class InvalidTopicError extends TinymqError {
+  override readonly name = 'InvalidTopicError';
+
+  constructor(what: 'topic' | 'filter', name: string, problem: string) {
+    super(`invalid-${what}`, `${what} '${name.slice(0, 80)}': ${problem}`);
+  }
+}
+
+/** What came from the other side is not the protocol. */
+export class ProtocolError extends TinymqError {
+  override readonly name = 'ProtocolError';
+
+  constructor(message: string, cause?: unknown) {
+    super('protocol-error', message, { cause });
+  }
+}

@@ -1,0 +1,105 @@
+import { type Address, type Network, parseAddress, parseUrl } from './address.ts';
+import type { TlsOptions } from './wire.ts';
+
+/** How a connection that broke off is tried again: after a random part of a delay that doubles each time. */
+export interface ReconnectOptions {
+  /** The first delay at most, in milliseconds. Default: 100. */
+  minDelayMs?: number;
+  /** No delay is longer, in milliseconds. Default: 30,000. */
+  maxDelayMs?: number;
+  /** After so many attempts in a row the client gives up. Default: never. */
+  maxAttempts?: number;
+}
+
+/** How to connect. Everything may be left out. */
+export interface ConnectOptions {
+  /** Where the broker is: `tcp://`, `tls://`, `unix://`, `ws://` or `wss://`. Default: `tcp://localhost:1883`. */
+  url?: string;
+  /** The kind of connection, where no `url` is given. Default: `tcp`. */
+  network?: Network;
+  /** `host:port`, or the path of a unix socket, where no `url` is given. */
+  address?: string;
+  /** Who this is, 1 to 65,535 bytes of UTF-8. A newer connection with the same id takes over. Default: random. */
+  clientId?: string;
+  tls?: TlsOptions;
+  /** How long one attempt may take, in milliseconds. Default: 10,000. */
+  connectTimeoutMs?: number;
+  /** How long the broker may take to acknowledge, in milliseconds. Default: 10,000. */
+  requestTimeoutMs?: number;
+  /**
+   * After so long without a byte from the broker a PING is sent; after as long again without an answer the
+   * connection is given up. In milliseconds; 0: never. Default: 30,000.
+   */
+  keepAliveMs?: number;
+  /** `false`: a connection that breaks off closes the client. */
+  reconnect?: false | ReconnectOptions;
+  /** Keep trying also if the very first attempt fails. Default: false, it rejects. */
+  connectRetry?: boolean;
+  /** Bytes that wait to be sent before `publish` says to wait. Default: 1 MiB. */
+  highWaterMarkBytes?: number;
+  /** The largest message that is accepted from the broker, in bytes. Default: 1 GiB. */
+  maxMessageBytes?: number;
+  /** Aborts the attempt to connect; afterwards closes the client. */
+  signal?: AbortSignal;
+}
+
+/** The options with everything decided. */
+export interface Settings {
+  address: Address;
+  clientId: string;
+  tls: TlsOptions;
+  connectTimeoutMs: number;
+  requestTimeoutMs: number;
+  keepAliveMs: number;
+  reconnect: Required<ReconnectOptions> | undefined;
+  connectRetry: boolean;
+  highWaterMarkBytes: number;
+  maxMessageBytes: number;
+  signal: AbortSignal | undefined;
+}
+
+/** @throws TinymqError `invalid-address`. */
+export function settingsOf(options: ConnectOptions): Settings {
+  return {
+    address: addressOf(options),
+    clientId: options.clientId ?? `client-${randomName()}`,
+    tls: options.tls ?? {},
+    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
+    keepAliveMs: options.keepAliveMs ?? 30_000,
+    reconnect: options.reconnect === false ? undefined : { ...RECONNECT, ...options.reconnect },
+    connectRetry: options.connectRetry ?? false,
+    highWaterMarkBytes: options.highWaterMarkBytes ?? 1024 * 1024,
+    maxMessageBytes: options.maxMessageBytes ?? 1024 * 1024 * 1024,
+    signal: options.signal,
+  };
+}
+
+const RECONNECT: Required<ReconnectOptions> = {
+  minDelayMs: 100,
+  maxDelayMs: 30_000,
+  maxAttempts: Number.POSITIVE_INFINITY,
+};
+
+function addressOf({ url, network, address }: ConnectOptions): Address {
+  if (url !== undefined) return parseUrl(url);
+  if (address !== undefined) return parseAddress(network ?? 'tcp', address);
+  return parseAddress(network ?? 'tcp', network === 'unix' ? '/tmp/broker.sock' : '');
+}
+
+function randomName(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(6));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * How long to wait before attempt number `attempt`, in milliseconds: a random part of a delay that doubles, so that
+ * the clients of a broker that restarts do not all come back at once.
+ */
+export function reconnectDelayMs(
+  attempt: number,
+  { minDelayMs, maxDelayMs }: Required<ReconnectOptions>,
+): number {
+  const longest = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(attempt - 1, 30));
+  return Math.round(longest * (0.5 + Math.random() / 2));
+}

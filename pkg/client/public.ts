@@ -1,0 +1,17 @@
+/** What both entries, for Node and for browsers, export beside `Client` and `connect`. */
+export type { Address, Network } from './address.ts';
+export type { ClientEvents, ClientState } from './client.ts';
+export {
+  ClosedError,
+  ConnectError,
+  ConnectionLostError,
+  InvalidTopicError,
+  ProtocolError,
+  RefusedError,
+  TimeoutError,
+  TinymqError,
+} from './errors.ts';
+export { Message } from './message.ts';
+export type { ConnectOptions, ReconnectOptions } from './options.ts';
+export { Subscription } from './subscription.ts';
+export type { TlsOptions } from './wire.ts';

@@ -1,0 +1,88 @@
+import { TimeoutError } from './errors.ts';
+import type { Platform } from './wire.ts';
+
+/** A promise with its ends in hand. */
+export interface Deferred<T> {
+  promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+export function defer<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  // Whoever made the request has this promise; one that nobody awaits must not end the process.
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}
+
+interface Request {
+  filter: string;
+  deferred: Deferred<void>;
+  timer: ReturnType<typeof setTimeout>;
+}
+
+/** Requests of one kind that wait for their answers, which come in order. */
+export class Requests {
+  readonly #what: string;
+  readonly #timeoutMs: number;
+  readonly #platform: Platform;
+  #waiting: Request[] = [];
+
+  /** @param what the kind of answer, for the error of one that does not come. */
+  constructor(what: string, timeoutMs: number, platform: Platform) {
+    this.#what = what;
+    this.#timeoutMs = timeoutMs;
+    this.#platform = platform;
+  }
+
+  /** Waits for the answer that names this filter. */
+  add(filter = ''): Promise<void> {
+    const deferred = defer<void>();
+    const timer = setTimeout(() => this.#timeout(request), this.#timeoutMs);
+    this.#platform.unref(timer);
+    const request: Request = { filter, deferred, timer };
+    this.#waiting.push(request);
+    return deferred.promise;
+  }
+
+  /** An answer came. A broker of the original kind names no filter; then it answers the oldest request. */
+  answer(filter: string): void {
+    const index = filter === '' ? 0 : this.#waiting.findIndex((request) => request.filter === filter);
+    this.#settle(index)?.resolve();
+  }
+
+  /** The oldest request was refused; whether there was one. */
+  refuseOldest(error: Error): boolean {
+    const deferred = this.#settle(0);
+    deferred?.reject(error);
+    return deferred !== undefined;
+  }
+
+  /** None of the answers will come. */
+  failAll(error: Error): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { deferred, timer } of waiting) {
+      clearTimeout(timer);
+      deferred.reject(error);
+    }
+  }
+
+  #settle(index: number): Deferred<void> | undefined {
+    const request = this.#waiting[index];
+    if (request === undefined) return undefined;
+    this.#waiting.splice(index, 1);
+    clearTimeout(request.timer);
+    return request.deferred;
+  }
+
+  #timeout(request: Request): void {
+    this.#waiting = this.#waiting.filter((other) => other !== request);
+    request.deferred.reject(new TimeoutError(`no ${this.#what} came`, this.#timeoutMs));
+  }
+}

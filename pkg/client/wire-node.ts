@@ -1,0 +1,209 @@
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import WebSocket from 'ws';
+import { type Address, urlOf } from './address.ts';
+import { NO_HANDLER, type Platform, type TlsOptions, type Wire, type WireHandler } from './wire.ts';
+
+/** Bytes a socket takes before it asks to wait. */
+const HIGH_WATER_MARK_BYTES = 256 * 1024;
+
+/** tcp, tls, unix sockets and WebSocket in Node. */
+export const nodePlatform: Platform = {
+  open(address, tls, signal) {
+    const isWebSocket = address.network === 'ws' || address.network === 'wss';
+    return isWebSocket ? openWebSocket(address, tls, signal) : openSocket(address, tls, signal);
+  },
+  defer: setImmediate,
+  unref: (timer) => timer.unref(),
+};
+
+function openSocket(address: Address, tls: TlsOptions, signal: AbortSignal): Promise<Wire> {
+  return new Promise((resolve, reject) => {
+    const socket = startSocket(address, tls);
+    const abort = () => socket.destroy(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    const fail = (error: Error) => {
+      signal.removeEventListener('abort', abort);
+      reject(readable(error));
+    };
+    socket.once('error', fail);
+    socket.once(address.network === 'tls' ? 'secureConnect' : 'connect', () => {
+      signal.removeEventListener('abort', abort);
+      socket.off('error', fail);
+      resolve(new SocketWire(socket));
+    });
+    if (signal.aborted) abort();
+  });
+}
+
+function startSocket(address: Address, tls: TlsOptions): Socket {
+  const options = { noDelay: true, keepAlive: true, highWaterMark: HIGH_WATER_MARK_BYTES };
+  if (address.network === 'unix') return connectTcp({ ...options, path: address.path });
+  const { host, port } = address;
+  if (address.network === 'tcp') return connectTcp({ ...options, host, port });
+  return connectTls({ ...options, host, port, ...tlsSettings(address, tls) });
+}
+
+function tlsSettings(address: Address, tls: TlsOptions) {
+  const host = address.network === 'unix' ? '' : address.host;
+  return {
+    ca: asBuffer(tls.ca),
+    cert: asBuffer(tls.cert),
+    key: asBuffer(tls.key),
+    // A server name is never an IP address (RFC 6066, section 3); the certificate is then checked against the host.
+    servername: tls.serverName ?? (/^[\d.]+$|:/.test(host) ? undefined : host),
+    rejectUnauthorized: tls.insecure !== true,
+  };
+}
+
+function asBuffer(pem: string | Uint8Array | undefined): string | Buffer | undefined {
+  return pem instanceof Uint8Array ? Buffer.from(pem) : pem;
+}
+
+class SocketWire implements Wire {
+  handler: WireHandler = NO_HANDLER;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    let failure: Error | undefined;
+    socket.on('data', (chunk) => this.handler.bytes(chunk));
+    socket.on('drain', () => this.handler.drained());
+    socket.on('error', (error) => {
+      failure = readable(error);
+    });
+    socket.on('close', () => this.handler.closed(failure));
+  }
+
+  write(chunks: readonly Uint8Array[]): boolean {
+    if (chunks.length === 1) return this.#socket.write(chunks[0]!);
+    this.#socket.cork();
+    for (const chunk of chunks) this.#socket.write(chunk);
+    this.#socket.uncork();
+    return !this.#socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+    this.#socket.resume();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+function openWebSocket(address: Address, tls: TlsOptions, signal: AbortSignal): Promise<Wire> {
+  return new Promise((resolve, reject) => {
+    const webSocket = new WebSocket(urlOf(address), ['tinymq'], {
+      perMessageDeflate: false,
+      ...tlsSettings(address, tls),
+    });
+    let socket: Socket;
+    let refusal: Error | undefined;
+    const abort = () => {
+      refusal = signal.reason as Error;
+      webSocket.terminate();
+    };
+    const fail = (error: Error) => {
+      signal.removeEventListener('abort', abort);
+      reject(refusal ?? readable(error));
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    webSocket.once('error', fail);
+    webSocket.once('unexpected-response', (_request, response) => {
+      refusal = new Error(`the server answered ${response.statusCode} ${response.statusMessage}`);
+      webSocket.terminate();
+    });
+    webSocket.once('upgrade', (response) => {
+      socket = response.socket;
+    });
+    webSocket.once('open', () => {
+      signal.removeEventListener('abort', abort);
+      webSocket.off('error', fail);
+      resolve(new WebSocketWire(webSocket, socket));
+    });
+    if (signal.aborted) abort();
+  });
+}
+
+class WebSocketWire implements Wire {
+  handler: WireHandler = NO_HANDLER;
+  readonly #webSocket: WebSocket;
+  readonly #socket: Socket;
+
+  constructor(webSocket: WebSocket, socket: Socket) {
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    let failure: Error | undefined;
+    webSocket.binaryType = 'nodebuffer';
+    webSocket.on('message', (data) => this.handler.bytes(data as Buffer));
+    webSocket.on('error', (error) => {
+      failure = readable(error);
+    });
+    webSocket.on('close', () => this.handler.closed(failure));
+    socket.on('drain', () => this.handler.drained());
+  }
+
+  write(chunks: readonly Uint8Array[]): boolean {
+    this.#socket.cork();
+    for (const chunk of chunks) this.#webSocket.send(chunk);
+    this.#socket.uncork();
+    return !this.#socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    this.#webSocket.pause();
+  }
+
+  resume(): void {
+    this.#webSocket.resume();
+  }
+
+  end(): void {
+    this.#webSocket.resume();
+    this.#webSocket.close(1000);
+  }
+
+  destroy(): void {
+    this.#webSocket.terminate();
+  }
+}
+
+const REASONS: Record<string, string | undefined> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the broker reset the connection',
+  EPIPE: 'the broker closed the connection',
+  ENOENT: 'no such socket file',
+  ENOTSOCK: 'the file is not a socket',
+  EACCES: 'permission denied',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the host name cannot be looked up now',
+  ETIMEDOUT: 'no answer',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'the other side does not speak TLS',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'the other side does not speak TLS',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the broker asks for a client certificate',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the broker does not know who signed the client certificate',
+  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate is signed by an unknown authority',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is signed by itself',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate is signed by an unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the certificate is signed by an unknown authority',
+  CERT_HAS_EXPIRED: 'the certificate has expired',
+};
+
+/** The same error with words for people. `localhost` fails once for each of its addresses. */
+function readable(error: Error): Error {
+  const first = error instanceof AggregateError ? (error.errors[0] as Error) : error;
+  const reason = REASONS[(first as NodeJS.ErrnoException).code ?? ''];
+  return reason === undefined ? first : new Error(reason, { cause: error });
+}
