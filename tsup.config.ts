@@ -27,9 +27,14 @@ else
   echo "${program}: needs Node.js 20.19 or newer: https://nodejs.org" >&2
   exit 1
 fi
+TINYMQ_PROGRAM_FOLDER=$root/bin
+export TINYMQ_PROGRAM_FOLDER
 exec "$node" "$root/dist/cmd/${program}.js" "$@"
 `;
 }
+
+// The build tool still passes an option that this version of TypeScript calls old.
+const compilerOptions = { ignoreDeprecations: '6.0' };
 
 export default defineConfig([
   {
@@ -43,7 +48,7 @@ export default defineConfig([
     platform: 'node',
     splitting: true,
     clean: true,
-    dts: { entry: { embed: 'pkg/embed/index.ts', client: 'pkg/client/index.ts' } },
+    dts: { compilerOptions, entry: { embed: 'pkg/embed/index.ts', client: 'pkg/client/index.ts' } },
     async onSuccess() {
       mkdirSync('bin', { recursive: true });
       for (const program of programs) {
@@ -58,6 +63,6 @@ export default defineConfig([
     format: 'esm',
     target: 'es2022',
     platform: 'browser',
-    dts: true,
+    dts: { compilerOptions },
   },
 ]);

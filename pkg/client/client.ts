@@ -199,8 +199,8 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       filter,
       {
         release: (released) => this.#release(released),
-        pauseReading: () => this.#pauseReading(),
-        resumeReading: () => this.#resumeReading(),
+        pause: () => this.pause(),
+        resume: () => this.resume(),
       },
       handler,
     );
@@ -264,6 +264,19 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     super.off(name, listener);
     this.#inbox.handlersChanged();
     return this;
+  }
+
+  /**
+   * Stops receiving, so that the broker has to wait; it then treats this client as a slow subscriber. Counted:
+   * {@link resume} as often as this. A browser cannot stop and goes on receiving.
+   */
+  pause(): void {
+    if (this.#readingPauses++ === 0) this.#wire?.pause();
+  }
+
+  /** Goes on receiving. */
+  resume(): void {
+    if (--this.#readingPauses === 0) this.#wire?.resume();
   }
 
   /** Sends what was published, says goodbye and closes. Can be called at any time and more than once. */
@@ -470,14 +483,6 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   #roomAgain(): Promise<true> {
     this.#room ??= defer<true>();
     return this.#room.promise;
-  }
-
-  #pauseReading(): void {
-    if (this.#readingPauses++ === 0) this.#wire?.pause();
-  }
-
-  #resumeReading(): void {
-    if (--this.#readingPauses === 0) this.#wire?.resume();
   }
 
   #watchForSilence(): void {

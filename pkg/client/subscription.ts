@@ -3,9 +3,9 @@ import type { Message } from './message.ts';
 /** What a subscription needs from its client. */
 export interface SubscriptionOwner {
   release(subscription: Subscription): Promise<void>;
-  /** Stops reading until {@link resumeReading} is called as often. */
-  pauseReading(): void;
-  resumeReading(): void;
+  /** Stops reading until {@link resume} is called as often. */
+  pause(): void;
+  resume(): void;
 }
 
 /** Messages that an iterator holds before the client stops reading. */
@@ -88,7 +88,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     this.#queue.push(message);
     if (this.#queue.length - this.#taken >= ITERATOR_QUEUE_MESSAGES && !this.#isHolding && !this.#isEnded) {
       this.#isHolding = true;
-      this.#owner.pauseReading();
+      this.#owner.pause();
     }
   }
 
@@ -115,6 +115,6 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   #letGo(): void {
     if (!this.#isHolding) return;
     this.#isHolding = false;
-    this.#owner.resumeReading();
+    this.#owner.resume();
   }
 }

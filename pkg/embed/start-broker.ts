@@ -8,6 +8,7 @@ import { Metrics } from '../../internal/metrics/metrics.ts';
 import { type CertificateFiles, Certificates } from '../../internal/transport/certificates.ts';
 import { type Endpoint, isSecure, parseEndpoint } from '../../internal/transport/endpoint.ts';
 import {
+  ListenError,
   type Listener,
   type ListenerEvents,
   type ListenerOptions,
@@ -21,6 +22,11 @@ export interface BrokerOptions {
    * Port 0 takes a free one. Default: `tcp://localhost:1883`.
    */
   listen?: readonly string[];
+  /**
+   * Called for each address that cannot be listened on, which then stays closed. Without it one is enough for the
+   * start to fail; with it the start fails only where none could be opened.
+   */
+  onListenError?: (error: ListenError) => void;
   /** The certificate for `tls://` and `wss://`. */
   tls?: CertificateFiles;
   /** The mode of a unix socket's file. Default: `0o660`. */
@@ -107,7 +113,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     'connection_problems_total',
     'Connections that failed before they were open.',
   );
-  const listeners = await openAll(endpoints, listenerOptions(options, certificates, connectTimeoutMs), {
+  const settings = listenerOptions(options, certificates, connectTimeoutMs);
+  const listeners = await openAll(endpoints, settings, options.onListenError, {
     connection: (connection) => frontDoor.open(connection),
     problem(error, remote) {
       problems.value++;
@@ -199,11 +206,20 @@ function listenerOptions(
 async function openAll(
   endpoints: readonly Endpoint[],
   options: ListenerOptions,
+  onListenError: BrokerOptions['onListenError'],
   events: ListenerEvents,
 ): Promise<Listener[]> {
   const listeners: Listener[] = [];
   try {
-    for (const endpoint of endpoints) listeners.push(await listen(endpoint, options, events));
+    for (const [index, endpoint] of endpoints.entries()) {
+      const isLastHope = index === endpoints.length - 1 && listeners.length === 0;
+      try {
+        listeners.push(await listen(endpoint, options, events));
+      } catch (error) {
+        if (onListenError === undefined || isLastHope || !(error instanceof ListenError)) throw error;
+        onListenError(error);
+      }
+    }
   } catch (error) {
     await Promise.all(listeners.map((listener) => listener.close()));
     throw error;

@@ -1,0 +1,70 @@
+import type { brokerProgram } from '../../internal/config/broker.ts';
+import type { Values } from '../../internal/config/option.ts';
+import { UsageError } from '../../internal/config/program.ts';
+import { isSecure, parseEndpoint } from '../../internal/transport/endpoint.ts';
+import type { CertificateFiles } from '../../pkg/embed/index.ts';
+
+type BrokerValues = Values<typeof brokerProgram.options>;
+
+/** What `broker` opens when nobody names a listener. */
+const DEFAULT_LISTENERS = ['tcp://localhost:1883'];
+const DEFAULT_ADDRESS = 'localhost:1883';
+const DEFAULT_SOCKET = '/tmp/broker.sock';
+
+export interface Listeners {
+  urls: string[];
+  /** Nobody named them: one that cannot open is no reason to fail. */
+  areDefaults: boolean;
+}
+
+/**
+ * Where to listen: `-network` and `-address`, and what `-listen` names beside them.
+ *
+ * @throws UsageError.
+ */
+export function listenersOf(values: BrokerValues, given: ReadonlySet<string>): Listeners {
+  const urls: string[] = [];
+  const hasTls = values['tls-cert'] !== undefined;
+  const listen = values.listen.flatMap((item) => item.split(','));
+  const namesPair = given.has('network') || given.has('address') || (hasTls && !listen.some(speaksTls));
+  if (namesPair) urls.push(pairUrl(values, hasTls));
+  urls.push(...listen);
+  const areDefaults = urls.length === 0;
+  if (areDefaults) urls.push(...DEFAULT_LISTENERS);
+  for (const url of urls) checkUrl(url, hasTls);
+  return { urls, areDefaults };
+}
+
+/** @throws UsageError where half of what TLS needs is missing. */
+export function tlsOf(values: BrokerValues): CertificateFiles | undefined {
+  const certFile = values['tls-cert'];
+  const keyFile = values['tls-key'];
+  const caFile = values['tls-ca'];
+  if (certFile === undefined && keyFile === undefined && caFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined) {
+    throw new UsageError('TLS needs both -tls-cert and -tls-key');
+  }
+  return { certFile, keyFile, caFile };
+}
+
+function pairUrl(values: BrokerValues, hasTls: boolean): string {
+  const network = values.network ?? 'tcp';
+  if (network === 'unix') return `unix://${values.address ?? DEFAULT_SOCKET}`;
+  const secured = { tcp: 'tls', ws: 'wss' } as const;
+  const scheme = hasTls && network in secured ? secured[network as 'tcp' | 'ws'] : network;
+  return `${scheme}://${values.address ?? DEFAULT_ADDRESS}`;
+}
+
+function speaksTls(url: string): boolean {
+  return url.startsWith('tls://') || url.startsWith('wss://');
+}
+
+function checkUrl(url: string, hasTls: boolean): void {
+  let needsTls: boolean;
+  try {
+    needsTls = isSecure(parseEndpoint(url));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  if (needsTls && !hasTls) throw new UsageError(`${url} needs -tls-cert and -tls-key`);
+}

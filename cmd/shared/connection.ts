@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import type { connectionOptions } from '../../internal/config/connection-options.ts';
+import type { Values } from '../../internal/config/option.ts';
+import { UsageError } from '../../internal/config/program.ts';
+import { Client, type TlsOptions } from '../../pkg/client/index.ts';
+import { complain } from './run-program.ts';
+
+type ConnectionValues = Values<typeof connectionOptions>;
+
+/**
+ * Connects as the flags say. A connection that breaks off later is reported and opened again.
+ *
+ * @throws ConnectError and others with one clear line, where the first attempt fails.
+ */
+export function connectClient(
+  name: string,
+  values: ConnectionValues,
+  options: { isQuiet: boolean; stop: AbortSignal },
+): Promise<Client> {
+  const client = new Client({
+    network: networkOf(values),
+    address: values.address,
+    clientId: values.id ?? `${name}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`,
+    tls: tlsOf(values),
+    connectTimeoutMs: values['connect-timeout'],
+    signal: options.stop,
+  });
+  let hasBroken = false;
+  client.on('disconnect', (reason) => {
+    hasBroken = true;
+    complain(name, reason.message);
+  });
+  client.on('reconnecting', ({ attempt, delayMs, cause }) => {
+    if (attempt > 1) complain(name, cause.message);
+    complain(name, `trying again in ${(delayMs / 1000).toFixed(1)} s`);
+  });
+  client.on('connect', () => {
+    if (hasBroken && !options.isQuiet) complain(name, 'connected again');
+  });
+  client.on('error', (error) => complain(name, (error as Error).message));
+  return client.connect();
+}
+
+function networkOf(values: ConnectionValues): ConnectionValues['network'] {
+  const speaksTls =
+    values['tls-ca'] ??
+    values['tls-cert'] ??
+    values['tls-server-name'] ??
+    (values['tls-insecure'] || undefined);
+  if (speaksTls === undefined) return values.network;
+  if (values.network === 'unix') throw new UsageError('-tls flags and -network unix do not go together');
+  if (values.network === 'tcp') return 'tls';
+  return values.network === 'ws' ? 'wss' : values.network;
+}
+
+function tlsOf(values: ConnectionValues): TlsOptions {
+  if ((values['tls-cert'] === undefined) !== (values['tls-key'] === undefined)) {
+    throw new UsageError('-tls-cert and -tls-key belong together');
+  }
+  return {
+    ca: pemOf('-tls-ca', values['tls-ca']),
+    cert: pemOf('-tls-cert', values['tls-cert']),
+    key: pemOf('-tls-key', values['tls-key']),
+    serverName: values['tls-server-name'],
+    insecure: values['tls-insecure'],
+  };
+}
+
+function pemOf(flag: string, file: string | undefined): Buffer | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new UsageError(`${flag}: cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}

@@ -1,0 +1,41 @@
+import { isUtf8 } from 'node:buffer';
+
+/**
+ * A payload or a name as text that harms no terminal: control characters, line breaks, marks that change the
+ * direction of writing, and bytes that are not UTF-8 are shown as escapes.
+ */
+export function printable(bytes: Uint8Array): string {
+  if (!isUtf8(bytes))
+    return Buffer.from(bytes)
+      .toString('latin1')
+      .replace(/[^ -~]|\\/g, escapeByte);
+  return printableText(Buffer.from(bytes).toString('utf8'));
+}
+
+/** The same for text. */
+export function printableText(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]|\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|[nrt])/gu,
+    escapeCharacter,
+  );
+}
+
+const NAMED: Record<string, string | undefined> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' };
+
+function escapeCharacter(character: string): string {
+  const code = character.codePointAt(0)!;
+  return (
+    NAMED[character] ?? (code < 0x100 ? escapeByte(character) : `\\u${code.toString(16).padStart(4, '0')}`)
+  );
+}
+
+function escapeByte(character: string): string {
+  return NAMED[character] ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}
+
+/** A payload inside JSON: as text where it is UTF-8, in base64 elsewhere. */
+export function jsonPayload(bytes: Uint8Array): { payload: string; encoding?: 'base64' } {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (isUtf8(bytes)) return { payload: buffer.toString('utf8') };
+  return { payload: buffer.toString('base64'), encoding: 'base64' };
+}

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { Chalk, type ChalkInstance } from 'chalk';
+import type { OptionTable, Values } from '../../internal/config/option.ts';
+import {
+  InformationRequested,
+  type Program,
+  parseProgram,
+  UsageError,
+} from '../../internal/config/program.ts';
+
+/** What a program has to do its work with. */
+export interface Invocation<Table extends OptionTable> {
+  values: Values<Table>;
+  /** The options that somebody gave. */
+  given: ReadonlySet<string>;
+  /** Aborted by the first SIGINT or SIGTERM; a second one ends the program at once. */
+  stop: AbortSignal;
+  version: string;
+}
+
+const EXIT_DONE = 0;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+/** Something failed; the message is all that the user needs to see. Exit code 1. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+}
+
+/**
+ * Runs a program from its command line to its exit code: 0 done, 1 failed, 2 wrong usage. An error is one line, not
+ * a stack trace.
+ */
+export async function runProgram<Table extends OptionTable>(
+  program: Program<Table>,
+  main: (invocation: Invocation<Table>) => Promise<void>,
+): Promise<void> {
+  endQuietlyWithTheReader();
+  try {
+    const version = packageVersion();
+    const { values, given } = parseProgram(program, process.argv.slice(2), process.env, version);
+    await main({ values, given, stop: stopSignal(), version });
+    process.exitCode = EXIT_DONE;
+  } catch (error) {
+    if (error instanceof InformationRequested) {
+      process.stdout.write(error.message);
+    } else if (error instanceof UsageError) {
+      complain(program.name, `${error.message} (see ${program.name} -help)`);
+      process.exitCode = EXIT_USAGE;
+    } else {
+      complain(program.name, error instanceof Error ? error.message : String(error));
+      process.exitCode = EXIT_FAILED;
+    }
+  }
+}
+
+/** Colours for a stream: none where it is no terminal, or where NO_COLOR is set (no-color.org). */
+export function coloursFor(stream: NodeJS.WriteStream): ChalkInstance {
+  const isColourful = stream.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+  return new Chalk({ level: isColourful ? 1 : 0 });
+}
+
+/** One line to the standard error. */
+export function complain(name: string, message: string): void {
+  process.stderr.write(`${coloursFor(process.stderr).red(`${name}:`)} ${message}\n`);
+}
+
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(EXIT_FAILED);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+/** `subscriber … | head` is a normal end. */
+function endQuietlyWithTheReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT_DONE);
+  });
+}
+
+/** The package's own description is the nearest one above the program, built or not. */
+function packageVersion(): string {
+  for (const path of ['../../package.json', '../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string })
+        .version;
+    } catch {
+      // The program lies one folder deeper as a source than as built.
+    }
+  }
+  return 'unknown';
+}

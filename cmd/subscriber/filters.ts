@@ -1,0 +1,30 @@
+import micromatch from 'micromatch';
+import { UsageError } from '../../internal/config/program.ts';
+import { filterProblem } from '../../internal/topic.ts';
+
+const REMEMBERED_TOPICS = 10_000;
+
+/** @throws UsageError where a filter is missing or breaks the rules. */
+export function filtersOf(filters: readonly string[]): readonly string[] {
+  if (filters.length === 0) throw new UsageError('-topic is missing: what to subscribe to');
+  for (const filter of filters) {
+    const problem = filterProblem(filter);
+    if (problem !== undefined) throw new UsageError(`-topic '${filter}': ${problem}`);
+  }
+  return [...new Set(filters)];
+}
+
+/** Whether a topic matches one of the globs; without globs all do. */
+export function topicMatcher(globs: readonly string[]): (topic: string) => boolean {
+  if (globs.length === 0) return () => true;
+  const known = new Map<string, boolean>();
+  return (topic) => {
+    let isMatch = known.get(topic);
+    if (isMatch === undefined) {
+      isMatch = micromatch.isMatch(topic, globs as string[], { dot: true });
+      if (known.size >= REMEMBERED_TOPICS) known.clear();
+      known.set(topic, isMatch);
+    }
+    return isMatch;
+  };
+}

@@ -1,0 +1,54 @@
+import { subscriberProgram } from '../../internal/config/subscriber.ts';
+import { connectClient } from '../shared/connection.ts';
+import { Output } from '../shared/output.ts';
+import { Rate } from '../shared/rate.ts';
+import { coloursFor, Failure, runProgram } from '../shared/run-program.ts';
+import { filtersOf, topicMatcher } from './filters.ts';
+import { rendererOf } from './render.ts';
+import { Silence } from './silence.ts';
+
+await runProgram(subscriberProgram, async ({ values, stop }) => {
+  const filters = filtersOf(values.topic);
+  const isWanted = topicMatcher(values.match);
+  const render = rendererOf(values, coloursFor(process.stdout));
+  const client = await connectClient('subscriber', values, { isQuiet: values.quiet, stop });
+  const output = new Output(
+    process.stdout,
+    () => client.pause(),
+    () => client.resume(),
+  );
+  const rate = values.stats ? new Rate('received') : undefined;
+  let received = 0;
+
+  try {
+    await new Promise<void>((done, failed) => {
+      const silence = new Silence(values.timeout, () => {
+        if (values.count === undefined) done();
+        else failed(new Failure(`${received} of ${values.count} messages came before the -timeout`));
+      });
+      stop.addEventListener('abort', () => done(), { once: true });
+      if (stop.aborted) done();
+      client.on('close', (error) => error !== undefined && failed(error));
+      client.on('message', (message) => {
+        if (received === values.count || !isWanted(message.topic)) return;
+        received++;
+        silence.broken();
+        rate?.add(message.size);
+        if (render !== undefined) output.write(render(message));
+        if (received === values.count) done();
+      });
+      subscribeAll().catch(failed);
+    });
+  } finally {
+    await client.close();
+    rate?.end();
+    await output.end();
+  }
+
+  async function subscribeAll(): Promise<void> {
+    await Promise.all(filters.map((filter) => client.subscribe(filter, () => {})));
+    if (!values.quiet && process.stderr.isTTY) {
+      process.stderr.write(`Subscribed to ${filters.join(', ')}; stop with Ctrl-C\n`);
+    }
+  }
+});

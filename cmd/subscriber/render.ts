@@ -1,0 +1,68 @@
+import type { ChalkInstance } from 'chalk';
+import { UsageError } from '../../internal/config/program.ts';
+import type { Message } from '../../pkg/client/index.ts';
+import { jsonPayload, printable, printableText } from '../shared/printable.ts';
+
+export interface RenderOptions {
+  format: string | undefined;
+  raw: boolean;
+  json: boolean;
+  stats: boolean;
+}
+
+/** Turns a message into what is printed for it. */
+export type Renderer = (message: Message) => string | Uint8Array;
+
+/**
+ * How messages are printed; undefined where only their rate is shown.
+ *
+ * @throws UsageError where the flags contradict each other or the template is wrong.
+ */
+export function rendererOf(options: RenderOptions, colours: ChalkInstance): Renderer | undefined {
+  const { format, raw, json, stats } = options;
+  if ([format !== undefined, raw, json].filter(Boolean).length > 1) {
+    throw new UsageError('-format, -raw and -json do not go together');
+  }
+  if (raw) return (message) => message.payload;
+  if (json) return renderJson;
+  if (format !== undefined) return renderTemplate(format);
+  if (stats) return undefined;
+  return (message) =>
+    `Received on ${colours.cyan(printableText(message.topic))}: ${printable(message.payload)}\n`;
+}
+
+function renderJson(message: Message): string {
+  const { topic, clientId, payload } = message;
+  return `${JSON.stringify({ topic, ...jsonPayload(payload), clientId, time: new Date().toISOString() })}\n`;
+}
+
+const FIELDS: Record<string, ((message: Message) => string) | undefined> = {
+  t: (message) => printableText(message.topic),
+  p: (message) => printable(message.payload),
+  x: (message) => Buffer.from(message.payload).toString('hex'),
+  l: (message) => String(message.size),
+  i: (message) => printableText(message.clientId),
+  T: () => new Date().toISOString(),
+  '%': () => '%',
+};
+const ESCAPES: Record<string, string | undefined> = { n: '\n', t: '\t', '\\': '\\' };
+
+/** A template without a line break of its own gets one at its end. */
+function renderTemplate(template: string): Renderer {
+  const parts: (string | ((message: Message) => string))[] = [];
+  for (const [piece] of template.matchAll(/%.?|\\.?|[^%\\]+/gsu)) {
+    if (piece[0] === '%') {
+      const field = FIELDS[piece.slice(1)];
+      if (field === undefined) throw new UsageError(`-format: '${piece}' is none of %t %p %x %l %i %T %%`);
+      parts.push(field);
+    } else if (piece[0] === '\\') {
+      const character = ESCAPES[piece.slice(1)];
+      if (character === undefined) throw new UsageError(`-format: '${piece}' is none of \\n \\t \\\\`);
+      parts.push(character);
+    } else {
+      parts.push(piece);
+    }
+  }
+  if (!parts.some((part) => typeof part === 'string' && part.includes('\n'))) parts.push('\n');
+  return (message) => parts.map((part) => (typeof part === 'string' ? part : part(message))).join('');
+}

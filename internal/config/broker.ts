@@ -1,0 +1,119 @@
+import { maxMessageBytesCeiling } from '../limits.ts';
+import { DAY_MS, NETWORKS } from './connection-options.ts';
+import { bytes, choice, duration, fileMode, integer, list, text, toggle } from './option.ts';
+import type { Program } from './program.ts';
+
+const GiB = 1024 ** 3;
+
+const options = {
+  network: choice(NETWORKS, {
+    group: 'Listening',
+    help: 'the kind of the listener that -address names; tcp unless given',
+  }),
+  address: text({
+    group: 'Listening',
+    placeholder: 'HOST:PORT|PATH',
+    help: 'where to listen; localhost:1883, or /tmp/broker.sock with -network unix, unless given',
+  }),
+  listen: list({
+    group: 'Listening',
+    placeholder: 'URL',
+    help: 'more listeners: tcp://host:port, tls://host:port, unix:///path, ws://host:port, wss://host:port',
+  }),
+  'tls-cert': text({
+    group: 'Listening',
+    placeholder: 'FILE',
+    help: 'the certificate (PEM); with -network tcp this means TLS',
+  }),
+  'tls-key': text({ group: 'Listening', placeholder: 'FILE', help: 'its key (PEM)' }),
+  'tls-ca': text({
+    group: 'Listening',
+    placeholder: 'FILE',
+    help: 'ask clients for certificates that this CA signed (mutual TLS)',
+  }),
+  'socket-mode': fileMode({ group: 'Listening', default: '0660', help: 'who may use a unix socket' }),
+  'ws-origin': list({
+    group: 'Listening',
+    placeholder: 'GLOB',
+    help: 'web pages that may connect by WebSocket, such as https://*.example.com; pages of this machine unless given',
+  }),
+  'max-message': bytes(
+    { min: 1, max: maxMessageBytesCeiling },
+    { group: 'Limits', default: '16MiB', help: 'the largest payload, up to 1GiB' },
+  ),
+  'max-clients': integer(
+    { min: 1, max: 10_000_000 },
+    { group: 'Limits', default: '100000', help: 'clients at once' },
+  ),
+  'connect-timeout': duration(
+    { min: 1, max: DAY_MS },
+    { group: 'Limits', default: '10', help: 'how long a connection has to say who it is' },
+  ),
+  keepalive: duration(
+    { min: 0, max: DAY_MS },
+    { group: 'Limits', default: '0', help: 'disconnect clients that say nothing for so long; 0: never' },
+  ),
+  'channel-size': integer(
+    { min: 1, max: 100_000_000 },
+    {
+      group: 'Slow subscribers',
+      default: '100',
+      help: 'messages that wait for a subscriber before publishers pause',
+    },
+  ),
+  'channel-bytes': bytes(
+    { min: 1, max: 64 * GiB },
+    {
+      group: 'Slow subscribers',
+      default: '8MiB',
+      help: 'bytes that wait for a subscriber before publishers pause',
+    },
+  ),
+  'slow-consumer-wait': duration(
+    { min: 0, max: DAY_MS },
+    {
+      group: 'Slow subscribers',
+      default: '1',
+      help: 'how long publishers pause for a subscriber before it is slow',
+    },
+  ),
+  'slow-consumer': choice(['drop-new', 'drop-oldest', 'disconnect'], {
+    group: 'Slow subscribers',
+    default: 'drop-new',
+    help: 'what becomes of the messages of a slow subscriber, or of itself',
+  }),
+  'shutdown-timeout': duration(
+    { min: 0, max: DAY_MS },
+    { group: 'Limits', default: '10', help: 'how long a stop waits for what was accepted to be delivered' },
+  ),
+  'log-level': choice(['debug', 'info', 'warn', 'error', 'silent'], {
+    group: 'Output',
+    default: 'info',
+    help: 'what to log, to the standard error',
+  }),
+  'log-format': choice(['auto', 'pretty', 'json'], {
+    group: 'Output',
+    default: 'auto',
+    help: 'how; auto is pretty on a terminal and JSON elsewhere',
+  }),
+  stats: duration(
+    { min: 100, max: DAY_MS },
+    { group: 'Output', help: 'log counters and rates at this interval' },
+  ),
+  json: toggle({ group: 'Output', help: 'print what is listening as one JSON object' }),
+  quiet: toggle({ group: 'Output', help: 'print nothing at the start' }),
+  config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a JSON file' }),
+};
+
+export const brokerProgram: Program<typeof options> = {
+  name: 'broker',
+  summary: 'A small publish/subscribe broker.',
+  options,
+  examples: [
+    'broker',
+    'broker -network tcp -address :1883',
+    'broker -network unix -address /tmp/broker.sock',
+    'broker -tls-cert server.crt -tls-key server.key -address localhost:8883',
+    'broker -listen tcp://localhost:1883,unix:///tmp/broker.sock,ws://localhost:8083',
+  ],
+};

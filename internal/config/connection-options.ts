@@ -1,0 +1,41 @@
+import { choice, duration, text, toggle } from './option.ts';
+
+/** The networks that the programs know. */
+export const NETWORKS = ['tcp', 'tls', 'unix', 'ws', 'wss'] as const;
+
+export const DAY_MS = 24 * 3_600_000;
+
+/** How publisher and subscriber reach their broker. */
+export const connectionOptions = {
+  network: choice(NETWORKS, { group: 'Connection', default: 'tcp', help: 'how to reach the broker' }),
+  address: text({
+    group: 'Connection',
+    placeholder: 'HOST:PORT|PATH',
+    help: 'where the broker is; localhost:1883, or /tmp/broker.sock with -network unix, unless given',
+  }),
+  id: text({ group: 'Connection', placeholder: 'ID', help: 'the client id; a random one unless given' }),
+  'tls-ca': text({
+    group: 'Connection',
+    placeholder: 'FILE',
+    help: 'who signed the certificate of the broker (PEM); with -network tcp this means TLS',
+  }),
+  'tls-cert': text({
+    group: 'Connection',
+    placeholder: 'FILE',
+    help: 'the own certificate, for mutual TLS (PEM)',
+  }),
+  'tls-key': text({ group: 'Connection', placeholder: 'FILE', help: 'its key (PEM)' }),
+  'tls-server-name': text({
+    group: 'Connection',
+    placeholder: 'NAME',
+    help: 'the name in the certificate of the broker, where it is not the host',
+  }),
+  'tls-insecure': toggle({
+    group: 'Connection',
+    help: 'use TLS without verifying the certificate of the broker; for tests only',
+  }),
+  'connect-timeout': duration(
+    { min: 1, max: DAY_MS },
+    { group: 'Connection', default: '10', help: 'how long one attempt to connect may take' },
+  ),
+};

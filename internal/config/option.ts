@@ -1,0 +1,174 @@
+/**
+ * One option of a program. From a table of them come the flags, the environment, the keys of a file, the help, the
+ * README's table and the type of the result.
+ */
+export interface Option<T> {
+  /** What stands behind the flag in the help; empty for a switch. */
+  readonly placeholder: string;
+  /** One line. */
+  readonly help: string;
+  readonly group: string;
+  /** The default as a user would write it; undefined where there is none. */
+  readonly defaultText: string | undefined;
+  /** Whether the flag may be given several times. */
+  readonly isList: boolean;
+  /** Whether the flag needs no value. */
+  readonly isSwitch: boolean;
+  /**
+   * The value of a text, or of several for a list.
+   *
+   * @throws Error whose message says what is allowed.
+   */
+  parse(texts: readonly string[]): T;
+}
+
+/** Options by the name of their flag. */
+export type OptionTable = Record<string, Option<unknown>>;
+
+/** The values of a table of options. */
+export type Values<Table extends OptionTable> = {
+  [Name in keyof Table]: Table[Name] extends Option<infer T> ? T : never;
+};
+
+interface Description<Default> {
+  help: string;
+  group: string;
+  placeholder?: string;
+  default?: Default;
+}
+
+type Optional<T, D> = D extends { default: string } ? T : T | undefined;
+
+/** Any text. */
+export function text<D extends Description<string>>(description: D): Option<Optional<string, D>> {
+  return single(description, 'TEXT', (value) => value);
+}
+
+/** A text that may be given several times; in the environment separated by commas. */
+export function list(description: Description<never>): Option<string[]> {
+  return {
+    ...common(description, 'TEXT'),
+    isList: true,
+    parse: (texts) => [...texts],
+  };
+}
+
+/** True or false. */
+export function toggle(description: Description<never>): Option<boolean> {
+  return {
+    ...common(description, ''),
+    isSwitch: true,
+    parse(texts) {
+      const value = texts.at(-1);
+      if (value === undefined) return false;
+      if (/^(1|t|true|yes|on)$/i.test(value)) return true;
+      if (/^(0|f|false|no|off)$/i.test(value)) return false;
+      throw new Error('is true or false');
+    },
+  };
+}
+
+/** One of a few words. */
+export function choice<const Words extends readonly string[], D extends Description<Words[number]>>(
+  words: Words,
+  description: D,
+): Option<Optional<Words[number], D>> {
+  return single(description, words.join('|'), (value) => {
+    if (!words.includes(value)) throw new Error(`is one of ${words.join(', ')}`);
+    return value as Words[number];
+  });
+}
+
+/** A whole number. */
+export function integer<D extends Description<string>>(
+  bounds: { min: number; max: number },
+  description: D,
+): Option<Optional<number, D>> {
+  return single(description, 'N', (value) => {
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+    return within(number, bounds, 'is a whole number', String);
+  });
+}
+
+/** A size in bytes: `500`, `64k`, `16MiB`, `1GB`. Powers of 1024, whichever way they are written. */
+export function bytes<D extends Description<string>>(
+  bounds: { min: number; max: number },
+  description: D,
+): Option<Optional<number, D>> {
+  return single(description, 'SIZE', (value) => {
+    const parts = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(value);
+    const factor = 1024 ** ' kmgt'.indexOf(parts?.[2]?.toLowerCase() || ' ');
+    const size = parts === null ? Number.NaN : Math.floor(Number(parts[1]) * factor);
+    return within(size, bounds, 'is a size such as 512k, 16MiB or 1GiB', sizeText);
+  });
+}
+
+/** A time, in milliseconds: seconds as `2` or `0.5`, or with a unit: `500ms`, `10s`, `2m`, `1h`. */
+export function duration<D extends Description<string>>(
+  bounds: { min: number; max: number },
+  description: D,
+): Option<Optional<number, D>> {
+  return single(description, 'SECONDS', (value) => {
+    const parts = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?$/.exec(value);
+    const milliseconds = parts === null ? Number.NaN : Number(parts[1]) * UNIT_MS[parts[2] ?? 's']!;
+    return within(milliseconds, bounds, 'is a time such as 2, 0.5, 500ms or 2m', (ms) => `${ms / 1000}`);
+  });
+}
+
+/** The mode of a file, in octal. */
+export function fileMode<D extends Description<string>>(description: D): Option<Optional<number, D>> {
+  return single(description, 'MODE', (value) => {
+    if (!/^0?[0-7]{3}$/.test(value)) throw new Error('is a mode in octal such as 0660');
+    return Number.parseInt(value, 8);
+  });
+}
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+function single<T, D extends Description<string>>(
+  description: D,
+  placeholder: string,
+  parse: (value: string) => T,
+): Option<Optional<T, D>> {
+  return {
+    ...common(description, placeholder),
+    parse(texts) {
+      const value = texts.at(-1) ?? description.default;
+      return (value === undefined ? undefined : parse(value)) as Optional<T, D>;
+    },
+  };
+}
+
+function common(description: Description<string>, placeholder: string) {
+  return {
+    placeholder: description.placeholder ?? placeholder,
+    help: description.help,
+    group: description.group,
+    defaultText: description.default,
+    isList: false,
+    isSwitch: false,
+  };
+}
+
+function within(
+  value: number,
+  { min, max }: { min: number; max: number },
+  rule: string,
+  show: (value: number) => string,
+): number {
+  if (Number.isNaN(value)) throw new Error(rule);
+  if (value < min) throw new Error(`is at least ${show(min)}`);
+  if (value > max) throw new Error(`is at most ${show(max)}`);
+  return value;
+}
+
+function sizeText(size: number): string {
+  for (const [unit, factor] of [
+    ['GiB', 1024 ** 3],
+    ['MiB', 1024 ** 2],
+    ['KiB', 1024],
+  ] as const) {
+    if (size >= factor && size % factor === 0) return `${size / factor}${unit}`;
+  }
+  return String(size);
+}
