@@ -33,7 +33,8 @@ clean: ## Remove everything that was installed, built or generated
 
 # npm runs the build itself after an install (the prepare script), so the build below often has nothing left to do.
 node_modules/.installed: package.json package-lock.json
-	@$(NPM) ci
+	@echo 'Installing what is needed (once) …'
+	@$(NPM) ci --silent
 	@touch $@
 
 dist/.built: $(SOURCES) | node_modules/.installed

@@ -5,10 +5,11 @@ import { payloadsOf } from './payloads.ts';
 import { Reporter } from './reporter.ts';
 import { topicOf } from './topic.ts';
 
-await runProgram(publisherProgram, async ({ values, stop }) => {
+await runProgram(publisherProgram, async (invocation) => {
+  const { values, stop } = invocation;
   const topic = topicOf(values.topic);
   const payloads = payloadsOf(values, stop);
-  const client = await connectClient('publisher', values, { isQuiet: values.quiet, stop });
+  const client = await connectClient('publisher', invocation, values.quiet);
   const reporter = new Reporter(topic, values);
   const left = new Promise<never>((_, reject) => {
     client.on('close', (error) => error !== undefined && reject(error));

@@ -1,29 +1,52 @@
-import { readFileSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import type { connectionOptions } from '../../internal/config/connection-options.ts';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
-import { Client, type TlsOptions } from '../../pkg/client/index.ts';
-import { complain } from './run-program.ts';
+import { Client, ConnectError, type ConnectOptions, type TlsOptions } from '../../pkg/client/index.ts';
+import { complain, type Invocation } from './run-program.ts';
 
 type ConnectionValues = Values<typeof connectionOptions>;
 
+/** Where a broker on this machine listens that nobody gave an address to, or only that of the README's example. */
+const USUAL_SOCKET = '/tmp/broker.sock';
+
 /**
- * Connects as the flags say. A connection that breaks off later is reported and opened again.
+ * Connects as the flags say. Without any, to `localhost:1883`, or to the usual unix socket where nothing listens
+ * there. A connection that breaks off later is reported and opened again.
  *
  * @throws ConnectError and others with one clear line, where the first attempt fails.
  */
-export function connectClient(
+export async function connectClient(
   name: string,
+  { values, given, stop }: Invocation<typeof connectionOptions>,
+  isQuiet: boolean,
+): Promise<Client> {
+  const { address } = values;
+  const network = networkOf(values);
+  try {
+    return await openClient(name, { network, address }, values, isQuiet, stop);
+  } catch (error) {
+    const namesBroker = given.has('network') || given.has('address') || network !== 'tcp';
+    const isSocketThere = lstatSync(USUAL_SOCKET, { throwIfNoEntry: false })?.isSocket() ?? false;
+    if (namesBroker || !isSocketThere || !(error instanceof ConnectError)) throw error;
+    const local = { network: 'unix', address: USUAL_SOCKET } as const;
+    return openClient(name, local, values, isQuiet, stop).catch(() => Promise.reject(error));
+  }
+}
+
+function openClient(
+  name: string,
+  where: Pick<ConnectOptions, 'network' | 'address'>,
   values: ConnectionValues,
-  options: { isQuiet: boolean; stop: AbortSignal },
+  isQuiet: boolean,
+  stop: AbortSignal,
 ): Promise<Client> {
   const client = new Client({
-    network: networkOf(values),
-    address: values.address,
+    ...where,
     clientId: values.id ?? `${name}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`,
     tls: tlsOf(values),
     connectTimeoutMs: values['connect-timeout'],
-    signal: options.stop,
+    signal: stop,
   });
   let hasBroken = false;
   client.on('disconnect', (reason) => {
@@ -35,7 +58,7 @@ export function connectClient(
     complain(name, `trying again in ${(delayMs / 1000).toFixed(1)} s`);
   });
   client.on('connect', () => {
-    if (hasBroken && !options.isQuiet) complain(name, 'connected again');
+    if (hasBroken && !isQuiet) complain(name, 'connected again');
   });
   client.on('error', (error) => complain(name, (error as Error).message));
   return client.connect();

@@ -7,11 +7,12 @@ import { filtersOf, topicMatcher } from './filters.ts';
 import { rendererOf } from './render.ts';
 import { Silence } from './silence.ts';
 
-await runProgram(subscriberProgram, async ({ values, stop }) => {
+await runProgram(subscriberProgram, async (invocation) => {
+  const { values, stop } = invocation;
   const filters = filtersOf(values.topic);
   const isWanted = topicMatcher(values.match);
   const render = rendererOf(values, coloursFor(process.stdout));
-  const client = await connectClient('subscriber', values, { isQuiet: values.quiet, stop });
+  const client = await connectClient('subscriber', invocation, values.quiet);
   const output = new Output(
     process.stdout,
     () => client.pause(),

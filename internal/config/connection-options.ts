@@ -4,6 +4,8 @@ import { choice, duration, text, toggle } from './option.ts';
 export const NETWORKS = ['tcp', 'tls', 'unix', 'ws', 'wss'] as const;
 
 export const DAY_MS = 24 * 3_600_000;
+/** The runtime's timers hold no more than 2^31 milliseconds, a little less than 25 days. */
+export const LONGEST_TIMER_MS = 24 * DAY_MS;
 
 /** How publisher and subscriber reach their broker. */
 export const connectionOptions = {
@@ -11,7 +13,7 @@ export const connectionOptions = {
   address: text({
     group: 'Connection',
     placeholder: 'HOST:PORT|PATH',
-    help: 'where the broker is; localhost:1883, or /tmp/broker.sock with -network unix, unless given',
+    help: 'where the broker is; localhost:1883 unless given, or /tmp/broker.sock where nothing listens there',
   }),
   id: text({ group: 'Connection', placeholder: 'ID', help: 'the client id; a random one unless given' }),
   'tls-ca': text({

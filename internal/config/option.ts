@@ -110,7 +110,8 @@ export function duration<D extends Description<string>>(
 ): Option<Optional<number, D>> {
   return single(description, 'SECONDS', (value) => {
     const parts = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?$/.exec(value);
-    const milliseconds = parts === null ? Number.NaN : Number(parts[1]) * UNIT_MS[parts[2] ?? 's']!;
+    const milliseconds =
+      parts === null ? Number.NaN : roundMicroseconds(Number(parts[1]) * UNIT_MS[parts[2] ?? 's']!);
     return within(milliseconds, bounds, 'is a time such as 2, 0.5, 500ms or 2m', (ms) => `${ms / 1000}`);
   });
 }
@@ -124,6 +125,11 @@ export function fileMode<D extends Description<string>>(description: D): Option<
 }
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** 4.1 seconds are 4100 milliseconds, not 4099.999…. */
+function roundMicroseconds(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
+}
 
 function single<T, D extends Description<string>>(
   description: D,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
-import type { OptionTable, Values } from './option.ts';
+import { quoted } from '../errors.ts';
+import type { Option, OptionTable, Values } from './option.ts';
 
 /** A program as its users see it. */
 export interface Program<Table extends OptionTable> {
@@ -53,8 +54,8 @@ export function parseProgram<Table extends OptionTable>(
     try {
       values[name] = option.parse(found?.texts ?? []);
     } catch (error) {
-      const value = found?.texts.at(-1);
-      throw new UsageError(`${found?.where}: '${value}' is not valid: it ${(error as Error).message}`);
+      const value = quoted(found?.texts.at(-1) ?? '');
+      throw new UsageError(`${found?.where} ${(error as Error).message}, not ${value}`);
     }
   }
   return { values: values as Values<Table>, given };
@@ -77,18 +78,27 @@ function parseFlags(
   version: string,
 ): Map<string, Given> {
   const given = new Map<string, Given>();
+  let information = '';
   const command = commandOf(program, version, (name, value) => {
     const entry = given.get(name);
     if (entry === undefined) given.set(name, { texts: [value], where: `-${name}` });
     else entry.texts.push(value);
+  }).configureOutput({
+    writeOut(text) {
+      information += text;
+    },
+    writeErr() {},
   });
   try {
     command.parse(joinValues(program, argv), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.helpDisplayed') throw new InformationRequested(command.helpInformation());
-    if (error.code === 'commander.version') throw new InformationRequested(`${program.name} ${version}\n`);
+    if (error.exitCode === 0) throw new InformationRequested(information);
     throw new UsageError(oneDash(error.message));
+  }
+  const [unexpected] = command.args;
+  if (unexpected !== undefined) {
+    throw new UsageError(`unexpected argument ${quoted(unexpected)}: every value stands behind its flag`);
   }
   return given;
 }
@@ -101,17 +111,16 @@ function commandOf(
   const command = new Command(program.name)
     .description(program.summary)
     .usage('[flags]')
-    .version(version, '--version', 'show the version')
+    .version(`${program.name} ${version}`, '--version', 'show the version')
     .helpOption('-h, --help', 'show this help')
-    .allowExcessArguments(false)
+    .allowExcessArguments()
     .exitOverride()
-    .configureOutput({ writeOut() {}, writeErr() {} })
     .configureHelp({
-      helpWidth: 110,
+      helpWidth: Math.min(MAX_HELP_COLUMNS, process.stdout.columns ?? MAX_HELP_COLUMNS),
       optionTerm: (option) => termOf(option),
       showGlobalOptions: false,
     })
-    .addHelpText('after', `\nExamples:\n${program.examples.map((line) => `  ${line}`).join('\n')}\n`);
+    .addHelpText('after', `\n${afterword(program)}`);
   for (const [name, option] of Object.entries(program.options)) {
     const shown = option.defaultText === undefined ? '' : ` (default ${option.defaultText})`;
     command.addOption(
@@ -121,6 +130,18 @@ function commandOf(
     );
   }
   return command;
+}
+
+const MAX_HELP_COLUMNS = 110;
+
+function afterword(program: Program<OptionTable>): string {
+  return `Examples:
+${program.examples.map((line) => `  ${line}`).join('\n')}
+
+Every flag can also be given in the environment (-config as ${variableOf('config')}), and all but -config as keys of
+the JSON file that -config names. Flags win over the environment, the environment over the file.
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+`;
 }
 
 /** Flags have one dash here, as in the original; switches show no value. */
@@ -137,31 +158,55 @@ function termOf(option: CommanderOption): string {
 function joinValues(program: Program<OptionTable>, argv: readonly string[]): string[] {
   const joined: string[] = [];
   for (let index = 0; index < argv.length; index++) {
-    const parts = /^--?([a-zA-Z][\w-]*)(=.*)?$/s.exec(argv[index]!);
-    if (parts === null) {
+    if (argv[index] === '--') return [...joined, ...argv.slice(index)];
+    const { name, value } = flagOf(argv[index]!) ?? {};
+    if (name === undefined) {
       joined.push(argv[index]!);
       continue;
     }
-    const [, name, value] = parts;
-    const option = program.options[name!];
+    const option = optionOf(program, name);
     if (option === undefined) joined.push(name === 'h' ? '-h' : `--${name}${value ?? ''}`);
     else if (value !== undefined) joined.push(`--${name}${value}`);
     else if (option.isSwitch) joined.push(`--${name}=true`);
-    else if (index + 1 < argv.length) joined.push(`--${name}=${argv[++index]}`);
-    else throw new UsageError(`-${name} needs a value: ${option.placeholder}`);
+    else joined.push(`--${name}=${followingValue(program, name, option, argv[++index])}`);
   }
   return joined;
 }
 
+/** `-topic=a` as `topic` and `=a`; undefined where an argument has not the form of a flag. */
+function flagOf(argument: string): { name: string; value: string | undefined } | undefined {
+  const parts = /^--?([a-zA-Z][\w-]*)(=.*)?$/s.exec(argument);
+  return parts === null ? undefined : { name: parts[1]!, value: parts[2] };
+}
+
+/** A value may begin with a dash, but one of the program's own flags means that the value was forgotten. */
+function followingValue(
+  program: Program<OptionTable>,
+  name: string,
+  option: Option<unknown>,
+  next: string | undefined,
+): string {
+  if (next === undefined) throw new UsageError(`-${name} needs a value: ${option.placeholder}`);
+  const flag = flagOf(next)?.name;
+  if (flag !== undefined && optionOf(program, flag) !== undefined) {
+    throw new UsageError(
+      `-${name} needs a value: ${option.placeholder}; if ${quoted(next)} is meant: -${name}=${next}`,
+    );
+  }
+  return next;
+}
+
+function optionOf(program: Program<OptionTable>, name: string): Option<unknown> | undefined {
+  return Object.hasOwn(program.options, name) ? program.options[name] : undefined;
+}
+
+/** Commander's words, about flags with one dash. */
 function oneDash(message: string): string {
   return message
-    .replace(/^error: /, '')
-    .replaceAll('--', '-')
-    .replace(/\n/g, ' ')
-    .replace(
-      'too many arguments. Expected 0 arguments but got',
-      'every argument belongs to a flag; unexpected are',
-    );
+    .replace(/^error: unknown option '--?(.*)'/s, (_, flag: string) => `unknown flag ${quoted(`-${flag}`)}`)
+    .replace(/\n\(Did you mean (one of )?(.*)\?\)$/, (_, _several, names: string) => {
+      return `; did you mean ${names.replaceAll('--', '-')}?`;
+    });
 }
 
 function readEnvironment(
@@ -173,17 +218,28 @@ function readEnvironment(
     const where = variableOf(name);
     const value = environment[where];
     if (value === undefined || value === '') continue;
-    given.set(name, { texts: option.isList ? value.split(',') : [value], where });
+    given.set(name, { texts: option.isList ? itemsOf(value) : [value], where });
   }
   return given;
+}
+
+function itemsOf(value: string): string[] {
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
 function readFile(program: Program<OptionTable>, file: string): Map<string, Given> {
   const given = new Map<string, Given>();
   for (const [key, value] of Object.entries(readObject(file))) {
     const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    if (program.options[name] === undefined || name === 'config') {
-      throw new UsageError(`${file}: '${key}' is not an option of ${program.name}`);
+    const option = optionOf(program, name);
+    if (option === undefined || name === 'config') {
+      throw new UsageError(`${file}: ${quoted(key)} is not an option of ${program.name}`);
+    }
+    if (Array.isArray(value) && !option.isList) {
+      throw new UsageError(`${file}: '${key}' is one value, not a list`);
     }
     const values = Array.isArray(value) ? value : [value];
     if (values.some((item) => !['string', 'number', 'boolean'].includes(typeof item))) {

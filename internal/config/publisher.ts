@@ -1,4 +1,4 @@
-import { connectionOptions, DAY_MS } from './connection-options.ts';
+import { connectionOptions, LONGEST_TIMER_MS } from './connection-options.ts';
 import { duration, integer, text, toggle } from './option.ts';
 import type { Program } from './program.ts';
 
@@ -12,7 +12,7 @@ const options = {
   }),
   'stdin-lines': toggle({ group: 'Message', help: 'send each line of the standard input as a message' }),
   interval: duration(
-    { min: 0, max: 365 * DAY_MS },
+    { min: 0, max: LONGEST_TIMER_MS },
     { group: 'Message', help: 'send again and again with this pause, until stopped or -count is reached' },
   ),
   count: integer(

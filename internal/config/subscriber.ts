@@ -1,4 +1,4 @@
-import { connectionOptions, DAY_MS } from './connection-options.ts';
+import { connectionOptions, LONGEST_TIMER_MS } from './connection-options.ts';
 import { duration, integer, list, text, toggle } from './option.ts';
 import type { Program } from './program.ts';
 
@@ -18,7 +18,7 @@ const options = {
     { group: 'Messages', help: 'end after so many messages' },
   ),
   timeout: duration(
-    { min: 1, max: 365 * DAY_MS },
+    { min: 1, max: LONGEST_TIMER_MS },
     {
       group: 'Messages',
       help: 'end when no message came for so long; exit code 1 if -count was not reached',
