@@ -165,7 +165,7 @@ function joinValues(program: Program<OptionTable>, argv: readonly string[]): str
       continue;
     }
     const option = optionOf(program, name);
-    if (option === undefined) joined.push(name === 'h' ? '-h' : `--${name}${value ?? ''}`);
+    if (option === undefined) joined.push(name === 'h' ? '-h' : `--${name}`);
     else if (value !== undefined) joined.push(`--${name}${value}`);
     else if (option.isSwitch) joined.push(`--${name}=true`);
     else joined.push(`--${name}=${followingValue(program, name, option, argv[++index])}`);
