@@ -17,6 +17,11 @@ export class PartialFrame {
     return this.#length;
   }
 
+  /** Bytes of memory that it holds. */
+  get reservedBytes(): number {
+    return this.#buffer?.length ?? 0;
+  }
+
   /** Keeps a copy of the beginning of a frame. Only when empty. */
   keep(bytes: Uint8Array, start: number, end: number): void {
     this.#append(bytes, start, end);

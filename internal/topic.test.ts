@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { filterProblem, matchesFilter, parseShared, topicNameProblem } from './topic.ts';
+
+describe('topic names', () => {
+  it.each(['a', '/', '//', 'a//b', ' ', 'ü€🚀', '$SYS/x', 'x'.repeat(65_535)])('accepts %j', (topic) => {
+    expect(topicNameProblem(topic)).toBeUndefined();
+  });
+
+  it.each([
+    ['', 'a topic has at least one byte'],
+    ['a\0b', 'a topic has no NUL byte'],
+    ['a/+', '+ and # belong in filters, not in a topic'],
+    ['a#', '+ and # belong in filters, not in a topic'],
+    ['x'.repeat(65_536), 'a topic has at most 65535 bytes'],
+    ['ü'.repeat(32_768), 'a topic has at most 65535 bytes'],
+  ])('refuses %j', (topic, problem) => {
+    expect(topicNameProblem(topic)).toBe(problem);
+  });
+});
+
+describe('filters', () => {
+  it.each([
+    '#',
+    '+',
+    '+/+',
+    '/+',
+    'a/#',
+    'a/+/#',
+    '+/b/#',
+    '$SYS/#',
+    '$share/g/#',
+    '$share/g/a/+',
+    '/',
+    '$share'.slice(0, 3),
+  ])('accepts %j', (filter) => {
+    expect(filterProblem(filter)).toBeUndefined();
+  });
+
+  it.each([
+    ['', 'a filter has at least one byte'],
+    ['a/#/b', '# must be the whole last level'],
+    ['a#', '# must be the whole last level'],
+    ['#/a', '# must be the whole last level'],
+    ['a+', '+ must be a whole level'],
+    ['a/b+/c', '+ must be a whole level'],
+    ['$share/g', 'a shared filter is $share/GROUP/FILTER'],
+    ['$share', 'a shared filter is $share/GROUP/FILTER'],
+    ['$share//a', 'a shared filter is $share/GROUP/FILTER'],
+    ['$share/g/', 'a shared filter is $share/GROUP/FILTER'],
+    ['$share/g+/a', 'the group of a shared filter has no + and no #'],
+    ['$share/g/a/#/b', '# must be the whole last level'],
+  ])('refuses %j', (filter, problem) => {
+    expect(filterProblem(filter)).toBe(problem);
+  });
+
+  it('takes a shared filter apart', () => {
+    expect(parseShared('$share/workers/jobs/#')).toEqual({ group: 'workers', filter: 'jobs/#' });
+    expect(parseShared('jobs/#')).toBeUndefined();
+  });
+});
+
+/** The examples of MQTT 5, section 4.7, and what the design adds. */
+describe('matching', () => {
+  it.each([
+    ['sport/tennis/player1/#', 'sport/tennis/player1', true],
+    ['sport/tennis/player1/#', 'sport/tennis/player1/ranking', true],
+    ['sport/tennis/player1/#', 'sport/tennis/player1/score/wimbledon', true],
+    ['sport/#', 'sport', true],
+    ['sport/#', 'sports', false],
+    ['#', 'sport/tennis', true],
+    ['#', '/', true],
+    ['sport/tennis/+', 'sport/tennis/player1', true],
+    ['sport/tennis/+', 'sport/tennis/player1/ranking', false],
+    ['sport/+', 'sport', false],
+    ['sport/+', 'sport/', true],
+    ['+/+', '/finance', true],
+    ['/+', '/finance', true],
+    ['+', '/finance', false],
+    ['a/+/#', 'a/b', true],
+    ['a/+/#', 'a', false],
+    ['+/#', 'a', true],
+    ['a//b', 'a//b', true],
+    ['a/+/b', 'a//b', true],
+    ['a', 'A', false],
+    ['#', '$SYS/clients', false],
+    ['+/clients', '$SYS/clients', false],
+    ['$SYS/#', '$SYS/clients', true],
+    ['$SYS/#', '$SYS', true],
+    ['$SYS/+', '$SYS/clients', true],
+    ['a/#', '$SYS', false],
+    ['$share/g/a/#', 'a/b', true],
+    ['$share/g/#', '$SYS/a', false],
+  ])('%j and %j: %s', (filter, topic, expected) => {
+    expect(matchesFilter(filter, topic)).toBe(expected);
+  });
+});
