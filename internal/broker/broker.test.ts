@@ -1,0 +1,239 @@
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { anyFilter, anyTopic } from '../../test/support/arbitraries.ts';
+import type { Guard } from '../auth/guard.ts';
+import type { BrokerError } from '../errors.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { matchesFilter } from '../topic.ts';
+import { Broker, type BrokerSettings } from './broker.ts';
+import type { Client } from './client.ts';
+import { type Encoding, Publication } from './publication.ts';
+
+const text: Encoding = { name: 'text', decode: () => [], encode: () => new Uint8Array(0) };
+const nobody = { pause() {}, resume() {} };
+
+describe('topics and subscriptions', () => {
+  it('lead to the same clients as the rules of matching say, through any changes', async () => {
+    const step = fc.record({
+      kind: fc.constantFrom('subscribe', 'unsubscribe', 'publish'),
+      client: fc.nat(3),
+      filter: anyFilter,
+      topic: anyTopic.filter((topic) => !topic.startsWith('$')),
+    });
+    const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const { broker, connect } = setUp();
+      const clients = ['a', 'b', 'c', 'd'].map((id) => connect(id));
+      const expected = clients.map(() => [] as string[]);
+      const filters = clients.map(() => new Set<string>());
+      for (const { kind, client, filter, topic } of steps) {
+        if (kind === 'subscribe') {
+          broker.subscribe(clients[client]!.client, filter);
+          filters[client]!.add(filter);
+        } else if (kind === 'unsubscribe') {
+          expect(broker.unsubscribe(clients[client]!.client, filter)).toBe(filters[client]!.delete(filter));
+        } else {
+          publish(broker, topic);
+          for (const [index, held] of filters.entries()) {
+            if ([...held].some((one) => matchesFilter(one, topic))) expected[index]!.push(topic);
+          }
+        }
+      }
+      await endOfTurn();
+      expect(clients.map(({ received }) => received())).toEqual(expected.map((topics) => topics.join('|')));
+    });
+    await fc.assert(property, { numRuns: 200 });
+  });
+
+  it('stay right when more topics are used than the table remembers', async () => {
+    const { broker, connect } = setUp({ channelSize: 1e9 });
+    const { client, received } = connect('a');
+    broker.subscribe(client, 'few/+');
+    for (let index = 0; index < 150_000; index++) publish(broker, `many/${index}`);
+    for (let index = 0; index < 10; index++) publish(broker, `few/${index}`);
+    await endOfTurn();
+    expect(received().split('|')).toHaveLength(10);
+  });
+
+  it('make runs of topics with the same targets comparable: they share one object', () => {
+    const { broker, connect } = setUp();
+    const { client } = connect('a');
+    broker.subscribe(client, '#');
+    expect(topicOf(broker, 'x').targets).toBe(topicOf(broker, 'y').targets);
+    broker.subscribe(client, 'y');
+    expect(topicOf(broker, 'x').targets).toBe(topicOf(broker, 'y').targets);
+    broker.subscribe(connect('b').client, 'y');
+    expect(topicOf(broker, 'x').targets).not.toBe(topicOf(broker, 'y').targets);
+  });
+
+  it.each(['a/+', '#', '', 'a\0b', '$SYS/x'])('refuse to publish to %j', (topic) => {
+    const { broker } = setUp();
+    expect(() => topicOf(broker, topic)).toThrow(/^(invalid|reserved)-topic: /);
+  });
+
+  it('refuse a topic that is not UTF-8', () => {
+    const { broker } = setUp();
+    expect(() => broker.topic(new DataView(new Uint8Array([0xc3, 0x28]).buffer), 0, 2)).toThrow(
+      'invalid-topic: the topic is not UTF-8',
+    );
+  });
+
+  it('refuse a filter that breaks the rules, and one with too many levels', () => {
+    const { broker, connect } = setUp();
+    const { client } = connect('a');
+    expect(() => broker.subscribe(client, 'a/#/b')).toThrow(
+      "invalid-filter: filter 'a/#/b': # must be the whole last level",
+    );
+    expect(() => broker.subscribe(client, `${'a/'.repeat(1024)}#`)).toThrow('with wildcards at most 1024');
+    broker.subscribe(client, 'a/'.repeat(2000));
+  });
+});
+
+describe('shared subscriptions', () => {
+  it('give each message to one member, in turn', async () => {
+    const { broker, connect } = setUp();
+    const members = ['a', 'b', 'c'].map((id) => connect(id));
+    for (const { client } of members) broker.subscribe(client, '$share/g/jobs/#');
+    const alone = connect('d');
+    broker.subscribe(alone.client, 'jobs/#');
+    for (let index = 0; index < 9; index++) publish(broker, `jobs/${index}`);
+    await endOfTurn();
+    const counts = members.map(({ received }) => received().split('|').length);
+    expect(counts).toEqual([3, 3, 3]);
+    expect(alone.received().split('|')).toHaveLength(9);
+  });
+
+  it('go on with the members that are left', async () => {
+    const { broker, connect } = setUp();
+    const a = connect('a');
+    const b = connect('b');
+    broker.subscribe(a.client, '$share/g/x');
+    broker.subscribe(b.client, '$share/g/x');
+    broker.disconnect(a.client);
+    publish(broker, 'x');
+    broker.unsubscribe(b.client, '$share/g/x');
+    publish(broker, 'x');
+    await endOfTurn();
+    expect([a.received(), b.received()]).toEqual(['', 'x']);
+    expect(topicOf(broker, 'x').targets.groups).toEqual([]);
+  });
+
+  it('pass over a member whose channel is full', async () => {
+    const { broker, connect } = setUp({ channelSize: 1 });
+    const stuck = connect('a', () => false);
+    const other = connect('b');
+    broker.subscribe(stuck.client, '$share/g/x');
+    broker.subscribe(other.client, '$share/g/x');
+    broker.subscribe(stuck.client, 'fill');
+    publish(broker, 'fill');
+    await endOfTurn();
+    publish(broker, 'fill');
+    for (let index = 0; index < 5; index++) publish(broker, 'x');
+    await endOfTurn();
+    expect(other.received()).toBe('x|x|x|x|x');
+  });
+});
+
+describe('clients', () => {
+  it('are taken over by a newer one with the same id, and told', async () => {
+    const { broker, connect, metrics } = setUp();
+    const older = connect('same');
+    broker.subscribe(older.client, 'x');
+    const newer = connect('same');
+    expect(older.reasons.map(({ code }) => code)).toEqual(['taken-over']);
+    broker.subscribe(newer.client, 'x');
+    publish(broker, 'x');
+    await endOfTurn();
+    expect([older.received(), newer.received()]).toEqual(['', 'x']);
+    broker.disconnect(older.client);
+    expect(broker.clientCount).toBe(1);
+    expect(metrics.snapshot()).toMatchObject({ clients: 1, subscriptions: 1, clients_taken_over_total: 1 });
+  });
+
+  it('are refused beyond the limit, but one that comes back is not', () => {
+    const { connect } = setUp({ maxClients: 2 });
+    connect('a');
+    connect('b');
+    expect(() => connect('c')).toThrow('too-many-clients: 2 clients are connected');
+    connect('b');
+  });
+
+  it('are asked about by the guard', () => {
+    const guard: Guard = {
+      mayConnect: ({ clientId }) => (clientId === 'stranger' ? 'nobody knows you' : undefined),
+      mayPublish: (_, topic) => (topic === 'secret' ? 'not there' : undefined),
+      maySubscribe: (_, filter) => (filter === '#' ? 'not everything' : undefined),
+    };
+    const { broker, connect } = setUp({}, guard);
+    expect(() => connect('stranger')).toThrow('not-authorized: nobody knows you');
+    const { client } = connect('friend');
+    expect(() => broker.subscribe(client, '#')).toThrow("not-authorized: filter '#': not everything");
+    expect(() => broker.checkMayPublish(client.identity, topicOf(broker, 'secret'))).toThrow(
+      "not-authorized: topic 'secret': not there",
+    );
+    broker.checkMayPublish(client.identity, topicOf(broker, 'open'));
+  });
+
+  it('that are slow are disconnected where that is the policy', async () => {
+    const { broker, connect } = setUp({ channelSize: 1, slowConsumer: 'disconnect', slowConsumerWaitMs: 1 });
+    const stuck = connect('stuck', () => false);
+    broker.subscribe(stuck.client, 'x');
+    publish(broker, 'x');
+    await endOfTurn();
+    publish(broker, 'x');
+    await vi.waitFor(() => expect(stuck.reasons.map(({ code }) => code)).toEqual(['slow-consumer']));
+    expect(broker.clientCount).toBe(0);
+  });
+});
+
+function setUp(settings: Partial<BrokerSettings> = {}, guard?: Guard) {
+  const metrics = new Metrics();
+  const broker = new Broker({
+    settings: {
+      maxClients: 100,
+      channelSize: 100,
+      channelBytes: 1e9,
+      slowConsumer: 'drop-new',
+      slowConsumerWaitMs: 60_000,
+      ...settings,
+    },
+    metrics,
+    guard,
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+  });
+
+  function connect(clientId: string, accepts = () => true) {
+    const written: Buffer[] = [];
+    const reasons: BrokerError[] = [];
+    const client: Client = broker.connect({
+      identity: { clientId, remote: 'test' },
+      encoding: text,
+      source: nobody,
+      disconnect: (reason) => reasons.push(reason),
+      sink: {
+        write(buffers) {
+          written.push(...buffers.map((bytes) => Buffer.from(bytes)));
+          return accepts();
+        },
+      },
+    });
+    return { client, reasons, received: () => Buffer.concat(written).toString().slice(0, -1) };
+  }
+
+  return { broker, connect, metrics };
+}
+
+function topicOf(broker: Broker, topic: string) {
+  const bytes = new TextEncoder().encode(topic);
+  return broker.topic(new DataView(bytes.buffer), 0, bytes.length);
+}
+
+/** Publishes a message that is its topic. */
+function publish(broker: Broker, topic: string): void {
+  const { targets } = topicOf(broker, topic);
+  const bytes = new TextEncoder().encode(`${topic}|`);
+  broker.publish(new Publication(text).set(bytes, 0, bytes.length, 1), targets, nobody);
+}
+
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
