@@ -25,8 +25,8 @@ format: node_modules/.installed ## Put every file into the project's format
 bench: build ## Compare speed with the peers on this machine (CASES=name,name ROUNDS=5)
 	@$(NPM) run --silent bench
 
-certs: node_modules/.installed ## Make development certificates in certs/out
-	@$(NPM) run --silent certs
+certs: node_modules/.installed ## Make development certificates in certs/out (ARGS=-force for new ones)
+	@$(NPM) run --silent certs -- $(ARGS)
 
 clean: ## Remove everything that was installed, built or generated
 	rm -rf node_modules dist bin coverage certs/out bench/results
