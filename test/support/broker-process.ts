@@ -1,0 +1,119 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
+
+const PROGRAMS = fileURLToPath(new URL('../../bin/', import.meta.url));
+
+/** The path of a built program. */
+export function program(name: 'broker' | 'publisher' | 'subscriber'): string {
+  const path = `${PROGRAMS}${name}`;
+  if (!existsSync(path)) throw new Error(`${path} is missing: run make build first`);
+  return path;
+}
+
+/** What a program printed and how it ended. */
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A program that is running. */
+export interface Running {
+  readonly child: ChildProcess;
+  /** Everything it wrote so far. */
+  stdout(): string;
+  stderr(): string;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<Ended>;
+}
+
+/** Starts a program of ours, or a shell line with `sh`. */
+export function start(
+  command: string,
+  args: readonly string[],
+  options: { input?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Running {
+  const child = spawn(command, args, {
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
+    cwd: options.cwd,
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout!.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr!.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  child.stdin?.end(options.input);
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+  return { child, stdout: () => stdout, stderr: () => stderr, ended };
+}
+
+/** Runs a program to its end. */
+export function run(
+  command: string,
+  args: readonly string[],
+  options?: Parameters<typeof start>[2],
+): Promise<Ended> {
+  return start(command, args, options).ended;
+}
+
+/** A broker in a process of its own. */
+export interface BrokerProcess extends Running, AsyncDisposable {
+  readonly pid: number;
+  /** Where it listens, with real ports. */
+  readonly urls: readonly string[];
+  readonly url: string;
+  /** Resident memory in bytes. */
+  memory(): number;
+  /** The lines of its log. */
+  log(): Record<string, unknown>[];
+  stop(signal?: NodeJS.Signals): Promise<Ended>;
+}
+
+/** Starts the real `broker` and waits until it listens. */
+export async function startBrokerProcess(flags: readonly string[]): Promise<BrokerProcess> {
+  return brokerProcess(start(program('broker'), [...flags, '-json', '-log-format', 'json']));
+}
+
+/** Waits until a program that was started as a broker listens. */
+export async function brokerProcess(running: Running): Promise<BrokerProcess> {
+  const early = running.ended.then(({ code, stderr }) => {
+    throw new Error(`the broker ended with code ${code}: ${stderr}`);
+  });
+  const ready = vi.waitUntil(() => running.stdout().includes('\n'), { timeout: 30_000, interval: 10 });
+  await Promise.race([ready, early]);
+  early.catch(() => {});
+  const { listeners, pid } = JSON.parse(running.stdout()) as { listeners: string[]; pid: number };
+
+  async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
+    if (running.child.exitCode === null) process.kill(pid, signal);
+    return running.ended;
+  }
+
+  return {
+    ...running,
+    pid,
+    urls: listeners,
+    url: listeners[0]!,
+    memory: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024,
+    log: () =>
+      running
+        .stderr()
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop('SIGKILL');
+    },
+  };
+}
