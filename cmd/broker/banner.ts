@@ -1,18 +1,27 @@
-import { relative } from 'node:path';
-import type { RunningBroker } from '../../pkg/embed/index.ts';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import type { CertificateFiles } from '../../pkg/embed/index.ts';
 import { coloursFor } from '../shared/run-program.ts';
 
+export interface BannerOptions {
+  version: string;
+  /** The URLs of the listeners. */
+  listeners: readonly string[];
+  tls: CertificateFiles | undefined;
+  /** One JSON object instead of lines for people. */
+  json: boolean;
+}
+
 /** What the broker prints when it has started: what is listening, and what to type next. */
-export function banner(broker: RunningBroker, version: string, options: { json: boolean }): string {
-  const listeners = broker.listeners.map(({ url }) => url);
-  if (options.json) return `${JSON.stringify({ version, pid: process.pid, listeners })}\n`;
+export function banner({ version, listeners, tls, json }: BannerOptions): string {
+  if (json) return `${JSON.stringify({ version, pid: process.pid, listeners })}\n`;
   const colours = coloursFor(process.stdout);
   const lines = [
     `${colours.bold(`tinymq ${version}`)} is listening on`,
     ...listeners.map((url) => `  ${colours.green(url)}`),
     '',
     'In another terminal:',
-    ...nextCommands(listeners[0]!).map((line) => `  ${colours.cyan(line)}`),
+    ...nextCommands(listeners[0]!, tls, programFolder()).map((line) => `  ${colours.cyan(line)}`),
     '',
     'Stop with Ctrl-C.',
     '',
@@ -20,27 +29,54 @@ export function banner(broker: RunningBroker, version: string, options: { json: 
   return lines.join('\n');
 }
 
-/** Command lines that reach this broker from where it was started. */
-function nextCommands(url: string): string[] {
-  const where = connectionFlags(url);
-  const folder = programFolder();
+/** Command lines that reach a broker at `url` with programs from `folder`, which is empty or ends in a slash. */
+export function nextCommands(url: string, tls: CertificateFiles | undefined, folder: string): string[] {
+  const where = connectionFlags(url, tls)
+    .map((argument) => ` ${shellQuoted(argument)}`)
+    .join('');
   return [
     `${folder}subscriber${where} -topic 'sensors/#'`,
     `${folder}publisher${where} -topic sensors/temp -message 22.5 -interval 2`,
   ];
 }
 
-function connectionFlags(url: string): string {
+function connectionFlags(url: string, tls: CertificateFiles | undefined): string[] {
+  if (url === 'tcp://localhost:1883') return [];
   const [, network, address] = /^([a-z]+):\/\/(.*)$/s.exec(url)!;
-  if (url === 'tcp://localhost:1883') return '';
-  const tls = network === 'tls' || network === 'wss' ? ' -tls-ca ca.crt' : '';
-  const flag = network === 'tcp' || network === 'tls' ? '' : ` -network ${network}`;
-  return `${flag} -address ${address}${tls}`;
+  const isPlainTcp = network === 'tcp';
+  const flags = isPlainTcp ? ['-address', address!] : ['-network', network!, '-address', address!];
+  return tls !== undefined && (network === 'tls' || network === 'wss') ? [...flags, ...tlsFlags(tls)] : flags;
 }
 
-/** `./bin/` where the programs of a checkout were started by their path; nothing where they are on the PATH. */
+/** The files that `make certs` lays beside the broker's certificate, or names to fill in. */
+function tlsFlags({ certFile, caFile }: CertificateFiles): string[] {
+  const beside = (name: string) => {
+    const path = join(dirname(certFile), name);
+    return existsSync(path) ? path : name;
+  };
+  const flags = ['-tls-ca', beside('ca.crt')];
+  if (caFile !== undefined) flags.push('-tls-cert', beside('client.crt'), '-tls-key', beside('client.key'));
+  return flags;
+}
+
+/** Nothing where the programs are on the PATH; otherwise the folder, seen from here. */
 function programFolder(): string {
   const folder = process.env.TINYMQ_PROGRAM_FOLDER;
-  if (folder === undefined || process.env.PATH?.split(':').includes(folder)) return '';
-  return `./${relative(process.cwd(), folder)}/`.replace('.//', './');
+  if (folder === undefined || isOnPath(join(folder, 'subscriber'))) return '';
+  const path = relative(process.cwd(), folder);
+  return path.startsWith('..') ? `${folder}/` : `./${path}/`.replace('.//', './');
+}
+
+function isOnPath(program: string): boolean {
+  return (process.env.PATH ?? '').split(':').some((folder) => {
+    try {
+      return realpathSync(join(folder, 'subscriber')) === realpathSync(program);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function shellQuoted(argument: string): string {
+  return /^[\w@%+=:,./[\]-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 }

@@ -32,6 +32,7 @@ export function listenersOf(values: BrokerValues, given: ReadonlySet<string>): L
   const areDefaults = urls.length === 0;
   if (areDefaults) urls.push(...DEFAULT_LISTENERS);
   for (const url of urls) checkUrl(url, hasTls);
+  if (hasTls && !urls.some(speaksTls)) throw new UsageError('-tls-cert is of no use: no listener speaks TLS');
   return { urls, areDefaults };
 }
 

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { printableText } from '../shared/printable.ts';
 import { coloursFor } from '../shared/run-program.ts';
 
 const LEVELS: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' };
@@ -19,6 +20,11 @@ export function prettyLine(line: string): string {
   const name = LEVELS[level as number] ?? String(level);
   const colour = { warn: colours.yellow, error: colours.red, fatal: colours.red }[name] ?? colours.green;
   const clock = colours.dim(String(time).slice(11, 19));
-  const details = Object.entries(fields).map(([key, value]) => `${colours.dim(`${key}=`)}${String(value)}`);
-  return `${clock} ${colour(name.padEnd(5))} ${[String(msg), ...details].join('  ')}\n`;
+  const details = Object.entries(fields).map(([key, value]) => `${colours.dim(`${key}=`)}${shown(value)}`);
+  return `${clock} ${colour(name.padEnd(5))} ${[shown(msg), ...details].join('  ')}\n`;
+}
+
+/** Names that clients choose are part of the log; none may reach the terminal as an escape sequence. */
+function shown(value: unknown): string {
+  return printableText(typeof value === 'object' ? JSON.stringify(value) : String(value));
 }

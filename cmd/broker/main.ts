@@ -8,13 +8,14 @@ import { logRates } from './rates.ts';
 
 await runProgram(brokerProgram, async ({ values, given, stop, version }) => {
   const listeners = listenersOf(values, given);
+  const tls = tlsOf(values);
   const logger = loggerOf(values['log-level'], values['log-format']);
   const broker = await startBroker({
     listen: listeners.urls,
     onListenError: listeners.areDefaults
       ? (error) => complain('broker', `${error.message}; left closed`)
       : undefined,
-    tls: tlsOf(values),
+    tls,
     socketMode: values['socket-mode'],
     maxMessageBytes: values['max-message'],
     maxClients: values['max-clients'],
@@ -30,12 +31,17 @@ await runProgram(brokerProgram, async ({ values, given, stop, version }) => {
   });
   process.on('SIGHUP', () => broker.reloadCertificates());
   const endRates = values.stats === undefined ? undefined : logRates(broker, values.stats, logger);
-  if (!values.quiet) process.stdout.write(banner(broker, version, values));
+  if (!values.quiet) {
+    process.stdout.write(
+      banner({ version, listeners: broker.listeners.map(({ url }) => url), tls, json: values.json }),
+    );
+  }
 
   await new Promise<void>((resolve) => {
     stop.addEventListener('abort', () => resolve(), { once: true });
     if (stop.aborted) resolve();
   });
+  logger.info({}, 'stopping: what was accepted is still delivered');
   endRates?.();
   await broker.close();
 });

@@ -1,75 +1,135 @@
-import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
 import type { publisherProgram } from '../../internal/config/publisher.ts';
+import { linesOf } from './lines.ts';
 
-type PublisherValues = Pick<
+type PayloadValues = Pick<
   Values<typeof publisherProgram.options>,
   'message' | 'file' | 'stdin-lines' | 'interval' | 'count'
 >;
-type Payload = string | Uint8Array;
 
 /**
  * What to publish and when: each payload comes out when it is its turn.
  *
+ * @param input where `-stdin-lines` and `-file -` read.
+ * @param stop ends the sequence.
  * @throws UsageError where there is not exactly one source, or the file cannot be read.
  */
-export function payloadsOf(values: PublisherValues, stop: AbortSignal): AsyncIterable<Payload> {
+export async function payloadsOf(
+  values: PayloadValues,
+  input: NodeJS.ReadableStream,
+  stop: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
   const sources = [values.message, values.file, values['stdin-lines'] || undefined];
   if (sources.filter((source) => source !== undefined).length !== 1) {
     throw new UsageError('say what to publish by one of -message, -file and -stdin-lines');
   }
   const { interval } = values;
-  if (values['stdin-lines']) return paced(limited(linesOfInput(stop), values.count), interval, stop);
-  const payload = values.message ?? contentOf(values.file!);
+  const turn = turnsOf(interval, stop);
+  if (values['stdin-lines']) {
+    return lines(linesOf(chunksOf(input, stop)), values.count ?? Number.POSITIVE_INFINITY, turn, stop);
+  }
   const count = values.count ?? (interval === undefined ? 1 : Number.POSITIVE_INFINITY);
-  return paced(repeated(payload, count), interval, stop);
+  return repeated(await sourceOf(values, input, stop), count, turn, stop);
 }
 
-function contentOf(file: string): Uint8Array {
+/** The payload of the next message. */
+type Source = () => Uint8Array | Promise<Uint8Array>;
+
+async function sourceOf(
+  values: PayloadValues,
+  input: NodeJS.ReadableStream,
+  stop: AbortSignal,
+): Promise<Source> {
+  const { message, file, interval } = values;
+  if (message !== undefined) return always(Buffer.from(message));
+  if (file === '-') return always(await wholeOf(input, stop));
+  const first = await contentOf(file!);
+  if (interval === undefined) return always(first);
+  let isFirst = true;
+  return () => {
+    if (!isFirst) return contentOf(file!);
+    isFirst = false;
+    return first;
+  };
+}
+
+function always(payload: Uint8Array): Source {
+  return () => payload;
+}
+
+async function contentOf(file: string): Promise<Uint8Array> {
   try {
-    return readFileSync(file === '-' ? 0 : file);
+    return await readFile(file);
   } catch (error) {
     throw new UsageError(`-file: cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`);
   }
 }
 
-async function* linesOfInput(stop: AbortSignal): AsyncIterable<string> {
-  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
-  stop.addEventListener('abort', () => lines.close());
-  yield* lines;
-  process.stdin.destroy();
+async function wholeOf(input: NodeJS.ReadableStream, stop: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of chunksOf(input, stop)) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
-async function* limited<T>(items: AsyncIterable<T>, count = Number.POSITIVE_INFINITY): AsyncIterable<T> {
+/** What arrives on a stream until it ends or the program is to stop. */
+async function* chunksOf(input: NodeJS.ReadableStream, stop: AbortSignal): AsyncGenerator<Uint8Array> {
+  const stream = input as NodeJS.ReadStream;
+  const destroy = () => stream.destroy();
+  stop.addEventListener('abort', destroy, { once: true });
+  if (stop.aborted) destroy();
+  try {
+    yield* stream;
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    stop.removeEventListener('abort', destroy);
+    // An input that goes on would keep the program alive.
+    destroy();
+  }
+}
+
+async function* lines(
+  all: AsyncIterable<Uint8Array>,
+  count: number,
+  turn: Turn,
+  stop: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   let taken = 0;
-  for await (const item of items) {
-    yield item;
+  for await (const line of all) {
+    await turn();
+    if (stop.aborted) return;
+    yield line;
     if (++taken >= count) return;
   }
 }
 
-async function* repeated(payload: Payload, count: number): AsyncIterable<Payload> {
-  for (let sent = 0; sent < count; sent++) yield payload;
+async function* repeated(
+  next: Source,
+  count: number,
+  turn: Turn,
+  stop: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for (let sent = 0; sent < count; sent++) {
+    await turn();
+    if (stop.aborted) return;
+    yield next();
+  }
 }
 
-/** Keeps to the clock: a pause is shorter when sending took time. */
-async function* paced<T>(
-  items: AsyncIterable<T>,
-  pauseMs: number | undefined,
-  stop: AbortSignal,
-): AsyncIterable<T> {
-  let due = performance.now();
-  let isFirst = true;
-  for await (const item of items) {
-    if (pauseMs !== undefined && !isFirst) {
-      due = Math.max(due + pauseMs, performance.now() - pauseMs);
-      await sleep(Math.max(0, due - performance.now()), undefined, { signal: stop }).catch(() => {});
-    }
-    isFirst = false;
-    if (stop.aborted) return;
-    yield item;
-  }
+/** Resolves when it is the next message's turn, at once for the first, or when the program is to stop. */
+type Turn = () => Promise<void> | undefined;
+
+/** Turns keep to the clock: a pause is shorter when sending took time. */
+function turnsOf(pauseMs: number | undefined, stop: AbortSignal): Turn {
+  if (pauseMs === undefined) return () => undefined;
+  let due: number | undefined;
+  return () => {
+    const now = performance.now();
+    due = due === undefined ? now : Math.max(due + pauseMs, now - pauseMs);
+    if (due <= now) return undefined;
+    return sleep(due - now, undefined, { signal: stop }).catch(() => {});
+  };
 }

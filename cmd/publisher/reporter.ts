@@ -3,6 +3,9 @@ import { jsonPayload, printable, printableText } from '../shared/printable.ts';
 import { Rate } from '../shared/rate.ts';
 import { coloursFor } from '../shared/run-program.ts';
 
+/** More of a payload would only be in the way. */
+const SHOWN_BYTES = 256;
+
 export interface ReporterOptions {
   quiet: boolean;
   json: boolean;
@@ -12,36 +15,46 @@ export interface ReporterOptions {
 /** Tells what was published. */
 export class Reporter {
   readonly #topic: string;
+  readonly #shownTopic: string;
   readonly #options: ReporterOptions;
   readonly #rate: Rate | undefined;
-  readonly #output = new Output(
-    process.stdout,
-    () => {},
-    () => {},
-  );
-  readonly #colours = coloursFor(process.stdout);
+  readonly #output = new Output(process.stdout);
 
   constructor(topic: string, options: ReporterOptions) {
     this.#topic = topic;
+    this.#shownTopic = coloursFor(process.stdout).cyan(printableText(topic));
     this.#options = options;
     this.#rate = options.stats ? new Rate('published') : undefined;
   }
 
-  published(payload: string | Uint8Array): void {
+  /** @returns a promise where the next message is to wait until this has been read. */
+  published(payload: Uint8Array): Promise<void> | undefined {
     this.#rate?.add(payload.length);
-    if (this.#options.quiet || (this.#options.stats && !this.#options.json)) return;
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    if (this.#options.json) {
-      const line = { topic: this.#topic, ...jsonPayload(bytes), time: new Date().toISOString() };
-      this.#output.write(`${JSON.stringify(line)}\n`);
-    } else {
-      const topic = this.#colours.cyan(printableText(this.#topic));
-      this.#output.write(`Published to ${topic}: ${printable(bytes)}\n`);
-    }
+    const { quiet, json, stats } = this.#options;
+    if (quiet || (stats && !json)) return undefined;
+    this.#output.write(json ? this.#jsonLine(payload) : this.#line(payload));
+    return this.#output.room;
   }
 
   async end(): Promise<void> {
     this.#rate?.end();
     await this.#output.end();
   }
+
+  #jsonLine(payload: Uint8Array): string {
+    const time = new Date().toISOString();
+    return `${JSON.stringify({ topic: this.#topic, ...jsonPayload(payload), time })}\n`;
+  }
+
+  #line(payload: Uint8Array): string {
+    if (payload.length <= SHOWN_BYTES) return `Published to ${this.#shownTopic}: ${printable(payload)}\n`;
+    const beginning = printable(payload.subarray(0, wholeCharacters(payload, SHOWN_BYTES)));
+    return `Published to ${this.#shownTopic}: ${beginning}… (${payload.length} bytes)\n`;
+  }
+}
+
+/** The length, or a little less where it would cut a character of UTF-8 into two. */
+function wholeCharacters(bytes: Uint8Array, length: number): number {
+  for (let end = length; end > length - 4; end--) if ((bytes[end]! & 0xc0) !== 0x80) return end;
+  return length;
 }

@@ -2,7 +2,14 @@ import { lstatSync, readFileSync } from 'node:fs';
 import type { connectionOptions } from '../../internal/config/connection-options.ts';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
-import { Client, ConnectError, type ConnectOptions, type TlsOptions } from '../../pkg/client/index.ts';
+import {
+  Client,
+  ConnectError,
+  type ConnectOptions,
+  RefusedError,
+  TinymqError,
+  type TlsOptions,
+} from '../../pkg/client/index.ts';
 import { complain, type Invocation } from './run-program.ts';
 
 type ConnectionValues = Values<typeof connectionOptions>;
@@ -41,27 +48,51 @@ function openClient(
   isQuiet: boolean,
   stop: AbortSignal,
 ): Promise<Client> {
-  const client = new Client({
+  const client = newClient({
     ...where,
     clientId: values.id ?? `${name}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`,
     tls: tlsOf(values),
     connectTimeoutMs: values['connect-timeout'],
     signal: stop,
   });
+  let isRefused = false;
   let hasBroken = false;
-  client.on('disconnect', (reason) => {
-    hasBroken = true;
-    complain(name, reason.message);
+  client.on('error', (error) => {
+    if (error instanceof RefusedError) isRefused = true;
+    else complain(name, (error as Error).message);
   });
-  client.on('reconnecting', ({ attempt, delayMs, cause }) => {
-    if (attempt > 1) complain(name, cause.message);
-    complain(name, `trying again in ${(delayMs / 1000).toFixed(1)} s`);
+  client.on('reconnecting', ({ delayMs, cause }) => {
+    hasBroken = true;
+    if (isRefused || isQuiet || stop.aborted) return;
+    complain(name, `${cause.message}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
   });
   client.on('connect', () => {
-    if (hasBroken && !isQuiet) complain(name, 'connected again');
+    if (hasBroken && !isRefused && !isQuiet) complain(name, 'connected again');
   });
-  client.on('error', (error) => complain(name, (error as Error).message));
   return client.connect();
+}
+
+/** @throws UsageError where the address or the id is not one. */
+function newClient(options: ConnectOptions): Client {
+  try {
+    return new Client(options);
+  } catch (error) {
+    if (error instanceof TinymqError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/**
+ * Rejects when it makes no sense to go on: the broker refused something that would only be repeated, such as a
+ * message that is too large, or the client gave up.
+ */
+export function failureOf(client: Client): Promise<never> {
+  const failure = new Promise<never>((_, reject) => {
+    client.on('error', (error) => error instanceof RefusedError && reject(error));
+    client.on('close', (error) => error !== undefined && reject(error));
+  });
+  failure.catch(() => {});
+  return failure;
 }
 
 function networkOf(values: ConnectionValues): ConnectionValues['network'] {

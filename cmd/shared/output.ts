@@ -17,7 +17,7 @@ export class Output {
    * @param pause called when the reader cannot keep up.
    * @param resume called when it has caught up.
    */
-  constructor(stream: NodeJS.WritableStream, pause: () => void, resume: () => void) {
+  constructor(stream: NodeJS.WritableStream, pause = () => {}, resume = () => {}) {
     this.#stream = stream;
     this.#pause = pause;
     this.#resume = resume;
@@ -48,10 +48,16 @@ export class Output {
     const isText = pieces.every((piece) => typeof piece === 'string');
     const joined = isText
       ? pieces.join('')
-      : Buffer.concat(pieces.map((piece) => Buffer.from(piece as never)));
+      : Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));
     if (this.#stream.write(joined) || this.#isBlocked) return;
     this.#isBlocked = true;
     this.#pause();
+  }
+
+  /** Resolves when the reader has caught up; undefined where nobody has to wait. */
+  get room(): Promise<void> | undefined {
+    if (!this.#isBlocked) return undefined;
+    return new Promise((resolve) => this.#stream.once('drain', () => resolve()));
   }
 
   /** Resolves when everything has left this process. */

@@ -5,19 +5,27 @@ import { isUtf8 } from 'node:buffer';
  * direction of writing, and bytes that are not UTF-8 are shown as escapes.
  */
 export function printable(bytes: Uint8Array): string {
-  if (!isUtf8(bytes))
-    return Buffer.from(bytes)
-      .toString('latin1')
-      .replace(/[^ -~]|\\/g, escapeByte);
-  return printableText(Buffer.from(bytes).toString('utf8'));
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (isPlain(bytes)) return buffer.toString('latin1');
+  if (isUtf8(bytes)) return printableText(buffer.toString('utf8'));
+  return buffer.toString('latin1').replace(/[^ -~]|\\/g, escapeByte);
 }
 
 /** The same for text. */
 export function printableText(text: string): string {
   return text.replace(
-    /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]|\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|[nrt])/gu,
+    /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|[nrt])/gu,
     escapeCharacter,
   );
+}
+
+/** Most payloads need no second look: printable ASCII without a backslash. */
+function isPlain(bytes: Uint8Array): boolean {
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index]!;
+    if (byte < 0x20 || byte > 0x7e || byte === 0x5c) return false;
+  }
+  return true;
 }
 
 const NAMED: Record<string, string | undefined> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' };

@@ -36,13 +36,17 @@ export async function runProgram<Table extends OptionTable>(
   main: (invocation: Invocation<Table>) => Promise<void>,
 ): Promise<void> {
   endQuietlyWithTheReader();
+  const stop = stopSignal();
   try {
     const version = packageVersion();
     const { values, given } = parseProgram(program, process.argv.slice(2), process.env, version);
-    await main({ values, given, stop: stopSignal(), version });
+    await main({ values, given, stop, version });
     process.exitCode = EXIT_DONE;
   } catch (error) {
-    if (error instanceof InformationRequested) {
+    if (stop.aborted && error === stop.reason) {
+      // Somebody stopped it on its way, for example while it was still connecting.
+      process.exitCode = EXIT_DONE;
+    } else if (error instanceof InformationRequested) {
       process.stdout.write(error.message);
     } else if (error instanceof UsageError) {
       complain(program.name, `${error.message} (see ${program.name} -help)`);
@@ -76,17 +80,18 @@ function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** `subscriber … | head` is a normal end. */
+/** `subscriber … | head` is a normal end. Nobody who reads the standard error is no reason to end at all. */
 function endQuietlyWithTheReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit(EXIT_DONE);
   });
+  process.stderr.on('error', () => {});
 }
 
 /** The package's own description is the nearest one above the program, built or not. */
 function packageVersion(): string {
-  for (const path of ['../../package.json', '../package.json']) {
+  for (const path of ['../package.json', '../../package.json']) {
     try {
       return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string })
         .version;

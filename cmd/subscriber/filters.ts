@@ -14,17 +14,30 @@ export function filtersOf(filters: readonly string[]): readonly string[] {
   return [...new Set(filters)];
 }
 
-/** Whether a topic matches one of the globs; without globs all do. */
+/**
+ * Whether a topic matches one of the globs; without globs all do.
+ *
+ * @throws UsageError where a glob is none.
+ */
 export function topicMatcher(globs: readonly string[]): (topic: string) => boolean {
   if (globs.length === 0) return () => true;
+  const matchers = globs.map(matcherOf);
   const known = new Map<string, boolean>();
   return (topic) => {
     let isMatch = known.get(topic);
     if (isMatch === undefined) {
-      isMatch = micromatch.isMatch(topic, globs as string[], { dot: true });
+      isMatch = matchers.some((matches) => matches(topic));
       if (known.size >= REMEMBERED_TOPICS) known.clear();
       known.set(topic, isMatch);
     }
     return isMatch;
   };
+}
+
+function matcherOf(glob: string): (topic: string) => boolean {
+  try {
+    return micromatch.matcher(glob, { dot: true });
+  } catch (error) {
+    throw new UsageError(`-match '${glob}': ${(error as Error).message}`);
+  }
 }

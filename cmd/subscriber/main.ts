@@ -1,6 +1,7 @@
 import { subscriberProgram } from '../../internal/config/subscriber.ts';
-import { connectClient } from '../shared/connection.ts';
+import { connectClient, failureOf } from '../shared/connection.ts';
 import { Output } from '../shared/output.ts';
+import { printableText } from '../shared/printable.ts';
 import { Rate } from '../shared/rate.ts';
 import { coloursFor, Failure, runProgram } from '../shared/run-program.ts';
 import { filtersOf, topicMatcher } from './filters.ts';
@@ -29,7 +30,7 @@ await runProgram(subscriberProgram, async (invocation) => {
       });
       stop.addEventListener('abort', () => done(), { once: true });
       if (stop.aborted) done();
-      client.on('close', (error) => error !== undefined && failed(error));
+      failureOf(client).catch(failed);
       client.on('message', (message) => {
         if (received === values.count || !isWanted(message.topic)) return;
         received++;
@@ -49,7 +50,7 @@ await runProgram(subscriberProgram, async (invocation) => {
   async function subscribeAll(): Promise<void> {
     await Promise.all(filters.map((filter) => client.subscribe(filter, () => {})));
     if (!values.quiet && process.stderr.isTTY) {
-      process.stderr.write(`Subscribed to ${filters.join(', ')}; stop with Ctrl-C\n`);
+      process.stderr.write(`Subscribed to ${filters.map(printableText).join(', ')}; stop with Ctrl-C\n`);
     }
   }
 });

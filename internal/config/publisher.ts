@@ -8,7 +8,7 @@ const options = {
   file: text({
     group: 'Message',
     placeholder: 'FILE',
-    help: 'send the content of a file; - is the standard input',
+    help: 'send the content of a file, with -interval read anew each time; - is the standard input',
   }),
   'stdin-lines': toggle({ group: 'Message', help: 'send each line of the standard input as a message' }),
   interval: duration(
@@ -22,7 +22,7 @@ const options = {
       help: 'how many messages to send; without -interval as fast as the broker takes them',
     },
   ),
-  quiet: toggle({ group: 'Output', help: 'print nothing but errors' }),
+  quiet: toggle({ group: 'Output', help: 'print nothing unless it fails for good' }),
   json: toggle({ group: 'Output', help: 'print one JSON object for each message' }),
   stats: toggle({ group: 'Output', help: 'show the rate every second instead of each message' }),
   ...connectionOptions,

@@ -32,7 +32,7 @@ const options = {
   raw: toggle({ group: 'Output', help: 'print the payloads as they are, without anything between them' }),
   json: toggle({ group: 'Output', help: 'print one JSON object for each message' }),
   stats: toggle({ group: 'Output', help: 'show the rate every second instead of the messages' }),
-  quiet: toggle({ group: 'Output', help: 'say nothing about the connection' }),
+  quiet: toggle({ group: 'Output', help: 'say nothing about the connection unless it fails for good' }),
   ...connectionOptions,
   config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a JSON file' }),
 };
