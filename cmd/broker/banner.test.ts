@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { banner, nextCommands } from './banner.ts';
+
+describe('the commands to type next', () => {
+  it.each<[string, string]>([
+    ['tcp://localhost:1883', ''],
+    ['tcp://localhost:1884', ' -address localhost:1884'],
+    ['tcp://:1884', ' -address :1884'],
+    ['tcp://[::1]:1884', ' -address [::1]:1884'],
+    ['unix:///tmp/broker.sock', ' -network unix -address /tmp/broker.sock'],
+    ["unix:///tmp/it's mine", " -network unix -address '/tmp/it'\\''s mine'"],
+    ['ws://localhost:8083', ' -network ws -address localhost:8083'],
+  ])('reach %s', (url, flags) => {
+    expect(nextCommands(url, undefined, '')).toEqual([
+      `subscriber${flags} -topic 'sensors/#'`,
+      `publisher${flags} -topic sensors/temp -message 22.5 -interval 2`,
+    ]);
+  });
+
+  it('name the programs where they lie', () => {
+    expect(nextCommands('tcp://localhost:1883', undefined, './bin/')[0]).toBe(
+      "./bin/subscriber -topic 'sensors/#'",
+    );
+  });
+
+  it('name the CA, and for mutual TLS a certificate, beside that of the broker', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tinymq-banner-'));
+    const tls = { certFile: join(folder, 'server.crt'), keyFile: join(folder, 'server.key') };
+    const url = 'tls://localhost:8883';
+    expect(nextCommands(url, tls, '')[0]).toContain(
+      ' -network tls -address localhost:8883 -tls-ca ca.crt -topic',
+    );
+    writeFileSync(join(folder, 'ca.crt'), '');
+    expect(nextCommands(url, { ...tls, caFile: 'any' }, '')[0]).toContain(
+      ` -tls-ca ${folder}/ca.crt -tls-cert client.crt -tls-key client.key -topic`,
+    );
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe('the banner', () => {
+  const listeners = ['tcp://localhost:1883', 'ws://localhost:8083'];
+
+  it('lists the listeners', () => {
+    const lines = banner({ version: '1.2.3', listeners, tls: undefined, json: false }).split('\n');
+    expect(lines.slice(0, 3)).toEqual([
+      'tinymq 1.2.3 is listening on',
+      '  tcp://localhost:1883',
+      '  ws://localhost:8083',
+    ]);
+  });
+
+  it('is one object with -json', () => {
+    const line = banner({ version: '1.2.3', listeners, tls: undefined, json: true });
+    expect(JSON.parse(line)).toEqual({ version: '1.2.3', pid: process.pid, listeners });
+    expect(line.endsWith('}\n')).toBe(true);
+  });
+});

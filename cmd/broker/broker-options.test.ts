@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { brokerProgram } from '../../internal/config/broker.ts';
+import { parseProgram, UsageError } from '../../internal/config/program.ts';
+import { ListenError } from '../../pkg/embed/index.ts';
+import { brokerOptionsOf } from './broker-options.ts';
+
+function optionsOf(line: string, report: (message: string) => void = () => {}) {
+  const argv = line === '' ? [] : line.split(' ');
+  const { values, given } = parseProgram(brokerProgram, argv, {}, '1');
+  return brokerOptionsOf(values, given, report);
+}
+
+describe('the listeners', () => {
+  it.each<[string, string[]]>([
+    ['', ['tcp://localhost:1883']],
+    ['-network tcp', ['tcp://localhost:1883']],
+    ['-address :1884', ['tcp://:1884']],
+    ['-network tcp -address [::1]:1884', ['tcp://[::1]:1884']],
+    ['-network unix', ['unix:///tmp/broker.sock']],
+    ['-network unix -address /run/a.sock', ['unix:///run/a.sock']],
+    ['-network ws -address localhost:8083', ['ws://localhost:8083']],
+    ['-listen ws://:1', ['ws://:1']],
+    ['-listen ws://:1,tcp://:2 -listen unix:///s', ['ws://:1', 'tcp://:2', 'unix:///s']],
+    ['-address :3 -listen ws://:1', ['tcp://:3', 'ws://:1']],
+    ['-tls-cert c -tls-key k', ['tls://localhost:1883']],
+    ['-tls-cert c -tls-key k -address :8883', ['tls://:8883']],
+    ['-tls-cert c -tls-key k -network ws -address :443', ['wss://:443']],
+    ['-tls-cert c -tls-key k -listen tls://:1,tcp://:2', ['tls://:1', 'tcp://:2']],
+    ['-tls-cert c -tls-key k -listen tcp://:2', ['tls://localhost:1883', 'tcp://:2']],
+  ])('of `broker %s`', (line, urls) => {
+    expect(optionsOf(line).listen).toEqual(urls);
+  });
+
+  it.each<[string, string]>([
+    ['-address localhost', "'tcp://localhost' lacks a host:port with a port up to 65535"],
+    ['-address a:99999', "'tcp://a:99999' lacks a host:port with a port up to 65535"],
+    ['-listen localhost:1883', "'localhost:1883' is not an address to listen on"],
+    ['-listen udp://localhost:1883', "'udp://localhost:1883' is not an address to listen on"],
+    ['-network tls', 'tls://localhost:1883 needs -tls-cert and -tls-key'],
+    ['-tls-cert c', 'TLS needs both -tls-cert and -tls-key'],
+    ['-tls-ca c', 'TLS needs both -tls-cert and -tls-key'],
+    ['-tls-cert c -tls-key k -network unix', '-tls-cert is of no use: no listener speaks TLS'],
+  ])('of `broker %s` are wrong usage', (line, message) => {
+    expect(() => optionsOf(line)).toThrow(UsageError);
+    expect(() => optionsOf(line)).toThrow(message);
+  });
+
+  it('may stay closed only where nobody named them', () => {
+    const reports: string[] = [];
+    const report = (message: string) => reports.push(message);
+    const taken = new ListenError('tcp://localhost:1883', Object.assign(new Error(), { code: 'EADDRINUSE' }));
+    optionsOf('', report).onListenError!(taken);
+    expect(reports).toEqual([
+      'cannot listen on tcp://localhost:1883: the port is taken by another program; left closed',
+    ]);
+    expect(optionsOf('-network tcp').onListenError).toBeUndefined();
+  });
+});
+
+describe('every other flag', () => {
+  it.each<[string, object]>([
+    ['-tls-cert c -tls-key k -tls-ca a', { tls: { certFile: 'c', keyFile: 'k', caFile: 'a' } }],
+    ['-socket-mode 0600', { socketMode: 0o600 }],
+    ['-max-message 1GiB', { maxMessageBytes: 1024 ** 3 }],
+    ['-max-clients 5', { maxClients: 5 }],
+    ['-connect-timeout 0.5', { connectTimeoutMs: 500 }],
+    ['-keepalive 30', { keepAliveMs: 30_000 }],
+    ['-channel-size 7', { channelSize: 7 }],
+    ['-channel-bytes 1MiB', { channelBytes: 1024 ** 2 }],
+    ['-slow-consumer drop-oldest', { slowConsumer: 'drop-oldest' }],
+    ['-slow-consumer disconnect', { slowConsumer: 'disconnect' }],
+    ['-slow-consumer-wait 250ms', { slowConsumerWaitMs: 250 }],
+    ['-shutdown-timeout 3s', { shutdownTimeoutMs: 3_000 }],
+    ['-ws-origin https://a -ws-origin https://{b,c}', { webSocketOrigins: ['https://a', 'https://{b,c}'] }],
+  ])('%s', (line, options) => {
+    expect(optionsOf(line)).toMatchObject(options);
+    expect(optionsOf('')).not.toMatchObject(options);
+  });
+
+  it.each(['-max-message 0', '-max-message 2GiB', '-max-clients 0', '-channel-size 0', '-socket-mode 9'])(
+    '%s is out of bounds',
+    (line) => {
+      expect(() => optionsOf(line)).toThrow(UsageError);
+    },
+  );
+});
