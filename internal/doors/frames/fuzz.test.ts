@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { anyFilter, anyTopic } from '../../../test/support/arbitraries.ts';
+import { FakeConnection } from '../../../test/support/fake-connection.ts';
+import { Broker } from '../../broker/broker.ts';
+import { ERRORS } from '../../errors.ts';
+import { Metrics } from '../../metrics/metrics.ts';
+import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
+import { bytesOf, GOLDEN_FRAMES } from '../../protocol/frame/golden-frames.ts';
+import { matchesFilter } from '../../topic.ts';
+import { FramesDoor } from './door.ts';
+
+/** `make test FUZZ_SECONDS=600` looks for longer; FUZZ_SEED repeats a run that failed. */
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? 3);
+const SEED = process.env.FUZZ_SEED === undefined ? undefined : Number(process.env.FUZZ_SEED);
+const CLIENTS = ['alice', 'bob', 'carol'];
+
+/** What a client does to the broker: a frame that is right, one that is damaged, or noise. */
+const anyAction = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('publish' as const), topic: anyTopic, id: fc.nat(3) }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('subscribe' as const), filter: anyFilter }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('unsubscribe' as const), filter: anyFilter }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('ping' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('damaged' as const),
+      frame: fc.constantFrom(...GOLDEN_FRAMES.filter(({ hex }) => hex.length < 500)),
+      at: fc.nat(),
+      value: fc.nat(255),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('noise' as const), bytes: fc.uint8Array({ maxLength: 50 }) }),
+  },
+);
+const anyScript = fc.array(
+  fc.record({
+    client: fc.nat(2),
+    actions: fc.array(anyAction, { maxLength: 12 }),
+    cuts: fc.array(fc.nat(300), { maxLength: 5 }),
+  }),
+  { maxLength: 12 },
+);
+
+describe('whatever clients send', () => {
+  it(
+    'the broker tells each at most once why, and delivers what was published, where it belongs, in order',
+    async () => {
+      await fc.assert(fc.asyncProperty(anyScript, holds), {
+        seed: SEED,
+        numRuns: Number.MAX_SAFE_INTEGER,
+        interruptAfterTimeLimit: SECONDS * 1000,
+        markInterruptAsFailure: false,
+      });
+    },
+    (SECONDS + 60) * 1000,
+  );
+});
+
+type Script = typeof anyScript extends fc.Arbitrary<infer T> ? T : never;
+type Action = Script[number]['actions'][number];
+
+async function holds(script: Script): Promise<void> {
+  const { door, metrics } = setUp();
+  const connections = CLIENTS.map((id) => {
+    const connection = new FakeConnection();
+    door.open(connection, encodeFrame(FrameType.connect, '', '', id));
+    return connection;
+  });
+  const wished = CLIENTS.map(() => new Set<string>());
+  const intact = CLIENTS.map(() => true);
+  const received = await Promise.all(connections.map((connection) => connection.frames()));
+  let sequence = 0;
+
+  function encode(client: number, action: Action): Uint8Array {
+    const id = CLIENTS[client]!;
+    if (action.kind === 'publish') {
+      const claimed = [id, '', 'mallory', CLIENTS[(client + 1) % 3]!][action.id]!;
+      return encodeFrame(FrameType.publish, action.topic, `${id} ${sequence++}`, claimed);
+    }
+    if (action.kind === 'subscribe') {
+      wished[client]!.add(action.filter);
+      return encodeFrame(FrameType.subscribe, action.filter, '', id);
+    }
+    if (action.kind === 'unsubscribe') return encodeFrame(FrameType.unsubscribe, action.filter, '', id);
+    if (action.kind === 'ping') return encodeFrame(FrameType.ping, '', '', id);
+    // From here on nobody knows what this client's bytes mean, only what must not come of them.
+    intact[client] = false;
+    if (action.kind === 'noise') return action.bytes;
+    const bytes = bytesOf(action.frame);
+    bytes[action.at % bytes.length] = action.value;
+    return bytes;
+  }
+
+  for (const { client, actions, cuts } of script) {
+    const connection = connections[client]!;
+    const bytes = Buffer.concat(actions.map((action) => encode(client, action)));
+    for (const chunk of split(bytes, cuts)) if (!connection.isEnded) connection.handler.bytes(chunk);
+    for (const [index, other] of connections.entries()) received[index]!.push(...(await other.frames()));
+  }
+
+  for (const [index, frames] of received.entries()) {
+    const reasons = frames.filter(({ type }) => type === FrameType.disconnect);
+    expect(reasons.length).toBeLessThanOrEqual(1);
+    for (const { payload } of reasons) {
+      expect(Object.keys(ERRORS)).toContain(Buffer.from(payload).toString().split(':')[0]);
+    }
+    expect(frames.slice(0, 1)).toMatchObject([{ type: FrameType.connack, clientId: CLIENTS[index] }]);
+    const last = new Map<string, number>();
+    for (const { type, topic, payload, clientId } of frames) {
+      if (type !== FrameType.publish) continue;
+      expect(CLIENTS).toContain(clientId);
+      if (intact[index])
+        expect([...wished[index]!].some((filter) => matchesFilter(filter, topic))).toBe(true);
+      const [author, number] = Buffer.from(payload).toString().split(' ');
+      if (!CLIENTS.includes(author!)) continue;
+      expect(author).toBe(clientId);
+      expect(Number(number)).toBeGreaterThan(last.get(clientId) ?? -1);
+      last.set(clientId, Number(number));
+    }
+  }
+  expect(metrics.snapshot()['disconnects_total{code="internal-error"}']).toBeUndefined();
+  for (const connection of connections) connection.handler.closed();
+  expect(metrics.snapshot()).toMatchObject({ clients: 0, subscriptions: 0 });
+  await door.close(0);
+}
+
+function setUp() {
+  const metrics = new Metrics();
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const settings = { maxClients: 10, channelSize: 1e6, channelBytes: 1e9, slowConsumerWaitMs: 1000 };
+  const broker = new Broker({ settings: { ...settings, slowConsumer: 'drop-new' }, metrics, log });
+  const limits = { maxMessageBytes: 10_000, connectTimeoutMs: 60_000, keepAliveMs: 0 };
+  return { door: new FramesDoor(broker, limits, metrics, log), metrics };
+}
+
+function split(bytes: Buffer, cuts: number[]): Buffer[] {
+  const ends = [...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length];
+  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
+}
