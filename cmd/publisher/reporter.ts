@@ -1,5 +1,5 @@
 import { Output } from '../shared/output.ts';
-import { jsonPayload, printable, printableText } from '../shared/printable.ts';
+import { jsonLine, jsonPayload, printable, printableText } from '../shared/printable.ts';
 import { Rate } from '../shared/rate.ts';
 import { coloursFor } from '../shared/run-program.ts';
 
@@ -43,7 +43,7 @@ export class Reporter {
 
   #jsonLine(payload: Uint8Array): string {
     const time = new Date().toISOString();
-    return `${JSON.stringify({ topic: this.#topic, ...jsonPayload(payload), time })}\n`;
+    return jsonLine({ topic: this.#topic, ...jsonPayload(payload), time });
   }
 
   #line(payload: Uint8Array): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jsonPayload, printable, printableText } from './printable.ts';
+import { jsonLine, jsonPayload, printable, printableText } from './printable.ts';
 
 describe('printable', () => {
   it.each<[string, string | number[], string]>([
@@ -49,6 +49,19 @@ describe('printable', () => {
   it('looks only at the bytes of the view', () => {
     const whole = Buffer.from('\u001b[2Jhot\u001b[2J');
     expect(printable(whole.subarray(4, 7))).toBe('hot');
+  });
+});
+
+describe('jsonLine', () => {
+  it('is one line of JSON without a control character', () => {
+    expect(jsonLine({ a: '\u009b31m\u202e\n' })).toBe('{"a":"\\u009b31m\\u202e\\n"}\n');
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const line = jsonLine({ text });
+        expectHarmless(line.slice(0, -1));
+        expect(JSON.parse(line)).toEqual({ text });
+      }),
+    );
   });
 });
 

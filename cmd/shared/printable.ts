@@ -13,11 +13,13 @@ export function printable(bytes: Uint8Array): string {
 
 /** The same for text. */
 export function printableText(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|[nrt])/gu,
-    escapeCharacter,
-  );
+  return text.replace(LIKE_AN_ESCAPE, '\\\\').replace(HARMFUL, escapeCharacter);
 }
+
+/** Control characters, line separators, lone surrogates and marks that change the direction of writing. */
+const HARMFUL = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+/** A backslash that would make what follows look like one of our escapes. */
+const LIKE_AN_ESCAPE = /\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|[nrt])/g;
 
 /** Most payloads need no second look: printable ASCII without a backslash. */
 function isPlain(bytes: Uint8Array): boolean {
@@ -31,14 +33,20 @@ function isPlain(bytes: Uint8Array): boolean {
 const NAMED: Record<string, string | undefined> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' };
 
 function escapeCharacter(character: string): string {
-  const code = character.codePointAt(0)!;
-  return (
-    NAMED[character] ?? (code < 0x100 ? escapeByte(character) : `\\u${code.toString(16).padStart(4, '0')}`)
-  );
+  return NAMED[character] ?? (character < '\u0100' ? escapeByte(character) : unicodeEscape(character));
+}
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function escapeByte(character: string): string {
   return NAMED[character] ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}
+
+/** A line of JSON that harms no terminal either: beyond what JSON escapes, control characters and the like. */
+export function jsonLine(value: object): string {
+  return `${JSON.stringify(value).replace(HARMFUL, unicodeEscape)}\n`;
 }
 
 /** A payload inside JSON: as text where it is UTF-8, in base64 elsewhere. */

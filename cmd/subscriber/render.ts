@@ -1,7 +1,7 @@
 import type { ChalkInstance } from 'chalk';
 import { UsageError } from '../../internal/config/program.ts';
 import type { Message } from '../../pkg/client/index.ts';
-import { jsonPayload, printable, printableText } from '../shared/printable.ts';
+import { jsonLine, jsonPayload, printable, printableText } from '../shared/printable.ts';
 
 export interface RenderOptions {
   format: string | undefined;
@@ -33,7 +33,7 @@ export function rendererOf(options: RenderOptions, colours: ChalkInstance): Rend
 
 function renderJson(message: Message): string {
   const { topic, clientId, payload } = message;
-  return `${JSON.stringify({ topic, ...jsonPayload(payload), clientId, time: new Date().toISOString() })}\n`;
+  return jsonLine({ topic, ...jsonPayload(payload), clientId, time: new Date().toISOString() });
 }
 
 const FIELDS: Record<string, ((message: Message) => string) | undefined> = {
