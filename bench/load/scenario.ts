@@ -1,0 +1,20 @@
+import type { SdkVariant } from '../cases.ts';
+import type { Address, Peer } from '../peers/peer.ts';
+
+/** What a round measured, by name; the names are in report.ts, with their units. */
+export type Figures = Record<string, number>;
+
+/** A case in progress against one peer, in the process of the load generator. */
+export interface Scenario {
+  /** Measures for about this long. */
+  round(seconds: number): Promise<Figures>;
+}
+
+/** What a scenario is told. */
+export interface Setting {
+  peer: Peer;
+  address: Address;
+  /** The process that is measured. */
+  brokerPid: number;
+  variant: SdkVariant | undefined;
+}

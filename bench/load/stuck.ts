@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StuckCase } from '../cases.ts';
+import { residentBytes } from '../processes.ts';
+import { connectAll } from './connect-all.ts';
+import { Connection } from './connection.ts';
+import { Flow } from './flow.ts';
+import { Gaps } from './gaps.ts';
+import { measure } from './meter.ts';
+import type { Scenario, Setting } from './scenario.ts';
+import { trafficOf } from './traffic.ts';
+
+const RUN_UP_MS = 300;
+const MEMORY_SAMPLE_MS = 20;
+/** Longer than brokers wait for a subscriber, so that the time after that is seen too. */
+const STUCK_SECONDS = 5;
+
+/** A flow before and after a second subscriber to the same topic joins and never reads. */
+export async function stuck({ workload }: StuckCase, setting: Setting): Promise<Scenario> {
+  const { peer, address, brokerPid } = setting;
+  const traffic = trafficOf(workload, peer.wire);
+  const { publishers, subscribers } = await connectAll(setting, traffic);
+  const flow = new Flow(publishers, traffic);
+  const gaps = new Gaps();
+  let ended: string | undefined;
+  subscribers[0].onEnd = (reason) => (ended ??= reason);
+  subscribers[0].onBytes = (bytes) => {
+    gaps.arrived();
+    flow.received(bytes);
+  };
+  const delivered = (): number => flow.receivedBytes / traffic.bytesPerDelivery;
+
+  return {
+    async round(seconds) {
+      flow.start();
+      await sleep(RUN_UP_MS);
+      const before = measure(brokerPid, delivered);
+      await sleep(seconds * 1000);
+      const { messagesPerSecond: messagesPerSecondBefore } = before();
+      const residentBytesBefore = residentBytes(brokerPid);
+
+      const sleeper = await Connection.open(address, peer.wire, 'stuck');
+      sleeper.write(peer.wire.subscribe(traffic.subscriptions[0][0], traffic.firstSubscriptionId));
+      sleeper.stopReading();
+      gaps.reset();
+      const during = measure(brokerPid, delivered);
+      const residentBytesPeak = await peakOfMemory(brokerPid, STUCK_SECONDS);
+      const { messagesPerSecond } = during();
+      const lost = await flow.stop();
+      sleeper.close();
+      if (ended !== undefined) throw new Error(ended);
+      return {
+        messagesPerSecondBefore,
+        messagesPerSecond,
+        longestGapMs: gaps.longestMs,
+        residentBytesBefore,
+        residentBytesPeak,
+        lost,
+      };
+    },
+  };
+}
+
+async function peakOfMemory(pid: number, seconds: number): Promise<number> {
+  let peak = 0;
+  for (let samples = (seconds * 1000) / MEMORY_SAMPLE_MS; samples > 0; samples--) {
+    peak = Math.max(peak, residentBytes(pid));
+    await sleep(MEMORY_SAMPLE_MS);
+  }
+  return peak;
+}

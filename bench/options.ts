@@ -1,0 +1,60 @@
+import { type Case, cases } from './cases.ts';
+import { peers } from './peers/index.ts';
+import type { Peer } from './peers/peer.ts';
+
+/** What a run does. */
+export interface Options {
+  cases: readonly Case[];
+  peers: readonly Peer[];
+  rounds: number;
+  /** How long each round measures. */
+  seconds: number;
+}
+
+export const help = `Compares tinymq with the peers on this machine: make bench, or node bench/main.ts
+
+Environment:
+  CASES=name,name   only these cases
+  PEERS=name,name   only these peers
+  ROUNDS=n          rounds of each case, interleaved over the peers (3, with FULL 7)
+  SECONDS=n         how long each round measures (1, with FULL 3)
+  FULL=1            longer, for figures to keep
+  BASE=folder       another checkout of tinymq, built, as one more peer
+
+Cases:
+${cases.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')}
+
+Peers:
+${peers.map((peer) => `  ${peer.name.padEnd(12)} ${peer.problem() ?? 'is here'}`).join('\n')}
+`;
+
+/** @throws Error that says which variable is wrong, and what it may be. */
+export function optionsOf(environment: NodeJS.ProcessEnv): Options {
+  const isFull = environment.FULL === '1';
+  return {
+    cases: chosen('CASES', environment.CASES, cases),
+    peers: chosen('PEERS', environment.PEERS, peers),
+    rounds: Math.ceil(positive('ROUNDS', environment.ROUNDS, isFull ? 7 : 3)),
+    seconds: positive('SECONDS', environment.SECONDS, isFull ? 3 : 1),
+  };
+}
+
+function chosen<T extends { name: string }>(
+  variable: string,
+  value: string | undefined,
+  all: readonly T[],
+): readonly T[] {
+  if (!value) return all;
+  return value.split(',').map((name) => {
+    const found = all.find((candidate) => candidate.name === name.trim());
+    if (found !== undefined) return found;
+    throw new Error(`${variable}: there is no ${name}; there are ${all.map((one) => one.name).join(', ')}`);
+  });
+}
+
+function positive(variable: string, value: string | undefined, otherwise: number): number {
+  if (!value) return otherwise;
+  const number = Number(value);
+  if (number > 0 && Number.isFinite(number)) return number;
+  throw new Error(`${variable} is a number above 0, not ${value}`);
+}
