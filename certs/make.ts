@@ -28,7 +28,15 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.
 
 async function main(args: string[]): Promise<void> {
   const folder = fileURLToPath(new URL('out', import.meta.url));
-  const isForced = args.includes('-force');
+  const isForced = args.includes('-force') || args.includes('--force');
+  const unknown = args.find((arg) => arg.startsWith('-') && !/^--?force$/.test(arg));
+  if (unknown !== undefined) {
+    console.error(
+      `certs: unknown flag ${unknown}; the only one is -force, everything else is a name of the server`,
+    );
+    process.exitCode = 2;
+    return;
+  }
   if (existsSync(join(folder, 'server.crt')) && !isForced) {
     console.log('certs/out has certificates already; make new ones with: make certs ARGS=-force');
     return;
@@ -49,7 +57,10 @@ Add -tls-ca certs/out/ca.crt to the broker to ask clients for a certificate; the
  *
  * @param names more names or addresses of the server, beside those of this machine.
  */
-export async function makeCertificates(folder: string, names: readonly string[] = []): Promise<CertificateSet> {
+export async function makeCertificates(
+  folder: string,
+  names: readonly string[] = [],
+): Promise<CertificateSet> {
   mkdirSync(folder, { recursive: true });
   const ca = await makeAuthority();
   const server = await sign(ca, 'localhost', [
