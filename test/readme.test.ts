@@ -1,0 +1,97 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { makeCertificates } from '../certs/make.ts';
+import { brokerProgram } from '../internal/config/broker.ts';
+import { withFlagsTables } from '../internal/config/flags-table.ts';
+import { publisherProgram } from '../internal/config/publisher.ts';
+import { subscriberProgram } from '../internal/config/subscriber.ts';
+import { type Running, start } from './support/broker-process.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const tour = [...readme.matchAll(/```sh\n(.*?)```/gs)].map((match) => match[1]!.trimEnd().split('\n'));
+const folder = mkdtempSync(join(tmpdir(), 'tinymq-readme-'));
+
+beforeAll(async () => {
+  await makeCertificates(join(folder, 'certs/out'));
+  cpSync(join(root, 'README.md'), join(folder, 'README.md'));
+  symlinkSync(join(root, 'docs'), join(folder, 'docs'));
+  return () => rmSync(folder, { recursive: true });
+});
+
+describe('the README', () => {
+  it('has the tables of flags that the programs have (npx vitest -u writes them anew)', async () => {
+    const written = withFlagsTables(readme, [brokerProgram, publisherProgram, subscriberProgram]);
+    await expect(written).toMatchFileSnapshot('../README.md');
+  });
+
+  it('shows the commands that exist, and links to files that do', () => {
+    for (const [, target] of readme.matchAll(/^ {4}make (\w+)/gm)) {
+      expect(readFileSync(join(root, 'Makefile'), 'utf8')).toMatch(new RegExp(`^${target}:`, 'm'));
+    }
+    for (const [, path] of readme.matchAll(/\]\(([^)]+)\)/g))
+      expect(existsSync(join(root, path!))).toBe(true);
+  });
+
+  it.each(tour.map((lines) => [lines.join(' ⏎ '), lines] as const))('runs: %s', async (_, lines) => {
+    const [broker, ...others] = lines.map(shell);
+    const started: Running[] = [];
+    try {
+      started.push(broker!());
+      await printed(started[0]!, 'is listening on');
+      for (const other of others) {
+        const running = other();
+        started.push(running);
+        await subscribedOrPublished(running, started[0]!);
+      }
+      const readers = started.filter(({ child }) => child.spawnargs.at(-1)!.startsWith('exec subscriber'));
+      await Promise.all(readers.map(finished));
+      await Promise.all(started.slice(1).map(stopped));
+    } finally {
+      await stopped(started[0]!);
+    }
+  });
+});
+
+/** A line as a user types it, in a folder that looks like a checkout. The broker logs what it counts. */
+function shell(line: string): () => Running {
+  const counting = line.startsWith('broker') ? { TINYMQ_STATS: '100ms', TINYMQ_LOG_FORMAT: 'json' } : {};
+  const env = { PATH: `${join(root, 'bin')}${delimiter}${process.env.PATH}`, NO_COLOR: '1', ...counting };
+  return () => start('sh', ['-c', line.includes('|') ? line : `exec ${line}`], { cwd: folder, env });
+}
+
+async function printed(running: Running, text: string): Promise<void> {
+  await vi.waitUntil(
+    () => {
+      if (running.child.exitCode) throw new Error(running.stderr());
+      return `${running.stdout()}${running.stderr()}`.includes(text);
+    },
+    { timeout: 30_000, interval: 20 },
+  );
+}
+
+/** The next line may be typed. */
+async function subscribedOrPublished(running: Running, broker: Running): Promise<void> {
+  const line = running.child.spawnargs.at(-1)!;
+  if (line.includes('subscriber')) await printed(broker, '"subscriptions":1');
+  else if (line.includes('-interval')) await printed(running, 'Published to');
+  else expect(await running.ended).toMatchObject({ code: 0 });
+}
+
+/** A subscriber that counts ends by itself; another has got something by now. */
+async function finished(reader: Running): Promise<void> {
+  const line = reader.child.spawnargs.at(-1)!;
+  if (line.includes('-count')) expect(await reader.ended).toMatchObject({ code: 0 });
+  else await printed(reader, 'Received on');
+  if (line.includes('-raw')) {
+    expect(readFileSync(join(folder, 'received.bin'))).toEqual(readFileSync(join(folder, 'README.md')));
+  }
+}
+
+async function stopped(running: Running): Promise<void> {
+  if (running.child.exitCode === null) running.child.kill('SIGINT');
+  expect(await running.ended).toMatchObject({ code: 0 });
+}
