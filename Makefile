@@ -1,7 +1,10 @@
 # Everything a user or a developer types. `make help` lists it.
 .DEFAULT_GOAL := help
+INSTALLED := node_modules/.package-lock.json
 SOURCES := $(shell find cmd internal pkg -name '*.ts' -not -name '*.test.ts') package-lock.json tsup.config.ts
-NPM := npm --no-fund --no-audit --no-update-notifier --loglevel=error
+# An install of this folder by `npm install -g .` builds it too; what that says of itself is not for the npm in here.
+NPM := env -u npm_config_global -u npm_config_location -u npm_config_prefix -u npm_config_local_prefix \
+	npm --no-fund --no-audit --no-update-notifier --loglevel=error
 
 .PHONY: help run build test lint format bench certs clean
 
@@ -16,26 +19,26 @@ build: dist/.built ## Install what is needed and write bin/broker, bin/publisher
 test: build lint ## Install, build, lint and run every test (FUZZ_SECONDS=600 for a long fuzz run)
 	@$(NPM) run --silent test
 
-lint: node_modules/.installed ## Types, linter, formatter and the import rule
+lint: $(INSTALLED) ## Types, linter, formatter and the import rule
 	@$(NPM) run --silent lint
 
-format: node_modules/.installed ## Put every file into the project's format
+format: $(INSTALLED) ## Put every file into the project's format
 	@$(NPM) run --silent format
 
 bench: build ## Compare speed with the peers on this machine (CASES=name,name ROUNDS=5)
 	@$(NPM) run --silent bench
 
-certs: node_modules/.installed ## Make development certificates in certs/out (ARGS=-force for new ones)
+certs: $(INSTALLED) ## Make development certificates in certs/out (ARGS=-force for new ones)
 	@$(NPM) run --silent certs -- $(ARGS)
 
 clean: ## Remove everything that was installed, built or generated
 	rm -rf node_modules dist bin coverage certs/out bench/results
 
-# npm runs the build itself after an install (the prepare script), so the build below often has nothing left to do.
-node_modules/.installed: package.json package-lock.json
+# Where npm notes what it installed. The prepare script of package.json comes here too and must not begin again.
+$(INSTALLED): package.json package-lock.json
 	@echo 'Installing what is needed (once) …'
-	@$(NPM) ci --silent
+	@TINYMQ_INSTALLING=1 $(NPM) ci --silent
 	@touch $@
 
-dist/.built: $(SOURCES) | node_modules/.installed
+dist/.built: $(SOURCES) | $(INSTALLED)
 	@$(NPM) run --silent build
