@@ -42,6 +42,11 @@ export const maxWaitingControlBytes = 64 * KiB;
  * socket many times in a row while it has bytes.
  */
 export const controlFramesPerTurn = 256;
+/**
+ * Bytes of one chunk that are taken in one turn, for the same reason. A read from a socket has at most 64 KiB; only
+ * a WebSocket message is as long as the largest payload.
+ */
+export const bytesPerTurn = 256 * KiB;
 
 /** Topics whose targets are remembered; beyond this the table starts anew, so that topics cost no memory for ever. */
 export const topicTableEntries = 65_536;

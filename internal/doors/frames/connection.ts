@@ -5,7 +5,7 @@ import { Publication } from '../../broker/publication.ts';
 import type { TargetSet } from '../../broker/targets.ts';
 import type { TopicEntry } from '../../broker/topic-table.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import { controlFramesPerTurn, maxWaitingControlBytes } from '../../limits.ts';
+import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../../limits.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import {
@@ -63,6 +63,8 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   #isEnding = false;
   #pauses = 0;
   #controlFramesInARow = 0;
+  /** While this client gives way to others: what is left of the chunk in hand, and what came after it. */
+  #postponed: Uint8Array[] | undefined;
 
   // The run in hand: messages with the same targets that lie one behind the other.
   #runBytes: Uint8Array = NO_BYTES;
@@ -96,7 +98,12 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
 
   /** Whether the broker itself keeps this client from being heard. */
   get isHeldBack(): boolean {
-    return this.#pauses > 0;
+    return this.#pauses > 0 || this.#postponed !== undefined;
+  }
+
+  /** Whether something that has arrived waits for its turn. */
+  get hasPostponed(): boolean {
+    return this.#postponed !== undefined;
   }
 
   get hasSubscriptions(): boolean {
@@ -111,6 +118,10 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   bytes(chunk: Uint8Array): void {
     if (this.#isDeaf) return;
     this.lastHeardAt = performance.now();
+    if (this.#postponed !== undefined) {
+      this.#postponed.push(chunk);
+      return;
+    }
     try {
       this.#takeChunk(chunk);
     } catch (error) {
@@ -125,6 +136,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   ended(): void {
     this.#client?.channel.flush();
     this.#leave();
+    this.#isEnding = true;
     this.#connection.end();
   }
 
@@ -155,6 +167,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     // The time in which the client could not be heard does not count against it.
     this.lastHeardAt = performance.now();
     this.#connection.resume();
+    if (this.#postponed !== undefined) setImmediate(() => this.#goOn());
   }
 
   /** Tells the client why and closes. */
@@ -194,16 +207,19 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
       this.#takeFrames(whole, 0);
     }
     at = this.#takeFrames(chunk, at);
-    if (at < chunk.length && !this.#isDeaf) this.#partial.keep(chunk, at, chunk.length);
+    if (at === chunk.length || this.#isDeaf) return;
+    if (this.#postponed === undefined) this.#partial.keep(chunk, at, chunk.length);
+    else this.#postponed.push(chunk.subarray(at));
   }
 
-  /** Takes the whole frames from `at` on and returns where the last of them ends. */
+  /** Takes the whole frames from `at` on, as many as one turn may, and returns where the last of them ends. */
   #takeFrames(bytes: Uint8Array, at: number): number {
     const cursor = this.#cursor;
     const limit = bytes.length;
+    const stop = Math.min(limit, at + bytesPerTurn);
     const view = new DataView(bytes.buffer, bytes.byteOffset, limit);
     try {
-      while (!this.#isDeaf && at < limit) {
+      while (at < stop && !this.#isDeaf && this.#postponed === undefined) {
         // Said before the frame is whole: what begins like this may never become one.
         if (this.#client === undefined && bytes[at] !== FrameType.connect) throw notConnected(bytes[at]!);
         if (!cursor.read(bytes, at, limit)) break;
@@ -220,6 +236,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     } finally {
       this.#publishRun();
     }
+    if (at >= stop && at < limit) this.#giveWay();
     return at;
   }
 
@@ -262,6 +279,8 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     const size = frameSize(topic.bytes.length, payloadEnd - payloadStart, this.#clientId.length);
     if (this.#rewritten.length - this.#rewrittenEnd < size) {
       this.#publishRun();
+      // A frame without an id may become 6,000 times as long: no more than a slab of them in one turn.
+      if (this.#rewrittenEnd > 0) this.#giveWay();
       this.#rewritten = new Uint8Array(Math.max(size, REWRITTEN_SLAB_BYTES));
       this.#rewrittenEnd = 0;
     }
@@ -306,13 +325,25 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     return topic;
   }
 
-  /** Lets the others have their turn: a client that subscribes to 100,000 filters at once must not stop them. */
+  /**
+   * Lets the others have their turn after the frame in hand, in the middle of a chunk too: a client that subscribes
+   * to 100,000 filters at once must not stop them, and what one chunk makes of itself must have a bound.
+   */
   #giveWay(): void {
-    this.pause();
-    setImmediate(() => {
-      this.#controlFramesInARow = 0;
-      this.resume();
-    });
+    if (this.#postponed !== undefined || this.#isDeaf) return;
+    this.#postponed = [];
+    this.#connection.pause();
+    setImmediate(() => this.#goOn());
+  }
+
+  /** Takes what was postponed, once nobody holds this client back. */
+  #goOn(): void {
+    const postponed = this.#postponed;
+    if (postponed === undefined || this.#pauses > 0) return;
+    this.#postponed = undefined;
+    this.#controlFramesInARow = 0;
+    for (const chunk of postponed) this.bytes(chunk);
+    this.#connection.resume();
   }
 
   #takeControl(frame: Frame): void {
@@ -336,6 +367,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
         this.#isDeaf = true;
         this.#client.channel.flush();
         this.#leave();
+        this.#isEnding = true;
         this.#connection.end();
         return;
       default:
@@ -372,7 +404,9 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   #answer(type: FrameType, topic: string): void {
     const { channel } = this.#client!;
     channel.control(encodeFrame(type, topic, NO_BYTES, this.#clientId));
-    if (channel.waitingControlBytes > maxWaitingControlBytes) channel.holdBackAsker(this);
+    if (channel.waitingControlBytes <= maxWaitingControlBytes) return;
+    channel.holdBackAsker(this);
+    this.#giveWay();
   }
 
   #leave(): void {

@@ -107,13 +107,16 @@ describe('requests', () => {
     connection.isFull = true;
     const pings = Buffer.concat(Array.from({ length: 70 }, () => encodeFrame(7, '', '', 'c')));
     connection.handler.bytes(pings);
-    await connection.frames();
+    let answered = (await connection.frames()).length;
     connection.handler.bytes(pings);
-    expect(connection.pauses).toBe(1);
+    expect(connection.pauses).toBeGreaterThan(0);
+    expect(await connection.frames()).toEqual([]);
     connection.isFull = false;
-    connection.handler.drained();
-    expect(connection.pauses).toBe(0);
-    expect(await connection.frames()).toHaveLength(70);
+    while (answered < 140) {
+      connection.handler.drained();
+      answered += (await connection.frames()).length;
+    }
+    await until(() => connection.pauses === 0);
   });
 });
 

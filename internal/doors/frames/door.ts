@@ -68,7 +68,9 @@ export class FramesDoor implements Door {
 
   #isQuiet(): boolean {
     const since = performance.now() - shutdownQuietMs;
-    return [...this.#connections].every((connection) => connection.lastHeardAt < since);
+    return [...this.#connections].every(
+      (connection) => connection.lastHeardAt < since && !connection.hasPostponed,
+    );
   }
 
   async #until(condition: () => boolean, deadline: number): Promise<void> {

@@ -1,0 +1,42 @@
+import { expect } from 'vitest';
+import { allowAll, type Guard } from '../../internal/auth/guard.ts';
+import { Broker, type BrokerSettings } from '../../internal/broker/broker.ts';
+import { FramesDoor, type FramesSettings } from '../../internal/doors/frames/door.ts';
+import { Metrics } from '../../internal/metrics/metrics.ts';
+import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
+import { FakeConnection } from './fake-connection.ts';
+
+/** A door of the frames with its broker, for tests that bring their own connections. */
+export function framesDoor(settings: Partial<FramesSettings & BrokerSettings> & { guard?: Guard } = {}) {
+  const metrics = new Metrics();
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const all = {
+    maxClients: 100,
+    channelSize: 100,
+    channelBytes: 1e9,
+    slowConsumer: 'drop-new' as const,
+    slowConsumerWaitMs: 60_000,
+    maxMessageBytes: 1000,
+    connectTimeoutMs: 60_000,
+    keepAliveMs: 0,
+    ...settings,
+  };
+  const broker = new Broker({ settings: all, metrics, log, guard: settings.guard ?? allowAll });
+  const door = new FramesDoor(broker, all, metrics, log);
+
+  function open(first: Uint8Array = new Uint8Array(0)): FakeConnection {
+    const connection = new FakeConnection();
+    door.open(connection, first);
+    return connection;
+  }
+
+  /** A client that has its CONNACK and a SUBACK for each filter. */
+  async function connected(clientId: string, ...filters: string[]): Promise<FakeConnection> {
+    const requests = filters.map((filter) => encodeFrame(FrameType.subscribe, filter, '', clientId));
+    const connection = open(Buffer.concat([encodeFrame(FrameType.connect, '', '', clientId), ...requests]));
+    expect(await connection.frames()).toHaveLength(1 + filters.length);
+    return connection;
+  }
+
+  return { door, broker, metrics, open, connected };
+}
