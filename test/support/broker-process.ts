@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { vi } from 'vitest';
+import { eventually } from './eventually.ts';
 
 const PROGRAMS = fileURLToPath(new URL('../../bin/', import.meta.url));
 
@@ -66,6 +66,8 @@ export function run(
   return start(command, args, options).ended;
 }
 
+export type LogLine = Record<string, unknown>;
+
 /** A broker in a process of its own. */
 export interface BrokerProcess extends Running, AsyncDisposable {
   readonly pid: number;
@@ -75,24 +77,41 @@ export interface BrokerProcess extends Running, AsyncDisposable {
   /** Resident memory in bytes. */
   memory(): number;
   /** The lines of its log. */
-  log(): Record<string, unknown>[];
+  log(): LogLine[];
+  /** The next line of its log that is like this; lines that are there already count. */
+  logged(wanted: LogLine): Promise<LogLine>;
+  /** Its counters, not older than this call. */
+  stats(): Promise<LogLine>;
   stop(signal?: NodeJS.Signals): Promise<Ended>;
 }
 
 /** Starts the real `broker` and waits until it listens. */
 export async function startBrokerProcess(flags: readonly string[]): Promise<BrokerProcess> {
-  return brokerProcess(start(program('broker'), [...flags, '-json', '-log-format', 'json']));
+  return brokerProcess(start(program('broker'), [...flags, ...REPORTING]));
 }
+
+/** What a broker has to be told so that a test can follow it. */
+export const REPORTING = ['-json', '-log-format', 'json', '-stats', '0.1'];
 
 /** Waits until a program that was started as a broker listens. */
 export async function brokerProcess(running: Running): Promise<BrokerProcess> {
   const early = running.ended.then(({ code, stderr }) => {
     throw new Error(`the broker ended with code ${code}: ${stderr}`);
   });
-  const ready = vi.waitUntil(() => running.stdout().includes('\n'), { timeout: 30_000, interval: 10 });
+  const ready = eventually(() => running.stdout().includes('\n'), 'the line that says what is listening');
   await Promise.race([ready, early]);
   early.catch(() => {});
   const { listeners, pid } = JSON.parse(running.stdout()) as { listeners: string[]; pid: number };
+
+  function log(): LogLine[] {
+    const lines = running.stderr().split('\n').slice(0, -1);
+    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as LogLine);
+  }
+
+  function logged(wanted: LogLine): Promise<LogLine> {
+    const isWanted = (line: LogLine) => Object.entries(wanted).every(([key, value]) => line[key] === value);
+    return eventually(() => log().find(isWanted), `a log line with ${JSON.stringify(wanted)}`);
+  }
 
   async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
     if (running.child.exitCode === null) process.kill(pid, signal);
@@ -105,12 +124,13 @@ export async function brokerProcess(running: Running): Promise<BrokerProcess> {
     urls: listeners,
     url: listeners[0]!,
     memory: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024,
-    log: () =>
-      running
-        .stderr()
-        .split('\n')
-        .filter((line) => line.startsWith('{'))
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
+    log,
+    logged,
+    async stats() {
+      // The first new line may have been on its way already.
+      const seen = log().filter(({ msg }) => msg === 'rates').length;
+      return eventually(() => log().filter(({ msg }) => msg === 'rates')[seen + 1], 'a line of rates');
+    },
     stop,
     async [Symbol.asyncDispose]() {
       await stop('SIGKILL');

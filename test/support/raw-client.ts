@@ -20,6 +20,7 @@ export class RawClient implements AsyncDisposable {
   /** Every byte that arrived. */
   receivedBytes = 0;
   #frames: Frame[] = [];
+  #consumer: ((frame: Frame) => void) | undefined;
   #wake: (() => void) | undefined;
   #isClosed = false;
   readonly #decoder = new FrameDecoder(MAX_PAYLOAD_BYTES);
@@ -29,7 +30,10 @@ export class RawClient implements AsyncDisposable {
     this.clientId = clientId;
     stream.on('data', (chunk: Buffer) => {
       this.receivedBytes += chunk.length;
-      this.#frames.push(...this.#decoder.frames(chunk));
+      for (const frame of this.#decoder.frames(chunk)) {
+        if (this.#consumer === undefined) this.#frames.push(frame);
+        else this.#consumer(frame);
+      }
       this.#wake?.();
     });
     stream.on('error', () => {});
@@ -96,6 +100,11 @@ export class RawClient implements AsyncDisposable {
     const taken = this.#frames.slice(0, count);
     this.#frames = this.#frames.slice(count);
     return taken;
+  }
+
+  /** From now on every frame goes to `consumer` and is not kept: for tests with more messages than memory. */
+  consume(consumer: (frame: Frame) => void): void {
+    this.#consumer = consumer;
   }
 
   /** Nothing came up to now: shown by the answer to a PING being the next frame. */

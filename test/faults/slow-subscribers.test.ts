@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
+import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { connectRaw, type RawClient } from '../support/raw-client.ts';
+
+const MiB = 1024 ** 2;
+const PAYLOAD_BYTES = 64 * 1024;
+/** Far more than every buffer between the broker and a stuck subscriber holds. */
+const MESSAGES = 4000;
+const STUCK_FLAGS = ['-address', 'localhost:0', '-slow-consumer-wait', '0.2'];
+
+describe('a subscriber that stops reading', () => {
+  it.each(['drop-new', 'drop-oldest'])('stops nobody, and loss is counted: %s', async (policy) => {
+    await using broker = await startBrokerProcess([...STUCK_FLAGS, '-slow-consumer', policy]);
+    const { stuck, fast, publisher } = await clientsOf(broker);
+    const fastNumbers = numbersOf(fast);
+    await publishAll(publisher, 0, MESSAGES);
+    await publisher.ping();
+    await eventually(() => fastNumbers.length === MESSAGES, 'everything at the fast subscriber');
+    expect(fastNumbers).toEqual(range(0, MESSAGES));
+    expect(broker.memory()).toBeLessThan(400 * MiB);
+
+    const dropped = (await broker.stats()).dropped as number;
+    expect(dropped).toBeGreaterThan(0);
+    expect(slowLines(broker)).toMatchObject([{ client: "'stuck'", policy }]);
+
+    const stuckNumbers = numbersOf(stuck);
+    stuck.stream.resume();
+    await broker.logged({ msg: 'a slow subscriber takes messages again', client: "'stuck'", dropped });
+    await publishAll(publisher, MESSAGES, 1);
+    await eventually(() => stuckNumbers.includes(MESSAGES), 'a message after the episode');
+    expect(stuckNumbers).toHaveLength(MESSAGES + 1 - dropped);
+    expect(stuckNumbers).toEqual([...stuckNumbers].sort((a, b) => a - b));
+    // One hole, where the messages of the episode were: after the first that waited, or before the last.
+    const holes = stuckNumbers.filter((number, index) => number !== (stuckNumbers[index - 1] ?? -1) + 1);
+    expect(holes).toHaveLength(1);
+    if (policy === 'drop-new') expect(holes).toEqual([MESSAGES]);
+    else expect(stuckNumbers.slice(-2)).toEqual([MESSAGES - 1, MESSAGES]);
+  });
+
+  it('is disconnected with -slow-consumer disconnect', async () => {
+    await using broker = await startBrokerProcess([...STUCK_FLAGS, '-slow-consumer', 'disconnect']);
+    const { stuck, fast, publisher } = await clientsOf(broker);
+    const fastNumbers = numbersOf(fast);
+    const stuckNumbers = numbersOf(stuck);
+    await publishAll(publisher, 0, MESSAGES);
+    await eventually(() => fastNumbers.length === MESSAGES, 'everything at the fast subscriber');
+    await broker.logged({ code: 'slow-consumer', msg: 'a client was disconnected', client: "'stuck'" });
+    expect((await broker.stats()).clients).toBe(2);
+    stuck.stream.resume();
+    await stuck.closed();
+    expect(stuckNumbers).toEqual(range(0, stuckNumbers.length));
+    expect(stuckNumbers.length).toBeLessThan(MESSAGES);
+    expect(slowLines(broker)).toHaveLength(1);
+  });
+});
+
+describe('a subscriber that is a little slower than its publisher', () => {
+  it('loses nothing: the publisher waits', async () => {
+    await using broker = await startBrokerProcess([
+      ...['-address', 'localhost:0', '-channel-size', '10', '-channel-bytes', '1MiB'],
+      ...['-slow-consumer-wait', '60'],
+    ]);
+    await using subscriber = await connectRaw(broker.url, 'little-slower');
+    await using publisher = await connectRaw(broker.url, 'publisher');
+    await subscriber.subscribe('load');
+    const numbers = numbersOf(subscriber);
+    subscriber.stream.on('data', () => {
+      subscriber.stream.pause();
+      setTimeout(() => subscriber.stream.resume(), 1);
+    });
+    await publishAll(publisher, 0, 1000);
+    await eventually(() => numbers.length === 1000, 'every message');
+    expect(numbers).toEqual(range(0, 1000));
+    expect((await broker.stats()).dropped).toBe(0);
+    expect(slowLines(broker)).toEqual([]);
+  });
+});
+
+async function clientsOf(broker: BrokerProcess) {
+  const stuck = await connectRaw(broker.url, 'stuck');
+  const fast = await connectRaw(broker.url, 'fast');
+  const publisher = await connectRaw(broker.url, 'publisher');
+  await stuck.subscribe('load');
+  await fast.subscribe('load');
+  stuck.stream.pause();
+  return { stuck, fast, publisher };
+}
+
+/** Publishes messages that begin with their number, and waits for the connection to take them. */
+async function publishAll(publisher: RawClient, first: number, count: number): Promise<void> {
+  for (let number = first; number < first + count; number++) {
+    const payload = Buffer.alloc(PAYLOAD_BYTES);
+    payload.writeUInt32BE(number);
+    const hasRoom = publisher.stream.write(
+      encodeFrame(FrameType.publish, 'load', payload, publisher.clientId),
+    );
+    if (!hasRoom) await new Promise((resolve) => publisher.stream.once('drain', resolve));
+  }
+}
+
+/** The numbers of the messages, as they come; nothing else is kept of them. */
+function numbersOf(client: RawClient): number[] {
+  const numbers: number[] = [];
+  client.consume(({ type, payload }) => {
+    if (type === FrameType.publish)
+      numbers.push(new DataView(payload.buffer, payload.byteOffset).getUint32(0));
+  });
+  return numbers;
+}
+
+function slowLines(broker: BrokerProcess): object[] {
+  return broker.log().filter(({ msg }) => msg === 'a subscriber does not take its messages');
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
+}
