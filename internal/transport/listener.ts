@@ -136,7 +136,11 @@ function makeServer(
   if (isSecure(endpoint)) {
     const secure = server as TlsServer;
     options.certificates!.onChange((material) => secure.setSecureContext(material));
-    secure.on('tlsClientError', (error, socket) => events.problem(error, socket.remoteAddress));
+    secure.on('tlsClientError', (error, socket) => {
+      events.problem(error, socket.remoteAddress);
+      // After a handshake that took too long the runtime only tells; the socket would stay for ever.
+      if ((error as NodeJS.ErrnoException).code === 'ERR_TLS_HANDSHAKE_TIMEOUT') socket.destroy();
+    });
   }
   return server;
 }
@@ -167,6 +171,8 @@ function makeHttpServer(
     ...socketOptions,
     headersTimeout: options.handshakeTimeoutMs,
     requestTimeout: options.handshakeTimeoutMs,
+    // How often the runtime looks at these two; 30 seconds unless told.
+    connectionsCheckingInterval: options.handshakeTimeoutMs,
   };
   const server = isSecure(endpoint)
     ? createHttpsServer({
