@@ -13,6 +13,7 @@ describe('topic names', () => {
     ['a#', '+ and # belong in filters, not in a topic'],
     ['x'.repeat(65_536), 'a topic has at most 65535 bytes'],
     ['ü'.repeat(32_768), 'a topic has at most 65535 bytes'],
+    ['a/\ud83d', 'a topic has no half of a surrogate pair'],
   ])('refuses %j', (topic, problem) => {
     expect(topicNameProblem(topic)).toBe(problem);
   });
@@ -49,6 +50,9 @@ describe('filters', () => {
     ['$share/g/', 'a shared filter is $share/GROUP/FILTER'],
     ['$share/g+/a', 'the group of a shared filter has no + and no #'],
     ['$share/g/a/#/b', '# must be the whole last level'],
+    ['$share/g/$share/h/a', 'a shared filter is not shared again'],
+    [`${'$share/g/'.repeat(7_000)}a`, 'a shared filter is not shared again'],
+    ['\ude80', 'a filter has no half of a surrogate pair'],
   ])('refuses %j', (filter, problem) => {
     expect(filterProblem(filter)).toBe(problem);
   });

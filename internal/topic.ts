@@ -10,6 +10,7 @@
 export const MAX_TOPIC_BYTES = 65_535;
 
 const utf8 = new TextEncoder();
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Says what is wrong with a topic that somebody wants to publish to, or undefined where nothing is. */
 export function topicNameProblem(topic: string): string | undefined {
@@ -32,6 +33,8 @@ export function filterProblem(filter: string): string | undefined {
     const shared = parseShared(filter);
     if (shared === undefined) return 'a shared filter is $share/GROUP/FILTER';
     if (/[+#]/.test(shared.group)) return 'the group of a shared filter has no + and no #';
+    // It would lead to a name of the broker's own, and nothing would ever match.
+    if (isShared(shared.filter)) return 'a shared filter is not shared again';
     return filterProblem(shared.filter);
   }
   const levels = filter.split('/');
@@ -83,6 +86,8 @@ function isShared(filter: string): boolean {
 function levelsProblem(name: string, what: string): string | undefined {
   if (name.length === 0) return `a ${what} has at least one byte`;
   if (name.includes('\0')) return `a ${what} has no NUL byte`;
+  // It has no UTF-8, and would silently become another name on the way.
+  if (LONE_SURROGATE.test(name)) return `a ${what} has no half of a surrogate pair`;
   // A string takes one to three bytes for each of its code units; most need no exact count.
   if (name.length * 3 > MAX_TOPIC_BYTES && utf8.encode(name).length > MAX_TOPIC_BYTES) {
     return `a ${what} has at most ${MAX_TOPIC_BYTES} bytes`;
