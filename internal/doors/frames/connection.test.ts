@@ -1,11 +1,95 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type FakeConnection, shown } from '../../../test/support/fake-connection.ts';
 import { framesDoor } from '../../../test/support/frames-door.ts';
+import { expectBytes } from '../../../test/support/hex-dump.ts';
 import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../../limits.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
+import {
+  bytesOf,
+  FAULTS_MAX_PAYLOAD_BYTES,
+  fromHex,
+  GOLDEN_FAULTS,
+  GOLDEN_FRAMES,
+} from '../../protocol/frame/golden-frames.ts';
 
 afterEach(() => {
   vi.useRealTimers();
+});
+
+/** What each golden frame brings about: the hex of the answer, or the reason of the DISCONNECT. */
+const TO_CONNECTED: Record<string, { answer: string } | { reason: string } | 'end'> = {
+  CONNECT: { reason: 'unexpected-frame: type 0 came from a connected client' },
+  CONNACK: { reason: 'unexpected-frame: type 1 came from a connected client' },
+  PUBLISH: { answer: '' },
+  'PUBLISH of nothing': { answer: '' },
+  'PUBLISH of bytes that are no text': { answer: '' },
+  'PUBLISH without a client id': { answer: '' },
+  'PUBLISH in UTF-8 of two, three and four bytes': { answer: '' },
+  'PUBLISH with the longest topic and client id': { answer: '' },
+  SUBSCRIBE: { answer: '04 0009 73656e736f72732f23 00000000 0002 6d65' },
+  SUBACK: { reason: 'unexpected-frame: type 4 came from a connected client' },
+  UNSUBSCRIBE: { answer: '06 0003 612f2b 00000000 0002 6d65' },
+  UNSUBACK: { reason: 'unexpected-frame: type 6 came from a connected client' },
+  PING: { answer: '08 0000 00000000 0002 6d65' },
+  PONG: { reason: 'unexpected-frame: type 8 came from a connected client' },
+  'DISCONNECT with a reason': 'end',
+  'an unknown type': { answer: '' },
+  'a type with a reserved bit': { reason: 'reserved-bits: the type byte is 0x82' },
+};
+/** The same for what breaks the rules of frames. */
+const FAULT_CODES = {
+  'payload-too-large': 'message-too-large',
+  'invalid-utf8': 'invalid-topic',
+  'field-too-long': 'invalid-topic',
+};
+
+describe.each(GOLDEN_FRAMES)('$name', (golden) => {
+  const bytes = bytesOf(golden);
+  const expected = TO_CONNECTED[golden.name]!;
+
+  it.each(['whole', 'byte by byte', 'in two halves'])('from a connected client, %s', async (how) => {
+    const connection = await framesDoor({ maxMessageBytes: 16 }).connected('me');
+    for (const chunk of pieces(bytes, how)) connection.handler.bytes(chunk);
+    const answer = await bytesFrom(connection);
+    if (expected === 'end') {
+      expectBytes(answer, new Uint8Array(0));
+    } else if ('answer' in expected) {
+      expectBytes(answer, fromHex(expected.answer));
+    } else {
+      expectBytes(answer, encodeFrame(FrameType.disconnect, '', expected.reason, 'me'));
+    }
+    expect(connection.isEnded).toBe(expected === 'end' || 'reason' in expected);
+  });
+
+  it.each(['whole', 'byte by byte', 'in two halves'])('as the first frame, %s', async (how) => {
+    const connection = framesDoor({ maxMessageBytes: 16 }).open();
+    for (const chunk of pieces(bytes, how)) connection.handler.bytes(chunk);
+    const answer =
+      golden.type === FrameType.connect
+        ? encodeFrame(FrameType.connack, '', '', golden.clientId)
+        : encodeFrame(
+            FrameType.disconnect,
+            '',
+            `not-connected: the first frame has type ${golden.type}, not CONNECT (0)`,
+            '',
+          );
+    expectBytes(await bytesFrom(connection), answer);
+    expect(connection.isEnded).toBe(golden.type !== FrameType.connect);
+  });
+});
+
+describe.each(GOLDEN_FAULTS)('$name', (fault) => {
+  it.each(['whole', 'byte by byte', 'in two halves'])('from a connected client, %s', async (how) => {
+    const connection = await framesDoor({ maxMessageBytes: FAULTS_MAX_PAYLOAD_BYTES }).connected('me');
+    // A second CONNECT is refused for itself; here the fields count.
+    const bytes = bytesOf(fault);
+    if (bytes[0] === FrameType.connect) bytes[0] = FrameType.ping;
+    for (const chunk of pieces(bytes, how)) connection.handler.bytes(chunk);
+    const code = fault.message.startsWith('client id') ? 'invalid-client-id' : FAULT_CODES[fault.code];
+    const reason = `${code}: ${fault.message}`;
+    expectBytes(await bytesFrom(connection), encodeFrame(FrameType.disconnect, '', reason, 'me'));
+    expect(connection.isEnded).toBe(true);
+  });
 });
 
 describe('one chunk', () => {
@@ -151,6 +235,20 @@ describe('a client that said DISCONNECT', () => {
     expect(metrics.snapshot()['disconnects_total{code="connect-timeout"}']).toBeUndefined();
   });
 });
+
+/** A chunk in one piece, or in several. */
+function pieces(bytes: Uint8Array, how: string): Uint8Array[] {
+  if (how === 'byte by byte') return Array.from(bytes, (byte) => Uint8Array.of(byte));
+  if (how === 'whole') return [bytes];
+  const middle = bytes.length >>> 1;
+  return [bytes.subarray(0, middle), bytes.subarray(middle)];
+}
+
+/** What was written to a connection since the last call, after this turn has ended. */
+async function bytesFrom(connection: FakeConnection): Promise<Uint8Array> {
+  await endOfTurn();
+  return Buffer.concat(connection.written.splice(0));
+}
 
 const ping = encodeFrame(FrameType.ping, '', '', '');
 
