@@ -30,8 +30,8 @@ export interface Connection {
   pause(): void;
   resume(): void;
   /**
-   * Says a last word and no more. What the peer still sends is read until it closes too, for a bounded time: a
-   * close with unread bytes would become a reset and the last word would be lost on the way.
+   * Says a last word and no more. What the peer still sends is read, where nobody paused that, until it closes too,
+   * for a bounded time: a close with unread bytes would become a reset and the last word would be lost on the way.
    */
   end(last?: Uint8Array): void;
   /** Closes at once. */
@@ -100,8 +100,6 @@ export class SocketConnection implements Connection {
     if (this.#lingerTimer !== undefined || this.#socket.destroyed) return;
     if (last === undefined) this.#socket.end();
     else this.#socket.end(last);
-    this.#pauses = 0;
-    this.#socket.resume();
     this.#lingerTimer = setTimeout(() => this.destroy(), this.#lingerMs);
   }
 

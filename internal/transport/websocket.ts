@@ -115,8 +115,6 @@ class WebSocketConnection implements Connection {
   end(last?: Uint8Array): void {
     if (this.#lingerTimer !== undefined) return;
     if (last !== undefined) this.write([last]);
-    this.#pauses = 0;
-    this.#webSocket.resume();
     this.#webSocket.close(CLOSE_NORMAL);
     this.#lingerTimer = setTimeout(() => this.destroy(), this.#lingerMs);
   }

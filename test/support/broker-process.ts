@@ -123,7 +123,7 @@ export async function brokerProcess(running: Running): Promise<BrokerProcess> {
     pid,
     urls: listeners,
     url: listeners[0]!,
-    memory: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024,
+    memory: () => residentBytes(pid),
     log,
     logged,
     async stats() {
@@ -136,4 +136,13 @@ export async function brokerProcess(running: Running): Promise<BrokerProcess> {
       await stop('SIGKILL');
     },
   };
+}
+
+/** Resident memory of a process; none where it has ended. */
+function residentBytes(pid: number): number {
+  try {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
 }

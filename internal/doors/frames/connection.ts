@@ -158,11 +158,14 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   }
 
   pause(): void {
+    if (this.#isDeaf) return;
     this.#pauses++;
     this.#connection.pause();
   }
 
   resume(): void {
+    // Nobody holds back a client that is not listened to any more, though some still believe they do.
+    if (this.#pauses === 0) return;
     this.#pauses--;
     // The time in which the client could not be heard does not count against it.
     this.lastHeardAt = performance.now();
@@ -173,7 +176,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   /** Tells the client why and closes. */
   refuse(reason: BrokerError): void {
     if (this.#isEnding) return;
-    this.#isDeaf = true;
+    this.#goDeaf();
     this.#logEnd(reason);
     this.#client?.channel.flush();
     this.#leave();
@@ -191,7 +194,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
 
   /** Looks at nothing more that arrives. */
   stopReading(): void {
-    this.#isDeaf = true;
+    this.#goDeaf();
   }
 
   destroy(): void {
@@ -346,6 +349,16 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     this.#connection.resume();
   }
 
+  /** From now on what arrives is read and thrown away, so that the last word finds its way to the client. */
+  #goDeaf(): void {
+    this.#isDeaf = true;
+    if (this.#postponed !== undefined) {
+      this.#postponed = undefined;
+      this.#connection.resume();
+    }
+    for (; this.#pauses > 0; this.#pauses--) this.#connection.resume();
+  }
+
   #takeControl(frame: Frame): void {
     if (this.#client === undefined) {
       this.#connect(frame);
@@ -364,7 +377,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
         this.#answer(FrameType.pong, '');
         return;
       case FrameType.disconnect:
-        this.#isDeaf = true;
+        this.#goDeaf();
         this.#client.channel.flush();
         this.#leave();
         this.#isEnding = true;
