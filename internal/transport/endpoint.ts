@@ -2,9 +2,13 @@ export const SCHEMES = ['tcp', 'tls', 'unix', 'ws', 'wss'] as const;
 export type Scheme = (typeof SCHEMES)[number];
 
 /** Where to listen: a host and port, or the path of a unix socket. */
-export type Endpoint =
-  | { scheme: Exclude<Scheme, 'unix'>; host: string; port: number }
-  | { scheme: 'unix'; path: string };
+export type Endpoint = HostEndpoint | { scheme: 'unix'; path: string };
+
+export interface HostEndpoint {
+  scheme: Exclude<Scheme, 'unix'>;
+  host: string;
+  port: number;
+}
 
 /**
  * Reads `tcp://localhost:1883`, `tls://[::1]:8883`, `unix:///tmp/broker.sock`, `ws://:8080`. A missing host means

@@ -5,8 +5,8 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type Se
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Certificates, TlsMaterial } from './certificates.ts';
 import { type Connection, type ConnectionContext, SocketConnection } from './connection.ts';
-import { type Endpoint, endpointUrl, isSecure } from './endpoint.ts';
-import { removeStaleSocket } from './unix-socket.ts';
+import { type Endpoint, endpointUrl, type HostEndpoint, isSecure } from './endpoint.ts';
+import { checkSocketPath, removeStaleSocket } from './unix-socket.ts';
 import { type WebSocketOptions, WebSocketUpgrader } from './websocket.ts';
 
 export interface ListenerOptions {
@@ -51,22 +51,19 @@ export async function listen(
 ): Promise<Listener> {
   const servers: Server[] = [];
   const context: ConnectionContext = { listener: endpointUrl(endpoint), lingerMs: options.lingerMs };
+  const make = (): Server => {
+    const server = makeServer(endpoint, options, context, events);
+    servers.push(server);
+    return server;
+  };
   try {
     if (endpoint.scheme === 'unix') {
-      const server = makeServer(endpoint, options, context, events);
+      checkSocketPath(endpoint.path);
+      const server = make();
       await removeStaleSocket(endpoint.path);
       await open(server, { path: endpoint.path }, () => chmodSync(endpoint.path, options.socketMode));
-      servers.push(server);
     } else {
-      let { port } = endpoint;
-      for (const host of hostsOf(endpoint.host)) {
-        const server = makeServer(endpoint, options, context, events);
-        const isOpen = await openUnlessAbsent(server, { host, port }, servers.length > 0);
-        if (!isOpen) continue;
-        servers.push(server);
-        port = (server.address() as AddressInfo).port;
-      }
-      context.listener = endpointUrl(endpoint, port);
+      context.listener = endpointUrl(endpoint, await openHosts(endpoint, make));
     }
   } catch (error) {
     await closeAll(servers);
@@ -95,8 +92,34 @@ const REASONS: Record<string, string | undefined> = {
   EADDRNOTAVAIL: 'this machine does not have that address',
   ENOTFOUND: 'no such host',
   ENOENT: 'no such folder',
-  EINVAL: 'the path is too long or not valid',
+  EINVAL: 'the path is not valid',
 };
+
+/** How often another free port is asked for, where one is free on one address of `localhost` and taken on the other. */
+const FREE_PORT_ATTEMPTS = 10;
+
+/** Opens a server on every address of the endpoint's host, all with the same port, and returns the port. */
+async function openHosts(endpoint: HostEndpoint, make: () => Server): Promise<number> {
+  const hosts = hostsOf(endpoint.host);
+  for (let attempt = 1; ; attempt++) {
+    const servers: Server[] = [];
+    let { port } = endpoint;
+    try {
+      for (const host of hosts) {
+        const server = make();
+        const isOpen = await openUnlessAbsent(server, { host, port }, servers.length > 0);
+        if (!isOpen) continue;
+        servers.push(server);
+        port = (server.address() as AddressInfo).port;
+      }
+      return port;
+    } catch (error) {
+      const isBadLuck = endpoint.port === 0 && (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (!isBadLuck || attempt === FREE_PORT_ATTEMPTS) throw error;
+      await closeAll(servers);
+    }
+  }
+}
 
 function hostsOf(host: string): (string | undefined)[] {
   if (host === '') return [undefined];
