@@ -78,6 +78,7 @@ function certificatesIn(folder: string): Certificates {
 function ask(load: Started, broker: Started, order: Order): Promise<Figures> {
   return new Promise((resolve, reject) => {
     const gone = (): void => reject(new Error(`the load generator ended: ${load.output()}`));
+    if (load.hasEnded()) return gone();
     load.child.once('exit', gone);
     load.child.once('message', (reply: Reply) => {
       load.child.off('exit', gone);

@@ -17,7 +17,7 @@ Environment:
   CASES=name,name   only these cases
   PEERS=name,name   only these peers
   ROUNDS=n          rounds of each case, interleaved over the peers (3, with FULL 7)
-  SECONDS=n         how long each round measures (1, with FULL 3)
+  SECONDS=n         how long each round measures (0.6, with FULL 3)
   FULL=1            longer, for figures to keep
   BASE=folder       another checkout of tinymq, built, as one more peer
 
@@ -35,7 +35,7 @@ export function optionsOf(environment: NodeJS.ProcessEnv): Options {
     cases: chosen('CASES', environment.CASES, cases),
     peers: chosen('PEERS', environment.PEERS, peers),
     rounds: Math.ceil(positive('ROUNDS', environment.ROUNDS, isFull ? 7 : 3)),
-    seconds: positive('SECONDS', environment.SECONDS, isFull ? 3 : 1),
+    seconds: positive('SECONDS', environment.SECONDS, isFull ? 3 : 0.6),
   };
 }
 

@@ -31,6 +31,8 @@ export interface Started {
   readonly child: ChildProcess;
   /** The last of what it wrote to stdout and stderr. */
   output(): string;
+  /** It ended, or could not be started at all. */
+  hasEnded(): boolean;
   end(): Promise<void>;
 }
 
@@ -57,12 +59,15 @@ export function start(command: Command, core: number, options: { ipc?: boolean }
   child.stderr?.on('data', keep);
   child.on('error', (error) => keep(Buffer.from(error.message)));
   child.on('exit', () => running.delete(child));
+  const hasEnded = (): boolean =>
+    child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
   return {
     pid: child.pid ?? 0,
     child,
     output: () => output.trim(),
+    hasEnded,
     async end() {
-      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+      if (hasEnded()) return;
       const exit = once(child, 'exit');
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
@@ -80,8 +85,7 @@ export function start(command: Command, core: number, options: { ipc?: boolean }
 export async function untilListening(process: Started, address: Address): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!(await accepts(address))) {
-    const hasEnded = process.child.exitCode !== null || process.child.signalCode !== null;
-    if (hasEnded || process.pid === 0) throw new Error(`it ended at once: ${process.output()}`);
+    if (process.hasEnded()) throw new Error(`it ended at once: ${process.output()}`);
     if (Date.now() > deadline) throw new Error(`it does not listen after 10 seconds: ${process.output()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

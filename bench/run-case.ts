@@ -20,7 +20,7 @@ export interface CaseResult {
 }
 
 /** Long enough for every peer to have compiled, and grown, what it needs. */
-const WARM_UP_SECONDS = 1;
+const WARM_UP_SECONDS = 0.7;
 
 /** Runs one case: everybody is started and warmed up, then the rounds go in turn over all of them. */
 export async function runCase(chosen: Case, options: Options, folder: string): Promise<CaseResult> {

@@ -6,8 +6,8 @@ import type { Traffic } from './traffic.ts';
  * busy, and less than any peer needs to wait for before it drops messages or clients.
  */
 export const WINDOW_BYTES = 4 * 1024 * 1024;
-/** Nothing arrived for so long: it will not come any more. */
-const LOST_AFTER_MS = 3_000;
+/** Nothing arrived for so long: it will not come any more. nats-server waits 10 seconds for a stuck subscriber. */
+const LOST_AFTER_MS = 12_000;
 
 /** Publishes as fast as the window allows, and counts what arrives. */
 export class Flow {

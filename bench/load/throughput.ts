@@ -7,7 +7,7 @@ import type { Scenario, Setting } from './scenario.ts';
 import { trafficOf } from './traffic.ts';
 
 /** Until the window is full and everybody is at speed, at the beginning of each round. */
-const RUN_UP_MS = 300;
+const RUN_UP_MS = 200;
 
 /** As fast as it goes without loss. */
 export async function throughput({ workload }: ThroughputCase, setting: Setting): Promise<Scenario> {
