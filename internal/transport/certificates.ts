@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
@@ -75,7 +76,7 @@ export class Certificates {
 function read(files: CertificateFiles): TlsMaterial {
   const cert = readPem('certificate', files.certFile);
   const key = readPem('key', files.keyFile);
-  const ca = files.caFile === undefined ? undefined : readPem('CA certificate', files.caFile);
+  const ca = files.caFile === undefined ? undefined : readCa(files.caFile);
   try {
     createSecureContext({ cert, key, ca });
   } catch (error) {
@@ -83,6 +84,21 @@ function read(files: CertificateFiles): TlsMaterial {
     throw new Error(`the certificate ${files.certFile} and the key ${files.keyFile} do not work: ${what}`);
   }
   return { cert, key, ca, requestCert: ca !== undefined, rejectUnauthorized: true, minVersion: 'TLSv1.2' };
+}
+
+/** The runtime passes over what is no certificate, and would then trust nobody. */
+function readCa(file: string): Buffer {
+  const ca = readPem('CA certificate', file);
+  const beginnings = [...ca.toString('latin1').matchAll(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/g)];
+  if (beginnings.length === 0) throw new Error(`the CA certificate ${file} does not work: it holds none`);
+  for (const { index } of beginnings) {
+    try {
+      new X509Certificate(ca.subarray(index));
+    } catch (error) {
+      throw new Error(`the CA certificate ${file} does not work: ${(error as Error).message}`);
+    }
+  }
+  return ca;
 }
 
 function readPem(what: string, file: string): Buffer {
