@@ -4,7 +4,7 @@ import {
   FrameType,
   MAX_CLIENT_ID_BYTES,
 } from '../../internal/protocol/frame/frame.ts';
-import { filterProblem, isReservedTopic, matchesFilter, topicNameProblem } from '../../internal/topic.ts';
+import { filterProblem, isReservedTopic, topicNameProblem } from '../../internal/topic.ts';
 import { urlOf } from './address.ts';
 import { Emitter } from './emitter.ts';
 import {
@@ -17,13 +17,15 @@ import {
   TimeoutError,
   TinymqError,
 } from './errors.ts';
+import { type FilterEntry, Filters } from './filters.ts';
 import { Inbox, type MessageHandler } from './inbox.ts';
+import { KeepAlive } from './keep-alive.ts';
 import type { Message } from './message.ts';
-import { type ConnectOptions, reconnectDelayMs, type Settings, settingsOf } from './options.ts';
+import { type ConnectOptions, checkNumbers, reconnectDelayMs, type Settings, settingsOf } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { type Deferred, defer, Requests } from './requests.ts';
 import { Subscription } from './subscription.ts';
-import { NO_HANDLER, type Platform, type Wire } from './wire.ts';
+import { NO_HANDLER, type Platform, timerMs, type Wire } from './wire.ts';
 
 /** What a client tells its listeners. */
 export interface ClientEvents {
@@ -43,29 +45,31 @@ export interface ClientEvents {
 
 export type ClientState = 'new' | 'connecting' | 'connected' | 'reconnecting' | 'closing' | 'closed';
 
-/** Refusals that would only be repeated. */
-const PERMANENT_REFUSALS = new Set(['taken-over', 'not-authorized', 'invalid-client-id']);
-/** Refusals of a SUBSCRIBE. */
-const SUBSCRIBE_REFUSALS = new Set(['invalid-filter', 'not-authorized', 'too-many-subscriptions']);
-/** Ends of a connection that are nobody's mistake. */
-const ORDINARY_REFUSALS = new Set([
+/** How a client subscribes. */
+export interface SubscribeOptions {
+  /** Aborts the request; afterwards ends the subscription. */
+  signal?: AbortSignal;
+  /** Messages that an iterator may be behind before the client stops reading. Default: 1,000. */
+  queueSize?: number;
+}
+
+/** Ends of a connection that are nobody's mistake and pass. `refused`: a broker that gives no reason. */
+const TRANSIENT_REFUSALS = new Set([
   'server-shutdown',
   'too-many-clients',
+  'connect-timeout',
   'keepalive-timeout',
   'slow-consumer',
+  'internal-error',
+  'refused',
 ]);
-/** How long a closing client waits for the broker to close too. */
+/** Refusals that only a SUBSCRIBE can get. */
+const SUBSCRIBE_REFUSALS = new Set(['invalid-filter', 'too-many-subscriptions']);
+/** How long a client that has sent everything waits for the broker to close too. */
 const CLOSE_TIMEOUT_MS = 2_000;
+/** A WebSocket message is the largest frame, or many small ones that the broker sends at once. */
+const CHUNK_SLACK_BYTES = 64 * 1024 * 1024;
 const NO_PAYLOAD = new Uint8Array(0);
-
-/** One filter, which several subscriptions may share. */
-interface FilterEntry {
-  readonly filter: string;
-  readonly subscriptions: Set<Subscription>;
-  /** Settles when the broker has answered; pending again while it is asked again does not matter to anybody. */
-  readonly acknowledged: Deferred<void>;
-  isAcknowledged: boolean;
-}
 
 /**
  * A client of a tinymq broker. `connect()` makes one that is connected; the original's style works too:
@@ -84,11 +88,14 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   readonly #platform: Platform;
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
-  readonly #filters = new Map<string, FilterEntry>();
+  readonly #filters = new Filters();
   readonly #pings: Requests;
   readonly #unsubscribes: Requests;
+  readonly #keepAlive: KeepAlive;
 
   #state: ClientState = 'new';
+  /** Whether the call of {@link connect} is still under way. */
+  #isConnecting = false;
   #wire: Wire | undefined;
   #handshake: Deferred<void> | undefined;
   #refusal: RefusedError | undefined;
@@ -97,16 +104,20 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   #isFlushScheduled = false;
   #room: Deferred<true> | undefined;
   #readingPauses = 0;
+  /** Answers that somebody awaits; they are only seen by reading on. */
+  #awaitedAnswers = 0;
+  #isReading = true;
+  /** A refusal that was for a SUBSCRIBE or for a PUBLISH; asking again will tell. */
+  #unclearRefusal: RefusedError | undefined;
+  #connectedAtMs = 0;
+  /** Connections in a row that did not last. */
+  #shortConnections = 0;
   #messageHandler: MessageHandler | undefined;
   #closing: Promise<void> | undefined;
   readonly #cancel = new AbortController();
-  #keepAliveTimer: ReturnType<typeof setTimeout> | undefined;
-  #hasHeard = false;
-  #isAsking = false;
-
   /**
    * @internal
-   * @throws TinymqError `invalid-address`, `invalid-client-id`.
+   * @throws TinymqError `invalid-address`, `invalid-client-id`, `invalid-option`.
    */
   constructor(options: ConnectOptions, platform: Platform) {
     super();
@@ -122,6 +133,14 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     });
     this.#pings = new Requests('PONG', this.#settings.requestTimeoutMs, platform);
     this.#unsubscribes = new Requests('UNSUBACK', this.#settings.requestTimeoutMs, platform);
+    this.#keepAlive = new KeepAlive(this.#settings.keepAliveMs, platform.unref, {
+      isReading: () => this.#isReading,
+      ask: () => {
+        this.#pings.add();
+        this.#request(FrameType.ping, '');
+      },
+      silent: () => this.#onSilence(),
+    });
   }
 
   /** Where the client is in its life. */
@@ -145,15 +164,11 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     signal?.throwIfAborted();
     signal?.addEventListener('abort', this.#onAbort, { once: true });
     this.#state = 'connecting';
+    this.#isConnecting = true;
     try {
-      await this.#attempt();
-    } catch (error) {
-      const mayRetry = this.#settings.connectRetry && !isPermanent(error) && !this.#cancel.signal.aborted;
-      if (!mayRetry || this.#settings.reconnect === undefined) {
-        this.#shut(error as Error);
-        throw error;
-      }
-      await this.#reconnect(error as Error);
+      await this.#attemptOrRetry();
+    } finally {
+      this.#isConnecting = false;
     }
     return this;
   }
@@ -163,60 +178,71 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
    *
    * @returns `true`: go on. Otherwise a promise that resolves when there is room again: more than
    *   `highWaterMarkBytes` wait to be sent. Awaiting every result is enough to never grow without bound.
-   * @throws InvalidTopicError, ClosedError.
+   * @throws InvalidTopicError, ClosedError, TinymqError `invalid-payload`, `message-too-large`.
    */
   publish(topic: string, payload: string | Uint8Array): true | Promise<true> {
     if (this.#state === 'new' || this.#state === 'closing' || this.#state === 'closed') throw this.#notOpen();
     this.#outbox.add(topic, payload);
     if (this.#outbox.hasFullSlab && this.#state === 'connected' && !this.#isBlocked) {
-      this.#isBlocked = !this.#wire!.write(this.#outbox.takeFull());
+      this.#send(this.#outbox.takeFull());
     }
     if (!this.#isFlushScheduled) this.#scheduleFlush();
     return this.#outbox.bytes < this.#settings.highWaterMarkBytes ? true : this.#roomAgain();
   }
 
-  /** Resolves when `publish` would not say to wait. */
+  /**
+   * Resolves when `publish` would not say to wait.
+   *
+   * @throws ClosedError, or the error that closed the client.
+   */
   async drained(): Promise<void> {
+    if (this.#state === 'new' || this.#state === 'closed') throw this.#notOpen();
     if (this.#outbox.bytes >= this.#settings.highWaterMarkBytes) await this.#roomAgain();
   }
 
   /**
    * Subscribes to a filter, with a handler or to be iterated. Resolves when the broker has acknowledged it. Several
-   * subscriptions may share a filter; the broker sends each message once.
+   * subscriptions may share a filter; the broker sends each message once, and every handler whose filter matches is
+   * called.
    *
-   * @throws InvalidTopicError, RefusedError, TimeoutError, ClosedError.
+   * @throws InvalidTopicError, RefusedError, TimeoutError, ClosedError, TypeError where the handler is no function,
+   *   or the reason of the signal.
    */
   async subscribe(
     filter: string,
     handler?: (message: Message) => unknown,
-    options: { signal?: AbortSignal } = {},
+    options: SubscribeOptions = {},
   ): Promise<Subscription> {
+    if (handler !== undefined && typeof handler !== 'function') {
+      throw new TypeError('a handler is a function; options come third');
+    }
+    checkNumbers(options, { queueSize: 1 });
     const problem = filterProblem(filter);
     if (problem !== undefined) throw new InvalidTopicError('filter', filter, problem);
     if (this.#state === 'new' || this.#state === 'closing' || this.#state === 'closed') throw this.#notOpen();
     options.signal?.throwIfAborted();
+    const entry = this.#filters.get(filter) ?? this.#addFilter(filter);
     const subscription = new Subscription(
       filter,
       {
-        release: (released) => this.#release(released),
+        release: (released) => this.#release(released, entry),
         pause: () => this.pause(),
         resume: () => this.resume(),
+        hasMessageHandler: () => this.#messageHandler !== undefined || this.listenersOf('message').length > 0,
       },
       handler,
+      options.queueSize,
     );
-    const entry = this.#entryOf(filter);
     entry.subscriptions.add(subscription);
     this.#inbox.handlersChanged();
     try {
-      await this.#within(entry.acknowledged.promise, 'no SUBACK came', options.signal);
+      await this.#answer(this.#within(entry.acknowledged.promise, 'no SUBACK came', options.signal));
     } catch (error) {
       subscription.end();
-      this.#release(subscription).catch(() => {});
+      this.#release(subscription, entry).catch(() => {});
       throw error;
     }
-    options.signal?.addEventListener('abort', () => void subscription.unsubscribe().catch(() => {}), {
-      once: true,
-    });
+    this.#endWith(options.signal, subscription);
     return subscription;
   }
 
@@ -238,7 +264,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     const before = performance.now();
     const answered = this.#pings.add();
     this.#request(FrameType.ping, '');
-    await answered;
+    await this.#answer(answered);
     return performance.now() - before;
   }
 
@@ -268,18 +294,27 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
 
   /**
    * Stops receiving, so that the broker has to wait; it then treats this client as a slow subscriber. Counted:
-   * {@link resume} as often as this. A browser cannot stop and goes on receiving.
+   * {@link resume} as often as this. While an answer is awaited, to {@link subscribe} or {@link ping}, the client
+   * reads up to it. A browser cannot stop and goes on receiving.
    */
   pause(): void {
-    if (this.#readingPauses++ === 0) this.#wire?.pause();
+    this.#readingPauses++;
+    this.#readOrPause();
   }
 
   /** Goes on receiving. */
   resume(): void {
-    if (--this.#readingPauses === 0) this.#wire?.resume();
+    if (this.#readingPauses > 0) this.#readingPauses--;
+    this.#readOrPause();
   }
 
-  /** Sends what was published, says goodbye and closes. Can be called at any time and more than once. */
+  /**
+   * Sends what was published, says goodbye and closes. Can be called at any time and more than once. What was
+   * published while there was no connection is lost if there is none now.
+   *
+   * @throws TimeoutError where the broker does not take what was published within `requestTimeoutMs`,
+   *   ConnectionLostError where the connection breaks off before. The client is closed all the same.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -294,6 +329,19 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     return this.close();
   }
 
+  async #attemptOrRetry(): Promise<void> {
+    try {
+      await this.#attempt().catch((error) => {
+        const mayRetry = this.#settings.connectRetry && !isPermanent(error) && !this.#cancel.signal.aborted;
+        if (!mayRetry || this.#settings.reconnect === undefined) throw error;
+        return this.#reconnect(error);
+      });
+    } catch (error) {
+      this.#shut(error as Error);
+      throw error;
+    }
+  }
+
   async #attempt(): Promise<void> {
     const { address, tls, connectTimeoutMs } = this.#settings;
     const abort = new AbortController();
@@ -302,7 +350,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     if (this.#cancel.signal.aborted) onCancel();
     const timer = setTimeout(() => {
       abort.abort(new TimeoutError(`${urlOf(address)} did not let the client in`, connectTimeoutMs));
-    }, connectTimeoutMs);
+    }, timerMs(connectTimeoutMs));
     try {
       const wire = await this.#open(tls, abort.signal);
       await this.#shakeHands(wire, abort.signal);
@@ -314,7 +362,12 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
 
   async #open(tls: Settings['tls'], signal: AbortSignal): Promise<Wire> {
     try {
-      return await this.#platform.open(this.#settings.address, tls, signal);
+      return await this.#platform.open(
+        this.#settings.address,
+        tls,
+        signal,
+        this.#settings.maxMessageBytes + CHUNK_SLACK_BYTES,
+      );
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw new ConnectError(urlOf(this.#settings.address), (error as Error).message, error);
@@ -329,6 +382,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     this.#refusal = undefined;
     this.#protocolError = undefined;
     this.#isBlocked = false;
+    this.#isReading = true;
     this.#wire = wire;
     this.#handshake = handshake;
     wire.handler = {
@@ -339,7 +393,6 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       },
       closed: (error) => this.#onWireClosed(error),
     };
-    if (this.#readingPauses > 0) wire.pause();
     wire.write([encodeFrame(FrameType.connect, '', NO_PAYLOAD, this.clientId)]);
     try {
       await handshake.promise;
@@ -349,13 +402,13 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       this.#wire = undefined;
       throw error;
     } finally {
-      this.#handshake = undefined;
+      if (this.#handshake === handshake) this.#handshake = undefined;
       signal.removeEventListener('abort', onAbort);
     }
   }
 
   #takeBytes(wire: Wire, chunk: Uint8Array): void {
-    this.#hasHeard = true;
+    this.#keepAlive.heard();
     try {
       this.#inbox.push(chunk);
     } catch (error) {
@@ -373,7 +426,8 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
         if (this.#handshake !== undefined) this.#becomeConnected();
         return;
       case FrameType.suback:
-        this.#takeSuback(frame.topic);
+        this.#filters.acknowledge(frame.topic);
+        this.#clearSuspicion();
         return;
       case FrameType.unsuback:
         this.#unsubscribes.answer(frame.topic);
@@ -384,76 +438,58 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       case FrameType.disconnect:
         this.#refusal = new RefusedError(new TextDecoder().decode(frame.payload));
         this.#handshake?.reject(this.#refusal);
-        this.#wire?.end();
+        // Nothing more comes and nothing more is read there.
+        this.#wire?.destroy();
     }
   }
 
   /** Before anything else the broker learns the filters again, then it gets what was published meanwhile. */
   #becomeConnected(): void {
+    const handshake = this.#handshake!;
+    this.#handshake = undefined;
     this.#state = 'connected';
-    const filters = [...this.#filters.keys()];
-    if (filters.length > 0) {
-      this.#isBlocked = !this.#wire!.write(filters.map((filter) => this.#frame(FrameType.subscribe, filter)));
-    }
-    this.#handshake!.resolve();
-    this.#watchForSilence();
+    this.#connectedAtMs = performance.now();
+    this.#keepAlive.start();
+    const filters = this.#filters.restore();
+    if (filters.length > 0) this.#send(filters.map((filter) => this.#frame(FrameType.subscribe, filter)));
+    handshake.resolve();
     this.#flush();
+    this.#readOrPause();
     this.emit('connect', undefined);
-  }
-
-  #takeSuback(filter: string): void {
-    const entry = filter === '' ? this.#oldestUnacknowledged() : this.#filters.get(filter);
-    if (entry === undefined) return;
-    entry.isAcknowledged = true;
-    entry.acknowledged.resolve();
-  }
-
-  #oldestUnacknowledged(): FilterEntry | undefined {
-    for (const entry of this.#filters.values()) if (!entry.isAcknowledged) return entry;
-    return undefined;
   }
 
   #handlersOf(topic: string): readonly MessageHandler[] {
     const handlers: MessageHandler[] = [];
-    for (const { filter, subscriptions } of this.#filters.values()) {
-      if (!matchesFilter(filter, topic)) continue;
-      for (const subscription of subscriptions) handlers.push(subscription.deliver);
-    }
+    this.#filters.collectHandlers(topic, handlers);
     if (this.#messageHandler !== undefined) handlers.push(this.#messageHandler);
-    if (this.hasListeners('message')) handlers.push((message) => this.emit('message', message));
+    handlers.push(...this.listenersOf('message'));
     return handlers;
   }
 
-  #entryOf(filter: string): FilterEntry {
-    let entry = this.#filters.get(filter);
-    if (entry === undefined) {
-      entry = { filter, subscriptions: new Set(), acknowledged: defer(), isAcknowledged: false };
-      this.#filters.set(filter, entry);
-      if (this.#state === 'connected') this.#request(FrameType.subscribe, filter);
-    }
-    return entry;
+  #addFilter(filter: string): FilterEntry {
+    if (this.#state === 'connected') this.#request(FrameType.subscribe, filter);
+    return this.#filters.add(filter);
   }
 
   /** The broker is told when nobody is left who wants the filter. */
-  async #release(subscription: Subscription): Promise<void> {
-    const { filter } = subscription;
-    const entry = this.#filters.get(filter);
-    if (entry === undefined || !entry.subscriptions.delete(subscription)) return;
+  async #release(subscription: Subscription, entry: FilterEntry): Promise<void> {
+    const { filter, subscriptions } = entry;
+    if (!subscriptions.delete(subscription)) return;
     this.#inbox.handlersChanged();
-    if (entry.subscriptions.size > 0) return;
-    this.#filters.delete(filter);
+    if (subscriptions.size > 0 || this.#filters.get(filter) !== entry) return;
+    this.#filters.delete(entry);
     if (this.#state !== 'connected') return;
     const answered = this.#unsubscribes.add(filter);
     this.#request(FrameType.unsubscribe, filter);
-    await answered.catch((error) => {
+    await this.#answer(answered).catch((error) => {
       // With the connection the subscription has ended too.
       if (!(error instanceof ConnectionLostError) && !(error instanceof ClosedError)) throw error;
     });
   }
 
   #request(type: FrameType, topic: string): void {
-    this.#outbox.addFrame(this.#frame(type, topic));
-    this.#scheduleFlush();
+    this.#outbox.addRequest(this.#frame(type, topic));
+    if (!this.#isFlushScheduled) this.#scheduleFlush();
   }
 
   #frame(type: FrameType, topic: string): Uint8Array {
@@ -461,7 +497,6 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   }
 
   #scheduleFlush(): void {
-    if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
     this.#platform.defer(this.#runScheduledFlush);
   }
@@ -474,7 +509,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   #flush(): void {
     const isOpen = this.#state === 'connected' || this.#state === 'closing';
     if (!isOpen || this.#wire === undefined || this.#isBlocked) return;
-    if (this.#outbox.bytes > 0) this.#isBlocked = !this.#wire.write(this.#outbox.take());
+    if (this.#outbox.bytes > 0) this.#send(this.#outbox.take());
     if (this.#room === undefined) return;
     this.#room.resolve(true);
     this.#room = undefined;
@@ -485,29 +520,36 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     return this.#room.promise;
   }
 
-  #watchForSilence(): void {
-    clearTimeout(this.#keepAliveTimer);
-    const { keepAliveMs } = this.#settings;
-    if (keepAliveMs === 0) return;
-    this.#hasHeard = true;
-    this.#isAsking = false;
-    this.#keepAliveTimer = setInterval(() => this.#checkSilence(keepAliveMs), keepAliveMs);
-    this.#platform.unref(this.#keepAliveTimer);
+  #send(chunks: Uint8Array[]): void {
+    this.#isBlocked = !this.#wire!.write(chunks);
+    this.#keepAlive.sent();
   }
 
-  #checkSilence(keepAliveMs: number): void {
-    // While it does not read, the client cannot know.
-    if (this.#hasHeard || this.#readingPauses > 0) {
-      this.#hasHeard = false;
-      this.#isAsking = false;
-    } else if (this.#isAsking) {
-      this.#protocolError = new ProtocolError(`the broker said nothing for ${2 * keepAliveMs} ms`);
-      this.#wire?.destroy();
-    } else {
-      this.#isAsking = true;
-      this.#pings.add().catch(() => {});
-      this.#request(FrameType.ping, '');
+  /** Reads while nobody wants to wait, and as long as an answer is awaited. */
+  #readOrPause(): void {
+    const isReading = this.#readingPauses === 0 || this.#awaitedAnswers > 0 || this.#state === 'closing';
+    if (this.#state === 'connecting' || this.#state === 'reconnecting' || isReading === this.#isReading)
+      return;
+    this.#isReading = isReading;
+    if (isReading) this.#wire?.resume();
+    else this.#wire?.pause();
+  }
+
+  async #answer<T>(answer: Promise<T>): Promise<T> {
+    this.#awaitedAnswers++;
+    this.#readOrPause();
+    try {
+      return await answer;
+    } finally {
+      this.#awaitedAnswers--;
+      this.#readOrPause();
     }
+  }
+
+  #onSilence(): void {
+    const { keepAliveMs } = this.#settings;
+    this.#protocolError = new ProtocolError(`the broker did not answer a PING within ${keepAliveMs} ms`);
+    this.#wire?.destroy();
   }
 
   #onWireClosed(error: Error | undefined): void {
@@ -519,39 +561,67 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       return;
     }
     this.#wire = undefined;
-    clearTimeout(this.#keepAliveTimer);
+    this.#keepAlive.stop();
+    this.#outbox.dropRequests();
     const lost = reason ?? new ConnectionLostError(url, error?.message ?? 'the broker closed it', error);
     this.#pings.failAll(lost);
     this.#unsubscribes.failAll(new ConnectionLostError(url, lost.message));
-    if (this.#state === 'closing' || this.#state === 'closed') return;
+    if (this.#state === 'closed') return;
+    const refusal = isPermanent(lost) ? lost : undefined;
+    if (this.#state === 'closing') {
+      if (refusal !== undefined) this.emit('error', refusal);
+      return;
+    }
+    this.#state = 'reconnecting';
+    const isReported = refusal !== undefined && this.#refuseSubscribe(refusal);
     this.emit('disconnect', lost);
+    if (refusal !== undefined && !isReported) this.emit('error', refusal);
     this.#afterLoss(lost);
   }
 
   #afterLoss(lost: Error): void {
-    if (lost instanceof RefusedError) {
-      const wasSubscribe = SUBSCRIBE_REFUSALS.has(lost.code) && this.#refuseOldestSubscribe(lost);
-      if (!wasSubscribe && !ORDINARY_REFUSALS.has(lost.code)) this.emit('error', lost);
-      if (!wasSubscribe && lost.code === 'taken-over') {
-        this.#shut(lost);
-        return;
-      }
-    }
-    if (this.#settings.reconnect === undefined) {
+    // A listener may have closed the client.
+    if (this.#state !== 'reconnecting') return;
+    const isTakenOver = lost instanceof RefusedError && lost.code === 'taken-over';
+    if (isTakenOver || this.#settings.reconnect === undefined) {
       this.#shut(lost);
       return;
     }
+    const lastedMs = performance.now() - this.#connectedAtMs;
+    const hasLasted = lastedMs >= this.#settings.reconnect.maxDelayMs;
+    this.#shortConnections = hasLasted ? 0 : this.#shortConnections + 1;
     this.#reconnect(lost).catch(() => {});
   }
 
-  /** The broker answers in order, so what it refused is the oldest request that it has not acknowledged. */
-  #refuseOldestSubscribe(refusal: RefusedError): boolean {
-    const entry = this.#oldestUnacknowledged();
+  /**
+   * Whether a refusal is somebody's who subscribed, and needs no other report. The broker answers in order, so what
+   * it refused is the oldest request that it has not acknowledged. `not-authorized` may as well be for a message
+   * that was sent before: then the filter is asked for again first, ahead of all messages.
+   */
+  #refuseSubscribe(refusal: RefusedError): boolean {
+    const entry = this.#filters.oldestUnacknowledged();
     if (entry === undefined) return false;
-    this.#filters.delete(entry.filter);
-    entry.acknowledged.reject(refusal);
+    const isClear = SUBSCRIBE_REFUSALS.has(refusal.code);
+    if (!isClear && refusal.code !== 'not-authorized') return false;
+    if (!isClear && !entry.isRestored && this.#settings.reconnect !== undefined) {
+      this.#unclearRefusal = refusal;
+      return true;
+    }
+    this.#unclearRefusal = undefined;
+    this.#filters.delete(entry);
     this.#inbox.handlersChanged();
-    return true;
+    const isAwaited = !entry.wasAcknowledged;
+    entry.acknowledged.reject(refusal);
+    for (const subscription of entry.subscriptions) subscription.end(isAwaited ? undefined : refusal);
+    return isAwaited;
+  }
+
+  /** A filter was accepted when it was asked for again, so it was a message that had been refused. */
+  #clearSuspicion(): void {
+    const refusal = this.#unclearRefusal;
+    if (refusal === undefined || this.#filters.oldestUnacknowledged()?.isRestored) return;
+    this.#unclearRefusal = undefined;
+    this.emit('error', refusal);
   }
 
   async #reconnect(cause: Error): Promise<void> {
@@ -559,7 +629,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     let lastError = cause;
     for (let attempt = 1; attempt <= settings.maxAttempts; attempt++) {
       this.#state = 'reconnecting';
-      const delayMs = reconnectDelayMs(attempt, settings);
+      const delayMs = reconnectDelayMs(attempt + Math.max(0, this.#shortConnections - 1), settings);
       this.emit('reconnecting', { attempt, delayMs, cause: lastError });
       await this.#sleep(delayMs);
       if (this.#cancel.signal.aborted) throw this.#cancel.signal.reason;
@@ -577,48 +647,74 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   }
 
   #sleep(ms: number): Promise<void> {
+    const { signal } = this.#cancel;
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#cancel.signal.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        { once: true },
-      );
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, timerMs(ms));
+      signal.addEventListener('abort', end);
+      if (signal.aborted) end();
     });
   }
 
   async #close(): Promise<void> {
-    if (this.#state === 'connected') await this.#sayGoodbye();
-    this.#shut(undefined);
+    try {
+      if (this.#state === 'connected') await this.#sayGoodbye(this.#wire!);
+    } finally {
+      this.#shut(undefined);
+    }
   }
 
-  async #sayGoodbye(): Promise<void> {
-    const wire = this.#wire!;
+  /** @throws TimeoutError, ConnectionLostError where not everything was sent. */
+  async #sayGoodbye(wire: Wire): Promise<void> {
     this.#state = 'closing';
-    this.#outbox.addFrame(this.#frame(FrameType.disconnect, ''));
-    const closed = new Promise<void>((resolve) => {
-      const { handler } = wire;
-      wire.handler = {
-        ...handler,
-        drained: () => {
-          handler.drained();
-          if (this.#outbox.bytes === 0) wire.end();
-        },
-        closed: (error) => {
-          handler.closed(error);
-          resolve();
-        },
-      };
-    });
+    this.#readOrPause();
+    this.#outbox.addRequest(this.#frame(FrameType.disconnect, ''));
+    const ended = defer<void>();
+    const { handler } = wire;
+    wire.handler = {
+      ...handler,
+      drained: () => {
+        handler.drained();
+        endWhenSent();
+      },
+      closed: (error) => {
+        handler.closed(error);
+        const url = urlOf(this.#settings.address);
+        if (this.#outbox.bytes === 0) ended.resolve();
+        else ended.reject(new ConnectionLostError(url, 'not everything was sent', error));
+      },
+    };
+    const endWhenSent = () => {
+      if (this.#outbox.bytes === 0) wire.end();
+    };
     this.#flush();
-    if (this.#outbox.bytes === 0) wire.end();
-    const timeoutMs = this.#outbox.bytes === 0 ? CLOSE_TIMEOUT_MS : this.#settings.requestTimeoutMs;
-    const timer = setTimeout(() => wire.destroy(), timeoutMs);
-    await closed;
-    clearTimeout(timer);
+    endWhenSent();
+    const timer = this.#endInTime(wire, ended);
+    try {
+      await ended.promise;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** A broker that goes on taking bytes has all the time that it needs. */
+  #endInTime(wire: Wire, ended: Deferred<void>): ReturnType<typeof setTimeout> {
+    const { requestTimeoutMs } = this.#settings;
+    const everyMs = Math.min(CLOSE_TIMEOUT_MS, requestTimeoutMs);
+    let idleMs = 0;
+    let lastBytes = this.#outbox.bytes + wire.pendingBytes;
+    return setInterval(() => {
+      const bytes = this.#outbox.bytes + wire.pendingBytes;
+      idleMs = bytes < lastBytes ? 0 : idleMs + everyMs;
+      lastBytes = bytes;
+      if (idleMs < (bytes === 0 ? CLOSE_TIMEOUT_MS : requestTimeoutMs)) return;
+      if (bytes > 0) ended.reject(new TimeoutError('the broker did not take all messages', requestTimeoutMs));
+      wire.destroy();
+    }, everyMs);
   }
 
   /** The end, for whoever still waits for something as well. */
@@ -628,25 +724,33 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     const reason = error ?? new ClosedError();
     this.#settings.signal?.removeEventListener('abort', this.#onAbort);
     this.#cancel.abort(reason);
-    clearTimeout(this.#keepAliveTimer);
+    this.#keepAlive.stop();
     this.#wire?.destroy();
     this.#wire = undefined;
     this.#room?.reject(reason);
     this.#room = undefined;
     this.#pings.failAll(reason);
     this.#unsubscribes.failAll(new ClosedError());
-    for (const { acknowledged, subscriptions } of this.#filters.values()) {
+    for (const { acknowledged, subscriptions } of this.#filters.clear()) {
       acknowledged.reject(reason);
       for (const subscription of subscriptions) subscription.end(error);
     }
-    this.#filters.clear();
+    this.#inbox.handlersChanged();
     this.emit('close', error);
   }
 
   readonly #onAbort = (): void => {
-    if (this.#state === 'connecting') this.#cancel.abort(this.#settings.signal!.reason);
-    else this.close().catch(() => {});
+    if (this.#isConnecting) this.#cancel.abort(this.#settings.signal!.reason);
+    else this.close().catch((error) => this.emit('error', error));
   };
+
+  /** Ends a subscription when a signal says so. */
+  #endWith(signal: AbortSignal | undefined, subscription: Subscription): void {
+    if (signal === undefined) return;
+    const end = () => void subscription.unsubscribe().catch((error) => this.emit('error', error));
+    if (signal.aborted) end();
+    else subscription.endWith(signal, end);
+  }
 
   #notOpen(): ClosedError {
     if (this.#state === 'new') return new ClosedError('the client is not connected yet');
@@ -656,7 +760,10 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   async #within<T>(promise: Promise<T>, what: string, signal: AbortSignal | undefined): Promise<T> {
     const { requestTimeoutMs } = this.#settings;
     const end = defer<never>();
-    const timer = setTimeout(() => end.reject(new TimeoutError(what, requestTimeoutMs)), requestTimeoutMs);
+    const timer = setTimeout(
+      () => end.reject(new TimeoutError(what, requestTimeoutMs)),
+      timerMs(requestTimeoutMs),
+    );
     const onAbort = () => end.reject(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
@@ -668,8 +775,9 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   }
 }
 
-function isPermanent(error: unknown): boolean {
-  return error instanceof RefusedError && PERMANENT_REFUSALS.has(error.code);
+/** Whether the same would only be refused again. */
+function isPermanent(error: unknown): error is RefusedError {
+  return error instanceof RefusedError && !TRANSIENT_REFUSALS.has(error.code);
 }
 
 function checkTopic(topic: string): void {

@@ -1,4 +1,5 @@
 import { type Address, type Network, parseAddress, parseUrl } from './address.ts';
+import { TinymqError } from './errors.ts';
 import type { TlsOptions } from './wire.ts';
 
 /** How a connection that broke off is tried again: after a random part of a delay that doubles each time. */
@@ -58,8 +59,19 @@ export interface Settings {
   signal: AbortSignal | undefined;
 }
 
-/** @throws TinymqError `invalid-address`. */
+/** @throws TinymqError `invalid-address`, `invalid-option`. */
 export function settingsOf(options: ConnectOptions): Settings {
+  const { reconnect } = options;
+  checkNumbers(options, {
+    connectTimeoutMs: 1,
+    requestTimeoutMs: 1,
+    keepAliveMs: 0,
+    highWaterMarkBytes: 1,
+    maxMessageBytes: 1,
+  });
+  if (typeof reconnect === 'object') {
+    checkNumbers(reconnect, { minDelayMs: 1, maxDelayMs: 1, maxAttempts: 0 });
+  }
   return {
     address: addressOf(options),
     clientId: options.clientId ?? `client-${randomName()}`,
@@ -67,7 +79,7 @@ export function settingsOf(options: ConnectOptions): Settings {
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
     keepAliveMs: options.keepAliveMs ?? 30_000,
-    reconnect: options.reconnect === false ? undefined : { ...RECONNECT, ...options.reconnect },
+    reconnect: reconnect === false ? undefined : reconnectOf(reconnect ?? {}),
     connectRetry: options.connectRetry ?? false,
     highWaterMarkBytes: options.highWaterMarkBytes ?? 1024 * 1024,
     maxMessageBytes: options.maxMessageBytes ?? 1024 * 1024 * 1024,
@@ -75,11 +87,30 @@ export function settingsOf(options: ConnectOptions): Settings {
   };
 }
 
-const RECONNECT: Required<ReconnectOptions> = {
-  minDelayMs: 100,
-  maxDelayMs: 30_000,
-  maxAttempts: Number.POSITIVE_INFINITY,
-};
+/**
+ * Checks the options that are numbers.
+ *
+ * @param least what each of them is at least.
+ * @throws TinymqError `invalid-option`.
+ */
+export function checkNumbers<Options extends object>(
+  options: Options,
+  least: { readonly [Name in keyof Options]?: number },
+): void {
+  for (const name of Object.keys(least) as (keyof Options & string)[]) {
+    const value: unknown = options[name];
+    if (value === undefined || (typeof value === 'number' && value >= least[name]!)) continue;
+    throw new TinymqError('invalid-option', `${name} is a number from ${least[name]} on, not ${value}`);
+  }
+}
+
+function reconnectOf({ minDelayMs, maxDelayMs, maxAttempts }: ReconnectOptions): Required<ReconnectOptions> {
+  return {
+    minDelayMs: minDelayMs ?? 100,
+    maxDelayMs: maxDelayMs ?? 30_000,
+    maxAttempts: maxAttempts ?? Number.POSITIVE_INFINITY,
+  };
+}
 
 function addressOf({ url, network, address }: ConnectOptions): Address {
   if (url !== undefined) return parseUrl(url);
@@ -93,13 +124,12 @@ function randomName(): string {
 }
 
 /**
- * How long to wait before attempt number `attempt`, in milliseconds: a random part of a delay that doubles, so that
- * the clients of a broker that restarts do not all come back at once.
+ * How long to wait after so many failures, in milliseconds: any part of a delay that doubles, so that the clients of
+ * a broker that restarts do not all come back at once.
  */
 export function reconnectDelayMs(
-  attempt: number,
+  failures: number,
   { minDelayMs, maxDelayMs }: Required<ReconnectOptions>,
 ): number {
-  const longest = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(attempt - 1, 30));
-  return Math.round(longest * (0.5 + Math.random() / 2));
+  return Math.round(Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(failures - 1, 30)) * Math.random());
 }

@@ -1,4 +1,10 @@
-import { FRAME_OVERHEAD_BYTES, FrameType, TOPIC_OFFSET } from '../../internal/protocol/frame/frame.ts';
+import {
+  FRAME_OVERHEAD_BYTES,
+  FrameType,
+  MAX_PAYLOAD_BYTES,
+  TOPIC_OFFSET,
+} from '../../internal/protocol/frame/frame.ts';
+import { TinymqError } from './errors.ts';
 
 const SLAB_BYTES = 64 * 1024;
 /** Topics whose bytes are remembered. */
@@ -24,6 +30,8 @@ export class Outbox {
   #end = 0;
   #full: Uint8Array[] = [];
   #fullBytes = 0;
+  /** Those of {@link #full} that are no messages. */
+  readonly #requests = new Set<Uint8Array>();
 
   /** @param checkTopic throws where a topic may not be published to; asked once for each that is remembered. */
   constructor(clientId: string, checkTopic: (topic: string) => void) {
@@ -41,13 +49,70 @@ export class Outbox {
     return this.#full.length > 0;
   }
 
-  /** Adds a message. */
+  /**
+   * Adds a message.
+   *
+   * @throws TinymqError `invalid-payload`, `message-too-large`, and what `checkTopic` throws.
+   */
   add(topic: string, payload: string | Uint8Array): void {
+    if (typeof payload !== 'string' && !isBytes(payload)) throw invalidPayload(payload);
     const topicBytes = topic === this.#lastTopic ? this.#lastTopicBytes : this.#bytesOf(topic);
     // A character of UTF-16 takes at most three bytes of UTF-8.
     const payloadRoom = typeof payload === 'string' ? payload.length * 3 : payload.length;
     const room = FRAME_OVERHEAD_BYTES + topicBytes.length + payloadRoom + this.#clientId.length;
-    if (this.#slab.length - this.#end < room) this.#newSlab(room);
+    if (this.#slab.length - this.#end < room) {
+      if (room > SLAB_BYTES) {
+        this.#addLarge(topicBytes, typeof payload === 'string' ? utf8.encode(payload) : payload);
+        return;
+      }
+      this.#newSlab(SLAB_BYTES);
+    }
+    this.#write(topicBytes, payload);
+  }
+
+  /** Adds a request, in order with the messages. */
+  addRequest(frame: Uint8Array): void {
+    this.#seal();
+    this.#full.push(frame);
+    this.#fullBytes += frame.length;
+    this.#requests.add(frame);
+  }
+
+  /** Forgets the requests: they belonged to a connection that is gone. The messages stay. */
+  dropRequests(): void {
+    for (const { length } of this.#requests) this.#fullBytes -= length;
+    this.#full = this.#full.filter((chunk) => !this.#requests.has(chunk));
+    this.#requests.clear();
+  }
+
+  /** Hands out everything. */
+  take(): Uint8Array[] {
+    this.#seal();
+    return this.takeFull();
+  }
+
+  /** Hands out the slabs that are full, and leaves the one that is being filled. */
+  takeFull(): Uint8Array[] {
+    const chunks = this.#full;
+    this.#full = [];
+    this.#fullBytes = 0;
+    this.#requests.clear();
+    return chunks;
+  }
+
+  /** A large message has a slab of exactly its size: what was left of a larger one would keep all of it alive. */
+  #addLarge(topicBytes: Uint8Array, payload: Uint8Array): void {
+    if (payload.length > MAX_PAYLOAD_BYTES) {
+      const problem = `payload of ${payload.length} bytes; at most ${MAX_PAYLOAD_BYTES} fit`;
+      throw new TinymqError('message-too-large', problem);
+    }
+    this.#newSlab(FRAME_OVERHEAD_BYTES + topicBytes.length + payload.length + this.#clientId.length);
+    this.#write(topicBytes, payload);
+    this.#seal();
+  }
+
+  /** There is room. */
+  #write(topicBytes: Uint8Array, payload: string | Uint8Array): void {
     const slab = this.#slab;
     let at = this.#end;
     slab[at] = FrameType.publish;
@@ -67,27 +132,6 @@ export class Outbox {
     this.#end = copy(this.#clientId, slab, payloadEnd + 2);
   }
 
-  /** Adds a frame of another kind, in order with the messages. */
-  addFrame(frame: Uint8Array): void {
-    this.#seal();
-    this.#full.push(frame);
-    this.#fullBytes += frame.length;
-  }
-
-  /** Hands out everything. */
-  take(): Uint8Array[] {
-    this.#seal();
-    return this.takeFull();
-  }
-
-  /** Hands out the slabs that are full, and leaves the one that is being filled. */
-  takeFull(): Uint8Array[] {
-    const chunks = this.#full;
-    this.#full = [];
-    this.#fullBytes = 0;
-    return chunks;
-  }
-
   #bytesOf(topic: string): Uint8Array {
     let bytes = this.#topics.get(topic);
     if (bytes === undefined) {
@@ -101,9 +145,9 @@ export class Outbox {
     return bytes;
   }
 
-  #newSlab(room: number): void {
+  #newSlab(size: number): void {
     this.#seal();
-    this.#slab = new Uint8Array(Math.max(SLAB_BYTES, room));
+    this.#slab = new Uint8Array(size);
     this.#start = 0;
     this.#end = 0;
   }
@@ -114,6 +158,16 @@ export class Outbox {
     this.#fullBytes += this.#end - this.#start;
     this.#start = this.#end;
   }
+}
+
+/** Bytes may come out of another realm, as they do under test runners, where `instanceof` knows nothing of them. */
+function isBytes(payload: unknown): payload is Uint8Array {
+  return payload instanceof Uint8Array || Object.prototype.toString.call(payload) === '[object Uint8Array]';
+}
+
+function invalidPayload(payload: unknown): TinymqError {
+  const what = Object.prototype.toString.call(payload).slice('[object '.length, -1);
+  return new TinymqError('invalid-payload', `a payload is a string or a Uint8Array, not ${what}`);
 }
 
 /** Copies short fields by a loop, which is faster than the call; returns where they end. */

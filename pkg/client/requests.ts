@@ -1,5 +1,5 @@
 import { TimeoutError } from './errors.ts';
-import type { Platform } from './wire.ts';
+import { type Platform, timerMs } from './wire.ts';
 
 /** A promise with its ends in hand. */
 export interface Deferred<T> {
@@ -26,7 +26,10 @@ interface Request {
   timer: ReturnType<typeof setTimeout>;
 }
 
-/** Requests of one kind that wait for their answers, which come in order. */
+/**
+ * Requests of one kind that wait for their answers, which come in order. One that took too long keeps its place:
+ * its answer may still come, and belongs to nobody else.
+ */
 export class Requests {
   readonly #what: string;
   readonly #timeoutMs: number;
@@ -43,24 +46,23 @@ export class Requests {
   /** Waits for the answer that names this filter. */
   add(filter = ''): Promise<void> {
     const deferred = defer<void>();
-    const timer = setTimeout(() => this.#timeout(request), this.#timeoutMs);
+    const timer = setTimeout(
+      () => deferred.reject(new TimeoutError(`no ${this.#what} came`, this.#timeoutMs)),
+      timerMs(this.#timeoutMs),
+    );
     this.#platform.unref(timer);
-    const request: Request = { filter, deferred, timer };
-    this.#waiting.push(request);
+    this.#waiting.push({ filter, deferred, timer });
     return deferred.promise;
   }
 
   /** An answer came. A broker of the original kind names no filter; then it answers the oldest request. */
   answer(filter: string): void {
     const index = filter === '' ? 0 : this.#waiting.findIndex((request) => request.filter === filter);
-    this.#settle(index)?.resolve();
-  }
-
-  /** The oldest request was refused; whether there was one. */
-  refuseOldest(error: Error): boolean {
-    const deferred = this.#settle(0);
-    deferred?.reject(error);
-    return deferred !== undefined;
+    const request = this.#waiting[index];
+    if (request === undefined) return;
+    this.#waiting.splice(index, 1);
+    clearTimeout(request.timer);
+    request.deferred.resolve();
   }
 
   /** None of the answers will come. */
@@ -71,18 +73,5 @@ export class Requests {
       clearTimeout(timer);
       deferred.reject(error);
     }
-  }
-
-  #settle(index: number): Deferred<void> | undefined {
-    const request = this.#waiting[index];
-    if (request === undefined) return undefined;
-    this.#waiting.splice(index, 1);
-    clearTimeout(request.timer);
-    return request.deferred;
-  }
-
-  #timeout(request: Request): void {
-    this.#waiting = this.#waiting.filter((other) => other !== request);
-    request.deferred.reject(new TimeoutError(`no ${this.#what} came`, this.#timeoutMs));
   }
 }

@@ -6,10 +6,19 @@ export interface SubscriptionOwner {
   /** Stops reading until {@link resume} is called as often. */
   pause(): void;
   resume(): void;
+  /** Whether the client hands every message to somebody anyway. */
+  hasMessageHandler(): boolean;
 }
 
-/** Messages that an iterator holds before the client stops reading. */
+/** Messages that an iterator holds before the client stops reading, unless it is told otherwise. */
 export const ITERATOR_QUEUE_MESSAGES = 1000;
+/** The same for few large messages: so many bytes of payload. */
+const ITERATOR_QUEUE_BYTES = 16 * 1024 * 1024;
+
+interface Waiting {
+  resolve(result: IteratorResult<Message>): void;
+  reject(error: Error): void;
+}
 
 /**
  * One subscription. Without a handler it is iterated:
@@ -17,7 +26,8 @@ export const ITERATOR_QUEUE_MESSAGES = 1000;
  *     for await (const message of await client.subscribe('sensors/#')) …
  *
  * An iterator that falls behind makes the client stop reading, so that the broker waits; leaving the loop ends the
- * subscription.
+ * subscription. Who does not iterate because `setMessageHandler` or `on('message')` gets the messages need not do
+ * anything: nothing waits for an iterator that does not come.
  */
 export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   readonly filter: string;
@@ -25,22 +35,30 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   readonly deliver: (message: Message) => unknown;
   readonly #owner: SubscriptionOwner;
   readonly #hasHandler: boolean;
+  readonly #queueSize: number;
   #queue: Message[] = [];
+  #queueBytes = 0;
   #taken = 0;
-  #waiting: { resolve(result: IteratorResult<Message>): void; reject(error: Error): void } | undefined;
+  #waiting: Waiting[] = [];
+  #isIterated = false;
+  /** The messages are for the client's message handler; nobody iterates. */
+  #isPassedOver = false;
   #isHolding = false;
   #isEnded = false;
   #error: Error | undefined;
+  #forgetSignal: (() => void) | undefined;
 
   /** @internal */
   constructor(
     filter: string,
     owner: SubscriptionOwner,
     handler: ((message: Message) => unknown) | undefined,
+    queueSize = ITERATOR_QUEUE_MESSAGES,
   ) {
     this.filter = filter;
     this.#owner = owner;
     this.#hasHandler = handler !== undefined;
+    this.#queueSize = queueSize;
     this.deliver = handler ?? ((message) => this.#enqueue(message));
   }
 
@@ -55,8 +73,11 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     return this.unsubscribe();
   }
 
+  /** @throws TypeError where the subscription has a handler. */
   [Symbol.asyncIterator](): AsyncIterator<Message> {
     if (this.#hasHandler) throw new TypeError('a subscription with a handler is not iterated');
+    this.#isIterated = true;
+    this.#isPassedOver = false;
     return {
       next: () => this.#next(),
       return: async () => {
@@ -66,30 +87,47 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     };
   }
 
-  /** @internal The client is closed: what was received is still iterated, then the error is thrown, if any. */
+  /** @internal The subscription is over: what was received is still iterated, then the error is thrown, if any. */
   end(error?: Error): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#error = error;
+    this.#forgetSignal?.();
     this.#letGo();
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (error !== undefined && waiting !== undefined) waiting.reject(error);
-    else waiting?.resolve({ done: true, value: undefined });
+    for (const waiting of this.#waiting.splice(0)) {
+      const last = this.#takeError();
+      if (last === undefined) waiting.resolve({ done: true, value: undefined });
+      else waiting.reject(last);
+    }
+  }
+
+  /** @internal Calls `end` when the signal is aborted, as long as the subscription lasts. */
+  endWith(signal: AbortSignal, end: () => void): void {
+    if (this.#isEnded) return;
+    signal.addEventListener('abort', end, { once: true });
+    this.#forgetSignal = () => signal.removeEventListener('abort', end);
   }
 
   #enqueue(message: Message): void {
-    const waiting = this.#waiting;
+    if (this.#isEnded || this.#isPassedOver) return;
+    const waiting = this.#waiting.shift();
     if (waiting !== undefined) {
-      this.#waiting = undefined;
       waiting.resolve({ done: false, value: message });
       return;
     }
     this.#queue.push(message);
-    if (this.#queue.length - this.#taken >= ITERATOR_QUEUE_MESSAGES && !this.#isHolding && !this.#isEnded) {
-      this.#isHolding = true;
-      this.#owner.pause();
+    this.#queueBytes += message.size;
+    if (this.#isHolding) return;
+    const isFull =
+      this.#queue.length - this.#taken >= this.#queueSize || this.#queueBytes >= ITERATOR_QUEUE_BYTES;
+    if (!isFull) return;
+    if (!this.#isIterated && this.#owner.hasMessageHandler()) {
+      this.#isPassedOver = true;
+      this.#empty();
+      return;
     }
+    this.#isHolding = true;
+    this.#owner.pause();
   }
 
   #next(): Promise<IteratorResult<Message>> {
@@ -97,19 +135,31 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     if (message !== undefined) {
       this.#taken++;
       if (this.#taken === this.#queue.length) {
-        this.#queue = [];
-        this.#taken = 0;
+        this.#empty();
         this.#letGo();
       }
       return Promise.resolve({ done: false, value: message });
     }
     if (this.#isEnded) {
-      if (this.#error !== undefined) return Promise.reject(this.#error);
-      return Promise.resolve({ done: true, value: undefined });
+      const error = this.#takeError();
+      return error === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
     }
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      this.#waiting.push({ resolve, reject });
     });
+  }
+
+  /** The error is thrown once; after it an iterator is at its end. */
+  #takeError(): Error | undefined {
+    const error = this.#error;
+    this.#error = undefined;
+    return error;
+  }
+
+  #empty(): void {
+    this.#queue = [];
+    this.#queueBytes = 0;
+    this.#taken = 0;
   }
 
   #letGo(): void {

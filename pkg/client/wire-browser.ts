@@ -62,6 +62,10 @@ class BrowserWire implements Wire {
     return false;
   }
 
+  get pendingBytes(): number {
+    return this.#webSocket.bufferedAmount;
+  }
+
   pause(): void {}
 
   resume(): void {}

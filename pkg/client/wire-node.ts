@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import WebSocket from 'ws';
 import { type Address, urlOf } from './address.ts';
@@ -9,9 +9,11 @@ const HIGH_WATER_MARK_BYTES = 256 * 1024;
 
 /** tcp, tls, unix sockets and WebSocket in Node. */
 export const nodePlatform: Platform = {
-  open(address, tls, signal) {
+  open(address, tls, signal, maxChunkBytes) {
     const isWebSocket = address.network === 'ws' || address.network === 'wss';
-    return isWebSocket ? openWebSocket(address, tls, signal) : openSocket(address, tls, signal);
+    return isWebSocket
+      ? openWebSocket(address, tls, signal, maxChunkBytes)
+      : openSocket(address, tls, signal);
   },
   defer: setImmediate,
   unref: (timer) => timer.unref(),
@@ -51,7 +53,7 @@ function tlsSettings(address: Address, tls: TlsOptions) {
     cert: asBuffer(tls.cert),
     key: asBuffer(tls.key),
     // A server name is never an IP address (RFC 6066, section 3); the certificate is then checked against the host.
-    servername: tls.serverName ?? (/^[\d.]+$|:/.test(host) ? undefined : host),
+    servername: tls.serverName ?? (isIP(host) === 0 ? host : undefined),
     rejectUnauthorized: tls.insecure !== true,
   };
 }
@@ -83,6 +85,10 @@ class SocketWire implements Wire {
     return !this.#socket.writableNeedDrain;
   }
 
+  get pendingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   pause(): void {
     this.#socket.pause();
   }
@@ -101,10 +107,16 @@ class SocketWire implements Wire {
   }
 }
 
-function openWebSocket(address: Address, tls: TlsOptions, signal: AbortSignal): Promise<Wire> {
+function openWebSocket(
+  address: Address,
+  tls: TlsOptions,
+  signal: AbortSignal,
+  maxChunkBytes: number,
+): Promise<Wire> {
   return new Promise((resolve, reject) => {
     const webSocket = new WebSocket(urlOf(address), ['tinymq'], {
       perMessageDeflate: false,
+      maxPayload: maxChunkBytes,
       ...tlsSettings(address, tls),
     });
     let socket: Socket;
@@ -160,6 +172,10 @@ class WebSocketWire implements Wire {
     return !this.#socket.writableNeedDrain;
   }
 
+  get pendingBytes(): number {
+    return this.#webSocket.bufferedAmount;
+  }
+
   pause(): void {
     this.#webSocket.pause();
   }
@@ -204,6 +220,8 @@ const REASONS: Record<string, string | undefined> = {
 /** The same error with words for people. `localhost` fails once for each of its addresses. */
 function readable(error: Error): Error {
   const first = error instanceof AggregateError ? (error.errors[0] as Error) : error;
-  const reason = REASONS[(first as NodeJS.ErrnoException).code ?? ''];
+  const { code = '', reason: opensslReason } = first as NodeJS.ErrnoException & { reason?: string };
+  // The message of an error of OpenSSL is a line of its source code; its reason is for people.
+  const reason = REASONS[code] ?? (code.startsWith('ERR_SSL_') ? opensslReason : undefined);
   return reason === undefined ? first : new Error(reason, { cause: error });
 }

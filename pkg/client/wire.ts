@@ -18,6 +18,8 @@ export interface Wire {
   /** Stops reading, so that the broker has to wait. A browser cannot. */
   pause(): void;
   resume(): void;
+  /** Bytes that were written and have not gone out yet. */
+  readonly pendingBytes: number;
   /** Sends what was written, then closes. */
   end(): void;
   /** Closes at once. */
@@ -43,9 +45,10 @@ export interface Platform {
    * Opens a stream.
    *
    * @param signal aborts the attempt.
+   * @param maxChunkBytes the largest unit that the transport itself may put together before it hands it on.
    * @throws an Error whose message is a short reason, such as `connection refused`.
    */
-  open(address: Address, tls: TlsOptions, signal: AbortSignal): Promise<Wire>;
+  open(address: Address, tls: TlsOptions, signal: AbortSignal, maxChunkBytes: number): Promise<Wire>;
   /** Calls back at the end of this turn of the event loop. */
   defer(callback: () => void): void;
   /** Lets the process end although this timer runs; a browser has no such thing. */
@@ -53,3 +56,11 @@ export interface Platform {
 }
 
 export const NO_HANDLER: WireHandler = { bytes() {}, drained() {}, closed() {} };
+
+/** What a timer can hold; a longer time, such as `Infinity`, would make it fire at once. */
+const MAX_TIMER_MS = 0x7fff_ffff;
+
+/** A time as a timer takes it, in milliseconds. */
+export function timerMs(ms: number): number {
+  return Math.min(ms, MAX_TIMER_MS);
+}
