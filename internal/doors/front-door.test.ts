@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FakeConnection } from '../../test/support/fake-connection.ts';
+import { deadlineSweepMs } from '../limits.ts';
+import type { Connection } from '../transport/connection.ts';
+import { FrontDoor } from './front-door.ts';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('the front door', () => {
+  it.each([
+    ['a CONNECT frame', [0x00, 0x00]],
+    ['any other frame, which is refused there', [0x02]],
+    ['noise', [0xff, 0x00, 0x17]],
+    ['what begins like TLS and is not', [0x16, 0x00]],
+    ['what begins like HTTP and is not', [...Buffer.from('GETTING')]],
+  ])('passes %s on to the door of the frames, with what has arrived', (_, bytes) => {
+    const { front, taken, warnings } = setUp();
+    const connection = new FakeConnection();
+    front.open(connection);
+    expect(taken).toEqual([]);
+    connection.handler.bytes(Uint8Array.from(bytes));
+    expect(taken).toEqual([{ connection, first: Uint8Array.from(bytes) }]);
+    expect(connection.isEnded).toBe(false);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    ['MQTT', Buffer.from('101000044d51545404', 'hex'), ''],
+    ['TLS', Buffer.from('1603010200', 'hex'), ''],
+    ['TLS', Buffer.from('16', 'hex'), ''],
+    ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'HTTP/1.1 400 Bad Request\r\n'],
+    ['HTTP', Buffer.from('CONNECT example.com:80 HTTP/1.1\r\n\r\n'), 'HTTP/1.1 400 Bad Request\r\n'],
+  ])('closes a connection of %s and says so in the log', (name, first, answer) => {
+    const { front, taken, warnings } = setUp();
+    const connection = new FakeConnection();
+    front.open(connection);
+    connection.handler.bytes(first);
+    expect(taken).toEqual([]);
+    expect(connection.isEnded).toBe(true);
+    const written = Buffer.concat(connection.written).toString();
+    expect(written.slice(0, answer.length)).toBe(answer);
+    expect(written === '').toBe(answer === '');
+    expect(warnings).toEqual([`unsupported-protocol: a client speaks ${name}, which this listener does not`]);
+    connection.handler.bytes(first);
+    connection.handler.ended();
+    connection.handler.closed();
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('answers HTTP with as many bytes as it says', () => {
+    const { front } = setUp();
+    const connection = new FakeConnection();
+    front.open(connection);
+    connection.handler.bytes(Buffer.from('POST /x HTTP/1.1\r\n\r\n'));
+    const [head, body] = Buffer.concat(connection.written).toString().split('\r\n\r\n');
+    expect(Number(/Content-Length: (\d+)/.exec(head!)![1])).toBe(Buffer.byteLength(body!));
+  });
+
+  it('passes on who stays silent, to be told so, once the time is over', () => {
+    const { front, taken } = setUp();
+    const early = new FakeConnection();
+    front.open(early);
+    vi.advanceTimersByTime(CONNECT_TIMEOUT_MS - 2 * deadlineSweepMs);
+    const late = new FakeConnection();
+    front.open(late);
+    expect(taken).toEqual([]);
+    vi.advanceTimersByTime(3 * deadlineSweepMs);
+    expect(taken).toEqual([{ connection: early, first: new Uint8Array(0) }]);
+    vi.advanceTimersByTime(CONNECT_TIMEOUT_MS);
+    expect(taken.map(({ connection }) => connection)).toEqual([early, late]);
+  });
+
+  it('forgets who goes away before saying anything', () => {
+    const { front, taken } = setUp();
+    const connection = new FakeConnection();
+    front.open(connection);
+    connection.handler.ended();
+    expect(connection.isEnded).toBe(true);
+    connection.handler.closed();
+    vi.advanceTimersByTime(2 * CONNECT_TIMEOUT_MS);
+    expect(taken).toEqual([]);
+  });
+
+  it('closes the silent when it closes, and nobody else', () => {
+    const { front } = setUp();
+    const silent = new FakeConnection();
+    const talking = new FakeConnection();
+    front.open(silent);
+    front.open(talking);
+    talking.handler.bytes(Uint8Array.of(0));
+    front.close();
+    expect([silent.isDestroyed, talking.isDestroyed]).toEqual([true, false]);
+  });
+});
+
+function setUp() {
+  const taken: { connection: Connection; first: Uint8Array }[] = [];
+  const warnings: string[] = [];
+  const frames = {
+    name: 'frames',
+    open: (connection: Connection, first: Uint8Array) => taken.push({ connection, first }),
+    close: async () => {},
+  };
+  const log = {
+    debug() {},
+    info() {},
+    warn: (fields: object, message: string) => {
+      warnings.push(`${(fields as { code: string }).code}: ${message}`);
+    },
+    error() {},
+  };
+  return { front: new FrontDoor(frames, CONNECT_TIMEOUT_MS, log), taken, warnings };
+}
