@@ -5,7 +5,7 @@ import { FakeConnection } from '../../../test/support/fake-connection.ts';
 import { Broker } from '../../broker/broker.ts';
 import { ERRORS } from '../../errors.ts';
 import { Metrics } from '../../metrics/metrics.ts';
-import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
+import { encodeFrame, type Frame, FrameType } from '../../protocol/frame/frame.ts';
 import { bytesOf, GOLDEN_FRAMES } from '../../protocol/frame/golden-frames.ts';
 import { matchesFilter } from '../../topic.ts';
 import { FramesDoor } from './door.ts';
@@ -74,6 +74,10 @@ async function holds(script: Script): Promise<void> {
   });
   const wished = CLIENTS.map(() => new Set<string>());
   const intact = CLIENTS.map(() => true);
+  // What must come of the bytes that are right, and who was refused for a right frame with a forbidden topic.
+  const held = CLIENTS.map(() => new Set<string>());
+  const refused = CLIENTS.map(() => false);
+  const expected = CLIENTS.map(() => [] as string[]);
   const received = await Promise.all(connections.map((connection) => connection.frames()));
   let sequence = 0;
 
@@ -81,13 +85,19 @@ async function holds(script: Script): Promise<void> {
     const id = CLIENTS[client]!;
     if (action.kind === 'publish') {
       const claimed = [id, '', 'mallory', CLIENTS[(client + 1) % 3]!][action.id]!;
-      return encodeFrame(FrameType.publish, action.topic, `${id} ${sequence++}`, claimed);
+      const message = `${id} ${sequence++}`;
+      expectDelivered(client, action.topic, message);
+      return encodeFrame(FrameType.publish, action.topic, message, claimed);
     }
     if (action.kind === 'subscribe') {
       wished[client]!.add(action.filter);
+      if (!refused[client]) held[client]!.add(action.filter);
       return encodeFrame(FrameType.subscribe, action.filter, '', id);
     }
-    if (action.kind === 'unsubscribe') return encodeFrame(FrameType.unsubscribe, action.filter, '', id);
+    if (action.kind === 'unsubscribe') {
+      held[client]!.delete(action.filter);
+      return encodeFrame(FrameType.unsubscribe, action.filter, '', id);
+    }
     if (action.kind === 'ping') return encodeFrame(FrameType.ping, '', '', id);
     // From here on nobody knows what this client's bytes mean, only what must not come of them.
     intact[client] = false;
@@ -95,6 +105,18 @@ async function holds(script: Script): Promise<void> {
     const bytes = bytesOf(action.frame);
     bytes[action.at % bytes.length] = action.value;
     return bytes;
+  }
+
+  function expectDelivered(client: number, topic: string, message: string): void {
+    if (!intact[client] || refused[client]) return;
+    if (topic.startsWith('$')) {
+      refused[client] = true;
+      held[client]!.clear();
+      return;
+    }
+    for (const [index, filters] of held.entries()) {
+      if ([...filters].some((filter) => matchesFilter(filter, topic))) expected[index]!.push(message);
+    }
   }
 
   for (const { client, actions, cuts } of script) {
@@ -123,11 +145,21 @@ async function holds(script: Script): Promise<void> {
       expect(Number(number)).toBeGreaterThan(last.get(clientId) ?? -1);
       last.set(clientId, Number(number));
     }
+    if (intact[index]) expectAll(frames, expected[index]!);
   }
   expect(metrics.snapshot()['disconnects_total{code="internal-error"}']).toBeUndefined();
   for (const connection of connections) connection.handler.closed();
   expect(metrics.snapshot()).toMatchObject({ clients: 0, subscriptions: 0 });
   await door.close(0);
+}
+
+/** Everything that was right has come, once; other messages may have, from those whose bytes nobody understands. */
+function expectAll(frames: Frame[], expected: string[]): void {
+  const messages = frames
+    .filter(({ type }) => type === FrameType.publish)
+    .map(({ payload }) => Buffer.from(payload).toString());
+  const wanted = new Set(expected);
+  expect(messages.filter((message) => wanted.has(message))).toEqual(expected);
 }
 
 function setUp() {
