@@ -31,6 +31,22 @@ describe('TopicTrie', () => {
     fc.assert(property, { numRuns: 500 });
   });
 
+  it('is empty again after everything was removed, in any order', () => {
+    const anyEntries = fc.array(fc.tuple(anyFilter, fc.nat(3)), { maxLength: 40 });
+    const property = fc.property(anyEntries, fc.infiniteStream(fc.nat()), (entries, order) => {
+      const trie = new TopicTrie<number>();
+      for (const [filter, value] of entries) trie.insert(filter, value);
+      expect(trie.isEmpty).toBe(entries.length === 0);
+      const left = [...entries];
+      while (left.length > 0) {
+        const [[filter, value]] = left.splice(order.next().value % left.length, 1) as [[string, number]];
+        trie.remove(filter, value);
+      }
+      expect(trie.isEmpty).toBe(true);
+    });
+    fc.assert(property, { numRuns: 500 });
+  });
+
   it('survives topics and filters of 65,535 bytes with nothing but separators', () => {
     const trie = new TopicTrie<string>();
     const slashes = '/'.repeat(65_535);

@@ -35,6 +35,11 @@ export class TopicTrie<T> {
     return true;
   }
 
+  /** Whether it holds no filter, and no node that one of them left behind. */
+  get isEmpty(): boolean {
+    return this.#exact.size === 0 && isEmpty(this.#root);
+  }
+
   /** Every value whose filter matches, each once. */
   match(topic: string): Set<T> {
     const found = new Set<T>(this.#exact.get(topic));
