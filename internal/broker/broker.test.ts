@@ -117,6 +117,20 @@ describe('shared subscriptions', () => {
     expect(topicOf(broker, 'x').targets.groups).toEqual([]);
   });
 
+  it('bring a member whose other filters match as well one copy', async () => {
+    const { broker, connect } = setUp();
+    const both = connect('a');
+    const member = connect('b');
+    broker.subscribe(both.client, 'jobs/#');
+    broker.subscribe(both.client, '$share/g/jobs/#');
+    broker.subscribe(both.client, '$share/h/jobs/#');
+    broker.subscribe(member.client, '$share/g/jobs/#');
+    for (let index = 0; index < 4; index++) publish(broker, `jobs/${index}`);
+    await endOfTurn();
+    expect(both.received()).toBe('jobs/0|jobs/1|jobs/2|jobs/3');
+    expect(member.received()).toBe('jobs/1|jobs/3');
+  });
+
   it('pass over a member whose channel is full', async () => {
     const { broker, connect } = setUp({ channelSize: 1 });
     const stuck = connect('a', () => false);

@@ -183,12 +183,7 @@ export class Broker {
       if (channel.isFull) channel.holdBack(source);
     }
     this.#delivered.value += publication.count * channels.length;
-    for (let index = 0; index < groups.length; index++) {
-      const channel = groups[index]!.pick();
-      channel.deliver(publication);
-      if (channel.isFull) channel.holdBack(source);
-      this.#delivered.value += publication.count;
-    }
+    if (groups.length > 0) this.#publishToGroups(publication, targets, source);
   }
 
   /** Everybody who is connected now. */
@@ -198,6 +193,19 @@ export class Broker {
 
   get clientCount(): number {
     return this.#clients.size;
+  }
+
+  /** A client whose own filter, or another group of it, matches too gets the message once and has taken its turn. */
+  #publishToGroups(publication: Publication, { channels, groups }: TargetSet, source: Source): void {
+    const picked: Channel[] = [];
+    for (const group of groups) {
+      const channel = group.pick();
+      if (channels.includes(channel) || picked.includes(channel)) continue;
+      picked.push(channel);
+      channel.deliver(publication);
+      if (channel.isFull) channel.holdBack(source);
+    }
+    this.#delivered.value += publication.count * picked.length;
   }
 
   #takeOver(older: Client, newer: Identity): void {
