@@ -98,6 +98,16 @@ describe('the front door', () => {
     front.close();
     expect([silent.isDestroyed, talking.isDestroyed]).toEqual([true, false]);
   });
+
+  it('lets nobody in after it has closed: a handshake may end later than the listener', () => {
+    const { front, taken } = setUp();
+    front.close();
+    const late = new FakeConnection();
+    front.open(late);
+    late.handler.bytes(Uint8Array.of(0));
+    expect(late.isDestroyed).toBe(true);
+    expect(taken).toEqual([]);
+  });
 });
 
 function setUp() {

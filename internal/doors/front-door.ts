@@ -40,6 +40,7 @@ export class FrontDoor {
   readonly #log: Logger;
   readonly #silent = new Set<Connection>();
   readonly #sweep: NodeJS.Timeout;
+  #isClosed = false;
 
   constructor(frames: Door, connectTimeoutMs: number, log: Logger) {
     this.#frames = frames;
@@ -49,6 +50,11 @@ export class FrontDoor {
   }
 
   open(connection: Connection): void {
+    // Its handshake had begun before the listener closed.
+    if (this.#isClosed) {
+      connection.destroy();
+      return;
+    }
     this.#silent.add(connection);
     const waiting: ConnectionHandler = {
       bytes: (first) => {
@@ -62,8 +68,9 @@ export class FrontDoor {
     connection.handler = waiting;
   }
 
-  /** Closes what has said nothing yet. */
+  /** Closes what has said nothing yet, and whatever still comes. */
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#sweep);
     for (const connection of this.#silent) connection.destroy();
   }

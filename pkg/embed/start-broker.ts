@@ -1,6 +1,6 @@
 import type { Guard } from '../../internal/auth/guard.ts';
 import { Broker, type Logger } from '../../internal/broker/broker.ts';
-import type { SlowConsumerPolicy } from '../../internal/broker/channel.ts';
+import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../../internal/broker/channel.ts';
 import { FramesDoor } from '../../internal/doors/frames/door.ts';
 import { FrontDoor } from '../../internal/doors/front-door.ts';
 import * as limits from '../../internal/limits.ts';
@@ -78,11 +78,13 @@ export interface RunningBroker extends AsyncDisposable {
  * Starts a broker and opens all its listeners.
  *
  * @throws ListenError where one of them cannot open; then none stays open.
+ * @throws RangeError where an option is out of its bounds.
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
   checkBounds(options);
   const endpoints = (options.listen ?? ['tcp://localhost:1883']).map(parseEndpoint);
   const log = options.logger ?? silent;
+  const certificates = openCertificates(endpoints, options.tls, log);
   const metrics = new Metrics();
   const broker = new Broker({
     settings: {
@@ -108,7 +110,6 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     log,
   );
   const frontDoor = new FrontDoor(frames, connectTimeoutMs, log);
-  const certificates = openCertificates(endpoints, options.tls, log);
   const problems = metrics.counter(
     'connection_problems_total',
     'Connections that failed before they were open.',
@@ -152,6 +153,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
 /** Pages that this machine itself serves. A page from elsewhere must not reach a broker on its visitor's machine. */
 export const LOCAL_ORIGINS = ['http?(s)://{localhost,127.0.0.1,\\[::1\\]}?(:*)'];
 
+/** The runtime's timers hold 31 bits; a longer one would end at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 function checkBounds(options: BrokerOptions): void {
@@ -165,6 +169,21 @@ function checkBounds(options: BrokerOptions): void {
   for (const name of ['maxClients', 'channelSize', 'channelBytes'] as const) {
     const value = options[name];
     if (value !== undefined && !(value >= 1)) throw new RangeError(`${name} is at least 1, not ${value}`);
+  }
+  for (const name of [
+    'connectTimeoutMs',
+    'keepAliveMs',
+    'slowConsumerWaitMs',
+    'shutdownTimeoutMs',
+  ] as const) {
+    const value = options[name];
+    if (value !== undefined && !(value >= 0 && value <= LONGEST_TIMER_MS)) {
+      throw new RangeError(`${name} is 0 to ${LONGEST_TIMER_MS}, not ${value}`);
+    }
+  }
+  const { slowConsumer } = options;
+  if (slowConsumer !== undefined && !SLOW_CONSUMER_POLICIES.includes(slowConsumer)) {
+    throw new RangeError(`slowConsumer is one of ${SLOW_CONSUMER_POLICIES.join(', ')}, not ${slowConsumer}`);
   }
   if (urls?.length === 0) throw new RangeError('listen names no address');
 }

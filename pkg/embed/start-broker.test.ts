@@ -1,0 +1,40 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type BrokerOptions, startBroker } from './start-broker.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('startBroker', () => {
+  it.each<[BrokerOptions, string]>([
+    [{ listen: [] }, 'listen names no address'],
+    [{ listen: ['localhost:1883'] }, "'localhost:1883' is not an address to listen on"],
+    [{ maxMessageBytes: 0 }, 'maxMessageBytes is 1 to 1073741824, not 0'],
+    [{ maxMessageBytes: 2 ** 31 }, 'maxMessageBytes is 1 to 1073741824, not 2147483648'],
+    [{ maxClients: 0 }, 'maxClients is at least 1, not 0'],
+    [{ channelSize: Number.NaN }, 'channelSize is at least 1, not NaN'],
+    [{ channelBytes: -1 }, 'channelBytes is at least 1, not -1'],
+    [{ connectTimeoutMs: -1 }, 'connectTimeoutMs is 0 to 2147483647, not -1'],
+    [{ keepAliveMs: Number.NaN }, 'keepAliveMs is 0 to 2147483647, not NaN'],
+    [{ slowConsumerWaitMs: 2 ** 31 }, 'slowConsumerWaitMs is 0 to 2147483647, not 2147483648'],
+    [{ shutdownTimeoutMs: -5 }, 'shutdownTimeoutMs is 0 to 2147483647, not -5'],
+    [
+      { slowConsumer: 'drop' as 'drop-new' },
+      'slowConsumer is one of drop-new, drop-oldest, disconnect, not drop',
+    ],
+  ])('refuses %j', async (options, message) => {
+    await expect(startBroker({ listen: ['tcp://127.0.0.1:0'], ...options })).rejects.toThrow(message);
+  });
+
+  it.each<[string, BrokerOptions]>([
+    [
+      'its certificate is missing',
+      { listen: ['tls://127.0.0.1:0'], tls: { certFile: 'no-such.crt', keyFile: 'no-such.key' } },
+    ],
+    ['one of its listeners cannot open', { listen: ['tcp://127.0.0.1:0', 'unix:///no/such/folder/x.sock'] }],
+  ])('leaves nothing running where %s', async (_, options) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    await expect(startBroker(options)).rejects.toThrow(/cannot (read|listen)/);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
