@@ -17,6 +17,9 @@ interface Column {
   hasSpread?: boolean;
 }
 
+/** What keeps a core busy reaches at least this share of it. */
+const BUSY = 0.9;
+
 const rate = (value: number): string => Math.round(value).toLocaleString('en-US');
 const share = (value: number): string => `${Math.round(value * 100)} %`;
 const one = (value: number): string => value.toFixed(1);
@@ -82,6 +85,11 @@ export function printCase({ case: measured, contestants }: CaseResult): void {
   ]);
   console.log(`\n${measured.name}: ${measured.title}\n${tableOf([head, ...rows])}`);
   for (const { name, problem } of contestants) if (problem !== undefined) printProblem(`${name}: ${problem}`);
+  const disturbed = contestants.filter(wasDisturbed).map(({ name }) => name);
+  if (disturbed.length === 0) return;
+  printProblem(
+    `other programs took CPU time from ${disturbed.join(', ')}: compare "CPU ns each", not the rates`,
+  );
 }
 
 /** Writes everything that was measured to a new file in bench/results, and says where. */
@@ -141,7 +149,14 @@ function cellsOf(column: Column, contestant: ContestantResult, first: Contestant
 /** How many times better the first is. */
 function ratio(better: 'higher' | 'lower', ours: number | undefined, theirs: number | undefined): string {
   if (ours === undefined || theirs === undefined) return '-';
-  return `${(better === 'higher' ? ours / theirs : theirs / ours).toFixed(2)} ×`;
+  const times = better === 'higher' ? ours / theirs : theirs / ours;
+  return Number.isFinite(times) ? `${times.toFixed(2)} ×` : '-';
+}
+
+/** Neither the broker nor the load generator had its core to itself, or one of them would have been busy. */
+function wasDisturbed(contestant: ContestantResult): boolean {
+  const { brokerBusy, loadBusy } = mediansOf(contestant);
+  return brokerBusy < BUSY && loadBusy < BUSY;
 }
 
 function roundsWithoutLoss({ rounds }: ContestantResult): Figures[] {
