@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { allowAll, type Guard } from '../../internal/auth/guard.ts';
 import { Broker, type BrokerSettings } from '../../internal/broker/broker.ts';
+import type { Channel } from '../../internal/broker/channel.ts';
 import { FramesDoor, type FramesSettings } from '../../internal/doors/frames/door.ts';
 import { Metrics } from '../../internal/metrics/metrics.ts';
 import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
@@ -38,5 +39,11 @@ export function framesDoor(settings: Partial<FramesSettings & BrokerSettings> & 
     return connection;
   }
 
-  return { door, broker, metrics, open, connected };
+  function channelOf(clientId: string): Channel {
+    const client = [...broker.clients()].find(({ identity }) => identity.clientId === clientId);
+    expect(client).toBeDefined();
+    return client!.channel;
+  }
+
+  return { door, broker, metrics, open, connected, channelOf };
 }

@@ -107,7 +107,7 @@ describe('one chunk', () => {
   });
 
   it('of requests waits in its place for a client that does not read', async () => {
-    const { connected } = framesDoor();
+    const { connected, channelOf } = framesDoor();
     const connection = await connected(longId);
     connection.isFull = true;
     connection.handler.bytes(Buffer.concat([many(10, ping), encodeFrame(3, 'a', '', ''), many(10, ping)]));
@@ -115,6 +115,9 @@ describe('one chunk', () => {
     connection.handler.bytes(encodeFrame(3, 'b', '', ''));
     for (let turn = 0; turn < 10; turn++) await endOfTurn();
     expect(sizeOf(connection)).toBeLessThanOrEqual(maxWaitingControlBytes + 2 * longId.length);
+    expect(channelOf(longId).waitingControlBytes).toBeLessThanOrEqual(
+      maxWaitingControlBytes + longId.length + 20,
+    );
     expect(connection.pauses).toBeGreaterThan(0);
     connection.isFull = false;
     const answers: string[] = [];
@@ -157,13 +160,14 @@ describe('one chunk', () => {
   });
 
   it('of messages without an id stops when the subscriber is full', async () => {
-    const { connected } = framesDoor({ channelSize: 3 });
+    const { connected, channelOf } = framesDoor({ channelSize: 3 });
     const subscriber = await connected('sub', 'a');
     const publisher = await connected(longId);
     subscriber.isFull = true;
     publisher.handler.bytes(many(200, encodeFrame(2, 'a', '', '')));
     for (let turn = 0; turn < 50; turn++) await endOfTurn();
     expect(sizeOf(subscriber)).toBeLessThan(10 * longId.length);
+    expect(channelOf('sub').waitingMessages).toBeLessThanOrEqual(5);
     expect(publisher.pauses).toBeGreaterThan(0);
     subscriber.isFull = false;
     let count = 0;

@@ -118,10 +118,6 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   bytes(chunk: Uint8Array): void {
     if (this.#isDeaf) return;
     this.lastHeardAt = performance.now();
-    if (this.#postponed !== undefined) {
-      this.#postponed.push(chunk);
-      return;
-    }
     try {
       this.#takeChunk(chunk);
     } catch (error) {
@@ -211,6 +207,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     }
     at = this.#takeFrames(chunk, at);
     if (at === chunk.length || this.#isDeaf) return;
+    // While something is postponed nothing is taken from what comes after it.
     if (this.#postponed === undefined) this.#partial.keep(chunk, at, chunk.length);
     else this.#postponed.push(chunk.subarray(at));
   }

@@ -13,6 +13,7 @@ import { FramesDoor } from './door.ts';
 /** `make test FUZZ_SECONDS=600` looks for longer; FUZZ_SEED repeats a run that failed. */
 const SECONDS = Number(process.env.FUZZ_SECONDS ?? 3);
 const SEED = process.env.FUZZ_SEED === undefined ? undefined : Number(process.env.FUZZ_SEED);
+const PING = encodeFrame(FrameType.ping, '', '', '');
 const CLIENTS = ['alice', 'bob', 'carol'];
 
 /** What a client does to the broker: a frame that is right, one that is damaged, or noise. */
@@ -24,6 +25,8 @@ const anyAction = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('subscribe' as const), filter: anyFilter }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('unsubscribe' as const), filter: anyFilter }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('ping' as const) }) },
+  // More than one turn may bring.
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('flood' as const), pings: fc.nat(600) }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -99,6 +102,7 @@ async function holds(script: Script): Promise<void> {
       return encodeFrame(FrameType.unsubscribe, action.filter, '', id);
     }
     if (action.kind === 'ping') return encodeFrame(FrameType.ping, '', '', id);
+    if (action.kind === 'flood') return Buffer.alloc(action.pings * PING.length, PING);
     // From here on nobody knows what this client's bytes mean, only what must not come of them.
     intact[client] = false;
     if (action.kind === 'noise') return action.bytes;
@@ -123,7 +127,11 @@ async function holds(script: Script): Promise<void> {
     const connection = connections[client]!;
     const bytes = Buffer.concat(actions.map((action) => encode(client, action)));
     for (const chunk of split(bytes, cuts)) if (!connection.isEnded) connection.handler.bytes(chunk);
-    for (const [index, other] of connections.entries()) received[index]!.push(...(await other.frames()));
+    let wasHeldBack: boolean;
+    do {
+      wasHeldBack = connection.pauses > 0;
+      for (const [index, other] of connections.entries()) received[index]!.push(...(await other.frames()));
+    } while (wasHeldBack);
   }
 
   for (const [index, frames] of received.entries()) {
