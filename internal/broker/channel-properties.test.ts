@@ -119,32 +119,34 @@ describe.each(SLOW_CONSUMER_POLICIES)('a channel with %s, whatever happens aroun
   });
 });
 
-describe('what waits', () => {
+describe.each(['drop-new', 'drop-oldest'] as const)('what waits, with %s,', (slowConsumer) => {
   it('does not keep the chunk alive that it is a small part of', () => {
     const sink = new RecordingSink();
     const channel = new Channel(
       encoding,
       sink,
-      { channelSize: 1e6, channelBytes: 1e9, slowConsumer: 'drop-new', slowConsumerWaitMs: WAIT_MS },
+      { channelSize: CHANNEL_SIZE, channelBytes: 1e9, slowConsumer, slowConsumerWaitMs: WAIT_MS },
       new Turn(),
       { slow() {}, recovered() {}, dropped() {} },
     );
     sink.isFull = true;
     channel.control(Buffer.from('blocks the sink'));
     vi.advanceTimersByTime(0);
-    for (let turn = 0; turn < 50; turn++) {
+    const turns = slowConsumer === 'drop-new' ? CHANNEL_SIZE / 2 : 5 * CHANNEL_SIZE;
+    for (let turn = 0; turn < turns; turn++) {
       const chunk = new Uint8Array(65_536).fill(turn);
       for (const length of [copiedSliceBytes + 1, 20]) {
         channel.deliver(new Publication(encoding).set(chunk, 100, 100 + length, 1));
       }
-      vi.advanceTimersByTime(0);
+      vi.advanceTimersByTime(turn === CHANNEL_SIZE ? WAIT_MS : 0);
     }
     const waited = channel.waitingBytes;
     sink.written.length = 0;
     channel.ready();
     const buffers = new Set(sink.written.map(({ bytes }) => bytes.buffer));
     const reserved = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
-    expect(waited).toBe(50 * (copiedSliceBytes + 21));
+    expect(waited).toBe((CHANNEL_SIZE / 2) * (copiedSliceBytes + 21));
+    expect(channel.dropped > 0).toBe(slowConsumer === 'drop-oldest');
     expect(reserved).toBeLessThanOrEqual(2 * waited);
   });
 });
