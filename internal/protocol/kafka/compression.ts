@@ -1,0 +1,83 @@
+import zlib from 'node:zlib';
+import { CompressionError } from './compression-error.ts';
+import { compressLz4, decompressLz4 } from './compression-lz4.ts';
+import { compressSnappy, decompressSnappy } from './compression-snappy.ts';
+
+/** The compressions of Kafka, by the number that the low three bits of a batch's attributes hold. */
+export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+export type Codec = (typeof CODECS)[number];
+
+/**
+ * Compresses as Kafka's own clients do: gzip, snappy in the framing of the Java library (xerial), LZ4 as one
+ * frame of independent 64 KiB blocks, zstd as one frame. `none` gives the bytes as they are.
+ *
+ * @throws CompressionError `unsupported-codec` for zstd where the runtime has none.
+ */
+export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
+  switch (codec) {
+    case 'none':
+      return bytes;
+    case 'gzip':
+      return zlib.gzipSync(bytes, { chunkSize: ZLIB_CHUNK_BYTES });
+    case 'snappy':
+      return compressSnappy(bytes);
+    case 'lz4':
+      return compressLz4(bytes);
+    case 'zstd':
+      requireZstd();
+      return zlib.zstdCompressSync(bytes, { chunkSize: ZLIB_CHUNK_BYTES });
+  }
+}
+
+/**
+ * Expands what {@link compress} or any Kafka client made; snappy with or without framing. `none` gives the
+ * bytes as they are. The result may be a view of a larger buffer that nobody else writes to.
+ *
+ * @param maxBytes the largest result; whatever the bytes claim or hold, no more than that is made of them.
+ * @throws CompressionError `corrupt`, `too-large` where there would be more than `maxBytes`, or
+ * `unsupported-codec` for zstd where the runtime has none.
+ */
+export function decompress(codec: Codec, bytes: Uint8Array, maxBytes: number): Uint8Array {
+  switch (codec) {
+    case 'none':
+      if (bytes.length > maxBytes) throw tooLarge(codec, maxBytes);
+      return bytes;
+    case 'gzip':
+      return byZlib(codec, zlib.gunzipSync, bytes, maxBytes);
+    case 'snappy':
+      return decompressSnappy(bytes, maxBytes);
+    case 'lz4':
+      return decompressLz4(bytes, maxBytes);
+    case 'zstd':
+      requireZstd();
+      return byZlib(codec, zlib.zstdDecompressSync, bytes, maxBytes);
+  }
+}
+
+/** zlib's own 16 KiB make several rounds of every batch. */
+const ZLIB_CHUNK_BYTES = 65_536;
+
+type Expand = (bytes: Uint8Array, options: { maxOutputLength: number; chunkSize: number }) => Uint8Array;
+
+function byZlib(codec: Codec, expand: Expand, bytes: Uint8Array, maxBytes: number): Uint8Array {
+  let expanded: Uint8Array;
+  try {
+    // zlib wants at least 1 here; what that lets through is caught below.
+    expanded = expand(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize: ZLIB_CHUNK_BYTES });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(codec, maxBytes);
+    throw new CompressionError('corrupt', `${codec}: ${(error as Error).message}`);
+  }
+  if (expanded.length > maxBytes) throw tooLarge(codec, maxBytes);
+  return expanded;
+}
+
+function requireZstd(): void {
+  if (typeof zlib.zstdDecompressSync !== 'function') {
+    throw new CompressionError('unsupported-codec', 'zstd needs Node.js 22.15 or newer');
+  }
+}
+
+function tooLarge(codec: Codec, maxBytes: number): CompressionError {
+  return new CompressionError('too-large', `${codec}: expands to more than ${maxBytes} bytes`);
+}
