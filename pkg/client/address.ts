@@ -35,7 +35,7 @@ export function parseAddress(network: Network, address: string): Address {
     if (address === '') throw invalid(address, 'a unix address is the path of a socket file');
     return { network, path: address };
   }
-  const parts = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:/[\]]*))(?::(\d{1,5}))?(\/.*)?$/s.exec(address);
+  const parts = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:/[\]]*))(?::(\d{1,5}))?(\/.*)?$/s.exec(address);
   const port = Number(parts?.[3] ?? DEFAULT_PORTS[network]);
   if (parts === null || port < 1 || port > 65_535) throw invalid(address, 'an address is host:port');
   const isWebSocket = network === 'ws' || network === 'wss';

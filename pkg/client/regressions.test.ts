@@ -313,6 +313,19 @@ describe('keep-alive', () => {
     expect(broker.sockets).toHaveLength(1);
     expect(client.connected).toBe(true);
   });
+
+  it('does not take the time in which the program was busy for silence', async () => {
+    await using broker = await FakeBroker.start();
+    const client = await open(broker.url, { keepAliveMs: 100 });
+    for (let index = 0; index < 3; index++) {
+      await vi.waitUntil(() => broker.seen().at(-1) === '7', patiently);
+      const endMs = performance.now() + 400;
+      while (performance.now() < endMs);
+      broker.frames.length = 0;
+    }
+    await client.ping();
+    expect(broker.sockets).toHaveLength(1);
+  });
 });
 
 describe('closing', () => {
