@@ -18,7 +18,7 @@ describe('-connect-timeout', () => {
     const { serverCert, serverKey } = await makeCertificates(folder);
     broker = await startBrokerProcess([
       ...['-address', 'localhost:0', '-tls-cert', serverCert, '-tls-key', serverKey],
-      ...['-listen', 'tcp://localhost:0,ws://localhost:0,wss://localhost:0', '-connect-timeout', '0.3'],
+      ...['-listen', 'tcp://localhost:0,ws://localhost:0,wss://localhost:0', '-connect-timeout', '1'],
     ]);
     return async () => {
       await broker.stop('SIGKILL');
@@ -58,7 +58,7 @@ describe('-connect-timeout', () => {
 
 describe('-keepalive', () => {
   it('disconnects who says nothing, and nobody else', async () => {
-    await using broker = await startBrokerProcess(['-address', 'localhost:0', '-keepalive', '1']);
+    await using broker = await startBrokerProcess(['-address', 'localhost:0', '-keepalive', '3']);
     await using talker = await connectRaw(broker.url, 'talker');
     const silent = await connectRaw(broker.url, 'silent');
     const refusal = silent.expectRefusal();

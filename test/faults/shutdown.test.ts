@@ -45,7 +45,10 @@ describe('SIGTERM under load', () => {
       expect(ended).toMatchObject({ code: 0, signal: null });
       await subscriber.closed();
       await publisher.closed();
-      expect(received.numbers).toEqual(received.numbers.map((_, index) => index));
+      expect(
+        received.numbers.findIndex((number, index) => number !== index),
+        'a hole at',
+      ).toBe(-1);
       expect(received.numbers.length).toBeGreaterThanOrEqual(ACCEPTED);
       expect(received.reason()).toBe('server-shutdown: The broker is stopping.');
       expect(load.reason()).toBe('server-shutdown: The broker is stopping.');
@@ -54,7 +57,7 @@ describe('SIGTERM under load', () => {
 
   it('delivers it to a subscriber that is slower than its publisher', async () => {
     await using broker = await startBrokerProcess([
-      ...['-address', 'localhost:0', '-slow-consumer-wait', '0.2', '-shutdown-timeout', '60'],
+      ...['-address', 'localhost:0', '-slow-consumer-wait', '60', '-shutdown-timeout', '50'],
     ]);
     const subscriber = await connectRaw(broker.url, 'subscriber');
     const publisher = await connectRaw(broker.url, 'publisher');
@@ -69,7 +72,10 @@ describe('SIGTERM under load', () => {
     expect(await broker.stop()).toMatchObject({ code: 0 });
     await subscriber.closed();
     await publisher.closed();
-    expect(received.numbers).toEqual(received.numbers.map((_, index) => index));
+    expect(
+      received.numbers.findIndex((number, index) => number !== index),
+      'a hole at',
+    ).toBe(-1);
     expect(received.numbers.length).toBeGreaterThanOrEqual(ACCEPTED);
     expect(received.reason()).toBe('server-shutdown: The broker is stopping.');
   });

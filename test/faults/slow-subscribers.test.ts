@@ -10,7 +10,7 @@ const PAYLOAD_BYTES = 64 * 1024;
 const MESSAGES = 4000;
 /** Fewer and smaller than what a channel holds before it is full. */
 const STEP = 50;
-const STUCK_FLAGS = ['-address', 'localhost:0', '-slow-consumer-wait', '0.2'];
+const STUCK_FLAGS = ['-address', 'localhost:0', '-slow-consumer-wait', '1.5'];
 
 describe('a subscriber that stops reading', () => {
   it.each(['drop-new', 'drop-oldest'])('stops nobody, and loss is counted: %s', async (policy) => {
