@@ -18,14 +18,17 @@ import {
   TinymqError,
 } from './errors.ts';
 import { type FilterEntry, Filters } from './filters.ts';
+import { sayGoodbye } from './goodbye.ts';
 import { Inbox, type MessageHandler } from './inbox.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { Message } from './message.ts';
 import { type ConnectOptions, checkNumbers, reconnectDelayMs, type Settings, settingsOf } from './options.ts';
 import { Outbox } from './outbox.ts';
+import { isOfSubscribe, isPermanent, isTakenOver } from './refusals.ts';
 import { type Deferred, defer, Requests } from './requests.ts';
 import { Subscription } from './subscription.ts';
-import { NO_HANDLER, type Platform, timerMs, type Wire } from './wire.ts';
+import { sleep, timerMs, within } from './timing.ts';
+import { NO_HANDLER, type Platform, type Wire } from './wire.ts';
 
 /** What a client tells its listeners. */
 export interface ClientEvents {
@@ -53,20 +56,6 @@ export interface SubscribeOptions {
   queueSize?: number;
 }
 
-/** Ends of a connection that are nobody's mistake and pass. `refused`: a broker that gives no reason. */
-const TRANSIENT_REFUSALS = new Set([
-  'server-shutdown',
-  'too-many-clients',
-  'connect-timeout',
-  'keepalive-timeout',
-  'slow-consumer',
-  'internal-error',
-  'refused',
-]);
-/** Refusals that only a SUBSCRIBE can get. */
-const SUBSCRIBE_REFUSALS = new Set(['invalid-filter', 'too-many-subscriptions']);
-/** How long a client that has sent everything waits for the broker to close too. */
-const CLOSE_TIMEOUT_MS = 2_000;
 /** A WebSocket message is the largest frame, or many small ones that the broker sends at once. */
 const CHUNK_SLACK_BYTES = 64 * 1024 * 1024;
 const NO_PAYLOAD = new Uint8Array(0);
@@ -236,7 +225,9 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     entry.subscriptions.add(subscription);
     this.#inbox.handlersChanged();
     try {
-      await this.#answer(this.#within(entry.acknowledged.promise, 'no SUBACK came', options.signal));
+      const { requestTimeoutMs } = this.#settings;
+      const answered = within(entry.acknowledged.promise, 'no SUBACK came', requestTimeoutMs, options.signal);
+      await this.#answer(answered);
     } catch (error) {
       subscription.end();
       this.#release(subscription, entry).catch(() => {});
@@ -582,8 +573,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   #afterLoss(lost: Error): void {
     // A listener may have closed the client.
     if (this.#state !== 'reconnecting') return;
-    const isTakenOver = lost instanceof RefusedError && lost.code === 'taken-over';
-    if (isTakenOver || this.#settings.reconnect === undefined) {
+    if (isTakenOver(lost) || this.#settings.reconnect === undefined) {
       this.#shut(lost);
       return;
     }
@@ -601,9 +591,9 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   #refuseSubscribe(refusal: RefusedError): boolean {
     const entry = this.#filters.oldestUnacknowledged();
     if (entry === undefined) return false;
-    const isClear = SUBSCRIBE_REFUSALS.has(refusal.code);
-    if (!isClear && refusal.code !== 'not-authorized') return false;
-    if (!isClear && !entry.isRestored && this.#settings.reconnect !== undefined) {
+    const isOurs = isOfSubscribe(refusal);
+    if (isOurs === 'no') return false;
+    if (isOurs === 'perhaps' && !entry.isRestored && this.#settings.reconnect !== undefined) {
       this.#unclearRefusal = refusal;
       return true;
     }
@@ -631,7 +621,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       this.#state = 'reconnecting';
       const delayMs = reconnectDelayMs(attempt + Math.max(0, this.#shortConnections - 1), settings);
       this.emit('reconnecting', { attempt, delayMs, cause: lastError });
-      await this.#sleep(delayMs);
+      await sleep(delayMs, this.#cancel.signal);
       if (this.#cancel.signal.aborted) throw this.#cancel.signal.reason;
       try {
         await this.#attempt();
@@ -646,75 +636,26 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     throw lastError;
   }
 
-  #sleep(ms: number): Promise<void> {
-    const { signal } = this.#cancel;
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, timerMs(ms));
-      signal.addEventListener('abort', end);
-      if (signal.aborted) end();
-    });
-  }
-
   async #close(): Promise<void> {
     try {
-      if (this.#state === 'connected') await this.#sayGoodbye(this.#wire!);
+      if (this.#state === 'connected') await this.#leave(this.#wire!);
     } finally {
       this.#shut(undefined);
     }
   }
 
-  /** @throws TimeoutError, ConnectionLostError where not everything was sent. */
-  async #sayGoodbye(wire: Wire): Promise<void> {
+  #leave(wire: Wire): Promise<void> {
     this.#state = 'closing';
+    this.#keepAlive.stop();
     this.#readOrPause();
     this.#outbox.addRequest(this.#frame(FrameType.disconnect, ''));
-    const ended = defer<void>();
-    const { handler } = wire;
-    wire.handler = {
-      ...handler,
-      drained: () => {
-        handler.drained();
-        endWhenSent();
-      },
-      closed: (error) => {
-        handler.closed(error);
-        const url = urlOf(this.#settings.address);
-        if (this.#outbox.bytes === 0) ended.resolve();
-        else ended.reject(new ConnectionLostError(url, 'not everything was sent', error));
-      },
-    };
-    const endWhenSent = () => {
-      if (this.#outbox.bytes === 0) wire.end();
-    };
-    this.#flush();
-    endWhenSent();
-    const timer = this.#endInTime(wire, ended);
-    try {
-      await ended.promise;
-    } finally {
-      clearInterval(timer);
-    }
-  }
-
-  /** A broker that goes on taking bytes has all the time that it needs. */
-  #endInTime(wire: Wire, ended: Deferred<void>): ReturnType<typeof setTimeout> {
-    const { requestTimeoutMs } = this.#settings;
-    const everyMs = Math.min(CLOSE_TIMEOUT_MS, requestTimeoutMs);
-    let idleMs = 0;
-    let lastBytes = this.#outbox.bytes + wire.pendingBytes;
-    return setInterval(() => {
-      const bytes = this.#outbox.bytes + wire.pendingBytes;
-      idleMs = bytes < lastBytes ? 0 : idleMs + everyMs;
-      lastBytes = bytes;
-      if (idleMs < (bytes === 0 ? CLOSE_TIMEOUT_MS : requestTimeoutMs)) return;
-      if (bytes > 0) ended.reject(new TimeoutError('the broker did not take all messages', requestTimeoutMs));
-      wire.destroy();
-    }, everyMs);
+    return sayGoodbye({
+      wire,
+      url: urlOf(this.#settings.address),
+      timeoutMs: this.#settings.requestTimeoutMs,
+      unsentBytes: () => this.#outbox.bytes,
+      flush: () => this.#flush(),
+    });
   }
 
   /** The end, for whoever still waits for something as well. */
@@ -756,28 +697,6 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     if (this.#state === 'new') return new ClosedError('the client is not connected yet');
     return new ClosedError(this.#state === 'reconnecting' ? 'the client is not connected now' : undefined);
   }
-
-  async #within<T>(promise: Promise<T>, what: string, signal: AbortSignal | undefined): Promise<T> {
-    const { requestTimeoutMs } = this.#settings;
-    const end = defer<never>();
-    const timer = setTimeout(
-      () => end.reject(new TimeoutError(what, requestTimeoutMs)),
-      timerMs(requestTimeoutMs),
-    );
-    const onAbort = () => end.reject(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await Promise.race([promise, end.promise]);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    }
-  }
-}
-
-/** Whether the same would only be refused again. */
-function isPermanent(error: unknown): error is RefusedError {
-  return error instanceof RefusedError && !TRANSIENT_REFUSALS.has(error.code);
 }
 
 function checkTopic(topic: string): void {

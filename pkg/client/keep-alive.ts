@@ -1,4 +1,4 @@
-import { timerMs } from './wire.ts';
+import { timerMs } from './timing.ts';
 
 /** Silence is looked at so many times in `keepAliveMs`. */
 const TICKS = 4;

@@ -359,6 +359,32 @@ describe('closing', () => {
     expect(() => client.publish('a', '')).toThrow(ClosedError);
   });
 
+  it('rejects where the connection breaks off before everything is sent', async () => {
+    await using broker = await FakeBroker.start();
+    const client = await open(broker.url);
+    broker.sockets[0]!.pause();
+    while (client.publish('a', new Uint8Array(100_000)) === true) await turn();
+    const closed = client.close();
+    broker.cut();
+    await expect(closed).rejects.toMatchObject({ code: 'connection-lost' });
+    expect(client.state).toBe('closed');
+  });
+
+  // A message that the broker refused after the client had begun to close was nobody's business.
+  it('reports a refusal that comes meanwhile', async () => {
+    await using broker = await FakeBroker.start();
+    const client = await open(broker.url);
+    const error = next(client, 'error');
+    broker.answer = (frame, socket) => {
+      if (frame.type !== FrameType.publish) return;
+      broker.send(FrameType.disconnect, '', 'message-too-large: payload of 1 bytes');
+      socket.end();
+    };
+    client.publish('a', 'x');
+    await client.close();
+    expect(await error).toMatchObject({ code: 'message-too-large' });
+  });
+
   // drained() waited for ever.
   it('leaves nobody waiting for room', async () => {
     const broker = await FakeBroker.start();

@@ -1,5 +1,6 @@
 import { TimeoutError } from './errors.ts';
-import { type Platform, timerMs } from './wire.ts';
+import { timerMs } from './timing.ts';
+import type { Platform } from './wire.ts';
 
 /** A promise with its ends in hand. */
 export interface Deferred<T> {

@@ -56,11 +56,3 @@ export interface Platform {
 }
 
 export const NO_HANDLER: WireHandler = { bytes() {}, drained() {}, closed() {} };
-
-/** What a timer can hold; a longer time, such as `Infinity`, would make it fire at once. */
-const MAX_TIMER_MS = 0x7fff_ffff;
-
-/** A time as a timer takes it, in milliseconds. */
-export function timerMs(ms: number): number {
-  return Math.min(ms, MAX_TIMER_MS);
-}
