@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
@@ -17,6 +17,7 @@ let certificates: CertificateSet;
 
 beforeAll(async () => {
   certificates = await makeCertificates(folder);
+  return () => rmSync(folder, { recursive: true });
 });
 
 /** One way to reach a broker: how it is started, and what a client needs. */
