@@ -194,7 +194,9 @@ describe('clients', () => {
     publish(broker, 'x');
     await endOfTurn();
     publish(broker, 'x');
-    await vi.waitFor(() => expect(stuck.reasons.map(({ code }) => code)).toEqual(['slow-consumer']));
+    await vi.waitFor(() => expect(stuck.reasons.map(({ code }) => code)).toEqual(['slow-consumer']), {
+      timeout: 30_000,
+    });
     expect(broker.clientCount).toBe(0);
   });
 });
