@@ -66,6 +66,7 @@ function byZlib(codec: Codec, expand: Expand, bytes: Uint8Array, maxBytes: numbe
     expanded = expand(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize: ZLIB_CHUNK_BYTES });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(codec, maxBytes);
+    if (error instanceof RangeError) throw error;
     throw new CompressionError('corrupt', `${codec}: ${(error as Error).message}`);
   }
   if (expanded.length > maxBytes) throw tooLarge(codec, maxBytes);
