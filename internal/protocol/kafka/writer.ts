@@ -65,7 +65,8 @@ export class KafkaWriter {
 
   int8(value: number): void {
     if ((value << 24) >> 24 !== value) throw this.#outOfRange(value, 'int8');
-    this.#bytes[this.#reserve(1)] = value;
+    const at = this.#reserve(1);
+    this.#bytes[at] = value;
   }
 
   int16(value: number): void {
@@ -130,7 +131,8 @@ export class KafkaWriter {
     if (length > 0x7fff) throw this.fault('invalid-value', `string of ${length} bytes; at most 32767 fit`);
     if (isCompact) this.uvarint(length + 1);
     else this.int16(length);
-    this.#bytes.write(value, this.#reserve(length), length, 'utf8');
+    const at = this.#reserve(length);
+    this.#bytes.write(value, at, length, 'utf8');
   }
 
   uuid(value: string): void {
@@ -157,7 +159,8 @@ export class KafkaWriter {
 
   /** Bytes without their length. */
   copy(value: Uint8Array): void {
-    if (value.length > 0) this.#bytes.set(value, this.#reserve(value.length));
+    const at = this.#reserve(value.length);
+    this.#bytes.set(value, at);
   }
 
   fault(code: KafkaProtocolError['code'], problem: string): KafkaProtocolError {
@@ -195,6 +198,7 @@ export class KafkaWriter {
     bytes[at + 3] = value;
   }
 
+  /** Makes room and returns where it is in `#bytes`, which may be another slab than before. */
   #reserve(length: number): number {
     if (this.#at + length > this.#bytes.length) this.#openChunk(length);
     const at = this.#at;
