@@ -1,3 +1,4 @@
+import { copyRun, readWord } from './compression-bytes.ts';
 import { CompressionError } from './compression-error.ts';
 import { xxhash32 } from './compression-xxhash32.ts';
 
@@ -186,13 +187,8 @@ function expandBlock(bytes: Uint8Array, at: number, end: number, into: Growing, 
     }
     if (literals > end - at) throw corrupt(`literals are cut off at byte ${at}`);
     if (literals > limit - to) throw overflow(into, to + literals - from, header);
-    if (literals <= SHORT_RUN_BYTES) {
-      for (let index = 0; index < literals; index++) target[to + index] = bytes[at + index];
-    } else {
-      target.set(bytes.subarray(at, at + literals), to);
-    }
+    to = copyRun(bytes, at, at + literals, target, to);
     at += literals;
-    to += literals;
     if (at === end) break;
     if (at + 2 > end) throw corrupt(`an offset is cut off at byte ${at}`);
     const offset = bytes[at] | (bytes[at + 1] << 8);
@@ -209,7 +205,7 @@ function expandBlock(bytes: Uint8Array, at: number, end: number, into: Growing, 
     }
     matched += MIN_MATCH_BYTES;
     if (matched > limit - to) throw overflow(into, to + matched - from, header);
-    if (offset >= matched && matched > SHORT_RUN_BYTES) {
+    if (offset >= matched && matched > SHORT_MATCH_BYTES) {
       target.copyWithin(to, to - offset, to - offset + matched);
       to += matched;
     } else {
@@ -220,7 +216,7 @@ function expandBlock(bytes: Uint8Array, at: number, end: number, into: Growing, 
 }
 
 /** Up to here a loop is quicker than a call to copy. */
-const SHORT_RUN_BYTES = 48;
+const SHORT_MATCH_BYTES = 48;
 
 function overflow(into: Growing, blockBytes: number, header: FrameHeader): CompressionError {
   if (into.length + blockBytes > into.maxBytes) return tooLarge(into.maxBytes);
@@ -276,12 +272,7 @@ function writeSequence(
   const extra = matched === 0 ? 0 : matched - MIN_MATCH_BYTES;
   into[to++] = (Math.min(literals, 15) << 4) | Math.min(extra, 15);
   if (literals >= 15) to = writeLength(literals - 15, into, to);
-  if (literals <= SHORT_RUN_BYTES) {
-    for (let index = 0; index < literals; index++) into[to + index] = bytes[literalStart + index];
-  } else {
-    into.set(bytes.subarray(literalStart, literalEnd), to);
-  }
-  to += literals;
+  to = copyRun(bytes, literalStart, literalEnd, into, to);
   if (matched === 0) return to;
   into[to++] = offset;
   into[to++] = offset >>> 8;
@@ -292,10 +283,6 @@ function writeLength(length: number, into: Uint8Array, to: number): number {
   for (; length >= 255; length -= 255) into[to++] = 255;
   into[to++] = length;
   return to;
-}
-
-function readWord(bytes: Uint8Array, at: number): number {
-  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }
 
 function readUint32(bytes: Uint8Array, at: number): number {

@@ -1,3 +1,4 @@
+import { copyRun, readWord } from './compression-bytes.ts';
 import { CompressionError } from './compression-error.ts';
 
 /**
@@ -130,13 +131,8 @@ function expandRaw(
         at += lengthBytes;
       }
       if (length > end - at || length > limit - to) throw corrupt(`a literal is too long at byte ${at}`);
-      if (length <= SHORT_RUN_BYTES) {
-        for (let index = 0; index < length; index++) into[to + index] = bytes[at + index];
-      } else {
-        into.set(bytes.subarray(at, at + length), to);
-      }
+      to = copyRun(bytes, at, at + length, into, to);
       at += length;
-      to += length;
       continue;
     }
     let length: number;
@@ -158,9 +154,6 @@ function expandRaw(
   }
   if (to !== limit) throw corrupt(`${limit - from} bytes were promised and ${to - from} came`);
 }
-
-/** Up to here a loop is quicker than a call to copy. */
-const SHORT_RUN_BYTES = 48;
 
 function readLittleEndian(bytes: Uint8Array, at: number, count: number): number {
   let value = 0;
@@ -220,12 +213,7 @@ function writeLiteral(bytes: Uint8Array, start: number, end: number, into: Uint8
     into[to++] = length - 1;
     into[to++] = (length - 1) >>> 8;
   }
-  if (length <= SHORT_RUN_BYTES) {
-    for (let index = 0; index < length; index++) into[to + index] = bytes[start + index];
-  } else {
-    into.set(bytes.subarray(start, end), to);
-  }
-  return to + length;
+  return copyRun(bytes, start, end, into, to);
 }
 
 /** A long match takes several copies of at most 64 bytes. */
@@ -243,10 +231,6 @@ function writeCopies(offset: number, length: number, into: Uint8Array, to: numbe
     length -= part;
   }
   return to;
-}
-
-function readWord(bytes: Uint8Array, at: number): number {
-  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }
 
 function writeUint32(into: Uint8Array, at: number, value: number): void {

@@ -1,3 +1,5 @@
+import { readWord } from './compression-bytes.ts';
+
 /**
  * xxHash32 with seed 0, the checksum of LZ4 frames, of `bytes` from `start` to before `end`.
  *
@@ -45,8 +47,4 @@ function round(lane: number, word: number): number {
 
 function rotate(word: number, bits: number): number {
   return (word << bits) | (word >>> (32 - bits));
-}
-
-function readWord(bytes: Uint8Array, at: number): number {
-  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }

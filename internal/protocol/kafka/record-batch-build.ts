@@ -1,4 +1,5 @@
 import { CODECS, type Codec, compress } from './compression.ts';
+import { copyRun } from './compression-bytes.ts';
 import {
   BATCH_HEADER_BYTES,
   BATCH_LENGTH_END,
@@ -91,31 +92,29 @@ export class BatchBuilder {
   ): void {
     if (this.#count === 0) this.#baseTimestamp = this.#maxTimestamp = timestamp;
     else if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp;
-    const timestampDelta = timestamp - this.#baseTimestamp;
     const keyLength = keyBytes === null ? -1 : keyEnd - keyStart;
     const valueLength = valueBytes === null ? -1 : valueEnd - valueStart;
-    const bodyBytes =
-      1 +
-      varlongSize(timestampDelta) +
-      varintSize(this.#count) +
-      varintSize(keyLength) +
-      Math.max(0, keyLength) +
-      varintSize(valueLength) +
-      Math.max(0, valueLength) +
-      (headers.length === 0 ? 1 : headersSize(headers));
-    const size = varintSize(bodyBytes) + bodyBytes;
-    if (size > this.#buffer.length - this.#end) this.#grow(size);
+    const mostBytes =
+      MOST_OVERHEAD_BYTES + keyLength + valueLength + (headers.length === 0 ? 0 : headersSize(headers));
+    if (mostBytes > this.#buffer.length - this.#end) this.#grow(mostBytes);
     const into = this.#buffer;
-    let at = writeVarint(into, this.#end, bodyBytes);
-    into[at++] = 0;
-    at = writeVarlong(into, at, timestampDelta);
+    // The length comes first and is known last. Making room for the longest record that this can be, and
+    // moving it in the rare case that its length takes less, is quicker than adding up all sizes before.
+    const bodyAt = this.#end + varintSize(mostBytes);
+    into[bodyAt] = 0;
+    let at = writeVarlong(into, bodyAt + 1, timestamp - this.#baseTimestamp);
     at = writeVarint(into, at, this.#count);
     at = writeVarint(into, at, keyLength);
-    if (keyBytes !== null) at = copy(keyBytes, keyStart, keyEnd, into, at);
+    if (keyBytes !== null) at = copyRun(keyBytes, keyStart, keyEnd, into, at);
     at = writeVarint(into, at, valueLength);
-    if (valueBytes !== null) at = copy(valueBytes, valueStart, valueEnd, into, at);
+    if (valueBytes !== null) at = copyRun(valueBytes, valueStart, valueEnd, into, at);
     if (headers.length === 0) into[at++] = 0;
     else at = writeHeaders(into, at, headers);
+    const lengthEnd = writeVarint(into, this.#end, at - bodyAt);
+    if (lengthEnd !== bodyAt) {
+      into.copyWithin(lengthEnd, bodyAt, at);
+      at -= bodyAt - lengthEnd;
+    }
     this.#end = at;
     this.#count++;
   }
@@ -166,18 +165,8 @@ export class BatchBuilder {
 }
 
 const NO_HEADERS: readonly RecordHeader[] = [];
-/** Up to here a loop is quicker than a call to copy. */
-const SHORT_RUN_BYTES = 48;
-
-function copy(from: Uint8Array, start: number, end: number, into: Uint8Array, at: number): number {
-  const length = end - start;
-  if (length <= SHORT_RUN_BYTES) {
-    for (let index = 0; index < length; index++) into[at + index] = from[start + index];
-  } else {
-    into.set(from.subarray(start, end), at);
-  }
-  return at + length;
-}
+/** The most that a record takes beside key, value and headers: attributes, and its varints at their longest. */
+const MOST_OVERHEAD_BYTES = 1 + 10 + 5 * 5;
 
 function headersSize(headers: readonly RecordHeader[]): number {
   let size = varintSize(headers.length);
@@ -194,9 +183,9 @@ function writeHeaders(into: Uint8Array, at: number, headers: readonly RecordHead
   for (const { key, value } of headers) {
     const keyBytes = utf8.encode(key);
     at = writeVarint(into, at, keyBytes.length);
-    at = copy(keyBytes, 0, keyBytes.length, into, at);
+    at = copyRun(keyBytes, 0, keyBytes.length, into, at);
     at = writeVarint(into, at, value === null ? -1 : value.length);
-    if (value !== null) at = copy(value, 0, value.length, into, at);
+    if (value !== null) at = copyRun(value, 0, value.length, into, at);
   }
   return at;
 }
@@ -219,13 +208,6 @@ function writeVarint(into: Uint8Array, at: number, value: number): number {
 }
 
 /** Times lie close together: nearly all deltas are as small as a varint. */
-function varlongSize(value: number): number {
-  if (value === value << 0) return varintSize(value);
-  let size = 1;
-  for (let raw = zigzag(value); raw >= 0x80; raw = Math.floor(raw / 128)) size++;
-  return size;
-}
-
 function writeVarlong(into: Uint8Array, at: number, value: number): number {
   if (value === value << 0) return writeVarint(into, at, value);
   let raw = zigzag(value);

@@ -154,6 +154,24 @@ describe('building', () => {
     expect(parseBatchHeader(second, 0).baseTimestamp).toBe(7);
   });
 
+  it('keeps records whose length is about to take one more byte', () => {
+    const around = (middle: number) =>
+      Array.from({ length: 100 }, (_, index) => Math.max(0, middle - 50 + index));
+    const written = [40, 8_170, 1_048_560].flatMap(around).map((size) => ({
+      timestamp: 0,
+      key: null,
+      value: new Uint8Array(size).fill(size),
+    }));
+    for (const record of written) {
+      const batch = buildBatch([record], { baseOffset: 1 });
+      // Attributes, time, offset, no key and no headers take a byte each.
+      const body = 5 + varintSize(record.value.length) + record.value.length;
+      expect(batch).toHaveLength(61 + varintSize(body) + body);
+      const [read] = records(batch, parseBatchHeader(batch, 0), 0);
+      expect(Buffer.compare(read.value!, record.value)).toBe(0);
+    }
+  });
+
   it('says how large the batch is going to be', () => {
     const builder = new BatchBuilder();
     builder.append(0, null, 0, 0, utf8('x'.repeat(500)), 0, 500);
@@ -370,6 +388,11 @@ function plainRecord({ timestamp, key, value, headers = [] }: NewRecord | KafkaR
     value: text(value),
     headers: headers.map((header) => ({ key: header.key, value: text(header.value) })),
   };
+}
+
+/** What a length takes, of which the sign is one bit. */
+function varintSize(value: number): number {
+  return Math.max(1, Math.ceil(Math.log2(value * 2 + 1) / 7));
 }
 
 function withEpoch(batch: Uint8Array, epoch: number): Uint8Array {
