@@ -76,3 +76,44 @@ export const shutdownQuietMs = 100;
 export const certificateWatchMs = 2_000;
 /** Group and owner: programs of other users on the machine are not let in by default. */
 export const socketMode = 0o660;
+
+/**
+ * Bytes of one stored batch: SQLite holds 1,000,000,000 bytes in a row, and a batch shares that with its columns.
+ */
+export const maxStoredBatchBytes = 896 * MiB;
+/** Bytes of one transaction of the store: beyond this a larger one is no faster, and the next ones wait longer. */
+export const storeGroupBytes = 4 * MiB;
+/** Batches of one transaction, for the same reason. */
+export const storeGroupBatches = 8_192;
+/** Transactions handed to the store's thread at once: one that runs, and one so that the thread never waits. */
+export const storeGroupsInFlight = 2;
+/** Bytes of the write-ahead log before they go to the main file: a larger one is written with fewer, longer pauses. */
+export const storeCheckpointBytes = 64 * MiB;
+/** Bytes of pages that a connection to the store keeps in memory. */
+export const storeCacheBytes = 8 * MiB;
+/** Bytes that one step of giving back space deletes; appends wait for no more than one step. */
+export const storeSweepBytes = 4 * MiB;
+/** Batches that one such step deletes, for the same reason. */
+export const storeSweepBatches = 1_024;
+/** Free room that the store's file keeps for what comes next, rather than shrinking and growing all the time. */
+export const storeFreeBytesKept = 64 * MiB;
+/** Pages by which the file shrinks in one step; appends wait for no more than one step. */
+export const storeVacuumPages = 128;
+/** First and longest pause before a store that failed is opened again. */
+export const storeReopenAfterMs = 100;
+export const storeReopenAtMostAfterMs = 5_000;
+/** How long a connection to the store waits for another one: only a checkpoint holds one up, for a moment. */
+export const storeBusyTimeoutMs = 10_000;
+
+/** Memory for the newest batches of all logs: consumers near the end of a busy log then never touch the disk. */
+export const tailCacheBytes = 64 * MiB;
+/** How often logs are looked through for what is too old or too much. */
+export const retentionEveryMs = 60_000;
+/** How long a log keeps records by default: as Kafka does. */
+export const logRetentionMs = 7 * 24 * 3_600_000;
+/** Bytes of live messages on their way to the disk before their publishers pause. */
+export const maxCaptureWaitingBytes = 16 * MiB;
+/** Bytes that a replay reads at once: much for a disk, little for a subscriber that is slow. */
+export const replayReadBytes = 256 * KiB;
+/** What a compressed batch may expand to. */
+export const maxExpandedBatchBytes = 256 * MiB;

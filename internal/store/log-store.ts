@@ -1,0 +1,176 @@
+/**
+ * Where logs last: topics with partitions of record batches, offsets of consumer groups, and small values. The log
+ * above gives offsets, decodes batches and decides what is kept; a store only keeps what it is given, byte for byte.
+ *
+ * Offsets, counts and timestamps (milliseconds since 1970, -1 for none) are safe integers. A partition is named by the
+ * `id` that the store gave it: never given again, not even after its topic was deleted.
+ *
+ * What is handed over must not change before its promise settles. Every change resolves after it lasts, and changes happen in the order of the calls. A change that is refused has not
+ * happened. After a StoreUnavailableError the store recovers and tells so with its state: batches that were rejected are
+ * not in it; for other changes the state tells.
+ */
+export interface LogStore {
+  /** Opens and recovers. Takes well below a second, however much is stored: no batch is read. */
+  open(): Promise<StoredState>;
+
+  /** @throws StoreError `exists` */
+  createTopic(topic: NewTopic): Promise<StoredTopic>;
+  /** Sets all configs of a topic. @throws StoreError `not-found` */
+  alterTopic(name: string, configs: TopicConfigs): Promise<void>;
+  /** Adds partitions until there are so many. @throws StoreError `not-found`, or `invalid` if there are more already */
+  addPartitions(name: string, partitionCount: number): Promise<StoredPartition[]>;
+  /** Deletes a topic, its batches, and what groups committed for it. @throws StoreError `not-found` */
+  deleteTopic(name: string): Promise<void>;
+  /** @throws StoreError `not-found` */
+  setLeaderEpoch(partition: number, leaderEpoch: number): Promise<void>;
+
+  /**
+   * Appends one batch; resolves after it lasts. What is appended in one turn, and what waits while the disk works, goes
+   * there together.
+   * @throws StoreError `conflict` unless `baseOffset` is the partition's next offset; `not-found`; `invalid`
+   */
+  append(partition: number, batch: NewBatch): Promise<void>;
+  /**
+   * Whole batches from the one that holds `fromOffset`, or the next one behind a gap, in order; at most `maxBytes`, but
+   * always the first one. Empty at the end. Batches from before a damaged one are given; the next read then says so.
+   * @throws CorruptBatchError if the first one is damaged; StoreError `not-found`
+   */
+  read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]>;
+  /** The first batch with a record at or after a time; undefined where there is none. */
+  batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined>;
+  /** The offset until which batches have to go so that at most `keepBytes` stay. */
+  offsetForSize(partition: number, keepBytes: number): Promise<number>;
+  /**
+   * Makes `offset` the first one; batches that end before it are gone, and their space is given back in the background.
+   * An offset below the first one changes nothing. @throws StoreError `invalid` beyond the next offset; `not-found`
+   */
+  deleteUntil(partition: number, offset: number): Promise<void>;
+  /**
+   * Puts other batches in the place of those from `fromOffset` to `toOffset` (both included), all at once. Gaps are
+   * allowed and offsets stay what they were. @throws StoreError `conflict` where a batch reaches over either end,
+   * `invalid` for batches before the first offset or beyond the last
+   */
+  replace(partition: number, fromOffset: number, toOffset: number, batches: NewBatch[]): Promise<void>;
+  /** Forgets what was kept for producers. */
+  forgetProducers(partition: number, producerIds: bigint[]): Promise<void>;
+
+  /** Remembers what a group committed; other partitions of it stay as they are. */
+  saveGroupOffsets(group: string, offsets: GroupOffset[]): Promise<void>;
+  deleteGroupOffsets(group: string, partitions: TopicPartition[]): Promise<void>;
+  /** Deletes all that a group committed. */
+  deleteGroup(group: string): Promise<void>;
+
+  /** Remembers a small value; undefined forgets it. */
+  putMeta(key: string, value: Uint8Array | undefined): Promise<void>;
+  getMeta(key: string): Promise<Uint8Array | undefined>;
+
+  /** Resolves after everything that was asked before lasts. */
+  flush(): Promise<void>;
+  /** Finishes what was asked, then closes. Later calls reject; closing again changes nothing. */
+  close(): Promise<void>;
+
+  health(): StoreHealth;
+  /** Tells what happens to the store. Returns the function that ends it. */
+  onEvent(listener: (event: StoreEvent) => void): () => void;
+}
+
+export type TopicConfigs = Record<string, string>;
+
+export interface NewTopic {
+  name: string;
+  /** 16 bytes. */
+  topicId: Uint8Array;
+  configs: TopicConfigs;
+  partitionCount: number;
+  createdAtMs: number;
+}
+
+export interface StoredTopic {
+  name: string;
+  topicId: Uint8Array;
+  configs: TopicConfigs;
+  createdAtMs: number;
+  /** In the order of their numbers. */
+  partitions: StoredPartition[];
+}
+
+export interface StoredPartition {
+  id: number;
+  number: number;
+  firstOffset: number;
+  nextOffset: number;
+  leaderEpoch: number;
+  /** The largest timestamp ever appended, -1 for none. */
+  maxTimestamp: number;
+  /** Bytes of the batches from the first offset on. */
+  sizeBytes: number;
+  producers: StoredProducer[];
+}
+
+/** What the log wants to know again about a producer after a restart; only the log reads `state`. */
+export interface StoredProducer {
+  id: bigint;
+  state: Uint8Array;
+}
+
+export interface NewBatch {
+  baseOffset: number;
+  lastOffset: number;
+  /** Records in it. */
+  count: number;
+  maxTimestamp: number;
+  bytes: Uint8Array;
+  /** Kept together with the batch, in place of what was kept for this producer before. */
+  producer?: StoredProducer;
+}
+
+export interface BatchSpan {
+  baseOffset: number;
+  lastOffset: number;
+  maxTimestamp: number;
+}
+
+export interface StoredBatch extends BatchSpan {
+  count: number;
+  bytes: Uint8Array;
+}
+
+export interface TopicPartition {
+  topic: string;
+  /** The partition's number in its topic. */
+  partition: number;
+}
+
+export interface GroupOffset extends TopicPartition {
+  offset: number;
+  /** -1 for none. */
+  leaderEpoch: number;
+  metadata: string;
+  committedAtMs: number;
+}
+
+export interface StoredState {
+  /** In the order of their names. */
+  topics: StoredTopic[];
+  groups: Map<string, GroupOffset[]>;
+}
+
+export interface StoreHealth {
+  status: 'ready' | 'unavailable' | 'closed';
+  /** What went wrong last, for people; empty when nothing did. */
+  problem: string;
+  /** Changes that are not acknowledged yet, and the bytes of their batches. */
+  waitingChanges: number;
+  waitingBytes: number;
+  /** Damaged batches that reads came upon since the store was opened. */
+  corruptBatches: number;
+}
+
+export type StoreEvent =
+  /** Writing failed; changes are refused from now on. Reads may go on. */
+  | { kind: 'unavailable'; reason: string }
+  /** It was opened again. `state` is what lasts: everything acknowledged, and no batch that was rejected. */
+  | { kind: 'recovered'; state: StoredState }
+  /** A file that could not be read was moved away, and an empty one began in its place. */
+  | { kind: 'set-aside'; file: string; reason: string }
+  | { kind: 'corrupt'; partition: number; baseOffset: number; lastOffset: number };

@@ -1,0 +1,143 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import {
+  closeQuietly,
+  isDamage,
+  isDiskFull,
+  lockDirectory,
+  openForReading,
+  openForWriting,
+  setAside,
+} from './sqlite-files.ts';
+import type {
+  FromReader,
+  FromWriter,
+  GroupOfChanges,
+  Refusal,
+  ToReader,
+  ToWriter,
+  WorkerRole,
+} from './sqlite-messages.ts';
+import { SqliteReader } from './sqlite-reader.ts';
+import { SqliteWriter } from './sqlite-writer.ts';
+import { CorruptBatchError, StoreError, type UnavailableReason } from './store-error.ts';
+
+/** The two threads of the SQLite store: one writes, one reads. All that may wait for the disk happens here. */
+
+const port = parentPort!;
+const role = workerData as WorkerRole;
+
+if (role.role === 'writer') write(role);
+else read(role.directory);
+
+function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): void {
+  let lock: DatabaseSync | undefined;
+  let writer: SqliteWriter | undefined;
+  let isSweeping = false;
+
+  port.on('message', (message: ToWriter) => {
+    switch (message.kind) {
+      case 'open':
+        return open(message.isFirst, message.keepUntil);
+      case 'group':
+        return apply(message);
+      case 'close':
+        writer?.close();
+        if (lock) closeQuietly(lock);
+        tell({ kind: 'closed' });
+        port.close();
+    }
+  });
+
+  function open(isFirst: boolean, keepUntil: Map<number, number>): void {
+    let moved: { file: string; reason: string } | undefined;
+    try {
+      lock ??= lockDirectory(directory);
+      try {
+        writer = new SqliteWriter(openForWriting(directory, fsync), keepUntil);
+      } catch (error) {
+        // A running broker knows more than an empty file would: only a start may begin anew.
+        if (!isFirst || !isDamage(error)) throw error;
+        moved = { file: setAside(directory), reason: (error as Error).message };
+        writer = new SqliteWriter(openForWriting(directory, fsync), keepUntil);
+      }
+      tell({ kind: 'opened', state: writer.state, setAside: moved });
+      sweepSoon();
+    } catch (error) {
+      tell({ kind: 'open-failed', refusal: refusalOf(error), reason: reasonOf(error) });
+    }
+  }
+
+  function apply(group: GroupOfChanges): void {
+    // What was on its way when writing failed was rejected already.
+    if (!writer) return;
+    try {
+      const outcomes = writer.apply(group);
+      tell({ kind: 'group-done', slab: group.slab, outcomes }, [group.slab]);
+      sweepSoon();
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Gives back space step by step, with the groups that come in between. */
+  function sweepSoon(): void {
+    if (isSweeping) return;
+    isSweeping = true;
+    setImmediate(() => {
+      isSweeping = false;
+      try {
+        if (writer?.sweep()) sweepSoon();
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+
+  function fail(error: unknown): void {
+    writer?.close();
+    writer = undefined;
+    tell({ kind: 'failed', reason: reasonOf(error), message: (error as Error).message });
+  }
+
+  function tell(message: FromWriter, transfer?: ArrayBuffer[]): void {
+    port.postMessage(message, transfer);
+  }
+}
+
+function read(directory: string): void {
+  const reader = new SqliteReader(openForReading(directory));
+  port.on('message', (message: ToReader) => {
+    if ('kind' in message) {
+      reader.close();
+      port.close();
+      return;
+    }
+    const { id, request } = message;
+    try {
+      const answer = reader.answer(request);
+      const transfer = request.kind === 'read' ? [(answer as { slab: ArrayBuffer }).slab] : [];
+      port.postMessage({ id, kind: 'answered', answer } satisfies FromReader, transfer);
+    } catch (error) {
+      port.postMessage(failureOf(id, error));
+    }
+  });
+}
+
+function failureOf(id: number, error: unknown): FromReader {
+  if (error instanceof CorruptBatchError) {
+    const { partition, baseOffset, lastOffset } = error;
+    return { id, kind: 'corrupt', partition, baseOffset, lastOffset };
+  }
+  return { id, kind: 'refused', refusal: refusalOf(error) };
+}
+
+function refusalOf(error: unknown): Refusal {
+  const { message } = error as Error;
+  if (error instanceof StoreError) return { code: error.code, message };
+  return { code: isDamage(error) ? 'corrupt' : 'unavailable', message };
+}
+
+function reasonOf(error: unknown): UnavailableReason {
+  return isDiskFull(error) ? 'disk-full' : 'failed';
+}

@@ -1,0 +1,432 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { storeFreeBytesKept, storeSweepBatches, storeSweepBytes, storeVacuumPages } from '../limits.ts';
+import type { NewBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
+import { batchChecksum } from './sqlite-checksum.ts';
+import { closeQuietly } from './sqlite-files.ts';
+import { APPEND_FIELDS, type Change, type GroupOfChanges, type Outcome } from './sqlite-messages.ts';
+import { PAGE_BYTES, pragma } from './sqlite-schema.ts';
+import { loadState, type PartitionRow } from './sqlite-state.ts';
+import { StoreError } from './store-error.ts';
+
+/**
+ * The side of the store that changes the file, one transaction per group. It knows the ends of all partitions, so that
+ * an append looks nothing up. After an error that is not a refusal it must be closed: what it knows may be wrong then.
+ */
+export class SqliteWriter {
+  readonly #db: DatabaseSync;
+  readonly #statements: Statements;
+  readonly #partitions = new Map<number, PartitionRow>();
+  /** Partitions with batches below their first offset, and those whose topic is gone. */
+  readonly #toSweep = new Set<number>();
+  #lastBytesId: number;
+
+  /** What lasts, as it was when this writer began. */
+  readonly state: StoredState;
+
+  /**
+   * @param db a connection from `openForWriting`; this owns it now
+   * @param keepUntil partitions whose batches from an offset on were never acknowledged, and go
+   * @throws errors of SQLite
+   */
+  constructor(db: DatabaseSync, keepUntil: Map<number, number>) {
+    this.#db = db;
+    // Until everything is in the main file, a page of the write-ahead log that the disk lost once may be lost again.
+    const { busy } = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number };
+    if (busy !== 0) throw new Error('the write-ahead log is in use');
+    this.#statements = prepare(db);
+    this.#discard(keepUntil);
+    const { state, rows, toSweep } = loadState(db);
+    this.state = state;
+    for (const row of rows) this.#partitions.set(row.id, row);
+    for (const id of toSweep) this.#toSweep.add(id);
+    this.#lastBytesId = (this.#statements.lastBytesId.get()!.id as number | null) ?? 0;
+  }
+
+  /** Makes the changes of a group last, all in one transaction. @throws errors of SQLite: then none of it lasts */
+  apply(group: GroupOfChanges): Outcome[] {
+    const outcomes: Outcome[] = [];
+    const { appends, slab, producers, changes } = group;
+    let field = 0;
+    let byte = 0;
+    let producer = 0;
+    let change = 0;
+    this.#db.exec('BEGIN IMMEDIATE');
+    for (let position = 0; position < group.changeCount; position++) {
+      try {
+        if (changes[change]?.position === position) {
+          const answer = this.#change(changes[change++]!.change);
+          if (answer !== undefined) outcomes.push({ position, kind: 'answered', answer });
+          continue;
+        }
+        const at = field;
+        const bytes = new Uint8Array(slab, byte, appends[at + 5]!);
+        field += APPEND_FIELDS;
+        byte += bytes.length;
+        const from = appends[at + 6] === 1 ? producers[producer++] : undefined;
+        const partition = this.#append(appends, at, bytes);
+        if (from) this.#statements.saveProducer.run(partition, from.id, from.state);
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        outcomes.push({ position, kind: 'refused', refusal: { code: error.code, message: error.message } });
+      }
+    }
+    this.#db.exec('COMMIT');
+    return outcomes;
+  }
+
+  /**
+   * Gives back a little of the space of deleted batches: first for the next appends; what is free beyond
+   * `storeFreeBytesKept` goes back to the file system. @returns whether there is more to do
+   */
+  sweep(): boolean {
+    const [partition] = this.#toSweep;
+    if (partition !== undefined) {
+      this.#db.exec('BEGIN IMMEDIATE');
+      const isClean = this.#sweepPartition(partition);
+      this.#db.exec('COMMIT');
+      if (isClean) this.#toSweep.delete(partition);
+      return true;
+    }
+    const freePages = pragma(this.#db, 'freelist_count') - storeFreeBytesKept / PAGE_BYTES;
+    if (freePages <= 0) return false;
+    this.#db.exec(`PRAGMA incremental_vacuum(${Math.min(freePages, storeVacuumPages)})`);
+    return true;
+  }
+
+  close(): void {
+    closeQuietly(this.#db);
+  }
+
+  #append(appends: Float64Array, at: number, bytes: Uint8Array): number {
+    const partition = this.#partition(appends[at]!);
+    const baseOffset = appends[at + 1]!;
+    const lastOffset = appends[at + 2]!;
+    const maxTimestamp = appends[at + 4]!;
+    if (baseOffset !== partition.nextOffset) {
+      throw new StoreError('conflict', `offset ${baseOffset} is not the next one, ${partition.nextOffset}`);
+    }
+    partition.nextOffset = lastOffset + 1;
+    partition.runningBytes += bytes.length;
+    if (maxTimestamp > partition.maxTimestamp) partition.maxTimestamp = maxTimestamp;
+    this.#insert(
+      partition.id,
+      baseOffset,
+      lastOffset,
+      appends[at + 3]!,
+      maxTimestamp,
+      partition.maxTimestamp,
+      partition.runningBytes,
+      bytes,
+    );
+    return partition.id;
+  }
+
+  #insert(
+    partition: number,
+    baseOffset: number,
+    lastOffset: number,
+    count: number,
+    maxTimestamp: number,
+    runningTimestamp: number,
+    runningBytes: number,
+    bytes: Uint8Array,
+  ): void {
+    const checksum = batchChecksum(partition, baseOffset, lastOffset, count, maxTimestamp, bytes);
+    const bytesId = ++this.#lastBytesId;
+    this.#statements.insertBytes.run(bytesId, bytes);
+    this.#statements.insertBatch.run(
+      partition,
+      baseOffset,
+      lastOffset,
+      count,
+      maxTimestamp,
+      runningTimestamp,
+      runningBytes,
+      bytes.length,
+      checksum,
+      bytesId,
+    );
+  }
+
+  #change(change: Change): unknown {
+    const statements = this.#statements;
+    switch (change.kind) {
+      case 'create-topic': {
+        const { name, topicId, configs, createdAtMs, partitionCount } = change.topic;
+        if (statements.topic.get(name)) throw new StoreError('exists', `there is a topic ${name} already`);
+        statements.insertTopic.run(name, topicId, JSON.stringify(configs), createdAtMs);
+        const partitions = this.#grow(name, 0, partitionCount);
+        return { name, topicId, configs, createdAtMs, partitions } satisfies StoredTopic;
+      }
+      case 'alter-topic':
+        this.#checkTopic(change.name);
+        statements.alterTopic.run(JSON.stringify(change.configs), change.name);
+        return;
+      case 'add-partitions': {
+        this.#checkTopic(change.name);
+        const before = statements.partitionCount.get(change.name)!.count as number;
+        if (before > change.partitionCount) {
+          throw new StoreError('invalid', `topic ${change.name} has ${before} partitions already`);
+        }
+        return this.#grow(change.name, before, change.partitionCount);
+      }
+      case 'delete-topic':
+        this.#checkTopic(change.name);
+        for (const { id } of statements.partitionIds.all(change.name) as { id: number }[]) {
+          statements.doom.run(id);
+          statements.deleteProducers.run(id);
+          this.#partitions.delete(id);
+          this.#toSweep.add(id);
+        }
+        statements.deletePartitions.run(change.name);
+        statements.deleteTopic.run(change.name);
+        statements.deleteTopicOffsets.run(change.name);
+        return;
+      case 'leader-epoch':
+        statements.leaderEpoch.run(change.leaderEpoch, this.#partition(change.partition).id);
+        return;
+      case 'delete-until':
+        this.#deleteUntil(this.#partition(change.partition), change.offset);
+        return;
+      case 'replace':
+        this.#replace(this.#partition(change.partition), change.fromOffset, change.toOffset, change.batches);
+        return;
+      case 'forget-producers':
+        for (const id of change.producerIds) {
+          statements.deleteProducer.run(this.#partition(change.partition).id, id);
+        }
+        return;
+      case 'save-group':
+        for (const entry of change.offsets) {
+          const { topic, partition, offset, leaderEpoch, metadata, committedAtMs } = entry;
+          statements.saveOffset.run(
+            change.group,
+            topic,
+            partition,
+            offset,
+            leaderEpoch,
+            metadata,
+            committedAtMs,
+          );
+        }
+        return;
+      case 'delete-group-offsets':
+        for (const { topic, partition } of change.partitions) {
+          statements.deleteOffset.run(change.group, topic, partition);
+        }
+        return;
+      case 'delete-group':
+        statements.deleteGroup.run(change.group);
+        return;
+      case 'put-meta':
+        if (change.value === undefined) statements.deleteMeta.run(change.key);
+        else statements.putMeta.run(change.key, change.value);
+        return;
+      case 'barrier':
+        return;
+    }
+  }
+
+  #grow(topic: string, before: number, partitionCount: number): StoredPartition[] {
+    const added: StoredPartition[] = [];
+    for (let number = before; number < partitionCount; number++) {
+      const id = Number(this.#statements.insertPartition.run(topic, number).lastInsertRowid);
+      const ends = { firstOffset: 0, nextOffset: 0, maxTimestamp: -1 };
+      this.#partitions.set(id, { id, ...ends, runningBytes: 0, sweptBytes: 0, replacedBytes: 0 });
+      added.push({ id, number, ...ends, leaderEpoch: 0, sizeBytes: 0, producers: [] });
+    }
+    return added;
+  }
+
+  #deleteUntil(partition: PartitionRow, offset: number): void {
+    if (offset > partition.nextOffset) {
+      throw new StoreError('invalid', `offset ${offset} is beyond the next one, ${partition.nextOffset}`);
+    }
+    if (offset <= partition.firstOffset) return;
+    partition.firstOffset = offset;
+    this.#saveEnds(partition);
+    this.#toSweep.add(partition.id);
+  }
+
+  #replace(partition: PartitionRow, fromOffset: number, toOffset: number, batches: NewBatch[]): void {
+    const statements = this.#statements;
+    if (toOffset >= partition.nextOffset) {
+      throw new StoreError(
+        'invalid',
+        `offset ${toOffset} is beyond the last one, ${partition.nextOffset - 1}`,
+      );
+    }
+    if (batches.length > 0 && batches[0]!.lastOffset < partition.firstOffset) {
+      throw new StoreError(
+        'invalid',
+        `offset ${batches[0]!.lastOffset} is before the first, ${partition.firstOffset}`,
+      );
+    }
+    const replaced = statements.range.all(
+      partition.id,
+      toOffset,
+      fromOffset,
+      partition.firstOffset,
+    ) as unknown as BatchRow[];
+    const reachesOver = replaced.find((row) => row.base_offset < fromOffset || row.last_offset > toOffset);
+    if (reachesOver) {
+      throw new StoreError(
+        'conflict',
+        `the batch at offsets ${reachesOver.base_offset} to ${reachesOver.last_offset} reaches over the range`,
+      );
+    }
+    const before = statements.rowBefore.get(partition.id, fromOffset) as unknown as BatchRow | undefined;
+    let runningBytes = before?.running_bytes ?? partition.sweptBytes;
+    let runningTimestamp = before?.running_timestamp ?? -1;
+    for (const row of replaced) {
+      this.#deleteRow(partition.id, row);
+      partition.replacedBytes += row.byte_length;
+    }
+    for (const { baseOffset, lastOffset, count, maxTimestamp, bytes } of batches) {
+      runningBytes += bytes.length;
+      runningTimestamp = Math.max(runningTimestamp, maxTimestamp);
+      partition.replacedBytes -= bytes.length;
+      this.#insert(
+        partition.id,
+        baseOffset,
+        lastOffset,
+        count,
+        maxTimestamp,
+        runningTimestamp,
+        runningBytes,
+        bytes,
+      );
+    }
+    statements.raiseTimestamps.run(runningTimestamp, partition.id, toOffset, runningTimestamp);
+    partition.maxTimestamp = Math.max(partition.maxTimestamp, runningTimestamp);
+    this.#saveEnds(partition);
+  }
+
+  /** One step of deleting what is no longer of a partition. @returns whether nothing is left to delete */
+  #sweepPartition(id: number): boolean {
+    const statements = this.#statements;
+    const partition = this.#partitions.get(id);
+    const until = partition?.firstOffset ?? Number.MAX_SAFE_INTEGER;
+    let rows = 0;
+    let bytes = 0;
+    for (const row of statements.swept.all(id, until, storeSweepBatches) as unknown as BatchRow[]) {
+      this.#deleteRow(id, row);
+      rows++;
+      bytes += row.byte_length;
+      if (bytes >= storeSweepBytes) break;
+    }
+    const next = statements.firstRow.get(id) as unknown as BatchRow | undefined;
+    if (!partition) {
+      if (!next) statements.undoom.run(id);
+      return !next;
+    }
+    const sweptBytes = next ? next.running_bytes - next.byte_length : partition.runningBytes;
+    partition.replacedBytes -= sweptBytes - partition.sweptBytes - bytes;
+    partition.sweptBytes = sweptBytes;
+    if (rows > 0) this.#saveEnds(partition);
+    return !next || next.last_offset >= until;
+  }
+
+  #deleteRow(partition: number, row: BatchRow): void {
+    this.#statements.deleteBytes.run(row.bytes_id);
+    this.#statements.deleteBatch.run(partition, row.base_offset);
+  }
+
+  #saveEnds(partition: PartitionRow): void {
+    this.#statements.saveEnds.run(
+      partition.firstOffset,
+      partition.nextOffset,
+      partition.maxTimestamp,
+      partition.runningBytes,
+      partition.sweptBytes,
+      partition.replacedBytes,
+      partition.id,
+    );
+  }
+
+  #discard(keepUntil: Map<number, number>): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    for (const [partition, offset] of keepUntil) {
+      for (const row of this.#statements.rowsFrom.all(partition, offset) as unknown as BatchRow[]) {
+        this.#deleteRow(partition, row);
+      }
+    }
+    this.#db.exec('COMMIT');
+  }
+
+  #partition(id: number): PartitionRow {
+    const partition = this.#partitions.get(id);
+    if (!partition) throw new StoreError('not-found', `there is no partition with id ${id}`);
+    return partition;
+  }
+
+  #checkTopic(name: string): void {
+    if (!this.#statements.topic.get(name)) throw new StoreError('not-found', `there is no topic ${name}`);
+  }
+}
+
+interface BatchRow {
+  base_offset: number;
+  last_offset: number;
+  running_timestamp: number;
+  running_bytes: number;
+  byte_length: number;
+  bytes_id: number;
+}
+
+type Statements = ReturnType<typeof prepare>;
+
+function prepare(db: DatabaseSync) {
+  const row = 'base_offset, last_offset, running_timestamp, running_bytes, byte_length, bytes_id';
+  return {
+    insertBytes: db.prepare('INSERT INTO batch_bytes VALUES (?, ?)'),
+    insertBatch: db.prepare('INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    lastBytesId: db.prepare('SELECT max(id) AS id FROM batch_bytes'),
+    deleteBytes: db.prepare('DELETE FROM batch_bytes WHERE id = ?'),
+    deleteBatch: db.prepare('DELETE FROM batch WHERE partition_id = ? AND base_offset = ?'),
+    firstRow: db.prepare(`SELECT ${row} FROM batch WHERE partition_id = ? ORDER BY base_offset LIMIT 1`),
+    rowBefore: db.prepare(
+      `SELECT ${row} FROM batch WHERE partition_id = ? AND base_offset < ? ORDER BY base_offset DESC LIMIT 1`,
+    ),
+    rowsFrom: db.prepare(`SELECT ${row} FROM batch WHERE partition_id = ? AND base_offset >= ?`),
+    // Rows are in order by both ends, so the first batch of a range begins before it at most once.
+    range: db.prepare(
+      `SELECT ${row} FROM batch WHERE partition_id = ?1 AND base_offset <= ?2 AND last_offset >= max(?3, ?4)
+         AND base_offset >= coalesce(
+           (SELECT max(base_offset) FROM batch WHERE partition_id = ?1 AND base_offset <= ?3), 0)
+       ORDER BY base_offset`,
+    ),
+    swept: db.prepare(
+      `SELECT ${row} FROM batch WHERE partition_id = ?1 AND base_offset < ?2 AND last_offset < ?2
+       ORDER BY base_offset LIMIT ?3`,
+    ),
+    raiseTimestamps: db.prepare(
+      `UPDATE batch SET running_timestamp = ?
+       WHERE partition_id = ? AND base_offset > ? AND running_timestamp < ?`,
+    ),
+    saveEnds: db.prepare(
+      `UPDATE partition SET first_offset = ?, next_offset = ?, max_timestamp = ?, running_bytes = ?,
+         swept_bytes = ?, replaced_bytes = ? WHERE id = ?`,
+    ),
+    topic: db.prepare('SELECT 1 FROM topic WHERE name = ?'),
+    insertTopic: db.prepare('INSERT INTO topic VALUES (?, ?, ?, ?)'),
+    alterTopic: db.prepare('UPDATE topic SET configs = ? WHERE name = ?'),
+    deleteTopic: db.prepare('DELETE FROM topic WHERE name = ?'),
+    partitionCount: db.prepare('SELECT count(*) AS count FROM partition WHERE topic = ?'),
+    partitionIds: db.prepare('SELECT id FROM partition WHERE topic = ?'),
+    insertPartition: db.prepare('INSERT INTO partition (topic, number) VALUES (?, ?)'),
+    deletePartitions: db.prepare('DELETE FROM partition WHERE topic = ?'),
+    leaderEpoch: db.prepare('UPDATE partition SET leader_epoch = ? WHERE id = ?'),
+    doom: db.prepare('INSERT INTO doomed VALUES (?)'),
+    undoom: db.prepare('DELETE FROM doomed WHERE partition_id = ?'),
+    saveProducer: db.prepare('INSERT OR REPLACE INTO producer VALUES (?, ?, ?)'),
+    deleteProducer: db.prepare('DELETE FROM producer WHERE partition_id = ? AND producer_id = ?'),
+    deleteProducers: db.prepare('DELETE FROM producer WHERE partition_id = ?'),
+    saveOffset: db.prepare('INSERT OR REPLACE INTO group_offset VALUES (?, ?, ?, ?, ?, ?, ?)'),
+    deleteOffset: db.prepare('DELETE FROM group_offset WHERE group_name = ? AND topic = ? AND partition = ?'),
+    deleteGroup: db.prepare('DELETE FROM group_offset WHERE group_name = ?'),
+    deleteTopicOffsets: db.prepare('DELETE FROM group_offset WHERE topic = ?'),
+    putMeta: db.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)'),
+    deleteMeta: db.prepare('DELETE FROM meta WHERE key = ?'),
+  };
+}

@@ -1,0 +1,62 @@
+/** What a store refuses or fails with. The log above translates these; nobody compares message texts. */
+
+/**
+ * `invalid`: the caller broke the contract; `exists` and `not-found`: topics and partitions; `conflict`: offsets that
+ * leave a gap or overlap; `unavailable`: not now, ask again; `corrupt`: bytes on the disk are not what was written;
+ * `locked`: another process has the directory; `unsupported`: this runtime or this format cannot be used.
+ */
+export type StoreErrorCode =
+  | 'invalid'
+  | 'exists'
+  | 'not-found'
+  | 'conflict'
+  | 'unavailable'
+  | 'corrupt'
+  | 'locked'
+  | 'unsupported';
+
+/** A refusal or failure of a store. */
+export class StoreError extends Error {
+  override readonly name: string = 'StoreError';
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Why a store cannot be written to at the moment. */
+export type UnavailableReason = 'closed' | 'disk-full' | 'failed';
+
+/**
+ * Nothing was acknowledged, and the store recovers by itself unless it was closed. What was rejected with this is not
+ * in the store once it has recovered.
+ */
+export class StoreUnavailableError extends StoreError {
+  override readonly name = 'StoreUnavailableError';
+  readonly reason: UnavailableReason;
+
+  constructor(reason: UnavailableReason, message: string, options?: ErrorOptions) {
+    super('unavailable', message, options);
+    this.reason = reason;
+  }
+}
+
+/** A stored batch whose bytes changed on the disk. Its offsets are known, so that a reader can go on behind it. */
+export class CorruptBatchError extends StoreError {
+  override readonly name = 'CorruptBatchError';
+  readonly partition: number;
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+
+  constructor(partition: number, baseOffset: number, lastOffset: number) {
+    super(
+      'corrupt',
+      `the batch at offsets ${baseOffset} to ${lastOffset} of partition id ${partition} is damaged on the disk`,
+    );
+    this.partition = partition;
+    this.baseOffset = baseOffset;
+    this.lastOffset = lastOffset;
+  }
+}
