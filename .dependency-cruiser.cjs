@@ -52,6 +52,14 @@ module.exports = {
       [...shared, room('auth'), room('metrics')],
       'encodings are handed to it',
     ),
+    onlyImports('the-log-knows-its-store', room('log'), [...shared, room('store'), room('metrics')], 'and no format'),
+    onlyImports('the-store-stands-alone', room('store'), shared, 'it keeps what it is given'),
+    onlyImports(
+      'live-joins-broker-and-log',
+      room('live'),
+      [...shared, room('broker'), room('log'), room('store'), room('protocol'), room('metrics')],
+      'what crosses between live topics and logs',
+    ),
     onlyImports(
       'doors-do-not-know-each-other',
       '^internal/doors/([^/]+)/',
@@ -59,6 +67,8 @@ module.exports = {
         '^internal/doors/$1/',
         '^internal/doors/[^/]+\\.ts$',
         room('broker'),
+        room('log'),
+        room('live'),
         room('auth'),
         room('transport'),
         room('protocol'),

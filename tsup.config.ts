@@ -41,6 +41,7 @@ export default defineConfig([
     entry: {
       ...Object.fromEntries(programs.map((name) => [`cmd/${name}`, `cmd/${name}/main.ts`])),
       embed: 'pkg/embed/index.ts',
+      'sqlite-worker': 'internal/store/sqlite-worker.ts',
       client: 'pkg/client/index.ts',
     },
     format: 'esm',

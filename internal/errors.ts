@@ -5,7 +5,15 @@
  */
 
 /** The small set of kinds that each door translates into its protocol's own vocabulary. */
-export type ErrorKind = 'invalid' | 'denied' | 'too-large' | 'unavailable' | 'conflict' | 'timeout' | 'slow';
+export type ErrorKind =
+  | 'invalid'
+  | 'not-found'
+  | 'denied'
+  | 'too-large'
+  | 'unavailable'
+  | 'conflict'
+  | 'timeout'
+  | 'slow';
 
 interface ErrorEntry {
   kind: ErrorKind;
@@ -50,6 +58,16 @@ export const ERRORS = {
     kind: 'invalid',
     rule: 'A filter is levels split by /; + is a whole level, # the whole last one; $share/GROUP/FILTER shares it.',
     remedy: 'Correct the filter.',
+  },
+  'no-log': {
+    kind: 'not-found',
+    rule: 'Only what a log keeps can be read again.',
+    remedy: 'Start the broker with -log FILTER, so that the topics of that filter are kept.',
+  },
+  'log-unreadable': {
+    kind: 'unavailable',
+    rule: 'A replay ends where the store cannot be read.',
+    remedy: 'Subscribe again; look into the log of the broker if it goes on.',
   },
   'too-many-subscriptions': {
     kind: 'unavailable',

@@ -3,10 +3,10 @@ import { BrokerError, quoted } from '../errors.ts';
 import { maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import { filterProblem, isReservedTopic, parseShared, topicNameProblem } from '../topic.ts';
-import { Channel, type ChannelLimits, type Source } from './channel.ts';
+import { Channel, type ChannelLimits, type Receiver, type Source } from './channel.ts';
 import type { Client, ClientSpec } from './client.ts';
 import type { Publication } from './publication.ts';
-import { ShareGroup, type Target, TargetInterner, type TargetSet } from './targets.ts';
+import { ShareGroup, Tap, type Target, TargetInterner, type TargetSet } from './targets.ts';
 import { type TopicEntry, TopicTable } from './topic-table.ts';
 import { TopicTrie } from './topic-trie.ts';
 import { Turn } from './turn.ts';
@@ -119,8 +119,7 @@ export class Broker {
     const problem = filterProblem(filter) ?? tooDeep(filter);
     if (problem !== undefined)
       throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`);
-    const denial = this.#guard.maySubscribe(client.identity, filter);
-    if (denial !== undefined) throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${denial}`);
+    this.checkMaySubscribe(client.identity, filter);
     if (client.filters.has(filter)) return;
     if (client.filters.size >= maxSubscriptionsPerClient) {
       throw new BrokerError('too-many-subscriptions', `${client.filters.size} filters are held`);
@@ -176,14 +175,35 @@ export class Broker {
   publish(publication: Publication, targets: TargetSet, source: Source): void {
     this.#received.value += publication.count;
     this.#receivedBytes.value += publication.end - publication.start;
-    const { channels, groups } = targets;
+    const { channels, taps, groups } = targets;
     for (let index = 0; index < channels.length; index++) {
       const channel = channels[index]!;
       channel.deliver(publication);
       if (channel.isFull) channel.holdBack(source);
     }
+    for (let index = 0; index < taps.length; index++) {
+      const { receiver } = taps[index]!;
+      receiver.deliver(publication);
+      if (receiver.isFull) receiver.holdBack(source);
+    }
     this.#delivered.value += publication.count * channels.length;
     if (groups.length > 0) this.#publishToGroups(publication, targets, source);
+  }
+
+  /** Gives every message of a well-formed filter to a receiver that is no client, from now on. */
+  tap(filter: string, receiver: Receiver): void {
+    this.#trie.insert(filter, new Tap(receiver));
+    this.#subscriptionsChanged();
+  }
+
+  /**
+   * Whether a client may subscribe to a filter.
+   *
+   * @throws BrokerError `not-authorized`.
+   */
+  checkMaySubscribe(identity: Identity, filter: string): void {
+    const denial = this.#guard.maySubscribe(identity, filter);
+    if (denial !== undefined) throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${denial}`);
   }
 
   /** Everybody who is connected now. */

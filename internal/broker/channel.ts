@@ -18,6 +18,16 @@ export interface Source {
   resume(): void;
 }
 
+/** Who gets every message of a filter: a subscriber's channel, or a log. */
+export interface Receiver {
+  /** Takes a run; see {@link Publication} for what may be kept of it. */
+  deliver(publication: Publication): void;
+  /** Whether publishers should wait for it. */
+  readonly isFull: boolean;
+  /** Pauses a publisher until it is no longer full. */
+  holdBack(feeder: Source): void;
+}
+
 export const SLOW_CONSUMER_POLICIES = ['drop-new', 'drop-oldest', 'disconnect'] as const;
 /** What happens to the messages of a subscriber that is slow. */
 export type SlowConsumerPolicy = (typeof SLOW_CONSUMER_POLICIES)[number];
@@ -60,7 +70,7 @@ type State = 'flowing' | 'full' | 'slow' | 'closed';
  * Short runs are copied one behind the other into a slab, so that they cost one write together; long ones are
  * handed on as they lie. A buffer that was queued is never written again: the slab only grows behind it.
  */
-export class Channel implements Flushable {
+export class Channel implements Flushable, Receiver {
   /** Messages handed over to the sink so far. */
   delivered = 0;
   /** Messages dropped so far. */
@@ -94,8 +104,8 @@ export class Channel implements Flushable {
   #nextSlabBytes = smallestSlabBytes;
 
   #feeders: Set<Source> | undefined;
-  /** Who reads nothing more until its own answers have gone out; unlike a feeder it is never released early. */
-  #asker: Source | undefined;
+  /** Who does nothing more until all of this has gone out; unlike a feeder it is never released early. */
+  readonly #askers = new Set<Source>();
   #waitTimer: NodeJS.Timeout | undefined;
   /** Before this time a full channel is slow at once. */
   #noPatienceBefore = 0;
@@ -189,8 +199,8 @@ export class Channel implements Flushable {
 
   /** Pauses this channel's own client until its answers have gone out. */
   holdBackAsker(asker: Source): void {
-    if (this.#asker !== undefined) return;
-    this.#asker = asker;
+    if (this.#askers.has(asker)) return;
+    this.#askers.add(asker);
     asker.pause();
   }
 
@@ -216,7 +226,7 @@ export class Channel implements Flushable {
     }
     if (this.#buffers.length > 0) this.#handOver();
     if (this.#state !== 'flowing') this.#flowAgain();
-    if (this.#asker !== undefined) this.#releaseAsker();
+    this.#releaseAskers();
   }
 
   /** Drops what waits and lets everybody go who waits for this channel. */
@@ -228,7 +238,7 @@ export class Channel implements Flushable {
     this.#slab = undefined;
     this.#slabMessages = 0;
     this.#releaseFeeders();
-    if (this.#asker !== undefined) this.#releaseAsker();
+    this.#releaseAskers();
   }
 
   #handOver(): void {
@@ -387,10 +397,11 @@ export class Channel implements Flushable {
     for (const feeder of feeders) feeder.resume();
   }
 
-  #releaseAsker(): void {
-    const asker = this.#asker;
-    this.#asker = undefined;
-    asker?.resume();
+  #releaseAskers(): void {
+    if (this.#askers.size === 0) return;
+    const askers = [...this.#askers];
+    this.#askers.clear();
+    for (const asker of askers) asker.resume();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Channel } from './channel.ts';
+import type { Channel, Receiver } from './channel.ts';
 
 /** The members of `$share/GROUP/FILTER`: each message goes to one of them, in turn. */
 export class ShareGroup {
@@ -31,8 +31,17 @@ export class ShareGroup {
   }
 }
 
+/** Somebody who wants every message but is no subscriber: a log. */
+export class Tap {
+  readonly receiver: Receiver;
+
+  constructor(receiver: Receiver) {
+    this.receiver = receiver;
+  }
+}
+
 /** Who is registered in the trie. */
-export type Target = Channel | ShareGroup;
+export type Target = Channel | ShareGroup | Tap;
 
 /**
  * Where a topic leads. Interned: between two changes of any subscription, topics that lead to the same targets
@@ -40,11 +49,12 @@ export type Target = Channel | ShareGroup;
  */
 export interface TargetSet {
   readonly channels: readonly Channel[];
+  readonly taps: readonly Tap[];
   /** A message for a group goes to one member; runs with groups are therefore cut into single messages. */
   readonly groups: readonly ShareGroup[];
 }
 
-export const NO_TARGETS: TargetSet = { channels: [], groups: [] };
+export const NO_TARGETS: TargetSet = { channels: [], taps: [], groups: [] };
 
 /** Finds the one object for each set of targets. */
 export class TargetInterner {
@@ -59,7 +69,10 @@ export class TargetInterner {
     let set = this.#sets.get(key);
     if (set === undefined) {
       set = {
-        channels: sorted.filter((target) => !(target instanceof ShareGroup)) as Channel[],
+        channels: sorted.filter(
+          (target) => !(target instanceof ShareGroup || target instanceof Tap),
+        ) as Channel[],
+        taps: sorted.filter((target) => target instanceof Tap),
         groups: sorted.filter((target) => target instanceof ShareGroup),
       };
       this.#sets.set(key, set);

@@ -14,9 +14,10 @@ import {
   type ListenerOptions,
   listen,
 } from '../../internal/transport/listener.ts';
+import { type LogsOptions, openLogs } from './open-logs.ts';
 
 /** How a broker is started. Everything may be left out. */
-export interface BrokerOptions {
+export interface BrokerOptions extends LogsOptions {
   /**
    * Where to listen: `tcp://host:port`, `tls://host:port`, `unix:///path`, `ws://host:port`, `wss://host:port`.
    * Port 0 takes a free one. Default: `tcp://localhost:1883`.
@@ -98,6 +99,10 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     log,
     guard: options.guard,
   });
+  const kept = await openLogs(options, broker, metrics, log).catch((error) => {
+    certificates?.close();
+    throw error;
+  });
   const connectTimeoutMs = options.connectTimeoutMs ?? limits.connectTimeoutMs;
   const frames = new FramesDoor(
     broker,
@@ -105,6 +110,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       maxMessageBytes: options.maxMessageBytes ?? limits.maxMessageBytes,
       connectTimeoutMs,
       keepAliveMs: options.keepAliveMs ?? limits.keepAliveMs,
+      logs: kept?.logs,
     },
     metrics,
     log,
@@ -125,6 +131,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     certificates?.close();
     frontDoor.close();
     await frames.close(0);
+    await kept?.close();
     throw error;
   });
   let closing: Promise<void> | undefined;
@@ -134,6 +141,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     frontDoor.close();
     certificates?.close();
     await frames.close(options.shutdownTimeoutMs ?? limits.shutdownTimeoutMs);
+    await kept?.close();
   }
 
   const running: RunningBroker = {

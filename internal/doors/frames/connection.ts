@@ -6,6 +6,8 @@ import type { TargetSet } from '../../broker/targets.ts';
 import type { TopicEntry } from '../../broker/topic-table.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../../limits.ts';
+import { isReplay } from '../../live/replay-filter.ts';
+import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import {
@@ -22,9 +24,12 @@ import { PartialFrame } from '../../protocol/frame/partial.ts';
 import { countRepeats } from '../../protocol/frame/repeats.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { frameEncoding } from './encoding.ts';
+import { Replays } from './replays.ts';
 
 export interface FrameConnectionParts {
   broker: Broker;
+  /** What the broker keeps, where it keeps anything. */
+  logs?: Logs;
   metrics: Metrics;
   log: Logger;
   maxMessageBytes: number;
@@ -49,6 +54,9 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #closed: () => void;
+  readonly #logs: Logs | undefined;
+  /** Made when the first is asked for: few clients have any. */
+  #replays: Replays | undefined;
   readonly #cursor: FrameCursor;
   readonly #partial = new PartialFrame();
   readonly #publication = new Publication(frameEncoding);
@@ -82,6 +90,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     this.#metrics = parts.metrics;
     this.#log = parts.log;
     this.#closed = parts.closed;
+    this.#logs = parts.logs;
     this.#cursor = new FrameCursor(parts.maxMessageBytes);
     this.#permitted = parts.broker.everybodyMayPublish ? undefined : new WeakSet();
     this.lastHeardAt = connection.openedAt;
@@ -107,7 +116,8 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   }
 
   get hasSubscriptions(): boolean {
-    return this.#client !== undefined && this.#client.filters.size > 0;
+    const hasReplays = this.#replays !== undefined && !this.#replays.isEmpty;
+    return this.#client !== undefined && (this.#client.filters.size > 0 || hasReplays);
   }
 
   /** Whether nothing waits to be sent to this client. */
@@ -363,11 +373,11 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     }
     switch (frame.type) {
       case FrameType.subscribe:
-        this.#broker.subscribe(this.#client, frame.topic);
-        this.#answer(FrameType.suback, frame.topic);
+        this.#subscribe(this.#client, frame.topic);
         return;
       case FrameType.unsubscribe:
         this.#broker.unsubscribe(this.#client, frame.topic);
+        this.#replays?.end(frame.topic);
         this.#answer(FrameType.unsuback, frame.topic);
         return;
       case FrameType.ping:
@@ -393,6 +403,17 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
       throw new BrokerError('reserved-bits', `the type byte is 0x${type.toString(16)}`);
     }
     this.#log.debug({ ...this.#who(), type }, 'a frame of an unknown type was passed over');
+  }
+
+  #subscribe(client: Client, filter: string): void {
+    if (isReplay(filter)) {
+      this.#broker.checkMaySubscribe(client.identity, filter);
+      this.#replays ??= new Replays(this.#logs, this.#metrics, this.#log);
+      this.#replays.begin(filter, client);
+    } else {
+      this.#broker.subscribe(client, filter);
+    }
+    this.#answer(FrameType.suback, filter);
   }
 
   #connect({ clientId }: Frame): void {
@@ -423,6 +444,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     const client = this.#client;
     if (client === undefined) return;
     this.#client = undefined;
+    this.#replays?.endAll();
     this.#broker.disconnect(client);
   }
 

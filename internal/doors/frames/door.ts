@@ -1,6 +1,7 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
 import { BrokerError } from '../../errors.ts';
 import { deadlineSweepMs, shutdownQuietMs } from '../../limits.ts';
+import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
 import type { Door } from '../door.ts';
@@ -11,6 +12,8 @@ export interface FramesSettings {
   connectTimeoutMs: number;
   /** A client that says nothing for this long is disconnected; 0: never. */
   keepAliveMs: number;
+  /** What can be replayed, where the broker keeps anything. */
+  logs?: Logs;
 }
 
 /** The door of tinymq's own frames (docs/frames.md). */
@@ -35,6 +38,7 @@ export class FramesDoor implements Door {
   open(connection: Connection, first: Uint8Array): void {
     const opened: FrameConnection = new FrameConnection(connection, {
       broker: this.#broker,
+      logs: this.#settings.logs,
       metrics: this.#metrics,
       log: this.#log,
       maxMessageBytes: this.#settings.maxMessageBytes,

@@ -1,0 +1,90 @@
+import type { Logger } from '../../broker/broker.ts';
+import type { Channel } from '../../broker/channel.ts';
+import type { Client } from '../../broker/client.ts';
+import { type Message, Publication } from '../../broker/publication.ts';
+import { BrokerError, quoted } from '../../errors.ts';
+import { replayReadBytes } from '../../limits.ts';
+import { Replay } from '../../live/replay.ts';
+import { parseReplay } from '../../live/replay-filter.ts';
+import type { Logs } from '../../log/logs.ts';
+import type { Counter, Metrics } from '../../metrics/metrics.ts';
+import { frameEncoding } from './encoding.ts';
+
+/** The replays of one client: what it subscribed to as `$replay/<start>/<filter>`. */
+export class Replays {
+  readonly #logs: Logs | undefined;
+  readonly #log: Logger;
+  readonly #replayed: Counter;
+  readonly #running = new Map<string, Replay>();
+  /** Bytes that the channel takes in this turn, before it is known whether the socket wants more. */
+  #roomBytes = 0;
+
+  /** @param logs undefined where the broker keeps none. */
+  constructor(logs: Logs | undefined, metrics: Metrics, log: Logger) {
+    this.#logs = logs;
+    this.#log = log;
+    this.#replayed = metrics.counter(
+      'messages_replayed_total',
+      'Messages that were read from a log for a subscriber.',
+    );
+  }
+
+  get isEmpty(): boolean {
+    return this.#running.size === 0;
+  }
+
+  /**
+   * Begins a replay, unless the client has the same one.
+   *
+   * @throws BrokerError `no-log`, `invalid-filter`.
+   */
+  begin(filter: string, client: Client): void {
+    if (this.#logs === undefined)
+      throw new BrokerError('no-log', `filter ${quoted(filter)}: this broker keeps no log`);
+    const request = parseReplay(filter, Date.now());
+    if (typeof request === 'string')
+      throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${request}`);
+    if (this.#running.has(filter)) return;
+    const { channel } = client;
+    const replay = new Replay(this.#logs, request, {
+      deliver: (messages) => this.#deliver(messages, channel),
+      holdsBack: (source) => {
+        if (channel.isDrained) this.#roomBytes = replayReadBytes;
+        if (this.#roomBytes > 0) return false;
+        channel.holdBackAsker(source);
+        return true;
+      },
+      damaged: (error) =>
+        this.#log.error({ filter: quoted(filter), error: error.message }, 'a replay skips damage'),
+      failed: (error) => {
+        this.#log.error({ filter: quoted(filter), error: error.message }, 'a replay ended');
+        client.disconnect(new BrokerError('log-unreadable', error.message));
+      },
+    });
+    this.#running.set(filter, replay);
+    replay.start();
+  }
+
+  /** Ends a replay, if there is one. */
+  end(filter: string): void {
+    this.#running.get(filter)?.stop();
+    this.#running.delete(filter);
+  }
+
+  /** Ends all of them. */
+  endAll(): void {
+    for (const replay of this.#running.values()) replay.stop();
+    this.#running.clear();
+  }
+
+  #deliver(messages: readonly Message[], channel: Channel): void {
+    const bytes = frameEncoding.encode(messages);
+    channel.deliver(new Publication(frameEncoding).set(bytes, 0, bytes.length, messages.length));
+    this.#replayed.value += messages.length;
+    this.#roomBytes -= bytes.length;
+    // The channel is flushed at the end of this turn; only then does the socket say that it is too much.
+    setImmediate(() => {
+      this.#roomBytes = 0;
+    });
+  }
+}

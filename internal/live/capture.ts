@@ -1,0 +1,153 @@
+import type { Receiver, Source } from '../broker/channel.ts';
+import type { Message, Publication } from '../broker/publication.ts';
+import { maxCaptureWaitingBytes } from '../limits.ts';
+import type { Logs, TopicLog } from '../log/logs.ts';
+import { liveTopicOf, logNameOf } from '../log/names.ts';
+import type { Counter, Metrics } from '../metrics/metrics.ts';
+import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
+import { BatchBuilder } from '../protocol/kafka/record-batch-build.ts';
+import { headersOf } from './records.ts';
+
+/** The topic config of a log with messages of other topics than the one its name leads to. */
+export const MIXED_CONFIG = 'tinymq.mixed';
+
+export interface CaptureParts {
+  logs: Logs;
+  metrics: Metrics;
+  log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  /** The one log that gets everything; each topic has its own where this is undefined. */
+  logName?: string;
+}
+
+/**
+ * Writes live messages to logs: what comes in one turn becomes one batch for each log. Publishers wait while too much
+ * waits for the disk. Where the store cannot write, live traffic goes on, and what the log lacks is counted.
+ */
+export class Capture implements Receiver {
+  readonly #logs: Logs;
+  readonly #log: CaptureParts['log'];
+  readonly #logName: string | undefined;
+  readonly #lost: Counter;
+  readonly #builders = new Map<string, BatchBuilder>();
+  readonly #dirty = new Set<string>();
+  readonly #header = new BatchHeader();
+  readonly #mixed = new Set<string>();
+  readonly #writing = new Set<Promise<void>>();
+  readonly #feeders = new Set<Source>();
+  #waitingBytes = 0;
+  #isScheduled = false;
+  #isFailing = false;
+
+  constructor(parts: CaptureParts) {
+    this.#logs = parts.logs;
+    this.#log = parts.log;
+    this.#logName = parts.logName;
+    this.#lost = parts.metrics.counter('log_messages_lost_total', 'Live messages that a log could not take.');
+  }
+
+  get isFull(): boolean {
+    return this.#waitingBytes >= maxCaptureWaitingBytes;
+  }
+
+  deliver(publication: Publication): void {
+    const now = Date.now();
+    for (const message of publication.encoding.decode(publication.view())) this.#take(message, now);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#write());
+  }
+
+  holdBack(feeder: Source): void {
+    if (this.#feeders.has(feeder)) return;
+    this.#feeders.add(feeder);
+    feeder.pause();
+  }
+
+  /** Resolves when everything that was delivered lasts, or is lost. */
+  async drained(): Promise<void> {
+    this.#write();
+    while (this.#writing.size > 0) await Promise.allSettled(this.#writing);
+  }
+
+  #take(message: Message, now: number): void {
+    const name = this.#logName ?? logNameOf(message.topic);
+    if (liveTopicOf(name) !== message.topic) this.#mixed.add(name);
+    let builder = this.#builders.get(name);
+    if (builder === undefined) {
+      if (this.#builders.size >= MAX_IDLE_BUILDERS && this.#dirty.size === 0) this.#builders.clear();
+      builder = new BatchBuilder();
+      this.#builders.set(name, builder);
+    }
+    this.#dirty.add(name);
+    const { payload } = message;
+    // A log with many topics is keyed by them, so that compaction and partitions treat each as one thing.
+    const key = this.#logName === undefined ? null : Buffer.from(message.topic);
+    builder.append(now, key, 0, key?.length ?? 0, payload, 0, payload.length, headersOf(message, name));
+  }
+
+  #write(): void {
+    this.#isScheduled = false;
+    for (const name of this.#dirty) {
+      const builder = this.#builders.get(name)!;
+      const { count } = builder;
+      const bytes = builder.finish();
+      if (bytes.length > MAX_IDLE_BUILDER_BYTES) this.#builders.delete(name);
+      this.#waitingBytes += bytes.length;
+      const { maxTimestamp } = parseBatchHeader(bytes, 0, this.#header);
+      const writing = this.#append(name, { bytes, count, maxTimestamp })
+        .then(
+          () => this.#worked(),
+          (error: Error) => this.#failed(name, count, error),
+        )
+        .finally(() => {
+          this.#writing.delete(writing);
+          this.#waitingBytes -= bytes.length;
+          if (!this.isFull) this.#releaseFeeders();
+        });
+      this.#writing.add(writing);
+    }
+    this.#dirty.clear();
+  }
+
+  async #append(
+    name: string,
+    batch: { bytes: Uint8Array; count: number; maxTimestamp: number },
+  ): Promise<void> {
+    const topic = this.#logs.topic(name) ?? (await this.#logs.topicOrNew(name));
+    // Asked for first and in the same turn: a log with such messages that does not say so would never be replayed.
+    if (this.#mixed.has(name)) this.#noteMixed(topic);
+    await topic.partitions[0]!.append(batch);
+  }
+
+  #noteMixed(topic: TopicLog): void {
+    this.#mixed.delete(topic.name);
+    if (topic.configs[MIXED_CONFIG] === 'true') return;
+    // A store that refuses this refuses the batch behind it as well, which is told there.
+    this.#logs.setConfig(topic, MIXED_CONFIG, 'true').catch(() => this.#mixed.add(topic.name));
+  }
+
+  #worked(): void {
+    if (!this.#isFailing) return;
+    this.#isFailing = false;
+    this.#log.info({ lost: this.#lost.value }, 'live messages reach the log again');
+  }
+
+  #failed(name: string, count: number, error: Error): void {
+    this.#lost.value += count;
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#log.error({ log: name, error: error.message }, 'live messages do not reach the log');
+  }
+
+  #releaseFeeders(): void {
+    if (this.#feeders.size === 0) return;
+    const feeders = [...this.#feeders];
+    this.#feeders.clear();
+    for (const feeder of feeders) feeder.resume();
+  }
+}
+
+/** Builders are kept for the next turn; with this many topics they are made anew. */
+const MAX_IDLE_BUILDERS = 1024;
+/** Room for larger batches is given back: many topics may each have one, once. */
+const MAX_IDLE_BUILDER_BYTES = 64 * 1024;

@@ -1,0 +1,46 @@
+import type { Message } from '../broker/publication.ts';
+import { liveTopicOf } from '../log/names.ts';
+import { MAX_CLIENT_ID_BYTES } from '../protocol/frame/frame.ts';
+import type { RecordHeader } from '../protocol/kafka/record-batch-cursor.ts';
+import type { KafkaRecord } from '../protocol/kafka/record-batch-read.ts';
+import { isReservedTopic, topicNameProblem } from '../topic.ts';
+
+/**
+ * A live message as a record of a log, and back. The payload is the value. Headers hold what a record has no place for:
+ * who published it, and its topic where the name of the log does not say it.
+ */
+
+const CLIENT_HEADER = 'tinymq.client';
+const TOPIC_HEADER = 'tinymq.topic';
+
+const utf8 = new TextEncoder();
+// A leading U+FEFF is a character of a name like any other.
+const text = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** What the headers of a message's record are. */
+export function headersOf(message: Message, logName: string): RecordHeader[] {
+  const headers: RecordHeader[] = [{ key: CLIENT_HEADER, value: utf8.encode(message.clientId) }];
+  if (liveTopicOf(logName) !== message.topic) {
+    headers.push({ key: TOPIC_HEADER, value: utf8.encode(message.topic) });
+  }
+  return headers;
+}
+
+/**
+ * The message of a record, whoever wrote it: one without our headers has the topic of its log and no publisher, and
+ * so has one whose headers could not have come from a live message.
+ */
+export function messageOf(record: KafkaRecord, logName: string): Message {
+  let topic: string | undefined;
+  let clientId = '';
+  for (const { key, value } of record.headers) {
+    if (value === null) continue;
+    if (key === TOPIC_HEADER) topic = publishable(text.decode(value));
+    else if (key === CLIENT_HEADER && value.length <= MAX_CLIENT_ID_BYTES) clientId = text.decode(value);
+  }
+  return { topic: topic ?? liveTopicOf(logName), payload: record.value ?? new Uint8Array(0), clientId };
+}
+
+function publishable(topic: string): string | undefined {
+  return topicNameProblem(topic) === undefined && !isReservedTopic(topic) ? topic : undefined;
+}

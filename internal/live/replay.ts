@@ -1,0 +1,212 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Source } from '../broker/channel.ts';
+import type { Message } from '../broker/publication.ts';
+import { maxExpandedBatchBytes, replayReadBytes } from '../limits.ts';
+import type { Logs, TopicLog } from '../log/logs.ts';
+import { liveTopicOf } from '../log/names.ts';
+import type { PartitionLog } from '../log/partition-log.ts';
+import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
+import { RecordBatchError } from '../protocol/kafka/record-batch-error.ts';
+import { records } from '../protocol/kafka/record-batch-read.ts';
+import type { StoredBatch } from '../store/log-store.ts';
+import { CorruptBatchError } from '../store/store-error.ts';
+import { matchesFilter } from '../topic.ts';
+import { MIXED_CONFIG } from './capture.ts';
+import { messageOf } from './records.ts';
+import type { ReplayRequest, ReplayStart } from './replay-filter.ts';
+
+/** Who gets what a replay reads. */
+export interface ReplayTarget {
+  /** Takes messages of one log, in order. */
+  deliver(messages: readonly Message[]): void;
+  /** Asked before each delivery: whether it would rather not take more now; if so it pauses and resumes `source`. */
+  holdsBack(source: Source): boolean;
+  /** A damaged part of the log is passed over. */
+  damaged(error: Error): void;
+  /** The replay cannot go on. */
+  failed(error: Error): void;
+}
+
+/**
+ * Reads the logs of a filter from a start on, and goes on with what is appended: one reader for each partition, which
+ * follows the log itself. So there is no moment at which it changes from history to live traffic, and no message
+ * that falls into the gap or comes twice.
+ *
+ * Only one reader reads at a time, and only while the target takes more: however many logs there are, what was read
+ * and waits for a slow target is one read.
+ */
+export class Replay implements Source {
+  readonly #logs: Logs;
+  readonly #request: ReplayRequest;
+  readonly #target: ReplayTarget;
+  readonly #stopped = new AbortController();
+  #pauses = 0;
+  #goOn: (() => void)[] = [];
+  /** Settles when the reader that asked last has had its turn. */
+  #lastTurn: Promise<void> = Promise.resolve();
+  #bytesSinceYield = 0;
+  readonly #header = new BatchHeader();
+
+  constructor(logs: Logs, request: ReplayRequest, target: ReplayTarget) {
+    this.#logs = logs;
+    this.#request = request;
+    this.#target = target;
+  }
+
+  /** Begins: from here on whatever is appended will be delivered. */
+  start(): void {
+    for (const topic of this.#logs.topics()) this.#follow(topic, this.#request.start);
+    const end = this.#logs.onCreated((topic) => this.#follow(topic, { kind: 'earliest' }));
+    this.#stopped.signal.addEventListener('abort', end);
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    for (const goOn of this.#goOn.splice(0)) goOn();
+  }
+
+  pause(): void {
+    this.#pauses++;
+  }
+
+  resume(): void {
+    if (--this.#pauses > 0) return;
+    for (const goOn of this.#goOn.splice(0)) goOn();
+  }
+
+  #follow(topic: TopicLog, start: ReplayStart): void {
+    const mayMatch = () =>
+      topic.configs[MIXED_CONFIG] === 'true' || matchesFilter(this.#request.filter, liveTopicOf(topic.name));
+    for (const partition of topic.partitions) {
+      const latest = partition.highWatermark;
+      this.#read(topic, partition, start, latest, mayMatch).catch((error: Error) => {
+        if (!this.#stopped.signal.aborted) this.#target.failed(error);
+      });
+    }
+  }
+
+  async #read(
+    topic: TopicLog,
+    partition: PartitionLog,
+    start: ReplayStart,
+    latest: number,
+    mayMatch: () => boolean,
+  ): Promise<void> {
+    const { signal } = this.#stopped;
+    const sinceMs = start.kind === 'time' ? start.timeMs : Number.NEGATIVE_INFINITY;
+    let next = await firstOffset(partition, start, latest);
+    while (!signal.aborted) {
+      if (next >= partition.highWatermark || !mayMatch()) {
+        await advanceOf(partition, signal);
+        if (!mayMatch()) next = Math.max(next, partition.highWatermark);
+        continue;
+      }
+      await this.#inTurn(async () => {
+        next = await this.#readOnce(topic, partition, Math.max(next, partition.firstOffset), sinceMs);
+      });
+    }
+  }
+
+  /** Reads and delivers once; where to go on. */
+  async #readOnce(
+    topic: TopicLog,
+    partition: PartitionLog,
+    fromOffset: number,
+    sinceMs: number,
+  ): Promise<number> {
+    await this.#targetReady();
+    if (this.#stopped.signal.aborted) return fromOffset;
+    const end = partition.highWatermark;
+    let batches: StoredBatch[];
+    try {
+      batches = await partition.read(fromOffset, replayReadBytes);
+    } catch (error) {
+      if (!(error instanceof CorruptBatchError)) throw error;
+      this.#target.damaged(error);
+      return error.lastOffset + 1;
+    }
+    // Nothing lies up to there any more, where compaction has taken the newest records.
+    if (batches.length === 0) return Math.max(fromOffset, end);
+    let next = fromOffset;
+    for (const batch of batches) {
+      const messages = this.#messagesOf(topic, batch, next, sinceMs);
+      if (messages.length > 0) {
+        await this.#targetReady();
+        if (this.#stopped.signal.aborted) return next;
+        this.#target.deliver(messages);
+      }
+      next = batch.lastOffset + 1;
+      this.#bytesSinceYield += batch.bytes.length;
+    }
+    if (this.#bytesSinceYield >= replayReadBytes) {
+      this.#bytesSinceYield = 0;
+      await turn();
+    }
+    return next;
+  }
+
+  /** Runs one reader after the other, in the order in which they ask. */
+  #inTurn(read: () => Promise<void>): Promise<void> {
+    const reading = this.#lastTurn.then(read);
+    this.#lastTurn = reading.catch(() => {});
+    return reading;
+  }
+
+  async #targetReady(): Promise<void> {
+    while (!this.#stopped.signal.aborted && (this.#pauses > 0 || this.#target.holdsBack(this))) {
+      await new Promise<void>((resolve) => this.#goOn.push(resolve));
+    }
+  }
+
+  /** What is asked for of a batch. One that cannot be read is told and passed over as a whole. */
+  #messagesOf(topic: TopicLog, batch: StoredBatch, fromOffset: number, sinceMs: number): Message[] {
+    const messages: Message[] = [];
+    try {
+      const header = parseBatchHeader(batch.bytes, 0, this.#header);
+      // Marks of transactions are no messages.
+      if (header.isControl) return [];
+      for (const record of records(batch.bytes, header, maxExpandedBatchBytes)) {
+        if (record.offset < fromOffset || record.timestamp < sinceMs) continue;
+        const message = messageOf(record, topic.name);
+        if (matchesFilter(this.#request.filter, message.topic)) messages.push(message);
+      }
+    } catch (error) {
+      if (!(error instanceof RecordBatchError)) throw error;
+      const where = `${topic.name}, offsets ${batch.baseOffset} to ${batch.lastOffset}`;
+      this.#target.damaged(new Error(`${where}: ${error.message}`, { cause: error }));
+      return [];
+    }
+    return messages;
+  }
+}
+
+async function firstOffset(partition: PartitionLog, start: ReplayStart, latest: number): Promise<number> {
+  switch (start.kind) {
+    case 'earliest':
+      return partition.firstOffset;
+    case 'latest':
+      return latest;
+    case 'offset':
+      return Math.max(start.offset, partition.firstOffset);
+    case 'time':
+      return partition.offsetForTime(start.timeMs);
+  }
+}
+
+/** Resolves when more can be read, or when nobody wants it any more. */
+function advanceOf(partition: PartitionLog, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const end = partition.onAdvance(finish);
+    signal.addEventListener('abort', finish, { once: true });
+
+    function finish(): void {
+      end();
+      signal.removeEventListener('abort', finish);
+      resolve();
+    }
+  });
+}

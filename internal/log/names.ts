@@ -1,0 +1,33 @@
+/**
+ * How live topics and logs are called by one another: `sensors/temp` live is the log `sensors.temp`.
+ *
+ * Not every live topic makes a name of Kafka's, and not every log name leads back to the one topic it came from. A
+ * record that was captured from such a topic says which it was (capture.ts).
+ */
+
+/** Kafka allows no longer name. */
+const MAX_LOG_NAME_CHARACTERS = 249;
+
+/** The log of a live topic. What Kafka does not allow in a name becomes `_`. */
+export function logNameOf(topic: string): string {
+  const name = topic
+    .replaceAll('/', '.')
+    .replace(/[^A-Za-z0-9._-]/g, '_')
+    .slice(0, MAX_LOG_NAME_CHARACTERS);
+  return name === '.' || name === '..' ? name.replaceAll('.', '_') : name;
+}
+
+/** The live topic of a log. */
+export function liveTopicOf(logName: string): string {
+  return logName.replaceAll('.', '/');
+}
+
+/** Says what is wrong with the name of a log (a topic of Kafka), or undefined where nothing is. */
+export function logNameProblem(name: string): string | undefined {
+  if (name === '') return 'a log has a name';
+  if (name === '.' || name === '..') return `a log is not called ${name}`;
+  if (name.length > MAX_LOG_NAME_CHARACTERS)
+    return `a log's name has at most ${MAX_LOG_NAME_CHARACTERS} characters`;
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) return "a log's name has letters, digits, '.', '_' and '-'";
+  return undefined;
+}

@@ -1,0 +1,94 @@
+import type { Broker, Logger } from '../../internal/broker/broker.ts';
+import * as limits from '../../internal/limits.ts';
+import { Capture } from '../../internal/live/capture.ts';
+import { Logs } from '../../internal/log/logs.ts';
+import { logNameProblem } from '../../internal/log/names.ts';
+import type { Metrics } from '../../internal/metrics/metrics.ts';
+import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
+import type { LogStore } from '../../internal/store/log-store.ts';
+import { MemoryStore } from '../../internal/store/memory-store.ts';
+import { filterProblem } from '../../internal/topic.ts';
+
+/** Live topics that are kept. */
+export interface LogOption {
+  /** Which topics; `#` alone keeps everything. */
+  filter: string;
+  /** The one log that gets all of them. Each topic has its own where this is left out. */
+  name?: string;
+}
+
+/** What a broker keeps, and where. */
+export interface LogsOptions {
+  /** Live topics that are kept, so that they can be read again. */
+  logs?: readonly LogOption[];
+  /** The folder of the store. Default: `./data`. */
+  dataDir?: string;
+  /** Keep logs in memory only, as long as the broker runs. */
+  memory?: boolean;
+  /** `commit`: what was acknowledged survives a power cut. `os`: it survives the end of the broker. Default: `commit`. */
+  fsync?: 'commit' | 'os';
+  /** Records that are older go, in milliseconds. Default: seven days; 0: never. */
+  logRetentionMs?: number;
+  /** The oldest records of a log go when it has more bytes. Default: 0, never. */
+  logRetentionBytes?: number;
+}
+
+/** Logs that are open, with what fills them. */
+export interface OpenLogs {
+  logs: Logs;
+  /** Lets what was delivered reach the store, then closes it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store and keeps the topics that the options name. Undefined where they name none.
+ *
+ * @throws RangeError where a filter or a name breaks the rules; StoreError where the store cannot be opened.
+ */
+export async function openLogs(
+  options: LogsOptions,
+  broker: Broker,
+  metrics: Metrics,
+  log: Logger,
+): Promise<OpenLogs | undefined> {
+  const captured = options.logs ?? [];
+  if (captured.length === 0) return undefined;
+  for (const option of captured) checkLogOption(option);
+  const logs = new Logs({
+    store: await storeOf(options),
+    place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
+    tailCacheBytes: limits.tailCacheBytes,
+    retentionEveryMs: limits.retentionEveryMs,
+    retentionMs: options.logRetentionMs ?? limits.logRetentionMs,
+    retentionBytes: options.logRetentionBytes ?? 0,
+    log,
+  });
+  await logs.open();
+  const captures = captured.map(({ filter, name }) => {
+    const capture = new Capture({ logs, metrics, log, logName: name });
+    broker.tap(filter, capture);
+    return capture;
+  });
+
+  async function close(): Promise<void> {
+    await Promise.all(captures.map((capture) => capture.drained()));
+    await logs.close();
+  }
+
+  return { logs, close };
+}
+
+async function storeOf(options: LogsOptions): Promise<LogStore> {
+  if (options.memory) return new MemoryStore();
+  // Only who keeps logs on the disk needs a runtime that has SQLite.
+  const { SqliteStore } = await import('../../internal/store/sqlite-store.ts');
+  return new SqliteStore({ directory: options.dataDir ?? './data', fsync: options.fsync ?? 'commit' });
+}
+
+function checkLogOption({ filter, name }: LogOption): void {
+  const problem =
+    filterProblem(filter) ?? (filter.startsWith('$') ? 'names that begin with $ are not kept' : undefined);
+  if (problem !== undefined) throw new RangeError(`the log of '${filter}': ${problem}`);
+  const nameProblem = name === undefined ? undefined : logNameProblem(name);
+  if (nameProblem !== undefined) throw new RangeError(`the log of '${filter}': ${nameProblem}`);
+}
