@@ -80,17 +80,23 @@ describe('claims of a size that are not true', () => {
   const unlimited = Number.MAX_SAFE_INTEGER;
 
   it.each([
-    ['raw snappy of 4 GiB', 'snappy', 'ffffffff0f 00 61'],
-    ['a framed block of 4 GiB', 'snappy', '82534e4150505900 00000001 00000001 00000007 ffffffff0f 0061'],
+    ['raw snappy of 32 GiB', 'snappy', 'ffffffff7f 00 61'],
+    ['a framed block of 32 GiB', 'snappy', '82534e4150505900 00000001 00000001 00000007 ffffffff7f 0061'],
     ['a framed block longer than the rest', 'snappy', '82534e4150505900 00000001 00000001 ffffffff 0061'],
     ['a snappy literal of 4 GiB', 'snappy', '05 fc ffffffff 61'],
     ['a snappy copy from before the beginning', 'snappy', '05 0061 0102'],
+    [
+      'a snappy copy from the block before',
+      'snappy',
+      '82534e4150505900 00000001 00000001 00000003 01 0061 00000005 05 0061 0102',
+    ],
+    ['a snappy copy of nothing', 'snappy', '05 0061 0100'],
     ['a snappy length of six bytes', 'snappy', 'ffffffffff 01'],
     ['less snappy than was promised', 'snappy', '05 0061'],
     ['an lz4 block longer than the rest', 'lz4', lz4Frame('60 40', '00000100 00')],
     ['an lz4 block of 2 GiB', 'lz4', lz4Frame('60 40', 'ffffff7f 00')],
-    ['an lz4 copy from before the beginning', 'lz4', lz4Frame('60 40', '04000000 10 61 0200 00000000')],
-    ['an lz4 copy of nothing', 'lz4', lz4Frame('60 40', '04000000 10 61 0000 00000000')],
+    ['an lz4 copy from before the beginning', 'lz4', lz4Frame('60 40', '05000000 10 61 0200 00 00000000')],
+    ['an lz4 copy of nothing', 'lz4', lz4Frame('60 40', '05000000 10 61 0000 00 00000000')],
     ['lz4 content of 2^50 bytes', 'lz4', lz4Frame('68 40 0000000000000400', '00000000')],
     ['lz4 with a dictionary', 'lz4', lz4Frame('61 40 00000000', '00000000')],
     ['lz4 of another version', 'lz4', lz4Frame('a0 40', '00000000')],
@@ -107,6 +113,16 @@ describe('claims of a size that are not true', () => {
     relabelled[4] |= 0x20;
     relabelled[6] = (xxhash32(relabelled, 4, 6) >>> 8) & 0xff;
     expect(codeOf(() => decompress('lz4', relabelled, MAX_BYTES))).toBe('corrupt');
+  });
+
+  it.each([
+    ['content', 1],
+    ['block', 9],
+  ])('an lz4 %s checksum that differs', (_what, beforeEnd) => {
+    const { hex } = GOLDEN_COMPRESSIONS.find(({ name }) => name.includes('all its checksums'))!;
+    const changed = fromHex(hex);
+    changed[changed.length - beforeEnd] ^= 1;
+    expect(codeOf(() => decompress('lz4', changed, MAX_BYTES))).toBe('corrupt');
   });
 
   it('an lz4 block that expands beyond its block size', () => {

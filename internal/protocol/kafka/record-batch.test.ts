@@ -262,6 +262,19 @@ describe('what a broker refuses', () => {
     expect(codeOf(() => validateBatches(batch, LIMITS))).toBe(code);
   });
 
+  it.each([
+    ['more bytes than fields', '00 00 00 01 02 61 00 6200'],
+    ['a length of six bytes', '00 00 00 818080808000 00 00'],
+    ['a time of eleven bytes', '00 8080808080808080808000 00 01 01 00'],
+  ])('a record with %s', (_what, hex) => {
+    const body = fromHex(hex.replaceAll(' ', ''));
+    const header = buildBatch(three().slice(0, 1)).subarray(0, 61);
+    const batch = Buffer.concat([header, [body.length * 2], body].map((part) => Uint8Array.from(part)));
+    batch.writeInt32BE(batch.length - 12, 8);
+    sealBatch(batch, 0);
+    expect(codeOf(() => validateBatches(batch, LIMITS))).toBe('invalid-record');
+  });
+
   it('a wrong checksum', () => {
     const batch = buildBatch(three());
     batch[17] ^= 1;
@@ -328,6 +341,14 @@ describe('reading', () => {
     const read = records(batch, parseBatchHeader(batch, 0), 0);
     expect(read.next().value).toMatchObject({ offset: 0 });
     expect(codeOf(() => read.next())).toBe('invalid-record');
+  });
+
+  it('never reads on into the batch after', () => {
+    const bytes = Buffer.concat([buildBatch(three().slice(0, 1)), buildBatch(three())]);
+    // Record and value claim four bytes more, which the next batch would give.
+    bytes[61] += 8;
+    bytes[66] += 8;
+    expect(codeOf(() => [...records(bytes, parseBatchHeader(bytes, 0), 0)])).toBe('invalid-record');
   });
 
   it('takes any bytes without failing otherwise', () => {
