@@ -34,7 +34,7 @@ const SQLITE_NOTADB = 26;
 export function openForWriting(directory: string, fsync: FsyncPolicy): DatabaseSync {
   const file = join(directory, DATABASE);
   // SQLite gives its other files (write-ahead log, shared memory) the mode of this one.
-  closeSync(openSync(file, 'a', FILE_MODE));
+  createMissing(file);
   chmodSync(file, FILE_MODE);
   const db = new DatabaseSync(file);
   try {
@@ -72,7 +72,7 @@ export function openForReading(directory: string): DatabaseSync {
 export function lockDirectory(directory: string): DatabaseSync {
   mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
   const file = join(directory, LOCK);
-  closeSync(openSync(file, 'a', FILE_MODE));
+  createMissing(file);
   const lock = new DatabaseSync(file);
   try {
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
@@ -111,6 +111,18 @@ export function closeQuietly(db: DatabaseSync): void {
     db.close();
   } catch {
     // Its checkpoint failed, or it was closed before; the write-ahead log stays for the next one that opens.
+  }
+}
+
+/**
+ * Creates an empty file unless there is one. One that is there must not even be opened: when a process closes any
+ * descriptor of a file, POSIX takes all its locks on that file away, those of SQLite's connections too.
+ */
+function createMissing(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', FILE_MODE));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
