@@ -33,30 +33,34 @@ export function compileReader(fields: Fields, version: number, isFlexible: boole
 
 function structReader(fields: Fields, situation: Situation): FieldReader {
   const names: string[] = [];
-  const reads: Read[] = [];
+  /** Undefined where a field is not there, or not at its place because it has a tag. */
+  const reads: (Read | undefined)[] = [];
+  const defaults: unknown[] = [];
   const tagged = new Map<number, { name: string; read: Read }>();
-  const defaults: Record<string, unknown> = {};
   let minBytes = situation.isFlexible ? 1 : 0;
   for (const [name, field] of Object.entries(fields)) {
-    defaults[name] = defaultOf(field);
-    if (!includes(field.versions, situation.version)) continue;
-    const compiled = fieldReader(field, situation);
-    if (field.tag === undefined) {
-      names.push(name);
-      reads.push(compiled.read);
-      minBytes += compiled.minBytes;
-    } else if (situation.isFlexible) {
+    const isThere = includes(field.versions, situation.version);
+    const compiled = isThere ? fieldReader(field, situation) : undefined;
+    const inPlace = field.tag === undefined ? compiled : undefined;
+    names.push(name);
+    reads.push(inPlace?.read);
+    defaults.push(defaultOf(field));
+    minBytes += inPlace?.minBytes ?? 0;
+    if (field.tag !== undefined && compiled !== undefined)
       tagged.set(field.tag, { name, read: compiled.read });
-    }
   }
   const { length } = names;
   const { isFlexible } = situation;
   const read = (reader: KafkaReader) => {
-    // All fields from the beginning, in one order: values of a struct have one shape in every version.
-    const value = { ...defaults };
+    // All fields in one order: values of a struct have one shape in every version. Filling an empty object
+    // took half the time of copying one with the defaults.
+    const value: Record<string, unknown> = {};
     let index = 0;
     try {
-      for (; index < length; index++) value[names[index]] = reads[index](reader);
+      for (; index < length; index++) {
+        const readField = reads[index];
+        value[names[index]] = readField === undefined ? defaults[index] : readField(reader);
+      }
     } catch (error) {
       throw within(error, names[index]);
     }
