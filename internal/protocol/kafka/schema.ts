@@ -142,8 +142,8 @@ type MayBeLeftOut<O> = O extends { default: unknown } | { versions: VersionNotat
 type TypedAs<Kind extends Field, Value, Input, O> = Kind &
   Typed<Value | NullOf<O>, Input | NullOf<O>, MayBeLeftOut<O>>;
 
-/** Nothing came before it, as in `13+` of a message whose versions begin with 13. */
-export const ALL_VERSIONS: Versions = { min: 0, max: Number.POSITIVE_INFINITY };
+/** Those of a field that does not say any: as many as its struct has. */
+const ALL_VERSIONS: Versions = { min: 0, max: Number.POSITIVE_INFINITY };
 const NO_VERSIONS: Versions = { min: Number.POSITIVE_INFINITY, max: -1 };
 
 /** Stands for the greatest int64, 2^63 - 1, which is no double. */

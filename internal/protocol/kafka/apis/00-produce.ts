@@ -1,7 +1,8 @@
 import { array, defineApi, int16, int32, int64, records, string, struct, uuid } from '../schema.ts';
 
 /**
- * Appends record batches to partitions. `acks` is 0 (no answer), 1 or -1; `timeoutMs` bounds the wait for replicas.
+ * Appends record batches to partitions. `acks` is 0 (no answer), 1 or -1; `timeoutMs` bounds the wait
+ * for replicas.
  *
  * Clients built on older librdkafka take a broker that does not name version 0 for one without compression, so
  * ApiVersions says 0 although versions below 3 are not served.

@@ -12,9 +12,7 @@ import {
   uuid,
 } from '../schema.ts';
 
-/**
- * Reads record batches from offsets on, and waits up to `maxWaitMs` for `minBytes`.
- */
+/** Reads record batches from offsets on, and waits up to `maxWaitMs` for `minBytes`. */
 export const fetch = defineApi({
   key: 1,
   name: 'Fetch',

@@ -1,7 +1,8 @@
 import { array, defineApi, int8, int16, int32, int64, string, struct } from '../schema.ts';
 
 /**
- * Finds the offset of a timestamp in milliseconds; -1 asks for the latest, -2 for the earliest, below that for special ones.
+ * Finds the offset of a timestamp in milliseconds; -1 asks for the latest, -2 for the earliest, below
+ * that for special ones.
  */
 export const listOffsets = defineApi({
   key: 2,

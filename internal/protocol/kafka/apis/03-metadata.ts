@@ -1,7 +1,8 @@
 import { array, bool, defineApi, int16, int32, string, struct, uuid } from '../schema.ts';
 
 /**
- * Tells brokers, topics and partitions; null topics are all of them (in version 0 it is the empty list).
+ * Tells brokers, topics and partitions; null topics are all of them (in version 0 it is the empty
+ * list).
  */
 export const metadata = defineApi({
   key: 3,

@@ -1,8 +1,6 @@
 import { array, defineApi, int16, int32, int64, string, struct, uuid } from '../schema.ts';
 
-/**
- * Keeps how far a group has read.
- */
+/** Keeps how far a group has read. */
 export const offsetCommit = defineApi({
   key: 8,
   name: 'OffsetCommit',

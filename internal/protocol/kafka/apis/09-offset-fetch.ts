@@ -1,8 +1,6 @@
 import { array, bool, defineApi, int16, int32, int64, string, struct, uuid } from '../schema.ts';
 
-/**
- * Tells how far groups have read: one group up to version 7, several from 8 on.
- */
+/** Tells how far groups have read: one group up to version 7, several from 8 on. */
 export const offsetFetch = defineApi({
   key: 9,
   name: 'OffsetFetch',

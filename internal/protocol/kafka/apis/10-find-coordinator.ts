@@ -1,7 +1,8 @@
 import { array, defineApi, int8, int16, int32, string, struct } from '../schema.ts';
 
 /**
- * Tells which broker coordinates a group (key type 0) or a transaction (1): one key up to version 3, several from 4 on.
+ * Tells which broker coordinates a group (key type 0) or a transaction (1): one key up to version 3,
+ * several from 4 on.
  */
 export const findCoordinator = defineApi({
   key: 10,

@@ -1,8 +1,6 @@
 import { array, bool, bytes, defineApi, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Becomes a member of a group; answered when the group has settled who is in it.
- */
+/** Becomes a member of a group; answered when the group has settled who is in it. */
 export const joinGroup = defineApi({
   key: 11,
   name: 'JoinGroup',

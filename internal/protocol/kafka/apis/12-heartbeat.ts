@@ -1,8 +1,6 @@
 import { defineApi, int16, int32, string } from '../schema.ts';
 
-/**
- * Keeps a member in its group.
- */
+/** Keeps a member in its group. */
 export const heartbeat = defineApi({
   key: 12,
   name: 'Heartbeat',

@@ -1,8 +1,6 @@
 import { array, defineApi, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Takes members out of a group: one up to version 2, several from 3 on.
- */
+/** Takes members out of a group: one up to version 2, several from 3 on. */
 export const leaveGroup = defineApi({
   key: 13,
   name: 'LeaveGroup',

@@ -1,8 +1,6 @@
 import { array, bytes, defineApi, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * The leader hands in the assignment of all members; each is answered with its own.
- */
+/** The leader hands in the assignment of all members; each is answered with its own. */
 export const syncGroup = defineApi({
   key: 14,
   name: 'SyncGroup',

@@ -1,8 +1,6 @@
 import { array, bool, bytes, defineApi, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Tells state, protocol and members of groups.
- */
+/** Tells state, protocol and members of groups. */
 export const describeGroups = defineApi({
   key: 15,
   name: 'DescribeGroups',

@@ -1,8 +1,6 @@
 import { array, defineApi, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Lists the groups of this broker.
- */
+/** Lists the groups of this broker. */
 export const listGroups = defineApi({
   key: 16,
   name: 'ListGroups',

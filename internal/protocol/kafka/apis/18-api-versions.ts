@@ -1,8 +1,6 @@
 import { array, bool, defineApi, int16, int32, int64, string, struct } from '../schema.ts';
 
-/**
- * Tells which APIs the broker serves in which versions. Its response header never has tags.
- */
+/** Tells which APIs the broker serves in which versions. Its response header never has tags. */
 export const apiVersions = defineApi({
   key: 18,
   name: 'ApiVersions',

@@ -1,8 +1,6 @@
 import { array, bool, defineApi, int8, int16, int32, string, struct, uuid } from '../schema.ts';
 
-/**
- * Creates topics, with as many partitions as said or with these replicas.
- */
+/** Creates topics, with as many partitions as said or with these replicas. */
 export const createTopics = defineApi({
   key: 19,
   name: 'CreateTopics',

@@ -1,8 +1,6 @@
 import { array, defineApi, int16, int32, string, struct, uuid } from '../schema.ts';
 
-/**
- * Deletes topics by name, from version 6 on also by id.
- */
+/** Deletes topics by name, from version 6 on also by id. */
 export const deleteTopics = defineApi({
   key: 20,
   name: 'DeleteTopics',

@@ -1,8 +1,6 @@
 import { array, defineApi, int16, int32, int64, string, struct } from '../schema.ts';
 
-/**
- * Moves the beginning of partitions forward; offset -1 is their end.
- */
+/** Moves the beginning of partitions forward; offset -1 is their end. */
 export const deleteRecords = defineApi({
   key: 21,
   name: 'DeleteRecords',

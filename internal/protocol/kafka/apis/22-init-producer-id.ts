@@ -1,8 +1,6 @@
 import { defineApi, int16, int32, int64, string } from '../schema.ts';
 
-/**
- * Gives out a producer id and epoch.
- */
+/** Gives out a producer id and epoch. */
 export const initProducerId = defineApi({
   key: 22,
   name: 'InitProducerId',

@@ -1,8 +1,6 @@
 import { array, defineApi, int16, int32, int64, string, struct } from '../schema.ts';
 
-/**
- * Tells where a leader epoch ended.
- */
+/** Tells where a leader epoch ended. */
 export const offsetForLeaderEpoch = defineApi({
   key: 23,
   name: 'OffsetForLeaderEpoch',

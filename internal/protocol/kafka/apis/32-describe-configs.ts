@@ -1,8 +1,6 @@
 import { array, bool, defineApi, int8, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Tells the configuration of topics (type 2) and brokers (4); null keys are all of them.
- */
+/** Tells the configuration of topics (type 2) and brokers (4); null keys are all of them. */
 export const describeConfigs = defineApi({
   key: 32,
   name: 'DescribeConfigs',

@@ -1,8 +1,6 @@
 import { array, bool, defineApi, int8, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Sets the whole configuration of resources: what is not named goes back to its default.
- */
+/** Sets the whole configuration of resources: what is not named goes back to its default. */
 export const alterConfigs = defineApi({
   key: 33,
   name: 'AlterConfigs',

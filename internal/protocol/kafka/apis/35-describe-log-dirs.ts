@@ -1,8 +1,6 @@
 import { array, bool, defineApi, int16, int32, int64, string, struct } from '../schema.ts';
 
-/**
- * Tells the sizes of partitions on disk, in bytes; null topics are all of them.
- */
+/** Tells the sizes of partitions on disk, in bytes; null topics are all of them. */
 export const describeLogDirs = defineApi({
   key: 35,
   name: 'DescribeLogDirs',

@@ -1,8 +1,6 @@
 import { array, bool, defineApi, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Raises the number of partitions; `count` is the new total.
- */
+/** Raises the number of partitions; `count` is the new total. */
 export const createPartitions = defineApi({
   key: 37,
   name: 'CreatePartitions',

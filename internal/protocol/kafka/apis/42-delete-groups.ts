@@ -1,8 +1,6 @@
 import { array, defineApi, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Deletes groups that are empty.
- */
+/** Deletes groups that are empty. */
 export const deleteGroups = defineApi({
   key: 42,
   name: 'DeleteGroups',

@@ -1,8 +1,6 @@
 import { array, bool, defineApi, int8, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Changes single keys of a configuration: sets (0), deletes (1), appends (2), subtracts (3).
- */
+/** Changes single keys of a configuration: sets (0), deletes (1), appends (2), subtracts (3). */
 export const incrementalAlterConfigs = defineApi({
   key: 44,
   name: 'IncrementalAlterConfigs',

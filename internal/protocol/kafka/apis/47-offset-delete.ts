@@ -1,8 +1,6 @@
 import { array, defineApi, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Deletes committed offsets of a group.
- */
+/** Deletes committed offsets of a group. */
 export const offsetDelete = defineApi({
   key: 47,
   name: 'OffsetDelete',

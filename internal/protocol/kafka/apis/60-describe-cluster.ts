@@ -1,8 +1,6 @@
 import { array, bool, defineApi, int8, int16, int32, string, struct } from '../schema.ts';
 
-/**
- * Tells the cluster's id, its controller and its brokers.
- */
+/** Tells the cluster's id, its controller and its brokers. */
 export const describeCluster = defineApi({
   key: 60,
   name: 'DescribeCluster',

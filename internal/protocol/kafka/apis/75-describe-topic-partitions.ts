@@ -1,8 +1,6 @@
 import { array, bool, defineApi, int16, int32, string, struct, uuid } from '../schema.ts';
 
-/**
- * Tells topics and partitions page by page; the cursor says where the next page begins.
- */
+/** Tells topics and partitions page by page; the cursor says where the next page begins. */
 export const describeTopicPartitions = defineApi({
   key: 75,
   name: 'DescribeTopicPartitions',
