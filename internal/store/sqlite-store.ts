@@ -104,7 +104,6 @@ export class SqliteStore implements LogStore {
     this.#wasOpened = true;
     try {
       const state = await this.#openWriter(true);
-      this.#startReader();
       this.#status = 'ready';
       return state;
     } catch (error) {
@@ -144,6 +143,8 @@ export class SqliteStore implements LogStore {
   append(partition: number, batch: NewBatch): Promise<void> {
     return new Promise((resolve, reject) => {
       checkBatch(batch);
+      // A broker without logs does without this thread; one with logs has it before the disk is full.
+      this.#reader ??= this.#startReader();
       const byteLength = batch.bytes.length;
       this.#enqueue({
         kind: 'append',
@@ -158,7 +159,9 @@ export class SqliteStore implements LogStore {
 
   async read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
     checkOffset(fromOffset);
-    return unpack((await this.#ask({ kind: 'read', partition, fromOffset, maxBytes })) as PackedBatches);
+    const packed = (await this.#ask({ kind: 'read', partition, fromOffset, maxBytes })) as PackedBatches;
+    // The file may hold what a failed transaction left, until it was opened again.
+    return unpack(packed, this.#acknowledged.get(partition) ?? 0);
   }
 
   async batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined> {
@@ -397,10 +400,10 @@ export class SqliteStore implements LogStore {
   #ask(request: ReadRequest): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#status === 'closed' || this.#closing) throw this.#unavailable();
-      const reader = this.#reader ?? this.#startReader();
+      this.#reader ??= this.#startReader();
       const id = ++this.#lastReadId;
       this.#reads.set(id, { resolve, reject });
-      reader.postMessage({ id, request } satisfies ToReader);
+      this.#reader.postMessage({ id, request } satisfies ToReader);
     });
   }
 
@@ -409,7 +412,6 @@ export class SqliteStore implements LogStore {
     worker.on('message', (message: FromReader) => this.#fromReader(message));
     worker.on('error', (error: Error) => this.#readerEnded(worker, error.message));
     worker.on('exit', () => this.#readerEnded(worker, 'the thread of the store ended'));
-    this.#reader = worker;
     return worker;
   }
 
@@ -500,10 +502,10 @@ function errorOf({ code, message }: Refusal, reason: UnavailableReason): StoreEr
   return code === 'unavailable' ? new StoreUnavailableError(reason, message) : new StoreError(code, message);
 }
 
-function unpack({ fields, slab }: PackedBatches): StoredBatch[] {
+function unpack({ fields, slab }: PackedBatches, untilOffset: number): StoredBatch[] {
   const batches: StoredBatch[] = [];
   let byte = 0;
-  for (let at = 0; at < fields.length; at += READ_FIELDS) {
+  for (let at = 0; at < fields.length && fields[at]! < untilOffset; at += READ_FIELDS) {
     const byteLength = fields[at + 4]!;
     batches.push({
       baseOffset: fields[at]!,
