@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { StoredBatch } from '../store/log-store.ts';
+import { PartitionTail, TailCache } from './tail-cache.ts';
+
+function batch(baseOffset: number, count: number, bytes: number): StoredBatch {
+  const lastOffset = baseOffset + count - 1;
+  return { baseOffset, lastOffset, count, maxTimestamp: 0, bytes: new Uint8Array(bytes) };
+}
+
+describe('a tail', () => {
+  it('gives whole batches from the one that holds an offset', () => {
+    const tail = new PartitionTail(new TailCache(1000));
+    const batches = [batch(10, 5, 10), batch(15, 1, 10), batch(16, 4, 10)];
+    for (const added of batches) tail.add(added);
+    expect(tail.read(9, 20, 100)).toBeUndefined();
+    expect(tail.read(10, 20, 100)).toEqual(batches);
+    expect(tail.read(14, 20, 100)).toEqual(batches);
+    expect(tail.read(15, 20, 100)).toEqual(batches.slice(1));
+    expect(tail.read(19, 20, 100)).toEqual(batches.slice(2));
+    expect(tail.read(20, 20, 100)).toBeUndefined();
+    expect(tail.read(10, 16, 100)).toEqual(batches.slice(0, 2));
+    expect(tail.read(10, 20, 20)).toEqual(batches.slice(0, 2));
+    expect(tail.read(10, 20, 1)).toEqual(batches.slice(0, 1));
+  });
+
+  it('knows nothing of what was cleared, and its room is free again', () => {
+    const cache = new TailCache(30);
+    const [tail, other] = [new PartitionTail(cache), new PartitionTail(cache)];
+    tail.add(batch(0, 1, 10));
+    other.add(batch(0, 1, 10));
+    tail.add(batch(1, 1, 10));
+    tail.clear();
+    expect(cache.bytes).toBe(10);
+    expect(tail.read(0, 2, 100)).toBeUndefined();
+    other.add(batch(1, 1, 20));
+    expect(other.read(0, 2, 100)).toHaveLength(2);
+    tail.add(batch(2, 1, 10));
+    expect(other.read(0, 2, 100)).toBeUndefined();
+    expect(tail.read(2, 3, 100)).toHaveLength(1);
+  });
+
+  it('lets go of the memory of what was dropped', async () => {
+    const cache = new TailCache(10);
+    const tail = new PartitionTail(cache);
+    const collected = new Set<number>();
+    const registry = new FinalizationRegistry<number>((offset) => collected.add(offset));
+    for (let offset = 0; offset < 20; offset++) {
+      const added = batch(offset, 1, 10);
+      registry.register(added, offset);
+      tail.add(added);
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = setInterval(() => {
+      void new Array(1e6).fill({});
+      if (collected.size >= 18) resolve();
+    }, 5);
+    await promise.finally(() => clearInterval(look));
+    expect(tail.read(19, 20, 100)).toHaveLength(1);
+  });
+
+  it('answers as a plain list does, within the budget', () => {
+    const step = fc.oneof(
+      fc.record({
+        tail: fc.nat(2),
+        count: fc.integer({ min: 1, max: 5 }),
+        bytes: fc.integer({ min: 1, max: 40 }),
+      }),
+      fc.record({ tail: fc.nat(2), from: fc.nat(40), until: fc.nat(60), maxBytes: fc.nat(100) }),
+      fc.record({ tail: fc.nat(2), clear: fc.constant(true) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), fc.integer({ min: 1, max: 300 }), (steps, budget) => {
+        const cache = new TailCache(budget);
+        const tails = [0, 1, 2].map(() => new PartitionTail(cache));
+        const next = [0, 0, 0];
+        let model: { tail: number; batch: StoredBatch }[] = [];
+        const size = () => model.reduce((sum, kept) => sum + kept.batch.bytes.length, 0);
+        for (const step of steps) {
+          if ('count' in step) {
+            const added = batch(next[step.tail]!, step.count, step.bytes);
+            next[step.tail]! += step.count;
+            tails[step.tail]!.add(added);
+            model.push({ tail: step.tail, batch: added });
+            while (size() > budget) model.shift();
+          } else if ('clear' in step) {
+            tails[step.tail]!.clear();
+            model = model.filter((kept) => kept.tail !== step.tail);
+          } else {
+            const kept = model.filter(({ tail }) => tail === step.tail).map((entry) => entry.batch);
+            const found = tails[step.tail]!.read(step.from, step.until, step.maxBytes);
+            expect(found).toEqual(naiveRead(kept, step.from, step.until, step.maxBytes));
+          }
+          expect(cache.bytes).toBe(size());
+          expect(cache.bytes).toBeLessThanOrEqual(budget);
+        }
+      }),
+    );
+  });
+
+  it('stays right over many thousands of batches', () => {
+    const cache = new TailCache(1000);
+    const tails = [new PartitionTail(cache), new PartitionTail(cache)];
+    for (let offset = 0; offset < 20_000; offset++) for (const tail of tails) tail.add(batch(offset, 1, 10));
+    for (const tail of tails) {
+      expect(tail.read(19_949, 20_000, 1e6)).toBeUndefined();
+      expect(tail.read(19_950, 20_000, 1e6)).toHaveLength(50);
+    }
+  });
+});
+
+function naiveRead(
+  batches: StoredBatch[],
+  from: number,
+  until: number,
+  maxBytes: number,
+): StoredBatch[] | undefined {
+  const start = batches.findIndex((kept) => kept.baseOffset <= from && from <= kept.lastOffset);
+  if (start < 0) return undefined;
+  const found: StoredBatch[] = [];
+  let bytes = 0;
+  for (const kept of batches.slice(start)) {
+    bytes += kept.bytes.length;
+    if (kept.lastOffset >= until || (bytes > maxBytes && found.length > 0)) break;
+    found.push(kept);
+  }
+  return found;
+}
