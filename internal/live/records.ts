@@ -36,11 +36,15 @@ export function messageOf(record: KafkaRecord, logName: string): Message {
   for (const { key, value } of record.headers) {
     if (value === null) continue;
     if (key === TOPIC_HEADER) topic = publishable(text.decode(value));
-    else if (key === CLIENT_HEADER && value.length <= MAX_CLIENT_ID_BYTES) clientId = text.decode(value);
+    else if (key === CLIENT_HEADER) clientId = sendable(text.decode(value));
   }
   return { topic: topic ?? liveTopicOf(logName), payload: record.value ?? new Uint8Array(0), clientId };
 }
 
 function publishable(topic: string): string | undefined {
   return topicNameProblem(topic) === undefined && !isReservedTopic(topic) ? topic : undefined;
+}
+
+function sendable(clientId: string): string {
+  return Buffer.byteLength(clientId) <= MAX_CLIENT_ID_BYTES ? clientId : '';
 }

@@ -16,8 +16,10 @@ export class Replays {
   readonly #log: Logger;
   readonly #replayed: Counter;
   readonly #running = new Map<string, Replay>();
-  /** Bytes that the channel takes in this turn, before it is known whether the socket wants more. */
+  /** Bytes that the channel takes before it hands them over, which shows whether the socket wants more. */
   #roomBytes = 0;
+  /** What the channel had handed over when there was that room. */
+  #deliveredBefore = 0;
 
   /** @param logs undefined where the broker keeps none. */
   constructor(logs: Logs | undefined, metrics: Metrics, log: Logger) {
@@ -49,8 +51,7 @@ export class Replays {
     const replay = new Replay(this.#logs, request, {
       deliver: (messages) => this.#deliver(messages, channel),
       holdsBack: (source) => {
-        if (channel.isDrained) this.#roomBytes = replayReadBytes;
-        if (this.#roomBytes > 0) return false;
+        if (this.#hasRoom(channel)) return false;
         channel.holdBackAsker(source);
         return true;
       },
@@ -77,14 +78,18 @@ export class Replays {
     this.#running.clear();
   }
 
+  #hasRoom(channel: Channel): boolean {
+    if (channel.isDrained) {
+      this.#roomBytes = replayReadBytes;
+      this.#deliveredBefore = channel.delivered;
+    }
+    return this.#roomBytes > 0 && this.#deliveredBefore === channel.delivered;
+  }
+
   #deliver(messages: readonly Message[], channel: Channel): void {
     const bytes = frameEncoding.encode(messages);
     channel.deliver(new Publication(frameEncoding).set(bytes, 0, bytes.length, messages.length));
     this.#replayed.value += messages.length;
     this.#roomBytes -= bytes.length;
-    // The channel is flushed at the end of this turn; only then does the socket say that it is too much.
-    setImmediate(() => {
-      this.#roomBytes = 0;
-    });
   }
 }

@@ -1,0 +1,260 @@
+import { describe, expect, it } from 'vitest';
+import { openLogs, turn } from '../../test/support/logs.ts';
+import type { Source } from '../broker/channel.ts';
+import { type Encoding, type Message, Publication } from '../broker/publication.ts';
+import { maxCaptureWaitingBytes } from '../limits.ts';
+import type { Logs } from '../log/logs.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { parseBatchHeader } from '../protocol/kafka/record-batch.ts';
+import { records } from '../protocol/kafka/record-batch-read.ts';
+import { Capture, MIXED_CONFIG } from './capture.ts';
+import { messageOf } from './records.ts';
+
+/** A run is the number of a list of messages. */
+const runs: Message[][] = [];
+const encoding: Encoding = {
+  name: 'test',
+  decode: (run) => runs[new DataView(run.buffer, run.byteOffset).getUint32(0)]!,
+  encode() {
+    throw new Error('nobody encodes here');
+  },
+};
+
+function publication(messages: Message[]): Publication {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, runs.push(messages) - 1);
+  return new Publication(encoding).set(bytes, 0, 4, messages.length);
+}
+
+function message(topic: string, text: string | Uint8Array): Message {
+  return { topic, payload: Buffer.from(text), clientId: 'me' };
+}
+
+class Feeder implements Source {
+  pauses = 0;
+  pause(): void {
+    this.pauses++;
+  }
+  resume(): void {
+    this.pauses--;
+  }
+}
+
+async function capturing(logName?: string) {
+  const { logs, store, log } = await openLogs();
+  const metrics = new Metrics();
+  const capture = new Capture({ logs, metrics, log, logName });
+  return {
+    logs,
+    store,
+    log,
+    capture,
+    lost: () => metrics.snapshot().log_messages_lost_total,
+    publish(topic: string, text: string | Uint8Array): void {
+      capture.deliver(publication([message(topic, text)]));
+    },
+  };
+}
+
+/** The batches of a log, each as its messages. */
+async function kept(logs: Logs, name: string): Promise<string[][]> {
+  const batches = await logs.topic(name)!.partitions[0]!.read(0, 1e9);
+  return batches.map(({ bytes }) =>
+    [...records(bytes, parseBatchHeader(bytes, 0), 1e9)].map((record) => {
+      const { topic, payload, clientId } = messageOf(record, name);
+      const key = record.key === null ? '' : `${Buffer.from(record.key)}: `;
+      return `${key}${topic} ${Buffer.from(payload)} ${clientId}`;
+    }),
+  );
+}
+
+describe('capturing live messages', () => {
+  it('makes one batch for each log and turn, in order', async () => {
+    const { logs, capture, publish } = await capturing();
+    publish('a/b', '1');
+    publish('c', '2');
+    capture.deliver(publication([message('a/b', '3'), message('c', '4'), message('a/b', '5')]));
+    await turn();
+    publish('a/b', '6');
+    await capture.drained();
+    expect(await kept(logs, 'a.b')).toEqual([['a/b 1 me', 'a/b 3 me', 'a/b 5 me'], ['a/b 6 me']]);
+    expect(await kept(logs, 'c')).toEqual([['c 2 me', 'c 4 me']]);
+    expect([...logs.topics()].map(({ configs }) => configs)).toEqual([{}, {}]);
+  });
+
+  it('keeps the order while a log is being created', async () => {
+    const { logs, store, capture, publish } = await capturing();
+    for (let number = 0; number < 20; number++) {
+      publish('a', String(number));
+      if (number % 3 === 0) await turn();
+    }
+    await capture.drained();
+    expect((await kept(logs, 'a')).flat()).toEqual(
+      Array.from({ length: 20 }, (_, number) => `a ${number} me`),
+    );
+    expect(store.created).toBe(1);
+  });
+
+  it('gives topics that share a log what they are called, and says so in its config', async () => {
+    const { logs, capture, publish } = await capturing();
+    publish('a/b', '1');
+    await capture.drained();
+    expect(logs.topic('a.b')!.configs[MIXED_CONFIG]).toBeUndefined();
+    publish('a.b', '2');
+    await capture.drained();
+    expect(await kept(logs, 'a.b')).toEqual([['a/b 1 me'], ['a.b 2 me']]);
+    expect(logs.topic('a.b')!.configs[MIXED_CONFIG]).toBe('true');
+  });
+
+  it('puts everything into one log where that is named, keyed by topic', async () => {
+    const { logs, capture, publish } = await capturing('all');
+    publish('a/b', '1');
+    publish('c', '2');
+    publish('all', '3');
+    await capture.drained();
+    expect(await kept(logs, 'all')).toEqual([['a/b: a/b 1 me', 'c: c 2 me', 'all: all 3 me']]);
+    expect(logs.topic('all')!.configs[MIXED_CONFIG]).toBe('true');
+  });
+
+  // The config was taken for written although the store had refused it, so that no later start knew of it.
+  it('says that a log has several topics as soon as the store takes it', async () => {
+    const { logs, store, capture, publish } = await capturing('all');
+    await logs.topicOrNew('all');
+    store.isFailing = true;
+    publish('a', '1');
+    await capture.drained();
+    expect(logs.topic('all')!.configs[MIXED_CONFIG]).toBeUndefined();
+    store.isFailing = false;
+    publish('a', '2');
+    await capture.drained();
+    expect((await store.open()).topics[0]!.configs[MIXED_CONFIG]).toBe('true');
+    expect(await kept(logs, 'all')).toEqual([['a: a 2 me']]);
+  });
+
+  it('copies what it takes: the publication is used again', async () => {
+    const { logs, capture } = await capturing();
+    const payload = Buffer.from('before');
+    capture.deliver(publication([{ topic: 'a', payload, clientId: 'me' }]));
+    payload.fill('!');
+    await capture.drained();
+    expect(await kept(logs, 'a')).toEqual([['a before me']]);
+  });
+
+  it('carries empty and large payloads, and more topics than builders are kept for', async () => {
+    const { logs, capture, publish } = await capturing();
+    publish('empty', '');
+    publish('large', new Uint8Array(300_000).fill(65));
+    await capture.drained();
+    publish('large', 'small');
+    for (let round = 0; round < 2; round++) {
+      for (let number = 0; number < 1100; number++) publish(`t/${number}`, String(round));
+      await capture.drained();
+    }
+    expect(await kept(logs, 'empty')).toEqual([['empty  me']]);
+    expect(await kept(logs, 'large')).toEqual([[`large ${'A'.repeat(300_000)} me`], ['large small me']]);
+    for (const number of [0, 1023, 1024, 1099]) {
+      const topic = `t/${number}`;
+      expect(await kept(logs, `t.${number}`)).toEqual([[`${topic} 0 me`], [`${topic} 1 me`]]);
+    }
+  });
+
+  it('writes the largest time of a batch, whatever the clock does between', async () => {
+    const { logs, capture, publish } = await capturing();
+    const before = Date.now();
+    publish('a', '1');
+    await capture.drained();
+    const [batch] = await logs.topic('a')!.partitions[0]!.read(0, 1e6);
+    expect(batch!.maxTimestamp).toBe(parseBatchHeader(batch!.bytes, 0).maxTimestamp);
+    expect(batch!.maxTimestamp).toBeGreaterThanOrEqual(before);
+  });
+});
+
+describe('a store that is slow', () => {
+  it('makes publishers wait, once, until less waits', async () => {
+    const { logs, store, capture, publish } = await capturing();
+    await logs.topicOrNew('a');
+    const feeder = new Feeder();
+    store.hold();
+    const part = new Uint8Array(maxCaptureWaitingBytes / 4);
+    for (let count = 0; count < 4; count++) {
+      expect(capture.isFull).toBe(false);
+      publish('a', part);
+      await turn();
+    }
+    expect(capture.isFull).toBe(true);
+    capture.holdBack(feeder);
+    capture.holdBack(feeder);
+    expect(feeder.pauses).toBe(1);
+    store.release();
+    await capture.drained();
+    expect(capture.isFull).toBe(false);
+    expect(feeder.pauses).toBe(0);
+    capture.holdBack(feeder);
+    expect(feeder.pauses).toBe(1);
+  });
+
+  it('is waited for by whoever wants everything to last', async () => {
+    const { logs, store, capture, publish } = await capturing();
+    store.hold();
+    publish('a', '1');
+    let isDrained = false;
+    const drained = capture.drained().then(() => {
+      isDrained = true;
+    });
+    await turn();
+    publish('a', '2');
+    await turn();
+    expect(isDrained).toBe(false);
+    store.release();
+    await drained;
+    expect((await kept(logs, 'a')).flat()).toEqual(['a 1 me', 'a 2 me']);
+  });
+});
+
+describe('a store that fails', () => {
+  it('stops no live traffic; what the log lacks is counted, and told once per episode', async () => {
+    const { logs, store, log, capture, publish, lost } = await capturing();
+    const feeder = new Feeder();
+    store.isFailing = true;
+    for (let number = 0; number < 5; number++) {
+      capture.deliver(publication([message('a', 'x'), message('b/c', 'x')]));
+      capture.holdBack(feeder);
+      await turn();
+    }
+    await capture.drained();
+    expect(lost()).toBe(10);
+    expect(feeder.pauses).toBe(0);
+    expect(capture.isFull).toBe(false);
+    expect(log.lines).toEqual(['error: live messages do not reach the log']);
+    expect(log.fields).toEqual([{ log: 'a', error: 'the disk is on fire' }]);
+
+    store.isFailing = false;
+    publish('a', 'kept');
+    await capture.drained();
+    expect(await kept(logs, 'a')).toEqual([['a kept me']]);
+    expect(log.lines.slice(1)).toEqual(['info: live messages reach the log again']);
+    expect(log.fields[1]).toEqual({ lost: 10 });
+
+    store.isFailing = true;
+    publish('a', 'x');
+    await capture.drained();
+    expect(lost()).toBe(11);
+    expect(log.lines.slice(2)).toEqual(['error: live messages do not reach the log']);
+  });
+
+  // The append was not waited for while the config failed, and its rejection ended the whole broker.
+  it('ends nothing where a config and a batch fail together', async () => {
+    const { logs, store, capture, publish, lost } = await capturing('all');
+    await logs.topicOrNew('all');
+    const unhandled: unknown[] = [];
+    const keep = (error: unknown) => void unhandled.push(error);
+    process.on('unhandledRejection', keep);
+    store.isFailing = true;
+    publish('a', '1');
+    await capture.drained();
+    await turn();
+    await turn();
+    process.off('unhandledRejection', keep);
+    expect([unhandled, lost()]).toEqual([[], 1]);
+  });
+});
