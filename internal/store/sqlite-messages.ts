@@ -85,11 +85,17 @@ export type FromReader =
   | { id: number; kind: 'corrupt'; partition: number; baseOffset: number; lastOffset: number }
   | { id: number; kind: 'refused'; refusal: Refusal };
 
-/** Batches as they cross between threads: READ_FIELDS numbers each, and their bytes one behind the other. */
+/** Batches as they cross between threads: READ_FIELDS numbers each, and their bytes. */
 export interface PackedBatches {
-  fields: Float64Array;
+  fields: Float64Array<ArrayBuffer>;
+  /** The bytes of short batches, one behind the other: moving many small buffers costs more than a copy. */
   slab: ArrayBuffer;
+  /** The bytes of the others, each in the buffer that SQLite gave, so that no copy of them waits for a collector. */
+  buffers: ArrayBuffer[];
 }
+
+/** Batches from this length on are not copied into the slab. */
+export const OWN_BUFFER_BYTES = 16_384;
 
 /** base offset, last offset, count, max timestamp, byte length. */
 export const READ_FIELDS = 5;

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { BatchSpan } from './log-store.ts';
 import { batchChecksum } from './sqlite-checksum.ts';
-import { type PackedBatches, READ_FIELDS, type ReadRequest } from './sqlite-messages.ts';
+import { OWN_BUFFER_BYTES, type PackedBatches, READ_FIELDS, type ReadRequest } from './sqlite-messages.ts';
 import { sizeReader } from './sqlite-state.ts';
 import { CorruptBatchError, StoreError } from './store-error.ts';
 
@@ -45,17 +45,19 @@ export class SqliteReader {
     const from = Math.max(fromOffset, this.#firstOffset(partition));
     const rows: BatchRow[] = [];
     let byteLength = 0;
+    let slabLength = 0;
     for (const found of this.#statements.rowsFrom.iterate(partition, from)) {
       const row = found as unknown as BatchRow;
       if (row.last_offset < from) continue;
       if (rows.length > 0 && byteLength + row.byte_length > maxBytes) break;
       rows.push(row);
       byteLength += row.byte_length;
+      if (row.byte_length < OWN_BUFFER_BYTES) slabLength += row.byte_length;
     }
-    const slab = new ArrayBuffer(byteLength);
-    const target = new Uint8Array(slab);
+    const slab = new Uint8Array(slabLength);
+    const buffers: ArrayBuffer[] = [];
     const fields = new Float64Array(rows.length * READ_FIELDS);
-    let byte = 0;
+    let slabUsed = 0;
     let readCount = 0;
     for (const row of rows) {
       const bytes = this.#checkedBytes(partition, row);
@@ -63,8 +65,12 @@ export class SqliteReader {
         if (readCount === 0) throw new CorruptBatchError(partition, row.base_offset, row.last_offset);
         break;
       }
-      target.set(bytes, byte);
-      byte += bytes.length;
+      if (bytes.length < OWN_BUFFER_BYTES) {
+        slab.set(bytes, slabUsed);
+        slabUsed += bytes.length;
+      } else {
+        buffers.push(bytes.buffer);
+      }
       const at = readCount++ * READ_FIELDS;
       fields[at] = row.base_offset;
       fields[at + 1] = row.last_offset;
@@ -72,12 +78,12 @@ export class SqliteReader {
       fields[at + 3] = row.max_timestamp;
       fields[at + 4] = bytes.length;
     }
-    return { fields: fields.subarray(0, readCount * READ_FIELDS), slab };
+    return { fields: fields.subarray(0, readCount * READ_FIELDS), slab: slab.buffer, buffers };
   }
 
   /** The bytes of a batch, or undefined if they are not what was written. */
-  #checkedBytes(partition: number, row: BatchRow): Uint8Array | undefined {
-    const bytes = this.#statements.bytes.get(row.bytes_id)?.bytes as Uint8Array | undefined;
+  #checkedBytes(partition: number, row: BatchRow): Uint8Array<ArrayBuffer> | undefined {
+    const bytes = this.#statements.bytes.get(row.bytes_id)?.bytes as Uint8Array<ArrayBuffer> | undefined;
     if (bytes?.length !== row.byte_length) return undefined;
     const checksum = batchChecksum(
       partition,

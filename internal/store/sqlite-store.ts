@@ -32,6 +32,7 @@ import {
   type Change,
   type FromReader,
   type FromWriter,
+  OWN_BUFFER_BYTES,
   type PackedBatches,
   READ_FIELDS,
   type ReadRequest,
@@ -502,19 +503,21 @@ function errorOf({ code, message }: Refusal, reason: UnavailableReason): StoreEr
   return code === 'unavailable' ? new StoreUnavailableError(reason, message) : new StoreError(code, message);
 }
 
-function unpack({ fields, slab }: PackedBatches, untilOffset: number): StoredBatch[] {
+function unpack({ fields, slab, buffers }: PackedBatches, untilOffset: number): StoredBatch[] {
   const batches: StoredBatch[] = [];
-  let byte = 0;
+  let slabUsed = 0;
+  let buffer = 0;
   for (let at = 0; at < fields.length && fields[at]! < untilOffset; at += READ_FIELDS) {
     const byteLength = fields[at + 4]!;
+    const isShort = byteLength < OWN_BUFFER_BYTES;
     batches.push({
       baseOffset: fields[at]!,
       lastOffset: fields[at + 1]!,
       count: fields[at + 2]!,
       maxTimestamp: fields[at + 3]!,
-      bytes: new Uint8Array(slab, byte, byteLength),
+      bytes: isShort ? new Uint8Array(slab, slabUsed, byteLength) : new Uint8Array(buffers[buffer++]!),
     });
-    byte += byteLength;
+    if (isShort) slabUsed += byteLength;
   }
   return batches;
 }

@@ -13,6 +13,7 @@ import type {
   FromReader,
   FromWriter,
   GroupOfChanges,
+  PackedBatches,
   Refusal,
   ToReader,
   ToWriter,
@@ -116,12 +117,16 @@ function read(directory: string): void {
     const { id, request } = message;
     try {
       const answer = reader.answer(request);
-      const transfer = request.kind === 'read' ? [(answer as { slab: ArrayBuffer }).slab] : [];
+      const transfer = request.kind === 'read' ? buffersOf(answer as PackedBatches) : [];
       port.postMessage({ id, kind: 'answered', answer } satisfies FromReader, transfer);
     } catch (error) {
       port.postMessage(failureOf(id, error));
     }
   });
+}
+
+function buffersOf({ fields, slab, buffers }: PackedBatches): ArrayBuffer[] {
+  return [fields.buffer, slab, ...buffers];
 }
 
 function failureOf(id: number, error: unknown): FromReader {
