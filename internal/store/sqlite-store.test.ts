@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { storeFreeBytesKept } from '../limits.ts';
 import type { LogStore, NewBatch, StoredState, StoreEvent } from './log-store.ts';
@@ -225,6 +226,30 @@ describe('a failed commit', () => {
     expect(recovered.state.topics[0]!.partitions[0]).toMatchObject({ nextOffset: 1, sizeBytes: 1 });
     expect(recovered.apply(groupOf([], [[id, 1]]))).toEqual([]);
     recovered.close();
+  });
+});
+
+describe('a thread that ends', () => {
+  it('is replaced: changes after the store was opened again, reads at once', async () => {
+    const threads: Worker[] = [];
+    const note = (worker: Worker) => threads.push(worker);
+    process.on('worker', note);
+    const { store, id, events } = await openWithPartition(newFolder());
+    await store.append(id, batch(0));
+    process.off('worker', note);
+    const [writer, reader] = threads;
+    const recovered = nextEvent(store, 'recovered');
+    await writer!.terminate();
+    const { state } = await recovered;
+    expect(state.topics[0]!.partitions[0]!.nextOffset).toBe(1);
+    expect(events.map(({ kind }) => kind)).toEqual(['unavailable', 'recovered']);
+    await store.append(id, batch(1));
+    const unanswered = store.read(id, 0, 1e9);
+    await Promise.all([
+      reader!.terminate(),
+      unanswered.catch((error) => expect(error).toMatchObject({ name: 'StoreUnavailableError' })),
+    ]);
+    expect(await store.read(id, 0, 1e9)).toHaveLength(2);
   });
 });
 
