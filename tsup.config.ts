@@ -47,6 +47,8 @@ export default defineConfig([
     format: 'esm',
     target: 'node20',
     platform: 'node',
+    // `node:sqlite` has no name without its protocol.
+    removeNodeProtocol: false,
     splitting: true,
     clean: true,
     dts: { compilerOptions, entry: { embed: 'pkg/embed/index.ts', client: 'pkg/client/index.ts' } },

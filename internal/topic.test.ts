@@ -94,6 +94,9 @@ describe('matching', () => {
     ['a/#', '$SYS', false],
     ['$share/g/a/#', 'a/b', true],
     ['$share/g/#', '$SYS/a', false],
+    ['$replay/earliest/a/#', 'a/b', true],
+    ['$replay/-1h/a/+', 'a/b/c', false],
+    ['$replay/2026-11-21T06:00:00Z/#', 'a', true],
   ])('%j and %j: %s', (filter, topic, expected) => {
     expect(matchesFilter(filter, topic)).toBe(expected);
   });

@@ -59,12 +59,23 @@ export function parseShared(filter: string): SharedFilter | undefined {
   return parts ? { group: parts[1]!, filter: parts[2]! } : undefined;
 }
 
+/** The filter that asks for the history of another one: `$replay/START/FILTER` (docs/frames.md). */
+export function replayFilter(start: string, filter: string): string {
+  return `$replay/${start}/${filter}`;
+}
+
+/** The filter that decides which topics match, without what a shared or replayed one says beside it. */
+function innerFilter(filter: string): string {
+  if (!filter.startsWith('$')) return filter;
+  return parseShared(filter)?.filter ?? /^\$replay\/[^/]+\/(.+)$/su.exec(filter)?.[1] ?? filter;
+}
+
 /**
  * Whether a topic matches a filter, by the letter of the rules. The broker's trie answers the same for many
  * filters at once and is tested against this; the SDK uses it to find the handlers of a message.
  */
 export function matchesFilter(filter: string, topic: string): boolean {
-  const wanted = (parseShared(filter)?.filter ?? filter).split('/');
+  const wanted = innerFilter(filter).split('/');
   const levels = topic.split('/');
   // Wildcards in the first level never reach into the broker's own names (MQTT 5, section 4.7.2).
   if (isReservedTopic(topic) && (wanted[0] === '#' || wanted[0] === '+')) return false;

@@ -1,6 +1,9 @@
 import type { brokerProgram } from '../../internal/config/broker.ts';
 import type { Values } from '../../internal/config/option.ts';
-import type { BrokerOptions } from '../../pkg/embed/index.ts';
+import { UsageError } from '../../internal/config/program.ts';
+import { logNameProblem } from '../../internal/log/names.ts';
+import { filterProblem } from '../../internal/topic.ts';
+import type { BrokerOptions, LogOption } from '../../pkg/embed/index.ts';
 import { listenersOf, tlsOf } from './listeners.ts';
 
 /**
@@ -30,6 +33,24 @@ export function brokerOptionsOf(
     slowConsumer: values['slow-consumer'],
     slowConsumerWaitMs: values['slow-consumer-wait'],
     shutdownTimeoutMs: values['shutdown-timeout'],
+    logs: values.log.map(logOptionOf),
+    dataDir: values['data-dir'],
+    memory: values.memory,
+    fsync: values.fsync,
+    logRetentionMs: values['log-retention'],
+    logRetentionBytes: values['log-retention-bytes'],
     webSocketOrigins: values['ws-origin'].length > 0 ? values['ws-origin'] : undefined,
   };
+}
+
+/** `FILTER`, or `FILTER=LOG`. */
+function logOptionOf(text: string): LogOption {
+  const split = text.lastIndexOf('=');
+  const option = split < 0 ? { filter: text } : { filter: text.slice(0, split), name: text.slice(split + 1) };
+  const problem =
+    filterProblem(option.filter) ??
+    (option.filter.startsWith('$') ? 'names that begin with $ are not kept' : undefined) ??
+    (option.name === undefined ? undefined : logNameProblem(option.name));
+  if (problem !== undefined) throw new UsageError(`-log '${text}': ${problem}`);
+  return option;
 }

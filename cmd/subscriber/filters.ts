@@ -1,6 +1,8 @@
 import micromatch from 'micromatch';
 import { UsageError } from '../../internal/config/program.ts';
-import { filterProblem } from '../../internal/topic.ts';
+import { parseReplay } from '../../internal/live/replay-filter.ts';
+import { filterProblem, replayFilter } from '../../internal/topic.ts';
+import type { ReplayFrom } from '../../pkg/client/index.ts';
 
 const REMEMBERED_TOPICS = 10_000;
 
@@ -40,4 +42,12 @@ function matcherOf(glob: string): (topic: string) => boolean {
   } catch (error) {
     throw new UsageError(`-match '${glob}': ${(error as Error).message}`);
   }
+}
+
+/** @throws UsageError where a replay cannot begin there. */
+export function startOf(from: string | undefined): ReplayFrom | undefined {
+  if (from === undefined) return undefined;
+  const request = parseReplay(replayFilter(from, '#'), Date.now());
+  if (typeof request === 'string') throw new UsageError(`-from '${from}': ${request}`);
+  return from as ReplayFrom;
 }

@@ -4,13 +4,14 @@ import { Output } from '../shared/output.ts';
 import { printableText } from '../shared/printable.ts';
 import { Rate } from '../shared/rate.ts';
 import { coloursFor, Failure, runProgram } from '../shared/run-program.ts';
-import { filtersOf, topicMatcher } from './filters.ts';
+import { filtersOf, startOf, topicMatcher } from './filters.ts';
 import { rendererOf } from './render.ts';
 import { Silence } from './silence.ts';
 
 await runProgram(subscriberProgram, async (invocation) => {
   const { values, stop } = invocation;
   const filters = filtersOf(values.topic);
+  const from = startOf(values.from);
   const isWanted = topicMatcher(values.match);
   const render = rendererOf(values, coloursFor(process.stdout));
   const client = await connectClient('subscriber', invocation, values.quiet);
@@ -48,7 +49,7 @@ await runProgram(subscriberProgram, async (invocation) => {
   }
 
   async function subscribeAll(): Promise<void> {
-    await Promise.all(filters.map((filter) => client.subscribe(filter, () => {})));
+    await Promise.all(filters.map((filter) => client.subscribe(filter, () => {}, { from })));
     if (!values.quiet && process.stderr.isTTY) {
       process.stderr.write(`Subscribed to ${filters.map(printableText).join(', ')}; stop with Ctrl-C\n`);
     }

@@ -86,6 +86,31 @@ const options = {
     { min: 0, max: DAY_MS },
     { group: 'Limits', default: '10', help: 'how long a stop waits for what was accepted to be delivered' },
   ),
+  log: list({
+    group: 'Keeping messages',
+    placeholder: 'FILTER|FILTER=LOG',
+    help: 'keep the topics of a filter, so that they can be read again: each in a log of its own, or all in one',
+  }),
+  'data-dir': text({
+    group: 'Keeping messages',
+    placeholder: 'FOLDER',
+    default: './data',
+    help: 'where logs are kept',
+  }),
+  memory: toggle({ group: 'Keeping messages', help: 'keep logs in memory only, as long as the broker runs' }),
+  fsync: choice(['commit', 'os'], {
+    group: 'Keeping messages',
+    default: 'commit',
+    help: 'what survives: commit, also a power cut; os, the end of the broker',
+  }),
+  'log-retention': duration(
+    { min: 0, max: 36_500 * DAY_MS },
+    { group: 'Keeping messages', default: '7d', help: 'how long messages are kept; 0: for ever' },
+  ),
+  'log-retention-bytes': bytes(
+    { min: 0, max: 1024 ** 5 },
+    { group: 'Keeping messages', default: '0', help: 'how much of one log is kept; 0: all of it' },
+  ),
   'log-level': choice(['debug', 'info', 'warn', 'error', 'silent'], {
     group: 'Output',
     default: 'info',

@@ -69,12 +69,13 @@ describe('duration', () => {
     ['10s', 10_000],
     ['2m', 120_000],
     ['1h', 3_600_000],
+    ['0.01d', 864_000],
     ['0.25m', 15_000],
   ])('%s', (given, expected) => {
     expect(time.parse([given])).toBe(expected);
   });
 
-  it.each(['', 's', '-1', '1 s', '1e3', '2d', '1.2.3', 'soon', '.'])('refuses %j', (given) => {
+  it.each(['', 's', '-1', '1 s', '1e3', '2w', '1.2.3', 'soon', '.'])('refuses %j', (given) => {
     expect(() => time.parse([given])).toThrow('is a time such as 2, 0.5, 500ms or 2m');
   });
 

@@ -103,13 +103,13 @@ export function bytes<D extends Description<string>>(
   });
 }
 
-/** A time, in milliseconds: seconds as `2` or `0.5`, or with a unit: `500ms`, `10s`, `2m`, `1h`. */
+/** A time, in milliseconds: seconds as `2` or `0.5`, or with a unit: `500ms`, `10s`, `2m`, `1h`, `7d`. */
 export function duration<D extends Description<string>>(
   bounds: { min: number; max: number },
   description: D,
 ): Option<Optional<number, D>> {
   return single(description, 'SECONDS', (value) => {
-    const parts = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?$/.exec(value);
+    const parts = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h|d)?$/.exec(value);
     const milliseconds =
       parts === null ? Number.NaN : roundMicroseconds(Number(parts[1]) * UNIT_MS[parts[2] ?? 's']!);
     return within(milliseconds, bounds, 'is a time such as 2, 0.5, 500ms or 2m', (ms) => `${ms / 1000}`);
@@ -124,7 +124,7 @@ export function fileMode<D extends Description<string>>(description: D): Option<
   });
 }
 
-const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** 4.1 seconds are 4100 milliseconds, not 4099.999…. */
 function roundMicroseconds(milliseconds: number): number {

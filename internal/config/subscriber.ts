@@ -13,6 +13,11 @@ const options = {
     placeholder: 'GLOB',
     help: 'show only topics that match, for what wildcards cannot say, such as sensors/**/temp-{1..3}',
   }),
+  from: text({
+    group: 'Messages',
+    placeholder: 'START',
+    help: 'begin with what the broker has kept: earliest, an offset, a time ago such as -1h, an ISO time, or latest',
+  }),
   count: integer(
     { min: 1, max: Number.MAX_SAFE_INTEGER },
     { group: 'Messages', help: 'end after so many messages' },
@@ -45,6 +50,7 @@ export const subscriberProgram: Program<typeof options> = {
     "subscriber -topic 'sensors/#'",
     'subscriber -topic sensors/+/temp -topic alarms -json',
     "subscriber -topic 'sensors/#' -format '%T %t %p\\n'",
+    "subscriber -topic 'sensors/#' -from -1h",
     'subscriber -topic images/door -count 1 -raw > door.jpg',
   ],
 };

@@ -4,7 +4,7 @@ import {
   FrameType,
   MAX_CLIENT_ID_BYTES,
 } from '../../internal/protocol/frame/frame.ts';
-import { filterProblem, isReservedTopic, topicNameProblem } from '../../internal/topic.ts';
+import { filterProblem, isReservedTopic, replayFilter, topicNameProblem } from '../../internal/topic.ts';
 import { urlOf } from './address.ts';
 import { Emitter } from './emitter.ts';
 import {
@@ -54,7 +54,16 @@ export interface SubscribeOptions {
   signal?: AbortSignal;
   /** Messages that an iterator may be behind before the client stops reading. Default: 1,000. */
   queueSize?: number;
+  /**
+   * Begins with what the broker's logs have kept, then goes on live without a gap: from the `earliest` message, an
+   * offset, a time ago such as `-1h`, a time, or `latest`. Only topics that the broker keeps are read (`broker -log`).
+   * After a lost connection it begins there again, so messages may come twice.
+   */
+  from?: ReplayFrom;
 }
+
+/** Where a subscription begins to read what a broker has kept. */
+export type ReplayFrom = 'earliest' | 'latest' | number | Date | `-${number}${'s' | 'm' | 'h' | 'd'}`;
 
 /** A WebSocket message is the largest frame, or many small ones that the broker sends at once. */
 const CHUNK_SLACK_BYTES = 64 * 1024 * 1024;
@@ -198,7 +207,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
    *   or the reason of the signal.
    */
   async subscribe(
-    filter: string,
+    wanted: string,
     handler?: (message: Message) => unknown,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
@@ -206,8 +215,9 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       throw new TypeError('a handler is a function; options come third');
     }
     checkNumbers(options, { queueSize: 1 });
-    const problem = filterProblem(filter);
-    if (problem !== undefined) throw new InvalidTopicError('filter', filter, problem);
+    const problem = filterProblem(wanted);
+    if (problem !== undefined) throw new InvalidTopicError('filter', wanted, problem);
+    const filter = options.from === undefined ? wanted : replayFilter(startOf(options.from), wanted);
     if (this.#state === 'new' || this.#state === 'closing' || this.#state === 'closed') throw this.#notOpen();
     options.signal?.throwIfAborted();
     const entry = this.#filters.get(filter) ?? this.#addFilter(filter);
@@ -712,4 +722,12 @@ function checkClientId(clientId: string): void {
     const rule = `a client id is 1 to ${MAX_CLIENT_ID_BYTES} bytes without NUL`;
     throw new TinymqError('invalid-client-id', rule);
   }
+}
+
+function startOf(from: ReplayFrom): string {
+  if (from instanceof Date) return from.toISOString();
+  if (typeof from === 'number' && !(Number.isSafeInteger(from) && from >= 0)) {
+    throw new TinymqError('invalid-option', `from: ${from} is not an offset`);
+  }
+  return String(from);
 }
