@@ -52,7 +52,12 @@ module.exports = {
       [...shared, room('auth'), room('metrics')],
       'encodings are handed to it',
     ),
-    onlyImports('the-log-knows-its-store', room('log'), [...shared, room('store'), room('metrics')], 'and no format'),
+    onlyImports(
+      'the-log-knows-its-store',
+      room('log'),
+      [...shared, room('store'), room('metrics')],
+      'and no format',
+    ),
     onlyImports('the-store-stands-alone', room('store'), shared, 'it keeps what it is given'),
     onlyImports(
       'live-joins-broker-and-log',

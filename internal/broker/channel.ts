@@ -204,11 +204,6 @@ export class Channel implements Flushable, Receiver {
     asker.pause();
   }
 
-  /** Forgets a publisher that has gone. */
-  forget(feeder: Source): void {
-    this.#feeders?.delete(feeder);
-  }
-
   /** The sink has room again. */
   ready(): void {
     this.#blocked = false;
