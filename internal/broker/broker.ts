@@ -61,7 +61,10 @@ export class Broker {
     const { metrics } = parts;
     this.#received = metrics.counter('messages_received_total', 'Messages that clients published.');
     this.#receivedBytes = metrics.counter('message_bytes_received_total', 'Their bytes on the wire.');
-    this.#delivered = metrics.counter('messages_delivered_total', 'Messages queued for subscribers.');
+    this.#delivered = metrics.counter(
+      'messages_delivered_total',
+      'Messages for subscribers, those included that a slow one did not get.',
+    );
     this.#dropped = metrics.counter('messages_dropped_total', 'Messages that slow subscribers did not get.');
     this.#slowEpisodes = metrics.counter(
       'slow_consumer_episodes_total',

@@ -56,27 +56,32 @@ export interface TargetSet {
 
 export const NO_TARGETS: TargetSet = { channels: [], taps: [], groups: [] };
 
-/** Finds the one object for each set of targets. */
+/** A set that was interned, with what it was made from for comparing. */
+interface InternedSet {
+  members: ReadonlySet<Target>;
+  set: TargetSet;
+}
+
+/**
+ * Finds the one object for each set of targets. A set is known by a sum over its members, in any order, and then
+ * compared, so that ten thousand subscribers of a topic are looked at once and never sorted.
+ */
 export class TargetInterner {
-  readonly #numbers = new WeakMap<Target, number>();
-  readonly #sets = new Map<string, TargetSet>();
-  #nextNumber = 0;
+  readonly #marks = new WeakMap<Target, number>();
+  readonly #sets = new Map<number, InternedSet[]>();
+  #lastNumber = 0;
 
   intern(targets: ReadonlySet<Target>): TargetSet {
     if (targets.size === 0) return NO_TARGETS;
-    const sorted = [...targets].sort((a, b) => this.#numberOf(a) - this.#numberOf(b));
-    const key = sorted.map((target) => this.#numberOf(target)).join();
-    let set = this.#sets.get(key);
-    if (set === undefined) {
-      set = {
-        channels: sorted.filter(
-          (target) => !(target instanceof ShareGroup || target instanceof Tap),
-        ) as Channel[],
-        taps: sorted.filter((target) => target instanceof Tap),
-        groups: sorted.filter((target) => target instanceof ShareGroup),
-      };
-      this.#sets.set(key, set);
-    }
+    let sum = targets.size;
+    for (const target of targets) sum = (sum + this.#markOf(target)) | 0;
+    const alike = this.#sets.get(sum);
+    const known = alike?.find(({ members }) => hasSameMembers(members, targets));
+    if (known !== undefined) return known.set;
+    const set = targetSetOf(targets);
+    const interned = { members: targets, set };
+    if (alike === undefined) this.#sets.set(sum, [interned]);
+    else alike.push(interned);
     return set;
   }
 
@@ -85,12 +90,32 @@ export class TargetInterner {
     this.#sets.clear();
   }
 
-  #numberOf(target: Target): number {
-    let number = this.#numbers.get(target);
-    if (number === undefined) {
-      number = this.#nextNumber++;
-      this.#numbers.set(target, number);
+  /** A number of the target's own, spread over all bits so that few sums of different sets are alike. */
+  #markOf(target: Target): number {
+    let mark = this.#marks.get(target);
+    if (mark === undefined) {
+      mark = Math.imul(++this.#lastNumber, 0x9e37_79b1);
+      mark = Math.imul(mark ^ (mark >>> 15), 0x85eb_ca6b);
+      this.#marks.set(target, mark);
     }
-    return number;
+    return mark;
   }
+}
+
+function hasSameMembers(one: ReadonlySet<Target>, other: ReadonlySet<Target>): boolean {
+  if (one.size !== other.size) return false;
+  for (const member of one) if (!other.has(member)) return false;
+  return true;
+}
+
+function targetSetOf(targets: ReadonlySet<Target>): TargetSet {
+  const channels: Channel[] = [];
+  const taps: Tap[] = [];
+  const groups: ShareGroup[] = [];
+  for (const target of targets) {
+    if (target instanceof ShareGroup) groups.push(target);
+    else if (target instanceof Tap) taps.push(target);
+    else channels.push(target);
+  }
+  return { channels, taps, groups };
 }
