@@ -391,7 +391,7 @@ describe('from history to what comes', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 80 }),
-        fc.constantFrom(1, 200, 1e6),
+        fc.constantFrom(1, 2000, 1e6),
         async (steps, tailCacheBytes) => {
           const { logs, store } = await openLogs({ tailCacheBytes });
           const replays: { replay: Replay; target: Target }[] = [];

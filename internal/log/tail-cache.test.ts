@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StoredBatch } from '../store/log-store.ts';
-import { PartitionTail, TailCache } from './tail-cache.ts';
+import { BATCH_OVERHEAD_BYTES, PartitionTail, TailCache } from './tail-cache.ts';
+
+/** The budget for so many batches with so many bytes. */
+function budgetFor(batches: number, bytes: number): number {
+  return batches * BATCH_OVERHEAD_BYTES + bytes;
+}
 
 function batch(baseOffset: number, count: number, bytes: number): StoredBatch {
   const lastOffset = baseOffset + count - 1;
@@ -10,7 +15,7 @@ function batch(baseOffset: number, count: number, bytes: number): StoredBatch {
 
 describe('a tail', () => {
   it('gives whole batches from the one that holds an offset', () => {
-    const tail = new PartitionTail(new TailCache(1000));
+    const tail = new PartitionTail(new TailCache(1e6));
     const batches = [batch(10, 5, 10), batch(15, 1, 10), batch(16, 4, 10)];
     for (const added of batches) tail.add(added);
     expect(tail.read(9, 20, 100)).toBeUndefined();
@@ -25,13 +30,13 @@ describe('a tail', () => {
   });
 
   it('knows nothing of what was cleared, and its room is free again', () => {
-    const cache = new TailCache(30);
+    const cache = new TailCache(budgetFor(3, 30));
     const [tail, other] = [new PartitionTail(cache), new PartitionTail(cache)];
     tail.add(batch(0, 1, 10));
     other.add(batch(0, 1, 10));
     tail.add(batch(1, 1, 10));
     tail.clear();
-    expect(cache.bytes).toBe(10);
+    expect(cache.bytes).toBe(budgetFor(1, 10));
     expect(tail.read(0, 2, 100)).toBeUndefined();
     other.add(batch(1, 1, 20));
     expect(other.read(0, 2, 100)).toHaveLength(2);
@@ -41,7 +46,7 @@ describe('a tail', () => {
   });
 
   it('lets go of the memory of what was dropped', async () => {
-    const cache = new TailCache(10);
+    const cache = new TailCache(budgetFor(1, 10));
     const tail = new PartitionTail(cache);
     const collected = new Set<number>();
     const registry = new FinalizationRegistry<number>((offset) => collected.add(offset));
@@ -70,12 +75,12 @@ describe('a tail', () => {
       fc.record({ tail: fc.nat(2), clear: fc.constant(true) }),
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 300 }), fc.integer({ min: 1, max: 300 }), (steps, budget) => {
+      fc.property(fc.array(step, { maxLength: 300 }), fc.integer({ min: 1, max: 8000 }), (steps, budget) => {
         const cache = new TailCache(budget);
         const tails = [0, 1, 2].map(() => new PartitionTail(cache));
         const next = [0, 0, 0];
         let model: { tail: number; batch: StoredBatch }[] = [];
-        const size = () => model.reduce((sum, kept) => sum + kept.batch.bytes.length, 0);
+        const size = () => model.reduce((sum, kept) => sum + budgetFor(1, kept.batch.bytes.length), 0);
         for (const step of steps) {
           if ('count' in step) {
             const added = batch(next[step.tail]!, step.count, step.bytes);
@@ -99,7 +104,7 @@ describe('a tail', () => {
   });
 
   it('stays right over many thousands of batches', () => {
-    const cache = new TailCache(1000);
+    const cache = new TailCache(budgetFor(100, 1000));
     const tails = [new PartitionTail(cache), new PartitionTail(cache)];
     for (let offset = 0; offset < 20_000; offset++) for (const tail of tails) tail.add(batch(offset, 1, 10));
     for (const tail of tails) {

@@ -1,5 +1,11 @@
 import type { StoredBatch } from '../store/log-store.ts';
 
+/**
+ * What a batch takes beside its bytes: the objects around them and the allocator's share, measured with batches of one
+ * small record. Without it a busy log of such batches took ten times the budget.
+ */
+export const BATCH_OVERHEAD_BYTES = 600;
+
 /** One batch that is kept in memory, and whose it is. */
 interface CachedBatch {
   owner: PartitionTail;
@@ -21,7 +27,7 @@ export class TailCache {
     this.#budgetBytes = budgetBytes;
   }
 
-  /** Bytes of the batches that are kept. */
+  /** What the batches that are kept take, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -62,7 +68,7 @@ export class PartitionTail {
 
   add(batch: StoredBatch): void {
     this.#batches.push(batch);
-    this.#cache.added(this, batch.bytes.length);
+    this.#cache.added(this, batch.bytes.length + BATCH_OVERHEAD_BYTES);
   }
 
   /** Called by the cache when it needs the room. */
