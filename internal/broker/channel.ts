@@ -102,6 +102,8 @@ export class Channel implements Flushable, Receiver {
   #slabEnd = 0;
   #slabMessages = 0;
   #nextSlabBytes = smallestSlabBytes;
+  /** Bytes copied since the last hand-over, which tell how large the next slab should be. */
+  #copiedBytes = 0;
 
   #feeders: Set<Source> | undefined;
   /** Who does nothing more until all of this has gone out; unlike a feeder it is never released early. */
@@ -239,7 +241,8 @@ export class Channel implements Flushable, Receiver {
   #handOver(): void {
     const buffers = this.#buffers;
     this.delivered += this.#waitingMessages;
-    this.#nextSlabBytes = slabBytesFor(this.#waitingBytes);
+    this.#nextSlabBytes = slabBytesFor(this.#copiedBytes);
+    this.#copiedBytes = 0;
     this.#clearQueue();
     if (!this.#sink.write(buffers)) this.#blocked = true;
   }
@@ -265,6 +268,7 @@ export class Channel implements Flushable, Receiver {
       to += length;
     }
     this.#slabEnd = to;
+    this.#copiedBytes += length;
     this.#slabMessages += count;
   }
 

@@ -1,8 +1,11 @@
 import type { FrameCursor } from './cursor.ts';
 
+/** What the first bytes of a frame get room for: most messages are complete in it without growing. */
+export const FIRST_BYTES = 2048;
+
 /**
  * Holds the frame that a chunk ended in the middle of, until the rest of it arrives. What it reserves grows
- * with what really came, at most double, never with what a length field claims.
+ * with what really came, at most double beyond {@link FIRST_BYTES}, never with what a length field claims.
  */
 export class PartialFrame {
   #buffer: Uint8Array | undefined;
@@ -61,7 +64,7 @@ export class PartialFrame {
   #append(bytes: Uint8Array, start: number, end: number): void {
     const length = this.#length + end - start;
     if (this.#buffer === undefined || length > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(length, 2 * this.#length));
+      const grown = new Uint8Array(Math.max(length, 2 * this.#length, FIRST_BYTES));
       if (this.#buffer !== undefined) grown.set(this.#buffer.subarray(0, this.#length));
       this.#buffer = grown;
     }
