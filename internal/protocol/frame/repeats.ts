@@ -1,14 +1,17 @@
-const WORD_BYTES = 4;
-/** A frame whose first part or last part is shorter than this is not counted; it has a client id of one byte. */
-const SHORTEST_HEAD_BYTES = 2 * WORD_BYTES;
-const SHORTEST_TAIL_BYTES = WORD_BYTES;
+const WORD_BYTES = 8;
+const HALF_WORD_BYTES = 4;
 
 /**
- * How many frames from `at` on repeat the one that ends there in everything but the payload. That frame has
- * `size` bytes: `head` up to its payload, and the client id with its length from `tail` on.
+ * How many frames from `at` on repeat the one that ends there in everything but the payload. That frame is a PUBLISH
+ * whose names are valid, of `size` bytes: `head` up to its payload, and the client id with its length from `tail` on.
  *
- * This is where a broker of small messages spends its time. Words instead of bytes, the six at the edges held in
- * variables, take 4 ns for a frame of a short topic; a loop over its bytes took 29.
+ * This is where a broker of small messages spends its time. It compares eight bytes at once, as floating point numbers,
+ * the only such words that a DataView reads without making an object; the words at the edges are held in variables. For
+ * frames of usual names that takes 5 to 9 ns, a loop over their bytes 30 to 60.
+ *
+ * Numbers compare like bytes but for two exceptions. NaN differs from itself: such a frame is not counted, and the
+ * caller looks at it once more. 0 equals -0: no word here is either, as each has a byte of the type, of a name (names have
+ * no NUL) or of a length that is not 0.
  */
 export function countRepeats(
   bytes: DataView,
@@ -18,31 +21,38 @@ export function countRepeats(
   head: number,
   tail: number,
 ): number {
-  if (at + size > limit || head < SHORTEST_HEAD_BYTES || size - tail < SHORTEST_TAIL_BYTES) return 0;
+  const tailBytes = size - tail;
+  if (at + size > limit || head < WORD_BYTES || tailBytes < HALF_WORD_BYTES) return 0;
   const first = at - size;
   const headEnd = head - WORD_BYTES;
-  const tailEnd = size - WORD_BYTES;
-  const head0 = bytes.getInt32(first, true);
-  const head1 = bytes.getInt32(first + 4, true);
-  const head2 = bytes.getInt32(first + headEnd - 4, true);
-  const head3 = bytes.getInt32(first + headEnd, true);
-  const tail0 = bytes.getInt32(first + tail, true);
-  const tail1 = bytes.getInt32(first + tailEnd, true);
+  const isTailLong = tailBytes >= WORD_BYTES;
+  const tailEnd = size - (isTailLong ? WORD_BYTES : HALF_WORD_BYTES);
+  const headFirst = bytes.getFloat64(first, true);
+  const headLast = bytes.getFloat64(first + headEnd, true);
+  const tailFirst = isTailLong ? bytes.getFloat64(first + tail, true) : bytes.getInt32(first + tail, true);
+  const tailLast = isTailLong
+    ? bytes.getFloat64(first + tailEnd, true)
+    : bytes.getInt32(first + tailEnd, true);
   let count = 0;
   for (let frame = at; frame + size <= limit; frame += size) {
-    if (
-      bytes.getInt32(frame, true) !== head0 ||
-      bytes.getInt32(frame + 4, true) !== head1 ||
-      bytes.getInt32(frame + headEnd - 4, true) !== head2 ||
-      bytes.getInt32(frame + headEnd, true) !== head3 ||
-      bytes.getInt32(frame + tail, true) !== tail0 ||
-      bytes.getInt32(frame + tailEnd, true) !== tail1
+    if (bytes.getFloat64(frame + headEnd, true) !== headLast || bytes.getFloat64(frame, true) !== headFirst)
+      break;
+    if (isTailLong) {
+      if (
+        bytes.getFloat64(frame + tail, true) !== tailFirst ||
+        bytes.getFloat64(frame + tailEnd, true) !== tailLast ||
+        differs(bytes, first, frame, tail + WORD_BYTES, tailEnd)
+      ) {
+        break;
+      }
+    } else if (
+      bytes.getInt32(frame + tail, true) !== tailFirst ||
+      bytes.getInt32(frame + tailEnd, true) !== tailLast
     ) {
       break;
     }
-    // What lies between the edges, where topic or client id are longer.
-    if (differs(bytes, first, frame, 8, headEnd - 4)) break;
-    if (differs(bytes, first, frame, tail + 4, tailEnd)) break;
+    // What lies between the edges, where names are longer.
+    if (differs(bytes, first, frame, WORD_BYTES, headEnd)) break;
     count++;
   }
   return count;
@@ -51,7 +61,7 @@ export function countRepeats(
 /** Whether two frames differ somewhere in the words that begin between `from` and `to`. */
 function differs(bytes: DataView, first: number, frame: number, from: number, to: number): boolean {
   for (let index = from; index < to; index += WORD_BYTES) {
-    if (bytes.getInt32(first + index, true) !== bytes.getInt32(frame + index, true)) return true;
+    if (bytes.getFloat64(first + index, true) !== bytes.getFloat64(frame + index, true)) return true;
   }
   return false;
 }
