@@ -58,7 +58,8 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   /** Made when the first is asked for: few clients have any. */
   #replays: Replays | undefined;
   readonly #cursor: FrameCursor;
-  readonly #partial = new PartialFrame();
+  // Reused: runs this short are copied by everybody who gets them (limits.ts, copiedSliceBytes).
+  readonly #partial = new PartialFrame(true);
   readonly #publication = new Publication(frameEncoding);
 
   #client: Client | undefined;

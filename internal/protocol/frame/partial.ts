@@ -10,6 +10,15 @@ export const FIRST_BYTES = 2048;
 export class PartialFrame {
   #buffer: Uint8Array | undefined;
   #length = 0;
+  readonly #isReused: boolean;
+
+  /**
+   * @param isReused whether a frame of up to {@link FIRST_BYTES} lies in a buffer that the next one is written to: for
+   *   an owner that has copied what it needs of a frame before it keeps another.
+   */
+  constructor(isReused = false) {
+    this.#isReused = isReused;
+  }
 
   get isEmpty(): boolean {
     return this.#length === 0;
@@ -52,7 +61,8 @@ export class PartialFrame {
   takeWhole(cursor: FrameCursor): Uint8Array | undefined {
     if (!cursor.read(this.#buffer!, 0, this.#length)) return undefined;
     const whole = this.#buffer!.subarray(0, this.#length);
-    this.clear();
+    this.#length = 0;
+    if (!this.#isReused || this.#buffer!.length > FIRST_BYTES) this.#buffer = undefined;
     return whole;
   }
 
