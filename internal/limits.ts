@@ -113,6 +113,8 @@ export const retentionEveryMs = 60_000;
 export const logRetentionMs = 7 * 24 * 3_600_000;
 /** Bytes of live messages on their way to the disk before their publishers pause. */
 export const maxCaptureWaitingBytes = 16 * MiB;
+/** Replays of one client: each follows every log that its filter may match. */
+export const maxReplaysPerClient = 100;
 /** Bytes that a replay reads at once: much for a disk, little for a subscriber that is slow. */
 export const replayReadBytes = 256 * KiB;
 /** What a compressed batch may expand to. */

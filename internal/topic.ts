@@ -65,7 +65,7 @@ export function replayFilter(start: string, filter: string): string {
 }
 
 /** The filter that decides which topics match, without what a shared or replayed one says beside it. */
-function innerFilter(filter: string): string {
+export function innerFilter(filter: string): string {
   if (!filter.startsWith('$')) return filter;
   return parseShared(filter)?.filter ?? /^\$replay\/[^/]+\/(.+)$/su.exec(filter)?.[1] ?? filter;
 }

@@ -15,6 +15,7 @@ export interface Guard {
   mayConnect(who: Identity): string | undefined;
   /** Asked once per connection and topic while the answer is remembered, not for each message. */
   mayPublish(who: Identity, topic: string): string | undefined;
+  /** The filter that decides which topics match: of a shared or replayed one, what stands behind group or start. */
   maySubscribe(who: Identity, filter: string): string | undefined;
 }
 

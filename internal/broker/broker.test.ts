@@ -181,6 +181,7 @@ describe('clients', () => {
     expect(() => connect('stranger')).toThrow('not-authorized: nobody knows you');
     const { client } = connect('friend');
     expect(() => broker.subscribe(client, '#')).toThrow("not-authorized: filter '#': not everything");
+    expect(() => broker.subscribe(client, '$share/g/#')).toThrow('not everything');
     expect(() => broker.checkMayPublish(client.identity, topicOf(broker, 'secret'))).toThrow(
       "not-authorized: topic 'secret': not there",
     );

@@ -2,7 +2,7 @@ import { allowAll, type Guard, type Identity } from '../auth/guard.ts';
 import { BrokerError, quoted } from '../errors.ts';
 import { maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
-import { filterProblem, isReservedTopic, parseShared, topicNameProblem } from '../topic.ts';
+import { filterProblem, innerFilter, isReservedTopic, parseShared, topicNameProblem } from '../topic.ts';
 import { Channel, type ChannelLimits, type Receiver, type Source } from './channel.ts';
 import type { Client, ClientSpec } from './client.ts';
 import type { Publication } from './publication.ts';
@@ -42,6 +42,7 @@ export class Broker {
   readonly #clients = new Map<string, Client>();
   readonly #trie = new TopicTrie<Target>();
   readonly #groups = new Map<string, ShareGroup>();
+  readonly #taps = new Map<Receiver, Tap>();
   readonly #topics = new TopicTable(publishableTopic);
   readonly #interner = new TargetInterner();
   #epoch = 0;
@@ -193,9 +194,17 @@ export class Broker {
     if (groups.length > 0) this.#publishToGroups(publication, targets, source);
   }
 
-  /** Gives every message of a well-formed filter to a receiver that is no client, from now on. */
+  /**
+   * Gives every message of a well-formed filter to a receiver that is no client, from now on; once, however many of its
+   * filters match.
+   */
   tap(filter: string, receiver: Receiver): void {
-    this.#trie.insert(filter, new Tap(receiver));
+    let tap = this.#taps.get(receiver);
+    if (tap === undefined) {
+      tap = new Tap(receiver);
+      this.#taps.set(receiver, tap);
+    }
+    this.#trie.insert(filter, tap);
     this.#subscriptionsChanged();
   }
 
@@ -205,7 +214,7 @@ export class Broker {
    * @throws BrokerError `not-authorized`.
    */
   checkMaySubscribe(identity: Identity, filter: string): void {
-    const denial = this.#guard.maySubscribe(identity, filter);
+    const denial = this.#guard.maySubscribe(identity, innerFilter(filter));
     if (denial !== undefined) throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${denial}`);
   }
 

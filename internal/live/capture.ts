@@ -17,6 +17,8 @@ export interface CaptureParts {
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
   /** The one log that gets everything; each topic has its own where this is undefined. */
   logName?: string;
+  /** Whether a topic is for this capture, where others may have it instead; it always answers the same. */
+  isWanted?: (topic: string) => boolean;
 }
 
 /**
@@ -27,6 +29,9 @@ export class Capture implements Receiver {
   readonly #logs: Logs;
   readonly #log: CaptureParts['log'];
   readonly #logName: string | undefined;
+  readonly #isWanted: CaptureParts['isWanted'];
+  /** What `isWanted` said. */
+  readonly #wanted = new Map<string, boolean>();
   readonly #lost: Counter;
   readonly #builders = new Map<string, BatchBuilder>();
   readonly #dirty = new Set<string>();
@@ -42,6 +47,7 @@ export class Capture implements Receiver {
     this.#logs = parts.logs;
     this.#log = parts.log;
     this.#logName = parts.logName;
+    this.#isWanted = parts.isWanted;
     this.#lost = parts.metrics.counter('log_messages_lost_total', 'Live messages that a log could not take.');
   }
 
@@ -69,7 +75,19 @@ export class Capture implements Receiver {
     while (this.#writing.size > 0) await Promise.allSettled(this.#writing);
   }
 
+  #wants(topic: string): boolean {
+    if (this.#isWanted === undefined) return true;
+    let isWanted = this.#wanted.get(topic);
+    if (isWanted === undefined) {
+      if (this.#wanted.size >= MAX_REMEMBERED_TOPICS) this.#wanted.clear();
+      isWanted = this.#isWanted(topic);
+      this.#wanted.set(topic, isWanted);
+    }
+    return isWanted;
+  }
+
   #take(message: Message, now: number): void {
+    if (!this.#wants(message.topic)) return;
     const name = this.#logName ?? logNameOf(message.topic);
     if (liveTopicOf(name) !== message.topic) this.#mixed.add(name);
     let builder = this.#builders.get(name);
@@ -149,5 +167,6 @@ export class Capture implements Receiver {
 
 /** Builders are kept for the next turn; with this many topics they are made anew. */
 const MAX_IDLE_BUILDERS = 1024;
+const MAX_REMEMBERED_TOPICS = 10_000;
 /** Room for larger batches is given back: many topics may each have one, once. */
 const MAX_IDLE_BUILDER_BYTES = 64 * 1024;

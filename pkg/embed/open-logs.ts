@@ -1,13 +1,13 @@
 import type { Broker, Logger } from '../../internal/broker/broker.ts';
 import * as limits from '../../internal/limits.ts';
-import { Capture } from '../../internal/live/capture.ts';
+import { Capture, type CaptureParts } from '../../internal/live/capture.ts';
 import { Logs } from '../../internal/log/logs.ts';
 import { logNameProblem } from '../../internal/log/names.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
 import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
 import type { LogStore } from '../../internal/store/log-store.ts';
 import { MemoryStore } from '../../internal/store/memory-store.ts';
-import { filterProblem } from '../../internal/topic.ts';
+import { filterProblem, matchesFilter } from '../../internal/topic.ts';
 
 /** Live topics that are kept. */
 export interface LogOption {
@@ -19,7 +19,7 @@ export interface LogOption {
 
 /** What a broker keeps, and where. */
 export interface LogsOptions {
-  /** Live topics that are kept, so that they can be read again. */
+  /** Live topics that are kept, so that they can be read again. Where several match, the first one counts. */
   logs?: readonly LogOption[];
   /** The folder of the store. Default: `./data`. */
   dataDir?: string;
@@ -64,11 +64,7 @@ export async function openLogs(
     log,
   });
   await logs.open();
-  const captures = captured.map(({ filter, name }) => {
-    const capture = new Capture({ logs, metrics, log, logName: name });
-    broker.tap(filter, capture);
-    return capture;
-  });
+  const captures = captureAll(captured, broker, { logs, metrics, log });
 
   async function close(): Promise<void> {
     await Promise.all(captures.map((capture) => capture.drained()));
@@ -76,6 +72,30 @@ export async function openLogs(
   }
 
   return { logs, close };
+}
+
+/** One capture for each log that is named, and one for the topics that have their own. */
+function captureAll(
+  options: readonly LogOption[],
+  broker: Broker,
+  parts: Omit<CaptureParts, 'logName' | 'isWanted'>,
+): Capture[] {
+  const captures = new Map<string | undefined, Capture>();
+  for (const { filter, name } of options) {
+    let capture = captures.get(name);
+    if (capture === undefined) {
+      const isWanted = (topic: string) => firstMatch(options, topic)?.name === name;
+      capture = new Capture({ ...parts, logName: name, isWanted: options.length > 1 ? isWanted : undefined });
+      captures.set(name, capture);
+    }
+    broker.tap(filter, capture);
+  }
+  return [...captures.values()];
+}
+
+/** A topic that several options match goes where the first of them says, so that a replay brings it once. */
+function firstMatch(options: readonly LogOption[], topic: string): LogOption | undefined {
+  return options.find(({ filter }) => matchesFilter(filter, topic));
 }
 
 async function storeOf(options: LogsOptions): Promise<LogStore> {

@@ -3,7 +3,7 @@ import type { Channel } from '../../broker/channel.ts';
 import type { Client } from '../../broker/client.ts';
 import { type Message, Publication } from '../../broker/publication.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import { replayReadBytes } from '../../limits.ts';
+import { maxReplaysPerClient, replayReadBytes } from '../../limits.ts';
 import { Replay } from '../../live/replay.ts';
 import { parseReplay } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
@@ -47,6 +47,9 @@ export class Replays {
     if (typeof request === 'string')
       throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${request}`);
     if (this.#running.has(filter)) return;
+    if (this.#running.size >= maxReplaysPerClient) {
+      throw new BrokerError('too-many-subscriptions', `${this.#running.size} replays are running`);
+    }
     const { channel } = client;
     const replay = new Replay(this.#logs, request, {
       deliver: (messages) => this.#deliver(messages, channel),
