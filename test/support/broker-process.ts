@@ -114,7 +114,8 @@ export async function brokerProcess(running: Running): Promise<BrokerProcess> {
   }
 
   async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
-    if (running.child.exitCode === null) process.kill(pid, signal);
+    const hasEnded = running.child.exitCode !== null || running.child.signalCode !== null;
+    if (!hasEnded) process.kill(pid, signal);
     return running.ended;
   }
 
