@@ -1,14 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChurnCase } from '../cases.ts';
 import { connectAll } from './connect-all.ts';
 import { Connection } from './connection.ts';
-import { Flow } from './flow.ts';
-import { Gaps } from './gaps.ts';
-import { measure } from './meter.ts';
 import type { Scenario, Setting } from './scenario.ts';
 import { trafficOf } from './traffic.ts';
+import { WatchedFlow } from './watched-flow.ts';
 
-const RUN_UP_MS = 300;
 /** Filters that are asked for at once, before their answers are waited for. */
 const BATCH_FILTERS = 1_000;
 
@@ -16,38 +12,24 @@ const BATCH_FILTERS = 1_000;
 export async function churn({ workload, filters }: ChurnCase, setting: Setting): Promise<Scenario> {
   const { peer, address, brokerPid } = setting;
   const traffic = trafficOf(workload, peer.wire);
-  const { publishers, subscribers } = await connectAll(setting, traffic);
+  const parties = await connectAll(setting, traffic);
   const restless = await Connection.open(address, peer.wire, 'restless');
   await restless.answerLateQuestion();
   const subscribes = batches(filters, (filter, id) => peer.wire.subscribe(filter, id));
   const unsubscribes = batches(filters, (filter, id) => peer.wire.unsubscribe(filter, id));
-  const flow = new Flow(publishers, traffic);
-  const gaps = new Gaps();
-  let ended: string | undefined;
-  subscribers[0].onEnd = (reason) => (ended ??= reason);
-  subscribers[0].onBytes = (bytes) => {
-    gaps.arrived();
-    flow.received(bytes);
-  };
-  const delivered = (): number => flow.receivedBytes / traffic.bytesPerDelivery;
+  const flow = new WatchedFlow(parties, traffic, brokerPid);
 
   return {
     async round(seconds) {
-      flow.start();
-      await sleep(RUN_UP_MS);
-      const before = measure(brokerPid, delivered);
-      await sleep(seconds * 1000);
-      const { messagesPerSecond: messagesPerSecondBefore } = before();
-
-      gaps.reset();
-      const during = measure(brokerPid, delivered);
+      const messagesPerSecondBefore = await flow.rateBefore(seconds);
+      flow.gaps.reset();
+      const during = flow.measure();
       const startMs = performance.now();
       for (const batch of [...subscribes, ...unsubscribes]) await restless.ask(batch);
       const churnSeconds = (performance.now() - startMs) / 1000;
       const { messagesPerSecond } = during();
-      const { longestMs: longestGapMs } = gaps;
+      const { longestMs: longestGapMs } = flow.gaps;
       const lost = await flow.stop();
-      if (ended !== undefined) throw new Error(ended);
       return { messagesPerSecondBefore, messagesPerSecond, longestGapMs, churnSeconds, lost };
     },
   };

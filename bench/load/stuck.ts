@@ -3,13 +3,10 @@ import type { StuckCase } from '../cases.ts';
 import { residentBytes } from '../processes.ts';
 import { connectAll } from './connect-all.ts';
 import { Connection } from './connection.ts';
-import { Flow } from './flow.ts';
-import { Gaps } from './gaps.ts';
-import { measure } from './meter.ts';
 import type { Scenario, Setting } from './scenario.ts';
 import { trafficOf } from './traffic.ts';
+import { WatchedFlow } from './watched-flow.ts';
 
-const RUN_UP_MS = 300;
 const MEMORY_SAMPLE_MS = 20;
 /** Brokers wait for a subscriber before they go on without it; that is seen as a gap, not as a lower rate. */
 const NOTICE_SECONDS = 2;
@@ -19,41 +16,27 @@ const STUCK_SECONDS = 3;
 export async function stuck({ workload }: StuckCase, setting: Setting): Promise<Scenario> {
   const { peer, address, brokerPid } = setting;
   const traffic = trafficOf(workload, peer.wire);
-  const { publishers, subscribers } = await connectAll(setting, traffic);
-  const flow = new Flow(publishers, traffic);
-  const gaps = new Gaps();
-  let ended: string | undefined;
-  subscribers[0].onEnd = (reason) => (ended ??= reason);
-  subscribers[0].onBytes = (bytes) => {
-    gaps.arrived();
-    flow.received(bytes);
-  };
-  const delivered = (): number => flow.receivedBytes / traffic.bytesPerDelivery;
+  const parties = await connectAll(setting, traffic);
+  const flow = new WatchedFlow(parties, traffic, brokerPid);
 
   return {
     async round(seconds) {
-      flow.start();
-      await sleep(RUN_UP_MS);
-      const before = measure(brokerPid, delivered);
-      await sleep(seconds * 1000);
-      const { messagesPerSecond: messagesPerSecondBefore } = before();
+      const messagesPerSecondBefore = await flow.rateBefore(seconds);
       const residentBytesBefore = residentBytes(brokerPid);
 
       const sleeper = await Connection.open(address, peer.wire, 'stuck');
       sleeper.write(peer.wire.subscribe(traffic.subscriptions[0][0], traffic.firstSubscriptionId));
       sleeper.stopReading();
-      gaps.reset();
+      flow.gaps.reset();
       const peakAtFirst = await peakOfMemory(brokerPid, NOTICE_SECONDS);
-      const during = measure(brokerPid, delivered);
+      const during = flow.measure();
       const residentBytesPeak = Math.max(peakAtFirst, await peakOfMemory(brokerPid, STUCK_SECONDS));
       const { messagesPerSecond } = during();
-      const lost = await flow.stop();
-      sleeper.close();
-      if (ended !== undefined) throw new Error(ended);
+      const lost = await flow.stop().finally(() => sleeper.close());
       return {
         messagesPerSecondBefore,
         messagesPerSecond,
-        longestGapMs: gaps.longestMs,
+        longestGapMs: flow.gaps.longestMs,
         residentBytesBefore,
         residentBytesPeak,
         lost,
