@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { SLOW_CONSUMER_POLICIES } from '../../internal/broker/channel.ts';
 import { brokerProgram } from '../../internal/config/broker.ts';
+import { NETWORKS } from '../../internal/config/connection-options.ts';
 import { parseProgram, UsageError } from '../../internal/config/program.ts';
+import * as limits from '../../internal/limits.ts';
+import { SCHEMES } from '../../internal/transport/endpoint.ts';
+import { NETWORKS as CLIENT_NETWORKS } from '../../pkg/client/address.ts';
 import { ListenError } from '../../pkg/embed/index.ts';
 import { brokerOptionsOf } from './broker-options.ts';
 
@@ -9,6 +14,31 @@ function optionsOf(line: string, report: (message: string) => void = () => {}) {
   const { values, given } = parseProgram(brokerProgram, argv, {}, '1');
   return brokerOptionsOf(values, given, report);
 }
+
+describe('what stands in two places', () => {
+  it('the defaults of the flags are those of a broker inside an app', () => {
+    expect(optionsOf('')).toMatchObject({
+      socketMode: limits.socketMode,
+      maxMessageBytes: limits.maxMessageBytes,
+      maxClients: limits.maxClients,
+      connectTimeoutMs: limits.connectTimeoutMs,
+      keepAliveMs: limits.keepAliveMs,
+      channelSize: limits.channelSize,
+      channelBytes: limits.channelBytes,
+      slowConsumerWaitMs: limits.slowConsumerWaitMs,
+      shutdownTimeoutMs: limits.shutdownTimeoutMs,
+      logRetentionMs: limits.logRetentionMs,
+    });
+  });
+
+  it('the networks of the programs, the client and the listeners, and the policies', () => {
+    expect(NETWORKS).toEqual(SCHEMES);
+    expect(CLIENT_NETWORKS).toEqual(SCHEMES);
+    for (const policy of SLOW_CONSUMER_POLICIES) {
+      expect(optionsOf(`-slow-consumer ${policy}`).slowConsumer).toBe(policy);
+    }
+  });
+});
 
 describe('the listeners', () => {
   it.each<[string, string[]]>([

@@ -2,6 +2,7 @@ import type { brokerProgram } from '../../internal/config/broker.ts';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
 import { isSecure, parseEndpoint } from '../../internal/transport/endpoint.ts';
+import { DEFAULT_SOCKET_PATH } from '../../pkg/client/address.ts';
 import type { CertificateFiles } from '../../pkg/embed/index.ts';
 
 type BrokerValues = Values<typeof brokerProgram.options>;
@@ -9,7 +10,6 @@ type BrokerValues = Values<typeof brokerProgram.options>;
 /** What `broker` opens when nobody names a listener. */
 const DEFAULT_LISTENERS = ['tcp://localhost:1883'];
 const DEFAULT_ADDRESS = 'localhost:1883';
-const DEFAULT_SOCKET = '/tmp/broker.sock';
 
 export interface Listeners {
   urls: string[];
@@ -50,7 +50,7 @@ export function tlsOf(values: BrokerValues): CertificateFiles | undefined {
 
 function pairUrl(values: BrokerValues, hasTls: boolean): string {
   const network = values.network ?? 'tcp';
-  if (network === 'unix') return `unix://${values.address ?? DEFAULT_SOCKET}`;
+  if (network === 'unix') return `unix://${values.address ?? DEFAULT_SOCKET_PATH}`;
   const secured = { tcp: 'tls', ws: 'wss' } as const;
   const scheme = hasTls && network in secured ? secured[network as 'tcp' | 'ws'] : network;
   return `${scheme}://${values.address ?? DEFAULT_ADDRESS}`;

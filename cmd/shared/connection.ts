@@ -2,6 +2,7 @@ import { lstatSync, readFileSync } from 'node:fs';
 import type { connectionOptions } from '../../internal/config/connection-options.ts';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
+import { DEFAULT_SOCKET_PATH } from '../../pkg/client/address.ts';
 import {
   Client,
   ConnectError,
@@ -13,9 +14,6 @@ import {
 import { complain, type Invocation } from './run-program.ts';
 
 type ConnectionValues = Values<typeof connectionOptions>;
-
-/** Where a broker on this machine listens that nobody gave an address to, or only that of the README's example. */
-const USUAL_SOCKET = '/tmp/broker.sock';
 
 /**
  * Connects as the flags say. Without any, to `localhost:1883`, or to the usual unix socket where nothing listens
@@ -34,9 +32,9 @@ export async function connectClient(
     return await openClient(name, { network, address }, values, isQuiet, stop);
   } catch (error) {
     const namesBroker = given.has('network') || given.has('address') || network !== 'tcp';
-    const isSocketThere = lstatSync(USUAL_SOCKET, { throwIfNoEntry: false })?.isSocket() ?? false;
+    const isSocketThere = lstatSync(DEFAULT_SOCKET_PATH, { throwIfNoEntry: false })?.isSocket() ?? false;
     if (namesBroker || !isSocketThere || !(error instanceof ConnectError)) throw error;
-    const local = { network: 'unix', address: USUAL_SOCKET } as const;
+    const local = { network: 'unix', address: DEFAULT_SOCKET_PATH } as const;
     return openClient(name, local, values, isQuiet, stop).catch(() => Promise.reject(error));
   }
 }

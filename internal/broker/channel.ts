@@ -173,10 +173,7 @@ export class Channel implements Flushable, Receiver {
     }
     this.#waitingMessages += publication.count;
     this.#waitingBytes += length;
-    if (!this.#dirty) {
-      this.#dirty = true;
-      this.#turn.add(this);
-    }
+    this.#joinTurn();
     if (this.#blocked && this.#isOverMark()) this.#overflow();
   }
 
@@ -185,10 +182,7 @@ export class Channel implements Flushable, Receiver {
     if (this.#state === 'closed') return;
     this.#push(bytes, 0);
     this.#waitingControlBytes += bytes.length;
-    if (!this.#dirty) {
-      this.#dirty = true;
-      this.#turn.add(this);
-    }
+    this.#joinTurn();
   }
 
   /** Pauses a publisher until this channel is no longer full. */
@@ -236,6 +230,13 @@ export class Channel implements Flushable, Receiver {
     this.#slabMessages = 0;
     this.#releaseFeeders();
     this.#releaseAskers();
+  }
+
+  /** Has what waits written at the end of this turn. */
+  #joinTurn(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.#turn.add(this);
   }
 
   #handOver(): void {

@@ -48,7 +48,8 @@ export interface ConnectionContext {
 const ownerOf = Symbol('connection of this socket');
 type OwnedSocket = Socket & { [ownerOf]: SocketConnection };
 
-const nobody: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };
+/** Hears nothing: before somebody takes a connection over, and after it has closed. */
+export const nobody: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };
 
 /**
  * A connection over a socket of the runtime: tcp, tls or unix. Its listeners are functions of the module, not

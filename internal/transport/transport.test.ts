@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { LOCAL_ORIGINS } from '../../pkg/embed/start-broker.ts';
 import type { Connection } from './connection.ts';
 import { endpointUrl, parseEndpoint } from './endpoint.ts';
 import { type Listener, type ListenerOptions, listen } from './listener.ts';
@@ -133,7 +134,7 @@ describe('a WebSocket listener', () => {
 });
 
 const webSocket = {
-  origins: ['http?(s)://{localhost,127.0.0.1,\\[::1\\]}?(:*)'],
+  origins: LOCAL_ORIGINS,
   maxMessageBytes: 1000,
   subprotocols: ['tinymq'],
 };

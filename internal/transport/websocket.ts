@@ -7,6 +7,7 @@ import {
   type ConnectionContext,
   type ConnectionHandler,
   certificateNameOf,
+  nobody,
 } from './connection.ts';
 
 export interface WebSocketOptions {
@@ -60,7 +61,6 @@ export class WebSocketUpgrader {
   }
 }
 
-const nobody: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };
 /** RFC 6455, section 7.4.1. */
 const CLOSE_NORMAL = 1000;
 const CLOSE_UNSUPPORTED_DATA = 1003;

@@ -3,6 +3,9 @@ import { TinymqError } from './errors.ts';
 export const NETWORKS = ['tcp', 'tls', 'unix', 'ws', 'wss'] as const;
 export type Network = (typeof NETWORKS)[number];
 
+/** Where a broker with a unix socket listens, and its clients look for it, unless told otherwise. */
+export const DEFAULT_SOCKET_PATH = '/tmp/broker.sock';
+
 /** Where a broker listens. */
 export type Address =
   | { network: 'tcp' | 'tls' | 'ws' | 'wss'; host: string; port: number; path: string }

@@ -1,3 +1,5 @@
+import { isAt } from '../../internal/protocol/frame/cursor.ts';
+
 /** Names longer than this are not remembered, so that a table's memory stays small whatever the names are. */
 const MAX_REMEMBERED_BYTES = 256;
 const FIRST_SLOTS = 64;
@@ -81,12 +83,4 @@ function hashOf(bytes: Uint8Array, start: number, end: number): number {
   }
   // The low bits choose the slot; the multiplication mixes upwards only.
   return hash ^ (hash >>> 15);
-}
-
-function isAt(wanted: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start !== wanted.length) return false;
-  for (let index = 0; index < wanted.length; index++) {
-    if (wanted[index] !== bytes[start + index]) return false;
-  }
-  return true;
 }

@@ -1,4 +1,4 @@
-import { type Address, type Network, parseAddress, parseUrl } from './address.ts';
+import { type Address, DEFAULT_SOCKET_PATH, type Network, parseAddress, parseUrl } from './address.ts';
 import { TinymqError } from './errors.ts';
 import type { TlsOptions } from './wire.ts';
 
@@ -115,7 +115,7 @@ function reconnectOf({ minDelayMs, maxDelayMs, maxAttempts }: ReconnectOptions):
 function addressOf({ url, network, address }: ConnectOptions): Address {
   if (url !== undefined) return parseUrl(url);
   if (address !== undefined) return parseAddress(network ?? 'tcp', address);
-  return parseAddress(network ?? 'tcp', network === 'unix' ? '/tmp/broker.sock' : '');
+  return parseAddress(network ?? 'tcp', network === 'unix' ? DEFAULT_SOCKET_PATH : '');
 }
 
 function randomName(): string {

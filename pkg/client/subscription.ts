@@ -11,7 +11,7 @@ export interface SubscriptionOwner {
 }
 
 /** Messages that an iterator holds before the client stops reading, unless it is told otherwise. */
-export const ITERATOR_QUEUE_MESSAGES = 1000;
+const ITERATOR_QUEUE_MESSAGES = 1000;
 /** The same for few large messages: so many bytes of payload. */
 const ITERATOR_QUEUE_BYTES = 16 * 1024 * 1024;
 

@@ -9,7 +9,7 @@ import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../.
 import { isReplay } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
-import { FrameCursor } from '../../protocol/frame/cursor.ts';
+import { FrameCursor, isAt } from '../../protocol/frame/cursor.ts';
 import {
   encodeFrame,
   type Frame,
@@ -467,15 +467,6 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     const clientId = this.#client?.identity.clientId;
     return clientId === undefined ? { remote, listener } : { client: quoted(clientId), remote };
   }
-}
-
-/** Whether the bytes between `start` and `end` are these. */
-function isAt(wanted: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start !== wanted.length) return false;
-  for (let index = 0; index < wanted.length; index++) {
-    if (wanted[index] !== bytes[start + index]) return false;
-  }
-  return true;
 }
 
 function notConnected(type: number): BrokerError {

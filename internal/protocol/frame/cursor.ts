@@ -107,6 +107,15 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number, field:
   }
 }
 
+/** Whether the bytes between `start` and `end` are these: how a name is recognised without decoding it. */
+export function isAt(wanted: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== wanted.length) return false;
+  for (let index = 0; index < wanted.length; index++) {
+    if (wanted[index] !== bytes[start + index]) return false;
+  }
+  return true;
+}
+
 function readUint32(bytes: Uint8Array, at: number): number {
   return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
 }

@@ -26,7 +26,7 @@ export const FrameType = {
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
 /** The last type that plain clients and brokers know. */
-export const LAST_FRAME_TYPE = FrameType.disconnect;
+const LAST_FRAME_TYPE = FrameType.disconnect;
 /** Bits of the type byte that are zero unless both sides agreed on an extension. */
 export const RESERVED_TYPE_BITS = 0xf0;
 
