@@ -13,6 +13,8 @@ export interface Invocation<Table extends OptionTable> {
   values: Values<Table>;
   /** The options that somebody gave. */
   given: ReadonlySet<string>;
+  /** The values without a flag, in their order. */
+  operands: readonly string[];
   /** Aborted by the first SIGINT or SIGTERM; a second one ends the program at once. */
   stop: AbortSignal;
   version: string;
@@ -31,16 +33,52 @@ export class Failure extends Error {
  * Runs a program from its command line to its exit code: 0 done, 1 failed, 2 wrong usage. An error is one line, not
  * a stack trace.
  */
-export async function runProgram<Table extends OptionTable>(
+export function runProgram<Table extends OptionTable>(
   program: Program<Table>,
   main: (invocation: Invocation<Table>) => Promise<void>,
 ): Promise<void> {
+  return runCommands(program.name, () => ({ command: command(program, main), argv: process.argv.slice(2) }));
+}
+
+/** A program, or one command of it, with what it does. */
+export interface Command {
+  program: Program<OptionTable>;
+  run(argv: readonly string[], context: Context): Promise<void>;
+}
+
+/** What an invocation has that does not come from its own command line. */
+type Context = Pick<Invocation<OptionTable>, 'stop' | 'version'>;
+
+/** Joins what users see of a program to what it does. */
+export function command<Table extends OptionTable>(
+  program: Program<Table>,
+  main: (invocation: Invocation<Table>) => Promise<void>,
+): Command {
+  return {
+    program,
+    run: (argv, context) =>
+      main({ ...parseProgram(program, argv, process.env, context.version), ...context }),
+  };
+}
+
+/**
+ * Runs one of several commands as {@link runProgram} does with the only one.
+ *
+ * @param choose finds the command, and what of the command line is its own. It may throw UsageError and
+ * InformationRequested.
+ */
+export async function runCommands(
+  name: string,
+  choose: (version: string) => { command: Command; argv: readonly string[] },
+): Promise<void> {
   endQuietlyWithTheReader();
   const stop = stopSignal();
+  let chosen = name;
   try {
     const version = packageVersion();
-    const { values, given } = parseProgram(program, process.argv.slice(2), process.env, version);
-    await main({ values, given, stop, version });
+    const { command, argv } = choose(version);
+    chosen = command.program.name;
+    await command.run(argv, { stop, version });
     process.exitCode = EXIT_DONE;
   } catch (error) {
     if (stop.aborted && error === stop.reason) {
@@ -49,10 +87,10 @@ export async function runProgram<Table extends OptionTable>(
     } else if (error instanceof InformationRequested) {
       process.stdout.write(error.message);
     } else if (error instanceof UsageError) {
-      complain(program.name, `${error.message} (see ${program.name} -help)`);
+      complain(chosen, `${error.message} (see ${chosen} -help)`);
       process.exitCode = EXIT_USAGE;
     } else {
-      complain(program.name, error instanceof Error ? error.message : String(error));
+      complain(chosen, error instanceof Error ? error.message : String(error));
       process.exitCode = EXIT_FAILED;
     }
   }

@@ -6,7 +6,7 @@ export function flagsTable(program: Program<OptionTable>): string {
   const rows = Object.entries(program.options).map(([name, option]) => {
     const value = option.placeholder === '' ? '' : ` ${option.placeholder}`;
     const shown = option.defaultText === undefined ? '' : code(option.defaultText);
-    return `| ${code(`-${name}${value}`)} | ${code(variableOf(name))} | ${shown} | ${cell(option.help)} |`;
+    return `| ${code(`-${name}${value}`)} | ${code(variableOf(program, name))} | ${shown} | ${cell(option.help)} |`;
   });
   return ['| flag | environment | default | |', '|---|---|---|---|', ...rows].join('\n');
 }

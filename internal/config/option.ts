@@ -14,6 +14,10 @@ export interface Option<T> {
   readonly isList: boolean;
   /** Whether the flag needs no value. */
   readonly isSwitch: boolean;
+  /** Further names of the flag, mostly the letters that users know from another program. */
+  readonly aliases: readonly string[];
+  /** The environment variable where it is not the one that the names of program and flag make. */
+  readonly variable: string | undefined;
   /**
    * The value of a text, or of several for a list.
    *
@@ -35,6 +39,8 @@ interface Description<Default> {
   group: string;
   placeholder?: string;
   default?: Default;
+  aliases?: readonly string[];
+  variable?: string;
 }
 
 type Optional<T, D> = D extends { default: string } ? T : T | undefined;
@@ -153,6 +159,8 @@ function common(description: Description<string>, placeholder: string) {
     defaultText: description.default,
     isList: false,
     isSwitch: false,
+    aliases: description.aliases ?? [],
+    variable: description.variable,
   };
 }
 

@@ -106,6 +106,72 @@ describe('flags', () => {
   });
 });
 
+describe('values without a flag', () => {
+  const command = {
+    ...program,
+    name: 'kettle boil',
+    operands: { usage: 'WATER [TEA...]', help: 'what to boil', min: 1, max: 3 },
+  };
+
+  it('stand anywhere among the flags, and anything stands behind --', () => {
+    const { operands, values } = parseProgram(command, ['tap', '-count', '2', 'green', '--', '-x'], {}, '1');
+    expect(operands).toEqual(['tap', 'green', '-x']);
+    expect(values.count).toBe(2);
+  });
+
+  it('are refused where there are too few or too many', () => {
+    expect(() => parseProgram(command, [], {}, '1')).toThrow(
+      new UsageError('WATER [TEA...] is missing: what to boil'),
+    );
+    expect(() => parseProgram(command, ['a', 'b', 'c', 'd'], {}, '1')).toThrow(
+      new UsageError("unexpected argument 'd' after WATER [TEA...]"),
+    );
+  });
+
+  it('are in the help', () => {
+    const { message } = thrown(() => parseProgram(command, ['-help'], {}, '1'), InformationRequested);
+    expect(message).toContain('Usage: kettle boil WATER [TEA...] [flags]');
+  });
+});
+
+describe('a command of a program', () => {
+  const command = {
+    ...program,
+    name: 'kettle pour-out',
+    options: {
+      count: integer({ min: 1, max: 10 }, { group, help: 'how often', aliases: ['c', 'times'] }),
+      secure: text({ group, help: 'how', variable: 'TINYMQ_SECURE' }),
+      config: list({ group, help: 'what' }),
+      options: text({ group, help: 'a file' }),
+    },
+    fileFlag: 'options',
+  };
+
+  it('has its own variables, and those that it shares', () => {
+    const environment = { TINYMQ_COUNT: '1', TINYMQ_POUR_OUT_COUNT: '2', TINYMQ_SECURE: 'yes' };
+    expect(parseProgram(command, [], environment, '1').values).toMatchObject({ count: 2, secure: 'yes' });
+  });
+
+  it('may name its file of options by another flag than -config', () => {
+    const file = configFile('{"config": ["a=b"], "count": 4}');
+    expect(parseProgram(command, ['-options', file], {}, '1').values).toMatchObject({
+      config: ['a=b'],
+      count: 4,
+    });
+  });
+
+  it.each([['-c'], ['--c'], ['-times']])('takes %s for its flag', (alias) => {
+    expect(parseProgram(command, [alias, '3'], {}, '1').values.count).toBe(3);
+    expect(parseProgram(command, [`${alias}=3`], {}, '1').values.count).toBe(3);
+    expect(() => parseProgram(command, ['-secure', alias], {}, '1')).toThrow('-secure needs a value');
+  });
+
+  it('shows its aliases in the help', () => {
+    const { message } = thrown(() => parseProgram(command, ['-help'], {}, '1'), InformationRequested);
+    expect(message).toContain('how often; also -c, -times');
+  });
+});
+
 describe('help and version', () => {
   it.each(['-h', '-help', '--help'])('%s shows every option, its default and the examples', (flag) => {
     const { message } = thrown(() => parse([flag]), InformationRequested);
@@ -217,7 +283,7 @@ describe.each<[string, Program<OptionTable>]>([
   it.each(names)('-%s can be given by flag, environment and file', (name) => {
     const sample = sampleOf(real.options[name]!);
     const byFlag = parseProgram(real, [`-${name}=${sample}`], {}, '1');
-    const byVariable = parseProgram(real, [], { [variableOf(name)]: sample }, '1');
+    const byVariable = parseProgram(real, [], { [variableOf(real, name)]: sample }, '1');
     const key = name.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
     const byFile = parseProgram(real, ['-config', configFile(JSON.stringify({ [key]: sample }))], {}, '1');
     expect(byFlag.given.has(name)).toBe(true);

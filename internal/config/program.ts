@@ -3,7 +3,7 @@ import { Command, CommanderError, Option as CommanderOption } from 'commander';
 import { quoted } from '../errors.ts';
 import type { Option, OptionTable, Values } from './option.ts';
 
-/** A program as its users see it. */
+/** A program, or one command of it such as `tinymq topics create`, as its users see it. */
 export interface Program<Table extends OptionTable> {
   name: string;
   /** One sentence. */
@@ -11,6 +11,20 @@ export interface Program<Table extends OptionTable> {
   options: Table;
   /** Command lines that show how it is used. */
   examples: readonly string[];
+  /** What stands beside the flags; nothing unless said. */
+  operands?: Operands;
+  /** The flag that names a file of options; `config` unless said. */
+  fileFlag?: string;
+}
+
+/** Values without a flag. */
+export interface Operands {
+  /** As in the help: `NAME` or `[GROUP...]`. */
+  usage: string;
+  /** What they are, in a few words. */
+  help: string;
+  min: number;
+  max: number;
 }
 
 /** Wrong usage: one line that says which flag, variable or key, and what is allowed. Exit code 2. */
@@ -28,6 +42,8 @@ export interface Parsed<Table extends OptionTable> {
   values: Values<Table>;
   /** The options that somebody gave, by flag, environment or file; the others have their defaults. */
   given: ReadonlySet<string>;
+  /** The values without a flag, in their order. */
+  operands: readonly string[];
 }
 
 /**
@@ -42,9 +58,10 @@ export function parseProgram<Table extends OptionTable>(
   environment: Readonly<Record<string, string | undefined>>,
   version: string,
 ): Parsed<Table> {
-  const flags = parseFlags(program, argv, version);
+  const { flags, operands } = parseFlags(program, argv, version);
   const variables = readEnvironment(program, environment);
-  const configFile = (flags.get('config') ?? variables.get('config'))?.texts.at(-1);
+  const fileFlag = fileFlagOf(program);
+  const configFile = (flags.get(fileFlag) ?? variables.get(fileFlag))?.texts.at(-1);
   const keys = configFile === undefined ? new Map<string, Given>() : readFile(program, configFile);
   const values: Record<string, unknown> = {};
   const given = new Set<string>();
@@ -58,12 +75,21 @@ export function parseProgram<Table extends OptionTable>(
       throw new UsageError(`${found?.where} ${(error as Error).message}, not ${value}`);
     }
   }
-  return { values: values as Values<Table>, given };
+  return { values: values as Values<Table>, given, operands };
 }
 
-/** The environment variable of a flag. */
-export function variableOf(flag: string): string {
-  return `TINYMQ_${flag.toUpperCase().replaceAll('-', '_')}`;
+/**
+ * The environment variable of a flag: `TINYMQ_COUNT` for a program, `TINYMQ_CONSUME_COUNT` for a command `consume` of
+ * one, so that what is set for one command changes no other.
+ */
+export function variableOf(program: Program<OptionTable>, flag: string): string {
+  const [, ...words] = program.name.split(' ');
+  const made = ['tinymq', ...words, flag].join('_').toUpperCase().replaceAll('-', '_');
+  return optionOf(program, flag)?.variable ?? made;
+}
+
+function fileFlagOf(program: Program<OptionTable>): string {
+  return program.fileFlag ?? 'config';
 }
 
 /** Texts that somebody gave, and where, for the error. */
@@ -76,7 +102,7 @@ function parseFlags(
   program: Program<OptionTable>,
   argv: readonly string[],
   version: string,
-): Map<string, Given> {
+): { flags: Map<string, Given>; operands: readonly string[] } {
   const given = new Map<string, Given>();
   let information = '';
   const command = commandOf(program, version, (name, value) => {
@@ -96,11 +122,17 @@ function parseFlags(
     if (error.exitCode === 0) throw new InformationRequested(information);
     throw new UsageError(oneDash(error.message));
   }
-  const [unexpected] = command.args;
-  if (unexpected !== undefined) {
-    throw new UsageError(`unexpected argument ${quoted(unexpected)}: every value stands behind its flag`);
-  }
-  return given;
+  return { flags: given, operands: checkedOperands(program, command.args) };
+}
+
+function checkedOperands(program: Program<OptionTable>, found: readonly string[]): readonly string[] {
+  const { usage = '', help = '', min = 0, max = 0 } = program.operands ?? {};
+  if (found.length < min) throw new UsageError(`${usage} is missing: ${help}`);
+  if (found.length <= max) return found;
+  const unexpected = `unexpected argument ${quoted(found[max]!)}`;
+  throw new UsageError(
+    max === 0 ? `${unexpected}: every value stands behind its flag` : `${unexpected} after ${usage}`,
+  );
 }
 
 function commandOf(
@@ -110,7 +142,7 @@ function commandOf(
 ): Command {
   const command = new Command(program.name)
     .description(program.summary)
-    .usage('[flags]')
+    .usage([program.operands?.usage, '[flags]'].filter(Boolean).join(' '))
     .version(`${program.name} ${version}`, '--version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments()
@@ -122,9 +154,10 @@ function commandOf(
     })
     .addHelpText('after', `\n${afterword(program)}`);
   for (const [name, option] of Object.entries(program.options)) {
+    const aliases = option.aliases.length === 0 ? '' : `; also ${option.aliases.map(dashed).join(', ')}`;
     const shown = option.defaultText === undefined ? '' : ` (default ${option.defaultText})`;
     command.addOption(
-      new CommanderOption(`--${name} <${option.placeholder || 'true'}>`, `${option.help}${shown}`)
+      new CommanderOption(`--${name} <${option.placeholder || 'true'}>`, `${option.help}${aliases}${shown}`)
         .helpGroup(`${option.group}:`)
         .argParser((value: string) => take(name, value)),
     );
@@ -135,13 +168,18 @@ function commandOf(
 const MAX_HELP_COLUMNS = 110;
 
 function afterword(program: Program<OptionTable>): string {
+  const fileFlag = fileFlagOf(program);
   return `Examples:
 ${program.examples.map((line) => `  ${line}`).join('\n')}
 
-Every flag can also be given in the environment (-config as ${variableOf('config')}), and all but -config as keys of
-the JSON file that -config names. Flags win over the environment, the environment over the file.
+Every flag can also be given in the environment (-${fileFlag} as ${variableOf(program, fileFlag)}), and all but -${fileFlag} as keys of
+the JSON file that -${fileFlag} names. Flags win over the environment, the environment over the file.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `;
+}
+
+function dashed(name: string): string {
+  return `-${name}`;
 }
 
 /** Flags have one dash here, as in the original; switches show no value. */
@@ -159,11 +197,12 @@ function joinValues(program: Program<OptionTable>, argv: readonly string[]): str
   const joined: string[] = [];
   for (let index = 0; index < argv.length; index++) {
     if (argv[index] === '--') return [...joined, ...argv.slice(index)];
-    const { name, value } = flagOf(argv[index]!) ?? {};
-    if (name === undefined) {
+    const { name: written, value } = flagOf(argv[index]!) ?? {};
+    if (written === undefined) {
       joined.push(argv[index]!);
       continue;
     }
+    const name = unaliased(program, written);
     const option = optionOf(program, name);
     if (option === undefined) joined.push(name === 'h' ? '-h' : `--${name}`);
     else if (value !== undefined) joined.push(`--${name}${value}`);
@@ -188,12 +227,17 @@ function followingValue(
 ): string {
   if (next === undefined) throw new UsageError(`-${name} needs a value: ${option.placeholder}`);
   const flag = flagOf(next)?.name;
-  if (flag !== undefined && optionOf(program, flag) !== undefined) {
+  if (flag !== undefined && optionOf(program, unaliased(program, flag)) !== undefined) {
     throw new UsageError(
       `-${name} needs a value: ${option.placeholder}; if ${quoted(next)} is meant: -${name}=${next}`,
     );
   }
   return next;
+}
+
+function unaliased(program: Program<OptionTable>, written: string): string {
+  const isMeant = ([, option]: [string, Option<unknown>]) => option.aliases.includes(written);
+  return Object.entries(program.options).find(isMeant)?.[0] ?? written;
 }
 
 function optionOf(program: Program<OptionTable>, name: string): Option<unknown> | undefined {
@@ -215,7 +259,7 @@ function readEnvironment(
 ): Map<string, Given> {
   const given = new Map<string, Given>();
   for (const [name, option] of Object.entries(program.options)) {
-    const where = variableOf(name);
+    const where = variableOf(program, name);
     const value = environment[where];
     if (value === undefined || value === '') continue;
     given.set(name, { texts: option.isList ? itemsOf(value) : [value], where });
@@ -235,7 +279,7 @@ function readFile(program: Program<OptionTable>, file: string): Map<string, Give
   for (const [key, value] of Object.entries(readObject(file))) {
     const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const option = optionOf(program, name);
-    if (option === undefined || name === 'config') {
+    if (option === undefined || name === fileFlagOf(program)) {
       throw new UsageError(`${file}: ${quoted(key)} is not an option of ${program.name}`);
     }
     if (Array.isArray(value) && !option.isList) {

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { text } from './option.ts';
+import { InformationRequested, type Program, UsageError } from './program.ts';
+import { chooseCommand, commandsTable, type Suite } from './suite.ts';
+
+const options = { to: text({ group: 'Test', help: 'where to' }) };
+
+function named(name: string, usage?: string): { program: Program<typeof options> } {
+  const operands = usage === undefined ? undefined : { usage, help: 'what', min: 1, max: 1 };
+  return { program: { name, summary: `Does ${name}.`, options, examples: [`${name} -to x`], operands } };
+}
+
+const suite: Suite<{ program: Program<typeof options> }> = {
+  name: 'kitchen',
+  summary: 'Cooks.',
+  groups: [
+    { title: 'Pots', commands: [named('kitchen pots list'), named('kitchen pots fill', 'POT')] },
+    { title: 'Food', commands: [named('kitchen eat', 'DISH')] },
+  ],
+};
+
+function choose(...argv: string[]) {
+  const { command, argv: rest } = chooseCommand(suite, argv, '1.2.3');
+  return [command.program.name, ...rest];
+}
+
+function information(...argv: string[]): string {
+  try {
+    choose(...argv);
+  } catch (error) {
+    expect(error).toBeInstanceOf(InformationRequested);
+    return (error as Error).message;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('a command', () => {
+  it('is named by the first words; the rest is its own', () => {
+    expect(choose('pots', 'fill', 'big', '-to', 'brim')).toEqual(['kitchen pots fill', 'big', '-to', 'brim']);
+    expect(choose('eat')).toEqual(['kitchen eat']);
+    expect(choose('eat', '-help')).toEqual(['kitchen eat', '-help']);
+  });
+
+  it.each([['help'], ['-help'], ['--help'], ['-h']])('is explained by %s before it', (help) => {
+    expect(choose(help, 'pots', 'fill')).toEqual(['kitchen pots fill', '-help']);
+  });
+
+  it.each<[string[], string]>([
+    [[], 'which command?'],
+    [['pans'], "'pans' is none of pots, eat"],
+    [['pots', 'wash'], "'wash' is none of kitchen pots list|fill"],
+    [['-to', 'x', 'eat'], "the command comes first, then its flags, not '-to'"],
+    [['constructor'], "'constructor' is none of pots, eat"],
+    [['\u001b[2J'], "'\\x1b[2J' is none of pots, eat"],
+    [['help', 'pans'], "'pans' is none of pots, eat"],
+  ])('that is not there is refused in one line: %j', (argv, message) => {
+    expect(() => choose(...argv)).toThrow(new UsageError(message));
+  });
+});
+
+describe('the list of commands', () => {
+  it.each([[['-help']], [['help']], [['--help']], [['-h']]])('is shown for %j', (argv) => {
+    expect(information(...argv)).toBe(`Usage: kitchen COMMAND [flags]
+
+Cooks.
+
+Pots:
+  kitchen pots list      Does kitchen pots list.
+  kitchen pots fill POT  Does kitchen pots fill.
+
+Food:
+  kitchen eat DISH       Does kitchen eat.
+
+kitchen COMMAND -help shows the flags of a command, with examples.
+`);
+  });
+
+  it.each([[['pots']], [['pots', '-help']], [['help', 'pots']]])('is that of one word for %j', (argv) => {
+    const shown = information(...argv);
+    expect(shown).toContain('Usage: kitchen pots COMMAND [flags]');
+    expect(shown).toContain('kitchen pots fill POT');
+    expect(shown).not.toContain('kitchen eat');
+  });
+
+  it('is a table for the README', () => {
+    expect(commandsTable(suite)).toBe(`| command | |
+|---|---|
+| \`kitchen pots list\` | Does kitchen pots list. |
+| \`kitchen pots fill POT\` | Does kitchen pots fill. |
+| \`kitchen eat DISH\` | Does kitchen eat. |`);
+  });
+});
+
+it('has a version', () => {
+  expect(information('-version')).toBe('kitchen 1.2.3\n');
+  expect(information('--version')).toBe('kitchen 1.2.3\n');
+});
