@@ -119,3 +119,34 @@ export const maxReplaysPerClient = 100;
 export const replayReadBytes = 256 * KiB;
 /** What a compressed batch may expand to. */
 export const maxExpandedBatchBytes = 256 * MiB;
+/** Idempotent producers that one partition remembers, 200 bytes each; the ones that were quiet longest go first. */
+export const maxProducersPerPartition = 100_000;
+/** How long a partition remembers a quiet producer: as Kafka's `producer.id.expiration.ms`. */
+export const producerExpirationMs = 24 * 3_600_000;
+
+/** Consumer groups. */
+/** Bounds of a member's session timeout, as Kafka's: shorter ones would follow every hiccup of a network. */
+export const minGroupSessionTimeoutMs = 6_000;
+export const maxGroupSessionTimeoutMs = 30 * 60_000;
+/** How long a member that asked for its id for the first time waits for the others before it has to ask again. */
+export const groupNewMemberJoinTimeoutMs = 5 * 60_000;
+/** How long the first generation waits for members that were just given an id: some round trips. */
+export const groupPendingJoinWaitMs = 100;
+/** How long a member whose connections are all closed stays in its group: long enough to connect again at once. */
+export const groupGoneMemberGraceMs = 1_000;
+/** Groups at once, most of them only the offsets of readers that came and went. */
+export const maxGroups = 100_000;
+/** Members of one group: with each of them a rebalance gets slower for all. */
+export const maxMembersPerGroup = 10_000;
+/** What one member may have kept for it: names, metadata, assignment. A thousand topics with long names fit in well. */
+export const maxGroupMemberBytes = 4 * MiB;
+/** What all members of all groups may have kept for them. */
+export const maxGroupMembersBytes = 256 * MiB;
+/** Offsets committed by all groups together: they are kept in memory, at some 200 bytes each. */
+export const maxCommittedOffsets = 1_000_000;
+/** Characters of the note that may stand beside a committed offset, as in Kafka. */
+export const maxOffsetMetadataCharacters = 4_096;
+/** How long offsets outlast the last member of their group, as in Kafka. */
+export const groupOffsetsRetentionMs = 7 * 24 * 3_600_000;
+/** How often groups are looked through for offsets that are too old, and for groups that nothing is left of. */
+export const groupSweepEveryMs = 10 * 60_000;
