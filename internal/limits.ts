@@ -150,3 +150,7 @@ export const maxOffsetMetadataCharacters = 4_096;
 export const groupOffsetsRetentionMs = 7 * 24 * 3_600_000;
 /** How often groups are looked through for offsets that are too old, and for groups that nothing is left of. */
 export const groupSweepEveryMs = 10 * 60_000;
+
+// The `tinymq` program.
+/** Bytes of one answer that `tinymq` takes: a Fetch may hold one batch that is larger than what was asked for. */
+export const maxKafkaAnswerBytes = 256 * MiB;

@@ -55,8 +55,8 @@ export class Replay implements Source {
 
   /** Begins: from here on whatever is appended will be delivered. */
   start(): void {
-    for (const topic of this.#logs.topics()) this.#follow(topic, this.#request.start);
-    const end = this.#logs.onCreated((topic) => this.#follow(topic, { kind: 'earliest' }));
+    for (const topic of this.#logs.topics()) this.#follow(topic, topic.partitions, this.#request.start);
+    const end = this.#logs.onGrown((topic, added) => this.#follow(topic, added, { kind: 'earliest' }));
     this.#stopped.signal.addEventListener('abort', end);
   }
 
@@ -74,13 +74,13 @@ export class Replay implements Source {
     for (const goOn of this.#goOn.splice(0)) goOn();
   }
 
-  #follow(topic: TopicLog, start: ReplayStart): void {
+  #follow(topic: TopicLog, partitions: readonly PartitionLog[], start: ReplayStart): void {
     const mayMatch = () =>
       topic.configs[MIXED_CONFIG] === 'true' || matchesFilter(this.#request.filter, liveTopicOf(topic.name));
-    for (const partition of topic.partitions) {
+    for (const partition of partitions) {
       const latest = partition.highWatermark;
       this.#read(topic, partition, start, latest, mayMatch).catch((error: Error) => {
-        if (!this.#stopped.signal.aborted) this.#target.failed(error);
+        if (!this.#stopped.signal.aborted && !partition.isEnded) this.#target.failed(error);
       });
     }
   }
@@ -95,7 +95,7 @@ export class Replay implements Source {
     const { signal } = this.#stopped;
     const sinceMs = start.kind === 'time' ? start.timeMs : Number.NEGATIVE_INFINITY;
     let next = await firstOffset(partition, start, latest);
-    while (!signal.aborted) {
+    while (!signal.aborted && !partition.isEnded) {
       if (next >= partition.highWatermark || !mayMatch()) {
         await advanceOf(partition, signal);
         if (!mayMatch()) next = Math.max(next, partition.highWatermark);

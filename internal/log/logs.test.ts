@@ -37,7 +37,7 @@ describe('logs', () => {
   it('make one topic for all who ask at once', async () => {
     const { logs, store } = await openLogs();
     const created: string[] = [];
-    logs.onCreated(({ name }) => created.push(name));
+    logs.onGrown(({ name }) => created.push(name));
     const [one, other] = await Promise.all([logs.topicOrNew('a'), logs.topicOrNew('a')]);
     expect(one).toBe(other);
     expect(await logs.topicOrNew('a')).toBe(one);
@@ -69,7 +69,7 @@ describe('logs', () => {
   it('tell nobody who does not listen any more', async () => {
     const { logs } = await openLogs();
     const created: string[] = [];
-    const end = logs.onCreated(({ name }) => {
+    const end = logs.onGrown(({ name }) => {
       created.push(name);
       end();
     });
@@ -111,7 +111,7 @@ describe('when the store has recovered', () => {
   it('a topic whose creation lasted unseen is there', async () => {
     const { logs, store } = await openLogs();
     const created: string[] = [];
-    logs.onCreated(({ name }) => created.push(name));
+    logs.onGrown(({ name }) => created.push(name));
     const topicId = new Uint8Array(16).fill(1);
     await store.createTopic({ name: 'a', topicId, configs: { x: '1' }, partitionCount: 1, createdAtMs: 5 });
     await store.recover();

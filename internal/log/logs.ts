@@ -1,17 +1,37 @@
 import { randomBytes } from 'node:crypto';
-import type { LogStore, StoredState, StoredTopic, TopicConfigs } from '../store/log-store.ts';
+import { producerExpirationMs } from '../limits.ts';
+import type {
+  LogStore,
+  StoredPartition,
+  StoredState,
+  StoredTopic,
+  TopicConfigs,
+} from '../store/log-store.ts';
+import { StoreError } from '../store/store-error.ts';
 import { logNameProblem } from './names.ts';
 import { PartitionLog, type PlaceBatch } from './partition-log.ts';
 import { TailCache } from './tail-cache.ts';
+import { defaultTopicConfigs, type TopicSettings, topicSettings } from './topic-configs.ts';
 
 /** A durable topic: a name with partitions. */
 export interface TopicLog {
   readonly name: string;
-  /** 16 bytes that no other topic ever has. */
-  readonly topicId: Uint8Array;
+  /** An id that no other topic ever has, as Kafka's tools print it: 22 characters of URL-safe base64. */
+  readonly topicId: string;
   readonly createdAtMs: number;
-  readonly configs: TopicConfigs;
+  /** What was set for it; see {@link TopicLog.settings} for what holds. */
+  readonly configs: Readonly<TopicConfigs>;
+  readonly settings: TopicSettings;
   readonly partitions: readonly PartitionLog[];
+}
+
+/** The same, as it changes. */
+interface KeptTopic extends TopicLog {
+  /** Those that the store has; `configs` may be on their way there. */
+  lastingConfigs: TopicConfigs;
+  configs: TopicConfigs;
+  settings: TopicSettings;
+  partitions: PartitionLog[];
 }
 
 export interface LogsOptions {
@@ -31,8 +51,11 @@ export interface LogsOptions {
 /** All durable topics of a broker, on one store. */
 export class Logs {
   readonly #options: LogsOptions;
-  readonly #topics = new Map<string, TopicLog>();
-  readonly #created = new Set<(topic: TopicLog) => void>();
+  readonly #topics = new Map<string, KeptTopic>();
+  readonly #byId = new Map<string, KeptTopic>();
+  readonly #grown = new Set<GrownListener>();
+  readonly #deleted = new Set<(topic: TopicLog) => void>();
+  readonly #defaults: ReadonlyMap<string, string>;
   readonly #creating = new Map<string, Promise<TopicLog>>();
   readonly #cache: TailCache;
   #sweep: NodeJS.Timeout | undefined;
@@ -40,10 +63,11 @@ export class Logs {
   constructor(options: LogsOptions) {
     this.#options = options;
     this.#cache = new TailCache(options.tailCacheBytes);
+    this.#defaults = defaultTopicConfigs(options);
   }
 
-  /** Opens the store and takes up what lasts there. */
-  async open(): Promise<void> {
+  /** Opens the store and takes up what lasts there; what groups committed is for their coordinator. */
+  async open(): Promise<StoredState> {
     const { store, log, retentionEveryMs } = this.#options;
     store.onEvent((event) => {
       if (event.kind === 'recovered') {
@@ -53,9 +77,10 @@ export class Logs {
         log.error({ ...event }, 'the store has a problem');
       }
     });
-    const { topics } = await store.open();
-    for (const topic of topics) this.#add(topic);
+    const state = await store.open();
+    for (const topic of state.topics) this.#add(topic);
     this.#sweep = setInterval(() => void this.applyRetention(Date.now()), retentionEveryMs).unref();
+    return state;
   }
 
   /** Finishes what was asked, then closes the store. */
@@ -68,15 +93,30 @@ export class Logs {
     return this.#topics.get(name);
   }
 
+  topicById(topicId: string): TopicLog | undefined {
+    return this.#byId.get(topicId);
+  }
+
   /** Every durable topic. */
   topics(): Iterable<TopicLog> {
     return this.#topics.values();
   }
 
-  /** Calls `listener` for each topic that is created from now on. Returns what ends that. */
-  onCreated(listener: (topic: TopicLog) => void): () => void {
-    this.#created.add(listener);
-    return () => this.#created.delete(listener);
+  /** The configs that hold where a topic sets none, as text. */
+  get defaults(): ReadonlyMap<string, string> {
+    return this.#defaults;
+  }
+
+  /** Calls `listener` for each topic that is created, and for more partitions of one. Returns what ends that. */
+  onGrown(listener: GrownListener): () => void {
+    this.#grown.add(listener);
+    return () => this.#grown.delete(listener);
+  }
+
+  /** Calls `listener` for each topic that is deleted from now on. Returns what ends that. */
+  onDeleted(listener: (topic: TopicLog) => void): () => void {
+    this.#deleted.add(listener);
+    return () => this.#deleted.delete(listener);
   }
 
   /**
@@ -108,7 +148,7 @@ export class Logs {
     if (problem !== undefined) throw new RangeError(problem);
     const topic = {
       name,
-      topicId: new Uint8Array(randomBytes(16)),
+      topicId: newTopicId(),
       configs,
       partitionCount,
       createdAtMs: Date.now(),
@@ -116,38 +156,55 @@ export class Logs {
     return this.#add(await this.#options.store.createTopic(topic));
   }
 
+  /** Deletes a topic with all that is in it. @throws StoreError `not-found`, `unavailable`. */
+  async deleteTopic(topic: TopicLog): Promise<void> {
+    await this.#options.store.deleteTopic(topic.name);
+    this.#remove(topic);
+  }
+
+  /** Adds partitions until there are so many. @throws StoreError `not-found`, `invalid`, `unavailable`. */
+  async addPartitions(topic: TopicLog, partitionCount: number): Promise<void> {
+    const added = await this.#options.store.addPartitions(topic.name, partitionCount);
+    const kept = this.#topics.get(topic.name);
+    if (kept !== undefined) this.#grow(kept, added);
+  }
+
   /**
    * Sets one config of a topic, which is seen at once.
    *
    * @throws StoreUnavailableError where it does not last; then it is as before.
    */
-  async setConfig(topic: TopicLog, name: string, value: string): Promise<void> {
-    const before = topic.configs[name];
-    topic.configs[name] = value;
-    try {
-      await this.#options.store.alterTopic(topic.name, { ...topic.configs });
-    } catch (error) {
-      if (before === undefined) delete topic.configs[name];
-      else topic.configs[name] = before;
-      throw error;
-    }
+  setConfig(topic: TopicLog, name: string, value: string): Promise<void> {
+    return this.setConfigs(topic, { ...topic.configs, [name]: value });
   }
 
-  /** Deletes what is older or more than its topic keeps. */
+  /**
+   * Sets all configs of a topic, which are seen at once.
+   *
+   * @throws StoreUnavailableError where they do not last; then they are as before.
+   */
+  async setConfigs(topic: TopicLog, configs: TopicConfigs): Promise<void> {
+    const kept = this.#topics.get(topic.name);
+    if (kept === undefined) throw new StoreError('not-found', `there is no topic ${topic.name}`);
+    this.#configure(kept, configs);
+    try {
+      await this.#options.store.alterTopic(topic.name, configs);
+    } catch (error) {
+      if (kept.configs === configs) this.#configure(kept, kept.lastingConfigs);
+      throw error;
+    }
+    kept.lastingConfigs = configs;
+  }
+
+  /** Deletes what is older or more than its topic keeps, and forgets producers that are quiet for long. */
   async applyRetention(nowMs: number): Promise<void> {
     for (const topic of this.#topics.values()) {
-      const retentionMs = configured(topic, 'retention.ms') ?? this.#options.retentionMs;
-      const retentionBytes = configured(topic, 'retention.bytes') ?? this.#options.retentionBytes;
       for (const partition of topic.partitions) {
         try {
-          if (retentionMs > 0)
-            await partition.deleteUntil(await partition.offsetForTime(nowMs - retentionMs));
-          if (retentionBytes > 0) {
-            await partition.deleteUntil(
-              await this.#options.store.offsetForSize(partition.id, retentionBytes),
-            );
-          }
+          await partition.forgetProducers(nowMs - producerExpirationMs);
+          if (topic.settings.deletes) await this.#deleteOld(topic, partition, nowMs);
         } catch (error) {
+          if (partition.isEnded) break;
           const fields = { log: topic.name, partition: partition.number, error: (error as Error).message };
           this.#options.log.error(fields, 'old records could not be deleted');
         }
@@ -155,37 +212,79 @@ export class Logs {
     }
   }
 
+  async #deleteOld({ settings }: TopicLog, partition: PartitionLog, nowMs: number): Promise<void> {
+    const { retentionMs, retentionBytes } = settings;
+    if (Number.isFinite(retentionMs)) {
+      await partition.deleteUntil(await partition.offsetForTime(nowMs - retentionMs));
+    }
+    if (Number.isFinite(retentionBytes)) {
+      await partition.deleteUntil(await this.#options.store.offsetForSize(partition.id, retentionBytes));
+    }
+  }
+
   #add(stored: StoredTopic): TopicLog {
-    const { store, place } = this.#options;
-    const topic: TopicLog = {
-      ...stored,
-      configs: { ...stored.configs },
-      partitions: stored.partitions.map(
-        (partition) => new PartitionLog(partition, store, this.#cache, place),
-      ),
+    const topic: KeptTopic = {
+      name: stored.name,
+      topicId: topicIdText(stored.topicId),
+      createdAtMs: stored.createdAtMs,
+      lastingConfigs: stored.configs,
+      configs: stored.configs,
+      settings: topicSettings(stored.configs, this.#defaults),
+      partitions: [],
     };
     this.#topics.set(topic.name, topic);
-    for (const listener of [...this.#created]) listener(topic);
+    this.#byId.set(topic.topicId, topic);
+    this.#grow(topic, stored.partitions);
     return topic;
   }
 
+  #grow(topic: KeptTopic, stored: readonly StoredPartition[]): void {
+    const { store, place } = this.#options;
+    const added = stored.map((partition) => new PartitionLog(partition, store, this.#cache, place));
+    topic.partitions.push(...added);
+    for (const listener of [...this.#grown]) listener(topic, added);
+  }
+
+  #configure(topic: KeptTopic, configs: TopicConfigs): void {
+    topic.configs = configs;
+    topic.settings = topicSettings(configs, this.#defaults);
+  }
+
+  #remove(topic: TopicLog): void {
+    if (this.#byId.delete(topic.topicId)) this.#topics.delete(topic.name);
+    for (const partition of topic.partitions) partition.end();
+    for (const listener of [...this.#deleted]) listener(topic);
+  }
+
+  /** The store has recovered. What was changed and could not be told may have come to be all the same. */
   #restore(state: StoredState): void {
+    const lasting = new Set(state.topics.map(({ topicId }) => topicIdText(topicId)));
+    for (const topic of [...this.#topics.values()]) if (!lasting.has(topic.topicId)) this.#remove(topic);
     for (const stored of state.topics) {
       const topic = this.#topics.get(stored.name);
       if (topic === undefined) {
-        // Its creation lasted although the store could not say so.
         this.#add(stored);
         continue;
       }
-      for (const name of Object.keys(topic.configs)) delete topic.configs[name];
-      Object.assign(topic.configs, stored.configs);
-      for (const partition of stored.partitions) topic.partitions[partition.number]?.restore(partition);
+      topic.lastingConfigs = stored.configs;
+      this.#configure(topic, stored.configs);
+      for (const partition of topic.partitions) partition.restore(stored.partitions[partition.number]!);
+      this.#grow(topic, stored.partitions.slice(topic.partitions.length));
     }
   }
 }
 
-/** A number that a topic sets for itself, by Kafka's name; -1 and 0 both mean without end. */
-function configured(topic: TopicLog, name: string): number | undefined {
-  const text = topic.configs[name];
-  return text === undefined ? undefined : Number(text);
+/** Told of a topic and the partitions that it has now and did not have before. */
+export type GrownListener = (topic: TopicLog, added: readonly PartitionLog[]) => void;
+
+function topicIdText(topicId: Uint8Array): string {
+  return Buffer.from(topicId).toString('base64url');
+}
+
+/** Kafka gives no id that begins with a dash, which a shell would take for an option (Uuid.randomUuid). */
+function newTopicId(): Uint8Array {
+  for (;;) {
+    const topicId = new Uint8Array(randomBytes(16));
+    if (!topicIdText(topicId).startsWith('-')) return topicId;
+  }
 }

@@ -1,5 +1,7 @@
-import type { LogStore, StoredBatch, StoredPartition, StoredProducer } from '../store/log-store.ts';
+import { maxProducersPerPartition } from '../limits.ts';
+import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
+import { type ProducerBatch, ProducerStates } from './producer-states.ts';
 import { PartitionTail, type TailCache } from './tail-cache.ts';
 
 /** A record batch that is to be appended; its base offset is not given yet. */
@@ -10,7 +12,10 @@ export interface UnplacedBatch {
   count: number;
   /** In milliseconds since 1970. */
   maxTimestamp: number;
-  producer?: StoredProducer;
+  /** Called when it lasts, in the order of the offsets; not for one that had been written before. */
+  lasts?: (baseOffset: number) => void;
+  /** Where an idempotent producer sent it: then it is written once, however often it comes. */
+  producer?: ProducerBatch;
 }
 
 /** Writes offset and epoch into the header of a batch; the log itself knows no format. */
@@ -35,11 +40,13 @@ export class PartitionLog {
   readonly #place: PlaceBatch;
   readonly #tail: PartitionTail;
   readonly #listeners = new Set<() => void>();
+  readonly #producers = new ProducerStates(maxProducersPerPartition);
   #nextOffset: number;
   #highWatermark: number;
   #maxTimestamp: number;
   #inFlight = 0;
   #isFailing = false;
+  #isEnded = false;
 
   constructor(stored: StoredPartition, store: LogStore, cache: TailCache, place: PlaceBatch) {
     this.id = stored.id;
@@ -52,6 +59,7 @@ export class PartitionLog {
     this.#store = store;
     this.#place = place;
     this.#tail = new PartitionTail(cache);
+    this.#producers.restore(stored.producers);
   }
 
   /** Everything below lasts and may be read. */
@@ -65,28 +73,40 @@ export class PartitionLog {
   }
 
   /**
-   * Appends a batch; resolves with its base offset after it lasts.
+   * Appends a batch; resolves with its base offset after it lasts. For a batch of an idempotent producer that came
+   * before, that is the offset it has.
    *
-   * @throws StoreUnavailableError where the store cannot write now.
+   * @throws SequenceError; StoreUnavailableError where the store cannot write now.
    */
   async append(batch: UnplacedBatch): Promise<number> {
     if (this.#isFailing) this.#startAnew();
+    const known = batch.producer && this.#producers.check(batch.producer, batch.count);
+    if (known !== undefined) {
+      await known.writing;
+      return known.baseOffset;
+    }
+    const { bytes, count, maxTimestamp } = batch;
     const baseOffset = this.#nextOffset;
-    const lastOffset = baseOffset + batch.count - 1;
-    this.#place(batch.bytes, baseOffset, this.leaderEpoch);
-    const placed = { ...batch, baseOffset, lastOffset };
+    const lastOffset = baseOffset + count - 1;
+    this.#place(bytes, baseOffset, this.leaderEpoch);
     this.#nextOffset = lastOffset + 1;
     this.#inFlight++;
     try {
-      await this.#store.append(this.id, placed);
+      await this.#write({ baseOffset, lastOffset, count, maxTimestamp, bytes }, batch.producer);
     } catch (error) {
       this.#isFailing = true;
       throw error;
     } finally {
       this.#inFlight--;
     }
-    this.#lasts(placed);
+    this.#lasts({ baseOffset, lastOffset, count, maxTimestamp, bytes });
+    batch.lasts?.(baseOffset);
     return baseOffset;
+  }
+
+  /** Whether its topic was deleted. */
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
   /**
@@ -97,7 +117,7 @@ export class PartitionLog {
   async read(fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
     const from = Math.max(fromOffset, this.firstOffset);
     const end = this.#highWatermark;
-    if (from >= end) return [];
+    if (from >= end || this.#isEnded) return [];
     const cached = this.#tail.read(from, end, maxBytes);
     if (cached !== undefined) return cached;
     const stored = await this.#store.read(this.id, from, maxBytes);
@@ -120,6 +140,17 @@ export class PartitionLog {
     this.firstOffset = Math.max(this.firstOffset, until);
   }
 
+  /** Bytes of what can be read. */
+  sizeBytes(): Promise<number> {
+    return this.#store.sizeBytes(this.id);
+  }
+
+  /** Forgets idempotent producers that were quiet since a time. */
+  async forgetProducers(quietSinceMs: number): Promise<void> {
+    const expired = this.#producers.takeExpired(quietSinceMs);
+    if (expired.length > 0) await this.#store.forgetProducers(this.id, expired);
+  }
+
   /** Calls `listener` in the turn in which more has become readable. Returns what ends that. */
   onAdvance(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -134,6 +165,30 @@ export class PartitionLog {
     this.#tail.clear();
     this.#isFailing = false;
     this.#nextOffset = this.#highWatermark;
+    this.#producers.restore(stored.producers);
+  }
+
+  /** Its topic was deleted: readers that wait are told, and find nothing more. */
+  end(): void {
+    this.#isEnded = true;
+    this.#tail.clear();
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  async #write(batch: StoredBatch, producer: ProducerBatch | undefined): Promise<void> {
+    if (producer === undefined) {
+      await this.#store.append(this.id, batch);
+      return;
+    }
+    const { baseOffset, count } = batch;
+    const { remembered, stored } = this.#producers.add(producer, count, baseOffset, Date.now());
+    remembered.writing = this.#store.append(this.id, { ...batch, producer: stored });
+    try {
+      await remembered.writing;
+    } catch (error) {
+      this.#producers.remove(producer.id, baseOffset);
+      throw error;
+    }
   }
 
   /** What is on its way behind a refused batch is refused too; only after the last of it is the next offset known. */

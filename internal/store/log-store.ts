@@ -38,6 +38,8 @@ export interface LogStore {
   read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]>;
   /** The first batch with a record at or after a time; undefined where there is none. */
   batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined>;
+  /** Bytes of the batches from the first offset on. @throws StoreError `not-found` */
+  sizeBytes(partition: number): Promise<number>;
   /** The offset until which batches have to go so that at most `keepBytes` stay. */
   offsetForSize(partition: number, keepBytes: number): Promise<number>;
   /**

@@ -126,6 +126,10 @@ export class MemoryStore implements LogStore {
     );
   }
 
+  async sizeBytes(partition: number): Promise<number> {
+    return sizeBytes(this.#partition(partition).batches);
+  }
+
   async offsetForSize(partition: number, keepBytes: number): Promise<number> {
     const { batches, firstOffset } = this.#partition(partition);
     let over = sizeBytes(batches) - keepBytes;

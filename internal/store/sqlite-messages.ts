@@ -75,6 +75,7 @@ export type Outcome =
 export type ReadRequest =
   | { kind: 'read'; partition: number; fromOffset: number; maxBytes: number }
   | { kind: 'batch-for-time'; partition: number; timestamp: number }
+  | { kind: 'size'; partition: number }
   | { kind: 'offset-for-size'; partition: number; keepBytes: number }
   | { kind: 'get-meta'; key: string };
 

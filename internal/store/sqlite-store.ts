@@ -169,6 +169,10 @@ export class SqliteStore implements LogStore {
     return (await this.#ask({ kind: 'batch-for-time', partition, timestamp })) as BatchSpan | undefined;
   }
 
+  async sizeBytes(partition: number): Promise<number> {
+    return (await this.#ask({ kind: 'size', partition })) as number;
+  }
+
   async offsetForSize(partition: number, keepBytes: number): Promise<number> {
     return (await this.#ask({ kind: 'offset-for-size', partition, keepBytes })) as number;
   }

@@ -1,0 +1,187 @@
+import type { StoredProducer } from '../store/log-store.ts';
+
+/** The numbers that an idempotent producer gave to a batch. */
+export interface ProducerBatch {
+  id: number;
+  epoch: number;
+  /** Of the first record; each record has the next one, and 0 follows on 2^31 - 1. */
+  firstSequence: number;
+}
+
+/** `out-of-order`: batches before this one are missing. `stale-epoch`: a newer instance of the producer has begun. */
+export type SequenceErrorCode = 'out-of-order' | 'stale-epoch';
+
+/** A batch of an idempotent producer that does not follow on its last one. */
+export class SequenceError extends Error {
+  override readonly name = 'SequenceError';
+  readonly code: SequenceErrorCode;
+
+  constructor(code: SequenceErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A batch that a producer sent, kept to recognise it when it comes again. */
+export interface RememberedBatch {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly baseOffset: number;
+  /** Settles when the batch lasts, or was refused; undefined for one that lasts. */
+  writing: Promise<void> | undefined;
+}
+
+/** How many batches a producer may have in flight, as its clients are bound to (KIP-98, KIP-185). */
+const REMEMBERED_BATCHES = 5;
+const MAX_SEQUENCE = 2 ** 31 - 1;
+
+interface Producer {
+  epoch: number;
+  /** In milliseconds since 1970. */
+  lastSeenMs: number;
+  /** The newest last; never empty. */
+  batches: RememberedBatch[];
+}
+
+/**
+ * What one partition knows of its idempotent producers: the last five batches of each, so that one that comes again is
+ * written once and one that comes too early is refused (Kafka's ProducerStateManager). The first batch of a producer
+ * that is not known is taken with any sequence: it may have been forgotten.
+ */
+export class ProducerStates {
+  readonly #maxProducers: number;
+  /** Those that were heard of last come last. */
+  readonly #producers = new Map<number, Producer>();
+
+  constructor(maxProducers: number) {
+    this.#maxProducers = maxProducers;
+  }
+
+  get size(): number {
+    return this.#producers.size;
+  }
+
+  /**
+   * Whether a batch is one that came before; undefined where it is new and follows on.
+   *
+   * @throws SequenceError.
+   */
+  check({ id, epoch, firstSequence }: ProducerBatch, count: number): RememberedBatch | undefined {
+    const producer = this.#producers.get(id);
+    if (producer === undefined) return undefined;
+    if (epoch < producer.epoch) {
+      throw new SequenceError(
+        'stale-epoch',
+        `producer ${id} has epoch ${producer.epoch}, and this is ${epoch}`,
+      );
+    }
+    if (epoch > producer.epoch) {
+      if (firstSequence === 0) return undefined;
+      throw new SequenceError('out-of-order', `producer ${id} begins epoch ${epoch} with ${firstSequence}`);
+    }
+    const lastSequence = sequenceAfter(firstSequence, count - 1);
+    const known = producer.batches.find(
+      (batch) => batch.firstSequence === firstSequence && batch.lastSequence === lastSequence,
+    );
+    if (known !== undefined) return known;
+    const expected = sequenceAfter(producer.batches.at(-1)!.lastSequence, 1);
+    if (firstSequence === expected) return undefined;
+    throw new SequenceError(
+      'out-of-order',
+      `producer ${id} sent sequence ${firstSequence}, where ${expected} comes next`,
+    );
+  }
+
+  /** Remembers a batch that is going to be written, with what the store is to keep beside it. */
+  add(
+    { id, epoch, firstSequence }: ProducerBatch,
+    count: number,
+    baseOffset: number,
+    nowMs: number,
+  ): { remembered: RememberedBatch; stored: StoredProducer } {
+    const before = this.#producers.get(id);
+    const kept = before?.epoch === epoch ? before.batches.slice(1 - REMEMBERED_BATCHES) : [];
+    const lastSequence = sequenceAfter(firstSequence, count - 1);
+    const remembered: RememberedBatch = { firstSequence, lastSequence, baseOffset, writing: undefined };
+    const producer = { epoch, lastSeenMs: nowMs, batches: [...kept, remembered] };
+    this.#producers.delete(id);
+    this.#producers.set(id, producer);
+    return { remembered, stored: { id: BigInt(id), state: encode(producer) } };
+  }
+
+  /** Forgets a batch that was refused, and those behind it, which are refused too. */
+  remove(id: number, baseOffset: number): void {
+    const producer = this.#producers.get(id);
+    if (producer === undefined) return;
+    producer.batches = producer.batches.filter((batch) => batch.baseOffset < baseOffset);
+    if (producer.batches.length === 0) this.#producers.delete(id);
+  }
+
+  /** The producers to forget: those not heard of since a time, and the quietest where there are too many. */
+  takeExpired(beforeMs: number): bigint[] {
+    const expired: bigint[] = [];
+    for (const [id, producer] of this.#producers) {
+      if (producer.lastSeenMs >= beforeMs && this.#producers.size <= this.#maxProducers) break;
+      this.#producers.delete(id);
+      expired.push(BigInt(id));
+    }
+    return expired;
+  }
+
+  /** Begins anew with what lasts. State that cannot be read is left out: its producer is then not known. */
+  restore(stored: readonly StoredProducer[]): void {
+    this.#producers.clear();
+    const producers: [number, Producer][] = [];
+    for (const { id, state } of stored) {
+      const producer = decode(state);
+      if (producer !== undefined) producers.push([Number(id), producer]);
+    }
+    producers.sort(([, a], [, b]) => a.lastSeenMs - b.lastSeenMs);
+    for (const [id, producer] of producers) this.#producers.set(id, producer);
+  }
+}
+
+function sequenceAfter(sequence: number, count: number): number {
+  const sum = sequence + count;
+  return sum > MAX_SEQUENCE ? sum - MAX_SEQUENCE - 1 : sum;
+}
+
+/*
+ * A producer's state in bytes, big endian:
+ *
+ *     version (1)   epoch (2)   lastSeenMs (8)   [ firstSequence (4)   lastSequence (4)   baseOffset (8) ]...
+ */
+const STATE_VERSION = 1;
+const STATE_HEADER_BYTES = 11;
+const BATCH_BYTES = 16;
+
+function encode({ epoch, lastSeenMs, batches }: Producer): Uint8Array {
+  const bytes = Buffer.allocUnsafe(STATE_HEADER_BYTES + batches.length * BATCH_BYTES);
+  bytes[0] = STATE_VERSION;
+  bytes.writeInt16BE(epoch, 1);
+  bytes.writeDoubleBE(lastSeenMs, 3);
+  let at = STATE_HEADER_BYTES;
+  for (const batch of batches) {
+    bytes.writeInt32BE(batch.firstSequence, at);
+    bytes.writeInt32BE(batch.lastSequence, at + 4);
+    bytes.writeDoubleBE(batch.baseOffset, at + 8);
+    at += BATCH_BYTES;
+  }
+  return bytes;
+}
+
+function decode(state: Uint8Array): Producer | undefined {
+  const bytes = Buffer.from(state.buffer, state.byteOffset, state.byteLength);
+  const batchBytes = bytes.length - STATE_HEADER_BYTES;
+  if (bytes[0] !== STATE_VERSION || batchBytes <= 0 || batchBytes % BATCH_BYTES !== 0) return undefined;
+  const batches: RememberedBatch[] = [];
+  for (let at = STATE_HEADER_BYTES; at < bytes.length; at += BATCH_BYTES) {
+    batches.push({
+      firstSequence: bytes.readInt32BE(at),
+      lastSequence: bytes.readInt32BE(at + 4),
+      baseOffset: bytes.readDoubleBE(at + 8),
+      writing: undefined,
+    });
+  }
+  return { epoch: bytes.readInt16BE(1), lastSeenMs: bytes.readDoubleBE(3), batches };
+}
