@@ -32,6 +32,8 @@ export class Publication {
   end = 0;
   /** How many messages the run has. */
   count = 0;
+  /** The log that these messages were read from, which must not take them again; undefined for live ones. */
+  logName: string | undefined;
   #view: Uint8Array | undefined;
   #encoded: Map<Encoding, Uint8Array> | undefined;
 
@@ -45,6 +47,7 @@ export class Publication {
     this.start = start;
     this.end = end;
     this.count = count;
+    this.logName = undefined;
     this.#view = undefined;
     this.#encoded = undefined;
     return this;

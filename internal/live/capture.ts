@@ -57,7 +57,8 @@ export class Capture implements Receiver {
 
   deliver(publication: Publication): void {
     const now = Date.now();
-    for (const message of publication.encoding.decode(publication.view())) this.#take(message, now);
+    const { logName } = publication;
+    for (const message of publication.encoding.decode(publication.view())) this.#take(message, now, logName);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => this.#write());
@@ -86,9 +87,10 @@ export class Capture implements Receiver {
     return isWanted;
   }
 
-  #take(message: Message, now: number): void {
+  #take(message: Message, now: number, fromLog: string | undefined): void {
     if (!this.#wants(message.topic)) return;
     const name = this.#logName ?? logNameOf(message.topic);
+    if (name === fromLog) return;
     if (liveTopicOf(name) !== message.topic) this.#mixed.add(name);
     let builder = this.#builders.get(name);
     if (builder === undefined) {

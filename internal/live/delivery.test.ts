@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { KeptLog, openLogs, turn } from '../../test/support/logs.ts';
+import { Broker } from '../broker/broker.ts';
+import type { Encoding, Message } from '../broker/publication.ts';
+import type { TopicLog } from '../log/logs.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { type BatchOptions, buildBatch } from '../protocol/kafka/record-batch-build.ts';
+import { Capture, MIXED_CONFIG } from './capture.ts';
+import { Delivery } from './delivery.ts';
+
+const SOURCE = { pause() {}, resume() {} };
+
+/** Messages as lines of text. */
+const lines: Encoding = {
+  name: 'lines',
+  decode: () => [],
+  encode: (messages: readonly Message[]) =>
+    Buffer.from(messages.map(({ topic, payload }) => `${topic} ${Buffer.from(payload)}\n`).join('')),
+};
+
+async function delivering() {
+  const { logs } = await openLogs();
+  const metrics = new Metrics();
+  const log = new KeptLog();
+  const settings = {
+    maxClients: 10,
+    channelSize: 100,
+    channelBytes: 1e6,
+    slowConsumer: 'drop-new' as const,
+    slowConsumerWaitMs: 1_000,
+  };
+  const broker = new Broker({ settings, metrics, log });
+  const received: string[] = [];
+  const client = broker.connect({
+    identity: { clientId: 'one', remote: 'here' },
+    encoding: lines,
+    sink: { write: (buffers) => received.push(Buffer.concat(buffers).toString()) > 0 },
+    source: SOURCE,
+    disconnect() {},
+  });
+  return { logs, broker, client, log, metrics, received, delivery: new Delivery(broker, log) };
+}
+
+function batchOf(texts: string[], options: BatchOptions = {}, topic?: string): Uint8Array {
+  const headers = topic === undefined ? [] : [{ key: 'tinymq.topic', value: Buffer.from(topic) }];
+  const records = texts.map((text) => ({ timestamp: 1, key: null, value: Buffer.from(text), headers }));
+  return buildBatch(records, options);
+}
+
+describe('what came into a log', () => {
+  it.each(['none', 'gzip', 'lz4'] as const)('is delivered live (compression %s)', async (compression) => {
+    const { logs, broker, client, received, delivery } = await delivering();
+    broker.subscribe(client, 'sensors/+');
+    const topic = await logs.createTopic('sensors.temp', 1, {});
+    delivery.deliver(topic, batchOf(['1', '2'], { compression }), SOURCE);
+    await turn();
+    expect(received.join('')).toBe('sensors/temp 1\nsensors/temp 2\n');
+  });
+
+  it('is not opened where nobody listens', async () => {
+    const { logs, delivery, log } = await delivering();
+    const topic = await logs.createTopic('sensors.temp', 1, {});
+    delivery.deliver(topic, new Uint8Array([1, 2, 3]), SOURCE);
+    expect(log.lines).toEqual([]);
+  });
+
+  it('is told of where it cannot be read', async () => {
+    const { logs, broker, client, delivery, log } = await delivering();
+    broker.subscribe(client, '#');
+    const topic = await logs.createTopic('sensors.temp', 1, {});
+    delivery.deliver(topic, new Uint8Array([1, 2, 3]), SOURCE);
+    expect(log.lines).toEqual(['warn: a batch cannot be read for live subscribers']);
+  });
+
+  it('goes to the topics of its messages where the log has many', async () => {
+    const { logs, broker, client, received, delivery } = await delivering();
+    broker.subscribe(client, 'a/#');
+    const topic = await logs.createTopic('all', 1, { [MIXED_CONFIG]: 'true' });
+    delivery.deliver(topic, batchOf(['x'], {}, 'a/b'), SOURCE);
+    delivery.deliver(topic, batchOf(['y'], {}, 'b'), SOURCE);
+    await turn();
+    expect(received.join('')).toBe('a/b x\n');
+  });
+
+  it('leaves out marks of transactions', async () => {
+    const { logs, broker, client, received, delivery } = await delivering();
+    broker.subscribe(client, '#');
+    const topic = await logs.createTopic('a', 1, {});
+    delivery.deliver(topic, batchOf(['commit'], { isControl: true, producerId: 1 }), SOURCE);
+    await turn();
+    expect(received).toEqual([]);
+  });
+
+  it('is captured by other logs, and not again by its own', async () => {
+    const { logs, broker, log, metrics, delivery } = await delivering();
+    const own = new Capture({ logs, metrics, log });
+    const all = new Capture({ logs, metrics, log, logName: 'all' });
+    broker.tap('#', own);
+    broker.tap('#', all);
+    const topic: TopicLog = await logs.createTopic('a.b', 1, {});
+    delivery.deliver(topic, batchOf(['x', 'y']), SOURCE);
+    await Promise.all([own.drained(), all.drained()]);
+    expect(topic.partitions[0]!.highWatermark).toBe(0);
+    expect(logs.topic('all')!.partitions[0]!.highWatermark).toBe(2);
+  });
+});

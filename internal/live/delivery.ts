@@ -1,0 +1,119 @@
+import type { Broker, Logger } from '../broker/broker.ts';
+import type { Source } from '../broker/channel.ts';
+import { type Encoding, type Message, Publication } from '../broker/publication.ts';
+import type { TargetSet } from '../broker/targets.ts';
+import { quoted } from '../errors.ts';
+import { maxExpandedBatchBytes } from '../limits.ts';
+import type { TopicLog } from '../log/logs.ts';
+import { liveTopicOf } from '../log/names.ts';
+import { parseBatchHeader } from '../protocol/kafka/record-batch.ts';
+import { records } from '../protocol/kafka/record-batch-read.ts';
+import { isReservedTopic, topicNameProblem } from '../topic.ts';
+import { MIXED_CONFIG } from './capture.ts';
+import { messageOf } from './records.ts';
+
+/** Gives what came into a log by a door of its own to the live subscribers of its topic. */
+export class Delivery {
+  readonly #broker: Broker;
+  readonly #log: Logger;
+  /** The bytes of live topics by the names of their logs; undefined for one that nobody can subscribe to. */
+  readonly #topics = new Map<string, Uint8Array | undefined>();
+
+  constructor(broker: Broker, log: Logger) {
+    this.#broker = broker;
+    this.#log = log;
+  }
+
+  /**
+   * Delivers a batch that lasts. It is opened only where somebody listens.
+   *
+   * @param source pauses while a subscriber is full.
+   */
+  deliver(topic: TopicLog, batch: Uint8Array, source: Source): void {
+    const isMixed = topic.configs[MIXED_CONFIG] === 'true';
+    const name = this.#nameOf(topic.name);
+    const targets = name && this.#targetsOf(name);
+    if (!isMixed && (targets === undefined || isNobody(targets))) return;
+    let messages: Message[];
+    try {
+      messages = messagesOf(topic.name, batch);
+    } catch (error) {
+      const fields = { log: quoted(topic.name), error: (error as Error).message };
+      this.#log.warn(fields, 'a batch cannot be read for live subscribers');
+      return;
+    }
+    if (isMixed) this.#deliverEach(topic.name, messages, source);
+    else this.#publish(topic.name, messages, batch, targets!, source);
+  }
+
+  /** A log of many topics: each of its messages goes its own way. */
+  #deliverEach(logName: string, messages: readonly Message[], source: Source): void {
+    for (const message of messages) {
+      const targets = this.#targetsOf(Buffer.from(message.topic));
+      if (!isNobody(targets)) this.#publish(logName, [message], message.payload, targets, source);
+    }
+  }
+
+  #publish(
+    logName: string,
+    messages: Message[],
+    bytes: Uint8Array,
+    targets: TargetSet,
+    source: Source,
+  ): void {
+    if (messages.length === 0) return;
+    const publication = new Publication(new ReadMessages(messages));
+    publication.set(bytes, 0, bytes.length, messages.length);
+    publication.logName = logName;
+    this.#broker.publish(publication, targets, source);
+  }
+
+  #nameOf(logName: string): Uint8Array | undefined {
+    if (this.#topics.has(logName)) return this.#topics.get(logName);
+    if (this.#topics.size >= MAX_REMEMBERED_NAMES) this.#topics.clear();
+    const topic = liveTopicOf(logName);
+    const isLive = topicNameProblem(topic) === undefined && !isReservedTopic(topic);
+    const bytes = isLive ? new Uint8Array(Buffer.from(topic)) : undefined;
+    this.#topics.set(logName, bytes);
+    return bytes;
+  }
+
+  #targetsOf(name: Uint8Array): TargetSet {
+    const view = new DataView(name.buffer, name.byteOffset, name.byteLength);
+    return this.#broker.topic(view, 0, name.byteLength).targets;
+  }
+}
+
+const MAX_REMEMBERED_NAMES = 10_000;
+
+/** Messages that were read already, for targets to encode as each wants them. */
+class ReadMessages implements Encoding {
+  readonly name = 'records';
+  readonly #messages: Message[];
+
+  constructor(messages: Message[]) {
+    this.#messages = messages;
+  }
+
+  decode(): Message[] {
+    return this.#messages;
+  }
+
+  encode(): Uint8Array {
+    throw new TypeError('records are not encoded for live subscribers');
+  }
+}
+
+function isNobody({ channels, taps, groups }: TargetSet): boolean {
+  return channels.length === 0 && taps.length === 0 && groups.length === 0;
+}
+
+function messagesOf(logName: string, batch: Uint8Array): Message[] {
+  const header = parseBatchHeader(batch, 0);
+  const messages: Message[] = [];
+  // Marks of transactions are no messages.
+  if (header.isControl) return messages;
+  for (const record of records(batch, header, maxExpandedBatchBytes))
+    messages.push(messageOf(record, logName));
+  return messages;
+}
