@@ -154,3 +154,26 @@ export const groupSweepEveryMs = 10 * 60_000;
 // The `tinymq` program.
 /** Bytes of one answer that `tinymq` takes: a Fetch may hold one batch that is larger than what was asked for. */
 export const maxKafkaAnswerBytes = 256 * MiB;
+
+// The Kafka log directory.
+/** Bytes of a segment where its topic says nothing else: Kafka's own default. */
+export const kafkaSegmentBytes = 1 * GiB;
+/** The largest segment whatever a topic says: positions in Kafka's index files have 31 bits. */
+export const kafkaSegmentBytesCeiling = 2 * GiB - 1;
+/** Bytes of batches between two entries of an index file: Kafka's own default. */
+export const kafkaIndexIntervalBytes = 4 * KiB;
+/** Bytes of batches between two hints in memory: a read passes over so much at most, 10 GB have 160,000 of them. */
+export const kafkaHintIntervalBytes = 64 * KiB;
+/** What is looked at of an index file: 16 times what a segment of the usual size needs. */
+export const kafkaIndexFileBytes = 32 * MiB;
+/** Bytes read at once while batch headers are followed: many small batches, or a page where batches are large. */
+export const kafkaWalkBytes = 128 * KiB;
+export const kafkaWalkPageBytes = 4 * KiB;
+/** Bytes read from a segment at once for a reader: as much as one fetch usually asks for. */
+export const kafkaReadBytes = 4 * MiB;
+/** Segment files open at once for reading and as many for writing: a process usually may open 1,024 files or more. */
+export const kafkaOpenFiles = 256;
+/** Index entries that wait in memory: after a crash the batches since then are looked through again, some 2 MiB. */
+export const kafkaWaitingIndexEntries = 512;
+/** Bytes of the store's own journal before it is written anew with what still counts. */
+export const kafkaJournalBytes = 4 * MiB;
