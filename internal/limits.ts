@@ -177,3 +177,71 @@ export const kafkaOpenFiles = 256;
 export const kafkaWaitingIndexEntries = 512;
 /** Bytes of the store's own journal before it is written anew with what still counts. */
 export const kafkaJournalBytes = 4 * MiB;
+
+// Compaction of logs by key.
+/** Memory for the keys of one compaction: some 800,000 of them; with more it takes several passes over the log. */
+export const compactionKeysBytes = 24 * MiB;
+/** Bytes that compaction reads and replaces at once: appends wait for no more than one such step. */
+export const compactionReadBytes = 256 * KiB;
+/** How long compaction works before the broker's other work has its turn. */
+export const compactionSliceMs = 5;
+/**
+ * Where compaction read this much and found too little that was old enough, it waits a second before it looks again:
+ * looking takes a small part of the disk's time then.
+ */
+export const compactionLookBytesPerSecond = 1 * MiB;
+/** Producers whose last batch is looked for while a partition is compacted; the batches of others may go. */
+export const maxCompactionProducers = 100_000;
+
+/* The gRPC door. */
+
+/** Largest message of a call by default, as SMQ has it. */
+export const maxGrpcMessageBytes = 1 * GiB;
+/** Messages of calls that are arriving or on their way to the disk, all together: one of the largest, and others beside it. */
+export const grpcHeldBytes = 2 * GiB;
+/** Bytes of answers to BulkRetrieve that are held at once, for the same reason. */
+export const grpcBulkBytes = 2 * GiB;
+/** Bytes of one StreamProduce on their way to the disk before it is read no further. */
+export const grpcStreamWaitingBytes = 1 * MiB;
+/** Bytes of all streams together on their way to the disk before none is read further. */
+export const grpcWaitingBytes = 64 * MiB;
+/** A batch of produced messages is written when it has this size, or at the end of the turn. */
+export const grpcBatchBytes = 512 * KiB;
+/** Calls at once on one connection: SMQ set no bound, and a client that meets one waits in silence. */
+export const grpcCallsPerConnection = 16_384;
+/** Calls at once on all connections: at some 10 KiB each they fit a machine with 2 GiB. */
+export const grpcCalls = 65_536;
+/** What a client may send into one call ahead of what is read: a long fat line is kept busy, a flood of calls costs little. */
+export const grpcStreamWindowBytes = 256 * KiB;
+/** What a client may send ahead on one connection. What is read of it is confirmed at once. */
+export const grpcConnectionWindowBytes = 4 * MiB;
+/** Names and values of one header block. gRPC's own default is 8 KiB. */
+export const grpcHeaderBytes = 32 * KiB;
+/** What a session may cost the runtime in MiB beside what this door counts itself; above it calls are refused. */
+export const grpcSessionMemoryMiB = 256;
+/** Calls that a client may cancel in a row, and how many more each second: above it the connection is closed. */
+export const grpcCancelledCallsBurst = 16_384;
+export const grpcCancelledCallsPerSecond = 500;
+/** A connection that is quiet for so long is asked whether its peer is still there. */
+export const grpcKeepAliveAfterMs = 60_000;
+/** How long the answer to that may take. */
+export const grpcKeepAliveTimeoutMs = 20_000;
+/** A client that asks more often than this while nothing is sent to it wastes the radio of its device and our time. */
+export const grpcMinPingIntervalMs = 10_000;
+/** Such pings that are borne. */
+export const grpcPingStrikes = 8;
+/** How long a followed topic is quiet before its readers get a heartbeat, and then how often; as SMQ. */
+export const grpcHeartbeatAfterMs = 10_000;
+export const grpcHeartbeatEveryMs = 1_000;
+/** Heartbeats of all streams in a second, beyond which each stream gets fewer. */
+export const grpcHeartbeatsPerSecond = 1_000;
+/** Bytes that one StreamConsume writes at once. */
+export const grpcConsumeChunkBytes = 128 * KiB;
+/** The same where many streams wait for clients that do not read. */
+export const grpcSmallConsumeChunkBytes = 4 * KiB;
+/** Bytes that wait for clients that do not read, before streams write less at once. */
+export const grpcUnsentBytes = 128 * MiB;
+/** Bytes of a log that are read at once for a call. */
+export const grpcReadBytes = 1 * MiB;
+/** Compressed messages up to this size are expanded at once: at the highest ratio that takes some milliseconds. */
+export const grpcSyncExpandBytes = 8 * KiB;
