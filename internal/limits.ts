@@ -245,3 +245,11 @@ export const grpcUnsentBytes = 128 * MiB;
 export const grpcReadBytes = 1 * MiB;
 /** Compressed messages up to this size are expanded at once: at the highest ratio that takes some milliseconds. */
 export const grpcSyncExpandBytes = 8 * KiB;
+/** Bytes of a Kafka request: as Kafka's `socket.request.max.bytes`. */
+export const kafkaMaxRequestBytes = 100 * MiB;
+/** Requests of one Kafka connection that are under way at once: enough for the disk to take one batch in each. */
+export const kafkaRequestsInFlight = 512;
+/** Bytes of such requests; a connection that sends larger ones waits for its answers sooner. */
+export const kafkaRequestBytesInFlight = 16 * MiB;
+/** How long a Kafka connection may be quiet: as Kafka's `connections.max.idle.ms`. */
+export const kafkaIdleTimeoutMs = 600_000;

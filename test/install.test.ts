@@ -49,7 +49,7 @@ describe('the package', () => {
   it('puts its programs on the PATH when it is installed for all', async () => {
     const prefix = join(folder, 'global');
     await npm(folder, 'install', '--global', '--prefer-offline', '--prefix', prefix, tarball);
-    for (const name of ['broker', 'publisher', 'subscriber']) {
+    for (const name of ['broker', 'publisher', 'subscriber', 'tinymq']) {
       const { code, stdout, stderr } = await run(join(prefix, 'bin', name), ['-version']);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       expect(stdout).toMatch(/\d+\.\d+\.\d+/);

@@ -9,7 +9,6 @@ import {
   type ConnectOptions,
   RefusedError,
   TinymqError,
-  type TlsOptions,
 } from '../../pkg/client/index.ts';
 import { complain, type Invocation } from './run-program.ts';
 
@@ -105,7 +104,14 @@ function networkOf(values: ConnectionValues): ConnectionValues['network'] {
   return values.network === 'ws' ? 'wss' : values.network;
 }
 
-function tlsOf(values: ConnectionValues): TlsOptions {
+/**
+ * The certificates that the flags name.
+ *
+ * @throws UsageError where a file cannot be read, or one belongs to another that is missing.
+ */
+export function tlsOf(
+  values: Pick<ConnectionValues, 'tls-ca' | 'tls-cert' | 'tls-key' | 'tls-server-name' | 'tls-insecure'>,
+) {
   if ((values['tls-cert'] === undefined) !== (values['tls-key'] === undefined)) {
     throw new UsageError('-tls-cert and -tls-key belong together');
   }
