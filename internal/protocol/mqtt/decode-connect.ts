@@ -1,0 +1,101 @@
+import { MqttError } from './mqtt-error.ts';
+import { type Connack, type Connect, PacketType, type Qos, type Version, type Will } from './packet.ts';
+import { NO_PROPERTIES, readProperties } from './properties.ts';
+import type { FieldReader } from './reader.ts';
+import { mayCarry } from './reason-codes.ts';
+
+const RESERVED = 0x01;
+const CLEAN_START = 0x02;
+const WILL = 0x04;
+const WILL_QOS_SHIFT = 3;
+const WILL_RETAIN = 0x20;
+const PASSWORD = 0x40;
+const USER_NAME = 0x80;
+const SESSION_PRESENT = 0x01;
+
+/**
+ * Reads CONNECT, which itself says its version.
+ *
+ *     [protocol name][level:1][flags:1][keep alive:2][properties, in version 5]
+ *     [client id][will properties, in version 5][will topic][will payload][user name][password]
+ *
+ * @throws MqttError `unsupportedVersion` for a protocol level that there is not.
+ */
+export function decodeConnect(reader: FieldReader): Connect {
+  const version = versionOf(reader);
+  const flags = reader.uint8('connect flags');
+  checkFlags(reader, flags, version);
+  const keepAliveS = reader.uint16('keep alive');
+  const properties = version === 5 ? readProperties(reader, 'connect') : NO_PROPERTIES;
+  const connect: Connect = {
+    type: PacketType.connect,
+    version,
+    cleanStart: (flags & CLEAN_START) !== 0,
+    keepAliveS,
+    clientId: reader.text('client identifier'),
+    properties,
+  };
+  if ((flags & WILL) !== 0) connect.will = willOf(reader, flags, version);
+  if ((flags & USER_NAME) !== 0) connect.userName = reader.text('user name');
+  if ((flags & PASSWORD) !== 0) connect.password = reader.binary('password');
+  return connect;
+}
+
+/** Names and levels (MQTT 3.1, section 3.1; MQTT 5, section 3.1.2). */
+function versionOf(reader: FieldReader): Version {
+  const name = reader.text('protocol name');
+  // [MQTT-3.1.2-1]
+  if (name !== 'MQTT' && name !== 'MQIsdp') {
+    throw new MqttError('unsupportedVersion', 'CONNECT: the protocol name is not MQTT');
+  }
+  const level = reader.uint8('protocol version');
+  const isKnown = name === 'MQTT' ? level === 4 || level === 5 : level === 3;
+  // [MQTT-3.1.2-2]
+  if (!isKnown) throw new MqttError('unsupportedVersion', `CONNECT: ${name} has no version ${level} here`);
+  return level as Version;
+}
+
+function checkFlags(reader: FieldReader, flags: number, version: Version): void {
+  // [MQTT-3.1.2-3]; version 3.1 does not use the bit.
+  if ((flags & RESERVED) !== 0 && version !== 3) throw reader.malformed('the reserved flag is set');
+  const willQos = (flags >>> WILL_QOS_SHIFT) & 3;
+  // [MQTT-3.1.2-12]
+  if (willQos === 3) throw reader.malformed('will QoS 3');
+  // [MQTT-3.1.2-11] [MQTT-3.1.2-13]
+  if ((flags & WILL) === 0 && (willQos !== 0 || (flags & WILL_RETAIN) !== 0)) {
+    throw reader.malformed('will QoS or will retain without a will');
+  }
+  // MQTT 3.1.1 [MQTT-3.1.2-22]; version 5 allows it.
+  if (version !== 5 && (flags & PASSWORD) !== 0 && (flags & USER_NAME) === 0) {
+    throw reader.malformed('a password without a user name');
+  }
+}
+
+function willOf(reader: FieldReader, flags: number, version: Version): Will {
+  const properties = version === 5 ? readProperties(reader, 'will') : NO_PROPERTIES;
+  const topic = reader.text('will topic');
+  return {
+    topic,
+    payload: reader.binary('will payload'),
+    qos: ((flags >>> WILL_QOS_SHIFT) & 3) as Qos,
+    retain: (flags & WILL_RETAIN) !== 0,
+    properties,
+  };
+}
+
+/** Reads CONNACK: `[flags:1][reason code:1][properties, in version 5]`. */
+export function decodeConnack(reader: FieldReader, version: Version): Connack {
+  const flags = reader.uint8('acknowledge flags');
+  // [MQTT-3.2.2-1]
+  if ((flags & ~SESSION_PRESENT) !== 0) throw reader.malformed('reserved acknowledge flags');
+  const reasonCode = reader.uint8('reason code');
+  if (version === 5 ? !mayCarry('connack', reasonCode) : reasonCode > 5) {
+    throw reader.violated(`reason code ${reasonCode}`);
+  }
+  return {
+    type: PacketType.connack,
+    sessionPresent: (flags & SESSION_PRESENT) !== 0,
+    reasonCode,
+    properties: version === 5 ? readProperties(reader, 'connack') : NO_PROPERTIES,
+  };
+}
