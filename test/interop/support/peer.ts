@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startApacheKafka } from '../../support/apache-kafka.ts';
+import { program, startBrokerProcess } from '../../support/broker-process.ts';
+
+const isKafka = process.env.INTEROP_PEER === 'apache-kafka';
+
+/** The broker that the clients are tried with. */
+export interface Peer {
+  /** `host:port` for clients; another one after a restart. */
+  readonly bootstrap: string;
+  /** Stops the broker in good order, and starts it on what it kept. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the broker: ours, or Apache Kafka with INTEROP_PEER=apache-kafka, which proves that what a case expects
+ * is what Kafka does.
+ */
+export async function startPeer(): Promise<Peer> {
+  const folder = mkdtempSync(join(tmpdir(), 'tinymq-interop-'));
+  const start = isKafka ? startKafka : startOurs;
+  let running = await start(folder);
+  return {
+    get bootstrap() {
+      return running.bootstrap;
+    },
+    async restart() {
+      await running.stop();
+      running = await start(folder);
+    },
+    async stop() {
+      await running.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Whether there is a broker to try. */
+export function canStartPeer(): boolean {
+  if (isKafka) return true;
+  const help = spawnSync(program('broker'), ['-help'], { encoding: 'utf8' });
+  return `${help.stdout}${help.stderr}`.includes('-kafka');
+}
+
+type Started = Pick<Peer, 'bootstrap' | 'stop'>;
+
+function startKafka(logDir: string): Promise<Started> {
+  return startApacheKafka({ logDir, heapMb: 512 });
+}
+
+async function startOurs(dataDir: string): Promise<Started> {
+  const broker = await startBrokerProcess(['-kafka', 'localhost:0', '-data-dir', dataDir]);
+  const url = broker.urls.find((each) => each.startsWith('kafka'));
+  if (url === undefined) throw new Error(`no Kafka listener in ${broker.urls.join(', ')}`);
+  return {
+    bootstrap: `localhost:${new URL(url).port}`,
+    async stop() {
+      const { code, stderr } = await broker.stop();
+      if (code !== 0) throw new Error(`the broker ended with code ${code}: ${stderr}`);
+    },
+  };
+}

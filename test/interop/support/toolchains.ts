@@ -1,0 +1,77 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hasJava, kafkaClasspath } from '../../support/apache-kafka.ts';
+import { installedOnce, mustRun } from '../../support/installed-once.ts';
+
+/** Where the client programs are. */
+export const CLIENTS = fileURLToPath(new URL('../clients/', import.meta.url));
+
+/** Something that a family of clients needs, or why it is not here. */
+export type Toolchain<T> = { there: T } | { missing: string };
+
+/**
+ * Gets a toolchain ready. On a machine of a developer whatever is missing keeps these tests from running, with a word;
+ * in CI it is a failure.
+ */
+export async function toolchain<T>(
+  needs: string,
+  isThere: boolean,
+  install: () => Promise<T>,
+): Promise<Toolchain<T>> {
+  if (!isThere && !process.env.CI) return { missing: `cannot run here, it needs ${needs}` };
+  return { there: await install() };
+}
+
+/** A Python with the packages of a requirements file. */
+export function python(requirements: string): Promise<Toolchain<string>> {
+  return toolchain('python3 with venv', succeeds('python3', '-m', 'venv', '-h'), async () => {
+    const file = join(CLIENTS, 'python', requirements);
+    const folder = await installedOnce('python', readFileSync(file, 'utf8'), async (into) => {
+      await mustRun('python3', ['-m', 'venv', into]);
+      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', file];
+      await mustRun(join(into, 'bin/python'), pip);
+    });
+    return join(folder, 'bin/python');
+  });
+}
+
+/** The programs of the Go module, built. */
+export function go(): Promise<Toolchain<(program: string) => string>> {
+  return toolchain('go', succeeds('go', 'version'), async () => {
+    const module = join(CLIENTS, 'go');
+    const folder = await installedOnce('go', sourcesIn(module), async (into) => {
+      await mustRun('go', ['build', '-o', `${into}/`, './...'], module);
+    });
+    return (program) => join(folder, program);
+  });
+}
+
+/** The command that starts the Java client. */
+export function java(): Promise<Toolchain<string[]>> {
+  return toolchain('java and mvn', hasJava(), async () => {
+    const classpath = await kafkaClasspath();
+    const folder = await installedOnce('java', sourcesIn(join(CLIENTS, 'java')), async (into) => {
+      await mustRun('javac', ['-cp', classpath, '-d', into, join(CLIENTS, 'java/KafkaClients.java')]);
+    });
+    const jvm = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+    const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error';
+    return ['java', ...jvm, quiet, '-cp', [folder, classpath].join(delimiter), 'KafkaClients'];
+  });
+}
+
+/** Whether a program is there and well. */
+export function succeeds(command: string, ...args: string[]): boolean {
+  return spawnSync(command, args).status === 0;
+}
+
+/** Everything that a build depends on. */
+function sourcesIn(folder: string): string {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((each) => each.isFile());
+  return files
+    .map((file) => join(file.parentPath, file.name))
+    .sort()
+    .map((path) => `${path.slice(folder.length)}\n${readFileSync(path, 'utf8')}`)
+    .join('\n');
+}
