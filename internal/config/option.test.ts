@@ -108,6 +108,13 @@ describe('integer', () => {
       expect(() => count.parse([given])).toThrow('is a whole number');
     }
   });
+
+  it('takes negative ones where its bounds do', () => {
+    const shift = integer({ min: -10, max: 10 }, described);
+    expect(shift.parse(['-7'])).toBe(-7);
+    expect(() => shift.parse(['-11'])).toThrow('is at least -10');
+    expect(() => shift.parse(['--7'])).toThrow('is a whole number');
+  });
 });
 
 describe('the other types', () => {

@@ -91,7 +91,8 @@ export function integer<D extends Description<string>>(
   description: D,
 ): Option<Optional<number, D>> {
   return single(description, 'N', (value) => {
-    const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+    const digits = bounds.min < 0 ? /^-?\d{1,15}$/ : /^\d{1,15}$/;
+    const number = digits.test(value) ? Number(value) : Number.NaN;
     return within(number, bounds, 'is a whole number', String);
   });
 }

@@ -1,0 +1,27 @@
+import { groupsDeleteProgram } from '../../../internal/config/tinymq-groups.ts';
+import { deleteGroups } from '../../../internal/protocol/kafka/apis/42-delete-groups.ts';
+import { command } from '../../shared/run-program.ts';
+import { withKafka } from '../connect.ts';
+import { demand, KafkaRefusal } from '../kafka-client/refusal.ts';
+import { failTogether, reporter } from '../report.ts';
+
+export const deleteAll = command(groupsDeleteProgram, async (invocation) => {
+  const { values, operands } = invocation;
+  const report = reporter(values.quiet);
+  await withKafka(invocation, async (client) => {
+    const refusals: KafkaRefusal[] = [];
+    for (const groupId of new Set(operands)) {
+      try {
+        await client.retrying(async () => {
+          const { results } = await client.sendToCoordinator(groupId, deleteGroups, { groupsNames: [groupId] });
+          for (const { errorCode } of results) demand(`group '${groupId}'`, errorCode);
+        });
+        report(`Deleted group ${groupId}.`);
+      } catch (error) {
+        if (!(error instanceof KafkaRefusal)) throw error;
+        refusals.push(error);
+      }
+    }
+    failTogether(refusals);
+  });
+});

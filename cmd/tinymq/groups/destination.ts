@@ -1,0 +1,98 @@
+import { quoted } from '../../../internal/errors.ts';
+import type { Values } from '../../../internal/config/option.ts';
+import { UsageError } from '../../../internal/config/program.ts';
+import type { groupsResetOffsetsProgram } from '../../../internal/config/tinymq-groups.ts';
+import { Failure } from '../../shared/run-program.ts';
+import type { KafkaClient } from '../kafka-client/client.ts';
+import type { CommittedOffset } from '../kafka-client/groups.ts';
+import { EARLIEST, keyOf, LATEST, NO_OFFSET, offsetsAt, type TopicPartition } from '../kafka-client/offsets.ts';
+import { durationOf, instantOf } from '../times.ts';
+
+/** Where a group is to go on. */
+export type Destination =
+  | { kind: 'earliest' | 'latest' | 'current' }
+  | { kind: 'offset'; offset: number }
+  | { kind: 'shift'; by: number }
+  /** In milliseconds since 1970. */
+  | { kind: 'time'; timestamp: number };
+
+type ResetValues = Values<(typeof groupsResetOffsetsProgram)['options']>;
+
+/** @throws UsageError where the flags name none, several, or one that is wrong. */
+export function destinationOf(values: ResetValues): Destination {
+  const found: Destination[] = [];
+  if (values['to-earliest']) found.push({ kind: 'earliest' });
+  if (values['to-latest']) found.push({ kind: 'latest' });
+  if (values['to-current']) found.push({ kind: 'current' });
+  if (values['to-offset'] !== undefined) found.push({ kind: 'offset', offset: values['to-offset'] });
+  if (values['shift-by'] !== undefined) found.push({ kind: 'shift', by: values['shift-by'] });
+  const { 'to-datetime': time, 'by-duration': duration } = values;
+  if (time !== undefined) found.push({ kind: 'time', timestamp: read('-to-datetime', time, instantOf) });
+  if (duration !== undefined) {
+    found.push({ kind: 'time', timestamp: Date.now() - read('-by-duration', duration, durationOf) });
+  }
+  if (found.length === 1) return found[0];
+  throw new UsageError(
+    'say where to by one of -to-earliest, -to-latest, -to-current, -to-offset, -shift-by, -to-datetime and -by-duration',
+  );
+}
+
+function read(flag: string, text: string, parse: (text: string) => number | undefined): number {
+  const value = parse(text);
+  if (value !== undefined) return value;
+  const example = flag === '-to-datetime' ? 'a time such as 2026-01-31T12:00:00' : 'a length of time such as 90m';
+  throw new UsageError(`${flag} ${quoted(text)} is not ${example}`);
+}
+
+/**
+ * The offset of a destination in each partition; never one that is not there.
+ *
+ * @throws KafkaRefusal; Failure where a group is to be shifted that is nowhere yet.
+ */
+export async function newOffsets(
+  client: KafkaClient,
+  destination: Destination,
+  partitions: readonly TopicPartition[],
+  committed: readonly CommittedOffset[],
+): Promise<CommittedOffset[]> {
+  const [earliest, latest] = await Promise.all([
+    offsetsAt(client, partitions, EARLIEST),
+    offsetsAt(client, partitions, LATEST),
+  ]);
+  const current = new Map(committed.map((offset) => [keyOf(offset), offset.offset]));
+  const atTime =
+    destination.kind === 'time' ? await offsetsAt(client, partitions, destination.timestamp) : undefined;
+  const isThere = (partition: TopicPartition) => [earliest, latest].every((known) => known.has(keyOf(partition)));
+  const existing = partitions.filter(isThere);
+  return existing.map((partition) => {
+    const key = keyOf(partition);
+    const [first, last] = [earliest.get(key)!, latest.get(key)!];
+    const offset = wantedOffset(partition, first, last);
+    return { ...partition, offset: Math.min(Math.max(offset, first), last) };
+  });
+
+  function wantedOffset(partition: TopicPartition, first: number, last: number): number {
+    const key = keyOf(partition);
+    switch (destination.kind) {
+      case 'earliest':
+        return first;
+      case 'latest':
+        return last;
+      case 'current':
+        return current.get(key) ?? last;
+      case 'offset':
+        return destination.offset;
+      case 'shift':
+        return shifted(partition, current.get(key), destination.by);
+      case 'time': {
+        const offset = atTime!.get(key) ?? NO_OFFSET;
+        return offset === NO_OFFSET ? last : offset;
+      }
+    }
+  }
+}
+
+function shifted({ topic, partition }: TopicPartition, current: number | undefined, by: number): number {
+  if (current !== undefined) return current + by;
+  throw new Failure(`the group has no offset in partition ${partition} of topic '${topic}' that could be shifted`);
+}

@@ -1,0 +1,11 @@
+import type { CommandGroup } from '../../../internal/config/suite.ts';
+import type { Command } from '../../shared/run-program.ts';
+import { deleteAll } from './delete.ts';
+import { describe } from './describe.ts';
+import { list } from './list.ts';
+import { resetOffsets } from './reset-offsets.ts';
+
+export const groups: CommandGroup<Command> = {
+  title: 'Groups of consumers',
+  commands: [list, describe, resetOffsets, deleteAll],
+};
