@@ -1,35 +1,7 @@
 /** What is measured. A case is data; load/ knows how to run each kind, report.ts how to show it. */
 
-/** How a case's connections reach the broker. */
-export type Transport = 'tcp' | 'tls' | 'unix';
-
-/** Which topics are published to, and in which order. */
-export type Topics =
-  | { kind: 'one' }
-  /** `count` topics in turn, so that no two messages in a row have the same. */
-  | { kind: 'in-turn'; count: number }
-  /** `count` topics of four to six levels; topic number n is published to 1/n as often as the first. */
-  | { kind: 'deep'; count: number };
-
-/** Who subscribes to what. */
-export type Subscribers =
-  /** Each of `count` subscribers to the one topic. */
-  | { kind: 'topic'; count: number }
-  /** Each of `count` subscribers to `#`. */
-  | { kind: 'everything'; count: number }
-  /** As many subscribers as topics, each to its own. */
-  | { kind: 'own' }
-  /** `filters` filters, most with wildcards, over the deep topics, shared out among `count` subscribers. */
-  | { kind: 'filters'; count: number; filters: number };
-
-/** Messages that flow from publishers to subscribers. */
-export interface Workload {
-  transport: Transport;
-  payloadBytes: number;
-  topics: Topics;
-  publishers: number;
-  subscribers: Subscribers;
-}
+import { type KafkaCase, kafkaCases } from './kafka-cases.ts';
+import type { Workload } from './workload.ts';
 
 interface CaseBase {
   /** What `CASES` calls it. */
@@ -85,7 +57,17 @@ export interface SdkCase extends CaseBase {
 
 export type SdkVariant = 'generator' | 'sdk publishes' | 'sdk receives';
 
-export type Case = ThroughputCase | LatencyCase | IdleCase | StartupCase | StuckCase | ChurnCase | SdkCase;
+/** What is measured with live messages. */
+export type LiveCase =
+  | ThroughputCase
+  | LatencyCase
+  | IdleCase
+  | StartupCase
+  | StuckCase
+  | ChurnCase
+  | SdkCase;
+
+export type Case = LiveCase | KafkaCase;
 
 const oneToOne: Workload = {
   transport: 'tcp',
@@ -104,7 +86,7 @@ const manyTopics: Workload = {
 /** A relay knows no topics: it has no place where subscribers get different messages. */
 const brokers = ['tinymq', 'base', 'nats', 'mosquitto'];
 
-export const cases: readonly Case[] = [
+const liveCases: readonly LiveCase[] = [
   { kind: 'throughput', name: '1-1', title: '1 to 1, 16 B', workload: oneToOne },
   {
     kind: 'throughput',
@@ -205,3 +187,5 @@ export const cases: readonly Case[] = [
     variants: ['generator', 'sdk publishes', 'sdk receives'],
   },
 ];
+
+export const cases: readonly Case[] = [...liveCases, ...kafkaCases];

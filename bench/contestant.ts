@@ -1,11 +1,12 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Case, SdkVariant, Transport } from './cases.ts';
+import type { LiveCase, SdkVariant } from './cases.ts';
 import { makeCertificates } from './certificates.ts';
-import type { Order, Reply } from './load/orders.ts';
 import type { Figures } from './load/scenario.ts';
-import type { Address, Certificates, Peer } from './peers/peer.ts';
-import { BROKER_CORE, freePort, LOAD_CORE, type Started, start, untilListening } from './processes.ts';
+import { startLoad } from './load-process.ts';
+import type { Address, Certificates, LivePeer } from './peers/peer.ts';
+import { BROKER_CORE, freePort, type Started, start, untilListening } from './processes.ts';
+import type { Transport } from './workload.ts';
 
 /** A peer that is running and ready to be measured. */
 export interface Contestant {
@@ -16,26 +17,21 @@ export interface Contestant {
 
 /** Starts a peer on its core and a load generator for it on the other. */
 export async function contestantWithLoad(
-  chosen: Case,
-  peer: Peer,
+  chosen: LiveCase,
+  peer: LivePeer,
   transport: Transport,
   folder: string,
   variant?: SdkVariant,
 ): Promise<Contestant> {
   const { broker, address } = await startPeer(peer, transport, folder);
-  const load = start(
-    { program: process.execPath, args: [join(import.meta.dirname, 'load', 'main.ts')] },
-    LOAD_CORE,
-    { ipc: true },
-  );
+  const load = startLoad(broker);
   const end = async (): Promise<void> => {
     await load.end();
     await broker.end();
   };
   try {
     await untilListening(broker, address);
-    await ask(load, broker, {
-      kind: 'prepare',
+    await load.prepare({
       caseName: chosen.name,
       peerName: peer.name,
       address,
@@ -46,12 +42,12 @@ export async function contestantWithLoad(
     await end();
     throw error;
   }
-  return { name: peer.name, round: (seconds) => ask(load, broker, { kind: 'round', seconds }), end };
+  return { name: peer.name, round: (seconds) => load.round(seconds), end };
 }
 
 /** Starts a peer on an address that nobody else has. */
 export async function startPeer(
-  peer: Peer,
+  peer: LivePeer,
   transport: Transport,
   folder: string,
 ): Promise<{ broker: Started; address: Address }> {
@@ -72,19 +68,4 @@ let made: Certificates | undefined;
 function certificatesIn(folder: string): Certificates {
   made ??= makeCertificates(folder);
   return made;
-}
-
-/** Gives the load generator an order and waits for its answer. */
-function ask(load: Started, broker: Started, order: Order): Promise<Figures> {
-  return new Promise((resolve, reject) => {
-    const gone = (): void => reject(new Error(`the load generator ended: ${load.output()}`));
-    if (load.hasEnded()) return gone();
-    load.child.once('exit', gone);
-    load.child.once('message', (reply: Reply) => {
-      load.child.off('exit', gone);
-      if ('figures' in reply) resolve(reply.figures);
-      else reject(new Error([reply.error, broker.output()].filter(Boolean).join('; it says: ')));
-    });
-    load.child.send(order);
-  });
 }

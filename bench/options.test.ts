@@ -18,9 +18,21 @@ test('cases and peers are chosen by name, in the order given', () => {
   expect(options.peers.map(({ name }) => name)).toEqual(['nats']);
 });
 
+test('a star stands for the rest of names', () => {
+  const { cases: chosen } = optionsOf({ CASES: 'kafka-raw-fetch-*,idle' });
+  expect(chosen.map(({ name }) => name)).toEqual([
+    'kafka-raw-fetch-tail-100',
+    'kafka-raw-fetch-disk-100',
+    'kafka-raw-fetch-tail-1k',
+    'kafka-raw-fetch-disk-1k',
+    'idle',
+  ]);
+  expect(() => optionsOf({ CASES: 'none-*' })).toThrow('CASES: there is no none-*');
+});
+
 test('a wrong value is named, with what is possible', () => {
   expect(() => optionsOf({ CASES: '1-2' })).toThrow(/CASES: there is no 1-2; there are 1-1, 1-10/);
-  expect(() => optionsOf({ PEERS: 'kafka' })).toThrow(/PEERS: there is no kafka; there are tinymq/);
+  expect(() => optionsOf({ PEERS: 'rabbit' })).toThrow(/PEERS: there is no rabbit; there are tinymq/);
   expect(() => optionsOf({ ROUNDS: 'many' })).toThrow('ROUNDS is a number above 0, not many');
   expect(() => optionsOf({ SECONDS: '0' })).toThrow('SECONDS is a number above 0, not 0');
 });

@@ -14,7 +14,7 @@ export interface Options {
 export const help = `Compares tinymq with the peers on this machine: make bench, or node bench/main.ts
 
 Environment:
-  CASES=name,name   only these cases
+  CASES=name,name   only these cases; kafka-* are all that begin so
   PEERS=name,name   only these peers
   ROUNDS=n          rounds of each case, interleaved over the peers (3, with FULL 7)
   SECONDS=n         how long each round measures (0.6, with FULL 3)
@@ -22,7 +22,7 @@ Environment:
   BASE=folder       another checkout of tinymq, built, as one more peer
 
 Cases:
-${cases.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')}
+${cases.map(({ name, title }) => `  ${name.padEnd(26)} ${title}`).join('\n')}
 
 Peers:
 ${peers.map((peer) => `  ${peer.name.padEnd(12)} ${peer.problem() ?? 'is here'}`).join('\n')}
@@ -45,11 +45,16 @@ function chosen<T extends { name: string }>(
   all: readonly T[],
 ): readonly T[] {
   if (!value) return all;
-  return value.split(',').map((name) => {
-    const found = all.find((candidate) => candidate.name === name.trim());
-    if (found !== undefined) return found;
+  return value.split(',').flatMap((name) => {
+    const found = all.filter((candidate) => isNamed(candidate.name, name.trim()));
+    if (found.length > 0) return found;
     throw new Error(`${variable}: there is no ${name}; there are ${all.map((one) => one.name).join(', ')}`);
   });
+}
+
+/** `pattern` is a name, or the beginning of names and a star. */
+function isNamed(name: string, pattern: string): boolean {
+  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
 function positive(variable: string, value: string | undefined, otherwise: number): number {

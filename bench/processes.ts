@@ -33,7 +33,10 @@ export interface Started {
   output(): string;
   /** It ended, or could not be started at all. */
   hasEnded(): boolean;
+  /** Asks it to end, and ends it where it does not. */
   end(): Promise<void>;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
 }
 
 const running = new Set<ChildProcess>();
@@ -73,6 +76,12 @@ export function start(command: Command, core: number, options: { ipc?: boolean }
       const timer = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
       await exit;
       clearTimeout(timer);
+    },
+    async kill() {
+      if (hasEnded()) return;
+      const exit = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exit;
     },
   };
 }

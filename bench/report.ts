@@ -22,6 +22,8 @@ const BUSY = 0.9;
 
 const rate = (value: number): string => Math.round(value).toLocaleString('en-US');
 const share = (value: number): string => `${Math.round(value * 100)} %`;
+const two = (value: number): string => value.toFixed(2);
+const times = (value: number): string => `${value.toFixed(1)} ×`;
 const one = (value: number): string => value.toFixed(1);
 const kibibytes = (value: number): string => (value / 1024).toFixed(1);
 const mebibytes = (value: number): string => (value / 1024 / 1024).toFixed(1);
@@ -31,6 +33,25 @@ const flow: readonly Column[] = [
   { figure: 'brokerCpuNs', title: 'CPU ns each', format: one, better: 'lower' },
   { figure: 'brokerBusy', title: 'broker busy', format: share },
   { figure: 'loadBusy', title: 'load busy', format: share },
+];
+
+const memory: Column = { figure: 'residentBytes', title: 'MiB of memory', format: mebibytes };
+
+const kafkaFlow: readonly Column[] = [
+  { figure: 'messagesPerSecond', title: 'records/s', format: rate, better: 'higher', hasSpread: true },
+  { figure: 'bytesPerSecond', title: 'MiB/s', format: mebibytes },
+  { figure: 'brokerCpuNs', title: 'CPU ns each', format: one, better: 'lower' },
+  { figure: 'brokerBusy', title: 'broker busy', format: share },
+  { figure: 'loadBusy', title: 'load busy', format: share },
+  memory,
+];
+
+/** The tool does not say how busy it was, and waits for nothing but the broker or itself. */
+const kafkaTool: readonly Column[] = [
+  { figure: 'messagesPerSecond', title: 'records/s', format: rate, better: 'higher', hasSpread: true },
+  { figure: 'bytesPerSecond', title: 'MiB/s', format: mebibytes },
+  { figure: 'brokerCpuSeconds', title: 'broker CPU s', format: two, better: 'lower' },
+  memory,
 ];
 
 /** What is shown of each kind of case. */
@@ -61,6 +82,34 @@ const columns: Readonly<Record<Case['kind'], readonly Column[]>> = {
     { figure: 'longestGapMs', title: 'longest gap ms', format: one },
     { figure: 'churnSeconds', title: 'it took s', format: one },
   ],
+  'kafka-produce': kafkaFlow,
+  'kafka-fetch': kafkaFlow,
+  'kafka-perf-produce': kafkaTool,
+  'kafka-perf-consume': kafkaTool,
+  'kafka-latency': [
+    { figure: 'acknowledgedP50Us', title: 'acknowledged p50 µs', format: one, better: 'lower' },
+    { figure: 'acknowledgedP99Us', title: 'p99 µs', format: one, better: 'lower' },
+    { figure: 'arrivedP50Us', title: 'at the consumer p50 µs', format: one, better: 'lower' },
+    { figure: 'arrivedP99Us', title: 'p99 µs', format: one, better: 'lower' },
+    memory,
+  ],
+  'kafka-startup': [
+    { figure: 'startupMs', title: 'ms', format: one, better: 'lower', hasSpread: true },
+    memory,
+  ],
+  'kafka-memory': [
+    { figure: 'residentBytesIdle', title: 'MiB at rest', format: mebibytes, better: 'lower' },
+    { figure: 'residentBytesAfter', title: 'MiB after', format: mebibytes, better: 'lower' },
+    { figure: 'residentBytesSettled', title: 'MiB 2 s later', format: mebibytes },
+  ],
+  'live-under-produce': [
+    { figure: 'quietP50Us', title: 'alone p50 µs', format: one },
+    { figure: 'quietP99Us', title: 'p99 µs', format: one },
+    { figure: 'p50Us', title: 'beside it p50 µs', format: one },
+    { figure: 'p99Us', title: 'p99 µs', format: one },
+    { figure: 'p99Times', title: 'p99 grows', format: times },
+    { figure: 'bytesPerSecond', title: 'produced MiB/s', format: mebibytes },
+  ],
 };
 
 /** Says what is about to be measured, and where. */
@@ -85,6 +134,8 @@ export function printCase({ case: measured, contestants }: CaseResult): void {
   ]);
   console.log(`\n${measured.name}: ${measured.title}\n${tableOf([head, ...rows])}`);
   for (const { name, problem } of contestants) if (problem !== undefined) printProblem(`${name}: ${problem}`);
+  // A broker that keeps records waits for the disk too.
+  if (shown === kafkaFlow) return;
   const disturbed = contestants.filter(wasDisturbed).map(({ name }) => name);
   if (disturbed.length === 0) return;
   printProblem(

@@ -1,9 +1,17 @@
-import type { Case, Transport } from './cases.ts';
+import type { Case } from './cases.ts';
 import { type Contestant, contestantWithLoad } from './contestant.ts';
+import type { KafkaCase } from './kafka-cases.ts';
+import {
+  type KafkaEntrant,
+  kafkaContestantWithLoad,
+  kafkaStartupContestant,
+  kafkaToolContestant,
+} from './kafka-contestant.ts';
 import type { Figures } from './load/scenario.ts';
 import type { Options } from './options.ts';
-import type { Peer } from './peers/peer.ts';
+import { isKafkaPeer, isLivePeer, type Peer } from './peers/peer.ts';
 import { startupContestant } from './startup.ts';
+import type { Transport } from './workload.ts';
 
 /** What came out for one peer. */
 export interface ContestantResult {
@@ -21,6 +29,16 @@ export interface CaseResult {
 
 /** Long enough for every peer to have compiled, and grown, what it needs. */
 const WARM_UP_SECONDS = 0.7;
+/** A JVM compiles what is called often again and again, on the core on which it also serves. */
+const KAFKA_WARM_UP_SECONDS = 6;
+
+/** A process that had 10,000 clients, or 100,000 filters, is not the same afterwards. */
+const MEASURED_ONCE: ReadonlySet<Case['kind']> = new Set(['idle', 'stuck', 'churn', 'kafka-memory']);
+const MEASURED_FROM_THE_START: ReadonlySet<Case['kind']> = new Set([
+  ...MEASURED_ONCE,
+  'startup',
+  'kafka-startup',
+] as const);
 
 /** Runs one case: everybody is started and warmed up, then the rounds go in turn over all of them. */
 export async function runCase(chosen: Case, options: Options, folder: string): Promise<CaseResult> {
@@ -37,7 +55,9 @@ export async function runCase(chosen: Case, options: Options, folder: string): P
 
   if (needsWarmUp(chosen)) {
     for (const contestant of contestants) {
-      await attempt(resultOf(contestant), () => contestant.round(WARM_UP_SECONDS));
+      await attempt(resultOf(contestant), () =>
+        contestant.round(isKafkaCase(chosen) ? KAFKA_WARM_UP_SECONDS : WARM_UP_SECONDS),
+      );
     }
   }
   for (let round = 0; round < roundsOf(chosen, options); round++) {
@@ -60,7 +80,8 @@ interface Entry {
 /** Who takes part in a case, under which name. */
 function entriesOf(chosen: Case, peers: readonly Peer[], folder: string): Entry[] {
   const able = peers.filter(({ name }) => chosen.peers?.includes(name) ?? true);
-  return able.flatMap((peer): Entry[] => {
+  if (isKafkaCase(chosen)) return kafkaEntriesOf(chosen, able, folder);
+  return able.filter(isLivePeer).flatMap((peer): Entry[] => {
     if (chosen.kind === 'startup') {
       return [{ name: peer.name, start: () => startupContestant(peer, folder) }];
     }
@@ -77,15 +98,44 @@ function entriesOf(chosen: Case, peers: readonly Peer[], folder: string): Entry[
   });
 }
 
+/** Each peer with a Kafka listener, in each way that it is set up. */
+function kafkaEntriesOf(chosen: KafkaCase, peers: readonly Peer[], folder: string): Entry[] {
+  return peers.filter(isKafkaPeer).flatMap((peer) =>
+    peer.kafka.map((variant): Entry => {
+      const entrant: KafkaEntrant = { peerName: peer.name, variant };
+      return {
+        name: variant.label === '' ? peer.name : `${peer.name}, ${variant.label}`,
+        start: () => startKafkaEntrant(chosen, entrant, folder),
+      };
+    }),
+  );
+}
+
+function startKafkaEntrant(chosen: KafkaCase, entrant: KafkaEntrant, folder: string): Promise<Contestant> {
+  switch (chosen.kind) {
+    case 'kafka-startup':
+      return kafkaStartupContestant(chosen, entrant, folder);
+    case 'kafka-perf-produce':
+    case 'kafka-perf-consume':
+      return kafkaToolContestant(chosen, entrant, folder);
+    default:
+      return kafkaContestantWithLoad(chosen, entrant, folder);
+  }
+}
+
+function isKafkaCase(chosen: Case): chosen is KafkaCase {
+  return chosen.kind.startsWith('kafka-') || chosen.kind === 'live-under-produce';
+}
+
 /** Whether the first round is thrown away. Where memory is measured, it is the first that counts. */
 function needsWarmUp(chosen: Case): boolean {
-  return chosen.kind === 'throughput' || chosen.kind === 'latency' || chosen.kind === 'sdk';
+  return !MEASURED_FROM_THE_START.has(chosen.kind);
 }
 
 function roundsOf(chosen: Case, options: Options): number {
-  if (chosen.kind === 'startup') return Math.max(chosen.rounds, options.rounds);
-  // A process that had 10,000 clients, or 100,000 filters, is not the same afterwards.
-  if (chosen.kind === 'idle' || chosen.kind === 'stuck' || chosen.kind === 'churn') return 1;
+  if (chosen.kind === 'startup' || chosen.kind === 'kafka-startup')
+    return Math.max(chosen.rounds, options.rounds);
+  if (MEASURED_ONCE.has(chosen.kind)) return 1;
   return options.rounds;
 }
 

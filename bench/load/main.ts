@@ -1,9 +1,10 @@
 /** The load generator's process. Its parent tells it what to do, and gets the figures of each round. */
 import { cases } from '../cases.ts';
 import { peerNamed } from '../peers/index.ts';
-import type { Order, Reply } from './orders.ts';
-import type { Scenario } from './scenario.ts';
-import { scenarioOf } from './scenarios.ts';
+import { isLivePeer } from '../peers/peer.ts';
+import type { Order, Preparation, Reply } from './orders.ts';
+import type { KafkaSetting, Scenario, Setting } from './scenario.ts';
+import { type LoadCase, scenarioOf } from './scenarios.ts';
 
 let scenario: Scenario | undefined;
 
@@ -16,10 +17,20 @@ process.on('disconnect', () => process.exit());
 async function carryOut(order: Order): Promise<Reply> {
   if (order.kind === 'prepare') {
     const chosen = cases.find(({ name }) => name === order.caseName)!;
-    scenario = await scenarioOf(chosen, { ...order, peer: peerNamed(order.peerName) });
+    scenario = await scenarioOf(chosen as LoadCase, liveSetting(order), kafkaSetting(order));
     return { figures: {} };
   }
   return { figures: await scenario!.round(order.seconds) };
+}
+
+function liveSetting({ peerName, address, brokerPid, variant }: Preparation): Setting | undefined {
+  const peer = peerNamed(peerName);
+  if (address === undefined || !isLivePeer(peer)) return undefined;
+  return { peer, address, brokerPid, variant };
+}
+
+function kafkaSetting({ kafkaPort, brokerPid }: Preparation): KafkaSetting | undefined {
+  return kafkaPort === undefined ? undefined : { kafkaPort, brokerPid };
 }
 
 function reply(message: Reply): void {

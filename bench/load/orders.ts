@@ -2,17 +2,20 @@ import type { SdkVariant } from '../cases.ts';
 import type { Address } from '../peers/peer.ts';
 import type { Figures } from './scenario.ts';
 
+/** Whom to measure with what. */
+export interface Preparation {
+  caseName: string;
+  peerName: string;
+  brokerPid: number;
+  /** Where the peer takes live messages. */
+  address?: Address;
+  /** Where its Kafka listener is. */
+  kafkaPort?: number;
+  variant?: SdkVariant;
+}
+
 /** What the load generator's process is told. */
-export type Order =
-  | {
-      kind: 'prepare';
-      caseName: string;
-      peerName: string;
-      address: Address;
-      brokerPid: number;
-      variant: SdkVariant | undefined;
-    }
-  | { kind: 'round'; seconds: number };
+export type Order = ({ kind: 'prepare' } & Preparation) | { kind: 'round'; seconds: number };
 
 /** What it answers, once for each order. */
 export type Reply = { figures: Figures } | { error: string };

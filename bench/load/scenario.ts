@@ -1,5 +1,5 @@
 import type { SdkVariant } from '../cases.ts';
-import type { Address, Peer } from '../peers/peer.ts';
+import type { Address, LivePeer } from '../peers/peer.ts';
 
 /** What a round measured, by name; the names are in report.ts, with their units. */
 export type Figures = Record<string, number>;
@@ -12,9 +12,16 @@ export interface Scenario {
 
 /** What a scenario is told. */
 export interface Setting {
-  peer: Peer;
+  peer: LivePeer;
   address: Address;
   /** The process that is measured. */
   brokerPid: number;
   variant: SdkVariant | undefined;
+}
+
+/** What a scenario of a Kafka listener is told. */
+export interface KafkaSetting {
+  kafkaPort: number;
+  /** The process that is measured. */
+  brokerPid: number;
 }

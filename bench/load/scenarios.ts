@@ -1,28 +1,54 @@
-import type { Case } from '../cases.ts';
+import type { LiveCase } from '../cases.ts';
+import type { KafkaLoadCase } from '../kafka-cases.ts';
 import { churn } from './churn.ts';
 import { idle } from './idle.ts';
+import { kafkaFetch } from './kafka/fetch.ts';
+import { kafkaLatency } from './kafka/latency.ts';
+import { liveUnderProduce } from './kafka/live-under-produce.ts';
+import { kafkaMemory } from './kafka/memory.ts';
+import { kafkaProduce } from './kafka/produce.ts';
 import { latency } from './latency.ts';
-import type { Scenario, Setting } from './scenario.ts';
+import type { KafkaSetting, Scenario, Setting } from './scenario.ts';
 import { sdk } from './sdk.ts';
 import { stuck } from './stuck.ts';
 import { throughput } from './throughput.ts';
 
-/** Connects what a case needs and is ready to measure. */
-export function scenarioOf(chosen: Case, setting: Setting): Promise<Scenario> {
+/** A case that needs a load generator. */
+export type LoadCase = Exclude<LiveCase, { kind: 'startup' }> | KafkaLoadCase;
+
+/**
+ * Connects what a case needs and is ready to measure.
+ *
+ * @param live of a peer that takes live messages.
+ * @param kafka of a peer with a Kafka listener.
+ */
+export function scenarioOf(
+  chosen: LoadCase,
+  live: Setting | undefined,
+  kafka: KafkaSetting | undefined,
+): Promise<Scenario> {
   switch (chosen.kind) {
     case 'throughput':
-      return throughput(chosen, setting);
+      return throughput(chosen, live!);
     case 'latency':
-      return latency(chosen, setting);
+      return latency(chosen, live!);
     case 'idle':
-      return idle(chosen, setting);
+      return idle(chosen, live!);
     case 'stuck':
-      return stuck(chosen, setting);
+      return stuck(chosen, live!);
     case 'churn':
-      return churn(chosen, setting);
+      return churn(chosen, live!);
     case 'sdk':
-      return sdk(chosen, setting);
-    case 'startup':
-      throw new Error('a start needs no load');
+      return sdk(chosen, live!);
+    case 'kafka-produce':
+      return kafkaProduce(chosen, kafka!);
+    case 'kafka-fetch':
+      return kafkaFetch(chosen, kafka!);
+    case 'kafka-latency':
+      return kafkaLatency(chosen, kafka!);
+    case 'kafka-memory':
+      return kafkaMemory(chosen, kafka!);
+    case 'live-under-produce':
+      return liveUnderProduce(chosen, { live: live!, kafka: kafka! });
   }
 }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { FrameDecoder } from '../../internal/protocol/frame/decoder.ts';
 import { matchesFilter } from '../../internal/topic.ts';
-import { cases, type Workload } from '../cases.ts';
+import { cases } from '../cases.ts';
 import { mosquitto } from '../peers/mosquitto.ts';
 import { nats } from '../peers/nats.ts';
 import { frames } from '../peers/tinymq.ts';
+import type { Workload } from '../workload.ts';
 import { deepFilters, deepTopics, trafficOf } from './traffic.ts';
 
 const oneToTen: Workload = {

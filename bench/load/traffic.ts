@@ -1,6 +1,6 @@
-import type { Subscribers, Topics, Workload } from '../cases.ts';
 import type { Delivery, Wire } from '../peers/peer.ts';
 import { seededRandom, zipf } from '../stats.ts';
+import type { Subscribers, Topics, Workload } from '../workload.ts';
 
 const BLOCK_BYTES = 64 * 1024;
 /** Long enough to show the whole mix of topics, short enough to stay a few MiB. */

@@ -1,3 +1,4 @@
+import { apacheKafka } from './apache-kafka.ts';
 import { mosquitto } from './mosquitto.ts';
 import { nats } from './nats.ts';
 import type { Peer } from './peer.ts';
@@ -11,6 +12,7 @@ export const peers: readonly Peer[] = [
   nats,
   mosquitto,
   relay,
+  apacheKafka,
 ];
 
 /** @throws Error where there is none of this name. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { problemOfProgram } from '../processes.ts';
-import type { Peer, StartRequest, Wire } from './peer.ts';
+import type { LivePeer, StartRequest, Wire } from './peer.ts';
 
 const packetId = Uint8Array.of(0, 1);
 
@@ -21,7 +21,7 @@ const wire: Wire = {
 };
 
 /** mosquitto, with no bound on what waits for a subscriber, so that it need not drop what the bench lets wait. */
-export const mosquitto: Peer = {
+export const mosquitto: LivePeer = {
   name: 'mosquitto',
   transports: ['tcp', 'tls', 'unix'],
   problem: () => problemOfProgram('mosquitto'),

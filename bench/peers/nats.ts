@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { problemOfProgram } from '../processes.ts';
-import type { Peer, StartRequest, Wire } from './peer.ts';
+import type { LivePeer, StartRequest, Wire } from './peer.ts';
 
 const text = new TextEncoder();
 
@@ -28,7 +28,7 @@ const wire: Wire = {
 };
 
 /** nats-server, with one thread for its goroutines. */
-export const nats: Peer = {
+export const nats: LivePeer = {
   name: 'nats',
   transports: ['tcp', 'tls'],
   problem: () => problemOfProgram('nats-server'),

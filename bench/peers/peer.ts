@@ -1,4 +1,4 @@
-import type { Transport } from '../cases.ts';
+import type { Transport } from '../workload.ts';
 
 /** Where a peer listens. */
 export type Address =
@@ -57,12 +57,56 @@ export interface Wire {
   lateQuestion?: { question: Uint8Array; answer: Uint8Array };
 }
 
-/** Something to compare with. */
+/** Something to compare with: a {@link LivePeer}, a {@link KafkaPeer}, or both. */
 export interface Peer {
   name: string;
-  transports: readonly Transport[];
   /** Why it cannot be run on this machine, or undefined where it can. */
   problem(): string | undefined;
+}
+
+/** A broker of live messages. */
+export interface LivePeer extends Peer {
+  transports: readonly Transport[];
   command(request: StartRequest): Command;
   wire: Wire;
+}
+
+/** A broker with a Kafka listener. */
+export interface KafkaPeer extends Peer {
+  kafka: readonly KafkaVariant[];
+}
+
+/** A way in which a Kafka peer is set up. */
+export interface KafkaVariant {
+  /** What tables add to the peer's name; empty for nothing. */
+  label: string;
+  /**
+   * Starts it on the broker's core and waits until it answers.
+   *
+   * @param folder where it keeps everything, or an earlier start has left it.
+   * @throws Error with what it said where it does not start.
+   */
+  start(folder: string): Promise<KafkaServer>;
+}
+
+/** A broker with a Kafka listener that is running. */
+export interface KafkaServer {
+  pid: number;
+  /** Where its Kafka listener is. */
+  kafkaPort: number;
+  /** Where it takes live messages, if it does. */
+  liveAddress: Address | undefined;
+  /** The last of what it said. */
+  output(): string;
+  end(): Promise<void>;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
+}
+
+export function isLivePeer(peer: Peer): peer is LivePeer {
+  return 'wire' in peer;
+}
+
+export function isKafkaPeer(peer: Peer): peer is KafkaPeer {
+  return 'kafka' in peer;
 }

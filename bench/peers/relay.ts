@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { Peer } from './peer.ts';
+import type { LivePeer } from './peer.ts';
 import { frames } from './tinymq.ts';
 
 /** The limit: a process that only copies bytes from the publishers' sockets to the subscribers'. */
-export const relay: Peer = {
+export const relay: LivePeer = {
   name: 'relay',
   transports: ['tcp', 'tls', 'unix'],
   problem: () => undefined,

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeFrame, FrameType, frameSize, TOPIC_OFFSET } from '../../internal/protocol/frame/frame.ts';
-import type { Address, Peer, Wire } from './peer.ts';
+import { BROKER_CORE, freePort, start, untilListening } from '../processes.ts';
+import type { Address, KafkaPeer, KafkaServer, LivePeer, Wire } from './peer.ts';
 
 /** tinymq's own frames. */
 export const frames: Wire = {
@@ -22,7 +23,7 @@ export const frames: Wire = {
 export const tinymq = tinymqAt('tinymq', join(import.meta.dirname, '..', '..'));
 
 /** The broker that was built in `checkout`. */
-export function tinymqAt(name: string, checkout: string): Peer {
+export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer {
   const program = join(checkout, 'dist', 'cmd', 'broker.js');
   return {
     name,
@@ -39,6 +40,38 @@ export function tinymqAt(name: string, checkout: string): Peer {
       ],
     }),
     wire: frames,
+    kafka: [
+      { label: '', start: (folder) => startWithKafka(program, folder, 'commit') },
+      { label: 'fsync os', start: (folder) => startWithKafka(program, folder, 'os') },
+    ],
+  };
+}
+
+async function startWithKafka(program: string, folder: string, fsync: 'commit' | 'os'): Promise<KafkaServer> {
+  const kafkaPort = await freePort();
+  const liveAddress: Address = { transport: 'tcp', port: await freePort() };
+  const broker = start(
+    {
+      program: process.execPath,
+      args: [
+        program,
+        '-quiet',
+        ...['-listen', urlOf(liveAddress)],
+        ...['-kafka', `127.0.0.1:${kafkaPort}`],
+        ...['-data-dir', join(folder, 'data')],
+        ...['-fsync', fsync],
+      ],
+    },
+    BROKER_CORE,
+  );
+  await untilListening(broker, { transport: 'tcp', port: kafkaPort });
+  return {
+    pid: broker.pid,
+    kafkaPort,
+    liveAddress,
+    output: broker.output,
+    end: broker.end,
+    kill: broker.kill,
   };
 }
 
