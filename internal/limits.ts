@@ -134,22 +134,24 @@ export const groupNewMemberJoinTimeoutMs = 5 * 60_000;
 export const groupPendingJoinWaitMs = 100;
 /** How long a member whose connections are all closed stays in its group: long enough to connect again at once. */
 export const groupGoneMemberGraceMs = 1_000;
-/** Groups at once, most of them only the offsets of readers that came and went. */
+/** Groups at once, most of them nothing but the offsets of readers that came and went. */
 export const maxGroups = 100_000;
 /** Members of one group: with each of them a rebalance gets slower for all. */
 export const maxMembersPerGroup = 10_000;
-/** What one member may have kept for it: names, metadata, assignment. A thousand topics with long names fit in well. */
+/** What a member may say when it joins: names and metadata of a thousand topics with long names fit in well. */
 export const maxGroupMemberBytes = 4 * MiB;
-/** What all members of all groups may have kept for them. */
-export const maxGroupMembersBytes = 256 * MiB;
-/** Offsets committed by all groups together: they are kept in memory, at some 200 bytes each. */
-export const maxCommittedOffsets = 1_000_000;
+/** What all groups may have in memory: names, members, assignments. */
+export const maxGroupsBytes = 256 * MiB;
+/** What all committed offsets may take in memory: more than a million of them, with short notes. */
+export const maxCommittedOffsetsBytes = 256 * MiB;
 /** Characters of the note that may stand beside a committed offset, as in Kafka. */
 export const maxOffsetMetadataCharacters = 4_096;
 /** How long offsets outlast the last member of their group, as in Kafka. */
 export const groupOffsetsRetentionMs = 7 * 24 * 3_600_000;
 /** How often groups are looked through for offsets that are too old, and for groups that nothing is left of. */
 export const groupSweepEveryMs = 10 * 60_000;
+/** How often such groups are looked for when there is no room for another one. */
+export const idleGroupsDropEveryMs = 1_000;
 
 // The `tinymq` program.
 /** Bytes of one answer that `tinymq` takes: a Fetch may hold one batch that is larger than what was asked for. */
@@ -253,3 +255,35 @@ export const kafkaRequestsInFlight = 512;
 export const kafkaRequestBytesInFlight = 16 * MiB;
 /** How long a Kafka connection may be quiet: as Kafka's `connections.max.idle.ms`. */
 export const kafkaIdleTimeoutMs = 600_000;
+
+// The MQTT door, its sessions and retained messages.
+/** Topics with a retained message: a million devices with one each, and room. */
+export const maxRetainedMessages = 4_000_000;
+/** What all retained messages may take: names, payloads and properties. */
+export const maxRetainedBytes = 1 * GiB;
+/** Sessions that outlast their connections: as many as clients by default, because each was one. */
+export const maxSessions = 100_000;
+/** Messages that wait in one session by default, while its client is away or takes no more. */
+export const sessionQueueMessages = 100_000;
+/** Bytes of such messages by default. */
+export const sessionQueueBytes = 64 * MiB;
+/** Unacknowledged QoS 1 and 2 messages that one client may have sent: enough to keep a disk busy. */
+export const mqttReceiveMaximum = 1_024;
+/** Unacknowledged messages to a client older than version 5, which cannot say how many it takes. */
+export const mqttOldClientWindow = 1_024;
+/** Topic aliases of one client in each direction: the topics that one device or program uses. */
+export const mqttTopicAliases = 256;
+/** Bytes of names behind the topic aliases of one client. */
+export const mqttTopicAliasBytes = 64 * KiB;
+/** What an MQTT packet may have beside the payload: topic, properties. */
+export const mqttPacketSlackBytes = 256 * KiB;
+/** Bytes that wait in a channel before a session keeps its next messages to itself. */
+export const sessionSendAheadBytes = 256 * KiB;
+/** Retained messages that are given to a new subscription at once; the others follow as they are taken. */
+export const retainedPerStep = 256;
+/** Topics for which a session remembers which of its subscriptions match. */
+export const sessionTopicsRemembered = 1_000;
+/** How often sessions, wills and retained messages that are over are looked for. */
+export const sessionSweepMs = 250;
+/** How often the topics under $SYS are published, as mosquitto does. */
+export const sysTopicsEveryMs = 10_000;

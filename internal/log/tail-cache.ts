@@ -47,6 +47,14 @@ export class TailCache {
     }
   }
 
+  /** Forgets the first batches of a tail, so many of them. */
+  forgetFirst(owner: PartitionTail, count: number): void {
+    let left = count;
+    this.#queue = this.#queue.slice(this.#first).filter((cached) => cached.owner !== owner || left-- <= 0);
+    this.#first = 0;
+    this.#bytes = this.#queue.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   /** Forgets all batches of a tail. */
   forget(owner: PartitionTail): void {
     this.#queue = this.#queue.slice(this.#first).filter((cached) => cached.owner !== owner);
@@ -78,6 +86,17 @@ export class PartitionTail {
       this.#batches = this.#batches.slice(this.#first);
       this.#first = 0;
     }
+  }
+
+  /** Drops the batches that end before an offset. */
+  dropUntil(offset: number): void {
+    let first = this.#first;
+    while (first < this.#batches.length && this.#batches[first]!.lastOffset < offset) first++;
+    const count = first - this.#first;
+    if (count === 0) return;
+    this.#batches = this.#batches.slice(first);
+    this.#first = 0;
+    this.#cache.forgetFirst(this, count);
   }
 
   clear(): void {

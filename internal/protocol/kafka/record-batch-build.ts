@@ -192,7 +192,8 @@ function writeHeaders(into: Uint8Array, at: number, headers: readonly RecordHead
 
 const utf8 = new TextEncoder();
 
-function varintSize(value: number): number {
+/** Bytes that {@link writeVarint} takes. */
+export function varintSize(value: number): number {
   const raw = ((value << 1) ^ (value >> 31)) >>> 0;
   if (raw < 0x80) return 1;
   if (raw < 0x4000) return 2;
@@ -200,15 +201,19 @@ function varintSize(value: number): number {
   return raw < 0x1000_0000 ? 4 : 5;
 }
 
-function writeVarint(into: Uint8Array, at: number, value: number): number {
+/** Writes a zigzag varint of 32 bits at `at`. Returns where it ends. */
+export function writeVarint(into: Uint8Array, at: number, value: number): number {
   let raw = ((value << 1) ^ (value >> 31)) >>> 0;
   for (; raw >= 0x80; raw >>>= 7) into[at++] = (raw & 0x7f) | 0x80;
   into[at++] = raw;
   return at;
 }
 
-/** Times lie close together: nearly all deltas are as small as a varint. */
-function writeVarlong(into: Uint8Array, at: number, value: number): number {
+/**
+ * Writes a zigzag varint of a number up to 2^52 at `at`. Returns where it ends. Times lie close together: nearly all
+ * deltas are as small as a varint.
+ */
+export function writeVarlong(into: Uint8Array, at: number, value: number): number {
   if (value === value << 0) return writeVarint(into, at, value);
   let raw = zigzag(value);
   for (; raw >= 0x80; raw = Math.floor(raw / 128)) into[at++] = (raw % 128) | 0x80;

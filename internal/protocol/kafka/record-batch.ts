@@ -23,6 +23,8 @@ export const BatchAttribute = {
   logAppendTime: 0x08,
   transactional: 0x10,
   control: 0x20,
+  /** Compaction has set baseTimestamp to the time at which the tombstones of the batch may go (KIP-534). */
+  deleteHorizon: 0x40,
 } as const;
 
 /** Whose clock the timestamps of a batch are from. */
@@ -70,6 +72,11 @@ export class BatchHeader {
 
   get isControl(): boolean {
     return (this.attributes & BatchAttribute.control) !== 0;
+  }
+
+  /** When its tombstones may go, in milliseconds since 1970; undefined as long as compaction has not seen them. */
+  get deleteHorizonMs(): number | undefined {
+    return (this.attributes & BatchAttribute.deleteHorizon) !== 0 ? this.baseTimestamp : undefined;
   }
 
   /** The offset of its last record, or what that was before compaction. */
