@@ -119,6 +119,67 @@ export const ERRORS = {
     rule: 'A listener speaks the protocols that it was opened for.',
     remedy: 'Connect to the port of that protocol.',
   },
+  'malformed-kafka-request': {
+    kind: 'invalid',
+    rule: 'A request is its size in four bytes, and then what its API and version say.',
+    remedy: 'Look for a client that speaks another protocol, or TLS, to the Kafka port.',
+  },
+  'unsupported-kafka-request': {
+    kind: 'invalid',
+    rule: 'A client sends the APIs and versions that ApiVersions names (docs/kafka.md).',
+    remedy: 'Use a client that asks for them before it sends anything else.',
+  },
+  'malformed-packet': {
+    kind: 'invalid',
+    rule: 'An MQTT packet is what the specification of its version says.',
+    remedy:
+      'Look for a client library that writes other bytes, or for a program that speaks another protocol.',
+  },
+  'protocol-error': {
+    kind: 'invalid',
+    rule: 'MQTT packets come in the order and with the values that the specification allows.',
+    remedy: 'Look at what the client sent before; its library may have a bug.',
+  },
+  'unsupported-version': {
+    kind: 'invalid',
+    rule: 'The broker speaks MQTT 3.1, 3.1.1 and 5.0.',
+    remedy: 'Choose one of these versions.',
+  },
+  'packet-too-large': {
+    kind: 'too-large',
+    rule: 'An MQTT packet is not larger than the Maximum Packet Size that CONNACK names.',
+    remedy: 'Send less at once, or raise -max-message.',
+  },
+  'receive-maximum-exceeded': {
+    kind: 'invalid',
+    rule: 'A client has no more unacknowledged QoS 1 and 2 messages than the Receive Maximum that CONNACK names.',
+    remedy: 'Wait for PUBACK or PUBCOMP before the next message.',
+  },
+  'invalid-topic-alias': {
+    kind: 'invalid',
+    rule: 'A topic alias is 1 to the Topic Alias Maximum that CONNACK names, and known before it stands alone.',
+    remedy: 'Send the topic together with a new alias, on each connection.',
+  },
+  'unknown-authentication': {
+    kind: 'denied',
+    rule: 'The broker has no enhanced authentication.',
+    remedy: 'Connect without an authentication method.',
+  },
+  'too-many-retained': {
+    kind: 'unavailable',
+    rule: 'Retained messages are bounded in number and bytes.',
+    remedy: 'Clear topics that nobody needs, with an empty retained message.',
+  },
+  'too-many-sessions': {
+    kind: 'unavailable',
+    rule: 'Sessions that outlast their connections are bounded in number.',
+    remedy: 'Use clean sessions, or let sessions expire.',
+  },
+  'session-queue-full': {
+    kind: 'slow',
+    rule: 'What waits for a session is bounded by -session-queue and -session-queue-bytes.',
+    remedy: 'Let the client connect more often, acknowledge faster or subscribe to less, or raise the bound.',
+  },
   'connection-lost': {
     kind: 'unavailable',
     rule: 'A connection ends with DISCONNECT; this one broke off.',

@@ -287,3 +287,15 @@ export const sessionTopicsRemembered = 1_000;
 export const sessionSweepMs = 250;
 /** How often the topics under $SYS are published, as mosquitto does. */
 export const sysTopicsEveryMs = 10_000;
+/** Partitions of one durable topic: Kafka's own controllers are slow beyond that, and a request may ask for 2^31. */
+export const maxPartitionsPerTopic = 10_000;
+/** Bytes of a Fetch answer, whatever is asked for: as Kafka's `fetch.max.bytes` on the broker. */
+export const kafkaMaxFetchBytes = 55 * MiB;
+/** Fetch sessions that are remembered, as Kafka's `max.incremental.fetch.session.cache.slots`. */
+export const maxFetchSessions = 1_000;
+/** Partitions of all fetch sessions together: some 100 bytes each, and a request names as many as it likes. */
+export const maxFetchSessionPartitions = 1_000_000;
+/** How long a fetch session is quiet before another may take its place, as in Kafka. */
+export const fetchSessionIdleMs = 120_000;
+/** Bytes that `tinymq produce` has read and not yet sent: enough to fill a connection, little for any machine. */
+export const maxProducerWaitingBytes = 32 * MiB;

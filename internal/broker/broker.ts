@@ -3,10 +3,11 @@ import { BrokerError, quoted } from '../errors.ts';
 import { maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import { filterProblem, innerFilter, isReservedTopic, parseShared, topicNameProblem } from '../topic.ts';
-import { Channel, type ChannelLimits, type Receiver, type Source } from './channel.ts';
+import { Channel, type ChannelLimits, nobody, type Receiver, type Source } from './channel.ts';
 import type { Client, ClientSpec } from './client.ts';
-import type { Publication } from './publication.ts';
-import { ShareGroup, Tap, type Target, TargetInterner, type TargetSet } from './targets.ts';
+import { type Message, Publication, valuesEncoding } from './publication.ts';
+import { Retained } from './retained.ts';
+import { type Member, ShareGroup, Tap, type Target, TargetInterner, type TargetSet } from './targets.ts';
 import { type TopicEntry, TopicTable } from './topic-table.ts';
 import { TopicTrie } from './topic-trie.ts';
 import { Turn } from './turn.ts';
@@ -35,6 +36,8 @@ export interface BrokerParts {
  * and does no input or output; doors bring both.
  */
 export class Broker {
+  /** What topics remember for later subscribers. */
+  readonly retained: Retained;
   readonly #settings: BrokerSettings;
   readonly #guard: Guard;
   readonly #log: Logger;
@@ -60,6 +63,7 @@ export class Broker {
     this.#guard = parts.guard ?? allowAll;
     this.#log = parts.log;
     const { metrics } = parts;
+    this.retained = new Retained(metrics);
     this.#received = metrics.counter('messages_received_total', 'Messages that clients published.');
     this.#receivedBytes = metrics.counter('message_bytes_received_total', 'Their bytes on the wire.');
     this.#delivered = metrics.counter(
@@ -117,14 +121,13 @@ export class Broker {
   }
 
   /**
+   * Begins a subscription; whether the client did not have it already.
+   *
    * @throws BrokerError `invalid-filter`, `not-authorized`, `too-many-subscriptions`.
    */
-  subscribe(client: Client, filter: string): void {
-    const problem = filterProblem(filter) ?? tooDeep(filter);
-    if (problem !== undefined)
-      throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`);
+  subscribe(client: Client, filter: string): boolean {
     this.checkMaySubscribe(client.identity, filter);
-    if (client.filters.has(filter)) return;
+    if (client.filters.has(filter)) return false;
     if (client.filters.size >= maxSubscriptionsPerClient) {
       throw new BrokerError('too-many-subscriptions', `${client.filters.size} filters are held`);
     }
@@ -134,6 +137,7 @@ export class Broker {
     if (shared === undefined) this.#trie.insert(filter, client.channel);
     else this.#groupOf(filter, shared.filter).add(client.channel);
     this.#subscriptionsChanged();
+    return true;
   }
 
   /** Ends a subscription; whether there was one. */
@@ -156,6 +160,12 @@ export class Broker {
     const entry = this.#topics.find(bytes, start, end);
     if (entry.epoch !== this.#epoch) this.#resolve(entry);
     return entry;
+  }
+
+  /** Where an entry leads now, for one that was kept since it was found. */
+  targetsOf(entry: TopicEntry): TargetSet {
+    if (entry.epoch !== this.#epoch) this.#resolve(entry);
+    return entry.targets;
   }
 
   /** Whether nobody needs to be asked about publishing. */
@@ -195,6 +205,18 @@ export class Broker {
   }
 
   /**
+   * Publishes a message that is there as values: one that is more than topic and payload, a will, or one of the
+   * broker's own. `bytes` are what it came as.
+   *
+   * @param targets where its topic leads, if the caller knows it.
+   */
+  publishMessage(message: Message, targets?: TargetSet, source: Source = nobody, bytes = NO_BYTES): void {
+    if (message.retain) this.retained.set(message);
+    const publication = new Publication(valuesEncoding).setMessages([message], bytes);
+    this.publish(publication, targets ?? this.#interner.intern(this.#trie.match(message.topic)), source);
+  }
+
+  /**
    * Gives every message of a well-formed filter to a receiver that is no client, from now on; once, however many of its
    * filters match.
    */
@@ -204,16 +226,56 @@ export class Broker {
       tap = new Tap(receiver);
       this.#taps.set(receiver, tap);
     }
-    this.#trie.insert(filter, tap);
+    if (this.#trie.insert(filter, tap)) tap.filters++;
     this.#subscriptionsChanged();
   }
 
+  /** Ends what {@link tap} began. */
+  untap(filter: string, receiver: Receiver): void {
+    const tap = this.#taps.get(receiver);
+    if (tap === undefined || !this.#trie.remove(filter, tap)) return;
+    if (--tap.filters === 0) this.#taps.delete(receiver);
+    this.#subscriptionsChanged();
+  }
+
+  /** Subscribes a receiver that outlasts connections to a well-formed filter, which may be shared. */
+  attach(filter: string, receiver: Member): void {
+    this.#subscriptions++;
+    const shared = parseShared(filter);
+    if (shared === undefined) {
+      this.tap(filter, receiver);
+    } else {
+      this.#groupOf(filter, shared.filter).add(receiver);
+      this.#subscriptionsChanged();
+    }
+  }
+
+  /** Ends what {@link attach} began. */
+  detach(filter: string, receiver: Member): void {
+    this.#subscriptions--;
+    const shared = parseShared(filter);
+    if (shared === undefined) {
+      this.untap(filter, receiver);
+    } else {
+      this.#leaveGroup(receiver, filter, shared.filter);
+      this.#subscriptionsChanged();
+    }
+  }
+
+  /** The group of a shared filter, while it has members. */
+  groupOf(filter: string): ShareGroup | undefined {
+    return this.#groups.get(filter);
+  }
+
   /**
-   * Whether a client may subscribe to a filter.
+   * Whether a filter is well formed, and a client may subscribe to it.
    *
-   * @throws BrokerError `not-authorized`.
+   * @throws BrokerError `invalid-filter`, `not-authorized`.
    */
   checkMaySubscribe(identity: Identity, filter: string): void {
+    const problem = filterProblem(filter) ?? tooDeep(filter);
+    if (problem !== undefined)
+      throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`);
     const denial = this.#guard.maySubscribe(identity, innerFilter(filter));
     if (denial !== undefined) throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${denial}`);
   }
@@ -229,13 +291,13 @@ export class Broker {
 
   /** A client whose own filter, or another group of it, matches too gets the message once and has taken its turn. */
   #publishToGroups(publication: Publication, { channels, groups }: TargetSet, source: Source): void {
-    const picked: Channel[] = [];
+    const picked: Member[] = [];
     for (const group of groups) {
-      const channel = group.pick();
-      if (channels.includes(channel) || picked.includes(channel)) continue;
-      picked.push(channel);
-      channel.deliver(publication);
-      if (channel.isFull) channel.holdBack(source);
+      const member = group.pick();
+      if (channels.includes(member as Channel) || picked.includes(member)) continue;
+      picked.push(member);
+      member.deliver(publication);
+      if (member.isFull) member.holdBack(source);
     }
     this.#delivered.value += publication.count * picked.length;
   }
@@ -295,7 +357,7 @@ export class Broker {
     return group;
   }
 
-  #leaveGroup(member: Channel, name: string, filter: string): void {
+  #leaveGroup(member: Member, name: string, filter: string): void {
     const group = this.#groups.get(name)!;
     group.remove(member);
     if (!group.isEmpty) return;
@@ -304,6 +366,7 @@ export class Broker {
   }
 }
 
+const NO_BYTES = new Uint8Array(0);
 // ignoreBOM keeps a leading U+FEFF, which is a character of a name like any other (MQTT 5, section 1.5.4).
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

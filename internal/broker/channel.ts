@@ -18,6 +18,9 @@ export interface Source {
   resume(): void;
 }
 
+/** A publisher that cannot be asked to wait: the broker itself. */
+export const nobody: Source = { pause() {}, resume() {} };
+
 /** Who gets every message of a filter: a subscriber's channel, or a log. */
 export interface Receiver {
   /** Takes a run; see {@link Publication} for what may be kept of it. */

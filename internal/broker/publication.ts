@@ -1,9 +1,29 @@
+/** How often a message may arrive: 0 at most once, 1 at least once, 2 exactly once. */
+export type Qos = 0 | 1 | 2;
+
 /** One message as values, for turning a run from one encoding into another. */
 export interface Message {
   topic: string;
   payload: Uint8Array;
   /** The id of the client that published it. */
   clientId: string;
+  /** 0 unless given. */
+  qos?: Qos;
+  /** Whether its topic remembers it for later subscribers. */
+  retain?: boolean;
+  /** When nobody wants it any more, by `Date.now()`. */
+  expiresAtMs?: number;
+  properties?: MessageProperties;
+}
+
+/** What a publisher says about a message beside its payload. */
+export interface MessageProperties {
+  /** 1: the payload is UTF-8 text. */
+  payloadFormatIndicator?: number;
+  contentType?: string;
+  responseTopic?: string;
+  correlationData?: Uint8Array;
+  userProperties?: [name: string, value: string][];
 }
 
 /**
@@ -12,9 +32,13 @@ export interface Message {
  */
 export interface Encoding {
   readonly name: string;
-  /** The messages of a run that {@link Encoding.encode} or this door's clients made. */
-  decode(run: Uint8Array): Message[];
-  /** The messages one after another. */
+  /**
+   * The messages of a run that {@link Encoding.encode} or this door's clients made.
+   *
+   * @param publisher the client id for messages that do not carry one.
+   */
+  decode(run: Uint8Array, publisher: string): Message[];
+  /** The messages one after another, without those that have no place in this encoding. */
   encode(messages: readonly Message[]): Uint8Array;
 }
 
@@ -34,6 +58,11 @@ export class Publication {
   count = 0;
   /** The log that these messages were read from, which must not take them again; undefined for live ones. */
   logName: string | undefined;
+  /** The client id of whoever published the run, where its bytes do not say it. */
+  publisher = '';
+  /** Whether every message is QoS 0, not to be retained, and says nothing beside topic and payload. */
+  isPlain = true;
+  #messages: readonly Message[] | undefined;
   #view: Uint8Array | undefined;
   #encoded: Map<Encoding, Uint8Array> | undefined;
 
@@ -48,8 +77,18 @@ export class Publication {
     this.end = end;
     this.count = count;
     this.logName = undefined;
+    this.isPlain = true;
+    this.#messages = undefined;
     this.#view = undefined;
     this.#encoded = undefined;
+    return this;
+  }
+
+  /** Makes this a run of messages that are there as values already; `bytes` are what they came as. */
+  setMessages(messages: readonly Message[], bytes: Uint8Array): this {
+    this.set(bytes, 0, bytes.length, messages.length);
+    this.isPlain = false;
+    this.#messages = messages;
     return this;
   }
 
@@ -59,15 +98,28 @@ export class Publication {
     return this.#view;
   }
 
+  /** The run as values, made once for all who want them. They may be kept. */
+  messages(): readonly Message[] {
+    this.#messages ??= this.encoding.decode(this.view(), this.publisher);
+    return this.#messages;
+  }
+
   /** The run in any encoding. */
   as(encoding: Encoding): Uint8Array {
     if (encoding === this.encoding) return this.view();
     this.#encoded ??= new Map();
     let encoded = this.#encoded.get(encoding);
     if (encoded === undefined) {
-      encoded = encoding.encode(this.encoding.decode(this.view()));
+      encoded = encoding.encode(this.messages());
       this.#encoded.set(encoding, encoded);
     }
     return encoded;
   }
 }
+
+/** What a publication of values is encoded as: nothing that anybody speaks. */
+export const valuesEncoding: Encoding = {
+  name: 'values',
+  decode: () => [],
+  encode: () => new Uint8Array(0),
+};

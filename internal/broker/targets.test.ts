@@ -84,7 +84,7 @@ describe('ShareGroup', () => {
         } else if (kind === 'leave') {
           expect(group.remove(one)).toBe(present.delete(one));
         } else if (present.size > 0) {
-          expect(present.has(group.pick())).toBe(true);
+          expect(present.has(group.pick() as Channel)).toBe(true);
         }
         expect(group.isEmpty).toBe(present.size === 0);
       }

@@ -1,27 +1,38 @@
 import type { Channel, Receiver } from './channel.ts';
 
+/** Who shares a filter with others. */
+export interface Member extends Receiver {
+  /** Whether others should get its messages while they can: it does not take them, or is not there. */
+  readonly isSlow: boolean;
+}
+
 /** The members of `$share/GROUP/FILTER`: each message goes to one of them, in turn. */
 export class ShareGroup {
-  readonly #members: Channel[] = [];
+  readonly #members: Member[] = [];
   #next = 0;
 
   get isEmpty(): boolean {
     return this.#members.length === 0;
   }
 
-  add(member: Channel): void {
+  add(member: Member): void {
     if (!this.#members.includes(member)) this.#members.push(member);
   }
 
-  remove(member: Channel): boolean {
+  remove(member: Member): boolean {
     const index = this.#members.indexOf(member);
     if (index < 0) return false;
     this.#members.splice(index, 1);
     return true;
   }
 
+  /** Whether somebody other than this member takes messages now. */
+  hasOther(member: Member): boolean {
+    return this.#members.some((other) => other !== member && !other.isSlow);
+  }
+
   /** Whose turn it is. A member that cannot take messages now is passed over while another one can. */
-  pick(): Channel {
+  pick(): Member {
     const count = this.#members.length;
     for (let tried = 0; tried < count; tried++) {
       const member = this.#members[this.#next++ % count]!;
@@ -31,9 +42,11 @@ export class ShareGroup {
   }
 }
 
-/** Somebody who wants every message but is no subscriber: a log. */
+/** Somebody who wants every message but is no channel: a log, or a session. */
 export class Tap {
   readonly receiver: Receiver;
+  /** How many filters of it are in the trie. */
+  filters = 0;
 
   constructor(receiver: Receiver) {
     this.receiver = receiver;

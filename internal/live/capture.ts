@@ -58,7 +58,7 @@ export class Capture implements Receiver {
   deliver(publication: Publication): void {
     const now = Date.now();
     const { logName } = publication;
-    for (const message of publication.encoding.decode(publication.view())) this.#take(message, now, logName);
+    for (const message of publication.messages()) this.#take(message, now, logName);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => this.#write());
