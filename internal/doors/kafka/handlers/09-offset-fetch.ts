@@ -1,0 +1,66 @@
+import type { GroupOffset, OffsetsByTopic } from '../../../log/groups/committed-offsets.ts';
+import type { Logs } from '../../../log/logs.ts';
+import { offsetFetch } from '../../../protocol/kafka/apis/09-offset-fetch.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import { ZERO_UUID } from '../../../protocol/kafka/schema.ts';
+import { defineHandler } from '../handler.ts';
+
+export const offsetFetchHandler = defineHandler(offsetFetch, async (request, { version, parts }) => {
+  const { logs, groups } = parts;
+  if (version < FIRST_VERSION_WITH_SEVERAL_GROUPS) {
+    const offsets = await groups.offsets(request.groupId, request.requireStable);
+    const asked = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID }));
+    return { topics: answerTopics(asked ?? everything(offsets, logs), offsets, logs, false) };
+  }
+  const isById = version >= FIRST_VERSION_WITH_TOPIC_IDS;
+  return {
+    groups: await Promise.all(
+      request.groups.map(async ({ groupId, topics }) => {
+        const offsets = await groups.offsets(groupId, request.requireStable);
+        return { groupId, topics: answerTopics(topics ?? everything(offsets, logs), offsets, logs, isById) };
+      }),
+    ),
+  };
+});
+
+const FIRST_VERSION_WITH_SEVERAL_GROUPS = 8;
+const FIRST_VERSION_WITH_TOPIC_IDS = 10;
+
+interface AskedTopic {
+  readonly name: string;
+  readonly topicId: string;
+  readonly partitionIndexes: readonly number[];
+}
+
+/** All that a group committed, as if it had been asked for. */
+function everything(offsets: OffsetsByTopic, logs: Logs): AskedTopic[] {
+  const asked: AskedTopic[] = [];
+  for (const [name, partitions] of offsets) {
+    const topicId = logs.topic(name)?.topicId;
+    if (topicId !== undefined) asked.push({ name, topicId, partitionIndexes: [...partitions.keys()] });
+  }
+  return asked;
+}
+
+function answerTopics(asked: readonly AskedTopic[], offsets: OffsetsByTopic, logs: Logs, isById: boolean) {
+  return asked.map(({ name, topicId, partitionIndexes }) => {
+    const topicName = isById ? logs.topicById(topicId)?.name : name;
+    const errorCode = topicName === undefined ? KafkaErrorCode.unknownTopicId : KafkaErrorCode.none;
+    const committed = topicName === undefined ? undefined : offsets.get(topicName);
+    return {
+      name,
+      topicId,
+      partitions: partitionIndexes.map((partitionIndex) => ({
+        partitionIndex,
+        ...answerOffset(committed?.get(partitionIndex)),
+        errorCode,
+      })),
+    };
+  });
+}
+
+function answerOffset(committed: GroupOffset | undefined) {
+  if (committed === undefined) return { committedOffset: -1, committedLeaderEpoch: -1, metadata: '' };
+  const { offset, leaderEpoch, metadata } = committed;
+  return { committedOffset: offset, committedLeaderEpoch: leaderEpoch, metadata };
+}

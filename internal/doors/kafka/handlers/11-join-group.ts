@@ -1,0 +1,40 @@
+import { joinGroup } from '../../../protocol/kafka/apis/11-join-group.ts';
+import { codecOf } from '../../../protocol/kafka/codec.ts';
+import { consumerSubscription } from '../../../protocol/kafka/consumer-protocol.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import { KafkaReader } from '../../../protocol/kafka/reader.ts';
+import { defineHandler } from '../handler.ts';
+
+export const joinGroupHandler = defineHandler(joinGroup, async (request, context) => {
+  const { version, clientId, client, parts } = context;
+  const { error, protocolName, ...joined } = await parts.groups.join(
+    {
+      ...request,
+      clientId,
+      // The first version has only one timeout.
+      rebalanceTimeoutMs: version === 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs,
+      needsKnownMemberId: version >= 4,
+      canSkipAssignment: version >= 9,
+    },
+    client,
+  );
+  return {
+    ...joined,
+    errorCode: KafkaErrorCode[error],
+    protocolName: protocolName ?? (version < FIRST_VERSION_WITHOUT_PROTOCOL ? '' : null),
+  };
+});
+
+/** From here on no protocol is null, before it is an empty name. */
+const FIRST_VERSION_WITHOUT_PROTOCOL = 7;
+
+/**
+ * The topics that a consumer wants, from its metadata. What later versions of that add stands behind.
+ *
+ * @throws KafkaProtocolError for what is no subscription.
+ */
+export function subscribedTopics(metadata: Uint8Array): readonly string[] {
+  const reader = new KafkaReader(metadata);
+  reader.int16();
+  return codecOf(consumerSubscription, 0).read(reader).topics;
+}

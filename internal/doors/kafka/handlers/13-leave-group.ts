@@ -1,0 +1,21 @@
+import { leaveGroup } from '../../../protocol/kafka/apis/13-leave-group.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import { defineHandler } from '../handler.ts';
+
+export const leaveGroupHandler = defineHandler(leaveGroup, (request, { version, parts }) => {
+  const isSingle = version < FIRST_VERSION_WITH_SEVERAL;
+  const leaving = isSingle ? [{ memberId: request.memberId, groupInstanceId: null }] : request.members;
+  const outcomes = parts.groups.leave(request.groupId, leaving);
+  if (typeof outcomes === 'string') return { errorCode: KafkaErrorCode[outcomes] };
+  if (isSingle) return { errorCode: KafkaErrorCode[outcomes[0]] };
+  return {
+    errorCode: KafkaErrorCode.none,
+    members: leaving.map(({ memberId, groupInstanceId }, index) => ({
+      memberId,
+      groupInstanceId,
+      errorCode: KafkaErrorCode[outcomes[index]],
+    })),
+  };
+});
+
+const FIRST_VERSION_WITH_SEVERAL = 3;

@@ -1,0 +1,16 @@
+import { NO_BYTES } from '../../../log/groups/group-types.ts';
+import { syncGroup } from '../../../protocol/kafka/apis/14-sync-group.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import { defineHandler } from '../handler.ts';
+
+export const syncGroupHandler = defineHandler(syncGroup, async (request, { version, client, parts }) => {
+  const { protocolType, protocolName } = request;
+  if (version >= FIRST_VERSION_WITH_PROTOCOL && (protocolType === null || protocolName === null)) {
+    return { errorCode: KafkaErrorCode.inconsistentGroupProtocol, assignment: NO_BYTES };
+  }
+  const { error, ...synced } = await parts.groups.sync(request, client);
+  return { ...synced, errorCode: KafkaErrorCode[error] };
+});
+
+/** From here on a member has to say which protocol it knows to be chosen. */
+const FIRST_VERSION_WITH_PROTOCOL = 5;

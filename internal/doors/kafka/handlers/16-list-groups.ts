@@ -1,0 +1,23 @@
+import { listGroups } from '../../../protocol/kafka/apis/16-list-groups.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import { defineHandler } from '../handler.ts';
+
+export const listGroupsHandler = defineHandler(listGroups, (request, { parts }) => {
+  const states = new Set(request.statesFilter.map((state) => state.trim().toLowerCase()));
+  const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
+  const groups = types.size === 0 || types.has(GROUP_TYPE) ? parts.groups.list() : [];
+  return {
+    errorCode: KafkaErrorCode.none,
+    groups: groups
+      .filter(({ state }) => states.size === 0 || states.has(state.toLowerCase()))
+      .map(({ groupId, protocolType, state }) => ({
+        groupId,
+        protocolType,
+        groupState: state,
+        groupType: GROUP_TYPE,
+      })),
+  };
+});
+
+/** The one kind of group that there is here. */
+const GROUP_TYPE = 'classic';

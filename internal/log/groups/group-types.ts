@@ -1,0 +1,147 @@
+/** What is asked of groups and what they answer, in the words of Kafka's group protocol. */
+
+/** Why something is refused; Kafka's names. */
+export type GroupError =
+  | 'unknownServerError'
+  | 'offsetOutOfRange'
+  | 'offsetMetadataTooLarge'
+  | 'coordinatorNotAvailable'
+  | 'illegalGeneration'
+  | 'inconsistentGroupProtocol'
+  | 'invalidGroupId'
+  | 'unknownMemberId'
+  | 'invalidSessionTimeout'
+  | 'rebalanceInProgress'
+  | 'invalidCommitOffsetSize'
+  | 'nonEmptyGroup'
+  | 'groupIdNotFound'
+  | 'memberIdRequired'
+  | 'groupMaxSizeReached'
+  | 'fencedInstanceId'
+  | 'groupSubscribedToTopic';
+export type GroupOutcome = GroupError | 'none';
+
+/** As Kafka's tools print them; a group that is not there counts as dead. */
+export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead';
+
+/** One way to share the work that a member knows, and what it wants to say to the leader in it. */
+export interface GroupProtocol {
+  readonly name: string;
+  readonly metadata: Uint8Array;
+}
+
+export interface JoinRequest {
+  readonly groupId: string;
+  /** Empty for a member that has none yet. */
+  readonly memberId: string;
+  /** The name by which a static member is known over its restarts; null for a dynamic one. */
+  readonly groupInstanceId: string | null;
+  /** What the member's id begins with. */
+  readonly clientId: string;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly protocolType: string;
+  /** The most wanted one first. */
+  readonly protocols: readonly GroupProtocol[];
+  /** Whether a new member is only told its id and has to ask again with it, so that a lost answer leaves no member behind. */
+  readonly needsKnownMemberId: boolean;
+  /** Whether the client knows that a leader may have nothing to assign. */
+  readonly canSkipAssignment: boolean;
+}
+
+export interface JoinedMember {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly metadata: Uint8Array;
+}
+
+export interface JoinResult {
+  readonly error: GroupOutcome;
+  readonly generationId: number;
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  /** The id of the leader, empty for none. */
+  readonly leader: string;
+  readonly skipAssignment: boolean;
+  readonly memberId: string;
+  /** Everybody for the leader, nobody for the others. */
+  readonly members: readonly JoinedMember[];
+}
+
+/** How a member says who it is in all requests after it joined. */
+export interface MemberIdentity {
+  readonly groupId: string;
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+}
+
+export interface SyncRequest extends MemberIdentity {
+  readonly generationId: number;
+  /** Null where the client does not say. */
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  /** Empty unless it is the leader. */
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[];
+}
+
+export interface SyncResult {
+  readonly error: GroupOutcome;
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  readonly assignment: Uint8Array;
+}
+
+export interface HeartbeatRequest extends MemberIdentity {
+  readonly generationId: number;
+}
+
+/** A member that leaves: by its id, or a static one by its instance id alone. */
+export interface LeavingMember {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+}
+
+export interface GroupDescription {
+  readonly state: GroupState;
+  /** Empty for a group that only commits offsets. */
+  readonly protocolType: string;
+  /** Empty unless the group is stable. */
+  readonly protocolName: string;
+  readonly members: readonly MemberDescription[];
+}
+
+export interface MemberDescription {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  /** No bytes unless the group is stable. */
+  readonly metadata: Uint8Array;
+  readonly assignment: Uint8Array;
+}
+
+export interface ListedGroup {
+  readonly groupId: string;
+  readonly protocolType: string;
+  readonly state: GroupState;
+}
+
+export interface CommitRequest extends MemberIdentity {
+  /** -1 for a reader that is no member. */
+  readonly generationId: number;
+  /** Whether a member of a group that is not there is told so, rather than that its generation is wrong. */
+  readonly knowsGroupIdNotFound: boolean;
+  readonly offsets: readonly NewOffset[];
+}
+
+/** An offset to commit, for a partition that exists. */
+export interface NewOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** -1 for none. */
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+}
+
+export const NO_BYTES = new Uint8Array(0);

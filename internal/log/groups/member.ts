@@ -1,0 +1,116 @@
+import type { Deadline } from './deadlines.ts';
+import {
+  type GroupProtocol,
+  type JoinRequest,
+  type JoinResult,
+  type MemberDescription,
+  NO_BYTES,
+  type SyncResult,
+} from './group-types.ts';
+import type { GroupClient, Present } from './presence.ts';
+
+/** What a member has waiting for its answer. */
+export type Answer<Result> = (result: Result) => void;
+
+/** A member of a group. What counts it among the others (protocols, who waits) only {@link Group} changes. */
+export class Member implements Present {
+  readonly id: string;
+  readonly instanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly protocolType: string;
+  readonly clients = new Set<GroupClient>();
+  /** Until when it has to be heard. */
+  readonly session: Deadline;
+  readonly gone: () => void;
+
+  protocols: ReadonlyMap<string, Uint8Array>;
+  sessionTimeoutMs: number;
+  rebalanceTimeoutMs: number;
+  assignment: Uint8Array = NO_BYTES;
+  /** Set while a JoinGroup waits for the others. */
+  awaitingJoin: Answer<JoinResult> | undefined;
+  /** Set while a SyncGroup waits for the leader. */
+  awaitingSync: Answer<SyncResult> | undefined;
+  /** Until it was told the first generation that it is part of. */
+  isNew = true;
+
+  constructor(
+    id: string,
+    request: JoinRequest,
+    protocols: ReadonlyMap<string, Uint8Array>,
+    client: GroupClient,
+    watch: (member: Member) => { session: Deadline; gone: () => void },
+  ) {
+    this.id = id;
+    this.instanceId = request.groupInstanceId;
+    this.clientId = request.clientId;
+    this.clientHost = client.host;
+    this.protocolType = request.protocolType;
+    this.protocols = protocols;
+    this.sessionTimeoutMs = request.sessionTimeoutMs;
+    this.rebalanceTimeoutMs = request.rebalanceTimeoutMs;
+    const { session, gone } = watch(this);
+    this.session = session;
+    this.gone = gone;
+  }
+
+  get isStatic(): boolean {
+    return this.instanceId !== null;
+  }
+
+  /** Whether it keeps its place without being heard: who waits for an answer cannot send. */
+  get isExcused(): boolean {
+    return !this.isNew && (this.awaitingJoin !== undefined || this.awaitingSync !== undefined);
+  }
+
+  /** What it says in this protocol; no bytes where it does not know that. */
+  metadata(protocolName: string | null): Uint8Array {
+    return (protocolName === null ? undefined : this.protocols.get(protocolName)) ?? NO_BYTES;
+  }
+
+  /** Whether these are the same protocols, in the same order and with the same metadata. */
+  matches(protocols: ReadonlyMap<string, Uint8Array>): boolean {
+    if (protocols.size !== this.protocols.size) return false;
+    const own = this.protocols.entries();
+    for (const [name, metadata] of protocols) {
+      const [ownName, ownMetadata] = own.next().value!;
+      if (name !== ownName || Buffer.compare(metadata, ownMetadata) !== 0) return false;
+    }
+    return true;
+  }
+
+  describe(protocolName: string | null): MemberDescription {
+    return {
+      memberId: this.id,
+      groupInstanceId: this.instanceId,
+      clientId: this.clientId,
+      clientHost: this.clientHost,
+      metadata: this.metadata(protocolName),
+      assignment: this.assignment,
+    };
+  }
+
+  /** About what is kept for it, in bytes. */
+  get sizeBytes(): number {
+    return memberBytes(this.id, this.protocols) + this.assignment.length;
+  }
+}
+
+/** The protocols of a JoinGroup by name; of one that stands there twice the first counts. */
+export function protocolsOf(list: readonly GroupProtocol[]): ReadonlyMap<string, Uint8Array> {
+  const protocols = new Map<string, Uint8Array>();
+  for (const { name, metadata } of list) if (!protocols.has(name)) protocols.set(name, metadata);
+  return protocols;
+}
+
+/** What a member with these protocols would take, without its assignment. */
+export function memberBytes(id: string, protocols: ReadonlyMap<string, Uint8Array>): number {
+  let bytes = MEMBER_OVERHEAD_BYTES + id.length;
+  for (const [name, metadata] of protocols) bytes += PROTOCOL_OVERHEAD_BYTES + name.length + metadata.length;
+  return bytes;
+}
+
+/** What the objects of a member take beside the bytes in them, roughly. */
+const MEMBER_OVERHEAD_BYTES = 1_024;
+const PROTOCOL_OVERHEAD_BYTES = 200;

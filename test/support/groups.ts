@@ -1,0 +1,187 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { JoinRequest, JoinResult, SyncResult } from '../../internal/log/groups/group-types.ts';
+import { Groups } from '../../internal/log/groups/groups.ts';
+import type { GroupClient } from '../../internal/log/groups/presence.ts';
+import type { GroupOffset } from '../../internal/store/log-store.ts';
+import { KeptLog } from './logs.ts';
+import { TryingStore } from './trying-store.ts';
+
+/** A store whose changes of groups can be held back, or fail. */
+export class GroupStore extends TryingStore {
+  #gate: PromiseWithResolvers<void> | undefined;
+
+  holdGroups(): void {
+    this.#gate ??= Promise.withResolvers();
+  }
+
+  releaseGroups(): void {
+    this.#gate?.resolve();
+    this.#gate = undefined;
+  }
+
+  override async saveGroupOffsets(group: string, offsets: GroupOffset[]): Promise<void> {
+    await this.#pass();
+    return super.saveGroupOffsets(group, offsets);
+  }
+
+  override async deleteGroupOffsets(...args: Parameters<TryingStore['deleteGroupOffsets']>): Promise<void> {
+    await this.#pass();
+    return super.deleteGroupOffsets(...args);
+  }
+
+  override async deleteGroup(group: string): Promise<void> {
+    await this.#pass();
+    return super.deleteGroup(group);
+  }
+
+  async #pass(): Promise<void> {
+    await this.#gate?.promise;
+    if (this.isFailing) throw new Error('the disk is on fire');
+  }
+}
+
+/** Groups on a store in memory. A consumer's metadata is the names of its topics, with commas between. */
+export async function openGroups(store = new GroupStore()) {
+  const { groups: offsets } = await store.open();
+  const log = new KeptLog();
+  const groups = new Groups({
+    store,
+    offsets,
+    log,
+    subscribedTopics: (metadata) => {
+      const text = Buffer.from(metadata).toString();
+      if (text === 'unreadable') throw new RangeError(text);
+      return text.split(',');
+    },
+  });
+  return { groups, store, log };
+}
+
+/** A connection that a test closes. */
+export class TestClient implements GroupClient {
+  readonly host = '127.0.0.1';
+  readonly #controller = new AbortController();
+  readonly closed = this.#controller.signal;
+
+  close(): void {
+    this.#controller.abort();
+  }
+}
+
+/** What a consumer of topic `t` sends first. */
+export function joining(request: Partial<JoinRequest> = {}): JoinRequest {
+  return {
+    groupId: 'g',
+    memberId: '',
+    groupInstanceId: null,
+    clientId: 'client',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 20_000,
+    protocolType: 'consumer',
+    protocols: [{ name: 'range', metadata: Buffer.from('t') }],
+    needsKnownMemberId: false,
+    canSkipAssignment: true,
+    ...request,
+  };
+}
+
+/** A member of a group as a client sees itself. */
+export class TestMember {
+  readonly groups: Groups;
+  client: TestClient;
+  request: JoinRequest;
+  memberId = '';
+  generationId = -1;
+  joined: JoinResult | undefined;
+
+  constructor(groups: Groups, request: Partial<JoinRequest> = {}, client = new TestClient()) {
+    this.groups = groups;
+    this.client = client;
+    this.request = joining(request);
+  }
+
+  async join(): Promise<JoinResult> {
+    const joined = await this.groups.join({ ...this.request, memberId: this.memberId }, this.client);
+    if (joined.error === 'none' || joined.error === 'memberIdRequired') this.memberId = joined.memberId;
+    if (joined.error === 'none') this.generationId = joined.generationId;
+    this.joined = joined;
+    return joined;
+  }
+
+  /** Asks for the assignment; the leader gives every member the bytes of its own id. */
+  sync(): Promise<SyncResult> {
+    const assignments = (this.joined?.members ?? []).map(({ memberId }) => ({
+      memberId,
+      assignment: Buffer.from(memberId),
+    }));
+    const { groupId, groupInstanceId } = this.request;
+    const { memberId, generationId } = this;
+    return this.groups.sync(
+      {
+        groupId,
+        memberId,
+        groupInstanceId,
+        generationId,
+        protocolType: null,
+        protocolName: null,
+        assignments,
+      },
+      this.client,
+    );
+  }
+
+  heartbeat() {
+    const { groupId, groupInstanceId } = this.request;
+    const { memberId, generationId } = this;
+    return this.groups.heartbeat({ groupId, memberId, groupInstanceId, generationId }, this.client);
+  }
+
+  leave() {
+    const { groupId, groupInstanceId } = this.request;
+    return this.groups.leave(groupId, [{ memberId: this.memberId, groupInstanceId }]);
+  }
+
+  commit(offset: number, partition = 0, { topic = 't', metadata = '' } = {}) {
+    const { groupId, groupInstanceId } = this.request;
+    return this.groups.commit({
+      groupId,
+      memberId: this.memberId,
+      groupInstanceId,
+      generationId: this.generationId,
+      knowsGroupIdNotFound: true,
+      offsets: [{ topic, partition, offset, leaderEpoch: -1, metadata }],
+    });
+  }
+}
+
+/** Commits for a reader that is no member. */
+export function commitAlone(groups: Groups, groupId: string, offset: number, { topic = 't' } = {}) {
+  return groups.commit({
+    groupId,
+    memberId: '',
+    groupInstanceId: null,
+    generationId: -1,
+    knowsGroupIdNotFound: true,
+    offsets: [{ topic, partition: 0, offset, leaderEpoch: -1, metadata: '' }],
+  });
+}
+
+/** Members that joined and synced together: the first one leads. */
+export async function stableGroup(groups: Groups, count: number, request: Partial<JoinRequest> = {}) {
+  const members = Array.from({ length: count }, () => new TestMember(groups, request));
+  await Promise.all(members.map((member) => member.join()));
+  await Promise.all(members.map((member) => member.sync()));
+  return members;
+}
+
+/** Whether a promise is settled after all that is under way. */
+export async function isWaiting(promise: Promise<unknown>): Promise<boolean> {
+  let isSettled = false;
+  promise.then(
+    () => (isSettled = true),
+    () => (isSettled = true),
+  );
+  await turn();
+  await turn();
+  return !isSettled;
+}
