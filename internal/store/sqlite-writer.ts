@@ -297,7 +297,11 @@ export class SqliteWriter {
         bytes,
       );
     }
-    statements.raiseTimestamps.run(runningTimestamp, partition.id, toOffset, runningTimestamp);
+    // The running timestamp never falls, so the next row says whether any is to be raised; looking at all takes long.
+    const after = statements.rowAfter.get(partition.id, toOffset) as unknown as BatchRow | undefined;
+    if (after !== undefined && after.running_timestamp < runningTimestamp) {
+      statements.raiseTimestamps.run(runningTimestamp, partition.id, toOffset, runningTimestamp);
+    }
     partition.maxTimestamp = Math.max(partition.maxTimestamp, runningTimestamp);
     this.#saveEnds(partition);
   }
@@ -387,6 +391,9 @@ function prepare(db: DatabaseSync) {
     firstRow: db.prepare(`SELECT ${row} FROM batch WHERE partition_id = ? ORDER BY base_offset LIMIT 1`),
     rowBefore: db.prepare(
       `SELECT ${row} FROM batch WHERE partition_id = ? AND base_offset < ? ORDER BY base_offset DESC LIMIT 1`,
+    ),
+    rowAfter: db.prepare(
+      `SELECT ${row} FROM batch WHERE partition_id = ? AND base_offset > ? ORDER BY base_offset LIMIT 1`,
     ),
     rowsFrom: db.prepare(`SELECT ${row} FROM batch WHERE partition_id = ? AND base_offset >= ?`),
     // Rows are in order by both ends, so the first batch of a range begins before it at most once.
