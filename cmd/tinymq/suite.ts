@@ -1,11 +1,12 @@
 import type { Suite } from '../../internal/config/suite.ts';
 import type { Command } from '../shared/run-program.ts';
 import { groups } from './groups/group.ts';
+import { records } from './records/group.ts';
 import { topics } from './topics/group.ts';
 
 /** All commands; each group is a folder with a `group.ts`. */
 export const tinymqSuite: Suite<Command> = {
   name: 'tinymq',
   summary: 'Administers a broker, and reads and writes its topics, by the Kafka protocol.',
-  groups: [topics, groups],
+  groups: [topics, groups, records],
 };

@@ -14,7 +14,9 @@ export function tableText(
   columns: readonly Column[],
   rows: readonly (readonly (string | number | undefined)[])[],
 ): string {
-  const shown = rows.map((row) => row.map((value) => (value === undefined ? '-' : printableText(String(value)))));
+  const shown = rows.map((row) =>
+    row.map((value) => (value === undefined ? '-' : printableText(String(value)))),
+  );
   const widths = columns.map(({ title, minWidth = USUAL_WIDTH }, index) =>
     shown.reduce((widest, row) => Math.max(widest, row[index].length), Math.max(minWidth, title.length)),
   );

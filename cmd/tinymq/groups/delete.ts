@@ -13,7 +13,9 @@ export const deleteAll = command(groupsDeleteProgram, async (invocation) => {
     for (const groupId of new Set(operands)) {
       try {
         await client.retrying(async () => {
-          const { results } = await client.sendToCoordinator(groupId, deleteGroups, { groupsNames: [groupId] });
+          const { results } = await client.sendToCoordinator(groupId, deleteGroups, {
+            groupsNames: [groupId],
+          });
           for (const { errorCode } of results) demand(`group '${groupId}'`, errorCode);
         });
         report(`Deleted group ${groupId}.`);

@@ -49,7 +49,9 @@ export async function membersReport(client: KafkaClient, groupId: string, isJson
       count === 0
         ? undefined
         : [...assignment]
-            .map(([topic, partitions]) => `${topic}:${partitions.map(({ partition }) => partition).join(',')}`)
+            .map(
+              ([topic, partitions]) => `${topic}:${partitions.map(({ partition }) => partition).join(',')}`,
+            )
             .join(' '),
     ]),
   );

@@ -54,7 +54,9 @@ function rowsOf(
       logEndOffset: ends.get(key),
       member: members.get(key),
     }))
-    .sort((one, other) => (one.topic === other.topic ? one.partition - other.partition : one.topic < other.topic ? -1 : 1));
+    .sort((one, other) =>
+      one.topic === other.topic ? one.partition - other.partition : one.topic < other.topic ? -1 : 1,
+    );
 }
 
 function lagOf({ currentOffset, logEndOffset }: Row): number | undefined {

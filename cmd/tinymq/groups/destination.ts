@@ -1,11 +1,18 @@
-import { quoted } from '../../../internal/errors.ts';
 import type { Values } from '../../../internal/config/option.ts';
 import { UsageError } from '../../../internal/config/program.ts';
 import type { groupsResetOffsetsProgram } from '../../../internal/config/tinymq-groups.ts';
+import { quoted } from '../../../internal/errors.ts';
 import { Failure } from '../../shared/run-program.ts';
 import type { KafkaClient } from '../kafka-client/client.ts';
 import type { CommittedOffset } from '../kafka-client/groups.ts';
-import { EARLIEST, keyOf, LATEST, NO_OFFSET, offsetsAt, type TopicPartition } from '../kafka-client/offsets.ts';
+import {
+  EARLIEST,
+  keyOf,
+  LATEST,
+  NO_OFFSET,
+  offsetsAt,
+  type TopicPartition,
+} from '../kafka-client/offsets.ts';
 import { durationOf, instantOf } from '../times.ts';
 
 /** Where a group is to go on. */
@@ -40,7 +47,8 @@ export function destinationOf(values: ResetValues): Destination {
 function read(flag: string, text: string, parse: (text: string) => number | undefined): number {
   const value = parse(text);
   if (value !== undefined) return value;
-  const example = flag === '-to-datetime' ? 'a time such as 2026-01-31T12:00:00' : 'a length of time such as 90m';
+  const example =
+    flag === '-to-datetime' ? 'a time such as 2026-01-31T12:00:00' : 'a length of time such as 90m';
   throw new UsageError(`${flag} ${quoted(text)} is not ${example}`);
 }
 
@@ -62,7 +70,8 @@ export async function newOffsets(
   const current = new Map(committed.map((offset) => [keyOf(offset), offset.offset]));
   const atTime =
     destination.kind === 'time' ? await offsetsAt(client, partitions, destination.timestamp) : undefined;
-  const isThere = (partition: TopicPartition) => [earliest, latest].every((known) => known.has(keyOf(partition)));
+  const isThere = (partition: TopicPartition) =>
+    [earliest, latest].every((known) => known.has(keyOf(partition)));
   const existing = partitions.filter(isThere);
   return existing.map((partition) => {
     const key = keyOf(partition);
@@ -94,5 +103,7 @@ export async function newOffsets(
 
 function shifted({ topic, partition }: TopicPartition, current: number | undefined, by: number): number {
   if (current !== undefined) return current + by;
-  throw new Failure(`the group has no offset in partition ${partition} of topic '${topic}' that could be shifted`);
+  throw new Failure(
+    `the group has no offset in partition ${partition} of topic '${topic}' that could be shifted`,
+  );
 }

@@ -14,8 +14,8 @@ import {
 import type { TopicPartition } from '../kafka-client/offsets.ts';
 import { note } from '../report.ts';
 import { tableText } from '../table.ts';
-import { parseTopicPartitions, type TopicPartitions } from './topic-partitions.ts';
 import { destinationOf, newOffsets } from './destination.ts';
+import { parseTopicPartitions, type TopicPartitions } from './topic-partitions.ts';
 
 export const resetOffsets = command(groupsResetOffsetsProgram, async (invocation) => {
   const { values, operands } = invocation;
@@ -65,7 +65,12 @@ async function partitionsOf(
 
 function asTable(groupId: string, offsets: readonly CommittedOffset[]): string {
   return tableText(
-    [{ title: 'GROUP', minWidth: 30 }, { title: 'TOPIC', minWidth: 30 }, { title: 'PARTITION', minWidth: 10 }, { title: 'NEW-OFFSET' }],
+    [
+      { title: 'GROUP', minWidth: 30 },
+      { title: 'TOPIC', minWidth: 30 },
+      { title: 'PARTITION', minWidth: 10 },
+      { title: 'NEW-OFFSET' },
+    ],
     offsets.map(({ topic, partition, offset }) => [groupId, topic, partition, offset]),
   );
 }

@@ -1,5 +1,5 @@
-import { quoted } from '../../../internal/errors.ts';
 import { UsageError } from '../../../internal/config/program.ts';
+import { quoted } from '../../../internal/errors.ts';
 
 /** A topic, and which of its partitions; undefined for all. */
 export interface TopicPartitions {

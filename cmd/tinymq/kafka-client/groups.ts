@@ -2,7 +2,10 @@ import { offsetCommit } from '../../../internal/protocol/kafka/apis/08-offset-co
 import { offsetFetch } from '../../../internal/protocol/kafka/apis/09-offset-fetch.ts';
 import { describeGroups } from '../../../internal/protocol/kafka/apis/15-describe-groups.ts';
 import { listGroups } from '../../../internal/protocol/kafka/apis/16-list-groups.ts';
-import { CONSUMER_PROTOCOL_TYPE, decodeAssignment } from '../../../internal/protocol/kafka/consumer-protocol.ts';
+import {
+  CONSUMER_PROTOCOL_TYPE,
+  decodeAssignment,
+} from '../../../internal/protocol/kafka/consumer-protocol.ts';
 import { KafkaErrorCode } from '../../../internal/protocol/kafka/error-codes.ts';
 import type { KafkaClient } from './client.ts';
 import type { AnswerOf } from './connection.ts';
@@ -81,7 +84,9 @@ export function committedOffsets(client: KafkaClient, groupId: string): Promise<
     return topics.flatMap(({ name, partitions }) =>
       partitions.flatMap(({ partitionIndex, committedOffset, errorCode }) => {
         demand(`partition ${partitionIndex} of topic '${name}'`, errorCode);
-        return committedOffset < 0 ? [] : [{ topic: name, partition: partitionIndex, offset: committedOffset }];
+        return committedOffset < 0
+          ? []
+          : [{ topic: name, partition: partitionIndex, offset: committedOffset }];
       }),
     );
   });

@@ -1,0 +1,8 @@
+import type { CommandGroup } from '../../../internal/config/suite.ts';
+import type { Command } from '../../shared/run-program.ts';
+import { produce } from './produce.ts';
+
+export const records: CommandGroup<Command> = {
+  title: 'Messages',
+  commands: [produce],
+};

@@ -1,0 +1,59 @@
+import { produceProgram } from '../../../internal/config/tinymq-records.ts';
+import { Output } from '../../shared/output.ts';
+import { jsonLine } from '../../shared/printable.ts';
+import { command } from '../../shared/run-program.ts';
+import { withKafka } from '../connect.ts';
+import { Producer } from '../kafka-client/producer.ts';
+import { messagesOf } from './messages.ts';
+
+const ACKS = { '0': 0, '1': 1, all: -1 } as const;
+
+export const produce = command(produceProgram, async (invocation) => {
+  const { values, operands, stop } = invocation;
+  const [topic, ...files] = operands;
+  const messages = messagesOf(values, files, process.stdin);
+  const output = new Output(process.stdout);
+  // What was read is still sent when somebody stops it; only before that there is nothing to lose.
+  const giveUp = new AbortController();
+  const endConnecting = () => giveUp.abort(stop.reason);
+  stop.addEventListener('abort', endConnecting);
+  await withKafka({ ...invocation, stop: giveUp.signal }, async (client) => {
+    const producer = await Producer.open(client, topic, {
+      acks: ACKS[values.acks],
+      compression: values.compression,
+      partition: values.partition,
+      maxBatchBytes: values['batch-size'],
+      timeoutMs: values['request-timeout'],
+      onStored: values.json ? printPlaces : undefined,
+    });
+    stop.removeEventListener('abort', endConnecting);
+    stop.addEventListener('abort', () => process.stdin.destroy());
+    await produceAll(producer);
+    await producer.flush();
+  });
+  await output.end();
+
+  async function produceAll(producer: Producer): Promise<void> {
+    let count = 0;
+    try {
+      for await (const batch of messages) {
+        for (const { key, value, headers } of batch) {
+          const room = producer.add(Date.now(), key, value, headers);
+          count++;
+          if (room !== undefined) await room;
+          if (count === values.count || stop.aborted) return;
+        }
+      }
+    } catch (error) {
+      // The input that was closed by the signal.
+      if (!stop.aborted) throw error;
+    }
+  }
+
+  function printPlaces(partition: number, baseOffset: number, count: number): void {
+    for (let index = 0; index < count; index++) {
+      const offset = baseOffset === -1 ? null : baseOffset + index;
+      output.write(jsonLine({ topic, partition, offset }));
+    }
+  }
+});
