@@ -1,0 +1,298 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import { MessageReader } from '../../protocol/grpc/envelope.ts';
+import { encodeStatusMessage, GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
+import type { CallSession } from './context.ts';
+import { grpcErrorOf, isUnexpected } from './errors.ts';
+import { ENCODINGS, Expander } from './expander.ts';
+
+/** What a method does with one call. Whatever it throws ends the call. */
+export interface CallHandler {
+  /** A request message. The bytes are right until this returns. */
+  message(bytes: Uint8Array, start: number, end: number): void;
+  /** The client will send no more messages. */
+  halfClosed(): void;
+  /** The call is over: it was answered, it failed, or the client is gone. Comes once, and nothing after it. */
+  over(): void;
+  /** The door closes and waits a while for calls to end. */
+  closing(): void;
+}
+
+export type OpenCall = (call: Call) => CallHandler;
+
+const callOf = Symbol('call of this stream');
+type OwnedStream = ServerHttp2Stream & { [callOf]: Call };
+
+/**
+ * One call: its requests out of the chunks of its stream, its responses, deadline and status. The stream's listeners
+ * are functions of the module, because ten thousand idle calls should cost little.
+ */
+export class Call {
+  readonly session: CallSession;
+  readonly #stream: OwnedStream;
+  readonly #reader: MessageReader;
+  #handler: CallHandler = NOBODY;
+  #expander: Expander | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+  #heldBytes = 0;
+  #pauses = 0;
+  #isOver = false;
+  #isHalfClosed = false;
+  #trailers: Record<string, string> = OK_TRAILERS;
+
+  constructor(session: CallSession, stream: ServerHttp2Stream) {
+    this.session = session;
+    this.#stream = stream as OwnedStream;
+    this.#stream[callOf] = this;
+    this.#reader = new MessageReader(
+      session.door.settings.maxMessageBytes,
+      (bytes, start, end, isCompressed) => this.#take(bytes, start, end, isCompressed),
+    );
+    stream.on('error', onError);
+    stream.on('close', onClose);
+  }
+
+  /** Answers the call with what `open` makes; `encoding` is the one of its compressed messages. */
+  start(open: OpenCall, encoding: string | undefined, timeoutMs: number | undefined): void {
+    if (timeoutMs !== undefined) this.#startDeadline(timeoutMs);
+    if (this.#isOver) return;
+    if (encoding !== undefined && encoding !== 'identity') this.#expander = new Expander(this, encoding);
+    try {
+      this.#handler = open(this);
+    } catch (error) {
+      this.fail(error);
+    }
+    if (this.#isOver) return;
+    const stream = this.#stream;
+    stream.on('wantTrailers', onWantTrailers);
+    stream.on('data', onData);
+    stream.on('end', onEnd);
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The largest request message, in bytes. */
+  get maxMessageBytes(): number {
+    return this.session.door.settings.maxMessageBytes;
+  }
+
+  /** A request message that is whole and plain; what the handler throws ends the call. */
+  deliver(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#isOver) return;
+    try {
+      this.#handler.message(bytes, start, end);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Reads no more of the requests; counted, {@link resume} as often as this. */
+  pause(): void {
+    if (this.#pauses++ === 0) this.#stream.pause();
+  }
+
+  resume(): void {
+    if (--this.#pauses > 0 || this.#isOver) return;
+    this.#stream.resume();
+  }
+
+  /**
+   * Sends responses, each with its envelope, cut in any way.
+   *
+   * @param written is called after the client's window took them; not if the call ends before.
+   */
+  write(pieces: readonly Uint8Array[], written: () => void): void {
+    const stream = this.#stream;
+    if (this.#isOver) return;
+    this.#respond();
+    this.session.sent();
+    const last = pieces.length - 1;
+    if (last > 0) stream.cork();
+    for (let index = 0; index < last; index++) stream.write(pieces[index]);
+    stream.write(pieces[last], (error) => {
+      if (!error && !this.#isOver) written();
+    });
+    if (last > 0) stream.uncork();
+  }
+
+  /** Answers with one response, in its envelope, and ends the call well. */
+  answer(response: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#respond();
+    this.session.sent();
+    this.#stream.end(response);
+    this.#end(Status.OK);
+  }
+
+  /** Ends the call well; the responses are sent. */
+  finish(): void {
+    if (this.#isOver) return;
+    this.#respond();
+    this.#stream.end();
+    this.#end(Status.OK);
+  }
+
+  /** Ends the call with the status of an error. */
+  fail(error: unknown): void {
+    if (this.#isOver) return;
+    if (isUnexpected(error)) this.session.door.unexpected(error);
+    const { status, message } = grpcErrorOf(error);
+    this.#end(status);
+    const stream = this.#stream;
+    if (stream.destroyed || stream.closed) return;
+    this.session.sent();
+    const trailers = { 'grpc-status': String(status), 'grpc-message': encodeStatusMessage(message) };
+    if (stream.headersSent) {
+      this.#trailers = trailers;
+      // Behind what a client does not take, a status would never reach it.
+      if (status === Status.DEADLINE_EXCEEDED && stream.writableLength > 0) {
+        stream.close(constants.NGHTTP2_CANCEL);
+      } else stream.end();
+      return;
+    }
+    const accepted = status === Status.UNIMPLEMENTED ? ACCEPTED_ENCODINGS : undefined;
+    stream.respond({ ...HEADERS, ...accepted, ...trailers }, TRAILERS_ONLY);
+    this.afterTrailers();
+  }
+
+  /** Something of this call waits in memory. @throws GrpcError RESOURCE_EXHAUSTED where too much does already. */
+  hold(bytes: number): void {
+    const { held } = this.session.door;
+    if (bytes > 0 && held.wouldExceed(bytes)) {
+      throw new GrpcError(
+        Status.RESOURCE_EXHAUSTED,
+        'the server holds too many unfinished messages; try again',
+      );
+    }
+    this.#heldBytes += bytes;
+    held.hold(bytes);
+  }
+
+  /** The door closes. */
+  closing(): void {
+    if (!this.#isOver) this.#handler.closing();
+  }
+
+  /** Called by the stream. */
+  onChunk(chunk: Uint8Array): void {
+    if (this.#isOver) return;
+    const before = this.#reader.heldBytes;
+    try {
+      this.#reader.push(chunk);
+      const after = this.#reader.heldBytes;
+      if (after !== before && !this.#isOver) this.hold(after - before);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Called by the stream. */
+  onHalfClosed(): void {
+    this.#isHalfClosed = true;
+    if (this.#isOver) return;
+    if (!this.#reader.isAtBoundary) {
+      this.fail(new GrpcError(Status.INTERNAL, 'unexpected EOF: the last message is cut off'));
+    } else if (this.#expander?.isBusy) {
+      this.#expander.whenIdle(() => this.#halfClose());
+    } else {
+      this.#halfClose();
+    }
+  }
+
+  /** Called by the stream, when everything was answered. */
+  onWantTrailers(): void {
+    this.#stream.sendTrailers(this.#trailers);
+    if (this.#isHalfClosed) return;
+    // The runtime sends the trailers in the turn's next phase; what is said behind them must not overtake them.
+    setImmediate(() => this.afterTrailers());
+  }
+
+  /** Tells a client that still sends that nobody reads it, and forgets it. */
+  afterTrailers(): void {
+    const stream = this.#stream;
+    if (this.#isHalfClosed || stream.destroyed) return;
+    stream.resume();
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  /** Called by the stream, when it is gone. */
+  onGone(): void {
+    if (!this.#isOver) this.#end(Status.CANCELLED);
+  }
+
+  #take(bytes: Uint8Array, start: number, end: number, isCompressed: boolean): void {
+    if (isCompressed && this.#expander === undefined) {
+      throw new GrpcError(Status.INTERNAL, 'grpc: compressed flag set with identity or empty encoding');
+    }
+    if (this.#expander?.isBusy || isCompressed) this.#expander!.take(bytes, start, end, isCompressed);
+    else this.deliver(bytes, start, end);
+  }
+
+  #halfClose(): void {
+    if (this.#isOver) return;
+    try {
+      this.#handler.halfClosed();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #respond(): void {
+    if (!this.#stream.headersSent) this.#stream.respond(HEADER_LIST, WITH_TRAILERS);
+  }
+
+  #startDeadline(timeoutMs: number): void {
+    const expire = () => this.fail(new GrpcError(Status.DEADLINE_EXCEEDED, 'context deadline exceeded'));
+    if (timeoutMs < 1) expire();
+    // Long deadlines are rounded up, so that the runtime keeps few lists of timers; no timer holds above 2^31.
+    else if (timeoutMs <= LONGEST_TIMER_MS) {
+      this.#deadline = setTimeout(
+        expire,
+        timeoutMs > 10_000 ? Math.ceil(timeoutMs / 1_000) * 1_000 : timeoutMs,
+      );
+    }
+  }
+
+  #end(status: StatusCode): void {
+    this.#isOver = true;
+    clearTimeout(this.#deadline);
+    this.#reader.clear();
+    this.session.door.held.release(this.#heldBytes);
+    this.#heldBytes = 0;
+    this.session.callOver(this, status);
+    const handler = this.#handler;
+    this.#handler = NOBODY;
+    handler.over();
+  }
+}
+
+const NOBODY: CallHandler = { message() {}, halfClosed() {}, over() {}, closing() {} };
+/** A client that compressed in another way may try one of these. */
+const ACCEPTED_ENCODINGS = { 'grpc-accept-encoding': ['identity', ...ENCODINGS].join(',') };
+const HEADERS = { ':status': 200, 'content-type': 'application/grpc' };
+/** The same as the runtime takes it without copying it. */
+const HEADER_LIST = [':status', '200', 'content-type', 'application/grpc'];
+const TRAILERS_ONLY = { endStream: true, sendDate: false };
+const WITH_TRAILERS = { waitForTrailers: true, sendDate: false };
+const OK_TRAILERS = { 'grpc-status': '0' };
+const LONGEST_TIMER_MS = 2 ** 31 - 1_000;
+
+function onData(this: ServerHttp2Stream, chunk: Uint8Array): void {
+  (this as OwnedStream)[callOf].onChunk(chunk);
+}
+
+function onEnd(this: ServerHttp2Stream): void {
+  (this as OwnedStream)[callOf].onHalfClosed();
+}
+
+function onWantTrailers(this: ServerHttp2Stream): void {
+  (this as OwnedStream)[callOf].onWantTrailers();
+}
+
+/** A client that cancels a call, or is gone: `close` says so too. */
+function onError(): void {}
+
+function onClose(this: ServerHttp2Stream): void {
+  (this as OwnedStream)[callOf].onGone();
+}

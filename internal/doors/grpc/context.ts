@@ -1,0 +1,61 @@
+import type { Guard, Identity } from '../../auth/guard.ts';
+import type { Logs, TopicLog } from '../../log/logs.ts';
+import type { Counter } from '../../metrics/metrics.ts';
+import type { StatusCode } from '../../protocol/grpc/status.ts';
+import type { Budget } from './budget.ts';
+
+/** How the door behaves. Times in milliseconds, sizes in bytes. */
+export interface GrpcSettings {
+  /** The largest message, in both directions. */
+  maxMessageBytes: number;
+  maxConnections: number;
+  /** How long a connection may take for its TLS handshake and for the first words of HTTP/2. */
+  connectTimeoutMs: number;
+  /** A connection that is quiet for so long is asked whether its peer is still there; 0: never. */
+  keepAliveAfterMs: number;
+  /** How long the answer to that may take. */
+  keepAliveTimeoutMs: number;
+  /** Clients ping no more often than this while nothing is sent to them; 0: as they like. */
+  minPingIntervalMs: number;
+  /** How long a followed topic is quiet before its readers get a heartbeat. */
+  heartbeatAfterMs: number;
+  /** How often they get one from then on. */
+  heartbeatEveryMs: number;
+  /** False refuses all that would change a topic. */
+  allowRemoteWrites: boolean;
+}
+
+/** What the door's parts share. */
+export interface DoorContext {
+  readonly settings: GrpcSettings;
+  readonly logs: Logs;
+  readonly guard: Guard | undefined;
+  /** Called with each batch that was produced by this door, after it lasts. */
+  readonly onAppended: OnAppended | undefined;
+  /** Messages that are arriving or on their way to the disk. */
+  readonly held: Budget;
+  /** Of these, what streams sent that is on its way to the disk. */
+  readonly waiting: Budget;
+  /** Answers of BulkRetrieve. */
+  readonly bulk: Budget;
+  /** What streams wrote and clients did not take yet. */
+  readonly unsent: Budget;
+  readonly received: Counter;
+  readonly sent: Counter;
+  /** Whether the broker can serve now. */
+  isServing(): boolean;
+  /** Something threw that nobody foresaw. */
+  unexpected(error: unknown): void;
+}
+
+/** A batch that lasts: its topic, its bytes as they are stored, with its offset. */
+export type OnAppended = (topic: TopicLog, batch: Uint8Array) => void;
+
+/** The connection of a call, as far as the call knows it. */
+export interface CallSession {
+  readonly door: DoorContext;
+  readonly identity: Identity;
+  /** Something was sent to the client: its pings are in order. */
+  sent(): void;
+  callOver(call: object, status: StatusCode): void;
+}

@@ -1,0 +1,47 @@
+import { BrokerError, type ErrorKind } from '../../errors.ts';
+import { ProtobufError } from '../../protocol/grpc/read-message.ts';
+import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
+
+/** What a call ends with where a handler throws; other doors have the like for their protocols. */
+export function grpcErrorOf(error: unknown): GrpcError {
+  if (error instanceof GrpcError) return error;
+  if (error instanceof BrokerError) return new GrpcError(STATUS_OF_KIND[error.kind], error.message);
+  if (error instanceof ProtobufError) {
+    return new GrpcError(Status.INTERNAL, `grpc: error unmarshalling request: ${error.message}`);
+  }
+  const status = STATUS_OF_STORE[codeOf(error) ?? ''];
+  if (status !== undefined) return new GrpcError(status, (error as Error).message);
+  return new GrpcError(Status.INTERNAL, 'internal-error: the broker itself failed; its log says more');
+}
+
+/** Whether the status of an error says nothing about it, so that it belongs in the log. */
+export function isUnexpected(error: unknown): boolean {
+  return !(
+    error instanceof GrpcError ||
+    error instanceof BrokerError ||
+    error instanceof ProtobufError ||
+    STATUS_OF_STORE[codeOf(error) ?? ''] !== undefined
+  );
+}
+
+const STATUS_OF_KIND: Record<ErrorKind, StatusCode> = {
+  invalid: Status.INVALID_ARGUMENT,
+  'not-found': Status.NOT_FOUND,
+  denied: Status.PERMISSION_DENIED,
+  'too-large': Status.RESOURCE_EXHAUSTED,
+  unavailable: Status.UNAVAILABLE,
+  conflict: Status.FAILED_PRECONDITION,
+  timeout: Status.DEADLINE_EXCEEDED,
+  slow: Status.RESOURCE_EXHAUSTED,
+};
+
+/** What a store fails with, by its code; the store itself is not a door's to import. */
+const STATUS_OF_STORE: Record<string, StatusCode | undefined> = {
+  unavailable: Status.UNAVAILABLE,
+  corrupt: Status.DATA_LOSS,
+};
+
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}

@@ -1,0 +1,117 @@
+import { grpcBatchBytes, maxStoredBatchBytes } from '../../../limits.ts';
+import type { TopicLog } from '../../../log/logs.ts';
+import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
+import { BatchBuilder } from '../../../protocol/kafka/record-batch-build.ts';
+import type { OnAppended } from '../context.ts';
+import { servedPartition } from './topics.ts';
+
+/** Who appended messages and waits for their offsets. */
+export interface AppendWaiter {
+  /** Messages to a topic that took so much memory last; the last of them has this offset of the log. */
+  appended(topic: TopicLog, lastOffset: number, heldBytes: number): void;
+  /** They do not, and never will. */
+  appendFailed(error: unknown, heldBytes: number): void;
+}
+
+/** Where produced messages go: for each topic a {@link TopicAppender}. */
+export class Appenders {
+  readonly #onAppended: OnAppended | undefined;
+  readonly #appenders = new WeakMap<TopicLog, TopicAppender>();
+
+  constructor(onAppended: OnAppended | undefined) {
+    this.#onAppended = onAppended;
+  }
+
+  of(topic: TopicLog): TopicAppender {
+    let appender = this.#appenders.get(topic);
+    if (appender === undefined) {
+      appender = new TopicAppender(topic, this.#onAppended);
+      this.#appenders.set(topic, appender);
+    }
+    return appender;
+  }
+}
+
+/** Gathers what all calls of a turn produce to one topic into one batch, so that they share its costs. */
+export class TopicAppender {
+  readonly #topic: TopicLog;
+  readonly #onAppended: OnAppended | undefined;
+  #builder = new BatchBuilder();
+  #waiters: AppendWaiter[] = [];
+  /** For each of them: which message of the batch is its last, and what all its messages take. */
+  #lasts: number[] = [];
+  #heldBytes: number[] = [];
+  #timestamp = 0;
+  #isScheduled = false;
+
+  constructor(topic: TopicLog, onAppended: OnAppended | undefined) {
+    this.#topic = topic;
+    this.#onAppended = onAppended;
+  }
+
+  /**
+   * Takes a message, which is copied. Returns what it takes of memory until it lasts.
+   *
+   * @throws GrpcError UNKNOWN where it is larger than what can be stored.
+   */
+  append(bytes: Uint8Array, start: number, end: number, waiter: AppendWaiter): number {
+    const size = end - start;
+    const heldBytes = size + RECORD_OVERHEAD_BYTES;
+    if (size > LARGEST_MESSAGE_BYTES) throw new GrpcError(Status.UNKNOWN, 'string or blob too big');
+    if (this.#builder.count > 0 && this.#builder.sizeBytes + size > grpcBatchBytes) this.#write();
+    if (this.#builder.count === 0) {
+      this.#timestamp = Date.now();
+      if (size > grpcBatchBytes) this.#builder = new BatchBuilder(size + BATCH_OVERHEAD_BYTES);
+    }
+    const index = this.#builder.count;
+    this.#builder.append(this.#timestamp, null, 0, 0, bytes, start, end);
+    const last = this.#waiters.length - 1;
+    if (last >= 0 && this.#waiters[last] === waiter) {
+      this.#lasts[last] = index;
+      this.#heldBytes[last]! += heldBytes;
+    } else {
+      this.#waiters.push(waiter);
+      this.#lasts.push(index);
+      this.#heldBytes.push(heldBytes);
+    }
+    if (this.#builder.sizeBytes >= grpcBatchBytes) this.#write();
+    else if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        if (this.#builder.count > 0) this.#write();
+      });
+    }
+    return heldBytes;
+  }
+
+  async #write(): Promise<void> {
+    const waiters = this.#waiters;
+    const lasts = this.#lasts;
+    const heldBytes = this.#heldBytes;
+    this.#waiters = [];
+    this.#lasts = [];
+    this.#heldBytes = [];
+    const { count } = this.#builder;
+    const bytes = this.#builder.finish();
+    if (bytes.length > grpcBatchBytes * 2) this.#builder = new BatchBuilder();
+    let baseOffset: number;
+    try {
+      baseOffset = await servedPartition(this.#topic).append({ bytes, count, maxTimestamp: this.#timestamp });
+    } catch (error) {
+      for (let index = 0; index < waiters.length; index++)
+        waiters[index]!.appendFailed(error, heldBytes[index]!);
+      return;
+    }
+    for (let index = 0; index < waiters.length; index++) {
+      waiters[index]!.appended(this.#topic, baseOffset + lasts[index]!, heldBytes[index]!);
+    }
+    this.#onAppended?.(this.#topic, bytes);
+  }
+}
+
+/** What a message takes in a batch beside itself, rounded up; it also makes many empty ones count. */
+const RECORD_OVERHEAD_BYTES = 16;
+/** What a batch of one record takes beside its message, at most. */
+const BATCH_OVERHEAD_BYTES = 256;
+const LARGEST_MESSAGE_BYTES = maxStoredBatchBytes - BATCH_OVERHEAD_BYTES;

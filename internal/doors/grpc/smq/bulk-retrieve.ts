@@ -1,0 +1,107 @@
+import { copiedSliceBytes, grpcReadBytes } from '../../../limits.ts';
+import type { PartitionLog } from '../../../log/partition-log.ts';
+import { ENVELOPE_BYTES, writeEnvelope } from '../../../protocol/grpc/envelope.ts';
+import { readMessage } from '../../../protocol/grpc/read-message.ts';
+import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
+import { encodeMessage } from '../../../protocol/grpc/write-message.ts';
+import { MessagesWriter } from '../../../protocol/smq/responses.ts';
+import { BulkRetrieveRequest, BulkRetrieveResponse } from '../../../protocol/smq/smq.ts';
+import type { Call, OpenCall } from '../call.ts';
+import { OneRequest } from '../one-request.ts';
+import { RecordFeed } from './record-feed.ts';
+import { FIRST_OFFSET, logOffsetOf, type Topics } from './topics.ts';
+
+/** BulkRetrieve: messages behind an offset, in one response. */
+export function bulkRetrieve(topics: Topics): OpenCall {
+  return (call) => new BulkRetrieveCall(call, topics);
+}
+
+class BulkRetrieveCall extends OneRequest {
+  readonly #topics: Topics;
+  #heldBytes = 0;
+
+  constructor(call: Call, topics: Topics) {
+    super(call);
+    this.#topics = topics;
+  }
+
+  override over(): void {
+    this.#release();
+  }
+
+  protected override request(bytes: Uint8Array, start: number, end: number): void {
+    const { topic, startOffset, limit } = readMessage(BulkRetrieveRequest, bytes, start, end);
+    const partition = this.#topics.toRead(topic, this.call.session.identity);
+    this.#retrieve(partition, startOffset, limit).catch((error) => this.call.fail(error));
+  }
+
+  async #retrieve(partition: PartitionLog, startOffset: bigint, limit: number): Promise<void> {
+    // "Behind" an offset of SMQ is at the same number in the log, which counts from 0.
+    const from = Math.max(logOffsetOf(startOffset) + FIRST_OFFSET, partition.firstOffset);
+    const feed = new RecordFeed(partition, from);
+    const writer = new MessagesWriter(copiedSliceBytes);
+    const most = limit > 0 ? limit : Number.POSITIVE_INFINITY;
+    let count = 0;
+    while (count < most && (await feed.read(grpcReadBytes))) {
+      if (this.call.isOver) return;
+      while (count < most && feed.next()) {
+        writer.retrievedMessage(feed.bytes, feed.start, feed.end, feed.offset + FIRST_OFFSET);
+        count++;
+      }
+      this.#hold(writer.bytes);
+    }
+    const nextOffset = count === 0 ? startOffset : BigInt(feed.offset + FIRST_OFFSET + 1);
+    const rest = encodeMessage(BulkRetrieveResponse, { count, nextOffset });
+    const size = writer.bytes + rest.length;
+    this.#checkSize(size);
+    const envelope = new Uint8Array(ENVELOPE_BYTES);
+    writeEnvelope(envelope, 0, size);
+    this.call.session.door.sent.value += count;
+    this.#send([envelope, ...writer.take(), rest]);
+  }
+
+  /** Sends the response in parts, each when the one before was taken. */
+  #send(pieces: Uint8Array[]): void {
+    const { call } = this;
+    let next = 0;
+    const sendMore = () => {
+      if (next === pieces.length) {
+        call.finish();
+        return;
+      }
+      const from = next;
+      for (let bytes = 0; next < pieces.length && bytes < SENT_AT_ONCE_BYTES; next++)
+        bytes += pieces[next]!.length;
+      call.write(pieces.slice(from, next), sendMore);
+    };
+    sendMore();
+  }
+
+  /** @throws GrpcError RESOURCE_EXHAUSTED where the response is too large, or all of them together. */
+  #hold(bytes: number): void {
+    this.#checkSize(bytes);
+    const { bulk } = this.call.session.door;
+    const more = bytes - this.#heldBytes;
+    if (bulk.wouldExceed(more)) {
+      throw new GrpcError(Status.RESOURCE_EXHAUSTED, 'the server holds too many large responses; try again');
+    }
+    bulk.hold(more);
+    this.#heldBytes = bytes;
+  }
+
+  #checkSize(bytes: number): void {
+    const { maxMessageBytes } = this.call;
+    if (bytes <= maxMessageBytes) return;
+    throw new GrpcError(
+      Status.RESOURCE_EXHAUSTED,
+      `grpc: trying to send message larger than max (${bytes} vs. ${maxMessageBytes})`,
+    );
+  }
+
+  #release(): void {
+    this.call.session.door.bulk.release(this.#heldBytes);
+    this.#heldBytes = 0;
+  }
+}
+
+const SENT_AT_ONCE_BYTES = 1024 * 1024;

@@ -1,0 +1,69 @@
+import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
+import * as smq from '../../../protocol/smq/smq.ts';
+import type { OpenCall } from '../call.ts';
+import type { DoorContext } from '../context.ts';
+import { unary } from '../one-request.ts';
+import { Appenders } from './appender.ts';
+import { bulkRetrieve } from './bulk-retrieve.ts';
+import { consume } from './consume.ts';
+import type { Heartbeats } from './heartbeats.ts';
+import { produce } from './produce.ts';
+import { streamConsume } from './stream-consume.ts';
+import { streamProduce } from './stream-produce.ts';
+import { FIRST_OFFSET, isEmpty, logOffsetOf, Topics } from './topics.ts';
+
+/** The methods of smq.SuhaibMessageQueue, by their names. */
+export function smqMethods(context: DoorContext, heartbeats: Heartbeats) {
+  const topics = new Topics(context.logs, context.guard, context.settings.allowRemoteWrites);
+  const appenders = new Appenders(context.onAppended);
+
+  return {
+    Connect: unary(smq.ConnectRequest, smq.ConnectResponse, () => ({})),
+
+    GetLatestOffset: unary(smq.GetLatestOffsetRequest, smq.GetLatestOffsetResponse, ({ topic }, call) => {
+      const partition = topics.toRead(topic, call.session.identity);
+      if (isEmpty(partition)) throw new GrpcError(Status.UNKNOWN, 'topic is empty');
+      return { offset: partition.highWatermark - 1 + FIRST_OFFSET };
+    }),
+
+    GetEarliestOffset: unary(
+      smq.GetEarliestOffsetRequest,
+      smq.GetEarliestOffsetResponse,
+      ({ topic }, call) => {
+        const partition = topics.toRead(topic, call.session.identity);
+        if (isEmpty(partition)) throw new GrpcError(Status.UNKNOWN, 'topic is empty');
+        return { offset: partition.firstOffset + FIRST_OFFSET };
+      },
+    ),
+
+    CreateTopic: unary(smq.CreateTopicRequest, smq.CreateTopicResponse, async ({ topic }, call) => {
+      topics.checkWrites();
+      await topics.create(topic, call.session.identity);
+      return {};
+    }),
+
+    Produce: produce(topics, appenders),
+
+    Consume: unary(smq.ConsumeRequest, smq.ConsumeResponse, ({ topic, offset }, call) => {
+      return consume(topics.toRead(topic, call.session.identity), offset);
+    }),
+
+    StreamProduce: streamProduce(topics, appenders),
+
+    StreamConsume: streamConsume(topics, heartbeats),
+
+    DeleteUntilOffset: unary(
+      smq.DeleteUntilOffsetRequest,
+      smq.DeleteUntilOffsetResponse,
+      async ({ topic, offset }, call) => {
+        topics.checkWrites();
+        const partition = topics.toDelete(topic, call.session.identity);
+        // The message at this offset goes too.
+        await partition.deleteUntil(logOffsetOf(offset) + 1);
+        return {};
+      },
+    ),
+
+    BulkRetrieve: bulkRetrieve(topics),
+  } satisfies Record<string, OpenCall>;
+}

@@ -1,0 +1,38 @@
+import type { TopicLog } from '../../../log/logs.ts';
+import { encodeProduceResponse } from '../../../protocol/smq/responses.ts';
+import type { Call, OpenCall } from '../call.ts';
+import { OneRequest } from '../one-request.ts';
+import type { Appenders, AppendWaiter } from './appender.ts';
+import { ProducedTopic } from './produced-topic.ts';
+import { FIRST_OFFSET, type Topics } from './topics.ts';
+
+/** Produce: one message, answered with its offset after it lasts. */
+export function produce(topics: Topics, appenders: Appenders): OpenCall {
+  return (call) => {
+    topics.checkWrites();
+    return new ProduceCall(call, new ProducedTopic(call, topics, appenders));
+  };
+}
+
+class ProduceCall extends OneRequest implements AppendWaiter {
+  readonly #topic: ProducedTopic;
+
+  constructor(call: Call, topic: ProducedTopic) {
+    super(call);
+    this.#topic = topic;
+  }
+
+  appended(_topic: TopicLog, lastOffset: number): void {
+    this.call.answer(encodeProduceResponse(lastOffset + FIRST_OFFSET));
+  }
+
+  appendFailed(error: unknown): void {
+    this.call.fail(error);
+  }
+
+  protected override request(bytes: Uint8Array, start: number, end: number): void {
+    // It is released with all that the call holds, when the call is over.
+    this.call.hold(end - start);
+    this.#topic.append(bytes, start, end, this);
+  }
+}

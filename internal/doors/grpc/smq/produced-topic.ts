@@ -1,0 +1,59 @@
+import type { TopicLog } from '../../../log/logs.ts';
+import { textOf } from '../../../protocol/grpc/read-message.ts';
+import { ProduceRequestCursor } from '../../../protocol/smq/produce-request.ts';
+import type { Call } from '../call.ts';
+import type { Appenders, AppendWaiter, TopicAppender } from './appender.ts';
+import type { Topics } from './topics.ts';
+
+/** Appends requests of one call to the topics that they name, and remembers the last: most calls name only one. */
+export class ProducedTopic {
+  readonly #call: Call;
+  readonly #topics: Topics;
+  readonly #appenders: Appenders;
+  #name = NOTHING;
+  #topic: TopicLog | undefined;
+  #appender: TopicAppender | undefined;
+
+  constructor(call: Call, topics: Topics, appenders: Appenders) {
+    this.#call = call;
+    this.#topics = topics;
+    this.#appenders = appenders;
+  }
+
+  /** The topic of the last message. */
+  get current(): TopicLog | undefined {
+    return this.#topic;
+  }
+
+  /**
+   * Appends the message of a ProduceRequest. Returns what it takes of memory until it lasts, in bytes.
+   *
+   * @throws GrpcError as {@link Topics.toWrite} and {@link TopicAppender.append}; ProtobufError.
+   */
+  append(bytes: Uint8Array, start: number, end: number, waiter: AppendWaiter): number {
+    cursor.read(bytes, start, end);
+    const { topicStart, topicEnd, messageStart, messageEnd } = cursor;
+    if (!this.#isSameTopic(bytes, topicStart, topicEnd)) this.#findTopic(bytes, topicStart, topicEnd);
+    const heldBytes = this.#appender!.append(bytes, messageStart, messageEnd, waiter);
+    this.#call.session.door.received.value++;
+    return heldBytes;
+  }
+
+  #isSameTopic(bytes: Uint8Array, start: number, end: number): boolean {
+    const name = this.#name;
+    if (this.#topic === undefined || end - start !== name.length) return false;
+    for (let index = 0; index < name.length; index++) if (bytes[start + index] !== name[index]) return false;
+    return this.#topics.isCurrent(this.#topic);
+  }
+
+  #findTopic(bytes: Uint8Array, start: number, end: number): void {
+    const topic = this.#topics.toWrite(textOf(bytes, start, end), this.#call.session.identity);
+    this.#name = bytes.slice(start, end);
+    this.#topic = topic;
+    this.#appender = this.#appenders.of(topic);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+/** One is enough: what it found is used before anything else is read. */
+const cursor = new ProduceRequestCursor();

@@ -1,0 +1,142 @@
+import {
+  copiedSliceBytes,
+  grpcConsumeChunkBytes,
+  grpcReadBytes,
+  grpcSmallConsumeChunkBytes,
+} from '../../../limits.ts';
+import type { PartitionLog } from '../../../log/partition-log.ts';
+import { readMessage } from '../../../protocol/grpc/read-message.ts';
+import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
+import { HEARTBEAT, MessagesWriter } from '../../../protocol/smq/responses.ts';
+import { ConsumeRequest } from '../../../protocol/smq/smq.ts';
+import type { Call, OpenCall } from '../call.ts';
+import { OneRequest } from '../one-request.ts';
+import { NO_MESSAGE } from './consume.ts';
+import type { Heartbeats } from './heartbeats.ts';
+import { RecordFeed } from './record-feed.ts';
+import { FIRST_OFFSET, logOffsetOf, type Topics } from './topics.ts';
+
+/**
+ * StreamConsume: follows a topic from an offset on, for as long as the client likes. At the end it waits for more, and
+ * sends heartbeats meanwhile.
+ */
+export function streamConsume(topics: Topics, heartbeats: Heartbeats): OpenCall {
+  return (call) => new StreamConsumeCall(call, topics, heartbeats);
+}
+
+class StreamConsumeCall extends OneRequest {
+  readonly #topics: Topics;
+  readonly #heartbeats: Heartbeats;
+  readonly #writer = new MessagesWriter(copiedSliceBytes);
+  #partition: PartitionLog | undefined;
+  #feed: RecordFeed | undefined;
+  #endListening: (() => void) | undefined;
+  /** What was written and not taken by the client. */
+  #unsentBytes = 0;
+  /** Something runs that looks for more when it ends. */
+  #isBusy = false;
+  #isClosing = false;
+
+  constructor(call: Call, topics: Topics, heartbeats: Heartbeats) {
+    super(call);
+    this.#topics = topics;
+    this.#heartbeats = heartbeats;
+  }
+
+  /** Nothing was sent for a while; called by the heartbeats. */
+  beat(): void {
+    // A client that does not read gets no more to read.
+    if (this.#isBusy) return;
+    this.#send([HEARTBEAT], HEARTBEAT.length);
+  }
+
+  override over(): void {
+    this.#endListening?.();
+    this.#heartbeats.remove(this);
+    this.call.session.door.unsent.release(this.#unsentBytes);
+    this.#unsentBytes = 0;
+    this.#feed = undefined;
+  }
+
+  /** The client is told at once, so that it comes back to the broker that follows. */
+  override closing(): void {
+    this.#isClosing = true;
+    if (!this.#isBusy) this.#endForClosing();
+  }
+
+  protected override request(bytes: Uint8Array, start: number, end: number): void {
+    const { topic, offset } = readMessage(ConsumeRequest, bytes, start, end);
+    const partition = this.#topics.toRead(topic, this.call.session.identity);
+    this.#partition = partition;
+    this.#feed = new RecordFeed(partition, Math.max(logOffsetOf(offset), partition.firstOffset));
+    this.#endListening = partition.onAdvance(() => this.#more());
+    this.#heartbeats.add(this);
+    this.#more();
+  }
+
+  #more(): void {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#sendNext().catch((error) => this.call.fail(error));
+  }
+
+  /** Sends the next messages; where there are none, the next that are appended wake it up. */
+  async #sendNext(): Promise<void> {
+    const feed = this.#feed!;
+    const partition = this.#partition!;
+    const { unsent } = this.call.session.door;
+    const chunkBytes = unsent.wouldExceed(grpcConsumeChunkBytes)
+      ? grpcSmallConsumeChunkBytes
+      : grpcConsumeChunkBytes;
+    for (;;) {
+      if (this.call.isOver) return;
+      if (this.#isClosing) return this.#endForClosing();
+      if (!feed.hasBatches) {
+        if (feed.position < partition.firstOffset) throw new GrpcError(Status.UNKNOWN, NO_MESSAGE);
+        const end = partition.highWatermark;
+        if (feed.position >= end) {
+          // Nothing can happen between this look and the call that tells of more.
+          this.#isBusy = false;
+          return;
+        }
+        // Compaction may leave nothing at the end of what could be read.
+        if (!(await feed.read(grpcReadBytes)) && feed.position >= partition.firstOffset) feed.skipTo(end);
+        continue;
+      }
+      const messages = this.#fill(feed, chunkBytes);
+      if (messages === 0) continue;
+      this.call.session.door.sent.value += messages;
+      const { bytes } = this.#writer;
+      this.#send(this.#writer.take(), bytes);
+      return;
+    }
+  }
+
+  #fill(feed: RecordFeed, chunkBytes: number): number {
+    const writer = this.#writer;
+    let messages = 0;
+    while (writer.bytes < chunkBytes && feed.next()) {
+      writer.consumeResponse(feed.bytes, feed.start, feed.end, feed.offset + FIRST_OFFSET);
+      messages++;
+    }
+    return messages;
+  }
+
+  #send(pieces: readonly Uint8Array[], bytes: number): void {
+    this.#isBusy = true;
+    this.#unsentBytes += bytes;
+    this.call.session.door.unsent.hold(bytes);
+    this.#heartbeats.sent(this);
+    this.call.write(pieces, () => {
+      this.call.session.door.unsent.release(bytes);
+      this.#unsentBytes -= bytes;
+      this.#isBusy = false;
+      if (this.#isClosing) this.#endForClosing();
+      else this.#more();
+    });
+  }
+
+  #endForClosing(): void {
+    this.call.fail(new GrpcError(Status.UNAVAILABLE, 'server-shutdown: the broker is stopping'));
+  }
+}

@@ -1,0 +1,87 @@
+import type { Guard, Identity } from '../../../auth/guard.ts';
+import type { Logs, TopicLog } from '../../../log/logs.ts';
+import { liveTopicOf } from '../../../log/names.ts';
+import type { PartitionLog } from '../../../log/partition-log.ts';
+import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
+import { isTopicName, logNameOfTopic } from '../../../protocol/smq/names.ts';
+
+/** The topics as SMQ's clients see them. The texts of the errors are SMQ's own; its clients know no others. */
+export class Topics {
+  readonly #logs: Logs;
+  readonly #guard: Guard | undefined;
+  readonly #allowsWrites: boolean;
+
+  constructor(logs: Logs, guard: Guard | undefined, allowsWrites: boolean) {
+    this.#logs = logs;
+    this.#guard = guard;
+    this.#allowsWrites = allowsWrites;
+  }
+
+  /** @throws GrpcError UNKNOWN `remote writes disabled`. */
+  checkWrites(): void {
+    if (!this.#allowsWrites) throw new GrpcError(Status.UNKNOWN, 'remote writes disabled');
+  }
+
+  /** Creates a topic; one that exists stays as it is. */
+  async create(name: string, who: Identity): Promise<void> {
+    if (!isTopicName(name)) throw new GrpcError(Status.UNKNOWN, `invalid topic name: ${name}`);
+    const logName = logNameOfTopic(name);
+    this.#checkPublish(who, logName);
+    await this.#logs.topicOrNew(logName);
+  }
+
+  /** @throws GrpcError UNKNOWN where there is no such topic; PERMISSION_DENIED. */
+  toWrite(name: string, who: Identity): TopicLog {
+    const topic = this.#existing(name);
+    this.#checkPublish(who, topic.name);
+    return topic;
+  }
+
+  /** The partition that is served of a topic. @throws GrpcError as {@link toWrite}. */
+  toRead(name: string, who: Identity): PartitionLog {
+    const topic = this.#existing(name);
+    const denied = this.#guard?.maySubscribe(who, liveTopicOf(topic.name));
+    if (denied !== undefined) throw new GrpcError(Status.PERMISSION_DENIED, denied);
+    return servedPartition(topic);
+  }
+
+  /** The partition that is served of a topic. @throws GrpcError as {@link toWrite}. */
+  toDelete(name: string, who: Identity): PartitionLog {
+    return servedPartition(this.toWrite(name, who));
+  }
+
+  /** Whether a topic is still the one that goes by its name. */
+  isCurrent(topic: TopicLog): boolean {
+    return this.#logs.topic(topic.name) === topic;
+  }
+
+  #existing(name: string): TopicLog {
+    const topic = this.#logs.topic(logNameOfTopic(name));
+    if (topic === undefined) throw new GrpcError(Status.UNKNOWN, `topic ${name} does not exist`);
+    return topic;
+  }
+
+  #checkPublish(who: Identity, logName: string): void {
+    const denied = this.#guard?.mayPublish(who, liveTopicOf(logName));
+    if (denied !== undefined) throw new GrpcError(Status.PERMISSION_DENIED, denied);
+  }
+}
+
+/** SMQ knows no partitions: of a topic that has several, the first one is served. */
+export function servedPartition(topic: TopicLog): PartitionLog {
+  return topic.partitions[0]!;
+}
+
+/** SMQ's offsets begin at 1, those of a log at 0. */
+export const FIRST_OFFSET = 1;
+
+/** Whether a partition holds nothing that can be read. */
+export function isEmpty(partition: PartitionLog): boolean {
+  return partition.firstOffset >= partition.highWatermark;
+}
+
+/** An offset of SMQ's 64 bits as an offset of a log; what a number cannot hold is as far away as it can be. */
+export function logOffsetOf(offset: bigint): number {
+  const logOffset = Number(offset) - FIRST_OFFSET;
+  return Math.min(Math.max(logOffset, -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+}
