@@ -120,16 +120,16 @@ export class Logs {
   }
 
   /**
-   * The topic of this name; created with one partition where there is none. Who asks at the same time gets the same.
+   * The topic of this name; created with so many partitions where there is none. Who asks at the same time gets the same.
    *
    * @throws RangeError where the name is not one of a log; StoreUnavailableError.
    */
-  topicOrNew(name: string): Promise<TopicLog> {
+  topicOrNew(name: string, partitionCount = 1): Promise<TopicLog> {
     const known = this.#topics.get(name);
     if (known !== undefined) return Promise.resolve(known);
     let creating = this.#creating.get(name);
     if (creating === undefined) {
-      creating = this.createTopic(name, 1, {})
+      creating = this.createTopic(name, partitionCount, {})
         .catch((error) => {
           // Somebody else may have been quicker.
           const created = this.#topics.get(name);

@@ -23,6 +23,11 @@ export interface Connection {
   readonly openedAt: number;
   /** The common name in the client's certificate, where the listener verified one. */
   readonly certificateName: string | undefined;
+  /**
+   * The address that the peer dialled, as far as it can be seen from here: the name that it gave in its TLS handshake,
+   * or the local end of the connection. Undefined for a unix socket.
+   */
+  readonly dialled: HostAndPort | undefined;
   handler: ConnectionHandler;
   /** Takes all the bytes; false where the caller should wait for `drained` before it writes more. */
   write(buffers: readonly Uint8Array[]): boolean;
@@ -36,6 +41,11 @@ export interface Connection {
   end(last?: Uint8Array): void;
   /** Closes at once. */
   destroy(): void;
+}
+
+export interface HostAndPort {
+  host: string;
+  port: number;
 }
 
 /** What a connection needs from its listener. */
@@ -78,6 +88,10 @@ export class SocketConnection implements Connection {
     socket.on('end', onEnd);
     socket.on('error', onError);
     socket.on('close', onClose);
+  }
+
+  get dialled(): HostAndPort | undefined {
+    return dialledOf(this.#socket);
   }
 
   write(buffers: readonly Uint8Array[]): boolean {
@@ -144,6 +158,14 @@ function remoteOf(socket: Socket): string {
   if (socket.remoteAddress === undefined) return 'unix socket';
   const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
   return `${host}:${socket.remotePort}`;
+}
+
+export function dialledOf(socket: Socket | TLSSocket): HostAndPort | undefined {
+  const { localAddress, localPort } = socket;
+  if (localAddress === undefined || localPort === undefined) return undefined;
+  const serverName = 'servername' in socket ? socket.servername : undefined;
+  // An IPv4 peer of a listener for both families: the address that it knows is the inner one.
+  return { host: serverName || localAddress.replace(/^::ffff:(?=\d+\.)/, ''), port: localPort };
 }
 
 /** Only a name that the listener verified counts; without a CA nobody checked it. */

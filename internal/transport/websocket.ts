@@ -7,6 +7,8 @@ import {
   type ConnectionContext,
   type ConnectionHandler,
   certificateNameOf,
+  dialledOf,
+  type HostAndPort,
   nobody,
 } from './connection.ts';
 
@@ -68,6 +70,7 @@ const CLOSE_UNSUPPORTED_DATA = 1003;
 /** A connection inside a WebSocket: a stream of bytes in binary messages, cut anywhere. */
 class WebSocketConnection implements Connection {
   readonly remote: string;
+  readonly dialled: HostAndPort | undefined;
   readonly listener: string;
   readonly openedAt = performance.now();
   readonly certificateName: string | undefined;
@@ -86,6 +89,7 @@ class WebSocketConnection implements Connection {
     this.listener = context.listener;
     this.#lingerMs = context.lingerMs;
     this.remote = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
+    this.dialled = dialledOf(request.socket);
     this.certificateName = certificateNameOf(request.socket);
     webSocket.binaryType = 'nodebuffer';
     webSocket.on('message', (data: RawData, isBinary: boolean) => this.#onMessage(data as Buffer, isBinary));

@@ -8,6 +8,7 @@ export class FakeConnection implements Connection {
   readonly listener = 'tcp://test';
   readonly openedAt = performance.now();
   readonly certificateName = undefined;
+  readonly dialled = { host: 'test', port: 9092 };
   handler: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };
   /** Whether `write` says to wait. */
   isFull = false;

@@ -53,6 +53,11 @@ export class TryingStore extends MemoryStore {
     return super.createTopic(topic);
   }
 
+  override async putMeta(key: string, value: Uint8Array | undefined): Promise<void> {
+    this.#check();
+    return super.putMeta(key, value);
+  }
+
   override async alterTopic(name: string, configs: TopicConfigs): Promise<void> {
     this.#check();
     return super.alterTopic(name, configs);

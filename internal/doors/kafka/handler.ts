@@ -1,6 +1,11 @@
 import type { Logger } from '../../broker/broker.ts';
+import type { Source } from '../../broker/channel.ts';
+import type { Delivery } from '../../live/delivery.ts';
+import type { Groups } from '../../log/groups/groups.ts';
 import type { Logs } from '../../log/logs.ts';
+import type { ProducerIds } from '../../log/producer-ids.ts';
 import type { Api, RequestOf, ResponseOf } from '../../protocol/kafka/schema.ts';
+import type { FetchSessions } from './fetch-sessions.ts';
 
 /** What answers the requests of one API; every file of handlers/ exports one, and together they are the dispatch table. */
 export interface Handler<A extends Api = Api> {
@@ -11,10 +16,15 @@ export interface Handler<A extends Api = Api> {
    */
   readonly isConcurrent: boolean;
   /**
-   * The answer; undefined for none at all. What is thrown is answered with {@link Handler.api}'s error fields where the
-   * handler knows how, so that it should only throw what nobody foresaw: the connection is closed then.
+   * The answer; undefined for none at all. Whatever is thrown closes the connection, and anything but
+   * {@link CloseConnection} is logged as a bug: errors that can be foreseen are answers.
    */
   handle(request: RequestOf<A>, context: RequestContext): Answer<A> | Promise<Answer<A>>;
+}
+
+/** Thrown by a handler that has no other way to say that something is wrong. */
+export class CloseConnection extends Error {
+  override readonly name = 'CloseConnection';
 }
 
 export type Answer<A extends Api> = ResponseOf<A> | undefined;
@@ -29,21 +39,28 @@ export interface RequestContext {
 }
 
 /** One connection, seen from its handlers. */
-export interface KafkaClient {
+export interface KafkaClient extends Source {
   /** The peer's address without the port, such as `127.0.0.1`. */
   readonly host: string;
   /** Where this client reaches the broker: the address that it dialled, or the configured one. */
   readonly advertised: { readonly host: string; readonly port: number };
-  /** Aborted when the connection is gone, so that nothing waits for nobody. */
+  /** Aborted when the peer is gone or the broker stops, so that nothing waits for nobody. */
   readonly closed: AbortSignal;
 }
 
 /** What all handlers share. */
 export interface KafkaParts {
   readonly logs: Logs;
+  readonly groups: Groups;
+  /** Brings what is produced to live subscribers. */
+  readonly delivery: Delivery;
   readonly settings: KafkaSettings;
+  readonly producerIds: ProducerIds;
+  readonly fetchSessions: FetchSessions;
   /** 22 characters, the same for ever. */
   readonly clusterId: string;
+  /** The number of the one broker of the cluster. */
+  readonly nodeId: number;
   readonly log: Logger;
 }
 
@@ -52,12 +69,11 @@ export interface KafkaSettings {
   readonly autoCreate: boolean;
   /** Partitions of a topic where nobody says how many. */
   readonly defaultPartitions: number;
+  /** The folder of the logs; undefined where they are kept in memory. */
+  readonly dataDir: string | undefined;
   /** Bytes of the largest request. */
   readonly maxRequestBytes: number;
 }
-
-/** The one broker of the cluster. */
-export const NODE_ID = 1;
 
 /** Ties a handler to its API, so that its types follow from the schema. */
 export function defineHandler<A extends Api>(

@@ -14,10 +14,10 @@ export interface BatchLimits {
 }
 
 /**
- * Is told of each batch that is in order. The header is overwritten for the next one; where its maxTimestamp
- * is not `maxTimestamp`, the latest of the records, {@link setMaxTimestamp} corrects it.
+ * Is told of each batch that is in order, with the latest and the earliest time of its records. The header is
+ * overwritten for the next one; where its maxTimestamp is not `maxTimestamp`, {@link setMaxTimestamp} corrects it.
  */
-export type BatchSink = (header: BatchHeader, maxTimestamp: number) => void;
+export type BatchSink = (header: BatchHeader, maxTimestamp: number, minTimestamp: number) => void;
 
 /**
  * Checks all batches that a producer sent for a partition, down to every record: complete, magic 2, within
@@ -31,14 +31,15 @@ export type BatchSink = (header: BatchHeader, maxTimestamp: number) => void;
 export function validateBatches(bytes: Uint8Array, limits: BatchLimits, accept?: BatchSink): number {
   if (bytes.length === 0) throw new RecordBatchError('invalid-record', 'no batch at all');
   const header = new BatchHeader();
+  const times: Times = { min: 0, max: 0 };
   let total = 0;
   for (let at = 0; at < bytes.length; at = header.end) {
     parseBatchHeader(bytes, at, header);
     checkHeader(header, limits);
     checkBatch(bytes, header);
-    const maxTimestamp = checkRecords(bytes, header, limits);
+    checkRecords(bytes, header, limits, times);
     total += header.recordCount;
-    accept?.(header, maxTimestamp);
+    accept?.(header, times.max, times.min);
   }
   return total;
 }
@@ -71,12 +72,18 @@ function checkHeader(header: BatchHeader, limits: BatchLimits): void {
   }
 }
 
-/** The latest time of the records. */
-function checkRecords(bytes: Uint8Array, header: BatchHeader, limits: BatchLimits): number {
+/** Of the records of a batch, in milliseconds since 1970. */
+interface Times {
+  min: number;
+  max: number;
+}
+
+function checkRecords(bytes: Uint8Array, header: BatchHeader, limits: BatchLimits, times: Times): void {
   const { bytes: expanded, start, end } = recordBytes(bytes, header, limits.maxExpandedBytes);
   const cursor = new RecordCursor();
   let at = start;
   let maxTimestampDelta = -Infinity;
+  let minTimestampDelta = Infinity;
   for (let index = 0; index < header.recordCount; index++) {
     cursor.read(expanded, at, end, index);
     if (cursor.offsetDelta !== index) {
@@ -86,6 +93,7 @@ function checkRecords(bytes: Uint8Array, header: BatchHeader, limits: BatchLimit
       throw new RecordBatchError('invalid-record', `record ${index} has no key`, index);
     }
     if (cursor.timestampDelta > maxTimestampDelta) maxTimestampDelta = cursor.timestampDelta;
+    if (cursor.timestampDelta < minTimestampDelta) minTimestampDelta = cursor.timestampDelta;
     at = cursor.end;
   }
   if (at !== end) {
@@ -94,9 +102,9 @@ function checkRecords(bytes: Uint8Array, header: BatchHeader, limits: BatchLimit
       `${end - at} bytes after the last of ${header.recordCount} records`,
     );
   }
-  const maxTimestamp = header.baseTimestamp + maxTimestampDelta;
-  if (!Number.isSafeInteger(maxTimestamp)) {
+  times.max = header.baseTimestamp + maxTimestampDelta;
+  times.min = header.baseTimestamp + minTimestampDelta;
+  if (!Number.isSafeInteger(times.max) || !Number.isSafeInteger(times.min)) {
     throw new RecordBatchError('invalid-timestamp', 'a timestamp beyond 2^53 ms');
   }
-  return maxTimestamp;
 }

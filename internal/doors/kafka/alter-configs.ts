@@ -1,0 +1,123 @@
+import type { TopicLog } from '../../log/logs.ts';
+import { TopicConfigType, topicConfig } from '../../log/topic-configs.ts';
+import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
+import type { TopicConfigs } from '../../store/log-store.ts';
+import { configsError, ResourceType } from './configs.ts';
+import { type KafkaError, kafkaError, NO_ERROR, storeError } from './errors.ts';
+import type { KafkaParts } from './handler.ts';
+import { duplicatesOf, missingTopic } from './topics.ts';
+
+interface Resource {
+  readonly resourceType: number;
+  readonly resourceName: string;
+  readonly configs: readonly { readonly name: string }[];
+}
+
+/** Changes one resource after the other; what only Kafka's own brokers have is refused. */
+export async function alterEach<R extends Resource>(
+  resources: readonly R[],
+  alter: (resource: R) => Promise<KafkaError | undefined>,
+) {
+  const key = ({ resourceType, resourceName }: Resource) => `${resourceType} ${resourceName}`;
+  const duplicates = duplicatesOf(resources.map(key));
+  const responses = [];
+  for (const resource of resources) {
+    const { resourceType, resourceName, configs } = resource;
+    let error: KafkaError | undefined;
+    if (duplicates.has(key(resource))) {
+      error = kafkaError(KafkaErrorCode.invalidRequest, 'Each resource must appear at most once.');
+    } else if (duplicatesOf(configs.map(({ name }) => name)).size > 0) {
+      error = kafkaError(KafkaErrorCode.invalidRequest, 'Each config must appear at most once.');
+    } else if (resourceType !== ResourceType.topic) {
+      error = kafkaError(KafkaErrorCode.invalidRequest, REFUSALS[resourceType] ?? NOT_SERVED);
+    } else {
+      error = await alter(resource);
+    }
+    responses.push({ ...(error ?? NO_ERROR), resourceType, resourceName });
+  }
+  return responses;
+}
+
+const NOT_SERVED = 'only topics have configs that can be changed';
+const REFUSALS: Readonly<Record<number, string>> = {
+  [ResourceType.broker]: "the broker's own settings are flags of its command line",
+};
+
+/**
+ * Sets the configs of a topic.
+ *
+ * @param change makes them from those before; an error where they cannot be.
+ */
+export async function changeConfigs(
+  resourceName: string,
+  validateOnly: boolean,
+  parts: KafkaParts,
+  change: (before: TopicConfigs) => TopicConfigs | KafkaError,
+): Promise<KafkaError | undefined> {
+  const topic = parts.logs.topic(resourceName);
+  if (topic === undefined) return missingTopic(resourceName);
+  const configs = change(settable(topic));
+  if (isError(configs)) return configs;
+  const problem = configsError(Object.entries(configs));
+  if (problem !== undefined || validateOnly) return problem;
+  try {
+    await parts.logs.setConfigs(topic, { ...ownOf(topic), ...configs });
+    return undefined;
+  } catch (error) {
+    return storeError(error);
+  }
+}
+
+/** One step of IncrementalAlterConfigs; `append` and `subtract` are for lists. */
+export function applyOperation(
+  configs: TopicConfigs,
+  { name, configOperation, value }: { name: string; configOperation: number; value: string | null },
+  parts: KafkaParts,
+): KafkaError | undefined {
+  const config = topicConfig(name);
+  if (config === undefined)
+    return kafkaError(KafkaErrorCode.invalidConfig, `${name} is no config of a topic`);
+  if (configOperation === Operation.delete) {
+    delete configs[name];
+    return undefined;
+  }
+  if (value === null) return kafkaError(KafkaErrorCode.invalidConfig, `${name}: null is no value`);
+  if (configOperation === Operation.set) {
+    configs[name] = value;
+    return undefined;
+  }
+  if (configOperation !== Operation.append && configOperation !== Operation.subtract) {
+    return kafkaError(KafkaErrorCode.invalidRequest, `${configOperation} is no operation on a config`);
+  }
+  if (config.type !== TopicConfigType.list) {
+    return kafkaError(KafkaErrorCode.invalidConfig, `${name} is no list`);
+  }
+  const items = listOf(configs[name] ?? parts.logs.defaults.get(name)!);
+  const named = listOf(value);
+  const changed =
+    configOperation === Operation.append
+      ? [...items, ...named.filter((item) => !items.includes(item))]
+      : items.filter((item) => !named.includes(item));
+  configs[name] = changed.join(',');
+  return undefined;
+}
+
+const Operation = { set: 0, delete: 1, append: 2, subtract: 3 } as const;
+
+function listOf(value: string): string[] {
+  return value === '' ? [] : value.split(',').map((item) => item.trim());
+}
+
+function isError(value: TopicConfigs | KafkaError): value is KafkaError {
+  return 'errorCode' in value;
+}
+
+/** The configs of a topic that clients set, and may take away. */
+function settable({ configs }: TopicLog): TopicConfigs {
+  return Object.fromEntries(Object.entries(configs).filter(([name]) => topicConfig(name) !== undefined));
+}
+
+/** Those that the broker itself remembers there. */
+function ownOf({ configs }: TopicLog): TopicConfigs {
+  return Object.fromEntries(Object.entries(configs).filter(([name]) => topicConfig(name) === undefined));
+}

@@ -1,0 +1,281 @@
+import type { Logger } from '../../broker/broker.ts';
+import type { ErrorCode } from '../../errors.ts';
+import { kafkaRequestBytesInFlight, kafkaRequestsInFlight } from '../../limits.ts';
+import type { Counter } from '../../metrics/metrics.ts';
+import { decodeRequest, encodeResponse, peekRequest } from '../../protocol/kafka/exchange.ts';
+import { API_VERSIONS_KEY } from '../../protocol/kafka/headers.ts';
+import { KafkaProtocolError } from '../../protocol/kafka/protocol-error.ts';
+import { RequestFrames } from '../../protocol/kafka/request-frame.ts';
+import { includes } from '../../protocol/kafka/schema.ts';
+import type { Connection, ConnectionHandler, HostAndPort } from '../../transport/connection.ts';
+import { type Answer, CloseConnection, type Handler, type KafkaClient, type KafkaParts } from './handler.ts';
+import { unsupportedApiVersions } from './handlers/18-api-versions.ts';
+import { handlerOf } from './handlers/all.ts';
+
+/** What the door gives to each of its connections. */
+export interface ConnectionParts {
+  readonly kafka: KafkaParts;
+  /** Where clients are told to find the broker; where they dialled, unless it is set. */
+  readonly advertised: HostAndPort | undefined;
+  readonly requests: Counter;
+  readonly log: Logger;
+  readonly closed: () => void;
+}
+
+/** A request that has begun and whose answer has not been written. */
+interface Pending {
+  readonly handler: Handler;
+  readonly version: number;
+  readonly correlationId: number;
+  readonly bytes: number;
+  /** The answer with its size, empty for none; undefined until it is known. */
+  chunks: readonly Uint8Array[] | undefined;
+}
+
+/**
+ * One connection of the Kafka door. Requests begin in the order in which they came: those that may run side by side do
+ * (while one batch is on its way to the disk the next ones join it there), all others wait until everything before
+ * them is answered. Answers go out in the order of the requests.
+ */
+export class KafkaConnection implements ConnectionHandler {
+  lastHeardAt: number;
+  readonly #connection: Connection;
+  readonly #parts: ConnectionParts;
+  readonly #client: KafkaClient;
+  readonly #frames: RequestFrames;
+  readonly #gone = new AbortController();
+  readonly #pending: Pending[] = [];
+  #pendingBytes = 0;
+  /** A whole request that has to wait for those before it. */
+  #held: Uint8Array | undefined;
+  #unwritten: Uint8Array[] = [];
+  #hasAsked = false;
+  #isReadingPaused = false;
+  /** The socket takes no more answers for the moment. */
+  #isBlocked = false;
+  /** Nothing new begins; what has begun is answered. */
+  #isFinishing = false;
+  #isEnded = false;
+
+  constructor(connection: Connection, parts: ConnectionParts) {
+    this.#connection = connection;
+    this.#parts = parts;
+    this.#frames = new RequestFrames(parts.kafka.settings.maxRequestBytes);
+    this.lastHeardAt = connection.openedAt;
+    this.#client = {
+      host: hostOf(connection.remote),
+      advertised: parts.advertised ?? reachable(connection.dialled),
+      closed: this.#gone.signal,
+      pause: () => connection.pause(),
+      resume: () => connection.resume(),
+    };
+    connection.handler = this;
+  }
+
+  /** Whether no whole request has come yet. */
+  get isSilent(): boolean {
+    return !this.#hasAsked;
+  }
+
+  /** Whether a request waits for its answer. */
+  get isWaiting(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  bytes(chunk: Uint8Array): void {
+    if (this.#isFinishing) return;
+    this.lastHeardAt = performance.now();
+    this.#frames.push(chunk);
+    this.#goOn();
+  }
+
+  drained(): void {
+    this.#isBlocked = false;
+    this.#goOn();
+  }
+
+  ended(): void {
+    this.finish();
+  }
+
+  closed(): void {
+    this.#isEnded = true;
+    this.#gone.abort();
+    this.#parts.closed();
+  }
+
+  /** Answers what has begun, without waiting for anything that is to happen first, and closes. */
+  finish(): void {
+    this.#isFinishing = true;
+    this.#gone.abort();
+    this.#goOn();
+  }
+
+  /** Closes and says why, in the log: the protocol has no words for it. */
+  refuse(code: ErrorCode, detail: string): void {
+    if (this.#isEnded) return;
+    const { remote, listener } = this.#connection;
+    this.#parts.log.warn({ code, remote, listener, detail }, 'a Kafka connection is closed');
+    this.#end();
+  }
+
+  destroy(): void {
+    this.#connection.destroy();
+  }
+
+  /** Begins what may begin, writes what is answered, and reads on or not. */
+  #goOn(): void {
+    if (this.#isEnded) return;
+    try {
+      this.#beginNext();
+    } catch (error) {
+      if (!(error instanceof KafkaProtocolError)) throw error;
+      this.refuse(
+        error.code === 'unsupported-version' ? 'unsupported-kafka-request' : 'malformed-kafka-request',
+        error.message,
+      );
+      return;
+    }
+    if (this.#isFinishing && this.#pending.length === 0) this.#end();
+  }
+
+  #beginNext(): void {
+    while (!this.#isEnded && !this.#isBlocked) {
+      const request = this.#held ?? this.#nextRequest();
+      if (request === undefined) break;
+      const { apiKey, apiVersion, correlationId } = peekRequest(request);
+      const handler = handlerOf(apiKey);
+      if (handler === undefined) {
+        throw new KafkaProtocolError('unsupported-version', `API ${apiKey} is not served`, 0);
+      }
+      this.#held = this.#mayBegin(handler) ? undefined : request;
+      if (this.#held !== undefined) break;
+      this.#begin(handler, apiVersion, correlationId, request);
+    }
+    this.#readOnUnless(this.#isBlocked || this.#held !== undefined);
+  }
+
+  #nextRequest(): Uint8Array | undefined {
+    return this.#isFinishing ? undefined : this.#frames.next();
+  }
+
+  #mayBegin({ isConcurrent }: Handler): boolean {
+    const { length } = this.#pending;
+    if (length === 0) return true;
+    return (
+      isConcurrent &&
+      this.#pending[length - 1]!.handler.isConcurrent &&
+      length < kafkaRequestsInFlight &&
+      this.#pendingBytes < kafkaRequestBytesInFlight
+    );
+  }
+
+  #begin(handler: Handler, version: number, correlationId: number, request: Uint8Array): void {
+    this.#parts.requests.value++;
+    this.#hasAsked = true;
+    const { api } = handler;
+    if (!includes(api.validVersions, version)) {
+      if (api.key !== API_VERSIONS_KEY) {
+        throw new KafkaProtocolError('unsupported-version', `${api.name} has no version ${version} here`, 2);
+      }
+      this.#write(encodeResponse(api, 0, correlationId, unsupportedApiVersions()));
+      return;
+    }
+    const { header, body } = decodeRequest(api, request);
+    const bytes = request.length;
+    const pending: Pending = { handler, version, correlationId, bytes, chunks: undefined };
+    this.#pending.push(pending);
+    this.#pendingBytes += bytes;
+    const context = {
+      parts: this.#parts.kafka,
+      version,
+      clientId: header.clientId ?? '',
+      client: this.#client,
+    };
+    try {
+      const answer = handler.handle(body, context);
+      if (answer instanceof Promise) {
+        answer.then(
+          (late) => this.#answerLate(pending, late),
+          (error) => this.#fail(handler, error),
+        );
+      } else {
+        this.#answer(pending, answer);
+      }
+    } catch (error) {
+      this.#fail(handler, error);
+    }
+  }
+
+  #answerLate(pending: Pending, answer: Answer<Handler['api']>): void {
+    if (this.#isEnded) return;
+    try {
+      this.#answer(pending, answer);
+    } catch (error) {
+      this.#fail(pending.handler, error);
+      return;
+    }
+    this.#goOn();
+  }
+
+  /** Keeps an answer until those before it are there, and writes what is. */
+  #answer(pending: Pending, answer: Answer<Handler['api']>): void {
+    const { handler, version, correlationId } = pending;
+    pending.chunks = answer === undefined ? [] : encodeResponse(handler.api, version, correlationId, answer);
+    const answered = this.#pending.findIndex(({ chunks }) => chunks === undefined);
+    const ready = this.#pending.splice(0, answered < 0 ? this.#pending.length : answered);
+    for (const { bytes } of ready) this.#pendingBytes -= bytes;
+    for (const { chunks } of ready) this.#write(chunks!);
+  }
+
+  /** Writes at the end of the turn: one commit of the disk answers many requests. */
+  #write(chunks: readonly Uint8Array[]): void {
+    if (chunks.length === 0) return;
+    if (this.#unwritten.length === 0) queueMicrotask(() => this.#flush());
+    this.#unwritten.push(...chunks);
+  }
+
+  #flush(): void {
+    const chunks = this.#unwritten;
+    this.#unwritten = [];
+    if (chunks.length > 0 && !this.#connection.write(chunks)) this.#isBlocked = true;
+  }
+
+  /** A handler answers every error that it knows; anything else is a bug, or asks for the connection to be closed. */
+  #fail(handler: Handler, error: unknown): void {
+    if (this.#isEnded) return;
+    if (!(error instanceof CloseConnection)) {
+      const fields = { code: 'internal-error', api: handler.api.name, error };
+      this.#parts.log.error(fields, 'a Kafka request could not be answered');
+    }
+    this.#end();
+  }
+
+  #readOnUnless(isFull: boolean): void {
+    if (isFull === this.#isReadingPaused) return;
+    this.#isReadingPaused = isFull;
+    if (isFull) this.#connection.pause();
+    else this.#connection.resume();
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#isFinishing = true;
+    this.#gone.abort();
+    this.#readOnUnless(false);
+    this.#flush();
+    this.#connection.end();
+  }
+}
+
+/** `127.0.0.1:50123` and `[::1]:50123` without the port. */
+function hostOf(remote: string): string {
+  return remote.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+}
+
+/** How a client reaches again what it reached. Not every client can take an IPv6 address in a list of brokers. */
+function reachable(dialled: HostAndPort | undefined): HostAndPort {
+  if (dialled === undefined) return { host: 'localhost', port: 0 };
+  return dialled.host === '::1' ? { host: 'localhost', port: dialled.port } : dialled;
+}

@@ -1,0 +1,85 @@
+import type { Logger } from '../../broker/broker.ts';
+import { deadlineSweepMs, kafkaIdleTimeoutMs } from '../../limits.ts';
+import type { Counter, Metrics } from '../../metrics/metrics.ts';
+import type { Connection, HostAndPort } from '../../transport/connection.ts';
+import type { Door } from '../door.ts';
+import { KafkaConnection } from './connection.ts';
+import type { KafkaParts } from './handler.ts';
+
+export interface KafkaDoorOptions {
+  /** Where clients are told to find the broker; where each of them dialled, unless it is set. */
+  readonly advertised: HostAndPort | undefined;
+  /** How long a connection may stay silent before its first request. */
+  readonly connectTimeoutMs: number;
+}
+
+/** The door of Kafka's clients (docs/kafka.md). */
+export class KafkaDoor implements Door {
+  readonly name = 'kafka';
+  readonly #parts: KafkaParts;
+  readonly #options: KafkaDoorOptions;
+  readonly #log: Logger;
+  readonly #requests: Counter;
+  readonly #connections = new Set<KafkaConnection>();
+  readonly #silent = new Set<KafkaConnection>();
+  readonly #sweep: NodeJS.Timeout;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(parts: KafkaParts, options: KafkaDoorOptions, metrics: Metrics, log: Logger) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#log = log;
+    this.#requests = metrics.counter('kafka_requests_total', 'Requests by the Kafka door.');
+    metrics.gauge('kafka_connections', 'Connections of the Kafka door.', () => this.#connections.size);
+    this.#sweep = setInterval(() => this.#closeOverdue(), deadlineSweepMs).unref();
+  }
+
+  open(connection: Connection, first: Uint8Array): void {
+    const opened: KafkaConnection = new KafkaConnection(connection, {
+      kafka: this.#parts,
+      advertised: this.#options.advertised,
+      requests: this.#requests,
+      log: this.#log,
+      closed: () => {
+        this.#connections.delete(opened);
+        this.#silent.delete(opened);
+        if (this.#connections.size === 0) this.#whenEmpty?.();
+      },
+    });
+    this.#connections.add(opened);
+    this.#silent.add(opened);
+    if (first.length > 0) opened.bytes(first);
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    clearInterval(this.#sweep);
+    for (const connection of this.#connections) connection.finish();
+    await this.#untilEmpty(timeoutMs);
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  async #untilEmpty(timeoutMs: number): Promise<void> {
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#whenEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #closeOverdue(): void {
+    const now = performance.now();
+    const { connectTimeoutMs } = this.#options;
+    for (const connection of this.#silent) {
+      if (!connection.isSilent) this.#silent.delete(connection);
+      else if (connection.lastHeardAt + connectTimeoutMs <= now) {
+        connection.refuse('connect-timeout', 'no request came');
+      }
+    }
+    for (const connection of this.#connections) {
+      if (connection.lastHeardAt + kafkaIdleTimeoutMs <= now && !connection.isWaiting) connection.finish();
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
+import { StoreError } from '../../store/store-error.ts';
+
+/** What a client is told of an error: Kafka's code, and words for people. */
+export interface KafkaError {
+  readonly errorCode: KafkaErrorCode;
+  readonly errorMessage: string | null;
+}
+
+export const NO_ERROR: KafkaError = { errorCode: KafkaErrorCode.none, errorMessage: null };
+
+export function kafkaError(errorCode: KafkaErrorCode, errorMessage: string | null = null): KafkaError {
+  return { errorCode, errorMessage };
+}
+
+/**
+ * What an error of a store is in Kafka's words.
+ *
+ * @throws the error itself where it is none of a store: a bug.
+ */
+export function storeError(error: unknown): KafkaError {
+  if (!(error instanceof StoreError)) throw error;
+  return { errorCode: CODES[error.code], errorMessage: error.message };
+}
+
+const CODES = {
+  invalid: KafkaErrorCode.invalidRequest,
+  exists: KafkaErrorCode.topicAlreadyExists,
+  'not-found': KafkaErrorCode.unknownTopicOrPartition,
+  conflict: KafkaErrorCode.kafkaStorageError,
+  // Clients try again after this one, by themselves.
+  unavailable: KafkaErrorCode.kafkaStorageError,
+  corrupt: KafkaErrorCode.corruptMessage,
+  locked: KafkaErrorCode.kafkaStorageError,
+  unsupported: KafkaErrorCode.policyViolation,
+} as const;

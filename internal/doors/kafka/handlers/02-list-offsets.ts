@@ -1,0 +1,114 @@
+import { maxExpandedBatchBytes } from '../../../limits.ts';
+import type { PartitionLog } from '../../../log/partition-log.ts';
+import { listOffsets } from '../../../protocol/kafka/apis/02-list-offsets.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import { parseBatchHeader } from '../../../protocol/kafka/record-batch.ts';
+import { RecordBatchError } from '../../../protocol/kafka/record-batch-error.ts';
+import { records } from '../../../protocol/kafka/record-batch-read.ts';
+import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
+import { storeError } from '../errors.ts';
+import { defineHandler, type RequestContext } from '../handler.ts';
+import { duplicatesOf, epochError } from '../topics.ts';
+
+type Asked = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number];
+type Found = ResponseOf<typeof listOffsets>['topics'][number]['partitions'][number];
+
+export const listOffsetsHandler = defineHandler(listOffsets, async (request, context) => {
+  const named = request.topics.flatMap(({ name, partitions }) =>
+    partitions.map(({ partitionIndex }) => `${partitionIndex} ${name}`),
+  );
+  const duplicates = duplicatesOf(named);
+  const topics = request.topics.map(async ({ name, partitions }) => ({
+    name,
+    partitions: await Promise.all(
+      partitions.map((asked) =>
+        duplicates.has(`${asked.partitionIndex} ${name}`)
+          ? failed(asked, KafkaErrorCode.invalidRequest)
+          : listPartition(name, asked, context),
+      ),
+    ),
+  }));
+  return { topics: await Promise.all(topics) };
+});
+
+/** What a timestamp below zero asks for, and from which version on. */
+const SPECIAL: Readonly<
+  Record<number, { fromVersion: number; offset: (partition: PartitionLog) => number }>
+> = {
+  [-1]: { fromVersion: 1, offset: ({ highWatermark }) => highWatermark },
+  [-2]: { fromVersion: 1, offset: ({ firstOffset }) => firstOffset },
+  // The earliest one that is not in tiered storage (KIP-405), and the latest one that is (KIP-1005): there is none.
+  [-4]: { fromVersion: 8, offset: ({ firstOffset }) => firstOffset },
+  [-5]: { fromVersion: 9, offset: () => -1 },
+  // The earliest that waits for its upload there (KIP-1023).
+  [-6]: { fromVersion: 11, offset: () => -1 },
+};
+const MAX_TIMESTAMP = -3;
+const MAX_TIMESTAMP_FROM_VERSION = 7;
+
+async function listPartition(name: string, asked: Asked, { parts, version }: RequestContext): Promise<Found> {
+  const partition = parts.logs.topic(name)?.partitions[asked.partitionIndex];
+  if (partition === undefined) return failed(asked, KafkaErrorCode.unknownTopicOrPartition);
+  const wrongEpoch = epochError(partition, asked.currentLeaderEpoch);
+  if (wrongEpoch !== undefined) return failed(asked, wrongEpoch);
+  const { timestamp } = asked;
+  if (timestamp < 0 && timestamp !== MAX_TIMESTAMP) {
+    const special = SPECIAL[timestamp];
+    if (special === undefined || version < special.fromVersion) {
+      return failed(asked, KafkaErrorCode.unsupportedVersion);
+    }
+    return found(asked, partition, { timestamp: -1, offset: special.offset(partition) });
+  }
+  if (timestamp === MAX_TIMESTAMP && version < MAX_TIMESTAMP_FROM_VERSION) {
+    return failed(asked, KafkaErrorCode.unsupportedVersion);
+  }
+  try {
+    const since = timestamp === MAX_TIMESTAMP ? partition.maxTimestamp : timestamp;
+    return found(asked, partition, (since < 0 ? undefined : await firstSince(partition, since)) ?? NOTHING);
+  } catch (error) {
+    if (error instanceof RecordBatchError) return failed(asked, KafkaErrorCode.corruptMessage);
+    return failed(asked, storeError(error).errorCode);
+  }
+}
+
+interface Position {
+  timestamp: number;
+  offset: number;
+}
+
+const NOTHING: Position = { timestamp: -1, offset: -1 };
+
+/** The first record with this time or a later one. */
+async function firstSince(partition: PartitionLog, sinceMs: number): Promise<Position | undefined> {
+  let next = await partition.offsetForTime(sinceMs);
+  while (next < partition.highWatermark) {
+    const batches = await partition.read(next, 1);
+    if (batches.length === 0) return undefined;
+    for (const { bytes, lastOffset } of batches) {
+      for (const { timestamp, offset } of records(bytes, parseBatchHeader(bytes, 0), maxExpandedBatchBytes)) {
+        if (timestamp >= sinceMs && offset >= partition.firstOffset) return { timestamp, offset };
+      }
+      next = lastOffset + 1;
+    }
+  }
+  return undefined;
+}
+
+function found(
+  { partitionIndex }: Asked,
+  { leaderEpoch }: PartitionLog,
+  { timestamp, offset }: Position,
+): Found {
+  const isThere = offset >= 0;
+  return {
+    partitionIndex,
+    errorCode: KafkaErrorCode.none,
+    timestamp,
+    offset,
+    leaderEpoch: isThere ? leaderEpoch : -1,
+  };
+}
+
+function failed({ partitionIndex }: Asked, errorCode: KafkaErrorCode): Found {
+  return { partitionIndex, errorCode, timestamp: -1, offset: -1, leaderEpoch: -1 };
+}

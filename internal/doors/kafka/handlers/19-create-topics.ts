@@ -1,0 +1,111 @@
+import { maxPartitionsPerTopic } from '../../../limits.ts';
+import type { TopicLog } from '../../../log/logs.ts';
+import { logNameProblem } from '../../../log/names.ts';
+import { createTopics } from '../../../protocol/kafka/apis/19-create-topics.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
+import type { TopicConfigs } from '../../../store/log-store.ts';
+import { configsError, configValues } from '../configs.ts';
+import { type KafkaError, kafkaError, storeError } from '../errors.ts';
+import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
+import { duplicatesOf } from '../topics.ts';
+
+type Asked = RequestOf<typeof createTopics>['topics'][number];
+type Created = ResponseOf<typeof createTopics>['topics'][number];
+
+export const createTopicsHandler = defineHandler(createTopics, async (request, context) => {
+  const duplicates = duplicatesOf(request.topics.map(({ name }) => name));
+  const topics: Created[] = [];
+  for (const asked of request.topics) {
+    if (!duplicates.has(asked.name)) topics.push(await createTopic(asked, request.validateOnly, context));
+  }
+  for (const name of duplicates) {
+    topics.push(refused(name, kafkaError(KafkaErrorCode.invalidRequest, 'Duplicate topic name.')));
+  }
+  return { topics };
+});
+
+async function createTopic(asked: Asked, validateOnly: boolean, { parts }: RequestContext): Promise<Created> {
+  const { name } = asked;
+  const nameProblem = logNameProblem(name);
+  if (nameProblem !== undefined)
+    return refused(name, kafkaError(KafkaErrorCode.invalidTopicException, nameProblem));
+  if (parts.logs.topic(name) !== undefined) {
+    return refused(name, kafkaError(KafkaErrorCode.topicAlreadyExists, `Topic '${name}' already exists.`));
+  }
+  const partitionCount = partitionCountOf(asked, parts);
+  if (typeof partitionCount !== 'number') return refused(name, partitionCount);
+  const duplicated = [...duplicatesOf(asked.configs.map((config) => config.name))];
+  const problem =
+    duplicated.length > 0
+      ? kafkaError(KafkaErrorCode.invalidConfig, `${duplicated[0]} is set twice`)
+      : configsError(asked.configs.map((config) => [config.name, config.value]));
+  if (problem !== undefined) return refused(name, problem);
+  const configs = Object.fromEntries(asked.configs.map((config) => [config.name, config.value!]));
+  if (validateOnly) return created(name, ZERO_UUID, partitionCount, configs, parts);
+  try {
+    const topic: TopicLog = await parts.logs.createTopic(name, partitionCount, configs);
+    return created(name, topic.topicId, partitionCount, configs, parts);
+  } catch (error) {
+    return refused(name, storeError(error));
+  }
+}
+
+/** As many as said, or as were assigned to brokers, of which there is one. */
+function partitionCountOf(asked: Asked, { settings, nodeId }: KafkaParts): number | KafkaError {
+  const { numPartitions, replicationFactor, assignments } = asked;
+  if (assignments.length > 0) {
+    if (numPartitions !== -1 || replicationFactor !== -1) {
+      const message = 'Both numPartitions or replicationFactor and replicasAssignments were set.';
+      return kafkaError(KafkaErrorCode.invalidRequest, message);
+    }
+    const indexes = new Set(assignments.map(({ partitionIndex }) => partitionIndex));
+    const isWhole =
+      assignments.every((_, index) => indexes.has(index)) && indexes.size === assignments.length;
+    const isHere = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === nodeId);
+    if (!isWhole || !isHere) {
+      const message = `partitions 0 to n are each assigned to broker ${nodeId}, which is the only one`;
+      return kafkaError(KafkaErrorCode.invalidReplicaAssignment, message);
+    }
+    return partitionCountInBounds(assignments.length);
+  }
+  if (replicationFactor !== -1 && replicationFactor !== 1) {
+    const message = `Replication factor must be 1 or -1 (the default): there is one broker, not ${replicationFactor}.`;
+    return kafkaError(KafkaErrorCode.invalidReplicationFactor, message);
+  }
+  return partitionCountInBounds(numPartitions === -1 ? settings.defaultPartitions : numPartitions);
+}
+
+function partitionCountInBounds(count: number): number | KafkaError {
+  if (count >= 1 && count <= maxPartitionsPerTopic) return count;
+  const message = `Number of partitions must be 1 to ${maxPartitionsPerTopic}, or -1 for the default; not ${count}.`;
+  return kafkaError(KafkaErrorCode.invalidPartitions, message);
+}
+
+function created(
+  name: string,
+  topicId: string,
+  numPartitions: number,
+  configs: TopicConfigs,
+  parts: KafkaParts,
+): Created {
+  return {
+    name,
+    topicId,
+    errorCode: KafkaErrorCode.none,
+    errorMessage: null,
+    numPartitions,
+    replicationFactor: 1,
+    configs: configValues(configs, parts).map(({ config, value, source }) => ({
+      name: config.name,
+      value,
+      readOnly: false,
+      configSource: source,
+      isSensitive: false,
+    })),
+  };
+}
+
+function refused(name: string, error: KafkaError): Created {
+  return { name, topicId: ZERO_UUID, ...error, configs: null };
+}

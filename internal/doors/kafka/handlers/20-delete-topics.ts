@@ -1,0 +1,61 @@
+import type { TopicLog } from '../../../log/logs.ts';
+import { deleteTopics } from '../../../protocol/kafka/apis/20-delete-topics.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import { ZERO_UUID } from '../../../protocol/kafka/schema.ts';
+import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
+import { defineHandler, type KafkaParts } from '../handler.ts';
+import { duplicatesOf, missingTopic } from '../topics.ts';
+
+/** Versions before 6 name topics, later ones name or identify them. */
+interface Asked {
+  readonly name: string | null;
+  readonly topicId: string;
+}
+
+export const deleteTopicsHandler = defineHandler(deleteTopics, async (request, { parts, version }) => {
+  const asked: readonly Asked[] =
+    version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
+  const duplicates = duplicatesOf(asked.map((topic) => keyOf(topic, parts)));
+  const responses = [];
+  for (const topic of asked) {
+    const error = duplicates.has(keyOf(topic, parts))
+      ? kafkaError(KafkaErrorCode.invalidRequest, 'a topic is named twice')
+      : undefined;
+    responses.push(await deleteTopic(topic, error, parts));
+  }
+  return { responses };
+});
+
+async function deleteTopic(asked: Asked, refusal: KafkaError | undefined, parts: KafkaParts) {
+  const topic = found(asked, parts);
+  const name = topic?.name ?? asked.name;
+  const topicId = topic?.topicId ?? asked.topicId;
+  const error = refusal ?? problemOf(asked, topic);
+  if (error !== undefined) return { name, topicId, ...error };
+  try {
+    await parts.logs.deleteTopic(topic!);
+    return { name, topicId, ...NO_ERROR };
+  } catch (thrown) {
+    return { name, topicId, ...storeError(thrown) };
+  }
+}
+
+function problemOf({ name, topicId }: Asked, topic: TopicLog | undefined): KafkaError | undefined {
+  const isNamed = name !== null;
+  if (isNamed === (topicId !== ZERO_UUID)) {
+    return kafkaError(KafkaErrorCode.invalidRequest, 'a topic is named or identified, one of the two');
+  }
+  if (topic !== undefined) return undefined;
+  return isNamed
+    ? missingTopic(name)
+    : kafkaError(KafkaErrorCode.unknownTopicId, 'This server does not host this topic ID.');
+}
+
+function found({ name, topicId }: Asked, { logs }: KafkaParts): TopicLog | undefined {
+  return name === null ? logs.topicById(topicId) : logs.topic(name);
+}
+
+/** The same for both ways to say one topic. */
+function keyOf(asked: Asked, parts: KafkaParts): string {
+  return found(asked, parts)?.topicId ?? `${asked.name} ${asked.topicId}`;
+}

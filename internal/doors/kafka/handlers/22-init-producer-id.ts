@@ -1,0 +1,21 @@
+import { initProducerId } from '../../../protocol/kafka/apis/22-init-producer-id.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import { storeError } from '../errors.ts';
+import { defineHandler } from '../handler.ts';
+
+/** Who is not transactional always gets a new id (KIP-360): one that it names is not looked at. */
+export const initProducerIdHandler = defineHandler(initProducerId, async (request, { parts }) => {
+  if (request.transactionalId !== null) {
+    const isEmpty = request.transactionalId === '';
+    return refused(isEmpty ? KafkaErrorCode.invalidRequest : KafkaErrorCode.unsupportedVersion);
+  }
+  try {
+    return { errorCode: KafkaErrorCode.none, producerId: await parts.producerIds.next(), producerEpoch: 0 };
+  } catch (error) {
+    return refused(storeError(error).errorCode);
+  }
+});
+
+function refused(errorCode: KafkaErrorCode) {
+  return { errorCode, producerId: -1, producerEpoch: -1 };
+}

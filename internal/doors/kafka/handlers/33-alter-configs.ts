@@ -1,0 +1,15 @@
+import { alterConfigs } from '../../../protocol/kafka/apis/33-alter-configs.ts';
+import { alterEach, changeConfigs } from '../alter-configs.ts';
+import { configsError } from '../configs.ts';
+import { defineHandler } from '../handler.ts';
+
+/** Sets all configs of a topic: those that are not named go back to their defaults. */
+export const alterConfigsHandler = defineHandler(alterConfigs, async (request, context) => {
+  const responses = await alterEach(request.resources, ({ resourceName, configs }) =>
+    changeConfigs(resourceName, request.validateOnly, context.parts, () => {
+      const problem = configsError(configs.map(({ name, value }) => [name, value]));
+      return problem ?? Object.fromEntries(configs.map(({ name, value }) => [name, value!]));
+    }),
+  );
+  return { responses };
+});

@@ -1,0 +1,56 @@
+import { maxPartitionsPerTopic } from '../../../limits.ts';
+import { createPartitions } from '../../../protocol/kafka/apis/37-create-partitions.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import type { RequestOf } from '../../../protocol/kafka/schema.ts';
+import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
+import { defineHandler, type KafkaParts } from '../handler.ts';
+import { duplicatesOf, missingTopic } from '../topics.ts';
+
+type Asked = RequestOf<typeof createPartitions>['topics'][number];
+
+export const createPartitionsHandler = defineHandler(createPartitions, async (request, { parts }) => {
+  const duplicates = duplicatesOf(request.topics.map(({ name }) => name));
+  const results = [];
+  for (const asked of request.topics) {
+    if (duplicates.has(asked.name)) continue;
+    results.push({ name: asked.name, ...(await addTo(asked, request.validateOnly, parts)) });
+  }
+  for (const name of duplicates) {
+    results.push({ name, ...kafkaError(KafkaErrorCode.invalidRequest, 'Duplicate topic name.') });
+  }
+  return { results };
+});
+
+async function addTo(asked: Asked, validateOnly: boolean, parts: KafkaParts): Promise<KafkaError> {
+  const { name, count } = asked;
+  const topic = parts.logs.topic(name);
+  if (topic === undefined) return missingTopic(name);
+  const before = topic.partitions.length;
+  if (count <= before || count > maxPartitionsPerTopic) {
+    const message =
+      count === before
+        ? `Topic already has ${before} partition(s).`
+        : `Topic ${name} has ${before} partition(s); it can have more, up to ${maxPartitionsPerTopic}, but not ${count}.`;
+    return kafkaError(KafkaErrorCode.invalidPartitions, message);
+  }
+  const problem = assignmentsProblem(asked, count - before, parts);
+  if (problem !== undefined) return kafkaError(KafkaErrorCode.invalidReplicaAssignment, problem);
+  if (validateOnly) return NO_ERROR;
+  try {
+    await parts.logs.addPartitions(topic, count);
+    return NO_ERROR;
+  } catch (error) {
+    return storeError(error);
+  }
+}
+
+function assignmentsProblem(
+  { assignments }: Asked,
+  added: number,
+  { nodeId }: KafkaParts,
+): string | undefined {
+  if (assignments === null) return undefined;
+  if (assignments.length !== added) return `${assignments.length} assignments for ${added} more partition(s)`;
+  const isHere = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === nodeId);
+  return isHere ? undefined : `every partition is assigned to broker ${nodeId}, which is the only one`;
+}

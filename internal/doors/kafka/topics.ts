@@ -1,0 +1,66 @@
+import type { TopicLog } from '../../log/logs.ts';
+import { logNameProblem } from '../../log/names.ts';
+import type { PartitionLog } from '../../log/partition-log.ts';
+import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
+import { type KafkaError, kafkaError, storeError } from './errors.ts';
+import type { KafkaParts } from './handler.ts';
+
+/** Topics in the order in which Kafka sorts them. */
+export function topicsByName({ logs }: KafkaParts): TopicLog[] {
+  return [...logs.topics()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Why there is no topic of this name. */
+export function missingTopic(name: string): KafkaError {
+  const problem = logNameProblem(name);
+  return problem === undefined
+    ? kafkaError(KafkaErrorCode.unknownTopicOrPartition, 'This server does not host this topic-partition.')
+    : kafkaError(KafkaErrorCode.invalidTopicException, problem);
+}
+
+/** The topic that a client asks for, made where it may come to be by that. */
+export async function topicOrNew(name: string, parts: KafkaParts): Promise<TopicLog | KafkaError> {
+  const known = parts.logs.topic(name);
+  if (known !== undefined) return known;
+  if (logNameProblem(name) !== undefined) return missingTopic(name);
+  try {
+    return await parts.logs.topicOrNew(name, parts.settings.defaultPartitions);
+  } catch (error) {
+    return storeError(error);
+  }
+}
+
+/** Topics that Kafka itself writes; a directory of its logs has them. */
+export function isInternalTopic(name: string): boolean {
+  return name === '__consumer_offsets' || name === '__transaction_state';
+}
+
+/** The epoch that a client believes the leader to have: what is wrong with it, if anything. */
+export function epochError(partition: PartitionLog, currentLeaderEpoch: number): KafkaErrorCode | undefined {
+  if (currentLeaderEpoch < 0 || currentLeaderEpoch === partition.leaderEpoch) return undefined;
+  return currentLeaderEpoch < partition.leaderEpoch
+    ? KafkaErrorCode.fencedLeaderEpoch
+    : KafkaErrorCode.unknownLeaderEpoch;
+}
+
+/** Those that occur more than once, which Kafka refuses. */
+export function duplicatesOf<T>(values: Iterable<T>): Set<T> {
+  const seen = new Set<T>();
+  const duplicates = new Set<T>();
+  for (const value of values) {
+    if (seen.has(value)) duplicates.add(value);
+    seen.add(value);
+  }
+  return duplicates;
+}
+
+/** Stands for "not asked for". */
+export const NO_OPERATIONS = -0x8000_0000;
+/** Bits of Kafka's AclOperation: what may be done with a topic where everybody may do everything. */
+export const TOPIC_OPERATIONS = bits(3, 4, 5, 6, 7, 8, 10, 11);
+/** The same for the cluster. */
+export const CLUSTER_OPERATIONS = bits(5, 7, 8, 9, 10, 11, 12);
+
+function bits(...operations: number[]): number {
+  return operations.reduce((sum, operation) => sum | (1 << operation), 0);
+}

@@ -1,0 +1,36 @@
+import type { LogStore } from '../store/log-store.ts';
+
+const META_KEY = 'next-producer-id';
+/** Ids that one write to the store sets aside; those that are left at a restart are never given. */
+const BLOCK = 1_000;
+
+/** Gives ids to idempotent producers, each once. */
+export class ProducerIds {
+  readonly #store: LogStore;
+  #next = 0;
+  #end = 0;
+  #reserving: Promise<void> | undefined;
+
+  constructor(store: LogStore) {
+    this.#store = store;
+  }
+
+  /** @throws StoreUnavailableError where no more ids can be set aside now. */
+  async next(): Promise<number> {
+    while (this.#next === this.#end) {
+      this.#reserving ??= this.#reserve().finally(() => {
+        this.#reserving = undefined;
+      });
+      await this.#reserving;
+    }
+    return this.#next++;
+  }
+
+  async #reserve(): Promise<void> {
+    const stored = await this.#store.getMeta(META_KEY);
+    const first = stored === undefined ? 0 : Number(Buffer.from(stored).toString());
+    await this.#store.putMeta(META_KEY, Buffer.from(String(first + BLOCK)));
+    this.#next = first;
+    this.#end = first + BLOCK;
+  }
+}
