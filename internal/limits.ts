@@ -109,6 +109,8 @@ export const storeBusyTimeoutMs = 10_000;
 export const tailCacheBytes = 64 * MiB;
 /** How often logs are looked through for what is too old or too much. */
 export const retentionEveryMs = 60_000;
+/** When they are looked through for the first time: the first moment after a start belongs to clients. */
+export const retentionFirstAfterMs = 1_000;
 /** How long a log keeps records by default: as Kafka does. */
 export const logRetentionMs = 7 * 24 * 3_600_000;
 /** Bytes of live messages on their way to the disk before their publishers pause. */
@@ -299,3 +301,10 @@ export const maxFetchSessionPartitions = 1_000_000;
 export const fetchSessionIdleMs = 120_000;
 /** Bytes that `tinymq produce` has read and not yet sent: enough to fill a connection, little for any machine. */
 export const maxProducerWaitingBytes = 32 * MiB;
+/** The number of the one broker that Kafka's clients see: as in the examples of Kafka's own documentation. */
+export const kafkaNodeId = 1;
+/** Bytes of one partition that `tinymq consume` asks for at once, and of all of them: as the Java client does. */
+export const readerPartitionBytes = 1 * MiB;
+export const readerTotalBytes = 50 * MiB;
+/** How long a broker may wait for messages before it answers `tinymq consume` that there are none. */
+export const readerWaitMs = 500;

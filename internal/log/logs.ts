@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { producerExpirationMs } from '../limits.ts';
 import type {
   LogStore,
   StoredPartition,
@@ -8,8 +7,11 @@ import type {
   TopicConfigs,
 } from '../store/log-store.ts';
 import { StoreError } from '../store/store-error.ts';
+import { Compactor } from './compaction.ts';
+import type { CompactionFormat } from './compaction-format.ts';
 import { logNameProblem } from './names.ts';
 import { PartitionLog, type PlaceBatch } from './partition-log.ts';
+import { Retention } from './retention.ts';
 import { TailCache } from './tail-cache.ts';
 import { defaultTopicConfigs, type TopicSettings, topicSettings } from './topic-configs.ts';
 
@@ -37,6 +39,8 @@ interface KeptTopic extends TopicLog {
 export interface LogsOptions {
   store: LogStore;
   place: PlaceBatch;
+  /** How batches are read and rebuilt where a topic is compacted. */
+  compaction: CompactionFormat;
   /** Memory for the newest batches of all partitions. */
   tailCacheBytes: number;
   /** How often what is too old or too much is looked for. */
@@ -58,12 +62,16 @@ export class Logs {
   readonly #defaults: ReadonlyMap<string, string>;
   readonly #creating = new Map<string, Promise<TopicLog>>();
   readonly #cache: TailCache;
-  #sweep: NodeJS.Timeout | undefined;
+  readonly #compactor: Compactor;
+  readonly #retention: Retention;
 
   constructor(options: LogsOptions) {
     this.#options = options;
     this.#cache = new TailCache(options.tailCacheBytes);
     this.#defaults = defaultTopicConfigs(options);
+    const { store, compaction, log } = options;
+    this.#compactor = new Compactor({ store, format: compaction });
+    this.#retention = new Retention({ store, compactor: this.#compactor, topics: () => this.topics(), log });
   }
 
   /** Opens the store and takes up what lasts there; what groups committed is for their coordinator. */
@@ -79,13 +87,13 @@ export class Logs {
     });
     const state = await store.open();
     for (const topic of state.topics) this.#add(topic);
-    this.#sweep = setInterval(() => void this.applyRetention(Date.now()), retentionEveryMs).unref();
+    this.#retention.start(retentionEveryMs);
     return state;
   }
 
   /** Finishes what was asked, then closes the store. */
   async close(): Promise<void> {
-    clearInterval(this.#sweep);
+    await this.#retention.stop();
     await this.#options.store.close();
   }
 
@@ -196,30 +204,9 @@ export class Logs {
     kept.lastingConfigs = configs;
   }
 
-  /** Deletes what is older or more than its topic keeps, and forgets producers that are quiet for long. */
-  async applyRetention(nowMs: number): Promise<void> {
-    for (const topic of this.#topics.values()) {
-      for (const partition of topic.partitions) {
-        try {
-          await partition.forgetProducers(nowMs - producerExpirationMs);
-          if (topic.settings.deletes) await this.#deleteOld(topic, partition, nowMs);
-        } catch (error) {
-          if (partition.isEnded) break;
-          const fields = { log: topic.name, partition: partition.number, error: (error as Error).message };
-          this.#options.log.error(fields, 'old records could not be deleted');
-        }
-      }
-    }
-  }
-
-  async #deleteOld({ settings }: TopicLog, partition: PartitionLog, nowMs: number): Promise<void> {
-    const { retentionMs, retentionBytes } = settings;
-    if (Number.isFinite(retentionMs)) {
-      await partition.deleteUntil(await partition.offsetForTime(nowMs - retentionMs));
-    }
-    if (Number.isFinite(retentionBytes)) {
-      await partition.deleteUntil(await this.#options.store.offsetForSize(partition.id, retentionBytes));
-    }
+  /** Deletes and compacts what topics keep no longer, and forgets producers that are quiet for long. */
+  applyRetention(nowMs: number): Promise<void> {
+    return this.#retention.apply(nowMs);
   }
 
   #add(stored: StoredTopic): TopicLog {
@@ -252,7 +239,11 @@ export class Logs {
 
   #remove(topic: TopicLog): void {
     if (this.#byId.delete(topic.topicId)) this.#topics.delete(topic.name);
-    for (const partition of topic.partitions) partition.end();
+    for (const partition of topic.partitions) {
+      partition.end();
+      // Where that fails a few bytes stay behind, of a number that is never given again.
+      this.#compactor.forget(partition.id).catch(() => {});
+    }
     for (const listener of [...this.#deleted]) listener(topic);
   }
 

@@ -24,7 +24,7 @@ export type PlaceBatch = (bytes: Uint8Array, baseOffset: number, leaderEpoch: nu
 /**
  * One partition of a log: gives offsets, hands batches to the store, and shows them to readers when they last.
  *
- * What is below the high watermark is on the disk and never changes; between it and the next offset lies what the
+ * What is below the high watermark is on the disk, and only compaction changes it, which removes; between it and the next offset lies what the
  * store is writing. An offset is given twice only if the first batch it was given to was refused, and so was never
  * acknowledged nor shown.
  */
@@ -138,6 +138,11 @@ export class PartitionLog {
     if (until <= this.firstOffset) return;
     await this.#store.deleteUntil(this.id, until);
     this.firstOffset = Math.max(this.firstOffset, until);
+  }
+
+  /** Compaction is about to replace what ends before an offset: it is read from the store from now on. */
+  dropCached(untilOffset: number): void {
+    this.#tail.dropUntil(untilOffset);
   }
 
   /** Bytes of what can be read. */

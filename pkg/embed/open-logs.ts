@@ -1,11 +1,13 @@
 import type { Broker, Logger } from '../../internal/broker/broker.ts';
 import * as limits from '../../internal/limits.ts';
 import { Capture, type CaptureParts } from '../../internal/live/capture.ts';
+import { Delivery } from '../../internal/live/delivery.ts';
 import { Logs } from '../../internal/log/logs.ts';
 import { logNameProblem } from '../../internal/log/names.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
 import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
-import type { LogStore } from '../../internal/store/log-store.ts';
+import * as compaction from '../../internal/protocol/kafka/record-batch-rebuild.ts';
+import type { LogStore, StoredState } from '../../internal/store/log-store.ts';
 import { MemoryStore } from '../../internal/store/memory-store.ts';
 import { filterProblem, matchesFilter } from '../../internal/topic.ts';
 
@@ -36,12 +38,19 @@ export interface LogsOptions {
 /** Logs that are open, with what fills them. */
 export interface OpenLogs {
   logs: Logs;
+  store: LogStore;
+  /** What groups had committed when the store was opened. */
+  groupOffsets: StoredState['groups'];
+  /** The folder of the store; undefined where logs are kept in memory. */
+  directory: string | undefined;
+  /** Brings what comes into a log by a door of its own to live subscribers. */
+  delivery: Delivery;
   /** Lets what was delivered reach the store, then closes it. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the store and keeps the topics that the options name. Undefined where they name none.
+ * Opens the store and keeps the topics that the options name.
  *
  * @throws RangeError where a filter or a name breaks the rules; StoreError where the store cannot be opened.
  */
@@ -50,20 +59,22 @@ export async function openLogs(
   broker: Broker,
   metrics: Metrics,
   log: Logger,
-): Promise<OpenLogs | undefined> {
+): Promise<OpenLogs> {
   const captured = options.logs ?? [];
-  if (captured.length === 0) return undefined;
   for (const option of captured) checkLogOption(option);
+  const directory = options.memory ? undefined : (options.dataDir ?? './data');
+  const store = await storeOf(directory, options.fsync ?? 'commit');
   const logs = new Logs({
-    store: await storeOf(options),
+    store,
     place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
+    compaction,
     tailCacheBytes: limits.tailCacheBytes,
     retentionEveryMs: limits.retentionEveryMs,
     retentionMs: options.logRetentionMs ?? limits.logRetentionMs,
     retentionBytes: options.logRetentionBytes ?? 0,
     log,
   });
-  await logs.open();
+  const { groups: groupOffsets } = await logs.open();
   const captures = captureAll(captured, broker, { logs, metrics, log });
 
   async function close(): Promise<void> {
@@ -71,7 +82,7 @@ export async function openLogs(
     await logs.close();
   }
 
-  return { logs, close };
+  return { logs, store, groupOffsets, directory, delivery: new Delivery(broker, log), close };
 }
 
 /** One capture for each log that is named, and one for the topics that have their own. */
@@ -98,11 +109,11 @@ function firstMatch(options: readonly LogOption[], topic: string): LogOption | u
   return options.find(({ filter }) => matchesFilter(filter, topic));
 }
 
-async function storeOf(options: LogsOptions): Promise<LogStore> {
-  if (options.memory) return new MemoryStore();
+async function storeOf(directory: string | undefined, fsync: 'commit' | 'os'): Promise<LogStore> {
+  if (directory === undefined) return new MemoryStore();
   // Only who keeps logs on the disk needs a runtime that has SQLite.
   const { SqliteStore } = await import('../../internal/store/sqlite-store.ts');
-  return new SqliteStore({ directory: options.dataDir ?? './data', fsync: options.fsync ?? 'commit' });
+  return new SqliteStore({ directory, fsync });
 }
 
 function checkLogOption({ filter, name }: LogOption): void {

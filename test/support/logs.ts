@@ -3,6 +3,7 @@ import { headersOf } from '../../internal/live/records.ts';
 import { Logs, type LogsOptions, type TopicLog } from '../../internal/log/logs.ts';
 import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
 import { type BatchOptions, buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
+import * as compaction from '../../internal/protocol/kafka/record-batch-rebuild.ts';
 import { TryingStore } from './trying-store.ts';
 
 /** What was logged: the level and the text. */
@@ -38,6 +39,7 @@ export async function openLogs(options: Partial<LogsOptions> = {}, store = new T
   const logs = new Logs({
     store,
     place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
+    compaction,
     tailCacheBytes: 1e6,
     retentionEveryMs: 1e9,
     retentionMs: 0,

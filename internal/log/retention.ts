@@ -1,0 +1,109 @@
+import { producerExpirationMs, retentionFirstAfterMs } from '../limits.ts';
+import type { LogStore } from '../store/log-store.ts';
+import type { Compactor } from './compaction.ts';
+import type { PartitionLog } from './partition-log.ts';
+import type { TopicSettings } from './topic-configs.ts';
+
+/** What retention looks at of a topic. */
+export interface RetainedTopic {
+  readonly name: string;
+  readonly settings: TopicSettings;
+  readonly partitions: readonly PartitionLog[];
+}
+
+export interface RetentionParts {
+  store: LogStore;
+  compactor: Compactor;
+  /** The topics there are, each time it is asked. */
+  topics: () => Iterable<RetainedTopic>;
+  log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+}
+
+/**
+ * Keeps logs as small as their topics say, one partition after the other: what is too old or too much goes, what is to
+ * be compacted is, and producers that are quiet for long are forgotten.
+ */
+export class Retention {
+  readonly #parts: RetentionParts;
+  #first: NodeJS.Timeout | undefined;
+  #every: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #isBusy = false;
+  #isStopped = false;
+
+  constructor(parts: RetentionParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks soon, for a broker that is started again and again, and then at this interval. */
+  start(everyMs: number): void {
+    const look = () => {
+      if (!this.#isBusy) void this.apply(Date.now());
+    };
+    this.#first = setTimeout(look, Math.min(everyMs, retentionFirstAfterMs)).unref();
+    this.#every = setInterval(look, everyMs).unref();
+  }
+
+  /** Ends what is running, between two steps. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#first);
+    clearInterval(this.#every);
+    this.#isStopped = true;
+    await this.#parts.compactor.stop();
+    await this.#running;
+  }
+
+  /** Looks at all topics once, after what is running. What fails is logged. */
+  apply(nowMs: number): Promise<void> {
+    this.#isBusy = true;
+    const running = this.#running.then(() => this.#apply(nowMs));
+    this.#running = running;
+    return running.finally(() => {
+      if (this.#running === running) this.#isBusy = false;
+    });
+  }
+
+  async #apply(nowMs: number): Promise<void> {
+    // Topics that come while this goes on have nothing old.
+    for (const topic of [...this.#parts.topics()]) {
+      for (const partition of topic.partitions) {
+        if (this.#isStopped) return;
+        await this.#deleteOld(topic, partition, nowMs);
+        if (topic.settings.compacts) await this.#compact(topic, partition, nowMs);
+      }
+    }
+  }
+
+  async #deleteOld(topic: RetainedTopic, partition: PartitionLog, nowMs: number): Promise<void> {
+    const { deletes, retentionMs, retentionBytes } = topic.settings;
+    try {
+      await partition.forgetProducers(nowMs - producerExpirationMs);
+      if (deletes && Number.isFinite(retentionMs)) {
+        await partition.deleteUntil(await partition.offsetForTime(nowMs - retentionMs));
+      }
+      if (deletes && Number.isFinite(retentionBytes)) {
+        await partition.deleteUntil(await this.#parts.store.offsetForSize(partition.id, retentionBytes));
+      }
+    } catch (error) {
+      this.#failed(topic, partition, error as Error, 'old records could not be deleted');
+    }
+  }
+
+  async #compact(topic: RetainedTopic, partition: PartitionLog, nowMs: number): Promise<void> {
+    try {
+      const { outcome, ...figures } = await this.#parts.compactor.compact(partition, topic.settings, nowMs);
+      if (outcome !== 'done') return;
+      this.#parts.log.info(
+        { log: topic.name, partition: partition.number, ...figures },
+        'a log was compacted',
+      );
+    } catch (error) {
+      this.#failed(topic, partition, error as Error, 'a log could not be compacted');
+    }
+  }
+
+  #failed(topic: RetainedTopic, partition: PartitionLog, error: Error, what: string): void {
+    if (partition.isEnded || this.#isStopped) return;
+    this.#parts.log.error({ log: topic.name, partition: partition.number, error: error.message }, what);
+  }
+}
