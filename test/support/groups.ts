@@ -143,27 +143,33 @@ export class TestMember {
 
   commit(offset: number, partition = 0, { topic = 't', metadata = '' } = {}) {
     const { groupId, groupInstanceId } = this.request;
-    return this.groups.commit({
-      groupId,
-      memberId: this.memberId,
-      groupInstanceId,
-      generationId: this.generationId,
-      knowsGroupIdNotFound: true,
-      offsets: [{ topic, partition, offset, leaderEpoch: -1, metadata }],
-    });
+    return this.groups.commit(
+      {
+        groupId,
+        memberId: this.memberId,
+        groupInstanceId,
+        generationId: this.generationId,
+        knowsGroupIdNotFound: true,
+        offsets: [{ topic, partition, offset, leaderEpoch: -1, metadata }],
+      },
+      this.client,
+    );
   }
 }
 
 /** Commits for a reader that is no member. */
 export function commitAlone(groups: Groups, groupId: string, offset: number, { topic = 't' } = {}) {
-  return groups.commit({
-    groupId,
-    memberId: '',
-    groupInstanceId: null,
-    generationId: -1,
-    knowsGroupIdNotFound: true,
-    offsets: [{ topic, partition: 0, offset, leaderEpoch: -1, metadata: '' }],
-  });
+  return groups.commit(
+    {
+      groupId,
+      memberId: '',
+      groupInstanceId: null,
+      generationId: -1,
+      knowsGroupIdNotFound: true,
+      offsets: [{ topic, partition: 0, offset, leaderEpoch: -1, metadata: '' }],
+    },
+    new TestClient(),
+  );
 }
 
 /** Members that joined and synced together: the first one leads. */

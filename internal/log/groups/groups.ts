@@ -170,9 +170,9 @@ export class Groups {
   }
 
   /** Answered after the store keeps them; one outcome for each offset. */
-  async commit(request: CommitRequest): Promise<readonly GroupOutcome[]> {
+  async commit(request: CommitRequest, client: GroupClient): Promise<readonly GroupOutcome[]> {
     const { offsets, groupId } = request;
-    const error = this.#checkCommit(request);
+    const error = this.#checkCommit(request, client);
     if (error !== 'none') return offsets.map(() => error);
     const outcomes = offsets.map(problemOfOffset);
     const good = offsets.filter((_, index) => outcomes[index] === 'none');
@@ -281,7 +281,7 @@ export class Groups {
     return 'none';
   }
 
-  #checkCommit(request: CommitRequest): GroupOutcome {
+  #checkCommit(request: CommitRequest, client: GroupClient): GroupOutcome {
     const { groupId, memberId, groupInstanceId, generationId } = request;
     if (this.#isClosed) return 'coordinatorNotAvailable';
     const group = this.#groups.get(groupId);
@@ -295,7 +295,7 @@ export class Groups {
     if (typeof member === 'string') return member;
     if (generationId !== group.generationId) return 'illegalGeneration';
     if (group.state === 'CompletingRebalance') return 'rebalanceInProgress';
-    this.#joins.heard(member, undefined);
+    this.#joins.heard(member, client);
     return 'none';
   }
 

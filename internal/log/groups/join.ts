@@ -47,10 +47,10 @@ export class Joins {
     else this.#joinKnown(joining);
   }
 
-  /** A member was heard: it keeps its place for another session timeout. */
-  heard(member: Member, client: GroupClient | undefined): void {
-    if (client?.closed.aborted) return;
-    if (client !== undefined) this.#parts.presence.attach(member, client);
+  /** A member was heard: it keeps its place for another session timeout. What a closed connection left counts no more. */
+  heard(member: Member, client: GroupClient): void {
+    if (client.closed.aborted) return;
+    this.#parts.presence.attach(member, client);
     member.session.set(member.isNew ? groupNewMemberJoinTimeoutMs : member.sessionTimeoutMs);
   }
 

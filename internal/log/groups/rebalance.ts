@@ -91,14 +91,14 @@ export class Rebalance {
   assign(group: Group, assignments: ReadonlyMap<string, Uint8Array>): void {
     for (const member of group.members.values()) group.assign(member, assignments.get(member.id) ?? NO_BYTES);
     group.state = 'Stable';
-    for (const member of group.members.values()) answerSync(member, group.synced(member));
+    for (const member of group.members.values()) this.#answerAwaited(member, group.synced(member));
   }
 
   /** Takes all assignments back and refuses who waits for one. */
   dropAssignments(group: Group, error: GroupError): void {
     for (const member of group.members.values()) {
       group.assign(member, NO_BYTES);
-      answerSync(member, refusedSync(error));
+      this.#answerAwaited(member, refusedSync(error));
     }
   }
 
@@ -160,6 +160,13 @@ export class Rebalance {
     for (const id of [...group.pending.keys()]) this.removePending(group, id);
   }
 
+  /** Who waited was excused from being heard, and no longer is. */
+  #answerAwaited(member: Member, result: SyncResult): void {
+    if (member.awaitingSync === undefined) return;
+    answerSync(member, result);
+    member.session.set(member.sessionTimeoutMs);
+  }
+
   /** Lets those who come in the same turn as the first member be in the first generation. */
   #gather(group: Group): void {
     group.gathering = setImmediate(() => {
@@ -183,8 +190,6 @@ export function answerSync(member: Member, result: SyncResult): void {
   const answer = member.awaitingSync;
   if (answer === undefined) return;
   member.awaitingSync = undefined;
-  // Nobody was looked at while it waited for the leader.
-  if (result.error === 'none') member.session.set(member.sessionTimeoutMs);
   answer(result);
 }
 
