@@ -3,10 +3,10 @@ import { metadata } from '../../../internal/protocol/kafka/apis/03-metadata.ts';
 import { findCoordinator } from '../../../internal/protocol/kafka/apis/10-find-coordinator.ts';
 import { KafkaErrorCode } from '../../../internal/protocol/kafka/error-codes.ts';
 import type { Api, InputOf } from '../../../internal/protocol/kafka/schema.ts';
-import { Failure } from '../../shared/run-program.ts';
 import {
   type AnswerOf,
   type BrokerAddress,
+  ConnectionFailure,
   type ConnectionSettings,
   KafkaConnection,
   nameOf,
@@ -32,14 +32,17 @@ const RETRY_AT_MOST_AFTER_MS = 1_000;
  */
 export class KafkaClient {
   readonly #settings: ConnectionSettings;
-  readonly #bootstrap: KafkaConnection;
+  readonly #addresses: readonly BrokerAddress[];
+  #bootstrap: Promise<KafkaConnection>;
   readonly #connections = new Map<string, Promise<KafkaConnection>>();
   #brokers: readonly BrokerNode[] = [];
   #controllerId = -1;
+  #isClosed = false;
 
-  private constructor(bootstrap: KafkaConnection, settings: ConnectionSettings) {
-    this.#bootstrap = bootstrap;
+  private constructor(addresses: readonly BrokerAddress[], settings: ConnectionSettings) {
+    this.#addresses = addresses;
     this.#settings = settings;
+    this.#bootstrap = openFirst(addresses, settings);
   }
 
   /**
@@ -51,18 +54,9 @@ export class KafkaClient {
     addresses: readonly BrokerAddress[],
     settings: ConnectionSettings,
   ): Promise<KafkaClient> {
-    const failures: Error[] = [];
-    for (const address of addresses) {
-      try {
-        return new KafkaClient(await KafkaConnection.open(address, settings), settings);
-      } catch (error) {
-        if (settings.stop.aborted) throw error;
-        failures.push(error as Error);
-      }
-    }
-    throw failures.length === 1
-      ? failures[0]
-      : new Failure(failures.map(({ message }) => message).join('; '));
+    const client = new KafkaClient(addresses, settings);
+    await client.#bootstrap;
+    return client;
   }
 
   /** The brokers that Metadata named last. */
@@ -71,8 +65,12 @@ export class KafkaClient {
   }
 
   /** Asks any broker. */
-  send<A extends Api>(api: A, body: InputOf<A['request']>, options?: SendOptions): Promise<AnswerOf<A>> {
-    return this.#bootstrap.send(api, body, options);
+  async send<A extends Api>(
+    api: A,
+    body: InputOf<A['request']>,
+    options?: SendOptions,
+  ): Promise<AnswerOf<A>> {
+    return (await this.#anyConnection()).send(api, body, options);
   }
 
   /** Asks the broker that administers topics. */
@@ -157,18 +155,31 @@ export class KafkaClient {
   }
 
   /** The connection to a broker by its id; one that is not known is the one that is there. */
-  connectionTo(nodeId: number): Promise<KafkaConnection> {
+  async connectionTo(nodeId: number): Promise<KafkaConnection> {
     const broker = this.#brokers.find((known) => known.nodeId === nodeId);
     // The only broker may name itself by an address that does not lead there from here, behind a tunnel for example.
-    if (broker === undefined || this.#brokers.length === 1) return Promise.resolve(this.#bootstrap);
+    if (broker === undefined || this.#brokers.length === 1) return this.#anyConnection();
     const name = nameOf(broker);
-    let connection = this.#connections.get(name);
-    if (connection === undefined) {
-      connection = KafkaConnection.open(broker, this.#settings);
-      connection.catch(() => this.#connections.delete(name));
-      this.#connections.set(name, connection);
-    }
-    return connection;
+    const known = this.#connections.get(name);
+    const connection = await known?.catch(() => undefined);
+    if (connection?.isOpen) return connection;
+    // Somebody else may have begun to open another one meanwhile.
+    if (this.#connections.get(name) !== known) return this.connectionTo(nodeId);
+    const opening = KafkaConnection.open(broker, this.#settings);
+    this.#connections.set(name, opening);
+    return opening;
+  }
+
+  /** The first connection, or another one where that has been closed: brokers do so to whoever is quiet for long. */
+  async #anyConnection(): Promise<KafkaConnection> {
+    const known = this.#bootstrap;
+    const connection = await known.catch(() => undefined);
+    if (connection?.isOpen) return connection;
+    if (this.#isClosed) return known;
+    if (this.#bootstrap !== known) return this.#anyConnection();
+    const opening = openFirst(this.#addresses, this.#settings);
+    this.#bootstrap = opening;
+    return opening;
   }
 
   /**
@@ -201,9 +212,28 @@ export class KafkaClient {
 
   /** Closes all connections; whoever waits for an answer gets this error. */
   close(reason?: unknown): void {
-    this.#bootstrap.close(reason);
-    for (const connection of this.#connections.values()) {
+    this.#isClosed = true;
+    for (const connection of [this.#bootstrap, ...this.#connections.values()]) {
       connection.then((open) => open.close(reason)).catch(() => {});
     }
   }
+}
+
+/** @throws Failure that names all addresses, where none can be reached. */
+async function openFirst(
+  addresses: readonly BrokerAddress[],
+  settings: ConnectionSettings,
+): Promise<KafkaConnection> {
+  const failures: Error[] = [];
+  for (const address of addresses) {
+    try {
+      return await KafkaConnection.open(address, settings);
+    } catch (error) {
+      if (settings.stop.aborted) throw error;
+      failures.push(error as Error);
+    }
+  }
+  throw failures.length === 1
+    ? failures[0]
+    : new ConnectionFailure(failures.map(({ message }) => message).join('; '));
 }

@@ -39,6 +39,9 @@ export interface SendOptions {
 /** What an API answers with. */
 export type AnswerOf<A extends Api> = ValueOf<A['response']>;
 
+/** A broker that cannot be reached, or went away. */
+export class ConnectionFailure extends Failure {}
+
 /** One connection to one broker: requests are sent as they come, and matched with their answers. */
 export class KafkaConnection {
   readonly #settings: ConnectionSettings;
@@ -57,9 +60,11 @@ export class KafkaConnection {
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#take(chunk));
     socket.on('error', (error) =>
-      this.close(new Failure(`the connection to ${name} broke: ${error.message}`)),
+      this.close(new ConnectionFailure(`the connection to ${name} broke: ${error.message}`)),
     );
-    socket.on('close', () => this.close(new Failure(`${name} closed the connection${this.#hint()}`)));
+    socket.on('close', () =>
+      this.close(new ConnectionFailure(`${name} closed the connection${this.#hint()}`)),
+    );
   }
 
   /**
@@ -174,7 +179,7 @@ export class KafkaConnection {
     return new Promise((resolve, reject) => {
       const timeoutMs = this.#settings.requestTimeoutMs + extraTimeMs;
       const timer = setTimeout(() => {
-        this.close(new Failure(`${this.#name} did not answer ${api.name} within ${timeoutMs} ms`));
+        this.close(new ConnectionFailure(`${this.#name} did not answer ${api.name} within ${timeoutMs} ms`));
       }, timeoutMs);
       this.#waiting.set(correlationId, { resolve, reject, timer });
       this.#socket.cork();
@@ -273,7 +278,7 @@ function openSocket(address: BrokerAddress, settings: ConnectionSettings): Promi
     function fail(why: string): void {
       settle();
       socket.destroy();
-      reject(new Failure(`cannot connect to ${nameOf(address)}: ${why}`));
+      reject(new ConnectionFailure(`cannot connect to ${nameOf(address)}: ${why}`));
     }
 
     function settle(): void {

@@ -1,0 +1,92 @@
+import { UsageError } from '../../../internal/config/program.ts';
+import { quoted } from '../../../internal/errors.ts';
+import type { KafkaClient } from '../kafka-client/client.ts';
+import { committedOffsets } from '../kafka-client/groups.ts';
+import {
+  EARLIEST,
+  keyOf,
+  LATEST,
+  NO_OFFSET,
+  offsetsAt,
+  type TopicPartition,
+} from '../kafka-client/offsets.ts';
+import { durationOf, instantOf } from '../times.ts';
+
+/** Where reading begins. */
+export type Start =
+  | { kind: 'beginning' | 'end' | 'stored' }
+  | { kind: 'offset'; offset: number }
+  | { kind: 'last'; count: number }
+  /** In milliseconds since 1970. */
+  | { kind: 'time'; timestamp: number };
+
+/**
+ * Reads what stands behind -from.
+ *
+ * @param nowMs in milliseconds since 1970.
+ * @throws UsageError
+ */
+export function startOf(text: string, nowMs: number): Start {
+  if (text === 'beginning' || text === 'earliest') return { kind: 'beginning' };
+  if (text === 'end' || text === 'latest') return { kind: 'end' };
+  if (text === 'stored') return { kind: 'stored' };
+  if (/^\d{1,15}$/.test(text)) return { kind: 'offset', offset: Number(text) };
+  if (/^-\d{1,15}$/.test(text)) return { kind: 'last', count: -Number(text) };
+  const milliseconds = /^s?@(\d{1,15})$/.exec(text);
+  if (milliseconds !== null) return { kind: 'time', timestamp: Number(milliseconds[1]) };
+  const ago = text.startsWith('-') ? durationOf(text.slice(1)) : undefined;
+  const timestamp = ago === undefined ? instantOf(text) : nowMs - ago;
+  if (timestamp !== undefined) return { kind: 'time', timestamp };
+  throw new UsageError(
+    `-from ${quoted(text)} is none of beginning, end, stored, an offset, -N, @MS, an ISO time and a time ago such as -1h`,
+  );
+}
+
+/**
+ * The offset to begin with in each partition. Where nothing is stored it is the first one, and where no message is as
+ * late as the time the end.
+ *
+ * @param groupId whose offsets are stored.
+ * @throws KafkaRefusal
+ */
+export async function positionsOf(
+  client: KafkaClient,
+  start: Start,
+  partitions: readonly TopicPartition[],
+  groupId: string | undefined,
+): Promise<Map<number, number>> {
+  const [earliest, latest] = await Promise.all([
+    offsetsAt(client, partitions, EARLIEST),
+    offsetsAt(client, partitions, LATEST),
+  ]);
+  const own = await ownOffsets();
+  return new Map(partitions.map((partition) => [partition.partition, positionIn(partition)]));
+
+  async function ownOffsets(): Promise<Map<string, number>> {
+    if (start.kind === 'time') return offsetsAt(client, partitions, start.timestamp);
+    if (start.kind !== 'stored' || groupId === undefined) return new Map();
+    const committed = await committedOffsets(client, groupId);
+    return new Map(committed.map((offset) => [keyOf(offset), offset.offset]));
+  }
+
+  function positionIn(partition: TopicPartition): number {
+    const key = keyOf(partition);
+    const [first, last] = [earliest.get(key) ?? 0, latest.get(key) ?? 0];
+    switch (start.kind) {
+      case 'beginning':
+        return first;
+      case 'end':
+        return last;
+      case 'stored':
+        return own.get(key) ?? first;
+      case 'offset':
+        return start.offset;
+      case 'last':
+        return Math.max(first, last - start.count);
+      case 'time': {
+        const offset = own.get(key) ?? NO_OFFSET;
+        return offset === NO_OFFSET ? last : offset;
+      }
+    }
+  }
+}
