@@ -111,6 +111,11 @@ export const tailCacheBytes = 64 * MiB;
 export const retentionEveryMs = 60_000;
 /** When they are looked through for the first time: the first moment after a start belongs to clients. */
 export const retentionFirstAfterMs = 1_000;
+/**
+ * Partitions of all logs together, 5 KB of memory each: every topic of a `-log` filter is one, and anybody who may
+ * publish makes topics.
+ */
+export const maxLogPartitions = 50_000;
 /** How long a log keeps records by default: as Kafka does. */
 export const logRetentionMs = 7 * 24 * 3_600_000;
 /** Bytes of live messages on their way to the disk before their publishers pause. */
@@ -308,3 +313,13 @@ export const readerPartitionBytes = 1 * MiB;
 export const readerTotalBytes = 50 * MiB;
 /** How long a broker may wait for messages before it answers `tinymq consume` that there are none. */
 export const readerWaitMs = 500;
+/** How long a group waits for a sign of life of `tinymq consume -group` before it goes on without it. */
+export const memberSessionTimeoutMs = 10_000;
+/** How often it gives one: several times within that. */
+export const memberHeartbeatMs = 2_000;
+/** How long the group waits for it to finish what it has when partitions are shared anew. */
+export const memberRebalanceTimeoutMs = 30_000;
+/** How long it waits for the others to do so: they say how long themselves, the Java client five minutes. */
+export const memberLongestJoinMs = 330_000;
+/** How often it stores how far it has read: as the Java client does. */
+export const groupCommitEveryMs = 5_000;

@@ -42,20 +42,30 @@ describe('the commands to type next', () => {
 });
 
 describe('the banner', () => {
-  const listeners = ['tcp://localhost:1883', 'ws://localhost:8083'];
+  const listeners = [
+    { url: 'tcp://localhost:1883', door: 'frames' as const },
+    { url: 'ws://localhost:8083', door: 'frames' as const },
+    { url: 'tcp://localhost:9092', door: 'kafka' as const },
+  ];
 
   it('lists the listeners', () => {
     const lines = banner({ version: '1.2.3', listeners, tls: undefined, json: false }).split('\n');
-    expect(lines.slice(0, 3)).toEqual([
+    expect(lines.slice(0, 4)).toEqual([
       'tinymq 1.2.3 is listening on',
       '  tcp://localhost:1883',
       '  ws://localhost:8083',
+      '  tcp://localhost:9092  for Kafka clients',
     ]);
   });
 
   it('is one object with -json', () => {
     const line = banner({ version: '1.2.3', listeners, tls: undefined, json: true });
-    expect(JSON.parse(line)).toEqual({ version: '1.2.3', pid: process.pid, listeners });
+    expect(JSON.parse(line)).toEqual({
+      version: '1.2.3',
+      pid: process.pid,
+      listeners: ['tcp://localhost:1883', 'ws://localhost:8083'],
+      kafka: ['tcp://localhost:9092'],
+    });
     expect(line.endsWith('}\n')).toBe(true);
   });
 });

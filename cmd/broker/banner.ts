@@ -1,12 +1,11 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import type { CertificateFiles } from '../../pkg/embed/index.ts';
+import type { CertificateFiles, RunningBroker } from '../../pkg/embed/index.ts';
 import { coloursFor } from '../shared/run-program.ts';
 
 export interface BannerOptions {
   version: string;
-  /** The URLs of the listeners. */
-  listeners: readonly string[];
+  listeners: RunningBroker['listeners'];
   tls: CertificateFiles | undefined;
   /** One JSON object instead of lines for people. */
   json: boolean;
@@ -14,19 +13,29 @@ export interface BannerOptions {
 
 /** What the broker prints when it has started: what is listening, and what to type next. */
 export function banner({ version, listeners, tls, json }: BannerOptions): string {
-  if (json) return `${JSON.stringify({ version, pid: process.pid, listeners })}\n`;
+  const frames = urlsOf(listeners, 'frames');
+  const kafka = urlsOf(listeners, 'kafka');
+  if (json) return `${JSON.stringify({ version, pid: process.pid, listeners: frames, kafka })}\n`;
   const colours = coloursFor(process.stdout);
   const lines = [
     `${colours.bold(`tinymq ${version}`)} is listening on`,
-    ...listeners.map((url) => `  ${colours.green(url)}`),
+    ...frames.map((url) => `  ${colours.green(url)}`),
+    ...kafka.map((url) => `  ${colours.green(url)}  for Kafka clients`),
     '',
-    'In another terminal:',
-    ...nextCommands(listeners[0]!, tls, programFolder()).map((line) => `  ${colours.cyan(line)}`),
-    '',
+    ...(frames.length === 0 ? [] : ['In another terminal:']),
+    ...frames
+      .slice(0, 1)
+      .flatMap((url) => nextCommands(url, tls, programFolder()))
+      .map((line) => `  ${colours.cyan(line)}`),
+    ...(frames.length === 0 ? [] : ['']),
     'Stop with Ctrl-C.',
     '',
   ];
   return lines.join('\n');
+}
+
+function urlsOf(listeners: RunningBroker['listeners'], door: 'frames' | 'kafka'): string[] {
+  return listeners.filter((listener) => listener.door === door).map(({ url }) => url);
 }
 
 /** Command lines that reach a broker at `url` with programs from `folder`, which is empty or ends in a slash. */

@@ -3,7 +3,7 @@ import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
 import { logNameProblem } from '../../internal/log/names.ts';
 import { filterProblem } from '../../internal/topic.ts';
-import type { BrokerOptions, LogOption } from '../../pkg/embed/index.ts';
+import type { BrokerOptions, KafkaOptions, LogOption } from '../../pkg/embed/index.ts';
 import { listenersOf, tlsOf } from './listeners.ts';
 
 /**
@@ -18,9 +18,10 @@ export function brokerOptionsOf(
   report: (message: string) => void,
 ): BrokerOptions {
   const tls = tlsOf(values);
-  const { urls, areDefaults } = listenersOf(values, given);
+  const { urls, kafka, areDefaults } = listenersOf(values, given);
   return {
     listen: urls,
+    kafka: kafka.length === 0 ? undefined : kafkaOptionsOf(values, kafka),
     onListenError: areDefaults ? (error) => report(`${error.message}; left closed`) : undefined,
     tls,
     socketMode: values['socket-mode'],
@@ -40,6 +41,22 @@ export function brokerOptionsOf(
     logRetentionMs: values['log-retention'],
     logRetentionBytes: values['log-retention-bytes'],
     webSocketOrigins: values['ws-origin'].length > 0 ? values['ws-origin'] : undefined,
+  };
+}
+
+function kafkaOptionsOf(
+  values: Values<typeof brokerProgram.options>,
+  listen: readonly string[],
+): KafkaOptions {
+  const advertised = values['kafka-advertised'];
+  if (advertised !== undefined && !/^(\[[^\]]+\]|[^:]+):\d{1,5}$/.test(advertised)) {
+    throw new UsageError(`-kafka-advertised is host:port, not '${advertised}'`);
+  }
+  return {
+    listen,
+    advertised,
+    autoCreate: values['kafka-auto-create'],
+    partitions: values['kafka-partitions'],
   };
 }
 

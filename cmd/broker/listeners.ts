@@ -9,10 +9,14 @@ type BrokerValues = Values<typeof brokerProgram.options>;
 
 /** What `broker` opens when nobody names a listener. */
 const DEFAULT_LISTENERS = ['tcp://localhost:1883'];
+const DEFAULT_KAFKA_LISTENERS = ['tcp://localhost:9092'];
 const DEFAULT_ADDRESS = 'localhost:1883';
 
 export interface Listeners {
+  /** Of the door for tinymq's own clients. */
   urls: string[];
+  /** Of the door for Kafka's clients. */
+  kafka: string[];
   /** Nobody named them: one that cannot open is no reason to fail. */
   areDefaults: boolean;
 }
@@ -26,14 +30,28 @@ export function listenersOf(values: BrokerValues, given: ReadonlySet<string>): L
   const urls: string[] = [];
   const hasTls = values['tls-cert'] !== undefined;
   const listen = values.listen.flatMap((item) => item.split(','));
-  const namesPair = given.has('network') || given.has('address') || (hasTls && !listen.some(speaksTls));
+  const isTlsElsewhere = listen.some(speaksTls) || values.kafka.length > 0;
+  const namesPair = given.has('network') || given.has('address') || (hasTls && !isTlsElsewhere);
   if (namesPair) urls.push(pairUrl(values, hasTls));
   urls.push(...listen);
-  const areDefaults = urls.length === 0;
-  if (areDefaults) urls.push(...DEFAULT_LISTENERS);
-  for (const url of urls) checkUrl(url, hasTls);
-  if (hasTls && !urls.some(speaksTls)) throw new UsageError('-tls-cert is of no use: no listener speaks TLS');
-  return { urls, areDefaults };
+  const kafka = values.kafka.flatMap((item) => item.split(',')).map((item) => kafkaUrl(item, hasTls));
+  const areDefaults = urls.length === 0 && kafka.length === 0;
+  if (areDefaults) {
+    urls.push(...DEFAULT_LISTENERS);
+    kafka.push(...DEFAULT_KAFKA_LISTENERS);
+  }
+  for (const url of [...urls, ...kafka]) checkUrl(url, hasTls);
+  if (hasTls && ![...urls, ...kafka].some(speaksTls)) {
+    throw new UsageError('-tls-cert is of no use: no listener speaks TLS');
+  }
+  return { urls, kafka, areDefaults };
+}
+
+/** Where there is a certificate, an address without a scheme is never left in the clear. */
+function kafkaUrl(text: string, hasTls: boolean): string {
+  if (!text.includes('://')) return `${hasTls ? 'tls' : 'tcp'}://${text}`;
+  if (!/^(tcp|tls):/.test(text)) throw new UsageError(`-kafka is host:port, tcp:// or tls://, not '${text}'`);
+  return text;
 }
 
 /** @throws UsageError where half of what TLS needs is missing. */

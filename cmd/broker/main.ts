@@ -14,8 +14,9 @@ await runProgram(brokerProgram, async ({ values, given, stop, version }) => {
   process.on('SIGHUP', () => broker.reloadCertificates());
   const endRates = values.stats === undefined ? undefined : logRates(broker, values.stats, logger);
   if (!values.quiet) {
-    const listeners = broker.listeners.map(({ url }) => url);
-    process.stdout.write(banner({ version, listeners, tls: options.tls, json: values.json }));
+    process.stdout.write(
+      banner({ version, listeners: broker.listeners, tls: options.tls, json: values.json }),
+    );
   }
 
   if (!stop.aborted) await once(stop, 'abort');

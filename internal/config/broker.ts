@@ -1,4 +1,4 @@
-import { maxMessageBytesCeiling } from '../limits.ts';
+import { maxMessageBytesCeiling, maxPartitionsPerTopic } from '../limits.ts';
 import { DAY_MS, NETWORKS } from './connection-options.ts';
 import { bytes, choice, duration, fileMode, integer, list, text, toggle } from './option.ts';
 import type { Program } from './program.ts';
@@ -37,6 +37,25 @@ const options = {
     placeholder: 'GLOB',
     help: 'web pages that may connect by WebSocket, such as https://*.example.com; pages of this machine unless given',
   }),
+  kafka: list({
+    group: 'Kafka',
+    placeholder: 'HOST:PORT|URL',
+    help: 'open the door for Kafka clients: host:port, tcp://host:port or tls://host:port',
+  }),
+  'kafka-advertised': text({
+    group: 'Kafka',
+    placeholder: 'HOST:PORT',
+    help: 'where Kafka clients find the broker; where each of them dialled unless given',
+  }),
+  'kafka-auto-create': toggle({
+    group: 'Kafka',
+    default: 'true',
+    help: 'a topic that a Kafka client asks for comes to be',
+  }),
+  'kafka-partitions': integer(
+    { min: 1, max: maxPartitionsPerTopic },
+    { group: 'Kafka', default: '1', help: 'partitions of a topic where nobody says how many' },
+  ),
   'max-message': bytes(
     { min: 1, max: maxMessageBytesCeiling },
     { group: 'Limits', default: '16MiB', help: 'the largest payload, up to 1GiB' },
@@ -140,5 +159,6 @@ export const brokerProgram: Program<typeof options> = {
     'broker -network unix -address /tmp/broker.sock',
     'broker -tls-cert server.crt -tls-key server.key -address localhost:8883',
     'broker -listen tcp://localhost:1883,unix:///tmp/broker.sock,ws://localhost:8083',
+    'broker -kafka localhost:9092 -data-dir ./data',
   ],
 };

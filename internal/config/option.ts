@@ -59,13 +59,13 @@ export function list(description: Description<never>): Option<string[]> {
   };
 }
 
-/** True or false. */
-export function toggle(description: Description<never>): Option<boolean> {
+/** True or false; false unless said. */
+export function toggle(description: Description<'true'>): Option<boolean> {
   return {
     ...common(description, ''),
     isSwitch: true,
     parse(texts) {
-      const value = texts.at(-1);
+      const value = texts.at(-1) ?? description.default;
       if (value === undefined) return false;
       if (/^(1|t|true|yes|on)$/i.test(value)) return true;
       if (/^(0|f|false|no|off)$/i.test(value)) return false;

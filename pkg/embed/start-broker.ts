@@ -1,11 +1,13 @@
 import type { Guard } from '../../internal/auth/guard.ts';
-import { Broker, type Logger } from '../../internal/broker/broker.ts';
+import { Broker, type BrokerSettings, type Logger } from '../../internal/broker/broker.ts';
 import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../../internal/broker/channel.ts';
 import { FramesDoor } from '../../internal/doors/frames/door.ts';
 import { FrontDoor } from '../../internal/doors/front-door.ts';
 import * as limits from '../../internal/limits.ts';
 import { Metrics } from '../../internal/metrics/metrics.ts';
+import { StoreError } from '../../internal/store/store-error.ts';
 import { type CertificateFiles, Certificates } from '../../internal/transport/certificates.ts';
+import type { Connection } from '../../internal/transport/connection.ts';
 import { type Endpoint, isSecure, parseEndpoint } from '../../internal/transport/endpoint.ts';
 import {
   ListenError,
@@ -14,15 +16,18 @@ import {
   type ListenerOptions,
   listen,
 } from '../../internal/transport/listener.ts';
-import { type LogsOptions, openLogs } from './open-logs.ts';
+import { type KafkaOptions, openKafka } from './open-kafka.ts';
+import { type LogsOptions, type OpenLogs, openLogs } from './open-logs.ts';
 
 /** How a broker is started. Everything may be left out. */
 export interface BrokerOptions extends LogsOptions {
   /**
-   * Where to listen: `tcp://host:port`, `tls://host:port`, `unix:///path`, `ws://host:port`, `wss://host:port`.
-   * Port 0 takes a free one. Default: `tcp://localhost:1883`.
+   * Where to listen for tinymq's own clients: `tcp://host:port`, `tls://host:port`, `unix:///path`, `ws://host:port`,
+   * `wss://host:port`. Port 0 takes a free one. Default: `tcp://localhost:1883`, or nowhere where another door is named.
    */
   listen?: readonly string[];
+  /** The door for Kafka's clients. Default: closed. */
+  kafka?: KafkaOptions;
   /**
    * Called for each address that cannot be listened on, which then stays closed. Without it one is enough for the
    * start to fail; with it the start fails only where none could be opened.
@@ -63,8 +68,8 @@ export type BrokerStats = Readonly<Record<string, number>>;
 
 /** A broker that is running in this process. */
 export interface RunningBroker extends AsyncDisposable {
-  /** Where it listens, with the real ports. */
-  readonly listeners: readonly { readonly url: string }[];
+  /** Where it listens, with the real ports, and for whom. */
+  readonly listeners: readonly { readonly url: string; readonly door: 'frames' | 'kafka' }[];
   /** The first of them. */
   readonly url: string;
   /** Its counters and gauges, as they are now. */
@@ -83,27 +88,125 @@ export interface RunningBroker extends AsyncDisposable {
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
   checkBounds(options);
-  const endpoints = (options.listen ?? ['tcp://localhost:1883']).map(parseEndpoint);
+  const places = placesOf(options);
   const log = options.logger ?? silent;
-  const certificates = openCertificates(endpoints, options.tls, log);
   const metrics = new Metrics();
-  const broker = new Broker({
-    settings: {
-      maxClients: options.maxClients ?? limits.maxClients,
-      channelSize: options.channelSize ?? limits.channelSize,
-      channelBytes: options.channelBytes ?? limits.channelBytes,
-      slowConsumer: options.slowConsumer ?? 'drop-new',
-      slowConsumerWaitMs: options.slowConsumerWaitMs ?? limits.slowConsumerWaitMs,
-    },
-    metrics,
-    log,
-    guard: options.guard,
-  });
-  const kept = await openLogs(options, broker, metrics, log).catch((error) => {
-    certificates?.close();
+  const opened = new Opened();
+  try {
+    const certificates = openCertificates(
+      places.map(({ endpoint }) => endpoint),
+      options.tls,
+      log,
+    );
+    opened.add(() => certificates?.close());
+    const broker = new Broker({ settings: brokerSettings(options), metrics, log, guard: options.guard });
+    const kept = await openKept(options, broker, metrics, log);
+    opened.add(() => kept?.close());
+    const doors = await openDoors(options, broker, kept, metrics, log, opened);
+    const settings = listenerOptions(options, certificates);
+    const listeners = await openAll(
+      places,
+      doors,
+      settings,
+      options.onListenError,
+      connectionProblems(metrics, log),
+    );
+    opened.add(async () => {
+      await Promise.all(listeners.map((listener) => listener.close()));
+    });
+    return running(listeners, metrics, certificates, opened);
+  } catch (error) {
+    await opened.close();
     throw error;
-  });
+  }
+}
+
+/** What is open, closed in the opposite order. */
+class Opened {
+  readonly #closers: (() => Promise<void> | void)[] = [];
+  #closing: Promise<void> | undefined;
+
+  add(close: () => Promise<void> | void): void {
+    this.#closers.unshift(close);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  async #closeAll(): Promise<void> {
+    for (const close of this.#closers) await close();
+  }
+}
+
+type DoorName = 'frames' | 'kafka';
+
+/** Where a door is to be opened. */
+interface Place {
+  door: DoorName;
+  endpoint: Endpoint;
+}
+
+function placesOf(options: BrokerOptions): Place[] {
+  const { kafka } = options;
+  const frames = options.listen ?? (kafka === undefined ? ['tcp://localhost:1883'] : []);
+  const places: Place[] = frames.map((url) => ({ door: 'frames', endpoint: parseEndpoint(url) }));
+  for (const url of kafka?.listen ?? []) {
+    const endpoint = parseEndpoint(url);
+    if (endpoint.scheme !== 'tcp' && endpoint.scheme !== 'tls') {
+      throw new RangeError(`kafka listens on tcp:// or tls://, not ${url}`);
+    }
+    places.push({ door: 'kafka', endpoint });
+  }
+  if (places.length === 0) throw new RangeError('listen names no address');
+  return places;
+}
+
+function brokerSettings(options: BrokerOptions): BrokerSettings {
+  return {
+    maxClients: options.maxClients ?? limits.maxClients,
+    channelSize: options.channelSize ?? limits.channelSize,
+    channelBytes: options.channelBytes ?? limits.channelBytes,
+    slowConsumer: options.slowConsumer ?? 'drop-new',
+    slowConsumerWaitMs: options.slowConsumerWaitMs ?? limits.slowConsumerWaitMs,
+  };
+}
+
+/**
+ * Opens the store where something is to be kept. Where only the Kafka door needs it, and doors may stay closed, a store
+ * that cannot be opened closes that door.
+ */
+async function openKept(
+  options: BrokerOptions,
+  broker: Broker,
+  metrics: Metrics,
+  log: Logger,
+): Promise<OpenLogs | undefined> {
+  const { logs: captured = [], kafka, onListenError } = options;
+  if (captured.length === 0 && kafka === undefined) return undefined;
+  try {
+    return await openLogs(options, broker, metrics, log);
+  } catch (error) {
+    if (captured.length > 0 || onListenError === undefined || !(error instanceof StoreError)) throw error;
+    for (const url of kafka!.listen) onListenError(new ListenError(url, error));
+    return undefined;
+  }
+}
+
+/** How a connection comes in, by the name of its door. Without logs there is no Kafka door. */
+type OpenDoors = Partial<Record<DoorName, (connection: Connection) => void>>;
+
+async function openDoors(
+  options: BrokerOptions,
+  broker: Broker,
+  kept: OpenLogs | undefined,
+  metrics: Metrics,
+  log: Logger,
+  opened: Opened,
+): Promise<OpenDoors> {
   const connectTimeoutMs = options.connectTimeoutMs ?? limits.connectTimeoutMs;
+  const shutdownTimeoutMs = options.shutdownTimeoutMs ?? limits.shutdownTimeoutMs;
   const frames = new FramesDoor(
     broker,
     {
@@ -116,46 +219,45 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     log,
   );
   const frontDoor = new FrontDoor(frames, connectTimeoutMs, log);
+  opened.add(() => frames.close(shutdownTimeoutMs));
+  opened.add(() => frontDoor.close());
+  const doors: OpenDoors = { frames: (connection) => frontDoor.open(connection) };
+  if (options.kafka !== undefined && kept !== undefined) {
+    const kafka = await openKafka(options.kafka, kept, connectTimeoutMs, metrics, log);
+    opened.add(() => kafka.close(shutdownTimeoutMs));
+    doors.kafka = (connection) => kafka.door.open(connection, NOTHING);
+  }
+  return doors;
+}
+
+const NOTHING = new Uint8Array(0);
+
+function connectionProblems(metrics: Metrics, log: Logger): ListenerEvents['problem'] {
   const problems = metrics.counter(
     'connection_problems_total',
     'Connections that failed before they were open.',
   );
-  const settings = listenerOptions(options, certificates, connectTimeoutMs);
-  const listeners = await openAll(endpoints, settings, options.onListenError, {
-    connection: (connection) => frontDoor.open(connection),
-    problem(error, remote) {
-      problems.value++;
-      log.warn({ code: 'connection-lost', remote, error: error.message }, 'a connection could not be opened');
-    },
-  }).catch(async (error) => {
-    certificates?.close();
-    frontDoor.close();
-    await frames.close(0);
-    await kept?.close();
-    throw error;
-  });
-  let closing: Promise<void> | undefined;
+  return (error, remote) => {
+    problems.value++;
+    log.warn({ code: 'connection-lost', remote, error: error.message }, 'a connection could not be opened');
+  };
+}
 
-  async function close(): Promise<void> {
-    await Promise.all(listeners.map((listener) => listener.close()));
-    frontDoor.close();
-    certificates?.close();
-    await frames.close(options.shutdownTimeoutMs ?? limits.shutdownTimeoutMs);
-    await kept?.close();
-  }
-
-  const running: RunningBroker = {
-    listeners: listeners.map(({ url }) => ({ url })),
+function running(
+  listeners: readonly OpenListener[],
+  metrics: Metrics,
+  certificates: Certificates | undefined,
+  opened: Opened,
+): RunningBroker {
+  const close = () => opened.close();
+  return {
+    listeners: listeners.map(({ url, door }) => ({ url, door })),
     url: listeners[0]!.url,
     stats: () => metrics.snapshot(),
     reloadCertificates: () => certificates?.reload(),
-    close() {
-      closing ??= close();
-      return closing;
-    },
-    [Symbol.asyncDispose]: () => running.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   };
-  return running;
 }
 
 /** Pages that this machine itself serves. A page from elsewhere must not reach a broker on its visitor's machine. */
@@ -167,7 +269,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 function checkBounds(options: BrokerOptions): void {
-  const { maxMessageBytes, listen: urls } = options;
+  const { maxMessageBytes } = options;
   if (
     maxMessageBytes !== undefined &&
     !(maxMessageBytes > 0 && maxMessageBytes <= limits.maxMessageBytesCeiling)
@@ -193,7 +295,6 @@ function checkBounds(options: BrokerOptions): void {
   if (slowConsumer !== undefined && !SLOW_CONSUMER_POLICIES.includes(slowConsumer)) {
     throw new RangeError(`slowConsumer is one of ${SLOW_CONSUMER_POLICIES.join(', ')}, not ${slowConsumer}`);
   }
-  if (urls?.length === 0) throw new RangeError('listen names no address');
 }
 
 function openCertificates(
@@ -208,17 +309,13 @@ function openCertificates(
   });
 }
 
-function listenerOptions(
-  options: BrokerOptions,
-  certificates: Certificates | undefined,
-  handshakeTimeoutMs: number,
-): ListenerOptions {
+function listenerOptions(options: BrokerOptions, certificates: Certificates | undefined): ListenerOptions {
   const maxMessageBytes = options.maxMessageBytes ?? limits.maxMessageBytes;
   return {
     certificates,
     socketMode: options.socketMode ?? limits.socketMode,
     maxConnections: (options.maxClients ?? limits.maxClients) + limits.maxUnconnectedConnections,
-    handshakeTimeoutMs,
+    handshakeTimeoutMs: options.connectTimeoutMs ?? limits.connectTimeoutMs,
     lingerMs: limits.lingerMs,
     tcpKeepAliveAfterMs: limits.tcpKeepAliveAfterMs,
     highWaterMarkBytes: limits.socketHighWaterMarkBytes,
@@ -230,18 +327,25 @@ function listenerOptions(
   };
 }
 
+interface OpenListener extends Listener {
+  door: DoorName;
+}
+
 async function openAll(
-  endpoints: readonly Endpoint[],
+  places: readonly Place[],
+  doors: OpenDoors,
   options: ListenerOptions,
   onListenError: BrokerOptions['onListenError'],
-  events: ListenerEvents,
-): Promise<Listener[]> {
-  const listeners: Listener[] = [];
+  problem: ListenerEvents['problem'],
+): Promise<OpenListener[]> {
+  const listeners: OpenListener[] = [];
+  const reachable = places.filter(({ door }) => doors[door] !== undefined);
   try {
-    for (const [index, endpoint] of endpoints.entries()) {
-      const isLastHope = index === endpoints.length - 1 && listeners.length === 0;
+    for (const [index, { door, endpoint }] of reachable.entries()) {
+      const isLastHope = index === reachable.length - 1 && listeners.length === 0;
       try {
-        listeners.push(await listen(endpoint, options, events));
+        const { url, close } = await listen(endpoint, options, { connection: doors[door]!, problem });
+        listeners.push({ url, close, door });
       } catch (error) {
         if (onListenError === undefined || isLastHope || !(error instanceof ListenError)) throw error;
         onListenError(error);
