@@ -140,6 +140,25 @@ describe('a group', () => {
     expect((await waiting).error).toBe('rebalanceInProgress');
   });
 
+  it('expects to hear again from who waited for an assignment and was refused', async () => {
+    const { groups } = await openGroups();
+    const request = { rebalanceTimeoutMs: 300_000 };
+    const [leader, follower] = [1, 2].map(() => new TestMember(groups, request));
+    await Promise.all([leader.join(), follower.join()]);
+    const waiting = follower.sync();
+    for (let elapsedMs = 0; elapsedMs < 12_000; elapsedMs += 4_000) {
+      expect(leader.heartbeat()).toBe('none');
+      vi.advanceTimersByTime(4_000);
+    }
+    void new TestMember(groups, request).join();
+    expect((await waiting).error).toBe('rebalanceInProgress');
+    const again = leader.join();
+    vi.advanceTimersByTime(9_999);
+    expect(await isWaiting(again)).toBe(true);
+    vi.advanceTimersByTime(1);
+    expect((await again).members).toHaveLength(2);
+  });
+
   it('lets the leader begin a rebalance, and a follower ask where it stands', async () => {
     const { groups } = await openGroups();
     const [leader, follower] = await stableGroup(groups, 2);

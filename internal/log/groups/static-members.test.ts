@@ -53,6 +53,17 @@ describe('a static member', () => {
     expect(text((await older.sync()).assignment)).toBe(before.memberId);
   });
 
+  it('that leads others goes on leading them when it comes back', async () => {
+    const { groups } = await openGroups();
+    const members = [new TestMember(groups, instance('i')), new TestMember(groups)];
+    await Promise.all(members.map((member) => member.join()));
+    await Promise.all(members.map((member) => member.sync()));
+    const after = new TestMember(groups, instance('i'));
+    const { leader, members: all } = await after.join();
+    expect([leader, all.length]).toEqual([after.memberId, 2]);
+    expect(await members[1].join()).toMatchObject({ leader: after.memberId, generationId: 1 });
+  });
+
   it('that comes back with other protocols begins a rebalance', async () => {
     const { groups } = await openGroups();
     await stableGroup(groups, 1, instance('i'));
