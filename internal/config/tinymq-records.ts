@@ -88,8 +88,9 @@ const consumeOptions = {
     placeholder: 'START',
     aliases: ['o'],
     help:
-      'beginning, end, stored (of -group), an offset, -N for the last N of each partition, @MS since 1970, ' +
-      'an ISO time (UTC unless a zone is given) or a time ago such as -1h; beginning unless given, with -group stored',
+      'beginning, end, an offset, -N for the last N of each partition, @MS since 1970, an ISO time (UTC unless a ' +
+      'zone is given), or a time ago such as -1h; with -group stored, and the others are for partitions of which ' +
+      'the group has stored nothing; beginning unless given',
   }),
   partition: integer(
     { min: 0, max: MAX_PARTITION },

@@ -2,7 +2,9 @@ import { readerPartitionBytes, readerTotalBytes, readerWaitMs } from '../../../i
 import { fetch } from '../../../internal/protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../../internal/protocol/kafka/error-codes.ts';
 import type { TimestampType } from '../../../internal/protocol/kafka/record-batch.ts';
+import { RecordBatchError } from '../../../internal/protocol/kafka/record-batch-error.ts';
 import type { KafkaRecord } from '../../../internal/protocol/kafka/record-batch-read.ts';
+import { Failure } from '../../shared/run-program.ts';
 import type { KafkaClient } from './client.ts';
 import { type AnswerOf, ConnectionFailure } from './connection.ts';
 import { FetchedRecords } from './fetched-records.ts';
@@ -21,9 +23,11 @@ export interface ConsumedRecord extends KafkaRecord {
 export interface ReaderOptions {
   /** 1 to leave out what transactions wrote that are open or were aborted. */
   isolationLevel: 0 | 1;
+  /** Whether to stop when the end of each partition has been reached. */
+  stopsAtEnd?: boolean;
   /** Gets each record; false to get no more. */
   onRecord(record: ConsumedRecord): boolean;
-  /** Called whenever the end of a partition has been reached. */
+  /** Called when the end of a partition has been reached for the first time. */
   onEnd(partition: number, offset: number): void;
   /** Told to the user: a broker that is away, an offset that is gone. */
   onNote(text: string): void;
@@ -47,6 +51,9 @@ export class Reader {
   readonly #topic: string;
   readonly #options: ReaderOptions;
   readonly #positions: Map<number, number>;
+  /** The partitions whose end has not been reached yet. */
+  readonly #open: Set<number>;
+  readonly #stopped = Promise.withResolvers<void>();
   #isStopped = false;
 
   /** @param positions the offset to go on from in each partition; kept up with what was read. */
@@ -54,12 +61,14 @@ export class Reader {
     this.#client = client;
     this.#topic = topic;
     this.#positions = positions;
+    this.#open = new Set(positions.keys());
     this.#options = options;
   }
 
   /** Ends {@link run} after the answers that are under way. */
   stop(): void {
     this.#isStopped = true;
+    this.#stopped.resolve();
   }
 
   /**
@@ -70,6 +79,8 @@ export class Reader {
   async run(): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
     let hasFailed = false;
+    this.#stopAtEnd();
+    if (this.#positions.size === 0) await this.#stopped.promise;
     while (!this.#isStopped) {
       try {
         const leaders = await this.#leaders();
@@ -89,6 +100,10 @@ export class Reader {
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       }
     }
+  }
+
+  #stopAtEnd(): void {
+    if (this.#options.stopsAtEnd && this.#open.size === 0) this.stop();
   }
 
   async #leaders(): Promise<Map<number, number[]>> {
@@ -154,9 +169,10 @@ export class Reader {
     demand(`partition ${partition} of topic '${this.#topic}'`, errorCode);
     const room = this.#options.room();
     if (room !== undefined) await room;
+    if (this.#isStopped) return;
     const { isolationLevel, onRecord, onEnd } = this.#options;
     const records = new FetchedRecords(fetched, isolationLevel, this.#positions.get(partition)!);
-    for (const [record, timestampType] of records) {
+    for (const [record, timestampType] of this.#undamaged(records, partition)) {
       const isWanted = onRecord({
         ...record,
         topic: this.#topic,
@@ -175,7 +191,23 @@ export class Reader {
       isolationLevel === 1 && fetched.lastStableOffset >= 0
         ? fetched.lastStableOffset
         : fetched.highWatermark;
-    if (records.nextOffset >= end) onEnd(partition, records.nextOffset);
+    if (records.nextOffset < end || !this.#open.delete(partition)) return;
+    onEnd(partition, records.nextOffset);
+    this.#stopAtEnd();
+  }
+
+  /** @throws Failure that says where, in place of RecordBatchError. */
+  *#undamaged(
+    records: FetchedRecords,
+    partition: number,
+  ): Generator<[KafkaRecord, TimestampType], void, undefined> {
+    try {
+      yield* records;
+    } catch (error) {
+      if (!(error instanceof RecordBatchError)) throw error;
+      const where = `partition ${partition} of topic '${this.#topic}' from offset ${records.nextOffset} on`;
+      throw new Failure(`${where} is damaged: ${error.message}`);
+    }
   }
 
   /** Messages were deleted before they were read, or never existed. */

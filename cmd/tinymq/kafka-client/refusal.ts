@@ -37,6 +37,7 @@ export function demand(what: string, code: number, message?: string | null): voi
 const ADVICE: Record<number, string | undefined> = {
   [KafkaErrorCode.unknownTopicOrPartition]: "'tinymq topics list' shows the topics that exist",
   [KafkaErrorCode.topicAlreadyExists]: '-if-not-exists makes that no error',
+  [KafkaErrorCode.inconsistentGroupProtocol]: 'its members share by another assignor than range',
   [KafkaErrorCode.nonEmptyGroup]: 'stop its members first; tinymq groups describe GROUP -members shows them',
   [KafkaErrorCode.groupIdNotFound]: "'tinymq groups list' shows the groups that exist",
   [KafkaErrorCode.unknownMemberId]: 'the group has members: stop them first',

@@ -5,56 +5,54 @@ import { command, complain, Failure } from '../../shared/run-program.ts';
 import { withKafka } from '../connect.ts';
 import type { KafkaClient } from '../kafka-client/client.ts';
 import type { TopicPartition } from '../kafka-client/offsets.ts';
-import { type ConsumedRecord, Reader } from '../kafka-client/reader.ts';
+import { Reader, type ReaderOptions } from '../kafka-client/reader.ts';
 import { note } from '../report.ts';
+import { consumeInGroup } from './consume-group.ts';
 import { rendererOf } from './render.ts';
 import { positionsOf, startOf } from './start.ts';
 
 export const consume = command(consumeProgram, async (invocation) => {
   const { values, operands, stop } = invocation;
   const [topic] = operands;
+  const { group } = values;
   const start = startOf(values.from ?? 'beginning', Date.now());
-  if (start.kind === 'stored' && values.group === undefined) {
-    throw new UsageError('-from stored is where a -group is: say which');
+  if (start.kind === 'stored' && group === undefined) throw new UsageError('-from stored needs a -group');
+  if (group !== undefined && values.partition !== undefined) {
+    throw new UsageError(
+      '-partition and -group do not go together: a group shares its partitions out itself',
+    );
   }
   const render = rendererOf(values, process.stdout.isTTY);
   const output = new Output(process.stdout);
   let received = 0;
-  try {
-    await withKafka(invocation, async (client) => {
-      const partitions = await partitionsOf(client, topic, values.partition);
-      const positions = await positionsOf(client, start, partitions, values.group);
-      const open = new Set(positions.keys());
-      const reader = new Reader(client, topic, positions, {
-        isolationLevel: values.isolation === 'read_committed' ? 1 : 0,
-        onRecord: print,
-        onEnd,
-        onNote: (text) => complain('tinymq consume', text),
-        room: () => output.room,
-      });
-      await reader.run();
-
-      function onEnd(partition: number, offset: number): void {
-        if (!values.exit || !open.delete(partition)) return;
-        const isLast = open.size === 0;
-        if (!values.quiet && process.stderr.isTTY) {
-          note(
-            `Reached end of topic ${topic} [${partition}] at offset ${offset}${isLast ? ': exiting' : ''}`,
-          );
-        }
-        if (isLast) reader.stop();
+  const options: ReaderOptions = {
+    isolationLevel: values.isolation === 'read_committed' ? 1 : 0,
+    onRecord(record) {
+      for (const piece of render(record)) output.write(piece);
+      received++;
+      return received !== values.count;
+    },
+    onEnd(partition, offset) {
+      if (values.exit && !values.quiet && process.stderr.isTTY) {
+        note(`Reached end of topic ${topic} [${partition}] at offset ${offset}`);
       }
-    });
+    },
+    onNote: (text) => complain('tinymq consume', text),
+    room: () => output.room,
+  };
+  try {
+    if (group !== undefined) await consumeInGroup(invocation, { topic, group, start, output, options });
+    else await withKafka(invocation, consumeAlone);
   } catch (error) {
-    if (!stop.aborted) throw error;
+    if (!stop.aborted || error !== stop.reason) throw error;
   } finally {
     await output.end();
   }
 
-  function print(record: ConsumedRecord): boolean {
-    for (const piece of render(record)) output.write(piece);
-    received++;
-    return received !== values.count;
+  async function consumeAlone(client: KafkaClient): Promise<void> {
+    const partitions = await partitionsOf(client, topic, values.partition);
+    const positions = await positionsOf(client, start, partitions, undefined);
+    await new Reader(client, topic, positions, { ...options, stopsAtEnd: values.exit }).run();
   }
 });
 

@@ -43,10 +43,10 @@ export function startOf(text: string, nowMs: number): Start {
 }
 
 /**
- * The offset to begin with in each partition. Where nothing is stored it is the first one, and where no message is as
- * late as the time the end.
+ * The offset to begin with in each partition: where nothing is stored the first one, where no message is as late as
+ * the time the end.
  *
- * @param groupId whose offsets are stored.
+ * @param groupId what is stored for this group goes before everything else.
  * @throws KafkaRefusal
  */
 export async function positionsOf(
@@ -59,32 +59,31 @@ export async function positionsOf(
     offsetsAt(client, partitions, EARLIEST),
     offsetsAt(client, partitions, LATEST),
   ]);
-  const own = await ownOffsets();
-  return new Map(partitions.map((partition) => [partition.partition, positionIn(partition)]));
+  const atTime = start.kind === 'time' ? await offsetsAt(client, partitions, start.timestamp) : undefined;
+  const stored = groupId === undefined ? [] : await committedOffsets(client, groupId);
+  const storedAt = new Map(stored.map((offset) => [keyOf(offset), offset.offset]));
+  return new Map(
+    partitions.map((partition) => [
+      partition.partition,
+      storedAt.get(keyOf(partition)) ?? startIn(partition),
+    ]),
+  );
 
-  async function ownOffsets(): Promise<Map<string, number>> {
-    if (start.kind === 'time') return offsetsAt(client, partitions, start.timestamp);
-    if (start.kind !== 'stored' || groupId === undefined) return new Map();
-    const committed = await committedOffsets(client, groupId);
-    return new Map(committed.map((offset) => [keyOf(offset), offset.offset]));
-  }
-
-  function positionIn(partition: TopicPartition): number {
+  function startIn(partition: TopicPartition): number {
     const key = keyOf(partition);
     const [first, last] = [earliest.get(key) ?? 0, latest.get(key) ?? 0];
     switch (start.kind) {
       case 'beginning':
+      case 'stored':
         return first;
       case 'end':
         return last;
-      case 'stored':
-        return own.get(key) ?? first;
       case 'offset':
         return start.offset;
       case 'last':
         return Math.max(first, last - start.count);
       case 'time': {
-        const offset = own.get(key) ?? NO_OFFSET;
+        const offset = atTime!.get(key) ?? NO_OFFSET;
         return offset === NO_OFFSET ? last : offset;
       }
     }
