@@ -11,6 +11,8 @@ import type { Transport } from './workload.ts';
 /** A peer that is running and ready to be measured. */
 export interface Contestant {
   name: string;
+  /** How long it needs to be under load before it is measured, where it needs longer than others. */
+  warmUpSeconds?: number;
   round(seconds: number): Promise<Figures>;
   end(): Promise<void>;
 }

@@ -50,7 +50,8 @@ export async function kafkaContestantWithLoad(
     await end();
     throw error;
   }
-  return { name: peerName, round: (seconds) => load.round(seconds), end };
+  const { warmUpSeconds } = variant;
+  return { name: peerName, warmUpSeconds, round: (seconds) => load.round(seconds), end };
 }
 
 /** Starts a peer on its core; each round is a run of one of Kafka's own tools on the other. */

@@ -29,8 +29,6 @@ export interface CaseResult {
 
 /** Long enough for every peer to have compiled, and grown, what it needs. */
 const WARM_UP_SECONDS = 0.7;
-/** A JVM compiles what is called often again and again, on the core on which it also serves. */
-const KAFKA_WARM_UP_SECONDS = 6;
 
 /** A process that had 10,000 clients, or 100,000 filters, is not the same afterwards. */
 const MEASURED_ONCE: ReadonlySet<Case['kind']> = new Set(['idle', 'stuck', 'churn', 'kafka-memory']);
@@ -56,7 +54,7 @@ export async function runCase(chosen: Case, options: Options, folder: string): P
   if (needsWarmUp(chosen)) {
     for (const contestant of contestants) {
       await attempt(resultOf(contestant), () =>
-        contestant.round(isKafkaCase(chosen) ? KAFKA_WARM_UP_SECONDS : WARM_UP_SECONDS),
+        contestant.round(contestant.warmUpSeconds ?? WARM_UP_SECONDS),
       );
     }
   }

@@ -4,12 +4,14 @@ import type { KafkaPeer, KafkaServer } from './peer.ts';
 
 /** What Kafka's own scripts give a broker. */
 const HEAP_MB = 1024;
+/** Its JVM compiles what is called often again and again, on the core on which it also serves. */
+const WARM_UP_SECONDS = 12;
 
 /** Apache Kafka from Maven Central, broker and controller in one process, with its defaults. */
 export const apacheKafka: KafkaPeer = {
   name: 'kafka',
   problem: () => problemOfProgram('java') ?? problemOfProgram('mvn'),
-  kafka: [{ label: '', start: startKafka }],
+  kafka: [{ label: '', warmUpSeconds: WARM_UP_SECONDS, start: startKafka }],
 };
 
 async function startKafka(folder: string): Promise<KafkaServer> {

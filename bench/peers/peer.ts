@@ -80,6 +80,8 @@ export interface KafkaPeer extends Peer {
 export interface KafkaVariant {
   /** What tables add to the peer's name; empty for nothing. */
   label: string;
+  /** How long it is under load before it is measured. */
+  warmUpSeconds: number;
   /**
    * Starts it on the broker's core and waits until it answers.
    *

@@ -19,6 +19,9 @@ export const frames: Wire = {
   greetsBeforeTls: false,
 };
 
+/** Until the store's threads are at speed too. */
+const WARM_UP_SECONDS = 2;
+
 /** The broker of this checkout, as it was built. */
 export const tinymq = tinymqAt('tinymq', join(import.meta.dirname, '..', '..'));
 
@@ -41,8 +44,16 @@ export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer {
     }),
     wire: frames,
     kafka: [
-      { label: '', start: (folder) => startWithKafka(program, folder, 'commit') },
-      { label: 'fsync os', start: (folder) => startWithKafka(program, folder, 'os') },
+      {
+        label: '',
+        warmUpSeconds: WARM_UP_SECONDS,
+        start: (folder) => startWithKafka(program, folder, 'commit'),
+      },
+      {
+        label: 'fsync os',
+        warmUpSeconds: WARM_UP_SECONDS,
+        start: (folder) => startWithKafka(program, folder, 'os'),
+      },
     ],
   };
 }
