@@ -1,0 +1,319 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { kafkaOpenFiles, kafkaSegmentBytes } from '../limits.ts';
+import { FileHandles } from './file-handles.ts';
+import { Appending, type AppendOptions } from './kafka-append.ts';
+import {
+  CLEAN_SHUTDOWN_FILE,
+  type DirectoryIdentity,
+  LOG_START_FILE,
+  METADATA_TOPIC,
+  partitionFolder,
+  RECOVERY_POINT_FILE,
+  readIdentity,
+  readOffsetCheckpoint,
+  syncDirectory,
+  writeAtomically,
+  writeOffsetCheckpoint,
+} from './kafka-files.ts';
+import { KafkaGroups } from './kafka-groups.ts';
+import { type JournalEntry, KafkaJournal } from './kafka-journal.ts';
+import { lockKafkaDirectory } from './kafka-lock.ts';
+import { loadMetadata, MetadataImage, type MetadataTopic } from './kafka-metadata.ts';
+import { KafkaPartition } from './kafka-partition.ts';
+import type { OpenFiles } from './kafka-rewrite.ts';
+import type { StoredPartition, StoredState, StoredTopic } from './log-store.ts';
+import { closeQuietly, type FsyncPolicy } from './sqlite-files.ts';
+import { StoreError } from './store-error.ts';
+
+export interface KafkaDirectoryOptions {
+  /** Kafka's `log.dirs`; the journal of our own lies in the first. Those that are missing are created. */
+  directories: string[];
+  /** Kafka's `metadata.log.dir`; without it the metadata log is looked for in all directories. */
+  metadataDirectory?: string;
+  fsync: FsyncPolicy;
+  /** Kafka's `log.segment.bytes`, for topics that say nothing else. */
+  segmentBytes?: number;
+}
+
+/** A topic with its open partitions. */
+export interface OpenTopic {
+  name: string;
+  topicId: string;
+  createdAtMs: number;
+  partitions: KafkaPartition[];
+}
+
+/** An open Kafka log directory: what is in it, and the files that stand beside the partitions. */
+export class KafkaDirectory {
+  readonly options: KafkaDirectoryOptions;
+  readonly topics = new Map<string, OpenTopic>();
+  readonly partitions = new Map<number, { partition: KafkaPartition; topic: OpenTopic }>();
+  readonly groups: KafkaGroups;
+  readonly journal: KafkaJournal;
+  readonly identities: Map<string, DirectoryIdentity>;
+  readonly image: MetadataImage;
+  /** The metadata log; undefined where there is none, and no topics then. */
+  readonly metadataLog: KafkaPartition | undefined;
+  readonly files: OpenFiles = {
+    readers: new FileHandles('r', kafkaOpenFiles),
+    writers: new FileHandles('r+', kafkaOpenFiles),
+  };
+
+  readonly #locks: DatabaseSync[];
+  readonly #onCut: AppendOptions['onCut'];
+  /** What is known and not in the journal yet; it goes there with what comes next. */
+  #unsaved: JournalEntry[] = [];
+  /** What the marks of a clean shutdown say, by directory, after they were taken away. */
+  readonly #marks = new Map<string, Buffer>();
+  #isMarked = true;
+  #isOrderly = true;
+  readonly #touched = new Set<KafkaPartition>();
+
+  /** Opens everything. @throws StoreError `locked`, `corrupt`, `unsupported` */
+  constructor(options: KafkaDirectoryOptions, onCut: AppendOptions['onCut']) {
+    this.options = options;
+    this.#onCut = onCut;
+    const directories = allDirectories(options);
+    this.#locks = lockAll(directories);
+    try {
+      this.identities = new Map(directories.map((directory) => [directory, readIdentity(directory)]));
+      this.journal = KafkaJournal.open(options.directories[0]);
+      const metadataFolder = directories
+        .map((directory) => join(directory, partitionFolder(METADATA_TOPIC, 0)))
+        .find((folder) => existsSync(folder));
+      this.image = metadataFolder === undefined ? new MetadataImage() : loadMetadata(metadataFolder);
+      if (metadataFolder !== undefined) {
+        this.metadataLog = new KafkaPartition(0, metadataFolder, this.files.readers);
+        this.metadataLog.open(0);
+        this.#compareMetadataEnd(this.metadataLog.nextOffset);
+      }
+      this.#openTopics();
+      this.groups = new KafkaGroups(this.journal.state, this.topics);
+    } catch (error) {
+      for (const lock of this.#locks) closeQuietly(lock);
+      throw error;
+    }
+  }
+
+  /** What `meta.properties` says of the first directory. */
+  get identity(): DirectoryIdentity {
+    return this.identities.get(this.options.directories[0])!;
+  }
+
+  state(): StoredState {
+    const names = [...this.topics.keys()].sort();
+    return {
+      topics: names.map((name) => this.storedTopic(this.topics.get(name)!)),
+      groups: this.groups.all(),
+    };
+  }
+
+  storedTopic({ name, topicId, createdAtMs, partitions }: OpenTopic): StoredTopic {
+    return {
+      name,
+      topicId: new Uint8Array(Buffer.from(topicId, 'base64url')),
+      configs: Object.fromEntries(this.image.configs.get(name) ?? []),
+      createdAtMs,
+      partitions: partitions.map((partition, number) => this.storedPartition(partition, name, number)),
+    };
+  }
+
+  storedPartition(partition: KafkaPartition, topic: string, number: number): StoredPartition {
+    const { id, firstOffset, nextOffset, maxTimestamp, sizeBytes } = partition;
+    return {
+      id,
+      number,
+      firstOffset,
+      nextOffset,
+      leaderEpoch: Math.max(
+        this.image.topic(topic)?.partitions.get(number)?.leaderEpoch ?? 0,
+        partition.epochs.at(-1)?.epoch ?? 0,
+      ),
+      maxTimestamp,
+      sizeBytes,
+      producers: this.journal.state.storedProducers(id),
+    };
+  }
+
+  /** Opens a partition of a topic under a number that is its own. */
+  openPartition(topic: MetadataTopic, number: number, ids: Map<string, number>): KafkaPartition {
+    let id = ids.get(`${topic.topicId}/${number}`);
+    if (id === undefined) {
+      id = this.journal.state.lastPartitionId + 1;
+      const entry: JournalEntry = { kind: 'partition', id, topicId: topic.topicId, number };
+      this.journal.state.apply(entry);
+      this.#unsaved.push(entry);
+    }
+    const folder = join(this.#directoryFor(topic, number), partitionFolder(topic.name, number));
+    const partition = new KafkaPartition(id, folder, this.files.readers);
+    const starts = readOffsetCheckpoint(join(dirname(folder), LOG_START_FILE));
+    partition.open(starts.get(`${topic.name} ${number}`) ?? 0);
+    partition.goneMaxTimestamp = this.journal.state.goneTimestamps.get(id) ?? -1;
+    if (this.journal.state.settleProducers(id, partition.nextOffset)) this.journal.isStale = true;
+    return partition;
+  }
+
+  /** Writes entries, and those that waited for a first one. */
+  async note(entries: JournalEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    if (this.journal.isStale) await this.journal.rewrite();
+    const all = [...this.#unsaved, ...entries];
+    this.#unsaved = [];
+    await this.journal.append(all, this.options.fsync === 'commit');
+  }
+
+  /** Prepares appending to a partition. */
+  appending(partition: KafkaPartition, topic?: string): Appending {
+    this.touch(partition);
+    return new Appending(partition, this.segmentBytes(topic), {
+      handles: this.files.writers,
+      fsync: this.options.fsync,
+      onCut: this.#onCut,
+    });
+  }
+
+  /** A partition is changed: its index files are completed at the end. */
+  touch(partition: KafkaPartition): void {
+    this.#touched.add(partition);
+  }
+
+  /** Index files could not be written: they go, and it will be no clean shutdown. */
+  async dropIndexes(partition: KafkaPartition): Promise<void> {
+    this.#isOrderly = false;
+    for (const { stem } of partition.segments.slice(-2)) {
+      for (const suffix of ['.index', '.timeindex']) await rm(stem + suffix, { force: true }).catch(() => {});
+    }
+  }
+
+  segmentBytes(topic: string | undefined): number {
+    const configured = Number(topic && this.image.configs.get(topic)?.get('segment.bytes'));
+    return configured > 0 ? configured : (this.options.segmentBytes ?? kafkaSegmentBytes);
+  }
+
+  /** After this Kafka looks the newest segments through itself, until {@link close} says that all is in order. */
+  async beforeChange(): Promise<void> {
+    if (!this.#isMarked) return;
+    for (const directory of this.options.directories) {
+      const mark = join(directory, CLEAN_SHUTDOWN_FILE);
+      if (!existsSync(mark)) continue;
+      this.#marks.set(directory, readFileSync(mark));
+      await rm(mark);
+      syncDirectory(directory);
+    }
+    this.#isMarked = false;
+  }
+
+  /** Kafka's checkpoint of first offsets. */
+  async saveFirstOffset(
+    partition: KafkaPartition,
+    topic: string,
+    number: number,
+    offset: number,
+  ): Promise<void> {
+    const directory = dirname(partition.folder);
+    const file = join(directory, LOG_START_FILE);
+    const starts = readOffsetCheckpoint(file);
+    starts.set(`${topic} ${number}`, offset);
+    await writeOffsetCheckpoint(file, starts);
+  }
+
+  /** Leaves everything so that Kafka need not look it through, if that is how it was found. */
+  async close(): Promise<void> {
+    try {
+      if (!this.#isOrderly) return;
+      for (const partition of this.#touched) await partition.segments.at(-1)?.openIndex.finish();
+      await this.#saveRecoveryPoints();
+      for (const [directory, mark] of this.#marks) {
+        await writeAtomically(join(directory, CLEAN_SHUTDOWN_FILE), mark);
+      }
+    } finally {
+      await this.release();
+    }
+  }
+
+  /** Closes the files and gives the directory free. */
+  async release(): Promise<void> {
+    await this.journal.close().catch(() => {});
+    await this.files.readers.close();
+    await this.files.writers.close();
+    for (const lock of this.#locks.splice(0)) closeQuietly(lock);
+  }
+
+  /** Until where Kafka need not look. */
+  async #saveRecoveryPoints(): Promise<void> {
+    const byDirectory = Map.groupBy(this.#touched, ({ folder }) => dirname(folder));
+    for (const [directory, partitions] of byDirectory) {
+      const file = join(directory, RECOVERY_POINT_FILE);
+      const points = readOffsetCheckpoint(file);
+      for (const { folder, nextOffset } of partitions) {
+        const [, topic, number] = /^(.*)-(\d+)$/.exec(basename(folder))!;
+        if (topic !== METADATA_TOPIC && existsSync(folder)) points.set(`${topic} ${number}`, nextOffset);
+      }
+      await writeOffsetCheckpoint(file, points);
+    }
+  }
+
+  #openTopics(): void {
+    const ids = new Map<string, number>();
+    for (const [id, { topicId, number }] of this.journal.state.partitions)
+      ids.set(`${topicId}/${number}`, id);
+    const topics = [...this.image.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const topic of topics) {
+      const numbers = [...topic.partitions.keys()].sort((a, b) => a - b);
+      const partitions = numbers.map((number) => this.openPartition(topic, number, ids));
+      this.addTopic({ name: topic.name, topicId: topic.topicId, createdAtMs: topic.createdAtMs, partitions });
+    }
+  }
+
+  addTopic(topic: OpenTopic): void {
+    this.topics.set(topic.name, topic);
+    for (const partition of topic.partitions) this.partitions.set(partition.id, { partition, topic });
+  }
+
+  /** A metadata log that has grown means that Kafka was here, and producers may have gone on with it. */
+  #compareMetadataEnd(end: number): void {
+    const { state } = this.journal;
+    if (end > state.metadataEnd && state.producers.size > 0) {
+      state.producers.clear();
+      this.journal.isStale = true;
+    }
+    if (end === state.metadataEnd) return;
+    const entry: JournalEntry = { kind: 'metadata-end', offset: end };
+    state.apply(entry);
+    this.#unsaved.push(entry);
+  }
+
+  /** The directory that a partition's folder lies in, or is to lie in. */
+  #directoryFor(topic: MetadataTopic, number: number): string {
+    const { directories } = this.options;
+    const folder = partitionFolder(topic.name, number);
+    const named = topic.partitions.get(number)?.directories ?? [];
+    return (
+      directories.find((directory) => existsSync(join(directory, folder))) ??
+      directories.find((directory) => named.includes(this.identities.get(directory)!.directoryId)) ??
+      directories[0]
+    );
+  }
+}
+
+function allDirectories({ directories, metadataDirectory }: KafkaDirectoryOptions): string[] {
+  if (directories.length === 0) throw new StoreError('invalid', 'a Kafka log directory has a path');
+  return [...new Set(metadataDirectory ? [metadataDirectory, ...directories] : directories)];
+}
+
+function lockAll(directories: string[]): DatabaseSync[] {
+  const locks: DatabaseSync[] = [];
+  try {
+    for (const directory of directories) {
+      mkdirSync(directory, { recursive: true });
+      locks.push(lockKafkaDirectory(directory));
+    }
+    return locks;
+  } catch (error) {
+    for (const lock of locks) closeQuietly(lock);
+    throw error;
+  }
+}
