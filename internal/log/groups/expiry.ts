@@ -2,6 +2,7 @@ import { groupOffsetsRetentionMs } from '../../limits.ts';
 import type { TopicPartition } from '../../store/log-store.ts';
 import type { OffsetsByTopic } from './committed-offsets.ts';
 import type { Group } from './group.ts';
+import { CONSUMER } from './group-types.ts';
 
 /**
  * The offsets of a group that are kept no longer. Without members they stay for the retention after the last one left
@@ -16,7 +17,7 @@ export function expiredOffsets(
   isSubscribed: (topic: string) => boolean,
   nowMs: number,
 ): TopicPartition[] {
-  if (group.state !== 'Empty' && (group.state !== 'Stable' || group.protocolType !== 'consumer')) return [];
+  if (group.state !== 'Empty' && (group.state !== 'Stable' || group.protocolType !== CONSUMER)) return [];
   const expired: TopicPartition[] = [];
   for (const [topic, partitions] of offsets) {
     if (group.state === 'Stable' && isSubscribed(topic)) continue;

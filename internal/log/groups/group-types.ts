@@ -144,4 +144,7 @@ export interface NewOffset {
   readonly metadata: string;
 }
 
+/** The protocol type of groups whose members read topics. */
+export const CONSUMER = 'consumer';
+
 export const NO_BYTES = new Uint8Array(0);

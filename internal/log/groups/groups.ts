@@ -1,17 +1,15 @@
 import {
   groupSweepEveryMs,
-  idleGroupsDropEveryMs,
   maxGroupSessionTimeoutMs,
-  maxGroups,
   maxGroupsBytes,
-  maxOffsetMetadataCharacters,
   minGroupSessionTimeoutMs,
 } from '../../limits.ts';
 import type { GroupOffset, TopicPartition } from '../../store/log-store.ts';
 import { CommittedOffsets, type OffsetStore, type OffsetsByTopic } from './committed-offsets.ts';
 import { Deadlines } from './deadlines.ts';
-import { expiredOffsets } from './expiry.ts';
-import { Group, groupBytes, refusedJoin } from './group.ts';
+import { type Group, type GroupMemory, refusedJoin } from './group.ts';
+import { GroupOffsets } from './group-offsets.ts';
+import { GroupTable } from './group-table.ts';
 import type {
   CommitRequest,
   GroupDescription,
@@ -47,34 +45,37 @@ export interface GroupsOptions {
  * without its wire format. What lasts are the committed offsets; members join again after a restart.
  */
 export class Groups {
-  readonly #options: GroupsOptions;
-  readonly #groups = new Map<string, Group>();
-  readonly #offsets: CommittedOffsets;
+  readonly #log: GroupLog;
   readonly #deadlines = new Deadlines();
-  readonly #presence = new Presence();
-  readonly #memory = { bytes: 0 };
+  readonly #memory: GroupMemory = { bytes: 0 };
+  readonly #committed: CommittedOffsets;
   readonly #rebalance: Rebalance;
   readonly #joins: Joins;
+  readonly #table: GroupTable;
+  readonly #offsets: GroupOffsets;
   readonly #sweep: NodeJS.Timeout;
   readonly #endEvents: () => void;
-  /** Set while it is too early to look for groups to drop again. */
-  readonly #idleDropped = this.#deadlines.add(() => {});
   #isClosed = false;
 
-  constructor(options: GroupsOptions) {
-    this.#options = options;
-    this.#rebalance = new Rebalance(this.#presence, options.log);
-    this.#joins = new Joins({
-      deadlines: this.#deadlines,
-      presence: this.#presence,
-      rebalance: this.#rebalance,
-      memory: this.#memory,
-    });
-    this.#offsets = new CommittedOffsets(options.store, options.offsets);
+  constructor({ store, offsets, subscribedTopics, log }: GroupsOptions) {
+    const deadlines = this.#deadlines;
+    const memory = this.#memory;
+    const presence = new Presence();
+    const committed = new CommittedOffsets(store, offsets);
+    const rebalance = new Rebalance(presence, log);
+    const joins = new Joins({ deadlines, presence, rebalance, memory });
+    const isKept = (groupId: string) => committed.has(groupId);
+    const table = new GroupTable({ deadlines, rebalance, memory, isKept });
+    this.#log = log;
+    this.#committed = committed;
+    this.#rebalance = rebalance;
+    this.#joins = joins;
+    this.#table = table;
+    this.#offsets = new GroupOffsets({ table, joins, committed, subscribedTopics });
     this.#addStoredGroups();
-    this.#endEvents = options.store.onEvent((event) => {
+    this.#endEvents = store.onEvent((event) => {
       if (event.kind !== 'recovered') return;
-      this.#offsets.replaceAll(event.state.groups);
+      committed.replaceAll(event.state.groups);
       this.#addStoredGroups();
     });
     this.#sweep = setInterval(() => void this.sweep(Date.now()), groupSweepEveryMs).unref();
@@ -85,7 +86,7 @@ export class Groups {
     this.#isClosed = true;
     this.#endEvents();
     clearInterval(this.#sweep);
-    for (const group of this.#groups.values()) this.#rebalance.abandon(group);
+    for (const group of this.#table.values()) this.#rebalance.abandon(group);
     this.#deadlines.close();
   }
 
@@ -98,8 +99,9 @@ export class Groups {
     if (sessionTimeoutMs < minGroupSessionTimeoutMs || sessionTimeoutMs > maxGroupSessionTimeoutMs) {
       return refuse('invalidSessionTimeout');
     }
-    const group = memberId === '' ? this.#groupOrNew(groupId) : this.#groups.get(groupId);
-    if (group === undefined) return refuse(memberId === '' ? 'groupMaxSizeReached' : 'unknownMemberId');
+    const isNew = memberId === '';
+    const group = isNew ? this.#table.getOrAdd(groupId) : this.#table.get(groupId);
+    if (group === undefined) return refuse(isNew ? 'groupMaxSizeReached' : 'unknownMemberId');
     return new Promise((resolve) => this.#joins.join(group, request, client, resolve));
   }
 
@@ -135,7 +137,7 @@ export class Groups {
   leave(groupId: string, leaving: readonly LeavingMember[]): readonly GroupOutcome[] | GroupError {
     if (this.#isClosed) return 'coordinatorNotAvailable';
     if (groupId === '') return 'invalidGroupId';
-    const group = this.#groups.get(groupId);
+    const group = this.#table.get(groupId);
     if (group === undefined) return leaving.map(() => 'unknownMemberId');
     const outcomes = leaving.map((one) => this.#leaveOne(group, one));
     if (outcomes.includes('none')) this.#rebalance.afterLeave(group, 'members left');
@@ -144,11 +146,11 @@ export class Groups {
 
   /** Undefined where there is no such group. */
   describe(groupId: string): GroupDescription | undefined {
-    return this.#groups.get(groupId)?.describe();
+    return this.#table.get(groupId)?.describe();
   }
 
   list(): ListedGroup[] {
-    return Array.from(this.#groups.values(), ({ id, protocolType, state }) => ({
+    return Array.from(this.#table.values(), ({ id, protocolType, state }) => ({
       groupId: id,
       protocolType: protocolType ?? '',
       state,
@@ -156,33 +158,14 @@ export class Groups {
   }
 
   /** Deletes a group that is empty, with its offsets. */
-  async delete(groupId: string): Promise<GroupOutcome> {
-    const group = this.#groups.get(groupId);
-    if (group === undefined) return 'groupIdNotFound';
-    if (group.state !== 'Empty') return 'nonEmptyGroup';
-    try {
-      await this.#offsets.deleteGroup(groupId);
-    } catch {
-      return 'coordinatorNotAvailable';
-    }
-    if (group.state === 'Empty' && !this.#offsets.has(groupId)) this.#drop(group);
-    return 'none';
+  delete(groupId: string): Promise<GroupOutcome> {
+    return this.#offsets.deleteGroup(groupId);
   }
 
-  /** Answered after the store keeps them; one outcome for each offset. */
+  /** Resolves after the store keeps them; one outcome for each offset. */
   async commit(request: CommitRequest, client: GroupClient): Promise<readonly GroupOutcome[]> {
-    const { offsets, groupId } = request;
-    const error = this.#checkCommit(request, client);
-    if (error !== 'none') return offsets.map(() => error);
-    const outcomes = offsets.map(problemOfOffset);
-    const good = offsets.filter((_, index) => outcomes[index] === 'none');
-    if (good.length === 0) return outcomes;
-    const saved = await this.#offsets
-      .commit(groupId, good, Date.now())
-      .catch((): GroupOutcome => 'coordinatorNotAvailable');
-    // The group may have been found idle and dropped when it had nothing yet.
-    if (saved === 'none' && !this.#groups.has(groupId)) this.#addGroup(groupId);
-    return outcomes.map((outcome) => (outcome === 'none' ? saved : outcome));
+    if (this.#isClosed) return request.offsets.map(() => 'coordinatorNotAvailable');
+    return this.#offsets.commit(request, client);
   }
 
   /**
@@ -191,57 +174,40 @@ export class Groups {
    * @param isStable whether what is on its way to the store has to be waited for.
    */
   async offsets(groupId: string, isStable: boolean): Promise<OffsetsByTopic> {
-    if (isStable) await this.#offsets.settled(groupId);
-    return this.#offsets.of(groupId);
+    if (isStable) await this.#committed.settled(groupId);
+    return this.#committed.of(groupId);
   }
 
   /** Deletes committed offsets; one outcome for each partition, or what is wrong with all. */
-  async deleteOffsets(
+  deleteOffsets(
     groupId: string,
     partitions: readonly TopicPartition[],
   ): Promise<readonly GroupOutcome[] | GroupError> {
-    if (groupId === '') return 'invalidGroupId';
-    const group = this.#groups.get(groupId);
-    if (group === undefined) return 'groupIdNotFound';
-    if (group.state !== 'Empty' && group.protocolType !== 'consumer') return 'nonEmptyGroup';
-    const isSubscribed = this.#subscriptions(group);
-    const outcomes = partitions.map(({ topic }) => (isSubscribed(topic) ? 'groupSubscribedToTopic' : 'none'));
-    try {
-      await this.#offsets.delete(
-        groupId,
-        partitions.filter((_, index) => outcomes[index] === 'none'),
-      );
-    } catch {
-      return 'coordinatorNotAvailable';
-    }
-    return outcomes;
+    return this.#offsets.delete(groupId, partitions);
   }
 
   /** A topic was deleted, and with it what the store kept for it. */
   forgetTopic(topic: string): void {
-    this.#offsets.forgetTopic(topic);
+    this.#committed.forgetTopic(topic);
   }
 
-  /** Deletes offsets that are too old, and groups that nothing is left of. */
+  /**
+   * Deletes offsets that are too old, and groups that nothing is left of.
+   *
+   * @param nowMs milliseconds since 1970.
+   */
   async sweep(nowMs: number): Promise<void> {
-    for (const group of [...this.#groups.values()]) {
-      const committed = this.#offsets.of(group.id);
-      const expired = expiredOffsets(group, committed, this.#subscriptions(group), nowMs);
-      try {
-        await this.#offsets.delete(group.id, expired);
-      } catch (error) {
-        const fields = { group: group.id, error: (error as Error).message };
-        this.#options.log.warn(fields, 'old offsets could not be deleted');
-        return;
-      }
-      this.#dropIfIdle(group);
+    try {
+      await this.#offsets.sweep(nowMs);
+    } catch (error) {
+      this.#log.warn({ error: (error as Error).message }, 'old offsets of groups could not be deleted');
     }
   }
 
   #member(request: HeartbeatRequest): { group: Group; member: Member } | GroupError {
     if (this.#isClosed) return 'coordinatorNotAvailable';
     if (request.groupId === '') return 'invalidGroupId';
-    const group = this.#groups.get(request.groupId);
+    const group = this.#table.get(request.groupId);
     if (group === undefined) return 'unknownMemberId';
     const member = group.identify(request);
     return typeof member === 'string' ? member : { group, member };
@@ -281,92 +247,11 @@ export class Groups {
     return 'none';
   }
 
-  #checkCommit(request: CommitRequest, client: GroupClient): GroupOutcome {
-    const { groupId, memberId, groupInstanceId, generationId } = request;
-    if (this.#isClosed) return 'coordinatorNotAvailable';
-    const group = this.#groups.get(groupId);
-    if (group === undefined) {
-      if (generationId >= 0) return request.knowsGroupIdNotFound ? 'groupIdNotFound' : 'illegalGeneration';
-      return this.#groupOrNew(groupId) === undefined ? 'groupMaxSizeReached' : 'none';
-    }
-    if (generationId < 0 && group.state === 'Empty') return 'none';
-    if (generationId < 0 && memberId === '' && groupInstanceId === null) return 'unknownMemberId';
-    const member = group.identify(request);
-    if (typeof member === 'string') return member;
-    if (generationId !== group.generationId) return 'illegalGeneration';
-    if (group.state === 'CompletingRebalance') return 'rebalanceInProgress';
-    this.#joins.heard(member, client);
-    return 'none';
-  }
-
-  /** Whether a member of the group reads a topic. */
-  #subscriptions(group: Group): (topic: string) => boolean {
-    if (group.protocolType !== 'consumer' || group.state === 'Empty') return () => false;
-    let topics: Set<string> | 'all' | undefined;
-    return (topic) => {
-      topics ??= this.#subscribedTopics(group);
-      return topics === 'all' || topics.has(topic);
-    };
-  }
-
-  /** All where a member cannot be understood. */
-  #subscribedTopics(group: Group): Set<string> | 'all' {
-    const topics = new Set<string>();
-    try {
-      for (const member of group.members.values()) {
-        const metadata = member.metadata(group.protocolName);
-        for (const topic of this.#options.subscribedTopics(metadata)) topics.add(topic);
-      }
-    } catch {
-      return 'all';
-    }
-    return topics;
-  }
-
-  #groupOrNew(groupId: string): Group | undefined {
-    const known = this.#groups.get(groupId);
-    if (known !== undefined) return known;
-    if (!this.#hasRoom(groupId)) this.#dropIdle();
-    return this.#hasRoom(groupId) ? this.#addGroup(groupId) : undefined;
-  }
-
-  #hasRoom(groupId: string): boolean {
-    return this.#groups.size < maxGroups && this.#memory.bytes + groupBytes(groupId) <= maxGroupsBytes;
-  }
-
-  /** Makes room, but looks through all groups only now and then, however many ask for more. */
-  #dropIdle(): void {
-    if (this.#idleDropped.isSet) return;
-    this.#idleDropped.set(idleGroupsDropEveryMs);
-    for (const group of this.#groups.values()) this.#dropIfIdle(group);
-  }
-
-  #addGroup(groupId: string): Group {
-    const group = new Group(groupId, this.#memory, (one) => ({
-      joinDeadline: this.#deadlines.add(() => this.#rebalance.completeJoin(one)),
-      syncDeadline: this.#deadlines.add(() => this.#rebalance.expireSyncs(one)),
-    }));
-    this.#groups.set(groupId, group);
-    return group;
-  }
-
   /** Groups that the store knows: it does not say until when they had members, so that may have been just now. */
   #addStoredGroups(): void {
-    for (const groupId of this.#offsets.groupIds()) {
-      if (!this.#groups.has(groupId)) this.#addGroup(groupId).emptySinceMs = Date.now();
+    for (const groupId of this.#committed.groupIds()) {
+      if (this.#table.get(groupId) === undefined) this.#table.add(groupId).emptySinceMs = Date.now();
     }
-  }
-
-  #dropIfIdle(group: Group): void {
-    if (group.state === 'Empty' && group.pending.size === 0 && !this.#offsets.has(group.id))
-      this.#drop(group);
-  }
-
-  #drop(group: Group): void {
-    if (this.#groups.get(group.id) !== group) return;
-    this.#rebalance.abandon(group);
-    this.#groups.delete(group.id);
-    group.drop();
   }
 }
 
@@ -376,10 +261,4 @@ function problemOfSync(group: Group, request: SyncRequest): GroupError | undefin
   if (protocolType !== null && protocolType !== group.protocolType) return 'inconsistentGroupProtocol';
   if (protocolName !== null && protocolName !== group.protocolName) return 'inconsistentGroupProtocol';
   return group.state === 'PreparingRebalance' ? 'rebalanceInProgress' : undefined;
-}
-
-function problemOfOffset({ offset, metadata }: { offset: number; metadata: string }): GroupOutcome {
-  if (metadata.length > maxOffsetMetadataCharacters) return 'offsetMetadataTooLarge';
-  // Such an offset is none that a log ever gives out, and it could not be kept exactly.
-  return Number.isSafeInteger(offset) ? 'none' : 'offsetOutOfRange';
 }

@@ -265,7 +265,7 @@ describe('offsets are kept', () => {
     await sweepAfter(groups, 8);
     expect([await committed(groups), log.lines.at(-1)]).toEqual([
       1,
-      'warn: old offsets could not be deleted',
+      'warn: old offsets of groups could not be deleted',
     ]);
     store.isFailing = false;
     await groups.sweep(Date.now());
