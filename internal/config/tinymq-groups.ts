@@ -21,7 +21,10 @@ export const groupsListProgram: Program<typeof listOptions> = {
 
 const describeOptions = {
   all: toggle({ group: 'Groups', help: 'all groups' }),
-  members: toggle({ group: 'Output', help: 'show the members and what is assigned to them, instead of offsets' }),
+  members: toggle({
+    group: 'Output',
+    help: 'show the members and what is assigned to them, instead of offsets',
+  }),
   state: toggle({ group: 'Output', help: 'show the state of the groups, instead of offsets' }),
   json: json('row'),
   ...kafkaOptions,
@@ -51,7 +54,10 @@ const resetOptions = {
   'all-topics': toggle({ group: 'Partitions', help: 'all topics that the group has offsets of' }),
   'to-earliest': toggle({ group: where, help: 'to the first message that is kept' }),
   'to-latest': toggle({ group: where, help: 'behind the last message' }),
-  'to-current': toggle({ group: where, help: 'where the group is; behind the last message where it is nowhere' }),
+  'to-current': toggle({
+    group: where,
+    help: 'where the group is; behind the last message where it is nowhere',
+  }),
   'to-offset': integer(
     { min: 0, max: Number.MAX_SAFE_INTEGER },
     { group: where, help: 'to an offset, or the nearest one that is there' },
