@@ -39,11 +39,11 @@ export async function startPeer(): Promise<Peer> {
   };
 }
 
-/** Whether there is a broker to try. */
-export function canStartPeer(): boolean {
-  if (isKafka) return true;
+/** Why there is no broker to try. */
+export function missingPeer(): string | undefined {
+  if (isKafka) return undefined;
   const help = spawnSync(program('broker'), ['-help'], { encoding: 'utf8' });
-  return `${help.stdout}${help.stderr}`.includes('-kafka');
+  return `${help.stdout}${help.stderr}`.includes('-kafka') ? undefined : 'this broker has no Kafka listener';
 }
 
 type Started = Pick<Peer, 'bootstrap' | 'stop'>;

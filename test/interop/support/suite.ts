@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { adminCases } from './admin-cases.ts';
 import type { ClientProgram } from './client-program.ts';
 import { groupCases } from './group-cases.ts';
-import { canStartPeer, type Peer, startPeer } from './peer.ts';
+import { missingPeer, type Peer, startPeer } from './peer.ts';
 import { recordCases } from './record-cases.ts';
 import type { Toolchain } from './toolchains.ts';
 
@@ -10,8 +10,7 @@ import type { Toolchain } from './toolchains.ts';
 export interface Trial {
   readonly client: ClientProgram;
   readonly peer: Peer;
-  /** A new name for a topic or a group. */
-  unique(what: string): string;
+  readonly unique: typeof unique;
 }
 
 /** A case may start clients several times, and a JVM takes seconds on a machine that is busy. */
@@ -19,15 +18,32 @@ const CASE_PATIENCE_MS = 180_000;
 
 let names = 0;
 
-/** Tries every client of a family with everything, all with the same broker. */
-export function describeFamily(family: string, clients: Toolchain<readonly ClientProgram[]>): void {
-  describe(family, { timeout: CASE_PATIENCE_MS }, () => {
-    if ('missing' in clients) {
-      it.skip(clients.missing);
-      return;
-    }
-    if (!canStartPeer()) {
-      it.skip('this broker has no Kafka listener');
+/** Tries the clients of a family with everything, all with the same broker. */
+export function describeFamily<T>(
+  family: string,
+  toolchain: Toolchain<T>,
+  clients: (there: T) => readonly ClientProgram[],
+): void {
+  describeWithPeer(family, toolchain, (there, peer) => {
+    describe.each(clients(there))('$name', (client) => {
+      const trial = (): Trial => ({ client, peer: peer(), unique });
+      recordCases(client, trial);
+      groupCases(trial);
+      adminCases(client, trial);
+    });
+  });
+}
+
+/** Starts the broker for what is described, or says why that cannot run. */
+export function describeWithPeer<T>(
+  what: string,
+  toolchain: Toolchain<T>,
+  cases: (there: T, peer: () => Peer) => void,
+): void {
+  describe(what, { timeout: CASE_PATIENCE_MS }, () => {
+    const missing = 'missing' in toolchain ? toolchain.missing : missingPeer();
+    if ('missing' in toolchain || missing !== undefined) {
+      it.skip(missing!);
       return;
     }
     let peer: Peer;
@@ -35,12 +51,11 @@ export function describeFamily(family: string, clients: Toolchain<readonly Clien
       peer = await startPeer();
     }, CASE_PATIENCE_MS);
     afterAll(() => peer?.stop(), CASE_PATIENCE_MS);
-
-    describe.each(clients.there)('$name', (client) => {
-      const trial = (): Trial => ({ client, peer, unique: (what) => `${what}-${++names}` });
-      recordCases(client, trial);
-      groupCases(trial);
-      adminCases(client, trial);
-    });
+    cases(toolchain.there, () => peer);
   });
+}
+
+/** A name that no other topic or group has. */
+export function unique(what: string): string {
+  return `${what}-${++names}`;
 }

@@ -24,17 +24,22 @@ export async function toolchain<T>(
   return { there: await install() };
 }
 
-/** A Python with the packages of a requirements file. */
-export function python(requirements: string): Promise<Toolchain<string>> {
-  return toolchain('python3 with venv', succeeds('python3', '-m', 'venv', '-h'), async () => {
-    const file = join(CLIENTS, 'python', requirements);
-    const folder = await installedOnce('python', readFileSync(file, 'utf8'), async (into) => {
-      await mustRun('python3', ['-m', 'venv', into]);
-      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', file];
-      await mustRun(join(into, 'bin/python'), pip);
-    });
-    return join(folder, 'bin/python');
+/** Pythons with the packages of the two requirements files. */
+export function python(): Promise<Toolchain<{ current: string; old: string }>> {
+  return toolchain('python3 with venv', succeeds('python3', '-m', 'venv', '-h'), async () => ({
+    current: await pythonWith('requirements.txt'),
+    old: await pythonWith('requirements-old.txt'),
+  }));
+}
+
+async function pythonWith(requirements: string): Promise<string> {
+  const file = join(CLIENTS, 'python', requirements);
+  const folder = await installedOnce('python', readFileSync(file, 'utf8'), async (into) => {
+    await mustRun('python3', ['-m', 'venv', into]);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', file];
+    await mustRun(join(into, 'bin/python'), pip);
   });
+  return join(folder, 'bin/python');
 }
 
 /** The programs of the Go module, built. */
