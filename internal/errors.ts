@@ -165,6 +165,11 @@ export const ERRORS = {
     rule: 'The broker has no enhanced authentication.',
     remedy: 'Connect without an authentication method.',
   },
+  'too-many-logs': {
+    kind: 'unavailable',
+    rule: 'Logs are bounded in number, counted by their partitions.',
+    remedy: 'Delete topics that nobody needs, or keep many live topics in one log with -log FILTER=LOG.',
+  },
   'too-many-retained': {
     kind: 'unavailable',
     rule: 'Retained messages are bounded in number and bytes.',
@@ -174,6 +179,11 @@ export const ERRORS = {
     kind: 'unavailable',
     rule: 'Sessions that outlast their connections are bounded in number.',
     remedy: 'Use clean sessions, or let sessions expire.',
+  },
+  'store-unavailable': {
+    kind: 'unavailable',
+    rule: 'What is acknowledged is stored first.',
+    remedy: 'Send it again later; look at the disk of the broker.',
   },
   'session-queue-full': {
     kind: 'slow',

@@ -40,8 +40,8 @@ class Feeder implements Source {
   }
 }
 
-async function capturing(logName?: string) {
-  const { logs, store, log } = await openLogs();
+async function capturing(logName?: string, maxPartitions?: number) {
+  const { logs, store, log } = await openLogs({ maxPartitions });
   const metrics = new Metrics();
   const capture = new Capture({ logs, metrics, log, logName });
   return {
@@ -256,5 +256,32 @@ describe('a store that fails', () => {
     await turn();
     process.off('unhandledRejection', keep);
     expect([unhandled, lost()]).toEqual([[], 1]);
+  });
+});
+
+describe('more topics than there is room for logs', () => {
+  it('are told once and counted, and those that have a log go on', async () => {
+    const { logs, log, capture, publish, lost } = await capturing(undefined, 2);
+    for (let round = 0; round < 3; round++) {
+      for (const topic of ['a', 'b', 'c', 'd/e f']) publish(topic, String(round));
+      await capture.drained();
+    }
+    expect([...logs.topics()].map(({ name }) => name)).toEqual(['a', 'b']);
+    expect(await kept(logs, 'a')).toEqual([['a 0 me'], ['a 1 me'], ['a 2 me']]);
+    expect(lost()).toBe(6);
+    expect(log.lines).toEqual(['error: live messages are not kept: there are too many logs']);
+    expect(log.fields).toEqual([
+      {
+        code: 'too-many-logs',
+        log: 'c',
+        error: 'the logs have 2 partitions, and there is room for 2; delete topics that nobody needs',
+      },
+    ]);
+    // It is told again after there was room.
+    await logs.deleteTopic(logs.topic('a')!);
+    for (const topic of ['c', 'd']) publish(topic, 'more');
+    await capture.drained();
+    expect(await kept(logs, 'c')).toEqual([['c more me']]);
+    expect([lost(), log.lines.length]).toEqual([7, 2]);
   });
 });

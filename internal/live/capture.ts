@@ -1,8 +1,10 @@
 import type { Receiver, Source } from '../broker/channel.ts';
 import type { Message, Publication } from '../broker/publication.ts';
+import type { ErrorCode } from '../errors.ts';
 import { maxCaptureWaitingBytes } from '../limits.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
 import { liveTopicOf, logNameOf } from '../log/names.ts';
+import { TooManyLogsError } from '../log/too-many-logs.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
 import { BatchBuilder } from '../protocol/kafka/record-batch-build.ts';
@@ -42,6 +44,8 @@ export class Capture implements Receiver {
   #waitingBytes = 0;
   #isScheduled = false;
   #isFailing = false;
+  /** Whether there is no room for another log, which was told. */
+  #isOutOfRoom = false;
 
   constructor(parts: CaptureParts) {
     this.#logs = parts.logs;
@@ -133,10 +137,16 @@ export class Capture implements Receiver {
     name: string,
     batch: { bytes: Uint8Array; count: number; maxTimestamp: number },
   ): Promise<void> {
-    const topic = this.#logs.topic(name) ?? (await this.#logs.topicOrNew(name));
+    const topic = this.#logs.topic(name) ?? (await this.#newLog(name));
     // Asked for first and in the same turn: a log with such messages that does not say so would never be replayed.
     if (this.#mixed.has(name)) this.#noteMixed(topic);
     await topic.partitions[0]!.append(batch);
+  }
+
+  async #newLog(name: string): Promise<TopicLog> {
+    const topic = await this.#logs.topicOrNew(name);
+    this.#isOutOfRoom = false;
+    return topic;
   }
 
   #noteMixed(topic: TopicLog): void {
@@ -154,9 +164,24 @@ export class Capture implements Receiver {
 
   #failed(name: string, count: number, error: Error): void {
     this.#lost.value += count;
+    if (error instanceof TooManyLogsError) {
+      this.#hasNoRoom(name, error);
+      return;
+    }
     if (this.#isFailing) return;
     this.#isFailing = true;
     this.#log.error({ log: name, error: error.message }, 'live messages do not reach the log');
+  }
+
+  /** Topics that have a log go on; it is told once, until there was room again. */
+  #hasNoRoom(name: string, error: Error): void {
+    this.#mixed.delete(name);
+    if (this.#isOutOfRoom) return;
+    this.#isOutOfRoom = true;
+    this.#log.error(
+      { code: 'too-many-logs' satisfies ErrorCode, log: name, error: error.message },
+      'live messages are not kept: there are too many logs',
+    );
   }
 
   #releaseFeeders(): void {

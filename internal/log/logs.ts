@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { maxLogPartitions } from '../limits.ts';
 import type {
   LogStore,
   StoredPartition,
@@ -13,6 +14,7 @@ import { logNameProblem } from './names.ts';
 import { PartitionLog, type PlaceBatch } from './partition-log.ts';
 import { Retention } from './retention.ts';
 import { TailCache } from './tail-cache.ts';
+import { TooManyLogsError } from './too-many-logs.ts';
 import { defaultTopicConfigs, type TopicSettings, topicSettings } from './topic-configs.ts';
 
 /** A durable topic: a name with partitions. */
@@ -43,6 +45,8 @@ export interface LogsOptions {
   compaction: CompactionFormat;
   /** Memory for the newest batches of all partitions. */
   tailCacheBytes: number;
+  /** Partitions of all topics together. */
+  maxPartitions?: number;
   /** How often what is too old or too much is looked for. */
   retentionEveryMs: number;
   /** Where a topic says nothing else: records that are older go, in milliseconds; 0: never. */
@@ -62,6 +66,9 @@ export class Logs {
   readonly #defaults: ReadonlyMap<string, string>;
   readonly #creating = new Map<string, Promise<TopicLog>>();
   readonly #cache: TailCache;
+  readonly #maxPartitions: number;
+  /** Partitions there are, and those that the store is making. */
+  #partitionCount = 0;
   readonly #compactor: Compactor;
   readonly #retention: Retention;
 
@@ -69,6 +76,7 @@ export class Logs {
     this.#options = options;
     this.#cache = new TailCache(options.tailCacheBytes);
     this.#defaults = defaultTopicConfigs(options);
+    this.#maxPartitions = options.maxPartitions ?? maxLogPartitions;
     const { store, compaction, log } = options;
     this.#compactor = new Compactor({ store, format: compaction });
     this.#retention = new Retention({ store, compactor: this.#compactor, topics: () => this.topics(), log });
@@ -130,7 +138,7 @@ export class Logs {
   /**
    * The topic of this name; created with so many partitions where there is none. Who asks at the same time gets the same.
    *
-   * @throws RangeError where the name is not one of a log; StoreUnavailableError.
+   * @throws RangeError where the name is not one of a log; TooManyLogsError; StoreUnavailableError.
    */
   topicOrNew(name: string, partitionCount = 1): Promise<TopicLog> {
     const known = this.#topics.get(name);
@@ -150,7 +158,7 @@ export class Logs {
     return creating;
   }
 
-  /** @throws RangeError where the name is not one of a log; StoreError `exists`, `unavailable`. */
+  /** @throws RangeError where the name is not one of a log; TooManyLogsError; StoreError `exists`, `unavailable`. */
   async createTopic(name: string, partitionCount: number, configs: TopicConfigs): Promise<TopicLog> {
     const problem = logNameProblem(name);
     if (problem !== undefined) throw new RangeError(problem);
@@ -161,7 +169,9 @@ export class Logs {
       partitionCount,
       createdAtMs: Date.now(),
     };
-    return this.#add(await this.#options.store.createTopic(topic));
+    return this.#withRoom(partitionCount, async () =>
+      this.#add(await this.#options.store.createTopic(topic)),
+    );
   }
 
   /** Deletes a topic with all that is in it. @throws StoreError `not-found`, `unavailable`. */
@@ -170,11 +180,18 @@ export class Logs {
     this.#remove(topic);
   }
 
-  /** Adds partitions until there are so many. @throws StoreError `not-found`, `invalid`, `unavailable`. */
+  /**
+   * Adds partitions until there are so many.
+   *
+   * @throws TooManyLogsError; StoreError `not-found`, `invalid`, `unavailable`.
+   */
   async addPartitions(topic: TopicLog, partitionCount: number): Promise<void> {
-    const added = await this.#options.store.addPartitions(topic.name, partitionCount);
-    const kept = this.#topics.get(topic.name);
-    if (kept !== undefined) this.#grow(kept, added);
+    const addedCount = Math.max(0, partitionCount - topic.partitions.length);
+    await this.#withRoom(addedCount, async () => {
+      const added = await this.#options.store.addPartitions(topic.name, partitionCount);
+      const kept = this.#topics.get(topic.name);
+      if (kept !== undefined) this.#grow(kept, added);
+    });
   }
 
   /**
@@ -209,6 +226,19 @@ export class Logs {
     return this.#retention.apply(nowMs);
   }
 
+  /** Holds room for partitions while they are made. @throws TooManyLogsError */
+  async #withRoom<T>(partitionCount: number, make: () => Promise<T>): Promise<T> {
+    if (this.#partitionCount + partitionCount > this.#maxPartitions) {
+      throw new TooManyLogsError(this.#partitionCount, this.#maxPartitions);
+    }
+    this.#partitionCount += partitionCount;
+    try {
+      return await make();
+    } finally {
+      this.#partitionCount -= partitionCount;
+    }
+  }
+
   #add(stored: StoredTopic): TopicLog {
     const topic: KeptTopic = {
       name: stored.name,
@@ -229,6 +259,7 @@ export class Logs {
     const { store, place } = this.#options;
     const added = stored.map((partition) => new PartitionLog(partition, store, this.#cache, place));
     topic.partitions.push(...added);
+    this.#partitionCount += added.length;
     for (const listener of [...this.#grown]) listener(topic, added);
   }
 
@@ -238,7 +269,10 @@ export class Logs {
   }
 
   #remove(topic: TopicLog): void {
-    if (this.#byId.delete(topic.topicId)) this.#topics.delete(topic.name);
+    if (this.#byId.delete(topic.topicId)) {
+      this.#topics.delete(topic.name);
+      this.#partitionCount -= topic.partitions.length;
+    }
     for (const partition of topic.partitions) {
       partition.end();
       // Where that fails a few bytes stay behind, of a number that is never given again.
