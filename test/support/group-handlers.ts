@@ -1,0 +1,98 @@
+import type { Handler, KafkaClient, KafkaParts } from '../../internal/doors/kafka/handler.ts';
+import { joinGroupHandler, subscribedTopics } from '../../internal/doors/kafka/handlers/11-join-group.ts';
+import { syncGroupHandler } from '../../internal/doors/kafka/handlers/14-sync-group.ts';
+import { Groups } from '../../internal/log/groups/groups.ts';
+import { encodeAssignment, encodeSubscription } from '../../internal/protocol/kafka/consumer-protocol.ts';
+import {
+  decodeRequest,
+  decodeResponse,
+  encodeRequest,
+  encodeResponse,
+  SIZE_BYTES,
+} from '../../internal/protocol/kafka/exchange.ts';
+import type { Api, InputOf, ValueOf } from '../../internal/protocol/kafka/schema.ts';
+import { TestClient } from './groups.ts';
+import { openLogs } from './logs.ts';
+
+/** Groups beside a topic `t` with two partitions, as the handlers of the kafka door see them. */
+export class GroupDoor {
+  readonly parts: KafkaParts;
+  readonly client = Object.assign(new TestClient(), { advertised: { host: 'broker', port: 9092 } });
+
+  constructor(parts: Pick<KafkaParts, 'logs' | 'groups'>) {
+    this.parts = { ...parts, nodeId: 1 } as KafkaParts;
+  }
+
+  get logs() {
+    return this.parts.logs;
+  }
+
+  get groups() {
+    return this.parts.groups;
+  }
+
+  get topicId(): string {
+    return this.logs.topic('t')!.topicId;
+  }
+
+  /** Asks a handler, by way of the bytes of this version. */
+  async ask<A extends Api>(
+    handler: Handler<A>,
+    version: number,
+    request: InputOf<A['request']>,
+  ): Promise<ValueOf<A['response']>> {
+    const { api } = handler;
+    const header = { correlationId: 1, clientId: 'client' };
+    const sent = Buffer.concat(encodeRequest(api, version, header, request)).subarray(SIZE_BYTES);
+    const { body } = decodeRequest(api, sent);
+    const context = {
+      parts: this.parts,
+      version,
+      clientId: 'client',
+      client: this.client as unknown as KafkaClient,
+    };
+    const answer = (await handler.handle(body, context))!;
+    const got = Buffer.concat(encodeResponse(api, version, 1, answer)).subarray(SIZE_BYTES);
+    return decodeResponse(api, version, got).body;
+  }
+
+  /** A member of its own in a group, which has partition 0 of topic `t`. */
+  async joined(groupId: string, groupInstanceId: string | null = null) {
+    const { memberId, generationId } = await this.ask(joinGroupHandler, 5, {
+      ...joinRequest(groupId),
+      memberId: groupInstanceId === null ? await this.#newId(groupId) : '',
+      groupInstanceId,
+    });
+    const assignment = encodeAssignment(0, { assignedPartitions: [{ topic: 't', partitions: [0] }] });
+    await this.ask(syncGroupHandler, 3, {
+      groupId,
+      generationId,
+      memberId,
+      groupInstanceId,
+      assignments: [{ memberId, assignment }],
+    });
+    return { groupId, memberId, generationId };
+  }
+
+  async #newId(groupId: string): Promise<string> {
+    return (await this.ask(joinGroupHandler, 5, joinRequest(groupId))).memberId;
+  }
+}
+
+export async function openGroupDoor(): Promise<GroupDoor> {
+  const { logs, store, log } = await openLogs();
+  await logs.createTopic('t', 2, {});
+  return new GroupDoor({ logs, groups: new Groups({ store, offsets: new Map(), subscribedTopics, log }) });
+}
+
+/** What a consumer of topic `t` sends. */
+export function joinRequest(groupId: string) {
+  return {
+    groupId,
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 20_000,
+    memberId: '',
+    protocolType: 'consumer',
+    protocols: [{ name: 'range', metadata: encodeSubscription(1, { topics: ['t'] }) }],
+  };
+}
