@@ -189,6 +189,10 @@ export class Broker {
   publish(publication: Publication, targets: TargetSet, source: Source): void {
     this.#received.value += publication.count;
     this.#receivedBytes.value += publication.end - publication.start;
+    this.#spread(publication, targets, source);
+  }
+
+  #spread(publication: Publication, targets: TargetSet, source: Source): void {
     const { channels, taps, groups } = targets;
     for (let index = 0; index < channels.length; index++) {
       const channel = channels[index]!;
@@ -210,10 +214,23 @@ export class Broker {
    *
    * @param targets where its topic leads, if the caller knows it.
    */
-  publishMessage(message: Message, targets?: TargetSet, source: Source = nobody, bytes = NO_BYTES): void {
+  publishMessage(
+    message: Message,
+    targets?: TargetSet,
+    source: Source = nobody,
+    bytes: Uint8Array = NO_BYTES,
+  ): void {
     if (message.retain) this.retained.set(message);
     const publication = new Publication(valuesEncoding).setMessages([message], bytes);
     this.publish(publication, targets ?? this.#interner.intern(this.#trie.match(message.topic)), source);
+  }
+
+  /** Publishes what the broker tells about itself under a topic of its own; for later subscribers too. */
+  publishOwn(topic: string, text: string): void {
+    const message: Message = { topic, payload: Buffer.from(text), clientId: '', retain: true };
+    this.retained.restore(message);
+    const publication = new Publication(valuesEncoding).setMessages([message], NO_BYTES);
+    this.#spread(publication, this.#interner.intern(this.#trie.match(topic)), nobody);
   }
 
   /**
@@ -260,6 +277,14 @@ export class Broker {
       this.#leaveGroup(receiver, filter, shared.filter);
       this.#subscriptionsChanged();
     }
+  }
+
+  /** Gives a message to a member of a group again, where the one that had it did not keep it. */
+  publishToGroup(message: Message, filter: string): void {
+    this.#groups
+      .get(filter)
+      ?.pick()
+      .deliver(new Publication(valuesEncoding).setMessages([message], NO_BYTES));
   }
 
   /** The group of a shared filter, while it has members. */

@@ -188,6 +188,14 @@ export class Channel implements Flushable, Receiver {
     this.#joinTurn();
   }
 
+  /** Queues a message that is never dropped here, because whoever sends it knows how many are under way. */
+  keep(bytes: Uint8Array): void {
+    if (this.#state === 'closed') return;
+    this.#push(bytes, 0);
+    this.#waitingBytes += bytes.length;
+    this.#joinTurn();
+  }
+
   /** Pauses a publisher until this channel is no longer full. */
   holdBack(feeder: Source): void {
     this.#feeders ??= new Set();

@@ -1,0 +1,253 @@
+import { sessionSendAheadBytes } from '../limits.ts';
+import type { Channel } from './channel.ts';
+import { Fifo } from './fifo.ts';
+import type { Message } from './publication.ts';
+import type { SessionStore } from './session-store.ts';
+
+/** A message on its way to a client that acknowledges it. */
+export interface Outgoing {
+  readonly message: Message;
+  readonly qos: 1 | 2;
+  readonly retain: boolean;
+  readonly identifiers: readonly number[];
+  /** The shared filter that it came by, if it did. */
+  readonly shared: string | undefined;
+  /** Its place in the session, which is never given again. */
+  readonly sequence: number;
+  /** 0 until it is sent for the first time. */
+  packetId: number;
+  /** Whether the client has it already, and only its release is left to be acknowledged (QoS 2). */
+  isReleased: boolean;
+}
+
+/** How a connection sends what its session gives it. */
+export interface Outlet {
+  readonly channel: Channel;
+  /** Whether runs of plain messages may go into the channel as they are. */
+  readonly takesRuns: boolean;
+  /** Unacknowledged messages that the client takes. */
+  readonly receiveMaximum: number;
+  /**
+   * Sends a message. False: the client takes no message of this size, and it counts as delivered [MQTT-3.1.2-25].
+   *
+   * @param packetId 0 with QoS 0.
+   */
+  send(
+    message: Message,
+    delivery: { qos: number; retain: boolean; identifiers: readonly number[] },
+    packetId: number,
+    isAgain: boolean,
+  ): boolean;
+  /** Sends the release of a QoS 2 message. */
+  release(packetId: number): void;
+}
+
+export interface OutboxLimits {
+  /** Messages that wait, beside those that are sent and not acknowledged. */
+  queueMessages: number;
+  queueBytes: number;
+}
+
+/** What the bookkeeping of a waiting message takes beside its payload and topic, roughly. */
+const ENTRY_BYTES = 200;
+const LAST_PACKET_ID = 65_535;
+
+/**
+ * What one session has to deliver with QoS 1 and 2: first what was sent and is not acknowledged, then what waits, each in
+ * its order; never more unacknowledged messages than the client takes.
+ */
+export class Outbox {
+  readonly #clientId: string;
+  readonly #limits: OutboxLimits;
+  readonly #store: SessionStore;
+  readonly #waiting = new Fifo<Outgoing>();
+  #waitingBytes = 0;
+  /** By packet id, in the order in which they were first sent. */
+  readonly #inflight = new Map<number, Outgoing>();
+  /** Those of them that the present connection has not sent again yet. */
+  readonly #toRepeat = new Fifo<Outgoing>();
+  #outlet: Outlet | undefined;
+  #lastPacketId = 0;
+  #lastSequence = 0;
+
+  constructor(clientId: string, limits: OutboxLimits, store: SessionStore) {
+    this.#clientId = clientId;
+    this.#limits = limits;
+    this.#store = store;
+  }
+
+  /** Messages that were not sent yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Messages that were sent and are not acknowledged. */
+  get unacknowledged(): number {
+    return this.#inflight.size;
+  }
+
+  /** How full the queue is: 1 takes nothing more. */
+  get fill(): number {
+    const { queueMessages, queueBytes } = this.#limits;
+    return Math.max(this.#waiting.length / queueMessages, this.#waitingBytes / queueBytes);
+  }
+
+  /** Sends from now on by this connection: first all again that was not acknowledged [MQTT-4.4.0-1]. */
+  attach(outlet: Outlet): void {
+    this.#outlet = outlet;
+    this.#toRepeat.clear();
+    for (const outgoing of this.#inflight.values()) this.#toRepeat.push(outgoing);
+  }
+
+  detach(): void {
+    this.#outlet = undefined;
+    this.#toRepeat.clear();
+  }
+
+  /** Takes a message; false where the queue is full. {@link pump} sends it. */
+  offer(message: Message, delivery: Pick<Outgoing, 'qos' | 'retain' | 'identifiers' | 'shared'>): boolean {
+    const bytes = sizeOf(message);
+    const { queueMessages, queueBytes } = this.#limits;
+    const isEmpty = this.#waiting.length === 0;
+    if (!isEmpty && (this.#waiting.length >= queueMessages || this.#waitingBytes + bytes > queueBytes)) {
+      return false;
+    }
+    const { qos, retain, identifiers, shared } = delivery;
+    const sequence = ++this.#lastSequence;
+    const outgoing = { message, qos, retain, identifiers, shared, sequence, packetId: 0, isReleased: false };
+    this.#waiting.push(outgoing);
+    this.#waitingBytes += bytes;
+    this.#store.putOutgoing(this.#clientId, outgoing);
+    return true;
+  }
+
+  /** Takes over what the store has, in the order of its sequence. */
+  restore(outgoing: Outgoing): void {
+    this.#lastSequence = Math.max(this.#lastSequence, outgoing.sequence);
+    if (outgoing.packetId > 0) {
+      this.#inflight.set(outgoing.packetId, outgoing);
+    } else {
+      this.#waiting.push(outgoing);
+      this.#waitingBytes += sizeOf(outgoing.message);
+    }
+  }
+
+  /** Sends as much as the client and its channel take. */
+  pump(): void {
+    const outlet = this.#outlet;
+    if (outlet === undefined) return;
+    while (
+      this.#inflight.size - this.#toRepeat.length < outlet.receiveMaximum &&
+      outlet.channel.waitingBytes < sessionSendAheadBytes
+    ) {
+      const again = this.#toRepeat.shift();
+      if (again !== undefined) {
+        this.#repeat(outlet, again);
+        continue;
+      }
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#waitingBytes -= sizeOf(next.message);
+      this.#sendFirst(outlet, next);
+    }
+  }
+
+  /** PUBACK came. False where nothing of this id waits for it. */
+  acknowledge(packetId: number): boolean {
+    return this.#inflight.get(packetId)?.qos === 1 && this.#finish(packetId);
+  }
+
+  /** PUBREC came: the client has the message. False where nothing of this id waits for it. */
+  received(packetId: number): boolean {
+    const outgoing = this.#inflight.get(packetId);
+    if (outgoing?.qos !== 2) return false;
+    if (!outgoing.isReleased) {
+      outgoing.isReleased = true;
+      this.#store.putOutgoing(this.#clientId, outgoing);
+    }
+    // Released first and forgotten by the client, it would be a new message to it if a broker that does not remember
+    // the release sent it again.
+    this.#store.whenDurable(() => this.#outlet?.release(packetId));
+    return true;
+  }
+
+  /** PUBREC came with a failure: the client does not want the message, and its id is free [MQTT-4.3.3-4]. */
+  refused(packetId: number): boolean {
+    return this.#inflight.get(packetId)?.qos === 2 && this.#finish(packetId);
+  }
+
+  /** PUBCOMP came. False where nothing of this id waits for it. */
+  complete(packetId: number): boolean {
+    return this.#inflight.get(packetId)?.isReleased === true && this.#finish(packetId);
+  }
+
+  /**
+   * Takes out the messages of shared filters that another member may have: what waits, and QoS 1 that was not
+   * acknowledged. A QoS 2 message that was sent stays with whom it was sent to [MQTT-4.8.2-4].
+   */
+  takeShared(isWanted: (filter: string) => boolean): Outgoing[] {
+    const mayMove = ({ shared }: Outgoing) => shared !== undefined && isWanted(shared);
+    const moved: Outgoing[] = [];
+    for (const outgoing of this.#inflight.values()) {
+      if (outgoing.qos === 1 && mayMove(outgoing)) moved.push(outgoing);
+    }
+    for (const { packetId } of moved) this.#inflight.delete(packetId);
+    for (const outgoing of this.#waiting.takeIf(mayMove)) {
+      this.#waitingBytes -= sizeOf(outgoing.message);
+      moved.push(outgoing);
+    }
+    for (const outgoing of moved) this.#store.deleteOutgoing(this.#clientId, outgoing);
+    return moved;
+  }
+
+  #sendFirst(outlet: Outlet, outgoing: Outgoing): void {
+    const { message } = outgoing;
+    // [MQTT-3.3.2-5] what was not sent in time is never sent.
+    if (message.expiresAtMs !== undefined && message.expiresAtMs <= Date.now()) {
+      this.#store.deleteOutgoing(this.#clientId, outgoing);
+      return;
+    }
+    outgoing.packetId = this.#freePacketId();
+    this.#inflight.set(outgoing.packetId, outgoing);
+    this.#store.putOutgoing(this.#clientId, outgoing);
+    // A broker that has forgotten the id of a QoS 2 message would send it again with another.
+    if (outgoing.qos === 2) this.#store.whenDurable(() => this.#send(outlet, outgoing, false));
+    else this.#send(outlet, outgoing, false);
+  }
+
+  #repeat(outlet: Outlet, outgoing: Outgoing): void {
+    // It may have been acknowledged or moved since.
+    if (this.#inflight.get(outgoing.packetId) !== outgoing) return;
+    if (outgoing.isReleased) outlet.release(outgoing.packetId);
+    else this.#send(outlet, outgoing, true);
+  }
+
+  #send(outlet: Outlet, outgoing: Outgoing, isAgain: boolean): void {
+    // The connection may have changed while the store was writing; the next one sends it again.
+    if (this.#outlet !== outlet || this.#inflight.get(outgoing.packetId) !== outgoing) return;
+    if (!outlet.send(outgoing.message, outgoing, outgoing.packetId, isAgain)) this.#finish(outgoing.packetId);
+  }
+
+  #finish(packetId: number): true {
+    const outgoing = this.#inflight.get(packetId)!;
+    this.#inflight.delete(packetId);
+    this.#store.deleteOutgoing(this.#clientId, outgoing);
+    return true;
+  }
+
+  /** The next id that nothing has. There is always one: fewer than all of them are unacknowledged. */
+  #freePacketId(): number {
+    do {
+      this.#lastPacketId = this.#lastPacketId === LAST_PACKET_ID ? 1 : this.#lastPacketId + 1;
+    } while (this.#inflight.has(this.#lastPacketId));
+    return this.#lastPacketId;
+  }
+}
+
+function sizeOf({ topic, payload }: Message): number {
+  return topic.length + payload.length + ENTRY_BYTES;
+}

@@ -1,0 +1,49 @@
+import type { Outgoing } from './outbox.ts';
+import { noRetainedStore, type RetainedStore } from './retained.ts';
+import type { Subscription } from './subscription.ts';
+
+/** What of a session lasts beside its messages. */
+export interface SessionRecord {
+  clientId: string;
+  /** How long it outlasts its connection; Infinity: for ever. */
+  expiryMs: number;
+  /** When its connection ended, by `Date.now()`; undefined while there is one. */
+  endedAtMs: number | undefined;
+  subscriptions: readonly Subscription[];
+}
+
+/**
+ * Where sessions last. Writes are remembered in the order of the calls; {@link whenDurable} tells when. What is put may
+ * change afterwards; what counts is what it was during the call.
+ */
+export interface SessionStore extends RetainedStore {
+  /** A number that grows with each write. */
+  readonly writes: number;
+  putSession(record: SessionRecord): void;
+  /** Forgets a session with all its messages. */
+  deleteSession(clientId: string): void;
+  /** Remembers a message of a session, or its new state. */
+  putOutgoing(clientId: string, outgoing: Outgoing): void;
+  deleteOutgoing(clientId: string, outgoing: Outgoing): void;
+  /** Remembers that a QoS 2 message of this packet id has arrived. */
+  putReceived(clientId: string, packetId: number): void;
+  deleteReceived(clientId: string, packetId: number): void;
+  /**
+   * Calls back when all that was written so far lasts, with an error where it could not be written; at once where it
+   * lasts already. Calls come in the order in which they were asked for.
+   */
+  whenDurable(done: (error?: Error) => void): void;
+}
+
+/** The store of sessions that end with the process. */
+export const noSessionStore: SessionStore = {
+  ...noRetainedStore,
+  writes: 0,
+  putSession() {},
+  deleteSession() {},
+  putOutgoing() {},
+  deleteOutgoing() {},
+  putReceived() {},
+  deleteReceived() {},
+  whenDurable: (done) => done(),
+};

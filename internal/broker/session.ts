@@ -1,0 +1,252 @@
+import { parseShared } from '../topic.ts';
+import { Backlog } from './backlog.ts';
+import type { Source } from './channel.ts';
+import { Outbox, type OutboxLimits, type Outgoing, type Outlet } from './outbox.ts';
+import type { Message, Publication } from './publication.ts';
+import type { SessionStore } from './session-store.ts';
+import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
+import type { Member } from './targets.ts';
+
+/** What a session tells whoever keeps it. */
+export interface SessionEvents {
+  delivered(count: number): void;
+  /** The queue is full and a message was not taken; whether it is the first since the queue was shorter. */
+  dropped(session: Session, message: Message, isFirst: boolean): void;
+  /** Something that is written down has changed. */
+  changed(session: Session): void;
+}
+
+export interface SessionParts {
+  clientId: string;
+  expiryMs: number;
+  limits: OutboxLimits;
+  /** How long publishers wait for a long queue. */
+  waitMs: number;
+  store: SessionStore;
+  events: SessionEvents;
+}
+
+/** A will whose time has not come. */
+export interface PendingWill extends Will {
+  dueAtMs: number;
+}
+
+/** A message that is published when a connection has ended badly. */
+export interface Will {
+  message: Message;
+  delayMs: number;
+  /** How long the message is wanted from when it is published; undefined: for ever. */
+  expiryMs: number | undefined;
+}
+
+/** A full queue that has come down to this is a new one when it is full again. */
+const RECOVERED_AT = 0.5;
+
+/**
+ * What lasts of a client between its connections: subscriptions, messages that are on their way in either direction.
+ * The broker gives it every message of its filters, whether its client is there or not.
+ */
+export class Session implements Member {
+  readonly clientId: string;
+  readonly store: SessionStore;
+  readonly outbox: Outbox;
+  /** Packet ids of QoS 2 messages that have arrived and are not released. */
+  readonly received = new Set<number>();
+  /** How long it outlasts its connection; 0: not at all; Infinity: for ever. */
+  expiryMs: number;
+  /** When its connection ended, by `Date.now()`. */
+  endedAtMs: number | undefined;
+  pendingWill: PendingWill | undefined;
+  /** Messages that it did not get because its queue was full. */
+  dropped = 0;
+  readonly #events: SessionEvents;
+  readonly #backlog: Backlog;
+  readonly #byFilter = new Map<string, Subscription>();
+  readonly #shares = new Map<string, Share>();
+  readonly #unshared = new Subscriptions();
+  #hasOverflowed = false;
+  #outlet: Outlet | undefined;
+
+  constructor(parts: SessionParts) {
+    this.clientId = parts.clientId;
+    this.expiryMs = parts.expiryMs;
+    this.store = parts.store;
+    this.outbox = new Outbox(parts.clientId, parts.limits, parts.store);
+    this.#events = parts.events;
+    this.#backlog = new Backlog(parts.waitMs);
+  }
+
+  get isConnected(): boolean {
+    return this.#outlet !== undefined;
+  }
+
+  get subscriptions(): Iterable<Subscription> {
+    return this.#byFilter.values();
+  }
+
+  get subscriptionCount(): number {
+    return this.#byFilter.size;
+  }
+
+  get isFull(): boolean {
+    return this.#outlet !== undefined && (this.#outlet.channel.isFull || this.#backlog.isFull);
+  }
+
+  /** Whether another member of a group should get its share. */
+  get isSlow(): boolean {
+    return this.#outlet === undefined || this.#outlet.channel.isSlow || this.outbox.waiting > 0;
+  }
+
+  holdBack(feeder: Source): void {
+    const channel = this.#outlet?.channel;
+    if (channel?.isFull) channel.holdBack(feeder);
+    else this.#backlog.holdBack(feeder);
+  }
+
+  /** The subscription of a filter. */
+  subscription(filter: string): Subscription | undefined {
+    return this.#byFilter.get(filter);
+  }
+
+  /** Puts a subscription in the place of the one with the same filter [MQTT-3.8.4-3]; who is to get its messages. */
+  subscribe(subscription: Subscription): Member {
+    const { filter } = subscription;
+    const before = this.#byFilter.get(filter);
+    this.#byFilter.set(filter, subscription);
+    this.#events.changed(this);
+    if (parseShared(filter) !== undefined) {
+      let share = this.#shares.get(filter);
+      if (share === undefined) {
+        share = new Share(this, subscription);
+        this.#shares.set(filter, share);
+      }
+      share.subscription = subscription;
+      return share;
+    }
+    if (before !== undefined) this.#unshared.remove(before);
+    this.#unshared.add(subscription);
+    return this;
+  }
+
+  /** Ends a subscription; who got its messages, or undefined where there is none. */
+  unsubscribe(filter: string): Member | undefined {
+    const subscription = this.#byFilter.get(filter);
+    if (subscription === undefined) return undefined;
+    this.#byFilter.delete(filter);
+    this.#events.changed(this);
+    const share = this.#shares.get(filter);
+    if (share === undefined) this.#unshared.remove(subscription);
+    this.#shares.delete(filter);
+    return share ?? this;
+  }
+
+  /** Who gets the messages of a subscription: itself, or its share of a group. */
+  memberOf(filter: string): Member {
+    return this.#shares.get(filter) ?? this;
+  }
+
+  attach(outlet: Outlet): void {
+    this.#outlet = outlet;
+    this.endedAtMs = undefined;
+    this.outbox.attach(outlet);
+    this.#events.changed(this);
+  }
+
+  detach(nowMs: number): void {
+    this.#outlet = undefined;
+    this.endedAtMs = nowMs;
+    this.outbox.detach();
+    this.#backlog.release();
+    if (this.expiryMs > 0) this.#events.changed(this);
+  }
+
+  deliver(publication: Publication): void {
+    const outlet = this.#outlet;
+    if (publication.isPlain) {
+      // QoS 0 is for who is there.
+      if (outlet === undefined) return;
+      if (outlet.takesRuns && this.#unshared.areAllPlain) {
+        outlet.channel.deliver(publication);
+        this.#events.delivered(publication.count);
+        return;
+      }
+    }
+    for (const message of publication.messages()) {
+      const match = this.#unshared.match(message, this.clientId);
+      if (match !== undefined) this.take(message, match, undefined);
+    }
+    this.pump();
+  }
+
+  /** Takes its share of a group's messages. */
+  deliverShare(publication: Publication, subscription: Subscription): void {
+    const outlet = this.#outlet;
+    if (publication.isPlain && outlet?.takesRuns && subscription.identifier === undefined) {
+      outlet.channel.deliver(publication);
+      this.#events.delivered(publication.count);
+      return;
+    }
+    const match = join([subscription])!;
+    for (const message of publication.messages()) this.take(message, match, subscription.filter);
+    this.pump();
+  }
+
+  /** Takes a message; {@link pump} sends what has to wait for acknowledgements. */
+  take(message: Message, match: Match, shared: string | undefined, isFromStore = false): void {
+    const qos = Math.min(message.qos ?? 0, match.qos) as 0 | 1 | 2;
+    // [MQTT-3.3.1-12] [MQTT-3.3.1-13]; what comes from the retained store says so [MQTT-3.3.1-8].
+    const retain = isFromStore || (match.retainAsPublished && message.retain === true);
+    const { identifiers } = match;
+    if (qos === 0) {
+      if (this.#outlet === undefined) return;
+      this.#outlet.send(message, { qos, retain, identifiers }, 0, false);
+    } else if (!this.outbox.offer(message, { qos, retain, identifiers, shared })) {
+      this.dropped++;
+      this.#events.dropped(this, message, !this.#hasOverflowed);
+      this.#hasOverflowed = true;
+      return;
+    }
+    this.#events.delivered(1);
+  }
+
+  /** Sends what waits, as far as the client takes it. */
+  pump(): void {
+    if (this.#outlet === undefined) return;
+    this.outbox.pump();
+    const { fill } = this.outbox;
+    this.#backlog.update(fill);
+    if (fill < RECOVERED_AT) this.#hasOverflowed = false;
+  }
+
+  /** Takes out what another member of its groups may have now. */
+  takeShared(isWanted: (filter: string) => boolean): Outgoing[] {
+    return this.outbox.takeShared(isWanted);
+  }
+}
+
+/** A session's share of `$share/GROUP/FILTER`, which has its own options. */
+class Share implements Member {
+  subscription: Subscription;
+  readonly #session: Session;
+
+  constructor(session: Session, subscription: Subscription) {
+    this.#session = session;
+    this.subscription = subscription;
+  }
+
+  get isFull(): boolean {
+    return this.#session.isFull;
+  }
+
+  get isSlow(): boolean {
+    return this.#session.isSlow;
+  }
+
+  holdBack(feeder: Source): void {
+    this.#session.holdBack(feeder);
+  }
+
+  deliver(publication: Publication): void {
+    this.#session.deliverShare(publication, this.subscription);
+  }
+}

@@ -1,0 +1,215 @@
+import { BrokerError, quoted } from '../errors.ts';
+import { maxSessions, sessionSweepMs } from '../limits.ts';
+import type { Counter, Metrics } from '../metrics/metrics.ts';
+import type { Broker, Logger } from './broker.ts';
+import { Deadlines } from './deadlines.ts';
+import type { OutboxLimits } from './outbox.ts';
+import type { Message } from './publication.ts';
+import { Session, type SessionEvents, type Will } from './session.ts';
+import { noSessionStore, type SessionStore } from './session-store.ts';
+
+export interface SessionsParts {
+  broker: Broker;
+  metrics: Metrics;
+  log: Logger;
+  limits: OutboxLimits;
+  /** How long publishers wait for a session whose queue is long. */
+  slowConsumerWaitMs: number;
+  /** Where sessions that outlast their connections are kept. Default: in memory only. */
+  store?: SessionStore;
+  /** The clock, in milliseconds since 1970. */
+  now?: () => number;
+}
+
+/**
+ * All sessions: of clients that are connected, and of those that are expected back. Ends the ones that nobody came back
+ * to, and publishes wills when their time has come.
+ */
+export class Sessions {
+  readonly store: SessionStore;
+  readonly #broker: Broker;
+  readonly #log: Logger;
+  readonly #limits: OutboxLimits;
+  readonly #waitMs: number;
+  readonly #now: () => number;
+  readonly #sessions = new Map<string, Session>();
+  readonly #ends = new Deadlines<Session>();
+  readonly #wills = new Deadlines<Session>();
+  readonly #sweep: NodeJS.Timeout;
+  readonly #events: SessionEvents;
+  readonly #dropped: Counter;
+
+  constructor(parts: SessionsParts) {
+    this.store = parts.store ?? noSessionStore;
+    this.#broker = parts.broker;
+    this.#log = parts.log;
+    this.#limits = parts.limits;
+    this.#waitMs = parts.slowConsumerWaitMs;
+    this.#now = parts.now ?? Date.now;
+    const { metrics } = parts;
+    const delivered = metrics.counter('messages_delivered_total', '');
+    this.#dropped = metrics.counter('messages_dropped_total', '');
+    metrics.gauge('sessions', 'Sessions, of clients that are connected or expected back.', () => this.count);
+    metrics.gauge('session_messages', 'Messages that wait in sessions or for their acknowledgement.', () =>
+      this.#messages(),
+    );
+    this.#events = {
+      delivered: (count) => {
+        delivered.value += count;
+      },
+      dropped: (session, message, isFirst) => this.#onDropped(session, message, isFirst),
+      changed: (session) => this.#write(session),
+    };
+    this.#sweep = setInterval(() => this.expire(), sessionSweepMs).unref();
+  }
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  get(clientId: string): Session | undefined {
+    return this.#sessions.get(clientId);
+  }
+
+  /**
+   * The session of a client that connects: the one it had, unless it wants none of it, or a new one.
+   *
+   * @throws BrokerError `too-many-sessions`.
+   */
+  open(clientId: string, isClean: boolean, expiryMs: number): { session: Session; isPresent: boolean } {
+    const before = this.#sessions.get(clientId);
+    if (before !== undefined && !isClean && !this.#isOver(before)) {
+      before.expiryMs = expiryMs;
+      // [MQTT-3.1.3-9] not published if the client is back before its time.
+      before.pendingWill = undefined;
+      return { session: before, isPresent: true };
+    }
+    if (before !== undefined) this.end(before);
+    if (expiryMs > 0 && this.#sessions.size >= maxSessions + this.#broker.clientCount) {
+      throw new BrokerError('too-many-sessions', `${this.#sessions.size} sessions are kept`);
+    }
+    const session = this.#newSession(clientId, expiryMs);
+    this.#sessions.set(clientId, session);
+    return { session, isPresent: false };
+  }
+
+  /** A session whose connection is gone: it stays for its time, and its will waits for its delay [MQTT-3.1.2-8]. */
+  leave(session: Session, will: Will | undefined): void {
+    if (!session.isConnected) return;
+    const now = this.#now();
+    session.detach(now);
+    this.#moveShares(session, (filter) => this.#broker.groupOf(filter)?.hasOther(session.memberOf(filter)));
+    if (will !== undefined) {
+      const delayMs = Math.min(will.delayMs, session.expiryMs);
+      session.pendingWill = { ...will, dueAtMs: now + delayMs };
+      if (delayMs === 0) this.#publishWill(session);
+      else this.#wills.add(now + delayMs, session);
+    }
+    if (session.expiryMs === 0) this.end(session);
+    else if (session.expiryMs !== Number.POSITIVE_INFINITY) this.#ends.add(now + session.expiryMs, session);
+  }
+
+  /** Ends a session: its subscriptions, its messages; its will is published now if it waited. */
+  end(session: Session): void {
+    if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
+    for (const { filter } of [...session.subscriptions]) this.unsubscribe(session, filter);
+    this.#moveShares(session, (filter) => this.#broker.groupOf(filter) !== undefined);
+    session.store.deleteSession(session.clientId);
+    this.#publishWill(session);
+  }
+
+  /** Ends a subscription; whether there was one. */
+  unsubscribe(session: Session, filter: string): boolean {
+    const member = session.unsubscribe(filter);
+    if (member === undefined) return false;
+    this.#broker.detach(filter, member);
+    return true;
+  }
+
+  /** Takes over a session that the store has; its messages and subscriptions are put into it by the caller. */
+  restore(clientId: string, expiryMs: number, endedAtMs: number): Session {
+    const session = this.#newSession(clientId, expiryMs);
+    session.endedAtMs = endedAtMs;
+    this.#sessions.set(clientId, session);
+    if (expiryMs !== Number.POSITIVE_INFINITY) this.#ends.add(endedAtMs + expiryMs, session);
+    return session;
+  }
+
+  /** Ends what is over, and publishes the wills that are due. */
+  expire(): void {
+    const now = this.#now();
+    for (const session of this.#wills.due(now)) {
+      if (session.pendingWill !== undefined && session.pendingWill.dueAtMs <= now) this.#publishWill(session);
+    }
+    for (const session of this.#ends.due(now)) {
+      if (this.#sessions.get(session.clientId) === session && this.#isOver(session)) this.end(session);
+    }
+    this.#broker.retained.expire(now);
+  }
+
+  close(): void {
+    clearInterval(this.#sweep);
+  }
+
+  #newSession(clientId: string, expiryMs: number): Session {
+    return new Session({
+      clientId,
+      expiryMs,
+      limits: this.#limits,
+      waitMs: this.#waitMs,
+      store: expiryMs > 0 ? this.store : noSessionStore,
+      events: this.#events,
+    });
+  }
+
+  #isOver(session: Session): boolean {
+    if (session.isConnected || session.endedAtMs === undefined) return false;
+    return session.endedAtMs + session.expiryMs <= this.#now();
+  }
+
+  #write(session: Session): void {
+    const { clientId, expiryMs, endedAtMs } = session;
+    session.store.putSession({ clientId, expiryMs, endedAtMs, subscriptions: [...session.subscriptions] });
+  }
+
+  #publishWill(session: Session): void {
+    const will = session.pendingWill;
+    if (will === undefined) return;
+    session.pendingWill = undefined;
+    try {
+      const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
+      this.#broker.publishMessage({ ...will.message, expiresAtMs });
+    } catch (error) {
+      const fields = { client: quoted(session.clientId), error: (error as Error).message };
+      this.#log.warn(fields, 'a will could not be published');
+    }
+  }
+
+  /** Gives messages that came by a group and that this session did not get to others of the group. */
+  #moveShares(session: Session, isWanted: (filter: string) => boolean | undefined): void {
+    for (const { message, shared, qos } of session.takeShared((filter) => isWanted(filter) === true)) {
+      this.#broker.publishToGroup({ ...message, qos }, shared!);
+    }
+  }
+
+  #onDropped(session: Session, { topic }: Message, isFirst: boolean): void {
+    this.#dropped.value++;
+    if (!isFirst) return;
+    this.#log.warn(
+      {
+        code: 'session-queue-full',
+        client: quoted(session.clientId),
+        topic: quoted(topic),
+        waitingMessages: session.outbox.waiting,
+        waitingBytes: session.outbox.waitingBytes,
+      },
+      'a session takes no more messages',
+    );
+  }
+
+  #messages(): number {
+    let count = 0;
+    for (const { outbox } of this.#sessions.values()) count += outbox.waiting + outbox.unacknowledged;
+    return count;
+  }
+}

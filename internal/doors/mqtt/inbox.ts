@@ -1,0 +1,239 @@
+import type { Identity } from '../../auth/guard.ts';
+import type { Broker, Logger } from '../../broker/broker.ts';
+import type { Source } from '../../broker/channel.ts';
+import type { Session } from '../../broker/session.ts';
+import { NO_TARGETS } from '../../broker/targets.ts';
+import type { TopicEntry } from '../../broker/topic-table.ts';
+import { BrokerError, quoted } from '../../errors.ts';
+import { mqttReceiveMaximum, mqttTopicAliases } from '../../limits.ts';
+import { MqttError } from '../../protocol/mqtt/mqtt-error.ts';
+import { PacketType, type PublishAnswer, type Qos, type Version } from '../../protocol/mqtt/packet.ts';
+import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
+import type { PublishFields } from '../../protocol/mqtt/publish-fields.ts';
+import { FieldReader } from '../../protocol/mqtt/reader.ts';
+import { FIRST_FAILURE, ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
+import type { Answers } from './answers.ts';
+import { messageOf } from './messages.ts';
+import { reasonCodeOf } from './refusals.ts';
+
+export interface InboxParts {
+  broker: Broker;
+  log: Logger;
+  identity: Identity;
+  session: Session;
+  answers: Answers;
+  version: Version;
+  /** The connection, which pauses for full subscribers and ends for what breaks the rules. */
+  source: Source;
+  refuse(reason: BrokerError): void;
+}
+
+/** What one client publishes: its topic aliases, and the answers of QoS 1 and 2. */
+export class Inbox {
+  readonly #broker: Broker;
+  readonly #log: Logger;
+  readonly #identity: Identity;
+  readonly #session: Session;
+  readonly #answers: Answers;
+  readonly #version: Version;
+  readonly #source: Source;
+  readonly #refuse: (reason: BrokerError) => void;
+  readonly #aliases = new Map<number, TopicEntry>();
+  /** QoS 2 messages of this connection that are not released. */
+  readonly #unreleased = new Set<number>();
+  /** QoS 1 messages that are not acknowledged. */
+  #unacknowledged = 0;
+  /** Topics that this client may publish to; kept only where somebody decides about that. */
+  readonly #permitted: WeakSet<TopicEntry> | undefined;
+
+  constructor(parts: InboxParts) {
+    this.#broker = parts.broker;
+    this.#log = parts.log;
+    this.#identity = parts.identity;
+    this.#session = parts.session;
+    this.#answers = parts.answers;
+    this.#version = parts.version;
+    this.#source = parts.source;
+    this.#refuse = parts.refuse;
+    this.#permitted = parts.broker.everybodyMayPublish ? undefined : new WeakSet();
+  }
+
+  /**
+   * The topic of a plain message with its targets; undefined for one that this client may not publish to, which is then
+   * lost as QoS 0 allows.
+   */
+  plainTopic(view: DataView, bytes: Uint8Array, fields: PublishFields): TopicEntry | undefined {
+    try {
+      return this.#topicAt(view, bytes, fields.topicStart, fields.topicEnd);
+    } catch (error) {
+      this.#tolerate(error);
+      return undefined;
+    }
+  }
+
+  /**
+   * Takes any PUBLISH.
+   *
+   * @throws MqttError, BrokerError where the connection has to end.
+   */
+  take(view: DataView, bytes: Uint8Array, fields: PublishFields, end: number, start: number): void {
+    const { qos, packetId, properties } = fields;
+    // [MQTT-3.3.4-6]
+    if (properties.subscriptionIdentifiers !== undefined) {
+      throw new MqttError('protocolError', 'PUBLISH: only a server sends subscription identifiers');
+    }
+    if (qos > 0) this.#countIn(qos, packetId);
+    if (qos === 2 && this.#session.received.has(packetId)) {
+      // [MQTT-4.3.3-10] it is here already, and only the answer is given again.
+      this.#noteAlias(view, bytes, fields);
+      this.#answer(PacketType.pubrec, packetId, ReasonCode.success, undefined, true);
+      return;
+    }
+    let reasonCode = ReasonCode.success;
+    let problem: string | undefined;
+    const { store } = this.#session;
+    const writesBefore = store.writes;
+    try {
+      const topic = this.#topicOf(view, bytes, fields);
+      const targets = this.#broker.targetsOf(topic);
+      const message = messageOf(
+        fields,
+        bytes.subarray(fields.payloadStart, end),
+        topic.topic,
+        this.#identity.clientId,
+      );
+      this.#broker.publishMessage(message, targets, this.#source, bytes.subarray(start, end));
+      if (targets === NO_TARGETS) reasonCode = ReasonCode.noMatchingSubscribers;
+    } catch (error) {
+      const refusal = this.#tolerate(error);
+      reasonCode = reasonCodeOf(refusal);
+      problem = refusal.message;
+    }
+    if (qos === 0) return;
+    if (qos === 2 && reasonCode < FIRST_FAILURE) {
+      this.#session.received.add(packetId);
+      store.putReceived(this.#identity.clientId, packetId);
+    }
+    const isPromise = store.writes !== writesBefore;
+    this.#answer(qos === 1 ? PacketType.puback : PacketType.pubrec, packetId, reasonCode, problem, isPromise);
+  }
+
+  /** Takes PUBREL: the sender will not send the message again [MQTT-4.3.3-11]. */
+  release(packetId: number): void {
+    const { received, store } = this.#session;
+    const isKnown = received.delete(packetId);
+    if (isKnown) store.deleteReceived(this.#identity.clientId, packetId);
+    const reasonCode = isKnown ? ReasonCode.success : ReasonCode.packetIdNotFound;
+    const bytes = this.#answers.encode({
+      type: PacketType.pubcomp,
+      packetId,
+      reasonCode,
+      properties: NO_PROPERTIES,
+    });
+    // The id may be used again after this: it must not be known to a broker that starts anew.
+    this.#answers.inOrder(bytes, isKnown, () => this.#unreleased.delete(packetId));
+  }
+
+  #countIn(qos: Qos, packetId: number): void {
+    if (qos === 2) this.#unreleased.add(packetId);
+    else this.#unacknowledged++;
+    const open = this.#unreleased.size + this.#unacknowledged;
+    if (open <= mqttReceiveMaximum) return;
+    if (this.#version === 5) {
+      // [MQTT-3.3.4-7]
+      throw new BrokerError('receive-maximum-exceeded', `message ${open} of ${mqttReceiveMaximum}`);
+    }
+  }
+
+  /** [MQTT-3.3.2-10] [MQTT-3.3.2-12] aliases are valid for this connection and direction only. */
+  #topicOf(view: DataView, bytes: Uint8Array, fields: PublishFields): TopicEntry {
+    const { topicAlias } = fields.properties;
+    if (topicAlias === undefined) return this.#topicAt(view, bytes, fields.topicStart, fields.topicEnd);
+    // [MQTT-3.3.2-9]
+    if (topicAlias > mqttTopicAliases) {
+      throw new MqttError('invalidTopicAlias', `PUBLISH: topic alias ${topicAlias} of ${mqttTopicAliases}`);
+    }
+    if (fields.topicStart === fields.topicEnd) {
+      const topic = this.#aliases.get(topicAlias);
+      if (topic === undefined) {
+        throw new MqttError('protocolError', `PUBLISH: topic alias ${topicAlias} stands for no topic yet`);
+      }
+      return topic;
+    }
+    const topic = this.#topicAt(view, bytes, fields.topicStart, fields.topicEnd);
+    this.#aliases.set(topicAlias, topic);
+    return topic;
+  }
+
+  /** A message that came again may be the one that names an alias. */
+  #noteAlias(view: DataView, bytes: Uint8Array, fields: PublishFields): void {
+    if (fields.properties.topicAlias === undefined) return;
+    try {
+      this.#topicOf(view, bytes, fields);
+    } catch (error) {
+      this.#tolerate(error);
+    }
+  }
+
+  #topicAt(view: DataView, bytes: Uint8Array, start: number, end: number): TopicEntry {
+    let topic: TopicEntry;
+    try {
+      topic = this.#broker.topic(view, start, end);
+    } catch (error) {
+      // What is no text at all is malformed; whatever else is wrong is a matter of names.
+      if ((error as BrokerError).code === 'invalid-topic') {
+        new FieldReader(bytes, start - TOPIC_LENGTH_BYTES, end, 'PUBLISH').text('topic');
+      }
+      throw error;
+    }
+    if (this.#permitted !== undefined && !this.#permitted.has(topic)) {
+      this.#broker.checkMayPublish(this.#identity, topic);
+      this.#permitted.add(topic);
+    }
+    return topic;
+  }
+
+  /** A message that is refused does not end the connection, unless its bytes break the rules. */
+  #tolerate(error: unknown): BrokerError {
+    if (!(error instanceof BrokerError) || error.code === 'invalid-topic') throw error;
+    const { clientId, remote } = this.#identity;
+    const fields = { client: quoted(clientId), remote, code: error.code, reason: error.message };
+    this.#log.info(fields, 'a message was refused');
+    return error;
+  }
+
+  #answer(
+    type: PublishAnswer['type'],
+    packetId: number,
+    reasonCode: number,
+    problem: string | undefined,
+    isPromise: boolean,
+  ): void {
+    // Before version 5 there is no way to say no, but to be silent or to close [MQTT-3.3.5-2].
+    const bytes =
+      reasonCode === ReasonCode.success || this.#version !== 5
+        ? Uint8Array.of(type << 4, 2, packetId >>> 8, packetId & 0xff)
+        : this.#answers.encode({ type, packetId, reasonCode, properties: NO_PROPERTIES }, problem);
+    this.#answers.inOrder(bytes, isPromise, (error) => {
+      if (type === PacketType.puback) this.#unacknowledged--;
+      else if (reasonCode >= FIRST_FAILURE) this.#unreleased.delete(packetId);
+      if (error !== undefined) this.#unsafe(type, packetId, error);
+    });
+  }
+
+  /** The store could not keep what an answer would have promised. */
+  #unsafe(type: PublishAnswer['type'], packetId: number, error: Error): void {
+    const reason = new BrokerError('store-unavailable', error.message);
+    this.#session.received.delete(packetId);
+    this.#unreleased.delete(packetId);
+    if (this.#version !== 5) {
+      // It will send the message again.
+      this.#refuse(reason);
+      return;
+    }
+    const answer = { type, packetId, reasonCode: reasonCodeOf(reason), properties: NO_PROPERTIES };
+    this.#answers.now(this.#answers.encode(answer, reason.message));
+  }
+}
+
+const TOPIC_LENGTH_BYTES = 2;

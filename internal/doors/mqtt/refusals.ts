@@ -1,0 +1,65 @@
+import type { Logger } from '../../broker/broker.ts';
+import { BrokerError, type ErrorCode } from '../../errors.ts';
+import { MqttError } from '../../protocol/mqtt/mqtt-error.ts';
+import { ConnackReturnCode, ReasonCode, type ReasonName } from '../../protocol/mqtt/reason-codes.ts';
+
+/** What a refusal of the broker is called in version 5. Codes that are not here are a matter of their kind. */
+const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
+  'malformed-packet': 'malformedPacket',
+  'protocol-error': 'protocolError',
+  'unsupported-version': 'unsupportedVersion',
+  'packet-too-large': 'packetTooLarge',
+  'message-too-large': 'packetTooLarge',
+  'receive-maximum-exceeded': 'receiveMaximumExceeded',
+  'invalid-topic-alias': 'invalidTopicAlias',
+  'unknown-authentication': 'badAuthenticationMethod',
+  'invalid-client-id': 'invalidClientId',
+  'invalid-topic': 'invalidTopicName',
+  'reserved-topic': 'notAuthorized',
+  'invalid-filter': 'invalidTopicFilter',
+  'not-authorized': 'notAuthorized',
+  'too-many-clients': 'serverBusy',
+  'too-many-sessions': 'quotaExceeded',
+  'too-many-subscriptions': 'quotaExceeded',
+  'too-many-retained': 'quotaExceeded',
+  'session-queue-full': 'quotaExceeded',
+  'store-unavailable': 'implementationSpecific',
+  'slow-consumer': 'quotaExceeded',
+  'no-log': 'implementationSpecific',
+  'taken-over': 'sessionTakenOver',
+  'connect-timeout': 'maximumConnectTime',
+  'keepalive-timeout': 'keepAliveTimeout',
+  'server-shutdown': 'serverShuttingDown',
+};
+
+/** The reason code of a refusal in version 5. */
+export function reasonCodeOf({ code }: BrokerError): number {
+  return ReasonCode[REASONS[code] ?? 'unspecified'];
+}
+
+/** The return code of a CONNACK that refuses before version 5; undefined where it closes without one. */
+export function returnCodeOf({ code, kind }: BrokerError): number | undefined {
+  if (code === 'unsupported-version') return ConnackReturnCode.unacceptableVersion;
+  if (code === 'invalid-client-id') return ConnackReturnCode.identifierRejected;
+  if (kind === 'denied') return ConnackReturnCode.notAuthorized;
+  return kind === 'unavailable' ? ConnackReturnCode.serverUnavailable : undefined;
+}
+
+/** What bytes that break the rules of MQTT are called by the broker. */
+const CODES: Partial<Record<number, ErrorCode>> = {
+  [ReasonCode.protocolError]: 'protocol-error',
+  [ReasonCode.packetTooLarge]: 'packet-too-large',
+  [ReasonCode.invalidTopicAlias]: 'invalid-topic-alias',
+  [ReasonCode.invalidTopicName]: 'invalid-topic',
+  [ReasonCode.unsupportedVersion]: 'unsupported-version',
+};
+
+/** Whatever was thrown while a client's bytes were looked at, as a refusal. */
+export function refusalOf(error: unknown, log: Logger): BrokerError {
+  if (error instanceof BrokerError) return error;
+  if (error instanceof MqttError) {
+    return new BrokerError(CODES[error.reasonCode] ?? 'malformed-packet', error.message);
+  }
+  log.error({ code: 'internal-error', error: (error as Error).stack }, 'a bug of the broker');
+  return new BrokerError('internal-error');
+}
