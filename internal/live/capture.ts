@@ -144,8 +144,10 @@ export class Capture implements Receiver {
   }
 
   async #newLog(name: string): Promise<TopicLog> {
+    // A log that was on its way before there was no room says nothing about room now.
+    const wasOutOfRoom = this.#isOutOfRoom;
     const topic = await this.#logs.topicOrNew(name);
-    this.#isOutOfRoom = false;
+    if (wasOutOfRoom) this.#isOutOfRoom = false;
     return topic;
   }
 
