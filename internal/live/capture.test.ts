@@ -279,8 +279,10 @@ describe('more topics than there is room for logs', () => {
     ]);
     // It is told again after there was room.
     await logs.deleteTopic(logs.topic('a')!);
-    for (const topic of ['c', 'd']) publish(topic, 'more');
-    await capture.drained();
+    for (const topic of ['c', 'd']) {
+      publish(topic, 'more');
+      await capture.drained();
+    }
     expect(await kept(logs, 'c')).toEqual([['c more me']]);
     expect([lost(), log.lines.length]).toEqual([7, 2]);
   });
