@@ -1,4 +1,5 @@
 import type { Guard, Identity } from '../../auth/guard.ts';
+import type { Source } from '../../broker/channel.ts';
 import type { Logs, TopicLog } from '../../log/logs.ts';
 import type { Counter } from '../../metrics/metrics.ts';
 import type { StatusCode } from '../../protocol/grpc/status.ts';
@@ -48,8 +49,8 @@ export interface DoorContext {
   unexpected(error: unknown): void;
 }
 
-/** A batch that lasts: its topic, its bytes as they are stored, with its offset. */
-export type OnAppended = (topic: TopicLog, batch: Uint8Array) => void;
+/** A batch that lasts: its topic, its bytes as they are stored, with its offset; and who waits while it is too much. */
+export type OnAppended = (topic: TopicLog, batch: Uint8Array, source: Source) => void;
 
 /** The connection of a call, as far as the call knows it. */
 export interface CallSession {

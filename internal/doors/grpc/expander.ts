@@ -55,7 +55,7 @@ export class Expander {
       return;
     }
     this.#call.hold(end - start);
-    this.#waiting.push({ bytes: bytes.slice(start, end), isCompressed });
+    this.#waiting.push({ bytes: new Uint8Array(bytes.subarray(start, end)), isCompressed });
     if (this.#isBusy) return;
     this.#isBusy = true;
     this.#call.pause();

@@ -88,7 +88,13 @@ export type ValueOf<F extends Fields> = {
 /** The value of a message type. */
 export type MessageOf<T extends MessageType> = T extends MessageType<infer F> ? ValueOf<F> : never;
 
-type Loose<T> = T extends bigint ? bigint | number : T extends (infer E)[] ? Loose<E>[] : T;
+type Loose<T> = T extends bigint
+  ? bigint | number
+  : T extends Uint8Array | string | number | boolean | undefined
+    ? T
+    : T extends (infer E)[]
+      ? Loose<E>[]
+      : { [Name in keyof T]?: Loose<T[Name]> };
 
 /** A message that is to be written: what is left out has its default. */
 export type NewMessageOf<T extends MessageType> = {

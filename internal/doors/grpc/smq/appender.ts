@@ -1,3 +1,4 @@
+import type { Source } from '../../../broker/channel.ts';
 import { grpcBatchBytes, maxStoredBatchBytes } from '../../../limits.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
@@ -32,8 +33,11 @@ export class Appenders {
   }
 }
 
-/** Gathers what all calls of a turn produce to one topic into one batch, so that they share its costs. */
-export class TopicAppender {
+/**
+ * Gathers what all calls of a turn produce to one topic into one batch, so that they share its costs. While a live
+ * subscriber of the topic is full, answers are held back: streams then fill up what they may have waiting, and pause.
+ */
+export class TopicAppender implements Source {
   readonly #topic: TopicLog;
   readonly #onAppended: OnAppended | undefined;
   #builder = new BatchBuilder();
@@ -43,6 +47,9 @@ export class TopicAppender {
   #heldBytes: number[] = [];
   #timestamp = 0;
   #isScheduled = false;
+  #inFlight = 0;
+  #pauses = 0;
+  #heldBack: (() => void)[] = [];
 
   constructor(topic: TopicLog, onAppended: OnAppended | undefined) {
     this.#topic = topic;
@@ -75,17 +82,32 @@ export class TopicAppender {
       this.#heldBytes.push(heldBytes);
     }
     if (this.#builder.sizeBytes >= grpcBatchBytes) this.#write();
-    else if (!this.#isScheduled) {
-      this.#isScheduled = true;
-      setImmediate(() => {
-        this.#isScheduled = false;
-        if (this.#builder.count > 0) this.#write();
-      });
-    }
+    else if (this.#inFlight === 0) this.#schedule();
     return heldBytes;
   }
 
+  /** Called for a live subscriber that is full; counted. */
+  pause(): void {
+    this.#pauses++;
+  }
+
+  resume(): void {
+    if (--this.#pauses > 0) return;
+    for (const tell of this.#heldBack.splice(0)) tell();
+  }
+
+  /** What this turn brings goes into one batch; and while one is on its way, what comes meanwhile into the next. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      if (this.#builder.count > 0) this.#write();
+    });
+  }
+
   async #write(): Promise<void> {
+    this.#inFlight++;
     const waiters = this.#waiters;
     const lasts = this.#lasts;
     const heldBytes = this.#heldBytes;
@@ -95,18 +117,28 @@ export class TopicAppender {
     const { count } = this.#builder;
     const bytes = this.#builder.finish();
     if (bytes.length > grpcBatchBytes * 2) this.#builder = new BatchBuilder();
-    let baseOffset: number;
+    let tell: () => void;
     try {
-      baseOffset = await servedPartition(this.#topic).append({ bytes, count, maxTimestamp: this.#timestamp });
+      const baseOffset = await servedPartition(this.#topic).append({
+        bytes,
+        count,
+        maxTimestamp: this.#timestamp,
+        lasts: () => this.#onAppended?.(this.#topic, bytes, this),
+      });
+      tell = () => {
+        for (const [index, waiter] of waiters.entries()) {
+          waiter.appended(this.#topic, baseOffset + lasts[index]!, heldBytes[index]!);
+        }
+      };
     } catch (error) {
-      for (let index = 0; index < waiters.length; index++)
-        waiters[index]!.appendFailed(error, heldBytes[index]!);
-      return;
+      tell = () => {
+        for (const [index, waiter] of waiters.entries()) waiter.appendFailed(error, heldBytes[index]!);
+      };
     }
-    for (let index = 0; index < waiters.length; index++) {
-      waiters[index]!.appended(this.#topic, baseOffset + lasts[index]!, heldBytes[index]!);
-    }
-    this.#onAppended?.(this.#topic, bytes);
+    this.#inFlight--;
+    if (this.#builder.count > 0 && this.#inFlight === 0) this.#schedule();
+    if (this.#pauses > 0) this.#heldBack.push(tell);
+    else tell();
   }
 }
 

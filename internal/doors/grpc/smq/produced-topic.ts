@@ -48,7 +48,7 @@ export class ProducedTopic {
 
   #findTopic(bytes: Uint8Array, start: number, end: number): void {
     const topic = this.#topics.toWrite(textOf(bytes, start, end), this.#call.session.identity);
-    this.#name = bytes.slice(start, end);
+    this.#name = new Uint8Array(bytes.subarray(start, end));
     this.#topic = topic;
     this.#appender = this.#appenders.of(topic);
   }

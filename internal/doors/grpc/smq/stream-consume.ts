@@ -14,7 +14,7 @@ import { OneRequest } from '../one-request.ts';
 import { NO_MESSAGE } from './consume.ts';
 import type { Heartbeats } from './heartbeats.ts';
 import { RecordFeed } from './record-feed.ts';
-import { FIRST_OFFSET, logOffsetOf, type Topics } from './topics.ts';
+import { FIRST_OFFSET, logOffsetOf, type Topics, topicGone } from './topics.ts';
 
 /**
  * StreamConsume: follows a topic from an offset on, for as long as the client likes. At the end it waits for more, and
@@ -28,6 +28,7 @@ class StreamConsumeCall extends OneRequest {
   readonly #topics: Topics;
   readonly #heartbeats: Heartbeats;
   readonly #writer = new MessagesWriter(copiedSliceBytes);
+  #topic = '';
   #partition: PartitionLog | undefined;
   #feed: RecordFeed | undefined;
   #endListening: (() => void) | undefined;
@@ -67,6 +68,7 @@ class StreamConsumeCall extends OneRequest {
   protected override request(bytes: Uint8Array, start: number, end: number): void {
     const { topic, offset } = readMessage(ConsumeRequest, bytes, start, end);
     const partition = this.#topics.toRead(topic, this.call.session.identity);
+    this.#topic = topic;
     this.#partition = partition;
     this.#feed = new RecordFeed(partition, Math.max(logOffsetOf(offset), partition.firstOffset));
     this.#endListening = partition.onAdvance(() => this.#more());
@@ -92,6 +94,7 @@ class StreamConsumeCall extends OneRequest {
       if (this.call.isOver) return;
       if (this.#isClosing) return this.#endForClosing();
       if (!feed.hasBatches) {
+        if (partition.isEnded) throw topicGone(this.#topic);
         if (feed.position < partition.firstOffset) throw new GrpcError(Status.UNKNOWN, NO_MESSAGE);
         const end = partition.highWatermark;
         if (feed.position >= end) {

@@ -57,7 +57,7 @@ export class Topics {
 
   #existing(name: string): TopicLog {
     const topic = this.#logs.topic(logNameOfTopic(name));
-    if (topic === undefined) throw new GrpcError(Status.UNKNOWN, `topic ${name} does not exist`);
+    if (topic === undefined) throw topicGone(name);
     return topic;
   }
 
@@ -65,6 +65,11 @@ export class Topics {
     const denied = this.#guard?.mayPublish(who, liveTopicOf(logName));
     if (denied !== undefined) throw new GrpcError(Status.PERMISSION_DENIED, denied);
   }
+}
+
+/** What SMQ says of a topic that is not there, or not any more. */
+export function topicGone(name: string): GrpcError {
+  return new GrpcError(Status.UNKNOWN, `topic ${name} does not exist`);
 }
 
 /** SMQ knows no partitions: of a topic that has several, the first one is served. */
