@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { decodeResponse, encodeRequest } from '../../internal/protocol/kafka/exchange.ts';
+import { RequestFrames } from '../../internal/protocol/kafka/request-frame.ts';
+import type { Api, InputOf, ValueOf } from '../../internal/protocol/kafka/schema.ts';
+
+/** A bare connection to a Kafka listener: any API in any version, and any bytes. */
+export class KafkaWire {
+  readonly socket: Socket;
+  /** Settles when the broker has closed. */
+  readonly closed: Promise<unknown>;
+  readonly #frames = new RequestFrames(2 ** 31 - 1);
+  readonly #answers: Buffer[] = [];
+  readonly #waiting: ((answer: Buffer | undefined) => void)[] = [];
+  #lastCorrelationId = 0;
+  #isClosed = false;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (chunk) => this.#take(chunk));
+    socket.on('error', () => {});
+    this.closed = once(socket, 'close').then(() => {
+      this.#isClosed = true;
+      for (const resolve of this.#waiting.splice(0)) resolve(undefined);
+    });
+  }
+
+  /** @param url as a broker tells it, `tcp://host:port`. */
+  static async open(url: string): Promise<KafkaWire> {
+    const { hostname, port } = new URL(url.replace('tcp:', 'http:'));
+    const socket = connect(Number(port), hostname.replace(/^\[|\]$/g, ''));
+    await once(socket, 'connect');
+    return new KafkaWire(socket);
+  }
+
+  /** @throws Error where the connection ends before the answer is there. */
+  async ask<A extends Api>(
+    api: A,
+    version: number,
+    body: InputOf<A['request']>,
+  ): Promise<ValueOf<A['response']>> {
+    const correlationId = this.send(api, version, body);
+    const answer = await this.next();
+    if (answer === undefined) throw new Error(`no answer to ${api.name} ${version}`);
+    const decoded = decodeResponse(api, version, answer);
+    if (decoded.correlationId !== correlationId) {
+      throw new Error(`answer ${decoded.correlationId} to request ${correlationId}`);
+    }
+    return decoded.body;
+  }
+
+  /** Sends a request without waiting; returns its correlation id. */
+  send<A extends Api>(api: A, version: number, body: InputOf<A['request']>): number {
+    const correlationId = ++this.#lastCorrelationId;
+    this.socket.write(Buffer.concat(encodeRequest(api, version, { correlationId, clientId: 'wire' }, body)));
+    return correlationId;
+  }
+
+  /** The next answer, without its size; undefined where the connection has ended. */
+  next(): Promise<Buffer | undefined> {
+    const answer = this.#answers.shift();
+    if (answer !== undefined || this.#isClosed) return Promise.resolve(answer);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    this.#frames.push(chunk);
+    for (let answer = this.#frames.next(); answer !== undefined; answer = this.#frames.next()) {
+      const resolve = this.#waiting.shift();
+      if (resolve === undefined) this.#answers.push(answer);
+      else resolve(answer);
+    }
+  }
+}
