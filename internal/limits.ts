@@ -157,6 +157,8 @@ export const maxOffsetMetadataCharacters = 4_096;
 export const groupOffsetsRetentionMs = 7 * 24 * 3_600_000;
 /** How often groups are looked through for offsets that are too old, and for groups that nothing is left of. */
 export const groupSweepEveryMs = 10 * 60_000;
+/** Groups that are looked through in one turn; everybody else waits meanwhile, well below a millisecond. */
+export const groupsPerSweepTurn = 500;
 /** How often such groups are looked for when there is no room for another one. */
 export const idleGroupsDropEveryMs = 1_000;
 

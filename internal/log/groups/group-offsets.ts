@@ -1,4 +1,5 @@
-import { maxOffsetMetadataCharacters } from '../../limits.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { groupsPerSweepTurn, maxOffsetMetadataCharacters } from '../../limits.ts';
 import type { TopicPartition } from '../../store/log-store.ts';
 import type { CommittedOffsets } from './committed-offsets.ts';
 import { expiredOffsets } from './expiry.ts';
@@ -84,14 +85,22 @@ export class GroupOffsets {
    * @param nowMs milliseconds since 1970.
    */
   async sweep(nowMs: number): Promise<void> {
-    const { table, committed } = this.#parts;
-    for (const group of [...table.values()]) {
-      const offsets = committed.of(group.id);
-      if (offsets.size > 0) {
-        await committed.delete(group.id, expiredOffsets(group, offsets, this.#subscriptions(group), nowMs));
-      }
-      table.dropIfIdle(group);
+    const groups = [...this.#parts.table.values()];
+    for (let begin = 0; begin < groups.length; begin += groupsPerSweepTurn) {
+      await Promise.all(
+        groups.slice(begin, begin + groupsPerSweepTurn).map((group) => this.#sweepGroup(group, nowMs)),
+      );
+      await nextTurn();
     }
+  }
+
+  async #sweepGroup(group: Group, nowMs: number): Promise<void> {
+    const { table, committed } = this.#parts;
+    const offsets = committed.of(group.id);
+    if (offsets.size > 0) {
+      await committed.delete(group.id, expiredOffsets(group, offsets, this.#subscriptions(group), nowMs));
+    }
+    table.dropIfIdle(group);
   }
 
   #problemOfCommit(request: CommitRequest, client: GroupClient): GroupError | undefined {
