@@ -68,18 +68,26 @@ describe('a claimed size', () => {
     }
   });
 
-  it('that is accepted reserves at most twice of what arrived', () => {
+  it('that is accepted reserves little more than what arrived', () => {
     const frames = new RequestFrames(2 ** 30);
     frames.push(Buffer.from('40000000', 'hex'));
     let arrived = 4;
-    for (const size of [1, 7, 100, 10_000, 100_000]) {
+    for (const size of [1, 7, 100, 1000, 10_000, 100_000, 1_000_000]) {
       expect(frames.next()).toBeUndefined();
       frames.push(Buffer.alloc(size));
       arrived += size;
+      expect(frames.next()).toBeUndefined();
+      expect(frames.reservedBytes).toBeLessThanOrEqual(Math.max(2 * arrived, Math.min(8 * arrived, 131_072)));
     }
-    expect(frames.next()).toBeUndefined();
-    expect(frames.reservedBytes).toBeLessThanOrEqual(2 * arrived);
     expect(frames.isBetweenRequests).toBe(false);
+  });
+
+  it('reserves no more than it says, however much came', () => {
+    const frames = new RequestFrames(MAX_BYTES);
+    const request = framed(Buffer.alloc(1000));
+    frames.push(request.subarray(0, 900));
+    expect(frames.next()).toBeUndefined();
+    expect(frames.reservedBytes).toBe(1004);
   });
 });
 

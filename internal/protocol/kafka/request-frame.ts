@@ -1,13 +1,20 @@
 import { KafkaProtocolError } from './protocol-error.ts';
 
 const SIZE_BYTES = 4;
+/**
+ * How much is reserved for each byte that came. Up to a size that producers often send the factor is large, so that
+ * the second chunk completes most requests without another copy.
+ */
+const GROWTH = 2;
+const SHORT_GROWTH = 8;
+const SHORT_BYTES = 128 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 /**
  * Cuts a stream of chunks into requests: four bytes of size, then so many bytes.
  *
- * A request that lies in one chunk is a view of it; others are put together in memory that grows with what
- * really came, at most double, never with what a size claims.
+ * A request that lies in one chunk is a view of it; others are put together in memory of their own, which grows with
+ * what really came and never beyond what a size claims.
  *
  *     requests.push(chunk);
  *     for (let request = requests.next(); request; request = requests.next()) handle(request);
@@ -58,6 +65,7 @@ export class RequestFrames {
   #fromChunk(): Buffer | undefined {
     const available = this.#chunk.length - this.#at;
     if (available === 0) return undefined;
+    let wanted = SIZE_BYTES;
     if (available >= SIZE_BYTES) {
       const start = this.#at + SIZE_BYTES;
       const end = start + this.#checkedSize(this.#chunk, this.#at);
@@ -65,8 +73,9 @@ export class RequestFrames {
         this.#at = end;
         return this.#chunk.subarray(start, end);
       }
+      wanted = end - this.#at;
     }
-    this.#keep(available);
+    this.#keep(available, wanted);
     return undefined;
   }
 
@@ -83,14 +92,16 @@ export class RequestFrames {
   /** Takes from the chunk until the unfinished request has so many bytes. */
   #fill(length: number): boolean {
     const missing = length - this.#partialLength;
-    if (missing > 0) this.#keep(Math.min(missing, this.#chunk.length - this.#at));
+    if (missing > 0) this.#keep(Math.min(missing, this.#chunk.length - this.#at), length);
     return this.#partialLength >= length;
   }
 
-  #keep(bytes: number): void {
+  /** Takes so many bytes from the chunk for a request, or its size, that has `wanted` in all. */
+  #keep(bytes: number, wanted: number): void {
     const length = this.#partialLength + bytes;
     if (length > this.#partial.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#partialLength));
+      const room = Math.max(GROWTH * length, Math.min(SHORT_GROWTH * length, SHORT_BYTES));
+      const grown = Buffer.allocUnsafeSlow(Math.min(wanted, room));
       this.#partial.copy(grown, 0, 0, this.#partialLength);
       this.#partial = grown;
     }

@@ -1,4 +1,5 @@
 import { maxExpandedBatchBytes } from '../../../limits.ts';
+import { BatchMemory } from '../../../log/batch-memory.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { type ProducerBatch, SequenceError } from '../../../log/producer-states.ts';
@@ -73,8 +74,7 @@ async function append(
   records: Uint8Array | null,
   { parts, client, version }: RequestContext,
 ): Promise<PartitionResponse> {
-  // A copy of its own: the view would hold the whole chunk that was read, for as long as the batch is remembered.
-  const bytes = records === null ? NO_BYTES : new Uint8Array(records);
+  const bytes = records === null ? NO_BYTES : memory.own(records);
   const { count, maxTimestamp, producer } = validated(bytes, topic, version);
   const { hasLogAppendTime } = topic.settings;
   const now = Date.now();
@@ -96,6 +96,8 @@ async function append(
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** Batches are remembered for longer than the chunk in which they came. */
+const memory = new BatchMemory();
 
 interface ValidatedBatch {
   count: number;

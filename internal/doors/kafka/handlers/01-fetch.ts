@@ -159,6 +159,8 @@ class Reading {
           this.#bytes += bytes.length;
           read.nextOffset = lastOffset + 1;
         }
+        // There was more, but no room for it: the next batch would be read in vain.
+        if (read.bytes > 0 && read.nextOffset < end) return;
       }
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
