@@ -10,7 +10,7 @@ import { logRates } from './rates.ts';
 await runProgram(brokerProgram, async ({ values, given, stop, version }) => {
   const options = brokerOptionsOf(values, given, (message) => complain('broker', message));
   const logger = loggerOf(values['log-level'], values['log-format']);
-  const broker = await startBroker({ ...options, logger });
+  const broker = await startBroker({ ...options, logger, version });
   process.on('SIGHUP', () => broker.reloadCertificates());
   const endRates = values.stats === undefined ? undefined : logRates(broker, values.stats, logger);
   if (!values.quiet) {

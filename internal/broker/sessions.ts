@@ -3,7 +3,7 @@ import { maxSessions, sessionSweepMs } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import type { Broker, Logger } from './broker.ts';
 import { Deadlines } from './deadlines.ts';
-import type { OutboxLimits } from './outbox.ts';
+import type { OutboxLimits, Outlet } from './outbox.ts';
 import type { Message } from './publication.ts';
 import { Session, type SessionEvents, type Will } from './session.ts';
 import { noSessionStore, type SessionStore } from './session-store.ts';
@@ -38,6 +38,7 @@ export class Sessions {
   readonly #sweep: NodeJS.Timeout;
   readonly #events: SessionEvents;
   readonly #dropped: Counter;
+  #connected = 0;
 
   constructor(parts: SessionsParts) {
     this.store = parts.store ?? noSessionStore;
@@ -67,6 +68,11 @@ export class Sessions {
     return this.#sessions.size;
   }
 
+  /** Those whose client is there. */
+  get connectedCount(): number {
+    return this.#connected;
+  }
+
   get(clientId: string): Session | undefined {
     return this.#sessions.get(clientId);
   }
@@ -93,9 +99,17 @@ export class Sessions {
     return { session, isPresent: false };
   }
 
+  /** A session whose client is there from now on. */
+  enter(session: Session, outlet: Outlet): void {
+    this.#connected++;
+    session.attach(outlet);
+    session.pump();
+  }
+
   /** A session whose connection is gone: it stays for its time, and its will waits for its delay [MQTT-3.1.2-8]. */
   leave(session: Session, will: Will | undefined): void {
     if (!session.isConnected) return;
+    this.#connected--;
     const now = this.#now();
     session.detach(now);
     this.#moveShares(session, (filter) => this.#broker.groupOf(filter)?.hasOther(session.memberOf(filter)));

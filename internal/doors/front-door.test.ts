@@ -31,8 +31,18 @@ describe('the front door', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('passes CONNECT of MQTT on to its door, and waits while nothing but empty messages of a WebSocket come', () => {
+    const { front, taken, mqttTaken } = setUp();
+    const connection = new FakeConnection();
+    front.open(connection);
+    connection.handler.bytes(new Uint8Array(0));
+    expect(mqttTaken).toEqual([]);
+    connection.handler.bytes(Uint8Array.of(0x10));
+    expect(mqttTaken).toEqual([Uint8Array.of(0x10)]);
+    expect(taken).toEqual([]);
+  });
+
   it.each([
-    ['MQTT', Buffer.from('101000044d51545404', 'hex'), ''],
     ['TLS', Buffer.from('1603010200', 'hex'), ''],
     ['TLS', Buffer.from('16', 'hex'), ''],
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'HTTP/1.1 400 Bad Request\r\n'],
@@ -118,6 +128,8 @@ function setUp() {
     open: (connection: Connection, first: Uint8Array) => taken.push({ connection, first }),
     close: async () => {},
   };
+  const mqttTaken: Uint8Array[] = [];
+  const mqtt = { ...frames, name: 'mqtt', open: (_: Connection, first: Uint8Array) => mqttTaken.push(first) };
   const log = {
     debug() {},
     info() {},
@@ -126,5 +138,5 @@ function setUp() {
     },
     error() {},
   };
-  return { front: new FrontDoor(frames, CONNECT_TIMEOUT_MS, log), taken, warnings };
+  return { front: new FrontDoor(frames, mqtt, CONNECT_TIMEOUT_MS, log), taken, mqttTaken, warnings };
 }

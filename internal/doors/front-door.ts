@@ -13,11 +13,9 @@ interface Stranger {
 }
 
 const HTTP_METHOD = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT) /;
-const HTTP_ANSWER = 'This port speaks tinymq frames. See docs/frames.md, or use a WebSocket listener.\n';
+const HTTP_ANSWER = 'This port speaks MQTT and tinymq frames. See docs/, or use a WebSocket listener.\n';
 
 const STRANGERS: readonly Stranger[] = [
-  // CONNECT is packet type 1 in the high four bits, with flags 0 (MQTT 3.1.1, section 3.1.1).
-  { name: 'MQTT', recognises: (first) => first[0] === 0x10 },
   // A handshake record of any version of TLS (RFC 8446, section 5.1).
   { name: 'TLS', recognises: (first) => first[0] === 0x16 && (first.length === 1 || first[1] === 3) },
   {
@@ -30,20 +28,25 @@ const STRANGERS: readonly Stranger[] = [
   },
 ];
 
+/** MQTT's CONNECT is packet type 1 in the high four bits, with flags 0 (MQTT 3.1.1, section 3.1.1). */
+const MQTT_CONNECT = 0x10;
+
 /**
  * Takes every new connection, waits for its first bytes and passes it on to the door that they are for. A
  * connection that stays silent goes to the door of the frames, which tells it so.
  */
 export class FrontDoor {
   readonly #frames: Door;
+  readonly #mqtt: Door;
   readonly #connectTimeoutMs: number;
   readonly #log: Logger;
   readonly #silent = new Set<Connection>();
   readonly #sweep: NodeJS.Timeout;
   #isClosed = false;
 
-  constructor(frames: Door, connectTimeoutMs: number, log: Logger) {
+  constructor(frames: Door, mqtt: Door, connectTimeoutMs: number, log: Logger) {
     this.#frames = frames;
+    this.#mqtt = mqtt;
     this.#connectTimeoutMs = connectTimeoutMs;
     this.#log = log;
     this.#sweep = setInterval(() => this.#passOnTheSilent(), deadlineSweepMs).unref();
@@ -58,6 +61,8 @@ export class FrontDoor {
     this.#silent.add(connection);
     const waiting: ConnectionHandler = {
       bytes: (first) => {
+        // A WebSocket message may be empty.
+        if (first.length === 0) return;
         this.#silent.delete(connection);
         this.#passOn(connection, first);
       },
@@ -76,6 +81,10 @@ export class FrontDoor {
   }
 
   #passOn(connection: Connection, first: Uint8Array): void {
+    if (first[0] === MQTT_CONNECT) {
+      this.#mqtt.open(connection, first);
+      return;
+    }
     const stranger = STRANGERS.find(({ recognises }) => recognises(first));
     if (stranger === undefined) {
       this.#frames.open(connection, first);

@@ -18,11 +18,12 @@ import {
 } from '../../internal/transport/listener.ts';
 import { type KafkaOptions, openKafka } from './open-kafka.ts';
 import { type LogsOptions, type OpenLogs, openLogs } from './open-logs.ts';
+import { type MqttOptions, openMqtt } from './open-mqtt.ts';
 
 /** How a broker is started. Everything may be left out. */
-export interface BrokerOptions extends LogsOptions {
+export interface BrokerOptions extends LogsOptions, MqttOptions {
   /**
-   * Where to listen for tinymq's own clients: `tcp://host:port`, `tls://host:port`, `unix:///path`, `ws://host:port`,
+   * Where to listen for tinymq's own clients and those of MQTT: `tcp://host:port`, `tls://host:port`, `unix:///path`, `ws://host:port`,
    * `wss://host:port`. Port 0 takes a free one. Default: `tcp://localhost:1883`, or nowhere where another door is named.
    */
   listen?: readonly string[];
@@ -207,19 +208,19 @@ async function openDoors(
 ): Promise<OpenDoors> {
   const connectTimeoutMs = options.connectTimeoutMs ?? limits.connectTimeoutMs;
   const shutdownTimeoutMs = options.shutdownTimeoutMs ?? limits.shutdownTimeoutMs;
-  const frames = new FramesDoor(
-    broker,
-    {
-      maxMessageBytes: options.maxMessageBytes ?? limits.maxMessageBytes,
-      connectTimeoutMs,
-      keepAliveMs: options.keepAliveMs ?? limits.keepAliveMs,
-      logs: kept?.logs,
-    },
-    metrics,
-    log,
-  );
-  const frontDoor = new FrontDoor(frames, connectTimeoutMs, log);
-  opened.add(() => frames.close(shutdownTimeoutMs));
+  const settings = {
+    maxMessageBytes: options.maxMessageBytes ?? limits.maxMessageBytes,
+    connectTimeoutMs,
+    keepAliveMs: options.keepAliveMs ?? limits.keepAliveMs,
+    logs: kept?.logs,
+  };
+  const frames = new FramesDoor(broker, settings, metrics, log);
+  const mqtt = openMqtt(options, broker, settings, metrics, log);
+  const frontDoor = new FrontDoor(frames, mqtt.door, connectTimeoutMs, log);
+  opened.add(() => mqtt.close());
+  opened.add(async () => {
+    await Promise.all([frames.close(shutdownTimeoutMs), mqtt.door.close(shutdownTimeoutMs)]);
+  });
   opened.add(() => frontDoor.close());
   const doors: OpenDoors = { frames: (connection) => frontDoor.open(connection) };
   if (options.kafka !== undefined && kept !== undefined) {
@@ -322,7 +323,8 @@ function listenerOptions(options: BrokerOptions, certificates: Certificates | un
     webSocket: {
       origins: options.webSocketOrigins ?? LOCAL_ORIGINS,
       maxMessageBytes: maxMessageBytes + limits.webSocketMessageSlackBytes,
-      subprotocols: ['tinymq'],
+      // The last one is what clients of MQTT 3.1 ask for.
+      subprotocols: ['tinymq', 'mqtt', 'mqttv3.1'],
     },
   };
 }

@@ -476,8 +476,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
       properties: agreement.connack,
     };
     answers.now(encodePacket(connack, version));
-    session.attach(outlet);
-    session.pump();
+    sessions.enter(session, outlet);
     log.debug(this.#who(), 'a client connected');
   }
 
