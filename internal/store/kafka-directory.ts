@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -54,7 +54,7 @@ export class KafkaDirectory {
   readonly groups: KafkaGroups;
   readonly journal: KafkaJournal;
   readonly identities: Map<string, DirectoryIdentity>;
-  readonly image: MetadataImage;
+  image: MetadataImage;
   /** The metadata log; undefined where there is none, and no topics then. */
   readonly metadataLog: KafkaPartition | undefined;
   readonly files: OpenFiles = {
@@ -163,6 +163,17 @@ export class KafkaDirectory {
     const all = [...this.#unsaved, ...entries];
     this.#unsaved = [];
     await this.journal.append(all, this.options.fsync === 'commit');
+  }
+
+  /**
+   * Takes up what was appended to the metadata log meanwhile: a Kafka that is started on a directory which it cannot
+   * have votes for itself there before it notices that.
+   */
+  refreshMetadata(metadataLog: KafkaPartition): void {
+    const last = metadataLog.segments.at(-1);
+    if (last === undefined || statSync(last.path).size === last.sizeBytes) return;
+    this.image = loadMetadata(metadataLog.folder);
+    metadataLog.open(0);
   }
 
   /** Prepares appending to a partition. */

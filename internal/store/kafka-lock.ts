@@ -29,7 +29,7 @@ export function lockKafkaDirectory(directory: string): DatabaseSync {
   }
   const lock = new DatabaseSync(file);
   try {
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    lock.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {
     closeQuietly(lock);
     const { errcode = 0 } = error as { errcode?: number };

@@ -116,13 +116,15 @@ export class KafkaTopics {
 
   async #append(timestamp: number, records: Buffer[]): Promise<void> {
     const directory = this.#directory;
-    const { metadataLog, image } = directory;
+    const { metadataLog } = directory;
     if (metadataLog === undefined) {
       throw new StoreError(
         'unsupported',
         'this log directory has no metadata log (__cluster_metadata-0), so topics cannot change',
       );
     }
+    directory.refreshMetadata(metadataLog);
+    const { image } = directory;
     const epoch = Math.max(image.leaderEpoch, metadataLog.epochs.at(-1)?.epoch ?? 0);
     const bytes = buildBatch(
       records.map((value) => ({ timestamp, key: null, value })),
