@@ -4,6 +4,7 @@ import { Logs, type LogsOptions, type TopicLog } from '../../internal/log/logs.t
 import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
 import { type BatchOptions, buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
 import * as compaction from '../../internal/protocol/kafka/record-batch-rebuild.ts';
+import type { LogStore } from '../../internal/store/log-store.ts';
 import { TryingStore } from './trying-store.ts';
 
 /** What was logged: the level and the text. */
@@ -34,7 +35,10 @@ export class KeptLog {
 }
 
 /** Logs that are open, on a store that a test can make fail. */
-export async function openLogs(options: Partial<LogsOptions> = {}, store = new TryingStore()) {
+export async function openLogs<Store extends LogStore = TryingStore>(
+  options: Partial<LogsOptions> = {},
+  store: Store = new TryingStore() as LogStore as Store,
+) {
   const log = new KeptLog();
   const logs = new Logs({
     store,
