@@ -39,7 +39,9 @@ export class Producer {
   #topic: TopicMetadata;
   #sticky: number;
   #waitingBytes = 0;
+  #unansweredCount = 0;
   #failure: unknown;
+  readonly #failed = Promise.withResolvers<never>();
   #wake: (() => void)[] = [];
 
   private constructor(client: KafkaClient, topic: TopicMetadata, options: ProducerOptions) {
@@ -48,6 +50,7 @@ export class Producer {
     this.#options = options;
     this.#partitions = topic.partitions.map((_, partition) => new PartitionQueue(partition));
     this.#sticky = this.#anyPartition();
+    this.failed.catch(() => {});
   }
 
   /**
@@ -64,6 +67,16 @@ export class Producer {
       );
     }
     return new Producer(client, topic, options);
+  }
+
+  /** Rejects with what made a message fail. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** Messages that were taken and have no place yet. */
+  get unansweredCount(): number {
+    return this.#unansweredCount;
   }
 
   /**
@@ -91,6 +104,7 @@ export class Producer {
     const before = queue.builder.sizeBytes;
     queue.builder.append(timestamp, key, 0, key?.length ?? 0, value, 0, value?.length ?? 0, headers);
     this.#waitingBytes += queue.builder.sizeBytes - before;
+    this.#unansweredCount++;
     if (!queue.isScheduled) {
       queue.isScheduled = true;
       setImmediate(() => this.#sendAll(queue));
@@ -146,10 +160,12 @@ export class Producer {
         const batch = queue.sealed.shift()!;
         await this.#client.retrying(() => this.#send(queue.partition, batch), isWorthSendingAgain);
         this.#waitingBytes -= batch.sizeBytes;
+        this.#unansweredCount -= batch.count;
         this.#wakeAll();
       }
     } catch (error) {
       this.#failure ??= error;
+      this.#failed.reject(this.#failure);
     }
     queue.isScheduled = false;
     this.#wakeAll();

@@ -1,7 +1,7 @@
 import { produceProgram } from '../../../internal/config/tinymq-records.ts';
 import { Output } from '../../shared/output.ts';
 import { jsonLine } from '../../shared/printable.ts';
-import { command } from '../../shared/run-program.ts';
+import { command, Failure } from '../../shared/run-program.ts';
 import { withKafka } from '../connect.ts';
 import { Producer } from '../kafka-client/producer.ts';
 import { messagesOf } from './messages.ts';
@@ -28,8 +28,17 @@ export const produce = command(produceProgram, async (invocation) => {
     });
     stop.removeEventListener('abort', endConnecting);
     stop.addEventListener('abort', () => process.stdin.destroy());
-    await produceAll(producer);
-    await producer.flush();
+    try {
+      await Promise.race([produceAll(producer), producer.failed]);
+      await producer.flush();
+    } catch (error) {
+      if (producer.unansweredCount === 0) throw error;
+      throw new Failure(
+        `${(error as Error).message}; ${producer.unansweredCount} messages were read and not acknowledged`,
+      );
+    } finally {
+      process.stdin.destroy();
+    }
   });
   await output.end();
 
