@@ -21,6 +21,8 @@ export interface CaptureParts {
   logName?: string;
   /** Whether a topic is for this capture, where others may have it instead; it always answers the same. */
   isWanted?: (topic: string) => boolean;
+  /** Writes only to logs that there are. */
+  createsNone?: true;
 }
 
 /**
@@ -32,6 +34,7 @@ export class Capture implements Receiver {
   readonly #log: CaptureParts['log'];
   readonly #logName: string | undefined;
   readonly #isWanted: CaptureParts['isWanted'];
+  readonly #createsNone: boolean;
   /** What `isWanted` said. */
   readonly #wanted = new Map<string, boolean>();
   readonly #lost: Counter;
@@ -52,6 +55,7 @@ export class Capture implements Receiver {
     this.#log = parts.log;
     this.#logName = parts.logName;
     this.#isWanted = parts.isWanted;
+    this.#createsNone = parts.createsNone ?? false;
     this.#lost = parts.metrics.counter('log_messages_lost_total', 'Live messages that a log could not take.');
   }
 
@@ -95,6 +99,8 @@ export class Capture implements Receiver {
     if (!this.#wants(message.topic)) return;
     const name = this.#logName ?? logNameOf(message.topic);
     if (name === fromLog) return;
+    const log = this.#logs.topic(name);
+    if (log === undefined && this.#createsNone) return;
     if (liveTopicOf(name) !== message.topic) this.#mixed.add(name);
     let builder = this.#builders.get(name);
     if (builder === undefined) {
@@ -104,8 +110,9 @@ export class Capture implements Receiver {
     }
     this.#dirty.add(name);
     const { payload } = message;
-    // A log with many topics is keyed by them, so that compaction and partitions treat each as one thing.
-    const key = this.#logName === undefined ? null : Buffer.from(message.topic);
+    // A log with many topics is keyed by them, so that compaction treats each as one thing; and what is compacted has keys.
+    const isKeyed = this.#logName !== undefined || log?.settings.compacts;
+    const key = isKeyed ? Buffer.from(message.topic) : null;
     builder.append(now, key, 0, key?.length ?? 0, payload, 0, payload.length, headersOf(message, name));
   }
 
@@ -137,7 +144,10 @@ export class Capture implements Receiver {
     name: string,
     batch: { bytes: Uint8Array; count: number; maxTimestamp: number },
   ): Promise<void> {
-    const topic = this.#logs.topic(name) ?? (await this.#newLog(name));
+    const known = this.#logs.topic(name);
+    // It was deleted since the message came.
+    if (known === undefined && this.#createsNone) return;
+    const topic = known ?? (await this.#newLog(name));
     // Asked for first and in the same turn: a log with such messages that does not say so would never be replayed.
     if (this.#mixed.has(name)) this.#noteMixed(topic);
     await topic.partitions[0]!.append(batch);

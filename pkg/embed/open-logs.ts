@@ -3,13 +3,13 @@ import * as limits from '../../internal/limits.ts';
 import { Capture, type CaptureParts } from '../../internal/live/capture.ts';
 import { Delivery } from '../../internal/live/delivery.ts';
 import { Logs } from '../../internal/log/logs.ts';
-import { logNameProblem } from '../../internal/log/names.ts';
+import { liveTopicOf, logNameProblem } from '../../internal/log/names.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
 import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
 import * as compaction from '../../internal/protocol/kafka/record-batch-rebuild.ts';
 import type { LogStore, StoredState } from '../../internal/store/log-store.ts';
 import { MemoryStore } from '../../internal/store/memory-store.ts';
-import { filterProblem, matchesFilter } from '../../internal/topic.ts';
+import { filterProblem, matchesFilter, topicNameProblem } from '../../internal/topic.ts';
 
 /** Live topics that are kept. */
 export interface LogOption {
@@ -76,6 +76,7 @@ export async function openLogs(
   });
   const { groups: groupOffsets } = await logs.open();
   const captures = captureAll(captured, broker, { logs, metrics, log });
+  captures.push(captureExisting(captured, broker, { logs, metrics, log }));
 
   async function close(): Promise<void> {
     await Promise.all(captures.map((capture) => capture.drained()));
@@ -102,6 +103,29 @@ function captureAll(
     broker.tap(filter, capture);
   }
   return [...captures.values()];
+}
+
+/** A live topic whose log there is goes there too, unless an option says where it goes. */
+function captureExisting(
+  options: readonly LogOption[],
+  broker: Broker,
+  parts: Omit<CaptureParts, 'logName' | 'isWanted'>,
+): Capture {
+  const isWanted = (topic: string) => firstMatch(options, topic) === undefined;
+  const capture = new Capture({ ...parts, isWanted, createsNone: true });
+  const tapped = new Set<string>();
+  const follow = ({ name }: { name: string }) => {
+    const topic = liveTopicOf(name);
+    if (tapped.has(name) || !isWanted(topic) || topicNameProblem(topic) !== undefined) return;
+    tapped.add(name);
+    broker.tap(topic, capture);
+  };
+  for (const topic of parts.logs.topics()) follow(topic);
+  parts.logs.onGrown(follow);
+  parts.logs.onDeleted(({ name }) => {
+    if (tapped.delete(name)) broker.untap(liveTopicOf(name), capture);
+  });
+  return capture;
 }
 
 /** A topic that several options match goes where the first of them says, so that a replay brings it once. */

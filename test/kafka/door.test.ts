@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ALL_HANDLERS } from '../../internal/doors/kafka/handlers/all.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
@@ -358,6 +358,33 @@ describe('Produce', () => {
       expect([message.topic, message.text()]).toEqual([name, '22.5']);
       break;
     }
+    await client.close();
+  });
+});
+
+describe('a live topic whose log there is', () => {
+  it('is kept there, in order, until the log is deleted', async () => {
+    const name = `live.${await newTopic()}`;
+    await wire.ask(metadata, 9, { topics: [{ name }] });
+    const topic = name.replace('.', '/');
+    const client = await connect(broker.url);
+    for (const text of ['1', '2', '3']) await client.publish(topic, text);
+    await vi.waitUntil(async () => (await fetchFrom(name, 0)).highWatermark === 3);
+    expect(Buffer.from((await fetchFrom(name, 0)).records!).toString('latin1')).toMatch(/1.*2.*3/s);
+    await produceTo(name, batch(['4']));
+    expect((await fetchFrom(name, 0)).highWatermark).toBe(4);
+    await wire.ask(deleteTopics, 5, { topicNames: [name], timeoutMs: 1_000 });
+    await client.publish(topic, '5');
+    await client.close();
+    expect((await fetchFrom(name, 0)).errorCode).toBe(KafkaErrorCode.unknownTopicOrPartition);
+  });
+
+  it('is keyed by its topic where the log is compacted', async () => {
+    const name = await newTopic(1, { 'cleanup.policy': 'compact' });
+    const client = await connect(broker.url);
+    await client.publish(name, 'value');
+    await vi.waitUntil(async () => (await fetchFrom(name, 0)).highWatermark === 1);
+    expect(Buffer.from((await fetchFrom(name, 0)).records!).includes(`${name}\nvalue`)).toBe(true);
     await client.close();
   });
 });
