@@ -8,6 +8,9 @@ import { choice, duration, integer, list, type Option, type OptionTable, text, t
 import { InformationRequested, type Program, parseProgram, UsageError, variableOf } from './program.ts';
 import { publisherProgram } from './publisher.ts';
 import { subscriberProgram } from './subscriber.ts';
+import * as tinymqGroups from './tinymq-groups.ts';
+import * as tinymqRecords from './tinymq-records.ts';
+import * as tinymqTopics from './tinymq-topics.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -273,19 +276,29 @@ describe('precedence', () => {
   });
 });
 
+const commands: Program<OptionTable>[] = [
+  ...Object.values(tinymqTopics),
+  ...Object.values(tinymqGroups),
+  ...Object.values(tinymqRecords),
+];
+
 describe.each<[string, Program<OptionTable>]>([
   ['broker', brokerProgram],
   ['publisher', publisherProgram],
   ['subscriber', subscriberProgram],
+  ...commands.map((command): [string, Program<OptionTable>] => [command.name, command]),
 ])('%s', (_, real) => {
-  const names = Object.keys(real.options).filter((name) => name !== 'config');
+  const fileFlag = real.fileFlag ?? 'config';
+  const names = Object.keys(real.options).filter((name) => name !== fileFlag);
+  const operands = Array<string>(real.operands?.min ?? 0).fill('operand');
 
   it.each(names)('-%s can be given by flag, environment and file', (name) => {
     const sample = sampleOf(real.options[name]!);
-    const byFlag = parseProgram(real, [`-${name}=${sample}`], {}, '1');
-    const byVariable = parseProgram(real, [], { [variableOf(real, name)]: sample }, '1');
+    const byFlag = parseProgram(real, [...operands, `-${name}=${sample}`], {}, '1');
+    const byVariable = parseProgram(real, operands, { [variableOf(real, name)]: sample }, '1');
     const key = name.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
-    const byFile = parseProgram(real, ['-config', configFile(JSON.stringify({ [key]: sample }))], {}, '1');
+    const file = configFile(JSON.stringify({ [key]: sample }));
+    const byFile = parseProgram(real, [...operands, `-${fileFlag}`, file], {}, '1');
     expect(byFlag.given.has(name)).toBe(true);
     expect(byVariable.values[name]).toEqual(byFlag.values[name]);
     expect(byFile.values[name]).toEqual(byFlag.values[name]);
@@ -293,13 +306,22 @@ describe.each<[string, Program<OptionTable>]>([
   });
 
   it('has defaults that are values of their options', () => {
-    const { values } = parseProgram(real, [], {}, '1');
+    const { values } = parseProgram(real, operands, {}, '1');
     for (const name of names) {
       const { defaultText } = real.options[name]!;
       if (defaultText !== undefined) {
-        expect(parseProgram(real, [`-${name}=${defaultText}`], {}, '1').values[name]).toEqual(values[name]);
+        const given = parseProgram(real, [...operands, `-${name}=${defaultText}`], {}, '1');
+        expect(given.values[name]).toEqual(values[name]);
       }
     }
+  });
+
+  it('has a help with an example, and no name of a flag or of a variable twice', () => {
+    const { message } = thrown(() => parseProgram(real, ['-help'], {}, '1'), InformationRequested);
+    expect(message).toMatch(new RegExp(`^Examples:\\n.*${real.name}\\b`, 'm'));
+    const written = Object.entries(real.options).flatMap(([name, { aliases }]) => [name, ...aliases]);
+    const variables = Object.keys(real.options).map((name) => variableOf(real, name));
+    for (const all of [written, variables]) expect(new Set(all).size).toBe(all.length);
   });
 });
 

@@ -47,9 +47,9 @@ const where = 'Where to';
 const resetOptions = {
   topic: list({
     group: 'Partitions',
-    placeholder: 'TOPIC[:N,...]',
+    placeholder: 'TOPIC[:PARTITIONS]',
     aliases: ['t'],
-    help: 'a topic, or some partitions of it; may be given several times',
+    help: 'a topic, or some partitions of it as in orders:0,2; may be given several times',
   }),
   'all-topics': toggle({ group: 'Partitions', help: 'all topics that the group has offsets of' }),
   'to-earliest': toggle({ group: where, help: 'to the first message that is kept' }),
