@@ -34,7 +34,8 @@ export function readInternalBatches(file: string, visit: (batch: InternalBatch) 
       const bytes = readAt(fd, new Uint8Array(sizeBytes), position);
       visit(checkedBatch(file, bytes, position));
     }
-    if (end.state === 'bad') throw damaged(file, end.position, 'what lies there is no record batch');
+    if (end.state === 'bad' || end.isDamaged)
+      throw damaged(file, end.position, 'a header is no batch header');
   } catch (error) {
     if (error instanceof RecordBatchError) throw damaged(file, 0, error.message);
     throw error;

@@ -402,6 +402,7 @@ export class KafkaDirectoryStore implements LogStore {
     this.#failed.push(...unfinished.filter((appending) => appending !== undefined));
     const rejected = [...group, ...this.#waiting];
     this.#waiting = [];
+    this.#working = 0;
     this.#waitingBytes = 0;
     for (const entry of rejected) entry.reject(this.#unavailable());
     this.#emit({ kind: 'unavailable', reason: error.message });

@@ -109,7 +109,7 @@ async function findRange(
     const end = await readers.use(segment.path, (handle) =>
       run(handle, walkHeaders(0, sizeBytes, baseOffset, visit)),
     );
-    if (end.state === 'bad' || end.state === 'torn') {
+    if (end.state === 'bad' || end.state === 'torn' || end.isDamaged) {
       throw new CorruptBatchError(partition.id, end.nextOffset, Math.max(toOffset, end.nextOffset));
     }
     return end;
@@ -162,7 +162,7 @@ class SegmentSink {
           return true;
         }),
       );
-      if (walked.state !== 'complete') {
+      if (walked.state !== 'complete' || walked.isDamaged) {
         throw new CorruptBatchError(this.#partition.id, walked.nextOffset, walked.nextOffset);
       }
       const buffer = new Uint8Array(Math.min(kafkaReadBytes, end - start));

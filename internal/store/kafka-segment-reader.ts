@@ -5,7 +5,7 @@ import { RecordBatchError } from '../protocol/kafka/record-batch-error.ts';
 import type { FileHandles } from './file-handles.ts';
 import type { Hint } from './kafka-index.ts';
 import type { KafkaSegment } from './kafka-segment.ts';
-import { parseSoundHeader, readFully } from './kafka-walk.ts';
+import { claimedBytes, parseSoundHeader, readFully } from './kafka-walk.ts';
 import type { StoredBatch } from './log-store.ts';
 
 /** What a read has gathered so far, from one segment after another. */
@@ -93,7 +93,8 @@ export class SegmentReader {
         }
       }
       if (!isRight) {
-        const next = await this.#behindDamage(handle, expected, position, isThere ? end : 0);
+        const claimedEnd = position + claimedBytes(this.#chunk, position - this.#chunkAt);
+        const next = await this.#behindDamage(handle, expected, position, claimedEnd);
         if (next.baseOffset > Math.max(expected, fromOffset)) {
           into.corrupt = { baseOffset: Math.max(expected, fromOffset), lastOffset: next.baseOffset - 1 };
           return 'corrupt';
@@ -159,8 +160,6 @@ export class SegmentReader {
   /**
    * The next batch behind something that is none: where it claims to end, or else at the next place that the index
    * knows; the segment's end if there is no such place.
-   *
-   * @param claimedEnd 0 if nothing can be believed of it.
    */
   async #behindDamage(
     handle: FileHandle,
@@ -170,7 +169,7 @@ export class SegmentReader {
   ): Promise<{ position: number; baseOffset: number }> {
     const index = await this.#segment.index(this.#handles);
     const places = index.behind(position).map((hint) => hint.position);
-    if (claimedEnd > position) places.unshift(claimedEnd);
+    if (claimedEnd > position && claimedEnd < this.#sizeBytes) places.unshift(claimedEnd);
     for (const place of places) {
       const bytes = await readFully(handle, new Uint8Array(BATCH_HEADER_BYTES), place);
       const isSound = parseSoundHeader(bytes, 0, expected + 1, this.#next);

@@ -1,6 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { kafkaWalkBytes, kafkaWalkPageBytes } from '../limits.ts';
-import { BATCH_HEADER_BYTES, BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
+import {
+  BATCH_HEADER_BYTES,
+  BATCH_LENGTH_END,
+  BatchHeader,
+  parseBatchHeader,
+} from '../protocol/kafka/record-batch.ts';
 import { RecordBatchError } from '../protocol/kafka/record-batch-error.ts';
 import { readAt } from './kafka-files.ts';
 
@@ -17,6 +22,8 @@ export interface WalkEnd {
   /** The offset behind the last batch that was passed. */
   nextOffset: number;
   state: 'complete' | 'stopped' | 'torn' | 'bad';
+  /** Whether a header on the way was wrong, behind which the next batch could be found. */
+  isDamaged: boolean;
 }
 
 /**
@@ -38,27 +45,50 @@ export function* walkHeaders(
   let windowAt = 0;
   let windowBytes = kafkaWalkBytes;
   let nextOffset = minOffset;
+  let nextOffsetBefore = minOffset;
+  let isDamaged = false;
   let position = from;
+  const ended = (state: WalkEnd['state']) => ({ position, nextOffset, state, isDamaged });
   while (position < end) {
-    if (end - position < BATCH_HEADER_BYTES) return { position, nextOffset, state: 'torn' };
+    if (end - position < BATCH_HEADER_BYTES) return ended('torn');
     if (position < windowAt || position + BATCH_HEADER_BYTES > windowAt + window.length) {
       const length = Math.min(windowBytes, end - position);
       window = yield { position, length };
       windowAt = position;
-      if (window.length < BATCH_HEADER_BYTES) return { position, nextOffset, state: 'torn' };
+      if (window.length < BATCH_HEADER_BYTES) return ended('torn');
     }
     const at = position - windowAt;
     if (!parseSoundHeader(window, at, nextOffset, header)) {
-      return { position, nextOffset, state: isZero(window, at) ? 'torn' : 'bad' };
+      if (isZero(window, at)) return ended('torn');
+      if (parseSoundHeader(window, at, nextOffsetBefore, header)) {
+        // It was the batch before that had a wrong offset.
+        isDamaged = true;
+      } else {
+        const next = position + claimedBytes(window, at);
+        if (next <= position || next + BATCH_HEADER_BYTES > end) return ended('bad');
+        window = yield { position: next, length: Math.min(windowBytes, end - next) };
+        windowAt = next;
+        if (window.length < BATCH_HEADER_BYTES) return ended('bad');
+        if (!parseSoundHeader(window, 0, nextOffset + 1, header)) return ended('bad');
+        isDamaged = true;
+        position = next;
+      }
     }
     const sizeBytes = header.end - header.at;
-    if (position + sizeBytes > end) return { position, nextOffset, state: 'torn' };
-    if (!visit(header, position)) return { position, nextOffset, state: 'stopped' };
+    if (position + sizeBytes > end) return ended('torn');
+    if (!visit(header, position)) return ended('stopped');
+    nextOffsetBefore = nextOffset;
     nextOffset = header.lastOffset + 1;
     position += sizeBytes;
     windowBytes = sizeBytes > kafkaWalkBytes / 4 ? kafkaWalkPageBytes : kafkaWalkBytes;
   }
-  return { position, nextOffset, state: 'complete' };
+  return ended('complete');
+}
+
+/** How long a batch says to be, whatever else its header says. */
+export function claimedBytes(bytes: Uint8Array, at: number): number {
+  const batchLength = new DataView(bytes.buffer, bytes.byteOffset + at).getInt32(8);
+  return batchLength > 0 ? BATCH_LENGTH_END + batchLength : 0;
 }
 
 /** Whether a header lies there that can be one of a log whose next offset is at least `minOffset`. */
