@@ -4,10 +4,12 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeCertificates } from '../certs/make.ts';
+import { tinymqSuite } from '../cmd/tinymq/suite.ts';
 import { brokerProgram } from '../internal/config/broker.ts';
 import { withFlagsTables } from '../internal/config/flags-table.ts';
 import { publisherProgram } from '../internal/config/publisher.ts';
 import { subscriberProgram } from '../internal/config/subscriber.ts';
+import { withCommandsTable } from '../internal/config/suite.ts';
 import { type Running, start } from './support/broker-process.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -24,7 +26,8 @@ beforeAll(async () => {
 
 describe('the README', () => {
   it('has the tables of flags that the programs have (npx vitest -u writes them anew)', async () => {
-    const written = withFlagsTables(readme, [brokerProgram, publisherProgram, subscriberProgram]);
+    const programs = [brokerProgram, publisherProgram, subscriberProgram];
+    const written = withCommandsTable(withFlagsTables(readme, programs), tinymqSuite);
     await expect(written).toMatchFileSnapshot('../README.md');
   });
 

@@ -19,7 +19,7 @@ export function flagsTable(program: Program<OptionTable>): string {
  */
 export function withFlagsTables(page: string, programs: readonly Program<OptionTable>[]): string {
   const missing = new Map(programs.map((program) => [program.name, program]));
-  const written = page.replace(/<!-- flags:(\S+) -->.*?<!-- \/flags -->/gs, (_, name: string) => {
+  const written = page.replace(/<!-- flags:(.+?) -->.*?<!-- \/flags -->/gs, (_, name: string) => {
     const program = missing.get(name);
     if (program === undefined)
       throw new Error(`<!-- flags:${name} --> names no program, or one a second time`);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { text } from './option.ts';
 import { InformationRequested, type Program, UsageError } from './program.ts';
-import { chooseCommand, commandsTable, type Suite } from './suite.ts';
+import { chooseCommand, commandsTable, type Suite, withCommandsTable } from './suite.ts';
 
 const options = { to: text({ group: 'Test', help: 'where to' }) };
 
@@ -80,6 +80,14 @@ kitchen COMMAND -help shows the flags of a command, with examples.
     expect(shown).toContain('Usage: kitchen pots COMMAND [flags]');
     expect(shown).toContain('kitchen pots fill POT');
     expect(shown).not.toContain('kitchen eat');
+  });
+
+  it('stands at its place in a page', () => {
+    const page = 'a\n<!-- commands:kitchen -->\nold\n<!-- /commands -->\nb\n';
+    const written = withCommandsTable(page, suite);
+    expect(written).toBe(`a\n<!-- commands:kitchen -->\n${commandsTable(suite)}\n<!-- /commands -->\nb\n`);
+    expect(withCommandsTable(written, suite)).toBe(written);
+    expect(() => withCommandsTable('nothing', suite)).toThrow('lacks <!-- commands:kitchen -->');
   });
 
   it('is a table for the README', () => {

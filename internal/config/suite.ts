@@ -56,6 +56,20 @@ export function commandsTable(suite: Suite<{ program: Program<OptionTable> }>): 
   return ['| command | |', '|---|---|', ...rows].join('\n');
 }
 
+/**
+ * A page with the table of a suite's commands written anew, between `<!-- commands:tinymq -->` and
+ * `<!-- /commands -->`.
+ *
+ * @throws Error where the page has no such place.
+ */
+export function withCommandsTable(page: string, suite: Suite<{ program: Program<OptionTable> }>): string {
+  const opening = `<!-- commands:${suite.name} -->`;
+  const closing = '<!-- /commands -->';
+  const [start, end] = [page.indexOf(opening), page.indexOf(closing)];
+  if (start === -1 || end < start) throw new Error(`the page lacks ${opening} … ${closing}`);
+  return `${page.slice(0, start)}${opening}\n${commandsTable(suite)}\n${page.slice(end)}`;
+}
+
 const HELP_FLAG = /^--?h(elp)?$/;
 
 function commandsOf<Command extends { program: Program<OptionTable> }>(suite: Suite<Command>): Command[] {

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { withFlagsTables } from '../../internal/config/flags-table.ts';
+import type { OptionTable } from '../../internal/config/option.ts';
+import type { Program } from '../../internal/config/program.ts';
+import { withCommandsTable } from '../../internal/config/suite.ts';
+import { kafkaOptions } from '../../internal/config/tinymq-kafka.ts';
+import { tinymqSuite } from './suite.ts';
+
+const programs = tinymqSuite.groups.flatMap(({ commands }) => commands.map(({ program }) => program));
+
+describe('docs/tinymq.md', () => {
+  it('has every command with its flags (npx vitest -u writes them anew)', async () => {
+    const page = readFileSync(new URL('../../docs/tinymq.md', import.meta.url), 'utf8');
+    const connection = { name: 'tinymq', summary: '', options: kafkaOptions, examples: [] };
+    const written = withFlagsTables(withCommandsTable(page, tinymqSuite), [
+      connection,
+      ...programs.map(withoutConnection),
+    ]);
+    await expect(written).toMatchFileSnapshot('../../docs/tinymq.md');
+  });
+});
+
+it('has each command once, and no command that hides a longer one', () => {
+  const names = programs.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const name of names) {
+    expect(names.filter((other) => other.startsWith(`${name} `))).toEqual([]);
+  }
+});
+
+/** A command with the flags that are its own. */
+function withoutConnection(program: Program<OptionTable>): Program<OptionTable> {
+  const own = Object.entries(program.options).filter(([name]) => !Object.hasOwn(kafkaOptions, name));
+  return { ...program, options: Object.fromEntries(own) };
+}
