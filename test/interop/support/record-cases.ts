@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { admin, type ClientProgram, consume, type InteropRecord, produce } from './client-program.ts';
+import {
+  type Acknowledged,
+  admin,
+  type ClientProgram,
+  consume,
+  type InteropRecord,
+  ProgramRun,
+  produce,
+} from './client-program.ts';
 import { content, numbered, record, valuesByPartition } from './records.ts';
 import type { Trial } from './suite.ts';
 
@@ -62,7 +70,13 @@ export function recordCases(client: ClientProgram, trial: () => Trial): void {
     );
     const sent = values.map((value) => ({ key: null, value, headers: [] }));
     const options = { topic, maxBytes: 4_000_000 };
-    await produce(client, peer.bootstrap, options, sent);
+    await using producer = new ProgramRun<Acknowledged>(client, peer.bootstrap, 'produce', options);
+    // Some clients would put all that is sent together into one batch, for which there is the same limit.
+    for (const each of sent) {
+      producer.send(each);
+      producer.flush();
+    }
+    expect(await producer.end()).toHaveLength(sent.length);
     const read = await consume(client, peer.bootstrap, { ...options, count: sent.length });
     // Not the records themselves, which nobody wants to see in a report.
     expect(read.map(({ value }) => value?.length)).toEqual(values.map(({ length }) => length));

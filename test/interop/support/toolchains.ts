@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { hasJava, kafkaClasspath } from '../../support/apache-kafka.ts';
 import { installedOnce, mustRun } from '../../support/installed-once.ts';
 
@@ -51,6 +52,16 @@ export function go(): Promise<Toolchain<(program: string) => string>> {
     });
     return (program) => join(folder, program);
   });
+}
+
+/** The Node that these tests run on. */
+export function node(): Promise<Toolchain<string>> {
+  const packages = ['kafkajs', '@platformatic/kafka'];
+  return toolchain(packages.join(' and '), packages.every(isInstalled), async () => process.execPath);
+}
+
+function isInstalled(name: string): boolean {
+  return findPackageJSON(name, pathToFileURL(join(CLIENTS, 'node/lines.ts'))) !== undefined;
 }
 
 /** The command that starts the Java client. */
