@@ -5,7 +5,7 @@ import { RecordBatchError } from '../protocol/kafka/record-batch-error.ts';
 import type { FileHandles } from './file-handles.ts';
 import type { Hint } from './kafka-index.ts';
 import type { KafkaSegment } from './kafka-segment.ts';
-import { claimedBytes, parseSoundHeader, readFully } from './kafka-walk.ts';
+import { claimedBytes, findBatches, parseSoundHeader, readFully } from './kafka-walk.ts';
 import type { StoredBatch } from './log-store.ts';
 
 /** What a read has gathered so far, from one segment after another. */
@@ -65,6 +65,7 @@ export class SegmentReader {
     let position = hint.position;
     let expected = this.#segment.baseOffset;
     let expectedBefore = expected;
+    let positionBefore = position;
     while (position < this.#sizeBytes) {
       await this.#ensure(handle, position, BATCH_HEADER_BYTES, into);
       const isSound = this.#parse(position, expected);
@@ -94,17 +95,18 @@ export class SegmentReader {
       }
       if (!isRight) {
         const claimedEnd = position + claimedBytes(this.#chunk, position - this.#chunkAt);
-        const next = await this.#behindDamage(handle, expected, position, claimedEnd);
+        const next = await this.#behindDamage(handle, expected, positionBefore, claimedEnd);
         if (next.baseOffset > Math.max(expected, fromOffset)) {
           into.corrupt = { baseOffset: Math.max(expected, fromOffset), lastOffset: next.baseOffset - 1 };
           return 'corrupt';
         }
         expectedBefore = expected = next.baseOffset;
-        position = next.position;
+        positionBefore = position = next.position;
         continue;
       }
       expectedBefore = expected;
       expected = header.lastOffset + 1;
+      positionBefore = position;
       position = end;
     }
     return 'end';
@@ -158,8 +160,10 @@ export class SegmentReader {
   }
 
   /**
-   * The next batch behind something that is none: where it claims to end, or else at the next place that the index
-   * knows; the segment's end if there is no such place.
+   * The next batch behind something that is none: where it claims to end, or else where batches are found again; the
+   * segment's end if there is no such place.
+   *
+   * @param position of the batch before, as it may be that one whose length is wrong.
    */
   async #behindDamage(
     handle: FileHandle,
@@ -167,17 +171,27 @@ export class SegmentReader {
     position: number,
     claimedEnd: number,
   ): Promise<{ position: number; baseOffset: number }> {
-    const index = await this.#segment.index(this.#handles);
-    const places = index.behind(position).map((hint) => hint.position);
-    if (claimedEnd > position && claimedEnd < this.#sizeBytes) places.unshift(claimedEnd);
+    const places = [claimedEnd, await this.#searchedBehind(handle, expected, position)];
     for (const place of places) {
+      if (place <= position || place >= this.#sizeBytes) continue;
       const bytes = await readFully(handle, new Uint8Array(BATCH_HEADER_BYTES), place);
-      const isSound = parseSoundHeader(bytes, 0, expected + 1, this.#next);
+      const isSound = parseSoundHeader(bytes, 0, expected, this.#next);
       if (isSound && this.#next.lastOffset < this.#endOffset) {
         return { position: place, baseOffset: this.#next.baseOffset };
       }
     }
     return { position: this.#sizeBytes, baseOffset: this.#endOffset };
+  }
+
+  /** Where batches begin again that lead to the next place that the index knows; else that place. */
+  async #searchedBehind(handle: FileHandle, expected: number, position: number): Promise<number> {
+    const index = await this.#segment.index(this.#handles);
+    const known = index.behind(position).find((hint) => hint.offset > expected);
+    const end = known?.position ?? this.#sizeBytes;
+    if (end - position > kafkaReadBytes) return end;
+    const bytes = await readFully(handle, new Uint8Array(end - position), position);
+    const found = findBatches(bytes, expected, known?.offset ?? this.#endOffset);
+    return found < 0 ? end : position + found;
   }
 }
 

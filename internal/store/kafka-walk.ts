@@ -5,6 +5,7 @@ import {
   BATCH_LENGTH_END,
   BatchHeader,
   parseBatchHeader,
+  SUPPORTED_MAGIC,
 } from '../protocol/kafka/record-batch.ts';
 import { RecordBatchError } from '../protocol/kafka/record-batch-error.ts';
 import { readAt } from './kafka-files.ts';
@@ -90,6 +91,29 @@ export function claimedBytes(bytes: Uint8Array, at: number): number {
   const batchLength = new DataView(bytes.buffer, bytes.byteOffset + at).getInt32(8);
   return batchLength > 0 ? BATCH_LENGTH_END + batchLength : 0;
 }
+
+/**
+ * Looks for the next batch behind damage: where batches begin that lie one behind the other until the end of `bytes`.
+ * Bytes in a record that look like a batch do not.
+ *
+ * @returns where it begins, or -1.
+ */
+export function findBatches(bytes: Uint8Array, minOffset: number, endOffset: number): number {
+  const header = new BatchHeader();
+  for (let start = 1; start + BATCH_HEADER_BYTES <= bytes.length; start++) {
+    if (bytes[start + MAGIC_AT] !== SUPPORTED_MAGIC) continue;
+    let at = start;
+    let nextOffset = minOffset;
+    while (at + BATCH_HEADER_BYTES <= bytes.length && parseSoundHeader(bytes, at, nextOffset, header)) {
+      at = header.end;
+      nextOffset = header.lastOffset + 1;
+    }
+    if (at === bytes.length && nextOffset <= endOffset) return start;
+  }
+  return -1;
+}
+
+const MAGIC_AT = 16;
 
 /** Whether a header lies there that can be one of a log whose next offset is at least `minOffset`. */
 export function parseSoundHeader(
