@@ -3,25 +3,31 @@ import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
 import { logNameProblem } from '../../internal/log/names.ts';
 import { filterProblem } from '../../internal/topic.ts';
-import type { BrokerOptions, KafkaOptions, LogOption } from '../../pkg/embed/index.ts';
+import type { BrokerOptions, KafkaLogDirs, KafkaOptions, LogOption } from '../../pkg/embed/index.ts';
+import { type KafkaProperties, readKafkaProperties } from './kafka-properties.ts';
 import { listenersOf, tlsOf } from './listeners.ts';
 
 /**
  * What the flags say about the broker itself.
  *
  * @param report is told of each default listener that stays closed.
+ * @param propertiesFile a Kafka's `server.properties`.
  * @throws UsageError where flags contradict each other.
  */
 export function brokerOptionsOf(
   values: Values<typeof brokerProgram.options>,
   given: ReadonlySet<string>,
   report: (message: string) => void,
+  propertiesFile?: string,
 ): BrokerOptions {
+  const properties = propertiesFile === undefined ? undefined : readKafkaProperties(propertiesFile);
   const tls = tlsOf(values);
-  const { urls, kafka, areDefaults } = listenersOf(values, given);
+  const { urls, kafka, areDefaults } = listenersOf(values, given, properties?.listen);
+  const kafkaLogDirs = kafkaLogDirsOf(values, given, properties);
   return {
     listen: urls,
-    kafka: kafka.length === 0 ? undefined : kafkaOptionsOf(values, kafka),
+    kafka: kafka.length === 0 ? undefined : kafkaOptionsOf(values, given, kafka, properties),
+    kafkaLogDirs,
     onListenError: areDefaults ? (error) => report(`${error.message}; left closed`) : undefined,
     tls,
     socketMode: values['socket-mode'],
@@ -38,25 +44,60 @@ export function brokerOptionsOf(
     dataDir: values['data-dir'],
     memory: values.memory,
     fsync: values.fsync,
-    logRetentionMs: values['log-retention'],
-    logRetentionBytes: values['log-retention-bytes'],
+    ...retentionOf(values, given, kafkaLogDirs !== undefined, properties),
     webSocketOrigins: values['ws-origin'].length > 0 ? values['ws-origin'] : undefined,
   };
 }
 
+type BrokerValues = Values<typeof brokerProgram.options>;
+
 function kafkaOptionsOf(
-  values: Values<typeof brokerProgram.options>,
+  values: BrokerValues,
+  given: ReadonlySet<string>,
   listen: readonly string[],
+  properties: KafkaProperties | undefined,
 ): KafkaOptions {
-  const advertised = values['kafka-advertised'];
+  const advertised = values['kafka-advertised'] ?? properties?.advertised;
   if (advertised !== undefined && !/^(\[[^\]]+\]|[^:]+):\d{1,5}$/.test(advertised)) {
     throw new UsageError(`-kafka-advertised is host:port, not '${advertised}'`);
   }
+  const flag = values['kafka-partitions'];
   return {
     listen,
     advertised,
     autoCreate: values['kafka-auto-create'],
-    partitions: values['kafka-partitions'],
+    partitions: given.has('kafka-partitions') ? flag : (properties?.partitions ?? flag),
+  };
+}
+
+function kafkaLogDirsOf(
+  values: BrokerValues,
+  given: ReadonlySet<string>,
+  properties: KafkaProperties | undefined,
+): KafkaLogDirs | undefined {
+  const directories = values['kafka-log-dir'];
+  if (directories.length === 0 && properties === undefined) return undefined;
+  for (const flag of ['log', 'data-dir', 'memory']) {
+    if (given.has(flag)) {
+      throw new UsageError(`-${flag} is of no use: what is kept lies in the log directories of a Kafka`);
+    }
+  }
+  return directories.length > 0 ? { ...properties?.logDirs, directories } : properties!.logDirs;
+}
+
+/** Flags win over a `server.properties`; and what a Kafka has written is not deleted by a default of ours. */
+function retentionOf(
+  values: BrokerValues,
+  given: ReadonlySet<string>,
+  isOfKafka: boolean,
+  properties: KafkaProperties | undefined,
+): Pick<BrokerOptions, 'logRetentionMs' | 'logRetentionBytes'> {
+  const isGiven = (flag: string) => given.has(flag) || !isOfKafka;
+  return {
+    logRetentionMs: isGiven('log-retention') ? values['log-retention'] : (properties?.retentionMs ?? 0),
+    logRetentionBytes: isGiven('log-retention-bytes')
+      ? values['log-retention-bytes']
+      : (properties?.retentionBytes ?? 0),
   };
 }
 

@@ -22,19 +22,25 @@ export interface Listeners {
 }
 
 /**
- * Where to listen: `-network` and `-address`, and what `-listen` names beside them.
+ * Where to listen: `-network` and `-address`, and what `-listen` and `-kafka` name beside them.
  *
+ * @param ofKafka the listeners of a `server.properties`.
  * @throws UsageError.
  */
-export function listenersOf(values: BrokerValues, given: ReadonlySet<string>): Listeners {
+export function listenersOf(
+  values: BrokerValues,
+  given: ReadonlySet<string>,
+  ofKafka: readonly string[] = [],
+): Listeners {
   const urls: string[] = [];
   const hasTls = values['tls-cert'] !== undefined;
   const listen = values.listen.flatMap((item) => item.split(','));
-  const isTlsElsewhere = listen.some(speaksTls) || values.kafka.length > 0;
+  const isTlsElsewhere = listen.some(speaksTls) || values.kafka.length > 0 || ofKafka.some(speaksTls);
   const namesPair = given.has('network') || given.has('address') || (hasTls && !isTlsElsewhere);
   if (namesPair) urls.push(pairUrl(values, hasTls));
   urls.push(...listen);
   const kafka = values.kafka.flatMap((item) => item.split(',')).map((item) => kafkaUrl(item, hasTls));
+  kafka.push(...ofKafka);
   const areDefaults = urls.length === 0 && kafka.length === 0;
   if (areDefaults) {
     urls.push(...DEFAULT_LISTENERS);

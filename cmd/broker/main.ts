@@ -7,8 +7,8 @@ import { brokerOptionsOf } from './broker-options.ts';
 import { loggerOf } from './logger.ts';
 import { logRates } from './rates.ts';
 
-await runProgram(brokerProgram, async ({ values, given, stop, version }) => {
-  const options = brokerOptionsOf(values, given, (message) => complain('broker', message));
+await runProgram(brokerProgram, async ({ values, given, operands, stop, version }) => {
+  const options = brokerOptionsOf(values, given, (message) => complain('broker', message), operands[0]);
   const logger = loggerOf(values['log-level'], values['log-format']);
   const broker = await startBroker({ ...options, logger, version });
   process.on('SIGHUP', () => broker.reloadCertificates());

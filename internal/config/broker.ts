@@ -56,6 +56,11 @@ const options = {
     { min: 1, max: maxPartitionsPerTopic },
     { group: 'Kafka', default: '1', help: 'partitions of a topic where nobody says how many' },
   ),
+  'kafka-log-dir': list({
+    group: 'Kafka',
+    placeholder: 'FOLDER',
+    help: 'serve what lies in the log.dirs of an existing Kafka, and append to it there, instead of -data-dir',
+  }),
   'max-message': bytes(
     { min: 1, max: maxMessageBytesCeiling },
     { group: 'Limits', default: '16MiB', help: 'the largest payload, up to 1GiB' },
@@ -153,6 +158,12 @@ export const brokerProgram: Program<typeof options> = {
   name: 'broker',
   summary: 'A small publish/subscribe broker.',
   options,
+  operands: {
+    usage: '[server.properties]',
+    help: 'the configuration of a Kafka, whose listeners and log.dirs are taken over',
+    min: 0,
+    max: 1,
+  },
   examples: [
     'broker',
     'broker -network tcp -address :1883',
@@ -160,5 +171,6 @@ export const brokerProgram: Program<typeof options> = {
     'broker -tls-cert server.crt -tls-key server.key -address localhost:8883',
     'broker -listen tcp://localhost:1883,unix:///tmp/broker.sock,ws://localhost:8083',
     'broker -kafka localhost:9092 -data-dir ./data',
+    'broker server.properties',
   ],
 };

@@ -7,12 +7,15 @@ const BLOCK = 1_000;
 /** Gives ids to idempotent producers, each once. */
 export class ProducerIds {
   readonly #store: LogStore;
+  readonly #firstId: number;
   #next = 0;
   #end = 0;
   #reserving: Promise<void> | undefined;
 
-  constructor(store: LogStore) {
+  /** @param firstId those below it were given by somebody else. */
+  constructor(store: LogStore, firstId = 0) {
     this.#store = store;
+    this.#firstId = firstId;
   }
 
   /** @throws StoreUnavailableError where no more ids can be set aside now. */
@@ -28,7 +31,8 @@ export class ProducerIds {
 
   async #reserve(): Promise<void> {
     const stored = await this.#store.getMeta(META_KEY);
-    const first = stored === undefined ? 0 : Number(Buffer.from(stored).toString());
+    const unused = stored === undefined ? 0 : Number(Buffer.from(stored).toString());
+    const first = Math.max(unused, this.#firstId);
     await this.#store.putMeta(META_KEY, Buffer.from(String(first + BLOCK)));
     this.#next = first;
     this.#end = first + BLOCK;

@@ -12,5 +12,5 @@ export type { SlowConsumerPolicy } from '../../internal/broker/channel.ts';
 export type { CertificateFiles } from '../../internal/transport/certificates.ts';
 export { ListenError } from '../../internal/transport/listener.ts';
 export type { KafkaOptions } from './open-kafka.ts';
-export type { LogOption, LogsOptions } from './open-logs.ts';
+export type { KafkaLogDirs, LogOption, LogsOptions } from './open-logs.ts';
 export { type BrokerOptions, type BrokerStats, type RunningBroker, startBroker } from './start-broker.ts';

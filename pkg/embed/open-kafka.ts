@@ -41,7 +41,7 @@ export async function openKafka(
   metrics: Metrics,
   log: Logger,
 ): Promise<OpenKafka> {
-  const { store, logs, delivery } = kept;
+  const { store, logs, delivery, cluster } = kept;
   const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
   const groups = new Groups({
     store,
@@ -54,12 +54,13 @@ export async function openKafka(
     logs,
     delivery,
     groups,
-    producerIds: new ProducerIds(store),
+    producerIds: new ProducerIds(store, cluster?.nextProducerId ?? 0),
     fetchSessions: new FetchSessions(),
-    clusterId: await clusterIdOf(store),
-    nodeId: limits.kafkaNodeId,
+    clusterId: cluster?.clusterId || (await clusterIdOf(store)),
+    nodeId: cluster?.nodeId ?? limits.kafkaNodeId,
     settings: {
-      autoCreate: options.autoCreate ?? true,
+      // In the directory of a Kafka nothing comes to be that nobody created.
+      autoCreate: cluster === undefined && (options.autoCreate ?? true),
       defaultPartitions: options.partitions ?? 1,
       dataDir: kept.directory,
       maxRequestBytes: limits.kafkaMaxRequestBytes,

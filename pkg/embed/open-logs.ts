@@ -25,6 +25,8 @@ export interface LogsOptions {
   logs?: readonly LogOption[];
   /** The folder of the store. Default: `./data`. */
   dataDir?: string;
+  /** The log directories of an existing Kafka, in whose place and format the logs are then kept. */
+  kafkaLogDirs?: KafkaLogDirs;
   /** Keep logs in memory only, as long as the broker runs. */
   memory?: boolean;
   /** `commit`: what was acknowledged survives a power cut. `os`: it survives the end of the broker. Default: `commit`. */
@@ -35,6 +37,24 @@ export interface LogsOptions {
   logRetentionBytes?: number;
 }
 
+/** What an existing Kafka calls `log.dirs`, with what else of its configuration its files depend on. */
+export interface KafkaLogDirs {
+  /** At least one. */
+  directories: readonly string[];
+  /** `metadata.log.dir`. Default: whichever of the directories has it. */
+  metadataDirectory?: string;
+  /** `log.segment.bytes`. Default: 1 GiB. */
+  segmentBytes?: number;
+}
+
+/** What a directory of Kafka says of the cluster that it belongs to. */
+export interface ClusterIdentity {
+  clusterId: string;
+  nodeId: number;
+  /** The first producer id that was not given away. */
+  nextProducerId: number;
+}
+
 /** Logs that are open, with what fills them. */
 export interface OpenLogs {
   logs: Logs;
@@ -43,6 +63,8 @@ export interface OpenLogs {
   groupOffsets: StoredState['groups'];
   /** The folder of the store; undefined where logs are kept in memory. */
   directory: string | undefined;
+  /** Undefined unless the logs are those of an existing Kafka. */
+  cluster: ClusterIdentity | undefined;
   /** Brings what comes into a log by a door of its own to live subscribers. */
   delivery: Delivery;
   /** Lets what was delivered reach the store, then closes it. */
@@ -62,8 +84,11 @@ export async function openLogs(
 ): Promise<OpenLogs> {
   const captured = options.logs ?? [];
   for (const option of captured) checkLogOption(option);
-  const directory = options.memory ? undefined : (options.dataDir ?? './data');
-  const store = await storeOf(directory, options.fsync ?? 'commit');
+  const { kafkaLogDirs } = options;
+  const directory = options.memory
+    ? undefined
+    : (kafkaLogDirs?.directories.join(',') ?? options.dataDir ?? './data');
+  const store = await storeOf(directory, options);
   const logs = new Logs({
     store,
     place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
@@ -83,7 +108,8 @@ export async function openLogs(
     await logs.close();
   }
 
-  return { logs, store, groupOffsets, directory, delivery: new Delivery(broker, log), close };
+  const cluster = kafkaLogDirs === undefined || options.memory ? undefined : await clusterOf(store);
+  return { logs, store, groupOffsets, directory, cluster, delivery: new Delivery(broker, log), close };
 }
 
 /** One capture for each log that is named, and one for the topics that have their own. */
@@ -133,11 +159,23 @@ function firstMatch(options: readonly LogOption[], topic: string): LogOption | u
   return options.find(({ filter }) => matchesFilter(filter, topic));
 }
 
-async function storeOf(directory: string | undefined, fsync: 'commit' | 'os'): Promise<LogStore> {
+async function storeOf(directory: string | undefined, options: LogsOptions): Promise<LogStore> {
+  const { kafkaLogDirs, fsync = 'commit' } = options;
   if (directory === undefined) return new MemoryStore();
+  if (kafkaLogDirs !== undefined) {
+    const { KafkaDirectoryStore } = await import('../../internal/store/kafka-directory-store.ts');
+    return new KafkaDirectoryStore({ ...kafkaLogDirs, directories: [...kafkaLogDirs.directories], fsync });
+  }
   // Only who keeps logs on the disk needs a runtime that has SQLite.
   const { SqliteStore } = await import('../../internal/store/sqlite-store.ts');
   return new SqliteStore({ directory, fsync });
+}
+
+async function clusterOf(store: LogStore): Promise<ClusterIdentity | undefined> {
+  const { KafkaDirectoryStore } = await import('../../internal/store/kafka-directory-store.ts');
+  if (!(store instanceof KafkaDirectoryStore)) return undefined;
+  const { clusterId, nodeId } = store.identity;
+  return { clusterId, nodeId: Number(nodeId || limits.kafkaNodeId), nextProducerId: store.nextProducerId };
 }
 
 function checkLogOption({ filter, name }: LogOption): void {
