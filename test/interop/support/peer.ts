@@ -1,9 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startApacheKafka } from '../../support/apache-kafka.ts';
-import { program, startBrokerProcess } from '../../support/broker-process.ts';
+import { startBrokerProcess } from '../../support/broker-process.ts';
 
 const isKafka = process.env.INTEROP_PEER === 'apache-kafka';
 
@@ -39,13 +38,6 @@ export async function startPeer(): Promise<Peer> {
   };
 }
 
-/** Why there is no broker to try. */
-export function missingPeer(): string | undefined {
-  if (isKafka) return undefined;
-  const help = spawnSync(program('broker'), ['-help'], { encoding: 'utf8' });
-  return `${help.stdout}${help.stderr}`.includes('-kafka') ? undefined : 'this broker has no Kafka listener';
-}
-
 type Started = Pick<Peer, 'bootstrap' | 'stop'>;
 
 function startKafka(logDir: string): Promise<Started> {
@@ -54,10 +46,9 @@ function startKafka(logDir: string): Promise<Started> {
 
 async function startOurs(dataDir: string): Promise<Started> {
   const broker = await startBrokerProcess(['-kafka', 'localhost:0', '-data-dir', dataDir]);
-  const url = broker.urls.find((each) => each.startsWith('kafka'));
-  if (url === undefined) throw new Error(`no Kafka listener in ${broker.urls.join(', ')}`);
+  const { kafka } = JSON.parse(broker.stdout()) as { kafka: string[] };
   return {
-    bootstrap: `localhost:${new URL(url).port}`,
+    bootstrap: `localhost:${new URL(kafka[0]!).port}`,
     async stop() {
       const { code, stderr } = await broker.stop();
       if (code !== 0) throw new Error(`the broker ended with code ${code}: ${stderr}`);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { adminCases } from './admin-cases.ts';
 import type { ClientProgram } from './client-program.ts';
 import { groupCases } from './group-cases.ts';
-import { missingPeer, type Peer, startPeer } from './peer.ts';
+import { type Peer, startPeer } from './peer.ts';
 import { recordCases } from './record-cases.ts';
 import type { Toolchain } from './toolchains.ts';
 
@@ -41,9 +41,8 @@ export function describeWithPeer<T>(
   cases: (there: T, peer: () => Peer) => void,
 ): void {
   describe(what, { timeout: CASE_PATIENCE_MS }, () => {
-    const missing = 'missing' in toolchain ? toolchain.missing : missingPeer();
-    if ('missing' in toolchain || missing !== undefined) {
-      it.skip(missing!);
+    if ('missing' in toolchain) {
+      it.skip(toolchain.missing);
       return;
     }
     let peer: Peer;
