@@ -25,6 +25,13 @@ export interface RetentionParts {
  */
 export class Retention {
   readonly #parts: RetentionParts;
+  /**
+   * The oldest batch of a partition that was not too old: until it is, there is no need to look again. With many quiet
+   * partitions looking would take seconds.
+   */
+  readonly #oldest = new WeakMap<PartitionLog, { firstOffset: number; maxTimestamp: number }>();
+  /** Up to where a partition was not too large. */
+  readonly #fitting = new WeakMap<PartitionLog, { highWatermark: number; keepBytes: number }>();
   #first: NodeJS.Timeout | undefined;
   #every: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -78,15 +85,31 @@ export class Retention {
     const { deletes, retentionMs, retentionBytes } = topic.settings;
     try {
       await partition.forgetProducers(nowMs - producerExpirationMs);
-      if (deletes && Number.isFinite(retentionMs)) {
-        await partition.deleteUntil(await partition.offsetForTime(nowMs - retentionMs));
-      }
-      if (deletes && Number.isFinite(retentionBytes)) {
-        await partition.deleteUntil(await this.#parts.store.offsetForSize(partition.id, retentionBytes));
-      }
+      if (deletes && Number.isFinite(retentionMs)) await this.#deleteOlder(partition, nowMs - retentionMs);
+      if (deletes && Number.isFinite(retentionBytes)) await this.#deleteMore(partition, retentionBytes);
     } catch (error) {
       this.#failed(topic, partition, error as Error, 'old records could not be deleted');
     }
+  }
+
+  async #deleteOlder(partition: PartitionLog, timestamp: number): Promise<void> {
+    const { firstOffset, highWatermark } = partition;
+    const seen = this.#oldest.get(partition);
+    if (firstOffset === highWatermark) return;
+    if (seen?.firstOffset === firstOffset && timestamp <= seen.maxTimestamp) return;
+    const span = await this.#parts.store.batchForTime(partition.id, timestamp);
+    // What was appended while the store looked has not been looked at.
+    await partition.deleteUntil(span?.baseOffset ?? highWatermark);
+    if (span === undefined) this.#oldest.delete(partition);
+    else this.#oldest.set(partition, { firstOffset: partition.firstOffset, maxTimestamp: span.maxTimestamp });
+  }
+
+  async #deleteMore(partition: PartitionLog, keepBytes: number): Promise<void> {
+    const { id, highWatermark } = partition;
+    const seen = this.#fitting.get(partition);
+    if (seen?.highWatermark === highWatermark && seen.keepBytes <= keepBytes) return;
+    await partition.deleteUntil(await this.#parts.store.offsetForSize(id, keepBytes));
+    this.#fitting.set(partition, { highWatermark, keepBytes });
   }
 
   async #compact(topic: RetainedTopic, partition: PartitionLog, nowMs: number): Promise<void> {
