@@ -222,8 +222,12 @@ export const grpcBatchBytes = 512 * KiB;
 export const grpcCallsPerConnection = 16_384;
 /** Calls at once on all connections: at some 10 KiB each they fit a machine with 2 GiB. */
 export const grpcCalls = 65_536;
-/** What a client may send into one call ahead of what is read: a long fat line is kept busy, a flood of calls costs little. */
+/** What a client may send into one call ahead of what is read: enough to keep a long fat line busy. */
 export const grpcStreamWindowBytes = 256 * KiB;
+/** The same on a connection with many calls, each of which may be paused: a flood of them must not fill the memory. */
+export const grpcSmallStreamWindowBytes = 16 * KiB;
+/** How many calls are many. */
+export const grpcManyCalls = 64;
 /** What a client may send ahead on one connection. What is read of it is confirmed at once. */
 export const grpcConnectionWindowBytes = 4 * MiB;
 /** Names and values of one header block. gRPC's own default is 8 KiB. */
@@ -248,10 +252,14 @@ export const grpcHeartbeatEveryMs = 1_000;
 export const grpcHeartbeatsPerSecond = 1_000;
 /** Bytes that one StreamConsume writes at once. */
 export const grpcConsumeChunkBytes = 128 * KiB;
-/** The same where many streams wait for clients that do not read. */
-export const grpcSmallConsumeChunkBytes = 4 * KiB;
-/** Bytes that wait for clients that do not read, before streams write less at once. */
-export const grpcUnsentBytes = 128 * MiB;
+/** Responses that clients have not taken, all together, before no more are read from the logs. */
+export const grpcUnsentBytes = 256 * MiB;
+/** While others wait for that, a call whose client takes nothing for so long is ended. */
+export const grpcUnsentPatienceMs = 5_000;
+/** What a call may have unsent without being in anybody's way. */
+export const grpcSmallUnsentBytes = 16 * KiB;
+/** Bytes of a log that are read for a stream at first; a client that does not read costs no more. */
+export const grpcFirstReadBytes = 16 * KiB;
 /** Bytes of a log that are read at once for a call. */
 export const grpcReadBytes = 1 * MiB;
 /** Compressed messages up to this size are expanded at once: at the highest ratio that takes some milliseconds. */

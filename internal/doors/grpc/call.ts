@@ -1,9 +1,11 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
+import { grpcSmallUnsentBytes } from '../../limits.ts';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
 import { encodeStatusMessage, GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import type { CallSession } from './context.ts';
 import { grpcErrorOf, isUnexpected } from './errors.ts';
-import { ENCODINGS, Expander } from './expander.ts';
+import { ENCODINGS, type ExpandedCall, Expander } from './expander.ts';
+import type { Sender } from './unsent.ts';
 
 /** What a method does with one call. Whatever it throws ends the call. */
 export interface CallHandler {
@@ -26,7 +28,7 @@ type OwnedStream = ServerHttp2Stream & { [callOf]: Call };
  * One call: its requests out of the chunks of its stream, its responses, deadline and status. The stream's listeners
  * are functions of the module, because ten thousand idle calls should cost little.
  */
-export class Call {
+export class Call implements ExpandedCall, Sender {
   readonly session: CallSession;
   readonly #stream: OwnedStream;
   readonly #reader: MessageReader;
@@ -47,7 +49,6 @@ export class Call {
       session.door.settings.maxMessageBytes,
       (bytes, start, end, isCompressed) => this.#take(bytes, start, end, isCompressed),
     );
-    stream.on('error', onError);
     stream.on('close', onClose);
   }
 
@@ -103,14 +104,19 @@ export class Call {
    * @param written is called after the client's window took them; not if the call ends before.
    */
   write(pieces: readonly Uint8Array[], written: () => void): void {
+    if (this.#isGone()) return;
     const stream = this.#stream;
-    if (this.#isOver) return;
+    const { unsent } = this.session.door;
     this.#respond();
     this.session.sent();
+    let bytes = 0;
+    for (const piece of pieces) bytes += piece.length;
+    unsent.hold(this, bytes);
     const last = pieces.length - 1;
     if (last > 0) stream.cork();
     for (let index = 0; index < last; index++) stream.write(pieces[index]);
     stream.write(pieces[last], (error) => {
+      unsent.release(this, bytes);
       if (!error && !this.#isOver) written();
     });
     if (last > 0) stream.uncork();
@@ -118,16 +124,18 @@ export class Call {
 
   /** Answers with one response, in its envelope, and ends the call well. */
   answer(response: Uint8Array): void {
-    if (this.#isOver) return;
+    if (this.#isGone()) return;
     this.#respond();
     this.session.sent();
+    // What is short is as good as taken.
+    if (response.length > grpcSmallUnsentBytes) this.session.door.unsent.hold(this, response.length);
     this.#stream.end(response);
     this.#end(Status.OK);
   }
 
   /** Ends the call well; the responses are sent. */
   finish(): void {
-    if (this.#isOver) return;
+    if (this.#isGone()) return;
     this.#respond();
     this.#stream.end();
     this.#end(Status.OK);
@@ -216,9 +224,16 @@ export class Call {
     stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
+  /** Called where too many responses wait for clients, and this one takes nothing. */
+  evict(): void {
+    this.#end(Status.RESOURCE_EXHAUSTED);
+    this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
   /** Called by the stream, when it is gone. */
   onGone(): void {
-    if (!this.#isOver) this.#end(Status.CANCELLED);
+    this.session.door.unsent.forget(this);
+    this.#end(Status.CANCELLED);
   }
 
   #take(bytes: Uint8Array, start: number, end: number, isCompressed: boolean): void {
@@ -238,6 +253,11 @@ export class Call {
     }
   }
 
+  /** The stream may be gone before `close` says so. */
+  #isGone(): boolean {
+    return this.#isOver || this.#stream.destroyed || this.#stream.closed;
+  }
+
   #respond(): void {
     if (!this.#stream.headersSent) this.#stream.respond(HEADER_LIST, WITH_TRAILERS);
   }
@@ -255,6 +275,7 @@ export class Call {
   }
 
   #end(status: StatusCode): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#deadline);
     this.#reader.clear();
@@ -289,9 +310,6 @@ function onEnd(this: ServerHttp2Stream): void {
 function onWantTrailers(this: ServerHttp2Stream): void {
   (this as OwnedStream)[callOf].onWantTrailers();
 }
-
-/** A client that cancels a call, or is gone: `close` says so too. */
-function onError(): void {}
 
 function onClose(this: ServerHttp2Stream): void {
   (this as OwnedStream)[callOf].onGone();

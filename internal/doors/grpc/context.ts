@@ -4,6 +4,7 @@ import type { Logs, TopicLog } from '../../log/logs.ts';
 import type { Counter } from '../../metrics/metrics.ts';
 import type { StatusCode } from '../../protocol/grpc/status.ts';
 import type { Budget } from './budget.ts';
+import type { Unsent } from './unsent.ts';
 
 /** How the door behaves. Times in milliseconds, sizes in bytes. */
 export interface GrpcSettings {
@@ -39,8 +40,7 @@ export interface DoorContext {
   readonly waiting: Budget;
   /** Answers of BulkRetrieve. */
   readonly bulk: Budget;
-  /** What streams wrote and clients did not take yet. */
-  readonly unsent: Budget;
+  readonly unsent: Unsent;
   readonly received: Counter;
   readonly sent: Counter;
   /** Whether the broker can serve now. */

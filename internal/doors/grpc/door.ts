@@ -14,6 +14,7 @@ import { makeMethods } from './methods.ts';
 import { runtimeProblem } from './runtime.ts';
 import { GrpcSession, type SessionParts } from './session.ts';
 import { Heartbeats } from './smq/heartbeats.ts';
+import { Unsent } from './unsent.ts';
 
 /** How the gRPC door is opened. */
 export interface GrpcDoorOptions {
@@ -169,7 +170,7 @@ function contextOf(options: GrpcDoorOptions, settings: GrpcSettings): DoorContex
     held: new Budget(Math.max(limits.grpcHeldBytes, 2 * settings.maxMessageBytes)),
     waiting: new Budget(limits.grpcWaitingBytes),
     bulk: new Budget(Math.max(limits.grpcBulkBytes, settings.maxMessageBytes)),
-    unsent: new Budget(limits.grpcUnsentBytes),
+    unsent: new Unsent(),
     received: metrics.counter('grpc_messages_received_total', 'Messages produced by the gRPC door.'),
     sent: metrics.counter('grpc_messages_sent_total', 'Messages consumed by the gRPC door.'),
     unexpected(error) {

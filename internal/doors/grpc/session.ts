@@ -7,7 +7,12 @@ import {
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Identity } from '../../auth/guard.ts';
-import { grpcPingStrikes } from '../../limits.ts';
+import {
+  grpcManyCalls,
+  grpcPingStrikes,
+  grpcSmallStreamWindowBytes,
+  grpcStreamWindowBytes,
+} from '../../limits.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
 import { certificateNameOf } from '../../transport/connection.ts';
@@ -41,6 +46,7 @@ export class GrpcSession implements CallSession {
   #pingTimer: NodeJS.Timeout | undefined;
   #lastPingAt = 0;
   #strikes = 0;
+  #hasManyCalls = false;
   #isClosing = false;
 
   constructor(parts: SessionParts, socket: Socket | TLSSocket, session: ServerHttp2Session) {
@@ -68,7 +74,9 @@ export class GrpcSession implements CallSession {
   }
 
   callOver(call: Call, status: StatusCode): void {
-    if (this.#calls.delete(call)) this.#parts.callOver(status);
+    if (!this.#calls.delete(call)) return;
+    this.#parts.callOver(status);
+    if (this.#hasManyCalls && this.#calls.size < grpcManyCalls / 2) this.#setManyCalls(false);
   }
 
   /** Takes no new calls, and closes when the last one is over. */
@@ -94,10 +102,25 @@ export class GrpcSession implements CallSession {
     clearTimeout(this.#connectTimer);
   }
 
+  /** What clients may send ahead goes for each call; together it must not be more than we can bear. */
+  #setManyCalls(isMany: boolean): void {
+    this.#hasManyCalls = isMany;
+    if (this.#session.destroyed || this.#session.closed) return;
+    const initialWindowSize = isMany ? grpcSmallStreamWindowBytes : grpcStreamWindowBytes;
+    try {
+      this.#session.settings({ initialWindowSize });
+    } catch {
+      // A client that confirms no settings any more is no client.
+      this.destroy();
+    }
+  }
+
   #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    stream.on('error', () => {});
+    // A call may be cancelled in the packet that opens it.
+    if (stream.destroyed || stream.closed) return;
     const refusal = refusalOf(headers);
     if (refusal !== undefined) {
-      stream.on('error', () => {});
       stream.respond({ ':status': refusal }, { endStream: true });
       stream.resume();
       stream.close(constants.NGHTTP2_NO_ERROR);
@@ -106,6 +129,7 @@ export class GrpcSession implements CallSession {
     const call = new Call(this, stream);
     this.#calls.add(call);
     this.#parts.callOpened();
+    if (this.#calls.size > grpcManyCalls && !this.#hasManyCalls) this.#setManyCalls(true);
     try {
       if (this.#parts.isFull()) throw new GrpcError(Status.RESOURCE_EXHAUSTED, 'too many calls at once');
       const denied = this.door.guard?.mayConnect(this.identity);

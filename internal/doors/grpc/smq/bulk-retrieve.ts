@@ -42,7 +42,8 @@ class BulkRetrieveCall extends OneRequest {
     const writer = new MessagesWriter(copiedSliceBytes);
     const most = limit > 0 ? limit : Number.POSITIVE_INFINITY;
     let count = 0;
-    while (count < most && (await feed.read(grpcReadBytes))) {
+    await this.call.session.door.unsent.room();
+    while (count < most && (await feed.read(grpcReadBytes)) > 0) {
       if (this.call.isOver) return;
       while (count < most && feed.next()) {
         writer.retrievedMessage(feed.bytes, feed.start, feed.end, feed.offset + FIRST_OFFSET);
@@ -80,8 +81,9 @@ class BulkRetrieveCall extends OneRequest {
   /** @throws GrpcError RESOURCE_EXHAUSTED where the response is too large, or all of them together. */
   #hold(bytes: number): void {
     this.#checkSize(bytes);
-    const { bulk } = this.call.session.door;
+    const { bulk, unsent } = this.call.session.door;
     const more = bytes - this.#heldBytes;
+    if (bulk.wouldExceed(more)) unsent.evictStalled();
     if (bulk.wouldExceed(more)) {
       throw new GrpcError(Status.RESOURCE_EXHAUSTED, 'the server holds too many large responses; try again');
     }

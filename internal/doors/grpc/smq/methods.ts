@@ -44,8 +44,10 @@ export function smqMethods(context: DoorContext, heartbeats: Heartbeats) {
 
     Produce: produce(topics, appenders),
 
-    Consume: unary(smq.ConsumeRequest, smq.ConsumeResponse, ({ topic, offset }, call) => {
-      return consume(topics.toRead(topic, call.session.identity), offset);
+    Consume: unary(smq.ConsumeRequest, smq.ConsumeResponse, async ({ topic, offset }, call) => {
+      const partition = topics.toRead(topic, call.session.identity);
+      await context.unsent.room();
+      return consume(partition, offset);
     }),
 
     StreamProduce: streamProduce(topics, appenders),

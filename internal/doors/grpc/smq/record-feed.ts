@@ -37,14 +37,14 @@ export class RecordFeed {
   }
 
   /**
-   * Reads batches, at most `maxBytes` but one at least. False at the end of what can be read.
+   * Reads batches, at most `maxBytes` but one at least. Returns their bytes, 0 at the end of what can be read.
    *
    * @throws CorruptBatchError, StoreUnavailableError.
    */
-  async read(maxBytes: number): Promise<boolean> {
+  async read(maxBytes: number): Promise<number> {
     this.#batches = await this.#partition.read(this.#position, maxBytes);
     this.#next = 0;
-    return this.#batches.length > 0;
+    return this.#batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
   }
 
   /** Goes on at an offset that lies behind. */

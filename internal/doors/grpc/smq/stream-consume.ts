@@ -1,8 +1,8 @@
 import {
   copiedSliceBytes,
   grpcConsumeChunkBytes,
+  grpcFirstReadBytes,
   grpcReadBytes,
-  grpcSmallConsumeChunkBytes,
 } from '../../../limits.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { readMessage } from '../../../protocol/grpc/read-message.ts';
@@ -32,8 +32,10 @@ class StreamConsumeCall extends OneRequest {
   #partition: PartitionLog | undefined;
   #feed: RecordFeed | undefined;
   #endListening: (() => void) | undefined;
-  /** What was written and not taken by the client. */
-  #unsentBytes = 0;
+  /** What was read at last. */
+  #readBytes = 0;
+  /** Little at first, and more for a client that takes it. */
+  #readAtOnceBytes = grpcFirstReadBytes;
   /** Something runs that looks for more when it ends. */
   #isBusy = false;
   #isClosing = false;
@@ -48,14 +50,12 @@ class StreamConsumeCall extends OneRequest {
   beat(): void {
     // A client that does not read gets no more to read.
     if (this.#isBusy) return;
-    this.#send([HEARTBEAT], HEARTBEAT.length);
+    this.#send([HEARTBEAT]);
   }
 
   override over(): void {
     this.#endListening?.();
     this.#heartbeats.remove(this);
-    this.call.session.door.unsent.release(this.#unsentBytes);
-    this.#unsentBytes = 0;
     this.#feed = undefined;
   }
 
@@ -86,10 +86,7 @@ class StreamConsumeCall extends OneRequest {
   async #sendNext(): Promise<void> {
     const feed = this.#feed!;
     const partition = this.#partition!;
-    const { unsent } = this.call.session.door;
-    const chunkBytes = unsent.wouldExceed(grpcConsumeChunkBytes)
-      ? grpcSmallConsumeChunkBytes
-      : grpcConsumeChunkBytes;
+    await this.call.session.door.unsent.room();
     for (;;) {
       if (this.call.isOver) return;
       if (this.#isClosing) return this.#endForClosing();
@@ -102,38 +99,44 @@ class StreamConsumeCall extends OneRequest {
           this.#isBusy = false;
           return;
         }
-        // Compaction may leave nothing at the end of what could be read.
-        if (!(await feed.read(grpcReadBytes)) && feed.position >= partition.firstOffset) feed.skipTo(end);
+        await this.#read(feed, partition, end);
         continue;
       }
-      const messages = this.#fill(feed, chunkBytes);
+      const messages = this.#fill(feed);
       if (messages === 0) continue;
       this.call.session.door.sent.value += messages;
-      const { bytes } = this.#writer;
-      this.#send(this.#writer.take(), bytes);
+      this.#send(this.#writer.take());
       return;
     }
   }
 
-  #fill(feed: RecordFeed, chunkBytes: number): number {
+  async #read(feed: RecordFeed, partition: PartitionLog, end: number): Promise<void> {
+    const { unsent } = this.call.session.door;
+    unsent.release(this.call, this.#readBytes);
+    this.#readBytes = await feed.read(this.#readAtOnceBytes);
+    if (this.call.isOver) return;
+    // What was read is in memory for as long as the client does not take it.
+    unsent.hold(this.call, this.#readBytes);
+    // Compaction may leave nothing at the end of what could be read.
+    if (this.#readBytes === 0 && feed.position >= partition.firstOffset) feed.skipTo(end);
+  }
+
+  #fill(feed: RecordFeed): number {
     const writer = this.#writer;
     let messages = 0;
-    while (writer.bytes < chunkBytes && feed.next()) {
+    while (writer.bytes < grpcConsumeChunkBytes && feed.next()) {
       writer.consumeResponse(feed.bytes, feed.start, feed.end, feed.offset + FIRST_OFFSET);
       messages++;
     }
     return messages;
   }
 
-  #send(pieces: readonly Uint8Array[], bytes: number): void {
+  #send(pieces: readonly Uint8Array[]): void {
     this.#isBusy = true;
-    this.#unsentBytes += bytes;
-    this.call.session.door.unsent.hold(bytes);
     this.#heartbeats.sent(this);
     this.call.write(pieces, () => {
-      this.call.session.door.unsent.release(bytes);
-      this.#unsentBytes -= bytes;
       this.#isBusy = false;
+      this.#readAtOnceBytes = Math.min(grpcReadBytes, this.#readAtOnceBytes * 2);
       if (this.#isClosing) this.#endForClosing();
       else this.#more();
     });
