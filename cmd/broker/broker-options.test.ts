@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { SLOW_CONSUMER_POLICIES } from '../../internal/broker/channel.ts';
 import { brokerProgram } from '../../internal/config/broker.ts';
 import { NETWORKS } from '../../internal/config/connection-options.ts';
@@ -11,8 +14,8 @@ import { brokerOptionsOf } from './broker-options.ts';
 
 function optionsOf(line: string, report: (message: string) => void = () => {}) {
   const argv = line === '' ? [] : line.split(' ');
-  const { values, given } = parseProgram(brokerProgram, argv, {}, '1');
-  return brokerOptionsOf(values, given, report);
+  const { values, given, operands } = parseProgram(brokerProgram, argv, {}, '1');
+  return brokerOptionsOf(values, given, report, operands[0]);
 }
 
 describe('what stands in two places', () => {
@@ -84,6 +87,104 @@ describe('the listeners', () => {
       'cannot listen on tcp://localhost:1883: the port is taken by another program; left closed',
     ]);
     expect(optionsOf('-network tcp').onListenError).toBeUndefined();
+  });
+});
+
+describe('the Kafka door', () => {
+  it.each<[string, string[] | undefined, string[]]>([
+    ['', ['tcp://localhost:9092'], ['tcp://localhost:1883']],
+    ['-network tcp', undefined, ['tcp://localhost:1883']],
+    ['-kafka :9092', ['tcp://:9092'], []],
+    ['-kafka :9092 -address :1883', ['tcp://:9092'], ['tcp://:1883']],
+    ['-kafka tcp://a:1,b:2 -kafka c:3', ['tcp://a:1', 'tcp://b:2', 'tcp://c:3'], []],
+    ['-kafka :9093 -tls-cert c -tls-key k', ['tls://:9093'], []],
+    ['-kafka tcp://:1,tls://:2 -tls-cert c -tls-key k', ['tcp://:1', 'tls://:2'], []],
+  ])('of `broker %s` is open at %j', (line, kafka, urls) => {
+    const options = optionsOf(line);
+    expect(options.kafka?.listen).toEqual(kafka);
+    expect(options.listen).toEqual(urls);
+  });
+
+  it.each<[string, string]>([
+    ['-kafka ws://:1', "-kafka is host:port, tcp:// or tls://, not 'ws://:1'"],
+    ['-kafka :99999', 'lacks a host:port with a port up to 65535'],
+    ['-kafka tls://:1', 'tls://:1 needs -tls-cert and -tls-key'],
+    ['-kafka :1 -kafka-advertised host', "-kafka-advertised is host:port, not 'host'"],
+    ['-kafka :1 -kafka-partitions 0', '-kafka-partitions'],
+    ['-kafka-log-dir /x -log a/#', '-log is of no use'],
+    ['-kafka-log-dir /x -memory', '-memory is of no use'],
+    ['no-such.properties', 'no-such.properties cannot be read'],
+    ['one two', "unexpected argument 'two'"],
+  ])('of `broker %s` is wrong usage', (line, message) => {
+    expect(() => optionsOf(line)).toThrow(UsageError);
+    expect(() => optionsOf(line)).toThrow(message);
+  });
+
+  it('keeps what an existing Kafka has written, unless somebody says how long', () => {
+    expect(optionsOf('-kafka-log-dir /x')).toMatchObject({
+      kafkaLogDirs: { directories: ['/x'] },
+      logRetentionMs: 0,
+      logRetentionBytes: 0,
+    });
+    expect(optionsOf('-kafka-log-dir /x -log-retention 1h').logRetentionMs).toBe(3_600_000);
+  });
+});
+
+describe("a Kafka's server.properties", () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tinymq-properties-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function optionsOfFile(lines: string[], flags = '') {
+    const file = join(folder, 'server.properties');
+    writeFileSync(file, lines.join('\n'));
+    return optionsOf(`${flags} ${file}`.trim());
+  }
+
+  it('says where to listen, and where the logs lie', () => {
+    const options = optionsOfFile([
+      'listeners=PLAINTEXT://:9092,INSIDE://[::1]:9094,CONTROLLER://:9093',
+      'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      'controller.listener.names=CONTROLLER',
+      'advertised.listeners=PLAINTEXT://kafka.example.com:9092',
+      'log.dirs=/one,/two',
+      'num.partitions=3',
+      'log.retention.hours=1',
+      'log.retention.bytes=-1',
+    ]);
+    expect(options).toMatchObject({
+      listen: [],
+      kafka: {
+        listen: ['tcp://:9092', 'tcp://[::1]:9094'],
+        advertised: 'kafka.example.com:9092',
+        partitions: 3,
+      },
+      kafkaLogDirs: { directories: ['/one', '/two'] },
+      logRetentionMs: 3_600_000,
+      logRetentionBytes: 0,
+    });
+  });
+
+  it('gives way to flags', () => {
+    const options = optionsOfFile(
+      ['log.dirs=/one', 'num.partitions=3'],
+      '-kafka-partitions 5 -kafka :7 -kafka-log-dir /two',
+    );
+    expect(options).toMatchObject({
+      kafka: { listen: ['tcp://:7'], partitions: 5 },
+      kafkaLogDirs: { directories: ['/two'] },
+    });
+  });
+
+  it.each<[string, string]>([
+    ['listeners=SASL_SSL://:9092', 'listener SASL_SSL asks for SASL, which is not served'],
+    ['listeners=SSL://:9092', 'tls://:9092 needs -tls-cert and -tls-key'],
+    ['num.partitions=many', 'num.partitions'],
+    [
+      'listeners=A://:1,B://:2\nadvertised.listeners=A://a:1,B://b:2\nlistener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT',
+      'advertised.listeners names several addresses',
+    ],
+  ])('is refused where it says %s', (line, message) => {
+    expect(() => optionsOfFile([line])).toThrow(message);
   });
 });
 

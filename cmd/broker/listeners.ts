@@ -24,7 +24,7 @@ export interface Listeners {
 /**
  * Where to listen: `-network` and `-address`, and what `-listen` and `-kafka` name beside them.
  *
- * @param ofKafka the listeners of a `server.properties`.
+ * @param ofKafka the listeners of a `server.properties`, which `-kafka` replaces.
  * @throws UsageError.
  */
 export function listenersOf(
@@ -40,7 +40,7 @@ export function listenersOf(
   if (namesPair) urls.push(pairUrl(values, hasTls));
   urls.push(...listen);
   const kafka = values.kafka.flatMap((item) => item.split(',')).map((item) => kafkaUrl(item, hasTls));
-  kafka.push(...ofKafka);
+  if (kafka.length === 0) kafka.push(...ofKafka);
   const areDefaults = urls.length === 0 && kafka.length === 0;
   if (areDefaults) {
     urls.push(...DEFAULT_LISTENERS);
