@@ -73,6 +73,11 @@ export class KafkaClient {
     return (await this.#anyConnection()).send(api, body, options);
   }
 
+  /** Whether the broker serves an API at all. */
+  async serves(api: Api): Promise<boolean> {
+    return (await this.#anyConnection()).serves(api);
+  }
+
   /** Asks the broker that administers topics. */
   async sendToController<A extends Api>(
     api: A,

@@ -121,6 +121,11 @@ export class KafkaConnection {
     });
   }
 
+  /** Whether the broker serves an API at all. */
+  serves(api: Api): boolean {
+    return this.#versions.has(api.key);
+  }
+
   /**
    * The newest version of an API that both sides know.
    *

@@ -5,8 +5,10 @@ import { jsonLine, printableText } from '../../shared/printable.ts';
 import { command } from '../../shared/run-program.ts';
 import { withKafka } from '../connect.ts';
 import type { KafkaClient, TopicMetadata } from '../kafka-client/client.ts';
+import { keyOf } from '../kafka-client/offsets.ts';
 import { demand } from '../kafka-client/refusal.ts';
 import { allTopics } from './all-topics.ts';
+import { type EligibleReplicas, eligibleReplicas } from './eligible-replicas.ts';
 import { type Setting, settingsOf } from './settings.ts';
 
 export const describe = command(topicsDescribeProgram, async (invocation) => {
@@ -17,11 +19,12 @@ export const describe = command(topicsDescribeProgram, async (invocation) => {
       operands.length === 0
         ? await allTopics(client, values['exclude-internal'])
         : await namedTopics(client, operands);
-    const settings = await settingsOf(
-      client,
-      topics.map(({ name }) => name!),
-    );
-    return topics.map((topic) => render(topic, settings.get(topic.name!) ?? [])).join('');
+    const names = topics.map(({ name }) => name!);
+    const [settings, eligible] = await Promise.all([
+      settingsOf(client, names),
+      eligibleReplicas(client, names),
+    ]);
+    return topics.map((topic) => render(topic, settings.get(topic.name!) ?? [], eligible)).join('');
   });
   process.stdout.write(text);
 });
@@ -35,7 +38,11 @@ async function namedTopics(client: KafkaClient, names: readonly string[]): Promi
 }
 
 /** As Kafka's own `kafka-topics.sh` shows it. */
-export function topicText(topic: TopicMetadata, settings: readonly Setting[]): string {
+function topicText(
+  topic: TopicMetadata,
+  settings: readonly Setting[],
+  eligible: ReadonlyMap<string, EligibleReplicas>,
+): string {
   const name = printableText(topic.name!);
   const partitions = sortedPartitions(topic);
   const configs = settings.map((setting) => printableText(`${setting.name}=${setting.value}`)).join(',');
@@ -46,20 +53,27 @@ export function topicText(topic: TopicMetadata, settings: readonly Setting[]): s
     `ReplicationFactor: ${partitions[0]?.replicaNodes.length ?? 0}`,
     `Configs: ${configs}`,
   ];
-  const rows = partitions.map(({ partitionIndex, leaderId, replicaNodes, isrNodes }) =>
-    [
+  const rows = partitions.map(({ partitionIndex, leaderId, replicaNodes, isrNodes }) => {
+    const { elr, lastKnownElr } = eligibleIn(topic, partitionIndex, eligible);
+    return [
       '',
       `Topic: ${name}`,
       `Partition: ${partitionIndex}`,
       `Leader: ${leaderId === -1 ? 'none' : leaderId}`,
       `Replicas: ${replicaNodes.join(',')}`,
       `Isr: ${isrNodes.join(',')}`,
-    ].join('\t'),
-  );
+      `Elr: ${elr?.join(',') ?? 'N/A'}`,
+      `LastKnownElr: ${lastKnownElr?.join(',') ?? 'N/A'}`,
+    ].join('\t');
+  });
   return [head.join('\t'), ...rows, ''].join('\n');
 }
 
-function topicJson(topic: TopicMetadata, settings: readonly Setting[]): string {
+function topicJson(
+  topic: TopicMetadata,
+  settings: readonly Setting[],
+  eligible: ReadonlyMap<string, EligibleReplicas>,
+): string {
   const partitions = sortedPartitions(topic);
   return jsonLine({
     topic: topic.name,
@@ -74,8 +88,17 @@ function topicJson(topic: TopicMetadata, settings: readonly Setting[]): string {
       leaderEpoch,
       replicas: replicaNodes,
       isr: isrNodes,
+      ...eligibleIn(topic, partitionIndex, eligible),
     })),
   });
+}
+
+function eligibleIn(
+  { name }: TopicMetadata,
+  partition: number,
+  eligible: ReadonlyMap<string, EligibleReplicas>,
+): EligibleReplicas {
+  return eligible.get(keyOf({ topic: name!, partition })) ?? { elr: null, lastKnownElr: null };
 }
 
 function sortedPartitions({ partitions }: TopicMetadata): TopicMetadata['partitions'] {

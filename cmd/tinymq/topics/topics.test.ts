@@ -21,8 +21,12 @@ describe('tinymq topics', () => {
     expect(code).toBe(0);
     expect(out.replace(/TopicId: [\w-]{22}/, 'TopicId: ID').split('\n')).toEqual([
       'Topic: orders\tTopicId: ID\tPartitionCount: 2\tReplicationFactor: 1\tConfigs: retention.ms=5000',
-      expect.stringMatching(/^\tTopic: orders\tPartition: 0\tLeader: 1\tReplicas: 1\tIsr: 1/),
-      expect.stringMatching(/^\tTopic: orders\tPartition: 1\tLeader: 1\tReplicas: 1\tIsr: 1/),
+      expect.stringMatching(
+        /^\tTopic: orders\tPartition: 0\tLeader: 1\tReplicas: 1\tIsr: 1\tElr: \tLastKnownElr: $/,
+      ),
+      expect.stringMatching(
+        /^\tTopic: orders\tPartition: 1\tLeader: 1\tReplicas: 1\tIsr: 1\tElr: \tLastKnownElr: $/,
+      ),
       '',
     ]);
   });
