@@ -29,6 +29,31 @@ describe('a tail', () => {
     expect(tail.read(10, 20, 1)).toEqual(batches.slice(0, 1));
   });
 
+  it('gives only what it has left where the front was dropped, and that room is free again', () => {
+    const cache = new TailCache(budgetFor(5, 50));
+    const [tail, other] = [new PartitionTail(cache), new PartitionTail(cache)];
+    const batches = [batch(0, 3, 10), batch(3, 1, 10), batch(4, 2, 10)];
+    tail.add(batches[0]!);
+    other.add(batch(0, 1, 10));
+    tail.add(batches[1]!);
+    tail.add(batches[2]!);
+    tail.dropUntil(2);
+    expect(tail.read(0, 6, 100)).toEqual(batches);
+    tail.dropUntil(5);
+    expect(cache.bytes).toBe(budgetFor(2, 20));
+    expect(tail.read(3, 6, 100)).toBeUndefined();
+    expect(tail.read(4, 6, 100)).toEqual(batches.slice(2));
+    expect(other.read(0, 1, 100)).toHaveLength(1);
+    // What is dropped for room is the oldest of what is left.
+    for (let offset = 1; offset <= 4; offset++) other.add(batch(offset, 1, 10));
+    expect(other.read(0, 5, 100)).toBeUndefined();
+    expect(tail.read(4, 6, 100)).toHaveLength(1);
+    tail.dropUntil(6);
+    expect(tail.read(4, 6, 100)).toBeUndefined();
+    tail.add(batch(6, 1, 10));
+    expect(tail.read(6, 7, 100)).toHaveLength(1);
+  });
+
   it('knows nothing of what was cleared, and its room is free again', () => {
     const cache = new TailCache(budgetFor(3, 30));
     const [tail, other] = [new PartitionTail(cache), new PartitionTail(cache)];
