@@ -81,6 +81,14 @@ describe('OffsetFetch', () => {
     ]);
   });
 
+  it('tells everything of a group once', async () => {
+    const door = await doorWithOffset();
+    const all = { groupId: 'g', topics: null };
+    const some = { groupId: 'g', topics: [] };
+    const { groups } = await door.ask(offsetFetchHandler, 9, { groups: [all, some, all, all] });
+    expect(groups.map(({ topics }) => topics.length)).toEqual([1, 0]);
+  });
+
   it('version 10 names topics by their ids', async () => {
     const door = await doorWithOffset();
     const { groups } = await door.ask(offsetFetchHandler, 10, {

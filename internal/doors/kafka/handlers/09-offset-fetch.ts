@@ -15,7 +15,7 @@ export const offsetFetchHandler = defineHandler(offsetFetch, async (request, { v
   const isById = version >= FIRST_VERSION_WITH_TOPIC_IDS;
   return {
     groups: await Promise.all(
-      request.groups.map(async ({ groupId, topics }) => {
+      withoutRepeats(request.groups).map(async ({ groupId, topics }) => {
         const offsets = await groups.offsets(groupId, request.requireStable);
         return { groupId, topics: answerTopics(topics ?? everything(offsets, logs), offsets, logs, isById) };
       }),
@@ -25,6 +25,19 @@ export const offsetFetchHandler = defineHandler(offsetFetch, async (request, { v
 
 const FIRST_VERSION_WITH_SEVERAL_GROUPS = 8;
 const FIRST_VERSION_WITH_TOPIC_IDS = 10;
+
+/** Everything of a group is told once, however often it is asked for: a few bytes ask for much. */
+function withoutRepeats<Asked extends { groupId: string; topics: unknown }>(
+  groups: readonly Asked[],
+): Asked[] {
+  const told = new Set<string>();
+  return groups.filter(({ groupId, topics }) => {
+    if (topics !== null) return true;
+    const isFirst = !told.has(groupId);
+    told.add(groupId);
+    return isFirst;
+  });
+}
 
 interface AskedTopic {
   readonly name: string;

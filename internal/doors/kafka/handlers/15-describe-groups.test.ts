@@ -50,6 +50,13 @@ describe('DescribeGroups', () => {
     ]);
   });
 
+  it('tells a group once, however often it is asked for', async () => {
+    const door = await openGroupDoor();
+    await door.joined('g');
+    const { groups } = await door.ask(describeGroupsHandler, 5, { groups: ['g', 'x', 'g', 'g'] });
+    expect(groups.map(({ groupId }) => groupId)).toEqual(['g', 'x']);
+  });
+
   it('tells what may be done with a group if it is asked', async () => {
     const door = await openGroupDoor();
     await door.joined('g');

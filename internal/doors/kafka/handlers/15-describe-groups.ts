@@ -3,8 +3,9 @@ import { describeGroups } from '../../../protocol/kafka/apis/15-describe-groups.
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
 
+/** A group that is asked for again and again is told once: its members may take megabytes. */
 export const describeGroupsHandler = defineHandler(describeGroups, (request, { version, parts }) => ({
-  groups: request.groups.map((groupId) => {
+  groups: Array.from(new Set(request.groups), (groupId) => {
     const group = parts.groups.describe(groupId) ?? DEAD;
     if (group === DEAD && version >= FIRST_VERSION_WITH_NOT_FOUND) return notFound(groupId);
     return {
