@@ -79,7 +79,7 @@ async function printed(running: Running, text: string): Promise<void> {
 /** The next line may be typed. */
 async function subscribedOrPublished(running: Running, broker: Running): Promise<void> {
   const line = running.child.spawnargs.at(-1)!;
-  if (line.includes('-from')) await finished(running);
+  if (line.includes('subscriber') && line.includes('-from')) await finished(running);
   else if (line.includes('subscriber')) await printed(broker, '"subscriptions":1');
   else if (line.includes('-interval')) await printed(running, 'Published to');
   else expect(await running.ended).toMatchObject({ code: 0 });
