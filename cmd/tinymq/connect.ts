@@ -5,7 +5,7 @@ import type { kafkaOptions } from '../../internal/config/tinymq-kafka.ts';
 import { tlsOf } from '../shared/connection.ts';
 import type { Invocation } from '../shared/run-program.ts';
 import { KafkaClient } from './kafka-client/client.ts';
-import type { BrokerAddress } from './kafka-client/connection.ts';
+import type { BrokerAddress } from './kafka-client/socket.ts';
 
 type KafkaValues = Values<typeof kafkaOptions>;
 

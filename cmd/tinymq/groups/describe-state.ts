@@ -1,7 +1,7 @@
 import { jsonLine } from '../../shared/printable.ts';
 import type { KafkaClient } from '../kafka-client/client.ts';
-import { nameOf } from '../kafka-client/connection.ts';
 import { describedGroup, noSuchGroup } from '../kafka-client/groups.ts';
+import { nameOf } from '../kafka-client/socket.ts';
 import { tableText } from '../table.ts';
 
 /**

@@ -11,8 +11,8 @@ import { heartbeat } from '../../../internal/protocol/kafka/apis/12-heartbeat.ts
 import { listGroups } from '../../../internal/protocol/kafka/apis/16-list-groups.ts';
 import { type FakeApi, fakeApi, startFakeKafka } from '../../../test/support/fake-kafka.ts';
 import { KafkaClient } from './client.ts';
-import type { ConnectionSettings } from './connection.ts';
 import { KafkaRefusal } from './refusal.ts';
+import type { ConnectionSettings } from './socket.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-client-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -3,16 +3,9 @@ import { metadata } from '../../../internal/protocol/kafka/apis/03-metadata.ts';
 import { findCoordinator } from '../../../internal/protocol/kafka/apis/10-find-coordinator.ts';
 import { KafkaErrorCode } from '../../../internal/protocol/kafka/error-codes.ts';
 import type { Api, InputOf } from '../../../internal/protocol/kafka/schema.ts';
-import {
-  type AnswerOf,
-  type BrokerAddress,
-  ConnectionFailure,
-  type ConnectionSettings,
-  KafkaConnection,
-  nameOf,
-  type SendOptions,
-} from './connection.ts';
+import { type AnswerOf, KafkaConnection, type SendOptions } from './connection.ts';
 import { demand, KafkaRefusal } from './refusal.ts';
+import { type BrokerAddress, ConnectionFailure, type ConnectionSettings, nameOf } from './socket.ts';
 
 /** What Metadata says. */
 export type ClusterMetadata = AnswerOf<typeof metadata>;

@@ -1,5 +1,6 @@
 import { maxProducerWaitingBytes } from '../../../internal/limits.ts';
 import { produce } from '../../../internal/protocol/kafka/apis/00-produce.ts';
+import { initProducerId } from '../../../internal/protocol/kafka/apis/22-init-producer-id.ts';
 import type { Codec } from '../../../internal/protocol/kafka/compression.ts';
 import { KafkaErrorCode } from '../../../internal/protocol/kafka/error-codes.ts';
 import { BatchBuilder } from '../../../internal/protocol/kafka/record-batch-build.ts';
@@ -8,6 +9,7 @@ import { Failure } from '../../shared/run-program.ts';
 import type { KafkaClient, TopicMetadata } from './client.ts';
 import { partitionOf } from './partitioner.ts';
 import { demand, type KafkaRefusal } from './refusal.ts';
+import { ConnectionFailure } from './socket.ts';
 
 export interface ProducerOptions {
   /** 0, 1, or -1 for all in-sync replicas. */
@@ -19,6 +21,8 @@ export interface ProducerOptions {
   maxBatchBytes: number;
   /** How long the leader may wait for its replicas. */
   timeoutMs: number;
+  /** Told to the user: a broker that is away. */
+  onNote(text: string): void;
   /** Called when a batch has its place; the offset is -1 where acks is 0. */
   onStored?(partition: number, baseOffset: number, count: number): void;
 }
@@ -28,13 +32,28 @@ const LAST_VERSION_WITH_NAMES = 12;
 /** What a record takes beside key, value and headers, at most. */
 const RECORD_OVERHEAD_BYTES = 64;
 
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2_000;
+/** What a producer without transactions says about how long they may take. */
+const NO_TRANSACTION_TIMEOUT_MS = 0x7fff_ffff;
+/** Sequences begin again after the greatest int32. */
+const SEQUENCES = 2 ** 31;
+
+/** With it a broker knows a batch that it gets a second time. */
+interface ProducerIdentity {
+  producerId: number;
+  producerEpoch: number;
+}
+
 /**
  * Sends messages to a topic. What comes while a batch of its partition is under way becomes the next one, so that
- * little waits and much goes together; and one at a time keeps the order whatever has to be sent again.
+ * little waits and much goes together; and one at a time keeps the order whatever has to be sent again. Where all in-sync
+ * replicas have to answer, a broker that goes away for a moment loses nothing and gets nothing twice.
  */
 export class Producer {
   readonly #client: KafkaClient;
   readonly #options: ProducerOptions;
+  readonly #identity: ProducerIdentity | undefined;
   readonly #partitions: PartitionQueue[];
   #topic: TopicMetadata;
   #sticky: number;
@@ -44,8 +63,14 @@ export class Producer {
   readonly #failed = Promise.withResolvers<never>();
   #wake: (() => void)[] = [];
 
-  private constructor(client: KafkaClient, topic: TopicMetadata, options: ProducerOptions) {
+  private constructor(
+    client: KafkaClient,
+    topic: TopicMetadata,
+    identity: ProducerIdentity | undefined,
+    options: ProducerOptions,
+  ) {
     this.#client = client;
+    this.#identity = identity;
     this.#topic = topic;
     this.#options = options;
     this.#partitions = topic.partitions.map((_, partition) => new PartitionQueue(partition));
@@ -66,7 +91,8 @@ export class Producer {
         `topic '${name}' has no partition ${partition}, only 0 to ${topic.partitions.length - 1}`,
       );
     }
-    return new Producer(client, topic, options);
+    const isIdempotent = options.acks === -1 && (await client.serves(initProducerId));
+    return new Producer(client, topic, isIdempotent ? await identify(client) : undefined, options);
   }
 
   /** Rejects with what made a message fail. */
@@ -141,12 +167,12 @@ export class Producer {
 
   /** Messages without a key stay with one partition for a batch, so that batches are large. */
   #seal(queue: PartitionQueue): void {
-    const count = queue.builder.count;
-    queue.sealed.push({
-      count,
-      sizeBytes: queue.builder.sizeBytes,
-      bytes: queue.builder.finish({ compression: this.#options.compression }),
-    });
+    const { count, sizeBytes } = queue.builder;
+    const sequence =
+      this.#identity === undefined ? {} : { ...this.#identity, baseSequence: queue.nextSequence };
+    const bytes = queue.builder.finish({ compression: this.#options.compression, ...sequence });
+    queue.sealed.push({ count, sizeBytes, bytes });
+    queue.nextSequence = (queue.nextSequence + count) % SEQUENCES;
     if (queue.partition === this.#sticky) this.#sticky = this.#anyPartition();
   }
 
@@ -158,7 +184,7 @@ export class Producer {
           this.#seal(queue);
         }
         const batch = queue.sealed.shift()!;
-        await this.#client.retrying(() => this.#send(queue.partition, batch), isWorthSendingAgain);
+        await this.#deliver(queue.partition, batch);
         this.#waitingBytes -= batch.sizeBytes;
         this.#unansweredCount -= batch.count;
         this.#wakeAll();
@@ -169,6 +195,27 @@ export class Producer {
     }
     queue.isScheduled = false;
     this.#wakeAll();
+  }
+
+  /** Sends a batch until it is answered. */
+  async #deliver(partition: number, batch: SealedBatch): Promise<void> {
+    const { timeoutMs, onNote } = this.#options;
+    const isKnownAgain = this.#identity !== undefined;
+    const endsAt = performance.now() + timeoutMs;
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      try {
+        return await this.#client.retrying(
+          () => this.#send(partition, batch),
+          (error) => error.isRetriable && (isKnownAgain || !mayHaveWritten(error)),
+        );
+      } catch (error) {
+        if (!isKnownAgain || !(error instanceof ConnectionFailure) || performance.now() > endsAt) throw error;
+        if (pauseMs === FIRST_PAUSE_MS) onNote(`${error.message}; trying again`);
+      }
+      await this.#client.pause(pauseMs);
+      // Meanwhile another broker may lead the partition.
+      this.#topic = await this.#client.topic(this.#topic.name!).catch(() => this.#topic);
+    }
   }
 
   async #send(partition: number, batch: SealedBatch): Promise<void> {
@@ -215,6 +262,7 @@ class PartitionQueue {
   readonly partition: number;
   readonly builder = new BatchBuilder();
   readonly sealed: SealedBatch[] = [];
+  nextSequence = 0;
   /** Whether somebody sends, or will at the end of this turn. */
   isScheduled = false;
 
@@ -223,11 +271,19 @@ class PartitionQueue {
   }
 }
 
-/** Whether nothing was written: a timeout may come after that, and sending again would write it twice. */
-function isWorthSendingAgain(error: KafkaRefusal): boolean {
-  return (
-    error.isRetriable &&
-    error.code !== KafkaErrorCode.requestTimedOut &&
-    error.code !== KafkaErrorCode.notEnoughReplicasAfterAppend
-  );
+/** @throws KafkaRefusal */
+function identify(client: KafkaClient): Promise<ProducerIdentity> {
+  return client.retrying(async () => {
+    const { errorCode, producerId, producerEpoch } = await client.send(initProducerId, {
+      transactionalId: null,
+      transactionTimeoutMs: NO_TRANSACTION_TIMEOUT_MS,
+    });
+    demand('the id of a producer', errorCode);
+    return { producerId, producerEpoch };
+  });
+}
+
+/** Whether a batch may be there although it was refused: sent again by nobody in particular, it would be there twice. */
+function mayHaveWritten({ code }: KafkaRefusal): boolean {
+  return code === KafkaErrorCode.requestTimedOut || code === KafkaErrorCode.notEnoughReplicasAfterAppend;
 }

@@ -6,10 +6,11 @@ import { RecordBatchError } from '../../../internal/protocol/kafka/record-batch-
 import type { KafkaRecord } from '../../../internal/protocol/kafka/record-batch-read.ts';
 import { Failure } from '../../shared/run-program.ts';
 import type { KafkaClient } from './client.ts';
-import { type AnswerOf, ConnectionFailure } from './connection.ts';
+import type { AnswerOf } from './connection.ts';
 import { FetchedRecords } from './fetched-records.ts';
 import { EARLIEST, keyOf, LATEST, offsetsAt } from './offsets.ts';
 import { demand, KafkaRefusal } from './refusal.ts';
+import { ConnectionFailure } from './socket.ts';
 
 /** A record with where it comes from. */
 export interface ConsumedRecord extends KafkaRecord {

@@ -5,11 +5,11 @@ import type { Output } from '../../shared/output.ts';
 import type { Invocation } from '../../shared/run-program.ts';
 import { withKafka } from '../connect.ts';
 import type { KafkaClient } from '../kafka-client/client.ts';
-import { ConnectionFailure } from '../kafka-client/connection.ts';
 import { commitOffsets } from '../kafka-client/groups.ts';
 import { isNewGeneration, Member } from '../kafka-client/member.ts';
 import { Reader, type ReaderOptions } from '../kafka-client/reader.ts';
 import { KafkaRefusal } from '../kafka-client/refusal.ts';
+import { ConnectionFailure } from '../kafka-client/socket.ts';
 import { note } from '../report.ts';
 import { positionsOf, type Start } from './start.ts';
 

@@ -1,7 +1,7 @@
 import { produceProgram } from '../../../internal/config/tinymq-records.ts';
 import { Output } from '../../shared/output.ts';
 import { jsonLine } from '../../shared/printable.ts';
-import { command, Failure } from '../../shared/run-program.ts';
+import { command, complain, Failure } from '../../shared/run-program.ts';
 import { withKafka } from '../connect.ts';
 import { Producer } from '../kafka-client/producer.ts';
 import { messagesOf } from './messages.ts';
@@ -24,6 +24,7 @@ export const produce = command(produceProgram, async (invocation) => {
       partition: values.partition,
       maxBatchBytes: values['batch-size'],
       timeoutMs: values['request-timeout'],
+      onNote: (text) => complain('tinymq produce', text),
       onStored: values.json ? printPlaces : undefined,
     });
     stop.removeEventListener('abort', endConnecting);

@@ -122,6 +122,37 @@ describe('tinymq produce', () => {
     expect(await consume('live', '-exit')).toBe('one\ntwo\nthree\n');
   });
 
+  it('loses nothing and sends nothing twice while the broker is away for a moment', async () => {
+    const dataDir = mkdtempSync(join(folder, 'data-'));
+    const before = await startBroker({ dataDir, kafka: { listen: ['tcp://127.0.0.1:0'] } });
+    const address = ['-address', before.url.slice('tcp://'.length)];
+    using producer = startTinymq(['produce', 'steady', '-json', ...address]);
+    producer.child.stdin!.write('one\n');
+    await until(() => producer.out().includes('"offset":0'));
+    await before.close();
+    producer.child.stdin!.write('two\n');
+    await until(() => producer.errors().includes('; trying again'));
+    await using _again = await startBroker({ dataDir, kafka: { listen: [before.url] } });
+    await until(() => producer.out().includes('"offset":1'));
+    producer.child.stdin!.end('three\n');
+    expect(await producer.ended).toMatchObject({ code: 0 });
+    const { out } = await runTinymq(['consume', 'steady', '-exit', ...address]);
+    expect(out).toBe('one\ntwo\nthree\n');
+  });
+
+  it('says how much was not acknowledged where the broker stays away', async () => {
+    const gone = await startBroker({ memory: true, kafka: { listen: ['tcp://127.0.0.1:0'] } });
+    const flags = ['-json', '-request-timeout', '1', '-address', gone.url.slice('tcp://'.length)];
+    using producer = startTinymq(['produce', 'lost', ...flags]);
+    producer.child.stdin!.write('one\n');
+    await until(() => producer.out() !== '');
+    await gone.close();
+    producer.child.stdin!.write('two\nthree\n');
+    const ended = await producer.ended;
+    expect(ended.code).toBe(1);
+    expect(ended.errors).toContain('connection refused; 2 messages were read and not acknowledged\n');
+  });
+
   it('says what Kafka refused, and how many messages that are', async () => {
     await runTinymq(['topics', 'create', 'small', '-config', 'max.message.bytes=100', ...at]);
     const ended = await produce('small', [], `${'x'.repeat(200)}\n`);
