@@ -9,6 +9,7 @@ import { CONSUMER, type CommitRequest, type GroupError, type GroupOutcome } from
 import type { Joins } from './join.ts';
 import type { GroupClient } from './presence.ts';
 
+/** What offsets share with the rest of the groups. */
 export interface GroupOffsetsParts {
   readonly table: GroupTable;
   readonly joins: Joins;

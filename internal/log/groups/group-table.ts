@@ -3,6 +3,7 @@ import type { Deadline, Deadlines } from './deadlines.ts';
 import { Group, type GroupMemory, groupBytes } from './group.ts';
 import type { Rebalance } from './rebalance.ts';
 
+/** What the table shares with the rest of the groups. */
 export interface GroupTableParts {
   readonly deadlines: Deadlines;
   readonly rebalance: Rebalance;

@@ -19,6 +19,7 @@ export type GroupError =
   | 'groupMaxSizeReached'
   | 'fencedInstanceId'
   | 'groupSubscribedToTopic';
+/** How a request went. */
 export type GroupOutcome = GroupError | 'none';
 
 /** As Kafka's tools print them; a group that is not there counts as dead. */
@@ -30,6 +31,7 @@ export interface GroupProtocol {
   readonly metadata: Uint8Array;
 }
 
+/** Becomes a member, or joins the next generation as one. */
 export interface JoinRequest {
   readonly groupId: string;
   /** Empty for a member that has none yet. */
@@ -49,14 +51,17 @@ export interface JoinRequest {
   readonly canSkipAssignment: boolean;
 }
 
+/** A member as its leader is told of it. */
 export interface JoinedMember {
   readonly memberId: string;
   readonly groupInstanceId: string | null;
   readonly metadata: Uint8Array;
 }
 
+/** The generation that a member is part of, or why it is not. */
 export interface JoinResult {
   readonly error: GroupOutcome;
+  /** -1 for none. */
   readonly generationId: number;
   readonly protocolType: string | null;
   readonly protocolName: string | null;
@@ -75,6 +80,7 @@ export interface MemberIdentity {
   readonly groupInstanceId: string | null;
 }
 
+/** Asks for the member's assignment; the leader's brings all of them. */
 export interface SyncRequest extends MemberIdentity {
   readonly generationId: number;
   /** Null where the client does not say. */
@@ -84,6 +90,7 @@ export interface SyncRequest extends MemberIdentity {
   readonly assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[];
 }
 
+/** What a member has to do, or why that is not known. */
 export interface SyncResult {
   readonly error: GroupOutcome;
   readonly protocolType: string | null;
@@ -91,6 +98,7 @@ export interface SyncResult {
   readonly assignment: Uint8Array;
 }
 
+/** Says that a member is still there. */
 export interface HeartbeatRequest extends MemberIdentity {
   readonly generationId: number;
 }
@@ -101,6 +109,7 @@ export interface LeavingMember {
   readonly groupInstanceId: string | null;
 }
 
+/** A group, for whoever looks at it from outside. */
 export interface GroupDescription {
   readonly state: GroupState;
   /** Empty for a group that only commits offsets. */
@@ -110,6 +119,7 @@ export interface GroupDescription {
   readonly members: readonly MemberDescription[];
 }
 
+/** One of its members. */
 export interface MemberDescription {
   readonly memberId: string;
   readonly groupInstanceId: string | null;
@@ -120,12 +130,14 @@ export interface MemberDescription {
   readonly assignment: Uint8Array;
 }
 
+/** A group in a list of all. */
 export interface ListedGroup {
   readonly groupId: string;
   readonly protocolType: string;
   readonly state: GroupState;
 }
 
+/** Keeps how far a member, or a reader that is none, has come. */
 export interface CommitRequest extends MemberIdentity {
   /** -1 for a reader that is no member. */
   readonly generationId: number;
@@ -147,4 +159,5 @@ export interface NewOffset {
 /** The protocol type of groups whose members read topics. */
 export const CONSUMER = 'consumer';
 
+/** Metadata or an assignment that says nothing. */
 export const NO_BYTES = new Uint8Array(0);

@@ -28,6 +28,7 @@ import type { Member } from './member.ts';
 import { type GroupClient, Presence } from './presence.ts';
 import { answerSync, type GroupLog, Rebalance, refusedSync } from './rebalance.ts';
 
+/** What groups need from outside. */
 export interface GroupsOptions {
   readonly store: OffsetStore;
   /** What the store keeps of groups now. */

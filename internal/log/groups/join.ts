@@ -13,6 +13,7 @@ import { type Answer, Member, memberBytes, protocolsOf } from './member.ts';
 import type { GroupClient, Presence } from './presence.ts';
 import { answerSync, type Rebalance, refusedSync } from './rebalance.ts';
 
+/** What joining shares with the rest of the groups. */
 export interface JoinParts {
   readonly deadlines: Deadlines;
   readonly presence: Presence;

@@ -182,10 +182,12 @@ export class Rebalance {
   }
 }
 
+/** A SyncGroup that brings no assignment. */
 export function refusedSync(error: GroupError): SyncResult {
   return { error, protocolType: null, protocolName: null, assignment: NO_BYTES };
 }
 
+/** Answers a SyncGroup that waits, if one does. */
 export function answerSync(member: Member, result: SyncResult): void {
   const answer = member.awaitingSync;
   if (answer === undefined) return;

@@ -5,6 +5,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import { defineHandler } from '../handler.ts';
 
+/** Tells how far groups have read: -1 where nothing was committed, also for a group that is not there. */
 export const offsetFetchHandler = defineHandler(offsetFetch, async (request, { version, parts }) => {
   const { logs, groups } = parts;
   if (version < FIRST_VERSION_WITH_SEVERAL_GROUPS) {

@@ -5,6 +5,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { KafkaReader } from '../../../protocol/kafka/reader.ts';
 import { defineHandler } from '../handler.ts';
 
+/** Lets a member into a group. The answer waits until the group has settled who is in it. */
 export const joinGroupHandler = defineHandler(joinGroup, async (request, context) => {
   const { version, clientId, client, parts } = context;
   const { error, protocolName, ...joined } = await parts.groups.join(

@@ -2,6 +2,7 @@ import { leaveGroup } from '../../../protocol/kafka/apis/13-leave-group.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
 
+/** Takes members out of a group: one up to version 2, several from 3 on. */
 export const leaveGroupHandler = defineHandler(leaveGroup, (request, { version, parts }) => {
   const isSingle = version < FIRST_VERSION_WITH_SEVERAL;
   const leaving = isSingle ? [{ memberId: request.memberId, groupInstanceId: null }] : request.members;

@@ -3,6 +3,7 @@ import { syncGroup } from '../../../protocol/kafka/apis/14-sync-group.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
 
+/** Gives a member its assignment. The answer waits until the leader has brought it. */
 export const syncGroupHandler = defineHandler(syncGroup, async (request, { version, client, parts }) => {
   const { protocolType, protocolName } = request;
   if (version >= FIRST_VERSION_WITH_PROTOCOL && (protocolType === null || protocolName === null)) {

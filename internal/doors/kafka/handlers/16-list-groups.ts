@@ -2,6 +2,7 @@ import { listGroups } from '../../../protocol/kafka/apis/16-list-groups.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
 
+/** Lists groups, filtered by their state and type regardless of case. */
 export const listGroupsHandler = defineHandler(listGroups, (request, { parts }) => {
   const states = new Set(request.statesFilter.map((state) => state.trim().toLowerCase()));
   const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));

@@ -2,27 +2,27 @@ import { offsetDelete } from '../../../protocol/kafka/apis/47-offset-delete.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
 
+/** Deletes what a group committed for topics that none of its members reads. */
 export const offsetDeleteHandler = defineHandler(offsetDelete, async (request, { parts }) => {
-  const partitions = request.topics.flatMap(({ name, partitions }) =>
-    partitions.map(({ partitionIndex }) => ({ topic: name, partition: partitionIndex })),
-  );
-  const exists = partitions.map(
-    ({ topic, partition }) => parts.logs.topic(topic)?.partitions[partition] !== undefined,
-  );
-  const outcomes = await parts.groups.deleteOffsets(
-    request.groupId,
-    partitions.filter((_, index) => exists[index]),
-  );
+  const answers: { partitionIndex: number; errorCode: KafkaErrorCode }[] = [];
+  const existing: { topic: string; partition: number }[] = [];
+  const topics = request.topics.map(({ name, partitions }) => {
+    const topic = parts.logs.topic(name);
+    const answered = partitions.map(({ partitionIndex }) => {
+      const answer: (typeof answers)[number] = {
+        partitionIndex,
+        errorCode: KafkaErrorCode.unknownTopicOrPartition,
+      };
+      if (topic?.partitions[partitionIndex] !== undefined) {
+        answers.push(answer);
+        existing.push({ topic: name, partition: partitionIndex });
+      }
+      return answer;
+    });
+    return { name, partitions: answered };
+  });
+  const outcomes = await parts.groups.deleteOffsets(request.groupId, existing);
   if (typeof outcomes === 'string') return { errorCode: KafkaErrorCode[outcomes], topics: [] };
-  let asked = 0;
-  let answered = 0;
-  const errorCode = () =>
-    exists[asked++] ? KafkaErrorCode[outcomes[answered++]] : KafkaErrorCode.unknownTopicOrPartition;
-  return {
-    errorCode: KafkaErrorCode.none,
-    topics: request.topics.map(({ name, partitions }) => ({
-      name,
-      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: errorCode() })),
-    })),
-  };
+  for (const [index, answer] of answers.entries()) answer.errorCode = KafkaErrorCode[outcomes[index]];
+  return { errorCode: KafkaErrorCode.none, topics };
 });
