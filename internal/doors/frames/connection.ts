@@ -22,9 +22,11 @@ import {
 } from '../../protocol/frame/frame.ts';
 import { PartialFrame } from '../../protocol/frame/partial.ts';
 import { countRepeats } from '../../protocol/frame/repeats.ts';
+import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { frameEncoding } from './encoding.ts';
 import { Replays } from './replays.ts';
+import { RetainedFeed } from './retained-feed.ts';
 
 export interface FrameConnectionParts {
   broker: Broker;
@@ -411,8 +413,12 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
       this.#broker.checkMaySubscribe(client.identity, filter);
       this.#replays ??= new Replays(this.#logs, this.#metrics, this.#log);
       this.#replays.begin(filter, client);
-    } else {
-      this.#broker.subscribe(client, filter);
+    } else if (this.#broker.subscribe(client, filter)) {
+      this.#answer(FrameType.suback, filter);
+      if (parseShared(filter) === undefined && this.#broker.retained.count > 0) {
+        new RetainedFeed(client, filter, this.#broker.retained.find(filter)).start();
+      }
+      return;
     }
     this.#answer(FrameType.suback, filter);
   }

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import type { Will } from '../../internal/protocol/mqtt/packet.ts';
+import { NO_PROPERTIES, type Properties } from '../../internal/protocol/mqtt/properties.ts';
+import { useBroker } from './broker.ts';
+import type { RawMqtt } from './client.ts';
+
+const broker = useBroker();
+
+function will(topic: string, properties: Properties = NO_PROPERTIES): Will {
+  return { topic, payload: Buffer.from('gone'), qos: 1, retain: false, properties };
+}
+
+async function watching(filter: string): Promise<RawMqtt> {
+  const watcher = await broker.connect(5);
+  await watcher.subscribe(filter, 2);
+  return watcher;
+}
+
+describe('a will', () => {
+  it.each([3, 4, 5] as const)(
+    'is published when the connection breaks [MQTT-3.1.2-8], version %i',
+    async (version) => {
+      const watcher = await watching(`break/${version}`);
+      const client = await broker.connect(version, { will: will(`break/${version}`) });
+      client.drop();
+      expect(await watcher.message()).toMatchObject({ qos: 1, retain: false, properties: {} });
+    },
+  );
+
+  it.each([4, 5] as const)(
+    'is not published after DISCONNECT [MQTT-3.1.2-10] [MQTT-3.14.4-3], version %i',
+    async (version) => {
+      const watcher = await watching('clean');
+      const client = await broker.connect(version, { will: will('clean') });
+      client.disconnect();
+      await client.ended();
+      await watcher.expectSilence();
+    },
+  );
+
+  it('is published after DISCONNECT 0x04', async () => {
+    const watcher = await watching('wanted');
+    const client = await broker.connect(5, { will: will('wanted') });
+    client.disconnect(4);
+    expect(await watcher.texts(1)).toEqual(['wanted gone']);
+  });
+
+  it('is published after a protocol error, and when the keep-alive is over', async () => {
+    const watcher = await watching('bad/#');
+    const malformed = await broker.connect(5, { will: will('bad/malformed') });
+    malformed.bytes('36 05 0001 61 0001');
+    expect(await watcher.texts(1)).toEqual(['bad/malformed gone']);
+    await broker.connect(4, { will: will('bad/silent'), keepAliveS: 1 });
+    expect(await watcher.texts(1)).toEqual(['bad/silent gone']);
+  });
+
+  it('is published on takeover', async () => {
+    const watcher = await watching('taken');
+    await broker.connect(5, { clientId: 'taken', will: will('taken') });
+    await broker.connect(5, { clientId: 'taken' });
+    expect(await watcher.texts(1)).toEqual(['taken gone']);
+  });
+
+  it('keeps its properties, and is retained where it says so [MQTT-3.1.2-15]', async () => {
+    const watcher = await watching('props');
+    const properties = {
+      payloadFormatIndicator: 1,
+      contentType: 'text/plain',
+      responseTopic: 'r',
+      correlationData: Buffer.from([1]),
+      userProperties: [['a', 'b']] as [string, string][],
+      messageExpiryIntervalS: 1000,
+    };
+    const client = await broker.connect(5, { will: { ...will('props', properties), qos: 2, retain: true } });
+    client.drop();
+    const message = await watcher.message();
+    expect(message).toMatchObject({ qos: 2, retain: false });
+    expect(message.properties).toEqual(properties);
+    const late = await watching('props');
+    expect(await late.message()).toMatchObject({ retain: true });
+  });
+
+  it('waits for its delay, and is published when the session ends if that is sooner', async () => {
+    const watcher = await watching('delay/#');
+    const start = performance.now();
+    const delayed = await broker.connect(5, {
+      will: will('delay/1', { willDelayIntervalS: 1 }),
+      properties: { sessionExpiryIntervalS: 100 },
+    });
+    delayed.drop();
+    const session = await broker.connect(5, { will: will('delay/0', { willDelayIntervalS: 100 }) });
+    session.drop();
+    expect(await watcher.texts(1)).toEqual(['delay/0 gone']);
+    await watcher.expectSilence();
+    expect(await watcher.texts(1)).toEqual(['delay/1 gone']);
+    expect(performance.now() - start).toBeGreaterThan(950);
+  });
+
+  it('is not published if the client is back before its delay [MQTT-3.1.3-9]', async () => {
+    const watcher = await watching('back/#');
+    const options = { clientId: 'back', properties: { sessionExpiryIntervalS: 100 } };
+    const first = await broker.connect(5, { ...options, will: will('back/1', { willDelayIntervalS: 1 }) });
+    first.drop();
+    await broker.connect(5, { ...options, cleanStart: false });
+    const other = await broker.connect(5, {
+      will: will('back/2', { willDelayIntervalS: 2 }),
+      properties: { sessionExpiryIntervalS: 100 },
+    });
+    other.drop();
+    // The other one was to wait longer.
+    expect(await watcher.texts(1)).toEqual(['back/2 gone']);
+  });
+
+  it('is published at once when the client is back with a clean start', async () => {
+    const watcher = await watching('fresh');
+    const options = { clientId: 'fresh', properties: { sessionExpiryIntervalS: 100 } };
+    const first = await broker.connect(5, { ...options, will: will('fresh', { willDelayIntervalS: 100 }) });
+    first.drop();
+    await first.ended();
+    await broker.connect(5, options);
+    expect(await watcher.texts(1)).toEqual(['fresh gone']);
+  });
+});
