@@ -33,6 +33,13 @@ export function checkReplacement(fromOffset: number, toOffset: number, batches: 
   }
 }
 
+/** @throws StoreError `invalid` for an offset that was given already */
+export function checkSkip(offset: number, nextOffset: number): void {
+  if (offset < nextOffset) {
+    throw new StoreError('invalid', `offset ${offset} is before the next one, ${nextOffset}`);
+  }
+}
+
 /** @throws StoreError `invalid` */
 export function checkTopic(topic: NewTopic): void {
   if (topic.name.length === 0) throw new StoreError('invalid', 'a topic has a name');

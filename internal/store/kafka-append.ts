@@ -72,9 +72,9 @@ export class Appending {
       await mkdir(partition.folder, { recursive: true });
       await writeEpochs(join(partition.folder, LEADER_EPOCH_FILE), [...partition.epochs, ...this.#newEpochs]);
     }
+    await cutTorn(partition, this.#options.onCut);
     for (const part of this.#parts) {
       if (part.isNew) await createSegmentFile(partition.folder, part.segment.path);
-      else if (partition.tornAt !== undefined) await cutTorn(partition, this.#options);
       await this.#options.handles.use(part.segment.path, async (handle) => {
         let position = part.segment.sizeBytes;
         for (const bytes of chunksOf(part.batches)) {
@@ -150,13 +150,22 @@ export class Appending {
   }
 }
 
-/** Begins a new segment at the next offset, so that the ones before can change or go. */
-export async function roll(partition: KafkaPartition): Promise<KafkaSegment | undefined> {
+/**
+ * Begins a new segment at the next offset, so that the ones before can change or go; or at a later one, which is the
+ * next then.
+ *
+ * @returns the segment that is complete now, if there is one.
+ */
+export async function roll(
+  partition: KafkaPartition,
+  offset = partition.nextOffset,
+): Promise<KafkaSegment | undefined> {
   const last = partition.segments.at(-1);
-  if (last !== undefined && last.baseOffset === partition.nextOffset) return undefined;
-  const stem = join(partition.folder, segmentName(partition.nextOffset));
+  if (last !== undefined && last.baseOffset === offset) return undefined;
+  const stem = join(partition.folder, segmentName(offset));
   await createSegmentFile(partition.folder, `${stem}.log`);
-  partition.segments = [...partition.segments, new KafkaSegment(stem, partition.nextOffset, 0)];
+  partition.segments = [...partition.segments, new KafkaSegment(stem, offset, 0)];
+  partition.nextOffset = offset;
   return last;
 }
 
@@ -207,10 +216,14 @@ function joined(parts: Uint8Array[], byteLength: number): Uint8Array {
   return parts.length === 1 ? parts[0] : Buffer.concat(parts, byteLength);
 }
 
-/** Cuts off what lies behind the last whole batch; a copy of it stays, as it may not have been worthless. */
-async function cutTorn(partition: KafkaPartition, { onCut }: AppendOptions): Promise<void> {
+/**
+ * Cuts off what lies behind the last whole batch, before anything comes behind it. A copy stays, as it may not have been
+ * worthless.
+ */
+export async function cutTorn(partition: KafkaPartition, onCut: AppendOptions['onCut']): Promise<void> {
+  if (partition.tornAt === undefined) return;
   const segment = partition.segments.at(-1)!;
-  const position = partition.tornAt!;
+  const position = partition.tornAt;
   const kept = `${segment.stem}.cut-${position}`;
   const handle = await open(segment.path, 'r+');
   try {

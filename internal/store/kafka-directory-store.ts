@@ -10,9 +10,10 @@ import {
   checkOffset,
   checkPartitionCount,
   checkReplacement,
+  checkSkip,
   checkTopic,
 } from './batch-rules.ts';
-import type { Appending } from './kafka-append.ts';
+import { type Appending, roll } from './kafka-append.ts';
 import { KafkaDirectory, type KafkaDirectoryOptions } from './kafka-directory.ts';
 import type { DirectoryIdentity } from './kafka-files.ts';
 import type { JournalEntry } from './kafka-journal.ts';
@@ -129,6 +130,16 @@ export class KafkaDirectoryStore implements LogStore {
     return new Promise((resolve, reject) => {
       checkBatch(batch);
       this.#enqueue({ kind: 'append', partition, batch, byteLength: batch.bytes.length, resolve, reject });
+    });
+  }
+
+  async skipTo(partition: number, offset: number): Promise<void> {
+    checkOffset(offset);
+    await this.#change(async ({ directory }) => {
+      const into = this.#partition(partition);
+      checkSkip(offset, into.nextOffset);
+      await directory.prepare(into);
+      await (await roll(into, offset))?.openIndex.finish();
     });
   }
 
@@ -387,8 +398,7 @@ export class KafkaDirectoryStore implements LogStore {
   /** Before batches go: what the newest of them said of the time is kept. */
   async #beforeRemoval(directory: KafkaDirectory, partition: KafkaPartition): Promise<void> {
     const { id, maxTimestamp } = partition;
-    await directory.beforeChange();
-    directory.touch(partition);
+    await directory.prepare(partition);
     await directory.note([{ kind: 'gone-timestamp', id, maxTimestamp }]);
   }
 

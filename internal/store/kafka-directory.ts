@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { kafkaOpenFiles, kafkaSegmentBytes } from '../limits.ts';
 import { FileHandles } from './file-handles.ts';
-import { Appending, type AppendOptions } from './kafka-append.ts';
+import { Appending, type AppendOptions, cutTorn } from './kafka-append.ts';
 import {
   CLEAN_SHUTDOWN_FILE,
   type DirectoryIdentity,
@@ -189,6 +189,13 @@ export class KafkaDirectory {
   /** A partition is changed: its index files are completed at the end. */
   touch(partition: KafkaPartition): void {
     this.#touched.add(partition);
+  }
+
+  /** Before the files of a partition change otherwise than by appending. */
+  async prepare(partition: KafkaPartition): Promise<void> {
+    await this.beforeChange();
+    this.touch(partition);
+    await cutTorn(partition, this.#onCut);
   }
 
   /** Index files could not be written: they go, and it will be no clean shutdown. */

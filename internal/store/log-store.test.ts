@@ -281,6 +281,27 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     expect(await after.read(again.partitions[0]!.id, 0, 1)).toEqual([]);
   });
 
+  it('skips offsets, and begins with a later one', async () => {
+    const { store, id, restart } = await openWithPartition();
+    await Promise.all([
+      store.skipTo(id, 1_000),
+      store.deleteUntil(id, 1_000),
+      store.append(id, batch(1_000, 5)),
+      store.skipTo(id, 2_000),
+      store.append(id, batch(2_000)),
+      store.skipTo(id, 2_001),
+      store.skipTo(id, 3_000),
+    ]);
+    await expect(store.skipTo(id, 2_999)).rejects.toMatchObject({ code: 'invalid' });
+    await expect(store.skipTo(id + 1, 0)).rejects.toMatchObject({ code: 'not-found' });
+    expect((await store.read(id, 1_005, 1)).map(({ baseOffset }) => baseOffset)).toEqual([2_000]);
+    const { store: after, state } = await restart();
+    expect(state.topics[0]!.partitions[0]).toMatchObject({ firstOffset: 1_000, nextOffset: 3_000 });
+    expect(await offsetsOf(after, id)).toEqual([1_000, 2_000]);
+    await after.append(id, batch(3_000));
+    expect(await offsetsOf(after, id)).toEqual([1_000, 2_000, 3_000]);
+  });
+
   it('keeps the newest state of each producer with its batches', async () => {
     const { store, id, restart } = await openWithPartition();
     const large = 2n ** 63n - 1n;

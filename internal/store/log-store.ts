@@ -31,6 +31,11 @@ export interface LogStore {
    */
   append(partition: number, batch: NewBatch): Promise<void>;
   /**
+   * Makes a later offset the next one and leaves a gap, as compaction does: for logs that come from elsewhere.
+   * @throws StoreError `invalid` below the next offset; `not-found`
+   */
+  skipTo(partition: number, offset: number): Promise<void>;
+  /**
    * Whole batches from the one that holds `fromOffset`, or the next one behind a gap, in order; at most `maxBytes`, but
    * always the first one. Empty at the end. Batches from before a damaged one are given; the next read then says so.
    * @throws CorruptBatchError if the first one is damaged; StoreError `not-found`

@@ -4,6 +4,7 @@ import {
   checkOffset,
   checkPartitionCount,
   checkReplacement,
+  checkSkip,
   checkTopic,
 } from './batch-rules.ts';
 import type {
@@ -101,6 +102,13 @@ export class MemoryStore implements LogStore {
     into.nextOffset = batch.lastOffset + 1;
     into.maxTimestamp = Math.max(into.maxTimestamp, batch.maxTimestamp);
     if (batch.producer) into.producers.set(batch.producer.id, batch.producer.state.slice());
+  }
+
+  async skipTo(partition: number, offset: number): Promise<void> {
+    checkOffset(offset);
+    const into = this.#partition(partition);
+    checkSkip(offset, into.nextOffset);
+    into.nextOffset = offset;
   }
 
   async read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {

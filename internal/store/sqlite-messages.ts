@@ -44,6 +44,7 @@ export type Change =
   | { kind: 'add-partitions'; name: string; partitionCount: number }
   | { kind: 'delete-topic'; name: string }
   | { kind: 'leader-epoch'; partition: number; leaderEpoch: number }
+  | { kind: 'skip-to'; partition: number; offset: number }
   | { kind: 'delete-until'; partition: number; offset: number }
   | { kind: 'replace'; partition: number; fromOffset: number; toOffset: number; batches: NewBatch[] }
   | { kind: 'forget-producers'; partition: number; producerIds: bigint[] }

@@ -158,6 +158,11 @@ export class SqliteStore implements LogStore {
     });
   }
 
+  async skipTo(partition: number, offset: number): Promise<void> {
+    checkOffset(offset);
+    await this.#change({ kind: 'skip-to', partition, offset });
+  }
+
   async read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
     checkOffset(fromOffset);
     const packed = (await this.#ask({ kind: 'read', partition, fromOffset, maxBytes })) as PackedBatches;
@@ -332,7 +337,10 @@ export class SqliteStore implements LogStore {
         continue;
       }
       if (entry.kind === 'append') this.#acknowledged.set(entry.partition, entry.batch.lastOffset + 1);
-      else if (entry.change.kind === 'create-topic') this.#learn((outcome!.answer as StoredTopic).partitions);
+      else if (entry.change.kind === 'skip-to') {
+        this.#acknowledged.set(entry.change.partition, entry.change.offset);
+      } else if (entry.change.kind === 'create-topic')
+        this.#learn((outcome!.answer as StoredTopic).partitions);
       else if (entry.change.kind === 'add-partitions') this.#learn(outcome!.answer as StoredPartition[]);
       entry.resolve(outcome?.answer);
     }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { storeFreeBytesKept, storeSweepBatches, storeSweepBytes, storeVacuumPages } from '../limits.ts';
+import { checkSkip } from './batch-rules.ts';
 import type { NewBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { batchChecksum } from './sqlite-checksum.ts';
 import { closeQuietly } from './sqlite-files.ts';
@@ -185,6 +186,9 @@ export class SqliteWriter {
       case 'leader-epoch':
         statements.leaderEpoch.run(change.leaderEpoch, this.#partition(change.partition).id);
         return;
+      case 'skip-to':
+        this.#skipTo(this.#partition(change.partition), change.offset);
+        return;
       case 'delete-until':
         this.#deleteUntil(this.#partition(change.partition), change.offset);
         return;
@@ -236,6 +240,12 @@ export class SqliteWriter {
       added.push({ id, number, ...ends, leaderEpoch: 0, sizeBytes: 0, producers: [] });
     }
     return added;
+  }
+
+  #skipTo(partition: PartitionRow, offset: number): void {
+    checkSkip(offset, partition.nextOffset);
+    partition.nextOffset = offset;
+    this.#saveEnds(partition);
   }
 
   #deleteUntil(partition: PartitionRow, offset: number): void {
