@@ -19,6 +19,7 @@ import {
   rebuildBatch,
   visitKeys,
 } from './record-batch-rebuild.ts';
+import { GOLDEN_COMPACTIONS } from './record-batch-rebuild-golden.ts';
 
 const MAX_BYTES = 1 << 20;
 const NOW_MS = 1_800_000_000_000;
@@ -279,4 +280,23 @@ describe('any batch', () => {
     expect(header.end).toBeLessThan(1000);
     expect(() => rebuildBatch(batch, rules([0]), 5000)).toThrow(/expands to more than 5000 bytes/);
   });
+});
+
+describe('what Kafka makes of a batch', () => {
+  it.each(GOLDEN_COMPACTIONS)('is what comes of it here: $name', ({ from, keep, nowMs, to }) => {
+    const result = rebuilt(fromHex(from), rules(keep, { nowMs, keepsHeader: true }));
+    const wanted = fromHex(to);
+    const header = parseBatchHeader(wanted, 0);
+    expect(result.records).toEqual([...records(wanted, header, MAX_BYTES)]);
+    expect(result.count).toBe(header.recordCount);
+    // Kafka counts the times of records from other ones where they mean nothing, for those are the broker's.
+    const isTold = header.timestampType === 'create' || header.deleteHorizonMs !== undefined;
+    const { baseTimestamp, batchLength, crc, end, ...same } = header;
+    expect(result.header).toMatchObject(isTold ? { ...same, baseTimestamp } : same);
+    if (header.timestampType === 'create') expect(Buffer.from(result.bytes).toString('hex')).toBe(to);
+  });
+
+  function fromHex(hex: string): Uint8Array {
+    return new Uint8Array(Buffer.from(hex, 'hex'));
+  }
 });
