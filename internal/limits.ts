@@ -107,8 +107,8 @@ export const storeBusyTimeoutMs = 10_000;
 
 /** Memory for the newest batches of all logs: consumers near the end of a busy log then never touch the disk. */
 export const tailCacheBytes = 64 * MiB;
-/** How often logs are looked through for what is too old or too much. */
-export const retentionEveryMs = 60_000;
+/** How often logs are looked through for what is too old, too much, or to be compacted: as Kafka's cleaner does. */
+export const retentionEveryMs = 15_000;
 /** When they are looked through for the first time: the first moment after a start belongs to clients. */
 export const retentionFirstAfterMs = 1_000;
 /**
