@@ -4,10 +4,12 @@ import { startBroker } from '../../pkg/embed/index.ts';
 import { complain, runProgram } from '../shared/run-program.ts';
 import { banner } from './banner.ts';
 import { brokerOptionsOf } from './broker-options.ts';
+import { collectLessOften } from './collector.ts';
 import { loggerOf } from './logger.ts';
 import { logRates } from './rates.ts';
 
 await runProgram(brokerProgram, async ({ values, given, operands, stop, version }) => {
+  collectLessOften();
   const options = brokerOptionsOf(values, given, (message) => complain('broker', message), operands[0]);
   const logger = loggerOf(values['log-level'], values['log-format']);
   const broker = await startBroker({ ...options, logger, version });
