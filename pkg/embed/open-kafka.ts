@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from '../../internal/broker/broker.ts';
 import { KafkaDoor } from '../../internal/doors/kafka/door.ts';
 import { FetchSessions } from '../../internal/doors/kafka/fetch-sessions.ts';
+import { subscribedTopics } from '../../internal/doors/kafka/handlers/11-join-group.ts';
 import * as limits from '../../internal/limits.ts';
 import { Groups } from '../../internal/log/groups/groups.ts';
 import { ProducerIds } from '../../internal/log/producer-ids.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
-import { decodeSubscription } from '../../internal/protocol/kafka/consumer-protocol.ts';
 import type { LogStore } from '../../internal/store/log-store.ts';
 import { parseEndpoint } from '../../internal/transport/endpoint.ts';
 import type { OpenLogs } from './open-logs.ts';
@@ -46,7 +46,7 @@ export async function openKafka(
   const groups = new Groups({
     store,
     offsets: kept.groupOffsets,
-    subscribedTopics: (metadata) => decodeSubscription(metadata).topics,
+    subscribedTopics,
     log,
   });
   const endForgetting = logs.onDeleted((topic) => groups.forgetTopic(topic.name));

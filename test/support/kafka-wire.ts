@@ -8,7 +8,7 @@ import type { Api, InputOf, ValueOf } from '../../internal/protocol/kafka/schema
 export class KafkaWire {
   readonly socket: Socket;
   /** Settles when the broker has closed. */
-  readonly closed: Promise<unknown>;
+  readonly closed: Promise<void>;
   readonly #frames = new RequestFrames(2 ** 31 - 1);
   readonly #answers: Buffer[] = [];
   readonly #waiting: ((answer: Buffer | undefined) => void)[] = [];
@@ -19,7 +19,8 @@ export class KafkaWire {
     this.socket = socket;
     socket.on('data', (chunk) => this.#take(chunk));
     socket.on('error', () => {});
-    this.closed = once(socket, 'close').then(() => {
+    this.closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    void this.closed.then(() => {
       this.#isClosed = true;
       for (const resolve of this.#waiting.splice(0)) resolve(undefined);
     });
