@@ -1,6 +1,7 @@
 import type { Suite } from '../../internal/config/suite.ts';
 import type { Command } from '../shared/run-program.ts';
 import { groups } from './groups/group.ts';
+import { imports } from './import/group.ts';
 import { records } from './records/group.ts';
 import { topics } from './topics/group.ts';
 
@@ -8,5 +9,5 @@ import { topics } from './topics/group.ts';
 export const tinymqSuite: Suite<Command> = {
   name: 'tinymq',
   summary: 'Administers a broker, and reads and writes its topics, by the Kafka protocol.',
-  groups: [topics, groups, records],
+  groups: [topics, groups, records, imports],
 };

@@ -9,6 +9,7 @@ import { InformationRequested, type Program, parseProgram, UsageError, variableO
 import { publisherProgram } from './publisher.ts';
 import { subscriberProgram } from './subscriber.ts';
 import * as tinymqGroups from './tinymq-groups.ts';
+import * as tinymqImport from './tinymq-import.ts';
 import * as tinymqRecords from './tinymq-records.ts';
 import * as tinymqTopics from './tinymq-topics.ts';
 
@@ -280,6 +281,7 @@ const commands: Program<OptionTable>[] = [
   ...Object.values(tinymqTopics),
   ...Object.values(tinymqGroups),
   ...Object.values(tinymqRecords),
+  ...Object.values(tinymqImport),
 ];
 
 describe.each<[string, Program<OptionTable>]>([

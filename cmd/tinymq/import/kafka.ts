@@ -1,0 +1,76 @@
+import { statSync } from 'node:fs';
+import { UsageError } from '../../../internal/config/program.ts';
+import { importKafkaProgram } from '../../../internal/config/tinymq-import.ts';
+import type { ImportResult } from '../../../internal/store/import.ts';
+import { jsonLine } from '../../shared/printable.ts';
+import { command, complain, Failure } from '../../shared/run-program.ts';
+import { note } from '../report.ts';
+import { Progress } from './progress.ts';
+
+export const importKafka = command(importKafkaProgram, async ({ values, operands, stop }) => {
+  const [first] = operands;
+  const directories = [first, ...values['log-dir']];
+  for (const directory of directories) demandFolder(directory);
+  // Only who imports needs a runtime that has SQLite.
+  const { importLogs } = await import('../../../internal/store/import.ts');
+  const { KafkaDirectoryStore } = await import('../../../internal/store/kafka-directory-store.ts');
+  const { SqliteStore } = await import('../../../internal/store/sqlite-store.ts');
+  const from = new KafkaDirectoryStore({
+    directories,
+    metadataDirectory: values['metadata-dir'],
+    fsync: 'commit',
+  });
+  const into = new SqliteStore({ directory: values['data-dir'], fsync: 'commit' });
+  const progress = new Progress(process.stderr, values.quiet);
+  // The copy ends at its next step; what is there by then stays.
+  const end = () => void Promise.allSettled([from.close(), into.close()]);
+  stop.addEventListener('abort', end);
+  let result: ImportResult;
+  try {
+    result = await importLogs(from, into, (step) => progress.show(step));
+  } catch (error) {
+    progress.end();
+    if (!stop.aborted) throw error;
+    note('Stopped; the same command goes on where it was.');
+    throw stop.reason;
+  } finally {
+    stop.removeEventListener('abort', end);
+    await Promise.allSettled([from.close(), into.close()]);
+  }
+  progress.end();
+  if (values.json) process.stdout.write(jsonLine({ from: directories, into: values['data-dir'], ...result }));
+  else if (!values.quiet) process.stdout.write(summaryOf(result, progress.copiedBytes, values['data-dir']));
+  reportDamage(result.damaged);
+});
+
+/** @throws UsageError where it is none: a store that is opened creates what is missing. */
+function demandFolder(directory: string): void {
+  const found = statSync(directory, { throwIfNoEntry: false });
+  if (found === undefined) throw new UsageError(`there is no folder ${directory}`);
+  if (!found.isDirectory()) throw new UsageError(`${directory} is no folder`);
+}
+
+function summaryOf(
+  { topicCount, batchCount, groupCount }: ImportResult,
+  bytes: number,
+  into: string,
+): string {
+  const counts = `${counted(topicCount, 'topic')}, ${counted(groupCount, 'group')}`;
+  return `${counts} and ${counted(batchCount, 'new batch', 'es')} are in ${into}, ${(bytes / 1e6).toFixed(1)} MB in all.\n`;
+}
+
+function counted(count: number, noun: string, plural = 's'): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : plural}`;
+}
+
+/** @throws Failure where anything was left out: a script should not take it for a success. */
+function reportDamage(damaged: ImportResult['damaged']): void {
+  for (const { topic, partition, baseOffset, lastOffset } of damaged) {
+    complain(
+      'tinymq import kafka',
+      `partition ${partition} of topic '${topic}': offsets ${baseOffset} to ${lastOffset} are damaged and were left out`,
+    );
+  }
+  if (damaged.length > 0)
+    throw new Failure(`${counted(damaged.length, 'damaged batch', 'es')} left out, all others copied`);
+}

@@ -1,0 +1,38 @@
+import { list, text, toggle } from './option.ts';
+import type { Program } from './program.ts';
+import { kafkaOptions, optionsFileFlag } from './tinymq-kafka.ts';
+
+const importKafkaOptions = {
+  'data-dir': text({
+    group: 'Store',
+    placeholder: 'DIR',
+    default: './data',
+    variable: 'TINYMQ_DATA_DIR',
+    help: "where to: the broker's folder; the broker must not be running",
+  }),
+  'metadata-dir': text({
+    group: 'Kafka',
+    placeholder: 'DIR',
+    help: 'metadata.log.dir, where the metadata log is in none of the log directories',
+  }),
+  'log-dir': list({
+    group: 'Kafka',
+    placeholder: 'DIR',
+    help: 'another of log.dirs, where there are several; may be given several times',
+  }),
+  json: toggle({ group: 'Output', help: 'print the result as one JSON object' }),
+  quiet: toggle({ group: 'Output', help: 'print nothing unless it fails' }),
+  options: kafkaOptions.options,
+};
+
+export const importKafkaProgram: Program<typeof importKafkaOptions> = {
+  name: 'tinymq import kafka',
+  summary: 'Copies the topics and groups of a Kafka log directory into the store of a broker.',
+  options: importKafkaOptions,
+  operands: { usage: 'DIR', help: 'the log directory of a Kafka that is stopped', min: 1, max: 1 },
+  fileFlag: optionsFileFlag,
+  examples: [
+    'tinymq import kafka /var/lib/kafka/data -data-dir ./data',
+    'tinymq import kafka /disk1/kafka -log-dir /disk2/kafka',
+  ],
+};
