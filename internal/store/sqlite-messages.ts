@@ -1,3 +1,4 @@
+import type { PackedEntries } from './entry-store.ts';
 import type {
   GroupOffset,
   NewBatch,
@@ -52,6 +53,7 @@ export type Change =
   | { kind: 'delete-group-offsets'; group: string; partitions: TopicPartition[] }
   | { kind: 'delete-group'; group: string }
   | { kind: 'put-meta'; key: string; value: Uint8Array | undefined }
+  | { kind: 'put-entries'; entries: PackedEntries }
   /** Changes nothing: it is there when everything before it lasts. */
   | { kind: 'barrier' };
 
@@ -78,7 +80,8 @@ export type ReadRequest =
   | { kind: 'batch-for-time'; partition: number; timestamp: number }
   | { kind: 'size'; partition: number }
   | { kind: 'offset-for-size'; partition: number; keepBytes: number }
-  | { kind: 'get-meta'; key: string };
+  | { kind: 'get-meta'; key: string }
+  | { kind: 'entries'; after: string; maxBytes: number };
 
 export type ToReader = { id: number; request: ReadRequest } | { kind: 'close' };
 

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { Entry } from './entry-store.ts';
 import type { BatchSpan } from './log-store.ts';
 import { batchChecksum } from './sqlite-checksum.ts';
 import { OWN_BUFFER_BYTES, type PackedBatches, READ_FIELDS, type ReadRequest } from './sqlite-messages.ts';
@@ -34,6 +35,8 @@ export class SqliteReader {
           return this.#offsetForSize(request.partition, request.keepBytes);
         case 'get-meta':
           return this.#statements.meta.get(request.key)?.value;
+        case 'entries':
+          return this.#entries(request.after, request.maxBytes);
       }
     } finally {
       this.#db.exec('ROLLBACK');
@@ -42,6 +45,18 @@ export class SqliteReader {
 
   close(): void {
     this.#db.close();
+  }
+
+  #entries(after: string, maxBytes: number): Entry[] {
+    const entries: Entry[] = [];
+    let byteLength = 0;
+    for (const row of this.#statements.entriesAfter.iterate(after)) {
+      const entry = row as unknown as Entry;
+      byteLength += entry.value.length;
+      if (entries.length > 0 && byteLength > maxBytes) break;
+      entries.push(entry);
+    }
+    return entries;
   }
 
   #read(partition: number, fromOffset: number, maxBytes: number): PackedBatches {
@@ -185,5 +200,6 @@ function prepare(db: DatabaseSync) {
     ),
     bytes: db.prepare('SELECT bytes FROM batch_bytes WHERE id = ?'),
     meta: db.prepare('SELECT value FROM meta WHERE key = ?'),
+    entriesAfter: db.prepare('SELECT key, value FROM entry WHERE key > ? ORDER BY key'),
   };
 }

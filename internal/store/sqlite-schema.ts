@@ -12,6 +12,7 @@ import { StoreError } from './store-error.ts';
  *     producer      what the log keeps per producer and partition
  *     group_offset  what consumer groups committed
  *     meta          small values
+ *     entry         small values of others than the log (see entry-store.ts), since format 2
  *     doomed        partitions whose topic is gone, and whose batches are being deleted in the background
  *
  * Columns that need a word:
@@ -74,6 +75,9 @@ const STEPS = [
     PRIMARY KEY (group_name, topic, partition)
   ) WITHOUT ROWID;
   CREATE TABLE doomed (partition_id INTEGER PRIMARY KEY);
+  `,
+  `
+  CREATE TABLE entry (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
   `,
 ];
 

@@ -11,6 +11,7 @@ import {
   checkReplacement,
   checkTopic,
 } from './batch-rules.ts';
+import { type Entry, type EntryChange, type EntryStore, packEntries } from './entry-store.ts';
 import { copiedForClone, GroupPacker, type Waiting } from './group-packer.ts';
 import type {
   BatchSpan,
@@ -58,7 +59,7 @@ export interface SqliteStoreOptions {
  * The store in one SQLite file. This side runs in the broker's thread and never touches the disk: it gathers changes
  * into groups for the thread that writes, and passes reads to the thread that reads.
  */
-export class SqliteStore implements LogStore {
+export class SqliteStore implements LogStore, EntryStore {
   readonly #options: SqliteStoreOptions;
   readonly #packer = new GroupPacker();
   readonly #listeners = new Set<(event: StoreEvent) => void>();
@@ -220,6 +221,23 @@ export class SqliteStore implements LogStore {
 
   async getMeta(key: string): Promise<Uint8Array | undefined> {
     return (await this.#ask({ kind: 'get-meta', key })) as Uint8Array | undefined;
+  }
+
+  putEntries(changes: readonly EntryChange[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const entries = packEntries(changes);
+      this.#enqueue({
+        kind: 'change',
+        change: { kind: 'put-entries', entries },
+        byteLength: entries.values.length,
+        resolve: resolve as (answer: unknown) => void,
+        reject,
+      });
+    });
+  }
+
+  async readEntries(after: string, maxBytes: number): Promise<Entry[]> {
+    return (await this.#ask({ kind: 'entries', after, maxBytes })) as Entry[];
   }
 
   async flush(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { storeFreeBytesKept, storeSweepBatches, storeSweepBytes, storeVacuumPages } from '../limits.ts';
 import { checkSkip } from './batch-rules.ts';
+import type { PackedEntries } from './entry-store.ts';
 import type { NewBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { batchChecksum } from './sqlite-checksum.ts';
 import { closeQuietly } from './sqlite-files.ts';
@@ -226,8 +227,24 @@ export class SqliteWriter {
         if (change.value === undefined) statements.deleteMeta.run(change.key);
         else statements.putMeta.run(change.key, change.value);
         return;
+      case 'put-entries':
+        this.#putEntries(change.entries);
+        return;
       case 'barrier':
         return;
+    }
+  }
+
+  #putEntries({ keys, lengths, values }: PackedEntries): void {
+    let at = 0;
+    for (const [index, key] of keys.entries()) {
+      const length = lengths[index]!;
+      if (length < 0) {
+        this.#statements.deleteEntry.run(key);
+        continue;
+      }
+      this.#statements.putEntry.run(key, values.subarray(at, at + length));
+      at += length;
     }
   }
 
@@ -444,6 +461,8 @@ function prepare(db: DatabaseSync) {
     deleteGroup: db.prepare('DELETE FROM group_offset WHERE group_name = ?'),
     deleteTopicOffsets: db.prepare('DELETE FROM group_offset WHERE topic = ?'),
     putMeta: db.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)'),
+    putEntry: db.prepare('INSERT OR REPLACE INTO entry VALUES (?, ?)'),
+    deleteEntry: db.prepare('DELETE FROM entry WHERE key = ?'),
     deleteMeta: db.prepare('DELETE FROM meta WHERE key = ?'),
   };
 }

@@ -1,0 +1,49 @@
+/**
+ * Small values by their keys, for whoever keeps state of its own beside the logs. Keys are text without NUL, in the
+ * order of their UTF-8.
+ */
+export interface EntryStore {
+  /** Makes changes last, all in one transaction. @throws StoreError */
+  putEntries(changes: readonly EntryChange[]): Promise<void>;
+  /**
+   * Entries in the order of their keys, from the first one behind `after` on; at most `maxBytes` of values, but always
+   * one. Empty at the end. @throws StoreError
+   */
+  readEntries(after: string, maxBytes: number): Promise<Entry[]>;
+}
+
+export interface EntryChange {
+  key: string;
+  /** Undefined forgets the key. */
+  value: Uint8Array | undefined;
+}
+
+export interface Entry {
+  key: string;
+  value: Uint8Array;
+}
+
+/** Changes on their way to another thread: values one behind the other. */
+export interface PackedEntries {
+  keys: string[];
+  /** -1 for a key to forget. */
+  lengths: Int32Array;
+  values: Uint8Array;
+}
+
+export function packEntries(changes: readonly EntryChange[]): PackedEntries {
+  const keys: string[] = [];
+  const lengths = new Int32Array(changes.length);
+  let length = 0;
+  for (const { value } of changes) length += value?.length ?? 0;
+  const values = new Uint8Array(length);
+  let at = 0;
+  for (const [index, { key, value }] of changes.entries()) {
+    keys.push(key);
+    lengths[index] = value?.length ?? -1;
+    if (value === undefined) continue;
+    values.set(value, at);
+    at += value.length;
+  }
+  return { keys, lengths, values };
+}
