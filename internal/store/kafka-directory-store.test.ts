@@ -414,6 +414,38 @@ describe('writing', () => {
   );
 });
 
+describe('a change that fails half-way', () => {
+  it('is made whole from what the disk says', async () => {
+    const { directory, folder } = handmade([recordBatch(0, 2)]);
+    const { store } = await open(directory);
+    const recovered = () =>
+      new Promise<StoreEvent>((resolve) => {
+        const end = store.onEvent((event) => {
+          if (event.kind !== 'recovered') return;
+          end();
+          resolve(event);
+        });
+      });
+    // A file where a folder should come: the metadata has the topic, its partition cannot be made.
+    writeFileSync(join(directory, 'made-0'), '');
+    const creating = recovered();
+    await expect(store.createTopic(newTopic('made'))).rejects.toMatchObject({ code: 'unavailable' });
+    rmSync(join(directory, 'made-0'));
+    const event = await creating;
+    expect(event).toMatchObject({ state: { topics: [{ name: 'made' }, { name: 'sensors' }] } });
+    // A folder where a file should come.
+    mkdirSync(join(folder, `${'2'.padStart(20, '0')}.log`));
+    const deleting = recovered();
+    await expect(store.deleteUntil(1, 2)).rejects.toMatchObject({ code: 'unavailable' });
+    rmSync(join(folder, `${'2'.padStart(20, '0')}.log`), { recursive: true });
+    await deleting;
+    await store.deleteUntil(1, 2);
+    const { state } = await reopen(store, directory);
+    expect(state.topics.map(({ partitions }) => partitions.length)).toEqual([1, 1]);
+    expect(state.topics[1].partitions[0]).toMatchObject({ firstOffset: 2, nextOffset: 2 });
+  });
+});
+
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tinymq-kafka-'));
   folders.push(folder);

@@ -65,6 +65,8 @@ export class KafkaDirectoryStore implements LogStore {
   #idle: PromiseWithResolvers<void> | undefined;
   /** Appends that failed, and may have left something in the files. */
   #failed: Appending[] = [];
+  /** A change of another kind failed, perhaps half-way. */
+  #hasFailedChange = false;
   #reopenTimer: NodeJS.Timeout | undefined;
   #reopenAfterMs = storeReopenAfterMs;
   #corruptBatches = 0;
@@ -340,6 +342,7 @@ export class KafkaDirectoryStore implements LogStore {
         entry.reject(error);
         return;
       }
+      this.#hasFailedChange = true;
       this.#fail(error as Error, [entry], this.#opened!.topics.unfinished);
     }
   }
@@ -452,9 +455,11 @@ export class KafkaDirectoryStore implements LogStore {
       const { id, nextOffset } = appending.partition;
       directory.journal.state.settleProducers(id, nextOffset);
     }
+    if (this.#hasFailedChange) await directory.reconcile();
     // This also shows whether the disk takes something again.
     await directory.journal.rewrite();
     this.#failed = [];
+    this.#hasFailedChange = false;
     topics.unfinished = undefined;
   }
 

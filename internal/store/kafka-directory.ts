@@ -149,8 +149,7 @@ export class KafkaDirectory {
     }
     const folder = join(this.#directoryFor(topic, number), partitionFolder(topic.name, number));
     const partition = new KafkaPartition(id, folder, this.files.readers);
-    const starts = readOffsetCheckpoint(join(dirname(folder), LOG_START_FILE));
-    partition.open(starts.get(`${topic.name} ${number}`) ?? 0);
+    partition.open(this.#savedFirstOffset(folder));
     partition.goneMaxTimestamp = this.journal.state.goneTimestamps.get(id) ?? -1;
     if (this.journal.state.settleProducers(id, partition.nextOffset)) this.journal.isStale = true;
     return partition;
@@ -286,6 +285,26 @@ export class KafkaDirectory {
     }
   }
 
+  /** Makes topics and partitions what the disk says, after a change failed half-way. */
+  async reconcile(): Promise<void> {
+    for (const partition of this.#touched) {
+      await partition.gate.alone(async () => {
+        for (const { path } of partition.segments) {
+          await this.files.readers.forget(path);
+          await this.files.writers.forget(path);
+        }
+        partition.open(partition === this.metadataLog ? 0 : this.#savedFirstOffset(partition.folder));
+      });
+    }
+    for (const topic of this.image.topics.values()) {
+      const known = this.topics.get(topic.name) ?? { ...topic, partitions: [] };
+      for (let number = known.partitions.length; number < topic.partitions.size; number++) {
+        known.partitions.push(this.openPartition(topic, number, new Map()));
+      }
+      this.addTopic(known);
+    }
+  }
+
   addTopic(topic: OpenTopic): void {
     this.topics.set(topic.name, topic);
     for (const partition of topic.partitions) this.partitions.set(partition.id, { partition, topic });
@@ -302,6 +321,12 @@ export class KafkaDirectory {
     const entry: JournalEntry = { kind: 'metadata-end', offset: end };
     state.apply(entry);
     this.#unsaved.push(entry);
+  }
+
+  /** What Kafka's checkpoint says of the partition in a folder, 0 if it says nothing. */
+  #savedFirstOffset(folder: string): number {
+    const [, topic, number] = /^(.*)-(\d+)$/.exec(basename(folder))!;
+    return readOffsetCheckpoint(join(dirname(folder), LOG_START_FILE)).get(`${topic} ${number}`) ?? 0;
   }
 
   /** The directory that a partition's folder lies in, or is to lie in. */

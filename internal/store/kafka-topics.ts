@@ -85,7 +85,10 @@ export class KafkaTopics {
   async delete(name: string): Promise<void> {
     const directory = this.#directory;
     const topic = this.#topic(name);
-    await this.#append(Date.now(), [encodeMetadataRecord('removeTopic', 0, { topicId: topic.topicId })]);
+    // It may be gone from there already, if the disk failed after that; Kafka does not forgive a second record.
+    if (directory.image.topics.has(topic.topicId)) {
+      await this.#append(Date.now(), [encodeMetadataRecord('removeTopic', 0, { topicId: topic.topicId })]);
+    }
     const removals = directory.groups.topicRemovals(name, Date.now());
     await directory.note([
       ...topic.partitions.map(({ id }) => ({ kind: 'gone-partition', id }) as const),
