@@ -59,6 +59,7 @@ describe('smq', () => {
   it.each([
     ['--nonsense', 'flag provided but not defined: -nonsense'],
     ['--port', 'flag needs an argument: -port'],
+    ['--data-dir x', 'flag provided but not defined: -data-dir'],
     ['--kafka', 'flag needs an argument: -kafka'],
     ['--server-enable-mtls=yes', 'invalid boolean value "yes" for -server-enable-mtls: parse error'],
     ['--server-enable-mtls', '-server-enable-mtls needs -server-cert'],

@@ -82,7 +82,7 @@ export function readSmqCommandLine(
   const usage = `${goUsage('smq', FLAGS)}\nThe flags of broker are known too; see broker -help.\n`;
   try {
     const { values, isHelp, others } = readGoFlags(FLAGS, argv, environment, (name) => {
-      if (!Object.hasOwn(brokerOptions, name)) return undefined;
+      if (!Object.hasOwn(brokerOptions, name) || PLACES.includes(name)) return undefined;
       return brokerOptions[name]!.isSwitch ? 0 : 1;
     });
     if (isHelp) return { kind: 'help', text: usage };
@@ -102,6 +102,9 @@ export function readSmqCommandLine(
     return { kind: 'wrong', text: `${error.message}\n${usage}` };
   }
 }
+
+/** Flags of the broker that say where topics are kept, which is what -dbpath says here. */
+const PLACES = ['data-dir', 'memory', 'kafka-log-dir'];
 
 /** Asked for, it is never left away: the original served in the clear where a file was missing. */
 function mtlsOf(values: Readonly<Record<string, string>>): string[] {
