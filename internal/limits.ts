@@ -194,6 +194,8 @@ export const kafkaJournalBytes = 4 * MiB;
 export const compactionKeysBytes = 24 * MiB;
 /** Bytes that compaction reads and replaces at once: appends wait for no more than one such step. */
 export const compactionReadBytes = 256 * KiB;
+/** Bytes that one change has in a Kafka log directory, where each change writes whole segments anew. */
+export const compactionGatherBytes = 64 * MiB;
 /** How long compaction works before the broker's other work has its turn. */
 export const compactionSliceMs = 5;
 /**

@@ -152,6 +152,27 @@ describe('compaction', () => {
     expect(await log.contents()).toEqual([...left, [200, 'end', 'end']]);
   });
 
+  it('changes much at once where a store writes much for each change', async () => {
+    const log = await TestLog.open();
+    for (let index = 0; index < 100; index++) {
+      await log.append([[index % 2 === 0 ? 'same' : String(index), 'value']]);
+    }
+    const size = (await log.batches())[0]!.bytes.length;
+    const changes: number[] = [];
+    const replace = log.store.replace.bind(log.store);
+    log.store.replace = (...args) => {
+      changes.push(args[3].length);
+      return replace(...args);
+    };
+    const compactor = log.compactor({ readBytes: 10 * size, gatherBytes: 20 * size });
+    expect(await compactor.compact(log, SETTINGS, NOW_MS)).toMatchObject({ outcome: 'done' });
+    expect(changes.length).toBeGreaterThan(1);
+    expect(changes.length).toBeLessThan(5);
+    expect(Math.max(...changes)).toBeLessThan(22);
+    const left = (await log.contents()).map(([offset]) => offset);
+    expect(left).toEqual([...Array.from({ length: 49 }, (_, index) => 2 * index + 1), 98, 99]);
+  });
+
   it('removes records without a key', async () => {
     const log = await TestLog.open();
     await log.append([
@@ -488,6 +509,7 @@ describe('a history of keyed records, compacted at any moments', () => {
         passMs: fc.constantFrom(0, 500, 1500, DAY_MS),
         slots: fc.constantFrom(2, 4, 8, 1024),
         readBytes: fc.constantFrom(1, 300, 1e6),
+        gatherBytes: fc.constantFrom(0, 0, 300, 1e6),
         lagMs: fc.constantFrom(0, 0, 600),
       }),
     },
@@ -515,8 +537,10 @@ describe('a history of keyed records, compacted at any moments', () => {
           nowMs += made.passMs;
           passedMs += made.passMs;
           const settings = { ...SETTINGS, minCompactionLagMs: made.lagMs };
-          const { slots, readBytes } = made;
-          await log.compactor({ keysBytes: slots * KEY_SLOT_BYTES, readBytes }).compact(log, settings, nowMs);
+          const { slots, readBytes, gatherBytes } = made;
+          await log
+            .compactor({ keysBytes: slots * KEY_SLOT_BYTES, readBytes, gatherBytes })
+            .compact(log, settings, nowMs);
           await check(log, history, passedMs === 0);
         }
         await check(log, history, passedMs === 0);

@@ -41,8 +41,10 @@ export interface CompactorOptions {
   format: CompactionFormat;
   /** Memory for the keys of one pass. */
   keysBytes?: number;
-  /** What is read and replaced at once, in bytes. */
+  /** What is read at once, in bytes. */
   readBytes?: number;
+  /** For a store that writes much for one change: how much to change at once, in bytes; 0: only what changes. */
+  gatherBytes?: number;
 }
 
 /** What compaction did. */
@@ -75,17 +77,19 @@ export class Compactor {
   readonly #format: CompactionFormat;
   readonly #keysBytes: number;
   readonly #readBytes: number;
+  readonly #gatherBytes: number;
   /** Where looking again is of no use before something happens. */
   readonly #quiet = new Map<number, Quiet>();
   #isStopped = false;
   #isUnsupported = false;
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor({ store, format, keysBytes, readBytes }: CompactorOptions) {
+  constructor({ store, format, keysBytes, readBytes, gatherBytes }: CompactorOptions) {
     this.#store = store;
     this.#format = format;
     this.#keysBytes = keysBytes ?? compactionKeysBytes;
     this.#readBytes = readBytes ?? compactionReadBytes;
+    this.#gatherBytes = gatherBytes ?? 0;
   }
 
   /**
@@ -265,16 +269,16 @@ export class Compactor {
     const { partition } = run;
     const cleaned: Cleaned = { cleanBytes: 0, nextHorizonMs: undefined };
     partition.dropCached(untilOffset);
+    const replacing = new Replacing(this.#store, partition.id, this.#gatherBytes);
     let isLast = false;
     for (let next = partition.firstOffset; next < untilOffset && !isLast; ) {
       const batches = await this.#read(partition, next, this.#readBytes);
       if (batches.length === 0) break;
-      const replacing = new Replacing(this.#store, partition.id);
       for (const batch of batches) {
         isLast = batch.baseOffset >= untilOffset;
         if (isLast) break;
         if (batch.bytes.length === 0) {
-          replacing.same();
+          replacing.send();
           continue;
         }
         run.result.bytesBefore += batch.bytes.length;
@@ -285,9 +289,10 @@ export class Compactor {
           cleaned.nextHorizonMs = Math.min(cleaned.nextHorizonMs ?? Infinity, horizonMs);
         await this.#breathe(run);
       }
-      await replacing.done();
+      await replacing.pieceEnds();
       next = batches.at(-1)!.lastOffset + 1;
     }
+    await replacing.done();
     run.result.bytesAfter += cleaned.cleanBytes;
     return cleaned;
   }
@@ -308,7 +313,7 @@ export class Compactor {
       const facts = this.#format.compactionFacts(batch.bytes);
       producerId = facts.producerId;
       if (facts.isFixed) {
-        replacing.same();
+        replacing.same(batch);
         return asItIs;
       }
       const isActive = producerId >= 0 && batch.maxTimestamp > run.nowMs - producerExpirationMs;
@@ -323,14 +328,14 @@ export class Compactor {
       compacted = this.#format.rebuildBatch(batch.bytes, rules, maxExpandedBatchBytes);
     } catch (error) {
       if (!this.#format.isUnreadable(error)) throw error;
-      replacing.same();
+      replacing.same(batch);
       return asItIs;
     }
     if (compacted.kind === 'gone') {
       replacing.gone(batch);
       return { bytes: 0, deleteHorizonMs: undefined };
     }
-    if (compacted.kind === 'same') replacing.same();
+    if (compacted.kind === 'same') replacing.same(batch);
     else replacing.rebuilt(batch, compacted);
     const { deleteHorizonMs } = compacted;
     const byteLength = compacted.kind === 'same' ? batch.bytes.length : compacted.bytes.length;

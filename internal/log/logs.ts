@@ -43,6 +43,8 @@ export interface LogsOptions {
   place: PlaceBatch;
   /** How batches are read and rebuilt where a topic is compacted. */
   compaction: CompactionFormat;
+  /** For a store that writes much for each change: how much compaction changes at once, in bytes. */
+  compactionGatherBytes?: number;
   /** Memory for the newest batches of all partitions. */
   tailCacheBytes: number;
   /** Partitions of all topics together. */
@@ -78,7 +80,11 @@ export class Logs {
     this.#defaults = defaultTopicConfigs(options);
     this.#maxPartitions = options.maxPartitions ?? maxLogPartitions;
     const { store, compaction, log } = options;
-    this.#compactor = new Compactor({ store, format: compaction });
+    this.#compactor = new Compactor({
+      store,
+      format: compaction,
+      gatherBytes: options.compactionGatherBytes,
+    });
     this.#retention = new Retention({ store, compactor: this.#compactor, topics: () => this.topics(), log });
   }
 

@@ -93,6 +93,7 @@ export async function openLogs(
     store,
     place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
     compaction,
+    compactionGatherBytes: options.kafkaLogDirs === undefined ? 0 : limits.compactionGatherBytes,
     tailCacheBytes: limits.tailCacheBytes,
     retentionEveryMs: limits.retentionEveryMs,
     retentionMs: options.logRetentionMs ?? limits.logRetentionMs,
