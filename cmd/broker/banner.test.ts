@@ -46,15 +46,17 @@ describe('the banner', () => {
     { url: 'tcp://localhost:1883', door: 'frames' as const },
     { url: 'ws://localhost:8083', door: 'frames' as const },
     { url: 'tcp://localhost:9092', door: 'kafka' as const },
+    { url: 'grpc://localhost:8097', door: 'grpc' as const },
   ];
 
   it('lists the listeners', () => {
     const lines = banner({ version: '1.2.3', listeners, tls: undefined, json: false }).split('\n');
-    expect(lines.slice(0, 4)).toEqual([
+    expect(lines.slice(0, 5)).toEqual([
       'tinymq 1.2.3 is listening on',
       '  tcp://localhost:1883',
       '  ws://localhost:8083',
       '  tcp://localhost:9092  for Kafka clients',
+      '  grpc://localhost:8097  for SMQ clients',
     ]);
   });
 
@@ -65,6 +67,7 @@ describe('the banner', () => {
       pid: process.pid,
       listeners: ['tcp://localhost:1883', 'ws://localhost:8083'],
       kafka: ['tcp://localhost:9092'],
+      grpc: ['grpc://localhost:8097'],
     });
     expect(line.endsWith('}\n')).toBe(true);
   });

@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import type { CertificateFiles, RunningBroker } from '../../pkg/embed/index.ts';
+import type { CertificateFiles, DoorName, RunningBroker } from '../../pkg/embed/index.ts';
 import { coloursFor } from '../shared/run-program.ts';
 
 export interface BannerOptions {
@@ -15,12 +15,14 @@ export interface BannerOptions {
 export function banner({ version, listeners, tls, json }: BannerOptions): string {
   const frames = urlsOf(listeners, 'frames');
   const kafka = urlsOf(listeners, 'kafka');
-  if (json) return `${JSON.stringify({ version, pid: process.pid, listeners: frames, kafka })}\n`;
+  const grpc = urlsOf(listeners, 'grpc');
+  if (json) return `${JSON.stringify({ version, pid: process.pid, listeners: frames, kafka, grpc })}\n`;
   const colours = coloursFor(process.stdout);
   const lines = [
     `${colours.bold(`tinymq ${version}`)} is listening on`,
     ...frames.map((url) => `  ${colours.green(url)}`),
     ...kafka.map((url) => `  ${colours.green(url)}  for Kafka clients`),
+    ...grpc.map((url) => `  ${colours.green(url)}  for SMQ clients`),
     '',
     ...(frames.length === 0 ? [] : ['In another terminal:']),
     ...frames
@@ -34,7 +36,7 @@ export function banner({ version, listeners, tls, json }: BannerOptions): string
   return lines.join('\n');
 }
 
-function urlsOf(listeners: RunningBroker['listeners'], door: 'frames' | 'kafka'): string[] {
+function urlsOf(listeners: RunningBroker['listeners'], door: DoorName): string[] {
   return listeners.filter((listener) => listener.door === door).map(({ url }) => url);
 }
 

@@ -120,6 +120,16 @@ describe('the Kafka door', () => {
     expect(() => optionsOf(line)).toThrow(message);
   });
 
+  it('and that of gRPC are open where they are named', () => {
+    expect(optionsOf('').grpc).toMatchObject({ listen: ['tcp://localhost:8097'], allowWrites: true });
+    const options = optionsOf('-grpc :8097 -grpc-writes=false -grpc-max-message 1MiB');
+    expect(options).toMatchObject({
+      listen: [],
+      grpc: { listen: ['tcp://:8097'], allowWrites: false, maxMessageBytes: 1024 ** 2 },
+    });
+    expect(options.kafka).toBeUndefined();
+  });
+
   it('keeps what an existing Kafka has written, unless somebody says how long', () => {
     expect(optionsOf('-kafka-log-dir /x')).toMatchObject({
       kafkaLogDirs: { directories: ['/x'] },

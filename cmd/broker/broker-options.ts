@@ -3,7 +3,13 @@ import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
 import { logNameProblem } from '../../internal/log/names.ts';
 import { filterProblem } from '../../internal/topic.ts';
-import type { BrokerOptions, KafkaLogDirs, KafkaOptions, LogOption } from '../../pkg/embed/index.ts';
+import type {
+  BrokerOptions,
+  GrpcOptions,
+  KafkaLogDirs,
+  KafkaOptions,
+  LogOption,
+} from '../../pkg/embed/index.ts';
 import { type KafkaProperties, readKafkaProperties } from './kafka-properties.ts';
 import { listenersOf, tlsOf } from './listeners.ts';
 
@@ -22,11 +28,12 @@ export function brokerOptionsOf(
 ): BrokerOptions {
   const properties = propertiesFile === undefined ? undefined : readKafkaProperties(propertiesFile);
   const tls = tlsOf(values);
-  const { urls, kafka, areDefaults } = listenersOf(values, given, properties?.listen);
+  const { urls, kafka, grpc, areDefaults } = listenersOf(values, given, properties?.listen);
   const kafkaLogDirs = kafkaLogDirsOf(values, given, properties);
   return {
     listen: urls,
     kafka: kafka.length === 0 ? undefined : kafkaOptionsOf(values, given, kafka, properties),
+    grpc: grpc.length === 0 ? undefined : grpcOptionsOf(values, grpc),
     kafkaLogDirs,
     onListenError: areDefaults ? (error) => report(`${error.message}; left closed`) : undefined,
     tls,
@@ -68,6 +75,10 @@ function kafkaOptionsOf(
     autoCreate: values['kafka-auto-create'],
     partitions: given.has('kafka-partitions') ? flag : (properties?.partitions ?? flag),
   };
+}
+
+function grpcOptionsOf(values: BrokerValues, listen: readonly string[]): GrpcOptions {
+  return { listen, maxMessageBytes: values['grpc-max-message'], allowWrites: values['grpc-writes'] };
 }
 
 function kafkaLogDirsOf(

@@ -10,6 +10,7 @@ type BrokerValues = Values<typeof brokerProgram.options>;
 /** What `broker` opens when nobody names a listener. */
 const DEFAULT_LISTENERS = ['tcp://localhost:1883'];
 const DEFAULT_KAFKA_LISTENERS = ['tcp://localhost:9092'];
+const DEFAULT_GRPC_LISTENERS = ['tcp://localhost:8097'];
 const DEFAULT_ADDRESS = 'localhost:1883';
 
 export interface Listeners {
@@ -17,12 +18,14 @@ export interface Listeners {
   urls: string[];
   /** Of the door for Kafka's clients. */
   kafka: string[];
+  /** Of the door for SMQ's clients. */
+  grpc: string[];
   /** Nobody named them: one that cannot open is no reason to fail. */
   areDefaults: boolean;
 }
 
 /**
- * Where to listen: `-network` and `-address`, and what `-listen` and `-kafka` name beside them.
+ * Where to listen: `-network` and `-address`, and what `-listen`, `-kafka` and `-grpc` name beside them.
  *
  * @param ofKafka the listeners of a `server.properties`, which `-kafka` replaces.
  * @throws UsageError.
@@ -35,29 +38,37 @@ export function listenersOf(
   const urls: string[] = [];
   const hasTls = values['tls-cert'] !== undefined;
   const listen = values.listen.flatMap((item) => item.split(','));
-  const isTlsElsewhere = listen.some(speaksTls) || values.kafka.length > 0 || ofKafka.some(speaksTls);
+  const others = [...values.kafka, ...values.grpc];
+  const isTlsElsewhere = listen.some(speaksTls) || others.length > 0 || ofKafka.some(speaksTls);
   const namesPair = given.has('network') || given.has('address') || (hasTls && !isTlsElsewhere);
   if (namesPair) urls.push(pairUrl(values, hasTls));
   urls.push(...listen);
-  const kafka = values.kafka.flatMap((item) => item.split(',')).map((item) => kafkaUrl(item, hasTls));
+  const kafka = doorUrls('kafka', values.kafka, hasTls);
+  const grpc = doorUrls('grpc', values.grpc, hasTls);
   if (kafka.length === 0) kafka.push(...ofKafka);
-  const areDefaults = urls.length === 0 && kafka.length === 0;
+  const areDefaults = urls.length === 0 && kafka.length === 0 && grpc.length === 0;
   if (areDefaults) {
     urls.push(...DEFAULT_LISTENERS);
     kafka.push(...DEFAULT_KAFKA_LISTENERS);
+    grpc.push(...DEFAULT_GRPC_LISTENERS);
   }
-  for (const url of [...urls, ...kafka]) checkUrl(url, hasTls);
-  if (hasTls && ![...urls, ...kafka].some(speaksTls)) {
+  const all = [...urls, ...kafka, ...grpc];
+  for (const url of all) checkUrl(url, hasTls);
+  if (hasTls && !all.some(speaksTls)) {
     throw new UsageError('-tls-cert is of no use: no listener speaks TLS');
   }
-  return { urls, kafka, areDefaults };
+  return { urls, kafka, grpc, areDefaults };
 }
 
 /** Where there is a certificate, an address without a scheme is never left in the clear. */
-function kafkaUrl(text: string, hasTls: boolean): string {
-  if (!text.includes('://')) return `${hasTls ? 'tls' : 'tcp'}://${text}`;
-  if (!/^(tcp|tls):/.test(text)) throw new UsageError(`-kafka is host:port, tcp:// or tls://, not '${text}'`);
-  return text;
+function doorUrls(flag: string, items: readonly string[], hasTls: boolean): string[] {
+  return items
+    .flatMap((item) => item.split(','))
+    .map((text) => {
+      if (!text.includes('://')) return `${hasTls ? 'tls' : 'tcp'}://${text}`;
+      if (/^(tcp|tls):/.test(text)) return text;
+      throw new UsageError(`-${flag} is host:port, tcp:// or tls://, not '${text}'`);
+    });
 }
 
 /** @throws UsageError where half of what TLS needs is missing. */

@@ -1,4 +1,4 @@
-import { maxMessageBytesCeiling, maxPartitionsPerTopic } from '../limits.ts';
+import { maxGrpcMessageBytes, maxMessageBytesCeiling, maxPartitionsPerTopic } from '../limits.ts';
 import { DAY_MS, NETWORKS } from './connection-options.ts';
 import { bytes, choice, duration, fileMode, integer, list, text, toggle } from './option.ts';
 import type { Program } from './program.ts';
@@ -61,6 +61,16 @@ const options = {
     placeholder: 'FOLDER',
     help: 'serve what lies in the log.dirs of an existing Kafka, and append to it there, instead of -data-dir',
   }),
+  grpc: list({
+    group: 'gRPC',
+    placeholder: 'HOST:PORT|URL',
+    help: 'open the door for clients of SMQ, which speak gRPC: host:port, tcp://host:port or tls://host:port',
+  }),
+  'grpc-max-message': bytes(
+    { min: 1, max: maxGrpcMessageBytes },
+    { group: 'gRPC', default: '1GiB', help: 'the largest message by gRPC' },
+  ),
+  'grpc-writes': toggle({ group: 'gRPC', default: 'true', help: 'gRPC clients may change topics' }),
   'max-message': bytes(
     { min: 1, max: maxMessageBytesCeiling },
     { group: 'Limits', default: '16MiB', help: 'the largest payload, up to 1GiB' },

@@ -8,7 +8,12 @@ import { Metrics } from '../../internal/metrics/metrics.ts';
 import { StoreError } from '../../internal/store/store-error.ts';
 import { type CertificateFiles, Certificates } from '../../internal/transport/certificates.ts';
 import type { Connection } from '../../internal/transport/connection.ts';
-import { type Endpoint, isSecure, parseEndpoint } from '../../internal/transport/endpoint.ts';
+import {
+  type Endpoint,
+  type HostEndpoint,
+  isSecure,
+  parseEndpoint,
+} from '../../internal/transport/endpoint.ts';
 import {
   ListenError,
   type Listener,
@@ -16,7 +21,8 @@ import {
   type ListenerOptions,
   listen,
 } from '../../internal/transport/listener.ts';
-import { type KafkaOptions, openKafka } from './open-kafka.ts';
+import type { GrpcOptions } from './open-grpc.ts';
+import type { KafkaOptions } from './open-kafka.ts';
 import { type LogsOptions, type OpenLogs, openLogs } from './open-logs.ts';
 import { type MqttOptions, openMqtt } from './open-mqtt.ts';
 
@@ -29,6 +35,8 @@ export interface BrokerOptions extends LogsOptions, MqttOptions {
   listen?: readonly string[];
   /** The door for Kafka's clients. Default: closed. */
   kafka?: KafkaOptions;
+  /** The door for the clients of SMQ, which speak gRPC. Default: closed. */
+  grpc?: GrpcOptions;
   /**
    * Called for each address that cannot be listened on, which then stays closed. Without it one is enough for the
    * start to fail; with it the start fails only where none could be opened.
@@ -70,7 +78,7 @@ export type BrokerStats = Readonly<Record<string, number>>;
 /** A broker that is running in this process. */
 export interface RunningBroker extends AsyncDisposable {
   /** Where it listens, with the real ports, and for whom. */
-  readonly listeners: readonly { readonly url: string; readonly door: 'frames' | 'kafka' }[];
+  readonly listeners: readonly { readonly url: string; readonly door: DoorName }[];
   /** The first of them. */
   readonly url: string;
   /** Its counters and gauges, as they are now. */
@@ -103,15 +111,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     const broker = new Broker({ settings: brokerSettings(options), metrics, log, guard: options.guard });
     const kept = await openKept(options, broker, metrics, log);
     opened.add(() => kept?.close());
-    const doors = await openDoors(options, broker, kept, metrics, log, opened);
-    const settings = listenerOptions(options, certificates);
-    const listeners = await openAll(
-      places,
-      doors,
-      settings,
-      options.onListenError,
-      connectionProblems(metrics, log),
-    );
+    const doors = await openDoors({ options, broker, kept, metrics, log, certificates, opened });
+    const listeners = await openAll(places, doors, options.onListenError);
     opened.add(async () => {
       await Promise.all(listeners.map((listener) => listener.close()));
     });
@@ -141,7 +142,7 @@ class Opened {
   }
 }
 
-type DoorName = 'frames' | 'kafka';
+export type DoorName = 'frames' | 'kafka' | 'grpc';
 
 /** Where a door is to be opened. */
 interface Place {
@@ -150,15 +151,21 @@ interface Place {
 }
 
 function placesOf(options: BrokerOptions): Place[] {
-  const { kafka } = options;
-  const frames = options.listen ?? (kafka === undefined ? ['tcp://localhost:1883'] : []);
+  const { kafka, grpc } = options;
+  const areNamed = kafka !== undefined || grpc !== undefined;
+  const frames = options.listen ?? (areNamed ? [] : ['tcp://localhost:1883']);
   const places: Place[] = frames.map((url) => ({ door: 'frames', endpoint: parseEndpoint(url) }));
-  for (const url of kafka?.listen ?? []) {
-    const endpoint = parseEndpoint(url);
-    if (endpoint.scheme !== 'tcp' && endpoint.scheme !== 'tls') {
-      throw new RangeError(`kafka listens on tcp:// or tls://, not ${url}`);
+  for (const [door, urls = []] of [
+    ['kafka', kafka?.listen],
+    ['grpc', grpc?.listen],
+  ] as const) {
+    for (const url of urls) {
+      const endpoint = parseEndpoint(url);
+      if (endpoint.scheme !== 'tcp' && endpoint.scheme !== 'tls') {
+        throw new RangeError(`${door} listens on tcp:// or tls://, not ${url}`);
+      }
+      places.push({ door, endpoint });
     }
-    places.push({ door: 'kafka', endpoint });
   }
   if (places.length === 0) throw new RangeError('listen names no address');
   return places;
@@ -175,8 +182,8 @@ function brokerSettings(options: BrokerOptions): BrokerSettings {
 }
 
 /**
- * Opens the store where something is to be kept. Where only the Kafka door needs it, and doors may stay closed, a store
- * that cannot be opened closes that door.
+ * Opens the store where something is to be kept. Where only doors need it that may stay closed, a store that cannot be
+ * opened closes them.
  */
 async function openKept(
   options: BrokerOptions,
@@ -184,28 +191,33 @@ async function openKept(
   metrics: Metrics,
   log: Logger,
 ): Promise<OpenLogs | undefined> {
-  const { logs: captured = [], kafka, onListenError } = options;
-  if (captured.length === 0 && kafka === undefined) return undefined;
+  const { logs: captured = [], kafka, grpc, onListenError } = options;
+  if (captured.length === 0 && kafka === undefined && grpc === undefined) return undefined;
   try {
     return await openLogs(options, broker, metrics, log);
   } catch (error) {
     if (captured.length > 0 || onListenError === undefined || !(error instanceof StoreError)) throw error;
-    for (const url of kafka!.listen) onListenError(new ListenError(url, error));
+    const closed = [...(kafka?.listen ?? []), ...(grpc?.listen ?? [])];
+    for (const url of closed) onListenError(new ListenError(url, error));
     return undefined;
   }
 }
 
-/** How a connection comes in, by the name of its door. Without logs there is no Kafka door. */
-type OpenDoors = Partial<Record<DoorName, (connection: Connection) => void>>;
+/** What opens a listener of a door. Without logs there are no doors to them. */
+type OpenDoors = Partial<Record<DoorName, (endpoint: Endpoint) => Promise<Listener>>>;
 
-async function openDoors(
-  options: BrokerOptions,
-  broker: Broker,
-  kept: OpenLogs | undefined,
-  metrics: Metrics,
-  log: Logger,
-  opened: Opened,
-): Promise<OpenDoors> {
+interface DoorParts {
+  options: BrokerOptions;
+  broker: Broker;
+  kept: OpenLogs | undefined;
+  metrics: Metrics;
+  log: Logger;
+  certificates: Certificates | undefined;
+  opened: Opened;
+}
+
+async function openDoors(parts: DoorParts): Promise<OpenDoors> {
+  const { options, broker, kept, metrics, log, certificates, opened } = parts;
   const connectTimeoutMs = options.connectTimeoutMs ?? limits.connectTimeoutMs;
   const shutdownTimeoutMs = options.shutdownTimeoutMs ?? limits.shutdownTimeoutMs;
   const settings = {
@@ -214,6 +226,11 @@ async function openDoors(
     keepAliveMs: options.keepAliveMs ?? limits.keepAliveMs,
     logs: kept?.logs,
   };
+  const problem = connectionProblems(metrics, log);
+  const listening = listenerOptions(options, certificates);
+  const listenFor = (connection: (connection: Connection) => void) => (endpoint: Endpoint) =>
+    listen(endpoint, listening, { connection, problem });
+
   const frames = new FramesDoor(broker, settings, metrics, log);
   const mqtt = openMqtt(options, broker, settings, metrics, log);
   const frontDoor = new FrontDoor(frames, mqtt.door, connectTimeoutMs, log);
@@ -222,11 +239,25 @@ async function openDoors(
     await Promise.all([frames.close(shutdownTimeoutMs), mqtt.door.close(shutdownTimeoutMs)]);
   });
   opened.add(() => frontDoor.close());
-  const doors: OpenDoors = { frames: (connection) => frontDoor.open(connection) };
-  if (options.kafka !== undefined && kept !== undefined) {
+  const doors: OpenDoors = { frames: listenFor((connection) => frontDoor.open(connection)) };
+  if (kept === undefined) return doors;
+
+  // Who does not open these two doors does not wait for their code.
+  if (options.kafka !== undefined) {
+    const { openKafka } = await import('./open-kafka.ts');
     const kafka = await openKafka(options.kafka, kept, connectTimeoutMs, metrics, log);
     opened.add(() => kafka.close(shutdownTimeoutMs));
-    doors.kafka = (connection) => kafka.door.open(connection, NOTHING);
+    doors.kafka = listenFor((connection) => kafka.door.open(connection, NOTHING));
+  }
+  if (options.grpc !== undefined) {
+    const { grpc, tls, guard } = options;
+    const { openGrpc } = await import('./open-grpc.ts');
+    const { maxConnections } = listening;
+    const grpcParts = { kept, tls, guard, maxConnections, connectTimeoutMs, metrics, log };
+    doors.grpc = async (endpoint) => {
+      const door = await openGrpc(endpoint as HostEndpoint, grpc, grpcParts);
+      return { ...door, close: () => door.close(shutdownTimeoutMs) };
+    };
   }
   return doors;
 }
@@ -255,7 +286,10 @@ function running(
     listeners: listeners.map(({ url, door }) => ({ url, door })),
     url: listeners[0]!.url,
     stats: () => metrics.snapshot(),
-    reloadCertificates: () => certificates?.reload(),
+    reloadCertificates() {
+      certificates?.reload();
+      for (const listener of listeners) listener.reloadCertificates?.();
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -331,14 +365,14 @@ function listenerOptions(options: BrokerOptions, certificates: Certificates | un
 
 interface OpenListener extends Listener {
   door: DoorName;
+  /** Of a listener that has certificates of its own. */
+  reloadCertificates?: () => void;
 }
 
 async function openAll(
   places: readonly Place[],
   doors: OpenDoors,
-  options: ListenerOptions,
   onListenError: BrokerOptions['onListenError'],
-  problem: ListenerEvents['problem'],
 ): Promise<OpenListener[]> {
   const listeners: OpenListener[] = [];
   const reachable = places.filter(({ door }) => doors[door] !== undefined);
@@ -346,8 +380,7 @@ async function openAll(
     for (const [index, { door, endpoint }] of reachable.entries()) {
       const isLastHope = index === reachable.length - 1 && listeners.length === 0;
       try {
-        const { url, close } = await listen(endpoint, options, { connection: doors[door]!, problem });
-        listeners.push({ url, close, door });
+        listeners.push({ ...(await doors[door]!(endpoint)), door });
       } catch (error) {
         if (onListenError === undefined || isLastHope || !(error instanceof ListenError)) throw error;
         onListenError(error);
