@@ -204,6 +204,15 @@ export class Outbox {
     return moved;
   }
 
+  /** Forgets everything, in the store too. */
+  clear(): void {
+    for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(this.#clientId, outgoing);
+    for (const outgoing of this.#waiting) this.#store.deleteOutgoing(this.#clientId, outgoing);
+    this.#inflight.clear();
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+  }
+
   #sendFirst(outlet: Outlet, outgoing: Outgoing): void {
     const { message } = outgoing;
     // [MQTT-3.3.2-5] what was not sent in time is never sent.

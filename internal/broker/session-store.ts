@@ -13,14 +13,14 @@ export interface SessionRecord {
 }
 
 /**
- * Where sessions last. Writes are remembered in the order of the calls; {@link whenDurable} tells when. What is put may
- * change afterwards; what counts is what it was during the call.
+ * Where sessions last. Writes are remembered in the order of the calls; {@link whenDurable} tells when. A
+ * message that changes before it is written is written as it is then.
  */
 export interface SessionStore extends RetainedStore {
   /** A number that grows with each write. */
   readonly writes: number;
   putSession(record: SessionRecord): void;
-  /** Forgets a session with all its messages. */
+  /** Forgets a session; its messages were forgotten before. */
   deleteSession(clientId: string): void;
   /** Remembers a message of a session, or its new state. */
   putOutgoing(clientId: string, outgoing: Outgoing): void;

@@ -108,12 +108,16 @@ export class Session implements Member {
     return this.#byFilter.get(filter);
   }
 
-  /** Puts a subscription in the place of the one with the same filter [MQTT-3.8.4-3]; who is to get its messages. */
-  subscribe(subscription: Subscription): Member {
+  /**
+   * Puts a subscription in the place of the one with the same filter [MQTT-3.8.4-3]; who is to get its messages.
+   *
+   * @param isRestored whether the store has it already.
+   */
+  subscribe(subscription: Subscription, isRestored = false): Member {
     const { filter } = subscription;
     const before = this.#byFilter.get(filter);
     this.#byFilter.set(filter, subscription);
-    this.#events.changed(this);
+    if (!isRestored) this.#events.changed(this);
     if (parseShared(filter) !== undefined) {
       let share = this.#shares.get(filter);
       if (share === undefined) {

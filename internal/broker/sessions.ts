@@ -128,6 +128,8 @@ export class Sessions {
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
     for (const { filter } of [...session.subscriptions]) this.unsubscribe(session, filter);
     this.#moveShares(session, (filter) => this.#broker.groupOf(filter) !== undefined);
+    session.outbox.clear();
+    for (const packetId of session.received) session.store.deleteReceived(session.clientId, packetId);
     session.store.deleteSession(session.clientId);
     this.#publishWill(session);
   }

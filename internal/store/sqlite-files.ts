@@ -13,11 +13,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { storeBusyTimeoutMs, storeCacheBytes, storeCheckpointBytes } from '../limits.ts';
 import { migrate, PAGE_BYTES } from './sqlite-schema.ts';
 import { StoreError } from './store-error.ts';
+import { STORE_FILE as DATABASE } from './store-file.ts';
 
 /** `commit`: on the disk before it is acknowledged; `os`: with the operating system, which writes it soon. */
 export type FsyncPolicy = 'commit' | 'os';
 
-const DATABASE = 'tinymq.db';
 const LOCK = 'lock';
 const OWNER = 'lock.pid';
 /** Of the owner only: logs hold what was published. */

@@ -3,7 +3,11 @@ import { Sessions } from '../../internal/broker/sessions.ts';
 import { MqttDoor, type MqttSettings } from '../../internal/doors/mqtt/door.ts';
 import { SysTopics } from '../../internal/doors/mqtt/sys-topics.ts';
 import * as limits from '../../internal/limits.ts';
+import { restoreSessions } from '../../internal/live/restore-sessions.ts';
+import { SessionKeeper } from '../../internal/live/session-keeper.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
+import type { LogsOptions, OpenLogs } from './open-logs.ts';
+import { openEntries } from './session-store.ts';
 
 /** How MQTT is served. */
 export interface MqttOptions {
@@ -19,17 +23,25 @@ export interface MqttOptions {
 
 export interface OpenMqtt {
   door: MqttDoor;
-  close(): void;
+  /** Lets what was acknowledged reach the store, then closes it. */
+  close(): Promise<void>;
 }
 
-/** Opens the door of MQTT, with the sessions of its clients. */
-export function openMqtt(
-  options: MqttOptions & { slowConsumerWaitMs?: number },
+/**
+ * Opens the door of MQTT, with the sessions of its clients as they were.
+ *
+ * @throws StoreError where the store cannot be read.
+ */
+export async function openMqtt(
+  options: MqttOptions & LogsOptions & { slowConsumerWaitMs?: number },
   broker: Broker,
+  kept: OpenLogs | undefined,
   settings: MqttSettings,
   metrics: Metrics,
   log: Logger,
-): OpenMqtt {
+): Promise<OpenMqtt> {
+  const entries = openEntries(options, kept, log);
+  const keeper = entries && new SessionKeeper(entries.store, log);
   const sessions = new Sessions({
     broker,
     metrics,
@@ -39,15 +51,23 @@ export function openMqtt(
       queueBytes: options.sessionQueueBytes ?? limits.sessionQueueBytes,
     },
     slowConsumerWaitMs: options.slowConsumerWaitMs ?? limits.slowConsumerWaitMs,
+    store: keeper,
   });
+  if (entries !== undefined && keeper !== undefined) {
+    if (entries.hasEntries) await restoreSessions({ store: entries.store, keeper, sessions, broker, log });
+    broker.retained.store = keeper;
+  }
   const door = new MqttDoor(broker, sessions, settings, metrics, log);
   const everyMs = options.sysIntervalMs ?? limits.sysTopicsEveryMs;
   const version = `tinymq version ${options.version ?? 'unknown'}`;
   const sys = everyMs > 0 ? new SysTopics({ broker, sessions, metrics, version, everyMs }) : undefined;
 
-  function close(): void {
+  async function close(): Promise<void> {
     sys?.close();
     sessions.close();
+    await keeper?.flush();
+    keeper?.close();
+    await entries?.close();
   }
 
   return { door, close };

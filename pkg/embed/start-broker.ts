@@ -232,7 +232,7 @@ async function openDoors(parts: DoorParts): Promise<OpenDoors> {
     listen(endpoint, listening, { connection, problem });
 
   const frames = new FramesDoor(broker, settings, metrics, log);
-  const mqtt = openMqtt(options, broker, settings, metrics, log);
+  const mqtt = await openMqtt(options, broker, kept, settings, metrics, log);
   const frontDoor = new FrontDoor(frames, mqtt.door, connectTimeoutMs, log);
   opened.add(() => mqtt.close());
   opened.add(async () => {

@@ -455,7 +455,17 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
       agreement,
       version,
       answers,
-      inbox: new Inbox({ broker, log, identity, session, answers, version, source: this, refuse }),
+      inbox: new Inbox({
+        broker,
+        log,
+        identity,
+        session,
+        store: sessions.store,
+        answers,
+        version,
+        source: this,
+        refuse,
+      }),
       subscriber: new Subscriber({
         broker,
         sessions,

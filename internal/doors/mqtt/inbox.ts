@@ -2,6 +2,7 @@ import type { Identity } from '../../auth/guard.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Source } from '../../broker/channel.ts';
 import type { Session } from '../../broker/session.ts';
+import type { SessionStore } from '../../broker/session-store.ts';
 import { NO_TARGETS } from '../../broker/targets.ts';
 import type { TopicEntry } from '../../broker/topic-table.ts';
 import { BrokerError, quoted } from '../../errors.ts';
@@ -21,6 +22,8 @@ export interface InboxParts {
   log: Logger;
   identity: Identity;
   session: Session;
+  /** Where what this client publishes is kept, for whomever it is. */
+  store: SessionStore;
   answers: Answers;
   version: Version;
   /** The connection, which pauses for full subscribers and ends for what breaks the rules. */
@@ -34,6 +37,7 @@ export class Inbox {
   readonly #log: Logger;
   readonly #identity: Identity;
   readonly #session: Session;
+  readonly #store: SessionStore;
   readonly #answers: Answers;
   readonly #version: Version;
   readonly #source: Source;
@@ -51,6 +55,7 @@ export class Inbox {
     this.#log = parts.log;
     this.#identity = parts.identity;
     this.#session = parts.session;
+    this.#store = parts.store;
     this.#answers = parts.answers;
     this.#version = parts.version;
     this.#source = parts.source;
@@ -91,8 +96,7 @@ export class Inbox {
     }
     let reasonCode = ReasonCode.success;
     let problem: string | undefined;
-    const { store } = this.#session;
-    const writesBefore = store.writes;
+    const writesBefore = this.#store.writes;
     try {
       const topic = this.#topicOf(view, bytes, fields);
       const targets = this.#broker.targetsOf(topic);
@@ -114,9 +118,9 @@ export class Inbox {
     if (qos === 0) return;
     if (qos === 2 && reasonCode < FIRST_FAILURE) {
       this.#session.received.add(packetId);
-      store.putReceived(this.#identity.clientId, packetId);
+      this.#session.store.putReceived(this.#identity.clientId, packetId);
     }
-    const isPromise = store.writes !== writesBefore;
+    const isPromise = this.#store.writes !== writesBefore;
     this.#answer(qos === 1 ? PacketType.puback : PacketType.pubrec, packetId, reasonCode, problem, isPromise);
   }
 
@@ -133,7 +137,7 @@ export class Inbox {
       properties: NO_PROPERTIES,
     });
     // The id may be used again after this: it must not be known to a broker that starts anew.
-    this.#answers.inOrder(bytes, isKnown, () => this.#unreleased.delete(packetId));
+    this.#answers.inOrder(bytes, isKnown && this.#store === store, () => this.#unreleased.delete(packetId));
   }
 
   #countIn(qos: Qos, packetId: number): void {

@@ -1,0 +1,119 @@
+import type { Broker, Logger } from '../broker/broker.ts';
+import type { Outgoing } from '../broker/outbox.ts';
+import type { Message } from '../broker/publication.ts';
+import type { SessionRecord } from '../broker/session-store.ts';
+import type { Sessions } from '../broker/sessions.ts';
+import { storeGroupBytes } from '../limits.ts';
+import type { Entry, EntryStore } from '../store/entry-store.ts';
+import { KeyKind, parseClientKey, type SessionKeeper } from './session-keeper.ts';
+import { applyState, decodeMessage, decodeOutgoing, decodeSession } from './session-records.ts';
+
+/** What was read of one session so far. */
+interface Found {
+  outgoing: Map<number, { outgoing: Outgoing; reference: number | undefined; hasState: boolean }>;
+  received: number[];
+}
+
+export interface RestoreParts {
+  store: EntryStore;
+  keeper: SessionKeeper;
+  sessions: Sessions;
+  broker: Broker;
+  log: Logger;
+}
+
+/** Puts sessions and retained messages back as the store has them. An entry that cannot be read is told and passed over. */
+export async function restoreSessions(parts: RestoreParts): Promise<void> {
+  const { store, log } = parts;
+  const restoring = new Restoring(parts);
+  let after = '';
+  for (;;) {
+    const entries = await store.readEntries(after, storeGroupBytes);
+    if (entries.length === 0) break;
+    for (const entry of entries) {
+      try {
+        restoring.take(entry);
+      } catch (error) {
+        log.error(
+          { key: entry.key.slice(0, 80), error: (error as Error).message },
+          'a stored entry is damaged',
+        );
+      }
+    }
+    after = entries.at(-1)!.key;
+  }
+}
+
+/** Entries come by the kinds of their keys: messages before those who wait for them, sessions last. */
+class Restoring {
+  readonly #parts: RestoreParts;
+  readonly #messages = new Map<number, Message>();
+  readonly #found = new Map<string, Found>();
+
+  constructor(parts: RestoreParts) {
+    this.#parts = parts;
+  }
+
+  take({ key, value }: Entry): void {
+    switch (key[0]) {
+      case KeyKind.message:
+        this.#messages.set(Number(key.slice(2)), decodeMessage(value));
+        break;
+      case KeyKind.outgoing:
+        this.#takeOutgoing(key, value);
+        break;
+      case KeyKind.state: {
+        const { clientId, number } = parseClientKey(key);
+        const entry = this.#of(clientId).outgoing.get(number);
+        if (entry === undefined) break;
+        applyState(value, entry.outgoing);
+        entry.hasState = true;
+        break;
+      }
+      case KeyKind.received: {
+        const { clientId, number } = parseClientKey(key);
+        this.#of(clientId).received.push(number);
+        break;
+      }
+      case KeyKind.retained:
+        this.#parts.broker.retained.restore(decodeMessage(value));
+        break;
+      case KeyKind.session: {
+        const clientId = key.slice(2);
+        this.#takeSession(decodeSession(clientId, value), this.#of(clientId));
+        this.#found.delete(clientId);
+      }
+    }
+  }
+
+  #takeOutgoing(key: string, value: Uint8Array): void {
+    const { clientId, number } = parseClientKey(key);
+    const decoded = decodeOutgoing(value, number, (reference) => this.#messages.get(reference));
+    if (decoded !== undefined) this.#of(clientId).outgoing.set(number, { ...decoded, hasState: false });
+  }
+
+  #takeSession({ clientId, expiryMs, endedAtMs, subscriptions }: SessionRecord, found: Found): void {
+    const { sessions, broker, keeper } = this.#parts;
+    // Its client was there when the broker ended.
+    const session = sessions.restore(clientId, expiryMs, endedAtMs ?? Date.now());
+    for (const subscription of subscriptions) {
+      const isNew = session.subscription(subscription.filter) === undefined;
+      const member = session.subscribe(subscription, true);
+      if (isNew) broker.attach(subscription.filter, member);
+    }
+    for (const packetId of found.received) session.received.add(packetId);
+    for (const { outgoing, reference, hasState } of found.outgoing.values()) {
+      session.outbox.restore(outgoing);
+      keeper.restored(outgoing, hasState, reference);
+    }
+  }
+
+  #of(clientId: string): Found {
+    let found = this.#found.get(clientId);
+    if (found === undefined) {
+      found = { outgoing: new Map(), received: [] };
+      this.#found.set(clientId, found);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../../internal/broker/broker.ts';
+import type { Entry, EntryChange, EntryStore } from '../../internal/store/entry-store.ts';
+import type { SqliteStore } from '../../internal/store/sqlite-store.ts';
+import { StoreError, StoreUnavailableError } from '../../internal/store/store-error.ts';
+import { STORE_FILE } from '../../internal/store/store-file.ts';
+import type { LogsOptions, OpenLogs } from './open-logs.ts';
+
+/** Where sessions are kept, with what closes it. */
+export interface OpenEntries {
+  store: EntryStore;
+  /** Whether there may be something to restore. */
+  hasEntries: boolean;
+  close(): Promise<void>;
+}
+
+/** The store that sessions are kept in: that of the logs, or one of their own; undefined where all is in memory. */
+export function openEntries(
+  options: LogsOptions,
+  kept: OpenLogs | undefined,
+  log: Logger,
+): OpenEntries | undefined {
+  if (options.memory) return undefined;
+  if (kept !== undefined && isEntryStore(kept.store)) {
+    // Whoever opened it closes it.
+    return { store: kept.store, hasEntries: true, close: async () => {} };
+  }
+  const { dataDir } = options;
+  if (dataDir === undefined) return undefined;
+  const store = new LazyEntries(dataDir, options.fsync ?? 'commit', log);
+  return { store, hasEntries: existsSync(join(dataDir, STORE_FILE)), close: () => store.close() };
+}
+
+function isEntryStore(store: object): store is EntryStore {
+  return 'putEntries' in store;
+}
+
+/** A store that is opened when there is something to keep: a broker whose clients keep nothing makes no files. */
+class LazyEntries implements EntryStore {
+  readonly #directory: string;
+  readonly #fsync: 'commit' | 'os';
+  readonly #log: Logger;
+  #opening: Promise<SqliteStore | undefined> | undefined;
+
+  constructor(directory: string, fsync: 'commit' | 'os', log: Logger) {
+    this.#directory = directory;
+    this.#fsync = fsync;
+    this.#log = log;
+  }
+
+  async putEntries(changes: readonly EntryChange[]): Promise<void> {
+    await (await this.#store())?.putEntries(changes);
+  }
+
+  async readEntries(after: string, maxBytes: number): Promise<Entry[]> {
+    return (await (await this.#store())?.readEntries(after, maxBytes)) ?? [];
+  }
+
+  async close(): Promise<void> {
+    await (await this.#opening)?.close();
+  }
+
+  #store(): Promise<SqliteStore | undefined> {
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<SqliteStore | undefined> {
+    try {
+      const { SqliteStore } = await import('../../internal/store/sqlite-store.ts');
+      const store = new SqliteStore({ directory: this.#directory, fsync: this.#fsync });
+      await store.open();
+      return store;
+    } catch (error) {
+      if (!(error instanceof StoreError) || error instanceof StoreUnavailableError) {
+        // The disk may have room again later.
+        this.#opening = undefined;
+        throw error;
+      }
+      const fields = { code: 'store-unavailable', error: error.message };
+      this.#log.warn(fields, 'sessions and retained messages are in memory only');
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,234 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Connect, PacketType, type Publish, type Version } from '../../internal/protocol/mqtt/packet.ts';
+import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/broker-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { openMqtt, type RawMqtt } from './client.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tinymq-durable-'));
+const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A broker of the sources, in a process of its own. */
+function startBroker(dataDir: string, port = 0): Promise<BrokerProcess> {
+  const flags = ['-address', `localhost:${port}`, '-data-dir', join(folder, dataDir)];
+  return brokerProcess(start(process.execPath, [MAIN, ...flags, ...REPORTING]));
+}
+
+async function connect(
+  broker: BrokerProcess,
+  version: Version,
+  clientId: string,
+  options: Partial<Connect> = {},
+  acknowledges = false,
+): Promise<{ client: RawMqtt; sessionPresent: boolean }> {
+  const client = await openMqtt(broker.url, version);
+  client.acknowledges = acknowledges;
+  const { sessionPresent } = await client.connect({
+    clientId,
+    cleanStart: false,
+    properties: version === 5 ? { sessionExpiryIntervalS: 0xffff_ffff } : {},
+    ...options,
+  });
+  return { client, sessionPresent };
+}
+
+describe.each([4, 5] as const)('after kill -9, version %i', (version) => {
+  it('a session is as it was: subscriptions, what waited, what was on its way in both directions', async () => {
+    const dataDir = `session-${version}`;
+    const before = await startBroker(dataDir);
+    const first = await connect(before, version, 'device');
+    await first.client.subscribe('d/#', 2);
+    const publisher = await connect(before, version, 'publisher', { cleanStart: true, properties: {} });
+    for (const [index, qos] of ([1, 2, 2] as const).entries()) {
+      await publisher.client.publishSafely('d/sent', `${index}`, { qos });
+    }
+    const sent = await first.client.messages(3);
+    // 0 waits for PUBACK, 1 for PUBREC, 2 for PUBCOMP.
+    first.client.answer(PacketType.pubrec, sent[2]!.packetId);
+    await first.client.next(PacketType.pubrel);
+    first.client.publish('elsewhere', 'x', { qos: 2, packetId: 99 });
+    await first.client.next(PacketType.pubrec);
+    first.client.drop();
+    await eventually(async () => (await before.stats()).clients === 1, 'the end of the connection');
+    await publisher.client.publishSafely('d/waiting', 'offline');
+    await publisher.client.publishSafely('d/waiting', 'two', { qos: 2 });
+    await before.stop('SIGKILL');
+
+    await using after = await startBroker(dataDir);
+    const second = await connect(after, version, 'device');
+    expect(second.sessionPresent).toBe(true);
+    const again: Publish[] = [];
+    const released: number[] = [];
+    while (again.length + released.length < 5) {
+      const packet = await second.client.any();
+      if (packet.type === PacketType.pubrel) released.push(packet.packetId);
+      else again.push(packet as Publish);
+    }
+    expect(again.map(({ payload, qos, dup }) => [String(payload), qos, dup])).toEqual([
+      ['0', 1, true],
+      ['1', 2, true],
+      ['offline', 1, false],
+      ['two', 2, false],
+    ]);
+    expect(again.slice(0, 2).map(({ packetId }) => packetId)).toEqual([sent[0]!.packetId, sent[1]!.packetId]);
+    expect(released).toEqual([sent[2]!.packetId]);
+    // The QoS 2 message of the client is not delivered again, whatever its id is used for.
+    const watcher = await connect(after, version, 'watcher', { cleanStart: true });
+    await watcher.client.subscribe('elsewhere', 2);
+    second.client.publish('elsewhere', 'x', { qos: 2, packetId: 99, dup: true });
+    await second.client.next(PacketType.pubrec);
+    second.client.answer(PacketType.pubrel, 99);
+    await second.client.next(PacketType.pubcomp);
+    await watcher.client.expectSilence();
+    for (const { client } of [second, watcher, publisher]) client.drop();
+  });
+});
+
+describe('after kill -9', () => {
+  it('retained messages are there with their properties, cleared ones are not', async () => {
+    const before = await startBroker('retained');
+    const { client } = await connect(before, 5, 'writer', { cleanStart: true, properties: {} });
+    const properties = { contentType: 'text/plain', userProperties: [['a', 'b']] as [string, string][] };
+    await client.publishSafely('r/1', 'kept', { retain: true, properties });
+    await client.publishSafely('r/2', 'cleared', { retain: true });
+    await client.publishSafely('r/2', '', { retain: true });
+    await client.publishSafely('r/3', 'old', { retain: true });
+    await client.publishSafely('r/3', 'new', { retain: true, qos: 2 });
+    await before.stop('SIGKILL');
+    await using after = await startBroker('retained');
+    const reader = await connect(after, 5, 'reader', { cleanStart: true, properties: {} }, true);
+    await reader.client.subscribe('r/#', 2);
+    const messages = await reader.client.messages(2);
+    expect(messages.map(({ topic, payload, qos }) => [topic, String(payload), qos])).toEqual([
+      ['r/1', 'kept', 1],
+      ['r/3', 'new', 2],
+    ]);
+    expect(messages[0]!.properties).toEqual(properties);
+    await reader.client.expectSilence();
+    for (const each of [client, reader.client]) each.drop();
+  });
+
+  it('a message that many sessions wait for is there for each, and gone when the last has it', async () => {
+    const before = await startBroker('shared');
+    const ids = ['one', 'two', 'three'];
+    for (const id of ids) {
+      const { client } = await connect(before, 5, id);
+      await client.subscribe('all', 1);
+      client.disconnect();
+      await client.ended();
+    }
+    const publisher = await connect(before, 5, 'publisher', { cleanStart: true, properties: {} });
+    await publisher.client.publishSafely('all', 'x'.repeat(10_000));
+    await before.stop('SIGKILL');
+    const middle = await startBroker('shared');
+    for (const id of ids.slice(0, 2)) {
+      const { client } = await connect(middle, 5, id, {}, true);
+      expect((await client.message()).payload).toHaveLength(10_000);
+      await client.expectSilence();
+      client.disconnect();
+      await client.ended();
+    }
+    await middle.stop('SIGTERM');
+    await using after = await startBroker('shared');
+    const { client } = await connect(after, 5, 'three', {}, true);
+    expect((await client.message()).payload).toHaveLength(10_000);
+    const { client: first } = await connect(after, 5, 'one');
+    await first.expectSilence();
+    for (const each of [client, first, publisher.client]) each.drop();
+  });
+
+  it('nothing that was acknowledged is lost, and QoS 2 comes once, however often it happens', async () => {
+    const dataDir = 'often';
+    let broker = await startBroker(dataDir);
+    const subscriberId = 'subscriber';
+    const setUp = await connect(broker, 5, subscriberId);
+    await setUp.client.subscribe('count/#', 2);
+    setUp.client.drop();
+    const seen = new Map<string, number>();
+    const acknowledged: string[] = [];
+    /** QoS 2 ids that the subscriber has and that are not released. */
+    const held = new Set<number>();
+    let next = 0;
+    /** What the publisher has not got an answer for; it sends that again. */
+    let open: { packetId: number; qos: 1 | 2; text: string; isReceived: boolean }[] = [];
+
+    for (let round = 0; round < 5; round++) {
+      const publisher = await connect(broker, 5, 'publisher');
+      const subscriber = await connect(broker, 5, subscriberId);
+      expect(subscriber.sessionPresent).toBe(true);
+      const target = acknowledged.length + 200;
+      for (const each of open) sendAgain(publisher.client, each);
+      const receiving = receive(subscriber.client);
+      while (acknowledged.length < target) {
+        while (open.length < 20) {
+          const qos = next % 2 === 0 ? 1 : 2;
+          const each = {
+            packetId: (next % 60_000) + 1,
+            qos,
+            text: `${qos}/${next}`,
+            isReceived: false,
+          } as const;
+          next++;
+          open.push({ ...each });
+          publisher.client.publish('count/x', each.text, { qos, packetId: each.packetId });
+        }
+        takeAnswer(publisher.client, await publisher.client.any());
+      }
+      await broker.stop('SIGKILL');
+      await receiving;
+      broker = await startBroker(dataDir);
+    }
+    const last = await connect(broker, 5, 'publisher');
+    const rest = await connect(broker, 5, subscriberId);
+    for (const each of open) sendAgain(last.client, each);
+    const receiving = receive(rest.client);
+    while (open.length > 0) takeAnswer(last.client, await last.client.any());
+    await eventually(() => acknowledged.every((text) => seen.has(text)), 'everything that was acknowledged');
+    await broker.stop('SIGKILL');
+    await receiving;
+    for (const [text, count] of seen) if (text.startsWith('2/')) expect([text, count]).toEqual([text, 1]);
+
+    function sendAgain(client: RawMqtt, each: (typeof open)[number]): void {
+      if (each.isReceived) client.answer(PacketType.pubrel, each.packetId);
+      else client.publish('count/x', each.text, { qos: each.qos, packetId: each.packetId, dup: true });
+    }
+
+    function takeAnswer(client: RawMqtt, packet: Awaited<ReturnType<RawMqtt['any']>>): void {
+      const { packetId } = packet as { packetId: number };
+      const each = open.find((candidate) => candidate.packetId === packetId);
+      if (each === undefined) return;
+      if (packet.type === PacketType.pubrec) {
+        each.isReceived = true;
+        client.answer(PacketType.pubrel, packetId);
+        return;
+      }
+      acknowledged.push(each.text);
+      open = open.filter((other) => other !== each);
+    }
+
+    /** A subscriber that keeps to the protocol, until its connection ends. */
+    async function receive(client: RawMqtt): Promise<void> {
+      try {
+        for (;;) {
+          const packet = await client.any();
+          if (packet.type === PacketType.pubrel) {
+            held.delete(packet.packetId);
+            client.answer(PacketType.pubcomp, packet.packetId);
+          } else if (packet.type === PacketType.publish) {
+            const isKnown = packet.qos === 2 && held.has(packet.packetId);
+            if (packet.qos === 2) held.add(packet.packetId);
+            const text = String(packet.payload);
+            if (!isKnown) seen.set(text, (seen.get(text) ?? 0) + 1);
+            client.answer(packet.qos === 2 ? PacketType.pubrec : PacketType.puback, packet.packetId);
+          }
+        }
+      } catch {
+        client.drop();
+      }
+    }
+  }, 120_000);
+});
