@@ -1,40 +1,22 @@
-import {
-  compactionKeysBytes,
-  compactionLookBytesPerSecond,
-  compactionReadBytes,
-  maxExpandedBatchBytes,
-  producerExpirationMs,
-} from '../limits.ts';
-import type { LogStore, StoredBatch } from '../store/log-store.ts';
-import { CorruptBatchError, StoreError } from '../store/store-error.ts';
-import type { CompactedBatch, CompactionFormat } from './compaction-format.ts';
+import { compactionKeysBytes, compactionLookBytesPerSecond, compactionReadBytes } from '../limits.ts';
+import type { LogStore } from '../store/log-store.ts';
+import { StoreError } from '../store/store-error.ts';
+import type { CompactionFormat } from './compaction-format.ts';
 import { KeyOffsets } from './compaction-keys.ts';
-import { Pace } from './compaction-pace.ts';
-import { LastBatches } from './compaction-producers.ts';
-import { Replacing } from './compaction-replacing.ts';
+import {
+  type CompactedPartition,
+  CompactionPasses,
+  type CompactionResult,
+  type CompactionRun,
+  type CompactionSettings,
+  Stopped,
+} from './compaction-passes.ts';
 import {
   type CompactionState,
   forgetCompactionState,
   readCompactionState,
   writeCompactionState,
 } from './compaction-state.ts';
-
-/** What compaction knows of a partition. */
-export interface CompactedPartition {
-  readonly id: number;
-  readonly firstOffset: number;
-  readonly highWatermark: number;
-  /** What ends before an offset is read from the store from now on. */
-  dropCached(untilOffset: number): void;
-}
-
-/** The settings of a topic that compaction follows; Infinity for without end. */
-export interface CompactionSettings {
-  readonly minCleanableDirtyRatio: number;
-  readonly minCompactionLagMs: number;
-  readonly maxCompactionLagMs: number;
-  readonly deleteRetentionMs: number;
-}
 
 export interface CompactorOptions {
   store: LogStore;
@@ -45,21 +27,6 @@ export interface CompactorOptions {
   readBytes?: number;
   /** For a store that writes much for one change: how much to change at once, in bytes; 0: only what changes. */
   gatherBytes?: number;
-}
-
-/** What compaction did. */
-export interface CompactionResult {
-  /**
-   * `idle`: there was not enough to do. `done`. `stopped`: the broker stops, or records or the topic went in between;
-   * the rest is for the next time. `unsupported`: the store replaces nothing.
-   */
-  outcome: 'idle' | 'done' | 'stopped' | 'unsupported';
-  passes: number;
-  /** Bytes of the batches that were looked at, and of what stayed of them; in all passes together. */
-  bytesBefore: number;
-  bytesAfter: number;
-  /** Batches that could not be read, and stay as they are. */
-  unreadableBatches: number;
 }
 
 /**
@@ -132,7 +99,17 @@ export class Compactor {
       bytesAfter: 0,
       unreadableBatches: 0,
     };
-    const run: Run = { partition, settings, nowMs, result, pace: new Pace() };
+    const run: CompactionRun = {
+      store: this.#store,
+      format: this.#format,
+      readBytes: this.#readBytes,
+      gatherBytes: this.#gatherBytes,
+      partition,
+      settings,
+      nowMs,
+      result,
+      isStopped: () => this.#isStopped,
+    };
     try {
       if (!this.#isUnsupported && !this.#isQuiet(run)) await this.#passes(run);
     } catch (error) {
@@ -150,12 +127,13 @@ export class Compactor {
     return result;
   }
 
-  async #passes(run: Run): Promise<void> {
+  async #passes(run: CompactionRun): Promise<void> {
     const { partition, settings, nowMs } = run;
     const end = partition.highWatermark;
+    const passes = new CompactionPasses(run);
     let state = await this.#stateOf(partition);
     const hasExpired = (state.nextHorizonMs ?? Infinity) <= nowMs;
-    const isOverdue = await this.#isOverdue(run, state);
+    const isOverdue = await this.#isOverdue(run, passes, state.cleanUntil);
     const isCertain = hasExpired || isOverdue;
     if (!isCertain) {
       const dirtyBytes = (await this.#store.sizeBytes(partition.id)) - state.cleanBytes;
@@ -166,7 +144,7 @@ export class Compactor {
     }
     const keys = new KeyOffsets(this.#keysBytes);
     for (;;) {
-      const found = await this.#collect(run, keys, state.cleanUntil, end);
+      const found = await passes.collect(keys, state.cleanUntil, end);
       if (
         run.result.passes === 0 &&
         !isCertain &&
@@ -178,7 +156,7 @@ export class Compactor {
       }
       if (found.untilOffset === state.cleanUntil && !(hasExpired && run.result.passes === 0)) break;
       run.result.passes++;
-      const { cleanBytes, nextHorizonMs } = await this.#rewrite(run, keys, found);
+      const { cleanBytes, nextHorizonMs } = await passes.rewrite(keys, found);
       state = {
         cleanUntil: found.untilOffset,
         cleanBytes,
@@ -205,165 +183,17 @@ export class Compactor {
   }
 
   /** Whether a record waits for compaction longer than it may. */
-  async #isOverdue({ partition, settings, nowMs }: Run, { cleanUntil }: CompactionState): Promise<boolean> {
+  async #isOverdue(
+    { settings, nowMs }: CompactionRun,
+    passes: CompactionPasses,
+    cleanUntil: number,
+  ): Promise<boolean> {
     if (!Number.isFinite(settings.maxCompactionLagMs)) return false;
-    const [first] = await this.#read(partition, cleanUntil, 1);
-    return first !== undefined && first.maxTimestamp < nowMs - settings.maxCompactionLagMs;
+    const timestamp = await passes.firstTimestamp(cleanUntil);
+    return timestamp !== undefined && timestamp < nowMs - settings.maxCompactionLagMs;
   }
 
-  /**
-   * Collects the last offset of each key from an offset on, until a batch is too new or there is no room. Keys of the
-   * last batch count, but it is not one of those that are compacted.
-   */
-  async #collect(run: Run, keys: KeyOffsets, fromOffset: number, endOffset: number): Promise<Found> {
-    const { partition, settings, nowMs } = run;
-    const producers = new LastBatches();
-    const found: Found = { untilOffset: fromOffset, bytes: 0, isFull: false, producers };
-    const tooNewMs = settings.minCompactionLagMs > 0 ? nowMs - settings.minCompactionLagMs : Infinity;
-    const lastOffset = endOffset - 1;
-    for (let next = fromOffset; next <= lastOffset; ) {
-      const batches = await this.#read(partition, next, this.#readBytes);
-      if (batches.length === 0) break;
-      for (const batch of batches) {
-        if (batch.maxTimestamp > tooNewMs) return found;
-        const fullAt = this.#collectFrom(batch, run, keys, fromOffset, producers);
-        if (batch.lastOffset >= lastOffset) return found;
-        found.bytes += batch.bytes.length;
-        found.isFull = fullAt !== undefined;
-        found.untilOffset = fullAt ?? batch.lastOffset + 1;
-        if (found.isFull) return found;
-        await this.#breathe(run);
-      }
-      next = batches.at(-1)!.lastOffset + 1;
-    }
-    return found;
-  }
-
-  /** Returns the offset of the first record whose key found no room. */
-  #collectFrom(
-    batch: StoredBatch,
-    run: Run,
-    keys: KeyOffsets,
-    fromOffset: number,
-    producers: LastBatches,
-  ): number | undefined {
-    let fullAt: number | undefined;
-    try {
-      const { producerId, isFixed } = this.#format.compactionFacts(batch.bytes);
-      if (producerId >= 0) producers.saw(producerId, batch.lastOffset);
-      if (isFixed) return undefined;
-      this.#format.visitKeys(batch.bytes, maxExpandedBatchBytes, (offset, bytes, start, end) => {
-        if (offset < fromOffset || keys.put(bytes, start, end, offset)) return true;
-        fullAt = offset;
-        return false;
-      });
-    } catch (error) {
-      if (!this.#format.isUnreadable(error)) throw error;
-      run.result.unreadableBatches++;
-    }
-    return fullAt;
-  }
-
-  /** Replaces what is below an offset by what stays of it. */
-  async #rewrite(run: Run, keys: KeyOffsets, { untilOffset, producers }: Found): Promise<Cleaned> {
-    const { partition } = run;
-    const cleaned: Cleaned = { cleanBytes: 0, nextHorizonMs: undefined };
-    partition.dropCached(untilOffset);
-    const replacing = new Replacing(this.#store, partition.id, this.#gatherBytes);
-    let isLast = false;
-    for (let next = partition.firstOffset; next < untilOffset && !isLast; ) {
-      const batches = await this.#read(partition, next, this.#readBytes);
-      if (batches.length === 0) break;
-      for (const batch of batches) {
-        isLast = batch.baseOffset >= untilOffset;
-        if (isLast) break;
-        if (batch.bytes.length === 0) {
-          replacing.send();
-          continue;
-        }
-        run.result.bytesBefore += batch.bytes.length;
-        const left = this.#leftOf(batch, run, keys, untilOffset, producers, replacing);
-        cleaned.cleanBytes += left.bytes;
-        const horizonMs = left.deleteHorizonMs;
-        if (horizonMs !== undefined)
-          cleaned.nextHorizonMs = Math.min(cleaned.nextHorizonMs ?? Infinity, horizonMs);
-        await this.#breathe(run);
-      }
-      await replacing.pieceEnds();
-      next = batches.at(-1)!.lastOffset + 1;
-    }
-    await replacing.done();
-    run.result.bytesAfter += cleaned.cleanBytes;
-    return cleaned;
-  }
-
-  /** What stays of one batch, which is handed to the store; its bytes and when its tombstones may go. */
-  #leftOf(
-    batch: StoredBatch,
-    run: Run,
-    keys: KeyOffsets,
-    untilOffset: number,
-    producers: LastBatches,
-    replacing: Replacing,
-  ): { bytes: number; deleteHorizonMs: number | undefined } {
-    const asItIs = { bytes: batch.bytes.length, deleteHorizonMs: undefined };
-    let compacted: CompactedBatch;
-    let producerId: number;
-    try {
-      const facts = this.#format.compactionFacts(batch.bytes);
-      producerId = facts.producerId;
-      if (facts.isFixed) {
-        replacing.same(batch);
-        return asItIs;
-      }
-      const isActive = producerId >= 0 && batch.maxTimestamp > run.nowMs - producerExpirationMs;
-      const rules = {
-        isLatest: (offset: number, bytes: Uint8Array, start: number, end: number) =>
-          offset >= keys.get(bytes, start, end),
-        untilOffset,
-        keepsHeader: isActive && producers.mayBeLast(producerId, batch.lastOffset),
-        nowMs: run.nowMs,
-        deleteRetentionMs: run.settings.deleteRetentionMs,
-      };
-      compacted = this.#format.rebuildBatch(batch.bytes, rules, maxExpandedBatchBytes);
-    } catch (error) {
-      if (!this.#format.isUnreadable(error)) throw error;
-      replacing.same(batch);
-      return asItIs;
-    }
-    if (compacted.kind === 'gone') {
-      replacing.gone(batch);
-      return { bytes: 0, deleteHorizonMs: undefined };
-    }
-    if (compacted.kind === 'same') replacing.same(batch);
-    else replacing.rebuilt(batch, compacted);
-    const { deleteHorizonMs } = compacted;
-    const byteLength = compacted.kind === 'same' ? batch.bytes.length : compacted.bytes.length;
-    if (producerId < 0) return { bytes: byteLength, deleteHorizonMs };
-    const { baseOffset, lastOffset } = batch;
-    const header = compacted.count === 0 ? { baseOffset, lastOffset, byteLength } : undefined;
-    const inVain = producers.passed(producerId, header);
-    if (inVain !== undefined) replacing.remove(inVain);
-    return { bytes: byteLength - (inVain?.byteLength ?? 0), deleteHorizonMs };
-  }
-
-  /** A batch that is damaged stays as it is: it comes with its offsets and without bytes. */
-  async #read(partition: CompactedPartition, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
-    try {
-      return await this.#store.read(partition.id, fromOffset, maxBytes);
-    } catch (error) {
-      if (!(error instanceof CorruptBatchError)) throw error;
-      const { baseOffset, lastOffset } = error;
-      return [{ baseOffset, lastOffset, count: 0, maxTimestamp: -1, bytes: new Uint8Array(0) }];
-    }
-  }
-
-  async #breathe(run: Run): Promise<void> {
-    if (this.#isStopped) throw new Stopped();
-    if (run.pace.isOver()) await run.pace.rest();
-  }
-
-  #isQuiet({ partition, settings, nowMs }: Run): boolean {
+  #isQuiet({ partition, settings, nowMs }: CompactionRun): boolean {
     if (this.#isStopped) throw new Stopped();
     const quiet = this.#quiet.get(partition.id);
     if (quiet === undefined) return false;
@@ -374,7 +204,7 @@ export class Compactor {
 
   /** Nothing is to do until more is appended, or until a time. */
   #beQuiet(
-    { partition, settings, nowMs }: Run,
+    { partition, settings, nowMs }: CompactionRun,
     state: CompactionState,
     end: number,
     lookedAtBytes: number,
@@ -389,38 +219,12 @@ export class Compactor {
   }
 }
 
-/** One call of compact. */
-interface Run {
-  partition: CompactedPartition;
-  settings: CompactionSettings;
-  nowMs: number;
-  result: CompactionResult;
-  pace: Pace;
-}
-
 interface Quiet {
   settings: string;
   highWatermark: number;
   wakeAtMs: number;
   notBeforeMs: number;
 }
-
-/** What was collected: the keys of records up to an offset. */
-interface Found {
-  untilOffset: number;
-  bytes: number;
-  /** Whether there was no room for another key. */
-  isFull: boolean;
-  producers: LastBatches;
-}
-
-interface Cleaned {
-  cleanBytes: number;
-  nextHorizonMs: number | undefined;
-}
-
-/** Thrown to end a run in the middle. */
-class Stopped extends Error {}
 
 /** Retention, DeleteRecords or the end of a topic came in between. */
 const GONE: ReadonlySet<string> = new Set(['not-found', 'invalid', 'conflict']);

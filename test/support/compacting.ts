@@ -4,7 +4,8 @@
  * each compaction.
  */
 import { pathToFileURL } from 'node:url';
-import { type CompactionSettings, Compactor } from '../../internal/log/compaction.ts';
+import { Compactor } from '../../internal/log/compaction.ts';
+import type { CompactionSettings } from '../../internal/log/compaction-passes.ts';
 import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
 import { buildBatch, type NewRecord } from '../../internal/protocol/kafka/record-batch-build.ts';
 import * as format from '../../internal/protocol/kafka/record-batch-rebuild.ts';
