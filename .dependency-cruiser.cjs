@@ -58,7 +58,18 @@ module.exports = {
       [...shared, room('store'), room('metrics')],
       'and no format',
     ),
-    onlyImports('the-store-stands-alone', room('store'), shared, 'it keeps what it is given'),
+    onlyImports(
+      'the-store-stands-alone',
+      '^internal/store/(?!kafka-)',
+      [room('store'), ...shared],
+      'it keeps what it is given',
+    ),
+    onlyImports(
+      'the-store-of-kafka-knows-its-format',
+      '^internal/store/kafka-',
+      [room('store'), '^internal/protocol/kafka/', ...shared],
+      'its files are those of Kafka',
+    ),
     onlyImports(
       'live-joins-broker-and-log',
       room('live'),

@@ -17,6 +17,8 @@ import { TailCache } from './tail-cache.ts';
 import { TooManyLogsError } from './too-many-logs.ts';
 import { defaultTopicConfigs, type TopicSettings, topicSettings } from './topic-configs.ts';
 
+export { StoreError };
+
 /** A durable topic: a name with partitions. */
 export interface TopicLog {
   readonly name: string;

@@ -1,5 +1,7 @@
 import type { TopicConfigs } from '../store/log-store.ts';
 
+export type { TopicConfigs };
+
 /**
  * What can be set for a durable topic, under Kafka's names (the TopicConfig of Apache Kafka 4.3). A broker that lays
  * its data out differently has no use for some of them; they are kept and shown, because tools set them on every topic,

@@ -1,7 +1,6 @@
 import type { TopicLog } from '../../log/logs.ts';
-import { TopicConfigType, topicConfig } from '../../log/topic-configs.ts';
+import { type TopicConfigs, TopicConfigType, topicConfig } from '../../log/topic-configs.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
-import type { TopicConfigs } from '../../store/log-store.ts';
 import { configsError, ResourceType } from './configs.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from './errors.ts';
 import type { KafkaParts } from './handler.ts';

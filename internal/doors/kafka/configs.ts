@@ -1,6 +1,10 @@
-import { TOPIC_CONFIGS, type TopicConfig, topicConfigProblem } from '../../log/topic-configs.ts';
+import {
+  TOPIC_CONFIGS,
+  type TopicConfig,
+  type TopicConfigs,
+  topicConfigProblem,
+} from '../../log/topic-configs.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
-import type { TopicConfigs } from '../../store/log-store.ts';
 import { type KafkaError, kafkaError } from './errors.ts';
 import type { KafkaParts } from './handler.ts';
 

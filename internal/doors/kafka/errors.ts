@@ -1,5 +1,5 @@
+import { StoreError } from '../../log/logs.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
-import { StoreError } from '../../store/store-error.ts';
 
 /** What a client is told of an error: Kafka's code, and words for people. */
 export interface KafkaError {

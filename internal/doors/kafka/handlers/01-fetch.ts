@@ -1,10 +1,10 @@
 import { kafkaMaxFetchBytes } from '../../../limits.ts';
 import type { TopicLog } from '../../../log/logs.ts';
+import { StoreError } from '../../../log/logs.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { fetch } from '../../../protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
-import { StoreError } from '../../../store/store-error.ts';
 import { storeError } from '../errors.ts';
 import {
   type FetchedPartition,

@@ -1,10 +1,10 @@
 import { maxPartitionsPerTopic } from '../../../limits.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { logNameProblem } from '../../../log/names.ts';
+import type { TopicConfigs } from '../../../log/topic-configs.ts';
 import { createTopics } from '../../../protocol/kafka/apis/19-create-topics.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
-import type { TopicConfigs } from '../../../store/log-store.ts';
 import { configsError, configValues } from '../configs.ts';
 import { type KafkaError, kafkaError, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
