@@ -54,6 +54,9 @@ export type Change =
   | { kind: 'delete-group'; group: string }
   | { kind: 'put-meta'; key: string; value: Uint8Array | undefined }
   | { kind: 'put-entries'; entries: PackedEntries }
+  /** These change nothing. Who starts asks them, and should not have to wait for the thread that reads to start. */
+  | { kind: 'get-meta'; key: string }
+  | { kind: 'entries'; after: string; maxBytes: number }
   /** Changes nothing: it is there when everything before it lasts. */
   | { kind: 'barrier' };
 
@@ -79,9 +82,7 @@ export type ReadRequest =
   | { kind: 'read'; partition: number; fromOffset: number; maxBytes: number }
   | { kind: 'batch-for-time'; partition: number; timestamp: number }
   | { kind: 'size'; partition: number }
-  | { kind: 'offset-for-size'; partition: number; keepBytes: number }
-  | { kind: 'get-meta'; key: string }
-  | { kind: 'entries'; after: string; maxBytes: number };
+  | { kind: 'offset-for-size'; partition: number; keepBytes: number };
 
 export type ToReader = { id: number; request: ReadRequest } | { kind: 'close' };
 

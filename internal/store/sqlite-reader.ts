@@ -1,5 +1,4 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Entry } from './entry-store.ts';
 import type { BatchSpan } from './log-store.ts';
 import { batchChecksum } from './sqlite-checksum.ts';
 import { OWN_BUFFER_BYTES, type PackedBatches, READ_FIELDS, type ReadRequest } from './sqlite-messages.ts';
@@ -33,10 +32,6 @@ export class SqliteReader {
           return this.#sizeBytes(request.partition);
         case 'offset-for-size':
           return this.#offsetForSize(request.partition, request.keepBytes);
-        case 'get-meta':
-          return this.#statements.meta.get(request.key)?.value;
-        case 'entries':
-          return this.#entries(request.after, request.maxBytes);
       }
     } finally {
       this.#db.exec('ROLLBACK');
@@ -45,18 +40,6 @@ export class SqliteReader {
 
   close(): void {
     this.#db.close();
-  }
-
-  #entries(after: string, maxBytes: number): Entry[] {
-    const entries: Entry[] = [];
-    let byteLength = 0;
-    for (const row of this.#statements.entriesAfter.iterate(after)) {
-      const entry = row as unknown as Entry;
-      byteLength += entry.value.length;
-      if (entries.length > 0 && byteLength > maxBytes) break;
-      entries.push(entry);
-    }
-    return entries;
   }
 
   #read(partition: number, fromOffset: number, maxBytes: number): PackedBatches {
@@ -199,7 +182,5 @@ function prepare(db: DatabaseSync) {
          AND last_offset >= ? ORDER BY base_offset LIMIT 1`,
     ),
     bytes: db.prepare('SELECT bytes FROM batch_bytes WHERE id = ?'),
-    meta: db.prepare('SELECT value FROM meta WHERE key = ?'),
-    entriesAfter: db.prepare('SELECT key, value FROM entry WHERE key > ? ORDER BY key'),
   };
 }

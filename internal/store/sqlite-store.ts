@@ -220,7 +220,7 @@ export class SqliteStore implements LogStore, EntryStore {
   }
 
   async getMeta(key: string): Promise<Uint8Array | undefined> {
-    return (await this.#ask({ kind: 'get-meta', key })) as Uint8Array | undefined;
+    return (await this.#change({ kind: 'get-meta', key })) as Uint8Array | undefined;
   }
 
   putEntries(changes: readonly EntryChange[]): Promise<void> {
@@ -237,7 +237,7 @@ export class SqliteStore implements LogStore, EntryStore {
   }
 
   async readEntries(after: string, maxBytes: number): Promise<Entry[]> {
-    return (await this.#ask({ kind: 'entries', after, maxBytes })) as Entry[];
+    return (await this.#change({ kind: 'entries', after, maxBytes })) as Entry[];
   }
 
   async flush(): Promise<void> {

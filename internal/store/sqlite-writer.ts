@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { storeFreeBytesKept, storeSweepBatches, storeSweepBytes, storeVacuumPages } from '../limits.ts';
 import { checkSkip } from './batch-rules.ts';
-import type { PackedEntries } from './entry-store.ts';
+import type { Entry, PackedEntries } from './entry-store.ts';
 import type { NewBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { batchChecksum } from './sqlite-checksum.ts';
 import { closeQuietly } from './sqlite-files.ts';
@@ -20,6 +20,8 @@ export class SqliteWriter {
   readonly #partitions = new Map<number, PartitionRow>();
   /** Partitions with batches below their first offset, and those whose topic is gone. */
   readonly #toSweep = new Set<number>();
+  /** Whether something other than appends happened since it was last seen how much room is free. */
+  #mayHaveFreePages = true;
   #lastBytesId: number;
 
   /** What lasts, as it was when this writer began. */
@@ -87,9 +89,12 @@ export class SqliteWriter {
       const isClean = this.#sweepPartition(partition);
       this.#db.exec('COMMIT');
       if (isClean) this.#toSweep.delete(partition);
+      this.#mayHaveFreePages = true;
       return true;
     }
+    if (!this.#mayHaveFreePages) return false;
     const freePages = pragma(this.#db, 'freelist_count') - storeFreeBytesKept / PAGE_BYTES;
+    this.#mayHaveFreePages = freePages > 0;
     if (freePages <= 0) return false;
     this.#db.exec(`PRAGMA incremental_vacuum(${Math.min(freePages, storeVacuumPages)})`);
     return true;
@@ -151,6 +156,7 @@ export class SqliteWriter {
   }
 
   #change(change: Change): unknown {
+    this.#mayHaveFreePages = true;
     const statements = this.#statements;
     switch (change.kind) {
       case 'create-topic': {
@@ -230,9 +236,25 @@ export class SqliteWriter {
       case 'put-entries':
         this.#putEntries(change.entries);
         return;
+      case 'get-meta':
+        return statements.meta.get(change.key)?.value;
+      case 'entries':
+        return this.#entries(change.after, change.maxBytes);
       case 'barrier':
         return;
     }
+  }
+
+  #entries(after: string, maxBytes: number): Entry[] {
+    const entries: Entry[] = [];
+    let byteLength = 0;
+    for (const row of this.#statements.entriesAfter.iterate(after)) {
+      const entry = row as unknown as Entry;
+      byteLength += entry.value.length;
+      if (entries.length > 0 && byteLength > maxBytes) break;
+      entries.push(entry);
+    }
+    return entries;
   }
 
   #putEntries({ keys, lengths, values }: PackedEntries): void {
@@ -461,6 +483,8 @@ function prepare(db: DatabaseSync) {
     deleteGroup: db.prepare('DELETE FROM group_offset WHERE group_name = ?'),
     deleteTopicOffsets: db.prepare('DELETE FROM group_offset WHERE topic = ?'),
     putMeta: db.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)'),
+    meta: db.prepare('SELECT value FROM meta WHERE key = ?'),
+    entriesAfter: db.prepare('SELECT key, value FROM entry WHERE key > ? ORDER BY key'),
     putEntry: db.prepare('INSERT OR REPLACE INTO entry VALUES (?, ?)'),
     deleteEntry: db.prepare('DELETE FROM entry WHERE key = ?'),
     deleteMeta: db.prepare('DELETE FROM meta WHERE key = ?'),
