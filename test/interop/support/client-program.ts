@@ -119,7 +119,7 @@ export class ProgramRun<Line> implements AsyncDisposable {
     const found = await eventually(() => {
       const there = look();
       return there !== undefined && there !== false ? { there } : this.#end !== undefined && 'ended';
-    }, `${what} of ${this.#what} (${this.#stderr})`);
+    }, `${what} of ${this.#what} (${this.lines.length} lines so far; ${this.#stderr})`);
     if (found === 'ended')
       throw new Error(`${this.#what} ended with ${this.#end} before ${what}: ${this.#stderr}`);
     return found.there;

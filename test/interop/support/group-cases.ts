@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { admin, type ConsumedRecord, consume, ProgramRun, produce } from './client-program.ts';
+import { startPeer } from './peer.ts';
 import { content, numbered, record } from './records.ts';
 import type { Trial } from './suite.ts';
 
@@ -52,7 +53,9 @@ export function groupCases(trial: () => Trial): void {
   });
 
   it('goes on after what it committed, also after the broker was restarted', async () => {
-    const { client, peer, unique } = trial();
+    const { client, unique } = trial();
+    // The others go on meanwhile with the broker that they have.
+    await using peer = await startPeer();
     const topic = unique('resumed');
     const group = unique('resuming');
     const sent = numbered(100, 1);

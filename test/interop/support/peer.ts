@@ -7,12 +7,11 @@ import { startBrokerProcess } from '../../support/broker-process.ts';
 const isKafka = process.env.INTEROP_PEER === 'apache-kafka';
 
 /** The broker that the clients are tried with. */
-export interface Peer {
+export interface Peer extends AsyncDisposable {
   /** `host:port` for clients; another one after a restart. */
   readonly bootstrap: string;
   /** Stops the broker in good order, and starts it on what it kept. */
   restart(): Promise<void>;
-  stop(): Promise<void>;
 }
 
 /**
@@ -31,14 +30,17 @@ export async function startPeer(): Promise<Peer> {
       await running.stop();
       running = await start(folder);
     },
-    async stop() {
+    async [Symbol.asyncDispose]() {
       await running.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-type Started = Pick<Peer, 'bootstrap' | 'stop'>;
+interface Started {
+  readonly bootstrap: string;
+  stop(): Promise<void>;
+}
 
 function startKafka(logDir: string): Promise<Started> {
   return startApacheKafka({ logDir, heapMb: 512 });

@@ -34,13 +34,13 @@ export function describeFamily<T>(
   });
 }
 
-/** Starts the broker for what is described, or says why that cannot run. */
+/** Starts the broker for what is described, or says why that cannot run. Cases wait more than they work. */
 export function describeWithPeer<T>(
   what: string,
   toolchain: Toolchain<T>,
   cases: (there: T, peer: () => Peer) => void,
 ): void {
-  describe(what, { timeout: CASE_PATIENCE_MS }, () => {
+  describe(what, { timeout: CASE_PATIENCE_MS, concurrent: true }, () => {
     if ('missing' in toolchain) {
       it.skip(toolchain.missing);
       return;
@@ -49,7 +49,7 @@ export function describeWithPeer<T>(
     beforeAll(async () => {
       peer = await startPeer();
     }, CASE_PATIENCE_MS);
-    afterAll(() => peer?.stop(), CASE_PATIENCE_MS);
+    afterAll(() => peer?.[Symbol.asyncDispose](), CASE_PATIENCE_MS);
     cases(toolchain.there, () => peer);
   });
 }

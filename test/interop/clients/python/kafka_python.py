@@ -1,5 +1,10 @@
 """kafka-python, new and old."""
 
+import os
+import signal
+import threading
+from itertools import islice
+
 import kafka
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
@@ -40,32 +45,50 @@ def produce(options):
 
 
 def consume(options):
-    ended = input_ended()
     settings = {"group_id": options["group"]} if "group" in options else {}
     if "maxBytes" in options:
         settings["max_partition_fetch_bytes"] = options["maxBytes"]
     consumer = KafkaConsumer(
-        options["topic"],
-        bootstrap_servers=BOOTSTRAP,
-        auto_offset_reset="earliest",
-        consumer_timeout_ms=200,
-        **settings,
+        options["topic"], bootstrap_servers=BOOTSTRAP, auto_offset_reset="earliest", **settings
     )
     wanted = options.get("count")
-    seen = 0
-    while not ended.is_set() and seen != wanted:
-        for message in consumer:
-            emit_record(
-                message.partition, message.offset, message.timestamp, message.key, message.value, message.headers
-            )
-            seen += 1
-            if seen == wanted:
-                break
+    messages = interrupted(consumer, input_ended())
+    for message in messages if wanted is None else islice(messages, wanted):
+        emit_record(
+            message.partition, message.offset, message.timestamp, message.key, message.value, message.headers
+        )
     if "group" in options and wanted is not None:
         consumer.commit()
         consumer.close(autocommit=False)
     else:
         consumer.close()
+
+
+def interrupted(consumer, ended):
+    """What comes until the input ends, which is as if somebody presses Ctrl-C.
+
+    To ask for messages with a short patience is no way: kafka-python 3.0.12 forgets an assignment that comes between
+    two questions.
+    """
+    is_waiting = False
+
+    def interrupt(_signal, _frame):
+        if is_waiting:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGUSR1, interrupt)
+    threading.Thread(target=lambda: ended.wait() and os.kill(os.getpid(), signal.SIGUSR1), daemon=True).start()
+    while True:
+        try:
+            is_waiting = True
+            if ended.is_set():
+                return
+            message = next(consumer)
+        except KeyboardInterrupt:
+            return
+        finally:
+            is_waiting = False
+        yield message
 
 
 def admin(_options):
