@@ -1,4 +1,4 @@
-import type { Outgoing } from './outbox.ts';
+import type { Outgoing } from './outgoing.ts';
 import { noRetainedStore, type RetainedStore } from './retained.ts';
 import type { Subscription } from './subscription.ts';
 

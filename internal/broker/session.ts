@@ -1,7 +1,8 @@
 import { parseShared } from '../topic.ts';
 import { Backlog } from './backlog.ts';
 import type { Source } from './channel.ts';
-import { Outbox, type OutboxLimits, type Outgoing, type Outlet } from './outbox.ts';
+import { Outbox, type OutboxLimits, type Outlet } from './outbox.ts';
+import type { Outgoing } from './outgoing.ts';
 import type { Message, Publication } from './publication.ts';
 import type { SessionStore } from './session-store.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';

@@ -85,7 +85,11 @@ const options = {
   ),
   keepalive: duration(
     { min: 0, max: DAY_MS },
-    { group: 'Limits', default: '0', help: 'disconnect clients that say nothing for so long; 0: never' },
+    {
+      group: 'Limits',
+      default: '0',
+      help: 'disconnect clients that say nothing for so long; MQTT 5 clients are told; 0: never',
+    },
   ),
   'channel-size': integer(
     { min: 1, max: 100_000_000 },
@@ -116,6 +120,26 @@ const options = {
     default: 'drop-new',
     help: 'what becomes of the messages of a slow subscriber, or of itself',
   }),
+  'session-queue': integer(
+    { min: 1, max: 100_000_000 },
+    {
+      group: 'MQTT sessions',
+      default: '100000',
+      help: 'messages that wait in one session while its client is away or takes no more',
+    },
+  ),
+  'session-queue-bytes': bytes(
+    { min: 1, max: 64 * GiB },
+    { group: 'MQTT sessions', default: '64MiB', help: 'bytes of such messages' },
+  ),
+  'sys-interval': duration(
+    { min: 0, max: DAY_MS },
+    {
+      group: 'MQTT sessions',
+      default: '10',
+      help: 'how often the topics under $SYS are published; 0: never',
+    },
+  ),
   'shutdown-timeout': duration(
     { min: 0, max: DAY_MS },
     { group: 'Limits', default: '10', help: 'how long a stop waits for what was accepted to be delivered' },

@@ -1,5 +1,5 @@
 import type { Broker, Logger } from '../broker/broker.ts';
-import type { Outgoing } from '../broker/outbox.ts';
+import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
 import type { SessionRecord } from '../broker/session-store.ts';
 import type { Sessions } from '../broker/sessions.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from '../broker/broker.ts';
-import type { Outgoing } from '../broker/outbox.ts';
+import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
 import type { SessionRecord, SessionStore } from '../broker/session-store.ts';
 import type { EntryChange, EntryStore } from '../store/entry-store.ts';

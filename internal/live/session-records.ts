@@ -1,4 +1,4 @@
-import type { Outgoing } from '../broker/outbox.ts';
+import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message, Qos } from '../broker/publication.ts';
 import type { SessionRecord } from '../broker/session-store.ts';
 import type { Subscription } from '../broker/subscription.ts';

@@ -311,7 +311,13 @@ function checkBounds(options: BrokerOptions): void {
   ) {
     throw new RangeError(`maxMessageBytes is 1 to ${limits.maxMessageBytesCeiling}, not ${maxMessageBytes}`);
   }
-  for (const name of ['maxClients', 'channelSize', 'channelBytes'] as const) {
+  for (const name of [
+    'maxClients',
+    'channelSize',
+    'channelBytes',
+    'sessionQueue',
+    'sessionQueueBytes',
+  ] as const) {
     const value = options[name];
     if (value !== undefined && !(value >= 1)) throw new RangeError(`${name} is at least 1, not ${value}`);
   }
@@ -320,6 +326,7 @@ function checkBounds(options: BrokerOptions): void {
     'keepAliveMs',
     'slowConsumerWaitMs',
     'shutdownTimeoutMs',
+    'sysIntervalMs',
   ] as const) {
     const value = options[name];
     if (value !== undefined && !(value >= 0 && value <= LONGEST_TIMER_MS)) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anyPacket } from './arbitrary-packets.ts';
+import { anyPacket } from '../../../test/mqtt/arbitrary-packets.ts';
 import { PacketCursor } from './cursor.ts';
 import { decodePacket } from './decode.ts';
 import { encodePacket, publishBytes } from './encode.ts';

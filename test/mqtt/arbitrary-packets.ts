@@ -1,7 +1,12 @@
 import fc from 'fast-check';
-import { type Packet, PacketType, type Version } from './packet.ts';
-import { NO_PROPERTIES, type Properties, type PropertyCarrier, propertyTable } from './properties.ts';
-import { mayCarry } from './reason-codes.ts';
+import { type Packet, PacketType, type Version } from '../../internal/protocol/mqtt/packet.ts';
+import {
+  NO_PROPERTIES,
+  type Properties,
+  type PropertyCarrier,
+  propertyTable,
+} from '../../internal/protocol/mqtt/properties.ts';
+import { mayCarry } from '../../internal/protocol/mqtt/reason-codes.ts';
 
 /** Any packet that a version allows, for property tests. */
 export function anyPacket(version: Version): fc.Arbitrary<Packet> {
