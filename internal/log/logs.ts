@@ -148,12 +148,12 @@ export class Logs {
    *
    * @throws RangeError where the name is not one of a log; TooManyLogsError; StoreUnavailableError.
    */
-  topicOrNew(name: string, partitionCount = 1): Promise<TopicLog> {
+  topicOrNew(name: string, partitionCount = 1, configs: TopicConfigs = {}): Promise<TopicLog> {
     const known = this.#topics.get(name);
     if (known !== undefined) return Promise.resolve(known);
     let creating = this.#creating.get(name);
     if (creating === undefined) {
-      creating = this.createTopic(name, partitionCount, {})
+      creating = this.createTopic(name, partitionCount, configs)
         .catch((error) => {
           // Somebody else may have been quicker.
           const created = this.#topics.get(name);

@@ -22,6 +22,11 @@ export function liveTopicOf(logName: string): string {
   return logName.replaceAll('.', '/');
 }
 
+/** Topics that Kafka itself writes; a directory of its logs has them. */
+export function isInternalTopic(name: string): boolean {
+  return name === '__consumer_offsets' || name === '__transaction_state' || name === '__share_group_state';
+}
+
 /** Says what is wrong with the name of a log (a topic of Kafka), or undefined where nothing is. */
 export function logNameProblem(name: string): string | undefined {
   if (name === '') return 'a log has a name';

@@ -67,6 +67,14 @@ describe('a topic with cleanup.policy=compact', () => {
     ]);
   });
 
+  it('is left alone where it is one that Kafka keeps for itself', async () => {
+    const { logs } = await openLogs({ retentionMs: 1 });
+    const topic = await logs.createTopic('__consumer_offsets', 1, COMPACTED);
+    for (const value of ['1', '2', '3']) await append(topic, 'a', value, 1);
+    await logs.applyRetention(NOW_MS);
+    expect(await read(topic)).toHaveLength(3);
+  });
+
   it('is compacted as the configs say that hold now', async () => {
     const { logs } = await openLogs();
     const topic = await logs.createTopic('a', 1, {});

@@ -123,6 +123,9 @@ export interface TopicSettings {
   readonly minCleanableDirtyRatio: number;
 }
 
+/** Of a topic whose records stay until somebody deletes them. */
+export const KEPT_FOR_EVER: TopicConfigs = { 'retention.ms': '-1', 'retention.bytes': '-1' };
+
 /** What holds where a topic says nothing itself, where that differs from Kafka's defaults. */
 export interface TopicDefaults {
   /** In milliseconds; 0: for ever. */

@@ -22,6 +22,11 @@ export interface ImportResult {
 
 /** Kafka's own topics: their content is of no use elsewhere; what groups committed is copied by itself. */
 const INTERNAL_TOPICS = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state']);
+/**
+ * How long a Kafka keeps what a topic says nothing about stands in its `server.properties`, which is not asked here: no
+ * default deletes what was just copied.
+ */
+const KEPT_FOR_EVER = { 'retention.ms': '-1', 'retention.bytes': '-1' };
 /** One piece is read while the one before is written. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 
@@ -87,8 +92,10 @@ class Copy {
   async topic(topic: StoredTopic, existing: StoredTopic | undefined): Promise<void> {
     const { name, topicId, configs, createdAtMs, partitions } = topic;
     const partitionCount = partitions.length;
+    const kept = { ...KEPT_FOR_EVER, ...configs };
     const target =
-      existing ?? (await this.#into.createTopic({ name, topicId, configs, createdAtMs, partitionCount }));
+      existing ??
+      (await this.#into.createTopic({ name, topicId, configs: kept, createdAtMs, partitionCount }));
     const targets = [...target.partitions];
     if (targets.length < partitionCount)
       targets.push(...(await this.#into.addPartitions(name, partitionCount)));

@@ -30,11 +30,6 @@ export async function topicOrNew(name: string, parts: KafkaParts): Promise<Topic
   }
 }
 
-/** Topics that Kafka itself writes; a directory of its logs has them. */
-export function isInternalTopic(name: string): boolean {
-  return name === '__consumer_offsets' || name === '__transaction_state';
-}
-
 /** The epoch that a client believes the leader to have: what is wrong with it, if anything. */
 export function epochError(partition: PartitionLog, currentLeaderEpoch: number): KafkaErrorCode | undefined {
   if (currentLeaderEpoch < 0 || currentLeaderEpoch === partition.leaderEpoch) return undefined;

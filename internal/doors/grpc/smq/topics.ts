@@ -2,6 +2,7 @@ import type { Guard, Identity } from '../../../auth/guard.ts';
 import type { Logs, TopicLog } from '../../../log/logs.ts';
 import { liveTopicOf } from '../../../log/names.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
+import { KEPT_FOR_EVER } from '../../../log/topic-configs.ts';
 import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
 import { isTopicName, logNameOfTopic } from '../../../protocol/smq/names.ts';
 
@@ -27,7 +28,8 @@ export class Topics {
     if (!isTopicName(name)) throw new GrpcError(Status.UNKNOWN, `invalid topic name: ${name}`);
     const logName = logNameOfTopic(name);
     this.#checkPublish(who, logName);
-    await this.#logs.topicOrNew(logName);
+    // SMQ deletes nothing by itself, however old.
+    await this.#logs.topicOrNew(logName, 1, KEPT_FOR_EVER);
   }
 
   /** @throws GrpcError UNKNOWN where there is no such topic; PERMISSION_DENIED. */

@@ -1,5 +1,6 @@
 import { grpcBatchBytes } from '../../../limits.ts';
 import type { Logs, TopicLog } from '../../../log/logs.ts';
+import { KEPT_FOR_EVER } from '../../../log/topic-configs.ts';
 import {
   BATCH_HEADER_BYTES,
   BATCH_LENGTH_END,
@@ -66,7 +67,7 @@ async function importTopic(
   const state = known?.configs[IMPORT_CONFIG];
   if (state === DONE) return { topic: name, outcome: 'before', messages };
   if (known !== undefined && state !== RUNNING) return { topic: name, outcome: 'taken', messages };
-  const topic = known ?? (await logs.createTopic(name, 1, { [IMPORT_CONFIG]: RUNNING }));
+  const topic = known ?? (await logs.createTopic(name, 1, { ...KEPT_FOR_EVER, [IMPORT_CONFIG]: RUNNING }));
   await copyMessages(database, original, topic, onProgress);
   await logs.setConfig(topic, IMPORT_CONFIG, DONE);
   return { topic: name, outcome: 'imported', messages };

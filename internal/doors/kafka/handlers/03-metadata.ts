@@ -1,4 +1,5 @@
 import type { TopicLog } from '../../../log/logs.ts';
+import { isInternalTopic } from '../../../log/names.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { metadata } from '../../../protocol/kafka/apis/03-metadata.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
@@ -7,7 +8,6 @@ import type { KafkaError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
 import {
   CLUSTER_OPERATIONS,
-  isInternalTopic,
   missingTopic,
   NO_OPERATIONS,
   TOPIC_OPERATIONS,

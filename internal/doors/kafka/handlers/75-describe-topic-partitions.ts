@@ -1,10 +1,11 @@
 import type { TopicLog } from '../../../log/logs.ts';
+import { isInternalTopic } from '../../../log/names.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { describeTopicPartitions } from '../../../protocol/kafka/apis/75-describe-topic-partitions.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
-import { isInternalTopic, missingTopic, TOPIC_OPERATIONS } from '../topics.ts';
+import { missingTopic, TOPIC_OPERATIONS } from '../topics.ts';
 
 type Request = RequestOf<typeof describeTopicPartitions>;
 type Response = ResponseOf<typeof describeTopicPartitions>;
