@@ -117,6 +117,13 @@ describe('CONNECT', () => {
   });
 });
 
+// A second CONNECT of an unknown version was answered with DISCONNECT 0x84, which DISCONNECT may not carry.
+it('comes once, whatever the second one says', async () => {
+  const client = await broker.connect(5);
+  client.bytes('10 0d 0004 4d515454 06 02 0000 00 0000');
+  expect(await client.next(PacketType.disconnect)).toMatchObject({ reasonCode: ReasonCode.protocolError });
+});
+
 describe('DISCONNECT', () => {
   it('tells the reason of what is malformed, then reads on so that the client learns it', async () => {
     const client = await broker.connect(5);

@@ -16,7 +16,7 @@ export function connectAnswer(reason: BrokerError, body: Uint8Array): Uint8Array
   if (level === undefined) return undefined;
   const connack = { type: PacketType.connack, sessionPresent: false, properties: NO_PROPERTIES };
   if (level >= 5) {
-    const refusal = { ...connack, reasonCode: reasonCodeOf(reason) };
+    const refusal = { ...connack, reasonCode: reasonCodeOf(reason, 'connack') };
     // A client whose CONNECT is refused has agreed on no limits of its own.
     return encodeWithReason(refusal, reason.message, ANY_CLIENT);
   }

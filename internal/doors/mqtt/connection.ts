@@ -328,6 +328,8 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
       this.#takeConnect(bytes);
       return;
     }
+    // [MQTT-3.1.0-2] whatever it says.
+    if (this.#cursor.type === PacketType.connect) throw unexpected(PacketType.connect);
     this.#answer(connected, decodePacket(bytes, this.#cursor, connected.version));
     this.#noteControl(connected);
   }
@@ -362,11 +364,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
       case PacketType.auth:
         throw new BrokerError('protocol-error', 'AUTH without an authentication method in CONNECT');
       default:
-        // [MQTT-3.1.0-2] a second CONNECT, or what only a server sends.
-        throw new BrokerError(
-          'protocol-error',
-          `${PACKET_NAMES[packet.type]} does not come from a connected client`,
-        );
+        throw unexpected(packet.type);
     }
   }
 
@@ -568,7 +566,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     }
     const disconnect = {
       type: PacketType.disconnect,
-      reasonCode: reasonCodeOf(reason),
+      reasonCode: reasonCodeOf(reason, 'disconnect'),
       properties: NO_PROPERTIES,
     };
     this.#connection.end(encodeWithReason(disconnect, reason.message, connected.agreement));
@@ -590,6 +588,11 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     const clientId = this.#connected?.client.identity.clientId;
     return clientId === undefined ? { remote, listener } : { client: quoted(clientId), remote };
   }
+}
+
+/** A second CONNECT, or what only a server sends. */
+function unexpected(type: number): BrokerError {
+  return new BrokerError('protocol-error', `${PACKET_NAMES[type]} does not come from a connected client`);
 }
 
 function notConnected(type: number): BrokerError {

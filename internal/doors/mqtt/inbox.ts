@@ -110,7 +110,7 @@ export class Inbox {
       if (targets === NO_TARGETS) reasonCode = ReasonCode.noMatchingSubscribers;
     } catch (error) {
       const refusal = this.#tolerate(error);
-      reasonCode = reasonCodeOf(refusal);
+      reasonCode = reasonCodeOf(refusal, 'puback');
       // Only $SYS is known to belong to somebody; test suites of clients try other names, and read no reasons.
       const isOthers = refusal.code === 'reserved-topic' && !refusal.message.includes("'$SYS/");
       problem = isOthers ? undefined : refusal.message;
@@ -237,7 +237,7 @@ export class Inbox {
       this.#refuse(reason);
       return;
     }
-    const answer = { type, packetId, reasonCode: reasonCodeOf(reason), properties: NO_PROPERTIES };
+    const answer = { type, packetId, reasonCode: reasonCodeOf(reason, 'puback'), properties: NO_PROPERTIES };
     this.#answers.now(this.#answers.encode(answer, reason.message));
   }
 }

@@ -1,7 +1,13 @@
 import type { Logger } from '../../broker/broker.ts';
 import { BrokerError, type ErrorCode } from '../../errors.ts';
 import { MqttError } from '../../protocol/mqtt/mqtt-error.ts';
-import { ConnackReturnCode, ReasonCode, type ReasonName } from '../../protocol/mqtt/reason-codes.ts';
+import type { PropertyCarrier } from '../../protocol/mqtt/properties.ts';
+import {
+  ConnackReturnCode,
+  mayCarry,
+  ReasonCode,
+  type ReasonName,
+} from '../../protocol/mqtt/reason-codes.ts';
 
 /** What a refusal of the broker is called in version 5. Codes that are not here are a matter of their kind. */
 const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
@@ -32,9 +38,10 @@ const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
   'server-shutdown': 'serverShuttingDown',
 };
 
-/** The reason code of a refusal in version 5. */
-export function reasonCodeOf({ code }: BrokerError): number {
-  return ReasonCode[REASONS[code] ?? 'unspecified'];
+/** The reason code of a refusal in version 5: the precise one if the packet that says so may carry it. */
+export function reasonCodeOf({ code }: BrokerError, carrier: PropertyCarrier): number {
+  const reasonCode = ReasonCode[REASONS[code] ?? 'unspecified'];
+  return mayCarry(carrier, reasonCode) ? reasonCode : ReasonCode.unspecified;
 }
 
 /** The return code of a CONNACK that refuses before version 5; undefined where it closes without one. */
