@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type AdminStep, admin, type ClientProgram, consume, produce } from './client-program.ts';
 import { numbered, record } from './records.ts';
-import type { Trial } from './suite.ts';
+import type { Trial } from './trial.ts';
 
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
 const TOPIC_ALREADY_EXISTS = 36;

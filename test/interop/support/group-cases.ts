@@ -3,7 +3,7 @@ import { eventually } from '../../support/eventually.ts';
 import { admin, type ConsumedRecord, consume, ProgramRun, produce } from './client-program.ts';
 import { startPeer } from './peer.ts';
 import { content, numbered, record } from './records.ts';
-import type { Trial } from './suite.ts';
+import type { Trial } from './trial.ts';
 
 const PARTITIONS = [0, 1, 2, 3];
 

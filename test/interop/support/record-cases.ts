@@ -10,7 +10,7 @@ import {
   produce,
 } from './client-program.ts';
 import { content, numbered, record, valuesByPartition } from './records.ts';
-import type { Trial } from './suite.ts';
+import type { Trial } from './trial.ts';
 
 /** Kafka's `max.message.bytes`, of which a batch of one record needs less than 100 for itself. */
 const NEAR_THE_MAXIMUM = 1_048_588 - 100;

@@ -5,18 +5,10 @@ import { groupCases } from './group-cases.ts';
 import { type Peer, startPeer } from './peer.ts';
 import { recordCases } from './record-cases.ts';
 import type { Toolchain } from './toolchains.ts';
-
-/** What a group of cases gets: the client, where the broker is, and a name that no other case has. */
-export interface Trial {
-  readonly client: ClientProgram;
-  readonly peer: Peer;
-  readonly unique: typeof unique;
-}
+import { type Trial, unique } from './trial.ts';
 
 /** A case may start clients several times, and a JVM takes seconds on a machine that is busy. */
 const CASE_PATIENCE_MS = 180_000;
-
-let names = 0;
 
 /** Tries the clients of a family with everything, all with the same broker. */
 export function describeFamily<T>(
@@ -52,9 +44,4 @@ export function describeWithPeer<T>(
     afterAll(() => peer?.[Symbol.asyncDispose](), CASE_PATIENCE_MS);
     cases(toolchain.there, () => peer);
   });
-}
-
-/** A name that no other topic or group has. */
-export function unique(what: string): string {
-  return `${what}-${++names}`;
 }
