@@ -66,7 +66,8 @@ describe('the message of a record that somebody else wrote', () => {
       { key: 'tinymq.topic', value: null },
     ]);
     const { payload, ...rest } = messageOf(record, 'a.b');
-    expect(rest).toEqual({ topic: 'a/b', clientId: '' });
+    const properties = { userProperties: [['trace', '1']] };
+    expect(rest).toEqual({ topic: 'a/b', clientId: '', properties });
     expect(Buffer.from(payload).toString()).toBe('x');
   });
 

@@ -1,9 +1,10 @@
-import type { Message } from '../broker/publication.ts';
+import type { Message, MessageProperties } from '../broker/publication.ts';
 import { liveTopicOf } from '../log/names.ts';
 import { MAX_CLIENT_ID_BYTES } from '../protocol/frame/frame.ts';
 import type { RecordHeader } from '../protocol/kafka/record-batch-cursor.ts';
 import type { KafkaRecord } from '../protocol/kafka/record-batch-read.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
+import { addPropertyHeaders, takePropertyHeader } from './property-headers.ts';
 
 /**
  * A live message as a record of a log, and back. The payload is the value. Headers hold what a record has no place for:
@@ -23,6 +24,7 @@ export function headersOf(message: Message, logName: string): RecordHeader[] {
   if (liveTopicOf(logName) !== message.topic) {
     headers.push({ key: TOPIC_HEADER, value: utf8.encode(message.topic) });
   }
+  if (message.properties !== undefined) addPropertyHeaders(message.properties, headers);
   return headers;
 }
 
@@ -33,12 +35,23 @@ export function headersOf(message: Message, logName: string): RecordHeader[] {
 export function messageOf(record: KafkaRecord, logName: string): Message {
   let topic: string | undefined;
   let clientId = '';
+  let properties: MessageProperties | undefined;
   for (const { key, value } of record.headers) {
     if (value === null) continue;
     if (key === TOPIC_HEADER) topic = publishable(text.decode(value));
     else if (key === CLIENT_HEADER) clientId = sendable(text.decode(value));
+    else {
+      properties ??= {};
+      takePropertyHeader(key, value, properties);
+    }
   }
-  return { topic: topic ?? liveTopicOf(logName), payload: record.value ?? new Uint8Array(0), clientId };
+  const message: Message = {
+    topic: topic ?? liveTopicOf(logName),
+    payload: record.value ?? new Uint8Array(0),
+    clientId,
+  };
+  if (properties !== undefined && Object.keys(properties).length > 0) message.properties = properties;
+  return message;
 }
 
 function publishable(topic: string): string | undefined {
