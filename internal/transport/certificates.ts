@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 
 /** Files in PEM format. */
 export interface CertificateFiles {
@@ -78,7 +77,8 @@ function read(files: CertificateFiles): TlsMaterial {
   const key = readPem('key', files.keyFile);
   const ca = files.caFile === undefined ? undefined : readCa(files.caFile);
   try {
-    createSecureContext({ cert, key, ca });
+    // Loaded here, and not for brokers without certificates: it takes megabytes.
+    process.getBuiltinModule('node:tls').createSecureContext({ cert, key, ca });
   } catch (error) {
     const what = (error as Error).message;
     throw new Error(`the certificate ${files.certFile} and the key ${files.keyFile} do not work: ${what}`);

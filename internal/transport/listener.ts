@@ -1,34 +1,12 @@
 import { chmodSync } from 'node:fs';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server, type ServerOpts } from 'node:net';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
-import type { Certificates, TlsMaterial } from './certificates.ts';
-import { type Connection, type ConnectionContext, SocketConnection } from './connection.ts';
+import type { Server as TlsServer } from 'node:tls';
+import { type ConnectionContext, SocketConnection } from './connection.ts';
 import { type Endpoint, endpointUrl, type HostEndpoint, isSecure } from './endpoint.ts';
+import type { ListenerEvents, ListenerOptions } from './listener-options.ts';
 import { checkSocketPath, removeStaleSocket } from './unix-socket.ts';
-import { type WebSocketOptions, WebSocketUpgrader } from './websocket.ts';
 
-export interface ListenerOptions {
-  /** Needed where the endpoint speaks TLS. */
-  certificates?: Certificates;
-  /** The mode of a unix socket's file. */
-  socketMode: number;
-  /** Connections at once; the runtime closes those beyond. */
-  maxConnections: number;
-  /** How long a TLS handshake or an HTTP request may take. */
-  handshakeTimeoutMs: number;
-  lingerMs: number;
-  tcpKeepAliveAfterMs: number;
-  highWaterMarkBytes: number;
-  webSocket: WebSocketOptions;
-}
-
-export interface ListenerEvents {
-  connection(connection: Connection): void;
-  /** A handshake failed, or a connection could not be accepted. The listener goes on. */
-  problem(error: Error, remote: string | undefined): void;
-}
+export type { ListenerEvents, ListenerOptions } from './listener-options.ts';
 
 /** An open listener. */
 export interface Listener {
@@ -51,8 +29,14 @@ export async function listen(
 ): Promise<Listener> {
   const servers: Server[] = [];
   const context: ConnectionContext = { listener: endpointUrl(endpoint), lingerMs: options.lingerMs };
+  const kind = await kindOf(endpoint);
   const make = (): Server => {
-    const server = makeServer(endpoint, options, context, events);
+    const server = watched(
+      kind(socketOptionsOf(options), options, context, events),
+      endpoint,
+      options,
+      events,
+    );
     servers.push(server);
     return server;
   };
@@ -126,28 +110,49 @@ function hostsOf(host: string): (string | undefined)[] {
   return host === 'localhost' ? ['127.0.0.1', '::1'] : [host];
 }
 
-function makeServer(
-  endpoint: Endpoint,
+/** Makes a server that does not listen yet. */
+type Kind = (
+  socketOptions: ServerOpts,
   options: ListenerOptions,
   context: ConnectionContext,
   events: ListenerEvents,
+) => Server;
+
+/** What TLS, HTTP and WebSocket need is loaded only for who listens so: it takes a fifth of a small broker's memory. */
+async function kindOf(endpoint: Endpoint): Promise<Kind> {
+  if (endpoint.scheme === 'ws' || endpoint.scheme === 'wss') {
+    const { makeWebSocketServer } = await import('./websocket-server.ts');
+    return (...parts) => makeWebSocketServer(endpoint, ...parts);
+  }
+  if (endpoint.scheme === 'tls') return (await import('./tls-server.ts')).makeTlsServer;
+  return makePlainServer;
+}
+
+function makePlainServer(
+  socketOptions: ServerOpts,
+  _options: ListenerOptions,
+  context: ConnectionContext,
+  events: ListenerEvents,
 ): Server {
-  const socketOptions: ServerOpts = {
+  return createTcpServer(socketOptions, (socket) => events.connection(new SocketConnection(socket, context)));
+}
+
+function socketOptionsOf(options: ListenerOptions): ServerOpts {
+  return {
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: options.tcpKeepAliveAfterMs,
     highWaterMark: options.highWaterMarkBytes,
   };
-  let server: Server;
-  if (endpoint.scheme === 'ws' || endpoint.scheme === 'wss') {
-    server = makeHttpServer(endpoint, options, socketOptions, context, events);
-  } else if (endpoint.scheme === 'tls') {
-    server = makeTlsServer(options, socketOptions, context, events);
-  } else {
-    server = createTcpServer(socketOptions, (socket) =>
-      events.connection(new SocketConnection(socket, context)),
-    );
-  }
+}
+
+/** Bounds a server's connections and tells of those that could not be accepted. */
+function watched(
+  server: Server,
+  endpoint: Endpoint,
+  options: ListenerOptions,
+  events: ListenerEvents,
+): Server {
   server.maxConnections = options.maxConnections;
   server.on('drop', (dropped) => {
     events.problem(new Error('too many connections at once'), dropped?.remoteAddress);
@@ -166,62 +171,6 @@ function makeServer(
     });
   }
   return server;
-}
-
-function makeTlsServer(
-  options: ListenerOptions,
-  socketOptions: ServerOpts,
-  context: ConnectionContext,
-  events: ListenerEvents,
-): TlsServer {
-  const tlsOptions = {
-    ...socketOptions,
-    ...materialOf(options),
-    handshakeTimeout: options.handshakeTimeoutMs,
-  };
-  return createTlsServer(tlsOptions, (socket) => events.connection(new SocketConnection(socket, context)));
-}
-
-function makeHttpServer(
-  endpoint: Endpoint,
-  options: ListenerOptions,
-  socketOptions: ServerOpts,
-  context: ConnectionContext,
-  events: ListenerEvents,
-): HttpServer {
-  const upgrader = new WebSocketUpgrader(options.webSocket);
-  const httpOptions = {
-    ...socketOptions,
-    headersTimeout: options.handshakeTimeoutMs,
-    requestTimeout: options.handshakeTimeoutMs,
-    // How often the runtime looks at these two; 30 seconds unless told.
-    connectionsCheckingInterval: options.handshakeTimeoutMs,
-  };
-  const server = isSecure(endpoint)
-    ? createHttpsServer({
-        ...httpOptions,
-        ...materialOf(options),
-        handshakeTimeout: options.handshakeTimeoutMs,
-      })
-    : createHttpServer(httpOptions);
-  server.on('request', (_request, response) => {
-    response.writeHead(426, {
-      'Content-Type': 'text/plain; charset=utf-8',
-      Connection: 'Upgrade',
-      Upgrade: 'websocket',
-    });
-    response.end('This port speaks WebSocket.\n');
-  });
-  server.on('upgrade', (request, socket, head) => {
-    socket.on('error', (error: Error) => events.problem(error, request.socket.remoteAddress));
-    upgrader.upgrade(request, socket, head, context, events.connection);
-  });
-  return server;
-}
-
-function materialOf(options: ListenerOptions): TlsMaterial {
-  if (options.certificates === undefined) throw new Error('it needs -tls-cert and -tls-key');
-  return options.certificates.material;
 }
 
 interface Address {

@@ -1,4 +1,4 @@
-import { loadWasmCrc32c } from './crc32c-wasm.ts';
+import { loadWasmCrc32c, type WasmCrc32c } from './crc32c-wasm.ts';
 
 /**
  * CRC-32C (Castagnoli), the checksum of a Kafka record batch, of `bytes` from `start` to before `end`.
@@ -10,7 +10,10 @@ import { loadWasmCrc32c } from './crc32c-wasm.ts';
  * @returns an unsigned 32-bit number.
  */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, crc = 0): number {
-  if (wasm === undefined || end - start < WASM_FROM_BYTES) return bySlicing(bytes, start, end, crc);
+  if (end - start < WASM_FROM_BYTES) return bySlicing(bytes, start, end, crc);
+  // Compiled when the first batch comes: it costs a broker at rest five megabytes.
+  wasm ??= loadWasmCrc32c(tables) ?? NO_WASM;
+  if (wasm === NO_WASM) return bySlicing(bytes, start, end, crc);
   let state = ~crc;
   for (let at = start; at < end; at += wasm.room.length) {
     const until = Math.min(end, at + wasm.room.length);
@@ -26,7 +29,9 @@ const POLYNOMIAL = 0x82f6_3b78;
 const SLICES = 16;
 
 const tables = makeTables();
-const wasm = loadWasmCrc32c(tables);
+/** The runtime has no WebAssembly. */
+const NO_WASM: WasmCrc32c = { room: new Uint8Array(0), update: (state) => state };
+let wasm: WasmCrc32c | undefined;
 
 /** Eight bytes a step, each looked up in a table of its own. */
 function bySlicing(bytes: Uint8Array, start: number, end: number, crc: number): number {

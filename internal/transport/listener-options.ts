@@ -1,0 +1,30 @@
+import type { Certificates, TlsMaterial } from './certificates.ts';
+import type { Connection } from './connection.ts';
+import type { WebSocketOptions } from './websocket.ts';
+
+export interface ListenerOptions {
+  /** Needed where the endpoint speaks TLS. */
+  certificates?: Certificates;
+  /** The mode of a unix socket's file. */
+  socketMode: number;
+  /** Connections at once; the runtime closes those beyond. */
+  maxConnections: number;
+  /** How long a TLS handshake or an HTTP request may take. */
+  handshakeTimeoutMs: number;
+  lingerMs: number;
+  tcpKeepAliveAfterMs: number;
+  highWaterMarkBytes: number;
+  webSocket: WebSocketOptions;
+}
+
+export interface ListenerEvents {
+  connection(connection: Connection): void;
+  /** A handshake failed, or a connection could not be accepted. The listener goes on. */
+  problem(error: Error, remote: string | undefined): void;
+}
+
+/** @throws Error where the options name no certificate. */
+export function materialOf(options: ListenerOptions): TlsMaterial {
+  if (options.certificates === undefined) throw new Error('it needs -tls-cert and -tls-key');
+  return options.certificates.material;
+}

@@ -1,0 +1,45 @@
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { ServerOpts } from 'node:net';
+import type { ConnectionContext } from './connection.ts';
+import { type Endpoint, isSecure } from './endpoint.ts';
+import { type ListenerEvents, type ListenerOptions, materialOf } from './listener-options.ts';
+import { WebSocketUpgrader } from './websocket.ts';
+
+/** An HTTP server that turns every connection into a WebSocket. @throws Error where it needs a certificate and has none. */
+export function makeWebSocketServer(
+  endpoint: Endpoint,
+  socketOptions: ServerOpts,
+  options: ListenerOptions,
+  context: ConnectionContext,
+  events: ListenerEvents,
+): Server {
+  const upgrader = new WebSocketUpgrader(options.webSocket);
+  const httpOptions = {
+    ...socketOptions,
+    headersTimeout: options.handshakeTimeoutMs,
+    requestTimeout: options.handshakeTimeoutMs,
+    // How often the runtime looks at these two; 30 seconds unless told.
+    connectionsCheckingInterval: options.handshakeTimeoutMs,
+  };
+  const server = isSecure(endpoint)
+    ? createHttpsServer({
+        ...httpOptions,
+        ...materialOf(options),
+        handshakeTimeout: options.handshakeTimeoutMs,
+      })
+    : createHttpServer(httpOptions);
+  server.on('request', (_request, response) => {
+    response.writeHead(426, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+    });
+    response.end('This port speaks WebSocket.\n');
+  });
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', (error: Error) => events.problem(error, request.socket.remoteAddress));
+    upgrader.upgrade(request, socket, head, context, events.connection);
+  });
+  return server;
+}
