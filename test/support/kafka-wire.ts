@@ -28,9 +28,14 @@ export class KafkaWire {
 
   /** @param url as a broker tells it, `tcp://host:port`. */
   static async open(url: string): Promise<KafkaWire> {
-    const { hostname, port } = new URL(url.replace('tcp:', 'http:'));
+    const { hostname, port } = new URL(url.replace(/^(tcp|tls):/, 'http:'));
     const socket = connect(Number(port), hostname.replace(/^\[|\]$/g, ''));
     await once(socket, 'connect');
+    return new KafkaWire(socket);
+  }
+
+  /** @param socket connected, or on its way there. */
+  static over(socket: Socket): KafkaWire {
     return new KafkaWire(socket);
   }
 
