@@ -3,6 +3,7 @@ import { grpcSmallUnsentBytes } from '../../limits.ts';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
 import { encodeStatusMessage, GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import type { CallSession } from './context.ts';
+import type { Expiring } from './deadlines.ts';
 import { grpcErrorOf, isUnexpected } from './errors.ts';
 import { ENCODINGS, type ExpandedCall, Expander } from './expander.ts';
 import type { Sender } from './unsent.ts';
@@ -28,13 +29,13 @@ type OwnedStream = ServerHttp2Stream & { [callOf]: Call };
  * One call: its requests out of the chunks of its stream, its responses, deadline and status. The stream's listeners
  * are functions of the module, because ten thousand idle calls should cost little.
  */
-export class Call implements ExpandedCall, Sender {
+export class Call implements ExpandedCall, Expiring, Sender {
   readonly session: CallSession;
   readonly #stream: OwnedStream;
   readonly #reader: MessageReader;
   #handler: CallHandler = NOBODY;
   #expander: Expander | undefined;
-  #deadline: NodeJS.Timeout | undefined;
+  #hasDeadline = false;
   #heldBytes = 0;
   #pauses = 0;
   #isOver = false;
@@ -54,7 +55,13 @@ export class Call implements ExpandedCall, Sender {
 
   /** Answers the call with what `open` makes; `encoding` is the one of its compressed messages. */
   start(open: OpenCall, encoding: string | undefined, timeoutMs: number | undefined): void {
-    if (timeoutMs !== undefined) this.#startDeadline(timeoutMs);
+    if (timeoutMs !== undefined) {
+      if (timeoutMs < 1) this.expire();
+      else {
+        this.#hasDeadline = true;
+        this.session.door.deadlines.add(this, timeoutMs);
+      }
+    }
     if (this.#isOver) return;
     if (encoding !== undefined && encoding !== 'identity') this.#expander = new Expander(this, encoding);
     try {
@@ -224,6 +231,11 @@ export class Call implements ExpandedCall, Sender {
     stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
+  /** Called at its deadline. */
+  expire(): void {
+    this.fail(new GrpcError(Status.DEADLINE_EXCEEDED, 'context deadline exceeded'));
+  }
+
   /** Called where too many responses wait for clients, and this one takes nothing. */
   evict(): void {
     this.#end(Status.RESOURCE_EXHAUSTED);
@@ -262,22 +274,10 @@ export class Call implements ExpandedCall, Sender {
     if (!this.#stream.headersSent) this.#stream.respond(HEADER_LIST, WITH_TRAILERS);
   }
 
-  #startDeadline(timeoutMs: number): void {
-    const expire = () => this.fail(new GrpcError(Status.DEADLINE_EXCEEDED, 'context deadline exceeded'));
-    if (timeoutMs < 1) expire();
-    // Long deadlines are rounded up, so that the runtime keeps few lists of timers; no timer holds above 2^31.
-    else if (timeoutMs <= LONGEST_TIMER_MS) {
-      this.#deadline = setTimeout(
-        expire,
-        timeoutMs > 10_000 ? Math.ceil(timeoutMs / 1_000) * 1_000 : timeoutMs,
-      );
-    }
-  }
-
   #end(status: StatusCode): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#deadline);
+    if (this.#hasDeadline) this.session.door.deadlines.remove(this);
     this.#reader.clear();
     this.session.door.held.release(this.#heldBytes);
     this.#heldBytes = 0;
@@ -297,7 +297,6 @@ const HEADER_LIST = [':status', '200', 'content-type', 'application/grpc'];
 const TRAILERS_ONLY = { endStream: true, sendDate: false };
 const WITH_TRAILERS = { waitForTrailers: true, sendDate: false };
 const OK_TRAILERS = { 'grpc-status': '0' };
-const LONGEST_TIMER_MS = 2 ** 31 - 1_000;
 
 function onData(this: ServerHttp2Stream, chunk: Uint8Array): void {
   (this as OwnedStream)[callOf].onChunk(chunk);

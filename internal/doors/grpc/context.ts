@@ -4,6 +4,7 @@ import type { Logs, TopicLog } from '../../log/logs.ts';
 import type { Counter } from '../../metrics/metrics.ts';
 import type { StatusCode } from '../../protocol/grpc/status.ts';
 import type { Budget } from './budget.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { Unsent } from './unsent.ts';
 
 /** How the door behaves. Times in milliseconds, sizes in bytes. */
@@ -41,6 +42,7 @@ export interface DoorContext {
   /** Answers of BulkRetrieve. */
   readonly bulk: Budget;
   readonly unsent: Unsent;
+  readonly deadlines: Deadlines;
   readonly received: Counter;
   readonly sent: Counter;
   /** Whether the broker can serve now. */

@@ -8,6 +8,7 @@ import { Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import { type CertificateFiles, Certificates } from '../../transport/certificates.ts';
 import { Budget } from './budget.ts';
 import type { DoorContext, GrpcSettings, OnAppended } from './context.ts';
+import { Deadlines } from './deadlines.ts';
 import { GrpcHealth } from './health.ts';
 import { type GrpcListener, listenForGrpc } from './listen.ts';
 import { makeMethods } from './methods.ts';
@@ -105,6 +106,8 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> 
   } catch (error) {
     certificates?.close();
     heartbeats.close();
+    health.close();
+    context.deadlines.close();
     throw error;
   }
 
@@ -123,6 +126,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> 
       for (const session of [...sessions]) session.failCalls();
       if (!(await within(empty, LAST_WORD_MS))) for (const session of [...sessions]) session.destroy();
     }
+    context.deadlines.close();
   }
 
   let closed: Promise<void> | undefined;
@@ -171,6 +175,7 @@ function contextOf(options: GrpcDoorOptions, settings: GrpcSettings): DoorContex
     waiting: new Budget(limits.grpcWaitingBytes),
     bulk: new Budget(Math.max(limits.grpcBulkBytes, settings.maxMessageBytes)),
     unsent: new Unsent(),
+    deadlines: new Deadlines(),
     received: metrics.counter('grpc_messages_received_total', 'Messages produced by the gRPC door.'),
     sent: metrics.counter('grpc_messages_sent_total', 'Messages consumed by the gRPC door.'),
     unexpected(error) {

@@ -48,6 +48,9 @@ export class TopicAppender implements Source {
   #timestamp = 0;
   #isScheduled = false;
   #inFlight = 0;
+  /** How many callers the next batch waits for. */
+  #expectedWaiters = 0;
+  #gathering: NodeJS.Timeout | undefined;
   #pauses = 0;
   #heldBack: (() => void)[] = [];
 
@@ -82,7 +85,7 @@ export class TopicAppender implements Source {
       this.#heldBytes.push(heldBytes);
     }
     if (this.#builder.sizeBytes >= grpcBatchBytes) this.#write();
-    else if (this.#inFlight === 0) this.#schedule();
+    else if (this.#inFlight === 0) this.#gather();
     return heldBytes;
   }
 
@@ -106,8 +109,20 @@ export class TopicAppender implements Source {
     });
   }
 
+  /**
+   * Many callers that each wait for an answer soon come again. To wait for them a moment makes one commit of what would
+   * become several by turns.
+   */
+  #gather(): void {
+    if (this.#waiters.length >= this.#expectedWaiters) this.#schedule();
+    else this.#gathering ??= setTimeout(() => this.#schedule(), GATHER_MS);
+  }
+
   async #write(): Promise<void> {
     this.#inFlight++;
+    this.#expectedWaiters = 0;
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     const waiters = this.#waiters;
     const lasts = this.#lasts;
     const heldBytes = this.#heldBytes;
@@ -136,12 +151,18 @@ export class TopicAppender implements Source {
       };
     }
     this.#inFlight--;
-    if (this.#builder.count > 0 && this.#inFlight === 0) this.#schedule();
+    if (this.#inFlight === 0) {
+      this.#expectedWaiters = waiters.length < MANY_CALLERS ? 0 : this.#waiters.length + waiters.length;
+      if (this.#builder.count > 0) this.#gather();
+    }
     if (this.#pauses > 0) this.#heldBack.push(tell);
     else tell();
   }
 }
 
+const MANY_CALLERS = 4;
+/** Less than a commit takes on most disks. */
+const GATHER_MS = 1;
 /** What a message takes in a batch beside itself, rounded up; it also makes many empty ones count. */
 const RECORD_OVERHEAD_BYTES = 16;
 /** What a batch of one record takes beside its message, at most. */

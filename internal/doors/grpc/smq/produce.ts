@@ -1,6 +1,7 @@
 import type { TopicLog } from '../../../log/logs.ts';
 import { encodeProduceResponse } from '../../../protocol/smq/responses.ts';
 import type { Call, OpenCall } from '../call.ts';
+import type { CallSession } from '../context.ts';
 import { OneRequest } from '../one-request.ts';
 import type { Appenders, AppendWaiter } from './appender.ts';
 import { ProducedTopic } from './produced-topic.ts';
@@ -8,9 +9,16 @@ import { FIRST_OFFSET, type Topics } from './topics.ts';
 
 /** Produce: one message, answered with its offset after it lasts. */
 export function produce(topics: Topics, appenders: Appenders): OpenCall {
+  const topicOf = new WeakMap<CallSession, ProducedTopic>();
   return (call) => {
     topics.checkWrites();
-    return new ProduceCall(call, new ProducedTopic(call, topics, appenders));
+    const { session } = call;
+    let topic = topicOf.get(session);
+    if (topic === undefined) {
+      topic = new ProducedTopic(session, topics, appenders);
+      topicOf.set(session, topic);
+    }
+    return new ProduceCall(call, topic);
   };
 }
 

@@ -135,6 +135,16 @@ it('takes over what a server left in its write-ahead log when it was killed', as
   expect(fingerprints()).toEqual(before);
 });
 
+// Retention goes by the times of messages: what was years old would have been deleted at once.
+it('keeps what it took over, however old it is', async () => {
+  await logs.close();
+  ({ logs } = await openLogs({ retentionMs: 1_000 }, store));
+  original((database) => topic(database, 't', ['a']));
+  await importSmq(file, logs);
+  await logs.applyRetention(Date.now());
+  expect(await contentOf('t')).toEqual([[1, 'a']]);
+});
+
 it('takes a topic over once, whatever was done with it since', async () => {
   original((database) => topic(database, 't', ['a', 'b']));
   await importSmq(file, logs);
