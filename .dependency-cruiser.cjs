@@ -108,7 +108,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(dist|bin)/' },
+    // Programs of test clients import what their tests install.
+    exclude: { path: ['^(dist|bin)/', '^test/[^/]+/clients/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
