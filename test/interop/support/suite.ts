@@ -34,7 +34,7 @@ export function describeWithPeer<T>(
 ): void {
   describe(what, { timeout: CASE_PATIENCE_MS, concurrent: true }, () => {
     if ('missing' in toolchain) {
-      it.skip(toolchain.missing);
+      it(toolchain.missing, ({ skip }) => skip());
       return;
     }
     let peer: Peer;
