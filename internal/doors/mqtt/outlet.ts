@@ -47,7 +47,8 @@ export class MqttOutlet implements Outlet {
       publishBytes(publish, this.#version) > this.#maximumPacketSizeBytes;
     // [MQTT-3.1.2-24]
     if (isTooLarge) return false;
-    const isNewAlias = this.#topicAliasMaximum > 0 && this.#useAlias(publish);
+    // MQTT.js keeps a QoS 2 message until its release, and has lost its topic by then if that was an alias.
+    const isNewAlias = this.#topicAliasMaximum > 0 && qos < 2 && this.#useAlias(publish);
     const bytes = encodePublish(publish, this.#version);
     // A message that names an alias must arrive, whatever becomes of others: later ones have nothing but the alias.
     if (qos > 0 || isNewAlias) this.channel.keep(bytes);
