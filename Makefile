@@ -14,7 +14,7 @@ help: ## Show this list
 run: build ## Install, build and start the broker on its defaults (ARGS="-address :1884" for flags)
 	@exec ./bin/broker $(ARGS)
 
-build: dist/.built ## Install what is needed and write bin/broker, bin/publisher, bin/subscriber, bin/tinymq
+build: dist/.built ## Install what is needed and write bin/broker, bin/publisher, bin/subscriber, bin/tinymq, bin/smq, bin/dashmq
 
 test: build lint ## Install, build, lint and run every test (FUZZ_SECONDS=600 for a long fuzz run)
 	@$(NPM) run --silent test

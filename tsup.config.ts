@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { defineConfig } from 'tsup';
 
-const programs = ['broker', 'publisher', 'subscriber', 'tinymq'];
+const programs = ['broker', 'publisher', 'subscriber', 'tinymq', 'smq', 'dashmq'];
 
 /**
  * A launcher finds its package through any chain of symbolic links (npm puts such links on the PATH) and

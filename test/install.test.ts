@@ -49,11 +49,13 @@ describe('the package', () => {
   it('puts its programs on the PATH when it is installed for all', async () => {
     const prefix = join(folder, 'global');
     await npm(folder, 'install', '--global', '--prefer-offline', '--prefix', prefix, tarball);
-    for (const name of ['broker', 'publisher', 'subscriber', 'tinymq']) {
+    for (const name of ['broker', 'publisher', 'subscriber', 'tinymq', 'dashmq']) {
       const { code, stdout, stderr } = await run(join(prefix, 'bin', name), ['-version']);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       expect(stdout).toMatch(/\d+\.\d+\.\d+/);
     }
+    // As the original it knows no -version.
+    expect(await run(join(prefix, 'bin', 'smq'), ['--help'])).toMatchObject({ code: 0 });
   });
 
   it('starts a broker and connects to it in an app', async () => {

@@ -6,7 +6,7 @@ import { eventually } from './eventually.ts';
 const PROGRAMS = fileURLToPath(new URL('../../bin/', import.meta.url));
 
 /** The path of a built program. */
-export function program(name: 'broker' | 'publisher' | 'subscriber' | 'tinymq'): string {
+export function program(name: 'broker' | 'publisher' | 'subscriber' | 'tinymq' | 'smq' | 'dashmq'): string {
   const path = `${PROGRAMS}${name}`;
   if (!existsSync(path)) throw new Error(`${path} is missing: run make build first`);
   return path;
