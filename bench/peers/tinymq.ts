@@ -27,15 +27,14 @@ export const tinymq = tinymqAt('tinymq', join(import.meta.dirname, '..', '..'));
 
 /** The broker that was built in `checkout`. */
 export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer {
-  const program = join(checkout, 'dist', 'cmd', 'broker.js');
+  const program = join(checkout, 'bin', 'broker');
   return {
     name,
     transports: ['tcp', 'tls', 'unix'],
     problem: () => (existsSync(program) ? undefined : `${program} is not there: make build writes it`),
     command: ({ address, certificates }) => ({
-      program: process.execPath,
+      program,
       args: [
-        program,
         '-quiet',
         '-listen',
         urlOf(address),
@@ -63,9 +62,8 @@ async function startWithKafka(program: string, folder: string, fsync: 'commit' |
   const liveAddress: Address = { transport: 'tcp', port: await freePort() };
   const broker = start(
     {
-      program: process.execPath,
+      program,
       args: [
-        program,
         '-quiet',
         ...['-listen', urlOf(liveAddress)],
         ...['-kafka', `127.0.0.1:${kafkaPort}`],
