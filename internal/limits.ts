@@ -235,7 +235,7 @@ export const grpcConnectionWindowBytes = 4 * MiB;
 /** Names and values of one header block. gRPC's own default is 8 KiB. */
 export const grpcHeaderBytes = 32 * KiB;
 /** What a session may cost the runtime in MiB beside what this door counts itself; above it calls are refused. */
-export const grpcSessionMemoryMiB = 256;
+export const grpcSessionMemoryMiB = 1_024;
 /** Calls that a client may cancel in a row, and how many more each second: above it the connection is closed. */
 export const grpcCancelledCallsBurst = 16_384;
 export const grpcCancelledCallsPerSecond = 500;
@@ -258,6 +258,8 @@ export const grpcConsumeChunkBytes = 128 * KiB;
 export const grpcUnsentBytes = 256 * MiB;
 /** While others wait for that, a call whose client takes nothing for so long is ended. */
 export const grpcUnsentPatienceMs = 5_000;
+/** Bytes that a call hands to the runtime at once: much for a socket, little of what the runtime bears for a connection. */
+export const grpcWriteBytes = 1 * MiB;
 /** What a call may have unsent without being in anybody's way. */
 export const grpcSmallUnsentBytes = 16 * KiB;
 /** Bytes of a log that are read for a stream at first; a client that does not read costs no more. */

@@ -16,47 +16,35 @@ function brokerLine(line: string, environment: Record<string, string> = {}): str
 
 describe('smq', () => {
   it.each<[string, Record<string, string>, string]>([
-    ['', {}, '-grpc tcp://:8097 -grpc-writes=true -log-retention 0'],
-    ['--port 9000', {}, '-grpc tcp://:9000 -grpc-writes=true -log-retention 0'],
-    ['-port=9000', { PORT: '9001' }, '-grpc tcp://:9000 -grpc-writes=true -log-retention 0'],
-    ['', { PORT: '9001' }, '-grpc tcp://:9001 -grpc-writes=true -log-retention 0'],
-    ['--allow-remote-writes=false', {}, '-grpc tcp://:8097 -grpc-writes=false -log-retention 0'],
-    ['--allow-remote-writes=F', {}, '-grpc tcp://:8097 -grpc-writes=false -log-retention 0'],
-    ['', { ALLOW_REMOTE_WRITES: 'false' }, '-grpc tcp://:8097 -grpc-writes=false -log-retention 0'],
-    ['', { ALLOW_REMOTE_WRITES: '0' }, '-grpc tcp://:8097 -grpc-writes=true -log-retention 0'],
-    ['', { ALLOW_REMOTE_WRITES: '' }, '-grpc tcp://:8097 -grpc-writes=true -log-retention 0'],
-    [
-      '-allow-remote-writes',
-      { ALLOW_REMOTE_WRITES: 'false' },
-      '-grpc tcp://:8097 -grpc-writes=true -log-retention 0',
-    ],
-    ['', { SERVER_ENABLE_MTLS: 'TRUE' }, '-grpc tcp://:8097 -grpc-writes=true -log-retention 0'],
-    [
-      '--server-enable-mtls=false',
-      { SERVER_ENABLE_MTLS: 'true' },
-      '-grpc tcp://:8097 -grpc-writes=true -log-retention 0',
-    ],
-    [
-      '--enable-mtls --client-cert c --client-key k --ca-cert a',
-      {},
-      '-grpc tcp://:8097 -grpc-writes=true -log-retention 0',
-    ],
+    ['', {}, '-grpc tcp://:8097 -grpc-writes=true'],
+    ['--port 9000', {}, '-grpc tcp://:9000 -grpc-writes=true'],
+    ['-port=9000', { PORT: '9001' }, '-grpc tcp://:9000 -grpc-writes=true'],
+    ['', { PORT: '9001' }, '-grpc tcp://:9001 -grpc-writes=true'],
+    ['--allow-remote-writes=false', {}, '-grpc tcp://:8097 -grpc-writes=false'],
+    ['--allow-remote-writes=F', {}, '-grpc tcp://:8097 -grpc-writes=false'],
+    ['', { ALLOW_REMOTE_WRITES: 'false' }, '-grpc tcp://:8097 -grpc-writes=false'],
+    ['', { ALLOW_REMOTE_WRITES: '0' }, '-grpc tcp://:8097 -grpc-writes=true'],
+    ['', { ALLOW_REMOTE_WRITES: '' }, '-grpc tcp://:8097 -grpc-writes=true'],
+    ['-allow-remote-writes', { ALLOW_REMOTE_WRITES: 'false' }, '-grpc tcp://:8097 -grpc-writes=true'],
+    ['', { SERVER_ENABLE_MTLS: 'TRUE' }, '-grpc tcp://:8097 -grpc-writes=true'],
+    ['--server-enable-mtls=false', { SERVER_ENABLE_MTLS: 'true' }, '-grpc tcp://:8097 -grpc-writes=true'],
+    ['--enable-mtls --client-cert c --client-key k --ca-cert a', {}, '-grpc tcp://:8097 -grpc-writes=true'],
     [
       '--server-enable-mtls --server-cert c --server-key k --server-ca-cert a',
       {},
-      '-grpc tls://:8097 -tls-cert c -tls-key k -tls-ca a -grpc-writes=true -log-retention 0',
+      '-grpc tls://:8097 -tls-cert c -tls-key k -tls-ca a -grpc-writes=true',
     ],
     [
       '',
       { SERVER_ENABLE_MTLS: 'true', SERVER_CERT_FILE: 'c', SERVER_KEY_FILE: 'k', SERVER_CA_CERT_FILE: 'a' },
-      '-grpc tls://:8097 -tls-cert c -tls-key k -tls-ca a -grpc-writes=true -log-retention 0',
+      '-grpc tls://:8097 -tls-cert c -tls-key k -tls-ca a -grpc-writes=true',
     ],
     [
       '-kafka localhost:9092 -quiet --log-level=warn -port 1',
       {},
-      '-grpc tcp://:1 -grpc-writes=true -log-retention 0 -kafka localhost:9092 -quiet --log-level=warn',
+      '-grpc tcp://:1 -grpc-writes=true -kafka localhost:9092 -quiet --log-level=warn',
     ],
-    ['-port 1 extra -port 2 --nonsense', {}, '-grpc tcp://:1 -grpc-writes=true -log-retention 0'],
+    ['-port 1 extra -port 2 --nonsense', {}, '-grpc tcp://:1 -grpc-writes=true'],
   ])('%s with %o', (line, environment, broker) => {
     expect(brokerLine(line, environment)).toBe(broker);
   });

@@ -90,14 +90,7 @@ export function readSmqCommandLine(
     const grpc = `${mtls.length > 0 ? 'tls' : 'tcp'}://:${checkedPort(values.port!)}`;
     return {
       kind: 'run',
-      broker: [
-        '-grpc',
-        grpc,
-        ...mtls,
-        `-grpc-writes=${values['allow-remote-writes']}`,
-        ...KEEPING,
-        ...others,
-      ],
+      broker: ['-grpc', grpc, ...mtls, `-grpc-writes=${values['allow-remote-writes']}`, ...others],
       dbPath: values.dbpath!,
       notes: [
         `Server mTLS is ${mtls.length > 0 ? 'enabled' : 'not enabled'}.`,
@@ -109,9 +102,6 @@ export function readSmqCommandLine(
     return { kind: 'wrong', text: `${error.message}\n${usage}` };
   }
 }
-
-/** SMQ deletes nothing by itself. */
-const KEEPING = ['-log-retention', '0'];
 
 /** Flags of the broker that say where topics are kept, which is what -dbpath says here. */
 const PLACES = ['data-dir', 'memory', 'kafka-log-dir'];

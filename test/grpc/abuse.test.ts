@@ -240,6 +240,28 @@ describe('windows that are never opened', () => {
   });
 });
 
+// The runtime counts what waits for a client, and refuses further calls of its connection above a limit.
+it('a large response that is not read leaves other calls of the connection alone', async () => {
+  await door.client.unary('Produce', { topic: 't', message: new Uint8Array(64 << 20) });
+  const slow = new TestClient(door.door.url);
+  const downloads = Array.from({ length: 20 }, (_, index) =>
+    slow.call(index % 2 === 0 ? 'Consume' : 'BulkRetrieve', [
+      { topic: 't', ...(index % 2 === 0 && { offset: 1 }) },
+    ]),
+  );
+  for (const { stream, ended } of downloads) {
+    ended.catch(() => {});
+    stream.pause();
+  }
+  await vi.waitUntil(() => gauge('grpc_calls') === 20, { timeout: 30_000 });
+  expect(await slow.unary('Connect', {})).toEqual({});
+  downloads[0]!.stream.resume();
+  expect((await downloads[0]!.ended).status).toBe(0);
+  slow.close();
+  raw.close();
+  await expectUnharmed();
+});
+
 describe('messages that never end', () => {
   it('reserve what arrived, not what they claim', async () => {
     gc();

@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import { grpcSmallUnsentBytes } from '../../limits.ts';
+import { grpcSmallUnsentBytes, grpcWriteBytes } from '../../limits.ts';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
 import { encodeStatusMessage, GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import type { CallSession } from './context.ts';
@@ -112,30 +112,25 @@ export class Call implements ExpandedCall, Expiring, Sender {
    */
   write(pieces: readonly Uint8Array[], written: () => void): void {
     if (this.#isGone()) return;
-    const stream = this.#stream;
-    const { unsent } = this.session.door;
     this.#respond();
     this.session.sent();
     let bytes = 0;
     for (const piece of pieces) bytes += piece.length;
-    unsent.hold(this, bytes);
-    const last = pieces.length - 1;
-    if (last > 0) stream.cork();
-    for (let index = 0; index < last; index++) stream.write(pieces[index]);
-    stream.write(pieces[last], (error) => {
-      unsent.release(this, bytes);
-      if (!error && !this.#isOver) written();
-    });
-    if (last > 0) stream.uncork();
+    this.session.door.unsent.hold(this, bytes);
+    if (bytes <= grpcWriteBytes) this.#writeOnce(pieces, bytes, written);
+    else this.#writeInParts(pieces, written);
   }
 
   /** Answers with one response, in its envelope, and ends the call well. */
   answer(response: Uint8Array): void {
+    if (response.length > grpcSmallUnsentBytes) {
+      this.write([response], () => this.finish());
+      return;
+    }
     if (this.#isGone()) return;
     this.#respond();
     this.session.sent();
     // What is short is as good as taken.
-    if (response.length > grpcSmallUnsentBytes) this.session.door.unsent.hold(this, response.length);
     this.#stream.end(response);
     this.#end(Status.OK);
   }
@@ -160,10 +155,9 @@ export class Call implements ExpandedCall, Expiring, Sender {
     const trailers = { 'grpc-status': String(status), 'grpc-message': encodeStatusMessage(message) };
     if (stream.headersSent) {
       this.#trailers = trailers;
-      // Behind what a client does not take, a status would never reach it.
-      if (status === Status.DEADLINE_EXCEEDED && stream.writableLength > 0) {
-        stream.close(constants.NGHTTP2_CANCEL);
-      } else stream.end();
+      stream.end();
+      // A client that takes nothing does not take the status behind it either.
+      if (status === Status.DEADLINE_EXCEEDED && stream.writableLength > 0) this.#closeSoon();
       return;
     }
     const accepted = status === Status.UNIMPLEMENTED ? ACCEPTED_ENCODINGS : undefined;
@@ -270,6 +264,47 @@ export class Call implements ExpandedCall, Expiring, Sender {
     return this.#isOver || this.#stream.destroyed || this.#stream.closed;
   }
 
+  #closeSoon(): void {
+    const stream = this.#stream;
+    const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), LAST_WORD_MS);
+    stream.once('close', () => clearTimeout(timer));
+  }
+
+  #writeOnce(pieces: readonly Uint8Array[], bytes: number, written: () => void): void {
+    const stream = this.#stream;
+    const last = pieces.length - 1;
+    if (last > 0) stream.cork();
+    for (let index = 0; index < last; index++) stream.write(pieces[index]);
+    stream.write(pieces[last], (error) => {
+      this.session.door.unsent.release(this, bytes);
+      if (!error && !this.#isOver) written();
+    });
+    if (last > 0) stream.uncork();
+  }
+
+  /** The runtime refuses other calls of a connection on which it has much to send. */
+  #writeInParts(pieces: readonly Uint8Array[], written: () => void): void {
+    let index = 0;
+    let at = 0;
+    const writeNext = () => {
+      if (this.#isGone()) return;
+      const part: Uint8Array[] = [];
+      let bytes = 0;
+      while (index < pieces.length && bytes < grpcWriteBytes) {
+        const piece = pieces[index]!;
+        const slice = piece.subarray(at, at + grpcWriteBytes - bytes);
+        part.push(slice);
+        bytes += slice.length;
+        at += slice.length;
+        if (at < piece.length) continue;
+        index++;
+        at = 0;
+      }
+      this.#writeOnce(part, bytes, index < pieces.length ? writeNext : written);
+    };
+    writeNext();
+  }
+
   #respond(): void {
     if (!this.#stream.headersSent) this.#stream.respond(HEADER_LIST, WITH_TRAILERS);
   }
@@ -296,6 +331,8 @@ const HEADERS = { ':status': 200, 'content-type': 'application/grpc' };
 const HEADER_LIST = [':status', '200', 'content-type', 'application/grpc'];
 const TRAILERS_ONLY = { endStream: true, sendDate: false };
 const WITH_TRAILERS = { waitForTrailers: true, sendDate: false };
+/** How long the status of a call that is late may take to its client. */
+const LAST_WORD_MS = 1_000;
 const OK_TRAILERS = { 'grpc-status': '0' };
 
 function onData(this: ServerHttp2Stream, chunk: Uint8Array): void {

@@ -65,16 +65,16 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> 
   const health = new GrpcHealth(context);
   const heartbeats = new Heartbeats(settings);
   const methodOf = makeMethods(context, health, heartbeats);
-  const calls = new CallCount(options.metrics);
-  options.metrics.gauge('grpc_connections', 'Open connections of the gRPC door.', () => sessions.size);
+  const counts = countsOf(options.metrics);
   const parts: SessionParts = {
     door: context,
     methodOf,
-    isFull: () => calls.open > limits.grpcCalls,
-    callOpened: () => calls.opened(),
-    callOver: (status) => calls.over(status),
+    isFull: () => counts.calls > limits.grpcCalls,
+    callOpened: () => counts.callOpened(),
+    callOver: (status) => counts.callOver(status),
     gone(session) {
-      sessions.delete(session);
+      if (!sessions.delete(session)) return;
+      counts.connections--;
       if (sessions.size === 0) whenEmpty?.();
     },
   };
@@ -92,8 +92,12 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> 
       },
       {
         connection(socket) {
-          if (isClosing) socket.destroy();
-          else sessions.add(openSession(parts, socket, settings));
+          if (isClosing) {
+            socket.destroy();
+            return;
+          }
+          counts.connections++;
+          sessions.add(openSession(parts, socket, settings));
         },
         problem(error, remote) {
           log.warn(
@@ -201,23 +205,25 @@ function openSession(parts: SessionParts, socket: Socket, settings: GrpcSettings
   return new GrpcSession(parts, socket, session);
 }
 
-/** Counts calls, by their status when they are over. */
-class CallCount {
+/** Connections and calls of all doors of a broker: it may listen at several addresses. */
+class Counts {
+  connections = 0;
+  calls = 0;
   readonly #metrics: Metrics;
   readonly #byStatus = new Map<StatusCode, { value: number }>();
-  open = 0;
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
-    metrics.gauge('grpc_calls', 'Calls of the gRPC door that are open.', () => this.open);
+    metrics.gauge('grpc_connections', 'Open connections of the gRPC door.', () => this.connections);
+    metrics.gauge('grpc_calls', 'Calls of the gRPC door that are open.', () => this.calls);
   }
 
-  opened(): void {
-    this.open++;
+  callOpened(): void {
+    this.calls++;
   }
 
-  over(status: StatusCode): void {
-    this.open--;
+  callOver(status: StatusCode): void {
+    this.calls--;
     let counter = this.#byStatus.get(status);
     if (counter === undefined) {
       counter = this.#metrics.counter('grpc_calls_total', 'Calls of the gRPC door, by their status.', {
@@ -228,6 +234,17 @@ class CallCount {
     }
     counter.value++;
   }
+}
+
+const countsByMetrics = new WeakMap<Metrics, Counts>();
+
+function countsOf(metrics: Metrics): Counts {
+  let found = countsByMetrics.get(metrics);
+  if (found === undefined) {
+    found = new Counts(metrics);
+    countsByMetrics.set(metrics, found);
+  }
+  return found;
 }
 
 const STATUS_NAMES = new Map(Object.entries(Status).map(([name, code]) => [code, name]));

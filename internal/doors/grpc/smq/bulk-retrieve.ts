@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { copiedSliceBytes, grpcReadBytes } from '../../../limits.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { ENVELOPE_BYTES, writeEnvelope } from '../../../protocol/grpc/envelope.ts';
@@ -50,6 +51,8 @@ class BulkRetrieveCall extends OneRequest {
         count++;
       }
       this.#hold(writer.bytes);
+      // What is in memory comes at once; others have their turn in between.
+      await nextTurn();
     }
     const nextOffset = count === 0 ? startOffset : BigInt(feed.offset + FIRST_OFFSET + 1);
     const rest = encodeMessage(BulkRetrieveResponse, { count, nextOffset });
@@ -58,24 +61,7 @@ class BulkRetrieveCall extends OneRequest {
     const envelope = new Uint8Array(ENVELOPE_BYTES);
     writeEnvelope(envelope, 0, size);
     this.call.session.door.sent.value += count;
-    this.#send([envelope, ...writer.take(), rest]);
-  }
-
-  /** Sends the response in parts, each when the one before was taken. */
-  #send(pieces: Uint8Array[]): void {
-    const { call } = this;
-    let next = 0;
-    const sendMore = () => {
-      if (next === pieces.length) {
-        call.finish();
-        return;
-      }
-      const from = next;
-      for (let bytes = 0; next < pieces.length && bytes < SENT_AT_ONCE_BYTES; next++)
-        bytes += pieces[next]!.length;
-      call.write(pieces.slice(from, next), sendMore);
-    };
-    sendMore();
+    this.call.write([envelope, ...writer.take(), rest], () => this.call.finish());
   }
 
   /** @throws GrpcError RESOURCE_EXHAUSTED where the response is too large, or all of them together. */
@@ -105,5 +91,3 @@ class BulkRetrieveCall extends OneRequest {
     this.#heldBytes = 0;
   }
 }
-
-const SENT_AT_ONCE_BYTES = 1024 * 1024;
