@@ -4,17 +4,19 @@ import { CLIENTS, node } from './support/toolchains.ts';
 
 const program = (file: string) => join(CLIENTS, 'node', file);
 
-describeFamily('Node', await node(), (command) => [
+describeFamily('Node', await node(), (packages) => [
   {
     name: 'kafkajs 2.2',
-    command: [command, program('kafkajs.ts')],
+    command: [process.execPath, program('kafkajs.ts')],
+    env: { PACKAGES: packages },
     compressions: ['gzip', 'zstd'],
     canBeIdempotent: true,
     lacks: ['deleteGroupOffset'],
   },
   {
     name: 'platformatic-kafka 2.12',
-    command: [command, program('platformatic.ts')],
+    command: [process.execPath, program('platformatic.ts')],
+    env: { PACKAGES: packages },
     compressions: ['gzip', 'snappy', 'lz4', 'zstd'],
     canBeIdempotent: true,
     lacks: [],

@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { findPackageJSON } from 'node:module';
-import { delimiter, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { hasJava, kafkaClasspath } from '../../support/apache-kafka.ts';
 import { installedOnce, mustRun } from '../../support/installed-once.ts';
 
@@ -54,14 +53,17 @@ export function go(): Promise<Toolchain<(program: string) => string>> {
   });
 }
 
-/** The Node that these tests run on. */
+/** Where the packages of the Node programs are, as they find it in `PACKAGES`. */
 export function node(): Promise<Toolchain<string>> {
-  const packages = ['kafkajs', '@platformatic/kafka'];
-  return toolchain(packages.join(' and '), packages.every(isInstalled), async () => process.execPath);
-}
-
-function isInstalled(name: string): boolean {
-  return findPackageJSON(name, pathToFileURL(join(CLIENTS, 'node/lines.ts'))) !== undefined;
+  return toolchain('npm', succeeds('npm', '--version'), async () => {
+    const files = ['package.json', 'package-lock.json'].map((name) => join(CLIENTS, 'node', name));
+    const recipe = files.map((file) => readFileSync(file, 'utf8')).join('\n');
+    const folder = await installedOnce('node', recipe, async (into) => {
+      for (const file of files) copyFileSync(file, join(into, basename(file)));
+      await mustRun('npm', ['ci', '--silent', '--omit=optional', '--ignore-scripts', '--no-audit'], into);
+    });
+    return join(folder, 'package.json');
+  });
 }
 
 /** The command that starts the Java client. */

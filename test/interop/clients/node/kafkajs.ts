@@ -1,11 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
-import kafkajs, { type Admin, type IHeaders, type RecordMetadata } from 'kafkajs';
+import type { Admin, IHeaders, RecordMetadata } from 'kafkajs';
 import type { ConsumedRecord, ConsumeOptions, ProduceOptions } from '../../support/client-program.ts';
-import { batches, bootstrap, decoded, emit, encoded, inputEnded, main, steps } from './lines.ts';
+import {
+  batches,
+  bootstrap,
+  decoded,
+  emit,
+  encoded,
+  inputEnded,
+  main,
+  requireInstalled,
+  steps,
+} from './lines.ts';
 
-const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, logLevel, Partitioners } = kafkajs;
+const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, logLevel, Partitioners } =
+  requireInstalled('kafkajs') as typeof import('kafkajs');
 
 // It brings only gzip itself.
 CompressionCodecs[CompressionTypes.ZSTD] = () => ({

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import type {
   AdminStep,
@@ -5,6 +6,9 @@ import type {
   InteropRecord,
   ProduceOptions,
 } from '../../support/client-program.ts';
+
+/** Gets a package from where the tests installed it. */
+export const requireInstalled = createRequire(process.env.PACKAGES!);
 
 /** Where the broker is. */
 export const bootstrap = process.env.BOOTSTRAP!;

@@ -1,16 +1,27 @@
 import { randomUUID } from 'node:crypto';
+import type { CompressionAlgorithmValue } from '@platformatic/kafka';
+import type { ConsumeOptions, ProduceOptions } from '../../support/client-program.ts';
 import {
+  batches,
+  bootstrap,
+  decoded,
+  emit,
+  encoded,
+  inputEnded,
+  main,
+  requireInstalled,
+  steps,
+} from './lines.ts';
+
+const {
   Admin,
-  type CompressionAlgorithmValue,
   ConfigResourceTypes,
   Consumer,
   defaultPartitioner,
   IncrementalAlterConfigOperationTypes,
   ListOffsetTimestamps,
   Producer,
-} from '@platformatic/kafka';
-import type { ConsumeOptions, ProduceOptions } from '../../support/client-program.ts';
-import { batches, bootstrap, decoded, emit, encoded, inputEnded, main, steps } from './lines.ts';
+} = requireInstalled('@platformatic/kafka') as typeof import('@platformatic/kafka');
 
 const usual = { clientId: 'interop', bootstrapBrokers: [bootstrap] };
 
