@@ -160,7 +160,7 @@ export class Outbox {
     return true;
   }
 
-  /** PUBREC came with a failure: the client does not want the message, and its id is free [MQTT-4.3.3-4]. */
+  /** PUBREC came with a failure: the client does not want the message, and its id is free [MQTT-4.4.0-2]. */
   refused(packetId: number): boolean {
     return this.#inflight.get(packetId)?.qos === 2 && this.#finish(packetId);
   }

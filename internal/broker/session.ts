@@ -199,7 +199,7 @@ export class Session implements Member {
   /** Takes a message; {@link pump} sends what has to wait for acknowledgements. */
   take(message: Message, match: Match, shared: string | undefined, isFromStore = false): void {
     const qos = Math.min(message.qos ?? 0, match.qos) as 0 | 1 | 2;
-    // [MQTT-3.3.1-12] [MQTT-3.3.1-13]; what comes from the retained store says so [MQTT-3.3.1-8].
+    // [MQTT-3.3.1-12] [MQTT-3.3.1-13]; what comes from the retained store says so.
     const retain = isFromStore || (match.retainAsPublished && message.retain === true);
     const { identifiers } = match;
     if (qos === 0) {

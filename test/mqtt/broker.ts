@@ -9,7 +9,7 @@ export interface Fixture {
   readonly broker: RunningBroker;
   /** A connection without CONNECT. */
   open(version: Version): Promise<RawMqtt>;
-  connect(version: Version, options?: Partial<Connect>): Promise<RawMqtt>;
+  connect(version: Version, options?: Partial<Connect>, acknowledges?: boolean): Promise<RawMqtt>;
   /** One value of the broker's counters and gauges. */
   stat(name: string): number;
 }
@@ -41,7 +41,8 @@ export function useBroker(options: BrokerOptions = {}): Fixture {
       return broker;
     },
     open: async (version) => noted(await openMqtt(broker.url, version)),
-    connect: async (version, connect) => noted(await connectMqtt(broker.url, version, connect)),
+    connect: async (version, connect, acknowledges) =>
+      noted(await connectMqtt(broker.url, version, connect, acknowledges)),
     stat: (name) => broker.stats()[name] ?? 0,
   };
 }

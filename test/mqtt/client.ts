@@ -229,8 +229,10 @@ export async function connectMqtt(
   url: string,
   version: Version,
   options: Partial<Connect> = {},
+  acknowledges = true,
 ): Promise<RawMqtt> {
   const client = await openMqtt(url, version);
+  client.acknowledges = acknowledges;
   const connack = await client.connect(options);
   if (connack.reasonCode !== 0) throw new Error(`CONNACK with ${connack.reasonCode}`);
   return client;

@@ -9,7 +9,7 @@ const QOS: readonly Qos[] = [0, 1, 2];
 const PAIRS = VERSIONS.flatMap((from) => VERSIONS.map((to) => [from, to] as [Version, Version]));
 
 describe.each(PAIRS)('from version %i to version %i', (from, to) => {
-  it('delivers with the lesser QoS of publisher and subscription [MQTT-3.8.4-8]', async () => {
+  it('delivers with the lesser QoS of publisher and subscription [MQTT-3.8.4-8] [MQTT-3.3.4-1] [MQTT-4.3.1-1] [MQTT-4.3.2-2] [MQTT-4.3.2-4] [MQTT-4.3.3-2] [MQTT-4.3.3-8]', async () => {
     const subscriber = await broker.connect(to);
     const publisher = await broker.connect(from);
     for (const qos of QOS) {
@@ -28,26 +28,29 @@ describe.each(PAIRS)('from version %i to version %i', (from, to) => {
 });
 
 describe('a stream of messages', () => {
-  it.each([4, 5] as const)('keeps its order, version %i, with every QoS [MQTT-4.6.0-1]', async (version) => {
-    const subscriber = await broker.connect(version);
-    await subscriber.subscribe('order/#', 2);
-    const publisher = await broker.connect(version);
-    const each = 2_000;
-    for (const qos of QOS) {
-      const sent: string[] = [];
-      for (let index = 0; index < each; index++) {
-        const topic = `order/${qos}/${index % 3}`;
-        sent.push(`${topic} ${index}`);
-        publisher.publish(topic, String(index), { qos });
-        if (qos > 0) {
-          const answer = await publisher.next(qos === 1 ? PacketType.puback : PacketType.pubrec);
-          if (qos === 2) publisher.answer(PacketType.pubrel, answer.packetId);
-          if (qos === 2) await publisher.next(PacketType.pubcomp);
+  it.each([4, 5] as const)(
+    'keeps its order, version %i, with every QoS [MQTT-4.6.0-5] [MQTT-4.6.0-6]',
+    async (version) => {
+      const subscriber = await broker.connect(version);
+      await subscriber.subscribe('order/#', 2);
+      const publisher = await broker.connect(version);
+      const each = 2_000;
+      for (const qos of QOS) {
+        const sent: string[] = [];
+        for (let index = 0; index < each; index++) {
+          const topic = `order/${qos}/${index % 3}`;
+          sent.push(`${topic} ${index}`);
+          publisher.publish(topic, String(index), { qos });
+          if (qos > 0) {
+            const answer = await publisher.next(qos === 1 ? PacketType.puback : PacketType.pubrec);
+            if (qos === 2) publisher.answer(PacketType.pubrel, answer.packetId);
+            if (qos === 2) await publisher.next(PacketType.pubcomp);
+          }
         }
+        expect(await subscriber.texts(each)).toEqual(sent);
       }
-      expect(await subscriber.texts(each)).toEqual(sent);
-    }
-  });
+    },
+  );
 
   it('is forwarded whole: 20,000 small messages in few writes, two sizes, several topics', async () => {
     const subscriber = await broker.connect(5);
@@ -91,7 +94,7 @@ describe('a stream of messages', () => {
 });
 
 describe('QoS 1 and 2', () => {
-  it('acknowledge in the order of the messages [MQTT-4.6.0-2] [MQTT-4.6.0-3]', async () => {
+  it('acknowledge in the order of the messages [MQTT-4.6.0-2] [MQTT-4.6.0-3] [MQTT-2.2.1-5]', async () => {
     const client = await broker.connect(4);
     for (let packetId = 1; packetId <= 50; packetId++) {
       client.publish('order', 'x', { qos: packetId % 3 === 0 ? 2 : 1, packetId });
@@ -102,7 +105,7 @@ describe('QoS 1 and 2', () => {
     }
   });
 
-  it('deliver a QoS 2 message once, however often it is sent [MQTT-4.3.3-10]', async () => {
+  it('deliver a QoS 2 message once, however often it is sent [MQTT-4.3.3-10] [MQTT-4.3.3-11] [MQTT-4.3.3-12] [MQTT-3.3.1-3]', async () => {
     const subscriber = await broker.connect(5);
     await subscriber.subscribe('once', 2);
     const publisher = await broker.connect(5);
@@ -121,7 +124,7 @@ describe('QoS 1 and 2', () => {
     await subscriber.expectSilence();
   });
 
-  it('answer a PUBREC of an unknown id with PUBREL 0x92', async () => {
+  it('answer a PUBREC of an unknown id with PUBREL 0x92 [MQTT-3.6.2-1]', async () => {
     const client = await broker.connect(5);
     client.acknowledges = false;
     client.answer(PacketType.pubrec, 99);
@@ -134,7 +137,7 @@ describe('QoS 1 and 2', () => {
     await client.expectSilence();
   });
 
-  it('say that nobody is subscribed, in version 5 only', async () => {
+  it('say that nobody is subscribed, in version 5 only [MQTT-3.4.2-1] [MQTT-3.5.2-1]', async () => {
     const publisher = await broker.connect(5);
     expect(await publisher.publishSafely('nobody/1', 'x')).toBe(ReasonCode.noMatchingSubscribers);
     expect(await publisher.publishSafely('nobody/2', 'x', { qos: 2 })).toBe(ReasonCode.noMatchingSubscribers);
@@ -156,7 +159,7 @@ describe('QoS 1 and 2', () => {
     });
   });
 
-  it('never have more under way than the client takes [MQTT-3.3.4-9]', async () => {
+  it('never have more under way than the client takes [MQTT-3.3.4-9] [MQTT-4.9.0-1] [MQTT-4.9.0-2] [MQTT-4.3.2-3] [MQTT-4.3.3-3] [MQTT-4.3.3-4] [MQTT-4.3.3-5]', async () => {
     const subscriber = await broker.connect(5, { properties: { receiveMaximum: 3 } });
     subscriber.acknowledges = false;
     await subscriber.subscribe('window', 2);
@@ -216,7 +219,7 @@ describe('what may not be published', () => {
     expect(answer.properties.reasonString).toMatch(/^reserved-topic: topic '\$SYS\/broker\/version'/);
   });
 
-  it('is acknowledged and lost before version 5 [MQTT-3.3.5-2], and the connection stays', async () => {
+  it('is acknowledged and lost before version 5, and the connection stays [MQTT-4.7.2-1]', async () => {
     const client = await broker.connect(4);
     await client.subscribe('#', 2);
     client.publish('$x', 'x');
@@ -255,18 +258,21 @@ describe('properties', () => {
     ] as [string, string][],
   };
 
-  it.each([0, 1, 2] as const)('arrive as they were sent, in order [MQTT-3.3.2-18], QoS %i', async (qos) => {
-    const subscriber = await broker.connect(5);
-    await subscriber.subscribe('props', 2);
-    const old = await broker.connect(4);
-    await old.subscribe('props', 2);
-    const publisher = await broker.connect(5);
-    publisher.publish('props', 'x', { qos, properties });
-    const message = await subscriber.message();
-    expect(message).toMatchObject({ qos });
-    expect(message.properties).toEqual(properties);
-    expect(await old.texts(1)).toEqual(['props x']);
-  });
+  it.each([0, 1, 2] as const)(
+    'arrive as they were sent, in order, QoS %i [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20]',
+    async (qos) => {
+      const subscriber = await broker.connect(5);
+      await subscriber.subscribe('props', 2);
+      const old = await broker.connect(4);
+      await old.subscribe('props', 2);
+      const publisher = await broker.connect(5);
+      publisher.publish('props', 'x', { qos, properties });
+      const message = await subscriber.message();
+      expect(message).toMatchObject({ qos });
+      expect(message.properties).toEqual(properties);
+      expect(await old.texts(1)).toEqual(['props x']);
+    },
+  );
 
   it('are not on PUBACK', async () => {
     const publisher = await broker.connect(5);
@@ -284,7 +290,7 @@ describe('properties', () => {
     expect(messageExpiryIntervalS).toBeGreaterThan(90);
   });
 
-  it("have a publisher's alias for itself only, and it never reaches a subscriber", async () => {
+  it("have a publisher's alias for itself only, and it never reaches a subscriber [MQTT-3.3.2-12] [MQTT-3.1.2-27]", async () => {
     const subscriber = await broker.connect(5);
     await subscriber.subscribe('alias/#', 1);
     const publisher = await broker.connect(5);
@@ -304,7 +310,7 @@ describe('properties', () => {
     for (const message of messages) expect(message.properties.topicAlias).toBeUndefined();
   });
 
-  it('have aliases of the broker for a subscriber that takes some, no more than it takes [MQTT-3.1.2-26]', async () => {
+  it('have aliases of the broker for a subscriber that takes some, no more than it takes [MQTT-3.1.2-26] [MQTT-3.3.2-11]', async () => {
     const subscriber = await broker.connect(5, { properties: { topicAliasMaximum: 2 } });
     await subscriber.subscribe('out/#');
     const publisher = await broker.connect(5);

@@ -26,7 +26,7 @@ async function leave(client: RawMqtt): Promise<void> {
 }
 
 describe.each([4, 5] as const)('a session of version %i', (version) => {
-  it('keeps subscriptions and messages of QoS 1 and 2 [MQTT-3.1.2-4] [MQTT-3.2.2-3]', async () => {
+  it('keeps subscriptions and messages of QoS 1 and 2 [MQTT-3.1.2-5] [MQTT-3.1.2-6] [MQTT-3.1.2-23] [MQTT-3.1.3-2] [MQTT-3.2.2-3] [MQTT-4.5.0-1]', async () => {
     const clientId = `keeps-${version}`;
     const first = await comeBack(version, clientId);
     expect(first.sessionPresent).toBe(false);
@@ -56,7 +56,7 @@ describe.each([4, 5] as const)('a session of version %i', (version) => {
     expect((await comeBack(version, clientId)).sessionPresent).toBe(false);
   });
 
-  it('sends again what was not acknowledged: first and in order, with DUP; then what waits; then what is new [MQTT-4.4.0-1] [MQTT-4.6.0-1]', async () => {
+  it('sends again what was not acknowledged: first and in order, with DUP; then what waits; then what is new [MQTT-3.3.1-1] [MQTT-4.3.3-6] [MQTT-4.4.0-1] [MQTT-4.6.0-1]', async () => {
     const clientId = `again-${version}`;
     const first = await comeBack(version, clientId);
     await first.client.subscribe(clientId, 2);
@@ -136,7 +136,7 @@ describe.each([4, 5] as const)('a session of version %i', (version) => {
 });
 
 describe('a session of version 5', () => {
-  it('ends when its time is over', async () => {
+  it('ends when its time is over [MQTT-4.1.0-2]', async () => {
     const { client } = await comeBack(5, 'expires', { properties: { sessionExpiryIntervalS: 1 } });
     const before = broker.stat('sessions');
     await leave(client);
@@ -187,7 +187,7 @@ describe('a session of version 5', () => {
 });
 
 describe('packet ids', () => {
-  it('never collide: a message that is not acknowledged keeps its own while 70,000 others pass', async () => {
+  it('never collide [MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1]: a message that is not acknowledged keeps its own while 70,000 others pass', async () => {
     const subscriber = await broker.connect(5, { properties: { receiveMaximum: 100 } });
     await subscriber.subscribe('ids', 1);
     subscriber.acknowledges = false;

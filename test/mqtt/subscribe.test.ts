@@ -15,7 +15,7 @@ const plain = { noLocal: false, retainAsPublished: false, retainHandling: 0 } as
 
 describe('SUBSCRIBE', () => {
   it.each([...VERSIONS])(
-    'answers each filter in order [MQTT-3.8.4-6] [MQTT-3.9.3-1], version %i',
+    'answers each filter in order [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-3.8.4-5] [MQTT-3.8.4-6] [MQTT-3.8.4-7] [MQTT-3.9.3-1] [MQTT-3.9.3-2] [MQTT-2.2.1-6] [MQTT-4.7.1-1] [MQTT-4.7.3-1], version %i',
     async (version) => {
       const client = await broker.connect(version);
       client.send({
@@ -59,7 +59,7 @@ describe('SUBSCRIBE', () => {
   });
 
   it.each([4, 5] as const)(
-    'joins overlapping subscriptions: one copy with the highest QoS, version %i',
+    'joins overlapping subscriptions: one copy with the highest QoS [MQTT-3.3.4-2] [MQTT-3.3.4-3] [MQTT-3.3.4-4], version %i',
     async (version) => {
       const client = await broker.connect(version);
       const identified = (id: number) => (version === 5 ? { subscriptionIdentifiers: [id] } : NO_PROPERTIES);
@@ -82,14 +82,17 @@ describe('SUBSCRIBE', () => {
     ['+/b', ['/b', 'a/b'], ['b', 'a/b/']],
     ['/+', ['/', '/x'], ['x', '/x/']],
     ['#', ['a', '/a'], ['$x']],
-  ])('matches by the rules [MQTT-4.7.1-1] [MQTT-4.7.2-1]: %s', async (filter, matching, others) => {
-    const client = await broker.connect(4);
-    await client.subscribe(filter);
-    const publisher = await broker.connect(4);
-    for (const topic of [...others, ...matching]) publisher.publish(topic, topic);
-    expect(await client.texts(matching.length)).toEqual(matching.map((topic) => `${topic} ${topic}`));
-    await client.expectSilence();
-  });
+  ])(
+    'matches by the rules [MQTT-3.3.2-3] [MQTT-4.7.1-2] [MQTT-4.7.2-1] [MQTT-4.7.3-4]: %s',
+    async (filter, matching, others) => {
+      const client = await broker.connect(4);
+      await client.subscribe(filter);
+      const publisher = await broker.connect(4);
+      for (const topic of [...others, ...matching]) publisher.publish(topic, topic);
+      expect(await client.texts(matching.length)).toEqual(matching.map((topic) => `${topic} ${topic}`));
+      await client.expectSilence();
+    },
+  );
 
   it('leaves out what the client itself published, where it wants that [MQTT-3.8.3-3]', async () => {
     const client = await broker.connect(5);
@@ -104,7 +107,7 @@ describe('SUBSCRIBE', () => {
     await client.expectSilence();
   });
 
-  it('with DUP 0 only in this version, a retained option or two: malformed [MQTT-3.8.3-5]', async () => {
+  it('has no reserved bits in its options [MQTT-3.8.3-5]', async () => {
     const client = await broker.connect(5);
     client.bytes('82 07 0001 00 0001 61 40');
     expect(await client.next(PacketType.disconnect)).toMatchObject({
@@ -123,7 +126,7 @@ describe('SUBSCRIBE', () => {
 
 describe('UNSUBSCRIBE', () => {
   it.each([...VERSIONS])(
-    'ends a subscription and says whether there was one [MQTT-3.10.4-1] [MQTT-3.11.3-2], version %i',
+    'ends a subscription and says whether there was one [MQTT-3.10.4-1] [MQTT-3.10.4-2] [MQTT-3.10.4-4] [MQTT-3.10.4-5] [MQTT-3.10.4-6] [MQTT-3.11.3-1] [MQTT-3.11.3-2], version %i',
     async (version) => {
       const client = await broker.connect(version);
       await client.subscribe('u/a', 1);
@@ -144,16 +147,19 @@ describe('UNSUBSCRIBE', () => {
 });
 
 describe('a shared subscription', () => {
-  it.each([0, 1, 2] as const)('gives each message to one member, in turn, QoS %i', async (qos) => {
-    const members = [await broker.connect(5), await broker.connect(4), await broker.connect(5)];
-    for (const member of members) await member.subscribe(`$share/g${qos}/shared/#`, qos);
-    const publisher = await broker.connect(5);
-    for (let index = 0; index < 30; index++) publisher.publish(`shared/${index}`, 'x', { qos });
-    const topics: string[] = [];
-    for (const member of members) topics.push(...(await member.texts(10)));
-    expect(new Set(topics).size).toBe(30);
-    for (const member of members) await member.expectSilence();
-  });
+  it.each([0, 1, 2] as const)(
+    'gives each message to one member, in turn, with its QoS [MQTT-4.8.2-3], QoS %i',
+    async (qos) => {
+      const members = [await broker.connect(5), await broker.connect(4), await broker.connect(5)];
+      for (const member of members) await member.subscribe(`$share/g${qos}/shared/#`, qos);
+      const publisher = await broker.connect(5);
+      for (let index = 0; index < 30; index++) publisher.publish(`shared/${index}`, 'x', { qos });
+      const topics: string[] = [];
+      for (const member of members) topics.push(...(await member.texts(10)));
+      expect(new Set(topics).size).toBe(30);
+      for (const member of members) await member.expectSilence();
+    },
+  );
 
   it('is another subscription than one of the same filter', async () => {
     const client = await broker.connect(5);
@@ -202,7 +208,7 @@ describe('a shared subscription', () => {
     expect(await back.texts(1)).toEqual(['presence kept']);
   });
 
-  it('has no No Local [MQTT-3.8.3-4]', async () => {
+  it('has no No Local [MQTT-3.8.3-4], and a name [MQTT-4.8.2-1] [MQTT-4.8.2-2]', async () => {
     const client = await broker.connect(5);
     client.bytes('82 10 0001 00 000a 2473686172652f672f61 04');
     expect(await client.next(PacketType.disconnect)).toMatchObject({ reasonCode: ReasonCode.protocolError });

@@ -18,7 +18,7 @@ async function watching(filter: string): Promise<RawMqtt> {
 
 describe('a will', () => {
   it.each([3, 4, 5] as const)(
-    'is published when the connection breaks [MQTT-3.1.2-8], version %i',
+    'is published when the connection breaks [MQTT-3.1.2-7] [MQTT-3.1.2-8] [MQTT-3.1.2-9] [MQTT-3.1.2-14], version %i',
     async (version) => {
       const watcher = await watching(`break/${version}`);
       const client = await broker.connect(version, { will: will(`break/${version}`) });
@@ -61,7 +61,7 @@ describe('a will', () => {
     expect(await watcher.texts(1)).toEqual(['taken gone']);
   });
 
-  it('keeps its properties, and is retained where it says so [MQTT-3.1.2-15]', async () => {
+  it('keeps its properties, and is retained where it says so [MQTT-3.1.2-15] [MQTT-3.1.3-10]', async () => {
     const watcher = await watching('props');
     const properties = {
       payloadFormatIndicator: 1,

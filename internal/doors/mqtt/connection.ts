@@ -388,7 +388,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     const { session, client } = connected;
     const { sessionExpiryIntervalS } = properties;
     if (sessionExpiryIntervalS !== undefined) {
-      // [MQTT-3.14.2-2] of a session that would have ended here.
+      // A session that was to end here cannot be prolonged (section 3.14.2.2.2).
       if (session.expiryMs === 0 && sessionExpiryIntervalS > 0) {
         throw new BrokerError('protocol-error', 'DISCONNECT: the session was to end with its connection');
       }

@@ -215,7 +215,7 @@ export class Inbox {
     problem: string | undefined,
     isPromise: boolean,
   ): void {
-    // Before version 5 there is no way to say no, but to be silent or to close [MQTT-3.3.5-2].
+    // Before version 5 there is no way to say no, but to be silent or to close (MQTT 3.1.1, section 3.3.5.2).
     const bytes =
       reasonCode === ReasonCode.success || this.#version !== 5
         ? Uint8Array.of(type << 4, 2, packetId >>> 8, packetId & 0xff)

@@ -89,7 +89,7 @@ export class Subscriber {
         reasonCodes.push(request.qos);
       } catch (error) {
         const refusal = refusalOf(error, this.#log);
-        // [MQTT-3.9.3-2] of version 3.1.1 knows one failure.
+        // [MQTT-3.9.3-2]; version 3.1.1 knows one failure.
         reasonCodes.push(this.#version === 5 ? reasonCodeOf(refusal, 'suback') : SUBACK_FAILURE);
         problems.push(refusal.message);
         this.#logRefusal(refusal);

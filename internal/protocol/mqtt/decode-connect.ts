@@ -65,7 +65,7 @@ function checkFlags(reader: FieldReader, flags: number, version: Version): void 
   if ((flags & WILL) === 0 && (willQos !== 0 || (flags & WILL_RETAIN) !== 0)) {
     throw reader.malformed('will QoS or will retain without a will');
   }
-  // MQTT 3.1.1 [MQTT-3.1.2-22]; version 5 allows it.
+  // MQTT 3.1.1, section 3.1.2.9; version 5 allows it.
   if (version !== 5 && (flags & PASSWORD) !== 0 && (flags & USER_NAME) === 0) {
     throw reader.malformed('a password without a user name');
   }

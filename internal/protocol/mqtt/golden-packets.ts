@@ -54,7 +54,7 @@ export const GOLDEN_PACKETS: readonly GoldenPacket[] = [
     },
   },
   {
-    name: 'CONNECT of 5 without anything',
+    name: 'CONNECT of 5 without anything [MQTT-2.2.2-1] [MQTT-3.1.2-16] [MQTT-3.1.2-18]',
     versions: V5,
     hex: '10 0d 0004 4d515454 05 00 0000 00 0000',
     packet: {
@@ -67,7 +67,7 @@ export const GOLDEN_PACKETS: readonly GoldenPacket[] = [
     },
   },
   {
-    name: 'CONNECT of 5 with everything',
+    name: 'CONNECT of 5 with everything [MQTT-3.1.2-17] [MQTT-3.1.2-19] [MQTT-3.1.3-1] [MQTT-3.1.3-3]',
     versions: V5,
     hex:
       '10 5c 0004 4d515454 05 ce 0e10 27 11 0000003c 21 0014 27 00010000 22 000a 19 01 17 00 26 0001 61 0001 62' +
@@ -152,7 +152,7 @@ export const GOLDEN_PACKETS: readonly GoldenPacket[] = [
     },
   },
   {
-    name: 'PUBLISH with QoS 0',
+    name: 'PUBLISH with QoS 0 [MQTT-2.2.1-2]',
     versions: OLD,
     hex: '30 07 0003 612f62 6869',
     packet: {
@@ -381,6 +381,9 @@ export interface BrokenPacket {
 
 export const BROKEN_PACKETS: readonly BrokenPacket[] = [
   { name: 'type 0', versions: ALL, hex: '00 00', reason: 'malformedPacket' },
+  { name: '[MQTT-3.14.1-1] flags of DISCONNECT', versions: ALL, hex: 'e1 00', reason: 'malformedPacket' },
+  { name: '[MQTT-3.15.1-1] flags of AUTH', versions: V5, hex: 'f1 00', reason: 'malformedPacket' },
+  { name: '[MQTT-3.15.2-1] reason of AUTH', versions: V5, hex: 'f0 01 80', reason: 'protocolError' },
   { name: 'AUTH before version 5', versions: OLD, hex: 'f0 00', reason: 'malformedPacket' },
   { name: '[MQTT-2.1.3-1] flags of PINGREQ', versions: ALL, hex: 'c1 00', reason: 'malformedPacket' },
   { name: '[MQTT-3.6.1-1] flags of PUBREL', versions: ALL, hex: '60 02 0001', reason: 'malformedPacket' },
@@ -435,6 +438,45 @@ export const BROKEN_PACKETS: readonly BrokenPacket[] = [
   { name: '[MQTT-1.5.4-2] NUL in a topic', versions: OLD, hex: '30 03 0001 00', reason: 'malformedPacket' },
   { name: '[MQTT-1.5.4-1] a surrogate', versions: OLD, hex: '30 05 0003 eda080', reason: 'malformedPacket' },
   { name: '[MQTT-1.5.4-1] no UTF-8', versions: OLD, hex: '30 03 0001 ff', reason: 'malformedPacket' },
+  { name: '[MQTT-3.3.2-1] a topic', versions: V5, hex: '30 04 0001 ff 00', reason: 'malformedPacket' },
+  {
+    name: '[MQTT-4.7.3-2] NUL in a filter',
+    versions: V4,
+    hex: '82 06 0001 0001 00 00',
+    reason: 'malformedPacket',
+  },
+  { name: '[MQTT-3.8.3-1] a filter', versions: V4, hex: '82 06 0001 0001 ff 00', reason: 'malformedPacket' },
+  { name: '[MQTT-3.10.3-1] a filter', versions: V4, hex: 'a2 05 0001 0001 ff', reason: 'malformedPacket' },
+  {
+    name: '[MQTT-3.3.2-13] a response topic',
+    versions: V5,
+    hex: '30 08 0001 61 04 08 0001 ff',
+    reason: 'malformedPacket',
+  },
+  {
+    name: '[MQTT-3.3.2-19] a content type',
+    versions: V5,
+    hex: '30 08 0001 61 04 03 0001 ff',
+    reason: 'malformedPacket',
+  },
+  {
+    name: '[MQTT-3.1.3-4] a client id',
+    versions: ALL,
+    hex: '10 0d 0004 4d515454 04 02 0000 0001 ff',
+    reason: 'malformedPacket',
+  },
+  {
+    name: '[MQTT-3.1.3-11] a will topic',
+    versions: ALL,
+    hex: '10 11 0004 4d515454 04 06 0000 0000 0001 ff 0000',
+    reason: 'malformedPacket',
+  },
+  {
+    name: '[MQTT-3.1.3-12] a user name',
+    versions: ALL,
+    hex: '10 0f 0004 4d515454 04 82 0000 0000 0001 ff',
+    reason: 'malformedPacket',
+  },
   { name: 'a topic over its end', versions: ALL, hex: '30 03 0004 61', reason: 'malformedPacket' },
   { name: 'PUBLISH without a topic length', versions: ALL, hex: '30 01 00', reason: 'malformedPacket' },
   { name: '[MQTT-3.3.2-8] alias 0', versions: V5, hex: '30 06 0000 03 23 0000', reason: 'invalidTopicAlias' },
@@ -538,7 +580,7 @@ export const BROKEN_PACKETS: readonly BrokenPacket[] = [
     reason: 'malformedPacket',
   },
   {
-    name: '[MQTT-3.1.2-22] a password alone in 3.1.1',
+    name: 'a password without a user name in 3.1.1',
     versions: ALL,
     hex: '10 0f 0004 4d515454 04 42 0000 0000 0001 70',
     reason: 'malformedPacket',
