@@ -1,12 +1,11 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import { grpcSmallUnsentBytes, grpcWriteBytes } from '../../limits.ts';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
-import { encodeStatusMessage, GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
+import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import type { CallSession } from './context.ts';
 import type { Expiring } from './deadlines.ts';
 import { grpcErrorOf, isUnexpected } from './errors.ts';
-import { ENCODINGS, type ExpandedCall, Expander } from './expander.ts';
-import type { Sender } from './unsent.ts';
+import { type ExpandedCall, Expander } from './expander.ts';
+import { Responses } from './responses.ts';
 
 /** What a method does with one call. Whatever it throws ends the call. */
 export interface CallHandler {
@@ -29,9 +28,10 @@ type OwnedStream = ServerHttp2Stream & { [callOf]: Call };
  * One call: its requests out of the chunks of its stream, its responses, deadline and status. The stream's listeners
  * are functions of the module, because ten thousand idle calls should cost little.
  */
-export class Call implements ExpandedCall, Expiring, Sender {
+export class Call implements ExpandedCall, Expiring {
   readonly session: CallSession;
   readonly #stream: OwnedStream;
+  readonly #responses: Responses;
   readonly #reader: MessageReader;
   #handler: CallHandler = NOBODY;
   #expander: Expander | undefined;
@@ -40,12 +40,12 @@ export class Call implements ExpandedCall, Expiring, Sender {
   #pauses = 0;
   #isOver = false;
   #isHalfClosed = false;
-  #trailers: Record<string, string> = OK_TRAILERS;
 
   constructor(session: CallSession, stream: ServerHttp2Stream) {
     this.session = session;
     this.#stream = stream as OwnedStream;
     this.#stream[callOf] = this;
+    this.#responses = new Responses(stream, session.door.unsent, () => this.#end(Status.RESOURCE_EXHAUSTED));
     this.#reader = new MessageReader(
       session.door.settings.maxMessageBytes,
       (bytes, start, end, isCompressed) => this.#take(bytes, start, end, isCompressed),
@@ -111,35 +111,29 @@ export class Call implements ExpandedCall, Expiring, Sender {
    * @param written is called after the client's window took them; not if the call ends before.
    */
   write(pieces: readonly Uint8Array[], written: () => void): void {
-    if (this.#isGone()) return;
-    this.#respond();
+    if (this.#isOver || this.#responses.isGone) return;
     this.session.sent();
-    let bytes = 0;
-    for (const piece of pieces) bytes += piece.length;
-    this.session.door.unsent.hold(this, bytes);
-    if (bytes <= grpcWriteBytes) this.#writeOnce(pieces, bytes, written);
-    else this.#writeInParts(pieces, written);
+    this.#responses.write(pieces, () => {
+      if (!this.#isOver) written();
+    });
+  }
+
+  /** So much was read ahead for the client; it is in memory for as long as the client takes nothing. */
+  setReadBytes(bytes: number): void {
+    if (!this.#isOver) this.#responses.setReadBytes(bytes);
   }
 
   /** Answers with one response, in its envelope, and ends the call well. */
   answer(response: Uint8Array): void {
-    if (response.length > grpcSmallUnsentBytes) {
-      this.write([response], () => this.finish());
-      return;
-    }
-    if (this.#isGone()) return;
-    this.#respond();
-    this.session.sent();
-    // What is short is as good as taken.
-    this.#stream.end(response);
-    this.#end(Status.OK);
+    if (this.#responses.isShort(response)) this.finish(response);
+    else this.write([response], () => this.finish());
   }
 
-  /** Ends the call well; the responses are sent. */
-  finish(): void {
-    if (this.#isGone()) return;
-    this.#respond();
-    this.#stream.end();
+  /** Ends the call well, with a last short response if there is one. */
+  finish(response?: Uint8Array): void {
+    if (this.#isOver || this.#responses.isGone) return;
+    this.session.sent();
+    this.#responses.finish(response);
     this.#end(Status.OK);
   }
 
@@ -147,22 +141,11 @@ export class Call implements ExpandedCall, Expiring, Sender {
   fail(error: unknown): void {
     if (this.#isOver) return;
     if (isUnexpected(error)) this.session.door.unexpected(error);
-    const { status, message } = grpcErrorOf(error);
-    this.#end(status);
-    const stream = this.#stream;
-    if (stream.destroyed || stream.closed) return;
+    const told = grpcErrorOf(error);
+    this.#end(told.status);
+    if (this.#responses.isGone) return;
     this.session.sent();
-    const trailers = { 'grpc-status': String(status), 'grpc-message': encodeStatusMessage(message) };
-    if (stream.headersSent) {
-      this.#trailers = trailers;
-      stream.end();
-      // A client that takes nothing does not take the status behind it either.
-      if (status === Status.DEADLINE_EXCEEDED && stream.writableLength > 0) this.#closeSoon();
-      return;
-    }
-    const accepted = status === Status.UNIMPLEMENTED ? ACCEPTED_ENCODINGS : undefined;
-    stream.respond({ ...HEADERS, ...accepted, ...trailers }, TRAILERS_ONLY);
-    this.afterTrailers();
+    if (this.#responses.fail(told)) this.#dismiss();
   }
 
   /** Something of this call waits in memory. @throws GrpcError RESOURCE_EXHAUSTED where too much does already. */
@@ -211,18 +194,10 @@ export class Call implements ExpandedCall, Expiring, Sender {
 
   /** Called by the stream, when everything was answered. */
   onWantTrailers(): void {
-    this.#stream.sendTrailers(this.#trailers);
+    this.#responses.sendTrailers();
     if (this.#isHalfClosed) return;
     // The runtime sends the trailers in the turn's next phase; what is said behind them must not overtake them.
-    setImmediate(() => this.afterTrailers());
-  }
-
-  /** Tells a client that still sends that nobody reads it, and forgets it. */
-  afterTrailers(): void {
-    const stream = this.#stream;
-    if (this.#isHalfClosed || stream.destroyed) return;
-    stream.resume();
-    stream.close(constants.NGHTTP2_NO_ERROR);
+    setImmediate(() => this.#dismiss());
   }
 
   /** Called at its deadline. */
@@ -230,15 +205,9 @@ export class Call implements ExpandedCall, Expiring, Sender {
     this.fail(new GrpcError(Status.DEADLINE_EXCEEDED, 'context deadline exceeded'));
   }
 
-  /** Called where too many responses wait for clients, and this one takes nothing. */
-  evict(): void {
-    this.#end(Status.RESOURCE_EXHAUSTED);
-    this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-  }
-
   /** Called by the stream, when it is gone. */
   onGone(): void {
-    this.session.door.unsent.forget(this);
+    this.#responses.forget();
     this.#end(Status.CANCELLED);
   }
 
@@ -259,54 +228,12 @@ export class Call implements ExpandedCall, Expiring, Sender {
     }
   }
 
-  /** The stream may be gone before `close` says so. */
-  #isGone(): boolean {
-    return this.#isOver || this.#stream.destroyed || this.#stream.closed;
-  }
-
-  #closeSoon(): void {
+  /** Tells a client that still sends that nobody reads it, and forgets it. */
+  #dismiss(): void {
     const stream = this.#stream;
-    const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), LAST_WORD_MS);
-    stream.once('close', () => clearTimeout(timer));
-  }
-
-  #writeOnce(pieces: readonly Uint8Array[], bytes: number, written: () => void): void {
-    const stream = this.#stream;
-    const last = pieces.length - 1;
-    if (last > 0) stream.cork();
-    for (let index = 0; index < last; index++) stream.write(pieces[index]);
-    stream.write(pieces[last], (error) => {
-      this.session.door.unsent.release(this, bytes);
-      if (!error && !this.#isOver) written();
-    });
-    if (last > 0) stream.uncork();
-  }
-
-  /** The runtime refuses other calls of a connection on which it has much to send. */
-  #writeInParts(pieces: readonly Uint8Array[], written: () => void): void {
-    let index = 0;
-    let at = 0;
-    const writeNext = () => {
-      if (this.#isGone()) return;
-      const part: Uint8Array[] = [];
-      let bytes = 0;
-      while (index < pieces.length && bytes < grpcWriteBytes) {
-        const piece = pieces[index]!;
-        const slice = piece.subarray(at, at + grpcWriteBytes - bytes);
-        part.push(slice);
-        bytes += slice.length;
-        at += slice.length;
-        if (at < piece.length) continue;
-        index++;
-        at = 0;
-      }
-      this.#writeOnce(part, bytes, index < pieces.length ? writeNext : written);
-    };
-    writeNext();
-  }
-
-  #respond(): void {
-    if (!this.#stream.headersSent) this.#stream.respond(HEADER_LIST, WITH_TRAILERS);
+    if (this.#isHalfClosed || stream.destroyed) return;
+    stream.resume();
+    stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   #end(status: StatusCode): void {
@@ -324,17 +251,6 @@ export class Call implements ExpandedCall, Expiring, Sender {
 }
 
 const NOBODY: CallHandler = { message() {}, halfClosed() {}, over() {}, closing() {} };
-/** A client that compressed in another way may try one of these. */
-const ACCEPTED_ENCODINGS = { 'grpc-accept-encoding': ['identity', ...ENCODINGS].join(',') };
-const HEADERS = { ':status': 200, 'content-type': 'application/grpc' };
-/** The same as the runtime takes it without copying it. */
-const HEADER_LIST = [':status', '200', 'content-type', 'application/grpc'];
-const TRAILERS_ONLY = { endStream: true, sendDate: false };
-const WITH_TRAILERS = { waitForTrailers: true, sendDate: false };
-/** How long the status of a call that is late may take to its client. */
-const LAST_WORD_MS = 1_000;
-const OK_TRAILERS = { 'grpc-status': '0' };
-
 function onData(this: ServerHttp2Stream, chunk: Uint8Array): void {
   (this as OwnedStream)[callOf].onChunk(chunk);
 }

@@ -32,8 +32,6 @@ class StreamConsumeCall extends OneRequest {
   #partition: PartitionLog | undefined;
   #feed: RecordFeed | undefined;
   #endListening: (() => void) | undefined;
-  /** What was read at last. */
-  #readBytes = 0;
   /** Little at first, and more for a client that takes it. */
   #readAtOnceBytes = grpcFirstReadBytes;
   /** Something runs that looks for more when it ends. */
@@ -111,14 +109,10 @@ class StreamConsumeCall extends OneRequest {
   }
 
   async #read(feed: RecordFeed, partition: PartitionLog, end: number): Promise<void> {
-    const { unsent } = this.call.session.door;
-    unsent.release(this.call, this.#readBytes);
-    this.#readBytes = await feed.read(this.#readAtOnceBytes);
-    if (this.call.isOver) return;
-    // What was read is in memory for as long as the client does not take it.
-    unsent.hold(this.call, this.#readBytes);
+    const readBytes = await feed.read(this.#readAtOnceBytes);
+    this.call.setReadBytes(readBytes);
     // Compaction may leave nothing at the end of what could be read.
-    if (this.#readBytes === 0 && feed.position >= partition.firstOffset) feed.skipTo(end);
+    if (readBytes === 0 && feed.position >= partition.firstOffset) feed.skipTo(end);
   }
 
   #fill(feed: RecordFeed): number {
