@@ -150,7 +150,7 @@ export class Channel implements Flushable, Receiver {
 
   /** Whether everything that was accepted has been handed to the sink, and the sink has room again. */
   get isDrained(): boolean {
-    return !this.#blocked && this.#buffers.length === 0 && this.#slabMessages === 0;
+    return !this.#blocked && this.#buffers.length === 0 && this.#slabStart === this.#slabEnd;
   }
 
   /** Accepts a run, or drops it when the channel is slow. */
@@ -183,7 +183,7 @@ export class Channel implements Flushable, Receiver {
   /** Queues an answer of the protocol, in order with the messages. Answers are never dropped. */
   control(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
-    this.#push(bytes, 0);
+    this.#append(bytes);
     this.#waitingControlBytes += bytes.length;
     this.#joinTurn();
   }
@@ -191,7 +191,7 @@ export class Channel implements Flushable, Receiver {
   /** Queues a message that is never dropped here, because whoever sends it knows how many are under way. */
   keep(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
-    this.#push(bytes, 0);
+    this.#append(bytes);
     this.#waitingBytes += bytes.length;
     this.#joinTurn();
   }
@@ -238,6 +238,7 @@ export class Channel implements Flushable, Receiver {
     clearTimeout(this.#waitTimer);
     this.#clearQueue();
     this.#slab = undefined;
+    this.#slabStart = this.#slabEnd;
     this.#slabMessages = 0;
     this.#releaseFeeders();
     this.#releaseAskers();
@@ -268,7 +269,24 @@ export class Channel implements Flushable, Receiver {
     this.#compactedEntries = 0;
   }
 
+  /** Queues bytes that are never dropped; short ones without a buffer of their own. */
+  #append(bytes: Uint8Array): void {
+    if (bytes.length > copiedSliceBytes) {
+      this.#push(bytes, 0);
+      return;
+    }
+    // What may be dropped lies in other entries.
+    if (this.#slabMessages > 0) this.#seal();
+    this.#copyIntoSlab(bytes, 0, bytes.length);
+  }
+
   #copy(bytes: Uint8Array, start: number, end: number, count: number): void {
+    if (this.#slabMessages === 0) this.#seal();
+    this.#copyIntoSlab(bytes, start, end);
+    this.#slabMessages += count;
+  }
+
+  #copyIntoSlab(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
     let slab = this.#slab;
     if (slab === undefined || slab.length - this.#slabEnd < length) slab = this.#newSlab(length);
@@ -281,7 +299,6 @@ export class Channel implements Flushable, Receiver {
     }
     this.#slabEnd = to;
     this.#copiedBytes += length;
-    this.#slabMessages += count;
   }
 
   #newSlab(atLeastBytes: number): Uint8Array {
@@ -298,7 +315,7 @@ export class Channel implements Flushable, Receiver {
 
   /** Makes the growing part of the slab an entry of the queue. */
   #seal(): void {
-    if (this.#slabMessages === 0) return;
+    if (this.#slabStart === this.#slabEnd) return;
     const slab = this.#slab!;
     this.#buffers.push(slab.subarray(this.#slabStart, this.#slabEnd));
     this.#counts.push(this.#slabMessages);
