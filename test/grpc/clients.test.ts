@@ -82,7 +82,7 @@ describe.runIf('there' in python)("SMQ's client for Python", () => {
     });
   });
 
-  it('takes messages of many megabytes, and a bulk of them', async () => {
+  it('takes messages of many megabytes, and a bulk of them', { timeout: 300_000 }, async () => {
     smq = await startSmq(database());
     const LARGE_BYTES = String(256 * 1024 ** 2);
     expect(await answers(['large'], { LARGE_BYTES })).toEqual({ large: [1, true], 'large-bulk': [2, true] });
