@@ -1,6 +1,7 @@
 import { brokerProgram } from '../../internal/config/broker.ts';
 import { readSmqCommandLine } from '../../internal/config/smq.ts';
-import { complain } from '../shared/run-program.ts';
+import { brokerCommand } from '../broker/command.ts';
+import { complain, runCommands } from '../shared/run-program.ts';
 import { dataFolderOf, takeOver } from './database.ts';
 
 const read = readSmqCommandLine(process.argv.slice(2), process.env, brokerProgram.options);
@@ -8,9 +9,9 @@ if (read.kind === 'run') {
   try {
     const dataFolder = dataFolderOf(read.dbPath);
     await takeOver(read.dbPath, dataFolder, (line) => complain('smq', line));
-    process.argv = [...process.argv.slice(0, 2), ...read.broker, '-data-dir', dataFolder];
     for (const note of read.notes) process.stderr.write(`${note}\n`);
-    await import('../broker/main.ts');
+    const argv = [...read.broker, '-data-dir', dataFolder];
+    await runCommands('smq', () => ({ command: brokerCommand, argv }));
   } catch (error) {
     complain('smq', (error as Error).message);
     process.exitCode = 1;
