@@ -45,6 +45,8 @@ export interface ApacheKafkaOptions {
   /** The only processor to run on. */
   cpu?: number;
   heapMb?: number;
+  /** Where clients come, such as the port of a broker that was here before; any that is free without it. */
+  port?: number;
 }
 
 /** Whether Apache Kafka can run here: Java, and Maven to fetch it. */
@@ -56,7 +58,8 @@ export function hasJava(): boolean {
 export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promise<ApacheKafka> {
   const classpath = await kafkaClasspath();
   const logDir = options.logDir ?? mkdtempSync(join(tmpdir(), 'apache-kafka-'));
-  const [clientPort, controllerPort] = await freePorts(2);
+  const [freePort, controllerPort] = await freePorts(2);
+  const clientPort = options.port ?? freePort;
   const bootstrap = `127.0.0.1:${clientPort}`;
   const file = join(logDir, 'server.properties');
   writeFileSync(file, serverProperties(logDir, bootstrap, `127.0.0.1:${controllerPort}`, options.properties));

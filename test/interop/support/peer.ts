@@ -8,7 +8,7 @@ const isKafka = process.env.INTEROP_PEER === 'apache-kafka';
 
 /** The broker that the clients are tried with. */
 export interface Peer extends AsyncDisposable {
-  /** `host:port` for clients; another one after a restart. */
+  /** `host:port` for clients; another one after a restart, unless that was asked for. */
   readonly bootstrap: string;
   /** Stops the broker in good order, and starts it on what it kept. */
   restart(): Promise<void>;
@@ -18,17 +18,18 @@ export interface Peer extends AsyncDisposable {
  * Starts the broker: ours, or Apache Kafka with INTEROP_PEER=apache-kafka, which proves that what a case expects
  * is what Kafka does.
  */
-export async function startPeer(): Promise<Peer> {
+export async function startPeer({ keepsPort = false } = {}): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), 'tinymq-interop-'));
   const start = isKafka ? startKafka : startOurs;
-  let running = await start(folder);
+  let running = await start(folder, 0);
   return {
     get bootstrap() {
       return running.bootstrap;
     },
     async restart() {
+      const port = keepsPort ? Number(running.bootstrap.split(':')[1]) : 0;
       await running.stop();
-      running = await start(folder);
+      running = await start(folder, port);
     },
     async [Symbol.asyncDispose]() {
       await running.stop();
@@ -42,12 +43,12 @@ interface Started {
   stop(): Promise<void>;
 }
 
-function startKafka(logDir: string): Promise<Started> {
-  return startApacheKafka({ logDir, heapMb: 512 });
+function startKafka(logDir: string, port: number): Promise<Started> {
+  return startApacheKafka({ logDir, heapMb: 512, ...(port === 0 ? {} : { port }) });
 }
 
-async function startOurs(dataDir: string): Promise<Started> {
-  const broker = await startBrokerProcess(['-kafka', 'localhost:0', '-data-dir', dataDir]);
+async function startOurs(dataDir: string, port: number): Promise<Started> {
+  const broker = await startBrokerProcess(['-kafka', `localhost:${port}`, '-data-dir', dataDir]);
   const { kafka } = JSON.parse(broker.stdout()) as { kafka: string[] };
   return {
     bootstrap: `localhost:${new URL(kafka[0]!).port}`,

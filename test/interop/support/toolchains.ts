@@ -79,6 +79,19 @@ export function java(): Promise<Toolchain<string[]>> {
   });
 }
 
+/** The kcat of this machine, which is installed if one may do that here. */
+export function kcat(): Toolchain<string> {
+  const isThere = () => succeeds('kcat', '-V');
+  const install = ['apt-get', 'install', '-y', '-qq', 'kcat'];
+  if (
+    isThere() ||
+    ((succeeds(install[0]!, ...install.slice(1)) || succeeds('sudo', '-n', ...install)) && isThere())
+  ) {
+    return { there: 'kcat' };
+  }
+  return { missing: 'cannot run here, it needs kcat, which apt-get does not install' };
+}
+
 /** Whether a program is there and well. */
 export function succeeds(command: string, ...args: string[]): boolean {
   return spawnSync(command, args).status === 0;
