@@ -33,8 +33,8 @@ export interface ApacheKafka extends AsyncDisposable {
   run(mainClass: string, args: readonly string[], options?: { input?: string }): Promise<ToolResult>;
   /** Ends it in good order and removes `logDir`, unless that was given. */
   stop(): Promise<void>;
-  /** Ends it at once, as a crash would; what it wrote stays. */
-  kill(): void;
+  /** Ends it at once, as a crash would; what it wrote stays. Resolves when it has ended. */
+  kill(): Promise<void>;
 }
 
 export interface ApacheKafkaOptions {
@@ -117,7 +117,10 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
     logDir,
     run: runKafkaClass,
     stop,
-    kill,
+    kill() {
+      kill();
+      return ended;
+    },
     [Symbol.asyncDispose]: stop,
   };
 }

@@ -69,4 +69,36 @@ export function groupCases(trial: () => Trial): void {
     const third = await consume(client, peer.bootstrap, { topic, group, count: 40 });
     expect(third.map(content)).toEqual(sent.slice(60).map(content));
   });
+
+  it('goes on when the broker was killed and comes back', async () => {
+    const { client, unique } = trial();
+    await using peer = await startPeer({ keepsPort: true });
+    const topic = unique('survived');
+    const options = { topic, ...(client.canBeIdempotent ? { idempotent: true } : {}) };
+    await using producer = new ProgramRun<object>(client, peer.bootstrap, 'produce', options);
+    const sent = numbered(40, 1);
+
+    async function send(from: number, to: number): Promise<void> {
+      producer.send(...sent.slice(from, to));
+      producer.flush();
+      await producer.until(() => producer.lines.length === to, `the acknowledgement of ${to} records`);
+    }
+
+    await send(0, 20);
+    const group = unique('surviving');
+    await using consumer = new ProgramRun<ConsumedRecord>(client, peer.bootstrap, 'consume', {
+      topic,
+      group,
+    });
+    // What it had not committed yet comes once more.
+    const offsets = () => new Set(consumer.lines.map(({ offset }) => offset)).size;
+    await consumer.until(() => offsets() === 20, '20 records');
+    await peer.crash();
+    await send(20, 40);
+    await consumer.until(() => offsets() === 40, 'the records after the crash');
+    await producer.end();
+    await consumer.end();
+    const all = await consume(client, peer.bootstrap, { topic, count: 40 });
+    expect(all.map(content)).toEqual(sent.map(content));
+  });
 }

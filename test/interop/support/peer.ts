@@ -12,6 +12,8 @@ export interface Peer extends AsyncDisposable {
   readonly bootstrap: string;
   /** Stops the broker in good order, and starts it on what it kept. */
   restart(): Promise<void>;
+  /** Ends the broker as a crash would, and starts it on what it kept. */
+  crash(): Promise<void>;
 }
 
 /**
@@ -22,15 +24,19 @@ export async function startPeer({ keepsPort = false } = {}): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), 'tinymq-interop-'));
   const start = isKafka ? startKafka : startOurs;
   let running = await start(folder, 0);
+
+  async function restartAfter(end: () => Promise<void>): Promise<void> {
+    const port = keepsPort ? Number(running.bootstrap.split(':')[1]) : 0;
+    await end();
+    running = await start(folder, port);
+  }
+
   return {
     get bootstrap() {
       return running.bootstrap;
     },
-    async restart() {
-      const port = keepsPort ? Number(running.bootstrap.split(':')[1]) : 0;
-      await running.stop();
-      running = await start(folder, port);
-    },
+    restart: () => restartAfter(() => running.stop()),
+    crash: () => restartAfter(() => running.kill()),
     async [Symbol.asyncDispose]() {
       await running.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -41,6 +47,7 @@ export async function startPeer({ keepsPort = false } = {}): Promise<Peer> {
 interface Started {
   readonly bootstrap: string;
   stop(): Promise<void>;
+  kill(): Promise<void>;
 }
 
 function startKafka(logDir: string, port: number): Promise<Started> {
@@ -55,6 +62,9 @@ async function startOurs(dataDir: string, port: number): Promise<Started> {
     async stop() {
       const { code, stderr } = await broker.stop();
       if (code !== 0) throw new Error(`the broker ended with code ${code}: ${stderr}`);
+    },
+    async kill() {
+      await broker.stop('SIGKILL');
     },
   };
 }

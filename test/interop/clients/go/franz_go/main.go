@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -96,7 +97,8 @@ func consume(options Options) {
 	for ctx.Err() == nil && (options.Count == 0 || seen < options.Count) {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil && ctx.Err() == nil {
-			Must(err)
+			// No broker, say; it asks again by itself.
+			fmt.Fprintln(os.Stderr, err)
 		}
 		fetches.EachRecord(func(record *kgo.Record) {
 			if options.Count != 0 && seen == options.Count {

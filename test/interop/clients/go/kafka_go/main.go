@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sort"
 	"time"
 
@@ -107,12 +108,16 @@ func consume(options Options) {
 		next = reader.FetchMessage
 	}
 	last := map[int]kafka.Message{}
-	for seen := 0; options.Count == 0 || seen < options.Count; seen++ {
+	for seen := 0; options.Count == 0 || seen < options.Count; {
 		message, err := next(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		Must(err)
+		if err != nil {
+			// A commit that found no broker; the message comes once more.
+			fmt.Fprintln(os.Stderr, err)
+			continue
+		}
 		record := Record{
 			Key: message.Key, Value: message.Value, Headers: []Header{},
 			Partition: &message.Partition, Offset: message.Offset, Timestamp: message.Time.UnixMilli(),
@@ -121,6 +126,7 @@ func consume(options Options) {
 			record.Headers = append(record.Headers, Header{Name: header.Key, Value: header.Value})
 		}
 		Emit(record)
+		seen++
 		last[message.Partition] = message
 	}
 	if options.Group != "" && options.Count != 0 {
