@@ -20,7 +20,7 @@ export class SqliteReader {
 
   /** Answers one request from one state of the file. @throws StoreError; errors of SQLite */
   answer(request: ReadRequest): unknown {
-    this.#db.exec('BEGIN');
+    this.#statements.begin.run();
     try {
       switch (request.kind) {
         case 'read':
@@ -34,7 +34,7 @@ export class SqliteReader {
           return this.#offsetForSize(request.partition, request.keepBytes);
       }
     } finally {
-      this.#db.exec('ROLLBACK');
+      this.#statements.end.run();
     }
   }
 
@@ -166,6 +166,8 @@ function prepare(db: DatabaseSync) {
   const row =
     'base_offset, last_offset, record_count, max_timestamp, running_timestamp, byte_length, checksum, bytes_id';
   return {
+    begin: db.prepare('BEGIN'),
+    end: db.prepare('ROLLBACK'),
     firstOffset: db.prepare('SELECT first_offset FROM partition WHERE id = ?'),
     /** From the row that begins at or before an offset, which may end before it. */
     rowsFrom: db.prepare(

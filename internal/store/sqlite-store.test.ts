@@ -210,16 +210,25 @@ describe('a failed commit', () => {
   it('is none: the batches of it are gone after the store was opened again', async () => {
     const directory = newFolder();
     const db = openForWriting(directory, 'commit');
+    let isFailing = false;
+    const prepare = db.prepare.bind(db);
+    db.prepare = (sql) => {
+      const statement = prepare(sql);
+      if (sql !== 'COMMIT') return statement;
+      const commit = statement.run.bind(statement);
+      statement.run = () => {
+        // The disk took the transaction, and then said that it did not.
+        const result = commit();
+        if (isFailing) throw new Error('disk I/O error');
+        return result;
+      };
+      return statement;
+    };
     const writer = new SqliteWriter(db, new Map());
     writer.apply(groupOf([{ kind: 'create-topic', topic: newTopic }]));
     const id = 1;
     writer.apply(groupOf([], [[id, 0]]));
-    const exec = db.exec.bind(db);
-    db.exec = (sql) => {
-      // The disk took the transaction, and then said that it did not.
-      exec(sql);
-      if (sql === 'COMMIT') throw new Error('disk I/O error');
-    };
+    isFailing = true;
     expect(() => writer.apply(groupOf([], [[id, 1]]))).toThrow('disk I/O error');
     writer.close();
     const recovered = new SqliteWriter(openForWriting(directory, 'commit'), new Map([[id, 1]]));

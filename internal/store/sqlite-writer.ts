@@ -54,7 +54,7 @@ export class SqliteWriter {
     let byte = 0;
     let producer = 0;
     let change = 0;
-    this.#db.exec('BEGIN IMMEDIATE');
+    this.#statements.begin.run();
     for (let position = 0; position < group.changeCount; position++) {
       try {
         if (changes[change]?.position === position) {
@@ -74,7 +74,7 @@ export class SqliteWriter {
         outcomes.push({ position, kind: 'refused', refusal: { code: error.code, message: error.message } });
       }
     }
-    this.#db.exec('COMMIT');
+    this.#statements.commit.run();
     return outcomes;
   }
 
@@ -85,9 +85,9 @@ export class SqliteWriter {
   sweep(): boolean {
     const [partition] = this.#toSweep;
     if (partition !== undefined) {
-      this.#db.exec('BEGIN IMMEDIATE');
+      this.#statements.begin.run();
       const isClean = this.#sweepPartition(partition);
-      this.#db.exec('COMMIT');
+      this.#statements.commit.run();
       if (isClean) this.#toSweep.delete(partition);
       this.#mayHaveFreePages = true;
       return true;
@@ -398,13 +398,13 @@ export class SqliteWriter {
   }
 
   #discard(keepUntil: Map<number, number>): void {
-    this.#db.exec('BEGIN IMMEDIATE');
+    this.#statements.begin.run();
     for (const [partition, offset] of keepUntil) {
       for (const row of this.#statements.rowsFrom.all(partition, offset) as unknown as BatchRow[]) {
         this.#deleteRow(partition, row);
       }
     }
-    this.#db.exec('COMMIT');
+    this.#statements.commit.run();
   }
 
   #partition(id: number): PartitionRow {
@@ -432,6 +432,8 @@ type Statements = ReturnType<typeof prepare>;
 function prepare(db: DatabaseSync) {
   const row = 'base_offset, last_offset, running_timestamp, running_bytes, byte_length, bytes_id';
   return {
+    begin: db.prepare('BEGIN IMMEDIATE'),
+    commit: db.prepare('COMMIT'),
     insertBytes: db.prepare('INSERT INTO batch_bytes VALUES (?, ?)'),
     insertBatch: db.prepare('INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     lastBytesId: db.prepare('SELECT max(id) AS id FROM batch_bytes'),
