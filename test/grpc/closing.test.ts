@@ -33,30 +33,45 @@ describe('a door that closes', () => {
     await door.close();
   });
 
-  it('takes nobody new', async () => {
+  it('takes nobody new while it closes', async () => {
     const door = await openTestDoor();
-    const stream = door.client.open('StreamProduce');
-    await vi.waitUntil(() => door.metrics.snapshot().grpc_calls === 1);
+    await door.client.unary('CreateTopic', { topic: 't' });
+    door.store.hold();
+    const unary = door.client.call('Produce', [{ topic: 't', message: Buffer.from('a') }]);
+    await vi.waitUntil(() => door.metrics.snapshot().grpc_messages_received_total === 1);
     const closing = door.door.close(30_000);
     const late = new TestClient(door.door.url);
     await expect(late.unary('Connect', {})).rejects.toThrow();
-    stream.stream.end();
-    expect(await stream.ended).toMatchObject({ status: 0 });
+    door.store.release();
+    expect(await unary.ended).toMatchObject({ status: 0 });
     await closing;
     late.close();
     await door.close();
   });
 
-  it('does not wait for ever, and then says UNAVAILABLE', async () => {
+  it('does not wait for a producer that is quiet', async () => {
     const door = await openTestDoor();
     const stream = door.client.open('StreamProduce');
     await vi.waitUntil(() => door.metrics.snapshot().grpc_calls === 1);
-    const closing = door.door.close(20);
+    const closing = door.door.close(2 ** 30);
     expect(await stream.ended).toMatchObject({
       status: Status.UNAVAILABLE,
       message: 'server-shutdown: the broker is stopping',
     });
     await closing;
+    await door.close();
+  });
+
+  it('does not wait for ever', async () => {
+    const door = await openTestDoor();
+    await door.client.unary('CreateTopic', { topic: 't' });
+    door.store.hold();
+    const unary = door.client.call('Produce', [{ topic: 't', message: Buffer.from('a') }]);
+    await vi.waitUntil(() => door.metrics.snapshot().grpc_messages_received_total === 1);
+    const closing = door.door.close(20);
+    expect(await unary.ended).toMatchObject({ status: Status.UNAVAILABLE });
+    await closing;
+    door.store.release();
     await door.close();
   });
 });

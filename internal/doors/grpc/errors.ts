@@ -2,6 +2,9 @@ import { BrokerError, type ErrorKind } from '../../errors.ts';
 import { ProtobufError } from '../../protocol/grpc/read-message.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 
+/** What clients are told when the door closes. */
+export const SHUTTING_DOWN = 'server-shutdown: the broker is stopping';
+
 /** What a call ends with where a handler throws; other doors have the like for their protocols. */
 export function grpcErrorOf(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error;

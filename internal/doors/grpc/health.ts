@@ -11,6 +11,7 @@ import { encodeEnveloped } from '../../protocol/grpc/write-message.ts';
 import { SuhaibMessageQueue } from '../../protocol/smq/smq.ts';
 import type { Call, OpenCall } from './call.ts';
 import type { DoorContext } from './context.ts';
+import { SHUTTING_DOWN } from './errors.ts';
 import { OneRequest, unary } from './one-request.ts';
 
 /** The services whose health can be asked for; the empty name is the server. */
@@ -91,7 +92,7 @@ class Watch extends OneRequest {
   }
 
   override closing(): void {
-    this.call.fail(new GrpcError(Status.UNAVAILABLE, 'server-shutdown: the broker is stopping'));
+    this.call.fail(new GrpcError(Status.UNAVAILABLE, SHUTTING_DOWN));
   }
 
   protected override request(bytes: Uint8Array, start: number, end: number): void {

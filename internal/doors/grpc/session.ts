@@ -18,6 +18,7 @@ import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
 import { certificateNameOf } from '../../transport/connection.ts';
 import { Call, type OpenCall } from './call.ts';
 import type { CallSession, DoorContext } from './context.ts';
+import { SHUTTING_DOWN } from './errors.ts';
 
 /** What a session asks its door. */
 export interface SessionParts {
@@ -173,8 +174,6 @@ export class GrpcSession implements CallSession {
     this.#parts.gone(this);
   }
 }
-
-const SHUTTING_DOWN = 'server-shutdown: the broker is stopping';
 
 /** The status of HTTP for what is no call of gRPC. */
 function refusalOf(headers: IncomingHttpHeaders): number | undefined {

@@ -10,6 +10,7 @@ import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
 import { HEARTBEAT, MessagesWriter } from '../../../protocol/smq/responses.ts';
 import { ConsumeRequest } from '../../../protocol/smq/smq.ts';
 import type { Call, OpenCall } from '../call.ts';
+import { SHUTTING_DOWN } from '../errors.ts';
 import { OneRequest } from '../one-request.ts';
 import { NO_MESSAGE } from './consume.ts';
 import type { Heartbeats } from './heartbeats.ts';
@@ -137,6 +138,6 @@ class StreamConsumeCall extends OneRequest {
   }
 
   #endForClosing(): void {
-    this.call.fail(new GrpcError(Status.UNAVAILABLE, 'server-shutdown: the broker is stopping'));
+    this.call.fail(new GrpcError(Status.UNAVAILABLE, SHUTTING_DOWN));
   }
 }

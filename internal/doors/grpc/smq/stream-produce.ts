@@ -1,8 +1,10 @@
-import { grpcStreamWaitingBytes } from '../../../limits.ts';
+import { grpcStreamWaitingBytes, shutdownQuietMs } from '../../../limits.ts';
 import type { TopicLog } from '../../../log/logs.ts';
+import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
 import { encodeProduceResponse } from '../../../protocol/smq/responses.ts';
 import type { Budget } from '../budget.ts';
 import type { Call, CallHandler, OpenCall } from '../call.ts';
+import { SHUTTING_DOWN } from '../errors.ts';
 import type { Appenders, AppendWaiter } from './appender.ts';
 import { ProducedTopic } from './produced-topic.ts';
 import { FIRST_OFFSET, type Topics } from './topics.ts';
@@ -24,6 +26,7 @@ class StreamProduceCall implements CallHandler, AppendWaiter {
   #isPaused = false;
   #isHalfClosed = false;
   #failure: unknown;
+  #quiet: NodeJS.Timeout | undefined;
 
   constructor(call: Call, topic: ProducedTopic) {
     this.#call = call;
@@ -31,6 +34,7 @@ class StreamProduceCall implements CallHandler, AppendWaiter {
   }
 
   message(bytes: Uint8Array, start: number, end: number): void {
+    this.#quiet?.refresh();
     // The first message that cannot be taken ends the call; what came before it stays.
     if (this.#failure !== undefined) return;
     try {
@@ -51,10 +55,14 @@ class StreamProduceCall implements CallHandler, AppendWaiter {
     if (this.#waitingBytes === 0) this.#settle();
   }
 
-  over(): void {}
+  over(): void {
+    clearTimeout(this.#quiet);
+  }
 
-  /** What the client sends is still taken; it has to come to its end before the door does. */
-  closing(): void {}
+  /** What is on its way is still taken, until the client has come to its end or is quiet. */
+  closing(): void {
+    this.#quiet = setTimeout(() => this.#endWhereQuiet(), shutdownQuietMs);
+  }
 
   appended(topic: TopicLog, lastOffset: number, heldBytes: number): void {
     // Of several topics, the one of the last message says the offset that is answered.
@@ -65,6 +73,11 @@ class StreamProduceCall implements CallHandler, AppendWaiter {
   appendFailed(error: unknown, heldBytes: number): void {
     this.#failure ??= error;
     this.#stored(heldBytes);
+  }
+
+  #endWhereQuiet(): void {
+    if (this.#waitingBytes > 0 || this.#isPaused) this.#quiet?.refresh();
+    else this.#call.fail(new GrpcError(Status.UNAVAILABLE, SHUTTING_DOWN));
   }
 
   #stored(heldBytes: number): void {
