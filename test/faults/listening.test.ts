@@ -90,15 +90,31 @@ describe('a port that is taken', () => {
     server?.close();
   });
 
-  it('and is the default one is left closed; with no other listener that is the end', async () => {
-    // Another program of this machine may have taken it; that is as good.
-    const { server } = await takePort(1883);
-    const { code, stderr } = await run(program('broker'), []);
+  it('and is a default one is left closed; where all of them are, that is the end', async () => {
+    // Other programs of this machine may have taken them; that is as good.
+    const [frames, kafka, grpc] = await Promise.all([1883, 9092, 8097].map(takePort));
+    const inFolder = { cwd: mkdtempSync(join(folder, 'default-')) };
+    const refused = (port: number, scheme = 'tcp') =>
+      `broker: cannot listen on ${scheme}://localhost:${port}: the port is taken by another program`;
+    const { code, stderr } = await run(program('broker'), [], inFolder);
     expect(code).toBe(1);
     expect(stderr.trim().split('\n')).toEqual([
-      'broker: cannot listen on tcp://localhost:1883: the port is taken by another program',
+      `${refused(1883)}; left closed`,
+      `${refused(9092)}; left closed`,
+      refused(8097, 'grpc'),
     ]);
-    server?.close();
+
+    if (grpc!.server !== undefined) {
+      grpc!.server.close();
+      await using broker = await brokerProcess(start(program('broker'), REPORTING, inFolder));
+      expect(JSON.parse(broker.stdout())).toMatchObject({
+        listeners: [],
+        kafka: [],
+        grpc: ['grpc://localhost:8097'],
+      });
+    }
+    frames!.server?.close();
+    kafka!.server?.close();
   });
 });
 
