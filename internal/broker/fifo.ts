@@ -10,6 +10,10 @@ export class Fifo<T> {
     return this.#entries.length - this.#first;
   }
 
+  get first(): T | undefined {
+    return this.#entries[this.#first];
+  }
+
   push(entry: T): void {
     this.#entries.push(entry);
   }

@@ -1,4 +1,5 @@
 import type { Logger } from '../broker/broker.ts';
+import { Fifo } from '../broker/fifo.ts';
 import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
 import type { SessionRecord, SessionStore } from '../broker/session-store.ts';
@@ -6,12 +7,29 @@ import type { EntryChange, EntryStore } from '../store/entry-store.ts';
 import { encodeMessage, encodeOutgoing, encodeSession, encodeState } from './session-records.ts';
 
 /** What becomes of a key: bytes that are made when they are written; undefined forgets it. */
-type Pending = (() => Uint8Array) | undefined;
+type Value = (() => Uint8Array) | undefined;
+
+/** A change that is not written, and who waits for it. */
+interface Pending {
+  value: Value;
+  promises: Promised[];
+  /** Whether it was written and failed; any newer change is put in its place. */
+  isRetry: boolean;
+}
+
+/** Somebody who waits until some changes last, or are needed no longer. */
+interface Promised {
+  open: number;
+  done: ((error?: Error) => void) | undefined;
+  error: Error | undefined;
+}
 
 /** A message that several sessions wait for. */
 interface Shared {
-  readonly number: number;
+  /** 0 while only one waits, and it has no place of its own. */
+  number: number;
   sessions: number;
+  isWritten: boolean;
 }
 
 /** What of a delivery is in the store. */
@@ -22,20 +40,25 @@ interface Kept {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Transactions at once: one that runs, and one so that the store never waits. */
+const MOST_RUNNING = 2;
 /** A store that failed is written to again after this long, with what it lacks. */
 const RETRY_AFTER_MS = 1_000;
 
 /**
- * Writes sessions and retained messages to the store: what changes in one turn of the event loop in one transaction, and
- * nothing of what came and went within it. A message that several sessions wait for is written once.
+ * Writes sessions and retained messages to the store, one transaction after the other: what changes while one is written
+ * is the next one, without what came and went in the meantime. So a message for a client that acknowledges at once
+ * seldom reaches the disk. A message that several sessions wait for is written once.
  */
 export class SessionKeeper implements SessionStore {
   writes = 0;
   readonly #store: EntryStore;
   readonly #log: Logger;
   #pending = new Map<string, Pending>();
-  /** Who waits for what is pending. */
-  #waiting: ((error?: Error) => void)[] = [];
+  /** Who waits, in order. */
+  readonly #promised = new Fifo<Promised>();
+  /** Who will wait for the changes that are made now. */
+  #next: Promised = { open: 0, done: undefined, error: undefined };
   /** Transactions that are not done. */
   #running = 0;
   #isScheduled = false;
@@ -66,7 +89,8 @@ export class SessionKeeper implements SessionStore {
     } else if (kept === undefined) {
       this.#keep(clientId, outgoing);
     } else {
-      this.writes++;
+      const key = outgoingKey(clientId, outgoing);
+      this.#put(key, this.#pending.get(key)!.value);
     }
   }
 
@@ -76,8 +100,8 @@ export class SessionKeeper implements SessionStore {
     this.#kept.delete(outgoing);
     this.#release(kept, outgoing.message);
     const key = outgoingKey(clientId, outgoing);
-    if (!kept.isWritten) this.#pending.delete(key);
-    else this.#put(key, undefined);
+    if (kept.isWritten) this.#put(key, undefined);
+    else this.#forget(key);
     if (kept.hasState) this.#put(stateKey(clientId, outgoing), undefined);
   }
 
@@ -98,17 +122,22 @@ export class SessionKeeper implements SessionStore {
   }
 
   whenDurable(done: (error?: Error) => void): void {
-    if (this.#pending.size === 0 && this.#running === 0) {
+    const promised = this.#next;
+    if (promised.open === 0 && this.#promised.length === 0) {
       done();
       return;
     }
-    this.#waiting.push(done);
-    this.#schedule();
+    promised.done = done;
+    this.#promised.push(promised);
+    this.#next = { open: 0, done: undefined, error: undefined };
   }
 
   /** Resolves when all that was written lasts, or could not be written. */
   flush(): Promise<void> {
-    return new Promise((resolve) => this.whenDurable(() => resolve()));
+    return new Promise((resolve) => {
+      for (const pending of this.#pending.values()) this.#join(pending);
+      this.whenDurable(() => resolve());
+    });
   }
 
   /** Takes over what the store has. */
@@ -142,16 +171,18 @@ export class SessionKeeper implements SessionStore {
     if (known === undefined) return this.#share(message, 0);
     known.sessions++;
     if (known.number > 0) return known;
-    const shared = { number: ++this.#lastNumber, sessions: known.sessions };
-    Object.assign(known, shared);
-    this.#put(messageKey(shared.number), () => encodeMessage(message));
+    known.number = ++this.#lastNumber;
+    this.#put(messageKey(known.number), () => {
+      known.isWritten = true;
+      return encodeMessage(message);
+    });
     return known;
   }
 
   #share(message: Message, number: number): Shared {
     let shared = this.#shared.get(message);
     if (shared === undefined) {
-      shared = { number, sessions: 0 };
+      shared = { number, sessions: 0, isWritten: number > 0 };
       this.#shared.set(message, shared);
     }
     shared.sessions++;
@@ -162,17 +193,40 @@ export class SessionKeeper implements SessionStore {
     if (shared === undefined || --shared.sessions > 0) return;
     // A retained message may be waited for again, and is then written anew.
     this.#shared.delete(message);
-    if (shared.number > 0) this.#put(messageKey(shared.number), undefined);
+    if (shared.isWritten) this.#put(messageKey(shared.number), undefined);
+    else if (shared.number > 0) this.#forget(messageKey(shared.number));
   }
 
-  #put(key: string, value: Pending): void {
+  #put(key: string, value: Value): void {
     this.writes++;
-    this.#pending.set(key, value);
+    let pending = this.#pending.get(key);
+    if (pending === undefined) {
+      pending = { value, promises: [], isRetry: false };
+      this.#pending.set(key, pending);
+    }
+    pending.value = value;
+    pending.isRetry = false;
+    this.#join(pending);
     this.#schedule();
   }
 
+  /** Whoever waits next waits for this change. */
+  #join({ promises }: Pending): void {
+    if (promises.at(-1) === this.#next) return;
+    promises.push(this.#next);
+    this.#next.open++;
+  }
+
+  /** A change that is needed no longer: what it would have kept safe has arrived. */
+  #forget(key: string): void {
+    const pending = this.#pending.get(key);
+    if (pending === undefined) return;
+    this.#pending.delete(key);
+    this.#fulfil(pending.promises, undefined);
+  }
+
   #schedule(): void {
-    if (this.#isScheduled || this.#retryTimer !== undefined) return;
+    if (this.#isScheduled || this.#running === MOST_RUNNING || this.#retryTimer !== undefined) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
@@ -181,48 +235,70 @@ export class SessionKeeper implements SessionStore {
   }
 
   #write(): void {
-    if (this.#pending.size === 0 && this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    const changes: EntryChange[] = [];
-    for (const [key, value] of this.#pending) changes.push({ key, value: value?.() });
+    if (this.#pending.size === 0) return;
+    const written = this.#pending;
     this.#pending = new Map();
+    const changes: EntryChange[] = [];
+    for (const [key, { value }] of written) changes.push({ key, value: value?.() });
     this.#running++;
-    // A transaction without changes is there for who waits for those before it.
     this.#store.putEntries(changes).then(
-      () => this.#written(waiting),
-      (error: Error) => this.#failed(changes, waiting, error),
+      () => this.#written(written),
+      (error: Error) => this.#failed(changes, written, error),
     );
   }
 
-  #written(waiting: readonly ((error?: Error) => void)[]): void {
+  #written(written: ReadonlyMap<string, Pending>): void {
     this.#running--;
     if (this.#isFailing) {
       this.#isFailing = false;
       this.#log.info({}, 'sessions reach the store again');
     }
-    for (const done of waiting) done();
+    for (const { promises } of written.values()) this.#count(promises, undefined);
+    this.#settle();
+    if (this.#pending.size > 0) this.#schedule();
   }
 
-  #failed(
-    changes: readonly EntryChange[],
-    waiting: readonly ((error?: Error) => void)[],
-    error: Error,
-  ): void {
+  #failed(changes: readonly EntryChange[], written: ReadonlyMap<string, Pending>, error: Error): void {
     this.#running--;
     if (!this.#isFailing) {
       this.#isFailing = true;
-      this.#log.error({ code: 'store-unavailable', error: error.message }, 'sessions do not reach the store');
+      const fields = { code: 'store-unavailable', error: error.message };
+      this.#log.error(fields, 'sessions do not reach the store');
     }
-    // What was changed since counts.
     for (const { key, value } of changes) {
-      if (!this.#pending.has(key)) this.#pending.set(key, value === undefined ? undefined : () => value);
+      const newer = this.#pending.get(key);
+      if (newer !== undefined && !newer.isRetry) continue;
+      this.#pending.set(key, { value: value && (() => value), promises: [], isRetry: true });
     }
     this.#retryTimer ??= setTimeout(() => {
       this.#retryTimer = undefined;
-      this.#schedule();
+      if (this.#pending.size > 0) this.#schedule();
     }, RETRY_AFTER_MS).unref();
-    for (const done of [...waiting, ...this.#waiting.splice(0)]) done(error);
+    // Who waits is told now, and so is who waits for what comes before the store is tried again.
+    for (const { promises } of written.values()) this.#count(promises, error);
+    for (const pending of this.#pending.values()) this.#count(pending.promises.splice(0), error);
+    this.#settle();
+  }
+
+  #fulfil(promises: readonly Promised[], error: Error | undefined): void {
+    this.#count(promises, error);
+    this.#settle();
+  }
+
+  #count(promises: readonly Promised[], error: Error | undefined): void {
+    for (const promised of promises) {
+      promised.open--;
+      // Nobody waits for a change that failed before somebody asked.
+      if (promised.done !== undefined) promised.error ??= error;
+    }
+  }
+
+  /** Tells those whose changes are all settled, in the order in which they asked. */
+  #settle(): void {
+    while (this.#promised.first?.open === 0) {
+      const { done, error } = this.#promised.shift()!;
+      done!(error);
+    }
   }
 }
 
