@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LiveCase, SdkVariant } from './cases.ts';
 import { makeCertificates } from './certificates.ts';
+import type { LiveCase, SdkVariant } from './live-cases.ts';
 import type { Figures } from './load/scenario.ts';
 import { startLoad } from './load-process.ts';
 import type { Address, Certificates, LivePeer } from './peers/peer.ts';

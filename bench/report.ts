@@ -22,9 +22,11 @@ const BUSY = 0.9;
 
 const rate = (value: number): string => Math.round(value).toLocaleString('en-US');
 const share = (value: number): string => `${Math.round(value * 100)} %`;
+const finerShare = (value: number): string => `${(value * 100).toFixed(1)} %`;
 const two = (value: number): string => value.toFixed(2);
 const times = (value: number): string => `${value.toFixed(1)} ×`;
 const one = (value: number): string => value.toFixed(1);
+const microseconds = (valueNs: number): string => (valueNs / 1000).toFixed(2);
 const kibibytes = (value: number): string => (value / 1024).toFixed(1);
 const mebibytes = (value: number): string => (value / 1024 / 1024).toFixed(1);
 
@@ -67,6 +69,14 @@ const columns: Readonly<Record<Case['kind'], readonly Column[]>> = {
     { figure: 'bytesPerConnection', title: 'KiB each', format: kibibytes, better: 'lower' },
     { figure: 'residentBytes', title: 'MiB in all', format: mebibytes },
     { figure: 'connectsPerSecond', title: 'connects/s', format: rate },
+    { figure: 'restBusy', title: 'busy at rest', format: finerShare },
+  ],
+  acknowledged: flow,
+  'connect-storm': [
+    { figure: 'connectsPerSecond', title: 'connects/s', format: rate, better: 'higher', hasSpread: true },
+    { figure: 'brokerCpuNs', title: 'CPU µs each', format: microseconds, better: 'lower' },
+    { figure: 'brokerBusy', title: 'broker busy', format: share },
+    { figure: 'loadBusy', title: 'load busy', format: share },
   ],
   startup: [{ figure: 'startupMs', title: 'ms', format: one, better: 'lower', hasSpread: true }],
   stuck: [

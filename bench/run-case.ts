@@ -79,7 +79,10 @@ interface Entry {
 function entriesOf(chosen: Case, peers: readonly Peer[], folder: string): Entry[] {
   const able = peers.filter(({ name }) => chosen.peers?.includes(name) ?? true);
   if (isKafkaCase(chosen)) return kafkaEntriesOf(chosen, able, folder);
-  return able.filter(isLivePeer).flatMap((peer): Entry[] => {
+  const live = able
+    .filter(isLivePeer)
+    .filter(({ mqtt }) => chosen.protocol === undefined || mqtt !== undefined);
+  return live.flatMap((peer): Entry[] => {
     if (chosen.kind === 'startup') {
       return [{ name: peer.name, start: () => startupContestant(peer, folder) }];
     }

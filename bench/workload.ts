@@ -30,3 +30,6 @@ export interface Workload {
   publishers: number;
   subscribers: Subscribers;
 }
+
+/** Of MQTT's levels of delivery those with acknowledgements. */
+export type AcknowledgedQos = 1 | 2;

@@ -1,4 +1,4 @@
-import type { ChurnCase } from '../cases.ts';
+import type { ChurnCase } from '../live-cases.ts';
 import { connectAll } from './connect-all.ts';
 import { Connection } from './connection.ts';
 import type { Scenario, Setting } from './scenario.ts';

@@ -40,7 +40,12 @@ export class Connection {
    *
    * @throws Error where it does not.
    */
-  static async open(address: Address, wire: Wire, clientId: string): Promise<Connection> {
+  static async open(
+    address: Address,
+    wire: Wire,
+    clientId: string,
+    keepAliveSeconds = 0,
+  ): Promise<Connection> {
     // The socket needs its reader before there is anybody to read for.
     let connection: Connection | undefined;
     const socket = await openSocket(
@@ -52,7 +57,7 @@ export class Connection {
     const opened = connection;
     socket.on('error', (error) => opened.#ended(error.message));
     socket.on('close', () => opened.#ended('the peer closed the connection'));
-    await connection.ask(wire.connect(clientId));
+    await connection.ask(wire.connect(clientId, keepAliveSeconds));
     return connection;
   }
 

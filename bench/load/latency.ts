@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { LatencyCase } from '../cases.ts';
+import type { LatencyCase } from '../live-cases.ts';
 import { percentile } from '../stats.ts';
 import { connectAll } from './connect-all.ts';
 import type { Scenario, Setting } from './scenario.ts';

@@ -1,7 +1,7 @@
 /** The load generator's process. Its parent tells it what to do, and gets the figures of each round. */
-import { cases } from '../cases.ts';
+import { type Case, cases } from '../cases.ts';
 import { peerNamed } from '../peers/index.ts';
-import { isLivePeer } from '../peers/peer.ts';
+import { isLivePeer, speakingMqtt } from '../peers/peer.ts';
 import type { Order, Preparation, Reply } from './orders.ts';
 import type { KafkaSetting, Scenario, Setting } from './scenario.ts';
 import { type LoadCase, scenarioOf } from './scenarios.ts';
@@ -17,15 +17,19 @@ process.on('disconnect', () => process.exit());
 async function carryOut(order: Order): Promise<Reply> {
   if (order.kind === 'prepare') {
     const chosen = cases.find(({ name }) => name === order.caseName)!;
-    scenario = await scenarioOf(chosen as LoadCase, liveSetting(order), kafkaSetting(order));
+    scenario = await scenarioOf(chosen as LoadCase, liveSetting(chosen, order), kafkaSetting(order));
     return { figures: {} };
   }
   return { figures: await scenario!.round(order.seconds) };
 }
 
-function liveSetting({ peerName, address, brokerPid, variant }: Preparation): Setting | undefined {
-  const peer = peerNamed(peerName);
-  if (address === undefined || !isLivePeer(peer)) return undefined;
+function liveSetting(
+  chosen: Case,
+  { peerName, address, brokerPid, variant }: Preparation,
+): Setting | undefined {
+  const found = peerNamed(peerName);
+  if (address === undefined || !isLivePeer(found)) return undefined;
+  const peer = 'protocol' in chosen ? speakingMqtt(found)! : found;
   return { peer, address, brokerPid, variant };
 }
 

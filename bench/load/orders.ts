@@ -1,4 +1,4 @@
-import type { SdkVariant } from '../cases.ts';
+import type { SdkVariant } from '../live-cases.ts';
 import type { Address } from '../peers/peer.ts';
 import type { Figures } from './scenario.ts';
 

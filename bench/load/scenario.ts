@@ -1,4 +1,4 @@
-import type { SdkVariant } from '../cases.ts';
+import type { SdkVariant } from '../live-cases.ts';
 import type { Address, LivePeer } from '../peers/peer.ts';
 
 /** What a round measured, by name; the names are in report.ts, with their units. */

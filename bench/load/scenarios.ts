@@ -1,5 +1,5 @@
-import type { LiveCase } from '../cases.ts';
 import type { KafkaLoadCase } from '../kafka-cases.ts';
+import type { LiveCase } from '../live-cases.ts';
 import { churn } from './churn.ts';
 import { idle } from './idle.ts';
 import { kafkaFetch } from './kafka/fetch.ts';
@@ -8,6 +8,8 @@ import { liveUnderProduce } from './kafka/live-under-produce.ts';
 import { kafkaMemory } from './kafka/memory.ts';
 import { kafkaProduce } from './kafka/produce.ts';
 import { latency } from './latency.ts';
+import { acknowledged } from './mqtt/acknowledged.ts';
+import { connectStorm } from './mqtt/storm.ts';
 import type { KafkaSetting, Scenario, Setting } from './scenario.ts';
 import { sdk } from './sdk.ts';
 import { stuck } from './stuck.ts';
@@ -40,6 +42,10 @@ export function scenarioOf(
       return churn(chosen, live!);
     case 'sdk':
       return sdk(chosen, live!);
+    case 'acknowledged':
+      return acknowledged(chosen, live!);
+    case 'connect-storm':
+      return connectStorm(chosen, live!);
     case 'kafka-produce':
       return kafkaProduce(chosen, kafka!);
     case 'kafka-fetch':

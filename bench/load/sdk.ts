@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connect } from '../../pkg/client/index.ts';
-import type { SdkCase } from '../cases.ts';
+import type { SdkCase } from '../live-cases.ts';
 import type { Address } from '../peers/peer.ts';
 import { connectAll } from './connect-all.ts';
 import { Flow } from './flow.ts';

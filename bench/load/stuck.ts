@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StuckCase } from '../cases.ts';
+import type { StuckCase } from '../live-cases.ts';
 import { residentBytes } from '../processes.ts';
 import { connectAll } from './connect-all.ts';
 import { Connection } from './connection.ts';

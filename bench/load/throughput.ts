@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ThroughputCase } from '../cases.ts';
+import type { ThroughputCase } from '../live-cases.ts';
 import { connectAll } from './connect-all.ts';
 import { Flow } from './flow.ts';
 import { measure } from './meter.ts';

@@ -41,7 +41,8 @@ export interface Delivery {
  * filters are given in MQTT's notation.
  */
 export interface Wire {
-  connect(clientId: string): Uint8Array;
+  /** @param keepAliveSeconds for a protocol in which the client says it; 0, the default, for never. */
+  connect(clientId: string, keepAliveSeconds?: number): Uint8Array;
   /** @param id the subscription's number on its connection; all of a case have as many digits. */
   subscribe(filter: string, id: number): Uint8Array;
   unsubscribe(filter: string, id: number): Uint8Array;
@@ -69,6 +70,8 @@ export interface LivePeer extends Peer {
   transports: readonly Transport[];
   command(request: StartRequest): Command;
   wire: Wire;
+  /** Where it speaks MQTT too, or only. */
+  mqtt?: Wire;
 }
 
 /** A broker with a Kafka listener. */
@@ -103,6 +106,11 @@ export interface KafkaServer {
   end(): Promise<void>;
   /** Ends it as a crash would. */
   kill(): Promise<void>;
+}
+
+/** A peer as it takes part in a case of MQTT: undefined where it cannot. */
+export function speakingMqtt(peer: LivePeer): LivePeer | undefined {
+  return peer.mqtt === undefined ? undefined : { ...peer, wire: peer.mqtt };
 }
 
 export function isLivePeer(peer: Peer): peer is LivePeer {

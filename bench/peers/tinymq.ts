@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeFrame, FrameType, frameSize, TOPIC_OFFSET } from '../../internal/protocol/frame/frame.ts';
 import { BROKER_CORE, freePort, start, untilListening } from '../processes.ts';
+import { mqtt } from './mqtt.ts';
 import type { Address, KafkaPeer, KafkaServer, LivePeer, Wire } from './peer.ts';
 
 /** tinymq's own frames. */
@@ -42,6 +43,7 @@ export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer {
       ],
     }),
     wire: frames,
+    mqtt,
     kafka: [
       {
         label: '',

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AcknowledgedCase } from '../../live-cases.ts';
+import { subscribePacket } from '../../peers/mqtt.ts';
+import { Connection } from '../connection.ts';
+import { measure } from '../meter.ts';
+import type { Scenario, Setting } from '../scenario.ts';
+import { AcknowledgedPublisher } from './publisher.ts';
+import { AcknowledgingSubscriber } from './subscriber.ts';
+
+/** How many messages the publisher may be ahead of the subscriber: a broker keeps them all. */
+const AHEAD_MESSAGES = 4_096;
+/** Until everybody is at speed, at the beginning of each round. */
+const RUN_UP_MS = 200;
+/** Nothing arrived for so long: it will not come any more. */
+const LOST_AFTER_MS = 12_000;
+const POLL_MS = 5;
+const TOPIC = 'sensors/temp';
+
+/** One publisher, one subscriber, each with a clean session; every message is acknowledged on both ways. */
+export async function acknowledged(
+  { qos, payloadBytes, inFlight }: AcknowledgedCase,
+  { peer, address, brokerPid }: Setting,
+): Promise<Scenario> {
+  const subscribing = await Connection.open(address, peer.wire, 'sub');
+  await subscribing.ask(subscribePacket(TOPIC, qos));
+  const publishing = await Connection.open(address, peer.wire, 'pub');
+  const subscriber = new AcknowledgingSubscriber(subscribing, TOPIC, qos);
+  const publisher = new AcknowledgedPublisher(publishing, { topic: TOPIC, payloadBytes, qos }, inFlight);
+
+  let problem: string | undefined;
+  let isRunning = false;
+  const fail = (message: string): void => {
+    problem ??= message;
+    isRunning = false;
+  };
+  const pump = (): void => {
+    if (isRunning) publisher.send(AHEAD_MESSAGES - (publisher.sentMessages - subscriber.receivedMessages));
+  };
+  for (const party of [subscriber, publisher]) party.onProblem = fail;
+  for (const connection of [subscribing, publishing]) connection.onEnd = fail;
+  publisher.onAcknowledged = pump;
+  subscriber.onReceived = pump;
+
+  /** Waits for what is on its way; returns how many messages never came. */
+  async function settle(): Promise<number> {
+    let deadlineMs = performance.now() + LOST_AFTER_MS;
+    let before = -1;
+    while (problem === undefined) {
+      const { receivedMessages } = subscriber;
+      const { sentMessages, acknowledgedMessages } = publisher;
+      if (receivedMessages === sentMessages && acknowledgedMessages === sentMessages) return 0;
+      if (receivedMessages + acknowledgedMessages !== before) {
+        before = receivedMessages + acknowledgedMessages;
+        deadlineMs = performance.now() + LOST_AFTER_MS;
+      }
+      if (performance.now() > deadlineMs)
+        return sentMessages - Math.min(receivedMessages, acknowledgedMessages);
+      await sleep(POLL_MS);
+    }
+    throw new Error(problem);
+  }
+
+  return {
+    async round(seconds) {
+      isRunning = true;
+      pump();
+      await sleep(RUN_UP_MS);
+      const meter = measure(brokerPid, () => subscriber.receivedMessages);
+      await sleep(seconds * 1000);
+      const figures = meter();
+      isRunning = false;
+      const lost = await settle();
+      if (lost > 0) fail(`${lost} messages were lost or not acknowledged`);
+      return { ...figures, lost };
+    },
+  };
+}

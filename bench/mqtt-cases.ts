@@ -1,0 +1,52 @@
+/** What is measured with MQTT. */
+import { type AcknowledgedCase, type LiveCase, manyTopics, oneToOne } from './live-cases.ts';
+import type { AcknowledgedQos } from './workload.ts';
+
+const byMqtt = { protocol: 'mqtt', peers: ['tinymq', 'base', 'mosquitto'] } as const;
+const CONNECTIONS = 10_000;
+
+export const mqttCases: readonly LiveCase[] = [
+  { ...byMqtt, kind: 'throughput', name: 'mqtt-1-1', title: 'MQTT, QoS 0, 1 to 1, 16 B', workload: oneToOne },
+  {
+    ...byMqtt,
+    kind: 'throughput',
+    name: 'mqtt-1-10',
+    title: 'MQTT, QoS 0, 1 to 10, 16 B',
+    workload: { ...oneToOne, subscribers: { kind: 'topic', count: 10 } },
+  },
+  {
+    ...byMqtt,
+    kind: 'throughput',
+    name: 'mqtt-topics',
+    title: 'MQTT, QoS 0, 1,000 topics in turn, one # subscriber, 16 B',
+    workload: manyTopics,
+  },
+  acknowledged(1),
+  acknowledged(2),
+  {
+    ...byMqtt,
+    kind: 'idle',
+    name: 'mqtt-idle',
+    title: 'memory of 10,000 idle connections, keep-alive of 60 s',
+    connections: CONNECTIONS,
+  },
+  {
+    ...byMqtt,
+    kind: 'connect-storm',
+    name: 'mqtt-connect-storm',
+    title: '10,000 clients connect and subscribe',
+    connections: CONNECTIONS,
+  },
+];
+
+function acknowledged(qos: AcknowledgedQos): AcknowledgedCase {
+  return {
+    ...byMqtt,
+    kind: 'acknowledged',
+    name: `mqtt-qos${qos}`,
+    title: `MQTT, QoS ${qos}, 1 to 1, clean sessions, 16 B, 100 under way`,
+    qos,
+    payloadBytes: 16,
+    inFlight: 100,
+  };
+}
