@@ -47,6 +47,7 @@ export class Inbox {
   readonly #unreleased = new Set<number>();
   /** QoS 1 messages that are not acknowledged. */
   #unacknowledged = 0;
+  #isHeldBack = false;
   /** Topics that this client may publish to; kept only where somebody decides about that. */
   readonly #permitted: WeakSet<TopicEntry> | undefined;
 
@@ -145,10 +146,11 @@ export class Inbox {
     else this.#unacknowledged++;
     const open = this.#unreleased.size + this.#unacknowledged;
     if (open <= mqttReceiveMaximum) return;
+    // [MQTT-3.3.4-7]
     if (this.#version === 5) {
-      // [MQTT-3.3.4-7]
       throw new BrokerError('receive-maximum-exceeded', `message ${open} of ${mqttReceiveMaximum}`);
     }
+    this.#holdBack();
   }
 
   /** [MQTT-3.3.2-10] [MQTT-3.3.2-12] aliases are valid for this connection and direction only. */
@@ -221,10 +223,24 @@ export class Inbox {
         ? Uint8Array.of(type << 4, 2, packetId >>> 8, packetId & 0xff)
         : this.#answers.encode({ type, packetId, reasonCode, properties: NO_PROPERTIES }, problem);
     this.#answers.inOrder(bytes, isPromise, (error) => {
+      this.#goOn();
       if (type === PacketType.puback) this.#unacknowledged--;
       else if (reasonCode >= FIRST_FAILURE) this.#unreleased.delete(packetId);
       if (error !== undefined) this.#unsafe(type, packetId, error);
     });
+  }
+
+  /** A client that cannot be told how many messages may wait for the store is not read while there are too many. */
+  #holdBack(): void {
+    if (this.#isHeldBack || this.#answers.waiting < mqttReceiveMaximum) return;
+    this.#isHeldBack = true;
+    this.#source.pause();
+  }
+
+  #goOn(): void {
+    if (!this.#isHeldBack || this.#answers.waiting > mqttReceiveMaximum / 2) return;
+    this.#isHeldBack = false;
+    this.#source.resume();
   }
 
   /** The store could not keep what an answer would have promised. */
