@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { apiVersions } from '../../../internal/protocol/kafka/apis/18-api-versions.ts';
 import { decodeResponse, encodeRequest, SIZE_BYTES } from '../../../internal/protocol/kafka/exchange.ts';
 import type { Api, InputOf, ValueOf } from '../../../internal/protocol/kafka/schema.ts';
 
@@ -40,7 +41,12 @@ export class KafkaConnection {
     this.#socket = socket;
   }
 
-  /** @throws Error where nobody listens on the port of this machine. */
+  /**
+   * Connects and asks for the versions, as every client does: a broker may close who says nothing for long, and a peer
+   * whose turn comes late would be silent.
+   *
+   * @throws Error where nobody listens on the port of this machine.
+   */
   static async open(port: number): Promise<KafkaConnection> {
     let connection: KafkaConnection | undefined;
     const options = {
@@ -62,6 +68,7 @@ export class KafkaConnection {
     connection = opened;
     socket.on('error', (error) => opened.#ended(error.message));
     socket.on('close', () => opened.#ended('the broker closed the connection'));
+    await opened.ask(apiVersions, 0, {});
     return opened;
   }
 

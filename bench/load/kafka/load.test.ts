@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { produce } from '../../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch } from '../../../internal/protocol/kafka/apis/01-fetch.ts';
 import { metadata } from '../../../internal/protocol/kafka/apis/03-metadata.ts';
+import { apiVersions } from '../../../internal/protocol/kafka/apis/18-api-versions.ts';
 import { createTopics } from '../../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { decodeRequest, encodeResponse, peekRequest } from '../../../internal/protocol/kafka/exchange.ts';
 import { parseBatchHeader, setBaseOffset } from '../../../internal/protocol/kafka/record-batch.ts';
@@ -112,6 +113,10 @@ async function startBroker({ answersAt = 1, errorCode = 0 } = {}): Promise<Broke
   function answer(request: Buffer): Uint8Array {
     const { apiKey, apiVersion, correlationId } = peekRequest(request);
     switch (apiKey) {
+      case apiVersions.key: {
+        const body = { errorCode: 0, apiKeys: [] };
+        return Buffer.concat(encodeResponse(apiVersions, apiVersion, correlationId, body));
+      }
       case createTopics.key: {
         const created = { name: topic, errorCode: 0, errorMessage: null, configs: [] };
         const body = { topics: [created] } as unknown as ResponseOf<typeof createTopics>;
