@@ -1,8 +1,11 @@
 import { maxStoredBatchBytes } from '../limits.ts';
-import type { GroupOffset, NewBatch, NewTopic } from './log-store.ts';
+import type { GroupOffset, NewBatch, NewTopic, StoredPartition } from './log-store.ts';
 import { StoreError } from './store-error.ts';
 
-/** The checks of what is handed to a store, the same for every store. */
+/**
+ * What every store refuses, and in which words: first what is wrong by itself, then what does not fit to what the store
+ * has.
+ */
 
 /** @throws StoreError `invalid` */
 export function checkBatch(batch: NewBatch): void {
@@ -30,13 +33,6 @@ export function checkReplacement(fromOffset: number, toOffset: number, batches: 
       throw new StoreError('conflict', `offsets ${batch.baseOffset} to ${batch.lastOffset} do not fit there`);
     }
     next = batch.lastOffset + 1;
-  }
-}
-
-/** @throws StoreError `invalid` for an offset that was given already */
-export function checkSkip(offset: number, nextOffset: number): void {
-  if (offset < nextOffset) {
-    throw new StoreError('invalid', `offset ${offset} is before the next one, ${nextOffset}`);
   }
 }
 
@@ -71,6 +67,66 @@ export function checkGroupOffsets(offsets: GroupOffset[]): void {
       throw new StoreError('invalid', 'a leader epoch and a time are whole numbers');
     }
   }
+}
+
+/** @throws StoreError `conflict` unless a batch begins at the next offset */
+export function checkNext(baseOffset: number, nextOffset: number): void {
+  if (baseOffset !== nextOffset) {
+    throw new StoreError('conflict', `offset ${baseOffset} is not the next one, ${nextOffset}`);
+  }
+}
+
+/** @throws StoreError `invalid` for an offset that was given already */
+export function checkSkip(offset: number, nextOffset: number): void {
+  if (offset < nextOffset) {
+    throw new StoreError('invalid', `offset ${offset} is before the next one, ${nextOffset}`);
+  }
+}
+
+/** @throws StoreError `invalid` for a first offset that was not given yet */
+export function checkFirst(offset: number, nextOffset: number): void {
+  if (offset > nextOffset) {
+    throw new StoreError('invalid', `offset ${offset} is beyond the next one, ${nextOffset}`);
+  }
+}
+
+/** @throws StoreError `invalid` for batches before the first offset or beyond the last */
+export function checkReplaced(
+  toOffset: number,
+  batches: readonly NewBatch[],
+  { firstOffset, nextOffset }: Pick<StoredPartition, 'firstOffset' | 'nextOffset'>,
+): void {
+  if (toOffset >= nextOffset) {
+    throw new StoreError('invalid', `offset ${toOffset} is beyond the last one, ${nextOffset - 1}`);
+  }
+  if (batches.length > 0 && batches[0]!.lastOffset < firstOffset) {
+    throw new StoreError('invalid', `offset ${batches[0]!.lastOffset} is before the first, ${firstOffset}`);
+  }
+}
+
+/** @throws StoreError `invalid` */
+export function checkMorePartitions(topic: string, before: number, wanted: number): void {
+  if (before > wanted) throw new StoreError('invalid', `topic ${topic} has ${before} partitions already`);
+}
+
+/** The refusal of a batch that lies only partly in the range that is replaced. */
+export function reachesOver(baseOffset: number, lastOffset: number): StoreError {
+  return new StoreError(
+    'conflict',
+    `the batch at offsets ${baseOffset} to ${lastOffset} reaches over the range`,
+  );
+}
+
+export function topicExists(name: string): StoreError {
+  return new StoreError('exists', `there is a topic ${name} already`);
+}
+
+export function noSuchTopic(name: string): StoreError {
+  return new StoreError('not-found', `there is no topic ${name}`);
+}
+
+export function noSuchPartition(id: number): StoreError {
+  return new StoreError('not-found', `there is no partition with id ${id}`);
 }
 
 function isOffset(value: number): boolean {

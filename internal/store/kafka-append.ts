@@ -3,18 +3,19 @@ import { join } from 'node:path';
 import { kafkaReadBytes, kafkaSegmentBytesCeiling } from '../limits.ts';
 import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
 import { RecordBatchError } from '../protocol/kafka/record-batch-error.ts';
+import { checkNext } from './batch-rules.ts';
 import type { FileHandles } from './file-handles.ts';
 import { LEADER_EPOCH_FILE, segmentName, syncDirectory, writeEpochs } from './kafka-files.ts';
 import type { KafkaPartition } from './kafka-partition.ts';
 import { KafkaSegment } from './kafka-segment.ts';
-import type { NewBatch } from './log-store.ts';
+import type { FsyncPolicy, NewBatch } from './log-store.ts';
 import { StoreError } from './store-error.ts';
 
 /** What appending needs to know of the store. */
 export interface AppendOptions {
   /** Of segment files, opened for writing. */
   handles: FileHandles;
-  fsync: 'commit' | 'os';
+  fsync: FsyncPolicy;
   /** Is told of the file that keeps what was cut off. */
   onCut(file: string, reason: string): void;
 }
@@ -53,9 +54,7 @@ export class Appending {
 
   /** @throws StoreError `conflict` unless it is the next one, `invalid` for what is no record batch of these offsets. */
   add(batch: NewBatch): void {
-    if (batch.baseOffset !== this.#nextOffset) {
-      throw new StoreError('conflict', `offset ${batch.baseOffset} is not the next one, ${this.#nextOffset}`);
-    }
+    checkNext(batch.baseOffset, this.#nextOffset);
     checkRecordBatch(batch, this.#header);
     this.#noteEpoch(this.#header.partitionLeaderEpoch, batch.baseOffset);
     const part = this.#partFor(batch);

@@ -1,31 +1,21 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { kafkaOpenFiles, kafkaSegmentBytes } from '../limits.ts';
+import { noSuchPartition } from './batch-rules.ts';
 import { FileHandles } from './file-handles.ts';
 import { Appending, type AppendOptions, cutTorn } from './kafka-append.ts';
-import {
-  CLEAN_SHUTDOWN_FILE,
-  type DirectoryIdentity,
-  LOG_START_FILE,
-  METADATA_TOPIC,
-  partitionFolder,
-  RECOVERY_POINT_FILE,
-  readIdentity,
-  readOffsetCheckpoint,
-  syncDirectory,
-  writeAtomically,
-  writeOffsetCheckpoint,
-} from './kafka-files.ts';
+import { CleanShutdownMarks, savedFirstOffset, saveRecoveryPoints } from './kafka-checkpoints.ts';
+import { type DirectoryIdentity, METADATA_TOPIC, partitionFolder, readIdentity } from './kafka-files.ts';
 import { KafkaGroups } from './kafka-groups.ts';
 import { type JournalEntry, KafkaJournal } from './kafka-journal.ts';
 import { lockKafkaDirectory } from './kafka-lock.ts';
 import { loadMetadata, MetadataImage, type MetadataTopic } from './kafka-metadata.ts';
 import { KafkaPartition } from './kafka-partition.ts';
 import type { OpenFiles } from './kafka-rewrite.ts';
-import type { StoredPartition, StoredState, StoredTopic } from './log-store.ts';
-import { closeQuietly, type FsyncPolicy } from './sqlite-files.ts';
+import type { FsyncPolicy, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
+import { closeQuietly } from './sqlite-files.ts';
 import { StoreError } from './store-error.ts';
 
 export interface KafkaDirectoryOptions {
@@ -46,11 +36,17 @@ export interface OpenTopic {
   partitions: KafkaPartition[];
 }
 
+/** A partition with its topic. */
+export interface OpenPartition {
+  partition: KafkaPartition;
+  topic: OpenTopic;
+}
+
 /** An open Kafka log directory: what is in it, and the files that stand beside the partitions. */
 export class KafkaDirectory {
   readonly options: KafkaDirectoryOptions;
   readonly topics = new Map<string, OpenTopic>();
-  readonly partitions = new Map<number, { partition: KafkaPartition; topic: OpenTopic }>();
+  readonly partitions = new Map<number, OpenPartition>();
   readonly groups: KafkaGroups;
   readonly journal: KafkaJournal;
   readonly identities: Map<string, DirectoryIdentity>;
@@ -66,9 +62,7 @@ export class KafkaDirectory {
   readonly #onCut: AppendOptions['onCut'];
   /** What is known and not in the journal yet; it goes there with what comes next. */
   #unsaved: JournalEntry[] = [];
-  /** What the marks of a clean shutdown say, by directory, after they were taken away. */
-  readonly #marks = new Map<string, Buffer>();
-  #isMarked = true;
+  readonly #marks: CleanShutdownMarks;
   #isOrderly = true;
   readonly #touched = new Set<KafkaPartition>();
 
@@ -76,6 +70,7 @@ export class KafkaDirectory {
   constructor(options: KafkaDirectoryOptions, onCut: AppendOptions['onCut']) {
     this.options = options;
     this.#onCut = onCut;
+    this.#marks = new CleanShutdownMarks(options.directories);
     const directories = allDirectories(options);
     this.#locks = lockAll(directories);
     try {
@@ -101,6 +96,13 @@ export class KafkaDirectory {
   /** What `meta.properties` says of the first directory. */
   get identity(): DirectoryIdentity {
     return this.identities.get(this.options.directories[0])!;
+  }
+
+  /** The partition with a number of ours. @throws StoreError `not-found` */
+  demand(id: number): OpenPartition {
+    const found = this.partitions.get(id);
+    if (!found) throw noSuchPartition(id);
+    return found;
   }
 
   state(): StoredState {
@@ -149,7 +151,7 @@ export class KafkaDirectory {
     }
     const folder = join(this.#directoryFor(topic, number), partitionFolder(topic.name, number));
     const partition = new KafkaPartition(id, folder, this.files.readers);
-    partition.open(this.#savedFirstOffset(folder));
+    partition.open(savedFirstOffset(folder));
     partition.goneMaxTimestamp = this.journal.state.goneTimestamps.get(id) ?? -1;
     if (this.journal.state.settleProducers(id, partition.nextOffset)) this.journal.isStale = true;
     return partition;
@@ -197,6 +199,13 @@ export class KafkaDirectory {
     await cutTorn(partition, this.#onCut);
   }
 
+  /** Before batches go: what the newest of them said of the time is kept. */
+  async prepareRemoval(partition: KafkaPartition): Promise<void> {
+    const { id, maxTimestamp } = partition;
+    await this.prepare(partition);
+    await this.note([{ kind: 'gone-timestamp', id, maxTimestamp }]);
+  }
+
   /** Index files could not be written: they go, and it will be no clean shutdown. */
   async dropIndexes(partition: KafkaPartition): Promise<void> {
     this.#isOrderly = false;
@@ -212,29 +221,7 @@ export class KafkaDirectory {
 
   /** After this Kafka looks the newest segments through itself, until {@link close} says that all is in order. */
   async beforeChange(): Promise<void> {
-    if (!this.#isMarked) return;
-    for (const directory of this.options.directories) {
-      const mark = join(directory, CLEAN_SHUTDOWN_FILE);
-      if (!existsSync(mark)) continue;
-      this.#marks.set(directory, readFileSync(mark));
-      await rm(mark);
-      syncDirectory(directory);
-    }
-    this.#isMarked = false;
-  }
-
-  /** Kafka's checkpoint of first offsets. */
-  async saveFirstOffset(
-    partition: KafkaPartition,
-    topic: string,
-    number: number,
-    offset: number,
-  ): Promise<void> {
-    const directory = dirname(partition.folder);
-    const file = join(directory, LOG_START_FILE);
-    const starts = readOffsetCheckpoint(file);
-    starts.set(`${topic} ${number}`, offset);
-    await writeOffsetCheckpoint(file, starts);
+    await this.#marks.take();
   }
 
   /** Leaves everything so that Kafka need not look it through, if that is how it was found. */
@@ -242,10 +229,8 @@ export class KafkaDirectory {
     try {
       if (!this.#isOrderly) return;
       for (const partition of this.#touched) await partition.segments.at(-1)?.openIndex.finish();
-      await this.#saveRecoveryPoints();
-      for (const [directory, mark] of this.#marks) {
-        await writeAtomically(join(directory, CLEAN_SHUTDOWN_FILE), mark);
-      }
+      await saveRecoveryPoints(this.#touched);
+      await this.#marks.giveBack();
     } finally {
       await this.release();
     }
@@ -257,20 +242,6 @@ export class KafkaDirectory {
     await this.files.readers.close();
     await this.files.writers.close();
     for (const lock of this.#locks.splice(0)) closeQuietly(lock);
-  }
-
-  /** Until where Kafka need not look. */
-  async #saveRecoveryPoints(): Promise<void> {
-    const byDirectory = Map.groupBy(this.#touched, ({ folder }) => dirname(folder));
-    for (const [directory, partitions] of byDirectory) {
-      const file = join(directory, RECOVERY_POINT_FILE);
-      const points = readOffsetCheckpoint(file);
-      for (const { folder, nextOffset } of partitions) {
-        const [, topic, number] = /^(.*)-(\d+)$/.exec(basename(folder))!;
-        if (topic !== METADATA_TOPIC && existsSync(folder)) points.set(`${topic} ${number}`, nextOffset);
-      }
-      await writeOffsetCheckpoint(file, points);
-    }
   }
 
   #openTopics(): void {
@@ -293,7 +264,7 @@ export class KafkaDirectory {
           await this.files.readers.forget(path);
           await this.files.writers.forget(path);
         }
-        partition.open(partition === this.metadataLog ? 0 : this.#savedFirstOffset(partition.folder));
+        partition.open(partition === this.metadataLog ? 0 : savedFirstOffset(partition.folder));
       });
     }
     for (const topic of this.image.topics.values()) {
@@ -321,12 +292,6 @@ export class KafkaDirectory {
     const entry: JournalEntry = { kind: 'metadata-end', offset: end };
     state.apply(entry);
     this.#unsaved.push(entry);
-  }
-
-  /** What Kafka's checkpoint says of the partition in a folder, 0 if it says nothing. */
-  #savedFirstOffset(folder: string): number {
-    const [, topic, number] = /^(.*)-(\d+)$/.exec(basename(folder))!;
-    return readOffsetCheckpoint(join(dirname(folder), LOG_START_FILE)).get(`${topic} ${number}`) ?? 0;
   }
 
   /** The directory that a partition's folder lies in, or is to lie in. */

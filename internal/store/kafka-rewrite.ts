@@ -2,6 +2,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kafkaReadBytes } from '../limits.ts';
 import { BatchHeader } from '../protocol/kafka/record-batch.ts';
+import { reachesOver } from './batch-rules.ts';
 import type { FileHandles } from './file-handles.ts';
 import { checkRecordBatch, roll } from './kafka-append.ts';
 import { INDEX_SUFFIXES, segmentName, syncDirectory } from './kafka-files.ts';
@@ -99,11 +100,6 @@ async function findRange(
   toOffset: number,
   readers: FileHandles,
 ): Promise<{ start: number; end: number }> {
-  const conflict = (header: BatchHeader) =>
-    new StoreError(
-      'conflict',
-      `the batch at offsets ${header.baseOffset} to ${header.lastOffset} reaches over the range`,
-    );
   const walk = async (segment: KafkaSegment, visit: (header: BatchHeader) => boolean): Promise<WalkEnd> => {
     const { sizeBytes, baseOffset } = segment;
     const end = await readers.use(segment.path, (handle) =>
@@ -116,12 +112,12 @@ async function findRange(
   };
   const start = await walk(segments[0], (header) => {
     if (header.lastOffset < fromOffset) return true;
-    if (header.baseOffset < fromOffset) throw conflict(header);
+    if (header.baseOffset < fromOffset) throw reachesOver(header.baseOffset, header.lastOffset);
     return false;
   });
   const end = await walk(segments.at(-1)!, (header) => {
     if (header.baseOffset > toOffset) return false;
-    if (header.lastOffset > toOffset) throw conflict(header);
+    if (header.lastOffset > toOffset) throw reachesOver(header.baseOffset, header.lastOffset);
     return true;
   });
   return { start: start.position, end: end.position };

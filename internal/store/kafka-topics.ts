@@ -7,6 +7,7 @@ import {
 } from '../protocol/kafka/cluster-metadata.ts';
 import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
 import { buildBatch } from '../protocol/kafka/record-batch-build.ts';
+import { checkMorePartitions, noSuchTopic, topicExists } from './batch-rules.ts';
 import type { Appending } from './kafka-append.ts';
 import type { KafkaDirectory, OpenTopic } from './kafka-directory.ts';
 import { isTopicName, PARTITION_METADATA_FILE, syncDirectory, writeAtomically } from './kafka-files.ts';
@@ -35,7 +36,7 @@ export class KafkaTopics {
 
   async create({ name, topicId, configs, partitionCount, createdAtMs }: NewTopic): Promise<StoredTopic> {
     const directory = this.#directory;
-    if (directory.topics.has(name)) throw new StoreError('exists', `there is a topic ${name} already`);
+    if (directory.topics.has(name)) throw topicExists(name);
     if (!isTopicName(name)) throw new StoreError('invalid', `Kafka allows no topic ${JSON.stringify(name)}`);
     const id = Buffer.from(topicId).toString('base64url');
     if (directory.image.topics.has(id))
@@ -67,9 +68,7 @@ export class KafkaTopics {
   async addPartitions(name: string, partitionCount: number): Promise<StoredPartition[]> {
     const topic = this.#topic(name);
     const before = topic.partitions.length;
-    if (before > partitionCount) {
-      throw new StoreError('invalid', `topic ${name} has ${before} partitions already`);
-    }
+    checkMorePartitions(name, before, partitionCount);
     if (before === partitionCount) return [];
     const records: Buffer[] = [];
     for (let number = before; number < partitionCount; number++) {
@@ -104,7 +103,7 @@ export class KafkaTopics {
 
   /** Writes the partition's record again, as changes of a leader would raise its epoch only by one each. */
   async setLeaderEpoch(id: number, leaderEpoch: number): Promise<void> {
-    const { partition, topic } = this.#directory.partitions.get(id)!;
+    const { partition, topic } = this.#directory.demand(id);
     const number = topic.partitions.indexOf(partition);
     const before = this.#directory.image.topic(topic.name)!.partitions.get(number)!;
     const after = { ...before, leaderEpoch, partitionEpoch: before.partitionEpoch + 1 };
@@ -113,7 +112,7 @@ export class KafkaTopics {
 
   #topic(name: string): OpenTopic {
     const topic = this.#directory.topics.get(name);
-    if (!topic) throw new StoreError('not-found', `there is no topic ${name}`);
+    if (!topic) throw noSuchTopic(name);
     return topic;
   }
 

@@ -5,9 +5,9 @@
  * Offsets, counts and timestamps (milliseconds since 1970, -1 for none) are safe integers. A partition is named by the
  * `id` that the store gave it: never given again, not even after its topic was deleted.
  *
- * What is handed over must not change before its promise settles. Every change resolves after it lasts, and changes happen in the order of the calls. A change that is refused has not
- * happened. After a StoreUnavailableError the store recovers and tells so with its state: batches that were rejected are
- * not in it; for other changes the state tells.
+ * What is handed over must not change before its promise settles. Every change resolves after it lasts, and changes
+ * happen in the order of the calls. A change that is refused has not happened. After a StoreUnavailableError the store
+ * recovers and tells so with its state: batches that were rejected are not in it; for other changes the state tells.
  */
 export interface LogStore {
   /** Opens and recovers. Takes well below a second, however much is stored: no batch is read. */
@@ -80,6 +80,9 @@ export interface LogStore {
   /** Tells what happens to the store. Returns the function that ends it. */
   onEvent(listener: (event: StoreEvent) => void): () => void;
 }
+
+/** `commit`: on the disk before it is acknowledged; `os`: with the operating system, which writes it soon. */
+export type FsyncPolicy = 'commit' | 'os';
 
 export type TopicConfigs = Record<string, string>;
 

@@ -1,11 +1,19 @@
 import {
   checkBatch,
+  checkFirst,
   checkGroupOffsets,
+  checkMorePartitions,
+  checkNext,
   checkOffset,
   checkPartitionCount,
+  checkReplaced,
   checkReplacement,
   checkSkip,
   checkTopic,
+  noSuchPartition,
+  noSuchTopic,
+  reachesOver,
+  topicExists,
 } from './batch-rules.ts';
 import type {
   BatchSpan,
@@ -22,7 +30,7 @@ import type {
   TopicConfigs,
   TopicPartition,
 } from './log-store.ts';
-import { StoreError, StoreUnavailableError } from './store-error.ts';
+import { StoreUnavailableError } from './store-error.ts';
 
 /**
  * A store that lasts as long as its process (`-memory`, tests). It holds copies: bytes that callers keep or change
@@ -48,8 +56,7 @@ export class MemoryStore implements LogStore {
   async createTopic(topic: NewTopic): Promise<StoredTopic> {
     this.#checkOpen();
     checkTopic(topic);
-    if (this.#topics.has(topic.name))
-      throw new StoreError('exists', `there is a topic ${topic.name} already`);
+    if (this.#topics.has(topic.name)) throw topicExists(topic.name);
     const created: MemoryTopic = {
       name: topic.name,
       topicId: topic.topicId.slice(),
@@ -70,9 +77,7 @@ export class MemoryStore implements LogStore {
     const topic = this.#topic(name);
     checkPartitionCount(partitionCount);
     const before = topic.partitions.length;
-    if (before > partitionCount) {
-      throw new StoreError('invalid', `topic ${name} has ${before} partitions already`);
-    }
+    checkMorePartitions(name, before, partitionCount);
     this.#grow(topic, partitionCount);
     return topic.partitions.slice(before).map(storedPartition);
   }
@@ -95,9 +100,7 @@ export class MemoryStore implements LogStore {
   async append(partition: number, batch: NewBatch): Promise<void> {
     checkBatch(batch);
     const into = this.#partition(partition);
-    if (batch.baseOffset !== into.nextOffset) {
-      throw new StoreError('conflict', `offset ${batch.baseOffset} is not the next one, ${into.nextOffset}`);
-    }
+    checkNext(batch.baseOffset, into.nextOffset);
     into.batches.push(copied(batch));
     into.nextOffset = batch.lastOffset + 1;
     into.maxTimestamp = Math.max(into.maxTimestamp, batch.maxTimestamp);
@@ -153,9 +156,7 @@ export class MemoryStore implements LogStore {
   async deleteUntil(partition: number, offset: number): Promise<void> {
     checkOffset(offset);
     const from = this.#partition(partition);
-    if (offset > from.nextOffset) {
-      throw new StoreError('invalid', `offset ${offset} is beyond the next one, ${from.nextOffset}`);
-    }
+    checkFirst(offset, from.nextOffset);
     if (offset <= from.firstOffset) return;
     from.firstOffset = offset;
     from.batches.splice(
@@ -167,26 +168,13 @@ export class MemoryStore implements LogStore {
   async replace(partition: number, fromOffset: number, toOffset: number, batches: NewBatch[]): Promise<void> {
     checkReplacement(fromOffset, toOffset, batches);
     const into = this.#partition(partition);
-    if (toOffset >= into.nextOffset) {
-      throw new StoreError('invalid', `offset ${toOffset} is beyond the last one, ${into.nextOffset - 1}`);
-    }
-    if (batches.length > 0 && batches[0]!.lastOffset < into.firstOffset) {
-      throw new StoreError(
-        'invalid',
-        `offset ${batches[0]!.lastOffset} is before the first, ${into.firstOffset}`,
-      );
-    }
+    checkReplaced(toOffset, batches, into);
     const start = firstIndex(into.batches, (batch) => batch.lastOffset >= fromOffset);
     const end = firstIndex(into.batches, (batch) => batch.baseOffset > toOffset);
-    const reachesOver = into.batches
+    const partly = into.batches
       .slice(start, end)
       .find((batch) => batch.baseOffset < fromOffset || batch.lastOffset > toOffset);
-    if (reachesOver) {
-      throw new StoreError(
-        'conflict',
-        `the batch at offsets ${reachesOver.baseOffset} to ${reachesOver.lastOffset} reaches over the range`,
-      );
-    }
+    if (partly) throw reachesOver(partly.baseOffset, partly.lastOffset);
     into.batches.splice(start, end - start, ...batches.map(copied));
   }
 
@@ -250,14 +238,14 @@ export class MemoryStore implements LogStore {
   #topic(name: string): MemoryTopic {
     this.#checkOpen();
     const topic = this.#topics.get(name);
-    if (!topic) throw new StoreError('not-found', `there is no topic ${name}`);
+    if (!topic) throw noSuchTopic(name);
     return topic;
   }
 
   #partition(id: number): MemoryPartition {
     this.#checkOpen();
     const partition = this.#partitions.get(id);
-    if (!partition) throw new StoreError('not-found', `there is no partition with id ${id}`);
+    if (!partition) throw noSuchPartition(id);
     return partition;
   }
 

@@ -11,12 +11,10 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { storeBusyTimeoutMs, storeCacheBytes, storeCheckpointBytes } from '../limits.ts';
+import type { FsyncPolicy } from './log-store.ts';
 import { migrate, PAGE_BYTES } from './sqlite-schema.ts';
-import { StoreError } from './store-error.ts';
+import { SQLITE_PRIMARY_CODE, StoreError } from './store-error.ts';
 import { STORE_FILE as DATABASE } from './store-file.ts';
-
-/** `commit`: on the disk before it is acknowledged; `os`: with the operating system, which writes it soon. */
-export type FsyncPolicy = 'commit' | 'os';
 
 const LOCK = 'lock';
 const OWNER = 'lock.pid';
@@ -27,7 +25,6 @@ const DIRECTORY_MODE = 0o700;
 /** The primary result codes of SQLite that matter here. */
 const SQLITE_BUSY = 5;
 const SQLITE_CORRUPT = 11;
-const SQLITE_FULL = 13;
 const SQLITE_NOTADB = 26;
 
 /** The connection that writes. @throws StoreError `unsupported`; errors of SQLite */
@@ -101,10 +98,6 @@ export function isDamage(error: unknown): boolean {
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
 }
 
-export function isDiskFull(error: unknown): boolean {
-  return resultCode(error) === SQLITE_FULL || (error as NodeJS.ErrnoException).code === 'ENOSPC';
-}
-
 /** Closes a connection that may have failed: what it lost was never acknowledged. */
 export function closeQuietly(db: DatabaseSync): void {
   try {
@@ -128,7 +121,7 @@ function createMissing(file: string): void {
 
 function resultCode(error: unknown): number | undefined {
   const { errcode } = error as { errcode?: number };
-  return errcode === undefined ? undefined : errcode & 0xff;
+  return errcode === undefined ? undefined : errcode & SQLITE_PRIMARY_CODE;
 }
 
 function ownerOf(directory: string): string {

@@ -1,5 +1,6 @@
 import type { PackedEntries } from './entry-store.ts';
 import type {
+  FsyncPolicy,
   GroupOffset,
   NewBatch,
   NewTopic,
@@ -8,7 +9,6 @@ import type {
   TopicConfigs,
   TopicPartition,
 } from './log-store.ts';
-import type { FsyncPolicy } from './sqlite-files.ts';
 import type { StoreErrorCode, UnavailableReason } from './store-error.ts';
 
 /** What the store and its two threads say to each other. */
@@ -71,8 +71,7 @@ export type FromWriter =
   /** `outcomes` has the positions that were refused or that answer something. */
   | { kind: 'group-done'; slab: ArrayBuffer; outcomes: Outcome[] }
   /** The transaction did not happen, or giving back space failed; the file is closed now. */
-  | { kind: 'failed'; reason: UnavailableReason; message: string }
-  | { kind: 'closed' };
+  | { kind: 'failed'; reason: UnavailableReason; message: string };
 
 export type Outcome =
   | { position: number; kind: 'refused'; refusal: Refusal }

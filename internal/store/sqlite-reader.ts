@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { noSuchPartition } from './batch-rules.ts';
 import type { BatchSpan } from './log-store.ts';
 import { batchChecksum } from './sqlite-checksum.ts';
 import { OWN_BUFFER_BYTES, type PackedBatches, READ_FIELDS, type ReadRequest } from './sqlite-messages.ts';
 import { sizeReader } from './sqlite-state.ts';
-import { CorruptBatchError, StoreError } from './store-error.ts';
+import { CorruptBatchError } from './store-error.ts';
 
 /** The side of the store that reads: on a connection of its own, so that a long read holds up no commit. */
 export class SqliteReader {
@@ -146,7 +147,7 @@ export class SqliteReader {
 
   #firstOffset(partition: number): number {
     const row = this.#statements.firstOffset.get(partition);
-    if (!row) throw new StoreError('not-found', `there is no partition with id ${partition}`);
+    if (!row) throw noSuchPartition(partition);
     return row.first_offset as number;
   }
 }

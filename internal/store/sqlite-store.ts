@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { storeGroupsInFlight, storeReopenAfterMs, storeReopenAtMostAfterMs } from '../limits.ts';
+import type { Worker } from 'node:worker_threads';
+import { storeGroupsInFlight } from '../limits.ts';
+import { Availability } from './availability.ts';
 import {
   checkBatch,
   checkGroupOffsets,
@@ -15,6 +14,7 @@ import { type Entry, type EntryChange, type EntryStore, packEntries } from './en
 import { copiedForClone, GroupPacker, type Waiting } from './group-packer.ts';
 import type {
   BatchSpan,
+  FsyncPolicy,
   GroupOffset,
   LogStore,
   NewBatch,
@@ -28,26 +28,10 @@ import type {
   TopicConfigs,
   TopicPartition,
 } from './log-store.ts';
-import type { FsyncPolicy } from './sqlite-files.ts';
-import {
-  type Change,
-  type FromReader,
-  type FromWriter,
-  OWN_BUFFER_BYTES,
-  type PackedBatches,
-  READ_FIELDS,
-  type ReadRequest,
-  type Refusal,
-  type ToReader,
-  type ToWriter,
-  type WorkerRole,
-} from './sqlite-messages.ts';
-import {
-  CorruptBatchError,
-  StoreError,
-  StoreUnavailableError,
-  type UnavailableReason,
-} from './store-error.ts';
+import type { Change, FromWriter, PackedBatches, ToWriter } from './sqlite-messages.ts';
+import { SqliteReads, unpack } from './sqlite-reads.ts';
+import { endThread, errorOf, startThread } from './sqlite-thread.ts';
+import { StoreError, StoreUnavailableError, type UnavailableReason } from './store-error.ts';
 
 export interface SqliteStoreOptions {
   /** Created if it is missing, for its owner only. */
@@ -62,10 +46,8 @@ export interface SqliteStoreOptions {
 export class SqliteStore implements LogStore, EntryStore {
   readonly #options: SqliteStoreOptions;
   readonly #packer = new GroupPacker();
-  readonly #listeners = new Set<(event: StoreEvent) => void>();
-  #status: StoreHealth['status'] = 'closed';
-  #problem: { reason: UnavailableReason; message: string } = { reason: 'closed', message: '' };
-  #wasOpened = false;
+  readonly #availability = new Availability(() => this.#openWriter(false));
+  readonly #reads: SqliteReads;
 
   #writer: Worker | undefined;
   #opening: PromiseWithResolvers<StoredState> | undefined;
@@ -78,17 +60,11 @@ export class SqliteStore implements LogStore, EntryStore {
   readonly #acknowledged = new Map<number, number>();
   /** Those of partitions where a failed group may have left batches. */
   #keepUntil = new Map<number, number>();
-  #reopenTimer: NodeJS.Timeout | undefined;
-  #reopenAfterMs = storeReopenAfterMs;
-
-  #reader: Worker | undefined;
-  readonly #reads = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>();
-  #lastReadId = 0;
-  #corruptBatches = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: SqliteStoreOptions) {
     this.#options = options;
+    this.#reads = new SqliteReads(options.directory, this.#availability);
   }
 
   /**
@@ -96,18 +72,14 @@ export class SqliteStore implements LogStore, EntryStore {
    * file is not one that this version can use; StoreUnavailableError if the disk fails
    */
   async open(): Promise<StoredState> {
-    if (this.#wasOpened) throw new StoreError('invalid', 'a store is opened once');
     if (!isBuiltin('node:sqlite')) {
       throw new StoreError(
         'unsupported',
         `the store needs Node.js 22.13 or newer, with SQLite built in; this is ${process.version}`,
       );
     }
-    this.#wasOpened = true;
     try {
-      const state = await this.#openWriter(true);
-      this.#status = 'ready';
-      return state;
+      return await this.#availability.open(() => this.#openWriter(true));
     } catch (error) {
       await this.#writer?.terminate();
       throw error;
@@ -146,7 +118,7 @@ export class SqliteStore implements LogStore, EntryStore {
     return new Promise((resolve, reject) => {
       checkBatch(batch);
       // A broker without logs does without this thread; one with logs has it before the disk is full.
-      this.#reader ??= this.#startReader();
+      this.#reads.start();
       const byteLength = batch.bytes.length;
       this.#enqueue({
         kind: 'append',
@@ -166,21 +138,26 @@ export class SqliteStore implements LogStore, EntryStore {
 
   async read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
     checkOffset(fromOffset);
-    const packed = (await this.#ask({ kind: 'read', partition, fromOffset, maxBytes })) as PackedBatches;
+    const packed = (await this.#reads.ask({
+      kind: 'read',
+      partition,
+      fromOffset,
+      maxBytes,
+    })) as PackedBatches;
     // The file may hold what a failed transaction left, until it was opened again.
     return unpack(packed, this.#acknowledged.get(partition) ?? 0);
   }
 
   async batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined> {
-    return (await this.#ask({ kind: 'batch-for-time', partition, timestamp })) as BatchSpan | undefined;
+    return (await this.#reads.ask({ kind: 'batch-for-time', partition, timestamp })) as BatchSpan | undefined;
   }
 
   async sizeBytes(partition: number): Promise<number> {
-    return (await this.#ask({ kind: 'size', partition })) as number;
+    return (await this.#reads.ask({ kind: 'size', partition })) as number;
   }
 
   async offsetForSize(partition: number, keepBytes: number): Promise<number> {
-    return (await this.#ask({ kind: 'offset-for-size', partition, keepBytes })) as number;
+    return (await this.#reads.ask({ kind: 'offset-for-size', partition, keepBytes })) as number;
   }
 
   async deleteUntil(partition: number, offset: number): Promise<void> {
@@ -250,18 +227,15 @@ export class SqliteStore implements LogStore, EntryStore {
   }
 
   health(): StoreHealth {
-    return {
-      status: this.#status,
-      problem: this.#problem.message,
-      waitingChanges: this.#waiting.length + this.#inFlight.reduce((sum, group) => sum + group.length, 0),
+    const inFlight = this.#inFlight.reduce((sum, group) => sum + group.length, 0);
+    return this.#availability.health({
+      waitingChanges: this.#waiting.length + inFlight,
       waitingBytes: this.#waitingBytes,
-      corruptBatches: this.#corruptBatches,
-    };
+    });
   }
 
   onEvent(listener: (event: StoreEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#availability.onEvent(listener);
   }
 
   // Writing
@@ -275,7 +249,7 @@ export class SqliteStore implements LogStore, EntryStore {
   }
 
   #enqueue(entry: Waiting): void {
-    if (this.#status !== 'ready' || this.#closing) throw this.#unavailable();
+    this.#availability.demandReady();
     this.#waitingBytes += entry.byteLength;
     this.#waiting.push(entry);
     if (this.#isFlushScheduled) return;
@@ -306,11 +280,11 @@ export class SqliteStore implements LogStore, EntryStore {
   }
 
   #startWriter(): Worker {
-    const worker = startWorker({ role: 'writer', ...this.#options });
-    worker.on('message', (message: FromWriter) => this.#fromWriter(message));
-    worker.on('error', (error: Error) => this.#writerEnded(worker, error.message));
-    worker.on('exit', () => this.#writerEnded(worker, 'the thread of the store ended'));
-    return worker;
+    return startThread<FromWriter>(
+      { role: 'writer', ...this.#options },
+      (message) => this.#fromWriter(message),
+      (thread, message) => this.#writerEnded(thread, message),
+    );
   }
 
   #tellWriter(message: ToWriter, transfer: ArrayBuffer[] = []): void {
@@ -324,7 +298,7 @@ export class SqliteStore implements LogStore, EntryStore {
         for (const topic of message.state.topics) {
           for (const { id, nextOffset } of topic.partitions) this.#acknowledged.set(id, nextOffset);
         }
-        if (message.setAside) this.#emit({ kind: 'set-aside', ...message.setAside });
+        if (message.setAside) this.#availability.emit({ kind: 'set-aside', ...message.setAside });
         this.#opening?.resolve(message.state);
         return;
       case 'open-failed': {
@@ -340,8 +314,6 @@ export class SqliteStore implements LogStore, EntryStore {
       case 'failed':
         this.#fail(message.reason, message.message);
         return;
-      case 'closed':
-        return;
     }
   }
 
@@ -355,25 +327,23 @@ export class SqliteStore implements LogStore, EntryStore {
         continue;
       }
       if (entry.kind === 'append') this.#acknowledged.set(entry.partition, entry.batch.lastOffset + 1);
-      else if (entry.change.kind === 'skip-to') {
-        this.#acknowledged.set(entry.change.partition, entry.change.offset);
-      } else if (entry.change.kind === 'create-topic')
-        this.#learn((outcome!.answer as StoredTopic).partitions);
-      else if (entry.change.kind === 'add-partitions') this.#learn(outcome!.answer as StoredPartition[]);
+      else this.#learn(entry.change, outcome?.answer);
       entry.resolve(outcome?.answer);
     }
   }
 
-  #learn(partitions: StoredPartition[]): void {
+  #learn(change: Change, answer: unknown): void {
+    if (change.kind === 'skip-to') this.#acknowledged.set(change.partition, change.offset);
+    else if (change.kind === 'create-topic') this.#begin((answer as StoredTopic).partitions);
+    else if (change.kind === 'add-partitions') this.#begin(answer as StoredPartition[]);
+  }
+
+  #begin(partitions: StoredPartition[]): void {
     for (const { id } of partitions) this.#acknowledged.set(id, 0);
   }
 
   /** Nothing that waits is acknowledged any more, until the file was opened and recovered anew. */
   #fail(reason: UnavailableReason, message: string): void {
-    if (this.#status === 'closed') return;
-    const wasReady = this.#status === 'ready';
-    this.#status = 'unavailable';
-    this.#problem = { reason, message };
     for (const group of this.#inFlight) {
       for (const entry of group) {
         if (entry.kind !== 'append') continue;
@@ -381,104 +351,26 @@ export class SqliteStore implements LogStore, EntryStore {
         if (acknowledged !== undefined) this.#keepUntil.set(entry.partition, acknowledged);
       }
     }
-    this.#rejectWaiting();
-    if (wasReady) this.#emit({ kind: 'unavailable', reason: message });
-    this.#scheduleReopen();
-  }
-
-  #rejectWaiting(): void {
+    this.#availability.fail(reason, message);
     const rejected = [...this.#inFlight.flat(), ...this.#waiting];
     this.#inFlight = [];
     this.#waiting = [];
     this.#waitingBytes = 0;
-    for (const entry of rejected) entry.reject(this.#unavailable());
-  }
-
-  #scheduleReopen(): void {
-    if (this.#closing || this.#reopenTimer) return;
-    this.#reopenTimer = setTimeout(() => {
-      this.#reopenTimer = undefined;
-      void this.#reopen();
-    }, this.#reopenAfterMs);
-    this.#reopenAfterMs = Math.min(this.#reopenAfterMs * 2, storeReopenAtMostAfterMs);
-  }
-
-  async #reopen(): Promise<void> {
-    try {
-      const state = await this.#openWriter(false);
-      if (this.#closing) return;
-      this.#status = 'ready';
-      this.#problem = { reason: 'closed', message: '' };
-      this.#reopenAfterMs = storeReopenAfterMs;
-      this.#emit({ kind: 'recovered', state });
-    } catch (error) {
-      const { message } = error as Error;
-      const reason = error instanceof StoreUnavailableError ? error.reason : 'failed';
-      this.#problem = { reason, message };
-      this.#scheduleReopen();
-    }
+    for (const entry of rejected) entry.reject(this.#availability.refusal());
   }
 
   #writerEnded(worker: Worker, message: string): void {
     if (this.#writer !== worker) return;
     this.#writer = undefined;
     this.#opening?.reject(new StoreUnavailableError('failed', message));
-    if (this.#status === 'ready') this.#fail('failed', message);
+    if (this.#availability.status === 'ready') this.#fail('failed', message);
   }
 
-  // Reading
-
-  #ask(request: ReadRequest): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.#status === 'closed' || this.#closing) throw this.#unavailable();
-      this.#reader ??= this.#startReader();
-      const id = ++this.#lastReadId;
-      this.#reads.set(id, { resolve, reject });
-      this.#reader.postMessage({ id, request } satisfies ToReader);
-    });
-  }
-
-  #startReader(): Worker {
-    const worker = startWorker({ role: 'reader', directory: this.#options.directory });
-    worker.on('message', (message: FromReader) => this.#fromReader(message));
-    worker.on('error', (error: Error) => this.#readerEnded(worker, error.message));
-    worker.on('exit', () => this.#readerEnded(worker, 'the thread of the store ended'));
-    return worker;
-  }
-
-  #fromReader(message: FromReader): void {
-    const read = this.#reads.get(message.id)!;
-    this.#reads.delete(message.id);
-    switch (message.kind) {
-      case 'answered':
-        read.resolve(message.answer);
-        return;
-      case 'refused':
-        read.reject(errorOf(message.refusal, 'failed'));
-        return;
-      case 'corrupt': {
-        const { partition, baseOffset, lastOffset } = message;
-        this.#corruptBatches++;
-        this.#emit({ kind: 'corrupt', partition, baseOffset, lastOffset });
-        read.reject(new CorruptBatchError(partition, baseOffset, lastOffset));
-      }
-    }
-  }
-
-  /** The next read starts another one. */
-  #readerEnded(worker: Worker, message: string): void {
-    if (this.#reader !== worker) return;
-    this.#reader = undefined;
-    const failed = [...this.#reads.values()];
-    this.#reads.clear();
-    for (const read of failed) read.reject(new StoreUnavailableError('failed', message));
-  }
-
-  // Closing and telling
+  // Closing
 
   async #close(): Promise<void> {
-    clearTimeout(this.#reopenTimer);
-    if (this.#status === 'ready') {
+    const reopened = this.#availability.beginClose();
+    if (this.#availability.status === 'ready') {
       // Everything asked before comes first; if it fails, those who asked are told.
       await new Promise<unknown>((resolve) => {
         const change: Change = { kind: 'barrier' };
@@ -486,68 +378,10 @@ export class SqliteStore implements LogStore, EntryStore {
         setImmediate(() => this.#sendGroups());
       });
     }
-    this.#status = 'closed';
-    this.#problem = { reason: 'closed', message: '' };
+    await reopened;
+    this.#availability.close();
     // The writer goes last: the last connection moves the write-ahead log into the file.
-    await end(this.#reader, { kind: 'close' });
-    await end(this.#writer, { kind: 'close' });
+    await this.#reads.close();
+    await endThread(this.#writer);
   }
-
-  #unavailable(): StoreUnavailableError {
-    if (this.#status === 'closed' || this.#closing) {
-      return new StoreUnavailableError('closed', 'the store is closed');
-    }
-    const { reason, message } = this.#problem;
-    return new StoreUnavailableError(reason, `the store cannot be written to: ${message}`);
-  }
-
-  #emit(event: StoreEvent): void {
-    for (const listener of this.#listeners) listener(event);
-  }
-}
-
-/** Asks a thread to close, and resolves when it has ended. */
-async function end(worker: Worker | undefined, message: ToReader & ToWriter): Promise<void> {
-  if (!worker) return;
-  const ended = new Promise((resolve) => worker.once('exit', resolve));
-  worker.postMessage(message);
-  await ended;
-}
-
-function startWorker(role: WorkerRole): Worker {
-  // Node calls SQLite experimental; whoever runs a broker can do nothing about that.
-  return new Worker(workerFile(), { workerData: role, execArgv: ['--disable-warning=ExperimentalWarning'] });
-}
-
-/** The thread's file: beside this one among the sources; built, this one is in `dist` or a folder of it. */
-function workerFile(): URL {
-  const candidates = ['./sqlite-worker.ts', './sqlite-worker.js', '../sqlite-worker.js'];
-  const found = candidates
-    .map((path) => new URL(path, import.meta.url))
-    .find((url) => existsSync(fileURLToPath(url)));
-  if (!found) throw new StoreError('unsupported', 'this copy of tinymq lacks its file sqlite-worker.js');
-  return found;
-}
-
-function errorOf({ code, message }: Refusal, reason: UnavailableReason): StoreError {
-  return code === 'unavailable' ? new StoreUnavailableError(reason, message) : new StoreError(code, message);
-}
-
-function unpack({ fields, slab, buffers }: PackedBatches, untilOffset: number): StoredBatch[] {
-  const batches: StoredBatch[] = [];
-  let slabUsed = 0;
-  let buffer = 0;
-  for (let at = 0; at < fields.length && fields[at]! < untilOffset; at += READ_FIELDS) {
-    const byteLength = fields[at + 4]!;
-    const isShort = byteLength < OWN_BUFFER_BYTES;
-    batches.push({
-      baseOffset: fields[at]!,
-      lastOffset: fields[at + 1]!,
-      count: fields[at + 2]!,
-      maxTimestamp: fields[at + 3]!,
-      bytes: isShort ? new Uint8Array(slab, slabUsed, byteLength) : new Uint8Array(buffers[buffer++]!),
-    });
-    if (isShort) slabUsed += byteLength;
-  }
-  return batches;
 }

@@ -3,7 +3,6 @@ import { parentPort, workerData } from 'node:worker_threads';
 import {
   closeQuietly,
   isDamage,
-  isDiskFull,
   lockDirectory,
   openForReading,
   openForWriting,
@@ -21,7 +20,7 @@ import type {
 } from './sqlite-messages.ts';
 import { SqliteReader } from './sqlite-reader.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
-import { CorruptBatchError, StoreError, type UnavailableReason } from './store-error.ts';
+import { CorruptBatchError, StoreError, unavailableReason } from './store-error.ts';
 
 /** The two threads of the SQLite store: one writes, one reads. All that may wait for the disk happens here. */
 
@@ -45,7 +44,6 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
       case 'close':
         writer?.close();
         if (lock) closeQuietly(lock);
-        tell({ kind: 'closed' });
         port.close();
     }
   });
@@ -65,7 +63,7 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
       tell({ kind: 'opened', state: writer.state, setAside: moved });
       sweepSoon();
     } catch (error) {
-      tell({ kind: 'open-failed', refusal: refusalOf(error), reason: reasonOf(error) });
+      tell({ kind: 'open-failed', refusal: refusalOf(error), reason: unavailableReason(error) });
     }
   }
 
@@ -98,7 +96,7 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
   function fail(error: unknown): void {
     writer?.close();
     writer = undefined;
-    tell({ kind: 'failed', reason: reasonOf(error), message: (error as Error).message });
+    tell({ kind: 'failed', reason: unavailableReason(error), message: (error as Error).message });
   }
 
   function tell(message: FromWriter, transfer?: ArrayBuffer[]): void {
@@ -141,8 +139,4 @@ function refusalOf(error: unknown): Refusal {
   const { message } = error as Error;
   if (error instanceof StoreError) return { code: error.code, message };
   return { code: isDamage(error) ? 'corrupt' : 'unavailable', message };
-}
-
-function reasonOf(error: unknown): UnavailableReason {
-  return isDiskFull(error) ? 'disk-full' : 'failed';
 }

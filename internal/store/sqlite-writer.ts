@@ -1,6 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { storeFreeBytesKept, storeSweepBatches, storeSweepBytes, storeVacuumPages } from '../limits.ts';
-import { checkSkip } from './batch-rules.ts';
+import {
+  checkFirst,
+  checkMorePartitions,
+  checkNext,
+  checkReplaced,
+  checkSkip,
+  noSuchPartition,
+  noSuchTopic,
+  reachesOver,
+  topicExists,
+} from './batch-rules.ts';
 import type { Entry, PackedEntries } from './entry-store.ts';
 import type { NewBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { batchChecksum } from './sqlite-checksum.ts';
@@ -109,9 +119,7 @@ export class SqliteWriter {
     const baseOffset = appends[at + 1]!;
     const lastOffset = appends[at + 2]!;
     const maxTimestamp = appends[at + 4]!;
-    if (baseOffset !== partition.nextOffset) {
-      throw new StoreError('conflict', `offset ${baseOffset} is not the next one, ${partition.nextOffset}`);
-    }
+    checkNext(baseOffset, partition.nextOffset);
     partition.nextOffset = lastOffset + 1;
     partition.runningBytes += bytes.length;
     if (maxTimestamp > partition.maxTimestamp) partition.maxTimestamp = maxTimestamp;
@@ -161,7 +169,7 @@ export class SqliteWriter {
     switch (change.kind) {
       case 'create-topic': {
         const { name, topicId, configs, createdAtMs, partitionCount } = change.topic;
-        if (statements.topic.get(name)) throw new StoreError('exists', `there is a topic ${name} already`);
+        if (statements.topic.get(name)) throw topicExists(name);
         statements.insertTopic.run(name, topicId, JSON.stringify(configs), createdAtMs);
         const partitions = this.#grow(name, 0, partitionCount);
         return { name, topicId, configs, createdAtMs, partitions } satisfies StoredTopic;
@@ -173,9 +181,7 @@ export class SqliteWriter {
       case 'add-partitions': {
         this.#checkTopic(change.name);
         const before = statements.partitionCount.get(change.name)!.count as number;
-        if (before > change.partitionCount) {
-          throw new StoreError('invalid', `topic ${change.name} has ${before} partitions already`);
-        }
+        checkMorePartitions(change.name, before, change.partitionCount);
         return this.#grow(change.name, before, change.partitionCount);
       }
       case 'delete-topic':
@@ -288,9 +294,7 @@ export class SqliteWriter {
   }
 
   #deleteUntil(partition: PartitionRow, offset: number): void {
-    if (offset > partition.nextOffset) {
-      throw new StoreError('invalid', `offset ${offset} is beyond the next one, ${partition.nextOffset}`);
-    }
+    checkFirst(offset, partition.nextOffset);
     if (offset <= partition.firstOffset) return;
     partition.firstOffset = offset;
     this.#saveEnds(partition);
@@ -299,31 +303,15 @@ export class SqliteWriter {
 
   #replace(partition: PartitionRow, fromOffset: number, toOffset: number, batches: NewBatch[]): void {
     const statements = this.#statements;
-    if (toOffset >= partition.nextOffset) {
-      throw new StoreError(
-        'invalid',
-        `offset ${toOffset} is beyond the last one, ${partition.nextOffset - 1}`,
-      );
-    }
-    if (batches.length > 0 && batches[0]!.lastOffset < partition.firstOffset) {
-      throw new StoreError(
-        'invalid',
-        `offset ${batches[0]!.lastOffset} is before the first, ${partition.firstOffset}`,
-      );
-    }
+    checkReplaced(toOffset, batches, partition);
     const replaced = statements.range.all(
       partition.id,
       toOffset,
       fromOffset,
       partition.firstOffset,
     ) as unknown as BatchRow[];
-    const reachesOver = replaced.find((row) => row.base_offset < fromOffset || row.last_offset > toOffset);
-    if (reachesOver) {
-      throw new StoreError(
-        'conflict',
-        `the batch at offsets ${reachesOver.base_offset} to ${reachesOver.last_offset} reaches over the range`,
-      );
-    }
+    const partly = replaced.find((row) => row.base_offset < fromOffset || row.last_offset > toOffset);
+    if (partly) throw reachesOver(partly.base_offset, partly.last_offset);
     const before = statements.rowBefore.get(partition.id, fromOffset) as unknown as BatchRow | undefined;
     let runningBytes = before?.running_bytes ?? partition.sweptBytes;
     let runningTimestamp = before?.running_timestamp ?? -1;
@@ -409,12 +397,12 @@ export class SqliteWriter {
 
   #partition(id: number): PartitionRow {
     const partition = this.#partitions.get(id);
-    if (!partition) throw new StoreError('not-found', `there is no partition with id ${id}`);
+    if (!partition) throw noSuchPartition(id);
     return partition;
   }
 
   #checkTopic(name: string): void {
-    if (!this.#statements.topic.get(name)) throw new StoreError('not-found', `there is no topic ${name}`);
+    if (!this.#statements.topic.get(name)) throw noSuchTopic(name);
   }
 }
 

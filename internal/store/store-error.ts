@@ -43,6 +43,17 @@ export class StoreUnavailableError extends StoreError {
   }
 }
 
+/** What an error of the system, of SQLite or of a store means for those who want to write. */
+export function unavailableReason(error: unknown): UnavailableReason {
+  if (error instanceof StoreUnavailableError) return error.reason;
+  const { code, errcode = 0 } = error as { code?: unknown; errcode?: number };
+  return code === 'ENOSPC' || (errcode & SQLITE_PRIMARY_CODE) === SQLITE_FULL ? 'disk-full' : 'failed';
+}
+
+/** SQLite's result codes have details above these bits. */
+export const SQLITE_PRIMARY_CODE = 0xff;
+const SQLITE_FULL = 13;
+
 /** A stored batch whose bytes changed on the disk. Its offsets are known, so that a reader can go on behind it. */
 export class CorruptBatchError extends StoreError {
   override readonly name = 'CorruptBatchError';
