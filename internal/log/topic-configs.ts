@@ -75,7 +75,7 @@ export const TOPIC_CONFIGS: readonly TopicConfig[] = [
     ),
   ),
   works(long('min.compaction.lag.ms', '0', 0, 'how long a record stays uncompacted')),
-  works(int('min.insync.replicas', '1', 1, 'with more than one, acks=all is refused: there is one replica')),
+  kept(int('min.insync.replicas', '1', 1, 'there is one replica, and one is enough')),
   kept(boolean('preallocate', 'false', 'whether files are made at their full size')),
   kept(boolean('remote.log.copy.disable', 'false', 'for tiered storage')),
   kept(boolean('remote.log.delete.on.disable', 'false', 'for tiered storage')),
@@ -116,7 +116,6 @@ export interface TopicSettings {
   readonly hasLogAppendTime: boolean;
   readonly timestampBeforeMaxMs: number;
   readonly timestampAfterMaxMs: number;
-  readonly minInsyncReplicas: number;
   readonly deleteRetentionMs: number;
   readonly minCompactionLagMs: number;
   readonly maxCompactionLagMs: number;
@@ -157,7 +156,6 @@ export function topicSettings(configs: TopicConfigs, defaults: ReadonlyMap<strin
     hasLogAppendTime: value('message.timestamp.type') === 'LogAppendTime',
     timestampBeforeMaxMs: bound(value('message.timestamp.before.max.ms')),
     timestampAfterMaxMs: bound(value('message.timestamp.after.max.ms')),
-    minInsyncReplicas: Number(value('min.insync.replicas')),
     deleteRetentionMs: Number(value('delete.retention.ms')),
     minCompactionLagMs: Number(value('min.compaction.lag.ms')),
     maxCompactionLagMs: bound(value('max.compaction.lag.ms')),

@@ -75,7 +75,8 @@ export function recordBytes(
 }
 
 const BATCH_CODE_OF = {
-  corrupt: 'corrupt-message',
+  // The checksum is right: this is what the producer made.
+  corrupt: 'invalid-record',
   'too-large': 'too-large',
   'unsupported-codec': 'unsupported-compression',
 } as const;

@@ -1,27 +1,29 @@
-import { maxExpandedBatchBytes } from '../../../limits.ts';
 import { BatchMemory } from '../../../log/batch-memory.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
-import { type ProducerBatch, SequenceError } from '../../../log/producer-states.ts';
+import { SequenceError } from '../../../log/producer-states.ts';
 import { produce } from '../../../protocol/kafka/apis/00-produce.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
-import { type BatchHeader, setLogAppendTime, setMaxTimestamp } from '../../../protocol/kafka/record-batch.ts';
-import { RecordBatchError, type RecordBatchErrorCode } from '../../../protocol/kafka/record-batch-error.ts';
-import { validateBatches } from '../../../protocol/kafka/record-batch-validate.ts';
+import { setLogAppendTime } from '../../../protocol/kafka/record-batch.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, storeError } from '../errors.ts';
 import { CloseConnection, defineHandler, type RequestContext } from '../handler.ts';
+import { isTransactional, oneBatch, ProduceRefusal, validated } from '../produced-batch.ts';
 
 type Request = RequestOf<typeof produce>;
-type PartitionData = Request['topicData'][number]['partitionData'][number];
+type TopicData = Request['topicData'][number];
+type PartitionData = TopicData['partitionData'][number];
 type PartitionResponse = ResponseOf<typeof produce>['responses'][number]['partitionResponses'][number];
 
 /** Answered when everything lasts, whatever acks asks for: there are no replicas to wait for. */
 export const produceHandler = defineHandler(
   produce,
   async (request, context) => {
-    const asked = request.topicData.map((data) => produceTopic(data, request, context));
-    const responses = await Promise.all(asked);
+    const named = request.topicData.filter(({ partitionData }) => partitionData.length > 0);
+    const mayWrite = request.transactionalId !== null || !named.some(hasTransaction);
+    const responses = await Promise.all(
+      named.map((data) => (mayWrite ? produceTopic(data, request, context) : unauthorized(data))),
+    );
     if (request.acks !== 0) return { responses };
     const failed = responses.flatMap(({ partitionResponses }) => partitionResponses).find(isFailed);
     // Who wants no answer learns only so that it should ask for the metadata again.
@@ -31,7 +33,17 @@ export const produceHandler = defineHandler(
   { isConcurrent: true },
 );
 
-async function produceTopic(data: Request['topicData'][number], request: Request, context: RequestContext) {
+function hasTransaction({ partitionData }: TopicData): boolean {
+  return partitionData.some(({ records }) => isTransactional(records));
+}
+
+/** Who says no transactional id may not write into a transaction, and nothing else beside it. */
+function unauthorized({ name, topicId, partitionData }: TopicData) {
+  const error = kafkaError(KafkaErrorCode.transactionalIdAuthorizationFailed);
+  return { name, topicId, partitionResponses: partitionData.map(({ index }) => refused(index, error)) };
+}
+
+async function produceTopic(data: TopicData, request: Request, context: RequestContext) {
   const { version, parts } = context;
   const isById = version >= 13;
   const topic = isById ? parts.logs.topicById(data.topicId) : parts.logs.topic(data.name);
@@ -49,33 +61,27 @@ async function produceTopic(data: Request['topicData'][number], request: Request
 async function produceToPartition(
   topic: TopicLog,
   { index, records }: PartitionData,
-  { acks, transactionalId }: Request,
+  { acks }: Request,
   context: RequestContext,
 ): Promise<PartitionResponse> {
   if (acks < -1 || acks > 1) return refused(index, kafkaError(KafkaErrorCode.invalidRequiredAcks));
-  if (transactionalId !== null) {
-    return refused(index, kafkaError(KafkaErrorCode.invalidTxnState, 'transactions are not served'));
-  }
   const partition = topic.partitions[index];
   if (partition === undefined) return refused(index, kafkaError(KafkaErrorCode.unknownTopicOrPartition));
-  if (acks === -1 && topic.settings.minInsyncReplicas > 1) {
-    return refused(index, kafkaError(KafkaErrorCode.notEnoughReplicas));
-  }
   try {
-    return await append(topic, partition, records, context);
+    return await append(topic, partition, oneBatch(records), context);
   } catch (error) {
-    return refused(index, produceError(error), error);
+    return failed(partition, error);
   }
 }
 
 async function append(
   topic: TopicLog,
   partition: PartitionLog,
-  records: Uint8Array | null,
+  records: Uint8Array,
   { parts, client, version }: RequestContext,
 ): Promise<PartitionResponse> {
-  const bytes = records === null ? NO_BYTES : memory.own(records);
-  const { count, maxTimestamp, producer } = validated(bytes, topic, version);
+  const bytes = memory.own(records);
+  const { count, maxTimestamp, producer } = validated(bytes, topic.settings, version);
   const { hasLogAppendTime } = topic.settings;
   const now = Date.now();
   if (hasLogAppendTime) setLogAppendTime(bytes, 0, now);
@@ -95,69 +101,25 @@ async function append(
   };
 }
 
-const NO_BYTES = new Uint8Array(0);
 /** Batches are remembered for longer than the chunk in which they came. */
 const memory = new BatchMemory();
 
-interface ValidatedBatch {
-  count: number;
-  maxTimestamp: number;
-  producer: ProducerBatch | undefined;
-}
-
-/** @throws RecordBatchError. */
-function validated(bytes: Uint8Array, { settings }: TopicLog, version: number): ValidatedBatch {
-  let batch: ValidatedBatch | undefined;
-  let isMaxTimestampWrong = false;
-  const limits = {
-    maxBatchBytes: settings.maxBatchBytes,
-    maxExpandedBytes: maxExpandedBatchBytes,
-    requireKeys: settings.compacts,
+/** @throws the error itself where it is a bug. */
+function failed(partition: PartitionLog, error: unknown): PartitionResponse {
+  const { number, firstOffset } = partition;
+  if (error instanceof SequenceError) {
+    const response = refused(number, kafkaError(SEQUENCE_ERRORS[error.code], error.message));
+    return { ...response, logStartOffset: firstOffset };
+  }
+  if (!(error instanceof ProduceRefusal)) return refused(number, storeError(error));
+  const { errorCode, message, tellsLogStart, recordIndex } = error;
+  return {
+    ...refused(number, kafkaError(errorCode, message)),
+    logStartOffset: tellsLogStart ? firstOffset : -1,
+    recordErrors:
+      recordIndex === undefined ? [] : [{ batchIndex: recordIndex, batchIndexErrorMessage: message }],
   };
-  const now = Date.now();
-  const earliest = now - settings.timestampBeforeMaxMs;
-  const latest = now + settings.timestampAfterMaxMs;
-  validateBatches(bytes, limits, (header: BatchHeader, maxTimestamp, minTimestamp) => {
-    if (batch !== undefined)
-      throw new RecordBatchError('invalid-record', 'more than one batch for a partition');
-    if (header.isTransactional) throw new RecordBatchError('invalid-record', 'transactions are not served');
-    if (header.codec === 'zstd' && version < FIRST_VERSION_WITH_ZSTD) {
-      throw new RecordBatchError('unsupported-compression', `zstd in version ${version} of Produce`);
-    }
-    if (!settings.hasLogAppendTime && (maxTimestamp > latest || minTimestamp < earliest)) {
-      const wrong = maxTimestamp > latest ? maxTimestamp : minTimestamp;
-      throw new RecordBatchError('invalid-timestamp', `timestamp ${wrong} is too far from the clock, ${now}`);
-    }
-    isMaxTimestampWrong = header.maxTimestamp !== maxTimestamp;
-    batch = { count: header.recordCount, maxTimestamp, producer: producerOf(header) };
-  });
-  if (isMaxTimestampWrong) setMaxTimestamp(bytes, 0, batch!.maxTimestamp);
-  return batch!;
 }
-
-/** KIP-110. */
-const FIRST_VERSION_WITH_ZSTD = 7;
-
-function producerOf({ producerId, producerEpoch, baseSequence }: BatchHeader): ProducerBatch | undefined {
-  if (producerId < 0) return undefined;
-  return { id: producerId, epoch: producerEpoch, firstSequence: baseSequence };
-}
-
-function produceError(error: unknown): KafkaError {
-  if (error instanceof RecordBatchError) return kafkaError(BATCH_ERRORS[error.code], error.message);
-  if (error instanceof SequenceError) return kafkaError(SEQUENCE_ERRORS[error.code], error.message);
-  return storeError(error);
-}
-
-const BATCH_ERRORS: Record<RecordBatchErrorCode, KafkaErrorCode> = {
-  truncated: KafkaErrorCode.corruptMessage,
-  'corrupt-message': KafkaErrorCode.corruptMessage,
-  'too-large': KafkaErrorCode.messageTooLarge,
-  'invalid-timestamp': KafkaErrorCode.invalidTimestamp,
-  'unsupported-compression': KafkaErrorCode.unsupportedCompressionType,
-  'invalid-record': KafkaErrorCode.invalidRecord,
-  'unsupported-magic': KafkaErrorCode.invalidRecord,
-};
 
 const SEQUENCE_ERRORS = {
   'out-of-order': KafkaErrorCode.outOfOrderSequenceNumber,
@@ -168,9 +130,6 @@ function isFailed({ errorCode }: PartitionResponse): boolean {
   return errorCode !== KafkaErrorCode.none;
 }
 
-function refused(index: number, { errorCode, errorMessage }: KafkaError, error?: unknown): PartitionResponse {
-  const recordIndex = error instanceof RecordBatchError ? error.recordIndex : undefined;
-  const recordErrors =
-    recordIndex === undefined ? [] : [{ batchIndex: recordIndex, batchIndexErrorMessage: errorMessage }];
-  return { index, errorCode, errorMessage, baseOffset: -1, logStartOffset: -1, recordErrors };
+function refused(index: number, { errorCode, errorMessage }: KafkaError): PartitionResponse {
+  return { index, errorCode, errorMessage, baseOffset: -1, logStartOffset: -1 };
 }

@@ -1,0 +1,237 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
+import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
+import { sealBatch } from '../../internal/protocol/kafka/record-batch.ts';
+import { type BatchOptions, buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
+import type { InputOf } from '../../internal/protocol/kafka/schema.ts';
+import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { KafkaWire } from '../support/kafka-wire.ts';
+
+/** What Apache Kafka 4.3 answers to the same requests, where that is not obvious; numbers of errors as it sends them. */
+
+let broker: RunningBroker;
+let wire: KafkaWire;
+
+beforeAll(async () => {
+  broker = await startBroker({ listen: [], kafka: { listen: ['tcp://127.0.0.1:0'] }, memory: true });
+  wire = await KafkaWire.open(broker.listeners.find(({ door }) => door === 'kafka')!.url);
+});
+
+afterAll(async () => {
+  wire.close();
+  await broker.close();
+});
+
+let lastTopic = 0;
+
+/** A topic of its own for each test. */
+async function newTopic(configs: Record<string, string> = {}, numPartitions = 1): Promise<string> {
+  const name = `topic-${++lastTopic}`;
+  const { topics } = await wire.ask(createTopics, 7, {
+    topics: [
+      {
+        name,
+        numPartitions,
+        replicationFactor: 1,
+        assignments: [],
+        configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+      },
+    ],
+  });
+  expect(topics[0]).toMatchObject({ errorCode: 0 });
+  return name;
+}
+
+function batch(values: string[], options: BatchOptions & { timestamp?: number } = {}): Buffer {
+  const timestamp = options.timestamp ?? Date.now();
+  return Buffer.from(
+    buildBatch(
+      values.map((value) => ({ timestamp, key: null, value: Buffer.from(value) })),
+      options,
+    ),
+  );
+}
+
+function changed(bytes: Buffer, change: (bytes: Buffer) => void): Buffer {
+  change(bytes);
+  return bytes;
+}
+
+/** Changed, and summed up again. */
+function resealed(bytes: Buffer, change: (bytes: Buffer) => void): Buffer {
+  change(bytes);
+  sealBatch(bytes, 0);
+  return bytes;
+}
+
+describe('Produce', () => {
+  type Request = InputOf<typeof produce.request>;
+  interface Case {
+    what: string;
+    records?: Uint8Array;
+    /** Of version 9; logStartOffset is that of the log only where the log itself has refused. */
+    answer: { errorCode: number; baseOffset?: number; logStartOffset?: number };
+    configs?: Record<string, string>;
+    request?: Partial<Request>;
+    version?: number;
+  }
+
+  const IS_TAKEN = { errorCode: 0, baseOffset: 0, logStartOffset: 0 };
+  const refused = (errorCode: number, logStartOffset = -1) => ({ errorCode, baseOffset: -1, logStartOffset });
+  const producer = { producerId: 7_000, producerEpoch: 0, baseSequence: 0 };
+  const gzipped = () => batch(['a'.repeat(50), 'b'], { compression: 'gzip' });
+
+  const CASES: Case[] = [
+    { what: 'no bytes', records: Buffer.alloc(0), answer: refused(87) },
+    { what: 'less than a size', records: Buffer.alloc(5), answer: refused(87) },
+    { what: 'a size of 0', records: Buffer.alloc(16), answer: refused(2) },
+    {
+      what: 'a size below 0',
+      records: changed(batch(['a']), (b) => b.writeInt32BE(-1, 8)),
+      answer: refused(2),
+    },
+    {
+      what: 'a size below that of a header',
+      records: changed(batch(['a']), (b) => b.writeInt32BE(20, 8)),
+      answer: refused(2),
+    },
+    {
+      what: 'a size of more than is there',
+      records: changed(batch(['a']), (b) => b.writeInt32BE(1_000, 8)),
+      answer: refused(87),
+    },
+    { what: 'two batches', records: Buffer.concat([batch(['a']), batch(['b'])]), answer: refused(87) },
+    {
+      what: 'a batch with the beginning of another one behind it',
+      records: Buffer.concat([batch(['a']), batch(['b']).subarray(0, -1)]),
+      answer: IS_TAKEN,
+    },
+    { what: 'magic 0', records: changed(batch(['a']), (b) => b.writeInt8(0, 16)), answer: refused(87) },
+    { what: 'magic 1', records: changed(batch(['a']), (b) => b.writeInt8(1, 16)), answer: refused(87) },
+    { what: 'magic 3', records: changed(batch(['a']), (b) => b.writeInt8(3, 16)), answer: refused(2) },
+    { what: 'magic -1', records: changed(batch(['a']), (b) => b.writeInt8(-1, 16)), answer: refused(2) },
+    {
+      what: 'a wrong checksum',
+      records: changed(batch(['a']), (b) => b.writeInt32BE(0, 17)),
+      answer: refused(2),
+    },
+    {
+      what: 'a last offset beyond the records',
+      records: resealed(batch(['a', 'b']), (b) => b.writeInt32BE(5, 23)),
+      answer: refused(87, 0),
+    },
+    {
+      what: 'more records than are there',
+      records: resealed(batch(['a', 'b']), (b) => b.writeInt32BE(3, 57)),
+      answer: refused(87, 0),
+    },
+    {
+      what: 'fewer records than are there',
+      records: resealed(batch(['a', 'b']), (b) => b.writeInt32BE(1, 57)),
+      answer: refused(87, 0),
+    },
+    { what: 'a base offset', records: batch(['a'], { baseOffset: 7 }), answer: refused(87, 0) },
+    { what: 'an epoch of a leader', records: batch(['a'], { partitionLeaderEpoch: 9 }), answer: IS_TAKEN },
+    {
+      what: 'a control batch',
+      records: batch(['a'], { isControl: true, ...producer }),
+      answer: refused(87, 0),
+    },
+    {
+      what: 'a sequence below 0 of an idempotent producer',
+      records: batch(['a'], { ...producer, baseSequence: -1 }),
+      answer: refused(87, 0),
+    },
+    { what: 'a sequence of no producer', records: batch(['a'], { baseSequence: 3 }), answer: IS_TAKEN },
+    {
+      what: 'a transaction without a transactional id',
+      records: batch(['a'], { isTransactional: true, ...producer }),
+      answer: refused(53),
+    },
+    {
+      what: 'a transactional id without a transaction',
+      request: { transactionalId: 'some' },
+      answer: IS_TAKEN,
+    },
+    {
+      what: 'a batch that is too large',
+      records: batch(['a'.repeat(200)]),
+      configs: { 'max.message.bytes': '100' },
+      answer: refused(10),
+    },
+    {
+      what: 'a record without a key where records are compacted',
+      configs: { 'cleanup.policy': 'compact' },
+      answer: refused(87, 0),
+    },
+    {
+      what: 'a time of next week',
+      records: batch(['a'], { timestamp: Date.now() + 7 * 86_400_000 }),
+      answer: refused(32, 0),
+    },
+    {
+      what: 'a time long ago where that is bounded',
+      records: batch(['a'], { timestamp: 5 }),
+      configs: { 'message.timestamp.before.max.ms': '1000' },
+      answer: refused(32, 0),
+    },
+    {
+      what: 'no time, -1, all the same',
+      records: batch(['a'], { timestamp: -1 }),
+      configs: { 'message.timestamp.before.max.ms': '1000' },
+      answer: IS_TAKEN,
+    },
+    {
+      what: 'all acks where more replicas are wanted than there are',
+      configs: { 'min.insync.replicas': '2' },
+      answer: IS_TAKEN,
+    },
+    { what: 'acks 2', request: { acks: 2 }, answer: refused(21) },
+    { what: 'acks -2', request: { acks: -2 }, answer: refused(21) },
+    {
+      what: 'compressed records that are none',
+      records: resealed(gzipped(), (b) => b.fill(0x55, 61)),
+      answer: refused(87, 0),
+    },
+    {
+      what: 'zstd in a version before it',
+      records: batch(['a'], { compression: 'zstd' }),
+      version: 6,
+      answer: refused(76),
+    },
+  ];
+
+  it.each(CASES)('$what: $answer.errorCode', async ({ records, answer, configs, request, version = 9 }) => {
+    const name = await newTopic(configs);
+    const { responses } = await wire.ask(produce, version, {
+      acks: -1,
+      timeoutMs: 1_000,
+      topicData: [{ name, partitionData: [{ index: 0, records: records ?? batch(['a']) }] }],
+      ...request,
+    });
+    expect(responses[0]!.partitionResponses).toMatchObject([{ index: 0, logAppendTimeMs: -1, ...answer }]);
+  });
+
+  it('of a topic without partitions is left out of the answer', async () => {
+    const request = {
+      acks: -1,
+      timeoutMs: 1_000,
+      topicData: [{ name: await newTopic(), partitionData: [] }],
+    };
+    expect((await wire.ask(produce, 9, request)).responses).toEqual([]);
+  });
+
+  it('into a transaction without its id writes nothing at all', async () => {
+    const [name, other] = [await newTopic(), await newTopic()];
+    const transactional = batch(['a'], { isTransactional: true, ...producer });
+    const { responses } = await wire.ask(produce, 9, {
+      acks: -1,
+      timeoutMs: 1_000,
+      topicData: [
+        { name, partitionData: [{ index: 0, records: batch(['a']) }] },
+        { name: other, partitionData: [{ index: 0, records: transactional }] },
+      ],
+    });
+    expect(responses.map(({ partitionResponses }) => partitionResponses[0]!.errorCode)).toEqual([53, 53]);
+  });
+});
