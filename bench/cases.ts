@@ -1,8 +1,9 @@
 /** What is measured. A case is data; load/ knows how to run each kind, report.ts how to show it. */
+import { type GrpcCase, grpcCases } from './grpc-cases.ts';
 import { type KafkaCase, kafkaCases } from './kafka-cases.ts';
 import { type LiveCase, liveCases } from './live-cases.ts';
 import { mqttCases } from './mqtt-cases.ts';
 
-export type Case = LiveCase | KafkaCase;
+export type Case = LiveCase | KafkaCase | GrpcCase;
 
-export const cases: readonly Case[] = [...liveCases, ...mqttCases, ...kafkaCases];
+export const cases: readonly Case[] = [...liveCases, ...mqttCases, ...kafkaCases, ...grpcCases];

@@ -48,6 +48,13 @@ const kafkaFlow: readonly Column[] = [
   memory,
 ];
 
+const grpcFlow: readonly Column[] = [
+  { figure: 'brokerCpuNs', title: 'CPU µs each', format: microseconds, better: 'lower', hasSpread: true },
+  { figure: 'messagesPerSecond', title: 'messages/s', format: rate },
+  { figure: 'brokerBusy', title: 'broker busy', format: share },
+  { figure: 'loadBusy', title: 'load busy', format: share },
+];
+
 /** The tool does not say how busy it was, and waits for nothing but the broker or itself. */
 const kafkaTool: readonly Column[] = [
   { figure: 'messagesPerSecond', title: 'records/s', format: rate, better: 'higher', hasSpread: true },
@@ -112,6 +119,10 @@ const columns: Readonly<Record<Case['kind'], readonly Column[]>> = {
     { figure: 'residentBytesAfter', title: 'MiB after', format: mebibytes, better: 'lower' },
     { figure: 'residentBytesSettled', title: 'MiB 2 s later', format: mebibytes },
   ],
+  'grpc-unary': grpcFlow,
+  'grpc-stream-produce': grpcFlow,
+  'grpc-stream-consume': grpcFlow,
+  'grpc-bulk': grpcFlow,
   'live-under-produce': [
     { figure: 'quietP50Us', title: 'alone p50 µs', format: one },
     { figure: 'quietP99Us', title: 'p99 µs', format: one },
@@ -145,7 +156,7 @@ export function printCase({ case: measured, contestants }: CaseResult): void {
   console.log(`\n${measured.name}: ${measured.title}\n${tableOf([head, ...rows])}`);
   for (const { name, problem } of contestants) if (problem !== undefined) printProblem(`${name}: ${problem}`);
   // A broker that keeps records waits for the disk too.
-  if (shown === kafkaFlow) return;
+  if (shown === kafkaFlow || shown === grpcFlow) return;
   const disturbed = contestants.filter(wasDisturbed).map(({ name }) => name);
   if (disturbed.length === 0) return;
   printProblem(

@@ -1,5 +1,7 @@
 import type { Case } from './cases.ts';
 import { type Contestant, contestantWithLoad } from './contestant.ts';
+import type { GrpcCase } from './grpc-cases.ts';
+import { grpcContestant, originalContestant } from './grpc-contestant.ts';
 import type { KafkaCase } from './kafka-cases.ts';
 import {
   type KafkaEntrant,
@@ -9,7 +11,8 @@ import {
 } from './kafka-contestant.ts';
 import type { Figures } from './load/scenario.ts';
 import type { Options } from './options.ts';
-import { isKafkaPeer, isLivePeer, type Peer } from './peers/peer.ts';
+import { isGrpcPeer, isKafkaPeer, isLivePeer, type Peer } from './peers/peer.ts';
+import { smq } from './peers/smq.ts';
 import { startupContestant } from './startup.ts';
 import type { Transport } from './workload.ts';
 
@@ -78,6 +81,7 @@ interface Entry {
 /** Who takes part in a case, under which name. */
 function entriesOf(chosen: Case, peers: readonly Peer[], folder: string): Entry[] {
   const able = peers.filter(({ name }) => chosen.peers?.includes(name) ?? true);
+  if (isGrpcCase(chosen)) return grpcEntriesOf(chosen, able, folder);
   if (isKafkaCase(chosen)) return kafkaEntriesOf(chosen, able, folder);
   const live = able
     .filter(isLivePeer)
@@ -112,6 +116,18 @@ function kafkaEntriesOf(chosen: KafkaCase, peers: readonly Peer[], folder: strin
   );
 }
 
+/** Each peer with a gRPC listener, and what the original was measured at. */
+function grpcEntriesOf(chosen: GrpcCase, peers: readonly Peer[], folder: string): Entry[] {
+  return peers.flatMap((peer): Entry[] => {
+    if (peer === smq) {
+      const name = `${peer.name}, as noted`;
+      return [{ name, start: () => originalContestant(name, chosen) }];
+    }
+    if (!isGrpcPeer(peer)) return [];
+    return [{ name: peer.name, start: () => grpcContestant(chosen, peer, folder) }];
+  });
+}
+
 function startKafkaEntrant(chosen: KafkaCase, entrant: KafkaEntrant, folder: string): Promise<Contestant> {
   switch (chosen.kind) {
     case 'kafka-startup':
@@ -122,6 +138,10 @@ function startKafkaEntrant(chosen: KafkaCase, entrant: KafkaEntrant, folder: str
     default:
       return kafkaContestantWithLoad(chosen, entrant, folder);
   }
+}
+
+function isGrpcCase(chosen: Case): chosen is GrpcCase {
+  return chosen.kind.startsWith('grpc-');
 }
 
 function isKafkaCase(chosen: Case): chosen is KafkaCase {

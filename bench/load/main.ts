@@ -3,7 +3,7 @@ import { type Case, cases } from '../cases.ts';
 import { peerNamed } from '../peers/index.ts';
 import { isLivePeer, speakingMqtt } from '../peers/peer.ts';
 import type { Order, Preparation, Reply } from './orders.ts';
-import type { KafkaSetting, Scenario, Setting } from './scenario.ts';
+import type { GrpcSetting, KafkaSetting, Scenario, Setting } from './scenario.ts';
 import { type LoadCase, scenarioOf } from './scenarios.ts';
 
 let scenario: Scenario | undefined;
@@ -17,7 +17,11 @@ process.on('disconnect', () => process.exit());
 async function carryOut(order: Order): Promise<Reply> {
   if (order.kind === 'prepare') {
     const chosen = cases.find(({ name }) => name === order.caseName)!;
-    scenario = await scenarioOf(chosen as LoadCase, liveSetting(chosen, order), kafkaSetting(order));
+    scenario = await scenarioOf(chosen as LoadCase, {
+      live: liveSetting(chosen, order),
+      kafka: kafkaSetting(order),
+      grpc: grpcSetting(order),
+    });
     return { figures: {} };
   }
   return { figures: await scenario!.round(order.seconds) };
@@ -35,6 +39,10 @@ function liveSetting(
 
 function kafkaSetting({ kafkaPort, brokerPid }: Preparation): KafkaSetting | undefined {
   return kafkaPort === undefined ? undefined : { kafkaPort, brokerPid };
+}
+
+function grpcSetting({ grpcPort, brokerPid }: Preparation): GrpcSetting | undefined {
+  return grpcPort === undefined ? undefined : { grpcPort, brokerPid };
 }
 
 function reply(message: Reply): void {

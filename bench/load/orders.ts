@@ -11,6 +11,8 @@ export interface Preparation {
   address?: Address;
   /** Where its Kafka listener is. */
   kafkaPort?: number;
+  /** Where its gRPC listener is. */
+  grpcPort?: number;
   variant?: SdkVariant;
 }
 

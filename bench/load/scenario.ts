@@ -25,3 +25,10 @@ export interface KafkaSetting {
   /** The process that is measured. */
   brokerPid: number;
 }
+
+/** What a scenario of a gRPC listener is told. */
+export interface GrpcSetting {
+  grpcPort: number;
+  /** The process that is measured. */
+  brokerPid: number;
+}

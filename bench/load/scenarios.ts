@@ -1,6 +1,11 @@
+import type { GrpcCase } from '../grpc-cases.ts';
 import type { KafkaLoadCase } from '../kafka-cases.ts';
 import type { LiveCase } from '../live-cases.ts';
 import { churn } from './churn.ts';
+import { grpcBulk } from './grpc/bulk.ts';
+import { grpcStreamConsume } from './grpc/stream-consume.ts';
+import { grpcStreamProduce } from './grpc/stream-produce.ts';
+import { grpcUnary } from './grpc/unary.ts';
 import { idle } from './idle.ts';
 import { kafkaFetch } from './kafka/fetch.ts';
 import { kafkaLatency } from './kafka/latency.ts';
@@ -10,25 +15,23 @@ import { kafkaProduce } from './kafka/produce.ts';
 import { latency } from './latency.ts';
 import { acknowledged } from './mqtt/acknowledged.ts';
 import { connectStorm } from './mqtt/storm.ts';
-import type { KafkaSetting, Scenario, Setting } from './scenario.ts';
+import type { GrpcSetting, KafkaSetting, Scenario, Setting } from './scenario.ts';
 import { sdk } from './sdk.ts';
 import { stuck } from './stuck.ts';
 import { throughput } from './throughput.ts';
 
 /** A case that needs a load generator. */
-export type LoadCase = Exclude<LiveCase, { kind: 'startup' }> | KafkaLoadCase;
+export type LoadCase = Exclude<LiveCase, { kind: 'startup' }> | KafkaLoadCase | GrpcCase;
 
-/**
- * Connects what a case needs and is ready to measure.
- *
- * @param live of a peer that takes live messages.
- * @param kafka of a peer with a Kafka listener.
- */
-export function scenarioOf(
-  chosen: LoadCase,
-  live: Setting | undefined,
-  kafka: KafkaSetting | undefined,
-): Promise<Scenario> {
+/** What is known of a peer: each where it has a listener of the kind. */
+export interface Settings {
+  live: Setting | undefined;
+  kafka: KafkaSetting | undefined;
+  grpc: GrpcSetting | undefined;
+}
+
+/** Connects what a case needs and is ready to measure. */
+export function scenarioOf(chosen: LoadCase, { live, kafka, grpc }: Settings): Promise<Scenario> {
   switch (chosen.kind) {
     case 'throughput':
       return throughput(chosen, live!);
@@ -56,5 +59,13 @@ export function scenarioOf(
       return kafkaMemory(chosen, kafka!);
     case 'live-under-produce':
       return liveUnderProduce(chosen, { live: live!, kafka: kafka! });
+    case 'grpc-unary':
+      return grpcUnary(chosen, grpc!);
+    case 'grpc-stream-produce':
+      return grpcStreamProduce(chosen, grpc!);
+    case 'grpc-stream-consume':
+      return grpcStreamConsume(chosen, grpc!);
+    case 'grpc-bulk':
+      return grpcBulk(chosen, grpc!);
   }
 }

@@ -3,6 +3,7 @@ import { mosquitto } from './mosquitto.ts';
 import { nats } from './nats.ts';
 import type { Peer } from './peer.ts';
 import { relay } from './relay.ts';
+import { smq } from './smq.ts';
 import { tinymq, tinymqAt } from './tinymq.ts';
 
 /** Every peer, ours first. `BASE` names another checkout of tinymq, built, to compare with. */
@@ -13,6 +14,7 @@ export const peers: readonly Peer[] = [
   mosquitto,
   relay,
   apacheKafka,
+  smq,
 ];
 
 /** @throws Error where there is none of this name. */

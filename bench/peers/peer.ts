@@ -58,7 +58,7 @@ export interface Wire {
   lateQuestion?: { question: Uint8Array; answer: Uint8Array };
 }
 
-/** Something to compare with: a {@link LivePeer}, a {@link KafkaPeer}, or both. */
+/** Something to compare with: a {@link LivePeer}, a {@link KafkaPeer}, a {@link GrpcPeer}, or several of them. */
 export interface Peer {
   name: string;
   /** Why it cannot be run on this machine, or undefined where it can. */
@@ -77,6 +77,26 @@ export interface LivePeer extends Peer {
 /** A broker with a Kafka listener. */
 export interface KafkaPeer extends Peer {
   kafka: readonly KafkaVariant[];
+}
+
+/** A broker with a gRPC listener for the clients of SMQ. */
+export interface GrpcPeer extends Peer {
+  /**
+   * Starts it on the broker's core, with nothing in its logs, and waits until it listens.
+   *
+   * @param folder where it keeps everything.
+   * @throws Error with what it said where it does not start.
+   */
+  startWithGrpc(folder: string): Promise<GrpcServer>;
+}
+
+/** A broker with a gRPC listener that is running. */
+export interface GrpcServer {
+  pid: number;
+  grpcPort: number;
+  /** The last of what it said. */
+  output(): string;
+  end(): Promise<void>;
 }
 
 /** A way in which a Kafka peer is set up. */
@@ -119,4 +139,8 @@ export function isLivePeer(peer: Peer): peer is LivePeer {
 
 export function isKafkaPeer(peer: Peer): peer is KafkaPeer {
   return 'kafka' in peer;
+}
+
+export function isGrpcPeer(peer: Peer): peer is GrpcPeer {
+  return 'startWithGrpc' in peer;
 }

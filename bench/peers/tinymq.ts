@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { encodeFrame, FrameType, frameSize, TOPIC_OFFSET } from '../../internal/protocol/frame/frame.ts';
 import { BROKER_CORE, freePort, start, untilListening } from '../processes.ts';
 import { mqtt } from './mqtt.ts';
-import type { Address, KafkaPeer, KafkaServer, LivePeer, Wire } from './peer.ts';
+import type { Address, GrpcPeer, GrpcServer, KafkaPeer, KafkaServer, LivePeer, Wire } from './peer.ts';
 
 /** tinymq's own frames. */
 export const frames: Wire = {
@@ -27,7 +27,7 @@ const WARM_UP_SECONDS = 2;
 export const tinymq = tinymqAt('tinymq', join(import.meta.dirname, '..', '..'));
 
 /** The broker that was built in `checkout`. */
-export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer {
+export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer & GrpcPeer {
   const program = join(checkout, 'bin', 'broker');
   return {
     name,
@@ -56,6 +56,7 @@ export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer {
         start: (folder) => startWithKafka(program, folder, 'os'),
       },
     ],
+    startWithGrpc: (folder) => startWithGrpc(program, folder),
   };
 }
 
@@ -84,6 +85,14 @@ async function startWithKafka(program: string, folder: string, fsync: 'commit' |
     end: broker.end,
     kill: broker.kill,
   };
+}
+
+async function startWithGrpc(program: string, folder: string): Promise<GrpcServer> {
+  const grpcPort = await freePort();
+  const args = ['-quiet', '-grpc', `127.0.0.1:${grpcPort}`, '-data-dir', join(folder, 'data')];
+  const broker = start({ program, args }, BROKER_CORE);
+  await untilListening(broker, { transport: 'tcp', port: grpcPort });
+  return { pid: broker.pid, grpcPort, output: broker.output, end: broker.end };
 }
 
 function urlOf(address: Address): string {
