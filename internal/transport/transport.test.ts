@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { LOCAL_ORIGINS } from '../../pkg/embed/start-broker.ts';
 import type { Connection } from './connection.ts';
 import { endpointUrl, parseEndpoint } from './endpoint.ts';
 import { type Listener, type ListenerOptions, listen } from './listener.ts';
+import { LOCAL_ORIGINS } from './listener-options.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-transport-'));
 const opened: Listener[] = [];

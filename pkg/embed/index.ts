@@ -11,13 +11,8 @@ export type { Logger } from '../../internal/broker/broker.ts';
 export type { SlowConsumerPolicy } from '../../internal/broker/channel.ts';
 export type { CertificateFiles } from '../../internal/transport/certificates.ts';
 export { ListenError } from '../../internal/transport/listener.ts';
+export type { BrokerOptions, DoorName } from './broker-options.ts';
 export type { GrpcOptions } from './open-grpc.ts';
 export type { KafkaOptions } from './open-kafka.ts';
 export type { KafkaLogDirs, LogOption, LogsOptions } from './open-logs.ts';
-export {
-  type BrokerOptions,
-  type BrokerStats,
-  type DoorName,
-  type RunningBroker,
-  startBroker,
-} from './start-broker.ts';
+export { type BrokerStats, type RunningBroker, startBroker } from './start-broker.ts';

@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type BrokerOptions, startBroker } from './start-broker.ts';
+import type { BrokerOptions } from './broker-options.ts';
+import { startBroker } from './start-broker.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -36,5 +40,29 @@ describe('startBroker', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     await expect(startBroker(options)).rejects.toThrow(/cannot (read|listen)/);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('says why the store cannot be opened where no door is left without it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tinymq-embed-'));
+    const dataDir = join(folder, 'a file');
+    writeFileSync(dataDir, '');
+    const kafka = { listen: ['tcp://127.0.0.1:0'] };
+    const refused: string[] = [];
+    const onListenError = ({ url }: { url: string }) => {
+      refused.push(url);
+    };
+    try {
+      await expect(startBroker({ kafka, dataDir, onListenError })).rejects.toThrow('a file');
+      await using broker = await startBroker({
+        kafka,
+        dataDir,
+        onListenError,
+        listen: ['tcp://127.0.0.1:0'],
+      });
+      expect(broker.listeners.map(({ door }) => door)).toEqual(['frames']);
+      expect(refused).toEqual(kafka.listen);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
