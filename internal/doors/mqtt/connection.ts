@@ -1,14 +1,10 @@
-import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Sink, Source } from '../../broker/channel.ts';
-import type { Client } from '../../broker/client.ts';
 import { Publication } from '../../broker/publication.ts';
-import type { Session, Will } from '../../broker/session.ts';
+import type { Will } from '../../broker/session.ts';
 import type { Sessions } from '../../broker/sessions.ts';
 import type { TargetSet } from '../../broker/targets.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../../limits.ts';
-import type { Logs } from '../../log/logs.ts';
-import type { Metrics } from '../../metrics/metrics.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../protocol/mqtt/decode.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
@@ -26,39 +22,12 @@ import { PublishFields } from '../../protocol/mqtt/publish-fields.ts';
 import { FIRST_FAILURE, ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
 import { countRepeats } from '../../protocol/mqtt/repeats.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
-import { Answers, encodeWithReason } from './answers.ts';
+import { encodeWithReason } from './answers.ts';
 import { connectAnswer } from './connect-answer.ts';
+import { type Connected, connectedOf, type MqttConnectionParts } from './connected.ts';
 import { encodingOf } from './encoding.ts';
-import { Inbox } from './inbox.ts';
-import { type Agreement, negotiate, type Offer, secondsToMs } from './negotiate.ts';
-import { MqttOutlet } from './outlet.ts';
+import { type Agreement, negotiate, secondsToMs } from './negotiate.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
-import { Replays } from './replays.ts';
-import { Subscriber } from './subscriber.ts';
-
-export interface MqttConnectionParts {
-  broker: Broker;
-  sessions: Sessions;
-  /** What the broker keeps, where it keeps anything. */
-  logs?: Logs;
-  metrics: Metrics;
-  log: Logger;
-  maxMessageBytes: number;
-  offer: Offer;
-  closed(): void;
-}
-
-/** What there is of a client between CONNECT and its end. */
-interface Connected {
-  client: Client;
-  session: Session;
-  agreement: Agreement;
-  version: Version;
-  answers: Answers;
-  inbox: Inbox;
-  subscriber: Subscriber;
-  replays: Replays;
-}
 
 const NO_BYTES = new Uint8Array(0);
 const PINGRESP = Uint8Array.of(PacketType.pingresp << 4, 0);
@@ -420,10 +389,11 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     }
   }
 
-  #connect({ version, cleanStart }: Connect, agreement: Agreement): void {
-    const { broker, sessions, metrics, log, logs } = this.#parts;
+  #connect(connect: Connect, agreement: Agreement): void {
+    const { broker, sessions, log } = this.#parts;
     const { remote, certificateName } = this.#connection;
     const { clientId } = agreement;
+    const { version, cleanStart } = connect;
     const encoding = encodingOf(version);
     const client = broker.connect({
       identity: { clientId, remote, certificateName },
@@ -440,43 +410,19 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
       throw error;
     }
     const { session, isPresent } = opened;
-    const { identity, channel } = client;
-    const answers = new Answers(channel, sessions.store, version, agreement);
-    const outlet = new MqttOutlet(channel, version, agreement);
-    const replays = new Replays({ logs, metrics, log, client, outlet });
+    const refuse = (reason: BrokerError) => this.refuse(reason);
     this.#publication = new Publication(encoding);
     this.#publication.publisher = clientId;
-    const refuse = (reason: BrokerError) => this.refuse(reason);
-    this.#connected = {
+    this.#connected = connectedOf({
+      ...this.#parts,
       client,
       session,
       agreement,
       version,
-      answers,
-      inbox: new Inbox({
-        broker,
-        log,
-        identity,
-        session,
-        store: sessions.store,
-        answers,
-        version,
-        source: this,
-        refuse,
-      }),
-      subscriber: new Subscriber({
-        broker,
-        sessions,
-        log,
-        identity,
-        session,
-        channel,
-        answers,
-        replays,
-        version,
-      }),
-      replays,
-    };
+      source: this,
+      refuse,
+    });
+    const { answers, outlet } = this.#connected;
     const connack = {
       type: PacketType.connack,
       sessionPresent: isPresent,

@@ -47,8 +47,7 @@ export class MqttOutlet implements Outlet {
       publishBytes(publish, this.#version) > this.#maximumPacketSizeBytes;
     // [MQTT-3.1.2-24]
     if (isTooLarge) return false;
-    // MQTT.js keeps a QoS 2 message until its release, and has lost its topic by then if that was an alias.
-    const isNewAlias = this.#topicAliasMaximum > 0 && qos < 2 && this.#useAlias(publish);
+    const isNewAlias = this.#topicAliasMaximum > 0 && this.#useAlias(publish);
     const bytes = encodePublish(publish, this.#version);
     // A message that names an alias must arrive, whatever becomes of others: later ones have nothing but the alias.
     if (qos > 0 || isNewAlias) this.channel.keep(bytes);
@@ -60,16 +59,20 @@ export class MqttOutlet implements Outlet {
     this.channel.keep(Uint8Array.of((PacketType.pubrel << 4) | 2, 2, packetId >>> 8, packetId & 0xff));
   }
 
-  /** Puts an alias in the place of the topic, or tells the client a new one; whether it does the latter. */
+  /**
+   * Puts an alias in the place of the topic, or tells the client a new one; whether it does the latter. QoS 2 always has
+   * the topic too: MQTT.js keeps such a message until its release, and does not know by then what an alias stood for.
+   */
   #useAlias(publish: Publish): boolean {
     const known = this.#aliases.get(publish.topic);
-    if (known !== undefined) {
+    if (known !== undefined && publish.qos < 2) {
       publish.properties = { ...publish.properties, topicAlias: known };
       publish.topic = '';
       return false;
     }
-    if (this.#aliases.size >= Math.min(this.#topicAliasMaximum, MAX_ALIASES)) return false;
-    const withAlias = { ...publish.properties, topicAlias: this.#aliases.size + 1 };
+    if (known === undefined && this.#aliases.size >= Math.min(this.#topicAliasMaximum, MAX_ALIASES))
+      return false;
+    const withAlias = { ...publish.properties, topicAlias: known ?? this.#aliases.size + 1 };
     const bytes = publishBytes({ ...publish, properties: withAlias }, this.#version);
     if (bytes > this.#maximumPacketSizeBytes) return false;
     publish.properties = withAlias;

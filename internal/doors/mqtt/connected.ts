@@ -1,0 +1,74 @@
+import type { Broker, Logger } from '../../broker/broker.ts';
+import type { Source } from '../../broker/channel.ts';
+import type { Client } from '../../broker/client.ts';
+import type { Session } from '../../broker/session.ts';
+import type { Sessions } from '../../broker/sessions.ts';
+import type { BrokerError } from '../../errors.ts';
+import type { Logs } from '../../log/logs.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
+import type { Version } from '../../protocol/mqtt/packet.ts';
+import { Answers } from './answers.ts';
+import { Inbox } from './inbox.ts';
+import type { Agreement, Offer } from './negotiate.ts';
+import { MqttOutlet } from './outlet.ts';
+import { Replays } from './replays.ts';
+import { Subscriber } from './subscriber.ts';
+
+/** What a connection needs of the broker. */
+export interface MqttConnectionParts {
+  broker: Broker;
+  sessions: Sessions;
+  /** What the broker keeps, where it keeps anything. */
+  logs?: Logs;
+  metrics: Metrics;
+  log: Logger;
+  maxMessageBytes: number;
+  offer: Offer;
+  closed(): void;
+}
+
+/** What there is of a client between CONNECT and its end. */
+export interface Connected {
+  client: Client;
+  session: Session;
+  agreement: Agreement;
+  version: Version;
+  answers: Answers;
+  outlet: MqttOutlet;
+  inbox: Inbox;
+  subscriber: Subscriber;
+  replays: Replays;
+}
+
+export interface ConnectedParts extends MqttConnectionParts {
+  client: Client;
+  session: Session;
+  agreement: Agreement;
+  version: Version;
+  /** The connection itself. */
+  source: Source;
+  refuse(reason: BrokerError): void;
+}
+
+/** Puts together what serves a client that was let in. */
+export function connectedOf(parts: ConnectedParts): Connected {
+  const { broker, sessions, logs, metrics, log, client, session, agreement, version, source, refuse } = parts;
+  const { identity, channel } = client;
+  const { store } = sessions;
+  const answers = new Answers(channel, store, version, agreement);
+  const outlet = new MqttOutlet(channel, version, agreement);
+  const replays = new Replays({ logs, metrics, log, client, outlet });
+  const inbox = new Inbox({ broker, log, identity, session, store, answers, version, source, refuse });
+  const subscriber = new Subscriber({
+    broker,
+    sessions,
+    log,
+    identity,
+    session,
+    channel,
+    answers,
+    replays,
+    version,
+  });
+  return { client, session, agreement, version, answers, outlet, inbox, subscriber, replays };
+}
