@@ -17,7 +17,7 @@ it.runIf(hasJava())(
         code: 0,
         stdout: expect.stringContaining('Created topic kept.'),
       });
-      kafka.kill();
+      await kafka.kill();
     }
     await using kafka = await startApacheKafka({ logDir });
     const listed = await kafka.run('org.apache.kafka.tools.TopicCommand', topics(kafka.bootstrap, '--list'));

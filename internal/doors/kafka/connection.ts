@@ -64,7 +64,7 @@ export class KafkaConnection implements ConnectionHandler {
     this.lastHeardAt = connection.openedAt;
     this.#client = {
       host: hostOf(connection.remote),
-      advertised: parts.advertised ?? reachable(connection.dialled),
+      advertised: parts.advertised ?? reachable(connection),
       closed: this.#gone.signal,
       pause: () => connection.pause(),
       resume: () => connection.resume(),
@@ -274,8 +274,12 @@ function hostOf(remote: string): string {
   return remote.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
-/** How a client reaches again what it reached. Not every client can take an IPv6 address in a list of brokers. */
-function reachable(dialled: HostAndPort | undefined): HostAndPort {
+/**
+ * How a client reaches again what it reached. Not every client can take an IPv6 address in a list of brokers, so it
+ * gets the name of this machine, except where only `[::1]` listens: the name is 127.0.0.1 first.
+ */
+function reachable({ dialled, listener }: Connection): HostAndPort {
   if (dialled === undefined) return { host: 'localhost', port: 0 };
-  return dialled.host === '::1' ? { host: 'localhost', port: dialled.port } : dialled;
+  const isNamed = dialled.host === '::1' && !listener.includes('[::1]');
+  return isNamed ? { host: 'localhost', port: dialled.port } : dialled;
 }
