@@ -5,14 +5,7 @@ import { quoted } from '../../../internal/errors.ts';
 import { Failure } from '../../shared/run-program.ts';
 import type { KafkaClient } from '../kafka-client/client.ts';
 import type { CommittedOffset } from '../kafka-client/groups.ts';
-import {
-  EARLIEST,
-  keyOf,
-  LATEST,
-  NO_OFFSET,
-  offsetsAt,
-  type TopicPartition,
-} from '../kafka-client/offsets.ts';
+import { keyOf, type OffsetRange, offsetRanges, type TopicPartition } from '../kafka-client/offsets.ts';
 import { durationOf, instantOf } from '../times.ts';
 
 /** Where a group is to go on. */
@@ -63,40 +56,31 @@ export async function newOffsets(
   partitions: readonly TopicPartition[],
   committed: readonly CommittedOffset[],
 ): Promise<CommittedOffset[]> {
-  const [earliest, latest] = await Promise.all([
-    offsetsAt(client, partitions, EARLIEST),
-    offsetsAt(client, partitions, LATEST),
-  ]);
+  const timestamp = destination.kind === 'time' ? destination.timestamp : undefined;
+  const ranges = await offsetRanges(client, partitions, timestamp);
   const current = new Map(committed.map((offset) => [keyOf(offset), offset.offset]));
-  const atTime =
-    destination.kind === 'time' ? await offsetsAt(client, partitions, destination.timestamp) : undefined;
-  const isThere = (partition: TopicPartition) =>
-    [earliest, latest].every((known) => known.has(keyOf(partition)));
-  const existing = partitions.filter(isThere);
-  return existing.map((partition) => {
-    const key = keyOf(partition);
-    const [first, last] = [earliest.get(key)!, latest.get(key)!];
-    const offset = wantedOffset(partition, first, last);
-    return { ...partition, offset: Math.min(Math.max(offset, first), last) };
+  return partitions.flatMap((partition) => {
+    const range = ranges.get(keyOf(partition));
+    if (range === undefined) return [];
+    const offset = wantedOffset(partition, range);
+    return [{ ...partition, offset: Math.min(Math.max(offset, range.first), range.end) }];
   });
 
-  function wantedOffset(partition: TopicPartition, first: number, last: number): number {
+  function wantedOffset(partition: TopicPartition, { first, end, atTime }: OffsetRange): number {
     const key = keyOf(partition);
     switch (destination.kind) {
       case 'earliest':
         return first;
       case 'latest':
-        return last;
+        return end;
       case 'current':
-        return current.get(key) ?? last;
+        return current.get(key) ?? end;
       case 'offset':
         return destination.offset;
       case 'shift':
         return shifted(partition, current.get(key), destination.by);
-      case 'time': {
-        const offset = atTime!.get(key) ?? NO_OFFSET;
-        return offset === NO_OFFSET ? last : offset;
-      }
+      case 'time':
+        return atTime;
     }
   }
 }

@@ -13,11 +13,46 @@ export interface TopicPartition {
 export const LATEST = -1;
 export const EARLIEST = -2;
 /** What ListOffsets says where no message is as late as the time that was asked for. */
-export const NO_OFFSET = -1;
+const NO_OFFSET = -1;
 
 /** A text that is different for different partitions. */
 export function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`;
+}
+
+/** Offsets in one partition. */
+export interface OffsetRange {
+  first: number;
+  /** The next one. */
+  end: number;
+  /** The first one at or after a time; the end where no message is as late, or no time was asked for. */
+  atTime: number;
+}
+
+/**
+ * The range of each of some partitions, by {@link keyOf}. Partitions that do not exist are left out.
+ *
+ * @param timestamp in milliseconds since 1970.
+ * @throws KafkaRefusal
+ */
+export async function offsetRanges(
+  client: KafkaClient,
+  partitions: readonly TopicPartition[],
+  timestamp?: number,
+): Promise<Map<string, OffsetRange>> {
+  const [firsts, ends] = await Promise.all([
+    offsetsAt(client, partitions, EARLIEST),
+    offsetsAt(client, partitions, LATEST),
+  ]);
+  const found = timestamp === undefined ? undefined : await offsetsAt(client, partitions, timestamp);
+  const ranges = new Map<string, OffsetRange>();
+  for (const [key, end] of ends) {
+    const first = firsts.get(key);
+    if (first === undefined) continue;
+    const atTime = found?.get(key) ?? NO_OFFSET;
+    ranges.set(key, { first, end, atTime: atTime === NO_OFFSET ? end : atTime });
+  }
+  return ranges;
 }
 
 /**

@@ -2,14 +2,7 @@ import { UsageError } from '../../../internal/config/program.ts';
 import { quoted } from '../../../internal/errors.ts';
 import type { KafkaClient } from '../kafka-client/client.ts';
 import { committedOffsets } from '../kafka-client/groups.ts';
-import {
-  EARLIEST,
-  keyOf,
-  LATEST,
-  NO_OFFSET,
-  offsetsAt,
-  type TopicPartition,
-} from '../kafka-client/offsets.ts';
+import { keyOf, type OffsetRange, offsetRanges, type TopicPartition } from '../kafka-client/offsets.ts';
 import { durationOf, instantOf } from '../times.ts';
 
 /** Where reading begins. */
@@ -55,11 +48,8 @@ export async function positionsOf(
   partitions: readonly TopicPartition[],
   groupId: string | undefined,
 ): Promise<Map<number, number>> {
-  const [earliest, latest] = await Promise.all([
-    offsetsAt(client, partitions, EARLIEST),
-    offsetsAt(client, partitions, LATEST),
-  ]);
-  const atTime = start.kind === 'time' ? await offsetsAt(client, partitions, start.timestamp) : undefined;
+  const timestamp = start.kind === 'time' ? start.timestamp : undefined;
+  const ranges = await offsetRanges(client, partitions, timestamp);
   const stored = groupId === undefined ? [] : await committedOffsets(client, groupId);
   const storedAt = new Map(stored.map((offset) => [keyOf(offset), offset.offset]));
   return new Map(
@@ -70,22 +60,21 @@ export async function positionsOf(
   );
 
   function startIn(partition: TopicPartition): number {
-    const key = keyOf(partition);
-    const [first, last] = [earliest.get(key) ?? 0, latest.get(key) ?? 0];
+    const { first, end, atTime } = ranges.get(keyOf(partition)) ?? NOTHING_THERE;
     switch (start.kind) {
       case 'beginning':
       case 'stored':
         return first;
       case 'end':
-        return last;
+        return end;
       case 'offset':
         return start.offset;
       case 'last':
-        return Math.max(first, last - start.count);
-      case 'time': {
-        const offset = atTime!.get(key) ?? NO_OFFSET;
-        return offset === NO_OFFSET ? last : offset;
-      }
+        return Math.max(first, end - start.count);
+      case 'time':
+        return atTime;
     }
   }
 }
+
+const NOTHING_THERE: OffsetRange = { first: 0, end: 0, atTime: 0 };
