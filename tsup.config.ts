@@ -4,6 +4,14 @@ import { defineConfig } from 'tsup';
 const programs = ['broker', 'publisher', 'subscriber', 'tinymq', 'smq', 'dashmq'];
 
 /**
+ * How the runtime is started for programs that hold many messages. V8's young generation would grow to 100 MiB under
+ * load; with this bound a broker holds a third less after producing at full speed, for some percent of CPU time.
+ */
+const runtimeFlags: Record<string, string> = Object.fromEntries(
+  ['broker', 'smq', 'dashmq'].map((program) => [program, '--max-semi-space-size=8 ']),
+);
+
+/**
  * A launcher finds its package through any chain of symbolic links (npm puts such links on the PATH) and
  * prefers the runtime that the lock file pins over the machine's own.
  */
@@ -29,7 +37,7 @@ else
 fi
 TINYMQ_PROGRAM_FOLDER=$root/bin
 export TINYMQ_PROGRAM_FOLDER
-exec "$node" "$root/dist/cmd/${program}.js" "$@"
+exec "$node" ${runtimeFlags[program] ?? ''}"$root/dist/cmd/${program}.js" "$@"
 `;
 }
 
