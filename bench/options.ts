@@ -19,6 +19,7 @@ Environment:
   ROUNDS=n          rounds of each case, interleaved over the peers (3, with FULL 7)
   SECONDS=n         how long each round measures (0.6, with FULL 3)
   FULL=1            longer, for figures to keep
+  SMQ=file          the original server of Suhaib Message Queue, built, as a peer of the gRPC cases
   BASE=folder       another checkout of tinymq, built, as one more peer
 
 Cases:

@@ -12,7 +12,6 @@ import {
 import type { Figures } from './load/scenario.ts';
 import type { Options } from './options.ts';
 import { isGrpcPeer, isKafkaPeer, isLivePeer, type Peer } from './peers/peer.ts';
-import { smq } from './peers/smq.ts';
 import { startupContestant } from './startup.ts';
 import type { Transport } from './workload.ts';
 
@@ -116,16 +115,14 @@ function kafkaEntriesOf(chosen: KafkaCase, peers: readonly Peer[], folder: strin
   );
 }
 
-/** Each peer with a gRPC listener, and what the original was measured at. */
+/** Each peer with a gRPC listener, and what the original server was once measured at. */
 function grpcEntriesOf(chosen: GrpcCase, peers: readonly Peer[], folder: string): Entry[] {
-  return peers.flatMap((peer): Entry[] => {
-    if (peer === smq) {
-      const name = `${peer.name}, as noted`;
-      return [{ name, start: () => originalContestant(name, chosen) }];
-    }
-    if (!isGrpcPeer(peer)) return [];
-    return [{ name: peer.name, start: () => grpcContestant(chosen, peer, folder) }];
-  });
+  const entries = peers
+    .filter(isGrpcPeer)
+    .map((peer): Entry => ({ name: peer.name, start: () => grpcContestant(chosen, peer, folder) }));
+  if (entries.length === 0) return [];
+  const noted = 'smq, as noted';
+  return [...entries, { name: noted, start: () => originalContestant(noted, chosen) }];
 }
 
 function startKafkaEntrant(chosen: KafkaCase, entrant: KafkaEntrant, folder: string): Promise<Contestant> {
