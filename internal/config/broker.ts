@@ -153,9 +153,12 @@ const options = {
     group: 'Keeping messages',
     placeholder: 'FOLDER',
     default: './data',
-    help: 'where logs are kept',
+    help: 'where logs, sessions and retained messages are kept',
   }),
-  memory: toggle({ group: 'Keeping messages', help: 'keep logs in memory only, as long as the broker runs' }),
+  memory: toggle({
+    group: 'Keeping messages',
+    help: 'keep all of that in memory only, as long as the broker runs',
+  }),
   fsync: choice(['commit', 'os'], {
     group: 'Keeping messages',
     default: 'commit',

@@ -23,11 +23,11 @@ export interface LogOption {
 export interface LogsOptions {
   /** Live topics that are kept, so that they can be read again. Where several match, the first one counts. */
   logs?: readonly LogOption[];
-  /** The folder of the store. Default: `./data`. */
+  /** The folder of the store, for logs, sessions and retained messages. Default for logs: `./data`. */
   dataDir?: string;
   /** The log directories of an existing Kafka, in whose place and format the logs are then kept. */
   kafkaLogDirs?: KafkaLogDirs;
-  /** Keep logs in memory only, as long as the broker runs. */
+  /** Keep all of that in memory only, as long as the broker runs. */
   memory?: boolean;
   /** `commit`: what was acknowledged survives a power cut. `os`: it survives the end of the broker. Default: `commit`. */
   fsync?: 'commit' | 'os';
