@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
+import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
+import { listOffsets } from '../../internal/protocol/kafka/apis/02-list-offsets.ts';
+import { metadata } from '../../internal/protocol/kafka/apis/03-metadata.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
+import { offsetForLeaderEpoch } from '../../internal/protocol/kafka/apis/23-offset-for-leader-epoch.ts';
 import { sealBatch } from '../../internal/protocol/kafka/record-batch.ts';
 import { type BatchOptions, buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
-import type { InputOf } from '../../internal/protocol/kafka/schema.ts';
+import { type InputOf, ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 
@@ -40,6 +44,26 @@ async function newTopic(configs: Record<string, string> = {}, numPartitions = 1)
   });
   expect(topics[0]).toMatchObject({ errorCode: 0 });
   return name;
+}
+
+async function idOf(name: string): Promise<string> {
+  const { topics } = await wire.ask(metadata, 12, { topics: [{ name }] });
+  return topics[0]!.topicId;
+}
+
+/** An id that no topic has. */
+const UNKNOWN_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
+
+async function append(name: string, ...values: string[]): Promise<void> {
+  for (const value of values) {
+    const partitionData = [{ index: 0, records: batch([value]) }];
+    const { responses } = await wire.ask(produce, 9, {
+      acks: -1,
+      timeoutMs: 1_000,
+      topicData: [{ name, partitionData }],
+    });
+    expect(responses[0]!.partitionResponses).toMatchObject([{ errorCode: 0 }]);
+  }
 }
 
 function batch(values: string[], options: BatchOptions & { timestamp?: number } = {}): Buffer {
@@ -233,5 +257,157 @@ describe('Produce', () => {
       ],
     });
     expect(responses.map(({ partitionResponses }) => partitionResponses[0]!.errorCode)).toEqual([53, 53]);
+  });
+});
+
+describe('Metadata', () => {
+  const ask = (version: number, topics: InputOf<typeof metadata.request>['topics']) =>
+    wire.ask(metadata, version, { topics, allowAutoTopicCreation: false });
+
+  it('tells each topic once, those that are there first', async () => {
+    const [one, other] = [await newTopic(), await newTopic()];
+    const names = ['unknown', one, 'also-unknown', other, one, 'unknown'].map((name) => ({ name }));
+    const { topics } = await ask(9, names);
+    expect(topics.map(({ name, errorCode }) => [name, errorCode])).toEqual([
+      [one, 0],
+      [other, 0],
+      ['unknown', 3],
+      ['also-unknown', 3],
+    ]);
+  });
+
+  it('looks only at ids where there are any', async () => {
+    const [one, other] = [await newTopic(), await newTopic()];
+    const topicId = await idOf(one);
+    const { topics } = await ask(12, [
+      { name: null, topicId },
+      { name: other },
+      { name: other, topicId: UNKNOWN_ID },
+      { name: null, topicId },
+    ]);
+    expect(topics).toMatchObject([
+      { errorCode: 100, name: null, topicId: UNKNOWN_ID, partitions: [] },
+      { errorCode: 0, name: one, topicId },
+    ]);
+  });
+
+  it.each([10, 11])('version %i has ids only in its answers', async (version) => {
+    const name = await newTopic();
+    const topicId = await idOf(name);
+    expect(await ask(version, [{ name: null, topicId }, { name }])).toMatchObject({
+      brokers: [],
+      clusterId: null,
+      controllerId: -1,
+      topics: [
+        { errorCode: 42, name: '', topicId, partitions: [] },
+        { errorCode: 42, name, topicId: ZERO_UUID, partitions: [] },
+      ],
+    });
+  });
+});
+
+describe('Fetch', () => {
+  type Request = InputOf<typeof fetch.request>;
+  const ask = (
+    version: number,
+    partitions: Request['topics'][number]['partitions'],
+    topic: Partial<Request['topics'][number]>,
+    more: Partial<Request> = {},
+  ) =>
+    wire.ask(fetch, version, {
+      maxWaitMs: 0,
+      minBytes: 1,
+      topics: partitions.length === 0 ? [] : [{ ...topic, partitions }],
+      ...more,
+    });
+  const from = (fetchOffset: number, more = {}) => ({
+    partition: 0,
+    fetchOffset,
+    partitionMaxBytes: 1_000_000,
+    ...more,
+  });
+
+  it('tells where the epoch ended that a reader has seen last', async () => {
+    const topic = await newTopic();
+    await append(topic, 'a', 'b');
+    const first = async (lastFetchedEpoch: number, fetchOffset: number) => {
+      const { responses } = await ask(12, [from(fetchOffset, { lastFetchedEpoch })], { topic });
+      return responses[0]!.partitions[0]!;
+    };
+    const none = { epoch: -1, endOffset: -1 };
+    expect(await first(0, 1)).toMatchObject({ errorCode: 0, highWatermark: 2, divergingEpoch: none });
+    expect(await first(0, 99)).toMatchObject({
+      errorCode: 0,
+      highWatermark: 2,
+      divergingEpoch: { epoch: 0, endOffset: 2 },
+      records: Buffer.alloc(0),
+    });
+    expect(await first(1, 1)).toMatchObject({ errorCode: 1, highWatermark: -1, divergingEpoch: none });
+    expect(await first(-1, 99)).toMatchObject({ errorCode: 1, divergingEpoch: none });
+  });
+
+  it('is not for other brokers, of which there are none', async () => {
+    const topic = await newTopic();
+    await append(topic, 'a');
+    const older = await ask(12, [from(0)], { topic }, { replicaId: 5 });
+    expect(older.responses[0]!.partitions).toMatchObject([{ errorCode: 6, highWatermark: -1 }]);
+    const replicaState = { replicaId: 5, replicaEpoch: 1 };
+    const newer = await ask(15, [from(0)], { topicId: await idOf(topic) }, { replicaState });
+    expect(newer.responses[0]!.partitions).toMatchObject([{ errorCode: 6, highWatermark: -1 }]);
+  });
+
+  it('has no list of transactions but an empty one where there is no partition', async () => {
+    const topic = await newTopic();
+    const { responses } = await ask(12, [from(0), from(9), from(0, { partition: 5 })], { topic });
+    expect(
+      responses[0]!.partitions.map(({ errorCode, abortedTransactions }) => [errorCode, abortedTransactions]),
+    ).toEqual([
+      [0, null],
+      [1, null],
+      [3, []],
+    ]);
+  });
+
+  it('begins a session without partitions, and ends one whose partitions are all forgotten', async () => {
+    const topic = await newTopic();
+    const empty = await ask(12, [], {}, { sessionEpoch: 0 });
+    expect(empty.sessionId).toBeGreaterThan(0);
+    const { sessionId } = await ask(12, [from(0)], { topic }, { sessionEpoch: 0 });
+    const forgottenTopicsData = [{ topic, partitions: [0] }];
+    const forgotten = await ask(12, [], {}, { sessionId, sessionEpoch: 1, forgottenTopicsData });
+    expect(forgotten).toMatchObject({ errorCode: 0, sessionId: 0, responses: [] });
+    expect(await ask(12, [], {}, { sessionId, sessionEpoch: 2 })).toMatchObject({ errorCode: 70 });
+  });
+});
+
+describe('epochs of the leader', () => {
+  it.each<[number, number, object]>([
+    [0, -1, { errorCode: 0, leaderEpoch: 0, endOffset: 2 }],
+    [0, 0, { errorCode: 0, leaderEpoch: 0, endOffset: 2 }],
+    [0, 1, { errorCode: 75, leaderEpoch: -1, endOffset: -1 }],
+    [0, -2, { errorCode: 74, leaderEpoch: -1, endOffset: -1 }],
+    [1, -1, { errorCode: 0, leaderEpoch: -1, endOffset: -1 }],
+    [-1, -1, { errorCode: 0, leaderEpoch: -1, endOffset: -1 }],
+    [-2, -1, { errorCode: 0, leaderEpoch: -2, endOffset: 0 }],
+  ])('%i, asked by who takes %i for the current one', async (leaderEpoch, currentLeaderEpoch, answer) => {
+    const topic = await newTopic();
+    await append(topic, 'a', 'b');
+    const { topics } = await wire.ask(offsetForLeaderEpoch, 4, {
+      topics: [{ topic, partitions: [{ partition: 0, leaderEpoch, currentLeaderEpoch }] }],
+    });
+    expect(topics[0]!.partitions).toEqual([{ partition: 0, ...answer }]);
+  });
+
+  it('are compared by ListOffsets too', async () => {
+    const name = await newTopic();
+    const errors = [];
+    for (const currentLeaderEpoch of [-2, -1, 0, 1]) {
+      const { topics } = await wire.ask(listOffsets, 7, {
+        replicaId: -1,
+        topics: [{ name, partitions: [{ partitionIndex: 0, currentLeaderEpoch, timestamp: -1 }] }],
+      });
+      errors.push(topics[0]!.partitions[0]!.errorCode);
+    }
+    expect(errors).toEqual([74, 0, 0, 75]);
   });
 });

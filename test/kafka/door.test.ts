@@ -231,8 +231,8 @@ describe('Metadata', () => {
       ],
     });
     expect(byId.topics).toMatchObject([
-      { errorCode: 0, name, topicId, partitions: [{}, {}] },
       { errorCode: KafkaErrorCode.unknownTopicId, name: null, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ' },
+      { errorCode: 0, name, topicId, partitions: [{}, {}] },
     ]);
   });
 });

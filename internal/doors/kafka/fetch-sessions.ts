@@ -43,7 +43,7 @@ export function partitionKey({ topic, topicId, partition }: PartitionKey): strin
 
 /** What a request asks for after its session is known. */
 export interface FetchPlan {
-  /** Undefined where the answer is whole and nothing is remembered. */
+  /** Undefined where nothing is remembered: none was wanted, there was no room, or all of it is forgotten. */
   readonly session: FetchSession | undefined;
   /** Whether partitions without news are left out of the answer. */
   readonly isIncremental: boolean;
@@ -86,6 +86,10 @@ export class FetchSessions {
     this.#sessions.delete(sessionId);
     this.#sessions.set(sessionId, session);
     this.#update(session, asked, forgotten);
+    if (session.partitions.size === 0) {
+      this.#end(sessionId);
+      return { session: undefined, isIncremental: true, partitions: [] };
+    }
     return { session, isIncremental: true, partitions: [...session.partitions.values()] };
   }
 
@@ -98,7 +102,7 @@ export class FetchSessions {
 
   /** Undefined where there is no room: then the client goes on without a session. */
   #begin(asked: readonly FetchedPartition[], nowMs: number): FetchSession | undefined {
-    if (asked.length === 0 || !this.#makeRoom(asked.length, nowMs)) return undefined;
+    if (!this.#makeRoom(asked.length, nowMs)) return undefined;
     const partitions = new Map(asked.map((partition) => [partitionKey(partition), partition]));
     const session = { id: this.#newId(), nextEpoch: INITIAL_EPOCH + 1, partitions, lastUsedMs: nowMs };
     this.#sessions.set(session.id, session);

@@ -30,9 +30,12 @@ export async function topicOrNew(name: string, parts: KafkaParts): Promise<Topic
   }
 }
 
+/** What a client says that knows no epoch of the leader. */
+export const ANY_EPOCH = -1;
+
 /** The epoch that a client believes the leader to have: what is wrong with it, if anything. */
 export function epochError(partition: PartitionLog, currentLeaderEpoch: number): KafkaErrorCode | undefined {
-  if (currentLeaderEpoch < 0 || currentLeaderEpoch === partition.leaderEpoch) return undefined;
+  if (currentLeaderEpoch === ANY_EPOCH || currentLeaderEpoch === partition.leaderEpoch) return undefined;
   return currentLeaderEpoch < partition.leaderEpoch
     ? KafkaErrorCode.fencedLeaderEpoch
     : KafkaErrorCode.unknownLeaderEpoch;

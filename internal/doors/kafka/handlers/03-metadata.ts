@@ -4,7 +4,7 @@ import type { PartitionLog } from '../../../log/partition-log.ts';
 import { metadata } from '../../../protocol/kafka/apis/03-metadata.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
-import type { KafkaError } from '../errors.ts';
+import { type KafkaError, kafkaError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
 import {
   CLUSTER_OPERATIONS,
@@ -20,6 +20,7 @@ type Topic = ResponseOf<typeof metadata>['topics'][number];
 
 export const metadataHandler = defineHandler(metadata, async (request, context) => {
   const { parts, client, version } = context;
+  if (!isUnderstood(request, version)) return refusal(request);
   const topics = await topicsOf(request, context);
   if (version >= 8 && request.includeTopicAuthorizedOperations) {
     for (const topic of topics) topic.topicAuthorizedOperations = TOPIC_OPERATIONS;
@@ -38,20 +39,57 @@ export const metadataHandler = defineHandler(metadata, async (request, context) 
 type Described = { -readonly [K in keyof Topic]: Topic[K] };
 
 async function topicsOf(request: Request, { parts, version }: RequestContext): Promise<Described[]> {
-  const wantsAll = request.topics === null || (version === 0 && request.topics.length === 0);
+  const { topics } = request;
+  const wantsAll = topics === null || (version === 0 && topics.length === 0);
   if (wantsAll) return topicsByName(parts).map((topic) => describe(topic, parts));
-  const mayCreate = parts.settings.autoCreate && (version < 4 || request.allowAutoTopicCreation);
-  const topics: Described[] = [];
-  for (const { name, topicId } of request.topics!) {
-    if (name === null) {
-      const topic = parts.logs.topicById(topicId);
-      topics.push(topic === undefined ? unknownId(topicId, version) : describe(topic, parts));
-      continue;
-    }
+  // Where there are ids, the names beside them are not looked at.
+  const ids = new Set(topics.map(({ topicId }) => topicId).filter((topicId) => topicId !== ZERO_UUID));
+  if (ids.size > 0) return identified(ids, parts);
+  const names = new Set(topics.map(({ name }) => name!));
+  return named(names, parts.settings.autoCreate && (version < 4 || request.allowAutoTopicCreation), parts);
+}
+
+function identified(topicIds: ReadonlySet<string>, parts: KafkaParts): Described[] {
+  const known = [...topicIds].flatMap((topicId) => parts.logs.topicById(topicId) ?? []);
+  const unknown = [...topicIds].filter((topicId) => parts.logs.topicById(topicId) === undefined);
+  return [...unknown.map(unknownId), ...known.map((topic) => describe(topic, parts))];
+}
+
+async function named(
+  names: ReadonlySet<string>,
+  mayCreate: boolean,
+  parts: KafkaParts,
+): Promise<Described[]> {
+  const known: Described[] = [];
+  const unknown: Described[] = [];
+  for (const name of names) {
     const topic = mayCreate ? await topicOrNew(name, parts) : (parts.logs.topic(name) ?? missingTopic(name));
-    topics.push('errorCode' in topic ? missing(name, topic) : describe(topic, parts));
+    if ('errorCode' in topic) unknown.push(missing(name, topic));
+    else known.push(describe(topic, parts));
   }
-  return topics;
+  return [...known, ...unknown];
+}
+
+/** The first version in which topics may be asked for by their ids (KIP-516). */
+const FIRST_VERSION_WITH_IDS = 12;
+
+/** Whether each topic is said in a way that the version has. */
+function isUnderstood({ topics }: Request, version: number): boolean {
+  return (topics ?? []).every(({ name, topicId }) =>
+    version < FIRST_VERSION_WITH_IDS
+      ? name !== null && topicId === ZERO_UUID
+      : name !== null || topicId !== ZERO_UUID,
+  );
+}
+
+/** Nothing but the error, for each topic. */
+function refusal({ topics }: Request): ResponseOf<typeof metadata> {
+  const errorCode = KafkaErrorCode.invalidRequest;
+  const refused = topics!.map(({ name, topicId }) => ({
+    ...missing(name ?? '', kafkaError(errorCode)),
+    topicId,
+  }));
+  return { brokers: [], clusterId: null, controllerId: -1, topics: refused, errorCode };
 }
 
 function describe(topic: TopicLog, parts: KafkaParts): Described {
@@ -81,11 +119,10 @@ function missing(name: string, { errorCode }: KafkaError): Described {
   return { errorCode, name, topicId: ZERO_UUID, partitions: [], topicAuthorizedOperations: NO_OPERATIONS };
 }
 
-function unknownId(topicId: string, version: number): Described {
+function unknownId(topicId: string): Described {
   return {
     errorCode: KafkaErrorCode.unknownTopicId,
-    // Only from version 12 on may it be null.
-    name: version >= 12 ? null : '',
+    name: null,
     topicId,
     partitions: [],
     topicAuthorizedOperations: NO_OPERATIONS,

@@ -107,5 +107,5 @@ function created(
 }
 
 function refused(name: string, error: KafkaError): Created {
-  return { name, topicId: ZERO_UUID, ...error, configs: null };
+  return { name, topicId: ZERO_UUID, ...error, configs: [] };
 }
