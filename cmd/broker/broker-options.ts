@@ -1,8 +1,7 @@
 import type { brokerProgram } from '../../internal/config/broker.ts';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
-import { logNameProblem } from '../../internal/log/names.ts';
-import { filterProblem } from '../../internal/topic.ts';
+import { keepingProblem } from '../../internal/log/names.ts';
 import type {
   BrokerOptions,
   GrpcOptions,
@@ -118,11 +117,9 @@ function retentionOf(
 /** `FILTER`, or `FILTER=LOG`. */
 function logOptionOf(text: string): LogOption {
   const split = text.lastIndexOf('=');
-  const option = split < 0 ? { filter: text } : { filter: text.slice(0, split), name: text.slice(split + 1) };
-  const problem =
-    filterProblem(option.filter) ??
-    (option.filter.startsWith('$') ? 'names that begin with $ are not kept' : undefined) ??
-    (option.name === undefined ? undefined : logNameProblem(option.name));
+  const option: LogOption =
+    split < 0 ? { filter: text } : { filter: text.slice(0, split), name: text.slice(split + 1) };
+  const problem = keepingProblem(option.filter, option.name);
   if (problem !== undefined) throw new UsageError(`-log '${text}': ${problem}`);
   return option;
 }

@@ -1,3 +1,5 @@
+import { filterProblem } from '../topic.ts';
+
 /**
  * How live topics and logs are called by one another: `sensors/temp` live is the log `sensors.temp`.
  *
@@ -20,6 +22,15 @@ export function logNameOf(topic: string): string {
 /** The live topic of a log. */
 export function liveTopicOf(logName: string): string {
   return logName.replaceAll('.', '/');
+}
+
+/** Says why the live topics of a filter cannot be kept, all in the log of a name where there is one. */
+export function keepingProblem(filter: string, logName: string | undefined): string | undefined {
+  return (
+    filterProblem(filter) ??
+    (filter.startsWith('$') ? 'names that begin with $ are not kept' : undefined) ??
+    (logName === undefined ? undefined : logNameProblem(logName))
+  );
 }
 
 /** Topics that Kafka itself writes; a directory of its logs has them. */

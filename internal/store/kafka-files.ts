@@ -122,7 +122,7 @@ export function syncDirectory(directory: string): void {
   }
 }
 
-export function readIfThere(file: string): string | undefined {
+function readIfThere(file: string): string | undefined {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 

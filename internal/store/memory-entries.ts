@@ -1,6 +1,6 @@
 import type { Entry, EntryChange, EntryStore } from './entry-store.ts';
 
-/** Entries in memory, for tests and for brokers that keep nothing. */
+/** Entries in memory, for the tests of whoever keeps some. */
 export class MemoryEntries implements EntryStore {
   readonly #values = new Map<string, Uint8Array>();
 

@@ -3,13 +3,13 @@ import * as limits from '../../internal/limits.ts';
 import { Capture, type CaptureParts } from '../../internal/live/capture.ts';
 import { Delivery } from '../../internal/live/delivery.ts';
 import { Logs } from '../../internal/log/logs.ts';
-import { liveTopicOf, logNameProblem } from '../../internal/log/names.ts';
+import { keepingProblem, liveTopicOf } from '../../internal/log/names.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
 import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
 import * as compaction from '../../internal/protocol/kafka/record-batch-rebuild.ts';
 import type { LogStore, StoredState } from '../../internal/store/log-store.ts';
 import { MemoryStore } from '../../internal/store/memory-store.ts';
-import { filterProblem, matchesFilter, topicNameProblem } from '../../internal/topic.ts';
+import { matchesFilter, topicNameProblem } from '../../internal/topic.ts';
 
 /** Live topics that are kept. */
 export interface LogOption {
@@ -180,9 +180,6 @@ async function clusterOf(store: LogStore): Promise<ClusterIdentity | undefined> 
 }
 
 function checkLogOption({ filter, name }: LogOption): void {
-  const problem =
-    filterProblem(filter) ?? (filter.startsWith('$') ? 'names that begin with $ are not kept' : undefined);
+  const problem = keepingProblem(filter, name);
   if (problem !== undefined) throw new RangeError(`the log of '${filter}': ${problem}`);
-  const nameProblem = name === undefined ? undefined : logNameProblem(name);
-  if (nameProblem !== undefined) throw new RangeError(`the log of '${filter}': ${nameProblem}`);
 }

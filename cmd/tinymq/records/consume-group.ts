@@ -57,6 +57,7 @@ export async function consumeInGroup(invocation: ConsumeInvocation, reading: Gro
         if (!isDone) stop.addEventListener('abort', abandon);
       }
     } finally {
+      // Where nobody hears it, its session runs out.
       await member.leave().catch(() => {});
     }
   });
