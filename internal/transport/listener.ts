@@ -173,6 +173,13 @@ function watched(
   return server;
 }
 
+/**
+ * Connections that wait to be accepted: as many as the system allows (Linux has the last word with `net.core.somaxconn`).
+ * A burst that overflows the queue costs its clients seconds of repeated SYNs, and resets those whose handshake the
+ * system gives up on.
+ */
+const BACKLOG = 65_535;
+
 interface Address {
   host?: string;
   port?: number;
@@ -195,7 +202,7 @@ async function openUnlessAbsent(server: Server, address: Address, mayBeAbsent: b
 function open(server: Server, address: Address, onBound?: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ ...address, backlog: 1024 }, () => {
+    server.listen({ ...address, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });
