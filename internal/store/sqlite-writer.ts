@@ -18,6 +18,7 @@ import { closeQuietly } from './sqlite-files.ts';
 import { APPEND_FIELDS, type Change, type GroupOfChanges, type Outcome } from './sqlite-messages.ts';
 import { PAGE_BYTES, pragma } from './sqlite-schema.ts';
 import { loadState, type PartitionRow } from './sqlite-state.ts';
+import { type BatchRow, prepareWrites, type WriteStatements } from './sqlite-statements.ts';
 import { StoreError } from './store-error.ts';
 
 /**
@@ -26,7 +27,7 @@ import { StoreError } from './store-error.ts';
  */
 export class SqliteWriter {
   readonly #db: DatabaseSync;
-  readonly #statements: Statements;
+  readonly #statements: WriteStatements;
   readonly #partitions = new Map<number, PartitionRow>();
   /** Partitions with batches below their first offset, and those whose topic is gone. */
   readonly #toSweep = new Set<number>();
@@ -47,7 +48,7 @@ export class SqliteWriter {
     // Until everything is in the main file, a page of the write-ahead log that the disk lost once may be lost again.
     const { busy } = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number };
     if (busy !== 0) throw new Error('the write-ahead log is in use');
-    this.#statements = prepare(db);
+    this.#statements = prepareWrites(db);
     this.#discard(keepUntil);
     const { state, rows, toSweep } = loadState(db);
     this.state = state;
@@ -404,79 +405,4 @@ export class SqliteWriter {
   #checkTopic(name: string): void {
     if (!this.#statements.topic.get(name)) throw noSuchTopic(name);
   }
-}
-
-interface BatchRow {
-  base_offset: number;
-  last_offset: number;
-  running_timestamp: number;
-  running_bytes: number;
-  byte_length: number;
-  bytes_id: number;
-}
-
-type Statements = ReturnType<typeof prepare>;
-
-function prepare(db: DatabaseSync) {
-  const row = 'base_offset, last_offset, running_timestamp, running_bytes, byte_length, bytes_id';
-  return {
-    begin: db.prepare('BEGIN IMMEDIATE'),
-    commit: db.prepare('COMMIT'),
-    insertBytes: db.prepare('INSERT INTO batch_bytes VALUES (?, ?)'),
-    insertBatch: db.prepare('INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
-    lastBytesId: db.prepare('SELECT max(id) AS id FROM batch_bytes'),
-    deleteBytes: db.prepare('DELETE FROM batch_bytes WHERE id = ?'),
-    deleteBatch: db.prepare('DELETE FROM batch WHERE partition_id = ? AND base_offset = ?'),
-    firstRow: db.prepare(`SELECT ${row} FROM batch WHERE partition_id = ? ORDER BY base_offset LIMIT 1`),
-    rowBefore: db.prepare(
-      `SELECT ${row} FROM batch WHERE partition_id = ? AND base_offset < ? ORDER BY base_offset DESC LIMIT 1`,
-    ),
-    rowAfter: db.prepare(
-      `SELECT ${row} FROM batch WHERE partition_id = ? AND base_offset > ? ORDER BY base_offset LIMIT 1`,
-    ),
-    rowsFrom: db.prepare(`SELECT ${row} FROM batch WHERE partition_id = ? AND base_offset >= ?`),
-    // Rows are in order by both ends, so the first batch of a range begins before it at most once.
-    range: db.prepare(
-      `SELECT ${row} FROM batch WHERE partition_id = ?1 AND base_offset <= ?2 AND last_offset >= max(?3, ?4)
-         AND base_offset >= coalesce(
-           (SELECT max(base_offset) FROM batch WHERE partition_id = ?1 AND base_offset <= ?3), 0)
-       ORDER BY base_offset`,
-    ),
-    swept: db.prepare(
-      `SELECT ${row} FROM batch WHERE partition_id = ?1 AND base_offset < ?2 AND last_offset < ?2
-       ORDER BY base_offset LIMIT ?3`,
-    ),
-    raiseTimestamps: db.prepare(
-      `UPDATE batch SET running_timestamp = ?
-       WHERE partition_id = ? AND base_offset > ? AND running_timestamp < ?`,
-    ),
-    saveEnds: db.prepare(
-      `UPDATE partition SET first_offset = ?, next_offset = ?, max_timestamp = ?, running_bytes = ?,
-         swept_bytes = ?, replaced_bytes = ? WHERE id = ?`,
-    ),
-    topic: db.prepare('SELECT 1 FROM topic WHERE name = ?'),
-    insertTopic: db.prepare('INSERT INTO topic VALUES (?, ?, ?, ?)'),
-    alterTopic: db.prepare('UPDATE topic SET configs = ? WHERE name = ?'),
-    deleteTopic: db.prepare('DELETE FROM topic WHERE name = ?'),
-    partitionCount: db.prepare('SELECT count(*) AS count FROM partition WHERE topic = ?'),
-    partitionIds: db.prepare('SELECT id FROM partition WHERE topic = ?'),
-    insertPartition: db.prepare('INSERT INTO partition (topic, number) VALUES (?, ?)'),
-    deletePartitions: db.prepare('DELETE FROM partition WHERE topic = ?'),
-    leaderEpoch: db.prepare('UPDATE partition SET leader_epoch = ? WHERE id = ?'),
-    doom: db.prepare('INSERT INTO doomed VALUES (?)'),
-    undoom: db.prepare('DELETE FROM doomed WHERE partition_id = ?'),
-    saveProducer: db.prepare('INSERT OR REPLACE INTO producer VALUES (?, ?, ?)'),
-    deleteProducer: db.prepare('DELETE FROM producer WHERE partition_id = ? AND producer_id = ?'),
-    deleteProducers: db.prepare('DELETE FROM producer WHERE partition_id = ?'),
-    saveOffset: db.prepare('INSERT OR REPLACE INTO group_offset VALUES (?, ?, ?, ?, ?, ?, ?)'),
-    deleteOffset: db.prepare('DELETE FROM group_offset WHERE group_name = ? AND topic = ? AND partition = ?'),
-    deleteGroup: db.prepare('DELETE FROM group_offset WHERE group_name = ?'),
-    deleteTopicOffsets: db.prepare('DELETE FROM group_offset WHERE topic = ?'),
-    putMeta: db.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)'),
-    meta: db.prepare('SELECT value FROM meta WHERE key = ?'),
-    entriesAfter: db.prepare('SELECT key, value FROM entry WHERE key > ? ORDER BY key'),
-    putEntry: db.prepare('INSERT OR REPLACE INTO entry VALUES (?, ?)'),
-    deleteEntry: db.prepare('DELETE FROM entry WHERE key = ?'),
-    deleteMeta: db.prepare('DELETE FROM meta WHERE key = ?'),
-  };
 }
