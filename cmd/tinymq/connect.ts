@@ -44,7 +44,7 @@ export async function withKafka<T>(
  *
  * @throws UsageError
  */
-function addressesOf(text: string): BrokerAddress[] {
+export function addressesOf(text: string): BrokerAddress[] {
   return text.split(',').map((part) => {
     const address = part.trim();
     const parts = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^\s:/[\]]+))?(?::(\d{1,5}))?$/s.exec(address);
