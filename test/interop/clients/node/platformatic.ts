@@ -60,7 +60,8 @@ async function produce({ topic, compression, idempotent }: ProduceOptions): Prom
 async function consume({ topic, group, count, maxBytes }: ConsumeOptions): Promise<void> {
   const ended = inputEnded();
   // There is no consumer without a group. To leave takes as long as a fetch that waits, five seconds by default.
-  const consumer = new Consumer({ ...usual, groupId: group ?? randomUUID() });
+  // By default it gives up after three seconds without a broker.
+  const consumer = new Consumer({ ...usual, groupId: group ?? randomUUID(), retries: 60 });
   const stream = await consumer.consume({
     topics: [topic],
     mode: 'committed',

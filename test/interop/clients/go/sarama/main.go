@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sort"
 	"time"
 
@@ -112,7 +113,11 @@ func consume(options Options) {
 	}()
 	handler := &member{wanted: options.Count, done: cancel}
 	for ctx.Err() == nil {
-		Must(group.Consume(ctx, []string{options.Topic}, handler))
+		if err := group.Consume(ctx, []string{options.Topic}, handler); err != nil {
+			// No broker, say; whoever uses this client calls it again.
+			fmt.Fprintln(os.Stderr, err)
+			time.Sleep(100 * time.Millisecond)
+		}
 	}
 	Must(group.Close())
 }
