@@ -5,6 +5,7 @@ import type { OptionTable } from '../../internal/config/option.ts';
 import type { Program } from '../../internal/config/program.ts';
 import { withCommandsTable } from '../../internal/config/suite.ts';
 import { kafkaOptions } from '../../internal/config/tinymq-kafka.ts';
+import { smqOptions } from '../../internal/config/tinymq-smq.ts';
 import { tinymqSuite } from './suite.ts';
 
 const programs = tinymqSuite.groups.flatMap(({ commands }) => commands.map(({ program }) => program));
@@ -13,8 +14,10 @@ describe('docs/tinymq.md', () => {
   it('has every command with its flags (npx vitest -u writes them anew)', async () => {
     const page = readFileSync(new URL('../../docs/tinymq.md', import.meta.url), 'utf8');
     const connection = { name: 'tinymq', summary: '', options: kafkaOptions, examples: [] };
+    const smqConnection = { name: 'tinymq smq', summary: '', options: smqOptions, examples: [] };
     const written = withFlagsTables(withCommandsTable(page, tinymqSuite), [
       connection,
+      smqConnection,
       ...programs.map(withoutConnection),
     ]);
     await expect(written).toMatchFileSnapshot('../../docs/tinymq.md');
@@ -31,6 +34,7 @@ it('has each command once, and no command that hides a longer one', () => {
 
 /** A command with the flags that are its own. */
 function withoutConnection(program: Program<OptionTable>): Program<OptionTable> {
-  const own = Object.entries(program.options).filter(([name]) => !Object.hasOwn(kafkaOptions, name));
+  const connection = program.name.startsWith('tinymq smq ') ? smqOptions : kafkaOptions;
+  const own = Object.entries(program.options).filter(([name]) => !Object.hasOwn(connection, name));
   return { ...program, options: Object.fromEntries(own) };
 }
