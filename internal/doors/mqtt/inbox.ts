@@ -92,6 +92,8 @@ export class Inbox {
     if (qos === 2 && this.#session.received.has(packetId)) {
       // [MQTT-4.3.3-10] it is here already, and only the answer is given again.
       this.#noteAlias(view, bytes, fields);
+      // The store may have failed on it the last time: the answer waits until it has this, and what was before it.
+      this.#session.store.putReceived(this.#identity.clientId, packetId);
       this.#answer(PacketType.pubrec, packetId, ReasonCode.success, undefined, true);
       return;
     }
@@ -128,7 +130,7 @@ export class Inbox {
   /** Takes PUBREL: the sender will not send the message again [MQTT-4.3.3-11]. */
   release(packetId: number): void {
     const { received, store } = this.#session;
-    const isKnown = received.delete(packetId);
+    const isKnown = received.has(packetId);
     if (isKnown) store.deleteReceived(this.#identity.clientId, packetId);
     const reasonCode = isKnown ? ReasonCode.success : ReasonCode.packetIdNotFound;
     const bytes = this.#answers.encode({
@@ -138,7 +140,15 @@ export class Inbox {
       properties: NO_PROPERTIES,
     });
     // The id may be used again after this: it must not be known to a broker that starts anew.
-    this.#answers.inOrder(bytes, isKnown && this.#store === store, () => this.#unreleased.delete(packetId));
+    this.#answers.inOrder(bytes, isKnown && this.#store === store, (error) => {
+      if (error !== undefined) {
+        // It will send PUBREL again.
+        this.#refuse(new BrokerError('store-unavailable', error.message));
+        return;
+      }
+      received.delete(packetId);
+      this.#unreleased.delete(packetId);
+    });
   }
 
   #countIn(qos: Qos, packetId: number): void {
@@ -246,12 +256,16 @@ export class Inbox {
   /** The store could not keep what an answer would have promised. */
   #unsafe(type: PublishAnswer['type'], packetId: number, error: Error): void {
     const reason = new BrokerError('store-unavailable', error.message);
-    this.#session.received.delete(packetId);
-    this.#unreleased.delete(packetId);
     if (this.#version !== 5) {
-      // It will send the message again.
+      // It will send the message again; one of QoS 2 must then be known, as its subscribers have it.
       this.#refuse(reason);
       return;
+    }
+    if (type === PacketType.pubrec) {
+      // The id is free again, also for a broker that starts anew.
+      this.#session.received.delete(packetId);
+      this.#session.store.deleteReceived(this.#identity.clientId, packetId);
+      this.#unreleased.delete(packetId);
     }
     const answer = { type, packetId, reasonCode: reasonCodeOf(reason, 'puback'), properties: NO_PROPERTIES };
     this.#answers.now(this.#answers.encode(answer, reason.message));
