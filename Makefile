@@ -41,4 +41,5 @@ $(INSTALLED): package.json package-lock.json
 	@touch $@
 
 dist/.built: $(SOURCES) | $(INSTALLED)
+	@rm -f $@
 	@$(NPM) run --silent build
