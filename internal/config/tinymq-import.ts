@@ -2,14 +2,21 @@ import { list, text, toggle } from './option.ts';
 import type { Program } from './program.ts';
 import { kafkaOptions, optionsFileFlag } from './tinymq-kafka.ts';
 
+const dataDir = text({
+  group: 'Store',
+  placeholder: 'DIR',
+  default: './data',
+  variable: 'TINYMQ_DATA_DIR',
+  help: "where to: the broker's folder; the broker must not be running",
+});
+const outputOptions = {
+  json: toggle({ group: 'Output', help: 'print the result as one JSON object' }),
+  quiet: toggle({ group: 'Output', help: 'print nothing unless it fails' }),
+  options: kafkaOptions.options,
+};
+
 const importKafkaOptions = {
-  'data-dir': text({
-    group: 'Store',
-    placeholder: 'DIR',
-    default: './data',
-    variable: 'TINYMQ_DATA_DIR',
-    help: "where to: the broker's folder; the broker must not be running",
-  }),
+  'data-dir': dataDir,
   'metadata-dir': text({
     group: 'Kafka',
     placeholder: 'DIR',
@@ -20,9 +27,7 @@ const importKafkaOptions = {
     placeholder: 'DIR',
     help: 'another of log.dirs, where there are several; may be given several times',
   }),
-  json: toggle({ group: 'Output', help: 'print the result as one JSON object' }),
-  quiet: toggle({ group: 'Output', help: 'print nothing unless it fails' }),
-  options: kafkaOptions.options,
+  ...outputOptions,
 };
 
 export const importKafkaProgram: Program<typeof importKafkaOptions> = {
@@ -35,4 +40,15 @@ export const importKafkaProgram: Program<typeof importKafkaOptions> = {
     'tinymq import kafka /var/lib/kafka/data -data-dir ./data',
     'tinymq import kafka /disk1/kafka -log-dir /disk2/kafka',
   ],
+};
+
+const importSmqOptions = { 'data-dir': dataDir, ...outputOptions };
+
+export const importSmqProgram: Program<typeof importSmqOptions> = {
+  name: 'tinymq import smq',
+  summary: 'Copies the topics of a database of the original SMQ into the store of a broker.',
+  options: importSmqOptions,
+  operands: { usage: 'FILE', help: 'the database of an SMQ that is stopped', min: 1, max: 1 },
+  fileFlag: optionsFileFlag,
+  examples: ['tinymq import smq dbtest.db -data-dir ./data'],
 };

@@ -25,14 +25,19 @@ export class Progress {
 
   show({ topic, partition, copiedBytes, totalBytes }: ImportProgress): void {
     this.copiedBytes = copiedBytes;
+    this.tell(() => {
+      const amounts = `${megabytes(copiedBytes)} of ${megabytes(totalBytes)} MB`;
+      return `${printableText(topic)} [${partition}]: ${amounts} (${percentOf(copiedBytes, totalBytes)} %)`;
+    });
+  }
+
+  /** Shows a line where it is time for one. */
+  tell(line: () => string): void {
     const { isTTY } = this.#stream;
     const now = this.#now();
     if (this.#isQuiet || now - this.#shownAt < (isTTY ? TERMINAL_EVERY_MS : PIPE_EVERY_MS)) return;
     this.#shownAt = now;
-    const percent = totalBytes === 0 ? 100 : Math.floor((100 * copiedBytes) / totalBytes);
-    const amounts = `${megabytes(copiedBytes)} of ${megabytes(totalBytes)} MB (${percent} %)`;
-    const line = `${printableText(topic)} [${partition}]: ${amounts}`;
-    this.#stream.write(isTTY ? `\r\u001b[K${line}` : `${line}\n`);
+    this.#stream.write(isTTY ? `\r\u001b[K${line()}` : `${line()}\n`);
     this.#hasLine = isTTY;
   }
 
@@ -41,6 +46,11 @@ export class Progress {
     if (this.#hasLine) this.#stream.write('\r\u001b[K');
     this.#hasLine = false;
   }
+}
+
+/** How much of a whole is done, in whole percent; nothing to do is all of it. */
+export function percentOf(done: number, of: number): number {
+  return of === 0 ? 100 : Math.floor((100 * done) / of);
 }
 
 function megabytes(bytes: number): string {
