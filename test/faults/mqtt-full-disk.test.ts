@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type Connect, type Packet, PacketType, type Version } from '../../internal/protocol/mqtt/packet.ts';
-import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';
+import { ReasonCode, SUBACK_FAILURE } from '../../internal/protocol/mqtt/reason-codes.ts';
 import { connectMqtt, type RawMqtt } from '../mqtt/client.ts';
 import { canMountSmallDisk, mountSmallDisk } from '../mqtt/small-disk.ts';
 import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/broker-process.ts';
@@ -88,11 +88,15 @@ describe.skipIf(!canMountSmallDisk())('a full disk (where a small one can be mou
         expect(answer.reasonCode).toBe(ReasonCode.implementationSpecific);
         expect(answer.reason).toMatch(/^store-unavailable: /);
         await expectLiveTraffic(publisher, live);
+        expect((await publisher.subscribe('more/#', 1)).reasonCodes).toEqual([
+          ReasonCode.implementationSpecific,
+        ]);
         answer = await publish();
       }
 
       disk.free();
       await eventually(async () => (await publish()).reasonCode === 0, 'room for a message');
+      expect((await publisher.subscribe('more/#', 1)).reasonCodes).toEqual([1]);
       await expectLiveTraffic(publisher, live);
       for (const client of [live, publisher]) client.drop();
       const got = await slept(broker, 5, accepted.at(-1)!);
@@ -140,11 +144,14 @@ describe.skipIf(!canMountSmallDisk())('a full disk (where a small one can be mou
         await expectLiveTraffic(livePublisher, live);
         expect(await again()).toBe(false);
       }
+      const subscriber = await connectMqtt(broker.url, 4, lasting(4, 'subscriber'));
+      expect((await subscriber.subscribe('more/#', 1)).reasonCodes).toEqual([SUBACK_FAILURE]);
 
       disk.free();
       await eventually(again, 'room for a message');
+      expect((await subscriber.subscribe('more/#', 1)).reasonCodes).toEqual([1]);
       expect(await publish()).toBe(true);
-      for (const client of [live, livePublisher, publisher]) client.drop();
+      for (const client of [live, livePublisher, publisher, subscriber]) client.drop();
       const got = await slept(broker, 4, `${number - 1}`);
       const sent = Array.from({ length: number }, (_, index) => `${index}`);
       expect([...new Set(got)]).toEqual(sent);

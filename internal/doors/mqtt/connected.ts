@@ -69,6 +69,7 @@ export function connectedOf(parts: ConnectedParts): Connected {
     answers,
     replays,
     version,
+    refuse,
   });
   return { client, session, agreement, version, answers, outlet, inbox, subscriber, replays };
 }

@@ -9,13 +9,14 @@ import { BrokerError, quoted } from '../../errors.ts';
 import { maxSubscriptionsPerClient, retainedPerStep, sessionSendAheadBytes } from '../../limits.ts';
 import {
   PacketType,
+  type Suback,
   type Subscribe,
   type SubscriptionRequest,
   type Unsubscribe,
   type Version,
 } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
-import { ReasonCode, SUBACK_FAILURE } from '../../protocol/mqtt/reason-codes.ts';
+import { FIRST_FAILURE, ReasonCode, SUBACK_FAILURE } from '../../protocol/mqtt/reason-codes.ts';
 import { filterProblem, parseShared } from '../../topic.ts';
 import type { Answers } from './answers.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
@@ -31,6 +32,8 @@ export interface SubscriberParts {
   answers: Answers;
   replays: Replays;
   version: Version;
+  /** Ends the connection. */
+  refuse(reason: BrokerError): void;
 }
 
 /** Retained messages on their way to a subscription that is new. */
@@ -50,6 +53,7 @@ export class Subscriber {
   readonly #answers: Answers;
   readonly #replays: Replays;
   readonly #version: Version;
+  readonly #refuse: (reason: BrokerError) => void;
   #feeds: Feed[] = [];
 
   constructor(parts: SubscriberParts) {
@@ -62,6 +66,7 @@ export class Subscriber {
     this.#answers = parts.answers;
     this.#replays = parts.replays;
     this.#version = parts.version;
+    this.#refuse = parts.refuse;
   }
 
   /** Whether retained messages are still to be sent. */
@@ -76,28 +81,35 @@ export class Subscriber {
     const feeds: Feed[] = [];
     const writesBefore = this.#session.store.writes;
     const begin: (() => void)[] = [];
+    const added: string[] = [];
     for (const request of subscriptions) {
+      const { filter } = request;
       try {
-        if (this.#replays.isReplay(request.filter)) {
-          this.#broker.checkMaySubscribe(this.#identity, request.filter);
-          begin.push(this.#replays.prepare(request.filter, properties.userProperties));
+        if (this.#replays.isReplay(filter)) {
+          this.#broker.checkMaySubscribe(this.#identity, filter);
+          begin.push(this.#replays.prepare(filter, properties.userProperties));
           reasonCodes.push(ReasonCode.success);
           continue;
         }
-        const feed = this.#subscribe(request, properties.subscriptionIdentifiers?.[0]);
+        const isNew = this.#session.subscription(filter) === undefined;
+        const feed = this.#subscribe(request, isNew, properties.subscriptionIdentifiers?.[0]);
+        if (isNew) added.push(filter);
         if (feed !== undefined) feeds.push(feed);
         reasonCodes.push(request.qos);
       } catch (error) {
         const refusal = refusalOf(error, this.#log);
-        // [MQTT-3.9.3-2]; version 3.1.1 knows one failure.
-        reasonCodes.push(this.#version === 5 ? reasonCodeOf(refusal, 'suback') : SUBACK_FAILURE);
+        reasonCodes.push(this.#failureCode(refusal));
         problems.push(refusal.message);
         this.#logRefusal(refusal);
       }
     }
-    const suback = { type: PacketType.suback, packetId, reasonCodes, properties: NO_PROPERTIES };
+    const suback = { type: PacketType.suback, packetId, reasonCodes, properties: NO_PROPERTIES } as const;
     const bytes = this.#answers.encode(suback, problems.length > 0 ? problems.join('; ') : undefined);
-    this.#answers.inOrder(bytes, this.#session.store.writes !== writesBefore, () => {
+    this.#answers.inOrder(bytes, this.#session.store.writes !== writesBefore, (error) => {
+      if (error !== undefined) {
+        this.#takeBack(suback, added, error);
+        return;
+      }
       for (const start of begin) start();
       this.#feeds.push(...feeds);
       this.feed();
@@ -122,7 +134,10 @@ export class Subscriber {
     }
     const unsuback = { type: PacketType.unsuback, packetId, reasonCodes, properties: NO_PROPERTIES };
     const bytes = this.#answers.encode(unsuback, problems.length > 0 ? problems.join('; ') : undefined);
-    this.#answers.inOrder(bytes, this.#session.store.writes !== writesBefore);
+    this.#answers.inOrder(bytes, this.#session.store.writes !== writesBefore, (error) => {
+      // It will ask again; there is no code for this before version 5.
+      if (error !== undefined) this.#refuse(new BrokerError('store-unavailable', error.message));
+    });
   }
 
   /** Sends retained messages, as many as the client takes now. */
@@ -151,11 +166,11 @@ export class Subscriber {
   /** @throws BrokerError `invalid-filter`, `not-authorized`, `too-many-subscriptions`. */
   #subscribe(
     { filter, qos, noLocal, retainAsPublished, retainHandling }: SubscriptionRequest,
+    isNew: boolean,
     identifier: number | undefined,
   ): Feed | undefined {
     this.#broker.checkMaySubscribe(this.#identity, filter);
     const session = this.#session;
-    const isNew = session.subscription(filter) === undefined;
     if (isNew && session.subscriptionCount >= maxSubscriptionsPerClient) {
       throw new BrokerError('too-many-subscriptions', `${session.subscriptionCount} filters are held`);
     }
@@ -166,6 +181,22 @@ export class Subscriber {
     const isWanted = retainHandling === 0 || (retainHandling === 1 && isNew);
     if (!isWanted || parseShared(filter) !== undefined) return undefined;
     return { messages: this.#broker.retained.find(filter), match: join([subscription])! };
+  }
+
+  /** The store could not keep what SUBACK would have promised: nothing of the request is granted. */
+  #takeBack(suback: Suback, added: readonly string[], error: Error): void {
+    const refusal = new BrokerError('store-unavailable', error.message);
+    for (const filter of added) this.#sessions.unsubscribe(this.#session, filter);
+    const reasonCodes = suback.reasonCodes.map((code) =>
+      code < FIRST_FAILURE ? this.#failureCode(refusal) : code,
+    );
+    this.#answers.now(this.#answers.encode({ ...suback, reasonCodes }, refusal.message));
+    this.#logRefusal(refusal);
+  }
+
+  /** [MQTT-3.9.3-2]; version 3.1.1 knows one failure. */
+  #failureCode(refusal: BrokerError): number {
+    return this.#version === 5 ? reasonCodeOf(refusal, 'suback') : SUBACK_FAILURE;
   }
 
   #logRefusal(refusal: BrokerError): void {
