@@ -38,9 +38,7 @@ export const produce = command(smqProduceProgram, async (invocation) => {
       await client.watch(call);
     } catch (error) {
       if (messages === 0) throw error;
-      throw new Failure(
-        `${(error as Error).message}; of ${counted(messages)} that were sent, some may be stored`,
-      );
+      throw new Failure(`${(error as Error).message}; ${counted(messages)} sent and not acknowledged`);
     } finally {
       process.stdin.destroy();
     }

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http2';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -115,7 +115,7 @@ describe('tinymq smq produce', () => {
       code: 1,
       out: '',
       errors:
-        'tinymq smq produce: UNKNOWN: topic nowhere does not exist; of 1 message that were sent, some may be stored\n',
+        'tinymq smq produce: UNKNOWN: topic nowhere does not exist; 1 message sent and not acknowledged\n',
     });
   });
 
@@ -257,6 +257,36 @@ describe('a server', () => {
       errors: expect.stringMatching(/no answer from 127\.0\.0\.1:\d+ within 300 ms\n$/),
     });
     silent.close();
+  });
+
+  it('that vanishes behind an open connection is found out', async () => {
+    await topicWith('vanishing', 'a');
+    let vanish = () => {};
+    const { hostname, port } = new URL(broker.url);
+    const between = createTcpServer((socket) => {
+      const there = connect({ host: hostname, port: Number(port) });
+      socket.on('error', () => {}).on('close', () => there.destroy());
+      there.on('error', () => {});
+      socket.pipe(there).pipe(socket);
+      vanish = () => socket.unpipe(there);
+    });
+    const [, , , , ...there] = await listening(between);
+    using consume = startTinymq([
+      'smq',
+      'consume',
+      'vanishing',
+      '-from',
+      '1',
+      '-request-timeout',
+      '2',
+      ...there,
+    ]);
+    await until(() => consume.out() === 'a\n');
+    vanish();
+    const { code, errors } = await consume.ended;
+    expect(code).toBe(1);
+    expect(errors).toMatch(/^tinymq smq consume: no answer from 127\.0\.0\.1:\d+ within 2000 ms\n$/);
+    between.close();
   });
 });
 
