@@ -22,6 +22,8 @@ export const TopicConfigType = { boolean: 1, string: 2, int: 3, long: 5, double:
 export type TopicConfigType = (typeof TopicConfigType)[keyof typeof TopicConfigType];
 
 const MOST_LONG = '9223372036854775807';
+/** Exact, as a power of two. */
+const LEAST_LONG = -(2 ** 63);
 const MOST_INT = 2_147_483_647;
 
 /** All of them, in the order of their names. */
@@ -34,7 +36,17 @@ export const TOPIC_CONFIGS: readonly TopicConfig[] = [
       'delete what is old or too much, compact by key, or both',
     ),
   ),
-  works(choice('compression.type', 'producer', ['producer'], 'batches are stored as the producer sent them')),
+  kept(level('compression.gzip.level', '-1', 1, 9, -1)),
+  kept(level('compression.lz4.level', '9', 1, 17)),
+  kept(
+    choice(
+      'compression.type',
+      'producer',
+      ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'],
+      'batches are stored as the producer sent them',
+    ),
+  ),
+  kept(level('compression.zstd.level', '3', -131_072, 22)),
   works(long('delete.retention.ms', '86400000', 0, 'how long compaction keeps the mark of a deleted key')),
   kept(long('file.delete.delay.ms', '60000', 0, 'how long a deleted file stays')),
   kept(
@@ -46,9 +58,9 @@ export const TOPIC_CONFIGS: readonly TopicConfig[] = [
     ),
   ),
   kept(long('flush.ms', MOST_LONG, 0, 'time between two syncs; the broker syncs before it acknowledges')),
-  kept(text('follower.replication.throttled.replicas', '', 'replication throttles')),
+  kept(replicas('follower.replication.throttled.replicas')),
   kept(int('index.interval.bytes', '4096', 0, 'bytes between entries of an index')),
-  kept(text('leader.replication.throttled.replicas', '', 'replication throttles')),
+  kept(replicas('leader.replication.throttled.replicas')),
   kept(long('local.retention.bytes', '-2', -2, 'for tiered storage')),
   kept(long('local.retention.ms', '-2', -2, 'for tiered storage')),
   works(long('max.compaction.lag.ms', MOST_LONG, 1, 'the longest that a record waits for compaction')),
@@ -81,7 +93,12 @@ export const TOPIC_CONFIGS: readonly TopicConfig[] = [
   kept(boolean('remote.log.delete.on.disable', 'false', 'for tiered storage')),
   kept(choice('remote.storage.enable', 'false', ['false'], 'there is no tiered storage')),
   works(
-    long('retention.bytes', '-1', -1, 'the oldest records go when a partition has more bytes; -1: never'),
+    long(
+      'retention.bytes',
+      '-1',
+      LEAST_LONG,
+      'the oldest records go when a partition has more bytes; -1: never',
+    ),
   ),
   works(long('retention.ms', '604800000', -1, 'records that are older go; -1: never')),
   kept(int('segment.bytes', '1073741824', 1024 * 1024, 'the size of a segment file')),
@@ -104,6 +121,21 @@ export function topicConfigProblem(name: string, value: string): string | undefi
   if (config === undefined) return `${name} is no config of a topic`;
   const problem = config.problem(value);
   return problem === undefined ? undefined : `${name}: ${problem}`;
+}
+
+/**
+ * Says what is wrong with configs beside one another; undefined where nothing is.
+ *
+ * @param defaults what holds where they say nothing.
+ */
+export function topicConfigsProblem(
+  configs: TopicConfigs,
+  defaults: ReadonlyMap<string, string>,
+): string | undefined {
+  const { minCompactionLagMs, maxCompactionLagMs } = topicSettings(configs, defaults);
+  return minCompactionLagMs > maxCompactionLagMs
+    ? `min.compaction.lag.ms, ${minCompactionLagMs}, is beyond max.compaction.lag.ms, ${maxCompactionLagMs}`
+    : undefined;
 }
 
 /** What the configs of a topic come to. Times in milliseconds; Infinity stands for without end. */
@@ -144,9 +176,7 @@ export function defaultTopicConfigs(defaults: TopicDefaults): Map<string, string
 /** Reads the configs of a topic, which were checked when they were set. */
 export function topicSettings(configs: TopicConfigs, defaults: ReadonlyMap<string, string>): TopicSettings {
   const value = (name: string) => configs[name] ?? defaults.get(name)!;
-  const policies = value('cleanup.policy')
-    .split(',')
-    .map((policy) => policy.trim());
+  const policies = listItems(value('cleanup.policy'));
   return {
     deletes: policies.includes('delete'),
     compacts: policies.includes('compact'),
@@ -177,10 +207,6 @@ function kept(config: Described): TopicConfig {
   return { ...config, effect: 'kept' };
 }
 
-function text(name: string, value: string, documentation: string): Described {
-  return { name, type: TopicConfigType.string, default: value, documentation, problem: () => undefined };
-}
-
 function boolean(name: string, value: string, documentation: string): Described {
   const problem = (given: string) =>
     /^(true|false)$/i.test(given) ? undefined : `'${given}' is neither true nor false`;
@@ -193,13 +219,35 @@ function choice(name: string, value: string, choices: readonly string[], documen
   return { name, type: TopicConfigType.string, default: value, documentation, problem };
 }
 
+/** Each item is one of the choices; there may be none. */
 function list(name: string, value: string, choices: readonly string[], documentation: string): Described {
   function problem(given: string): string | undefined {
-    const items = given.split(',').map((item) => item.trim());
-    const unknown = items.find((item) => !choices.includes(item));
+    const unknown = listItems(given).find((item) => !choices.includes(item));
     return unknown === undefined ? undefined : `'${unknown}' is not one of ${choices.join(', ')}`;
   }
   return { name, type: TopicConfigType.list, default: value, documentation, problem };
+}
+
+/** Partitions with the brokers that have them, or all. */
+function replicas(name: string): Described {
+  function problem(given: string): string | undefined {
+    const isWellFormed = given.trim() === '*' || listItems(given).every((item) => /^\d+:\d+$/.test(item));
+    return isWellFormed ? undefined : `'${given}' is neither * nor a list of partition:broker`;
+  }
+  return { name, type: TopicConfigType.list, default: '', documentation: 'replication throttles', problem };
+}
+
+/** What a list in a config consists of. */
+export function listItems(value: string): string[] {
+  return value.trim() === '' ? [] : value.split(',').map((item) => item.trim());
+}
+
+/** Of a compressor; `none` stands for its own default. */
+function level(name: string, value: string, min: number, max: number, none?: number): Described {
+  const problem = (given: string) =>
+    Number(given) === none ? undefined : wholeNumberProblem(given, BigInt(min), BigInt(max));
+  const documentation = 'batches are stored as the producer sent them';
+  return { name, type: TopicConfigType.int, default: value, documentation, problem };
 }
 
 function int(name: string, value: string, min: number, documentation: string): Described {
@@ -221,7 +269,8 @@ function double(name: string, value: string, min: number, max: number, documenta
 }
 
 function wholeNumberProblem(given: string, min: bigint, max: bigint): string | undefined {
-  if (!/^-?\d{1,20}$/.test(given)) return `'${given}' is no whole number`;
-  const number = BigInt(given);
+  const digits = given.trim().replace(/^\+/, '');
+  if (!/^-?\d{1,20}$/.test(digits)) return `'${given}' is no whole number`;
+  const number = BigInt(digits);
   return number < min || number > max ? `${given} is not between ${min} and ${max}` : undefined;
 }

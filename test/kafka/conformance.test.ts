@@ -4,7 +4,15 @@ import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { listOffsets } from '../../internal/protocol/kafka/apis/02-list-offsets.ts';
 import { metadata } from '../../internal/protocol/kafka/apis/03-metadata.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
+import { deleteTopics } from '../../internal/protocol/kafka/apis/20-delete-topics.ts';
+import { initProducerId } from '../../internal/protocol/kafka/apis/22-init-producer-id.ts';
 import { offsetForLeaderEpoch } from '../../internal/protocol/kafka/apis/23-offset-for-leader-epoch.ts';
+import { describeConfigs } from '../../internal/protocol/kafka/apis/32-describe-configs.ts';
+import { alterConfigs } from '../../internal/protocol/kafka/apis/33-alter-configs.ts';
+import { describeLogDirs } from '../../internal/protocol/kafka/apis/35-describe-log-dirs.ts';
+import { createPartitions } from '../../internal/protocol/kafka/apis/37-create-partitions.ts';
+import { incrementalAlterConfigs } from '../../internal/protocol/kafka/apis/44-incremental-alter-configs.ts';
+import { describeCluster } from '../../internal/protocol/kafka/apis/60-describe-cluster.ts';
 import { sealBatch } from '../../internal/protocol/kafka/record-batch.ts';
 import { type BatchOptions, buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
 import { type InputOf, ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
@@ -409,5 +417,218 @@ describe('epochs of the leader', () => {
       errors.push(topics[0]!.partitions[0]!.errorCode);
     }
     expect(errors).toEqual([74, 0, 0, 75]);
+  });
+});
+
+describe('CreateTopics', () => {
+  type Asked = InputOf<typeof createTopics.request>['topics'][number];
+
+  const create = async (asked: Partial<Asked>) => {
+    const plain = { name: `topic-${++lastTopic}`, numPartitions: 1, replicationFactor: 1 };
+    const topic = { ...plain, assignments: [], configs: [], ...asked };
+    return (await wire.ask(createTopics, 7, { topics: [topic] })).topics[0]!;
+  };
+  const configured = (...configs: [string, string | null][]) => ({
+    configs: configs.map(([name, value]) => ({ name, value })),
+  });
+
+  it.each<[string, Partial<Asked>, number]>([
+    ['no partitions of two replicas', { numPartitions: 0, replicationFactor: 2 }, 37],
+    ['more partitions than anybody may have', { numPartitions: 10_001 }, 44],
+    [
+      'a wrong config, before the number of partitions',
+      { numPartitions: 0, ...configured(['retention.ms', 'x']) },
+      40,
+    ],
+    ['a config of null', configured(['retention.ms', null]), 40],
+    [
+      'lags that exclude one another',
+      configured(['min.compaction.lag.ms', '5'], ['max.compaction.lag.ms', '2']),
+      40,
+    ],
+    ['replicas that are none', configured(['leader.replication.throttled.replicas', 'x']), 40],
+    ['no policy at all', configured(['cleanup.policy', '']), 0],
+    ['a number with a sign and blanks', configured(['retention.ms', ' +5 ']), 0],
+    ['no bound of bytes', configured(['retention.bytes', '-2']), 0],
+    [
+      'a compression of the broker',
+      configured(['compression.type', 'gzip'], ['compression.gzip.level', '9']),
+      0,
+    ],
+  ])('%s', async (_, asked, errorCode) => {
+    const { topicId, numPartitions, configs, ...answer } = await create(asked);
+    expect(answer.errorCode).toBe(errorCode);
+    if (errorCode === 0) {
+      expect(numPartitions).toBe(1);
+    } else {
+      expect({ topicId, numPartitions, configs }).toEqual({
+        topicId: ZERO_UUID,
+        numPartitions: -1,
+        configs: [],
+      });
+    }
+  });
+
+  it('takes the last of configs that are set twice, and tells all that hold', async () => {
+    const { configs } = await create(configured(['retention.ms', '1'], ['retention.ms', '2']));
+    expect(configs).toHaveLength(33);
+    expect(configs).toContainEqual({
+      name: 'retention.ms',
+      value: '2',
+      readOnly: false,
+      configSource: 1,
+      isSensitive: false,
+    });
+  });
+});
+
+describe('DeleteTopics', () => {
+  const ask = async (asked: { name?: string; topicId?: string }[]) => {
+    const topics = asked.map((topic) => ({ name: null, topicId: ZERO_UUID, ...topic }));
+    return (await wire.ask(deleteTopics, 6, { timeoutMs: 1_000, topics })).responses;
+  };
+
+  it('does not know names that no topic may have', async () => {
+    expect(await ask([{ name: 'a b' }, { name: '' }])).toMatchObject([{ errorCode: 3 }, { errorCode: 3 }]);
+  });
+
+  it('refuses once what is said twice, after all others', async () => {
+    const name = await newTopic();
+    const topicId = await idOf(name);
+    expect(await ask([{ name }, { name }, { name: 'unknown' }])).toMatchObject([
+      { errorCode: 3, name: 'unknown' },
+      { errorCode: 42, name, topicId: ZERO_UUID },
+    ]);
+    expect(await ask([{ topicId }, { topicId }])).toMatchObject([{ errorCode: 42, name: null, topicId }]);
+    expect(await ask([{ topicId }, { name }])).toMatchObject([{ errorCode: 42 }]);
+    expect(await ask([{ name }])).toMatchObject([{ errorCode: 0, name, topicId }]);
+  });
+});
+
+describe('CreatePartitions', () => {
+  it.each(['unknown', 'a b', ''])('does not know %j', async (name) => {
+    const topics = [{ name, count: 2, assignments: null }];
+    const { results } = await wire.ask(createPartitions, 3, { timeoutMs: 1_000, validateOnly: true, topics });
+    expect(results).toEqual([{ name, errorCode: 3, errorMessage: null }]);
+  });
+});
+
+describe('InitProducerId', () => {
+  it.each([
+    [{}, 0],
+    [{ producerId: 5, producerEpoch: 1 }, 0],
+    [{ producerId: 5 }, 42],
+    [{ producerEpoch: 1 }, 42],
+    [{ transactionalId: '' }, 42],
+  ])('%o: %i', async (more, errorCode) => {
+    const request = { transactionalId: null, transactionTimeoutMs: 0, ...more };
+    expect((await wire.ask(initProducerId, 4, request)).errorCode).toBe(errorCode);
+  });
+});
+
+describe('configs of a topic', () => {
+  const described = async (resourceName: string) => {
+    const resources = [{ resourceType: 2, resourceName, configurationKeys: null }];
+    const { results } = await wire.ask(describeConfigs, 4, { resources, includeSynonyms: true });
+    return new Map(results[0]!.configs.map((config) => [config.name, config]));
+  };
+  const change = async (resourceName: string, ...configs: [string, number, string | null][]) => {
+    const { responses } = await wire.ask(incrementalAlterConfigs, 1, {
+      resources: [
+        {
+          resourceType: 2,
+          resourceName,
+          configs: configs.map(([name, configOperation, value]) => ({ name, configOperation, value })),
+        },
+      ],
+      validateOnly: false,
+    });
+    return responses[0]!.errorCode;
+  };
+
+  it('are told with the configs of the broker from which they come', async () => {
+    const configs = await described(await newTopic({ 'segment.bytes': '1048576', 'segment.ms': '1000' }));
+    expect(configs.size).toBe(33);
+    const synonyms = (name: string) =>
+      configs.get(name)!.synonyms.map((synonym) => [synonym.name, synonym.value, synonym.source]);
+    expect(synonyms('cleanup.policy')).toEqual([['log.cleanup.policy', 'delete', 5]]);
+    expect(synonyms('segment.bytes')).toEqual([
+      ['segment.bytes', '1048576', 1],
+      ['log.segment.bytes', '1073741824', 5],
+    ]);
+    expect(synonyms('segment.ms')).toEqual([['segment.ms', '1000', 1]]);
+    expect(synonyms('retention.ms')).toEqual([]);
+    expect(configs.get('leader.replication.throttled.replicas')).toMatchObject({ value: '', configType: 7 });
+  });
+
+  it.each<[string, [string, number, string | null][], number]>([
+    ['an unknown one is taken away', [['no.such', 1, null]], 0],
+    ['an unknown one is set', [['no.such', 0, '1']], 40],
+    ['one is set to null', [['retention.ms', 0, null]], 42],
+    ['null is added to a list', [['cleanup.policy', 2, null]], 42],
+    ['nothing is added to a list', [['cleanup.policy', 2, '']], 40],
+    ['the last item is taken from a list', [['cleanup.policy', 3, 'delete']], 0],
+    ['an item is added to no list', [['retention.ms', 2, '1']], 40],
+    ['an item is added to a list of replicas', [['leader.replication.throttled.replicas', 2, '0:1,0:2']], 0],
+    [
+      'one is changed twice',
+      [
+        ['retention.ms', 0, '1'],
+        ['retention.ms', 1, null],
+      ],
+      42,
+    ],
+    [
+      'lags exclude one another',
+      [
+        ['min.compaction.lag.ms', 0, '10'],
+        ['max.compaction.lag.ms', 0, '5'],
+      ],
+      40,
+    ],
+  ])('change, or do not: %s', async (_, configs, errorCode) => {
+    expect(await change(await newTopic(), ...configs)).toBe(errorCode);
+  });
+
+  it('are not set for all topics at once', async () => {
+    expect(await change('', ['retention.ms', 0, '1'])).toBe(42);
+    expect(await change('a b', ['retention.ms', 0, '1'])).toBe(17);
+  });
+
+  it.each<[string | null, number]>([
+    ['1000', 0],
+    [null, 42],
+    ['x', 40],
+  ])('are replaced by AlterConfigs with %j: %i', async (value, errorCode) => {
+    const configs = [{ name: 'retention.ms', value }];
+    const { responses } = await wire.ask(alterConfigs, 2, {
+      resources: [{ resourceType: 2, resourceName: await newTopic(), configs }],
+      validateOnly: false,
+    });
+    expect(responses[0]!.errorCode).toBe(errorCode);
+  });
+});
+
+describe('the cluster', () => {
+  it.each([
+    [1, 0],
+    [2, 114],
+    [3, 115],
+    [0, 115],
+  ])('asked as endpoints of type %i answers %i, as one of brokers', async (endpointType, errorCode) => {
+    const request = { includeClusterAuthorizedOperations: false, endpointType };
+    const answer = await wire.ask(describeCluster, 2, request);
+    expect(answer).toMatchObject({ errorCode, endpointType: 1, controllerId: errorCode === 0 ? 1 : -1 });
+  });
+
+  it('leaves topics without a known partition out of its folders', async () => {
+    const topic = await newTopic({}, 3);
+    const sizes = async (partitions: number[]) => {
+      const { results } = await wire.ask(describeLogDirs, 4, { topics: [{ topic, partitions }] });
+      return results[0]!.topics.map((found) => found.partitions.map(({ partitionIndex }) => partitionIndex));
+    };
+    expect(await sizes([0, 2, 7])).toEqual([[0, 2]]);
+    expect(await sizes([9])).toEqual([]);
+    expect(await sizes([])).toEqual([]);
   });
 });

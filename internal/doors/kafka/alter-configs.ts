@@ -1,5 +1,5 @@
 import type { TopicLog } from '../../log/logs.ts';
-import { type TopicConfigs, TopicConfigType, topicConfig } from '../../log/topic-configs.ts';
+import { listItems, type TopicConfigs, TopicConfigType, topicConfig } from '../../log/topic-configs.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import { configsError, ResourceType } from './configs.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from './errors.ts';
@@ -53,11 +53,14 @@ export async function changeConfigs(
   parts: KafkaParts,
   change: (before: TopicConfigs) => TopicConfigs | KafkaError,
 ): Promise<KafkaError | undefined> {
+  if (resourceName === '') {
+    return kafkaError(KafkaErrorCode.invalidRequest, 'configs for all topics are flags of the command line');
+  }
   const topic = parts.logs.topic(resourceName);
   if (topic === undefined) return missingTopic(resourceName);
   const configs = change(settable(topic));
   if (isError(configs)) return configs;
-  const problem = configsError(Object.entries(configs));
+  const problem = configsError(configs, parts);
   if (problem !== undefined || validateOnly) return problem;
   try {
     await parts.logs.setConfigs(topic, { ...ownOf(topic), ...configs });
@@ -73,14 +76,15 @@ export function applyOperation(
   { name, configOperation, value }: { name: string; configOperation: number; value: string | null },
   parts: KafkaParts,
 ): KafkaError | undefined {
-  const config = topicConfig(name);
-  if (config === undefined)
-    return kafkaError(KafkaErrorCode.invalidConfig, `${name} is no config of a topic`);
   if (configOperation === Operation.delete) {
     delete configs[name];
     return undefined;
   }
-  if (value === null) return kafkaError(KafkaErrorCode.invalidConfig, `${name}: null is no value`);
+  if (value === null) return kafkaError(KafkaErrorCode.invalidRequest, `${name}: null is no value`);
+  const config = topicConfig(name);
+  if (config === undefined) {
+    return kafkaError(KafkaErrorCode.invalidConfig, `${name} is no config of a topic`);
+  }
   if (configOperation === Operation.set) {
     configs[name] = value;
     return undefined;
@@ -91,8 +95,9 @@ export function applyOperation(
   if (config.type !== TopicConfigType.list) {
     return kafkaError(KafkaErrorCode.invalidConfig, `${name} is no list`);
   }
-  const items = listOf(configs[name] ?? parts.logs.defaults.get(name)!);
-  const named = listOf(value);
+  const items = listItems(configs[name] ?? parts.logs.defaults.get(name)!);
+  const named = listItems(value);
+  if (named.length === 0) return kafkaError(KafkaErrorCode.invalidConfig, `${name}: there is no item`);
   const changed =
     configOperation === Operation.append
       ? [...items, ...named.filter((item) => !items.includes(item))]
@@ -102,10 +107,6 @@ export function applyOperation(
 }
 
 const Operation = { set: 0, delete: 1, append: 2, subtract: 3 } as const;
-
-function listOf(value: string): string[] {
-  return value === '' ? [] : value.split(',').map((item) => item.trim());
-}
 
 function isError(value: TopicConfigs | KafkaError): value is KafkaError {
   return 'errorCode' in value;

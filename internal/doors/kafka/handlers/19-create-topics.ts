@@ -5,7 +5,7 @@ import type { TopicConfigs } from '../../../log/topic-configs.ts';
 import { createTopics } from '../../../protocol/kafka/apis/19-create-topics.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
-import { configsError, configValues } from '../configs.ts';
+import { configsError, configValues, nullConfigError } from '../configs.ts';
 import { type KafkaError, kafkaError, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
 import { duplicatesOf } from '../topics.ts';
@@ -33,15 +33,13 @@ async function createTopic(asked: Asked, validateOnly: boolean, { parts }: Reque
   if (parts.logs.topic(name) !== undefined) {
     return refused(name, kafkaError(KafkaErrorCode.topicAlreadyExists, `Topic '${name}' already exists.`));
   }
+  // Where a config is set twice the last one holds.
+  const configs = Object.fromEntries(asked.configs.map((config) => [config.name, config.value!]));
+  const problem =
+    nullConfigError(asked.configs, KafkaErrorCode.invalidConfig) ?? configsError(configs, parts);
+  if (problem !== undefined) return refused(name, problem);
   const partitionCount = partitionCountOf(asked, parts);
   if (typeof partitionCount !== 'number') return refused(name, partitionCount);
-  const duplicated = [...duplicatesOf(asked.configs.map((config) => config.name))];
-  const problem =
-    duplicated.length > 0
-      ? kafkaError(KafkaErrorCode.invalidConfig, `${duplicated[0]} is set twice`)
-      : configsError(asked.configs.map((config) => [config.name, config.value]));
-  if (problem !== undefined) return refused(name, problem);
-  const configs = Object.fromEntries(asked.configs.map((config) => [config.name, config.value!]));
   if (validateOnly) return created(name, ZERO_UUID, partitionCount, configs, parts);
   try {
     const topic: TopicLog = await parts.logs.createTopic(name, partitionCount, configs);
@@ -69,17 +67,18 @@ function partitionCountOf(asked: Asked, { settings, nodeId }: KafkaParts): numbe
     }
     return partitionCountInBounds(assignments.length);
   }
-  if (replicationFactor !== -1 && replicationFactor !== 1) {
+  const count = partitionCountInBounds(numPartitions === -1 ? settings.defaultPartitions : numPartitions);
+  if (typeof count === 'number' && replicationFactor !== -1 && replicationFactor !== 1) {
     const message = `Replication factor must be 1 or -1 (the default): there is one broker, not ${replicationFactor}.`;
     return kafkaError(KafkaErrorCode.invalidReplicationFactor, message);
   }
-  return partitionCountInBounds(numPartitions === -1 ? settings.defaultPartitions : numPartitions);
+  return count;
 }
 
 function partitionCountInBounds(count: number): number | KafkaError {
   if (count >= 1 && count <= maxPartitionsPerTopic) return count;
   const message = `Number of partitions must be 1 to ${maxPartitionsPerTopic}, or -1 for the default; not ${count}.`;
-  return kafkaError(KafkaErrorCode.invalidPartitions, message);
+  return kafkaError(count > 0 ? KafkaErrorCode.policyViolation : KafkaErrorCode.invalidPartitions, message);
 }
 
 function created(

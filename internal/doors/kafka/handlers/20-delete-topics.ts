@@ -4,7 +4,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
-import { duplicatesOf, missingTopic } from '../topics.ts';
+import { duplicatesOf } from '../topics.ts';
 
 /** Versions before 6 name topics, later ones name or identify them. */
 interface Asked {
@@ -18,19 +18,21 @@ export const deleteTopicsHandler = defineHandler(deleteTopics, async (request, {
   const duplicates = duplicatesOf(asked.map((topic) => keyOf(topic, parts)));
   const responses = [];
   for (const topic of asked) {
-    const error = duplicates.has(keyOf(topic, parts))
-      ? kafkaError(KafkaErrorCode.invalidRequest, 'a topic is named twice')
-      : undefined;
-    responses.push(await deleteTopic(topic, error, parts));
+    const key = keyOf(topic, parts);
+    if (!duplicates.has(key)) responses.push(await deleteTopic(topic, parts));
+  }
+  for (const key of duplicates) {
+    const { name, topicId } = asked.find((topic) => keyOf(topic, parts) === key)!;
+    responses.push({ name, topicId, ...kafkaError(KafkaErrorCode.invalidRequest, 'it is said twice') });
   }
   return { responses };
 });
 
-async function deleteTopic(asked: Asked, refusal: KafkaError | undefined, parts: KafkaParts) {
+async function deleteTopic(asked: Asked, parts: KafkaParts) {
   const topic = found(asked, parts);
   const name = topic?.name ?? asked.name;
   const topicId = topic?.topicId ?? asked.topicId;
-  const error = refusal ?? problemOf(asked, topic);
+  const error = problemOf(asked, topic);
   if (error !== undefined) return { name, topicId, ...error };
   try {
     await parts.logs.deleteTopic(topic!);
@@ -47,7 +49,7 @@ function problemOf({ name, topicId }: Asked, topic: TopicLog | undefined): Kafka
   }
   if (topic !== undefined) return undefined;
   return isNamed
-    ? missingTopic(name)
+    ? kafkaError(KafkaErrorCode.unknownTopicOrPartition, 'This server does not host this topic-partition.')
     : kafkaError(KafkaErrorCode.unknownTopicId, 'This server does not host this topic ID.');
 }
 

@@ -3,12 +3,13 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { storeError } from '../errors.ts';
 import { defineHandler } from '../handler.ts';
 
-/** Who is not transactional always gets a new id (KIP-360): one that it names is not looked at. */
+/** Who is not transactional always gets a new id (KIP-360), whichever id and epoch it names. */
 export const initProducerIdHandler = defineHandler(initProducerId, async (request, { parts }) => {
   if (request.transactionalId !== null) {
     const isEmpty = request.transactionalId === '';
     return refused(isEmpty ? KafkaErrorCode.invalidRequest : KafkaErrorCode.unsupportedVersion);
   }
+  if (request.producerId < 0 !== request.producerEpoch < 0) return refused(KafkaErrorCode.invalidRequest);
   try {
     return { errorCode: KafkaErrorCode.none, producerId: await parts.producerIds.next(), producerEpoch: 0 };
   } catch (error) {

@@ -2,7 +2,7 @@ import { describeConfigs } from '../../../protocol/kafka/apis/32-describe-config
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { brokerConfigs } from '../broker-configs.ts';
-import { ConfigSource, configValues, ResourceType } from '../configs.ts';
+import { brokerConfigName, ConfigSource, type ConfigValue, configValues, ResourceType } from '../configs.ts';
 import { type KafkaError, kafkaError, NO_ERROR } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
 import { missingTopic } from '../topics.ts';
@@ -19,7 +19,7 @@ export const describeConfigsHandler = defineHandler(describeConfigs, (request, {
     // Kafka takes an empty list for all of them, as tools do that name none.
     const keys = configurationKeys === null || configurationKeys.length === 0 ? undefined : configurationKeys;
     const configs = described.filter(({ name }) => keys?.includes(name) ?? true);
-    return { ...NO_ERROR, resourceType, resourceName, configs };
+    return { ...NO_ERROR, errorMessage: '', resourceType, resourceName, configs };
   });
   return { results };
 });
@@ -44,18 +44,26 @@ function topicConfigs(name: string, request: Request, parts: KafkaParts): Config
   const topic = parts.logs.topic(name);
   if (topic === undefined) return missingTopic(name);
   return configValues(topic.configs, parts).map(({ config, value, source, fallback }) => {
-    const synonyms = source === ConfigSource.topic ? [{ value, source }, fallback] : [fallback];
+    const own = source === ConfigSource.topic ? [{ name: config.name, value, source }] : [];
+    const synonyms = [...own, ...synonymsOf(config.name, fallback)];
     return {
       name: config.name,
       value,
       readOnly: false,
       configSource: source,
       isSensitive: false,
-      synonyms: request.includeSynonyms ? synonyms.map((synonym) => ({ name: config.name, ...synonym })) : [],
+      synonyms: request.includeSynonyms ? synonyms : [],
       configType: config.type,
       documentation: request.includeDocumentation ? config.documentation : null,
     };
   });
+}
+
+/** What holds where a topic says nothing, as a config of the broker. */
+function synonymsOf(name: string, fallback: ConfigValue['fallback']) {
+  const isSet = fallback.source === ConfigSource.staticBroker;
+  const brokerName = brokerConfigName(name) ?? (isSet ? `log.${name}` : undefined);
+  return brokerName === undefined ? [] : [{ name: brokerName, ...fallback }];
 }
 
 function ownConfigs(request: Request, parts: KafkaParts): Config[] {

@@ -1,13 +1,14 @@
 import { alterConfigs } from '../../../protocol/kafka/apis/33-alter-configs.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { alterEach, changeConfigs } from '../alter-configs.ts';
-import { configsError } from '../configs.ts';
+import { nullConfigError } from '../configs.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Sets all configs of a topic: those that are not named go back to their defaults. */
 export const alterConfigsHandler = defineHandler(alterConfigs, async (request, context) => {
   const responses = await alterEach(request.resources, ({ resourceName, configs }) =>
     changeConfigs(resourceName, request.validateOnly, context.parts, () => {
-      const problem = configsError(configs.map(({ name, value }) => [name, value]));
+      const problem = nullConfigError(configs, KafkaErrorCode.invalidRequest);
       return problem ?? Object.fromEntries(configs.map(({ name, value }) => [name, value!]));
     }),
   );

@@ -41,16 +41,16 @@ function wanted({ topics }: Request, parts: KafkaParts): Wanted[] {
   const found: Wanted[] = [];
   for (const { topic: name, partitions } of topics) {
     const topic = parts.logs.topic(name);
-    if (topic !== undefined) found.push({ topic, partitions });
+    const known = partitions.filter((number) => topic?.partitions[number] !== undefined);
+    if (topic !== undefined && known.length > 0) found.push({ topic, partitions: known });
   }
   return found;
 }
 
 async function sizesOf({ topic, partitions }: Wanted) {
-  const known = partitions.flatMap((number) => topic.partitions[number] ?? []);
-  const sizes = known.map(async (partition) => ({
-    partitionIndex: partition.number,
-    partitionSize: await partition.sizeBytes(),
+  const sizes = partitions.map(async (number) => ({
+    partitionIndex: number,
+    partitionSize: await topic.partitions[number]!.sizeBytes(),
     offsetLag: 0,
     isFutureKey: false,
   }));

@@ -4,7 +4,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
-import { duplicatesOf, missingTopic } from '../topics.ts';
+import { duplicatesOf } from '../topics.ts';
 
 type Asked = RequestOf<typeof createPartitions>['topics'][number];
 
@@ -24,7 +24,8 @@ export const createPartitionsHandler = defineHandler(createPartitions, async (re
 async function addTo(asked: Asked, validateOnly: boolean, parts: KafkaParts): Promise<KafkaError> {
   const { name, count } = asked;
   const topic = parts.logs.topic(name);
-  if (topic === undefined) return missingTopic(name);
+  // Kafka looks for the name only, whether or not a topic may have it.
+  if (topic === undefined) return kafkaError(KafkaErrorCode.unknownTopicOrPartition);
   const before = topic.partitions.length;
   if (count <= before || count > maxPartitionsPerTopic) {
     const message =

@@ -17,7 +17,7 @@ export const describeClusterHandler = defineHandler(
           ? KafkaErrorCode.mismatchedEndpointType
           : KafkaErrorCode.unsupportedEndpointType;
       const errorMessage = `this is an endpoint of brokers (1), not ${endpointType}`;
-      return { errorCode, errorMessage, endpointType, clusterId: '', brokers: [] };
+      return { errorCode, errorMessage, clusterId: '', brokers: [] };
     }
     return {
       errorCode: KafkaErrorCode.none,
