@@ -40,14 +40,13 @@ export function chooseCommand<Command extends { program: Program<OptionTable> }>
     const rest = words.slice(wordsOf(command.program).length);
     return { command, argv: isHelp ? ['-help'] : rest };
   }
-  const [group, second] = words;
-  const isGroup =
-    group !== undefined && commandsOf(suite).some(({ program }) => wordsOf(program)[0] === group);
-  if (isGroup && (isHelp || second === undefined || HELP_FLAG.test(second))) {
+  const group = groupOf(suite, words);
+  const next = words[group.length];
+  const asksForGroup = group.length > 0 && (isHelp || next === undefined || HELP_FLAG.test(next));
+  if (asksForGroup || (isHelp && next === undefined)) {
     throw new InformationRequested(listing(suite, group));
   }
-  if (isHelp && group === undefined) throw new InformationRequested(listing(suite));
-  throw unknownCommand(suite, words, isGroup);
+  throw unknownCommand(suite, group, next);
 }
 
 /** A program's commands as a Markdown table, for the README. */
@@ -85,14 +84,26 @@ function lineOf(program: Program<OptionTable>): string {
   return [program.name, program.operands?.usage].filter(Boolean).join(' ');
 }
 
-/** The list of all commands, or of those that begin with a word. */
-function listing(suite: Suite<{ program: Program<OptionTable> }>, word?: string): string {
+/** The leading words with which some command begins: of `smq topics rename` the first two. */
+function groupOf(suite: Suite<{ program: Program<OptionTable> }>, words: readonly string[]): string[] {
+  const isGroup = (length: number) =>
+    commandsOf(suite).some(({ program }) => beginsWith(program, words.slice(0, length)));
+  let length = 0;
+  while (length < words.length && isGroup(length + 1)) length++;
+  return words.slice(0, length);
+}
+
+function beginsWith(program: Program<OptionTable>, group: readonly string[]): boolean {
+  const words = wordsOf(program);
+  return group.every((word, at) => words[at] === word);
+}
+
+/** The list of the commands of a group; of all without one. */
+function listing(suite: Suite<{ program: Program<OptionTable> }>, group: readonly string[]): string {
   const groups = suite.groups
     .map(({ title, commands }) => ({
       title,
-      programs: commands
-        .map(({ program }) => program)
-        .filter((program) => word === undefined || wordsOf(program)[0] === word),
+      programs: commands.map(({ program }) => program).filter((program) => beginsWith(program, group)),
     }))
     .filter(({ programs }) => programs.length > 0);
   const width = Math.max(
@@ -102,7 +113,7 @@ function listing(suite: Suite<{ program: Program<OptionTable> }>, word?: string)
     const lines = programs.map((program) => `  ${lineOf(program).padEnd(width)}  ${program.summary}`);
     return `${title}:\n${lines.join('\n')}\n`;
   });
-  return `Usage: ${suite.name} ${word ?? ''}${word === undefined ? '' : ' '}COMMAND [flags]
+  return `Usage: ${[suite.name, ...group].join(' ')} COMMAND [flags]
 
 ${suite.summary}
 
@@ -113,19 +124,19 @@ ${suite.name} COMMAND -help shows the flags of a command, with examples.
 
 function unknownCommand(
   suite: Suite<{ program: Program<OptionTable> }>,
-  words: readonly string[],
-  isGroup: boolean,
+  group: readonly string[],
+  next: string | undefined,
 ): UsageError {
-  const [first, second] = words;
-  if (isGroup) {
-    const known = commandsOf(suite)
-      .map(({ program }) => wordsOf(program))
-      .filter(([group]) => group === first)
-      .map(([, command]) => command);
-    return new UsageError(`${quoted(second!)} is none of ${suite.name} ${first} ${known.join('|')}`);
+  const programs = commandsOf(suite)
+    .map(({ program }) => program)
+    .filter((program) => beginsWith(program, group));
+  const known = [...new Set(programs.map((program) => wordsOf(program)[group.length]))];
+  if (group.length > 0) {
+    return new UsageError(
+      `${quoted(next!)} is none of ${[suite.name, ...group].join(' ')} ${known.join('|')}`,
+    );
   }
-  if (first?.startsWith('-'))
-    return new UsageError(`the command comes first, then its flags, not ${quoted(first)}`);
-  const known = new Set(commandsOf(suite).map(({ program }) => wordsOf(program)[0]));
-  return new UsageError(`${quoted(first ?? '')} is none of ${[...known].join(', ')}`);
+  if (next?.startsWith('-'))
+    return new UsageError(`the command comes first, then its flags, not ${quoted(next)}`);
+  return new UsageError(`${quoted(next ?? '')} is none of ${known.join(', ')}`);
 }
