@@ -91,7 +91,10 @@ export const TOPIC_CONFIGS: readonly TopicConfig[] = [
   kept(boolean('preallocate', 'false', 'whether files are made at their full size')),
   kept(boolean('remote.log.copy.disable', 'false', 'for tiered storage')),
   kept(boolean('remote.log.delete.on.disable', 'false', 'for tiered storage')),
-  kept(choice('remote.storage.enable', 'false', ['false'], 'there is no tiered storage')),
+  kept({
+    ...choice('remote.storage.enable', 'false', ['false'], 'there is no tiered storage'),
+    type: TopicConfigType.boolean,
+  }),
   works(
     long(
       'retention.bytes',

@@ -226,6 +226,12 @@ describe('Produce', () => {
       answer: refused(87, 0),
     },
     {
+      what: 'zstd in a version before it, whatever else is wrong',
+      records: changed(batch(['a'], { compression: 'zstd' }), (b) => b.writeInt32BE(0, 17)),
+      version: 6,
+      answer: refused(76),
+    },
+    {
       what: 'zstd in a version before it',
       records: batch(['a'], { compression: 'zstd' }),
       version: 6,

@@ -47,9 +47,10 @@ export function isTransactional(records: Uint8Array | null): boolean {
  * The one batch that a partition may be sent at a time. Like Kafka this looks only at what is there whole, and leaves
  * out what is cut off behind it.
  *
+ * @param version of the Produce request.
  * @throws ProduceRefusal.
  */
-export function oneBatch(records: Uint8Array | null): Uint8Array {
+export function oneBatch(records: Uint8Array | null, version: number): Uint8Array {
   const bytes = records ?? NO_BYTES;
   const end = batchEnd(bytes, 0);
   if (end === 0) throw new ProduceRefusal(KafkaErrorCode.invalidRecord, 'no whole batch', false);
@@ -59,6 +60,11 @@ export function oneBatch(records: Uint8Array | null): Uint8Array {
       `magic ${bytes[MAGIC_AT]} is not served: use record batches`,
       false,
     );
+  }
+  const isZstd = (bytes[ATTRIBUTES_AT]! & BatchAttribute.compressionMask) === ZSTD;
+  if (isZstd && version < FIRST_VERSION_WITH_ZSTD) {
+    const message = `zstd in version ${version} of Produce`;
+    throw new ProduceRefusal(KafkaErrorCode.unsupportedCompressionType, message, false);
   }
   if (batchEnd(bytes, end) > end) {
     throw new ProduceRefusal(KafkaErrorCode.invalidRecord, 'more than one batch for a partition', false);
@@ -70,14 +76,18 @@ export function oneBatch(records: Uint8Array | null): Uint8Array {
 function batchEnd(bytes: Uint8Array, at: number): number {
   const left = bytes.length - at;
   if (left < BATCH_LENGTH_END) return at;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, left);
-  const batchLength = view.getInt32(BATCH_LENGTH_AT);
+  const lengthAt = at + BATCH_LENGTH_AT;
+  const batchLength =
+    (bytes[lengthAt]! << 24) |
+    (bytes[lengthAt + 1]! << 16) |
+    (bytes[lengthAt + 2]! << 8) |
+    bytes[lengthAt + 3]!;
   if (batchLength < LEAST_LENGTH) {
     throw new ProduceRefusal(KafkaErrorCode.corruptMessage, `a batch length of ${batchLength} bytes`, false);
   }
   if (left <= MAGIC_AT) return at;
-  const magic = view.getInt8(MAGIC_AT);
-  if (magic < 0 || magic > MAGIC) {
+  const magic = bytes[at + MAGIC_AT]!;
+  if (magic > MAGIC) {
     throw new ProduceRefusal(KafkaErrorCode.corruptMessage, `magic ${magic} is not known`, false);
   }
   const size = BATCH_LENGTH_END + batchLength;
@@ -92,14 +102,16 @@ const MAGIC = 2;
 const LEAST_LENGTH = 14;
 /** The byte of the attributes that says anything. */
 const ATTRIBUTES_AT = 22;
+const ZSTD = 4;
+/** KIP-110. */
+const FIRST_VERSION_WITH_ZSTD = 7;
 
 /**
  * Checks a batch down to its records, and corrects its greatest timestamp where the producer has it wrong.
  *
- * @param version of the Produce request.
  * @throws ProduceRefusal.
  */
-export function validated(bytes: Uint8Array, settings: TopicSettings, version: number): ValidatedBatch {
+export function validated(bytes: Uint8Array, settings: TopicSettings): ValidatedBatch {
   const limits = {
     maxBatchBytes: settings.maxBatchBytes,
     maxExpandedBytes: maxExpandedBatchBytes,
@@ -109,7 +121,7 @@ export function validated(bytes: Uint8Array, settings: TopicSettings, version: n
   let isMaxTimestampWrong = false;
   try {
     validateBatches(bytes, limits, (header, maxTimestamp, minTimestamp) => {
-      checkHeader(header, version);
+      checkHeader(header);
       checkTimes(maxTimestamp, minTimestamp, settings);
       isMaxTimestampWrong = header.maxTimestamp !== maxTimestamp;
       batch = { count: header.recordCount, maxTimestamp, producer: producerOf(header) };
@@ -125,7 +137,7 @@ export function validated(bytes: Uint8Array, settings: TopicSettings, version: n
   return batch!;
 }
 
-function checkHeader(header: BatchHeader, version: number): void {
+function checkHeader(header: BatchHeader): void {
   if (header.baseOffset !== 0) {
     throw new ProduceRefusal(
       KafkaErrorCode.invalidRecord,
@@ -136,14 +148,7 @@ function checkHeader(header: BatchHeader, version: number): void {
   if (header.isTransactional) {
     throw new ProduceRefusal(KafkaErrorCode.invalidTxnState, 'transactions are not served', true);
   }
-  if (header.codec === 'zstd' && version < FIRST_VERSION_WITH_ZSTD) {
-    const message = `zstd in version ${version} of Produce`;
-    throw new ProduceRefusal(KafkaErrorCode.unsupportedCompressionType, message, false);
-  }
 }
-
-/** KIP-110. */
-const FIRST_VERSION_WITH_ZSTD = 7;
 
 function checkTimes(maxTimestamp: number, minTimestamp: number, settings: TopicSettings): void {
   if (settings.hasLogAppendTime) return;

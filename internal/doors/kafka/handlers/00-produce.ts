@@ -68,7 +68,7 @@ async function produceToPartition(
   const partition = topic.partitions[index];
   if (partition === undefined) return refused(index, kafkaError(KafkaErrorCode.unknownTopicOrPartition));
   try {
-    return await append(topic, partition, oneBatch(records), context);
+    return await append(topic, partition, oneBatch(records, context.version), context);
   } catch (error) {
     return failed(partition, error);
   }
@@ -78,10 +78,10 @@ async function append(
   topic: TopicLog,
   partition: PartitionLog,
   records: Uint8Array,
-  { parts, client, version }: RequestContext,
+  { parts, client }: RequestContext,
 ): Promise<PartitionResponse> {
   const bytes = memory.own(records);
-  const { count, maxTimestamp, producer } = validated(bytes, topic.settings, version);
+  const { count, maxTimestamp, producer } = validated(bytes, topic.settings);
   const { hasLogAppendTime } = topic.settings;
   const now = Date.now();
   if (hasLogAppendTime) setLogAppendTime(bytes, 0, now);
