@@ -22,7 +22,7 @@ export interface CallHandler {
 export type OpenCall = (call: Call) => CallHandler;
 
 const callOf = Symbol('call of this stream');
-type OwnedStream = ServerHttp2Stream & { [callOf]: Call };
+type OwnedStream = ServerHttp2Stream & { [callOf]: Call | undefined };
 
 /**
  * One call: its requests out of the chunks of its stream, its responses, deadline and status. The stream's listeners
@@ -252,17 +252,20 @@ export class Call implements ExpandedCall, Expiring {
 
 const NOBODY: CallHandler = { message() {}, halfClosed() {}, over() {}, closing() {} };
 function onData(this: ServerHttp2Stream, chunk: Uint8Array): void {
-  (this as OwnedStream)[callOf].onChunk(chunk);
+  (this as OwnedStream)[callOf]?.onChunk(chunk);
 }
 
 function onEnd(this: ServerHttp2Stream): void {
-  (this as OwnedStream)[callOf].onHalfClosed();
+  (this as OwnedStream)[callOf]?.onHalfClosed();
 }
 
 function onWantTrailers(this: ServerHttp2Stream): void {
-  (this as OwnedStream)[callOf].onWantTrailers();
+  (this as OwnedStream)[callOf]?.onWantTrailers();
 }
 
 function onClose(this: ServerHttp2Stream): void {
-  (this as OwnedStream)[callOf].onGone();
+  const stream = this as OwnedStream;
+  stream[callOf]?.onGone();
+  // A stream that is gone stays in memory until the next full collection: without this its call would too.
+  stream[callOf] = undefined;
 }
