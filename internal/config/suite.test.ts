@@ -19,6 +19,17 @@ const suite: Suite<{ program: Program<typeof options> }> = {
   ],
 };
 
+/** A suite with a group within a group. */
+const nested: typeof suite = {
+  ...suite,
+  groups: [
+    {
+      title: 'Oven',
+      commands: ['door open', 'door close', 'heat'].map((name) => named(`kitchen oven ${name}`)),
+    },
+  ],
+};
+
 function choose(...argv: string[]) {
   const { command, argv: rest } = chooseCommand(suite, argv, '1.2.3');
   return [command.program.name, ...rest];
@@ -55,6 +66,17 @@ describe('a command', () => {
     [['help', 'pans'], "'pans' is none of pots, eat"],
   ])('that is not there is refused in one line: %j', (argv, message) => {
     expect(() => choose(...argv)).toThrow(new UsageError(message));
+  });
+
+  it('of a group within a group is looked for there', () => {
+    const chosen = (...argv: string[]) => chooseCommand(nested, argv, '1.2.3').command.program.name;
+    expect(chosen('oven', 'door', 'open')).toBe('kitchen oven door open');
+    expect(() => chosen('oven', 'door')).toThrow(InformationRequested);
+    expect(() => chosen('oven', 'door')).toThrow(
+      /^Usage: kitchen oven door COMMAND \[flags\][^]*kitchen oven door close/,
+    );
+    expect(() => chosen('oven', 'door', 'slam')).toThrow("'slam' is none of kitchen oven door open|close");
+    expect(() => chosen('oven', 'cool')).toThrow("'cool' is none of kitchen oven door|heat");
   });
 });
 
