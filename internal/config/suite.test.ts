@@ -73,7 +73,7 @@ describe('a command', () => {
     expect(chosen('oven', 'door', 'open')).toBe('kitchen oven door open');
     expect(() => chosen('oven', 'door')).toThrow(InformationRequested);
     expect(() => chosen('oven', 'door')).toThrow(
-      /^Usage: kitchen oven door COMMAND \[flags\][^]*kitchen oven door close/,
+      /^Usage: kitchen oven door COMMAND .*kitchen oven door close/s,
     );
     expect(() => chosen('oven', 'door', 'slam')).toThrow("'slam' is none of kitchen oven door open|close");
     expect(() => chosen('oven', 'cool')).toThrow("'cool' is none of kitchen oven door|heat");
