@@ -24,6 +24,7 @@ describeFamily('Go', await go(), (program) => [
     command: [program('sarama')],
     compressions: ALL,
     canBeIdempotent: true,
+    losesSequences: true,
     lacks: ['setGroupOffset'],
   },
 ]);

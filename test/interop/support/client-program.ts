@@ -21,6 +21,8 @@ export interface ClientProgram {
   readonly env?: Record<string, string>;
   readonly compressions: readonly string[];
   readonly canBeIdempotent: boolean;
+  /** Its idempotent producer fails by itself, at times, when it has to send again (IBM/sarama issue 3354). */
+  readonly losesSequences?: boolean;
   /** It gives its users null where there was nothing in a key, a value or a header. */
   readonly readsEmptyAsNull?: boolean;
   /** The admin calls that it does not have. */

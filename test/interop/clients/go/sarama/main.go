@@ -67,7 +67,13 @@ func produce(options Options) {
 			}
 			messages[index] = message
 		}
-		Must(producer.SendMessages(messages))
+		err := producer.SendMessages(messages)
+		var failed sarama.ProducerErrors
+		if errors.As(err, &failed) {
+			// The error itself only counts them.
+			err = failed[0].Err
+		}
+		Must(err)
 		for _, message := range messages {
 			Emit(Acknowledged{Partition: int(message.Partition), Offset: message.Offset})
 		}
