@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sort"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -47,8 +48,12 @@ func produce(options Options) {
 		writer.BatchSize = 1
 	}
 	where := map[*sent]Acknowledged{}
+	// There is a writer for each partition.
+	var lock sync.Mutex
 	writer.Completion = func(messages []kafka.Message, err error) {
 		Must(err)
+		lock.Lock()
+		defer lock.Unlock()
 		for _, message := range messages {
 			where[message.WriterData.(*sent)] = Acknowledged{Partition: message.Partition, Offset: message.Offset}
 		}
