@@ -62,6 +62,19 @@ describe('the output', () => {
     expect(output.room).toBeUndefined();
   });
 
+  it('lets any number wait for room', async () => {
+    const reader = new Reader();
+    const output = new Output(reader);
+    output.write('more than ten');
+    output.flush();
+    const rooms = Array.from({ length: 100 }, () => output.room);
+    expect(reader.listenerCount('drain')).toBe(1);
+    reader.take();
+    reader.take();
+    await Promise.all(rooms);
+    expect(output.room).toBeUndefined();
+  });
+
   it('ends when everything has been taken', async () => {
     const reader = new Reader();
     const output = new Output(reader);

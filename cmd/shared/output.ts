@@ -9,6 +9,8 @@ export class Output {
   #bytes = 0;
   #isScheduled = false;
   #isBlocked = false;
+  /** Who waits for room. */
+  readonly #waiting: (() => void)[] = [];
   readonly #stream: NodeJS.WritableStream;
   readonly #pause: () => void;
   readonly #resume: () => void;
@@ -25,6 +27,7 @@ export class Output {
       if (!this.#isBlocked) return;
       this.#isBlocked = false;
       this.#resume();
+      for (const resolve of this.#waiting.splice(0)) resolve();
     });
   }
 
@@ -57,7 +60,7 @@ export class Output {
   /** Resolves when the reader has caught up; undefined where nobody has to wait. */
   get room(): Promise<void> | undefined {
     if (!this.#isBlocked) return undefined;
-    return new Promise((resolve) => this.#stream.once('drain', () => resolve()));
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Resolves when everything has left this process. */
