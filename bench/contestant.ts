@@ -25,7 +25,8 @@ export async function contestantWithLoad(
   folder: string,
   variant?: SdkVariant,
 ): Promise<Contestant> {
-  const { broker, address } = await startPeer(peer, transport, folder);
+  const keepsSessions = 'session' in chosen && chosen.session === 'persistent';
+  const { broker, address } = await startPeer(peer, transport, folder, keepsSessions);
   const load = startLoad(broker);
   const end = async (): Promise<void> => {
     await load.end();
@@ -52,6 +53,7 @@ export async function startPeer(
   peer: LivePeer,
   transport: Transport,
   folder: string,
+  keepsSessions = false,
 ): Promise<{ broker: Started; address: Address }> {
   const own = mkdtempSync(join(folder, `${peer.name}-`));
   const certificates = transport === 'tls' ? certificatesIn(folder) : undefined;
@@ -61,7 +63,7 @@ export async function startPeer(
       : transport === 'tls'
         ? { transport, port: await freePort(), caFile: certificates!.caFile }
         : { transport, port: await freePort() };
-  const command = peer.command({ address, certificates, folder: own });
+  const command = peer.command({ address, certificates, folder: own, keepsSessions });
   return { broker: start(command, BROKER_CORE), address };
 }
 

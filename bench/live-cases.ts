@@ -61,9 +61,19 @@ export type SdkVariant = 'generator' | 'sdk publishes' | 'sdk receives';
 export interface AcknowledgedCase extends CaseBase {
   kind: 'acknowledged';
   qos: AcknowledgedQos;
+  /** Of the subscriber: whether it ends with its connection, or the broker keeps it on the disk. */
+  session: 'clean' | 'persistent';
   payloadBytes: number;
   /** Messages of the publisher that wait for their acknowledgement at once. */
   inFlight: number;
+}
+
+/** Paced as {@link LatencyCase}, with QoS 1 and a persistent session of the subscriber; by MQTT only. */
+export interface AcknowledgedLatencyCase extends CaseBase {
+  kind: 'acknowledged-latency';
+  session: 'persistent';
+  payloadBytes: number;
+  messagesPerSecond: number;
 }
 
 /** Many clients that connect and subscribe at once. */
@@ -81,6 +91,7 @@ export type LiveCase =
   | ChurnCase
   | SdkCase
   | AcknowledgedCase
+  | AcknowledgedLatencyCase
   | ConnectStormCase;
 
 export const oneToOne: Workload = {

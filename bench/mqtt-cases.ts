@@ -2,7 +2,9 @@
 import { type AcknowledgedCase, type LiveCase, manyTopics, oneToOne } from './live-cases.ts';
 import type { AcknowledgedQos } from './workload.ts';
 
-const byMqtt = { protocol: 'mqtt', peers: ['tinymq', 'base', 'mosquitto'] } as const;
+const byMqtt = { protocol: 'mqtt', peers: ['tinymq', 'base', 'mosquitto', 'rumqttd'] } as const;
+/** rumqttd keeps no session on the disk. */
+const withSessionsOnDisk = { ...byMqtt, peers: ['tinymq', 'base', 'mosquitto'] } as const;
 const CONNECTIONS = 10_000;
 
 export const mqttCases: readonly LiveCase[] = [
@@ -23,6 +25,17 @@ export const mqttCases: readonly LiveCase[] = [
   },
   acknowledged(1),
   acknowledged(2),
+  persistent(1),
+  persistent(2),
+  {
+    ...withSessionsOnDisk,
+    kind: 'acknowledged-latency',
+    name: 'mqtt-latency',
+    title: 'latency at 20,000 messages a second, QoS 1, persistent session, 16 B',
+    session: 'persistent',
+    payloadBytes: 16,
+    messagesPerSecond: 20_000,
+  },
   {
     ...byMqtt,
     kind: 'idle',
@@ -46,7 +59,18 @@ function acknowledged(qos: AcknowledgedQos): AcknowledgedCase {
     name: `mqtt-qos${qos}`,
     title: `MQTT, QoS ${qos}, 1 to 1, clean sessions, 16 B, 100 under way`,
     qos,
+    session: 'clean',
     payloadBytes: 16,
     inFlight: 100,
+  };
+}
+
+function persistent(qos: AcknowledgedQos): AcknowledgedCase {
+  return {
+    ...acknowledged(qos),
+    ...withSessionsOnDisk,
+    name: `mqtt-qos${qos}-persistent`,
+    title: `MQTT, QoS ${qos}, 1 to 1, persistent session on disk, 16 B, 100 under way`,
+    session: 'persistent',
   };
 }

@@ -79,6 +79,15 @@ const columns: Readonly<Record<Case['kind'], readonly Column[]>> = {
     { figure: 'restBusy', title: 'busy at rest', format: finerShare },
   ],
   acknowledged: flow,
+  'acknowledged-latency': [
+    { figure: 'p50Us', title: 'p50 µs', format: one, better: 'lower' },
+    { figure: 'p99Us', title: 'p99 µs', format: one, better: 'lower' },
+    { figure: 'p999Us', title: 'p99.9 µs', format: one, better: 'lower' },
+    { figure: 'acknowledgedP50Us', title: 'acknowledged p50 µs', format: one, better: 'lower' },
+    { figure: 'acknowledgedP99Us', title: 'p99 µs', format: one, better: 'lower' },
+    { figure: 'acknowledgedP999Us', title: 'p99.9 µs', format: one, better: 'lower' },
+    { figure: 'brokerCpuNs', title: 'CPU ns each', format: one },
+  ],
   'connect-storm': [
     { figure: 'connectsPerSecond', title: 'connects/s', format: rate, better: 'higher', hasSpread: true },
     { figure: 'brokerCpuNs', title: 'CPU µs each', format: microseconds, better: 'lower' },

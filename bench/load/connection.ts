@@ -72,6 +72,13 @@ export class Connection {
     await answered;
   }
 
+  /** The same for a request with an answer of its own, which may come later than that to {@link Wire.ping}. */
+  async askFor(answer: Uint8Array, request: Uint8Array): Promise<void> {
+    const answered = this.#until(answer);
+    this.#socket.write(request);
+    await answered;
+  }
+
   /** Waits for what the peer asks on its own, so that it is not among the messages, and answers it. */
   async answerLateQuestion(): Promise<void> {
     const { lateQuestion } = this.#wire;

@@ -2,10 +2,10 @@ import { performance } from 'node:perf_hooks';
 import type { LatencyCase } from '../live-cases.ts';
 import { percentile } from '../stats.ts';
 import { connectAll } from './connect-all.ts';
+import { BURSTS_PER_SECOND, burstsInTime } from './pace.ts';
 import type { Scenario, Setting } from './scenario.ts';
 import { trafficOf } from './traffic.ts';
 
-const BURSTS_PER_SECOND = 1_000;
 /** A burst's bytes are written again after so many others: long after the kernel has taken them. */
 const BURST_BUFFERS = 256;
 const RUN_UP_SECONDS = 0.5;
@@ -13,8 +13,7 @@ const ARRIVAL_TIMEOUT_MS = 2_000;
 
 /**
  * How long messages are on their way at a fixed rate. Each carries the time of its burst; sender and receiver are
- * one process, and so have one clock. It does not wait for timers, which come up to a millisecond late, but
- * looks at the clock in every turn of the event loop.
+ * one process, and so have one clock.
  */
 export async function latency(
   { workload, messagesPerSecond }: LatencyCase,
@@ -51,20 +50,9 @@ export async function latency(
   };
 
   /** Sends for a while and returns the number of messages. */
-  function send(seconds: number): Promise<number> {
-    const startMs = performance.now();
-    const burstCount = Math.round(seconds * BURSTS_PER_SECOND);
-    let sent = 0;
-    return new Promise((resolve) => {
-      const turn = (): void => {
-        const now = performance.now();
-        const due = Math.min(burstCount, Math.floor(((now - startMs) * BURSTS_PER_SECOND) / 1000));
-        for (; sent < due; sent++) publishers[0].write(bursts(performance.now()));
-        if (sent === burstCount) resolve((burstCount * messagesPerSecond) / BURSTS_PER_SECOND);
-        else setImmediate(turn);
-      };
-      turn();
-    });
+  async function send(seconds: number): Promise<number> {
+    const burstCount = await burstsInTime(seconds, () => publishers[0].write(bursts(performance.now())));
+    return (burstCount * messagesPerSecond) / BURSTS_PER_SECOND;
   }
 }
 

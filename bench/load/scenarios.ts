@@ -14,6 +14,7 @@ import { kafkaMemory } from './kafka/memory.ts';
 import { kafkaProduce } from './kafka/produce.ts';
 import { latency } from './latency.ts';
 import { acknowledged } from './mqtt/acknowledged.ts';
+import { acknowledgedLatency } from './mqtt/latency.ts';
 import { connectStorm } from './mqtt/storm.ts';
 import type { GrpcSetting, KafkaSetting, Scenario, Setting } from './scenario.ts';
 import { sdk } from './sdk.ts';
@@ -47,6 +48,8 @@ export function scenarioOf(chosen: LoadCase, { live, kafka, grpc }: Settings): P
       return sdk(chosen, live!);
     case 'acknowledged':
       return acknowledged(chosen, live!);
+    case 'acknowledged-latency':
+      return acknowledgedLatency(chosen, live!);
     case 'connect-storm':
       return connectStorm(chosen, live!);
     case 'kafka-produce':

@@ -3,6 +3,7 @@ import { mosquitto } from './mosquitto.ts';
 import { nats } from './nats.ts';
 import type { Peer } from './peer.ts';
 import { relay } from './relay.ts';
+import { rumqttd } from './rumqttd.ts';
 import { smq } from './smq.ts';
 import { tinymq, tinymqAt } from './tinymq.ts';
 
@@ -12,6 +13,7 @@ export const peers: readonly Peer[] = [
   ...(process.env.BASE ? [tinymqAt('base', process.env.BASE)] : []),
   nats,
   mosquitto,
+  rumqttd,
   relay,
   apacheKafka,
   smq,

@@ -21,7 +21,7 @@ export const mosquitto: LivePeer = {
   mqtt,
 };
 
-function configuration({ address, certificates }: StartRequest): string {
+function configuration({ address, certificates, folder, keepsSessions }: StartRequest): string {
   return [
     address.transport === 'unix' ? `listener 0 ${address.path}` : `listener ${address.port} 127.0.0.1`,
     'allow_anonymous true',
@@ -30,6 +30,8 @@ function configuration({ address, certificates }: StartRequest): string {
     'log_type error',
     // Only one who is root changes to another user, who could not read the certificate.
     'user root',
+    // It saves at its own intervals.
+    keepsSessions ? `persistence true\npersistence_location ${folder}/` : '',
     certificates ? `certfile ${certificates.certFile}\nkeyfile ${certificates.keyFile}` : '',
   ].join('\n');
 }

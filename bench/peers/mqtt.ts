@@ -4,13 +4,7 @@ const SUBSCRIBE_ID = Uint8Array.of(0, 1);
 
 /** MQTT 3.1.1, QoS 0, clean sessions. */
 export const mqtt: Wire = {
-  connect: (clientId, keepAliveSeconds = 0) =>
-    mqttPacket(
-      0x10,
-      mqttString('MQTT'),
-      Uint8Array.of(4, CLEAN_SESSION, keepAliveSeconds >>> 8, keepAliveSeconds),
-      mqttString(clientId),
-    ),
+  connect: (clientId, keepAliveSeconds) => connectPacket(clientId, CLEAN_SESSION, keepAliveSeconds),
   subscribe: (filter) => subscribePacket(filter, 0),
   unsubscribe: (filter) => mqttPacket(0xa2, SUBSCRIBE_ID, mqttString(filter)),
   ping: () => Uint8Array.of(0xc0, 0),
@@ -23,10 +17,30 @@ export const mqtt: Wire = {
   greetsBeforeTls: false,
 };
 
+/** The same with sessions that outlast their connections. */
+export const mqttPersistent: Wire = {
+  ...mqtt,
+  connect: (clientId, keepAliveSeconds) => connectPacket(clientId, 0, keepAliveSeconds),
+};
+
 const CLEAN_SESSION = 0b10;
+
+function connectPacket(clientId: string, flags: number, keepAliveSeconds = 0): Uint8Array {
+  return mqttPacket(
+    0x10,
+    mqttString('MQTT'),
+    Uint8Array.of(4, flags, keepAliveSeconds >>> 8, keepAliveSeconds),
+    mqttString(clientId),
+  );
+}
 
 export function subscribePacket(filter: string, qos: number): Uint8Array {
   return mqttPacket(0x82, SUBSCRIBE_ID, mqttString(filter), Uint8Array.of(qos));
+}
+
+/** What answers {@link subscribePacket}. */
+export function subackPacket(qos: number): Uint8Array {
+  return mqttPacket(0x90, SUBSCRIBE_ID, Uint8Array.of(qos));
 }
 
 /** @param firstByte the type and the flags. */

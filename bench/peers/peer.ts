@@ -12,6 +12,8 @@ export interface StartRequest {
   certificates: Certificates | undefined;
   /** A folder for this start only; it is removed afterwards. */
   folder: string;
+  /** Whether sessions are to be kept on the disk. */
+  keepsSessions: boolean;
 }
 
 /** PEM files of a certificate for 127.0.0.1. */

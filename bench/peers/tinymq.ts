@@ -33,12 +33,13 @@ export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer &
     name,
     transports: ['tcp', 'tls', 'unix'],
     problem: () => (existsSync(program) ? undefined : `${program} is not there: make build writes it`),
-    command: ({ address, certificates }) => ({
+    command: ({ address, certificates, folder }) => ({
       program,
       args: [
         '-quiet',
         '-listen',
         urlOf(address),
+        ...['-data-dir', join(folder, 'data')],
         ...(certificates ? ['-tls-cert', certificates.certFile, '-tls-key', certificates.keyFile] : []),
       ],
     }),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AcknowledgedCase } from '../../live-cases.ts';
-import { subscribePacket } from '../../peers/mqtt.ts';
+import { mqttPersistent, subackPacket, subscribePacket } from '../../peers/mqtt.ts';
 import { Connection } from '../connection.ts';
 import { measure } from '../meter.ts';
 import type { Scenario, Setting } from '../scenario.ts';
@@ -16,13 +16,14 @@ const LOST_AFTER_MS = 12_000;
 const POLL_MS = 5;
 const TOPIC = 'sensors/temp';
 
-/** One publisher, one subscriber, each with a clean session; every message is acknowledged on both ways. */
+/** One publisher with a clean session, one subscriber; every message is acknowledged on both ways. */
 export async function acknowledged(
-  { qos, payloadBytes, inFlight }: AcknowledgedCase,
+  { qos, session, payloadBytes, inFlight }: AcknowledgedCase,
   { peer, address, brokerPid }: Setting,
 ): Promise<Scenario> {
-  const subscribing = await Connection.open(address, peer.wire, 'sub');
-  await subscribing.ask(subscribePacket(TOPIC, qos));
+  const wireOfSession = session === 'persistent' ? mqttPersistent : peer.wire;
+  const subscribing = await Connection.open(address, wireOfSession, 'sub');
+  await subscribing.askFor(subackPacket(qos), subscribePacket(TOPIC, qos));
   const publishing = await Connection.open(address, peer.wire, 'pub');
   const subscriber = new AcknowledgingSubscriber(subscribing, TOPIC, qos);
   const publisher = new AcknowledgedPublisher(publishing, { topic: TOPIC, payloadBytes, qos }, inFlight);
