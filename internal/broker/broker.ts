@@ -50,10 +50,13 @@ export class Broker {
   readonly #interner = new TargetInterner();
   #epoch = 0;
   #subscriptions = 0;
+  #sharedSubscriptions = 0;
 
   readonly #received: Counter;
   readonly #receivedBytes: Counter;
   readonly #delivered: Counter;
+  readonly #deliveredBytes: Counter;
+  readonly #connects: Counter;
   readonly #dropped: Counter;
   readonly #slowEpisodes: Counter;
   readonly #takenOver: Counter;
@@ -70,6 +73,8 @@ export class Broker {
       'messages_delivered_total',
       'Messages for subscribers, those included that a slow one did not get.',
     );
+    this.#deliveredBytes = metrics.counter('message_bytes_delivered_total', 'Their bytes, as they came in.');
+    this.#connects = metrics.counter('clients_connected_total', 'Clients that were let in.');
     this.#dropped = metrics.counter('messages_dropped_total', 'Messages that slow subscribers did not get.');
     this.#slowEpisodes = metrics.counter(
       'slow_consumer_episodes_total',
@@ -78,6 +83,11 @@ export class Broker {
     this.#takenOver = metrics.counter('clients_taken_over_total', 'Connections that a newer one replaced.');
     metrics.gauge('clients', 'Connected clients.', () => this.#clients.size);
     metrics.gauge('subscriptions', 'Filters subscribed to.', () => this.#subscriptions);
+    metrics.gauge(
+      'shared_subscriptions',
+      'Those of them that share with a group.',
+      () => this.#sharedSubscriptions,
+    );
     metrics.gauge('topics_remembered', 'Topics in the topic table.', () => this.#topics.size);
   }
 
@@ -109,6 +119,7 @@ export class Broker {
       }),
     };
     this.#clients.set(clientId, client);
+    this.#connects.value++;
     return client;
   }
 
@@ -135,7 +146,7 @@ export class Broker {
     this.#subscriptions++;
     const shared = parseShared(filter);
     if (shared === undefined) this.#trie.insert(filter, client.channel);
-    else this.#groupOf(filter, shared.filter).add(client.channel);
+    else this.#joinGroup(client.channel, filter, shared.filter);
     this.#subscriptionsChanged();
     return true;
   }
@@ -204,7 +215,7 @@ export class Broker {
       receiver.deliver(publication);
       if (receiver.isFull) receiver.holdBack(source);
     }
-    this.#delivered.value += publication.count * channels.length;
+    this.#countDelivered(publication, channels.length);
     if (groups.length > 0) this.#publishToGroups(publication, targets, source);
   }
 
@@ -262,7 +273,7 @@ export class Broker {
     if (shared === undefined) {
       this.tap(filter, receiver);
     } else {
-      this.#groupOf(filter, shared.filter).add(receiver);
+      this.#joinGroup(receiver, filter, shared.filter);
       this.#subscriptionsChanged();
     }
   }
@@ -314,6 +325,11 @@ export class Broker {
     return this.#clients.size;
   }
 
+  #countDelivered({ count, start, end }: Publication, receivers: number): void {
+    this.#delivered.value += count * receivers;
+    this.#deliveredBytes.value += (end - start) * receivers;
+  }
+
   /** A client whose own filter, or another group of it, matches too gets the message once and has taken its turn. */
   #publishToGroups(publication: Publication, { channels, groups }: TargetSet, source: Source): void {
     const picked: Member[] = [];
@@ -323,8 +339,9 @@ export class Broker {
       picked.push(member);
       member.deliver(publication);
       if (member.isFull) member.holdBack(source);
+      // A session counts for itself.
+      if (member instanceof Channel) this.#countDelivered(publication, 1);
     }
-    this.#delivered.value += publication.count * picked.length;
   }
 
   #takeOver(older: Client, newer: Identity): void {
@@ -372,17 +389,19 @@ export class Broker {
     this.#interner.clear();
   }
 
-  #groupOf(name: string, filter: string): ShareGroup {
+  #joinGroup(member: Member, name: string, filter: string): void {
+    this.#sharedSubscriptions++;
     let group = this.#groups.get(name);
     if (group === undefined) {
       group = new ShareGroup();
       this.#groups.set(name, group);
       this.#trie.insert(filter, group);
     }
-    return group;
+    group.add(member);
   }
 
   #leaveGroup(member: Member, name: string, filter: string): void {
+    this.#sharedSubscriptions--;
     const group = this.#groups.get(name)!;
     group.remove(member);
     if (!group.isEmpty) return;

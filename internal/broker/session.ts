@@ -10,7 +10,8 @@ import type { Member } from './targets.ts';
 
 /** What a session tells whoever keeps it. */
 export interface SessionEvents {
-  delivered(count: number): void;
+  /** @param bytes what they take on the wire, roughly. */
+  delivered(count: number, bytes: number): void;
   /** The queue is full and a message was not taken; whether it is the first since the queue was shorter. */
   dropped(session: Session, message: Message, isFirst: boolean): void;
   /** Something that is written down has changed. */
@@ -172,7 +173,7 @@ export class Session implements Member {
       if (outlet === undefined) return;
       if (outlet.takesRuns && this.#unshared.areAllPlain) {
         outlet.channel.deliver(publication);
-        this.#events.delivered(publication.count);
+        this.#events.delivered(publication.count, publication.end - publication.start);
         return;
       }
     }
@@ -188,7 +189,7 @@ export class Session implements Member {
     const outlet = this.#outlet;
     if (publication.isPlain && outlet?.takesRuns && subscription.identifier === undefined) {
       outlet.channel.deliver(publication);
-      this.#events.delivered(publication.count);
+      this.#events.delivered(publication.count, publication.end - publication.start);
       return;
     }
     const match = join([subscription])!;
@@ -211,7 +212,7 @@ export class Session implements Member {
       this.#hasOverflowed = true;
       return;
     }
-    this.#events.delivered(1);
+    this.#events.delivered(1, message.topic.length + message.payload.length);
   }
 
   /** Sends what waits, as far as the client takes it. */

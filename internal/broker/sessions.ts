@@ -3,7 +3,7 @@ import { maxSessions, sessionSweepMs } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import type { Broker, Logger } from './broker.ts';
 import { Deadlines } from './deadlines.ts';
-import type { OutboxLimits, Outlet } from './outbox.ts';
+import type { Outbox, OutboxLimits, Outlet } from './outbox.ts';
 import type { Message } from './publication.ts';
 import { Session, type SessionEvents, type Will } from './session.ts';
 import { noSessionStore, type SessionStore } from './session-store.ts';
@@ -38,6 +38,7 @@ export class Sessions {
   readonly #sweep: NodeJS.Timeout;
   readonly #events: SessionEvents;
   readonly #dropped: Counter;
+  readonly #expired: Counter;
   #connected = 0;
 
   constructor(parts: SessionsParts) {
@@ -49,14 +50,25 @@ export class Sessions {
     this.#now = parts.now ?? Date.now;
     const { metrics } = parts;
     const delivered = metrics.counter('messages_delivered_total', '');
+    const deliveredBytes = metrics.counter('message_bytes_delivered_total', '');
+    this.#expired = metrics.counter('sessions_expired_total', 'Sessions that nobody came back to in time.');
     this.#dropped = metrics.counter('messages_dropped_total', '');
     metrics.gauge('sessions', 'Sessions, of clients that are connected or expected back.', () => this.count);
-    metrics.gauge('session_messages', 'Messages that wait in sessions or for their acknowledgement.', () =>
-      this.#messages(),
+    metrics.gauge('session_messages_waiting', 'Messages that wait in sessions.', () =>
+      this.#sum(({ waiting }) => waiting),
+    );
+    metrics.gauge(
+      'session_messages_unacknowledged',
+      'Messages that were sent and are not acknowledged.',
+      () => this.#sum(({ unacknowledged }) => unacknowledged),
+    );
+    metrics.gauge('session_bytes_waiting', 'Bytes of the messages that wait in sessions.', () =>
+      this.#sum(({ waitingBytes }) => waitingBytes),
     );
     this.#events = {
-      delivered: (count) => {
+      delivered: (count, bytes) => {
         delivered.value += count;
+        deliveredBytes.value += bytes;
       },
       dropped: (session, message, isFirst) => this.#onDropped(session, message, isFirst),
       changed: (session) => this.#write(session),
@@ -158,7 +170,9 @@ export class Sessions {
       if (session.pendingWill !== undefined && session.pendingWill.dueAtMs <= now) this.#publishWill(session);
     }
     for (const session of this.#ends.due(now)) {
-      if (this.#sessions.get(session.clientId) === session && this.#isOver(session)) this.end(session);
+      if (this.#sessions.get(session.clientId) !== session || !this.#isOver(session)) continue;
+      this.#expired.value++;
+      this.end(session);
     }
     this.#broker.retained.expire(now);
   }
@@ -223,9 +237,9 @@ export class Sessions {
     );
   }
 
-  #messages(): number {
-    let count = 0;
-    for (const { outbox } of this.#sessions.values()) count += outbox.waiting + outbox.unacknowledged;
-    return count;
+  #sum(of: (outbox: Outbox) => number): number {
+    let sum = 0;
+    for (const { outbox } of this.#sessions.values()) sum += of(outbox);
+    return sum;
   }
 }

@@ -1,5 +1,6 @@
 import type { Certificates, TlsMaterial } from './certificates.ts';
 import type { Connection } from './connection.ts';
+import type { Traffic } from './traffic.ts';
 import type { WebSocketOptions } from './websocket.ts';
 
 export interface ListenerOptions {
@@ -15,6 +16,8 @@ export interface ListenerOptions {
   tcpKeepAliveAfterMs: number;
   highWaterMarkBytes: number;
   webSocket: WebSocketOptions;
+  /** Counts what goes over the listener's sockets. */
+  traffic?: Traffic;
 }
 
 export interface ListenerEvents {

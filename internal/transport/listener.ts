@@ -146,7 +146,7 @@ function socketOptionsOf(options: ListenerOptions): ServerOpts {
   };
 }
 
-/** Bounds a server's connections and tells of those that could not be accepted. */
+/** Bounds and counts a server's connections, and tells of those that could not be accepted. */
 function watched(
   server: Server,
   endpoint: Endpoint,
@@ -154,6 +154,7 @@ function watched(
   events: ListenerEvents,
 ): Server {
   server.maxConnections = options.maxConnections;
+  options.traffic?.watch(server);
   server.on('drop', (dropped) => {
     events.problem(new Error('too many connections at once'), dropped?.remoteAddress);
   });

@@ -7,6 +7,7 @@ import type { Certificates } from '../../internal/transport/certificates.ts';
 import type { Connection } from '../../internal/transport/connection.ts';
 import type { Endpoint, HostEndpoint } from '../../internal/transport/endpoint.ts';
 import { type Listener, type ListenerEvents, listen } from '../../internal/transport/listener.ts';
+import { Traffic } from '../../internal/transport/traffic.ts';
 import { type BrokerOptions, type DoorName, listenerOptions } from './broker-options.ts';
 import type { OpenLogs } from './open-logs.ts';
 import { openMqtt } from './open-mqtt.ts';
@@ -42,7 +43,7 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
     logs: kept?.logs,
   };
   const problem = connectionProblems(metrics, log);
-  const listening = listenerOptions(options, certificates);
+  const listening = { ...listenerOptions(options, certificates), traffic: countedTraffic(metrics) };
   const listenFor = (connection: (connection: Connection) => void) => (endpoint: Endpoint) =>
     listen(endpoint, listening, { connection, problem });
 
@@ -78,6 +79,14 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
 }
 
 const NOTHING = new Uint8Array(0);
+
+function countedTraffic(metrics: Metrics): Traffic {
+  const traffic = new Traffic();
+  metrics.gauge('bytes_received_total', 'Bytes read from sockets.', () => traffic.bytesReceived);
+  metrics.gauge('bytes_sent_total', 'Bytes written to sockets.', () => traffic.bytesSent);
+  metrics.gauge('connections_accepted_total', 'Connections that were accepted.', () => traffic.accepted);
+  return traffic;
+}
 
 function connectionProblems(metrics: Metrics, log: Logger): ListenerEvents['problem'] {
   const problems = metrics.counter(

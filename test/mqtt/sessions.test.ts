@@ -71,7 +71,10 @@ describe.each([4, 5] as const)('a session of version %i', (version) => {
     first.client.answer(PacketType.pubrec, sent[1]!.packetId);
     await first.client.next(PacketType.pubrel);
     first.client.drop();
-    await eventually(() => broker.stat('session_messages') >= 5, 'the end of the connection');
+    await eventually(
+      () => broker.stat('session_messages_waiting') + broker.stat('session_messages_unacknowledged') >= 5,
+      'the end of the connection',
+    );
     await publisher.publishSafely(clientId, 'offline');
     const second = await comeBack(version, clientId);
     expect(await second.client.next(PacketType.pubrel)).toMatchObject({ packetId: sent[1]!.packetId });

@@ -60,6 +60,30 @@ describe('$SYS', () => {
     sessions.close();
   });
 
+  it('has every name that monitoring programs ask mosquitto for', () => {
+    const { sessions, sys, told } = setUp();
+    const minutes = ['1min', '5min', '15min'];
+    const loads = ['bytes', 'messages', 'publish']
+      .flatMap((what) => [`${what}/received`, `${what}/sent`])
+      .concat('publish/dropped', 'connections', 'sockets');
+    const names = [
+      ...['bytes', 'messages', 'publish/messages', 'publish/bytes'].flatMap((what) => [
+        `${what}/received`,
+        `${what}/sent`,
+      ]),
+      ...['active', 'connected', 'disconnected', 'expired', 'inactive', 'maximum', 'total'].map(
+        (what) => `clients/${what}`,
+      ),
+      ...['heap/current', 'heap/maximum', 'messages/stored', 'publish/messages/dropped'],
+      ...['retained messages/count', 'shared_subscriptions/count', 'subscriptions/count'],
+      ...['store/messages/bytes', 'store/messages/count', 'uptime', 'version'],
+      ...loads.flatMap((load) => minutes.map((span) => `load/${load}/${span}`)),
+    ];
+    expect(Object.keys(told())).toEqual(expect.arrayContaining(names.map((name) => `$SYS/broker/${name}`)));
+    sys.close();
+    sessions.close();
+  });
+
   it('is not counted as messages of clients, nor kept in the store', () => {
     const { metrics, broker, sessions, sys } = setUp();
     const kept: string[] = [];
