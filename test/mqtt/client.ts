@@ -18,7 +18,8 @@ import {
 } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../internal/protocol/mqtt/properties.ts';
 
-const PATIENCE_MS = 5_000;
+/** How long a test waits for something that must come. */
+const PATIENCE_MS = 30_000;
 type Ack = 4 | 5 | 6 | 7;
 type PacketOf<Type> = Type extends Ack ? PublishAnswer : Extract<Packet, { type: Type }>;
 
@@ -70,6 +71,16 @@ export class RawMqtt {
       await this.#more(deadline);
     }
     return this.waiting.shift()!;
+  }
+
+  /** So many packets as they come, whatever they are. */
+  async take(count: number): Promise<Packet[]> {
+    const deadline = Date.now() + PATIENCE_MS;
+    while (this.waiting.length < count) {
+      if (this.hasEnded) throw new Error(`only ${this.waiting.length} of ${count} packets came`);
+      await this.#more(deadline);
+    }
+    return this.waiting.splice(0, count);
   }
 
   /** The next message, shortened. */

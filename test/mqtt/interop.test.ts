@@ -5,6 +5,7 @@ import { run, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { installedOnce, mustRun } from '../support/installed-once.ts';
 import { useBroker } from './broker.ts';
+import { mqttJsFolder } from './mqtt-js.ts';
 
 const COUNT = 90;
 const broker = useBroker({ listen: ['tcp://localhost:0', 'ws://localhost:0'] });
@@ -75,17 +76,7 @@ describe('MQTT.js', () => {
   it.each(['3', '4', '5'])(
     'version %s, over tcp and WebSocket',
     async (version) => {
-      const folder = await installedOnce('mqttjs', 'mqtt@5.14.1', async (into) => {
-        await mustRun('npm', [
-          'install',
-          '--silent',
-          '--no-audit',
-          '--no-fund',
-          '--prefix',
-          into,
-          'mqtt@5.14.1',
-        ]);
-      });
+      const folder = await mqttJsFolder();
       const [tcp, webSocket] = urls();
       for (const url of [`mqtt://localhost:${tcp.port}`, `ws://localhost:${webSocket.port}/mqtt`]) {
         const { stdout, stderr } = await run(process.execPath, [

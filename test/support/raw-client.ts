@@ -153,11 +153,15 @@ export class RawClient implements AsyncDisposable {
   }
 }
 
-/** Opens a stream of bytes to a listener. */
-export async function openStream(url: string, tls: ConnectionOptions = {}): Promise<Duplex> {
+/** Opens a stream of bytes to a listener, over WebSocket with this subprotocol. */
+export async function openStream(
+  url: string,
+  tls: ConnectionOptions = {},
+  subprotocol = 'tinymq',
+): Promise<Duplex> {
   const [, scheme, rest] = /^([a-z]+):\/\/(.*)$/s.exec(url)!;
   if (scheme === 'ws' || scheme === 'wss') {
-    const webSocket = new WebSocket(url, ['tinymq'], tls);
+    const webSocket = new WebSocket(url, [subprotocol], tls);
     await new Promise((resolve, reject) => {
       webSocket.once('open', resolve);
       webSocket.once('error', reject);

@@ -81,15 +81,27 @@ export function java(): Promise<Toolchain<string[]>> {
 
 /** The kcat of this machine, which is installed if one may do that here. */
 export function kcat(): Toolchain<string> {
-  const isThere = () => succeeds('kcat', '-V');
-  const install = ['apt-get', 'install', '-y', '-qq', 'kcat'];
+  return fromDebian('kcat', () => (succeeds('kcat', '-V') ? 'kcat' : undefined));
+}
+
+/** The Chromium of this machine, which is installed if one may do that here. */
+export function chromium(): Toolchain<string> {
+  const names = ['chromium', 'chromium-browser', 'google-chrome'];
+  return fromDebian('chromium', () => names.find((name) => succeeds(name, '--version')));
+}
+
+/** A program that is a package of Debian. */
+function fromDebian(name: string, find: () => string | undefined): Toolchain<string> {
+  const install = ['apt-get', 'install', '-y', '-qq', name];
+  let there = find();
   if (
-    isThere() ||
-    ((succeeds(install[0]!, ...install.slice(1)) || succeeds('sudo', '-n', ...install)) && isThere())
+    there === undefined &&
+    (succeeds(install[0]!, ...install.slice(1)) || succeeds('sudo', '-n', ...install))
   ) {
-    return { there: 'kcat' };
+    there = find();
   }
-  return { missing: 'cannot run here, it needs kcat, which apt-get does not install' };
+  if (there !== undefined) return { there };
+  return { missing: `cannot run here, it needs ${name}, which apt-get does not install` };
 }
 
 /** Whether a program is there and well. */
