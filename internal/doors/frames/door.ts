@@ -1,9 +1,8 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
-import { BrokerError } from '../../errors.ts';
-import { deadlineSweepMs, shutdownQuietMs } from '../../limits.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
+import { ClientConnections } from '../client-connections.ts';
 import type { Door } from '../door.ts';
 import { FrameConnection } from './connection.ts';
 
@@ -23,16 +22,17 @@ export class FramesDoor implements Door {
   readonly #settings: FramesSettings;
   readonly #metrics: Metrics;
   readonly #log: Logger;
-  readonly #connections = new Set<FrameConnection>();
-  readonly #sweep: NodeJS.Timeout;
-  #whenEmpty: (() => void) | undefined;
+  readonly #connections: ClientConnections<FrameConnection>;
 
   constructor(broker: Broker, settings: FramesSettings, metrics: Metrics, log: Logger) {
     this.#broker = broker;
     this.#settings = settings;
     this.#metrics = metrics;
     this.#log = log;
-    this.#sweep = setInterval(() => this.#closeOverdue(), deadlineSweepMs).unref();
+    this.#connections = new ClientConnections({
+      connectTimeoutMs: settings.connectTimeoutMs,
+      silenceMs: () => settings.keepAliveMs,
+    });
   }
 
   open(connection: Connection, first: Uint8Array): void {
@@ -42,68 +42,13 @@ export class FramesDoor implements Door {
       metrics: this.#metrics,
       log: this.#log,
       maxMessageBytes: this.#settings.maxMessageBytes,
-      closed: () => {
-        this.#connections.delete(opened);
-        if (this.#connections.size === 0) this.#whenEmpty?.();
-      },
+      closed: () => this.#connections.delete(opened),
     });
     this.#connections.add(opened);
     if (first.length > 0) opened.bytes(first);
   }
 
-  /**
-   * First those who only publish are told, and what they had already sent is still taken; then the subscribers,
-   * each after the last of its messages.
-   */
   async close(timeoutMs: number): Promise<void> {
-    clearInterval(this.#sweep);
-    const deadline = performance.now() + timeoutMs;
-    const reason = new BrokerError('server-shutdown');
-    for (const connection of this.#connections) {
-      if (!connection.hasSubscriptions) connection.dismiss(reason);
-    }
-    await this.#until(() => this.#isQuiet(), performance.now() + timeoutMs / 2);
-    for (const connection of this.#connections) connection.stopReading();
-    await this.#until(() => [...this.#connections].every((connection) => connection.isDrained), deadline);
-    for (const connection of this.#connections) connection.refuse(reason);
-    await this.#untilEmpty(deadline);
-    for (const connection of this.#connections) connection.destroy();
-  }
-
-  #isQuiet(): boolean {
-    const since = performance.now() - shutdownQuietMs;
-    return [...this.#connections].every(
-      (connection) => connection.lastHeardAt < since && !connection.hasPostponed,
-    );
-  }
-
-  async #until(condition: () => boolean, deadline: number): Promise<void> {
-    while (!condition() && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, shutdownQuietMs / 10));
-    }
-  }
-
-  async #untilEmpty(deadline: number): Promise<void> {
-    if (this.#connections.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.max(0, deadline - performance.now()));
-      this.#whenEmpty = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  #closeOverdue(): void {
-    const now = performance.now();
-    const { connectTimeoutMs, keepAliveMs } = this.#settings;
-    for (const connection of this.#connections) {
-      if (!connection.isConnected) {
-        if (connection.openedAt + connectTimeoutMs <= now)
-          connection.refuse(new BrokerError('connect-timeout'));
-      } else if (keepAliveMs > 0 && !connection.isHeldBack && connection.lastHeardAt + keepAliveMs <= now) {
-        connection.refuse(new BrokerError('keepalive-timeout'));
-      }
-    }
+    await this.#connections.close(timeoutMs);
   }
 }

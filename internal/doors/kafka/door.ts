@@ -2,6 +2,7 @@ import type { Logger } from '../../broker/broker.ts';
 import { deadlineSweepMs, kafkaIdleTimeoutMs } from '../../limits.ts';
 import type { Counter, Metrics } from '../../metrics/metrics.ts';
 import type { Connection, HostAndPort } from '../../transport/connection.ts';
+import { ConnectionSet } from '../connection-set.ts';
 import type { Door } from '../door.ts';
 import { KafkaConnection } from './connection.ts';
 import type { KafkaParts } from './handler.ts';
@@ -20,10 +21,9 @@ export class KafkaDoor implements Door {
   readonly #options: KafkaDoorOptions;
   readonly #log: Logger;
   readonly #requests: Counter;
-  readonly #connections = new Set<KafkaConnection>();
+  readonly #connections = new ConnectionSet<KafkaConnection>();
   readonly #silent = new Set<KafkaConnection>();
   readonly #sweep: NodeJS.Timeout;
-  #whenEmpty: (() => void) | undefined;
 
   constructor(parts: KafkaParts, options: KafkaDoorOptions, metrics: Metrics, log: Logger) {
     this.#parts = parts;
@@ -43,7 +43,6 @@ export class KafkaDoor implements Door {
       closed: () => {
         this.#connections.delete(opened);
         this.#silent.delete(opened);
-        if (this.#connections.size === 0) this.#whenEmpty?.();
       },
     });
     this.#connections.add(opened);
@@ -54,19 +53,8 @@ export class KafkaDoor implements Door {
   async close(timeoutMs: number): Promise<void> {
     clearInterval(this.#sweep);
     for (const connection of this.#connections) connection.finish();
-    await this.#untilEmpty(timeoutMs);
+    await this.#connections.untilEmpty(performance.now() + timeoutMs);
     for (const connection of this.#connections) connection.destroy();
-  }
-
-  async #untilEmpty(timeoutMs: number): Promise<void> {
-    if (this.#connections.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
-      this.#whenEmpty = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   #closeOverdue(): void {
