@@ -2,11 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { importSmq } from '../../internal/doors/grpc/takeover/import-smq.ts';
 import { isSqliteFile } from '../../internal/doors/grpc/takeover/original-database.ts';
-import * as limits from '../../internal/limits.ts';
-import { Logs } from '../../internal/log/logs.ts';
-import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
-import * as compaction from '../../internal/protocol/kafka/record-batch-rebuild.ts';
-import { SqliteStore } from '../../internal/store/sqlite-store.ts';
+import { openLogs } from '../shared/open-logs.ts';
 
 /**
  * The folder in which is kept what the original kept in the file `dbPath`: beside it, or itself where it is a folder.
@@ -36,17 +32,7 @@ export async function takeOver(
   say: (line: string) => void,
 ): Promise<void> {
   if (!isSqliteFile(dbPath)) return;
-  const logs = new Logs({
-    store: new SqliteStore({ directory: dataFolder, fsync: 'commit' }),
-    place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
-    compaction,
-    tailCacheBytes: limits.grpcBatchBytes,
-    retentionEveryMs: limits.retentionEveryMs,
-    retentionMs: 0,
-    retentionBytes: 0,
-    log: { info: () => {}, error: (fields, message) => say(`${message}: ${JSON.stringify(fields)}`) },
-  });
-  await logs.open();
+  const logs = await openLogs(dataFolder, say);
   try {
     let shownAtMs = performance.now();
     const topics = await importSmq(dbPath, logs, ({ topic, done, of }) => {

@@ -2,10 +2,10 @@ import { statSync } from 'node:fs';
 import { UsageError } from '../../../internal/config/program.ts';
 import { importSmqProgram } from '../../../internal/config/tinymq-import.ts';
 import type { ImportedTopic } from '../../../internal/doors/grpc/takeover/import-smq.ts';
+import { openLogs } from '../../shared/open-logs.ts';
 import { jsonLine, printableText } from '../../shared/printable.ts';
 import { command, complain, Failure } from '../../shared/run-program.ts';
 import { note } from '../report.ts';
-import { openLogs } from './open-logs.ts';
 import { Progress, percentOf } from './progress.ts';
 
 const NAME = importSmqProgram.name;

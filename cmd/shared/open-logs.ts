@@ -1,7 +1,7 @@
-import * as limits from '../../../internal/limits.ts';
-import { Logs } from '../../../internal/log/logs.ts';
-import { setBaseOffset } from '../../../internal/protocol/kafka/record-batch.ts';
-import * as compaction from '../../../internal/protocol/kafka/record-batch-rebuild.ts';
+import * as limits from '../../internal/limits.ts';
+import { Logs } from '../../internal/log/logs.ts';
+import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
+import * as compaction from '../../internal/protocol/kafka/record-batch-rebuild.ts';
 
 /**
  * Opens the topics in a broker's folder without a broker, for a copy into them. Nothing is deleted that does not say so
@@ -11,7 +11,7 @@ import * as compaction from '../../../internal/protocol/kafka/record-batch-rebui
  * @throws StoreError where the folder cannot be used, for example because a broker has it.
  */
 export async function openLogs(directory: string, say: (line: string) => void): Promise<Logs> {
-  const { SqliteStore } = await import('../../../internal/store/sqlite-store.ts');
+  const { SqliteStore } = await import('../../internal/store/sqlite-store.ts');
   const logs = new Logs({
     store: new SqliteStore({ directory, fsync: 'commit' }),
     place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
