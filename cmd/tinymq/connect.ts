@@ -1,13 +1,8 @@
-import type { ConnectionOptions } from 'node:tls';
-import type { Values } from '../../internal/config/option.ts';
-import { UsageError } from '../../internal/config/program.ts';
 import type { kafkaOptions } from '../../internal/config/tinymq-kafka.ts';
-import { tlsOf } from '../shared/connection.ts';
 import type { Invocation } from '../shared/run-program.ts';
+import { addressOf, tlsSettingsOf } from './connection-flags.ts';
 import { KafkaClient } from './kafka-client/client.ts';
-import type { BrokerAddress } from './kafka-client/socket.ts';
-
-type KafkaValues = Values<typeof kafkaOptions>;
+import { workWith } from './work-with.ts';
 
 const DEFAULT_PORT = 9092;
 
@@ -20,7 +15,9 @@ export async function withKafka<T>(
   { values, stop, version }: Pick<Invocation<typeof kafkaOptions>, 'values' | 'stop' | 'version'>,
   work: (client: KafkaClient) => Promise<T>,
 ): Promise<T> {
-  const client = await KafkaClient.connect(addressesOf(values.address), {
+  // Any of several brokers will do; they have commas between.
+  const addresses = values.address.split(',').map((address) => addressOf(address.trim(), DEFAULT_PORT));
+  const client = await KafkaClient.connect(addresses, {
     clientId: values.id,
     softwareVersion: version,
     tls: tlsSettingsOf(values),
@@ -28,38 +25,5 @@ export async function withKafka<T>(
     requestTimeoutMs: values['request-timeout'],
     stop,
   });
-  const end = () => client.close(stop.reason);
-  stop.addEventListener('abort', end, { once: true });
-  if (stop.aborted) end();
-  try {
-    return await work(client);
-  } finally {
-    stop.removeEventListener('abort', end);
-    client.close();
-  }
-}
-
-/**
- * Reads `host:port`, or several of them with commas between.
- *
- * @throws UsageError
- */
-export function addressesOf(text: string): BrokerAddress[] {
-  return text.split(',').map((part) => {
-    const address = part.trim();
-    const parts = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^\s:/[\]]+))?(?::(\d{1,5}))?$/s.exec(address);
-    const port = Number(parts?.[3] ?? DEFAULT_PORT);
-    if (address === '' || parts === null || port < 1 || port > 65_535) {
-      throw new UsageError(`-address '${address}' is not host:port`);
-    }
-    return { host: parts[1] ?? parts[2] ?? 'localhost', port };
-  });
-}
-
-/** Any of the TLS flags means TLS. */
-function tlsSettingsOf(values: KafkaValues): ConnectionOptions | undefined {
-  const { ca, cert, key, serverName, insecure } = tlsOf(values);
-  if (!values.tls && !insecure && (ca ?? cert ?? serverName) === undefined) return undefined;
-  const verifies = { rejectUnauthorized: !insecure };
-  return { ...verifies, ca, cert, key, ...(serverName === undefined ? {} : { servername: serverName }) };
+  return workWith(client, stop, work);
 }
