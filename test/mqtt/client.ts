@@ -64,8 +64,9 @@ export class RawMqtt {
     return packet as PacketOf<Type>;
   }
 
-  async any(): Promise<Packet> {
-    const deadline = Date.now() + PATIENCE_MS;
+  /** The next packet, whatever it is. */
+  async any(patienceMs = PATIENCE_MS): Promise<Packet> {
+    const deadline = Date.now() + patienceMs;
     while (this.waiting.length === 0) {
       if (this.hasEnded) throw new Error('the connection has ended');
       await this.#more(deadline);
@@ -211,10 +212,10 @@ export class RawMqtt {
 
   async #more(deadline: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error('nothing came in time')),
-        Math.max(0, deadline - Date.now()),
-      );
+      const timer =
+        deadline === Number.POSITIVE_INFINITY
+          ? undefined
+          : setTimeout(() => reject(new Error('nothing came in time')), Math.max(0, deadline - Date.now()));
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

@@ -1,40 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
-import { type Connect, PacketType, type Publish, type Version } from '../../internal/protocol/mqtt/packet.ts';
-import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/broker-process.ts';
+import { describe, expect, it } from 'vitest';
+import { PacketType, type Publish } from '../../internal/protocol/mqtt/packet.ts';
 import { eventually } from '../support/eventually.ts';
-import { openMqtt, type RawMqtt } from './client.ts';
+import { connectLasting as connect, useLastingBrokers } from './lasting-broker.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'tinymq-durable-'));
-const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-/** A broker of the sources, in a process of its own. */
-function startBroker(dataDir: string, port = 0): Promise<BrokerProcess> {
-  const flags = ['-address', `localhost:${port}`, '-data-dir', join(folder, dataDir)];
-  return brokerProcess(start(process.execPath, [MAIN, ...flags, ...REPORTING]));
-}
-
-async function connect(
-  broker: BrokerProcess,
-  version: Version,
-  clientId: string,
-  options: Partial<Connect> = {},
-  acknowledges = false,
-): Promise<{ client: RawMqtt; sessionPresent: boolean }> {
-  const client = await openMqtt(broker.url, version);
-  client.acknowledges = acknowledges;
-  const { sessionPresent } = await client.connect({
-    clientId,
-    cleanStart: false,
-    properties: version === 5 ? { sessionExpiryIntervalS: 0xffff_ffff } : {},
-    ...options,
-  });
-  return { client, sessionPresent };
-}
+const startBroker = useLastingBrokers();
 
 describe.each([4, 5] as const)('after kill -9, version %i', (version) => {
   it('a session is as it was: subscriptions, what waited, what was on its way in both directions', async () => {
@@ -140,95 +109,4 @@ describe('after kill -9', () => {
     await first.expectSilence();
     for (const each of [client, first, publisher.client]) each.drop();
   });
-
-  it('nothing that was acknowledged is lost, and QoS 2 comes once, however often it happens', async () => {
-    const dataDir = 'often';
-    let broker = await startBroker(dataDir);
-    const subscriberId = 'subscriber';
-    const setUp = await connect(broker, 5, subscriberId);
-    await setUp.client.subscribe('count/#', 2);
-    setUp.client.drop();
-    const seen = new Map<string, number>();
-    const acknowledged: string[] = [];
-    /** QoS 2 ids that the subscriber has and that are not released. */
-    const held = new Set<number>();
-    let next = 0;
-    /** What the publisher has not got an answer for; it sends that again. */
-    let open: { packetId: number; qos: 1 | 2; text: string; isReceived: boolean }[] = [];
-
-    for (let round = 0; round < 5; round++) {
-      const publisher = await connect(broker, 5, 'publisher');
-      const subscriber = await connect(broker, 5, subscriberId);
-      expect(subscriber.sessionPresent).toBe(true);
-      const target = acknowledged.length + 200;
-      for (const each of open) sendAgain(publisher.client, each);
-      const receiving = receive(subscriber.client);
-      while (acknowledged.length < target) {
-        while (open.length < 20) {
-          const qos = next % 2 === 0 ? 1 : 2;
-          const each = {
-            packetId: (next % 60_000) + 1,
-            qos,
-            text: `${qos}/${next}`,
-            isReceived: false,
-          } as const;
-          next++;
-          open.push({ ...each });
-          publisher.client.publish('count/x', each.text, { qos, packetId: each.packetId });
-        }
-        takeAnswer(publisher.client, await publisher.client.any());
-      }
-      await broker.stop('SIGKILL');
-      await receiving;
-      broker = await startBroker(dataDir);
-    }
-    const last = await connect(broker, 5, 'publisher');
-    const rest = await connect(broker, 5, subscriberId);
-    for (const each of open) sendAgain(last.client, each);
-    const receiving = receive(rest.client);
-    while (open.length > 0) takeAnswer(last.client, await last.client.any());
-    await eventually(() => acknowledged.every((text) => seen.has(text)), 'everything that was acknowledged');
-    await broker.stop('SIGKILL');
-    await receiving;
-    for (const [text, count] of seen) if (text.startsWith('2/')) expect([text, count]).toEqual([text, 1]);
-
-    function sendAgain(client: RawMqtt, each: (typeof open)[number]): void {
-      if (each.isReceived) client.answer(PacketType.pubrel, each.packetId);
-      else client.publish('count/x', each.text, { qos: each.qos, packetId: each.packetId, dup: true });
-    }
-
-    function takeAnswer(client: RawMqtt, packet: Awaited<ReturnType<RawMqtt['any']>>): void {
-      const { packetId } = packet as { packetId: number };
-      const each = open.find((candidate) => candidate.packetId === packetId);
-      if (each === undefined) return;
-      if (packet.type === PacketType.pubrec) {
-        each.isReceived = true;
-        client.answer(PacketType.pubrel, packetId);
-        return;
-      }
-      acknowledged.push(each.text);
-      open = open.filter((other) => other !== each);
-    }
-
-    /** A subscriber that keeps to the protocol, until its connection ends. */
-    async function receive(client: RawMqtt): Promise<void> {
-      try {
-        for (;;) {
-          const packet = await client.any();
-          if (packet.type === PacketType.pubrel) {
-            held.delete(packet.packetId);
-            client.answer(PacketType.pubcomp, packet.packetId);
-          } else if (packet.type === PacketType.publish) {
-            const isKnown = packet.qos === 2 && held.has(packet.packetId);
-            if (packet.qos === 2) held.add(packet.packetId);
-            const text = String(packet.payload);
-            if (!isKnown) seen.set(text, (seen.get(text) ?? 0) + 1);
-            client.answer(packet.qos === 2 ? PacketType.pubrec : PacketType.puback, packet.packetId);
-          }
-        }
-      } catch {
-        client.drop();
-      }
-    }
-  }, 120_000);
 });

@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
+import type { Connect, Version } from '../../internal/protocol/mqtt/packet.ts';
+import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/broker-process.ts';
+import { openMqtt, type RawMqtt } from './client.ts';
+
+const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
+
+/** Starts brokers of the sources, each in a process of its own, whose folders are gone after the tests of a file. */
+export function useLastingBrokers(): (dataDir: string, flags?: readonly string[]) => Promise<BrokerProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'tinymq-lasting-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  return (dataDir, flags = []) => {
+    const all = ['-address', 'localhost:0', '-data-dir', join(folder, dataDir), ...flags, ...REPORTING];
+    return brokerProcess(start(process.execPath, [MAIN, ...all]));
+  };
+}
+
+/** A client whose session lasts for ever, unless told otherwise, and which acknowledges nothing by itself. */
+export async function connectLasting(
+  broker: BrokerProcess,
+  version: Version,
+  clientId: string,
+  options: Partial<Connect> = {},
+  acknowledges = false,
+): Promise<{ client: RawMqtt; sessionPresent: boolean }> {
+  const client = await openMqtt(broker.url, version);
+  client.acknowledges = acknowledges;
+  const { sessionPresent } = await client.connect({
+    clientId,
+    cleanStart: false,
+    properties: version === 5 ? { sessionExpiryIntervalS: 0xffff_ffff } : {},
+    ...options,
+  });
+  return { client, sessionPresent };
+}
