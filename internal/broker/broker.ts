@@ -6,6 +6,7 @@ import { filterProblem, innerFilter, isReservedTopic, parseShared, topicNameProb
 import { Channel, type ChannelLimits, nobody, type Receiver, type Source } from './channel.ts';
 import type { Client, ClientSpec } from './client.ts';
 import { type Message, Publication, valuesEncoding } from './publication.ts';
+import type { Receipt } from './receipt.ts';
 import { Retained } from './retained.ts';
 import { type Member, ShareGroup, Tap, type Target, TargetInterner, type TargetSet } from './targets.ts';
 import { type TopicEntry, TopicTable } from './topic-table.ts';
@@ -224,16 +225,30 @@ export class Broker {
    * broker's own. `bytes` are what it came as.
    *
    * @param targets where its topic leads, if the caller knows it.
+   * @param receipt what the publisher waits for, if it wants to know that the message is safe.
    */
   publishMessage(
     message: Message,
     targets?: TargetSet,
     source: Source = nobody,
     bytes: Uint8Array = NO_BYTES,
+    receipt?: Receipt,
   ): void {
     if (message.retain) this.retained.set(message);
     const publication = new Publication(valuesEncoding).setMessages([message], bytes);
+    publication.receipt = receipt;
     this.publish(publication, targets ?? this.#interner.intern(this.#trie.match(message.topic)), source);
+  }
+
+  /** Gives a message that came again, because it was not safe, to those who keep it. Its subscribers have it. */
+  keepAgain(message: Message, { taps }: TargetSet, source: Source, receipt: Receipt): void {
+    const publication = new Publication(valuesEncoding).setMessages([message], NO_BYTES);
+    publication.receipt = receipt;
+    for (const { receiver } of taps) {
+      if (!receiver.isKeeper) continue;
+      receiver.deliver(publication);
+      if (receiver.isFull) receiver.holdBack(source);
+    }
   }
 
   /** Publishes what the broker tells about itself under a topic of its own; for later subscribers too. */

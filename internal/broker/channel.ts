@@ -27,6 +27,8 @@ export interface Receiver {
   deliver(publication: Publication): void;
   /** Whether publishers should wait for it. */
   readonly isFull: boolean;
+  /** Whether it keeps what it gets. Then it holds the receipt of a publication that has one. */
+  readonly isKeeper?: boolean;
   /** Pauses a publisher until it is no longer full. */
   holdBack(feeder: Source): void;
 }

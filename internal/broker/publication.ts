@@ -1,3 +1,5 @@
+import type { Receipt } from './receipt.ts';
+
 /** How often a message may arrive: 0 at most once, 1 at least once, 2 exactly once. */
 export type Qos = 0 | 1 | 2;
 
@@ -58,6 +60,8 @@ export class Publication {
   count = 0;
   /** The log that these messages were read from, which must not take them again; undefined for live ones. */
   logName: string | undefined;
+  /** What the publisher of the one message waits for, where it wants to know that the message is safe. */
+  receipt: Receipt | undefined;
   /** The client id of whoever published the run, where its bytes do not say it. */
   publisher = '';
   /** Whether every message is QoS 0, not to be retained, and says nothing beside topic and payload. */
@@ -77,6 +81,7 @@ export class Publication {
     this.end = end;
     this.count = count;
     this.logName = undefined;
+    this.receipt = undefined;
     this.isPlain = true;
     this.#messages = undefined;
     this.#view = undefined;

@@ -25,8 +25,12 @@ export interface SessionStore extends RetainedStore {
   /** Remembers a message of a session, or its new state. */
   putOutgoing(clientId: string, outgoing: Outgoing): void;
   deleteOutgoing(clientId: string, outgoing: Outgoing): void;
-  /** Remembers that a QoS 2 message of this packet id has arrived. */
-  putReceived(clientId: string, packetId: number): void;
+  /**
+   * Remembers that a QoS 2 message of this packet id has arrived.
+   *
+   * @param isKept whether the log of its topic has it; true where there is none.
+   */
+  putReceived(clientId: string, packetId: number, isKept: boolean): void;
   deleteReceived(clientId: string, packetId: number): void;
   /**
    * Calls back when all that was written so far lasts, with an error where it could not be written; at once where it

@@ -4,6 +4,7 @@ import type { Source } from './channel.ts';
 import { Outbox, type OutboxLimits, type Outlet } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Message, Publication } from './publication.ts';
+import type { Receipt } from './receipt.ts';
 import type { SessionStore } from './session-store.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
 import type { Member } from './targets.ts';
@@ -52,8 +53,8 @@ export class Session implements Member {
   readonly clientId: string;
   readonly store: SessionStore;
   readonly outbox: Outbox;
-  /** Packet ids of QoS 2 messages that have arrived and are not released. */
-  readonly received = new Set<number>();
+  /** QoS 2 messages that have arrived and are not released, by packet id: whether those who keep them have them. */
+  readonly received = new Map<number, Receipt>();
   /** How long it outlasts its connection; 0: not at all; Infinity: for ever. */
   expiryMs: number;
   /** When its connection ended, by `Date.now()`. */

@@ -141,7 +141,8 @@ export class Sessions {
     for (const { filter } of [...session.subscriptions]) this.unsubscribe(session, filter);
     this.#moveShares(session, (filter) => this.#broker.groupOf(filter) !== undefined);
     session.outbox.clear();
-    for (const packetId of session.received) session.store.deleteReceived(session.clientId, packetId);
+    for (const packetId of session.received.keys()) session.store.deleteReceived(session.clientId, packetId);
+    session.received.clear();
     session.store.deleteSession(session.clientId);
     this.#publishWill(session);
   }

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { openLogs, turn } from '../../test/support/logs.ts';
 import type { Source } from '../broker/channel.ts';
 import { type Encoding, type Message, Publication } from '../broker/publication.ts';
+import { Receipt } from '../broker/receipt.ts';
 import { maxCaptureWaitingBytes } from '../limits.ts';
 import type { Logs } from '../log/logs.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { parseBatchHeader } from '../protocol/kafka/record-batch.ts';
 import { records } from '../protocol/kafka/record-batch-read.ts';
-import { Capture, MIXED_CONFIG } from './capture.ts';
+import { Capture, type CaptureParts, MIXED_CONFIG } from './capture.ts';
 import { messageOf } from './records.ts';
 
 /** A run is the number of a list of messages. */
@@ -40,10 +41,10 @@ class Feeder implements Source {
   }
 }
 
-async function capturing(logName?: string, maxPartitions?: number) {
+async function capturing(logName?: string, maxPartitions?: number, parts: Partial<CaptureParts> = {}) {
   const { logs, store, log } = await openLogs({ maxPartitions });
   const metrics = new Metrics();
-  const capture = new Capture({ logs, metrics, log, logName });
+  const capture = new Capture({ logs, metrics, log, logName, ...parts });
   return {
     logs,
     store,
@@ -52,6 +53,13 @@ async function capturing(logName?: string, maxPartitions?: number) {
     lost: () => metrics.snapshot().log_messages_lost_total,
     publish(topic: string, text: string | Uint8Array): void {
       capture.deliver(publication([message(topic, text)]));
+    },
+    /** Publishes a message whose publisher wants to know. */
+    publishSafely(topic: string, text = 'x'): Receipt {
+      const safely = publication([message(topic, text)]);
+      safely.receipt = new Receipt();
+      capture.deliver(safely);
+      return safely.receipt;
     },
   };
 }
@@ -285,5 +293,66 @@ describe('more topics than there is room for logs', () => {
     }
     expect(await kept(logs, 'c')).toEqual([['c more me']]);
     expect([lost(), log.lines.length]).toEqual([7, 2]);
+  });
+});
+
+describe('a message whose publisher wants to know', () => {
+  function state({ isSettled, problem, isLost }: Receipt): string {
+    if (!isSettled) return 'waits';
+    return problem === undefined ? 'safe' : `${isLost ? 'lost' : 'not safe'}: ${problem.code}`;
+  }
+
+  it('is safe when its batch lasts, also in a log that is created for it', async () => {
+    const { logs, store, publish, publishSafely } = await capturing();
+    store.hold();
+    const receipts = [publishSafely('a'), publishSafely('a'), publishSafely('b')];
+    publish('a', 'of somebody who does not want to know');
+    await turn();
+    receipts.push(publishSafely('a'));
+    await turn();
+    expect(receipts.map(state)).toEqual(['waits', 'waits', 'waits', 'waits']);
+    store.release();
+    await expect.poll(() => receipts.map(state)).toEqual(['safe', 'safe', 'safe', 'safe']);
+    expect((await kept(logs, 'a')).flat()).toHaveLength(4);
+  });
+
+  it('is lost where the store fails; those of other logs are not', async () => {
+    const { logs, store, capture, publish, publishSafely, lost } = await capturing(undefined, 1);
+    await logs.topicOrNew('a');
+    const safe = publishSafely('a');
+    const withoutRoom = publishSafely('b');
+    await capture.drained();
+    store.isFailing = true;
+    const failed = publishSafely('a');
+    publish('a', 'x');
+    await capture.drained();
+    expect([safe, withoutRoom, failed].map(state)).toEqual([
+      'safe',
+      'lost: too-many-logs',
+      'lost: store-unavailable',
+    ]);
+    expect(failed.problem!.message).toBe('store-unavailable: the disk is on fire');
+    expect(lost()).toBe(3);
+    // And it can be given again.
+    store.isFailing = false;
+    const again = publishSafely('a');
+    await capture.drained();
+    expect(state(again)).toBe('safe');
+  });
+
+  it('is held by nobody where it is not to be kept', async () => {
+    const { logs, capture, publishSafely } = await capturing(undefined, 10, {
+      createsNone: true,
+      isWanted: (topic) => topic !== 'of another',
+    });
+    const topic = await logs.topicOrNew('of_another');
+    await logs.topicOrNew('a');
+    expect([publishSafely('of another'), publishSafely('no log')].map(state)).toEqual(['safe', 'safe']);
+    // It goes with its log, if that is deleted before it is written.
+    const receipt = publishSafely('a');
+    expect(state(receipt)).toBe('waits');
+    await Promise.all([logs.deleteTopic(logs.topic('a')!), logs.deleteTopic(topic)]);
+    await capture.drained();
+    expect(state(receipt)).toBe('safe');
   });
 });

@@ -1,6 +1,7 @@
 import type { Receiver, Source } from '../broker/channel.ts';
 import type { Message, Publication } from '../broker/publication.ts';
-import type { ErrorCode } from '../errors.ts';
+import type { Receipt } from '../broker/receipt.ts';
+import { BrokerError, type ErrorCode } from '../errors.ts';
 import { maxCaptureWaitingBytes } from '../limits.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
 import { liveTopicOf, logNameOf } from '../log/names.ts';
@@ -27,9 +28,11 @@ export interface CaptureParts {
 
 /**
  * Writes live messages to logs: what comes in one turn becomes one batch for each log. Publishers wait while too much
- * waits for the disk. Where the store cannot write, live traffic goes on, and what the log lacks is counted.
+ * waits for the disk. Where the store cannot write, live traffic goes on, and what the log lacks is counted; who wants to
+ * know of its message is told.
  */
 export class Capture implements Receiver {
+  readonly isKeeper = true;
   readonly #logs: Logs;
   readonly #log: CaptureParts['log'];
   readonly #logName: string | undefined;
@@ -40,6 +43,8 @@ export class Capture implements Receiver {
   readonly #lost: Counter;
   readonly #builders = new Map<string, BatchBuilder>();
   readonly #dirty = new Set<string>();
+  /** By log, the receipts of messages of this turn that have one. */
+  readonly #receipts = new Map<string, Receipt[]>();
   readonly #header = new BatchHeader();
   readonly #mixed = new Set<string>();
   readonly #writing = new Set<Promise<void>>();
@@ -65,8 +70,11 @@ export class Capture implements Receiver {
 
   deliver(publication: Publication): void {
     const now = Date.now();
-    const { logName } = publication;
-    for (const message of publication.messages()) this.#take(message, now, logName);
+    const { logName, receipt } = publication;
+    for (const message of publication.messages()) {
+      const name = this.#take(message, now, logName);
+      if (name !== undefined && receipt !== undefined) this.#hold(receipt, name);
+    }
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => this.#write());
@@ -95,12 +103,13 @@ export class Capture implements Receiver {
     return isWanted;
   }
 
-  #take(message: Message, now: number, fromLog: string | undefined): void {
-    if (!this.#wants(message.topic)) return;
+  /** Takes a message for its log; the name of that, or undefined for a message that is not to be kept here. */
+  #take(message: Message, now: number, fromLog: string | undefined): string | undefined {
+    if (!this.#wants(message.topic)) return undefined;
     const name = this.#logName ?? logNameOf(message.topic);
-    if (name === fromLog) return;
+    if (name === fromLog) return undefined;
     const log = this.#logs.topic(name);
-    if (log === undefined && this.#createsNone) return;
+    if (log === undefined && this.#createsNone) return undefined;
     if (liveTopicOf(name) !== message.topic) this.#mixed.add(name);
     let builder = this.#builders.get(name);
     if (builder === undefined) {
@@ -114,6 +123,14 @@ export class Capture implements Receiver {
     const isKeyed = this.#logName !== undefined || log?.settings.compacts;
     const key = isKeyed ? Buffer.from(message.topic) : null;
     builder.append(now, key, 0, key?.length ?? 0, payload, 0, payload.length, headersOf(message, name));
+    return name;
+  }
+
+  #hold(receipt: Receipt, name: string): void {
+    receipt.hold();
+    const receipts = this.#receipts.get(name);
+    if (receipts === undefined) this.#receipts.set(name, [receipt]);
+    else receipts.push(receipt);
   }
 
   #write(): void {
@@ -125,10 +142,11 @@ export class Capture implements Receiver {
       if (bytes.length > MAX_IDLE_BUILDER_BYTES) this.#builders.delete(name);
       this.#waitingBytes += bytes.length;
       const { maxTimestamp } = parseBatchHeader(bytes, 0, this.#header);
+      const receipts = this.#receipts.get(name) ?? NO_RECEIPTS;
       const writing = this.#append(name, { bytes, count, maxTimestamp })
         .then(
-          () => this.#worked(),
-          (error: Error) => this.#failed(name, count, error),
+          () => this.#worked(receipts),
+          (error: Error) => this.#failed(name, count, error, receipts),
         )
         .finally(() => {
           this.#writing.delete(writing);
@@ -138,6 +156,7 @@ export class Capture implements Receiver {
       this.#writing.add(writing);
     }
     this.#dirty.clear();
+    this.#receipts.clear();
   }
 
   async #append(
@@ -145,7 +164,7 @@ export class Capture implements Receiver {
     batch: { bytes: Uint8Array; count: number; maxTimestamp: number },
   ): Promise<void> {
     const known = this.#logs.topic(name);
-    // It was deleted since the message came.
+    // It was deleted since the message came, and the message would be gone with it.
     if (known === undefined && this.#createsNone) return;
     const topic = known ?? (await this.#newLog(name));
     // Asked for first and in the same turn: a log with such messages that does not say so would never be replayed.
@@ -168,14 +187,16 @@ export class Capture implements Receiver {
     this.#logs.setConfig(topic, MIXED_CONFIG, 'true').catch(() => this.#mixed.add(topic.name));
   }
 
-  #worked(): void {
+  #worked(receipts: readonly Receipt[]): void {
+    for (const receipt of receipts) receipt.letGo();
     if (!this.#isFailing) return;
     this.#isFailing = false;
     this.#log.info({ lost: this.#lost.value }, 'live messages reach the log again');
   }
 
-  #failed(name: string, count: number, error: Error): void {
+  #failed(name: string, count: number, error: Error, receipts: readonly Receipt[]): void {
     this.#lost.value += count;
+    if (receipts.length > 0) tellLost(receipts, error);
     if (error instanceof TooManyLogsError) {
       this.#hasNoRoom(name, error);
       return;
@@ -204,8 +225,18 @@ export class Capture implements Receiver {
   }
 }
 
+const NO_RECEIPTS: readonly Receipt[] = [];
 /** Builders are kept for the next turn; with this many topics they are made anew. */
 const MAX_IDLE_BUILDERS = 1024;
 const MAX_REMEMBERED_TOPICS = 10_000;
 /** Room for larger batches is given back: many topics may each have one, once. */
 const MAX_IDLE_BUILDER_BYTES = 64 * 1024;
+
+function tellLost(receipts: readonly Receipt[], error: Error): void {
+  const code = error instanceof TooManyLogsError ? 'too-many-logs' : 'store-unavailable';
+  const problem = new BrokerError(code, error.message);
+  for (const receipt of receipts) {
+    receipt.isLost = true;
+    receipt.letGo(problem);
+  }
+}

@@ -1,6 +1,7 @@
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
+import { type Receipt, SAFE, UNKNOWN } from '../broker/receipt.ts';
 import type { SessionRecord } from '../broker/session-store.ts';
 import type { Sessions } from '../broker/sessions.ts';
 import { storeGroupBytes } from '../limits.ts';
@@ -11,7 +12,7 @@ import { applyState, decodeMessage, decodeOutgoing, decodeSession } from './sess
 /** What was read of one session so far. */
 interface Found {
   outgoing: Map<number, { outgoing: Outgoing; reference: number | undefined; hasState: boolean }>;
-  received: number[];
+  received: Map<number, Receipt>;
 }
 
 export interface RestoreParts {
@@ -72,7 +73,7 @@ class Restoring {
       }
       case KeyKind.received: {
         const { clientId, number } = parseClientKey(key);
-        this.#of(clientId).received.push(number);
+        this.#of(clientId).received.set(number, value.length === 0 ? SAFE : UNKNOWN);
         break;
       }
       case KeyKind.retained:
@@ -101,7 +102,7 @@ class Restoring {
       const member = session.subscribe(subscription, true);
       if (isNew) broker.attach(subscription.filter, member);
     }
-    for (const packetId of found.received) session.received.add(packetId);
+    for (const [packetId, receipt] of found.received) session.received.set(packetId, receipt);
     for (const { outgoing, reference, hasState } of found.outgoing.values()) {
       session.outbox.restore(outgoing);
       keeper.restored(outgoing, hasState, reference);
@@ -111,7 +112,7 @@ class Restoring {
   #of(clientId: string): Found {
     let found = this.#found.get(clientId);
     if (found === undefined) {
-      found = { outgoing: new Map(), received: [] };
+      found = { outgoing: new Map(), received: new Map() };
       this.#found.set(clientId, found);
     }
     return found;

@@ -1,35 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { HeldEntries } from '../../test/support/held-entries.ts';
 import { turn } from '../../test/support/logs.ts';
 import { Broker } from '../broker/broker.ts';
 import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
 import { Sessions } from '../broker/sessions.ts';
 import { Metrics } from '../metrics/metrics.ts';
-import type { EntryChange } from '../store/entry-store.ts';
 import { MemoryEntries } from '../store/memory-entries.ts';
 import { restoreSessions } from './restore-sessions.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
-
-/** A store whose writes wait until a test lets them go. */
-class HeldEntries extends MemoryEntries {
-  isHeld = false;
-  isFailing = false;
-  writes = 0;
-  #waiting: (() => void)[] = [];
-
-  override async putEntries(changes: readonly EntryChange[]): Promise<void> {
-    this.writes++;
-    if (this.isHeld) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    if (this.isFailing) throw new Error('the disk is full');
-    await super.putEntries(changes);
-  }
-
-  release(): void {
-    this.#waiting.shift()?.();
-  }
-}
 
 function message(payload = 'x', more: Partial<Message> = {}): Message {
   return { topic: 'a/b', payload: Buffer.from(payload), clientId: 'publisher', qos: 1, ...more };
@@ -87,12 +68,12 @@ describe('keeping sessions', () => {
     const keeper = new SessionKeeper(store, log);
     expect(durable(keeper).state).toBe('lasts');
     store.isHeld = true;
-    keeper.putReceived('c', 1);
+    keeper.putReceived('c', 1, true);
     const first = durable(keeper);
     const second = durable(keeper);
     await settled();
     expect([first.state, second.state]).toEqual(['waits', 'waits']);
-    keeper.putReceived('c', 2);
+    keeper.putReceived('c', 2, true);
     const third = durable(keeper);
     await settled();
     store.release();
@@ -128,7 +109,7 @@ describe('keeping sessions', () => {
     const keeper = new SessionKeeper(store, log);
     store.isFailing = true;
     keeper.putRetained(message('1', { retain: true }));
-    keeper.putReceived('c', 1);
+    keeper.putReceived('c', 1, true);
     const failed = durable(keeper);
     await settled();
     expect(failed.state).toBe('the disk is full');
@@ -139,6 +120,22 @@ describe('keeping sessions', () => {
     const { broker } = await restored(store);
     expect([...broker.retained.find('#')].map(({ payload }) => String(Buffer.from(payload)))).toEqual(['2']);
     expect(store.size).toBe(2);
+    keeper.close();
+  });
+
+  // Who asked after somebody else, about the same changes, was told that all was well.
+  it('tells everybody who asks about the same changes', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    store.isFailing = true;
+    keeper.putReceived('c', 1, true);
+    const asked = [durable(keeper), durable(keeper), durable(keeper)];
+    await settled();
+    expect(asked.map(({ state }) => state)).toEqual(Array(3).fill('the disk is full'));
+    store.isFailing = false;
+    keeper.putReceived('c', 2, true);
+    const last = durable(keeper);
+    await expect.poll(() => last.state, { timeout: 5_000 }).toBe('lasts');
     keeper.close();
   });
 
@@ -175,7 +172,7 @@ describe('keeping sessions', () => {
     const waiting = outgoing(rich);
     keeper.putOutgoing('ü/1', sent);
     keeper.putOutgoing('ü/1', waiting);
-    keeper.putReceived('ü/1', 65_535);
+    keeper.putReceived('ü/1', 65_535, true);
     await keeper.flush();
     await settled();
     sent.isReleased = true;
@@ -188,7 +185,7 @@ describe('keeping sessions', () => {
     expect(sessions.get('for ever')!.expiryMs).toBe(Number.POSITIVE_INFINITY);
     expect(session.expiryMs).toBe(60_000);
     expect([...session.subscriptions]).toEqual([subscription, shared]);
-    expect([...session.received]).toEqual([65_535]);
+    expect([...session.received.keys()]).toEqual([65_535]);
     expect([session.outbox.waiting, session.outbox.unacknowledged]).toEqual([1, 1]);
     const moved = session.takeShared(() => true);
     expect(moved).toEqual([]);

@@ -21,6 +21,8 @@ interface Pending {
 interface Promised {
   open: number;
   done: ((error?: Error) => void) | undefined;
+  /** Who asked too before anything else was written. */
+  others: ((error?: Error) => void)[] | undefined;
   error: Error | undefined;
 }
 
@@ -40,6 +42,8 @@ interface Kept {
 }
 
 const NOTHING = new Uint8Array(0);
+/** What is kept of a message that has arrived while its log does not have it. */
+const NOT_KEPT = Uint8Array.of(1);
 /** Transactions at once: one that runs, and one so that the store never waits. */
 const MOST_RUNNING = 2;
 /** A store that failed is written to again after this long, with what it lacks. */
@@ -58,7 +62,10 @@ export class SessionKeeper implements SessionStore {
   /** Who waits, in order. */
   readonly #promised = new Fifo<Promised>();
   /** Who will wait for the changes that are made now. */
-  #next: Promised = { open: 0, done: undefined, error: undefined };
+  #next = newPromised();
+  /** Who asked last, and what had been written by then. */
+  #asked: Promised | undefined;
+  #writesAsked = 0;
   /** Transactions that are not done. */
   #running = 0;
   #isScheduled = false;
@@ -105,8 +112,8 @@ export class SessionKeeper implements SessionStore {
     if (kept.hasState) this.#put(stateKey(clientId, outgoing), undefined);
   }
 
-  putReceived(clientId: string, packetId: number): void {
-    this.#put(receivedKey(clientId, packetId), () => NOTHING);
+  putReceived(clientId: string, packetId: number, isKept: boolean): void {
+    this.#put(receivedKey(clientId, packetId), () => (isKept ? NOTHING : NOT_KEPT));
   }
 
   deleteReceived(clientId: string, packetId: number): void {
@@ -127,9 +134,17 @@ export class SessionKeeper implements SessionStore {
       done();
       return;
     }
+    if (promised.open === 0 && this.#writesAsked === this.writes && this.#asked !== undefined) {
+      // It is the same question as the last one, and has the same answer.
+      this.#asked.others ??= [];
+      this.#asked.others.push(done);
+      return;
+    }
     promised.done = done;
     this.#promised.push(promised);
-    this.#next = { open: 0, done: undefined, error: undefined };
+    this.#asked = promised;
+    this.#writesAsked = this.writes;
+    this.#next = newPromised();
   }
 
   /** Resolves when all that was written lasts, or could not be written. */
@@ -296,10 +311,17 @@ export class SessionKeeper implements SessionStore {
   /** Tells those whose changes are all settled, in the order in which they asked. */
   #settle(): void {
     while (this.#promised.first?.open === 0) {
-      const { done, error } = this.#promised.shift()!;
+      const promised = this.#promised.shift()!;
+      if (promised === this.#asked) this.#asked = undefined;
+      const { done, others, error } = promised;
       done!(error);
+      if (others !== undefined) for (const other of others) other(error);
     }
   }
+}
+
+function newPromised(): Promised {
+  return { open: 0, done: undefined, others: undefined, error: undefined };
 }
 
 /** Keys begin with what they are for, in the order in which they are read. */

@@ -1,5 +1,8 @@
 import type { Channel } from '../../broker/channel.ts';
+import { Fifo } from '../../broker/fifo.ts';
+import { type Receipt, SAFE } from '../../broker/receipt.ts';
 import type { SessionStore } from '../../broker/session-store.ts';
+import { BrokerError } from '../../errors.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
 import type { Packet, Version } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../protocol/mqtt/properties.ts';
@@ -8,17 +11,24 @@ import type { Agreement } from './negotiate.ts';
 /** A packet that may say why. */
 type Answer = Packet & { properties: Properties };
 
+/** An answer that waits for its receipt, or for the answers before it. */
+interface Waiting {
+  bytes: Uint8Array;
+  receipt: Receipt;
+  sent: ((problem?: BrokerError) => void) | undefined;
+}
+
 /**
  * Sends the answers to one client, in the order of what they answer [MQTT-4.6.0-2] [MQTT-4.6.0-3], and those that promise
- * something not before the store keeps the promise.
+ * something not before the promise is kept.
  */
 export class Answers {
   readonly #channel: Channel;
   readonly #store: SessionStore;
   readonly #version: Version;
   readonly #agreement: Agreement;
-  /** Answers that wait for the store, or for the ones before them. */
-  #waiting = 0;
+  readonly #waiting = new Fifo<Waiting>();
+  #isClosed = false;
 
   constructor(channel: Channel, store: SessionStore, version: Version, agreement: Agreement) {
     this.#channel = channel;
@@ -28,7 +38,7 @@ export class Answers {
   }
 
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.length;
   }
 
   /** Sends an answer that promises nothing that has to be written. */
@@ -39,21 +49,48 @@ export class Answers {
   /**
    * Sends an answer behind the ones before it.
    *
-   * @param isPromise whether what was written so far has to last first.
-   * @param sent called when it is sent, or with an error instead when the store has failed.
+   * @param receipt of what it promises.
+   * @param sent called when it is sent, or with a problem instead where the promise cannot be kept.
    */
-  inOrder(bytes: Uint8Array, isPromise: boolean, sent?: (error?: Error) => void): void {
-    if (!isPromise && this.#waiting === 0) {
-      this.#channel.control(bytes);
-      sent?.();
+  inOrder(bytes: Uint8Array, receipt: Receipt, sent?: (problem?: BrokerError) => void): void {
+    if (this.#isClosed) return;
+    if (this.#waiting.length === 0 && receipt.isSettled) {
+      this.#send(bytes, receipt, sent);
       return;
     }
-    this.#waiting++;
+    // Its owner may use one that nobody holds for another message.
+    if (receipt.isSettled && receipt.problem === undefined) {
+      this.#waiting.push({ bytes, receipt: SAFE, sent });
+      return;
+    }
+    this.#waiting.push({ bytes, receipt, sent });
+    receipt.whenSettled(this.#sendSettled);
+  }
+
+  /** Holds a receipt until all that was written to the store of sessions so far lasts. */
+  holdUntilStored(receipt: Receipt): void {
+    receipt.hold();
     this.#store.whenDurable((error) => {
-      this.#waiting--;
-      if (error === undefined || !isPromise) this.#channel.control(bytes);
-      sent?.(isPromise ? error : undefined);
+      receipt.letGo(error && new BrokerError('store-unavailable', error.message));
     });
+  }
+
+  /** The connection is gone: nobody waits for an answer any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#waiting.clear();
+  }
+
+  readonly #sendSettled = (): void => {
+    while (this.#waiting.first?.receipt.isSettled) {
+      const { bytes, receipt, sent } = this.#waiting.shift()!;
+      this.#send(bytes, receipt, sent);
+    }
+  };
+
+  #send(bytes: Uint8Array, { problem }: Receipt, sent: Waiting['sent']): void {
+    if (problem === undefined) this.#channel.control(bytes);
+    sent?.(problem);
   }
 
   /** A packet in bytes, with a reason string where the client wants one and it fits [MQTT-3.4.2-2]. */

@@ -104,7 +104,8 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
 
   /** Whether nothing waits to be sent to this client. */
   get isDrained(): boolean {
-    return this.#connected === undefined || this.#connected.client.channel.isDrained;
+    const connected = this.#connected;
+    return connected === undefined || (connected.answers.waiting === 0 && connected.client.channel.isDrained);
   }
 
   bytes(chunk: Uint8Array): void {
@@ -488,6 +489,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     const connected = this.#connected;
     if (connected === undefined) return;
     this.#connected = undefined;
+    connected.answers.close();
     connected.subscriber.stop();
     const will: Will | undefined = isWillWanted ? connected.agreement.will : undefined;
     this.#parts.sessions.leave(connected.session, will);

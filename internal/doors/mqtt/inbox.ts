@@ -1,6 +1,7 @@
 import type { Identity } from '../../auth/guard.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Source } from '../../broker/channel.ts';
+import { Receipt, SAFE } from '../../broker/receipt.ts';
 import type { Session } from '../../broker/session.ts';
 import type { SessionStore } from '../../broker/session-store.ts';
 import { NO_TARGETS } from '../../broker/targets.ts';
@@ -50,6 +51,7 @@ export class Inbox {
   #isHeldBack = false;
   /** Topics that this client may publish to; kept only where somebody decides about that. */
   readonly #permitted: WeakSet<TopicEntry> | undefined;
+  #receipt = new Receipt();
 
   constructor(parts: InboxParts) {
     this.#broker = parts.broker;
@@ -89,16 +91,15 @@ export class Inbox {
       throw new MqttError('protocolError', 'PUBLISH: only a server sends subscription identifiers');
     }
     if (qos > 0) this.#countIn(qos, packetId);
-    if (qos === 2 && this.#session.received.has(packetId)) {
-      // [MQTT-4.3.3-10] it is here already, and only the answer is given again.
+    const known = qos === 2 ? this.#session.received.get(packetId) : undefined;
+    if (known !== undefined && !known.isLost) {
       this.#noteAlias(view, bytes, fields);
-      // The store may have failed on it the last time: the answer waits until it has this, and what was before it.
-      this.#session.store.putReceived(this.#identity.clientId, packetId);
-      this.#answer(PacketType.pubrec, packetId, ReasonCode.success, undefined, true);
+      this.#answerAgain(packetId, known);
       return;
     }
     let reasonCode = ReasonCode.success;
     let problem: string | undefined;
+    const receipt = qos > 0 ? this.#unusedReceipt() : undefined;
     const writesBefore = this.#store.writes;
     try {
       const topic = this.#topicOf(view, bytes, fields);
@@ -109,7 +110,11 @@ export class Inbox {
         topic.topic,
         this.#identity.clientId,
       );
-      this.#broker.publishMessage(message, targets, this.#source, bytes.subarray(start, end));
+      if (known !== undefined) this.#broker.keepAgain(message, targets, this.#source, receipt!);
+      else {
+        const packet = bytes.subarray(start, end);
+        this.#broker.publishMessage(message, targets, this.#source, packet, receipt);
+      }
       if (targets === NO_TARGETS) reasonCode = ReasonCode.noMatchingSubscribers;
     } catch (error) {
       const refusal = this.#tolerate(error);
@@ -118,13 +123,11 @@ export class Inbox {
       const isOthers = refusal.code === 'reserved-topic' && !refusal.message.includes("'$SYS/");
       problem = isOthers ? undefined : refusal.message;
     }
-    if (qos === 0) return;
-    if (qos === 2 && reasonCode < FIRST_FAILURE) {
-      this.#session.received.add(packetId);
-      this.#session.store.putReceived(this.#identity.clientId, packetId);
-    }
-    const isPromise = this.#store.writes !== writesBefore;
-    this.#answer(qos === 1 ? PacketType.puback : PacketType.pubrec, packetId, reasonCode, problem, isPromise);
+    if (receipt === undefined) return;
+    if (qos === 2 && reasonCode < FIRST_FAILURE) this.#remember(packetId, receipt);
+    else if (known !== undefined) this.#forget(packetId);
+    if (this.#store.writes !== writesBefore) this.#answers.holdUntilStored(receipt);
+    this.#answer(qos === 1 ? PacketType.puback : PacketType.pubrec, packetId, reasonCode, problem, receipt);
   }
 
   /** Takes PUBREL: the sender will not send the message again [MQTT-4.3.3-11]. */
@@ -139,16 +142,60 @@ export class Inbox {
       reasonCode,
       properties: NO_PROPERTIES,
     });
+    const receipt = this.#unusedReceipt();
     // The id may be used again after this: it must not be known to a broker that starts anew.
-    this.#answers.inOrder(bytes, isKnown && this.#store === store, (error) => {
-      if (error !== undefined) {
+    if (isKnown && this.#store === store) this.#answers.holdUntilStored(receipt);
+    this.#answers.inOrder(bytes, receipt, (problem) => {
+      if (problem !== undefined) {
         // It will send PUBREL again.
-        this.#refuse(new BrokerError('store-unavailable', error.message));
+        this.#refuse(problem);
         return;
       }
       received.delete(packetId);
       this.#unreleased.delete(packetId);
     });
+  }
+
+  /** A receipt that nobody holds: most messages are kept by nobody, and it goes from one to the next. */
+  #unusedReceipt(): Receipt {
+    const receipt = this.#receipt;
+    if (!receipt.isSettled || receipt.problem !== undefined) this.#receipt = new Receipt();
+    return this.#receipt;
+  }
+
+  /** [MQTT-4.3.3-10] the message is here already, and only the answer is given again. */
+  #answerAgain(packetId: number, known: Receipt): void {
+    const receipt = new Receipt();
+    // It may still be on its way to a log.
+    receipt.hold();
+    known.whenSettled(() => receipt.letGo(known.problem));
+    // The store may have failed on it the last time: the answer waits until it has this, and what was before it.
+    this.#session.store.putReceived(this.#identity.clientId, packetId, known.isSettled);
+    this.#answers.holdUntilStored(receipt);
+    this.#answer(PacketType.pubrec, packetId, ReasonCode.success, undefined, receipt);
+  }
+
+  #remember(packetId: number, receipt: Receipt): void {
+    const { received, store } = this.#session;
+    const { clientId } = this.#identity;
+    if (receipt.isSettled) {
+      received.set(packetId, SAFE);
+      store.putReceived(clientId, packetId, true);
+      return;
+    }
+    received.set(packetId, receipt);
+    store.putReceived(clientId, packetId, false);
+    receipt.whenSettled(() => {
+      if (receipt.isLost || received.get(packetId) !== receipt) return;
+      received.set(packetId, SAFE);
+      // A broker that starts anew need not write it to the log again.
+      store.putReceived(clientId, packetId, true);
+    });
+  }
+
+  #forget(packetId: number): void {
+    this.#session.received.delete(packetId);
+    this.#session.store.deleteReceived(this.#identity.clientId, packetId);
   }
 
   #countIn(qos: Qos, packetId: number): void {
@@ -214,10 +261,13 @@ export class Inbox {
   /** A message that is refused does not end the connection, unless its bytes break the rules. */
   #tolerate(error: unknown): BrokerError {
     if (!(error instanceof BrokerError) || error.code === 'invalid-topic') throw error;
-    const { clientId, remote } = this.#identity;
-    const fields = { client: quoted(clientId), remote, code: error.code, reason: error.message };
-    this.#log.info(fields, 'a message was refused');
+    this.#logRefusal(error);
     return error;
+  }
+
+  #logRefusal({ code, message }: BrokerError): void {
+    const { clientId, remote } = this.#identity;
+    this.#log.info({ client: quoted(clientId), remote, code, reason: message }, 'a message was refused');
   }
 
   #answer(
@@ -225,18 +275,18 @@ export class Inbox {
     packetId: number,
     reasonCode: number,
     problem: string | undefined,
-    isPromise: boolean,
+    receipt: Receipt,
   ): void {
     // Before version 5 there is no way to say no, but to be silent or to close (MQTT 3.1.1, section 3.3.5.2).
     const bytes =
       reasonCode === ReasonCode.success || this.#version !== 5
         ? Uint8Array.of(type << 4, 2, packetId >>> 8, packetId & 0xff)
         : this.#answers.encode({ type, packetId, reasonCode, properties: NO_PROPERTIES }, problem);
-    this.#answers.inOrder(bytes, isPromise, (error) => {
+    this.#answers.inOrder(bytes, receipt, (unsafe) => {
       this.#goOn();
       if (type === PacketType.puback) this.#unacknowledged--;
       else if (reasonCode >= FIRST_FAILURE) this.#unreleased.delete(packetId);
-      if (error !== undefined) this.#unsafe(type, packetId, error);
+      if (unsafe !== undefined) this.#unsafe(type, packetId, unsafe);
     });
   }
 
@@ -253,9 +303,8 @@ export class Inbox {
     this.#source.resume();
   }
 
-  /** The store could not keep what an answer would have promised. */
-  #unsafe(type: PublishAnswer['type'], packetId: number, error: Error): void {
-    const reason = new BrokerError('store-unavailable', error.message);
+  /** What an answer would have promised could not be kept. */
+  #unsafe(type: PublishAnswer['type'], packetId: number, reason: BrokerError): void {
     if (this.#version !== 5) {
       // It will send the message again; one of QoS 2 must then be known, as its subscribers have it.
       this.#refuse(reason);
@@ -263,10 +312,10 @@ export class Inbox {
     }
     if (type === PacketType.pubrec) {
       // The id is free again, also for a broker that starts anew.
-      this.#session.received.delete(packetId);
-      this.#session.store.deleteReceived(this.#identity.clientId, packetId);
+      this.#forget(packetId);
       this.#unreleased.delete(packetId);
     }
+    this.#logRefusal(reason);
     const answer = { type, packetId, reasonCode: reasonCodeOf(reason, 'puback'), properties: NO_PROPERTIES };
     this.#answers.now(this.#answers.encode(answer, reason.message));
   }

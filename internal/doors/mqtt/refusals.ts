@@ -27,6 +27,7 @@ const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
   'too-many-clients': 'serverBusy',
   'too-many-sessions': 'quotaExceeded',
   'too-many-subscriptions': 'quotaExceeded',
+  'too-many-logs': 'quotaExceeded',
   'too-many-retained': 'quotaExceeded',
   'session-queue-full': 'quotaExceeded',
   'store-unavailable': 'implementationSpecific',

@@ -2,6 +2,7 @@ import type { Identity } from '../../auth/guard.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Channel } from '../../broker/channel.ts';
 import type { Message } from '../../broker/publication.ts';
+import { Receipt, SAFE } from '../../broker/receipt.ts';
 import type { Session } from '../../broker/session.ts';
 import type { Sessions } from '../../broker/sessions.ts';
 import { join, type Match } from '../../broker/subscription.ts';
@@ -105,9 +106,9 @@ export class Subscriber {
     }
     const suback = { type: PacketType.suback, packetId, reasonCodes, properties: NO_PROPERTIES } as const;
     const bytes = this.#answers.encode(suback, problems.length > 0 ? problems.join('; ') : undefined);
-    this.#answers.inOrder(bytes, this.#session.store.writes !== writesBefore, (error) => {
-      if (error !== undefined) {
-        this.#takeBack(suback, added, error);
+    this.#answers.inOrder(bytes, this.#receiptOfWrites(writesBefore), (problem) => {
+      if (problem !== undefined) {
+        this.#takeBack(suback, added, problem);
         return;
       }
       for (const start of begin) start();
@@ -134,9 +135,9 @@ export class Subscriber {
     }
     const unsuback = { type: PacketType.unsuback, packetId, reasonCodes, properties: NO_PROPERTIES };
     const bytes = this.#answers.encode(unsuback, problems.length > 0 ? problems.join('; ') : undefined);
-    this.#answers.inOrder(bytes, this.#session.store.writes !== writesBefore, (error) => {
+    this.#answers.inOrder(bytes, this.#receiptOfWrites(writesBefore), (problem) => {
       // It will ask again; there is no code for this before version 5.
-      if (error !== undefined) this.#refuse(new BrokerError('store-unavailable', error.message));
+      if (problem !== undefined) this.#refuse(problem);
     });
   }
 
@@ -155,6 +156,13 @@ export class Subscriber {
   stop(): void {
     this.#feeds = [];
     this.#replays.endAll();
+  }
+
+  #receiptOfWrites(writesBefore: number): Receipt {
+    if (this.#session.store.writes === writesBefore) return SAFE;
+    const receipt = new Receipt();
+    this.#answers.holdUntilStored(receipt);
+    return receipt;
   }
 
   #hasRoom(): boolean {
@@ -184,8 +192,7 @@ export class Subscriber {
   }
 
   /** The store could not keep what SUBACK would have promised: nothing of the request is granted. */
-  #takeBack(suback: Suback, added: readonly string[], error: Error): void {
-    const refusal = new BrokerError('store-unavailable', error.message);
+  #takeBack(suback: Suback, added: readonly string[], refusal: BrokerError): void {
     for (const filter of added) this.#sessions.unsubscribe(this.#session, filter);
     const reasonCodes = suback.reasonCodes.map((code) =>
       code < FIRST_FAILURE ? this.#failureCode(refusal) : code,
