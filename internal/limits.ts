@@ -304,6 +304,8 @@ export const sessionSendAheadBytes = 256 * KiB;
 export const retainedPerStep = 256;
 /** Topics for which a session remembers which of its subscriptions match. */
 export const sessionTopicsRemembered = 1_000;
+/** How long after its start a broker waits with wills that are due already: clients try again every second as a rule. */
+export const willsAfterStartMs = 1_500;
 /** How often sessions, wills and retained messages that are over are looked for. */
 export const sessionSweepMs = 250;
 /** How often the topics under $SYS are published, as mosquitto does. */

@@ -190,10 +190,10 @@ export class Broker {
    *
    * @throws BrokerError `not-authorized`.
    */
-  checkMayPublish(identity: Identity, entry: TopicEntry): void {
-    const denial = this.#guard.mayPublish(identity, entry.topic);
+  checkMayPublish(identity: Identity, { topic }: { readonly topic: string }): void {
+    const denial = this.#guard.mayPublish(identity, topic);
     if (denial !== undefined) {
-      throw new BrokerError('not-authorized', `topic ${quoted(entry.topic)}: ${denial}`);
+      throw new BrokerError('not-authorized', `topic ${quoted(topic)}: ${denial}`);
     }
   }
 

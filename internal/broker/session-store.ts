@@ -1,6 +1,7 @@
 import type { Outgoing } from './outgoing.ts';
 import { noRetainedStore, type RetainedStore } from './retained.ts';
 import type { Subscription } from './subscription.ts';
+import type { Will } from './will.ts';
 
 /** What of a session lasts beside its messages. */
 export interface SessionRecord {
@@ -22,6 +23,9 @@ export interface SessionStore extends RetainedStore {
   putSession(record: SessionRecord): void;
   /** Forgets a session; its messages were forgotten before. */
   deleteSession(clientId: string): void;
+  /** Remembers the will of a client, in the place of the one before. */
+  putWill(clientId: string, will: Will): void;
+  deleteWill(clientId: string): void;
   /** Remembers a message of a session, or its new state. */
   putOutgoing(clientId: string, outgoing: Outgoing): void;
   deleteOutgoing(clientId: string, outgoing: Outgoing): void;
@@ -45,6 +49,8 @@ export const noSessionStore: SessionStore = {
   writes: 0,
   putSession() {},
   deleteSession() {},
+  putWill() {},
+  deleteWill() {},
   putOutgoing() {},
   deleteOutgoing() {},
   putReceived() {},

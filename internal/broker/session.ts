@@ -8,6 +8,7 @@ import type { Receipt } from './receipt.ts';
 import type { SessionStore } from './session-store.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
 import type { Member } from './targets.ts';
+import type { Will } from './will.ts';
 
 /** What a session tells whoever keeps it. */
 export interface SessionEvents {
@@ -29,19 +30,6 @@ export interface SessionParts {
   events: SessionEvents;
 }
 
-/** A will whose time has not come. */
-export interface PendingWill extends Will {
-  dueAtMs: number;
-}
-
-/** A message that is published when a connection has ended badly. */
-export interface Will {
-  message: Message;
-  delayMs: number;
-  /** How long the message is wanted from when it is published; undefined: for ever. */
-  expiryMs: number | undefined;
-}
-
 /** A full queue that has come down to this is a new one when it is full again. */
 const RECOVERED_AT = 0.5;
 
@@ -59,7 +47,10 @@ export class Session implements Member {
   expiryMs: number;
   /** When its connection ended, by `Date.now()`. */
   endedAtMs: number | undefined;
-  pendingWill: PendingWill | undefined;
+  /** What is published for the client when its connection ends badly; until then, or until it is wanted no longer. */
+  will: Will | undefined;
+  /** When that is due, by `Date.now()`; undefined while there is a connection. */
+  willDueAtMs: number | undefined;
   /** Messages that it did not get because its queue was full. */
   dropped = 0;
   readonly #events: SessionEvents;

@@ -1,12 +1,13 @@
 import { BrokerError, quoted } from '../errors.ts';
-import { maxSessions, sessionSweepMs } from '../limits.ts';
+import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import type { Broker, Logger } from './broker.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Outbox, OutboxLimits, Outlet } from './outbox.ts';
 import type { Message } from './publication.ts';
-import { Session, type SessionEvents, type Will } from './session.ts';
+import { Session, type SessionEvents } from './session.ts';
 import { noSessionStore, type SessionStore } from './session-store.ts';
+import type { Will } from './will.ts';
 
 export interface SessionsParts {
   broker: Broker;
@@ -23,7 +24,8 @@ export interface SessionsParts {
 
 /**
  * All sessions: of clients that are connected, and of those that are expected back. Ends the ones that nobody came back
- * to, and publishes wills when their time has come.
+ * to, and publishes wills when their time has come. Wills are stored also where their sessions are not: whoever waits for
+ * them has no use for what the client asked for its session.
  */
 export class Sessions {
   readonly store: SessionStore;
@@ -98,8 +100,9 @@ export class Sessions {
     const before = this.#sessions.get(clientId);
     if (before !== undefined && !isClean && !this.#isOver(before)) {
       before.expiryMs = expiryMs;
-      // [MQTT-3.1.3-9] not published if the client is back before its time.
-      before.pendingWill = undefined;
+      // [MQTT-3.1.3-9] not published if the client is back before its time; else before anything of the new connection.
+      if (this.#isWillDue(before)) this.#publishWill(before);
+      else this.#dropWill(before);
       return { session: before, isPresent: true };
     }
     if (before !== undefined) this.end(before);
@@ -111,26 +114,24 @@ export class Sessions {
     return { session, isPresent: false };
   }
 
-  /** A session whose client is there from now on. */
-  enter(session: Session, outlet: Outlet): void {
+  /** A session whose client is there from now on; its will is stored with it [MQTT-3.1.2-7]. */
+  enter(session: Session, outlet: Outlet, will?: Will): void {
     this.#connected++;
+    session.will = will;
+    if (will !== undefined) this.store.putWill(session.clientId, will);
     session.attach(outlet);
     session.pump();
   }
 
   /** A session whose connection is gone: it stays for its time, and its will waits for its delay [MQTT-3.1.2-8]. */
-  leave(session: Session, will: Will | undefined): void {
+  leave(session: Session, isWillWanted: boolean): void {
     if (!session.isConnected) return;
     this.#connected--;
     const now = this.#now();
     session.detach(now);
     this.#moveShares(session, (filter) => this.#broker.groupOf(filter)?.hasOther(session.memberOf(filter)));
-    if (will !== undefined) {
-      const delayMs = Math.min(will.delayMs, session.expiryMs);
-      session.pendingWill = { ...will, dueAtMs: now + delayMs };
-      if (delayMs === 0) this.#publishWill(session);
-      else this.#wills.add(now + delayMs, session);
-    }
+    if (isWillWanted) this.#awaitWill(session, now);
+    else this.#dropWill(session);
     if (session.expiryMs === 0) this.end(session);
     else if (session.expiryMs !== Number.POSITIVE_INFINITY) this.#ends.add(now + session.expiryMs, session);
   }
@@ -160,15 +161,28 @@ export class Sessions {
     const session = this.#newSession(clientId, expiryMs);
     session.endedAtMs = endedAtMs;
     this.#sessions.set(clientId, session);
-    if (expiryMs !== Number.POSITIVE_INFINITY) this.#ends.add(endedAtMs + expiryMs, session);
+    if (expiryMs !== Number.POSITIVE_INFINITY) {
+      this.#ends.add(Math.max(endedAtMs + expiryMs, this.#now() + willsAfterStartMs), session);
+    }
     return session;
+  }
+
+  /**
+   * Takes over a will that the store has, after its session. One without a session is of a client whose session was to
+   * end with its connection, which the end of the broker was.
+   */
+  restoreWill(clientId: string, will: Will): void {
+    const now = this.#now();
+    const session = this.#sessions.get(clientId) ?? this.restore(clientId, 0, now);
+    session.will = will;
+    this.#awaitWill(session, session.endedAtMs!, now + willsAfterStartMs);
   }
 
   /** Ends what is over, and publishes the wills that are due. */
   expire(): void {
     const now = this.#now();
     for (const session of this.#wills.due(now)) {
-      if (session.pendingWill !== undefined && session.pendingWill.dueAtMs <= now) this.#publishWill(session);
+      if (this.#isWillDue(session)) this.#publishWill(session);
     }
     for (const session of this.#ends.due(now)) {
       if (this.#sessions.get(session.clientId) !== session || !this.#isOver(session)) continue;
@@ -203,10 +217,32 @@ export class Sessions {
     session.store.putSession({ clientId, expiryMs, endedAtMs, subscriptions: [...session.subscriptions] });
   }
 
+  /** @param notBeforeMs when it may be published at the earliest, however long it is due. */
+  #awaitWill(session: Session, endedAtMs: number, notBeforeMs = 0): void {
+    if (session.will === undefined) return;
+    const dueAtMs = endedAtMs + Math.min(session.will.delayMs, session.expiryMs);
+    session.willDueAtMs = dueAtMs;
+    const atMs = Math.max(dueAtMs, notBeforeMs);
+    if (atMs <= this.#now()) this.#publishWill(session);
+    else this.#wills.add(atMs, session);
+  }
+
+  #isWillDue({ willDueAtMs }: Session): boolean {
+    return willDueAtMs !== undefined && willDueAtMs <= this.#now();
+  }
+
+  #dropWill(session: Session): void {
+    if (session.will === undefined) return;
+    session.will = undefined;
+    session.willDueAtMs = undefined;
+    this.store.deleteWill(session.clientId);
+  }
+
+  /** It is forgotten in the transaction that keeps it for sessions and its topic, so that it is published once. */
   #publishWill(session: Session): void {
-    const will = session.pendingWill;
+    const { will } = session;
     if (will === undefined) return;
-    session.pendingWill = undefined;
+    this.#dropWill(session);
     try {
       const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
       this.#broker.publishMessage({ ...will.message, expiresAtMs });

@@ -7,7 +7,7 @@ import type { Sessions } from '../broker/sessions.ts';
 import { storeGroupBytes } from '../limits.ts';
 import type { Entry, EntryStore } from '../store/entry-store.ts';
 import { KeyKind, parseClientKey, type SessionKeeper } from './session-keeper.ts';
-import { applyState, decodeMessage, decodeOutgoing, decodeSession } from './session-records.ts';
+import { applyState, decodeMessage, decodeOutgoing, decodeSession, decodeWill } from './session-records.ts';
 
 /** What was read of one session so far. */
 interface Found {
@@ -45,7 +45,7 @@ export async function restoreSessions(parts: RestoreParts): Promise<void> {
   }
 }
 
-/** Entries come by the kinds of their keys: messages before those who wait for them, sessions last. */
+/** Entries come by the kinds of their keys: messages before those who wait for them, then sessions, wills last. */
 class Restoring {
   readonly #parts: RestoreParts;
   readonly #messages = new Map<number, Message>();
@@ -83,7 +83,10 @@ class Restoring {
         const clientId = key.slice(2);
         this.#takeSession(decodeSession(clientId, value), this.#of(clientId));
         this.#found.delete(clientId);
+        break;
       }
+      case KeyKind.will:
+        this.#parts.sessions.restoreWill(key.slice(2), decodeWill(value));
     }
   }
 
@@ -93,10 +96,13 @@ class Restoring {
     if (decoded !== undefined) this.#of(clientId).outgoing.set(number, { ...decoded, hasState: false });
   }
 
-  #takeSession({ clientId, expiryMs, endedAtMs, subscriptions }: SessionRecord, found: Found): void {
+  #takeSession(record: SessionRecord, found: Found): void {
     const { sessions, broker, keeper } = this.#parts;
-    // Its client was there when the broker ended.
-    const session = sessions.restore(clientId, expiryMs, endedAtMs ?? Date.now());
+    const { clientId, expiryMs, subscriptions } = record;
+    const endedAtMs = record.endedAtMs ?? Date.now();
+    const session = sessions.restore(clientId, expiryMs, endedAtMs);
+    // Its client was there when the broker ended. Its time counts from now on, however often the broker starts.
+    if (record.endedAtMs === undefined) keeper.putSession({ ...record, endedAtMs });
     for (const subscription of subscriptions) {
       const isNew = session.subscription(subscription.filter) === undefined;
       const member = session.subscribe(subscription, true);

@@ -3,8 +3,9 @@ import { Fifo } from '../broker/fifo.ts';
 import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
 import type { SessionRecord, SessionStore } from '../broker/session-store.ts';
+import type { Will } from '../broker/will.ts';
 import type { EntryChange, EntryStore } from '../store/entry-store.ts';
-import { encodeMessage, encodeOutgoing, encodeSession, encodeState } from './session-records.ts';
+import { encodeMessage, encodeOutgoing, encodeSession, encodeState, encodeWill } from './session-records.ts';
 
 /** What becomes of a key: bytes that are made when they are written; undefined forgets it. */
 type Value = (() => Uint8Array) | undefined;
@@ -86,6 +87,14 @@ export class SessionKeeper implements SessionStore {
 
   deleteSession(clientId: string): void {
     this.#put(sessionKey(clientId), undefined);
+  }
+
+  putWill(clientId: string, will: Will): void {
+    this.#put(willKey(clientId), () => encodeWill(will));
+  }
+
+  deleteWill(clientId: string): void {
+    this.#put(willKey(clientId), undefined);
   }
 
   putOutgoing(clientId: string, outgoing: Outgoing): void {
@@ -332,6 +341,7 @@ export const KeyKind = {
   received: 'q',
   retained: 'r',
   session: 's',
+  will: 'w',
 } as const;
 
 /** Digits of a number in a key, so that keys are in the order of their numbers. */
@@ -364,6 +374,10 @@ function retainedKey(topic: string): string {
 
 function sessionKey(clientId: string): string {
   return `${KeyKind.session}/${clientId}`;
+}
+
+function willKey(clientId: string): string {
+  return `${KeyKind.will}/${clientId}`;
 }
 
 /** What a key of a client says. */

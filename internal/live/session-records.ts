@@ -2,6 +2,7 @@ import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message, Qos } from '../broker/publication.ts';
 import type { SessionRecord } from '../broker/session-store.ts';
 import type { Subscription } from '../broker/subscription.ts';
+import type { Will } from '../broker/will.ts';
 import { type Properties, readProperties, writeProperties } from '../protocol/mqtt/properties.ts';
 import { FieldReader } from '../protocol/mqtt/reader.ts';
 import { FieldWriter } from '../protocol/mqtt/writer.ts';
@@ -13,6 +14,7 @@ import { FieldWriter } from '../protocol/mqtt/writer.ts';
  *     message            [flags:1][expires at, in ms: 8, 0 for never][topic][client id][properties][payload]
  *     outgoing           [flags:1][packet id:2][shared filter][count:2][identifiers:4 each][message number:8 | message]
  *     outgoing's state   [flags:1][packet id:2]
+ *     will               [has expiry:1][expiry, in ms:8][delay, in ms:8][message]
  *
  * Names have their length before them; properties are written as MQTT 5 writes them.
  */
@@ -38,6 +40,23 @@ export function decodeSession(clientId: string, bytes: Uint8Array): SessionRecor
     subscriptions: Subscription[];
   };
   return { clientId, expiryMs: expiryMs ?? Number.POSITIVE_INFINITY, endedAtMs, subscriptions };
+}
+
+export function encodeWill({ message, delayMs, expiryMs }: Will): Uint8Array {
+  const writer = new FieldWriter();
+  writer.uint8(expiryMs === undefined ? 0 : 1);
+  writeNumber(writer, expiryMs ?? 0);
+  writeNumber(writer, delayMs);
+  writeMessage(writer, message);
+  return writer.finish();
+}
+
+export function decodeWill(bytes: Uint8Array): Will {
+  const reader = new FieldReader(bytes, 0, bytes.length, 'stored will');
+  const hasExpiry = reader.uint8('has expiry') === 1;
+  const expiryMs = readNumber(reader);
+  const delayMs = readNumber(reader);
+  return { message: readMessage(reader), delayMs, expiryMs: hasExpiry ? expiryMs : undefined };
 }
 
 export function encodeMessage(message: Message): Uint8Array {

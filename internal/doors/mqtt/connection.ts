@@ -1,6 +1,5 @@
 import type { Sink, Source } from '../../broker/channel.ts';
 import { Publication } from '../../broker/publication.ts';
-import type { Will } from '../../broker/session.ts';
 import type { Sessions } from '../../broker/sessions.ts';
 import type { TargetSet } from '../../broker/targets.ts';
 import { BrokerError, quoted } from '../../errors.ts';
@@ -58,6 +57,8 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
   /** While this client gives way to others: what is left of the chunk in hand, and what came after it. */
   #postponed: Uint8Array[] | undefined;
   #isSendScheduled = false;
+  /** What is to be sent once the store has the will of the client. */
+  #held: Uint8Array[] | undefined;
 
   // The run in hand: plain messages with the same targets that lie one behind the other.
   #publication: Publication | undefined;
@@ -124,6 +125,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
   }
 
   ended(): void {
+    this.#release();
     this.#connected?.client.channel.flush();
     this.#leave(true);
     this.#isEnding = true;
@@ -144,6 +146,10 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
   write(buffers: readonly Uint8Array[]): boolean {
     // Somebody who was dismissed may still ask something; the last word has been said.
     if (this.#isEnding) return true;
+    if (this.#held !== undefined) {
+      this.#held.push(...buffers);
+      return false;
+    }
     const hasRoom = this.#connection.write(buffers);
     if (hasRoom) this.#sendMore();
     return hasRoom;
@@ -170,6 +176,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     if (this.#isEnding) return;
     this.#goDeaf();
     this.#logEnd(reason);
+    this.#release();
     const connected = this.#connected;
     connected?.client.channel.flush();
     this.#leave(true);
@@ -179,7 +186,10 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
   /** Tells the client to go, and still takes what it had already sent. */
   dismiss(reason: BrokerError): void {
     if (this.#connected === undefined) this.refuse(reason);
-    else if (!this.#isEnding) this.#lastWord(reason, this.#connected);
+    else if (!this.#isEnding) {
+      this.#release();
+      this.#lastWord(reason, this.#connected);
+    }
   }
 
   /** Looks at nothing more that arrives. */
@@ -365,6 +375,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
       session.expiryMs = secondsToMs(sessionExpiryIntervalS);
     }
     this.#goDeaf();
+    this.#release();
     client.channel.flush();
     // [MQTT-3.14.4-3]
     this.#leave(reasonCode !== ReasonCode.success);
@@ -396,8 +407,10 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     const { clientId } = agreement;
     const { version, cleanStart } = connect;
     const encoding = encodingOf(version);
+    const identity = { clientId, remote, certificateName };
+    if (agreement.will !== undefined) broker.checkMayPublish(identity, agreement.will.message);
     const client = broker.connect({
-      identity: { clientId, remote, certificateName },
+      identity,
       encoding,
       sink: this,
       source: this,
@@ -424,6 +437,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
       refuse,
     });
     const { answers, outlet } = this.#connected;
+    const writesBefore = sessions.store.writes;
     const connack = {
       type: PacketType.connack,
       sessionPresent: isPresent,
@@ -431,8 +445,26 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
       properties: agreement.connack,
     };
     answers.now(encodePacket(connack, version));
-    sessions.enter(session, outlet);
+    sessions.enter(session, outlet, agreement.will);
+    if (agreement.will !== undefined && sessions.store.writes !== writesBefore) this.#holdAnswers();
     log.debug(this.#who(), 'a client connected');
+  }
+
+  /**
+   * Sends nothing, CONNACK first of all, until the store has the will: the client then knows that it will be published
+   * whatever happens. A store that fails keeps nobody out: it gets the will when it can be written again.
+   */
+  #holdAnswers(): void {
+    this.#held = [];
+    this.#parts.sessions.store.whenDurable(() => this.#release());
+  }
+
+  #release(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    if (held.length > 0) this.#connection.write(held);
+    this.drained();
   }
 
   /** Lets others have their turn after many packets in a row, and reads no more while too many answers wait. */
@@ -491,8 +523,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     this.#connected = undefined;
     connected.answers.close();
     connected.subscriber.stop();
-    const will: Will | undefined = isWillWanted ? connected.agreement.will : undefined;
-    this.#parts.sessions.leave(connected.session, will);
+    this.#parts.sessions.leave(connected.session, isWillWanted);
     this.#parts.broker.disconnect(connected.client);
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Will } from '../../broker/session.ts';
+import type { Will } from '../../broker/will.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { mqttOldClientWindow, mqttReceiveMaximum, mqttTopicAliases } from '../../limits.ts';
 import type { Connect } from '../../protocol/mqtt/packet.ts';
