@@ -37,8 +37,12 @@ export function parseEndpoint(url: string): Endpoint {
 /** The URL of an endpoint, with the port that was really taken. */
 export function endpointUrl(endpoint: Endpoint, port?: number): string {
   if (endpoint.scheme === 'unix') return `unix://${endpoint.path}`;
-  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
-  return `${endpoint.scheme}://${host}:${port ?? endpoint.port}`;
+  return `${endpoint.scheme}://${hostAndPort(endpoint.host, port ?? endpoint.port)}`;
+}
+
+/** `host:port` as in a URL, with an address of IPv6 in brackets. */
+export function hostAndPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Whether TLS is spoken here. */

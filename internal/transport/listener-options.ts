@@ -27,7 +27,7 @@ export interface ListenerEvents {
 }
 
 /** @throws Error where the options name no certificate. */
-export function materialOf(options: ListenerOptions): TlsMaterial {
+export function materialOf(options: Pick<ListenerOptions, 'certificates'>): TlsMaterial {
   if (options.certificates === undefined) throw new Error('it needs -tls-cert and -tls-key');
   return options.certificates.material;
 }

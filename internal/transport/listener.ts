@@ -1,9 +1,10 @@
 import { chmodSync } from 'node:fs';
-import { type AddressInfo, createServer as createTcpServer, type Server, type ServerOpts } from 'node:net';
-import type { Server as TlsServer } from 'node:tls';
+import { createServer as createTcpServer, type Server, type ServerOpts } from 'node:net';
 import { type ConnectionContext, SocketConnection } from './connection.ts';
-import { type Endpoint, endpointUrl, type HostEndpoint, isSecure } from './endpoint.ts';
+import { type Endpoint, endpointUrl } from './endpoint.ts';
 import type { ListenerEvents, ListenerOptions } from './listener-options.ts';
+import { closeServers, openHosts, openServer } from './open-servers.ts';
+import { socketOptionsOf, watchServer } from './server-sockets.ts';
 import { checkSocketPath, removeStaleSocket } from './unix-socket.ts';
 
 export type { ListenerEvents, ListenerOptions } from './listener-options.ts';
@@ -27,33 +28,42 @@ export async function listen(
   options: ListenerOptions,
   events: ListenerEvents,
 ): Promise<Listener> {
-  const servers: Server[] = [];
   const context: ConnectionContext = { listener: endpointUrl(endpoint), lingerMs: options.lingerMs };
   const kind = await kindOf(endpoint);
   const make = (): Server => {
-    const server = watched(
-      kind(socketOptionsOf(options), options, context, events),
-      endpoint,
-      options,
-      events,
-    );
-    servers.push(server);
+    const socketOptions = {
+      ...socketOptionsOf(options),
+      highWaterMark: options.highWaterMarkBytes,
+    };
+    const server = kind(socketOptions, options, context, events);
+    watchServer(server, endpoint, options, events);
     return server;
   };
   try {
     if (endpoint.scheme === 'unix') {
-      checkSocketPath(endpoint.path);
-      const server = make();
-      await removeStaleSocket(endpoint.path);
-      await open(server, { path: endpoint.path }, () => chmodSync(endpoint.path, options.socketMode));
-    } else {
-      context.listener = endpointUrl(endpoint, await openHosts(endpoint, make));
+      const server = await openSocketFile(endpoint.path, options.socketMode, make);
+      return { url: context.listener, close: async () => closeServers([server]) };
     }
+    const { servers, port } = await openHosts(endpoint, make);
+    context.listener = endpointUrl(endpoint, port);
+    return { url: context.listener, close: async () => closeServers(servers) };
   } catch (error) {
-    await closeAll(servers);
     throw new ListenError(context.listener, error as NodeJS.ErrnoException);
   }
-  return { url: context.listener, close: () => closeAll(servers) };
+}
+
+/** @param mode of the file, which it has before anybody can connect. */
+async function openSocketFile(path: string, mode: number, make: () => Server): Promise<Server> {
+  checkSocketPath(path);
+  const server = make();
+  try {
+    await removeStaleSocket(path);
+    await openServer(server, { path }, () => chmodSync(path, mode));
+    return server;
+  } catch (error) {
+    closeServers([server]);
+    throw error;
+  }
 }
 
 /** A listener that could not open; the message is one line for people. */
@@ -78,37 +88,6 @@ const REASONS: Record<string, string | undefined> = {
   ENOENT: 'no such folder',
   EINVAL: 'the path is not valid',
 };
-
-/** How often another free port is asked for, where one is free on one address of `localhost` and taken on the other. */
-const FREE_PORT_ATTEMPTS = 10;
-
-/** Opens a server on every address of the endpoint's host, all with the same port, and returns the port. */
-async function openHosts(endpoint: HostEndpoint, make: () => Server): Promise<number> {
-  const hosts = hostsOf(endpoint.host);
-  for (let attempt = 1; ; attempt++) {
-    const servers: Server[] = [];
-    let { port } = endpoint;
-    try {
-      for (const host of hosts) {
-        const server = make();
-        const isOpen = await openUnlessAbsent(server, { host, port }, servers.length > 0);
-        if (!isOpen) continue;
-        servers.push(server);
-        port = (server.address() as AddressInfo).port;
-      }
-      return port;
-    } catch (error) {
-      const isBadLuck = endpoint.port === 0 && (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      if (!isBadLuck || attempt === FREE_PORT_ATTEMPTS) throw error;
-      await closeAll(servers);
-    }
-  }
-}
-
-function hostsOf(host: string): (string | undefined)[] {
-  if (host === '') return [undefined];
-  return host === 'localhost' ? ['127.0.0.1', '::1'] : [host];
-}
 
 /** Makes a server that does not listen yet. */
 type Kind = (
@@ -135,91 +114,4 @@ function makePlainServer(
   events: ListenerEvents,
 ): Server {
   return createTcpServer(socketOptions, (socket) => events.connection(new SocketConnection(socket, context)));
-}
-
-function socketOptionsOf(options: ListenerOptions): ServerOpts {
-  return {
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: options.tcpKeepAliveAfterMs,
-    highWaterMark: options.highWaterMarkBytes,
-  };
-}
-
-/** Bounds and counts a server's connections, and tells of those that could not be accepted. */
-function watched(
-  server: Server,
-  endpoint: Endpoint,
-  options: ListenerOptions,
-  events: ListenerEvents,
-): Server {
-  server.maxConnections = options.maxConnections;
-  options.traffic?.watch(server);
-  server.on('drop', (dropped) => {
-    events.problem(new Error('too many connections at once'), dropped?.remoteAddress);
-  });
-  // Before it listens, an error belongs to `open`; afterwards it is one connection that could not be accepted.
-  server.on('error', (error) => {
-    if (server.listening) events.problem(error, undefined);
-  });
-  if (isSecure(endpoint)) {
-    const secure = server as TlsServer;
-    options.certificates!.onChange((material) => secure.setSecureContext(material));
-    secure.on('tlsClientError', (error, socket) => {
-      events.problem(error, socket.remoteAddress);
-      // After a handshake that took too long the runtime only tells; the socket would stay for ever.
-      if ((error as NodeJS.ErrnoException).code === 'ERR_TLS_HANDSHAKE_TIMEOUT') socket.destroy();
-    });
-  }
-  return server;
-}
-
-/**
- * Connections that wait to be accepted: as many as the system allows (Linux has the last word with `net.core.somaxconn`).
- * A burst that overflows the queue costs its clients seconds of repeated SYNs, and resets those whose handshake the
- * system gives up on.
- */
-const BACKLOG = 65_535;
-
-interface Address {
-  host?: string;
-  port?: number;
-  path?: string;
-}
-
-/** A machine without IPv6 has no `::1`; the other address of `localhost` is then enough. */
-async function openUnlessAbsent(server: Server, address: Address, mayBeAbsent: boolean): Promise<boolean> {
-  try {
-    await open(server, address);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (mayBeAbsent && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) return false;
-    throw error;
-  }
-}
-
-/** @param onBound runs before the first connection can be accepted. */
-function open(server: Server, address: Address, onBound?: () => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ ...address, backlog: BACKLOG }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-    if (onBound !== undefined && server.listening) onBound();
-  });
-}
-
-async function closeAll(servers: readonly Server[]): Promise<void> {
-  await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<void>((resolve) => {
-          // The callback waits for open connections, which are not the listener's; it is closed at once.
-          server.close();
-          resolve();
-        }),
-    ),
-  );
 }

@@ -1,4 +1,5 @@
 import type { Broker, Logger } from '../../internal/broker/broker.ts';
+import { connectionProblems } from '../../internal/doors/connection-problems.ts';
 import { FramesDoor } from '../../internal/doors/frames/door.ts';
 import { FrontDoor } from '../../internal/doors/front-door.ts';
 import * as limits from '../../internal/limits.ts';
@@ -6,7 +7,7 @@ import type { Metrics } from '../../internal/metrics/metrics.ts';
 import type { Certificates } from '../../internal/transport/certificates.ts';
 import type { Connection } from '../../internal/transport/connection.ts';
 import type { Endpoint, HostEndpoint } from '../../internal/transport/endpoint.ts';
-import { type Listener, type ListenerEvents, listen } from '../../internal/transport/listener.ts';
+import { type Listener, listen } from '../../internal/transport/listener.ts';
 import { Traffic } from '../../internal/transport/traffic.ts';
 import { type BrokerOptions, type DoorName, listenerOptions } from './broker-options.ts';
 import type { OpenLogs } from './open-logs.ts';
@@ -66,10 +67,10 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
     doors.kafka = listenFor((connection) => kafka.door.open(connection, NOTHING));
   }
   if (options.grpc !== undefined) {
-    const { grpc, tls, guard } = options;
+    const { grpc, guard } = options;
     const { openGrpc } = await import('./open-grpc.ts');
-    const { maxConnections } = listening;
-    const grpcParts = { kept, tls, guard, maxConnections, connectTimeoutMs, metrics, log };
+    const { maxConnections, traffic } = listening;
+    const grpcParts = { kept, certificates, traffic, guard, maxConnections, connectTimeoutMs, metrics, log };
     doors.grpc = async (endpoint) => {
       const door = await openGrpc(endpoint as HostEndpoint, grpc, grpcParts);
       return { ...door, close: () => door.close(shutdownTimeoutMs) };
@@ -86,15 +87,4 @@ function countedTraffic(metrics: Metrics): Traffic {
   metrics.gauge('bytes_sent_total', 'Bytes written to sockets.', () => traffic.bytesSent);
   metrics.gauge('connections_accepted_total', 'Connections that were accepted.', () => traffic.accepted);
   return traffic;
-}
-
-function connectionProblems(metrics: Metrics, log: Logger): ListenerEvents['problem'] {
-  const problems = metrics.counter(
-    'connection_problems_total',
-    'Connections that failed before they were open.',
-  );
-  return (error, remote) => {
-    problems.value++;
-    log.warn({ code: 'connection-lost', remote, error: error.message }, 'a connection could not be opened');
-  };
 }

@@ -3,9 +3,10 @@ import type { Logger } from '../../internal/broker/broker.ts';
 import { type GrpcDoor, openGrpcDoor } from '../../internal/doors/grpc/door.ts';
 import { runtimeProblem } from '../../internal/doors/grpc/runtime.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
-import type { CertificateFiles } from '../../internal/transport/certificates.ts';
+import type { Certificates } from '../../internal/transport/certificates.ts';
 import { endpointUrl, type HostEndpoint } from '../../internal/transport/endpoint.ts';
 import { ListenError } from '../../internal/transport/listener.ts';
+import type { Traffic } from '../../internal/transport/traffic.ts';
 import type { OpenLogs } from './open-logs.ts';
 
 /** How the gRPC door is opened. Everything but where may be left out. */
@@ -21,7 +22,8 @@ export interface GrpcOptions {
 /** What the door needs beside its own options. */
 export interface GrpcParts {
   kept: OpenLogs;
-  tls: CertificateFiles | undefined;
+  certificates: Certificates | undefined;
+  traffic: Traffic;
   guard: Guard | undefined;
   maxConnections: number;
   connectTimeoutMs: number;
@@ -32,19 +34,20 @@ export interface GrpcParts {
 /**
  * Opens the gRPC door at one of its addresses.
  *
- * @throws ListenError, also where this runtime cannot do it safely; Error where a certificate file cannot be used.
+ * @throws ListenError, also where this runtime cannot do it safely.
  */
 export function openGrpc(
   endpoint: HostEndpoint,
   { maxMessageBytes, allowWrites = true }: GrpcOptions,
-  { kept, tls, guard, maxConnections, connectTimeoutMs, metrics, log }: GrpcParts,
+  { kept, certificates, traffic, guard, maxConnections, connectTimeoutMs, metrics, log }: GrpcParts,
 ): Promise<GrpcDoor> {
   const problem = runtimeProblem();
   if (problem !== undefined) throw new ListenError(endpointUrl(endpoint), new Error(problem));
   const { logs, store, delivery } = kept;
   return openGrpcDoor({
     endpoint,
-    tls: endpoint.scheme === 'tls' ? tls : undefined,
+    certificates,
+    traffic,
     logs,
     metrics,
     log,

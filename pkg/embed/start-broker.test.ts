@@ -35,6 +35,7 @@ describe('startBroker', () => {
       'its certificate is missing',
       { listen: ['tls://127.0.0.1:0'], tls: { certFile: 'no-such.crt', keyFile: 'no-such.key' } },
     ],
+    ['gRPC is to speak TLS without a certificate', { grpc: { listen: ['tls://127.0.0.1:0'] } }],
     ['one of its listeners cannot open', { listen: ['tcp://127.0.0.1:0', 'unix:///no/such/folder/x.sock'] }],
   ])('leaves nothing running where %s', async (_, options) => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });

@@ -110,8 +110,6 @@ async function openKept(
 
 interface OpenListener extends Listener {
   door: DoorName;
-  /** Of a listener that has certificates of its own. */
-  reloadCertificates?: () => void;
 }
 
 async function openAll(
@@ -149,10 +147,7 @@ function running(
     listeners: listeners.map(({ url, door }) => ({ url, door })),
     url: listeners[0]!.url,
     stats: () => metrics.snapshot(),
-    reloadCertificates() {
-      certificates?.reload();
-      for (const listener of listeners) listener.reloadCertificates?.();
-    },
+    reloadCertificates: () => certificates?.reload(),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -6,10 +6,14 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CertificateSet, makeCertificates } from '../../certs/make.ts';
+import type { GrpcDoorOptions } from '../../internal/doors/grpc/door.ts';
 import { runtimeProblem } from '../../internal/doors/grpc/runtime.ts';
 import { Status } from '../../internal/protocol/grpc/status.ts';
+import { type CertificateFiles, Certificates } from '../../internal/transport/certificates.ts';
 import { requestOf, TestClient } from './grpc-client.ts';
 import { openTestDoor } from './grpc-door.ts';
+
+const secure: GrpcDoorOptions['endpoint'] = { scheme: 'tls', host: '127.0.0.1', port: 0 };
 
 describe('a door that closes', () => {
   it('answers what it took before', async () => {
@@ -81,17 +85,14 @@ describe('a door that cannot open', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
-    await expect(openTestDoor({ endpoint: { host: '127.0.0.1', port } })).rejects.toThrow(
+    await expect(openTestDoor({ endpoint: { scheme: 'tcp', host: '127.0.0.1', port } })).rejects.toThrow(
       `cannot listen on grpc://127.0.0.1:${port}: the port is taken by another program`,
     );
     server.close();
   });
 
   it('never speaks plaintext instead of TLS', async () => {
-    const tls = { certFile: '/nonexistent/cert', keyFile: '/nonexistent/key' };
-    await expect(openTestDoor({ tls })).rejects.toThrow(
-      'cannot read the certificate /nonexistent/cert: ENOENT',
-    );
+    await expect(openTestDoor({ endpoint: secure })).rejects.toThrow('it needs -tls-cert and -tls-key');
   });
 
   it('names the runtimes that are safe', () => {
@@ -105,7 +106,7 @@ describe('a door that cannot open', () => {
 });
 
 it('localhost is both of its addresses, with one port', async () => {
-  const door = await openTestDoor({ endpoint: { host: 'localhost', port: 0 } });
+  const door = await openTestDoor({ endpoint: { scheme: 'tcp', host: 'localhost', port: 0 } });
   const { port } = new URL(door.door.url.replace('grpc:', 'http:'));
   for (const host of ['127.0.0.1', '[::1]']) {
     const client = new TestClient(`grpc://${host}:${port}`);
@@ -126,10 +127,24 @@ describe('TLS', () => {
 
   const serverFiles = () => ({ certFile: files.serverCert, keyFile: files.serverKey });
 
+  /** A door that speaks TLS, and its certificates, which close with it. */
+  async function openSecureDoor(certFiles: CertificateFiles, settings?: GrpcDoorOptions['settings']) {
+    const certificates = new Certificates(certFiles, 60_000, () => {});
+    const door = await openTestDoor({ endpoint: secure, certificates, settings });
+    return {
+      ...door,
+      certificates,
+      async close() {
+        await door.close();
+        certificates.close();
+      },
+    };
+  }
+
   it('works, and mutual TLS asks clients for their certificates', async () => {
     const ca = readFileSync(files.ca);
     const own = { cert: readFileSync(files.clientCert), key: readFileSync(files.clientKey) };
-    const door = await openTestDoor({ tls: { ...serverFiles(), caFile: files.ca } });
+    const door = await openSecureDoor({ ...serverFiles(), caFile: files.ca });
     expect(door.door.url).toMatch(/^grpcs:/);
     const client = new TestClient(door.door.url, { ca, ...own });
     expect(await client.unary('Connect', {})).toEqual({});
@@ -157,12 +172,12 @@ describe('TLS', () => {
     const changing = { certFile: join(folder, 'c.crt'), keyFile: join(folder, 'c.key') };
     writeFileSync(changing.certFile, readFileSync(files.serverCert));
     writeFileSync(changing.keyFile, readFileSync(files.serverKey));
-    const door = await openTestDoor({ tls: changing });
+    const door = await openSecureDoor(changing);
     const before = new TestClient(door.door.url, { ca: readFileSync(files.ca) });
     expect(await before.unary('Connect', {})).toEqual({});
     writeFileSync(changing.certFile, readFileSync(renewed.serverCert));
     writeFileSync(changing.keyFile, readFileSync(renewed.serverKey));
-    door.door.reloadCertificates();
+    door.certificates.reload();
     const after = new TestClient(door.door.url, { ca: readFileSync(renewed.ca) });
     expect(await after.unary('Connect', {})).toEqual({});
     expect(await before.unary('Connect', {})).toEqual({});
@@ -171,10 +186,11 @@ describe('TLS', () => {
   });
 
   it('closes a connection that never finishes its handshake', async () => {
-    const door = await openTestDoor({ tls: serverFiles(), settings: { connectTimeoutMs: 50 } });
+    const door = await openSecureDoor(serverFiles(), { connectTimeoutMs: 50 });
     const { port, hostname } = new URL(door.door.url.replace('grpcs:', 'http:'));
     const socket = connectTcp(Number(port), hostname);
     await once(socket, 'close');
+    expect(door.metrics.snapshot().connection_problems_total).toBeGreaterThan(0);
     await door.close();
   });
 });

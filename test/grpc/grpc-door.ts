@@ -21,7 +21,7 @@ export async function openTestDoor(options: Partial<GrpcDoorOptions> = {}): Prom
   const metrics = new Metrics();
   const log = new KeptLog();
   const door = await openGrpcDoor({
-    endpoint: { host: '127.0.0.1', port: 0 },
+    endpoint: { scheme: 'tcp', host: '127.0.0.1', port: 0 },
     logs,
     metrics,
     log,

@@ -1,5 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { hostAndPort } from '../../../internal/transport/endpoint.ts';
 import { Failure } from '../../shared/run-program.ts';
 
 /** Where a broker is. */
@@ -27,7 +28,7 @@ export class ConnectionFailure extends Failure {}
 
 /** An address as people write it. */
 export function nameOf({ host, port }: BrokerAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return hostAndPort(host, port);
 }
 
 /**

@@ -5,7 +5,10 @@ import * as limits from '../../limits.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { Status, type StatusCode } from '../../protocol/grpc/status.ts';
-import { type CertificateFiles, Certificates } from '../../transport/certificates.ts';
+import type { Certificates } from '../../transport/certificates.ts';
+import type { HostEndpoint } from '../../transport/endpoint.ts';
+import type { Traffic } from '../../transport/traffic.ts';
+import { connectionProblems } from '../connection-problems.ts';
 import { Budget } from './budget.ts';
 import type { DoorContext, GrpcSettings, OnAppended } from './context.ts';
 import { Deadlines } from './deadlines.ts';
@@ -20,9 +23,11 @@ import { Unsent } from './unsent.ts';
 /** How the gRPC door is opened. */
 export interface GrpcDoorOptions {
   /** Port 0 takes a free one; an empty host is every address of the machine. */
-  endpoint: { host: string; port: number };
-  /** Speaks TLS; with a CA every client must show a certificate that it signed. */
-  tls?: CertificateFiles;
+  endpoint: HostEndpoint;
+  /** Needed where the endpoint speaks TLS. With a CA every client must show a certificate that it signed. */
+  certificates?: Certificates;
+  /** Counts what goes over the sockets. */
+  traffic?: Traffic;
   logs: Logs;
   metrics: Metrics;
   log: {
@@ -43,8 +48,6 @@ export interface GrpcDoorOptions {
 export interface GrpcDoor {
   /** Where it listens: `grpc://host:port`, or `grpcs://` with TLS. */
   readonly url: string;
-  /** Reads the certificate files again, for new connections. */
-  reloadCertificates(): void;
   /** Takes nobody new, answers what was accepted, for at most so long, and closes. */
   close(timeoutMs: number): Promise<void>;
 }
@@ -52,14 +55,12 @@ export interface GrpcDoor {
 /**
  * Opens the gRPC door: the service of SMQ on the logs of the broker, with health and reflection.
  *
- * @throws Error where the runtime cannot do it safely, or a certificate file cannot be used; ListenError.
+ * @throws Error where the runtime cannot do it safely; ListenError.
  */
 export async function openGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> {
   const problem = runtimeProblem();
   if (problem !== undefined) throw new Error(problem);
-  const { log } = options;
   const settings: GrpcSettings = { ...DEFAULTS, ...options.settings };
-  const certificates = openCertificates(options);
   const sessions = new Set<GrpcSession>();
   const context = contextOf(options, settings);
   const health = new GrpcHealth(context);
@@ -83,9 +84,10 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> 
   let listener: GrpcListener;
   try {
     listener = await listenForGrpc(
+      options.endpoint,
       {
-        ...options.endpoint,
-        certificates,
+        certificates: options.certificates,
+        traffic: options.traffic,
         maxConnections: settings.maxConnections,
         handshakeTimeoutMs: settings.connectTimeoutMs,
         tcpKeepAliveAfterMs: limits.tcpKeepAliveAfterMs,
@@ -99,16 +101,10 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> 
           counts.connections++;
           sessions.add(openSession(parts, socket, settings));
         },
-        problem(error, remote) {
-          log.warn(
-            { code: 'connection-lost', remote, error: error.message },
-            'a connection could not be opened',
-          );
-        },
+        problem: connectionProblems(options.metrics, options.log),
       },
     );
   } catch (error) {
-    certificates?.close();
     heartbeats.close();
     health.close();
     context.deadlines.close();
@@ -118,7 +114,6 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> 
   async function close(timeoutMs: number): Promise<void> {
     isClosing = true;
     listener.close();
-    certificates?.close();
     health.close();
     const empty = new Promise<void>((resolve) => {
       whenEmpty = resolve;
@@ -136,7 +131,6 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> 
   let closed: Promise<void> | undefined;
   return {
     url: listener.url,
-    reloadCertificates: () => certificates?.reload(),
     close(timeoutMs) {
       closed ??= close(timeoutMs);
       return closed;
@@ -158,14 +152,6 @@ const DEFAULTS: GrpcSettings = {
 
 /** How long the last status of a call may take to its client when the door closes. */
 const LAST_WORD_MS = 1_000;
-
-function openCertificates({ tls, log }: GrpcDoorOptions): Certificates | undefined {
-  if (tls === undefined) return undefined;
-  return new Certificates(tls, limits.certificateWatchMs, ({ error }) => {
-    if (error === undefined) log.info({ file: tls.certFile }, 'the certificate was read again');
-    else log.error({ error: error.message }, 'the new certificate is not used; the one before stays');
-  });
-}
 
 function contextOf(options: GrpcDoorOptions, settings: GrpcSettings): DoorContext {
   const { logs, metrics, log, guard, onAppended, isServing = () => true } = options;

@@ -1,17 +1,15 @@
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
-import type { Certificates } from '../../transport/certificates.ts';
+import { type HostEndpoint, hostAndPort, isSecure } from '../../transport/endpoint.ts';
 import { ListenError } from '../../transport/listener.ts';
+import { type ListenerOptions, materialOf } from '../../transport/listener-options.ts';
+import { closeServers, openHosts } from '../../transport/open-servers.ts';
+import { socketOptionsOf, watchServer } from '../../transport/server-sockets.ts';
 
-export interface GrpcListenOptions {
-  host: string;
-  port: number;
-  /** Makes it TLS. */
-  certificates: Certificates | undefined;
-  maxConnections: number;
-  handshakeTimeoutMs: number;
-  tcpKeepAliveAfterMs: number;
-}
+export type GrpcListenOptions = Pick<
+  ListenerOptions,
+  'certificates' | 'maxConnections' | 'handshakeTimeoutMs' | 'tcpKeepAliveAfterMs' | 'traffic'
+>;
 
 export interface GrpcListenEvents {
   /** A connection, for which a TLS handshake has settled on HTTP/2. */
@@ -34,117 +32,39 @@ export interface GrpcListener {
  * @throws ListenError.
  */
 export async function listenForGrpc(
+  endpoint: HostEndpoint,
   options: GrpcListenOptions,
   events: GrpcListenEvents,
 ): Promise<GrpcListener> {
-  const scheme = options.certificates === undefined ? 'grpc' : 'grpcs';
-  const shownHost = options.host.includes(':') ? `[${options.host}]` : options.host;
-  for (let attempt = 1; ; attempt++) {
-    const servers: Server[] = [];
-    let { port } = options;
-    try {
-      for (const host of hostsOf(options.host)) {
-        const server = makeServer(options, events);
-        const isOpen = await openUnlessAbsent(server, host, port, servers.length > 0);
-        if (!isOpen) continue;
-        servers.push(server);
-        port = (server.address() as AddressInfo).port;
-      }
-      return { url: `${scheme}://${shownHost}:${port}`, close: () => closeAll(servers) };
-    } catch (error) {
-      closeAll(servers);
-      const isBadLuck = options.port === 0 && (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      if (isBadLuck && attempt < FREE_PORT_ATTEMPTS) continue;
-      throw new ListenError(`${scheme}://${shownHost}:${port}`, error as NodeJS.ErrnoException);
-    }
-  }
-}
-
-/** How often another free port is asked for, where one is free on one address of `localhost` and taken on the other. */
-const FREE_PORT_ATTEMPTS = 10;
-
-function hostsOf(host: string): (string | undefined)[] {
-  if (host === '') return [undefined];
-  return host === 'localhost' ? ['127.0.0.1', '::1'] : [host];
-}
-
-function makeServer(options: GrpcListenOptions, events: GrpcListenEvents): Server {
-  const socketOptions = {
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: options.tcpKeepAliveAfterMs,
-  };
-  const { certificates } = options;
-  const server =
-    certificates === undefined
-      ? createTcpServer(socketOptions, (socket) => events.connection(socket))
-      : makeTlsServer(certificates, options, socketOptions, events);
-  server.maxConnections = options.maxConnections;
-  server.on('drop', (dropped) => {
-    events.problem(new Error('too many connections at once'), dropped?.remoteAddress);
-  });
-  // Before it listens, an error belongs to `open`; afterwards it is one connection that could not be accepted.
-  server.on('error', (error) => {
-    if (server.listening) events.problem(error, undefined);
-  });
-  return server;
-}
-
-function makeTlsServer(
-  certificates: Certificates,
-  options: GrpcListenOptions,
-  socketOptions: object,
-  events: GrpcListenEvents,
-): Server {
-  const server = createTlsServer(
-    {
-      ...socketOptions,
-      ...certificates.material,
-      ALPNProtocols: ['h2'],
-      handshakeTimeout: options.handshakeTimeoutMs,
-    },
-    (socket) => {
-      // A client that settles on no protocol would talk past us.
-      if (socket.alpnProtocol === 'h2') events.connection(socket);
-      else socket.destroy();
-    },
-  );
-  certificates.onChange((material) => server.setSecureContext(material));
-  server.on('tlsClientError', (error, socket) => {
-    events.problem(error, socket.remoteAddress);
-    // After a handshake that took too long the runtime only tells; the socket would stay for ever.
-    if ((error as NodeJS.ErrnoException).code === 'ERR_TLS_HANDSHAKE_TIMEOUT') socket.destroy();
-  });
-  return server;
-}
-
-/** A machine without IPv6 has no `::1`; the other address of `localhost` is then enough. */
-async function openUnlessAbsent(
-  server: Server,
-  host: string | undefined,
-  port: number,
-  mayBeAbsent: boolean,
-): Promise<boolean> {
+  const scheme = isSecure(endpoint) ? 'grpcs' : 'grpc';
+  const urlWith = (port: number) => `${scheme}://${hostAndPort(endpoint.host, port)}`;
   try {
-    await open(server, host, port);
-    return true;
+    const { servers, port } = await openHosts(endpoint, () => makeServer(endpoint, options, events));
+    return { url: urlWith(port), close: () => closeServers(servers) };
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (mayBeAbsent && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) return false;
-    throw error;
+    throw new ListenError(urlWith(endpoint.port), error as NodeJS.ErrnoException);
   }
 }
 
-function open(server: Server, host: string | undefined, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, backlog: 1024 }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+function makeServer(endpoint: HostEndpoint, options: GrpcListenOptions, events: GrpcListenEvents): Server {
+  const server = isSecure(endpoint)
+    ? makeTlsServer(options, events)
+    : createTcpServer(socketOptionsOf(options), (socket) => events.connection(socket));
+  watchServer(server, endpoint, options, events);
+  return server;
 }
 
-function closeAll(servers: readonly Server[]): void {
-  for (const server of servers) server.close();
+/** @throws Error where the options name no certificate. */
+function makeTlsServer(options: GrpcListenOptions, events: GrpcListenEvents): Server {
+  const tlsOptions = {
+    ...socketOptionsOf(options),
+    ...materialOf(options),
+    ALPNProtocols: ['h2'],
+    handshakeTimeout: options.handshakeTimeoutMs,
+  };
+  return createTlsServer(tlsOptions, (socket) => {
+    // A client that settles on no protocol would talk past us.
+    if (socket.alpnProtocol === 'h2') events.connection(socket);
+    else socket.destroy();
+  });
 }

@@ -1,0 +1,45 @@
+import type { Server, ServerOpts } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
+import type { Certificates } from './certificates.ts';
+import { type Endpoint, isSecure } from './endpoint.ts';
+import type { ListenerEvents, ListenerOptions } from './listener-options.ts';
+
+/** How the runtime is to make the sockets of a server. */
+export function socketOptionsOf(options: Pick<ListenerOptions, 'tcpKeepAliveAfterMs'>): ServerOpts {
+  return { noDelay: true, keepAlive: true, keepAliveInitialDelay: options.tcpKeepAliveAfterMs };
+}
+
+/**
+ * Bounds and counts a server's connections, tells of those that could not be accepted, and has it show each new
+ * certificate.
+ */
+export function watchServer(
+  server: Server,
+  endpoint: Endpoint,
+  options: Pick<ListenerOptions, 'certificates' | 'maxConnections' | 'traffic'>,
+  events: Pick<ListenerEvents, 'problem'>,
+): void {
+  server.maxConnections = options.maxConnections;
+  options.traffic?.watch(server);
+  server.on('drop', (dropped) =>
+    events.problem(new Error('too many connections at once'), dropped?.remoteAddress),
+  );
+  // Before it listens, an error belongs to who opens it; afterwards it is one connection that could not be accepted.
+  server.on('error', (error) => {
+    if (server.listening) events.problem(error, undefined);
+  });
+  if (isSecure(endpoint)) watchHandshakes(server as TlsServer, options.certificates!, events);
+}
+
+function watchHandshakes(
+  server: TlsServer,
+  certificates: Certificates,
+  events: Pick<ListenerEvents, 'problem'>,
+): void {
+  certificates.onChange((material) => server.setSecureContext(material));
+  server.on('tlsClientError', (error, socket) => {
+    events.problem(error, socket.remoteAddress);
+    // After a handshake that took too long the runtime only tells; the socket would stay for ever.
+    if ((error as NodeJS.ErrnoException).code === 'ERR_TLS_HANDSHAKE_TIMEOUT') socket.destroy();
+  });
+}
