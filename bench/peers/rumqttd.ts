@@ -10,11 +10,11 @@ const INSTALLED_BY_CARGO = join(process.env.CARGO_HOME ?? join(homedir(), '.carg
 /** rumqttd, a broker in Rust, with limits that no case of the bench reaches and no pause between connections. */
 export const rumqttd: LivePeer = {
   name: 'rumqttd',
-  transports: ['tcp', 'tls'],
+  transports: ['tcp'],
   problem: () =>
     existsSync(INSTALLED_BY_CARGO) || problemOfProgram('rumqttd') === undefined
       ? undefined
-      : 'rumqttd is not installed: cargo install rumqttd --locked',
+      : 'rumqttd is not installed: cargo install rumqttd',
   command(request) {
     const configFile = join(request.folder, 'rumqttd.toml');
     writeFileSync(configFile, configuration(request));
@@ -28,7 +28,7 @@ export const rumqttd: LivePeer = {
 };
 
 /** Messages lie in memory, in segments for each filter: ten of them hold more than any case lets wait. */
-function configuration({ address, certificates }: StartRequest): string {
+function configuration({ address }: StartRequest): string {
   const port = address.transport === 'unix' ? 0 : address.port;
   return `
 id = 0
@@ -42,11 +42,12 @@ max_segment_count = 10
 name = "bench"
 listen = "127.0.0.1:${port}"
 next_connection_delay_ms = 0
-${certificates ? `[v4.1.tls]\ncertpath = "${certificates.certFile}"\nkeypath = "${certificates.keyFile}"` : ''}
 [v4.1.connections]
 connection_timeout_ms = 60000
 max_payload_size = 1048576
 max_inflight_count = 1024
 dynamic_filters = true
+[console]
+listen = "127.0.0.1:0"
 `;
 }
