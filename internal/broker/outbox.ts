@@ -103,7 +103,17 @@ export class Outbox {
     }
     const { qos, retain, identifiers, shared } = delivery;
     const sequence = ++this.#lastSequence;
-    const outgoing = { message, qos, retain, identifiers, shared, sequence, packetId: 0, isReleased: false };
+    const outgoing: Outgoing = {
+      message,
+      qos,
+      retain,
+      identifiers,
+      shared,
+      sequence,
+      packetId: 0,
+      isReleased: false,
+      note: undefined,
+    };
     this.#waiting.push(outgoing);
     this.#waitingBytes += bytes;
     this.#store.putOutgoing(this.#clientId, outgoing);

@@ -14,4 +14,6 @@ export interface Outgoing {
   packetId: number;
   /** Whether the client has it already, and only its release is left to be acknowledged (QoS 2). */
   isReleased: boolean;
+  /** What its store knows of it; nobody else looks at it. */
+  note?: unknown;
 }

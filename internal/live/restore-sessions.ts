@@ -6,7 +6,8 @@ import type { SessionRecord } from '../broker/session-store.ts';
 import type { Sessions } from '../broker/sessions.ts';
 import { storeGroupBytes } from '../limits.ts';
 import type { Entry, EntryStore } from '../store/entry-store.ts';
-import { KeyKind, parseClientKey, type SessionKeeper } from './session-keeper.ts';
+import { KeyKind, parseClientKey } from './entry-keys.ts';
+import type { SessionKeeper } from './session-keeper.ts';
 import { applyState, decodeMessage, decodeOutgoing, decodeSession, decodeWill } from './session-records.ts';
 
 /** What was read of one session so far. */
@@ -111,7 +112,7 @@ class Restoring {
     for (const [packetId, receipt] of found.received) session.received.set(packetId, receipt);
     for (const { outgoing, reference, hasState } of found.outgoing.values()) {
       session.outbox.restore(outgoing);
-      keeper.restored(outgoing, hasState, reference);
+      keeper.restored(clientId, outgoing, hasState, reference);
     }
   }
 

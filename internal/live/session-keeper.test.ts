@@ -1,10 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HeldEntries } from '../../test/support/held-entries.ts';
 import { turn } from '../../test/support/logs.ts';
 import { Broker } from '../broker/broker.ts';
 import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
 import { Sessions } from '../broker/sessions.ts';
+import { acknowledgementWaitMs } from '../limits.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { MemoryEntries } from '../store/memory-entries.ts';
 import { restoreSessions } from './restore-sessions.ts';
@@ -37,6 +38,24 @@ function durable(keeper: SessionKeeper): { state: string } {
     seen.state = error === undefined ? 'lasts' : error.message;
   });
   return seen;
+}
+
+/** As an outbox does: it takes a message and sends it in the same turn. */
+function send(keeper: SessionKeeper, of: Outgoing): void {
+  keeper.putOutgoing('c', of);
+  of.packetId = of.sequence;
+  keeper.putOutgoing('c', of);
+}
+
+/** A keeper that knows of client `c` that it acknowledges at once, so often. */
+function keeperOfPrompt(store: MemoryEntries, times: number): SessionKeeper {
+  const keeper = new SessionKeeper(store, log);
+  for (let time = 0; time < times; time++) {
+    const one = outgoing(message());
+    send(keeper, one);
+    keeper.deleteOutgoing('c', one);
+  }
+  return keeper;
 }
 
 async function settled(): Promise<void> {
@@ -204,5 +223,115 @@ describe('keeping sessions', () => {
     await store.putEntries(keys.map((key) => ({ key, value: junk })));
     const { sessions, broker } = await restored(store);
     expect([sessions.count, broker.retained.count]).toEqual([0, 0]);
+  });
+});
+
+describe('waiting for acknowledgements', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  async function waited(): Promise<void> {
+    await settled();
+    vi.advanceTimersByTime(acknowledgementWaitMs);
+    await settled();
+  }
+
+  it('writes nothing for who acknowledges in time, and what was not acknowledged in time', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    const one = outgoing(message());
+    send(keeper, one);
+    const first = durable(keeper);
+    await settled();
+    vi.advanceTimersByTime(acknowledgementWaitMs - 1);
+    await settled();
+    expect(first.state).toBe('waits');
+    keeper.deleteOutgoing('c', one);
+    expect(first.state).toBe('lasts');
+    send(keeper, outgoing(message()));
+    const second = durable(keeper);
+    await settled();
+    expect([second.state, store.writes]).toEqual(['waits', 0]);
+    await waited();
+    expect([second.state, store.writes, store.size]).toEqual(['lasts', 1, 1]);
+  });
+
+  it('waits again for who acknowledges soon after the write, not for who takes longer', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const quick = outgoing(message());
+    send(keeper, quick);
+    await settled();
+    expect(store.size).toBe(1);
+    keeper.deleteOutgoing('c', quick);
+    await keeper.flush();
+    const slow = outgoing(message());
+    send(keeper, slow);
+    await settled();
+    expect(store.size).toBe(0);
+    await waited();
+    expect(store.size).toBe(1);
+    vi.advanceTimersByTime(acknowledgementWaitMs + 1);
+    keeper.deleteOutgoing('c', slow);
+    send(keeper, outgoing(message()));
+    await settled();
+    expect(store.size).toBe(1);
+  });
+
+  it('is not done for what was not sent, nor with QoS 2', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    keeper.putOutgoing('c', outgoing(message()));
+    send(keeper, outgoing(message(), { qos: 2 }));
+    await settled();
+    expect(store.size).toBe(2);
+  });
+
+  it('ends when everything is to be written', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    send(keeper, outgoing(message()));
+    await keeper.flush();
+    expect(store.size).toBe(1);
+  });
+
+  it('holds up no other session, and the message is written once', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    const shared = message();
+    const prompt = outgoing(shared);
+    const absent = outgoing(shared);
+    send(keeper, prompt);
+    keeper.putOutgoing('absent', absent);
+    const waiter = durable(keeper);
+    await settled();
+    // The message, and that one is absent.
+    expect([waiter.state, store.size]).toEqual(['waits', 2]);
+    keeper.deleteOutgoing('c', prompt);
+    expect(waiter.state).toBe('lasts');
+    keeper.deleteOutgoing('absent', absent);
+    await keeper.flush();
+    expect(store.size).toBe(0);
+  });
+
+  it('is not done where the store has failed: who waits is told', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    store.isFailing = true;
+    send(keeper, outgoing(message()));
+    keeper.putReceived('c', 1, true);
+    const failed = durable(keeper);
+    await settled();
+    expect(failed.state).toBe('the disk is full');
+    store.isFailing = false;
+    const flushed = keeper.flush();
+    vi.advanceTimersByTime(1_000);
+    await flushed;
+    expect(store.size).toBe(2);
+    keeper.close();
   });
 });

@@ -1,0 +1,282 @@
+import type { Logger } from '../broker/broker.ts';
+import { Fifo } from '../broker/fifo.ts';
+import { acknowledgementWaitMs } from '../limits.ts';
+import type { EntryChange, EntryStore } from '../store/entry-store.ts';
+
+/** What becomes of a key, until it is written or needed no longer. */
+export interface Change {
+  readonly key: string;
+  /** Who waits for it. */
+  promised: Promised | undefined;
+  /** Who waits for it beside them, if it was changed again. */
+  alsoPromised: Promised[] | undefined;
+  /** What is to be written, as it is when it is written; undefined forgets the key. */
+  bytes(): Uint8Array | undefined;
+}
+
+/** A change that an acknowledgement may make needless. Nothing else changes its key until it is written. */
+export interface Delivery extends Change {
+  state: 'waits' | 'written' | 'needless';
+  /** Since when it is on its way to somebody who is expected to acknowledge it soon, by `performance.now()`. */
+  hopefulSinceMs: number;
+}
+
+/** Somebody who waits until some changes last, or are needed no longer. */
+interface Promised {
+  open: number;
+  done: ((error?: Error) => void) | undefined;
+  /** Who asked too before anything else was put. */
+  others: ((error?: Error) => void)[] | undefined;
+  error: Error | undefined;
+}
+
+/** The value of {@link Delivery.hopefulSinceMs} of what is written as soon as possible. */
+export const NOT_HOPEFUL = Number.NEGATIVE_INFINITY;
+/** Transactions at once: one that runs, and one so that the store never waits. */
+const MOST_RUNNING = 2;
+/** A store that failed is written to again after this long, with what it lacks. */
+const RETRY_AFTER_MS = 1_000;
+
+/**
+ * Writes changes to the store, one transaction after the other: what changes while one is written is the next one, without
+ * what came and went in the meantime. What is expected to be acknowledged soon waits for that, for a short time.
+ */
+export class WriteQueue {
+  readonly #store: EntryStore;
+  readonly #log: Logger;
+  #pending = new Map<string, KeyedChange>();
+  #deliveries: Delivery[] = [];
+  /** Who waits, in order. */
+  readonly #promised = new Fifo<Promised>();
+  /** Who will wait for the changes that are made now. */
+  #next = newPromised();
+  /** Who asked last, while they wait. */
+  #asked: Promised | undefined;
+  /** Transactions that are not done. */
+  #running = 0;
+  #isScheduled = false;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #hopeTimer: NodeJS.Timeout | undefined;
+  #isFailing = false;
+
+  constructor(store: EntryStore, log: Logger) {
+    this.#store = store;
+    this.#log = log;
+  }
+
+  /** Changes a key; in a change that is not written yet, the newest counts. */
+  put(key: string, bytes: () => Uint8Array | undefined): void {
+    let change = this.#pending.get(key);
+    if (change === undefined) {
+      change = { key, bytes, promised: undefined, alsoPromised: undefined, isRetry: false };
+      this.#pending.set(key, change);
+    } else {
+      change.bytes = bytes;
+      change.isRetry = false;
+    }
+    this.#join(change);
+    this.#schedule();
+  }
+
+  /** A change that is needed no longer: what it would have kept safe has arrived. */
+  forget(key: string): void {
+    const change = this.#pending.get(key);
+    if (change === undefined) return;
+    this.#pending.delete(key);
+    this.#letGo(change, undefined);
+    this.#settle();
+  }
+
+  /** Takes a delivery, which is then in state `waits`. */
+  add(delivery: Delivery): void {
+    this.#deliveries.push(delivery);
+    this.#join(delivery);
+    this.#schedule();
+  }
+
+  /** Whoever waits next waits for a delivery as it is now. */
+  change(delivery: Delivery): void {
+    this.#join(delivery);
+    this.#schedule();
+  }
+
+  /** A delivery that waits has arrived. */
+  drop(delivery: Delivery): void {
+    delivery.state = 'needless';
+    this.#letGo(delivery, undefined);
+    this.#settle();
+  }
+
+  whenDurable(done: (error?: Error) => void): void {
+    const promised = this.#next;
+    if (promised.open === 0 && this.#promised.length === 0) {
+      done();
+      return;
+    }
+    if (promised.open === 0 && this.#asked !== undefined) {
+      // It is the same question as the last one, and has the same answer.
+      this.#asked.others ??= [];
+      this.#asked.others.push(done);
+      return;
+    }
+    promised.done = done;
+    this.#promised.push(promised);
+    this.#asked = promised;
+    this.#next = newPromised();
+  }
+
+  /** Resolves when all that was put lasts, or could not be written. */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      for (const change of this.#pending.values()) this.#join(change);
+      for (const delivery of this.#deliveries) {
+        delivery.hopefulSinceMs = NOT_HOPEFUL;
+        if (delivery.state === 'waits') this.#join(delivery);
+      }
+      if (this.#hasWork) this.#schedule();
+      this.whenDurable(() => resolve());
+    });
+  }
+
+  close(): void {
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#hopeTimer);
+  }
+
+  get #hasWork(): boolean {
+    return this.#pending.size > 0 || this.#deliveries.length > 0;
+  }
+
+  /** Whoever waits next waits for this change. */
+  #join(change: Change): void {
+    const next = this.#next;
+    if (change.promised === undefined) {
+      change.promised = next;
+    } else if (change.promised === next || change.alsoPromised?.at(-1) === next) {
+      return;
+    } else {
+      change.alsoPromised ??= [];
+      change.alsoPromised.push(next);
+    }
+    next.open++;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#running === MOST_RUNNING || this.#retryTimer !== undefined) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#write();
+    });
+  }
+
+  #write(): void {
+    const written: Change[] = [...this.#pending.values()];
+    this.#pending.clear();
+    this.#takeDeliveries(written);
+    if (written.length === 0) return;
+    const changes: EntryChange[] = written.map((change) => ({ key: change.key, value: change.bytes() }));
+    this.#running++;
+    this.#store.putEntries(changes).then(
+      () => this.#written(written),
+      (error: Error) => this.#failed(changes, written, error),
+    );
+  }
+
+  /** Adds the deliveries whose time has come; the others wait for their acknowledgement a little longer. */
+  #takeDeliveries(written: Change[]): void {
+    if (this.#deliveries.length === 0) return;
+    const hopefulAfterMs = performance.now() - acknowledgementWaitMs;
+    const waiting: Delivery[] = [];
+    for (const delivery of this.#deliveries) {
+      if (delivery.state !== 'waits') continue;
+      if (delivery.hopefulSinceMs > hopefulAfterMs) {
+        waiting.push(delivery);
+      } else {
+        delivery.state = 'written';
+        written.push(delivery);
+      }
+    }
+    this.#deliveries = waiting;
+    if (waiting.length === 0) return;
+    const leftMs = waiting[0]!.hopefulSinceMs - hopefulAfterMs;
+    this.#hopeTimer ??= setTimeout(this.#hopeIsOver, Math.ceil(leftMs));
+  }
+
+  readonly #hopeIsOver = (): void => {
+    this.#hopeTimer = undefined;
+    if (this.#hasWork) this.#schedule();
+  };
+
+  #written(written: readonly Change[]): void {
+    this.#running--;
+    if (this.#isFailing) {
+      this.#isFailing = false;
+      this.#log.info({}, 'sessions reach the store again');
+    }
+    for (const change of written) this.#letGo(change, undefined);
+    this.#settle();
+    if (this.#hasWork) this.#schedule();
+  }
+
+  #failed(changes: readonly EntryChange[], written: readonly Change[], error: Error): void {
+    this.#running--;
+    if (!this.#isFailing) {
+      this.#isFailing = true;
+      const fields = { code: 'store-unavailable', error: error.message };
+      this.#log.error(fields, 'sessions do not reach the store');
+    }
+    for (const { key, value } of changes) {
+      const newer = this.#pending.get(key);
+      if (newer !== undefined && !newer.isRetry) continue;
+      const bytes = () => value;
+      this.#pending.set(key, { key, bytes, promised: undefined, alsoPromised: undefined, isRetry: true });
+    }
+    this.#retryTimer ??= setTimeout(() => {
+      this.#retryTimer = undefined;
+      if (this.#hasWork) this.#schedule();
+    }, RETRY_AFTER_MS).unref();
+    // Who waits is told now, and so is who waits for what comes before the store is tried again.
+    for (const change of written) this.#letGo(change, error);
+    for (const change of this.#pending.values()) this.#letGo(change, error);
+    for (const delivery of this.#deliveries) this.#letGo(delivery, error);
+    this.#settle();
+  }
+
+  /** Nobody waits for this change any more. */
+  #letGo(change: Change, error: Error | undefined): void {
+    if (change.promised === undefined) return;
+    settleOne(change.promised, error);
+    change.promised = undefined;
+    if (change.alsoPromised === undefined) return;
+    for (const promised of change.alsoPromised) settleOne(promised, error);
+    change.alsoPromised = undefined;
+  }
+
+  /** Tells those whose changes are all settled, in the order in which they asked. */
+  #settle(): void {
+    while (this.#promised.first?.open === 0) {
+      const promised = this.#promised.shift()!;
+      if (promised === this.#asked) this.#asked = undefined;
+      const { done, others, error } = promised;
+      done!(error);
+      if (others !== undefined) for (const other of others) other(error);
+    }
+  }
+}
+
+function newPromised(): Promised {
+  return { open: 0, done: undefined, others: undefined, error: undefined };
+}
+
+function settleOne(promised: Promised, error: Error | undefined): void {
+  promised.open--;
+  // Nobody waits for a change that failed before somebody asked.
+  if (promised.done !== undefined) promised.error ??= error;
+}
+
+interface KeyedChange extends Change {
+  bytes: () => Uint8Array | undefined;
+  /** Whether it was written and failed; any newer change is put in its place. */
+  isRetry: boolean;
+}
