@@ -1,6 +1,7 @@
 import { BrokerError } from '../errors.ts';
 import { deadlineSweepMs, shutdownQuietMs } from '../limits.ts';
 import { ConnectionSet } from './connection-set.ts';
+import { LostTime } from './lost-time.ts';
 
 /** A connection of a client that introduces itself, and then publishes, subscribes and says that it is still there. */
 export interface ClientConnection {
@@ -16,6 +17,8 @@ export interface ClientConnection {
   readonly hasSubscriptions: boolean;
   /** Whether nothing waits to be sent to this client. */
   readonly isDrained: boolean;
+  /** Puts off what this client is in time for. */
+  allow(ms: number): void;
   /** Tells the client why, and closes. */
   refuse(reason: BrokerError): void;
   /** Tells the client to go, and still takes what it had already sent. */
@@ -37,6 +40,7 @@ export class ClientConnections<C extends ClientConnection> {
   readonly #connections = new ConnectionSet<C>();
   readonly #deadlines: ClientDeadlines<C>;
   readonly #sweep: NodeJS.Timeout;
+  readonly #lostTime = new LostTime();
 
   constructor(deadlines: ClientDeadlines<C>) {
     this.#deadlines = deadlines;
@@ -80,7 +84,9 @@ export class ClientConnections<C extends ClientConnection> {
   /** One look at all connections, instead of a timer for each. */
   #refuseOverdue(): void {
     const now = performance.now();
+    const lostMs = this.#lostTime.sinceLastSweep(now);
     for (const connection of this.#connections) {
+      if (lostMs > 0) connection.allow(lostMs);
       if (connection.isConnected) this.#refuseSilent(connection, now);
       else if (connection.openedAt + this.#deadlines.connectTimeoutMs <= now) {
         connection.refuse(new BrokerError('connect-timeout'));

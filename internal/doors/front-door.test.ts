@@ -87,6 +87,19 @@ describe('the front door', () => {
     expect(taken.map(({ connection }) => connection)).toEqual([early, late]);
   });
 
+  it('does not count the time in which the broker itself did not run', () => {
+    const { front, taken } = setUp();
+    const silent = new FakeConnection();
+    front.open(silent);
+    const { now } = performance;
+    const stopped = vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + 3_600_000);
+    vi.advanceTimersByTime(CONNECT_TIMEOUT_MS - deadlineSweepMs);
+    expect(taken).toEqual([]);
+    vi.advanceTimersByTime(2 * deadlineSweepMs);
+    expect(taken).toHaveLength(1);
+    stopped.mockRestore();
+  });
+
   it('forgets who goes away before saying anything', () => {
     const { front, taken } = setUp();
     const connection = new FakeConnection();

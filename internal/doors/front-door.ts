@@ -3,6 +3,7 @@ import type { ErrorCode } from '../errors.ts';
 import { deadlineSweepMs } from '../limits.ts';
 import type { Connection, ConnectionHandler } from '../transport/connection.ts';
 import type { Door } from './door.ts';
+import { LostTime } from './lost-time.ts';
 
 /** A protocol that is recognised but has no door here; its clients get a clean close, and the log says why. */
 interface Stranger {
@@ -42,6 +43,7 @@ export class FrontDoor {
   readonly #log: Logger;
   readonly #silent = new Set<Connection>();
   readonly #sweep: NodeJS.Timeout;
+  readonly #lostTime = new LostTime();
   #isClosed = false;
 
   constructor(frames: Door, mqtt: Door, connectTimeoutMs: number, log: Logger) {
@@ -101,9 +103,11 @@ export class FrontDoor {
   }
 
   #passOnTheSilent(): void {
-    const before = performance.now() - this.#connectTimeoutMs;
+    const now = performance.now();
+    const lostMs = this.#lostTime.sinceLastSweep(now);
     for (const connection of this.#silent) {
-      if (connection.openedAt > before) return;
+      connection.openedAt += lostMs;
+      if (connection.openedAt + this.#connectTimeoutMs > now) continue;
       this.#silent.delete(connection);
       this.#frames.open(connection, new Uint8Array(0));
     }

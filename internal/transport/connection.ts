@@ -19,8 +19,11 @@ export interface Connection {
   readonly remote: string;
   /** The listener's URL. */
   readonly listener: string;
-  /** When it was accepted, by `performance.now()`, in milliseconds. */
-  readonly openedAt: number;
+  /**
+   * When it was accepted, by `performance.now()`, in milliseconds. Whoever has the connection moves it on by time that
+   * shall not count.
+   */
+  openedAt: number;
   /** The common name in the client's certificate, where the listener verified one. */
   readonly certificateName: string | undefined;
   /**
@@ -68,7 +71,7 @@ export const nobody: ConnectionHandler = { bytes() {}, drained() {}, ended() {},
 export class SocketConnection implements Connection {
   readonly remote: string;
   readonly listener: string;
-  readonly openedAt = performance.now();
+  openedAt = performance.now();
   readonly certificateName: string | undefined;
   handler: ConnectionHandler = nobody;
   readonly #socket: OwnedSocket;

@@ -1,3 +1,4 @@
+import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 
 /** How often another free port is asked for, where one is free on one address of `localhost` and taken on the other. */
@@ -96,7 +97,11 @@ export function openServer(server: Server, address: Address, onBound?: () => voi
   });
 }
 
-/** Has servers accept nobody any more; connections that are open stay. */
+/** Has servers accept nobody any more; connections that are open stay, but those of HTTP 1, which are nobody's. */
 export function closeServers(servers: readonly Server[]): void {
-  for (const server of servers) server.close();
+  for (const server of servers) {
+    server.close();
+    // Without this, one that has not become a WebSocket would keep the process.
+    if ('closeAllConnections' in server) (server as HttpServer).closeAllConnections();
+  }
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Connection, ConnectionHandler } from './connection.ts';
@@ -120,6 +122,42 @@ describe('a connection inside a WebSocket', () => {
   });
 });
 
+describe('what does not become a WebSocket', () => {
+  it('is closed after a while when a page that may not connect keeps its end open', async () => {
+    const { url } = await listening([], 50);
+    const socket = connectTcp({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen: true });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('error', () => {});
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk;
+    });
+    socket.write(
+      'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: http://elsewhere.example\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    await once(socket, 'end');
+    // It says more and more, until nobody is there any more.
+    const talk = setInterval(() => socket.write('x'), 10);
+    cleanUp.push(() => clearInterval(talk));
+    await closed;
+    expect(answer).toContain('403 Forbidden');
+  });
+
+  it('does not outlast the listener', async () => {
+    const { listener, url } = await listening([], 10_000);
+    const [socket, later] = [1, 2].map(() =>
+      connectTcp({ port: Number(new URL(url).port), host: '127.0.0.1' }).on('error', () => {}),
+    ) as [Socket, Socket];
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    // An answer on the second says that the server has the first, which says nothing.
+    later.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(later, 'data');
+    await listener.close();
+    await closed;
+  });
+});
+
 /** Waits for as long as a stalled machine may need. */
 function eventually<T>(check: () => T): Promise<T> {
   return vi.waitFor(check, { timeout: 30_000, interval: 10 });
@@ -132,6 +170,20 @@ function handler(some: Partial<ConnectionHandler>): ConnectionHandler {
 /** A WebSocket, with both ends in hand. */
 async function opened(protocols: string[] = [], lingerMs = 10_000) {
   const connections: Connection[] = [];
+  const { url } = await listening(connections, lingerMs);
+  const client = new WebSocket(url, protocols);
+  cleanUp.unshift(() => client.terminate());
+  const received: Buffer[] = [];
+  client.on('message', (data: Buffer) => received.push(data));
+  await new Promise((resolve, reject) => client.on('open', resolve).on('error', reject));
+  const connection = await eventually(() => {
+    if (connections.length === 0) throw new Error('nobody has connected');
+    return connections[0]!;
+  });
+  return { client, connection, received: () => Buffer.concat(received).toString() };
+}
+
+async function listening(connections: Connection[], lingerMs: number) {
   const listener = await listen(
     parseEndpoint('ws://127.0.0.1:0'),
     {
@@ -145,17 +197,6 @@ async function opened(protocols: string[] = [], lingerMs = 10_000) {
     },
     { connection: (connection) => connections.push(connection), problem() {} },
   );
-  const client = new WebSocket(listener.url, protocols);
-  cleanUp.push(
-    () => client.terminate(),
-    () => listener.close(),
-  );
-  const received: Buffer[] = [];
-  client.on('message', (data: Buffer) => received.push(data));
-  await new Promise((resolve, reject) => client.on('open', resolve).on('error', reject));
-  const connection = await eventually(() => {
-    if (connections.length === 0) throw new Error('nobody has connected');
-    return connections[0]!;
-  });
-  return { client, connection, received: () => Buffer.concat(received).toString() };
+  cleanUp.push(() => listener.close());
+  return { listener, url: listener.url };
 }

@@ -49,7 +49,12 @@ export class WebSocketUpgrader {
   ): void {
     const { origin } = request.headers;
     if (origin !== undefined && !this.#mayConnect(origin)) {
-      refuse(socket, '403 Forbidden', `pages of ${origin} may not connect; see -ws-origin\n`);
+      refuse(
+        socket,
+        '403 Forbidden',
+        `pages of ${origin} may not connect; see -ws-origin\n`,
+        context.lingerMs,
+      );
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
@@ -72,7 +77,7 @@ class WebSocketConnection implements Connection {
   readonly remote: string;
   readonly dialled: HostAndPort | undefined;
   readonly listener: string;
-  readonly openedAt = performance.now();
+  openedAt = performance.now();
   readonly certificateName: string | undefined;
   handler: ConnectionHandler = nobody;
   readonly #webSocket: WebSocket;
@@ -140,7 +145,11 @@ class WebSocketConnection implements Connection {
   }
 }
 
-function refuse(socket: Duplex, status: string, reason: string): void {
+/** Answers in HTTP, and waits for the peer to close too, for a bounded time. */
+function refuse(socket: Duplex, status: string, reason: string, lingerMs: number): void {
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer));
+  socket.resume();
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
       `Content-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,

@@ -6,7 +6,7 @@ import type { Connection, ConnectionHandler } from '../../internal/transport/con
 export class FakeConnection implements Connection {
   readonly remote = 'test';
   readonly listener = 'tcp://test';
-  readonly openedAt = performance.now();
+  openedAt = performance.now();
   readonly certificateName = undefined;
   readonly dialled = { host: 'test', port: 9092 };
   handler: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };

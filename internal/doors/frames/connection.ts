@@ -182,6 +182,11 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     if (this.#postponed !== undefined) setImmediate(() => this.#goOn());
   }
 
+  allow(ms: number): void {
+    this.#connection.openedAt += ms;
+    this.lastHeardAt += ms;
+  }
+
   /** Tells the client why and closes. */
   refuse(reason: BrokerError): void {
     if (this.#isEnding) return;

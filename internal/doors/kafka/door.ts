@@ -4,6 +4,7 @@ import type { Counter, Metrics } from '../../metrics/metrics.ts';
 import type { Connection, HostAndPort } from '../../transport/connection.ts';
 import { ConnectionSet } from '../connection-set.ts';
 import type { Door } from '../door.ts';
+import { LostTime } from '../lost-time.ts';
 import { KafkaConnection } from './connection.ts';
 import type { KafkaParts } from './handler.ts';
 
@@ -24,6 +25,7 @@ export class KafkaDoor implements Door {
   readonly #connections = new ConnectionSet<KafkaConnection>();
   readonly #silent = new Set<KafkaConnection>();
   readonly #sweep: NodeJS.Timeout;
+  readonly #lostTime = new LostTime();
 
   constructor(parts: KafkaParts, options: KafkaDoorOptions, metrics: Metrics, log: Logger) {
     this.#parts = parts;
@@ -60,6 +62,8 @@ export class KafkaDoor implements Door {
   #closeOverdue(): void {
     const now = performance.now();
     const { connectTimeoutMs } = this.#options;
+    const lostMs = this.#lostTime.sinceLastSweep(now);
+    for (const connection of this.#connections) connection.lastHeardAt += lostMs;
     for (const connection of this.#silent) {
       if (!connection.isSilent) this.#silent.delete(connection);
       else if (connection.lastHeardAt + connectTimeoutMs <= now) {

@@ -171,6 +171,11 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     if (this.#postponed !== undefined) setImmediate(() => this.#goOn());
   }
 
+  allow(ms: number): void {
+    this.#connection.openedAt += ms;
+    this.lastHeardAt += ms;
+  }
+
   /** Tells the client why, as far as its version can, and closes. */
   refuse(reason: BrokerError): void {
     if (this.#isEnding) return;
