@@ -83,6 +83,11 @@ export const socketMode = 0o660;
 export const maxStoredBatchBytes = 896 * MiB;
 /** Bytes of one transaction of the store: beyond this a larger one is no faster, and the next ones wait longer. */
 export const storeGroupBytes = 4 * MiB;
+/**
+ * Bytes of stored sessions and retained messages that are read at once at the start: so many that a read pays, and so few
+ * that reading and taking over go on side by side.
+ */
+export const storeRestoreBytes = MiB / 4;
 /** Batches of one transaction, for the same reason. */
 export const storeGroupBatches = 8_192;
 /** Transactions handed to the store's thread at once: one that runs, and one so that the thread never waits. */

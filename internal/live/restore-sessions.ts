@@ -4,7 +4,7 @@ import type { Message } from '../broker/publication.ts';
 import { type Receipt, SAFE, UNKNOWN } from '../broker/receipt.ts';
 import type { SessionRecord } from '../broker/session-store.ts';
 import type { Sessions } from '../broker/sessions.ts';
-import { storeGroupBytes } from '../limits.ts';
+import { storeRestoreBytes } from '../limits.ts';
 import type { Entry, EntryStore } from '../store/entry-store.ts';
 import { KeyKind, parseClientKey } from './entry-keys.ts';
 import type { SessionKeeper } from './session-keeper.ts';
@@ -28,10 +28,7 @@ export interface RestoreParts {
 export async function restoreSessions(parts: RestoreParts): Promise<void> {
   const { store, log } = parts;
   const restoring = new Restoring(parts);
-  let after = '';
-  for (;;) {
-    const entries = await store.readEntries(after, storeGroupBytes);
-    if (entries.length === 0) break;
+  for await (const entries of readAhead(store)) {
     for (const entry of entries) {
       try {
         restoring.take(entry);
@@ -42,7 +39,16 @@ export async function restoreSessions(parts: RestoreParts): Promise<void> {
         );
       }
     }
-    after = entries.at(-1)!.key;
+  }
+}
+
+/** All entries of the store, in their order; the next ones are read while some are taken over. */
+async function* readAhead(store: EntryStore): AsyncGenerator<Entry[]> {
+  let entries = await store.readEntries('', storeRestoreBytes);
+  while (entries.length > 0) {
+    const next = store.readEntries(entries.at(-1)!.key, storeRestoreBytes);
+    yield entries;
+    entries = await next;
   }
 }
 

@@ -23,7 +23,7 @@ export interface Entry {
   value: Uint8Array;
 }
 
-/** Changes on their way to another thread: values one behind the other. */
+/** Entries or changes on their way to another thread: values one behind the other, which is much cheaper to pass on. */
 export interface PackedEntries {
   keys: string[];
   /** -1 for a key to forget. */
@@ -46,4 +46,14 @@ export function packEntries(changes: readonly EntryChange[]): PackedEntries {
     at += value.length;
   }
   return { keys, lengths, values };
+}
+
+/** Entries that came from another thread; their values lie in one buffer. */
+export function unpackEntries({ keys, lengths, values }: PackedEntries): Entry[] {
+  let at = 0;
+  return keys.map((key, index) => {
+    const start = at;
+    at += lengths[index]!;
+    return { key, value: values.subarray(start, at) };
+  });
 }

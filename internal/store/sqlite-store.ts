@@ -10,7 +10,14 @@ import {
   checkReplacement,
   checkTopic,
 } from './batch-rules.ts';
-import { type Entry, type EntryChange, type EntryStore, packEntries } from './entry-store.ts';
+import {
+  type Entry,
+  type EntryChange,
+  type EntryStore,
+  type PackedEntries,
+  packEntries,
+  unpackEntries,
+} from './entry-store.ts';
 import { copiedForClone, GroupPacker, type Waiting } from './group-packer.ts';
 import type {
   BatchSpan,
@@ -214,7 +221,7 @@ export class SqliteStore implements LogStore, EntryStore {
   }
 
   async readEntries(after: string, maxBytes: number): Promise<Entry[]> {
-    return (await this.#change({ kind: 'entries', after, maxBytes })) as Entry[];
+    return unpackEntries((await this.#change({ kind: 'entries', after, maxBytes })) as PackedEntries);
   }
 
   async flush(): Promise<void> {

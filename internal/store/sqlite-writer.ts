@@ -11,7 +11,7 @@ import {
   reachesOver,
   topicExists,
 } from './batch-rules.ts';
-import type { Entry, PackedEntries } from './entry-store.ts';
+import { type Entry, type PackedEntries, packEntries } from './entry-store.ts';
 import type { NewBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { batchChecksum } from './sqlite-checksum.ts';
 import { closeQuietly } from './sqlite-files.ts';
@@ -246,7 +246,7 @@ export class SqliteWriter {
       case 'get-meta':
         return statements.meta.get(change.key)?.value;
       case 'entries':
-        return this.#entries(change.after, change.maxBytes);
+        return packEntries(this.#entries(change.after, change.maxBytes));
       case 'barrier':
         return;
     }
