@@ -1,19 +1,11 @@
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { type Connect, type Packet, PacketType, type Version } from '../../internal/protocol/mqtt/packet.ts';
+import { type Connect, PacketType, type Version } from '../../internal/protocol/mqtt/packet.ts';
 import { ReasonCode, SUBACK_FAILURE } from '../../internal/protocol/mqtt/reason-codes.ts';
-import { connectMqtt, type RawMqtt } from '../mqtt/client.ts';
+import { connectMqtt } from '../mqtt/client.ts';
+import { answerOf, expectLiveTraffic, numberOf, startOnDisk, textOf } from '../mqtt/full-disk.ts';
 import { canMountSmallDisk, mountSmallDisk } from '../mqtt/small-disk.ts';
-import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/broker-process.ts';
+import type { BrokerProcess } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
-
-const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
-const TEXT_BYTES = 50_000;
-
-function startBroker(dataDir: string): Promise<BrokerProcess> {
-  const flags = ['-address', 'localhost:0', '-data-dir', dataDir, ...REPORTING];
-  return brokerProcess(start(process.execPath, [MAIN, ...flags]));
-}
 
 /** Options of a client whose session outlasts its connection. */
 function lasting(version: Version, clientId: string): Partial<Connect> {
@@ -39,28 +31,12 @@ async function slept(broker: BrokerProcess, version: Version, last: string): Pro
   return numbers;
 }
 
-function textOf(number: number): string {
-  return `${number} `.padEnd(TEXT_BYTES, '.');
-}
-
-function numberOf(payload: Uint8Array): string {
-  return Buffer.from(payload.subarray(0, 20)).toString().split(' ')[0]!;
-}
-
-/** Live messages between two clients with clean sessions. */
-async function expectLiveTraffic(publisher: RawMqtt, subscriber: RawMqtt): Promise<void> {
-  for (let number = 0; number < 20; number++) {
-    publisher.publish('live', `${number}`);
-    expect((await subscriber.texts(1))[0]).toBe(`live ${number}`);
-  }
-}
-
 describe.skipIf(!canMountSmallDisk())('a full disk (where a small one can be mounted), MQTT', () => {
   it.each([1, 2] as const)(
     'version 5, QoS %i: messages for lasting sessions are refused with 0x83, live ones go on, and it recovers',
     async (qos) => {
       using disk = mountSmallDisk()!;
-      await using broker = await startBroker(disk.dataDir);
+      await using broker = await startOnDisk(disk.dataDir);
       await sleepingSession(broker, 5);
       const live = await connectMqtt(broker.url, 5);
       await live.subscribe('live');
@@ -111,7 +87,7 @@ describe.skipIf(!canMountSmallDisk())('a full disk (where a small one can be mou
     'version 3.1.1, QoS %i: messages for lasting sessions are not acknowledged, live ones go on, and it recovers',
     async (qos) => {
       using disk = mountSmallDisk()!;
-      await using broker = await startBroker(disk.dataDir);
+      await using broker = await startOnDisk(disk.dataDir);
       await sleepingSession(broker, 4);
       const livePublisher = await connectMqtt(broker.url, 4);
       const live = await connectMqtt(broker.url, 4);
@@ -161,13 +137,3 @@ describe.skipIf(!canMountSmallDisk())('a full disk (where a small one can be mou
     120_000,
   );
 });
-
-/** The next packet; undefined where the connection ends instead. */
-async function answerOf(client: RawMqtt): Promise<Packet | undefined> {
-  try {
-    return await client.any();
-  } catch (error) {
-    if (client.hasEnded) return undefined;
-    throw error;
-  }
-}
