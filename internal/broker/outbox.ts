@@ -101,22 +101,26 @@ export class Outbox {
     if (!isEmpty && (this.#waiting.length >= queueMessages || this.#waitingBytes + bytes > queueBytes)) {
       return false;
     }
-    const { qos, retain, identifiers, shared } = delivery;
-    const sequence = ++this.#lastSequence;
-    const outgoing: Outgoing = {
-      message,
-      qos,
-      retain,
-      identifiers,
-      shared,
-      sequence,
-      packetId: 0,
-      isReleased: false,
-      note: undefined,
-    };
+    const outgoing = this.#newOutgoing(message, delivery);
     this.#waiting.push(outgoing);
     this.#waitingBytes += bytes;
     this.#store.putOutgoing(this.#clientId, outgoing);
+    return true;
+  }
+
+  /**
+   * Sends a message that can be read again elsewhere, if the client takes it now, behind all that waits: nothing of it
+   * waits here. The store gets what QoS 2 cannot do without, the packet id, which must not stand for another message as
+   * long as the client may know it. False where it was not sent.
+   */
+  sendNow(message: Message, delivery: Pick<Outgoing, 'qos' | 'retain' | 'identifiers'>): boolean {
+    const outlet = this.#outlet;
+    if (outlet === undefined || this.#waiting.length > 0 || !this.#takesMore(outlet)) return false;
+    this.#sendFirst(
+      outlet,
+      this.#newOutgoing(message, { ...delivery, shared: undefined }),
+      delivery.qos === 2,
+    );
     return true;
   }
 
@@ -135,10 +139,7 @@ export class Outbox {
   pump(): void {
     const outlet = this.#outlet;
     if (outlet === undefined) return;
-    while (
-      this.#inflight.size - this.#toRepeat.length < outlet.receiveMaximum &&
-      outlet.channel.waitingBytes < sessionSendAheadBytes
-    ) {
+    while (this.#takesMore(outlet)) {
       const again = this.#toRepeat.shift();
       if (again !== undefined) {
         this.#repeat(outlet, again);
@@ -147,7 +148,7 @@ export class Outbox {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#waitingBytes -= sizeOf(next.message);
-      this.#sendFirst(outlet, next);
+      this.#sendFirst(outlet, next, true);
     }
   }
 
@@ -208,7 +209,32 @@ export class Outbox {
     this.#waitingBytes = 0;
   }
 
-  #sendFirst(outlet: Outlet, outgoing: Outgoing): void {
+  #newOutgoing(
+    message: Message,
+    { qos, retain, identifiers, shared }: Pick<Outgoing, 'qos' | 'retain' | 'identifiers' | 'shared'>,
+  ): Outgoing {
+    const sequence = ++this.#lastSequence;
+    return {
+      message,
+      qos,
+      retain,
+      identifiers,
+      shared,
+      sequence,
+      packetId: 0,
+      isReleased: false,
+      note: undefined,
+    };
+  }
+
+  #takesMore({ receiveMaximum, channel }: Outlet): boolean {
+    return (
+      this.#inflight.size - this.#toRepeat.length < receiveMaximum &&
+      channel.waitingBytes < sessionSendAheadBytes
+    );
+  }
+
+  #sendFirst(outlet: Outlet, outgoing: Outgoing, isKept: boolean): void {
     const { message } = outgoing;
     // [MQTT-3.3.2-5] what was not sent in time is never sent.
     if (message.expiresAtMs !== undefined && message.expiresAtMs <= Date.now()) {
@@ -217,7 +243,7 @@ export class Outbox {
     }
     outgoing.packetId = this.#freePacketId();
     this.#inflight.set(outgoing.packetId, outgoing);
-    this.#store.putOutgoing(this.#clientId, outgoing);
+    if (isKept) this.#store.putOutgoing(this.#clientId, outgoing);
     // A broker that has forgotten the id of a QoS 2 message would send it again with another.
     if (outgoing.qos === 2) this.#store.whenDurable(() => this.#send(outlet, outgoing, false));
     else this.#send(outlet, outgoing, false);

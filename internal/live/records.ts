@@ -13,6 +13,8 @@ import { addPropertyHeaders, takePropertyHeader } from './property-headers.ts';
 
 const CLIENT_HEADER = 'tinymq.client';
 const TOPIC_HEADER = 'tinymq.topic';
+/** When nobody wants the message any more, in milliseconds since 1970: an interval would depend on who wrote the record. */
+const EXPIRY_HEADER = 'mqtt.expires-at';
 
 const utf8 = new TextEncoder();
 // A leading U+FEFF is a character of a name like any other.
@@ -23,6 +25,9 @@ export function headersOf(message: Message, logName: string): RecordHeader[] {
   const headers: RecordHeader[] = [{ key: CLIENT_HEADER, value: utf8.encode(message.clientId) }];
   if (liveTopicOf(logName) !== message.topic) {
     headers.push({ key: TOPIC_HEADER, value: utf8.encode(message.topic) });
+  }
+  if (message.expiresAtMs !== undefined) {
+    headers.push({ key: EXPIRY_HEADER, value: utf8.encode(String(message.expiresAtMs)) });
   }
   if (message.properties !== undefined) addPropertyHeaders(message.properties, headers);
   return headers;
@@ -36,10 +41,12 @@ export function messageOf(record: KafkaRecord, logName: string): Message {
   let topic: string | undefined;
   let clientId = '';
   let properties: MessageProperties | undefined;
+  let expiresAtMs: number | undefined;
   for (const { key, value } of record.headers) {
     if (value === null) continue;
     if (key === TOPIC_HEADER) topic = publishable(text.decode(value));
     else if (key === CLIENT_HEADER) clientId = sendable(text.decode(value));
+    else if (key === EXPIRY_HEADER) expiresAtMs = timeOf(text.decode(value));
     else {
       properties ??= {};
       takePropertyHeader(key, value, properties);
@@ -50,12 +57,17 @@ export function messageOf(record: KafkaRecord, logName: string): Message {
     payload: record.value ?? new Uint8Array(0),
     clientId,
   };
+  if (expiresAtMs !== undefined) message.expiresAtMs = expiresAtMs;
   if (properties !== undefined && Object.keys(properties).length > 0) message.properties = properties;
   return message;
 }
 
 function publishable(topic: string): string | undefined {
   return topicNameProblem(topic) === undefined && !isReservedTopic(topic) ? topic : undefined;
+}
+
+function timeOf(digits: string): number | undefined {
+  return /^\d{1,15}$/.test(digits) ? Number(digits) : undefined;
 }
 
 function sendable(clientId: string): string {

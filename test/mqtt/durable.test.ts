@@ -58,6 +58,27 @@ describe.each([4, 5] as const)('after kill -9, version %i', (version) => {
 });
 
 describe('after kill -9', () => {
+  it('the packet ids of replayed QoS 2 messages are known, and stand for no others [MQTT-4.4.0-1]', async () => {
+    const flags = ['-log', 'kept/#'];
+    const before = await startBroker('replayed', flags);
+    const publisher = await connect(before, 5, 'publisher', { cleanStart: true, properties: {} });
+    for (const text of ['one', 'two']) await publisher.client.publishSafely('kept/a', text);
+    const first = await connect(before, 5, 'reader');
+    await first.client.subscribe('$replay/earliest/kept/a', 2);
+    const sent = await first.client.messages(2);
+    first.client.answer(PacketType.pubrec, sent[0]!.packetId);
+    await first.client.next(PacketType.pubrel);
+    await before.stop('SIGKILL');
+
+    await using after = await startBroker('replayed', flags);
+    const { client: second } = await connect(after, 5, 'reader');
+    expect((await second.next(PacketType.pubrel)).packetId).toBe(sent[0]!.packetId);
+    const { packetId, payload } = sent[1]!;
+    expect(await second.message()).toMatchObject({ packetId, payload, qos: 2, dup: true });
+    await second.expectSilence();
+    for (const each of [publisher.client, first.client, second]) each.drop();
+  });
+
   it('retained messages are there with their properties, cleared ones are not', async () => {
     const before = await startBroker('retained');
     const { client } = await connect(before, 5, 'writer', { cleanStart: true, properties: {} });

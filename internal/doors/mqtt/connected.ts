@@ -57,7 +57,7 @@ export function connectedOf(parts: ConnectedParts): Connected {
   const { store } = sessions;
   const answers = new Answers(channel, store, version, agreement);
   const outlet = new MqttOutlet(channel, version, agreement);
-  const replays = new Replays({ logs, metrics, log, client, outlet });
+  const replays = new Replays({ logs, metrics, log, client, session, outlet });
   const inbox = new Inbox({ broker, log, identity, session, store, answers, version, source, refuse });
   const subscriber = new Subscriber({
     broker,

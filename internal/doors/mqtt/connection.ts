@@ -468,6 +468,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
+    if (this.#isEnding) return;
     if (held.length > 0) this.#connection.write(held);
     this.drained();
   }

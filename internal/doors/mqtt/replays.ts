@@ -1,18 +1,18 @@
 import type { Logger } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client.ts';
 import type { Message } from '../../broker/publication.ts';
+import type { Session } from '../../broker/session.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import { maxReplaysPerClient, sessionSendAheadBytes } from '../../limits.ts';
+import { maxReplaysPerClient } from '../../limits.ts';
 import { Replay } from '../../live/replay.ts';
-import { isReplay, parseReplay } from '../../live/replay-filter.ts';
+import { isReplay, parseReplay, type ReplayRequest } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Counter, Metrics } from '../../metrics/metrics.ts';
-import { replayFilter } from '../../topic.ts';
+import type { SubscriptionRequest } from '../../protocol/mqtt/packet.ts';
+import type { Properties } from '../../protocol/mqtt/properties.ts';
 import type { MqttOutlet } from './outlet.ts';
-
-/** The other way to ask for a replay, in which a user property of SUBSCRIBE says where it starts. */
-const STREAM_PREFIX = '$stream/';
-const STREAM_OFFSET = 'stream-offset';
+import { ReplayFeed, type ReplayOptions } from './replay-feed.ts';
+import { isStream, streamAsReplay } from './stream-filter.ts';
 
 export interface ReplaysParts {
   /** Undefined where the broker keeps none. */
@@ -20,14 +20,34 @@ export interface ReplaysParts {
   metrics: Metrics;
   log: Logger;
   client: Client;
+  session: Session;
   outlet: MqttOutlet;
 }
 
-/** The replays of one client: what it subscribed to as `$replay/<start>/<filter>` or `$stream/<filter>`. */
+/** A replay that is asked for. Nothing becomes of it until it begins. */
+export interface PreparedReplay {
+  begin(): void;
+  cancel(): void;
+}
+
+interface Running {
+  /** The filter with its start, in the words of the request. */
+  asked: string;
+  replay: Replay;
+  feed: ReplayFeed;
+}
+
+/**
+ * The replays of one client: what it subscribed to as `$replay/<start>/<filter>` or `$stream/<filter>`. They end with the
+ * connection. What was sent with QoS 1 and 2 and is not acknowledged by then stays with the session, because the client
+ * may know its packet id, and is sent again as anything else is [MQTT-4.4.0-1].
+ */
 export class Replays {
   readonly #parts: ReplaysParts;
   readonly #replayed: Counter;
-  readonly #running = new Map<string, Replay>();
+  readonly #running = new Map<string, Running>();
+  /** Those that have something to send, in the order in which it is their turn. */
+  readonly #waiting = new Set<ReplayFeed>();
 
   constructor(parts: ReplaysParts) {
     this.#parts = parts;
@@ -37,38 +57,102 @@ export class Replays {
     );
   }
 
-  /** Whether a filter asks for history. */
-  isReplay(filter: string): boolean {
-    return isReplay(filter) || filter.startsWith(STREAM_PREFIX);
+  /** The replay that a filter asks for, as `$replay/<start>/<filter>`; undefined where it asks for none. */
+  replayOf(filter: string, { userProperties }: Properties): string | undefined {
+    if (isStream(filter)) return streamAsReplay(filter, userProperties);
+    return isReplay(filter) ? filter : undefined;
   }
 
   get isEmpty(): boolean {
     return this.#running.size === 0;
   }
 
+  /** Whether messages were read that the client did not take yet. */
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /**
-   * Makes a replay ready; what is returned begins it, unless the client has the same one.
+   * Makes a replay ready. One that the client has already goes on where it is, with the options of the new request
+   * [MQTT-3.8.4-3] [MQTT-3.8.4-4], unless that starts elsewhere.
    *
+   * @param asked what {@link replayOf} says of the filter.
    * @throws BrokerError `no-log`, `invalid-filter`, `too-many-subscriptions`.
    */
-  prepare(filter: string, userProperties: readonly [string, string][] | undefined): () => void {
-    const { logs, log, client, outlet } = this.#parts;
+  prepare(
+    asked: string,
+    { filter, qos, noLocal }: SubscriptionRequest,
+    { subscriptionIdentifiers }: Properties,
+  ): PreparedReplay {
+    const { logs } = this.#parts;
     if (logs === undefined)
       throw new BrokerError('no-log', `filter ${quoted(filter)}: this broker keeps no log`);
-    const request = parseReplay(asReplay(filter, userProperties), Date.now());
+    const request = parseReplay(asked, Date.now());
     if (typeof request === 'string')
       throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${request}`);
-    if (this.#running.has(filter)) return () => {};
-    if (this.#running.size >= maxReplaysPerClient) {
+    const options = { qos, noLocal, identifiers: subscriptionIdentifiers ?? [] };
+    const before = this.#running.get(filter);
+    if (before?.asked === asked) {
+      return {
+        begin: () => {
+          before.feed.options = options;
+        },
+        cancel: () => {},
+      };
+    }
+    if (before === undefined && this.#running.size >= maxReplaysPerClient) {
       throw new BrokerError('too-many-subscriptions', `${this.#running.size} replays are running`);
     }
-    const replay = new Replay(logs, request, {
-      deliver: (messages) => this.#deliver(messages),
-      holdsBack: (source) => {
-        if (outlet.channel.isDrained || outlet.channel.waitingBytes < sessionSendAheadBytes) return false;
-        outlet.channel.holdBackAsker(source);
-        return true;
+    const running = this.#newReplay(logs, filter, asked, request, options);
+    // Counted from now on: one SUBSCRIBE may ask for many.
+    if (before === undefined) this.#running.set(filter, running);
+    return {
+      begin: () => {
+        if (before !== undefined) this.end(filter);
+        this.#running.set(filter, running);
+        running.replay.start();
       },
+      cancel: () => {
+        if (this.#running.get(filter) === running) this.#running.delete(filter);
+      },
+    };
+  }
+
+  /** Sends what was read, a message of each replay in turn, as far as the client takes it. */
+  pump(): void {
+    // Who has more stands behind the others, and comes again in this loop.
+    for (const feed of this.#waiting) {
+      if (!feed.sendNext()) return;
+      this.#waiting.delete(feed);
+      if (feed.isWaiting) this.#waiting.add(feed);
+    }
+  }
+
+  /** Ends a replay; whether there was one. */
+  end(filter: string): boolean {
+    const running = this.#running.get(filter);
+    if (running === undefined) return false;
+    running.replay.stop();
+    this.#waiting.delete(running.feed);
+    return this.#running.delete(filter);
+  }
+
+  endAll(): void {
+    for (const filter of [...this.#running.keys()]) this.end(filter);
+  }
+
+  #newReplay(
+    logs: Logs,
+    filter: string,
+    asked: string,
+    request: ReplayRequest,
+    options: ReplayOptions,
+  ): Running {
+    const { log, client, session, outlet } = this.#parts;
+    const feed = new ReplayFeed(session, outlet, options);
+    const replay = new Replay(logs, request, {
+      deliver: (messages) => this.#take(feed, messages),
+      holdsBack: (source) => feed.holdsBack(source),
       damaged: (error) =>
         log.error({ filter: quoted(filter), error: error.message }, 'a replay skips damage'),
       failed: (error) => {
@@ -76,32 +160,14 @@ export class Replays {
         client.disconnect(new BrokerError('log-unreadable', error.message));
       },
     });
-    this.#running.set(filter, replay);
-    return () => replay.start();
+    return { asked, replay, feed };
   }
 
-  /** Ends a replay; whether there was one. */
-  end(filter: string): boolean {
-    this.#running.get(filter)?.stop();
-    return this.#running.delete(filter);
-  }
-
-  endAll(): void {
-    for (const replay of this.#running.values()) replay.stop();
-    this.#running.clear();
-  }
-
-  #deliver(messages: readonly Message[]): void {
-    for (const message of messages) this.#parts.outlet.send(message, PLAIN, 0, false);
+  #take(feed: ReplayFeed, messages: readonly Message[]): void {
     this.#replayed.value += messages.length;
+    feed.take(messages);
+    if (!feed.isWaiting) return;
+    this.#waiting.add(feed);
+    this.pump();
   }
-}
-
-const PLAIN = { qos: 0, retain: false, identifiers: [] };
-
-/** `$stream/<filter>` with the property that says where it starts; without one it starts with what comes next. */
-function asReplay(filter: string, userProperties: readonly [string, string][] | undefined): string {
-  if (!filter.startsWith(STREAM_PREFIX)) return filter;
-  const start = userProperties?.findLast(([name]) => name === STREAM_OFFSET)?.[1] ?? 'latest';
-  return replayFilter(start, filter.slice(STREAM_PREFIX.length));
 }

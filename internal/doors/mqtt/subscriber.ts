@@ -21,7 +21,7 @@ import { FIRST_FAILURE, ReasonCode, SUBACK_FAILURE } from '../../protocol/mqtt/r
 import { filterProblem, parseShared } from '../../topic.ts';
 import type { Answers } from './answers.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
-import type { Replays } from './replays.ts';
+import type { PreparedReplay, Replays } from './replays.ts';
 
 export interface SubscriberParts {
   broker: Broker;
@@ -70,9 +70,9 @@ export class Subscriber {
     this.#refuse = parts.refuse;
   }
 
-  /** Whether retained messages are still to be sent. */
+  /** Whether retained messages, or those of a replay, are still to be sent. */
   get isFeeding(): boolean {
-    return this.#feeds.length > 0;
+    return this.#feeds.length > 0 || this.#replays.isWaiting;
   }
 
   /** Answers SUBSCRIBE: one reason code for each filter, in order [MQTT-3.8.4-6]. */
@@ -81,15 +81,16 @@ export class Subscriber {
     const problems: string[] = [];
     const feeds: Feed[] = [];
     const writesBefore = this.#session.store.writes;
-    const begin: (() => void)[] = [];
+    const replays: PreparedReplay[] = [];
     const added: string[] = [];
     for (const request of subscriptions) {
       const { filter } = request;
       try {
-        if (this.#replays.isReplay(filter)) {
-          this.#broker.checkMaySubscribe(this.#identity, filter);
-          begin.push(this.#replays.prepare(filter, properties.userProperties));
-          reasonCodes.push(ReasonCode.success);
+        const replay = this.#replays.replayOf(filter, properties);
+        if (replay !== undefined) {
+          this.#broker.checkMaySubscribe(this.#identity, replay);
+          replays.push(this.#replays.prepare(replay, request, properties));
+          reasonCodes.push(request.qos);
           continue;
         }
         const isNew = this.#session.subscription(filter) === undefined;
@@ -108,10 +109,11 @@ export class Subscriber {
     const bytes = this.#answers.encode(suback, problems.length > 0 ? problems.join('; ') : undefined);
     this.#answers.inOrder(bytes, this.#receiptOfWrites(writesBefore), (problem) => {
       if (problem !== undefined) {
+        for (const replay of replays) replay.cancel();
         this.#takeBack(suback, added, problem);
         return;
       }
-      for (const start of begin) start();
+      for (const replay of replays) replay.begin();
       this.#feeds.push(...feeds);
       this.feed();
     });
@@ -141,7 +143,7 @@ export class Subscriber {
     });
   }
 
-  /** Sends retained messages, as many as the client takes now. */
+  /** Sends what waits, live messages first, then retained ones and those of replays, as many as the client takes now. */
   feed(): void {
     let left = retainedPerStep;
     while (this.#feeds.length > 0 && left-- > 0 && this.#hasRoom()) {
@@ -151,6 +153,7 @@ export class Subscriber {
       else this.#session.take(value, match, undefined, true);
     }
     this.#session.pump();
+    this.#replays.pump();
   }
 
   stop(): void {
