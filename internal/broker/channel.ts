@@ -135,6 +135,11 @@ export class Channel implements Flushable, Receiver {
     return this.#state === 'slow';
   }
 
+  /** Whether the sink asked to wait. Whoever has more than enough for a client sends nothing then. */
+  get isBlocked(): boolean {
+    return this.#blocked;
+  }
+
   /** Messages that wait for the sink. */
   get waitingMessages(): number {
     return this.#waitingMessages;

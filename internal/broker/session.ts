@@ -10,6 +10,12 @@ import { join, type Match, type Subscription, Subscriptions } from './subscripti
 import type { Member } from './targets.ts';
 import type { Will } from './will.ts';
 
+/** Retained messages on their way to a subscription. */
+export interface RetainedFeed {
+  messages: Iterator<Message>;
+  match: Match;
+}
+
 /** What a session tells whoever keeps it. */
 export interface SessionEvents {
   /** @param bytes what they take on the wire, roughly. */
@@ -43,6 +49,8 @@ export class Session implements Member {
   readonly outbox: Outbox;
   /** QoS 2 messages that have arrived and are not released, by packet id: whether those who keep them have them. */
   readonly received = new Map<number, Receipt>();
+  /** By filter, what its subscriptions are still to get of the retained messages; its next connection goes on with it. */
+  readonly feeds = new Map<string, RetainedFeed>();
   /** How long it outlasts its connection; 0: not at all; Infinity: for ever. */
   expiryMs: number;
   /** When its connection ended, by `Date.now()`. */
@@ -131,6 +139,7 @@ export class Session implements Member {
     const subscription = this.#byFilter.get(filter);
     if (subscription === undefined) return undefined;
     this.#byFilter.delete(filter);
+    this.feeds.delete(filter);
     this.#events.changed(this);
     const share = this.#shares.get(filter);
     if (share === undefined) this.#unshared.remove(subscription);

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
+import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { useBroker } from './broker.ts';
+import type { RawMqtt } from './client.ts';
 
 const broker = useBroker();
 
@@ -116,5 +119,93 @@ describe('a retained message', () => {
     await quick.subscribe('lots/#');
     await quick.messages(3_000);
     await quick.expectSilence();
+  });
+});
+
+describe('retained messages that are still on their way', () => {
+  const COUNT = 1_000;
+  /** Few at once, so that the others wait where they are until these are acknowledged. */
+  const properties = { receiveMaximum: 10, sessionExpiryIntervalS: 60 };
+
+  async function retain(prefix: string): Promise<Set<string>> {
+    const publisher = await broker.connect(4);
+    const topics = new Set<string>();
+    for (let index = 0; index < COUNT; index++) topics.add(`${prefix}/${index}`);
+    for (const topic of topics) publisher.publish(topic, 'x', { retain: true, qos: 1 });
+    await publisher.take(COUNT);
+    return topics;
+  }
+
+  function unsubscribe(client: RawMqtt, filter: string): void {
+    const packetId = client.newPacketId();
+    client.send({ type: PacketType.unsubscribe, packetId, filters: [filter], properties: NO_PROPERTIES });
+  }
+
+  /** Acknowledges what came and all that follows; the topics of it, when nothing more comes. */
+  async function rest(client: RawMqtt): Promise<string[]> {
+    const topics: string[] = [];
+    // What is sent for an acknowledgement may follow the answer to the ping behind it.
+    for (let silentPings = 0; silentPings < 5; silentPings++) {
+      client.send({ type: PacketType.pingreq });
+      for (
+        let packet = await client.any();
+        packet.type !== PacketType.pingresp;
+        packet = await client.any()
+      ) {
+        if (packet.type !== PacketType.publish) continue;
+        topics.push(packet.topic);
+        client.answer(PacketType.puback, packet.packetId);
+        silentPings = 0;
+      }
+    }
+    return topics;
+  }
+
+  it('come no more after UNSUBSCRIBE, but for those that were queued [MQTT-3.10.4-2]', async () => {
+    await retain('unsubscribed');
+    const client = await broker.connect(5, { properties }, false);
+    await client.subscribe('unsubscribed/+', 1);
+    unsubscribe(client, 'unsubscribed/+');
+    expect((await rest(client)).length).toBeLessThan(COUNT / 2);
+    // Nor where both requests come at once.
+    const packetId = client.newPacketId();
+    const plain = { noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+    const subscriptions = [{ filter: 'unsubscribed/#', qos: 1, ...plain } as const];
+    client.send({ type: PacketType.subscribe, packetId, subscriptions, properties: NO_PROPERTIES });
+    unsubscribe(client, 'unsubscribed/#');
+    expect((await rest(client)).length).toBeLessThan(COUNT / 2);
+  });
+
+  it('begin anew with the same SUBSCRIBE, and do not pile up', async () => {
+    const topics = await retain('anew');
+    const client = await broker.connect(5, { properties }, false);
+    for (let time = 0; time < 50; time++) {
+      client.send({
+        type: PacketType.subscribe,
+        packetId: client.newPacketId(),
+        subscriptions: [
+          { filter: 'anew/#', qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 },
+        ],
+        properties: NO_PROPERTIES,
+      });
+    }
+    const came = await rest(client);
+    expect(new Set(came)).toEqual(topics);
+    expect(came.length).toBeLessThan(3 * COUNT);
+  });
+
+  it('come to the next connection of their session', async () => {
+    const topics = await retain('resumed');
+    const clientId = 'resuming';
+    const first = await broker.connect(5, { clientId, properties }, false);
+    await first.subscribe('resumed/#', 1);
+    const before = (await first.messages(10)).map(({ topic }) => topic);
+    first.drop();
+    const second = await broker.connect(5, { clientId, properties, cleanStart: false }, false);
+    const came = await rest(second);
+    // What was sent and not acknowledged comes again, then the others.
+    expect(came.slice(0, 10)).toEqual(before);
+    expect(new Set(came)).toEqual(topics);
+    expect(came).toHaveLength(COUNT);
   });
 });

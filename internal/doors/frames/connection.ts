@@ -26,7 +26,7 @@ import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { frameEncoding } from './encoding.ts';
 import { Replays } from './replays.ts';
-import { RetainedFeed } from './retained-feed.ts';
+import { RetainedFeeds } from './retained-feeds.ts';
 
 export interface FrameConnectionParts {
   broker: Broker;
@@ -58,6 +58,7 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
   readonly #closed: () => void;
   readonly #logs: Logs | undefined;
   /** Made when the first is asked for: few clients have any. */
+  #retainedFeeds: RetainedFeeds | undefined;
   #replays: Replays | undefined;
   readonly #cursor: FrameCursor;
   // Reused: runs this short are copied by everybody who gets them (limits.ts, copiedSliceBytes).
@@ -421,7 +422,8 @@ export class FrameConnection implements ConnectionHandler, Sink, Source {
     } else if (this.#broker.subscribe(client, filter)) {
       this.#answer(FrameType.suback, filter);
       if (parseShared(filter) === undefined && this.#broker.retained.count > 0) {
-        new RetainedFeed(client, filter, this.#broker.retained.find(filter)).start();
+        this.#retainedFeeds ??= new RetainedFeeds(client);
+        this.#retainedFeeds.add(filter, this.#broker.retained.find(filter));
       }
       return;
     }

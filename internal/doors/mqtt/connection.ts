@@ -451,6 +451,7 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     };
     answers.now(encodePacket(connack, version));
     sessions.enter(session, outlet, agreement.will);
+    this.#sendMore();
     if (agreement.will !== undefined && sessions.store.writes !== writesBefore) this.#holdAnswers();
     log.debug(this.#who(), 'a client connected');
   }

@@ -1,11 +1,10 @@
 import type { Identity } from '../../auth/guard.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Channel } from '../../broker/channel.ts';
-import type { Message } from '../../broker/publication.ts';
 import { Receipt, SAFE } from '../../broker/receipt.ts';
-import type { Session } from '../../broker/session.ts';
+import type { RetainedFeed, Session } from '../../broker/session.ts';
 import type { Sessions } from '../../broker/sessions.ts';
-import { join, type Match } from '../../broker/subscription.ts';
+import { join } from '../../broker/subscription.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { maxSubscriptionsPerClient, retainedPerStep, sessionSendAheadBytes } from '../../limits.ts';
 import {
@@ -37,10 +36,10 @@ export interface SubscriberParts {
   refuse(reason: BrokerError): void;
 }
 
-/** Retained messages on their way to a subscription that is new. */
-interface Feed {
-  messages: Iterator<Message>;
-  match: Match;
+/** What a subscription is to get of the retained messages, once it is granted. */
+interface Due {
+  filter: string;
+  feed: RetainedFeed;
 }
 
 /** What one client subscribes to, and the retained messages that it gets for that. */
@@ -55,7 +54,6 @@ export class Subscriber {
   readonly #replays: Replays;
   readonly #version: Version;
   readonly #refuse: (reason: BrokerError) => void;
-  #feeds: Feed[] = [];
 
   constructor(parts: SubscriberParts) {
     this.#broker = parts.broker;
@@ -72,14 +70,14 @@ export class Subscriber {
 
   /** Whether retained messages, or those of a replay, are still to be sent. */
   get isFeeding(): boolean {
-    return this.#feeds.length > 0 || this.#replays.isWaiting;
+    return this.#session.feeds.size > 0 || this.#replays.isWaiting;
   }
 
   /** Answers SUBSCRIBE: one reason code for each filter, in order [MQTT-3.8.4-6]. */
   subscribe({ packetId, subscriptions, properties }: Subscribe): void {
     const reasonCodes: number[] = [];
     const problems: string[] = [];
-    const feeds: Feed[] = [];
+    const dues: Due[] = [];
     const writesBefore = this.#session.store.writes;
     const replays: PreparedReplay[] = [];
     const added: string[] = [];
@@ -94,9 +92,9 @@ export class Subscriber {
           continue;
         }
         const isNew = this.#session.subscription(filter) === undefined;
-        const feed = this.#subscribe(request, isNew, properties.subscriptionIdentifiers?.[0]);
+        const due = this.#subscribe(request, isNew, properties.subscriptionIdentifiers?.[0]);
         if (isNew) added.push(filter);
-        if (feed !== undefined) feeds.push(feed);
+        if (due !== undefined) dues.push(due);
         reasonCodes.push(request.qos);
       } catch (error) {
         const refusal = refusalOf(error, this.#log);
@@ -114,7 +112,7 @@ export class Subscriber {
         return;
       }
       for (const replay of replays) replay.begin();
-      this.#feeds.push(...feeds);
+      for (const due of dues) this.#begin(due);
       this.feed();
     });
   }
@@ -145,19 +143,25 @@ export class Subscriber {
 
   /** Sends what waits, live messages first, then retained ones and those of replays, as many as the client takes now. */
   feed(): void {
+    const { feeds } = this.#session;
     let left = retainedPerStep;
-    while (this.#feeds.length > 0 && left-- > 0 && this.#hasRoom()) {
-      const { messages, match } = this.#feeds[0]!;
-      const { value, done } = messages.next();
-      if (done) this.#feeds.shift();
-      else this.#session.take(value, match, undefined, true);
+    for (const [filter, { messages, match }] of feeds) {
+      let isDone: boolean | undefined = false;
+      while (!isDone && left > 0 && this.#hasRoom()) {
+        const { value, done } = messages.next();
+        isDone = done;
+        if (done) continue;
+        left--;
+        this.#session.take(value, match, undefined, true);
+      }
+      if (!isDone) break;
+      feeds.delete(filter);
     }
     this.#session.pump();
     this.#replays.pump();
   }
 
   stop(): void {
-    this.#feeds = [];
     this.#replays.endAll();
   }
 
@@ -168,9 +172,16 @@ export class Subscriber {
     return receipt;
   }
 
+  /** Begins, or begins anew, unless the subscription has ended before it was safe. */
+  #begin({ filter, feed }: Due): void {
+    if (this.#session.subscription(filter) !== undefined) this.#session.feeds.set(filter, feed);
+  }
+
   #hasRoom(): boolean {
     return (
-      this.#channel.waitingBytes < sessionSendAheadBytes && this.#session.outbox.waiting < retainedPerStep
+      !this.#channel.isBlocked &&
+      this.#channel.waitingBytes < sessionSendAheadBytes &&
+      this.#session.outbox.waiting < retainedPerStep
     );
   }
 
@@ -179,7 +190,7 @@ export class Subscriber {
     { filter, qos, noLocal, retainAsPublished, retainHandling }: SubscriptionRequest,
     isNew: boolean,
     identifier: number | undefined,
-  ): Feed | undefined {
+  ): Due | undefined {
     this.#broker.checkMaySubscribe(this.#identity, filter);
     const session = this.#session;
     if (isNew && session.subscriptionCount >= maxSubscriptionsPerClient) {
@@ -191,7 +202,8 @@ export class Subscriber {
     // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]; a shared subscription gets none (MQTT 5, section 4.8.2).
     const isWanted = retainHandling === 0 || (retainHandling === 1 && isNew);
     if (!isWanted || parseShared(filter) !== undefined) return undefined;
-    return { messages: this.#broker.retained.find(filter), match: join([subscription])! };
+    const feed = { messages: this.#broker.retained.find(filter), match: join([subscription])! };
+    return { filter, feed };
   }
 
   /** The store could not keep what SUBACK would have promised: nothing of the request is granted. */

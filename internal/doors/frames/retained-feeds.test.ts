@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Channel } from '../../broker/channel.ts';
+import type { Client } from '../../broker/client.ts';
+import type { Message } from '../../broker/publication.ts';
+import { Turn } from '../../broker/turn.ts';
+import { retainedPerStep, sessionSendAheadBytes } from '../../limits.ts';
+import { FrameDecoder } from '../../protocol/frame/decoder.ts';
+import { MAX_PAYLOAD_BYTES } from '../../protocol/frame/frame.ts';
+import { frameEncoding } from './encoding.ts';
+import { RetainedFeeds } from './retained-feeds.ts';
+
+const LARGE_BYTES = 100_000;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('retained messages for a subscriber of frames', () => {
+  it('come in steps of so many messages and so many bytes, each behind the one before', () => {
+    const { feeds, taken } = setUp('many', 'large');
+    feeds.add('many', messages('many', 1_000, 1));
+    feeds.add('large', messages('large', 20, LARGE_BYTES));
+    endTurns();
+    expect(taken.flat()).toEqual([...names('many', 1_000), ...names('large', 20)]);
+    for (const step of taken) {
+      expect(step.length).toBeLessThanOrEqual(retainedPerStep);
+      const large = step.filter((name) => name.startsWith('large')).length;
+      expect((large - 1) * LARGE_BYTES).toBeLessThan(sessionSendAheadBytes);
+    }
+  });
+
+  it('wait where they are while the client takes nothing, whatever it asks for', () => {
+    const { feeds, channel, taken, sink } = setUp('a', 'b');
+    sink.isFull = true;
+    feeds.add('a', messages('a', 2_000, 1));
+    endTurns();
+    const before = taken.flat().length;
+    for (let time = 0; time < 10; time++) {
+      feeds.add('b', messages('b', 2_000, 1));
+      endTurns();
+    }
+    expect(taken.flat()).toHaveLength(before);
+    expect(channel.waitingMessages).toBe(0);
+    sink.isFull = false;
+    channel.ready();
+    endTurns();
+    expect(taken.flat()).toEqual([...names('a', 2_000), ...names('b', 2_000)]);
+    expect(channel.dropped).toBe(0);
+  });
+
+  it('come no more when the subscription has ended, or the client is gone', () => {
+    const { feeds, channel, client, taken, sink } = setUp('a', 'b');
+    sink.isFull = true;
+    feeds.add('a', messages('a', 2_000, 1));
+    feeds.add('b', messages('b', 2_000, 1));
+    endTurns();
+    const before = taken.flat().length;
+    client.filters.delete('a');
+    sink.isFull = false;
+    channel.ready();
+    endTurns();
+    expect(taken.flat()).toEqual([...names('a', before), ...names('b', 2_000)]);
+    feeds.add('b', messages('b', 2_000, 1));
+    channel.close();
+    client.filters.clear();
+    endTurns();
+    expect(taken.flat()).toHaveLength(before + 2_000);
+  });
+});
+
+function setUp(...filters: string[]) {
+  const sink = { isFull: false };
+  const taken: string[][] = [];
+  const decoder = new FrameDecoder(MAX_PAYLOAD_BYTES);
+  const limits = {
+    channelSize: 100,
+    channelBytes: 1_000_000,
+    slowConsumer: 'drop-new',
+    slowConsumerWaitMs: 10,
+  } as const;
+  const take = (buffers: readonly Uint8Array[]) => {
+    taken.push(decoder.frames(Buffer.concat(buffers)).map(({ topic }) => topic));
+    return !sink.isFull;
+  };
+  const events = { slow() {}, recovered() {}, dropped() {} };
+  const channel = new Channel(frameEncoding, { write: take }, limits, new Turn(), events);
+  const client = { channel, filters: new Set(filters) } as unknown as Client;
+  return { feeds: new RetainedFeeds(client), channel, client, taken, sink };
+}
+
+function* messages(name: string, count: number, payloadBytes: number): Generator<Message> {
+  const payload = Buffer.alloc(payloadBytes);
+  for (const topic of names(name, count)) yield { topic, payload, clientId: 'publisher' };
+}
+
+function names(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${name}/${index}`);
+}
+
+/** Everything that wants to happen at the end of a turn, and what follows from it. */
+function endTurns(): void {
+  vi.runAllTimers();
+}

@@ -1,0 +1,64 @@
+import type { Source } from '../../broker/channel.ts';
+import type { Client } from '../../broker/client.ts';
+import { type Message, Publication } from '../../broker/publication.ts';
+import { retainedPerStep, sessionSendAheadBytes } from '../../limits.ts';
+import { frameEncoding } from './encoding.ts';
+
+/** Sends one client the retained messages of its new subscriptions, one after the other, as fast as it takes them. */
+export class RetainedFeeds implements Source {
+  readonly #client: Client;
+  readonly #feeds = new Map<string, Iterator<Message>>();
+  /** Whether the channel tells when there is room again. */
+  #isWaiting = false;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** Begins with a subscription, or begins anew. */
+  add(filter: string, messages: Iterator<Message>): void {
+    this.#feeds.set(filter, messages);
+    if (!this.#isWaiting) this.#send();
+  }
+
+  pause(): void {}
+
+  /** The channel has handed over what it had, or its client is gone. */
+  resume(): void {
+    setImmediate(() => {
+      this.#isWaiting = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    const { channel } = this.#client;
+    const step = channel.isBlocked ? [] : this.#nextStep();
+    if (step.length > 0) {
+      const bytes = frameEncoding.encode(step);
+      channel.deliver(new Publication(frameEncoding).set(bytes, 0, bytes.length, step.length));
+    }
+    if (this.#feeds.size === 0) return;
+    this.#isWaiting = true;
+    channel.holdBackAsker(this);
+  }
+
+  /** As many as are sent at once, by count and by bytes. */
+  #nextStep(): Message[] {
+    const step: Message[] = [];
+    let bytes = 0;
+    for (const [filter, messages] of this.#feeds) {
+      let isDone = !this.#client.filters.has(filter);
+      while (!isDone) {
+        if (step.length === retainedPerStep || bytes >= sessionSendAheadBytes) return step;
+        const { value, done } = messages.next();
+        isDone = done === true;
+        if (isDone) break;
+        step.push(value);
+        bytes += value.payload.length;
+      }
+      this.#feeds.delete(filter);
+    }
+    return step;
+  }
+}
