@@ -33,6 +33,9 @@ export interface OutboxLimits {
   queueBytes: number;
 }
 
+/** What a message that was sent waits for: of QoS 1, that it is acknowledged; of QoS 2, first one and then the other. */
+export type OutboxStep = 'acknowledge' | 'receive' | 'complete';
+
 /** What the bookkeeping of a waiting message takes beside its payload and topic, roughly. */
 const ENTRY_BYTES = 200;
 const LAST_PACKET_ID = 65_535;
@@ -150,6 +153,14 @@ export class Outbox {
       this.#waitingBytes -= sizeOf(next.message);
       this.#sendFirst(outlet, next, true);
     }
+  }
+
+  /** What the message of a packet id waits for; undefined where there is none. */
+  awaited(packetId: number): OutboxStep | undefined {
+    const outgoing = this.#inflight.get(packetId);
+    if (outgoing === undefined) return undefined;
+    if (outgoing.qos === 1) return 'acknowledge';
+    return outgoing.isReleased ? 'complete' : 'receive';
   }
 
   /** PUBACK came. False where nothing of this id waits for it. */

@@ -18,7 +18,6 @@ describe('the front door', () => {
     ['a CONNECT frame', [0x00, 0x00]],
     ['any other frame, which is refused there', [0x02]],
     ['noise', [0xff, 0x00, 0x17]],
-    ['what begins like TLS and is not', [0x16, 0x00]],
     ['what begins like HTTP and is not', [...Buffer.from('GETTING')]],
   ])('passes %s on to the door of the frames, with what has arrived', (_, bytes) => {
     const { front, taken, warnings } = setUp();
@@ -40,6 +39,20 @@ describe('the front door', () => {
     connection.handler.bytes(Uint8Array.of(0x10));
     expect(mqttTaken).toEqual([Uint8Array.of(0x10)]);
     expect(taken).toEqual([]);
+  });
+
+  it.each([
+    ['CONNECT with flags, which version 3.1 allows', [0x12, 0x0f]],
+    ['what begins like TLS and is not', [0x16, 0x00]],
+    ['PUBLISH', [0x3d, 0x04]],
+    ['SUBSCRIBE', [0x82, 0x06]],
+    ['PINGREQ', [0xc0, 0x00]],
+  ])('passes %s on to the door of MQTT, which refuses it in its own way', (_, bytes) => {
+    const { front, taken, mqttTaken } = setUp();
+    const connection = new FakeConnection();
+    front.open(connection);
+    connection.handler.bytes(Uint8Array.from(bytes));
+    expect([mqttTaken, taken]).toEqual([[Uint8Array.from(bytes)], []]);
   });
 
   it.each([

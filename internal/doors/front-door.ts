@@ -29,8 +29,19 @@ const STRANGERS: readonly Stranger[] = [
   },
 ];
 
-/** MQTT's CONNECT is packet type 1 in the high four bits, with flags 0 (MQTT 3.1.1, section 3.1.1). */
-const MQTT_CONNECT = 0x10;
+const MQTT_CONNECT = 1;
+const MQTT_TYPE_SHIFT = 4;
+/** First bytes of the other packets of MQTT, with the flags that each has (MQTT 5, sections 2.1.2 and 2.1.3). */
+const MQTT_PACKETS: ReadonlySet<number> = new Set([
+  ...[0x20, 0x40, 0x50, 0x62, 0x70, 0x82, 0x90, 0xa2, 0xb0, 0xc0, 0xd0, 0xe0, 0xf0],
+  // PUBLISH, whose flags say something.
+  ...Array.from({ length: 16 }, (_, flags) => 0x30 | flags),
+]);
+
+/** What cannot begin a frame is MQTT where it looks like that, also if it is refused there. */
+function isMqtt(first: number): boolean {
+  return first >>> MQTT_TYPE_SHIFT === MQTT_CONNECT || MQTT_PACKETS.has(first);
+}
 
 /**
  * Takes every new connection, waits for its first bytes and passes it on to the door that they are for. A
@@ -83,13 +94,10 @@ export class FrontDoor {
   }
 
   #passOn(connection: Connection, first: Uint8Array): void {
-    if (first[0] === MQTT_CONNECT) {
-      this.#mqtt.open(connection, first);
-      return;
-    }
     const stranger = STRANGERS.find(({ recognises }) => recognises(first));
     if (stranger === undefined) {
-      this.#frames.open(connection, first);
+      const door = isMqtt(first[0]!) ? this.#mqtt : this.#frames;
+      door.open(connection, first);
       return;
     }
     const code: ErrorCode = 'unsupported-protocol';

@@ -97,6 +97,50 @@ describe('CONNECT', () => {
     expect(client.waiting).toEqual([]);
   });
 
+  it.each([
+    ['PUBLISH', '30 03 0001 61'],
+    ['SUBSCRIBE', '82 06 0001 0001 61 00'],
+    ['PINGREQ', 'c0 00'],
+    ['DISCONNECT', 'e0 00'],
+    ['CONNACK', '20 02 00 00'],
+    ['CONNECT with flags', '12 0c 0004 4d515454 04 02 0000 0000'],
+    ['a remaining length of five bytes', '10 80808080 01'],
+  ])('has not a byte of answer to %s in its place [MQTT-3.1.0-1]', async (_, hex) => {
+    const client = await broker.open(4);
+    let heard = 0;
+    client.stream.on('data', ({ length }: Buffer) => {
+      heard += length;
+    });
+    client.bytes(hex);
+    await client.ended();
+    expect(heard).toBe(0);
+  });
+
+  it('of 3.1 may have flags, and its CONNACK has none', async () => {
+    const connect = '12 0f 0006 4d5149736470 03 00 003c 0001 61';
+    for (let count = 0; count < 2; count++) {
+      const client = await broker.open(3);
+      client.bytes(connect);
+      expect(await client.next(PacketType.connack)).toMatchObject({ sessionPresent: false, reasonCode: 0 });
+      client.disconnect();
+      await client.ended();
+    }
+  });
+
+  it('is refused where the client takes no CONNACK of that size, as far as it takes that [MQTT-3.1.2-24]', async () => {
+    const small = await broker.open(5);
+    const properties = { maximumPacketSizeBytes: 5 };
+    expect(await small.connect({ properties })).toMatchObject({
+      reasonCode: ReasonCode.packetTooLarge,
+      properties: {},
+    });
+    await small.ended();
+    const smaller = await broker.open(5);
+    smaller.bytes('10 13 0004 4d515454 05 02 003c 05 27 00000004 0001 61');
+    await smaller.ended();
+    expect(smaller.waiting).toEqual([]);
+  });
+
   it('comes once [MQTT-3.1.0-2]', async () => {
     const client = await broker.connect(5);
     client.bytes('10 0d 0004 4d515454 05 02 0000 00 0000');
@@ -146,6 +190,19 @@ describe('DISCONNECT', () => {
     const { reasonCode, properties } = await client.next(PacketType.disconnect);
     expect(reasonCode).toBe(ReasonCode.protocolError);
     expect(properties).toEqual({});
+  });
+
+  it.each([
+    ['CONNACK', '20 03 00 00 00'],
+    ['SUBACK, cut off too', '90 01 00'],
+    ['UNSUBACK', 'b0 04 0001 00 00'],
+    ['PINGRESP', 'd0 00'],
+  ])('answers %s, which only a server sends', async (name, hex) => {
+    const client = await broker.connect(5);
+    client.bytes(hex);
+    const { reasonCode, properties } = await client.next(PacketType.disconnect);
+    expect(reasonCode).toBe(ReasonCode.protocolError);
+    expect(properties.reasonString).toContain(`${name.split(',')[0]} does not come from a connected client`);
   });
 
   it('does not exist for a server before version 5: it closes', async () => {

@@ -137,6 +137,40 @@ describe('QoS 1 and 2', () => {
     await client.expectSilence();
   });
 
+  it.each([
+    ['PUBREC for QoS 1', 1, PacketType.pubrec],
+    ['PUBCOMP for QoS 1', 1, PacketType.pubcomp],
+    ['PUBACK for QoS 2', 2, PacketType.puback],
+    ['PUBCOMP before PUBREC', 2, PacketType.pubcomp],
+  ] as const)('end the connection of who acknowledges wrongly: %s', async (_, qos, type) => {
+    for (const version of VERSIONS) {
+      const client = await broker.connect(version, {}, false);
+      await client.subscribe('wrongly', qos);
+      const publisher = await broker.connect(version);
+      await publisher.publishSafely('wrongly', 'y', { qos });
+      const { packetId } = await client.message();
+      client.answer(type, packetId);
+      if (version === 5) {
+        const { reasonCode } = await client.next(PacketType.disconnect);
+        expect(reasonCode).toBe(ReasonCode.protocolError);
+      }
+      await client.ended();
+    }
+  });
+
+  it('end the connection of who acknowledges a released message as one of QoS 1, but not of who says PUBREC again', async () => {
+    const client = await broker.connect(5, {}, false);
+    await client.subscribe('released', 2);
+    await (await broker.connect(5)).publishSafely('released', 'x', { qos: 2 });
+    const { packetId } = await client.message();
+    for (let count = 0; count < 2; count++) {
+      client.answer(PacketType.pubrec, packetId);
+      expect(await client.next(PacketType.pubrel)).toMatchObject({ packetId, reasonCode: 0 });
+    }
+    client.answer(PacketType.puback, packetId);
+    expect(await client.next(PacketType.disconnect)).toMatchObject({ reasonCode: ReasonCode.protocolError });
+  });
+
   it('say that nobody is subscribed, in version 5 only [MQTT-3.4.2-1] [MQTT-3.5.2-1]', async () => {
     const publisher = await broker.connect(5);
     expect(await publisher.publishSafely('nobody/1', 'x')).toBe(ReasonCode.noMatchingSubscribers);
@@ -232,7 +266,7 @@ describe('what may not be published', () => {
     ['a wildcard [MQTT-3.3.2-2]', '30 06 0003 612f2b 00', ReasonCode.invalidTopicName],
     ['no UTF-8 [MQTT-1.5.4-1]', '30 04 0001 ff 00', ReasonCode.malformedPacket],
     ['NUL [MQTT-1.5.4-2]', '30 04 0001 00 00', ReasonCode.malformedPacket],
-    ['packet id 0 [MQTT-2.2.1-3]', '32 07 0001 61 0000 00 00', ReasonCode.malformedPacket],
+    ['packet id 0 [MQTT-2.2.1-3]', '32 07 0001 61 0000 00 00', ReasonCode.protocolError],
     ['a subscription identifier [MQTT-3.3.4-6]', '30 06 0001 61 02 0b 01', ReasonCode.protocolError],
     ['an alias that stands for nothing', '30 06 0000 03 23 0001', ReasonCode.protocolError],
     ['alias 0 [MQTT-3.3.2-8]', '30 06 0000 03 23 0000', ReasonCode.invalidTopicAlias],

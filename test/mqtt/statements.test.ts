@@ -73,6 +73,18 @@ describe('what no other test is about', () => {
     });
   });
 
+  it('an answer that the client does not take ends the connection [MQTT-3.1.2-24]', async () => {
+    const client = await broker.connect(5, { properties: { maximumPacketSizeBytes: 20 } });
+    const plain = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+    const subscriptions = Array.from({ length: 16 }, (_, index) => ({ filter: `f/${index}`, ...plain }));
+    client.send({ type: PacketType.subscribe, packetId: 1, subscriptions, properties: NO_PROPERTIES });
+    expect(await client.next(PacketType.disconnect)).toMatchObject({
+      reasonCode: ReasonCode.packetTooLarge,
+      properties: {},
+    });
+    await client.ended();
+  });
+
   it('DISCONNECT has no Session Expiry Interval, and AUTH never comes [MQTT-3.14.2-2] [MQTT-4.12.0-6]', async () => {
     const client = await broker.connect(5, lasting);
     client.bytes('36 05 0001 61 0001');

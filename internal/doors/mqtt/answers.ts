@@ -4,7 +4,7 @@ import { type Receipt, SAFE } from '../../broker/receipt.ts';
 import type { SessionStore } from '../../broker/session-store.ts';
 import { BrokerError } from '../../errors.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
-import type { Packet, Version } from '../../protocol/mqtt/packet.ts';
+import { PACKET_NAMES, type Packet, type Version } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../protocol/mqtt/properties.ts';
 import type { Agreement } from './negotiate.ts';
 
@@ -93,10 +93,21 @@ export class Answers {
     sent?.(problem);
   }
 
-  /** A packet in bytes, with a reason string where the client wants one and it fits [MQTT-3.4.2-2]. */
+  /**
+   * A packet in bytes, with a reason string where the client wants one and it fits [MQTT-3.4.2-2].
+   *
+   * @throws BrokerError `packet-too-large`: the client asked for so much that it takes no answer of this size.
+   */
   encode(packet: Answer, reason?: string): Uint8Array {
-    if (reason === undefined || this.#version !== 5) return encodePacket(packet, this.#version);
-    return encodeWithReason(packet, reason, this.#agreement);
+    if (this.#version !== 5) return encodePacket(packet, this.#version);
+    const bytes =
+      reason === undefined ? encodePacket(packet, 5) : encodeWithReason(packet, reason, this.#agreement);
+    const { maximumPacketSizeBytes } = this.#agreement;
+    // [MQTT-3.1.2-24]
+    if (bytes.length <= maximumPacketSizeBytes) return bytes;
+    const name = PACKET_NAMES[packet.type];
+    const sizes = `${bytes.length} bytes; at most ${maximumPacketSizeBytes} are taken`;
+    throw new BrokerError('packet-too-large', `${name} has ${sizes}`);
   }
 }
 

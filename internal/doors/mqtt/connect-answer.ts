@@ -1,30 +1,35 @@
 import type { BrokerError } from '../../errors.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
 import { PacketType } from '../../protocol/mqtt/packet.ts';
-import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
+import { NO_PROPERTIES, type Properties } from '../../protocol/mqtt/properties.ts';
 import { encodeWithReason } from './answers.ts';
+import { limitsOf } from './negotiate.ts';
 import { reasonCodeOf, returnCodeOf } from './refusals.ts';
 
 /**
  * The CONNACK for a CONNECT that is refused, in the words of the version that it claims, whatever else is wrong with it;
- * undefined where that version closes without one, or no version can be told.
+ * undefined where that version closes without one, no version can be told, or the client takes no packet of its size.
  *
  * @param body the CONNECT behind its fixed header.
+ * @param properties those of the CONNECT, where it could be read.
  */
-export function connectAnswer(reason: BrokerError, body: Uint8Array): Uint8Array | undefined {
+export function connectAnswer(
+  reason: BrokerError,
+  body: Uint8Array,
+  properties: Properties = NO_PROPERTIES,
+): Uint8Array | undefined {
   const level = levelOf(body);
   if (level === undefined) return undefined;
   const connack = { type: PacketType.connack, sessionPresent: false, properties: NO_PROPERTIES };
   if (level >= 5) {
     const refusal = { ...connack, reasonCode: reasonCodeOf(reason, 'connack') };
-    // A client whose CONNECT is refused has agreed on no limits of its own.
-    return encodeWithReason(refusal, reason.message, ANY_CLIENT);
+    const limits = limitsOf(properties);
+    const bytes = encodeWithReason(refusal, reason.message, limits);
+    return bytes.length <= limits.maximumPacketSizeBytes ? bytes : undefined;
   }
   const reasonCode = returnCodeOf(reason);
   return reasonCode === undefined ? undefined : encodePacket({ ...connack, reasonCode }, 4);
 }
-
-const ANY_CLIENT = { wantsReasons: true, maximumPacketSizeBytes: Number.POSITIVE_INFINITY };
 
 /** The protocol level behind a name of MQTT. */
 function levelOf(body: Uint8Array): number | undefined {

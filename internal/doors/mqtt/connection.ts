@@ -1,4 +1,5 @@
 import type { Sink, Source } from '../../broker/channel.ts';
+import type { Outbox, OutboxStep } from '../../broker/outbox.ts';
 import { Publication } from '../../broker/publication.ts';
 import type { Sessions } from '../../broker/sessions.ts';
 import type { TargetSet } from '../../broker/targets.ts';
@@ -13,6 +14,7 @@ import {
   PACKET_NAMES,
   type Packet,
   PacketType,
+  type PublishAnswer,
   type Version,
 } from '../../protocol/mqtt/packet.ts';
 import { PartialPacket } from '../../protocol/mqtt/partial.ts';
@@ -32,6 +34,14 @@ const NO_BYTES = new Uint8Array(0);
 const PINGRESP = Uint8Array.of(PacketType.pingresp << 4, 0);
 /** The first byte of a PUBLISH with QoS 0, without DUP and RETAIN. */
 const PLAIN_PUBLISH = PacketType.publish << 4;
+/** What only a server sends, and what a client sends but once. */
+const NEVER_FROM_CLIENTS: ReadonlySet<number> = new Set([
+  PacketType.connect,
+  PacketType.connack,
+  PacketType.suback,
+  PacketType.unsuback,
+  PacketType.pingresp,
+]);
 
 /**
  * One client of the MQTT door: finds the packets in what arrives, cuts plain PUBLISHes among them into runs, and
@@ -313,8 +323,8 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
       this.#takeConnect(bytes);
       return;
     }
-    // [MQTT-3.1.0-2] whatever it says.
-    if (this.#cursor.type === PacketType.connect) throw unexpected(PacketType.connect);
+    // [MQTT-3.1.0-2] whatever else it says.
+    if (NEVER_FROM_CLIENTS.has(this.#cursor.type)) throw unexpected(this.#cursor.type);
     this.#answer(connected, decodePacket(bytes, this.#cursor, connected.version));
     this.#noteControl(connected);
   }
@@ -323,15 +333,18 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     const { session, answers } = connected;
     switch (packet.type) {
       case PacketType.puback:
+        checkStep(session.outbox, packet, 'acknowledge');
         if (session.outbox.acknowledge(packet.packetId)) this.#sendMore();
         return;
       case PacketType.pubrec:
+        checkStep(session.outbox, packet, 'receive');
         this.#takeReceived(connected, packet.packetId, packet.reasonCode);
         return;
       case PacketType.pubrel:
         connected.inbox.release(packet.packetId);
         return;
       case PacketType.pubcomp:
+        checkStep(session.outbox, packet, 'complete');
         if (session.outbox.complete(packet.packetId)) this.#sendMore();
         return;
       case PacketType.subscribe:
@@ -402,7 +415,8 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
       this.#connect(connect, negotiate(connect, this.#parts.offer));
     } catch (error) {
       const reason = refusalOf(error, this.#parts.log);
-      this.#refuseConnect(reason, connectAnswer(reason, bytes.subarray(this.#cursor.bodyStart)));
+      const body = bytes.subarray(this.#cursor.bodyStart);
+      this.#refuseConnect(reason, connectAnswer(reason, body, connect.properties));
     }
   }
 
@@ -445,7 +459,8 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
     const writesBefore = sessions.store.writes;
     const connack = {
       type: PacketType.connack,
-      sessionPresent: isPresent,
+      // Version 3.1 has no such flag.
+      sessionPresent: isPresent && version !== 3,
       reasonCode: ReasonCode.success,
       properties: agreement.connack,
     };
@@ -579,6 +594,17 @@ export class MqttConnection implements ConnectionHandler, Sink, Source {
 /** A second CONNECT, or what only a server sends. */
 function unexpected(type: number): BrokerError {
   return new BrokerError('protocol-error', `${PACKET_NAMES[type]} does not come from a connected client`);
+}
+
+/** A message is acknowledged as its QoS asks, one step after the other [MQTT-4.3.2-5] [MQTT-4.3.3-8] [MQTT-4.3.3-11]. */
+function checkStep(outbox: Outbox, { type, packetId }: PublishAnswer, step: OutboxStep): void {
+  const awaited = outbox.awaited(packetId);
+  // PUBREC may come again.
+  if (awaited === undefined || awaited === step || (awaited === 'complete' && step === 'receive')) return;
+  throw new BrokerError(
+    'protocol-error',
+    `${PACKET_NAMES[type]} ${packetId} is not what its message waits for`,
+  );
 }
 
 function notConnected(type: number): BrokerError {

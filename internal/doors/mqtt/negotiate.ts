@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Will } from '../../broker/will.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { mqttOldClientWindow, mqttReceiveMaximum, mqttTopicAliases } from '../../limits.ts';
-import type { Connect } from '../../protocol/mqtt/packet.ts';
+import { encodePacket } from '../../protocol/mqtt/encode.ts';
+import { type Connect, PacketType } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../protocol/mqtt/properties.ts';
 import { isReservedTopic, topicNameProblem } from '../../topic.ts';
 import { messageProperties } from './messages.ts';
@@ -42,7 +43,7 @@ const ANY_PACKET_BYTES = 0xffff_ffff;
 /**
  * What comes of a CONNECT.
  *
- * @throws BrokerError `invalid-client-id`, `unknown-authentication`, `invalid-topic`, `reserved-topic`.
+ * @throws BrokerError `packet-too-large`, `invalid-client-id`, `unknown-authentication`, `invalid-topic`, `reserved-topic`.
  */
 export function negotiate(connect: Connect, offer: Offer): Agreement {
   const { version, properties, cleanStart } = connect;
@@ -76,18 +77,38 @@ export function negotiate(connect: Connect, offer: Offer): Agreement {
   connack.receiveMaximum = mqttReceiveMaximum;
   connack.maximumPacketSizeBytes = offer.maxPacketBytes;
   connack.topicAliasMaximum = mqttTopicAliases;
+  const limits = limitsOf(properties);
+  checkFits(connack, limits.maximumPacketSizeBytes);
   return {
     clientId,
     sessionExpiryMs: secondsToMs(properties.sessionExpiryIntervalS ?? 0),
     keepAliveMs: keepAliveS * 1000,
     receiveMaximum: properties.receiveMaximum ?? 0xffff,
-    maximumPacketSizeBytes: properties.maximumPacketSizeBytes ?? ANY_PACKET_BYTES,
     topicAliasMaximum: properties.topicAliasMaximum ?? 0,
-    // [MQTT-3.1.2-29]
-    wantsReasons: properties.requestProblemInformation !== 0,
+    ...limits,
     will,
     connack,
   };
+}
+
+/** What a client of version 5 wants packets to be like, the one that refuses it too. */
+export function limitsOf(properties: Properties): Pick<Agreement, 'maximumPacketSizeBytes' | 'wantsReasons'> {
+  return {
+    maximumPacketSizeBytes: properties.maximumPacketSizeBytes ?? ANY_PACKET_BYTES,
+    // [MQTT-3.1.2-29]
+    wantsReasons: properties.requestProblemInformation !== 0,
+  };
+}
+
+/** [MQTT-3.1.2-24] a client that takes no CONNACK that says all it has to is not let in. */
+function checkFits(properties: Properties, maximumPacketSizeBytes: number): void {
+  const connack = { type: PacketType.connack, sessionPresent: false, reasonCode: 0, properties } as const;
+  const { length } = encodePacket(connack, 5);
+  if (length <= maximumPacketSizeBytes) return;
+  throw new BrokerError(
+    'packet-too-large',
+    `CONNACK has ${length} bytes; at most ${maximumPacketSizeBytes} are taken`,
+  );
 }
 
 /** A Session Expiry Interval in milliseconds. */

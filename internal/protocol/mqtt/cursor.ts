@@ -81,6 +81,8 @@ export class PacketCursor {
 /** [MQTT-2.1.3-1] flags that are reserved have the value that is listed. */
 function checkFirstByte(type: number, flags: number): void {
   if (type === 0) throw new MqttError('malformedPacket', 'there is no packet type 0');
+  // What they may be depends on the version, which is not known yet.
+  if (type === PacketType.connect) return;
   const expected = fixedFlags(type);
   if (flags === expected) return;
   // Version 3.1 sends these with QoS 1, and again with DUP (MQTT 3.1, section 2.1).

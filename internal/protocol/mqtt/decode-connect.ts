@@ -19,10 +19,14 @@ const SESSION_PRESENT = 0x01;
  *     [protocol name][level:1][flags:1][keep alive:2][properties, in version 5]
  *     [client id][will properties, in version 5][will topic][will payload][user name][password]
  *
+ * @param fixedFlags those of the fixed header, which only version 3.1 does not use.
  * @throws MqttError `unsupportedVersion` for a protocol level that there is not.
  */
-export function decodeConnect(reader: FieldReader): Connect {
+export function decodeConnect(reader: FieldReader, fixedFlags: number): Connect {
   const version = versionOf(reader);
+  // [MQTT-2.1.3-1]
+  if (fixedFlags !== 0 && version !== 3)
+    throw reader.malformed(`the fixed header has flags ${fixedFlags}, not 0`);
   const flags = reader.uint8('connect flags');
   checkFlags(reader, flags, version);
   const keepAliveS = reader.uint16('keep alive');

@@ -44,7 +44,7 @@ function decodeBody(bytes: Uint8Array, reader: FieldReader, cursor: PacketCursor
   const { type } = cursor;
   switch (type) {
     case PacketType.connect:
-      return decodeConnect(reader);
+      return decodeConnect(reader, cursor.flags);
     case PacketType.connack:
       return decodeConnack(reader, version);
     case PacketType.publish:
@@ -208,7 +208,7 @@ function reasonCodeOf(reader: FieldReader, carrier: PropertyCarrier): number {
 function packetIdOf(reader: FieldReader): number {
   const packetId = reader.uint16('packet identifier');
   // [MQTT-2.2.1-3]
-  if (packetId === 0) throw reader.malformed('packet identifier 0');
+  if (packetId === 0) throw reader.violated('packet identifier 0');
   return packetId;
 }
 

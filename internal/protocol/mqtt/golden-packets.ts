@@ -38,6 +38,20 @@ export const GOLDEN_PACKETS: readonly GoldenPacket[] = [
     },
   },
   {
+    name: 'CONNECT of 3.1, which does not use the flags of its fixed header',
+    versions: V3,
+    hex: '12 0f 0006 4d5149736470 03 02 003c 0001 61',
+    packet: {
+      type: PacketType.connect,
+      version: 3,
+      cleanStart: true,
+      keepAliveS: 60,
+      clientId: 'a',
+      properties: NO_PROPERTIES,
+    },
+    isDecodedOnly: true,
+  },
+  {
     name: 'CONNECT of 3.1.1 with everything',
     versions: V4,
     hex: '10 23 0004 4d515454 04 f6 000a 0002 6331 0003 772f74 0004 676f6e65 0004 75736572 0002 0070',
@@ -412,6 +426,12 @@ export const BROKEN_PACKETS: readonly BrokenPacket[] = [
     hex: '30 ffffff7f',
     reason: 'packetTooLarge',
   },
+  {
+    name: '[MQTT-2.1.3-1] flags of CONNECT',
+    versions: [4, 5],
+    hex: '12 0c 0004 4d515454 04 02 0000 0000',
+    reason: 'malformedPacket',
+  },
   { name: '[MQTT-3.3.1-4] QoS 3', versions: ALL, hex: '36 05 0001 61 0001', reason: 'malformedPacket' },
   {
     name: '[MQTT-3.3.1-2] DUP with QoS 0',
@@ -423,9 +443,9 @@ export const BROKEN_PACKETS: readonly BrokenPacket[] = [
     name: '[MQTT-2.2.1-3] packet id 0',
     versions: ALL,
     hex: '32 06 0001 61 0000 00',
-    reason: 'malformedPacket',
+    reason: 'protocolError',
   },
-  { name: '[MQTT-2.2.1-3] PUBACK of 0', versions: ALL, hex: '40 02 0000', reason: 'malformedPacket' },
+  { name: '[MQTT-2.2.1-3] PUBACK of 0', versions: ALL, hex: '40 02 0000', reason: 'protocolError' },
   { name: '[MQTT-3.3.2-2] a wildcard', versions: OLD, hex: '30 05 0003 612f23', reason: 'invalidTopicName' },
   {
     name: '[MQTT-3.3.2-2] a wildcard',

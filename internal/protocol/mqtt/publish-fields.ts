@@ -42,7 +42,7 @@ export class PublishFields {
     if (at > end) throw malformed('topic or packet identifier reaches over its end');
     this.packetId = qos > 0 ? (bytes[at - 2]! << 8) | bytes[at - 1]! : 0;
     // [MQTT-2.2.1-3]
-    if (qos > 0 && this.packetId === 0) throw malformed('packet identifier 0');
+    if (qos > 0 && this.packetId === 0) throw new MqttError('protocolError', 'PUBLISH: packet identifier 0');
     this.properties = NO_PROPERTIES;
     if (version === 5) {
       if (bytes[at] === 0 && at < end) {
