@@ -39,8 +39,11 @@ export interface SessionStore extends RetainedStore {
   /**
    * Calls back when all that was written so far lasts, with an error where it could not be written; at once where it
    * lasts already. Calls come in the order in which they were asked for.
+   *
+   * @param since what `writes` was before the first write that is asked about. An error is told to who asked first after
+   *   the write that failed, and to everybody who asked about it like this.
    */
-  whenDurable(done: (error?: Error) => void): void;
+  whenDurable(done: (error?: Error) => void, since?: number): void;
 }
 
 /** The store of sessions that end with the process. */

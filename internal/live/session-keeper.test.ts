@@ -32,11 +32,11 @@ function outgoing(of: Message, more: Partial<Outgoing> = {}): Outgoing {
   };
 }
 
-function durable(keeper: SessionKeeper): { state: string } {
+function durable(keeper: SessionKeeper, since?: number): { state: string } {
   const seen = { state: 'waits' };
   keeper.whenDurable((error) => {
     seen.state = error === undefined ? 'lasts' : error.message;
-  });
+  }, since);
   return seen;
 }
 
@@ -142,18 +142,30 @@ describe('keeping sessions', () => {
     keeper.close();
   });
 
-  // Who asked after somebody else, about the same changes, was told that all was well.
-  it('tells everybody who asks about the same changes', async () => {
+  // Who asked behind somebody else was told that all was well, because the error was for the first one.
+  it('tells an error to everybody who asks about the same writes, and to nobody else', async () => {
     const store = new HeldEntries();
     const keeper = new SessionKeeper(store, log);
     store.isFailing = true;
+    const delivered = outgoing(message());
     keeper.putReceived('c', 1, true);
-    const asked = [durable(keeper), durable(keeper), durable(keeper)];
+    const first = durable(keeper);
+    const before = keeper.writes;
+    keeper.putOutgoing('d', delivered);
+    const all = durable(keeper, 0);
+    const second = durable(keeper, before);
+    // What was needed no longer is no error.
+    keeper.deleteOutgoing('d', delivered);
     await settled();
-    expect(asked.map(({ state }) => state)).toEqual(Array(3).fill('the disk is full'));
+    expect([first, all, second].map(({ state }) => state)).toEqual([
+      'the disk is full',
+      'the disk is full',
+      'lasts',
+    ]);
     store.isFailing = false;
+    const beforeLast = keeper.writes;
     keeper.putReceived('c', 2, true);
-    const last = durable(keeper);
+    const last = durable(keeper, beforeLast);
     await expect.poll(() => last.state, { timeout: 5_000 }).toBe('lasts');
     keeper.close();
   });

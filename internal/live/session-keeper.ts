@@ -109,8 +109,8 @@ export class SessionKeeper implements SessionStore {
     this.#put(retainedKey(topic), nothing);
   }
 
-  whenDurable(done: (error?: Error) => void): void {
-    this.#queue.whenDurable(done);
+  whenDurable(done: (error?: Error) => void, since = this.writes): void {
+    this.#queue.whenDurable(done, since, this.writes);
   }
 
   /** Resolves when all that was written lasts, or could not be written. */

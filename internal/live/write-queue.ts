@@ -25,9 +25,10 @@ export interface Delivery extends Change {
 interface Promised {
   open: number;
   done: ((error?: Error) => void) | undefined;
-  /** Who asked too before anything else was put. */
-  others: ((error?: Error) => void)[] | undefined;
   error: Error | undefined;
+  /** What they asked about: the writes behind `since`, up to `at`. */
+  since: number;
+  at: number;
 }
 
 /** The value of {@link Delivery.hopefulSinceMs} of what is written as soon as possible. */
@@ -50,8 +51,8 @@ export class WriteQueue {
   readonly #promised = new Fifo<Promised>();
   /** Who will wait for the changes that are made now. */
   #next = newPromised();
-  /** Who asked last, while they wait. */
-  #asked: Promised | undefined;
+  /** Who was told last that something could not be written. */
+  #failedLast: Promised | undefined;
   /** Transactions that are not done. */
   #running = 0;
   #isScheduled = false;
@@ -107,21 +108,23 @@ export class WriteQueue {
     this.#settle();
   }
 
-  whenDurable(done: (error?: Error) => void): void {
+  /**
+   * Calls back when all lasts that nobody asked about yet, behind those who asked before.
+   *
+   * @param since so many writes there were before the ones that are asked about; an error of those is told, also where
+   *   somebody else asked about them first.
+   * @param at so many there are now.
+   */
+  whenDurable(done: (error?: Error) => void, since: number, at: number): void {
     const promised = this.#next;
     if (promised.open === 0 && this.#promised.length === 0) {
       done();
       return;
     }
-    if (promised.open === 0 && this.#asked !== undefined) {
-      // It is the same question as the last one, and has the same answer.
-      this.#asked.others ??= [];
-      this.#asked.others.push(done);
-      return;
-    }
     promised.done = done;
+    promised.since = since;
+    promised.at = at;
     this.#promised.push(promised);
-    this.#asked = promised;
     this.#next = newPromised();
   }
 
@@ -134,7 +137,7 @@ export class WriteQueue {
         if (delivery.state === 'waits') this.#join(delivery);
       }
       if (this.#hasWork) this.#schedule();
-      this.whenDurable(() => resolve());
+      this.whenDurable(() => resolve(), 0, 0);
     });
   }
 
@@ -257,16 +260,16 @@ export class WriteQueue {
   #settle(): void {
     while (this.#promised.first?.open === 0) {
       const promised = this.#promised.shift()!;
-      if (promised === this.#asked) this.#asked = undefined;
-      const { done, others, error } = promised;
-      done!(error);
-      if (others !== undefined) for (const other of others) other(error);
+      if (promised.error !== undefined) this.#failedLast = promised;
+      const failed = this.#failedLast;
+      const isConcerned = failed !== undefined && (failed === promised || failed.at > promised.since);
+      promised.done!(isConcerned ? failed.error : undefined);
     }
   }
 }
 
 function newPromised(): Promised {
-  return { open: 0, done: undefined, others: undefined, error: undefined };
+  return { open: 0, done: undefined, error: undefined, since: 0, at: 0 };
 }
 
 function settleOne(promised: Promised, error: Error | undefined): void {

@@ -67,12 +67,12 @@ export class Answers {
     receipt.whenSettled(this.#sendSettled);
   }
 
-  /** Holds a receipt until all that was written to the store of sessions so far lasts. */
-  holdUntilStored(receipt: Receipt): void {
+  /** Holds a receipt until all lasts that was written to the store of sessions since a number of writes. */
+  holdUntilStored(receipt: Receipt, writesBefore: number): void {
     receipt.hold();
     this.#store.whenDurable((error) => {
       receipt.letGo(error && new BrokerError('store-unavailable', error.message));
-    });
+    }, writesBefore);
   }
 
   /** The connection is gone: nobody waits for an answer any more. */

@@ -126,7 +126,7 @@ export class Inbox {
     if (receipt === undefined) return;
     if (qos === 2 && reasonCode < FIRST_FAILURE) this.#remember(packetId, receipt);
     else if (known !== undefined) this.#forget(packetId);
-    if (this.#store.writes !== writesBefore) this.#answers.holdUntilStored(receipt);
+    if (this.#store.writes !== writesBefore) this.#answers.holdUntilStored(receipt, writesBefore);
     this.#answer(qos === 1 ? PacketType.puback : PacketType.pubrec, packetId, reasonCode, problem, receipt);
   }
 
@@ -134,6 +134,7 @@ export class Inbox {
   release(packetId: number): void {
     const { received, store } = this.#session;
     const isKnown = received.has(packetId);
+    const writesBefore = this.#store.writes;
     if (isKnown) store.deleteReceived(this.#identity.clientId, packetId);
     const reasonCode = isKnown ? ReasonCode.success : ReasonCode.packetIdNotFound;
     const bytes = this.#answers.encode({
@@ -144,7 +145,7 @@ export class Inbox {
     });
     const receipt = this.#unusedReceipt();
     // The id may be used again after this: it must not be known to a broker that starts anew.
-    if (isKnown && this.#store === store) this.#answers.holdUntilStored(receipt);
+    if (isKnown && this.#store === store) this.#answers.holdUntilStored(receipt, writesBefore);
     this.#answers.inOrder(bytes, receipt, (problem) => {
       if (problem !== undefined) {
         // It will send PUBREL again.
@@ -169,9 +170,10 @@ export class Inbox {
     // It may still be on its way to a log.
     receipt.hold();
     known.whenSettled(() => receipt.letGo(known.problem));
+    const writesBefore = this.#store.writes;
     // The store may have failed on it the last time: the answer waits until it has this, and what was before it.
     this.#session.store.putReceived(this.#identity.clientId, packetId, known.isSettled);
-    this.#answers.holdUntilStored(receipt);
+    this.#answers.holdUntilStored(receipt, writesBefore);
     this.#answer(PacketType.pubrec, packetId, ReasonCode.success, undefined, receipt);
   }
 

@@ -168,7 +168,7 @@ export class Subscriber {
   #receiptOfWrites(writesBefore: number): Receipt {
     if (this.#session.store.writes === writesBefore) return SAFE;
     const receipt = new Receipt();
-    this.#answers.holdUntilStored(receipt);
+    this.#answers.holdUntilStored(receipt, writesBefore);
     return receipt;
   }
 
