@@ -16,6 +16,8 @@ export interface Message {
   /** When nobody wants it any more, by `Date.now()`. */
   expiresAtMs?: number;
   properties?: MessageProperties;
+  /** Whether nobody else has it any more who would publish it again: a will, or what a session leaves to another. */
+  isLastCopy?: boolean;
 }
 
 /** What a publisher says about a message beside its payload. */

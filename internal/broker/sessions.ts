@@ -245,7 +245,7 @@ export class Sessions {
     this.#dropWill(session);
     try {
       const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
-      this.#broker.publishMessage({ ...will.message, expiresAtMs });
+      this.#broker.publishMessage({ ...will.message, expiresAtMs, isLastCopy: true });
     } catch (error) {
       const fields = { client: quoted(session.clientId), error: (error as Error).message };
       this.#log.warn(fields, 'a will could not be published');
@@ -255,7 +255,7 @@ export class Sessions {
   /** Gives messages that came by a group and that this session did not get to others of the group. */
   #moveShares(session: Session, isWanted: (filter: string) => boolean | undefined): void {
     for (const { message, shared, qos } of session.takeShared((filter) => isWanted(filter) === true)) {
-      this.#broker.publishToGroup({ ...message, qos }, shared!);
+      this.#broker.publishToGroup({ ...message, qos, isLastCopy: true }, shared!);
     }
   }
 

@@ -2,8 +2,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HeldEntries } from '../../test/support/held-entries.ts';
 import { turn } from '../../test/support/logs.ts';
 import { Broker } from '../broker/broker.ts';
+import type { Channel } from '../broker/channel.ts';
+import type { Outlet } from '../broker/outbox.ts';
 import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
+import type { Session } from '../broker/session.ts';
 import { Sessions } from '../broker/sessions.ts';
 import { acknowledgementWaitMs } from '../limits.ts';
 import { Metrics } from '../metrics/metrics.ts';
@@ -62,8 +65,22 @@ async function settled(): Promise<void> {
   for (let round = 0; round < 5; round++) await turn();
 }
 
+/** A connection that takes everything. */
+function anyOutlet(): Outlet {
+  const channel = { waitingBytes: 0, isFull: false, isSlow: false } as Channel;
+  return { channel, takesRuns: false, receiveMaximum: 10, send: () => true, release() {} };
+}
+
 /** What a broker that starts with this store has. */
 async function restored(store: MemoryEntries) {
+  const keeper = new SessionKeeper(store, log);
+  const { broker, sessions } = brokerOf(keeper);
+  await restoreSessions({ store, keeper, sessions, broker, log });
+  sessions.close();
+  return { broker, sessions, keeper };
+}
+
+function brokerOf(keeper: SessionKeeper) {
   const metrics = new Metrics();
   const settings = {
     maxClients: 10,
@@ -73,12 +90,9 @@ async function restored(store: MemoryEntries) {
     slowConsumerWaitMs: 10,
   };
   const broker = new Broker({ settings, metrics, log });
-  const keeper = new SessionKeeper(store, log);
   const limits = { queueMessages: 1000, queueBytes: 1_000_000 };
   const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10, store: keeper });
-  await restoreSessions({ store, keeper, sessions, broker, log });
-  sessions.close();
-  return { broker, sessions, keeper };
+  return { broker, sessions };
 }
 
 describe('keeping sessions', () => {
@@ -301,6 +315,43 @@ describe('waiting for acknowledgements', () => {
     send(keeper, outgoing(message(), { qos: 2 }));
     await settled();
     expect(store.size).toBe(2);
+  });
+
+  it('is not done for a message of QoS 2, whose sender will not publish it again: it lasts with its packet id', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    send(keeper, outgoing(message('x', { qos: 2 })));
+    keeper.putReceived('publisher', 1, true);
+    await settled();
+    expect([store.writes, store.size]).toEqual([1, 2]);
+  });
+
+  it('is not done for what a member of a group leaves to others, nor for wills: they last in one place or the other', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    const { broker, sessions } = brokerOf(keeper);
+    const [prompt, leaving] = ['c', 'leaving'].map((clientId) => {
+      const { session } = sessions.open(clientId, false, Number.POSITIVE_INFINITY);
+      return session;
+    }) as [Session, Session];
+    const subscribe = (session: Session, filter: string) => {
+      const plain = { qos: 1, noLocal: false, retainAsPublished: false, identifier: undefined } as const;
+      broker.attach(filter, session.subscribe({ filter, ...plain }));
+    };
+    subscribe(leaving, '$share/group/shared');
+    const will = { message: message('bye', { topic: 'will' }), delayMs: 0, expiryMs: undefined };
+    sessions.enter(leaving, anyOutlet(), will);
+    broker.publishMessage(message('one', { topic: 'shared' }));
+    subscribe(prompt, '$share/group/shared');
+    subscribe(prompt, 'will');
+    sessions.enter(prompt, anyOutlet(), undefined);
+    await settled();
+    const { size } = store;
+    sessions.leave(leaving, true);
+    await settled();
+    // The message and the will have changed places; the session that left is written anew.
+    expect([prompt.outbox.unacknowledged, store.size]).toEqual([2, size]);
+    sessions.close();
   });
 
   it('ends when everything is to be written', async () => {

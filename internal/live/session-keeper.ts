@@ -70,7 +70,7 @@ export class SessionKeeper implements SessionStore {
       this.#queue.put(delivery.stateKey, () => encodeState(outgoing));
     } else if (outgoing.qos === 1) {
       // It is on its way. Whether its packet id is remembered with it is not what anybody waits for.
-      delivery.wasSent();
+      if (hasSender(outgoing.message)) delivery.wasSent();
     } else {
       this.#queue.change(delivery);
     }
@@ -251,6 +251,14 @@ class KeptDelivery implements Delivery {
   #wasLate(): void {
     if (this.#client.promptness > 0) this.#client.promptness--;
   }
+}
+
+/**
+ * Whether a message would be published again if the broker forgot it now. It would not with QoS 2, as the packet id is
+ * remembered: that and the message have to last together.
+ */
+function hasSender({ qos, isLastCopy }: Message): boolean {
+  return qos !== 2 && isLastCopy !== true;
 }
 
 function nothing(): undefined {}
