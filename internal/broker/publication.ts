@@ -99,6 +99,11 @@ export class Publication {
     return this;
   }
 
+  /** Whether these messages were read from a log: QoS 1, because they last, and not to be retained. */
+  get isFromLog(): boolean {
+    return this.logName !== undefined;
+  }
+
   /** The run's own bytes. Made on demand, because most short runs are copied without one. */
   view(): Uint8Array {
     this.#view ??= this.bytes.subarray(this.start, this.end);
@@ -122,6 +127,12 @@ export class Publication {
     }
     return encoded;
   }
+}
+
+/** Makes a message that is to wait independent of the batch that it was read from, which may be much larger. */
+export function detachPayload(message: Message): void {
+  const { payload } = message;
+  if (payload.length < payload.buffer.byteLength) message.payload = new Uint8Array(payload);
 }
 
 /** What a publication of values is encoded as: nothing that anybody speaks. */

@@ -3,7 +3,7 @@ import { Backlog } from './backlog.ts';
 import type { Source } from './channel.ts';
 import { Outbox, type OutboxLimits, type Outlet } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { Message, Publication } from './publication.ts';
+import { detachPayload, type Message, type Publication } from './publication.ts';
 import type { Receipt } from './receipt.ts';
 import type { SessionStore } from './session-store.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
@@ -169,7 +169,7 @@ export class Session implements Member {
 
   deliver(publication: Publication): void {
     const outlet = this.#outlet;
-    if (publication.isPlain) {
+    if (publication.isPlain || (publication.isFromLog && this.#unshared.areAllQos0)) {
       // QoS 0 is for who is there.
       if (outlet === undefined) return;
       if (outlet.takesRuns && this.#unshared.areAllPlain) {
@@ -180,7 +180,9 @@ export class Session implements Member {
     }
     for (const message of publication.messages()) {
       const match = this.#unshared.match(message, this.clientId);
-      if (match !== undefined) this.take(message, match, undefined);
+      if (match === undefined) continue;
+      if (publication.isFromLog && match.qos > 0) detachPayload(message);
+      this.take(message, match, undefined);
     }
     this.pump();
   }
@@ -188,13 +190,17 @@ export class Session implements Member {
   /** Takes its share of a group's messages. */
   deliverShare(publication: Publication, subscription: Subscription): void {
     const outlet = this.#outlet;
-    if (publication.isPlain && outlet?.takesRuns && subscription.identifier === undefined) {
+    const isQos0 = publication.isPlain || (publication.isFromLog && subscription.qos === 0);
+    if (isQos0 && outlet?.takesRuns && subscription.identifier === undefined) {
       outlet.channel.deliver(publication);
       this.#events.delivered(publication.count, publication.end - publication.start);
       return;
     }
     const match = join([subscription])!;
-    for (const message of publication.messages()) this.take(message, match, subscription.filter);
+    for (const message of publication.messages()) {
+      if (publication.isFromLog && match.qos > 0) detachPayload(message);
+      this.take(message, match, subscription.filter);
+    }
     this.pump();
   }
 

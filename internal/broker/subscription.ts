@@ -49,10 +49,17 @@ export class Subscriptions {
   /** How many want something else of a plain message than its bytes. */
   #special = 0;
   #noLocal = 0;
+  /** How many want more than QoS 0. */
+  #acknowledged = 0;
 
   /** Whether every plain message of every topic that matches is wanted as it is. */
   get areAllPlain(): boolean {
     return this.#special === 0;
+  }
+
+  /** Whether none of them wants more than QoS 0. */
+  get areAllQos0(): boolean {
+    return this.#acknowledged === 0;
   }
 
   add(subscription: Subscription): void {
@@ -78,8 +85,9 @@ export class Subscriptions {
     return match;
   }
 
-  #count({ noLocal, identifier }: Subscription, change: 1 | -1): void {
+  #count({ noLocal, identifier, qos }: Subscription, change: 1 | -1): void {
     this.#remembered.clear();
+    if (qos > 0) this.#acknowledged += change;
     if (noLocal) this.#noLocal += change;
     if (noLocal || identifier !== undefined) this.#special += change;
   }

@@ -12,7 +12,10 @@ import { isReservedTopic, topicNameProblem } from '../topic.ts';
 import { MIXED_CONFIG } from './capture.ts';
 import { messageOf } from './records.ts';
 
-/** Gives what came into a log by a door of its own to the live subscribers of its topic. */
+/**
+ * Gives what came into a log by a door of its own to the live subscribers of its topic. It lasts, and its producer was told
+ * so: it counts as QoS 1, so that sessions whose clients are away get it too.
+ */
 export class Delivery {
   readonly #broker: Broker;
   readonly #log: Logger;
@@ -42,8 +45,16 @@ export class Delivery {
       this.#log.warn(fields, 'a batch cannot be read for live subscribers');
       return;
     }
-    if (isMixed) this.#deliverEach(topic.name, messages, source);
-    else this.#publish(topic.name, messages, batch, targets!, source);
+    if (isMixed) {
+      this.#deliverEach(topic.name, messages, source);
+    } else if (targets!.groups.length === 0) {
+      this.#publish(topic.name, messages, batch, targets!, source);
+    } else {
+      // Each message for a group goes to another member.
+      for (const message of messages) {
+        this.#publish(topic.name, [message], message.payload, this.#targetsOf(name!), source);
+      }
+    }
   }
 
   /** A log of many topics: each of its messages goes its own way. */
@@ -65,6 +76,7 @@ export class Delivery {
     const publication = new Publication(new ReadMessages(messages));
     publication.set(bytes, 0, bytes.length, messages.length);
     publication.logName = logName;
+    publication.isPlain = false;
     this.#broker.publish(publication, targets, source);
   }
 
@@ -113,7 +125,11 @@ function messagesOf(logName: string, batch: Uint8Array): Message[] {
   const messages: Message[] = [];
   // Marks of transactions are no messages.
   if (header.isControl) return messages;
-  for (const record of records(batch, header, maxExpandedBatchBytes))
-    messages.push(messageOf(record, logName));
+  const now = Date.now();
+  for (const record of records(batch, header, maxExpandedBatchBytes)) {
+    const message = messageOf(record, logName);
+    message.qos = 1;
+    if (message.expiresAtMs === undefined || message.expiresAtMs > now) messages.push(message);
+  }
   return messages;
 }
