@@ -7,15 +7,15 @@ import type { SessionStore } from '../../broker/session-store.ts';
 import { NO_TARGETS } from '../../broker/targets.ts';
 import type { TopicEntry } from '../../broker/topic-table.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import { mqttReceiveMaximum, mqttTopicAliases } from '../../limits.ts';
+import { mqttReceiveMaximum } from '../../limits.ts';
 import { MqttError } from '../../protocol/mqtt/mqtt-error.ts';
 import { PacketType, type PublishAnswer, type Qos, type Version } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
 import type { PublishFields } from '../../protocol/mqtt/publish-fields.ts';
-import { FieldReader } from '../../protocol/mqtt/reader.ts';
 import { FIRST_FAILURE, ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
 import type { Answers } from './answers.ts';
 import { messageOf } from './messages.ts';
+import { PublishTopics } from './publish-topics.ts';
 import { reasonCodeOf } from './refusals.ts';
 
 export interface InboxParts {
@@ -32,7 +32,7 @@ export interface InboxParts {
   refuse(reason: BrokerError): void;
 }
 
-/** What one client publishes: its topic aliases, and the answers of QoS 1 and 2. */
+/** What one client publishes, and the answers of QoS 1 and 2. */
 export class Inbox {
   readonly #broker: Broker;
   readonly #log: Logger;
@@ -43,14 +43,13 @@ export class Inbox {
   readonly #version: Version;
   readonly #source: Source;
   readonly #refuse: (reason: BrokerError) => void;
-  readonly #aliases = new Map<number, TopicEntry>();
+  readonly #topics: PublishTopics;
   /** QoS 2 messages of this connection that are not released. */
   readonly #unreleased = new Set<number>();
   /** QoS 1 messages that are not acknowledged. */
   #unacknowledged = 0;
   #isHeldBack = false;
-  /** Topics that this client may publish to; kept only where somebody decides about that. */
-  readonly #permitted: WeakSet<TopicEntry> | undefined;
+  /** Of the next message, if nobody held it for the last one. */
   #receipt = new Receipt();
 
   constructor(parts: InboxParts) {
@@ -63,7 +62,7 @@ export class Inbox {
     this.#version = parts.version;
     this.#source = parts.source;
     this.#refuse = parts.refuse;
-    this.#permitted = parts.broker.everybodyMayPublish ? undefined : new WeakSet();
+    this.#topics = new PublishTopics(parts.broker, parts.identity);
   }
 
   /**
@@ -72,7 +71,7 @@ export class Inbox {
    */
   plainTopic(view: DataView, bytes: Uint8Array, fields: PublishFields): TopicEntry | undefined {
     try {
-      return this.#topicAt(view, bytes, fields.topicStart, fields.topicEnd);
+      return this.#topics.plain(view, bytes, fields);
     } catch (error) {
       this.#tolerate(error);
       return undefined;
@@ -102,7 +101,7 @@ export class Inbox {
     const receipt = qos > 0 ? this.#unusedReceipt() : undefined;
     const writesBefore = this.#store.writes;
     try {
-      const topic = this.#topicOf(view, bytes, fields);
+      const topic = this.#topics.of(view, bytes, fields);
       const targets = this.#broker.targetsOf(topic);
       const message = messageOf(
         fields,
@@ -212,52 +211,14 @@ export class Inbox {
     this.#holdBack();
   }
 
-  /** [MQTT-3.3.2-10] [MQTT-3.3.2-12] aliases are valid for this connection and direction only. */
-  #topicOf(view: DataView, bytes: Uint8Array, fields: PublishFields): TopicEntry {
-    const { topicAlias } = fields.properties;
-    if (topicAlias === undefined) return this.#topicAt(view, bytes, fields.topicStart, fields.topicEnd);
-    // [MQTT-3.3.2-9]
-    if (topicAlias > mqttTopicAliases) {
-      throw new MqttError('invalidTopicAlias', `PUBLISH: topic alias ${topicAlias} of ${mqttTopicAliases}`);
-    }
-    if (fields.topicStart === fields.topicEnd) {
-      const topic = this.#aliases.get(topicAlias);
-      if (topic === undefined) {
-        throw new MqttError('protocolError', `PUBLISH: topic alias ${topicAlias} stands for no topic yet`);
-      }
-      return topic;
-    }
-    const topic = this.#topicAt(view, bytes, fields.topicStart, fields.topicEnd);
-    this.#aliases.set(topicAlias, topic);
-    return topic;
-  }
-
   /** A message that came again may be the one that names an alias. */
   #noteAlias(view: DataView, bytes: Uint8Array, fields: PublishFields): void {
     if (fields.properties.topicAlias === undefined) return;
     try {
-      this.#topicOf(view, bytes, fields);
+      this.#topics.of(view, bytes, fields);
     } catch (error) {
       this.#tolerate(error);
     }
-  }
-
-  #topicAt(view: DataView, bytes: Uint8Array, start: number, end: number): TopicEntry {
-    let topic: TopicEntry;
-    try {
-      topic = this.#broker.topic(view, start, end);
-    } catch (error) {
-      // What is no text at all is malformed; whatever else is wrong is a matter of names.
-      if ((error as BrokerError).code === 'invalid-topic') {
-        new FieldReader(bytes, start - TOPIC_LENGTH_BYTES, end, 'PUBLISH').text('topic');
-      }
-      throw error;
-    }
-    if (this.#permitted !== undefined && !this.#permitted.has(topic)) {
-      this.#broker.checkMayPublish(this.#identity, topic);
-      this.#permitted.add(topic);
-    }
-    return topic;
   }
 
   /** A message that is refused does not end the connection, unless its bytes break the rules. */
@@ -322,5 +283,3 @@ export class Inbox {
     this.#answers.now(this.#answers.encode(answer, reason.message));
   }
 }
-
-const TOPIC_LENGTH_BYTES = 2;
