@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FakeConnection } from '../../test/support/fake-connection.ts';
 import { deadlineSweepMs } from '../limits.ts';
+import { FrameCursor } from '../protocol/frame/cursor.ts';
 import { ClientConnections } from './client-connections.ts';
+import { Intake } from './intake.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const SILENCE_MS = 60_000;
@@ -73,25 +76,19 @@ function setUp() {
   return { connections, client };
 }
 
+const nobody = { takeUnits: () => 0, failed() {} };
+
 function fakeClient(isConnected: boolean) {
   return {
-    openedAt: performance.now(),
-    lastHeardAt: performance.now(),
+    intake: new Intake(new FakeConnection(), nobody, { cursor: new FrameCursor(0), reusesBuffer: false }),
     isConnected,
-    isHeldBack: false,
-    hasPostponed: false,
     hasSubscriptions: false,
     isDrained: true,
     refused: undefined as string | undefined,
-    allow(ms: number) {
-      this.openedAt += ms;
-      this.lastHeardAt += ms;
-    },
     refuse({ code }: { code: string }) {
       this.refused ??= code;
     },
     dismiss() {},
-    stopReading() {},
     destroy() {},
   };
 }

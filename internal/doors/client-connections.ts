@@ -1,30 +1,21 @@
 import { BrokerError } from '../errors.ts';
 import { deadlineSweepMs, shutdownQuietMs } from '../limits.ts';
 import { ConnectionSet } from './connection-set.ts';
+import type { Intake } from './intake.ts';
 import { LostTime } from './lost-time.ts';
 
 /** A connection of a client that introduces itself, and then publishes, subscribes and says that it is still there. */
 export interface ClientConnection {
-  readonly openedAt: number;
-  /** When something last arrived, by `performance.now()`. */
-  readonly lastHeardAt: number;
+  readonly intake: Intake;
   /** Whether the client has introduced itself. */
   readonly isConnected: boolean;
-  /** Whether the broker itself keeps this client from being heard. */
-  readonly isHeldBack: boolean;
-  /** Whether something that has arrived waits for its turn. */
-  readonly hasPostponed: boolean;
   readonly hasSubscriptions: boolean;
   /** Whether nothing waits to be sent to this client. */
   readonly isDrained: boolean;
-  /** Puts off what this client is in time for. */
-  allow(ms: number): void;
   /** Tells the client why, and closes. */
   refuse(reason: BrokerError): void;
   /** Tells the client to go, and still takes what it had already sent. */
   dismiss(reason: BrokerError): void;
-  /** Looks at nothing more that arrives. */
-  stopReading(): void;
   destroy(): void;
 }
 
@@ -67,7 +58,7 @@ export class ClientConnections<C extends ClientConnection> {
       if (!connection.hasSubscriptions) connection.dismiss(reason);
     }
     await until(() => this.#isQuiet(), performance.now() + timeoutMs / 2);
-    for (const connection of this.#connections) connection.stopReading();
+    for (const connection of this.#connections) connection.intake.goDeaf();
     await until(() => this.#connections.every((connection) => connection.isDrained), deadline);
     for (const connection of this.#connections) connection.refuse(reason);
     await this.#connections.untilEmpty(deadline);
@@ -77,7 +68,7 @@ export class ClientConnections<C extends ClientConnection> {
   #isQuiet(): boolean {
     const since = performance.now() - shutdownQuietMs;
     return this.#connections.every((connection) => {
-      return connection.lastHeardAt < since && !connection.hasPostponed;
+      return connection.intake.lastHeardAt < since && !connection.intake.hasPostponed;
     });
   }
 
@@ -86,9 +77,9 @@ export class ClientConnections<C extends ClientConnection> {
     const now = performance.now();
     const lostMs = this.#lostTime.sinceLastSweep(now);
     for (const connection of this.#connections) {
-      if (lostMs > 0) connection.allow(lostMs);
+      if (lostMs > 0) connection.intake.allow(lostMs);
       if (connection.isConnected) this.#refuseSilent(connection, now);
-      else if (connection.openedAt + this.#deadlines.connectTimeoutMs <= now) {
+      else if (connection.intake.openedAt + this.#deadlines.connectTimeoutMs <= now) {
         connection.refuse(new BrokerError('connect-timeout'));
       }
     }
@@ -96,7 +87,8 @@ export class ClientConnections<C extends ClientConnection> {
 
   #refuseSilent(connection: C, now: number): void {
     const silenceMs = this.#deadlines.silenceMs(connection);
-    if (silenceMs === 0 || connection.isHeldBack || connection.lastHeardAt + silenceMs > now) return;
+    if (silenceMs === 0 || connection.intake.isHeldBack || connection.intake.lastHeardAt + silenceMs > now)
+      return;
     connection.refuse(new BrokerError('keepalive-timeout', `nothing came for ${silenceMs / 1000} s`));
   }
 }

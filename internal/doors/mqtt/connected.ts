@@ -1,5 +1,4 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
-import type { Source } from '../../broker/channel.ts';
 import type { Client } from '../../broker/client.ts';
 import type { Session } from '../../broker/session.ts';
 import type { Sessions } from '../../broker/sessions.ts';
@@ -7,10 +6,13 @@ import type { BrokerError } from '../../errors.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Version } from '../../protocol/mqtt/packet.ts';
+import type { Intake } from '../intake.ts';
+import type { Run } from '../run.ts';
 import { Answers } from './answers.ts';
 import { Inbox } from './inbox.ts';
 import type { Agreement, Offer } from './negotiate.ts';
 import { MqttOutlet } from './outlet.ts';
+import { Publishes } from './publishes.ts';
 import { Replays } from './replays.ts';
 import { Subscriber } from './subscriber.ts';
 
@@ -36,6 +38,7 @@ export interface Connected {
   answers: Answers;
   outlet: MqttOutlet;
   inbox: Inbox;
+  publishes: Publishes;
   subscriber: Subscriber;
   replays: Replays;
 }
@@ -45,20 +48,32 @@ export interface ConnectedParts extends MqttConnectionParts {
   session: Session;
   agreement: Agreement;
   version: Version;
-  /** The connection itself. */
-  source: Source;
+  intake: Intake;
+  run: Run;
   refuse(reason: BrokerError): void;
 }
 
 /** Puts together what serves a client that was let in. */
 export function connectedOf(parts: ConnectedParts): Connected {
-  const { broker, sessions, logs, metrics, log, client, session, agreement, version, source, refuse } = parts;
+  const { broker, sessions, logs, metrics, log, client, session, agreement, version, refuse } = parts;
+  const { intake, run, maxMessageBytes } = parts;
   const { identity, channel } = client;
   const { store } = sessions;
   const answers = new Answers(channel, store, version, agreement);
   const outlet = new MqttOutlet(channel, version, agreement);
   const replays = new Replays({ logs, metrics, log, client, session, outlet });
-  const inbox = new Inbox({ broker, log, identity, session, store, answers, version, source, refuse });
+  const inbox = new Inbox({
+    broker,
+    log,
+    identity,
+    session,
+    store,
+    answers,
+    version,
+    source: intake,
+    refuse,
+  });
+  const publishes = new Publishes({ run, inbox, intake, channel, version, maxMessageBytes });
   const subscriber = new Subscriber({
     broker,
     sessions,
@@ -71,5 +86,5 @@ export function connectedOf(parts: ConnectedParts): Connected {
     version,
     refuse,
   });
-  return { client, session, agreement, version, answers, outlet, inbox, subscriber, replays };
+  return { client, session, agreement, version, answers, outlet, inbox, publishes, subscriber, replays };
 }

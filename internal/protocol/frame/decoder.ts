@@ -1,6 +1,6 @@
+import { PartialUnit } from '../partial.ts';
 import { FrameCursor } from './cursor.ts';
 import type { Frame } from './frame.ts';
-import { PartialFrame } from './partial.ts';
 
 /** Receives whole frames: `cursor` points at the fields of one that lies in `bytes`. */
 export type FrameSink = (bytes: Uint8Array, cursor: FrameCursor) => void;
@@ -8,7 +8,7 @@ export type FrameSink = (bytes: Uint8Array, cursor: FrameCursor) => void;
 /** Turns a stream of chunks, cut anywhere, into whole frames. */
 export class FrameDecoder {
   readonly #cursor: FrameCursor;
-  readonly #partial = new PartialFrame();
+  readonly #partial = new PartialUnit();
 
   /** @param maxPayloadBytes the largest payload that is accepted, in bytes. */
   constructor(maxPayloadBytes: number) {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FIRST_BYTES, PartialUnit } from '../partial.ts';
 import { FrameCursor } from './cursor.ts';
 import { FrameDecoder } from './decoder.ts';
 import { encodeFrame, type Frame, FrameError, MAX_PAYLOAD_BYTES } from './frame.ts';
 import { bytesOf, fromHex, GOLDEN_FRAMES, type GoldenFrame } from './golden-frames.ts';
-import { FIRST_BYTES, PartialFrame } from './partial.ts';
 
 const anyFrame = fc.record({
   type: fc.integer({ min: 0, max: 255 }),
@@ -103,10 +103,10 @@ describe('FrameDecoder', () => {
   });
 });
 
-describe('PartialFrame', () => {
+describe('PartialUnit', () => {
   it('reserves at most twice of what arrived, whatever a length claims', () => {
     const cursor = new FrameCursor(MAX_PAYLOAD_BYTES);
-    const partial = new PartialFrame();
+    const partial = new PartialUnit();
     partial.keep(fromHex('02 0001 61 40000000'), 0, 8);
     let arrived = 8;
     for (const size of [1, 7, 100, 10_000, 100_000]) {

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyPacket } from '../../../test/mqtt/arbitrary-packets.ts';
+import { PartialUnit } from '../partial.ts';
 import { PacketCursor } from './cursor.ts';
 import { decodePacket } from './decode.ts';
 import { encodePacket, publishBytes } from './encode.ts';
 import { GOLDEN_PACKETS } from './golden-packets.ts';
 import { MqttError } from './mqtt-error.ts';
 import { type Packet, PacketType, VERSIONS, type Version } from './packet.ts';
-import { PartialPacket } from './partial.ts';
 import { FIRST_FAILURE, mayCarry } from './reason-codes.ts';
 
 const MAX_PACKET_BYTES = 64 * 1024;
@@ -15,7 +15,7 @@ const MAX_PACKET_BYTES = 64 * 1024;
 /** All packets of a stream that comes in these chunks. */
 function decodeAll(chunks: readonly Uint8Array[], version: Version): Packet[] {
   const cursor = new PacketCursor(MAX_PACKET_BYTES);
-  const partial = new PartialPacket();
+  const partial = new PartialUnit();
   const packets: Packet[] = [];
   for (const chunk of chunks) {
     let at = 0;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { PartialUnit } from '../partial.ts';
 import { PacketCursor } from './cursor.ts';
 import { decodePacket } from './decode.ts';
 import { encodePacket } from './encode.ts';
 import { BROKEN_PACKETS, GOLDEN_PACKETS } from './golden-packets.ts';
 import { MqttError } from './mqtt-error.ts';
 import { type Packet, PacketType, type Version } from './packet.ts';
-import { PartialPacket } from './partial.ts';
 import { mayCarry, ReasonCode, reasonName } from './reason-codes.ts';
 
 const MAX_PACKET_BYTES = 1024 * 1024;
@@ -41,7 +41,7 @@ describe.each(GOLDEN_PACKETS)('$name', ({ versions, hex, packet, isDecodedOnly }
   it('comes byte by byte', () => {
     const bytes = bytesOf(hex);
     const cursor = new PacketCursor(MAX_PACKET_BYTES);
-    const partial = new PartialPacket();
+    const partial = new PartialUnit();
     partial.keep(bytes, 0, 1);
     for (let at = 1; at < bytes.length; at++) {
       expect(partial.takeWhole(cursor)).toBeUndefined();
@@ -93,7 +93,7 @@ describe('what versions before 5 forgive', () => {
 describe('packets that are cut', () => {
   it('reserves no memory for a length that is only claimed', () => {
     const cursor = new PacketCursor(268_435_460);
-    const partial = new PartialPacket();
+    const partial = new PartialUnit();
     const start = bytesOf('30 ffffff7f 0001 61');
     partial.keep(start, 0, start.length);
     expect(partial.fill(new Uint8Array(10_000), cursor)).toBe(10_000);

@@ -1,20 +1,26 @@
-import type { FrameCursor } from './cursor.ts';
+/** Finds where a unit of a protocol ends: a frame, or a packet. */
+export interface UnitCursor {
+  /** Looks at the unit that begins at `at`; whether it is complete before `limit`. */
+  read(bytes: Uint8Array, at: number, limit: number): boolean;
+  /** How many bytes of the unit at `at` are needed to know more about it, given that it is not complete. */
+  bytesWanted(bytes: Uint8Array, at: number, limit: number): number;
+}
 
-/** What the first bytes of a frame get room for: most messages are complete in it without growing. */
+/** What the first bytes of a unit get room for: most messages are complete in it without growing. */
 export const FIRST_BYTES = 2048;
 
 /**
- * Holds the frame that a chunk ended in the middle of, until the rest of it arrives. What it reserves grows
- * with what really came, at most double beyond {@link FIRST_BYTES}, never with what a length field claims.
+ * Holds the unit that a chunk ended in the middle of, until the rest of it arrives. What it reserves grows with what
+ * really came, at most double beyond {@link FIRST_BYTES}, never with what a length claims.
  */
-export class PartialFrame {
+export class PartialUnit {
   #buffer: Uint8Array | undefined;
   #length = 0;
   readonly #isReused: boolean;
 
   /**
-   * @param isReused whether a frame of up to {@link FIRST_BYTES} lies in a buffer that the next one is written to: for
-   *   an owner that has copied what it needs of a frame before it keeps another.
+   * @param isReused whether a unit of up to {@link FIRST_BYTES} lies in a buffer that the next one is written to: for
+   *   an owner that has copied what it needs of a unit before it keeps another.
    */
   constructor(isReused = false) {
     this.#isReused = isReused;
@@ -24,7 +30,7 @@ export class PartialFrame {
     return this.#length === 0;
   }
 
-  /** Bytes of the unfinished frame that have arrived. */
+  /** Bytes of the unfinished unit that have arrived. */
   get length(): number {
     return this.#length;
   }
@@ -34,18 +40,18 @@ export class PartialFrame {
     return this.#buffer?.length ?? 0;
   }
 
-  /** Keeps a copy of the beginning of a frame. Only when empty. */
+  /** Keeps a copy of the beginning of a unit. Only when empty. */
   keep(bytes: Uint8Array, start: number, end: number): void {
     this.#append(bytes, start, end);
   }
 
   /**
-   * Takes from `chunk` what completes the frame, no more, and returns where in the chunk it stopped.
-   * After that {@link takeWhole} has the frame, or the chunk is used up.
+   * Takes from `chunk` what completes the unit, no more, and returns where in the chunk it stopped. After
+   * that {@link takeWhole} has the unit, or the chunk is used up.
    *
-   * @throws FrameError as {@link FrameCursor.read} does.
+   * @throws what the cursor throws.
    */
-  fill(chunk: Uint8Array, cursor: FrameCursor): number {
+  fill(chunk: Uint8Array, cursor: UnitCursor): number {
     let at = 0;
     while (!cursor.read(this.#buffer!, 0, this.#length)) {
       const missing = cursor.bytesWanted(this.#buffer!, 0, this.#length) - this.#length;
@@ -57,8 +63,8 @@ export class PartialFrame {
     return at;
   }
 
-  /** Hands out the frame that {@link fill} completed, which `cursor` points into; undefined while it is not. */
-  takeWhole(cursor: FrameCursor): Uint8Array | undefined {
+  /** Hands out the unit that {@link fill} completed, which `cursor` points into; undefined while it is not. */
+  takeWhole(cursor: UnitCursor): Uint8Array | undefined {
     if (!cursor.read(this.#buffer!, 0, this.#length)) return undefined;
     const whole = this.#buffer!.subarray(0, this.#length);
     this.#length = 0;

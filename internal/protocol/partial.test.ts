@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { expectBytes } from '../../../test/support/hex-dump.ts';
-import { FrameCursor } from './cursor.ts';
-import { encodeFrame, MAX_PAYLOAD_BYTES } from './frame.ts';
-import { FIRST_BYTES, PartialFrame } from './partial.ts';
+import { expectBytes } from '../../test/support/hex-dump.ts';
+import { FrameCursor } from './frame/cursor.ts';
+import { encodeFrame, MAX_PAYLOAD_BYTES } from './frame/frame.ts';
+import { FIRST_BYTES, PartialUnit } from './partial.ts';
 
 const anyName = fc.string({ maxLength: 300 });
 
-describe('PartialFrame', () => {
+describe('PartialUnit', () => {
   it('puts a frame together from any pieces, takes not one byte more, and reserves at most twice what came', () => {
     const property = fc.property(
       anyName,
@@ -19,7 +19,7 @@ describe('PartialFrame', () => {
         const frame = encodeFrame(2, topic, payload, clientId);
         const stream = Buffer.concat([frame, following]);
         const cursor = new FrameCursor(MAX_PAYLOAD_BYTES);
-        const partial = new PartialFrame();
+        const partial = new PartialUnit();
         const first = Math.min(sizes[0]!, frame.length - 1);
         partial.keep(stream, 0, first);
         let at = first;
@@ -41,7 +41,7 @@ describe('PartialFrame', () => {
 
   it('may be used again, and the frame before stays as it was', () => {
     const cursor = new FrameCursor(MAX_PAYLOAD_BYTES);
-    const partial = new PartialFrame();
+    const partial = new PartialUnit();
     const frames = ['one', 'two'].map((text) => encodeFrame(2, 't', text, 'c'));
     const wholes = frames.map((frame) => {
       partial.keep(frame, 0, 5);

@@ -1,0 +1,93 @@
+import type { Identity } from '../../auth/guard.ts';
+import type { Broker } from '../../broker/broker.ts';
+import type { TopicEntry } from '../../broker/topic-table.ts';
+import { type FrameCursor, isAt } from '../../protocol/frame/cursor.ts';
+import { FrameType, frameSize, writeFrame } from '../../protocol/frame/frame.ts';
+import { countRepeats } from '../../protocol/frame/repeats.ts';
+import type { Intake } from '../intake.ts';
+import type { Run } from '../run.ts';
+
+const NO_BYTES = new Uint8Array(0);
+/** Room for frames that are written anew with the real client id. */
+const REWRITTEN_SLAB_BYTES = 64 * 1024;
+
+export interface PublishesParts {
+  broker: Broker;
+  identity: Identity;
+  /** The id that the client gave at CONNECT, in UTF-8. */
+  clientId: Uint8Array;
+  intake: Intake;
+  run: Run;
+}
+
+/** What one client publishes: cuts its PUBLISHes into runs. */
+export class Publishes {
+  readonly #broker: Broker;
+  readonly #identity: Identity;
+  readonly #clientId: Uint8Array;
+  readonly #intake: Intake;
+  readonly #run: Run;
+  /** Topics that this client may publish to; kept only where somebody decides about that. */
+  readonly #permitted: WeakSet<TopicEntry> | undefined;
+  #rewritten = NO_BYTES;
+  #rewrittenEnd = 0;
+
+  constructor({ broker, identity, clientId, intake, run }: PublishesParts) {
+    this.#broker = broker;
+    this.#identity = identity;
+    this.#clientId = clientId;
+    this.#intake = intake;
+    this.#run = run;
+    this.#permitted = broker.everybodyMayPublish ? undefined : new WeakSet();
+  }
+
+  /**
+   * Adds the PUBLISH under the cursor to the run in hand, and all that follow it with the same topic, sender and
+   * size: they need no second look, and a stream of equal messages is the most usual of all. Returns where the
+   * last one ends.
+   */
+  take(cursor: FrameCursor, bytes: Uint8Array, view: DataView, at: number, limit: number): number {
+    const { topicStart, topicEnd, payloadStart, payloadEnd, clientIdStart, end } = cursor;
+    const topic = this.#topicAt(view, topicStart, topicEnd);
+    if (!isAt(this.#clientId, bytes, clientIdStart, end)) {
+      this.#takeRewritten(bytes, topic, payloadStart, payloadEnd);
+      return end;
+    }
+    const { targets } = topic;
+    let count = 1;
+    let next = end;
+    if (targets.groups.length === 0) {
+      const size = end - at;
+      count += countRepeats(view, next, limit, size, payloadStart - at, payloadEnd - at);
+      next += (count - 1) * size;
+    }
+    this.#run.add(targets, bytes, at, next, count);
+    return next;
+  }
+
+  /** A delivered frame carries the id that its sender gave at CONNECT, whatever it wrote into the message. */
+  #takeRewritten(bytes: Uint8Array, topic: TopicEntry, payloadStart: number, payloadEnd: number): void {
+    const size = frameSize(topic.bytes.length, payloadEnd - payloadStart, this.#clientId.length);
+    if (this.#rewritten.length - this.#rewrittenEnd < size) {
+      this.#run.publish();
+      // A frame without an id may become 6,000 times as long: no more than a slab of them in one turn.
+      if (this.#rewrittenEnd > 0) this.#intake.giveWay();
+      this.#rewritten = new Uint8Array(Math.max(size, REWRITTEN_SLAB_BYTES));
+      this.#rewrittenEnd = 0;
+    }
+    const start = this.#rewrittenEnd;
+    const payload = bytes.subarray(payloadStart, payloadEnd);
+    const { publish } = FrameType;
+    this.#rewrittenEnd = writeFrame(this.#rewritten, start, publish, topic.bytes, payload, this.#clientId);
+    this.#run.add(topic.targets, this.#rewritten, start, this.#rewrittenEnd, 1);
+  }
+
+  #topicAt(view: DataView, start: number, end: number): TopicEntry {
+    const topic = this.#broker.topic(view, start, end);
+    if (this.#permitted !== undefined && !this.#permitted.has(topic)) {
+      this.#broker.checkMayPublish(this.#identity, topic);
+      this.#permitted.add(topic);
+    }
+    return topic;
+  }
+}

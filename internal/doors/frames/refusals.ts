@@ -1,0 +1,17 @@
+import type { Logger } from '../../broker/broker.ts';
+import { BrokerError } from '../../errors.ts';
+import { FrameError } from '../../protocol/frame/frame.ts';
+
+/** What a client is told of an error that its frames led to. */
+export function refusalOf(error: unknown, log: Logger): BrokerError {
+  if (error instanceof BrokerError) return error;
+  if (error instanceof FrameError) {
+    if (error.code === 'payload-too-large') return new BrokerError('message-too-large', error.message);
+    return new BrokerError(
+      error.message.startsWith('client id') ? 'invalid-client-id' : 'invalid-topic',
+      error.message,
+    );
+  }
+  log.error({ code: 'internal-error', error: (error as Error).stack }, 'a bug of the broker');
+  return new BrokerError('internal-error');
+}
