@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { shutdownQuietMs } from '../../internal/limits.ts';
 import type { Logs } from '../../internal/log/logs.ts';
 import { parseBatchHeader } from '../../internal/protocol/kafka/record-batch.ts';
 import { records } from '../../internal/protocol/kafka/record-batch-read.ts';
@@ -114,6 +115,31 @@ describe.each([4, 5] as const)('a topic that has a log, version %i', (version) =
       expect(await client.shown()).toEqual(['puback 1']);
       entries.isHeld = false;
     }
+    await close();
+  });
+
+  it('a broker that stops still answers what is on its way to the disk', async () => {
+    const { door, store, connected, close } = await mqttDoor();
+    const client = await connected(version);
+    client.send(subscribe('elsewhere', 0));
+    await client.packets();
+    store.hold();
+    client.publish('own/a', 1, 1);
+    expect(await client.shown()).toEqual([]);
+    const stopped = door.close(10_000);
+    // It is not read any more once it has been quiet.
+    const pinged = async () => {
+      client.send({ type: PacketType.pingreq });
+      return client.shown();
+    };
+    await expect.poll(pinged, { interval: 3 * shutdownQuietMs, timeout: 10_000 }).toEqual([]);
+    expect(client.connection.isEnded).toBe(false);
+    store.release();
+    await expect.poll(() => client.connection.isEnded).toBe(true);
+    const end = version === 5 ? ['disconnect 0x8b'] : [];
+    expect(await client.shown()).toEqual(['puback 1', ...end]);
+    client.drop();
+    await stopped;
     await close();
   });
 
@@ -237,6 +263,23 @@ describe('a log that cannot keep a message', () => {
       [4, 0x97],
     ]);
     expect(answers[1]!.properties.reasonString).toMatch(/^too-many-logs: .*room for 1/);
+    await close();
+  });
+
+  it('because it was deleted meanwhile: what comes again is in a new one', async () => {
+    const { store, logs, connected, close } = await mqttDoor();
+    const client = await connected(5);
+    client.publish('own/a', 1, 1);
+    expect(await client.shown()).toEqual(['puback 1']);
+    store.hold();
+    client.publish('own/a', 1, 2);
+    expect(await client.shown()).toEqual([]);
+    await logs.deleteTopic(logs.topic('own.a')!);
+    store.release();
+    expect(await client.shown()).toEqual(['puback 2 0x83']);
+    client.publish('own/a', 1, 2, { dup: true });
+    expect(await client.shown()).toEqual(['puback 2']);
+    expect(await kept(logs, 'own.a')).toEqual(['2']);
     await close();
   });
 

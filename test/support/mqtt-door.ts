@@ -84,7 +84,7 @@ export async function mqttDoor(
     await logs.close();
   }
 
-  return { broker, sessions, logs, store, entries, metrics, log, connected, close };
+  return { broker, door, sessions, logs, store, entries, metrics, log, connected, close };
 }
 
 /** A client whose packets a test puts in, and looks at what comes out, without a socket. */
