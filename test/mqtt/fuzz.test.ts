@@ -1,38 +1,24 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { Broker } from '../../internal/broker/broker.ts';
-import { Sessions } from '../../internal/broker/sessions.ts';
-import { MqttDoor } from '../../internal/doors/mqtt/door.ts';
-import { Metrics } from '../../internal/metrics/metrics.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PacketCursor } from '../../internal/protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../internal/protocol/mqtt/decode.ts';
 import { encodePacket } from '../../internal/protocol/mqtt/encode.ts';
 import { GOLDEN_PACKETS } from '../../internal/protocol/mqtt/golden-packets.ts';
 import { type Packet, PacketType, VERSIONS, type Version } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
-import { FakeConnection } from '../support/fake-connection.ts';
+import type { FakeConnection } from '../support/fake-connection.ts';
 import { anyPacket } from './arbitrary-packets.ts';
+import { connectBytes, openDoors, subscribeBytes } from './test-doors.ts';
 
-const MAX_MESSAGE_BYTES = 64 * 1024;
-
-function openDoor() {
-  const errors: object[] = [];
-  const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => errors.push(fields) };
-  const metrics = new Metrics();
-  const settings = {
-    maxClients: 100,
-    channelSize: 1_000,
-    channelBytes: 1024 * 1024,
-    slowConsumer: 'drop-new' as const,
-    slowConsumerWaitMs: 10,
-  };
-  const broker = new Broker({ settings, metrics, log });
-  const limits = { queueMessages: 100, queueBytes: 1024 * 1024 };
-  const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10 });
-  const doorSettings = { maxMessageBytes: MAX_MESSAGE_BYTES, connectTimeoutMs: 60_000, keepAliveMs: 0 };
-  const door = new MqttDoor(broker, sessions, doorSettings, metrics, log);
-  return { door, sessions, errors };
-}
+/** `make test FUZZ_SECONDS=600` looks for longer: then it is millions. */
+const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? 3);
+const WARM_UP_PACKETS = 50_000;
+const LEAST_PACKETS = 150_000;
+/** The topics that the broker remembers are bounded, but may be more or fewer each time. */
+const MOST_BYTES_LEFT = 16 * 1024 * 1024;
+const NOTHING = new Uint8Array(0);
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -50,16 +36,9 @@ function answers(connection: FakeConnection, version: Version): Packet[] {
   return packets;
 }
 
-function connectBytes(version: Version, clientId: string): Uint8Array {
-  const connect = { cleanStart: false, keepAliveS: 0, clientId, properties: NO_PROPERTIES };
-  return encodePacket({ type: PacketType.connect, version, ...connect }, version);
-}
-
-function open(door: MqttDoor, first: Uint8Array): FakeConnection {
-  const connection = new FakeConnection();
-  door.open(connection, first);
-  return connection;
-}
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe.each([...VERSIONS])('whatever a client of version %i sends', (version) => {
   const mutation = fc.record({
@@ -90,17 +69,10 @@ describe.each([...VERSIONS])('whatever a client of version %i sends', (version) 
     });
 
   it('the broker answers with whole packets or closes, and serves the others as before', async () => {
-    const { door, sessions, errors } = openDoor();
-    const watcher = open(door, connectBytes(4, 'watcher'));
-    const subscribe = {
-      type: PacketType.subscribe,
-      packetId: 1,
-      subscriptions: [
-        { filter: 'alive', qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 },
-      ],
-      properties: NO_PROPERTIES,
-    } satisfies Packet;
-    watcher.handler.bytes(encodePacket(subscribe, 4));
+    const doors = openDoors();
+    const { errors } = doors;
+    const watcher = doors.open(connectBytes(4, 'watcher'));
+    watcher.handler.bytes(subscribeBytes(4, 'alive', 1));
     await turn();
     answers(watcher, 4);
     let round = 0;
@@ -110,7 +82,7 @@ describe.each([...VERSIONS])('whatever a client of version %i sends', (version) 
         fc.array(fc.nat(), { maxLength: 4 }),
         fc.boolean(),
         async (bytes, cuts, isFirst) => {
-          const connection = open(door, isFirst ? new Uint8Array(0) : connectBytes(version, 'fuzz'));
+          const connection = doors.open(isFirst ? new Uint8Array(0) : connectBytes(version, 'fuzz'));
           const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
           for (const [index, end] of ends.entries()) {
             connection.handler.bytes(bytes.subarray(index === 0 ? 0 : ends[index - 1], end));
@@ -120,7 +92,7 @@ describe.each([...VERSIONS])('whatever a client of version %i sends', (version) 
           await turn();
           if (!isFirst) answers(connection, version);
           connection.handler.closed();
-          const alive = open(door, connectBytes(4, 'alive'));
+          const alive = doors.open(connectBytes(4, 'alive'));
           const publish = {
             type: PacketType.publish,
             topic: 'alive',
@@ -146,7 +118,92 @@ describe.each([...VERSIONS])('whatever a client of version %i sends', (version) 
       ),
       { numRuns: 400 },
     );
-    sessions.close();
-    await door.close(0);
+    await doors.close();
   });
+
+  it('comes to the same however it is cut: answers, messages, and whether the connection ends', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const outcome = async (bytes: Uint8Array, ends: readonly number[], hasTurns: boolean) => {
+      const doors = openDoors();
+      const watchers = [await doors.connect(5, 'five'), await doors.connect('frames', 'frames')];
+      for (const watcher of watchers) watcher.subscribe('#', 2);
+      const connection = doors.open(connectBytes(version, 'fuzz'));
+      await doors.turn();
+      for (const watcher of watchers) watcher.takeBytes();
+      for (const [index, end] of ends.entries()) {
+        connection.handler.bytes(bytes.subarray(index === 0 ? 0 : ends[index - 1], end));
+        if (hasTurns) await turn();
+      }
+      await doors.turn();
+      const written = [Buffer.concat(connection.written), ...watchers.map((watcher) => watcher.takeBytes())];
+      const { isEnded } = connection;
+      await doors.close();
+      return { isEnded, written: written.map((each) => each.toString('hex')), errors: doors.errors };
+    };
+    await fc.assert(
+      fc.asyncProperty(
+        stream,
+        fc.array(fc.nat(), { maxLength: 6 }),
+        fc.boolean(),
+        async (bytes, cuts, hasTurns) => {
+          const whole = await outcome(bytes, [bytes.length], false);
+          const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
+          expect(await outcome(bytes, ends, hasTurns)).toEqual(whole);
+          const single = Array.from(bytes, (_, index) => index + 1);
+          expect(await outcome(bytes, single, false)).toEqual(whole);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  }, 120_000);
+
+  it(
+    'leaves nothing behind, however much of it comes',
+    async () => {
+      const doors = openDoors();
+      const random = randomFrom(version);
+      let packets = 0;
+      /** One client that sends a few packets, most of them damaged in a byte or two. */
+      const attack = async () => {
+        const chosen = Array.from({ length: 8 }, () => seeds[random(seeds.length)]!);
+        const bytes = Buffer.concat(chosen);
+        for (let change = random(4); change > 0; change--) bytes[random(bytes.length)] = random(256);
+        const connection = doors.open(connectBytes(version, 'fuzz', true));
+        connection.handler.bytes(bytes.subarray(0, bytes.length - random(5)));
+        packets += chosen.length;
+        if (packets % 64 === 0) await turn();
+        connection.handler.closed();
+      };
+      const settle = async () => {
+        await doors.turn();
+        const { retained } = doors.broker;
+        for (const message of [...retained.find('#', 0)]) retained.set({ ...message, payload: NOTHING });
+        collectGarbage();
+        return process.memoryUsage().heapUsed;
+      };
+      while (packets < WARM_UP_PACKETS) await attack();
+      const before = await settle();
+      const deadline = performance.now() + FUZZ_SECONDS * 1_000;
+      while (performance.now() < deadline || packets < LEAST_PACKETS) await attack();
+      expect((await settle()) - before).toBeLessThan(MOST_BYTES_LEFT);
+      expect(doors.broker.clientCount).toBe(0);
+      expect(doors.errors).toEqual([]);
+      await doors.close();
+    },
+    (FUZZ_SECONDS + 120) * 1_000,
+  );
 });
+
+/** Numbers below a limit, the same each time (a linear congruential generator of Numerical Recipes). */
+function randomFrom(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+}
