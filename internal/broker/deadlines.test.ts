@@ -3,15 +3,22 @@ import { describe, expect, it } from 'vitest';
 import { Deadlines } from './deadlines.ts';
 
 describe('deadlines', () => {
-  it('hand out what is due, earliest first, and keep the rest', () => {
+  it('hand out each value at its earliest time, and keep the rest', () => {
+    const entry = fc.record({ value: fc.nat(5), atMs: fc.nat(50) });
     fc.assert(
-      fc.property(fc.array(fc.nat(50)), fc.nat(50), (times, now) => {
+      fc.property(fc.array(entry, { maxLength: 400 }), fc.nat(50), (entries, now) => {
         const deadlines = new Deadlines<number>();
-        for (const time of times) deadlines.add(time, time);
-        const sorted = [...times].sort((a, b) => a - b);
-        expect([...deadlines.due(now)]).toEqual(sorted.filter((time) => time <= now));
+        const times = new Map<number, number>();
+        for (const { value, atMs } of entries) {
+          deadlines.add(atMs, value);
+          times.set(value, Math.min(times.get(value) ?? atMs, atMs));
+        }
+        const due = [...deadlines.due(now)].map((value) => times.get(value)!);
+        const sorted = [...times.values()].sort((a, b) => a - b);
+        expect(due).toEqual(sorted.filter((time) => time <= now));
         expect(deadlines.size).toBe(sorted.filter((time) => time > now).length);
-        expect([...deadlines.due(50)]).toEqual(sorted.filter((time) => time > now));
+        const later = [...deadlines.due(50)].map((value) => times.get(value)!);
+        expect(later).toEqual(sorted.filter((time) => time > now));
       }),
     );
   });
@@ -25,5 +32,15 @@ describe('deadlines', () => {
       if (value < 5) deadlines.add(value + 1, value + 1);
     }
     expect(seen).toEqual([1, 2, 3]);
+  });
+
+  it('hand out a value that was put off when it was first asked for, and again when it is', () => {
+    const deadlines = new Deadlines<string>();
+    for (let atMs = 10; atMs < 20; atMs++) deadlines.add(atMs, 'a');
+    expect([...deadlines.due(12)]).toEqual(['a']);
+    expect([...deadlines.due(100)]).toEqual([]);
+    deadlines.add(30, 'a');
+    expect([...deadlines.due(29)]).toEqual([]);
+    expect([...deadlines.due(30)]).toEqual(['a']);
   });
 });

@@ -3,19 +3,59 @@ interface Entry<T> {
   value: T;
 }
 
+/** Entries that are not looked at may be this many for each that is, before they are left out. */
+const MAX_STALE_FACTOR = 2;
+const MIN_STALE = 64;
+
 /**
- * Values and the times at which they are due, earliest first: a binary heap. A value is not taken out when its time
- * changes or it is wanted no longer; whoever gets it when it is due looks whether it still is.
+ * Values and the times at which to look at them, earliest first: a binary heap. A value is not taken out when it is wanted
+ * no longer or later: whoever gets it looks whether it is due, and adds it again if it is not. So a value whose time is
+ * put off again and again, as that of a client that comes and goes, lies here once.
  */
 export class Deadlines<T> {
-  readonly #heap: Entry<T>[] = [];
+  #heap: Entry<T>[] = [];
+  /** The entry that counts of each value. */
+  readonly #times = new Map<T, number>();
 
   get size(): number {
-    return this.#heap.length;
+    return this.#times.size;
   }
 
-  /** @param atMs when the value is due, in milliseconds on whatever clock {@link due} is asked by. */
+  /**
+   * Has a value handed out at a time, or earlier if that was asked for before.
+   *
+   * @param atMs in milliseconds on whatever clock {@link due} is asked by.
+   */
   add(atMs: number, value: T): void {
+    const known = this.#times.get(value);
+    if (known !== undefined && known <= atMs) return;
+    this.#times.set(value, atMs);
+    this.#push(atMs, value);
+    if (this.#heap.length > MAX_STALE_FACTOR * this.#times.size + MIN_STALE) this.#rebuild();
+  }
+
+  /** Takes out everything whose time has come. */
+  *due(nowMs: number): Generator<T> {
+    while (this.#heap.length > 0 && this.#heap[0]!.atMs <= nowMs) {
+      const { atMs, value } = this.#takeFirst();
+      if (this.#times.get(value) !== atMs) continue;
+      this.#times.delete(value);
+      yield value;
+    }
+  }
+
+  clear(): void {
+    this.#heap = [];
+    this.#times.clear();
+  }
+
+  /** Leaves out the entries that an earlier one took the place of. */
+  #rebuild(): void {
+    this.#heap = [];
+    for (const [value, atMs] of this.#times) this.#push(atMs, value);
+  }
+
+  #push(atMs: number, value: T): void {
     const heap = this.#heap;
     let index = heap.length;
     heap.push({ atMs, value });
@@ -27,20 +67,11 @@ export class Deadlines<T> {
     }
   }
 
-  /** Takes out everything that is due. */
-  *due(nowMs: number): Generator<T> {
-    while (this.#heap.length > 0 && this.#heap[0]!.atMs <= nowMs) yield this.#takeFirst();
-  }
-
-  clear(): void {
-    this.#heap.length = 0;
-  }
-
-  #takeFirst(): T {
+  #takeFirst(): Entry<T> {
     const heap = this.#heap;
     const first = heap[0]!;
     const last = heap.pop()!;
-    if (heap.length === 0) return first.value;
+    if (heap.length === 0) return first;
     heap[0] = last;
     let index = 0;
     for (;;) {
@@ -52,6 +83,6 @@ export class Deadlines<T> {
       heap[child] = last;
       index = child;
     }
-    return first.value;
+    return first;
   }
 }

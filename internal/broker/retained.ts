@@ -78,7 +78,11 @@ export class Retained {
   expire(nowMs: number): void {
     for (const topic of this.#expiring.due(nowMs)) {
       const message = this.get(topic);
-      if (message?.expiresAtMs === undefined || message.expiresAtMs > nowMs) continue;
+      if (message?.expiresAtMs === undefined) continue;
+      if (message.expiresAtMs > nowMs) {
+        this.#expiring.add(message.expiresAtMs, topic);
+        continue;
+      }
       this.#remove(topic);
       this.store.deleteRetained(topic);
     }

@@ -133,7 +133,7 @@ export class Sessions {
     if (isWillWanted) this.#awaitWill(session, now);
     else this.#dropWill(session);
     if (session.expiryMs === 0) this.end(session);
-    else if (session.expiryMs !== Number.POSITIVE_INFINITY) this.#ends.add(now + session.expiryMs, session);
+    else this.#awaitEnd(session);
   }
 
   /** Ends a session: its subscriptions, its messages; its will is published now if it waited. */
@@ -161,9 +161,7 @@ export class Sessions {
     const session = this.#newSession(clientId, expiryMs);
     session.endedAtMs = endedAtMs;
     this.#sessions.set(clientId, session);
-    if (expiryMs !== Number.POSITIVE_INFINITY) {
-      this.#ends.add(Math.max(endedAtMs + expiryMs, this.#now() + willsAfterStartMs), session);
-    }
+    this.#awaitEnd(session, this.#now() + willsAfterStartMs);
     return session;
   }
 
@@ -183,9 +181,14 @@ export class Sessions {
     const now = this.#now();
     for (const session of this.#wills.due(now)) {
       if (this.#isWillDue(session)) this.#publishWill(session);
+      else if (session.willDueAtMs !== undefined) this.#wills.add(session.willDueAtMs, session);
     }
     for (const session of this.#ends.due(now)) {
-      if (this.#sessions.get(session.clientId) !== session || !this.#isOver(session)) continue;
+      if (this.#sessions.get(session.clientId) !== session || session.isConnected) continue;
+      if (!this.#isOver(session)) {
+        this.#awaitEnd(session);
+        continue;
+      }
       this.#expired.value++;
       this.end(session);
     }
@@ -215,6 +218,14 @@ export class Sessions {
   #write(session: Session): void {
     const { clientId, expiryMs, endedAtMs } = session;
     session.store.putSession({ clientId, expiryMs, endedAtMs, subscriptions: [...session.subscriptions] });
+  }
+
+  /** @param notBeforeMs when it may be ended at the earliest, however long it is over. */
+  #awaitEnd(session: Session, notBeforeMs = 0): void {
+    const { endedAtMs, expiryMs } = session;
+    if (expiryMs !== Number.POSITIVE_INFINITY) {
+      this.#ends.add(Math.max(endedAtMs! + expiryMs, notBeforeMs), session);
+    }
   }
 
   /** @param notBeforeMs when it may be published at the earliest, however long it is due. */

@@ -121,6 +121,15 @@ describe('SUBSCRIBE', () => {
     expect(await client.publishSafely('forbidden', 'x')).toBe(ReasonCode.notAuthorized);
     expect(await client.publishSafely('forbidden', 'x', { qos: 2 })).toBe(ReasonCode.notAuthorized);
     await client.expectSilence();
+    const other = await broker.open(5);
+    const will = {
+      topic: 'forbidden',
+      payload: Buffer.from('x'),
+      qos: 0,
+      retain: false,
+      properties: {},
+    } as const;
+    expect((await other.connect({ will })).reasonCode).toBe(ReasonCode.notAuthorized);
   });
 });
 

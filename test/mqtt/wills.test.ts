@@ -111,6 +111,49 @@ describe('a will', () => {
     expect(await watcher.texts(1)).toEqual(['back/2 gone']);
   });
 
+  it('that has a delay is cancelled by a takeover, unless that begins a new session', async () => {
+    const watcher = await watching('over/#');
+    const options = { clientId: 'over', properties: { sessionExpiryIntervalS: 100 } };
+    const delayed = { willDelayIntervalS: 100 };
+    await broker.connect(5, { ...options, will: will('over/1', delayed) });
+    await broker.connect(5, { ...options, cleanStart: false, will: will('over/2', delayed) });
+    await broker.connect(5, options);
+    expect(await watcher.texts(1)).toEqual(['over/2 gone']);
+    await watcher.expectSilence();
+  });
+
+  it('waits no longer than the session, as DISCONNECT says last', async () => {
+    const watcher = await watching('shortened');
+    const client = await broker.connect(5, {
+      will: will('shortened', { willDelayIntervalS: 100 }),
+      properties: { sessionExpiryIntervalS: 100 },
+    });
+    client.disconnect(4, { sessionExpiryIntervalS: 0 });
+    expect(await watcher.texts(1)).toEqual(['shortened gone']);
+  });
+
+  it('is wanted for its expiry interval from when it is published', async () => {
+    const watcher = await watching('expiry');
+    const client = await broker.connect(5, {
+      will: will('expiry', { willDelayIntervalS: 2, messageExpiryIntervalS: 1 }),
+      properties: { sessionExpiryIntervalS: 100 },
+    });
+    client.drop();
+    expect((await watcher.message()).properties).toEqual({ messageExpiryIntervalS: 1 });
+  });
+
+  it('waits with its QoS for a session whose client is away', async () => {
+    const options = { clientId: 'away', properties: { sessionExpiryIntervalS: 100 }, cleanStart: false };
+    const watcher = await broker.connect(5, options);
+    await watcher.subscribe('away', 2);
+    watcher.disconnect();
+    await watcher.ended();
+    const client = await broker.connect(4, { will: { ...will('away'), qos: 2 } });
+    client.drop();
+    const back = await broker.connect(5, options);
+    expect(await back.message()).toMatchObject({ topic: 'away', qos: 2, dup: false });
+  });
+
   it('is published at once when the client is back with a clean start', async () => {
     const watcher = await watching('fresh');
     const options = { clientId: 'fresh', properties: { sessionExpiryIntervalS: 100 } };
