@@ -145,8 +145,11 @@ describe('UNSUBSCRIBE', () => {
         filters: ['u/a', 'u/b', 'u/#/c'],
         properties: NO_PROPERTIES,
       });
-      const { packetId, reasonCodes } = await client.next(PacketType.unsuback);
+      const { packetId, reasonCodes, properties } = await client.next(PacketType.unsuback);
       expect(packetId).toBe(5);
+      expect(properties.reasonString).toBe(
+        version === 5 ? "invalid-filter: filter 'u/#/c': # must be the whole last level" : undefined,
+      );
       const { noSubscriptionExisted, invalidTopicFilter } = ReasonCode;
       expect(reasonCodes).toEqual(version === 5 ? [0, noSubscriptionExisted, invalidTopicFilter] : []);
       client.publish('u/a', 'x');

@@ -130,7 +130,7 @@ export class Subscriber {
         reasonCodes.push(ReasonCode.noSubscriptionExisted);
       } else {
         reasonCodes.push(ReasonCode.invalidTopicFilter);
-        problems.push(`filter ${quoted(filter)}: ${problem}`);
+        problems.push(new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`).message);
       }
     }
     const unsuback = { type: PacketType.unsuback, packetId, reasonCodes, properties: NO_PROPERTIES };
