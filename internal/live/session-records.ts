@@ -14,6 +14,7 @@ import { FieldWriter } from '../protocol/mqtt/writer.ts';
  *     message            [flags:1][expires at, in ms: 8, 0 for never][topic][client id][properties][payload]
  *     outgoing           [flags:1][packet id:2][shared filter][count:2][identifiers:4 each][message number:8 | message]
  *     outgoing's state   [flags:1][packet id:2]
+ *     received           nothing, or one byte while it is not known whether its log has the message
  *     will               [has expiry:1][expiry, in ms:8][delay, in ms:8][message]
  *
  * Names have their length before them; properties are written as MQTT 5 writes them.
