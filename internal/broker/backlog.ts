@@ -11,7 +11,7 @@ const RELEASE_AT = 0.25;
  */
 export class Backlog {
   readonly #waitMs: number;
-  readonly #feeders = new Set<Source>();
+  #feeders: Set<Source> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isFull = false;
   /** Whether the wait is over, until the queue has come down. */
@@ -27,6 +27,7 @@ export class Backlog {
   }
 
   holdBack(feeder: Source): void {
+    this.#feeders ??= new Set();
     if (this.#feeders.has(feeder)) return;
     this.#feeders.add(feeder);
     feeder.pause();
@@ -51,9 +52,9 @@ export class Backlog {
     this.#isFull = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#feeders.size === 0) return;
-    const feeders = [...this.#feeders];
-    this.#feeders.clear();
+    const feeders = this.#feeders;
+    if (feeders === undefined) return;
+    this.#feeders = undefined;
     for (const feeder of feeders) feeder.resume();
   }
 }

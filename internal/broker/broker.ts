@@ -4,7 +4,7 @@ import { maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import { filterProblem, innerFilter, isReservedTopic, parseShared, topicNameProblem } from '../topic.ts';
 import { Channel, type ChannelLimits, nobody, type Receiver, type Source } from './channel.ts';
-import type { Client, ClientSpec } from './client.ts';
+import { Client, type ClientEvents, type ClientSpec } from './client.ts';
 import { type Message, Publication, valuesEncoding } from './publication.ts';
 import type { Receipt } from './receipt.ts';
 import { Retained } from './retained.ts';
@@ -61,6 +61,13 @@ export class Broker {
   readonly #dropped: Counter;
   readonly #slowEpisodes: Counter;
   readonly #takenOver: Counter;
+  readonly #clientEvents: ClientEvents = {
+    slow: (client) => this.#becameSlow(client),
+    recovered: (client, dropped) => this.#recovered(client, dropped),
+    dropped: (count) => {
+      this.#dropped.value += count;
+    },
+  };
 
   constructor(parts: BrokerParts) {
     this.#settings = parts.settings;
@@ -106,19 +113,7 @@ export class Broker {
       throw new BrokerError('too-many-clients', `${this.#settings.maxClients} clients are connected`);
     }
     if (older !== undefined) this.#takeOver(older, spec.identity);
-    const client: Client = {
-      identity: spec.identity,
-      source: spec.source,
-      filters: new Set(),
-      disconnect: (reason) => spec.disconnect(reason),
-      channel: new Channel(spec.encoding, spec.sink, this.#settings, this.#turn, {
-        slow: () => this.#becameSlow(client),
-        recovered: (dropped) => this.#recovered(client, dropped),
-        dropped: (count) => {
-          this.#dropped.value += count;
-        },
-      }),
-    };
+    const client = new Client(spec, this.#settings, this.#turn, this.#clientEvents);
     this.#clients.set(clientId, client);
     this.#connects.value++;
     return client;
@@ -143,7 +138,7 @@ export class Broker {
     if (client.filters.size >= maxSubscriptionsPerClient) {
       throw new BrokerError('too-many-subscriptions', `${client.filters.size} filters are held`);
     }
-    client.filters.add(filter);
+    client.addFilter(filter);
     this.#subscriptions++;
     const shared = parseShared(filter);
     if (shared === undefined) this.#trie.insert(filter, client.channel);
@@ -154,7 +149,7 @@ export class Broker {
 
   /** Ends a subscription; whether there was one. */
   unsubscribe(client: Client, filter: string): boolean {
-    if (!client.filters.delete(filter)) return false;
+    if (!client.removeFilter(filter)) return false;
     this.#subscriptions--;
     const shared = parseShared(filter);
     if (shared === undefined) this.#trie.remove(filter, client.channel);

@@ -112,7 +112,7 @@ export class Channel implements Flushable, Receiver {
 
   #feeders: Set<Source> | undefined;
   /** Who does nothing more until all of this has gone out; unlike a feeder it is never released early. */
-  readonly #askers = new Set<Source>();
+  #askers: Set<Source> | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
   /** Before this time a full channel is slow at once. */
   #noPatienceBefore = 0;
@@ -213,6 +213,7 @@ export class Channel implements Flushable, Receiver {
 
   /** Pauses this channel's own client until its answers have gone out. */
   holdBackAsker(asker: Source): void {
+    this.#askers ??= new Set();
     if (this.#askers.has(asker)) return;
     this.#askers.add(asker);
     asker.pause();
@@ -278,7 +279,9 @@ export class Channel implements Flushable, Receiver {
 
   /** Queues bytes that are never dropped; short ones without a buffer of their own. */
   #append(bytes: Uint8Array): void {
-    if (bytes.length > copiedSliceBytes) {
+    // A client that is told little is not worth a slab, which it would keep.
+    const isLone = this.#slab === undefined && this.#buffers.length === 0;
+    if (bytes.length > copiedSliceBytes || (isLone && this.#nextSlabBytes === smallestSlabBytes)) {
       this.#push(bytes, 0);
       return;
     }
@@ -433,9 +436,9 @@ export class Channel implements Flushable, Receiver {
   }
 
   #releaseAskers(): void {
-    if (this.#askers.size === 0) return;
-    const askers = [...this.#askers];
-    this.#askers.clear();
+    const askers = this.#askers;
+    if (askers === undefined) return;
+    this.#askers = undefined;
     for (const asker of askers) asker.resume();
   }
 }

@@ -46,6 +46,8 @@ export interface Encoding {
   encode(messages: readonly Message[]): Uint8Array;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 /**
  * A run of messages that all go to the same targets: the bytes as they arrived, and what they become in other
  * encodings, each made once for all the targets that want it.
@@ -55,7 +57,7 @@ export interface Encoding {
  */
 export class Publication {
   encoding: Encoding;
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
   /** How many messages the run has. */

@@ -36,6 +36,7 @@ export interface SessionParts {
   events: SessionEvents;
 }
 
+const NO_FEEDS: ReadonlyMap<string, RetainedFeed> = new Map();
 /** A full queue that has come down to this is a new one when it is full again. */
 const RECOVERED_AT = 0.5;
 
@@ -47,10 +48,6 @@ export class Session implements Member {
   readonly clientId: string;
   readonly store: SessionStore;
   readonly outbox: Outbox;
-  /** QoS 2 messages that have arrived and are not released, by packet id: whether those who keep them have them. */
-  readonly received = new Map<number, Receipt>();
-  /** By filter, what its subscriptions are still to get of the retained messages; its next connection goes on with it. */
-  readonly feeds = new Map<string, RetainedFeed>();
   /** How long it outlasts its connection; 0: not at all; Infinity: for ever. */
   expiryMs: number;
   /** When its connection ended, by `Date.now()`. */
@@ -63,9 +60,12 @@ export class Session implements Member {
   dropped = 0;
   readonly #events: SessionEvents;
   readonly #backlog: Backlog;
-  readonly #byFilter = new Map<string, Subscription>();
-  readonly #shares = new Map<string, Share>();
-  readonly #unshared = new Subscriptions();
+  // Most clients have few of these or none, and there are many clients.
+  #received: Map<number, Receipt> | undefined;
+  #feeds: Map<string, RetainedFeed> | undefined;
+  #byFilter: Map<string, Subscription> | undefined;
+  #shares: Map<string, Share> | undefined;
+  #unshared: Subscriptions | undefined;
   #hasOverflowed = false;
   #outlet: Outlet | undefined;
 
@@ -78,16 +78,37 @@ export class Session implements Member {
     this.#backlog = new Backlog(parts.waitMs);
   }
 
+  /** QoS 2 messages that have arrived and are not released, by packet id: whether those who keep them have them. */
+  get received(): Map<number, Receipt> {
+    this.#received ??= new Map();
+    return this.#received;
+  }
+
+  /** By filter, what its subscriptions are still to get of the retained messages; its next connection goes on with it. */
+  get feeds(): ReadonlyMap<string, RetainedFeed> {
+    return this.#feeds ?? NO_FEEDS;
+  }
+
+  beginFeed(filter: string, feed: RetainedFeed): void {
+    this.#feeds ??= new Map();
+    this.#feeds.set(filter, feed);
+  }
+
+  endFeed(filter: string): void {
+    this.#feeds?.delete(filter);
+    if (this.#feeds?.size === 0) this.#feeds = undefined;
+  }
+
   get isConnected(): boolean {
     return this.#outlet !== undefined;
   }
 
   get subscriptions(): Iterable<Subscription> {
-    return this.#byFilter.values();
+    return this.#byFilter?.values() ?? [];
   }
 
   get subscriptionCount(): number {
-    return this.#byFilter.size;
+    return this.#byFilter?.size ?? 0;
   }
 
   get isFull(): boolean {
@@ -107,7 +128,7 @@ export class Session implements Member {
 
   /** The subscription of a filter. */
   subscription(filter: string): Subscription | undefined {
-    return this.#byFilter.get(filter);
+    return this.#byFilter?.get(filter);
   }
 
   /**
@@ -117,10 +138,12 @@ export class Session implements Member {
    */
   subscribe(subscription: Subscription, isRestored = false): Member {
     const { filter } = subscription;
+    this.#byFilter ??= new Map();
     const before = this.#byFilter.get(filter);
     this.#byFilter.set(filter, subscription);
     if (!isRestored) this.#events.changed(this);
     if (parseShared(filter) !== undefined) {
+      this.#shares ??= new Map();
       let share = this.#shares.get(filter);
       if (share === undefined) {
         share = new Share(this, subscription);
@@ -129,6 +152,7 @@ export class Session implements Member {
       share.subscription = subscription;
       return share;
     }
+    this.#unshared ??= new Subscriptions();
     if (before !== undefined) this.#unshared.remove(before);
     this.#unshared.add(subscription);
     return this;
@@ -136,20 +160,20 @@ export class Session implements Member {
 
   /** Ends a subscription; who got its messages, or undefined where there is none. */
   unsubscribe(filter: string): Member | undefined {
-    const subscription = this.#byFilter.get(filter);
+    const subscription = this.#byFilter?.get(filter);
     if (subscription === undefined) return undefined;
-    this.#byFilter.delete(filter);
-    this.feeds.delete(filter);
+    this.#byFilter?.delete(filter);
+    this.endFeed(filter);
     this.#events.changed(this);
-    const share = this.#shares.get(filter);
-    if (share === undefined) this.#unshared.remove(subscription);
-    this.#shares.delete(filter);
+    const share = this.#shares?.get(filter);
+    if (share === undefined) this.#unshared?.remove(subscription);
+    this.#shares?.delete(filter);
     return share ?? this;
   }
 
   /** Who gets the messages of a subscription: itself, or its share of a group. */
   memberOf(filter: string): Member {
-    return this.#shares.get(filter) ?? this;
+    return this.#shares?.get(filter) ?? this;
   }
 
   attach(outlet: Outlet): void {
@@ -169,17 +193,17 @@ export class Session implements Member {
 
   deliver(publication: Publication): void {
     const outlet = this.#outlet;
-    if (publication.isPlain || (publication.isFromLog && this.#unshared.areAllQos0)) {
+    if (publication.isPlain || (publication.isFromLog && this.#unshared?.areAllQos0)) {
       // QoS 0 is for who is there.
       if (outlet === undefined) return;
-      if (outlet.takesRuns && this.#unshared.areAllPlain) {
+      if (outlet.takesRuns && this.#unshared?.areAllPlain) {
         outlet.channel.deliver(publication);
         this.#events.delivered(publication.count, publication.end - publication.start);
         return;
       }
     }
     for (const message of publication.messages()) {
-      const match = this.#unshared.match(message, this.clientId);
+      const match = this.#unshared?.match(message, this.clientId);
       if (match === undefined) continue;
       if (publication.isFromLog && match.qos > 0) detachPayload(message);
       this.take(message, match, undefined);
@@ -229,6 +253,13 @@ export class Session implements Member {
     const { fill } = this.outbox;
     this.#backlog.update(fill);
     if (fill < RECOVERED_AT) this.#hasOverflowed = false;
+  }
+
+  /** Forgets the messages that have arrived and are not released, in the store too. */
+  forgetReceived(): void {
+    if (this.#received === undefined) return;
+    for (const packetId of this.#received.keys()) this.store.deleteReceived(this.clientId, packetId);
+    this.#received.clear();
   }
 
   /** Takes out what another member of its groups may have now. */

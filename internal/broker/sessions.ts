@@ -142,8 +142,7 @@ export class Sessions {
     for (const { filter } of [...session.subscriptions]) this.unsubscribe(session, filter);
     this.#moveShares(session, (filter) => this.#broker.groupOf(filter) !== undefined);
     session.outbox.clear();
-    for (const packetId of session.received.keys()) session.store.deleteReceived(session.clientId, packetId);
-    session.received.clear();
+    session.forgetReceived();
     session.store.deleteSession(session.clientId);
     this.#publishWill(session);
   }
@@ -216,6 +215,7 @@ export class Sessions {
   }
 
   #write(session: Session): void {
+    if (session.store === noSessionStore) return;
     const { clientId, expiryMs, endedAtMs } = session;
     session.store.putSession({ clientId, expiryMs, endedAtMs, subscriptions: [...session.subscriptions] });
   }

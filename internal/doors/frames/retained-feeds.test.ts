@@ -52,20 +52,20 @@ describe('retained messages for a subscriber of frames', () => {
   });
 
   it('come no more when the subscription has ended, or the client is gone', () => {
-    const { feeds, channel, client, taken, sink } = setUp('a', 'b');
+    const { feeds, channel, held, taken, sink } = setUp('a', 'b');
     sink.isFull = true;
     feeds.add('a', messages('a', 2_000, 1));
     feeds.add('b', messages('b', 2_000, 1));
     endTurns();
     const before = taken.flat().length;
-    client.filters.delete('a');
+    held.delete('a');
     sink.isFull = false;
     channel.ready();
     endTurns();
     expect(taken.flat()).toEqual([...names('a', before), ...names('b', 2_000)]);
     feeds.add('b', messages('b', 2_000, 1));
     channel.close();
-    client.filters.clear();
+    held.clear();
     endTurns();
     expect(taken.flat()).toHaveLength(before + 2_000);
   });
@@ -87,8 +87,9 @@ function setUp(...filters: string[]) {
   };
   const events = { slow() {}, recovered() {}, dropped() {} };
   const channel = new Channel(frameEncoding, { write: take }, limits, new Turn(), events);
-  const client = { channel, filters: new Set(filters) } as unknown as Client;
-  return { feeds: new RetainedFeeds(client), channel, client, taken, sink };
+  const held = new Set(filters);
+  const client = { channel, filters: held } as unknown as Client;
+  return { feeds: new RetainedFeeds(client), channel, held, taken, sink };
 }
 
 function* messages(name: string, count: number, payloadBytes: number): Generator<Message> {

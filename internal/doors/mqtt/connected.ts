@@ -17,7 +17,7 @@ import { Replays } from './replays.ts';
 import { Subscriber } from './subscriber.ts';
 
 /** What a connection needs of the broker. */
-export interface MqttConnectionParts {
+export interface ConnectionServices {
   broker: Broker;
   sessions: Sessions;
   /** What the broker keeps, where it keeps anything. */
@@ -26,7 +26,6 @@ export interface MqttConnectionParts {
   log: Logger;
   maxMessageBytes: number;
   offer: Offer;
-  closed(): void;
 }
 
 /** What there is of a client between CONNECT and its end. */
@@ -43,7 +42,7 @@ export interface Connected {
   replays: Replays;
 }
 
-export interface ConnectedParts extends MqttConnectionParts {
+export interface ConnectedParts extends ConnectionServices {
   client: Client;
   session: Session;
   agreement: Agreement;

@@ -15,11 +15,16 @@ import { Intake, type Taker } from '../intake.ts';
 import { Run } from '../run.ts';
 import { encodeWithReason } from './answers.ts';
 import { connectAnswer } from './connect-answer.ts';
-import { type Connected, connectedOf, type MqttConnectionParts } from './connected.ts';
+import { type Connected, type ConnectionServices, connectedOf } from './connected.ts';
 import { encodingOf } from './encoding.ts';
 import { type Agreement, negotiate, secondsToMs } from './negotiate.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
 import { answerRequest, type RequestedOf } from './requests.ts';
+
+/** What a connection needs, the same for all of a door. */
+export interface MqttConnectionParts extends ConnectionServices {
+  closed(connection: MqttConnection): void;
+}
 
 /** One client of the MQTT door: finds the packets in what arrives, and has each taken by what serves the client. */
 export class MqttConnection implements ConnectionHandler, ClientConnection, Taker, Sink, RequestedOf {
@@ -85,7 +90,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     if (this.#connected !== undefined) logLoss(this.#parts.log, this.#who(), error);
     this.#leave(true);
     this.#isEnding = true;
-    this.#parts.closed();
+    this.#parts.closed(this);
   }
 
   write(buffers: readonly Uint8Array[]): boolean {

@@ -6,7 +6,7 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { ClientConnections } from '../client-connections.ts';
 import type { Door } from '../door.ts';
-import { MqttConnection } from './connection.ts';
+import { MqttConnection, type MqttConnectionParts } from './connection.ts';
 
 export interface MqttSettings {
   maxMessageBytes: number;
@@ -25,19 +25,16 @@ const LARGEST_PACKET_BYTES = 268_435_460;
 /** The door of MQTT 3.1, 3.1.1 and 5.0 (docs/mqtt.md). */
 export class MqttDoor implements Door {
   readonly name = 'mqtt';
-  readonly #broker: Broker;
-  readonly #sessions: Sessions;
-  readonly #settings: MqttSettings;
-  readonly #metrics: Metrics;
-  readonly #log: Logger;
+  /** The same for all connections, of which there may be many. */
+  readonly #parts: MqttConnectionParts;
   readonly #connections: ClientConnections<MqttConnection>;
 
   constructor(broker: Broker, sessions: Sessions, settings: MqttSettings, metrics: Metrics, log: Logger) {
-    this.#broker = broker;
-    this.#sessions = sessions;
-    this.#settings = settings;
-    this.#metrics = metrics;
-    this.#log = log;
+    const { maxMessageBytes, keepAliveMs, logs } = settings;
+    const maxPacketBytes = Math.min(maxMessageBytes + mqttPacketSlackBytes, LARGEST_PACKET_BYTES);
+    const offer = { maxPacketBytes, keepAliveMs };
+    const closed = (connection: MqttConnection) => this.#connections.delete(connection);
+    this.#parts = { broker, sessions, logs, metrics, log, maxMessageBytes, offer, closed };
     this.#connections = new ClientConnections({
       connectTimeoutMs: settings.connectTimeoutMs,
       silenceMs: (connection) => connection.keepAliveMs * KEEP_ALIVE_FACTOR,
@@ -45,18 +42,7 @@ export class MqttDoor implements Door {
   }
 
   open(connection: Connection, first: Uint8Array): void {
-    const { maxMessageBytes, keepAliveMs, logs } = this.#settings;
-    const maxPacketBytes = Math.min(maxMessageBytes + mqttPacketSlackBytes, LARGEST_PACKET_BYTES);
-    const opened: MqttConnection = new MqttConnection(connection, {
-      broker: this.#broker,
-      sessions: this.#sessions,
-      logs,
-      metrics: this.#metrics,
-      log: this.#log,
-      maxMessageBytes,
-      offer: { maxPacketBytes, keepAliveMs },
-      closed: () => this.#connections.delete(opened),
-    });
+    const opened = new MqttConnection(connection, this.#parts);
     this.#connections.add(opened);
     if (first.length > 0) opened.bytes(first);
   }

@@ -45,7 +45,7 @@ export class Inbox {
   readonly #refuse: (reason: BrokerError) => void;
   readonly #topics: PublishTopics;
   /** QoS 2 messages of this connection that are not released. */
-  readonly #unreleased = new Set<number>();
+  #unreleased: Set<number> | undefined;
   /** QoS 1 messages that are not acknowledged. */
   #unacknowledged = 0;
   #isHeldBack = false;
@@ -152,7 +152,7 @@ export class Inbox {
         return;
       }
       received.delete(packetId);
-      this.#unreleased.delete(packetId);
+      this.#unreleased?.delete(packetId);
     });
   }
 
@@ -200,9 +200,13 @@ export class Inbox {
   }
 
   #countIn(qos: Qos, packetId: number): void {
-    if (qos === 2) this.#unreleased.add(packetId);
-    else this.#unacknowledged++;
-    const open = this.#unreleased.size + this.#unacknowledged;
+    if (qos === 2) {
+      this.#unreleased ??= new Set();
+      this.#unreleased.add(packetId);
+    } else {
+      this.#unacknowledged++;
+    }
+    const open = (this.#unreleased?.size ?? 0) + this.#unacknowledged;
     if (open <= mqttReceiveMaximum) return;
     // [MQTT-3.3.4-7]
     if (this.#version === 5) {
@@ -248,7 +252,7 @@ export class Inbox {
     this.#answers.inOrder(bytes, receipt, (unsafe) => {
       this.#goOn();
       if (type === PacketType.puback) this.#unacknowledged--;
-      else if (reasonCode >= FIRST_FAILURE) this.#unreleased.delete(packetId);
+      else if (reasonCode >= FIRST_FAILURE) this.#unreleased?.delete(packetId);
       if (unsafe !== undefined) this.#unsafe(type, packetId, unsafe);
     });
   }
@@ -276,7 +280,7 @@ export class Inbox {
     if (type === PacketType.pubrec) {
       // The id is free again, also for a broker that starts anew.
       this.#forget(packetId);
-      this.#unreleased.delete(packetId);
+      this.#unreleased?.delete(packetId);
     }
     this.#logRefusal(reason);
     const answer = { type, packetId, reasonCode: reasonCodeOf(reason, 'puback'), properties: NO_PROPERTIES };

@@ -15,8 +15,8 @@ export class MqttOutlet implements Outlet {
   readonly #maximumPacketSizeBytes: number;
   readonly #topicAliasMaximum: number;
   /** The aliases that the client was told, by topic. */
-  readonly #aliases = new Map<string, number>();
-  readonly #single: Publication;
+  #aliases: Map<string, number> | undefined;
+  #single: Publication | undefined;
 
   constructor(channel: Channel, version: Version, agreement: Agreement) {
     this.channel = channel;
@@ -25,7 +25,6 @@ export class MqttOutlet implements Outlet {
     this.#maximumPacketSizeBytes = agreement.maximumPacketSizeBytes;
     this.#topicAliasMaximum = agreement.topicAliasMaximum;
     this.takesRuns = agreement.maximumPacketSizeBytes >= ANY_SIZE_BYTES && agreement.topicAliasMaximum === 0;
-    this.#single = new Publication(encodingOf(version));
   }
 
   send(
@@ -51,7 +50,10 @@ export class MqttOutlet implements Outlet {
     const bytes = encodePublish(publish, this.#version);
     // A message that names an alias must arrive, whatever becomes of others: later ones have nothing but the alias.
     if (qos > 0 || isNewAlias) this.channel.keep(bytes);
-    else this.channel.deliver(this.#single.set(bytes, 0, bytes.length, 1));
+    else {
+      this.#single ??= new Publication(encodingOf(this.#version));
+      this.channel.deliver(this.#single.set(bytes, 0, bytes.length, 1));
+    }
     return true;
   }
 
@@ -64,6 +66,7 @@ export class MqttOutlet implements Outlet {
    * the topic too: MQTT.js keeps such a message until its release, and does not know by then what an alias stood for.
    */
   #useAlias(publish: Publish): boolean {
+    this.#aliases ??= new Map();
     const known = this.#aliases.get(publish.topic);
     if (known !== undefined && publish.qos < 2) {
       publish.properties = { ...publish.properties, topicAlias: known };

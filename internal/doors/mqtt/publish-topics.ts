@@ -13,7 +13,7 @@ const TOPIC_LENGTH_BYTES = 2;
 export class PublishTopics {
   readonly #broker: Broker;
   readonly #identity: Identity;
-  readonly #aliases = new Map<number, TopicEntry>();
+  #aliases: Map<number, TopicEntry> | undefined;
   /** Topics that this client may publish to; kept only where somebody decides about that. */
   readonly #permitted: WeakSet<TopicEntry> | undefined;
 
@@ -37,13 +37,14 @@ export class PublishTopics {
       throw new MqttError('invalidTopicAlias', `PUBLISH: topic alias ${topicAlias} of ${mqttTopicAliases}`);
     }
     if (fields.topicStart === fields.topicEnd) {
-      const topic = this.#aliases.get(topicAlias);
+      const topic = this.#aliases?.get(topicAlias);
       if (topic === undefined) {
         throw new MqttError('protocolError', `PUBLISH: topic alias ${topicAlias} stands for no topic yet`);
       }
       return topic;
     }
     const topic = this.plain(view, bytes, fields);
+    this.#aliases ??= new Map();
     this.#aliases.set(topicAlias, topic);
     return topic;
   }

@@ -45,9 +45,9 @@ interface Running {
 export class Replays {
   readonly #parts: ReplaysParts;
   readonly #replayed: Counter;
-  readonly #running = new Map<string, Running>();
+  #running: Map<string, Running> | undefined;
   /** Those that have something to send, in the order in which it is their turn. */
-  readonly #waiting = new Set<ReplayFeed>();
+  #waiting: Set<ReplayFeed> | undefined;
 
   constructor(parts: ReplaysParts) {
     this.#parts = parts;
@@ -64,12 +64,12 @@ export class Replays {
   }
 
   get isEmpty(): boolean {
-    return this.#running.size === 0;
+    return this.#running === undefined || this.#running.size === 0;
   }
 
   /** Whether messages were read that the client did not take yet. */
   get isWaiting(): boolean {
-    return this.#waiting.size > 0;
+    return this.#waiting !== undefined && this.#waiting.size > 0;
   }
 
   /**
@@ -91,7 +91,9 @@ export class Replays {
     if (typeof request === 'string')
       throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${request}`);
     const options = { qos, noLocal, identifiers: subscriptionIdentifiers ?? [] };
-    const before = this.#running.get(filter);
+    this.#running ??= new Map();
+    const all = this.#running;
+    const before = all.get(filter);
     if (before?.asked === asked) {
       return {
         begin: () => {
@@ -100,20 +102,20 @@ export class Replays {
         cancel: () => {},
       };
     }
-    if (before === undefined && this.#running.size >= maxReplaysPerClient) {
-      throw new BrokerError('too-many-subscriptions', `${this.#running.size} replays are running`);
+    if (before === undefined && all.size >= maxReplaysPerClient) {
+      throw new BrokerError('too-many-subscriptions', `${all.size} replays are running`);
     }
     const running = this.#newReplay(logs, filter, asked, request, options);
     // Counted from now on: one SUBSCRIBE may ask for many.
-    if (before === undefined) this.#running.set(filter, running);
+    if (before === undefined) all.set(filter, running);
     return {
       begin: () => {
         if (before !== undefined) this.end(filter);
-        this.#running.set(filter, running);
+        all.set(filter, running);
         running.replay.start();
       },
       cancel: () => {
-        if (this.#running.get(filter) === running) this.#running.delete(filter);
+        if (all.get(filter) === running) all.delete(filter);
       },
     };
   }
@@ -121,23 +123,26 @@ export class Replays {
   /** Sends what was read, a message of each replay in turn, as far as the client takes it. */
   pump(): void {
     // Who has more stands behind the others, and comes again in this loop.
-    for (const feed of this.#waiting) {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    for (const feed of waiting) {
       if (!feed.sendNext()) return;
-      this.#waiting.delete(feed);
-      if (feed.isWaiting) this.#waiting.add(feed);
+      waiting.delete(feed);
+      if (feed.isWaiting) waiting.add(feed);
     }
   }
 
   /** Ends a replay; whether there was one. */
   end(filter: string): boolean {
-    const running = this.#running.get(filter);
+    const running = this.#running?.get(filter);
     if (running === undefined) return false;
     running.replay.stop();
-    this.#waiting.delete(running.feed);
-    return this.#running.delete(filter);
+    this.#waiting?.delete(running.feed);
+    return this.#running?.delete(filter) === true;
   }
 
   endAll(): void {
+    if (this.#running === undefined) return;
     for (const filter of [...this.#running.keys()]) this.end(filter);
   }
 
@@ -167,6 +172,7 @@ export class Replays {
     this.#replayed.value += messages.length;
     feed.take(messages);
     if (!feed.isWaiting) return;
+    this.#waiting ??= new Set();
     this.#waiting.add(feed);
     this.pump();
   }

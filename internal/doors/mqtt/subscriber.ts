@@ -155,7 +155,7 @@ export class Subscriber {
         this.#session.take(value, match, undefined, true);
       }
       if (!isDone) break;
-      feeds.delete(filter);
+      this.#session.endFeed(filter);
     }
     this.#session.pump();
     this.#replays.pump();
@@ -174,7 +174,7 @@ export class Subscriber {
 
   /** Begins, or begins anew, unless the subscription has ended before it was safe. */
   #begin({ filter, feed }: Due): void {
-    if (this.#session.subscription(filter) !== undefined) this.#session.feeds.set(filter, feed);
+    if (this.#session.subscription(filter) !== undefined) this.#session.beginFeed(filter, feed);
   }
 
   #hasRoom(): boolean {
