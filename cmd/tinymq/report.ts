@@ -13,6 +13,11 @@ export function note(text: string): void {
   process.stderr.write(`${printableText(text)}\n`);
 }
 
+/** A number of things for people: `1 topic`, `2,000 topics`. */
+export function counted(count: number, noun: string, plural = 's'): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : plural}`;
+}
+
 /**
  * Fails with all of these, where there are any: one thing that was refused does not hide another.
  *

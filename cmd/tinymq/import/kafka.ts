@@ -4,7 +4,7 @@ import { importKafkaProgram } from '../../../internal/config/tinymq-import.ts';
 import type { ImportResult } from '../../../internal/store/import.ts';
 import { jsonLine } from '../../shared/printable.ts';
 import { command, complain, Failure } from '../../shared/run-program.ts';
-import { note } from '../report.ts';
+import { counted, note } from '../report.ts';
 import { Progress } from './progress.ts';
 
 export const importKafka = command(importKafkaProgram, async ({ values, operands, stop }) => {
@@ -57,10 +57,6 @@ function summaryOf(
 ): string {
   const counts = `${counted(topicCount, 'topic')}, ${counted(groupCount, 'group')}`;
   return `${counts} and ${counted(batchCount, 'new batch', 'es')} are in ${into}, ${(bytes / 1e6).toFixed(1)} MB in all.\n`;
-}
-
-function counted(count: number, noun: string, plural = 's'): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : plural}`;
 }
 
 /** @throws Failure where anything was left out: a script should not take it for a success. */

@@ -5,7 +5,7 @@ import type { ImportedTopic } from '../../../internal/doors/grpc/takeover/import
 import { openLogs } from '../../shared/open-logs.ts';
 import { jsonLine, printableText } from '../../shared/printable.ts';
 import { command, complain, Failure } from '../../shared/run-program.ts';
-import { note } from '../report.ts';
+import { counted, note } from '../report.ts';
 import { Progress, percentOf } from './progress.ts';
 
 const NAME = importSmqProgram.name;
@@ -58,10 +58,6 @@ function summaryOf(topics: readonly ImportedTopic[], into: string): string {
   const before = topics.filter(({ outcome }) => outcome === 'before').length;
   const more = before === 0 ? '' : `; ${counted(before, 'topic')} had been copied before`;
   return `Copied ${counted(imported.length, 'topic')} with ${counted(messages, 'message')} into ${into}${more}.\n`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** @throws Failure where anything was left out: a script should not take it for a success. */

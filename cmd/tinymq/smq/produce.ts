@@ -3,7 +3,7 @@ import { encodeEnveloped } from '../../../internal/protocol/grpc/write-message.t
 import { ProduceRequest, ProduceResponse } from '../../../internal/protocol/smq/smq.ts';
 import { jsonLine } from '../../shared/printable.ts';
 import { command, Failure } from '../../shared/run-program.ts';
-import { reporter } from '../report.ts';
+import { counted, reporter } from '../report.ts';
 import type { Call } from './call.ts';
 import type { SmqClient } from './client.ts';
 import { withSmq } from './connect.ts';
@@ -38,7 +38,9 @@ export const produce = command(smqProduceProgram, async (invocation) => {
       await client.watch(call);
     } catch (error) {
       if (messages === 0) throw error;
-      throw new Failure(`${(error as Error).message}; ${counted(messages)} sent and not acknowledged`);
+      throw new Failure(
+        `${(error as Error).message}; ${counted(messages, 'message')} sent and not acknowledged`,
+      );
     } finally {
       process.stdin.destroy();
     }
@@ -64,9 +66,5 @@ export const produce = command(smqProduceProgram, async (invocation) => {
 
 function summaryOf(messages: number, topic: string, lastOffset: number | null): string {
   if (lastOffset === null) return `Sent nothing to ${topic}.`;
-  return `Sent ${counted(messages)} to ${topic}; the last has offset ${lastOffset}.`;
-}
-
-function counted(messages: number): string {
-  return `${messages.toLocaleString('en-US')} message${messages === 1 ? '' : 's'}`;
+  return `Sent ${counted(messages, 'message')} to ${topic}; the last has offset ${lastOffset}.`;
 }
