@@ -34,7 +34,9 @@ describe('a unix socket', () => {
   it('of a living broker is not', async () => {
     const path = join(folder, 'living.sock');
     await using broker = await startBrokerProcess(flagsOf(path));
-    expect(await run(program('broker'), flagsOf(path))).toMatchObject({
+    // The folder of the living one is taken too, and that is another complaint.
+    const flags = [...flagsOf(path), '-data-dir', join(folder, 'second')];
+    expect(await run(program('broker'), flags)).toMatchObject({
       code: 1,
       stdout: '',
       stderr: `broker: cannot listen on unix://${path}: another program listens there\n`,
@@ -53,7 +55,9 @@ describe('a unix socket', () => {
   it('never replaces a file', async () => {
     const path = join(folder, 'file');
     writeFileSync(path, 'precious');
-    expect(await run(program('broker'), flagsOf(path))).toMatchObject({
+    // The folder of the living one is taken too, and that is another complaint.
+    const flags = [...flagsOf(path), '-data-dir', join(folder, 'second')];
+    expect(await run(program('broker'), flags)).toMatchObject({
       code: 1,
       stderr: `broker: cannot listen on unix://${path}: the file there is not a socket\n`,
     });
@@ -62,7 +66,9 @@ describe('a unix socket', () => {
 
   it('in no folder is refused in one line', async () => {
     const path = join(folder, 'none', 'broker.sock');
-    expect(await run(program('broker'), flagsOf(path))).toMatchObject({
+    // The folder of the living one is taken too, and that is another complaint.
+    const flags = [...flagsOf(path), '-data-dir', join(folder, 'second')];
+    expect(await run(program('broker'), flags)).toMatchObject({
       code: 1,
       stderr: `broker: cannot listen on unix://${path}: no such folder\n`,
     });
