@@ -16,7 +16,7 @@ export interface Message {
   /** When nobody wants it any more, by `Date.now()`. */
   expiresAtMs?: number;
   properties?: MessageProperties;
-  /** Whether nobody else has it any more who would publish it again: a will, or what a session leaves to another. */
+  /** Whether nobody will publish it again: a will, what a session leaves to another, what came from a log. */
   isLastCopy?: boolean;
 }
 
@@ -131,8 +131,12 @@ export class Publication {
   }
 }
 
-/** Makes a message that is to wait independent of the batch that it was read from, which may be much larger. */
-export function detachPayload(message: Message): void {
+/**
+ * Makes a message that is to wait independent of the batch that it was read from, which may be much larger. Whoever sent
+ * that to the log has had an answer, and will not send it again.
+ */
+export function detach(message: Message): void {
+  message.isLastCopy = true;
   const { payload } = message;
   if (payload.length < payload.buffer.byteLength) message.payload = new Uint8Array(payload);
 }

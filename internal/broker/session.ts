@@ -3,7 +3,7 @@ import { Backlog } from './backlog.ts';
 import type { Source } from './channel.ts';
 import { Outbox, type OutboxLimits, type Outlet } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
-import { detachPayload, type Message, type Publication } from './publication.ts';
+import { detach, type Message, type Publication } from './publication.ts';
 import type { Receipt } from './receipt.ts';
 import type { SessionStore } from './session-store.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
@@ -205,7 +205,7 @@ export class Session implements Member {
     for (const message of publication.messages()) {
       const match = this.#unshared?.match(message, this.clientId);
       if (match === undefined) continue;
-      if (publication.isFromLog && match.qos > 0) detachPayload(message);
+      if (publication.isFromLog && match.qos > 0) detach(message);
       this.take(message, match, undefined);
     }
     this.pump();
@@ -222,7 +222,7 @@ export class Session implements Member {
     }
     const match = join([subscription])!;
     for (const message of publication.messages()) {
-      if (publication.isFromLog && match.qos > 0) detachPayload(message);
+      if (publication.isFromLog && match.qos > 0) detach(message);
       this.take(message, match, subscription.filter);
     }
     this.pump();

@@ -1,4 +1,5 @@
 import { sessionTopicsRemembered } from '../limits.ts';
+import { matchesFilter } from '../topic.ts';
 import type { Message, Qos } from './publication.ts';
 import { TopicTrie } from './topic-trie.ts';
 
@@ -23,6 +24,8 @@ export interface Match {
 }
 
 const NO_IDENTIFIERS: readonly number[] = [];
+/** Subscriptions that are compared one by one. Most clients have no more, and need no tree of their own. */
+const MOST_COMPARED = 8;
 
 /**
  * Joins subscriptions: one copy, with the highest QoS and all the identifiers [MQTT-3.3.4-2] [MQTT-3.3.4-3]; undefined
@@ -44,8 +47,11 @@ export function join(subscriptions: Iterable<Subscription>): Match | undefined {
 
 /** The subscriptions of one session that are not shared, and which of them match a topic. */
 export class Subscriptions {
-  readonly #trie = new TopicTrie<Subscription>();
-  readonly #remembered = new Map<string, Match | undefined>();
+  /** All of them, while they are few. */
+  #few: Subscription[] = [];
+  /** All of them, once they were many. */
+  #trie: TopicTrie<Subscription> | undefined;
+  #remembered: Map<string, Match | undefined> | undefined;
   /** How many want something else of a plain message than its bytes. */
   #special = 0;
   #noLocal = 0;
@@ -63,12 +69,19 @@ export class Subscriptions {
   }
 
   add(subscription: Subscription): void {
-    this.#trie.insert(subscription.filter, subscription);
+    if (this.#trie === undefined && this.#few.length === MOST_COMPARED) {
+      this.#trie = new TopicTrie();
+      for (const one of this.#few) this.#trie.insert(one.filter, one);
+      this.#few = [];
+    }
+    if (this.#trie === undefined) this.#few.push(subscription);
+    else this.#trie.insert(subscription.filter, subscription);
     this.#count(subscription, 1);
   }
 
   remove(subscription: Subscription): void {
-    this.#trie.remove(subscription.filter, subscription);
+    if (this.#trie === undefined) this.#few = this.#few.filter((one) => one !== subscription);
+    else this.#trie.remove(subscription.filter, subscription);
     this.#count(subscription, -1);
   }
 
@@ -76,17 +89,23 @@ export class Subscriptions {
   match({ topic, clientId }: Message, ownClientId: string): Match | undefined {
     if (this.#noLocal > 0 && clientId === ownClientId) {
       // [MQTT-3.8.3-3]
-      return join([...this.#trie.match(topic)].filter(({ noLocal }) => !noLocal));
+      return join([...this.#matching(topic)].filter(({ noLocal }) => !noLocal));
     }
+    this.#remembered ??= new Map();
     if (this.#remembered.has(topic)) return this.#remembered.get(topic);
-    const match = join(this.#trie.match(topic));
+    const match = join(this.#matching(topic));
     if (this.#remembered.size >= sessionTopicsRemembered) this.#remembered.clear();
     this.#remembered.set(topic, match);
     return match;
   }
 
+  #matching(topic: string): Iterable<Subscription> {
+    if (this.#trie !== undefined) return this.#trie.match(topic);
+    return this.#few.filter(({ filter }) => matchesFilter(filter, topic));
+  }
+
   #count({ noLocal, identifier, qos }: Subscription, change: 1 | -1): void {
-    this.#remembered.clear();
+    this.#remembered?.clear();
     if (qos > 0) this.#acknowledged += change;
     if (noLocal) this.#noLocal += change;
     if (noLocal || identifier !== undefined) this.#special += change;

@@ -5,7 +5,7 @@ import { Broker } from '../broker/broker.ts';
 import type { Channel } from '../broker/channel.ts';
 import type { Outlet } from '../broker/outbox.ts';
 import type { Outgoing } from '../broker/outgoing.ts';
-import type { Message } from '../broker/publication.ts';
+import { detach, type Message } from '../broker/publication.ts';
 import type { Session } from '../broker/session.ts';
 import { Sessions } from '../broker/sessions.ts';
 import { acknowledgementWaitMs } from '../limits.ts';
@@ -135,6 +135,24 @@ describe('keeping sessions', () => {
     expect(other.state).toBe('lasts');
     await settled();
     expect(store.writes).toBe(0);
+  });
+
+  it('writes messages once that come to several sessions together', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const run = [message('1'), message('2')];
+    const deliveries = ['a', 'b'].flatMap((clientId) =>
+      run.map((one) => {
+        const each = outgoing(one);
+        keeper.putOutgoing(clientId, each);
+        return { clientId, each };
+      }),
+    );
+    await keeper.flush();
+    expect(store.size).toBe(run.length + deliveries.length);
+    for (const { clientId, each } of deliveries) keeper.deleteOutgoing(clientId, each);
+    await keeper.flush();
+    expect(store.size).toBe(0);
   });
 
   it('tells who waits that the store has failed, and writes what it lacks later, the newest of each', async () => {
@@ -359,6 +377,16 @@ describe('waiting for acknowledgements', () => {
     const keeper = keeperOfPrompt(store, 3);
     send(keeper, outgoing(message()));
     await keeper.flush();
+    expect(store.size).toBe(1);
+  });
+
+  it('is not done for what came from a log, whose sender has had its answer', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    const record = message();
+    detach(record);
+    send(keeper, outgoing(record));
+    await settled();
     expect(store.size).toBe(1);
   });
 

@@ -33,8 +33,8 @@ export class SessionKeeper implements SessionStore {
   readonly #clients = new Map<string, KeptClient>();
   /** Messages that sessions may begin to wait for at different times: those of the retained store, and those of the disk. */
   readonly #shared = new WeakMap<Message, Shared>();
-  /** Any other is given to all its sessions before the next one is. */
-  #lastShared: Shared | undefined;
+  /** All others, which are given to all their sessions in one turn. */
+  readonly #sharedThisTurn = new Map<Message, Shared>();
   #lastNumber = 0;
 
   constructor(store: EntryStore, log: Logger) {
@@ -154,11 +154,11 @@ export class SessionKeeper implements SessionStore {
    * same turn, so that none has been written with its bytes by then; one that has stays as it is.
    */
   #shareOf(message: Message): Shared {
-    const known = message.retain ? this.#shared.get(message) : this.#lastShared;
-    if (known === undefined || known.message !== message || known.sessions === 0) {
+    const known = (message.retain ? this.#shared : this.#sharedThisTurn).get(message);
+    if (known === undefined || known.sessions === 0) {
       const shared = { message, number: 0, sessions: 1, isWritten: false };
       if (message.retain) this.#shared.set(message, shared);
-      else this.#lastShared = shared;
+      else this.#shareInTurn(shared);
       return shared;
     }
     known.sessions++;
@@ -171,11 +171,17 @@ export class SessionKeeper implements SessionStore {
     return known;
   }
 
+  #shareInTurn(shared: Shared): void {
+    if (this.#sharedThisTurn.size === 0) setImmediate(this.#endTurn);
+    this.#sharedThisTurn.set(shared.message, shared);
+  }
+
+  readonly #endTurn = (): void => this.#sharedThisTurn.clear();
+
   #release(shared: Shared): void {
     if (--shared.sessions > 0) return;
     // A retained message may be waited for again, and is then written anew.
-    if (shared === this.#lastShared) this.#lastShared = undefined;
-    else if (shared.message.retain || shared.isWritten) this.#shared.delete(shared.message);
+    if (shared.message.retain || shared.isWritten) this.#shared.delete(shared.message);
     if (shared.isWritten) this.#put(messageKey(shared.number), nothing);
     else if (shared.number > 0) this.#queue.forget(messageKey(shared.number));
   }
