@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { KeptLog, openLogs, turn } from '../../test/support/logs.ts';
 import { Broker } from '../broker/broker.ts';
 import type { Encoding, Message } from '../broker/publication.ts';
+import { noSessionStore } from '../broker/session-store.ts';
 import type { TopicLog } from '../log/logs.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { type BatchOptions, buildBatch } from '../protocol/kafka/record-batch-build.ts';
@@ -89,6 +90,32 @@ describe('what came into a log', () => {
     delivery.deliver(topic, batchOf(['commit'], { isControl: true, producerId: 1 }), SOURCE);
     await turn();
     expect(received).toEqual([]);
+  });
+
+  it('is with those who keep it when what it answers resolves', async () => {
+    const { logs, broker, client, delivery } = await delivering();
+    broker.subscribe(client, 'a/b');
+    const topic = await logs.createTopic('a.b', 1, {});
+    let written = () => {};
+    const store = {
+      ...noSessionStore,
+      writes: 0,
+      whenDurable(done: () => void) {
+        written = done;
+      },
+    };
+    delivery.store = store;
+    expect(delivery.deliver(topic, batchOf(['nobody keeps it']), SOURCE)).toBeUndefined();
+    broker.tap('a/b', { isFull: false, holdBack() {}, deliver: () => store.writes++ });
+    let isKept = false;
+    void delivery.deliver(topic, batchOf(['kept']), SOURCE)!.then(() => {
+      isKept = true;
+    });
+    await turn();
+    expect(isKept).toBe(false);
+    written();
+    await turn();
+    expect(isKept).toBe(true);
   });
 
   it('is captured by other logs, and not again by its own', async () => {

@@ -1,6 +1,7 @@
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Source } from '../broker/channel.ts';
 import { type Encoding, type Message, Publication } from '../broker/publication.ts';
+import { noSessionStore, type SessionStore } from '../broker/session-store.ts';
 import type { TargetSet } from '../broker/targets.ts';
 import { quoted } from '../errors.ts';
 import { maxExpandedBatchBytes } from '../limits.ts';
@@ -17,6 +18,8 @@ import { messageOf } from './records.ts';
  * so: it counts as QoS 1, so that sessions whose clients are away get it too.
  */
 export class Delivery {
+  /** Where sessions keep what waits for them; set before the first batch. */
+  store: SessionStore = noSessionStore;
   readonly #broker: Broker;
   readonly #log: Logger;
   /** The bytes of live topics by the names of their logs; undefined for one that nobody can subscribe to. */
@@ -31,20 +34,22 @@ export class Delivery {
    * Delivers a batch that lasts. It is opened only where somebody listens.
    *
    * @param source pauses while a subscriber is full.
+   * @returns what resolves when the sessions that keep it have done so, or cannot; undefined where none does.
    */
-  deliver(topic: TopicLog, batch: Uint8Array, source: Source): void {
+  deliver(topic: TopicLog, batch: Uint8Array, source: Source): Promise<void> | undefined {
     const isMixed = topic.configs[MIXED_CONFIG] === 'true';
     const name = this.#nameOf(topic.name);
     const targets = name && this.#targetsOf(name);
-    if (!isMixed && (targets === undefined || isNobody(targets))) return;
+    if (!isMixed && (targets === undefined || isNobody(targets))) return undefined;
     let messages: Message[];
     try {
       messages = messagesOf(topic.name, batch);
     } catch (error) {
       const fields = { log: quoted(topic.name), error: (error as Error).message };
       this.#log.warn(fields, 'a batch cannot be read for live subscribers');
-      return;
+      return undefined;
     }
+    const writesBefore = this.store.writes;
     if (isMixed) {
       this.#deliverEach(topic.name, messages, source);
     } else if (targets!.groups.length === 0) {
@@ -55,6 +60,8 @@ export class Delivery {
         this.#publish(topic.name, [message], message.payload, this.#targetsOf(name!), source);
       }
     }
+    if (this.store.writes === writesBefore) return undefined;
+    return new Promise((resolve) => this.store.whenDurable(() => resolve()));
   }
 
   /** A log of many topics: each of its messages goes its own way. */

@@ -56,6 +56,7 @@ export async function openMqtt(
   if (entries !== undefined && keeper !== undefined) {
     if (entries.hasEntries) await restoreSessions({ store: entries.store, keeper, sessions, broker, log });
     broker.retained.store = keeper;
+    if (kept !== undefined) kept.delivery.store = keeper;
   }
   const door = new MqttDoor(broker, sessions, settings, metrics, log);
   const everyMs = options.sysIntervalMs ?? limits.sysTopicsEveryMs;

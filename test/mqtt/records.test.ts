@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
+import type { BrokerProcess } from '../support/broker-process.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { useBroker } from './broker.ts';
+import { connectLasting, useLastingBrokers } from './lasting-broker.ts';
 
 /*
  * Records that a Kafka client produces, as MQTT clients get them: they last, and count as QoS 1.
@@ -15,6 +17,7 @@ const broker = useBroker({
   logs: [{ filter: 'kept/#' }],
   kafka: { listen: ['tcp://localhost:0'] },
 });
+const startBroker = useLastingBrokers();
 let wire: KafkaWire;
 
 beforeAll(async () => {
@@ -25,25 +28,36 @@ afterAll(() => wire.close());
 let lastTopic = 0;
 
 /** A topic of its own for each test, by its names live and in Kafka. */
-async function newTopic(): Promise<{ live: string; log: string }> {
+async function newTopic(on: KafkaWire = wire): Promise<{ live: string; log: string }> {
   const name = `kept.${++lastTopic}`;
-  await wire.ask(createTopics, 7, {
+  await on.ask(createTopics, 7, {
     topics: [{ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
   });
   return { live: name.replace('.', '/'), log: name };
 }
 
-async function produceTo(name: string, texts: readonly string[], headers: Record<string, string> = {}) {
+async function produceTo(
+  name: string,
+  texts: readonly string[],
+  headers: Record<string, string> = {},
+  to: KafkaWire = wire,
+) {
   const all = Object.entries(headers).map(([key, value]) => ({ key, value: Buffer.from(value) }));
   const records = buildBatch(
     texts.map((text) => ({ timestamp: Date.now(), key: null, value: Buffer.from(text), headers: all })),
   );
-  const { responses } = await wire.ask(produce, 9, {
+  const { responses } = await to.ask(produce, 9, {
     acks: -1,
     timeoutMs: 1_000,
     topicData: [{ name, partitionData: [{ index: 0, records }] }],
   });
   expect(responses[0]!.partitionResponses[0]!.errorCode).toBe(0);
+}
+
+/** A connection to the Kafka door of a broker in a process of its own. */
+function openKafka(process: BrokerProcess): Promise<KafkaWire> {
+  const { kafka } = JSON.parse(process.stdout()) as { kafka: string[] };
+  return KafkaWire.open(kafka[0]!);
 }
 
 function numbers(from: number, to: number): string[] {
@@ -136,5 +150,28 @@ describe('records', () => {
     expect(wanted!.properties.messageExpiryIntervalS).toBeGreaterThan(50);
     expect(wanted!.properties.messageExpiryIntervalS).toBeLessThanOrEqual(60);
     expect(forEver!.properties).toEqual({});
+  });
+
+  it('are with the sessions that wait for them when their producer is answered, also at kill -9', async () => {
+    const flags = ['-kafka', 'tcp://localhost:0'];
+    let running = await startBroker('records', flags);
+    let kafka = await openKafka(running);
+    const { live, log } = await newTopic(kafka);
+    const first = await connectLasting(running, 5, 'away');
+    await first.client.subscribe(live, 1);
+    first.client.disconnect();
+    await first.client.ended();
+    for (const text of numbers(0, 2)) {
+      await produceTo(log, [text], {}, kafka);
+      await running.stop('SIGKILL');
+      kafka.close();
+      running = await startBroker('records', flags);
+      kafka = await openKafka(running);
+    }
+    const { client } = await connectLasting(running, 5, 'away', {}, true);
+    expect((await client.messages(2)).map(({ payload }) => String(payload))).toEqual(numbers(0, 2));
+    client.drop();
+    kafka.close();
+    await running.stop();
   });
 });

@@ -52,7 +52,7 @@ export interface DoorContext {
 }
 
 /** A batch that lasts: its topic, its bytes as they are stored, with its offset; and who waits while it is too much. */
-export type OnAppended = (topic: TopicLog, batch: Uint8Array, source: Source) => void;
+export type OnAppended = (topic: TopicLog, batch: Uint8Array, source: Source) => Promise<void> | undefined;
 
 /** The connection of a call, as far as the call knows it. */
 export interface CallSession {

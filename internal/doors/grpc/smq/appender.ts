@@ -134,12 +134,16 @@ export class TopicAppender implements Source {
     if (bytes.length > grpcBatchBytes * 2) this.#builder = new BatchBuilder();
     let tell: () => void;
     try {
+      let kept: Promise<void> | undefined;
       const baseOffset = await servedPartition(this.#topic).append({
         bytes,
         count,
         maxTimestamp: this.#timestamp,
-        lasts: () => this.#onAppended?.(this.#topic, bytes, this),
+        lasts: () => {
+          kept = this.#onAppended?.(this.#topic, bytes, this);
+        },
       });
+      if (kept !== undefined) await kept;
       tell = () => {
         for (const [index, waiter] of waiters.entries()) {
           waiter.appended(this.#topic, baseOffset + lasts[index]!, heldBytes[index]!);

@@ -85,13 +85,17 @@ async function append(
   const { hasLogAppendTime } = topic.settings;
   const now = Date.now();
   if (hasLogAppendTime) setLogAppendTime(bytes, 0, now);
+  let kept: Promise<void> | undefined;
   const baseOffset = await partition.append({
     bytes,
     count,
     maxTimestamp: hasLogAppendTime ? now : maxTimestamp,
     producer,
-    lasts: () => parts.delivery.deliver(topic, bytes, client),
+    lasts: () => {
+      kept = parts.delivery.deliver(topic, bytes, client);
+    },
   });
+  if (kept !== undefined) await kept;
   return {
     index: partition.number,
     errorCode: KafkaErrorCode.none,
