@@ -12,10 +12,17 @@ const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url))
 /** Starts brokers of the sources, each in a process of its own, whose folders are gone after the tests of a file. */
 export function useLastingBrokers(): (dataDir: string, flags?: readonly string[]) => Promise<BrokerProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'tinymq-lasting-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
-  return (dataDir, flags = []) => {
+  const started: BrokerProcess[] = [];
+  afterAll(async () => {
+    // A test that failed has left one running.
+    for (const broker of started) await broker.stop('SIGKILL');
+    rmSync(folder, { recursive: true });
+  });
+  return async (dataDir, flags = []) => {
     const all = ['-address', 'localhost:0', '-data-dir', join(folder, dataDir), ...flags, ...REPORTING];
-    return brokerProcess(start(process.execPath, [MAIN, ...all]));
+    const broker = await brokerProcess(start(process.execPath, [MAIN, ...all]));
+    started.push(broker);
+    return broker;
   };
 }
 
