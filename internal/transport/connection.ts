@@ -7,7 +7,7 @@ export interface ConnectionHandler {
   bytes(chunk: Uint8Array): void;
   /** {@link Connection.write} said false, and now there is room again. */
   drained(): void;
-  /** The peer will send nothing more. */
+  /** The peer will send nothing more. Told when all that it sent was, so not while {@link Connection.pause} counts. */
   ended(): void;
   /** The connection is gone; nothing is called after this. */
   closed(error?: Error): void;
@@ -77,6 +77,7 @@ export class SocketConnection implements Connection {
   readonly #socket: OwnedSocket;
   readonly #lingerMs: number;
   #pauses = 0;
+  #hasPeerEnded = false;
   #lingerTimer: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket | TLSSocket, context: ConnectionContext) {
@@ -111,7 +112,10 @@ export class SocketConnection implements Connection {
   }
 
   resume(): void {
-    if (--this.#pauses === 0) this.#socket.resume();
+    if (--this.#pauses > 0) return;
+    this.#socket.resume();
+    // Whoever resumes may be in the middle of something.
+    if (this.#hasPeerEnded) setImmediate(() => this.#tellEnd());
   }
 
   end(last?: Uint8Array): void {
@@ -125,12 +129,24 @@ export class SocketConnection implements Connection {
     this.#socket.destroy();
   }
 
+  /** Called by the socket's `end`. A socket without bytes says so though it is paused. */
+  peerEnded(): void {
+    this.#hasPeerEnded = true;
+    this.#tellEnd();
+  }
+
   /** Called by the socket's `close`. */
   finish(error: Error | undefined): void {
     clearTimeout(this.#lingerTimer);
     const { handler } = this;
     this.handler = nobody;
     handler.closed(error);
+  }
+
+  #tellEnd(): void {
+    if (this.#pauses > 0 || !this.#hasPeerEnded) return;
+    this.#hasPeerEnded = false;
+    this.handler.ended();
   }
 }
 
@@ -145,7 +161,7 @@ function onDrain(this: Socket): void {
 }
 
 function onEnd(this: Socket): void {
-  (this as OwnedSocket)[ownerOf].handler.ended();
+  (this as OwnedSocket)[ownerOf].peerEnded();
 }
 
 function onError(this: Socket, error: Error): void {

@@ -34,6 +34,8 @@ export async function listen(
     const socketOptions = {
       ...socketOptionsOf(options),
       highWaterMark: options.highWaterMarkBytes,
+      // A peer that ends may still wait for answers, and what it sent may still wait for its turn.
+      allowHalfOpen: true,
     };
     const server = kind(socketOptions, options, context, events);
     watchServer(server, endpoint, options, events);

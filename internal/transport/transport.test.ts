@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Connection } from './connection.ts';
 import { endpointUrl, parseEndpoint } from './endpoint.ts';
@@ -55,6 +55,48 @@ describe('a tcp listener', () => {
     await expect(open(listener.url)).rejects.toThrow(
       `cannot listen on ${listener.url}: the port is taken by another program`,
     );
+  });
+});
+
+describe('a connection whose peer has ended', () => {
+  it('says so when all that came before could be taken, and still sends', async () => {
+    const { listener, connections } = await open('tcp://127.0.0.1:0');
+    const client = connect({
+      host: '127.0.0.1',
+      port: Number(new URL(listener.url).port),
+      allowHalfOpen: true,
+    });
+    const heard: string[] = [];
+    client.on('data', (chunk) => heard.push(String(chunk)));
+    const connection = await vi.waitFor(() => {
+      if (connections.length === 0) throw new Error('nobody has connected');
+      return connections[0]!;
+    });
+    const calls: string[] = [];
+    connection.handler = {
+      bytes: (chunk) => {
+        calls.push(String(chunk));
+        // Nothing more comes but the end, and the socket has no bytes left to keep it.
+        connection.pause();
+        connection.pause();
+      },
+      drained() {},
+      ended: () => calls.push('ended'),
+      closed: () => calls.push('closed'),
+    };
+    client.end('all of it');
+    await vi.waitFor(() => expect(calls).toEqual(['all of it']), { timeout: 10_000 });
+    // Another connection makes the whole way meanwhile.
+    await reach({ host: '127.0.0.1', port: Number(new URL(listener.url).port) });
+    connection.resume();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(calls).toEqual(['all of it']);
+    connection.resume();
+    await vi.waitFor(() => expect(calls).toEqual(['all of it', 'ended']), { timeout: 10_000 });
+    connection.write([Buffer.from('answer')]);
+    connection.end();
+    await vi.waitFor(() => expect(calls).toEqual(['all of it', 'ended', 'closed']), { timeout: 10_000 });
+    expect(heard.join('')).toBe('answer');
   });
 });
 

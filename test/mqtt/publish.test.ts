@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mqttReceiveMaximum } from '../../internal/limits.ts';
 import { PacketType, type Qos, VERSIONS, type Version } from '../../internal/protocol/mqtt/packet.ts';
+import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
 import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';
 import { useBroker } from './broker.ts';
 
@@ -90,6 +91,40 @@ describe('a stream of messages', () => {
     }
     client.stream.write(header);
     expect(await client.next(PacketType.disconnect)).toMatchObject({ reasonCode: ReasonCode.packetTooLarge });
+  });
+});
+
+describe('a client that ends its side of the connection behind its last packet', () => {
+  it.each(QOS)('has all that it sent taken and answered, in its order, QoS %i', async (qos) => {
+    const count = 20_000;
+    const topic = `ended/${qos}`;
+    const subscriber = await broker.connect(4);
+    await subscriber.subscribe('ended/#', 0);
+    const client = await broker.connect(4, {
+      will: {
+        topic: 'ended/will',
+        payload: Buffer.from('x'),
+        qos: 0,
+        retain: false,
+        properties: NO_PROPERTIES,
+      },
+    });
+    client.stream.cork();
+    for (let index = 0; index < count; index++) {
+      client.publish(topic, String(index), { qos, packetId: qos === 0 ? 0 : 1 + (index % 60_000) });
+      if (qos === 2) client.answer(PacketType.pubrel, 1 + (index % 60_000));
+    }
+    client.disconnect();
+    client.stream.end();
+    client.stream.uncork();
+    const messages = await subscriber.messages(count);
+    expect(messages.map(({ payload }) => Number(String(payload)))).toEqual(
+      Array.from({ length: count }, (_, index) => index),
+    );
+    await client.ended();
+    expect(client.waiting).toHaveLength(qos * count);
+    // There was a DISCONNECT: nobody gets the will.
+    await subscriber.expectSilence();
   });
 });
 
