@@ -59,6 +59,8 @@ export interface ChannelEvents {
 
 /** After a slow episode, for this many waits, publishers do not wait for the channel again. */
 const WAITS_WITHOUT_PATIENCE = 10;
+/** So many answers in a turn are queued as they lie. */
+const FEW_ANSWERS = 4;
 /** Below this a loop over the bytes is faster than the runtime's own copy. */
 const SHORT_COPY_BYTES = 96;
 
@@ -280,8 +282,8 @@ export class Channel implements Flushable, Receiver {
   /** Queues bytes that are never dropped; short ones without a buffer of their own. */
   #append(bytes: Uint8Array): void {
     // A client that is told little is not worth a slab, which it would keep.
-    const isLone = this.#slab === undefined && this.#buffers.length === 0;
-    if (bytes.length > copiedSliceBytes || (isLone && this.#nextSlabBytes === smallestSlabBytes)) {
+    const isLittle = this.#slab === undefined && this.#buffers.length < FEW_ANSWERS;
+    if (bytes.length > copiedSliceBytes || (isLittle && this.#nextSlabBytes === smallestSlabBytes)) {
       this.#push(bytes, 0);
       return;
     }

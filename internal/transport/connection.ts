@@ -58,6 +58,9 @@ export interface ConnectionContext {
   lingerMs: number;
 }
 
+/** Up to so many bytes it takes less to copy them than to tell the kernel of several buffers. */
+const JOINED_BYTES = 1_024;
+
 const ownerOf = Symbol('connection of this socket');
 type OwnedSocket = Socket & { [ownerOf]: SocketConnection };
 
@@ -101,6 +104,9 @@ export class SocketConnection implements Connection {
   write(buffers: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     if (buffers.length === 1) return socket.write(buffers[0]!);
+    let length = 0;
+    for (const bytes of buffers) length += bytes.length;
+    if (length <= JOINED_BYTES) return socket.write(Buffer.concat(buffers, length));
     socket.cork();
     for (const bytes of buffers) socket.write(bytes);
     socket.uncork();
