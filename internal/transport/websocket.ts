@@ -86,6 +86,8 @@ class WebSocketConnection implements Connection {
   readonly #lingerMs: number;
   #pauses = 0;
   #lingerTimer: NodeJS.Timeout | undefined;
+  /** Whether the peer sent what is no binary message. */
+  #isRefused = false;
   #error: Error | undefined;
 
   constructor(webSocket: WebSocket, request: IncomingMessage, socket: Duplex, context: ConnectionContext) {
@@ -124,8 +126,7 @@ class WebSocketConnection implements Connection {
   end(last?: Uint8Array): void {
     if (this.#lingerTimer !== undefined) return;
     if (last !== undefined) this.write([last]);
-    this.#webSocket.close(CLOSE_NORMAL);
-    this.#lingerTimer = setTimeout(() => this.destroy(), this.#lingerMs);
+    this.#close(CLOSE_NORMAL);
   }
 
   destroy(): void {
@@ -133,8 +134,22 @@ class WebSocketConnection implements Connection {
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
-    if (isBinary) this.handler.bytes(data);
-    else this.#webSocket.close(CLOSE_UNSUPPORTED_DATA, 'binary messages only');
+    // Messages behind the one that ended the connection are not looked at.
+    if (this.#isRefused) return;
+    if (isBinary) {
+      this.handler.bytes(data);
+      return;
+    }
+    this.#isRefused = true;
+    this.#error = new Error('a text message came; binary messages only');
+    this.#close(CLOSE_UNSUPPORTED_DATA, 'binary messages only');
+  }
+
+  /** Begins to close, and waits for the peer to close too, for a bounded time. */
+  #close(code: number, reason?: string): void {
+    if (this.#lingerTimer !== undefined) return;
+    this.#webSocket.close(code, reason);
+    this.#lingerTimer = setTimeout(() => this.destroy(), this.#lingerMs);
   }
 
   #onClose(): void {

@@ -32,7 +32,10 @@ export class RawMqtt {
   /** Whether PUBACK, PUBREC and PUBCOMP are sent by themselves. */
   acknowledges = true;
   hasEnded = false;
-  #buffer = Buffer.alloc(0);
+  // The beginning of a packet, and how long it has to be to know more about it.
+  #chunks: Buffer[] = [];
+  #length = 0;
+  #wanted = 1;
   #wake: (() => void) | undefined;
   #lastPacketId = 0;
 
@@ -191,11 +194,14 @@ export class RawMqtt {
   }
 
   #take(chunk: Buffer): void {
-    this.#buffer = Buffer.concat([this.#buffer, chunk]);
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    if (this.#length < this.#wanted) return;
+    const buffer = Buffer.concat(this.#chunks);
     const cursor = new PacketCursor(Number.POSITIVE_INFINITY);
     let at = 0;
-    while (cursor.read(this.#buffer, at, this.#buffer.length)) {
-      const packet = decodePacket(this.#buffer, cursor, this.version);
+    while (cursor.read(buffer, at, buffer.length)) {
+      const packet = decodePacket(buffer, cursor, this.version);
       at = cursor.end;
       if (packet.type === PacketType.pubrel && this.acknowledges) {
         this.answer(PacketType.pubcomp, packet.packetId);
@@ -206,7 +212,10 @@ export class RawMqtt {
       if (packet.qos === 1) this.answer(PacketType.puback, packet.packetId);
       if (packet.qos === 2) this.answer(PacketType.pubrec, packet.packetId);
     }
-    this.#buffer = this.#buffer.subarray(at);
+    const rest = buffer.subarray(at);
+    this.#chunks = [rest];
+    this.#length = rest.length;
+    this.#wanted = cursor.bytesWanted(rest, 0, rest.length);
     this.#wake?.();
   }
 
