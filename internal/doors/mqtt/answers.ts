@@ -29,6 +29,7 @@ export class Answers {
   readonly #agreement: Agreement;
   readonly #waiting = new Fifo<Waiting>();
   #isClosed = false;
+  #whenAllSent: (() => void) | undefined;
 
   constructor(channel: Channel, store: SessionStore, version: Version, agreement: Agreement) {
     this.#channel = channel;
@@ -79,6 +80,12 @@ export class Answers {
   close(): void {
     this.#isClosed = true;
     this.#waiting.clear();
+    this.#whenAllSent = undefined;
+  }
+
+  /** Calls when the last answer that waits now is sent; never where the connection is gone before. */
+  whenAllSent(call: () => void): void {
+    this.#whenAllSent = call;
   }
 
   readonly #sendSettled = (): void => {
@@ -86,6 +93,10 @@ export class Answers {
       const { bytes, receipt, sent } = this.#waiting.shift()!;
       this.#send(bytes, receipt, sent);
     }
+    if (this.#waiting.length > 0) return;
+    const call = this.#whenAllSent;
+    this.#whenAllSent = undefined;
+    call?.();
   };
 
   #send(bytes: Uint8Array, { problem }: Receipt, sent: Waiting['sent']): void {

@@ -78,8 +78,14 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   }
 
   ended(): void {
+    const connected = this.#connected;
+    // The client said its last, and may still want the answers.
+    if (connected !== undefined && connected.answers.waiting > 0) {
+      connected.answers.whenAllSent(() => this.ended());
+      return;
+    }
     this.#release();
-    this.#connected?.client.channel.flush();
+    connected?.client.channel.flush();
     this.#leave(true);
     this.#isEnding = true;
     this.#connection.end();
