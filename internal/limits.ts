@@ -303,8 +303,12 @@ export const mqttTopicAliases = 256;
 export const mqttTopicAliasBytes = 64 * KiB;
 /** What an MQTT packet may have beside the payload: topic, properties. */
 export const mqttPacketSlackBytes = 256 * KiB;
-/** How long a message that was sent waits to be acknowledged rather than written, if its client is quick as a rule. */
+/**
+ * How long a message that was sent waits to be acknowledged rather than written, if its client is quick as a rule: as long
+ * as a transaction of the store takes, so that its publisher waits twice as long at worst, but at least and at most so long.
+ */
 export const acknowledgementWaitMs = 5;
+export const acknowledgementWaitAtMostMs = 50;
 /** Bytes that wait in a channel before a session keeps its next messages to itself. */
 export const sessionSendAheadBytes = 256 * KiB;
 /** Retained messages that are given to a new subscription at once; the others follow as they are taken. */

@@ -326,6 +326,27 @@ describe('waiting for acknowledgements', () => {
     expect(store.size).toBe(1);
   });
 
+  it('takes as long as the store does, within limits', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    store.isHeld = true;
+    for (let time = 0; time < 20; time++) {
+      keeper.putReceived('c', time, true);
+      await settled();
+      vi.advanceTimersByTime(4 * acknowledgementWaitMs);
+      store.release();
+      await settled();
+    }
+    store.isHeld = false;
+    const { size } = store;
+    send(keeper, outgoing(message()));
+    await waited();
+    expect(store.size).toBe(size);
+    vi.advanceTimersByTime(3 * acknowledgementWaitMs);
+    await settled();
+    expect(store.size).toBe(size + 1);
+  });
+
   it('is not done for what was not sent, nor with QoS 2', async () => {
     const store = new HeldEntries();
     const keeper = keeperOfPrompt(store, 3);

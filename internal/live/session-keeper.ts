@@ -3,7 +3,6 @@ import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
 import type { SessionRecord, SessionStore } from '../broker/session-store.ts';
 import type { Will } from '../broker/will.ts';
-import { acknowledgementWaitMs } from '../limits.ts';
 import type { EntryStore } from '../store/entry-store.ts';
 import { ClientKeys, messageKey, retainedKey, sessionKey, willKey } from './entry-keys.ts';
 import { encodeMessage, encodeOutgoing, encodeSession, encodeState, encodeWill } from './session-records.ts';
@@ -81,7 +80,7 @@ export class SessionKeeper implements SessionStore {
     if (delivery === undefined) return;
     outgoing.note = undefined;
     this.writes++;
-    delivery.wasAcknowledged();
+    delivery.wasAcknowledged(this.#queue.waitMs);
     if (delivery.state === 'waits') {
       this.#queue.drop(delivery);
     } else {
@@ -246,8 +245,9 @@ class KeptDelivery implements Delivery {
     if (this.#client.promptness > 0) this.hopefulSinceMs = performance.now();
   }
 
-  wasAcknowledged(): void {
-    if (this.state === 'written' && performance.now() - this.#writtenAtMs > acknowledgementWaitMs) {
+  /** @param inTimeMs what counts as at once. */
+  wasAcknowledged(inTimeMs: number): void {
+    if (this.state === 'written' && performance.now() - this.#writtenAtMs > inTimeMs) {
       this.#wasLate();
     } else if (this.#client.promptness < MOST_PROMPTNESS) {
       this.#client.promptness++;

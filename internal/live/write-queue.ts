@@ -1,6 +1,6 @@
 import type { Logger } from '../broker/broker.ts';
 import { Fifo } from '../broker/fifo.ts';
-import { acknowledgementWaitMs } from '../limits.ts';
+import { acknowledgementWaitAtMostMs, acknowledgementWaitMs } from '../limits.ts';
 import type { EntryChange, EntryStore } from '../store/entry-store.ts';
 
 /** What becomes of a key, until it is written or needed no longer. */
@@ -35,6 +35,8 @@ interface Promised {
 export const NOT_HOPEFUL = Number.NEGATIVE_INFINITY;
 /** Transactions at once: one that runs, and one so that the store never waits. */
 const MOST_RUNNING = 2;
+/** How much the newest transaction counts among those before it. */
+const NEWEST_SHARE = 0.2;
 /** A store that failed is written to again after this long, with what it lacks. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -59,10 +61,17 @@ export class WriteQueue {
   #retryTimer: NodeJS.Timeout | undefined;
   #hopeTimer: NodeJS.Timeout | undefined;
   #isFailing = false;
+  /** How long a transaction takes of late. */
+  #transactionMs = 0;
 
   constructor(store: EntryStore, log: Logger) {
     this.#store = store;
     this.#log = log;
+  }
+
+  /** How long a hopeful delivery waits to be acknowledged. */
+  get waitMs(): number {
+    return Math.min(Math.max(this.#transactionMs, acknowledgementWaitMs), acknowledgementWaitAtMostMs);
   }
 
   /** Changes a key; in a change that is not written yet, the newest counts. */
@@ -180,8 +189,9 @@ export class WriteQueue {
     if (written.length === 0) return;
     const changes: EntryChange[] = written.map((change) => ({ key: change.key, value: change.bytes() }));
     this.#running++;
+    const startMs = performance.now();
     this.#store.putEntries(changes).then(
-      () => this.#written(written),
+      () => this.#written(written, performance.now() - startMs),
       (error: Error) => this.#failed(changes, written, error),
     );
   }
@@ -189,7 +199,7 @@ export class WriteQueue {
   /** Adds the deliveries whose time has come; the others wait for their acknowledgement a little longer. */
   #takeDeliveries(written: Change[]): void {
     if (this.#deliveries.length === 0) return;
-    const hopefulAfterMs = performance.now() - acknowledgementWaitMs;
+    const hopefulAfterMs = performance.now() - this.waitMs;
     const waiting: Delivery[] = [];
     for (const delivery of this.#deliveries) {
       if (delivery.state !== 'waits') continue;
@@ -211,8 +221,9 @@ export class WriteQueue {
     if (this.#hasWork) this.#schedule();
   };
 
-  #written(written: readonly Change[]): void {
+  #written(written: readonly Change[], tookMs: number): void {
     this.#running--;
+    this.#transactionMs += (tookMs - this.#transactionMs) * NEWEST_SHARE;
     if (this.#isFailing) {
       this.#isFailing = false;
       this.#log.info({}, 'sessions reach the store again');
