@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { filterProblem, matchesFilter, parseShared, topicNameProblem } from './topic.ts';
+import { anyFilter, anyTopic } from '../test/support/arbitraries.ts';
+import { coversFilter, filterProblem, matchesFilter, parseShared, topicNameProblem } from './topic.ts';
 
 describe('topic names', () => {
   it.each(['a', '/', '//', 'a//b', ' ', 'ü€🚀', '$SYS/x', 'x'.repeat(65_535)])('accepts %j', (topic) => {
@@ -99,5 +101,31 @@ describe('matching', () => {
     ['$replay/2026-11-21T06:00:00Z/#', 'a', true],
   ])('%j and %j: %s', (filter, topic, expected) => {
     expect(matchesFilter(filter, topic)).toBe(expected);
+  });
+});
+
+describe('a filter that covers another', () => {
+  it('matches every topic that the other one matches', () => {
+    fc.assert(
+      fc.property(anyFilter, anyFilter, anyTopic, (wider, filter, topic) => {
+        fc.pre(coversFilter(wider, filter) && matchesFilter(filter, topic));
+        expect(matchesFilter(wider, topic)).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it.each([
+    ['#', 'a/+/#'],
+    ['a/#', 'a'],
+    ['a/#', 'a/+/b'],
+    ['+/b', 'a/b'],
+    ['a/+/#', 'a/+'],
+  ])('%s covers %s, and not the other way round', (wider, filter) => {
+    expect([coversFilter(wider, filter), coversFilter(filter, wider)]).toEqual([true, false]);
+  });
+
+  it.each(['a', 'a/+', 'a/#', '#', '$x/#'])('covers itself: %s', (filter) => {
+    expect(coversFilter(filter, filter)).toBe(true);
   });
 });

@@ -90,6 +90,23 @@ export function matchesFilter(filter: string, topic: string): boolean {
   return wanted.length === levels.length;
 }
 
+/** Whether every topic that one filter matches is matched by another one too; neither is shared or replayed. */
+export function coversFilter(wider: string, filter: string): boolean {
+  const levels = filter.split('/');
+  const wanted = wider.split('/');
+  // Wildcards in the first level never reach into the broker's own names.
+  if (isReservedTopic(filter) && (wanted[0] === '#' || wanted[0] === '+')) return false;
+  for (const [index, level] of wanted.entries()) {
+    if (level === '#') return true;
+    if (level === '+' ? levels[index] === undefined || levels[index] === '#' : level !== levels[index]) {
+      return false;
+    }
+    if (index === levels.length - 1 && wanted.length === levels.length + 1 && wanted.at(-1) === '#')
+      return true;
+  }
+  return wanted.length === levels.length;
+}
+
 function isShared(filter: string): boolean {
   return filter === '$share' || filter.startsWith('$share/');
 }

@@ -218,6 +218,17 @@ describe('every other flag', () => {
     expect(optionsOf('')).not.toMatchObject(options);
   });
 
+  it('-refuse-filter makes a guard, and is a filter', () => {
+    const guard = optionsOf('-refuse-filter test/nosubscribe -refuse-filter secret/#').guard!;
+    const who = { clientId: 'me', remote: 'here' };
+    expect(guard.maySubscribe(who, 'secret/a')).toBe("this broker refuses 'secret/#'");
+    expect(guard.maySubscribe(who, 'test/subscribe')).toBeUndefined();
+    expect(optionsOf('').guard).toBeUndefined();
+    expect(() => optionsOf('-refuse-filter a/#/b')).toThrow(
+      "-refuse-filter 'a/#/b': # must be the whole last level",
+    );
+  });
+
   it.each(['-max-message 0', '-max-message 2GiB', '-max-clients 0', '-channel-size 0', '-socket-mode 9'])(
     '%s is out of bounds',
     (line) => {

@@ -1,7 +1,10 @@
+import type { Guard } from '../../internal/auth/guard.ts';
+import { refusingFilters } from '../../internal/auth/refused-filters.ts';
 import type { brokerProgram } from '../../internal/config/broker.ts';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
 import { keepingProblem } from '../../internal/log/names.ts';
+import { filterProblem } from '../../internal/topic.ts';
 import type {
   BrokerOptions,
   GrpcOptions,
@@ -54,8 +57,17 @@ export function brokerOptionsOf(
     memory: values.memory,
     fsync: values.fsync,
     ...retentionOf(values, given, kafkaLogDirs !== undefined, properties),
+    guard: guardOf(values['refuse-filter']),
     webSocketOrigins: values['ws-origin'].length > 0 ? values['ws-origin'] : undefined,
   };
+}
+
+function guardOf(refused: readonly string[]): Guard | undefined {
+  for (const filter of refused) {
+    const problem = filterProblem(filter);
+    if (problem !== undefined) throw new UsageError(`-refuse-filter '${filter}': ${problem}`);
+  }
+  return refused.length === 0 ? undefined : refusingFilters(refused);
 }
 
 type BrokerValues = Values<typeof brokerProgram.options>;

@@ -37,6 +37,11 @@ const options = {
     placeholder: 'GLOB',
     help: 'web pages that may connect by WebSocket, such as https://*.example.com; pages of this machine unless given',
   }),
+  'refuse-filter': list({
+    group: 'Limits',
+    placeholder: 'FILTER',
+    help: 'refuse subscriptions to this filter and to narrower ones, to try clients against that; wider ones are granted',
+  }),
   kafka: list({
     group: 'Kafka',
     placeholder: 'HOST:PORT|URL',
