@@ -47,6 +47,11 @@ export const controlFramesPerTurn = 256;
  * a WebSocket message is as long as the largest payload.
  */
 export const bytesPerTurn = 256 * KiB;
+/**
+ * How long messages whose topics match very many filters, or which go to very many, are taken in one turn: others then
+ * notice nothing, and giving way costs little of it.
+ */
+export const longestTurnMs = 10;
 
 /** Topics whose targets are remembered; beyond this the table starts anew, so that topics cost no memory for ever. */
 export const topicTableEntries = 65_536;
@@ -303,6 +308,11 @@ export const mqttTopicAliases = 256;
 export const mqttTopicAliasBytes = 64 * KiB;
 /** What an MQTT packet may have beside the payload: topic, properties. */
 export const mqttPacketSlackBytes = 256 * KiB;
+/**
+ * Changes of sessions that wait for the disk before publishers pause: a third of a second of its time. One message for
+ * 10,000 sessions is 10,000 of them.
+ */
+export const sessionChangesWaiting = 16_384;
 /**
  * How long a message that was sent waits to be acknowledged rather than written, if its client is quick as a rule: as long
  * as a transaction of the store takes, so that its publisher waits twice as long at worst, but at least and at most so long.

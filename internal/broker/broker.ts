@@ -12,6 +12,7 @@ import { type Member, ShareGroup, Tap, type Target, TargetInterner, type TargetS
 import { type TopicEntry, TopicTable } from './topic-table.ts';
 import { TopicTrie } from './topic-trie.ts';
 import { Turn } from './turn.ts';
+import { TurnTime } from './turn-time.ts';
 
 export interface BrokerSettings extends ChannelLimits {
   maxClients: number;
@@ -39,6 +40,8 @@ export interface BrokerParts {
 export class Broker {
   /** What topics remember for later subscribers. */
   readonly retained: Retained;
+  /** When publishers give way to others. */
+  readonly turnTime = new TurnTime();
   readonly #settings: BrokerSettings;
   readonly #guard: Guard;
   readonly #log: Logger;
@@ -201,6 +204,8 @@ export class Broker {
 
   #spread(publication: Publication, targets: TargetSet, source: Source): void {
     const { channels, taps, groups } = targets;
+    const isCostly = channels.length > MANY_CHANNELS || taps.length > 0 || groups.length > 0;
+    if (isCostly) this.turnTime.begin();
     for (let index = 0; index < channels.length; index++) {
       const channel = channels[index]!;
       channel.deliver(publication);
@@ -213,6 +218,7 @@ export class Broker {
     }
     this.#countDelivered(publication, channels.length);
     if (groups.length > 0) this.#publishToGroups(publication, targets, source);
+    if (isCostly) this.turnTime.look();
   }
 
   /**
@@ -390,11 +396,14 @@ export class Broker {
   }
 
   #resolve(entry: TopicEntry): void {
+    this.turnTime.begin();
     entry.targets = this.#interner.intern(this.#trie.match(entry.topic));
     entry.epoch = this.#epoch;
+    this.turnTime.look();
   }
 
   #subscriptionsChanged(): void {
+    this.turnTime.look();
     this.#epoch++;
     this.#interner.clear();
   }
@@ -421,6 +430,8 @@ export class Broker {
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** Channels for which a run is worth a look at the clock. */
+const MANY_CHANNELS = 64;
 // ignoreBOM keeps a leading U+FEFF, which is a character of a name like any other (MQTT 5, section 1.5.4).
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

@@ -1,6 +1,7 @@
 import { sessionSendAheadBytes } from '../limits.ts';
 import type { Channel } from './channel.ts';
 import { Fifo } from './fifo.ts';
+import { messageBytes } from './message-bytes.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Message } from './publication.ts';
 import type { SessionStore } from './session-store.ts';
@@ -36,7 +37,7 @@ export interface OutboxLimits {
 /** What a message that was sent waits for: of QoS 1, that it is acknowledged; of QoS 2, first one and then the other. */
 export type OutboxStep = 'acknowledge' | 'receive' | 'complete';
 
-/** What the bookkeeping of a waiting message takes beside its payload and topic, roughly. */
+/** What the bookkeeping of a waiting message takes beside the message itself, roughly. */
 const ENTRY_BYTES = 200;
 const LAST_PACKET_ID = 65_535;
 
@@ -289,6 +290,6 @@ export class Outbox {
   }
 }
 
-function sizeOf({ topic, payload }: Message): number {
-  return topic.length + payload.length + ENTRY_BYTES;
+function sizeOf(message: Message): number {
+  return messageBytes(message) + ENTRY_BYTES;
 }

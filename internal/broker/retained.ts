@@ -2,6 +2,7 @@ import { BrokerError, quoted } from '../errors.ts';
 import { maxRetainedBytes, maxRetainedMessages } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import { Deadlines } from './deadlines.ts';
+import { messageBytes } from './message-bytes.ts';
 import type { Message } from './publication.ts';
 import { TopicTree } from './topic-tree.ts';
 
@@ -48,7 +49,7 @@ export class Retained {
       return;
     }
     const before = this.get(message.topic);
-    const bytes = this.#bytes + bytesOf(message) - (before === undefined ? 0 : bytesOf(before));
+    const bytes = this.#bytes + messageBytes(message) - (before === undefined ? 0 : messageBytes(before));
     if ((before === undefined && this.count >= maxRetainedMessages) || bytes > maxRetainedBytes) {
       this.#refused.value++;
       throw new BrokerError('too-many-retained', `topic ${quoted(message.topic)}: ${this.count} are held`);
@@ -90,26 +91,14 @@ export class Retained {
 
   #put(message: Message): void {
     const before = this.#topics.set(message.topic, message);
-    this.#bytes += bytesOf(message) - (before === undefined ? 0 : bytesOf(before));
+    this.#bytes += messageBytes(message) - (before === undefined ? 0 : messageBytes(before));
     if (message.expiresAtMs !== undefined) this.#expiring.add(message.expiresAtMs, message.topic);
   }
 
   #remove(topic: string): boolean {
     const message = this.#topics.delete(topic);
     if (message === undefined) return false;
-    this.#bytes -= bytesOf(message);
+    this.#bytes -= messageBytes(message);
     return true;
   }
-}
-
-/** What a message takes, roughly: the names of levels are shared. */
-function bytesOf({ topic, payload, properties }: Message): number {
-  return topic.length + payload.length + (properties === undefined ? 0 : propertiesBytes(properties));
-}
-
-function propertiesBytes(properties: NonNullable<Message['properties']>): number {
-  let bytes = (properties.contentType?.length ?? 0) + (properties.responseTopic?.length ?? 0);
-  bytes += properties.correlationData?.length ?? 0;
-  for (const [name, value] of properties.userProperties ?? []) bytes += name.length + value.length;
-  return bytes;
 }

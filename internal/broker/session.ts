@@ -112,6 +112,7 @@ export class Session implements Member {
   }
 
   get isFull(): boolean {
+    if (this.store.isBehind) return true;
     return this.#outlet !== undefined && (this.#outlet.channel.isFull || this.#backlog.isFull);
   }
 
@@ -122,7 +123,8 @@ export class Session implements Member {
 
   holdBack(feeder: Source): void {
     const channel = this.#outlet?.channel;
-    if (channel?.isFull) channel.holdBack(feeder);
+    if (this.store.isBehind) this.store.holdBack(feeder);
+    else if (channel?.isFull) channel.holdBack(feeder);
     else this.#backlog.holdBack(feeder);
   }
 

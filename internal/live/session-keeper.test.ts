@@ -8,7 +8,7 @@ import type { Outgoing } from '../broker/outgoing.ts';
 import { detach, type Message } from '../broker/publication.ts';
 import type { Session } from '../broker/session.ts';
 import { Sessions } from '../broker/sessions.ts';
-import { acknowledgementWaitMs } from '../limits.ts';
+import { acknowledgementWaitMs, sessionChangesWaiting } from '../limits.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { MemoryEntries } from '../store/memory-entries.ts';
 import { restoreSessions } from './restore-sessions.ts';
@@ -115,6 +115,55 @@ describe('keeping sessions', () => {
     store.release();
     await settled();
     expect(third.state).toBe('lasts');
+  });
+
+  it('is behind while more waits than is soon written, and lets publishers go when it is not', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const calls: string[] = [];
+    const publisher = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
+    store.isHeld = true;
+    for (let id = 0; id < sessionChangesWaiting; id++) keeper.putOutgoing('c', outgoing(message()));
+    expect(keeper.isBehind).toBe(false);
+    await settled();
+    keeper.putOutgoing('c', outgoing(message()));
+    expect(keeper.isBehind).toBe(true);
+    for (let time = 0; time < 3; time++) keeper.holdBack(publisher);
+    expect(calls).toEqual(['pause']);
+    store.release();
+    await settled();
+    expect([keeper.isBehind, ...calls]).toEqual([false, 'pause', 'resume']);
+    store.release();
+    await keeper.flush();
+    keeper.close();
+  });
+
+  it('lets publishers go when what waited is acknowledged before it is written', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const calls: string[] = [];
+    const all = Array.from({ length: sessionChangesWaiting + 1 }, () => outgoing(message()));
+    for (const one of all) keeper.putOutgoing('c', one);
+    keeper.holdBack({ pause: () => calls.push('pause'), resume: () => calls.push('resume') });
+    for (const one of all) keeper.deleteOutgoing('c', one);
+    await settled();
+    expect([store.writes, ...calls]).toEqual([0, 'pause', 'resume']);
+    keeper.close();
+  });
+
+  it('makes nobody wait for a store that fails', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const calls: string[] = [];
+    store.isHeld = true;
+    store.isFailing = true;
+    for (let id = 0; id <= sessionChangesWaiting; id++) keeper.putOutgoing('c', outgoing(message()));
+    keeper.holdBack({ pause: () => calls.push('pause'), resume: () => calls.push('resume') });
+    await settled();
+    store.release();
+    await settled();
+    expect([keeper.isBehind, ...calls]).toEqual([false, 'pause', 'resume']);
+    keeper.close();
   });
 
   it('writes nothing of a message that is acknowledged before it is written, and nobody waits for it', async () => {

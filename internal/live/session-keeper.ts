@@ -1,4 +1,5 @@
 import type { Logger } from '../broker/broker.ts';
+import type { Source } from '../broker/channel.ts';
 import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
 import type { SessionRecord, SessionStore } from '../broker/session-store.ts';
@@ -38,6 +39,14 @@ export class SessionKeeper implements SessionStore {
 
   constructor(store: EntryStore, log: Logger) {
     this.#queue = new WriteQueue(store, log);
+  }
+
+  get isBehind(): boolean {
+    return this.#queue.isBehind;
+  }
+
+  holdBack(feeder: Source): void {
+    this.#queue.holdBack(feeder);
   }
 
   putSession(record: SessionRecord): void {

@@ -1,6 +1,7 @@
 import type { Logger } from '../broker/broker.ts';
+import type { Source } from '../broker/channel.ts';
 import { Fifo } from '../broker/fifo.ts';
-import { acknowledgementWaitAtMostMs, acknowledgementWaitMs } from '../limits.ts';
+import { acknowledgementWaitAtMostMs, acknowledgementWaitMs, sessionChangesWaiting } from '../limits.ts';
 import type { EntryChange, EntryStore } from '../store/entry-store.ts';
 
 /** What becomes of a key, until it is written or needed no longer. */
@@ -49,14 +50,19 @@ export class WriteQueue {
   readonly #log: Logger;
   #pending = new Map<string, KeyedChange>();
   #deliveries: Delivery[] = [];
+  /** How many of them are not needless. */
+  #waitingDeliveries = 0;
   /** Who waits, in order. */
   readonly #promised = new Fifo<Promised>();
   /** Who will wait for the changes that are made now. */
   #next = newPromised();
   /** Who was told last that something could not be written. */
   #failedLast: Promised | undefined;
-  /** Transactions that are not done. */
+  /** Transactions that are not done, and the changes in them. */
   #running = 0;
+  #runningChanges = 0;
+  /** Publishers that wait until the store has come after. */
+  #feeders: Set<Source> | undefined;
   #isScheduled = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #hopeTimer: NodeJS.Timeout | undefined;
@@ -72,6 +78,22 @@ export class WriteQueue {
   /** How long a hopeful delivery waits to be acknowledged. */
   get waitMs(): number {
     return Math.min(Math.max(this.#transactionMs, acknowledgementWaitMs), acknowledgementWaitAtMostMs);
+  }
+
+  /**
+   * Whether more waits for the store than it soon writes. One that fails makes nobody wait: what it lacks is kept for
+   * it, and publishers are told.
+   */
+  get isBehind(): boolean {
+    return !this.#isFailing && this.#waiting > sessionChangesWaiting;
+  }
+
+  /** Pauses a publisher until the store has come after. */
+  holdBack(feeder: Source): void {
+    this.#feeders ??= new Set();
+    if (this.#feeders.has(feeder)) return;
+    this.#feeders.add(feeder);
+    feeder.pause();
   }
 
   /** Changes a key; in a change that is not written yet, the newest counts. */
@@ -100,6 +122,7 @@ export class WriteQueue {
   /** Takes a delivery, which is then in state `waits`. */
   add(delivery: Delivery): void {
     this.#deliveries.push(delivery);
+    this.#waitingDeliveries++;
     this.#join(delivery);
     this.#schedule();
   }
@@ -113,6 +136,7 @@ export class WriteQueue {
   /** A delivery that waits has arrived. */
   drop(delivery: Delivery): void {
     delivery.state = 'needless';
+    this.#waitingDeliveries--;
     this.#letGo(delivery, undefined);
     this.#settle();
   }
@@ -153,6 +177,19 @@ export class WriteQueue {
   close(): void {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#hopeTimer);
+    this.#release();
+  }
+
+  get #waiting(): number {
+    return this.#pending.size + this.#waitingDeliveries + this.#runningChanges;
+  }
+
+  /** Lets publishers go. */
+  #release(): void {
+    const feeders = this.#feeders;
+    if (feeders === undefined) return;
+    this.#feeders = undefined;
+    for (const feeder of feeders) feeder.resume();
   }
 
   get #hasWork(): boolean {
@@ -190,6 +227,7 @@ export class WriteQueue {
     const changes: EntryChange[] = written.map((change) => ({ key: change.key, value: change.bytes() }));
     this.#running++;
     const startMs = performance.now();
+    this.#runningChanges += written.length;
     this.#store.putEntries(changes).then(
       () => this.#written(written, performance.now() - startMs),
       (error: Error) => this.#failed(changes, written, error),
@@ -207,6 +245,7 @@ export class WriteQueue {
         waiting.push(delivery);
       } else {
         delivery.state = 'written';
+        this.#waitingDeliveries--;
         written.push(delivery);
       }
     }
@@ -224,6 +263,7 @@ export class WriteQueue {
   #written(written: readonly Change[], tookMs: number): void {
     this.#running--;
     this.#transactionMs += (tookMs - this.#transactionMs) * NEWEST_SHARE;
+    this.#runningChanges -= written.length;
     if (this.#isFailing) {
       this.#isFailing = false;
       this.#log.info({}, 'sessions reach the store again');
@@ -235,6 +275,8 @@ export class WriteQueue {
 
   #failed(changes: readonly EntryChange[], written: readonly Change[], error: Error): void {
     this.#running--;
+    this.#runningChanges -= written.length;
+    this.#release();
     if (!this.#isFailing) {
       this.#isFailing = true;
       const fields = { code: 'store-unavailable', error: error.message };
@@ -267,8 +309,9 @@ export class WriteQueue {
     change.alsoPromised = undefined;
   }
 
-  /** Tells those whose changes are all settled, in the order in which they asked. */
+  /** Tells those whose changes are all settled, in the order in which they asked, and lets publishers go on. */
   #settle(): void {
+    if (this.#feeders !== undefined && this.#waiting < sessionChangesWaiting / 2) this.#release();
     while (this.#promised.first?.open === 0) {
       const promised = this.#promised.shift()!;
       if (promised.error !== undefined) this.#failedLast = promised;

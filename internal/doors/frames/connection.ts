@@ -137,6 +137,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   takeUnits(bytes: Uint8Array, at: number, stop: number): number {
     const cursor = this.#cursor;
     const intake = this.intake;
+    const { turnTime } = this.#broker;
     const limit = bytes.length;
     const view = new DataView(bytes.buffer, bytes.byteOffset, limit);
     try {
@@ -154,6 +155,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
           if (this.#client !== undefined) intake.noteAnswered(this.#client.channel);
           at = next;
         }
+        if (turnTime.isOver) intake.giveWay();
       }
     } finally {
       this.#run.publish();

@@ -138,6 +138,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   takeUnits(bytes: Uint8Array, at: number, stop: number): number {
     const cursor = this.#cursor;
     const intake = this.intake;
+    const { turnTime } = this.#parts.broker;
     const limit = bytes.length;
     const view = new DataView(bytes.buffer, bytes.byteOffset, limit);
     try {
@@ -156,6 +157,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
           this.#takeControl(bytes);
           at = next;
         }
+        if (turnTime.isOver && mayBeCostly(cursor.type)) intake.giveWay();
       }
     } finally {
       this.#run.publish();
@@ -330,6 +332,11 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   #who(): object {
     return whoIs(this.#connection, this.#connected?.client);
   }
+}
+
+/** Whether what a packet costs depends on what others have subscribed to; acknowledgements take no time, and free some. */
+function mayBeCostly(type: number): boolean {
+  return type === PacketType.publish || type === PacketType.subscribe || type === PacketType.unsubscribe;
 }
 
 function notConnected(type: number): BrokerError {
