@@ -49,8 +49,11 @@ export class WriteQueue {
   readonly #store: EntryStore;
   readonly #log: Logger;
   #pending = new Map<string, KeyedChange>();
-  #deliveries: Delivery[] = [];
-  /** How many of them are not needless. */
+  /** Those that came since the last transaction began. */
+  readonly #deliveries: Delivery[] = [];
+  /** Those that wait for their acknowledgement first, in the order in which they were sent. */
+  readonly #hopeful = new Fifo<Delivery>();
+  /** How many of both are not needless. */
   #waitingDeliveries = 0;
   /** Who waits, in order. */
   readonly #promised = new Fifo<Promised>();
@@ -165,7 +168,7 @@ export class WriteQueue {
   flush(): Promise<void> {
     return new Promise((resolve) => {
       for (const change of this.#pending.values()) this.#join(change);
-      for (const delivery of this.#deliveries) {
+      for (const delivery of this.#allDeliveries()) {
         delivery.hopefulSinceMs = NOT_HOPEFUL;
         if (delivery.state === 'waits') this.#join(delivery);
       }
@@ -193,7 +196,11 @@ export class WriteQueue {
   }
 
   get #hasWork(): boolean {
-    return this.#pending.size > 0 || this.#deliveries.length > 0;
+    return this.#pending.size > 0 || this.#deliveries.length > 0 || this.#hopeful.length > 0;
+  }
+
+  #allDeliveries(): Delivery[] {
+    return [...this.#hopeful, ...this.#deliveries];
   }
 
   /** Whoever waits next waits for this change. */
@@ -236,23 +243,33 @@ export class WriteQueue {
 
   /** Adds the deliveries whose time has come; the others wait for their acknowledgement a little longer. */
   #takeDeliveries(written: Change[]): void {
-    if (this.#deliveries.length === 0) return;
-    const hopefulAfterMs = performance.now() - this.waitMs;
-    const waiting: Delivery[] = [];
-    for (const delivery of this.#deliveries) {
-      if (delivery.state !== 'waits') continue;
-      if (delivery.hopefulSinceMs > hopefulAfterMs) {
-        waiting.push(delivery);
-      } else {
-        delivery.state = 'written';
-        this.#waitingDeliveries--;
-        written.push(delivery);
-      }
+    if (this.#waitingDeliveries === 0) {
+      this.#deliveries.length = 0;
+      this.#hopeful.clear();
+      return;
     }
-    this.#deliveries = waiting;
-    if (waiting.length === 0) return;
-    const leftMs = waiting[0]!.hopefulSinceMs - hopefulAfterMs;
-    this.#hopeTimer ??= setTimeout(this.#hopeIsOver, Math.ceil(leftMs));
+    const hopefulAfterMs = performance.now() - this.waitMs;
+    for (const delivery of this.#deliveries) {
+      if (delivery.hopefulSinceMs > hopefulAfterMs) this.#hopeful.push(delivery);
+      else this.#take(delivery, written);
+    }
+    this.#deliveries.length = 0;
+    // Each is looked at when it comes and when it goes, however many wait.
+    for (let first = this.#hopeful.first; first !== undefined; first = this.#hopeful.first) {
+      const leftMs = first.hopefulSinceMs - hopefulAfterMs;
+      if (first.state === 'waits' && leftMs > 0) {
+        this.#hopeTimer ??= setTimeout(this.#hopeIsOver, Math.ceil(leftMs));
+        return;
+      }
+      this.#take(this.#hopeful.shift()!, written);
+    }
+  }
+
+  #take(delivery: Delivery, written: Change[]): void {
+    if (delivery.state !== 'waits') return;
+    delivery.state = 'written';
+    this.#waitingDeliveries--;
+    written.push(delivery);
   }
 
   readonly #hopeIsOver = (): void => {
@@ -295,7 +312,7 @@ export class WriteQueue {
     // Who waits is told now, and so is who waits for what comes before the store is tried again.
     for (const change of written) this.#letGo(change, error);
     for (const change of this.#pending.values()) this.#letGo(change, error);
-    for (const delivery of this.#deliveries) this.#letGo(delivery, error);
+    for (const delivery of this.#allDeliveries()) this.#letGo(delivery, error);
     this.#settle();
   }
 
