@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -15,6 +15,7 @@ import { loadMetadata, MetadataImage, type MetadataTopic } from './kafka-metadat
 import { KafkaPartition } from './kafka-partition.ts';
 import type { OpenFiles } from './kafka-rewrite.ts';
 import type { FsyncPolicy, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
+import { makeDirectory } from './make-directory.ts';
 import { closeQuietly } from './sqlite-files.ts';
 import { StoreError } from './store-error.ts';
 
@@ -316,7 +317,7 @@ function lockAll(directories: string[]): DatabaseSync[] {
   const locks: DatabaseSync[] = [];
   try {
     for (const directory of directories) {
-      mkdirSync(directory, { recursive: true });
+      makeDirectory(directory);
       locks.push(lockKafkaDirectory(directory));
     }
     return locks;

@@ -1,17 +1,9 @@
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { storeBusyTimeoutMs, storeCacheBytes, storeCheckpointBytes } from '../limits.ts';
 import type { FsyncPolicy } from './log-store.ts';
+import { makeDirectory } from './make-directory.ts';
 import { migrate, PAGE_BYTES } from './sqlite-schema.ts';
 import { SQLITE_PRIMARY_CODE, StoreError } from './store-error.ts';
 import { STORE_FILE as DATABASE } from './store-file.ts';
@@ -67,7 +59,7 @@ export function openForReading(directory: string): DatabaseSync {
  * @throws StoreError `locked` when another broker has it
  */
 export function lockDirectory(directory: string): DatabaseSync {
-  mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+  makeDirectory(directory, DIRECTORY_MODE);
   const file = join(directory, LOCK);
   createMissing(file);
   const lock = new DatabaseSync(file);

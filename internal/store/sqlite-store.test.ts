@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -106,6 +107,17 @@ describe('files of the store', () => {
       message: expect.stringMatching(/ENOTDIR/),
     });
   });
+
+  // The runtime's own way to make several folders at once never came back from there, and no signal was heard.
+  it.runIf(existsSync('/proc/self'))(
+    'in a folder that only says that there is none are an error too',
+    async () => {
+      await expect(open('/proc/no-such-folder/data')).rejects.toMatchObject({
+        name: 'StoreUnavailableError',
+        message: expect.stringMatching(/ENOENT/),
+      });
+    },
+  );
 
   it('shrink again after much was deleted', async () => {
     const directory = newFolder();
