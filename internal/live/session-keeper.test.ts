@@ -223,6 +223,24 @@ describe('keeping sessions', () => {
     keeper.close();
   });
 
+  // A broker that was stopped while its store failed waited for a timer that kept nothing alive, and ended with exit code 13.
+  it('is flushed without waiting for the time at which a store that failed is tried again', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    store.isFailing = true;
+    keeper.putRetained(message('1', { retain: true }));
+    await settled();
+    expect(store.writes).toBe(1);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await keeper.flush();
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(store.writes).toBe(2);
+    keeper.close();
+  });
+
   // Who asked behind somebody else was told that all was well, because the error was for the first one.
   it('tells an error to everybody who asks about the same writes, and to nobody else', async () => {
     const store = new HeldEntries();

@@ -172,6 +172,9 @@ export class WriteQueue {
         delivery.hopefulSinceMs = NOT_HOPEFUL;
         if (delivery.state === 'waits') this.#join(delivery);
       }
+      // Nothing else may keep the process alive until the store is tried again.
+      clearTimeout(this.#retryTimer);
+      this.#retryTimer = undefined;
       if (this.#hasWork) this.#schedule();
       this.whenDurable(() => resolve(), 0, 0);
     });
