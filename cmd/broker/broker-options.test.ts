@@ -189,6 +189,7 @@ describe("a Kafka's server.properties", () => {
     ['listeners=SASL_SSL://:9092', 'listener SASL_SSL asks for SASL, which is not served'],
     ['listeners=SSL://:9092', 'tls://:9092 needs -tls-cert and -tls-key'],
     ['num.partitions=many', 'num.partitions'],
+    ['listener 1883\npersistence true', 'is no server.properties of a Kafka'],
     [
       'listeners=A://:1,B://:2\nadvertised.listeners=A://a:1,B://b:2\nlistener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT',
       'advertised.listeners names several addresses',

@@ -40,12 +40,16 @@ export class ServerPropertiesError extends Error {
 }
 
 /**
- * Reads the text of a `server.properties`. Keys that are not known are ignored.
+ * Reads the text of a `server.properties`. Keys that are not known are ignored, but where all of them are strange it
+ * is the configuration of another program, which must not start a Kafka on its defaults.
  *
  * @throws ServerPropertiesError
  */
 export function readServerProperties(text: string): ServerProperties {
   const properties = parseProperties(text);
+  if (properties.size > 0 && ![...properties.keys()].some(isOfKafka)) {
+    throw new ServerPropertiesError('is no server.properties of a Kafka: none of its keys is known there');
+  }
   const controllers = list(properties, 'controller.listener.names');
   const protocols = securityProtocols(properties);
   const clients = (key: string) =>
@@ -88,6 +92,11 @@ export function parseProperties(text: string): Map<string, string> {
 const DEFAULT_LOG_DIR = '/tmp/kafka-logs';
 const SECURITY_PROTOCOLS = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const;
 type SecurityProtocol = (typeof SECURITY_PROTOCOLS)[number];
+
+/** All keys of Kafka have a dot in them but this one. */
+function isOfKafka(key: string): boolean {
+  return key === 'listeners' || key.includes('.');
+}
 
 /** Lines joined where a backslash says so, without comments, empty lines and the white space that they begin with. */
 function* logicalLines(text: string): Generator<string> {
