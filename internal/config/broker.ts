@@ -198,7 +198,8 @@ const options = {
 
 export const brokerProgram: Program<typeof options> = {
   name: 'broker',
-  summary: 'A small publish/subscribe broker.',
+  summary:
+    'A small publish/subscribe broker: MQTT and frames on one port, with doors for Kafka and SMQ clients.',
   options,
   operands: {
     usage: '[server.properties]',

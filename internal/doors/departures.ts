@@ -14,6 +14,10 @@ export function logLoss(log: Logger, who: object, error: Error | undefined): voi
   log.debug(fields, 'a client is gone without DISCONNECT');
 }
 
+export function logFarewell(log: Logger, who: object): void {
+  log.debug(who, 'a client said DISCONNECT');
+}
+
 export function logDisconnect(log: Logger, who: object, reason: BrokerError): void {
   const fields = { ...who, code: reason.code, reason: reason.message };
   if (reason.code === 'server-shutdown') log.debug(fields, 'a client was disconnected');

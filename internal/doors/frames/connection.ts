@@ -17,7 +17,7 @@ import {
 import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import type { ClientConnection } from '../client-connections.ts';
-import { countDisconnect, logDisconnect, logLoss, whoIs } from '../departures.ts';
+import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../departures.ts';
 import { Intake, type Taker } from '../intake.ts';
 import { Run } from '../run.ts';
 import { frameEncoding } from './encoding.ts';
@@ -96,6 +96,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   }
 
   ended(): void {
+    if (this.#client !== undefined && !this.#isEnding) logLoss(this.#log, this.#who(), undefined);
     this.#client?.channel.flush();
     this.#leave();
     this.#isEnding = true;
@@ -185,6 +186,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
         this.#answer(FrameType.pong, '');
         return;
       case FrameType.disconnect:
+        logFarewell(this.#log, this.#who());
         this.intake.goDeaf();
         this.#client.channel.flush();
         this.#leave();

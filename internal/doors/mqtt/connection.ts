@@ -1,7 +1,7 @@
 import type { Sink } from '../../broker/channel.ts';
 import { Publication } from '../../broker/publication.ts';
 import type { Sessions } from '../../broker/sessions.ts';
-import { BrokerError } from '../../errors.ts';
+import { BrokerError, quoted } from '../../errors.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../protocol/mqtt/decode.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
@@ -10,7 +10,7 @@ import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
 import { ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import type { ClientConnection } from '../client-connections.ts';
-import { countDisconnect, logDisconnect, logLoss, whoIs } from '../departures.ts';
+import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../departures.ts';
 import { Intake, type Taker } from '../intake.ts';
 import { Run } from '../run.ts';
 import { encodeWithReason } from './answers.ts';
@@ -84,6 +84,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
       connected.answers.whenAllSent(() => this.ended());
       return;
     }
+    if (connected !== undefined && !this.#isEnding) logLoss(this.#parts.log, this.#who(), undefined);
     this.#release();
     connected?.client.channel.flush();
     this.#leave(true);
@@ -189,6 +190,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
       }
       session.expiryMs = secondsToMs(sessionExpiryIntervalS);
     }
+    logFarewell(this.#parts.log, this.#who());
     this.intake.goDeaf();
     this.#release();
     client.channel.flush();
@@ -206,7 +208,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     } catch (error) {
       const reason = refusalOf(error, this.#parts.log);
       const body = bytes.subarray(this.#cursor.bodyStart);
-      this.#refuseConnect(reason, connectAnswer(reason, body, connect?.properties));
+      this.#refuseConnect(reason, connectAnswer(reason, body, connect?.properties), connect?.clientId);
     }
   }
 
@@ -305,9 +307,11 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     this.#parts.broker.disconnect(connected.client);
   }
 
-  #refuseConnect(reason: BrokerError, answer: Uint8Array | undefined): void {
+  /** @param clientId what the client calls itself, where its CONNECT could be read. */
+  #refuseConnect(reason: BrokerError, answer: Uint8Array | undefined, clientId: string | undefined): void {
     this.intake.goDeaf();
-    logDisconnect(this.#parts.log, this.#who(), reason);
+    const client = clientId === undefined ? undefined : quoted(clientId);
+    logDisconnect(this.#parts.log, { ...this.#who(), client }, reason);
     this.#isEnding = true;
     countDisconnect(this.#parts.metrics, reason);
     this.#connection.end(answer);
