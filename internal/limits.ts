@@ -30,8 +30,12 @@ export const channelBytes = 8 * MiB;
 /** How long publishers wait for a full channel. Longer than a hiccup of a network, short for people. */
 export const slowConsumerWaitMs = 1_000;
 
-/** Filters of one client: a million of them, at some 300 bytes each, is as much as one client may cost. */
-export const maxSubscriptionsPerClient = 1_000_000;
+/** Filters of one client: when it goes, all of them end in one turn, which takes a second for so many. */
+export const maxSubscriptionsPerClient = 100_000;
+/** Filters of one SUBSCRIBE of MQTT: they are taken in one turn too, and the next packet waits for the others. */
+export const maxFiltersPerSubscribe = 16_384;
+/** Refusals that are logged of one client in a second: enough to see what is wrong, whatever it sends. */
+export const refusalsLoggedPerSecond = 10;
 /** Levels of a filter with wildcards: each is a node of the trie, and no naming scheme comes near this many. */
 export const maxFilterLevels = 1_024;
 /** Answers (PONG, SUBACK…) that wait for a client which sends but does not read, before it is not read either. */

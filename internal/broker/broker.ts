@@ -235,7 +235,10 @@ export class Broker {
     bytes: Uint8Array = NO_BYTES,
     receipt?: Receipt,
   ): void {
-    if (message.retain) this.retained.set(message);
+    if (message.retain) {
+      this.retained.set(message);
+      if (this.retained.store.isBehind) this.retained.store.holdBack(source);
+    }
     const publication = new Publication(valuesEncoding).setMessages([message], bytes);
     publication.receipt = receipt;
     this.publish(publication, targets ?? this.#interner.intern(this.#trie.match(message.topic)), source);

@@ -16,6 +16,8 @@ function topicsOf(messages: Iterable<Message>): string[] {
 
 class Written implements RetainedStore {
   readonly calls: string[] = [];
+  readonly isBehind = false;
+  holdBack(): void {}
   putRetained({ topic }: Message): void {
     this.calls.push(`put ${topic}`);
   }

@@ -1,6 +1,7 @@
 import { BrokerError, quoted } from '../errors.ts';
 import { maxRetainedBytes, maxRetainedMessages } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
+import type { Source } from './channel.ts';
 import { Deadlines } from './deadlines.ts';
 import { messageBytes } from './message-bytes.ts';
 import type { Message } from './publication.ts';
@@ -8,12 +9,21 @@ import { TopicTree } from './topic-tree.ts';
 
 /** Where retained messages last. Each call is remembered in the order of the calls. */
 export interface RetainedStore {
+  /** Whether more waits to be written than is good for anybody. */
+  readonly isBehind: boolean;
+  /** Pauses a publisher until that is over. */
+  holdBack(feeder: Source): void;
   putRetained(message: Message): void;
   deleteRetained(topic: string): void;
 }
 
 /** The store of a broker that keeps retained messages in memory only. */
-export const noRetainedStore: RetainedStore = { putRetained() {}, deleteRetained() {} };
+export const noRetainedStore: RetainedStore = {
+  isBehind: false,
+  holdBack() {},
+  putRetained() {},
+  deleteRetained() {},
+};
 
 /** The last retained message of each topic. */
 export class Retained {

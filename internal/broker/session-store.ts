@@ -1,4 +1,3 @@
-import type { Source } from './channel.ts';
 import type { Outgoing } from './outgoing.ts';
 import { noRetainedStore, type RetainedStore } from './retained.ts';
 import type { Subscription } from './subscription.ts';
@@ -21,10 +20,6 @@ export interface SessionRecord {
 export interface SessionStore extends RetainedStore {
   /** A number that grows with each write. */
   readonly writes: number;
-  /** Whether more waits to be written than is good for anybody. */
-  readonly isBehind: boolean;
-  /** Pauses a publisher until that is over. */
-  holdBack(feeder: Source): void;
   putSession(record: SessionRecord): void;
   /** Forgets a session; its messages were forgotten before. */
   deleteSession(clientId: string): void;
@@ -55,8 +50,6 @@ export interface SessionStore extends RetainedStore {
 export const noSessionStore: SessionStore = {
   ...noRetainedStore,
   writes: 0,
-  isBehind: false,
-  holdBack() {},
   putSession() {},
   deleteSession() {},
   putWill() {},

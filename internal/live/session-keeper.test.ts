@@ -138,6 +138,28 @@ describe('keeping sessions', () => {
     keeper.close();
   });
 
+  it('makes publishers of retained messages wait while it is behind', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const { broker, sessions } = brokerOf(keeper);
+    broker.retained.store = keeper;
+    store.isHeld = true;
+    const calls: string[] = [];
+    const publisher = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
+    for (let id = 0; id < sessionChangesWaiting; id++) {
+      broker.publishMessage(message('x', { topic: `r/${id}`, retain: true }), undefined, publisher);
+    }
+    expect(calls).toEqual([]);
+    broker.publishMessage(message('x', { topic: 'r', retain: true }), undefined, publisher);
+    await settled();
+    expect(calls).toEqual(['pause']);
+    store.release();
+    await settled();
+    expect(calls).toEqual(['pause', 'resume']);
+    sessions.close();
+    keeper.close();
+  });
+
   it('lets publishers go when what waited is acknowledged before it is written', async () => {
     const store = new HeldEntries();
     const keeper = new SessionKeeper(store, log);

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { maxFiltersPerSubscribe } from '../../internal/limits.ts';
 import { encodePacket } from '../../internal/protocol/mqtt/encode.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
+import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';
 import { useBroker } from './broker.ts';
 
 const LEVELS = 13;
@@ -54,6 +56,18 @@ describe('what is costly', () => {
     },
     60_000,
   );
+
+  it('is bounded: filters of one SUBSCRIBE', async () => {
+    const subscriber = await broker.connect(5);
+    const plain = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+    const count = maxFiltersPerSubscribe + 2;
+    const subscriptions = Array.from({ length: count }, (_, index) => ({ filter: `f/${index}`, ...plain }));
+    subscriber.send({ type: PacketType.subscribe, packetId: 1, subscriptions, properties: NO_PROPERTIES });
+    const { reasonCodes } = await subscriber.next(PacketType.suback);
+    expect(reasonCodes).toHaveLength(count);
+    expect(reasonCodes.slice(-3)).toEqual([0, ReasonCode.quotaExceeded, ReasonCode.quotaExceeded]);
+    expect((await subscriber.subscribe(`f/${count}`)).reasonCodes).toEqual([0]);
+  });
 
   it('counts in the queue of a session: properties too', async () => {
     const options = { clientId: 'away', cleanStart: false, properties: { sessionExpiryIntervalS: 60 } };

@@ -6,7 +6,7 @@ import type { Session } from '../../broker/session.ts';
 import type { SessionStore } from '../../broker/session-store.ts';
 import { NO_TARGETS } from '../../broker/targets.ts';
 import type { TopicEntry } from '../../broker/topic-table.ts';
-import { BrokerError, quoted } from '../../errors.ts';
+import { BrokerError } from '../../errors.ts';
 import { mqttReceiveMaximum } from '../../limits.ts';
 import { MqttError } from '../../protocol/mqtt/mqtt-error.ts';
 import { PacketType, type PublishAnswer, type Qos, type Version } from '../../protocol/mqtt/packet.ts';
@@ -16,6 +16,7 @@ import { FIRST_FAILURE, ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
 import type { Answers } from './answers.ts';
 import { messageOf } from './messages.ts';
 import { PublishTopics } from './publish-topics.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { reasonCodeOf } from './refusals.ts';
 
 export interface InboxParts {
@@ -36,6 +37,7 @@ export interface InboxParts {
 export class Inbox {
   readonly #broker: Broker;
   readonly #log: Logger;
+  #refusals: RefusalLog | undefined;
   readonly #identity: Identity;
   readonly #session: Session;
   readonly #store: SessionStore;
@@ -232,9 +234,9 @@ export class Inbox {
     return error;
   }
 
-  #logRefusal({ code, message }: BrokerError): void {
-    const { clientId, remote } = this.#identity;
-    this.#log.info({ client: quoted(clientId), remote, code, reason: message }, 'a message was refused');
+  #logRefusal(refusal: BrokerError): void {
+    this.#refusals ??= new RefusalLog(this.#log, this.#identity);
+    this.#refusals.add(refusal, 'a message was refused');
   }
 
   #answer(

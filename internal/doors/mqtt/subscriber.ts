@@ -6,7 +6,12 @@ import type { RetainedFeed, Session } from '../../broker/session.ts';
 import type { Sessions } from '../../broker/sessions.ts';
 import { join } from '../../broker/subscription.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import { maxSubscriptionsPerClient, retainedPerStep, sessionSendAheadBytes } from '../../limits.ts';
+import {
+  maxFiltersPerSubscribe,
+  maxSubscriptionsPerClient,
+  retainedPerStep,
+  sessionSendAheadBytes,
+} from '../../limits.ts';
 import {
   PacketType,
   type Suback,
@@ -19,8 +24,12 @@ import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
 import { FIRST_FAILURE, ReasonCode, SUBACK_FAILURE } from '../../protocol/mqtt/reason-codes.ts';
 import { filterProblem, parseShared } from '../../topic.ts';
 import type { Answers } from './answers.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
 import type { PreparedReplay, Replays } from './replays.ts';
+
+/** Problems that a reason string tells of; it is shortened anyway. */
+const MOST_PROBLEMS = 10;
 
 export interface SubscriberParts {
   broker: Broker;
@@ -47,6 +56,7 @@ export class Subscriber {
   readonly #broker: Broker;
   readonly #sessions: Sessions;
   readonly #log: Logger;
+  #refusals: RefusalLog | undefined;
   readonly #identity: Identity;
   readonly #session: Session;
   readonly #channel: Channel;
@@ -84,6 +94,10 @@ export class Subscriber {
     for (const request of subscriptions) {
       const { filter } = request;
       try {
+        if (reasonCodes.length >= maxFiltersPerSubscribe) {
+          const most = `at most ${maxFiltersPerSubscribe} are taken of one SUBSCRIBE`;
+          throw new BrokerError('too-many-subscriptions', most);
+        }
         const replay = this.#replays.replayOf(filter, properties);
         if (replay !== undefined) {
           this.#broker.checkMaySubscribe(this.#identity, replay);
@@ -99,7 +113,7 @@ export class Subscriber {
       } catch (error) {
         const refusal = refusalOf(error, this.#log);
         reasonCodes.push(this.#failureCode(refusal));
-        problems.push(refusal.message);
+        if (problems.length < MOST_PROBLEMS) problems.push(refusal.message);
         this.#logRefusal(refusal);
       }
     }
@@ -130,6 +144,7 @@ export class Subscriber {
         reasonCodes.push(ReasonCode.noSubscriptionExisted);
       } else {
         reasonCodes.push(ReasonCode.invalidTopicFilter);
+        if (problems.length >= MOST_PROBLEMS) continue;
         problems.push(new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`).message);
       }
     }
@@ -222,8 +237,7 @@ export class Subscriber {
   }
 
   #logRefusal(refusal: BrokerError): void {
-    const { clientId, remote } = this.#identity;
-    const fields = { client: quoted(clientId), remote, code: refusal.code, reason: refusal.message };
-    this.#log.info(fields, 'a subscription was refused');
+    this.#refusals ??= new RefusalLog(this.#log, this.#identity);
+    this.#refusals.add(refusal, 'a subscription was refused');
   }
 }

@@ -87,7 +87,12 @@ describe('$SYS', () => {
   it('is not counted as messages of clients, nor kept in the store', () => {
     const { metrics, broker, sessions, sys } = setUp();
     const kept: string[] = [];
-    broker.retained.store = { putRetained: ({ topic }) => kept.push(topic), deleteRetained() {} };
+    broker.retained.store = {
+      isBehind: false,
+      holdBack() {},
+      putRetained: ({ topic }) => kept.push(topic),
+      deleteRetained() {},
+    };
     broker.publishMessage({ topic: 'a', payload: Buffer.from('x'), clientId: '', retain: true });
     sys.publish();
     expect(kept).toEqual(['a']);
