@@ -44,7 +44,7 @@ export class Connection {
     address: Address,
     wire: Wire,
     clientId: string,
-    keepAliveSeconds = 0,
+    keepAliveSeconds?: number,
   ): Promise<Connection> {
     // The socket needs its reader before there is anybody to read for.
     let connection: Connection | undefined;

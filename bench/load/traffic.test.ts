@@ -110,7 +110,7 @@ test('filters are translated for NATS', () => {
 
 test('MQTT packets are as the standard has them', () => {
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-  expect(hex(mosquitto.wire.connect('a'))).toBe('100d00044d51545404020000000161');
+  expect(hex(mosquitto.wire.connect('a'))).toBe('100d00044d51545404020e10000161');
   expect(hex(mosquitto.wire.subscribe('a/b', 1))).toBe('820800010003612f6200');
   expect(hex(mosquitto.wire.unsubscribe('a/b', 1))).toBe('a20700010003612f62');
   expect(hex(mosquitto.wire.publish('a/b', Buffer.from('x'), 'a'))).toBe('30060003612f6278');

@@ -24,8 +24,14 @@ export const mqttPersistent: Wire = {
 };
 
 const CLEAN_SESSION = 0b10;
+/** Longer than any case. None at all would be simpler, but rumqttd refuses that. */
+const LONG_KEEP_ALIVE_SECONDS = 3_600;
 
-function connectPacket(clientId: string, flags: number, keepAliveSeconds = 0): Uint8Array {
+function connectPacket(
+  clientId: string,
+  flags: number,
+  keepAliveSeconds = LONG_KEEP_ALIVE_SECONDS,
+): Uint8Array {
   return mqttPacket(
     0x10,
     mqttString('MQTT'),

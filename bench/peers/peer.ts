@@ -43,7 +43,7 @@ export interface Delivery {
  * filters are given in MQTT's notation.
  */
 export interface Wire {
-  /** @param keepAliveSeconds for a protocol in which the client says it; 0, the default, for never. */
+  /** @param keepAliveSeconds for a protocol in which the client says it; longer than any case unless given. */
   connect(clientId: string, keepAliveSeconds?: number): Uint8Array;
   /** @param id the subscription's number on its connection; all of a case have as many digits. */
   subscribe(filter: string, id: number): Uint8Array;
