@@ -10,6 +10,15 @@ export function connectionProblems(metrics: Metrics, log: Pick<Logger, 'warn'>):
   );
   return (error, remote) => {
     problems.value++;
-    log.warn({ code: 'connection-lost', remote, error: error.message }, 'a connection could not be opened');
+    const reason = REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? error.message.trim();
+    log.warn({ code: 'connection-lost', remote, reason }, 'a connection could not be opened');
   };
 }
+
+/** What OpenSSL says of the commonest mistakes, in words for whoever has to mend them. */
+const REASONS: Record<string, string | undefined> = {
+  ERR_SSL_WRONG_VERSION_NUMBER: 'the client does not speak TLS, which this listener asks for',
+  ERR_SSL_HTTP_REQUEST: 'the client speaks HTTP without TLS, which this listener asks for',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the client does not trust the certificate of the broker; give it the CA',
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'the client shows no certificate, which -tls-ca asks for',
+};
