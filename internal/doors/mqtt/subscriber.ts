@@ -91,13 +91,9 @@ export class Subscriber {
     const writesBefore = this.#session.store.writes;
     const replays: PreparedReplay[] = [];
     const added: string[] = [];
-    for (const request of subscriptions) {
+    for (const request of subscriptions.slice(0, maxFiltersPerSubscribe)) {
       const { filter } = request;
       try {
-        if (reasonCodes.length >= maxFiltersPerSubscribe) {
-          const most = `at most ${maxFiltersPerSubscribe} are taken of one SUBSCRIBE`;
-          throw new BrokerError('too-many-subscriptions', most);
-        }
         const replay = this.#replays.replayOf(filter, properties);
         if (replay !== undefined) {
           this.#broker.checkMaySubscribe(this.#identity, replay);
@@ -116,6 +112,14 @@ export class Subscriber {
         if (problems.length < MOST_PROBLEMS) problems.push(refusal.message);
         this.#logRefusal(refusal);
       }
+    }
+    if (subscriptions.length > maxFiltersPerSubscribe) {
+      const most = `${subscriptions.length} filters; at most ${maxFiltersPerSubscribe} are taken of one SUBSCRIBE`;
+      const refusal = new BrokerError('too-many-subscriptions', most);
+      const failure = this.#failureCode(refusal);
+      for (let left = subscriptions.length - reasonCodes.length; left > 0; left--) reasonCodes.push(failure);
+      problems.push(refusal.message);
+      this.#logRefusal(refusal);
     }
     const suback = { type: PacketType.suback, packetId, reasonCodes, properties: NO_PROPERTIES } as const;
     const bytes = this.#answers.encode(suback, problems.length > 0 ? problems.join('; ') : undefined);
