@@ -54,6 +54,8 @@ export function brokerOptionsOf(
     shutdownTimeoutMs: values['shutdown-timeout'],
     logs: values.log.map(logOptionOf),
     dataDir: values['data-dir'],
+    // Whoever names no folder may just be trying a second broker.
+    dataDirIsOptional: !given.has('data-dir'),
     memory: values.memory,
     fsync: values.fsync,
     ...retentionOf(values, given, kafkaLogDirs !== undefined, properties),

@@ -25,6 +25,11 @@ export interface LogsOptions {
   logs?: readonly LogOption[];
   /** The folder of the store, for logs, sessions and retained messages. Default for logs: `./data`. */
   dataDir?: string;
+  /**
+   * Whether sessions and retained messages are kept in memory where another broker has the folder, or this one cannot read
+   * what is in it. Default: no; the broker then does not start, or refuses what it would have to keep.
+   */
+  dataDirIsOptional?: boolean;
   /** The log directories of an existing Kafka, in whose place and format the logs are then kept. */
   kafkaLogDirs?: KafkaLogDirs;
   /** Keep all of that in memory only, as long as the broker runs. */

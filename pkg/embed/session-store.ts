@@ -26,9 +26,9 @@ export function openEntries(
     // Whoever opened it closes it.
     return { store: kept.store, hasEntries: true, close: async () => {} };
   }
-  const { dataDir } = options;
+  const { dataDir, dataDirIsOptional = false, fsync = 'commit' } = options;
   if (dataDir === undefined) return undefined;
-  const store = new LazyEntries(dataDir, options.fsync ?? 'commit', log);
+  const store = new LazyEntries({ directory: dataDir, isOptional: dataDirIsOptional, fsync, log });
   return { store, hasEntries: existsSync(join(dataDir, STORE_FILE)), close: () => store.close() };
 }
 
@@ -36,17 +36,21 @@ function isEntryStore(store: object): store is EntryStore {
   return 'putEntries' in store;
 }
 
+interface LazyEntriesParts {
+  directory: string;
+  /** Whether to do without it where it cannot be used, and will not be soon. */
+  isOptional: boolean;
+  fsync: 'commit' | 'os';
+  log: Logger;
+}
+
 /** A store that is opened when there is something to keep: a broker whose clients keep nothing makes no files. */
 class LazyEntries implements EntryStore {
-  readonly #directory: string;
-  readonly #fsync: 'commit' | 'os';
-  readonly #log: Logger;
+  readonly #parts: LazyEntriesParts;
   #opening: Promise<SqliteStore | undefined> | undefined;
 
-  constructor(directory: string, fsync: 'commit' | 'os', log: Logger) {
-    this.#directory = directory;
-    this.#fsync = fsync;
-    this.#log = log;
+  constructor(parts: LazyEntriesParts) {
+    this.#parts = parts;
   }
 
   async putEntries(changes: readonly EntryChange[]): Promise<void> {
@@ -67,19 +71,20 @@ class LazyEntries implements EntryStore {
   }
 
   async #open(): Promise<SqliteStore | undefined> {
+    const { directory, isOptional, fsync, log } = this.#parts;
     try {
       const { SqliteStore } = await import('../../internal/store/sqlite-store.ts');
-      const store = new SqliteStore({ directory: this.#directory, fsync: this.#fsync });
+      const store = new SqliteStore({ directory, fsync });
       await store.open();
       return store;
     } catch (error) {
-      if (!(error instanceof StoreError) || error instanceof StoreUnavailableError) {
-        // The disk may have room again later.
+      const mayWorkLater = !(error instanceof StoreError) || error instanceof StoreUnavailableError;
+      if (mayWorkLater || !isOptional) {
         this.#opening = undefined;
         throw error;
       }
       const fields = { code: 'store-unavailable', error: error.message };
-      this.#log.warn(fields, 'sessions and retained messages are in memory only');
+      log.warn(fields, 'sessions and retained messages are in memory only');
       return undefined;
     }
   }

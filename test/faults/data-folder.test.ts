@@ -1,0 +1,41 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { connectLasting } from '../mqtt/lasting-broker.ts';
+import { type BrokerProcess, brokerProcess, REPORTING, run, start } from '../support/broker-process.ts';
+
+const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'tinymq-folder-'));
+const started: BrokerProcess[] = [];
+
+afterAll(async () => {
+  for (const broker of started) await broker.stop('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
+
+describe('a folder that another broker has', () => {
+  it('ends a broker that was given it by name, and leaves one that was given none in memory', async () => {
+    const first = await startIn(folder, '-data-dir', 'data');
+    const { client } = await connectLasting(first, 5, 'lasting');
+    const named = await run(process.execPath, [MAIN, '-address', 'localhost:0', '-data-dir', 'data'], {
+      cwd: folder,
+    });
+    expect(named).toMatchObject({ code: 1 });
+    expect(named.stderr).toMatch(/data is in use by another broker \(process \d+\)/);
+    const unnamed = await startIn(folder);
+    await unnamed.logged({ msg: 'sessions and retained messages are in memory only' });
+    const { sessionPresent } = await connectLasting(unnamed, 5, 'lasting');
+    expect(sessionPresent).toBe(false);
+    client.stream.destroy();
+  });
+});
+
+async function startIn(cwd: string, ...flags: string[]): Promise<BrokerProcess> {
+  const broker = await brokerProcess(
+    start(process.execPath, [MAIN, '-address', 'localhost:0', ...REPORTING, ...flags], { cwd }),
+  );
+  started.push(broker);
+  return broker;
+}
