@@ -302,6 +302,11 @@ export const maxSessions = 100_000;
 export const sessionQueueMessages = 100_000;
 /** Bytes of such messages by default. */
 export const sessionQueueBytes = 64 * MiB;
+/**
+ * How much of the heap that the runtime allows may be taken by what waits in all sessions together: a broker that ran out of
+ * it would end, and again at each start.
+ */
+export const sessionsShareOfHeap = 0.5;
 /** Unacknowledged QoS 1 and 2 messages that one client may have sent: enough to keep a disk busy. */
 export const mqttReceiveMaximum = 1_024;
 /** Unacknowledged messages to a client older than version 5, which cannot say how many it takes. */

@@ -34,11 +34,24 @@ export interface OutboxLimits {
   queueBytes: number;
 }
 
+/** What waits in all sessions together, roughly as it lies in memory. */
+export class WaitingTotal {
+  bytes = 0;
+  /** With more, a session takes one message at most, and only clients that keep up get more than that. */
+  readonly mostBytes: number;
+
+  constructor(mostBytes: number) {
+    this.mostBytes = mostBytes;
+  }
+}
+
 /** What a message that was sent waits for: of QoS 1, that it is acknowledged; of QoS 2, first one and then the other. */
 export type OutboxStep = 'acknowledge' | 'receive' | 'complete';
 
 /** What the bookkeeping of a waiting message takes beside the message itself, roughly. */
 const ENTRY_BYTES = 200;
+/** What the store's bookkeeping of it takes beside that. */
+const KEPT_ENTRY_BYTES = 500;
 const LAST_PACKET_ID = 65_535;
 
 /**
@@ -49,6 +62,7 @@ export class Outbox {
   readonly #clientId: string;
   readonly #limits: OutboxLimits;
   readonly #store: SessionStore;
+  readonly #total: WaitingTotal;
   readonly #waiting = new Fifo<Outgoing>();
   #waitingBytes = 0;
   /** By packet id, in the order in which they were first sent. */
@@ -59,10 +73,11 @@ export class Outbox {
   #lastPacketId = 0;
   #lastSequence = 0;
 
-  constructor(clientId: string, limits: OutboxLimits, store: SessionStore) {
+  constructor(clientId: string, limits: OutboxLimits, store: SessionStore, total: WaitingTotal) {
     this.#clientId = clientId;
     this.#limits = limits;
     this.#store = store;
+    this.#total = total;
   }
 
   /** Messages that were not sent yet. */
@@ -101,13 +116,14 @@ export class Outbox {
   offer(message: Message, delivery: Pick<Outgoing, 'qos' | 'retain' | 'identifiers' | 'shared'>): boolean {
     const bytes = sizeOf(message);
     const { queueMessages, queueBytes } = this.#limits;
-    const isEmpty = this.#waiting.length === 0;
-    if (!isEmpty && (this.#waiting.length >= queueMessages || this.#waitingBytes + bytes > queueBytes)) {
-      return false;
-    }
+    const isFull =
+      this.#waiting.length >= queueMessages ||
+      this.#waitingBytes + bytes > queueBytes ||
+      this.#total.bytes > this.#total.mostBytes;
+    if (isFull && this.#waiting.length > 0) return false;
     const outgoing = this.#newOutgoing(message, delivery);
     this.#waiting.push(outgoing);
-    this.#waitingBytes += bytes;
+    this.#count(1, bytes);
     this.#store.putOutgoing(this.#clientId, outgoing);
     return true;
   }
@@ -135,7 +151,7 @@ export class Outbox {
       this.#inflight.set(outgoing.packetId, outgoing);
     } else {
       this.#waiting.push(outgoing);
-      this.#waitingBytes += sizeOf(outgoing.message);
+      this.#count(1, sizeOf(outgoing.message));
     }
   }
 
@@ -151,7 +167,7 @@ export class Outbox {
       }
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      this.#waitingBytes -= sizeOf(next.message);
+      this.#count(-1, -sizeOf(next.message));
       this.#sendFirst(outlet, next, true);
     }
   }
@@ -205,7 +221,7 @@ export class Outbox {
     }
     for (const { packetId } of moved) this.#inflight.delete(packetId);
     for (const outgoing of this.#waiting.takeIf(mayMove)) {
-      this.#waitingBytes -= sizeOf(outgoing.message);
+      this.#count(-1, -sizeOf(outgoing.message));
       moved.push(outgoing);
     }
     for (const outgoing of moved) this.#store.deleteOutgoing(this.#clientId, outgoing);
@@ -217,8 +233,13 @@ export class Outbox {
     for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(this.#clientId, outgoing);
     for (const outgoing of this.#waiting) this.#store.deleteOutgoing(this.#clientId, outgoing);
     this.#inflight.clear();
+    this.#count(-this.#waiting.length, -this.#waitingBytes);
     this.#waiting.clear();
-    this.#waitingBytes = 0;
+  }
+
+  #count(messages: number, bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#total.bytes += bytes + messages * KEPT_ENTRY_BYTES;
   }
 
   #newOutgoing(

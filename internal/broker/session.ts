@@ -1,7 +1,7 @@
 import { parseShared } from '../topic.ts';
 import { Backlog } from './backlog.ts';
 import type { Source } from './channel.ts';
-import { Outbox, type OutboxLimits, type Outlet } from './outbox.ts';
+import { Outbox, type OutboxLimits, type Outlet, type WaitingTotal } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
 import { detach, type Message, type Publication } from './publication.ts';
 import type { Receipt } from './receipt.ts';
@@ -30,6 +30,7 @@ export interface SessionParts {
   clientId: string;
   expiryMs: number;
   limits: OutboxLimits;
+  total: WaitingTotal;
   /** How long publishers wait for a long queue. */
   waitMs: number;
   store: SessionStore;
@@ -73,7 +74,7 @@ export class Session implements Member {
     this.clientId = parts.clientId;
     this.expiryMs = parts.expiryMs;
     this.store = parts.store;
-    this.outbox = new Outbox(parts.clientId, parts.limits, parts.store);
+    this.outbox = new Outbox(parts.clientId, parts.limits, parts.store, parts.total);
     this.#events = parts.events;
     this.#backlog = new Backlog(parts.waitMs);
   }

@@ -3,7 +3,7 @@ import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import type { Broker, Logger } from './broker.ts';
 import { Deadlines } from './deadlines.ts';
-import type { Outbox, OutboxLimits, Outlet } from './outbox.ts';
+import { type Outbox, type OutboxLimits, type Outlet, WaitingTotal } from './outbox.ts';
 import type { Message } from './publication.ts';
 import { Session, type SessionEvents } from './session.ts';
 import { noSessionStore, type SessionStore } from './session-store.ts';
@@ -14,6 +14,8 @@ export interface SessionsParts {
   metrics: Metrics;
   log: Logger;
   limits: OutboxLimits;
+  /** How much may wait in all sessions together, roughly as it lies in memory. Default: any. */
+  mostWaitingBytes?: number;
   /** How long publishers wait for a session whose queue is long. */
   slowConsumerWaitMs: number;
   /** Where sessions that outlast their connections are kept. Default: in memory only. */
@@ -32,6 +34,7 @@ export class Sessions {
   readonly #broker: Broker;
   readonly #log: Logger;
   readonly #limits: OutboxLimits;
+  readonly #total: WaitingTotal;
   readonly #waitMs: number;
   readonly #now: () => number;
   readonly #sessions = new Map<string, Session>();
@@ -48,6 +51,7 @@ export class Sessions {
     this.#broker = parts.broker;
     this.#log = parts.log;
     this.#limits = parts.limits;
+    this.#total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
     this.#waitMs = parts.slowConsumerWaitMs;
     this.#now = parts.now ?? Date.now;
     const { metrics } = parts;
@@ -203,6 +207,7 @@ export class Sessions {
       clientId,
       expiryMs,
       limits: this.#limits,
+      total: this.#total,
       waitMs: this.#waitMs,
       store: expiryMs > 0 ? this.store : noSessionStore,
       events: this.#events,
@@ -280,6 +285,7 @@ export class Sessions {
         topic: quoted(topic),
         waitingMessages: session.outbox.waiting,
         waitingBytes: session.outbox.waitingBytes,
+        allSessionsBytes: this.#total.bytes,
       },
       'a session takes no more messages',
     );

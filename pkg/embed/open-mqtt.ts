@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import type { Broker, Logger } from '../../internal/broker/broker.ts';
 import { Sessions } from '../../internal/broker/sessions.ts';
 import { MqttDoor, type MqttSettings } from '../../internal/doors/mqtt/door.ts';
@@ -50,6 +51,7 @@ export async function openMqtt(
       queueMessages: options.sessionQueue ?? limits.sessionQueueMessages,
       queueBytes: options.sessionQueueBytes ?? limits.sessionQueueBytes,
     },
+    mostWaitingBytes: getHeapStatistics().heap_size_limit * limits.sessionsShareOfHeap,
     slowConsumerWaitMs: options.slowConsumerWaitMs ?? limits.slowConsumerWaitMs,
     store: keeper,
   });
