@@ -4,8 +4,9 @@ import { importKafkaProgram } from '../../../internal/config/tinymq-import.ts';
 import type { ImportResult } from '../../../internal/store/import.ts';
 import { jsonLine } from '../../shared/printable.ts';
 import { command, complain, Failure } from '../../shared/run-program.ts';
-import { counted, note } from '../report.ts';
+import { counted } from '../report.ts';
 import { Progress } from './progress.ts';
+import { stoppableCopy } from './stoppable-copy.ts';
 
 export const importKafka = command(importKafkaProgram, async ({ values, operands, stop }) => {
   const [first] = operands;
@@ -22,22 +23,12 @@ export const importKafka = command(importKafkaProgram, async ({ values, operands
   });
   const into = new SqliteStore({ directory: values['data-dir'], fsync: 'commit' });
   const progress = new Progress(process.stderr, values.quiet);
-  // The copy ends at its next step; what is there by then stays.
-  const end = () => void Promise.allSettled([from.close(), into.close()]);
-  stop.addEventListener('abort', end);
-  let result: ImportResult;
-  try {
-    result = await importLogs(from, into, (step) => progress.show(step));
-  } catch (error) {
-    progress.end();
-    if (!stop.aborted) throw error;
-    note('Stopped; the same command goes on where it was.');
-    throw stop.reason;
-  } finally {
-    stop.removeEventListener('abort', end);
-    await Promise.allSettled([from.close(), into.close()]);
-  }
-  progress.end();
+  const result = await stoppableCopy(
+    stop,
+    progress,
+    () => Promise.allSettled([from.close(), into.close()]),
+    () => importLogs(from, into, (step) => progress.show(step)),
+  );
   if (values.json) process.stdout.write(jsonLine({ from: directories, into: values['data-dir'], ...result }));
   else if (!values.quiet) process.stdout.write(summaryOf(result, progress.copiedBytes, values['data-dir']));
   reportDamage(result.damaged);

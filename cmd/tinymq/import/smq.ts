@@ -5,8 +5,9 @@ import type { ImportedTopic } from '../../../internal/doors/grpc/takeover/import
 import { openLogs } from '../../shared/open-logs.ts';
 import { jsonLine, printableText } from '../../shared/printable.ts';
 import { command, complain, Failure } from '../../shared/run-program.ts';
-import { counted, note } from '../report.ts';
+import { counted } from '../report.ts';
 import { Progress, percentOf } from './progress.ts';
+import { stoppableCopy } from './stoppable-copy.ts';
 
 const NAME = importSmqProgram.name;
 
@@ -21,25 +22,15 @@ export const importSmq = command(importSmqProgram, async ({ values, operands, st
   if (!isSqliteFile(file)) throw new Failure(`${file} is not a database of SMQ: it is no file of SQLite`);
   const logs = await openLogs(into, (text) => complain(NAME, text));
   const progress = new Progress(process.stderr, values.quiet);
-  // The copy ends at its next step; what is there by then stays.
-  const end = () => void logs.close().catch(() => {});
-  stop.addEventListener('abort', end);
-  if (stop.aborted) end();
-  let topics: ImportedTopic[];
-  try {
-    topics = await takeover.importSmq(file, logs, ({ topic, done, of }) =>
-      progress.tell(() => `${printableText(topic)}: ${done} of ${of} messages (${percentOf(done, of)} %)`),
-    );
-  } catch (error) {
-    progress.end();
-    if (!stop.aborted) throw error;
-    note('Stopped; the same command goes on where it was.');
-    throw stop.reason;
-  } finally {
-    stop.removeEventListener('abort', end);
-    await logs.close();
-  }
-  progress.end();
+  const topics = await stoppableCopy(
+    stop,
+    progress,
+    () => logs.close(),
+    () =>
+      takeover.importSmq(file, logs, ({ topic, done, of }) =>
+        progress.tell(() => `${printableText(topic)}: ${done} of ${of} messages (${percentOf(done, of)} %)`),
+      ),
+  );
   if (values.json) process.stdout.write(jsonLine({ from: file, into, topics }));
   else if (!values.quiet) process.stdout.write(summaryOf(topics, into));
   reportTaken(topics);

@@ -1,12 +1,10 @@
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import type { Values } from '../../../internal/config/option.ts';
 import { UsageError } from '../../../internal/config/program.ts';
 import type { produceProgram } from '../../../internal/config/tinymq-records.ts';
 import type { RecordHeader } from '../../../internal/protocol/kafka/record-batch-cursor.ts';
-import { Failure } from '../../shared/run-program.ts';
 import { unescaped } from '../escapes.ts';
 import { delimited } from './delimited.ts';
+import { delimiterOf, piecesOfFiles } from './pieces.ts';
 
 export type ProduceValues = Values<(typeof produceProgram)['options']>;
 
@@ -28,8 +26,7 @@ export function messagesOf(
   files: readonly string[],
   input: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<OutgoingMessage[]> {
-  const delimiter = Buffer.from(unescaped(values.delimiter));
-  if (delimiter.length === 0) throw new UsageError('-delimiter is at least one character');
+  const delimiter = delimiterOf(values.delimiter);
   const compose = composer(values);
   return messages();
 
@@ -39,15 +36,7 @@ export function messagesOf(
 
   async function* piecesOf(): AsyncGenerator<Uint8Array[]> {
     if (files.length === 0) yield* delimited(input, delimiter);
-    for (const file of files) {
-      try {
-        if (values.lines) yield* delimited(createReadStream(file), delimiter);
-        else yield [await readFile(file)];
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        throw code === undefined ? error : new Failure(`cannot read ${file}: ${code}`);
-      }
-    }
+    yield* piecesOfFiles(files, values.lines, delimiter);
   }
 }
 
