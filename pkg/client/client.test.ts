@@ -32,7 +32,8 @@ describe('connecting', () => {
   it('sends CONNECT and waits for CONNACK', async () => {
     await using broker = await FakeBroker.start();
     const client = await open(broker.url);
-    expect(Buffer.concat(broker.chunks).toString('hex')).toBe('000000000000000001' + '63');
+    const offer = Buffer.from('refusals').toString('hex');
+    expect(Buffer.concat(broker.chunks).toString('hex')).toBe(`00000000000008${offer}000163`);
     expect([client.state, client.connected, client.clientId]).toEqual(['connected', true, 'c']);
   });
 

@@ -1,3 +1,4 @@
+import { EXTENSIONS, formatExtensions } from '../../internal/protocol/frame/extensions.ts';
 import {
   encodeFrame,
   type Frame,
@@ -38,7 +39,10 @@ export interface ClientEvents {
   disconnect: Error;
   /** The client will try again. */
   reconnecting: { attempt: number; delayMs: number; cause: Error };
-  /** Something went wrong that belongs to no call: a handler threw, or the broker refused a PUBLISH. */
+  /**
+   * Something went wrong that belongs to no call: a handler threw, or the broker refused a message, as a
+   * {@link RefusedError} that names its topic; or it ended a subscription that it had granted.
+   */
   error: unknown;
   /** The client is closed for good; with an error where it did not close itself. */
   close: Error | undefined;
@@ -68,6 +72,8 @@ export type ReplayFrom = 'earliest' | 'latest' | number | Date | `-${number}${'s
 /** A WebSocket message is the largest frame, or many small ones that the broker sends at once. */
 const CHUNK_SLACK_BYTES = 64 * 1024 * 1024;
 const NO_PAYLOAD = new Uint8Array(0);
+/** Everything that this client can agree on with a broker. One that knows none of it passes it over. */
+const OFFER = formatExtensions(EXTENSIONS);
 
 /**
  * A client of a tinymq broker. `connect()` makes one that is connected; the original's style works too:
@@ -172,7 +178,8 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   }
 
   /**
-   * Sends a message. Not acknowledged; {@link ping} tells when everything before it has arrived.
+   * Sends a message. Not acknowledged; {@link ping} tells when everything before it has arrived. A message that the
+   * broker refuses is told by an `error` event, before that ping is answered; those behind it are delivered.
    *
    * @returns `true`: go on. Otherwise a promise that resolves when there is room again: more than
    *   `highWaterMarkBytes` wait to be sent. Awaiting every result is enough to never grow without bound.
@@ -394,7 +401,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       },
       closed: (error) => this.#onWireClosed(error),
     };
-    wire.write([encodeFrame(FrameType.connect, '', NO_PAYLOAD, this.clientId)]);
+    wire.write([encodeFrame(FrameType.connect, '', OFFER, this.clientId)]);
     try {
       await handshake.promise;
     } catch (error) {
@@ -436,8 +443,14 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       case FrameType.pong:
         this.#pings.answer('');
         return;
+      case FrameType.publishRefused:
+        this.emit('error', refusalIn(frame));
+        return;
+      case FrameType.subscribeRefused:
+        this.#subscribeRefused(refusalIn(frame));
+        return;
       case FrameType.disconnect:
-        this.#refusal = new RefusedError(new TextDecoder().decode(frame.payload));
+        this.#refusal = refusalIn(frame);
         this.#handshake?.reject(this.#refusal);
         // Nothing more comes and nothing more is read there.
         this.#wire?.destroy();
@@ -608,6 +621,18 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       return true;
     }
     this.#unclearRefusal = undefined;
+    return this.#endRefused(entry, refusal);
+  }
+
+  /** The broker refused a filter, or took back what it had granted, and leaves the connection as it is. */
+  #subscribeRefused(refusal: RefusedError): void {
+    const entry = this.#filters.get(refusal.topic ?? '');
+    const isReported = entry !== undefined && this.#endRefused(entry, refusal);
+    if (!isReported) this.emit('error', refusal);
+  }
+
+  /** Ends all subscriptions to a filter; whether somebody who awaits the answer is told by that. */
+  #endRefused(entry: FilterEntry, refusal: RefusedError): boolean {
     this.#filters.delete(entry);
     this.#inbox.handlersChanged();
     const isAwaited = !entry.wasAcknowledged;
@@ -707,6 +732,10 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     if (this.#state === 'new') return new ClosedError('the client is not connected yet');
     return new ClosedError(this.#state === 'reconnecting' ? 'the client is not connected now' : undefined);
   }
+}
+
+function refusalIn({ topic, payload }: Frame): RefusedError {
+  return new RefusedError(new TextDecoder().decode(payload), topic === '' ? undefined : topic);
 }
 
 function checkTopic(topic: string): void {

@@ -33,13 +33,16 @@ export class ConnectionLostError extends TinymqError {
 /** The broker refused something and said why. `code` is the broker's own (docs/errors.md). */
 export class RefusedError extends TinymqError {
   override readonly name = 'RefusedError';
+  /** The topic or the filter that was refused, where the broker named it. */
+  readonly topic: string | undefined;
 
-  /** @param reason the payload of the broker's DISCONNECT: `code: what was wrong`. */
-  constructor(reason: string) {
+  /** @param reason the broker's words: `code: what was wrong`. */
+  constructor(reason: string, topic?: string) {
     super(
       /^([a-z][a-z-]*)(?=:|$)/.exec(reason)?.[1] ?? 'refused',
       reason === '' ? 'the broker closed' : reason,
     );
+    this.topic = topic;
   }
 }
 

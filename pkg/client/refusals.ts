@@ -21,8 +21,13 @@ export function isTakenOver(error: unknown): boolean {
   return error instanceof RefusedError && error.code === 'taken-over';
 }
 
-/** Whether it was a SUBSCRIBE that was refused: certainly, perhaps, or not at all. */
+const OF_SUBSCRIBE = new Set(['invalid-filter', 'too-many-subscriptions', 'no-log']);
+
+/**
+ * Whether it was a SUBSCRIBE for which a broker ended the connection: certainly, perhaps, or not at all. A broker that
+ * knows the extension `refusals` says so itself, and goes on.
+ */
 export function isOfSubscribe({ code }: RefusedError): 'yes' | 'perhaps' | 'no' {
-  if (code === 'invalid-filter' || code === 'too-many-subscriptions') return 'yes';
+  if (OF_SUBSCRIBE.has(code)) return 'yes';
   return code === 'not-authorized' ? 'perhaps' : 'no';
 }

@@ -283,6 +283,82 @@ describe('refusals', () => {
     expect(client.connected).toBe(true);
   });
 
+  // One message that the broker refused ended the connection, and the five behind it were lost.
+  it.each([
+    ['the guard', 'forbidden', 'x', 'not-authorized'],
+    ['the largest size', 'large', 'x'.repeat(11), 'message-too-large'],
+  ])('of a message by %s end nothing, and those behind it arrive', async (_, topic, payload, code) => {
+    const guard = {
+      mayConnect: () => undefined,
+      mayPublish: (_: unknown, wanted: string) => (wanted === 'forbidden' ? 'no' : undefined),
+      maySubscribe: () => undefined,
+    };
+    await using broker = await startBroker({ listen: ['tcp://127.0.0.1:0'], guard, maxMessageBytes: 10 });
+    const client = await open(broker.url);
+    const events: unknown[] = [];
+    client.on('error', (error) => events.push(error));
+    client.on('disconnect', (error) => events.push(error));
+    const seen: string[] = [];
+    await client.subscribe('a', (message) => seen.push(message.text()));
+    client.publish(topic, payload);
+    for (let number = 0; number < 5; number++) client.publish('a', String(number));
+    await client.ping();
+    expect(seen).toEqual(['0', '1', '2', '3', '4']);
+    expect(events).toMatchObject([{ name: 'RefusedError', code, topic }]);
+  });
+
+  // `no-log` was not known to be of a SUBSCRIBE: the client connected and asked again for ten seconds, then said that
+  // no answer came, and its other subscriptions had no messages meanwhile.
+  it('of a replay reject at once, and the rest goes on', async () => {
+    await using broker = await startBroker({ listen: ['tcp://127.0.0.1:0'] });
+    const client = await open(broker.url, { requestTimeoutMs: 600_000 });
+    const events: unknown[] = [];
+    for (const name of ['disconnect', 'error'] as const) client.on(name, (error) => events.push(error));
+    const seen: string[] = [];
+    await client.subscribe('a', (message) => seen.push(message.text()));
+    const refused = client.subscribe('a', () => {}, { from: 'earliest' });
+    client.publish('a', 'meanwhile');
+    await expect(refused).rejects.toMatchObject({
+      name: 'RefusedError',
+      code: 'no-log',
+      topic: '$replay/earliest/a',
+    });
+    await client.subscribe('b', (message) => seen.push(message.text()));
+    client.publish('b', 'afterwards');
+    await client.ping();
+    expect(seen).toEqual(['meanwhile', 'afterwards']);
+    expect(events).toEqual([]);
+  });
+
+  it('of a replay by a broker that can only disconnect reject at once too', async () => {
+    await using broker = await FakeBroker.start();
+    const client = await open(broker.url, { requestTimeoutMs: 600_000 });
+    broker.answer = (frame, socket) => {
+      if (!frame.topic.startsWith('$replay/')) return answerLikeABroker(frame, socket);
+      broker.send(FrameType.disconnect, '', 'no-log: this broker keeps no log');
+      socket.end();
+    };
+    await expect(client.subscribe('a', () => {}, { from: 'earliest' })).rejects.toMatchObject({
+      code: 'no-log',
+    });
+    await vi.waitUntil(() => client.connected, patiently);
+    await client.subscribe('a', () => {});
+    await client.ping();
+    expect(broker.seen()).toEqual(['0', '3 $replay/earliest/a', '0', '3 a', '7']);
+  });
+
+  it('of what was granted before end its subscriptions, and the connection stays', async () => {
+    await using broker = await FakeBroker.start();
+    const client = await open(broker.url);
+    const iterated = await client.subscribe('secret');
+    const error = next(client, 'error');
+    broker.send(FrameType.subscribeRefused, 'secret', 'log-unreadable: the disk is gone');
+    await expect(iterated[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'log-unreadable' });
+    expect(await error).toMatchObject({ topic: 'secret' });
+    await client.ping();
+    expect(broker.sockets).toHaveLength(1);
+  });
+
   it('of a CONNECT end the attempts, unless they pass', async () => {
     await using broker = await FakeBroker.start();
     let reason = 'too-many-clients: 1 client is connected';

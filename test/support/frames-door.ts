@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { allowAll, type Guard } from '../../internal/auth/guard.ts';
-import { Broker, type BrokerSettings } from '../../internal/broker/broker.ts';
+import { Broker, type BrokerSettings, type Logger } from '../../internal/broker/broker.ts';
 import type { Channel } from '../../internal/broker/channel.ts';
 import { FramesDoor, type FramesSettings } from '../../internal/doors/frames/door.ts';
 import { Metrics } from '../../internal/metrics/metrics.ts';
@@ -8,9 +8,11 @@ import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
 import { FakeConnection } from './fake-connection.ts';
 
 /** A door of the frames with its broker, for tests that bring their own connections. */
-export function framesDoor(settings: Partial<FramesSettings & BrokerSettings> & { guard?: Guard } = {}) {
+export function framesDoor({
+  log = { debug() {}, info() {}, warn() {}, error() {} },
+  ...settings
+}: Partial<FramesSettings & BrokerSettings> & { guard?: Guard; log?: Logger } = {}) {
   const metrics = new Metrics();
-  const log = { debug() {}, info() {}, warn() {}, error() {} };
   const all = {
     maxClients: 100,
     channelSize: 100,

@@ -7,21 +7,26 @@ import { isReplay } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
+import { formatExtensions, parseExtensions } from '../../protocol/frame/extensions.ts';
 import {
   encodeFrame,
   type Frame,
+  FrameError,
   FrameType,
   isKnownType,
   RESERVED_TYPE_BITS,
 } from '../../protocol/frame/frame.ts';
+import { RestOfFrame } from '../../protocol/frame/rest-of-frame.ts';
 import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import type { ClientConnection } from '../client-connections.ts';
 import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../departures.ts';
 import { Intake, type Taker } from '../intake.ts';
+import { RefusalLog } from '../refusal-log.ts';
 import { Run } from '../run.ts';
 import { frameEncoding } from './encoding.ts';
 import { Publishes } from './publishes.ts';
+import { RefusalFrames } from './refusal-frames.ts';
 import { refusalOf } from './refusals.ts';
 import { Replays } from './replays.ts';
 import { RetainedFeeds } from './retained-feeds.ts';
@@ -57,6 +62,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   /** Made when the first is asked for: few clients have any. */
   #retainedFeeds: RetainedFeeds | undefined;
   #replays: Replays | undefined;
+  /** There where the client wants to stay connected when something is refused. */
+  #refusals: RefusalFrames | undefined;
+  /** What is left of a message that was too large and refused. */
+  #restOfRefused: RestOfFrame | undefined;
   /** Whether this connection had its last word. */
   #isEnding = false;
 
@@ -141,6 +150,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     const { turnTime } = this.#broker;
     const limit = bytes.length;
     const view = new DataView(bytes.buffer, bytes.byteOffset, limit);
+    if (this.#restOfRefused !== undefined) at = this.#passRest(this.#restOfRefused, bytes, at);
     try {
       while (at < stop && intake.isOpen) {
         const publishes = this.#publishes;
@@ -148,7 +158,9 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
         if (publishes === undefined && bytes[at] !== FrameType.connect) throw notConnected(bytes[at]!);
         if (!cursor.read(bytes, at, limit)) break;
         const next = cursor.end;
-        if (cursor.type === FrameType.publish && publishes !== undefined) {
+        if (cursor.isTooLarge) {
+          at = this.#refuseTooLarge(bytes, next);
+        } else if (cursor.type === FrameType.publish && publishes !== undefined) {
           at = publishes.take(cursor, bytes, view, at, limit);
         } else {
           this.#run.publish();
@@ -175,7 +187,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     }
     switch (frame.type) {
       case FrameType.subscribe:
-        this.#subscribe(this.#client, frame.topic);
+        this.#subscribeOrRefuse(this.#client, frame.topic);
         return;
       case FrameType.unsubscribe:
         this.#broker.unsubscribe(this.#client, frame.topic);
@@ -208,10 +220,23 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     this.#log.debug({ ...this.#who(), type }, 'a frame of an unknown type was passed over');
   }
 
+  /** @throws BrokerError where the connection is to end with the refusal. */
+  #subscribeOrRefuse(client: Client, filter: string): void {
+    try {
+      this.#subscribe(client, filter);
+    } catch (error) {
+      if (this.#refusals === undefined || !(error instanceof BrokerError)) throw error;
+      this.#refusals.subscribe(error, filter);
+    }
+  }
+
   #subscribe(client: Client, filter: string): void {
     if (isReplay(filter)) {
       this.#broker.checkMaySubscribe(client.identity, filter);
-      this.#replays ??= new Replays(this.#logs, this.#metrics, this.#log);
+      this.#replays ??= new Replays(this.#logs, this.#metrics, this.#log, (failed, reason) => {
+        if (this.#refusals === undefined) client.disconnect(reason);
+        else this.#refusals.subscribe(reason, failed);
+      });
       this.#replays.begin(filter, client);
     } else if (this.#broker.subscribe(client, filter)) {
       this.#answer(FrameType.suback, filter);
@@ -224,7 +249,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     this.#answer(FrameType.suback, filter);
   }
 
-  #connect({ clientId }: Frame): void {
+  #connect({ clientId, payload }: Frame): void {
     if (clientId === '') throw new BrokerError('invalid-client-id', 'the client id is empty');
     if (clientId.includes('\0')) throw new BrokerError('invalid-client-id', 'the client id has a NUL byte');
     const { remote, certificateName } = this.#connection;
@@ -243,13 +268,52 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
       clientId: this.#clientId,
       intake: this.intake,
       run: this.#run,
+      refused: (error, topic) => this.#refusePublish(error, topic),
     });
-    this.#answer(FrameType.connack, '');
+    const agreed = parseExtensions(payload);
+    if (agreed.has('refusals')) this.#agreeOnRefusals(this.#client);
+    this.#answer(FrameType.connack, '', formatExtensions(agreed));
     this.#log.debug(this.#who(), 'a client connected');
   }
 
-  #answer(type: FrameType, topic: string): void {
-    this.#client!.channel.control(encodeFrame(type, topic, NO_BYTES, this.#clientId));
+  #agreeOnRefusals({ channel, identity }: Client): void {
+    this.#cursor.endsBeforeTooLarge = true;
+    this.#refusals = new RefusalFrames({
+      channel,
+      clientId: this.#clientId,
+      log: new RefusalLog(this.#log, identity),
+      metrics: this.#metrics,
+    });
+  }
+
+  /** @throws the error where the connection is to end with it. */
+  #refusePublish(error: unknown, topic: Uint8Array): void {
+    const client = this.#client;
+    const isRefusal = error instanceof BrokerError || error instanceof FrameError;
+    if (!isRefusal || this.#refusals === undefined || client === undefined) throw error;
+    // What came before is on its way before the client learns of this one.
+    this.#run.publish();
+    this.#refusals.publish(refusalOf(error, this.#log), topic);
+    this.intake.noteAnswered(client.channel);
+  }
+
+  /** The cursor is at the header of a frame that is too large, which ends at `next`. Returns where to read on. */
+  #refuseTooLarge(bytes: Uint8Array, next: number): number {
+    const { type, topicStart, topicEnd, tooLargeBytes } = this.#cursor;
+    const error = this.#cursor.tooLarge(tooLargeBytes);
+    if (type !== FrameType.publish) throw error;
+    this.#refusePublish(error, bytes.subarray(topicStart, topicEnd));
+    return this.#passRest(new RestOfFrame(tooLargeBytes), bytes, next);
+  }
+
+  #passRest(rest: RestOfFrame, bytes: Uint8Array, at: number): number {
+    const next = rest.pass(bytes, at, bytes.length);
+    this.#restOfRefused = rest.isPassed ? undefined : rest;
+    return next;
+  }
+
+  #answer(type: FrameType, topic: string, payload: string | Uint8Array = NO_BYTES): void {
+    this.#client!.channel.control(encodeFrame(type, topic, payload, this.#clientId));
   }
 
   #leave(): void {

@@ -18,6 +18,11 @@ export interface PublishesParts {
   clientId: Uint8Array;
   intake: Intake;
   run: Run;
+  /**
+   * Takes note of a message that the broker refuses, and of the topic that it was for; throws where the connection is to
+   * end with it.
+   */
+  refused(error: unknown, topic: Uint8Array): void;
 }
 
 /** What one client publishes: cuts its PUBLISHes into runs. */
@@ -27,17 +32,19 @@ export class Publishes {
   readonly #clientId: Uint8Array;
   readonly #intake: Intake;
   readonly #run: Run;
+  readonly #refused: PublishesParts['refused'];
   /** Topics that this client may publish to; kept only where somebody decides about that. */
   readonly #permitted: WeakSet<TopicEntry> | undefined;
   #rewritten = NO_BYTES;
   #rewrittenEnd = 0;
 
-  constructor({ broker, identity, clientId, intake, run }: PublishesParts) {
+  constructor({ broker, identity, clientId, intake, run, refused }: PublishesParts) {
     this.#broker = broker;
     this.#identity = identity;
     this.#clientId = clientId;
     this.#intake = intake;
     this.#run = run;
+    this.#refused = refused;
     this.#permitted = broker.everybodyMayPublish ? undefined : new WeakSet();
   }
 
@@ -45,10 +52,13 @@ export class Publishes {
    * Adds the PUBLISH under the cursor to the run in hand, and all that follow it with the same topic, sender and
    * size: they need no second look, and a stream of equal messages is the most usual of all. Returns where the
    * last one ends.
+   *
+   * @throws what `refused` throws.
    */
   take(cursor: FrameCursor, bytes: Uint8Array, view: DataView, at: number, limit: number): number {
     const { topicStart, topicEnd, payloadStart, payloadEnd, clientIdStart, end } = cursor;
     const topic = this.#topicAt(view, topicStart, topicEnd);
+    if (topic === undefined) return end;
     if (!isAt(this.#clientId, bytes, clientIdStart, end)) {
       this.#takeRewritten(bytes, topic, payloadStart, payloadEnd);
       return end;
@@ -82,12 +92,18 @@ export class Publishes {
     this.#run.add(topic.targets, this.#rewritten, start, this.#rewrittenEnd, 1);
   }
 
-  #topicAt(view: DataView, start: number, end: number): TopicEntry {
-    const topic = this.#broker.topic(view, start, end);
-    if (this.#permitted !== undefined && !this.#permitted.has(topic)) {
-      this.#broker.checkMayPublish(this.#identity, topic);
-      this.#permitted.add(topic);
+  /** The topic between `start` and `end`, where this client may publish to it. */
+  #topicAt(view: DataView, start: number, end: number): TopicEntry | undefined {
+    try {
+      const topic = this.#broker.topic(view, start, end);
+      if (this.#permitted !== undefined && !this.#permitted.has(topic)) {
+        this.#broker.checkMayPublish(this.#identity, topic);
+        this.#permitted.add(topic);
+      }
+      return topic;
+    } catch (error) {
+      this.#refused(error, new Uint8Array(view.buffer, view.byteOffset + start, end - start));
+      return undefined;
     }
-    return topic;
   }
 }

@@ -15,16 +15,26 @@ export class Replays {
   readonly #logs: Logs | undefined;
   readonly #log: Logger;
   readonly #replayed: Counter;
+  readonly #failed: (filter: string, reason: BrokerError) => void;
   readonly #running = new Map<string, Replay>();
   /** Bytes that the channel takes before it hands them over, which shows whether the socket wants more. */
   #roomBytes = 0;
   /** What the channel had handed over when there was that room. */
   #deliveredBefore = 0;
 
-  /** @param logs undefined where the broker keeps none. */
-  constructor(logs: Logs | undefined, metrics: Metrics, log: Logger) {
+  /**
+   * @param logs undefined where the broker keeps none.
+   * @param failed told of a replay that cannot go on.
+   */
+  constructor(
+    logs: Logs | undefined,
+    metrics: Metrics,
+    log: Logger,
+    failed: (filter: string, reason: BrokerError) => void,
+  ) {
     this.#logs = logs;
     this.#log = log;
+    this.#failed = failed;
     this.#replayed = metrics.counter(
       'messages_replayed_total',
       'Messages that were read from a log for a subscriber.',
@@ -62,7 +72,8 @@ export class Replays {
         this.#log.error({ filter: quoted(filter), error: error.message }, 'a replay skips damage'),
       failed: (error) => {
         this.#log.error({ filter: quoted(filter), error: error.message }, 'a replay ended');
-        client.disconnect(new BrokerError('log-unreadable', error.message));
+        this.end(filter);
+        this.#failed(filter, new BrokerError('log-unreadable', `filter ${quoted(filter)}: ${error.message}`));
       },
     });
     this.#running.set(filter, replay);

@@ -13,10 +13,10 @@ import { PacketType, type PublishAnswer, type Qos, type Version } from '../../pr
 import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
 import type { PublishFields } from '../../protocol/mqtt/publish-fields.ts';
 import { FIRST_FAILURE, ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
+import { RefusalLog } from '../refusal-log.ts';
 import type { Answers } from './answers.ts';
 import { messageOf } from './messages.ts';
 import { PublishTopics } from './publish-topics.ts';
-import { RefusalLog } from './refusal-log.ts';
 import { reasonCodeOf } from './refusals.ts';
 
 export interface InboxParts {

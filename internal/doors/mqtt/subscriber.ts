@@ -23,8 +23,8 @@ import {
 import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
 import { FIRST_FAILURE, ReasonCode, SUBACK_FAILURE } from '../../protocol/mqtt/reason-codes.ts';
 import { filterProblem, parseShared } from '../../topic.ts';
+import { RefusalLog } from '../refusal-log.ts';
 import type { Answers } from './answers.ts';
-import { RefusalLog } from './refusal-log.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
 import type { PreparedReplay, Replays } from './replays.ts';
 

@@ -21,18 +21,34 @@ export class FrameCursor {
   clientIdStart = 0;
   /** Where the client id and with it the frame ends. */
   end = 0;
+  /**
+   * Whether a frame with too large a payload is read up to that payload instead of being refused as a whole:
+   * {@link isTooLarge} then says so.
+   */
+  endsBeforeTooLarge = false;
 
   readonly #maxPayloadBytes: number;
+  #tooLargeBytes = 0;
 
   /** @param maxPayloadBytes the largest payload that is accepted, in bytes. */
   constructor(maxPayloadBytes: number) {
     this.#maxPayloadBytes = maxPayloadBytes;
   }
 
+  /** Whether the frame ends before its payload, because that is too large. */
+  get isTooLarge(): boolean {
+    return this.end === this.payloadStart;
+  }
+
+  /** The size of such a payload, in bytes. */
+  get tooLargeBytes(): number {
+    return this.#tooLargeBytes;
+  }
+
   /**
    * Looks at the frame that begins at `at`; whether it is complete before `limit`.
    *
-   * @throws FrameError `payload-too-large` as soon as the length is there to be read.
+   * @throws FrameError `payload-too-large` as soon as the length is there to be read, unless it is to end there.
    */
   read(bytes: Uint8Array, at: number, limit: number): boolean {
     const topicStart = at + TOPIC_OFFSET;
@@ -41,7 +57,10 @@ export class FrameCursor {
     const payloadStart = topicEnd + PAYLOAD_LENGTH_BYTES;
     if (payloadStart > limit) return false;
     const payloadLength = readUint32(bytes, topicEnd);
-    if (payloadLength > this.#maxPayloadBytes) throw this.#tooLarge(payloadLength);
+    if (payloadLength > this.#maxPayloadBytes) {
+      this.#endBefore(payloadLength, bytes, at, topicEnd);
+      return true;
+    }
     const payloadEnd = payloadStart + payloadLength;
     const clientIdStart = payloadEnd + CLIENT_ID_LENGTH_BYTES;
     if (clientIdStart > limit) return false;
@@ -87,11 +106,26 @@ export class FrameCursor {
     };
   }
 
-  #tooLarge(payloadLength: number): FrameError {
+  /** What is wrong with a payload of this size. */
+  tooLarge(payloadLength: number): FrameError {
     return new FrameError(
       'payload-too-large',
       `payload of ${payloadLength} bytes; at most ${this.#maxPayloadBytes} are accepted`,
     );
+  }
+
+  /** The fields of a frame that ends where its payload would begin. */
+  #endBefore(payloadLength: number, bytes: Uint8Array, at: number, topicEnd: number): void {
+    if (!this.endsBeforeTooLarge) throw this.tooLarge(payloadLength);
+    this.#tooLargeBytes = payloadLength;
+    const end = topicEnd + PAYLOAD_LENGTH_BYTES;
+    this.type = bytes[at]!;
+    this.topicStart = at + TOPIC_OFFSET;
+    this.topicEnd = topicEnd;
+    this.payloadStart = end;
+    this.payloadEnd = end;
+    this.clientIdStart = end;
+    this.end = end;
   }
 }
 

@@ -10,7 +10,7 @@
  * docs/frames.md describes the conversation; this file only knows one frame.
  */
 
-/** What a frame is for. Values 10 to 15 are free; the four high bits of the byte are reserved. */
+/** What a frame is for. Values 12 to 15 are free; the four high bits of the byte are reserved. */
 export const FrameType = {
   connect: 0,
   connack: 1,
@@ -22,10 +22,13 @@ export const FrameType = {
   ping: 7,
   pong: 8,
   disconnect: 9,
+  /** Sent by a broker only, and only where both sides agreed on `refusals`, as is the next. */
+  publishRefused: 10,
+  subscribeRefused: 11,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
-/** The last type that plain clients and brokers know. */
+/** The last type that plain clients and brokers know; what a client sends beyond it is passed over. */
 const LAST_FRAME_TYPE = FrameType.disconnect;
 /** Bits of the type byte that are zero unless both sides agreed on an extension. */
 export const RESERVED_TYPE_BITS = 0xf0;

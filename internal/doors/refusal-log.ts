@@ -1,7 +1,7 @@
-import type { Identity } from '../../auth/guard.ts';
-import type { Logger } from '../../broker/broker.ts';
-import { type BrokerError, quoted } from '../../errors.ts';
-import { refusalsLoggedPerSecond } from '../../limits.ts';
+import type { Identity } from '../auth/guard.ts';
+import type { Logger } from '../broker/broker.ts';
+import { type BrokerError, quoted } from '../errors.ts';
+import { refusalsLoggedPerSecond } from '../limits.ts';
 
 const SECOND_MS = 1_000;
 

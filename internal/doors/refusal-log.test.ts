@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BrokerError } from '../../errors.ts';
-import { refusalsLoggedPerSecond } from '../../limits.ts';
+import { BrokerError } from '../errors.ts';
+import { refusalsLoggedPerSecond } from '../limits.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 describe('the log of refusals', () => {

@@ -1,0 +1,65 @@
+import type { Channel } from '../../broker/channel.ts';
+import type { BrokerError } from '../../errors.ts';
+import type { Counter, Metrics } from '../../metrics/metrics.ts';
+import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
+import type { RefusalLog } from '../refusal-log.ts';
+
+export interface RefusalFramesParts {
+  channel: Channel;
+  /** The id that the client gave at CONNECT, in UTF-8. */
+  clientId: Uint8Array;
+  log: RefusalLog;
+  metrics: Metrics;
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Tells a client that agreed on `refusals` what was refused, and leaves the connection as it is. */
+export class RefusalFrames {
+  readonly #channel: Channel;
+  readonly #clientId: Uint8Array;
+  readonly #log: RefusalLog;
+  readonly #metrics: Metrics;
+
+  constructor({ channel, clientId, log, metrics }: RefusalFramesParts) {
+    this.#channel = channel;
+    this.#clientId = clientId;
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  /** A message was refused. A topic that is no text is not sent back. */
+  publish(reason: BrokerError, topic: Uint8Array): void {
+    this.#send(FrameType.publishRefused, isUtf8(topic) ? topic : '', reason);
+    this.#log.add(reason, 'a message was refused');
+  }
+
+  /** A subscription was refused, or ended by the broker. */
+  subscribe(reason: BrokerError, filter: string): void {
+    this.#send(FrameType.subscribeRefused, filter, reason);
+    this.#log.add(reason, 'a subscription was refused');
+  }
+
+  #send(type: FrameType, topic: string | Uint8Array, reason: BrokerError): void {
+    this.#channel.control(encodeFrame(type, topic, reason.message, this.#clientId));
+    countRefusal(this.#metrics, reason).value++;
+  }
+}
+
+function countRefusal(metrics: Metrics, reason: BrokerError): Counter {
+  const label = { name: 'code', value: reason.code };
+  return metrics.counter(
+    'refusals_total',
+    'What frames asked for and did not get, their connection staying open.',
+    label,
+  );
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    strictUtf8.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
