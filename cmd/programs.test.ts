@@ -116,7 +116,7 @@ describe('every program', () => {
       });
       expect(file).toMatchObject({
         code: 2,
-        errors: `${name}: cannot read /nowhere.json: ENOENT (see ${name} -help)\n`,
+        errors: `${name}: cannot read /nowhere.json: no such file or folder (see ${name} -help)\n`,
       });
     },
   );
@@ -160,11 +160,15 @@ describe('every program', () => {
     ['subscriber', [], '-topic is missing: what to subscribe to'],
     ['subscriber', ['-topic', 'a', '-raw', '-json'], '-format, -raw and -json do not go together'],
     ['subscriber', ['-topic', 'a', '-tls-cert', 'x'], '-tls-cert and -tls-key belong together'],
-    ['subscriber', ['-topic', 'a', '-tls-ca', '/nowhere'], '-tls-ca: cannot read /nowhere: ENOENT'],
+    [
+      'subscriber',
+      ['-topic', 'a', '-tls-ca', '/nowhere'],
+      '-tls-ca: cannot read /nowhere: no such file or folder',
+    ],
     [
       'subscriber',
       ['-topic', 'a', '-tls-insecure', '-network', 'unix'],
-      '-tls flags and -network unix do not go together',
+      '-tls flags and a unix socket do not go together',
     ],
   ])('%s %j is wrong usage', async (name, flags, message) => {
     expect(await run(name, flags)).toEqual({
@@ -326,11 +330,14 @@ describe('publisher', () => {
     expect(code).toBe(1);
   });
 
-  it('ends quietly when nobody reads its output any more', async () => {
+  it('ends with one line when nobody reads its output any more', async () => {
     const program = start('publisher', [...at, '-topic', 'a', '-message', 'x', '-interval', '1ms']);
     await until(() => program.out() !== '');
     program.child.stdout!.destroy();
-    expect(await program.ended).toMatchObject({ code: 0, errors: '' });
+    expect(await program.ended).toMatchObject({
+      code: 1,
+      errors: 'publisher: cannot write to the standard output: nobody reads it any more\n',
+    });
   });
 });
 
@@ -467,11 +474,14 @@ describe('subscriber', () => {
     expect(out.length).toBe(1_000 * payload.length);
   });
 
-  it('ends quietly when nobody reads its output any more', async () => {
+  it('ends with one line when nobody reads its output any more', async () => {
     const program = await startSubscriber(['-topic', 'a']);
     program.child.stdout!.destroy();
     for (let sent = 0; sent < 10; sent++) client.publish('a', 'x');
-    expect(await program.ended).toMatchObject({ code: 0, errors: '' });
+    expect(await program.ended).toMatchObject({
+      code: 1,
+      errors: 'subscriber: cannot write to the standard output: nobody reads it any more\n',
+    });
   });
 });
 

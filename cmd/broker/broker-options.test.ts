@@ -50,6 +50,16 @@ describe('the listeners', () => {
     ['-address :1884', ['tcp://:1884']],
     ['-network tcp -address [::1]:1884', ['tcp://[::1]:1884']],
     ['-network unix', ['unix:///tmp/broker.sock']],
+    ['-address localhost', ['tcp://localhost:1883']],
+    ['-address [::1]', ['tcp://[::1]:1883']],
+    ['-address mqtt://localhost', ['tcp://localhost:1883']],
+    ['-address TCP://localhost:1884', ['tcp://localhost:1884']],
+    ['-address mqtts://localhost -tls-cert c -tls-key k', ['tls://localhost:8883']],
+    ['-address tcp://localhost:1 -tls-cert c -tls-key k -listen tls://:2', ['tcp://localhost:1', 'tls://:2']],
+    ['-network ws -address ws://localhost:1', ['ws://localhost:1']],
+    ['-address unix:///run/a.sock', ['unix:///run/a.sock']],
+    ['-address /run/a.sock', ['unix:///run/a.sock']],
+    ['-listen mqtt://localhost,ws://localhost', ['tcp://localhost:1883', 'ws://localhost:80']],
     ['-network unix -address /run/a.sock', ['unix:///run/a.sock']],
     ['-network ws -address localhost:8083', ['ws://localhost:8083']],
     ['-listen ws://:1', ['ws://:1']],
@@ -65,14 +75,25 @@ describe('the listeners', () => {
   });
 
   it.each<[string, string]>([
-    ['-address localhost', "'tcp://localhost' lacks a host:port with a port up to 65535"],
-    ['-address a:99999', "'tcp://a:99999' lacks a host:port with a port up to 65535"],
+    ['-address 3883', 'a port has a colon before it, as in localhost:1883 or :1883'],
+    [
+      '-address a:99999',
+      "'tcp://a:99999' is not an address: an address is host:port, with a port up to 65535",
+    ],
+    [
+      '-network ws -address tcp://localhost:1',
+      '-network ws and -address tcp://localhost:1 do not go together',
+    ],
+    [
+      '-address kafka://localhost',
+      "'kafka://localhost' is not an address to listen on; it begins with tcp://",
+    ],
     ['-listen localhost:1883', "'localhost:1883' is not an address to listen on"],
     ['-listen udp://localhost:1883', "'udp://localhost:1883' is not an address to listen on"],
     ['-network tls', 'tls://localhost:1883 needs -tls-cert and -tls-key'],
     ['-tls-cert c', 'TLS needs both -tls-cert and -tls-key'],
     ['-tls-ca c', 'TLS needs both -tls-cert and -tls-key'],
-    ['-tls-cert c -tls-key k -network unix', '-tls-cert is of no use: no listener speaks TLS'],
+    ['-tls-cert c -tls-key k -network unix', '-tls-cert has no effect: no listener uses TLS'],
   ])('of `broker %s` are wrong usage', (line, message) => {
     expect(() => optionsOf(line)).toThrow(UsageError);
     expect(() => optionsOf(line)).toThrow(message);
@@ -96,6 +117,8 @@ describe('the Kafka door', () => {
     ['-network tcp', undefined, ['tcp://localhost:1883']],
     ['-kafka :9092', ['tcp://:9092'], []],
     ['-kafka :9092 -address :1883', ['tcp://:9092'], ['tcp://:1883']],
+    ['-kafka localhost', ['tcp://localhost:9092'], []],
+    ['-kafka kafka://localhost,plaintext://:2', ['tcp://localhost:9092', 'tcp://:2'], []],
     ['-kafka tcp://a:1,b:2 -kafka c:3', ['tcp://a:1', 'tcp://b:2', 'tcp://c:3'], []],
     ['-kafka :9093 -tls-cert c -tls-key k', ['tls://:9093'], []],
     ['-kafka tcp://:1,tls://:2 -tls-cert c -tls-key k', ['tcp://:1', 'tls://:2'], []],
@@ -106,8 +129,8 @@ describe('the Kafka door', () => {
   });
 
   it.each<[string, string]>([
-    ['-kafka ws://:1', "-kafka is host:port, tcp:// or tls://, not 'ws://:1'"],
-    ['-kafka :99999', 'lacks a host:port with a port up to 65535'],
+    ['-kafka ws://:1', "'ws://:1' is not an address to listen on; it begins with tcp://, tls://, kafka://"],
+    ['-kafka :99999', 'an address is host:port, with a port up to 65535'],
     ['-kafka tls://:1', 'tls://:1 needs -tls-cert and -tls-key'],
     ['-kafka :1 -kafka-advertised host', "-kafka-advertised is host:port, not 'host'"],
     ['-kafka :1 -kafka-partitions 0', '-kafka-partitions'],

@@ -1,19 +1,40 @@
 import { once } from 'node:events';
 import { brokerProgram } from '../../internal/config/broker.ts';
 import { startBroker } from '../../pkg/embed/index.ts';
-import { command, complain } from '../shared/run-program.ts';
+import { type Command, type Context, complain, EXIT_DONE, invocationOf } from '../shared/run-program.ts';
 import { banner } from './banner.ts';
 import { brokerOptionsOf } from './broker-options.ts';
 import { collectLessOften } from './collector.ts';
 import { loggerOf } from './logger.ts';
 import { logRates } from './rates.ts';
 
-/** The broker as a command, for its own program and for those that are presets of it. */
-export const brokerCommand = command(brokerProgram, async ({ values, given, operands, stop, version }) => {
+/** The broker as a command of its own program. */
+export const brokerCommand: Command = {
+  program: brokerProgram,
+  async run(argv, context) {
+    await runBroker('broker', argv, context);
+    return EXIT_DONE;
+  },
+};
+
+/**
+ * Runs a broker from its command line until it is stopped.
+ *
+ * @param name of the program: `broker`, or a preset of it.
+ * @param onStarted is called when all listeners are open.
+ */
+export async function runBroker(
+  name: string,
+  argv: readonly string[],
+  context: Context,
+  onStarted = () => {},
+): Promise<void> {
+  const { values, given, operands, stop, version } = invocationOf({ ...brokerProgram, name }, argv, context);
   collectLessOften();
-  const options = brokerOptionsOf(values, given, (message) => complain('broker', message), operands[0]);
+  const options = brokerOptionsOf(values, given, (message) => complain(name, message), operands[0]);
   const logger = loggerOf(values['log-level'], values['log-format']);
   const broker = await startBroker({ ...options, logger, version });
+  onStarted();
   process.on('SIGHUP', () => broker.reloadCertificates());
   const endRates = values.stats === undefined ? undefined : logRates(broker, values.stats, logger);
   if (!values.quiet) {
@@ -26,4 +47,4 @@ export const brokerCommand = command(brokerProgram, async ({ values, given, oper
   logger.info({}, 'stopping: what was accepted is still delivered');
   endRates?.();
   await broker.close();
-});
+}

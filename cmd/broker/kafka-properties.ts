@@ -6,6 +6,7 @@ import {
   type ServerProperties,
   ServerPropertiesError,
 } from '../../internal/config/server-properties.ts';
+import { systemReason } from '../../internal/errors.ts';
 import type { KafkaLogDirs } from '../../pkg/embed/index.ts';
 
 /** What a Kafka's `server.properties` says to this broker. */
@@ -39,7 +40,7 @@ function parsed(file: string): ServerProperties {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
+    throw new UsageError(`${file} cannot be read: ${systemReason(error)}`);
   }
   try {
     return readServerProperties(text);

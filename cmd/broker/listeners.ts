@@ -1,7 +1,8 @@
 import type { brokerProgram } from '../../internal/config/broker.ts';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
-import { isSecure, parseEndpoint } from '../../internal/transport/endpoint.ts';
+import { type DoorName, doorEndpoint } from '../../internal/doors/door-addresses.ts';
+import { endpointUrl } from '../../internal/transport/endpoint.ts';
 import { DEFAULT_SOCKET_PATH } from '../../pkg/client/address.ts';
 import type { CertificateFiles } from '../../pkg/embed/index.ts';
 
@@ -37,14 +38,13 @@ export function listenersOf(
 ): Listeners {
   const urls: string[] = [];
   const hasTls = values['tls-cert'] !== undefined;
-  const listen = values.listen.flatMap((item) => item.split(','));
-  const others = [...values.kafka, ...values.grpc];
-  const isTlsElsewhere = listen.some(speaksTls) || others.length > 0 || ofKafka.some(speaksTls);
+  const listen = urlsOf('frames', itemsOf(values.listen));
+  const kafka = urlsOf('kafka', withScheme(values.kafka, hasTls));
+  const grpc = urlsOf('grpc', withScheme(values.grpc, hasTls));
+  const isTlsElsewhere = [...listen, ...ofKafka].some(speaksTls) || kafka.length + grpc.length > 0;
   const namesPair = given.has('network') || given.has('address') || (hasTls && !isTlsElsewhere);
-  if (namesPair) urls.push(pairUrl(values, hasTls));
+  if (namesPair) urls.push(pairUrl(values, given, hasTls));
   urls.push(...listen);
-  const kafka = doorUrls('kafka', values.kafka, hasTls);
-  const grpc = doorUrls('grpc', values.grpc, hasTls);
   if (kafka.length === 0) kafka.push(...ofKafka);
   const areDefaults = urls.length === 0 && kafka.length === 0 && grpc.length === 0;
   if (areDefaults) {
@@ -53,22 +53,30 @@ export function listenersOf(
     grpc.push(...DEFAULT_GRPC_LISTENERS);
   }
   const all = [...urls, ...kafka, ...grpc];
-  for (const url of all) checkUrl(url, hasTls);
-  if (hasTls && !all.some(speaksTls)) {
-    throw new UsageError('-tls-cert is of no use: no listener speaks TLS');
-  }
+  const unarmed = all.find(speaksTls);
+  if (unarmed !== undefined && !hasTls) throw new UsageError(`${unarmed} needs -tls-cert and -tls-key`);
+  if (hasTls && unarmed === undefined) throw new UsageError('-tls-cert has no effect: no listener uses TLS');
   return { urls, kafka, grpc, areDefaults };
 }
 
+function itemsOf(texts: readonly string[]): string[] {
+  return texts.flatMap((item) => item.split(','));
+}
+
 /** Where there is a certificate, an address without a scheme is never left in the clear. */
-function doorUrls(flag: string, items: readonly string[], hasTls: boolean): string[] {
-  return items
-    .flatMap((item) => item.split(','))
-    .map((text) => {
-      if (!text.includes('://')) return `${hasTls ? 'tls' : 'tcp'}://${text}`;
-      if (/^(tcp|tls):/.test(text)) return text;
-      throw new UsageError(`-${flag} is host:port, tcp:// or tls://, not '${text}'`);
-    });
+function withScheme(texts: readonly string[], hasTls: boolean): string[] {
+  return itemsOf(texts).map((text) => (isUrl(text) ? text : `${hasTls ? 'tls' : 'tcp'}://${text}`));
+}
+
+/** Addresses in the one form that the banner shows. @throws UsageError where one is none. */
+function urlsOf(door: DoorName, texts: readonly string[]): string[] {
+  return texts.map((text) => {
+    try {
+      return endpointUrl(doorEndpoint(door, text));
+    } catch (error) {
+      throw new UsageError((error as Error).message);
+    }
+  });
 }
 
 /** @throws UsageError where half of what TLS needs is missing. */
@@ -83,24 +91,29 @@ export function tlsOf(values: BrokerValues): CertificateFiles | undefined {
   return { certFile, keyFile, caFile };
 }
 
-function pairUrl(values: BrokerValues, hasTls: boolean): string {
+/** What `-network` and `-address` name; a URL or the path of a socket says itself what it is. */
+function pairUrl(values: BrokerValues, given: ReadonlySet<string>, hasTls: boolean): string {
   const network = values.network ?? 'tcp';
-  if (network === 'unix') return `unix://${values.address ?? DEFAULT_SOCKET_PATH}`;
-  const secured = { tcp: 'tls', ws: 'wss' } as const;
-  const scheme = hasTls && network in secured ? secured[network as 'tcp' | 'ws'] : network;
-  return `${scheme}://${values.address ?? DEFAULT_ADDRESS}`;
+  const address = values.address ?? (network === 'unix' ? DEFAULT_SOCKET_PATH : DEFAULT_ADDRESS);
+  if (isUrl(address) || (isPath(address) && !given.has('network'))) {
+    const [url] = urlsOf('frames', [isUrl(address) ? address : `unix://${address}`]);
+    if (given.has('network') && !url!.startsWith(`${network}://`)) {
+      throw new UsageError(`-network ${network} and -address ${address} do not go together`);
+    }
+    return url!;
+  }
+  const secured: Readonly<Partial<Record<string, string>>> = hasTls ? { tcp: 'tls', ws: 'wss' } : {};
+  return urlsOf('frames', [`${secured[network] ?? network}://${address}`])[0]!;
+}
+
+function isUrl(text: string): boolean {
+  return /^[a-z]+:\/\//i.test(text);
+}
+
+function isPath(text: string): boolean {
+  return /^\.{0,2}\//.test(text);
 }
 
 function speaksTls(url: string): boolean {
   return url.startsWith('tls://') || url.startsWith('wss://');
-}
-
-function checkUrl(url: string, hasTls: boolean): void {
-  let needsTls: boolean;
-  try {
-    needsTls = isSecure(parseEndpoint(url));
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (needsTls && !hasTls) throw new UsageError(`${url} needs -tls-cert and -tls-key`);
 }

@@ -1,7 +1,7 @@
 import { brokerLineOfDashmq, dashmqProgram } from '../../internal/config/dashmq.ts';
-import { brokerCommand } from '../broker/command.ts';
+import { runBroker } from '../broker/command.ts';
 import { runProgram } from '../shared/run-program.ts';
 
-await runProgram(dashmqProgram, ({ values, given, operands, stop, version }) =>
-  brokerCommand.run(brokerLineOfDashmq(values, given, operands), { stop, version }),
+await runProgram(dashmqProgram, ({ values, texts, operands, stop, version }) =>
+  runBroker('dashmq', brokerLineOfDashmq(values, texts, operands), { stop, version }),
 );

@@ -68,7 +68,7 @@ describe('payloads', () => {
     writeFileSync(changing, '2');
     expect(String((await payloads.next()).value)).toBe('2');
     rmSync(changing);
-    await expect(payloads.next()).rejects.toThrow(`-file: cannot read ${changing}: ENOENT`);
+    await expect(payloads.next()).rejects.toThrow(`-file: cannot read ${changing}: no such file or folder`);
   });
 
   it('with -interval are no earlier than their time', async () => {
@@ -110,7 +110,7 @@ describe('payloads', () => {
 
   it('from a file that is missing are wrong usage', async () => {
     await expect(open(['-file', '/nowhere'])).rejects.toThrow(
-      new UsageError('-file: cannot read /nowhere: ENOENT'),
+      new UsageError('-file: cannot read /nowhere: no such file or folder'),
     );
   });
 });

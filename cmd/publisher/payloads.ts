@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
 import type { publisherProgram } from '../../internal/config/publisher.ts';
+import { systemReason } from '../../internal/errors.ts';
 import { linesOf } from './lines.ts';
 
 type PayloadValues = Pick<
@@ -64,7 +65,7 @@ async function contentOf(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw new UsageError(`-file: cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`);
+    throw new UsageError(`-file: cannot read ${file}: ${systemReason(error)}`);
   }
 }
 

@@ -2,7 +2,8 @@ import { lstatSync, readFileSync } from 'node:fs';
 import type { connectionOptions } from '../../internal/config/connection-options.ts';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';
-import { DEFAULT_SOCKET_PATH } from '../../pkg/client/address.ts';
+import { systemReason } from '../../internal/errors.ts';
+import { DEFAULT_SOCKET_PATH, type Network, parseUrl } from '../../pkg/client/address.ts';
 import {
   Client,
   ConnectError,
@@ -25,8 +26,7 @@ export async function connectClient(
   { values, given, stop }: Invocation<typeof connectionOptions>,
   isQuiet: boolean,
 ): Promise<Client> {
-  const { address } = values;
-  const network = networkOf(values);
+  const { network, address } = placeOf(values, given);
   try {
     return await openClient(name, { network, address }, values, isQuiet, stop);
   } catch (error) {
@@ -92,16 +92,45 @@ export function failureOf(client: Client): Promise<never> {
   return failure;
 }
 
-function networkOf(values: ConnectionValues): ConnectionValues['network'] {
+/**
+ * The kind of connection, and where to: -network and -address. A URL or the path of a socket says itself what it is,
+ * and any of the TLS flags means TLS.
+ *
+ * @throws UsageError where they contradict each other.
+ */
+function placeOf(
+  values: ConnectionValues,
+  given: ReadonlySet<string>,
+): { network: Network; address: string | undefined } {
+  const { network: named, address: written } = values;
+  const place = pairOf(named, written);
+  if (given.has('network') && place.network !== named) {
+    throw new UsageError(`-network ${named} and -address ${written} do not go together`);
+  }
   const speaksTls =
     values['tls-ca'] ??
     values['tls-cert'] ??
     values['tls-server-name'] ??
     (values['tls-insecure'] || undefined);
-  if (speaksTls === undefined) return values.network;
-  if (values.network === 'unix') throw new UsageError('-tls flags and -network unix do not go together');
-  if (values.network === 'tcp') return 'tls';
-  return values.network === 'ws' ? 'wss' : values.network;
+  if (speaksTls === undefined) return place;
+  if (place.network === 'unix') throw new UsageError('-tls flags and a unix socket do not go together');
+  const secured = { tcp: 'tls', ws: 'wss', tls: 'tls', wss: 'wss' } as const;
+  return { ...place, network: secured[place.network] };
+}
+
+function pairOf(
+  network: Network,
+  address: string | undefined,
+): { network: Network; address: string | undefined } {
+  if (address !== undefined && /^\.{0,2}\//.test(address) && network === 'tcp')
+    return { network: 'unix', address };
+  if (address === undefined || !address.includes('://')) return { network, address };
+  try {
+    const place = parseUrl(address);
+    return { network: place.network, address: address.slice(address.indexOf('://') + 3) };
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 /**
@@ -129,6 +158,6 @@ function pemOf(flag: string, file: string | undefined): Buffer | undefined {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new UsageError(`${flag}: cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`);
+    throw new UsageError(`${flag}: cannot read ${file}: ${systemReason(error)}`);
   }
 }

@@ -1,28 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { Chalk, type ChalkInstance } from 'chalk';
-import type { OptionTable, Values } from '../../internal/config/option.ts';
+import type { OptionTable } from '../../internal/config/option.ts';
 import {
   InformationRequested,
+  type Parsed,
   type Program,
   parseProgram,
   UsageError,
 } from '../../internal/config/program.ts';
+import { systemReason } from '../../internal/errors.ts';
 
 /** What a program has to do its work with. */
-export interface Invocation<Table extends OptionTable> {
-  values: Values<Table>;
-  /** The options that somebody gave. */
-  given: ReadonlySet<string>;
-  /** The values without a flag, in their order. */
-  operands: readonly string[];
+export interface Invocation<Table extends OptionTable> extends Parsed<Table> {
   /** Aborted by the first SIGINT or SIGTERM; a second one ends the program at once. */
   stop: AbortSignal;
   version: string;
 }
 
-const EXIT_DONE = 0;
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
+export const EXIT_DONE = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
 
 /** Something failed; the message is all that the user needs to see. Exit code 1. */
 export class Failure extends Error {
@@ -43,11 +40,12 @@ export function runProgram<Table extends OptionTable>(
 /** A program, or one command of it, with what it does. */
 export interface Command {
   program: Program<OptionTable>;
-  run(argv: readonly string[], context: Context): Promise<void>;
+  /** @returns the exit code. */
+  run(argv: readonly string[], context: Context): Promise<number>;
 }
 
 /** What an invocation has that does not come from its own command line. */
-type Context = Pick<Invocation<OptionTable>, 'stop' | 'version'>;
+export type Context = Pick<Invocation<OptionTable>, 'stop' | 'version'>;
 
 /** Joins what users see of a program to what it does. */
 export function command<Table extends OptionTable>(
@@ -56,9 +54,20 @@ export function command<Table extends OptionTable>(
 ): Command {
   return {
     program,
-    run: (argv, context) =>
-      main({ ...parseProgram(program, argv, process.env, context.version), ...context }),
+    async run(argv, context) {
+      await main(invocationOf(program, argv, context));
+      return EXIT_DONE;
+    },
   };
+}
+
+/** @throws UsageError, InformationRequested. */
+export function invocationOf<Table extends OptionTable>(
+  program: Program<Table>,
+  argv: readonly string[],
+  context: Context,
+): Invocation<Table> {
+  return { ...parseProgram(program, argv, process.env, context.version), ...context };
 }
 
 /**
@@ -71,15 +80,15 @@ export async function runCommands(
   name: string,
   choose: (version: string) => { command: Command; argv: readonly string[] },
 ): Promise<void> {
-  endQuietlyWithTheReader();
-  const stop = stopSignal();
   let chosen = name;
+  endWhenOutputFails(() => chosen);
+  ignoreUserSignals();
+  const stop = stopSignal();
   try {
     const version = packageVersion();
     const { command, argv } = choose(version);
     chosen = command.program.name;
-    await command.run(argv, { stop, version });
-    process.exitCode = EXIT_DONE;
+    process.exitCode = await command.run(argv, { stop, version });
   } catch (error) {
     if (stop.aborted && error === stop.reason) {
       // Somebody stopped it on its way, for example while it was still connecting.
@@ -118,13 +127,24 @@ function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** `subscriber … | head` is a normal end. Nobody who reads the standard error is no reason to end at all. */
-function endQuietlyWithTheReader(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(EXIT_DONE);
+/**
+ * Output that does not reach its reader (a full disk, a pipe that was closed) ends the program with one line. The
+ * standard error is for people; nobody who reads it is no reason to end.
+ */
+function endWhenOutputFails(name: () => string): void {
+  let hasFailed = false;
+  process.stdout.on('error', (error) => {
+    if (hasFailed) return;
+    hasFailed = true;
+    complain(name(), `cannot write to the standard output: ${systemReason(error)}`);
+    process.exit(EXIT_FAILED);
   });
   process.stderr.on('error', () => {});
+}
+
+/** Left alone, the runtime opens a debugger for anybody on the machine at the first signal, and ends at the second. */
+function ignoreUserSignals(): void {
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
 }
 
 /** The package's own description is the nearest one above the program, built or not. */

@@ -1,22 +1,37 @@
 import { brokerProgram } from '../../internal/config/broker.ts';
 import { readSmqCommandLine } from '../../internal/config/smq.ts';
-import { brokerCommand } from '../broker/command.ts';
-import { complain, runCommands } from '../shared/run-program.ts';
+import { runBroker } from '../broker/command.ts';
+import {
+  type Command,
+  complain,
+  EXIT_DONE,
+  EXIT_FAILED,
+  EXIT_USAGE,
+  runCommands,
+} from '../shared/run-program.ts';
 import { dataFolderOf, takeOver } from './database.ts';
 
-const read = readSmqCommandLine(process.argv.slice(2), process.env, brokerProgram.options);
-if (read.kind === 'run') {
-  try {
+const smqCommand: Command = {
+  program: { ...brokerProgram, name: 'smq' },
+  async run(argv, context) {
+    const read = readSmqCommandLine(argv, process.env, brokerProgram.options);
+    if (read.kind !== 'run') {
+      // As the original does, both go to the standard error.
+      if (!(await isWritten(read.text))) return EXIT_FAILED;
+      return read.kind === 'help' ? EXIT_DONE : EXIT_USAGE;
+    }
     const dataFolder = dataFolderOf(read.dbPath);
     await takeOver(read.dbPath, dataFolder, (line) => complain('smq', line));
-    for (const note of read.notes) process.stderr.write(`${note}\n`);
-    const argv = [...read.broker, '-data-dir', dataFolder];
-    await runCommands('smq', () => ({ command: brokerCommand, argv }));
-  } catch (error) {
-    complain('smq', (error as Error).message);
-    process.exitCode = 1;
-  }
-} else {
-  process.stderr.write(read.text);
-  process.exitCode = read.kind === 'help' ? 0 : 2;
+    const brokerLine = [...read.broker, '-data-dir', dataFolder];
+    await runBroker('smq', brokerLine, context, () => {
+      for (const note of read.notes) process.stderr.write(`${note}\n`);
+    });
+    return EXIT_DONE;
+  },
+};
+
+function isWritten(text: string): Promise<boolean> {
+  return new Promise((resolve) => process.stderr.write(text, (error) => resolve(!error)));
 }
+
+await runCommands('smq', () => ({ command: smqCommand, argv: process.argv.slice(2) }));

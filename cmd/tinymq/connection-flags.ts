@@ -7,30 +7,71 @@ import type { BrokerAddress } from './kafka-client/socket.ts';
 
 type TlsFlag = 'tls' | 'tls-ca' | 'tls-cert' | 'tls-key' | 'tls-server-name' | 'tls-insecure';
 
-const HOST_AND_PORT = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^\s:/[\]]+))?(?::(\d{1,5}))?$/s;
+const HOST_AND_PORT = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^\s:/[\]]+))?(?::(\d{1,5}))?\/?$/s;
+
+/** How a protocol is reached. */
+export interface Protocol {
+  defaultPort: number;
+  /** What its addresses may begin with, and whether that means TLS. */
+  schemes: Readonly<Record<string, boolean>>;
+}
+
+export const KAFKA: Protocol = {
+  defaultPort: 9092,
+  schemes: { kafka: false, tcp: false, tls: true, plaintext: false, ssl: true },
+};
+
+export const SMQ: Protocol = {
+  defaultPort: 8097,
+  schemes: { grpc: false, grpcs: true, tcp: false, tls: true },
+};
+
+/** Where to connect, and how. */
+export interface Destination {
+  /** Any of them will do. */
+  addresses: BrokerAddress[];
+  tls: ConnectionOptions | undefined;
+}
 
 /**
- * Reads `host:port`; either may be left out.
+ * Where the flags lead: one address or several with commas between, each `host:port` or a URL; host and port may be left
+ * out.
  *
  * @throws UsageError
  */
-export function addressOf(text: string, defaultPort: number): BrokerAddress {
-  const parts = HOST_AND_PORT.exec(text);
+export function destinationOf(
+  values: Pick<Values<typeof kafkaOptions>, 'address' | TlsFlag>,
+  protocol: Protocol,
+): Destination {
+  const items = values.address.split(',').map((item) => addressOf(item.trim(), protocol));
+  const tls =
+    tlsSettingsOf(values) ??
+    (items.some(({ isSecure }) => isSecure) ? { rejectUnauthorized: true } : undefined);
+  return { addresses: items.map(({ host, port }) => ({ host, port })), tls };
+}
+
+function addressOf(text: string, { defaultPort, schemes }: Protocol): BrokerAddress & { isSecure: boolean } {
+  const [, scheme, rest] = /^(?:([a-z]+):\/\/)?(.*)$/is.exec(text)!;
+  const name = scheme?.toLowerCase();
+  if (name !== undefined && !Object.hasOwn(schemes, name)) {
+    throw new UsageError(`-address '${text}' begins with none of ${Object.keys(schemes).join('://, ')}://`);
+  }
+  const parts = HOST_AND_PORT.exec(rest!);
   const port = Number(parts?.[3] ?? defaultPort);
   if (text === '' || parts === null || port < 1 || port > 65_535) {
     throw new UsageError(`-address '${text}' is not host:port`);
   }
-  return { host: parts[1] ?? parts[2] ?? 'localhost', port };
+  if (/^\d+$/.test(parts[2] ?? '')) {
+    throw new UsageError(
+      `-address '${text}': a port has a colon before it, as in localhost:${defaultPort} or :${defaultPort}`,
+    );
+  }
+  const isSecure = name !== undefined && schemes[name]!;
+  return { host: parts[1] ?? parts[2] ?? 'localhost', port, isSecure };
 }
 
-/**
- * What the TLS flags ask for; any of them means TLS.
- *
- * @throws UsageError where a file cannot be read, or one belongs to another that is missing.
- */
-export function tlsSettingsOf(
-  values: Pick<Values<typeof kafkaOptions>, TlsFlag>,
-): ConnectionOptions | undefined {
+/** What the TLS flags ask for; any of them means TLS. */
+function tlsSettingsOf(values: Pick<Values<typeof kafkaOptions>, TlsFlag>): ConnectionOptions | undefined {
   const { ca, cert, key, serverName, insecure } = tlsOf(values);
   if (!values.tls && !insecure && (ca ?? cert ?? serverName) === undefined) return undefined;
   const name = serverName === undefined ? {} : { servername: serverName };

@@ -255,7 +255,7 @@ describe('the file', () => {
 
   it('that is missing is named', () => {
     expect(() => parse(['-config', '/nowhere/x.json'])).toThrow(
-      new UsageError('cannot read /nowhere/x.json: ENOENT'),
+      new UsageError('cannot read /nowhere/x.json: no such file or folder'),
     );
   });
 });

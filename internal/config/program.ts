@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
-import { quoted } from '../errors.ts';
+import { quoted, systemReason } from '../errors.ts';
 import type { Option, OptionTable, Values } from './option.ts';
 
 /** A program, or one command of it such as `tinymq topics create`, as its users see it. */
@@ -42,6 +42,8 @@ export interface Parsed<Table extends OptionTable> {
   values: Values<Table>;
   /** The options that somebody gave, by flag, environment or file; the others have their defaults. */
   given: ReadonlySet<string>;
+  /** Their texts, as they were written. */
+  texts: ReadonlyMap<string, readonly string[]>;
   /** The values without a flag, in their order. */
   operands: readonly string[];
 }
@@ -64,10 +66,10 @@ export function parseProgram<Table extends OptionTable>(
   const configFile = (flags.get(fileFlag) ?? variables.get(fileFlag))?.texts.at(-1);
   const keys = configFile === undefined ? new Map<string, Given>() : readFile(program, configFile);
   const values: Record<string, unknown> = {};
-  const given = new Set<string>();
+  const texts = new Map<string, readonly string[]>();
   for (const [name, option] of Object.entries(program.options)) {
     const found = flags.get(name) ?? variables.get(name) ?? keys.get(name);
-    if (found !== undefined) given.add(name);
+    if (found !== undefined) texts.set(name, found.texts);
     try {
       values[name] = option.parse(found?.texts ?? []);
     } catch (error) {
@@ -75,7 +77,7 @@ export function parseProgram<Table extends OptionTable>(
       throw new UsageError(`${found?.where} ${(error as Error).message}, not ${value}`);
     }
   }
-  return { values: values as Values<Table>, given, operands };
+  return { values: values as Values<Table>, given: new Set(texts.keys()), texts, operands };
 }
 
 /**
@@ -299,8 +301,7 @@ function readObject(file: string): object {
   try {
     content = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    const why =
-      error instanceof SyntaxError ? `is not JSON: ${error.message}` : (error as NodeJS.ErrnoException).code;
+    const why = error instanceof SyntaxError ? `it is not JSON: ${error.message}` : systemReason(error);
     throw new UsageError(`cannot read ${file}: ${why}`);
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {

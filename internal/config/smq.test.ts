@@ -88,10 +88,19 @@ describe('dashmq', () => {
     ['-host :: -port 9093', '-kafka tcp://[::]:9093 -data-dir ./data -log-level info'],
     ['-data-dir /x -log-level debug', '-kafka tcp://0.0.0.0:9092 -data-dir /x -log-level debug'],
     ['server.properties', 'server.properties -log-level info'],
+    [
+      '-kafka-partitions 3 -memory',
+      '-kafka tcp://0.0.0.0:9092 -log-level info -kafka-partitions=3 -memory=true',
+    ],
+    [
+      '-host localhost -tls-cert c -tls-key k',
+      '-kafka localhost:9092 -data-dir ./data -log-level info -tls-cert=c -tls-key=k',
+    ],
+    ['-kafka :1 -kafka :2', '-data-dir ./data -log-level info -kafka=:1 -kafka=:2'],
     ['server.properties -port 1', 'server.properties -kafka tcp://0.0.0.0:1 -log-level info'],
   ])('%s', (line, broker) => {
     const argv = line.split(' ').filter((argument) => argument !== '');
-    const { values, given, operands } = parseProgram(dashmqProgram, argv, {}, '1');
-    expect(brokerLineOfDashmq(values, given, operands).join(' ')).toBe(broker);
+    const { values, texts, operands } = parseProgram(dashmqProgram, argv, {}, '1');
+    expect(brokerLineOfDashmq(values, texts, operands).join(' ')).toBe(broker);
   });
 });

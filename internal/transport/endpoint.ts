@@ -29,9 +29,13 @@ export function parseEndpoint(url: string): Endpoint {
   }
   const address = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:/[\]]*)):(\d{1,5})\/?$/.exec(rest);
   const port = Number(address?.[3]);
-  if (address === null || port > 65_535)
-    throw new Error(`'${url}' lacks a host:port with a port up to 65535`);
+  if (address === null || port > 65_535) throw new Error(`'${url}' is not an address: ${ruleFor(rest)}`);
   return { scheme, host: address[1] ?? address[2]!, port };
+}
+
+function ruleFor(address: string): string {
+  if (/^\d+\/?$/.test(address)) return 'a port has a colon before it, as in localhost:1883 or :1883';
+  return 'an address is host:port, with a port up to 65535';
 }
 
 /** The URL of an endpoint, with the port that was really taken. */

@@ -32,9 +32,9 @@ describe('an endpoint', () => {
   it.each([
     ['localhost:1883', /begins with tcp:\/\//],
     ['http://localhost:1883', /begins with tcp:\/\//],
-    ['tcp://localhost', /lacks a host:port/],
+    ['tcp://localhost', /is not an address: an address is host:port/],
     ['tcp://localhost:65536', /up to 65535/],
-    ['tcp://local host:x', /lacks a host:port/],
+    ['tcp://local host:x', /is not an address: an address is host:port/],
     ['unix://', /names no socket file/],
   ])('is not read from %s', (url, message) => {
     expect(() => parseEndpoint(url)).toThrow(message);

@@ -11,18 +11,26 @@ export type Address =
   | { network: 'tcp' | 'tls' | 'ws' | 'wss'; host: string; port: number; path: string }
   | { network: 'unix'; path: string };
 
+/** What other programs call some of them. */
+const OTHER_NAMES = new Map<string, Network>([
+  ['mqtt', 'tcp'],
+  ['mqtts', 'tls'],
+  ['ssl', 'tls'],
+]);
+
 const DEFAULT_PORTS = { tcp: 1883, tls: 8883, ws: 80, wss: 443 };
 
 /**
- * Reads a URL (`tcp://localhost:1883`, `tls://…`, `unix:///tmp/broker.sock`, `ws://host:port/path`).
+ * Reads a URL (`tcp://localhost:1883`, `mqtt://localhost`, `tls://…`, `unix:///tmp/broker.sock`, `ws://host:port/path`).
  *
  * @throws TinymqError `invalid-address`.
  */
 export function parseUrl(url: string): Address {
-  const parts = /^([a-z]+):\/\/(.*)$/s.exec(url);
-  const network = NETWORKS.find((known) => known === parts?.[1]);
+  const parts = /^([a-z]+):\/\/(.*)$/is.exec(url);
+  const scheme = parts?.[1]?.toLowerCase() ?? '';
+  const network = NETWORKS.find((known) => known === scheme) ?? OTHER_NAMES.get(scheme);
   if (parts === null || network === undefined) {
-    throw invalid(url, `an address begins with ${NETWORKS.join('://, ')}://`);
+    throw invalid(url, `an address begins with ${[...NETWORKS, 'mqtt', 'mqtts'].join('://, ')}://`);
   }
   return parseAddress(network, parts[2]!);
 }
@@ -39,6 +47,8 @@ export function parseAddress(network: Network, address: string): Address {
     return { network, path: address };
   }
   const parts = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:/[\]]*))(?::(\d{1,5}))?(\/.*)?$/s.exec(address);
+  if (/^\d+$/.test(address))
+    throw invalid(address, 'a port has a colon before it, as in localhost:1883 or :1883');
   const port = Number(parts?.[3] ?? DEFAULT_PORTS[network]);
   if (parts === null || port < 1 || port > 65_535) throw invalid(address, 'an address is host:port');
   const isWebSocket = network === 'ws' || network === 'wss';

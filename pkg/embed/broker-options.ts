@@ -1,9 +1,10 @@
 import type { Guard } from '../../internal/auth/guard.ts';
 import type { BrokerSettings, Logger } from '../../internal/broker/broker.ts';
 import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../../internal/broker/channel.ts';
+import { type DoorName, doorEndpoint } from '../../internal/doors/door-addresses.ts';
 import * as limits from '../../internal/limits.ts';
 import type { CertificateFiles, Certificates } from '../../internal/transport/certificates.ts';
-import { type Endpoint, parseEndpoint } from '../../internal/transport/endpoint.ts';
+import type { Endpoint } from '../../internal/transport/endpoint.ts';
 import type { ListenError, ListenerOptions } from '../../internal/transport/listener.ts';
 import { LOCAL_ORIGINS } from '../../internal/transport/listener-options.ts';
 import type { GrpcOptions } from './open-grpc.ts';
@@ -97,8 +98,7 @@ export function checkBounds(options: BrokerOptions): void {
   }
 }
 
-/** Whose clients an address is for: tinymq's own and those of MQTT, Kafka's, or those of SMQ. */
-export type DoorName = 'frames' | 'kafka' | 'grpc';
+export type { DoorName } from '../../internal/doors/door-addresses.ts';
 
 /** Where a door is to be opened. */
 export interface Place {
@@ -111,18 +111,12 @@ export function placesOf(options: BrokerOptions): Place[] {
   const { kafka, grpc } = options;
   const areNamed = kafka !== undefined || grpc !== undefined;
   const frames = options.listen ?? (areNamed ? [] : ['tcp://localhost:1883']);
-  const places: Place[] = frames.map((url) => ({ door: 'frames', endpoint: parseEndpoint(url) }));
+  const places: Place[] = frames.map((url) => ({ door: 'frames', endpoint: doorEndpoint('frames', url) }));
   for (const [door, urls = []] of [
     ['kafka', kafka?.listen],
     ['grpc', grpc?.listen],
   ] as const) {
-    for (const url of urls) {
-      const endpoint = parseEndpoint(url);
-      if (endpoint.scheme !== 'tcp' && endpoint.scheme !== 'tls') {
-        throw new RangeError(`${door} listens on tcp:// or tls://, not ${url}`);
-      }
-      places.push({ door, endpoint });
-    }
+    for (const url of urls) places.push({ door, endpoint: doorEndpoint(door, url) });
   }
   if (places.length === 0) throw new RangeError('listen names no address');
   return places;

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '../../../internal/config/program.ts';
+import { systemReason } from '../../../internal/errors.ts';
 import { Failure } from '../../shared/run-program.ts';
 import { unescaped } from '../escapes.ts';
 import { delimited } from './delimited.ts';
@@ -28,7 +29,7 @@ export async function* piecesOfFiles(
       else yield [await readFile(file)];
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      throw code === undefined ? error : new Failure(`cannot read ${file}: ${code}`);
+      throw code === undefined ? error : new Failure(`cannot read ${file}: ${systemReason(error)}`);
     }
   }
 }

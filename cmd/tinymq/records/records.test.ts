@@ -88,7 +88,7 @@ describe('tinymq produce', () => {
     });
     expect(await produce('files', [join(folder, 'nothing')])).toMatchObject({
       code: 1,
-      errors: `tinymq produce: cannot read ${join(folder, 'nothing')}: ENOENT\n`,
+      errors: `tinymq produce: cannot read ${join(folder, 'nothing')}: no such file or folder\n`,
     });
   });
 

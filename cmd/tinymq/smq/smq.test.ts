@@ -139,7 +139,7 @@ describe('tinymq smq produce', () => {
     await topicWith('files');
     expect(await smq(['produce', 'files', join(folder, 'nothing')])).toMatchObject({
       code: 1,
-      errors: `tinymq smq produce: cannot read ${join(folder, 'nothing')}: ENOENT\n`,
+      errors: `tinymq smq produce: cannot read ${join(folder, 'nothing')}: no such file or folder\n`,
     });
   });
 });
