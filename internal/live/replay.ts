@@ -78,7 +78,7 @@ export class Replay implements Source {
     const mayMatch = () =>
       topic.configs[MIXED_CONFIG] === 'true' || matchesFilter(this.#request.filter, liveTopicOf(topic.name));
     for (const partition of partitions) {
-      const latest = partition.highWatermark;
+      const latest = partition.readableEnd('committed');
       this.#read(topic, partition, start, latest, mayMatch).catch((error: Error) => {
         if (!this.#stopped.signal.aborted && !partition.isEnded) this.#target.failed(error);
       });
@@ -96,9 +96,9 @@ export class Replay implements Source {
     const sinceMs = start.kind === 'time' ? start.timeMs : Number.NEGATIVE_INFINITY;
     let next = await firstOffset(partition, start, latest);
     while (!signal.aborted && !partition.isEnded) {
-      if (next >= partition.highWatermark || !mayMatch()) {
+      if (next >= partition.readableEnd('committed') || !mayMatch()) {
         await advanceOf(partition, signal);
-        if (!mayMatch()) next = Math.max(next, partition.highWatermark);
+        if (!mayMatch()) next = Math.max(next, partition.readableEnd('committed'));
         continue;
       }
       await this.#inTurn(async () => {
@@ -116,10 +116,10 @@ export class Replay implements Source {
   ): Promise<number> {
     await this.#targetReady();
     if (this.#stopped.signal.aborted) return fromOffset;
-    const end = partition.highWatermark;
+    const end = partition.readableEnd('committed');
     let batches: StoredBatch[];
     try {
-      batches = await partition.read(fromOffset, replayReadBytes);
+      batches = await partition.read(fromOffset, replayReadBytes, 'committed');
     } catch (error) {
       if (!(error instanceof CorruptBatchError)) throw error;
       this.#target.damaged(error);
@@ -129,7 +129,7 @@ export class Replay implements Source {
     if (batches.length === 0) return Math.max(fromOffset, end);
     let next = fromOffset;
     for (const batch of batches) {
-      const messages = this.#messagesOf(topic, batch, next, sinceMs);
+      const messages = this.#messagesOf(topic, partition, batch, next, sinceMs);
       if (messages.length > 0) {
         await this.#targetReady();
         if (this.#stopped.signal.aborted) return next;
@@ -159,12 +159,17 @@ export class Replay implements Source {
   }
 
   /** What is asked for of a batch. One that cannot be read is told and passed over as a whole. */
-  #messagesOf(topic: TopicLog, batch: StoredBatch, fromOffset: number, sinceMs: number): Message[] {
+  #messagesOf(
+    topic: TopicLog,
+    partition: PartitionLog,
+    batch: StoredBatch,
+    fromOffset: number,
+    sinceMs: number,
+  ): Message[] {
     const messages: Message[] = [];
     try {
       const header = parseBatchHeader(batch.bytes, 0, this.#header);
-      // Marks of transactions are no messages.
-      if (header.isControl) return [];
+      if (!partition.isCommitted(header)) return [];
       for (const record of records(batch.bytes, header, maxExpandedBatchBytes)) {
         if (record.offset < fromOffset || record.timestamp < sinceMs) continue;
         const message = messageOf(record, topic.name);

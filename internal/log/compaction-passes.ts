@@ -11,7 +11,8 @@ import { Replacing } from './compaction-replacing.ts';
 export interface CompactedPartition {
   readonly id: number;
   readonly firstOffset: number;
-  readonly highWatermark: number;
+  /** Only what was committed for certain is compacted: a later record that may be aborted takes no earlier one's place. */
+  readableEnd(isolation: 'committed'): number;
   /** What ends before an offset is read from the store from now on. */
   dropCached(untilOffset: number): void;
 }

@@ -40,6 +40,10 @@ class TestLog {
     return log;
   }
 
+  readableEnd(): number {
+    return this.highWatermark;
+  }
+
   dropCached(untilOffset: number): void {
     this.droppedUntil = untilOffset;
   }

@@ -37,7 +37,7 @@ export interface CompactorOptions {
  * part, which the next time begins with again.
  *
  * Kafka leaves its active segment alone. There are no segments here; what stands for it is the last batch, so that the
- * log always has a batch that ends at the high watermark. Older records of its keys go.
+ * log always has a batch that ends where what is compacted ends. Older records of its keys go.
  */
 export class Compactor {
   readonly #store: LogStore;
@@ -129,7 +129,7 @@ export class Compactor {
 
   async #passes(run: CompactionRun): Promise<void> {
     const { partition, settings, nowMs } = run;
-    const end = partition.highWatermark;
+    const end = partition.readableEnd('committed');
     const passes = new CompactionPasses(run);
     let state = await this.#stateOf(partition);
     const hasExpired = (state.nextHorizonMs ?? Infinity) <= nowMs;
@@ -199,7 +199,7 @@ export class Compactor {
     if (quiet === undefined) return false;
     if (quiet.settings !== textOf(settings)) return false;
     if (nowMs < quiet.notBeforeMs) return true;
-    return quiet.highWatermark === partition.highWatermark && nowMs < quiet.wakeAtMs;
+    return quiet.end === partition.readableEnd('committed') && nowMs < quiet.wakeAtMs;
   }
 
   /** Nothing is to do until more is appended, or until a time. */
@@ -212,7 +212,7 @@ export class Compactor {
     const waitsForTime = settings.minCompactionLagMs > 0 || Number.isFinite(settings.maxCompactionLagMs);
     this.#quiet.set(partition.id, {
       settings: textOf(settings),
-      highWatermark: end,
+      end,
       wakeAtMs: waitsForTime ? nowMs : (state.nextHorizonMs ?? Infinity),
       notBeforeMs: nowMs + (lookedAtBytes / compactionLookBytesPerSecond) * 1000,
     });
@@ -221,7 +221,7 @@ export class Compactor {
 
 interface Quiet {
   settings: string;
-  highWatermark: number;
+  end: number;
   wakeAtMs: number;
   notBeforeMs: number;
 }

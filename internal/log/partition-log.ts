@@ -1,6 +1,13 @@
 import { maxProducersPerPartition } from '../limits.ts';
 import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
+import {
+  type AbortedTransaction,
+  type StoredTransactions,
+  type TransactionFacts,
+  TransactionIndex,
+  type TransactionStep,
+} from '../store/transactions.ts';
 import { type ProducerBatch, ProducerStates } from './producer-states.ts';
 import { PartitionTail, type TailCache } from './tail-cache.ts';
 
@@ -16,7 +23,12 @@ export interface UnplacedBatch {
   lasts?: (baseOffset: number) => void;
   /** Where an idempotent producer sent it: then it is written once, however often it comes. */
   producer?: ProducerBatch;
+  /** Where it belongs to a transaction, or is the mark that ends one. */
+  transaction?: TransactionStep;
 }
+
+/** Who reads `committed` sees no record before it is known whether it counts; who reads `uncommitted` sees all of them. */
+export type Isolation = 'committed' | 'uncommitted';
 
 /** Writes offset and epoch into the header of a batch; the log itself knows no format. */
 export type PlaceBatch = (bytes: Uint8Array, baseOffset: number, leaderEpoch: number) => void;
@@ -41,6 +53,7 @@ export class PartitionLog {
   readonly #tail: PartitionTail;
   readonly #listeners = new Set<() => void>();
   readonly #producers = new ProducerStates(maxProducersPerPartition);
+  readonly #transactions: TransactionIndex;
   #nextOffset: number;
   #highWatermark: number;
   #maxTimestamp: number;
@@ -60,11 +73,33 @@ export class PartitionLog {
     this.#place = place;
     this.#tail = new PartitionTail(cache);
     this.#producers.restore(stored.producers);
+    this.#transactions = new TransactionIndex(stored.transactions);
   }
 
   /** Everything below lasts and may be read. */
   get highWatermark(): number {
     return this.#highWatermark;
+  }
+
+  /**
+   * Everything below may be read with this isolation: for `committed` that ends where the oldest open transaction begins
+   * (Kafka's last stable offset).
+   */
+  readableEnd(isolation: Isolation): number {
+    if (isolation === 'uncommitted') return this.#highWatermark;
+    const firstOpen = this.#transactions.firstOpenOffset;
+    if (firstOpen === undefined) return this.#highWatermark;
+    return Math.min(Math.max(firstOpen, this.firstOffset), this.#highWatermark);
+  }
+
+  /** Whether a batch that was read as `committed` holds records that count: no mark, and nothing that was aborted. */
+  isCommitted(batch: TransactionFacts): boolean {
+    return this.#transactions.isCommitted(batch);
+  }
+
+  /** The aborted transactions of which something lies from one offset to before another, by their ends. */
+  abortedBetween(fromOffset: number, untilOffset: number): AbortedTransaction[] {
+    return this.#transactions.abortedBetween(fromOffset, untilOffset);
   }
 
   /** The largest timestamp of what lasts, -1 for none. */
@@ -99,6 +134,7 @@ export class PartitionLog {
     } finally {
       this.#inFlight--;
     }
+    if (batch.transaction !== undefined) this.#transactions.apply(batch.transaction, baseOffset);
     this.#lasts({ baseOffset, lastOffset, count, maxTimestamp, bytes });
     batch.lasts?.(baseOffset);
     return baseOffset;
@@ -110,13 +146,19 @@ export class PartitionLog {
   }
 
   /**
-   * Whole batches from the one that holds `fromOffset`, at most `maxBytes` but always the first one. Empty at the end.
+   * Whole batches from the one that holds `fromOffset`, at most `maxBytes` but always the first one; all of them lie
+   * before {@link readableEnd}, where it is empty. For `committed` too there are marks and batches of aborted transactions
+   * among them: see {@link isCommitted}.
    *
    * @throws CorruptBatchError, StoreUnavailableError.
    */
-  async read(fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
+  async read(
+    fromOffset: number,
+    maxBytes: number,
+    isolation: Isolation = 'committed',
+  ): Promise<StoredBatch[]> {
     const from = Math.max(fromOffset, this.firstOffset);
-    const end = this.#highWatermark;
+    const end = this.readableEnd(isolation);
     if (from >= end || this.#isEnded) return [];
     const cached = this.#tail.read(from, end, maxBytes);
     if (cached !== undefined) return cached;
@@ -138,6 +180,7 @@ export class PartitionLog {
     if (until <= this.firstOffset) return;
     await this.#store.deleteUntil(this.id, until);
     this.firstOffset = Math.max(this.firstOffset, until);
+    this.#transactions.forgetBefore(this.firstOffset);
   }
 
   /** Compaction is about to replace what ends before an offset: it is read from the store from now on. */
@@ -171,6 +214,7 @@ export class PartitionLog {
     this.#isFailing = false;
     this.#nextOffset = this.#highWatermark;
     this.#producers.restore(stored.producers);
+    this.#transactions.restore(stored.transactions ?? NO_TRANSACTIONS);
   }
 
   /** Its topic was deleted: readers that wait are told, and find nothing more. */
@@ -211,3 +255,5 @@ export class PartitionLog {
     for (const listener of [...this.#listeners]) listener();
   }
 }
+
+const NO_TRANSACTIONS: StoredTransactions = { open: [], aborted: [] };

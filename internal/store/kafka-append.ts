@@ -1,6 +1,7 @@
 import { mkdir, open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kafkaReadBytes, kafkaSegmentBytesCeiling } from '../limits.ts';
+import { type TransactionKind, transactionKind } from '../protocol/kafka/control-batch.ts';
 import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
 import { RecordBatchError } from '../protocol/kafka/record-batch-error.ts';
 import { checkNext } from './batch-rules.ts';
@@ -39,6 +40,7 @@ export class Appending {
   readonly #parts: Part[] = [];
   readonly #header = new BatchHeader();
   readonly #newEpochs: { epoch: number; startOffset: number }[] = [];
+  readonly #steps: { producerId: number; kind: TransactionKind; offset: number }[] = [];
   #nextOffset: number;
   /** How long the new part of the last segment would get. */
   #endBytes: number;
@@ -56,6 +58,7 @@ export class Appending {
   add(batch: NewBatch): void {
     checkNext(batch.baseOffset, this.#nextOffset);
     checkRecordBatch(batch, this.#header);
+    this.#noteTransaction(batch);
     this.#noteEpoch(this.#header.partitionLeaderEpoch, batch.baseOffset);
     const part = this.#partFor(batch);
     part.batches.push(batch);
@@ -88,6 +91,11 @@ export class Appending {
     }
   }
 
+  /** Whether a transaction ends here whose records do not count. */
+  get aborts(): boolean {
+    return this.#steps.some(({ kind }) => kind === 'abort');
+  }
+
   /** Lets readers see it. @returns the segments that nothing comes behind any more. */
   commit(): KafkaSegment[] {
     const { partition } = this;
@@ -105,6 +113,7 @@ export class Appending {
       }
       segment.sizeBytes = position;
     }
+    for (const { offset, ...step } of this.#steps) partition.transactions.apply(step, offset);
     partition.epochs.push(...this.#newEpochs);
     partition.nextOffset = this.#nextOffset;
     return full;
@@ -142,6 +151,13 @@ export class Appending {
     return new KafkaSegment(join(this.partition.folder, segmentName(baseOffset)), baseOffset, 0);
   }
 
+  #noteTransaction({ baseOffset, bytes }: NewBatch): void {
+    const { producerId, isTransactional } = this.#header;
+    if (!isTransactional) return;
+    const kind = readable(() => transactionKind(bytes, this.#header));
+    if (kind !== undefined) this.#steps.push({ producerId, kind, offset: baseOffset });
+  }
+
   #noteEpoch(epoch: number, startOffset: number): void {
     const last = this.#newEpochs.at(-1) ?? this.partition.epochs.at(-1);
     if (epoch >= 0 && (last === undefined || epoch > last.epoch))
@@ -173,12 +189,7 @@ const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
 
 /** @throws StoreError `invalid` unless the bytes are one record batch with just these offsets. */
 export function checkRecordBatch(batch: NewBatch, header: BatchHeader): void {
-  try {
-    parseBatchHeader(batch.bytes, 0, header);
-  } catch (error) {
-    if (!(error instanceof RecordBatchError)) throw error;
-    throw new StoreError('invalid', `a Kafka log directory holds record batches only: ${error.message}`);
-  }
+  readable(() => parseBatchHeader(batch.bytes, 0, header));
   const { baseOffset, lastOffset, end } = header;
   if (baseOffset !== batch.baseOffset || lastOffset !== batch.lastOffset || end !== batch.bytes.length) {
     throw new StoreError(
@@ -186,6 +197,15 @@ export function checkRecordBatch(batch: NewBatch, header: BatchHeader): void {
       `a record batch of ${end} bytes with the offsets ${baseOffset} to ${lastOffset}, handed over as ` +
         `${batch.bytes.length} bytes with ${batch.baseOffset} to ${batch.lastOffset}`,
     );
+  }
+}
+
+function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RecordBatchError)) throw error;
+    throw new StoreError('invalid', `a Kafka log directory holds record batches only: ${error.message}`);
   }
 }
 

@@ -5,6 +5,7 @@ import type { KafkaDirectory } from './kafka-directory.ts';
 import type { JournalEntry } from './kafka-journal.ts';
 import type { KafkaPartition } from './kafka-partition.ts';
 import { KafkaTopics } from './kafka-topics.ts';
+import { saveTransactionIndexes } from './kafka-transactions.ts';
 import type { NewBatch } from './log-store.ts';
 import { StoreError, unavailableReason } from './store-error.ts';
 
@@ -168,12 +169,15 @@ export class KafkaChanges {
 
   async #finish(appending: Appending): Promise<void> {
     const { partition } = appending;
+    const { nextOffset } = partition;
     const full = appending.commit();
     this.#directory.journal.state.settleProducers(partition.id, partition.nextOffset);
     try {
       for (const segment of full) await segment.openIndex.finish();
       const last = partition.segments.at(-1)!;
       if (last.openIndex.isDue) await last.openIndex.write();
+      if (appending.aborts) await saveTransactionIndexes(partition, nextOffset);
+      if (full.length > 0) await this.#directory.noteTransactions([partition]);
     } catch {
       // The batches last, and without their index Kafka makes a new one.
       await this.#directory.dropIndexes(partition);

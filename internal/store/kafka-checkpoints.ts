@@ -27,6 +27,13 @@ export async function saveFirstOffset(folder: string, offset: number): Promise<v
   await writeOffsetCheckpoint(file, starts);
 }
 
+/** Up to where everything that Kafka wrote of the partition in a folder is on the disk. */
+export function trustedUntil(folder: string): number {
+  const directory = dirname(folder);
+  if (existsSync(join(directory, CLEAN_SHUTDOWN_FILE))) return Number.POSITIVE_INFINITY;
+  return readOffsetCheckpoint(join(directory, RECOVERY_POINT_FILE)).get(checkpointKey(folder)) ?? 0;
+}
+
 /** Writes for partitions that are in order that Kafka need not look them through. */
 export async function saveRecoveryPoints(ordered: Iterable<KafkaPartition>): Promise<void> {
   const byDirectory = Map.groupBy(ordered, ({ folder }) => dirname(folder));

@@ -6,7 +6,12 @@ import { kafkaOpenFiles, kafkaSegmentBytes } from '../limits.ts';
 import { noSuchPartition } from './batch-rules.ts';
 import { FileHandles } from './file-handles.ts';
 import { Appending, type AppendOptions, cutTorn } from './kafka-append.ts';
-import { CleanShutdownMarks, savedFirstOffset, saveRecoveryPoints } from './kafka-checkpoints.ts';
+import {
+  CleanShutdownMarks,
+  savedFirstOffset,
+  saveRecoveryPoints,
+  trustedUntil,
+} from './kafka-checkpoints.ts';
 import { type DirectoryIdentity, METADATA_TOPIC, partitionFolder, readIdentity } from './kafka-files.ts';
 import { KafkaGroups } from './kafka-groups.ts';
 import { type JournalEntry, KafkaJournal } from './kafka-journal.ts';
@@ -14,6 +19,7 @@ import { lockKafkaDirectory } from './kafka-lock.ts';
 import { loadMetadata, MetadataImage, type MetadataTopic } from './kafka-metadata.ts';
 import { KafkaPartition } from './kafka-partition.ts';
 import type { OpenFiles } from './kafka-rewrite.ts';
+import type { KnownTransactions } from './kafka-transactions.ts';
 import type { FsyncPolicy, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { makeDirectory } from './make-directory.ts';
 import { closeQuietly } from './sqlite-files.ts';
@@ -138,6 +144,7 @@ export class KafkaDirectory {
       maxTimestamp,
       sizeBytes,
       producers: this.journal.state.storedProducers(id),
+      transactions: partition.transactions.stored(),
     };
   }
 
@@ -152,7 +159,7 @@ export class KafkaDirectory {
     }
     const folder = join(this.#directoryFor(topic, number), partitionFolder(topic.name, number));
     const partition = new KafkaPartition(id, folder, this.files.readers);
-    partition.open(savedFirstOffset(folder));
+    partition.open(savedFirstOffset(folder), this.#knownTransactions(partition));
     partition.goneMaxTimestamp = this.journal.state.goneTimestamps.get(id) ?? -1;
     if (this.journal.state.settleProducers(id, partition.nextOffset)) this.journal.isStale = true;
     return partition;
@@ -165,6 +172,18 @@ export class KafkaDirectory {
     const all = [...this.#unsaved, ...entries];
     this.#unsaved = [];
     await this.journal.append(all, this.options.fsync === 'commit');
+  }
+
+  /** Notes which transactions are open at the ends of partitions. */
+  async noteTransactions(partitions: readonly KafkaPartition[]): Promise<void> {
+    await this.note(
+      partitions.map(({ id, nextOffset, transactions }) => ({
+        kind: 'transactions',
+        id,
+        offset: nextOffset,
+        open: transactions.stored().open,
+      })),
+    );
   }
 
   /**
@@ -230,8 +249,12 @@ export class KafkaDirectory {
     try {
       if (!this.#isOrderly) return;
       for (const partition of this.#touched) await partition.segments.at(-1)?.openIndex.finish();
+      const touched = [...this.#touched].filter((partition) => partition !== this.metadataLog);
+      await this.noteTransactions(touched);
       await saveRecoveryPoints(this.#touched);
-      await this.#marks.giveBack();
+      // Kafka knows what is open from its snapshots of producers, which segments of ours do not have: it has to look.
+      const isAnyOpen = touched.some(({ transactions }) => transactions.firstOpenOffset !== undefined);
+      if (!isAnyOpen) await this.#marks.giveBack();
     } finally {
       await this.release();
     }
@@ -265,7 +288,8 @@ export class KafkaDirectory {
           await this.files.readers.forget(path);
           await this.files.writers.forget(path);
         }
-        partition.open(partition === this.metadataLog ? 0 : savedFirstOffset(partition.folder));
+        if (partition === this.metadataLog) partition.open(0);
+        else partition.open(savedFirstOffset(partition.folder), this.#knownTransactions(partition));
       });
     }
     for (const topic of this.image.topics.values()) {
@@ -280,6 +304,10 @@ export class KafkaDirectory {
   addTopic(topic: OpenTopic): void {
     this.topics.set(topic.name, topic);
     for (const partition of topic.partitions) this.partitions.set(partition.id, { partition, topic });
+  }
+
+  #knownTransactions({ id, folder }: KafkaPartition): KnownTransactions {
+    return { trustedUntil: trustedUntil(folder), noted: this.journal.state.transactions.get(id) };
   }
 
   /** A metadata log that has grown means that Kafka was here, and producers may have gone on with it. */

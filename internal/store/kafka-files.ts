@@ -11,7 +11,8 @@ export const LEADER_EPOCH_FILE = 'leader-epoch-checkpoint';
 export const PARTITION_METADATA_FILE = 'partition.metadata';
 
 /** What belongs to a segment beside its `.log`. */
-export const INDEX_SUFFIXES = ['.index', '.timeindex', '.txnindex'] as const;
+export const TRANSACTION_INDEX_SUFFIX = '.txnindex';
+export const INDEX_SUFFIXES = ['.index', '.timeindex', TRANSACTION_INDEX_SUFFIX] as const;
 
 /** The folder of a partition in a log directory. */
 export function partitionFolder(topic: string, partition: number): string {

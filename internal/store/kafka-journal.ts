@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { kafkaJournalBytes } from '../limits.ts';
 import { syncDirectory, writeAtomically } from './kafka-files.ts';
+import type { OpenTransactions } from './kafka-transactions.ts';
 import type { GroupOffset, StoredProducer } from './log-store.ts';
 
 const JOURNAL = 'tinymq.journal';
@@ -17,6 +18,8 @@ export type JournalEntry =
   | { kind: 'gone-timestamp'; id: number; maxTimestamp: number }
   /** The state of a producer after the batch that ends at `lastOffset`, base64; null for forgotten. */
   | { kind: 'producer'; id: number; producerId: string; lastOffset: number; state: string | null }
+  /** Which transactions are open in front of an offset, so that nobody has to look for them before it. */
+  | ({ kind: 'transactions'; id: number } & OpenTransactions)
   /** A commit, or with null that there is none any more, which counts against what was committed before `atMs`. */
   | { kind: 'commit'; group: string; topic: string; partition: number; atMs: number; commit: Commit | null }
   /** Where the metadata log ended: it grows with each start of Kafka. */
@@ -36,6 +39,8 @@ export class JournalState {
    * then not come to last.
    */
   readonly producers = new Map<number, Map<string, ProducerEntry[]>>();
+  /** By partition. */
+  readonly transactions = new Map<number, OpenTransactions>();
   /** By group, then by partition and topic. */
   readonly commits = new Map<string, Map<string, CommitEntry>>();
   readonly meta = new Map<string, string>();
@@ -51,6 +56,7 @@ export class JournalState {
         this.partitions.delete(entry.id);
         this.goneTimestamps.delete(entry.id);
         this.producers.delete(entry.id);
+        this.transactions.delete(entry.id);
         return;
       case 'gone-timestamp':
         this.goneTimestamps.set(entry.id, entry.maxTimestamp);
@@ -68,6 +74,9 @@ export class JournalState {
         else states.push({ lastOffset, state });
         return;
       }
+      case 'transactions':
+        this.transactions.set(entry.id, { offset: entry.offset, open: entry.open });
+        return;
       case 'commit': {
         const ofGroup = this.commits.get(entry.group) ?? new Map();
         this.commits.set(entry.group, ofGroup);
@@ -121,6 +130,7 @@ export class JournalState {
         for (const state of states) yield { kind: 'producer', id, producerId, ...state };
       }
     }
+    for (const [id, noted] of this.transactions) yield { kind: 'transactions', id, ...noted };
     for (const commits of this.commits.values()) yield* commits.values();
     for (const [key, value] of this.meta) yield { kind: 'meta', key, value };
   }

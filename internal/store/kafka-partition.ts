@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BatchHeader } from '../protocol/kafka/record-batch.ts';
 import type { FileHandles } from './file-handles.ts';
@@ -10,12 +10,15 @@ import {
   readEpochs,
   segmentBase,
   segmentName,
+  TRANSACTION_INDEX_SUFFIX,
 } from './kafka-files.ts';
 import { KafkaSegment } from './kafka-segment.ts';
 import { type Found, SegmentReader } from './kafka-segment-reader.ts';
+import { type KnownTransactions, readTransactions } from './kafka-transactions.ts';
 import { run, runAtOnce, walkHeaders } from './kafka-walk.ts';
 import type { BatchSpan, StoredBatch } from './log-store.ts';
 import { CorruptBatchError } from './store-error.ts';
+import { TransactionIndex } from './transactions.ts';
 
 /** One partition of a Kafka log directory: its folder of segments, as far as it lasts and may be read. */
 export class KafkaPartition {
@@ -30,6 +33,8 @@ export class KafkaPartition {
   goneMaxTimestamp = -1;
   /** Where the last whole batch of the last segment ends, if something lies behind it that does not count. */
   tornAt: number | undefined;
+  /** Empty for a log that has none, such as the metadata log. */
+  transactions = new TransactionIndex();
   /** Nobody reads while files take each other's place. */
   readonly gate = new Gate();
   readonly #handles: FileHandles;
@@ -46,8 +51,9 @@ export class KafkaPartition {
    * Looks at the folder: the names, the time indexes' ends, and the last segment from its last index entry on.
    *
    * @param firstOffset what the directory's checkpoint says, 0 if it says nothing.
+   * @param known where there may be transactions.
    */
-  open(firstOffset: number): void {
+  open(firstOffset: number, known?: KnownTransactions): void {
     const names = namesIn(this.folder);
     const bases = finishRewrite(this.folder, names);
     this.segments = bases.map((base) => {
@@ -64,6 +70,9 @@ export class KafkaPartition {
     this.tornAt = end.state === 'complete' ? undefined : end.position;
     this.nextOffset = Math.max(this.firstOffset, last.baseOffset, end.nextOffset);
     this.#measureDeadBytes();
+    if (known === undefined) return;
+    this.transactions = readTransactions(this, known);
+    this.transactions.forgetBefore(this.firstOffset);
   }
 
   get maxTimestamp(): number {
@@ -158,6 +167,7 @@ export class KafkaPartition {
   /** Sets the first offset, and finds what of its segment lies before it. */
   async setFirstOffset(offset: number): Promise<void> {
     this.firstOffset = offset;
+    this.transactions.forgetBefore(offset);
     const segment = this.segments[this.segmentIndex(offset)];
     this.#deadBytes = 0;
     if (segment === undefined || segment.baseOffset >= offset) return;
@@ -175,7 +185,7 @@ export class KafkaPartition {
     try {
       this.#deadBytes = runAtOnce(
         fd,
-        this.#walkTo(segment, segment.hintAtOnce(this.firstOffset).position, this.firstOffset),
+        this.#walkTo(segment, segment.indexAtOnce().forOffset(this.firstOffset).position, this.firstOffset),
       ).position;
     } finally {
       closeSync(fd);
@@ -232,14 +242,18 @@ function finishRewrite(folder: string, names: string[]): number[] {
   const basesOf = (suffix: string) =>
     names.map((name) => segmentBase(name, suffix)).filter((base) => base !== undefined);
   for (const name of names) if (/^\d{20}\.\w+\.deleted$/.test(name)) rmSync(join(folder, name));
-  const cleaned = basesOf('.log.cleaned');
+  const cleaned = REWRITTEN_SUFFIXES.flatMap((suffix) => basesOf(`${suffix}.cleaned`));
   const bases = new Set(basesOf('.log'));
-  for (const base of cleaned) rmSync(join(folder, `${segmentName(base)}.log.cleaned`));
+  for (const base of cleaned) {
+    for (const suffix of REWRITTEN_SUFFIXES) {
+      rmSync(join(folder, `${segmentName(base)}${suffix}.cleaned`), { force: true });
+    }
+  }
   const swapped = basesOf('.log.swap').sort((a, b) => b - a);
   for (const base of swapped) {
     const stem = join(folder, segmentName(base));
     if (cleaned.some((other) => base >= other)) {
-      rmSync(`${stem}.log.swap`);
+      for (const suffix of REWRITTEN_SUFFIXES) rmSync(`${stem}${suffix}.swap`, { force: true });
       continue;
     }
     const nextOffset = endOf(`${stem}.log.swap`, base);
@@ -251,8 +265,17 @@ function finishRewrite(folder: string, names: string[]): number[] {
     renameSync(`${stem}.log.swap`, `${stem}.log`);
     bases.add(base);
   }
+  // Behind its segment, which is there: without one it was removed.
+  for (const base of basesOf(`${TRANSACTION_INDEX_SUFFIX}.swap`)) {
+    const file = join(folder, segmentName(base) + TRANSACTION_INDEX_SUFFIX);
+    if (bases.has(base) && existsSync(`${file}.swap`)) renameSync(`${file}.swap`, file);
+    else rmSync(`${file}.swap`, { force: true });
+  }
   return [...bases].sort((a, b) => a - b);
 }
+
+/** What a rewrite makes anew. */
+const REWRITTEN_SUFFIXES = ['.log', TRANSACTION_INDEX_SUFFIX] as const;
 
 function endOf(file: string, baseOffset: number): number {
   const fd = openSync(file, 'r');

@@ -5,10 +5,11 @@ import { BatchHeader } from '../protocol/kafka/record-batch.ts';
 import { reachesOver } from './batch-rules.ts';
 import type { FileHandles } from './file-handles.ts';
 import { checkRecordBatch, roll } from './kafka-append.ts';
-import { INDEX_SUFFIXES, segmentName, syncDirectory } from './kafka-files.ts';
+import { INDEX_SUFFIXES, segmentName, syncDirectory, TRANSACTION_INDEX_SUFFIX } from './kafka-files.ts';
 import { SegmentIndex } from './kafka-index.ts';
 import type { KafkaPartition } from './kafka-partition.ts';
 import { KafkaSegment } from './kafka-segment.ts';
+import { writeTransactionIndex } from './kafka-transactions.ts';
 import { readFully, run, type WalkEnd, walkHeaders } from './kafka-walk.ts';
 import type { NewBatch } from './log-store.ts';
 import { CorruptBatchError, StoreError } from './store-error.ts';
@@ -68,17 +69,24 @@ export async function replaceBatches(
     for (const batch of batches) await sink.add(batch);
     await sink.copy(old.at(-1)!, range.end, old.at(-1)!.sizeBytes, files.readers);
     made = await sink.finish();
+    await writeTransactionIndexes(partition, made, partition.segments[end + 1]!.baseOffset);
   } catch (error) {
     await sink.discard();
     throw error;
   }
   // From the last to the first: as long as one is not swapped, Kafka throws all of them away after a crash.
-  for (const { path } of [...made].reverse()) await rename(`${path}.cleaned`, `${path}.swap`);
+  for (const { path, stem } of [...made].reverse()) {
+    await rename(`${path}.cleaned`, `${path}.swap`);
+    await renameIfThere(`${stem}${TRANSACTION_INDEX_SUFFIX}`, '.cleaned', '.swap');
+  }
   syncDirectory(partition.folder);
   const goneMaxTimestamp = Math.max(partition.goneMaxTimestamp, ...old.map((each) => each.maxTimestamp));
   await partition.gate.alone(async () => {
     for (const segment of old) await setAsDeleted(segment, files);
-    for (const { path } of made) await rename(`${path}.swap`, path);
+    for (const { path, stem } of made) {
+      await rename(`${path}.swap`, path);
+      await renameIfThere(`${stem}${TRANSACTION_INDEX_SUFFIX}`, '.swap', '');
+    }
     partition.goneMaxTimestamp = goneMaxTimestamp;
     partition.segments = [
       ...partition.segments.slice(0, start),
@@ -90,6 +98,27 @@ export async function replaceBatches(
   syncDirectory(partition.folder);
   for (const segment of made) await segment.openIndex.finish();
   await removeDeleted(old);
+}
+
+/** What the new segments have of aborted transactions: without it Kafka takes their records for committed ones. */
+async function writeTransactionIndexes(
+  { transactions }: KafkaPartition,
+  made: readonly KafkaSegment[],
+  endOffset: number,
+): Promise<void> {
+  for (const [at, { stem, baseOffset }] of made.entries()) {
+    const end = made[at + 1]?.baseOffset ?? endOffset;
+    const aborted = transactions.abortedEndingIn(baseOffset, end);
+    if (aborted.length > 0) await writeTransactionIndex(stem, aborted, '.cleaned');
+  }
+}
+
+async function renameIfThere(file: string, from: string, to: string): Promise<void> {
+  try {
+    await rename(file + from, file + to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 /** Where the range begins in the first of these segments, and ends in the last. */
@@ -187,7 +216,10 @@ class SegmentSink {
 
   async discard(): Promise<void> {
     await this.#output?.close();
-    for (const { path } of this.#made) await rm(`${path}.cleaned`, { force: true });
+    for (const { path, stem } of this.#made) {
+      await rm(`${path}.cleaned`, { force: true });
+      await rm(`${stem}${TRANSACTION_INDEX_SUFFIX}.cleaned`, { force: true });
+    }
     await rm(`${this.#stem()}.log.cleaned`, { force: true });
   }
 

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { kafkaIndexFileBytes, kafkaWalkBytes } from '../limits.ts';
 import type { FileHandles } from './file-handles.ts';
 import { readAt } from './kafka-files.ts';
-import { type Hint, lastTimestampOf, SegmentIndex, timeEntryBytes } from './kafka-index.ts';
+import { lastTimestampOf, SegmentIndex, timeEntryBytes } from './kafka-index.ts';
 import { readFully, run, runAtOnce, type Walk, type WalkEnd, walkHeaders } from './kafka-walk.ts';
 
 /** One `.log` file with batches, and what is known about it. */
@@ -71,9 +71,9 @@ export class KafkaSegment {
     }
   }
 
-  /** What the index files say about an offset. */
-  hintAtOnce(offset: number): Hint {
-    return (this.#index ?? this.#readIndexFiles()).forOffset(offset);
+  /** The index that is known, or what the index files say. */
+  indexAtOnce(): SegmentIndex {
+    return this.#index ?? this.#readIndexFiles();
   }
 
   /** The index that is known, for the segment that is appended to. */

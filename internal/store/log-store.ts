@@ -1,3 +1,5 @@
+import type { StoredTransactions } from './transactions.ts';
+
 /**
  * Where logs last: topics with partitions of record batches, offsets of consumer groups, and small values. The log
  * above gives offsets, decodes batches and decides what is kept; a store only keeps what it is given, byte for byte.
@@ -115,6 +117,8 @@ export interface StoredPartition {
   /** Bytes of the batches from the first offset on. */
   sizeBytes: number;
   producers: StoredProducer[];
+  /** Undefined where there never were any. */
+  transactions?: StoredTransactions;
 }
 
 /** What the log wants to know again about a producer after a restart; only the log reads `state`. */

@@ -49,7 +49,13 @@ export async function openStore(directory: string) {
     state.topics[0] ??
     (await store.createTopic({ name, topicId, configs: {}, partitionCount: 1, createdAtMs: 0 }));
   const { id, firstOffset, nextOffset } = topic.partitions[0]!;
-  const partition = { id, firstOffset, highWatermark: nextOffset, dropCached() {} };
+  const partition = {
+    id,
+    firstOffset,
+    highWatermark: nextOffset,
+    readableEnd: () => partition.highWatermark,
+    dropCached() {},
+  };
   const compactor = new Compactor({ store, format, keysBytes: 4096, readBytes: 16_384 });
   return { store, partition, compactor };
 }

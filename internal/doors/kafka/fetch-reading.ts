@@ -1,6 +1,6 @@
 import { kafkaMaxFetchBytes } from '../../limits.ts';
 import { StoreError, type TopicLog } from '../../log/logs.ts';
-import type { PartitionLog } from '../../log/partition-log.ts';
+import type { Isolation, PartitionLog } from '../../log/partition-log.ts';
 import type { fetch } from '../../protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../protocol/kafka/schema.ts';
@@ -8,7 +8,7 @@ import { storeError } from './errors.ts';
 import type { FetchedPartition } from './fetch-sessions.ts';
 import type { KafkaParts } from './handler.ts';
 import { type EndOfEpoch, endOfEpoch } from './leader-epochs.ts';
-import { ANY_EPOCH, epochError } from './topics.ts';
+import { ANY_EPOCH, epochError, isolationOf } from './topics.ts';
 
 type Request = RequestOf<typeof fetch>;
 
@@ -31,6 +31,7 @@ export interface Read {
 /** What one request reads: at once what is there, then what is appended while it waits. */
 export class Reading {
   readonly reads: Read[];
+  readonly isolation: Isolation;
   #bytes = 0;
   readonly #maxBytes: number;
   /** Something has to be told at once. */
@@ -38,6 +39,7 @@ export class Reading {
   #wake: (() => void) | undefined;
 
   constructor(asked: readonly FetchedPartition[], request: Request, version: number, parts: KafkaParts) {
+    this.isolation = isolationOf(request);
     this.#maxBytes = Math.min(Math.max(request.maxBytes, 0), kafkaMaxFetchBytes);
     this.reads = asked.map((partition) => begin(partition, request, version, parts));
     this.#isUrgent = this.reads.some(({ errorCode }) => errorCode !== KafkaErrorCode.none);
@@ -84,7 +86,7 @@ export class Reading {
     };
     read.endFollowing = partition.onAdvance(readOn);
     // Something may have come between the first look and now.
-    if (partition.highWatermark > read.nextOffset) readOn();
+    if (partition.readableEnd(this.isolation) > read.nextOffset) readOn();
   }
 
   /** Whether the log still has what its reader has seen of it (KIP-595). */
@@ -110,12 +112,12 @@ export class Reading {
     if (partition === undefined || read.isReading || isSettled(read)) return;
     read.isReading = true;
     try {
-      while (read.nextOffset < partition.highWatermark || partition.isEnded) {
+      while (read.nextOffset < partition.readableEnd(this.isolation) || partition.isEnded) {
         const room = Math.min(asked.partitionMaxBytes - read.bytes, this.#maxBytes - this.#bytes);
         // The first batch of an answer is given however large it is, so that its reader gets on.
         if (room <= 0 && this.#bytes > 0) return;
-        const end = partition.highWatermark;
-        const batches = await partition.read(read.nextOffset, Math.max(room, 0));
+        const end = partition.readableEnd(this.isolation);
+        const batches = await partition.read(read.nextOffset, Math.max(room, 0), this.isolation);
         if (partition.isEnded) {
           this.#fail(read, KafkaErrorCode.unknownTopicOrPartition);
           return;

@@ -1,6 +1,6 @@
 import type { TopicLog } from '../../log/logs.ts';
 import { logNameProblem } from '../../log/names.ts';
-import type { PartitionLog } from '../../log/partition-log.ts';
+import type { Isolation, PartitionLog } from '../../log/partition-log.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import { type KafkaError, kafkaError, storeError } from './errors.ts';
 import type { KafkaParts } from './handler.ts';
@@ -29,6 +29,13 @@ export async function topicOrNew(name: string, parts: KafkaParts): Promise<Topic
     return storeError(error);
   }
 }
+
+/** What a request wants to see of transactions. */
+export function isolationOf({ isolationLevel }: { readonly isolationLevel: number }): Isolation {
+  return isolationLevel === READ_COMMITTED ? 'committed' : 'uncommitted';
+}
+
+const READ_COMMITTED = 1;
 
 /** What a client says that knows no epoch of the leader. */
 export const ANY_EPOCH = -1;

@@ -13,7 +13,7 @@ export async function consume(
   offset: bigint,
 ): Promise<{ message: Uint8Array; offset: bigint }> {
   const wanted = logOffsetOf(offset);
-  if (wanted >= partition.highWatermark) throw new GrpcError(Status.UNKNOWN, BEYOND_THE_LATEST);
+  if (wanted >= partition.readableEnd('committed')) throw new GrpcError(Status.UNKNOWN, BEYOND_THE_LATEST);
   if (wanted < partition.firstOffset) throw new GrpcError(Status.UNKNOWN, NO_MESSAGE);
   const feed = new RecordFeed(partition, wanted);
   await feed.read(1);

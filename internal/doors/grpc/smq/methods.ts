@@ -23,7 +23,7 @@ export function smqMethods(context: DoorContext, heartbeats: Heartbeats) {
     GetLatestOffset: unary(smq.GetLatestOffsetRequest, smq.GetLatestOffsetResponse, ({ topic }, call) => {
       const partition = topics.toRead(topic, call.session.identity);
       if (isEmpty(partition)) throw new GrpcError(Status.UNKNOWN, 'topic is empty');
-      return { offset: partition.highWatermark - 1 + FIRST_OFFSET };
+      return { offset: partition.readableEnd('committed') - 1 + FIRST_OFFSET };
     }),
 
     GetEarliestOffset: unary(

@@ -42,7 +42,7 @@ export class RecordFeed {
    * @throws CorruptBatchError, StoreUnavailableError.
    */
   async read(maxBytes: number): Promise<number> {
-    this.#batches = await this.#partition.read(this.#position, maxBytes);
+    this.#batches = await this.#partition.read(this.#position, maxBytes, 'committed');
     this.#next = 0;
     return this.#batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
   }
@@ -90,11 +90,11 @@ export class RecordFeed {
     this.#batches[this.#next++] = NO_BATCH;
     const header = parseBatchHeader(batch.bytes, 0, this.#header);
     this.#lastOffset = batch.lastOffset;
-    // The marks of transactions are no messages.
-    this.#index = header.isControl ? header.recordCount : 0;
-    this.#records = header.isControl
-      ? { bytes: NOTHING, start: 0, end: 0 }
-      : recordBytes(batch.bytes, header, maxExpandedBatchBytes);
+    const isCommitted = this.#partition.isCommitted(header);
+    this.#index = isCommitted ? 0 : header.recordCount;
+    this.#records = isCommitted
+      ? recordBytes(batch.bytes, header, maxExpandedBatchBytes)
+      : { bytes: NOTHING, start: 0, end: 0 };
     return true;
   }
 }

@@ -92,7 +92,7 @@ class StreamConsumeCall extends OneRequest {
       if (!feed.hasBatches) {
         if (partition.isEnded) throw topicGone(this.#topic);
         if (feed.position < partition.firstOffset) throw new GrpcError(Status.UNKNOWN, NO_MESSAGE);
-        const end = partition.highWatermark;
+        const end = partition.readableEnd('committed');
         if (feed.position >= end) {
           // Nothing can happen between this look and the call that tells of more.
           this.#isBusy = false;

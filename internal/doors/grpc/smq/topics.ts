@@ -84,7 +84,7 @@ export const FIRST_OFFSET = 1;
 
 /** Whether a partition holds nothing that can be read. */
 export function isEmpty(partition: PartitionLog): boolean {
-  return partition.firstOffset >= partition.highWatermark;
+  return partition.firstOffset >= partition.readableEnd('committed');
 }
 
 /** An offset of SMQ's 64 bits as an offset of a log; what a number cannot hold is as far away as it can be. */

@@ -1,3 +1,4 @@
+import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import { fetch } from '../../../protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
@@ -30,7 +31,7 @@ export const fetchHandler = defineHandler(fetch, async (request, context) => {
   try {
     await reading.start();
     await reading.untilEnough(request.minBytes, request.maxWaitMs, client.closed);
-    return answer(reading.reads, plan, request, parts);
+    return answer(reading, plan, parts);
   } finally {
     reading.stop();
   }
@@ -59,12 +60,12 @@ function forgottenOf({ forgottenTopicsData }: Request): PartitionKey[] {
   );
 }
 
-function answer(reads: readonly Read[], plan: FetchPlan, request: Request, parts: KafkaParts): Response {
+function answer({ reads, isolation }: Reading, plan: FetchPlan, parts: KafkaParts): Response {
   const { session, isIncremental } = plan;
   const responses: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = [];
   for (const read of reads) {
     const { asked } = read;
-    const response = partitionResponse(read, request);
+    const response = partitionResponse(read, isolation);
     const isNews = tellsNews(read, response);
     asked.toldHighWatermark = response.highWatermark;
     asked.toldFirstOffset = response.logStartOffset!;
@@ -90,12 +91,8 @@ function tellsNews({ asked, bytes }: Read, response: PartitionResponse): boolean
   );
 }
 
-const READ_COMMITTED = 1;
-
-function partitionResponse(
-  { asked, partition, batches, errorCode, divergingEpoch }: Read,
-  request: Request,
-): PartitionResponse {
+function partitionResponse(read: Read, isolation: Isolation): PartitionResponse {
+  const { asked, partition, batches, errorCode, divergingEpoch } = read;
   if (errorCode !== KafkaErrorCode.none || partition === undefined) {
     return {
       partitionIndex: asked.partition,
@@ -113,16 +110,26 @@ function partitionResponse(
     partitionIndex: asked.partition,
     errorCode,
     highWatermark,
-    // Without transactions everything is stable.
-    lastStableOffset: highWatermark,
+    lastStableOffset: partition.readableEnd('committed'),
     logStartOffset: firstOffset,
     divergingEpoch: divergingEpoch && {
       epoch: divergingEpoch.leaderEpoch,
       endOffset: divergingEpoch.endOffset,
     },
-    abortedTransactions: request.isolationLevel === READ_COMMITTED ? [] : null,
+    abortedTransactions: isolation === 'committed' ? abortedIn(read, partition) : null,
     records: batches,
   };
+}
+
+/**
+ * The aborted transactions that a client has to pass over in what it is given. As in Kafka, whoever has read to the end
+ * is told of those that begin behind it, too.
+ */
+function abortedIn({ asked, nextOffset, bytes }: Read, partition: PartitionLog) {
+  if (bytes === 0) return [];
+  const isAtEnd = nextOffset >= partition.readableEnd('committed');
+  const aborted = partition.abortedBetween(asked.fetchOffset, isAtEnd ? Infinity : nextOffset);
+  return aborted.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }));
 }
 
 const NO_RECORDS = new Uint8Array(0);

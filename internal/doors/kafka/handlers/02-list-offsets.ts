@@ -1,5 +1,5 @@
 import { maxExpandedBatchBytes } from '../../../limits.ts';
-import type { PartitionLog } from '../../../log/partition-log.ts';
+import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import { listOffsets } from '../../../protocol/kafka/apis/02-list-offsets.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { parseBatchHeader } from '../../../protocol/kafka/record-batch.ts';
@@ -8,7 +8,7 @@ import { records } from '../../../protocol/kafka/record-batch-read.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
 import { defineHandler, type RequestContext } from '../handler.ts';
-import { duplicatesOf, epochError } from '../topics.ts';
+import { duplicatesOf, epochError, isolationOf } from '../topics.ts';
 
 type Asked = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number];
 type Found = ResponseOf<typeof listOffsets>['topics'][number]['partitions'][number];
@@ -18,13 +18,14 @@ export const listOffsetsHandler = defineHandler(listOffsets, async (request, con
     partitions.map(({ partitionIndex }) => `${partitionIndex} ${name}`),
   );
   const duplicates = duplicatesOf(named);
+  const isolation = isolationOf(request);
   const topics = request.topics.map(async ({ name, partitions }) => ({
     name,
     partitions: await Promise.all(
       partitions.map((asked) =>
         duplicates.has(`${asked.partitionIndex} ${name}`)
           ? failed(asked, KafkaErrorCode.invalidRequest)
-          : listPartition(name, asked, context),
+          : listPartition(name, asked, isolation, context),
       ),
     ),
   }));
@@ -33,9 +34,9 @@ export const listOffsetsHandler = defineHandler(listOffsets, async (request, con
 
 /** What a timestamp below zero asks for, and from which version on. */
 const SPECIAL: Readonly<
-  Record<number, { fromVersion: number; offset: (partition: PartitionLog) => number }>
+  Record<number, { fromVersion: number; offset: (partition: PartitionLog, isolation: Isolation) => number }>
 > = {
-  [-1]: { fromVersion: 1, offset: ({ highWatermark }) => highWatermark },
+  [-1]: { fromVersion: 1, offset: (partition, isolation) => partition.readableEnd(isolation) },
   [-2]: { fromVersion: 1, offset: ({ firstOffset }) => firstOffset },
   // The earliest one that is not in tiered storage (KIP-405), and the latest one that is (KIP-1005): there is none.
   [-4]: { fromVersion: 8, offset: ({ firstOffset }) => firstOffset },
@@ -46,7 +47,12 @@ const SPECIAL: Readonly<
 const MAX_TIMESTAMP = -3;
 const MAX_TIMESTAMP_FROM_VERSION = 7;
 
-async function listPartition(name: string, asked: Asked, { parts, version }: RequestContext): Promise<Found> {
+async function listPartition(
+  name: string,
+  asked: Asked,
+  isolation: Isolation,
+  { parts, version }: RequestContext,
+): Promise<Found> {
   const partition = parts.logs.topic(name)?.partitions[asked.partitionIndex];
   if (partition === undefined) return failed(asked, KafkaErrorCode.unknownTopicOrPartition);
   const wrongEpoch = epochError(partition, asked.currentLeaderEpoch);
@@ -57,14 +63,15 @@ async function listPartition(name: string, asked: Asked, { parts, version }: Req
     if (special === undefined || version < special.fromVersion) {
       return failed(asked, KafkaErrorCode.unsupportedVersion);
     }
-    return found(asked, partition, { timestamp: -1, offset: special.offset(partition) });
+    return found(asked, partition, { timestamp: -1, offset: special.offset(partition, isolation) });
   }
   if (timestamp === MAX_TIMESTAMP && version < MAX_TIMESTAMP_FROM_VERSION) {
     return failed(asked, KafkaErrorCode.unsupportedVersion);
   }
   try {
     const since = timestamp === MAX_TIMESTAMP ? partition.maxTimestamp : timestamp;
-    return found(asked, partition, (since < 0 ? undefined : await firstSince(partition, since)) ?? NOTHING);
+    const first = since < 0 ? undefined : await firstSince(partition, since, isolation);
+    return found(asked, partition, first ?? NOTHING);
   } catch (error) {
     if (error instanceof RecordBatchError) return failed(asked, KafkaErrorCode.corruptMessage);
     return failed(asked, storeError(error).errorCode);
@@ -78,11 +85,15 @@ interface Position {
 
 const NOTHING: Position = { timestamp: -1, offset: -1 };
 
-/** The first record with this time or a later one. */
-async function firstSince(partition: PartitionLog, sinceMs: number): Promise<Position | undefined> {
+/** The first record with this time or a later one; as in Kafka, whether it was aborted or not. */
+async function firstSince(
+  partition: PartitionLog,
+  sinceMs: number,
+  isolation: Isolation,
+): Promise<Position | undefined> {
   let next = await partition.offsetForTime(sinceMs);
-  while (next < partition.highWatermark) {
-    const batches = await partition.read(next, 1);
+  while (next < partition.readableEnd(isolation)) {
+    const batches = await partition.read(next, 1, isolation);
     if (batches.length === 0) return undefined;
     for (const { bytes, lastOffset } of batches) {
       for (const { timestamp, offset } of records(bytes, parseBatchHeader(bytes, 0), maxExpandedBatchBytes)) {
