@@ -75,6 +75,11 @@ export class KafkaDirectoryStore implements LogStore {
     return this.#directory.image.nextProducerId;
   }
 
+  /** The level of Kafka's feature of this name; undefined where its metadata log has none. */
+  get metadataVersion(): number | undefined {
+    return this.#directory.image.features.get('metadata.version');
+  }
+
   /** @throws StoreError `unsupported` where the directory has no metadata log */
   async createTopic(topic: NewTopic): Promise<StoredTopic> {
     checkTopic(topic);

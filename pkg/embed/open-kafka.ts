@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '../../internal/broker/broker.ts';
 import { KafkaDoor } from '../../internal/doors/kafka/door.ts';
+import { METADATA_VERSION } from '../../internal/doors/kafka/features.ts';
 import { FetchSessions } from '../../internal/doors/kafka/fetch-sessions.ts';
 import { subscribedTopics } from '../../internal/doors/kafka/handlers/11-join-group.ts';
 import * as limits from '../../internal/limits.ts';
@@ -58,6 +59,7 @@ export async function openKafka(
     fetchSessions: new FetchSessions(),
     clusterId: cluster?.clusterId || (await clusterIdOf(store)),
     nodeId: cluster?.nodeId ?? limits.kafkaNodeId,
+    metadataVersion: cluster?.metadataVersion ?? METADATA_VERSION,
     settings: {
       // In the directory of a Kafka nothing comes to be that nobody created.
       autoCreate: cluster === undefined && (options.autoCreate ?? true),

@@ -58,6 +58,8 @@ export interface ClusterIdentity {
   nodeId: number;
   /** The first producer id that was not given away. */
   nextProducerId: number;
+  /** The level of its feature `metadata.version`; undefined where it says none. */
+  metadataVersion: number | undefined;
 }
 
 /** Logs that are open, with what fills them. */
@@ -181,7 +183,8 @@ async function clusterOf(store: LogStore): Promise<ClusterIdentity | undefined> 
   const { KafkaDirectoryStore } = await import('../../internal/store/kafka-directory-store.ts');
   if (!(store instanceof KafkaDirectoryStore)) return undefined;
   const { clusterId, nodeId } = store.identity;
-  return { clusterId, nodeId: Number(nodeId || limits.kafkaNodeId), nextProducerId: store.nextProducerId };
+  const { nextProducerId, metadataVersion } = store;
+  return { clusterId, nodeId: Number(nodeId || limits.kafkaNodeId), nextProducerId, metadataVersion };
 }
 
 function checkLogOption({ filter, name }: LogOption): void {

@@ -428,11 +428,6 @@ describe('idempotent producers', () => {
     const records = batch(['x'], { producerId: 123_456_789, producerEpoch: 3, baseSequence: 42 });
     expect(await produceTo(name, records)).toMatchObject({ errorCode: 0 });
   });
-
-  it('of transactions are told that these are not served', async () => {
-    const answer = await wire.ask(initProducerId, 4, { transactionalId: 'tx', transactionTimeoutMs: 1_000 });
-    expect(answer).toMatchObject({ errorCode: KafkaErrorCode.unsupportedVersion, producerId: -1 });
-  });
 });
 
 describe('Fetch', () => {

@@ -12,10 +12,19 @@ interface Resource {
   readonly configs: readonly { readonly name: string }[];
 }
 
+/** What is done with the resources of a request. */
+interface Alteration<R> {
+  /** Changes a topic. */
+  topic(resource: R): Promise<KafkaError | undefined>;
+  /** Whether something would be set, and not only taken back to its default. */
+  sets(resource: R): boolean;
+}
+
 /** Changes one resource after the other; what only Kafka's own brokers have is refused. */
 export async function alterEach<R extends Resource>(
   resources: readonly R[],
-  alter: (resource: R) => Promise<KafkaError | undefined>,
+  { nodeId }: KafkaParts,
+  alteration: Alteration<R>,
 ) {
   const key = ({ resourceType, resourceName }: Resource) => `${resourceType} ${resourceName}`;
   const duplicates = duplicatesOf(resources.map(key));
@@ -27,20 +36,28 @@ export async function alterEach<R extends Resource>(
       error = kafkaError(KafkaErrorCode.invalidRequest, 'Each resource must appear at most once.');
     } else if (duplicatesOf(configs.map(({ name }) => name)).size > 0) {
       error = kafkaError(KafkaErrorCode.invalidRequest, 'Each config must appear at most once.');
+    } else if (resourceType === ResourceType.broker) {
+      error = brokerError(resourceName, nodeId, alteration.sets(resource));
     } else if (resourceType !== ResourceType.topic) {
-      error = kafkaError(KafkaErrorCode.invalidRequest, REFUSALS[resourceType] ?? NOT_SERVED);
+      error = kafkaError(KafkaErrorCode.invalidRequest, 'only topics have configs that can be changed');
     } else {
-      error = await alter(resource);
+      error = await alteration.topic(resource);
     }
     responses.push({ ...(error ?? NO_ERROR), resourceType, resourceName });
   }
   return responses;
 }
 
-const NOT_SERVED = 'only topics have configs that can be changed';
-const REFUSALS: Readonly<Record<number, string>> = {
-  [ResourceType.broker]: "the broker's own settings are flags of its command line",
-};
+/** Nothing of the broker can be set by a client, so all is at its default, and goes there when somebody asks for it. */
+function brokerError(name: string, nodeId: number, sets: boolean): KafkaError | undefined {
+  if (name !== EVERY_BROKER && name !== String(nodeId)) {
+    return kafkaError(KafkaErrorCode.invalidRequest, `there is no broker ${name}; the only one is ${nodeId}`);
+  }
+  if (!sets) return undefined;
+  return kafkaError(KafkaErrorCode.invalidRequest, "the broker's own settings are flags of its command line");
+}
+
+const EVERY_BROKER = '';
 
 /**
  * Sets the configs of a topic.
@@ -106,7 +123,8 @@ export function applyOperation(
   return undefined;
 }
 
-const Operation = { set: 0, delete: 1, append: 2, subtract: 3 } as const;
+/** The operations of IncrementalAlterConfigs. */
+export const Operation = { set: 0, delete: 1, append: 2, subtract: 3 } as const;
 
 function isError(value: TopicConfigs | KafkaError): value is KafkaError {
   return 'errorCode' in value;

@@ -61,6 +61,8 @@ export interface KafkaParts {
   readonly clusterId: string;
   /** The number of the one broker of the cluster. */
   readonly nodeId: number;
+  /** The level of Kafka's feature of this name (features.ts). */
+  readonly metadataVersion: number;
   readonly log: Logger;
 }
 

@@ -1,8 +1,10 @@
 import { findCoordinator } from '../../../protocol/kafka/apis/10-find-coordinator.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import { type KafkaError, kafkaError } from '../errors.ts';
 import { defineHandler, type RequestContext } from '../handler.ts';
+import { NO_TRANSACTIONS } from '../transactions.ts';
 
-/** This broker coordinates everything: groups, and transactions for clients that look for their coordinator. */
+/** This broker coordinates every group. A transaction has no coordinator, which its producers hear here first. */
 export const findCoordinatorHandler = defineHandler(findCoordinator, (request, context) => {
   const keys = context.version < FIRST_VERSION_WITH_SEVERAL ? [request.key] : request.coordinatorKeys;
   const found = keys.map((key) => ({ key, ...coordinatorFor(request.keyType, context) }));
@@ -16,14 +18,10 @@ const GROUP = 0;
 const TRANSACTION = 1;
 
 function coordinatorFor(keyType: number, { client, version, parts }: RequestContext) {
-  if (keyType !== GROUP && keyType !== TRANSACTION) {
-    return {
-      nodeId: -1,
-      host: '',
-      port: -1,
-      errorCode: KafkaErrorCode.invalidRequest,
-      errorMessage: `There is no coordinator for keys of type ${keyType}.`,
-    };
+  if (keyType === TRANSACTION) return nobody(NO_TRANSACTIONS);
+  if (keyType !== GROUP) {
+    const message = `There is no coordinator for keys of type ${keyType}.`;
+    return nobody(kafkaError(KafkaErrorCode.invalidRequest, message));
   }
   return {
     nodeId: parts.nodeId,
@@ -31,4 +29,8 @@ function coordinatorFor(keyType: number, { client, version, parts }: RequestCont
     errorCode: KafkaErrorCode.none,
     errorMessage: version < FIRST_VERSION_WITH_SEVERAL ? 'NONE' : '',
   };
+}
+
+function nobody(error: KafkaError) {
+  return { nodeId: -1, host: '', port: -1, ...error };
 }

@@ -1,16 +1,21 @@
 import { apiVersions } from '../../../protocol/kafka/apis/18-api-versions.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { Api, ResponseOf } from '../../../protocol/kafka/schema.ts';
+import { featuresOf } from '../features.ts';
 import { defineHandler, type Handler } from '../handler.ts';
 
 /** @param served every handler of the door, this one among them. */
 export function apiVersionsHandlerFor(served: () => readonly Handler[]) {
-  return defineHandler(apiVersions, (request, { version }) => {
+  return defineHandler(apiVersions, (request, { version, parts }) => {
     const isNamed = [request.clientSoftwareName, request.clientSoftwareVersion].every((name) =>
       SOFTWARE.test(name),
     );
     if (version >= 3 && !isNamed) return { errorCode: KafkaErrorCode.invalidRequest, apiKeys: [] };
-    return { errorCode: KafkaErrorCode.none, apiKeys: served().map(({ api }) => rangeOf(api)) };
+    return {
+      errorCode: KafkaErrorCode.none,
+      apiKeys: served().map(({ api }) => rangeOf(api)),
+      ...featuresOf(parts.metadataVersion, version),
+    };
   });
 }
 

@@ -2,12 +2,13 @@ import { initProducerId } from '../../../protocol/kafka/apis/22-init-producer-id
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { storeError } from '../errors.ts';
 import { defineHandler } from '../handler.ts';
+import { NO_TRANSACTIONS } from '../transactions.ts';
 
 /** Who is not transactional always gets a new id (KIP-360), whichever id and epoch it names. */
 export const initProducerIdHandler = defineHandler(initProducerId, async (request, { parts }) => {
   if (request.transactionalId !== null) {
     const isEmpty = request.transactionalId === '';
-    return refused(isEmpty ? KafkaErrorCode.invalidRequest : KafkaErrorCode.unsupportedVersion);
+    return refused(isEmpty ? KafkaErrorCode.invalidRequest : NO_TRANSACTIONS.errorCode);
   }
   if (request.producerId < 0 !== request.producerEpoch < 0) return refused(KafkaErrorCode.invalidRequest);
   try {

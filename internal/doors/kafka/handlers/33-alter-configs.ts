@@ -5,12 +5,14 @@ import { nullConfigError } from '../configs.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Sets all configs of a topic: those that are not named go back to their defaults. */
-export const alterConfigsHandler = defineHandler(alterConfigs, async (request, context) => {
-  const responses = await alterEach(request.resources, ({ resourceName, configs }) =>
-    changeConfigs(resourceName, request.validateOnly, context.parts, () => {
-      const problem = nullConfigError(configs, KafkaErrorCode.invalidRequest);
-      return problem ?? Object.fromEntries(configs.map(({ name, value }) => [name, value!]));
-    }),
-  );
+export const alterConfigsHandler = defineHandler(alterConfigs, async (request, { parts }) => {
+  const responses = await alterEach(request.resources, parts, {
+    topic: ({ resourceName, configs }) =>
+      changeConfigs(resourceName, request.validateOnly, parts, () => {
+        const problem = nullConfigError(configs, KafkaErrorCode.invalidRequest);
+        return problem ?? Object.fromEntries(configs.map(({ name, value }) => [name, value!]));
+      }),
+    sets: ({ configs }) => configs.length > 0,
+  });
   return { responses };
 });

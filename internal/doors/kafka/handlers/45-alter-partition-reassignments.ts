@@ -1,0 +1,51 @@
+import { alterPartitionReassignments } from '../../../protocol/kafka/apis/45-alter-partition-reassignments.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import type { RequestOf } from '../../../protocol/kafka/schema.ts';
+import { type KafkaError, kafkaError, NO_ERROR } from '../errors.ts';
+import { defineHandler, type KafkaParts } from '../handler.ts';
+import { duplicatesOf } from '../topics.ts';
+
+type Asked = RequestOf<typeof alterPartitionReassignments>['topics'][number]['partitions'][number];
+
+/** A partition may be moved to where it is; there is no other broker. */
+export const alterPartitionReassignmentsHandler = defineHandler(
+  alterPartitionReassignments,
+  ({ topics, allowReplicationFactorChange }, { parts }) => ({
+    ...NO_ERROR,
+    allowReplicationFactorChange,
+    responses: topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map((asked) => ({
+        partitionIndex: asked.partitionIndex,
+        ...outcomeOf(name, asked, parts),
+      })),
+    })),
+  }),
+);
+
+function outcomeOf(
+  name: string,
+  { partitionIndex, replicas }: Asked,
+  { logs, nodeId }: KafkaParts,
+): KafkaError {
+  const topic = logs.topic(name);
+  if (topic === undefined) {
+    return kafkaError(KafkaErrorCode.unknownTopicOrPartition, `there is no topic ${name}`);
+  }
+  if (topic.partitions[partitionIndex] === undefined) {
+    const message = `there is no partition ${name}-${partitionIndex}`;
+    return kafkaError(KafkaErrorCode.unknownTopicOrPartition, message);
+  }
+  if (replicas === null) {
+    return kafkaError(KafkaErrorCode.noReassignmentInProgress, 'the partition is not being moved');
+  }
+  const problem = assignmentProblem(replicas, nodeId);
+  return problem === undefined ? NO_ERROR : kafkaError(KafkaErrorCode.invalidReplicaAssignment, problem);
+}
+
+function assignmentProblem(replicas: readonly number[], nodeId: number): string | undefined {
+  if (replicas.length === 0) return 'a partition has at least one replica';
+  const elsewhere = replicas.find((replica) => replica !== nodeId);
+  if (elsewhere !== undefined) return `there is no broker ${elsewhere}; the only one is ${nodeId}`;
+  return duplicatesOf(replicas).size > 0 ? `broker ${nodeId} is named more than once` : undefined;
+}
