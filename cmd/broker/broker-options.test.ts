@@ -134,8 +134,8 @@ describe('the Kafka door', () => {
     ['-kafka tls://:1', 'tls://:1 needs -tls-cert and -tls-key'],
     ['-kafka :1 -kafka-advertised host', "-kafka-advertised is host:port, not 'host'"],
     ['-kafka :1 -kafka-partitions 0', '-kafka-partitions'],
-    ['-kafka-log-dir /x -log a/#', '-log is of no use'],
-    ['-kafka-log-dir /x -memory', '-memory is of no use'],
+    ['-kafka-log-dir /x -log a/#', '-log has no effect'],
+    ['-kafka-log-dir /x -memory', '-memory has no effect'],
     ['no-such.properties', 'no-such.properties cannot be read'],
     ['one two', "unexpected argument 'two'"],
   ])('of `broker %s` is wrong usage', (line, message) => {

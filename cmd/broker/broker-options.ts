@@ -106,7 +106,7 @@ function kafkaLogDirsOf(
   if (directories.length === 0 && properties === undefined) return undefined;
   for (const flag of ['log', 'data-dir', 'memory']) {
     if (given.has(flag)) {
-      throw new UsageError(`-${flag} is of no use: what is kept lies in the log directories of a Kafka`);
+      throw new UsageError(`-${flag} has no effect: what is kept lies in the log directories of a Kafka`);
     }
   }
   return directories.length > 0 ? { ...properties?.logDirs, directories } : properties!.logDirs;

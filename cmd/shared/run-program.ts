@@ -88,6 +88,7 @@ export async function runCommands(
     const version = packageVersion();
     const { command, argv } = choose(version);
     chosen = command.program.name;
+    await warnOfVariables(chosen);
     process.exitCode = await command.run(argv, { stop, version });
   } catch (error) {
     if (stop.aborted && error === stop.reason) {
@@ -111,9 +112,21 @@ export function coloursFor(stream: NodeJS.WriteStream): ChalkInstance {
   return new Chalk({ level: isColourful ? 1 : 0 });
 }
 
-/** One line to the standard error. */
+/** One line to the standard error, about what failed. */
 export function complain(name: string, message: string): void {
   process.stderr.write(`${coloursFor(process.stderr).red(`${name}:`)} ${message}\n`);
+}
+
+/** The same for what the user should know although the program goes on. */
+export function warn(name: string, message: string): void {
+  process.stderr.write(`${coloursFor(process.stderr).yellow(`${name}:`)} ${message}\n`);
+}
+
+/** Most environments have no variable of ours; only the others need the tables of all programs. */
+async function warnOfVariables(name: string): Promise<void> {
+  if (!Object.keys(process.env).some((variable) => /^TINYMQ_(?!PROGRAM_FOLDER$)/i.test(variable))) return;
+  const { unknownVariables } = await import('../../internal/config/unknown-variables.ts');
+  for (const sentence of unknownVariables(process.env)) warn(name, sentence);
 }
 
 function stopSignal(): AbortSignal {

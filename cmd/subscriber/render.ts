@@ -53,11 +53,11 @@ function renderTemplate(template: string): Renderer {
   for (const [piece] of template.matchAll(/%.?|\\.?|[^%\\]+/gsu)) {
     if (piece[0] === '%') {
       const field = FIELDS[piece.slice(1)];
-      if (field === undefined) throw new UsageError(`-format: '${piece}' is none of %t %p %x %l %i %T %%`);
+      if (field === undefined) throw new UsageError(`-format: '${piece}' is not one of %t %p %x %l %i %T %%`);
       parts.push(field);
     } else if (piece[0] === '\\') {
       const character = ESCAPES[piece.slice(1)];
-      if (character === undefined) throw new UsageError(`-format: '${piece}' is none of \\n \\t \\\\`);
+      if (character === undefined) throw new UsageError(`-format: '${piece}' is not one of \\n \\t \\\\`);
       parts.push(character);
     } else {
       parts.push(piece);

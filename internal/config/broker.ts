@@ -8,24 +8,24 @@ const GiB = 1024 ** 3;
 const options = {
   network: choice(NETWORKS, {
     group: 'Listening',
-    help: 'the kind of the listener that -address names; tcp unless given',
+    help: 'what the listener of -address speaks, unless that is a URL; tcp unless given',
   }),
   address: text({
     group: 'Listening',
-    placeholder: 'HOST:PORT|PATH',
+    placeholder: 'HOST:PORT|PATH|URL',
     help: 'where to listen; localhost:1883, or /tmp/broker.sock with -network unix, unless given',
   }),
   listen: list({
     group: 'Listening',
     placeholder: 'URL',
-    help: 'more listeners: tcp://host:port, tls://host:port, unix:///path, ws://host:port, wss://host:port',
+    help: 'more listeners: mqtt://host:port or tcp://, mqtts:// or tls://, ws://, wss://, unix:///path',
   }),
   'tls-cert': text({
     group: 'Listening',
     placeholder: 'FILE',
     help: 'the certificate (PEM); with -network tcp this means TLS',
   }),
-  'tls-key': text({ group: 'Listening', placeholder: 'FILE', help: 'its key (PEM)' }),
+  'tls-key': text({ group: 'Listening', placeholder: 'FILE', help: 'the key of the certificate (PEM)' }),
   'tls-ca': text({
     group: 'Listening',
     placeholder: 'FILE',
@@ -40,26 +40,26 @@ const options = {
   'refuse-filter': list({
     group: 'Limits',
     placeholder: 'FILTER',
-    help: 'refuse subscriptions to this filter and to narrower ones, to try clients against that; wider ones are granted',
+    help: 'refuse subscriptions to FILTER and anything narrower, to test how clients react',
   }),
   kafka: list({
     group: 'Kafka',
     placeholder: 'HOST:PORT|URL',
-    help: 'open the door for Kafka clients: host:port, tcp://host:port or tls://host:port',
+    help: 'open the door for Kafka clients: host:port, kafka://, tcp:// or tls://host:port',
   }),
   'kafka-advertised': text({
     group: 'Kafka',
     placeholder: 'HOST:PORT',
-    help: 'where Kafka clients find the broker; where each of them dialled unless given',
+    help: 'the address that Kafka clients are told to connect to; unless given, the one they dialled',
   }),
   'kafka-auto-create': toggle({
     group: 'Kafka',
     default: 'true',
-    help: 'a topic that a Kafka client asks for comes to be',
+    help: 'create a topic when a Kafka client first asks for it',
   }),
   'kafka-partitions': integer(
     { min: 1, max: maxPartitionsPerTopic },
-    { group: 'Kafka', default: '1', help: 'partitions of a topic where nobody says how many' },
+    { group: 'Kafka', default: '1', help: 'default number of partitions for new topics' },
   ),
   'kafka-log-dir': list({
     group: 'Kafka',
@@ -69,11 +69,11 @@ const options = {
   grpc: list({
     group: 'gRPC',
     placeholder: 'HOST:PORT|URL',
-    help: 'open the door for clients of SMQ, which speak gRPC: host:port, tcp://host:port or tls://host:port',
+    help: 'open the door for clients of SMQ, which speak gRPC: host:port, tcp:// or tls://host:port',
   }),
   'grpc-max-message': bytes(
     { min: 1, max: maxGrpcMessageBytes },
-    { group: 'gRPC', default: '1GiB', help: 'the largest message by gRPC' },
+    { group: 'gRPC', default: '1GiB', help: 'the largest message that gRPC clients may send' },
   ),
   'grpc-writes': toggle({ group: 'gRPC', default: 'true', help: 'gRPC clients may change topics' }),
   'max-message': bytes(
@@ -82,18 +82,18 @@ const options = {
   ),
   'max-clients': integer(
     { min: 1, max: 10_000_000 },
-    { group: 'Limits', default: '100000', help: 'clients at once' },
+    { group: 'Limits', default: '100000', help: 'the largest number of clients at once' },
   ),
   'connect-timeout': duration(
     { min: 1, max: DAY_MS },
-    { group: 'Limits', default: '10', help: 'how long a connection has to say who it is' },
+    { group: 'Limits', default: '10', help: 'how long a client may take to send CONNECT' },
   ),
   keepalive: duration(
     { min: 0, max: DAY_MS },
     {
       group: 'Limits',
       default: '0',
-      help: 'disconnect clients that say nothing for so long; MQTT 5 clients are told; 0: never',
+      help: 'disconnect clients that are silent for this long; 0 disables it',
     },
   ),
   'channel-size': integer(
@@ -101,7 +101,7 @@ const options = {
     {
       group: 'Slow subscribers',
       default: '100',
-      help: 'messages that wait for a subscriber before publishers pause',
+      help: 'messages that may wait for a subscriber before its publishers pause',
     },
   ),
   'channel-bytes': bytes(
@@ -109,7 +109,7 @@ const options = {
     {
       group: 'Slow subscribers',
       default: '8MiB',
-      help: 'bytes that wait for a subscriber before publishers pause',
+      help: 'bytes that may wait for a subscriber before its publishers pause',
     },
   ),
   'slow-consumer-wait': duration(
@@ -117,37 +117,37 @@ const options = {
     {
       group: 'Slow subscribers',
       default: '1',
-      help: 'how long publishers pause for a subscriber before it is slow',
+      help: 'how long publishers pause for a subscriber before it counts as slow',
     },
   ),
   'slow-consumer': choice(['drop-new', 'drop-oldest', 'disconnect'], {
     group: 'Slow subscribers',
     default: 'drop-new',
-    help: 'what becomes of the messages of a slow subscriber, or of itself',
+    help: 'what to do with a slow subscriber: drop its new messages, its oldest ones, or disconnect it',
   }),
   'session-queue': integer(
     { min: 1, max: 100_000_000 },
     {
       group: 'MQTT sessions',
       default: '100000',
-      help: 'messages that wait in one session while its client is away or takes no more',
+      help: 'messages that may wait in one session while its client is away or takes no more',
     },
   ),
   'session-queue-bytes': bytes(
     { min: 1, max: 64 * GiB },
-    { group: 'MQTT sessions', default: '64MiB', help: 'bytes of such messages' },
+    { group: 'MQTT sessions', default: '64MiB', help: 'bytes of messages that may wait in one session' },
   ),
   'sys-interval': duration(
     { min: 0, max: DAY_MS },
     {
       group: 'MQTT sessions',
       default: '10',
-      help: 'how often the topics under $SYS are published; 0: never',
+      help: 'how often the topics under $SYS are published; 0 disables them',
     },
   ),
   'shutdown-timeout': duration(
     { min: 0, max: DAY_MS },
-    { group: 'Limits', default: '10', help: 'how long a stop waits for what was accepted to be delivered' },
+    { group: 'Limits', default: '10', help: 'how long a stop waits until accepted messages are delivered' },
   ),
   log: list({
     group: 'Keeping messages',
@@ -162,20 +162,24 @@ const options = {
   }),
   memory: toggle({
     group: 'Keeping messages',
-    help: 'keep all of that in memory only, as long as the broker runs',
+    help: 'store everything in memory; it is lost when the broker stops',
   }),
   fsync: choice(['commit', 'os'], {
     group: 'Keeping messages',
     default: 'commit',
-    help: 'what survives: commit, also a power cut; os, the end of the broker',
+    help: 'when a write counts as durable: commit survives a power cut, os only a crash of the broker',
   }),
   'log-retention': duration(
     { min: 0, max: 36_500 * DAY_MS },
-    { group: 'Keeping messages', default: '7d', help: 'how long messages are kept; 0: for ever' },
+    { group: 'Keeping messages', default: '7d', help: 'how long messages are kept; 0 keeps them for ever' },
   ),
   'log-retention-bytes': bytes(
     { min: 0, max: 1024 ** 5 },
-    { group: 'Keeping messages', default: '0', help: 'how much of one log is kept; 0: all of it' },
+    {
+      group: 'Keeping messages',
+      default: '0',
+      help: 'how many bytes of each log are kept; 0 keeps all of them',
+    },
   ),
   'log-level': choice(['debug', 'info', 'warn', 'error', 'silent'], {
     group: 'Output',
@@ -185,7 +189,7 @@ const options = {
   'log-format': choice(['auto', 'pretty', 'json'], {
     group: 'Output',
     default: 'auto',
-    help: 'how; auto is pretty on a terminal and JSON elsewhere',
+    help: 'how to log; auto is pretty on a terminal and JSON elsewhere',
   }),
   stats: duration(
     { min: 100, max: DAY_MS },
@@ -195,6 +199,11 @@ const options = {
   quiet: toggle({ group: 'Output', help: 'print nothing at the start' }),
   config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a JSON file' }),
 };
+
+/** Whether a word is meant as the name of a file: `help` is not, nor is `localhost:1883`. */
+export function isFileName(word: string): boolean {
+  return /[./]/.test(word) && !/:\d+$|:\/\//.test(word);
+}
 
 export const brokerProgram: Program<typeof options> = {
   name: 'broker',
@@ -206,6 +215,7 @@ export const brokerProgram: Program<typeof options> = {
     help: 'the configuration of a Kafka, whose listeners and log.dirs are taken over',
     min: 0,
     max: 1,
+    isLikely: isFileName,
   },
   examples: [
     'broker',

@@ -9,28 +9,36 @@ export const LONGEST_TIMER_MS = 24 * DAY_MS;
 
 /** How publisher and subscriber reach their broker. */
 export const connectionOptions = {
-  network: choice(NETWORKS, { group: 'Connection', default: 'tcp', help: 'how to reach the broker' }),
+  network: choice(NETWORKS, {
+    group: 'Connection',
+    default: 'tcp',
+    help: 'how to reach the broker, unless -address is a URL',
+  }),
   address: text({
     group: 'Connection',
-    placeholder: 'HOST:PORT|PATH',
-    help: 'where the broker is; localhost:1883 unless given, or /tmp/broker.sock where nothing listens there',
+    placeholder: 'HOST:PORT|PATH|URL',
+    help: 'where the broker is; unless given localhost:1883, or /tmp/broker.sock if nothing listens there',
   }),
   id: text({ group: 'Connection', placeholder: 'ID', help: 'the client id; a random one unless given' }),
   'tls-ca': text({
     group: 'Connection',
     placeholder: 'FILE',
-    help: 'who signed the certificate of the broker (PEM); with -network tcp this means TLS',
+    help: 'the CA that signed the certificate of the broker (PEM); with -network tcp this means TLS',
   }),
   'tls-cert': text({
     group: 'Connection',
     placeholder: 'FILE',
-    help: 'the own certificate, for mutual TLS (PEM)',
+    help: "the client's certificate, for mutual TLS (PEM)",
   }),
-  'tls-key': text({ group: 'Connection', placeholder: 'FILE', help: 'its key (PEM)' }),
+  'tls-key': text({
+    group: 'Connection',
+    placeholder: 'FILE',
+    help: "the key of the client's certificate (PEM)",
+  }),
   'tls-server-name': text({
     group: 'Connection',
     placeholder: 'NAME',
-    help: 'the name in the certificate of the broker, where it is not the host',
+    help: 'the name in the certificate of the broker, if it is not the host',
   }),
   'tls-insecure': toggle({
     group: 'Connection',

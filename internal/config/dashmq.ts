@@ -1,4 +1,4 @@
-import { brokerProgram } from './broker.ts';
+import { brokerProgram, isFileName } from './broker.ts';
 import { integer, text } from './option.ts';
 import type { Program } from './program.ts';
 
@@ -23,6 +23,7 @@ export const dashmqProgram: Program<typeof options> = {
     help: 'the configuration of a Kafka: its log directories and listeners are served instead',
     min: 0,
     max: 1,
+    isLikely: isFileName,
   },
 };
 

@@ -102,8 +102,19 @@ describe('flags', () => {
     ['out of bounds', ['-count', '11'], "-count is at most 10, not '11'"],
     ['negative', ['-count', '-5'], "-count is a whole number, not '-5'"],
     ['of another word', ['-network', 'udp'], "-network is one of tcp, unix, not 'udp'"],
-    ['without a dash', ['message'], "unexpected argument 'message': every value stands behind its flag"],
-    ['behind --', ['--', '-count', '1'], "unexpected argument '-count': every value stands behind its flag"],
+    ['without a dash', ['mesage'], "unexpected argument 'mesage'; did you mean -message?"],
+    ['of no flag', ['steam'], "unexpected argument 'steam': every value stands behind its flag"],
+    ['behind --', ['--', '-count', '1'], "unexpected argument '-count'; did you mean -count?"],
+    [
+      'the value of a switch',
+      ['-quiet', 'false'],
+      "unexpected argument 'false': the value of a switch has = before it, as in -quiet=false",
+    ],
+    [
+      'the second of a list',
+      ['-topic', 'steam', 'whistle'],
+      "unexpected argument 'whistle': each value has its flag before it, as in -topic A -topic B",
+    ],
     ['with control characters', ['-count', '\u001b[31m'], "-count is a whole number, not '\\x1b[31m'"],
   ])('that are %s are refused in one line', (_, argv, message) => {
     expect(() => parse(argv)).toThrow(new UsageError(message));
@@ -237,6 +248,7 @@ describe('the file', () => {
 
   it.each<[string, string, string]>([
     ['an unknown key', '{"pressure": 1}', "'pressure' is not an option of kettle"],
+    ['a misspelt key', '{"connectTimeuot": 1}', 'option of kettle; did you mean connect-timeout?'],
     ['a member of every object as key', '{"constructor": 1}', "'constructor' is not an option of kettle"],
     ['another file', '{"config": "x.json"}', "'config' is not an option of kettle"],
     ['a bad value', '{"count": "x"}', "'count' is a whole number, not 'x'"],
@@ -251,6 +263,10 @@ describe('the file', () => {
     expect(error.message).toContain(file);
     expect(error.message).toContain(message);
     expect(error.message).not.toContain('\n');
+  });
+
+  it('may begin with a mark of the byte order', () => {
+    expect(parse(['-config', configFile('\ufeff{"count": 3}')]).values.count).toBe(3);
   });
 
   it('that is missing is named', () => {
@@ -316,6 +332,12 @@ describe.each<[string, Program<OptionTable>]>([
         expect(given.values[name]).toEqual(values[name]);
       }
     }
+  });
+
+  it('has a help that fits 80 columns and names the variables', () => {
+    const { message } = thrown(() => parseProgram(real, ['-help'], {}, '1'), InformationRequested);
+    for (const line of message.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+    for (const name of Object.keys(real.options)) expect(message).toContain(`[${variableOf(real, name)}]`);
   });
 
   it('has a help with an example, and no name of a flag or of a variable twice', () => {

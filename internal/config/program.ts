@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
 import { quoted, systemReason } from '../errors.ts';
+import { nearest, suggestion } from './nearest.ts';
 import type { Option, OptionTable, Values } from './option.ts';
+import { wrapped } from './wrapped.ts';
 
 /** A program, or one command of it such as `tinymq topics create`, as its users see it. */
 export interface Program<Table extends OptionTable> {
@@ -15,6 +17,8 @@ export interface Program<Table extends OptionTable> {
   operands?: Operands;
   /** The flag that names a file of options; `config` unless said. */
   fileFlag?: string;
+  /** The flag that a value without one most likely belongs to. */
+  mainFlag?: string;
 }
 
 /** Values without a flag. */
@@ -25,6 +29,8 @@ export interface Operands {
   help: string;
   min: number;
   max: number;
+  /** Whether a word can be meant as one of them; all can unless said. */
+  isLikely?: (word: string) => boolean;
 }
 
 /** Wrong usage: one line that says which flag, variable or key, and what is allowed. Exit code 2. */
@@ -117,24 +123,47 @@ function parseFlags(
     },
     writeErr() {},
   });
+  const { joined, before } = joinValues(program, argv);
   try {
-    command.parse(joinValues(program, argv), { from: 'user' });
+    command.parse(joined, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) throw new InformationRequested(information);
     throw new UsageError(oneDash(error.message));
   }
-  return { flags: given, operands: checkedOperands(program, command.args) };
+  return { flags: given, operands: checkedOperands(program, command.args, before) };
 }
 
-function checkedOperands(program: Program<OptionTable>, found: readonly string[]): readonly string[] {
-  const { usage = '', help = '', min = 0, max = 0 } = program.operands ?? {};
+/** @param before the flag that stands right before each of them, where it had no use for the word. */
+function checkedOperands(
+  program: Program<OptionTable>,
+  found: readonly string[],
+  before: readonly (string | undefined)[],
+): readonly string[] {
+  const { usage = '', help = '', min = 0, max = 0, isLikely = () => true } = program.operands ?? {};
   if (found.length < min) throw new UsageError(`${usage} is missing: ${help}`);
-  if (found.length <= max) return found;
-  const unexpected = `unexpected argument ${quoted(found[max]!)}`;
-  throw new UsageError(
-    max === 0 ? `${unexpected}: every value stands behind its flag` : `${unexpected} after ${usage}`,
-  );
+  const stray = found.length > max ? max : found.findIndex((word) => !isLikely(word));
+  if (stray === -1) return found;
+  const word = found[stray]!;
+  throw new UsageError(`unexpected argument ${quoted(word)}${hintFor(program, word, before[stray])}`);
+}
+
+/** What to write instead of a word that stands where none belongs. */
+function hintFor(program: Program<OptionTable>, word: string, flag: string | undefined): string {
+  const option = flag === undefined ? undefined : optionOf(program, flag);
+  if (option?.isSwitch && /^(true|false|yes|no|on|off|0|1)$/i.test(word)) {
+    return `: the value of a switch has = before it, as in -${flag}=${word}`;
+  }
+  if (option?.isList) return `: each value has its flag before it, as in -${flag} A -${flag} B`;
+  const near = nearest(word.replace(/^-+/, ''), Object.keys(program.options));
+  if (near !== undefined) return `; did you mean -${near}?`;
+  if (optionOf(program, 'address') !== undefined && /:\d+$|:\/\//.test(word)) {
+    return `; did you mean -address ${quoted(word)}?`;
+  }
+  if (program.mainFlag !== undefined) return `; did you mean -${program.mainFlag} ${quoted(word)}?`;
+  return program.operands === undefined
+    ? ': every value stands behind its flag'
+    : ` after ${program.operands.usage}`;
 }
 
 function commandOf(
@@ -150,16 +179,19 @@ function commandOf(
     .allowExcessArguments()
     .exitOverride()
     .configureHelp({
-      helpWidth: Math.min(MAX_HELP_COLUMNS, process.stdout.columns ?? MAX_HELP_COLUMNS),
+      helpWidth: helpColumns(),
       optionTerm: (option) => termOf(option),
       showGlobalOptions: false,
+      padWidth: () => TERM_COLUMNS,
+      formatItem: (term, _width, description) => itemText(term, description),
     })
     .addHelpText('after', `\n${afterword(program)}`);
   for (const [name, option] of Object.entries(program.options)) {
     const aliases = option.aliases.length === 0 ? '' : `; also ${option.aliases.map(dashed).join(', ')}`;
     const shown = option.defaultText === undefined ? '' : ` (default ${option.defaultText})`;
+    const help = `${option.help}${aliases}${shown} [${variableOf(program, name)}]`;
     command.addOption(
-      new CommanderOption(`--${name} <${option.placeholder || 'true'}>`, `${option.help}${aliases}${shown}`)
+      new CommanderOption(`--${name} <${option.placeholder || 'true'}>`, help)
         .helpGroup(`${option.group}:`)
         .argParser((value: string) => take(name, value)),
     );
@@ -167,17 +199,41 @@ function commandOf(
   return command;
 }
 
-const MAX_HELP_COLUMNS = 110;
+/** What every terminal has; longer lines are hard to read anyway. */
+export const MAX_HELP_COLUMNS = 80;
+
+/** Of the flags; a longer one has a line for itself. */
+const TERM_COLUMNS = 28;
+
+function helpColumns(): number {
+  return Math.min(MAX_HELP_COLUMNS, process.stdout.columns ?? MAX_HELP_COLUMNS);
+}
+
+/** A flag, and beside it in a column of its own what it means. */
+function itemText(term: string, description: string): string {
+  const margin = ' '.repeat(TERM_COLUMNS + 4);
+  const lines = wrapped(description, helpColumns() - margin.length);
+  const beginning = term.length > TERM_COLUMNS ? `  ${term}\n${margin}` : `  ${term}`.padEnd(margin.length);
+  return `${beginning}${lines.join(`\n${margin}`)}`;
+}
 
 function afterword(program: Program<OptionTable>): string {
   const fileFlag = fileFlagOf(program);
   return `Examples:
-${program.examples.map((line) => `  ${line}`).join('\n')}
+${program.examples.map(exampleText).join('\n')}
 
-Every flag can also be given in the environment (-${fileFlag} as ${variableOf(program, fileFlag)}), and all but -${fileFlag} as keys of
-the JSON file that -${fileFlag} names. Flags win over the environment, the environment over the file.
+Every flag can also be set by the environment variable in brackets, and all but
+-${fileFlag} by a key of the JSON file that -${fileFlag} names. Flags win over the
+environment, the environment over the file.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `;
+}
+
+/** A command line, broken before a flag where it is too long. */
+function exampleText(line: string): string {
+  if (line.length + 2 <= MAX_HELP_COLUMNS) return `  ${line}`;
+  const at = line.lastIndexOf(' -', MAX_HELP_COLUMNS - 4);
+  return `  ${line.slice(0, at)} \\\n    ${line.slice(at + 1)}`;
 }
 
 function dashed(name: string): string {
@@ -194,24 +250,34 @@ function termOf(option: CommanderOption): string {
 /**
  * Brings `-topic a`, `--topic a`, `-topic=a` and `-quiet` into the one form `--topic=a`, `--quiet=true`. So a value
  * may begin with a dash, and commander sees no short flags.
+ *
+ * @returns also the flag that stands right before each word that is no value of a flag.
  */
-function joinValues(program: Program<OptionTable>, argv: readonly string[]): string[] {
+function joinValues(
+  program: Program<OptionTable>,
+  argv: readonly string[],
+): { joined: string[]; before: (string | undefined)[] } {
   const joined: string[] = [];
+  const before: (string | undefined)[] = [];
+  let last: string | undefined;
   for (let index = 0; index < argv.length; index++) {
-    if (argv[index] === '--') return [...joined, ...argv.slice(index)];
+    if (argv[index] === '--') return { joined: [...joined, ...argv.slice(index)], before };
     const { name: written, value } = flagOf(argv[index]!) ?? {};
     if (written === undefined) {
       joined.push(argv[index]!);
+      before.push(last);
+      last = undefined;
       continue;
     }
     const name = unaliased(program, written);
     const option = optionOf(program, name);
+    last = name;
     if (option === undefined) joined.push(name === 'h' ? '-h' : `--${name}`);
     else if (value !== undefined) joined.push(`--${name}${value}`);
     else if (option.isSwitch) joined.push(`--${name}=true`);
     else joined.push(`--${name}=${followingValue(program, name, option, argv[++index])}`);
   }
-  return joined;
+  return { joined, before };
 }
 
 /** `-topic=a` as `topic` and `=a`; undefined where an argument has not the form of a flag. */
@@ -282,7 +348,9 @@ function readFile(program: Program<OptionTable>, file: string): Map<string, Give
     const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const option = optionOf(program, name);
     if (option === undefined || name === fileFlagOf(program)) {
-      throw new UsageError(`${file}: ${quoted(key)} is not an option of ${program.name}`);
+      const known = Object.keys(program.options).filter((flag) => flag !== fileFlagOf(program));
+      const hint = suggestion(name, known);
+      throw new UsageError(`${file}: ${quoted(key)} is not an option of ${program.name}${hint}`);
     }
     if (Array.isArray(value) && !option.isList) {
       throw new UsageError(`${file}: '${key}' is one value, not a list`);
@@ -299,7 +367,8 @@ function readFile(program: Program<OptionTable>, file: string): Map<string, Give
 function readObject(file: string): object {
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(file, 'utf8'));
+    // Some editors begin every file with a mark of the byte order.
+    content = JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
   } catch (error) {
     const why = error instanceof SyntaxError ? `it is not JSON: ${error.message}` : systemReason(error);
     throw new UsageError(`cannot read ${file}: ${why}`);

@@ -33,6 +33,7 @@ export const publisherProgram: Program<typeof options> = {
   name: 'publisher',
   summary: 'Publishes messages to a tinymq broker.',
   options,
+  mainFlag: 'topic',
   examples: [
     'publisher -topic sensors/temp -message 22.5',
     'publisher -topic sensors/temp -message 22.5 -interval 2',

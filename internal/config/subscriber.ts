@@ -20,13 +20,13 @@ const options = {
   }),
   count: integer(
     { min: 1, max: Number.MAX_SAFE_INTEGER },
-    { group: 'Messages', help: 'end after so many messages' },
+    { group: 'Messages', help: 'exit after this many messages' },
   ),
   timeout: duration(
     { min: 1, max: LONGEST_TIMER_MS },
     {
       group: 'Messages',
-      help: 'end when no message came for so long; exit code 1 if -count was not reached',
+      help: 'exit if no message arrives for this long; exit code 1 if -count was not reached',
     },
   ),
   format: text({
@@ -46,6 +46,7 @@ export const subscriberProgram: Program<typeof options> = {
   name: 'subscriber',
   summary: 'Prints what is published to a tinymq broker.',
   options,
+  mainFlag: 'topic',
   examples: [
     "subscriber -topic 'sensors/#'",
     'subscriber -topic sensors/+/temp -topic alarms -json',

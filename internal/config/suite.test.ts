@@ -49,6 +49,8 @@ describe('a command', () => {
   it('is named by the first words; the rest is its own', () => {
     expect(choose('pots', 'fill', 'big', '-to', 'brim')).toEqual(['kitchen pots fill', 'big', '-to', 'brim']);
     expect(choose('eat')).toEqual(['kitchen eat']);
+    expect(choose('-to', 'brim', 'pots', 'fill', 'big')).toEqual(['kitchen pots fill', '-to', 'brim', 'big']);
+    expect(choose('--to=brim', 'eat')).toEqual(['kitchen eat', '--to=brim']);
     expect(choose('eat', '-help')).toEqual(['kitchen eat', '-help']);
   });
 
@@ -57,13 +59,16 @@ describe('a command', () => {
   });
 
   it.each<[string[], string]>([
-    [[], 'which command?'],
-    [['pans'], "'pans' is none of pots, eat"],
-    [['pots', 'wash'], "'wash' is none of kitchen pots list|fill"],
-    [['-to', 'x', 'eat'], "the command comes first, then its flags, not '-to'"],
-    [['constructor'], "'constructor' is none of pots, eat"],
-    [['\u001b[2J'], "'\\x1b[2J' is none of pots, eat"],
-    [['help', 'pans'], "'pans' is none of pots, eat"],
+    [[], 'a command is missing: pots, eat'],
+    [['post'], "unknown command 'post'; did you mean pots?"],
+    [['drink'], "unknown command 'drink'; the commands are pots, eat"],
+    [['fill'], "unknown command 'fill'; did you mean pots fill?"],
+    [['pots', 'lsit'], "unknown command 'pots lsit'; did you mean pots list?"],
+    [['pots', 'wash'], "unknown command 'pots wash'; the commands are pots list, fill"],
+    [['-for', 'x', 'eat'], "unknown flag '-for' before the command; flags of a command follow it"],
+    [['constructor'], "unknown command 'constructor'; the commands are pots, eat"],
+    [['\u001b[2J'], "unknown command '\\x1b[2J'; the commands are pots, eat"],
+    [['help', 'drink'], "unknown command 'drink'; the commands are pots, eat"],
   ])('that is not there is refused in one line: %j', (argv, message) => {
     expect(() => choose(...argv)).toThrow(new UsageError(message));
   });
@@ -75,8 +80,12 @@ describe('a command', () => {
     expect(() => chosen('oven', 'door')).toThrow(
       /^Usage: kitchen oven door COMMAND .*kitchen oven door close/s,
     );
-    expect(() => chosen('oven', 'door', 'slam')).toThrow("'slam' is none of kitchen oven door open|close");
-    expect(() => chosen('oven', 'cool')).toThrow("'cool' is none of kitchen oven door|heat");
+    expect(() => chosen('oven', 'door', 'slam')).toThrow(
+      "unknown command 'oven door slam'; the commands are oven door open, close",
+    );
+    expect(() => chosen('oven', 'cool')).toThrow(
+      "unknown command 'oven cool'; the commands are oven door, heat",
+    );
   });
 });
 

@@ -1,6 +1,8 @@
 import { quoted } from '../errors.ts';
+import { nearest } from './nearest.ts';
 import type { OptionTable } from './option.ts';
-import { InformationRequested, type Program, UsageError } from './program.ts';
+import { InformationRequested, MAX_HELP_COLUMNS, type Program, UsageError } from './program.ts';
+import { wrapped } from './wrapped.ts';
 
 /** A program of several commands. */
 export interface Suite<Command extends { program: Program<OptionTable> }> {
@@ -28,17 +30,18 @@ export function chooseCommand<Command extends { program: Program<OptionTable> }>
   argv: readonly string[],
   version: string,
 ): { command: Command; argv: readonly string[] } {
-  const [first] = argv;
-  if (first === undefined) throw new UsageError('which command?');
+  const early = leadingFlags(suite, argv);
+  const [first] = argv.slice(early.length);
+  if (first === undefined) throw new UsageError(`a command is missing: ${firstWords(suite).join(', ')}`);
   if (/^--?version$/.test(first)) throw new InformationRequested(`${suite.name} ${version}\n`);
   const isHelp = first === 'help' || HELP_FLAG.test(first);
-  const words = isHelp ? argv.slice(1) : argv;
+  const words = argv.slice(early.length + (isHelp ? 1 : 0));
   const command = commandsOf(suite).find(({ program }) =>
     wordsOf(program).every((word, at) => words[at] === word),
   );
   if (command !== undefined) {
     const rest = words.slice(wordsOf(command.program).length);
-    return { command, argv: isHelp ? ['-help'] : rest };
+    return { command, argv: isHelp ? ['-help'] : [...early, ...rest] };
   }
   const group = groupOf(suite, words);
   const next = words[group.length];
@@ -110,12 +113,15 @@ function listing(suite: Suite<{ program: Program<OptionTable> }>, group: readonl
     ...groups.flatMap(({ programs }) => programs.map((program) => lineOf(program).length)),
   );
   const sections = groups.map(({ title, programs }) => {
-    const lines = programs.map((program) => `  ${lineOf(program).padEnd(width)}  ${program.summary}`);
+    const lines = programs.map((program) => {
+      const summary = wrapped(program.summary, MAX_HELP_COLUMNS - width - 4);
+      return `  ${lineOf(program).padEnd(width)}  ${summary.join(`\n${' '.repeat(width + 4)}`)}`;
+    });
     return `${title}:\n${lines.join('\n')}\n`;
   });
   return `Usage: ${[suite.name, ...group].join(' ')} COMMAND [flags]
 
-${suite.summary}
+${wrapped(suite.summary, MAX_HELP_COLUMNS).join('\n')}
 
 ${sections.join('\n')}
 ${suite.name} COMMAND -help shows the flags of a command, with examples.
@@ -125,18 +131,47 @@ ${suite.name} COMMAND -help shows the flags of a command, with examples.
 function unknownCommand(
   suite: Suite<{ program: Program<OptionTable> }>,
   group: readonly string[],
-  next: string | undefined,
+  next = '',
 ): UsageError {
+  if (next.startsWith('-')) {
+    return new UsageError(`unknown flag ${quoted(next)} before the command; flags of a command follow it`);
+  }
   const programs = commandsOf(suite)
     .map(({ program }) => program)
     .filter((program) => beginsWith(program, group));
-  const known = [...new Set(programs.map((program) => wordsOf(program)[group.length]))];
-  if (group.length > 0) {
-    return new UsageError(
-      `${quoted(next!)} is none of ${[suite.name, ...group].join(' ')} ${known.join('|')}`,
-    );
+  const known = [...new Set(programs.map((program) => wordsOf(program)[group.length]!))];
+  const near = nearest(next, known);
+  const meant =
+    near === undefined
+      ? programs.map((program) => wordsOf(program)).filter((words) => words.at(-1) === next)
+      : [[...group, near]];
+  const hint =
+    meant.length > 0
+      ? `did you mean ${meant.map((words) => words.join(' ')).join(' or ')}?`
+      : `the commands are ${[...group, known.join(', ')].join(' ')}`;
+  return new UsageError(`unknown command ${quoted([...group, next].join(' '))}; ${hint}`);
+}
+
+function firstWords(suite: Suite<{ program: Program<OptionTable> }>): string[] {
+  return [...new Set(commandsOf(suite).map(({ program }) => wordsOf(program)[0]!))];
+}
+
+/** The flags of any command that stand before the command's name, with their values. */
+function leadingFlags(suite: Suite<{ program: Program<OptionTable> }>, argv: readonly string[]): string[] {
+  let length = 0;
+  for (;;) {
+    const parts = /^--?([a-zA-Z][\w-]*)(=.*)?$/s.exec(argv[length] ?? '');
+    const option = parts === null ? undefined : optionOfAny(suite, parts[1]!);
+    if (option === undefined) return argv.slice(0, length);
+    length += option.isSwitch || parts![2] !== undefined ? 1 : 2;
   }
-  if (next?.startsWith('-'))
-    return new UsageError(`the command comes first, then its flags, not ${quoted(next)}`);
-  return new UsageError(`${quoted(next ?? '')} is none of ${known.join(', ')}`);
+}
+
+function optionOfAny(suite: Suite<{ program: Program<OptionTable> }>, written: string) {
+  for (const { program } of commandsOf(suite)) {
+    for (const [name, option] of Object.entries(program.options)) {
+      if (name === written || option.aliases.includes(written)) return option;
+    }
+  }
+  return undefined;
 }

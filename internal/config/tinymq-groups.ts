@@ -53,10 +53,10 @@ const resetOptions = {
   }),
   'all-topics': toggle({ group: 'Partitions', help: 'all topics that the group has offsets of' }),
   'to-earliest': toggle({ group: where, help: 'to the first message that is kept' }),
-  'to-latest': toggle({ group: where, help: 'behind the last message' }),
+  'to-latest': toggle({ group: where, help: 'after the last message' }),
   'to-current': toggle({
     group: where,
-    help: 'where the group is; behind the last message where it is nowhere',
+    help: 'where the group is; after the last message if it has no offset',
   }),
   'to-offset': integer(
     { min: 0, max: Number.MAX_SAFE_INTEGER },
@@ -64,7 +64,7 @@ const resetOptions = {
   ),
   'shift-by': integer(
     { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER },
-    { group: where, help: 'so many messages on, or back if it is negative' },
+    { group: where, help: 'this many messages forward, or back if negative' },
   ),
   'to-datetime': text({
     group: where,

@@ -7,11 +7,11 @@ const group = 'Connection';
 export const kafkaOptions = {
   address: text({
     group,
-    placeholder: 'HOST:PORT',
+    placeholder: 'HOST:PORT|URL',
     default: 'localhost:9092',
     aliases: ['b'],
     variable: 'TINYMQ_KAFKA_ADDRESS',
-    help: "the broker's Kafka address, or several with commas between",
+    help: "the broker's Kafka address, or several separated by commas; kafka:// and tls:// may stand before it",
   }),
   id: text({
     group,
@@ -29,7 +29,7 @@ export const kafkaOptions = {
     group,
     placeholder: 'FILE',
     variable: 'TINYMQ_TLS_CA',
-    help: 'who signed the certificate of the broker (PEM)',
+    help: 'the CA that signed the certificate of the broker (PEM)',
   }),
   'tls-cert': { ...connectionOptions['tls-cert'], variable: 'TINYMQ_TLS_CERT' },
   'tls-key': { ...connectionOptions['tls-key'], variable: 'TINYMQ_TLS_KEY' },

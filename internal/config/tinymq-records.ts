@@ -36,7 +36,7 @@ const produceOptions = {
   null: toggle({ group: 'Messages', aliases: ['Z'], help: 'keys and values that are empty are null' }),
   count: integer(
     { min: 1, max: Number.MAX_SAFE_INTEGER },
-    { group: 'Messages', aliases: ['c'], help: 'end after so many messages' },
+    { group: 'Messages', aliases: ['c'], help: 'exit after this many messages' },
   ),
   partition: integer(
     { min: 0, max: MAX_PARTITION },
@@ -98,9 +98,9 @@ const consumeOptions = {
   ),
   count: integer(
     { min: 1, max: Number.MAX_SAFE_INTEGER },
-    { group: 'Messages', aliases: ['c'], help: 'end after so many messages' },
+    { group: 'Messages', aliases: ['c'], help: 'exit after this many messages' },
   ),
-  exit: toggle({ group: 'Messages', aliases: ['e'], help: 'end after the last message that is there' }),
+  exit: toggle({ group: 'Messages', aliases: ['e'], help: 'exit after the last message that is there' }),
   group: text({
     group: 'Messages',
     aliases: ['G'],

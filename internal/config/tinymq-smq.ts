@@ -12,7 +12,7 @@ const MAX_BULK_COUNT = 2 ** 31 - 1;
 export const smqOptions = {
   address: text({
     group: 'Connection',
-    placeholder: 'HOST:PORT',
+    placeholder: 'HOST:PORT|URL',
     default: 'localhost:8097',
     variable: 'TINYMQ_SMQ_ADDRESS',
     help: "the server's gRPC address",
@@ -93,7 +93,7 @@ const produceOptions = {
   }),
   count: integer(
     { min: 1, max: Number.MAX_SAFE_INTEGER },
-    { group: 'Messages', help: 'end after so many messages' },
+    { group: 'Messages', help: 'exit after this many messages' },
   ),
   json: toggle({ group: 'Output', help: 'print the result as one JSON object' }),
   quiet,
@@ -132,9 +132,9 @@ const consumeOptions = {
   }),
   count: integer(
     { min: 1, max: Number.MAX_SAFE_INTEGER },
-    { group: 'Messages', help: 'end after so many messages' },
+    { group: 'Messages', help: 'exit after this many messages' },
   ),
-  exit: toggle({ group: 'Messages', help: 'end after the last message that is there' }),
+  exit: toggle({ group: 'Messages', help: 'exit after the last message that is there' }),
   ...outputOptions,
   ...smqOptions,
 };

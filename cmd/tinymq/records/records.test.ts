@@ -260,10 +260,10 @@ describe('tinymq consume', () => {
   });
 
   it.each<[string[], string]>([
-    [['-from', 'yesterday'], "-from 'yesterday' is none of beginning, end, stored"],
+    [['-from', 'yesterday'], "-from 'yesterday' is not one of beginning, end, stored"],
     [['-from', 'stored'], '-from stored needs a -group'],
     [['-group', 'g', '-partition', '0'], '-partition and -group do not go together'],
-    [['-format', '%x'], "-format: '%x' is none of %s %S"],
+    [['-format', '%x'], "-format: '%x' is not one of %s %S"],
     [['-format', '%s', '-json'], '-format and -json do not go together'],
   ])('%j is wrong usage', async (flags, message) => {
     const ended = await runTinymq(['consume', 'numbers', ...flags, ...at]);

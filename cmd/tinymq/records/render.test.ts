@@ -46,7 +46,7 @@ describe('a record', () => {
   });
 
   it.each([['%x'], ['%'], ['%é']])('is shown by no template with %j', (format) => {
-    expect(() => rendered({ format })).toThrow(`-format: '${format}' is none of`);
+    expect(() => rendered({ format })).toThrow(`-format: '${format}' is not one of`);
   });
 
   it("is an object in kcat's envelope", () => {

@@ -61,7 +61,7 @@ function template(format: string, show: Show): Renderer {
     }
     const field = FIELDS[piece.slice(1)];
     if (field === undefined) {
-      throw new UsageError(`-format: '${piece}' is none of %s %S %R %k %K %o %p %t %T %h %%`);
+      throw new UsageError(`-format: '${piece}' is not one of %s %S %R %k %K %o %p %t %T %h %%`);
     }
     parts.push(field);
   }

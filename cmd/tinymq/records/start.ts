@@ -31,7 +31,7 @@ export function startOf(text: string, nowMs: number): Start {
   const timestamp = ago === undefined ? instantOf(text) : nowMs - ago;
   if (timestamp !== undefined) return { kind: 'time', timestamp };
   throw new UsageError(
-    `-from ${quoted(text)} is none of beginning, end, stored, an offset, -N, @MS, an ISO time and a time ago such as -1h`,
+    `-from ${quoted(text)} is not one of beginning, end, stored, an offset, -N, @MS, an ISO time and a time ago such as -1h`,
   );
 }
 

@@ -57,7 +57,7 @@ function template(format: string, show: Show): SmqRenderer {
     }
     const name = piece.slice(1);
     const field = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
-    if (field === undefined) throw new UsageError(`-format: '${piece}' is none of %s %S %o %t %%`);
+    if (field === undefined) throw new UsageError(`-format: '${piece}' is not one of %s %S %o %t %%`);
     parts.push(field);
   }
   return (message) => parts.map((part) => (typeof part === 'string' ? part : part(message, show)));

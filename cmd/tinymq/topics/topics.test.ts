@@ -120,7 +120,12 @@ describe('tinymq', () => {
     expect(group.out).toContain('tinymq topics alter NAME');
     expect(command.out).toContain('tinymq topics create orders -partitions 6');
     expect(version.out).toMatch(/^tinymq \d+\.\d+\.\d+\n$/);
-    expect(nothing).toEqual({ code: 2, out: '', errors: 'tinymq: which command? (see tinymq -help)\n' });
+    expect(nothing).toEqual({
+      code: 2,
+      out: '',
+      errors:
+        'tinymq: a command is missing: topics, groups, produce, consume, smq, import (see tinymq -help)\n',
+    });
   });
 
   it('takes the address from the environment', async () => {
