@@ -153,8 +153,15 @@ export const maxGroupSessionTimeoutMs = 30 * 60_000;
 export const groupNewMemberJoinTimeoutMs = 5 * 60_000;
 /** How long the first generation waits for members that were just given an id: some round trips. */
 export const groupPendingJoinWaitMs = 100;
-/** How long a member whose connections are all closed stays in its group: long enough to connect again at once. */
-export const groupGoneMemberGraceMs = 1_000;
+/** How long one that was only told its id keeps it without a connection: it has nothing to lose, and others wait for it. */
+export const groupGonePendingGraceMs = 1_000;
+/**
+ * How long a member without a connection stays when a client of its name and host joins: it is probably that one, started
+ * again. If not, it is heard in this time, which clients need to connect again (1 s) and until their next heartbeat (3 s).
+ */
+export const groupPredecessorWaitMs = 4_000;
+/** What a group may have in the store: its members and assignments are written as one, in each generation twice. */
+export const maxStoredGroupBytes = 64 * MiB;
 /** Groups at once, most of them nothing but the offsets of readers that came and went. */
 export const maxGroups = 100_000;
 /** Members of one group: with each of them a rebalance gets slower for all. */

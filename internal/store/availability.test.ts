@@ -3,7 +3,7 @@ import { storeReopenAfterMs } from '../limits.ts';
 import { Availability } from './availability.ts';
 import type { StoredState, StoreEvent } from './log-store.ts';
 
-const STATE: StoredState = { topics: [], groups: new Map() };
+const STATE: StoredState = { topics: [], groups: new Map(), groupMembers: new Map() };
 
 beforeEach(() => {
   vi.useFakeTimers();

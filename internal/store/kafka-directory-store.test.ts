@@ -40,7 +40,7 @@ describe('a directory of another Kafka', () => {
     const directory = newFolder();
     mkdirSync(join(directory, 'sensors-0'));
     const { store, state } = await open(directory);
-    expect(state).toEqual({ topics: [], groups: new Map() });
+    expect(state).toEqual({ topics: [], groups: new Map(), groupMembers: new Map() });
     await expect(store.createTopic(newTopic('a'))).rejects.toMatchObject({ code: 'unsupported' });
     await store.saveGroupOffsets('g', [commit(3)]);
     const again = await reopen(store, directory);

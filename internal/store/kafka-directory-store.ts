@@ -10,6 +10,7 @@ import {
   checkSkip,
   checkTopic,
 } from './batch-rules.ts';
+import { groupMembersKey } from './group-members.ts';
 import { roll } from './kafka-append.ts';
 import { KafkaChanges } from './kafka-changes.ts';
 import { saveFirstOffset } from './kafka-checkpoints.ts';
@@ -175,8 +176,13 @@ export class KafkaDirectoryStore implements LogStore {
     await this.#changeGroups((groups) => groups.removals(group, Date.now(), partitions));
   }
 
+  async saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void> {
+    await this.putMeta(groupMembersKey(group), members);
+  }
+
   async deleteGroup(group: string): Promise<void> {
     await this.#changeGroups((groups) => groups.removals(group, Date.now()));
+    await this.saveGroupMembers(group, undefined);
   }
 
   async putMeta(key: string, value: Uint8Array | undefined): Promise<void> {

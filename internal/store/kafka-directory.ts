@@ -117,6 +117,7 @@ export class KafkaDirectory {
     return {
       topics: names.map((name) => this.storedTopic(this.topics.get(name)!)),
       groups: this.groups.all(),
+      groupMembers: this.journal.state.groupMembers(),
     };
   }
 

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { kafkaJournalBytes } from '../limits.ts';
+import { groupOfKey } from './group-members.ts';
 import { syncDirectory, writeAtomically } from './kafka-files.ts';
 import type { OpenTransactions } from './kafka-transactions.ts';
 import type { GroupOffset, StoredProducer } from './log-store.ts';
@@ -117,6 +118,16 @@ export class JournalState {
       state: new Uint8Array(Buffer.from(states.at(-1)!.state, 'base64')),
     }));
     return producers.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Who is in which group. */
+  groupMembers(): Map<string, Uint8Array> {
+    const members = new Map<string, Uint8Array>();
+    for (const [key, value] of this.meta) {
+      const group = groupOfKey(key);
+      if (group !== undefined) members.set(group, new Uint8Array(Buffer.from(value, 'base64')));
+    }
+    return members;
   }
 
   /** The fewest entries that make this state. */

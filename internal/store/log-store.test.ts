@@ -85,7 +85,7 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
 
   it('is empty at first', async () => {
     const { state, store } = await open();
-    expect(state).toEqual({ topics: [], groups: new Map() });
+    expect(state).toEqual({ topics: [], groups: new Map(), groupMembers: new Map() });
     expect(store.health()).toMatchObject({
       status: 'ready',
       problem: '',
@@ -333,6 +333,30 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     const { state } = await restart();
     expect(state.groups).toEqual(
       new Map([['g', [groupOffset(0), { ...groupOffset(1), offset: 99, metadata: 'm' }]]]),
+    );
+  });
+
+  it('keeps who is in a group, and forgets it with the group', async () => {
+    const { store, restart } = await open();
+    await store.saveGroupMembers('g', Uint8Array.of(1));
+    await store.saveGroupMembers('g', Uint8Array.of(1, 2, 3));
+    await store.saveGroupMembers('', Uint8Array.of(4));
+    await store.saveGroupMembers('\u{1f986}/0', Uint8Array.of(5));
+    await store.saveGroupMembers('gone', Uint8Array.of(6));
+    await store.saveGroupMembers('gone', undefined);
+    await store.saveGroupMembers('deleted', Uint8Array.of(7));
+    await store.saveGroupOffsets('deleted', [groupOffset(0)]);
+    await store.deleteGroup('deleted');
+    await store.putMeta('group', Uint8Array.of(8));
+    await store.putMeta('group0', Uint8Array.of(9));
+    const { state } = await restart();
+    expect(state.groups).toEqual(new Map());
+    expect(new Map([...state.groupMembers].sort())).toEqual(
+      new Map([
+        ['', Uint8Array.of(4)],
+        ['g', Uint8Array.of(1, 2, 3)],
+        ['\u{1f986}/0', Uint8Array.of(5)],
+      ]),
     );
   });
 

@@ -66,7 +66,11 @@ export interface LogStore {
   /** Remembers what a group committed; other partitions of it stay as they are. */
   saveGroupOffsets(group: string, offsets: GroupOffset[]): Promise<void>;
   deleteGroupOffsets(group: string, partitions: TopicPartition[]): Promise<void>;
-  /** Deletes all that a group committed. */
+  /**
+   * Remembers who is in a group, in the words of the log above (at most `maxStoredGroupBytes`); undefined forgets it.
+   */
+  saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void>;
+  /** Deletes all that a group committed, and who was in it. */
   deleteGroup(group: string): Promise<void>;
 
   /** Remembers a small value; undefined forgets it. */
@@ -166,7 +170,10 @@ export interface GroupOffset extends TopicPartition {
 export interface StoredState {
   /** In the order of their names. */
   topics: StoredTopic[];
+  /** What groups committed. */
   groups: Map<string, GroupOffset[]>;
+  /** Who is in which group, as it was saved. */
+  groupMembers: Map<string, Uint8Array>;
 }
 
 export interface StoreHealth {

@@ -40,6 +40,7 @@ export class MemoryStore implements LogStore {
   readonly #topics = new Map<string, MemoryTopic>();
   readonly #partitions = new Map<number, MemoryPartition>();
   readonly #groups = new Map<string, Map<string, GroupOffset>>();
+  readonly #groupMembers = new Map<string, Uint8Array>();
   readonly #meta = new Map<string, Uint8Array>();
   #lastPartitionId = 0;
   #status: StoreHealth['status'] = 'closed';
@@ -50,6 +51,7 @@ export class MemoryStore implements LogStore {
     return {
       topics: names.map((name) => storedTopic(this.#topics.get(name)!)),
       groups: new Map([...this.#groups].map(([group, offsets]) => [group, [...offsets.values()]])),
+      groupMembers: new Map(this.#groupMembers),
     };
   }
 
@@ -198,8 +200,15 @@ export class MemoryStore implements LogStore {
     if (saved?.size === 0) this.#groups.delete(group);
   }
 
+  async saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void> {
+    this.#checkOpen();
+    if (members === undefined) this.#groupMembers.delete(group);
+    else this.#groupMembers.set(group, members.slice());
+  }
+
   async deleteGroup(group: string): Promise<void> {
     this.#checkOpen();
+    this.#groupMembers.delete(group);
     this.#groups.delete(group);
   }
 

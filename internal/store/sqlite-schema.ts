@@ -11,7 +11,7 @@ import { StoreError } from './store-error.ts';
  *     batch_bytes   the batches themselves in the order of arrival, so that appends to many partitions share pages
  *     producer      what the log keeps per producer and partition
  *     group_offset  what consumer groups committed
- *     meta          small values
+ *     meta          small values; who is in a group lies under `group/` and its name (see group-members.ts)
  *     entry         small values of others than the log (see entry-store.ts), since format 2
  *     doomed        partitions whose topic is gone, and whose batches are being deleted in the background
  *

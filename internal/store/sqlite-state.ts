@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { AFTER_GROUP_MEMBERS, groupMembersKey, groupOfKey } from './group-members.ts';
 import type { GroupOffset, StoredPartition, StoredProducer, StoredState, StoredTopic } from './log-store.ts';
 
 /** What a writer knows about a partition without looking. Fields are explained in sqlite-schema.ts. */
@@ -73,7 +74,15 @@ export function loadState(db: DatabaseSync): Loaded {
       producers: producers.get(id) ?? [],
     } satisfies StoredPartition);
   }
-  return { state: { topics: [...topics.values()].sort(byName), groups: loadGroups(db) }, rows, toSweep };
+  return {
+    state: {
+      topics: [...topics.values()].sort(byName),
+      groups: loadGroups(db),
+      groupMembers: loadGroupMembers(db),
+    },
+    rows,
+    toSweep,
+  };
 }
 
 /** Returns the function that tells the bytes of a partition's batches from its first offset on. */
@@ -124,6 +133,13 @@ function loadGroups(db: DatabaseSync): Map<string, GroupOffset[]> {
     else groups.set(group, [offset]);
   }
   return groups;
+}
+
+function loadGroupMembers(db: DatabaseSync): Map<string, Uint8Array> {
+  const rows = db
+    .prepare('SELECT key, value FROM meta WHERE key >= ? AND key < ?')
+    .all(groupMembersKey(''), AFTER_GROUP_MEMBERS);
+  return new Map(rows.map(({ key, value }) => [groupOfKey(key as string)!, value as Uint8Array]));
 }
 
 function byName(a: StoredTopic, b: StoredTopic): number {

@@ -18,6 +18,7 @@ import {
   packEntries,
   unpackEntries,
 } from './entry-store.ts';
+import { groupMembersKey } from './group-members.ts';
 import { copiedForClone, GroupPacker, type Waiting } from './group-packer.ts';
 import type {
   BatchSpan,
@@ -195,6 +196,10 @@ export class SqliteStore implements LogStore, EntryStore {
     await this.#change({ kind: 'delete-group-offsets', group, partitions });
   }
 
+  async saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void> {
+    await this.putMeta(groupMembersKey(group), members);
+  }
+
   async deleteGroup(group: string): Promise<void> {
     await this.#change({ kind: 'delete-group', group });
   }
@@ -249,9 +254,7 @@ export class SqliteStore implements LogStore, EntryStore {
 
   #change(change: Change): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const byteLength =
-        change.kind === 'replace' ? change.batches.reduce((sum, { bytes }) => sum + bytes.length, 0) : 0;
-      this.#enqueue({ kind: 'change', change, byteLength, resolve, reject });
+      this.#enqueue({ kind: 'change', change, byteLength: byteLengthOf(change), resolve, reject });
     });
   }
 
@@ -391,4 +394,10 @@ export class SqliteStore implements LogStore, EntryStore {
     await this.#reads.close();
     await endThread(this.#writer);
   }
+}
+
+/** The bytes of values and batches in a change, of which only so many wait together. */
+function byteLengthOf(change: Change): number {
+  if (change.kind === 'put-meta') return change.value?.length ?? 0;
+  return change.kind === 'replace' ? change.batches.reduce((sum, { bytes }) => sum + bytes.length, 0) : 0;
 }

@@ -12,6 +12,7 @@ import {
   topicExists,
 } from './batch-rules.ts';
 import { type Entry, type PackedEntries, packEntries } from './entry-store.ts';
+import { groupMembersKey } from './group-members.ts';
 import type { NewBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { batchChecksum } from './sqlite-checksum.ts';
 import { closeQuietly } from './sqlite-files.ts';
@@ -235,6 +236,7 @@ export class SqliteWriter {
         return;
       case 'delete-group':
         statements.deleteGroup.run(change.group);
+        statements.deleteMeta.run(groupMembersKey(change.group));
         return;
       case 'put-meta':
         if (change.value === undefined) statements.deleteMeta.run(change.key);

@@ -46,7 +46,7 @@ export async function openKafka(
   const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
   const groups = new Groups({
     store,
-    offsets: kept.groupOffsets,
+    stored: kept.stored,
     subscribedTopics,
     log,
   });

@@ -66,8 +66,8 @@ export interface ClusterIdentity {
 export interface OpenLogs {
   logs: Logs;
   store: LogStore;
-  /** What groups had committed when the store was opened. */
-  groupOffsets: StoredState['groups'];
+  /** What the store had of groups when it was opened. */
+  stored: Pick<StoredState, 'groups' | 'groupMembers'>;
   /** The folder of the store; undefined where logs are kept in memory. */
   directory: string | undefined;
   /** Undefined unless the logs are those of an existing Kafka. */
@@ -107,7 +107,7 @@ export async function openLogs(
     retentionBytes: options.logRetentionBytes ?? 0,
     log,
   });
-  const { groups: groupOffsets } = await logs.open();
+  const stored = await logs.open();
   const captures = captureAll(captured, broker, { logs, metrics, log });
   captures.push(captureExisting(captured, broker, { logs, metrics, log }));
 
@@ -117,7 +117,7 @@ export async function openLogs(
   }
 
   const cluster = kafkaLogDirs === undefined || options.memory ? undefined : await clusterOf(store);
-  return { logs, store, groupOffsets, directory, cluster, delivery: new Delivery(broker, log), close };
+  return { logs, store, stored, directory, cluster, delivery: new Delivery(broker, log), close };
 }
 
 /** One capture for each log that is named, and one for the topics that have their own. */

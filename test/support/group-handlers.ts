@@ -82,7 +82,8 @@ export class GroupDoor {
 export async function openGroupDoor(): Promise<GroupDoor> {
   const { logs, store, log } = await openLogs();
   await logs.createTopic('t', 2, {});
-  return new GroupDoor({ logs, groups: new Groups({ store, offsets: new Map(), subscribedTopics, log }) });
+  const stored = { groups: new Map(), groupMembers: new Map() };
+  return new GroupDoor({ logs, groups: new Groups({ store, stored, subscribedTopics, log }) });
 }
 
 /** What a consumer of topic `t` sends. */

@@ -3,12 +3,16 @@ import type { JoinRequest, JoinResult, SyncResult } from '../../internal/log/gro
 import { Groups } from '../../internal/log/groups/groups.ts';
 import type { GroupClient } from '../../internal/log/groups/presence.ts';
 import type { GroupOffset } from '../../internal/store/log-store.ts';
+import { StoreUnavailableError } from '../../internal/store/store-error.ts';
 import { KeptLog } from './logs.ts';
 import { TryingStore } from './trying-store.ts';
 
 /** A store whose changes of groups can be held back, or fail. */
 export class GroupStore extends TryingStore {
+  /** How often members were to be kept. */
+  memberSaves = 0;
   #gate: PromiseWithResolvers<void> | undefined;
+  #memberGate: PromiseWithResolvers<void> | undefined;
 
   holdGroups(): void {
     this.#gate ??= Promise.withResolvers();
@@ -19,6 +23,15 @@ export class GroupStore extends TryingStore {
     this.#gate = undefined;
   }
 
+  holdMembers(): void {
+    this.#memberGate ??= Promise.withResolvers();
+  }
+
+  releaseMembers(): void {
+    this.#memberGate?.resolve();
+    this.#memberGate = undefined;
+  }
+
   override async saveGroupOffsets(group: string, offsets: GroupOffset[]): Promise<void> {
     await this.#pass();
     return super.saveGroupOffsets(group, offsets);
@@ -27,6 +40,13 @@ export class GroupStore extends TryingStore {
   override async deleteGroupOffsets(...args: Parameters<TryingStore['deleteGroupOffsets']>): Promise<void> {
     await this.#pass();
     return super.deleteGroupOffsets(...args);
+  }
+
+  override async saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void> {
+    this.memberSaves++;
+    await this.#memberGate?.promise;
+    if (this.isFailing) throw new StoreUnavailableError('failed', 'the disk is on fire');
+    return super.saveGroupMembers(group, members);
   }
 
   override async deleteGroup(group: string): Promise<void> {
@@ -40,13 +60,23 @@ export class GroupStore extends TryingStore {
   }
 }
 
+/** What a broker finds that is started after one was killed: the store as it was, without what was on its way there. */
+export async function afterKill(store: GroupStore): Promise<GroupStore> {
+  const { groups, groupMembers } = await store.open();
+  const next = new GroupStore();
+  await next.open();
+  for (const [group, offsets] of groups) await next.saveGroupOffsets(group, offsets);
+  for (const [group, members] of groupMembers) await next.saveGroupMembers(group, members);
+  return next;
+}
+
 /** Groups on a store in memory. A consumer's metadata is the names of its topics, with commas between. */
 export async function openGroups(store = new GroupStore()) {
-  const { groups: offsets } = await store.open();
+  const stored = await store.open();
   const log = new KeptLog();
   const groups = new Groups({
     store,
-    offsets,
+    stored,
     log,
     subscribedTopics: (metadata) => {
       const text = Buffer.from(metadata).toString();
@@ -59,9 +89,13 @@ export async function openGroups(store = new GroupStore()) {
 
 /** A connection that a test closes. */
 export class TestClient implements GroupClient {
-  readonly host = '127.0.0.1';
+  readonly host: string;
   readonly #controller = new AbortController();
   readonly closed = this.#controller.signal;
+
+  constructor(host = '127.0.0.1') {
+    this.host = host;
+  }
 
   close(): void {
     this.#controller.abort();
@@ -87,7 +121,7 @@ export function joining(request: Partial<JoinRequest> = {}): JoinRequest {
 
 /** A member of a group as a client sees itself. */
 export class TestMember {
-  readonly groups: Groups;
+  groups: Groups;
   client: TestClient;
   request: JoinRequest;
   memberId = '';

@@ -1,7 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openGroups, TestClient, TestMember } from '../../../test/support/groups.ts';
+import {
+  afterKill,
+  type GroupStore,
+  openGroups,
+  TestClient,
+  TestMember,
+} from '../../../test/support/groups.ts';
 import type { GroupOutcome } from './group-types.ts';
 import type { Groups } from './groups.ts';
 
@@ -14,7 +20,7 @@ afterEach(() => void vi.useRealTimers());
 /** A consumer as clients are: it joins, asks for its assignment, sends heartbeats, and does again what was refused. */
 class Consumer {
   member: TestMember;
-  readonly #groups: Groups;
+  #groups: Groups;
   readonly #isStatic: boolean;
   readonly #name: string;
   assignment: string | undefined;
@@ -49,7 +55,7 @@ class Consumer {
 
   leave(): void {
     if (!this.isRunning) return;
-    this.member.leave();
+    void this.member.leave();
     this.crash();
   }
 
@@ -58,6 +64,15 @@ class Consumer {
     if (!this.isRunning) return;
     this.member.client.close();
     this.member.client = new TestClient();
+  }
+
+  /** The broker was killed and is back: what it has not answered is asked again, heartbeats go on. */
+  brokerIsBack(groups: Groups): void {
+    this.#groups = groups;
+    this.member.groups = groups;
+    if (!this.isRunning) return;
+    this.reconnect();
+    if (this.assignment === undefined) void this.#live(++this.#life);
   }
 
   /** It wants something else, which it joins again for. */
@@ -122,10 +137,28 @@ describe('a group under churn', () => {
     );
   });
 
-  it('settles within seconds where members only come, go and crash', async () => {
-    const event = eventOf('crash', 'start', 'leave', 'resubscribe');
+  it('settles when the broker is killed again and again, and its disk stands still now and then', async () => {
+    const event = eventOf(
+      'kill',
+      'kill',
+      'slow',
+      'fast',
+      'crash',
+      'start',
+      'leave',
+      'reconnect',
+      'resubscribe',
+    );
     await fc.assert(
-      // The grace, a heartbeat to hear of it, and what a refused client waits.
+      fc.asyncProperty(fc.array(event, { maxLength: 40 }), (events) => settles(events, 120, true)),
+      { numRuns: 150 },
+    );
+  });
+
+  it('settles within seconds where members only come and go', async () => {
+    const event = eventOf('start', 'leave', 'resubscribe');
+    await fc.assert(
+      // A heartbeat to hear of it, and what a refused client waits.
       fc.asyncProperty(fc.array(event, { maxLength: 40 }), (events) => settles(events, 6, false)),
       { numRuns: 200 },
     );
@@ -133,7 +166,7 @@ describe('a group under churn', () => {
 });
 
 async function settles(events: readonly Event[], ticksAfter: number, canBeStatic: boolean): Promise<void> {
-  const { groups } = await openGroups();
+  let { groups, store } = await openGroups();
   const consumers = Array.from({ length: 9 }, (_, number) => new Consumer(groups, number, canBeStatic));
   for (const { kind, which, ticks } of events) {
     const consumer = consumers[which];
@@ -143,8 +176,12 @@ async function settles(events: readonly Event[], ticksAfter: number, canBeStatic
     if (kind === 'reconnect') consumer.reconnect();
     if (kind === 'resubscribe') consumer.resubscribe(`t,u${ticks}`);
     if (kind === 'freeze') consumer.isFrozen = true;
+    if (kind === 'slow') store.holdMembers();
+    if (kind === 'fast') store.releaseMembers();
+    if (kind === 'kill') ({ groups, store } = await killed(groups, store, consumers));
     if (kind === 'wait') await pass(consumers, ticks);
   }
+  store.releaseMembers();
   for (const consumer of consumers) consumer.isFrozen = false;
   await pass(consumers, ticksAfter);
 
@@ -162,6 +199,15 @@ async function settles(events: readonly Event[], ticksAfter: number, canBeStatic
   );
   groups.close();
   vi.clearAllTimers();
+}
+
+/** The broker is killed and started again. What was on its way to a disk that stands still is lost. */
+async function killed(groups: Groups, store: GroupStore, consumers: readonly Consumer[]) {
+  groups.close();
+  await turn();
+  const again = await openGroups(await afterKill(store));
+  for (const consumer of consumers) consumer.brokerIsBack(again.groups);
+  return again;
 }
 
 /** Lets time pass, with a heartbeat of everybody in each tick. */

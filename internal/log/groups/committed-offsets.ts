@@ -8,10 +8,7 @@ export type { GroupOffset };
 export type OffsetsByTopic = ReadonlyMap<string, ReadonlyMap<number, GroupOffset>>;
 
 /** What a store keeps of groups. */
-export type OffsetStore = Pick<
-  LogStore,
-  'saveGroupOffsets' | 'deleteGroupOffsets' | 'deleteGroup' | 'onEvent'
->;
+export type OffsetStore = Pick<LogStore, 'saveGroupOffsets' | 'deleteGroupOffsets' | 'deleteGroup'>;
 
 type Topics = Map<string, Map<number, GroupOffset>>;
 

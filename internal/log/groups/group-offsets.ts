@@ -7,6 +7,7 @@ import type { Group } from './group.ts';
 import type { GroupTable } from './group-table.ts';
 import { CONSUMER, type CommitRequest, type GroupError, type GroupOutcome } from './group-types.ts';
 import type { Joins } from './join.ts';
+import type { KeptGroups } from './kept-groups.ts';
 import type { GroupClient } from './presence.ts';
 
 /** What offsets share with the rest of the groups. */
@@ -14,6 +15,7 @@ export interface GroupOffsetsParts {
   readonly table: GroupTable;
   readonly joins: Joins;
   readonly committed: CommittedOffsets;
+  readonly kept: KeptGroups;
   readonly subscribedTopics: (metadata: Uint8Array) => readonly string[];
 }
 
@@ -66,7 +68,7 @@ export class GroupOffsets {
 
   /** Deletes a group that is empty, with its offsets. */
   async deleteGroup(groupId: string): Promise<GroupOutcome> {
-    const { table, committed } = this.#parts;
+    const { table, committed, kept } = this.#parts;
     const group = table.get(groupId);
     if (group === undefined) return 'groupIdNotFound';
     if (group.state !== 'Empty') return 'nonEmptyGroup';
@@ -77,6 +79,7 @@ export class GroupOffsets {
     }
     // Somebody may have joined or committed meanwhile.
     if (group.state === 'Empty' && !committed.has(groupId)) table.drop(group);
+    else kept.note(groupId);
     return 'none';
   }
 
@@ -118,7 +121,7 @@ export class GroupOffsets {
     if (typeof member === 'string') return member;
     if (generationId !== group.generationId) return 'illegalGeneration';
     if (group.state === 'CompletingRebalance') return 'rebalanceInProgress';
-    joins.heard(member, client);
+    joins.heard(group, member, client);
     return undefined;
   }
 

@@ -1,6 +1,7 @@
 import { idleGroupsDropEveryMs, maxGroups, maxGroupsBytes } from '../../limits.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import { Group, type GroupMemory, groupBytes } from './group.ts';
+import type { KeptGroups } from './kept-groups.ts';
 import type { Rebalance } from './rebalance.ts';
 
 /** What the table shares with the rest of the groups. */
@@ -8,6 +9,7 @@ export interface GroupTableParts {
   readonly deadlines: Deadlines;
   readonly rebalance: Rebalance;
   readonly memory: GroupMemory;
+  readonly kept: KeptGroups;
   /** Whether a group has to stay although nobody is in it. */
   readonly isKept: (groupId: string) => boolean;
 }
@@ -62,6 +64,7 @@ export class GroupTable {
     this.#parts.rebalance.abandon(group);
     this.#groups.delete(group.id);
     group.drop();
+    this.#parts.kept.note(group.id);
   }
 
   #hasRoom(groupId: string): boolean {

@@ -1,4 +1,5 @@
 import type { Deadline } from './deadlines.ts';
+import type { GroupRecord } from './group-record.ts';
 import type {
   GroupDescription,
   GroupError,
@@ -10,6 +11,7 @@ import type {
   SyncResult,
 } from './group-types.ts';
 import type { Answer, Member } from './member.ts';
+import { Namesakes } from './namesakes.ts';
 import type { Present } from './presence.ts';
 
 /** One who was told its id and did not come back with it yet. */
@@ -41,6 +43,8 @@ export class Group {
   protocolType: string | null = null;
   protocolName: string | null = null;
   leaderId: string | null = null;
+  /** Set while the assignments that the leader brought are on their way to the store. */
+  assigning: object | undefined;
   /** Set from the first member's coming until those that came with it are there too. */
   gathering: NodeJS.Immediate | undefined;
   /** Since when it has no members, in milliseconds since 1970; undefined where it never had any. */
@@ -52,6 +56,7 @@ export class Group {
   readonly pending = new Map<string, PendingMember>();
   /** Members that have not asked for their assignment in this generation. */
   readonly awaitedSyncs = new Set<string>();
+  readonly namesakes = new Namesakes();
   /** How many members know each protocol. */
   readonly #supporters = new Map<string, number>();
   /** Ids of members by their instance ids. */
@@ -77,6 +82,7 @@ export class Group {
     this.members.set(member.id, member);
     if (member.instanceId !== null) this.#staticMembers.set(member.instanceId, member.id);
     if (member.awaitingJoin !== undefined) this.#awaitingJoin++;
+    this.namesakes.add(member);
     this.#count(member, 1);
   }
 
@@ -85,6 +91,7 @@ export class Group {
     if (!this.members.delete(member.id)) return;
     if (member.awaitingJoin !== undefined) this.#awaitingJoin--;
     if (member.instanceId !== null) this.#staticMembers.delete(member.instanceId);
+    this.namesakes.remove(member);
     if (this.leaderId === member.id) this.leaderId = this.members.keys().next().value ?? null;
     this.awaitedSyncs.delete(member.id);
     this.#count(member, -1);
@@ -129,20 +136,21 @@ export class Group {
   }
 
   answerJoin(member: Member, result: JoinResult): void {
+    this.takeJoin(member)?.(result);
+  }
+
+  /** The answer that a member's JoinGroup waits for, if one does; it waits no longer. */
+  takeJoin(member: Member): Answer<JoinResult> | undefined {
     const answer = member.awaitingJoin;
-    if (answer === undefined) return;
+    if (answer === undefined) return undefined;
     member.awaitingJoin = undefined;
     this.#awaitingJoin--;
-    answer(result);
+    return answer;
   }
 
   /** Whether everybody came back who was in it or was given an id. */
   get hasAllJoined(): boolean {
     return this.#awaitingJoin === this.members.size && this.pending.size === 0;
-  }
-
-  get awaitingJoinCount(): number {
-    return this.#awaitingJoin;
   }
 
   isLeader(member: Member): boolean {
@@ -230,6 +238,30 @@ export class Group {
   /** It is no more, and has no members. */
   drop(): void {
     this.#memory.bytes -= groupBytes(this.id);
+  }
+
+  /** What the store keeps of it. Who was told no generation yet, and may not know its id, joins anew after a restart. */
+  record(): GroupRecord {
+    const members = [...this.members.values()].filter(({ isNew }) => !isNew);
+    return {
+      state: members.length === 0 ? 'Empty' : this.assigning === undefined ? this.state : 'Stable',
+      generationId: this.generationId,
+      protocolType: this.protocolType,
+      protocolName: this.protocolName,
+      leaderId: this.leaderId,
+      emptySinceMs: members.length === 0 ? (this.emptySinceMs ?? Date.now()) : undefined,
+      members,
+    };
+  }
+
+  /** Puts everything but the members in place, as the store has it. */
+  restore({ state, generationId, protocolType, protocolName, leaderId, emptySinceMs }: GroupRecord): void {
+    this.state = this.members.size === 0 ? 'Empty' : state;
+    this.generationId = generationId;
+    this.protocolType = protocolType;
+    this.protocolName = protocolName;
+    if (leaderId !== null && this.members.has(leaderId)) this.leaderId = leaderId;
+    this.emptySinceMs = emptySinceMs;
   }
 
   describe(): GroupDescription {

@@ -188,9 +188,9 @@ describe('a group', () => {
   it('is empty when the last one has left, and begins anew', async () => {
     const { groups } = await openGroups();
     const [one, other] = await stableGroup(groups, 2);
-    expect(one.leave()).toEqual(['none']);
+    expect(await one.leave()).toEqual(['none']);
     expect(other.heartbeat()).toBe('rebalanceInProgress');
-    expect(other.leave()).toEqual(['none']);
+    expect(await other.leave()).toEqual(['none']);
     expect(groups.describe('g')).toMatchObject({ state: 'Empty', protocolType: 'consumer', members: [] });
     const connector = new TestMember(groups, { protocolType: 'connect' });
     expect(await connector.join()).toMatchObject({ error: 'none', protocolType: 'connect' });
@@ -204,7 +204,7 @@ describe('a group', () => {
     const waiting = member.join();
     expect(await isWaiting(waiting)).toBe(true);
     const { memberId } = member;
-    expect(groups.leave('g', [{ memberId, groupInstanceId: null }])).toEqual(['none']);
+    expect(await groups.leave('g', [{ memberId, groupInstanceId: null }])).toEqual(['none']);
     expect((await waiting).error).toBe('unknownMemberId');
   });
 
@@ -215,7 +215,7 @@ describe('a group', () => {
     groups.close();
     expect((await waiting).error).toBe('coordinatorNotAvailable');
     expect((await new TestMember(groups).join()).error).toBe('coordinatorNotAvailable');
-    expect([member.heartbeat(), member.leave()]).toEqual([
+    expect([member.heartbeat(), await member.leave()]).toEqual([
       'coordinatorNotAvailable',
       'coordinatorNotAvailable',
     ]);
@@ -296,13 +296,13 @@ describe('a request of a group is refused', () => {
       nobody,
       { ...nobody, groupInstanceId: 'i' },
     ];
-    expect(groups.leave('g', leaving)).toEqual([
+    expect(await groups.leave('g', leaving)).toEqual([
       'unknownMemberId',
       'none',
       'unknownMemberId',
       'unknownMemberId',
     ]);
-    expect(groups.leave('x', leaving)).toEqual(leaving.map(() => 'unknownMemberId'));
-    expect(groups.leave('', leaving)).toBe('invalidGroupId');
+    expect(await groups.leave('x', leaving)).toEqual(leaving.map(() => 'unknownMemberId'));
+    expect(await groups.leave('', leaving)).toBe('invalidGroupId');
   });
 });

@@ -4,11 +4,12 @@ import {
   maxGroupsBytes,
   minGroupSessionTimeoutMs,
 } from '../../limits.ts';
-import type { GroupOffset, TopicPartition } from '../../store/log-store.ts';
+import type { LogStore, StoredState, TopicPartition } from '../../store/log-store.ts';
 import { CommittedOffsets, type OffsetStore, type OffsetsByTopic } from './committed-offsets.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Group, type GroupMemory, refusedJoin } from './group.ts';
 import { GroupOffsets } from './group-offsets.ts';
+import { readGroup } from './group-record.ts';
 import { GroupTable } from './group-table.ts';
 import type {
   CommitRequest,
@@ -24,15 +25,16 @@ import type {
   SyncResult,
 } from './group-types.ts';
 import { Joins } from './join.ts';
+import { KeptGroups, type MemberStore } from './kept-groups.ts';
 import type { Member } from './member.ts';
 import { type GroupClient, Presence } from './presence.ts';
 import { answerSync, type GroupLog, Rebalance, refusedSync } from './rebalance.ts';
 
 /** What groups need from outside. */
 export interface GroupsOptions {
-  readonly store: OffsetStore;
+  readonly store: OffsetStore & MemberStore & Pick<LogStore, 'onEvent'>;
   /** What the store keeps of groups now. */
-  readonly offsets: ReadonlyMap<string, readonly GroupOffset[]>;
+  readonly stored: Pick<StoredState, 'groups' | 'groupMembers'>;
   /**
    * The topics that a consumer wants, from what it said when it joined. May throw where that cannot be read: its group
    * then counts as reading every topic.
@@ -43,12 +45,14 @@ export interface GroupsOptions {
 
 /**
  * Consumer groups: who is a member, who leads, and how far each group has read. This is Kafka's classic group protocol
- * without its wire format. What lasts are the committed offsets; members join again after a restart.
+ * without its wire format. What they committed and who is in them outlasts the broker: members that come back find
+ * their generation and their assignment.
  */
 export class Groups {
   readonly #log: GroupLog;
   readonly #deadlines = new Deadlines();
   readonly #memory: GroupMemory = { bytes: 0 };
+  readonly #kept: KeptGroups;
   readonly #committed: CommittedOffsets;
   readonly #rebalance: Rebalance;
   readonly #joins: Joins;
@@ -58,26 +62,30 @@ export class Groups {
   readonly #endEvents: () => void;
   #isClosed = false;
 
-  constructor({ store, offsets, subscribedTopics, log }: GroupsOptions) {
+  constructor({ store, stored, subscribedTopics, log }: GroupsOptions) {
     const deadlines = this.#deadlines;
     const memory = this.#memory;
     const presence = new Presence();
-    const committed = new CommittedOffsets(store, offsets);
-    const rebalance = new Rebalance(presence, log);
+    const committed = new CommittedOffsets(store, stored.groups);
+    const kept = new KeptGroups(store, (groupId) => this.#table.get(groupId), stored.groupMembers.keys());
+    const rebalance = new Rebalance(presence, kept, log);
     const joins = new Joins({ deadlines, presence, rebalance, memory });
     const isKept = (groupId: string) => committed.has(groupId);
-    const table = new GroupTable({ deadlines, rebalance, memory, isKept });
+    const table = new GroupTable({ deadlines, rebalance, memory, kept, isKept });
     this.#log = log;
+    this.#kept = kept;
     this.#committed = committed;
     this.#rebalance = rebalance;
     this.#joins = joins;
     this.#table = table;
-    this.#offsets = new GroupOffsets({ table, joins, committed, subscribedTopics });
+    this.#offsets = new GroupOffsets({ table, joins, committed, kept, subscribedTopics });
+    for (const [groupId, record] of stored.groupMembers) this.#restore(groupId, record);
     this.#addStoredGroups();
     this.#endEvents = store.onEvent((event) => {
       if (event.kind !== 'recovered') return;
       committed.replaceAll(event.state.groups);
       this.#addStoredGroups();
+      kept.catchUp();
     });
     this.#sweep = setInterval(() => void this.sweep(Date.now()), groupSweepEveryMs).unref();
   }
@@ -87,6 +95,7 @@ export class Groups {
     this.#isClosed = true;
     this.#endEvents();
     clearInterval(this.#sweep);
+    this.#kept.close();
     for (const group of this.#table.values()) this.#rebalance.abandon(group);
     this.#deadlines.close();
   }
@@ -113,7 +122,7 @@ export class Groups {
     const { group, member } = found;
     const error = problemOfSync(group, request);
     if (error !== undefined) return Promise.resolve(refusedSync(error));
-    this.#joins.heard(member, client);
+    this.#joins.heard(group, member, client);
     group.awaitedSyncs.delete(member.id);
     if (group.awaitedSyncs.size === 0) group.syncDeadline.clear();
     if (group.state === 'Stable') return Promise.resolve(group.synced(member));
@@ -130,18 +139,27 @@ export class Groups {
     if (typeof found === 'string') return found;
     const { group, member } = found;
     if (request.generationId !== group.generationId) return 'illegalGeneration';
-    this.#joins.heard(member, client);
+    this.#joins.heard(group, member, client);
     return group.state === 'PreparingRebalance' ? 'rebalanceInProgress' : 'none';
   }
 
-  /** Takes members out; one outcome for each of them, or what is wrong with all. */
-  leave(groupId: string, leaving: readonly LeavingMember[]): readonly GroupOutcome[] | GroupError {
+  /**
+   * Takes members out; one outcome for each of them, or what is wrong with all. Answered when the store knows, so that
+   * nobody who left is back after a restart.
+   */
+  async leave(
+    groupId: string,
+    leaving: readonly LeavingMember[],
+  ): Promise<readonly GroupOutcome[] | GroupError> {
     if (this.#isClosed) return 'coordinatorNotAvailable';
     if (groupId === '') return 'invalidGroupId';
     const group = this.#table.get(groupId);
     if (group === undefined) return leaving.map(() => 'unknownMemberId');
     const outcomes = leaving.map((one) => this.#leaveOne(group, one));
-    if (outcomes.includes('none')) this.#rebalance.afterLeave(group, 'members left');
+    if (outcomes.includes('none')) {
+      this.#rebalance.afterLeave(group, 'members left');
+      await this.#kept.settled(groupId);
+    }
     return outcomes;
   }
 
@@ -246,6 +264,19 @@ export class Groups {
     if (typeof member === 'string') return member;
     this.#rebalance.leave(group, member);
     return 'none';
+  }
+
+  /** Puts a group where it was when the broker stopped. */
+  #restore(groupId: string, bytes: Uint8Array): void {
+    try {
+      const record = readGroup(bytes);
+      this.#joins.restore(this.#table.add(groupId), record);
+    } catch (error) {
+      this.#log.warn(
+        { group: groupId, error: (error as Error).message },
+        'the members of a group cannot be read; they join again',
+      );
+    }
   }
 
   /** Groups that the store knows: it does not say until when they had members, so that may have been just now. */

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import {
-  groupGoneMemberGraceMs,
+  groupGonePendingGraceMs,
   groupNewMemberJoinTimeoutMs,
+  groupPredecessorWaitMs,
   maxGroupMemberBytes,
   maxGroupsBytes,
   maxMembersPerGroup,
 } from '../../limits.ts';
 import type { Deadlines } from './deadlines.ts';
 import { type Group, type GroupMemory, type PendingMember, refusedJoin } from './group.ts';
+import type { GroupRecord } from './group-record.ts';
 import type { JoinRequest, JoinResult } from './group-types.ts';
-import { type Answer, Member, memberBytes, protocolsOf } from './member.ts';
+import { type Answer, Member, type MemberProfile, memberBytes, profileOf, protocolsOf } from './member.ts';
 import type { GroupClient, Presence } from './presence.ts';
 import { answerSync, type Rebalance, refusedSync } from './rebalance.ts';
 
@@ -49,9 +51,13 @@ export class Joins {
   }
 
   /** A member was heard: it keeps its place for another session timeout. What a closed connection left counts no more. */
-  heard(member: Member, client: GroupClient): void {
+  heard(group: Group, member: Member, client: GroupClient): void {
     if (client.closed.aborted) return;
     this.#parts.presence.attach(member, client);
+    if (member.isCutOff) {
+      member.isCutOff = false;
+      group.namesakes.isBack(member);
+    }
     member.session.set(member.isNew ? groupNewMemberJoinTimeoutMs : member.sessionTimeoutMs);
   }
 
@@ -66,6 +72,7 @@ export class Joins {
   #joinNew(joining: Joining): void {
     const { group, request, answer } = joining;
     const id = `${request.groupInstanceId ?? request.clientId}-${randomUUID()}`;
+    if (request.groupInstanceId === null) this.#hurryPredecessors(joining);
     const known = request.groupInstanceId === null ? undefined : group.staticMember(request.groupInstanceId);
     if (known !== undefined) {
       this.#replace(joining, known, id);
@@ -89,7 +96,7 @@ export class Joins {
       answer(refusedJoin(member, request.memberId));
       return;
     }
-    this.heard(member, client);
+    this.heard(group, member, client);
     const isUnchanged = member.matches(protocols);
     const isSettled =
       (group.state === 'CompletingRebalance' && isUnchanged) ||
@@ -107,10 +114,11 @@ export class Joins {
   #add(joining: Joining, id: string): void {
     const { group, answer } = joining;
     this.#parts.rebalance.removePending(group, id);
-    const member = this.#newMember(joining, id);
+    const member = this.#newMember(group, id, profileOf(joining.request, joining.protocols, joining.client));
+    member.isIdTold = joining.request.memberId !== '';
     group.add(member);
     group.awaitJoin(member, answer);
-    this.heard(member, joining.client);
+    this.heard(group, member, joining.client);
     this.#parts.rebalance.beginOrComplete(group, 'a member joins');
   }
 
@@ -124,18 +132,20 @@ export class Joins {
     before.session.clear();
     presence.detach(before);
 
-    const member = this.#newMember(joining, id);
+    const member = this.#newMember(group, id, profileOf(joining.request, joining.protocols, joining.client));
     member.isNew = false;
     member.assignment = before.assignment;
     group.replace(before, member);
-    this.heard(member, joining.client);
+    this.heard(group, member, joining.client);
 
     if (group.state === 'Stable' && group.selectProtocol() === group.protocolName) {
       if (request.canSkipAssignment) {
-        answer({ ...group.joined(member), skipAssignment: group.isLeader(member) });
+        const skipAssignment = group.isLeader(member);
+        rebalance.answerWhenKept(group, answer, { ...group.joined(member), skipAssignment });
       } else {
         // It must not take itself for the leader: nobody waits for an assignment.
-        answer({ ...group.joined(member, { withMembers: false }), leader: leaderBefore });
+        const joined = group.joined(member, { withMembers: false });
+        rebalance.answerWhenKept(group, answer, { ...joined, leader: leaderBefore });
       }
       return;
     }
@@ -143,11 +153,49 @@ export class Joins {
     rebalance.beginOrComplete(group, 'a static member came back');
   }
 
-  #newMember({ group, request, protocols, client }: Joining, id: string): Member {
-    return new Member(id, request, protocols, client, (member) => ({
+  /** Puts a group that the store has where it was. Its members have their whole session timeout to be heard again. */
+  restore(group: Group, record: GroupRecord): void {
+    for (const stored of record.members) {
+      const member = this.#newMember(group, stored.id, stored);
+      member.isNew = false;
+      group.add(member);
+      group.assign(member, stored.assignment);
+      member.session.set(member.sessionTimeoutMs);
+    }
+    group.restore(record);
+    this.#parts.rebalance.resume(group);
+  }
+
+  #newMember(group: Group, id: string, profile: MemberProfile): Member {
+    return new Member(id, profile, (member) => ({
       session: this.#parts.deadlines.add(() => this.#parts.rebalance.expireMember(group, member)),
-      gone: () => leaveAlone(group, member),
+      gone: () => this.#cutOff(group, member),
     }));
+  }
+
+  /** The last connection of a member was closed. It stays for its session timeout, unless nobody can come back as it. */
+  #cutOff(group: Group, member: Member): void {
+    member.isCutOff = true;
+    answerSync(member, refusedSync('coordinatorNotAvailable'));
+    if (member.isNew && !member.isIdTold && !member.isStatic) {
+      group.answerJoin(member, refusedJoin('coordinatorNotAvailable', member.id));
+      this.#parts.rebalance.expireMember(group, member);
+      return;
+    }
+    // It still counts as one that joined: its answer is given again when it comes back.
+    if (member.awaitingJoin !== undefined) group.awaitJoin(member, () => {});
+    member.session.setNoLaterThan(member.sessionTimeoutMs);
+  }
+
+  /**
+   * A program that was started again need not wait until the session of the one that it was ends: that one has as long
+   * as a client with a connection takes to be heard.
+   */
+  #hurryPredecessors({ group, request, client }: Joining): void {
+    for (const member of group.namesakes.predecessors(request.clientId, client.host)) {
+      group.answerJoin(member, refusedJoin('coordinatorNotAvailable', member.id));
+      member.session.setNoLaterThan(groupPredecessorWaitMs);
+    }
   }
 
   #addPending({ group, request, client }: Joining, id: string): void {
@@ -160,23 +208,10 @@ export class Joins {
       id,
       session,
       clients: new Set(),
-      gone: () => session.setNoLaterThan(groupGoneMemberGraceMs),
+      gone: () => session.setNoLaterThan(groupGonePendingGraceMs),
     };
     group.addPending(pending);
     session.set(request.sessionTimeoutMs);
     presence.attach(pending, client);
-  }
-}
-
-/** The last connection of a member was closed: nobody waits for its answers, and it has to be heard again soon. */
-function leaveAlone(group: Group, member: Member): void {
-  answerSync(member, refusedSync('coordinatorNotAvailable'));
-  if (member.isStatic) {
-    // It still counts as one that joined: it is started again under the same name, as after a rolling update.
-    if (member.awaitingJoin !== undefined) group.awaitJoin(member, () => {});
-    member.session.setNoLaterThan(member.sessionTimeoutMs);
-  } else {
-    group.answerJoin(member, refusedJoin('coordinatorNotAvailable', member.id));
-    member.session.setNoLaterThan(groupGoneMemberGraceMs);
   }
 }

@@ -34,7 +34,7 @@ describe('limits of groups', () => {
     expect((await member.join()).error).toBe('none');
     expect((await joined).error).toBe('none');
     expect((await new TestMember(groups).join()).error).toBe('groupMaxSizeReached');
-    member.leave();
+    await member.leave();
     const next = new TestMember(groups).join();
     await told.join();
     expect((await next).error).toBe('none');
@@ -48,7 +48,7 @@ describe('limits of groups', () => {
     expect(await commitAlone(groups, 'c', 1)).toEqual(['none']);
     expect((await lone('d').join()).error).toBe('groupMaxSizeReached');
     expect(await commitAlone(groups, 'd', 1)).toEqual(['groupMaxSizeReached']);
-    expect(a.leave()).toEqual(['none']);
+    expect(await a.leave()).toEqual(['none']);
     expect((await lone('d').join()).error).toBe('groupMaxSizeReached');
     vi.advanceTimersByTime(1_000);
     expect((await lone('d').join()).error).toBe('memberIdRequired');
@@ -70,7 +70,7 @@ describe('limits of groups', () => {
       expect((await new TestMember(groups, { groupId: 'a', protocols: protocols(7_000) }).join()).error).toBe(
         'groupMaxSizeReached',
       );
-      for (const member of members) member.leave();
+      for (const member of members) await member.leave();
     }
   });
 

@@ -1,4 +1,5 @@
 import type { Deadline } from './deadlines.ts';
+import type { MemberRecord } from './group-record.ts';
 import {
   type GroupProtocol,
   type JoinRequest,
@@ -11,6 +12,9 @@ import type { GroupClient, Present } from './presence.ts';
 
 /** What a member has waiting for its answer. */
 export type Answer<Result> = (result: Result) => void;
+
+/** What a member says of itself when it joins, with where it comes from. */
+export type MemberProfile = Omit<MemberRecord, 'id' | 'assignment'>;
 
 /** A member of a group. What counts it among the others (protocols, who waits) only {@link Group} changes. */
 export class Member implements Present {
@@ -34,22 +38,24 @@ export class Member implements Present {
   awaitingSync: Answer<SyncResult> | undefined;
   /** Until it was told the first generation that it is part of. */
   isNew = true;
+  /** Whether its client knows its id, and can come back with it. */
+  isIdTold = false;
+  /** Whether the last of its connections was closed while this broker ran, and it was not heard since. */
+  isCutOff = false;
 
   constructor(
     id: string,
-    request: JoinRequest,
-    protocols: ReadonlyMap<string, Uint8Array>,
-    client: GroupClient,
+    profile: MemberProfile,
     watch: (member: Member) => { session: Deadline; gone: () => void },
   ) {
     this.id = id;
-    this.instanceId = request.groupInstanceId;
-    this.clientId = request.clientId;
-    this.clientHost = client.host;
-    this.protocolType = request.protocolType;
-    this.protocols = protocols;
-    this.sessionTimeoutMs = request.sessionTimeoutMs;
-    this.rebalanceTimeoutMs = request.rebalanceTimeoutMs;
+    this.instanceId = profile.instanceId;
+    this.clientId = profile.clientId;
+    this.clientHost = profile.clientHost;
+    this.protocolType = profile.protocolType;
+    this.protocols = profile.protocols;
+    this.sessionTimeoutMs = profile.sessionTimeoutMs;
+    this.rebalanceTimeoutMs = profile.rebalanceTimeoutMs;
     const { session, gone } = watch(this);
     this.session = session;
     this.gone = gone;
@@ -95,6 +101,24 @@ export class Member implements Present {
   get sizeBytes(): number {
     return memberBytes(this.id, this.protocols) + this.assignment.length;
   }
+}
+
+/** What a JoinGroup says of its member. */
+export function profileOf(
+  request: JoinRequest,
+  protocols: ReadonlyMap<string, Uint8Array>,
+  client: GroupClient,
+): MemberProfile {
+  const { groupInstanceId, clientId, protocolType, sessionTimeoutMs, rebalanceTimeoutMs } = request;
+  return {
+    instanceId: groupInstanceId,
+    clientId,
+    clientHost: client.host,
+    protocolType,
+    sessionTimeoutMs,
+    rebalanceTimeoutMs,
+    protocols,
+  };
 }
 
 /** The protocols of a JoinGroup by name; of one that stands there twice the first counts. */

@@ -114,7 +114,7 @@ describe('committed offsets', () => {
     const [member] = await stableGroup(groups, 1);
     await member.commit(4);
     expect(await groups.delete('g')).toBe('nonEmptyGroup');
-    member.leave();
+    await member.leave();
     expect(await groups.delete('g')).toBe('none');
     expect([groups.describe('g'), await committed(groups)]).toEqual([undefined, undefined]);
     expect((await store.open()).groups.size).toBe(0);
@@ -142,7 +142,7 @@ describe('committed offsets', () => {
     const partitions = ['t', 'u', 'v'].map((topic) => ({ topic, partition: 0 }));
     expect(await groups.deleteOffsets('g', partitions)).toEqual(['groupSubscribedToTopic', 'none', 'none']);
     expect([await committed(groups), await committed(groups, 'g', 'u')]).toEqual([1, undefined]);
-    member.leave();
+    await member.leave();
     expect(await groups.deleteOffsets('g', partitions)).toEqual(['none', 'none', 'none']);
     expect(await committed(groups)).toBeUndefined();
   });
@@ -195,7 +195,7 @@ describe('who may commit', () => {
     expect(await member.commit(1)).toEqual(['illegalGeneration']);
     member.generationId = -1;
     expect(await member.commit(1)).toEqual(['illegalGeneration']);
-    member.leave();
+    await member.leave();
     expect(await member.commit(1)).toEqual(['none']);
     member.generationId = 1;
     expect(await member.commit(1)).toEqual(['unknownMemberId']);
@@ -230,7 +230,7 @@ describe('offsets are kept', () => {
     await member.commit(1);
     await sweepAfter(groups, 10);
     expect(await committed(groups)).toBe(1);
-    member.leave();
+    await member.leave();
     await sweepAfter(groups, 6.9);
     expect(await committed(groups)).toBe(1);
     await sweepAfter(groups, 0.2);

@@ -1,6 +1,7 @@
 import { groupPendingJoinWaitMs } from '../../limits.ts';
 import { type Group, refusedJoin } from './group.ts';
-import { type GroupError, NO_BYTES, type SyncResult } from './group-types.ts';
+import { type GroupError, type JoinResult, NO_BYTES, type SyncResult } from './group-types.ts';
+import { type KeptGroups, refusalOf } from './kept-groups.ts';
 import type { Member } from './member.ts';
 import type { Presence } from './presence.ts';
 
@@ -18,14 +19,17 @@ export interface GroupLog {
  *       └───────────┘        └──────────────────┴─────────────────┘
  *
  * While it prepares, members join and wait until all are there. Then each is told the generation and asks for its
- * assignment, which the leader brings.
+ * assignment, which the leader brings. A member is told a generation, or its assignment, when the store has it: after a
+ * restart nobody knows of more than the broker does.
  */
 export class Rebalance {
   readonly #presence: Presence;
+  readonly #kept: KeptGroups;
   readonly #log: GroupLog;
 
-  constructor(presence: Presence, log: GroupLog) {
+  constructor(presence: Presence, kept: KeptGroups, log: GroupLog) {
     this.#presence = presence;
+    this.#kept = kept;
     this.#log = log;
   }
 
@@ -33,6 +37,14 @@ export class Rebalance {
   beginOrComplete(group: Group, reason: string): void {
     if (group.state === 'PreparingRebalance') this.completeIfAllJoined(group);
     else this.begin(group, reason);
+  }
+
+  /** Goes on where the group was when the broker stopped, with all the time that its members then had. */
+  resume(group: Group): void {
+    if (group.state === 'PreparingRebalance') group.joinDeadline.set(group.rebalanceTimeoutMs);
+    if (group.state !== 'CompletingRebalance') return;
+    for (const id of group.members.keys()) group.awaitedSyncs.add(id);
+    group.syncDeadline.set(group.rebalanceTimeoutMs);
   }
 
   /** Begins a rebalance, also where one is just being completed. */
@@ -73,29 +85,47 @@ export class Rebalance {
     if (group.members.size === 0) {
       group.state = 'Empty';
       group.emptySinceMs = Date.now();
+      this.#kept.note(group.id);
       this.#log.debug(fields, 'a group is empty');
       return;
     }
     group.state = 'CompletingRebalance';
     this.#log.debug(fields, 'the members of a group are settled');
+    const answers: [(result: JoinResult) => void, JoinResult][] = [];
     for (const member of group.members.values()) {
       member.isNew = false;
-      group.answerJoin(member, group.joined(member));
+      const answer = group.takeJoin(member);
+      if (answer !== undefined) answers.push([answer, group.joined(member)]);
       member.session.set(member.sessionTimeoutMs);
       group.awaitedSyncs.add(member.id);
     }
     group.syncDeadline.set(group.rebalanceTimeoutMs);
+    this.#answerWhenKept(group, answers);
   }
 
-  /** Takes the leader's assignment and gives each member its own. */
+  /** Takes the leader's assignment and gives each member its own when the store has them. */
   assign(group: Group, assignments: ReadonlyMap<string, Uint8Array>): void {
     for (const member of group.members.values()) group.assign(member, assignments.get(member.id) ?? NO_BYTES);
-    group.state = 'Stable';
-    for (const member of group.members.values()) this.#answerAwaited(member, group.synced(member));
+    const assigning = {};
+    group.assigning = assigning;
+    this.#kept.keep(group.id).then(
+      () => {
+        if (group.assigning === assigning) this.#assigned(group);
+      },
+      (error: Error) => {
+        if (group.assigning === assigning) this.#refuseAssignments(group, error);
+      },
+    );
+  }
+
+  /** Answers JoinGroups when the store has the group as it is now. */
+  answerWhenKept(group: Group, answer: (result: JoinResult) => void, result: JoinResult): void {
+    this.#answerWhenKept(group, [[answer, result]]);
   }
 
   /** Takes all assignments back and refuses who waits for one. */
   dropAssignments(group: Group, error: GroupError): void {
+    group.assigning = undefined;
     for (const member of group.members.values()) {
       group.assign(member, NO_BYTES);
       this.#answerAwaited(member, refusedSync(error));
@@ -109,6 +139,7 @@ export class Rebalance {
       if (member !== undefined) this.remove(group, member);
     }
     this.begin(group, 'members did not ask for their assignment');
+    this.#kept.note(group.id);
   }
 
   /** A member was not heard in time, or its connections are closed. */
@@ -129,6 +160,7 @@ export class Rebalance {
   afterLeave(group: Group, reason: string): void {
     if (group.state === 'Stable' || group.state === 'CompletingRebalance') this.begin(group, reason);
     else this.completeIfAllJoined(group);
+    this.#kept.note(group.id);
   }
 
   /** Lets go of a member. */
@@ -152,12 +184,38 @@ export class Rebalance {
     this.#endGathering(group);
     group.joinDeadline.clear();
     group.syncDeadline.clear();
+    group.assigning = undefined;
     for (const member of [...group.members.values()]) {
       group.answerJoin(member, refusedJoin('coordinatorNotAvailable', member.id));
       answerSync(member, refusedSync('coordinatorNotAvailable'));
       this.remove(group, member);
     }
     for (const id of [...group.pending.keys()]) this.removePending(group, id);
+  }
+
+  #assigned(group: Group): void {
+    group.assigning = undefined;
+    group.state = 'Stable';
+    for (const member of group.members.values()) this.#answerAwaited(member, group.synced(member));
+  }
+
+  #refuseAssignments(group: Group, error: Error): void {
+    this.#log.warn({ group: group.id, error: error.message }, 'the assignment of a group could not be kept');
+    this.dropAssignments(group, refusalOf(error));
+    this.begin(group, 'the assignment could not be kept');
+  }
+
+  #answerWhenKept(group: Group, answers: readonly [(result: JoinResult) => void, JoinResult][]): void {
+    this.#kept.keep(group.id).then(
+      () => {
+        for (const [answer, result] of answers) answer(result);
+      },
+      (error: Error) => {
+        this.#log.warn({ group: group.id, error: error.message }, 'the members of a group could not be kept');
+        const refusal = refusalOf(error);
+        for (const [answer, { memberId }] of answers) answer(refusedJoin(refusal, memberId));
+      },
+    );
   }
 
   /** Who waited was excused from being heard, and no longer is. */

@@ -37,7 +37,7 @@ describe('a static member', () => {
     expect((await before.sync()).error).toBe('fencedInstanceId');
     expect((await before.join()).error).toBe('fencedInstanceId');
     expect(await before.commit(1)).toEqual(['fencedInstanceId']);
-    expect(before.leave()).toEqual(['fencedInstanceId']);
+    expect(await before.leave()).toEqual(['fencedInstanceId']);
   });
 
   it('that leads and comes back is told that nothing has to be assigned, if its client knows that', async () => {
@@ -127,7 +127,7 @@ describe('a static member', () => {
   it('is taken out by its instance alone', async () => {
     const { groups } = await openGroups();
     await stableGroup(groups, 1, instance('i'));
-    expect(groups.leave('g', [{ memberId: '', groupInstanceId: 'i' }])).toEqual(['none']);
+    expect(await groups.leave('g', [{ memberId: '', groupInstanceId: 'i' }])).toEqual(['none']);
     expect(groups.describe('g')).toMatchObject({ state: 'Empty', members: [] });
   });
 });

@@ -3,10 +3,10 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Takes members out of a group: one up to version 2, several from 3 on. */
-export const leaveGroupHandler = defineHandler(leaveGroup, (request, { version, parts }) => {
+export const leaveGroupHandler = defineHandler(leaveGroup, async (request, { version, parts }) => {
   const isSingle = version < FIRST_VERSION_WITH_SEVERAL;
   const leaving = isSingle ? [{ memberId: request.memberId, groupInstanceId: null }] : request.members;
-  const outcomes = parts.groups.leave(request.groupId, leaving);
+  const outcomes = await parts.groups.leave(request.groupId, leaving);
   if (typeof outcomes === 'string') return { errorCode: KafkaErrorCode[outcomes] };
   if (isSingle) return { errorCode: KafkaErrorCode[outcomes[0]] };
   return {
