@@ -64,6 +64,30 @@ describe('deadlines', () => {
     expect(count).toBe(5);
   });
 
+  // A broker that was stopped for a minute found all sessions over before it had read the heartbeats that waited for it.
+  it('do not count the time in which the process did not run', () => {
+    const clock = performance.now.bind(performance);
+    let lostMs = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => clock() + lostMs);
+    const deadlines = new Deadlines();
+    const due: string[] = [];
+    for (const [name, afterMs] of [
+      ['a', 10_000],
+      ['b', 20_000],
+    ] as const) {
+      deadlines.add(() => due.push(name)).set(afterMs);
+    }
+    vi.advanceTimersByTime(5_000);
+    lostMs = 60_000;
+    vi.advanceTimersByTime(4_999);
+    expect(due).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(due).toEqual(['a']);
+    vi.advanceTimersByTime(10_000);
+    expect(due).toEqual(['a', 'b']);
+    vi.restoreAllMocks();
+  });
+
   it('hold nothing back when they are closed', () => {
     const deadlines = new Deadlines();
     const due = vi.fn();

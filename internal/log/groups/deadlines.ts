@@ -1,6 +1,10 @@
+import { deadlineSweepMs } from '../../limits.ts';
+
 /**
  * Many deadlines on one timer. Putting one off, as each heartbeat does, changes a number and nothing else: it is
- * looked at again when it would have been due before. All times are milliseconds.
+ * looked at again when it would have been due before. Time in which this process did not run (it was stopped, its machine
+ * was paused, one turn took very long) counts against nobody, as what clients sent meanwhile has not been read. All times
+ * are milliseconds.
  */
 export class Deadlines {
   /** A binary heap: the deadline to look at next comes first. */
@@ -50,14 +54,18 @@ export class Deadlines {
     const first = this.#heap[0];
     if (first === undefined || first.lookedAtMs >= this.#timerAtMs) return;
     clearTimeout(this.#timer);
-    this.#timerAtMs = first.lookedAtMs;
-    const waitMs = Math.max(0, Math.ceil(first.lookedAtMs - performance.now()));
-    this.#timer = setTimeout(() => this.#look(), Math.min(waitMs, LONGEST_TIMER_MS)).unref();
+    const nowMs = performance.now();
+    const waitMs = Math.min(Math.max(0, Math.ceil(first.lookedAtMs - nowMs)), deadlineSweepMs);
+    this.#timerAtMs = nowMs + waitMs;
+    this.#timer = setTimeout(() => this.#look(), waitMs).unref();
   }
 
   #look(): void {
-    this.#timerAtMs = Number.POSITIVE_INFINITY;
     const nowMs = performance.now();
+    const lateMs = nowMs - this.#timerAtMs;
+    // A little late is what a busy broker always is.
+    if (lateMs > deadlineSweepMs) this.#putOffAll(lateMs);
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
     for (let first = this.#heap[0]; first !== undefined && first.lookedAtMs <= nowMs; first = this.#heap[0]) {
       if (first.dueAtMs > nowMs) {
         first.lookedAtMs = first.dueAtMs;
@@ -68,6 +76,14 @@ export class Deadlines {
       }
     }
     this.#arm();
+  }
+
+  /** Their order stays what it was. */
+  #putOffAll(byMs: number): void {
+    for (const deadline of this.#heap) {
+      deadline.dueAtMs += byMs;
+      deadline.lookedAtMs += byMs;
+    }
   }
 
   /** Puts a deadline to be looked at at this time, at `place` or further up. */
@@ -146,6 +162,3 @@ export class Deadline {
     this.#due();
   }
 }
-
-/** What a timer of the runtime takes. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
