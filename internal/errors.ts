@@ -4,6 +4,8 @@
  * from this table.
  */
 
+import { RESERVED_NAMES } from './topic.ts';
+
 /** The small set of kinds that each door translates into its protocol's own vocabulary. */
 export type ErrorKind =
   | 'invalid'
@@ -51,8 +53,8 @@ export const ERRORS = {
   },
   'reserved-topic': {
     kind: 'denied',
-    rule: 'Names that begin with $ belong to the broker: clients may read them, not publish to them.',
-    remedy: 'Choose a topic that does not begin with $.',
+    rule: `${RESERVED_NAMES.join(', ')} and what is below them belong to the broker: clients may not publish there.`,
+    remedy: 'Choose another topic.',
   },
   'invalid-filter': {
     kind: 'invalid',

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyFilter, anyTopic } from '../test/support/arbitraries.ts';
-import { coversFilter, filterProblem, matchesFilter, parseShared, topicNameProblem } from './topic.ts';
+import {
+  coversFilter,
+  filterProblem,
+  isReservedTopic,
+  matchesFilter,
+  parseShared,
+  reservedTopicProblem,
+  topicNameProblem,
+} from './topic.ts';
 
 describe('topic names', () => {
   it.each(['a', '/', '//', 'a//b', ' ', 'ü€🚀', '$SYS/x', 'x'.repeat(65_535)])('accepts %j', (topic) => {
@@ -18,6 +26,33 @@ describe('topic names', () => {
     ['a/\ud83d', 'a topic has no half of a surrogate pair'],
   ])('refuses %j', (topic, problem) => {
     expect(topicNameProblem(topic)).toBe(problem);
+  });
+});
+
+describe('names of the broker', () => {
+  it.each(['$SYS', '$SYS/broker/uptime', '$SYS/broker/connection', '$share/g/a', '$replay/earliest/a'])(
+    'are %j',
+    (topic) => expect(isReservedTopic(topic)).toBe(true),
+  );
+
+  it.each(['$stream/a', '$queue/a', '$delayed/5/a', '$dlq'])('may be %j one day', (topic) => {
+    expect(isReservedTopic(topic)).toBe(true);
+  });
+
+  it.each([
+    '$',
+    '$/SYS',
+    '$aws/things/pump/shadow/update',
+    '$iothub/twin/PATCH',
+    '$SYSTEM/a',
+    '$sys/a',
+    '$shared/a',
+    'a/$SYS',
+    '$SYS/broker/connection/gateway.cloud/state',
+  ])('are not %j', (topic) => expect(isReservedTopic(topic)).toBe(false));
+
+  it('say which one it is', () => {
+    expect(reservedTopicProblem('$SYS/broker/uptime')).toBe('$SYS and what is below it belong to the broker');
   });
 });
 
@@ -92,6 +127,10 @@ describe('matching', () => {
     ['+/clients', '$SYS/clients', false],
     ['$SYS/#', '$SYS/clients', true],
     ['$SYS/#', '$SYS', true],
+    ['#', '$aws/a', false],
+    ['+/a', '$aws/a', false],
+    ['$aws/+', '$aws/a', true],
+    ['$share/g/#', '$aws/a', false],
     ['$SYS/+', '$SYS/clients', true],
     ['a/#', '$SYS', false],
     ['$share/g/a/#', 'a/b', true],

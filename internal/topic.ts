@@ -2,12 +2,21 @@
  * The rules of topic names and filters, in one place for the broker, every door and the SDK.
  *
  * A topic is UTF-8, 1 to 65,535 bytes, levels split by `/`, without NUL. A topic that is published to has no
- * `+` or `#`. A name that begins with `$` is the broker's own. A filter may have `+` as a whole level and `#`
- * as the whole last level, and may be shared: `$share/GROUP/FILTER`.
+ * `+` or `#`. Leading wildcards pass over a name that begins with `$`, and some of these are the broker's own. A filter
+ * may have `+` as a whole level and `#` as the whole last level, and may be shared: `$share/GROUP/FILTER`.
  */
 
 /** The frame's and MQTT's length field for a topic is two bytes. */
 export const MAX_TOPIC_BYTES = 65_535;
+
+/**
+ * First levels of the broker's own names: what it tells about itself, what filters begin with that are more than a filter,
+ * and what it may use one day.
+ */
+export const RESERVED_NAMES = ['$SYS', '$share', '$replay', '$stream', '$queue', '$delayed', '$dlq'] as const;
+
+/** Below this bridges tell whether they are connected, as those of mosquitto do unless they are told otherwise. */
+const BRIDGE_STATES = '$SYS/broker/connection/';
 
 const utf8 = new TextEncoder();
 const LONE_SURROGATE = /\p{Surrogate}/u;
@@ -20,8 +29,20 @@ export function topicNameProblem(topic: string): string | undefined {
   return undefined;
 }
 
-/** Names that begin with `$` are the broker's: clients may read them but not publish to them. */
+/** Says that a topic is the broker's own, which clients may read but not publish to; undefined for any other. */
+export function reservedTopicProblem(topic: string): string | undefined {
+  if (!isHidden(topic) || topic.startsWith(BRIDGE_STATES)) return undefined;
+  const own = RESERVED_NAMES.find((name) => topic === name || topic.startsWith(`${name}/`));
+  return own && `${own} and what is below it belong to the broker`;
+}
+
+/** Whether a topic is the broker's own. */
 export function isReservedTopic(topic: string): boolean {
+  return reservedTopicProblem(topic) !== undefined;
+}
+
+/** Whether wildcards in the first level of a filter pass over a topic (MQTT 5, section 4.7.2). */
+function isHidden(topic: string): boolean {
   return topic.startsWith('$');
 }
 
@@ -77,8 +98,7 @@ export function innerFilter(filter: string): string {
 export function matchesFilter(filter: string, topic: string): boolean {
   const wanted = innerFilter(filter).split('/');
   const levels = topic.split('/');
-  // Wildcards in the first level never reach into the broker's own names (MQTT 5, section 4.7.2).
-  if (isReservedTopic(topic) && (wanted[0] === '#' || wanted[0] === '+')) return false;
+  if (isHidden(topic) && (wanted[0] === '#' || wanted[0] === '+')) return false;
   for (const [index, level] of wanted.entries()) {
     if (level === '#') return true;
     if (index >= levels.length) return false;
@@ -94,8 +114,7 @@ export function matchesFilter(filter: string, topic: string): boolean {
 export function coversFilter(wider: string, filter: string): boolean {
   const levels = filter.split('/');
   const wanted = wider.split('/');
-  // Wildcards in the first level never reach into the broker's own names.
-  if (isReservedTopic(filter) && (wanted[0] === '#' || wanted[0] === '+')) return false;
+  if (isHidden(filter) && (wanted[0] === '#' || wanted[0] === '+')) return false;
   for (const [index, level] of wanted.entries()) {
     if (level === '#') return true;
     if (level === '+' ? levels[index] === undefined || levels[index] === '#' : level !== levels[index]) {

@@ -2,7 +2,7 @@ import { allowAll, type Guard, type Identity } from '../auth/guard.ts';
 import { BrokerError, quoted } from '../errors.ts';
 import { maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
-import { filterProblem, innerFilter, isReservedTopic, parseShared, topicNameProblem } from '../topic.ts';
+import { filterProblem, innerFilter, parseShared, reservedTopicProblem, topicNameProblem } from '../topic.ts';
 import { Channel, type ChannelLimits, nobody, type Receiver, type Source } from './channel.ts';
 import { Client, type ClientEvents, type ClientSpec } from './client.ts';
 import { type Message, Publication, valuesEncoding } from './publication.ts';
@@ -447,12 +447,8 @@ function publishableTopic(bytes: Uint8Array): string {
   }
   const problem = topicNameProblem(topic);
   if (problem !== undefined) throw new BrokerError('invalid-topic', `topic ${quoted(topic)}: ${problem}`);
-  if (isReservedTopic(topic)) {
-    throw new BrokerError(
-      'reserved-topic',
-      `topic ${quoted(topic)}: names that begin with $ belong to the broker`,
-    );
-  }
+  const reserved = reservedTopicProblem(topic);
+  if (reserved !== undefined) throw new BrokerError('reserved-topic', `topic ${quoted(topic)}: ${reserved}`);
   return topic;
 }
 

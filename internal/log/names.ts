@@ -1,4 +1,4 @@
-import { filterProblem } from '../topic.ts';
+import { filterProblem, reservedTopicProblem } from '../topic.ts';
 
 /**
  * How live topics and logs are called by one another: `sensors/temp` live is the log `sensors.temp`.
@@ -28,7 +28,7 @@ export function liveTopicOf(logName: string): string {
 export function keepingProblem(filter: string, logName: string | undefined): string | undefined {
   return (
     filterProblem(filter) ??
-    (filter.startsWith('$') ? 'names that begin with $ are not kept' : undefined) ??
+    reservedTopicProblem(filter) ??
     (logName === undefined ? undefined : logNameProblem(logName))
   );
 }

@@ -5,7 +5,7 @@ import {
   FrameType,
   MAX_CLIENT_ID_BYTES,
 } from '../../internal/protocol/frame/frame.ts';
-import { filterProblem, isReservedTopic, replayFilter, topicNameProblem } from '../../internal/topic.ts';
+import { filterProblem, replayFilter, reservedTopicProblem, topicNameProblem } from '../../internal/topic.ts';
 import { urlOf } from './address.ts';
 import { Emitter } from './emitter.ts';
 import {
@@ -739,9 +739,7 @@ function refusalIn({ topic, payload }: Frame): RefusedError {
 }
 
 function checkTopic(topic: string): void {
-  const problem =
-    topicNameProblem(topic) ??
-    (isReservedTopic(topic) ? 'names that begin with $ belong to the broker' : undefined);
+  const problem = topicNameProblem(topic) ?? reservedTopicProblem(topic);
   if (problem !== undefined) throw new InvalidTopicError('topic', topic, problem);
 }
 

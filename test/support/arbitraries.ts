@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { filterProblem } from '../../internal/topic.ts';
 
-const level = fc.constantFrom('', 'a', 'b', 'c', '$x');
+const level = fc.constantFrom('', 'a', 'b', 'c', '$x', '$SYS');
 
 /** Topics out of few levels, so that filters often match them. */
 export const anyTopic = fc

@@ -77,7 +77,7 @@ describe('requests', () => {
     [encodeFrame(2, '', '', 'c'), "invalid-topic: topic '': a topic has at least one byte"],
     [
       encodeFrame(2, '$SYS/x', '', 'c'),
-      "reserved-topic: topic '$SYS/x': names that begin with $ belong to the broker",
+      "reserved-topic: topic '$SYS/x': $SYS and what is below it belong to the broker",
     ],
     [fromHex('02 0002 c328 00000000 0001 63'), 'invalid-topic: the topic is not UTF-8'],
     [

@@ -7,7 +7,7 @@ import { ERRORS } from '../../errors.ts';
 import { Metrics } from '../../metrics/metrics.ts';
 import { encodeFrame, type Frame, FrameType } from '../../protocol/frame/frame.ts';
 import { bytesOf, GOLDEN_FRAMES } from '../../protocol/frame/golden-frames.ts';
-import { matchesFilter } from '../../topic.ts';
+import { isReservedTopic, matchesFilter } from '../../topic.ts';
 import { FramesDoor } from './door.ts';
 
 /** `make test FUZZ_SECONDS=600` looks for longer; FUZZ_SEED repeats a run that failed. */
@@ -113,7 +113,7 @@ async function holds(script: Script): Promise<void> {
 
   function expectDelivered(client: number, topic: string, message: string): void {
     if (!intact[client] || refused[client]) return;
-    if (topic.startsWith('$')) {
+    if (isReservedTopic(topic)) {
       refused[client] = true;
       held[client]!.clear();
       return;

@@ -1,4 +1,5 @@
 import type { BrokerError } from '../../errors.ts';
+import { claimedVersion } from '../../protocol/mqtt/decode-connect.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
 import { PacketType } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../protocol/mqtt/properties.ts';
@@ -18,22 +19,15 @@ export function connectAnswer(
   body: Uint8Array,
   properties: Properties = NO_PROPERTIES,
 ): Uint8Array | undefined {
-  const level = levelOf(body);
-  if (level === undefined) return undefined;
+  const version = claimedVersion(body);
+  if (version === undefined) return undefined;
   const connack = { type: PacketType.connack, sessionPresent: false, properties: NO_PROPERTIES };
-  if (level >= 5) {
+  if (version === 5) {
     const refusal = { ...connack, reasonCode: reasonCodeOf(reason, 'connack') };
     const limits = limitsOf(properties);
     const bytes = encodeWithReason(refusal, reason.message, limits);
     return bytes.length <= limits.maximumPacketSizeBytes ? bytes : undefined;
   }
   const reasonCode = returnCodeOf(reason);
-  return reasonCode === undefined ? undefined : encodePacket({ ...connack, reasonCode }, 4);
-}
-
-/** The protocol level behind a name of MQTT. */
-function levelOf(body: Uint8Array): number | undefined {
-  const nameEnd = 2 + ((body[0]! << 8) | body[1]!);
-  const name = Buffer.from(body.subarray(2, nameEnd)).toString('latin1');
-  return name === 'MQTT' || name === 'MQIsdp' ? body[nameEnd] : undefined;
+  return reasonCode === undefined ? undefined : encodePacket({ ...connack, reasonCode }, version);
 }

@@ -47,6 +47,8 @@ export interface ConnectedParts extends ConnectionServices {
   session: Session;
   agreement: Agreement;
   version: Version;
+  /** Whether it is another broker's bridge. */
+  isBridge: boolean;
   intake: Intake;
   run: Run;
   refuse(reason: BrokerError): void;
@@ -55,7 +57,7 @@ export interface ConnectedParts extends ConnectionServices {
 /** Puts together what serves a client that was let in. */
 export function connectedOf(parts: ConnectedParts): Connected {
   const { broker, sessions, logs, metrics, log, client, session, agreement, version, refuse } = parts;
-  const { intake, run, maxMessageBytes } = parts;
+  const { isBridge, intake, run, maxMessageBytes } = parts;
   const { identity, channel } = client;
   const { store } = sessions;
   const answers = new Answers(channel, store, version, agreement);
@@ -83,6 +85,7 @@ export function connectedOf(parts: ConnectedParts): Connected {
     answers,
     replays,
     version,
+    isBridge,
     refuse,
   });
   return { client, session, agreement, version, answers, outlet, inbox, publishes, subscriber, replays };

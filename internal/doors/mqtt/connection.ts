@@ -216,7 +216,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     const { broker, sessions, log } = this.#parts;
     const { remote, certificateName } = this.#connection;
     const { clientId } = agreement;
-    const { version, cleanStart } = connect;
+    const { version, cleanStart, isBridge = false } = connect;
     const encoding = encodingOf(version);
     const identity = { clientId, remote, certificateName };
     if (agreement.will !== undefined) broker.checkMayPublish(identity, agreement.will.message);
@@ -236,6 +236,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     }
     const { session, isPresent } = opened;
     const refuse = (reason: BrokerError) => this.refuse(reason);
+    this.#cursor.disregardsFlags = version === 3;
     this.#run.publication.encoding = encoding;
     this.#run.publication.publisher = clientId;
     this.#connected = connectedOf({
@@ -244,6 +245,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
       session,
       agreement,
       version,
+      isBridge,
       intake: this.intake,
       run: this.#run,
       refuse,

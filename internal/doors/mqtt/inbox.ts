@@ -120,9 +120,7 @@ export class Inbox {
     } catch (error) {
       const refusal = this.#tolerate(error);
       reasonCode = reasonCodeOf(refusal, 'puback');
-      // Only $SYS is known to belong to somebody; test suites of clients try other names, and read no reasons.
-      const isOthers = refusal.code === 'reserved-topic' && !refusal.message.includes("'$SYS/");
-      problem = isOthers ? undefined : refusal.message;
+      problem = refusal.message;
     }
     if (receipt === undefined) return;
     if (qos === 2 && reasonCode < FIRST_FAILURE) this.#remember(packetId, receipt);

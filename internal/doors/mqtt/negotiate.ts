@@ -5,7 +5,7 @@ import { mqttOldClientWindow, mqttReceiveMaximum, mqttTopicAliases } from '../..
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
 import { type Connect, PacketType } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../protocol/mqtt/properties.ts';
-import { isReservedTopic, topicNameProblem } from '../../topic.ts';
+import { reservedTopicProblem, topicNameProblem } from '../../topic.ts';
 import { messageProperties } from './messages.ts';
 
 /** What the broker and a client have agreed on. */
@@ -135,7 +135,9 @@ function willOf({ will, version }: Connect, clientId: string): Will | undefined 
   const problem = topicNameProblem(topic);
   if (problem !== undefined)
     throw new BrokerError('invalid-topic', `will topic ${quoted(topic)}: ${problem}`);
-  if (isReservedTopic(topic)) throw new BrokerError('reserved-topic', `will topic ${quoted(topic)}`);
+  const reserved = reservedTopicProblem(topic);
+  if (reserved !== undefined)
+    throw new BrokerError('reserved-topic', `will topic ${quoted(topic)}: ${reserved}`);
   const expiryS = properties.messageExpiryIntervalS;
   return {
     message: {

@@ -41,6 +41,7 @@ export interface SubscriberParts {
   answers: Answers;
   replays: Replays;
   version: Version;
+  isBridge: boolean;
   /** Ends the connection. */
   refuse(reason: BrokerError): void;
 }
@@ -63,6 +64,7 @@ export class Subscriber {
   readonly #answers: Answers;
   readonly #replays: Replays;
   readonly #version: Version;
+  readonly #isBridge: boolean;
   readonly #refuse: (reason: BrokerError) => void;
 
   constructor(parts: SubscriberParts) {
@@ -75,6 +77,7 @@ export class Subscriber {
     this.#answers = parts.answers;
     this.#replays = parts.replays;
     this.#version = parts.version;
+    this.#isBridge = parts.isBridge;
     this.#refuse = parts.refuse;
   }
 
@@ -91,7 +94,8 @@ export class Subscriber {
     const writesBefore = this.#session.store.writes;
     const replays: PreparedReplay[] = [];
     const added: string[] = [];
-    for (const request of subscriptions.slice(0, maxFiltersPerSubscribe)) {
+    for (const asked of subscriptions.slice(0, maxFiltersPerSubscribe)) {
+      const request = this.#isBridge ? bridged(asked) : asked;
       const { filter } = request;
       try {
         const replay = this.#replays.replayOf(filter, properties);
@@ -244,4 +248,12 @@ export class Subscriber {
     this.#refusals ??= new RefusalLog(this.#log, this.#identity);
     this.#refusals.add(refusal, 'a subscription was refused');
   }
+}
+
+/**
+ * What a bridge wants, which no version before 5 has words for: retained messages as such, so that the broker behind it
+ * retains them too, and nothing back that came from there. A group has no use for the latter [MQTT-3.8.3-4].
+ */
+function bridged(request: SubscriptionRequest): SubscriptionRequest {
+  return { ...request, retainAsPublished: true, noLocal: parseShared(request.filter) === undefined };
 }

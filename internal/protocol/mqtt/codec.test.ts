@@ -6,6 +6,7 @@ import { encodePacket } from './encode.ts';
 import { BROKEN_PACKETS, GOLDEN_PACKETS } from './golden-packets.ts';
 import { MqttError } from './mqtt-error.ts';
 import { type Packet, PacketType, type Version } from './packet.ts';
+import { NO_PROPERTIES } from './properties.ts';
 import { mayCarry, ReasonCode, reasonName } from './reason-codes.ts';
 
 const MAX_PACKET_BYTES = 1024 * 1024;
@@ -17,6 +18,7 @@ function bytesOf(hex: string): Uint8Array {
 /** Decodes the one packet that these bytes are. */
 function decode(bytes: Uint8Array, version: Version): Packet {
   const cursor = new PacketCursor(MAX_PACKET_BYTES);
+  cursor.disregardsFlags = version === 3;
   if (!cursor.read(bytes, 0, bytes.length)) throw new Error('the packet is not complete');
   expect(cursor.end).toBe(bytes.length);
   return decodePacket(bytes, cursor, version);
@@ -69,6 +71,49 @@ describe.each(BROKEN_PACKETS)('$name', ({ versions, hex, reason }) => {
 describe('what versions before 5 forgive', () => {
   it('takes DUP on SUBSCRIBE from 3.1', () => {
     expect(decode(bytesOf('8a 06 0001 0001 61 00'), 3)).toMatchObject({ type: PacketType.subscribe });
+  });
+
+  it.each([
+    ['PINGREQ', 'cf 00'],
+    ['PUBREL', '6d 02 0001'],
+    ['UNSUBSCRIBE', 'a8 05 0001 0001 61'],
+    ['DISCONNECT', 'e1 00'],
+  ])('disregards the flags that %s has no use for, of 3.1', (_, hex) => {
+    const bytes = bytesOf(hex);
+    expect(decode(bytes, 3)).toMatchObject({ type: bytes[0]! >>> 4 });
+    expect(() => decode(bytes, 4)).toThrow('with flags');
+  });
+
+  it('disregards the six bits beside the QoS that SUBSCRIBE of 3.1 has no use for', () => {
+    const subscriptions = [{ filter: 'a', qos: 1, noLocal: false, retainAsPublished: false }];
+    expect(decode(bytesOf('82 06 0001 0001 61 fd'), 3)).toMatchObject({ subscriptions });
+  });
+
+  // MQTT 3.1, section 3.1: "the Remaining Length field from the fixed header takes precedence over the User Name flag".
+  it.each([
+    ['both flags and neither string', 'c2', '', {}],
+    ['both flags and only the user name', 'c2', '000175', { userName: 'u' }],
+    ['the flag of the user name alone', '82', '', {}],
+    ['the flag of the password alone', '42', '', {}],
+    ['a user name that no flag announces', '02', '000175', {}],
+    ['will QoS and will retain without a will', '3a', '', {}],
+    ['the reserved flag', '03', '', {}],
+  ])('takes CONNECT of 3.1 with %s', (_, flags, tail, expected) => {
+    const body = `0006 4d5149736470 03 ${flags} 003c 0001 61 ${tail}`.replaceAll(' ', '');
+    const bytes = bytesOf(`10 ${(body.length / 2).toString(16).padStart(2, '0')} ${body}`);
+    const connect = decode(bytes, 3);
+    const plain = { type: PacketType.connect, version: 3, cleanStart: true, keepAliveS: 60, clientId: 'a' };
+    expect(connect).toEqual({ ...plain, properties: NO_PROPERTIES, ...expected });
+  });
+
+  it.each([
+    ['a password without a user name', '42', '000170'],
+    ['half a user name', '82', '0002 75'],
+    ['will QoS 3', '1e', '0001 74 0000'],
+  ])('does not take CONNECT of 3.1 with %s', (_, flags, tail) => {
+    const body = `0006 4d5149736470 03 ${flags} 003c 0001 61 ${tail}`.replaceAll(' ', '');
+    const bytes = bytesOf(`10 ${(body.length / 2).toString(16).padStart(2, '0')} ${body}`);
+    expect(() => decode(bytes, 3)).toThrow(MqttError);
   });
 
   it('takes DUP with QoS 0 from 3.1', () => {

@@ -1,5 +1,5 @@
 import { MqttError } from './mqtt-error.ts';
-import { DUP_BIT, fixedFlags, PACKET_NAMES, PacketType, QOS_SHIFT } from './packet.ts';
+import { fixedFlags, PACKET_NAMES, PacketType } from './packet.ts';
 import { MAX_VARINT_BYTES } from './reader.ts';
 
 /**
@@ -16,6 +16,8 @@ export class PacketCursor {
   bodyStart = 0;
   /** Where the body and with it the packet ends. */
   end = 0;
+  /** Whether flags that a packet has no use for may have any value, as in version 3.1 (section 2.1). */
+  disregardsFlags = false;
 
   readonly #maxPacketBytes: number;
 
@@ -46,7 +48,7 @@ export class PacketCursor {
     const first = bytes[at]!;
     const type = first >>> 4;
     const flags = first & 0x0f;
-    if (type !== PacketType.publish) checkFirstByte(type, flags);
+    if (type !== PacketType.publish) this.#checkFirstByte(type, flags);
     let length = 0;
     let next = at + 1;
     for (let shift = 0; ; shift += 7) {
@@ -70,6 +72,16 @@ export class PacketCursor {
     return true;
   }
 
+  /** [MQTT-2.1.3-1] flags that are reserved have the value that is listed. */
+  #checkFirstByte(type: number, flags: number): void {
+    if (type === 0) throw new MqttError('malformedPacket', 'there is no packet type 0');
+    // What they may be depends on the version, which is not known yet.
+    if (type === PacketType.connect || this.disregardsFlags) return;
+    const expected = fixedFlags(type);
+    if (flags === expected) return;
+    throw new MqttError('malformedPacket', `${PACKET_NAMES[type]} with flags ${flags}, not ${expected}`);
+  }
+
   #tooLarge(type: number, packetBytes: number): MqttError {
     return new MqttError(
       'packetTooLarge',
@@ -77,17 +89,3 @@ export class PacketCursor {
     );
   }
 }
-
-/** [MQTT-2.1.3-1] flags that are reserved have the value that is listed. */
-function checkFirstByte(type: number, flags: number): void {
-  if (type === 0) throw new MqttError('malformedPacket', 'there is no packet type 0');
-  // What they may be depends on the version, which is not known yet.
-  if (type === PacketType.connect) return;
-  const expected = fixedFlags(type);
-  if (flags === expected) return;
-  // Version 3.1 sends these with QoS 1, and again with DUP (MQTT 3.1, section 2.1).
-  if (expected === QOS_1_BITS && flags === (QOS_1_BITS | DUP_BIT)) return;
-  throw new MqttError('malformedPacket', `${PACKET_NAMES[type]} with flags ${flags}, not ${expected}`);
-}
-
-const QOS_1_BITS = 1 << QOS_SHIFT;

@@ -4,7 +4,6 @@ import { MqttError } from './mqtt-error.ts';
 import {
   type Auth,
   type Disconnect,
-  DUP_BIT,
   PACKET_NAMES,
   type Packet,
   PacketType,
@@ -30,11 +29,8 @@ import { mayCarry, SUBACK_FAILURE } from './reason-codes.ts';
  * @throws MqttError for whatever breaks the rules of that version.
  */
 export function decodePacket(bytes: Uint8Array, cursor: PacketCursor, version: Version): Packet {
-  const { type, flags, bodyStart, end } = cursor;
+  const { type, bodyStart, end } = cursor;
   const reader = new FieldReader(bytes, bodyStart, end, PACKET_NAMES[type]!);
-  if (version !== 3 && (flags & DUP_BIT) !== 0 && type !== PacketType.publish) {
-    throw reader.malformed('DUP is for PUBLISH only');
-  }
   const packet = decodeBody(bytes, reader, cursor, version);
   reader.expectEnd();
   return packet;
@@ -127,13 +123,14 @@ function decodeSubscribe(reader: FieldReader, version: Version): Subscribe {
 
 /**
  *     version 5:  [filter][reserved:2 bits][retain handling:2][retain as published:1][no local:1][QoS:2]
- *     before:     [filter][reserved:6 bits][QoS:2]
+ *     before:     [filter][reserved:6 bits][QoS:2], the reserved bits not used at all by version 3.1
  */
 function subscriptionOf(reader: FieldReader, version: Version): SubscriptionRequest {
   const filter = reader.text('topic filter');
   const options = reader.uint8('subscription options');
   const qos = options & 3;
   if (qos === 3) throw reader.malformed('QoS 3');
+  if (version === 3) return { filter, qos: qos as Qos, ...NO_OPTIONS };
   // [MQTT-3.8.3-5]
   if ((options & (version === 5 ? 0xc0 : 0xfc)) !== 0) throw reader.malformed('reserved bits of the options');
   const retainHandling = (options >>> 4) & 3;
@@ -149,6 +146,8 @@ function subscriptionOf(reader: FieldReader, version: Version): SubscriptionRequ
     retainHandling: retainHandling as 0 | 1 | 2,
   };
 }
+
+const NO_OPTIONS = { noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
 
 function decodeSuback(reader: FieldReader, version: Version): Suback {
   const packetId = packetIdOf(reader);

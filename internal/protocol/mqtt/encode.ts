@@ -1,4 +1,5 @@
 import {
+  BRIDGE_BIT,
   type Connect,
   DUP_BIT,
   fixedFlags,
@@ -128,9 +129,9 @@ function writeSubscribe(
 }
 
 function writeConnect(body: FieldWriter, connect: Connect): void {
-  const { version, will, userName, password } = connect;
+  const { version, isBridge, will, userName, password } = connect;
   body.text(version === 3 ? 'MQIsdp' : 'MQTT');
-  body.uint8(version);
+  body.uint8(isBridge ? version | BRIDGE_BIT : version);
   let flags = connect.cleanStart ? 0x02 : 0;
   if (will !== undefined) flags |= 0x04 | (will.qos << 3) | (will.retain ? 0x20 : 0);
   if (password !== undefined) flags |= 0x40;

@@ -20,6 +20,7 @@ const OLD: readonly Version[] = [3, 4];
 const V3: readonly Version[] = [3];
 const V4: readonly Version[] = [4];
 const V5: readonly Version[] = [5];
+const V4_5: readonly Version[] = [4, 5];
 const bytes = (hex: string) => Buffer.from(hex, 'hex');
 const plain = { noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
 
@@ -50,6 +51,48 @@ export const GOLDEN_PACKETS: readonly GoldenPacket[] = [
       properties: NO_PROPERTIES,
     },
     isDecodedOnly: true,
+  },
+  {
+    name: 'CONNECT of a bridge of 3.1',
+    versions: V3,
+    hex: '10 0f 0006 4d5149736470 83 02 003c 0001 61',
+    packet: {
+      type: PacketType.connect,
+      version: 3,
+      isBridge: true,
+      cleanStart: true,
+      keepAliveS: 60,
+      clientId: 'a',
+      properties: NO_PROPERTIES,
+    },
+  },
+  {
+    name: 'CONNECT of a bridge of 3.1.1',
+    versions: V4,
+    hex: '10 0d 0004 4d515454 84 02 003c 0001 61',
+    packet: {
+      type: PacketType.connect,
+      version: 4,
+      isBridge: true,
+      cleanStart: true,
+      keepAliveS: 60,
+      clientId: 'a',
+      properties: NO_PROPERTIES,
+    },
+  },
+  {
+    name: 'CONNECT of a bridge of 5',
+    versions: V5,
+    hex: '10 0e 0004 4d515454 85 02 003c 00 0001 61',
+    packet: {
+      type: PacketType.connect,
+      version: 5,
+      isBridge: true,
+      cleanStart: true,
+      keepAliveS: 60,
+      clientId: 'a',
+      properties: NO_PROPERTIES,
+    },
   },
   {
     name: 'CONNECT of 3.1.1 with everything',
@@ -395,25 +438,25 @@ export interface BrokenPacket {
 
 export const BROKEN_PACKETS: readonly BrokenPacket[] = [
   { name: 'type 0', versions: ALL, hex: '00 00', reason: 'malformedPacket' },
-  { name: '[MQTT-3.14.1-1] flags of DISCONNECT', versions: ALL, hex: 'e1 00', reason: 'malformedPacket' },
+  { name: '[MQTT-3.14.1-1] flags of DISCONNECT', versions: V4_5, hex: 'e1 00', reason: 'malformedPacket' },
   { name: '[MQTT-3.15.1-1] flags of AUTH', versions: V5, hex: 'f1 00', reason: 'malformedPacket' },
   { name: '[MQTT-3.15.2-1] reason of AUTH', versions: V5, hex: 'f0 01 80', reason: 'protocolError' },
   { name: 'AUTH before version 5', versions: OLD, hex: 'f0 00', reason: 'malformedPacket' },
-  { name: '[MQTT-2.1.3-1] flags of PINGREQ', versions: ALL, hex: 'c1 00', reason: 'malformedPacket' },
-  { name: '[MQTT-3.6.1-1] flags of PUBREL', versions: ALL, hex: '60 02 0001', reason: 'malformedPacket' },
+  { name: '[MQTT-2.1.3-1] flags of PINGREQ', versions: V4_5, hex: 'c1 00', reason: 'malformedPacket' },
+  { name: '[MQTT-3.6.1-1] flags of PUBREL', versions: V4_5, hex: '60 02 0001', reason: 'malformedPacket' },
   {
     name: '[MQTT-3.8.1-1] flags of SUBSCRIBE',
-    versions: ALL,
+    versions: V4_5,
     hex: '80 06 0001 0001 61 00',
     reason: 'malformedPacket',
   },
   {
     name: '[MQTT-3.10.1-1] flags of UNSUBSCRIBE',
-    versions: ALL,
+    versions: V4_5,
     hex: 'a0 05 0001 0001 61',
     reason: 'malformedPacket',
   },
-  { name: 'DUP on SUBSCRIBE', versions: [4, 5], hex: '8a 06 0001 0001 61 00', reason: 'malformedPacket' },
+  { name: 'DUP on SUBSCRIBE', versions: V4_5, hex: '8a 06 0001 0001 61 00', reason: 'malformedPacket' },
   {
     name: 'a remaining length of five bytes',
     versions: ALL,
@@ -428,14 +471,14 @@ export const BROKEN_PACKETS: readonly BrokenPacket[] = [
   },
   {
     name: '[MQTT-2.1.3-1] flags of CONNECT',
-    versions: [4, 5],
+    versions: V4_5,
     hex: '12 0c 0004 4d515454 04 02 0000 0000',
     reason: 'malformedPacket',
   },
   { name: '[MQTT-3.3.1-4] QoS 3', versions: ALL, hex: '36 05 0001 61 0001', reason: 'malformedPacket' },
   {
     name: '[MQTT-3.3.1-2] DUP with QoS 0',
-    versions: [4, 5],
+    versions: V4_5,
     hex: '38 04 0001 61 00',
     reason: 'malformedPacket',
   },
@@ -529,7 +572,7 @@ export const BROKEN_PACKETS: readonly BrokenPacket[] = [
   { name: '[MQTT-3.10.3-2] no filter', versions: V5, hex: 'a2 03 0001 00', reason: 'protocolError' },
   {
     name: '[MQTT-3.8.3-5] reserved bits',
-    versions: OLD,
+    versions: V4,
     hex: '82 06 0001 0001 61 04',
     reason: 'malformedPacket',
   },

@@ -45,6 +45,8 @@ export interface Will {
 export interface Connect {
   type: TypeOf<'connect'>;
   version: Version;
+  /** Whether it marks itself as another broker's bridge. */
+  isBridge?: boolean;
   /** Clean Session before version 5. */
   cleanStart: boolean;
   /** 0: none. */
@@ -154,6 +156,8 @@ export type Packet =
   | Disconnect
   | Auth;
 
+/** The bit of CONNECT's protocol level by which bridges of mosquitto and others mark themselves. */
+export const BRIDGE_BIT = 0x80;
 /** Bits of PUBLISH's first byte. */
 export const DUP_BIT = 0x08;
 export const RETAIN_BIT = 0x01;
