@@ -1,5 +1,5 @@
 /**
- * The rooms and which way imports may point: cmd → doors → {broker, log, auth} → protocol.
+ * The rooms and which way imports may point: cmd → doors → {broker, log, access} → protocol.
  * internal/README.md draws the same picture for people.
  */
 const room = (path) => `^internal/${path}(/|\\.ts$)`;
@@ -44,12 +44,12 @@ module.exports = {
     onlyImports('protocol-is-pure', room('protocol'), [], 'bytes in, values out'),
     onlyImports('metrics-is-a-leaf', room('metrics'), [], 'counted by everybody, knows nobody'),
     onlyImports('errors-and-limits-are-leaves', '^internal/(errors|limits|topic)\\.ts$', [], 'tables'),
-    onlyImports('auth-decides-only', room('auth'), shared, 'who is this, and may they'),
+    onlyImports('access-decides-only', room('access'), shared, 'who is this, and may they'),
     onlyImports('config-is-tables', room('config'), shared, 'flags, environment, file'),
     onlyImports(
       'the-broker-names-no-door-and-no-protocol',
       room('broker'),
-      [...shared, room('auth'), room('metrics')],
+      [...shared, room('access'), room('metrics')],
       'encodings are handed to it',
     ),
     onlyImports(
@@ -85,7 +85,7 @@ module.exports = {
         room('broker'),
         room('log'),
         room('live'),
-        room('auth'),
+        room('access'),
         room('transport'),
         room('protocol'),
         room('metrics'),

@@ -81,9 +81,14 @@ export const ERRORS = {
     rule: 'A payload is at most -max-message bytes.',
     remedy: 'Send less at once, or raise -max-message.',
   },
+  'bad-credentials': {
+    kind: 'denied',
+    rule: 'A client proves who it is before it is let in.',
+    remedy: 'Check the user name and the password or token.',
+  },
   'not-authorized': {
     kind: 'denied',
-    rule: 'The guard of the broker decides who may connect, publish and subscribe.',
+    rule: 'The rules of the broker decide who may do what, on every door.',
     remedy: 'Ask whoever runs the broker for the permission.',
   },
   'too-many-clients': {

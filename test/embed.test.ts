@@ -177,7 +177,16 @@ describe('a guard', () => {
     });
     await using _client = await connectRaw(broker.url, 'client');
     expect(asked).toEqual([
-      { clientId: 'client', remote: expect.stringMatching(/:\d+$/), certificateName: undefined },
+      {
+        user: undefined,
+        groups: [],
+        clientId: 'client',
+        door: 'frames',
+        listener: broker.url,
+        remote: expect.stringMatching(/:\d+$/),
+        certificateName: undefined,
+        expiresAtMs: undefined,
+      },
     ]);
   });
 });

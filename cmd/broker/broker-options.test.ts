@@ -10,6 +10,7 @@ import * as limits from '../../internal/limits.ts';
 import { SCHEMES } from '../../internal/transport/endpoint.ts';
 import { NETWORKS as CLIENT_NETWORKS } from '../../pkg/client/address.ts';
 import { ListenError } from '../../pkg/embed/index.ts';
+import { identityOfTest } from '../../test/support/access.ts';
 import { brokerOptionsOf } from './broker-options.ts';
 
 function optionsOf(line: string, report: (message: string) => void = () => {}) {
@@ -244,7 +245,7 @@ describe('every other flag', () => {
 
   it('-refuse-filter makes a guard, and is a filter', () => {
     const guard = optionsOf('-refuse-filter test/nosubscribe -refuse-filter secret/#').guard!;
-    const who = { clientId: 'me', remote: 'here' };
+    const who = identityOfTest('me');
     expect(guard.maySubscribe(who, 'secret/a')).toBe("this broker refuses 'secret/#'");
     expect(guard.maySubscribe(who, 'test/subscribe')).toBeUndefined();
     expect(optionsOf('').guard).toBeUndefined();

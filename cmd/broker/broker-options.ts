@@ -1,5 +1,5 @@
-import type { Guard } from '../../internal/auth/guard.ts';
-import { refusingFilters } from '../../internal/auth/refused-filters.ts';
+import type { Guard } from '../../internal/access/guard.ts';
+import { refusingFilters } from '../../internal/access/refused-filters.ts';
 import type { brokerProgram } from '../../internal/config/broker.ts';
 import type { Values } from '../../internal/config/option.ts';
 import { UsageError } from '../../internal/config/program.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { accessOfTest } from '../../test/support/access.ts';
 import { anyFilter, anyTopic } from '../../test/support/arbitraries.ts';
-import type { Guard } from '../auth/guard.ts';
+import { type Guard, policyOfGuard } from '../access/guard.ts';
 import type { BrokerError } from '../errors.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { isReservedTopic, matchesFilter } from '../topic.ts';
@@ -173,19 +174,18 @@ describe('clients', () => {
 
   it('are asked about by the guard', () => {
     const guard: Guard = {
-      mayConnect: ({ clientId }) => (clientId === 'stranger' ? 'nobody knows you' : undefined),
+      mayConnect: () => undefined,
       mayPublish: (_, topic) => (topic === 'secret' ? 'not there' : undefined),
       maySubscribe: (_, filter) => (filter === '#' ? 'not everything' : undefined),
     };
     const { broker, connect } = setUp({}, guard);
-    expect(() => connect('stranger')).toThrow('not-authorized: nobody knows you');
     const { client } = connect('friend');
     expect(() => broker.subscribe(client, '#')).toThrow("not-authorized: filter '#': not everything");
     expect(() => broker.subscribe(client, '$share/g/#')).toThrow('not everything');
-    expect(() => broker.checkMayPublish(client.identity, topicOf(broker, 'secret'))).toThrow(
+    expect(() => client.access.checkPublish(topicOf(broker, 'secret'))).toThrow(
       "not-authorized: topic 'secret': not there",
     );
-    broker.checkMayPublish(client.identity, topicOf(broker, 'open'));
+    client.access.checkPublish(topicOf(broker, 'open'));
   });
 
   it('that are slow are disconnected where that is the policy', async () => {
@@ -214,7 +214,6 @@ function setUp(settings: Partial<BrokerSettings> = {}, guard?: Guard) {
       ...settings,
     },
     metrics,
-    guard,
     log: { debug() {}, info() {}, warn() {}, error() {} },
   });
 
@@ -222,9 +221,10 @@ function setUp(settings: Partial<BrokerSettings> = {}, guard?: Guard) {
     const written: Buffer[] = [];
     const reasons: BrokerError[] = [];
     const client: Client = broker.connect({
-      identity: { clientId, remote: 'test' },
+      access: accessOfTest(clientId, guard && policyOfGuard(guard)),
       encoding: text,
       source: nobody,
+      standingFilters: () => [],
       disconnect: (reason) => reasons.push(reason),
       sink: {
         write(buffers) {

@@ -1,4 +1,5 @@
-import { allowAll, type Guard, type Identity } from '../auth/guard.ts';
+import type { Access } from '../access/access.ts';
+import type { Identity } from '../access/identity.ts';
 import { BrokerError, quoted } from '../errors.ts';
 import { maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
@@ -30,7 +31,6 @@ export interface BrokerParts {
   settings: BrokerSettings;
   metrics: Metrics;
   log: Logger;
-  guard?: Guard;
 }
 
 /**
@@ -43,7 +43,6 @@ export class Broker {
   /** When publishers give way to others. */
   readonly turnTime = new TurnTime();
   readonly #settings: BrokerSettings;
-  readonly #guard: Guard;
   readonly #log: Logger;
   readonly #turn = new Turn();
   readonly #clients = new Map<string, Client>();
@@ -74,7 +73,6 @@ export class Broker {
 
   constructor(parts: BrokerParts) {
     this.#settings = parts.settings;
-    this.#guard = parts.guard ?? allowAll;
     this.#log = parts.log;
     const { metrics } = parts;
     this.retained = new Retained(metrics);
@@ -103,19 +101,20 @@ export class Broker {
   }
 
   /**
-   * Lets a client in. A client of the same id that is still there is told and loses its connection.
+   * Lets in a client that was admitted. A client of the same id that is still there is told and loses its connection,
+   * unless it is another user's: an id alone takes nothing over.
    *
    * @throws BrokerError `not-authorized`, `too-many-clients`.
    */
   connect(spec: ClientSpec): Client {
-    const { clientId } = spec.identity;
-    const denial = this.#guard.mayConnect(spec.identity);
-    if (denial !== undefined) throw new BrokerError('not-authorized', denial);
+    const { identity } = spec.access;
+    const { clientId } = identity;
     const older = this.#clients.get(clientId);
+    if (older !== undefined) checkOwner(older.identity.user, identity);
     if (older === undefined && this.#clients.size >= this.#settings.maxClients) {
       throw new BrokerError('too-many-clients', `${this.#settings.maxClients} clients are connected`);
     }
-    if (older !== undefined) this.#takeOver(older, spec.identity);
+    if (older !== undefined) this.#takeOver(older, identity);
     const client = new Client(spec, this.#settings, this.#turn, this.#clientEvents);
     this.#clients.set(clientId, client);
     this.#connects.value++;
@@ -136,7 +135,7 @@ export class Broker {
    * @throws BrokerError `invalid-filter`, `not-authorized`, `too-many-subscriptions`.
    */
   subscribe(client: Client, filter: string): boolean {
-    this.checkMaySubscribe(client.identity, filter);
+    this.checkMaySubscribe(client.access, filter);
     if (client.filters.has(filter)) return false;
     if (client.filters.size >= maxSubscriptionsPerClient) {
       throw new BrokerError('too-many-subscriptions', `${client.filters.size} filters are held`);
@@ -176,23 +175,6 @@ export class Broker {
   targetsOf(entry: TopicEntry): TargetSet {
     if (entry.epoch !== this.#epoch) this.#resolve(entry);
     return entry.targets;
-  }
-
-  /** Whether nobody needs to be asked about publishing. */
-  get everybodyMayPublish(): boolean {
-    return this.#guard === allowAll;
-  }
-
-  /**
-   * Whether this publisher may publish to a topic; to be remembered by whoever asks.
-   *
-   * @throws BrokerError `not-authorized`.
-   */
-  checkMayPublish(identity: Identity, { topic }: { readonly topic: string }): void {
-    const denial = this.#guard.mayPublish(identity, topic);
-    if (denial !== undefined) {
-      throw new BrokerError('not-authorized', `topic ${quoted(topic)}: ${denial}`);
-    }
   }
 
   /** Sends a run to all its targets; `source` pauses if one of them is full. */
@@ -327,12 +309,26 @@ export class Broker {
    *
    * @throws BrokerError `invalid-filter`, `not-authorized`.
    */
-  checkMaySubscribe(identity: Identity, filter: string): void {
+  checkMaySubscribe(access: Access, filter: string): void {
     const problem = filterProblem(filter) ?? tooDeep(filter);
     if (problem !== undefined)
       throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`);
-    const denial = this.#guard.maySubscribe(identity, innerFilter(filter));
-    if (denial !== undefined) throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${denial}`);
+    const reason = access.refusal('subscribe', 'topic', innerFilter(filter));
+    if (reason !== undefined) throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${reason}`);
+  }
+
+  /**
+   * Asks again what everybody who is connected may do, after the rules have changed: whoever may no longer be connected, or
+   * has a filter that is no longer allowed, is disconnected with the reason. No protocol of ours could end one
+   * subscription alone.
+   */
+  recheckAccess(): void {
+    for (const client of [...this.#clients.values()]) {
+      const reason = noLongerAllowed(client);
+      if (reason === undefined) continue;
+      this.disconnect(client);
+      client.disconnect(reason);
+    }
   }
 
   /** Everybody who is connected now. */
@@ -437,6 +433,28 @@ const NO_BYTES = new Uint8Array(0);
 const MANY_CHANNELS = 64;
 // ignoreBOM keeps a leading U+FEFF, which is a character of a name like any other (MQTT 5, section 1.5.4).
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Why a client may not stay as it is, if it may not. */
+function noLongerAllowed(client: Client): BrokerError | undefined {
+  const { access } = client;
+  try {
+    access.checkConnect();
+    for (const filter of client.allFilters()) access.check('subscribe', 'topic', innerFilter(filter));
+    return undefined;
+  } catch (error) {
+    return error as BrokerError;
+  }
+}
+
+/**
+ * A client id alone takes nothing over that belongs to a user. What an anonymous client left may be taken by anybody.
+ *
+ * @throws BrokerError `not-authorized`.
+ */
+export function checkOwner(owner: string | undefined, { user, clientId }: Identity): void {
+  if (owner === undefined || owner === user) return;
+  throw new BrokerError('not-authorized', `client id ${quoted(clientId)} belongs to another user`);
+}
 
 function publishableTopic(bytes: Uint8Array): string {
   let topic: string;

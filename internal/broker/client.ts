@@ -1,4 +1,5 @@
-import type { Identity } from '../auth/guard.ts';
+import type { Access } from '../access/access.ts';
+import type { Identity } from '../access/identity.ts';
 import type { BrokerError } from '../errors.ts';
 import { Channel, type ChannelEvents, type ChannelLimits, type Sink, type Source } from './channel.ts';
 import type { Encoding } from './publication.ts';
@@ -6,13 +7,16 @@ import type { Turn } from './turn.ts';
 
 /** What a door brings along for a client that wants to connect. */
 export interface ClientSpec {
-  identity: Identity;
+  /** Who was admitted, and what it may do. */
+  access: Access;
   /** How the client wants its messages. */
   encoding: Encoding;
   /** Where its messages go. */
   sink: Sink;
   /** Its connection, which can be asked to stop reading. */
   source: Source;
+  /** The filters that stand for the client outside the broker's own list: of its session, and of replays. */
+  standingFilters(): Iterable<string>;
   /** Ends the connection and tells the client why. The broker has already let go of the client. */
   disconnect(reason: BrokerError): void;
 }
@@ -28,7 +32,7 @@ const NO_FILTERS: ReadonlySet<string> = new Set();
 
 /** A connected client, as the broker knows it. Made by {@link Broker.connect}. */
 export class Client implements ChannelEvents {
-  readonly identity: Identity;
+  readonly access: Access;
   readonly channel: Channel;
   readonly source: Source;
   readonly #spec: ClientSpec;
@@ -36,11 +40,15 @@ export class Client implements ChannelEvents {
   #filters: Set<string> | undefined;
 
   constructor(spec: ClientSpec, limits: ChannelLimits, turn: Turn, events: ClientEvents) {
-    this.identity = spec.identity;
+    this.access = spec.access;
     this.source = spec.source;
     this.#spec = spec;
     this.#events = events;
     this.channel = new Channel(spec.encoding, spec.sink, limits, turn, this);
+  }
+
+  get identity(): Identity {
+    return this.access.identity;
   }
 
   /** The filters it subscribed to, as it wrote them. */
@@ -56,6 +64,12 @@ export class Client implements ChannelEvents {
   /** False where it was not there. */
   removeFilter(filter: string): boolean {
     return this.#filters?.delete(filter) === true;
+  }
+
+  /** Every filter that the client has, wherever it is kept. */
+  *allFilters(): Iterable<string> {
+    yield* this.filters;
+    yield* this.#spec.standingFilters();
   }
 
   disconnect(reason: BrokerError): void {

@@ -6,6 +6,8 @@ import type { Will } from './will.ts';
 /** What of a session lasts beside its messages. */
 export interface SessionRecord {
   clientId: string;
+  /** Whose it is; undefined: an anonymous client's. */
+  user: string | undefined;
   /** How long it outlasts its connection; Infinity: for ever. */
   expiryMs: number;
   /** When its connection ended, by `Date.now()`; undefined while there is one. */

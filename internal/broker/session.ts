@@ -1,3 +1,4 @@
+import type { Identity } from '../access/identity.ts';
 import { parseShared } from '../topic.ts';
 import { Backlog } from './backlog.ts';
 import type { Source } from './channel.ts';
@@ -27,7 +28,8 @@ export interface SessionEvents {
 }
 
 export interface SessionParts {
-  clientId: string;
+  /** Who opened it. */
+  owner: Identity;
   expiryMs: number;
   limits: OutboxLimits;
   total: WaitingTotal;
@@ -46,7 +48,8 @@ const RECOVERED_AT = 0.5;
  * The broker gives it every message of its filters, whether its client is there or not.
  */
 export class Session implements Member {
-  readonly clientId: string;
+  /** Who had it last. Another user's client does not take it over. */
+  owner: Identity;
   readonly store: SessionStore;
   readonly outbox: Outbox;
   /** How long it outlasts its connection; 0: not at all; Infinity: for ever. */
@@ -71,12 +74,16 @@ export class Session implements Member {
   #outlet: Outlet | undefined;
 
   constructor(parts: SessionParts) {
-    this.clientId = parts.clientId;
+    this.owner = parts.owner;
     this.expiryMs = parts.expiryMs;
     this.store = parts.store;
-    this.outbox = new Outbox(parts.clientId, parts.limits, parts.store, parts.total);
+    this.outbox = new Outbox(parts.owner.clientId, parts.limits, parts.store, parts.total);
     this.#events = parts.events;
     this.#backlog = new Backlog(parts.waitMs);
+  }
+
+  get clientId(): string {
+    return this.owner.clientId;
   }
 
   /** QoS 2 messages that have arrived and are not released, by packet id: whether those who keep them have them. */

@@ -1,7 +1,10 @@
+import { type Identity, identityOf } from '../access/identity.ts';
+import type { Policy } from '../access/policy.ts';
 import { BrokerError, quoted } from '../errors.ts';
 import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
-import type { Broker, Logger } from './broker.ts';
+import { innerFilter } from '../topic.ts';
+import { type Broker, checkOwner, type Logger } from './broker.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Outbox, type OutboxLimits, type Outlet, WaitingTotal } from './outbox.ts';
 import type { Message } from './publication.ts';
@@ -96,14 +99,18 @@ export class Sessions {
   }
 
   /**
-   * The session of a client that connects: the one it had, unless it wants none of it, or a new one.
+   * The session of a client that connects: the one it had, unless it wants none of it, or a new one. A session belongs to
+   * the user who opened it.
    *
-   * @throws BrokerError `too-many-sessions`.
+   * @throws BrokerError `too-many-sessions`, `not-authorized`.
    */
-  open(clientId: string, isClean: boolean, expiryMs: number): { session: Session; isPresent: boolean } {
+  open(identity: Identity, isClean: boolean, expiryMs: number): { session: Session; isPresent: boolean } {
+    const { clientId } = identity;
     const before = this.#sessions.get(clientId);
+    if (before !== undefined) checkOwner(before.owner.user, identity);
     if (before !== undefined && !isClean && !this.#isOver(before)) {
       before.expiryMs = expiryMs;
+      before.owner = identity;
       // [MQTT-3.1.3-9] not published if the client is back before its time; else before anything of the new connection.
       if (this.#isWillDue(before)) this.#publishWill(before);
       else this.#dropWill(before);
@@ -113,7 +120,7 @@ export class Sessions {
     if (expiryMs > 0 && this.#sessions.size >= maxSessions + this.#broker.clientCount) {
       throw new BrokerError('too-many-sessions', `${this.#sessions.size} sessions are kept`);
     }
-    const session = this.#newSession(clientId, expiryMs);
+    const session = this.#newSession(identity, expiryMs);
     this.#sessions.set(clientId, session);
     return { session, isPresent: false };
   }
@@ -160,10 +167,10 @@ export class Sessions {
   }
 
   /** Takes over a session that the store has; its messages and subscriptions are put into it by the caller. */
-  restore(clientId: string, expiryMs: number, endedAtMs: number): Session {
-    const session = this.#newSession(clientId, expiryMs);
+  restore(owner: Identity, expiryMs: number, endedAtMs: number): Session {
+    const session = this.#newSession(owner, expiryMs);
     session.endedAtMs = endedAtMs;
-    this.#sessions.set(clientId, session);
+    this.#sessions.set(owner.clientId, session);
     this.#awaitEnd(session, this.#now() + willsAfterStartMs);
     return session;
   }
@@ -174,9 +181,24 @@ export class Sessions {
    */
   restoreWill(clientId: string, will: Will): void {
     const now = this.#now();
-    const session = this.#sessions.get(clientId) ?? this.restore(clientId, 0, now);
+    const session = this.#sessions.get(clientId) ?? this.restore(absentOwner(clientId, undefined), 0, now);
     session.will = will;
     this.#awaitWill(session, session.endedAtMs!, now + willsAfterStartMs);
+  }
+
+  /**
+   * Ends the subscriptions that their owners may no longer have, after the rules have changed. Clients that were connected
+   * have been told by then.
+   */
+  recheckAccess(policy: Policy): void {
+    for (const session of this.#sessions.values()) {
+      for (const { filter } of [...session.subscriptions]) {
+        const refusal = policy.may(session.owner, 'subscribe', { kind: 'topic', name: innerFilter(filter) });
+        if (refusal === undefined || !this.unsubscribe(session, filter)) continue;
+        const fields = { code: 'not-authorized', client: quoted(session.clientId), filter: quoted(filter) };
+        this.#log.info({ ...fields, reason: refusal }, 'a subscription ended with a change of the rules');
+      }
+    }
   }
 
   /** Ends what is over, and publishes the wills that are due. */
@@ -202,9 +224,9 @@ export class Sessions {
     clearInterval(this.#sweep);
   }
 
-  #newSession(clientId: string, expiryMs: number): Session {
+  #newSession(owner: Identity, expiryMs: number): Session {
     return new Session({
-      clientId,
+      owner,
       expiryMs,
       limits: this.#limits,
       total: this.#total,
@@ -221,8 +243,9 @@ export class Sessions {
 
   #write(session: Session): void {
     if (session.store === noSessionStore) return;
-    const { clientId, expiryMs, endedAtMs } = session;
-    session.store.putSession({ clientId, expiryMs, endedAtMs, subscriptions: [...session.subscriptions] });
+    const { clientId, owner, expiryMs, endedAtMs } = session;
+    const subscriptions = [...session.subscriptions];
+    session.store.putSession({ clientId, user: owner.user, expiryMs, endedAtMs, subscriptions });
   }
 
   /** @param notBeforeMs when it may be ended at the earliest, however long it is over. */
@@ -296,4 +319,10 @@ export class Sessions {
     for (const { outbox } of this.#sessions.values()) sum += of(outbox);
     return sum;
   }
+}
+
+/** Who a session belongs to whose client has not come back since the start of the broker. */
+export function absentOwner(clientId: string, user: string | undefined): Identity {
+  const peer = { clientId, door: '', listener: '', remote: '', certificateName: undefined };
+  return identityOf(peer, { user });
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { identityOfTest } from '../../test/support/access.ts';
 import { BrokerError } from '../errors.ts';
 import { refusalsLoggedPerSecond } from '../limits.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -9,7 +10,7 @@ describe('the log of refusals', () => {
     const lines: object[] = [];
     const note = (fields: object) => lines.push(fields);
     let nowMs = 0;
-    const identity = { clientId: 'me', remote: 'here', certificateName: undefined };
+    const identity = { ...identityOfTest('me'), remote: 'here' };
     const log = new RefusalLog({ debug: note, info: note, warn: note, error: note }, identity, () => nowMs);
     const refusal = new BrokerError('reserved-topic', 'x');
     for (let count = 0; count < refusalsLoggedPerSecond + 1_000; count++) log.add(refusal, 'refused');

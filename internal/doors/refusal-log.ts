@@ -1,4 +1,4 @@
-import type { Identity } from '../auth/guard.ts';
+import type { Identity } from '../access/identity.ts';
 import type { Logger } from '../broker/broker.ts';
 import { type BrokerError, quoted } from '../errors.ts';
 import { refusalsLoggedPerSecond } from '../limits.ts';

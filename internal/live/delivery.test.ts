@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { accessOfTest } from '../../test/support/access.ts';
 import { KeptLog, openLogs, turn } from '../../test/support/logs.ts';
 import { Broker } from '../broker/broker.ts';
 import type { Encoding, Message } from '../broker/publication.ts';
@@ -33,10 +34,11 @@ async function delivering() {
   const broker = new Broker({ settings, metrics, log });
   const received: string[] = [];
   const client = broker.connect({
-    identity: { clientId: 'one', remote: 'here' },
+    access: accessOfTest('one'),
     encoding: lines,
     sink: { write: (buffers) => received.push(Buffer.concat(buffers).toString()) > 0 },
     source: SOURCE,
+    standingFilters: () => [],
     disconnect() {},
   });
   return { logs, broker, client, log, metrics, received, delivery: new Delivery(broker, log) };

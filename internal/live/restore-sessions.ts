@@ -3,7 +3,7 @@ import type { Outgoing } from '../broker/outgoing.ts';
 import type { Message } from '../broker/publication.ts';
 import { type Receipt, SAFE, UNKNOWN } from '../broker/receipt.ts';
 import type { SessionRecord } from '../broker/session-store.ts';
-import type { Sessions } from '../broker/sessions.ts';
+import { absentOwner, type Sessions } from '../broker/sessions.ts';
 import { storeRestoreBytes } from '../limits.ts';
 import type { Entry, EntryStore } from '../store/entry-store.ts';
 import { KeyKind, parseClientKey } from './entry-keys.ts';
@@ -105,9 +105,9 @@ class Restoring {
 
   #takeSession(record: SessionRecord, found: Found): void {
     const { sessions, broker, keeper } = this.#parts;
-    const { clientId, expiryMs, subscriptions } = record;
+    const { clientId, user, expiryMs, subscriptions } = record;
     const endedAtMs = record.endedAtMs ?? Date.now();
-    const session = sessions.restore(clientId, expiryMs, endedAtMs);
+    const session = sessions.restore(absentOwner(clientId, user), expiryMs, endedAtMs);
     // Its client was there when the broker ended. Its time counts from now on, however often the broker starts.
     if (record.endedAtMs === undefined) keeper.putSession({ ...record, endedAtMs });
     for (const subscription of subscriptions) {

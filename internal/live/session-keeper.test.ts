@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { identityOfTest } from '../../test/support/access.ts';
 import { HeldEntries } from '../../test/support/held-entries.ts';
 import { turn } from '../../test/support/logs.ts';
 import { Broker } from '../broker/broker.ts';
@@ -304,6 +305,7 @@ describe('keeping sessions', () => {
     const shared = { ...subscription, filter: '$share/g/b', noLocal: false, identifier: undefined };
     const record = {
       clientId: 'ü/1',
+      user: 'alice',
       expiryMs: 60_000,
       endedAtMs: Date.now(),
       subscriptions: [subscription, shared],
@@ -459,7 +461,7 @@ describe('waiting for acknowledgements', () => {
     const keeper = keeperOfPrompt(store, 3);
     const { broker, sessions } = brokerOf(keeper);
     const [prompt, leaving] = ['c', 'leaving'].map((clientId) => {
-      const { session } = sessions.open(clientId, false, Number.POSITIVE_INFINITY);
+      const { session } = sessions.open(identityOfTest(clientId), false, Number.POSITIVE_INFINITY);
       return session;
     }) as [Session, Session];
     const subscribe = (session: Session, filter: string) => {

@@ -28,19 +28,20 @@ const REFERENCE = 0x10;
 
 const TWO_32 = 0x1_0000_0000;
 
-export function encodeSession({ expiryMs, endedAtMs, subscriptions }: SessionRecord): Uint8Array {
+export function encodeSession({ user, expiryMs, endedAtMs, subscriptions }: SessionRecord): Uint8Array {
   // JSON has no Infinity.
   const lasts = expiryMs === Number.POSITIVE_INFINITY ? null : expiryMs;
-  return Buffer.from(JSON.stringify({ expiryMs: lasts, endedAtMs, subscriptions }));
+  return Buffer.from(JSON.stringify({ user, expiryMs: lasts, endedAtMs, subscriptions }));
 }
 
 export function decodeSession(clientId: string, bytes: Uint8Array): SessionRecord {
-  const { expiryMs, endedAtMs, subscriptions } = JSON.parse(Buffer.from(bytes).toString()) as {
+  const { user, expiryMs, endedAtMs, subscriptions } = JSON.parse(Buffer.from(bytes).toString()) as {
+    user?: string;
     expiryMs: number | null;
     endedAtMs: number | undefined;
     subscriptions: Subscription[];
   };
-  return { clientId, expiryMs: expiryMs ?? Number.POSITIVE_INFINITY, endedAtMs, subscriptions };
+  return { clientId, user, expiryMs: expiryMs ?? Number.POSITIVE_INFINITY, endedAtMs, subscriptions };
 }
 
 export function encodeWill({ message, delayMs, expiryMs }: Will): Uint8Array {

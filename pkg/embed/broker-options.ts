@@ -1,4 +1,6 @@
-import type { Guard } from '../../internal/auth/guard.ts';
+import type { Authenticator } from '../../internal/access/authenticator.ts';
+import { type Guard, policyOfGuard } from '../../internal/access/guard.ts';
+import { openPolicy, type Policy } from '../../internal/access/policy.ts';
 import type { BrokerSettings, Logger } from '../../internal/broker/broker.ts';
 import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../../internal/broker/channel.ts';
 import { type DoorName, doorEndpoint } from '../../internal/doors/door-addresses.ts';
@@ -52,7 +54,11 @@ export interface BrokerOptions extends LogsOptions, MqttOptions {
   shutdownTimeoutMs?: number;
   /** Globs of the origins whose web pages may connect by WebSocket. Default: pages of this machine. */
   webSocketOrigins?: readonly string[];
-  /** Who may connect, publish and subscribe. Default: everybody. */
+  /** Checks what clients show of who they are. Default: everybody is anonymous. */
+  authenticator?: Authenticator;
+  /** What each client of each door may do. Default: everything. */
+  policy?: Policy;
+  /** The short form of a policy: who may connect, publish and subscribe. Not together with `policy`. */
   guard?: Guard;
   /** Where the log goes. Default: nowhere. */
   logger?: Logger;
@@ -63,6 +69,9 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** @throws RangeError where an option is out of its bounds. */
 export function checkBounds(options: BrokerOptions): void {
+  if (options.guard !== undefined && options.policy !== undefined) {
+    throw new RangeError('guard and policy are two forms of the same: give one of them');
+  }
   const { maxMessageBytes } = options;
   if (
     maxMessageBytes !== undefined &&
@@ -154,4 +163,9 @@ export function listenerOptions(
       subprotocols: ['tinymq', 'mqtt', 'mqttv3.1'],
     },
   };
+}
+
+/** The policy that the options name, in its long or its short form. */
+export function policyOf({ policy, guard }: BrokerOptions): Policy {
+  return policy ?? (guard === undefined ? openPolicy : policyOfGuard(guard));
 }

@@ -6,7 +6,10 @@
  *
  * @packageDocumentation
  */
-export type { Guard, Identity } from '../../internal/auth/guard.ts';
+export type { Authenticator, Credentials, Refusal } from '../../internal/access/authenticator.ts';
+export type { Guard } from '../../internal/access/guard.ts';
+export type { Identity, Peer } from '../../internal/access/identity.ts';
+export type { Action, Policy, Resource, ResourceKind } from '../../internal/access/policy.ts';
 export type { Logger } from '../../internal/broker/broker.ts';
 export type { SlowConsumerPolicy } from '../../internal/broker/channel.ts';
 export type { CertificateFiles } from '../../internal/transport/certificates.ts';

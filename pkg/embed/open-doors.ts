@@ -1,4 +1,5 @@
 import type { Broker, Logger } from '../../internal/broker/broker.ts';
+import { Admission } from '../../internal/doors/admission.ts';
 import { connectionProblems } from '../../internal/doors/connection-problems.ts';
 import { FramesDoor } from '../../internal/doors/frames/door.ts';
 import { FrontDoor } from '../../internal/doors/front-door.ts';
@@ -9,7 +10,7 @@ import type { Connection } from '../../internal/transport/connection.ts';
 import type { Endpoint, HostEndpoint } from '../../internal/transport/endpoint.ts';
 import { type Listener, listen } from '../../internal/transport/listener.ts';
 import { Traffic } from '../../internal/transport/traffic.ts';
-import { type BrokerOptions, type DoorName, listenerOptions } from './broker-options.ts';
+import { type BrokerOptions, type DoorName, listenerOptions, policyOf } from './broker-options.ts';
 import type { OpenLogs } from './open-logs.ts';
 import { openMqtt } from './open-mqtt.ts';
 import type { Opened } from './opened.ts';
@@ -37,7 +38,9 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
   const { options, broker, kept, metrics, log, certificates, opened } = parts;
   const connectTimeoutMs = options.connectTimeoutMs ?? limits.connectTimeoutMs;
   const shutdownTimeoutMs = options.shutdownTimeoutMs ?? limits.shutdownTimeoutMs;
+  const admission = new Admission(options.authenticator, policyOf(options));
   const settings = {
+    admission,
     maxMessageBytes: options.maxMessageBytes ?? limits.maxMessageBytes,
     connectTimeoutMs,
     keepAliveMs: options.keepAliveMs ?? limits.keepAliveMs,
@@ -52,6 +55,13 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
   const mqtt = await openMqtt(options, broker, kept, settings, metrics, log);
   const frontDoor = new FrontDoor(frames, mqtt.door, connectTimeoutMs, log);
   opened.add(() => mqtt.close());
+  const { policy } = admission;
+  opened.add(
+    policy.onChange(() => {
+      broker.recheckAccess();
+      mqtt.sessions.recheckAccess(policy);
+    }),
+  );
   opened.add(async () => {
     await Promise.all([frames.close(shutdownTimeoutMs), mqtt.door.close(shutdownTimeoutMs)]);
   });

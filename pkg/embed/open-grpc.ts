@@ -1,4 +1,4 @@
-import type { Guard } from '../../internal/auth/guard.ts';
+import type { Guard } from '../../internal/access/guard.ts';
 import type { Logger } from '../../internal/broker/broker.ts';
 import { type GrpcDoor, openGrpcDoor } from '../../internal/doors/grpc/door.ts';
 import { runtimeProblem } from '../../internal/doors/grpc/runtime.ts';

@@ -24,6 +24,7 @@ export interface MqttOptions {
 
 export interface OpenMqtt {
   door: MqttDoor;
+  sessions: Sessions;
   /** Lets what was acknowledged reach the store, then closes it. */
   close(): Promise<void>;
 }
@@ -73,5 +74,5 @@ export async function openMqtt(
     await entries?.close();
   }
 
-  return { door, close };
+  return { door, sessions, close };
 }

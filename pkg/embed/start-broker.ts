@@ -53,7 +53,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       log,
     );
     opened.add(() => certificates?.close());
-    const broker = new Broker({ settings: brokerSettings(options), metrics, log, guard: options.guard });
+    const broker = new Broker({ settings: brokerSettings(options), metrics, log });
     const kept = await openKept(options, places, broker, metrics, log);
     opened.add(() => kept?.close());
     const doors = await openDoors({ options, broker, kept, metrics, log, certificates, opened });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Guard } from '../../internal/auth/guard.ts';
+import type { Guard } from '../../internal/access/guard.ts';
 import { PacketType, type Publish } from '../../internal/protocol/mqtt/packet.ts';
 import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';
 import { eventually } from '../support/eventually.ts';

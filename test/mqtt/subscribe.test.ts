@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Guard } from '../../internal/auth/guard.ts';
+import type { Guard } from '../../internal/access/guard.ts';
 import { PacketType, VERSIONS } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
 import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';

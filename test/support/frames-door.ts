@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
-import { allowAll, type Guard } from '../../internal/auth/guard.ts';
+import { type Guard, policyOfGuard } from '../../internal/access/guard.ts';
 import { Broker, type BrokerSettings, type Logger } from '../../internal/broker/broker.ts';
 import type { Channel } from '../../internal/broker/channel.ts';
+import { Admission } from '../../internal/doors/admission.ts';
 import { FramesDoor, type FramesSettings } from '../../internal/doors/frames/door.ts';
 import { Metrics } from '../../internal/metrics/metrics.ts';
 import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
@@ -13,7 +14,9 @@ export function framesDoor({
   ...settings
 }: Partial<FramesSettings & BrokerSettings> & { guard?: Guard; log?: Logger } = {}) {
   const metrics = new Metrics();
+  const { guard } = settings;
   const all = {
+    admission: new Admission(undefined, guard && policyOfGuard(guard)),
     maxClients: 100,
     channelSize: 100,
     channelBytes: 1e9,
@@ -24,7 +27,7 @@ export function framesDoor({
     keepAliveMs: 0,
     ...settings,
   };
-  const broker = new Broker({ settings: all, metrics, log, guard: settings.guard ?? allowAll });
+  const broker = new Broker({ settings: all, metrics, log });
   const door = new FramesDoor(broker, all, metrics, log);
 
   function open(first: Uint8Array = new Uint8Array(0)): FakeConnection {

@@ -1,3 +1,5 @@
+import type { Access } from '../../access/access.ts';
+import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Sink } from '../../broker/channel.ts';
 import type { Client } from '../../broker/client.ts';
@@ -19,6 +21,7 @@ import {
 import { RestOfFrame } from '../../protocol/frame/rest-of-frame.ts';
 import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
+import { type Admission, peerOf, whenAdmitted } from '../admission.ts';
 import type { ClientConnection } from '../client-connections.ts';
 import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../departures.ts';
 import { Intake, type Taker } from '../intake.ts';
@@ -32,6 +35,7 @@ import { Replays } from './replays.ts';
 import { RetainedFeeds } from './retained-feeds.ts';
 
 export interface FrameConnectionParts {
+  admission: Admission;
   broker: Broker;
   /** What the broker keeps, where it keeps anything. */
   logs?: Logs;
@@ -48,6 +52,7 @@ const utf8 = new TextEncoder();
 export class FrameConnection implements ConnectionHandler, ClientConnection, Taker, Sink {
   readonly intake: Intake;
   readonly #connection: Connection;
+  readonly #admission: Admission;
   readonly #broker: Broker;
   readonly #metrics: Metrics;
   readonly #log: Logger;
@@ -71,6 +76,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
 
   constructor(connection: Connection, parts: FrameConnectionParts) {
     this.#connection = connection;
+    this.#admission = parts.admission;
     this.#broker = parts.broker;
     this.#metrics = parts.metrics;
     this.#log = parts.log;
@@ -232,7 +238,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
 
   #subscribe(client: Client, filter: string): void {
     if (isReplay(filter)) {
-      this.#broker.checkMaySubscribe(client.identity, filter);
+      this.#broker.checkMaySubscribe(client.access, filter);
       this.#replays ??= new Replays(this.#logs, this.#metrics, this.#log, (failed, reason) => {
         if (this.#refusals === undefined) client.disconnect(reason);
         else this.#refusals.subscribe(reason, failed);
@@ -252,25 +258,37 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   #connect({ clientId, payload }: Frame): void {
     if (clientId === '') throw new BrokerError('invalid-client-id', 'the client id is empty');
     if (clientId.includes('\0')) throw new BrokerError('invalid-client-id', 'the client id has a NUL byte');
-    const { remote, certificateName } = this.#connection;
     this.#clientId = utf8.encode(clientId);
-    const identity = { clientId, remote, certificateName };
+    // Read now: the payload's buffer is used again while the client is looked at.
+    const agreed = parseExtensions(payload);
+    const answer = this.#admission.admit(peerOf(this.#connection, 'frames', clientId), NO_CREDENTIALS);
+    whenAdmitted(
+      this.intake,
+      answer,
+      (access) => this.#letIn(access, agreed),
+      (error) => this.failed(error),
+    );
+  }
+
+  #letIn(access: Access, agreed: ReturnType<typeof parseExtensions>): void {
+    // It may have gone, or have been refused, while it was looked at.
+    if (this.#isEnding) return;
     this.#client = this.#broker.connect({
-      identity,
+      access,
       encoding: frameEncoding,
       sink: this,
       source: this.intake,
+      standingFilters: () => this.#replays?.filters ?? [],
       disconnect: (reason) => this.refuse(reason),
     });
     this.#publishes = new Publishes({
       broker: this.#broker,
-      identity,
+      access,
       clientId: this.#clientId,
       intake: this.intake,
       run: this.#run,
       refused: (error, topic) => this.#refusePublish(error, topic),
     });
-    const agreed = parseExtensions(payload);
     if (agreed.has('refusals')) this.#agreeOnRefusals(this.#client);
     this.#answer(FrameType.connack, '', formatExtensions(agreed));
     this.#log.debug(this.#who(), 'a client connected');

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { FakeConnection, shown } from '../../../test/support/fake-connection.ts';
-import type { Guard } from '../../auth/guard.ts';
+import { type Guard, policyOfGuard } from '../../access/guard.ts';
 import { Broker } from '../../broker/broker.ts';
 import { Metrics } from '../../metrics/metrics.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 import { bytesOf, fromHex, GOLDEN_FRAMES } from '../../protocol/frame/golden-frames.ts';
+import { Admission } from '../admission.ts';
 import { FramesDoor, type FramesSettings } from './door.ts';
 
 describe('the first frame', () => {
@@ -283,11 +284,11 @@ function setUp(settings: Partial<FramesSettings> = {}, guard?: Guard) {
     },
     metrics,
     log,
-    guard,
   });
+  const admission = new Admission(undefined, guard && policyOfGuard(guard));
   const door = new FramesDoor(
     broker,
-    { maxMessageBytes: 1000, connectTimeoutMs: 60_000, keepAliveMs: 0, ...settings },
+    { admission, maxMessageBytes: 1000, connectTimeoutMs: 60_000, keepAliveMs: 0, ...settings },
     metrics,
     log,
   );

@@ -2,11 +2,14 @@ import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
+import { Admission } from '../admission.ts';
 import { ClientConnections } from '../client-connections.ts';
 import type { Door } from '../door.ts';
 import { FrameConnection } from './connection.ts';
 
 export interface FramesSettings {
+  /** Who is let in. Default: everybody. */
+  admission?: Admission;
   maxMessageBytes: number;
   connectTimeoutMs: number;
   /** A client that says nothing for this long is disconnected; 0: never. */
@@ -18,6 +21,7 @@ export interface FramesSettings {
 /** The door of tinymq's own frames (docs/frames.md). */
 export class FramesDoor implements Door {
   readonly name = 'frames';
+  readonly #admission: Admission;
   readonly #broker: Broker;
   readonly #settings: FramesSettings;
   readonly #metrics: Metrics;
@@ -25,6 +29,7 @@ export class FramesDoor implements Door {
   readonly #connections: ClientConnections<FrameConnection>;
 
   constructor(broker: Broker, settings: FramesSettings, metrics: Metrics, log: Logger) {
+    this.#admission = settings.admission ?? new Admission();
     this.#broker = broker;
     this.#settings = settings;
     this.#metrics = metrics;
@@ -37,6 +42,7 @@ export class FramesDoor implements Door {
 
   open(connection: Connection, first: Uint8Array): void {
     const opened: FrameConnection = new FrameConnection(connection, {
+      admission: this.#admission,
       broker: this.#broker,
       logs: this.#settings.logs,
       metrics: this.#metrics,

@@ -1,4 +1,4 @@
-import type { Identity } from '../../auth/guard.ts';
+import type { Access } from '../../access/access.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { TopicEntry } from '../../broker/topic-table.ts';
 import { type FrameCursor, isAt } from '../../protocol/frame/cursor.ts';
@@ -13,7 +13,7 @@ const REWRITTEN_SLAB_BYTES = 64 * 1024;
 
 export interface PublishesParts {
   broker: Broker;
-  identity: Identity;
+  access: Access;
   /** The id that the client gave at CONNECT, in UTF-8. */
   clientId: Uint8Array;
   intake: Intake;
@@ -28,24 +28,21 @@ export interface PublishesParts {
 /** What one client publishes: cuts its PUBLISHes into runs. */
 export class Publishes {
   readonly #broker: Broker;
-  readonly #identity: Identity;
+  readonly #access: Access;
   readonly #clientId: Uint8Array;
   readonly #intake: Intake;
   readonly #run: Run;
   readonly #refused: PublishesParts['refused'];
-  /** Topics that this client may publish to; kept only where somebody decides about that. */
-  readonly #permitted: WeakSet<TopicEntry> | undefined;
   #rewritten = NO_BYTES;
   #rewrittenEnd = 0;
 
-  constructor({ broker, identity, clientId, intake, run, refused }: PublishesParts) {
+  constructor({ broker, access, clientId, intake, run, refused }: PublishesParts) {
     this.#broker = broker;
-    this.#identity = identity;
+    this.#access = access;
     this.#clientId = clientId;
     this.#intake = intake;
     this.#run = run;
     this.#refused = refused;
-    this.#permitted = broker.everybodyMayPublish ? undefined : new WeakSet();
   }
 
   /**
@@ -96,10 +93,7 @@ export class Publishes {
   #topicAt(view: DataView, start: number, end: number): TopicEntry | undefined {
     try {
       const topic = this.#broker.topic(view, start, end);
-      if (this.#permitted !== undefined && !this.#permitted.has(topic)) {
-        this.#broker.checkMayPublish(this.#identity, topic);
-        this.#permitted.add(topic);
-      }
+      this.#access.checkPublish(topic);
       return topic;
     } catch (error) {
       this.#refused(error, new Uint8Array(view.buffer, view.byteOffset + start, end - start));

@@ -41,6 +41,10 @@ export class Replays {
     );
   }
 
+  get filters(): Iterable<string> {
+    return this.#running.keys();
+  }
+
   get isEmpty(): boolean {
     return this.#running.size === 0;
   }

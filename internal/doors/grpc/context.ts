@@ -1,4 +1,5 @@
-import type { Guard, Identity } from '../../auth/guard.ts';
+import type { Guard } from '../../access/guard.ts';
+import type { Identity } from '../../access/identity.ts';
 import type { Source } from '../../broker/channel.ts';
 import type { Logs, TopicLog } from '../../log/logs.ts';
 import type { Counter } from '../../metrics/metrics.ts';

@@ -1,6 +1,6 @@
 import { performServerHandshake } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Guard } from '../../auth/guard.ts';
+import type { Guard } from '../../access/guard.ts';
 import * as limits from '../../limits.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';

@@ -6,7 +6,7 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Identity } from '../../auth/guard.ts';
+import { anonymous, type Identity } from '../../access/identity.ts';
 import {
   grpcManyCalls,
   grpcPingStrikes,
@@ -56,7 +56,13 @@ export class GrpcSession implements CallSession {
     this.#socket = socket;
     this.#session = session;
     const remote = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
-    this.identity = { clientId: '', remote, certificateName: certificateNameOf(socket) };
+    this.identity = anonymous({
+      clientId: '',
+      door: 'grpc',
+      listener: '',
+      remote,
+      certificateName: certificateNameOf(socket),
+    });
     const { connectTimeoutMs, keepAliveAfterMs, minPingIntervalMs } = parts.door.settings;
     this.#connectTimer = setTimeout(() => this.destroy(), connectTimeoutMs);
     session.on('remoteSettings', () => this.#connected());

@@ -6,6 +6,7 @@ import type { BrokerError } from '../../errors.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Version } from '../../protocol/mqtt/packet.ts';
+import type { Admission } from '../admission.ts';
 import type { Intake } from '../intake.ts';
 import type { Run } from '../run.ts';
 import { Answers } from './answers.ts';
@@ -18,6 +19,7 @@ import { Subscriber } from './subscriber.ts';
 
 /** What a connection needs of the broker. */
 export interface ConnectionServices {
+  admission: Admission;
   broker: Broker;
   sessions: Sessions;
   /** What the broker keeps, where it keeps anything. */
@@ -58,7 +60,7 @@ export interface ConnectedParts extends ConnectionServices {
 export function connectedOf(parts: ConnectedParts): Connected {
   const { broker, sessions, logs, metrics, log, client, session, agreement, version, refuse } = parts;
   const { isBridge, intake, run, maxMessageBytes } = parts;
-  const { identity, channel } = client;
+  const { access, channel } = client;
   const { store } = sessions;
   const answers = new Answers(channel, store, version, agreement);
   const outlet = new MqttOutlet(channel, version, agreement);
@@ -66,7 +68,7 @@ export function connectedOf(parts: ConnectedParts): Connected {
   const inbox = new Inbox({
     broker,
     log,
-    identity,
+    access,
     session,
     store,
     answers,
@@ -79,7 +81,7 @@ export function connectedOf(parts: ConnectedParts): Connected {
     broker,
     sessions,
     log,
-    identity,
+    access,
     session,
     channel,
     answers,

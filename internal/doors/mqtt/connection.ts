@@ -1,3 +1,5 @@
+import type { Access } from '../../access/access.ts';
+import { type Credentials, NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Sink } from '../../broker/channel.ts';
 import { Publication } from '../../broker/publication.ts';
 import type { Sessions } from '../../broker/sessions.ts';
@@ -9,6 +11,7 @@ import { type Connect, type Disconnect, PACKET_NAMES, PacketType } from '../../p
 import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
 import { ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
+import { peerOf, whenAdmitted } from '../admission.ts';
 import type { ClientConnection } from '../client-connections.ts';
 import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../departures.ts';
 import { Intake, type Taker } from '../intake.ts';
@@ -201,35 +204,45 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   }
 
   #takeConnect(bytes: Uint8Array): void {
+    const body = bytes.subarray(this.#cursor.bodyStart);
     let connect: Connect | undefined;
+    const refuse = (error: unknown) => {
+      const reason = refusalOf(error, this.#parts.log);
+      this.#refuseConnect(reason, connectAnswer(reason, body, connect?.properties), connect?.clientId);
+    };
     try {
       connect = decodePacket(bytes, this.#cursor, 4) as Connect;
-      this.#connect(connect, negotiate(connect, this.#parts.offer));
+      this.#admit(connect, negotiate(connect, this.#parts.offer), refuse);
     } catch (error) {
-      const reason = refusalOf(error, this.#parts.log);
-      const body = bytes.subarray(this.#cursor.bodyStart);
-      this.#refuseConnect(reason, connectAnswer(reason, body, connect?.properties), connect?.clientId);
+      refuse(error);
     }
   }
 
-  #connect(connect: Connect, agreement: Agreement): void {
+  #admit(connect: Connect, agreement: Agreement, refuse: (error: unknown) => void): void {
+    const peer = peerOf(this.#connection, 'mqtt', agreement.clientId);
+    const answer = this.#parts.admission.admit(peer, credentialsOf(connect));
+    whenAdmitted(this.intake, answer, (access) => this.#letIn(access, connect, agreement), refuse);
+  }
+
+  #letIn(access: Access, connect: Connect, agreement: Agreement): void {
+    // It may have gone, or have been refused, while it was looked at.
+    if (this.#isEnding) return;
     const { broker, sessions, log } = this.#parts;
-    const { remote, certificateName } = this.#connection;
     const { clientId } = agreement;
     const { version, cleanStart, isBridge = false } = connect;
     const encoding = encodingOf(version);
-    const identity = { clientId, remote, certificateName };
-    if (agreement.will !== undefined) broker.checkMayPublish(identity, agreement.will.message);
+    if (agreement.will !== undefined) access.check('publish', 'topic', agreement.will.message.topic);
     const client = broker.connect({
-      identity,
+      access,
       encoding,
       sink: this,
       source: this.intake,
+      standingFilters: () => this.#standingFilters(),
       disconnect: (reason) => this.refuse(reason),
     });
     let opened: ReturnType<Sessions['open']>;
     try {
-      opened = sessions.open(clientId, cleanStart, agreement.sessionExpiryMs);
+      opened = sessions.open(access.identity, cleanStart, agreement.sessionExpiryMs);
     } catch (error) {
       broker.disconnect(client);
       throw error;
@@ -299,6 +312,13 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     });
   }
 
+  *#standingFilters(): Iterable<string> {
+    const connected = this.#connected;
+    if (connected === undefined) return;
+    for (const { filter } of connected.session.subscriptions) yield filter;
+    yield* connected.replays.filters();
+  }
+
   #leave(isWillWanted: boolean): void {
     const connected = this.#connected;
     if (connected === undefined) return;
@@ -311,6 +331,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
 
   /** @param clientId what the client calls itself, where its CONNECT could be read. */
   #refuseConnect(reason: BrokerError, answer: Uint8Array | undefined, clientId: string | undefined): void {
+    if (this.#isEnding) return;
     this.intake.goDeaf();
     const client = clientId === undefined ? undefined : quoted(clientId);
     logDisconnect(this.#parts.log, { ...this.#who(), client }, reason);
@@ -338,6 +359,11 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   #who(): object {
     return whoIs(this.#connection, this.#connected?.client);
   }
+}
+
+/** What a CONNECT shows of who its client is. */
+function credentialsOf({ userName, password }: Connect): Credentials {
+  return userName === undefined ? NO_CREDENTIALS : { kind: 'password', user: userName, password };
 }
 
 /** Whether what a packet costs depends on what others have subscribed to; acknowledgements take no time, and free some. */

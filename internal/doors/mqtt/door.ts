@@ -4,11 +4,14 @@ import { mqttPacketSlackBytes } from '../../limits.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
+import { Admission } from '../admission.ts';
 import { ClientConnections } from '../client-connections.ts';
 import type { Door } from '../door.ts';
 import { MqttConnection, type MqttConnectionParts } from './connection.ts';
 
 export interface MqttSettings {
+  /** Who is let in. Default: everybody. */
+  admission?: Admission;
   maxMessageBytes: number;
   connectTimeoutMs: number;
   /** The longest keep-alive that clients of version 5 may have; 0: any. */
@@ -30,11 +33,11 @@ export class MqttDoor implements Door {
   readonly #connections: ClientConnections<MqttConnection>;
 
   constructor(broker: Broker, sessions: Sessions, settings: MqttSettings, metrics: Metrics, log: Logger) {
-    const { maxMessageBytes, keepAliveMs, logs } = settings;
+    const { maxMessageBytes, keepAliveMs, logs, admission = new Admission() } = settings;
     const maxPacketBytes = Math.min(maxMessageBytes + mqttPacketSlackBytes, LARGEST_PACKET_BYTES);
     const offer = { maxPacketBytes, keepAliveMs };
     const closed = (connection: MqttConnection) => this.#connections.delete(connection);
-    this.#parts = { broker, sessions, logs, metrics, log, maxMessageBytes, offer, closed };
+    this.#parts = { admission, broker, sessions, logs, metrics, log, maxMessageBytes, offer, closed };
     this.#connections = new ClientConnections({
       connectTimeoutMs: settings.connectTimeoutMs,
       silenceMs: (connection) => connection.keepAliveMs * KEEP_ALIVE_FACTOR,

@@ -1,4 +1,4 @@
-import type { Identity } from '../../auth/guard.ts';
+import type { Access } from '../../access/access.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Source } from '../../broker/channel.ts';
 import { Receipt, SAFE } from '../../broker/receipt.ts';
@@ -22,7 +22,7 @@ import { reasonCodeOf } from './refusals.ts';
 export interface InboxParts {
   broker: Broker;
   log: Logger;
-  identity: Identity;
+  access: Access;
   session: Session;
   /** Where what this client publishes is kept, for whomever it is. */
   store: SessionStore;
@@ -38,7 +38,7 @@ export class Inbox {
   readonly #broker: Broker;
   readonly #log: Logger;
   #refusals: RefusalLog | undefined;
-  readonly #identity: Identity;
+  readonly #access: Access;
   readonly #session: Session;
   readonly #store: SessionStore;
   readonly #answers: Answers;
@@ -57,14 +57,14 @@ export class Inbox {
   constructor(parts: InboxParts) {
     this.#broker = parts.broker;
     this.#log = parts.log;
-    this.#identity = parts.identity;
+    this.#access = parts.access;
     this.#session = parts.session;
     this.#store = parts.store;
     this.#answers = parts.answers;
     this.#version = parts.version;
     this.#source = parts.source;
     this.#refuse = parts.refuse;
-    this.#topics = new PublishTopics(parts.broker, parts.identity);
+    this.#topics = new PublishTopics(parts.broker, parts.access);
   }
 
   /**
@@ -109,7 +109,7 @@ export class Inbox {
         fields,
         bytes.subarray(fields.payloadStart, end),
         topic.topic,
-        this.#identity.clientId,
+        this.#access.identity.clientId,
       );
       if (known !== undefined) this.#broker.keepAgain(message, targets, this.#source, receipt!);
       else {
@@ -134,7 +134,7 @@ export class Inbox {
     const { received, store } = this.#session;
     const isKnown = received.has(packetId);
     const writesBefore = this.#store.writes;
-    if (isKnown) store.deleteReceived(this.#identity.clientId, packetId);
+    if (isKnown) store.deleteReceived(this.#access.identity.clientId, packetId);
     const reasonCode = isKnown ? ReasonCode.success : ReasonCode.packetIdNotFound;
     const bytes = this.#answers.encode({
       type: PacketType.pubcomp,
@@ -171,14 +171,14 @@ export class Inbox {
     known.whenSettled(() => receipt.letGo(known.problem));
     const writesBefore = this.#store.writes;
     // The store may have failed on it the last time: the answer waits until it has this, and what was before it.
-    this.#session.store.putReceived(this.#identity.clientId, packetId, known.isSettled);
+    this.#session.store.putReceived(this.#access.identity.clientId, packetId, known.isSettled);
     this.#answers.holdUntilStored(receipt, writesBefore);
     this.#answer(PacketType.pubrec, packetId, ReasonCode.success, undefined, receipt);
   }
 
   #remember(packetId: number, receipt: Receipt): void {
     const { received, store } = this.#session;
-    const { clientId } = this.#identity;
+    const { clientId } = this.#access.identity;
     if (receipt.isSettled) {
       received.set(packetId, SAFE);
       store.putReceived(clientId, packetId, true);
@@ -196,7 +196,7 @@ export class Inbox {
 
   #forget(packetId: number): void {
     this.#session.received.delete(packetId);
-    this.#session.store.deleteReceived(this.#identity.clientId, packetId);
+    this.#session.store.deleteReceived(this.#access.identity.clientId, packetId);
   }
 
   #countIn(qos: Qos, packetId: number): void {
@@ -233,7 +233,7 @@ export class Inbox {
   }
 
   #logRefusal(refusal: BrokerError): void {
-    this.#refusals ??= new RefusalLog(this.#log, this.#identity);
+    this.#refusals ??= new RefusalLog(this.#log, this.#access.identity);
     this.#refusals.add(refusal, 'a message was refused');
   }
 

@@ -1,4 +1,4 @@
-import type { Identity } from '../../auth/guard.ts';
+import type { Access } from '../../access/access.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { TopicEntry } from '../../broker/topic-table.ts';
 import type { BrokerError } from '../../errors.ts';
@@ -12,15 +12,12 @@ const TOPIC_LENGTH_BYTES = 2;
 /** The topics that one client publishes to: its aliases, and what it may do. */
 export class PublishTopics {
   readonly #broker: Broker;
-  readonly #identity: Identity;
+  readonly #access: Access;
   #aliases: Map<number, TopicEntry> | undefined;
-  /** Topics that this client may publish to; kept only where somebody decides about that. */
-  readonly #permitted: WeakSet<TopicEntry> | undefined;
 
-  constructor(broker: Broker, identity: Identity) {
+  constructor(broker: Broker, access: Access) {
     this.#broker = broker;
-    this.#identity = identity;
-    this.#permitted = broker.everybodyMayPublish ? undefined : new WeakSet();
+    this.#access = access;
   }
 
   /**
@@ -41,6 +38,8 @@ export class PublishTopics {
       if (topic === undefined) {
         throw new MqttError('protocolError', `PUBLISH: topic alias ${topicAlias} stands for no topic yet`);
       }
+      // The rules may have changed since the alias was agreed.
+      this.#access.checkPublish(topic);
       return topic;
     }
     const topic = this.plain(view, bytes, fields);
@@ -61,10 +60,7 @@ export class PublishTopics {
       }
       throw error;
     }
-    if (this.#permitted !== undefined && !this.#permitted.has(topic)) {
-      this.#broker.checkMayPublish(this.#identity, topic);
-      this.#permitted.add(topic);
-    }
+    this.#access.checkPublish(topic);
     return topic;
   }
 }

@@ -23,6 +23,7 @@ const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
   'invalid-topic': 'invalidTopicName',
   'reserved-topic': 'notAuthorized',
   'invalid-filter': 'invalidTopicFilter',
+  'bad-credentials': 'badUserNameOrPassword',
   'not-authorized': 'notAuthorized',
   'too-many-clients': 'serverBusy',
   'too-many-sessions': 'quotaExceeded',
@@ -49,6 +50,7 @@ export function reasonCodeOf({ code }: BrokerError, carrier: PropertyCarrier): n
 export function returnCodeOf({ code, kind }: BrokerError): number | undefined {
   if (code === 'unsupported-version') return ConnackReturnCode.unacceptableVersion;
   if (code === 'invalid-client-id') return ConnackReturnCode.identifierRejected;
+  if (code === 'bad-credentials') return ConnackReturnCode.badUserNameOrPassword;
   if (kind === 'denied') return ConnackReturnCode.notAuthorized;
   return kind === 'unavailable' ? ConnackReturnCode.serverUnavailable : undefined;
 }

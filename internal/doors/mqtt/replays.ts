@@ -63,6 +63,11 @@ export class Replays {
     return isReplay(filter) ? filter : undefined;
   }
 
+  /** The replays as `$replay/<start>/<filter>`, which is what was asked about. */
+  *filters(): Iterable<string> {
+    for (const { asked } of this.#running?.values() ?? []) yield asked;
+  }
+
   get isEmpty(): boolean {
     return this.#running === undefined || this.#running.size === 0;
   }

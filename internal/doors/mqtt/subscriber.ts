@@ -1,4 +1,4 @@
-import type { Identity } from '../../auth/guard.ts';
+import type { Access } from '../../access/access.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Channel } from '../../broker/channel.ts';
 import { Receipt, SAFE } from '../../broker/receipt.ts';
@@ -35,7 +35,7 @@ export interface SubscriberParts {
   broker: Broker;
   sessions: Sessions;
   log: Logger;
-  identity: Identity;
+  access: Access;
   session: Session;
   channel: Channel;
   answers: Answers;
@@ -58,7 +58,7 @@ export class Subscriber {
   readonly #sessions: Sessions;
   readonly #log: Logger;
   #refusals: RefusalLog | undefined;
-  readonly #identity: Identity;
+  readonly #access: Access;
   readonly #session: Session;
   readonly #channel: Channel;
   readonly #answers: Answers;
@@ -71,7 +71,7 @@ export class Subscriber {
     this.#broker = parts.broker;
     this.#sessions = parts.sessions;
     this.#log = parts.log;
-    this.#identity = parts.identity;
+    this.#access = parts.access;
     this.#session = parts.session;
     this.#channel = parts.channel;
     this.#answers = parts.answers;
@@ -100,7 +100,7 @@ export class Subscriber {
       try {
         const replay = this.#replays.replayOf(filter, properties);
         if (replay !== undefined) {
-          this.#broker.checkMaySubscribe(this.#identity, replay);
+          this.#broker.checkMaySubscribe(this.#access, replay);
           replays.push(this.#replays.prepare(replay, request, properties));
           reasonCodes.push(request.qos);
           continue;
@@ -214,7 +214,7 @@ export class Subscriber {
     isNew: boolean,
     identifier: number | undefined,
   ): Due | undefined {
-    this.#broker.checkMaySubscribe(this.#identity, filter);
+    this.#broker.checkMaySubscribe(this.#access, filter);
     const session = this.#session;
     if (isNew && session.subscriptionCount >= maxSubscriptionsPerClient) {
       throw new BrokerError('too-many-subscriptions', `${session.subscriptionCount} filters are held`);
@@ -245,7 +245,7 @@ export class Subscriber {
   }
 
   #logRefusal(refusal: BrokerError): void {
-    this.#refusals ??= new RefusalLog(this.#log, this.#identity);
+    this.#refusals ??= new RefusalLog(this.#log, this.#access.identity);
     this.#refusals.add(refusal, 'a subscription was refused');
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { identityOfTest } from '../../../test/support/access.ts';
 import { Broker } from '../../broker/broker.ts';
 import { Sessions } from '../../broker/sessions.ts';
 import { Metrics } from '../../metrics/metrics.ts';
@@ -47,7 +48,7 @@ describe('$SYS', () => {
       '$SYS/broker/messages/received': '0',
     });
     broker.publishMessage({ topic: 'a', payload: Buffer.from('x'), clientId: '', retain: true });
-    const { session } = sessions.open('away', false, 1000);
+    const { session } = sessions.open(identityOfTest('away'), false, 1000);
     session.endedAtMs = Date.now();
     sys.publish();
     expect(told()).toMatchObject({

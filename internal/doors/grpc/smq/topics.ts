@@ -1,4 +1,5 @@
-import type { Guard, Identity } from '../../../auth/guard.ts';
+import type { Guard } from '../../../access/guard.ts';
+import type { Identity } from '../../../access/identity.ts';
 import type { Logs, TopicLog } from '../../../log/logs.ts';
 import { liveTopicOf } from '../../../log/names.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';

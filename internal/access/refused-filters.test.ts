@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { anonymous } from './identity.ts';
 import { refusingFilters } from './refused-filters.ts';
 
-const who = { clientId: 'me', remote: 'here' };
+const who = anonymous({
+  clientId: 'me',
+  door: 'mqtt',
+  listener: '',
+  remote: 'here',
+  certificateName: undefined,
+});
 
 describe('a guard that refuses filters', () => {
   const guard = refusingFilters(['test/nosubscribe', 'secret/#']);

@@ -1,0 +1,81 @@
+import { BrokerError, quoted } from '../errors.ts';
+import type { Identity } from './identity.ts';
+import { type Action, type Policy, type ResourceKind, THE_BROKER } from './policy.ts';
+
+/**
+ * Answers that one connection remembers. Past this many it forgets all of them: a client that asks about ever new names
+ * costs a question each time and no memory.
+ */
+const REMEMBERED_ANSWERS = 1_024;
+
+/**
+ * What one connection may do. Answers are remembered until the policy's epoch changes, and then asked for again, so that a
+ * change of the rules takes effect with the next message.
+ */
+export class Access {
+  readonly identity: Identity;
+  readonly #policy: Policy;
+  #epoch: number;
+  #answers: Map<string, string | undefined> | undefined;
+  #permitted: WeakSet<object> | undefined;
+
+  constructor(identity: Identity, policy: Policy) {
+    this.identity = identity;
+    this.#policy = policy;
+    this.#epoch = policy.epoch;
+  }
+
+  /** Undefined where the action is allowed, or the reason why not. */
+  refusal(action: Action, kind: ResourceKind, name: string): string | undefined {
+    if (this.#policy.isOpen) return undefined;
+    this.#forgetOlder();
+    this.#answers ??= new Map();
+    const key = `${action} ${kind} ${name}`;
+    if (this.#answers.has(key)) return this.#answers.get(key);
+    const answer = this.#policy.may(this.identity, action, { kind, name });
+    if (this.#answers.size >= REMEMBERED_ANSWERS) this.#answers.clear();
+    this.#answers.set(key, answer);
+    return answer;
+  }
+
+  /** Whether the client may do this. */
+  may(action: Action, kind: ResourceKind, name: string): boolean {
+    return this.refusal(action, kind, name) === undefined;
+  }
+
+  /** @throws BrokerError `not-authorized`, which names the resource and the reason. */
+  check(action: Action, kind: ResourceKind, name: string): void {
+    const reason = this.refusal(action, kind, name);
+    if (reason === undefined) return;
+    const what = kind === 'topic' && action === 'subscribe' ? 'filter' : kind;
+    throw new BrokerError('not-authorized', `${what} ${quoted(name)}: ${reason}`);
+  }
+
+  /** @throws BrokerError `not-authorized`. */
+  checkConnect(): void {
+    const reason = this.refusal('connect', THE_BROKER.kind, THE_BROKER.name);
+    if (reason !== undefined) throw new BrokerError('not-authorized', reason);
+  }
+
+  /**
+   * {@link check} for a topic that the caller keeps an entry of, as the broker's topic table does: the hot path, one look
+   * into a set for each message.
+   *
+   * @throws BrokerError `not-authorized`.
+   */
+  checkPublish(entry: { readonly topic: string }): void {
+    if (this.#policy.isOpen) return;
+    this.#forgetOlder();
+    this.#permitted ??= new WeakSet();
+    if (this.#permitted.has(entry)) return;
+    this.check('publish', 'topic', entry.topic);
+    this.#permitted.add(entry);
+  }
+
+  #forgetOlder(): void {
+    if (this.#epoch === this.#policy.epoch) return;
+    this.#epoch = this.#policy.epoch;
+    this.#answers = undefined;
+    this.#permitted = undefined;
+  }
+}

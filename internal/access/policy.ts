@@ -1,0 +1,54 @@
+import type { Identity } from './identity.ts';
+
+/** Everything that a client of any door can do. */
+export type Action =
+  /** To be let in at all; on the broker. */
+  | 'connect'
+  /** To publish live to a topic; a will counts when it is sent. */
+  | 'publish'
+  /** To receive live what a filter matches. */
+  | 'subscribe'
+  /** To read a log by offset, or as a member of a group. */
+  | 'read'
+  /** To append to a log. */
+  | 'write'
+  | 'create'
+  | 'delete'
+  /** To change a configuration, or the number of partitions. */
+  | 'alter'
+  /** To see that something is there, and how it is configured. */
+  | 'describe'
+  /** To administer the broker itself. */
+  | 'admin';
+
+/** What an action is about. A live topic and its log are one resource, named as the live topic. */
+export type ResourceKind = 'topic' | 'group' | 'session' | 'transactional-id' | 'broker';
+
+export interface Resource {
+  readonly kind: ResourceKind;
+  /** Of a topic: its live name; with `subscribe` a filter, the inner one of a shared or replayed filter. */
+  readonly name: string;
+}
+
+/** The broker as a resource: it has one name. */
+export const THE_BROKER: Resource = { kind: 'broker', name: 'broker' };
+
+/** Decides what somebody may do. */
+export interface Policy {
+  /** Another number whenever an answer may have changed; answers that were given under an older one are void. */
+  readonly epoch: number;
+  /** True where everybody may do everything for ever, so that nobody needs to ask. */
+  readonly isOpen: boolean;
+  /** Undefined for yes, or the reason for no in words that the client may see. */
+  may(identity: Identity, action: Action, resource: Resource): string | undefined;
+  /** Calls `listener` after each change of {@link epoch}; returns what ends that. */
+  onChange(listener: () => void): () => void;
+}
+
+/** The policy of a broker without rules. */
+export const openPolicy: Policy = {
+  epoch: 0,
+  isOpen: true,
+  may: () => undefined,
+  onChange: () => () => {},
+};
