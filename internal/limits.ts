@@ -330,6 +330,11 @@ export const mqttPacketSlackBytes = 256 * KiB;
  */
 export const sessionChangesWaiting = 16_384;
 /**
+ * Changes with which retained messages of QoS 2, two changes each, wait where they are: enough for the next transaction, and
+ * so few that the publishers of live messages never wait for them.
+ */
+export const sessionChangesBusy = 2_048;
+/**
  * How long a message that was sent waits to be acknowledged rather than written, if its client is quick as a rule: as long
  * as a transaction of the store takes, so that its publisher waits twice as long at worst, but at least and at most so long.
  */

@@ -196,7 +196,7 @@ export class Broker {
     for (let index = 0; index < taps.length; index++) {
       const { receiver } = taps[index]!;
       receiver.deliver(publication);
-      if (receiver.isFull) receiver.holdBack(source);
+      if (receiver.isFull) receiver.holdBack(source, publication);
     }
     this.#countDelivered(publication, channels.length);
     if (groups.length > 0) this.#publishToGroups(publication, targets, source);
@@ -219,11 +219,17 @@ export class Broker {
   ): void {
     if (message.retain) {
       this.retained.set(message);
-      if (this.retained.store.isBehind) this.retained.store.holdBack(source);
+      this.#awaitRetainedStore(message, source);
     }
     const publication = new Publication(valuesEncoding).setMessages([message], bytes);
     publication.receipt = receipt;
     this.publish(publication, targets ?? this.#interner.intern(this.#trie.match(message.topic)), source);
+  }
+
+  /** A publisher that asked for nothing waits only for what others like it brought, not for what sessions keep. */
+  #awaitRetainedStore({ qos = 0 }: Message, source: Source): void {
+    const { store } = this.retained;
+    if (qos > 0 ? store.isBehind : store.isBehindWithRetained) store.holdBack(source);
   }
 
   /** Gives a message that came again, because it was not safe, to those who keep it. Its subscribers have it. */
@@ -233,7 +239,7 @@ export class Broker {
     for (const { receiver } of taps) {
       if (!receiver.isKeeper) continue;
       receiver.deliver(publication);
-      if (receiver.isFull) receiver.holdBack(source);
+      if (receiver.isFull) receiver.holdBack(source, publication);
     }
   }
 
@@ -353,7 +359,7 @@ export class Broker {
       if (channels.includes(member as Channel) || picked.includes(member)) continue;
       picked.push(member);
       member.deliver(publication);
-      if (member.isFull) member.holdBack(source);
+      if (member.isFull) member.holdBack(source, publication);
       // A session counts for itself.
       if (member instanceof Channel) this.#countDelivered(publication, 1);
     }

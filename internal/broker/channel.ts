@@ -29,8 +29,8 @@ export interface Receiver {
   readonly isFull: boolean;
   /** Whether it keeps what it gets. Then it holds the receipt of a publication that has one. */
   readonly isKeeper?: boolean;
-  /** Pauses a publisher until it is no longer full. */
-  holdBack(feeder: Source): void;
+  /** Pauses the publisher of a run until it is no longer full for what that run asked for. */
+  holdBack(feeder: Source, publication: Publication): void;
 }
 
 export const SLOW_CONSUMER_POLICIES = ['drop-new', 'drop-oldest', 'disconnect'] as const;
@@ -219,6 +219,8 @@ export class Channel implements Flushable, Receiver {
     if (this.#askers.has(asker)) return;
     this.#askers.add(asker);
     asker.pause();
+    // Somebody who waits for nothing is let go at the end of the turn.
+    if (!this.#blocked && this.#state !== 'closed') this.#joinTurn();
   }
 
   /** The sink has room again. */

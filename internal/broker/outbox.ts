@@ -18,14 +18,18 @@ export interface Outlet {
    *
    * @param packetId 0 with QoS 0.
    */
-  send(
-    message: Message,
-    delivery: { qos: number; retain: boolean; identifiers: readonly number[] },
-    packetId: number,
-    isAgain: boolean,
-  ): boolean;
+  send(message: Message, delivery: SentAs, packetId: number, isAgain: boolean): boolean;
   /** Sends the release of a QoS 2 message. */
   release(packetId: number): void;
+}
+
+/** What a client is told of a message beside itself. */
+export interface SentAs {
+  qos: number;
+  retain: boolean;
+  identifiers: readonly number[];
+  /** Whether it comes from the retained store, no faster than the client takes it: then it is never dropped on its way. */
+  isFromStore?: boolean;
 }
 
 export interface OutboxLimits {
@@ -67,6 +71,10 @@ export class Outbox {
   #waitingBytes = 0;
   /** By packet id, in the order in which they were first sent. */
   readonly #inflight = new Map<number, Outgoing>();
+  /** How many of them lie in the retained store, and are not kept here. */
+  #borrowed = 0;
+  /** Whether a part of what the client takes is for retained messages, so that live ones leave room for them. */
+  sharesWindow = false;
   /** Those of them that the present connection has not sent again yet. */
   readonly #toRepeat = new Fifo<Outgoing>();
   #outlet: Outlet | undefined;
@@ -92,6 +100,20 @@ export class Outbox {
   /** Messages that were sent and are not acknowledged. */
   get unacknowledged(): number {
     return this.#inflight.size;
+  }
+
+  /** Retained messages that were sent and are not acknowledged. */
+  get borrowed(): number {
+    return this.#borrowed;
+  }
+
+  /** Whether {@link sendBorrowed} would send a message. */
+  get takesBorrowed(): boolean {
+    return (
+      this.#outlet !== undefined &&
+      this.#toRepeat.length === 0 &&
+      this.#inflight.size < this.#outlet.receiveMaximum
+    );
   }
 
   /** How full the queue is: 1 takes nothing more. */
@@ -141,6 +163,19 @@ export class Outbox {
       this.#newOutgoing(message, { ...delivery, shared: undefined }),
       delivery.qos === 2,
     );
+    return true;
+  }
+
+  /**
+   * Sends a message of the retained store, if the client takes it now. It never waits here. Of QoS 1 nothing is written
+   * down: the session remembers that its filter is still owed retained messages. False where it was not sent.
+   */
+  sendBorrowed(message: Message, delivery: Pick<Outgoing, 'qos' | 'retain' | 'identifiers'>): boolean {
+    if (!this.takesBorrowed) return false;
+    this.#borrowed++;
+    const outgoing = this.#newOutgoing(message, { ...delivery, shared: undefined });
+    outgoing.isBorrowed = true;
+    this.#sendFirst(this.#outlet!, outgoing, delivery.qos === 2);
     return true;
   }
 
@@ -233,6 +268,7 @@ export class Outbox {
     for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(this.#clientId, outgoing);
     for (const outgoing of this.#waiting) this.#store.deleteOutgoing(this.#clientId, outgoing);
     this.#inflight.clear();
+    this.#borrowed = 0;
     this.#count(-this.#waiting.length, -this.#waitingBytes);
     this.#waiting.clear();
   }
@@ -256,22 +292,23 @@ export class Outbox {
       sequence,
       packetId: 0,
       isReleased: false,
+      isBorrowed: false,
       note: undefined,
     };
   }
 
   #takesMore({ receiveMaximum, channel }: Outlet): boolean {
-    return (
-      this.#inflight.size - this.#toRepeat.length < receiveMaximum &&
-      channel.waitingBytes < sessionSendAheadBytes
-    );
+    const repeats = this.#toRepeat.length;
+    // What was sent before comes again in any case.
+    const most = this.sharesWindow && repeats === 0 ? Math.floor(receiveMaximum / 2) : receiveMaximum;
+    return this.#inflight.size - repeats < most && channel.waitingBytes < sessionSendAheadBytes;
   }
 
   #sendFirst(outlet: Outlet, outgoing: Outgoing, isKept: boolean): void {
     const { message } = outgoing;
     // [MQTT-3.3.2-5] what was not sent in time is never sent.
     if (message.expiresAtMs !== undefined && message.expiresAtMs <= Date.now()) {
-      this.#store.deleteOutgoing(this.#clientId, outgoing);
+      this.#forget(outgoing);
       return;
     }
     outgoing.packetId = this.#freePacketId();
@@ -298,8 +335,13 @@ export class Outbox {
   #finish(packetId: number): true {
     const outgoing = this.#inflight.get(packetId)!;
     this.#inflight.delete(packetId);
-    this.#store.deleteOutgoing(this.#clientId, outgoing);
+    this.#forget(outgoing);
     return true;
+  }
+
+  #forget(outgoing: Outgoing): void {
+    if (outgoing.isBorrowed) this.#borrowed--;
+    this.#store.deleteOutgoing(this.#clientId, outgoing);
   }
 
   /** The next id that nothing has. There is always one: fewer than all of them are unacknowledged. */

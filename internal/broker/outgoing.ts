@@ -14,6 +14,8 @@ export interface Outgoing {
   packetId: number;
   /** Whether the client has it already, and only its release is left to be acknowledged (QoS 2). */
   isReleased: boolean;
+  /** Whether it was read from the retained store, which has it if it is to be sent anew. */
+  isBorrowed?: boolean;
   /** What its store knows of it; nobody else looks at it. */
   note?: unknown;
 }

@@ -11,6 +11,8 @@ import { TopicTree } from './topic-tree.ts';
 export interface RetainedStore {
   /** Whether more waits to be written than is good for anybody. */
   readonly isBehind: boolean;
+  /** Whether that is so of retained messages alone. */
+  readonly isBehindWithRetained?: boolean;
   /** Pauses a publisher until that is over. */
   holdBack(feeder: Source): void;
   putRetained(message: Message): void;
@@ -83,6 +85,11 @@ export class Retained {
     for (const message of this.#topics.find(filter)) {
       if (message.expiresAtMs === undefined || message.expiresAtMs > nowMs) yield message;
     }
+  }
+
+  /** Whether a topic that matches a well-formed filter remembers anything. */
+  has(filter: string): boolean {
+    return this.count > 0 && this.find(filter).next().done !== true;
   }
 
   /** Forgets what has expired. */

@@ -13,6 +13,8 @@ export interface SessionRecord {
   /** When its connection ended, by `Date.now()`; undefined while there is one. */
   endedAtMs: number | undefined;
   subscriptions: readonly Subscription[];
+  /** The filters whose retained messages have not all arrived: a broker that starts anew begins with them again. */
+  owedFilters?: readonly string[];
 }
 
 /**
@@ -20,6 +22,8 @@ export interface SessionRecord {
  * message that changes before it is written is written as it is then.
  */
 export interface SessionStore extends RetainedStore {
+  /** Whether so much waits to be written that what can be sent later should be. */
+  readonly isBusy: boolean;
   /** A number that grows with each write. */
   readonly writes: number;
   putSession(record: SessionRecord): void;
@@ -51,6 +55,7 @@ export interface SessionStore extends RetainedStore {
 /** The store of sessions that end with the process. */
 export const noSessionStore: SessionStore = {
   ...noRetainedStore,
+  isBusy: false,
   writes: 0,
   putSession() {},
   deleteSession() {},

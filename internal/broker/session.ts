@@ -39,6 +39,7 @@ export interface SessionParts {
   events: SessionEvents;
 }
 
+const NO_FILTERS: readonly string[] = [];
 const NO_FEEDS: ReadonlyMap<string, RetainedFeed> = new Map();
 /** A full queue that has come down to this is a new one when it is full again. */
 const RECOVERED_AT = 0.5;
@@ -67,6 +68,8 @@ export class Session implements Member {
   // Most clients have few of these or none, and there are many clients.
   #received: Map<number, Receipt> | undefined;
   #feeds: Map<string, RetainedFeed> | undefined;
+  /** By filter whose retained messages have not all arrived: whether they are on their way. */
+  #owed: Map<string, boolean> | undefined;
   #byFilter: Map<string, Subscription> | undefined;
   #shares: Map<string, Share> | undefined;
   #unshared: Subscriptions | undefined;
@@ -97,14 +100,29 @@ export class Session implements Member {
     return this.#feeds ?? NO_FEEDS;
   }
 
+  /** The filters whose retained messages have not all arrived. */
+  get owedFilters(): readonly string[] {
+    return this.#owed === undefined ? NO_FILTERS : [...this.#owed.keys()];
+  }
+
+  /** Remembers with the session that it is owed the retained messages of a filter, until they have arrived. */
+  owe(filter: string): void {
+    this.#owed ??= new Map();
+    this.#owed.set(filter, false);
+  }
+
   beginFeed(filter: string, feed: RetainedFeed): void {
     this.#feeds ??= new Map();
     this.#feeds.set(filter, feed);
+    if (this.#owed?.has(filter)) this.#owed.set(filter, true);
+    if (feed.match.qos > 0) this.outbox.sharesWindow = true;
   }
 
   endFeed(filter: string): void {
-    this.#feeds?.delete(filter);
-    if (this.#feeds?.size === 0) this.#feeds = undefined;
+    const feeds = this.#feeds;
+    if (feeds?.delete(filter) !== true) return;
+    if (feeds.size === 0) this.#feeds = undefined;
+    this.outbox.sharesWindow = [...feeds.values()].some(({ match }) => match.qos > 0);
   }
 
   get isConnected(): boolean {
@@ -129,11 +147,18 @@ export class Session implements Member {
     return this.#outlet === undefined || this.#outlet.channel.isSlow || this.outbox.waiting > 0;
   }
 
-  holdBack(feeder: Source): void {
+  holdBack(feeder: Source, publication: Publication): void {
     const channel = this.#outlet?.channel;
-    if (this.store.isBehind) this.store.holdBack(feeder);
+    if (this.store.isBehind && this.#isToBeKept(publication)) this.store.holdBack(feeder);
     else if (channel?.isFull) channel.holdBack(feeder);
-    else this.#backlog.holdBack(feeder);
+    else if (this.#outlet !== undefined && this.#backlog.isFull) this.#backlog.holdBack(feeder);
+  }
+
+  /** Whether the store has to keep something of a run: only who asked for that waits until the store has come after. */
+  #isToBeKept(publication: Publication): boolean {
+    if (publication.isPlain || (this.#shares === undefined && this.#unshared?.areAllQos0)) return false;
+    const isOfQos0 = ({ qos = 0 }: Message) => qos === 0;
+    return !publication.messages().every(isOfQos0);
   }
 
   /** The subscription of a filter. */
@@ -174,6 +199,7 @@ export class Session implements Member {
     if (subscription === undefined) return undefined;
     this.#byFilter?.delete(filter);
     this.endFeed(filter);
+    this.#owed?.delete(filter);
     this.#events.changed(this);
     const share = this.#shares?.get(filter);
     if (share === undefined) this.#unshared?.remove(subscription);
@@ -238,11 +264,29 @@ export class Session implements Member {
     this.pump();
   }
 
+  /**
+   * Sends a message of the retained store, which says so, if the client takes it now; false where it does not. It lies in
+   * that store, so none of it waits here.
+   */
+  sendRetained(message: Message, { qos: mostQos, identifiers }: Match): boolean {
+    const qos = Math.min(message.qos ?? 0, mostQos) as 0 | 1 | 2;
+    const delivery = { qos, retain: true, identifiers, isFromStore: true };
+    if (qos > 0) {
+      if (!this.outbox.sendBorrowed(message, { ...delivery, qos: qos as 1 | 2 })) return false;
+    } else if (this.#outlet === undefined) {
+      return false;
+    } else {
+      this.#outlet.send(message, delivery, 0, false);
+    }
+    this.#events.delivered(1, message.topic.length + message.payload.length);
+    return true;
+  }
+
   /** Takes a message; {@link pump} sends what has to wait for acknowledgements. */
-  take(message: Message, match: Match, shared: string | undefined, isFromStore = false): void {
+  take(message: Message, match: Match, shared: string | undefined): void {
     const qos = Math.min(message.qos ?? 0, match.qos) as 0 | 1 | 2;
-    // [MQTT-3.3.1-12] [MQTT-3.3.1-13]; what comes from the retained store says so.
-    const retain = isFromStore || (match.retainAsPublished && message.retain === true);
+    // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+    const retain = match.retainAsPublished && message.retain === true;
     const { identifiers } = match;
     if (qos === 0) {
       if (this.#outlet === undefined) return;
@@ -263,6 +307,15 @@ export class Session implements Member {
     const { fill } = this.outbox;
     this.#backlog.update(fill);
     if (fill < RECOVERED_AT) this.#hasOverflowed = false;
+    if (this.#owed !== undefined) this.#settleOwed();
+  }
+
+  #settleOwed(): void {
+    if (this.#feeds !== undefined || this.outbox.borrowed > 0) return;
+    const open = [...this.#owed!].filter(([, isOnItsWay]) => !isOnItsWay);
+    if (open.length === this.#owed!.size) return;
+    this.#owed = open.length === 0 ? undefined : new Map(open);
+    this.#events.changed(this);
   }
 
   /** Forgets the messages that have arrived and are not released, in the store too. */
@@ -296,8 +349,8 @@ class Share implements Member {
     return this.#session.isSlow;
   }
 
-  holdBack(feeder: Source): void {
-    this.#session.holdBack(feeder);
+  holdBack(feeder: Source, publication: Publication): void {
+    this.#session.holdBack(feeder, publication);
   }
 
   deliver(publication: Publication): void {

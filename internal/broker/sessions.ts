@@ -243,9 +243,16 @@ export class Sessions {
 
   #write(session: Session): void {
     if (session.store === noSessionStore) return;
-    const { clientId, owner, expiryMs, endedAtMs } = session;
+    const { clientId, owner, expiryMs, endedAtMs, owedFilters } = session;
     const subscriptions = [...session.subscriptions];
-    session.store.putSession({ clientId, user: owner.user, expiryMs, endedAtMs, subscriptions });
+    session.store.putSession({
+      clientId,
+      user: owner.user,
+      expiryMs,
+      endedAtMs,
+      subscriptions,
+      owedFilters,
+    });
   }
 
   /** @param notBeforeMs when it may be ended at the earliest, however long it is over. */

@@ -4,6 +4,7 @@ import type { Message } from '../broker/publication.ts';
 import { type Receipt, SAFE, UNKNOWN } from '../broker/receipt.ts';
 import type { SessionRecord } from '../broker/session-store.ts';
 import { absentOwner, type Sessions } from '../broker/sessions.ts';
+import { join } from '../broker/subscription.ts';
 import { storeRestoreBytes } from '../limits.ts';
 import type { Entry, EntryStore } from '../store/entry-store.ts';
 import { KeyKind, parseClientKey } from './entry-keys.ts';
@@ -114,6 +115,12 @@ class Restoring {
       const isNew = session.subscription(subscription.filter) === undefined;
       const member = session.subscribe(subscription, true);
       if (isNew) broker.attach(subscription.filter, member);
+    }
+    for (const filter of record.owedFilters ?? []) {
+      const subscription = session.subscription(filter);
+      if (subscription === undefined) continue;
+      session.owe(filter);
+      session.beginFeed(filter, { messages: broker.retained.find(filter), match: join([subscription])! });
     }
     for (const [packetId, receipt] of found.received) session.received.set(packetId, receipt);
     for (const { outgoing, reference, hasState } of found.outgoing.values()) {

@@ -5,7 +5,7 @@ import type { Message } from '../broker/publication.ts';
 import type { SessionRecord, SessionStore } from '../broker/session-store.ts';
 import type { Will } from '../broker/will.ts';
 import type { EntryStore } from '../store/entry-store.ts';
-import { ClientKeys, messageKey, retainedKey, sessionKey, willKey } from './entry-keys.ts';
+import { ClientKeys, KeyKind, messageKey, retainedKey, sessionKey, willKey } from './entry-keys.ts';
 import { encodeMessage, encodeOutgoing, encodeSession, encodeState, encodeWill } from './session-records.ts';
 import { type Delivery, NOT_HOPEFUL, WriteQueue } from './write-queue.ts';
 
@@ -43,6 +43,14 @@ export class SessionKeeper implements SessionStore {
 
   get isBehind(): boolean {
     return this.#queue.isBehind;
+  }
+
+  get isBehindWithRetained(): boolean {
+    return this.#queue.isBehindWith(KeyKind.retained);
+  }
+
+  get isBusy(): boolean {
+    return this.#queue.isBusy;
   }
 
   holdBack(feeder: Source): void {

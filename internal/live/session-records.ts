@@ -28,20 +28,23 @@ const REFERENCE = 0x10;
 
 const TWO_32 = 0x1_0000_0000;
 
-export function encodeSession({ user, expiryMs, endedAtMs, subscriptions }: SessionRecord): Uint8Array {
+export function encodeSession(record: SessionRecord): Uint8Array {
+  const { user, expiryMs, endedAtMs, subscriptions, owedFilters = [] } = record;
   // JSON has no Infinity.
   const lasts = expiryMs === Number.POSITIVE_INFINITY ? null : expiryMs;
-  return Buffer.from(JSON.stringify({ user, expiryMs: lasts, endedAtMs, subscriptions }));
+  const owed = owedFilters.length > 0 ? owedFilters : undefined;
+  return Buffer.from(JSON.stringify({ user, expiryMs: lasts, endedAtMs, subscriptions, owedFilters: owed }));
 }
 
 export function decodeSession(clientId: string, bytes: Uint8Array): SessionRecord {
-  const { user, expiryMs, endedAtMs, subscriptions } = JSON.parse(Buffer.from(bytes).toString()) as {
+  const { user, expiryMs, ...record } = JSON.parse(Buffer.from(bytes).toString()) as {
     user?: string;
     expiryMs: number | null;
     endedAtMs: number | undefined;
     subscriptions: Subscription[];
+    owedFilters?: string[];
   };
-  return { clientId, user, expiryMs: expiryMs ?? Number.POSITIVE_INFINITY, endedAtMs, subscriptions };
+  return { ...record, clientId, user, expiryMs: expiryMs ?? Number.POSITIVE_INFINITY };
 }
 
 export function encodeWill({ message, delayMs, expiryMs }: Will): Uint8Array {

@@ -1,7 +1,12 @@
 import type { Logger } from '../broker/broker.ts';
 import type { Source } from '../broker/channel.ts';
 import { Fifo } from '../broker/fifo.ts';
-import { acknowledgementWaitAtMostMs, acknowledgementWaitMs, sessionChangesWaiting } from '../limits.ts';
+import {
+  acknowledgementWaitAtMostMs,
+  acknowledgementWaitMs,
+  sessionChangesBusy,
+  sessionChangesWaiting,
+} from '../limits.ts';
 import type { EntryChange, EntryStore } from '../store/entry-store.ts';
 
 /** What becomes of a key, until it is written or needed no longer. */
@@ -49,6 +54,8 @@ export class WriteQueue {
   readonly #store: EntryStore;
   readonly #log: Logger;
   #pending = new Map<string, KeyedChange>();
+  /** How many of them there are of each kind, the first letter of their keys. */
+  readonly #pendingByKind = new Map<string, number>();
   /** Those that came since the last transaction began. */
   readonly #deliveries: Delivery[] = [];
   /** Those that wait for their acknowledgement first, in the order in which they were sent. */
@@ -91,6 +98,16 @@ export class WriteQueue {
     return !this.#isFailing && this.#waiting > sessionChangesWaiting;
   }
 
+  /** Whether that is so of one kind of keys alone. */
+  isBehindWith(kind: string): boolean {
+    return !this.#isFailing && (this.#pendingByKind.get(kind) ?? 0) > sessionChangesWaiting;
+  }
+
+  /** Whether so much waits that what can be sent later should be; true before {@link isBehind} is. */
+  get isBusy(): boolean {
+    return !this.#isFailing && this.#waiting > sessionChangesBusy;
+  }
+
   /** Pauses a publisher until the store has come after. */
   holdBack(feeder: Source): void {
     this.#feeders ??= new Set();
@@ -105,6 +122,7 @@ export class WriteQueue {
     if (change === undefined) {
       change = { key, bytes, promised: undefined, alsoPromised: undefined, isRetry: false };
       this.#pending.set(key, change);
+      this.#countPending(key, 1);
     } else {
       change.bytes = bytes;
       change.isRetry = false;
@@ -118,6 +136,7 @@ export class WriteQueue {
     const change = this.#pending.get(key);
     if (change === undefined) return;
     this.#pending.delete(key);
+    this.#countPending(key, -1);
     this.#letGo(change, undefined);
     this.#settle();
   }
@@ -190,6 +209,10 @@ export class WriteQueue {
     return this.#pending.size + this.#waitingDeliveries + this.#runningChanges;
   }
 
+  #countPending(key: string, change: 1 | -1): void {
+    this.#pendingByKind.set(key[0]!, (this.#pendingByKind.get(key[0]!) ?? 0) + change);
+  }
+
   /** Lets publishers go. */
   #release(): void {
     const feeders = this.#feeders;
@@ -232,6 +255,7 @@ export class WriteQueue {
   #write(): void {
     const written: Change[] = [...this.#pending.values()];
     this.#pending.clear();
+    this.#pendingByKind.clear();
     this.#takeDeliveries(written);
     if (written.length === 0) return;
     const changes: EntryChange[] = written.map((change) => ({ key: change.key, value: change.bytes() }));
@@ -306,6 +330,7 @@ export class WriteQueue {
       const newer = this.#pending.get(key);
       if (newer !== undefined && !newer.isRetry) continue;
       const bytes = () => value;
+      if (newer === undefined) this.#countPending(key, 1);
       this.#pending.set(key, { key, bytes, promised: undefined, alsoPromised: undefined, isRetry: true });
     }
     this.#retryTimer ??= setTimeout(() => {

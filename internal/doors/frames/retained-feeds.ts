@@ -1,6 +1,6 @@
 import type { Source } from '../../broker/channel.ts';
 import type { Client } from '../../broker/client.ts';
-import { type Message, Publication } from '../../broker/publication.ts';
+import type { Message } from '../../broker/publication.ts';
 import { retainedPerStep, sessionSendAheadBytes } from '../../limits.ts';
 import { frameEncoding } from './encoding.ts';
 
@@ -33,11 +33,10 @@ export class RetainedFeeds implements Source {
 
   #send(): void {
     const { channel } = this.#client;
-    const step = channel.isBlocked ? [] : this.#nextStep();
-    if (step.length > 0) {
-      const bytes = frameEncoding.encode(step);
-      channel.deliver(new Publication(frameEncoding).set(bytes, 0, bytes.length, step.length));
-    }
+    // The step before has gone out. A client that is sent more than it takes gets its retained messages beside the others.
+    const isNotYet = channel.isBlocked && channel.waitingMessages === 0;
+    const step = isNotYet ? [] : this.#nextStep();
+    if (step.length > 0) channel.keep(frameEncoding.encode(step));
     if (this.#feeds.size === 0) return;
     this.#isWaiting = true;
     channel.holdBackAsker(this);

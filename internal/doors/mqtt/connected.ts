@@ -83,7 +83,7 @@ export function connectedOf(parts: ConnectedParts): Connected {
     log,
     access,
     session,
-    channel,
+    outlet,
     answers,
     replays,
     version,

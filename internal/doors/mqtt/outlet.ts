@@ -1,5 +1,5 @@
 import type { Channel } from '../../broker/channel.ts';
-import type { Outlet } from '../../broker/outbox.ts';
+import type { Outlet, SentAs } from '../../broker/outbox.ts';
 import { type Message, Publication } from '../../broker/publication.ts';
 import { encodePublish, publishBytes } from '../../protocol/mqtt/encode.ts';
 import { PacketType, type Publish, type Qos, type Version } from '../../protocol/mqtt/packet.ts';
@@ -29,7 +29,7 @@ export class MqttOutlet implements Outlet {
 
   send(
     message: Message,
-    { qos, retain, identifiers }: { qos: number; retain: boolean; identifiers: readonly number[] },
+    { qos, retain, identifiers, isFromStore }: SentAs,
     packetId: number,
     isAgain: boolean,
   ): boolean {
@@ -49,7 +49,7 @@ export class MqttOutlet implements Outlet {
     const isNewAlias = this.#topicAliasMaximum > 0 && this.#useAlias(publish);
     const bytes = encodePublish(publish, this.#version);
     // A message that names an alias must arrive, whatever becomes of others: later ones have nothing but the alias.
-    if (qos > 0 || isNewAlias) this.channel.keep(bytes);
+    if (qos > 0 || isNewAlias || isFromStore) this.channel.keep(bytes);
     else {
       this.#single ??= new Publication(encodingOf(this.#version));
       this.channel.deliver(this.#single.set(bytes, 0, bytes.length, 1));

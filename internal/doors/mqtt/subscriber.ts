@@ -1,17 +1,11 @@
 import type { Access } from '../../access/access.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
-import type { Channel } from '../../broker/channel.ts';
 import { Receipt, SAFE } from '../../broker/receipt.ts';
 import type { RetainedFeed, Session } from '../../broker/session.ts';
 import type { Sessions } from '../../broker/sessions.ts';
 import { join } from '../../broker/subscription.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import {
-  maxFiltersPerSubscribe,
-  maxSubscriptionsPerClient,
-  retainedPerStep,
-  sessionSendAheadBytes,
-} from '../../limits.ts';
+import { maxFiltersPerSubscribe, maxSubscriptionsPerClient } from '../../limits.ts';
 import {
   PacketType,
   type Suback,
@@ -25,8 +19,10 @@ import { FIRST_FAILURE, ReasonCode, SUBACK_FAILURE } from '../../protocol/mqtt/r
 import { filterProblem, parseShared } from '../../topic.ts';
 import { RefusalLog } from '../refusal-log.ts';
 import type { Answers } from './answers.ts';
+import type { MqttOutlet } from './outlet.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
 import type { PreparedReplay, Replays } from './replays.ts';
+import { RetainedFeeds } from './retained-feeds.ts';
 
 /** Problems that a reason string tells of; it is shortened anyway. */
 const MOST_PROBLEMS = 10;
@@ -37,7 +33,7 @@ export interface SubscriberParts {
   log: Logger;
   access: Access;
   session: Session;
-  channel: Channel;
+  outlet: MqttOutlet;
   answers: Answers;
   replays: Replays;
   version: Version;
@@ -60,9 +56,9 @@ export class Subscriber {
   #refusals: RefusalLog | undefined;
   readonly #access: Access;
   readonly #session: Session;
-  readonly #channel: Channel;
   readonly #answers: Answers;
   readonly #replays: Replays;
+  readonly #retained: RetainedFeeds;
   readonly #version: Version;
   readonly #isBridge: boolean;
   readonly #refuse: (reason: BrokerError) => void;
@@ -73,9 +69,9 @@ export class Subscriber {
     this.#log = parts.log;
     this.#access = parts.access;
     this.#session = parts.session;
-    this.#channel = parts.channel;
     this.#answers = parts.answers;
     this.#replays = parts.replays;
+    this.#retained = new RetainedFeeds(parts, () => this.feed());
     this.#version = parts.version;
     this.#isBridge = parts.isBridge;
     this.#refuse = parts.refuse;
@@ -164,27 +160,15 @@ export class Subscriber {
     });
   }
 
-  /** Sends what waits, live messages first, then retained ones and those of replays, as many as the client takes now. */
+  /** Sends what waits, retained messages and live ones side by side, then those of replays, as many as the client takes. */
   feed(): void {
-    const { feeds } = this.#session;
-    let left = retainedPerStep;
-    for (const [filter, { messages, match }] of feeds) {
-      let isDone: boolean | undefined = false;
-      while (!isDone && left > 0 && this.#hasRoom()) {
-        const { value, done } = messages.next();
-        isDone = done;
-        if (done) continue;
-        left--;
-        this.#session.take(value, match, undefined, true);
-      }
-      if (!isDone) break;
-      this.#session.endFeed(filter);
-    }
+    this.#retained.send();
     this.#session.pump();
     this.#replays.pump();
   }
 
   stop(): void {
+    this.#retained.stop();
     this.#replays.endAll();
   }
 
@@ -200,14 +184,6 @@ export class Subscriber {
     if (this.#session.subscription(filter) !== undefined) this.#session.beginFeed(filter, feed);
   }
 
-  #hasRoom(): boolean {
-    return (
-      !this.#channel.isBlocked &&
-      this.#channel.waitingBytes < sessionSendAheadBytes &&
-      this.#session.outbox.waiting < retainedPerStep
-    );
-  }
-
   /** @throws BrokerError `invalid-filter`, `not-authorized`, `too-many-subscriptions`. */
   #subscribe(
     { filter, qos, noLocal, retainAsPublished, retainHandling }: SubscriptionRequest,
@@ -220,11 +196,13 @@ export class Subscriber {
       throw new BrokerError('too-many-subscriptions', `${session.subscriptionCount} filters are held`);
     }
     const subscription = { filter, qos, noLocal, retainAsPublished, identifier };
-    const member = session.subscribe(subscription);
-    if (isNew) this.#broker.attach(filter, member);
     // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]; a shared subscription gets none (MQTT 5, section 4.8.2).
     const isWanted = retainHandling === 0 || (retainHandling === 1 && isNew);
-    if (!isWanted || parseShared(filter) !== undefined) return undefined;
+    const isDue = isWanted && parseShared(filter) === undefined && this.#broker.retained.has(filter);
+    if (isDue) session.owe(filter);
+    const member = session.subscribe(subscription);
+    if (isNew) this.#broker.attach(filter, member);
+    if (!isDue) return undefined;
     const feed = { messages: this.#broker.retained.find(filter), match: join([subscription])! };
     return { filter, feed };
   }
