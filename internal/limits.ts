@@ -190,6 +190,8 @@ export const maxKafkaAnswerBytes = 256 * MiB;
 // The Kafka log directory.
 /** Bytes of a segment where its topic says nothing else: Kafka's own default. */
 export const kafkaSegmentBytes = 1 * GiB;
+/** Partitions of `__consumer_offsets` where there is none yet: Kafka's own default. */
+export const kafkaOffsetsPartitions = 50;
 /** The largest segment whatever a topic says: positions in Kafka's index files have 31 bits. */
 export const kafkaSegmentBytesCeiling = 2 * GiB - 1;
 /** Bytes of batches between two entries of an index file: Kafka's own default. */

@@ -24,11 +24,16 @@ export interface KafkaProperties {
 /** @throws UsageError where the file cannot be read, or says what this broker cannot do. */
 export function readKafkaProperties(file: string): KafkaProperties {
   const properties = parsed(file);
-  const { listeners, logDirs, metadataLogDir, segmentBytes } = properties;
+  const { listeners, logDirs, metadataLogDir, segmentBytes, offsetsPartitionCount } = properties;
   return {
     listen: (listeners.length === 0 ? [DEFAULT_LISTENER] : listeners).map((each) => urlOf(each, file)),
     advertised: advertisedOf(properties, file),
-    logDirs: { directories: logDirs, metadataDirectory: metadataLogDir, segmentBytes },
+    logDirs: {
+      directories: logDirs,
+      metadataDirectory: metadataLogDir,
+      segmentBytes,
+      offsetsPartitions: offsetsPartitionCount,
+    },
     partitions: properties.partitionCount,
     retentionMs: withoutEnd(properties.retentionMs),
     retentionBytes: withoutEnd(properties.retentionBytes),

@@ -28,6 +28,8 @@ export interface ServerProperties {
   nodeId: number | undefined;
   /** `log.segment.bytes`. */
   segmentBytes: number | undefined;
+  /** `offsets.topic.num.partitions`. */
+  offsetsPartitionCount: number | undefined;
   /** `log.retention.ms`, or what stands in minutes or hours; -1 for without end. */
   retentionMs: number | undefined;
   /** `log.retention.bytes`; -1 for without end. */
@@ -67,6 +69,7 @@ export function readServerProperties(text: string): ServerProperties {
     autoCreateTopics: boolean(properties, 'auto.create.topics.enable'),
     nodeId: integer(properties, 'node.id', 0) ?? integer(properties, 'broker.id', -1),
     segmentBytes: integer(properties, 'log.segment.bytes', 1),
+    offsetsPartitionCount: integer(properties, 'offsets.topic.num.partitions', 1),
     retentionMs: retentionMs(properties),
     retentionBytes: integer(properties, 'log.retention.bytes', -1),
   };

@@ -94,11 +94,19 @@ export class Logs {
   async open(): Promise<StoredState> {
     const { store, log, retentionEveryMs } = this.#options;
     store.onEvent((event) => {
-      if (event.kind === 'recovered') {
-        this.#restore(event.state);
-        log.info({}, 'the store works again');
-      } else {
-        log.error({ ...event }, 'the store has a problem');
+      switch (event.kind) {
+        case 'recovered':
+          this.#restore(event.state);
+          log.info({}, 'the store works again');
+          return;
+        case 'created':
+          this.#add(event.topic);
+          return;
+        case 'appended':
+          this.#topics.get(event.topic)?.partitions[event.partition]?.noteAppended(event.batch);
+          return;
+        default:
+          log.error({ ...event }, 'the store has a problem');
       }
     });
     const state = await store.open();

@@ -33,10 +33,15 @@ export function keepingProblem(filter: string, logName: string | undefined): str
   );
 }
 
+/** What groups committed, in a directory of Kafka's logs. */
+export const CONSUMER_OFFSETS = '__consumer_offsets';
+
 /** Topics that Kafka itself writes; a directory of its logs has them. */
 export function isInternalTopic(name: string): boolean {
-  return name === '__consumer_offsets' || name === '__transaction_state' || name === '__share_group_state';
+  return INTERNAL_TOPICS.has(name);
 }
+
+const INTERNAL_TOPICS = new Set([CONSUMER_OFFSETS, '__transaction_state', '__share_group_state']);
 
 /** Says what is wrong with the name of a log (a topic of Kafka), or undefined where nothing is. */
 export function logNameProblem(name: string): string | undefined {

@@ -140,6 +140,12 @@ export class PartitionLog {
     return baseOffset;
   }
 
+  /** The store has appended a batch of its own, in a partition that nobody else appends to. */
+  noteAppended(batch: StoredBatch): void {
+    this.#nextOffset = batch.lastOffset + 1;
+    this.#lasts(batch);
+  }
+
   /** Whether its topic was deleted. */
   get isEnded(): boolean {
     return this.#isEnded;

@@ -1,7 +1,7 @@
 import { producerExpirationMs, retentionFirstAfterMs } from '../limits.ts';
 import type { LogStore } from '../store/log-store.ts';
 import type { Compactor } from './compaction.ts';
-import { isInternalTopic } from './names.ts';
+import { CONSUMER_OFFSETS, isInternalTopic } from './names.ts';
 import type { PartitionLog } from './partition-log.ts';
 import type { TopicSettings } from './topic-configs.ts';
 
@@ -74,8 +74,8 @@ export class Retention {
   async #apply(nowMs: number): Promise<void> {
     // Topics that come while this goes on have nothing old.
     for (const topic of [...this.#parts.topics()]) {
-      // What Kafka keeps for itself in a directory of its own is Kafka's to clean.
-      if (isInternalTopic(topic.name)) continue;
+      // What Kafka keeps for itself in a directory of its own is Kafka's to clean, but for what is written here too.
+      if (isInternalTopic(topic.name) && topic.name !== CONSUMER_OFFSETS) continue;
       for (const partition of topic.partitions) {
         if (this.#isStopped) return;
         await this.#deleteOld(topic, partition, nowMs);

@@ -3,6 +3,7 @@ import type { Availability } from './availability.ts';
 import type { Appending } from './kafka-append.ts';
 import type { KafkaDirectory } from './kafka-directory.ts';
 import type { JournalEntry } from './kafka-journal.ts';
+import { KafkaOffsetsTopic } from './kafka-offsets-topic.ts';
 import type { KafkaPartition } from './kafka-partition.ts';
 import { KafkaTopics } from './kafka-topics.ts';
 import { saveTransactionIndexes } from './kafka-transactions.ts';
@@ -16,6 +17,8 @@ import { StoreError, unavailableReason } from './store-error.ts';
 export class KafkaChanges {
   readonly #directory: KafkaDirectory;
   readonly #topics: KafkaTopics;
+  /** For changes that {@link make} makes. */
+  readonly offsets: KafkaOffsetsTopic;
   readonly #availability: Availability;
   #waiting: Waiting[] = [];
   #working = 0;
@@ -30,6 +33,7 @@ export class KafkaChanges {
   constructor(directory: KafkaDirectory, availability: Availability) {
     this.#directory = directory;
     this.#topics = new KafkaTopics(directory);
+    this.offsets = new KafkaOffsetsTopic(directory, this.#topics, (event) => availability.emit(event));
     this.#availability = availability;
   }
 
@@ -78,7 +82,7 @@ export class KafkaChanges {
     await directory.journal.rewrite();
     this.#failed = [];
     this.#hasFailedChange = false;
-    this.#topics.unfinished = undefined;
+    directory.unfinished.clear();
   }
 
   #enqueue(entry: Waiting): void {
@@ -126,8 +130,7 @@ export class KafkaChanges {
         return;
       }
       this.#hasFailedChange = true;
-      const { unfinished } = this.#topics;
-      this.#fail(error as Error, [entry], unfinished === undefined ? [] : [unfinished]);
+      this.#fail(error as Error, [entry], this.#directory.unfinished);
     }
   }
 

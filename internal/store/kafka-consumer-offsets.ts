@@ -2,8 +2,10 @@ import { KafkaProtocolError } from '../protocol/kafka/protocol-error.ts';
 import { KafkaReader } from '../protocol/kafka/reader.ts';
 import type { BatchHeader } from '../protocol/kafka/record-batch.ts';
 import type { KafkaRecord } from '../protocol/kafka/record-batch-read.ts';
+import { KafkaWriter } from '../protocol/kafka/writer.ts';
 import type { InternalBatch } from './kafka-batches.ts';
-import type { GroupOffset } from './log-store.ts';
+import type { Commit } from './kafka-journal.ts';
+import type { GroupOffset, TopicPartition } from './log-store.ts';
 
 export const CONSUMER_OFFSETS_TOPIC = '__consumer_offsets';
 
@@ -13,12 +15,16 @@ interface OffsetRecord {
   partition: number;
   /** Undefined where the commit was deleted. */
   offset: GroupOffset | undefined;
+  /** Where the record lies. */
+  recordOffset: number;
 }
 
 /** What groups committed, as the partitions of `__consumer_offsets` tell. */
 export class ConsumerOffsets {
   /** By group, then by partition and topic. */
   readonly groups = new Map<string, Map<string, GroupOffset>>();
+  /** Where the record of each lies that counts, by group, partition and topic. */
+  readonly #recordOffsets = new Map<string, number>();
   /** Commits in transactions that have no end yet, by producer id. */
   readonly #pending = new Map<number, OffsetRecord[]>();
 
@@ -40,13 +46,19 @@ export class ConsumerOffsets {
     this.#pending.delete(header.producerId);
     for (const { key } of records) {
       const isCommit = key !== null && key.length >= 4 && key[2] === 0 && key[3] === COMMIT_MARKER;
-      if (isCommit) for (const record of pending) this.#set(record);
+      if (isCommit) for (const record of pending) if (!this.#isOutdated(record)) this.#set(record);
     }
   }
 
-  #set({ group, topic, partition, offset }: OffsetRecord): void {
+  /** Whether something was committed outside of the transaction after this, and before its end. */
+  #isOutdated({ group, topic, partition, recordOffset }: OffsetRecord): boolean {
+    return (this.#recordOffsets.get(`${partition}/${topic}/${group}`) ?? -1) > recordOffset;
+  }
+
+  #set({ group, topic, partition, offset, recordOffset }: OffsetRecord): void {
     const ofGroup = this.groups.get(group) ?? new Map<string, GroupOffset>();
     const key = `${partition}/${topic}`;
+    this.#recordOffsets.set(`${key}/${group}`, recordOffset);
     if (offset === undefined) ofGroup.delete(key);
     else ofGroup.set(key, offset);
     if (ofGroup.size > 0) this.groups.set(group, ofGroup);
@@ -61,7 +73,7 @@ const LAST_COMMIT_KEY_VERSION = 1;
 const FIRST_FLEXIBLE_VALUE_VERSION = 4;
 
 /** A commit; undefined for a record of another kind or of a newer version. */
-function readOffsetRecord({ key, value }: KafkaRecord): OffsetRecord | undefined {
+function readOffsetRecord({ key, value, offset: recordOffset }: KafkaRecord): OffsetRecord | undefined {
   if (key === null) return undefined;
   try {
     const reader = new KafkaReader(key);
@@ -73,6 +85,7 @@ function readOffsetRecord({ key, value }: KafkaRecord): OffsetRecord | undefined
       group,
       topic,
       partition,
+      recordOffset,
       offset: value === null ? undefined : readValue(value, topic, partition),
     };
   } catch (error) {
@@ -94,4 +107,46 @@ function readValue(value: Uint8Array, topic: string, partition: number): GroupOf
   const committedAtMs = reader.int64();
   if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(committedAtMs)) return undefined;
   return { topic, partition, offset, leaderEpoch, metadata, committedAtMs };
+}
+
+/** The partition of `__consumer_offsets` that a group belongs to, as Kafka chooses it. */
+export function offsetsPartitionOf(group: string, partitionCount: number): number {
+  let hash = 0;
+  for (let index = 0; index < group.length; index++)
+    hash = (Math.imul(hash, 31) + group.charCodeAt(index)) | 0;
+  // The least number has no positive counterpart in 32 bits.
+  return hash === LEAST_INT32 ? 0 : Math.abs(hash) % partitionCount;
+}
+
+const LEAST_INT32 = -(2 ** 31);
+const COMMIT_KEY_VERSION = 1;
+const COMMIT_VALUE_VERSION = 3;
+const GROUP_KEY_VERSION = 2;
+
+/** The key of what a group committed for a partition. */
+export function commitKey(group: string, { topic, partition }: TopicPartition): Uint8Array {
+  const writer = new KafkaWriter();
+  writer.int16(COMMIT_KEY_VERSION);
+  writer.string(group, false);
+  writer.string(topic, false);
+  writer.int32(partition);
+  return Buffer.concat(writer.finish());
+}
+
+/** The key of what Kafka knows of a group beside its commits. */
+export function groupKey(group: string): Uint8Array {
+  const writer = new KafkaWriter();
+  writer.int16(GROUP_KEY_VERSION);
+  writer.string(group, false);
+  return Buffer.concat(writer.finish());
+}
+
+export function commitValue({ offset, leaderEpoch, metadata, committedAtMs }: Commit): Uint8Array {
+  const writer = new KafkaWriter();
+  writer.int16(COMMIT_VALUE_VERSION);
+  writer.int64(offset);
+  writer.int32(leaderEpoch);
+  writer.string(metadata, false);
+  writer.int64(committedAtMs);
+  return Buffer.concat(writer.finish());
 }

@@ -97,7 +97,12 @@ export class KafkaDirectoryStore implements LogStore {
   }
 
   async deleteTopic(name: string): Promise<void> {
-    await this.#changes.make((topics) => topics.delete(name));
+    const changes = this.#changes;
+    await changes.make(async (topics) => {
+      const removals = this.#directory.groups.topicRemovals(name, Date.now());
+      await topics.delete(name);
+      await changes.offsets.keep(removals);
+    });
   }
 
   async setLeaderEpoch(partition: number, leaderEpoch: number): Promise<void> {
@@ -181,7 +186,7 @@ export class KafkaDirectoryStore implements LogStore {
   }
 
   async deleteGroup(group: string): Promise<void> {
-    await this.#changeGroups((groups) => groups.removals(group, Date.now()));
+    await this.#changeGroups((groups) => groups.removals(group, Date.now()), group);
     await this.saveGroupMembers(group, undefined);
   }
 
@@ -230,13 +235,12 @@ export class KafkaDirectoryStore implements LogStore {
     return this.#changes.make(async () => make(this.#directory.demand(id).partition, this.#directory));
   }
 
-  #changeGroups(entries: (groups: KafkaGroups) => ReturnType<KafkaGroups['commits']>): Promise<void> {
-    return this.#changes.make(async () => {
-      const { groups } = this.#directory;
-      const changed = entries(groups);
-      await this.#directory.note(changed);
-      for (const entry of changed) groups.apply(entry);
-    });
+  #changeGroups(
+    entries: (groups: KafkaGroups) => ReturnType<KafkaGroups['commits']>,
+    endedGroup?: string,
+  ): Promise<void> {
+    const changes = this.#changes;
+    return changes.make(() => changes.offsets.keep(entries(this.#directory.groups), endedGroup));
   }
 
   async #reading<T>(id: number, read: (partition: KafkaPartition) => Promise<T>): Promise<T> {

@@ -20,7 +20,7 @@ import { loadMetadata, MetadataImage, type MetadataTopic } from './kafka-metadat
 import { KafkaPartition } from './kafka-partition.ts';
 import type { OpenFiles } from './kafka-rewrite.ts';
 import type { KnownTransactions } from './kafka-transactions.ts';
-import type { FsyncPolicy, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
+import type { FsyncPolicy, NewBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { makeDirectory } from './make-directory.ts';
 import { closeQuietly } from './sqlite-files.ts';
 import { StoreError } from './store-error.ts';
@@ -33,6 +33,8 @@ export interface KafkaDirectoryOptions {
   fsync: FsyncPolicy;
   /** Kafka's `log.segment.bytes`, for topics that say nothing else. */
   segmentBytes?: number;
+  /** Kafka's `offsets.topic.num.partitions`, where there is no `__consumer_offsets` yet. */
+  offsetsPartitions?: number;
 }
 
 /** A topic with its open partitions. */
@@ -64,6 +66,9 @@ export class KafkaDirectory {
     readers: new FileHandles('r', kafkaOpenFiles),
     writers: new FileHandles('r+', kafkaOpenFiles),
   };
+
+  /** Appends that are part of a change, to be undone if it fails. */
+  readonly unfinished = new Set<Appending>();
 
   readonly #locks: DatabaseSync[];
   readonly #onCut: AppendOptions['onCut'];
@@ -138,15 +143,19 @@ export class KafkaDirectory {
       number,
       firstOffset,
       nextOffset,
-      leaderEpoch: Math.max(
-        this.image.topic(topic)?.partitions.get(number)?.leaderEpoch ?? 0,
-        partition.epochs.at(-1)?.epoch ?? 0,
-      ),
+      leaderEpoch: this.leaderEpoch(partition, topic, number),
       maxTimestamp,
       sizeBytes,
       producers: this.journal.state.storedProducers(id),
       transactions: partition.transactions.stored(),
     };
+  }
+
+  leaderEpoch(partition: KafkaPartition, topic: string, number: number): number {
+    return Math.max(
+      this.image.topic(topic)?.partitions.get(number)?.leaderEpoch ?? 0,
+      partition.epochs.at(-1)?.epoch ?? 0,
+    );
   }
 
   /** Opens a partition of a topic under a number that is its own. */
@@ -206,6 +215,19 @@ export class KafkaDirectory {
       fsync: this.options.fsync,
       onCut: this.#onCut,
     });
+  }
+
+  /** Appends a batch as part of a change. */
+  async append(partition: KafkaPartition, batch: NewBatch, topic?: string): Promise<void> {
+    await this.beforeChange();
+    const appending = this.appending(partition, topic);
+    appending.add(batch);
+    this.unfinished.add(appending);
+    await appending.write();
+    for (const full of appending.commit()) await full.openIndex.finish();
+    const { openIndex } = partition.segments.at(-1)!;
+    if (openIndex.isDue) await openIndex.write();
+    this.unfinished.delete(appending);
   }
 
   /** A partition is changed: its index files are completed at the end. */

@@ -93,6 +93,12 @@ export class JournalState {
     }
   }
 
+  /** Whether there is a commit of a group for a partition. */
+  hasCommit({ group, topic, partition }: Pick<CommitEntry, 'group' | 'topic' | 'partition'>): boolean {
+    const entry = this.commits.get(group)?.get(`${partition}/${topic}`);
+    return entry !== undefined && entry.commit !== null;
+  }
+
   /**
    * Leaves of each producer the newest entry whose batch lasts.
    *

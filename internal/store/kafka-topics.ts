@@ -8,7 +8,6 @@ import {
 import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
 import { buildBatch } from '../protocol/kafka/record-batch-build.ts';
 import { checkMorePartitions, noSuchTopic, topicExists } from './batch-rules.ts';
-import type { Appending } from './kafka-append.ts';
 import type { KafkaDirectory, OpenTopic } from './kafka-directory.ts';
 import { isTopicName, PARTITION_METADATA_FILE, syncDirectory, writeAtomically } from './kafka-files.ts';
 import type { MetadataPartition } from './kafka-metadata.ts';
@@ -27,8 +26,6 @@ const UNASSIGNED_DIRECTORY = Buffer.alloc(16).toString('base64url');
  */
 export class KafkaTopics {
   readonly #directory: KafkaDirectory;
-  /** The append that is under way or failed, and has to be undone then. */
-  unfinished: Appending | undefined;
 
   constructor(directory: KafkaDirectory) {
     this.#directory = directory;
@@ -88,12 +85,7 @@ export class KafkaTopics {
     if (directory.image.topics.has(topic.topicId)) {
       await this.#append(Date.now(), [encodeMetadataRecord('removeTopic', 0, { topicId: topic.topicId })]);
     }
-    const removals = directory.groups.topicRemovals(name, Date.now());
-    await directory.note([
-      ...topic.partitions.map(({ id }) => ({ kind: 'gone-partition', id }) as const),
-      ...removals,
-    ]);
-    for (const removal of removals) directory.groups.apply(removal);
+    await directory.note(topic.partitions.map(({ id }) => ({ kind: 'gone-partition', id })));
     directory.topics.delete(name);
     for (const partition of topic.partitions) {
       directory.partitions.delete(partition.id);
@@ -139,12 +131,7 @@ export class KafkaTopics {
     );
     await directory.beforeChange();
     await directory.note([{ kind: 'metadata-end', offset: lastOffset + 1 }]);
-    const appending = directory.appending(metadataLog);
-    appending.add({ baseOffset, lastOffset, count: recordCount, maxTimestamp, bytes });
-    this.unfinished = appending;
-    await appending.write();
-    for (const full of appending.commit()) await full.openIndex.finish();
-    this.unfinished = undefined;
+    await directory.append(metadataLog, { baseOffset, lastOffset, count: recordCount, maxTimestamp, bytes });
     for (const value of records) image.apply(decodeMetadataRecord(value)!, timestamp);
   }
 

@@ -194,4 +194,8 @@ export type StoreEvent =
   | { kind: 'recovered'; state: StoredState }
   /** A file that could not be read was moved away, and an empty one began in its place. */
   | { kind: 'set-aside'; file: string; reason: string }
+  /** The store has a topic that nobody asked it for: a place for what groups commit. */
+  | { kind: 'created'; topic: StoredTopic }
+  /** It has appended to such a topic, to a partition by its number. */
+  | { kind: 'appended'; topic: string; partition: number; batch: StoredBatch }
   | { kind: 'corrupt'; partition: number; baseOffset: number; lastOffset: number };

@@ -50,6 +50,8 @@ export interface KafkaLogDirs {
   metadataDirectory?: string;
   /** `log.segment.bytes`. Default: 1 GiB. */
   segmentBytes?: number;
+  /** `offsets.topic.num.partitions`, where groups have committed nothing yet. Default: 50. */
+  offsetsPartitions?: number;
 }
 
 /** What a directory of Kafka says of the cluster that it belongs to. */
