@@ -159,8 +159,8 @@ export const ERRORS = {
   },
   'receive-maximum-exceeded': {
     kind: 'invalid',
-    rule: 'A client has no more unacknowledged QoS 1 and 2 messages than the Receive Maximum that CONNACK names.',
-    remedy: 'Wait for PUBACK or PUBCOMP before the next message.',
+    rule: 'A client releases its QoS 2 messages, so that no more are open than the Receive Maximum that CONNACK names.',
+    remedy: 'Answer PUBREC with PUBREL, and wait for PUBCOMP before the next message.',
   },
   'invalid-topic-alias': {
     kind: 'invalid',

@@ -316,8 +316,13 @@ export const sessionQueueBytes = 64 * MiB;
  * it would end, and again at each start.
  */
 export const sessionsShareOfHeap = 0.5;
-/** Unacknowledged QoS 1 and 2 messages that one client may have sent: enough to keep a disk busy. */
+/** Unanswered QoS 1 and 2 messages of one client before it is read no further: enough to keep a disk busy. */
 export const mqttReceiveMaximum = 1_024;
+/**
+ * How long a client that has more than that of QoS 2 open may neither send nor release one: longer than an answer takes on
+ * a slow network.
+ */
+export const mqttReleasePatienceMs = 1_000;
 /** Unacknowledged messages to a client older than version 5, which cannot say how many it takes. */
 export const mqttOldClientWindow = 1_024;
 /** Topic aliases of one client in each direction: the topics that one device or program uses. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { shutdownQuietMs } from '../../internal/limits.ts';
+import { mqttReceiveMaximum, shutdownQuietMs } from '../../internal/limits.ts';
 import type { Logs } from '../../internal/log/logs.ts';
 import { parseBatchHeader } from '../../internal/protocol/kafka/record-batch.ts';
 import { records } from '../../internal/protocol/kafka/record-batch-read.ts';
@@ -73,6 +73,25 @@ describe.each([4, 5] as const)('a topic that has a log, version %i', (version) =
     store.release();
     expect(await client.shown()).toEqual(['puback 1', version === 5 ? 'puback 2 0x10' : 'puback 2']);
     expect([client.connection.isEnded, sessions.connectedCount]).toEqual([true, 0]);
+    await close();
+  });
+
+  it('whoever sends more than may wait for an answer is read no further, in the middle of a chunk too', async () => {
+    const { store, logs, metrics, connected, close } = await mqttDoor();
+    await logs.topicOrNew('own.a');
+    const client = await connected(version);
+    store.hold();
+    const packets = Array.from({ length: 3_000 }, (_, index) => publishPacket('own/a', 1, index + 1));
+    client.send(...packets);
+    expect(await client.shown()).toEqual([]);
+    expect(metrics.snapshot().messages_received_total).toBe(mqttReceiveMaximum);
+    expect(client.connection.pauses).toBeGreaterThan(0);
+    store.release();
+    const answers: string[] = [];
+    while (answers.length < packets.length && !client.connection.isEnded)
+      answers.push(...(await client.shown()));
+    expect(answers).toEqual(packets.map(({ packetId }) => `puback ${packetId}`));
+    expect(client.connection.pauses).toBe(0);
     await close();
   });
 

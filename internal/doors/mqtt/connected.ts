@@ -73,7 +73,7 @@ export function connectedOf(parts: ConnectedParts): Connected {
     store,
     answers,
     version,
-    source: intake,
+    intake,
     refuse,
   });
   const publishes = new Publishes({ run, inbox, intake, channel, version, maxMessageBytes });

@@ -324,6 +324,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     if (connected === undefined) return;
     this.#connected = undefined;
     connected.answers.close();
+    connected.inbox.close();
     connected.subscriber.stop();
     this.#parts.sessions.leave(connected.session, isWillWanted);
     this.#parts.broker.disconnect(connected.client);

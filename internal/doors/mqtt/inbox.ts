@@ -1,6 +1,5 @@
 import type { Access } from '../../access/access.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
-import type { Source } from '../../broker/channel.ts';
 import { Receipt, SAFE } from '../../broker/receipt.ts';
 import type { Session } from '../../broker/session.ts';
 import type { SessionStore } from '../../broker/session-store.ts';
@@ -9,15 +8,17 @@ import type { TopicEntry } from '../../broker/topic-table.ts';
 import { BrokerError } from '../../errors.ts';
 import { mqttReceiveMaximum } from '../../limits.ts';
 import { MqttError } from '../../protocol/mqtt/mqtt-error.ts';
-import { PacketType, type PublishAnswer, type Qos, type Version } from '../../protocol/mqtt/packet.ts';
+import { PacketType, type PublishAnswer, type Version } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
 import type { PublishFields } from '../../protocol/mqtt/publish-fields.ts';
 import { FIRST_FAILURE, ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
+import type { Intake } from '../intake.ts';
 import { RefusalLog } from '../refusal-log.ts';
 import type { Answers } from './answers.ts';
 import { messageOf } from './messages.ts';
 import { PublishTopics } from './publish-topics.ts';
 import { reasonCodeOf } from './refusals.ts';
+import { ReleaseWatch } from './release-watch.ts';
 
 export interface InboxParts {
   broker: Broker;
@@ -29,7 +30,7 @@ export interface InboxParts {
   answers: Answers;
   version: Version;
   /** The connection, which pauses for full subscribers and ends for what breaks the rules. */
-  source: Source;
+  intake: Intake;
   refuse(reason: BrokerError): void;
 }
 
@@ -43,13 +44,11 @@ export class Inbox {
   readonly #store: SessionStore;
   readonly #answers: Answers;
   readonly #version: Version;
-  readonly #source: Source;
+  readonly #intake: Intake;
   readonly #refuse: (reason: BrokerError) => void;
   readonly #topics: PublishTopics;
-  /** QoS 2 messages of this connection that are not released. */
-  #unreleased: Set<number> | undefined;
-  /** QoS 1 messages that are not acknowledged. */
-  #unacknowledged = 0;
+  /** For a client of version 5 that sends QoS 2. */
+  #releases: ReleaseWatch | undefined;
   #isHeldBack = false;
   /** Of the next message, if nobody held it for the last one. */
   #receipt = new Receipt();
@@ -62,7 +61,7 @@ export class Inbox {
     this.#store = parts.store;
     this.#answers = parts.answers;
     this.#version = parts.version;
-    this.#source = parts.source;
+    this.#intake = parts.intake;
     this.#refuse = parts.refuse;
     this.#topics = new PublishTopics(parts.broker, parts.access);
   }
@@ -91,7 +90,6 @@ export class Inbox {
     if (properties.subscriptionIdentifiers !== undefined) {
       throw new MqttError('protocolError', 'PUBLISH: only a server sends subscription identifiers');
     }
-    if (qos > 0) this.#countIn(qos, packetId);
     const known = qos === 2 ? this.#session.received.get(packetId) : undefined;
     if (known !== undefined && !known.isLost) {
       this.#noteAlias(view, bytes, fields);
@@ -111,10 +109,10 @@ export class Inbox {
         topic.topic,
         this.#access.identity.clientId,
       );
-      if (known !== undefined) this.#broker.keepAgain(message, targets, this.#source, receipt!);
+      if (known !== undefined) this.#broker.keepAgain(message, targets, this.#intake, receipt!);
       else {
         const packet = bytes.subarray(start, end);
-        this.#broker.publishMessage(message, targets, this.#source, packet, receipt);
+        this.#broker.publishMessage(message, targets, this.#intake, packet, receipt);
       }
       if (targets === NO_TARGETS) reasonCode = ReasonCode.noMatchingSubscribers;
     } catch (error) {
@@ -132,6 +130,7 @@ export class Inbox {
   /** Takes PUBREL: the sender will not send the message again [MQTT-4.3.3-11]. */
   release(packetId: number): void {
     const { received, store } = this.#session;
+    this.#releases?.released(packetId);
     const isKnown = received.has(packetId);
     const writesBefore = this.#store.writes;
     if (isKnown) store.deleteReceived(this.#access.identity.clientId, packetId);
@@ -152,8 +151,12 @@ export class Inbox {
         return;
       }
       received.delete(packetId);
-      this.#unreleased?.delete(packetId);
     });
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    this.#releases?.close();
   }
 
   /** A receipt that nobody holds: most messages are kept by nobody, and it goes from one to the next. */
@@ -199,22 +202,6 @@ export class Inbox {
     this.#session.store.deleteReceived(this.#access.identity.clientId, packetId);
   }
 
-  #countIn(qos: Qos, packetId: number): void {
-    if (qos === 2) {
-      this.#unreleased ??= new Set();
-      this.#unreleased.add(packetId);
-    } else {
-      this.#unacknowledged++;
-    }
-    const open = (this.#unreleased?.size ?? 0) + this.#unacknowledged;
-    if (open <= mqttReceiveMaximum) return;
-    // [MQTT-3.3.4-7]
-    if (this.#version === 5) {
-      throw new BrokerError('receive-maximum-exceeded', `message ${open} of ${mqttReceiveMaximum}`);
-    }
-    this.#holdBack();
-  }
-
   /** A message that came again may be the one that names an alias. */
   #noteAlias(view: DataView, bytes: Uint8Array, fields: PublishFields): void {
     if (fields.properties.topicAlias === undefined) return;
@@ -249,25 +236,46 @@ export class Inbox {
       reasonCode === ReasonCode.success || this.#version !== 5
         ? Uint8Array.of(type << 4, 2, packetId >>> 8, packetId & 0xff)
         : this.#answers.encode({ type, packetId, reasonCode, properties: NO_PROPERTIES }, problem);
+    if (type === PacketType.pubrec && reasonCode < FIRST_FAILURE && this.#version === 5) {
+      // One that nobody holds is used for other messages until then.
+      const own = receipt.isSettled && receipt.problem === undefined ? SAFE : receipt;
+      this.#releases ??= this.#newReleaseWatch();
+      this.#releases.received(packetId, () => this.#send(type, packetId, bytes, own));
+    } else {
+      this.#send(type, packetId, bytes, receipt);
+    }
+    this.#holdBack();
+  }
+
+  #send(type: PublishAnswer['type'], packetId: number, bytes: Uint8Array, receipt: Receipt): void {
     this.#answers.inOrder(bytes, receipt, (unsafe) => {
       this.#goOn();
-      if (type === PacketType.puback) this.#unacknowledged--;
-      else if (reasonCode >= FIRST_FAILURE) this.#unreleased?.delete(packetId);
       if (unsafe !== undefined) this.#unsafe(type, packetId, unsafe);
     });
   }
 
-  /** A client that cannot be told how many messages may wait for the store is not read while there are too many. */
+  /**
+   * A client is not read while so many of its messages wait for an answer, in the middle of a chunk too. So it has never
+   * more of QoS 1 open than it may [MQTT-3.3.4-7], however many it sends: what was not read has not come.
+   */
   #holdBack(): void {
     if (this.#isHeldBack || this.#answers.waiting < mqttReceiveMaximum) return;
     this.#isHeldBack = true;
-    this.#source.pause();
+    this.#intake.pause();
+    this.#intake.giveWay();
+  }
+
+  #newReleaseWatch(): ReleaseWatch {
+    return new ReleaseWatch({
+      isClientWaiting: () => this.#intake.isHeldBack || this.#answers.waiting > 0,
+      refuse: this.#refuse,
+    });
   }
 
   #goOn(): void {
     if (!this.#isHeldBack || this.#answers.waiting > mqttReceiveMaximum / 2) return;
     this.#isHeldBack = false;
-    this.#source.resume();
+    this.#intake.resume();
   }
 
   /** What an answer would have promised could not be kept. */
@@ -280,7 +288,7 @@ export class Inbox {
     if (type === PacketType.pubrec) {
       // The id is free again, also for a broker that starts anew.
       this.#forget(packetId);
-      this.#unreleased?.delete(packetId);
+      this.#releases?.released(packetId);
     }
     this.#logRefusal(reason);
     const answer = { type, packetId, reasonCode: reasonCodeOf(reason, 'puback'), properties: NO_PROPERTIES };
