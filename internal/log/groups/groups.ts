@@ -85,7 +85,7 @@ export class Groups {
       if (event.kind !== 'recovered') return;
       committed.replaceAll(event.state.groups);
       this.#addStoredGroups();
-      kept.catchUp();
+      kept.catchUp(event.state.groupMembers);
     });
     this.#sweep = setInterval(() => void this.sweep(Date.now()), groupSweepEveryMs).unref();
   }

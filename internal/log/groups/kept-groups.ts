@@ -65,8 +65,9 @@ export class KeptGroups {
     this.#isClosed = true;
   }
 
-  /** The store works again: what it refused is written now. */
-  catchUp(): void {
+  /** The store works again: what it refused is written now, and what it lost if it had to begin with an empty file. */
+  catchUp(found: ReadonlyMap<string, unknown>): void {
+    for (const groupId of this.#stored) if (!found.has(groupId)) this.#refused.add(groupId);
     for (const groupId of this.#refused) this.note(groupId);
   }
 

@@ -15,6 +15,7 @@ vi.mock('../../limits.ts', async (importOriginal) => ({
   maxMembersPerGroup: 2,
   maxGroupMemberBytes: 10_000,
   maxGroupsBytes: 30_000,
+  maxStoredGroupBytes: 20_000,
   maxCommittedOffsetsBytes: 1_000,
 }));
 
@@ -99,6 +100,38 @@ describe('limits of groups', () => {
     expect(member.heartbeat()).toBe('rebalanceInProgress');
     expect((await member.join()).generationId).toBe(2);
     expect((await member.sync()).error).toBe('none');
+  });
+
+  it('bound what is kept of one group: with more its members are refused, and the others of all groups are not', async () => {
+    const { groups } = await openGroups();
+    const members = [1, 2].map(() => new TestMember(groups, { protocols: protocols(8_000) }));
+    await Promise.all(members.map((member) => member.join()));
+    const leader = members.find(({ joined }) => joined!.members.length > 0)!;
+    const { memberId, generationId } = leader;
+    const sync = groups.sync(
+      {
+        groupId: 'g',
+        memberId,
+        groupInstanceId: null,
+        generationId,
+        protocolType: null,
+        protocolName: null,
+        assignments: [{ memberId, assignment: new Uint8Array(5_000) }],
+      },
+      new TestClient(),
+    );
+    expect((await sync).error).toBe('unknownServerError');
+    expect(members.map((member) => member.heartbeat())).toEqual([
+      'rebalanceInProgress',
+      'rebalanceInProgress',
+    ]);
+    const [other] = await stableGroup(groups, 1, { groupId: 'h' });
+    expect(other.heartbeat()).toBe('none');
+    await Promise.all(members.map((member) => member.join()));
+    expect((await Promise.all(members.map((member) => member.sync()))).map(({ error }) => error)).toEqual([
+      'none',
+      'none',
+    ]);
   });
 
   it('bound committed offsets, which may go on being changed', async () => {

@@ -327,6 +327,16 @@ describe('the store of groups', () => {
     expect((await stored(store))!.members.map(({ id }) => id)).toEqual([first.memberId]);
   });
 
+  it('is told of all groups if it had to begin with an empty file', async () => {
+    const { groups, store } = await openGroups();
+    const [member] = await stableGroup(groups, 1);
+    await store.saveGroupMembers('g', undefined);
+    await store.recover();
+    await vi.waitFor(async () =>
+      expect((await stored(store))?.members.map(({ id }) => id)).toEqual([member.memberId]),
+    );
+  });
+
   it('is written once for all that changed while it was busy', async () => {
     const { groups, store } = await openGroups();
     const members = await stableGroup(groups, 1_000);
