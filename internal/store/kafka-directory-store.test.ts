@@ -347,7 +347,10 @@ describe('writing', () => {
     truncateSync(join(folder, SEGMENT), sizeBytes);
     const cut = await open(directory);
     expect(cut.state.topics[0].partitions[0].producers).toEqual([producer(1)]);
-    await cut.store.close();
+    await cut.store.saveGroupMembers('g', Uint8Array.of(1));
+    const again = await reopen(cut.store, directory);
+    expect(again.state.groupMembers).toEqual(new Map([['g', Uint8Array.of(1)]]));
+    await again.store.close();
     const kafkas = buildBatch([{ timestamp: 1, key: null, value: Buffer.from('010c00', 'hex') }], {
       isControl: true,
     });
@@ -355,6 +358,7 @@ describe('writing', () => {
     appendFileSync(join(directory, '__cluster_metadata-0', SEGMENT), kafkas);
     const { state } = await open(directory);
     expect(state.topics[0].partitions[0].producers).toEqual([]);
+    expect(state.groupMembers).toEqual(new Map());
   });
 
   it('reads what groups committed with Kafka; the later commit counts', async () => {

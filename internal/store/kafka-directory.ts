@@ -333,13 +333,10 @@ export class KafkaDirectory {
     return { trustedUntil: trustedUntil(folder), noted: this.journal.state.transactions.get(id) };
   }
 
-  /** A metadata log that has grown means that Kafka was here, and producers may have gone on with it. */
+  /** A metadata log that has grown means that Kafka was here; producers and members may have gone on with it. */
   #compareMetadataEnd(end: number): void {
     const { state } = this.journal;
-    if (end > state.metadataEnd && state.producers.size > 0) {
-      state.producers.clear();
-      this.journal.isStale = true;
-    }
+    if (end > state.metadataEnd && state.forgetClients()) this.journal.isStale = true;
     if (end === state.metadataEnd) return;
     const entry: JournalEntry = { kind: 'metadata-end', offset: end };
     state.apply(entry);

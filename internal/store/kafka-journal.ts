@@ -117,6 +117,15 @@ export class JournalState {
     return isStale;
   }
 
+  /** Forgets producers and members of groups. Returns whether there were any. */
+  forgetClients(): boolean {
+    const groups = [...this.meta.keys()].filter((key) => groupOfKey(key) !== undefined);
+    const hasClients = this.producers.size > 0 || groups.length > 0;
+    for (const key of groups) this.meta.delete(key);
+    this.producers.clear();
+    return hasClients;
+  }
+
   /** In the order of their ids. */
   storedProducers(id: number): StoredProducer[] {
     const producers = [...(this.producers.get(id) ?? [])].map(([producerId, states]) => ({
