@@ -126,6 +126,11 @@ export const ERRORS = {
     rule: 'A listener speaks the protocols that it was opened for.',
     remedy: 'Connect to the port of that protocol.',
   },
+  'malformed-http2': {
+    kind: 'invalid',
+    rule: 'A connection of gRPC keeps to HTTP/2 (RFC 9113, RFC 7541) and to its limits.',
+    remedy: 'The log names the section that was broken: look for a faulty client, or for one that floods.',
+  },
   'malformed-kafka-request': {
     kind: 'invalid',
     rule: 'A request is its size in four bytes, and then what its API and version say.',

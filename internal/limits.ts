@@ -247,18 +247,14 @@ export const grpcBatchBytes = 512 * KiB;
 export const grpcCallsPerConnection = 16_384;
 /** Calls at once on all connections: at some 10 KiB each they fit a machine with 2 GiB. */
 export const grpcCalls = 65_536;
-/** What a client may send into one call ahead of what is read: enough to keep a long fat line busy. */
-export const grpcStreamWindowBytes = 256 * KiB;
-/** The same on a connection with many calls, each of which may be paused: a flood of them must not fill the memory. */
-export const grpcSmallStreamWindowBytes = 16 * KiB;
-/** How many calls are many. */
+/** How many calls of a connection are so many that none gets a larger window. */
 export const grpcManyCalls = 64;
 /** What a client may send ahead on one connection. What is read of it is confirmed at once. */
 export const grpcConnectionWindowBytes = 4 * MiB;
 /** Names and values of one header block. gRPC's own default is 8 KiB. */
 export const grpcHeaderBytes = 32 * KiB;
-/** What a session may cost the runtime in MiB beside what this door counts itself; above it calls are refused. */
-export const grpcSessionMemoryMiB = 1_024;
+/** What the client of `tinymq smq` may hold of responses, in MiB: one may be as large as the service allows. */
+export const smqClientMemoryMiB = 1_024;
 /** Calls that a client may cancel in a row, and how many more each second: above it the connection is closed. */
 export const grpcCancelledCallsBurst = 16_384;
 export const grpcCancelledCallsPerSecond = 500;
@@ -281,8 +277,6 @@ export const grpcConsumeChunkBytes = 128 * KiB;
 export const grpcUnsentBytes = 256 * MiB;
 /** While others wait for that, a call whose client takes nothing for so long is ended. */
 export const grpcUnsentPatienceMs = 5_000;
-/** Bytes that a call hands to the runtime at once: much for a socket, little of what the runtime bears for a connection. */
-export const grpcWriteBytes = 1 * MiB;
 /** What a call may have unsent without being in anybody's way. */
 export const grpcSmallUnsentBytes = 16 * KiB;
 /** Bytes of a log that are read for a stream at first; a client that does not read costs no more. */
@@ -291,6 +285,35 @@ export const grpcFirstReadBytes = 16 * KiB;
 export const grpcReadBytes = 1 * MiB;
 /** Compressed messages up to this size are expanded at once: at the highest ratio that takes some milliseconds. */
 export const grpcSyncExpandBytes = 8 * KiB;
+
+/* HTTP/2, which gRPC stands on. */
+
+/** What a client may send into one stream ahead of what is read, at first: as much as the protocol itself assumes. */
+export const http2StreamWindowBytes = 64 * KiB;
+/** What that grows to for a stream that sends much: enough to keep a long fat line busy. */
+export const http2StreamWindowGrowsTo = 256 * KiB;
+/** DATA kept for paused streams of one connection, beyond which the client is not told that it may send more. */
+export const http2AheadBytes = 4 * MiB;
+/** Bytes that are gathered for one write: as many as a socket takes before it asks to wait. */
+export const http2WriteBytes = 128 * KiB;
+/** Bytes of the dynamic table of HPACK in each direction: the protocol's own value, which holds all that gRPC repeats. */
+export const hpackTableBytes = 4 * KiB;
+/** Bytes of a header block as it is sent: a list of the largest size takes less, however badly it is encoded. */
+export const http2HeaderBlockBytes = 64 * KiB;
+/** Frames of one header block; clients send full ones. */
+export const http2HeaderBlockFrames = 64;
+/** The last streams of a connection, of which is remembered whether we reset them: twice as many as may be open. */
+export const http2ResetStreamsRemembered = 32_768;
+/** Frames that carry nothing (PING, SETTINGS, empty DATA …) which a client may send in a row, and how many a second. */
+export const http2IdleFramesBurst = 16_384;
+export const http2IdleFramesPerSecond = 1_000;
+/** How many of them a frame is worth that is sent to the client: it may confirm each one twice, and measure the way. */
+export const http2IdleFramesPerFrame = 4;
+/** Bytes of DATA that are worth one more. */
+export const http2BytesPerIdleFrame = 1 * KiB;
+/** Streams whose windows one SETTINGS changes, for each of which it counts once more: a look at all of them is work. */
+export const http2StreamsPerIdleFrame = 64;
+
 /** Bytes of a Kafka request: as Kafka's `socket.request.max.bytes`. */
 export const kafkaMaxRequestBytes = 100 * MiB;
 /** Requests of one Kafka connection that are under way at once: enough for the disk to take one batch in each. */

@@ -16,7 +16,7 @@ const SCHEMES: Record<DoorName, Readonly<Record<string, Scheme>>> = {
     ssl: 'tls',
   },
   kafka: { tcp: 'tcp', tls: 'tls', kafka: 'tcp', plaintext: 'tcp', ssl: 'tls' },
-  grpc: { tcp: 'tcp', tls: 'tls', grpc: 'tcp', grpcs: 'tls' },
+  grpc: { tcp: 'tcp', tls: 'tls', unix: 'unix', grpc: 'tcp', grpcs: 'tls' },
 };
 
 /** Where the clients of a door look for it when nobody names a port. */

@@ -100,10 +100,15 @@ export class Intake implements Source {
    * many answers wait.
    */
   noteAnswered(channel: Channel): void {
-    if (++this.#controlsInARow >= controlFramesPerTurn) this.giveWay();
+    this.noteControl();
     if (channel.waitingControlBytes <= maxWaitingControlBytes) return;
     channel.holdBackAsker(this);
     this.giveWay();
+  }
+
+  /** Notes that a unit came which is work and carries nothing, and lets the others have their turn after many in a row. */
+  noteControl(): void {
+    if (++this.#controlsInARow >= controlFramesPerTurn) this.giveWay();
   }
 
   /**

@@ -6,6 +6,8 @@ import type { WebSocketOptions } from './websocket.ts';
 export interface ListenerOptions {
   /** Needed where the endpoint speaks TLS. */
   certificates?: Certificates;
+  /** What a client has to settle on in its TLS handshake (ALPN, RFC 7301). Default: it need not settle on anything. */
+  applicationProtocol?: string;
   /** The mode of a unix socket's file. */
   socketMode: number;
   /** Connections at once; the runtime closes those beyond. */

@@ -10,10 +10,21 @@ export function makeTlsServer(
   context: ConnectionContext,
   events: ListenerEvents,
 ): Server {
+  const { applicationProtocol } = options;
   const tlsOptions = {
     ...socketOptions,
     ...materialOf(options),
     handshakeTimeout: options.handshakeTimeoutMs,
+    ...(applicationProtocol !== undefined && { ALPNProtocols: [applicationProtocol] }),
   };
-  return createServer(tlsOptions, (socket) => events.connection(new SocketConnection(socket, context)));
+  return createServer(tlsOptions, (socket) => {
+    if (applicationProtocol === undefined || socket.alpnProtocol === applicationProtocol) {
+      events.connection(new SocketConnection(socket, context));
+      return;
+    }
+    // A client that settles on nothing would talk past us.
+    const reason = `the client does not ask for ${applicationProtocol} in its TLS handshake (ALPN)`;
+    events.problem(new Error(reason), socket.remoteAddress);
+    socket.destroy();
+  });
 }

@@ -7,7 +7,7 @@ import * as limits from '../../internal/limits.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
 import type { Certificates } from '../../internal/transport/certificates.ts';
 import type { Connection } from '../../internal/transport/connection.ts';
-import type { Endpoint, HostEndpoint } from '../../internal/transport/endpoint.ts';
+import type { Endpoint } from '../../internal/transport/endpoint.ts';
 import { type Listener, listen } from '../../internal/transport/listener.ts';
 import { Traffic } from '../../internal/transport/traffic.ts';
 import { type BrokerOptions, type DoorName, listenerOptions, policyOf } from './broker-options.ts';
@@ -78,13 +78,13 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
   }
   if (options.grpc !== undefined) {
     const { grpc, guard } = options;
-    const { openGrpc } = await import('./open-grpc.ts');
-    const { maxConnections, traffic } = listening;
-    const grpcParts = { kept, certificates, traffic, guard, maxConnections, connectTimeoutMs, metrics, log };
-    doors.grpc = async (endpoint) => {
-      const door = await openGrpc(endpoint as HostEndpoint, grpc, grpcParts);
-      return { ...door, close: () => door.close(shutdownTimeoutMs) };
-    };
+    const [{ makeGrpcDoor }, { listenForGrpc }] = await Promise.all([
+      import('./open-grpc.ts'),
+      import('../../internal/doors/grpc/listen.ts'),
+    ]);
+    const door = makeGrpcDoor(grpc, { kept, guard, connectTimeoutMs, metrics, log });
+    opened.add(() => door.close(shutdownTimeoutMs));
+    doors.grpc = (endpoint) => listenForGrpc(endpoint, listening, door, problem);
   }
   return doors;
 }

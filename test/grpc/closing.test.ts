@@ -6,14 +6,12 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CertificateSet, makeCertificates } from '../../certs/make.ts';
-import type { GrpcDoorOptions } from '../../internal/doors/grpc/door.ts';
-import { runtimeProblem } from '../../internal/doors/grpc/runtime.ts';
 import { Status } from '../../internal/protocol/grpc/status.ts';
 import { type CertificateFiles, Certificates } from '../../internal/transport/certificates.ts';
 import { requestOf, TestClient } from './grpc-client.ts';
-import { openTestDoor } from './grpc-door.ts';
+import { openTestDoor, type TestDoorOptions } from './grpc-door.ts';
 
-const secure: GrpcDoorOptions['endpoint'] = { scheme: 'tls', host: '127.0.0.1', port: 0 };
+const secure: TestDoorOptions['endpoint'] = { scheme: 'tls', host: '127.0.0.1', port: 0 };
 
 describe('a door that closes', () => {
   it('answers what it took before', async () => {
@@ -94,15 +92,6 @@ describe('a door that cannot open', () => {
   it('never speaks plaintext instead of TLS', async () => {
     await expect(openTestDoor({ endpoint: secure })).rejects.toThrow('it needs -tls-cert and -tls-key');
   });
-
-  it('names the runtimes that are safe', () => {
-    for (const version of ['20.20.2', '22.22.0', '18.0.0', '22.0.0']) {
-      expect(runtimeProblem(version), version).toContain('needs Node.js 22.23 or newer');
-    }
-    for (const version of ['22.23.0', '24.0.0', '26.1.0-nightly', process.versions.node]) {
-      expect(runtimeProblem(version), version).toBeUndefined();
-    }
-  });
 });
 
 it('localhost is both of its addresses, with one port', async () => {
@@ -128,7 +117,7 @@ describe('TLS', () => {
   const serverFiles = () => ({ certFile: files.serverCert, keyFile: files.serverKey });
 
   /** A door that speaks TLS, and its certificates, which close with it. */
-  async function openSecureDoor(certFiles: CertificateFiles, settings?: GrpcDoorOptions['settings']) {
+  async function openSecureDoor(certFiles: CertificateFiles, settings?: TestDoorOptions['settings']) {
     const certificates = new Certificates(certFiles, 60_000, () => {});
     const door = await openTestDoor({ endpoint: secure, certificates, settings });
     return {

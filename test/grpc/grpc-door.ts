@@ -1,13 +1,24 @@
-import { type GrpcDoor, type GrpcDoorOptions, openGrpcDoor } from '../../internal/doors/grpc/door.ts';
+import { connectionProblems } from '../../internal/doors/connection-problems.ts';
+import { GrpcDoor, type GrpcDoorParts } from '../../internal/doors/grpc/door.ts';
+import { listenForGrpc } from '../../internal/doors/grpc/listen.ts';
 import type { Logs } from '../../internal/log/logs.ts';
 import { Metrics } from '../../internal/metrics/metrics.ts';
+import type { Certificates } from '../../internal/transport/certificates.ts';
+import type { Endpoint } from '../../internal/transport/endpoint.ts';
+import type { ListenerOptions } from '../../internal/transport/listener-options.ts';
 import { KeptLog, openLogs } from '../support/logs.ts';
 import type { TryingStore } from '../support/trying-store.ts';
 import { TestClient } from './grpc-client.ts';
 
-/** A gRPC door of a test, on logs in memory. */
+/** How the door of a test is opened. */
+export interface TestDoorOptions extends Partial<GrpcDoorParts> {
+  endpoint?: Endpoint;
+  certificates?: Certificates;
+}
+
+/** A gRPC door of a test, which listens, on logs in memory. */
 export interface TestDoor {
-  door: GrpcDoor;
+  door: { readonly url: string; close(timeoutMs: number): Promise<void> };
   logs: Logs;
   store: TryingStore;
   metrics: Metrics;
@@ -16,20 +27,35 @@ export interface TestDoor {
   close(): Promise<void>;
 }
 
-export async function openTestDoor(options: Partial<GrpcDoorOptions> = {}): Promise<TestDoor> {
+const LISTENER: ListenerOptions = {
+  socketMode: 0o600,
+  maxConnections: 10_000,
+  handshakeTimeoutMs: 10_000,
+  lingerMs: 500,
+  tcpKeepAliveAfterMs: 60_000,
+  highWaterMarkBytes: 128 * 1024,
+  webSocket: { origins: [], maxMessageBytes: 1, subprotocols: [] },
+};
+
+export async function openTestDoor({
+  endpoint = { scheme: 'tcp', host: '127.0.0.1', port: 0 },
+  certificates,
+  ...options
+}: TestDoorOptions = {}): Promise<TestDoor> {
   const { logs, store } = await openLogs();
   const metrics = new Metrics();
   const log = new KeptLog();
-  const door = await openGrpcDoor({
-    endpoint: { scheme: 'tcp', host: '127.0.0.1', port: 0 },
-    logs,
-    metrics,
-    log,
-    ...options,
-  });
-  const client = new TestClient(door.url);
+  const door = new GrpcDoor({ logs, metrics, log, ...options });
+  const handshakeTimeoutMs = options.settings?.connectTimeoutMs ?? LISTENER.handshakeTimeoutMs;
+  const listening = { ...LISTENER, certificates, handshakeTimeoutMs };
+  const listener = await listenForGrpc(endpoint, listening, door, connectionProblems(metrics, log));
+  const close = async (timeoutMs: number) => {
+    listener.close();
+    await door.close(timeoutMs);
+  };
+  const client = new TestClient(listener.url);
   return {
-    door,
+    door: { url: listener.url, close },
     logs,
     store,
     metrics,
@@ -37,7 +63,7 @@ export async function openTestDoor(options: Partial<GrpcDoorOptions> = {}): Prom
     client,
     async close() {
       client.close();
-      await door.close(0);
+      await close(0);
       await logs.close();
     },
   };

@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { grpcSessionMemoryMiB } from '../../../internal/limits.ts';
+import { smqClientMemoryMiB } from '../../../internal/limits.ts';
 import type { MessageOf, MessageType, NewMessageOf } from '../../../internal/protocol/grpc/schema.ts';
 import { encodeEnveloped } from '../../../internal/protocol/grpc/write-message.ts';
 import { SuhaibMessageQueue } from '../../../internal/protocol/smq/smq.ts';
@@ -159,6 +159,6 @@ function openSession(url: string, socket: Socket): ClientHttp2Session {
     createConnection: () => socket,
     settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES },
     // One response may be as large as the service allows.
-    maxSessionMemory: grpcSessionMemoryMiB,
+    maxSessionMemory: smqClientMemoryMiB,
   });
 }

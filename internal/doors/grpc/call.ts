@@ -1,10 +1,10 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
-import type { CallSession } from './context.ts';
+import type { CallPeer } from './context.ts';
 import type { Expiring } from './deadlines.ts';
 import { grpcErrorOf, isUnexpected } from './errors.ts';
 import { type ExpandedCall, Expander } from './expander.ts';
+import type { Http2Stream, StreamHandler } from './http2/stream.ts';
 import { Responses } from './responses.ts';
 
 /** What a method does with one call. Whatever it throws ends the call. */
@@ -21,16 +21,10 @@ export interface CallHandler {
 
 export type OpenCall = (call: Call) => CallHandler;
 
-const callOf = Symbol('call of this stream');
-type OwnedStream = ServerHttp2Stream & { [callOf]: Call | undefined };
-
-/**
- * One call: its requests out of the chunks of its stream, its responses, deadline and status. The stream's listeners
- * are functions of the module, because ten thousand idle calls should cost little.
- */
-export class Call implements ExpandedCall, Expiring {
-  readonly session: CallSession;
-  readonly #stream: OwnedStream;
+/** One call: its requests out of the bytes of its stream, its responses, deadline and status. */
+export class Call implements ExpandedCall, Expiring, StreamHandler {
+  readonly peer: CallPeer;
+  readonly #stream: Http2Stream;
   readonly #responses: Responses;
   readonly #reader: MessageReader;
   #handler: CallHandler = NOBODY;
@@ -39,18 +33,15 @@ export class Call implements ExpandedCall, Expiring {
   #heldBytes = 0;
   #pauses = 0;
   #isOver = false;
-  #isHalfClosed = false;
 
-  constructor(session: CallSession, stream: ServerHttp2Stream) {
-    this.session = session;
-    this.#stream = stream as OwnedStream;
-    this.#stream[callOf] = this;
-    this.#responses = new Responses(stream, session.door.unsent, () => this.#end(Status.RESOURCE_EXHAUSTED));
-    this.#reader = new MessageReader(
-      session.door.settings.maxMessageBytes,
-      (bytes, start, end, isCompressed) => this.#take(bytes, start, end, isCompressed),
+  constructor(peer: CallPeer, stream: Http2Stream) {
+    this.peer = peer;
+    this.#stream = stream;
+    stream.handler = this;
+    this.#responses = new Responses(stream, peer.door.unsent, () => this.#end(Status.RESOURCE_EXHAUSTED));
+    this.#reader = new MessageReader(peer.door.settings.maxMessageBytes, (bytes, start, end, isCompressed) =>
+      this.#take(bytes, start, end, isCompressed),
     );
-    stream.on('close', onClose);
   }
 
   /** Answers the call with what `open` makes; `encoding` is the one of its compressed messages. */
@@ -59,7 +50,7 @@ export class Call implements ExpandedCall, Expiring {
       if (timeoutMs < 1) this.expire();
       else {
         this.#hasDeadline = true;
-        this.session.door.deadlines.add(this, timeoutMs);
+        this.peer.door.deadlines.add(this, timeoutMs);
       }
     }
     if (this.#isOver) return;
@@ -69,11 +60,6 @@ export class Call implements ExpandedCall, Expiring {
     } catch (error) {
       this.fail(error);
     }
-    if (this.#isOver) return;
-    const stream = this.#stream;
-    stream.on('wantTrailers', onWantTrailers);
-    stream.on('data', onData);
-    stream.on('end', onEnd);
   }
 
   get isOver(): boolean {
@@ -82,7 +68,7 @@ export class Call implements ExpandedCall, Expiring {
 
   /** The largest request message, in bytes. */
   get maxMessageBytes(): number {
-    return this.session.door.settings.maxMessageBytes;
+    return this.peer.door.settings.maxMessageBytes;
   }
 
   /** A request message that is whole and plain; what the handler throws ends the call. */
@@ -112,7 +98,6 @@ export class Call implements ExpandedCall, Expiring {
    */
   write(pieces: readonly Uint8Array[], written: () => void): void {
     if (this.#isOver || this.#responses.isGone) return;
-    this.session.sent();
     this.#responses.write(pieces, () => {
       if (!this.#isOver) written();
     });
@@ -132,7 +117,6 @@ export class Call implements ExpandedCall, Expiring {
   /** Ends the call well, with a last short response if there is one. */
   finish(response?: Uint8Array): void {
     if (this.#isOver || this.#responses.isGone) return;
-    this.session.sent();
     this.#responses.finish(response);
     this.#end(Status.OK);
   }
@@ -140,17 +124,15 @@ export class Call implements ExpandedCall, Expiring {
   /** Ends the call with the status of an error. */
   fail(error: unknown): void {
     if (this.#isOver) return;
-    if (isUnexpected(error)) this.session.door.unexpected(error);
+    if (isUnexpected(error)) this.peer.door.unexpected(error);
     const told = grpcErrorOf(error);
     this.#end(told.status);
-    if (this.#responses.isGone) return;
-    this.session.sent();
-    if (this.#responses.fail(told)) this.#dismiss();
+    if (!this.#responses.isGone) this.#responses.fail(told);
   }
 
   /** Something of this call waits in memory. @throws GrpcError RESOURCE_EXHAUSTED where too much does already. */
   hold(bytes: number): void {
-    const { held } = this.session.door;
+    const { held } = this.peer.door;
     if (bytes > 0 && held.wouldExceed(bytes)) {
       throw new GrpcError(
         Status.RESOURCE_EXHAUSTED,
@@ -167,11 +149,11 @@ export class Call implements ExpandedCall, Expiring {
   }
 
   /** Called by the stream. */
-  onChunk(chunk: Uint8Array): void {
+  data(bytes: Uint8Array, start: number, end: number): void {
     if (this.#isOver) return;
     const before = this.#reader.heldBytes;
     try {
-      this.#reader.push(chunk);
+      this.#reader.push(bytes, start, end);
       const after = this.#reader.heldBytes;
       if (after !== before && !this.#isOver) this.hold(after - before);
     } catch (error) {
@@ -180,8 +162,7 @@ export class Call implements ExpandedCall, Expiring {
   }
 
   /** Called by the stream. */
-  onHalfClosed(): void {
-    this.#isHalfClosed = true;
+  ended(): void {
     if (this.#isOver) return;
     if (!this.#reader.isAtBoundary) {
       this.fail(new GrpcError(Status.INTERNAL, 'unexpected EOF: the last message is cut off'));
@@ -192,21 +173,13 @@ export class Call implements ExpandedCall, Expiring {
     }
   }
 
-  /** Called by the stream, when everything was answered. */
-  onWantTrailers(): void {
-    this.#responses.sendTrailers();
-    if (this.#isHalfClosed) return;
-    // The runtime sends the trailers in the turn's next phase; what is said behind them must not overtake them.
-    setImmediate(() => this.#dismiss());
-  }
-
   /** Called at its deadline. */
   expire(): void {
     this.fail(new GrpcError(Status.DEADLINE_EXCEEDED, 'context deadline exceeded'));
   }
 
-  /** Called by the stream, when it is gone. */
-  onGone(): void {
+  /** Called by the stream. */
+  gone(): void {
     this.#responses.forget();
     this.#end(Status.CANCELLED);
   }
@@ -228,22 +201,14 @@ export class Call implements ExpandedCall, Expiring {
     }
   }
 
-  /** Tells a client that still sends that nobody reads it, and forgets it. */
-  #dismiss(): void {
-    const stream = this.#stream;
-    if (this.#isHalfClosed || stream.destroyed) return;
-    stream.resume();
-    stream.close(constants.NGHTTP2_NO_ERROR);
-  }
-
   #end(status: StatusCode): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (this.#hasDeadline) this.session.door.deadlines.remove(this);
+    if (this.#hasDeadline) this.peer.door.deadlines.remove(this);
     this.#reader.clear();
-    this.session.door.held.release(this.#heldBytes);
+    this.peer.door.held.release(this.#heldBytes);
     this.#heldBytes = 0;
-    this.session.callOver(this, status);
+    this.peer.callOver(this, status);
     const handler = this.#handler;
     this.#handler = NOBODY;
     handler.over();
@@ -251,21 +216,3 @@ export class Call implements ExpandedCall, Expiring {
 }
 
 const NOBODY: CallHandler = { message() {}, halfClosed() {}, over() {}, closing() {} };
-function onData(this: ServerHttp2Stream, chunk: Uint8Array): void {
-  (this as OwnedStream)[callOf]?.onChunk(chunk);
-}
-
-function onEnd(this: ServerHttp2Stream): void {
-  (this as OwnedStream)[callOf]?.onHalfClosed();
-}
-
-function onWantTrailers(this: ServerHttp2Stream): void {
-  (this as OwnedStream)[callOf]?.onWantTrailers();
-}
-
-function onClose(this: ServerHttp2Stream): void {
-  const stream = this as OwnedStream;
-  stream[callOf]?.onGone();
-  // A stream that is gone stays in memory until the next full collection: without this its call would too.
-  stream[callOf] = undefined;
-}

@@ -12,10 +12,9 @@ import type { Unsent } from './unsent.ts';
 export interface GrpcSettings {
   /** The largest message, in both directions. */
   maxMessageBytes: number;
-  maxConnections: number;
-  /** How long a connection may take for its TLS handshake and for the first words of HTTP/2. */
+  /** How long a connection may take for the first words of HTTP/2, and for each of its header blocks. */
   connectTimeoutMs: number;
-  /** A connection that is quiet for so long is asked whether its peer is still there; 0: never. */
+  /** A connection on which nothing came for so long is asked whether its peer is still there; 0: never. */
   keepAliveAfterMs: number;
   /** How long the answer to that may take. */
   keepAliveTimeoutMs: number;
@@ -55,11 +54,9 @@ export interface DoorContext {
 /** A batch that lasts: its topic, its bytes as they are stored, with its offset; and who waits while it is too much. */
 export type OnAppended = (topic: TopicLog, batch: Uint8Array, source: Source) => Promise<void> | undefined;
 
-/** The connection of a call, as far as the call knows it. */
-export interface CallSession {
+/** The client of a call. */
+export interface CallPeer {
   readonly door: DoorContext;
   readonly identity: Identity;
-  /** Something was sent to the client: its pings are in order. */
-  sent(): void;
   callOver(call: object, status: StatusCode): void;
 }

@@ -38,19 +38,19 @@ export class MessageReader {
   }
 
   /**
-   * Takes a chunk, and hands on each message that is whole with it.
+   * Takes a chunk, or a part of it, and hands on each message that is whole with it.
    *
    * @throws GrpcError RESOURCE_EXHAUSTED for a message above the limit, INTERNAL for what is no envelope.
    */
-  push(chunk: Uint8Array): void {
-    let at = this.#partialEnd === 0 ? 0 : this.#complete(chunk);
-    while (chunk.length - at >= ENVELOPE_BYTES) {
-      const end = at + this.#sizeAt(chunk, at);
-      if (end > chunk.length) break;
-      this.#take(chunk, at + ENVELOPE_BYTES, end, chunk[at] === 1);
-      at = end;
+  push(chunk: Uint8Array, start = 0, end = chunk.length): void {
+    let at = this.#partialEnd === 0 ? start : this.#complete(chunk, start, end);
+    while (end - at >= ENVELOPE_BYTES) {
+      const next = at + this.#sizeAt(chunk, at);
+      if (next > end) break;
+      this.#take(chunk, at + ENVELOPE_BYTES, next, chunk[at] === 1);
+      at = next;
     }
-    if (at < chunk.length) this.#keep(chunk, at, chunk.length);
+    if (at < end) this.#keep(chunk, at, end);
   }
 
   /** Forgets a message that is not whole. */
@@ -60,16 +60,16 @@ export class MessageReader {
     this.#wantedBytes = 0;
   }
 
-  /** Adds to the message that was cut. Returns where the next one begins, or the end of the chunk. */
-  #complete(chunk: Uint8Array): number {
-    let at = 0;
+  /** Adds to the message that was cut. Returns where the next one begins, or `limit`. */
+  #complete(chunk: Uint8Array, start: number, limit: number): number {
+    let at = start;
     if (this.#partialEnd < ENVELOPE_BYTES) {
-      at = Math.min(chunk.length, ENVELOPE_BYTES - this.#partialEnd);
-      this.#keep(chunk, 0, at);
+      at = Math.min(limit, start + ENVELOPE_BYTES - this.#partialEnd);
+      this.#keep(chunk, start, at);
       if (this.#partialEnd < ENVELOPE_BYTES) return at;
     }
     if (this.#wantedBytes === 0) this.#wantedBytes = this.#sizeAt(this.#partial, 0);
-    const end = Math.min(chunk.length, at + this.#wantedBytes - this.#partialEnd);
+    const end = Math.min(limit, at + this.#wantedBytes - this.#partialEnd);
     this.#keep(chunk, at, end);
     if (this.#partialEnd === this.#wantedBytes) {
       const whole = this.#partial;

@@ -32,7 +32,7 @@ class BulkRetrieveCall extends OneRequest {
 
   protected override request(bytes: Uint8Array, start: number, end: number): void {
     const { topic, startOffset, limit } = readMessage(BulkRetrieveRequest, bytes, start, end);
-    const partition = this.#topics.toRead(topic, this.call.session.identity);
+    const partition = this.#topics.toRead(topic, this.call.peer.identity);
     this.#retrieve(partition, startOffset, limit).catch((error) => this.call.fail(error));
   }
 
@@ -43,7 +43,7 @@ class BulkRetrieveCall extends OneRequest {
     const writer = new MessagesWriter(copiedSliceBytes);
     const most = limit > 0 ? limit : Number.POSITIVE_INFINITY;
     let count = 0;
-    await this.call.session.door.unsent.room();
+    await this.call.peer.door.unsent.room();
     while (count < most && (await feed.read(grpcReadBytes)) > 0) {
       if (this.call.isOver) return;
       while (count < most && feed.next()) {
@@ -60,14 +60,14 @@ class BulkRetrieveCall extends OneRequest {
     this.#checkSize(size);
     const envelope = new Uint8Array(ENVELOPE_BYTES);
     writeEnvelope(envelope, 0, size);
-    this.call.session.door.sent.value += count;
+    this.call.peer.door.sent.value += count;
     this.call.write([envelope, ...writer.take(), rest], () => this.call.finish());
   }
 
   /** @throws GrpcError RESOURCE_EXHAUSTED where the response is too large, or all of them together. */
   #hold(bytes: number): void {
     this.#checkSize(bytes);
-    const { bulk, unsent } = this.call.session.door;
+    const { bulk, unsent } = this.call.peer.door;
     const more = bytes - this.#heldBytes;
     if (bulk.wouldExceed(more)) unsent.evictStalled();
     if (bulk.wouldExceed(more)) {
@@ -87,7 +87,7 @@ class BulkRetrieveCall extends OneRequest {
   }
 
   #release(): void {
-    this.call.session.door.bulk.release(this.#heldBytes);
+    this.call.peer.door.bulk.release(this.#heldBytes);
     this.#heldBytes = 0;
   }
 }

@@ -1,7 +1,7 @@
 import type { TopicLog } from '../../../log/logs.ts';
 import { encodeProduceResponse } from '../../../protocol/smq/responses.ts';
 import type { Call, OpenCall } from '../call.ts';
-import type { CallSession } from '../context.ts';
+import type { CallPeer } from '../context.ts';
 import { OneRequest } from '../one-request.ts';
 import type { Appenders, AppendWaiter } from './appender.ts';
 import { ProducedTopic } from './produced-topic.ts';
@@ -9,14 +9,14 @@ import { FIRST_OFFSET, type Topics } from './topics.ts';
 
 /** Produce: one message, answered with its offset after it lasts. */
 export function produce(topics: Topics, appenders: Appenders): OpenCall {
-  const topicOf = new WeakMap<CallSession, ProducedTopic>();
+  const topicOf = new WeakMap<CallPeer, ProducedTopic>();
   return (call) => {
     topics.checkWrites();
-    const { session } = call;
-    let topic = topicOf.get(session);
+    const { peer } = call;
+    let topic = topicOf.get(peer);
     if (topic === undefined) {
-      topic = new ProducedTopic(session, topics, appenders);
-      topicOf.set(session, topic);
+      topic = new ProducedTopic(peer, topics, appenders);
+      topicOf.set(peer, topic);
     }
     return new ProduceCall(call, topic);
   };

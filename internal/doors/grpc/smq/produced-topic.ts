@@ -1,21 +1,21 @@
 import type { TopicLog } from '../../../log/logs.ts';
 import { textOf } from '../../../protocol/grpc/read-message.ts';
 import { ProduceRequestCursor } from '../../../protocol/smq/produce-request.ts';
-import type { CallSession } from '../context.ts';
+import type { CallPeer } from '../context.ts';
 import type { Appenders, AppendWaiter, TopicAppender } from './appender.ts';
 import type { Topics } from './topics.ts';
 
 /** Appends requests of one client to the topics that they name, and remembers the last: most name only one. */
 export class ProducedTopic {
-  readonly #session: CallSession;
+  readonly #peer: CallPeer;
   readonly #topics: Topics;
   readonly #appenders: Appenders;
   #name = NOTHING;
   #topic: TopicLog | undefined;
   #appender: TopicAppender | undefined;
 
-  constructor(session: CallSession, topics: Topics, appenders: Appenders) {
-    this.#session = session;
+  constructor(peer: CallPeer, topics: Topics, appenders: Appenders) {
+    this.#peer = peer;
     this.#topics = topics;
     this.#appenders = appenders;
   }
@@ -35,7 +35,7 @@ export class ProducedTopic {
     const { topicStart, topicEnd, messageStart, messageEnd } = cursor;
     if (!this.#isSameTopic(bytes, topicStart, topicEnd)) this.#findTopic(bytes, topicStart, topicEnd);
     const heldBytes = this.#appender!.append(bytes, messageStart, messageEnd, waiter);
-    this.#session.door.received.value++;
+    this.#peer.door.received.value++;
     return heldBytes;
   }
 
@@ -47,7 +47,7 @@ export class ProducedTopic {
   }
 
   #findTopic(bytes: Uint8Array, start: number, end: number): void {
-    const topic = this.#topics.toWrite(textOf(bytes, start, end), this.#session.identity);
+    const topic = this.#topics.toWrite(textOf(bytes, start, end), this.#peer.identity);
     this.#name = new Uint8Array(bytes.subarray(start, end));
     this.#topic = topic;
     this.#appender = this.#appenders.of(topic);

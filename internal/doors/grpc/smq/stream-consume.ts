@@ -66,7 +66,7 @@ class StreamConsumeCall extends OneRequest {
 
   protected override request(bytes: Uint8Array, start: number, end: number): void {
     const { topic, offset } = readMessage(ConsumeRequest, bytes, start, end);
-    const partition = this.#topics.toRead(topic, this.call.session.identity);
+    const partition = this.#topics.toRead(topic, this.call.peer.identity);
     this.#topic = topic;
     this.#partition = partition;
     this.#feed = new RecordFeed(partition, Math.max(logOffsetOf(offset), partition.firstOffset));
@@ -85,7 +85,7 @@ class StreamConsumeCall extends OneRequest {
   async #sendNext(): Promise<void> {
     const feed = this.#feed!;
     const partition = this.#partition!;
-    await this.call.session.door.unsent.room();
+    await this.call.peer.door.unsent.room();
     for (;;) {
       if (this.call.isOver) return;
       if (this.#isClosing) return this.#endForClosing();
@@ -103,7 +103,7 @@ class StreamConsumeCall extends OneRequest {
       }
       const messages = this.#fill(feed);
       if (messages === 0) continue;
-      this.call.session.door.sent.value += messages;
+      this.call.peer.door.sent.value += messages;
       this.#send(this.#writer.take());
       return;
     }

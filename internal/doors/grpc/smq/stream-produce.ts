@@ -13,7 +13,7 @@ import { FIRST_OFFSET, type Topics } from './topics.ts';
 export function streamProduce(topics: Topics, appenders: Appenders): OpenCall {
   return (call) => {
     topics.checkWrites();
-    return new StreamProduceCall(call, new ProducedTopic(call.session, topics, appenders));
+    return new StreamProduceCall(call, new ProducedTopic(call.peer, topics, appenders));
   };
 }
 
@@ -107,6 +107,6 @@ class StreamProduceCall implements CallHandler, AppendWaiter {
   }
 
   get #waiting(): Budget {
-    return this.#call.session.door.waiting;
+    return this.#call.peer.door.waiting;
   }
 }

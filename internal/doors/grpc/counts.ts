@@ -1,0 +1,35 @@
+import type { Metrics } from '../../metrics/metrics.ts';
+import { Status, type StatusCode } from '../../protocol/grpc/status.ts';
+
+/** Connections and calls of the door. */
+export class Counts {
+  connections = 0;
+  calls = 0;
+  readonly #metrics: Metrics;
+  readonly #byStatus = new Map<StatusCode, { value: number }>();
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+    metrics.gauge('grpc_connections', 'Open connections of the gRPC door.', () => this.connections);
+    metrics.gauge('grpc_calls', 'Calls of the gRPC door that are open.', () => this.calls);
+  }
+
+  callOpened(): void {
+    this.calls++;
+  }
+
+  callOver(status: StatusCode): void {
+    this.calls--;
+    let counter = this.#byStatus.get(status);
+    if (counter === undefined) {
+      counter = this.#metrics.counter('grpc_calls_total', 'Calls of the gRPC door, by their status.', {
+        name: 'status',
+        value: STATUS_NAMES.get(status) ?? String(status),
+      });
+      this.#byStatus.set(status, counter);
+    }
+    counter.value++;
+  }
+}
+
+const STATUS_NAMES = new Map(Object.entries(Status).map(([name, code]) => [code, name]));

@@ -1,0 +1,131 @@
+import { anonymous, type Identity } from '../../access/identity.ts';
+import type { Logger } from '../../broker/broker.ts';
+import { grpcHeaderBytes } from '../../limits.ts';
+import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
+import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
+import type { Http2Error } from '../../protocol/http2/http2-error.ts';
+import type { RequestHead } from '../../protocol/http2/request-head.ts';
+import type { Connection } from '../../transport/connection.ts';
+import { Call, type OpenCall } from './call.ts';
+import type { CallPeer, DoorContext } from './context.ts';
+import { SHUTTING_DOWN } from './errors.ts';
+import { refuseForeign } from './foreign.ts';
+import { Http2Connection, type Http2Events, type Http2Settings } from './http2/connection.ts';
+import type { Http2Stream } from './http2/stream.ts';
+import { refusalOf, refuseRequest, refuseTooLarge } from './no-call.ts';
+
+/** What a peer asks its door. */
+export interface PeerParts {
+  door: DoorContext;
+  http2: Http2Settings;
+  log: Pick<Logger, 'warn'>;
+  /** @throws GrpcError where there is no such method. */
+  methodOf(path: string): OpenCall;
+  /** Whether one call more is too much. */
+  isFull(): boolean;
+  callOpened(): void;
+  callOver(status: StatusCode): void;
+  gone(peer: GrpcPeer): void;
+}
+
+/** The client of one connection: makes calls of its streams. */
+export class GrpcPeer implements CallPeer, Http2Events {
+  readonly door: DoorContext;
+  readonly identity: Identity;
+  readonly #parts: PeerParts;
+  readonly #connection: Connection;
+  readonly #http2: Http2Connection;
+  readonly #calls = new Set<Call>();
+  #isClosing = false;
+
+  constructor(parts: PeerParts, connection: Connection) {
+    this.#parts = parts;
+    this.door = parts.door;
+    this.#connection = connection;
+    const { listener, remote, certificateName } = connection;
+    this.identity = anonymous({ clientId: '', door: 'grpc', listener, remote, certificateName });
+    this.#http2 = new Http2Connection(connection, parts.http2, this);
+  }
+
+  /** What has arrived on the connection before. */
+  bytes(first: Uint8Array): void {
+    this.#http2.bytes(first);
+  }
+
+  sweep(now: number, lostMs: number): void {
+    this.#http2.sweep(now, lostMs);
+  }
+
+  /** Takes no new calls, and closes when the last one is over. */
+  close(lastWordMs: number): void {
+    this.#isClosing = true;
+    this.#http2.shutDown(lastWordMs);
+    for (const call of [...this.#calls]) call.closing();
+  }
+
+  /** Ends the calls that are left with UNAVAILABLE. */
+  failCalls(): void {
+    for (const call of [...this.#calls]) call.fail(new GrpcError(Status.UNAVAILABLE, SHUTTING_DOWN));
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.#connection.destroy();
+  }
+
+  callOver(call: Call, status: StatusCode): void {
+    if (this.#calls.delete(call)) this.#parts.callOver(status);
+  }
+
+  /** Called by the connection, as what follows. */
+  opened(stream: Http2Stream, head: RequestHead): void {
+    const refusal = refusalOf(head);
+    if (refusal !== undefined) {
+      refuseRequest(stream, refusal);
+      return;
+    }
+    const call = new Call(this, stream);
+    this.#calls.add(call);
+    this.#parts.callOpened();
+    try {
+      if (this.#parts.isFull()) throw new GrpcError(Status.RESOURCE_EXHAUSTED, 'too many calls at once');
+      const denied = this.door.guard?.mayConnect(this.identity);
+      if (denied !== undefined) throw new GrpcError(Status.UNAUTHENTICATED, denied);
+      const open = this.#parts.methodOf(head.path);
+      const timeout = head.get('grpc-timeout');
+      const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
+      call.start(open, head.get('grpc-encoding'), timeoutMs);
+      if (this.#isClosing) call.closing();
+    } catch (error) {
+      call.fail(error);
+    }
+  }
+
+  openedTooLarge(stream: Http2Stream, listBytes: number): void {
+    refuseTooLarge(
+      stream,
+      `grpc: received header list larger than max (${listBytes} vs. ${grpcHeaderBytes})`,
+    );
+  }
+
+  foreign(first: Uint8Array): void {
+    refuseForeign(this.#connection, first, this.#parts.log, () => this.closed());
+  }
+
+  failed({ message, rule }: Http2Error): void {
+    const { remote, listener } = this.#connection;
+    const reason = `${message} (${rule})`;
+    this.#parts.log.warn(
+      { code: 'malformed-http2', remote, listener, reason },
+      'an HTTP/2 connection is closed',
+    );
+  }
+
+  unexpected(error: unknown): void {
+    this.door.unexpected(error);
+  }
+
+  closed(): void {
+    this.#parts.gone(this);
+  }
+}
