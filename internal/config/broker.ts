@@ -69,7 +69,7 @@ const options = {
   grpc: list({
     group: 'gRPC',
     placeholder: 'HOST:PORT|URL',
-    help: 'open the door for clients of SMQ, which speak gRPC: host:port, tcp:// or tls://host:port',
+    help: 'open the door for clients of SMQ, which speak gRPC: host:port, tcp://, tls:// or unix:///path',
   }),
   'grpc-max-message': bytes(
     { min: 1, max: maxGrpcMessageBytes },

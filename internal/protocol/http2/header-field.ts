@@ -33,7 +33,6 @@ const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
 /** A name as HTTP/2 has it, with the colon of what is no field but a part of the request (RFC 9113, section 8.2.1). */
 const NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** Values have no line breaks and no NUL, and no space at either end (RFC 9113, section 8.2.1). */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const BAD_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
 
 function problemOf({ name, value }: HeaderField): string | undefined {

@@ -123,25 +123,34 @@ export class FrameTaker {
     }
     switch (type) {
       case FrameType.data:
-        return this.#takeData(frame, bytes);
+        this.#takeData(frame, bytes);
+        return;
       case FrameType.headers:
-        return this.#takeHeaders(frame, bytes);
+        this.#takeHeaders(frame, bytes);
+        return;
       case FrameType.priority:
-        return this.#takePriority(frame, bytes);
+        this.#takePriority(frame, bytes);
+        return;
       case FrameType.resetStream:
-        return this.#takeReset(frame);
+        this.#takeReset(frame);
+        return;
       case FrameType.settings:
-        return this.#takeSettings(frame, bytes);
+        this.#takeSettings(frame, bytes);
+        return;
       case FrameType.pushPromise:
         throw connectionError('PROTOCOL_ERROR', 'RFC 9113 8.4', 'a PUSH_PROMISE of a client');
       case FrameType.ping:
-        return this.#takePing(frame, bytes);
+        this.#takePing(frame, bytes);
+        return;
       case FrameType.goAway:
-        return this.#takeGoAway(frame);
+        this.#takeGoAway(frame);
+        return;
       case FrameType.windowUpdate:
-        return this.#takeWindowUpdate(frame, bytes);
+        this.#takeWindowUpdate(frame, bytes);
+        return;
       case FrameType.continuation:
-        return this.#takeContinuation(frame, bytes);
+        this.#takeContinuation(frame, bytes);
+        return;
       default:
         // What is not known is passed over (RFC 9113, section 5.5).
         this.#spend(this.#idleFrames, 1);
