@@ -4,7 +4,7 @@ import type { Receipt } from '../broker/receipt.ts';
 import { BrokerError, type ErrorCode } from '../errors.ts';
 import { maxCaptureWaitingBytes } from '../limits.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
-import { liveTopicOf, logNameOf } from '../log/names.ts';
+import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
 import { TooManyLogsError } from '../log/too-many-logs.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
@@ -107,7 +107,7 @@ export class Capture implements Receiver {
   #take(message: Message, now: number, fromLog: string | undefined): string | undefined {
     if (!this.#wants(message.topic)) return undefined;
     const name = this.#logName ?? logNameOf(message.topic);
-    if (name === fromLog) return undefined;
+    if (name === fromLog || isInternalTopic(name)) return undefined;
     const log = this.#logs.topic(name);
     if (log === undefined && this.#createsNone) return undefined;
     if (liveTopicOf(name) !== message.topic) this.#mixed.add(name);

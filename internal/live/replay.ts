@@ -3,7 +3,7 @@ import type { Source } from '../broker/channel.ts';
 import type { Message } from '../broker/publication.ts';
 import { maxExpandedBatchBytes, replayReadBytes } from '../limits.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
-import { liveTopicOf } from '../log/names.ts';
+import { isInternalTopic, liveTopicOf } from '../log/names.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
 import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
 import { RecordBatchError } from '../protocol/kafka/record-batch-error.ts';
@@ -75,6 +75,8 @@ export class Replay implements Source {
   }
 
   #follow(topic: TopicLog, partitions: readonly PartitionLog[], start: ReplayStart): void {
+    // As for consumers of Kafka with a pattern: its own topics are for who names them.
+    if (isInternalTopic(topic.name) && this.#request.filter !== topic.name) return;
     const mayMatch = () =>
       topic.configs[MIXED_CONFIG] === 'true' || matchesFilter(this.#request.filter, liveTopicOf(topic.name));
     for (const partition of partitions) {

@@ -10,7 +10,7 @@ import type {
 import { StoreError } from '../store/store-error.ts';
 import { Compactor } from './compaction.ts';
 import type { CompactionFormat } from './compaction-format.ts';
-import { logNameProblem } from './names.ts';
+import { internalTopicProblem, logNameProblem } from './names.ts';
 import { PartitionLog, type PlaceBatch } from './partition-log.ts';
 import { Retention } from './retention.ts';
 import { TailCache } from './tail-cache.ts';
@@ -154,11 +154,14 @@ export class Logs {
   /**
    * The topic of this name; created with so many partitions where there is none. Who asks at the same time gets the same.
    *
-   * @throws RangeError where the name is not one of a log; TooManyLogsError; StoreUnavailableError.
+   * @throws RangeError where the name is not one of a log, or one of Kafka's own; TooManyLogsError;
+   * StoreUnavailableError.
    */
   topicOrNew(name: string, partitionCount = 1, configs: TopicConfigs = {}): Promise<TopicLog> {
     const known = this.#topics.get(name);
     if (known !== undefined) return Promise.resolve(known);
+    const problem = internalTopicProblem(name);
+    if (problem !== undefined) return Promise.reject(new RangeError(problem));
     let creating = this.#creating.get(name);
     if (creating === undefined) {
       creating = this.createTopic(name, partitionCount, configs)

@@ -29,18 +29,27 @@ export function keepingProblem(filter: string, logName: string | undefined): str
   return (
     filterProblem(filter) ??
     reservedTopicProblem(filter) ??
-    (logName === undefined ? undefined : logNameProblem(logName))
+    (logName === undefined ? undefined : logNameProblem(logName)) ??
+    internalTopicProblem(logName ?? logNameOf(filter))
   );
 }
 
 /** What groups committed, in a directory of Kafka's logs. */
 export const CONSUMER_OFFSETS = '__consumer_offsets';
 
-/** Topics that Kafka itself writes; a directory of its logs has them. */
+/** Topics that Kafka itself writes; a directory of its logs has them. Whoever else writes there destroys what they are for. */
 export function isInternalTopic(name: string): boolean {
   return INTERNAL_TOPICS.has(name);
 }
 
+/** Says why there can be no log of this name that clients write to, or undefined where there can. */
+export function internalTopicProblem(name: string): string | undefined {
+  if (!isInternalTopic(name) && name !== METADATA_TOPIC) return undefined;
+  return `${name} is a topic of Kafka's own, to which nobody else writes`;
+}
+
+/** Where Kafka's controller keeps what topics there are; no client sees it. */
+const METADATA_TOPIC = '__cluster_metadata';
 const INTERNAL_TOPICS = new Set([CONSUMER_OFFSETS, '__transaction_state', '__share_group_state']);
 
 /** Says what is wrong with the name of a log (a topic of Kafka), or undefined where nothing is. */

@@ -63,6 +63,7 @@ export async function openKafka(
     settings: {
       // In the directory of a Kafka nothing comes to be that nobody created.
       autoCreate: cluster === undefined && (options.autoCreate ?? true),
+      isKafkaDirectory: cluster !== undefined,
       defaultPartitions: options.partitions ?? 1,
       dataDir: kept.directory,
       maxRequestBytes: limits.kafkaMaxRequestBytes,

@@ -3,7 +3,7 @@ import * as limits from '../../internal/limits.ts';
 import { Capture, type CaptureParts } from '../../internal/live/capture.ts';
 import { Delivery } from '../../internal/live/delivery.ts';
 import { Logs } from '../../internal/log/logs.ts';
-import { keepingProblem, liveTopicOf } from '../../internal/log/names.ts';
+import { isInternalTopic, keepingProblem, liveTopicOf } from '../../internal/log/names.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
 import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
 import * as compaction from '../../internal/protocol/kafka/record-batch-rebuild.ts';
@@ -153,6 +153,7 @@ function captureExisting(
   const follow = ({ name }: { name: string }) => {
     const topic = liveTopicOf(name);
     if (tapped.has(name) || !isWanted(topic) || topicNameProblem(topic) !== undefined) return;
+    if (isInternalTopic(name)) return;
     tapped.add(name);
     broker.tap(topic, capture);
   };

@@ -69,6 +69,8 @@ export interface KafkaParts {
 export interface KafkaSettings {
   /** Topics that a client asks for come to be. */
   readonly autoCreate: boolean;
+  /** The logs are those of a Kafka, which needs its own topics. */
+  readonly isKafkaDirectory: boolean;
   /** Partitions of a topic where nobody says how many. */
   readonly defaultPartitions: number;
   /** The folder of the logs; undefined where they are kept in memory. */

@@ -1,5 +1,5 @@
 import type { TopicLog } from '../../log/logs.ts';
-import { logNameProblem } from '../../log/names.ts';
+import { internalTopicProblem, logNameProblem } from '../../log/names.ts';
 import type { Isolation, PartitionLog } from '../../log/partition-log.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import { type KafkaError, kafkaError, storeError } from './errors.ts';
@@ -18,11 +18,17 @@ export function missingTopic(name: string): KafkaError {
     : kafkaError(KafkaErrorCode.invalidTopicException, problem);
 }
 
+/** Why clients may not change this topic: it is one of Kafka's own. Undefined where they may. */
+export function internalTopicError(name: string): KafkaError | undefined {
+  const problem = internalTopicProblem(name);
+  return problem === undefined ? undefined : kafkaError(KafkaErrorCode.invalidTopicException, problem);
+}
+
 /** The topic that a client asks for, made where it may come to be by that. */
 export async function topicOrNew(name: string, parts: KafkaParts): Promise<TopicLog | KafkaError> {
   const known = parts.logs.topic(name);
   if (known !== undefined) return known;
-  if (logNameProblem(name) !== undefined) return missingTopic(name);
+  if ((logNameProblem(name) ?? internalTopicProblem(name)) !== undefined) return missingTopic(name);
   try {
     return await parts.logs.topicOrNew(name, parts.settings.defaultPartitions);
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Guard } from '../../../access/guard.ts';
 import type { Identity } from '../../../access/identity.ts';
 import type { Logs, TopicLog } from '../../../log/logs.ts';
-import { liveTopicOf } from '../../../log/names.ts';
+import { internalTopicProblem, liveTopicOf } from '../../../log/names.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { KEPT_FOR_EVER } from '../../../log/topic-configs.ts';
 import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
@@ -28,6 +28,7 @@ export class Topics {
   async create(name: string, who: Identity): Promise<void> {
     if (!isTopicName(name)) throw new GrpcError(Status.UNKNOWN, `invalid topic name: ${name}`);
     const logName = logNameOfTopic(name);
+    checkNotInternal(name, logName);
     this.#checkPublish(who, logName);
     // SMQ deletes nothing by itself, however old.
     await this.#logs.topicOrNew(logName, 1, KEPT_FOR_EVER);
@@ -36,6 +37,7 @@ export class Topics {
   /** @throws GrpcError UNKNOWN where there is no such topic; PERMISSION_DENIED. */
   toWrite(name: string, who: Identity): TopicLog {
     const topic = this.#existing(name);
+    checkNotInternal(name, topic.name);
     this.#checkPublish(who, topic.name);
     return topic;
   }
@@ -68,6 +70,12 @@ export class Topics {
     const denied = this.#guard?.mayPublish(who, liveTopicOf(logName));
     if (denied !== undefined) throw new GrpcError(Status.PERMISSION_DENIED, denied);
   }
+}
+
+/** @throws GrpcError UNKNOWN for a topic that only Kafka writes to. */
+function checkNotInternal(name: string, logName: string): void {
+  if (internalTopicProblem(logName) !== undefined)
+    throw new GrpcError(Status.UNKNOWN, `invalid topic name: ${name}`);
 }
 
 /** What SMQ says of a topic that is not there, or not any more. */

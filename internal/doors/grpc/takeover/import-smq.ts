@@ -1,5 +1,6 @@
 import { grpcBatchBytes } from '../../../limits.ts';
 import type { Logs, TopicLog } from '../../../log/logs.ts';
+import { isInternalTopic } from '../../../log/names.ts';
 import { KEPT_FOR_EVER } from '../../../log/topic-configs.ts';
 import {
   BATCH_HEADER_BYTES,
@@ -21,7 +22,7 @@ export interface ImportProgress {
   of: number;
 }
 
-/** What became of a topic: taken over now, before, or not at all because another log has its name. */
+/** What became of a topic: taken over now, before, or not at all because another log or Kafka has its name. */
 export interface ImportedTopic {
   topic: string;
   outcome: 'imported' | 'before' | 'taken';
@@ -63,6 +64,7 @@ async function importTopic(
   onProgress: (progress: ImportProgress) => void,
 ): Promise<ImportedTopic> {
   const { name, messages } = original;
+  if (isInternalTopic(name)) return { topic: name, outcome: 'taken', messages };
   const known = logs.topic(name);
   const state = known?.configs[IMPORT_CONFIG];
   if (state === DONE) return { topic: name, outcome: 'before', messages };

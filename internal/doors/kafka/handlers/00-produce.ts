@@ -9,6 +9,7 @@ import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, storeError } from '../errors.ts';
 import { CloseConnection, defineHandler, type RequestContext } from '../handler.ts';
 import { isTransactional, oneBatch, ProduceRefusal, validated } from '../produced-batch.ts';
+import { internalTopicError } from '../topics.ts';
 
 type Request = RequestOf<typeof produce>;
 type TopicData = Request['topicData'][number];
@@ -47,11 +48,12 @@ async function produceTopic(data: TopicData, request: Request, context: RequestC
   const { version, parts } = context;
   const isById = version >= 13;
   const topic = isById ? parts.logs.topicById(data.topicId) : parts.logs.topic(data.name);
+  const internal = internalTopicError(topic?.name ?? data.name);
   const unknown = isById ? KafkaErrorCode.unknownTopicId : KafkaErrorCode.unknownTopicOrPartition;
   const partitionResponses = await Promise.all(
     data.partitionData.map((partition) =>
-      topic === undefined
-        ? refused(partition.index, kafkaError(unknown))
+      topic === undefined || internal !== undefined
+        ? refused(partition.index, internal ?? kafkaError(unknown))
         : produceToPartition(topic, partition, request, context),
     ),
   );

@@ -116,7 +116,14 @@ function describePartition(partition: PartitionLog, { nodeId }: KafkaParts) {
 }
 
 function missing(name: string, { errorCode }: KafkaError): Described {
-  return { errorCode, name, topicId: ZERO_UUID, partitions: [], topicAuthorizedOperations: NO_OPERATIONS };
+  return {
+    errorCode,
+    name,
+    topicId: ZERO_UUID,
+    isInternal: isInternalTopic(name),
+    partitions: [],
+    topicAuthorizedOperations: NO_OPERATIONS,
+  };
 }
 
 function unknownId(topicId: string): Described {

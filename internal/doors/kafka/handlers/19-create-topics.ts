@@ -8,7 +8,7 @@ import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/ka
 import { configsError, configValues, nullConfigError } from '../configs.ts';
 import { type KafkaError, kafkaError, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
-import { duplicatesOf } from '../topics.ts';
+import { duplicatesOf, internalTopicError } from '../topics.ts';
 
 type Asked = RequestOf<typeof createTopics>['topics'][number];
 type Created = ResponseOf<typeof createTopics>['topics'][number];
@@ -33,6 +33,8 @@ async function createTopic(asked: Asked, validateOnly: boolean, { parts }: Reque
   if (parts.logs.topic(name) !== undefined) {
     return refused(name, kafkaError(KafkaErrorCode.topicAlreadyExists, `Topic '${name}' already exists.`));
   }
+  const internal = internalTopicError(name);
+  if (internal !== undefined) return refused(name, internal);
   // Where a config is set twice the last one holds.
   const configs = Object.fromEntries(asked.configs.map((config) => [config.name, config.value!]));
   const problem =

@@ -4,7 +4,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
-import { duplicatesOf } from '../topics.ts';
+import { duplicatesOf, internalTopicError } from '../topics.ts';
 
 /** Versions before 6 name topics, later ones name or identify them. */
 interface Asked {
@@ -32,7 +32,7 @@ async function deleteTopic(asked: Asked, parts: KafkaParts) {
   const topic = found(asked, parts);
   const name = topic?.name ?? asked.name;
   const topicId = topic?.topicId ?? asked.topicId;
-  const error = problemOf(asked, topic);
+  const error = problemOf(asked, topic, parts);
   if (error !== undefined) return { name, topicId, ...error };
   try {
     await parts.logs.deleteTopic(topic!);
@@ -42,12 +42,17 @@ async function deleteTopic(asked: Asked, parts: KafkaParts) {
   }
 }
 
-function problemOf({ name, topicId }: Asked, topic: TopicLog | undefined): KafkaError | undefined {
+function problemOf(
+  { name, topicId }: Asked,
+  topic: TopicLog | undefined,
+  { settings }: KafkaParts,
+): KafkaError | undefined {
   const isNamed = name !== null;
   if (isNamed === (topicId !== ZERO_UUID)) {
     return kafkaError(KafkaErrorCode.invalidRequest, 'a topic is named or identified, one of the two');
   }
-  if (topic !== undefined) return undefined;
+  // Elsewhere one can only have come to be by mistake.
+  if (topic !== undefined) return settings.isKafkaDirectory ? internalTopicError(topic.name) : undefined;
   return isNamed
     ? kafkaError(KafkaErrorCode.unknownTopicOrPartition, 'This server does not host this topic-partition.')
     : kafkaError(KafkaErrorCode.unknownTopicId, 'This server does not host this topic ID.');

@@ -3,6 +3,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
+import { internalTopicError } from '../topics.ts';
 
 type Asked = RequestOf<typeof deleteRecords>['topics'][number]['partitions'][number];
 
@@ -22,6 +23,8 @@ async function deleteFrom(name: string, { partitionIndex, offset }: Asked, { log
   const partition = topic?.partitions[partitionIndex];
   const failed = (errorCode: KafkaErrorCode) => ({ partitionIndex, lowWatermark: -1, errorCode });
   if (topic === undefined || partition === undefined) return failed(KafkaErrorCode.unknownTopicOrPartition);
+  const internal = internalTopicError(name);
+  if (internal !== undefined) return failed(internal.errorCode);
   // As in Kafka: what is kept by key only is not deleted by offset.
   if (!topic.settings.deletes) return failed(KafkaErrorCode.policyViolation);
   const until = offset === HIGH_WATERMARK ? partition.highWatermark : offset;

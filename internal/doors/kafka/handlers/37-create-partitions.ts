@@ -4,7 +4,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
-import { duplicatesOf } from '../topics.ts';
+import { duplicatesOf, internalTopicError } from '../topics.ts';
 
 type Asked = RequestOf<typeof createPartitions>['topics'][number];
 
@@ -26,6 +26,9 @@ async function addTo(asked: Asked, validateOnly: boolean, parts: KafkaParts): Pr
   const topic = parts.logs.topic(name);
   // Kafka looks for the name only, whether or not a topic may have it.
   if (topic === undefined) return kafkaError(KafkaErrorCode.unknownTopicOrPartition);
+  // The partition of a group follows from how many there are.
+  const internal = internalTopicError(name);
+  if (internal !== undefined) return internal;
   const before = topic.partitions.length;
   if (count <= before || count > maxPartitionsPerTopic) {
     const message =

@@ -78,7 +78,13 @@ function describe(topic: TopicLog, partitions: readonly PartitionLog[], { nodeId
 }
 
 function missing(name: string): Topic {
-  return { errorCode: missingTopic(name).errorCode, name, topicId: ZERO_UUID, partitions: [] };
+  return {
+    errorCode: missingTopic(name).errorCode,
+    name,
+    topicId: ZERO_UUID,
+    isInternal: isInternalTopic(name),
+    partitions: [],
+  };
 }
 
 function refused({ topics, cursor }: Request): Response {
