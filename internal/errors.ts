@@ -189,8 +189,8 @@ export const ERRORS = {
   },
   'too-many-sessions': {
     kind: 'unavailable',
-    rule: 'Sessions that outlast their connections are bounded in number.',
-    remedy: 'Use clean sessions, or let sessions expire.',
+    rule: 'Sessions that outlast their connections are bounded in number; the oldest without messages make room.',
+    remedy: 'Use clean sessions, or let sessions expire (-session-expiry before version 5).',
   },
   'store-unavailable': {
     kind: 'unavailable',

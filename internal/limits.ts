@@ -330,6 +330,8 @@ export const maxRetainedMessages = 4_000_000;
 export const maxRetainedBytes = 1 * GiB;
 /** Sessions that outlast their connections: as many as clients by default, because each was one. */
 export const maxSessions = 100_000;
+/** How often it is logged that sessions were ended to make room: enough to see it, whatever comes. */
+export const evictionsToldEveryMs = 1_000;
 /** Messages that wait in one session by default, while its client is away or takes no more. */
 export const sessionQueueMessages = 100_000;
 /** Bytes of such messages by default. */

@@ -50,6 +50,7 @@ export function brokerOptionsOf(
     slowConsumerWaitMs: values['slow-consumer-wait'],
     sessionQueue: values['session-queue'],
     sessionQueueBytes: values['session-queue-bytes'],
+    sessionExpiryMs: values['session-expiry'],
     sysIntervalMs: values['sys-interval'],
     shutdownTimeoutMs: values['shutdown-timeout'],
     logs: values.log.map(logOptionOf),

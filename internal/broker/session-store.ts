@@ -8,8 +8,8 @@ export interface SessionRecord {
   clientId: string;
   /** Whose it is; undefined: an anonymous client's. */
   user: string | undefined;
-  /** How long it outlasts its connection; Infinity: for ever. */
-  expiryMs: number;
+  /** How long it outlasts its connection; Infinity: for ever; undefined: as long as the broker says. */
+  expiryMs: number | undefined;
   /** When its connection ended, by `Date.now()`; undefined while there is one. */
   endedAtMs: number | undefined;
   subscriptions: readonly Subscription[];

@@ -31,6 +31,7 @@ export interface SessionParts {
   /** Who opened it. */
   owner: Identity;
   expiryMs: number;
+  hasOwnExpiry: boolean;
   limits: OutboxLimits;
   total: WaitingTotal;
   /** How long publishers wait for a long queue. */
@@ -55,6 +56,8 @@ export class Session implements Member {
   readonly outbox: Outbox;
   /** How long it outlasts its connection; 0: not at all; Infinity: for ever. */
   expiryMs: number;
+  /** Whether its client said so itself, and not the broker, which may say something else when it starts again. */
+  hasOwnExpiry: boolean;
   /** When its connection ended, by `Date.now()`. */
   endedAtMs: number | undefined;
   /** What is published for the client when its connection ends badly; until then, or until it is wanted no longer. */
@@ -79,6 +82,7 @@ export class Session implements Member {
   constructor(parts: SessionParts) {
     this.owner = parts.owner;
     this.expiryMs = parts.expiryMs;
+    this.hasOwnExpiry = parts.hasOwnExpiry;
     this.store = parts.store;
     this.outbox = new Outbox(parts.owner.clientId, parts.limits, parts.store, parts.total);
     this.#events = parts.events;

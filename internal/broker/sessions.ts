@@ -6,6 +6,7 @@ import type { Counter, Metrics } from '../metrics/metrics.ts';
 import { innerFilter } from '../topic.ts';
 import { type Broker, checkOwner, type Logger } from './broker.ts';
 import { Deadlines } from './deadlines.ts';
+import { IdleSessions } from './idle-sessions.ts';
 import { type Outbox, type OutboxLimits, type Outlet, WaitingTotal } from './outbox.ts';
 import type { Message } from './publication.ts';
 import { Session, type SessionEvents } from './session.ts';
@@ -17,6 +18,8 @@ export interface SessionsParts {
   metrics: Metrics;
   log: Logger;
   limits: OutboxLimits;
+  /** How long sessions outlast their connections whose clients cannot say how long. Default: for ever. */
+  defaultExpiryMs?: number;
   /** How much may wait in all sessions together, roughly as it lies in memory. Default: any. */
   mostWaitingBytes?: number;
   /** How long publishers wait for a session whose queue is long. */
@@ -25,6 +28,13 @@ export interface SessionsParts {
   store?: SessionStore;
   /** The clock, in milliseconds since 1970. */
   now?: () => number;
+}
+
+/** What a client that connects finds. */
+export interface OpenedSession {
+  session: Session;
+  /** Whether it had it before. */
+  isPresent: boolean;
 }
 
 /**
@@ -39,10 +49,12 @@ export class Sessions {
   readonly #limits: OutboxLimits;
   readonly #total: WaitingTotal;
   readonly #waitMs: number;
+  readonly #defaultExpiryMs: number;
   readonly #now: () => number;
   readonly #sessions = new Map<string, Session>();
   readonly #ends = new Deadlines<Session>();
   readonly #wills = new Deadlines<Session>();
+  readonly #idle: IdleSessions;
   readonly #sweep: NodeJS.Timeout;
   readonly #events: SessionEvents;
   readonly #dropped: Counter;
@@ -56,8 +68,10 @@ export class Sessions {
     this.#limits = parts.limits;
     this.#total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
     this.#waitMs = parts.slowConsumerWaitMs;
+    this.#defaultExpiryMs = parts.defaultExpiryMs ?? Number.POSITIVE_INFINITY;
     this.#now = parts.now ?? Date.now;
     const { metrics } = parts;
+    this.#idle = new IdleSessions(metrics, parts.log);
     const delivered = metrics.counter('messages_delivered_total', '');
     const deliveredBytes = metrics.counter('message_bytes_delivered_total', '');
     this.#expired = metrics.counter('sessions_expired_total', 'Sessions that nobody came back to in time.');
@@ -100,16 +114,18 @@ export class Sessions {
 
   /**
    * The session of a client that connects: the one it had, unless it wants none of it, or a new one. A session belongs to
-   * the user who opened it.
+   * the user who opened it. Where there are too many, one whose client is away, and for which nothing waits, gives way.
    *
+   * @param expiryMs how long it outlasts its connection; undefined where its client cannot say.
    * @throws BrokerError `too-many-sessions`, `not-authorized`.
    */
-  open(identity: Identity, isClean: boolean, expiryMs: number): { session: Session; isPresent: boolean } {
+  open(identity: Identity, isClean: boolean, expiryMs: number | undefined): OpenedSession {
     const { clientId } = identity;
     const before = this.#sessions.get(clientId);
     if (before !== undefined) checkOwner(before.owner.user, identity);
     if (before !== undefined && !isClean && !this.#isOver(before)) {
-      before.expiryMs = expiryMs;
+      before.hasOwnExpiry = expiryMs !== undefined;
+      before.expiryMs = expiryMs ?? this.#defaultExpiryMs;
       before.owner = identity;
       // [MQTT-3.1.3-9] not published if the client is back before its time; else before anything of the new connection.
       if (this.#isWillDue(before)) this.#publishWill(before);
@@ -117,9 +133,7 @@ export class Sessions {
       return { session: before, isPresent: true };
     }
     if (before !== undefined) this.end(before);
-    if (expiryMs > 0 && this.#sessions.size >= maxSessions + this.#broker.clientCount) {
-      throw new BrokerError('too-many-sessions', `${this.#sessions.size} sessions are kept`);
-    }
+    if (expiryMs !== 0 && this.#sessions.size >= maxSessions + this.#broker.clientCount) this.#makeRoom();
     const session = this.#newSession(identity, expiryMs);
     this.#sessions.set(clientId, session);
     return { session, isPresent: false };
@@ -128,6 +142,7 @@ export class Sessions {
   /** A session whose client is there from now on; its will is stored with it [MQTT-3.1.2-7]. */
   enter(session: Session, outlet: Outlet, will?: Will): void {
     this.#connected++;
+    this.#idle.delete(session);
     session.will = will;
     if (will !== undefined) this.store.putWill(session.clientId, will);
     session.attach(outlet);
@@ -143,13 +158,18 @@ export class Sessions {
     this.#moveShares(session, (filter) => this.#broker.groupOf(filter)?.hasOther(session.memberOf(filter)));
     if (isWillWanted) this.#awaitWill(session, now);
     else this.#dropWill(session);
-    if (session.expiryMs === 0) this.end(session);
-    else this.#awaitEnd(session);
+    if (session.expiryMs === 0) {
+      this.end(session);
+      return;
+    }
+    this.#awaitEnd(session);
+    this.#idle.add(session);
   }
 
   /** Ends a session: its subscriptions, its messages; its will is published now if it waited. */
   end(session: Session): void {
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
+    this.#idle.delete(session);
     for (const { filter } of [...session.subscriptions]) this.unsubscribe(session, filter);
     this.#moveShares(session, (filter) => this.#broker.groupOf(filter) !== undefined);
     session.outbox.clear();
@@ -167,12 +187,18 @@ export class Sessions {
   }
 
   /** Takes over a session that the store has; its messages and subscriptions are put into it by the caller. */
-  restore(owner: Identity, expiryMs: number, endedAtMs: number): Session {
+  restore(owner: Identity, expiryMs: number | undefined, endedAtMs: number): Session {
     const session = this.#newSession(owner, expiryMs);
     session.endedAtMs = endedAtMs;
     this.#sessions.set(owner.clientId, session);
     this.#awaitEnd(session, this.#now() + willsAfterStartMs);
+    this.#idle.add(session);
     return session;
+  }
+
+  /** All that the store has was taken over. */
+  restored(): void {
+    this.#idle.sort();
   }
 
   /**
@@ -224,10 +250,25 @@ export class Sessions {
     clearInterval(this.#sweep);
   }
 
-  #newSession(owner: Identity, expiryMs: number): Session {
+  /** @throws BrokerError `too-many-sessions`. */
+  #makeRoom(): void {
+    const oldest = this.#idle.takeOldest(this.#now());
+    if (oldest === undefined) {
+      const kept = `${this.#sessions.size} sessions are kept`;
+      throw new BrokerError(
+        'too-many-sessions',
+        `${kept}; those whose clients are away have messages waiting`,
+      );
+    }
+    this.end(oldest);
+  }
+
+  #newSession(owner: Identity, ownExpiryMs: number | undefined): Session {
+    const expiryMs = ownExpiryMs ?? this.#defaultExpiryMs;
     return new Session({
       owner,
       expiryMs,
+      hasOwnExpiry: ownExpiryMs !== undefined,
       limits: this.#limits,
       total: this.#total,
       waitMs: this.#waitMs,
@@ -243,12 +284,12 @@ export class Sessions {
 
   #write(session: Session): void {
     if (session.store === noSessionStore) return;
-    const { clientId, owner, expiryMs, endedAtMs, owedFilters } = session;
+    const { clientId, owner, hasOwnExpiry, expiryMs, endedAtMs, owedFilters } = session;
     const subscriptions = [...session.subscriptions];
     session.store.putSession({
       clientId,
       user: owner.user,
-      expiryMs,
+      expiryMs: hasOwnExpiry ? expiryMs : undefined,
       endedAtMs,
       subscriptions,
       owedFilters,

@@ -137,6 +137,14 @@ const options = {
     { min: 1, max: 64 * GiB },
     { group: 'MQTT sessions', default: '64MiB', help: 'bytes of messages that may wait in one session' },
   ),
+  'session-expiry': duration(
+    { min: 0, max: 36_500 * DAY_MS },
+    {
+      group: 'MQTT sessions',
+      default: '0',
+      help: 'end sessions of MQTT before 5 whose client stays away for this long; 0 keeps them',
+    },
+  ),
   'sys-interval': duration(
     { min: 0, max: DAY_MS },
     {

@@ -41,6 +41,7 @@ export async function restoreSessions(parts: RestoreParts): Promise<void> {
       }
     }
   }
+  parts.sessions.restored();
 }
 
 /** All entries of the store, in their order; the next ones are read while some are taken over. */

@@ -30,7 +30,7 @@ const TWO_32 = 0x1_0000_0000;
 
 export function encodeSession(record: SessionRecord): Uint8Array {
   const { user, expiryMs, endedAtMs, subscriptions, owedFilters = [] } = record;
-  // JSON has no Infinity.
+  // JSON has no Infinity; where the broker says how long, nothing is there.
   const lasts = expiryMs === Number.POSITIVE_INFINITY ? null : expiryMs;
   const owed = owedFilters.length > 0 ? owedFilters : undefined;
   return Buffer.from(JSON.stringify({ user, expiryMs: lasts, endedAtMs, subscriptions, owedFilters: owed }));
@@ -39,12 +39,12 @@ export function encodeSession(record: SessionRecord): Uint8Array {
 export function decodeSession(clientId: string, bytes: Uint8Array): SessionRecord {
   const { user, expiryMs, ...record } = JSON.parse(Buffer.from(bytes).toString()) as {
     user?: string;
-    expiryMs: number | null;
+    expiryMs?: number | null;
     endedAtMs: number | undefined;
     subscriptions: Subscription[];
     owedFilters?: string[];
   };
-  return { ...record, clientId, user, expiryMs: expiryMs ?? Number.POSITIVE_INFINITY };
+  return { ...record, clientId, user, expiryMs: expiryMs === null ? Number.POSITIVE_INFINITY : expiryMs };
 }
 
 export function encodeWill({ message, delayMs, expiryMs }: Will): Uint8Array {

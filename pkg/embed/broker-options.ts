@@ -101,7 +101,8 @@ export function checkBounds(options: BrokerOptions): void {
       throw new RangeError(`${name} is 0 to ${LONGEST_TIMER_MS}, not ${value}`);
     }
   }
-  const { slowConsumer } = options;
+  const { sessionExpiryMs = 0, slowConsumer } = options;
+  if (!(sessionExpiryMs >= 0)) throw new RangeError(`sessionExpiryMs is at least 0, not ${sessionExpiryMs}`);
   if (slowConsumer !== undefined && !SLOW_CONSUMER_POLICIES.includes(slowConsumer)) {
     throw new RangeError(`slowConsumer is one of ${SLOW_CONSUMER_POLICIES.join(', ')}, not ${slowConsumer}`);
   }

@@ -16,6 +16,10 @@ export interface MqttOptions {
   sessionQueue?: number;
   /** Bytes of such messages. Default: 64 MiB. */
   sessionQueueBytes?: number;
+  /**
+   * How long sessions of versions before 5, which cannot say it themselves, outlast their connections. Default: 0, for ever.
+   */
+  sessionExpiryMs?: number;
   /** How often the topics under `$SYS` are published. Default: 10,000; 0: never. */
   sysIntervalMs?: number;
   /** The version that `$SYS/broker/version` tells. */
@@ -52,6 +56,7 @@ export async function openMqtt(
       queueMessages: options.sessionQueue ?? limits.sessionQueueMessages,
       queueBytes: options.sessionQueueBytes ?? limits.sessionQueueBytes,
     },
+    defaultExpiryMs: options.sessionExpiryMs || Number.POSITIVE_INFINITY,
     mostWaitingBytes: getHeapStatistics().heap_size_limit * limits.sessionsShareOfHeap,
     slowConsumerWaitMs: options.slowConsumerWaitMs ?? limits.slowConsumerWaitMs,
     store: keeper,

@@ -205,3 +205,32 @@ describe('packet ids', () => {
     }
   }, 60_000);
 });
+
+describe('with -session-expiry', () => {
+  const short = useBroker({ sessionExpiryMs: 200 });
+
+  it.each([3, 4] as const)('a session of version %i ends when its client stays away', async (version) => {
+    const session = { clientId: `old-${version}`, cleanStart: false };
+    const client = await short.connect(version, session);
+    await client.subscribe('a', 1);
+    client.disconnect();
+    await client.ended();
+    await eventually(() => short.stat('sessions') === 0, 'its end');
+    const back = await short.connect(version, session);
+    back.publish('a', 'x');
+    await back.expectSilence();
+    back.disconnect();
+  });
+
+  it('one of version 5 lasts as long as its client says', async () => {
+    const session = { clientId: 'new', cleanStart: false, properties: { sessionExpiryIntervalS: 1000 } };
+    const client = await short.connect(5, session);
+    client.disconnect();
+    await client.ended();
+    // One of version 3.1.1 that began later has ended by then.
+    (await short.connect(4, { clientId: 'old', cleanStart: false })).disconnect();
+    await eventually(() => short.stat('sessions') === 1, 'the end of the other');
+    const back = await short.open(5);
+    expect(await back.connect(session)).toMatchObject({ sessionPresent: true });
+  });
+});

@@ -2,7 +2,7 @@ import type { Access } from '../../access/access.ts';
 import { type Credentials, NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Sink } from '../../broker/channel.ts';
 import { Publication } from '../../broker/publication.ts';
-import type { Sessions } from '../../broker/sessions.ts';
+import type { OpenedSession } from '../../broker/sessions.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../protocol/mqtt/decode.ts';
@@ -240,7 +240,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
       standingFilters: () => this.#standingFilters(),
       disconnect: (reason) => this.refuse(reason),
     });
-    let opened: ReturnType<Sessions['open']>;
+    let opened: OpenedSession;
     try {
       opened = sessions.open(access.identity, cleanStart, agreement.sessionExpiryMs);
     } catch (error) {

@@ -11,8 +11,8 @@ import { messageProperties } from './messages.ts';
 /** What the broker and a client have agreed on. */
 export interface Agreement {
   clientId: string;
-  /** How long the session outlasts the connection. */
-  sessionExpiryMs: number;
+  /** How long the session outlasts the connection; undefined where the client cannot say. */
+  sessionExpiryMs: number | undefined;
   /** How long the client may say nothing; 0: for ever. */
   keepAliveMs: number;
   /** Unacknowledged messages that the client takes. */
@@ -58,7 +58,7 @@ export function negotiate(connect: Connect, offer: Offer): Agreement {
   if (version !== 5) {
     return {
       clientId,
-      sessionExpiryMs: cleanStart ? 0 : Number.POSITIVE_INFINITY,
+      sessionExpiryMs: cleanStart ? 0 : undefined,
       keepAliveMs: keepAliveS * 1000,
       receiveMaximum: mqttOldClientWindow,
       maximumPacketSizeBytes: ANY_PACKET_BYTES,
