@@ -96,7 +96,7 @@ module.exports = {
     onlyImports(
       'the-client-stands-alone',
       '^pkg/client/',
-      ['^internal/protocol/(frame/|partial\\.ts$)', room('topic')],
+      ['^internal/protocol/(frame/|partial\\.ts$)', room('topic'), room('needed-runtime')],
       'an app must be able to bundle it for a browser',
     ),
     {

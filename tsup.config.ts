@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { defineConfig } from 'tsup';
+import { NEEDED_NODE } from './internal/runtime.ts';
 
 const programs = ['broker', 'publisher', 'subscriber', 'tinymq', 'smq', 'dashmq'];
 
@@ -27,39 +28,43 @@ while [ -h "$self" ]; do
   esac
 done
 root=$(cd "$(dirname "$self")/.." && pwd -P)
-if [ -x "$root/node_modules/node/bin/node" ]; then
+if [ ! -f "$root/dist/start.cjs" ]; then
+  echo "${program}: is not built yet: run make build in $root" >&2
+  exit 1
+elif [ -x "$root/node_modules/node/bin/node" ]; then
   node=$root/node_modules/node/bin/node
 elif command -v node >/dev/null 2>&1; then
   node=node
 else
-  echo "${program}: needs Node.js 20.19 or newer: https://nodejs.org" >&2
+  echo "${program}: needs Node.js ${NEEDED_NODE} or newer: https://nodejs.org" >&2
   exit 1
 fi
 TINYMQ_PROGRAM_FOLDER=$root/bin
 export TINYMQ_PROGRAM_FOLDER
-exec "$node" ${runtimeFlags[program] ?? ''}"$root/dist/cmd/${program}.js" "$@"
+exec "$node" ${runtimeFlags[program] ?? ''}"$root/dist/start.cjs" ${program} "$@"
 `;
 }
 
 // The build tool still passes an option that this version of TypeScript calls old.
 const compilerOptions = { ignoreDeprecations: '6.0' };
 
+/** What apps import in Node, as a module and for `require`. */
+const libraries = { embed: 'pkg/embed/index.ts', client: 'pkg/client/index.ts' };
+
 export default defineConfig([
   {
     entry: {
       ...Object.fromEntries(programs.map((name) => [`cmd/${name}`, `cmd/${name}/main.ts`])),
-      embed: 'pkg/embed/index.ts',
+      ...libraries,
       'sqlite-worker': 'internal/store/sqlite-worker.ts',
-      client: 'pkg/client/index.ts',
     },
     format: 'esm',
-    target: 'node20',
+    target: `node${NEEDED_NODE}`,
     platform: 'node',
     // `node:sqlite` has no name without its protocol.
     removeNodeProtocol: false,
     splitting: true,
-    clean: true,
-    dts: { compilerOptions, entry: { embed: 'pkg/embed/index.ts', client: 'pkg/client/index.ts' } },
+    dts: { compilerOptions, entry: libraries },
     async onSuccess() {
       mkdirSync('bin', { recursive: true });
       for (const program of programs) {
@@ -70,8 +75,24 @@ export default defineConfig([
     },
   },
   {
+    entry: libraries,
+    format: 'cjs',
+    target: `node${NEEDED_NODE}`,
+    platform: 'node',
+    removeNodeProtocol: false,
+    // The thread of the store is found beside the file that starts it.
+    shims: true,
+  },
+  {
+    entry: { start: 'cmd/shared/start.ts' },
+    format: 'cjs',
+    // Older runtimes must be able to read what tells them that they are too old.
+    target: 'node12.20',
+    platform: 'node',
+  },
+  {
     entry: { 'client.browser': 'pkg/client/browser.ts' },
-    format: 'esm',
+    format: ['esm', 'cjs'],
     target: 'es2022',
     platform: 'browser',
     dts: { compilerOptions },

@@ -8,6 +8,7 @@
  *
  * @packageDocumentation
  */
+import '../../internal/needed-runtime.ts';
 import { BaseClient } from './client.ts';
 import type { ConnectOptions } from './options.ts';
 import { nodePlatform } from './wire-node.ts';

@@ -6,6 +6,8 @@
  *
  * @packageDocumentation
  */
+import '../../internal/needed-runtime.ts';
+
 export type { Authenticator, Credentials, Refusal } from '../../internal/access/authenticator.ts';
 export type { Guard } from '../../internal/access/guard.ts';
 export type { Identity, Peer } from '../../internal/access/identity.ts';

@@ -29,7 +29,7 @@ function expectAll(stdout: string, topic: string): void {
 }
 
 // Both are Debian's package mosquitto-clients.
-describe.skipIf(!hasMosquitto)('mosquitto_pub and mosquitto_sub', () => {
+describe.skipIf(!hasMosquitto)('mosquitto_pub and mosquitto_sub (make test-setup installs them)', () => {
   it.each(['mqttv31', 'mqttv311', 'mqttv5'])('%s, every QoS', async (version) => {
     const { port } = urls()[0];
     for (const qos of ['0', '1', '2']) {
@@ -48,7 +48,7 @@ describe.skipIf(!hasMosquitto)('mosquitto_pub and mosquitto_sub', () => {
   });
 });
 
-describe.skipIf(!hasPython)('paho', () => {
+describe.skipIf(!hasPython)('paho (it needs python3 with venv)', () => {
   it.each(['3', '4', '5'])(
     'version %s, over tcp and WebSocket',
     async (version) => {

@@ -79,29 +79,22 @@ export function java(): Promise<Toolchain<string[]>> {
   });
 }
 
-/** The kcat of this machine, which is installed if one may do that here. */
+/** The kcat of this machine. */
 export function kcat(): Toolchain<string> {
-  return fromDebian('kcat', () => (succeeds('kcat', '-V') ? 'kcat' : undefined));
+  return programOf('kcat', succeeds('kcat', '-V') ? 'kcat' : undefined);
 }
 
-/** The Chromium of this machine, which is installed if one may do that here. */
+/** The Chromium of this machine. */
 export function chromium(): Toolchain<string> {
   const names = ['chromium', 'chromium-browser', 'google-chrome'];
-  return fromDebian('chromium', () => names.find((name) => succeeds(name, '--version')));
+  const there = names.find((name) => succeeds(name, '--version'));
+  return programOf('chromium', there);
 }
 
-/** A program that is a package of Debian. */
-function fromDebian(name: string, find: () => string | undefined): Toolchain<string> {
-  const install = ['apt-get', 'install', '-y', '-qq', name];
-  let there = find();
-  if (
-    there === undefined &&
-    (succeeds(install[0]!, ...install.slice(1)) || succeeds('sudo', '-n', ...install))
-  ) {
-    there = find();
-  }
+/** A program of the machine, which tests do not install: `make test-setup` does. */
+function programOf(name: string, there: string | undefined): Toolchain<string> {
   if (there !== undefined) return { there };
-  return { missing: `cannot run here, it needs ${name}, which apt-get does not install` };
+  return { missing: `cannot run here, it needs ${name}: make test-setup installs it` };
 }
 
 /** Whether a program is there and well. */
