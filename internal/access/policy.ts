@@ -52,3 +52,11 @@ export const openPolicy: Policy = {
   may: () => undefined,
   onChange: () => () => {},
 };
+
+/** The policy of whoever was not let in. */
+export const closedPolicy: Policy = {
+  epoch: 0,
+  isOpen: false,
+  may: () => 'nobody was let in',
+  onChange: () => () => {},
+};

@@ -72,7 +72,7 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
   // Who does not open these two doors does not wait for their code.
   if (options.kafka !== undefined) {
     const { openKafka } = await import('./open-kafka.ts');
-    const kafka = await openKafka(options.kafka, kept, connectTimeoutMs, metrics, log);
+    const kafka = await openKafka(options.kafka, kept, admission, connectTimeoutMs, metrics, log);
     opened.add(() => kafka.close(shutdownTimeoutMs));
     doors.kafka = listenFor((connection) => kafka.door.open(connection, NOTHING));
   }

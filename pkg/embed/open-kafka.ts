@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '../../internal/broker/broker.ts';
+import type { Admission } from '../../internal/doors/admission.ts';
 import { KafkaDoor } from '../../internal/doors/kafka/door.ts';
 import { METADATA_VERSION } from '../../internal/doors/kafka/features.ts';
 import { FetchSessions } from '../../internal/doors/kafka/fetch-sessions.ts';
@@ -38,6 +39,7 @@ export interface OpenKafka {
 export async function openKafka(
   options: KafkaOptions,
   kept: OpenLogs,
+  admission: Admission,
   connectTimeoutMs: number,
   metrics: Metrics,
   log: Logger,
@@ -70,7 +72,7 @@ export async function openKafka(
     },
     log,
   };
-  const door = new KafkaDoor(parts, { advertised, connectTimeoutMs }, metrics, log);
+  const door = new KafkaDoor(parts, { advertised, admission, connectTimeoutMs }, metrics, log);
 
   async function close(timeoutMs: number): Promise<void> {
     await door.close(timeoutMs);

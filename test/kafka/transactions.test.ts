@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Reading } from '../../internal/doors/kafka/fetch-reading.ts';
-import type { KafkaParts } from '../../internal/doors/kafka/handler.ts';
+import type { RequestContext } from '../../internal/doors/kafka/handler.ts';
+import { RequestAccess } from '../../internal/doors/kafka/request-access.ts';
 import type { PartitionLog } from '../../internal/log/partition-log.ts';
 import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { listOffsets } from '../../internal/protocol/kafka/apis/02-list-offsets.ts';
@@ -16,6 +17,7 @@ import type { NewBatch } from '../../internal/store/log-store.ts';
 import { connect } from '../../pkg/client/index.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { TestClient } from '../grpc/grpc-client.ts';
+import { accessOfTest } from '../support/access.ts';
 import { eventually } from '../support/eventually.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 import { openLogs } from '../support/logs.ts';
@@ -240,7 +242,9 @@ describe('a Fetch that waits', () => {
         toldFirstOffset: -1,
       };
       const request = { maxBytes: 1e6, isolationLevel, replicaId: -1 } as never;
-      return new Reading([{ ...asked, ...more, wasRefused: false }], request, 11, { logs } as KafkaParts);
+      const access = new RequestAccess(accessOfTest('reader'), ['read topic']);
+      const context = { parts: { logs }, version: 11, access } as RequestContext;
+      return new Reading([{ ...asked, ...more, wasRefused: false }], request, context);
     };
     const all = reading(0);
     await all.start();

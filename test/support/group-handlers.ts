@@ -1,6 +1,7 @@
 import type { Handler, KafkaClient, KafkaParts } from '../../internal/doors/kafka/handler.ts';
 import { joinGroupHandler, subscribedTopics } from '../../internal/doors/kafka/handlers/11-join-group.ts';
 import { syncGroupHandler } from '../../internal/doors/kafka/handlers/14-sync-group.ts';
+import { RequestAccess } from '../../internal/doors/kafka/request-access.ts';
 import { Groups } from '../../internal/log/groups/groups.ts';
 import { encodeAssignment, encodeSubscription } from '../../internal/protocol/kafka/consumer-protocol.ts';
 import {
@@ -11,6 +12,7 @@ import {
   SIZE_BYTES,
 } from '../../internal/protocol/kafka/exchange.ts';
 import type { Api, InputOf, ValueOf } from '../../internal/protocol/kafka/schema.ts';
+import { accessOfTest } from './access.ts';
 import { TestClient } from './groups.ts';
 import { openLogs } from './logs.ts';
 
@@ -50,6 +52,7 @@ export class GroupDoor {
       version,
       clientId: 'client',
       client: this.client as unknown as KafkaClient,
+      access: new RequestAccess(accessOfTest('client'), handler.needs),
     };
     const answer = (await handler.handle(body, context))!;
     const got = Buffer.concat(encodeResponse(api, version, 1, answer)).subarray(SIZE_BYTES);

@@ -3,7 +3,8 @@ import { listItems, type TopicConfigs, TopicConfigType, topicConfig } from '../.
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import { configsError, ResourceType } from './configs.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from './errors.ts';
-import type { KafkaParts } from './handler.ts';
+import type { KafkaParts, RequestContext } from './handler.ts';
+import type { RequestAccess } from './request-access.ts';
 import { duplicatesOf, missingTopic } from './topics.ts';
 
 interface Resource {
@@ -23,7 +24,7 @@ interface Alteration<R> {
 /** Changes one resource after the other; what only Kafka's own brokers have is refused. */
 export async function alterEach<R extends Resource>(
   resources: readonly R[],
-  { nodeId }: KafkaParts,
+  { parts: { nodeId }, access }: RequestContext,
   alteration: Alteration<R>,
 ) {
   const key = ({ resourceType, resourceName }: Resource) => `${resourceType} ${resourceName}`;
@@ -31,7 +32,11 @@ export async function alterEach<R extends Resource>(
   const responses = [];
   for (const resource of resources) {
     const { resourceType, resourceName, configs } = resource;
-    let error: KafkaError | undefined;
+    let error = refusalOf(resource, access);
+    if (error !== undefined) {
+      responses.push({ ...error, resourceType, resourceName });
+      continue;
+    }
     if (duplicates.has(key(resource))) {
       error = kafkaError(KafkaErrorCode.invalidRequest, 'Each resource must appear at most once.');
     } else if (duplicatesOf(configs.map(({ name }) => name)).size > 0) {
@@ -46,6 +51,11 @@ export async function alterEach<R extends Resource>(
     responses.push({ ...(error ?? NO_ERROR), resourceType, resourceName });
   }
   return responses;
+}
+
+function refusalOf({ resourceType, resourceName }: Resource, access: RequestAccess): KafkaError | undefined {
+  if (resourceType === ResourceType.topic) return access.topicRefusal('alter', resourceName);
+  return resourceType === ResourceType.broker ? access.brokerRefusal('alter') : undefined;
 }
 
 /** Nothing of the broker can be set by a client, so all is at its default, and goes there when somebody asks for it. */

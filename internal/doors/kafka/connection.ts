@@ -1,5 +1,9 @@
+import { Access } from '../../access/access.ts';
+import { NO_CREDENTIALS } from '../../access/authenticator.ts';
+import { anonymous } from '../../access/identity.ts';
+import { closedPolicy } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
-import type { ErrorCode } from '../../errors.ts';
+import { BrokerError, type ErrorCode } from '../../errors.ts';
 import { kafkaRequestBytesInFlight, kafkaRequestsInFlight } from '../../limits.ts';
 import type { Counter } from '../../metrics/metrics.ts';
 import { decodeRequest, encodeResponse, peekRequest } from '../../protocol/kafka/exchange.ts';
@@ -8,13 +12,16 @@ import { KafkaProtocolError } from '../../protocol/kafka/protocol-error.ts';
 import { RequestFrames } from '../../protocol/kafka/request-frame.ts';
 import { includes } from '../../protocol/kafka/schema.ts';
 import type { Connection, ConnectionHandler, HostAndPort } from '../../transport/connection.ts';
+import { type Admission, peerOf } from '../admission.ts';
 import { type Answer, CloseConnection, type Handler, type KafkaClient, type KafkaParts } from './handler.ts';
 import { unsupportedApiVersions } from './handlers/18-api-versions.ts';
 import { handlerOf } from './handlers/all.ts';
+import { RequestAccess } from './request-access.ts';
 
 /** What the door gives to each of its connections. */
 export interface ConnectionParts {
   readonly kafka: KafkaParts;
+  readonly admission: Admission;
   /** Where clients are told to find the broker; where they dialled, unless it is set. */
   readonly advertised: HostAndPort | undefined;
   readonly requests: Counter;
@@ -43,6 +50,8 @@ export class KafkaConnection implements ConnectionHandler {
   readonly #parts: ConnectionParts;
   readonly #client: KafkaClient;
   readonly #frames: RequestFrames;
+  /** What the client may do; undefined until it has said who it is. */
+  #access: Access | undefined;
   readonly #gone = new AbortController();
   readonly #pending: Pending[] = [];
   #pendingBytes = 0;
@@ -70,6 +79,7 @@ export class KafkaConnection implements ConnectionHandler {
       resume: () => connection.resume(),
     };
     connection.handler = this;
+    this.#admit();
   }
 
   /** Whether no whole request has come yet. */
@@ -129,6 +139,10 @@ export class KafkaConnection implements ConnectionHandler {
     try {
       this.#beginNext();
     } catch (error) {
+      if (error instanceof BrokerError) {
+        this.refuse(error.code, error.message);
+        return;
+      }
       if (!(error instanceof KafkaProtocolError)) throw error;
       this.refuse(
         error.code === 'unsupported-version' ? 'unsupported-kafka-request' : 'malformed-kafka-request',
@@ -153,6 +167,47 @@ export class KafkaConnection implements ConnectionHandler {
       this.#begin(handler, apiVersion, correlationId, request);
     }
     this.#readOnUnless(this.#isBlocked || this.#held !== undefined);
+  }
+
+  /** Lets the client in as whoever its connection says; one that has to say more is served little until it has. */
+  #admit(): void {
+    const { admission } = this.#parts;
+    try {
+      const answer = admission.admit(peerOf(this.#connection, 'kafka', ''), NO_CREDENTIALS);
+      if (answer instanceof Promise) void this.#admitLater(answer);
+      else this.#access = answer;
+    } catch (error) {
+      this.#logUnadmitted(error);
+    }
+  }
+
+  async #admitLater(answer: Promise<Access>): Promise<void> {
+    this.#connection.pause();
+    try {
+      this.#access = await answer;
+    } catch (error) {
+      this.#logUnadmitted(error);
+    } finally {
+      this.#connection.resume();
+    }
+  }
+
+  #logUnadmitted(error: unknown): void {
+    const { remote } = this.#connection;
+    this.#parts.log.debug({ remote, reason: (error as Error).message }, 'a Kafka client is not let in yet');
+  }
+
+  /**
+   * What a request may do. Before its client has said who it is, and when it may no longer be connected, hardly anything is
+   * served.
+   *
+   * @throws BrokerError `not-authorized`, which closes the connection: before it is let in, nobody has a place for an error.
+   */
+  #accessFor({ api, needs, isBeforeAuthentication }: Handler): RequestAccess {
+    const access = this.#access;
+    if (access?.may('connect', 'broker', 'broker')) return new RequestAccess(access, needs);
+    if (isBeforeAuthentication) return NO_ACCESS;
+    throw new BrokerError('not-authorized', `${api.name} is not served to a client that was not let in`);
   }
 
   #nextRequest(): Uint8Array | undefined {
@@ -181,6 +236,7 @@ export class KafkaConnection implements ConnectionHandler {
       this.#write(encodeResponse(api, 0, correlationId, unsupportedApiVersions()));
       return;
     }
+    const access = this.#accessFor(handler);
     const { header, body } = decodeRequest(api, request);
     const bytes = request.length;
     const pending: Pending = { handler, version, correlationId, bytes, chunks: undefined };
@@ -191,6 +247,7 @@ export class KafkaConnection implements ConnectionHandler {
       version,
       clientId: header.clientId ?? '',
       client: this.#client,
+      access,
     };
     try {
       const answer = handler.handle(body, context);
@@ -268,6 +325,15 @@ export class KafkaConnection implements ConnectionHandler {
     this.#connection.end();
   }
 }
+
+/** Of a client that was not let in. */
+const NO_ACCESS = new RequestAccess(
+  new Access(
+    anonymous({ clientId: '', door: 'kafka', listener: '', remote: '', certificateName: undefined }),
+    closedPolicy,
+  ),
+  [],
+);
 
 /** `127.0.0.1:50123` and `[::1]:50123` without the port. */
 function hostOf(remote: string): string {

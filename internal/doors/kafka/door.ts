@@ -2,6 +2,7 @@ import type { Logger } from '../../broker/broker.ts';
 import { deadlineSweepMs, kafkaIdleTimeoutMs } from '../../limits.ts';
 import type { Counter, Metrics } from '../../metrics/metrics.ts';
 import type { Connection, HostAndPort } from '../../transport/connection.ts';
+import { Admission } from '../admission.ts';
 import { ConnectionSet } from '../connection-set.ts';
 import type { Door } from '../door.ts';
 import { LostTime } from '../lost-time.ts';
@@ -9,6 +10,8 @@ import { KafkaConnection } from './connection.ts';
 import type { KafkaParts } from './handler.ts';
 
 export interface KafkaDoorOptions {
+  /** Who is let in. Default: everybody. */
+  readonly admission?: Admission;
   /** Where clients are told to find the broker; where each of them dialled, unless it is set. */
   readonly advertised: HostAndPort | undefined;
   /** How long a connection may stay silent before its first request. */
@@ -20,6 +23,7 @@ export class KafkaDoor implements Door {
   readonly name = 'kafka';
   readonly #parts: KafkaParts;
   readonly #options: KafkaDoorOptions;
+  readonly #admission: Admission;
   readonly #log: Logger;
   readonly #requests: Counter;
   readonly #connections = new ConnectionSet<KafkaConnection>();
@@ -30,6 +34,7 @@ export class KafkaDoor implements Door {
   constructor(parts: KafkaParts, options: KafkaDoorOptions, metrics: Metrics, log: Logger) {
     this.#parts = parts;
     this.#options = options;
+    this.#admission = options.admission ?? new Admission();
     this.#log = log;
     this.#requests = metrics.counter('kafka_requests_total', 'Requests by the Kafka door.');
     metrics.gauge('kafka_connections', 'Connections of the Kafka door.', () => this.#connections.size);
@@ -39,6 +44,7 @@ export class KafkaDoor implements Door {
   open(connection: Connection, first: Uint8Array): void {
     const opened: KafkaConnection = new KafkaConnection(connection, {
       kafka: this.#parts,
+      admission: this.#admission,
       advertised: this.#options.advertised,
       requests: this.#requests,
       log: this.#log,

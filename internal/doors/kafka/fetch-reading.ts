@@ -6,7 +6,7 @@ import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../protocol/kafka/schema.ts';
 import { storeError } from './errors.ts';
 import type { FetchedPartition } from './fetch-sessions.ts';
-import type { KafkaParts } from './handler.ts';
+import type { RequestContext } from './handler.ts';
 import { type EndOfEpoch, endOfEpoch } from './leader-epochs.ts';
 import { ANY_EPOCH, epochError, isolationOf } from './topics.ts';
 
@@ -15,6 +15,7 @@ type Request = RequestOf<typeof fetch>;
 /** One partition of a request, and what was read of it so far. */
 export interface Read {
   readonly asked: FetchedPartition;
+  readonly topic: TopicLog | undefined;
   readonly partition: PartitionLog | undefined;
   /** Where to read on. */
   nextOffset: number;
@@ -38,10 +39,10 @@ export class Reading {
   #isUrgent = false;
   #wake: (() => void) | undefined;
 
-  constructor(asked: readonly FetchedPartition[], request: Request, version: number, parts: KafkaParts) {
+  constructor(asked: readonly FetchedPartition[], request: Request, context: RequestContext) {
     this.isolation = isolationOf(request);
     this.#maxBytes = Math.min(Math.max(request.maxBytes, 0), kafkaMaxFetchBytes);
-    this.reads = asked.map((partition) => begin(partition, request, version, parts));
+    this.reads = asked.map((partition) => begin(partition, request, context));
     this.#isUrgent = this.reads.some(({ errorCode }) => errorCode !== KafkaErrorCode.none);
   }
 
@@ -71,6 +72,16 @@ export class Reading {
         resolve();
       }
     });
+  }
+
+  /** Takes back what the client may no longer have, after the rules may have changed while it waited. */
+  recheck({ access }: RequestContext): void {
+    for (const read of this.reads) {
+      if (read.topic === undefined || access.mayTopic('read', read.topic.name)) continue;
+      read.batches.length = 0;
+      read.bytes = 0;
+      read.errorCode = KafkaErrorCode.topicAuthorizationFailed;
+    }
   }
 
   stop(): void {
@@ -156,12 +167,15 @@ function isSettled({ errorCode, divergingEpoch }: Read): boolean {
   return errorCode !== KafkaErrorCode.none || divergingEpoch !== undefined;
 }
 
-function begin(asked: FetchedPartition, request: Request, version: number, { logs }: KafkaParts): Read {
+function begin(asked: FetchedPartition, request: Request, context: RequestContext): Read {
+  const { version } = context;
+  const { logs } = context.parts;
   const isById = version >= 13;
   const topic: TopicLog | undefined = isById ? logs.topicById(asked.topicId) : logs.topic(asked.topic);
   const partition = topic?.partitions[asked.partition];
   let errorCode: KafkaErrorCode = KafkaErrorCode.none;
-  if (topic === undefined && isById) errorCode = KafkaErrorCode.unknownTopicId;
+  if (isRefused(topic?.name ?? asked.topic, context)) errorCode = KafkaErrorCode.topicAuthorizationFailed;
+  else if (topic === undefined && isById) errorCode = KafkaErrorCode.unknownTopicId;
   else if (partition === undefined) errorCode = KafkaErrorCode.unknownTopicOrPartition;
   else if (replicaIdOf(request, version) >= 0) errorCode = KafkaErrorCode.notLeaderOrFollower;
   else
@@ -169,6 +183,7 @@ function begin(asked: FetchedPartition, request: Request, version: number, { log
       epochError(partition, Math.max(asked.currentLeaderEpoch, ANY_EPOCH)) ?? offsetError(partition, asked);
   return {
     asked,
+    topic,
     partition,
     nextOffset: asked.fetchOffset,
     batches: [],
@@ -178,6 +193,11 @@ function begin(asked: FetchedPartition, request: Request, version: number, { log
     isReading: false,
     endFollowing: undefined,
   };
+}
+
+/** An unknown topic that is asked for by its id has no name that could be refused. */
+function isRefused(topicName: string, { access }: RequestContext): boolean {
+  return topicName !== '' && !access.mayTopic('read', topicName);
 }
 
 /** Below 0 for consumers; there are no other brokers that could follow this one. */

@@ -6,6 +6,7 @@ import type { Logs } from '../../log/logs.ts';
 import type { ProducerIds } from '../../log/producer-ids.ts';
 import type { Api, RequestOf, ResponseOf } from '../../protocol/kafka/schema.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
+import type { Need, RequestAccess } from './request-access.ts';
 
 /** What answers the requests of one API; every file of handlers/ exports one, and together they are the dispatch table. */
 export interface Handler<A extends Api = Api> {
@@ -15,6 +16,10 @@ export interface Handler<A extends Api = Api> {
    * order of the requests all the same.
    */
   readonly isConcurrent: boolean;
+  /** What it asks about before it does anything. */
+  readonly needs: readonly Need[];
+  /** Whether it is served to a client that has not said who it is. */
+  readonly isBeforeAuthentication: boolean;
   /**
    * The answer; undefined for none at all. Whatever is thrown closes the connection, and anything but
    * {@link CloseConnection} is logged as a bug: errors that can be foreseen are answers.
@@ -36,6 +41,7 @@ export interface RequestContext {
   /** As the request's header says; empty for null. */
   readonly clientId: string;
   readonly client: KafkaClient;
+  readonly access: RequestAccess;
 }
 
 /** One connection, seen from its handlers. */
@@ -79,11 +85,18 @@ export interface KafkaSettings {
   readonly maxRequestBytes: number;
 }
 
+export interface HandlerOptions {
+  /** Empty where everybody who is connected may ask. */
+  needs: readonly Need[];
+  isConcurrent?: boolean;
+  isBeforeAuthentication?: boolean;
+}
+
 /** Ties a handler to its API, so that its types follow from the schema. */
 export function defineHandler<A extends Api>(
   api: A,
   handle: Handler<A>['handle'],
-  { isConcurrent = false }: { isConcurrent?: boolean } = {},
+  { needs, isConcurrent = false, isBeforeAuthentication = false }: HandlerOptions,
 ): Handler<A> {
-  return { api, isConcurrent, handle };
+  return { api, isConcurrent, needs, isBeforeAuthentication, handle };
 }

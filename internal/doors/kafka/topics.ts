@@ -67,11 +67,3 @@ export function duplicatesOf<T>(values: Iterable<T>): Set<T> {
 
 /** Stands for "not asked for". */
 export const NO_OPERATIONS = -0x8000_0000;
-/** Bits of Kafka's AclOperation: what may be done with a topic where everybody may do everything. */
-export const TOPIC_OPERATIONS = bits(3, 4, 5, 6, 7, 8, 10, 11);
-/** The same for the cluster. */
-export const CLUSTER_OPERATIONS = bits(5, 7, 8, 9, 10, 11, 12);
-
-function bits(...operations: number[]): number {
-  return operations.reduce((sum, operation) => sum | (1 << operation), 0);
-}

@@ -31,7 +31,7 @@ export const produceHandler = defineHandler(
     if (failed !== undefined) throw new CloseConnection(`produce with acks=0: error ${failed.errorCode}`);
     return undefined;
   },
-  { isConcurrent: true },
+  { needs: ['write topic'], isConcurrent: true },
 );
 
 function hasTransaction({ partitionData }: TopicData): boolean {
@@ -45,15 +45,18 @@ function unauthorized({ name, topicId, partitionData }: TopicData) {
 }
 
 async function produceTopic(data: TopicData, request: Request, context: RequestContext) {
-  const { version, parts } = context;
+  const { version, parts, access } = context;
   const isById = version >= 13;
   const topic = isById ? parts.logs.topicById(data.topicId) : parts.logs.topic(data.name);
-  const internal = internalTopicError(topic?.name ?? data.name);
+  const topicName = topic?.name ?? data.name;
+  // An unknown topic that is asked for by its id has no name that could be refused.
+  const denial = topicName === '' ? undefined : access.topicRefusal('write', topicName);
+  const refusal = denial ?? internalTopicError(topicName);
   const unknown = isById ? KafkaErrorCode.unknownTopicId : KafkaErrorCode.unknownTopicOrPartition;
   const partitionResponses = await Promise.all(
     data.partitionData.map((partition) =>
-      topic === undefined || internal !== undefined
-        ? refused(partition.index, internal ?? kafkaError(unknown))
+      topic === undefined || refusal !== undefined
+        ? refused(partition.index, refusal ?? kafkaError(unknown))
         : produceToPartition(topic, partition, request, context),
     ),
   );

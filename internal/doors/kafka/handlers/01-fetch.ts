@@ -16,26 +16,31 @@ type Request = RequestOf<typeof fetch>;
 type Response = ResponseOf<typeof fetch>;
 type PartitionResponse = Response['responses'][number]['partitions'][number];
 
-export const fetchHandler = defineHandler(fetch, async (request, context) => {
-  const { parts, client, version } = context;
-  const sessionEpoch = version >= 7 ? request.sessionEpoch : FINAL_EPOCH;
-  const plan = parts.fetchSessions.plan(
-    request.sessionId,
-    sessionEpoch,
-    askedOf(request),
-    forgottenOf(request),
-    Date.now(),
-  );
-  if (typeof plan === 'number') return { errorCode: plan, sessionId: NO_SESSION, responses: [] };
-  const reading = new Reading([...plan.partitions], request, version, parts);
-  try {
-    await reading.start();
-    await reading.untilEnough(request.minBytes, request.maxWaitMs, client.closed);
-    return answer(reading, plan, parts);
-  } finally {
-    reading.stop();
-  }
-});
+export const fetchHandler = defineHandler(
+  fetch,
+  async (request, context) => {
+    const { parts, client, version } = context;
+    const sessionEpoch = version >= 7 ? request.sessionEpoch : FINAL_EPOCH;
+    const plan = parts.fetchSessions.plan(
+      request.sessionId,
+      sessionEpoch,
+      askedOf(request),
+      forgottenOf(request),
+      Date.now(),
+    );
+    if (typeof plan === 'number') return { errorCode: plan, sessionId: NO_SESSION, responses: [] };
+    const reading = new Reading([...plan.partitions], request, context);
+    try {
+      await reading.start();
+      await reading.untilEnough(request.minBytes, request.maxWaitMs, client.closed);
+      reading.recheck(context);
+      return answer(reading, plan, parts);
+    } finally {
+      reading.stop();
+    }
+  },
+  { needs: ['read topic'] },
+);
 
 function askedOf({ topics }: Request): FetchedPartition[] {
   return topics.flatMap(({ topic, topicId, partitions }) =>

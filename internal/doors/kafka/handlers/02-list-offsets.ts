@@ -13,24 +13,28 @@ import { duplicatesOf, epochError, isolationOf } from '../topics.ts';
 type Asked = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number];
 type Found = ResponseOf<typeof listOffsets>['topics'][number]['partitions'][number];
 
-export const listOffsetsHandler = defineHandler(listOffsets, async (request, context) => {
-  const named = request.topics.flatMap(({ name, partitions }) =>
-    partitions.map(({ partitionIndex }) => `${partitionIndex} ${name}`),
-  );
-  const duplicates = duplicatesOf(named);
-  const isolation = isolationOf(request);
-  const topics = request.topics.map(async ({ name, partitions }) => ({
-    name,
-    partitions: await Promise.all(
-      partitions.map((asked) =>
-        duplicates.has(`${asked.partitionIndex} ${name}`)
-          ? failed(asked, KafkaErrorCode.invalidRequest)
-          : listPartition(name, asked, isolation, context),
+export const listOffsetsHandler = defineHandler(
+  listOffsets,
+  async (request, context) => {
+    const named = request.topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ partitionIndex }) => `${partitionIndex} ${name}`),
+    );
+    const duplicates = duplicatesOf(named);
+    const isolation = isolationOf(request);
+    const topics = request.topics.map(async ({ name, partitions }) => ({
+      name,
+      partitions: await Promise.all(
+        partitions.map((asked) =>
+          duplicates.has(`${asked.partitionIndex} ${name}`)
+            ? failed(asked, KafkaErrorCode.invalidRequest)
+            : listPartition(name, asked, isolation, context),
+        ),
       ),
-    ),
-  }));
-  return { topics: await Promise.all(topics) };
-});
+    }));
+    return { topics: await Promise.all(topics) };
+  },
+  { needs: ['describe topic'] },
+);
 
 /** What a timestamp below zero asks for, and from which version on. */
 const SPECIAL: Readonly<
@@ -51,8 +55,10 @@ async function listPartition(
   name: string,
   asked: Asked,
   isolation: Isolation,
-  { parts, version }: RequestContext,
+  { parts, version, access }: RequestContext,
 ): Promise<Found> {
+  const denial = access.topicRefusal('describe', name);
+  if (denial !== undefined) return failed(asked, denial.errorCode);
   const partition = parts.logs.topic(name)?.partitions[asked.partitionIndex];
   if (partition === undefined) return failed(asked, KafkaErrorCode.unknownTopicOrPartition);
   const wrongEpoch = epochError(partition, asked.currentLeaderEpoch);

@@ -6,68 +6,94 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
-import {
-  CLUSTER_OPERATIONS,
-  missingTopic,
-  NO_OPERATIONS,
-  TOPIC_OPERATIONS,
-  topicOrNew,
-  topicsByName,
-} from '../topics.ts';
+import type { RequestAccess } from '../request-access.ts';
+import { missingTopic, NO_OPERATIONS, topicOrNew, topicsByName } from '../topics.ts';
 
 type Request = RequestOf<typeof metadata>;
 type Topic = ResponseOf<typeof metadata>['topics'][number];
 
-export const metadataHandler = defineHandler(metadata, async (request, context) => {
-  const { parts, client, version } = context;
-  if (!isUnderstood(request, version)) return refusal(request);
-  const topics = await topicsOf(request, context);
-  if (version >= 8 && request.includeTopicAuthorizedOperations) {
-    for (const topic of topics) topic.topicAuthorizedOperations = TOPIC_OPERATIONS;
-  }
-  const wantsOperations = version <= 10 && request.includeClusterAuthorizedOperations;
-  return {
-    brokers: [{ nodeId: parts.nodeId, ...client.advertised, rack: null }],
-    clusterId: parts.clusterId,
-    controllerId: parts.nodeId,
-    topics,
-    clusterAuthorizedOperations: wantsOperations ? CLUSTER_OPERATIONS : NO_OPERATIONS,
-    errorCode: KafkaErrorCode.none,
-  };
-});
+export const metadataHandler = defineHandler(
+  metadata,
+  async (request, context) => {
+    const { parts, client, version, access } = context;
+    if (!isUnderstood(request, version)) return refusal(request);
+    const topics = await topicsOf(request, context);
+    if (version >= 8 && request.includeTopicAuthorizedOperations) {
+      for (const topic of topics) {
+        if (topic.errorCode === KafkaErrorCode.none) {
+          topic.topicAuthorizedOperations = access.topicOperations(topic.name!);
+        }
+      }
+    }
+    const wantsOperations = version <= 10 && request.includeClusterAuthorizedOperations;
+    return {
+      brokers: [{ nodeId: parts.nodeId, ...client.advertised, rack: null }],
+      clusterId: parts.clusterId,
+      controllerId: parts.nodeId,
+      topics,
+      clusterAuthorizedOperations: wantsOperations ? access.brokerOperations() : NO_OPERATIONS,
+      errorCode: KafkaErrorCode.none,
+    };
+  },
+  { needs: ['describe topic', 'create topic'] },
+);
 
 type Described = { -readonly [K in keyof Topic]: Topic[K] };
 
-async function topicsOf(request: Request, { parts, version }: RequestContext): Promise<Described[]> {
+/** Topics that the client may not see are left out where it asks for all of them, as in Kafka. */
+async function topicsOf(request: Request, context: RequestContext): Promise<Described[]> {
+  const { parts, version, access } = context;
   const { topics } = request;
   const wantsAll = topics === null || (version === 0 && topics.length === 0);
-  if (wantsAll) return topicsByName(parts).map((topic) => describe(topic, parts));
+  if (wantsAll) {
+    const visible = topicsByName(parts).filter(({ name }) => access.mayTopic('describe', name));
+    return visible.map((topic) => describe(topic, parts));
+  }
   // Where there are ids, the names beside them are not looked at.
   const ids = new Set(topics.map(({ topicId }) => topicId).filter((topicId) => topicId !== ZERO_UUID));
-  if (ids.size > 0) return identified(ids, parts);
+  if (ids.size > 0) return identified(ids, context);
   const names = new Set(topics.map(({ name }) => name!));
-  return named(names, parts.settings.autoCreate && (version < 4 || request.allowAutoTopicCreation), parts);
+  const mayCreate = parts.settings.autoCreate && (version < 4 || request.allowAutoTopicCreation);
+  return named(names, mayCreate, context);
 }
 
-function identified(topicIds: ReadonlySet<string>, parts: KafkaParts): Described[] {
+function identified(topicIds: ReadonlySet<string>, { parts, access }: RequestContext): Described[] {
   const known = [...topicIds].flatMap((topicId) => parts.logs.topicById(topicId) ?? []);
   const unknown = [...topicIds].filter((topicId) => parts.logs.topicById(topicId) === undefined);
-  return [...unknown.map(unknownId), ...known.map((topic) => describe(topic, parts))];
+  const described = known.map((topic) =>
+    access.mayTopic('describe', topic.name) ? describe(topic, parts) : deniedId(topic.topicId),
+  );
+  return [...unknown.map(unknownId), ...described];
 }
 
 async function named(
   names: ReadonlySet<string>,
   mayCreate: boolean,
-  parts: KafkaParts,
+  { parts, access }: RequestContext,
 ): Promise<Described[]> {
   const known: Described[] = [];
   const unknown: Described[] = [];
   for (const name of names) {
+    const denial = access.topicRefusal('describe', name) ?? refusedCreation(name, mayCreate, access, parts);
+    if (denial !== undefined) {
+      unknown.push(missing(name, denial));
+      continue;
+    }
     const topic = mayCreate ? await topicOrNew(name, parts) : (parts.logs.topic(name) ?? missingTopic(name));
     if ('errorCode' in topic) unknown.push(missing(name, topic));
     else known.push(describe(topic, parts));
   }
   return [...known, ...unknown];
+}
+
+/** Why a topic that is not there is not created for this client. */
+function refusedCreation(
+  name: string,
+  mayCreate: boolean,
+  access: RequestAccess,
+  { logs }: KafkaParts,
+): KafkaError | undefined {
+  return mayCreate && logs.topic(name) === undefined ? access.topicRefusal('create', name) : undefined;
 }
 
 /** The first version in which topics may be asked for by their ids (KIP-516). */
@@ -124,6 +150,10 @@ function missing(name: string, { errorCode }: KafkaError): Described {
     partitions: [],
     topicAuthorizedOperations: NO_OPERATIONS,
   };
+}
+
+function deniedId(topicId: string): Described {
+  return { ...unknownId(topicId), errorCode: KafkaErrorCode.topicAuthorizationFailed };
 }
 
 function unknownId(topicId: string): Described {

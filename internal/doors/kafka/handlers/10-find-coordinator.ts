@@ -5,11 +5,15 @@ import { defineHandler, type RequestContext } from '../handler.ts';
 import { NO_TRANSACTIONS } from '../transactions.ts';
 
 /** This broker coordinates every group. A transaction has no coordinator, which its producers hear here first. */
-export const findCoordinatorHandler = defineHandler(findCoordinator, (request, context) => {
-  const keys = context.version < FIRST_VERSION_WITH_SEVERAL ? [request.key] : request.coordinatorKeys;
-  const found = keys.map((key) => ({ key, ...coordinatorFor(request.keyType, context) }));
-  return context.version < FIRST_VERSION_WITH_SEVERAL ? found[0] : { coordinators: found };
-});
+export const findCoordinatorHandler = defineHandler(
+  findCoordinator,
+  (request, context) => {
+    const keys = context.version < FIRST_VERSION_WITH_SEVERAL ? [request.key] : request.coordinatorKeys;
+    const found = keys.map((key) => ({ key, ...coordinatorFor(key, request.keyType, context) }));
+    return context.version < FIRST_VERSION_WITH_SEVERAL ? found[0] : { coordinators: found };
+  },
+  { needs: ['describe group'] },
+);
 
 const FIRST_VERSION_WITH_SEVERAL = 4;
 
@@ -17,12 +21,15 @@ const FIRST_VERSION_WITH_SEVERAL = 4;
 const GROUP = 0;
 const TRANSACTION = 1;
 
-function coordinatorFor(keyType: number, { client, version, parts }: RequestContext) {
+function coordinatorFor(key: string, keyType: number, context: RequestContext) {
+  const { client, version, parts, access } = context;
   if (keyType === TRANSACTION) return nobody(NO_TRANSACTIONS);
   if (keyType !== GROUP) {
     const message = `There is no coordinator for keys of type ${keyType}.`;
     return nobody(kafkaError(KafkaErrorCode.invalidRequest, message));
   }
+  const denial = access.groupRefusal('describe', key);
+  if (denial !== undefined) return nobody(denial);
   return {
     nodeId: parts.nodeId,
     ...client.advertised,

@@ -6,25 +6,40 @@ import { KafkaReader } from '../../../protocol/kafka/reader.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Lets a member into a group. The answer waits until the group has settled who is in it. */
-export const joinGroupHandler = defineHandler(joinGroup, async (request, context) => {
-  const { version, clientId, client, parts } = context;
-  const { error, protocolName, ...joined } = await parts.groups.join(
-    {
-      ...request,
-      clientId,
-      // The first version has only one timeout.
-      rebalanceTimeoutMs: version === 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs,
-      needsKnownMemberId: version >= 4,
-      canSkipAssignment: version >= 9,
-    },
-    client,
-  );
-  return {
-    ...joined,
-    errorCode: KafkaErrorCode[error],
-    protocolName: protocolName ?? (version < FIRST_VERSION_WITHOUT_PROTOCOL ? '' : null),
-  };
-});
+export const joinGroupHandler = defineHandler(
+  joinGroup,
+  async (request, context) => {
+    const { version, clientId, client, parts, access } = context;
+    const denial = access.groupRefusal('read', request.groupId);
+    if (denial !== undefined) return refused(denial.errorCode, request.memberId, version);
+    const { error, protocolName, ...joined } = await parts.groups.join(
+      {
+        ...request,
+        clientId,
+        // The first version has only one timeout.
+        rebalanceTimeoutMs: version === 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs,
+        needsKnownMemberId: version >= 4,
+        canSkipAssignment: version >= 9,
+      },
+      client,
+    );
+    return {
+      ...joined,
+      errorCode: KafkaErrorCode[error],
+      protocolName: protocolName ?? noProtocol(version),
+    };
+  },
+  { needs: ['read group'] },
+);
+
+function refused(errorCode: KafkaErrorCode, memberId: string, version: number) {
+  const protocolName = noProtocol(version);
+  return { errorCode, generationId: -1, protocolName, leader: '', memberId, members: [] };
+}
+
+function noProtocol(version: number): string | null {
+  return version < FIRST_VERSION_WITHOUT_PROTOCOL ? '' : null;
+}
 
 /** From here on no protocol is null, before it is an empty name. */
 const FIRST_VERSION_WITHOUT_PROTOCOL = 7;

@@ -3,6 +3,11 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Keeps a member in its group and tells it when it has to join again. */
-export const heartbeatHandler = defineHandler(heartbeat, (request, { client, parts }) => ({
-  errorCode: KafkaErrorCode[parts.groups.heartbeat(request, client)],
-}));
+export const heartbeatHandler = defineHandler(
+  heartbeat,
+  (request, { client, parts, access }) => {
+    const denial = access.groupRefusal('read', request.groupId);
+    return { errorCode: denial?.errorCode ?? KafkaErrorCode[parts.groups.heartbeat(request, client)] };
+  },
+  { needs: ['read group'] },
+);

@@ -4,14 +4,20 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Gives a member its assignment. The answer waits until the leader has brought it. */
-export const syncGroupHandler = defineHandler(syncGroup, async (request, { version, client, parts }) => {
-  const { protocolType, protocolName } = request;
-  if (version >= FIRST_VERSION_WITH_PROTOCOL && (protocolType === null || protocolName === null)) {
-    return { errorCode: KafkaErrorCode.inconsistentGroupProtocol, assignment: NO_BYTES };
-  }
-  const { error, ...synced } = await parts.groups.sync(request, client);
-  return { ...synced, errorCode: KafkaErrorCode[error] };
-});
+export const syncGroupHandler = defineHandler(
+  syncGroup,
+  async (request, { version, client, parts, access }) => {
+    const denial = access.groupRefusal('read', request.groupId);
+    if (denial !== undefined) return { errorCode: denial.errorCode, assignment: NO_BYTES };
+    const { protocolType, protocolName } = request;
+    if (version >= FIRST_VERSION_WITH_PROTOCOL && (protocolType === null || protocolName === null)) {
+      return { errorCode: KafkaErrorCode.inconsistentGroupProtocol, assignment: NO_BYTES };
+    }
+    const { error, ...synced } = await parts.groups.sync(request, client);
+    return { ...synced, errorCode: KafkaErrorCode[error] };
+  },
+  { needs: ['read group'] },
+);
 
 /** From here on a member has to say which protocol it knows to be chosen. */
 const FIRST_VERSION_WITH_PROTOCOL = 5;

@@ -3,22 +3,27 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Lists groups, filtered by their state and type regardless of case. */
-export const listGroupsHandler = defineHandler(listGroups, (request, { parts }) => {
-  const states = new Set(request.statesFilter.map((state) => state.trim().toLowerCase()));
-  const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
-  const groups = types.size === 0 || types.has(GROUP_TYPE) ? parts.groups.list() : [];
-  return {
-    errorCode: KafkaErrorCode.none,
-    groups: groups
-      .filter(({ state }) => states.size === 0 || states.has(state.toLowerCase()))
-      .map(({ groupId, protocolType, state }) => ({
-        groupId,
-        protocolType,
-        groupState: state,
-        groupType: GROUP_TYPE,
-      })),
-  };
-});
+export const listGroupsHandler = defineHandler(
+  listGroups,
+  (request, { parts, access }) => {
+    const states = new Set(request.statesFilter.map((state) => state.trim().toLowerCase()));
+    const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
+    const groups = types.size === 0 || types.has(GROUP_TYPE) ? parts.groups.list() : [];
+    return {
+      errorCode: KafkaErrorCode.none,
+      groups: groups
+        .filter(({ groupId }) => access.groupRefusal('describe', groupId) === undefined)
+        .filter(({ state }) => states.size === 0 || states.has(state.toLowerCase()))
+        .map(({ groupId, protocolType, state }) => ({
+          groupId,
+          protocolType,
+          groupState: state,
+          groupType: GROUP_TYPE,
+        })),
+    };
+  },
+  { needs: ['describe group'] },
+);
 
 /** The one kind of group that there is here. */
 const GROUP_TYPE = 'classic';

@@ -6,17 +6,21 @@ import { defineHandler, type Handler } from '../handler.ts';
 
 /** @param served every handler of the door, this one among them. */
 export function apiVersionsHandlerFor(served: () => readonly Handler[]) {
-  return defineHandler(apiVersions, (request, { version, parts }) => {
-    const isNamed = [request.clientSoftwareName, request.clientSoftwareVersion].every((name) =>
-      SOFTWARE.test(name),
-    );
-    if (version >= 3 && !isNamed) return { errorCode: KafkaErrorCode.invalidRequest, apiKeys: [] };
-    return {
-      errorCode: KafkaErrorCode.none,
-      apiKeys: served().map(({ api }) => rangeOf(api)),
-      ...featuresOf(parts.metadataVersion, version),
-    };
-  });
+  return defineHandler(
+    apiVersions,
+    (request, { version, parts }) => {
+      const isNamed = [request.clientSoftwareName, request.clientSoftwareVersion].every((name) =>
+        SOFTWARE.test(name),
+      );
+      if (version >= 3 && !isNamed) return { errorCode: KafkaErrorCode.invalidRequest, apiKeys: [] };
+      return {
+        errorCode: KafkaErrorCode.none,
+        apiKeys: served().map(({ api }) => rangeOf(api)),
+        ...featuresOf(parts.metadataVersion, version),
+      };
+    },
+    { needs: [], isBeforeAuthentication: true },
+  );
 }
 
 /** Names and versions of client software, as KIP-511 allows them. */

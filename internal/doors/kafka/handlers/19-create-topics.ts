@@ -13,20 +13,30 @@ import { duplicatesOf, internalTopicError } from '../topics.ts';
 type Asked = RequestOf<typeof createTopics>['topics'][number];
 type Created = ResponseOf<typeof createTopics>['topics'][number];
 
-export const createTopicsHandler = defineHandler(createTopics, async (request, context) => {
-  const duplicates = duplicatesOf(request.topics.map(({ name }) => name));
-  const topics: Created[] = [];
-  for (const asked of request.topics) {
-    if (!duplicates.has(asked.name)) topics.push(await createTopic(asked, request.validateOnly, context));
-  }
-  for (const name of duplicates) {
-    topics.push(refused(name, kafkaError(KafkaErrorCode.invalidRequest, 'Duplicate topic name.')));
-  }
-  return { topics };
-});
+export const createTopicsHandler = defineHandler(
+  createTopics,
+  async (request, context) => {
+    const duplicates = duplicatesOf(request.topics.map(({ name }) => name));
+    const topics: Created[] = [];
+    for (const asked of request.topics) {
+      if (!duplicates.has(asked.name)) topics.push(await createTopic(asked, request.validateOnly, context));
+    }
+    for (const name of duplicates) {
+      topics.push(refused(name, kafkaError(KafkaErrorCode.invalidRequest, 'Duplicate topic name.')));
+    }
+    return { topics };
+  },
+  { needs: ['create topic'] },
+);
 
-async function createTopic(asked: Asked, validateOnly: boolean, { parts }: RequestContext): Promise<Created> {
+async function createTopic(
+  asked: Asked,
+  validateOnly: boolean,
+  { parts, access }: RequestContext,
+): Promise<Created> {
   const { name } = asked;
+  const denial = access.topicRefusal('create', name);
+  if (denial !== undefined) return refused(name, denial);
   const nameProblem = logNameProblem(name);
   if (nameProblem !== undefined)
     return refused(name, kafkaError(KafkaErrorCode.invalidTopicException, nameProblem));

@@ -4,6 +4,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
+import type { RequestAccess } from '../request-access.ts';
 import { duplicatesOf, internalTopicError } from '../topics.ts';
 
 /** Versions before 6 name topics, later ones name or identify them. */
@@ -12,26 +13,32 @@ interface Asked {
   readonly topicId: string;
 }
 
-export const deleteTopicsHandler = defineHandler(deleteTopics, async (request, { parts, version }) => {
-  const asked: readonly Asked[] =
-    version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
-  const duplicates = duplicatesOf(asked.map((topic) => keyOf(topic, parts)));
-  const responses = [];
-  for (const topic of asked) {
-    const key = keyOf(topic, parts);
-    if (!duplicates.has(key)) responses.push(await deleteTopic(topic, parts));
-  }
-  for (const key of duplicates) {
-    const { name, topicId } = asked.find((topic) => keyOf(topic, parts) === key)!;
-    responses.push({ name, topicId, ...kafkaError(KafkaErrorCode.invalidRequest, 'it is said twice') });
-  }
-  return { responses };
-});
+export const deleteTopicsHandler = defineHandler(
+  deleteTopics,
+  async (request, { parts, version, access }) => {
+    const asked: readonly Asked[] =
+      version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
+    const duplicates = duplicatesOf(asked.map((topic) => keyOf(topic, parts)));
+    const responses = [];
+    for (const topic of asked) {
+      const key = keyOf(topic, parts);
+      if (!duplicates.has(key)) responses.push(await deleteTopic(topic, parts, access));
+    }
+    for (const key of duplicates) {
+      const { name, topicId } = asked.find((topic) => keyOf(topic, parts) === key)!;
+      responses.push({ name, topicId, ...kafkaError(KafkaErrorCode.invalidRequest, 'it is said twice') });
+    }
+    return { responses };
+  },
+  { needs: ['delete topic'] },
+);
 
-async function deleteTopic(asked: Asked, parts: KafkaParts) {
+async function deleteTopic(asked: Asked, parts: KafkaParts, access: RequestAccess) {
   const topic = found(asked, parts);
   const name = topic?.name ?? asked.name;
   const topicId = topic?.topicId ?? asked.topicId;
+  const denial = name === null ? undefined : access.topicRefusal('delete', name);
+  if (denial !== undefined) return { name: asked.name, topicId: asked.topicId, ...denial };
   const error = problemOf(asked, topic, parts);
   if (error !== undefined) return { name, topicId, ...error };
   try {

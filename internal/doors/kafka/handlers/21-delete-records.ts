@@ -3,25 +3,37 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
+import type { RequestAccess } from '../request-access.ts';
 import { internalTopicError } from '../topics.ts';
 
 type Asked = RequestOf<typeof deleteRecords>['topics'][number]['partitions'][number];
 
-export const deleteRecordsHandler = defineHandler(deleteRecords, async (request, { parts }) => {
-  const topics = request.topics.map(async ({ name, partitions }) => ({
-    name,
-    partitions: await Promise.all(partitions.map((asked) => deleteFrom(name, asked, parts))),
-  }));
-  return { topics: await Promise.all(topics) };
-});
+export const deleteRecordsHandler = defineHandler(
+  deleteRecords,
+  async (request, { parts, access }) => {
+    const topics = request.topics.map(async ({ name, partitions }) => ({
+      name,
+      partitions: await Promise.all(partitions.map((asked) => deleteFrom(name, asked, parts, access))),
+    }));
+    return { topics: await Promise.all(topics) };
+  },
+  { needs: ['delete topic'] },
+);
 
 /** Stands for the end of the partition. */
 const HIGH_WATERMARK = -1;
 
-async function deleteFrom(name: string, { partitionIndex, offset }: Asked, { logs }: KafkaParts) {
+async function deleteFrom(
+  name: string,
+  { partitionIndex, offset }: Asked,
+  { logs }: KafkaParts,
+  access: RequestAccess,
+) {
   const topic = logs.topic(name);
   const partition = topic?.partitions[partitionIndex];
   const failed = (errorCode: KafkaErrorCode) => ({ partitionIndex, lowWatermark: -1, errorCode });
+  const denial = access.topicRefusal('delete', name);
+  if (denial !== undefined) return failed(denial.errorCode);
   if (topic === undefined || partition === undefined) return failed(KafkaErrorCode.unknownTopicOrPartition);
   const internal = internalTopicError(name);
   if (internal !== undefined) return failed(internal.errorCode);

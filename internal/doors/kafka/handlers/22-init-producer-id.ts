@@ -5,18 +5,22 @@ import { defineHandler } from '../handler.ts';
 import { NO_TRANSACTIONS } from '../transactions.ts';
 
 /** Who is not transactional always gets a new id (KIP-360), whichever id and epoch it names. */
-export const initProducerIdHandler = defineHandler(initProducerId, async (request, { parts }) => {
-  if (request.transactionalId !== null) {
-    const isEmpty = request.transactionalId === '';
-    return refused(isEmpty ? KafkaErrorCode.invalidRequest : NO_TRANSACTIONS.errorCode);
-  }
-  if (request.producerId < 0 !== request.producerEpoch < 0) return refused(KafkaErrorCode.invalidRequest);
-  try {
-    return { errorCode: KafkaErrorCode.none, producerId: await parts.producerIds.next(), producerEpoch: 0 };
-  } catch (error) {
-    return refused(storeError(error).errorCode);
-  }
-});
+export const initProducerIdHandler = defineHandler(
+  initProducerId,
+  async (request, { parts }) => {
+    if (request.transactionalId !== null) {
+      const isEmpty = request.transactionalId === '';
+      return refused(isEmpty ? KafkaErrorCode.invalidRequest : NO_TRANSACTIONS.errorCode);
+    }
+    if (request.producerId < 0 !== request.producerEpoch < 0) return refused(KafkaErrorCode.invalidRequest);
+    try {
+      return { errorCode: KafkaErrorCode.none, producerId: await parts.producerIds.next(), producerEpoch: 0 };
+    } catch (error) {
+      return refused(storeError(error).errorCode);
+    }
+  },
+  { needs: [] },
+);
 
 function refused(errorCode: KafkaErrorCode) {
   return { errorCode, producerId: -1, producerEpoch: -1 };

@@ -4,20 +4,32 @@ import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
 import { endOfEpoch } from '../leader-epochs.ts';
+import type { RequestAccess } from '../request-access.ts';
 import { epochError } from '../topics.ts';
 
 type Asked = RequestOf<typeof offsetForLeaderEpoch>['topics'][number]['partitions'][number];
 type Found = ResponseOf<typeof offsetForLeaderEpoch>['topics'][number]['partitions'][number];
 
-export const offsetForLeaderEpochHandler = defineHandler(offsetForLeaderEpoch, async (request, { parts }) => {
-  const topics = request.topics.map(async ({ topic, partitions }) => ({
-    topic,
-    partitions: await Promise.all(partitions.map((asked) => answerFor(topic, asked, parts))),
-  }));
-  return { topics: await Promise.all(topics) };
-});
+export const offsetForLeaderEpochHandler = defineHandler(
+  offsetForLeaderEpoch,
+  async (request, { parts, access }) => {
+    const topics = request.topics.map(async ({ topic, partitions }) => ({
+      topic,
+      partitions: await Promise.all(partitions.map((asked) => answerFor(topic, asked, parts, access))),
+    }));
+    return { topics: await Promise.all(topics) };
+  },
+  { needs: ['describe topic'] },
+);
 
-async function answerFor(name: string, asked: Asked, { logs }: KafkaParts): Promise<Found> {
+async function answerFor(
+  name: string,
+  asked: Asked,
+  { logs }: KafkaParts,
+  access: RequestAccess,
+): Promise<Found> {
+  const denial = access.topicRefusal('describe', name);
+  if (denial !== undefined) return failed(asked, denial.errorCode);
   const partition = logs.topic(name)?.partitions[asked.partition];
   if (partition === undefined) return failed(asked, KafkaErrorCode.unknownTopicOrPartition);
   const wrongEpoch = epochError(partition, asked.currentLeaderEpoch);

@@ -2,6 +2,10 @@ import { addOffsetsToTxn } from '../../../protocol/kafka/apis/25-add-offsets-to-
 import { defineHandler } from '../handler.ts';
 import { NO_TRANSACTIONS } from '../transactions.ts';
 
-export const addOffsetsToTxnHandler = defineHandler(addOffsetsToTxn, () => ({
-  errorCode: NO_TRANSACTIONS.errorCode,
-}));
+export const addOffsetsToTxnHandler = defineHandler(
+  addOffsetsToTxn,
+  () => ({
+    errorCode: NO_TRANSACTIONS.errorCode,
+  }),
+  { needs: [] },
+);

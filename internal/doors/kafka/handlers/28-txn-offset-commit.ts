@@ -3,12 +3,16 @@ import { defineHandler } from '../handler.ts';
 import { NO_TRANSACTIONS } from '../transactions.ts';
 
 /** Refused for every partition that is named: there is no other place for an error. */
-export const txnOffsetCommitHandler = defineHandler(txnOffsetCommit, ({ topics }) => ({
-  topics: topics.map(({ name, partitions }) => ({
-    name,
-    partitions: partitions.map(({ partitionIndex }) => ({
-      partitionIndex,
-      errorCode: NO_TRANSACTIONS.errorCode,
+export const txnOffsetCommitHandler = defineHandler(
+  txnOffsetCommit,
+  ({ topics }) => ({
+    topics: topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => ({
+        partitionIndex,
+        errorCode: NO_TRANSACTIONS.errorCode,
+      })),
     })),
-  })),
-}));
+  }),
+  { needs: [] },
+);

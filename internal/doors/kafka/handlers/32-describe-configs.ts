@@ -5,24 +5,35 @@ import { brokerConfigs } from '../broker-configs.ts';
 import { brokerConfigName, ConfigSource, type ConfigValue, configValues, ResourceType } from '../configs.ts';
 import { type KafkaError, kafkaError, NO_ERROR } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
+import type { RequestAccess } from '../request-access.ts';
 import { missingTopic } from '../topics.ts';
 
 type Request = RequestOf<typeof describeConfigs>;
 type Resource = Request['resources'][number];
 type Config = ResponseOf<typeof describeConfigs>['results'][number]['configs'][number];
 
-export const describeConfigsHandler = defineHandler(describeConfigs, (request, { parts }) => {
-  const results = request.resources.map((resource) => {
-    const { resourceType, resourceName, configurationKeys } = resource;
-    const described = configsOf(resource, request, parts);
-    if (!Array.isArray(described)) return { ...described, resourceType, resourceName, configs: [] };
-    // Kafka takes an empty list for all of them, as tools do that name none.
-    const keys = configurationKeys === null || configurationKeys.length === 0 ? undefined : configurationKeys;
-    const configs = described.filter(({ name }) => keys?.includes(name) ?? true);
-    return { ...NO_ERROR, errorMessage: '', resourceType, resourceName, configs };
-  });
-  return { results };
-});
+export const describeConfigsHandler = defineHandler(
+  describeConfigs,
+  (request, { parts, access }) => {
+    const results = request.resources.map((resource) => {
+      const { resourceType, resourceName, configurationKeys } = resource;
+      const described = refusalOf(resource, access) ?? configsOf(resource, request, parts);
+      if (!Array.isArray(described)) return { ...described, resourceType, resourceName, configs: [] };
+      // Kafka takes an empty list for all of them, as tools do that name none.
+      const keys =
+        configurationKeys === null || configurationKeys.length === 0 ? undefined : configurationKeys;
+      const configs = described.filter(({ name }) => keys?.includes(name) ?? true);
+      return { ...NO_ERROR, errorMessage: '', resourceType, resourceName, configs };
+    });
+    return { results };
+  },
+  { needs: ['describe topic', 'describe broker'] },
+);
+
+function refusalOf({ resourceType, resourceName }: Resource, access: RequestAccess): KafkaError | undefined {
+  if (resourceType === ResourceType.topic) return access.topicRefusal('describe', resourceName);
+  return resourceType === ResourceType.broker ? access.brokerRefusal('describe') : undefined;
+}
 
 function configsOf(resource: Resource, request: Request, parts: KafkaParts): Config[] | KafkaError {
   const { resourceType, resourceName } = resource;

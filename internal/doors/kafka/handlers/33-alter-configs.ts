@@ -5,14 +5,19 @@ import { nullConfigError } from '../configs.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Sets all configs of a topic: those that are not named go back to their defaults. */
-export const alterConfigsHandler = defineHandler(alterConfigs, async (request, { parts }) => {
-  const responses = await alterEach(request.resources, parts, {
-    topic: ({ resourceName, configs }) =>
-      changeConfigs(resourceName, request.validateOnly, parts, () => {
-        const problem = nullConfigError(configs, KafkaErrorCode.invalidRequest);
-        return problem ?? Object.fromEntries(configs.map(({ name, value }) => [name, value!]));
-      }),
-    sets: ({ configs }) => configs.length > 0,
-  });
-  return { responses };
-});
+export const alterConfigsHandler = defineHandler(
+  alterConfigs,
+  async (request, context) => {
+    const { parts } = context;
+    const responses = await alterEach(request.resources, context, {
+      topic: ({ resourceName, configs }) =>
+        changeConfigs(resourceName, request.validateOnly, parts, () => {
+          const problem = nullConfigError(configs, KafkaErrorCode.invalidRequest);
+          return problem ?? Object.fromEntries(configs.map(({ name, value }) => [name, value!]));
+        }),
+      sets: ({ configs }) => configs.length > 0,
+    });
+    return { responses };
+  },
+  { needs: ['alter topic', 'alter broker'] },
+);

@@ -10,21 +10,27 @@ import { topicsByName } from '../topics.ts';
 
 type Request = RequestOf<typeof describeLogDirs>;
 
-export const describeLogDirsHandler = defineHandler(describeLogDirs, async (request, { parts }) => {
-  const { dataDir } = parts.settings;
-  const logDir = dataDir === undefined ? 'memory' : resolve(dataDir);
-  const space = dataDir === undefined ? UNKNOWN_SPACE : await spaceOf(dataDir);
-  try {
-    const topics = await Promise.all(wanted(request, parts).map(sizesOf));
-    return {
-      errorCode: KafkaErrorCode.none,
-      results: [{ errorCode: KafkaErrorCode.none, logDir, topics, ...space }],
-    };
-  } catch (error) {
-    const { errorCode } = storeError(error);
-    return { errorCode: KafkaErrorCode.none, results: [{ errorCode, logDir, topics: [], ...space }] };
-  }
-});
+export const describeLogDirsHandler = defineHandler(
+  describeLogDirs,
+  async (request, { parts, access }) => {
+    const denial = access.brokerRefusal('describe');
+    if (denial !== undefined) return { errorCode: denial.errorCode, results: [] };
+    const { dataDir } = parts.settings;
+    const logDir = dataDir === undefined ? 'memory' : resolve(dataDir);
+    const space = dataDir === undefined ? UNKNOWN_SPACE : await spaceOf(dataDir);
+    try {
+      const topics = await Promise.all(wanted(request, parts).map(sizesOf));
+      return {
+        errorCode: KafkaErrorCode.none,
+        results: [{ errorCode: KafkaErrorCode.none, logDir, topics, ...space }],
+      };
+    } catch (error) {
+      const { errorCode } = storeError(error);
+      return { errorCode: KafkaErrorCode.none, results: [{ errorCode, logDir, topics: [], ...space }] };
+    }
+  },
+  { needs: ['describe broker'] },
+);
 
 interface Wanted {
   topic: TopicLog;

@@ -8,18 +8,25 @@ import { duplicatesOf, internalTopicError } from '../topics.ts';
 
 type Asked = RequestOf<typeof createPartitions>['topics'][number];
 
-export const createPartitionsHandler = defineHandler(createPartitions, async (request, { parts }) => {
-  const duplicates = duplicatesOf(request.topics.map(({ name }) => name));
-  const results = [];
-  for (const asked of request.topics) {
-    if (duplicates.has(asked.name)) continue;
-    results.push({ name: asked.name, ...(await addTo(asked, request.validateOnly, parts)) });
-  }
-  for (const name of duplicates) {
-    results.push({ name, ...kafkaError(KafkaErrorCode.invalidRequest, 'Duplicate topic name.') });
-  }
-  return { results };
-});
+export const createPartitionsHandler = defineHandler(
+  createPartitions,
+  async (request, { parts, access }) => {
+    const duplicates = duplicatesOf(request.topics.map(({ name }) => name));
+    const results = [];
+    for (const asked of request.topics) {
+      if (duplicates.has(asked.name)) continue;
+      results.push({
+        name: asked.name,
+        ...(access.topicRefusal('alter', asked.name) ?? (await addTo(asked, request.validateOnly, parts))),
+      });
+    }
+    for (const name of duplicates) {
+      results.push({ name, ...kafkaError(KafkaErrorCode.invalidRequest, 'Duplicate topic name.') });
+    }
+    return { results };
+  },
+  { needs: ['alter topic'] },
+);
 
 async function addTo(asked: Asked, validateOnly: boolean, parts: KafkaParts): Promise<KafkaError> {
   const { name, count } = asked;

@@ -9,27 +9,33 @@ const PREFERRED = 0;
 const UNCLEAN = 1;
 
 /** The one broker leads every partition already, and is the preferred replica of each. */
-export const electLeadersHandler = defineHandler(electLeaders, (request, { parts }) => {
-  const { electionType, topicPartitions } = request;
-  const isKnown = electionType === PREFERRED || electionType === UNCLEAN;
-  const outcome = (topic: string, partition: number) =>
-    isKnown
-      ? electionOf(topic, partition, parts)
-      : kafkaError(KafkaErrorCode.invalidRequest, `there is no election of type ${electionType}`);
-  return {
-    errorCode: isKnown ? KafkaErrorCode.none : KafkaErrorCode.invalidRequest,
-    replicaElectionResults:
-      topicPartitions === null
-        ? nothingToElect(isKnown, parts)
-        : topicPartitions.map(({ topic, partitions }) => ({
-            topic,
-            partitionResult: partitions.map((partitionId) => ({
-              partitionId,
-              ...outcome(topic, partitionId),
+export const electLeadersHandler = defineHandler(
+  electLeaders,
+  (request, { parts, access }) => {
+    const denial = access.brokerRefusal('alter');
+    if (denial !== undefined) return { errorCode: denial.errorCode, replicaElectionResults: [] };
+    const { electionType, topicPartitions } = request;
+    const isKnown = electionType === PREFERRED || electionType === UNCLEAN;
+    const outcome = (topic: string, partition: number) =>
+      isKnown
+        ? electionOf(topic, partition, parts)
+        : kafkaError(KafkaErrorCode.invalidRequest, `there is no election of type ${electionType}`);
+    return {
+      errorCode: isKnown ? KafkaErrorCode.none : KafkaErrorCode.invalidRequest,
+      replicaElectionResults:
+        topicPartitions === null
+          ? nothingToElect(isKnown, parts)
+          : topicPartitions.map(({ topic, partitions }) => ({
+              topic,
+              partitionResult: partitions.map((partitionId) => ({
+                partitionId,
+                ...outcome(topic, partitionId),
+              })),
             })),
-          })),
-  };
-});
+    };
+  },
+  { needs: ['alter broker'] },
+);
 
 /** Asked for all partitions, Kafka names those only whose leader has changed. */
 function nothingToElect(isKnown: boolean, parts: KafkaParts) {

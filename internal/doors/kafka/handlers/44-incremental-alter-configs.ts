@@ -5,8 +5,9 @@ import { defineHandler } from '../handler.ts';
 /** Changes those configs of a topic that are named. */
 export const incrementalAlterConfigsHandler = defineHandler(
   incrementalAlterConfigs,
-  async (request, { parts }) => {
-    const responses = await alterEach(request.resources, parts, {
+  async (request, context) => {
+    const { parts } = context;
+    const responses = await alterEach(request.resources, context, {
       topic: ({ resourceName, configs }) =>
         changeConfigs(resourceName, request.validateOnly, parts, (before) => {
           const changed = { ...before };
@@ -20,4 +21,5 @@ export const incrementalAlterConfigsHandler = defineHandler(
     });
     return { responses };
   },
+  { needs: ['alter topic', 'alter broker'] },
 );

@@ -10,17 +10,19 @@ type Asked = RequestOf<typeof alterPartitionReassignments>['topics'][number]['pa
 /** A partition may be moved to where it is; there is no other broker. */
 export const alterPartitionReassignmentsHandler = defineHandler(
   alterPartitionReassignments,
-  ({ topics, allowReplicationFactorChange }, { parts }) => ({
-    ...NO_ERROR,
-    allowReplicationFactorChange,
-    responses: topics.map(({ name, partitions }) => ({
+  ({ topics, allowReplicationFactorChange }, { parts, access }) => {
+    const denial = access.brokerRefusal('alter');
+    if (denial !== undefined) return { ...denial, allowReplicationFactorChange, responses: [] };
+    const responses = topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map((asked) => ({
         partitionIndex: asked.partitionIndex,
         ...outcomeOf(name, asked, parts),
       })),
-    })),
-  }),
+    }));
+    return { ...NO_ERROR, allowReplicationFactorChange, responses };
+  },
+  { needs: ['alter broker'] },
 );
 
 function outcomeOf(

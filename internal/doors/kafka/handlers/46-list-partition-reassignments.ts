@@ -3,7 +3,8 @@ import { NO_ERROR } from '../errors.ts';
 import { defineHandler } from '../handler.ts';
 
 /** With one broker no partition is ever on its way to another. */
-export const listPartitionReassignmentsHandler = defineHandler(listPartitionReassignments, () => ({
-  ...NO_ERROR,
-  topics: [],
-}));
+export const listPartitionReassignmentsHandler = defineHandler(
+  listPartitionReassignments,
+  (_, { access }) => ({ ...(access.brokerRefusal('describe') ?? NO_ERROR), topics: [] }),
+  { needs: ['describe broker'] },
+);

@@ -1,14 +1,14 @@
 import { describeCluster } from '../../../protocol/kafka/apis/60-describe-cluster.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
-import { CLUSTER_OPERATIONS, NO_OPERATIONS } from '../topics.ts';
+import { NO_OPERATIONS } from '../topics.ts';
 
 const BROKERS = 1;
 const CONTROLLERS = 2;
 
 export const describeClusterHandler = defineHandler(
   describeCluster,
-  (request, { parts, client, version }) => {
+  (request, { parts, client, version, access }) => {
     const { clusterId, nodeId } = parts;
     const endpointType = version >= 1 ? request.endpointType : BROKERS;
     if (endpointType !== BROKERS) {
@@ -26,8 +26,9 @@ export const describeClusterHandler = defineHandler(
       controllerId: nodeId,
       brokers: [{ brokerId: nodeId, ...client.advertised, rack: null, isFenced: false }],
       clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
-        ? CLUSTER_OPERATIONS
+        ? access.brokerOperations()
         : NO_OPERATIONS,
     };
   },
+  { needs: [] },
 );

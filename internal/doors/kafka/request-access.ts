@@ -1,0 +1,93 @@
+import type { Access } from '../../access/access.ts';
+import type { Action, ResourceKind } from '../../access/policy.ts';
+import { liveTopicOf } from '../../log/names.ts';
+import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
+import { type KafkaError, kafkaError } from './errors.ts';
+
+/** An action on a kind of resource that a handler asks about, such as `write topic`. */
+export type Need = `${Action} ${ResourceKind}`;
+
+/**
+ * What the client of a request may do, in Kafka's words. A handler can ask about nothing but what it says that it needs
+ * where it is defined, so that the table of needs cannot be wrong.
+ */
+export class RequestAccess {
+  readonly #access: Access;
+  readonly #needs: readonly Need[];
+
+  constructor(access: Access, needs: readonly Need[]) {
+    this.#access = access;
+    this.#needs = needs;
+  }
+
+  /** TOPIC_AUTHORIZATION_FAILED where the client may not do this with a topic; a log is asked about by its live name. */
+  topicRefusal(action: Action, logName: string): KafkaError | undefined {
+    return this.#refusal(action, 'topic', liveTopicOf(logName), KafkaErrorCode.topicAuthorizationFailed);
+  }
+
+  mayTopic(action: Action, logName: string): boolean {
+    return this.topicRefusal(action, logName) === undefined;
+  }
+
+  /** GROUP_AUTHORIZATION_FAILED where the client may not do this with a group. */
+  groupRefusal(action: Action, groupId: string): KafkaError | undefined {
+    return this.#refusal(action, 'group', groupId, KafkaErrorCode.groupAuthorizationFailed);
+  }
+
+  /** CLUSTER_AUTHORIZATION_FAILED where the client may not do this with the broker itself. */
+  brokerRefusal(action: Action): KafkaError | undefined {
+    return this.#refusal(action, 'broker', 'broker', KafkaErrorCode.clusterAuthorizationFailed);
+  }
+
+  /** Kafka's bits of what the client may do with a topic. */
+  topicOperations(logName: string): number {
+    return this.#operations('topic', liveTopicOf(logName), TOPIC_OPERATIONS);
+  }
+
+  groupOperations(groupId: string): number {
+    return this.#operations('group', groupId, GROUP_OPERATIONS);
+  }
+
+  brokerOperations(): number {
+    return this.#operations('broker', 'broker', BROKER_OPERATIONS);
+  }
+
+  #operations(kind: ResourceKind, name: string, operations: readonly Operation[]): number {
+    return operations.reduce(
+      (bits, operation) =>
+        this.#access.may(ACTIONS[operation], kind, name) ? bits | (1 << operation) : bits,
+      0,
+    );
+  }
+
+  #refusal(
+    action: Action,
+    kind: ResourceKind,
+    name: string,
+    errorCode: KafkaErrorCode,
+  ): KafkaError | undefined {
+    if (!this.#needs.includes(`${action} ${kind}`))
+      throw new Error(`the handler does not need ${action} ${kind}`);
+    const reason = this.#access.refusal(action, kind, name);
+    return reason === undefined ? undefined : kafkaError(errorCode, reason);
+  }
+}
+
+/** Numbers of Kafka's AclOperation, each with the action that stands for it here. */
+const ACTIONS = {
+  3: 'read',
+  4: 'write',
+  5: 'create',
+  6: 'delete',
+  7: 'alter',
+  8: 'describe',
+  9: 'admin',
+  10: 'describe',
+  11: 'alter',
+  12: 'write',
+} as const satisfies Record<number, Action>;
+type Operation = keyof typeof ACTIONS;
+
+const TOPIC_OPERATIONS = [3, 4, 5, 6, 7, 8, 10, 11] as const;
+const GROUP_OPERATIONS = [3, 6, 8, 10, 11] as const;
+const BROKER_OPERATIONS = [5, 7, 8, 9, 10, 11, 12] as const;
