@@ -177,6 +177,11 @@ export const ERRORS = {
     rule: 'The broker has no enhanced authentication.',
     remedy: 'Connect without an authentication method.',
   },
+  'too-many-files': {
+    kind: 'unavailable',
+    rule: 'The system bounds how many files and connections a process has open.',
+    remedy: 'Raise the limit of open files (ulimit -n, LimitNOFILE), or lower -max-clients.',
+  },
   'too-many-logs': {
     kind: 'unavailable',
     rule: 'Logs are bounded in number, counted by their partitions.',
@@ -232,10 +237,15 @@ export class BrokerError extends Error {
   }
 }
 
-/** A name as it may stand in a log or a reason: control characters escaped, and not longer than a line. */
-export function quoted(name: string, maxCharacters = 80): string {
+/** A name as it may stand in a field of the log: control characters escaped, and not longer than a line. */
+export function nameForLog(name: string, maxCharacters = 80): string {
   const shortened = name.length > maxCharacters ? `${name.slice(0, maxCharacters)}…` : name;
-  return `'${shortened.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)}'`;
+  return shortened.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** The same within a sentence. */
+export function quoted(name: string, maxCharacters = 80): string {
+  return `'${nameForLog(name, maxCharacters)}'`;
 }
 
 /** Why the system refused something, in words; its own message where there are none for it. */

@@ -51,13 +51,29 @@ describe('the banner', () => {
 
   it('lists the listeners', () => {
     const lines = banner({ version: '1.2.3', listeners, tls: undefined, json: false }).split('\n');
-    expect(lines.slice(0, 5)).toEqual([
+    expect(lines.slice(0, 7)).toEqual([
       'tinymq 1.2.3 is listening on',
       '  tcp://localhost:1883',
       '  ws://localhost:8083',
       '  tcp://localhost:9092  for Kafka clients',
       '  grpc://localhost:8097  for SMQ clients',
+      'MQTT clients connect to mqtt://localhost:1883, ws://localhost:8083/mqtt',
+      'Messages are kept in memory only.',
     ]);
+  });
+
+  it('says where messages are kept, who is let in, and what to type where there is only Kafka', () => {
+    const text = banner({
+      version: '1.2.3',
+      listeners: [{ url: 'tcp://:9092', door: 'kafka' }],
+      openToAll: ['tcp://:9092'],
+      keepsIn: '/var/lib/tinymq',
+      tls: undefined,
+      json: false,
+    });
+    expect(text).toContain('What is to be kept lies in /var/lib/tinymq\n');
+    expect(text).toContain('Everybody who reaches tcp://:9092 may read and write everything.\n');
+    expect(text).toContain('  tinymq topics list -address tcp://:9092\n');
   });
 
   it('is one object with -json', () => {

@@ -6,34 +6,66 @@ import { coloursFor } from '../shared/run-program.ts';
 export interface BannerOptions {
   version: string;
   listeners: RunningBroker['listeners'];
+  /** Those of them where nobody checks who connects, and that are not on this machine only. */
+  openToAll?: readonly string[];
+  /** Where messages are kept; undefined: in memory. */
+  keepsIn?: string;
   tls: CertificateFiles | undefined;
   /** One JSON object instead of lines for people. */
   json: boolean;
 }
 
 /** What the broker prints when it has started: what is listening, and what to type next. */
-export function banner({ version, listeners, tls, json }: BannerOptions): string {
+export function banner(options: BannerOptions): string {
+  const { version, listeners, openToAll = [], keepsIn, tls, json } = options;
   const frames = urlsOf(listeners, 'frames');
   const kafka = urlsOf(listeners, 'kafka');
   const grpc = urlsOf(listeners, 'grpc');
   if (json) return `${JSON.stringify({ version, pid: process.pid, listeners: frames, kafka, grpc })}\n`;
   const colours = coloursFor(process.stdout);
+  const next = nextLines(frames, kafka, tls);
   const lines = [
     `${colours.bold(`tinymq ${version}`)} is listening on`,
     ...frames.map((url) => `  ${colours.green(url)}`),
     ...kafka.map((url) => `  ${colours.green(url)}  for Kafka clients`),
     ...grpc.map((url) => `  ${colours.green(url)}  for SMQ clients`),
+    ...mqttLines(frames),
+    keepsIn === undefined ? 'Messages are kept in memory only.' : `What is to be kept lies in ${keepsIn}`,
+    ...openToAll.map((url) => colours.yellow(`Everybody who reaches ${url} may read and write everything.`)),
     '',
-    ...(frames.length === 0 ? [] : ['In another terminal:']),
-    ...frames
-      .slice(0, 1)
-      .flatMap((url) => nextCommands(url, tls, programFolder()))
-      .map((line) => `  ${colours.cyan(line)}`),
-    ...(frames.length === 0 ? [] : ['']),
+    ...(next.length === 0
+      ? []
+      : ['In another terminal:', ...next.map((line) => `  ${colours.cyan(line)}`), '']),
     'Stop with Ctrl-C.',
     '',
   ];
   return lines.join('\n');
+}
+
+/** The same addresses as clients of MQTT write them. */
+function mqttLines(frames: readonly string[]): string[] {
+  const urls = frames.filter((url) => !url.startsWith('unix:')).map(mqttUrl);
+  return urls.length === 0 ? [] : [`MQTT clients connect to ${urls.join(', ')}`];
+}
+
+function mqttUrl(url: string): string {
+  const dialled = url.replace(/:\/\/(0\.0\.0\.0|\[::\])?(?=:)/, '://localhost');
+  if (/^wss?:/.test(url)) return `${dialled}/mqtt`;
+  return dialled.replace(/^tcp:/, 'mqtt:').replace(/^tls:/, 'mqtts:');
+}
+
+function nextLines(
+  frames: readonly string[],
+  kafka: readonly string[],
+  tls: CertificateFiles | undefined,
+): string[] {
+  if (frames[0] !== undefined) return nextCommands(frames[0], tls, programFolder());
+  return kafka[0] === undefined ? [] : [nextKafkaCommand(kafka[0], tls, programFolder())];
+}
+
+function nextKafkaCommand(url: string, tls: CertificateFiles | undefined, folder: string): string {
+  const flags = ['-address', url, ...(tls !== undefined && url.startsWith('tls:') ? tlsFlags(tls) : [])];
+  return `${folder}tinymq topics list ${flags.map(shellQuoted).join(' ')}`;
 }
 
 function urlsOf(listeners: RunningBroker['listeners'], door: DoorName): string[] {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { brokerProgram } from '../../internal/config/broker.ts';
-import { startBroker } from '../../pkg/embed/index.ts';
+import { type BrokerOptions, startBroker } from '../../pkg/embed/index.ts';
 import { type Command, type Context, complain, EXIT_DONE, invocationOf } from '../shared/run-program.ts';
 import { banner } from './banner.ts';
 import { brokerOptionsOf } from './broker-options.ts';
@@ -35,11 +36,19 @@ export async function runBroker(
   const logger = loggerOf(values['log-level'], values['log-format']);
   const broker = await startBroker({ ...options, logger, version });
   onStarted();
+  for (const { door, url } of broker.listeners) logger.info({ event: 'listening', door, url }, 'listening');
   process.on('SIGHUP', () => broker.reloadCertificates());
   const endRates = values.stats === undefined ? undefined : logRates(broker, values.stats, logger);
   if (!values.quiet) {
     process.stdout.write(
-      banner({ version, listeners: broker.listeners, tls: options.tls, json: values.json }),
+      banner({
+        version,
+        listeners: broker.listeners,
+        openToAll: broker.openToAll,
+        keepsIn: keepsIn(options),
+        tls: options.tls,
+        json: values.json,
+      }),
     );
   }
 
@@ -47,4 +56,10 @@ export async function runBroker(
   logger.info({}, 'stopping: what was accepted is still delivered');
   endRates?.();
   await broker.close();
+}
+
+/** Where what is to be kept lies; undefined where that is in memory. */
+function keepsIn({ memory, kafkaLogDirs, dataDir }: BrokerOptions): string | undefined {
+  if (memory) return undefined;
+  return (kafkaLogDirs?.directories ?? [dataDir ?? '']).map((folder) => resolve(folder)).join(', ');
 }

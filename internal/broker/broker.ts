@@ -1,6 +1,6 @@
 import type { Access } from '../access/access.ts';
 import type { Identity } from '../access/identity.ts';
-import { BrokerError, quoted } from '../errors.ts';
+import { BrokerError, nameForLog, quoted } from '../errors.ts';
 import { maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import { filterProblem, innerFilter, parseShared, reservedTopicProblem, topicNameProblem } from '../topic.ts';
@@ -379,7 +379,8 @@ export class Broker {
     this.#log.warn(
       {
         code: 'slow-consumer',
-        client: quoted(identity.clientId),
+        client: nameForLog(identity.clientId),
+        door: client.identity.door,
         remote: identity.remote,
         waitingMessages: channel.waitingMessages,
         waitingBytes: channel.waitingBytes,
@@ -395,7 +396,7 @@ export class Broker {
   #recovered(client: Client, dropped: number): void {
     const { clientId, remote } = client.identity;
     this.#log.info(
-      { code: 'slow-consumer', client: quoted(clientId), remote, dropped },
+      { code: 'slow-consumer', client: nameForLog(clientId), door: client.identity.door, remote, dropped },
       'a slow subscriber takes messages again',
     );
   }

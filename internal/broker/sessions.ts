@@ -1,6 +1,6 @@
 import { type Identity, identityOf } from '../access/identity.ts';
 import type { Policy } from '../access/policy.ts';
-import { BrokerError, quoted } from '../errors.ts';
+import { BrokerError, nameForLog, quoted } from '../errors.ts';
 import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import { innerFilter } from '../topic.ts';
@@ -334,7 +334,7 @@ export class Sessions {
       const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
       this.#broker.publishMessage({ ...will.message, expiresAtMs, isLastCopy: true });
     } catch (error) {
-      const fields = { client: quoted(session.clientId), error: (error as Error).message };
+      const fields = { client: nameForLog(session.clientId), error: (error as Error).message };
       this.#log.warn(fields, 'a will could not be published');
     }
   }
@@ -352,8 +352,8 @@ export class Sessions {
     this.#log.warn(
       {
         code: 'session-queue-full',
-        client: quoted(session.clientId),
-        topic: quoted(topic),
+        client: nameForLog(session.clientId),
+        topic: nameForLog(topic),
         waitingMessages: session.outbox.waiting,
         waitingBytes: session.outbox.waitingBytes,
         allSessionsBytes: this.#total.bytes,

@@ -1,12 +1,14 @@
 import type { Logger } from '../broker/broker.ts';
 import type { Client } from '../broker/client.ts';
-import { type BrokerError, quoted } from '../errors.ts';
+import { type BrokerError, nameForLog } from '../errors.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Connection } from '../transport/connection.ts';
 
 /** How the log names whoever is on a connection. */
 export function whoIs({ remote, listener }: Connection, client: Client | undefined): object {
-  return client === undefined ? { remote, listener } : { client: quoted(client.identity.clientId), remote };
+  return client === undefined
+    ? { remote, listener }
+    : { client: nameForLog(client.identity.clientId), remote };
 }
 
 export function logLoss(log: Logger, who: object, error: Error | undefined): void {

@@ -16,7 +16,7 @@ describe('the log of refusals', () => {
     for (let count = 0; count < refusalsLoggedPerSecond + 1_000; count++) log.add(refusal, 'refused');
     expect(lines).toHaveLength(refusalsLoggedPerSecond);
     expect(lines[0]).toEqual({
-      client: "'me'",
+      client: 'me',
       remote: 'here',
       code: 'reserved-topic',
       reason: refusal.message,

@@ -1,6 +1,6 @@
 import type { Identity } from '../access/identity.ts';
 import type { Logger } from '../broker/broker.ts';
-import { type BrokerError, quoted } from '../errors.ts';
+import { type BrokerError, nameForLog } from '../errors.ts';
 import { refusalsLoggedPerSecond } from '../limits.ts';
 
 const SECOND_MS = 1_000;
@@ -33,7 +33,7 @@ export class RefusalLog {
       return;
     }
     const { clientId, remote } = this.#identity;
-    const fields = { client: quoted(clientId), remote, code, reason: message };
+    const fields = { client: nameForLog(clientId), remote, code, reason: message };
     this.#log.info(this.#unlogged === 0 ? fields : { ...fields, unlogged: this.#unlogged }, what);
     this.#unlogged = 0;
   }

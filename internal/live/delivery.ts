@@ -3,7 +3,7 @@ import type { Source } from '../broker/channel.ts';
 import { type Encoding, type Message, Publication } from '../broker/publication.ts';
 import { noSessionStore, type SessionStore } from '../broker/session-store.ts';
 import type { TargetSet } from '../broker/targets.ts';
-import { quoted } from '../errors.ts';
+import { nameForLog } from '../errors.ts';
 import { maxExpandedBatchBytes } from '../limits.ts';
 import type { TopicLog } from '../log/logs.ts';
 import { liveTopicOf } from '../log/names.ts';
@@ -45,7 +45,7 @@ export class Delivery {
     try {
       messages = messagesOf(topic.name, batch);
     } catch (error) {
-      const fields = { log: quoted(topic.name), error: (error as Error).message };
+      const fields = { log: nameForLog(topic.name), error: (error as Error).message };
       this.#log.warn(fields, 'a batch cannot be read for live subscribers');
       return undefined;
     }

@@ -10,10 +10,13 @@ export class Traffic {
   readonly #open = new Set<Socket>();
   #receivedBefore = 0;
   #sentBefore = 0;
+  readonly #onAccepted: (socket: Socket) => void;
   /** One function for all sockets, because ten thousand of them should cost little. */
   readonly #onClose: (this: Socket) => void;
 
-  constructor() {
+  /** @param onAccepted is told of each socket. */
+  constructor(onAccepted: (socket: Socket) => void = () => {}) {
+    this.#onAccepted = onAccepted;
     const traffic = this;
     this.#onClose = function onClose() {
       traffic.#forget(this);
@@ -25,6 +28,7 @@ export class Traffic {
     server.on('connection', (socket: Socket) => {
       this.accepted++;
       this.#open.add(socket);
+      this.#onAccepted(socket);
       socket.once('close', this.#onClose);
     });
   }

@@ -1,16 +1,19 @@
 import type { Broker, Logger } from '../../internal/broker/broker.ts';
 import { Admission } from '../../internal/doors/admission.ts';
 import { connectionProblems } from '../../internal/doors/connection-problems.ts';
+import { doorLog } from '../../internal/doors/door-log.ts';
 import { FramesDoor } from '../../internal/doors/frames/door.ts';
 import { FrontDoor } from '../../internal/doors/front-door.ts';
 import * as limits from '../../internal/limits.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
 import type { Certificates } from '../../internal/transport/certificates.ts';
 import type { Connection } from '../../internal/transport/connection.ts';
+import { DescriptorWatch, descriptorLimit } from '../../internal/transport/descriptors.ts';
 import type { Endpoint } from '../../internal/transport/endpoint.ts';
 import { type Listener, listen } from '../../internal/transport/listener.ts';
 import { Traffic } from '../../internal/transport/traffic.ts';
 import { type BrokerOptions, type DoorName, listenerOptions, policyOf } from './broker-options.ts';
+import { descriptorEvents } from './descriptors.ts';
 import type { OpenLogs } from './open-logs.ts';
 import { openMqtt } from './open-mqtt.ts';
 import type { Opened } from './opened.ts';
@@ -46,14 +49,16 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
     keepAliveMs: options.keepAliveMs ?? limits.keepAliveMs,
     logs: kept?.logs,
   };
-  const problem = connectionProblems(metrics, log);
-  const listening = { ...listenerOptions(options, certificates), traffic: countedTraffic(metrics) };
-  const listenFor = (connection: (connection: Connection) => void) => (endpoint: Endpoint) =>
-    listen(endpoint, listening, { connection, problem });
+  const listening = { ...listenerOptions(options, certificates), traffic: watchedTraffic(parts) };
+  const problemOf = (door: DoorName) => connectionProblems(metrics, doorLog(log, door));
+  const listenFor = (door: DoorName, connection: (connection: Connection) => void) => {
+    const problem = problemOf(door);
+    return (endpoint: Endpoint) => listen(endpoint, listening, { connection, problem });
+  };
 
-  const frames = new FramesDoor(broker, settings, metrics, log);
+  const frames = new FramesDoor(broker, settings, metrics, doorLog(log, 'frames'));
   const mqtt = await openMqtt(options, broker, kept, settings, metrics, log);
-  const frontDoor = new FrontDoor(frames, mqtt.door, connectTimeoutMs, log);
+  const frontDoor = new FrontDoor(frames, mqtt.door, connectTimeoutMs, doorLog(log, 'frames'));
   opened.add(() => mqtt.close());
   const { policy } = admission;
   opened.add(
@@ -66,15 +71,22 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
     await Promise.all([frames.close(shutdownTimeoutMs), mqtt.door.close(shutdownTimeoutMs)]);
   });
   opened.add(() => frontDoor.close());
-  const doors: OpenDoors = { frames: listenFor((connection) => frontDoor.open(connection)) };
+  const doors: OpenDoors = { frames: listenFor('frames', (connection) => frontDoor.open(connection)) };
   if (kept === undefined) return doors;
 
   // Who does not open these two doors does not wait for their code.
   if (options.kafka !== undefined) {
     const { openKafka } = await import('./open-kafka.ts');
-    const kafka = await openKafka(options.kafka, kept, admission, connectTimeoutMs, metrics, log);
+    const kafka = await openKafka(
+      options.kafka,
+      kept,
+      admission,
+      connectTimeoutMs,
+      metrics,
+      doorLog(log, 'kafka'),
+    );
     opened.add(() => kafka.close(shutdownTimeoutMs));
-    doors.kafka = listenFor((connection) => kafka.door.open(connection, NOTHING));
+    doors.kafka = listenFor('kafka', (connection) => kafka.door.open(connection, NOTHING));
   }
   if (options.grpc !== undefined) {
     const { grpc, guard } = options;
@@ -82,8 +94,9 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
       import('./open-grpc.ts'),
       import('../../internal/doors/grpc/listen.ts'),
     ]);
-    const door = makeGrpcDoor(grpc, { kept, guard, connectTimeoutMs, metrics, log });
+    const door = makeGrpcDoor(grpc, { kept, guard, connectTimeoutMs, metrics, log: doorLog(log, 'grpc') });
     opened.add(() => door.close(shutdownTimeoutMs));
+    const problem = problemOf('grpc');
     doors.grpc = (endpoint) => listenForGrpc(endpoint, listening, door, problem);
   }
   return doors;
@@ -91,8 +104,11 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
 
 const NOTHING = new Uint8Array(0);
 
-function countedTraffic(metrics: Metrics): Traffic {
-  const traffic = new Traffic();
+function watchedTraffic({ metrics, log, opened }: DoorParts): Traffic {
+  const limit = descriptorLimit();
+  const watch = limit === undefined ? undefined : new DescriptorWatch(limit, descriptorEvents(limit, log));
+  opened.add(() => watch?.close());
+  const traffic = new Traffic(watch && ((socket) => watch.accepted(socket)));
   metrics.gauge('bytes_received_total', 'Bytes read from sockets.', () => traffic.bytesReceived);
   metrics.gauge('bytes_sent_total', 'Bytes written to sockets.', () => traffic.bytesSent);
   metrics.gauge('connections_accepted_total', 'Connections that were accepted.', () => traffic.accepted);

@@ -1,6 +1,7 @@
 import { getHeapStatistics } from 'node:v8';
 import type { Broker, Logger } from '../../internal/broker/broker.ts';
 import { Sessions } from '../../internal/broker/sessions.ts';
+import { doorLog } from '../../internal/doors/door-log.ts';
 import { MqttDoor, type MqttSettings } from '../../internal/doors/mqtt/door.ts';
 import { SysTopics } from '../../internal/doors/mqtt/sys-topics.ts';
 import * as limits from '../../internal/limits.ts';
@@ -66,7 +67,7 @@ export async function openMqtt(
     broker.retained.store = keeper;
     if (kept !== undefined) kept.delivery.store = keeper;
   }
-  const door = new MqttDoor(broker, sessions, settings, metrics, log);
+  const door = new MqttDoor(broker, sessions, settings, metrics, doorLog(log, 'mqtt'));
   const everyMs = options.sysIntervalMs ?? limits.sysTopicsEveryMs;
   const version = `tinymq version ${options.version ?? 'unknown'}`;
   const sys = everyMs > 0 ? new SysTopics({ broker, sessions, metrics, version, everyMs }) : undefined;

@@ -32,6 +32,9 @@ export function openEntries(
   return { store, hasEntries: existsSync(join(dataDir, STORE_FILE)), close: () => store.close() };
 }
 
+/** What the log says where nothing of that outlasts the broker. */
+export const MEMORY_ONLY = 'sessions and retained messages are in memory only';
+
 function isEntryStore(store: object): store is EntryStore {
   return 'putEntries' in store;
 }
@@ -84,7 +87,7 @@ class LazyEntries implements EntryStore {
         throw error;
       }
       const fields = { code: 'store-unavailable', error: error.message };
-      log.warn(fields, 'sessions and retained messages are in memory only');
+      log.warn(fields, MEMORY_ONLY);
       return undefined;
     }
   }

@@ -1,4 +1,5 @@
 import { Broker, type Logger } from '../../internal/broker/broker.ts';
+import { type Checks, isOpenToAll } from '../../internal/doors/open-to-all.ts';
 import * as limits from '../../internal/limits.ts';
 import { Metrics } from '../../internal/metrics/metrics.ts';
 import { StoreError } from '../../internal/store/store-error.ts';
@@ -13,9 +14,12 @@ import {
   type Place,
   placesOf,
 } from './broker-options.ts';
+import { checkDataFolder } from './data-folder.ts';
+import { reportDescriptorLimit } from './descriptors.ts';
 import { type OpenDoors, openDoors } from './open-doors.ts';
 import { type OpenLogs, openLogs } from './open-logs.ts';
 import { Opened } from './opened.ts';
+import { MEMORY_ONLY } from './session-store.ts';
 
 /** Counters since the start, and gauges of now, by name. */
 export type BrokerStats = Readonly<Record<string, number>>;
@@ -26,6 +30,8 @@ export interface RunningBroker extends AsyncDisposable {
   readonly listeners: readonly { readonly url: string; readonly door: DoorName }[];
   /** The first of them. */
   readonly url: string;
+  /** The listeners that are not on this machine only, and where nobody checks who connects. */
+  readonly openToAll: readonly string[];
   /** Its counters and gauges, as they are now. */
   stats(): BrokerStats;
   /** Reads the certificate files again, for new connections. A broken file is logged and changes nothing. */
@@ -39,11 +45,14 @@ export interface RunningBroker extends AsyncDisposable {
  *
  * @throws ListenError where one of them cannot open; then none stays open.
  * @throws RangeError where an option is out of its bounds.
+ * @throws StoreError where the folder that is named cannot be used.
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
   checkBounds(options);
   const places = placesOf(options);
   const log = options.logger ?? silent;
+  const folderError = dataFolderError(options, log);
+  const usable = folderError === undefined ? options : { ...options, dataDir: undefined };
   const metrics = new Metrics();
   const opened = new Opened();
   try {
@@ -54,14 +63,25 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     );
     opened.add(() => certificates?.close());
     const broker = new Broker({ settings: brokerSettings(options), metrics, log });
-    const kept = await openKept(options, places, broker, metrics, log);
+    const kept = await openKept(options, places, broker, metrics, log, folderError);
     opened.add(() => kept?.close());
-    const doors = await openDoors({ options, broker, kept, metrics, log, certificates, opened });
+    const doors = await openDoors({ options: usable, broker, kept, metrics, log, certificates, opened });
     const listeners = await openAll(places, doors, options.onListenError);
     opened.add(async () => {
       await Promise.all(listeners.map((listener) => listener.close()));
     });
-    return running(listeners, metrics, certificates, opened);
+    reportDescriptorLimit(options.maxClients, log);
+    const openToAll = listeners.filter(({ door, endpoint }) =>
+      isOpenToAll(door, endpoint, checksOf(options)),
+    );
+    for (const { door, url } of openToAll) {
+      const fields = { event: 'open-to-all', door, url };
+      log.warn(
+        fields,
+        'everybody who reaches this listener may read and write everything: nobody checks who it is',
+      );
+    }
+    return running(listeners, openToAll, metrics, certificates, log, opened);
   } catch (error) {
     await opened.close();
     throw error;
@@ -69,6 +89,29 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
 }
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+function checksOf({ guard, policy, authenticator, tls }: BrokerOptions): Checks {
+  const authenticates = authenticator !== undefined || policy !== undefined;
+  return { guard, authenticates, asksForCertificates: tls?.caFile !== undefined };
+}
+
+/**
+ * Why the folder of the store cannot be used, where the broker can do without it.
+ *
+ * @throws StoreError where it was named: nobody expects to lose what is to be kept there.
+ */
+function dataFolderError(options: BrokerOptions, log: Logger): StoreError | undefined {
+  const { dataDir, dataDirIsOptional = false, memory, kafkaLogDirs } = options;
+  if (dataDir === undefined || memory || kafkaLogDirs !== undefined) return undefined;
+  try {
+    checkDataFolder(dataDir, !dataDirIsOptional);
+    return undefined;
+  } catch (error) {
+    if (!dataDirIsOptional || !(error instanceof StoreError)) throw error;
+    log.warn({ code: 'store-unavailable', error: error.message }, MEMORY_ONLY);
+    return error;
+  }
+}
 
 function openCertificates(
   endpoints: readonly Endpoint[],
@@ -94,10 +137,12 @@ async function openKept(
   broker: Broker,
   metrics: Metrics,
   log: Logger,
+  folderError: StoreError | undefined,
 ): Promise<OpenLogs | undefined> {
   const { logs: captured = [], kafka, grpc, onListenError } = options;
   if (captured.length === 0 && kafka === undefined && grpc === undefined) return undefined;
   try {
+    if (folderError !== undefined) throw folderError;
     return await openLogs(options, broker, metrics, log);
   } catch (error) {
     const isNeeded = captured.length > 0 || !places.some(({ door }) => door === 'frames');
@@ -108,9 +153,7 @@ async function openKept(
   }
 }
 
-interface OpenListener extends Listener {
-  door: DoorName;
-}
+type OpenListener = Listener & Place;
 
 async function openAll(
   places: readonly Place[],
@@ -123,7 +166,7 @@ async function openAll(
     for (const [index, { door, endpoint }] of reachable.entries()) {
       const isLastHope = index === reachable.length - 1 && listeners.length === 0;
       try {
-        listeners.push({ ...(await doors[door]!(endpoint)), door });
+        listeners.push({ ...(await doors[door]!(endpoint)), door, endpoint });
       } catch (error) {
         if (onListenError === undefined || isLastHope || !(error instanceof ListenError)) throw error;
         onListenError(error);
@@ -138,16 +181,23 @@ async function openAll(
 
 function running(
   listeners: readonly OpenListener[],
+  openToAll: readonly OpenListener[],
   metrics: Metrics,
   certificates: Certificates | undefined,
+  log: Logger,
   opened: Opened,
 ): RunningBroker {
   const close = () => opened.close();
   return {
     listeners: listeners.map(({ url, door }) => ({ url, door })),
     url: listeners[0]!.url,
+    openToAll: openToAll.map(({ url }) => url),
     stats: () => metrics.snapshot(),
-    reloadCertificates: () => certificates?.reload(),
+    reloadCertificates() {
+      if (certificates === undefined)
+        log.info({}, 'no listener uses TLS: there is no certificate to read again');
+      else certificates.reload();
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,6 +29,37 @@ describe('a folder that another broker has', () => {
     const { sessionPresent } = await connectLasting(unnamed, 5, 'lasting');
     expect(sessionPresent).toBe(false);
     client.stream.destroy();
+  });
+});
+
+/*
+ * With a folder that could not be written to the broker started without a word, and disconnected the first client that
+ * wanted something kept.
+ */
+describe('a folder that cannot be used', () => {
+  it.each<[string, string]>([
+    ['/proc/nothing', 'no such file or folder'],
+    ['a-file', 'it exists already'],
+    ['a-file/below', 'a part of the path is not a folder'],
+  ])('%s ends the start of a broker that was given it by name', async (place, reason) => {
+    writeFileSync(join(folder, 'a-file'), '');
+    for (const flags of [[], ['-kafka', 'localhost:0'], ['-log', '#']]) {
+      const args = [MAIN, '-address', 'localhost:0', '-data-dir', place, ...flags];
+      const ended = await run(process.execPath, args, { cwd: folder });
+      expect(ended).toMatchObject({ code: 1, stdout: '' });
+      expect(ended.stderr).toBe(`broker: the data folder ${place} cannot be used: ${reason}\n`);
+    }
+  });
+
+  it('is told at the start where nobody named it, and sessions are in memory', async () => {
+    const elsewhere = mkdtempSync(join(folder, 'elsewhere-'));
+    writeFileSync(join(elsewhere, 'data'), 'somebody has this name');
+    const broker = await startIn(elsewhere);
+    await broker.logged({ level: 'warn', msg: 'sessions and retained messages are in memory only' });
+    const { client } = await connectLasting(broker, 5, 'lasting');
+    client.stream.destroy();
+    const { sessionPresent } = await connectLasting(broker, 5, 'lasting');
+    expect(sessionPresent).toBe(true);
   });
 });
 

@@ -65,7 +65,7 @@ describe('-keepalive', () => {
     while (!silent.isClosed) await talker.ping();
     expect(await refusal).toMatch(/^keepalive-timeout: /);
     await talker.expectSilence();
-    await broker.logged({ code: 'keepalive-timeout', client: "'silent'" });
+    await broker.logged({ code: 'keepalive-timeout', client: 'silent' });
   });
 });
 

@@ -29,11 +29,11 @@ it.each([
   const { dial, lines } = await logged();
   const socket = await dial();
   socket.write(Buffer.from(connect, 'hex'));
-  await expect.poll(() => lines.at(-1)).toMatchObject({ msg: 'a client connected', client: "'a'" });
+  await expect.poll(() => lines.at(-1)).toMatchObject({ msg: 'a client connected', client: 'a' });
   socket.end(Buffer.from(last, 'hex'));
   await once(socket, 'close');
   await expect.poll(() => lines.length).toBe(2);
-  expect(lines[1]).toMatchObject({ level: 'debug', msg, client: "'a'" });
+  expect(lines[1]).toMatchObject({ level: 'debug', msg, client: 'a' });
   expect(lines[1]!.code).toBe(code);
 });
 
@@ -41,7 +41,7 @@ it('the log names a client whose CONNECT is refused', async () => {
   const { dial, lines } = await logged();
   const socket = await dial();
   socket.write(Buffer.from(WITH_WILL_FOR_SYS, 'hex'));
-  await expect.poll(() => lines.at(-1)).toMatchObject({ code: 'reserved-topic', client: "'a'" });
+  await expect.poll(() => lines.at(-1)).toMatchObject({ code: 'reserved-topic', client: 'a' });
 });
 
 async function logged() {

@@ -2,7 +2,7 @@ import type { Logger } from '../../broker/broker.ts';
 import type { Channel } from '../../broker/channel.ts';
 import type { Client } from '../../broker/client.ts';
 import { type Message, Publication } from '../../broker/publication.ts';
-import { BrokerError, quoted } from '../../errors.ts';
+import { BrokerError, nameForLog, quoted } from '../../errors.ts';
 import { maxReplaysPerClient, replayReadBytes } from '../../limits.ts';
 import { Replay } from '../../live/replay.ts';
 import { parseReplay } from '../../live/replay-filter.ts';
@@ -73,9 +73,9 @@ export class Replays {
         return true;
       },
       damaged: (error) =>
-        this.#log.error({ filter: quoted(filter), error: error.message }, 'a replay skips damage'),
+        this.#log.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
       failed: (error) => {
-        this.#log.error({ filter: quoted(filter), error: error.message }, 'a replay ended');
+        this.#log.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
         this.end(filter);
         this.#failed(filter, new BrokerError('log-unreadable', `filter ${quoted(filter)}: ${error.message}`));
       },

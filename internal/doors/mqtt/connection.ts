@@ -3,7 +3,7 @@ import { type Credentials, NO_CREDENTIALS } from '../../access/authenticator.ts'
 import type { Sink } from '../../broker/channel.ts';
 import { Publication } from '../../broker/publication.ts';
 import type { OpenedSession } from '../../broker/sessions.ts';
-import { BrokerError, quoted } from '../../errors.ts';
+import { BrokerError, nameForLog } from '../../errors.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../protocol/mqtt/decode.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
@@ -334,7 +334,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   #refuseConnect(reason: BrokerError, answer: Uint8Array | undefined, clientId: string | undefined): void {
     if (this.#isEnding) return;
     this.intake.goDeaf();
-    const client = clientId === undefined ? undefined : quoted(clientId);
+    const client = clientId === undefined ? undefined : nameForLog(clientId);
     logDisconnect(this.#parts.log, { ...this.#who(), client }, reason);
     this.#isEnding = true;
     countDisconnect(this.#parts.metrics, reason);

@@ -2,7 +2,7 @@ import type { Logger } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client.ts';
 import type { Message } from '../../broker/publication.ts';
 import type { Session } from '../../broker/session.ts';
-import { BrokerError, quoted } from '../../errors.ts';
+import { BrokerError, nameForLog, quoted } from '../../errors.ts';
 import { maxReplaysPerClient } from '../../limits.ts';
 import { Replay } from '../../live/replay.ts';
 import { isReplay, parseReplay, type ReplayRequest } from '../../live/replay-filter.ts';
@@ -164,9 +164,9 @@ export class Replays {
       deliver: (messages) => this.#take(feed, messages),
       holdsBack: (source) => feed.holdsBack(source),
       damaged: (error) =>
-        log.error({ filter: quoted(filter), error: error.message }, 'a replay skips damage'),
+        log.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
       failed: (error) => {
-        log.error({ filter: quoted(filter), error: error.message }, 'a replay ended');
+        log.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
         client.disconnect(new BrokerError('log-unreadable', error.message));
       },
     });

@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { allowAll } from '../access/guard.ts';
+import { refusingFilters } from '../access/refused-filters.ts';
+import { parseEndpoint } from '../transport/endpoint.ts';
+import type { DoorName } from './door-addresses.ts';
+import { type Checks, isOpenToAll } from './open-to-all.ts';
+
+const nobody: Checks = { guard: undefined, authenticates: false, asksForCertificates: false };
+const guarded: Checks = { ...nobody, guard: { ...allowAll, mayConnect: () => 'no' } };
+const certified: Checks = { ...nobody, asksForCertificates: true };
+/** It looks at subscriptions only. */
+const refusing: Checks = { ...nobody, guard: refusingFilters(['a']) };
+
+it.each<[DoorName, string, Checks]>([
+  ['frames', 'tcp://:1883', nobody],
+  ['frames', 'tcp://0.0.0.0:1883', nobody],
+  ['frames', 'ws://[::]:8083', nobody],
+  ['frames', 'tls://broker.example:8883', nobody],
+  ['frames', 'tcp://192.168.0.2:1883', refusing],
+  ['frames', 'tcp://:1883', certified],
+  ['grpc', 'tcp://:8097', { ...nobody, authenticates: true }],
+  ['grpc', 'tls://:8097', nobody],
+  ['frames', 'tcp://1270.example:1', nobody],
+  ['frames', 'tcp://[2001:db8::1]:1', nobody],
+])('%s at %s is', (door, url, checks) => {
+  expect(isOpenToAll(door, parseEndpoint(url), checks)).toBe(true);
+});
+
+it.each<[DoorName, string, Checks]>([
+  ['frames', 'tcp://localhost:1883', nobody],
+  ['kafka', 'tcp://127.0.0.1:9092', nobody],
+  ['frames', 'tcp://127.1.2.3:1883', nobody],
+  ['grpc', 'tcp://[::1]:8097', nobody],
+  ['frames', 'tcp://[0:0:0:0:0:0:0:1]:1883', nobody],
+  ['frames', 'unix:///tmp/broker.sock', nobody],
+  ['kafka', 'tls://:9093', certified],
+  ['frames', 'wss://:443', certified],
+  ['frames', 'tcp://:1883', guarded],
+  ['grpc', 'tcp://:8097', guarded],
+  ['kafka', 'tcp://:9092', guarded],
+  ['frames', 'tcp://:1883', { ...nobody, authenticates: true }],
+])('%s at %s is not', (door, url, checks) => {
+  expect(isOpenToAll(door, parseEndpoint(url), checks)).toBe(false);
+});

@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/broker-process.ts';
+
+/*
+ * Out of file descriptors the runtime closes whoever connects, and nobody is told: the log of a broker stayed empty,
+ * also at debug, while every third client failed.
+ */
+
+const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
+const LIMIT = 64;
+const sockets: Socket[] = [];
+let broker: BrokerProcess | undefined;
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await broker?.stop('SIGKILL');
+});
+
+describe.runIf(existsSync('/proc/self/limits'))('a broker with few descriptors', () => {
+  it('says at the start that there are fewer than -max-clients', async () => {
+    broker = await limitedBroker('-max-clients', '1000');
+    expect(await broker.logged({ code: 'too-many-files', level: 'warn' })).toMatchObject({
+      maxClients: 1000,
+      limit: LIMIT,
+      remedy: expect.stringContaining('ulimit -n'),
+    });
+  });
+
+  it('says when there are none left, once, and when there are some again', async () => {
+    broker = await limitedBroker('-max-clients', '20');
+    for (let count = 0; count < LIMIT; count++) dial(broker);
+    const msg = 'out of file descriptors: new connections are closed';
+    expect(await broker.logged({ msg })).toMatchObject({ level: 'error', limit: LIMIT });
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await broker.logged({ msg: 'there are file descriptors again' });
+    expect(broker.log().filter((line) => line.msg === msg)).toHaveLength(1);
+    expect(broker.log().filter((line) => line.code === 'too-many-files' && line.level === 'warn')).toEqual(
+      [],
+    );
+  });
+});
+
+async function limitedBroker(...flags: string[]): Promise<BrokerProcess> {
+  const line = `ulimit -n ${LIMIT}; exec "$0" "$@"`;
+  const args = [MAIN, '-address', 'localhost:0', '-connect-timeout', '1h', ...REPORTING, ...flags];
+  return brokerProcess(start('sh', ['-c', line, process.execPath, ...args]));
+}
+
+function dial({ url }: BrokerProcess): void {
+  const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
+  socket.on('error', () => {});
+  sockets.push(socket);
+}

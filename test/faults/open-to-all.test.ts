@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { makeCertificates } from '../../certs/make.ts';
+import { start } from '../support/broker-process.ts';
+import { eventually } from '../support/eventually.ts';
+
+/*
+ * `broker -address :1883`, and `dashmq` and `smq` by default, let everybody in on all addresses of the machine without
+ * one word about it.
+ */
+
+const folder = mkdtempSync(join(tmpdir(), 'tinymq-open-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const EVENT = '"event":"open-to-all"';
+const LINE = /^Everybody who reaches \S+ may read and write everything\.$/gm;
+
+async function started(name: string, args: readonly string[]): Promise<{ out: string; errors: string }> {
+  const main = fileURLToPath(new URL(`../../cmd/${name}/main.ts`, import.meta.url));
+  const program = start(process.execPath, [main, ...args], { cwd: folder });
+  await eventually(
+    () => program.stdout().includes('Ctrl-C') || program.child.exitCode !== null,
+    'the banner',
+  );
+  program.child.kill('SIGTERM');
+  const { code, stdout, stderr } = await program.ended;
+  expect(code, stderr).toBe(0);
+  return { out: stdout, errors: stderr };
+}
+
+describe('a listener that everybody reaches and nobody guards is said at the start', () => {
+  it.each<[string, string[], string[]]>([
+    ['broker', ['-address', ':0'], ['frames']],
+    [
+      'broker',
+      ['-listen', 'ws://0.0.0.0:0', '-kafka', ':0', '-grpc', ':0', '-memory'],
+      ['frames', 'kafka', 'grpc'],
+    ],
+    ['broker', ['-address', ':0', '-refuse-filter', 'a'], ['frames']],
+    ['dashmq', ['-port', '0', '-memory'], ['kafka']],
+    ['smq', ['-port', '0'], ['grpc']],
+  ])('%s %j', async (name, args, doors) => {
+    const { out, errors } = await started(name, args);
+    const told = errors.split('\n').filter((line) => line.includes(EVENT));
+    expect(told.map((line) => JSON.parse(line))).toMatchObject(
+      doors.map((door) => ({ level: 'warn', door })),
+    );
+    expect(out.match(LINE)).toHaveLength(doors.length);
+  });
+});
+
+describe('no word is said of', () => {
+  it.each<[string, string[]]>([
+    ['broker', ['-address', 'localhost:0', '-kafka', '127.0.0.1:0', '-grpc', '[::1]:0', '-memory']],
+    ['dashmq', ['-host', 'localhost', '-port', '0', '-memory']],
+  ])('%s %j', async (name, args) => {
+    const { out, errors } = await started(name, args);
+    expect(errors).not.toContain(EVENT);
+    expect(out).not.toMatch(LINE);
+  });
+
+  it('broker that asks for certificates', async () => {
+    const { ca, serverCert, serverKey } = await makeCertificates(folder);
+    const args = ['-address', ':0', '-tls-cert', serverCert, '-tls-key', serverKey, '-tls-ca', ca];
+    expect((await started('broker', args)).errors).not.toContain(EVENT);
+  });
+});
