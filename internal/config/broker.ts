@@ -35,7 +35,7 @@ const options = {
   'ws-origin': list({
     group: 'Listening',
     placeholder: 'GLOB',
-    help: 'web pages that may connect by WebSocket, such as https://*.example.com; pages of this machine unless given',
+    help: 'web pages that may connect by WebSocket, such as https://*.example.com; pages of this machine and of the IP address dialled unless given',
   }),
   'refuse-filter': list({
     group: 'Limits',

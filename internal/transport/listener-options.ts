@@ -33,6 +33,3 @@ export function materialOf(options: Pick<ListenerOptions, 'certificates'>): TlsM
   if (options.certificates === undefined) throw new Error('it needs -tls-cert and -tls-key');
   return options.certificates.material;
 }
-
-/** Pages that this machine itself serves. A page from elsewhere must not reach a broker on its visitor's machine. */
-export const LOCAL_ORIGINS = ['http?(s)://{localhost,127.0.0.1,\\[::1\\]}?(:*)'];

@@ -7,7 +7,6 @@ import { WebSocket } from 'ws';
 import type { Connection } from './connection.ts';
 import { endpointUrl, parseEndpoint } from './endpoint.ts';
 import { type Listener, type ListenerOptions, listen } from './listener.ts';
-import { LOCAL_ORIGINS } from './listener-options.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-transport-'));
 const opened: Listener[] = [];
@@ -153,6 +152,14 @@ describe('a WebSocket listener', () => {
     expect(await upgrades(listener.url, origin)).toBe(isWelcome);
   });
 
+  // All of 127.0.0.0/8 leads here, and is no address of the usual origins.
+  it.runIf(process.platform === 'linux')('lets in the pages of the address that is dialled', async () => {
+    const { listener } = await open('ws://127.0.0.2:0');
+    expect(await upgrades(listener.url, 'http://127.0.0.2:3000')).toBe(true);
+    expect(await upgrades(listener.url, 'http://127.0.0.3')).toBe(false);
+    expect(await upgrades(listener.url, 'http://rebound.example')).toBe(false);
+  });
+
   it('lets in the pages that -ws-origin names', async () => {
     const options = { webSocket: { ...webSocket, origins: ['https://*.example.com'] } };
     const { listener } = await open('ws://127.0.0.1:0', options);
@@ -176,7 +183,6 @@ describe('a WebSocket listener', () => {
 });
 
 const webSocket = {
-  origins: LOCAL_ORIGINS,
   maxMessageBytes: 1000,
   subprotocols: ['tinymq'],
 };

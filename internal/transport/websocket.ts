@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import micromatch from 'micromatch';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import {
   type Connection,
@@ -11,12 +10,11 @@ import {
   type HostAndPort,
   nobody,
 } from './connection.ts';
+import { mayOpen } from './page-origins.ts';
 
 export interface WebSocketOptions {
-  /**
-   * Globs of the origins whose pages may connect. Programs that are no browsers send no origin and always may.
-   */
-  origins: readonly string[];
+  /** Globs of the origins whose pages may connect. Default: pages of this machine, and of the address that is dialled. */
+  origins?: readonly string[];
   /** The largest message of the WebSocket protocol; the stream inside may be cut into any messages. */
   maxMessageBytes: number;
   /** The subprotocols to agree to, if the client offers one of them. */
@@ -26,7 +24,7 @@ export interface WebSocketOptions {
 /** Upgrades HTTP requests to byte streams. */
 export class WebSocketUpgrader {
   readonly #server: WebSocketServer;
-  readonly #origins: readonly string[];
+  readonly #origins: readonly string[] | undefined;
 
   constructor(options: WebSocketOptions) {
     this.#origins = options.origins;
@@ -47,12 +45,11 @@ export class WebSocketUpgrader {
     context: ConnectionContext,
     accept: (connection: Connection) => void,
   ): void {
-    const { origin } = request.headers;
-    if (origin !== undefined && !this.#mayConnect(origin)) {
+    if (!mayOpen(request, this.#origins)) {
       refuse(
         socket,
         '403 Forbidden',
-        `pages of ${origin} may not connect; see -ws-origin\n`,
+        `pages of ${request.headers.origin} may not connect; see -ws-origin\n`,
         context.lingerMs,
       );
       return;
@@ -60,11 +57,6 @@ export class WebSocketUpgrader {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       accept(new WebSocketConnection(webSocket, request, socket, context));
     });
-  }
-
-  #mayConnect(origin: string): boolean {
-    // A glob's * stops at a slash, which an origin only has after its scheme.
-    return micromatch.isMatch(origin, this.#origins as string[], { nocase: true });
   }
 }
 

@@ -8,7 +8,6 @@ import * as limits from '../../internal/limits.ts';
 import type { CertificateFiles, Certificates } from '../../internal/transport/certificates.ts';
 import type { Endpoint } from '../../internal/transport/endpoint.ts';
 import type { ListenError, ListenerOptions } from '../../internal/transport/listener.ts';
-import { LOCAL_ORIGINS } from '../../internal/transport/listener-options.ts';
 import type { GrpcOptions } from './open-grpc.ts';
 import type { KafkaOptions } from './open-kafka.ts';
 import type { LogsOptions } from './open-logs.ts';
@@ -52,7 +51,7 @@ export interface BrokerOptions extends LogsOptions, MqttOptions {
   slowConsumerWaitMs?: number;
   /** How long {@link RunningBroker.close} waits for what was accepted to be delivered. Default: 10,000. */
   shutdownTimeoutMs?: number;
-  /** Globs of the origins whose web pages may connect by WebSocket. Default: pages of this machine. */
+  /** Globs of the origins whose web pages may connect by WebSocket. Default: pages of this machine, and of the IP address that is dialled. */
   webSocketOrigins?: readonly string[];
   /** Checks what clients show of who they are. Default: everybody is anonymous. */
   authenticator?: Authenticator;
@@ -158,7 +157,7 @@ export function listenerOptions(
     tcpKeepAliveAfterMs: limits.tcpKeepAliveAfterMs,
     highWaterMarkBytes: limits.socketHighWaterMarkBytes,
     webSocket: {
-      origins: options.webSocketOrigins ?? LOCAL_ORIGINS,
+      origins: options.webSocketOrigins,
       maxMessageBytes: maxMessageBytes + limits.webSocketMessageSlackBytes,
       // The last one is what clients of MQTT 3.1 ask for.
       subprotocols: ['tinymq', 'mqtt', 'mqttv3.1'],
