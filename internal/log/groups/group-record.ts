@@ -58,7 +58,7 @@ export function writeGroup(group: GroupRecord): Uint8Array {
   return bytes;
 }
 
-/** @throws RangeError for a version that is not known, and for bytes that are no group. */
+/** What it returns lies in these bytes. @throws RangeError for a version that is not known, and for bytes that are no group. */
 export function readGroup(bytes: Uint8Array): GroupRecord {
   const reader = new RecordReader(bytes);
   const version = reader.uint8();
@@ -186,7 +186,7 @@ class RecordReader {
   bytes(): Uint8Array {
     const length = this.int32();
     const start = this.#advance(length);
-    return new Uint8Array(this.#bytes.subarray(start, start + length));
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + start, length);
   }
 
   #advance(length: number): number {

@@ -2,7 +2,6 @@ import { maxStoredGroupBytes } from '../../limits.ts';
 import type { LogStore } from '../../store/log-store.ts';
 import type { Group } from './group.ts';
 import { writeGroup } from './group-record.ts';
-import type { GroupError } from './group-types.ts';
 
 /** What groups are kept in. */
 export type MemberStore = Pick<LogStore, 'saveGroupMembers'>;
@@ -94,15 +93,12 @@ export class KeptGroups {
 }
 
 /** A group has more to keep than it may. */
-class GroupTooLargeError extends Error {
+export class GroupTooLargeError extends Error {
   override readonly name = 'GroupTooLargeError';
+  readonly bytes: number;
 
   constructor(bytes: number) {
     super(`a group of ${bytes} bytes is too large to be kept`);
+    this.bytes = bytes;
   }
-}
-
-/** What members are told whose group could not be kept. */
-export function refusalOf(error: unknown): GroupError {
-  return error instanceof GroupTooLargeError ? 'unknownServerError' : 'coordinatorNotAvailable';
 }

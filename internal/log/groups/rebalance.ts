@@ -1,7 +1,7 @@
 import { groupPendingJoinWaitMs } from '../../limits.ts';
 import { type Group, refusedJoin } from './group.ts';
 import { type GroupError, type JoinResult, NO_BYTES, type SyncResult } from './group-types.ts';
-import { type KeptGroups, refusalOf } from './kept-groups.ts';
+import { GroupTooLargeError, type KeptGroups } from './kept-groups.ts';
 import type { Member } from './member.ts';
 import type { Presence } from './presence.ts';
 
@@ -200,8 +200,7 @@ export class Rebalance {
   }
 
   #refuseAssignments(group: Group, error: Error): void {
-    this.#log.warn({ group: group.id, error: error.message }, 'the assignment of a group could not be kept');
-    this.dropAssignments(group, refusalOf(error));
+    this.dropAssignments(group, this.#refusal(group, error));
     this.begin(group, 'the assignment could not be kept');
   }
 
@@ -211,11 +210,17 @@ export class Rebalance {
         for (const [answer, result] of answers) answer(result);
       },
       (error: Error) => {
-        this.#log.warn({ group: group.id, error: error.message }, 'the members of a group could not be kept');
-        const refusal = refusalOf(error);
+        const refusal = this.#refusal(group, error);
         for (const [answer, { memberId }] of answers) answer(refusedJoin(refusal, memberId));
       },
     );
+  }
+
+  /** What members are told whose group could not be kept. That the store fails is logged by the store, once. */
+  #refusal(group: Group, error: Error): GroupError {
+    if (!(error instanceof GroupTooLargeError)) return 'coordinatorNotAvailable';
+    this.#log.warn({ group: group.id, bytes: error.bytes }, 'a group is too large to be kept');
+    return 'unknownServerError';
   }
 
   /** Who waited was excused from being heard, and no longer is. */
