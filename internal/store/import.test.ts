@@ -24,7 +24,7 @@ describe('an import', () => {
     const into = sqlite();
     const progress: ImportProgress[] = [];
     const result = await importLogs(from, into, (each) => progress.push({ ...each }));
-    expect(result).toEqual({ topicCount: 1, batchCount: 3, groupCount: 1, damaged: [] });
+    expect(result).toEqual({ topicCount: 1, batchCount: 3, groupCount: 1, damaged: [], unfinished: [] });
     expect(progress.at(-1)).toEqual({ topic: 'sensors', partition: 0, copiedBytes: 9, totalBytes: 9 });
     const state = await reopened(into);
     expect(state.topics).toHaveLength(1);
@@ -50,7 +50,7 @@ describe('an import', () => {
     await importLogs(from, into);
     const before = await into.open();
     const again = await importLogs(from, into);
-    expect(again).toEqual({ topicCount: 1, batchCount: 0, groupCount: 0, damaged: [] });
+    expect(again).toEqual({ topicCount: 1, batchCount: 0, groupCount: 0, damaged: [], unfinished: [] });
     expect(await into.open()).toEqual(before);
   });
 

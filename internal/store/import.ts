@@ -1,5 +1,7 @@
+import { settled } from './kafka-settled.ts';
 import type { LogStore, StoredBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { CorruptBatchError, StoreError } from './store-error.ts';
+import { TransactionIndex } from './transactions.ts';
 
 /** How far an import has come; told after each piece. */
 export interface ImportProgress {
@@ -18,6 +20,8 @@ export interface ImportResult {
   groupCount: number;
   /** Batches that are damaged and were left out; their offsets are a gap. */
   damaged: { topic: string; partition: number; baseOffset: number; lastOffset: number }[];
+  /** Transactions without an end, whose records were left out as Kafka aborts them. */
+  unfinished: { topic: string; partition: number; firstOffset: number }[];
 }
 
 /** Kafka's own topics: their content is of no use elsewhere; what groups committed is copied by itself. */
@@ -53,7 +57,16 @@ export async function importLogs(
   for (const topic of topics) await copy.topic(topic, targets.get(topic.name));
   const groupCount = await copyGroups(source, target, into);
   await into.flush();
-  return { topicCount: topics.length, batchCount: copy.batchCount, groupCount, damaged: copy.damaged };
+  const { batchCount, damaged } = copy;
+  return { topicCount: topics.length, batchCount, groupCount, damaged, unfinished: unfinishedOf(topics) };
+}
+
+function unfinishedOf(topics: readonly StoredTopic[]): ImportResult['unfinished'] {
+  return topics.flatMap(({ name, partitions }) =>
+    partitions.flatMap(({ number, transactions }) =>
+      (transactions?.open ?? []).map(({ firstOffset }) => ({ topic: name, partition: number, firstOffset })),
+    ),
+  );
 }
 
 function checkTarget(topic: StoredTopic, target: StoredTopic | undefined): void {
@@ -107,16 +120,19 @@ class Copy {
   async #partition(topic: string, source: StoredPartition, target: StoredPartition): Promise<void> {
     const { id, number: partition } = source;
     this.#copiedBytes += target.sizeBytes;
+    const settle = settling(source);
     let nextOffset = target.nextOffset;
     let writing: Promise<unknown> = Promise.resolve();
     for (let offset = Math.max(nextOffset, source.firstOffset); ; ) {
       const batches = await this.#read(topic, partition, id, offset);
       await writing;
       if (batches.length === 0) break;
-      writing = this.#write(target.id, nextOffset, batches);
+      const kept = batches.flatMap(settle);
+      writing = this.#write(target.id, nextOffset, kept);
       // Whoever awaits it later is told; until then a failure is nobody's surprise.
       writing.catch(() => {});
-      nextOffset = offset = batches.at(-1)!.lastOffset + 1;
+      nextOffset = (kept.at(-1)?.lastOffset ?? nextOffset - 1) + 1;
+      offset = batches.at(-1)!.lastOffset + 1;
       this.#copiedBytes += batches.reduce((sum, { bytes }) => sum + bytes.length, 0);
       this.#onProgress({
         topic,
@@ -156,6 +172,16 @@ class Copy {
     }
     return Promise.all(writes);
   }
+}
+
+/** What of a batch is copied: where it comes from a Kafka, only what was committed. */
+function settling({ transactions }: StoredPartition): (batch: StoredBatch) => StoredBatch[] {
+  if (transactions === undefined) return (batch) => [batch];
+  const index = new TransactionIndex(transactions);
+  return (batch) => {
+    const kept = settled(batch, index);
+    return kept === undefined ? [] : [kept];
+  };
 }
 
 /** Commits that are newer there stay. */

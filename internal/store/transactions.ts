@@ -103,6 +103,12 @@ export class TransactionIndex {
     return !around.some((transaction) => transaction.producerId === producerId);
   }
 
+  /** Whether a batch belongs to a transaction that has no end yet. */
+  isOpen({ producerId, baseOffset }: TransactionFacts): boolean {
+    const firstOffset = this.#open.get(producerId);
+    return firstOffset !== undefined && baseOffset >= firstOffset;
+  }
+
   /** Everything before an offset is gone. */
   forgetBefore(offset: number): void {
     const count = this.#firstEndingAt(offset);

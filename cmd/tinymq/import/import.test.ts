@@ -6,6 +6,7 @@ import { buildBatch } from '../../../internal/protocol/kafka/record-batch-build.
 import { writeKafkaDirectory } from '../../../internal/store/kafka-testing.ts';
 import { startBroker } from '../../../pkg/embed/index.ts';
 import { runTinymq } from '../../../test/support/tinymq-program.ts';
+import { aborted, committed, plain, sent, transactionBatches } from '../../../test/support/transactions.ts';
 import { Progress } from './progress.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-import-'));
@@ -38,7 +39,15 @@ describe('tinymq import kafka', () => {
     });
     const again = await runTinymq(['import', 'kafka', directory, '-data-dir', dataDir, '-json']);
     expect(JSON.parse(again.out)).toEqual({
-      ...{ from: [directory], into: dataDir, topicCount: 1, batchCount: 0, groupCount: 0, damaged: [] },
+      ...{
+        from: [directory],
+        into: dataDir,
+        topicCount: 1,
+        batchCount: 0,
+        groupCount: 0,
+        damaged: [],
+        unfinished: [],
+      },
     });
     await using broker = await startBroker({ dataDir, kafka: { listen: ['tcp://127.0.0.1:0'] } });
     const at = ['-address', broker.url.slice('tcp://'.length)];
@@ -47,6 +56,39 @@ describe('tinymq import kafka', () => {
     const locked = await runTinymq(['import', 'kafka', directory, '-data-dir', dataDir]);
     expect(locked).toMatchObject({ code: 1, out: '' });
     expect(locked.errors).toContain(dataDir);
+  });
+
+  it('brings what was committed, as plain records in their places, and says what has no end', async () => {
+    const [directory, dataDir] = [kafkaDirectory(), join(folder, 'settled')];
+    const happenings = [sent(1, 'd'), sent(2, 'e'), committed(1), aborted(2), sent(3, 'f'), plain('g')];
+    const segment = join(directory, 'orders-0', `${'0'.repeat(20)}.log`);
+    for (const { bytes } of transactionBatches(happenings, 3)) appendFileSync(segment, bytes);
+    const done = await runTinymq(['import', 'kafka', directory, '-data-dir', dataDir]);
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.out).toContain('1 topic, 0 groups and 5 new batches');
+    expect(done.errors).toContain(
+      "partition 0 of topic 'orders': a transaction without an end, from offset 7 on",
+    );
+    const again = await runTinymq(['import', 'kafka', directory, '-data-dir', dataDir]);
+    expect(again.out).toContain('and 0 new batches');
+    await using broker = await startBroker({ dataDir, kafka: { listen: ['tcp://127.0.0.1:0'] } });
+    const at = ['-address', broker.url.slice('tcp://'.length)];
+    for (const isolation of ['read_committed', 'read_uncommitted']) {
+      const consumed = await runTinymq([
+        'consume',
+        'orders',
+        '-exit',
+        '-isolation',
+        isolation,
+        '-json',
+        ...at,
+      ]);
+      const records = consumed.out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      expect(records.map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 8]);
+    }
   });
 
   it('says where there is nothing to import', async () => {

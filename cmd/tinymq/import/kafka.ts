@@ -31,6 +31,7 @@ export const importKafka = command(importKafkaProgram, async ({ values, operands
   );
   if (values.json) process.stdout.write(jsonLine({ from: directories, into: values['data-dir'], ...result }));
   else if (!values.quiet) process.stdout.write(summaryOf(result, progress.copiedBytes, values['data-dir']));
+  reportUnfinished(result.unfinished);
   reportDamage(result.damaged);
 });
 
@@ -48,6 +49,16 @@ function summaryOf(
 ): string {
   const counts = `${counted(topicCount, 'topic')}, ${counted(groupCount, 'group')}`;
   return `${counts} and ${counted(batchCount, 'new batch', 'es')} are in ${into}, ${(bytes / 1e6).toFixed(1)} MB in all.\n`;
+}
+
+/** No failure: Kafka aborts such a transaction at its next start. */
+function reportUnfinished(unfinished: ImportResult['unfinished']): void {
+  for (const { topic, partition, firstOffset } of unfinished) {
+    complain(
+      'tinymq import kafka',
+      `partition ${partition} of topic '${topic}': a transaction without an end, from offset ${firstOffset} on, was left out`,
+    );
+  }
 }
 
 /** @throws Failure where anything was left out: a script should not take it for a success. */
