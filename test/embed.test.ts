@@ -123,7 +123,7 @@ describe('a broker that cannot start', () => {
   it.each([
     [{ listen: [] }, 'listen names no address'],
     [{ listen: ['http://localhost:1'] }, "'http://localhost:1' is not an address to listen on"],
-    [{ listen: ['tls://localhost:0'] }, 'it needs -tls-cert and -tls-key'],
+    [{ listen: ['tls://localhost:0'] }, 'it needs the option tls, with certFile and keyFile'],
     [{ maxMessageBytes: 0 }, 'maxMessageBytes is 1 to 1073741824, not 0'],
     [{ channelSize: Number.NaN }, 'channelSize is at least 1, not NaN'],
   ])('says why: %j', async (options, message) => {

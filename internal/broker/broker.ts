@@ -31,6 +31,8 @@ export interface BrokerParts {
   settings: BrokerSettings;
   metrics: Metrics;
   log: Logger;
+  /** Calls back after the reads of this turn of the event loop. Default: `setImmediate`. */
+  afterReads?: (callback: () => void) => void;
 }
 
 /**
@@ -41,10 +43,10 @@ export class Broker {
   /** What topics remember for later subscribers. */
   readonly retained: Retained;
   /** When publishers give way to others. */
-  readonly turnTime = new TurnTime();
+  readonly turnTime: TurnTime;
   readonly #settings: BrokerSettings;
   readonly #log: Logger;
-  readonly #turn = new Turn();
+  readonly #turn: Turn;
   readonly #clients = new Map<string, Client>();
   readonly #trie = new TopicTrie<Target>();
   readonly #groups = new Map<string, ShareGroup>();
@@ -72,6 +74,8 @@ export class Broker {
   };
 
   constructor(parts: BrokerParts) {
+    this.#turn = new Turn(parts.afterReads);
+    this.turnTime = new TurnTime(undefined, parts.afterReads);
     this.#settings = parts.settings;
     this.#log = parts.log;
     const { metrics } = parts;

@@ -8,12 +8,20 @@ export class TurnTime {
   /** Whether publishers give way after the message in hand. */
   isOver = false;
   readonly #now: () => number;
+  readonly #afterReads: (callback: () => void) => void;
   #beganAt = 0;
   #hasBegun = false;
 
-  /** @param now milliseconds of a clock that only goes forward. */
-  constructor(now: () => number = () => performance.now()) {
+  /**
+   * @param now milliseconds of a clock that only goes forward.
+   * @param afterReads calls back after the reads of a turn.
+   */
+  constructor(
+    now: () => number = () => performance.now(),
+    afterReads: (callback: () => void) => void = (callback) => setImmediate(callback),
+  ) {
     this.#now = now;
+    this.#afterReads = afterReads;
   }
 
   /** Costly work begins; the first of a turn starts the clock. */
@@ -21,7 +29,7 @@ export class TurnTime {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
     this.#beganAt = this.#now();
-    setImmediate(this.#end);
+    this.#afterReads(this.#end);
   }
 
   /** Costly work is done. */

@@ -12,13 +12,19 @@ export class Turn {
   #dirty: Flushable[] = [];
   #spare: Flushable[] = [];
   #scheduled = false;
+  readonly #afterReads: (callback: () => void) => void;
+
+  /** @param afterReads calls back after the reads of a turn. */
+  constructor(afterReads: (callback: () => void) => void = (callback) => setImmediate(callback)) {
+    this.#afterReads = afterReads;
+  }
 
   /** Has `flush` called at the end of this turn. Not to be added twice in one turn. */
   add(flushable: Flushable): void {
     this.#dirty.push(flushable);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#run);
+    this.#afterReads(this.#run);
   }
 
   readonly #run = (): void => {

@@ -21,7 +21,7 @@ import {
 import { type FilterEntry, Filters } from './filters.ts';
 import { sayGoodbye } from './goodbye.ts';
 import { Inbox, type MessageHandler } from './inbox.ts';
-import { KeepAlive } from './keep-alive.ts';
+import { type IntervalTimers, KeepAlive } from './keep-alive.ts';
 import type { Message } from './message.ts';
 import { type ConnectOptions, checkNumbers, reconnectDelayMs, type Settings, settingsOf } from './options.ts';
 import { Outbox } from './outbox.ts';
@@ -72,6 +72,11 @@ export type ReplayFrom = 'earliest' | 'latest' | number | Date | `-${number}${'s
 /** A WebSocket message is the largest frame, or many small ones that the broker sends at once. */
 const CHUNK_SLACK_BYTES = 64 * 1024 * 1024;
 const NO_PAYLOAD = new Uint8Array(0);
+/** A test that puts a minute forward by fake timers has not waited that long for the broker. */
+const OWN_TIMERS: IntervalTimers = {
+  setInterval: globalThis.setInterval.bind(globalThis),
+  clearInterval: globalThis.clearInterval.bind(globalThis),
+};
 /** Everything that this client can agree on with a broker. One that knows none of it passes it over. */
 const OFFER = formatExtensions(EXTENSIONS);
 
@@ -137,14 +142,19 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     });
     this.#pings = new Requests('PONG', this.#settings.requestTimeoutMs, platform);
     this.#unsubscribes = new Requests('UNSUBACK', this.#settings.requestTimeoutMs, platform);
-    this.#keepAlive = new KeepAlive(this.#settings.keepAliveMs, platform.unref, {
-      isReading: () => this.#isReading,
-      ask: () => {
-        this.#pings.add();
-        this.#request(FrameType.ping, '');
+    this.#keepAlive = new KeepAlive(
+      this.#settings.keepAliveMs,
+      platform.unref,
+      {
+        isReading: () => this.#isReading,
+        ask: () => {
+          this.#pings.add();
+          this.#request(FrameType.ping, '');
+        },
+        silent: () => this.#onSilence(),
       },
-      silent: () => this.#onSilence(),
-    });
+      OWN_TIMERS,
+    );
   }
 
   /** Where the client is in its life. */

@@ -3,6 +3,12 @@ import { timerMs } from './timing.ts';
 /** Silence is looked at so many times in `keepAliveMs`. */
 const TICKS = 4;
 
+/** Where the ticks come from. */
+export interface IntervalTimers {
+  setInterval(callback: () => void, ms: number): ReturnType<typeof setInterval>;
+  clearInterval(timer: ReturnType<typeof setInterval> | undefined): void;
+}
+
 export interface KeepAliveEvents {
   /** Whether the client reads its connection; while it does not, it cannot know whether the broker lives. */
   isReading(): boolean;
@@ -24,21 +30,27 @@ export class KeepAlive {
   readonly #keepAliveMs: number;
   readonly #unref: (timer: ReturnType<typeof setTimeout>) => void;
   readonly #events: KeepAliveEvents;
+  readonly #timers: IntervalTimers;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ticksUnheard = 0;
   #ticksUnsent = 0;
   /** Undefined while no answer is awaited. */
   #ticksAsking: number | undefined;
 
-  /** @param keepAliveMs 0: never ask. */
+  /**
+   * @param keepAliveMs 0: never ask.
+   * @param timers the runtime's, unless a test brings its own.
+   */
   constructor(
     keepAliveMs: number,
     unref: (timer: ReturnType<typeof setTimeout>) => void,
     events: KeepAliveEvents,
+    timers: IntervalTimers = globalThis,
   ) {
     this.#keepAliveMs = keepAliveMs;
     this.#unref = unref;
     this.#events = events;
+    this.#timers = timers;
   }
 
   /** A connection is open. */
@@ -47,12 +59,12 @@ export class KeepAlive {
     if (this.#keepAliveMs === 0) return;
     this.heard();
     this.sent();
-    this.#timer = setInterval(() => this.#tick(), timerMs(this.#keepAliveMs / TICKS));
+    this.#timer = this.#timers.setInterval(() => this.#tick(), timerMs(this.#keepAliveMs / TICKS));
     this.#unref(this.#timer);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#timers.clearInterval(this.#timer);
   }
 
   heard(): void {

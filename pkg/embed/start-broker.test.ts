@@ -30,6 +30,37 @@ describe('startBroker', () => {
     await expect(startBroker({ listen: ['tcp://127.0.0.1:0'], ...options })).rejects.toThrow(message);
   });
 
+  // A typo opened the default port, and an address without its array was answered by `frames.map is not a function`.
+  it.each<[object, string]>([
+    [{ lissten: [] }, 'lissten is no option of startBroker; did you mean listen?'],
+    [{ Listen: [] }, 'Listen is no option of startBroker; did you mean listen?'],
+    [{ toString: 1 }, 'toString is no option of startBroker'],
+    [
+      { kafka: { listen: [], autocreate: true } },
+      'kafka.autocreate is no option of startBroker; did you mean kafka.autoCreate?',
+    ],
+    [
+      { listen: 'tcp://localhost:0' },
+      "listen is an array of addresses, such as ['tcp://localhost:1883'], not 'tcp://localhost:0'",
+    ],
+    [{ listen: [1883] }, 'listen is an array of addresses'],
+    [{ kafka: 'tcp://localhost:0' }, "kafka is an object, not 'tcp://localhost:0'"],
+    [{ tls: null }, 'tls is an object, not null'],
+    [{ channelSize: '100' }, "channelSize is a number, not '100'"],
+    [{ memory: 'yes' }, "memory is true or false, not 'yes'"],
+  ])('says what is wrong where no compiler does: %j', async (options, message) => {
+    await expect(startBroker({ listen: ['tcp://127.0.0.1:0'], ...options })).rejects.toThrow(message);
+  });
+
+  it('takes an option that is undefined for one that was left out', async () => {
+    await using broker = await startBroker({
+      listen: ['tcp://127.0.0.1:0'],
+      dataDir: undefined,
+      tls: undefined,
+    });
+    expect(broker.listeners).toHaveLength(1);
+  });
+
   it.each<[string, BrokerOptions]>([
     [
       'its certificate is missing',

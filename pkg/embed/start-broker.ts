@@ -4,7 +4,7 @@ import * as limits from '../../internal/limits.ts';
 import { Metrics } from '../../internal/metrics/metrics.ts';
 import { StoreError } from '../../internal/store/store-error.ts';
 import { type CertificateFiles, Certificates } from '../../internal/transport/certificates.ts';
-import { type Endpoint, isSecure } from '../../internal/transport/endpoint.ts';
+import { type Endpoint, endpointUrl, isSecure } from '../../internal/transport/endpoint.ts';
 import { ListenError, type Listener } from '../../internal/transport/listener.ts';
 import {
   type BrokerOptions,
@@ -14,6 +14,7 @@ import {
   type Place,
   placesOf,
 } from './broker-options.ts';
+import { checkOptions } from './check-options.ts';
 import { checkDataFolder } from './data-folder.ts';
 import { reportDescriptorLimit } from './descriptors.ts';
 import { type OpenDoors, openDoors } from './open-doors.ts';
@@ -48,6 +49,7 @@ export interface RunningBroker extends AsyncDisposable {
  * @throws StoreError where the folder that is named cannot be used.
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
+  checkOptions(options);
   checkBounds(options);
   const places = placesOf(options);
   const log = options.logger ?? silent;
@@ -62,11 +64,11 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       log,
     );
     opened.add(() => certificates?.close());
-    const broker = new Broker({ settings: brokerSettings(options), metrics, log });
+    const broker = new Broker({ settings: brokerSettings(options), metrics, log, afterReads });
     const kept = await openKept(options, places, broker, metrics, log, folderError);
     opened.add(() => kept?.close());
     const doors = await openDoors({ options: usable, broker, kept, metrics, log, certificates, opened });
-    const listeners = await openAll(places, doors, options.onListenError);
+    const listeners = await openAll(places, doors, options);
     opened.add(async () => {
       await Promise.all(listeners.map((listener) => listener.close()));
     });
@@ -87,6 +89,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     throw error;
   }
 }
+
+/** The runtime's own: an app's tests may put fake timers in its place, in which the broker would stand still. */
+const afterReads = globalThis.setImmediate;
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -158,7 +163,7 @@ type OpenListener = Listener & Place;
 async function openAll(
   places: readonly Place[],
   doors: OpenDoors,
-  onListenError: BrokerOptions['onListenError'],
+  { onListenError, tls }: BrokerOptions,
 ): Promise<OpenListener[]> {
   const listeners: OpenListener[] = [];
   const reachable = places.filter(({ door }) => doors[door] !== undefined);
@@ -166,6 +171,7 @@ async function openAll(
     for (const [index, { door, endpoint }] of reachable.entries()) {
       const isLastHope = index === reachable.length - 1 && listeners.length === 0;
       try {
+        if (isSecure(endpoint) && tls === undefined) throw lacksCertificate(endpoint);
         listeners.push({ ...(await doors[door]!(endpoint)), door, endpoint });
       } catch (error) {
         if (onListenError === undefined || isLastHope || !(error instanceof ListenError)) throw error;
@@ -177,6 +183,13 @@ async function openAll(
     throw error;
   }
   return listeners;
+}
+
+function lacksCertificate(endpoint: Endpoint): ListenError {
+  return new ListenError(
+    endpointUrl(endpoint),
+    new Error('it needs the option tls, with certFile and keyFile'),
+  );
 }
 
 function running(
