@@ -63,7 +63,7 @@ const describeOptions = {
 
 export const topicsDescribeProgram: Program<typeof describeOptions> = {
   name: 'tinymq topics describe',
-  summary: 'Shows partitions and settings of topics.',
+  summary: 'Shows partitions of topics, what lies in them, and settings.',
   options: describeOptions,
   operands: { usage: '[NAME...]', help: 'which topics; all of them unless given', min: 0, max: MAX_TOPICS },
   fileFlag: optionsFileFlag,

@@ -9,6 +9,7 @@ import { keyOf } from '../kafka-client/offsets.ts';
 import { demand } from '../kafka-client/refusal.ts';
 import { allTopics } from './all-topics.ts';
 import { type EligibleReplicas, eligibleReplicas } from './eligible-replicas.ts';
+import { type PartitionContents, partitionContents } from './partition-contents.ts';
 import { type Setting, settingsOf } from './settings.ts';
 
 export const describe = command(topicsDescribeProgram, async (invocation) => {
@@ -20,11 +21,13 @@ export const describe = command(topicsDescribeProgram, async (invocation) => {
         ? await allTopics(client, values['exclude-internal'])
         : await namedTopics(client, operands);
     const names = topics.map(({ name }) => name!);
-    const [settings, eligible] = await Promise.all([
+    const [settings, eligible, contents] = await Promise.all([
       settingsOf(client, names),
       eligibleReplicas(client, names),
+      partitionContents(client, topics),
     ]);
-    return topics.map((topic) => render(topic, settings.get(topic.name!) ?? [], eligible)).join('');
+    const known = { eligible, contents };
+    return topics.map((topic) => render(topic, settings.get(topic.name!) ?? [], known)).join('');
   });
   process.stdout.write(text);
 });
@@ -37,11 +40,17 @@ async function namedTopics(client: KafkaClient, names: readonly string[]): Promi
   return [...topics];
 }
 
-/** As Kafka's own `kafka-topics.sh` shows it. */
+/** What is known of partitions beside the metadata, by {@link keyOf}. */
+interface Known {
+  eligible: ReadonlyMap<string, EligibleReplicas>;
+  contents: ReadonlyMap<string, PartitionContents>;
+}
+
+/** As Kafka's own `kafka-topics.sh` shows it, with what lies in each partition behind that. */
 function topicText(
   topic: TopicMetadata,
   settings: readonly Setting[],
-  eligible: ReadonlyMap<string, EligibleReplicas>,
+  { eligible, contents }: Known,
 ): string {
   const name = printableText(topic.name!);
   const partitions = sortedPartitions(topic);
@@ -64,6 +73,7 @@ function topicText(
       `Isr: ${isrNodes.join(',')}`,
       `Elr: ${elr?.join(',') ?? 'N/A'}`,
       `LastKnownElr: ${lastKnownElr?.join(',') ?? 'N/A'}`,
+      ...contentsText(contents.get(keyOf({ topic: topic.name!, partition: partitionIndex }))),
     ].join('\t');
   });
   return [head.join('\t'), ...rows, ''].join('\n');
@@ -72,7 +82,7 @@ function topicText(
 function topicJson(
   topic: TopicMetadata,
   settings: readonly Setting[],
-  eligible: ReadonlyMap<string, EligibleReplicas>,
+  { eligible, contents }: Known,
 ): string {
   const partitions = sortedPartitions(topic);
   return jsonLine({
@@ -89,8 +99,31 @@ function topicJson(
       replicas: replicaNodes,
       isr: isrNodes,
       ...eligibleIn(topic, partitionIndex, eligible),
+      ...contentsJson(contents.get(keyOf({ topic: topic.name!, partition: partitionIndex }))),
     })),
   });
+}
+
+/** The offsets count what compaction took away too. */
+function contentsText(contents: PartitionContents | undefined): string[] {
+  const { firstOffset = '-', endOffset = '-', messages = '-', bytes = '-' } = contentsJson(contents);
+  return [
+    `FirstOffset: ${firstOffset}`,
+    `EndOffset: ${endOffset}`,
+    `Messages: ${messages}`,
+    `Bytes: ${bytes}`,
+  ];
+}
+
+function contentsJson(contents: PartitionContents | undefined): {
+  firstOffset?: number;
+  endOffset?: number;
+  messages?: number;
+  bytes?: number;
+} {
+  if (contents === undefined) return {};
+  const { first, end, bytes } = contents;
+  return { firstOffset: first, endOffset: end, messages: end - first, bytes };
 }
 
 function eligibleIn(

@@ -22,13 +22,26 @@ describe('tinymq topics', () => {
     expect(out.replace(/TopicId: [\w-]{22}/, 'TopicId: ID').split('\n')).toEqual([
       'Topic: orders\tTopicId: ID\tPartitionCount: 2\tReplicationFactor: 1\tConfigs: retention.ms=5000',
       expect.stringMatching(
-        /^\tTopic: orders\tPartition: 0\tLeader: 1\tReplicas: 1\tIsr: 1\tElr: \tLastKnownElr: $/,
+        /^\tTopic: orders\tPartition: 0\tLeader: 1\tReplicas: 1\tIsr: 1\tElr: \tLastKnownElr: \tFirstOffset: 0\tEndOffset: 0\tMessages: 0\tBytes: 0$/,
       ),
       expect.stringMatching(
-        /^\tTopic: orders\tPartition: 1\tLeader: 1\tReplicas: 1\tIsr: 1\tElr: \tLastKnownElr: $/,
+        /^\tTopic: orders\tPartition: 1\tLeader: 1\tReplicas: 1\tIsr: 1\tElr: \tLastKnownElr: \tFirstOffset: 0\tEndOffset: 0\tMessages: 0\tBytes: 0$/,
       ),
       '',
     ]);
+  });
+
+  it('shows offsets, counts and sizes', async () => {
+    await topics('create', 'filled', '-partitions', '2');
+    const address = ['-address', `kafka://${broker.url.slice('tcp://'.length)}`];
+    await runTinymq(['produce', 'filled', '-partition', '1', ...address], 'a\nb\nc\n');
+    const text = await topics('describe', 'filled');
+    expect(text.out).toMatch(
+      /Partition: 1\t.*\tFirstOffset: 0\tEndOffset: 3\tMessages: 3\tBytes: [1-9]\d*$/m,
+    );
+    const [empty, full] = JSON.parse((await topics('describe', 'filled', '-json')).out).partitions;
+    expect(empty).toMatchObject({ firstOffset: 0, endOffset: 0, messages: 0, bytes: 0 });
+    expect(full).toMatchObject({ firstOffset: 0, endOffset: 3, messages: 3, bytes: expect.any(Number) });
   });
 
   it('does not create it twice, unless that is no mistake', async () => {
