@@ -316,6 +316,44 @@ describe('publisher', () => {
     expect((await program.ended).code).toBe(0);
   });
 
+  it('says what waits while the broker is away, and when that was sent', async () => {
+    const flags = [...at, '-topic', 'a', '-message', 'x', '-interval', '0.01'];
+    const program = start('publisher', flags);
+    await until(() => received.length > 0);
+    const { url } = broker;
+    await client.close();
+    await broker.close();
+    await until(() => program.out().includes('Waiting to be published to a: x\n'));
+    broker = await startBroker({ listen: [url] });
+    await until(() => /^Published \d+ that waited$/m.test(program.out()));
+    await until(() => /that waited\nPublished to a: x\n/.test(program.out()));
+    program.child.kill('SIGINT');
+    expect((await program.ended).code).toBe(0);
+  });
+
+  it('says that the other side speaks MQTT, which it does not', async () => {
+    const server = createServer((socket) => {
+      // As mosquitto does: CONNACK for an MQTT client, the end of the connection for anybody else.
+      socket.on('error', () => {});
+      socket.on('data', (bytes) => (bytes[0] === 0x10 ? socket.write('\x20\x02\0\0') : socket.destroy()));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { code, errors } = await run('publisher', [
+      '-address',
+      `127.0.0.1:${port}`,
+      '-topic',
+      'a',
+      '-message',
+      'x',
+    ]);
+    server.close();
+    expect(code).toBe(1);
+    expect(errors).toMatch(
+      /^publisher: [^\n]+; an MQTT broker is there that does not speak [^\n]+mosquitto_pub[^\n]+\n$/,
+    );
+  });
+
   it('says what was not sent where it is stopped while the broker is away', async () => {
     const program = start('publisher', [...at, '-topic', 'a', '-message', 'x', '-interval', '0.01']);
     await until(() => received.length > 0);

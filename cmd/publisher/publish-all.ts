@@ -3,7 +3,7 @@ import { Failure } from '../shared/run-program.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface PublishOptions {
-  reporter: Pick<Reporter, 'published'>;
+  reporter: Pick<Reporter, 'published' | 'waits' | 'sent'>;
   /** Messages come at an interval: what is lost with a connection is made good by the next one. */
   isRepeating: boolean;
   stop: AbortSignal;
@@ -28,14 +28,18 @@ export async function publishAll(
     hasBroken = true;
   });
   client.on('connect', () => {
+    if (waiting > 0) reporter.sent(waiting);
     waiting = 0;
   });
   try {
     for await (const payload of payloads) {
       if (stop.aborted) break;
-      if (!client.connected) waiting++;
+      const isWaiting = !client.connected;
+      if (isWaiting) waiting++;
+      // What waits is told before the broker is waited for.
+      const waitingRoom = isWaiting ? reporter.waits(payload) : undefined;
       if (client.publish(topic, payload) !== true) await client.drained();
-      const room = reporter.published(payload);
+      const room = isWaiting ? waitingRoom : reporter.published(payload);
       if (room !== undefined) await room;
     }
     if (!stop.aborted) await arrival(client);

@@ -32,8 +32,24 @@ export class Reporter {
     this.#rate?.add(payload.length);
     const { quiet, json, stats } = this.#options;
     if (quiet || (stats && !json)) return undefined;
-    this.#output.write(json ? this.#jsonLine(payload) : this.#line(payload));
+    this.#output.write(json ? this.#jsonLine(payload) : this.#line('Published', payload));
     return this.#output.room;
+  }
+
+  /** Tells of a message that waits until the broker is back; returns as {@link published} does. */
+  waits(payload: Uint8Array): Promise<void> | undefined {
+    this.#rate?.add(payload.length);
+    const { quiet, json, stats } = this.#options;
+    if (quiet || (stats && !json)) return undefined;
+    this.#output.write(json ? this.#jsonLine(payload, true) : this.#line('Waiting to be published', payload));
+    return this.#output.room;
+  }
+
+  /** Tells that so many messages that waited were sent. */
+  sent(count: number): void {
+    const { quiet, json, stats } = this.#options;
+    if (quiet || stats || json) return;
+    this.#output.write(`Published ${count} that waited\n`);
   }
 
   async end(): Promise<void> {
@@ -41,15 +57,17 @@ export class Reporter {
     await this.#output.end();
   }
 
-  #jsonLine(payload: Uint8Array): string {
+  #jsonLine(payload: Uint8Array, waiting?: true): string {
     const time = new Date().toISOString();
-    return jsonLine({ topic: this.#topic, ...jsonPayload(payload), time });
+    return jsonLine({ topic: this.#topic, ...jsonPayload(payload), time, waiting });
   }
 
-  #line(payload: Uint8Array): string {
-    if (payload.length <= SHOWN_BYTES) return `Published to ${this.#shownTopic}: ${printable(payload)}\n`;
+  #line(what: string, payload: Uint8Array): string {
+    const where = `${what} to ${this.#shownTopic}:`;
+    if (payload.length === 0) return `${where} (empty)\n`;
+    if (payload.length <= SHOWN_BYTES) return `${where} ${printable(payload)}\n`;
     const beginning = printable(payload.subarray(0, wholeCharacters(payload, SHOWN_BYTES)));
-    return `Published to ${this.#shownTopic}: ${beginning}… (${payload.length} bytes)\n`;
+    return `${where} ${beginning}… (${payload.length} bytes)\n`;
   }
 }
 

@@ -11,7 +11,11 @@ import {
   RefusedError,
   TinymqError,
 } from '../../pkg/client/index.ts';
-import { complain, type Invocation } from './run-program.ts';
+import { hintOfMqtt } from './other-protocol.ts';
+import { complain, Failure, type Invocation, warn } from './run-program.ts';
+
+/** Somebody looks at a terminal: a broker that is back should not be waited for much longer. */
+const RECONNECT_AFTER_AT_MOST_MS = 3_000;
 
 type ConnectionValues = Values<typeof connectionOptions>;
 
@@ -32,7 +36,11 @@ export async function connectClient(
   } catch (error) {
     const namesBroker = given.has('network') || given.has('address') || network !== 'tcp';
     const isSocketThere = lstatSync(DEFAULT_SOCKET_PATH, { throwIfNoEntry: false })?.isSocket() ?? false;
-    if (namesBroker || !isSocketThere || !(error instanceof ConnectError)) throw error;
+    if (!(error instanceof ConnectError) || stop.aborted) throw error;
+    if (namesBroker || !isSocketThere) {
+      const hint = await hintOfMqtt(network, address);
+      throw hint === '' ? error : new Failure(`${error.message}${hint}`);
+    }
     const local = { network: 'unix', address: DEFAULT_SOCKET_PATH } as const;
     return openClient(name, local, values, isQuiet, stop).catch(() => Promise.reject(error));
   }
@@ -50,6 +58,7 @@ function openClient(
     clientId: values.id ?? `${name}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`,
     tls: tlsOf(values),
     connectTimeoutMs: values['connect-timeout'],
+    reconnect: { maxDelayMs: RECONNECT_AFTER_AT_MOST_MS },
     signal: stop,
   });
   let isRefused = false;
@@ -61,10 +70,13 @@ function openClient(
   client.on('reconnecting', ({ delayMs, cause }) => {
     hasBroken = true;
     if (isRefused || isQuiet || stop.aborted) return;
-    complain(name, `${cause.message}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
+    warn(
+      name,
+      `${cause.message}; trying again ${delayMs < 50 ? 'now' : `in ${(delayMs / 1000).toFixed(1)} s`}`,
+    );
   });
   client.on('connect', () => {
-    if (hasBroken && !isRefused && !isQuiet) complain(name, 'connected again');
+    if (hasBroken && !isRefused && !isQuiet) warn(name, 'connected again');
   });
   return client.connect();
 }
