@@ -25,6 +25,11 @@ export class Access {
     this.#epoch = policy.epoch;
   }
 
+  /** Changes whenever what was answered before may be wrong. */
+  get epoch(): number {
+    return this.#policy.epoch;
+  }
+
   /** Undefined where the action is allowed, or the reason why not. */
   refusal(action: Action, kind: ResourceKind, name: string): string | undefined {
     if (this.#policy.isOpen) return undefined;

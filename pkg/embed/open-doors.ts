@@ -89,12 +89,13 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
     doors.kafka = listenFor('kafka', (connection) => kafka.door.open(connection, NOTHING));
   }
   if (options.grpc !== undefined) {
-    const { grpc, guard } = options;
+    const { grpc } = options;
     const [{ makeGrpcDoor }, { listenForGrpc }] = await Promise.all([
       import('./open-grpc.ts'),
       import('../../internal/doors/grpc/listen.ts'),
     ]);
-    const door = makeGrpcDoor(grpc, { kept, guard, connectTimeoutMs, metrics, log: doorLog(log, 'grpc') });
+    const grpcLog = doorLog(log, 'grpc');
+    const door = makeGrpcDoor(grpc, { kept, admission, connectTimeoutMs, metrics, log: grpcLog });
     opened.add(() => door.close(shutdownTimeoutMs));
     const problem = problemOf('grpc');
     doors.grpc = (endpoint) => listenForGrpc(endpoint, listening, door, problem);

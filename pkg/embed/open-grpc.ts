@@ -1,5 +1,5 @@
-import type { Guard } from '../../internal/access/guard.ts';
 import type { Logger } from '../../internal/broker/broker.ts';
+import type { Admission } from '../../internal/doors/admission.ts';
 import { GrpcDoor } from '../../internal/doors/grpc/door.ts';
 import type { Metrics } from '../../internal/metrics/metrics.ts';
 import type { OpenLogs } from './open-logs.ts';
@@ -17,7 +17,7 @@ export interface GrpcOptions {
 /** What the door needs beside its own options. */
 export interface GrpcParts {
   kept: OpenLogs;
-  guard: Guard | undefined;
+  admission: Admission;
   connectTimeoutMs: number;
   metrics: Metrics;
   log: Logger;
@@ -26,14 +26,14 @@ export interface GrpcParts {
 /** Makes the gRPC door, which listens nowhere yet. */
 export function makeGrpcDoor(
   { maxMessageBytes, allowWrites = true }: GrpcOptions,
-  { kept, guard, connectTimeoutMs, metrics, log }: GrpcParts,
+  { kept, admission, connectTimeoutMs, metrics, log }: GrpcParts,
 ): GrpcDoor {
   const { logs, store, delivery } = kept;
   return new GrpcDoor({
     logs,
     metrics,
     log,
-    guard,
+    admission,
     settings: {
       connectTimeoutMs,
       allowRemoteWrites: allowWrites,

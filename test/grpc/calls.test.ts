@@ -1,5 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { policyOfGuard } from '../../internal/access/guard.ts';
+import { Admission } from '../../internal/doors/admission.ts';
 import { describeFile } from '../../internal/protocol/grpc/descriptor.ts';
 import { HealthCheckRequest, HealthCheckResponse } from '../../internal/protocol/grpc/health.ts';
 import { reflectionV1, reflectionV1Alpha } from '../../internal/protocol/grpc/reflection.ts';
@@ -287,11 +289,14 @@ it('a server that takes no writes says so first', async () => {
 
 it('a guard decides who may do what', async () => {
   const guarded = await openTestDoor({
-    guard: {
-      mayConnect: () => undefined,
-      mayPublish: (_who, topic) => (topic === 'open/in' ? undefined : 'not there'),
-      maySubscribe: (_who, topic) => (topic === 'open/out' ? undefined : 'not from there'),
-    },
+    admission: new Admission(
+      undefined,
+      policyOfGuard({
+        mayConnect: () => undefined,
+        mayPublish: (_who, topic) => (topic === 'open/in' ? undefined : 'not there'),
+        maySubscribe: (_who, topic) => (topic === 'open/out' ? undefined : 'not from there'),
+      }),
+    ),
   });
   for (const name of ['open.in', 'open.out']) await guarded.logs.topicOrNew(name);
   const statusOf = async (method: string, topic: string) =>

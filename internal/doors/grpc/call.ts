@@ -17,6 +17,8 @@ export interface CallHandler {
   over(): void;
   /** The door closes and waits a while for calls to end. */
   closing(): void;
+  /** The rules have changed: throws where what the call does is no longer allowed. */
+  recheckAccess?(): void;
 }
 
 export type OpenCall = (call: Call) => CallHandler;
@@ -146,6 +148,16 @@ export class Call implements ExpandedCall, Expiring, StreamHandler {
   /** The door closes. */
   closing(): void {
     if (!this.#isOver) this.#handler.closing();
+  }
+
+  /** Ends the call where what it does is no longer allowed. */
+  recheckAccess(): void {
+    if (this.#isOver) return;
+    try {
+      this.#handler.recheckAccess?.();
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** Called by the stream. */

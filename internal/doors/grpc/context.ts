@@ -1,5 +1,4 @@
-import type { Guard } from '../../access/guard.ts';
-import type { Identity } from '../../access/identity.ts';
+import type { Access } from '../../access/access.ts';
 import type { Source } from '../../broker/channel.ts';
 import type { Logs, TopicLog } from '../../log/logs.ts';
 import type { Counter } from '../../metrics/metrics.ts';
@@ -32,7 +31,6 @@ export interface GrpcSettings {
 export interface DoorContext {
   readonly settings: GrpcSettings;
   readonly logs: Logs;
-  readonly guard: Guard | undefined;
   /** Called with each batch that was produced by this door, after it lasts. */
   readonly onAppended: OnAppended | undefined;
   /** Messages that are arriving or on their way to the disk. */
@@ -57,6 +55,7 @@ export type OnAppended = (topic: TopicLog, batch: Uint8Array, source: Source) =>
 /** The client of a call. */
 export interface CallPeer {
   readonly door: DoorContext;
-  readonly identity: Identity;
+  /** What the client may do. */
+  readonly access: Access;
   callOver(call: object, status: StatusCode): void;
 }

@@ -1,8 +1,8 @@
-import type { Guard } from '../../access/guard.ts';
 import * as limits from '../../limits.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
+import { Admission } from '../admission.ts';
 import { ConnectionSet } from '../connection-set.ts';
 import type { Door } from '../door.ts';
 import { LostTime } from '../lost-time.ts';
@@ -26,8 +26,8 @@ export interface GrpcDoorParts {
     error(fields: object, message: string): void;
   };
   settings?: Partial<GrpcSettings>;
-  /** Who may produce and consume. Default: everybody. */
-  guard?: Guard;
+  /** Who is let in, and may do what. Default: everybody everything. */
+  admission?: Admission;
   /** Called with each batch that was produced here, after it lasts, so that live subscribers get it. */
   onAppended?: OnAppended;
   /** Whether the broker can serve, for the health service. Default: always. */
@@ -45,6 +45,8 @@ export class GrpcDoor implements Door {
   readonly #peers = new ConnectionSet<GrpcPeer>();
   readonly #lostTime = new LostTime();
   readonly #sweep: NodeJS.Timeout;
+  readonly #admission: Admission;
+  readonly #endListening: () => void;
   #isClosing = false;
 
   constructor(parts: GrpcDoorParts) {
@@ -53,7 +55,11 @@ export class GrpcDoor implements Door {
     this.#health = new GrpcHealth(this.#context);
     this.#heartbeats = new Heartbeats(settings);
     this.#counts = new Counts(parts.metrics);
+    this.#admission = parts.admission ?? new Admission();
     this.#parts = this.#peerParts(parts, settings);
+    this.#endListening = this.#admission.policy.onChange(() => {
+      for (const peer of this.#peers) peer.recheckAccess();
+    });
     this.#sweep = setInterval(() => this.#sweepPeers(), limits.deadlineSweepMs).unref();
   }
 
@@ -73,6 +79,7 @@ export class GrpcDoor implements Door {
   async close(timeoutMs: number): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    this.#endListening();
     this.#health.close();
     for (const peer of [...this.#peers]) peer.close(LAST_WORD_MS);
     this.#heartbeats.close();
@@ -88,6 +95,7 @@ export class GrpcDoor implements Door {
     const counts = this.#counts;
     return {
       door: this.#context,
+      admission: this.#admission,
       http2: {
         ...settings,
         windowBytes: Math.min(
@@ -131,11 +139,10 @@ const DEFAULTS: GrpcSettings = {
 };
 
 function contextOf(parts: GrpcDoorParts, settings: GrpcSettings): DoorContext {
-  const { logs, metrics, log, guard, onAppended, isServing = () => true } = parts;
+  const { logs, metrics, log, onAppended, isServing = () => true } = parts;
   return {
     settings,
     logs,
-    guard,
     onAppended,
     isServing,
     held: new Budget(Math.max(limits.grpcHeldBytes, 2 * settings.maxMessageBytes)),

@@ -8,7 +8,7 @@ export const SHUTTING_DOWN = 'server-shutdown: the broker is stopping';
 /** What a call ends with where a handler throws; other doors have the like for their protocols. */
 export function grpcErrorOf(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error;
-  if (error instanceof BrokerError) return new GrpcError(STATUS_OF_KIND[error.kind], error.message);
+  if (error instanceof BrokerError) return new GrpcError(statusOf(error), error.message);
   if (error instanceof ProtobufError) {
     return new GrpcError(Status.INTERNAL, `grpc: error unmarshalling request: ${error.message}`);
   }
@@ -25,6 +25,10 @@ export function isUnexpected(error: unknown): boolean {
     error instanceof ProtobufError ||
     STATUS_OF_STORE[codeOf(error) ?? ''] !== undefined
   );
+}
+
+function statusOf({ code, kind }: BrokerError): StatusCode {
+  return code === 'bad-credentials' ? Status.UNAUTHENTICATED : STATUS_OF_KIND[kind];
 }
 
 const STATUS_OF_KIND: Record<ErrorKind, StatusCode> = {

@@ -1,4 +1,5 @@
-import { anonymous, type Identity } from '../../access/identity.ts';
+import type { Access } from '../../access/access.ts';
+import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { grpcHeaderBytes } from '../../limits.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
@@ -6,6 +7,7 @@ import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
 import type { Http2Error } from '../../protocol/http2/http2-error.ts';
 import type { RequestHead } from '../../protocol/http2/request-head.ts';
 import type { Connection } from '../../transport/connection.ts';
+import { type Admission, peerOf } from '../admission.ts';
 import { Call, type OpenCall } from './call.ts';
 import type { CallPeer, DoorContext } from './context.ts';
 import { SHUTTING_DOWN } from './errors.ts';
@@ -17,6 +19,7 @@ import { refusalOf, refuseRequest, refuseTooLarge } from './no-call.ts';
 /** What a peer asks its door. */
 export interface PeerParts {
   door: DoorContext;
+  admission: Admission;
   http2: Http2Settings;
   log: Pick<Logger, 'warn'>;
   /** @throws GrpcError where there is no such method. */
@@ -31,25 +34,69 @@ export interface PeerParts {
 /** The client of one connection: makes calls of its streams. */
 export class GrpcPeer implements CallPeer, Http2Events {
   readonly door: DoorContext;
-  readonly identity: Identity;
   readonly #parts: PeerParts;
   readonly #connection: Connection;
   readonly #http2: Http2Connection;
   readonly #calls = new Set<Call>();
   #isClosing = false;
+  #access: Access | undefined;
+  /** Why the client was not let in. */
+  #refusal: unknown;
+  /** What arrived while it was looked who the client is. */
+  #early: Uint8Array | undefined;
 
   constructor(parts: PeerParts, connection: Connection) {
     this.#parts = parts;
     this.door = parts.door;
     this.#connection = connection;
-    const { listener, remote, certificateName } = connection;
-    this.identity = anonymous({ clientId: '', door: 'grpc', listener, remote, certificateName });
     this.#http2 = new Http2Connection(connection, parts.http2, this);
+    this.#admit();
+  }
+
+  /** @throws GrpcError, BrokerError: why the client was not let in. */
+  get access(): Access {
+    if (this.#access === undefined) throw this.#refusal;
+    return this.#access;
+  }
+
+  /** Ends what is no longer allowed. */
+  recheckAccess(): void {
+    if (this.#access?.may('connect', 'broker', 'broker') === false) {
+      for (const call of [...this.#calls]) call.fail(new GrpcError(Status.PERMISSION_DENIED, NO_LONGER));
+    }
+    for (const call of [...this.#calls]) call.recheckAccess();
   }
 
   /** What has arrived on the connection before. */
   bytes(first: Uint8Array): void {
-    this.#http2.bytes(first);
+    if (this.#isUndecided) this.#early = first;
+    else this.#http2.bytes(first);
+  }
+
+  get #isUndecided(): boolean {
+    return this.#access === undefined && this.#refusal === undefined;
+  }
+
+  #admit(): void {
+    try {
+      const answer = this.#parts.admission.admit(peerOf(this.#connection, 'grpc', ''), NO_CREDENTIALS);
+      if (answer instanceof Promise) void this.#admitLater(answer);
+      else this.#access = answer;
+    } catch (error) {
+      this.#refusal = error;
+    }
+  }
+
+  /** Reads nothing before it is known who the client is. */
+  async #admitLater(answer: Promise<Access>): Promise<void> {
+    this.#connection.pause();
+    try {
+      this.#access = await answer;
+    } catch (error) {
+      this.#refusal = error;
+    }
+    if (this.#early !== undefined) this.#http2.bytes(this.#early);
+    this.#connection.resume();
   }
 
   sweep(now: number, lostMs: number): void {
@@ -89,8 +136,7 @@ export class GrpcPeer implements CallPeer, Http2Events {
     this.#parts.callOpened();
     try {
       if (this.#parts.isFull()) throw new GrpcError(Status.RESOURCE_EXHAUSTED, 'too many calls at once');
-      const denied = this.door.guard?.mayConnect(this.identity);
-      if (denied !== undefined) throw new GrpcError(Status.UNAUTHENTICATED, denied);
+      this.access.checkConnect();
       const open = this.#parts.methodOf(head.path);
       const timeout = head.get('grpc-timeout');
       const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
@@ -129,3 +175,5 @@ export class GrpcPeer implements CallPeer, Http2Events {
     this.#parts.gone(this);
   }
 }
+
+const NO_LONGER = 'not-authorized: the client may no longer be connected';

@@ -11,6 +11,8 @@ export class ProducedTopic {
   readonly #topics: Topics;
   readonly #appenders: Appenders;
   #name = NOTHING;
+  /** When it was asked whether the client may write there. */
+  #accessEpoch = -1;
   #topic: TopicLog | undefined;
   #appender: TopicAppender | undefined;
 
@@ -42,12 +44,14 @@ export class ProducedTopic {
   #isSameTopic(bytes: Uint8Array, start: number, end: number): boolean {
     const name = this.#name;
     if (this.#topic === undefined || end - start !== name.length) return false;
+    if (this.#accessEpoch !== this.#peer.access.epoch) return false;
     for (let index = 0; index < name.length; index++) if (bytes[start + index] !== name[index]) return false;
     return this.#topics.isCurrent(this.#topic);
   }
 
   #findTopic(bytes: Uint8Array, start: number, end: number): void {
-    const topic = this.#topics.toWrite(textOf(bytes, start, end), this.#peer.identity);
+    this.#accessEpoch = this.#peer.access.epoch;
+    const topic = this.#topics.toWrite(textOf(bytes, start, end), this.#peer.access);
     this.#name = new Uint8Array(bytes.subarray(start, end));
     this.#topic = topic;
     this.#appender = this.#appenders.of(topic);

@@ -58,6 +58,10 @@ class StreamConsumeCall extends OneRequest {
     this.#feed = undefined;
   }
 
+  recheckAccess(): void {
+    if (this.#partition !== undefined) this.#topics.checkRead(this.#topic, this.call.peer.access);
+  }
+
   /** The client is told at once, so that it comes back to the broker that follows. */
   override closing(): void {
     this.#isClosing = true;
@@ -66,7 +70,7 @@ class StreamConsumeCall extends OneRequest {
 
   protected override request(bytes: Uint8Array, start: number, end: number): void {
     const { topic, offset } = readMessage(ConsumeRequest, bytes, start, end);
-    const partition = this.#topics.toRead(topic, this.call.peer.identity);
+    const partition = this.#topics.toRead(topic, this.call.peer.access);
     this.#topic = topic;
     this.#partition = partition;
     this.#feed = new RecordFeed(partition, Math.max(logOffsetOf(offset), partition.firstOffset));

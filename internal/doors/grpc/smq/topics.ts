@@ -1,5 +1,5 @@
-import type { Guard } from '../../../access/guard.ts';
-import type { Identity } from '../../../access/identity.ts';
+import type { Access } from '../../../access/access.ts';
+import type { Action } from '../../../access/policy.ts';
 import type { Logs, TopicLog } from '../../../log/logs.ts';
 import { internalTopicProblem, liveTopicOf } from '../../../log/names.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
@@ -10,12 +10,10 @@ import { isTopicName, logNameOfTopic } from '../../../protocol/smq/names.ts';
 /** The topics as SMQ's clients see them. The texts of the errors are SMQ's own; its clients know no others. */
 export class Topics {
   readonly #logs: Logs;
-  readonly #guard: Guard | undefined;
   readonly #allowsWrites: boolean;
 
-  constructor(logs: Logs, guard: Guard | undefined, allowsWrites: boolean) {
+  constructor(logs: Logs, allowsWrites: boolean) {
     this.#logs = logs;
-    this.#guard = guard;
     this.#allowsWrites = allowsWrites;
   }
 
@@ -25,34 +23,34 @@ export class Topics {
   }
 
   /** Creates a topic; one that exists stays as it is. */
-  async create(name: string, who: Identity): Promise<void> {
+  async create(name: string, access: Access): Promise<void> {
     if (!isTopicName(name)) throw new GrpcError(Status.UNKNOWN, `invalid topic name: ${name}`);
     const logName = logNameOfTopic(name);
+    check(access, 'create', logName);
     checkNotInternal(name, logName);
-    this.#checkPublish(who, logName);
     // SMQ deletes nothing by itself, however old.
     await this.#logs.topicOrNew(logName, 1, KEPT_FOR_EVER);
   }
 
   /** @throws GrpcError UNKNOWN where there is no such topic; PERMISSION_DENIED. */
-  toWrite(name: string, who: Identity): TopicLog {
-    const topic = this.#existing(name);
-    checkNotInternal(name, topic.name);
-    this.#checkPublish(who, topic.name);
-    return topic;
+  toWrite(name: string, access: Access): TopicLog {
+    return this.#toChange(name, access, 'write');
   }
 
   /** The partition that is served of a topic. @throws GrpcError as {@link toWrite}. */
-  toRead(name: string, who: Identity): PartitionLog {
-    const topic = this.#existing(name);
-    const denied = this.#guard?.maySubscribe(who, liveTopicOf(topic.name));
-    if (denied !== undefined) throw new GrpcError(Status.PERMISSION_DENIED, denied);
-    return servedPartition(topic);
+  toRead(name: string, access: Access): PartitionLog {
+    this.checkRead(name, access);
+    return servedPartition(this.#existing(name));
   }
 
   /** The partition that is served of a topic. @throws GrpcError as {@link toWrite}. */
-  toDelete(name: string, who: Identity): PartitionLog {
-    return servedPartition(this.toWrite(name, who));
+  toDelete(name: string, access: Access): PartitionLog {
+    return servedPartition(this.#toChange(name, access, 'delete'));
+  }
+
+  /** @throws GrpcError PERMISSION_DENIED where a topic may not be read, or no longer. */
+  checkRead(name: string, access: Access): void {
+    check(access, 'read', logNameOfTopic(name));
   }
 
   /** Whether a topic is still the one that goes by its name. */
@@ -66,10 +64,22 @@ export class Topics {
     return topic;
   }
 
-  #checkPublish(who: Identity, logName: string): void {
-    const denied = this.#guard?.mayPublish(who, liveTopicOf(logName));
-    if (denied !== undefined) throw new GrpcError(Status.PERMISSION_DENIED, denied);
+  #toChange(name: string, access: Access, action: Action): TopicLog {
+    check(access, action, logNameOfTopic(name));
+    const topic = this.#existing(name);
+    checkNotInternal(name, topic.name);
+    return topic;
   }
+}
+
+/**
+ * Asked before it is looked whether there is such a topic: who may not have it does not learn that either.
+ *
+ * @throws GrpcError PERMISSION_DENIED.
+ */
+function check(access: Access, action: Action, logName: string): void {
+  const denied = access.refusal(action, 'topic', liveTopicOf(logName));
+  if (denied !== undefined) throw new GrpcError(Status.PERMISSION_DENIED, denied);
 }
 
 /** @throws GrpcError UNKNOWN for a topic that only Kafka writes to. */

@@ -1,0 +1,104 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Authenticator } from '../../internal/access/authenticator.ts';
+import { identityOf } from '../../internal/access/identity.ts';
+import type { Action } from '../../internal/access/policy.ts';
+import { Admission } from '../../internal/doors/admission.ts';
+import { Status } from '../../internal/protocol/grpc/status.ts';
+import { openTestDoor, type TestDoor } from '../grpc/grpc-door.ts';
+import { changeablePolicy } from '../support/access.ts';
+
+/** What each method asks for. */
+const NEEDS: Record<string, Action> = {
+  CreateTopic: 'create',
+  Produce: 'write',
+  StreamProduce: 'write',
+  DeleteUntilOffset: 'delete',
+  Consume: 'read',
+  StreamConsume: 'read',
+  GetLatestOffset: 'read',
+  GetEarliestOffset: 'read',
+  BulkRetrieve: 'read',
+};
+
+let door: TestDoor | undefined;
+afterEach(() => door?.close());
+
+function refusingPolicy() {
+  const refused = new Set<Action>();
+  const asked: string[] = [];
+  const policy = changeablePolicy((action, { kind, name }) => {
+    asked.push(`${action} ${kind} ${name}`);
+    return refused.has(action) ? 'not for you' : undefined;
+  });
+  return { refused, asked, policy };
+}
+
+async function opened(admission: Admission): Promise<TestDoor> {
+  door = await openTestDoor({ admission });
+  await door.logs.topicOrNew('secret.log');
+  return door;
+}
+
+describe('the gRPC door asks', () => {
+  it.each(Object.entries(NEEDS))('before %s: %s', async (method, action) => {
+    const { refused, asked, policy } = refusingPolicy();
+    const { client, logs } = await opened(new Admission(undefined, policy));
+    refused.add(action);
+    const request = {
+      topic: method === 'CreateTopic' ? 'new/log' : 'secret/log',
+      message: Buffer.from('x'),
+      offset: 1n,
+    };
+    expect(await client.call(method, [request]).ended).toMatchObject({
+      status: Status.PERMISSION_DENIED,
+      message: 'not for you',
+    });
+    expect(asked.at(-1)).toBe(`${action} topic ${request.topic}`);
+    expect(logs.topic('new.log')).toBeUndefined();
+    expect(logs.topic('secret.log')!.partitions[0]!.highWatermark).toBe(0);
+  });
+
+  it('before it tells whether there is such a topic', async () => {
+    const { refused, policy } = refusingPolicy();
+    const { client } = await opened(new Admission(undefined, policy));
+    refused.add('read');
+    const { status } = await client.call('Consume', [{ topic: 'no/such', offset: 1n }]).ended;
+    expect(status).toBe(Status.PERMISSION_DENIED);
+  });
+
+  it('before it serves anybody, however long the answer takes', async () => {
+    const authenticator: Authenticator = {
+      async authenticate(peer) {
+        await new Promise((resolve) => setImmediate(resolve));
+        return identityOf(peer, {});
+      },
+    };
+    const { refused, policy } = refusingPolicy();
+    const { client } = await opened(new Admission(authenticator, policy));
+    expect((await client.call('Connect', [{}]).ended).status).toBe(Status.OK);
+    refused.add('connect');
+    policy.change();
+    expect((await client.call('Connect', [{}]).ended).status).toBe(Status.PERMISSION_DENIED);
+  });
+
+  it('what shows who the client is, and says so where that is wrong', async () => {
+    const { client } = await opened(new Admission({ authenticate: () => ({ reason: 'who are you' }) }));
+    expect(await client.call('Connect', [{}]).ended).toMatchObject({
+      status: Status.UNAUTHENTICATED,
+      message: 'bad-credentials: who are you',
+    });
+  });
+
+  it('again after a change of the rules: a stream that may no longer read ends, with the reason', async () => {
+    const { refused, policy } = refusingPolicy();
+    const { client } = await opened(new Admission(undefined, policy));
+    expect(
+      (await client.call('Produce', [{ topic: 'secret/log', message: Buffer.from('x') }]).ended).status,
+    ).toBe(0);
+    const stream = client.call('StreamConsume', [{ topic: 'secret/log', offset: 1n }]);
+    await expect.poll(() => stream.responses.length, { timeout: 30_000 }).toBe(1);
+    refused.add('read');
+    policy.change();
+    expect((await stream.ended).status).toBe(Status.PERMISSION_DENIED);
+  });
+});
