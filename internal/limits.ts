@@ -320,6 +320,10 @@ export const kafkaMaxRequestBytes = 100 * MiB;
 export const kafkaRequestsInFlight = 512;
 /** Bytes of such requests; a connection that sends larger ones waits for its answers sooner. */
 export const kafkaRequestBytesInFlight = 16 * MiB;
+/** A batch that is this short, and expands to no more, is checked at once: that takes a millisecond or two at most. */
+export const atOnceBytes = 64 * KiB;
+/** Batches that expand to more than this are checked one after the other, so that their memory does not add up. */
+export const aloneFromBytes = 4 * MiB;
 /** How long a Kafka connection may be quiet: as Kafka's `connections.max.idle.ms`. */
 export const kafkaIdleTimeoutMs = 600_000;
 

@@ -31,6 +31,8 @@ export interface Receiver {
   readonly isKeeper?: boolean;
   /** Pauses the publisher of a run until it is no longer full for what that run asked for. */
   holdBack(feeder: Source, publication: Publication): void;
+  /** Whether it takes nothing of this topic that was read from this log, so that nothing need be read for it. */
+  passesOver?(topic: string, fromLog: string): boolean;
 }
 
 export const SLOW_CONSUMER_POLICIES = ['drop-new', 'drop-oldest', 'disconnect'] as const;

@@ -80,6 +80,10 @@ export class Capture implements Receiver {
     setImmediate(() => this.#write());
   }
 
+  passesOver(topic: string, fromLog: string): boolean {
+    return !this.#wants(topic) || (this.#logName ?? logNameOf(topic)) === fromLog;
+  }
+
   holdBack(feeder: Source): void {
     if (this.#feeders.has(feeder)) return;
     this.#feeders.add(feeder);

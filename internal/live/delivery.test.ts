@@ -51,6 +51,15 @@ function batchOf(texts: string[], options: BatchOptions = {}, topic?: string): U
 }
 
 describe('what came into a log', () => {
+  // The log of a topic is a target of it too: every batch that was produced was opened for it, and then passed over.
+  it('is not opened for the log that it came into', async () => {
+    const { logs, broker, log, metrics, delivery } = await delivering();
+    broker.tap('#', new Capture({ logs, metrics, log }));
+    const topic = await logs.createTopic('sensors.temp', 1, {});
+    expect(delivery.deliver(topic, batchOf(['1']).fill(0xff, 61), SOURCE)).toBeUndefined();
+    expect(log.lines).toEqual([]);
+  });
+
   it.each(['none', 'gzip', 'lz4'] as const)('is delivered live (compression %s)', async (compression) => {
     const { logs, broker, client, received, delivery } = await delivering();
     broker.subscribe(client, 'sensors/+');

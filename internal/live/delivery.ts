@@ -40,7 +40,9 @@ export class Delivery {
     const isMixed = topic.configs[MIXED_CONFIG] === 'true';
     const name = this.#nameOf(topic.name);
     const targets = name && this.#targetsOf(name);
-    if (!isMixed && (targets === undefined || isNobody(targets))) return undefined;
+    if (!isMixed && (targets === undefined || isNobody(targets, liveTopicOf(topic.name), topic.name))) {
+      return undefined;
+    }
     let messages: Message[];
     try {
       messages = messagesOf(topic.name, batch);
@@ -68,7 +70,8 @@ export class Delivery {
   #deliverEach(logName: string, messages: readonly Message[], source: Source): void {
     for (const message of messages) {
       const targets = this.#targetsOf(Buffer.from(message.topic));
-      if (!isNobody(targets)) this.#publish(logName, [message], message.payload, targets, source);
+      if (!isNobody(targets, message.topic, logName))
+        this.#publish(logName, [message], message.payload, targets, source);
     }
   }
 
@@ -123,8 +126,10 @@ class ReadMessages implements Encoding {
   }
 }
 
-function isNobody({ channels, taps, groups }: TargetSet): boolean {
-  return channels.length === 0 && taps.length === 0 && groups.length === 0;
+/** The log that a batch comes from is a target of its own topic, and does not want it once more. */
+function isNobody({ channels, taps, groups }: TargetSet, topic: string, fromLog: string): boolean {
+  if (channels.length > 0 || groups.length > 0) return false;
+  return taps.every(({ receiver }) => receiver.passesOver?.(topic, fromLog) === true);
 }
 
 function messagesOf(logName: string, batch: Uint8Array): Message[] {

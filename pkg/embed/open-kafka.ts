@@ -5,6 +5,7 @@ import { KafkaDoor } from '../../internal/doors/kafka/door.ts';
 import { METADATA_VERSION } from '../../internal/doors/kafka/features.ts';
 import { FetchSessions } from '../../internal/doors/kafka/fetch-sessions.ts';
 import { subscribedTopics } from '../../internal/doors/kafka/handlers/11-join-group.ts';
+import { Slices } from '../../internal/doors/kafka/slices.ts';
 import * as limits from '../../internal/limits.ts';
 import { Groups } from '../../internal/log/groups/groups.ts';
 import { ProducerIds } from '../../internal/log/producer-ids.ts';
@@ -59,6 +60,7 @@ export async function openKafka(
     groups,
     producerIds: new ProducerIds(store, cluster?.nextProducerId ?? 0),
     fetchSessions: new FetchSessions(),
+    slices: new Slices(),
     clusterId: cluster?.clusterId || (await clusterIdOf(store)),
     nodeId: cluster?.nodeId ?? limits.kafkaNodeId,
     metadataVersion: cluster?.metadataVersion ?? METADATA_VERSION,

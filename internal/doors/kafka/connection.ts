@@ -62,6 +62,8 @@ export class KafkaConnection implements ConnectionHandler {
   #isReadingPaused = false;
   /** The socket takes no more answers for the moment. */
   #isBlocked = false;
+  /** Requests have taken enough time of this turn; they go on in a later one. */
+  #isGivingWay = false;
   /** Nothing new begins; what has begun is answered. */
   #isFinishing = false;
   #isEnded = false;
@@ -75,6 +77,7 @@ export class KafkaConnection implements ConnectionHandler {
       host: hostOf(connection.remote),
       advertised: parts.advertised ?? reachable(connection),
       closed: this.#gone.signal,
+      checking: undefined,
       pause: () => connection.pause(),
       resume: () => connection.resume(),
     };
@@ -154,7 +157,8 @@ export class KafkaConnection implements ConnectionHandler {
   }
 
   #beginNext(): void {
-    while (!this.#isEnded && !this.#isBlocked) {
+    const { slices } = this.#parts.kafka;
+    while (!this.#isEnded && !this.#isBlocked && !this.#isGivingWay) {
       const request = this.#held ?? this.#nextRequest();
       if (request === undefined) break;
       const { apiKey, apiVersion, correlationId } = peekRequest(request);
@@ -165,8 +169,21 @@ export class KafkaConnection implements ConnectionHandler {
       this.#held = this.#mayBegin(handler) ? undefined : request;
       if (this.#held !== undefined) break;
       this.#begin(handler, apiVersion, correlationId, request);
+      if (slices.isOver) {
+        this.#giveWay();
+        break;
+      }
     }
-    this.#readOnUnless(this.#isBlocked || this.#held !== undefined);
+    this.#readOnUnless(this.#isBlocked || this.#isGivingWay || this.#held !== undefined);
+  }
+
+  /** The requests behind this one are begun in a later turn. */
+  #giveWay(): void {
+    this.#isGivingWay = true;
+    this.#parts.kafka.slices.later(() => {
+      this.#isGivingWay = false;
+      this.#goOn();
+    });
   }
 
   /** Lets the client in as whoever its connection says; one that has to say more is served little until it has. */

@@ -7,6 +7,7 @@ import type { ProducerIds } from '../../log/producer-ids.ts';
 import type { Api, RequestOf, ResponseOf } from '../../protocol/kafka/schema.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
 import type { Need, RequestAccess } from './request-access.ts';
+import type { Slices } from './slices.ts';
 
 /** What answers the requests of one API; every file of handlers/ exports one, and together they are the dispatch table. */
 export interface Handler<A extends Api = Api> {
@@ -52,6 +53,8 @@ export interface KafkaClient extends Source {
   readonly advertised: { readonly host: string; readonly port: number };
   /** Aborted when the peer is gone or the broker stops, so that nothing waits for nobody. */
   readonly closed: AbortSignal;
+  /** Settles when the batches that this client has sent so far were checked; undefined where none is being checked. */
+  checking: Promise<unknown> | undefined;
 }
 
 /** What all handlers share. */
@@ -63,6 +66,8 @@ export interface KafkaParts {
   readonly settings: KafkaSettings;
   readonly producerIds: ProducerIds;
   readonly fetchSessions: FetchSessions;
+  /** Time of the event loop, shared among all requests. */
+  readonly slices: Slices;
   /** 22 characters, the same for ever. */
   readonly clusterId: string;
   /** The number of the one broker of the cluster. */

@@ -1,4 +1,4 @@
-import { maxExpandedBatchBytes } from '../../limits.ts';
+import { aloneFromBytes, atOnceBytes, maxExpandedBatchBytes } from '../../limits.ts';
 import type { ProducerBatch } from '../../log/producer-states.ts';
 import type { TopicSettings } from '../../log/topic-configs.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
@@ -9,8 +9,18 @@ import {
   type BatchHeader,
   setMaxTimestamp,
 } from '../../protocol/kafka/record-batch.ts';
-import { RecordBatchError, type RecordBatchErrorCode } from '../../protocol/kafka/record-batch-error.ts';
-import { validateBatches } from '../../protocol/kafka/record-batch-validate.ts';
+import {
+  RecordBatchError,
+  type RecordBatchErrorCode,
+  type RejectedRecord,
+} from '../../protocol/kafka/record-batch-error.ts';
+import {
+  type BatchLimits,
+  type BatchSink,
+  validateBatches,
+  validateBatchesPaced,
+} from '../../protocol/kafka/record-batch-validate.ts';
+import type { Slices } from './slices.ts';
 
 /** A batch that a producer sent and that its partition may have. */
 export interface ValidatedBatch {
@@ -26,14 +36,19 @@ export class ProduceRefusal extends Error {
   readonly errorCode: KafkaErrorCode;
   /** Kafka tells where the log begins of what its log has refused, not of what did not come so far. */
   readonly tellsLogStart: boolean;
-  /** Which record of the batch is wrong, from 0; undefined where it is the batch itself. */
-  readonly recordIndex: number | undefined;
+  /** The records of the batch that are wrong; empty where it is the batch itself. */
+  readonly rejected: readonly RejectedRecord[];
 
-  constructor(errorCode: KafkaErrorCode, message: string, tellsLogStart: boolean, recordIndex?: number) {
+  constructor(
+    errorCode: KafkaErrorCode,
+    message: string,
+    tellsLogStart: boolean,
+    rejected: readonly RejectedRecord[] = [],
+  ) {
     super(message);
     this.errorCode = errorCode;
     this.tellsLogStart = tellsLogStart;
-    this.recordIndex = recordIndex;
+    this.rejected = rejected;
   }
 }
 
@@ -107,34 +122,109 @@ const ZSTD = 4;
 const FIRST_VERSION_WITH_ZSTD = 7;
 
 /**
- * Checks a batch down to its records, and corrects its greatest timestamp where the producer has it wrong.
+ * Checks a batch down to its records, and corrects its greatest timestamp where the producer has it wrong. A batch that
+ * takes long is checked in slices.
  *
- * @throws ProduceRefusal.
+ * @throws ProduceRefusal, also by the promise.
  */
-export function validated(bytes: Uint8Array, settings: TopicSettings): ValidatedBatch {
-  const limits = {
-    maxBatchBytes: settings.maxBatchBytes,
-    maxExpandedBytes: maxExpandedBatchBytes,
-    requireKeys: settings.compacts,
-  };
-  let batch: ValidatedBatch | undefined;
-  let isMaxTimestampWrong = false;
+export function validated(
+  bytes: Uint8Array,
+  settings: TopicSettings,
+  slices: Slices,
+): ValidatedBatch | Promise<ValidatedBatch> {
+  if (bytes.length > atOnceBytes) return validatedInSlices(bytes, settings, slices);
+  const short = slices.soon(() => validatedIfShort(bytes, settings));
+  if (short instanceof Promise) {
+    return short.then((batch) => batch ?? validatedInSlices(bytes, settings, slices));
+  }
+  return short ?? validatedInSlices(bytes, settings, slices);
+}
+
+/** Undefined where few bytes expand to very many. */
+function validatedIfShort(bytes: Uint8Array, settings: TopicSettings): ValidatedBatch | undefined {
+  const limits = limitsOf(settings);
+  const sink = new Validated(bytes);
   try {
-    validateBatches(bytes, limits, (header, maxTimestamp, minTimestamp) => {
-      checkHeader(header);
-      checkTimes(maxTimestamp, minTimestamp, settings);
-      isMaxTimestampWrong = header.maxTimestamp !== maxTimestamp;
-      batch = { count: header.recordCount, maxTimestamp, producer: producerOf(header) };
+    validateBatches(bytes, { ...limits, maxExpandedBytes: atOnceBytes }, sink.accept);
+  } catch (error) {
+    if (expandsFurther(error, bytes, limits)) return undefined;
+    throw refusalOf(error);
+  }
+  return sink.batch;
+}
+
+async function validatedInSlices(
+  bytes: Uint8Array,
+  settings: TopicSettings,
+  slices: Slices,
+): Promise<ValidatedBatch> {
+  const limits = limitsOf(settings);
+  const sink = new Validated(bytes);
+  const validate = (maxExpandedBytes: number) =>
+    validateBatchesPaced(bytes, { ...limits, maxExpandedBytes }, slices, sink.accept);
+  try {
+    await validate(aloneFromBytes).catch((error) => {
+      if (!expandsFurther(error, bytes, limits)) throw error;
+      return slices.alone(() => validate(limits.maxExpandedBytes));
     });
   } catch (error) {
-    if (!(error instanceof RecordBatchError)) throw error;
-    const errorCode = BATCH_ERRORS[error.code];
-    const tellsLogStart =
-      errorCode !== KafkaErrorCode.corruptMessage && errorCode !== KafkaErrorCode.messageTooLarge;
-    throw new ProduceRefusal(errorCode, error.message, tellsLogStart, error.recordIndex);
+    throw refusalOf(error);
   }
-  if (isMaxTimestampWrong) setMaxTimestamp(bytes, 0, batch!.maxTimestamp);
-  return batch!;
+  return sink.batch;
+}
+
+/** Whether the only thing that is wrong is how far the batch may expand. */
+function expandsFurther(error: unknown, bytes: Uint8Array, { maxBatchBytes }: BatchLimits): boolean {
+  return error instanceof RecordBatchError && error.code === 'too-large' && bytes.length <= maxBatchBytes;
+}
+
+function limitsOf(settings: TopicSettings): BatchLimits {
+  const { maxBatchBytes, compacts: requireKeys } = settings;
+  return {
+    maxBatchBytes,
+    maxExpandedBytes: maxExpandedBatchBytes,
+    requireKeys,
+    timestamps: settings.hasLogAppendTime ? undefined : timestampsOf(settings),
+  };
+}
+
+function timestampsOf({ timestampBeforeMaxMs, timestampAfterMaxMs }: TopicSettings) {
+  const now = Date.now();
+  return { earliest: now - timestampBeforeMaxMs, latest: now + timestampAfterMaxMs };
+}
+
+/** Takes the one batch that is in order. */
+class Validated {
+  readonly #bytes: Uint8Array;
+  #batch: ValidatedBatch | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get batch(): ValidatedBatch {
+    return this.#batch!;
+  }
+
+  readonly accept: BatchSink = (header, maxTimestamp) => {
+    checkHeader(header);
+    this.#batch = { count: header.recordCount, maxTimestamp, producer: producerOf(header) };
+    if (header.maxTimestamp !== maxTimestamp) setMaxTimestamp(this.#bytes, 0, maxTimestamp);
+  };
+}
+
+/** What a producer is told of a batch that cannot be taken; any other error is itself: a bug. */
+function refusalOf(error: unknown): unknown {
+  if (!(error instanceof RecordBatchError)) return error;
+  const errorCode = BATCH_ERRORS[error.code];
+  const tellsLogStart =
+    errorCode !== KafkaErrorCode.corruptMessage && errorCode !== KafkaErrorCode.messageTooLarge;
+  return new ProduceRefusal(errorCode, error.message, tellsLogStart, rejectedBy(error));
+}
+
+function rejectedBy({ message, recordIndex, rejected }: RecordBatchError): readonly RejectedRecord[] {
+  if (rejected.length > 0 || recordIndex === undefined) return rejected;
+  return [{ index: recordIndex, problem: message }];
 }
 
 function checkHeader(header: BatchHeader): void {
@@ -149,19 +239,6 @@ function checkHeader(header: BatchHeader): void {
     throw new ProduceRefusal(KafkaErrorCode.invalidTxnState, 'transactions are not served', true);
   }
 }
-
-function checkTimes(maxTimestamp: number, minTimestamp: number, settings: TopicSettings): void {
-  if (settings.hasLogAppendTime) return;
-  const now = Date.now();
-  const isLate = maxTimestamp > now + settings.timestampAfterMaxMs;
-  const isEarly = minTimestamp !== NO_TIMESTAMP && minTimestamp < now - settings.timestampBeforeMaxMs;
-  if (!isLate && !isEarly) return;
-  const message = `timestamp ${isLate ? maxTimestamp : minTimestamp} is too far from the clock, ${now}`;
-  throw new ProduceRefusal(KafkaErrorCode.invalidTimestamp, message, true);
-}
-
-/** What producers give to records without a time. */
-const NO_TIMESTAMP = -1;
 
 function producerOf({ producerId, producerEpoch, baseSequence }: BatchHeader): ProducerBatch | undefined {
   if (producerId < 0) return undefined;

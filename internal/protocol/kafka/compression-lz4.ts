@@ -1,6 +1,7 @@
 import { copyRun, readWord } from './compression-bytes.ts';
 import { CompressionError } from './compression-error.ts';
 import { xxhash32 } from './compression-xxhash32.ts';
+import { atOnce } from './pace.ts';
 
 /**
  * The LZ4 frame format, little endian:
@@ -45,6 +46,11 @@ export function compressLz4(bytes: Uint8Array): Uint8Array {
  * @throws CompressionError `corrupt` or `too-large`.
  */
 export function decompressLz4(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  return atOnce(expandLz4(bytes, maxBytes));
+}
+
+/** {@link decompressLz4} in steps of one block. */
+export function* expandLz4(bytes: Uint8Array, maxBytes: number): Generator<void, Uint8Array, void> {
   const header = readHeader(bytes, maxBytes);
   const into = new Growing(maxBytes, Math.min(header.contentBytes ?? maxBytes, bytes.length * 4));
   let at = header.end;
@@ -62,6 +68,7 @@ export function decompressLz4(bytes: Uint8Array, maxBytes: number): Uint8Array {
       if (readUint32(bytes, at) !== xxhash32(bytes, at - size, at)) throw corrupt('a block checksum differs');
       at += 4;
     }
+    yield;
   }
   const expanded = into.bytes.subarray(0, into.length);
   if (header.contentBytes !== undefined && header.contentBytes !== expanded.length) {

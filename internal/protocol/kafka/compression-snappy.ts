@@ -1,5 +1,6 @@
 import { copyRun, readWord } from './compression-bytes.ts';
 import { CompressionError } from './compression-error.ts';
+import { atOnce } from './pace.ts';
 
 /**
  * Snappy, raw and in the framing of the Java library (xerial), which Kafka's Java client writes:
@@ -34,8 +35,16 @@ export function compressSnappy(bytes: Uint8Array): Uint8Array {
  * @throws CompressionError `corrupt` or `too-large`.
  */
 export function decompressSnappy(bytes: Uint8Array, maxBytes: number): Uint8Array {
-  return isFramed(bytes) ? decompressFramed(bytes, maxBytes) : decompressRaw(bytes, maxBytes);
+  return atOnce(expandSnappy(bytes, maxBytes));
 }
+
+/** {@link decompressSnappy} in steps of {@link STEP_BYTES}. */
+export function expandSnappy(bytes: Uint8Array, maxBytes: number): Generator<void, Uint8Array, void> {
+  return isFramed(bytes) ? expandFramed(bytes, maxBytes) : expandWhole(bytes, maxBytes);
+}
+
+/** How much is expanded in one step: some hundred microseconds. */
+const STEP_BYTES = 256 * 1024;
 
 const FRAMING_MAGIC = new Uint8Array([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const FRAMING_HEADER_BYTES = 16;
@@ -53,7 +62,7 @@ function isFramed(bytes: Uint8Array): boolean {
 }
 
 /** Measures all blocks before anything is made. */
-function decompressFramed(bytes: Uint8Array, maxBytes: number): Uint8Array {
+function* expandFramed(bytes: Uint8Array, maxBytes: number): Generator<void, Uint8Array, void> {
   let total = 0;
   for (let at = FRAMING_HEADER_BYTES; at < bytes.length; ) {
     const { start, end } = framedBlock(bytes, at);
@@ -65,7 +74,7 @@ function decompressFramed(bytes: Uint8Array, maxBytes: number): Uint8Array {
   for (let at = FRAMING_HEADER_BYTES; at < bytes.length; ) {
     const { start, end } = framedBlock(bytes, at);
     const preamble = readPreamble(bytes, start, end, total - to);
-    expandRaw(bytes, preamble.end, end, into, to, to + preamble.size);
+    yield* expandRaw(bytes, preamble.end, end, into, to, to + preamble.size);
     to += preamble.size;
     at = end;
   }
@@ -80,10 +89,10 @@ function framedBlock(bytes: Uint8Array, at: number): { start: number; end: numbe
   return { start, end: start + size };
 }
 
-function decompressRaw(bytes: Uint8Array, maxBytes: number): Uint8Array {
+function* expandWhole(bytes: Uint8Array, maxBytes: number): Generator<void, Uint8Array, void> {
   const preamble = readPreamble(bytes, 0, bytes.length, maxBytes);
   const into = new Uint8Array(preamble.size);
-  expandRaw(bytes, preamble.end, bytes.length, into, 0, preamble.size);
+  yield* expandRaw(bytes, preamble.end, bytes.length, into, 0, preamble.size);
   return into;
 }
 
@@ -111,16 +120,35 @@ function readPreamble(
 }
 
 /** Expands the elements from `at` to `end`, which must fill `into` from `from` to `limit` exactly. */
-function expandRaw(
+function* expandRaw(
   bytes: Uint8Array,
   at: number,
   end: number,
   into: Uint8Array,
   from: number,
   limit: number,
+): Generator<void, void, void> {
+  const place = { at, to: from };
+  for (;;) {
+    expandElements(bytes, place, end, into, from, limit);
+    if (place.at >= end) break;
+    yield;
+  }
+  if (place.to !== limit) throw corrupt(`${limit - from} bytes were promised and ${place.to - from} came`);
+}
+
+/** Expands elements until the end, or for one step; `place` is where it goes on. */
+function expandElements(
+  bytes: Uint8Array,
+  place: { at: number; to: number },
+  end: number,
+  into: Uint8Array,
+  from: number,
+  limit: number,
 ): void {
-  let to = from;
-  while (at < end) {
+  let { at, to } = place;
+  const stop = to + STEP_BYTES;
+  while (at < end && to < stop) {
     const tag = bytes[at++];
     if ((tag & 3) === 0) {
       let length = (tag >>> 2) + 1;
@@ -150,9 +178,10 @@ function expandRaw(
     if (at > end || offset === 0 || offset > to - from || length > limit - to) {
       throw corrupt(`a copy that cannot be made at byte ${at}`);
     }
-    for (const stop = to + length; to < stop; to++) into[to] = into[to - offset];
+    for (const copied = to + length; to < copied; to++) into[to] = into[to - offset];
   }
-  if (to !== limit) throw corrupt(`${limit - from} bytes were promised and ${to - from} came`);
+  place.at = at;
+  place.to = to;
 }
 
 function readLittleEndian(bytes: Uint8Array, at: number, count: number): number {

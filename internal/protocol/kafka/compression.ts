@@ -1,7 +1,9 @@
+import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { CompressionError } from './compression-error.ts';
-import { compressLz4, decompressLz4 } from './compression-lz4.ts';
-import { compressSnappy, decompressSnappy } from './compression-snappy.ts';
+import { compressLz4, decompressLz4, expandLz4 } from './compression-lz4.ts';
+import { compressSnappy, decompressSnappy, expandSnappy } from './compression-snappy.ts';
+import { type Pace, paced } from './pace.ts';
 
 /** The compressions of Kafka, by the number that the low three bits of a batch's attributes hold. */
 export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
@@ -54,23 +56,83 @@ export function decompress(codec: Codec, bytes: Uint8Array, maxBytes: number): U
   }
 }
 
+/**
+ * {@link decompress} without holding others: in threads of the runtime, or in steps.
+ *
+ * @throws CompressionError as {@link decompress} does.
+ */
+export async function decompressPaced(
+  codec: Codec,
+  bytes: Uint8Array,
+  maxBytes: number,
+  pace: Pace,
+): Promise<Uint8Array> {
+  switch (codec) {
+    case 'gzip':
+      return byZlibThread(codec, promisify(zlib.gunzip), bytes, maxBytes);
+    case 'zstd':
+      requireZstd();
+      return byZlibThread(codec, promisify(zlib.zstdDecompress), bytes, maxBytes);
+    case 'snappy':
+      return paced(expandSnappy(bytes, maxBytes), pace);
+    case 'lz4':
+      return paced(expandLz4(bytes, maxBytes), pace);
+    case 'none':
+      return decompress(codec, bytes, maxBytes);
+  }
+}
+
 /** zlib's own 16 KiB make several rounds of every batch. */
 const ZLIB_CHUNK_BYTES = 65_536;
 
-type Expand = (bytes: Uint8Array, options: { maxOutputLength: number; chunkSize: number }) => Uint8Array;
+/** A thread gives back each chunk by way of the event loop: larger ones make fewer rounds of what is long. */
+const THREAD_CHUNK_BYTES = 1024 * 1024;
 
-function byZlib(codec: Codec, expand: Expand, bytes: Uint8Array, maxBytes: number): Uint8Array {
-  let expanded: Uint8Array;
+interface ZlibOptions {
+  maxOutputLength: number;
+  chunkSize: number;
+}
+
+function byZlib(
+  codec: Codec,
+  expand: (bytes: Uint8Array, options: ZlibOptions) => Uint8Array,
+  bytes: Uint8Array,
+  maxBytes: number,
+): Uint8Array {
   try {
-    // zlib wants at least 1 here; what that lets through is caught below.
-    expanded = expand(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize: ZLIB_CHUNK_BYTES });
+    return withinBound(codec, expand(bytes, zlibOptions(maxBytes, ZLIB_CHUNK_BYTES)), maxBytes);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(codec, maxBytes);
-    if (error instanceof RangeError) throw error;
-    throw new CompressionError('corrupt', `${codec}: ${(error as Error).message}`);
+    throw zlibError(codec, error, maxBytes);
   }
+}
+
+async function byZlibThread(
+  codec: Codec,
+  expand: (bytes: Uint8Array, options: ZlibOptions) => Promise<Uint8Array>,
+  bytes: Uint8Array,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  try {
+    return withinBound(codec, await expand(bytes, zlibOptions(maxBytes, THREAD_CHUNK_BYTES)), maxBytes);
+  } catch (error) {
+    throw zlibError(codec, error, maxBytes);
+  }
+}
+
+/** zlib wants at least 1; what that lets through is caught by {@link withinBound}. */
+function zlibOptions(maxBytes: number, chunkSize: number): ZlibOptions {
+  return { maxOutputLength: Math.max(1, maxBytes), chunkSize };
+}
+
+function withinBound(codec: Codec, expanded: Uint8Array, maxBytes: number): Uint8Array {
   if (expanded.length > maxBytes) throw tooLarge(codec, maxBytes);
   return expanded;
+}
+
+function zlibError(codec: Codec, error: unknown, maxBytes: number): unknown {
+  if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return tooLarge(codec, maxBytes);
+  if (error instanceof RangeError || error instanceof CompressionError) return error;
+  return new CompressionError('corrupt', `${codec}: ${(error as Error).message}`);
 }
 
 function requireZstd(): void {

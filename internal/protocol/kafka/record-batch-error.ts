@@ -19,10 +19,25 @@ export class RecordBatchError extends Error {
   readonly code: RecordBatchErrorCode;
   /** Which record of its batch is wrong, from 0; undefined where it is the batch itself. */
   readonly recordIndex: number | undefined;
+  /** Each record that a broker must not accept, as far as they are told one by one; empty where it is the batch. */
+  readonly rejected: readonly RejectedRecord[];
 
-  constructor(code: RecordBatchErrorCode, message: string, recordIndex?: number) {
+  constructor(
+    code: RecordBatchErrorCode,
+    message: string,
+    recordIndex?: number,
+    rejected: readonly RejectedRecord[] = [],
+  ) {
     super(message);
     this.code = code;
     this.recordIndex = recordIndex;
+    this.rejected = rejected;
   }
+}
+
+/** A record that can be read and must not be accepted. */
+export interface RejectedRecord {
+  /** Its number in its batch, from 0. */
+  readonly index: number;
+  readonly problem: string;
 }

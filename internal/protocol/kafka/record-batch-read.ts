@@ -1,5 +1,6 @@
-import { decompress } from './compression.ts';
+import { type Codec, decompress, decompressPaced } from './compression.ts';
 import { CompressionError } from './compression-error.ts';
+import type { Pace } from './pace.ts';
 import { BATCH_HEADER_BYTES, type BatchHeader } from './record-batch.ts';
 import { RecordCursor, type RecordHeader } from './record-batch-cursor.ts';
 import { RecordBatchError } from './record-batch-error.ts';
@@ -55,23 +56,52 @@ export function records(
  * @param maxBytes the most that a compressed batch may expand to.
  * @throws RecordBatchError `truncated`, `corrupt-message`, `too-large` or `unsupported-compression`.
  */
-export function recordBytes(
+export function recordBytes(bytes: Uint8Array, header: BatchHeader, maxBytes: number): RecordBytes {
+  const { codec, records } = packedRecords(bytes, header);
+  if (codec === 'none') return { bytes, start: header.at + BATCH_HEADER_BYTES, end: header.end };
+  try {
+    return wholly(decompress(codec, records, maxBytes));
+  } catch (error) {
+    throw expansionError(error);
+  }
+}
+
+/** {@link recordBytes} without holding others where a batch expands to much. @throws RecordBatchError as that does. */
+export async function recordBytesPaced(
   bytes: Uint8Array,
   header: BatchHeader,
   maxBytes: number,
-): { bytes: Uint8Array; start: number; end: number } {
-  const start = header.at + BATCH_HEADER_BYTES;
+  pace: Pace,
+): Promise<RecordBytes> {
+  const { codec, records } = packedRecords(bytes, header);
+  if (codec === 'none') return { bytes, start: header.at + BATCH_HEADER_BYTES, end: header.end };
+  try {
+    return wholly(await decompressPaced(codec, records, maxBytes, pace));
+  } catch (error) {
+    throw expansionError(error);
+  }
+}
+
+/** Where records lie. */
+export interface RecordBytes {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+function packedRecords(bytes: Uint8Array, header: BatchHeader): { codec: Codec; records: Uint8Array } {
   if (header.end > bytes.length)
     throw new RecordBatchError('truncated', 'the records of a batch are cut off');
-  const codec = header.codec;
-  if (codec === 'none') return { bytes, start, end: header.end };
-  try {
-    const expanded = decompress(codec, bytes.subarray(start, header.end), maxBytes);
-    return { bytes: expanded, start: 0, end: expanded.length };
-  } catch (error) {
-    if (!(error instanceof CompressionError)) throw error;
-    throw new RecordBatchError(BATCH_CODE_OF[error.code], error.message);
-  }
+  return { codec: header.codec, records: bytes.subarray(header.at + BATCH_HEADER_BYTES, header.end) };
+}
+
+function wholly(bytes: Uint8Array): RecordBytes {
+  return { bytes, start: 0, end: bytes.length };
+}
+
+function expansionError(error: unknown): unknown {
+  if (!(error instanceof CompressionError)) return error;
+  return new RecordBatchError(BATCH_CODE_OF[error.code], error.message);
 }
 
 const BATCH_CODE_OF = {

@@ -1,7 +1,8 @@
+import type { Pace } from './pace.ts';
 import { BatchHeader, checkBatch, parseBatchHeader } from './record-batch.ts';
 import { RecordCursor } from './record-batch-cursor.ts';
-import { RecordBatchError } from './record-batch-error.ts';
-import { recordBytes } from './record-batch-read.ts';
+import { RecordBatchError, type RejectedRecord } from './record-batch-error.ts';
+import { type RecordBytes, recordBytes, recordBytesPaced } from './record-batch-read.ts';
 
 /** What a broker accepts from a producer. */
 export interface BatchLimits {
@@ -11,13 +12,15 @@ export interface BatchLimits {
   maxExpandedBytes: number;
   /** Whether every record needs a key, as in a compacted topic. */
   requireKeys?: boolean;
+  /** The times that a record may have, in milliseconds since 1970; a record without one (-1) may have none. */
+  timestamps?: { readonly earliest: number; readonly latest: number };
 }
 
 /**
- * Is told of each batch that is in order, with the latest and the earliest time of its records. The header is
- * overwritten for the next one; where its maxTimestamp is not `maxTimestamp`, {@link setMaxTimestamp} corrects it.
+ * Is told of each batch that is in order, with the latest time of its records. The header is overwritten for the next
+ * one; where its maxTimestamp is not `maxTimestamp`, {@link setMaxTimestamp} corrects it.
  */
-export type BatchSink = (header: BatchHeader, maxTimestamp: number, minTimestamp: number) => void;
+export type BatchSink = (header: BatchHeader, maxTimestamp: number) => void;
 
 /**
  * Checks all batches that a producer sent for a partition, down to every record: complete, magic 2, within
@@ -26,22 +29,53 @@ export type BatchSink = (header: BatchHeader, maxTimestamp: number, minTimestamp
  * for the return before using what `accept` was told.
  *
  * @returns how many records there are.
- * @throws RecordBatchError with the first thing that is wrong.
+ * @throws RecordBatchError with the first thing that is wrong, or with every record that must not be accepted.
  */
 export function validateBatches(bytes: Uint8Array, limits: BatchLimits, accept?: BatchSink): number {
-  if (bytes.length === 0) throw new RecordBatchError('invalid-record', 'no batch at all');
   const header = new BatchHeader();
-  const times: Times = { min: 0, max: 0 };
   let total = 0;
-  for (let at = 0; at < bytes.length; at = header.end) {
-    parseBatchHeader(bytes, at, header);
-    checkHeader(header, limits);
-    checkBatch(bytes, header);
-    checkRecords(bytes, header, limits, times);
+  for (let at = 0; total === 0 || at < bytes.length; at = header.end) {
+    beginBatch(bytes, at, header, limits);
+    const records = recordBytes(bytes, header, limits.maxExpandedBytes);
+    const check = new RecordsCheck(header, limits, records);
+    while (!check.isComplete) check.some();
+    const maxTimestamp = check.maxTimestamp();
     total += header.recordCount;
-    accept?.(header, times.max, times.min);
+    accept?.(header, maxTimestamp);
   }
   return total;
+}
+
+/** {@link validateBatches} without holding others. @throws RecordBatchError as that does. */
+export async function validateBatchesPaced(
+  bytes: Uint8Array,
+  limits: BatchLimits,
+  pace: Pace,
+  accept?: BatchSink,
+): Promise<number> {
+  const header = new BatchHeader();
+  let total = 0;
+  for (let at = 0; total === 0 || at < bytes.length; at = header.end) {
+    beginBatch(bytes, at, header, limits);
+    const records = await recordBytesPaced(bytes, header, limits.maxExpandedBytes, pace);
+    const check = new RecordsCheck(header, limits, records);
+    while (!check.isComplete) {
+      check.some();
+      if (pace.isOver) await pace.turn();
+    }
+    const maxTimestamp = check.maxTimestamp();
+    total += header.recordCount;
+    accept?.(header, maxTimestamp);
+  }
+  return total;
+}
+
+/** Reads a batch's header and checks all but its records. */
+function beginBatch(bytes: Uint8Array, at: number, header: BatchHeader, limits: BatchLimits): void {
+  if (bytes.length === 0) throw new RecordBatchError('invalid-record', 'no batch at all');
+  parseBatchHeader(bytes, at, header);
+  checkHeader(header, limits);
+  checkBatch(bytes, header);
 }
 
 function checkHeader(header: BatchHeader, limits: BatchLimits): void {
@@ -72,39 +106,109 @@ function checkHeader(header: BatchHeader, limits: BatchLimits): void {
   }
 }
 
-/** Of the records of a batch, in milliseconds since 1970. */
-interface Times {
-  min: number;
-  max: number;
-}
+/** How many records are checked in one step: some hundred microseconds. */
+const STEP_RECORDS = 4_096;
 
-function checkRecords(bytes: Uint8Array, header: BatchHeader, limits: BatchLimits, times: Times): void {
-  const { bytes: expanded, start, end } = recordBytes(bytes, header, limits.maxExpandedBytes);
-  const cursor = new RecordCursor();
-  let at = start;
-  let maxTimestampDelta = -Infinity;
-  let minTimestampDelta = Infinity;
-  for (let index = 0; index < header.recordCount; index++) {
-    cursor.read(expanded, at, end, index);
-    if (cursor.offsetDelta !== index) {
-      throw new RecordBatchError('invalid-record', `record ${index} has offset ${cursor.offsetDelta}`, index);
-    }
-    if (limits.requireKeys && cursor.keyStart < 0) {
-      throw new RecordBatchError('invalid-record', `record ${index} has no key`, index);
-    }
-    if (cursor.timestampDelta > maxTimestampDelta) maxTimestampDelta = cursor.timestampDelta;
-    if (cursor.timestampDelta < minTimestampDelta) minTimestampDelta = cursor.timestampDelta;
-    at = cursor.end;
+/** So many rejected records of a batch are told one by one, as nobody reads more. */
+const MOST_TOLD = 1_000;
+/** What producers give to records without a time. */
+const NO_TIMESTAMP = -1;
+
+/** Checks the records of one batch, in steps. */
+class RecordsCheck {
+  readonly #cursor = new RecordCursor();
+  readonly #records: RecordBytes;
+  readonly #count: number;
+  readonly #baseTimestamp: number;
+  readonly #requireKeys: boolean;
+  readonly #earliest: number;
+  readonly #latest: number;
+  readonly #rejected: RejectedRecord[] = [];
+  #rejectedCount = 0;
+  #hasWrongTime = false;
+  #index = 0;
+  #at: number;
+  #minDelta = Infinity;
+  #maxDelta = -Infinity;
+
+  constructor(header: BatchHeader, { requireKeys = false, timestamps }: BatchLimits, records: RecordBytes) {
+    this.#records = records;
+    this.#at = records.start;
+    this.#count = header.recordCount;
+    this.#baseTimestamp = header.baseTimestamp;
+    this.#requireKeys = requireKeys;
+    this.#earliest = timestamps?.earliest ?? -Infinity;
+    this.#latest = timestamps?.latest ?? Infinity;
   }
-  if (at !== end) {
-    throw new RecordBatchError(
-      'invalid-record',
-      `${end - at} bytes after the last of ${header.recordCount} records`,
+
+  get isComplete(): boolean {
+    return this.#index === this.#count;
+  }
+
+  /** Checks the next records, up to {@link STEP_RECORDS}. */
+  some(): void {
+    const { bytes, end } = this.#records;
+    let at = this.#at;
+    const cursor = this.#cursor;
+    const until = Math.min(this.#count, this.#index + STEP_RECORDS);
+    let index = this.#index;
+    for (; index < until; index++) {
+      cursor.read(bytes, at, end, index);
+      if (cursor.offsetDelta !== index) {
+        throw new RecordBatchError(
+          'invalid-record',
+          `record ${index} has offset ${cursor.offsetDelta}`,
+          index,
+        );
+      }
+      const delta = cursor.timestampDelta;
+      if (delta > this.#maxDelta) this.#maxDelta = delta;
+      if (delta < this.#minDelta) this.#minDelta = delta;
+      if (this.#requireKeys && cursor.keyStart < 0) this.#rejectKeyless(index);
+      else this.#checkTime(index, this.#baseTimestamp + delta);
+      at = cursor.end;
+    }
+    this.#index = index;
+    this.#at = at;
+  }
+
+  /** The latest time of all records. @throws RecordBatchError where some of them must not be accepted. */
+  maxTimestamp(): number {
+    const left = this.#records.end - this.#at;
+    if (left > 0) {
+      const message = `${left} bytes after the last of ${this.#count} records`;
+      throw new RecordBatchError('invalid-record', message);
+    }
+    const latest = this.#baseTimestamp + this.#maxDelta;
+    const earliest = this.#baseTimestamp + this.#minDelta;
+    if (!Number.isSafeInteger(latest) || !Number.isSafeInteger(earliest)) {
+      throw new RecordBatchError('invalid-timestamp', 'a timestamp beyond 2^53 ms');
+    }
+    if (this.#rejectedCount > 0) throw this.#rejection();
+    return latest;
+  }
+
+  #checkTime(index: number, timestamp: number): void {
+    if (timestamp <= this.#latest && (timestamp >= this.#earliest || timestamp === NO_TIMESTAMP)) return;
+    this.#hasWrongTime = true;
+    if (++this.#rejectedCount > MOST_TOLD) return;
+    const bound = timestamp > this.#latest ? `later than ${this.#latest}` : `earlier than ${this.#earliest}`;
+    this.#rejected.push({ index, problem: `record ${index} has timestamp ${timestamp}, ${bound}` });
+  }
+
+  #rejectKeyless(index: number): void {
+    if (++this.#rejectedCount > MOST_TOLD) return;
+    this.#rejected.push({ index, problem: `record ${index} has no key` });
+  }
+
+  #rejection(): RecordBatchError {
+    const [first] = this.#rejected;
+    const others = this.#rejectedCount > 1 ? `, and ${this.#rejectedCount - 1} more of ${this.#count}` : '';
+    return new RecordBatchError(
+      this.#hasWrongTime ? 'invalid-timestamp' : 'invalid-record',
+      `${first!.problem}${others}`,
+      first!.index,
+      this.#rejected,
     );
-  }
-  times.max = header.baseTimestamp + maxTimestampDelta;
-  times.min = header.baseTimestamp + minTimestampDelta;
-  if (!Number.isSafeInteger(times.max) || !Number.isSafeInteger(times.min)) {
-    throw new RecordBatchError('invalid-timestamp', 'a timestamp beyond 2^53 ms');
   }
 }

@@ -8,7 +8,13 @@ import { setLogAppendTime } from '../../../protocol/kafka/record-batch.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, storeError } from '../errors.ts';
 import { CloseConnection, defineHandler, type RequestContext } from '../handler.ts';
-import { isTransactional, oneBatch, ProduceRefusal, validated } from '../produced-batch.ts';
+import {
+  isTransactional,
+  oneBatch,
+  ProduceRefusal,
+  type ValidatedBatch,
+  validated,
+} from '../produced-batch.ts';
 import { internalTopicError } from '../topics.ts';
 
 type Request = RequestOf<typeof produce>;
@@ -83,10 +89,12 @@ async function append(
   topic: TopicLog,
   partition: PartitionLog,
   records: Uint8Array,
-  { parts, client }: RequestContext,
+  context: RequestContext,
 ): Promise<PartitionResponse> {
+  const { parts, client } = context;
   const bytes = memory.own(records);
-  const { count, maxTimestamp, producer } = validated(bytes, topic.settings);
+  const checked = checkedInOrder(bytes, topic, context);
+  const { count, maxTimestamp, producer } = checked instanceof Promise ? await checked : checked;
   const { hasLogAppendTime } = topic.settings;
   const now = Date.now();
   if (hasLogAppendTime) setLogAppendTime(bytes, 0, now);
@@ -110,6 +118,25 @@ async function append(
   };
 }
 
+/** Batches of a client are appended in the order in which it sent them: one that is quick to check waits for those before. */
+function checkedInOrder(
+  bytes: Uint8Array,
+  { settings }: TopicLog,
+  { parts, client }: RequestContext,
+): ValidatedBatch | Promise<ValidatedBatch> {
+  const check = () => validated(bytes, settings, parts.slices);
+  const before = client.checking;
+  const checked = before === undefined ? check() : before.then(check);
+  if (!(checked instanceof Promise)) return checked;
+  const settled = checked
+    .catch(() => {})
+    .then(() => {
+      if (client.checking === settled) client.checking = undefined;
+    });
+  client.checking = settled;
+  return checked;
+}
+
 /** Batches are remembered for longer than the chunk in which they came. */
 const memory = new BatchMemory();
 
@@ -121,12 +148,14 @@ function failed(partition: PartitionLog, error: unknown): PartitionResponse {
     return { ...response, logStartOffset: firstOffset };
   }
   if (!(error instanceof ProduceRefusal)) return refused(number, storeError(error));
-  const { errorCode, message, tellsLogStart, recordIndex } = error;
+  const { errorCode, message, tellsLogStart, rejected } = error;
   return {
     ...refused(number, kafkaError(errorCode, message)),
     logStartOffset: tellsLogStart ? firstOffset : -1,
-    recordErrors:
-      recordIndex === undefined ? [] : [{ batchIndex: recordIndex, batchIndexErrorMessage: message }],
+    recordErrors: rejected.map(({ index, problem }) => ({
+      batchIndex: index,
+      batchIndexErrorMessage: problem,
+    })),
   };
 }
 
