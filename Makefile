@@ -40,8 +40,10 @@ clean: ## Remove everything that was installed, built or generated
 
 # Where npm notes what it installed.
 $(INSTALLED): package.json package-lock.json
-	@echo 'Installing what is needed (once) …'
-	@$(NPM) ci --silent
+	@echo 'Installing what is needed (once): about 400 MB, a minute or so …'
+	@while sleep 10 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do \
+		echo "  $$(du -sm node_modules 2>/dev/null | cut -f1) MB are there"; done & progress=$$!; \
+		$(NPM) ci --silent; status=$$?; kill $$progress; exit $$status
 	@touch $@
 
 dist/.built: $(SOURCES) | $(INSTALLED)

@@ -1,10 +1,26 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { banner, nextCommands } from './banner.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { banner, nextCommands, programFolder } from './banner.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 describe('the commands to type next', () => {
+  // `npx broker` has the package's programs on its PATH; the terminal in which the next line is typed has not.
+  it('are started by npx where the broker was', () => {
+    vi.stubEnv('TINYMQ_PROGRAM_FOLDER', '/app/node_modules/tinymq/bin');
+    vi.stubEnv('npm_command', 'exec');
+    expect(programFolder()).toBe('npx ');
+    vi.stubEnv('npm_command', undefined);
+    expect(programFolder()).toBe('/app/node_modules/tinymq/bin/');
+    vi.stubEnv('TINYMQ_PROGRAM_FOLDER', '/clone/bin');
+    vi.stubEnv('npm_command', 'exec');
+    expect(programFolder()).toBe('/clone/bin/');
+  });
+
   it.each<[string, string]>([
     ['tcp://localhost:1883', ''],
     ['tcp://localhost:1884', ' -address localhost:1884'],

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import type { CertificateFiles, DoorName, RunningBroker } from '../../pkg/embed/index.ts';
 import { coloursFor } from '../shared/run-program.ts';
 
@@ -102,9 +102,14 @@ function tlsFlags({ certFile, caFile }: CertificateFiles): string[] {
   return flags;
 }
 
-/** Nothing where the programs are on the PATH; otherwise the folder, seen from here. */
-function programFolder(): string {
+/**
+ * What stands before the name of a program: nothing where it is on the PATH; otherwise the folder, seen from here. The PATH
+ * of a broker that npx started is not that of other terminals.
+ */
+export function programFolder(): string {
   const folder = process.env.TINYMQ_PROGRAM_FOLDER;
+  const isPackage = folder?.split(sep).includes('node_modules') ?? false;
+  if (isPackage && process.env.npm_command === 'exec') return 'npx ';
   if (folder === undefined || isOnPath(join(folder, 'subscriber'))) return '';
   const path = relative(process.cwd(), folder);
   return path.startsWith('..') ? `${folder}/` : `./${path}/`.replace('.//', './');

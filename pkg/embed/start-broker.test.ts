@@ -88,6 +88,7 @@ describe('startBroker', () => {
       await using broker = await startBroker({
         kafka,
         dataDir,
+        dataDirIsOptional: true,
         onListenError,
         listen: ['tcp://127.0.0.1:0'],
       });
