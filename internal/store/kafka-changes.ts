@@ -6,7 +6,6 @@ import type { JournalEntry } from './kafka-journal.ts';
 import { KafkaOffsetsTopic } from './kafka-offsets-topic.ts';
 import type { KafkaPartition } from './kafka-partition.ts';
 import { KafkaTopics } from './kafka-topics.ts';
-import { saveTransactionIndexes } from './kafka-transactions.ts';
 import type { NewBatch } from './log-store.ts';
 import { StoreError, unavailableReason } from './store-error.ts';
 
@@ -163,27 +162,10 @@ export class KafkaChanges {
       this.#fail(error as Error, accepted, appendings.values());
       return;
     }
-    for (const appending of appendings.values()) await this.#finish(appending);
+    for (const appending of appendings.values()) await directory.finish(appending);
     for (const entry of accepted) {
       this.#waitingBytes -= entry.byteLength;
       entry.resolve();
-    }
-  }
-
-  async #finish(appending: Appending): Promise<void> {
-    const { partition } = appending;
-    const { nextOffset } = partition;
-    const full = appending.commit();
-    this.#directory.journal.state.settleProducers(partition.id, partition.nextOffset);
-    try {
-      for (const segment of full) await segment.openIndex.finish();
-      const last = partition.segments.at(-1)!;
-      if (last.openIndex.isDue) await last.openIndex.write();
-      if (appending.aborts) await saveTransactionIndexes(partition, nextOffset);
-      if (full.length > 0) await this.#directory.noteTransactions([partition]);
-    } catch {
-      // The batches last, and without their index Kafka makes a new one.
-      await this.#directory.dropIndexes(partition);
     }
   }
 

@@ -19,7 +19,7 @@ import { lockKafkaDirectory } from './kafka-lock.ts';
 import { loadMetadata, MetadataImage, type MetadataTopic } from './kafka-metadata.ts';
 import { KafkaPartition } from './kafka-partition.ts';
 import type { OpenFiles } from './kafka-rewrite.ts';
-import type { KnownTransactions } from './kafka-transactions.ts';
+import { type KnownTransactions, saveTransactionIndexes } from './kafka-transactions.ts';
 import type { FsyncPolicy, NewBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { makeDirectory } from './make-directory.ts';
 import { closeQuietly } from './sqlite-files.ts';
@@ -224,10 +224,26 @@ export class KafkaDirectory {
     appending.add(batch);
     this.unfinished.add(appending);
     await appending.write();
-    for (const full of appending.commit()) await full.openIndex.finish();
-    const { openIndex } = partition.segments.at(-1)!;
-    if (openIndex.isDue) await openIndex.write();
+    await this.finish(appending);
     this.unfinished.delete(appending);
+  }
+
+  /** Lets readers see what was appended, and writes what stands beside it. */
+  async finish(appending: Appending): Promise<void> {
+    const { partition } = appending;
+    const { nextOffset } = partition;
+    const full = appending.commit();
+    this.journal.state.settleProducers(partition.id, partition.nextOffset);
+    try {
+      for (const segment of full) await segment.openIndex.finish();
+      const last = partition.segments.at(-1)!;
+      if (last.openIndex.isDue) await last.openIndex.write();
+      if (appending.aborts) await saveTransactionIndexes(partition, nextOffset);
+      if (full.length > 0 && partition !== this.metadataLog) await this.noteTransactions([partition]);
+    } catch {
+      // The batches last, and without their index Kafka makes a new one.
+      await this.#dropIndexes(partition);
+    }
   }
 
   /** A partition is changed: its index files are completed at the end. */
@@ -250,7 +266,7 @@ export class KafkaDirectory {
   }
 
   /** Index files could not be written: they go, and it will be no clean shutdown. */
-  async dropIndexes(partition: KafkaPartition): Promise<void> {
+  async #dropIndexes(partition: KafkaPartition): Promise<void> {
     this.#isOrderly = false;
     for (const { stem } of partition.segments.slice(-2)) {
       for (const suffix of ['.index', '.timeindex']) await rm(stem + suffix, { force: true }).catch(() => {});

@@ -124,6 +124,24 @@ describe('what groups commit in a directory of Kafka', () => {
     expect(await groupsWithoutJournal(directory)).toEqual(new Map());
   });
 
+  it('is compacted while it is written here, so that a long run does not fill the disk', async () => {
+    const directory = newDirectory();
+    const { logs, store } = await openLogs(
+      {},
+      new KafkaDirectoryStore({ directories: [directory], fsync: 'os' }),
+    );
+    cleanUps.push(() => logs.close());
+    await logs.setConfigs(logs.topic(OFFSETS.name)!, { 'cleanup.policy': 'compact' });
+    for (let offset = 0; offset < 200; offset++) await store.saveGroupOffsets('readers', [commit(0, offset)]);
+    const partition = logs.topic(OFFSETS.name)!.partitions[offsetsPartitionOf('readers', 3)]!;
+    const before = await partition.sizeBytes();
+    await logs.applyRetention(Date.now());
+    expect(await partition.sizeBytes()).toBeLessThan(before / 20);
+    expect(partition.highWatermark).toBe(200);
+    await logs.close();
+    expect((await groupsWithoutJournal(directory)).get('readers')).toEqual([commit(0, 199)]);
+  });
+
   it('is in our journal where a directory has no metadata log, and can have no such topic', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'tinymq-offsets-'));
     cleanUps.push(() => rmSync(directory, { recursive: true, force: true }));
