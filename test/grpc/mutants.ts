@@ -48,6 +48,8 @@ export interface Conversation {
 export class Mutants {
   readonly #random: Random;
   #nextStream = 1;
+  /** Streams that the client has not ended. */
+  #open: number[] = [];
 
   constructor(seed: number) {
     this.#random = new Random(seed);
@@ -56,34 +58,53 @@ export class Mutants {
   conversation(): Conversation {
     const random = this.#random;
     this.#nextStream = 1;
+    this.#open = [];
     const frames = [frame(Type.settings, 0, 0, this.#settings())];
     const count = 10 + random.below(190);
     while (frames.length < count) frames.push(...this.#next());
-    const spoilt = frames.flatMap((sent) => (random.isOneIn(25) ? this.#mutate(sent) : [sent]));
+    const spoilt = frames.flatMap((sent) => (random.isOneIn(60) ? this.#mutate(sent) : [sent]));
     const preface = random.isOneIn(100) ? this.#flip(PREFACE) : PREFACE;
     return { pieces: this.#cut(Buffer.concat([preface, ...spoilt])), frames: spoilt.length };
   }
 
   #next(): Buffer[] {
     const random = this.#random;
-    switch (random.below(9)) {
+    if (random.isOneIn(60)) return [this.#rare()];
+    switch (random.below(8)) {
       case 0:
       case 1:
       case 2:
         return this.#call();
       case 3:
-        return [frame(Type.data, this.#flagOrNone(Flag.endStream), this.#anyStream(), this.#content())];
+        return this.#moreContent();
       case 4:
-        return [frame(Type.reset, 0, this.#anyStream(), uint32(random.of([0, 2, 8])))];
+        return this.#reset();
       case 5:
         return [frame(Type.windowUpdate, 0, random.isOneIn(2) ? 0 : this.#anyStream(), this.#increment())];
       case 6:
         return [frame(Type.ping, this.#flagOrNone(Flag.ack), 0, Buffer.alloc(8, random.below(256)))];
-      case 7:
-        return [frame(Type.settings, 0, 0, this.#settings())];
       default:
-        return [this.#rare()];
+        return [frame(Type.settings, 0, 0, this.#settings())];
     }
+  }
+
+  #moreContent(): Buffer[] {
+    const stream = this.#random.of(this.#open);
+    if (stream === undefined) return this.#call();
+    const flags = this.#flagOrNone(Flag.endStream);
+    if (flags !== 0) this.#ended(stream);
+    return [frame(Type.data, flags, stream, this.#content())];
+  }
+
+  #reset(): Buffer[] {
+    const stream = this.#random.of(this.#open);
+    if (stream === undefined) return this.#call();
+    this.#ended(stream);
+    return [frame(Type.reset, 0, stream, uint32(this.#random.of([0, 2, 8])))];
+  }
+
+  #ended(stream: number): void {
+    this.#open = this.#open.filter((open) => open !== stream);
   }
 
   #rare(): Buffer {
@@ -125,7 +146,9 @@ export class Mutants {
     const frames = [frame(Type.headers, isWhole ? Flag.endHeaders : 0, stream, block.subarray(0, cut))];
     if (!isWhole) frames.push(frame(Type.continuation, Flag.endHeaders, stream, block.subarray(cut)));
     const isLast = random.isOneIn(2) ? Flag.endStream : 0;
-    if (!random.isOneIn(4)) frames.push(frame(Type.data, isLast, stream, this.#content(method)));
+    const hasContent = !random.isOneIn(4);
+    if (hasContent) frames.push(frame(Type.data, isLast, stream, this.#content(method)));
+    if (!hasContent || isLast === 0) this.#open.push(stream);
     return frames;
   }
 
@@ -202,16 +225,19 @@ export class Mutants {
 
   #newStream(): number {
     const stream = this.#nextStream;
-    this.#nextStream += this.#random.isOneIn(20) ? 6 : 2;
+    this.#nextStream += this.#random.isOneIn(99) ? 6 : 2;
     return stream;
   }
 
   #anyStream(): number {
+    // Those that the client skipped count as well.
     return 1 + 2 * this.#random.below(Math.max(1, this.#nextStream >> 1));
   }
 
   #increment(): Buffer {
-    return uint32(this.#random.of([1, 100, 65_535, 2 ** 20, 2 ** 20, 2 ** 31 - 1]));
+    return uint32(
+      this.#random.of([1, 100, 65_535, 2 ** 20, 2 ** 20, this.#random.isOneIn(20) ? 2 ** 31 - 1 : 7]),
+    );
   }
 
   #flagOrNone(flag: number): number {

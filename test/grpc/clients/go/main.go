@@ -3,12 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
@@ -33,7 +35,39 @@ func main() {
 	must(err)
 	defer conn.Close()
 	client := smq.NewSuhaibMessageQueueClient(conn)
+	if os.Getenv("LARGE_BYTES") != "" {
+		runLarge(client)
+		return
+	}
 	run(conn, client)
+}
+
+// A message of LARGE_BYTES comes back whole, in each of the three ways; while it comes, this client pings all the time.
+func runLarge(client smq.SuhaibMessageQueueClient) {
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Second)
+	defer cancel()
+	size, err := strconv.Atoi(os.Getenv("LARGE_BYTES"))
+	must(err)
+	_, err = client.CreateTopic(ctx, &smq.CreateTopicRequest{Topic: "large"})
+	must(err)
+	message := bytes.Repeat([]byte("tinymq!\n"), size/8)
+	_, err = client.Produce(ctx, &smq.ProduceRequest{Topic: "large", Message: message})
+	must(err)
+	for n := 0; n < 3; n++ {
+		consumed, err := client.Consume(ctx, &smq.ConsumeRequest{Topic: "large", Offset: 1})
+		must(err)
+		fmt.Println("consumed", bytes.Equal(consumed.Message, message))
+	}
+	bulk, err := client.BulkRetrieve(ctx, &smq.BulkRetrieveRequest{Topic: "large", StartOffset: 0, Limit: 9})
+	must(err)
+	fmt.Println("bulk", bytes.Equal(bulk.Messages[0].Message, message))
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	consumer, err := client.StreamConsume(following, &smq.ConsumeRequest{Topic: "large", Offset: 1})
+	must(err)
+	response, err := consumer.Recv()
+	must(err)
+	fmt.Println("followed", bytes.Equal(response.Message, message))
 }
 
 func run(conn *grpc.ClientConn, client smq.SuhaibMessageQueueClient) {
