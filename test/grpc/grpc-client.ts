@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
 import { MessageReader } from '../../internal/protocol/grpc/envelope.ts';
 import { readMessage } from '../../internal/protocol/grpc/read-message.ts';
 import type { MessageOf, MessageType, NewMessageOf } from '../../internal/protocol/grpc/schema.ts';
@@ -71,7 +72,10 @@ export class TestClient {
   readonly session: ClientHttp2Session;
 
   constructor(url: string, options: Parameters<typeof connect>[1] = {}) {
-    this.session = connect(url.replace(/^grpc/, 'http'), options);
+    const path = /^unix:\/\/(.*)$/.exec(url)?.[1];
+    const where = path === undefined ? {} : { createConnection: () => connectSocket(path) };
+    const address = path === undefined ? url.replace(/^grpc/, 'http') : 'http://localhost';
+    this.session = connect(address, { ...where, ...options });
     this.session.on('error', () => {});
   }
 

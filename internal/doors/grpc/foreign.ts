@@ -30,7 +30,7 @@ const FOREIGN_PROTOCOLS: readonly ForeignProtocol[] = [
   {
     // A handshake record of any version (RFC 8446, section 5.1).
     name: 'TLS',
-    recognises: (first) => first[0] === 0x16 && first[1] === 3,
+    recognises: (first) => first[0] === 0x16 && (first.length === 1 || first[1] === 3),
     answer: () => TLS_ALERT,
   },
   {
