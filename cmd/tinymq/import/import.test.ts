@@ -29,6 +29,17 @@ function kafkaDirectory(): string {
 }
 
 describe('tinymq import kafka', () => {
+  // It said that 0 topics were imported from a folder that has nothing to do with Kafka.
+  it('says that a folder is no log directory', async () => {
+    const other = mkdtempSync(join(folder, 'other-'));
+    writeFileSync(join(other, 'diary.txt'), 'x');
+    expect(await runTinymq(['import', 'kafka', other, '-data-dir', join(folder, 'none')])).toEqual({
+      code: 2,
+      out: '',
+      errors: `tinymq import kafka: ${other} is no log directory of a Kafka: it has no meta.properties (see tinymq import kafka -help)\n`,
+    });
+  });
+
   it('copies a log directory, which a broker then serves; a second time it changes nothing', async () => {
     const [directory, dataDir] = [kafkaDirectory(), join(folder, 'data')];
     const done = await runTinymq(['import', 'kafka', directory, '-data-dir', dataDir]);

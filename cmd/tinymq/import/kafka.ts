@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { UsageError } from '../../../internal/config/program.ts';
 import { importKafkaProgram } from '../../../internal/config/tinymq-import.ts';
 import type { ImportResult } from '../../../internal/store/import.ts';
@@ -8,10 +8,12 @@ import { counted } from '../report.ts';
 import { Progress } from './progress.ts';
 import { stoppableCopy } from './stoppable-copy.ts';
 
+const METADATA_LOG = '__cluster_metadata-0';
+
 export const importKafka = command(importKafkaProgram, async ({ values, operands, stop }) => {
   const [first] = operands;
   const directories = [first, ...values['log-dir']];
-  for (const directory of directories) demandFolder(directory);
+  for (const directory of directories) demandLogDirectory(directory);
   // Only who imports needs a runtime that has SQLite.
   const { importLogs } = await import('../../../internal/store/import.ts');
   const { KafkaDirectoryStore } = await import('../../../internal/store/kafka-directory-store.ts');
@@ -36,10 +38,13 @@ export const importKafka = command(importKafkaProgram, async ({ values, operands
 });
 
 /** @throws UsageError where it is none: a store that is opened creates what is missing. */
-function demandFolder(directory: string): void {
+function demandLogDirectory(directory: string): void {
   const found = statSync(directory, { throwIfNoEntry: false });
   if (found === undefined) throw new UsageError(`there is no folder ${directory}`);
   if (!found.isDirectory()) throw new UsageError(`${directory} is no folder`);
+  if (!readdirSync(directory).some((name) => name === 'meta.properties' || name === METADATA_LOG)) {
+    throw new UsageError(`${directory} is no log directory of a Kafka: it has no meta.properties`);
+  }
 }
 
 function summaryOf(

@@ -131,7 +131,7 @@ describe('a Kafka client', () => {
   });
 
   it.each([
-    ['garbage', 'HTTP/1.1 400 Bad Request\r\n\r\n', 'does not answer as a Kafka broker'],
+    ['HTTP', 'HTTP/1.1 400 Bad Request\r\n\r\n', 'does not answer as a Kafka broker: it speaks HTTP'],
     ['an alert of TLS', '\x15\x03\x03\x00\x02\x02\x46', 'it speaks TLS: see the -tls flags'],
     ['an answer to something else', '\0\0\0\x04\0\0\0\x63', 'nothing was asked with number 99'],
     [

@@ -193,8 +193,7 @@ export class KafkaConnection {
         waiting.resolve(answer);
       }
     } catch (error) {
-      const isAlert = this.#versions.size === 0 && chunk[0] === TLS_ALERT && chunk[1] === TLS_MAJOR_VERSION;
-      const why = isAlert ? 'it speaks TLS: see the -tls flags' : (error as Error).message;
+      const why = answerProblem(error as Error, this.#versions.size === 0 ? chunk : undefined);
       this.close(new Failure(`${this.#name} does not answer as a Kafka broker: ${why}`));
     }
   }
@@ -218,6 +217,17 @@ export class KafkaConnection {
       ? ' at the first request: does it speak Kafka, and without TLS?'
       : ' at the first request: does it speak Kafka, and does it want a certificate (-tls-cert, -tls-key)?';
   }
+}
+
+/**
+ * Why an answer cannot be read. The frames of requests and of answers are found by the same code.
+ *
+ * @param first the first bytes of all that came, which may be those of another protocol.
+ */
+function answerProblem({ message }: Error, first: Buffer | undefined): string {
+  if (first?.[0] === TLS_ALERT && first[1] === TLS_MAJOR_VERSION) return 'it speaks TLS: see the -tls flags';
+  if (first?.subarray(0, 5).toString('latin1') === 'HTTP/') return 'it speaks HTTP';
+  return message.replace(/^request of/, 'an answer of');
 }
 
 interface Waiting {

@@ -81,7 +81,7 @@ export function committedOffsets(client: KafkaClient, groupId: string): Promise<
     );
     const { errorCode, topics } = answer.groups[0] ?? answer;
     demand(`group '${groupId}'`, errorCode);
-    return topics.flatMap(({ name, partitions }) =>
+    const offsets = topics.flatMap(({ name, partitions }) =>
       partitions.flatMap(({ partitionIndex, committedOffset, errorCode }) => {
         demand(`partition ${partitionIndex} of topic '${name}'`, errorCode);
         return committedOffset < 0
@@ -89,7 +89,13 @@ export function committedOffsets(client: KafkaClient, groupId: string): Promise<
           : [{ topic: name, partition: partitionIndex, offset: committedOffset }];
       }),
     );
+    return offsets.sort(byPartition);
   });
+}
+
+function byPartition(one: TopicPartition, other: TopicPartition): number {
+  if (one.topic !== other.topic) return one.topic < other.topic ? -1 : 1;
+  return one.partition - other.partition;
 }
 
 /** Who commits: a member of the group in one of its generations. */
