@@ -178,6 +178,8 @@ function serverProperties(
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
+    // Its default is half of the small heap, in one piece, which is not always there.
+    'log.cleaner.dedupe.buffer.size': String(16 * 1024 * 1024),
     ...properties,
   };
   return Object.entries(all)
