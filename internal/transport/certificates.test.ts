@@ -1,3 +1,4 @@
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -5,7 +6,7 @@ import { join } from 'node:path';
 import { connect, createServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CertificateSet, makeCertificates } from '../../certs/make.ts';
-import { Certificates } from './certificates.ts';
+import { Certificates, validityProblem } from './certificates.ts';
 
 /** The files are looked at as often as the runtime can, so that nobody waits. */
 const WATCH_MS = 20;
@@ -122,6 +123,31 @@ describe('certificates', () => {
       `the certificate ${first.serverCert} and the key ${second.serverKey} do not work: `,
     );
   });
+});
+
+// An RSA certificate with an EC key was taken, at the start and at a reload, and every handshake failed.
+it('a key of another kind than its certificate is refused', () => {
+  const keyFile = join(root, 'rsa.key');
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  writeFileSync(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  const { files, certificates, outcomes } = open();
+  expect(() => new Certificates({ ...files, keyFile }, WATCH_MS, () => {})).toThrow('do not work: ');
+  const { material } = certificates;
+  cpSync(keyFile, files.keyFile);
+  certificates.reload();
+  expect(outcomes.at(-1)?.message).toContain('do not work: ');
+  expect(certificates.material).toBe(material);
+});
+
+it('the time of a certificate is told where it has passed, soon will, or has not come', () => {
+  const cert = readFileSync(first.serverCert);
+  const { validFrom, validTo } = new X509Certificate(cert);
+  const DAY_MS = 86_400_000;
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
+  expect(validityProblem(cert, from - DAY_MS)).toMatch(/^the certificate is not valid before \d{4}-/);
+  expect(validityProblem(cert, from + DAY_MS)).toBeUndefined();
+  expect(validityProblem(cert, to - DAY_MS)).toMatch(/^the certificate expires soon, at \d{4}-/);
+  expect(validityProblem(cert, to + DAY_MS)).toMatch(/^the certificate expired at \d{4}-/);
 });
 
 /** Certificates over copies of the first set, and what they report: undefined for each reload that worked. */

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 
 /** Files in PEM format. */
@@ -81,10 +81,36 @@ function read(files: CertificateFiles): TlsMaterial {
     process.getBuiltinModule('node:tls').createSecureContext({ cert, key, ca });
   } catch (error) {
     const what = (error as Error).message;
-    throw new Error(`the certificate ${files.certFile} and the key ${files.keyFile} do not work: ${what}`);
+    throw unusable(files, what);
+  }
+  // A key of another kind is taken, and then every handshake fails.
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+    throw unusable(files, 'the key is not that of the certificate');
   }
   return { cert, key, ca, requestCert: ca !== undefined, rejectUnauthorized: true, minVersion: 'TLSv1.2' };
 }
+
+function unusable({ certFile, keyFile }: CertificateFiles, problem: string): Error {
+  return new Error(`the certificate ${certFile} and the key ${keyFile} do not work: ${problem}`);
+}
+
+/**
+ * Why clients refuse a certificate because of its time, or soon will.
+ *
+ * @param cert in PEM format.
+ * @param nowMs since 1970.
+ */
+export function validityProblem(cert: Buffer, nowMs: number): string | undefined {
+  const { validFrom, validTo } = new X509Certificate(cert);
+  const [fromMs, toMs] = [Date.parse(validFrom), Date.parse(validTo)];
+  if (nowMs < fromMs) return `the certificate is not valid before ${new Date(fromMs).toISOString()}`;
+  if (nowMs > toMs) return `the certificate expired at ${new Date(toMs).toISOString()}`;
+  if (nowMs > toMs - SOON_MS) return `the certificate expires soon, at ${new Date(toMs).toISOString()}`;
+  return undefined;
+}
+
+/** Two weeks: enough to notice and to replace it. */
+const SOON_MS = 14 * 86_400_000;
 
 /** The runtime passes over what is no certificate, and would then trust nobody. */
 function readCa(file: string): Buffer {

@@ -1,5 +1,5 @@
 import type { Server, ServerOpts } from 'node:net';
-import type { Server as TlsServer } from 'node:tls';
+import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Certificates } from './certificates.ts';
 import { type Endpoint, isSecure } from './endpoint.ts';
 import type { ListenerEvents, ListenerOptions } from './listener-options.ts';
@@ -31,6 +31,18 @@ export function watchServer(
   if (isSecure(endpoint)) watchHandshakes(server as TlsServer, options.certificates!, events);
 }
 
+/** A client whose certificate is not accepted is cut off by the runtime, which then tells of a socket that hung up. */
+function clientCertificateProblem(socket: TLSSocket): Error | undefined {
+  // A code of OpenSSL, where the types promise an error.
+  const code = socket.authorizationError as unknown;
+  if (typeof code !== 'string') return undefined;
+  return new Error(
+    code === 'CERT_HAS_EXPIRED'
+      ? 'the certificate of the client has expired'
+      : `the certificate of the client is not signed by the CA of -tls-ca (${code})`,
+  );
+}
+
 function watchHandshakes(
   server: TlsServer,
   certificates: Certificates,
@@ -38,7 +50,7 @@ function watchHandshakes(
 ): void {
   certificates.onChange((material) => server.setSecureContext(material));
   server.on('tlsClientError', (error, socket) => {
-    events.problem(error, socket.remoteAddress);
+    events.problem(clientCertificateProblem(socket) ?? error, socket.remoteAddress);
     // After a handshake that took too long the runtime only tells; the socket would stay for ever.
     if ((error as NodeJS.ErrnoException).code === 'ERR_TLS_HANDSHAKE_TIMEOUT') socket.destroy();
   });

@@ -3,7 +3,11 @@ import { type Checks, isOpenToAll } from '../../internal/doors/open-to-all.ts';
 import * as limits from '../../internal/limits.ts';
 import { Metrics } from '../../internal/metrics/metrics.ts';
 import { StoreError } from '../../internal/store/store-error.ts';
-import { type CertificateFiles, Certificates } from '../../internal/transport/certificates.ts';
+import {
+  type CertificateFiles,
+  Certificates,
+  validityProblem,
+} from '../../internal/transport/certificates.ts';
 import { type Endpoint, endpointUrl, isSecure } from '../../internal/transport/endpoint.ts';
 import { ListenError, type Listener } from '../../internal/transport/listener.ts';
 import {
@@ -124,10 +128,21 @@ function openCertificates(
   log: Logger,
 ): Certificates | undefined {
   if (!endpoints.some(isSecure) || files === undefined) return undefined;
-  return new Certificates(files, limits.certificateWatchMs, ({ error }) => {
-    if (error === undefined) log.info({ file: files.certFile }, 'the certificate was read again');
-    else log.error({ error: error.message }, 'the new certificate is not used; the one before stays');
+  const file = files.certFile;
+  const warnOfTime = () => {
+    const problem = validityProblem(certificates.material.cert, Date.now());
+    if (problem !== undefined) log.warn({ file }, problem);
+  };
+  const certificates = new Certificates(files, limits.certificateWatchMs, ({ error }) => {
+    if (error !== undefined) {
+      log.error({ error: error.message }, 'the new certificate is not used; the one before stays');
+      return;
+    }
+    log.info({ file }, 'the certificate was read again');
+    warnOfTime();
   });
+  warnOfTime();
+  return certificates;
 }
 
 /**

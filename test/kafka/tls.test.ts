@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeCertificates } from '../../certs/make.ts';
 import { metadata } from '../../internal/protocol/kafka/apis/03-metadata.ts';
-import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { type BrokerOptions, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-kafka-tls-'));
@@ -14,11 +14,14 @@ const file = (name: string) => join(folder, name);
 beforeAll(() => makeCertificates(folder));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function startTls(options: { caFile?: string; advertised?: string } = {}): Promise<RunningBroker> {
+function startTls(
+  options: Pick<BrokerOptions, 'logger'> & { caFile?: string; advertised?: string } = {},
+): Promise<RunningBroker> {
   return startBroker({
     kafka: { listen: ['tls://127.0.0.1:0'], advertised: options.advertised },
     tls: { certFile: file('server.crt'), keyFile: file('server.key'), caFile: options.caFile },
     memory: true,
+    logger: options.logger,
   });
 }
 
@@ -55,6 +58,26 @@ describe('the Kafka door over TLS', () => {
     });
     expect((await client.ask(metadata, 9, { topics: [] })).brokers).toHaveLength(1);
     client.close();
+  });
+
+  // The log said "socket hang up" of it, and nothing else.
+  it('says in the log that a certificate is of another CA', async () => {
+    const others = await makeCertificates(file('others'));
+    const reasons: unknown[] = [];
+    const logger = { debug() {}, info() {}, error() {}, warn: (fields: object) => reasons.push(fields) };
+    await using broker = await startTls({ caFile: file('ca.crt'), logger });
+    const stranger = open(broker, {
+      cert: readFileSync(others.clientCert),
+      key: readFileSync(others.clientKey),
+    });
+    await expect(stranger.ask(metadata, 9, { topics: [] })).rejects.toThrow('no answer');
+    await vi.waitFor(() =>
+      expect(reasons).toContainEqual(
+        expect.objectContaining({
+          reason: expect.stringMatching(/^the certificate of the client is not signed by the CA of -tls-ca/),
+        }),
+      ),
+    );
   });
 
   it('has nothing for a client in the clear', async () => {
