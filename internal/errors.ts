@@ -114,7 +114,7 @@ export const ERRORS = {
   'slow-consumer': {
     kind: 'slow',
     rule: 'A subscriber takes what waits for it within -slow-consumer-wait; after that -slow-consumer decides.',
-    remedy: 'Read faster, subscribe to less, or raise -channel-size.',
+    remedy: 'Read faster, subscribe to less, or raise -channel-bytes.',
   },
   'server-shutdown': {
     kind: 'unavailable',

@@ -23,10 +23,17 @@ export const tcpKeepAliveAfterMs = 60_000;
 /** How often deadlines are looked at; they end up to this much late. */
 export const deadlineSweepMs = 500;
 
-/** Messages that wait for one subscriber before its publishers pause; the original's channel capacity. */
-export const channelSize = 100;
-/** Bytes that wait for one subscriber before its publishers pause. */
+/**
+ * Messages that wait for one subscriber before its publishers pause. What they cost is their bytes, which have a bound of
+ * their own: this one is there for bursts of the smallest messages.
+ */
+export const channelSize = 100_000;
+/** Bytes that wait for one subscriber before its publishers pause: what a busy topic brings while a browser is at work. */
 export const channelBytes = 8 * MiB;
+/** Bytes that wait for all subscribers together: 64 stuck ones may have all that one may have, 1,000 share the rest. */
+export const channelTotalBytes = 512 * MiB;
+/** Bytes that a socket gets at once: one that takes so much in the time that publishers wait is slow, and not stuck. */
+export const handOverBytes = 256 * KiB;
 /** How long publishers wait for a full channel. Longer than a hiccup of a network, short for people. */
 export const slowConsumerWaitMs = 1_000;
 

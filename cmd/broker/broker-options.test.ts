@@ -29,6 +29,7 @@ describe('what stands in two places', () => {
       keepAliveMs: limits.keepAliveMs,
       channelSize: limits.channelSize,
       channelBytes: limits.channelBytes,
+      channelTotalBytes: limits.channelTotalBytes,
       slowConsumerWaitMs: limits.slowConsumerWaitMs,
       shutdownTimeoutMs: limits.shutdownTimeoutMs,
       logRetentionMs: limits.logRetentionMs,

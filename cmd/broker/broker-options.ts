@@ -46,6 +46,7 @@ export function brokerOptionsOf(
     keepAliveMs: values.keepalive,
     channelSize: values['channel-size'],
     channelBytes: values['channel-bytes'],
+    channelTotalBytes: values['channel-total-bytes'],
     slowConsumer: values['slow-consumer'],
     slowConsumerWaitMs: values['slow-consumer-wait'],
     sessionQueue: values['session-queue'],

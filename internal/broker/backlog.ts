@@ -1,4 +1,5 @@
 import type { Source } from './channel.ts';
+import { HeldFeeders } from './held-feeders.ts';
 
 /** Publishers wait while a session's queue is fuller than this, so that what comes in bursts is not lost. */
 const HOLD_FROM = 0.5;
@@ -11,11 +12,14 @@ const RELEASE_AT = 0.25;
  */
 export class Backlog {
   readonly #waitMs: number;
-  #feeders: Set<Source> | undefined;
+  #feeders: HeldFeeders | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #deadlineMs = 0;
   #isFull = false;
   /** Whether the wait is over, until the queue has come down. */
   #hasGivenUp = false;
+  /** Whether the queue came down in time when publishers last waited for it. */
+  #isTrusted = false;
 
   constructor(waitMs: number) {
     this.#waitMs = waitMs;
@@ -26,22 +30,27 @@ export class Backlog {
     return this.#isFull;
   }
 
+  /** Pauses a publisher, for as long as the least patient of those who wait does. */
   holdBack(feeder: Source): void {
-    this.#feeders ??= new Set();
+    this.#feeders ??= new HeldFeeders();
     if (this.#feeders.has(feeder)) return;
-    this.#feeders.add(feeder);
-    feeder.pause();
-    this.#timer ??= setTimeout(() => {
-      this.#hasGivenUp = true;
-      this.release();
-    }, this.#waitMs).unref();
+    const nowMs = performance.now();
+    const patienceMs = feeder.patience?.leftMs(this.#waitMs, nowMs, this.#isTrusted) ?? this.#waitMs;
+    if (this.#timer === undefined || nowMs + patienceMs < this.#deadlineMs) {
+      clearTimeout(this.#timer);
+      this.#deadlineMs = nowMs + patienceMs;
+      this.#timer = setTimeout(this.#giveUp, patienceMs).unref();
+    }
+    this.#feeders.add(feeder, nowMs);
   }
 
   /** Tells how full the queue is now: 0 to 1. */
   update(fill: number): void {
     if (fill <= RELEASE_AT) {
       this.#hasGivenUp = false;
-      if (this.#isFull) this.release();
+      if (!this.#isFull) return;
+      this.#isTrusted = true;
+      this.release();
     } else if (fill >= HOLD_FROM && !this.#hasGivenUp) {
       this.#isFull = true;
     }
@@ -49,12 +58,20 @@ export class Backlog {
 
   /** Lets everybody go. */
   release(): void {
+    this.#end();
+    this.#feeders?.release();
+  }
+
+  readonly #giveUp = (): void => {
+    this.#hasGivenUp = true;
+    this.#isTrusted = false;
+    this.#end();
+    this.#feeders?.giveUp(performance.now());
+  };
+
+  #end(): void {
     this.#isFull = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const feeders = this.#feeders;
-    if (feeders === undefined) return;
-    this.#feeders = undefined;
-    for (const feeder of feeders) feeder.resume();
   }
 }

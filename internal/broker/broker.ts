@@ -1,10 +1,11 @@
 import type { Access } from '../access/access.ts';
 import type { Identity } from '../access/identity.ts';
 import { BrokerError, nameForLog, quoted } from '../errors.ts';
-import { maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
+import { channelTotalBytes, maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
 import type { Counter, Metrics } from '../metrics/metrics.ts';
 import { filterProblem, innerFilter, parseShared, reservedTopicProblem, topicNameProblem } from '../topic.ts';
 import { Channel, type ChannelLimits, nobody, type Receiver, type Source } from './channel.ts';
+import { ChannelTotal } from './channel-total.ts';
 import { Client, type ClientEvents, type ClientSpec } from './client.ts';
 import { type Message, Publication, valuesEncoding } from './publication.ts';
 import type { Receipt } from './receipt.ts';
@@ -17,6 +18,8 @@ import { TurnTime } from './turn-time.ts';
 
 export interface BrokerSettings extends ChannelLimits {
   maxClients: number;
+  /** Bytes that wait for all subscribers together. */
+  channelTotalBytes?: number;
 }
 
 /** The part of a logger that the broker uses. */
@@ -47,6 +50,8 @@ export class Broker {
   readonly #settings: BrokerSettings;
   readonly #log: Logger;
   readonly #turn: Turn;
+  /** What waits for all subscribers together. */
+  readonly #waiting: ChannelTotal;
   readonly #clients = new Map<string, Client>();
   readonly #trie = new TopicTrie<Target>();
   readonly #groups = new Map<string, ShareGroup>();
@@ -80,6 +85,8 @@ export class Broker {
     this.#log = parts.log;
     const { metrics } = parts;
     this.retained = new Retained(metrics);
+    this.#waiting = new ChannelTotal(parts.settings.channelTotalBytes ?? channelTotalBytes);
+    metrics.gauge('channel_bytes_waiting', 'Bytes that wait for subscribers.', () => this.#waiting.bytes);
     this.#received = metrics.counter('messages_received_total', 'Messages that clients published.');
     this.#receivedBytes = metrics.counter('message_bytes_received_total', 'Their bytes on the wire.');
     this.#delivered = metrics.counter(
@@ -119,7 +126,7 @@ export class Broker {
       throw new BrokerError('too-many-clients', `${this.#settings.maxClients} clients are connected`);
     }
     if (older !== undefined) this.#takeOver(older, identity);
-    const client = new Client(spec, this.#settings, this.#turn, this.#clientEvents);
+    const client = new Client(spec, this.#settings, this.#turn, this.#clientEvents, this.#waiting);
     this.#clients.set(clientId, client);
     this.#connects.value++;
     return client;

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { handOverBytes } from '../limits.ts';
 import { Channel, type ChannelLimits, type Source } from './channel.ts';
+import { ChannelTotal } from './channel-total.ts';
+import { Patience } from './patience.ts';
 import { type Encoding, Publication } from './publication.ts';
 import { Turn } from './turn.ts';
 
@@ -184,6 +187,192 @@ describe('a channel that does not drain in time', () => {
   });
 });
 
+// Twenty frozen dashboards stalled a publisher for a second each, one after the other, while one that read got a fifth of
+// what it gets alone. Time that a publisher waited in vain is not waited again for the next one.
+describe('subscribers that are stuck, one after the other', () => {
+  it('cost a publisher one wait in all', () => {
+    const feeder = new PatientSource();
+    for (let index = 0; index < 20; index++) {
+      const { channel, sink } = setUp({ channelSize: 2 });
+      fill(channel, sink, feeder, 'a', 'b');
+      const began = performance.now();
+      while (feeder.pauses > 0) vi.advanceTimersByTime(1);
+      feeder.waitedMs += performance.now() - began;
+      expect(channel.isSlow).toBe(true);
+    }
+    expect(feeder.waitedMs).toBeGreaterThanOrEqual(1000);
+    expect(feeder.waitedMs).toBeLessThan(1500);
+  });
+
+  it('that are full at once are waited for at once', () => {
+    const feeder = new PatientSource();
+    const channels = Array.from({ length: 20 }, () => setUp({ channelSize: 2 }));
+    for (const { channel, sink } of channels) fill(channel, sink, feeder, 'a', 'b');
+    expect(feeder.pauses).toBe(20);
+    vi.advanceTimersByTime(1000);
+    expect(feeder.pauses).toBe(0);
+  });
+
+  it('leave a healthy one its wait, and what it was waited for is not lost', () => {
+    const feeder = new PatientSource();
+    const healthy = setUp({ channelSize: 2 });
+    // It is full again and again, and comes down each time.
+    for (let index = 0; index < 100; index++) {
+      fill(healthy.channel, healthy.sink, feeder, 'a', 'b');
+      vi.advanceTimersByTime(90);
+      drain(healthy.channel, healthy.sink);
+    }
+    const stuck = setUp({ channelSize: 2 });
+    fill(stuck.channel, stuck.sink, feeder, 'a', 'b');
+    vi.advanceTimersByTime(999);
+    expect(stuck.channel.isSlow).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(stuck.channel.isSlow).toBe(true);
+    fill(healthy.channel, healthy.sink, feeder, 'a', 'b');
+    vi.advanceTimersByTime(90);
+    drain(healthy.channel, healthy.sink);
+    expect(healthy.events).toEqual([]);
+  });
+
+  it('cost others nothing: each publisher has its own patience', () => {
+    const one = new PatientSource();
+    const other = new PatientSource();
+    const first = setUp({ channelSize: 2 });
+    fill(first.channel, first.sink, one, 'a', 'b');
+    vi.advanceTimersByTime(1000);
+    const second = setUp({ channelSize: 2 });
+    fill(second.channel, second.sink, other, 'a', 'b');
+    vi.advanceTimersByTime(999);
+    expect(second.channel.isSlow).toBe(false);
+    drain(second.channel, second.sink);
+  });
+});
+
+describe('the time that a publisher waits', () => {
+  it('counts from when the socket last took something: what took long to fill is slow at once', () => {
+    const { channel, sink } = setUp({ channelSize: 3 });
+    const feeder = new FakeSource();
+    fill(channel, sink, feeder, 'a');
+    vi.advanceTimersByTime(1000);
+    feed(channel, feeder, 'b', 'c');
+    expect([channel.isSlow, feeder.pauses]).toEqual([true, 0]);
+  });
+
+  it('begins anew, once, where the socket takes something meanwhile', () => {
+    const { channel, sink } = setUp({ channelSize: 2 });
+    const feeder = new FakeSource();
+    fill(channel, sink, feeder);
+    vi.advanceTimersByTime(900);
+    for (let index = 0; index < 6; index++) feed(channel, feeder, LARGE);
+    vi.advanceTimersByTime(50);
+    // It takes a part of what waits, and no more.
+    channel.ready();
+    expect(channel.waitingMessages).toBeGreaterThan(1);
+    vi.advanceTimersByTime(949);
+    expect(channel.isSlow).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(channel.isSlow).toBe(true);
+  });
+});
+
+describe('what a socket gets at once', () => {
+  it('is a part of what waits, in order, and large messages are cut', () => {
+    const { channel, sink } = setUp({ channelSize: 1e6, channelBytes: 1e9 });
+    sink.isFull = true;
+    deliver(channel, 'first');
+    endTurn();
+    const texts = ['a', LARGE, 'b', LARGE.repeat(5), 'c', 'd'];
+    for (const text of texts) deliver(channel, text);
+    channel.control(Buffer.from('answer\n'));
+    let written = sink.writes.length;
+    while (channel.waitingBytes + channel.waitingControlBytes > 0) {
+      channel.ready();
+      expect(sink.writes[written++].length).toBeLessThanOrEqual(3 * handOverBytes);
+    }
+    expect(written).toBeGreaterThan(4);
+    expect(sink.writes.join('') === `first\n${texts.join('\n')}\nanswer\n`).toBe(true);
+    expect(channel.delivered).toBe(texts.length + 1);
+  });
+
+  it('is everything when the connection ends', () => {
+    const { channel, sink } = setUp({ channelSize: 1e6, channelBytes: 1e9 });
+    sink.isFull = true;
+    deliver(channel, 'first');
+    endTurn();
+    deliver(channel, LARGE.repeat(5), 'last');
+    channel.finish();
+    expect(sink.writes.join('') === `first\n${LARGE.repeat(5)}\nlast\n`).toBe(true);
+  });
+
+  it('lets somebody go who waited for it, though more came meanwhile', () => {
+    const { channel, sink } = setUp({ channelSize: 1e6, channelBytes: 1e9 });
+    const asker = new FakeSource();
+    sink.isFull = true;
+    deliver(channel, LARGE);
+    endTurn();
+    channel.holdBackAsker(asker);
+    channel.ready();
+    for (let index = 0; index < 5; index++) deliver(channel, LARGE);
+    for (let index = 0; index < 3; index++) channel.ready();
+    expect(channel.waitingMessages).toBeGreaterThan(0);
+    expect(asker.pauses).toBe(0);
+  });
+});
+
+describe('a message that is kept', () => {
+  it('makes no publisher of others wait, however large it is', () => {
+    const { channel, sink } = setUp({ channelBytes: 100 });
+    const feeder = new FakeSource();
+    sink.isFull = true;
+    channel.keep(Buffer.from(LARGE));
+    endTurn();
+    channel.keep(Buffer.from(LARGE));
+    feed(channel, feeder, 'a');
+    expect([channel.isFull, feeder.pauses]).toEqual([false, 0]);
+  });
+});
+
+describe('all channels together', () => {
+  it('have a bound, and leave some of it to the next one', () => {
+    const total = new ChannelTotal(1_000_000);
+    const channels = Array.from({ length: 200 }, () =>
+      setUp({ channelSize: 1e9, channelBytes: 1e9 }, lines, total),
+    );
+    for (const { channel, sink } of channels) {
+      sink.isFull = true;
+      deliver(channel, 'first');
+      endTurn();
+      let before = -1;
+      for (; !channel.isFull && channel.waitingBytes > before; endTurn()) {
+        before = channel.waitingBytes;
+        deliver(channel, 'x'.repeat(10));
+      }
+      expect(channel.waitingBytes).toBeGreaterThan(0);
+    }
+    expect(channels[0].channel.waitingBytes).toBeGreaterThan(100_000);
+    expect(total.bytes).toBeLessThan(1_010_000);
+    for (const { channel } of channels) channel.close();
+    expect(total.bytes).toBe(0);
+  });
+});
+
+/** More than the socket gets at once. */
+const LARGE = 'x'.repeat(handOverBytes + 1);
+
+class PatientSource implements Source {
+  readonly patience = new Patience();
+  waitedMs = 0;
+  pauses = 0;
+
+  pause(): void {
+    this.pauses++;
+  }
+
+  resume(): void {
+    this.pauses--;
+  }
+}
+
 class FakeSource implements Source {
   pauses = 0;
 
@@ -208,7 +397,7 @@ class FakeSink {
   }
 }
 
-function setUp(limits: Partial<ChannelLimits> = {}, encoding = lines) {
+function setUp(limits: Partial<ChannelLimits> = {}, encoding = lines, total?: ChannelTotal) {
   const sink = new FakeSink();
   const events: string[] = [];
   const channel = new Channel(
@@ -221,6 +410,7 @@ function setUp(limits: Partial<ChannelLimits> = {}, encoding = lines) {
       recovered: (dropped) => events.push(`recovered ${dropped}`),
       dropped: (count) => events.push(`dropped ${count}`),
     },
+    total,
   );
   return { channel, sink, events };
 }

@@ -1,6 +1,12 @@
-import { copiedSliceBytes, largestSlabBytes, smallestSlabBytes } from '../limits.ts';
+import { copiedSliceBytes, handOverBytes } from '../limits.ts';
+import { ANSWER, ChannelQueue, KEPT } from './channel-queue.ts';
+import { ChannelTotal } from './channel-total.ts';
+import { HeldFeeders } from './held-feeders.ts';
 import type { Encoding, Publication } from './publication.ts';
+import type { Source } from './source.ts';
 import type { Flushable, Turn } from './turn.ts';
+
+export type { Source } from './source.ts';
 
 /** Where a channel's bytes go: the socket of its client. */
 export interface Sink {
@@ -9,13 +15,6 @@ export interface Sink {
    * {@link Channel.ready}.
    */
   write(buffers: readonly Uint8Array[]): boolean;
-}
-
-/** Somebody who can be asked to stop feeding a channel for a while: the connection of a publisher. */
-export interface Source {
-  /** Stop reading. Counted: as many calls of {@link resume} make it go on. */
-  pause(): void;
-  resume(): void;
 }
 
 /** A publisher that cannot be asked to wait: the broker itself. */
@@ -45,7 +44,7 @@ export interface ChannelLimits {
   /** Bytes that wait before publishers pause. */
   channelBytes: number;
   slowConsumer: SlowConsumerPolicy;
-  /** How long publishers pause for a full channel. */
+  /** How long publishers pause for a full channel, and one of them for all of its channels together. */
   slowConsumerWaitMs: number;
 }
 
@@ -61,10 +60,8 @@ export interface ChannelEvents {
 
 /** After a slow episode, for this many waits, publishers do not wait for the channel again. */
 const WAITS_WITHOUT_PATIENCE = 10;
-/** So many answers in a turn are queued as they lie. */
-const FEW_ANSWERS = 4;
-/** Below this a loop over the bytes is faster than the runtime's own copy. */
-const SHORT_COPY_BYTES = 96;
+/** About as many entries hold all messages that may wait, so that dropping the oldest is cheap, and drops few at once. */
+const ENTRIES = 64;
 
 type State = 'flowing' | 'full' | 'slow' | 'closed';
 
@@ -72,12 +69,12 @@ type State = 'flowing' | 'full' | 'slow' | 'closed';
  * What waits for one subscriber because its socket takes no more. Bounded: see {@link ChannelLimits}.
  *
  * The bound is a high-water mark. A run is accepted whole; a channel that is over the mark then makes the
- * publishers that feed it pause until it has drained. One that does not drain in time is slow: publishers go on,
- * and the policy decides what becomes of its messages. So a subscriber that is a little slower than its publisher
- * loses nothing, and one that is stuck stops nobody for longer than the wait.
+ * publishers that feed it pause until half of that is left. One that does not come down in time is slow: publishers go
+ * on, and the policy decides what becomes of its messages. So a subscriber that is a little slower than its publisher
+ * loses nothing, and one that is stuck stops nobody for longer than the wait. The time counts from when its socket last
+ * took something: a channel that took long to fill is slow at once.
  *
- * Short runs are copied one behind the other into a slab, so that they cost one write together; long ones are
- * handed on as they lie. A buffer that was queued is never written again: the slab only grows behind it.
+ * The socket gets no more at once than it takes soon, so that a slow one is told from one that is stuck.
  */
 export class Channel implements Flushable, Receiver {
   /** Messages handed over to the sink so far. */
@@ -90,44 +87,45 @@ export class Channel implements Flushable, Receiver {
   readonly #limits: ChannelLimits;
   readonly #turn: Turn;
   readonly #events: ChannelEvents;
+  readonly #total: ChannelTotal;
+  readonly #queue: ChannelQueue;
 
   #state: State = 'flowing';
   #dirty = false;
-  /** Whether the sink asked to wait. */
+  /** Whether the sink asked to wait, and when it last took something by then. */
   #blocked = false;
+  #blockedAtMs = 0;
+  /** What of the queue is in the total. */
+  #countedBytes = 0;
 
-  // The queue: buffers and, at the same index, how many messages each holds (0: a control frame).
-  #buffers: Uint8Array[] = [];
-  #counts: number[] = [];
-  #waitingMessages = 0;
-  #waitingBytes = 0;
-  #waitingControlBytes = 0;
-  /** Entries before this one do not keep a larger buffer alive. */
-  #compactedEntries = 0;
-
-  // The end of the queue may be a growing part of a slab that is not an entry yet.
-  #slab: Uint8Array | undefined;
-  #slabStart = 0;
-  #slabEnd = 0;
-  #slabMessages = 0;
-  #nextSlabBytes = smallestSlabBytes;
-  /** Bytes copied since the last hand-over, which tell how large the next slab should be. */
-  #copiedBytes = 0;
-
-  #feeders: Set<Source> | undefined;
-  /** Who does nothing more until all of this has gone out; unlike a feeder it is never released early. */
-  #askers: Set<Source> | undefined;
+  #feeders: HeldFeeders | undefined;
+  /** Who does nothing more until so many bytes have gone; unlike a feeder it is never released early. */
+  #askers: Map<Source, number> | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
+  #fullAtMs = 0;
+  /** How long the present feeders wait. */
+  #patienceMs = 0;
+  /** Whether it came down in time when it was last full. */
+  #isTrusted = false;
   /** Before this time a full channel is slow at once. */
   #noPatienceBefore = 0;
   #droppedInEpisode = 0;
 
-  constructor(encoding: Encoding, sink: Sink, limits: ChannelLimits, turn: Turn, events: ChannelEvents) {
+  constructor(
+    encoding: Encoding,
+    sink: Sink,
+    limits: ChannelLimits,
+    turn: Turn,
+    events: ChannelEvents,
+    total = new ChannelTotal(Number.POSITIVE_INFINITY),
+  ) {
     this.encoding = encoding;
     this.#sink = sink;
     this.#limits = limits;
     this.#turn = turn;
     this.#events = events;
+    this.#total = total;
+    this.#queue = new ChannelQueue(Math.max(1, Math.floor(limits.channelSize / ENTRIES)));
   }
 
   /** Whether publishers should wait for it. */
@@ -146,22 +144,22 @@ export class Channel implements Flushable, Receiver {
 
   /** Messages that wait for the sink. */
   get waitingMessages(): number {
-    return this.#waitingMessages;
+    return this.#queue.messages;
   }
 
-  /** Bytes that wait for the sink. */
+  /** Bytes of messages that wait for the sink. */
   get waitingBytes(): number {
-    return this.#waitingBytes;
+    return this.#queue.messageBytes + this.#queue.keptBytes;
   }
 
   /** Bytes of answers that wait for the sink. */
   get waitingControlBytes(): number {
-    return this.#waitingControlBytes;
+    return this.#queue.answerBytes;
   }
 
   /** Whether everything that was accepted has been handed to the sink, and the sink has room again. */
   get isDrained(): boolean {
-    return !this.#blocked && this.#buffers.length === 0 && this.#slabStart === this.#slabEnd;
+    return !this.#blocked && this.#queue.isEmpty;
   }
 
   /** Accepts a run, or drops it when the channel is slow. */
@@ -171,55 +169,55 @@ export class Channel implements Flushable, Receiver {
       return;
     }
     if (this.#state === 'closed') return;
-    let length: number;
     if (publication.encoding === this.encoding) {
-      length = publication.end - publication.start;
-      if (length <= copiedSliceBytes) {
-        this.#copy(publication.bytes, publication.start, publication.end, publication.count);
-      } else {
-        this.#push(publication.view(), publication.count);
-      }
+      const { bytes, start, end, count } = publication;
+      if (end - start <= copiedSliceBytes) this.#queue.copy(bytes, start, end, count);
+      else this.#queue.push(this.#blocked ? publication.kept() : publication.view(), count);
     } else {
       const bytes = publication.as(this.encoding);
-      length = bytes.length;
-      if (length <= copiedSliceBytes) this.#copy(bytes, 0, length, publication.count);
-      else this.#push(bytes, publication.count);
+      if (bytes.length <= copiedSliceBytes) this.#queue.copy(bytes, 0, bytes.length, publication.count);
+      else this.#queue.push(bytes, publication.count);
     }
-    this.#waitingMessages += publication.count;
-    this.#waitingBytes += length;
     this.#joinTurn();
-    if (this.#blocked && this.#isOverMark()) this.#overflow();
+    if (this.#blocked && this.#isOver(1)) this.#overflow();
   }
 
   /** Queues an answer of the protocol, in order with the messages. Answers are never dropped. */
   control(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
-    this.#append(bytes);
-    this.#waitingControlBytes += bytes.length;
+    this.#queue.append(bytes, ANSWER);
     this.#joinTurn();
   }
 
-  /** Queues a message that is never dropped here, because whoever sends it knows how many are under way. */
+  /**
+   * Queues a message that is never dropped here, because whoever sends it knows how many are under way. It counts against
+   * no mark: publishers of other messages do not wait for it.
+   */
   keep(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
-    this.#append(bytes);
-    this.#waitingBytes += bytes.length;
+    this.#queue.append(bytes, KEPT);
     this.#joinTurn();
   }
 
-  /** Pauses a publisher until this channel is no longer full. */
+  /** Pauses a publisher until this channel is no longer full, or its patience is over, which makes the channel slow. */
   holdBack(feeder: Source): void {
-    this.#feeders ??= new Set();
+    this.#feeders ??= new HeldFeeders();
     if (this.#feeders.has(feeder)) return;
-    this.#feeders.add(feeder);
-    feeder.pause();
+    const { slowConsumerWaitMs } = this.#limits;
+    const nowMs = performance.now();
+    const patienceMs = feeder.patience?.leftMs(slowConsumerWaitMs, nowMs, this.#isTrusted);
+    if (patienceMs !== undefined && patienceMs < this.#patienceMs) {
+      this.#patienceMs = patienceMs;
+      if (!this.#waitOn(nowMs)) return;
+    }
+    this.#feeders.add(feeder, nowMs);
   }
 
-  /** Pauses this channel's own client until its answers have gone out. */
+  /** Pauses somebody until what waits now has gone out: this channel's own client, or who feeds it more than it takes. */
   holdBackAsker(asker: Source): void {
-    this.#askers ??= new Set();
+    this.#askers ??= new Map();
     if (this.#askers.has(asker)) return;
-    this.#askers.add(asker);
+    this.#askers.set(asker, this.#queue.goneBytes + this.#queue.bytes);
     asker.pause();
     // Somebody who waits for nothing is let go at the end of the turn.
     if (!this.#blocked && this.#state !== 'closed') this.#joinTurn();
@@ -228,6 +226,7 @@ export class Channel implements Flushable, Receiver {
   /** The sink has room again. */
   ready(): void {
     this.#blocked = false;
+    this.#queue.flow();
     this.flush();
   }
 
@@ -235,14 +234,18 @@ export class Channel implements Flushable, Receiver {
   flush(): void {
     this.#dirty = false;
     if (this.#state === 'closed') return;
-    this.#seal();
-    if (this.#blocked) {
-      this.#compact();
-      return;
-    }
-    if (this.#buffers.length > 0) this.#handOver();
-    if (this.#state !== 'flowing') this.#flowAgain();
-    this.#releaseAskers();
+    while (!this.#blocked && !this.#queue.isEmpty) this.#handOver(handOverBytes);
+    this.#countInTotal();
+    if (this.#state === 'full' && !this.#isOver(1 / 2)) this.#flowAgain();
+    else if (this.#state === 'slow' && this.#queue.isEmpty) this.#flowAgain();
+    if (this.#askers !== undefined) this.#releaseAskers();
+  }
+
+  /** Hands over all that waits, whether the sink wants it or not: nothing comes after it but a last word. */
+  finish(): void {
+    if (this.#state === 'closed') return;
+    if (!this.#queue.isEmpty) this.#handOver(Number.POSITIVE_INFINITY);
+    this.flush();
   }
 
   /** Drops what waits and lets everybody go who waits for this channel. */
@@ -250,11 +253,9 @@ export class Channel implements Flushable, Receiver {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     clearTimeout(this.#waitTimer);
-    this.#clearQueue();
-    this.#slab = undefined;
-    this.#slabStart = this.#slabEnd;
-    this.#slabMessages = 0;
-    this.#releaseFeeders();
+    this.#queue.clear();
+    this.#countInTotal();
+    this.#feeders?.release();
     this.#releaseAskers();
   }
 
@@ -265,167 +266,86 @@ export class Channel implements Flushable, Receiver {
     this.#turn.add(this);
   }
 
-  #handOver(): void {
-    const buffers = this.#buffers;
-    this.delivered += this.#waitingMessages;
-    this.#nextSlabBytes = slabBytesFor(this.#copiedBytes);
-    this.#copiedBytes = 0;
-    this.#clearQueue();
-    if (!this.#sink.write(buffers)) this.#blocked = true;
+  #handOver(mostBytes: number): void {
+    const queue = this.#queue;
+    const { messages } = queue;
+    const buffers = queue.take(mostBytes);
+    this.delivered += messages - queue.messages;
+    if (this.#sink.write(buffers)) return;
+    this.#blocked = true;
+    this.#blockedAtMs = performance.now();
+    queue.wait();
   }
 
-  #clearQueue(): void {
-    this.#buffers = [];
-    this.#counts.length = 0;
-    this.#waitingMessages = 0;
-    this.#waitingBytes = 0;
-    this.#waitingControlBytes = 0;
-    this.#compactedEntries = 0;
+  /** Only what waits longer than a turn is in the total. */
+  #countInTotal(): void {
+    const { bytes } = this.#queue;
+    if (bytes === this.#countedBytes) return;
+    this.#total.bytes += bytes - this.#countedBytes;
+    this.#countedBytes = bytes;
   }
 
-  /** Queues bytes that are never dropped; short ones without a buffer of their own. */
-  #append(bytes: Uint8Array): void {
-    // A client that is told little is not worth a slab, which it would keep.
-    const isLittle = this.#slab === undefined && this.#buffers.length < FEW_ANSWERS;
-    if (bytes.length > copiedSliceBytes || (isLittle && this.#nextSlabBytes === smallestSlabBytes)) {
-      this.#push(bytes, 0);
-      return;
-    }
-    // What may be dropped lies in other entries.
-    if (this.#slabMessages > 0) this.#seal();
-    this.#copyIntoSlab(bytes, 0, bytes.length);
+  /** Whether more waits than a part of what may. */
+  #isOver(part: number): boolean {
+    const { messages, messageBytes } = this.#queue;
+    return messages >= Math.max(1, part * this.#limits.channelSize) || messageBytes >= part * this.#mostBytes;
   }
 
-  #copy(bytes: Uint8Array, start: number, end: number, count: number): void {
-    if (this.#slabMessages === 0) this.#seal();
-    this.#copyIntoSlab(bytes, start, end);
-    this.#slabMessages += count;
-  }
-
-  #copyIntoSlab(bytes: Uint8Array, start: number, end: number): void {
-    const length = end - start;
-    let slab = this.#slab;
-    if (slab === undefined || slab.length - this.#slabEnd < length) slab = this.#newSlab(length);
-    let to = this.#slabEnd;
-    if (length <= SHORT_COPY_BYTES) {
-      for (let from = start; from < end; from++) slab[to++] = bytes[from];
-    } else {
-      slab.set(bytes.subarray(start, end), to);
-      to += length;
-    }
-    this.#slabEnd = to;
-    this.#copiedBytes += length;
-  }
-
-  #newSlab(atLeastBytes: number): Uint8Array {
-    if (this.#slab !== undefined) {
-      this.#seal();
-      this.#nextSlabBytes = Math.min(2 * this.#nextSlabBytes, largestSlabBytes);
-    }
-    const slab = new Uint8Array(Math.max(this.#nextSlabBytes, atLeastBytes));
-    this.#slab = slab;
-    this.#slabStart = 0;
-    this.#slabEnd = 0;
-    return slab;
-  }
-
-  /** Makes the growing part of the slab an entry of the queue. */
-  #seal(): void {
-    if (this.#slabStart === this.#slabEnd) return;
-    const slab = this.#slab!;
-    this.#buffers.push(slab.subarray(this.#slabStart, this.#slabEnd));
-    this.#counts.push(this.#slabMessages);
-    this.#slabStart = this.#slabEnd;
-    this.#slabMessages = 0;
-    // What is left would hold no more than a message or two; a quiet subscriber then keeps no slab at all.
-    if (slab.length - this.#slabEnd < slab.length >>> 2) this.#slab = undefined;
-  }
-
-  #push(bytes: Uint8Array, count: number): void {
-    this.#seal();
-    this.#buffers.push(bytes);
-    this.#counts.push(count);
-  }
-
-  /** Copies what has to wait and is a small part of a larger buffer, so that it does not keep all of that alive. */
-  #compact(): void {
-    for (; this.#compactedEntries < this.#buffers.length; this.#compactedEntries++) {
-      const bytes = this.#buffers[this.#compactedEntries]!;
-      if (bytes.length < bytes.buffer.byteLength / 2) {
-        this.#buffers[this.#compactedEntries] = new Uint8Array(bytes);
-      }
-    }
-    this.#slab = undefined;
-  }
-
-  #isOverMark(): boolean {
-    return (
-      this.#waitingMessages >= this.#limits.channelSize || this.#waitingBytes >= this.#limits.channelBytes
-    );
+  get #mostBytes(): number {
+    return Math.max(1, Math.min(this.#limits.channelBytes, this.#total.shareBytes));
   }
 
   #overflow(): void {
     if (this.#state === 'slow') {
-      this.#dropOldest();
+      // A little more than is too much, so that not each message has the whole queue looked through.
+      const mostBytes = this.#mostBytes * (1 - 1 / ENTRIES);
+      const dropped = this.#queue.drop(this.#limits.channelSize, mostBytes);
+      if (dropped > 0) this.#drop(dropped);
     } else if (this.#state === 'flowing') {
-      if (performance.now() < this.#noPatienceBefore) {
-        this.#becomeSlow();
-      } else {
-        this.#state = 'full';
-        this.#waitTimer ??= setTimeout(this.#waitIsOver, this.#limits.slowConsumerWaitMs).unref();
-        this.#waitTimer.refresh();
-      }
+      const nowMs = performance.now();
+      this.#state = 'full';
+      this.#fullAtMs = nowMs;
+      this.#patienceMs = nowMs < this.#noPatienceBefore ? 0 : this.#limits.slowConsumerWaitMs;
+      this.#waitOn(nowMs);
     }
   }
 
+  /** Waits until patience is over; whether it is not over yet. */
+  #waitOn(nowMs: number): boolean {
+    // A sink that took something since the channel was full has shown that it is not stuck, and gets the whole time.
+    const leftMs = Math.min(this.#blockedAtMs, this.#fullAtMs) + this.#patienceMs - nowMs;
+    clearTimeout(this.#waitTimer);
+    if (leftMs <= 0) {
+      this.#becomeSlow(nowMs);
+      return false;
+    }
+    this.#waitTimer = setTimeout(this.#waitIsOver, leftMs).unref();
+    return true;
+  }
+
   readonly #waitIsOver = (): void => {
-    if (this.#state === 'full') this.#becomeSlow();
+    if (this.#state === 'full') this.#waitOn(performance.now());
   };
 
-  #becomeSlow(): void {
+  #becomeSlow(nowMs: number): void {
     this.#state = 'slow';
+    this.#isTrusted = false;
     this.#droppedInEpisode = 0;
-    this.#releaseFeeders();
+    this.#feeders?.giveUp(nowMs);
     this.#events.slow();
   }
 
   #flowAgain(): void {
     const wasSlow = this.#state === 'slow';
     this.#state = 'flowing';
+    clearTimeout(this.#waitTimer);
     if (wasSlow) {
       this.#noPatienceBefore = performance.now() + WAITS_WITHOUT_PATIENCE * this.#limits.slowConsumerWaitMs;
       this.#events.recovered(this.#droppedInEpisode);
+    } else {
+      this.#isTrusted = true;
     }
-    this.#releaseFeeders();
-  }
-
-  /** Makes room for the newest run, which alone may be larger than the bound. Answers stay. */
-  #dropOldest(): void {
-    this.#seal();
-    const newest = this.#buffers.length - 1;
-    let dropped = 0;
-    let kept = 0;
-    let keptCompacted = 0;
-    for (let index = 0; index <= newest; index++) {
-      const bytes = this.#buffers[index]!;
-      const count = this.#counts[index]!;
-      const isTooMuch =
-        this.#waitingMessages > this.#limits.channelSize || this.#waitingBytes > this.#limits.channelBytes;
-      if (index < newest && count > 0 && isTooMuch) {
-        dropped += count;
-        this.#waitingMessages -= count;
-        this.#waitingBytes -= bytes.length;
-      } else {
-        if (index < this.#compactedEntries) keptCompacted++;
-        this.#buffers[kept] = bytes;
-        this.#counts[kept] = count;
-        kept++;
-      }
-    }
-    this.#buffers.length = kept;
-    this.#counts.length = kept;
-    this.#compactedEntries = keptCompacted;
-    if (dropped > 0) this.#drop(dropped);
+    this.#feeders?.release();
   }
 
   #drop(count: number): void {
@@ -434,23 +354,17 @@ export class Channel implements Flushable, Receiver {
     this.#events.dropped(count);
   }
 
-  #releaseFeeders(): void {
-    const feeders = this.#feeders;
-    if (feeders === undefined || feeders.size === 0) return;
-    this.#feeders = undefined;
-    for (const feeder of feeders) feeder.resume();
-  }
-
+  /** Lets those go whose bytes have gone. */
   #releaseAskers(): void {
     const askers = this.#askers;
     if (askers === undefined) return;
-    this.#askers = undefined;
-    for (const asker of askers) asker.resume();
+    const { goneBytes } = this.#queue;
+    const isClosed = this.#state === 'closed';
+    for (const [asker, untilBytes] of [...askers]) {
+      if (!isClosed && untilBytes > goneBytes) continue;
+      askers.delete(asker);
+      asker.resume();
+    }
+    if (askers.size === 0) this.#askers = undefined;
   }
-}
-
-/** Room for twice of what the last turn brought: enough for most turns, little for a quiet subscriber. */
-function slabBytesFor(turnBytes: number): number {
-  const wanted = 2 ** Math.ceil(Math.log2(2 * turnBytes + 1));
-  return Math.min(Math.max(wanted, smallestSlabBytes), largestSlabBytes);
 }

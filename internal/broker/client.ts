@@ -2,6 +2,7 @@ import type { Access } from '../access/access.ts';
 import type { Identity } from '../access/identity.ts';
 import type { BrokerError } from '../errors.ts';
 import { Channel, type ChannelEvents, type ChannelLimits, type Sink, type Source } from './channel.ts';
+import type { ChannelTotal } from './channel-total.ts';
 import type { Encoding } from './publication.ts';
 import type { Turn } from './turn.ts';
 
@@ -39,12 +40,18 @@ export class Client implements ChannelEvents {
   readonly #events: ClientEvents;
   #filters: Set<string> | undefined;
 
-  constructor(spec: ClientSpec, limits: ChannelLimits, turn: Turn, events: ClientEvents) {
+  constructor(
+    spec: ClientSpec,
+    limits: ChannelLimits,
+    turn: Turn,
+    events: ClientEvents,
+    total: ChannelTotal,
+  ) {
     this.access = spec.access;
     this.source = spec.source;
     this.#spec = spec;
     this.#events = events;
-    this.channel = new Channel(spec.encoding, spec.sink, limits, turn, this);
+    this.channel = new Channel(spec.encoding, spec.sink, limits, turn, this, total);
   }
 
   get identity(): Identity {

@@ -72,6 +72,7 @@ export class Publication {
   isPlain = true;
   #messages: readonly Message[] | undefined;
   #view: Uint8Array | undefined;
+  #kept: Uint8Array | undefined;
   #encoded: Map<Encoding, Uint8Array> | undefined;
 
   constructor(encoding: Encoding) {
@@ -89,6 +90,7 @@ export class Publication {
     this.isPlain = true;
     this.#messages = undefined;
     this.#view = undefined;
+    this.#kept = undefined;
     this.#encoded = undefined;
     return this;
   }
@@ -110,6 +112,18 @@ export class Publication {
   view(): Uint8Array {
     this.#view ??= this.bytes.subarray(this.start, this.end);
     return this.#view;
+  }
+
+  /**
+   * The run's own bytes for whoever has to wait with them. They do not keep alive a chunk that they are a small part of, and
+   * are copied once for all who wait.
+   */
+  kept(): Uint8Array {
+    if (this.#kept === undefined) {
+      const view = this.view();
+      this.#kept = view.length < view.buffer.byteLength / 2 ? new Uint8Array(view) : view;
+    }
+    return this.#kept;
   }
 
   /** The run as values, made once for all who want them. They may be kept. */

@@ -100,7 +100,7 @@ const options = {
     { min: 1, max: 100_000_000 },
     {
       group: 'Slow subscribers',
-      default: '100',
+      default: '100000',
       help: 'messages that may wait for a subscriber before its publishers pause',
     },
   ),
@@ -112,12 +112,20 @@ const options = {
       help: 'bytes that may wait for a subscriber before its publishers pause',
     },
   ),
+  'channel-total-bytes': bytes(
+    { min: 1, max: 1024 * GiB },
+    {
+      group: 'Slow subscribers',
+      default: '512MiB',
+      help: 'bytes that may wait for all subscribers together; each may have an eighth of what is left of them',
+    },
+  ),
   'slow-consumer-wait': duration(
     { min: 0, max: DAY_MS },
     {
       group: 'Slow subscribers',
       default: '1',
-      help: 'how long publishers pause for a subscriber before it counts as slow',
+      help: 'how long a publisher pauses for its subscribers before those that take nothing count as slow',
     },
   ),
   'slow-consumer': choice(['drop-new', 'drop-oldest', 'disconnect'], {

@@ -1,4 +1,5 @@
 import type { Channel, Source } from '../broker/channel.ts';
+import { Patience } from '../broker/patience.ts';
 import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../limits.ts';
 import { PartialUnit, type UnitCursor } from '../protocol/partial.ts';
 import type { Connection } from '../transport/connection.ts';
@@ -27,6 +28,7 @@ export interface IntakeOptions {
 export class Intake implements Source {
   /** When something last arrived, by `performance.now()`. */
   lastHeardAt: number;
+  readonly patience = new Patience();
   /** Whether what arrives is taken now: the client neither gives way to others nor is past its end. */
   isOpen = true;
 

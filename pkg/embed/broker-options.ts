@@ -41,10 +41,12 @@ export interface BrokerOptions extends LogsOptions, MqttOptions {
   connectTimeoutMs?: number;
   /** A client that says nothing for this long is disconnected. Default: 0, never. */
   keepAliveMs?: number;
-  /** Messages that wait for one subscriber before its publishers pause. Default: 100. */
+  /** Messages that wait for one subscriber before its publishers pause. Default: 100,000. */
   channelSize?: number;
   /** Bytes that wait for one subscriber before its publishers pause. Default: 8 MiB. */
   channelBytes?: number;
+  /** Bytes that wait for all subscribers together; each may have an eighth of what is left of them. Default: 512 MiB. */
+  channelTotalBytes?: number;
   /** What becomes of the messages of a subscriber that is slow. Default: `drop-new`. */
   slowConsumer?: SlowConsumerPolicy;
   /** How long publishers wait for a subscriber before it counts as slow. Default: 1,000. */
@@ -82,6 +84,7 @@ export function checkBounds(options: BrokerOptions): void {
     'maxClients',
     'channelSize',
     'channelBytes',
+    'channelTotalBytes',
     'sessionQueue',
     'sessionQueueBytes',
   ] as const) {
@@ -137,6 +140,7 @@ export function brokerSettings(options: BrokerOptions): BrokerSettings {
     maxClients: options.maxClients ?? limits.maxClients,
     channelSize: options.channelSize ?? limits.channelSize,
     channelBytes: options.channelBytes ?? limits.channelBytes,
+    channelTotalBytes: options.channelTotalBytes ?? limits.channelTotalBytes,
     slowConsumer: options.slowConsumer ?? 'drop-new',
     slowConsumerWaitMs: options.slowConsumerWaitMs ?? limits.slowConsumerWaitMs,
   };

@@ -36,6 +36,7 @@ const OPTIONS = {
   keepAliveMs: number,
   channelSize: number,
   channelBytes: number,
+  channelTotalBytes: number,
   slowConsumer: text,
   slowConsumerWaitMs: number,
   shutdownTimeoutMs: number,

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import WebSocket, { createWebSocketStream } from 'ws';
 import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
+import { connectMqtt, RawMqtt } from '../mqtt/client.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectRaw, type RawClient } from '../support/raw-client.ts';
@@ -126,4 +128,64 @@ function slowLines(broker: BrokerProcess): object[] {
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, index) => from + index);
+}
+
+// Each of twenty stuck subscribers cost its publisher a second, one after the other, whatever they spoke.
+describe('many subscribers that stop reading', () => {
+  const WAIT_S = 3;
+  const EACH = 4;
+
+  it('one after the other, by frames and MQTT, cost a publisher one wait in all', {
+    timeout: 120_000,
+  }, async () => {
+    await using broker = await startBrokerProcess([
+      ...['-address', 'localhost:0', '-listen', 'ws://localhost:0'],
+      ...['-slow-consumer-wait', String(WAIT_S), '-channel-size', '100', '-memory'],
+    ]);
+    await using publisher = await connectRaw(broker.url, 'publisher');
+    await using fast = await connectRaw(broker.url, 'fast');
+    await fast.subscribe('load');
+    const numbers = numbersOf(fast);
+    let published = 0;
+    const publishSome = async (count: number) => {
+      await publishAll(publisher, published, count);
+      published += count;
+      await eventually(() => numbers.length === published, 'everything at the fast subscriber');
+    };
+    const streams: { destroy(): void }[] = [];
+    const beganAt = performance.now();
+    for (let index = 0; index < 3 * EACH; index++) {
+      streams.push(await stuckSubscriber(broker, index));
+      await publishSome(2 * STEP);
+      await publishSome(2 * STEP);
+    }
+    const tookS = (performance.now() - beganAt) / 1000;
+    expect(slowLines(broker)).toHaveLength(3 * EACH);
+    // One wait for each of them would be 36 seconds.
+    expect(tookS).toBeLessThan((3 * EACH * WAIT_S) / 2);
+    for (const stream of streams) stream.destroy();
+  });
+
+  /** A subscriber to `load` that reads nothing after its SUBACK, by frames, MQTT or MQTT over WebSocket in turn. */
+  async function stuckSubscriber(broker: BrokerProcess, index: number): Promise<{ destroy(): void }> {
+    if (index % 3 === 0) {
+      const client = await connectRaw(broker.url, `stuck-${index}`);
+      await client.subscribe('load');
+      client.stream.pause();
+      return client.stream;
+    }
+    const client =
+      index % 3 === 1 ? await connectMqtt(broker.url, 4) : await connectByWebSocket(broker.urls[1]);
+    await client.subscribe('load', index % 2 === 0 ? 0 : 1);
+    client.stream.pause();
+    return client.stream;
+  }
+});
+
+async function connectByWebSocket(url: string): Promise<RawMqtt> {
+  const socket = new WebSocket(`${url}/mqtt`, ['mqtt']);
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  const client = new RawMqtt(createWebSocketStream(socket), 5);
+  await client.connect();
+  return client;
 }

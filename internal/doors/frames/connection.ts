@@ -112,7 +112,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
 
   ended(): void {
     if (this.#client !== undefined && !this.#isEnding) logLoss(this.#log, this.#who(), undefined);
-    this.#client?.channel.flush();
+    this.#client?.channel.finish();
     this.#leave();
     this.#isEnding = true;
     this.#connection.end();
@@ -136,7 +136,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     if (this.#isEnding) return;
     this.intake.goDeaf();
     logDisconnect(this.#log, this.#who(), reason);
-    this.#client?.channel.flush();
+    this.#client?.channel.finish();
     this.#leave();
     this.#lastWord(reason);
   }
@@ -206,7 +206,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
       case FrameType.disconnect:
         logFarewell(this.#log, this.#who());
         this.intake.goDeaf();
-        this.#client.channel.flush();
+        this.#client.channel.finish();
         this.#leave();
         this.#isEnding = true;
         this.#connection.end();

@@ -3,6 +3,7 @@ import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import { anonymous } from '../../access/identity.ts';
 import { closedPolicy } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
+import { Patience } from '../../broker/patience.ts';
 import { BrokerError, type ErrorCode } from '../../errors.ts';
 import { kafkaRequestBytesInFlight, kafkaRequestsInFlight } from '../../limits.ts';
 import type { Counter } from '../../metrics/metrics.ts';
@@ -78,6 +79,7 @@ export class KafkaConnection implements ConnectionHandler {
       advertised: parts.advertised ?? reachable(connection),
       closed: this.#gone.signal,
       checking: undefined,
+      patience: new Patience(),
       pause: () => connection.pause(),
       resume: () => connection.resume(),
     };

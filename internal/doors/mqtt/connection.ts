@@ -89,7 +89,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     }
     if (connected !== undefined && !this.#isEnding) logLoss(this.#parts.log, this.#who(), undefined);
     this.#release();
-    connected?.client.channel.flush();
+    connected?.client.channel.finish();
     this.#leave(true);
     this.#isEnding = true;
     this.#connection.end();
@@ -122,7 +122,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     logDisconnect(this.#parts.log, this.#who(), reason);
     this.#release();
     const connected = this.#connected;
-    connected?.client.channel.flush();
+    connected?.client.channel.finish();
     this.#leave(true);
     this.#lastWord(reason, connected);
   }
@@ -196,7 +196,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     logFarewell(this.#parts.log, this.#who());
     this.intake.goDeaf();
     this.#release();
-    client.channel.flush();
+    client.channel.finish();
     // [MQTT-3.14.4-3]
     this.#leave(reasonCode !== ReasonCode.success);
     this.#isEnding = true;

@@ -1,4 +1,5 @@
 import type { Source } from '../../../broker/channel.ts';
+import { Patience } from '../../../broker/patience.ts';
 import { grpcBatchBytes, maxStoredBatchBytes } from '../../../limits.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
@@ -38,6 +39,7 @@ export class Appenders {
  * subscriber of the topic is full, answers are held back: streams then fill up what they may have waiting, and pause.
  */
 export class TopicAppender implements Source {
+  readonly patience = new Patience();
   readonly #topic: TopicLog;
   readonly #onAppended: OnAppended | undefined;
   #builder = new BatchBuilder();

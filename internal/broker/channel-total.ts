@@ -1,0 +1,17 @@
+/** The part of what is left that one subscriber may have: the next one always finds some. */
+const SHARE = 1 / 8;
+
+/** What waits for all subscribers together. The more there is, the less may wait for each. */
+export class ChannelTotal {
+  bytes = 0;
+  readonly #mostBytes: number;
+
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes;
+  }
+
+  /** How much may wait for one subscriber now. */
+  get shareBytes(): number {
+    return (this.#mostBytes - this.bytes) * SHARE;
+  }
+}
