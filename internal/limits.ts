@@ -301,8 +301,8 @@ export const http2StreamWindowBytes = 64 * KiB;
 export const http2StreamWindowGrowsTo = 256 * KiB;
 /** DATA kept for paused streams of one connection, beyond which the client is not told that it may send more. */
 export const http2AheadBytes = 4 * MiB;
-/** Bytes that are gathered for one write: as many as a socket takes before it asks to wait. */
-export const http2WriteBytes = 128 * KiB;
+/** Bytes that are gathered for one write: with a quarter of it, large answers cost a fifth more CPU time. */
+export const http2WriteBytes = 512 * KiB;
 /** Bytes of the dynamic table of HPACK in each direction: the protocol's own value, which holds all that gRPC repeats. */
 export const hpackTableBytes = 4 * KiB;
 /** Bytes of a header block as it is sent: a list of the largest size takes less, however badly it is encoded. */

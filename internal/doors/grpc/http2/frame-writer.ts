@@ -89,6 +89,7 @@ export class FrameWriter implements FrameSink {
   /** The socket takes more. */
   drained(): void {
     this.blockedSince = undefined;
+    this.#tellTaken();
     this.flush();
   }
 
@@ -97,10 +98,12 @@ export class FrameWriter implements FrameSink {
     if (this.#isEnded || this.blockedSince !== undefined) return;
     this.#frameStreams();
     if (this.#out.bytes === 0) return;
-    if (!this.#connection.write(this.#out.take())) this.blockedSince = performance.now();
-    const sending = this.#sending;
-    this.#sending = [];
-    for (const { send } of sending) send.tellTaken();
+    if (!this.#connection.write(this.#out.take())) {
+      // What the socket has not taken still counts as the streams'.
+      this.blockedSince = performance.now();
+      return;
+    }
+    this.#tellTaken();
     if (this.#ready.size > 0) this.#schedule();
   }
 
@@ -148,6 +151,12 @@ export class FrameWriter implements FrameSink {
       else if (state === SendState.starved) this.#starved.add(stream);
       else if (state === SendState.done) stream.sentAll();
     }
+  }
+
+  #tellTaken(): void {
+    const sending = this.#sending;
+    this.#sending = [];
+    for (const { send } of sending) send.tellTaken();
   }
 
   #schedule(): void {
