@@ -1,4 +1,5 @@
 import { Status } from '../../protocol/grpc/status.ts';
+import { Http2Code } from '../../protocol/http2/http2-error.ts';
 import type { RequestHead } from '../../protocol/http2/request-head.ts';
 import type { Http2Stream } from './http2/stream.ts';
 import { once, repeated, trailersOf } from './response-fields.ts';
@@ -23,6 +24,10 @@ export function refusalOf(head: RequestHead): RequestRefusal | undefined {
 export function refuseRequest(stream: Http2Stream, { status, text }: RequestRefusal): void {
   const body = Buffer.from(`This port speaks gRPC: ${text}.\n`);
   const allowed = status === 405 ? [once('allow', 'POST')] : [];
+  // What the client still sends is held to the rules for a moment: an answer that is early must not hide its faults.
+  const timer = setTimeout(() => stream.reset(Http2Code.NO_ERROR), REQUEST_LEFT_OPEN_MS);
+  stream.leavesRequestOpen = true;
+  stream.handler = { data() {}, ended() {}, gone: () => clearTimeout(timer) };
   stream.respond([once(':status', String(status)), ...allowed, PLAIN_TEXT]);
   stream.write([body]);
   stream.end();
@@ -35,4 +40,5 @@ export function refuseTooLarge(stream: Http2Stream, text: string): void {
   stream.end();
 }
 
+const REQUEST_LEFT_OPEN_MS = 500;
 const PLAIN_TEXT = repeated('content-type', 'text/plain; charset=utf-8');

@@ -44,7 +44,10 @@ export class Http2Stream implements SendingStream {
   readonly receiveWindow = new ReceiveWindow(http2StreamWindowBytes);
   /** How many bytes of content are still to come, where the client said so. */
   contentLeft: number | undefined;
+  /** Whether the client may go on with its request after the whole response, until somebody resets the stream. */
+  leavesRequestOpen = false;
   readonly #owner: StreamOwner;
+  #isAllSent = false;
   #isRemoteClosed = false;
   #isEndTold = false;
   #isGone = false;
@@ -152,9 +155,10 @@ export class Http2Stream implements SendingStream {
   /** Called by the writer: END_STREAM was sent. */
   sentAll(): void {
     if (this.#isGone) return;
+    this.#isAllSent = true;
     if (this.#isRemoteClosed) this.#owner.streamClosed(this);
     // A server that needs no more of the request says so, behind its whole response (RFC 9113, section 8.1).
-    else this.#owner.resetStream(this, Http2Code.NO_ERROR);
+    else if (!this.leavesRequestOpen) this.#owner.resetStream(this, Http2Code.NO_ERROR);
   }
 
   /** Called by the connection: the stream is no more. */
@@ -186,6 +190,7 @@ export class Http2Stream implements SendingStream {
     if (!this.#isRemoteClosed || this.#isEndTold || this.#isPaused || this.#ahead !== undefined) return;
     this.#isEndTold = true;
     this.handler.ended();
+    if (this.#isAllSent && !this.#isGone) this.#owner.streamClosed(this);
   }
 
   /** A client that sends much gets a larger window, so that a long line does not slow it down. */
