@@ -1,6 +1,6 @@
 /**
- * The rooms and which way imports may point: cmd → doors → {broker, log, access} → protocol.
- * internal/README.md draws the same picture for people.
+ * The rooms and which way imports may point: cmd, pkg/embed → server → doors → live, persistence → broker, log → store → batch.
+ * internal/README.md draws the same picture for people; test/house/imports.test.ts shows that a wrong import fails.
  */
 const room = (path) => `^internal/${path}(/|\\.ts$)`;
 
@@ -18,7 +18,8 @@ function onlyImports(name, from, allowed, comment) {
   };
 }
 
-const shared = [room('errors'), room('limits'), room('topic')];
+/** Tables and small parts that everybody may use. */
+const shared = [room('errors'), room('limits'), room('topic'), room('lib')];
 
 module.exports = {
   forbidden: [
@@ -41,62 +42,95 @@ module.exports = {
       to: {},
     },
     onlyImports('transport-knows-no-protocol', room('transport'), [], 'byte streams only'),
-    onlyImports('protocol-is-pure', room('protocol'), [], 'bytes in, values out'),
-    onlyImports('metrics-is-a-leaf', room('metrics'), [], 'counted by everybody, knows nobody'),
-    onlyImports('errors-and-limits-are-leaves', '^internal/(errors|limits|topic)\\.ts$', [], 'tables'),
+    onlyImports('protocol-is-pure', room('protocol'), [room('lib')], 'bytes in, values out'),
+    onlyImports('batch-is-the-format-of-the-log', room('batch'), [room('lib')], 'bytes in, records out'),
+    onlyImports('observe-is-a-leaf', room('observe'), [room('lib')], 'counted by everybody, knows nobody'),
+    onlyImports('limits-are-a-leaf', room('limits'), [], 'numbers with reasons'),
+    onlyImports('errors-and-topics-are-leaves', '^internal/(errors|topic)\\.ts$', [], 'tables'),
+    onlyImports('lib-is-a-leaf', room('lib'), [], 'small parts without a subject'),
     onlyImports('access-decides-only', room('access'), shared, 'who is this, and may they'),
-    onlyImports('config-is-tables', room('config'), shared, 'flags, environment, file'),
     onlyImports(
       'the-broker-names-no-door-and-no-protocol',
       room('broker'),
-      [...shared, room('access'), room('metrics')],
+      [...shared, room('access'), room('observe')],
       'encodings are handed to it',
     ),
     onlyImports(
       'the-log-knows-its-store',
       room('log'),
-      [...shared, room('store'), room('metrics')],
-      'and no format',
+      [...shared, room('batch'), room('store'), room('observe')],
+      'and the format of its batches',
+    ),
+    onlyImports(
+      'groups-know-their-store',
+      room('groups'),
+      [...shared, room('store'), room('observe')],
+      'and no log',
     ),
     onlyImports(
       'the-store-stands-alone',
-      '^internal/store/(?!kafka-)',
+      '^internal/store/(?!kafka-directory/)',
       [room('store'), ...shared],
       'it keeps what it is given',
     ),
     onlyImports(
       'the-store-of-kafka-knows-its-format',
-      '^internal/store/kafka-',
-      [room('store'), '^internal/protocol/kafka/', ...shared],
+      '^internal/store/kafka-directory/',
+      [room('store'), room('batch'), '^internal/protocol/kafka/', ...shared],
       'its files are those of Kafka',
     ),
     onlyImports(
       'live-joins-broker-and-log',
       room('live'),
-      [...shared, room('broker'), room('log'), room('store'), room('protocol'), room('metrics')],
+      [...shared, room('broker'), room('log'), room('store'), room('batch'), room('protocol'), room('observe')],
       'what crosses between live topics and logs',
+    ),
+    onlyImports(
+      'persistence-joins-broker-and-store',
+      room('persistence'),
+      [...shared, room('broker'), room('store'), room('protocol'), room('observe')],
+      'sessions, retained messages and wills in a store',
     ),
     onlyImports(
       'doors-do-not-know-each-other',
       '^internal/doors/([^/]+)/',
       [
         '^internal/doors/$1/',
+        '^internal/doors/clients/',
         '^internal/doors/[^/]+\\.ts$',
-        room('broker'),
-        room('log'),
-        room('live'),
-        room('access'),
-        room('transport'),
-        room('protocol'),
-        room('metrics'),
+        ...['broker', 'log', 'groups', 'batch', 'live', 'access', 'transport', 'protocol', 'observe'].map(room),
         ...shared,
       ],
       'a door is a connection of transport, a protocol, the broker and the log',
     ),
+    {
+      name: 'what-doors-share-knows-no-door',
+      severity: 'error',
+      from: { path: '^internal/doors/clients/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^internal/doors/(?!clients/|[^/]+\\.ts$)' },
+    },
+    onlyImports(
+      'clients-speak-to-any-broker',
+      room('clients'),
+      [...shared, room('protocol'), room('batch'), '^internal/transport/endpoint\\.ts$'],
+      'they know wire formats, no broker of ours',
+    ),
+    {
+      name: 'the-server-is-built-from-the-top',
+      severity: 'error',
+      from: { path: '^internal/', pathNot: ['^internal/server/', '\\.test\\.ts$'] },
+      to: { path: '^internal/server/' },
+    },
+    {
+      name: 'the-public-face-knows-the-server-only',
+      severity: 'error',
+      from: { path: '^pkg/embed/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^internal/', pathNot: ['^internal/(server|access|broker|transport)/', '^internal/lib/needed-runtime\\.ts$'], dependencyTypesNot: ['type-only'] },
+    },
     onlyImports(
       'the-client-stands-alone',
       '^pkg/client/',
-      ['^internal/protocol/(frame/|partial\\.ts$)', room('topic'), room('needed-runtime')],
+      ['^internal/protocol/(frame/|partial\\.ts$)', '^internal/lib/(needed-)?runtime\\.ts$', room('topic')],
       'an app must be able to bundle it for a browser',
     ),
     {
@@ -104,6 +138,12 @@ module.exports = {
       severity: 'error',
       from: { pathNot: '^(cmd|test)/' },
       to: { path: '^cmd/' },
+    },
+    {
+      name: 'the-product-has-no-test-data',
+      severity: 'error',
+      from: { path: '^(cmd|internal|pkg)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(test|bench)/' },
     },
   ],
   options: {

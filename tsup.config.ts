@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { defineConfig } from 'tsup';
-import { NEEDED_NODE } from './internal/runtime.ts';
+import { NEEDED_NODE } from './internal/lib/runtime.ts';
 
 const programs = ['broker', 'publisher', 'subscriber', 'tinymq', 'smq', 'dashmq'];
 
@@ -56,7 +56,7 @@ export default defineConfig([
     entry: {
       ...Object.fromEntries(programs.map((name) => [`cmd/${name}`, `cmd/${name}/main.ts`])),
       ...libraries,
-      'sqlite-worker': 'internal/store/sqlite-worker.ts',
+      'sqlite-worker': 'internal/store/sqlite/sqlite-worker.ts',
     },
     format: 'esm',
     target: `node${NEEDED_NODE}`,
@@ -84,7 +84,7 @@ export default defineConfig([
     shims: true,
   },
   {
-    entry: { start: 'cmd/shared/start.ts' },
+    entry: { start: 'cmd/cli/start.ts' },
     format: 'cjs',
     // Older runtimes must be able to read what tells them that they are too old.
     target: 'node12.20',

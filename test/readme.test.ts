@@ -5,12 +5,12 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeCertificates } from '../certs/make.ts';
+import { brokerProgram } from '../cmd/broker/flags.ts';
+import { withFlagsTables } from '../cmd/cli/options/flags-table.ts';
+import { withCommandsTable } from '../cmd/cli/options/suite.ts';
+import { publisherProgram } from '../cmd/publisher/flags.ts';
+import { subscriberProgram } from '../cmd/subscriber/flags.ts';
 import { tinymqSuite } from '../cmd/tinymq/suite.ts';
-import { brokerProgram } from '../internal/config/broker.ts';
-import { withFlagsTables } from '../internal/config/flags-table.ts';
-import { publisherProgram } from '../internal/config/publisher.ts';
-import { subscriberProgram } from '../internal/config/subscriber.ts';
-import { withCommandsTable } from '../internal/config/suite.ts';
 import { type Running, start } from './support/broker-process.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

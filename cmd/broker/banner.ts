@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import type { CertificateFiles, DoorName, RunningBroker } from '../../pkg/embed/index.ts';
-import { coloursFor } from '../shared/run-program.ts';
+import { coloursFor } from '../cli/run-program.ts';
 
 export interface BannerOptions {
   version: string;

@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { SLOW_CONSUMER_POLICIES } from '../../internal/broker/channel.ts';
-import { brokerProgram } from '../../internal/config/broker.ts';
-import { NETWORKS } from '../../internal/config/connection-options.ts';
-import { parseProgram, UsageError } from '../../internal/config/program.ts';
+import { SLOW_CONSUMER_POLICIES } from '../../internal/broker/delivery/channel.ts';
 import * as limits from '../../internal/limits.ts';
 import { SCHEMES } from '../../internal/transport/endpoint.ts';
 import { NETWORKS as CLIENT_NETWORKS } from '../../pkg/client/address.ts';
 import { ListenError } from '../../pkg/embed/index.ts';
 import { identityOfTest } from '../../test/support/access.ts';
+import { NETWORKS } from '../cli/options/connection-options.ts';
+import { parseProgram, UsageError } from '../cli/options/program.ts';
 import { brokerOptionsOf } from './broker-options.ts';
+import { brokerProgram } from './flags.ts';
 
 function optionsOf(line: string, report: (message: string) => void = () => {}) {
   const argv = line === '' ? [] : line.split(' ');

@@ -1,8 +1,5 @@
 import type { Guard } from '../../internal/access/guard.ts';
 import { refusingFilters } from '../../internal/access/refused-filters.ts';
-import type { brokerProgram } from '../../internal/config/broker.ts';
-import type { Values } from '../../internal/config/option.ts';
-import { UsageError } from '../../internal/config/program.ts';
 import { keepingProblem } from '../../internal/log/names.ts';
 import { filterProblem } from '../../internal/topic.ts';
 import type {
@@ -12,6 +9,9 @@ import type {
   KafkaOptions,
   LogOption,
 } from '../../pkg/embed/index.ts';
+import type { Values } from '../cli/options/option.ts';
+import { UsageError } from '../cli/options/program.ts';
+import type { brokerProgram } from './flags.ts';
 import { type KafkaProperties, readKafkaProperties } from './kafka-properties.ts';
 import { listenersOf, tlsOf } from './listeners.ts';
 

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { brokerProgram } from '../../internal/config/broker.ts';
 import { type BrokerOptions, startBroker } from '../../pkg/embed/index.ts';
-import { type Command, type Context, complain, EXIT_DONE, invocationOf } from '../shared/run-program.ts';
+import { type Command, type Context, complain, EXIT_DONE, invocationOf } from '../cli/run-program.ts';
 import { banner } from './banner.ts';
 import { brokerOptionsOf } from './broker-options.ts';
 import { collectLessOften } from './collector.ts';
+import { brokerProgram } from './flags.ts';
 import { loggerOf } from './logger.ts';
 import { logRates } from './rates.ts';
 

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { UsageError } from '../../internal/config/program.ts';
+import { systemReason } from '../../internal/errors.ts';
+import type { KafkaLogDirs } from '../../pkg/embed/index.ts';
+import { UsageError } from '../cli/options/program.ts';
 import {
   type PropertiesListener,
   readServerProperties,
   type ServerProperties,
   ServerPropertiesError,
-} from '../../internal/config/server-properties.ts';
-import { systemReason } from '../../internal/errors.ts';
-import type { KafkaLogDirs } from '../../pkg/embed/index.ts';
+} from './server-properties.ts';
 
 /** What a Kafka's `server.properties` says to this broker. */
 export interface KafkaProperties {

@@ -1,10 +1,10 @@
-import type { brokerProgram } from '../../internal/config/broker.ts';
-import type { Values } from '../../internal/config/option.ts';
-import { UsageError } from '../../internal/config/program.ts';
 import { type DoorName, doorEndpoint } from '../../internal/doors/door-addresses.ts';
 import { endpointUrl } from '../../internal/transport/endpoint.ts';
 import { DEFAULT_SOCKET_PATH } from '../../pkg/client/address.ts';
 import type { CertificateFiles } from '../../pkg/embed/index.ts';
+import type { Values } from '../cli/options/option.ts';
+import { UsageError } from '../cli/options/program.ts';
+import type { brokerProgram } from './flags.ts';
 
 type BrokerValues = Values<typeof brokerProgram.options>;
 

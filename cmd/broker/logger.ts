@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino';
-import { printableText } from '../shared/printable.ts';
-import { coloursFor } from '../shared/run-program.ts';
+import { printableText } from '../../internal/lib/printable.ts';
+import { coloursFor } from '../cli/run-program.ts';
 
 /** The broker's log on the standard error: JSON, one object a line, or lines for people. */
 export function loggerOf(level: string, format: 'auto' | 'pretty' | 'json'): Logger {

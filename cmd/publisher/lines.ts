@@ -1,5 +1,5 @@
 import { maxMessageBytesCeiling } from '../../internal/limits.ts';
-import { Failure } from '../shared/run-program.ts';
+import { Failure } from '../cli/run-program.ts';
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

@@ -1,6 +1,6 @@
-import { publisherProgram } from '../../internal/config/publisher.ts';
-import { connectClient, failureOf } from '../shared/connection.ts';
-import { runProgram } from '../shared/run-program.ts';
+import { connectClient, failureOf } from '../cli/connection.ts';
+import { runProgram } from '../cli/run-program.ts';
+import { publisherProgram } from './flags.ts';
 import { payloadsOf } from './payloads.ts';
 import { publishAll } from './publish-all.ts';
 import { Reporter } from './reporter.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Values } from '../../internal/config/option.ts';
-import { UsageError } from '../../internal/config/program.ts';
-import type { publisherProgram } from '../../internal/config/publisher.ts';
 import { systemReason } from '../../internal/errors.ts';
+import type { Values } from '../cli/options/option.ts';
+import { UsageError } from '../cli/options/program.ts';
+import type { publisherProgram } from './flags.ts';
 import { linesOf } from './lines.ts';
 
 type PayloadValues = Pick<

@@ -1,7 +1,7 @@
-import { Output } from '../shared/output.ts';
-import { jsonLine, jsonPayload, printable, printableText } from '../shared/printable.ts';
-import { Rate } from '../shared/rate.ts';
-import { coloursFor } from '../shared/run-program.ts';
+import { jsonLine, jsonPayload, printable, printableText } from '../../internal/lib/printable.ts';
+import { Output } from '../cli/output.ts';
+import { Rate } from '../cli/rate.ts';
+import { coloursFor } from '../cli/run-program.ts';
 
 /** More of a payload would only be in the way. */
 const SHOWN_BYTES = 256;

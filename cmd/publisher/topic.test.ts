@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { UsageError } from '../../internal/config/program.ts';
+import { UsageError } from '../cli/options/program.ts';
 import { topicOf } from './topic.ts';
 
 it('a topic to publish to is given, well formed, without wildcards and not the broker’s', () => {

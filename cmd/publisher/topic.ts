@@ -1,5 +1,5 @@
-import { UsageError } from '../../internal/config/program.ts';
 import { reservedTopicProblem, topicNameProblem } from '../../internal/topic.ts';
+import { UsageError } from '../cli/options/program.ts';
 
 /** @throws UsageError where the topic is missing or may not be published to. */
 export function topicOf(topic: string | undefined): string {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { importSmq } from '../../internal/doors/grpc/takeover/import-smq.ts';
 import { isSqliteFile } from '../../internal/doors/grpc/takeover/original-database.ts';
-import { openLogs } from '../shared/open-logs.ts';
+import { openLogs } from '../cli/open-logs.ts';
 
 /**
  * The folder in which is kept what the original kept in the file `dbPath`: beside it, or itself where it is a folder.

@@ -1,6 +1,5 @@
-import { brokerProgram } from '../../internal/config/broker.ts';
-import { readSmqCommandLine } from '../../internal/config/smq.ts';
 import { runBroker } from '../broker/command.ts';
+import { brokerProgram } from '../broker/flags.ts';
 import {
   type Command,
   complain,
@@ -8,8 +7,9 @@ import {
   EXIT_FAILED,
   EXIT_USAGE,
   runCommands,
-} from '../shared/run-program.ts';
+} from '../cli/run-program.ts';
 import { dataFolderOf, takeOver } from './database.ts';
+import { readSmqCommandLine } from './flags.ts';
 
 const smqCommand: Command = {
   program: { ...brokerProgram, name: 'smq' },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../internal/config/program.ts';
+import { UsageError } from '../cli/options/program.ts';
 import { filtersOf, topicMatcher } from './filters.ts';
 
 describe('filters', () => {

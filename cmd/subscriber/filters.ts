@@ -1,8 +1,8 @@
 import micromatch from 'micromatch';
-import { UsageError } from '../../internal/config/program.ts';
 import { parseReplay } from '../../internal/live/replay-filter.ts';
 import { filterProblem, replayFilter } from '../../internal/topic.ts';
 import type { ReplayFrom } from '../../pkg/client/index.ts';
+import { UsageError } from '../cli/options/program.ts';
 
 const REMEMBERED_TOPICS = 10_000;
 

@@ -1,10 +1,10 @@
-import { subscriberProgram } from '../../internal/config/subscriber.ts';
-import { connectClient, failureOf } from '../shared/connection.ts';
-import { Output } from '../shared/output.ts';
-import { printableText } from '../shared/printable.ts';
-import { Rate } from '../shared/rate.ts';
-import { coloursFor, Failure, runProgram } from '../shared/run-program.ts';
+import { printableText } from '../../internal/lib/printable.ts';
+import { connectClient, failureOf } from '../cli/connection.ts';
+import { Output } from '../cli/output.ts';
+import { Rate } from '../cli/rate.ts';
+import { coloursFor, Failure, runProgram } from '../cli/run-program.ts';
 import { filtersOf, startOf, topicMatcher } from './filters.ts';
+import { subscriberProgram } from './flags.ts';
 import { rendererOf } from './render.ts';
 import { Silence } from './silence.ts';
 

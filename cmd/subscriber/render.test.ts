@@ -1,8 +1,8 @@
 import { Chalk } from 'chalk';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../internal/config/program.ts';
 import { Message } from '../../pkg/client/index.ts';
+import { UsageError } from '../cli/options/program.ts';
 import { type RenderOptions, rendererOf } from './render.ts';
 
 const plain = new Chalk({ level: 0 });

@@ -1,7 +1,7 @@
 import type { ChalkInstance } from 'chalk';
-import { UsageError } from '../../internal/config/program.ts';
+import { jsonLine, jsonPayload, printable, printableText } from '../../internal/lib/printable.ts';
 import type { Message } from '../../pkg/client/index.ts';
-import { jsonLine, jsonPayload, printable, printableText } from '../shared/printable.ts';
+import { UsageError } from '../cli/options/program.ts';
 
 export interface RenderOptions {
   format: string | undefined;

@@ -1,7 +1,7 @@
-import type { kafkaOptions } from '../../internal/config/tinymq-kafka.ts';
-import type { Invocation } from '../shared/run-program.ts';
+import { KafkaClient } from '../../internal/clients/kafka/client.ts';
+import type { Invocation } from '../cli/run-program.ts';
 import { destinationOf, KAFKA } from './connection-flags.ts';
-import { KafkaClient } from './kafka-client/client.ts';
+import type { kafkaOptions } from './kafka-flags.ts';
 import { workWith } from './work-with.ts';
 
 /**

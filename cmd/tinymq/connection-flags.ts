@@ -1,9 +1,9 @@
 import type { ConnectionOptions } from 'node:tls';
-import type { Values } from '../../internal/config/option.ts';
-import { UsageError } from '../../internal/config/program.ts';
-import type { kafkaOptions } from '../../internal/config/tinymq-kafka.ts';
-import { tlsOf } from '../shared/connection.ts';
-import type { BrokerAddress } from './kafka-client/socket.ts';
+import type { BrokerAddress } from '../../internal/clients/socket.ts';
+import { tlsOf } from '../cli/connection.ts';
+import type { Values } from '../cli/options/option.ts';
+import { UsageError } from '../cli/options/program.ts';
+import type { kafkaOptions } from './kafka-flags.ts';
 
 type TlsFlag = 'tls' | 'tls-ca' | 'tls-cert' | 'tls-key' | 'tls-server-name' | 'tls-insecure';
 

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { withFlagsTables } from '../../internal/config/flags-table.ts';
-import type { OptionTable } from '../../internal/config/option.ts';
-import type { Program } from '../../internal/config/program.ts';
-import { withCommandsTable } from '../../internal/config/suite.ts';
-import { kafkaOptions } from '../../internal/config/tinymq-kafka.ts';
-import { smqOptions } from '../../internal/config/tinymq-smq.ts';
+import { withFlagsTables } from '../cli/options/flags-table.ts';
+import type { OptionTable } from '../cli/options/option.ts';
+import type { Program } from '../cli/options/program.ts';
+import { withCommandsTable } from '../cli/options/suite.ts';
+import { kafkaOptions } from './kafka-flags.ts';
+import { smqOptions } from './smq/flags.ts';
 import { tinymqSuite } from './suite.ts';
 
 const programs = tinymqSuite.groups.flatMap(({ commands }) => commands.map(({ program }) => program));

@@ -1,5 +1,5 @@
-import type { Suite } from '../../internal/config/suite.ts';
-import type { Command } from '../shared/run-program.ts';
+import type { Suite } from '../cli/options/suite.ts';
+import type { Command } from '../cli/run-program.ts';
 import { groups } from './groups/group.ts';
 import { imports } from './import/group.ts';
 import { records } from './records/group.ts';

@@ -1,4 +1,4 @@
-import { printableText } from '../shared/printable.ts';
+import { printableText } from '../../internal/lib/printable.ts';
 
 /** A column of a table, at least so many characters wide. */
 export interface Column {

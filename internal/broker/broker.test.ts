@@ -4,11 +4,11 @@ import { accessOfTest } from '../../test/support/access.ts';
 import { anyFilter, anyTopic } from '../../test/support/arbitraries.ts';
 import { type Guard, policyOfGuard } from '../access/guard.ts';
 import type { BrokerError } from '../errors.ts';
-import { Metrics } from '../metrics/metrics.ts';
+import { Metrics } from '../observe/metrics.ts';
 import { isReservedTopic, matchesFilter } from '../topic.ts';
 import { Broker, type BrokerSettings } from './broker.ts';
 import type { Client } from './client.ts';
-import { type Encoding, Publication } from './publication.ts';
+import { type Encoding, Publication } from './delivery/publication.ts';
 
 const text: Encoding = { name: 'text', decode: () => [], encode: () => new Uint8Array(0) };
 const nobody = { pause() {}, resume() {} };

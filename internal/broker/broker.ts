@@ -2,19 +2,26 @@ import type { Access } from '../access/access.ts';
 import type { Identity } from '../access/identity.ts';
 import { BrokerError, nameForLog, quoted } from '../errors.ts';
 import { channelTotalBytes, maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
-import type { Counter, Metrics } from '../metrics/metrics.ts';
+import type { Counter, Metrics } from '../observe/metrics.ts';
 import { filterProblem, innerFilter, parseShared, reservedTopicProblem, topicNameProblem } from '../topic.ts';
-import { Channel, type ChannelLimits, nobody, type Receiver, type Source } from './channel.ts';
-import { ChannelTotal } from './channel-total.ts';
 import { Client, type ClientEvents, type ClientSpec } from './client.ts';
-import { type Message, Publication, valuesEncoding } from './publication.ts';
-import type { Receipt } from './receipt.ts';
-import { Retained } from './retained.ts';
-import { type Member, ShareGroup, Tap, type Target, TargetInterner, type TargetSet } from './targets.ts';
-import { type TopicEntry, TopicTable } from './topic-table.ts';
-import { TopicTrie } from './topic-trie.ts';
-import { Turn } from './turn.ts';
-import { TurnTime } from './turn-time.ts';
+import { Channel, type ChannelLimits, nobody, type Receiver, type Source } from './delivery/channel.ts';
+import { ChannelTotal } from './delivery/channel-total.ts';
+import { type Message, Publication, valuesEncoding } from './delivery/publication.ts';
+import type { Receipt } from './delivery/receipt.ts';
+import { Turn } from './delivery/turn.ts';
+import { TurnTime } from './delivery/turn-time.ts';
+import { Retained } from './retained/retained.ts';
+import {
+  type Member,
+  ShareGroup,
+  Tap,
+  type Target,
+  TargetInterner,
+  type TargetSet,
+} from './routing/targets.ts';
+import { type TopicEntry, TopicTable } from './routing/topic-table.ts';
+import { TopicTrie } from './routing/topic-trie.ts';
 
 export interface BrokerSettings extends ChannelLimits {
   maxClients: number;

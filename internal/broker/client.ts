@@ -1,10 +1,16 @@
 import type { Access } from '../access/access.ts';
 import type { Identity } from '../access/identity.ts';
 import type { BrokerError } from '../errors.ts';
-import { Channel, type ChannelEvents, type ChannelLimits, type Sink, type Source } from './channel.ts';
-import type { ChannelTotal } from './channel-total.ts';
-import type { Encoding } from './publication.ts';
-import type { Turn } from './turn.ts';
+import {
+  Channel,
+  type ChannelEvents,
+  type ChannelLimits,
+  type Sink,
+  type Source,
+} from './delivery/channel.ts';
+import type { ChannelTotal } from './delivery/channel-total.ts';
+import type { Encoding } from './delivery/publication.ts';
+import type { Turn } from './delivery/turn.ts';
 
 /** What a door brings along for a client that wants to connect. */
 export interface ClientSpec {

@@ -2,8 +2,8 @@ import type { Logger } from '../broker/broker.ts';
 import type { ErrorCode } from '../errors.ts';
 import { deadlineSweepMs } from '../limits.ts';
 import type { Connection, ConnectionHandler } from '../transport/connection.ts';
+import { LostTime } from './clients/lost-time.ts';
 import type { Door } from './door.ts';
-import { LostTime } from './lost-time.ts';
 
 /** A protocol that is recognised but has no door here; its clients get a clean close, and the log says why. */
 interface Stranger {

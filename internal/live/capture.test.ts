@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { openLogs, turn } from '../../test/support/logs.ts';
-import type { Source } from '../broker/channel.ts';
-import { type Encoding, type Message, Publication } from '../broker/publication.ts';
-import { Receipt } from '../broker/receipt.ts';
+import { records } from '../batch/read.ts';
+import { parseBatchHeader } from '../batch/record-batch.ts';
+import type { Source } from '../broker/delivery/channel.ts';
+import { type Encoding, type Message, Publication } from '../broker/delivery/publication.ts';
+import { Receipt } from '../broker/delivery/receipt.ts';
 import { maxCaptureWaitingBytes } from '../limits.ts';
 import type { Logs } from '../log/logs.ts';
-import { Metrics } from '../metrics/metrics.ts';
-import { parseBatchHeader } from '../protocol/kafka/record-batch.ts';
-import { records } from '../protocol/kafka/record-batch-read.ts';
+import { Metrics } from '../observe/metrics.ts';
 import { Capture, type CaptureParts, MIXED_CONFIG } from './capture.ts';
 import { messageOf } from './records.ts';
 

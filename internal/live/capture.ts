@@ -1,14 +1,14 @@
-import type { Receiver, Source } from '../broker/channel.ts';
-import type { Message, Publication } from '../broker/publication.ts';
-import type { Receipt } from '../broker/receipt.ts';
+import { BatchBuilder } from '../batch/build.ts';
+import { BatchHeader, parseBatchHeader } from '../batch/record-batch.ts';
+import type { Receiver, Source } from '../broker/delivery/channel.ts';
+import type { Message, Publication } from '../broker/delivery/publication.ts';
+import type { Receipt } from '../broker/delivery/receipt.ts';
 import { BrokerError, type ErrorCode } from '../errors.ts';
 import { maxCaptureWaitingBytes } from '../limits.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
 import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
 import { TooManyLogsError } from '../log/too-many-logs.ts';
-import type { Counter, Metrics } from '../metrics/metrics.ts';
-import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
-import { BatchBuilder } from '../protocol/kafka/record-batch-build.ts';
+import type { Counter, Metrics } from '../observe/metrics.ts';
 import { headersOf } from './records.ts';
 
 /** The topic config of a log with messages of other topics than the one its name leads to. */

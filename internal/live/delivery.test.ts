@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { accessOfTest } from '../../test/support/access.ts';
 import { KeptLog, openLogs, turn } from '../../test/support/logs.ts';
+import { type BatchOptions, buildBatch } from '../batch/build.ts';
 import { Broker } from '../broker/broker.ts';
-import type { Encoding, Message } from '../broker/publication.ts';
-import { noSessionStore } from '../broker/session-store.ts';
+import type { Encoding, Message } from '../broker/delivery/publication.ts';
+import { noSessionStore } from '../broker/sessions/session-store.ts';
 import type { TopicLog } from '../log/logs.ts';
-import { Metrics } from '../metrics/metrics.ts';
-import { type BatchOptions, buildBatch } from '../protocol/kafka/record-batch-build.ts';
+import { Metrics } from '../observe/metrics.ts';
 import { Capture, MIXED_CONFIG } from './capture.ts';
 import { Delivery } from './delivery.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { MessageProperties } from '../broker/publication.ts';
-import type { RecordHeader } from '../protocol/kafka/record-batch-cursor.ts';
+import type { RecordHeader } from '../batch/record-cursor.ts';
+import type { MessageProperties } from '../broker/delivery/publication.ts';
 import { addPropertyHeaders, takePropertyHeader } from './property-headers.ts';
 
 function headersOf(properties: MessageProperties): RecordHeader[] {

@@ -1,5 +1,5 @@
-import type { MessageProperties } from '../broker/publication.ts';
-import type { RecordHeader } from '../protocol/kafka/record-batch-cursor.ts';
+import type { RecordHeader } from '../batch/record-cursor.ts';
+import type { MessageProperties } from '../broker/delivery/publication.ts';
 
 /**
  * A message's properties as headers of its record, and back. User properties are headers of their own names, so that any

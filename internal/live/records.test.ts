@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Message } from '../broker/publication.ts';
+import { buildBatch } from '../batch/build.ts';
+import { records } from '../batch/read.ts';
+import { parseBatchHeader } from '../batch/record-batch.ts';
+import type { RecordHeader } from '../batch/record-cursor.ts';
+import type { Message } from '../broker/delivery/publication.ts';
 import { logNameOf } from '../log/names.ts';
-import { parseBatchHeader } from '../protocol/kafka/record-batch.ts';
-import { buildBatch } from '../protocol/kafka/record-batch-build.ts';
-import type { RecordHeader } from '../protocol/kafka/record-batch-cursor.ts';
-import { records } from '../protocol/kafka/record-batch-read.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
 import { headersOf, messageOf } from './records.ts';
 

@@ -1,8 +1,8 @@
-import type { Message, MessageProperties } from '../broker/publication.ts';
+import type { KafkaRecord } from '../batch/read.ts';
+import type { RecordHeader } from '../batch/record-cursor.ts';
+import type { Message, MessageProperties } from '../broker/delivery/publication.ts';
 import { liveTopicOf } from '../log/names.ts';
 import { MAX_CLIENT_ID_BYTES } from '../protocol/frame/frame.ts';
-import type { RecordHeader } from '../protocol/kafka/record-batch-cursor.ts';
-import type { KafkaRecord } from '../protocol/kafka/record-batch-read.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
 import { addPropertyHeaders, takePropertyHeader } from './property-headers.ts';
 

@@ -1,13 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Source } from '../broker/channel.ts';
-import type { Message } from '../broker/publication.ts';
+import { RecordBatchError } from '../batch/batch-error.ts';
+import { records } from '../batch/read.ts';
+import { BatchHeader, parseBatchHeader } from '../batch/record-batch.ts';
+import type { Source } from '../broker/delivery/channel.ts';
+import type { Message } from '../broker/delivery/publication.ts';
 import { maxExpandedBatchBytes, replayReadBytes } from '../limits.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
 import { isInternalTopic, liveTopicOf } from '../log/names.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
-import { BatchHeader, parseBatchHeader } from '../protocol/kafka/record-batch.ts';
-import { RecordBatchError } from '../protocol/kafka/record-batch-error.ts';
-import { records } from '../protocol/kafka/record-batch-read.ts';
 import type { StoredBatch } from '../store/log-store.ts';
 import { CorruptBatchError } from '../store/store-error.ts';
 import { matchesFilter } from '../topic.ts';

@@ -8,8 +8,8 @@ import type {
   TopicConfigs,
 } from '../store/log-store.ts';
 import { StoreError } from '../store/store-error.ts';
-import { Compactor } from './compaction.ts';
-import type { CompactionFormat } from './compaction-format.ts';
+import { Compactor } from './compaction/compaction.ts';
+import type { CompactionFormat } from './compaction/format.ts';
 import { internalTopicProblem, logNameProblem } from './names.ts';
 import { PartitionLog, type PlaceBatch } from './partition-log.ts';
 import { Retention } from './retention.ts';

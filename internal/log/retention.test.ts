@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { openLogs } from '../../test/support/logs.ts';
-import { parseBatchHeader } from '../protocol/kafka/record-batch.ts';
-import { buildBatch } from '../protocol/kafka/record-batch-build.ts';
-import { records } from '../protocol/kafka/record-batch-read.ts';
+import { buildBatch } from '../batch/build.ts';
+import { records } from '../batch/read.ts';
+import { parseBatchHeader } from '../batch/record-batch.ts';
 import type { StoredBatch } from '../store/log-store.ts';
 import type { TopicLog } from './logs.ts';
 

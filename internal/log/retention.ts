@@ -1,6 +1,6 @@
 import { producerExpirationMs, retentionFirstAfterMs } from '../limits.ts';
 import type { LogStore } from '../store/log-store.ts';
-import type { Compactor } from './compaction.ts';
+import type { Compactor } from './compaction/compaction.ts';
 import { CONSUMER_OFFSETS, isInternalTopic } from './names.ts';
 import type { PartitionLog } from './partition-log.ts';
 import type { TopicSettings } from './topic-configs.ts';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Entry, EntryStore } from './entry-store.ts';
-import { MemoryEntries } from './memory-entries.ts';
-import { SqliteStore } from './sqlite-store.ts';
+import { MemoryEntries } from './memory/memory-entries.ts';
+import { SqliteStore } from './sqlite/sqlite-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-entries-'));
 let used = 0;

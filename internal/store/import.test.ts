@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type ImportProgress, importLogs } from './import.ts';
 import type { LogStore, NewBatch, StoredBatch } from './log-store.ts';
-import { MemoryStore } from './memory-store.ts';
-import { SqliteStore } from './sqlite-store.ts';
+import { MemoryStore } from './memory/memory-store.ts';
+import { SqliteStore } from './sqlite/sqlite-store.ts';
 import { CorruptBatchError, StoreUnavailableError } from './store-error.ts';
 
 const ID = Uint8Array.from({ length: 16 }, (_, index) => index + 1);

@@ -1,4 +1,4 @@
-import { settled } from './kafka-settled.ts';
+import { settled } from './kafka-directory/settled.ts';
 import type { LogStore, StoredBatch, StoredPartition, StoredState, StoredTopic } from './log-store.ts';
 import { CorruptBatchError, StoreError } from './store-error.ts';
 import { TransactionIndex } from './transactions.ts';

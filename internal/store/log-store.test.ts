@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { KafkaDirectoryStore } from './kafka-directory-store.ts';
-import { asRecordBatch, writeKafkaDirectory } from './kafka-testing.ts';
+import { asRecordBatch, writeKafkaDirectory } from '../../test/support/kafka-directory.ts';
+import { KafkaDirectoryStore } from './kafka-directory/kafka-directory-store.ts';
 import type { LogStore, NewBatch, StoredState } from './log-store.ts';
-import { MemoryStore } from './memory-store.ts';
-import { SqliteStore } from './sqlite-store.ts';
+import { MemoryStore } from './memory/memory-store.ts';
+import { SqliteStore } from './sqlite/sqlite-store.ts';
 
 /** What every store does. A store more is a row more here. */
 interface Kind {

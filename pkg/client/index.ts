@@ -8,7 +8,7 @@
  *
  * @packageDocumentation
  */
-import '../../internal/needed-runtime.ts';
+import '../../internal/lib/needed-runtime.ts';
 import { BaseClient } from './client.ts';
 import type { ConnectOptions } from './options.ts';
 import { nodePlatform } from './wire-node.ts';

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Authenticator } from '../../internal/access/authenticator.ts';
 import { identityOf } from '../../internal/access/identity.ts';
 import type { Action } from '../../internal/access/policy.ts';
-import { Admission } from '../../internal/doors/admission.ts';
+import { Admission } from '../../internal/doors/clients/admission.ts';
 import { Status } from '../../internal/protocol/grpc/status.ts';
 import { openTestDoor, type TestDoor } from '../grpc/grpc-door.ts';
 import { changeablePolicy } from '../support/access.ts';

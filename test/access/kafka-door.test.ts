@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { buildBatch } from '../../internal/batch/build.ts';
 import { ALL_HANDLERS } from '../../internal/doors/kafka/handlers/all.ts';
 import type { Need } from '../../internal/doors/kafka/request-access.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
@@ -30,7 +31,6 @@ import { alterPartitionReassignments } from '../../internal/protocol/kafka/apis/
 import { listPartitionReassignments } from '../../internal/protocol/kafka/apis/46-list-partition-reassignments.ts';
 import { offsetDelete } from '../../internal/protocol/kafka/apis/47-offset-delete.ts';
 import { describeTopicPartitions } from '../../internal/protocol/kafka/apis/75-describe-topic-partitions.ts';
-import { buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
 import type { Api, InputOf } from '../../internal/protocol/kafka/schema.ts';
 import { ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';

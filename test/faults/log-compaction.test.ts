@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { checkBatch, parseBatchHeader } from '../../internal/protocol/kafka/record-batch.ts';
-import { records } from '../../internal/protocol/kafka/record-batch-read.ts';
+import { records } from '../../internal/batch/read.ts';
+import { checkBatch, parseBatchHeader } from '../../internal/batch/record-batch.ts';
 import { batchAt, openStore, recordAt, SETTINGS } from '../support/compacting.ts';
 import { eventually } from '../support/eventually.ts';
 

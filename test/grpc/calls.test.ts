@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { policyOfGuard } from '../../internal/access/guard.ts';
-import { Admission } from '../../internal/doors/admission.ts';
+import { Admission } from '../../internal/doors/clients/admission.ts';
 import { describeFile } from '../../internal/protocol/grpc/descriptor.ts';
 import { HealthCheckRequest, HealthCheckResponse } from '../../internal/protocol/grpc/health.ts';
 import { reflectionV1, reflectionV1Alpha } from '../../internal/protocol/grpc/reflection.ts';

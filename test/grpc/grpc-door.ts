@@ -1,8 +1,8 @@
-import { connectionProblems } from '../../internal/doors/connection-problems.ts';
+import { connectionProblems } from '../../internal/doors/clients/connection-problems.ts';
 import { GrpcDoor, type GrpcDoorParts } from '../../internal/doors/grpc/door.ts';
 import { listenForGrpc } from '../../internal/doors/grpc/listen.ts';
 import type { Logs } from '../../internal/log/logs.ts';
-import { Metrics } from '../../internal/metrics/metrics.ts';
+import { Metrics } from '../../internal/observe/metrics.ts';
 import type { Certificates } from '../../internal/transport/certificates.ts';
 import type { Endpoint } from '../../internal/transport/endpoint.ts';
 import type { ListenerOptions } from '../../internal/transport/listener-options.ts';

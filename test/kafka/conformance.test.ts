@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BatchOptions, buildBatch } from '../../internal/batch/build.ts';
+import { sealBatch } from '../../internal/batch/record-batch.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { listOffsets } from '../../internal/protocol/kafka/apis/02-list-offsets.ts';
@@ -13,8 +15,6 @@ import { describeLogDirs } from '../../internal/protocol/kafka/apis/35-describe-
 import { createPartitions } from '../../internal/protocol/kafka/apis/37-create-partitions.ts';
 import { incrementalAlterConfigs } from '../../internal/protocol/kafka/apis/44-incremental-alter-configs.ts';
 import { describeCluster } from '../../internal/protocol/kafka/apis/60-describe-cluster.ts';
-import { sealBatch } from '../../internal/protocol/kafka/record-batch.ts';
-import { type BatchOptions, buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
 import { type InputOf, ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { buildBatch } from '../../internal/batch/build.ts';
+import { records } from '../../internal/batch/read.ts';
+import { parseBatchHeader } from '../../internal/batch/record-batch.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { metadata } from '../../internal/protocol/kafka/apis/03-metadata.ts';
 import { decodeResponse } from '../../internal/protocol/kafka/exchange.ts';
-import { parseBatchHeader } from '../../internal/protocol/kafka/record-batch.ts';
-import { buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
-import { records } from '../../internal/protocol/kafka/record-batch-read.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type BatchOptions, buildBatch } from '../../internal/batch/build.ts';
 import { ALL_HANDLERS } from '../../internal/doors/kafka/handlers/all.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
@@ -18,7 +19,6 @@ import { describeCluster } from '../../internal/protocol/kafka/apis/60-describe-
 import { describeTopicPartitions } from '../../internal/protocol/kafka/apis/75-describe-topic-partitions.ts';
 import { KafkaErrorCode } from '../../internal/protocol/kafka/error-codes.ts';
 import { decodeResponse } from '../../internal/protocol/kafka/exchange.ts';
-import { type BatchOptions, buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
 import { ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
 import { connect } from '../../pkg/client/index.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildBatch } from '../../internal/batch/build.ts';
 import { ALL_HANDLERS } from '../../internal/doors/kafka/handlers/all.ts';
 import { apiVersions } from '../../internal/protocol/kafka/apis/18-api-versions.ts';
 import { encodeMessage } from '../../internal/protocol/kafka/codec.ts';
 import { decodeResponse } from '../../internal/protocol/kafka/exchange.ts';
 import { requestHeader, requestHeaderVersion } from '../../internal/protocol/kafka/headers.ts';
-import { buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
 import type { Api } from '../../internal/protocol/kafka/schema.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { mutate, mutations, valueArbitrary } from '../support/kafka-arbitraries.ts';

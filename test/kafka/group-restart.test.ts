@@ -12,8 +12,8 @@ import { describeGroups } from '../../internal/protocol/kafka/apis/15-describe-g
 import { listGroups } from '../../internal/protocol/kafka/apis/16-list-groups.ts';
 import { encodeSubscription } from '../../internal/protocol/kafka/consumer-protocol.ts';
 import { KafkaErrorCode } from '../../internal/protocol/kafka/error-codes.ts';
-import { writeKafkaDirectory } from '../../internal/store/kafka-testing.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import { writeKafkaDirectory } from '../support/kafka-directory.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-groups-'));

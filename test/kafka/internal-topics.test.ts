@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { buildBatch } from '../../internal/batch/build.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { metadata } from '../../internal/protocol/kafka/apis/03-metadata.ts';
@@ -11,13 +12,12 @@ import { deleteTopics } from '../../internal/protocol/kafka/apis/20-delete-topic
 import { deleteRecords } from '../../internal/protocol/kafka/apis/21-delete-records.ts';
 import { createPartitions } from '../../internal/protocol/kafka/apis/37-create-partitions.ts';
 import { KafkaErrorCode } from '../../internal/protocol/kafka/error-codes.ts';
-import { buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
 import { ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
-import { writeKafkaDirectory } from '../../internal/store/kafka-testing.ts';
 import { connect } from '../../pkg/client/index.ts';
 import { type BrokerOptions, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { TestClient } from '../grpc/grpc-client.ts';
 import { eventually } from '../support/eventually.ts';
+import { writeKafkaDirectory } from '../support/kafka-directory.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 
 /*

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BatchOptions, buildBatch } from '../../internal/batch/build.ts';
 import { validated } from '../../internal/doors/kafka/produced-batch.ts';
 import { Slices } from '../../internal/doors/kafka/slices.ts';
 import { longestTurnMs } from '../../internal/limits.ts';
@@ -6,7 +7,6 @@ import { defaultTopicConfigs, topicSettings } from '../../internal/log/topic-con
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { decodeResponse } from '../../internal/protocol/kafka/exchange.ts';
-import { type BatchOptions, buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { records } from '../../internal/batch/read.ts';
+import { parseBatchHeader } from '../../internal/batch/record-batch.ts';
 import { mqttReceiveMaximum, shutdownQuietMs } from '../../internal/limits.ts';
 import type { Logs } from '../../internal/log/logs.ts';
-import { parseBatchHeader } from '../../internal/protocol/kafka/record-batch.ts';
-import { records } from '../../internal/protocol/kafka/record-batch-read.ts';
 import {
   type Packet,
   PacketType,

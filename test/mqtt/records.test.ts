@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildBatch } from '../../internal/batch/build.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
-import { buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
 import type { BrokerProcess } from '../support/broker-process.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 import { connectRaw } from '../support/raw-client.ts';

@@ -276,11 +276,7 @@ function where(bound: Bound, files: ReadonlySet<string> | undefined): string {
 /** The files whose tests name each statement. */
 function testsByStatement(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
-  const patterns = [
-    'internal/**/*.test.ts',
-    'internal/protocol/mqtt/golden-packets.ts',
-    'test/mqtt/*.test.ts',
-  ];
+  const patterns = ['internal/**/*.test.ts', 'test/golden/mqtt-packets.ts', 'test/mqtt/*.test.ts'];
   for (const file of globSync(patterns, { cwd: root })) {
     for (const [, number] of readFileSync(root + file, 'utf8').matchAll(/\[MQTT-([\d.]+-\d+)\]/g)) {
       const files = found.get(number!) ?? new Set();

@@ -1,8 +1,8 @@
 import { Broker } from '../../internal/broker/broker.ts';
-import { Sessions } from '../../internal/broker/sessions.ts';
+import { Sessions } from '../../internal/broker/sessions/sessions.ts';
 import { FramesDoor } from '../../internal/doors/frames/door.ts';
 import { MqttDoor } from '../../internal/doors/mqtt/door.ts';
-import { Metrics } from '../../internal/metrics/metrics.ts';
+import { Metrics } from '../../internal/observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
 import { encodePacket } from '../../internal/protocol/mqtt/encode.ts';
 import { PacketType, type Qos, type Version } from '../../internal/protocol/mqtt/packet.ts';

@@ -4,12 +4,12 @@
  * each compaction.
  */
 import { pathToFileURL } from 'node:url';
-import { Compactor } from '../../internal/log/compaction.ts';
-import type { CompactionSettings } from '../../internal/log/compaction-passes.ts';
-import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
-import { buildBatch, type NewRecord } from '../../internal/protocol/kafka/record-batch-build.ts';
-import * as format from '../../internal/protocol/kafka/record-batch-rebuild.ts';
-import { SqliteStore } from '../../internal/store/sqlite-store.ts';
+import { buildBatch, type NewRecord } from '../../internal/batch/build.ts';
+import * as format from '../../internal/batch/rebuild.ts';
+import { setBaseOffset } from '../../internal/batch/record-batch.ts';
+import { Compactor } from '../../internal/log/compaction/compaction.ts';
+import type { CompactionSettings } from '../../internal/log/compaction/passes.ts';
+import { SqliteStore } from '../../internal/store/sqlite/sqlite-store.ts';
 
 const KEYS = 300;
 const CODECS = ['none', 'lz4', 'gzip', 'none'] as const;

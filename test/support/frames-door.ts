@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
 import { type Guard, policyOfGuard } from '../../internal/access/guard.ts';
 import { Broker, type BrokerSettings, type Logger } from '../../internal/broker/broker.ts';
-import type { Channel } from '../../internal/broker/channel.ts';
-import { Admission } from '../../internal/doors/admission.ts';
+import type { Channel } from '../../internal/broker/delivery/channel.ts';
+import { Admission } from '../../internal/doors/clients/admission.ts';
 import { FramesDoor, type FramesSettings } from '../../internal/doors/frames/door.ts';
-import { Metrics } from '../../internal/metrics/metrics.ts';
+import { Metrics } from '../../internal/observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
 import { FakeConnection } from './fake-connection.ts';
 

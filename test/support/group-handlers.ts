@@ -2,7 +2,7 @@ import type { Handler, KafkaClient, KafkaParts } from '../../internal/doors/kafk
 import { joinGroupHandler, subscribedTopics } from '../../internal/doors/kafka/handlers/11-join-group.ts';
 import { syncGroupHandler } from '../../internal/doors/kafka/handlers/14-sync-group.ts';
 import { RequestAccess } from '../../internal/doors/kafka/request-access.ts';
-import { Groups } from '../../internal/log/groups/groups.ts';
+import { Groups } from '../../internal/groups/groups.ts';
 import { encodeAssignment, encodeSubscription } from '../../internal/protocol/kafka/consumer-protocol.ts';
 import {
   decodeRequest,

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { JoinRequest, JoinResult, SyncResult } from '../../internal/log/groups/group-types.ts';
-import { Groups } from '../../internal/log/groups/groups.ts';
-import type { GroupClient } from '../../internal/log/groups/presence.ts';
+import type { JoinRequest, JoinResult, SyncResult } from '../../internal/groups/group-types.ts';
+import { Groups } from '../../internal/groups/groups.ts';
+import type { GroupClient } from '../../internal/groups/presence.ts';
 import type { GroupOffset } from '../../internal/store/log-store.ts';
 import { StoreUnavailableError } from '../../internal/store/store-error.ts';
 import { KeptLog } from './logs.ts';

@@ -1,5 +1,5 @@
 import type { EntryChange } from '../../internal/store/entry-store.ts';
-import { MemoryEntries } from '../../internal/store/memory-entries.ts';
+import { MemoryEntries } from '../../internal/store/memory/memory-entries.ts';
 
 /** A store of entries whose writes wait until a test lets them go, or fail. */
 export class HeldEntries extends MemoryEntries {

@@ -1,9 +1,9 @@
-import type { Message } from '../../internal/broker/publication.ts';
+import { type BatchOptions, buildBatch } from '../../internal/batch/build.ts';
+import * as compaction from '../../internal/batch/rebuild.ts';
+import { setBaseOffset } from '../../internal/batch/record-batch.ts';
+import type { Message } from '../../internal/broker/delivery/publication.ts';
 import { headersOf } from '../../internal/live/records.ts';
 import { Logs, type LogsOptions, type TopicLog } from '../../internal/log/logs.ts';
-import { setBaseOffset } from '../../internal/protocol/kafka/record-batch.ts';
-import { type BatchOptions, buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
-import * as compaction from '../../internal/protocol/kafka/record-batch-rebuild.ts';
 import type { LogStore } from '../../internal/store/log-store.ts';
 import { TryingStore } from './trying-store.ts';
 

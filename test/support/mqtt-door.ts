@@ -1,11 +1,11 @@
 import { Broker } from '../../internal/broker/broker.ts';
-import { Sessions } from '../../internal/broker/sessions.ts';
+import { Sessions } from '../../internal/broker/sessions/sessions.ts';
 import { MqttDoor } from '../../internal/doors/mqtt/door.ts';
 import { Capture } from '../../internal/live/capture.ts';
-import { restoreSessions } from '../../internal/live/restore-sessions.ts';
-import { SessionKeeper } from '../../internal/live/session-keeper.ts';
 import type { LogsOptions } from '../../internal/log/logs.ts';
-import { Metrics } from '../../internal/metrics/metrics.ts';
+import { Metrics } from '../../internal/observe/metrics.ts';
+import { restoreSessions } from '../../internal/persistence/restore-sessions.ts';
+import { SessionKeeper } from '../../internal/persistence/session-keeper.ts';
 import { PacketCursor } from '../../internal/protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../internal/protocol/mqtt/decode.ts';
 import { encodePacket } from '../../internal/protocol/mqtt/encode.ts';

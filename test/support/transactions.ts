@@ -1,4 +1,4 @@
-import { buildBatch } from '../../internal/protocol/kafka/record-batch-build.ts';
+import { buildBatch } from '../../internal/batch/build.ts';
 import type { NewBatch } from '../../internal/store/log-store.ts';
 
 /** What happens in a partition, in the order of its offsets. */

@@ -1,5 +1,5 @@
 import type { NewBatch, StoredBatch, StoreEvent, TopicConfigs } from '../../internal/store/log-store.ts';
-import { MemoryStore } from '../../internal/store/memory-store.ts';
+import { MemoryStore } from '../../internal/store/memory/memory-store.ts';
 import { CorruptBatchError, StoreUnavailableError } from '../../internal/store/store-error.ts';
 
 /** A store in memory that a test can make slow, failing or damaged. */

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { parseBatchHeader, setBaseOffset } from '../../../internal/batch/record-batch.ts';
+import { validateBatches } from '../../../internal/batch/validate.ts';
 import { produce } from '../../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch } from '../../../internal/protocol/kafka/apis/01-fetch.ts';
 import { metadata } from '../../../internal/protocol/kafka/apis/03-metadata.ts';
 import { apiVersions } from '../../../internal/protocol/kafka/apis/18-api-versions.ts';
 import { createTopics } from '../../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { decodeRequest, encodeResponse, peekRequest } from '../../../internal/protocol/kafka/exchange.ts';
-import { parseBatchHeader, setBaseOffset } from '../../../internal/protocol/kafka/record-batch.ts';
-import { validateBatches } from '../../../internal/protocol/kafka/record-batch-validate.ts';
 import { RequestFrames } from '../../../internal/protocol/kafka/request-frame.ts';
 import type { ResponseOf } from '../../../internal/protocol/kafka/schema.ts';
 import { Producer } from './producer.ts';

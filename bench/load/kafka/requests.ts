@@ -1,9 +1,9 @@
 /** Requests that are made beforehand, and where in their answers the figures are. */
 
+import { BatchBuilder } from '../../../internal/batch/build.ts';
 import { produce } from '../../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch } from '../../../internal/protocol/kafka/apis/01-fetch.ts';
 import { encodeRequest, SIZE_BYTES } from '../../../internal/protocol/kafka/exchange.ts';
-import { BatchBuilder } from '../../../internal/protocol/kafka/record-batch-build.ts';
 import { seededRandom } from '../../stats.ts';
 
 /** The last versions whose answers have every field at the same place. */

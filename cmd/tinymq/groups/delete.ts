@@ -1,9 +1,9 @@
-import { groupsDeleteProgram } from '../../../internal/config/tinymq-groups.ts';
+import { demand, KafkaRefusal } from '../../../internal/clients/kafka/refusal.ts';
 import { deleteGroups } from '../../../internal/protocol/kafka/apis/42-delete-groups.ts';
-import { command } from '../../shared/run-program.ts';
+import { command } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
-import { demand, KafkaRefusal } from '../kafka-client/refusal.ts';
 import { failTogether, reporter } from '../report.ts';
+import { groupsDeleteProgram } from './flags.ts';
 
 export const deleteAll = command(groupsDeleteProgram, async (invocation) => {
   const { values, operands } = invocation;

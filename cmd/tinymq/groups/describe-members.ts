@@ -1,6 +1,6 @@
-import { jsonLine } from '../../shared/printable.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
-import { assignmentOf, describedGroup, noSuchGroup } from '../kafka-client/groups.ts';
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
+import { assignmentOf, describedGroup, noSuchGroup } from '../../../internal/clients/kafka/groups.ts';
+import { jsonLine } from '../../../internal/lib/printable.ts';
 import { note } from '../report.ts';
 import { tableText } from '../table.ts';
 

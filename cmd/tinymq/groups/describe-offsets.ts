@@ -1,5 +1,4 @@
-import { jsonLine } from '../../shared/printable.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
 import {
   assignmentOf,
   type CommittedOffset,
@@ -7,8 +6,9 @@ import {
   describedGroup,
   type GroupMember,
   noSuchGroup,
-} from '../kafka-client/groups.ts';
-import { keyOf, LATEST, offsetsAt, type TopicPartition } from '../kafka-client/offsets.ts';
+} from '../../../internal/clients/kafka/groups.ts';
+import { keyOf, LATEST, offsetsAt, type TopicPartition } from '../../../internal/clients/kafka/offsets.ts';
+import { jsonLine } from '../../../internal/lib/printable.ts';
 import { note } from '../report.ts';
 import { tableText } from '../table.ts';
 

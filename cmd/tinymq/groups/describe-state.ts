@@ -1,7 +1,7 @@
-import { jsonLine } from '../../shared/printable.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
-import { describedGroup, noSuchGroup } from '../kafka-client/groups.ts';
-import { nameOf } from '../kafka-client/socket.ts';
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
+import { describedGroup, noSuchGroup } from '../../../internal/clients/kafka/groups.ts';
+import { nameOf } from '../../../internal/clients/socket.ts';
+import { jsonLine } from '../../../internal/lib/printable.ts';
 import { tableText } from '../table.ts';
 
 /**

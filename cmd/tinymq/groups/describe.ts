@@ -1,14 +1,14 @@
-import { UsageError } from '../../../internal/config/program.ts';
-import { groupsDescribeProgram } from '../../../internal/config/tinymq-groups.ts';
-import { command } from '../../shared/run-program.ts';
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
+import { listedGroups } from '../../../internal/clients/kafka/groups.ts';
+import { KafkaRefusal } from '../../../internal/clients/kafka/refusal.ts';
+import { UsageError } from '../../cli/options/program.ts';
+import { command } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
-import { listedGroups } from '../kafka-client/groups.ts';
-import { KafkaRefusal } from '../kafka-client/refusal.ts';
 import { failTogether } from '../report.ts';
 import { membersReport } from './describe-members.ts';
 import { offsetsReport } from './describe-offsets.ts';
 import { stateReport } from './describe-state.ts';
+import { groupsDescribeProgram } from './flags.ts';
 
 /** What is shown about a group. */
 export type GroupReport = (client: KafkaClient, groupId: string, isJson: boolean) => Promise<string>;

@@ -1,12 +1,17 @@
-import type { Values } from '../../../internal/config/option.ts';
-import { UsageError } from '../../../internal/config/program.ts';
-import type { groupsResetOffsetsProgram } from '../../../internal/config/tinymq-groups.ts';
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
+import type { CommittedOffset } from '../../../internal/clients/kafka/groups.ts';
+import {
+  keyOf,
+  type OffsetRange,
+  offsetRanges,
+  type TopicPartition,
+} from '../../../internal/clients/kafka/offsets.ts';
 import { quoted } from '../../../internal/errors.ts';
-import { Failure } from '../../shared/run-program.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
-import type { CommittedOffset } from '../kafka-client/groups.ts';
-import { keyOf, type OffsetRange, offsetRanges, type TopicPartition } from '../kafka-client/offsets.ts';
+import type { Values } from '../../cli/options/option.ts';
+import { UsageError } from '../../cli/options/program.ts';
+import { Failure } from '../../cli/run-program.ts';
 import { durationOf, instantOf } from '../times.ts';
+import type { groupsResetOffsetsProgram } from './flags.ts';
 
 /** Where a group is to go on. */
 export type Destination =

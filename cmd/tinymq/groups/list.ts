@@ -1,9 +1,9 @@
-import { groupsListProgram } from '../../../internal/config/tinymq-groups.ts';
-import { jsonLine, printableText } from '../../shared/printable.ts';
-import { command } from '../../shared/run-program.ts';
+import { type ListedGroup, listedGroups } from '../../../internal/clients/kafka/groups.ts';
+import { jsonLine, printableText } from '../../../internal/lib/printable.ts';
+import { command } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
-import { type ListedGroup, listedGroups } from '../kafka-client/groups.ts';
 import { tableText } from '../table.ts';
+import { groupsListProgram } from './flags.ts';
 
 export const list = command(groupsListProgram, async (invocation) => {
   const { json, state } = invocation.values;

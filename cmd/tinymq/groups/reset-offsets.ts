@@ -1,20 +1,20 @@
-import { UsageError } from '../../../internal/config/program.ts';
-import { groupsResetOffsetsProgram } from '../../../internal/config/tinymq-groups.ts';
-import { jsonLine } from '../../shared/printable.ts';
-import { command, Failure } from '../../shared/run-program.ts';
-import { withKafka } from '../connect.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
 import {
   type CommittedOffset,
   commitOffsets,
   committedOffsets,
   describedGroup,
   noSuchGroup,
-} from '../kafka-client/groups.ts';
-import type { TopicPartition } from '../kafka-client/offsets.ts';
+} from '../../../internal/clients/kafka/groups.ts';
+import type { TopicPartition } from '../../../internal/clients/kafka/offsets.ts';
+import { jsonLine } from '../../../internal/lib/printable.ts';
+import { UsageError } from '../../cli/options/program.ts';
+import { command, Failure } from '../../cli/run-program.ts';
+import { withKafka } from '../connect.ts';
 import { note } from '../report.ts';
 import { tableText } from '../table.ts';
 import { destinationOf, newOffsets } from './destination.ts';
+import { groupsResetOffsetsProgram } from './flags.ts';
 import { parseTopicPartitions, type TopicPartitions } from './topic-partitions.ts';
 
 export const resetOffsets = command(groupsResetOffsetsProgram, async (invocation) => {

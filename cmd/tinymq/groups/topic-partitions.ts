@@ -1,5 +1,5 @@
-import { UsageError } from '../../../internal/config/program.ts';
 import { quoted } from '../../../internal/errors.ts';
+import { UsageError } from '../../cli/options/program.ts';
 
 /** A topic, and which of its partitions; undefined for all. */
 export interface TopicPartitions {

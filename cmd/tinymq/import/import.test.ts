@@ -2,9 +2,9 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { buildBatch } from '../../../internal/protocol/kafka/record-batch-build.ts';
-import { writeKafkaDirectory } from '../../../internal/store/kafka-testing.ts';
+import { buildBatch } from '../../../internal/batch/build.ts';
 import { startBroker } from '../../../pkg/embed/index.ts';
+import { writeKafkaDirectory } from '../../../test/support/kafka-directory.ts';
 import { runTinymq } from '../../../test/support/tinymq-program.ts';
 import { aborted, committed, plain, sent, transactionBatches } from '../../../test/support/transactions.ts';
 import { Progress } from './progress.ts';

@@ -1,10 +1,10 @@
 import { readdirSync, statSync } from 'node:fs';
-import { UsageError } from '../../../internal/config/program.ts';
-import { importKafkaProgram } from '../../../internal/config/tinymq-import.ts';
+import { jsonLine } from '../../../internal/lib/printable.ts';
 import type { ImportResult } from '../../../internal/store/import.ts';
-import { jsonLine } from '../../shared/printable.ts';
-import { command, complain, Failure } from '../../shared/run-program.ts';
+import { UsageError } from '../../cli/options/program.ts';
+import { command, complain, Failure } from '../../cli/run-program.ts';
 import { counted } from '../report.ts';
+import { importKafkaProgram } from './flags.ts';
 import { Progress } from './progress.ts';
 import { stoppableCopy } from './stoppable-copy.ts';
 
@@ -16,8 +16,10 @@ export const importKafka = command(importKafkaProgram, async ({ values, operands
   for (const directory of directories) demandLogDirectory(directory);
   // Only who imports needs a runtime that has SQLite.
   const { importLogs } = await import('../../../internal/store/import.ts');
-  const { KafkaDirectoryStore } = await import('../../../internal/store/kafka-directory-store.ts');
-  const { SqliteStore } = await import('../../../internal/store/sqlite-store.ts');
+  const { KafkaDirectoryStore } = await import(
+    '../../../internal/store/kafka-directory/kafka-directory-store.ts'
+  );
+  const { SqliteStore } = await import('../../../internal/store/sqlite/sqlite-store.ts');
   const from = new KafkaDirectoryStore({
     directories,
     metadataDirectory: values['metadata-dir'],

@@ -1,5 +1,5 @@
+import { printableText } from '../../../internal/lib/printable.ts';
 import type { ImportProgress } from '../../../internal/store/import.ts';
-import { printableText } from '../../shared/printable.ts';
 
 /** How often the line is written anew on a terminal, and how often there is another one elsewhere. */
 const TERMINAL_EVERY_MS = 100;

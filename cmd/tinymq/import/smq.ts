@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
-import { UsageError } from '../../../internal/config/program.ts';
-import { importSmqProgram } from '../../../internal/config/tinymq-import.ts';
 import type { ImportedTopic } from '../../../internal/doors/grpc/takeover/import-smq.ts';
-import { openLogs } from '../../shared/open-logs.ts';
-import { jsonLine, printableText } from '../../shared/printable.ts';
-import { command, complain, Failure } from '../../shared/run-program.ts';
+import { jsonLine, printableText } from '../../../internal/lib/printable.ts';
+import { openLogs } from '../../cli/open-logs.ts';
+import { UsageError } from '../../cli/options/program.ts';
+import { command, complain, Failure } from '../../cli/run-program.ts';
 import { counted } from '../report.ts';
+import { importSmqProgram } from './flags.ts';
 import { Progress, percentOf } from './progress.ts';
 import { stoppableCopy } from './stoppable-copy.ts';
 

@@ -1,16 +1,16 @@
-import type { Values } from '../../../internal/config/option.ts';
-import type { consumeProgram } from '../../../internal/config/tinymq-records.ts';
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
+import { commitOffsets } from '../../../internal/clients/kafka/groups.ts';
+import { isNewGeneration, Member } from '../../../internal/clients/kafka/member.ts';
+import { Reader, type ReaderOptions } from '../../../internal/clients/kafka/reader.ts';
+import { KafkaRefusal } from '../../../internal/clients/kafka/refusal.ts';
+import { ConnectionFailure } from '../../../internal/clients/socket.ts';
 import { groupCommitEveryMs } from '../../../internal/limits.ts';
-import type { Output } from '../../shared/output.ts';
-import type { Invocation } from '../../shared/run-program.ts';
+import type { Values } from '../../cli/options/option.ts';
+import type { Output } from '../../cli/output.ts';
+import type { Invocation } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
-import { commitOffsets } from '../kafka-client/groups.ts';
-import { isNewGeneration, Member } from '../kafka-client/member.ts';
-import { Reader, type ReaderOptions } from '../kafka-client/reader.ts';
-import { KafkaRefusal } from '../kafka-client/refusal.ts';
-import { ConnectionFailure } from '../kafka-client/socket.ts';
 import { note } from '../report.ts';
+import type { consumeProgram } from './flags.ts';
 import { positionsOf, type Start } from './start.ts';
 
 /** What a member of a group is to read, and how. */

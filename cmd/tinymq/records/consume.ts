@@ -1,13 +1,13 @@
-import { UsageError } from '../../../internal/config/program.ts';
-import { consumeProgram } from '../../../internal/config/tinymq-records.ts';
-import { Output } from '../../shared/output.ts';
-import { command, complain, Failure } from '../../shared/run-program.ts';
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
+import type { TopicPartition } from '../../../internal/clients/kafka/offsets.ts';
+import { Reader, type ReaderOptions } from '../../../internal/clients/kafka/reader.ts';
+import { UsageError } from '../../cli/options/program.ts';
+import { Output } from '../../cli/output.ts';
+import { command, complain, Failure } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
-import type { TopicPartition } from '../kafka-client/offsets.ts';
-import { Reader, type ReaderOptions } from '../kafka-client/reader.ts';
 import { note } from '../report.ts';
 import { consumeInGroup } from './consume-group.ts';
+import { consumeProgram } from './flags.ts';
 import { rendererOf } from './render.ts';
 import { positionsOf, startOf } from './start.ts';
 

@@ -1,5 +1,5 @@
 import { maxMessageBytesCeiling } from '../../../internal/limits.ts';
-import { Failure } from '../../shared/run-program.ts';
+import { Failure } from '../../cli/run-program.ts';
 
 /**
  * Cuts a stream at a delimiter, byte for byte, and gives what each chunk completes. Pieces that are empty are left

@@ -1,9 +1,9 @@
-import type { Values } from '../../../internal/config/option.ts';
-import { UsageError } from '../../../internal/config/program.ts';
-import type { produceProgram } from '../../../internal/config/tinymq-records.ts';
-import type { RecordHeader } from '../../../internal/protocol/kafka/record-batch-cursor.ts';
+import type { RecordHeader } from '../../../internal/batch/record-cursor.ts';
+import type { Values } from '../../cli/options/option.ts';
+import { UsageError } from '../../cli/options/program.ts';
 import { unescaped } from '../escapes.ts';
 import { delimited } from './delimited.ts';
+import type { produceProgram } from './flags.ts';
 import { delimiterOf, piecesOfFiles } from './pieces.ts';
 
 export type ProduceValues = Values<(typeof produceProgram)['options']>;

@@ -1,9 +1,9 @@
-import { produceProgram } from '../../../internal/config/tinymq-records.ts';
-import { Output } from '../../shared/output.ts';
-import { jsonLine } from '../../shared/printable.ts';
-import { command, complain, Failure } from '../../shared/run-program.ts';
+import { Producer } from '../../../internal/clients/kafka/producer.ts';
+import { jsonLine } from '../../../internal/lib/printable.ts';
+import { Output } from '../../cli/output.ts';
+import { command, complain, Failure } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
-import { Producer } from '../kafka-client/producer.ts';
+import { produceProgram } from './flags.ts';
 import { messagesOf } from './messages.ts';
 
 const ACKS = { '0': 0, '1': 1, all: -1 } as const;

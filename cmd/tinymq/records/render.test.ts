@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ConsumedRecord } from '../kafka-client/reader.ts';
+import type { ConsumedRecord } from '../../../internal/clients/kafka/reader.ts';
 import { rendererOf } from './render.ts';
 
 const record: ConsumedRecord = {

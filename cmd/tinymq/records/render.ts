@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import type { Values } from '../../../internal/config/option.ts';
-import { UsageError } from '../../../internal/config/program.ts';
-import type { consumeProgram } from '../../../internal/config/tinymq-records.ts';
-import { jsonLine, printable } from '../../shared/printable.ts';
+import type { ConsumedRecord } from '../../../internal/clients/kafka/reader.ts';
+import { jsonLine, printable } from '../../../internal/lib/printable.ts';
+import type { Values } from '../../cli/options/option.ts';
+import { UsageError } from '../../cli/options/program.ts';
 import { unescaped } from '../escapes.ts';
-import type { ConsumedRecord } from '../kafka-client/reader.ts';
+import type { consumeProgram } from './flags.ts';
 
 type RenderValues = Pick<
   Values<(typeof consumeProgram)['options']>,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { UsageError } from '../../../internal/config/program.ts';
+import { UsageError } from '../../cli/options/program.ts';
 import { startOf } from './start.ts';
 
 const NOW_MS = Date.parse('2026-01-31T12:00:00Z');

@@ -1,8 +1,13 @@
-import { UsageError } from '../../../internal/config/program.ts';
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
+import { committedOffsets } from '../../../internal/clients/kafka/groups.ts';
+import {
+  keyOf,
+  type OffsetRange,
+  offsetRanges,
+  type TopicPartition,
+} from '../../../internal/clients/kafka/offsets.ts';
 import { quoted } from '../../../internal/errors.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
-import { committedOffsets } from '../kafka-client/groups.ts';
-import { keyOf, type OffsetRange, offsetRanges, type TopicPartition } from '../kafka-client/offsets.ts';
+import { UsageError } from '../../cli/options/program.ts';
 import { durationOf, instantOf } from '../times.ts';
 
 /** Where reading begins. */

@@ -1,8 +1,8 @@
-import { smqBulkProgram } from '../../../internal/config/tinymq-smq.ts';
 import { BulkRetrieveRequest, BulkRetrieveResponse } from '../../../internal/protocol/smq/smq.ts';
-import { Output } from '../../shared/output.ts';
-import { command } from '../../shared/run-program.ts';
+import { Output } from '../../cli/output.ts';
+import { command } from '../../cli/run-program.ts';
 import { withSmq } from './connect.ts';
+import { smqBulkProgram } from './flags.ts';
 import { rendererOf } from './render.ts';
 
 /** For BulkRetrieve, what is not positive is all. */

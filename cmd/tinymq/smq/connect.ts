@@ -1,9 +1,9 @@
-import { UsageError } from '../../../internal/config/program.ts';
-import type { smqOptions } from '../../../internal/config/tinymq-smq.ts';
-import type { Invocation } from '../../shared/run-program.ts';
+import { SmqClient } from '../../../internal/clients/smq/client.ts';
+import { UsageError } from '../../cli/options/program.ts';
+import type { Invocation } from '../../cli/run-program.ts';
 import { destinationOf, SMQ } from '../connection-flags.ts';
 import { workWith } from '../work-with.ts';
-import { SmqClient } from './client.ts';
+import type { smqOptions } from './flags.ts';
 
 /**
  * Connects to a server of SMQ as the flags say, does the work, and closes. A signal ends both.

@@ -1,11 +1,11 @@
-import { UsageError } from '../../../internal/config/program.ts';
-import { smqConsumeProgram } from '../../../internal/config/tinymq-smq.ts';
+import type { SmqClient } from '../../../internal/clients/smq/client.ts';
 import { encodeEnveloped } from '../../../internal/protocol/grpc/write-message.ts';
 import { ConsumeRequest, ConsumeResponse } from '../../../internal/protocol/smq/smq.ts';
-import { Output } from '../../shared/output.ts';
-import { command } from '../../shared/run-program.ts';
-import type { SmqClient } from './client.ts';
+import { UsageError } from '../../cli/options/program.ts';
+import { Output } from '../../cli/output.ts';
+import { command } from '../../cli/run-program.ts';
 import { withSmq } from './connect.ts';
+import { smqConsumeProgram } from './flags.ts';
 import { earliestOffset, FIRST_OFFSET, latestOffset } from './offsets.ts';
 import { rendererOf } from './render.ts';
 

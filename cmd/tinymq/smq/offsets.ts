@@ -1,6 +1,6 @@
+import type { SmqClient } from '../../../internal/clients/smq/client.ts';
+import { SmqRefusal } from '../../../internal/clients/smq/refusal.ts';
 import * as smq from '../../../internal/protocol/smq/smq.ts';
-import type { SmqClient } from './client.ts';
-import { SmqRefusal } from './refusal.ts';
 
 /** SMQ's offsets begin at 1. */
 export const FIRST_OFFSET = 1;

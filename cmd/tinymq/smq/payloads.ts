@@ -1,7 +1,7 @@
-import type { Values } from '../../../internal/config/option.ts';
-import type { smqProduceProgram } from '../../../internal/config/tinymq-smq.ts';
+import type { Values } from '../../cli/options/option.ts';
 import { delimited } from '../records/delimited.ts';
 import { delimiterOf, piecesOfFiles } from '../records/pieces.ts';
+import type { smqProduceProgram } from './flags.ts';
 
 type PayloadValues = Pick<Values<(typeof smqProduceProgram)['options']>, 'message' | 'delimiter' | 'lines'>;
 

@@ -1,12 +1,12 @@
-import { smqProduceProgram } from '../../../internal/config/tinymq-smq.ts';
+import type { Call } from '../../../internal/clients/smq/call.ts';
+import type { SmqClient } from '../../../internal/clients/smq/client.ts';
+import { jsonLine } from '../../../internal/lib/printable.ts';
 import { encodeEnveloped } from '../../../internal/protocol/grpc/write-message.ts';
 import { ProduceRequest, ProduceResponse } from '../../../internal/protocol/smq/smq.ts';
-import { jsonLine } from '../../shared/printable.ts';
-import { command, Failure } from '../../shared/run-program.ts';
+import { command, Failure } from '../../cli/run-program.ts';
 import { counted, reporter } from '../report.ts';
-import type { Call } from './call.ts';
-import type { SmqClient } from './client.ts';
 import { withSmq } from './connect.ts';
+import { smqProduceProgram } from './flags.ts';
 import { payloadsOf } from './payloads.ts';
 
 export const produce = command(smqProduceProgram, async (invocation) => {

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import type { Values } from '../../../internal/config/option.ts';
-import { UsageError } from '../../../internal/config/program.ts';
-import type { smqBulkProgram } from '../../../internal/config/tinymq-smq.ts';
-import { jsonLine, printable } from '../../shared/printable.ts';
+import { jsonLine, printable } from '../../../internal/lib/printable.ts';
+import type { Values } from '../../cli/options/option.ts';
+import { UsageError } from '../../cli/options/program.ts';
 import { unescaped } from '../escapes.ts';
+import type { smqBulkProgram } from './flags.ts';
 
 /** A message of a topic as SMQ gives it. */
 export interface SmqMessage {

@@ -1,17 +1,13 @@
-import { UsageError } from '../../../internal/config/program.ts';
-import {
-  smqTopicsCreateProgram,
-  smqTopicsDeleteUntilProgram,
-  smqTopicsShowProgram,
-} from '../../../internal/config/tinymq-smq.ts';
+import { SmqRefusal } from '../../../internal/clients/smq/refusal.ts';
+import { jsonLine } from '../../../internal/lib/printable.ts';
 import * as smq from '../../../internal/protocol/smq/smq.ts';
-import { jsonLine } from '../../shared/printable.ts';
-import { command } from '../../shared/run-program.ts';
+import { UsageError } from '../../cli/options/program.ts';
+import { command } from '../../cli/run-program.ts';
 import { failTogether, reporter } from '../report.ts';
 import { tableText } from '../table.ts';
 import { withSmq } from './connect.ts';
+import { smqTopicsCreateProgram, smqTopicsDeleteUntilProgram, smqTopicsShowProgram } from './flags.ts';
 import { earliestOffset, latestOffset } from './offsets.ts';
-import { SmqRefusal } from './refusal.ts';
 
 export const createTopics = command(smqTopicsCreateProgram, async (invocation) => {
   const report = reporter(invocation.values.quiet);

@@ -1,4 +1,4 @@
-import type { KafkaClient, TopicMetadata } from '../kafka-client/client.ts';
+import type { KafkaClient, TopicMetadata } from '../../../internal/clients/kafka/client.ts';
 
 /** All topics, sorted by name. */
 export async function allTopics(client: KafkaClient, excludesInternal: boolean): Promise<TopicMetadata[]> {

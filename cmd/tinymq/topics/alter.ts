@@ -1,11 +1,11 @@
-import { UsageError } from '../../../internal/config/program.ts';
-import { topicsAlterProgram } from '../../../internal/config/tinymq-topics.ts';
+import { demand } from '../../../internal/clients/kafka/refusal.ts';
 import { createPartitions } from '../../../internal/protocol/kafka/apis/37-create-partitions.ts';
 import { incrementalAlterConfigs } from '../../../internal/protocol/kafka/apis/44-incremental-alter-configs.ts';
-import { command } from '../../shared/run-program.ts';
+import { UsageError } from '../../cli/options/program.ts';
+import { command } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
-import { demand } from '../kafka-client/refusal.ts';
 import { reporter } from '../report.ts';
+import { topicsAlterProgram } from './flags.ts';
 import { settingOf, TOPIC_RESOURCE } from './settings.ts';
 
 const SET = 0;

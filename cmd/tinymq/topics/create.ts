@@ -1,10 +1,10 @@
-import { topicsCreateProgram } from '../../../internal/config/tinymq-topics.ts';
+import { demand } from '../../../internal/clients/kafka/refusal.ts';
 import { createTopics } from '../../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { KafkaErrorCode } from '../../../internal/protocol/kafka/error-codes.ts';
-import { command } from '../../shared/run-program.ts';
+import { command } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
-import { demand } from '../kafka-client/refusal.ts';
 import { reporter } from '../report.ts';
+import { topicsCreateProgram } from './flags.ts';
 import { settingOf } from './settings.ts';
 
 /** What stands for the broker's own choice. */

@@ -1,11 +1,11 @@
-import { topicsDeleteProgram } from '../../../internal/config/tinymq-topics.ts';
+import { KafkaRefusal } from '../../../internal/clients/kafka/refusal.ts';
 import { deleteTopics } from '../../../internal/protocol/kafka/apis/20-delete-topics.ts';
 import { KafkaErrorCode } from '../../../internal/protocol/kafka/error-codes.ts';
 import { ZERO_UUID } from '../../../internal/protocol/kafka/schema.ts';
-import { command } from '../../shared/run-program.ts';
+import { command } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
-import { KafkaRefusal } from '../kafka-client/refusal.ts';
 import { failTogether, reporter } from '../report.ts';
+import { topicsDeleteProgram } from './flags.ts';
 
 const TIMEOUT_MS = 30_000;
 

@@ -1,14 +1,14 @@
-import { topicsDescribeProgram } from '../../../internal/config/tinymq-topics.ts';
+import type { KafkaClient, TopicMetadata } from '../../../internal/clients/kafka/client.ts';
+import { keyOf } from '../../../internal/clients/kafka/offsets.ts';
+import { demand } from '../../../internal/clients/kafka/refusal.ts';
+import { jsonLine, printableText } from '../../../internal/lib/printable.ts';
 import { KafkaErrorCode } from '../../../internal/protocol/kafka/error-codes.ts';
 import { ZERO_UUID } from '../../../internal/protocol/kafka/schema.ts';
-import { jsonLine, printableText } from '../../shared/printable.ts';
-import { command } from '../../shared/run-program.ts';
+import { command } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
-import type { KafkaClient, TopicMetadata } from '../kafka-client/client.ts';
-import { keyOf } from '../kafka-client/offsets.ts';
-import { demand } from '../kafka-client/refusal.ts';
 import { allTopics } from './all-topics.ts';
 import { type EligibleReplicas, eligibleReplicas } from './eligible-replicas.ts';
+import { topicsDescribeProgram } from './flags.ts';
 import { type PartitionContents, partitionContents } from './partition-contents.ts';
 import { type Setting, settingsOf } from './settings.ts';
 

@@ -1,6 +1,6 @@
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
+import { keyOf } from '../../../internal/clients/kafka/offsets.ts';
 import { describeTopicPartitions } from '../../../internal/protocol/kafka/apis/75-describe-topic-partitions.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
-import { keyOf } from '../kafka-client/offsets.ts';
 
 /** The brokers that may lead a partition although they are not in sync; null where nobody says. */
 export interface EligibleReplicas {

@@ -1,5 +1,5 @@
-import type { CommandGroup } from '../../../internal/config/suite.ts';
-import type { Command } from '../../shared/run-program.ts';
+import type { CommandGroup } from '../../cli/options/suite.ts';
+import type { Command } from '../../cli/run-program.ts';
 import { alter } from './alter.ts';
 import { create } from './create.ts';
 import { deleteAll } from './delete.ts';

@@ -1,8 +1,8 @@
-import { topicsListProgram } from '../../../internal/config/tinymq-topics.ts';
-import { jsonLine, printableText } from '../../shared/printable.ts';
-import { command } from '../../shared/run-program.ts';
+import { jsonLine, printableText } from '../../../internal/lib/printable.ts';
+import { command } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
 import { allTopics } from './all-topics.ts';
+import { topicsListProgram } from './flags.ts';
 
 export const list = command(topicsListProgram, async (invocation) => {
   const { values } = invocation;

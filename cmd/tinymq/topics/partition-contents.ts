@@ -1,6 +1,6 @@
+import type { KafkaClient, TopicMetadata } from '../../../internal/clients/kafka/client.ts';
+import { keyOf, type OffsetRange, offsetRanges } from '../../../internal/clients/kafka/offsets.ts';
 import { describeLogDirs } from '../../../internal/protocol/kafka/apis/35-describe-log-dirs.ts';
-import type { KafkaClient, TopicMetadata } from '../kafka-client/client.ts';
-import { keyOf, type OffsetRange, offsetRanges } from '../kafka-client/offsets.ts';
 
 /** What lies in a partition. */
 export interface PartitionContents extends Pick<OffsetRange, 'first' | 'end'> {

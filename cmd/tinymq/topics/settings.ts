@@ -1,8 +1,8 @@
-import { UsageError } from '../../../internal/config/program.ts';
+import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
+import { demand } from '../../../internal/clients/kafka/refusal.ts';
 import { quoted } from '../../../internal/errors.ts';
 import { describeConfigs } from '../../../internal/protocol/kafka/apis/32-describe-configs.ts';
-import type { KafkaClient } from '../kafka-client/client.ts';
-import { demand } from '../kafka-client/refusal.ts';
+import { UsageError } from '../../cli/options/program.ts';
 
 /** A setting of a topic by name; null where a broker does not tell its value. */
 export interface Setting {

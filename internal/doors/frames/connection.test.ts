@@ -1,16 +1,16 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type FakeConnection, shown } from '../../../test/support/fake-connection.ts';
-import { framesDoor } from '../../../test/support/frames-door.ts';
-import { expectBytes } from '../../../test/support/hex-dump.ts';
-import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../../limits.ts';
-import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 import {
   bytesOf,
   FAULTS_MAX_PAYLOAD_BYTES,
   fromHex,
   GOLDEN_FAULTS,
   GOLDEN_FRAMES,
-} from '../../protocol/frame/golden-frames.ts';
+} from '../../../test/golden/frames.ts';
+import { type FakeConnection, shown } from '../../../test/support/fake-connection.ts';
+import { framesDoor } from '../../../test/support/frames-door.ts';
+import { expectBytes } from '../../../test/support/hex-dump.ts';
+import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../../limits.ts';
+import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 
 afterEach(() => {
   vi.useRealTimers();

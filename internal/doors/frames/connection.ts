@@ -1,13 +1,13 @@
 import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
-import type { Sink } from '../../broker/channel.ts';
 import type { Client } from '../../broker/client.ts';
-import { Publication } from '../../broker/publication.ts';
+import type { Sink } from '../../broker/delivery/channel.ts';
+import { Publication } from '../../broker/delivery/publication.ts';
 import { BrokerError } from '../../errors.ts';
 import { isReplay } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
-import type { Metrics } from '../../metrics/metrics.ts';
+import type { Metrics } from '../../observe/metrics.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { formatExtensions, parseExtensions } from '../../protocol/frame/extensions.ts';
 import {
@@ -21,12 +21,12 @@ import {
 import { RestOfFrame } from '../../protocol/frame/rest-of-frame.ts';
 import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
-import { type Admission, peerOf, whenAdmitted } from '../admission.ts';
-import type { ClientConnection } from '../client-connections.ts';
-import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../departures.ts';
-import { Intake, type Taker } from '../intake.ts';
-import { RefusalLog } from '../refusal-log.ts';
-import { Run } from '../run.ts';
+import { type Admission, peerOf, whenAdmitted } from '../clients/admission.ts';
+import type { ClientConnection } from '../clients/client-connections.ts';
+import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../clients/connection-log.ts';
+import { Intake, type Taker } from '../clients/intake.ts';
+import { RefusalLog } from '../clients/refusal-log.ts';
+import { Run } from '../clients/run.ts';
 import { frameEncoding } from './encoding.ts';
 import { Publishes } from './publishes.ts';
 import { RefusalFrames } from './refusal-frames.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { bytesOf, fromHex, GOLDEN_FRAMES } from '../../../test/golden/frames.ts';
 import { FakeConnection, shown } from '../../../test/support/fake-connection.ts';
 import { type Guard, policyOfGuard } from '../../access/guard.ts';
 import { Broker } from '../../broker/broker.ts';
-import { Metrics } from '../../metrics/metrics.ts';
+import { Metrics } from '../../observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
-import { bytesOf, fromHex, GOLDEN_FRAMES } from '../../protocol/frame/golden-frames.ts';
-import { Admission } from '../admission.ts';
+import { Admission } from '../clients/admission.ts';
 import { FramesDoor, type FramesSettings } from './door.ts';
 
 describe('the first frame', () => {

@@ -1,4 +1,4 @@
-import type { Encoding, Message } from '../../broker/publication.ts';
+import type { Encoding, Message } from '../../broker/delivery/publication.ts';
 import { FrameDecoder } from '../../protocol/frame/decoder.ts';
 import { encodeFrame, FrameType, MAX_PAYLOAD_BYTES } from '../../protocol/frame/frame.ts';
 

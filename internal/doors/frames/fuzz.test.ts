@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bytesOf, GOLDEN_FRAMES } from '../../../test/golden/frames.ts';
 import { anyFilter, anyTopic } from '../../../test/support/arbitraries.ts';
 import { FakeConnection } from '../../../test/support/fake-connection.ts';
 import { Broker } from '../../broker/broker.ts';
 import { ERRORS } from '../../errors.ts';
-import { Metrics } from '../../metrics/metrics.ts';
+import { Metrics } from '../../observe/metrics.ts';
 import { encodeFrame, type Frame, FrameType } from '../../protocol/frame/frame.ts';
-import { bytesOf, GOLDEN_FRAMES } from '../../protocol/frame/golden-frames.ts';
 import { isReservedTopic, matchesFilter } from '../../topic.ts';
 import { FramesDoor } from './door.ts';
 

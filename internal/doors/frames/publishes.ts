@@ -1,11 +1,11 @@
 import type { Access } from '../../access/access.ts';
 import type { Broker } from '../../broker/broker.ts';
-import type { TopicEntry } from '../../broker/topic-table.ts';
+import type { TopicEntry } from '../../broker/routing/topic-table.ts';
 import { type FrameCursor, isAt } from '../../protocol/frame/cursor.ts';
 import { FrameType, frameSize, writeFrame } from '../../protocol/frame/frame.ts';
 import { countRepeats } from '../../protocol/frame/repeats.ts';
-import type { Intake } from '../intake.ts';
-import type { Run } from '../run.ts';
+import type { Intake } from '../clients/intake.ts';
+import type { Run } from '../clients/run.ts';
 
 const NO_BYTES = new Uint8Array(0);
 /** Room for frames that are written anew with the real client id. */

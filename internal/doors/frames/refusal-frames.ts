@@ -1,8 +1,8 @@
-import type { Channel } from '../../broker/channel.ts';
+import type { Channel } from '../../broker/delivery/channel.ts';
 import type { BrokerError } from '../../errors.ts';
-import type { Counter, Metrics } from '../../metrics/metrics.ts';
+import type { Counter, Metrics } from '../../observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
-import type { RefusalLog } from '../refusal-log.ts';
+import type { RefusalLog } from '../clients/refusal-log.ts';
 
 export interface RefusalFramesParts {
   channel: Channel;

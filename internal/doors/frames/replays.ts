@@ -1,13 +1,13 @@
 import type { Logger } from '../../broker/broker.ts';
-import type { Channel } from '../../broker/channel.ts';
 import type { Client } from '../../broker/client.ts';
-import { type Message, Publication } from '../../broker/publication.ts';
+import type { Channel } from '../../broker/delivery/channel.ts';
+import { type Message, Publication } from '../../broker/delivery/publication.ts';
 import { BrokerError, nameForLog, quoted } from '../../errors.ts';
 import { maxReplaysPerClient, replayReadBytes } from '../../limits.ts';
 import { Replay } from '../../live/replay.ts';
 import { parseReplay } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
-import type { Counter, Metrics } from '../../metrics/metrics.ts';
+import type { Counter, Metrics } from '../../observe/metrics.ts';
 import { frameEncoding } from './encoding.ts';
 
 /** The replays of one client: what it subscribed to as `$replay/<start>/<filter>`. */

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Channel } from '../../broker/channel.ts';
 import type { Client } from '../../broker/client.ts';
-import type { Message } from '../../broker/publication.ts';
-import { Turn } from '../../broker/turn.ts';
+import { Channel } from '../../broker/delivery/channel.ts';
+import type { Message } from '../../broker/delivery/publication.ts';
+import { Turn } from '../../broker/delivery/turn.ts';
 import { retainedPerStep, sessionSendAheadBytes } from '../../limits.ts';
 import { FrameDecoder } from '../../protocol/frame/decoder.ts';
 import { MAX_PAYLOAD_BYTES } from '../../protocol/frame/frame.ts';

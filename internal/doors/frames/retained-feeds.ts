@@ -1,6 +1,6 @@
-import type { Source } from '../../broker/channel.ts';
 import type { Client } from '../../broker/client.ts';
-import type { Message } from '../../broker/publication.ts';
+import type { Source } from '../../broker/delivery/channel.ts';
+import type { Message } from '../../broker/delivery/publication.ts';
 import { retainedPerStep, sessionSendAheadBytes } from '../../limits.ts';
 import { frameEncoding } from './encoding.ts';
 

@@ -1,7 +1,7 @@
 import type { Access } from '../../access/access.ts';
-import type { Source } from '../../broker/channel.ts';
+import type { Source } from '../../broker/delivery/channel.ts';
 import type { Logs, TopicLog } from '../../log/logs.ts';
-import type { Counter } from '../../metrics/metrics.ts';
+import type { Counter } from '../../observe/metrics.ts';
 import type { StatusCode } from '../../protocol/grpc/status.ts';
 import type { Budget } from './budget.ts';
 import type { Deadlines } from './deadlines.ts';

@@ -1,4 +1,4 @@
-import type { Metrics } from '../../metrics/metrics.ts';
+import type { Metrics } from '../../observe/metrics.ts';
 import { Status, type StatusCode } from '../../protocol/grpc/status.ts';
 
 /** Connections and calls of the door. */

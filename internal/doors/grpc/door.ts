@@ -1,11 +1,11 @@
 import * as limits from '../../limits.ts';
 import type { Logs } from '../../log/logs.ts';
-import type { Metrics } from '../../metrics/metrics.ts';
+import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
-import { Admission } from '../admission.ts';
-import { ConnectionSet } from '../connection-set.ts';
+import { Admission } from '../clients/admission.ts';
+import { ConnectionSet } from '../clients/connection-set.ts';
+import { LostTime } from '../clients/lost-time.ts';
 import type { Door } from '../door.ts';
-import { LostTime } from '../lost-time.ts';
 import { Budget } from './budget.ts';
 import type { DoorContext, GrpcSettings, OnAppended } from './context.ts';
 import { Counts } from './counts.ts';

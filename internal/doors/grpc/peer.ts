@@ -7,7 +7,7 @@ import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
 import type { Http2Error } from '../../protocol/http2/http2-error.ts';
 import type { RequestHead } from '../../protocol/http2/request-head.ts';
 import type { Connection } from '../../transport/connection.ts';
-import { type Admission, peerOf } from '../admission.ts';
+import { type Admission, peerOf } from '../clients/admission.ts';
 import { Call, type OpenCall } from './call.ts';
 import type { CallPeer, DoorContext } from './context.ts';
 import { SHUTTING_DOWN } from './errors.ts';

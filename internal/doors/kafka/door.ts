@@ -1,11 +1,11 @@
 import type { Logger } from '../../broker/broker.ts';
 import { deadlineSweepMs, kafkaIdleTimeoutMs } from '../../limits.ts';
-import type { Counter, Metrics } from '../../metrics/metrics.ts';
+import type { Counter, Metrics } from '../../observe/metrics.ts';
 import type { Connection, HostAndPort } from '../../transport/connection.ts';
-import { Admission } from '../admission.ts';
-import { ConnectionSet } from '../connection-set.ts';
+import { Admission } from '../clients/admission.ts';
+import { ConnectionSet } from '../clients/connection-set.ts';
+import { LostTime } from '../clients/lost-time.ts';
 import type { Door } from '../door.ts';
-import { LostTime } from '../lost-time.ts';
 import { KafkaConnection } from './connection.ts';
 import type { KafkaParts } from './handler.ts';
 

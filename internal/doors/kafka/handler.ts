@@ -1,11 +1,11 @@
 import type { Logger } from '../../broker/broker.ts';
-import type { Source } from '../../broker/channel.ts';
+import type { Source } from '../../broker/delivery/channel.ts';
+import type { Groups } from '../../groups/groups.ts';
 import type { Delivery } from '../../live/delivery.ts';
-import type { Groups } from '../../log/groups/groups.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { ProducerIds } from '../../log/producer-ids.ts';
 import type { Api, RequestOf, ResponseOf } from '../../protocol/kafka/schema.ts';
-import type { FetchSessions } from './fetch-sessions.ts';
+import type { FetchSessions } from './fetch/sessions.ts';
 import type { Need, RequestAccess } from './request-access.ts';
 import type { Slices } from './slices.ts';
 

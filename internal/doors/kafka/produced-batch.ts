@@ -1,25 +1,21 @@
-import { aloneFromBytes, atOnceBytes, maxExpandedBatchBytes } from '../../limits.ts';
-import type { ProducerBatch } from '../../log/producer-states.ts';
-import type { TopicSettings } from '../../log/topic-configs.ts';
-import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
+import { RecordBatchError, type RecordBatchErrorCode, type RejectedRecord } from '../../batch/batch-error.ts';
 import {
   BATCH_HEADER_BYTES,
   BATCH_LENGTH_END,
   BatchAttribute,
   type BatchHeader,
   setMaxTimestamp,
-} from '../../protocol/kafka/record-batch.ts';
-import {
-  RecordBatchError,
-  type RecordBatchErrorCode,
-  type RejectedRecord,
-} from '../../protocol/kafka/record-batch-error.ts';
+} from '../../batch/record-batch.ts';
 import {
   type BatchLimits,
   type BatchSink,
   validateBatches,
   validateBatchesPaced,
-} from '../../protocol/kafka/record-batch-validate.ts';
+} from '../../batch/validate.ts';
+import { aloneFromBytes, atOnceBytes, maxExpandedBatchBytes } from '../../limits.ts';
+import type { ProducerBatch } from '../../log/producer-states.ts';
+import type { TopicSettings } from '../../log/topic-configs.ts';
+import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import type { Slices } from './slices.ts';
 
 /** A batch that a producer sent and that its partition may have. */

@@ -1,6 +1,6 @@
-import { Fifo } from '../../broker/fifo.ts';
+import type { Pace } from '../../batch/pace.ts';
+import { Fifo } from '../../lib/fifo.ts';
 import { longestTurnMs } from '../../limits.ts';
-import type { Pace } from '../../protocol/kafka/pace.ts';
 
 /**
  * Shares the event loop among requests. A turn gives them some time all together; what is left goes on in a later turn, so

@@ -1,21 +1,21 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client.ts';
-import type { Session } from '../../broker/session.ts';
-import type { Sessions } from '../../broker/sessions.ts';
+import type { Session } from '../../broker/sessions/session.ts';
+import type { Sessions } from '../../broker/sessions/sessions.ts';
 import type { BrokerError } from '../../errors.ts';
 import type { Logs } from '../../log/logs.ts';
-import type { Metrics } from '../../metrics/metrics.ts';
+import type { Metrics } from '../../observe/metrics.ts';
 import type { Version } from '../../protocol/mqtt/packet.ts';
-import type { Admission } from '../admission.ts';
-import type { Intake } from '../intake.ts';
-import type { Run } from '../run.ts';
-import { Answers } from './answers.ts';
-import { Inbox } from './inbox.ts';
+import type { Admission } from '../clients/admission.ts';
+import type { Intake } from '../clients/intake.ts';
+import type { Run } from '../clients/run.ts';
+import { Inbox } from './incoming/inbox.ts';
+import { Publishes } from './incoming/publishes.ts';
 import type { Agreement, Offer } from './negotiate.ts';
-import { MqttOutlet } from './outlet.ts';
-import { Publishes } from './publishes.ts';
-import { Replays } from './replays.ts';
-import { Subscriber } from './subscriber.ts';
+import { Answers } from './outgoing/answers.ts';
+import { MqttOutlet } from './outgoing/outlet.ts';
+import { Replays } from './subscriptions/replays.ts';
+import { Subscriber } from './subscriptions/subscriber.ts';
 
 /** What a connection needs of the broker. */
 export interface ConnectionServices {

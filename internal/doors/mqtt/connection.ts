@@ -1,8 +1,8 @@
 import type { Access } from '../../access/access.ts';
 import { type Credentials, NO_CREDENTIALS } from '../../access/authenticator.ts';
-import type { Sink } from '../../broker/channel.ts';
-import { Publication } from '../../broker/publication.ts';
-import type { OpenedSession } from '../../broker/sessions.ts';
+import type { Sink } from '../../broker/delivery/channel.ts';
+import { Publication } from '../../broker/delivery/publication.ts';
+import type { OpenedSession } from '../../broker/sessions/sessions.ts';
 import { BrokerError, nameForLog } from '../../errors.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../protocol/mqtt/decode.ts';
@@ -11,18 +11,18 @@ import { type Connect, type Disconnect, PACKET_NAMES, PacketType } from '../../p
 import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
 import { ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
-import { peerOf, whenAdmitted } from '../admission.ts';
-import type { ClientConnection } from '../client-connections.ts';
-import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../departures.ts';
-import { Intake, type Taker } from '../intake.ts';
-import { Run } from '../run.ts';
-import { encodeWithReason } from './answers.ts';
-import { connectAnswer } from './connect-answer.ts';
+import { peerOf, whenAdmitted } from '../clients/admission.ts';
+import type { ClientConnection } from '../clients/client-connections.ts';
+import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../clients/connection-log.ts';
+import { Intake, type Taker } from '../clients/intake.ts';
+import { Run } from '../clients/run.ts';
 import { type Connected, type ConnectionServices, connectedOf } from './connected.ts';
-import { encodingOf } from './encoding.ts';
+import { answerRequest, type RequestedOf } from './incoming/requests.ts';
 import { type Agreement, negotiate, secondsToMs } from './negotiate.ts';
+import { encodeWithReason } from './outgoing/answers.ts';
+import { connectAnswer } from './outgoing/connect-answer.ts';
+import { encodingOf } from './outgoing/encoding.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
-import { answerRequest, type RequestedOf } from './requests.ts';
 
 /** What a connection needs, the same for all of a door. */
 export interface MqttConnectionParts extends ConnectionServices {

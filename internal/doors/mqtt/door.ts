@@ -1,11 +1,11 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
-import type { Sessions } from '../../broker/sessions.ts';
+import type { Sessions } from '../../broker/sessions/sessions.ts';
 import { mqttPacketSlackBytes } from '../../limits.ts';
 import type { Logs } from '../../log/logs.ts';
-import type { Metrics } from '../../metrics/metrics.ts';
+import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
-import { Admission } from '../admission.ts';
-import { ClientConnections } from '../client-connections.ts';
+import { Admission } from '../clients/admission.ts';
+import { ClientConnections } from '../clients/client-connections.ts';
 import type { Door } from '../door.ts';
 import { MqttConnection, type MqttConnectionParts } from './connection.ts';
 

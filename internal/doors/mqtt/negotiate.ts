@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Will } from '../../broker/will.ts';
+import type { Will } from '../../broker/sessions/will.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { mqttOldClientWindow, mqttReceiveMaximum, mqttTopicAliases } from '../../limits.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
 import { type Connect, PacketType } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../protocol/mqtt/properties.ts';
 import { reservedTopicProblem, topicNameProblem } from '../../topic.ts';
-import { messageProperties } from './messages.ts';
+import { messageProperties } from './incoming/messages.ts';
 
 /** What the broker and a client have agreed on. */
 export interface Agreement {

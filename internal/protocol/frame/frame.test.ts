@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bytesOf, fromHex, GOLDEN_FRAMES, type GoldenFrame } from '../../../test/golden/frames.ts';
 import { FIRST_BYTES, PartialUnit } from '../partial.ts';
 import { FrameCursor } from './cursor.ts';
 import { FrameDecoder } from './decoder.ts';
 import { encodeFrame, type Frame, FrameError, MAX_PAYLOAD_BYTES } from './frame.ts';
-import { bytesOf, fromHex, GOLDEN_FRAMES, type GoldenFrame } from './golden-frames.ts';
 
 const anyFrame = fc.record({
   type: fc.integer({ min: 0, max: 255 }),

@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import {
+  bytesOf,
+  FAULTS_MAX_PAYLOAD_BYTES,
+  GOLDEN_FAULTS,
+  GOLDEN_FRAMES,
+} from '../../../test/golden/frames.ts';
 import { expectBytes } from '../../../test/support/hex-dump.ts';
 import { FrameCursor } from './cursor.ts';
 import { FrameDecoder } from './decoder.ts';
 import { encodeFrame, FrameError, frameSize, MAX_PAYLOAD_BYTES, writeFrame } from './frame.ts';
-import { bytesOf, FAULTS_MAX_PAYLOAD_BYTES, GOLDEN_FAULTS, GOLDEN_FRAMES } from './golden-frames.ts';
 
 const utf8 = new TextEncoder();
 /** A frame around the one that is looked at. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { bytesOf, GOLDEN_MESSAGES } from '../../../test/golden/kafka-messages.ts';
 import { expectBytes } from '../../../test/support/hex-dump.ts';
 import { codecOf, decodeMessage, encodeMessage } from './codec.ts';
-import { bytesOf, GOLDEN_MESSAGES } from './golden-messages.ts';
 import { KafkaProtocolError } from './protocol-error.ts';
 import { KafkaReader } from './reader.ts';
 

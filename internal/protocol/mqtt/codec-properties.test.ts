@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { GOLDEN_PACKETS } from '../../../test/golden/mqtt-packets.ts';
 import { anyPacket } from '../../../test/mqtt/arbitrary-packets.ts';
 import { PartialUnit } from '../partial.ts';
 import { PacketCursor } from './cursor.ts';
 import { decodePacket } from './decode.ts';
 import { encodePacket, publishBytes } from './encode.ts';
-import { GOLDEN_PACKETS } from './golden-packets.ts';
 import { MqttError } from './mqtt-error.ts';
 import { type Packet, PacketType, VERSIONS, type Version } from './packet.ts';
 import { FIRST_FAILURE, mayCarry } from './reason-codes.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { BROKEN_PACKETS, GOLDEN_PACKETS } from '../../../test/golden/mqtt-packets.ts';
 import { PartialUnit } from '../partial.ts';
 import { PacketCursor } from './cursor.ts';
 import { decodePacket } from './decode.ts';
 import { encodePacket } from './encode.ts';
-import { BROKEN_PACKETS, GOLDEN_PACKETS } from './golden-packets.ts';
 import { MqttError } from './mqtt-error.ts';
 import { type Packet, PacketType, type Version } from './packet.ts';
 import { NO_PROPERTIES } from './properties.ts';

@@ -1,6 +1,6 @@
+import { copyRun } from '../../lib/bytes.ts';
 import { ENVELOPE_BYTES, writeEnvelope } from '../grpc/envelope.ts';
 import { varintSize, writeVarint } from '../grpc/write-message.ts';
-import { copyRun } from '../kafka/compression-bytes.ts';
 
 /*
  * Hand-written routes for the three answers that come in great numbers; a test compares them with the table.

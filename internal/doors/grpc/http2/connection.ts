@@ -23,7 +23,7 @@ import { Http2Code, Http2Error, type Http2ErrorCode } from '../../../protocol/ht
 import type { RequestHead } from '../../../protocol/http2/request-head.ts';
 import { Setting } from '../../../protocol/http2/settings.ts';
 import type { Connection, ConnectionHandler } from '../../../transport/connection.ts';
-import { Intake, type Taker } from '../../intake.ts';
+import { Intake, type Taker } from '../../clients/intake.ts';
 import { type FrameOwner, FrameTaker } from './frame-taker.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { PingStrikes } from './ping-strikes.ts';

@@ -1,9 +1,9 @@
-import type { Source } from '../../../broker/channel.ts';
-import { Patience } from '../../../broker/patience.ts';
+import { BatchBuilder } from '../../../batch/build.ts';
+import type { Source } from '../../../broker/delivery/channel.ts';
+import { Patience } from '../../../broker/delivery/patience.ts';
 import { grpcBatchBytes, maxStoredBatchBytes } from '../../../limits.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
-import { BatchBuilder } from '../../../protocol/kafka/record-batch-build.ts';
 import type { OnAppended } from '../context.ts';
 import { servedPartition } from './topics.ts';
 

@@ -1,8 +1,8 @@
+import { recordBytes } from '../../../batch/read.ts';
+import { BatchHeader, parseBatchHeader } from '../../../batch/record-batch.ts';
+import { RecordCursor } from '../../../batch/record-cursor.ts';
 import { maxExpandedBatchBytes } from '../../../limits.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
-import { BatchHeader, parseBatchHeader } from '../../../protocol/kafka/record-batch.ts';
-import { RecordCursor } from '../../../protocol/kafka/record-batch-cursor.ts';
-import { recordBytes } from '../../../protocol/kafka/record-batch-read.ts';
 
 /** Walks the records of a partition from an offset on, whole batches at a time, without making anything per record. */
 export class RecordFeed {

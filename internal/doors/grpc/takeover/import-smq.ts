@@ -1,15 +1,15 @@
-import { grpcBatchBytes } from '../../../limits.ts';
-import type { Logs, TopicLog } from '../../../log/logs.ts';
-import { isInternalTopic } from '../../../log/names.ts';
-import { KEPT_FOR_EVER } from '../../../log/topic-configs.ts';
+import { BatchBuilder } from '../../../batch/build.ts';
 import {
   BATCH_HEADER_BYTES,
   BATCH_LENGTH_END,
   BatchHeader,
   sealBatch,
   writeBatchHeader,
-} from '../../../protocol/kafka/record-batch.ts';
-import { BatchBuilder } from '../../../protocol/kafka/record-batch-build.ts';
+} from '../../../batch/record-batch.ts';
+import { grpcBatchBytes } from '../../../limits.ts';
+import type { Logs, TopicLog } from '../../../log/logs.ts';
+import { isInternalTopic } from '../../../log/names.ts';
+import { KEPT_FOR_EVER } from '../../../log/topic-configs.ts';
 import { FIRST_OFFSET, servedPartition } from '../smq/topics.ts';
 import { OriginalDatabase, type OriginalTopic } from './original-database.ts';
 

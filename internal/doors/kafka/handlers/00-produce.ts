@@ -1,10 +1,10 @@
+import { setLogAppendTime } from '../../../batch/record-batch.ts';
 import { BatchMemory } from '../../../log/batch-memory.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { SequenceError } from '../../../log/producer-states.ts';
 import { produce } from '../../../protocol/kafka/apis/00-produce.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
-import { setLogAppendTime } from '../../../protocol/kafka/record-batch.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, storeError } from '../errors.ts';
 import { CloseConnection, defineHandler, type RequestContext } from '../handler.ts';

@@ -2,14 +2,14 @@ import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import { fetch } from '../../../protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
-import { type Read, Reading } from '../fetch-reading.ts';
+import { type Read, Reading } from '../fetch/reading.ts';
 import {
   type FetchedPartition,
   type FetchPlan,
   FINAL_EPOCH,
   NO_SESSION,
   type PartitionKey,
-} from '../fetch-sessions.ts';
+} from '../fetch/sessions.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
 
 type Request = RequestOf<typeof fetch>;

@@ -1,10 +1,10 @@
+import { RecordBatchError } from '../../../batch/batch-error.ts';
+import { records } from '../../../batch/read.ts';
+import { parseBatchHeader } from '../../../batch/record-batch.ts';
 import { maxExpandedBatchBytes } from '../../../limits.ts';
 import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import { listOffsets } from '../../../protocol/kafka/apis/02-list-offsets.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
-import { parseBatchHeader } from '../../../protocol/kafka/record-batch.ts';
-import { RecordBatchError } from '../../../protocol/kafka/record-batch-error.ts';
-import { records } from '../../../protocol/kafka/record-batch-read.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
 import { defineHandler, type RequestContext } from '../handler.ts';

@@ -1,4 +1,4 @@
-import type { NewOffset } from '../../../log/groups/group-types.ts';
+import type { NewOffset } from '../../../groups/group-types.ts';
 import { offsetCommit } from '../../../protocol/kafka/apis/08-offset-commit.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';

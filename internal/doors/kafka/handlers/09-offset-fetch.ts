@@ -1,4 +1,4 @@
-import type { GroupOffset, OffsetsByTopic } from '../../../log/groups/committed-offsets.ts';
+import type { GroupOffset, OffsetsByTopic } from '../../../groups/committed-offsets.ts';
 import type { Logs } from '../../../log/logs.ts';
 import { offsetFetch } from '../../../protocol/kafka/apis/09-offset-fetch.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';

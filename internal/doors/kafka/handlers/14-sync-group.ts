@@ -1,4 +1,4 @@
-import { NO_BYTES } from '../../../log/groups/group-types.ts';
+import { NO_BYTES } from '../../../groups/group-types.ts';
 import { syncGroup } from '../../../protocol/kafka/apis/14-sync-group.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';

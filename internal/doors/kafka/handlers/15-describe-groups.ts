@@ -1,4 +1,4 @@
-import type { GroupDescription } from '../../../log/groups/group-types.ts';
+import type { GroupDescription } from '../../../groups/group-types.ts';
 import { describeGroups } from '../../../protocol/kafka/apis/15-describe-groups.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type KafkaError, kafkaError } from '../errors.ts';

@@ -5,7 +5,7 @@ import type { TopicConfigs } from '../../../log/topic-configs.ts';
 import { createTopics } from '../../../protocol/kafka/apis/19-create-topics.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
-import { configsError, configValues, nullConfigError } from '../configs.ts';
+import { configsError, configValues, nullConfigError } from '../configs/configs.ts';
 import { type KafkaError, kafkaError, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
 import { duplicatesOf, internalTopicError } from '../topics.ts';

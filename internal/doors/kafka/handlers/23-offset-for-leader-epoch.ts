@@ -2,8 +2,8 @@ import { offsetForLeaderEpoch } from '../../../protocol/kafka/apis/23-offset-for
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
+import { endOfEpoch } from '../fetch/leader-epochs.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
-import { endOfEpoch } from '../leader-epochs.ts';
 import type { RequestAccess } from '../request-access.ts';
 import { epochError } from '../topics.ts';
 

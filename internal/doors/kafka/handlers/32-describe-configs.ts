@@ -1,8 +1,14 @@
 import { describeConfigs } from '../../../protocol/kafka/apis/32-describe-configs.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
-import { brokerConfigs } from '../broker-configs.ts';
-import { brokerConfigName, ConfigSource, type ConfigValue, configValues, ResourceType } from '../configs.ts';
+import { brokerConfigs } from '../configs/broker-configs.ts';
+import {
+  brokerConfigName,
+  ConfigSource,
+  type ConfigValue,
+  configValues,
+  ResourceType,
+} from '../configs/configs.ts';
 import { type KafkaError, kafkaError, NO_ERROR } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
 import type { RequestAccess } from '../request-access.ts';

@@ -1,7 +1,7 @@
 import { alterConfigs } from '../../../protocol/kafka/apis/33-alter-configs.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
-import { alterEach, changeConfigs } from '../alter-configs.ts';
-import { nullConfigError } from '../configs.ts';
+import { alterEach, changeConfigs } from '../configs/alter-configs.ts';
+import { nullConfigError } from '../configs/configs.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Sets all configs of a topic: those that are not named go back to their defaults. */

@@ -1,5 +1,5 @@
 import { incrementalAlterConfigs } from '../../../protocol/kafka/apis/44-incremental-alter-configs.ts';
-import { alterEach, applyOperation, changeConfigs, Operation } from '../alter-configs.ts';
+import { alterEach, applyOperation, changeConfigs, Operation } from '../configs/alter-configs.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Changes those configs of a topic that are named. */

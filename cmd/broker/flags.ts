@@ -1,0 +1,245 @@
+import { maxGrpcMessageBytes, maxMessageBytesCeiling, maxPartitionsPerTopic } from '../../internal/limits.ts';
+import { DAY_MS, NETWORKS } from '../cli/options/connection-options.ts';
+import { bytes, choice, duration, fileMode, integer, list, text, toggle } from '../cli/options/option.ts';
+import type { Program } from '../cli/options/program.ts';
+
+const GiB = 1024 ** 3;
+
+const options = {
+  network: choice(NETWORKS, {
+    group: 'Listening',
+    help: 'what the listener of -address speaks, unless that is a URL; tcp unless given',
+  }),
+  address: text({
+    group: 'Listening',
+    placeholder: 'HOST:PORT|PATH|URL',
+    help: 'where to listen; localhost:1883, or /tmp/broker.sock with -network unix, unless given',
+  }),
+  listen: list({
+    group: 'Listening',
+    placeholder: 'URL',
+    help: 'more listeners: mqtt://host:port or tcp://, mqtts:// or tls://, ws://, wss://, unix:///path',
+  }),
+  'tls-cert': text({
+    group: 'Listening',
+    placeholder: 'FILE',
+    help: 'the certificate (PEM); with -network tcp this means TLS',
+  }),
+  'tls-key': text({ group: 'Listening', placeholder: 'FILE', help: 'the key of the certificate (PEM)' }),
+  'tls-ca': text({
+    group: 'Listening',
+    placeholder: 'FILE',
+    help: 'ask clients for certificates that this CA signed (mutual TLS)',
+  }),
+  'socket-mode': fileMode({ group: 'Listening', default: '0660', help: 'who may use a unix socket' }),
+  'ws-origin': list({
+    group: 'Listening',
+    placeholder: 'GLOB',
+    help: 'web pages that may connect by WebSocket, such as https://*.example.com; pages of this machine and of the IP address dialled unless given',
+  }),
+  'refuse-filter': list({
+    group: 'Limits',
+    placeholder: 'FILTER',
+    help: 'refuse subscriptions to FILTER and anything narrower, to test how clients react',
+  }),
+  kafka: list({
+    group: 'Kafka',
+    placeholder: 'HOST:PORT|URL',
+    help: 'open the door for Kafka clients: host:port, kafka://, tcp:// or tls://host:port',
+  }),
+  'kafka-advertised': text({
+    group: 'Kafka',
+    placeholder: 'HOST:PORT',
+    help: 'the address that Kafka clients are told to connect to; unless given, the one they dialled',
+  }),
+  'kafka-auto-create': toggle({
+    group: 'Kafka',
+    default: 'true',
+    help: 'create a topic when a Kafka client first asks for it',
+  }),
+  'kafka-partitions': integer(
+    { min: 1, max: maxPartitionsPerTopic },
+    { group: 'Kafka', default: '1', help: 'default number of partitions for new topics' },
+  ),
+  'kafka-log-dir': list({
+    group: 'Kafka',
+    placeholder: 'FOLDER',
+    help: 'serve what lies in the log.dirs of an existing Kafka, and append to it there, instead of -data-dir',
+  }),
+  grpc: list({
+    group: 'gRPC',
+    placeholder: 'HOST:PORT|URL',
+    help: 'open the door for clients of SMQ, which speak gRPC: host:port, tcp://, tls:// or unix:///path',
+  }),
+  'grpc-max-message': bytes(
+    { min: 1, max: maxGrpcMessageBytes },
+    { group: 'gRPC', default: '1GiB', help: 'the largest message that gRPC clients may send' },
+  ),
+  'grpc-writes': toggle({ group: 'gRPC', default: 'true', help: 'gRPC clients may change topics' }),
+  'max-message': bytes(
+    { min: 1, max: maxMessageBytesCeiling },
+    { group: 'Limits', default: '16MiB', help: 'the largest payload, up to 1GiB' },
+  ),
+  'max-clients': integer(
+    { min: 1, max: 10_000_000 },
+    { group: 'Limits', default: '100000', help: 'the largest number of clients at once' },
+  ),
+  'connect-timeout': duration(
+    { min: 1, max: DAY_MS },
+    { group: 'Limits', default: '10', help: 'how long a client may take to send CONNECT' },
+  ),
+  keepalive: duration(
+    { min: 0, max: DAY_MS },
+    {
+      group: 'Limits',
+      default: '0',
+      help: 'disconnect clients that are silent for this long; 0 disables it',
+    },
+  ),
+  'channel-size': integer(
+    { min: 1, max: 100_000_000 },
+    {
+      group: 'Slow subscribers',
+      default: '100000',
+      help: 'messages that may wait for a subscriber before its publishers pause',
+    },
+  ),
+  'channel-bytes': bytes(
+    { min: 1, max: 64 * GiB },
+    {
+      group: 'Slow subscribers',
+      default: '8MiB',
+      help: 'bytes that may wait for a subscriber before its publishers pause',
+    },
+  ),
+  'channel-total-bytes': bytes(
+    { min: 1, max: 1024 * GiB },
+    {
+      group: 'Slow subscribers',
+      default: '512MiB',
+      help: 'bytes that may wait for all subscribers together; each may have an eighth of what is left of them',
+    },
+  ),
+  'slow-consumer-wait': duration(
+    { min: 0, max: DAY_MS },
+    {
+      group: 'Slow subscribers',
+      default: '1',
+      help: 'how long a publisher pauses for its subscribers before those that take nothing count as slow',
+    },
+  ),
+  'slow-consumer': choice(['drop-new', 'drop-oldest', 'disconnect'], {
+    group: 'Slow subscribers',
+    default: 'drop-new',
+    help: 'what to do with a slow subscriber: drop its new messages, its oldest ones, or disconnect it',
+  }),
+  'session-queue': integer(
+    { min: 1, max: 100_000_000 },
+    {
+      group: 'MQTT sessions',
+      default: '100000',
+      help: 'messages that may wait in one session while its client is away or takes no more',
+    },
+  ),
+  'session-queue-bytes': bytes(
+    { min: 1, max: 64 * GiB },
+    { group: 'MQTT sessions', default: '64MiB', help: 'bytes of messages that may wait in one session' },
+  ),
+  'session-expiry': duration(
+    { min: 0, max: 36_500 * DAY_MS },
+    {
+      group: 'MQTT sessions',
+      default: '0',
+      help: 'end sessions of MQTT before 5 whose client stays away for this long; 0 keeps them',
+    },
+  ),
+  'sys-interval': duration(
+    { min: 0, max: DAY_MS },
+    {
+      group: 'MQTT sessions',
+      default: '10',
+      help: 'how often the topics under $SYS are published; 0 disables them',
+    },
+  ),
+  'shutdown-timeout': duration(
+    { min: 0, max: DAY_MS },
+    { group: 'Limits', default: '10', help: 'how long a stop waits until accepted messages are delivered' },
+  ),
+  log: list({
+    group: 'Keeping messages',
+    placeholder: 'FILTER|FILTER=LOG',
+    help: 'keep the topics of a filter, so that they can be read again: each in a log of its own, or all in one',
+  }),
+  'data-dir': text({
+    group: 'Keeping messages',
+    placeholder: 'FOLDER',
+    default: './data',
+    help: 'where logs, sessions and retained messages are kept',
+  }),
+  memory: toggle({
+    group: 'Keeping messages',
+    help: 'store everything in memory; it is lost when the broker stops',
+  }),
+  fsync: choice(['commit', 'os'], {
+    group: 'Keeping messages',
+    default: 'commit',
+    help: 'when a write counts as durable: commit survives a power cut, os only a crash of the broker',
+  }),
+  'log-retention': duration(
+    { min: 0, max: 36_500 * DAY_MS },
+    { group: 'Keeping messages', default: '7d', help: 'how long messages are kept; 0 keeps them for ever' },
+  ),
+  'log-retention-bytes': bytes(
+    { min: 0, max: 1024 ** 5 },
+    {
+      group: 'Keeping messages',
+      default: '0',
+      help: 'how many bytes of each log are kept; 0 keeps all of them',
+    },
+  ),
+  'log-level': choice(['debug', 'info', 'warn', 'error', 'silent'], {
+    group: 'Output',
+    default: 'info',
+    help: 'what to log, to the standard error',
+  }),
+  'log-format': choice(['auto', 'pretty', 'json'], {
+    group: 'Output',
+    default: 'auto',
+    help: 'how to log; auto is pretty on a terminal and JSON elsewhere',
+  }),
+  stats: duration(
+    { min: 100, max: DAY_MS },
+    { group: 'Output', help: 'log counters and rates at this interval' },
+  ),
+  json: toggle({ group: 'Output', help: 'print what is listening as one JSON object' }),
+  quiet: toggle({ group: 'Output', help: 'print nothing at the start' }),
+  config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a JSON file' }),
+};
+
+/** Whether a word is meant as the name of a file: `help` is not, nor is `localhost:1883`. */
+export function isFileName(word: string): boolean {
+  return /[./]/.test(word) && !/:\d+$|:\/\//.test(word);
+}
+
+export const brokerProgram: Program<typeof options> = {
+  name: 'broker',
+  summary:
+    'A small publish/subscribe broker: MQTT and frames on one port, with doors for Kafka and SMQ clients.',
+  options,
+  operands: {
+    usage: '[server.properties]',
+    help: 'the configuration of a Kafka, whose listeners and log.dirs are taken over',
+    min: 0,
+    max: 1,
+    isLikely: isFileName,
+  },
+  examples: [
+    'broker',
+    'broker -network tcp -address :1883',
+    'broker -network unix -address /tmp/broker.sock',
+    'broker -tls-cert server.crt -tls-key server.key -address localhost:8883',
+    'broker -listen tcp://localhost:1883,unix:///tmp/broker.sock,ws://localhost:8083',
+    'broker -kafka localhost:9092 -data-dir ./data',
+    'broker server.properties',
+  ],
+};

@@ -1,0 +1,175 @@
+import { lstatSync, readFileSync } from 'node:fs';
+import { systemReason } from '../../internal/errors.ts';
+import { DEFAULT_SOCKET_PATH, type Network, parseUrl } from '../../pkg/client/address.ts';
+import {
+  Client,
+  ConnectError,
+  type ConnectOptions,
+  RefusedError,
+  TinymqError,
+} from '../../pkg/client/index.ts';
+import type { connectionOptions } from './options/connection-options.ts';
+import type { Values } from './options/option.ts';
+import { UsageError } from './options/program.ts';
+import { hintOfMqtt } from './other-protocol.ts';
+import { complain, Failure, type Invocation, warn } from './run-program.ts';
+
+/** Somebody looks at a terminal: a broker that is back should not be waited for much longer. */
+const RECONNECT_AFTER_AT_MOST_MS = 3_000;
+
+type ConnectionValues = Values<typeof connectionOptions>;
+
+/**
+ * Connects as the flags say. Without any, to `localhost:1883`, or to the usual unix socket where nothing listens
+ * there. A connection that breaks off later is reported and opened again.
+ *
+ * @throws ConnectError and others with one clear line, where the first attempt fails.
+ */
+export async function connectClient(
+  name: string,
+  { values, given, stop }: Invocation<typeof connectionOptions>,
+  isQuiet: boolean,
+): Promise<Client> {
+  const { network, address } = placeOf(values, given);
+  try {
+    return await openClient(name, { network, address }, values, isQuiet, stop);
+  } catch (error) {
+    const namesBroker = given.has('network') || given.has('address') || network !== 'tcp';
+    const isSocketThere = lstatSync(DEFAULT_SOCKET_PATH, { throwIfNoEntry: false })?.isSocket() ?? false;
+    if (!(error instanceof ConnectError) || stop.aborted) throw error;
+    if (namesBroker || !isSocketThere) {
+      const hint = await hintOfMqtt(network, address);
+      throw hint === '' ? error : new Failure(`${error.message}${hint}`);
+    }
+    const local = { network: 'unix', address: DEFAULT_SOCKET_PATH } as const;
+    return openClient(name, local, values, isQuiet, stop).catch(() => Promise.reject(error));
+  }
+}
+
+function openClient(
+  name: string,
+  where: Pick<ConnectOptions, 'network' | 'address'>,
+  values: ConnectionValues,
+  isQuiet: boolean,
+  stop: AbortSignal,
+): Promise<Client> {
+  const client = newClient({
+    ...where,
+    clientId: values.id ?? `${name}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`,
+    tls: tlsOf(values),
+    connectTimeoutMs: values['connect-timeout'],
+    reconnect: { maxDelayMs: RECONNECT_AFTER_AT_MOST_MS },
+    signal: stop,
+  });
+  let isRefused = false;
+  let hasBroken = false;
+  client.on('error', (error) => {
+    if (error instanceof RefusedError) isRefused = true;
+    else complain(name, (error as Error).message);
+  });
+  client.on('reconnecting', ({ delayMs, cause }) => {
+    hasBroken = true;
+    if (isRefused || isQuiet || stop.aborted) return;
+    warn(
+      name,
+      `${cause.message}; trying again ${delayMs < 50 ? 'now' : `in ${(delayMs / 1000).toFixed(1)} s`}`,
+    );
+  });
+  client.on('connect', () => {
+    if (hasBroken && !isRefused && !isQuiet) warn(name, 'connected again');
+  });
+  return client.connect();
+}
+
+/** @throws UsageError where the address or the id is not one. */
+function newClient(options: ConnectOptions): Client {
+  try {
+    return new Client(options);
+  } catch (error) {
+    if (error instanceof TinymqError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/**
+ * Rejects when it makes no sense to go on: the broker refused something that would only be repeated, such as a
+ * message that is too large, or the client gave up.
+ */
+export function failureOf(client: Client): Promise<never> {
+  const failure = new Promise<never>((_, reject) => {
+    client.on('error', (error) => error instanceof RefusedError && reject(error));
+    client.on('close', (error) => error !== undefined && reject(error));
+  });
+  failure.catch(() => {});
+  return failure;
+}
+
+/**
+ * The kind of connection, and where to: -network and -address. A URL or the path of a socket says itself what it is,
+ * and any of the TLS flags means TLS.
+ *
+ * @throws UsageError where they contradict each other.
+ */
+function placeOf(
+  values: ConnectionValues,
+  given: ReadonlySet<string>,
+): { network: Network; address: string | undefined } {
+  const { network: named, address: written } = values;
+  const place = pairOf(named, written);
+  if (given.has('network') && place.network !== named) {
+    throw new UsageError(`-network ${named} and -address ${written} do not go together`);
+  }
+  const speaksTls =
+    values['tls-ca'] ??
+    values['tls-cert'] ??
+    values['tls-server-name'] ??
+    (values['tls-insecure'] || undefined);
+  if (speaksTls === undefined) return place;
+  if (place.network === 'unix') throw new UsageError('-tls flags and a unix socket do not go together');
+  const secured = { tcp: 'tls', ws: 'wss', tls: 'tls', wss: 'wss' } as const;
+  return { ...place, network: secured[place.network] };
+}
+
+function pairOf(
+  network: Network,
+  address: string | undefined,
+): { network: Network; address: string | undefined } {
+  if (address !== undefined && /^\.{0,2}\//.test(address) && network === 'tcp')
+    return { network: 'unix', address };
+  if (address === undefined || !address.includes('://')) return { network, address };
+  try {
+    const place = parseUrl(address);
+    return { network: place.network, address: address.slice(address.indexOf('://') + 3) };
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+/**
+ * The certificates that the flags name.
+ *
+ * @throws UsageError where a file cannot be read, or one belongs to another that is missing.
+ */
+export function tlsOf(
+  values: Pick<ConnectionValues, 'tls-ca' | 'tls-cert' | 'tls-key' | 'tls-server-name' | 'tls-insecure'>,
+) {
+  if ((values['tls-cert'] === undefined) !== (values['tls-key'] === undefined)) {
+    throw new UsageError('-tls-cert and -tls-key belong together');
+  }
+  return {
+    ca: pemOf('-tls-ca', values['tls-ca']),
+    cert: pemOf('-tls-cert', values['tls-cert']),
+    key: pemOf('-tls-key', values['tls-key']),
+    serverName: values['tls-server-name'],
+    insecure: values['tls-insecure'],
+  };
+}
+
+function pemOf(flag: string, file: string | undefined): Buffer | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new UsageError(`${flag}: cannot read ${file}: ${systemReason(error)}`);
+  }
+}

@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs';
+import { Chalk, type ChalkInstance } from 'chalk';
+import { systemReason } from '../../internal/errors.ts';
+import type { OptionTable } from './options/option.ts';
+import {
+  InformationRequested,
+  type Parsed,
+  type Program,
+  parseProgram,
+  UsageError,
+} from './options/program.ts';
+
+/** What a program has to do its work with. */
+export interface Invocation<Table extends OptionTable> extends Parsed<Table> {
+  /** Aborted by the first SIGINT or SIGTERM; a second one ends the program at once. */
+  stop: AbortSignal;
+  version: string;
+}
+
+export const EXIT_DONE = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+
+/** Something failed; the message is all that the user needs to see. Exit code 1. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+}
+
+/**
+ * Runs a program from its command line to its exit code: 0 done, 1 failed, 2 wrong usage. An error is one line, not
+ * a stack trace.
+ */
+export function runProgram<Table extends OptionTable>(
+  program: Program<Table>,
+  main: (invocation: Invocation<Table>) => Promise<void>,
+): Promise<void> {
+  return runCommands(program.name, () => ({ command: command(program, main), argv: process.argv.slice(2) }));
+}
+
+/** A program, or one command of it, with what it does. */
+export interface Command {
+  program: Program<OptionTable>;
+  /** @returns the exit code. */
+  run(argv: readonly string[], context: Context): Promise<number>;
+}
+
+/** What an invocation has that does not come from its own command line. */
+export type Context = Pick<Invocation<OptionTable>, 'stop' | 'version'>;
+
+/** Joins what users see of a program to what it does. */
+export function command<Table extends OptionTable>(
+  program: Program<Table>,
+  main: (invocation: Invocation<Table>) => Promise<void>,
+): Command {
+  return {
+    program,
+    async run(argv, context) {
+      await main(invocationOf(program, argv, context));
+      return EXIT_DONE;
+    },
+  };
+}
+
+/** @throws UsageError, InformationRequested. */
+export function invocationOf<Table extends OptionTable>(
+  program: Program<Table>,
+  argv: readonly string[],
+  context: Context,
+): Invocation<Table> {
+  return { ...parseProgram(program, argv, process.env, context.version), ...context };
+}
+
+/**
+ * Runs one of several commands as {@link runProgram} does with the only one.
+ *
+ * @param choose finds the command, and what of the command line is its own. It may throw UsageError and
+ * InformationRequested.
+ */
+export async function runCommands(
+  name: string,
+  choose: (version: string) => { command: Command; argv: readonly string[] },
+): Promise<void> {
+  let chosen = name;
+  endWhenOutputFails(() => chosen);
+  ignoreUserSignals();
+  const stop = stopSignal();
+  try {
+    const version = packageVersion();
+    const { command, argv } = choose(version);
+    chosen = command.program.name;
+    await warnOfVariables(chosen);
+    process.exitCode = await command.run(argv, { stop, version });
+  } catch (error) {
+    if (stop.aborted && error === stop.reason) {
+      // Somebody stopped it on its way, for example while it was still connecting.
+      process.exitCode = EXIT_DONE;
+    } else if (error instanceof InformationRequested) {
+      process.stdout.write(error.message);
+    } else if (error instanceof UsageError) {
+      complain(chosen, `${error.message} (see ${chosen} -help)`);
+      process.exitCode = EXIT_USAGE;
+    } else {
+      complain(chosen, error instanceof Error ? error.message : String(error));
+      process.exitCode = EXIT_FAILED;
+    }
+  }
+}
+
+/** Colours for a stream: none where it is no terminal, or where NO_COLOR is set (no-color.org). */
+export function coloursFor(stream: NodeJS.WriteStream): ChalkInstance {
+  const isColourful = stream.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+  return new Chalk({ level: isColourful ? 1 : 0 });
+}
+
+/** One line to the standard error, about what failed. */
+export function complain(name: string, message: string): void {
+  process.stderr.write(`${coloursFor(process.stderr).red(`${name}:`)} ${message}\n`);
+}
+
+/** The same for what the user should know although the program goes on. */
+export function warn(name: string, message: string): void {
+  process.stderr.write(`${coloursFor(process.stderr).yellow(`${name}:`)} ${message}\n`);
+}
+
+/** Most environments have no variable of ours; only the others need the tables of all programs. */
+async function warnOfVariables(name: string): Promise<void> {
+  if (!Object.keys(process.env).some((variable) => /^TINYMQ_(?!PROGRAM_FOLDER$)/i.test(variable))) return;
+  const { unknownVariables } = await import('./options/unknown-variables.ts');
+  for (const sentence of unknownVariables(process.env)) warn(name, sentence);
+}
+
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(EXIT_FAILED);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+/**
+ * Output that does not reach its reader (a full disk, a pipe that was closed) ends the program with one line. The
+ * standard error is for people; nobody who reads it is no reason to end.
+ */
+function endWhenOutputFails(name: () => string): void {
+  let hasFailed = false;
+  process.stdout.on('error', (error) => {
+    if (hasFailed) return;
+    hasFailed = true;
+    complain(name(), `cannot write to the standard output: ${systemReason(error)}`);
+    process.exit(EXIT_FAILED);
+  });
+  process.stderr.on('error', () => {});
+}
+
+/** Left alone, the runtime opens a debugger for anybody on the machine at the first signal, and ends at the second. */
+function ignoreUserSignals(): void {
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
+}
+
+/** The package's own description is the nearest one above the program, built or not. */
+function packageVersion(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string })
+        .version;
+    } catch {
+      // The program lies one folder deeper as a source than as built.
+    }
+  }
+  return 'unknown';
+}

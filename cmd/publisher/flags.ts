@@ -1,0 +1,43 @@
+import { connectionOptions, LONGEST_TIMER_MS } from '../cli/options/connection-options.ts';
+import { duration, integer, text, toggle } from '../cli/options/option.ts';
+import type { Program } from '../cli/options/program.ts';
+
+const options = {
+  topic: text({ group: 'Message', placeholder: 'TOPIC', help: 'where to publish' }),
+  message: text({ group: 'Message', placeholder: 'TEXT', help: 'the message' }),
+  file: text({
+    group: 'Message',
+    placeholder: 'FILE',
+    help: 'send the content of a file, with -interval read anew each time; - is the standard input',
+  }),
+  'stdin-lines': toggle({ group: 'Message', help: 'send each line of the standard input as a message' }),
+  interval: duration(
+    { min: 0, max: LONGEST_TIMER_MS },
+    { group: 'Message', help: 'send again and again with this pause, until stopped or -count is reached' },
+  ),
+  count: integer(
+    { min: 1, max: Number.MAX_SAFE_INTEGER },
+    {
+      group: 'Message',
+      help: 'how many messages to send; without -interval as fast as the broker takes them',
+    },
+  ),
+  quiet: toggle({ group: 'Output', help: 'print nothing unless it fails for good' }),
+  json: toggle({ group: 'Output', help: 'print one JSON object for each message' }),
+  stats: toggle({ group: 'Output', help: 'show the rate every second instead of each message' }),
+  ...connectionOptions,
+  config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a JSON file' }),
+};
+
+export const publisherProgram: Program<typeof options> = {
+  name: 'publisher',
+  summary: 'Publishes messages to a tinymq broker.',
+  options,
+  mainFlag: 'topic',
+  examples: [
+    'publisher -topic sensors/temp -message 22.5',
+    'publisher -topic sensors/temp -message 22.5 -interval 2',
+    'tail -f access.log | publisher -topic logs/web -stdin-lines',
+    'publisher -topic images/door -file door.jpg -network unix -address /tmp/broker.sock',
+  ],
+};

@@ -1,0 +1,57 @@
+import { connectionOptions, LONGEST_TIMER_MS } from '../cli/options/connection-options.ts';
+import { duration, integer, list, text, toggle } from '../cli/options/option.ts';
+import type { Program } from '../cli/options/program.ts';
+
+const options = {
+  topic: list({
+    group: 'Messages',
+    placeholder: 'FILTER',
+    help: 'what to subscribe to: + is any one level, # the rest; may be given several times',
+  }),
+  match: list({
+    group: 'Messages',
+    placeholder: 'GLOB',
+    help: 'show only topics that match, for what wildcards cannot say, such as sensors/**/temp-{1..3}',
+  }),
+  from: text({
+    group: 'Messages',
+    placeholder: 'START',
+    help: 'begin with what the broker has kept: earliest, an offset, a time ago such as -1h, an ISO time, or latest',
+  }),
+  count: integer(
+    { min: 1, max: Number.MAX_SAFE_INTEGER },
+    { group: 'Messages', help: 'exit after this many messages' },
+  ),
+  timeout: duration(
+    { min: 1, max: LONGEST_TIMER_MS },
+    {
+      group: 'Messages',
+      help: 'exit if no message arrives for this long; exit code 1 if -count was not reached',
+    },
+  ),
+  format: text({
+    group: 'Output',
+    placeholder: 'TEMPLATE',
+    help: 'how to print a message: %t topic, %p payload, %x payload in hex, %l its length, %i publisher, %T time, \\n, \\t',
+  }),
+  raw: toggle({ group: 'Output', help: 'print the payloads as they are, without anything between them' }),
+  json: toggle({ group: 'Output', help: 'print one JSON object for each message' }),
+  stats: toggle({ group: 'Output', help: 'show the rate every second instead of the messages' }),
+  quiet: toggle({ group: 'Output', help: 'say nothing about the connection unless it fails for good' }),
+  ...connectionOptions,
+  config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a JSON file' }),
+};
+
+export const subscriberProgram: Program<typeof options> = {
+  name: 'subscriber',
+  summary: 'Prints what is published to a tinymq broker.',
+  options,
+  mainFlag: 'topic',
+  examples: [
+    "subscriber -topic 'sensors/#'",
+    'subscriber -topic sensors/+/temp -topic alarms -json',
+    "subscriber -topic 'sensors/#' -format '%T %t %p\\n'",
+    "subscriber -topic 'sensors/#' -from -1h",
+    'subscriber -topic images/door -count 1 -raw > door.jpg',
+  ],
+};

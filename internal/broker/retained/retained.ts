@@ -1,0 +1,121 @@
+import { BrokerError, quoted } from '../../errors.ts';
+import { Deadlines } from '../../lib/deadlines.ts';
+import { maxRetainedBytes, maxRetainedMessages } from '../../limits.ts';
+import type { Counter, Metrics } from '../../observe/metrics.ts';
+import type { Source } from '../delivery/channel.ts';
+import { messageBytes } from '../delivery/message-bytes.ts';
+import type { Message } from '../delivery/publication.ts';
+import { TopicTree } from './topic-tree.ts';
+
+/** Where retained messages last. Each call is remembered in the order of the calls. */
+export interface RetainedStore {
+  /** Whether more waits to be written than is good for anybody. */
+  readonly isBehind: boolean;
+  /** Whether that is so of retained messages alone. */
+  readonly isBehindWithRetained?: boolean;
+  /** Pauses a publisher until that is over. */
+  holdBack(feeder: Source): void;
+  putRetained(message: Message): void;
+  deleteRetained(topic: string): void;
+}
+
+/** The store of a broker that keeps retained messages in memory only. */
+export const noRetainedStore: RetainedStore = {
+  isBehind: false,
+  holdBack() {},
+  putRetained() {},
+  deleteRetained() {},
+};
+
+/** The last retained message of each topic. */
+export class Retained {
+  /** Where changes are written to; set before the first one. */
+  store: RetainedStore = noRetainedStore;
+  readonly #topics = new TopicTree<Message>();
+  readonly #expiring = new Deadlines<string>();
+  readonly #refused: Counter;
+  #bytes = 0;
+
+  constructor(metrics: Metrics) {
+    this.#refused = metrics.counter('retained_refused_total', 'Messages that could not be retained.');
+    metrics.gauge('retained_messages', 'Topics with a retained message.', () => this.count);
+    metrics.gauge('retained_bytes', 'Their names and payloads.', () => this.#bytes);
+  }
+
+  get count(): number {
+    return this.#topics.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Puts a message in the place of the one its topic had; one without payload clears it [MQTT-3.3.1-6].
+   *
+   * @throws BrokerError `too-many-retained`; the topic then keeps what it had.
+   */
+  set(message: Message): void {
+    if (message.payload.length === 0) {
+      if (this.#remove(message.topic)) this.store.deleteRetained(message.topic);
+      return;
+    }
+    const before = this.get(message.topic);
+    const bytes = this.#bytes + messageBytes(message) - (before === undefined ? 0 : messageBytes(before));
+    if ((before === undefined && this.count >= maxRetainedMessages) || bytes > maxRetainedBytes) {
+      this.#refused.value++;
+      throw new BrokerError('too-many-retained', `topic ${quoted(message.topic)}: ${this.count} are held`);
+    }
+    this.#put(message);
+    this.store.putRetained(message);
+  }
+
+  /** Takes over a message that the store has already. */
+  restore(message: Message): void {
+    this.#put(message);
+  }
+
+  /** What a topic remembers. */
+  get(topic: string): Message | undefined {
+    return this.#topics.get(topic);
+  }
+
+  /** Every message whose topic matches a well-formed filter, and which has not expired. */
+  *find(filter: string, nowMs = Date.now()): Generator<Message> {
+    for (const message of this.#topics.find(filter)) {
+      if (message.expiresAtMs === undefined || message.expiresAtMs > nowMs) yield message;
+    }
+  }
+
+  /** Whether a topic that matches a well-formed filter remembers anything. */
+  has(filter: string): boolean {
+    return this.count > 0 && this.find(filter).next().done !== true;
+  }
+
+  /** Forgets what has expired. */
+  expire(nowMs: number): void {
+    for (const topic of this.#expiring.due(nowMs)) {
+      const message = this.get(topic);
+      if (message?.expiresAtMs === undefined) continue;
+      if (message.expiresAtMs > nowMs) {
+        this.#expiring.add(message.expiresAtMs, topic);
+        continue;
+      }
+      this.#remove(topic);
+      this.store.deleteRetained(topic);
+    }
+  }
+
+  #put(message: Message): void {
+    const before = this.#topics.set(message.topic, message);
+    this.#bytes += messageBytes(message) - (before === undefined ? 0 : messageBytes(before));
+    if (message.expiresAtMs !== undefined) this.#expiring.add(message.expiresAtMs, message.topic);
+  }
+
+  #remove(topic: string): boolean {
+    const message = this.#topics.delete(topic);
+    if (message === undefined) return false;
+    this.#bytes -= messageBytes(message);
+    return true;
+  }
+}

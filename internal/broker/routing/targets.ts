@@ -1,0 +1,134 @@
+import type { Channel, Receiver } from '../delivery/channel.ts';
+
+/** Who shares a filter with others. */
+export interface Member extends Receiver {
+  /** Whether others should get its messages while they can: it does not take them, or is not there. */
+  readonly isSlow: boolean;
+}
+
+/** The members of `$share/GROUP/FILTER`: each message goes to one of them, in turn. */
+export class ShareGroup {
+  readonly #members: Member[] = [];
+  #next = 0;
+
+  get isEmpty(): boolean {
+    return this.#members.length === 0;
+  }
+
+  add(member: Member): void {
+    if (!this.#members.includes(member)) this.#members.push(member);
+  }
+
+  remove(member: Member): boolean {
+    const index = this.#members.indexOf(member);
+    if (index < 0) return false;
+    this.#members.splice(index, 1);
+    return true;
+  }
+
+  /** Whether somebody other than this member takes messages now. */
+  hasOther(member: Member): boolean {
+    return this.#members.some((other) => other !== member && !other.isSlow);
+  }
+
+  /** Whose turn it is. A member that cannot take messages now is passed over while another one can. */
+  pick(): Member {
+    const count = this.#members.length;
+    for (let tried = 0; tried < count; tried++) {
+      const member = this.#members[this.#next++ % count]!;
+      if (!member.isFull && !member.isSlow) return member;
+    }
+    return this.#members[this.#next++ % count]!;
+  }
+}
+
+/** Somebody who wants every message but is no channel: a log, or a session. */
+export class Tap {
+  readonly receiver: Receiver;
+  /** How many filters of it are in the trie. */
+  filters = 0;
+
+  constructor(receiver: Receiver) {
+    this.receiver = receiver;
+  }
+}
+
+/** Who is registered in the trie. */
+export type Target = Channel | ShareGroup | Tap;
+
+/**
+ * Where a topic leads. Interned: between two changes of any subscription, topics that lead to the same targets
+ * share one object, so that a run is cut by comparing references.
+ */
+export interface TargetSet {
+  readonly channels: readonly Channel[];
+  readonly taps: readonly Tap[];
+  /** A message for a group goes to one member; runs with groups are therefore cut into single messages. */
+  readonly groups: readonly ShareGroup[];
+}
+
+export const NO_TARGETS: TargetSet = { channels: [], taps: [], groups: [] };
+
+/** A set that was interned, with what it was made from for comparing. */
+interface InternedSet {
+  members: ReadonlySet<Target>;
+  set: TargetSet;
+}
+
+/**
+ * Finds the one object for each set of targets. A set is known by a sum over its members, in any order, and then
+ * compared, so that ten thousand subscribers of a topic are looked at once and never sorted.
+ */
+export class TargetInterner {
+  readonly #marks = new WeakMap<Target, number>();
+  readonly #sets = new Map<number, InternedSet[]>();
+  #lastNumber = 0;
+
+  intern(targets: ReadonlySet<Target>): TargetSet {
+    if (targets.size === 0) return NO_TARGETS;
+    let sum = targets.size;
+    for (const target of targets) sum = (sum + this.#markOf(target)) | 0;
+    const alike = this.#sets.get(sum);
+    const known = alike?.find(({ members }) => hasSameMembers(members, targets));
+    if (known !== undefined) return known.set;
+    const set = targetSetOf(targets);
+    const interned = { members: targets, set };
+    if (alike === undefined) this.#sets.set(sum, [interned]);
+    else alike.push(interned);
+    return set;
+  }
+
+  /** Forgets every set; for when a subscription has changed. */
+  clear(): void {
+    this.#sets.clear();
+  }
+
+  /** A number of the target's own, spread over all bits so that few sums of different sets are alike. */
+  #markOf(target: Target): number {
+    let mark = this.#marks.get(target);
+    if (mark === undefined) {
+      mark = Math.imul(++this.#lastNumber, 0x9e37_79b1);
+      mark = Math.imul(mark ^ (mark >>> 15), 0x85eb_ca6b);
+      this.#marks.set(target, mark);
+    }
+    return mark;
+  }
+}
+
+function hasSameMembers(one: ReadonlySet<Target>, other: ReadonlySet<Target>): boolean {
+  if (one.size !== other.size) return false;
+  for (const member of one) if (!other.has(member)) return false;
+  return true;
+}
+
+function targetSetOf(targets: ReadonlySet<Target>): TargetSet {
+  const channels: Channel[] = [];
+  const taps: Tap[] = [];
+  const groups: ShareGroup[] = [];
+  for (const target of targets) {
+    if (target instanceof ShareGroup) groups.push(target);
+    else if (target instanceof Tap) taps.push(target);
+    else channels.push(target);
+  }
+  return { channels, taps, groups };
+}

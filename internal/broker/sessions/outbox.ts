@@ -1,0 +1,358 @@
+import { Fifo } from '../../lib/fifo.ts';
+import { sessionSendAheadBytes } from '../../limits.ts';
+import type { Channel } from '../delivery/channel.ts';
+import { messageBytes } from '../delivery/message-bytes.ts';
+import type { Message } from '../delivery/publication.ts';
+import type { Outgoing } from './outgoing.ts';
+import type { SessionStore } from './session-store.ts';
+
+/** How a connection sends what its session gives it. */
+export interface Outlet {
+  readonly channel: Channel;
+  /** Whether runs of plain messages may go into the channel as they are. */
+  readonly takesRuns: boolean;
+  /** Unacknowledged messages that the client takes. */
+  readonly receiveMaximum: number;
+  /**
+   * Sends a message. False: the client takes no message of this size, and it counts as delivered [MQTT-3.1.2-25].
+   *
+   * @param packetId 0 with QoS 0.
+   */
+  send(message: Message, delivery: SentAs, packetId: number, isAgain: boolean): boolean;
+  /** Sends the release of a QoS 2 message. */
+  release(packetId: number): void;
+}
+
+/** What a client is told of a message beside itself. */
+export interface SentAs {
+  qos: number;
+  retain: boolean;
+  identifiers: readonly number[];
+  /** Whether it comes from the retained store, no faster than the client takes it: then it is never dropped on its way. */
+  isFromStore?: boolean;
+}
+
+export interface OutboxLimits {
+  /** Messages that wait, beside those that are sent and not acknowledged. */
+  queueMessages: number;
+  queueBytes: number;
+}
+
+/** What waits in all sessions together, roughly as it lies in memory. */
+export class WaitingTotal {
+  bytes = 0;
+  /** With more, a session takes one message at most, and only clients that keep up get more than that. */
+  readonly mostBytes: number;
+
+  constructor(mostBytes: number) {
+    this.mostBytes = mostBytes;
+  }
+}
+
+/** What a message that was sent waits for: of QoS 1, that it is acknowledged; of QoS 2, first one and then the other. */
+export type OutboxStep = 'acknowledge' | 'receive' | 'complete';
+
+/** What the bookkeeping of a waiting message takes beside the message itself, roughly. */
+const ENTRY_BYTES = 200;
+/** What the store's bookkeeping of it takes beside that. */
+const KEPT_ENTRY_BYTES = 500;
+const LAST_PACKET_ID = 65_535;
+
+/**
+ * What one session has to deliver with QoS 1 and 2: first what was sent and is not acknowledged, then what waits, each in
+ * its order; never more unacknowledged messages than the client takes.
+ */
+export class Outbox {
+  readonly #clientId: string;
+  readonly #limits: OutboxLimits;
+  readonly #store: SessionStore;
+  readonly #total: WaitingTotal;
+  readonly #waiting = new Fifo<Outgoing>();
+  #waitingBytes = 0;
+  /** By packet id, in the order in which they were first sent. */
+  readonly #inflight = new Map<number, Outgoing>();
+  /** How many of them lie in the retained store, and are not kept here. */
+  #borrowed = 0;
+  /** Whether a part of what the client takes is for retained messages, so that live ones leave room for them. */
+  sharesWindow = false;
+  /** Those of them that the present connection has not sent again yet. */
+  readonly #toRepeat = new Fifo<Outgoing>();
+  #outlet: Outlet | undefined;
+  #lastPacketId = 0;
+  #lastSequence = 0;
+
+  constructor(clientId: string, limits: OutboxLimits, store: SessionStore, total: WaitingTotal) {
+    this.#clientId = clientId;
+    this.#limits = limits;
+    this.#store = store;
+    this.#total = total;
+  }
+
+  /** Messages that were not sent yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Messages that were sent and are not acknowledged. */
+  get unacknowledged(): number {
+    return this.#inflight.size;
+  }
+
+  /** Retained messages that were sent and are not acknowledged. */
+  get borrowed(): number {
+    return this.#borrowed;
+  }
+
+  /** Whether {@link sendBorrowed} would send a message. */
+  get takesBorrowed(): boolean {
+    return (
+      this.#outlet !== undefined &&
+      this.#toRepeat.length === 0 &&
+      this.#inflight.size < this.#outlet.receiveMaximum
+    );
+  }
+
+  /** How full the queue is: 1 takes nothing more. */
+  get fill(): number {
+    const { queueMessages, queueBytes } = this.#limits;
+    return Math.max(this.#waiting.length / queueMessages, this.#waitingBytes / queueBytes);
+  }
+
+  /** Sends from now on by this connection: first all again that was not acknowledged [MQTT-4.4.0-1]. */
+  attach(outlet: Outlet): void {
+    this.#outlet = outlet;
+    this.#toRepeat.clear();
+    for (const outgoing of this.#inflight.values()) this.#toRepeat.push(outgoing);
+  }
+
+  detach(): void {
+    this.#outlet = undefined;
+    this.#toRepeat.clear();
+  }
+
+  /** Takes a message; false where the queue is full. {@link pump} sends it. */
+  offer(message: Message, delivery: Pick<Outgoing, 'qos' | 'retain' | 'identifiers' | 'shared'>): boolean {
+    const bytes = sizeOf(message);
+    const { queueMessages, queueBytes } = this.#limits;
+    const isFull =
+      this.#waiting.length >= queueMessages ||
+      this.#waitingBytes + bytes > queueBytes ||
+      this.#total.bytes > this.#total.mostBytes;
+    if (isFull && this.#waiting.length > 0) return false;
+    const outgoing = this.#newOutgoing(message, delivery);
+    this.#waiting.push(outgoing);
+    this.#count(1, bytes);
+    this.#store.putOutgoing(this.#clientId, outgoing);
+    return true;
+  }
+
+  /**
+   * Sends a message that can be read again elsewhere, if the client takes it now, behind all that waits: nothing of it
+   * waits here. The store gets what QoS 2 cannot do without, the packet id, which must not stand for another message as
+   * long as the client may know it. False where it was not sent.
+   */
+  sendNow(message: Message, delivery: Pick<Outgoing, 'qos' | 'retain' | 'identifiers'>): boolean {
+    const outlet = this.#outlet;
+    if (outlet === undefined || this.#waiting.length > 0 || !this.#takesMore(outlet)) return false;
+    this.#sendFirst(
+      outlet,
+      this.#newOutgoing(message, { ...delivery, shared: undefined }),
+      delivery.qos === 2,
+    );
+    return true;
+  }
+
+  /**
+   * Sends a message of the retained store, if the client takes it now. It never waits here. Of QoS 1 nothing is written
+   * down: the session remembers that its filter is still owed retained messages. False where it was not sent.
+   */
+  sendBorrowed(message: Message, delivery: Pick<Outgoing, 'qos' | 'retain' | 'identifiers'>): boolean {
+    if (!this.takesBorrowed) return false;
+    this.#borrowed++;
+    const outgoing = this.#newOutgoing(message, { ...delivery, shared: undefined });
+    outgoing.isBorrowed = true;
+    this.#sendFirst(this.#outlet!, outgoing, delivery.qos === 2);
+    return true;
+  }
+
+  /** Takes over what the store has, in the order of its sequence. */
+  restore(outgoing: Outgoing): void {
+    this.#lastSequence = Math.max(this.#lastSequence, outgoing.sequence);
+    if (outgoing.packetId > 0) {
+      this.#inflight.set(outgoing.packetId, outgoing);
+    } else {
+      this.#waiting.push(outgoing);
+      this.#count(1, sizeOf(outgoing.message));
+    }
+  }
+
+  /** Sends as much as the client and its channel take. */
+  pump(): void {
+    const outlet = this.#outlet;
+    if (outlet === undefined) return;
+    while (this.#takesMore(outlet)) {
+      const again = this.#toRepeat.shift();
+      if (again !== undefined) {
+        this.#repeat(outlet, again);
+        continue;
+      }
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#count(-1, -sizeOf(next.message));
+      this.#sendFirst(outlet, next, true);
+    }
+  }
+
+  /** What the message of a packet id waits for; undefined where there is none. */
+  awaited(packetId: number): OutboxStep | undefined {
+    const outgoing = this.#inflight.get(packetId);
+    if (outgoing === undefined) return undefined;
+    if (outgoing.qos === 1) return 'acknowledge';
+    return outgoing.isReleased ? 'complete' : 'receive';
+  }
+
+  /** PUBACK came. False where nothing of this id waits for it. */
+  acknowledge(packetId: number): boolean {
+    return this.#inflight.get(packetId)?.qos === 1 && this.#finish(packetId);
+  }
+
+  /** PUBREC came: the client has the message. False where nothing of this id waits for it. */
+  received(packetId: number): boolean {
+    const outgoing = this.#inflight.get(packetId);
+    if (outgoing?.qos !== 2) return false;
+    if (!outgoing.isReleased) {
+      outgoing.isReleased = true;
+      this.#store.putOutgoing(this.#clientId, outgoing);
+    }
+    // Released first and forgotten by the client, it would be a new message to it if a broker that does not remember
+    // the release sent it again.
+    this.#store.whenDurable(() => this.#outlet?.release(packetId));
+    return true;
+  }
+
+  /** PUBREC came with a failure: the client does not want the message, and its id is free [MQTT-4.4.0-2]. */
+  refused(packetId: number): boolean {
+    return this.#inflight.get(packetId)?.qos === 2 && this.#finish(packetId);
+  }
+
+  /** PUBCOMP came. False where nothing of this id waits for it. */
+  complete(packetId: number): boolean {
+    return this.#inflight.get(packetId)?.isReleased === true && this.#finish(packetId);
+  }
+
+  /**
+   * Takes out the messages of shared filters that another member may have: what waits, and QoS 1 that was not
+   * acknowledged. A QoS 2 message that was sent stays with whom it was sent to [MQTT-4.8.2-4].
+   */
+  takeShared(isWanted: (filter: string) => boolean): Outgoing[] {
+    const mayMove = ({ shared }: Outgoing) => shared !== undefined && isWanted(shared);
+    const moved: Outgoing[] = [];
+    for (const outgoing of this.#inflight.values()) {
+      if (outgoing.qos === 1 && mayMove(outgoing)) moved.push(outgoing);
+    }
+    for (const { packetId } of moved) this.#inflight.delete(packetId);
+    for (const outgoing of this.#waiting.takeIf(mayMove)) {
+      this.#count(-1, -sizeOf(outgoing.message));
+      moved.push(outgoing);
+    }
+    for (const outgoing of moved) this.#store.deleteOutgoing(this.#clientId, outgoing);
+    return moved;
+  }
+
+  /** Forgets everything, in the store too. */
+  clear(): void {
+    for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(this.#clientId, outgoing);
+    for (const outgoing of this.#waiting) this.#store.deleteOutgoing(this.#clientId, outgoing);
+    this.#inflight.clear();
+    this.#borrowed = 0;
+    this.#count(-this.#waiting.length, -this.#waitingBytes);
+    this.#waiting.clear();
+  }
+
+  #count(messages: number, bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#total.bytes += bytes + messages * KEPT_ENTRY_BYTES;
+  }
+
+  #newOutgoing(
+    message: Message,
+    { qos, retain, identifiers, shared }: Pick<Outgoing, 'qos' | 'retain' | 'identifiers' | 'shared'>,
+  ): Outgoing {
+    const sequence = ++this.#lastSequence;
+    return {
+      message,
+      qos,
+      retain,
+      identifiers,
+      shared,
+      sequence,
+      packetId: 0,
+      isReleased: false,
+      isBorrowed: false,
+      note: undefined,
+    };
+  }
+
+  #takesMore({ receiveMaximum, channel }: Outlet): boolean {
+    const repeats = this.#toRepeat.length;
+    // What was sent before comes again in any case.
+    const most = this.sharesWindow && repeats === 0 ? Math.floor(receiveMaximum / 2) : receiveMaximum;
+    return this.#inflight.size - repeats < most && channel.waitingBytes < sessionSendAheadBytes;
+  }
+
+  #sendFirst(outlet: Outlet, outgoing: Outgoing, isKept: boolean): void {
+    const { message } = outgoing;
+    // [MQTT-3.3.2-5] what was not sent in time is never sent.
+    if (message.expiresAtMs !== undefined && message.expiresAtMs <= Date.now()) {
+      this.#forget(outgoing);
+      return;
+    }
+    outgoing.packetId = this.#freePacketId();
+    this.#inflight.set(outgoing.packetId, outgoing);
+    if (isKept) this.#store.putOutgoing(this.#clientId, outgoing);
+    // A broker that has forgotten the id of a QoS 2 message would send it again with another.
+    if (outgoing.qos === 2) this.#store.whenDurable(() => this.#send(outlet, outgoing, false));
+    else this.#send(outlet, outgoing, false);
+  }
+
+  #repeat(outlet: Outlet, outgoing: Outgoing): void {
+    // It may have been acknowledged or moved since.
+    if (this.#inflight.get(outgoing.packetId) !== outgoing) return;
+    if (outgoing.isReleased) outlet.release(outgoing.packetId);
+    else this.#send(outlet, outgoing, true);
+  }
+
+  #send(outlet: Outlet, outgoing: Outgoing, isAgain: boolean): void {
+    // The connection may have changed while the store was writing; the next one sends it again.
+    if (this.#outlet !== outlet || this.#inflight.get(outgoing.packetId) !== outgoing) return;
+    if (!outlet.send(outgoing.message, outgoing, outgoing.packetId, isAgain)) this.#finish(outgoing.packetId);
+  }
+
+  #finish(packetId: number): true {
+    const outgoing = this.#inflight.get(packetId)!;
+    this.#inflight.delete(packetId);
+    this.#forget(outgoing);
+    return true;
+  }
+
+  #forget(outgoing: Outgoing): void {
+    if (outgoing.isBorrowed) this.#borrowed--;
+    this.#store.deleteOutgoing(this.#clientId, outgoing);
+  }
+
+  /** The next id that nothing has. There is always one: fewer than all of them are unacknowledged. */
+  #freePacketId(): number {
+    do {
+      this.#lastPacketId = this.#lastPacketId === LAST_PACKET_ID ? 1 : this.#lastPacketId + 1;
+    } while (this.#inflight.has(this.#lastPacketId));
+    return this.#lastPacketId;
+  }
+}
+
+function sizeOf(message: Message): number {
+  return messageBytes(message) + ENTRY_BYTES;
+}

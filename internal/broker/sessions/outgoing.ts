@@ -1,0 +1,21 @@
+import type { Message } from '../delivery/publication.ts';
+
+/** A message on its way to a client that acknowledges it. */
+export interface Outgoing {
+  readonly message: Message;
+  readonly qos: 1 | 2;
+  readonly retain: boolean;
+  readonly identifiers: readonly number[];
+  /** The shared filter that it came by, if it did. */
+  readonly shared: string | undefined;
+  /** Its place in the session, which is never given again. */
+  readonly sequence: number;
+  /** 0 until it is sent for the first time. */
+  packetId: number;
+  /** Whether the client has it already, and only its release is left to be acknowledged (QoS 2). */
+  isReleased: boolean;
+  /** Whether it was read from the retained store, which has it if it is to be sent anew. */
+  isBorrowed?: boolean;
+  /** What its store knows of it; nobody else looks at it. */
+  note?: unknown;
+}

@@ -1,0 +1,138 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { identityOfTest } from '../../../test/support/access.ts';
+import { maxSessions } from '../../limits.ts';
+import { Metrics } from '../../observe/metrics.ts';
+import { restoreSessions } from '../../persistence/restore-sessions.ts';
+import { SessionKeeper } from '../../persistence/session-keeper.ts';
+import { MemoryEntries } from '../../store/memory/memory-entries.ts';
+import { Broker } from '../broker.ts';
+import type { Channel } from '../delivery/channel.ts';
+import type { Outlet } from './outbox.ts';
+import type { Session } from './session.ts';
+import { Sessions } from './sessions.ts';
+
+const cleanUp: (() => void)[] = [];
+afterEach(() => {
+  for (const end of cleanUp.splice(0)) end();
+});
+
+function setUp(options: { store?: SessionKeeper; defaultExpiryMs?: number } = {}) {
+  const metrics = new Metrics();
+  const warnings: Record<string, unknown>[] = [];
+  const warn = (fields: object) => warnings.push(fields as Record<string, unknown>);
+  const log = { debug() {}, info() {}, warn, error() {} };
+  const settings = {
+    maxClients: 10,
+    channelSize: 10,
+    channelBytes: 1000,
+    slowConsumer: 'drop-new' as const,
+    slowConsumerWaitMs: 10,
+  };
+  const broker = new Broker({ settings, metrics, log });
+  const limits = { queueMessages: 10, queueBytes: 1000 };
+  const clock = { nowMs: 1_000_000 };
+  const now = () => clock.nowMs;
+  const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10, now, ...options });
+  cleanUp.push(() => sessions.close());
+
+  /** A client that comes, may subscribe, and goes. */
+  function visit(clientId: string, filter?: string): Session {
+    const { session } = sessions.open(identityOfTest(clientId), false, Number.POSITIVE_INFINITY);
+    sessions.enter(session, anyOutlet());
+    if (filter !== undefined) {
+      const subscription = {
+        filter,
+        qos: 1,
+        noLocal: false,
+        retainAsPublished: false,
+        identifier: undefined,
+      } as const;
+      broker.attach(filter, session.subscribe(subscription));
+    }
+    clock.nowMs++;
+    sessions.leave(session, false);
+    return session;
+  }
+
+  const evicted = () => metrics.snapshot().sessions_evicted_total;
+  const publish = () =>
+    broker.publishMessage({ topic: 't', payload: Buffer.from('x'), clientId: '', qos: 1 });
+  return { broker, sessions, clock, warnings, visit, evicted, publish, log };
+}
+
+function anyOutlet(): Outlet {
+  const channel = { waitingBytes: 0, isFull: false, isSlow: false } as Channel;
+  return { channel, takesRuns: false, receiveMaximum: 10, send: () => true, release() {} };
+}
+
+// Clients of 3.1.1 that name themselves anew each time leave sessions behind. When there were as many as there may be, every
+// newcomer was refused for ever.
+describe('when there are as many sessions as there may be', () => {
+  it('the one whose client was away longest, and for which nothing waits, makes room; told and counted', () => {
+    const { sessions, warnings, visit, evicted, publish } = setUp();
+    visit('with a message', 't');
+    publish();
+    visit('first');
+    visit('second');
+    visit('back later');
+    for (let index = sessions.count; index < maxSessions; index++) visit(`${index}`);
+    visit('back later');
+    expect([sessions.count, evicted()]).toEqual([maxSessions, 0]);
+
+    visit('newcomer');
+    expect([sessions.count, evicted()]).toEqual([maxSessions, 1]);
+    expect(sessions.get('first')).toBeUndefined();
+    expect(warnings).toEqual([
+      { code: 'too-many-sessions', client: "'first'", awayMs: expect.any(Number), ended: 1 },
+    ]);
+    visit('another');
+    visit('and another');
+    expect(sessions.get('second')).toBeUndefined();
+    expect(sessions.get('with a message')).toBeDefined();
+    expect(sessions.get('back later')).toBeDefined();
+    expect(sessions.get('newcomer')).toBeDefined();
+    // One line for many in a second.
+    expect([evicted(), warnings.length]).toEqual([3, 1]);
+  });
+
+  it('a newcomer is refused where messages wait for all of them, or their clients are there', () => {
+    const { sessions, visit, publish } = setUp();
+    for (let index = 0; index < maxSessions - 1; index++) visit(`${index}`, 't');
+    publish();
+    const { session } = sessions.open(identityOfTest('here'), false, 1_000);
+    sessions.enter(session, anyOutlet());
+    expect(() => visit('newcomer')).toThrow('too-many-sessions: 100000 sessions are kept');
+    expect(sessions.open(identityOfTest('clean'), true, 0).isPresent).toBe(false);
+  });
+});
+
+describe('sessions of clients that cannot say how long they are to last', () => {
+  it('last as long as the broker says, which may say something else when it starts again', async () => {
+    const entries = new MemoryEntries();
+    const silent = { debug() {}, info() {}, warn() {}, error() {} };
+    const store = new SessionKeeper(entries, silent);
+    const before = setUp({ store });
+    for (const [clientId, expiryMs] of [
+      ['old', undefined],
+      ['for ever', Number.POSITIVE_INFINITY],
+      ['two hours', 7_200_000],
+    ] as const) {
+      const { session } = before.sessions.open(identityOfTest(clientId), false, expiryMs);
+      before.sessions.enter(session, anyOutlet());
+      before.sessions.leave(session, false);
+    }
+    await store.flush();
+
+    const keeper = new SessionKeeper(entries, silent);
+    const after = setUp({ store: keeper, defaultExpiryMs: 3_600_000 });
+    const { sessions, clock, broker } = after;
+    await restoreSessions({ store: entries, keeper, sessions, broker, log: silent });
+    const kept = () => ['old', 'for ever', 'two hours'].filter((id) => sessions.get(id) !== undefined);
+    clock.nowMs += 3_599_000;
+    sessions.expire();
+    expect(kept()).toEqual(['old', 'for ever', 'two hours']);
+    clock.nowMs += 2_000;
+    sessions.expire();
+    expect(kept()).toEqual(['for ever', 'two hours']);
+  });
+});

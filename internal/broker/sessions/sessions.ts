@@ -1,0 +1,376 @@
+import { type Identity, identityOf } from '../../access/identity.ts';
+import type { Policy } from '../../access/policy.ts';
+import { BrokerError, nameForLog, quoted } from '../../errors.ts';
+import { Deadlines } from '../../lib/deadlines.ts';
+import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../../limits.ts';
+import type { Counter, Metrics } from '../../observe/metrics.ts';
+import { innerFilter } from '../../topic.ts';
+import { type Broker, checkOwner, type Logger } from '../broker.ts';
+import type { Message } from '../delivery/publication.ts';
+import { IdleSessions } from './idle-sessions.ts';
+import { type Outbox, type OutboxLimits, type Outlet, WaitingTotal } from './outbox.ts';
+import { Session, type SessionEvents } from './session.ts';
+import { noSessionStore, type SessionStore } from './session-store.ts';
+import type { Will } from './will.ts';
+
+export interface SessionsParts {
+  broker: Broker;
+  metrics: Metrics;
+  log: Logger;
+  limits: OutboxLimits;
+  /** How long sessions outlast their connections whose clients cannot say how long. Default: for ever. */
+  defaultExpiryMs?: number;
+  /** How much may wait in all sessions together, roughly as it lies in memory. Default: any. */
+  mostWaitingBytes?: number;
+  /** How long publishers wait for a session whose queue is long. */
+  slowConsumerWaitMs: number;
+  /** Where sessions that outlast their connections are kept. Default: in memory only. */
+  store?: SessionStore;
+  /** The clock, in milliseconds since 1970. */
+  now?: () => number;
+}
+
+/** What a client that connects finds. */
+export interface OpenedSession {
+  session: Session;
+  /** Whether it had it before. */
+  isPresent: boolean;
+}
+
+/**
+ * All sessions: of clients that are connected, and of those that are expected back. Ends the ones that nobody came back
+ * to, and publishes wills when their time has come. Wills are stored also where their sessions are not: whoever waits for
+ * them has no use for what the client asked for its session.
+ */
+export class Sessions {
+  readonly store: SessionStore;
+  readonly #broker: Broker;
+  readonly #log: Logger;
+  readonly #limits: OutboxLimits;
+  readonly #total: WaitingTotal;
+  readonly #waitMs: number;
+  readonly #defaultExpiryMs: number;
+  readonly #now: () => number;
+  readonly #sessions = new Map<string, Session>();
+  readonly #ends = new Deadlines<Session>();
+  readonly #wills = new Deadlines<Session>();
+  readonly #idle: IdleSessions;
+  readonly #sweep: NodeJS.Timeout;
+  readonly #events: SessionEvents;
+  readonly #dropped: Counter;
+  readonly #expired: Counter;
+  #connected = 0;
+
+  constructor(parts: SessionsParts) {
+    this.store = parts.store ?? noSessionStore;
+    this.#broker = parts.broker;
+    this.#log = parts.log;
+    this.#limits = parts.limits;
+    this.#total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
+    this.#waitMs = parts.slowConsumerWaitMs;
+    this.#defaultExpiryMs = parts.defaultExpiryMs ?? Number.POSITIVE_INFINITY;
+    this.#now = parts.now ?? Date.now;
+    const { metrics } = parts;
+    this.#idle = new IdleSessions(metrics, parts.log);
+    const delivered = metrics.counter('messages_delivered_total', '');
+    const deliveredBytes = metrics.counter('message_bytes_delivered_total', '');
+    this.#expired = metrics.counter('sessions_expired_total', 'Sessions that nobody came back to in time.');
+    this.#dropped = metrics.counter('messages_dropped_total', '');
+    metrics.gauge('sessions', 'Sessions, of clients that are connected or expected back.', () => this.count);
+    metrics.gauge('session_messages_waiting', 'Messages that wait in sessions.', () =>
+      this.#sum(({ waiting }) => waiting),
+    );
+    metrics.gauge(
+      'session_messages_unacknowledged',
+      'Messages that were sent and are not acknowledged.',
+      () => this.#sum(({ unacknowledged }) => unacknowledged),
+    );
+    metrics.gauge('session_bytes_waiting', 'Bytes of the messages that wait in sessions.', () =>
+      this.#sum(({ waitingBytes }) => waitingBytes),
+    );
+    this.#events = {
+      delivered: (count, bytes) => {
+        delivered.value += count;
+        deliveredBytes.value += bytes;
+      },
+      dropped: (session, message, isFirst) => this.#onDropped(session, message, isFirst),
+      changed: (session) => this.#write(session),
+    };
+    this.#sweep = setInterval(() => this.expire(), sessionSweepMs).unref();
+  }
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  /** Those whose client is there. */
+  get connectedCount(): number {
+    return this.#connected;
+  }
+
+  get(clientId: string): Session | undefined {
+    return this.#sessions.get(clientId);
+  }
+
+  /**
+   * The session of a client that connects: the one it had, unless it wants none of it, or a new one. A session belongs to
+   * the user who opened it. Where there are too many, one whose client is away, and for which nothing waits, gives way.
+   *
+   * @param expiryMs how long it outlasts its connection; undefined where its client cannot say.
+   * @throws BrokerError `too-many-sessions`, `not-authorized`.
+   */
+  open(identity: Identity, isClean: boolean, expiryMs: number | undefined): OpenedSession {
+    const { clientId } = identity;
+    const before = this.#sessions.get(clientId);
+    if (before !== undefined) checkOwner(before.owner.user, identity);
+    if (before !== undefined && !isClean && !this.#isOver(before)) {
+      before.hasOwnExpiry = expiryMs !== undefined;
+      before.expiryMs = expiryMs ?? this.#defaultExpiryMs;
+      before.owner = identity;
+      // [MQTT-3.1.3-9] not published if the client is back before its time; else before anything of the new connection.
+      if (this.#isWillDue(before)) this.#publishWill(before);
+      else this.#dropWill(before);
+      return { session: before, isPresent: true };
+    }
+    if (before !== undefined) this.end(before);
+    if (expiryMs !== 0 && this.#sessions.size >= maxSessions + this.#broker.clientCount) this.#makeRoom();
+    const session = this.#newSession(identity, expiryMs);
+    this.#sessions.set(clientId, session);
+    return { session, isPresent: false };
+  }
+
+  /** A session whose client is there from now on; its will is stored with it [MQTT-3.1.2-7]. */
+  enter(session: Session, outlet: Outlet, will?: Will): void {
+    this.#connected++;
+    this.#idle.delete(session);
+    session.will = will;
+    if (will !== undefined) this.store.putWill(session.clientId, will);
+    session.attach(outlet);
+    session.pump();
+  }
+
+  /** A session whose connection is gone: it stays for its time, and its will waits for its delay [MQTT-3.1.2-8]. */
+  leave(session: Session, isWillWanted: boolean): void {
+    if (!session.isConnected) return;
+    this.#connected--;
+    const now = this.#now();
+    session.detach(now);
+    this.#moveShares(session, (filter) => this.#broker.groupOf(filter)?.hasOther(session.memberOf(filter)));
+    if (isWillWanted) this.#awaitWill(session, now);
+    else this.#dropWill(session);
+    if (session.expiryMs === 0) {
+      this.end(session);
+      return;
+    }
+    this.#awaitEnd(session);
+    this.#idle.add(session);
+  }
+
+  /** Ends a session: its subscriptions, its messages; its will is published now if it waited. */
+  end(session: Session): void {
+    if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
+    this.#idle.delete(session);
+    for (const { filter } of [...session.subscriptions]) this.unsubscribe(session, filter);
+    this.#moveShares(session, (filter) => this.#broker.groupOf(filter) !== undefined);
+    session.outbox.clear();
+    session.forgetReceived();
+    session.store.deleteSession(session.clientId);
+    this.#publishWill(session);
+  }
+
+  /** Ends a subscription; whether there was one. */
+  unsubscribe(session: Session, filter: string): boolean {
+    const member = session.unsubscribe(filter);
+    if (member === undefined) return false;
+    this.#broker.detach(filter, member);
+    return true;
+  }
+
+  /** Takes over a session that the store has; its messages and subscriptions are put into it by the caller. */
+  restore(owner: Identity, expiryMs: number | undefined, endedAtMs: number): Session {
+    const session = this.#newSession(owner, expiryMs);
+    session.endedAtMs = endedAtMs;
+    this.#sessions.set(owner.clientId, session);
+    this.#awaitEnd(session, this.#now() + willsAfterStartMs);
+    this.#idle.add(session);
+    return session;
+  }
+
+  /** All that the store has was taken over. */
+  restored(): void {
+    this.#idle.sort();
+  }
+
+  /**
+   * Takes over a will that the store has, after its session. One without a session is of a client whose session was to
+   * end with its connection, which the end of the broker was.
+   */
+  restoreWill(clientId: string, will: Will): void {
+    const now = this.#now();
+    const session = this.#sessions.get(clientId) ?? this.restore(absentOwner(clientId, undefined), 0, now);
+    session.will = will;
+    this.#awaitWill(session, session.endedAtMs!, now + willsAfterStartMs);
+  }
+
+  /**
+   * Ends the subscriptions that their owners may no longer have, after the rules have changed. Clients that were connected
+   * have been told by then.
+   */
+  recheckAccess(policy: Policy): void {
+    for (const session of this.#sessions.values()) {
+      for (const { filter } of [...session.subscriptions]) {
+        const refusal = policy.may(session.owner, 'subscribe', { kind: 'topic', name: innerFilter(filter) });
+        if (refusal === undefined || !this.unsubscribe(session, filter)) continue;
+        const fields = { code: 'not-authorized', client: quoted(session.clientId), filter: quoted(filter) };
+        this.#log.info({ ...fields, reason: refusal }, 'a subscription ended with a change of the rules');
+      }
+    }
+  }
+
+  /** Ends what is over, and publishes the wills that are due. */
+  expire(): void {
+    const now = this.#now();
+    for (const session of this.#wills.due(now)) {
+      if (this.#isWillDue(session)) this.#publishWill(session);
+      else if (session.willDueAtMs !== undefined) this.#wills.add(session.willDueAtMs, session);
+    }
+    for (const session of this.#ends.due(now)) {
+      if (this.#sessions.get(session.clientId) !== session || session.isConnected) continue;
+      if (!this.#isOver(session)) {
+        this.#awaitEnd(session);
+        continue;
+      }
+      this.#expired.value++;
+      this.end(session);
+    }
+    this.#broker.retained.expire(now);
+  }
+
+  close(): void {
+    clearInterval(this.#sweep);
+  }
+
+  /** @throws BrokerError `too-many-sessions`. */
+  #makeRoom(): void {
+    const oldest = this.#idle.takeOldest(this.#now());
+    if (oldest === undefined) {
+      const kept = `${this.#sessions.size} sessions are kept`;
+      throw new BrokerError(
+        'too-many-sessions',
+        `${kept}; those whose clients are away have messages waiting`,
+      );
+    }
+    this.end(oldest);
+  }
+
+  #newSession(owner: Identity, ownExpiryMs: number | undefined): Session {
+    const expiryMs = ownExpiryMs ?? this.#defaultExpiryMs;
+    return new Session({
+      owner,
+      expiryMs,
+      hasOwnExpiry: ownExpiryMs !== undefined,
+      limits: this.#limits,
+      total: this.#total,
+      waitMs: this.#waitMs,
+      store: expiryMs > 0 ? this.store : noSessionStore,
+      events: this.#events,
+    });
+  }
+
+  #isOver(session: Session): boolean {
+    if (session.isConnected || session.endedAtMs === undefined) return false;
+    return session.endedAtMs + session.expiryMs <= this.#now();
+  }
+
+  #write(session: Session): void {
+    if (session.store === noSessionStore) return;
+    const { clientId, owner, hasOwnExpiry, expiryMs, endedAtMs, owedFilters } = session;
+    const subscriptions = [...session.subscriptions];
+    session.store.putSession({
+      clientId,
+      user: owner.user,
+      expiryMs: hasOwnExpiry ? expiryMs : undefined,
+      endedAtMs,
+      subscriptions,
+      owedFilters,
+    });
+  }
+
+  /** @param notBeforeMs when it may be ended at the earliest, however long it is over. */
+  #awaitEnd(session: Session, notBeforeMs = 0): void {
+    const { endedAtMs, expiryMs } = session;
+    if (expiryMs !== Number.POSITIVE_INFINITY) {
+      this.#ends.add(Math.max(endedAtMs! + expiryMs, notBeforeMs), session);
+    }
+  }
+
+  /** @param notBeforeMs when it may be published at the earliest, however long it is due. */
+  #awaitWill(session: Session, endedAtMs: number, notBeforeMs = 0): void {
+    if (session.will === undefined) return;
+    const dueAtMs = endedAtMs + Math.min(session.will.delayMs, session.expiryMs);
+    session.willDueAtMs = dueAtMs;
+    const atMs = Math.max(dueAtMs, notBeforeMs);
+    if (atMs <= this.#now()) this.#publishWill(session);
+    else this.#wills.add(atMs, session);
+  }
+
+  #isWillDue({ willDueAtMs }: Session): boolean {
+    return willDueAtMs !== undefined && willDueAtMs <= this.#now();
+  }
+
+  #dropWill(session: Session): void {
+    if (session.will === undefined) return;
+    session.will = undefined;
+    session.willDueAtMs = undefined;
+    this.store.deleteWill(session.clientId);
+  }
+
+  /** It is forgotten in the transaction that keeps it for sessions and its topic, so that it is published once. */
+  #publishWill(session: Session): void {
+    const { will } = session;
+    if (will === undefined) return;
+    this.#dropWill(session);
+    try {
+      const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
+      this.#broker.publishMessage({ ...will.message, expiresAtMs, isLastCopy: true });
+    } catch (error) {
+      const fields = { client: nameForLog(session.clientId), error: (error as Error).message };
+      this.#log.warn(fields, 'a will could not be published');
+    }
+  }
+
+  /** Gives messages that came by a group and that this session did not get to others of the group. */
+  #moveShares(session: Session, isWanted: (filter: string) => boolean | undefined): void {
+    for (const { message, shared, qos } of session.takeShared((filter) => isWanted(filter) === true)) {
+      this.#broker.publishToGroup({ ...message, qos, isLastCopy: true }, shared!);
+    }
+  }
+
+  #onDropped(session: Session, { topic }: Message, isFirst: boolean): void {
+    this.#dropped.value++;
+    if (!isFirst) return;
+    this.#log.warn(
+      {
+        code: 'session-queue-full',
+        client: nameForLog(session.clientId),
+        topic: nameForLog(topic),
+        waitingMessages: session.outbox.waiting,
+        waitingBytes: session.outbox.waitingBytes,
+        allSessionsBytes: this.#total.bytes,
+      },
+      'a session takes no more messages',
+    );
+  }
+
+  #sum(of: (outbox: Outbox) => number): number {
+    let sum = 0;
+    for (const { outbox } of this.#sessions.values()) sum += of(outbox);
+    return sum;
+  }
+}
+
+/** Who a session belongs to whose client has not come back since the start of the broker. */
+export function absentOwner(clientId: string, user: string | undefined): Identity {
+  const peer = { clientId, door: '', listener: '', remote: '', certificateName: undefined };
+  return identityOf(peer, { user });
+}

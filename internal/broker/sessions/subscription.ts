@@ -1,0 +1,113 @@
+import { sessionTopicsRemembered } from '../../limits.ts';
+import { matchesFilter } from '../../topic.ts';
+import type { Message, Qos } from '../delivery/publication.ts';
+import { TopicTrie } from '../routing/topic-trie.ts';
+
+/** A filter of a session, with what its client wants of the messages that match. */
+export interface Subscription {
+  readonly filter: string;
+  /** The highest QoS of what is delivered. */
+  readonly qos: Qos;
+  /** Not what this client itself published. */
+  readonly noLocal: boolean;
+  /** Whether delivered messages say that they were to be retained. */
+  readonly retainAsPublished: boolean;
+  /** A number that is delivered with each message. */
+  readonly identifier: number | undefined;
+}
+
+/** What several subscriptions of a session that match one topic come to. */
+export interface Match {
+  readonly qos: Qos;
+  readonly retainAsPublished: boolean;
+  readonly identifiers: readonly number[];
+}
+
+const NO_IDENTIFIERS: readonly number[] = [];
+/** Subscriptions that are compared one by one. Most clients have no more, and need no tree of their own. */
+const MOST_COMPARED = 8;
+
+/**
+ * Joins subscriptions: one copy, with the highest QoS and all the identifiers [MQTT-3.3.4-2] [MQTT-3.3.4-3]; undefined
+ * where there are none.
+ */
+export function join(subscriptions: Iterable<Subscription>): Match | undefined {
+  let qos: Qos | undefined;
+  let retainAsPublished = false;
+  let identifiers = NO_IDENTIFIERS as number[];
+  for (const subscription of subscriptions) {
+    if (qos === undefined || subscription.qos > qos) qos = subscription.qos;
+    retainAsPublished ||= subscription.retainAsPublished;
+    if (subscription.identifier === undefined) continue;
+    if (identifiers === NO_IDENTIFIERS) identifiers = [];
+    if (!identifiers.includes(subscription.identifier)) identifiers.push(subscription.identifier);
+  }
+  return qos === undefined ? undefined : { qos, retainAsPublished, identifiers };
+}
+
+/** The subscriptions of one session that are not shared, and which of them match a topic. */
+export class Subscriptions {
+  /** All of them, while they are few. */
+  #few: Subscription[] = [];
+  /** All of them, once they were many. */
+  #trie: TopicTrie<Subscription> | undefined;
+  #remembered: Map<string, Match | undefined> | undefined;
+  /** How many want something else of a plain message than its bytes. */
+  #special = 0;
+  #noLocal = 0;
+  /** How many want more than QoS 0. */
+  #acknowledged = 0;
+
+  /** Whether every plain message of every topic that matches is wanted as it is. */
+  get areAllPlain(): boolean {
+    return this.#special === 0;
+  }
+
+  /** Whether none of them wants more than QoS 0. */
+  get areAllQos0(): boolean {
+    return this.#acknowledged === 0;
+  }
+
+  add(subscription: Subscription): void {
+    if (this.#trie === undefined && this.#few.length === MOST_COMPARED) {
+      this.#trie = new TopicTrie();
+      for (const one of this.#few) this.#trie.insert(one.filter, one);
+      this.#few = [];
+    }
+    if (this.#trie === undefined) this.#few.push(subscription);
+    else this.#trie.insert(subscription.filter, subscription);
+    this.#count(subscription, 1);
+  }
+
+  remove(subscription: Subscription): void {
+    if (this.#trie === undefined) this.#few = this.#few.filter((one) => one !== subscription);
+    else this.#trie.remove(subscription.filter, subscription);
+    this.#count(subscription, -1);
+  }
+
+  /** What they come to for a message; undefined where none matches. */
+  match({ topic, clientId }: Message, ownClientId: string): Match | undefined {
+    if (this.#noLocal > 0 && clientId === ownClientId) {
+      // [MQTT-3.8.3-3]
+      return join([...this.#matching(topic)].filter(({ noLocal }) => !noLocal));
+    }
+    this.#remembered ??= new Map();
+    if (this.#remembered.has(topic)) return this.#remembered.get(topic);
+    const match = join(this.#matching(topic));
+    if (this.#remembered.size >= sessionTopicsRemembered) this.#remembered.clear();
+    this.#remembered.set(topic, match);
+    return match;
+  }
+
+  #matching(topic: string): Iterable<Subscription> {
+    if (this.#trie !== undefined) return this.#trie.match(topic);
+    return this.#few.filter(({ filter }) => matchesFilter(filter, topic));
+  }
+
+  #count({ noLocal, identifier, qos }: Subscription, change: 1 | -1): void {
+    this.#remembered?.clear();
+    if (qos > 0) this.#acknowledged += change;
+    if (noLocal) this.#noLocal += change;
+    if (noLocal || identifier !== undefined) this.#special += change;
+  }
+}

@@ -1,9 +1,0 @@
-import type { Message } from './publication.ts';
-
-/** A message that is published when a connection has ended badly. */
-export interface Will {
-  message: Message;
-  delayMs: number;
-  /** How long the message is wanted from when it is published; undefined: for ever. */
-  expiryMs: number | undefined;
-}

@@ -1,0 +1,77 @@
+import { Access } from '../../access/access.ts';
+import {
+  type Authenticator,
+  type Credentials,
+  everybodyIsAnonymous,
+  isRefusal,
+  type Refusal,
+} from '../../access/authenticator.ts';
+import type { Identity, Peer } from '../../access/identity.ts';
+import { openPolicy, type Policy } from '../../access/policy.ts';
+import { BrokerError } from '../../errors.ts';
+import type { Connection } from '../../transport/connection.ts';
+import type { Intake } from './intake.ts';
+
+/**
+ * The step between what a client says of itself and being let in, the same for every door: its credentials are checked,
+ * which may take time, and the policy is asked whether it may connect.
+ */
+export class Admission {
+  readonly policy: Policy;
+  readonly #authenticator: Authenticator;
+
+  constructor(authenticator: Authenticator = everybodyIsAnonymous, policy: Policy = openPolicy) {
+    this.#authenticator = authenticator;
+    this.policy = policy;
+  }
+
+  /**
+   * What a client may do, if it may come in. There at once where the authenticator knows at once.
+   *
+   * @throws BrokerError `bad-credentials`, `not-authorized`; the promise rejects with the same.
+   */
+  admit(peer: Peer, credentials: Credentials): Access | Promise<Access> {
+    const found = this.#authenticator.authenticate(peer, credentials);
+    return found instanceof Promise ? this.#admitLater(found) : this.#accessOf(found);
+  }
+
+  async #admitLater(answer: Promise<Identity | Refusal>): Promise<Access> {
+    return this.#accessOf(await answer);
+  }
+
+  #accessOf(found: Identity | Refusal): Access {
+    if (isRefusal(found)) throw new BrokerError('bad-credentials', found.reason);
+    const access = new Access(found, this.policy);
+    access.checkConnect();
+    return access;
+  }
+}
+
+/** What a connection tells of its peer. */
+export function peerOf(connection: Connection, door: string, clientId: string): Peer {
+  const { listener, remote, certificateName } = connection;
+  return { clientId, door, listener, remote, certificateName };
+}
+
+/**
+ * Lets a client in, or refuses it, once it is known which. Until then nothing more of what it sends is looked at.
+ *
+ * @param refuse is told what was thrown, by `letIn` too.
+ */
+export function whenAdmitted(
+  intake: Intake,
+  answer: Access | Promise<Access>,
+  letIn: (access: Access) => void,
+  refuse: (error: unknown) => void,
+): void {
+  if (!(answer instanceof Promise)) {
+    letIn(answer);
+    return;
+  }
+  intake.pause();
+  intake.giveWay();
+  answer
+    .then(letIn)
+    .catch(refuse)
+    .finally(() => intake.resume());
+}

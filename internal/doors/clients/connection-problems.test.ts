@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { Metrics } from '../../observe/metrics.ts';
+import { connectionProblems } from './connection-problems.ts';
+
+it.each([
+  ['ERR_SSL_WRONG_VERSION_NUMBER', /does not speak TLS/],
+  ['ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE', /shows no certificate, which -tls-ca asks for/],
+  ['ERR_SSL_SOMETHING_ELSE', /^40DD:error:0A:SSL routines$/],
+])('a handshake that failed with %s is logged in words for people', (code, reason) => {
+  const lines: object[] = [];
+  const problem = connectionProblems(new Metrics(), { warn: (fields) => lines.push(fields) });
+  problem(Object.assign(new Error('40DD:error:0A:SSL routines\n'), { code }), '127.0.0.1');
+  expect(lines).toEqual([
+    { code: 'connection-lost', remote: '127.0.0.1', reason: expect.stringMatching(reason) },
+  ]);
+});

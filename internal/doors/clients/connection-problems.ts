@@ -1,0 +1,24 @@
+import type { Logger } from '../../broker/broker.ts';
+import type { Metrics } from '../../observe/metrics.ts';
+import type { ListenerEvents } from '../../transport/listener-options.ts';
+
+/** Counts and logs the connections that failed before they were open. */
+export function connectionProblems(metrics: Metrics, log: Pick<Logger, 'warn'>): ListenerEvents['problem'] {
+  const problems = metrics.counter(
+    'connection_problems_total',
+    'Connections that failed before they were open.',
+  );
+  return (error, remote) => {
+    problems.value++;
+    const reason = REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? error.message.trim();
+    log.warn({ code: 'connection-lost', remote, reason }, 'a connection could not be opened');
+  };
+}
+
+/** What OpenSSL says of the commonest mistakes, in words for whoever has to mend them. */
+const REASONS: Record<string, string | undefined> = {
+  ERR_SSL_WRONG_VERSION_NUMBER: 'the client does not speak TLS, which this listener asks for',
+  ERR_SSL_HTTP_REQUEST: 'the client speaks HTTP without TLS, which this listener asks for',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the client does not trust the certificate of the broker; give it the CA',
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'the client shows no certificate, which -tls-ca asks for',
+};

@@ -1,0 +1,216 @@
+import { kafkaMaxFetchBytes } from '../../../limits.ts';
+import { StoreError, type TopicLog } from '../../../log/logs.ts';
+import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
+import type { fetch } from '../../../protocol/kafka/apis/01-fetch.ts';
+import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
+import type { RequestOf } from '../../../protocol/kafka/schema.ts';
+import { storeError } from '../errors.ts';
+import type { RequestContext } from '../handler.ts';
+import { ANY_EPOCH, epochError, isolationOf } from '../topics.ts';
+import { type EndOfEpoch, endOfEpoch } from './leader-epochs.ts';
+import type { FetchedPartition } from './sessions.ts';
+
+type Request = RequestOf<typeof fetch>;
+
+/** One partition of a request, and what was read of it so far. */
+export interface Read {
+  readonly asked: FetchedPartition;
+  readonly topic: TopicLog | undefined;
+  readonly partition: PartitionLog | undefined;
+  /** Where to read on. */
+  nextOffset: number;
+  readonly batches: Uint8Array[];
+  bytes: number;
+  errorCode: KafkaErrorCode;
+  /** Where the log parted from what the client has read, if it did. */
+  divergingEpoch: EndOfEpoch | undefined;
+  /** It is being read; what comes meanwhile is read afterwards. */
+  isReading: boolean;
+  endFollowing: (() => void) | undefined;
+}
+
+/** What one request reads: at once what is there, then what is appended while it waits. */
+export class Reading {
+  readonly reads: Read[];
+  readonly isolation: Isolation;
+  #bytes = 0;
+  readonly #maxBytes: number;
+  /** Something has to be told at once. */
+  #isUrgent = false;
+  #wake: (() => void) | undefined;
+
+  constructor(asked: readonly FetchedPartition[], request: Request, context: RequestContext) {
+    this.isolation = isolationOf(request);
+    this.#maxBytes = Math.min(Math.max(request.maxBytes, 0), kafkaMaxFetchBytes);
+    this.reads = asked.map((partition) => begin(partition, request, context));
+    this.#isUrgent = this.reads.some(({ errorCode }) => errorCode !== KafkaErrorCode.none);
+  }
+
+  /** Reads what is there, one partition after the other, so that the first ones fill the answer. */
+  async start(): Promise<void> {
+    for (const read of this.reads) {
+      if (read.asked.lastFetchedEpoch >= 0) await this.#compareEpochs(read);
+      await this.#readOn(read);
+    }
+  }
+
+  /** Waits for so many bytes, an error, a time, or nobody waiting any more. */
+  async untilEnough(minBytes: number, maxWaitMs: number, closed: AbortSignal): Promise<void> {
+    const isEnough = () => this.#isUrgent || this.#bytes >= Math.min(minBytes, this.#maxBytes);
+    if (isEnough() || maxWaitMs <= 0 || closed.aborted || this.reads.length === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, maxWaitMs);
+      closed.addEventListener('abort', finish, { once: true });
+      this.#wake = () => {
+        if (isEnough()) finish();
+      };
+      for (const read of this.reads) this.#follow(read);
+
+      function finish(): void {
+        clearTimeout(timer);
+        closed.removeEventListener('abort', finish);
+        resolve();
+      }
+    });
+  }
+
+  /** Takes back what the client may no longer have, after the rules may have changed while it waited. */
+  recheck({ access }: RequestContext): void {
+    for (const read of this.reads) {
+      if (read.topic === undefined || access.mayTopic('read', read.topic.name)) continue;
+      read.batches.length = 0;
+      read.bytes = 0;
+      read.errorCode = KafkaErrorCode.topicAuthorizationFailed;
+    }
+  }
+
+  stop(): void {
+    this.#wake = undefined;
+    for (const read of this.reads) read.endFollowing?.();
+  }
+
+  #follow(read: Read): void {
+    const { partition } = read;
+    if (partition === undefined) return;
+    const readOn = () => {
+      void this.#readOn(read).then(() => this.#wake?.());
+    };
+    read.endFollowing = partition.onAdvance(readOn);
+    // Something may have come between the first look and now.
+    if (partition.readableEnd(this.isolation) > read.nextOffset) readOn();
+  }
+
+  /** Whether the log still has what its reader has seen of it (KIP-595). */
+  async #compareEpochs(read: Read): Promise<void> {
+    const { partition, asked } = read;
+    if (partition === undefined || read.errorCode !== KafkaErrorCode.none) return;
+    const { lastFetchedEpoch, fetchOffset } = asked;
+    try {
+      const end = await endOfEpoch(partition, lastFetchedEpoch);
+      if (end === undefined || fetchOffset < partition.firstOffset) {
+        this.#fail(read, KafkaErrorCode.offsetOutOfRange);
+      } else if (end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset) {
+        read.divergingEpoch = end;
+        this.#isUrgent = true;
+      }
+    } catch (error) {
+      this.#fail(read, storeError(error).errorCode);
+    }
+  }
+
+  async #readOn(read: Read): Promise<void> {
+    const { partition, asked } = read;
+    if (partition === undefined || read.isReading || isSettled(read)) return;
+    read.isReading = true;
+    try {
+      while (read.nextOffset < partition.readableEnd(this.isolation) || partition.isEnded) {
+        const room = Math.min(asked.partitionMaxBytes - read.bytes, this.#maxBytes - this.#bytes);
+        // The first batch of an answer is given however large it is, so that its reader gets on.
+        if (room <= 0 && this.#bytes > 0) return;
+        const end = partition.readableEnd(this.isolation);
+        const batches = await partition.read(read.nextOffset, Math.max(room, 0), this.isolation);
+        if (partition.isEnded) {
+          this.#fail(read, KafkaErrorCode.unknownTopicOrPartition);
+          return;
+        }
+        // Nothing lies up to there any more, where compaction has taken the newest records.
+        if (batches.length === 0) read.nextOffset = end;
+        for (const { bytes, lastOffset } of batches) {
+          if (bytes.length > Math.min(asked.partitionMaxBytes - read.bytes, this.#maxBytes - this.#bytes)) {
+            if (this.#bytes > 0) return;
+          }
+          read.batches.push(bytes);
+          read.bytes += bytes.length;
+          this.#bytes += bytes.length;
+          read.nextOffset = lastOffset + 1;
+        }
+        // There was more, but no room for it: the next batch would be read in vain.
+        if (read.bytes > 0 && read.nextOffset < end) return;
+      }
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      // What was read before the damage is given first.
+      if (read.bytes === 0) this.#fail(read, storeError(error).errorCode);
+    } finally {
+      read.isReading = false;
+    }
+  }
+
+  #fail(read: Read, errorCode: KafkaErrorCode): void {
+    read.errorCode = errorCode;
+    this.#isUrgent = true;
+  }
+}
+
+/** Nothing is read of it. */
+function isSettled({ errorCode, divergingEpoch }: Read): boolean {
+  return errorCode !== KafkaErrorCode.none || divergingEpoch !== undefined;
+}
+
+function begin(asked: FetchedPartition, request: Request, context: RequestContext): Read {
+  const { version } = context;
+  const { logs } = context.parts;
+  const isById = version >= 13;
+  const topic: TopicLog | undefined = isById ? logs.topicById(asked.topicId) : logs.topic(asked.topic);
+  const partition = topic?.partitions[asked.partition];
+  let errorCode: KafkaErrorCode = KafkaErrorCode.none;
+  if (isRefused(topic?.name ?? asked.topic, context)) errorCode = KafkaErrorCode.topicAuthorizationFailed;
+  else if (topic === undefined && isById) errorCode = KafkaErrorCode.unknownTopicId;
+  else if (partition === undefined) errorCode = KafkaErrorCode.unknownTopicOrPartition;
+  else if (replicaIdOf(request, version) >= 0) errorCode = KafkaErrorCode.notLeaderOrFollower;
+  else
+    errorCode =
+      epochError(partition, Math.max(asked.currentLeaderEpoch, ANY_EPOCH)) ?? offsetError(partition, asked);
+  return {
+    asked,
+    topic,
+    partition,
+    nextOffset: asked.fetchOffset,
+    batches: [],
+    bytes: 0,
+    errorCode,
+    divergingEpoch: undefined,
+    isReading: false,
+    endFollowing: undefined,
+  };
+}
+
+/** An unknown topic that is asked for by its id has no name that could be refused. */
+function isRefused(topicName: string, { access }: RequestContext): boolean {
+  return topicName !== '' && !access.mayTopic('read', topicName);
+}
+
+/** Below 0 for consumers; there are no other brokers that could follow this one. */
+function replicaIdOf({ replicaId, replicaState }: Request, version: number): number {
+  return version >= 15 ? replicaState.replicaId : replicaId;
+}
+
+function offsetError(
+  { firstOffset, highWatermark }: PartitionLog,
+  { fetchOffset, lastFetchedEpoch }: FetchedPartition,
+): KafkaErrorCode {
+  // It is told where its epoch ended instead.
+  if (lastFetchedEpoch >= 0) return KafkaErrorCode.none;
+  const isThere = fetchOffset >= firstOffset && fetchOffset <= highWatermark;
+  return isThere ? KafkaErrorCode.none : KafkaErrorCode.offsetOutOfRange;
+}

@@ -1,0 +1,297 @@
+import type { Access } from '../../../access/access.ts';
+import type { Broker, Logger } from '../../../broker/broker.ts';
+import { Receipt, SAFE } from '../../../broker/delivery/receipt.ts';
+import { NO_TARGETS } from '../../../broker/routing/targets.ts';
+import type { TopicEntry } from '../../../broker/routing/topic-table.ts';
+import type { Session } from '../../../broker/sessions/session.ts';
+import type { SessionStore } from '../../../broker/sessions/session-store.ts';
+import { BrokerError } from '../../../errors.ts';
+import { mqttReceiveMaximum } from '../../../limits.ts';
+import { MqttError } from '../../../protocol/mqtt/mqtt-error.ts';
+import { PacketType, type PublishAnswer, type Version } from '../../../protocol/mqtt/packet.ts';
+import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
+import type { PublishFields } from '../../../protocol/mqtt/publish-fields.ts';
+import { FIRST_FAILURE, ReasonCode } from '../../../protocol/mqtt/reason-codes.ts';
+import type { Intake } from '../../clients/intake.ts';
+import { RefusalLog } from '../../clients/refusal-log.ts';
+import type { Answers } from '../outgoing/answers.ts';
+import { reasonCodeOf } from '../refusals.ts';
+import { messageOf } from './messages.ts';
+import { PublishTopics } from './publish-topics.ts';
+import { ReleaseWatch } from './release-watch.ts';
+
+export interface InboxParts {
+  broker: Broker;
+  log: Logger;
+  access: Access;
+  session: Session;
+  /** Where what this client publishes is kept, for whomever it is. */
+  store: SessionStore;
+  answers: Answers;
+  version: Version;
+  /** The connection, which pauses for full subscribers and ends for what breaks the rules. */
+  intake: Intake;
+  refuse(reason: BrokerError): void;
+}
+
+/** What one client publishes, and the answers of QoS 1 and 2. */
+export class Inbox {
+  readonly #broker: Broker;
+  readonly #log: Logger;
+  #refusals: RefusalLog | undefined;
+  readonly #access: Access;
+  readonly #session: Session;
+  readonly #store: SessionStore;
+  readonly #answers: Answers;
+  readonly #version: Version;
+  readonly #intake: Intake;
+  readonly #refuse: (reason: BrokerError) => void;
+  readonly #topics: PublishTopics;
+  /** For a client of version 5 that sends QoS 2. */
+  #releases: ReleaseWatch | undefined;
+  #isHeldBack = false;
+  /** Of the next message, if nobody held it for the last one. */
+  #receipt = new Receipt();
+
+  constructor(parts: InboxParts) {
+    this.#broker = parts.broker;
+    this.#log = parts.log;
+    this.#access = parts.access;
+    this.#session = parts.session;
+    this.#store = parts.store;
+    this.#answers = parts.answers;
+    this.#version = parts.version;
+    this.#intake = parts.intake;
+    this.#refuse = parts.refuse;
+    this.#topics = new PublishTopics(parts.broker, parts.access);
+  }
+
+  /**
+   * The topic of a plain message with its targets; undefined for one that this client may not publish to, which is then
+   * lost as QoS 0 allows.
+   */
+  plainTopic(view: DataView, bytes: Uint8Array, fields: PublishFields): TopicEntry | undefined {
+    try {
+      return this.#topics.plain(view, bytes, fields);
+    } catch (error) {
+      this.#tolerate(error);
+      return undefined;
+    }
+  }
+
+  /**
+   * Takes any PUBLISH.
+   *
+   * @throws MqttError, BrokerError where the connection has to end.
+   */
+  take(view: DataView, bytes: Uint8Array, fields: PublishFields, end: number, start: number): void {
+    const { qos, packetId, properties } = fields;
+    // [MQTT-3.3.4-6]
+    if (properties.subscriptionIdentifiers !== undefined) {
+      throw new MqttError('protocolError', 'PUBLISH: only a server sends subscription identifiers');
+    }
+    const known = qos === 2 ? this.#session.received.get(packetId) : undefined;
+    if (known !== undefined && !known.isLost) {
+      this.#noteAlias(view, bytes, fields);
+      this.#answerAgain(packetId, known);
+      return;
+    }
+    let reasonCode = ReasonCode.success;
+    let problem: string | undefined;
+    const receipt = qos > 0 ? this.#unusedReceipt() : undefined;
+    const writesBefore = this.#store.writes;
+    try {
+      const topic = this.#topics.of(view, bytes, fields);
+      const targets = this.#broker.targetsOf(topic);
+      const message = messageOf(
+        fields,
+        bytes.subarray(fields.payloadStart, end),
+        topic.topic,
+        this.#access.identity.clientId,
+      );
+      if (known !== undefined) this.#broker.keepAgain(message, targets, this.#intake, receipt!);
+      else {
+        const packet = bytes.subarray(start, end);
+        this.#broker.publishMessage(message, targets, this.#intake, packet, receipt);
+      }
+      if (targets === NO_TARGETS) reasonCode = ReasonCode.noMatchingSubscribers;
+    } catch (error) {
+      const refusal = this.#tolerate(error);
+      reasonCode = reasonCodeOf(refusal, 'puback');
+      problem = refusal.message;
+    }
+    if (receipt === undefined) return;
+    if (qos === 2 && reasonCode < FIRST_FAILURE) this.#remember(packetId, receipt);
+    else if (known !== undefined) this.#forget(packetId);
+    if (this.#store.writes !== writesBefore) this.#answers.holdUntilStored(receipt, writesBefore);
+    this.#answer(qos === 1 ? PacketType.puback : PacketType.pubrec, packetId, reasonCode, problem, receipt);
+  }
+
+  /** Takes PUBREL: the sender will not send the message again [MQTT-4.3.3-11]. */
+  release(packetId: number): void {
+    const { received, store } = this.#session;
+    this.#releases?.released(packetId);
+    const isKnown = received.has(packetId);
+    const writesBefore = this.#store.writes;
+    if (isKnown) store.deleteReceived(this.#access.identity.clientId, packetId);
+    const reasonCode = isKnown ? ReasonCode.success : ReasonCode.packetIdNotFound;
+    const bytes = this.#answers.encode({
+      type: PacketType.pubcomp,
+      packetId,
+      reasonCode,
+      properties: NO_PROPERTIES,
+    });
+    const receipt = this.#unusedReceipt();
+    // The id may be used again after this: it must not be known to a broker that starts anew.
+    if (isKnown && this.#store === store) this.#answers.holdUntilStored(receipt, writesBefore);
+    this.#answers.inOrder(bytes, receipt, (problem) => {
+      if (problem !== undefined) {
+        // It will send PUBREL again.
+        this.#refuse(problem);
+        return;
+      }
+      received.delete(packetId);
+    });
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    this.#releases?.close();
+  }
+
+  /** A receipt that nobody holds: most messages are kept by nobody, and it goes from one to the next. */
+  #unusedReceipt(): Receipt {
+    const receipt = this.#receipt;
+    if (!receipt.isSettled || receipt.problem !== undefined) this.#receipt = new Receipt();
+    return this.#receipt;
+  }
+
+  /** [MQTT-4.3.3-10] the message is here already, and only the answer is given again. */
+  #answerAgain(packetId: number, known: Receipt): void {
+    const receipt = new Receipt();
+    // It may still be on its way to a log.
+    receipt.hold();
+    known.whenSettled(() => receipt.letGo(known.problem));
+    const writesBefore = this.#store.writes;
+    // The store may have failed on it the last time: the answer waits until it has this, and what was before it.
+    this.#session.store.putReceived(this.#access.identity.clientId, packetId, known.isSettled);
+    this.#answers.holdUntilStored(receipt, writesBefore);
+    this.#answer(PacketType.pubrec, packetId, ReasonCode.success, undefined, receipt);
+  }
+
+  #remember(packetId: number, receipt: Receipt): void {
+    const { received, store } = this.#session;
+    const { clientId } = this.#access.identity;
+    if (receipt.isSettled) {
+      received.set(packetId, SAFE);
+      store.putReceived(clientId, packetId, true);
+      return;
+    }
+    received.set(packetId, receipt);
+    store.putReceived(clientId, packetId, false);
+    receipt.whenSettled(() => {
+      if (receipt.isLost || received.get(packetId) !== receipt) return;
+      received.set(packetId, SAFE);
+      // A broker that starts anew need not write it to the log again.
+      store.putReceived(clientId, packetId, true);
+    });
+  }
+
+  #forget(packetId: number): void {
+    this.#session.received.delete(packetId);
+    this.#session.store.deleteReceived(this.#access.identity.clientId, packetId);
+  }
+
+  /** A message that came again may be the one that names an alias. */
+  #noteAlias(view: DataView, bytes: Uint8Array, fields: PublishFields): void {
+    if (fields.properties.topicAlias === undefined) return;
+    try {
+      this.#topics.of(view, bytes, fields);
+    } catch (error) {
+      this.#tolerate(error);
+    }
+  }
+
+  /** A message that is refused does not end the connection, unless its bytes break the rules. */
+  #tolerate(error: unknown): BrokerError {
+    if (!(error instanceof BrokerError) || error.code === 'invalid-topic') throw error;
+    this.#logRefusal(error);
+    return error;
+  }
+
+  #logRefusal(refusal: BrokerError): void {
+    this.#refusals ??= new RefusalLog(this.#log, this.#access.identity);
+    this.#refusals.add(refusal, 'a message was refused');
+  }
+
+  #answer(
+    type: PublishAnswer['type'],
+    packetId: number,
+    reasonCode: number,
+    problem: string | undefined,
+    receipt: Receipt,
+  ): void {
+    // Before version 5 there is no way to say no, but to be silent or to close (MQTT 3.1.1, section 3.3.5.2).
+    const bytes =
+      reasonCode === ReasonCode.success || this.#version !== 5
+        ? Uint8Array.of(type << 4, 2, packetId >>> 8, packetId & 0xff)
+        : this.#answers.encode({ type, packetId, reasonCode, properties: NO_PROPERTIES }, problem);
+    if (type === PacketType.pubrec && reasonCode < FIRST_FAILURE && this.#version === 5) {
+      // One that nobody holds is used for other messages until then.
+      const own = receipt.isSettled && receipt.problem === undefined ? SAFE : receipt;
+      this.#releases ??= this.#newReleaseWatch();
+      this.#releases.received(packetId, () => this.#send(type, packetId, bytes, own));
+    } else {
+      this.#send(type, packetId, bytes, receipt);
+    }
+    this.#holdBack();
+  }
+
+  #send(type: PublishAnswer['type'], packetId: number, bytes: Uint8Array, receipt: Receipt): void {
+    this.#answers.inOrder(bytes, receipt, (unsafe) => {
+      this.#goOn();
+      if (unsafe !== undefined) this.#unsafe(type, packetId, unsafe);
+    });
+  }
+
+  /**
+   * A client is not read while so many of its messages wait for an answer, in the middle of a chunk too. So it has never
+   * more of QoS 1 open than it may [MQTT-3.3.4-7], however many it sends: what was not read has not come.
+   */
+  #holdBack(): void {
+    if (this.#isHeldBack || this.#answers.waiting < mqttReceiveMaximum) return;
+    this.#isHeldBack = true;
+    this.#intake.pause();
+    this.#intake.giveWay();
+  }
+
+  #newReleaseWatch(): ReleaseWatch {
+    return new ReleaseWatch({
+      isClientWaiting: () => this.#intake.isHeldBack || this.#answers.waiting > 0,
+      refuse: this.#refuse,
+    });
+  }
+
+  #goOn(): void {
+    if (!this.#isHeldBack || this.#answers.waiting > mqttReceiveMaximum / 2) return;
+    this.#isHeldBack = false;
+    this.#intake.resume();
+  }
+
+  /** What an answer would have promised could not be kept. */
+  #unsafe(type: PublishAnswer['type'], packetId: number, reason: BrokerError): void {
+    if (this.#version !== 5) {
+      // It will send the message again; one of QoS 2 must then be known, as its subscribers have it.
+      this.#refuse(reason);
+      return;
+    }
+    if (type === PacketType.pubrec) {
+      // The id is free again, also for a broker that starts anew.
+      this.#forget(packetId);
+      this.#releases?.released(packetId);
+    }
+    this.#logRefusal(reason);
+    const answer = { type, packetId, reasonCode: reasonCodeOf(reason, 'puback'), properties: NO_PROPERTIES };
+    this.#answers.now(this.#answers.encode(answer, reason.message));
+  }
+}

@@ -1,0 +1,83 @@
+import type { Channel } from '../../../broker/delivery/channel.ts';
+import { BrokerError } from '../../../errors.ts';
+import type { PacketCursor } from '../../../protocol/mqtt/cursor.ts';
+import { PacketType, type Version } from '../../../protocol/mqtt/packet.ts';
+import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
+import { PublishFields } from '../../../protocol/mqtt/publish-fields.ts';
+import { countRepeats } from '../../../protocol/mqtt/repeats.ts';
+import type { Intake } from '../../clients/intake.ts';
+import type { Run } from '../../clients/run.ts';
+import type { Inbox } from './inbox.ts';
+
+/** The first byte of a PUBLISH with QoS 0, without DUP and RETAIN. */
+const PLAIN_PUBLISH = PacketType.publish << 4;
+
+export interface PublishesParts {
+  run: Run;
+  inbox: Inbox;
+  intake: Intake;
+  channel: Channel;
+  version: Version;
+  maxMessageBytes: number;
+}
+
+/** What one client publishes: cuts plain PUBLISHes into runs, and leaves any other to the inbox. */
+export class Publishes {
+  readonly #run: Run;
+  readonly #inbox: Inbox;
+  readonly #intake: Intake;
+  readonly #channel: Channel;
+  readonly #version: Version;
+  readonly #maxMessageBytes: number;
+  readonly #fields = new PublishFields();
+
+  constructor({ run, inbox, intake, channel, version, maxMessageBytes }: PublishesParts) {
+    this.#run = run;
+    this.#inbox = inbox;
+    this.#intake = intake;
+    this.#channel = channel;
+    this.#version = version;
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  /**
+   * Adds a plain PUBLISH under the cursor to the run in hand, and all that follow it with the same topic and size: they
+   * need no second look, and a stream of equal messages is the most usual of all. Any other goes the complete way.
+   * Returns where the last one ends.
+   *
+   * @throws MqttError, BrokerError where the connection has to end.
+   */
+  take(cursor: PacketCursor, bytes: Uint8Array, view: DataView, at: number, limit: number): number {
+    const { flags, bodyStart, end } = cursor;
+    const fields = this.#fields;
+    fields.read(bytes, flags, bodyStart, end, this.#version);
+    const payloadBytes = end - fields.payloadStart;
+    if (payloadBytes > this.#maxMessageBytes) throw this.#tooLarge(payloadBytes);
+    if (bytes[at] !== PLAIN_PUBLISH || fields.properties !== NO_PROPERTIES) {
+      this.#run.publish();
+      this.#inbox.take(view, bytes, fields, end, at);
+      this.#intake.noteAnswered(this.#channel);
+      return end;
+    }
+    const topic = this.#inbox.plainTopic(view, bytes, fields);
+    if (topic === undefined) return end;
+    const { targets } = topic;
+    let count = 1;
+    let next = end;
+    if (targets.groups.length === 0) {
+      const size = end - at;
+      count += countRepeats(view, next, limit, size, fields.payloadStart - at);
+      next += (count - 1) * size;
+    }
+    this.#run.add(targets, bytes, at, next, count);
+    return next;
+  }
+
+  #tooLarge(payloadBytes: number): BrokerError {
+    const most = this.#maxMessageBytes;
+    return new BrokerError(
+      'message-too-large',
+      `payload of ${payloadBytes} bytes; at most ${most} are accepted`,
+    );
+  }
+}

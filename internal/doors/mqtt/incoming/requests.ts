@@ -1,0 +1,123 @@
+import type { Outbox, OutboxStep } from '../../../broker/sessions/outbox.ts';
+import { BrokerError } from '../../../errors.ts';
+import type { PacketCursor } from '../../../protocol/mqtt/cursor.ts';
+import { decodePacket } from '../../../protocol/mqtt/decode.ts';
+import {
+  type Disconnect,
+  PACKET_NAMES,
+  type Packet,
+  PacketType,
+  type PublishAnswer,
+} from '../../../protocol/mqtt/packet.ts';
+import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
+import { FIRST_FAILURE, ReasonCode } from '../../../protocol/mqtt/reason-codes.ts';
+import type { Connected } from '../connected.ts';
+
+const PINGRESP = Uint8Array.of(PacketType.pingresp << 4, 0);
+
+/** What a request may want of the connection that it came on. */
+export interface RequestedOf {
+  /** Has what waits in the session sent. */
+  sendMore(): void;
+  disconnect(connected: Connected, packet: Disconnect): void;
+}
+
+/** What only a server sends, and what a client sends but once. */
+const NEVER_FROM_CLIENTS: ReadonlySet<number> = new Set([
+  PacketType.connect,
+  PacketType.connack,
+  PacketType.suback,
+  PacketType.unsuback,
+  PacketType.pingresp,
+]);
+
+/**
+ * Does what a client that is connected asks for with any packet but PUBLISH.
+ *
+ * @param cursor points at the packet in `bytes`.
+ * @throws MqttError, BrokerError where the connection has to end.
+ */
+export function answerRequest(
+  connected: Connected,
+  bytes: Uint8Array,
+  cursor: PacketCursor,
+  connection: RequestedOf,
+): void {
+  // [MQTT-3.1.0-2] whatever else it says.
+  if (NEVER_FROM_CLIENTS.has(cursor.type)) throw unexpected(cursor.type);
+  answerPacket(connected, decodePacket(bytes, cursor, connected.version), connection);
+}
+
+function answerPacket(connected: Connected, packet: Packet, connection: RequestedOf): void {
+  const { session, answers } = connected;
+  switch (packet.type) {
+    case PacketType.puback:
+      checkStep(session.outbox, packet, 'acknowledge');
+      if (session.outbox.acknowledge(packet.packetId)) connection.sendMore();
+      return;
+    case PacketType.pubrec:
+      checkStep(session.outbox, packet, 'receive');
+      takeReceived(connected, packet.packetId, packet.reasonCode, connection);
+      return;
+    case PacketType.pubrel:
+      connected.inbox.release(packet.packetId);
+      return;
+    case PacketType.pubcomp:
+      checkStep(session.outbox, packet, 'complete');
+      if (session.outbox.complete(packet.packetId)) connection.sendMore();
+      return;
+    case PacketType.subscribe:
+      connected.subscriber.subscribe(packet);
+      return;
+    case PacketType.unsubscribe:
+      connected.subscriber.unsubscribe(packet);
+      return;
+    case PacketType.pingreq:
+      answers.now(PINGRESP);
+      return;
+    case PacketType.disconnect:
+      connection.disconnect(connected, packet);
+      return;
+    case PacketType.auth:
+      throw new BrokerError('protocol-error', 'AUTH without an authentication method in CONNECT');
+    default:
+      throw unexpected(packet.type);
+  }
+}
+
+function takeReceived(
+  { session, answers }: Connected,
+  packetId: number,
+  reasonCode: number,
+  connection: RequestedOf,
+): void {
+  if (reasonCode >= FIRST_FAILURE) {
+    if (session.outbox.refused(packetId)) connection.sendMore();
+    return;
+  }
+  if (session.outbox.received(packetId)) return;
+  answers.now(
+    answers.encode({
+      type: PacketType.pubrel,
+      packetId,
+      reasonCode: ReasonCode.packetIdNotFound,
+      properties: NO_PROPERTIES,
+    }),
+  );
+}
+
+/** A message is acknowledged as its QoS asks, one step after the other [MQTT-4.3.2-5] [MQTT-4.3.3-8] [MQTT-4.3.3-11]. */
+function checkStep(outbox: Outbox, { type, packetId }: PublishAnswer, step: OutboxStep): void {
+  const awaited = outbox.awaited(packetId);
+  // PUBREC may come again.
+  if (awaited === undefined || awaited === step || (awaited === 'complete' && step === 'receive')) return;
+  throw new BrokerError(
+    'protocol-error',
+    `${PACKET_NAMES[type]} ${packetId} is not what its message waits for`,
+  );
+}
+
+/** A second CONNECT, or what only a server sends. */
+function unexpected(type: number): BrokerError {
+  return new BrokerError('protocol-error', `${PACKET_NAMES[type]} does not come from a connected client`);
+}

@@ -1,0 +1,90 @@
+import type { Channel } from '../../../broker/delivery/channel.ts';
+import { type Message, Publication } from '../../../broker/delivery/publication.ts';
+import type { Outlet, SentAs } from '../../../broker/sessions/outbox.ts';
+import { encodePublish, publishBytes } from '../../../protocol/mqtt/encode.ts';
+import { PacketType, type Publish, type Qos, type Version } from '../../../protocol/mqtt/packet.ts';
+import type { Agreement } from '../negotiate.ts';
+import { encodingOf, publishOf } from './encoding.ts';
+
+/** Sends messages to one client, within what it takes. */
+export class MqttOutlet implements Outlet {
+  readonly channel: Channel;
+  readonly takesRuns: boolean;
+  readonly receiveMaximum: number;
+  readonly #version: Version;
+  readonly #maximumPacketSizeBytes: number;
+  readonly #topicAliasMaximum: number;
+  /** The aliases that the client was told, by topic. */
+  #aliases: Map<string, number> | undefined;
+  #single: Publication | undefined;
+
+  constructor(channel: Channel, version: Version, agreement: Agreement) {
+    this.channel = channel;
+    this.#version = version;
+    this.receiveMaximum = agreement.receiveMaximum;
+    this.#maximumPacketSizeBytes = agreement.maximumPacketSizeBytes;
+    this.#topicAliasMaximum = agreement.topicAliasMaximum;
+    this.takesRuns = agreement.maximumPacketSizeBytes >= ANY_SIZE_BYTES && agreement.topicAliasMaximum === 0;
+  }
+
+  send(
+    message: Message,
+    { qos, retain, identifiers, isFromStore }: SentAs,
+    packetId: number,
+    isAgain: boolean,
+  ): boolean {
+    const publish = publishOf(message, this.#version);
+    publish.qos = qos as Qos;
+    publish.retain = retain;
+    publish.packetId = packetId;
+    publish.dup = isAgain;
+    if (this.#version === 5 && identifiers.length > 0) {
+      publish.properties = { ...publish.properties, subscriptionIdentifiers: [...identifiers] };
+    }
+    const isTooLarge =
+      this.#maximumPacketSizeBytes < ANY_SIZE_BYTES &&
+      publishBytes(publish, this.#version) > this.#maximumPacketSizeBytes;
+    // [MQTT-3.1.2-24]
+    if (isTooLarge) return false;
+    const isNewAlias = this.#topicAliasMaximum > 0 && this.#useAlias(publish);
+    const bytes = encodePublish(publish, this.#version);
+    // A message that names an alias must arrive, whatever becomes of others: later ones have nothing but the alias.
+    if (qos > 0 || isNewAlias || isFromStore) this.channel.keep(bytes);
+    else {
+      this.#single ??= new Publication(encodingOf(this.#version));
+      this.channel.deliver(this.#single.set(bytes, 0, bytes.length, 1));
+    }
+    return true;
+  }
+
+  release(packetId: number): void {
+    this.channel.keep(Uint8Array.of((PacketType.pubrel << 4) | 2, 2, packetId >>> 8, packetId & 0xff));
+  }
+
+  /**
+   * Puts an alias in the place of the topic, or tells the client a new one; whether it does the latter. QoS 2 always has
+   * the topic too: MQTT.js keeps such a message until its release, and does not know by then what an alias stood for.
+   */
+  #useAlias(publish: Publish): boolean {
+    this.#aliases ??= new Map();
+    const known = this.#aliases.get(publish.topic);
+    if (known !== undefined && publish.qos < 2) {
+      publish.properties = { ...publish.properties, topicAlias: known };
+      publish.topic = '';
+      return false;
+    }
+    if (known === undefined && this.#aliases.size >= Math.min(this.#topicAliasMaximum, MAX_ALIASES))
+      return false;
+    const withAlias = { ...publish.properties, topicAlias: known ?? this.#aliases.size + 1 };
+    const bytes = publishBytes({ ...publish, properties: withAlias }, this.#version);
+    if (bytes > this.#maximumPacketSizeBytes) return false;
+    publish.properties = withAlias;
+    this.#aliases.set(publish.topic, withAlias.topicAlias);
+    return true;
+  }
+}
+
+/** No packet is larger than this, so that a client who takes it takes all. */
+const ANY_SIZE_BYTES = 268_435_460;
+/** The first topics of a client get an alias, as many as this: they are strings in our memory. */
+const MAX_ALIASES = 1_024;

@@ -1,0 +1,237 @@
+import type { Access } from '../../../access/access.ts';
+import type { Broker, Logger } from '../../../broker/broker.ts';
+import { Receipt, SAFE } from '../../../broker/delivery/receipt.ts';
+import type { RetainedFeed, Session } from '../../../broker/sessions/session.ts';
+import type { Sessions } from '../../../broker/sessions/sessions.ts';
+import { join } from '../../../broker/sessions/subscription.ts';
+import { BrokerError, quoted } from '../../../errors.ts';
+import { maxFiltersPerSubscribe, maxSubscriptionsPerClient } from '../../../limits.ts';
+import {
+  PacketType,
+  type Suback,
+  type Subscribe,
+  type SubscriptionRequest,
+  type Unsubscribe,
+  type Version,
+} from '../../../protocol/mqtt/packet.ts';
+import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
+import { FIRST_FAILURE, ReasonCode, SUBACK_FAILURE } from '../../../protocol/mqtt/reason-codes.ts';
+import { filterProblem, parseShared } from '../../../topic.ts';
+import { RefusalLog } from '../../clients/refusal-log.ts';
+import type { Answers } from '../outgoing/answers.ts';
+import type { MqttOutlet } from '../outgoing/outlet.ts';
+import { reasonCodeOf, refusalOf } from '../refusals.ts';
+import type { PreparedReplay, Replays } from './replays.ts';
+import { RetainedFeeds } from './retained-feeds.ts';
+
+/** Problems that a reason string tells of; it is shortened anyway. */
+const MOST_PROBLEMS = 10;
+
+export interface SubscriberParts {
+  broker: Broker;
+  sessions: Sessions;
+  log: Logger;
+  access: Access;
+  session: Session;
+  outlet: MqttOutlet;
+  answers: Answers;
+  replays: Replays;
+  version: Version;
+  isBridge: boolean;
+  /** Ends the connection. */
+  refuse(reason: BrokerError): void;
+}
+
+/** What a subscription is to get of the retained messages, once it is granted. */
+interface Due {
+  filter: string;
+  feed: RetainedFeed;
+}
+
+/** What one client subscribes to, and the retained messages that it gets for that. */
+export class Subscriber {
+  readonly #broker: Broker;
+  readonly #sessions: Sessions;
+  readonly #log: Logger;
+  #refusals: RefusalLog | undefined;
+  readonly #access: Access;
+  readonly #session: Session;
+  readonly #answers: Answers;
+  readonly #replays: Replays;
+  readonly #retained: RetainedFeeds;
+  readonly #version: Version;
+  readonly #isBridge: boolean;
+  readonly #refuse: (reason: BrokerError) => void;
+
+  constructor(parts: SubscriberParts) {
+    this.#broker = parts.broker;
+    this.#sessions = parts.sessions;
+    this.#log = parts.log;
+    this.#access = parts.access;
+    this.#session = parts.session;
+    this.#answers = parts.answers;
+    this.#replays = parts.replays;
+    this.#retained = new RetainedFeeds(parts, () => this.feed());
+    this.#version = parts.version;
+    this.#isBridge = parts.isBridge;
+    this.#refuse = parts.refuse;
+  }
+
+  /** Whether retained messages, or those of a replay, are still to be sent. */
+  get isFeeding(): boolean {
+    return this.#session.feeds.size > 0 || this.#replays.isWaiting;
+  }
+
+  /** Answers SUBSCRIBE: one reason code for each filter, in order [MQTT-3.8.4-6]. */
+  subscribe({ packetId, subscriptions, properties }: Subscribe): void {
+    const reasonCodes: number[] = [];
+    const problems: string[] = [];
+    const dues: Due[] = [];
+    const writesBefore = this.#session.store.writes;
+    const replays: PreparedReplay[] = [];
+    const added: string[] = [];
+    for (const asked of subscriptions.slice(0, maxFiltersPerSubscribe)) {
+      const request = this.#isBridge ? bridged(asked) : asked;
+      const { filter } = request;
+      try {
+        const replay = this.#replays.replayOf(filter, properties);
+        if (replay !== undefined) {
+          this.#broker.checkMaySubscribe(this.#access, replay);
+          replays.push(this.#replays.prepare(replay, request, properties));
+          reasonCodes.push(request.qos);
+          continue;
+        }
+        const isNew = this.#session.subscription(filter) === undefined;
+        const due = this.#subscribe(request, isNew, properties.subscriptionIdentifiers?.[0]);
+        if (isNew) added.push(filter);
+        if (due !== undefined) dues.push(due);
+        reasonCodes.push(request.qos);
+      } catch (error) {
+        const refusal = refusalOf(error, this.#log);
+        reasonCodes.push(this.#failureCode(refusal));
+        if (problems.length < MOST_PROBLEMS) problems.push(refusal.message);
+        this.#logRefusal(refusal);
+      }
+    }
+    if (subscriptions.length > maxFiltersPerSubscribe) {
+      const most = `${subscriptions.length} filters; at most ${maxFiltersPerSubscribe} are taken of one SUBSCRIBE`;
+      const refusal = new BrokerError('too-many-subscriptions', most);
+      const failure = this.#failureCode(refusal);
+      for (let left = subscriptions.length - reasonCodes.length; left > 0; left--) reasonCodes.push(failure);
+      problems.push(refusal.message);
+      this.#logRefusal(refusal);
+    }
+    const suback = { type: PacketType.suback, packetId, reasonCodes, properties: NO_PROPERTIES } as const;
+    const bytes = this.#answers.encode(suback, problems.length > 0 ? problems.join('; ') : undefined);
+    this.#answers.inOrder(bytes, this.#receiptOfWrites(writesBefore), (problem) => {
+      if (problem !== undefined) {
+        for (const replay of replays) replay.cancel();
+        this.#takeBack(suback, added, problem);
+        return;
+      }
+      for (const replay of replays) replay.begin();
+      for (const due of dues) this.#begin(due);
+      this.feed();
+    });
+  }
+
+  /** Answers UNSUBSCRIBE [MQTT-3.11.3-1]. */
+  unsubscribe({ packetId, filters }: Unsubscribe): void {
+    const reasonCodes: number[] = [];
+    const problems: string[] = [];
+    const writesBefore = this.#session.store.writes;
+    for (const filter of filters) {
+      const problem = filterProblem(filter);
+      if (this.#replays.end(filter) || this.#sessions.unsubscribe(this.#session, filter)) {
+        reasonCodes.push(ReasonCode.success);
+      } else if (problem === undefined) {
+        reasonCodes.push(ReasonCode.noSubscriptionExisted);
+      } else {
+        reasonCodes.push(ReasonCode.invalidTopicFilter);
+        if (problems.length >= MOST_PROBLEMS) continue;
+        problems.push(new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`).message);
+      }
+    }
+    const unsuback = { type: PacketType.unsuback, packetId, reasonCodes, properties: NO_PROPERTIES };
+    const bytes = this.#answers.encode(unsuback, problems.length > 0 ? problems.join('; ') : undefined);
+    this.#answers.inOrder(bytes, this.#receiptOfWrites(writesBefore), (problem) => {
+      // It will ask again; there is no code for this before version 5.
+      if (problem !== undefined) this.#refuse(problem);
+    });
+  }
+
+  /** Sends what waits, retained messages and live ones side by side, then those of replays, as many as the client takes. */
+  feed(): void {
+    this.#retained.send();
+    this.#session.pump();
+    this.#replays.pump();
+  }
+
+  stop(): void {
+    this.#retained.stop();
+    this.#replays.endAll();
+  }
+
+  #receiptOfWrites(writesBefore: number): Receipt {
+    if (this.#session.store.writes === writesBefore) return SAFE;
+    const receipt = new Receipt();
+    this.#answers.holdUntilStored(receipt, writesBefore);
+    return receipt;
+  }
+
+  /** Begins, or begins anew, unless the subscription has ended before it was safe. */
+  #begin({ filter, feed }: Due): void {
+    if (this.#session.subscription(filter) !== undefined) this.#session.beginFeed(filter, feed);
+  }
+
+  /** @throws BrokerError `invalid-filter`, `not-authorized`, `too-many-subscriptions`. */
+  #subscribe(
+    { filter, qos, noLocal, retainAsPublished, retainHandling }: SubscriptionRequest,
+    isNew: boolean,
+    identifier: number | undefined,
+  ): Due | undefined {
+    this.#broker.checkMaySubscribe(this.#access, filter);
+    const session = this.#session;
+    if (isNew && session.subscriptionCount >= maxSubscriptionsPerClient) {
+      throw new BrokerError('too-many-subscriptions', `${session.subscriptionCount} filters are held`);
+    }
+    const subscription = { filter, qos, noLocal, retainAsPublished, identifier };
+    // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]; a shared subscription gets none (MQTT 5, section 4.8.2).
+    const isWanted = retainHandling === 0 || (retainHandling === 1 && isNew);
+    const isDue = isWanted && parseShared(filter) === undefined && this.#broker.retained.has(filter);
+    if (isDue) session.owe(filter);
+    const member = session.subscribe(subscription);
+    if (isNew) this.#broker.attach(filter, member);
+    if (!isDue) return undefined;
+    const feed = { messages: this.#broker.retained.find(filter), match: join([subscription])! };
+    return { filter, feed };
+  }
+
+  /** The store could not keep what SUBACK would have promised: nothing of the request is granted. */
+  #takeBack(suback: Suback, added: readonly string[], refusal: BrokerError): void {
+    for (const filter of added) this.#sessions.unsubscribe(this.#session, filter);
+    const reasonCodes = suback.reasonCodes.map((code) =>
+      code < FIRST_FAILURE ? this.#failureCode(refusal) : code,
+    );
+    this.#answers.now(this.#answers.encode({ ...suback, reasonCodes }, refusal.message));
+    this.#logRefusal(refusal);
+  }
+
+  /** [MQTT-3.9.3-2]; version 3.1.1 knows one failure. */
+  #failureCode(refusal: BrokerError): number {
+    return this.#version === 5 ? reasonCodeOf(refusal, 'suback') : SUBACK_FAILURE;
+  }
+
+  #logRefusal(refusal: BrokerError): void {
+    this.#refusals ??= new RefusalLog(this.#log, this.#access.identity);
+    this.#refusals.add(refusal, 'a subscription was refused');
+  }
+}
+
+/**
+ * What a bridge wants, which no version before 5 has words for: retained messages as such, so that the broker behind it
+ * retains them too, and nothing back that came from there. A group has no use for the latter [MQTT-3.8.3-4].
+ */
+function bridged(request: SubscriptionRequest): SubscriptionRequest {
+  return { ...request, retainAsPublished: true, noLocal: parseShared(request.filter) === undefined };
+}

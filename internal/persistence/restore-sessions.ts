@@ -1,0 +1,141 @@
+import type { Broker, Logger } from '../broker/broker.ts';
+import type { Message } from '../broker/delivery/publication.ts';
+import { type Receipt, SAFE, UNKNOWN } from '../broker/delivery/receipt.ts';
+import type { Outgoing } from '../broker/sessions/outgoing.ts';
+import type { SessionRecord } from '../broker/sessions/session-store.ts';
+import { absentOwner, type Sessions } from '../broker/sessions/sessions.ts';
+import { join } from '../broker/sessions/subscription.ts';
+import { storeRestoreBytes } from '../limits.ts';
+import type { Entry, EntryStore } from '../store/entry-store.ts';
+import { KeyKind, parseClientKey } from './entry-keys.ts';
+import type { SessionKeeper } from './session-keeper.ts';
+import { applyState, decodeMessage, decodeOutgoing, decodeSession, decodeWill } from './session-records.ts';
+
+/** What was read of one session so far. */
+interface Found {
+  outgoing: Map<number, { outgoing: Outgoing; reference: number | undefined; hasState: boolean }>;
+  received: Map<number, Receipt>;
+}
+
+export interface RestoreParts {
+  store: EntryStore;
+  keeper: SessionKeeper;
+  sessions: Sessions;
+  broker: Broker;
+  log: Logger;
+}
+
+/** Puts sessions and retained messages back as the store has them. An entry that cannot be read is told and passed over. */
+export async function restoreSessions(parts: RestoreParts): Promise<void> {
+  const { store, log } = parts;
+  const restoring = new Restoring(parts);
+  for await (const entries of readAhead(store)) {
+    for (const entry of entries) {
+      try {
+        restoring.take(entry);
+      } catch (error) {
+        log.error(
+          { key: entry.key.slice(0, 80), error: (error as Error).message },
+          'a stored entry is damaged',
+        );
+      }
+    }
+  }
+  parts.sessions.restored();
+}
+
+/** All entries of the store, in their order; the next ones are read while some are taken over. */
+async function* readAhead(store: EntryStore): AsyncGenerator<Entry[]> {
+  let entries = await store.readEntries('', storeRestoreBytes);
+  while (entries.length > 0) {
+    const next = store.readEntries(entries.at(-1)!.key, storeRestoreBytes);
+    yield entries;
+    entries = await next;
+  }
+}
+
+/** Entries come by the kinds of their keys: messages before those who wait for them, then sessions, wills last. */
+class Restoring {
+  readonly #parts: RestoreParts;
+  readonly #messages = new Map<number, Message>();
+  readonly #found = new Map<string, Found>();
+
+  constructor(parts: RestoreParts) {
+    this.#parts = parts;
+  }
+
+  take({ key, value }: Entry): void {
+    switch (key[0]) {
+      case KeyKind.message:
+        this.#messages.set(Number(key.slice(2)), decodeMessage(value));
+        break;
+      case KeyKind.outgoing:
+        this.#takeOutgoing(key, value);
+        break;
+      case KeyKind.state: {
+        const { clientId, number } = parseClientKey(key);
+        const entry = this.#of(clientId).outgoing.get(number);
+        if (entry === undefined) break;
+        applyState(value, entry.outgoing);
+        entry.hasState = true;
+        break;
+      }
+      case KeyKind.received: {
+        const { clientId, number } = parseClientKey(key);
+        this.#of(clientId).received.set(number, value.length === 0 ? SAFE : UNKNOWN);
+        break;
+      }
+      case KeyKind.retained:
+        this.#parts.broker.retained.restore(decodeMessage(value));
+        break;
+      case KeyKind.session: {
+        const clientId = key.slice(2);
+        this.#takeSession(decodeSession(clientId, value), this.#of(clientId));
+        this.#found.delete(clientId);
+        break;
+      }
+      case KeyKind.will:
+        this.#parts.sessions.restoreWill(key.slice(2), decodeWill(value));
+    }
+  }
+
+  #takeOutgoing(key: string, value: Uint8Array): void {
+    const { clientId, number } = parseClientKey(key);
+    const decoded = decodeOutgoing(value, number, (reference) => this.#messages.get(reference));
+    if (decoded !== undefined) this.#of(clientId).outgoing.set(number, { ...decoded, hasState: false });
+  }
+
+  #takeSession(record: SessionRecord, found: Found): void {
+    const { sessions, broker, keeper } = this.#parts;
+    const { clientId, user, expiryMs, subscriptions } = record;
+    const endedAtMs = record.endedAtMs ?? Date.now();
+    const session = sessions.restore(absentOwner(clientId, user), expiryMs, endedAtMs);
+    // Its client was there when the broker ended. Its time counts from now on, however often the broker starts.
+    if (record.endedAtMs === undefined) keeper.putSession({ ...record, endedAtMs });
+    for (const subscription of subscriptions) {
+      const isNew = session.subscription(subscription.filter) === undefined;
+      const member = session.subscribe(subscription, true);
+      if (isNew) broker.attach(subscription.filter, member);
+    }
+    for (const filter of record.owedFilters ?? []) {
+      const subscription = session.subscription(filter);
+      if (subscription === undefined) continue;
+      session.owe(filter);
+      session.beginFeed(filter, { messages: broker.retained.find(filter), match: join([subscription])! });
+    }
+    for (const [packetId, receipt] of found.received) session.received.set(packetId, receipt);
+    for (const { outgoing, reference, hasState } of found.outgoing.values()) {
+      session.outbox.restore(outgoing);
+      keeper.restored(clientId, outgoing, hasState, reference);
+    }
+  }
+
+  #of(clientId: string): Found {
+    let found = this.#found.get(clientId);
+    if (found === undefined) {
+      found = { outgoing: new Map(), received: new Map() };
+      this.#found.set(clientId, found);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,540 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { identityOfTest } from '../../test/support/access.ts';
+import { HeldEntries } from '../../test/support/held-entries.ts';
+import { turn } from '../../test/support/logs.ts';
+import { Broker } from '../broker/broker.ts';
+import type { Channel } from '../broker/delivery/channel.ts';
+import { detach, type Message } from '../broker/delivery/publication.ts';
+import type { Outlet } from '../broker/sessions/outbox.ts';
+import type { Outgoing } from '../broker/sessions/outgoing.ts';
+import type { Session } from '../broker/sessions/session.ts';
+import { Sessions } from '../broker/sessions/sessions.ts';
+import { acknowledgementWaitMs, sessionChangesWaiting } from '../limits.ts';
+import { Metrics } from '../observe/metrics.ts';
+import { MemoryEntries } from '../store/memory/memory-entries.ts';
+import { restoreSessions } from './restore-sessions.ts';
+import { SessionKeeper } from './session-keeper.ts';
+
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+
+function message(payload = 'x', more: Partial<Message> = {}): Message {
+  return { topic: 'a/b', payload: Buffer.from(payload), clientId: 'publisher', qos: 1, ...more };
+}
+
+let sequence = 0;
+function outgoing(of: Message, more: Partial<Outgoing> = {}): Outgoing {
+  return {
+    message: of,
+    qos: 1,
+    retain: false,
+    identifiers: [],
+    shared: undefined,
+    sequence: ++sequence,
+    packetId: 0,
+    isReleased: false,
+    ...more,
+  };
+}
+
+function durable(keeper: SessionKeeper, since?: number): { state: string } {
+  const seen = { state: 'waits' };
+  keeper.whenDurable((error) => {
+    seen.state = error === undefined ? 'lasts' : error.message;
+  }, since);
+  return seen;
+}
+
+/** As an outbox does: it takes a message and sends it in the same turn. */
+function send(keeper: SessionKeeper, of: Outgoing): void {
+  keeper.putOutgoing('c', of);
+  of.packetId = of.sequence;
+  keeper.putOutgoing('c', of);
+}
+
+/** A keeper that knows of client `c` that it acknowledges at once, so often. */
+function keeperOfPrompt(store: MemoryEntries, times: number): SessionKeeper {
+  const keeper = new SessionKeeper(store, log);
+  for (let time = 0; time < times; time++) {
+    const one = outgoing(message());
+    send(keeper, one);
+    keeper.deleteOutgoing('c', one);
+  }
+  return keeper;
+}
+
+async function settled(): Promise<void> {
+  for (let round = 0; round < 5; round++) await turn();
+}
+
+/** A connection that takes everything. */
+function anyOutlet(): Outlet {
+  const channel = { waitingBytes: 0, isFull: false, isSlow: false } as Channel;
+  return { channel, takesRuns: false, receiveMaximum: 10, send: () => true, release() {} };
+}
+
+/** What a broker that starts with this store has. */
+async function restored(store: MemoryEntries) {
+  const keeper = new SessionKeeper(store, log);
+  const { broker, sessions } = brokerOf(keeper);
+  await restoreSessions({ store, keeper, sessions, broker, log });
+  sessions.close();
+  return { broker, sessions, keeper };
+}
+
+function brokerOf(keeper: SessionKeeper) {
+  const metrics = new Metrics();
+  const settings = {
+    maxClients: 10,
+    channelSize: 10,
+    channelBytes: 1000,
+    slowConsumer: 'drop-new' as const,
+    slowConsumerWaitMs: 10,
+  };
+  const broker = new Broker({ settings, metrics, log });
+  const limits = { queueMessages: 1000, queueBytes: 1_000_000 };
+  const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10, store: keeper });
+  return { broker, sessions };
+}
+
+describe('keeping sessions', () => {
+  it('says when what was written lasts, in the order of the questions', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    expect(durable(keeper).state).toBe('lasts');
+    store.isHeld = true;
+    keeper.putReceived('c', 1, true);
+    const first = durable(keeper);
+    const second = durable(keeper);
+    await settled();
+    expect([first.state, second.state]).toEqual(['waits', 'waits']);
+    keeper.putReceived('c', 2, true);
+    const third = durable(keeper);
+    await settled();
+    store.release();
+    await settled();
+    expect([first.state, second.state, third.state]).toEqual(['lasts', 'lasts', 'waits']);
+    store.release();
+    await settled();
+    expect(third.state).toBe('lasts');
+  });
+
+  it('is behind while more waits than is soon written, and lets publishers go when it is not', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const calls: string[] = [];
+    const publisher = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
+    store.isHeld = true;
+    for (let id = 0; id < sessionChangesWaiting; id++) keeper.putOutgoing('c', outgoing(message()));
+    expect(keeper.isBehind).toBe(false);
+    await settled();
+    keeper.putOutgoing('c', outgoing(message()));
+    expect(keeper.isBehind).toBe(true);
+    for (let time = 0; time < 3; time++) keeper.holdBack(publisher);
+    expect(calls).toEqual(['pause']);
+    store.release();
+    await settled();
+    expect([keeper.isBehind, ...calls]).toEqual([false, 'pause', 'resume']);
+    store.release();
+    await keeper.flush();
+    keeper.close();
+  });
+
+  it('makes publishers of retained messages wait while it is behind', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const { broker, sessions } = brokerOf(keeper);
+    broker.retained.store = keeper;
+    store.isHeld = true;
+    const calls: string[] = [];
+    const publisher = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
+    for (let id = 0; id < sessionChangesWaiting; id++) {
+      broker.publishMessage(message('x', { topic: `r/${id}`, retain: true }), undefined, publisher);
+    }
+    expect(calls).toEqual([]);
+    broker.publishMessage(message('x', { topic: 'r', retain: true }), undefined, publisher);
+    await settled();
+    expect(calls).toEqual(['pause']);
+    store.release();
+    await settled();
+    expect(calls).toEqual(['pause', 'resume']);
+    sessions.close();
+    keeper.close();
+  });
+
+  it('lets publishers go when what waited is acknowledged before it is written', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const calls: string[] = [];
+    const all = Array.from({ length: sessionChangesWaiting + 1 }, () => outgoing(message()));
+    for (const one of all) keeper.putOutgoing('c', one);
+    keeper.holdBack({ pause: () => calls.push('pause'), resume: () => calls.push('resume') });
+    for (const one of all) keeper.deleteOutgoing('c', one);
+    await settled();
+    expect([store.writes, ...calls]).toEqual([0, 'pause', 'resume']);
+    keeper.close();
+  });
+
+  it('makes nobody wait for a store that fails', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const calls: string[] = [];
+    store.isHeld = true;
+    store.isFailing = true;
+    for (let id = 0; id <= sessionChangesWaiting; id++) keeper.putOutgoing('c', outgoing(message()));
+    keeper.holdBack({ pause: () => calls.push('pause'), resume: () => calls.push('resume') });
+    await settled();
+    store.release();
+    await settled();
+    expect([keeper.isBehind, ...calls]).toEqual([false, 'pause', 'resume']);
+    keeper.close();
+  });
+
+  it('writes nothing of a message that is acknowledged before it is written, and nobody waits for it', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const one = outgoing(message());
+    keeper.putOutgoing('c', one);
+    one.packetId = 1;
+    keeper.putOutgoing('c', one);
+    const waiter = durable(keeper);
+    keeper.deleteOutgoing('c', one);
+    expect(waiter.state).toBe('lasts');
+    const shared = message();
+    const pair = [outgoing(shared), outgoing(shared)];
+    for (const each of pair) keeper.putOutgoing('c', each);
+    const other = durable(keeper);
+    for (const each of pair) keeper.deleteOutgoing('c', each);
+    expect(other.state).toBe('lasts');
+    await settled();
+    expect(store.writes).toBe(0);
+  });
+
+  it('writes messages once that come to several sessions together', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const run = [message('1'), message('2')];
+    const deliveries = ['a', 'b'].flatMap((clientId) =>
+      run.map((one) => {
+        const each = outgoing(one);
+        keeper.putOutgoing(clientId, each);
+        return { clientId, each };
+      }),
+    );
+    await keeper.flush();
+    expect(store.size).toBe(run.length + deliveries.length);
+    for (const { clientId, each } of deliveries) keeper.deleteOutgoing(clientId, each);
+    await keeper.flush();
+    expect(store.size).toBe(0);
+  });
+
+  it('tells who waits that the store has failed, and writes what it lacks later, the newest of each', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    store.isFailing = true;
+    keeper.putRetained(message('1', { retain: true }));
+    keeper.putReceived('c', 1, true);
+    const failed = durable(keeper);
+    await settled();
+    expect(failed.state).toBe('the disk is full');
+    keeper.putRetained(message('2', { retain: true }));
+    const later = durable(keeper);
+    store.isFailing = false;
+    await expect.poll(() => later.state, { timeout: 5_000 }).toBe('lasts');
+    const { broker } = await restored(store);
+    expect([...broker.retained.find('#')].map(({ payload }) => String(Buffer.from(payload)))).toEqual(['2']);
+    expect(store.size).toBe(2);
+    keeper.close();
+  });
+
+  // A broker that was stopped while its store failed waited for a timer that kept nothing alive, and ended with exit code 13.
+  it('is flushed without waiting for the time at which a store that failed is tried again', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    store.isFailing = true;
+    keeper.putRetained(message('1', { retain: true }));
+    await settled();
+    expect(store.writes).toBe(1);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await keeper.flush();
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(store.writes).toBe(2);
+    keeper.close();
+  });
+
+  // Who asked behind somebody else was told that all was well, because the error was for the first one.
+  it('tells an error to everybody who asks about the same writes, and to nobody else', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    store.isFailing = true;
+    const delivered = outgoing(message());
+    keeper.putReceived('c', 1, true);
+    const first = durable(keeper);
+    const before = keeper.writes;
+    keeper.putOutgoing('d', delivered);
+    const all = durable(keeper, 0);
+    const second = durable(keeper, before);
+    // What was needed no longer is no error.
+    keeper.deleteOutgoing('d', delivered);
+    await settled();
+    expect([first, all, second].map(({ state }) => state)).toEqual([
+      'the disk is full',
+      'the disk is full',
+      'lasts',
+    ]);
+    store.isFailing = false;
+    const beforeLast = keeper.writes;
+    keeper.putReceived('c', 2, true);
+    const last = durable(keeper, beforeLast);
+    await expect.poll(() => last.state, { timeout: 5_000 }).toBe('lasts');
+    keeper.close();
+  });
+
+  it('brings back all of a session', async () => {
+    const store = new MemoryEntries();
+    const keeper = new SessionKeeper(store, log);
+    const subscription = {
+      filter: 'a/+',
+      qos: 2,
+      noLocal: true,
+      retainAsPublished: true,
+      identifier: 7,
+    } as const;
+    const shared = { ...subscription, filter: '$share/g/b', noLocal: false, identifier: undefined };
+    const record = {
+      clientId: 'ü/1',
+      user: 'alice',
+      expiryMs: 60_000,
+      endedAtMs: Date.now(),
+      subscriptions: [subscription, shared],
+    };
+    keeper.putSession(record);
+    keeper.putSession({
+      ...record,
+      clientId: 'for ever',
+      expiryMs: Number.POSITIVE_INFINITY,
+      endedAtMs: undefined,
+    });
+    const rich = message('rich', {
+      retain: true,
+      expiresAtMs: Date.now() + 12_345_678,
+      properties: { contentType: 't', correlationData: Uint8Array.of(1), userProperties: [['a', 'b']] },
+    });
+    const sent = outgoing(rich, { qos: 2, identifiers: [7, 300], shared: 'g', packetId: 5, retain: true });
+    const waiting = outgoing(rich);
+    keeper.putOutgoing('ü/1', sent);
+    keeper.putOutgoing('ü/1', waiting);
+    keeper.putReceived('ü/1', 65_535, true);
+    await keeper.flush();
+    await settled();
+    sent.isReleased = true;
+    keeper.putOutgoing('ü/1', sent);
+    await keeper.flush();
+    await settled();
+    const { sessions, keeper: next } = await restored(store);
+    const session = sessions.get('ü/1')!;
+    expect(sessions.count).toBe(2);
+    expect(sessions.get('for ever')!.expiryMs).toBe(Number.POSITIVE_INFINITY);
+    expect(session.expiryMs).toBe(60_000);
+    expect([...session.subscriptions]).toEqual([subscription, shared]);
+    expect([...session.received.keys()]).toEqual([65_535]);
+    expect([session.outbox.waiting, session.outbox.unacknowledged]).toEqual([1, 1]);
+    const moved = session.takeShared(() => true);
+    expect(moved).toEqual([]);
+    expect(session.outbox.complete(5)).toBe(true);
+    sessions.end(session);
+    sessions.end(sessions.get('for ever')!);
+    await next.flush();
+    await settled();
+    expect(store.size).toBe(0);
+  });
+
+  it('passes over what is damaged', async () => {
+    const store = new MemoryEntries();
+    const junk = Uint8Array.of(1, 2, 3);
+    const keys = ['m/1', 'o/1/c/1', 'o/zzz', 'p/1/c/1', 'q/1/c/x', 'r/topic', 's/c', 'x/other'];
+    await store.putEntries(keys.map((key) => ({ key, value: junk })));
+    const { sessions, broker } = await restored(store);
+    expect([sessions.count, broker.retained.count]).toEqual([0, 0]);
+  });
+});
+
+describe('waiting for acknowledgements', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  async function waited(): Promise<void> {
+    await settled();
+    vi.advanceTimersByTime(acknowledgementWaitMs);
+    await settled();
+  }
+
+  it('writes nothing for who acknowledges in time, and what was not acknowledged in time', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    const one = outgoing(message());
+    send(keeper, one);
+    const first = durable(keeper);
+    await settled();
+    vi.advanceTimersByTime(acknowledgementWaitMs - 1);
+    await settled();
+    expect(first.state).toBe('waits');
+    keeper.deleteOutgoing('c', one);
+    expect(first.state).toBe('lasts');
+    send(keeper, outgoing(message()));
+    const second = durable(keeper);
+    await settled();
+    expect([second.state, store.writes]).toEqual(['waits', 0]);
+    await waited();
+    expect([second.state, store.writes, store.size]).toEqual(['lasts', 1, 1]);
+  });
+
+  it('waits again for who acknowledges soon after the write, not for who takes longer', async () => {
+    const store = new HeldEntries();
+    const keeper = new SessionKeeper(store, log);
+    const quick = outgoing(message());
+    send(keeper, quick);
+    await settled();
+    expect(store.size).toBe(1);
+    keeper.deleteOutgoing('c', quick);
+    await keeper.flush();
+    const slow = outgoing(message());
+    send(keeper, slow);
+    await settled();
+    expect(store.size).toBe(0);
+    await waited();
+    expect(store.size).toBe(1);
+    vi.advanceTimersByTime(acknowledgementWaitMs + 1);
+    keeper.deleteOutgoing('c', slow);
+    send(keeper, outgoing(message()));
+    await settled();
+    expect(store.size).toBe(1);
+  });
+
+  it('takes as long as the store does, within limits', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    store.isHeld = true;
+    for (let time = 0; time < 20; time++) {
+      keeper.putReceived('c', time, true);
+      await settled();
+      vi.advanceTimersByTime(4 * acknowledgementWaitMs);
+      store.release();
+      await settled();
+    }
+    store.isHeld = false;
+    const { size } = store;
+    send(keeper, outgoing(message()));
+    await waited();
+    expect(store.size).toBe(size);
+    vi.advanceTimersByTime(3 * acknowledgementWaitMs);
+    await settled();
+    expect(store.size).toBe(size + 1);
+  });
+
+  it('is not done for what was not sent, nor with QoS 2', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    keeper.putOutgoing('c', outgoing(message()));
+    send(keeper, outgoing(message(), { qos: 2 }));
+    await settled();
+    expect(store.size).toBe(2);
+  });
+
+  it('is not done for a message of QoS 2, whose sender will not publish it again: it lasts with its packet id', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    send(keeper, outgoing(message('x', { qos: 2 })));
+    keeper.putReceived('publisher', 1, true);
+    await settled();
+    expect([store.writes, store.size]).toEqual([1, 2]);
+  });
+
+  it('is not done for what a member of a group leaves to others, nor for wills: they last in one place or the other', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    const { broker, sessions } = brokerOf(keeper);
+    const [prompt, leaving] = ['c', 'leaving'].map((clientId) => {
+      const { session } = sessions.open(identityOfTest(clientId), false, Number.POSITIVE_INFINITY);
+      return session;
+    }) as [Session, Session];
+    const subscribe = (session: Session, filter: string) => {
+      const plain = { qos: 1, noLocal: false, retainAsPublished: false, identifier: undefined } as const;
+      broker.attach(filter, session.subscribe({ filter, ...plain }));
+    };
+    subscribe(leaving, '$share/group/shared');
+    const will = { message: message('bye', { topic: 'will' }), delayMs: 0, expiryMs: undefined };
+    sessions.enter(leaving, anyOutlet(), will);
+    broker.publishMessage(message('one', { topic: 'shared' }));
+    subscribe(prompt, '$share/group/shared');
+    subscribe(prompt, 'will');
+    sessions.enter(prompt, anyOutlet(), undefined);
+    await settled();
+    const { size } = store;
+    sessions.leave(leaving, true);
+    await settled();
+    // The message and the will have changed places; the session that left is written anew.
+    expect([prompt.outbox.unacknowledged, store.size]).toEqual([2, size]);
+    sessions.close();
+  });
+
+  it('ends when everything is to be written', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    send(keeper, outgoing(message()));
+    await keeper.flush();
+    expect(store.size).toBe(1);
+  });
+
+  it('is not done for what came from a log, whose sender has had its answer', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    const record = message();
+    detach(record);
+    send(keeper, outgoing(record));
+    await settled();
+    expect(store.size).toBe(1);
+  });
+
+  it('holds up no other session, and the message is written once', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    const shared = message();
+    const prompt = outgoing(shared);
+    const absent = outgoing(shared);
+    send(keeper, prompt);
+    keeper.putOutgoing('absent', absent);
+    const waiter = durable(keeper);
+    await settled();
+    // The message, and that one is absent.
+    expect([waiter.state, store.size]).toEqual(['waits', 2]);
+    keeper.deleteOutgoing('c', prompt);
+    expect(waiter.state).toBe('lasts');
+    keeper.deleteOutgoing('absent', absent);
+    await keeper.flush();
+    expect(store.size).toBe(0);
+  });
+
+  it('is not done where the store has failed: who waits is told', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 3);
+    store.isFailing = true;
+    send(keeper, outgoing(message()));
+    keeper.putReceived('c', 1, true);
+    const failed = durable(keeper);
+    await settled();
+    expect(failed.state).toBe('the disk is full');
+    store.isFailing = false;
+    const flushed = keeper.flush();
+    vi.advanceTimersByTime(1_000);
+    await flushed;
+    expect(store.size).toBe(2);
+    keeper.close();
+  });
+});

@@ -1,0 +1,173 @@
+import type { Message, Qos } from '../broker/delivery/publication.ts';
+import type { Outgoing } from '../broker/sessions/outgoing.ts';
+import type { SessionRecord } from '../broker/sessions/session-store.ts';
+import type { Subscription } from '../broker/sessions/subscription.ts';
+import type { Will } from '../broker/sessions/will.ts';
+import { type Properties, readProperties, writeProperties } from '../protocol/mqtt/properties.ts';
+import { FieldReader } from '../protocol/mqtt/reader.ts';
+import { FieldWriter } from '../protocol/mqtt/writer.ts';
+
+/**
+ * Sessions and their messages as the store keeps them.
+ *
+ *     session            JSON
+ *     message            [flags:1][expires at, in ms: 8, 0 for never][topic][client id][properties][payload]
+ *     outgoing           [flags:1][packet id:2][shared filter][count:2][identifiers:4 each][message number:8 | message]
+ *     outgoing's state   [flags:1][packet id:2]
+ *     received           nothing, or one byte while it is not known whether its log has the message
+ *     will               [has expiry:1][expiry, in ms:8][delay, in ms:8][message]
+ *
+ * Names have their length before them; properties are written as MQTT 5 writes them.
+ */
+
+const QOS_BITS = 0x03;
+const RETAIN = 0x04;
+const RELEASED = 0x08;
+/** The message stands elsewhere, because others wait for it too. */
+const REFERENCE = 0x10;
+
+const TWO_32 = 0x1_0000_0000;
+
+export function encodeSession(record: SessionRecord): Uint8Array {
+  const { user, expiryMs, endedAtMs, subscriptions, owedFilters = [] } = record;
+  // JSON has no Infinity; where the broker says how long, nothing is there.
+  const lasts = expiryMs === Number.POSITIVE_INFINITY ? null : expiryMs;
+  const owed = owedFilters.length > 0 ? owedFilters : undefined;
+  return Buffer.from(JSON.stringify({ user, expiryMs: lasts, endedAtMs, subscriptions, owedFilters: owed }));
+}
+
+export function decodeSession(clientId: string, bytes: Uint8Array): SessionRecord {
+  const { user, expiryMs, ...record } = JSON.parse(Buffer.from(bytes).toString()) as {
+    user?: string;
+    expiryMs?: number | null;
+    endedAtMs: number | undefined;
+    subscriptions: Subscription[];
+    owedFilters?: string[];
+  };
+  return { ...record, clientId, user, expiryMs: expiryMs === null ? Number.POSITIVE_INFINITY : expiryMs };
+}
+
+export function encodeWill({ message, delayMs, expiryMs }: Will): Uint8Array {
+  const writer = new FieldWriter();
+  writer.uint8(expiryMs === undefined ? 0 : 1);
+  writeNumber(writer, expiryMs ?? 0);
+  writeNumber(writer, delayMs);
+  writeMessage(writer, message);
+  return writer.finish();
+}
+
+export function decodeWill(bytes: Uint8Array): Will {
+  const reader = new FieldReader(bytes, 0, bytes.length, 'stored will');
+  const hasExpiry = reader.uint8('has expiry') === 1;
+  const expiryMs = readNumber(reader);
+  const delayMs = readNumber(reader);
+  return { message: readMessage(reader), delayMs, expiryMs: hasExpiry ? expiryMs : undefined };
+}
+
+export function encodeMessage(message: Message): Uint8Array {
+  const writer = new FieldWriter();
+  writeMessage(writer, message);
+  return writer.finish();
+}
+
+export function decodeMessage(bytes: Uint8Array): Message {
+  return readMessage(new FieldReader(bytes, 0, bytes.length, 'stored message'));
+}
+
+/** @param reference the number of its message, where that is kept on its own. */
+export function encodeOutgoing(outgoing: Outgoing, reference: number | undefined): Uint8Array {
+  const writer = new FieldWriter();
+  writeState(writer, outgoing, reference === undefined ? 0 : REFERENCE);
+  writer.text(outgoing.shared ?? '');
+  writer.uint16(outgoing.identifiers.length);
+  for (const identifier of outgoing.identifiers) writer.uint32(identifier);
+  if (reference === undefined) writeMessage(writer, outgoing.message);
+  else writeNumber(writer, reference);
+  return writer.finish();
+}
+
+/** @param messageOf the message of a number; undefined where it is not there. */
+export function decodeOutgoing(
+  bytes: Uint8Array,
+  sequence: number,
+  messageOf: (reference: number) => Message | undefined,
+): { outgoing: Outgoing; reference: number | undefined } | undefined {
+  const reader = new FieldReader(bytes, 0, bytes.length, 'stored delivery');
+  const flags = reader.uint8('flags');
+  const packetId = reader.uint16('packet id');
+  const shared = reader.text('shared filter');
+  const identifiers: number[] = [];
+  for (let left = reader.uint16('count'); left > 0; left--) identifiers.push(reader.uint32('identifier'));
+  const reference = (flags & REFERENCE) === 0 ? undefined : readNumber(reader);
+  const message = reference === undefined ? readMessage(reader) : messageOf(reference);
+  if (message === undefined) return undefined;
+  const outgoing: Outgoing = {
+    message,
+    qos: (flags & QOS_BITS) as 1 | 2,
+    retain: (flags & RETAIN) !== 0,
+    identifiers,
+    shared: shared === '' ? undefined : shared,
+    sequence,
+    packetId,
+    isReleased: (flags & RELEASED) !== 0,
+  };
+  return { outgoing, reference };
+}
+
+export function encodeState(outgoing: Outgoing): Uint8Array {
+  const writer = new FieldWriter();
+  writeState(writer, outgoing, 0);
+  return writer.finish();
+}
+
+/** Puts a state that was written later into what was read. */
+export function applyState(bytes: Uint8Array, outgoing: Outgoing): void {
+  const reader = new FieldReader(bytes, 0, bytes.length, 'stored state');
+  outgoing.isReleased = (reader.uint8('flags') & RELEASED) !== 0;
+  outgoing.packetId = reader.uint16('packet id');
+}
+
+function writeState(
+  writer: FieldWriter,
+  { qos, retain, isReleased, packetId }: Outgoing,
+  more: number,
+): void {
+  writer.uint8(qos | (retain ? RETAIN : 0) | (isReleased ? RELEASED : 0) | more);
+  writer.uint16(packetId);
+}
+
+function writeMessage(writer: FieldWriter, message: Message): void {
+  writer.uint8((message.qos ?? 0) | (message.retain ? RETAIN : 0));
+  writeNumber(writer, message.expiresAtMs ?? 0);
+  writer.text(message.topic);
+  writer.text(message.clientId);
+  writeProperties(writer, message.properties ?? {});
+  writer.raw(message.payload);
+}
+
+function readMessage(reader: FieldReader): Message {
+  const flags = reader.uint8('flags');
+  const expiresAtMs = readNumber(reader);
+  const topic = reader.text('topic');
+  const clientId = reader.text('client id');
+  const properties: Properties = readProperties(reader, 'publish');
+  const message: Message = {
+    topic,
+    clientId,
+    payload: new Uint8Array(reader.rest()),
+    qos: (flags & QOS_BITS) as Qos,
+    retain: (flags & RETAIN) !== 0,
+  };
+  if (expiresAtMs > 0) message.expiresAtMs = expiresAtMs;
+  if (Object.keys(properties).length > 0) message.properties = properties;
+  return message;
+}
+
+function writeNumber(writer: FieldWriter, value: number): void {
+  writer.uint32(Math.floor(value / TWO_32));
+  writer.uint32(value % TWO_32);
+}
+
+function readNumber(reader: FieldReader): number {
+  return reader.uint32('high half') * TWO_32 + reader.uint32('low half');
+}

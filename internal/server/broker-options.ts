@@ -1,0 +1,175 @@
+import type { Authenticator } from '../access/authenticator.ts';
+import { type Guard, policyOfGuard } from '../access/guard.ts';
+import { openPolicy, type Policy } from '../access/policy.ts';
+import type { BrokerSettings, Logger } from '../broker/broker.ts';
+import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../broker/delivery/channel.ts';
+import { type DoorName, doorEndpoint } from '../doors/door-addresses.ts';
+import * as limits from '../limits.ts';
+import type { CertificateFiles, Certificates } from '../transport/certificates.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
+import type { ListenError, ListenerOptions } from '../transport/listener.ts';
+import type { GrpcOptions } from './open-grpc.ts';
+import type { KafkaOptions } from './open-kafka.ts';
+import type { LogsOptions } from './open-logs.ts';
+import type { MqttOptions } from './open-mqtt.ts';
+
+/** How a broker is started. Everything may be left out. */
+export interface BrokerOptions extends LogsOptions, MqttOptions {
+  /**
+   * Where to listen for tinymq's own clients and those of MQTT: `tcp://host:port`, `tls://host:port`, `unix:///path`, `ws://host:port`,
+   * `wss://host:port`. Port 0 takes a free one. Default: `tcp://localhost:1883`, or nowhere where another door is named.
+   */
+  listen?: readonly string[];
+  /** The door for Kafka's clients. Default: closed. */
+  kafka?: KafkaOptions;
+  /** The door for the clients of SMQ, which speak gRPC. Default: closed. */
+  grpc?: GrpcOptions;
+  /**
+   * Called for each address that cannot be listened on, which then stays closed. Without it one is enough for the
+   * start to fail; with it the start fails only where none could be opened.
+   */
+  onListenError?: (error: ListenError) => void;
+  /** The certificate for `tls://` and `wss://`. */
+  tls?: CertificateFiles;
+  /** The mode of a unix socket's file. Default: `0o660`. */
+  socketMode?: number;
+  /** The largest payload, in bytes. Default: 16 MiB; at most 1 GiB. */
+  maxMessageBytes?: number;
+  /** Clients at once. Default: 100,000. */
+  maxClients?: number;
+  /** How long a connection has to send CONNECT. Default: 10,000. */
+  connectTimeoutMs?: number;
+  /** A client that says nothing for this long is disconnected. Default: 0, never. */
+  keepAliveMs?: number;
+  /** Messages that wait for one subscriber before its publishers pause. Default: 100,000. */
+  channelSize?: number;
+  /** Bytes that wait for one subscriber before its publishers pause. Default: 8 MiB. */
+  channelBytes?: number;
+  /** Bytes that wait for all subscribers together; each may have an eighth of what is left of them. Default: 512 MiB. */
+  channelTotalBytes?: number;
+  /** What becomes of the messages of a subscriber that is slow. Default: `drop-new`. */
+  slowConsumer?: SlowConsumerPolicy;
+  /** How long publishers wait for a subscriber before it counts as slow. Default: 1,000. */
+  slowConsumerWaitMs?: number;
+  /** How long {@link RunningBroker.close} waits for what was accepted to be delivered. Default: 10,000. */
+  shutdownTimeoutMs?: number;
+  /** Globs of the origins whose web pages may connect by WebSocket. Default: pages of this machine, and of the IP address that is dialled. */
+  webSocketOrigins?: readonly string[];
+  /** Checks what clients show of who they are. Default: everybody is anonymous. */
+  authenticator?: Authenticator;
+  /** What each client of each door may do. Default: everything. */
+  policy?: Policy;
+  /** The short form of a policy: who may connect, publish and subscribe. Not together with `policy`. */
+  guard?: Guard;
+  /** Where the log goes. Default: nowhere. */
+  logger?: Logger;
+}
+
+/** The runtime's timers hold 31 bits; a longer one would end at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** @throws RangeError where an option is out of its bounds. */
+export function checkBounds(options: BrokerOptions): void {
+  if (options.guard !== undefined && options.policy !== undefined) {
+    throw new RangeError('guard and policy are two forms of the same: give one of them');
+  }
+  const { maxMessageBytes } = options;
+  if (
+    maxMessageBytes !== undefined &&
+    !(maxMessageBytes > 0 && maxMessageBytes <= limits.maxMessageBytesCeiling)
+  ) {
+    throw new RangeError(`maxMessageBytes is 1 to ${limits.maxMessageBytesCeiling}, not ${maxMessageBytes}`);
+  }
+  for (const name of [
+    'maxClients',
+    'channelSize',
+    'channelBytes',
+    'channelTotalBytes',
+    'sessionQueue',
+    'sessionQueueBytes',
+  ] as const) {
+    const value = options[name];
+    if (value !== undefined && !(value >= 1)) throw new RangeError(`${name} is at least 1, not ${value}`);
+  }
+  for (const name of [
+    'connectTimeoutMs',
+    'keepAliveMs',
+    'slowConsumerWaitMs',
+    'shutdownTimeoutMs',
+    'sysIntervalMs',
+  ] as const) {
+    const value = options[name];
+    if (value !== undefined && !(value >= 0 && value <= LONGEST_TIMER_MS)) {
+      throw new RangeError(`${name} is 0 to ${LONGEST_TIMER_MS}, not ${value}`);
+    }
+  }
+  const { sessionExpiryMs = 0, slowConsumer } = options;
+  if (!(sessionExpiryMs >= 0)) throw new RangeError(`sessionExpiryMs is at least 0, not ${sessionExpiryMs}`);
+  if (slowConsumer !== undefined && !SLOW_CONSUMER_POLICIES.includes(slowConsumer)) {
+    throw new RangeError(`slowConsumer is one of ${SLOW_CONSUMER_POLICIES.join(', ')}, not ${slowConsumer}`);
+  }
+}
+
+export type { DoorName } from '../doors/door-addresses.ts';
+
+/** Where a door is to be opened. */
+export interface Place {
+  door: DoorName;
+  endpoint: Endpoint;
+}
+
+/** @throws RangeError where an option names no address, or one that its door cannot listen on. */
+export function placesOf(options: BrokerOptions): Place[] {
+  const { kafka, grpc } = options;
+  const areNamed = kafka !== undefined || grpc !== undefined;
+  const frames = options.listen ?? (areNamed ? [] : ['tcp://localhost:1883']);
+  const places: Place[] = frames.map((url) => ({ door: 'frames', endpoint: doorEndpoint('frames', url) }));
+  for (const [door, urls = []] of [
+    ['kafka', kafka?.listen],
+    ['grpc', grpc?.listen],
+  ] as const) {
+    for (const url of urls) places.push({ door, endpoint: doorEndpoint(door, url) });
+  }
+  if (places.length === 0) throw new RangeError('listen names no address');
+  return places;
+}
+
+/** What the broker is told, with the defaults. */
+export function brokerSettings(options: BrokerOptions): BrokerSettings {
+  return {
+    maxClients: options.maxClients ?? limits.maxClients,
+    channelSize: options.channelSize ?? limits.channelSize,
+    channelBytes: options.channelBytes ?? limits.channelBytes,
+    channelTotalBytes: options.channelTotalBytes ?? limits.channelTotalBytes,
+    slowConsumer: options.slowConsumer ?? 'drop-new',
+    slowConsumerWaitMs: options.slowConsumerWaitMs ?? limits.slowConsumerWaitMs,
+  };
+}
+
+/** What its listeners are told, with the defaults. */
+export function listenerOptions(
+  options: BrokerOptions,
+  certificates: Certificates | undefined,
+): ListenerOptions {
+  const maxMessageBytes = options.maxMessageBytes ?? limits.maxMessageBytes;
+  return {
+    certificates,
+    socketMode: options.socketMode ?? limits.socketMode,
+    maxConnections: (options.maxClients ?? limits.maxClients) + limits.maxUnconnectedConnections,
+    handshakeTimeoutMs: options.connectTimeoutMs ?? limits.connectTimeoutMs,
+    lingerMs: limits.lingerMs,
+    tcpKeepAliveAfterMs: limits.tcpKeepAliveAfterMs,
+    highWaterMarkBytes: limits.socketHighWaterMarkBytes,
+    webSocket: {
+      origins: options.webSocketOrigins,
+      maxMessageBytes: maxMessageBytes + limits.webSocketMessageSlackBytes,
+      // The last one is what clients of MQTT 3.1 ask for.
+      subprotocols: ['tinymq', 'mqtt', 'mqttv3.1'],
+    },
+  };
+}
+
+/** The policy that the options name, in its long or its short form. */
+export function policyOf({ policy, guard }: BrokerOptions): Policy {
+  return policy ?? (guard === undefined ? openPolicy : policyOfGuard(guard));
+}

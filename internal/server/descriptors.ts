@@ -1,0 +1,28 @@
+import type { Logger } from '../broker/broker.ts';
+import { ERRORS, type ErrorCode } from '../errors.ts';
+import * as limits from '../limits.ts';
+import { type DescriptorEvents, descriptorLimit } from '../transport/descriptors.ts';
+
+const CODE = 'too-many-files' satisfies ErrorCode;
+
+/** What the log says when the process has no descriptors left. */
+export function descriptorEvents(limit: number, log: Logger): DescriptorEvents {
+  return {
+    exhausted: () =>
+      log.error(
+        { code: CODE, limit, remedy: ERRORS[CODE].remedy },
+        'out of file descriptors: new connections are closed',
+      ),
+    recovered: () => log.info({ code: CODE, limit }, 'there are file descriptors again'),
+  };
+}
+
+/** Says at the start that the system allows fewer connections than the broker does; loudly where somebody asked for more. */
+export function reportDescriptorLimit(maxClients: number | undefined, log: Logger): void {
+  const limit = descriptorLimit();
+  if (maxClients === undefined || limit === undefined || maxClients < limit) return;
+  const fields = { code: CODE, maxClients, limit, remedy: ERRORS[CODE].remedy };
+  const message = 'the limit of open files is below -max-clients';
+  if (maxClients === limits.maxClients) log.info(fields, message);
+  else log.warn(fields, message);
+}

@@ -1,0 +1,84 @@
+import { getHeapStatistics } from 'node:v8';
+import type { Broker, Logger } from '../broker/broker.ts';
+import { Sessions } from '../broker/sessions/sessions.ts';
+import { doorLog } from '../doors/door-log.ts';
+import { MqttDoor, type MqttSettings } from '../doors/mqtt/door.ts';
+import { SysTopics } from '../doors/sys/sys-topics.ts';
+import * as limits from '../limits.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { restoreSessions } from '../persistence/restore-sessions.ts';
+import { SessionKeeper } from '../persistence/session-keeper.ts';
+import type { LogsOptions, OpenLogs } from './open-logs.ts';
+import { openEntries } from './session-store.ts';
+
+/** How MQTT is served. */
+export interface MqttOptions {
+  /** Messages that wait in one session, while its client is away or takes no more. Default: 100,000. */
+  sessionQueue?: number;
+  /** Bytes of such messages. Default: 64 MiB. */
+  sessionQueueBytes?: number;
+  /**
+   * How long sessions of versions before 5, which cannot say it themselves, outlast their connections. Default: 0, for ever.
+   */
+  sessionExpiryMs?: number;
+  /** How often the topics under `$SYS` are published. Default: 10,000; 0: never. */
+  sysIntervalMs?: number;
+  /** The version that `$SYS/broker/version` tells. */
+  version?: string;
+}
+
+export interface OpenMqtt {
+  door: MqttDoor;
+  sessions: Sessions;
+  /** Lets what was acknowledged reach the store, then closes it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the door of MQTT, with the sessions of its clients as they were.
+ *
+ * @throws StoreError where the store cannot be read.
+ */
+export async function openMqtt(
+  options: MqttOptions & LogsOptions & { slowConsumerWaitMs?: number },
+  broker: Broker,
+  kept: OpenLogs | undefined,
+  settings: MqttSettings,
+  metrics: Metrics,
+  log: Logger,
+): Promise<OpenMqtt> {
+  const entries = openEntries(options, kept, log);
+  const keeper = entries && new SessionKeeper(entries.store, log);
+  const sessions = new Sessions({
+    broker,
+    metrics,
+    log,
+    limits: {
+      queueMessages: options.sessionQueue ?? limits.sessionQueueMessages,
+      queueBytes: options.sessionQueueBytes ?? limits.sessionQueueBytes,
+    },
+    defaultExpiryMs: options.sessionExpiryMs || Number.POSITIVE_INFINITY,
+    mostWaitingBytes: getHeapStatistics().heap_size_limit * limits.sessionsShareOfHeap,
+    slowConsumerWaitMs: options.slowConsumerWaitMs ?? limits.slowConsumerWaitMs,
+    store: keeper,
+  });
+  if (entries !== undefined && keeper !== undefined) {
+    if (entries.hasEntries) await restoreSessions({ store: entries.store, keeper, sessions, broker, log });
+    broker.retained.store = keeper;
+    if (kept !== undefined) kept.delivery.store = keeper;
+  }
+  const door = new MqttDoor(broker, sessions, settings, metrics, doorLog(log, 'mqtt'));
+  const everyMs = options.sysIntervalMs ?? limits.sysTopicsEveryMs;
+  const version = `tinymq version ${options.version ?? 'unknown'}`;
+  const sys = everyMs > 0 ? new SysTopics({ broker, sessions, metrics, version, everyMs }) : undefined;
+
+  async function close(): Promise<void> {
+    sys?.close();
+    sessions.close();
+    await keeper?.flush();
+    keeper?.close();
+    await entries?.close();
+  }
+
+  return { door, sessions, close };
+}

@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../broker/broker.ts';
+import type { Entry, EntryChange, EntryStore } from '../store/entry-store.ts';
+import type { SqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { STORE_FILE } from '../store/sqlite/store-file.ts';
+import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
+import type { LogsOptions, OpenLogs } from './open-logs.ts';
+
+/** Where sessions are kept, with what closes it. */
+export interface OpenEntries {
+  store: EntryStore;
+  /** Whether there may be something to restore. */
+  hasEntries: boolean;
+  close(): Promise<void>;
+}
+
+/** The store that sessions are kept in: that of the logs, or one of their own; undefined where all is in memory. */
+export function openEntries(
+  options: LogsOptions,
+  kept: OpenLogs | undefined,
+  log: Logger,
+): OpenEntries | undefined {
+  if (options.memory) return undefined;
+  if (kept !== undefined && isEntryStore(kept.store)) {
+    // Whoever opened it closes it.
+    return { store: kept.store, hasEntries: true, close: async () => {} };
+  }
+  const { dataDir, dataDirIsOptional = false, fsync = 'commit' } = options;
+  if (dataDir === undefined) return undefined;
+  const store = new LazyEntries({ directory: dataDir, isOptional: dataDirIsOptional, fsync, log });
+  return { store, hasEntries: existsSync(join(dataDir, STORE_FILE)), close: () => store.close() };
+}
+
+/** What the log says where nothing of that outlasts the broker. */
+export const MEMORY_ONLY = 'sessions and retained messages are in memory only';
+
+function isEntryStore(store: object): store is EntryStore {
+  return 'putEntries' in store;
+}
+
+interface LazyEntriesParts {
+  directory: string;
+  /** Whether to do without it where it cannot be used, and will not be soon. */
+  isOptional: boolean;
+  fsync: 'commit' | 'os';
+  log: Logger;
+}
+
+/** A store that is opened when there is something to keep: a broker whose clients keep nothing makes no files. */
+class LazyEntries implements EntryStore {
+  readonly #parts: LazyEntriesParts;
+  #opening: Promise<SqliteStore | undefined> | undefined;
+
+  constructor(parts: LazyEntriesParts) {
+    this.#parts = parts;
+  }
+
+  async putEntries(changes: readonly EntryChange[]): Promise<void> {
+    await (await this.#store())?.putEntries(changes);
+  }
+
+  async readEntries(after: string, maxBytes: number): Promise<Entry[]> {
+    return (await (await this.#store())?.readEntries(after, maxBytes)) ?? [];
+  }
+
+  async close(): Promise<void> {
+    await (await this.#opening)?.close();
+  }
+
+  #store(): Promise<SqliteStore | undefined> {
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<SqliteStore | undefined> {
+    const { directory, isOptional, fsync, log } = this.#parts;
+    try {
+      const { SqliteStore } = await import('../store/sqlite/sqlite-store.ts');
+      const store = new SqliteStore({ directory, fsync });
+      await store.open();
+      return store;
+    } catch (error) {
+      const mayWorkLater = !(error instanceof StoreError) || error instanceof StoreUnavailableError;
+      if (mayWorkLater || !isOptional) {
+        this.#opening = undefined;
+        throw error;
+      }
+      const fields = { code: 'store-unavailable', error: error.message };
+      log.warn(fields, MEMORY_ONLY);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,228 @@
+import { Broker, type Logger } from '../broker/broker.ts';
+import { type Checks, isOpenToAll } from '../doors/open-to-all.ts';
+import * as limits from '../limits.ts';
+import { Metrics } from '../observe/metrics.ts';
+import { StoreError } from '../store/store-error.ts';
+import { type CertificateFiles, Certificates, validityProblem } from '../transport/certificates.ts';
+import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
+import { ListenError, type Listener } from '../transport/listener.ts';
+import {
+  type BrokerOptions,
+  brokerSettings,
+  checkBounds,
+  type DoorName,
+  type Place,
+  placesOf,
+} from './broker-options.ts';
+import { checkOptions } from './check-options.ts';
+import { checkDataFolder } from './data-folder.ts';
+import { reportDescriptorLimit } from './descriptors.ts';
+import { type OpenDoors, openDoors } from './open-doors.ts';
+import { type OpenLogs, openLogs } from './open-logs.ts';
+import { Opened } from './opened.ts';
+import { MEMORY_ONLY } from './session-store.ts';
+
+/** Counters since the start, and gauges of now, by name. */
+export type BrokerStats = Readonly<Record<string, number>>;
+
+/** A broker that is running in this process. */
+export interface RunningBroker extends AsyncDisposable {
+  /** Where it listens, with the real ports, and for whom. */
+  readonly listeners: readonly { readonly url: string; readonly door: DoorName }[];
+  /** The first of them. */
+  readonly url: string;
+  /** The listeners that are not on this machine only, and where nobody checks who connects. */
+  readonly openToAll: readonly string[];
+  /** Its counters and gauges, as they are now. */
+  stats(): BrokerStats;
+  /** Reads the certificate files again, for new connections. A broken file is logged and changes nothing. */
+  reloadCertificates(): void;
+  /** Stops: accepts nobody new, delivers what was accepted, tells every client, closes. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a broker and opens all its listeners.
+ *
+ * @throws ListenError where one of them cannot open; then none stays open.
+ * @throws RangeError where an option is out of its bounds.
+ * @throws StoreError where the folder that is named cannot be used.
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
+  checkOptions(options);
+  checkBounds(options);
+  const places = placesOf(options);
+  const log = options.logger ?? silent;
+  const folderError = dataFolderError(options, log);
+  const usable = folderError === undefined ? options : { ...options, dataDir: undefined };
+  const metrics = new Metrics();
+  const opened = new Opened();
+  try {
+    const certificates = openCertificates(
+      places.map(({ endpoint }) => endpoint),
+      options.tls,
+      log,
+    );
+    opened.add(() => certificates?.close());
+    const broker = new Broker({ settings: brokerSettings(options), metrics, log, afterReads });
+    const kept = await openKept(options, places, broker, metrics, log, folderError);
+    opened.add(() => kept?.close());
+    const doors = await openDoors({ options: usable, broker, kept, metrics, log, certificates, opened });
+    const listeners = await openAll(places, doors, options);
+    opened.add(async () => {
+      await Promise.all(listeners.map((listener) => listener.close()));
+    });
+    reportDescriptorLimit(options.maxClients, log);
+    const openToAll = listeners.filter(({ door, endpoint }) =>
+      isOpenToAll(door, endpoint, checksOf(options)),
+    );
+    for (const { door, url } of openToAll) {
+      const fields = { event: 'open-to-all', door, url };
+      log.warn(
+        fields,
+        'everybody who reaches this listener may read and write everything: nobody checks who it is',
+      );
+    }
+    return running(listeners, openToAll, metrics, certificates, log, opened);
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** The runtime's own: an app's tests may put fake timers in its place, in which the broker would stand still. */
+const afterReads = globalThis.setImmediate;
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+function checksOf({ guard, policy, authenticator, tls }: BrokerOptions): Checks {
+  const authenticates = authenticator !== undefined || policy !== undefined;
+  return { guard, authenticates, asksForCertificates: tls?.caFile !== undefined };
+}
+
+/**
+ * Why the folder of the store cannot be used, where the broker can do without it.
+ *
+ * @throws StoreError where it was named: nobody expects to lose what is to be kept there.
+ */
+function dataFolderError(options: BrokerOptions, log: Logger): StoreError | undefined {
+  const { dataDir, dataDirIsOptional = false, memory, kafkaLogDirs } = options;
+  if (dataDir === undefined || memory || kafkaLogDirs !== undefined) return undefined;
+  try {
+    checkDataFolder(dataDir, !dataDirIsOptional);
+    return undefined;
+  } catch (error) {
+    if (!dataDirIsOptional || !(error instanceof StoreError)) throw error;
+    log.warn({ code: 'store-unavailable', error: error.message }, MEMORY_ONLY);
+    return error;
+  }
+}
+
+function openCertificates(
+  endpoints: readonly Endpoint[],
+  files: CertificateFiles | undefined,
+  log: Logger,
+): Certificates | undefined {
+  if (!endpoints.some(isSecure) || files === undefined) return undefined;
+  const file = files.certFile;
+  const warnOfTime = () => {
+    const problem = validityProblem(certificates.material.cert, Date.now());
+    if (problem !== undefined) log.warn({ file }, problem);
+  };
+  const certificates = new Certificates(files, limits.certificateWatchMs, ({ error }) => {
+    if (error !== undefined) {
+      log.error({ error: error.message }, 'the new certificate is not used; the one before stays');
+      return;
+    }
+    log.info({ file }, 'the certificate was read again');
+    warnOfTime();
+  });
+  warnOfTime();
+  return certificates;
+}
+
+/**
+ * Opens the store where something is to be kept. Where only doors need it that may stay closed, a store that cannot be
+ * opened closes them.
+ *
+ * @throws StoreError where the broker could do nothing without it.
+ */
+async function openKept(
+  options: BrokerOptions,
+  places: readonly Place[],
+  broker: Broker,
+  metrics: Metrics,
+  log: Logger,
+  folderError: StoreError | undefined,
+): Promise<OpenLogs | undefined> {
+  const { logs: captured = [], kafka, grpc, onListenError } = options;
+  if (captured.length === 0 && kafka === undefined && grpc === undefined) return undefined;
+  try {
+    if (folderError !== undefined) throw folderError;
+    return await openLogs(options, broker, metrics, log);
+  } catch (error) {
+    const isNeeded = captured.length > 0 || !places.some(({ door }) => door === 'frames');
+    if (isNeeded || onListenError === undefined || !(error instanceof StoreError)) throw error;
+    const closed = [...(kafka?.listen ?? []), ...(grpc?.listen ?? [])];
+    for (const url of closed) onListenError(new ListenError(url, error));
+    return undefined;
+  }
+}
+
+type OpenListener = Listener & Place;
+
+async function openAll(
+  places: readonly Place[],
+  doors: OpenDoors,
+  { onListenError, tls }: BrokerOptions,
+): Promise<OpenListener[]> {
+  const listeners: OpenListener[] = [];
+  const reachable = places.filter(({ door }) => doors[door] !== undefined);
+  try {
+    for (const [index, { door, endpoint }] of reachable.entries()) {
+      const isLastHope = index === reachable.length - 1 && listeners.length === 0;
+      try {
+        if (isSecure(endpoint) && tls === undefined) throw lacksCertificate(endpoint);
+        listeners.push({ ...(await doors[door]!(endpoint)), door, endpoint });
+      } catch (error) {
+        if (onListenError === undefined || isLastHope || !(error instanceof ListenError)) throw error;
+        onListenError(error);
+      }
+    }
+  } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.close()));
+    throw error;
+  }
+  return listeners;
+}
+
+function lacksCertificate(endpoint: Endpoint): ListenError {
+  return new ListenError(
+    endpointUrl(endpoint),
+    new Error('it needs the option tls, with certFile and keyFile'),
+  );
+}
+
+function running(
+  listeners: readonly OpenListener[],
+  openToAll: readonly OpenListener[],
+  metrics: Metrics,
+  certificates: Certificates | undefined,
+  log: Logger,
+  opened: Opened,
+): RunningBroker {
+  const close = () => opened.close();
+  return {
+    listeners: listeners.map(({ url, door }) => ({ url, door })),
+    url: listeners[0]!.url,
+    openToAll: openToAll.map(({ url }) => url),
+    stats: () => metrics.snapshot(),
+    reloadCertificates() {
+      if (certificates === undefined)
+        log.info({}, 'no listener uses TLS: there is no certificate to read again');
+      else certificates.reload();
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,272 @@
+import { mkdir, open, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RecordBatchError } from '../../batch/batch-error.ts';
+import { type TransactionKind, transactionKind } from '../../batch/control-batch.ts';
+import { BatchHeader, parseBatchHeader } from '../../batch/record-batch.ts';
+import { kafkaReadBytes, kafkaSegmentBytesCeiling } from '../../limits.ts';
+import { checkNext } from '../batch-rules.ts';
+import type { FsyncPolicy, NewBatch } from '../log-store.ts';
+import { StoreError } from '../store-error.ts';
+import type { FileHandles } from './file-handles.ts';
+import { LEADER_EPOCH_FILE, segmentName, syncDirectory, writeEpochs } from './files.ts';
+import type { KafkaPartition } from './partition.ts';
+import { KafkaSegment } from './segment.ts';
+
+/** What appending needs to know of the store. */
+export interface AppendOptions {
+  /** Of segment files, opened for writing. */
+  handles: FileHandles;
+  fsync: FsyncPolicy;
+  /** Is told of the file that keeps what was cut off. */
+  onCut(file: string, reason: string): void;
+}
+
+/** The part of a group that goes to one segment. */
+interface Part {
+  segment: KafkaSegment;
+  isNew: boolean;
+  batches: NewBatch[];
+  byteLength: number;
+}
+
+/**
+ * Appends a group of batches to one partition: {@link add} each, {@link write}, then {@link commit} or {@link undo}.
+ * Nothing can be seen by readers before the commit.
+ */
+export class Appending {
+  readonly partition: KafkaPartition;
+  readonly #options: AppendOptions;
+  readonly #segmentBytes: number;
+  readonly #parts: Part[] = [];
+  readonly #header = new BatchHeader();
+  readonly #newEpochs: { epoch: number; startOffset: number }[] = [];
+  readonly #steps: { producerId: number; kind: TransactionKind; offset: number }[] = [];
+  #nextOffset: number;
+  /** How long the new part of the last segment would get. */
+  #endBytes: number;
+
+  /** @param segmentBytes from which size on a new segment begins */
+  constructor(partition: KafkaPartition, segmentBytes: number, options: AppendOptions) {
+    this.partition = partition;
+    this.#segmentBytes = Math.min(segmentBytes, kafkaSegmentBytesCeiling);
+    this.#options = options;
+    this.#nextOffset = partition.nextOffset;
+    this.#endBytes = partition.segments.at(-1)?.sizeBytes ?? 0;
+  }
+
+  /** @throws StoreError `conflict` unless it is the next one, `invalid` for what is no record batch of these offsets. */
+  add(batch: NewBatch): void {
+    checkNext(batch.baseOffset, this.#nextOffset);
+    checkRecordBatch(batch, this.#header);
+    this.#noteTransaction(batch);
+    this.#noteEpoch(this.#header.partitionLeaderEpoch, batch.baseOffset);
+    const part = this.#partFor(batch);
+    part.batches.push(batch);
+    part.byteLength += batch.bytes.length;
+    this.#endBytes += batch.bytes.length;
+    this.#nextOffset = batch.lastOffset + 1;
+  }
+
+  /** Writes everything; with `commit` it is on the disk afterwards. */
+  async write(): Promise<void> {
+    const { partition } = this;
+    if (this.#newEpochs.length > 0) {
+      await mkdir(partition.folder, { recursive: true });
+      await writeEpochs(join(partition.folder, LEADER_EPOCH_FILE), [...partition.epochs, ...this.#newEpochs]);
+    }
+    await cutTorn(partition, this.#options.onCut);
+    for (const part of this.#parts) {
+      if (part.isNew) await createSegmentFile(partition.folder, part.segment.path);
+      await this.#options.handles.use(part.segment.path, async (handle) => {
+        let position = part.segment.sizeBytes;
+        for (const bytes of chunksOf(part.batches)) {
+          for (let done = 0; done < bytes.length; ) {
+            const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position);
+            done += bytesWritten;
+            position += bytesWritten;
+          }
+        }
+        if (this.#options.fsync === 'commit') await handle.datasync();
+      });
+    }
+  }
+
+  /** Whether a transaction ends here whose records do not count. */
+  get aborts(): boolean {
+    return this.#steps.some(({ kind }) => kind === 'abort');
+  }
+
+  /** Lets readers see it. @returns the segments that nothing comes behind any more. */
+  commit(): KafkaSegment[] {
+    const { partition } = this;
+    const full: KafkaSegment[] = [];
+    for (const { segment, isNew, batches } of this.#parts) {
+      if (isNew) {
+        const last = partition.segments.at(-1);
+        if (last !== undefined) full.push(last);
+        partition.segments = [...partition.segments, segment];
+      }
+      let position = segment.sizeBytes;
+      for (const { lastOffset, maxTimestamp, bytes } of batches) {
+        segment.openIndex.note(lastOffset, position, bytes.length, maxTimestamp);
+        position += bytes.length;
+      }
+      segment.sizeBytes = position;
+    }
+    for (const { offset, ...step } of this.#steps) partition.transactions.apply(step, offset);
+    partition.epochs.push(...this.#newEpochs);
+    partition.nextOffset = this.#nextOffset;
+    return full;
+  }
+
+  /** Takes away what may have been written. */
+  async undo(): Promise<void> {
+    for (const { segment, isNew } of this.#parts) {
+      await this.#options.handles.forget(segment.path);
+      if (isNew) await rm(segment.path, { force: true });
+      else if (this.partition.tornAt === undefined) await truncate(segment.path, segment.sizeBytes);
+    }
+    if (this.#newEpochs.length > 0) {
+      await writeEpochs(join(this.partition.folder, LEADER_EPOCH_FILE), this.partition.epochs);
+    }
+  }
+
+  #partFor(batch: NewBatch): Part {
+    const current = this.#parts.at(-1);
+    const segment = current?.segment ?? this.partition.segments.at(-1);
+    const isFull =
+      segment === undefined ||
+      (this.#endBytes > 0 && this.#endBytes + batch.bytes.length > this.#segmentBytes) ||
+      batch.lastOffset - segment.baseOffset > MAX_RELATIVE_OFFSET;
+    if (!isFull && current !== undefined) return current;
+    const part = isFull
+      ? { segment: this.#newSegment(batch.baseOffset), isNew: true, batches: [], byteLength: 0 }
+      : { segment, isNew: false, batches: [], byteLength: 0 };
+    if (isFull) this.#endBytes = 0;
+    this.#parts.push(part);
+    return part;
+  }
+
+  #newSegment(baseOffset: number): KafkaSegment {
+    return new KafkaSegment(join(this.partition.folder, segmentName(baseOffset)), baseOffset, 0);
+  }
+
+  #noteTransaction({ baseOffset, bytes }: NewBatch): void {
+    const { producerId, isTransactional } = this.#header;
+    if (!isTransactional) return;
+    const kind = readable(() => transactionKind(bytes, this.#header));
+    if (kind !== undefined) this.#steps.push({ producerId, kind, offset: baseOffset });
+  }
+
+  #noteEpoch(epoch: number, startOffset: number): void {
+    const last = this.#newEpochs.at(-1) ?? this.partition.epochs.at(-1);
+    if (epoch >= 0 && (last === undefined || epoch > last.epoch))
+      this.#newEpochs.push({ epoch, startOffset });
+  }
+}
+
+/**
+ * Begins a new segment at the next offset, so that the ones before can change or go; or at a later one, which is the
+ * next then.
+ *
+ * @returns the segment that is complete now, if there is one.
+ */
+export async function roll(
+  partition: KafkaPartition,
+  offset = partition.nextOffset,
+): Promise<KafkaSegment | undefined> {
+  const last = partition.segments.at(-1);
+  if (last !== undefined && last.baseOffset === offset) return undefined;
+  const stem = join(partition.folder, segmentName(offset));
+  await createSegmentFile(partition.folder, `${stem}.log`);
+  partition.segments = [...partition.segments, new KafkaSegment(stem, offset, 0)];
+  partition.nextOffset = offset;
+  return last;
+}
+
+/** Index entries hold the difference of an offset to the segment's first one in 31 bits. */
+const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
+
+/** @throws StoreError `invalid` unless the bytes are one record batch with just these offsets. */
+export function checkRecordBatch(batch: NewBatch, header: BatchHeader): void {
+  readable(() => parseBatchHeader(batch.bytes, 0, header));
+  const { baseOffset, lastOffset, end } = header;
+  if (baseOffset !== batch.baseOffset || lastOffset !== batch.lastOffset || end !== batch.bytes.length) {
+    throw new StoreError(
+      'invalid',
+      `a record batch of ${end} bytes with the offsets ${baseOffset} to ${lastOffset}, handed over as ` +
+        `${batch.bytes.length} bytes with ${batch.baseOffset} to ${batch.lastOffset}`,
+    );
+  }
+}
+
+function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RecordBatchError)) throw error;
+    throw new StoreError('invalid', `a Kafka log directory holds record batches only: ${error.message}`);
+  }
+}
+
+async function createSegmentFile(folder: string, path: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await (await open(path, 'w', 0o644)).close();
+  syncDirectory(folder);
+}
+
+/** The bytes of batches, joined to few large buffers. */
+function* chunksOf(batches: NewBatch[]): Generator<Uint8Array> {
+  let parts: Uint8Array[] = [];
+  let byteLength = 0;
+  for (const { bytes } of batches) {
+    if (byteLength + bytes.length > kafkaReadBytes) {
+      if (parts.length > 0) yield joined(parts, byteLength);
+      parts = [];
+      byteLength = 0;
+    }
+    parts.push(bytes);
+    byteLength += bytes.length;
+  }
+  if (parts.length > 0) yield joined(parts, byteLength);
+}
+
+function joined(parts: Uint8Array[], byteLength: number): Uint8Array {
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts, byteLength);
+}
+
+/**
+ * Cuts off what lies behind the last whole batch, before anything comes behind it. A copy stays, as it may not have been
+ * worthless.
+ */
+export async function cutTorn(partition: KafkaPartition, onCut: AppendOptions['onCut']): Promise<void> {
+  if (partition.tornAt === undefined) return;
+  const segment = partition.segments.at(-1)!;
+  const position = partition.tornAt;
+  const kept = `${segment.stem}.cut-${position}`;
+  const handle = await open(segment.path, 'r+');
+  try {
+    const copy = await open(kept, 'w', 0o644);
+    let isZero = true;
+    try {
+      const buffer = new Uint8Array(64 * 1024);
+      for (let at = position; ; ) {
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+        if (bytesRead === 0) break;
+        isZero &&= buffer.subarray(0, bytesRead).every((byte) => byte === 0);
+        await copy.writeFile(buffer.subarray(0, bytesRead));
+        at += bytesRead;
+      }
+      await copy.datasync();
+    } finally {
+      await copy.close();
+    }
+    await handle.truncate(position);
+    await handle.datasync();
+    partition.tornAt = undefined;
+    if (isZero) await rm(kept);
+    else onCut(kept, `no whole batch lies in ${segment.path} from byte ${position} on`);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,284 @@
+import { Availability } from '../availability.ts';
+import {
+  checkBatch,
+  checkFirst,
+  checkGroupOffsets,
+  checkOffset,
+  checkPartitionCount,
+  checkReplaced,
+  checkReplacement,
+  checkSkip,
+  checkTopic,
+} from '../batch-rules.ts';
+import { groupMembersKey } from '../group-members.ts';
+import type {
+  BatchSpan,
+  GroupOffset,
+  LogStore,
+  NewBatch,
+  NewTopic,
+  StoredBatch,
+  StoredPartition,
+  StoredState,
+  StoredTopic,
+  StoreEvent,
+  StoreHealth,
+  TopicConfigs,
+  TopicPartition,
+} from '../log-store.ts';
+import { CorruptBatchError, StoreError, StoreUnavailableError } from '../store-error.ts';
+import { roll } from './append.ts';
+import { KafkaChanges } from './changes.ts';
+import { saveFirstOffset } from './checkpoints.ts';
+import type { DirectoryIdentity } from './files.ts';
+import type { KafkaGroups } from './groups.ts';
+import { KafkaDirectory, type KafkaDirectoryOptions } from './kafka-directory.ts';
+import type { KafkaPartition } from './partition.ts';
+import { deleteSegments, replaceBatches } from './rewrite.ts';
+
+export type { KafkaDirectoryOptions } from './kafka-directory.ts';
+
+/**
+ * The store in the log directories of an existing Kafka, in place: what lies there is served as it is, what is appended
+ * can be read by Kafka again. While this has the directory, Kafka cannot start on it, and the other way round.
+ */
+export class KafkaDirectoryStore implements LogStore {
+  readonly #options: KafkaDirectoryOptions;
+  readonly #availability = new Availability(() => this.#recover());
+  #opened: Opened | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: KafkaDirectoryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws StoreError `locked` if Kafka or another broker has the directory, `corrupt` if its metadata is damaged,
+   * `unsupported` if it is of a newer Kafka
+   */
+  open(): Promise<StoredState> {
+    return this.#availability.open(async () => {
+      const directory = new KafkaDirectory(this.#options, (file, reason) =>
+        this.#availability.emit({ kind: 'set-aside', file, reason }),
+      );
+      this.#opened = { directory, changes: new KafkaChanges(directory, this.#availability) };
+      return directory.state();
+    });
+  }
+
+  /** Who the Kafka was that wrote the directory; empty texts where it does not say. */
+  get identity(): DirectoryIdentity {
+    return this.#directory.identity;
+  }
+
+  /** The first producer id that Kafka has not given away. */
+  get nextProducerId(): number {
+    return this.#directory.image.nextProducerId;
+  }
+
+  /** The level of Kafka's feature of this name; undefined where its metadata log has none. */
+  get metadataVersion(): number | undefined {
+    return this.#directory.image.features.get('metadata.version');
+  }
+
+  /** @throws StoreError `unsupported` where the directory has no metadata log */
+  async createTopic(topic: NewTopic): Promise<StoredTopic> {
+    checkTopic(topic);
+    return this.#changes.make((topics) => topics.create(topic));
+  }
+
+  async alterTopic(name: string, configs: TopicConfigs): Promise<void> {
+    await this.#changes.make((topics) => topics.alter(name, configs));
+  }
+
+  async addPartitions(name: string, partitionCount: number): Promise<StoredPartition[]> {
+    checkPartitionCount(partitionCount);
+    return this.#changes.make((topics) => topics.addPartitions(name, partitionCount));
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    const changes = this.#changes;
+    await changes.make(async (topics) => {
+      const removals = this.#directory.groups.topicRemovals(name, Date.now());
+      await topics.delete(name);
+      await changes.offsets.keep(removals);
+    });
+  }
+
+  async setLeaderEpoch(partition: number, leaderEpoch: number): Promise<void> {
+    checkOffset(leaderEpoch);
+    await this.#changes.make((topics) => topics.setLeaderEpoch(partition, leaderEpoch));
+  }
+
+  async append(partition: number, batch: NewBatch): Promise<void> {
+    checkBatch(batch);
+    await this.#changes.append(partition, batch);
+  }
+
+  async skipTo(partition: number, offset: number): Promise<void> {
+    checkOffset(offset);
+    await this.#changeOf(partition, async (into, directory) => {
+      checkSkip(offset, into.nextOffset);
+      await directory.prepare(into);
+      await (await roll(into, offset))?.openIndex.finish();
+    });
+  }
+
+  async read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
+    checkOffset(fromOffset);
+    return this.#reading(partition, (from) => from.read(fromOffset, maxBytes));
+  }
+
+  async batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined> {
+    return this.#reading(partition, (from) => from.batchForTime(timestamp));
+  }
+
+  async sizeBytes(partition: number): Promise<number> {
+    return this.#reading(partition, async (from) => from.sizeBytes);
+  }
+
+  async offsetForSize(partition: number, keepBytes: number): Promise<number> {
+    return this.#reading(partition, (from) => from.offsetForSize(keepBytes));
+  }
+
+  async deleteUntil(partition: number, offset: number): Promise<void> {
+    checkOffset(offset);
+    await this.#changeOf(partition, async (from, directory) => {
+      checkFirst(offset, from.nextOffset);
+      if (offset <= from.firstOffset) return;
+      await directory.prepareRemoval(from);
+      await saveFirstOffset(from.folder, offset);
+      await deleteSegments(from, offset, directory.files);
+    });
+  }
+
+  async replace(partition: number, fromOffset: number, toOffset: number, batches: NewBatch[]): Promise<void> {
+    checkReplacement(fromOffset, toOffset, batches);
+    await this.#changeOf(partition, async (into, directory) => {
+      checkReplaced(toOffset, batches, into);
+      const segmentBytes = directory.segmentBytes(directory.demand(partition).topic.name);
+      await directory.prepareRemoval(into);
+      await replaceBatches(into, fromOffset, toOffset, batches, segmentBytes, directory.files);
+    });
+  }
+
+  async forgetProducers(partition: number, producerIds: bigint[]): Promise<void> {
+    await this.#changeOf(partition, async ({ id }, directory) => {
+      const producers = directory.journal.state.producers.get(id);
+      const known = producerIds.map(String).filter((producerId) => producers?.has(producerId));
+      await directory.note(
+        known.map((producerId) => ({ kind: 'producer', id, producerId, lastOffset: -1, state: null })),
+      );
+    });
+  }
+
+  async saveGroupOffsets(group: string, offsets: GroupOffset[]): Promise<void> {
+    checkGroupOffsets(offsets);
+    await this.#changeGroups((groups) => groups.commits(group, offsets, Date.now()));
+  }
+
+  async deleteGroupOffsets(group: string, partitions: TopicPartition[]): Promise<void> {
+    await this.#changeGroups((groups) => groups.removals(group, Date.now(), partitions));
+  }
+
+  async saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void> {
+    await this.putMeta(groupMembersKey(group), members);
+  }
+
+  async deleteGroup(group: string): Promise<void> {
+    await this.#changeGroups((groups) => groups.removals(group, Date.now()), group);
+    await this.saveGroupMembers(group, undefined);
+  }
+
+  async putMeta(key: string, value: Uint8Array | undefined): Promise<void> {
+    const text = value === undefined ? null : Buffer.from(value).toString('base64');
+    await this.#changes.make(() => this.#directory.note([{ kind: 'meta', key, value: text }]));
+  }
+
+  async getMeta(key: string): Promise<Uint8Array | undefined> {
+    this.#availability.demandOpen();
+    const text = this.#directory.journal.state.meta.get(key);
+    return text === undefined ? undefined : new Uint8Array(Buffer.from(text, 'base64'));
+  }
+
+  async flush(): Promise<void> {
+    await this.#changes.make(async () => {});
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  health(): StoreHealth {
+    return this.#availability.health(this.#opened?.changes.waiting ?? { waitingChanges: 0, waitingBytes: 0 });
+  }
+
+  onEvent(listener: (event: StoreEvent) => void): () => void {
+    return this.#availability.onEvent(listener);
+  }
+
+  get #changes(): KafkaChanges {
+    if (this.#opened === undefined) throw this.#availability.refusal();
+    return this.#opened.changes;
+  }
+
+  get #directory(): KafkaDirectory {
+    if (this.#opened === undefined) throw this.#availability.refusal();
+    return this.#opened.directory;
+  }
+
+  #changeOf(
+    id: number,
+    make: (partition: KafkaPartition, directory: KafkaDirectory) => Promise<void>,
+  ): Promise<void> {
+    return this.#changes.make(async () => make(this.#directory.demand(id).partition, this.#directory));
+  }
+
+  #changeGroups(
+    entries: (groups: KafkaGroups) => ReturnType<KafkaGroups['commits']>,
+    endedGroup?: string,
+  ): Promise<void> {
+    const changes = this.#changes;
+    return changes.make(() => changes.offsets.keep(entries(this.#directory.groups), endedGroup));
+  }
+
+  async #reading<T>(id: number, read: (partition: KafkaPartition) => Promise<T>): Promise<T> {
+    this.#availability.demandOpen();
+    try {
+      return await read(this.#directory.demand(id).partition);
+    } catch (error) {
+      if (error instanceof CorruptBatchError) {
+        throw this.#availability.corrupt(id, error.baseOffset, error.lastOffset);
+      }
+      if (error instanceof StoreError) throw error;
+      // It is asked again, and says nothing about what can be written.
+      throw new StoreUnavailableError('failed', (error as Error).message, { cause: error });
+    }
+  }
+
+  async #recover(): Promise<StoredState> {
+    await this.#changes.undoFailed();
+    return this.#directory.state();
+  }
+
+  async #close(): Promise<void> {
+    await this.#availability.beginClose();
+    await this.#opened?.changes.settled();
+    const isOrderly = this.#availability.close();
+    if (this.#opened === undefined) return;
+    const { directory, changes } = this.#opened;
+    if (isOrderly) {
+      await directory.close();
+      return;
+    }
+    // What a failed write left would be taken for data. Where the disk does not let go of it, Kafka looks it through.
+    await changes.undoFailed().catch(() => {});
+    await directory.release();
+  }
+}
+
+interface Opened {
+  directory: KafkaDirectory;
+  changes: KafkaChanges;
+}

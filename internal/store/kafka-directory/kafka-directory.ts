@@ -1,0 +1,387 @@
+import { existsSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { kafkaOpenFiles, kafkaSegmentBytes } from '../../limits.ts';
+import { noSuchPartition } from '../batch-rules.ts';
+import type { FsyncPolicy, NewBatch, StoredPartition, StoredState, StoredTopic } from '../log-store.ts';
+import { makeDirectory } from '../make-directory.ts';
+import { closeQuietly } from '../sqlite/files.ts';
+import { StoreError } from '../store-error.ts';
+import { Appending, type AppendOptions, cutTorn } from './append.ts';
+import { CleanShutdownMarks, savedFirstOffset, saveRecoveryPoints, trustedUntil } from './checkpoints.ts';
+import { FileHandles } from './file-handles.ts';
+import { type DirectoryIdentity, METADATA_TOPIC, partitionFolder, readIdentity } from './files.ts';
+import { KafkaGroups } from './groups.ts';
+import { type JournalEntry, KafkaJournal } from './journal.ts';
+import { lockKafkaDirectory } from './lock.ts';
+import { loadMetadata, MetadataImage, type MetadataTopic } from './metadata.ts';
+import { KafkaPartition } from './partition.ts';
+import type { OpenFiles } from './rewrite.ts';
+import { type KnownTransactions, saveTransactionIndexes } from './transactions.ts';
+
+export interface KafkaDirectoryOptions {
+  /** Kafka's `log.dirs`; the journal of our own lies in the first. Those that are missing are created. */
+  directories: string[];
+  /** Kafka's `metadata.log.dir`; without it the metadata log is looked for in all directories. */
+  metadataDirectory?: string;
+  fsync: FsyncPolicy;
+  /** Kafka's `log.segment.bytes`, for topics that say nothing else. */
+  segmentBytes?: number;
+  /** Kafka's `offsets.topic.num.partitions`, where there is no `__consumer_offsets` yet. */
+  offsetsPartitions?: number;
+}
+
+/** A topic with its open partitions. */
+export interface OpenTopic {
+  name: string;
+  topicId: string;
+  createdAtMs: number;
+  partitions: KafkaPartition[];
+}
+
+/** A partition with its topic. */
+export interface OpenPartition {
+  partition: KafkaPartition;
+  topic: OpenTopic;
+}
+
+/** An open Kafka log directory: what is in it, and the files that stand beside the partitions. */
+export class KafkaDirectory {
+  readonly options: KafkaDirectoryOptions;
+  readonly topics = new Map<string, OpenTopic>();
+  readonly partitions = new Map<number, OpenPartition>();
+  readonly groups: KafkaGroups;
+  readonly journal: KafkaJournal;
+  readonly identities: Map<string, DirectoryIdentity>;
+  image: MetadataImage;
+  /** The metadata log; undefined where there is none, and no topics then. */
+  readonly metadataLog: KafkaPartition | undefined;
+  readonly files: OpenFiles = {
+    readers: new FileHandles('r', kafkaOpenFiles),
+    writers: new FileHandles('r+', kafkaOpenFiles),
+  };
+
+  /** Appends that are part of a change, to be undone if it fails. */
+  readonly unfinished = new Set<Appending>();
+
+  readonly #locks: DatabaseSync[];
+  readonly #onCut: AppendOptions['onCut'];
+  /** What is known and not in the journal yet; it goes there with what comes next. */
+  #unsaved: JournalEntry[] = [];
+  readonly #marks: CleanShutdownMarks;
+  #isOrderly = true;
+  readonly #touched = new Set<KafkaPartition>();
+
+  /** Opens everything. @throws StoreError `locked`, `corrupt`, `unsupported` */
+  constructor(options: KafkaDirectoryOptions, onCut: AppendOptions['onCut']) {
+    this.options = options;
+    this.#onCut = onCut;
+    this.#marks = new CleanShutdownMarks(options.directories);
+    const directories = allDirectories(options);
+    this.#locks = lockAll(directories);
+    try {
+      this.identities = new Map(directories.map((directory) => [directory, readIdentity(directory)]));
+      this.journal = KafkaJournal.open(options.directories[0]);
+      const metadataFolder = directories
+        .map((directory) => join(directory, partitionFolder(METADATA_TOPIC, 0)))
+        .find((folder) => existsSync(folder));
+      this.image = metadataFolder === undefined ? new MetadataImage() : loadMetadata(metadataFolder);
+      if (metadataFolder !== undefined) {
+        this.metadataLog = new KafkaPartition(0, metadataFolder, this.files.readers);
+        this.metadataLog.open(0);
+        this.#compareMetadataEnd(this.metadataLog.nextOffset);
+      }
+      this.#openTopics();
+      this.groups = new KafkaGroups(this.journal.state, this.topics);
+    } catch (error) {
+      for (const lock of this.#locks) closeQuietly(lock);
+      throw error;
+    }
+  }
+
+  /** What `meta.properties` says of the first directory. */
+  get identity(): DirectoryIdentity {
+    return this.identities.get(this.options.directories[0])!;
+  }
+
+  /** The partition with a number of ours. @throws StoreError `not-found` */
+  demand(id: number): OpenPartition {
+    const found = this.partitions.get(id);
+    if (!found) throw noSuchPartition(id);
+    return found;
+  }
+
+  state(): StoredState {
+    const names = [...this.topics.keys()].sort();
+    return {
+      topics: names.map((name) => this.storedTopic(this.topics.get(name)!)),
+      groups: this.groups.all(),
+      groupMembers: this.journal.state.groupMembers(),
+    };
+  }
+
+  storedTopic({ name, topicId, createdAtMs, partitions }: OpenTopic): StoredTopic {
+    return {
+      name,
+      topicId: new Uint8Array(Buffer.from(topicId, 'base64url')),
+      configs: Object.fromEntries(this.image.configs.get(name) ?? []),
+      createdAtMs,
+      partitions: partitions.map((partition, number) => this.storedPartition(partition, name, number)),
+    };
+  }
+
+  storedPartition(partition: KafkaPartition, topic: string, number: number): StoredPartition {
+    const { id, firstOffset, nextOffset, maxTimestamp, sizeBytes } = partition;
+    return {
+      id,
+      number,
+      firstOffset,
+      nextOffset,
+      leaderEpoch: this.leaderEpoch(partition, topic, number),
+      maxTimestamp,
+      sizeBytes,
+      producers: this.journal.state.storedProducers(id),
+      transactions: partition.transactions.stored(),
+    };
+  }
+
+  leaderEpoch(partition: KafkaPartition, topic: string, number: number): number {
+    return Math.max(
+      this.image.topic(topic)?.partitions.get(number)?.leaderEpoch ?? 0,
+      partition.epochs.at(-1)?.epoch ?? 0,
+    );
+  }
+
+  /** Opens a partition of a topic under a number that is its own. */
+  openPartition(topic: MetadataTopic, number: number, ids: Map<string, number>): KafkaPartition {
+    let id = ids.get(`${topic.topicId}/${number}`);
+    if (id === undefined) {
+      id = this.journal.state.lastPartitionId + 1;
+      const entry: JournalEntry = { kind: 'partition', id, topicId: topic.topicId, number };
+      this.journal.state.apply(entry);
+      this.#unsaved.push(entry);
+    }
+    const folder = join(this.#directoryFor(topic, number), partitionFolder(topic.name, number));
+    const partition = new KafkaPartition(id, folder, this.files.readers);
+    partition.open(savedFirstOffset(folder), this.#knownTransactions(partition));
+    partition.goneMaxTimestamp = this.journal.state.goneTimestamps.get(id) ?? -1;
+    if (this.journal.state.settleProducers(id, partition.nextOffset)) this.journal.isStale = true;
+    return partition;
+  }
+
+  /** Writes entries, and those that waited for a first one. */
+  async note(entries: JournalEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    if (this.journal.isStale) await this.journal.rewrite();
+    const all = [...this.#unsaved, ...entries];
+    this.#unsaved = [];
+    await this.journal.append(all, this.options.fsync === 'commit');
+  }
+
+  /** Notes which transactions are open at the ends of partitions. */
+  async noteTransactions(partitions: readonly KafkaPartition[]): Promise<void> {
+    await this.note(
+      partitions.map(({ id, nextOffset, transactions }) => ({
+        kind: 'transactions',
+        id,
+        offset: nextOffset,
+        open: transactions.stored().open,
+      })),
+    );
+  }
+
+  /**
+   * Takes up what was appended to the metadata log meanwhile: a Kafka that is started on a directory which it cannot
+   * have votes for itself there before it notices that.
+   */
+  refreshMetadata(metadataLog: KafkaPartition): void {
+    const last = metadataLog.segments.at(-1);
+    if (last === undefined || statSync(last.path).size === last.sizeBytes) return;
+    this.image = loadMetadata(metadataLog.folder);
+    metadataLog.open(0);
+  }
+
+  /** Prepares appending to a partition. */
+  appending(partition: KafkaPartition, topic?: string): Appending {
+    this.touch(partition);
+    return new Appending(partition, this.segmentBytes(topic), {
+      handles: this.files.writers,
+      fsync: this.options.fsync,
+      onCut: this.#onCut,
+    });
+  }
+
+  /** Appends a batch as part of a change. */
+  async append(partition: KafkaPartition, batch: NewBatch, topic?: string): Promise<void> {
+    await this.beforeChange();
+    const appending = this.appending(partition, topic);
+    appending.add(batch);
+    this.unfinished.add(appending);
+    await appending.write();
+    await this.finish(appending);
+    this.unfinished.delete(appending);
+  }
+
+  /** Lets readers see what was appended, and writes what stands beside it. */
+  async finish(appending: Appending): Promise<void> {
+    const { partition } = appending;
+    const { nextOffset } = partition;
+    const full = appending.commit();
+    this.journal.state.settleProducers(partition.id, partition.nextOffset);
+    try {
+      for (const segment of full) await segment.openIndex.finish();
+      const last = partition.segments.at(-1)!;
+      if (last.openIndex.isDue) await last.openIndex.write();
+      if (appending.aborts) await saveTransactionIndexes(partition, nextOffset);
+      if (full.length > 0 && partition !== this.metadataLog) await this.noteTransactions([partition]);
+    } catch {
+      // The batches last, and without their index Kafka makes a new one.
+      await this.#dropIndexes(partition);
+    }
+  }
+
+  /** A partition is changed: its index files are completed at the end. */
+  touch(partition: KafkaPartition): void {
+    this.#touched.add(partition);
+  }
+
+  /** Before the files of a partition change otherwise than by appending. */
+  async prepare(partition: KafkaPartition): Promise<void> {
+    await this.beforeChange();
+    this.touch(partition);
+    await cutTorn(partition, this.#onCut);
+  }
+
+  /** Before batches go: what the newest of them said of the time is kept. */
+  async prepareRemoval(partition: KafkaPartition): Promise<void> {
+    const { id, maxTimestamp } = partition;
+    await this.prepare(partition);
+    await this.note([{ kind: 'gone-timestamp', id, maxTimestamp }]);
+  }
+
+  /** Index files could not be written: they go, and it will be no clean shutdown. */
+  async #dropIndexes(partition: KafkaPartition): Promise<void> {
+    this.#isOrderly = false;
+    for (const { stem } of partition.segments.slice(-2)) {
+      for (const suffix of ['.index', '.timeindex']) await rm(stem + suffix, { force: true }).catch(() => {});
+    }
+  }
+
+  segmentBytes(topic: string | undefined): number {
+    const configured = Number(topic && this.image.configs.get(topic)?.get('segment.bytes'));
+    return configured > 0 ? configured : (this.options.segmentBytes ?? kafkaSegmentBytes);
+  }
+
+  /** After this Kafka looks the newest segments through itself, until {@link close} says that all is in order. */
+  async beforeChange(): Promise<void> {
+    await this.#marks.take();
+  }
+
+  /** Leaves everything so that Kafka need not look it through, if that is how it was found. */
+  async close(): Promise<void> {
+    try {
+      if (!this.#isOrderly) return;
+      for (const partition of this.#touched) await partition.segments.at(-1)?.openIndex.finish();
+      const touched = [...this.#touched].filter((partition) => partition !== this.metadataLog);
+      await this.noteTransactions(touched);
+      await saveRecoveryPoints(this.#touched);
+      // Kafka knows what is open from its snapshots of producers, which segments of ours do not have: it has to look.
+      const isAnyOpen = touched.some(({ transactions }) => transactions.firstOpenOffset !== undefined);
+      if (!isAnyOpen) await this.#marks.giveBack();
+    } finally {
+      await this.release();
+    }
+  }
+
+  /** Closes the files and gives the directory free. */
+  async release(): Promise<void> {
+    await this.journal.close().catch(() => {});
+    await this.files.readers.close();
+    await this.files.writers.close();
+    for (const lock of this.#locks.splice(0)) closeQuietly(lock);
+  }
+
+  #openTopics(): void {
+    const ids = new Map<string, number>();
+    for (const [id, { topicId, number }] of this.journal.state.partitions)
+      ids.set(`${topicId}/${number}`, id);
+    const topics = [...this.image.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const topic of topics) {
+      const numbers = [...topic.partitions.keys()].sort((a, b) => a - b);
+      const partitions = numbers.map((number) => this.openPartition(topic, number, ids));
+      this.addTopic({ name: topic.name, topicId: topic.topicId, createdAtMs: topic.createdAtMs, partitions });
+    }
+  }
+
+  /** Makes topics and partitions what the disk says, after a change failed half-way. */
+  async reconcile(): Promise<void> {
+    for (const partition of this.#touched) {
+      await partition.gate.alone(async () => {
+        for (const { path } of partition.segments) {
+          await this.files.readers.forget(path);
+          await this.files.writers.forget(path);
+        }
+        if (partition === this.metadataLog) partition.open(0);
+        else partition.open(savedFirstOffset(partition.folder), this.#knownTransactions(partition));
+      });
+    }
+    for (const topic of this.image.topics.values()) {
+      const known = this.topics.get(topic.name) ?? { ...topic, partitions: [] };
+      for (let number = known.partitions.length; number < topic.partitions.size; number++) {
+        known.partitions.push(this.openPartition(topic, number, new Map()));
+      }
+      this.addTopic(known);
+    }
+  }
+
+  addTopic(topic: OpenTopic): void {
+    this.topics.set(topic.name, topic);
+    for (const partition of topic.partitions) this.partitions.set(partition.id, { partition, topic });
+  }
+
+  #knownTransactions({ id, folder }: KafkaPartition): KnownTransactions {
+    return { trustedUntil: trustedUntil(folder), noted: this.journal.state.transactions.get(id) };
+  }
+
+  /** A metadata log that has grown means that Kafka was here; producers and members may have gone on with it. */
+  #compareMetadataEnd(end: number): void {
+    const { state } = this.journal;
+    if (end > state.metadataEnd && state.forgetClients()) this.journal.isStale = true;
+    if (end === state.metadataEnd) return;
+    const entry: JournalEntry = { kind: 'metadata-end', offset: end };
+    state.apply(entry);
+    this.#unsaved.push(entry);
+  }
+
+  /** The directory that a partition's folder lies in, or is to lie in. */
+  #directoryFor(topic: MetadataTopic, number: number): string {
+    const { directories } = this.options;
+    const folder = partitionFolder(topic.name, number);
+    const named = topic.partitions.get(number)?.directories ?? [];
+    return (
+      directories.find((directory) => existsSync(join(directory, folder))) ??
+      directories.find((directory) => named.includes(this.identities.get(directory)!.directoryId)) ??
+      directories[0]
+    );
+  }
+}
+
+function allDirectories({ directories, metadataDirectory }: KafkaDirectoryOptions): string[] {
+  if (directories.length === 0) throw new StoreError('invalid', 'a Kafka log directory has a path');
+  return [...new Set(metadataDirectory ? [metadataDirectory, ...directories] : directories)];
+}
+
+function lockAll(directories: string[]): DatabaseSync[] {
+  const locks: DatabaseSync[] = [];
+  try {
+    for (const directory of directories) {
+      makeDirectory(directory);
+      locks.push(lockKafkaDirectory(directory));
+    }
+    return locks;
+  } catch (error) {
+    for (const lock of locks) closeQuietly(lock);
+    throw error;
+  }
+}

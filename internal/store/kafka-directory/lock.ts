@@ -1,0 +1,40 @@
+import { existsSync, statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { closeQuietly } from '../sqlite/files.ts';
+import { StoreError } from '../store-error.ts';
+
+/** Kafka holds a lock of the operating system on this empty file as long as it runs. */
+const LOCK = '.lock';
+const SQLITE_BUSY = 5;
+
+/**
+ * Takes a Kafka log directory for this process, against other brokers and against Kafka itself, until the returned
+ * connection is closed or the process ends. Node has no file locks; SQLite's exclusive lock is one on a part of the
+ * file, and Kafka's, on the whole file, meets it. Nothing is written into the file.
+ *
+ * @throws StoreError `locked` when somebody has it, `unsupported`
+ */
+export function lockKafkaDirectory(directory: string): DatabaseSync {
+  if (!isBuiltin('node:sqlite')) {
+    throw new StoreError(
+      'unsupported',
+      `a Kafka log directory is locked through SQLite, which needs Node.js 22.13 or newer; this is ${process.version}`,
+    );
+  }
+  const file = join(directory, LOCK);
+  if (existsSync(file) && statSync(file).size > 0) {
+    throw new StoreError('unsupported', `${file} is not empty, so it is not Kafka's lock file`);
+  }
+  const lock = new DatabaseSync(file);
+  try {
+    lock.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    closeQuietly(lock);
+    const { errcode = 0 } = error as { errcode?: number };
+    if ((errcode & 0xff) !== SQLITE_BUSY) throw error;
+    throw new StoreError('locked', `${directory} is in use, by Kafka or by another broker`);
+  }
+  return lock;
+}

@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { StoreError, StoreUnavailableError, type UnavailableReason } from '../store-error.ts';
+import type { Refusal, ToReader, ToWriter, WorkerRole } from './messages.ts';
+
+/**
+ * Starts one of the two threads of the store.
+ *
+ * @param told gets what it says.
+ * @param ended is called when it has ended, perhaps more than once.
+ * @throws StoreError `unsupported` where its file is missing
+ */
+export function startThread<Message>(
+  role: WorkerRole,
+  told: (message: Message) => void,
+  ended: (thread: Worker, message: string) => void,
+): Worker {
+  // Node calls SQLite experimental; whoever runs a broker can do nothing about that.
+  const execArgv = ['--disable-warning=ExperimentalWarning'];
+  const thread = new Worker(threadFile(), { workerData: role, execArgv });
+  thread.on('message', told);
+  thread.on('error', (error: Error) => ended(thread, error.message));
+  thread.on('exit', () => ended(thread, 'the thread of the store ended'));
+  return thread;
+}
+
+/** Asks a thread to close, and resolves when it has ended. */
+export async function endThread(thread: Worker | undefined): Promise<void> {
+  if (!thread) return;
+  const ended = new Promise((resolve) => thread.once('exit', resolve));
+  thread.postMessage({ kind: 'close' } satisfies ToReader & ToWriter);
+  await ended;
+}
+
+/** What a thread refused, as the error that it was there. */
+export function errorOf({ code, message }: Refusal, reason: UnavailableReason): StoreError {
+  return code === 'unavailable' ? new StoreUnavailableError(reason, message) : new StoreError(code, message);
+}
+
+/** The thread's file: beside this one among the sources; built, this one is in `dist` or a folder of it. */
+function threadFile(): URL {
+  const candidates = ['./sqlite-worker.ts', './sqlite-worker.js', '../sqlite-worker.js'];
+  const found = candidates
+    .map((path) => new URL(path, import.meta.url))
+    .find((url) => existsSync(fileURLToPath(url)));
+  if (!found) throw new StoreError('unsupported', 'this copy of tinymq lacks its file sqlite-worker.js');
+  return found;
+}
