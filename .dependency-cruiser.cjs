@@ -82,7 +82,15 @@ module.exports = {
     onlyImports(
       'live-joins-broker-and-log',
       room('live'),
-      [...shared, room('broker'), room('log'), room('store'), room('batch'), room('protocol'), room('observe')],
+      [
+        ...shared,
+        room('broker'),
+        room('log'),
+        room('store'),
+        room('batch'),
+        room('protocol'),
+        room('observe'),
+      ],
       'what crosses between live topics and logs',
     ),
     onlyImports(
@@ -98,7 +106,9 @@ module.exports = {
         '^internal/doors/$1/',
         '^internal/doors/clients/',
         '^internal/doors/[^/]+\\.ts$',
-        ...['broker', 'log', 'groups', 'batch', 'live', 'access', 'transport', 'protocol', 'observe'].map(room),
+        ...['broker', 'log', 'groups', 'batch', 'live', 'access', 'transport', 'protocol', 'observe'].map(
+          room,
+        ),
         ...shared,
       ],
       'a door is a connection of transport, a protocol, the broker and the log',
@@ -125,7 +135,11 @@ module.exports = {
       name: 'the-public-face-knows-the-server-only',
       severity: 'error',
       from: { path: '^pkg/embed/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^internal/', pathNot: ['^internal/(server|access|broker|transport)/', '^internal/lib/needed-runtime\\.ts$'], dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^internal/',
+        pathNot: ['^internal/(server|access|broker|transport)/', '^internal/lib/needed-runtime\\.ts$'],
+        dependencyTypesNot: ['type-only'],
+      },
     },
     onlyImports(
       'the-client-stands-alone',

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SLOW_CONSUMER_POLICIES } from '../../internal/broker/delivery/channel.ts';
-import * as limits from '../../internal/limits.ts';
+import * as brokerLimits from '../../internal/limits/broker.ts';
+import * as doorsLimits from '../../internal/limits/doors.ts';
+import * as logLimits from '../../internal/limits/log.ts';
+import * as serverLimits from '../../internal/limits/server.ts';
+import * as transportLimits from '../../internal/limits/transport.ts';
 import { SCHEMES } from '../../internal/transport/endpoint.ts';
 import { NETWORKS as CLIENT_NETWORKS } from '../../pkg/client/address.ts';
 import { ListenError } from '../../pkg/embed/index.ts';
@@ -22,17 +26,17 @@ function optionsOf(line: string, report: (message: string) => void = () => {}) {
 describe('what stands in two places', () => {
   it('the defaults of the flags are those of a broker inside an app', () => {
     expect(optionsOf('')).toMatchObject({
-      socketMode: limits.socketMode,
-      maxMessageBytes: limits.maxMessageBytes,
-      maxClients: limits.maxClients,
-      connectTimeoutMs: limits.connectTimeoutMs,
-      keepAliveMs: limits.keepAliveMs,
-      channelSize: limits.channelSize,
-      channelBytes: limits.channelBytes,
-      channelTotalBytes: limits.channelTotalBytes,
-      slowConsumerWaitMs: limits.slowConsumerWaitMs,
-      shutdownTimeoutMs: limits.shutdownTimeoutMs,
-      logRetentionMs: limits.logRetentionMs,
+      socketMode: transportLimits.socketMode,
+      maxMessageBytes: brokerLimits.maxMessageBytes,
+      maxClients: brokerLimits.maxClients,
+      connectTimeoutMs: doorsLimits.connectTimeoutMs,
+      keepAliveMs: doorsLimits.keepAliveMs,
+      channelSize: brokerLimits.channelSize,
+      channelBytes: brokerLimits.channelBytes,
+      channelTotalBytes: brokerLimits.channelTotalBytes,
+      slowConsumerWaitMs: brokerLimits.slowConsumerWaitMs,
+      shutdownTimeoutMs: serverLimits.shutdownTimeoutMs,
+      logRetentionMs: logLimits.logRetentionMs,
     });
   });
 

@@ -1,4 +1,6 @@
-import { maxGrpcMessageBytes, maxMessageBytesCeiling, maxPartitionsPerTopic } from '../../internal/limits.ts';
+import { maxMessageBytesCeiling } from '../../internal/limits/broker.ts';
+import { maxGrpcMessageBytes } from '../../internal/limits/grpc.ts';
+import { maxPartitionsPerTopic } from '../../internal/limits/kafka.ts';
 import { DAY_MS, NETWORKS } from '../cli/options/connection-options.ts';
 import { bytes, choice, duration, fileMode, integer, list, text, toggle } from '../cli/options/option.ts';
 import type { Program } from '../cli/options/program.ts';

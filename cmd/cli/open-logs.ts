@@ -1,6 +1,7 @@
 import * as compaction from '../../internal/batch/rebuild.ts';
 import { setBaseOffset } from '../../internal/batch/record-batch.ts';
-import * as limits from '../../internal/limits.ts';
+import * as grpcLimits from '../../internal/limits/grpc.ts';
+import * as logLimits from '../../internal/limits/log.ts';
 import { Logs } from '../../internal/log/logs.ts';
 
 /**
@@ -16,8 +17,8 @@ export async function openLogs(directory: string, say: (line: string) => void): 
     store: new SqliteStore({ directory, fsync: 'commit' }),
     place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
     compaction,
-    tailCacheBytes: limits.grpcBatchBytes,
-    retentionEveryMs: limits.retentionEveryMs,
+    tailCacheBytes: grpcLimits.grpcBatchBytes,
+    retentionEveryMs: logLimits.retentionEveryMs,
     retentionMs: 0,
     retentionBytes: 0,
     log: { info: () => {}, error: (fields, message) => say(`${message}: ${JSON.stringify(fields)}`) },

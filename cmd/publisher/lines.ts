@@ -1,4 +1,4 @@
-import { maxMessageBytesCeiling } from '../../internal/limits.ts';
+import { maxMessageBytesCeiling } from '../../internal/limits/broker.ts';
 import { Failure } from '../cli/run-program.ts';
 
 const LINE_FEED = 0x0a;

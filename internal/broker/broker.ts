@@ -1,7 +1,7 @@
 import type { Access } from '../access/access.ts';
 import type { Identity } from '../access/identity.ts';
 import { BrokerError, nameForLog, quoted } from '../errors.ts';
-import { channelTotalBytes, maxFilterLevels, maxSubscriptionsPerClient } from '../limits.ts';
+import { channelTotalBytes, maxFilterLevels, maxSubscriptionsPerClient } from '../limits/broker.ts';
 import type { Counter, Metrics } from '../observe/metrics.ts';
 import { filterProblem, innerFilter, parseShared, reservedTopicProblem, topicNameProblem } from '../topic.ts';
 import { Client, type ClientEvents, type ClientSpec } from './client.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeConnection } from '../../test/support/fake-connection.ts';
-import { deadlineSweepMs } from '../limits.ts';
+import { deadlineSweepMs } from '../limits/doors.ts';
 import type { Connection } from '../transport/connection.ts';
 import { FrontDoor } from './front-door.ts';
 

@@ -1,6 +1,6 @@
 import type { Logger } from '../broker/broker.ts';
 import type { ErrorCode } from '../errors.ts';
-import { deadlineSweepMs } from '../limits.ts';
+import { deadlineSweepMs } from '../limits/doors.ts';
 import type { Connection, ConnectionHandler } from '../transport/connection.ts';
 import { LostTime } from './clients/lost-time.ts';
 import type { Door } from './door.ts';

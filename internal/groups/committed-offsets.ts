@@ -1,4 +1,4 @@
-import { maxCommittedOffsetsBytes } from '../limits.ts';
+import { maxCommittedOffsetsBytes } from '../limits/groups.ts';
 import type { GroupOffset, LogStore, TopicPartition } from '../store/log-store.ts';
 import type { GroupOutcome, NewOffset } from './group-types.ts';
 

@@ -1,4 +1,4 @@
-import { deadlineSweepMs } from '../limits.ts';
+import { deadlineSweepMs } from '../limits/doors.ts';
 
 /**
  * Many deadlines on one timer. Putting one off, as each heartbeat does, changes a number and nothing else: it is

@@ -1,4 +1,4 @@
-import { groupOffsetsRetentionMs } from '../limits.ts';
+import { groupOffsetsRetentionMs } from '../limits/groups.ts';
 import type { TopicPartition } from '../store/log-store.ts';
 import type { OffsetsByTopic } from './committed-offsets.ts';
 import type { Group } from './group.ts';

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { groupsPerSweepTurn, maxOffsetMetadataCharacters } from '../limits.ts';
+import { groupsPerSweepTurn, maxOffsetMetadataCharacters } from '../limits/groups.ts';
 import type { TopicPartition } from '../store/log-store.ts';
 import type { CommittedOffsets } from './committed-offsets.ts';
 import { expiredOffsets } from './expiry.ts';

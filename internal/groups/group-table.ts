@@ -1,4 +1,4 @@
-import { idleGroupsDropEveryMs, maxGroups, maxGroupsBytes } from '../limits.ts';
+import { idleGroupsDropEveryMs, maxGroups, maxGroupsBytes } from '../limits/groups.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import { Group, type GroupMemory, groupBytes } from './group.ts';
 import type { KeptGroups } from './kept-groups.ts';

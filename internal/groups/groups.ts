@@ -3,7 +3,7 @@ import {
   maxGroupSessionTimeoutMs,
   maxGroupsBytes,
   minGroupSessionTimeoutMs,
-} from '../limits.ts';
+} from '../limits/groups.ts';
 import type { LogStore, StoredState, TopicPartition } from '../store/log-store.ts';
 import { CommittedOffsets, type OffsetStore, type OffsetsByTopic } from './committed-offsets.ts';
 import { Deadlines } from './deadlines.ts';

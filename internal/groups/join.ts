@@ -6,7 +6,7 @@ import {
   maxGroupMemberBytes,
   maxGroupsBytes,
   maxMembersPerGroup,
-} from '../limits.ts';
+} from '../limits/groups.ts';
 import type { Deadlines } from './deadlines.ts';
 import { type Group, type GroupMemory, type PendingMember, refusedJoin } from './group.ts';
 import type { GroupRecord } from './group-record.ts';

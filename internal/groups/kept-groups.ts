@@ -1,4 +1,4 @@
-import { maxStoredGroupBytes } from '../limits.ts';
+import { maxStoredGroupBytes } from '../limits/groups.ts';
 import type { LogStore } from '../store/log-store.ts';
 import type { Group } from './group.ts';
 import { writeGroup } from './group-record.ts';

@@ -3,7 +3,7 @@ import { commitAlone, openGroups, stableGroup, TestClient, TestMember } from '..
 
 const TIMERS = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'] as const;
 
-vi.mock('../limits.ts', async (importOriginal) => ({
+vi.mock('../limits/groups.ts', async (importOriginal) => ({
   ...(await importOriginal<object>()),
   maxGroups: 3,
   maxMembersPerGroup: 2,

@@ -1,4 +1,4 @@
-import { groupPendingJoinWaitMs } from '../limits.ts';
+import { groupPendingJoinWaitMs } from '../limits/groups.ts';
 import { type Group, refusedJoin } from './group.ts';
 import { type GroupError, type JoinResult, NO_BYTES, type SyncResult } from './group-types.ts';
 import { GroupTooLargeError, type KeptGroups } from './kept-groups.ts';

@@ -5,7 +5,7 @@ import { parseBatchHeader } from '../batch/record-batch.ts';
 import type { Source } from '../broker/delivery/channel.ts';
 import { type Encoding, type Message, Publication } from '../broker/delivery/publication.ts';
 import { Receipt } from '../broker/delivery/receipt.ts';
-import { maxCaptureWaitingBytes } from '../limits.ts';
+import { maxCaptureWaitingBytes } from '../limits/live.ts';
 import type { Logs } from '../log/logs.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { Capture, type CaptureParts, MIXED_CONFIG } from './capture.ts';

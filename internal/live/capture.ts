@@ -4,7 +4,7 @@ import type { Receiver, Source } from '../broker/delivery/channel.ts';
 import type { Message, Publication } from '../broker/delivery/publication.ts';
 import type { Receipt } from '../broker/delivery/receipt.ts';
 import { BrokerError, type ErrorCode } from '../errors.ts';
-import { maxCaptureWaitingBytes } from '../limits.ts';
+import { maxCaptureWaitingBytes } from '../limits/live.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
 import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
 import { TooManyLogsError } from '../log/too-many-logs.ts';

@@ -6,7 +6,7 @@ import { type Encoding, type Message, Publication } from '../broker/delivery/pub
 import type { TargetSet } from '../broker/routing/targets.ts';
 import { noSessionStore, type SessionStore } from '../broker/sessions/session-store.ts';
 import { nameForLog } from '../errors.ts';
-import { maxExpandedBatchBytes } from '../limits.ts';
+import { maxExpandedBatchBytes } from '../limits/batch.ts';
 import type { TopicLog } from '../log/logs.ts';
 import { liveTopicOf } from '../log/names.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';

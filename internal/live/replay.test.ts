@@ -5,7 +5,7 @@ import type { TryingStore } from '../../test/support/trying-store.ts';
 import { CODECS } from '../batch/compression/compression.ts';
 import type { Source } from '../broker/delivery/channel.ts';
 import type { Message } from '../broker/delivery/publication.ts';
-import { replayReadBytes } from '../limits.ts';
+import { replayReadBytes } from '../limits/live.ts';
 import type { Logs } from '../log/logs.ts';
 import { MIXED_CONFIG } from './capture.ts';
 import { Replay, type ReplayTarget } from './replay.ts';

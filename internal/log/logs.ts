@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { maxLogPartitions } from '../limits.ts';
+import { maxLogPartitions } from '../limits/log.ts';
 import type {
   LogStore,
   StoredPartition,

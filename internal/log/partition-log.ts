@@ -1,4 +1,4 @@
-import { maxProducersPerPartition } from '../limits.ts';
+import { maxProducersPerPartition } from '../limits/log.ts';
 import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import {

@@ -1,4 +1,4 @@
-import { producerExpirationMs, retentionFirstAfterMs } from '../limits.ts';
+import { producerExpirationMs, retentionFirstAfterMs } from '../limits/log.ts';
 import type { LogStore } from '../store/log-store.ts';
 import type { Compactor } from './compaction/compaction.ts';
 import { CONSUMER_OFFSETS, isInternalTopic } from './names.ts';

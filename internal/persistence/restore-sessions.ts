@@ -5,7 +5,7 @@ import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord } from '../broker/sessions/session-store.ts';
 import { absentOwner, type Sessions } from '../broker/sessions/sessions.ts';
 import { join } from '../broker/sessions/subscription.ts';
-import { storeRestoreBytes } from '../limits.ts';
+import { storeRestoreBytes } from '../limits/persistence.ts';
 import type { Entry, EntryStore } from '../store/entry-store.ts';
 import { KeyKind, parseClientKey } from './entry-keys.ts';
 import type { SessionKeeper } from './session-keeper.ts';

@@ -9,7 +9,7 @@ import type { Outlet } from '../broker/sessions/outbox.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { Session } from '../broker/sessions/session.ts';
 import { Sessions } from '../broker/sessions/sessions.ts';
-import { acknowledgementWaitMs, sessionChangesWaiting } from '../limits.ts';
+import { acknowledgementWaitMs, sessionChangesWaiting } from '../limits/persistence.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { MemoryEntries } from '../store/memory/memory-entries.ts';
 import { restoreSessions } from './restore-sessions.ts';

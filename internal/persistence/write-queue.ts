@@ -6,7 +6,7 @@ import {
   acknowledgementWaitMs,
   sessionChangesBusy,
   sessionChangesWaiting,
-} from '../limits.ts';
+} from '../limits/persistence.ts';
 import type { EntryChange, EntryStore } from '../store/entry-store.ts';
 
 /** What becomes of a key, until it is written or needed no longer. */

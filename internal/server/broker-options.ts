@@ -4,7 +4,9 @@ import { openPolicy, type Policy } from '../access/policy.ts';
 import type { BrokerSettings, Logger } from '../broker/broker.ts';
 import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../broker/delivery/channel.ts';
 import { type DoorName, doorEndpoint } from '../doors/door-addresses.ts';
-import * as limits from '../limits.ts';
+import * as brokerLimits from '../limits/broker.ts';
+import * as doorsLimits from '../limits/doors.ts';
+import * as transportLimits from '../limits/transport.ts';
 import type { CertificateFiles, Certificates } from '../transport/certificates.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { ListenError, ListenerOptions } from '../transport/listener.ts';
@@ -76,9 +78,11 @@ export function checkBounds(options: BrokerOptions): void {
   const { maxMessageBytes } = options;
   if (
     maxMessageBytes !== undefined &&
-    !(maxMessageBytes > 0 && maxMessageBytes <= limits.maxMessageBytesCeiling)
+    !(maxMessageBytes > 0 && maxMessageBytes <= brokerLimits.maxMessageBytesCeiling)
   ) {
-    throw new RangeError(`maxMessageBytes is 1 to ${limits.maxMessageBytesCeiling}, not ${maxMessageBytes}`);
+    throw new RangeError(
+      `maxMessageBytes is 1 to ${brokerLimits.maxMessageBytesCeiling}, not ${maxMessageBytes}`,
+    );
   }
   for (const name of [
     'maxClients',
@@ -137,12 +141,12 @@ export function placesOf(options: BrokerOptions): Place[] {
 /** What the broker is told, with the defaults. */
 export function brokerSettings(options: BrokerOptions): BrokerSettings {
   return {
-    maxClients: options.maxClients ?? limits.maxClients,
-    channelSize: options.channelSize ?? limits.channelSize,
-    channelBytes: options.channelBytes ?? limits.channelBytes,
-    channelTotalBytes: options.channelTotalBytes ?? limits.channelTotalBytes,
+    maxClients: options.maxClients ?? brokerLimits.maxClients,
+    channelSize: options.channelSize ?? brokerLimits.channelSize,
+    channelBytes: options.channelBytes ?? brokerLimits.channelBytes,
+    channelTotalBytes: options.channelTotalBytes ?? brokerLimits.channelTotalBytes,
     slowConsumer: options.slowConsumer ?? 'drop-new',
-    slowConsumerWaitMs: options.slowConsumerWaitMs ?? limits.slowConsumerWaitMs,
+    slowConsumerWaitMs: options.slowConsumerWaitMs ?? brokerLimits.slowConsumerWaitMs,
   };
 }
 
@@ -151,18 +155,18 @@ export function listenerOptions(
   options: BrokerOptions,
   certificates: Certificates | undefined,
 ): ListenerOptions {
-  const maxMessageBytes = options.maxMessageBytes ?? limits.maxMessageBytes;
+  const maxMessageBytes = options.maxMessageBytes ?? brokerLimits.maxMessageBytes;
   return {
     certificates,
-    socketMode: options.socketMode ?? limits.socketMode,
-    maxConnections: (options.maxClients ?? limits.maxClients) + limits.maxUnconnectedConnections,
-    handshakeTimeoutMs: options.connectTimeoutMs ?? limits.connectTimeoutMs,
-    lingerMs: limits.lingerMs,
-    tcpKeepAliveAfterMs: limits.tcpKeepAliveAfterMs,
-    highWaterMarkBytes: limits.socketHighWaterMarkBytes,
+    socketMode: options.socketMode ?? transportLimits.socketMode,
+    maxConnections: (options.maxClients ?? brokerLimits.maxClients) + doorsLimits.maxUnconnectedConnections,
+    handshakeTimeoutMs: options.connectTimeoutMs ?? doorsLimits.connectTimeoutMs,
+    lingerMs: transportLimits.lingerMs,
+    tcpKeepAliveAfterMs: transportLimits.tcpKeepAliveAfterMs,
+    highWaterMarkBytes: transportLimits.socketHighWaterMarkBytes,
     webSocket: {
       origins: options.webSocketOrigins,
-      maxMessageBytes: maxMessageBytes + limits.webSocketMessageSlackBytes,
+      maxMessageBytes: maxMessageBytes + transportLimits.webSocketMessageSlackBytes,
       // The last one is what clients of MQTT 3.1 ask for.
       subprotocols: ['tinymq', 'mqtt', 'mqttv3.1'],
     },

@@ -1,6 +1,6 @@
 import type { Logger } from '../broker/broker.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
-import * as limits from '../limits.ts';
+import * as brokerLimits from '../limits/broker.ts';
 import { type DescriptorEvents, descriptorLimit } from '../transport/descriptors.ts';
 
 const CODE = 'too-many-files' satisfies ErrorCode;
@@ -23,6 +23,6 @@ export function reportDescriptorLimit(maxClients: number | undefined, log: Logge
   if (maxClients === undefined || limit === undefined || maxClients < limit) return;
   const fields = { code: CODE, maxClients, limit, remedy: ERRORS[CODE].remedy };
   const message = 'the limit of open files is below -max-clients';
-  if (maxClients === limits.maxClients) log.info(fields, message);
+  if (maxClients === brokerLimits.maxClients) log.info(fields, message);
   else log.warn(fields, message);
 }

@@ -4,7 +4,9 @@ import { connectionProblems } from '../doors/clients/connection-problems.ts';
 import { doorLog } from '../doors/door-log.ts';
 import { FramesDoor } from '../doors/frames/door.ts';
 import { FrontDoor } from '../doors/front-door.ts';
-import * as limits from '../limits.ts';
+import * as brokerLimits from '../limits/broker.ts';
+import * as doorsLimits from '../limits/doors.ts';
+import * as serverLimits from '../limits/server.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Certificates } from '../transport/certificates.ts';
 import type { Connection } from '../transport/connection.ts';
@@ -39,14 +41,14 @@ export interface DoorParts {
  */
 export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
   const { options, broker, kept, metrics, log, certificates, opened } = parts;
-  const connectTimeoutMs = options.connectTimeoutMs ?? limits.connectTimeoutMs;
-  const shutdownTimeoutMs = options.shutdownTimeoutMs ?? limits.shutdownTimeoutMs;
+  const connectTimeoutMs = options.connectTimeoutMs ?? doorsLimits.connectTimeoutMs;
+  const shutdownTimeoutMs = options.shutdownTimeoutMs ?? serverLimits.shutdownTimeoutMs;
   const admission = new Admission(options.authenticator, policyOf(options));
   const settings = {
     admission,
-    maxMessageBytes: options.maxMessageBytes ?? limits.maxMessageBytes,
+    maxMessageBytes: options.maxMessageBytes ?? brokerLimits.maxMessageBytes,
     connectTimeoutMs,
-    keepAliveMs: options.keepAliveMs ?? limits.keepAliveMs,
+    keepAliveMs: options.keepAliveMs ?? doorsLimits.keepAliveMs,
     logs: kept?.logs,
   };
   const listening = { ...listenerOptions(options, certificates), traffic: watchedTraffic(parts) };

@@ -7,7 +7,7 @@ import { FetchSessions } from '../doors/kafka/fetch/sessions.ts';
 import { subscribedTopics } from '../doors/kafka/handlers/11-join-group.ts';
 import { Slices } from '../doors/kafka/slices.ts';
 import { Groups } from '../groups/groups.ts';
-import * as limits from '../limits.ts';
+import * as kafkaLimits from '../limits/kafka.ts';
 import { ProducerIds } from '../log/producer-ids.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { LogStore } from '../store/log-store.ts';
@@ -62,7 +62,7 @@ export async function openKafka(
     fetchSessions: new FetchSessions(),
     slices: new Slices(),
     clusterId: cluster?.clusterId || (await clusterIdOf(store)),
-    nodeId: cluster?.nodeId ?? limits.kafkaNodeId,
+    nodeId: cluster?.nodeId ?? kafkaLimits.kafkaNodeId,
     metadataVersion: cluster?.metadataVersion ?? METADATA_VERSION,
     settings: {
       // In the directory of a Kafka nothing comes to be that nobody created.
@@ -70,7 +70,7 @@ export async function openKafka(
       isKafkaDirectory: cluster !== undefined,
       defaultPartitions: options.partitions ?? 1,
       dataDir: kept.directory,
-      maxRequestBytes: limits.kafkaMaxRequestBytes,
+      maxRequestBytes: kafkaLimits.kafkaMaxRequestBytes,
     },
     log,
   };

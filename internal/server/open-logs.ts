@@ -1,7 +1,8 @@
 import * as compaction from '../batch/rebuild.ts';
 import { setBaseOffset } from '../batch/record-batch.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
-import * as limits from '../limits.ts';
+import * as kafkaLimits from '../limits/kafka.ts';
+import * as logLimits from '../limits/log.ts';
 import { Capture, type CaptureParts } from '../live/capture.ts';
 import { Delivery } from '../live/delivery.ts';
 import { Logs } from '../log/logs.ts';
@@ -102,10 +103,10 @@ export async function openLogs(
     store,
     place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
     compaction,
-    compactionGatherBytes: options.kafkaLogDirs === undefined ? 0 : limits.compactionGatherBytes,
-    tailCacheBytes: limits.tailCacheBytes,
-    retentionEveryMs: limits.retentionEveryMs,
-    retentionMs: options.logRetentionMs ?? limits.logRetentionMs,
+    compactionGatherBytes: options.kafkaLogDirs === undefined ? 0 : logLimits.compactionGatherBytes,
+    tailCacheBytes: logLimits.tailCacheBytes,
+    retentionEveryMs: logLimits.retentionEveryMs,
+    retentionMs: options.logRetentionMs ?? logLimits.logRetentionMs,
     retentionBytes: options.logRetentionBytes ?? 0,
     log,
   });
@@ -187,7 +188,7 @@ async function clusterOf(store: LogStore): Promise<ClusterIdentity | undefined> 
   if (!(store instanceof KafkaDirectoryStore)) return undefined;
   const { clusterId, nodeId } = store.identity;
   const { nextProducerId, metadataVersion } = store;
-  return { clusterId, nodeId: Number(nodeId || limits.kafkaNodeId), nextProducerId, metadataVersion };
+  return { clusterId, nodeId: Number(nodeId || kafkaLimits.kafkaNodeId), nextProducerId, metadataVersion };
 }
 
 function checkLogOption({ filter, name }: LogOption): void {

@@ -4,7 +4,8 @@ import { Sessions } from '../broker/sessions/sessions.ts';
 import { doorLog } from '../doors/door-log.ts';
 import { MqttDoor, type MqttSettings } from '../doors/mqtt/door.ts';
 import { SysTopics } from '../doors/sys/sys-topics.ts';
-import * as limits from '../limits.ts';
+import * as brokerLimits from '../limits/broker.ts';
+import * as doorsLimits from '../limits/doors.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { restoreSessions } from '../persistence/restore-sessions.ts';
 import { SessionKeeper } from '../persistence/session-keeper.ts';
@@ -54,12 +55,12 @@ export async function openMqtt(
     metrics,
     log,
     limits: {
-      queueMessages: options.sessionQueue ?? limits.sessionQueueMessages,
-      queueBytes: options.sessionQueueBytes ?? limits.sessionQueueBytes,
+      queueMessages: options.sessionQueue ?? brokerLimits.sessionQueueMessages,
+      queueBytes: options.sessionQueueBytes ?? brokerLimits.sessionQueueBytes,
     },
     defaultExpiryMs: options.sessionExpiryMs || Number.POSITIVE_INFINITY,
-    mostWaitingBytes: getHeapStatistics().heap_size_limit * limits.sessionsShareOfHeap,
-    slowConsumerWaitMs: options.slowConsumerWaitMs ?? limits.slowConsumerWaitMs,
+    mostWaitingBytes: getHeapStatistics().heap_size_limit * brokerLimits.sessionsShareOfHeap,
+    slowConsumerWaitMs: options.slowConsumerWaitMs ?? brokerLimits.slowConsumerWaitMs,
     store: keeper,
   });
   if (entries !== undefined && keeper !== undefined) {
@@ -68,7 +69,7 @@ export async function openMqtt(
     if (kept !== undefined) kept.delivery.store = keeper;
   }
   const door = new MqttDoor(broker, sessions, settings, metrics, doorLog(log, 'mqtt'));
-  const everyMs = options.sysIntervalMs ?? limits.sysTopicsEveryMs;
+  const everyMs = options.sysIntervalMs ?? doorsLimits.sysTopicsEveryMs;
   const version = `tinymq version ${options.version ?? 'unknown'}`;
   const sys = everyMs > 0 ? new SysTopics({ broker, sessions, metrics, version, everyMs }) : undefined;
 

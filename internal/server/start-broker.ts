@@ -1,6 +1,6 @@
 import { Broker, type Logger } from '../broker/broker.ts';
 import { type Checks, isOpenToAll } from '../doors/open-to-all.ts';
-import * as limits from '../limits.ts';
+import * as transportLimits from '../limits/transport.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { StoreError } from '../store/store-error.ts';
 import { type CertificateFiles, Certificates, validityProblem } from '../transport/certificates.ts';
@@ -129,7 +129,7 @@ function openCertificates(
     const problem = validityProblem(certificates.material.cert, Date.now());
     if (problem !== undefined) log.warn({ file }, problem);
   };
-  const certificates = new Certificates(files, limits.certificateWatchMs, ({ error }) => {
+  const certificates = new Certificates(files, transportLimits.certificateWatchMs, ({ error }) => {
     if (error !== undefined) {
       log.error({ error: error.message }, 'the new certificate is not used; the one before stays');
       return;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { storeReopenAfterMs } from '../limits.ts';
+import { storeReopenAfterMs } from '../limits/store.ts';
 import { Availability } from './availability.ts';
 import type { StoredState, StoreEvent } from './log-store.ts';
 

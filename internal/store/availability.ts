@@ -1,4 +1,4 @@
-import { storeReopenAfterMs, storeReopenAtMostAfterMs } from '../limits.ts';
+import { storeReopenAfterMs, storeReopenAtMostAfterMs } from '../limits/store.ts';
 import type { StoredState, StoreEvent, StoreHealth } from './log-store.ts';
 import {
   CorruptBatchError,

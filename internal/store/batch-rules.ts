@@ -1,4 +1,4 @@
-import { maxStoredBatchBytes } from '../limits.ts';
+import { maxStoredBatchBytes } from '../limits/store.ts';
 import type { GroupOffset, NewBatch, NewTopic, StoredPartition } from './log-store.ts';
 import { StoreError } from './store-error.ts';
 

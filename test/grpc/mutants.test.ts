@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { GrpcDoor } from '../../internal/doors/grpc/door.ts';
-import { tailCacheBytes } from '../../internal/limits.ts';
+import { tailCacheBytes } from '../../internal/limits/log.ts';
 import { Metrics } from '../../internal/observe/metrics.ts';
 import { FakeConnection } from '../support/fake-connection.ts';
 import { KeptLog, openLogs } from '../support/logs.ts';

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { buildBatch } from '../../internal/batch/build.ts';
 import { records } from '../../internal/batch/read.ts';
 import { BatchHeader, parseBatchHeader } from '../../internal/batch/record-batch.ts';
-import { maxExpandedBatchBytes } from '../../internal/limits.ts';
+import { maxExpandedBatchBytes } from '../../internal/limits/batch.ts';
 import { KafkaDirectoryStore } from '../../internal/store/kafka-directory/kafka-directory-store.ts';
 import type { StoredPartition, StoredState } from '../../internal/store/log-store.ts';
 import { type ApacheKafka, hasJava, startApacheKafka } from '../support/apache-kafka.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BatchOptions, buildBatch } from '../../internal/batch/build.ts';
 import { validated } from '../../internal/doors/kafka/produced-batch.ts';
 import { Slices } from '../../internal/doors/kafka/slices.ts';
-import { longestTurnMs } from '../../internal/limits.ts';
+import { longestTurnMs } from '../../internal/limits/broker.ts';
 import { defaultTopicConfigs, topicSettings } from '../../internal/log/topic-configs.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';

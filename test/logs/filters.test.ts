@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { maxReplaysPerClient } from '../../internal/limits.ts';
+import { maxReplaysPerClient } from '../../internal/limits/doors.ts';
 import { FrameType } from '../../internal/protocol/frame/frame.ts';
 import { startBroker } from '../../pkg/embed/index.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { records } from '../../internal/batch/read.ts';
 import { parseBatchHeader } from '../../internal/batch/record-batch.ts';
-import { mqttReceiveMaximum, shutdownQuietMs } from '../../internal/limits.ts';
+import { shutdownQuietMs } from '../../internal/limits/doors.ts';
+import { mqttReceiveMaximum } from '../../internal/limits/mqtt.ts';
 import type { Logs } from '../../internal/log/logs.ts';
 import {
   type Packet,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mqttReceiveMaximum } from '../../internal/limits.ts';
+import { mqttReceiveMaximum } from '../../internal/limits/mqtt.ts';
 import { PacketType, VERSIONS } from '../../internal/protocol/mqtt/packet.ts';
 import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';
 import { useBroker } from './broker.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { maxFiltersPerSubscribe } from '../../internal/limits.ts';
+import { maxFiltersPerSubscribe } from '../../internal/limits/mqtt.ts';
 import { encodePacket } from '../../internal/protocol/mqtt/encode.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mqttReceiveMaximum } from '../../internal/limits.ts';
+import { mqttReceiveMaximum } from '../../internal/limits/mqtt.ts';
 import { PacketType, type Qos, VERSIONS, type Version } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
 import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { sessionChangesWaiting } from '../../internal/limits.ts';
+import { sessionChangesWaiting } from '../../internal/limits/persistence.ts';
 import { PacketType, type Qos } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
 import { HeldEntries } from '../support/held-entries.ts';

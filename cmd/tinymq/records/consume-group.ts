@@ -4,7 +4,7 @@ import { isNewGeneration, Member } from '../../../internal/clients/kafka/member.
 import { Reader, type ReaderOptions } from '../../../internal/clients/kafka/reader.ts';
 import { KafkaRefusal } from '../../../internal/clients/kafka/refusal.ts';
 import { ConnectionFailure } from '../../../internal/clients/socket.ts';
-import { groupCommitEveryMs } from '../../../internal/limits.ts';
+import { groupCommitEveryMs } from '../../../internal/limits/clients.ts';
 import type { Values } from '../../cli/options/option.ts';
 import type { Output } from '../../cli/output.ts';
 import type { Invocation } from '../../cli/run-program.ts';

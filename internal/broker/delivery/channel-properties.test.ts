@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { copiedSliceBytes } from '../../limits.ts';
+import { copiedSliceBytes } from '../../limits/broker.ts';
 import { Channel, SLOW_CONSUMER_POLICIES, type Source } from './channel.ts';
 import { type Encoding, Publication } from './publication.ts';
 import { Turn } from './turn.ts';

@@ -1,4 +1,4 @@
-import { copiedSliceBytes, largestSlabBytes, smallestSlabBytes } from '../../limits.ts';
+import { copiedSliceBytes, largestSlabBytes, smallestSlabBytes } from '../../limits/broker.ts';
 
 /** Up to this many answers per turn are queued as they lie. */
 const FEW_ANSWERS = 4;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { handOverBytes } from '../../limits.ts';
+import { handOverBytes } from '../../limits/broker.ts';
 import { Channel, type ChannelLimits, type Source } from './channel.ts';
 import { ChannelTotal } from './channel-total.ts';
 import { Patience } from './patience.ts';

@@ -1,4 +1,4 @@
-import { copiedSliceBytes, handOverBytes } from '../../limits.ts';
+import { copiedSliceBytes, handOverBytes } from '../../limits/broker.ts';
 import { ANSWER, ChannelQueue, KEPT } from './channel-queue.ts';
 import { ChannelTotal } from './channel-total.ts';
 import { HeldFeeders } from './held-feeders.ts';

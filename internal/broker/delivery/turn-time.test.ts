@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { turn } from '../../../test/support/logs.ts';
-import { longestTurnMs } from '../../limits.ts';
+import { longestTurnMs } from '../../limits/broker.ts';
 import { TurnTime } from './turn-time.ts';
 
 describe('TurnTime', () => {

@@ -1,4 +1,4 @@
-import { longestTurnMs } from '../../limits.ts';
+import { longestTurnMs } from '../../limits/broker.ts';
 
 /**
  * Knows when a turn of the event loop has given messages enough time. What one message costs depends on what others have

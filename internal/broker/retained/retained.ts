@@ -1,6 +1,6 @@
 import { BrokerError, quoted } from '../../errors.ts';
 import { Deadlines } from '../../lib/deadlines.ts';
-import { maxRetainedBytes, maxRetainedMessages } from '../../limits.ts';
+import { maxRetainedBytes, maxRetainedMessages } from '../../limits/broker.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import type { Source } from '../delivery/channel.ts';
 import { messageBytes } from '../delivery/message-bytes.ts';

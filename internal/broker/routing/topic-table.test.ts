@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { topicTableBytes, topicTableEntries } from '../../limits.ts';
+import { topicTableBytes, topicTableEntries } from '../../limits/broker.ts';
 import { type TopicEntry, TopicTable } from './topic-table.ts';
 
 afterEach(() => {

@@ -1,4 +1,4 @@
-import { topicTableBytes, topicTableEntries } from '../../limits.ts';
+import { topicTableBytes, topicTableEntries } from '../../limits/broker.ts';
 import { NO_TARGETS, type TargetSet } from './targets.ts';
 
 /** What is known of a topic that somebody published to. */

@@ -1,5 +1,5 @@
 import { quoted } from '../../errors.ts';
-import { evictionsToldEveryMs } from '../../limits.ts';
+import { evictionsToldEveryMs } from '../../limits/broker.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import type { Logger } from '../broker.ts';
 import type { Session } from './session.ts';

@@ -1,5 +1,5 @@
 import { Fifo } from '../../lib/fifo.ts';
-import { sessionSendAheadBytes } from '../../limits.ts';
+import { sessionSendAheadBytes } from '../../limits/broker.ts';
 import type { Channel } from '../delivery/channel.ts';
 import { messageBytes } from '../delivery/message-bytes.ts';
 import type { Message } from '../delivery/publication.ts';

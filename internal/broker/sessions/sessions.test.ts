@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { identityOfTest } from '../../../test/support/access.ts';
-import { maxSessions } from '../../limits.ts';
+import { maxSessions } from '../../limits/broker.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { restoreSessions } from '../../persistence/restore-sessions.ts';
 import { SessionKeeper } from '../../persistence/session-keeper.ts';

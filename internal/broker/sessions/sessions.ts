@@ -2,7 +2,7 @@ import { type Identity, identityOf } from '../../access/identity.ts';
 import type { Policy } from '../../access/policy.ts';
 import { BrokerError, nameForLog, quoted } from '../../errors.ts';
 import { Deadlines } from '../../lib/deadlines.ts';
-import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../../limits.ts';
+import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../../limits/broker.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import { innerFilter } from '../../topic.ts';
 import { type Broker, checkOwner, type Logger } from '../broker.ts';

@@ -1,4 +1,4 @@
-import { sessionTopicsRemembered } from '../../limits.ts';
+import { sessionTopicsRemembered } from '../../limits/broker.ts';
 import { matchesFilter } from '../../topic.ts';
 import type { Message, Qos } from '../delivery/publication.ts';
 import { TopicTrie } from '../routing/topic-trie.ts';

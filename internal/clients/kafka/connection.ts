@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Failure } from '../../../cmd/cli/run-program.ts';
-import { maxKafkaAnswerBytes } from '../../limits.ts';
+import { maxKafkaAnswerBytes } from '../../limits/clients.ts';
 import { apiVersions } from '../../protocol/kafka/apis/18-api-versions.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import { decodeResponse, encodeRequest } from '../../protocol/kafka/exchange.ts';

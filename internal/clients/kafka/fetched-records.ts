@@ -6,7 +6,7 @@ import {
   parseBatchHeader,
   type TimestampType,
 } from '../../batch/record-batch.ts';
-import { maxExpandedBatchBytes } from '../../limits.ts';
+import { maxExpandedBatchBytes } from '../../limits/batch.ts';
 import type { fetch } from '../../protocol/kafka/apis/01-fetch.ts';
 import type { AnswerOf } from './connection.ts';
 

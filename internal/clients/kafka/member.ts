@@ -3,7 +3,7 @@ import {
   memberLongestJoinMs,
   memberRebalanceTimeoutMs,
   memberSessionTimeoutMs,
-} from '../../limits.ts';
+} from '../../limits/clients.ts';
 import { joinGroup } from '../../protocol/kafka/apis/11-join-group.ts';
 import { heartbeat } from '../../protocol/kafka/apis/12-heartbeat.ts';
 import { leaveGroup } from '../../protocol/kafka/apis/13-leave-group.ts';

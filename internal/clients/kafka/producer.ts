@@ -2,7 +2,7 @@ import { Failure } from '../../../cmd/cli/run-program.ts';
 import { BatchBuilder } from '../../batch/build.ts';
 import type { Codec } from '../../batch/compression/compression.ts';
 import type { RecordHeader } from '../../batch/record-cursor.ts';
-import { maxProducerWaitingBytes } from '../../limits.ts';
+import { maxProducerWaitingBytes } from '../../limits/clients.ts';
 import { produce } from '../../protocol/kafka/apis/00-produce.ts';
 import { initProducerId } from '../../protocol/kafka/apis/22-init-producer-id.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';

@@ -2,7 +2,7 @@ import { Failure } from '../../../cmd/cli/run-program.ts';
 import { RecordBatchError } from '../../batch/batch-error.ts';
 import type { KafkaRecord } from '../../batch/read.ts';
 import type { TimestampType } from '../../batch/record-batch.ts';
-import { readerPartitionBytes, readerTotalBytes, readerWaitMs } from '../../limits.ts';
+import { readerPartitionBytes, readerTotalBytes, readerWaitMs } from '../../limits/clients.ts';
 import { fetch } from '../../protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import { ConnectionFailure } from '../socket.ts';

@@ -1,6 +1,6 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import { Failure } from '../../../cmd/cli/run-program.ts';
-import { maxGrpcMessageBytes } from '../../limits.ts';
+import { maxGrpcMessageBytes } from '../../limits/grpc.ts';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
 import { readMessage } from '../../protocol/grpc/read-message.ts';
 import type { MessageOf, MessageType } from '../../protocol/grpc/schema.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeConnection } from '../../../test/support/fake-connection.ts';
-import { deadlineSweepMs } from '../../limits.ts';
+import { deadlineSweepMs } from '../../limits/doors.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { ClientConnections } from './client-connections.ts';
 import { Intake } from './intake.ts';

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../errors.ts';
-import { deadlineSweepMs, shutdownQuietMs } from '../../limits.ts';
+import { deadlineSweepMs, shutdownQuietMs } from '../../limits/doors.ts';
 import { ConnectionSet } from './connection-set.ts';
 import type { Intake } from './intake.ts';
 import { LostTime } from './lost-time.ts';

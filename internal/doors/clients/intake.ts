@@ -1,6 +1,6 @@
 import type { Channel, Source } from '../../broker/delivery/channel.ts';
 import { Patience } from '../../broker/delivery/patience.ts';
-import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../../limits.ts';
+import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../../limits/doors.ts';
 import { PartialUnit, type UnitCursor } from '../../protocol/partial.ts';
 import type { Connection } from '../../transport/connection.ts';
 

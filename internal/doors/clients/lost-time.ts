@@ -1,4 +1,4 @@
-import { deadlineSweepMs } from '../../limits.ts';
+import { deadlineSweepMs } from '../../limits/doors.ts';
 
 /**
  * Time in which this process did not run: it was stopped, its machine was paused, or one turn took very long. What

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { identityOfTest } from '../../../test/support/access.ts';
 import { BrokerError } from '../../errors.ts';
-import { refusalsLoggedPerSecond } from '../../limits.ts';
+import { refusalsLoggedPerSecond } from '../../limits/doors.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 describe('the log of refusals', () => {

@@ -1,7 +1,7 @@
 import type { Identity } from '../../access/identity.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { type BrokerError, nameForLog } from '../../errors.ts';
-import { refusalsLoggedPerSecond } from '../../limits.ts';
+import { refusalsLoggedPerSecond } from '../../limits/doors.ts';
 
 const SECOND_MS = 1_000;
 

@@ -9,7 +9,7 @@ import {
 import { type FakeConnection, shown } from '../../../test/support/fake-connection.ts';
 import { framesDoor } from '../../../test/support/frames-door.ts';
 import { expectBytes } from '../../../test/support/hex-dump.ts';
-import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../../limits.ts';
+import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../../limits/doors.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 
 afterEach(() => {

@@ -83,7 +83,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     this.#closed = parts.closed;
     this.#logs = parts.logs;
     this.#cursor = new FrameCursor(parts.maxMessageBytes);
-    // Runs that short are copied by everybody who gets them (limits.ts, copiedSliceBytes).
+    // Runs that short are copied by everybody who gets them (limits/broker.ts, copiedSliceBytes).
     this.intake = new Intake(connection, this, { cursor: this.#cursor, reusesBuffer: true });
     this.#run = new Run(parts.broker, this.intake, new Publication(frameEncoding));
     connection.handler = this;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type FakeConnection, shown } from '../../../test/support/fake-connection.ts';
 import { framesDoor } from '../../../test/support/frames-door.ts';
-import { maxWaitingControlBytes, refusalsLoggedPerSecond } from '../../limits.ts';
+import { maxWaitingControlBytes, refusalsLoggedPerSecond } from '../../limits/doors.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 
 const guard = {

@@ -1,7 +1,8 @@
 import type { Client } from '../../broker/client.ts';
 import type { Source } from '../../broker/delivery/channel.ts';
 import type { Message } from '../../broker/delivery/publication.ts';
-import { retainedPerStep, sessionSendAheadBytes } from '../../limits.ts';
+import { sessionSendAheadBytes } from '../../limits/broker.ts';
+import { retainedPerStep } from '../../limits/doors.ts';
 import { frameEncoding } from './encoding.ts';
 
 /** Sends one client the retained messages of its new subscriptions, one after the other, as fast as it takes them. */

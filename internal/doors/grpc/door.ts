@@ -1,4 +1,5 @@
-import * as limits from '../../limits.ts';
+import * as doorsLimits from '../../limits/doors.ts';
+import * as grpcLimits from '../../limits/grpc.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
@@ -60,7 +61,7 @@ export class GrpcDoor implements Door {
     this.#endListening = this.#admission.policy.onChange(() => {
       for (const peer of this.#peers) peer.recheckAccess();
     });
-    this.#sweep = setInterval(() => this.#sweepPeers(), limits.deadlineSweepMs).unref();
+    this.#sweep = setInterval(() => this.#sweepPeers(), doorsLimits.deadlineSweepMs).unref();
   }
 
   open(connection: Connection, first: Uint8Array): void {
@@ -99,13 +100,13 @@ export class GrpcDoor implements Door {
       http2: {
         ...settings,
         windowBytes: Math.min(
-          limits.grpcConnectionWindowBytes,
+          grpcLimits.grpcConnectionWindowBytes,
           settings.maxMessageBytes + MESSAGE_SLACK_BYTES,
         ),
       },
       log,
       methodOf: makeMethods(this.#context, this.#health, this.#heartbeats),
-      isFull: () => counts.calls > limits.grpcCalls,
+      isFull: () => counts.calls > grpcLimits.grpcCalls,
       callOpened: () => counts.callOpened(),
       callOver: (status) => counts.callOver(status),
       gone: (peer) => {
@@ -128,13 +129,13 @@ const MESSAGE_SLACK_BYTES = 65_536;
 const LAST_WORD_MS = 1_000;
 
 const DEFAULTS: GrpcSettings = {
-  maxMessageBytes: limits.maxGrpcMessageBytes,
-  connectTimeoutMs: limits.connectTimeoutMs,
-  keepAliveAfterMs: limits.grpcKeepAliveAfterMs,
-  keepAliveTimeoutMs: limits.grpcKeepAliveTimeoutMs,
-  minPingIntervalMs: limits.grpcMinPingIntervalMs,
-  heartbeatAfterMs: limits.grpcHeartbeatAfterMs,
-  heartbeatEveryMs: limits.grpcHeartbeatEveryMs,
+  maxMessageBytes: grpcLimits.maxGrpcMessageBytes,
+  connectTimeoutMs: doorsLimits.connectTimeoutMs,
+  keepAliveAfterMs: grpcLimits.grpcKeepAliveAfterMs,
+  keepAliveTimeoutMs: grpcLimits.grpcKeepAliveTimeoutMs,
+  minPingIntervalMs: grpcLimits.grpcMinPingIntervalMs,
+  heartbeatAfterMs: grpcLimits.grpcHeartbeatAfterMs,
+  heartbeatEveryMs: grpcLimits.grpcHeartbeatEveryMs,
   allowRemoteWrites: true,
 };
 
@@ -145,9 +146,9 @@ function contextOf(parts: GrpcDoorParts, settings: GrpcSettings): DoorContext {
     logs,
     onAppended,
     isServing,
-    held: new Budget(Math.max(limits.grpcHeldBytes, 2 * settings.maxMessageBytes)),
-    waiting: new Budget(limits.grpcWaitingBytes),
-    bulk: new Budget(Math.max(limits.grpcBulkBytes, settings.maxMessageBytes)),
+    held: new Budget(Math.max(grpcLimits.grpcHeldBytes, 2 * settings.maxMessageBytes)),
+    waiting: new Budget(grpcLimits.grpcWaitingBytes),
+    bulk: new Budget(Math.max(grpcLimits.grpcBulkBytes, settings.maxMessageBytes)),
     unsent: new Unsent(),
     deadlines: new Deadlines(),
     received: metrics.counter('grpc_messages_received_total', 'Messages produced by the gRPC door.'),

@@ -1,5 +1,5 @@
 import { createGunzip, gunzipSync } from 'node:zlib';
-import { grpcSyncExpandBytes } from '../../limits.ts';
+import { grpcSyncExpandBytes } from '../../limits/grpc.ts';
 import { GrpcError, Status } from '../../protocol/grpc/status.ts';
 
 /** The call whose messages are expanded. */

@@ -1,7 +1,7 @@
 import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Logger } from '../../broker/broker.ts';
-import { grpcHeaderBytes } from '../../limits.ts';
+import { grpcHeaderBytes } from '../../limits/grpc.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
 import type { Http2Error } from '../../protocol/http2/http2-error.ts';

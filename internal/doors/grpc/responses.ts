@@ -1,4 +1,4 @@
-import { grpcSmallUnsentBytes } from '../../limits.ts';
+import { grpcSmallUnsentBytes } from '../../limits/grpc.ts';
 import { type GrpcError, Status } from '../../protocol/grpc/status.ts';
 import type { EncodedField } from '../../protocol/http2/hpack/encoder.ts';
 import { Http2Code } from '../../protocol/http2/http2-error.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { grpcUnsentBytes, grpcUnsentPatienceMs } from '../../limits.ts';
+import { grpcUnsentBytes, grpcUnsentPatienceMs } from '../../limits/grpc.ts';
 import { Unsent } from './unsent.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }));

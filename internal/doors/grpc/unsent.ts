@@ -1,4 +1,4 @@
-import { grpcSmallUnsentBytes, grpcUnsentBytes, grpcUnsentPatienceMs } from '../../limits.ts';
+import { grpcSmallUnsentBytes, grpcUnsentBytes, grpcUnsentPatienceMs } from '../../limits/grpc.ts';
 
 /** A call whose client may be slow to take its responses. */
 export interface Sender {

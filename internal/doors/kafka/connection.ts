@@ -5,7 +5,7 @@ import { closedPolicy } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { Patience } from '../../broker/delivery/patience.ts';
 import { BrokerError, type ErrorCode } from '../../errors.ts';
-import { kafkaRequestBytesInFlight, kafkaRequestsInFlight } from '../../limits.ts';
+import { kafkaRequestBytesInFlight, kafkaRequestsInFlight } from '../../limits/kafka.ts';
 import type { Counter } from '../../observe/metrics.ts';
 import { decodeRequest, encodeResponse, peekRequest } from '../../protocol/kafka/exchange.ts';
 import { API_VERSIONS_KEY } from '../../protocol/kafka/headers.ts';

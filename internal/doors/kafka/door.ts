@@ -1,5 +1,6 @@
 import type { Logger } from '../../broker/broker.ts';
-import { deadlineSweepMs, kafkaIdleTimeoutMs } from '../../limits.ts';
+import { deadlineSweepMs } from '../../limits/doors.ts';
+import { kafkaIdleTimeoutMs } from '../../limits/kafka.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import type { Connection, HostAndPort } from '../../transport/connection.ts';
 import { Admission } from '../clients/admission.ts';

@@ -12,7 +12,8 @@ import {
   validateBatches,
   validateBatchesPaced,
 } from '../../batch/validate.ts';
-import { aloneFromBytes, atOnceBytes, maxExpandedBatchBytes } from '../../limits.ts';
+import { maxExpandedBatchBytes } from '../../limits/batch.ts';
+import { aloneFromBytes, atOnceBytes } from '../../limits/kafka.ts';
 import type { ProducerBatch } from '../../log/producer-states.ts';
 import type { TopicSettings } from '../../log/topic-configs.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { longestTurnMs } from '../../limits.ts';
+import { longestTurnMs } from '../../limits/broker.ts';
 import { Slices } from './slices.ts';
 
 /** A clock that goes on only by work. */

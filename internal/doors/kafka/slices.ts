@@ -1,6 +1,6 @@
 import type { Pace } from '../../batch/pace.ts';
 import { Fifo } from '../../lib/fifo.ts';
-import { longestTurnMs } from '../../limits.ts';
+import { longestTurnMs } from '../../limits/broker.ts';
 
 /**
  * Shares the event loop among requests. A turn gives them some time all together; what is left goes on in a later turn, so

@@ -1,6 +1,6 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Sessions } from '../../broker/sessions/sessions.ts';
-import { mqttPacketSlackBytes } from '../../limits.ts';
+import { mqttPacketSlackBytes } from '../../limits/mqtt.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Will } from '../../broker/sessions/will.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import { mqttOldClientWindow, mqttReceiveMaximum, mqttTopicAliases } from '../../limits.ts';
+import { mqttOldClientWindow, mqttReceiveMaximum, mqttTopicAliases } from '../../limits/mqtt.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
 import { type Connect, PacketType } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../protocol/mqtt/properties.ts';

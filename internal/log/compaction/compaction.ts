@@ -1,4 +1,4 @@
-import { compactionKeysBytes, compactionLookBytesPerSecond, compactionReadBytes } from '../../limits.ts';
+import { compactionKeysBytes, compactionLookBytesPerSecond, compactionReadBytes } from '../../limits/log.ts';
 import type { LogStore } from '../../store/log-store.ts';
 import { StoreError } from '../../store/store-error.ts';
 import type { CompactionFormat } from './format.ts';

@@ -1,4 +1,4 @@
-import { compactionSliceMs } from '../../limits.ts';
+import { compactionSliceMs } from '../../limits/log.ts';
 
 /** Work in slices, with turns of the event loop in between for everything else. */
 export class Pace {

@@ -1,4 +1,5 @@
-import { maxExpandedBatchBytes, producerExpirationMs } from '../../limits.ts';
+import { maxExpandedBatchBytes } from '../../limits/batch.ts';
+import { producerExpirationMs } from '../../limits/log.ts';
 import type { LogStore, StoredBatch } from '../../store/log-store.ts';
 import { CorruptBatchError } from '../../store/store-error.ts';
 import type { CompactedBatch, CompactionFormat } from './format.ts';

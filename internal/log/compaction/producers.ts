@@ -1,4 +1,4 @@
-import { maxCompactionProducers } from '../../limits.ts';
+import { maxCompactionProducers } from '../../limits/log.ts';
 
 /** A batch without records that was kept for its header. */
 export interface KeptHeader {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { RecordBatchError } from '../../batch/batch-error.ts';
 import { type TransactionKind, transactionKind } from '../../batch/control-batch.ts';
 import { BatchHeader, parseBatchHeader } from '../../batch/record-batch.ts';
-import { kafkaReadBytes, kafkaSegmentBytesCeiling } from '../../limits.ts';
+import { kafkaReadBytes, kafkaSegmentBytesCeiling } from '../../limits/store.ts';
 import { checkNext } from '../batch-rules.ts';
 import type { FsyncPolicy, NewBatch } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';

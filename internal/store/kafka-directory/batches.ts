@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { RecordBatchError } from '../../batch/batch-error.ts';
 import { type KafkaRecord, records } from '../../batch/read.ts';
 import { BatchHeader, checkBatch, parseBatchHeader } from '../../batch/record-batch.ts';
-import { maxExpandedBatchBytes } from '../../limits.ts';
+import { maxExpandedBatchBytes } from '../../limits/batch.ts';
 import { StoreError } from '../store-error.ts';
 import { readAt } from './files.ts';
 import { runAtOnce, walkHeaders } from './walk.ts';

@@ -1,4 +1,4 @@
-import { storeGroupBatches, storeGroupBytes } from '../../limits.ts';
+import { storeGroupBatches, storeGroupBytes } from '../../limits/store.ts';
 import type { Availability } from '../availability.ts';
 import type { NewBatch } from '../log-store.ts';
 import { StoreError, unavailableReason } from '../store-error.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { kafkaJournalBytes } from '../../limits.ts';
+import { kafkaJournalBytes } from '../../limits/store.ts';
 import { groupOfKey } from '../group-members.ts';
 import type { GroupOffset, StoredProducer } from '../log-store.ts';
 import { syncDirectory, writeAtomically } from './files.ts';

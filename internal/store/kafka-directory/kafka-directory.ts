@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { kafkaOpenFiles, kafkaSegmentBytes } from '../../limits.ts';
+import { kafkaOpenFiles, kafkaSegmentBytes } from '../../limits/store.ts';
 import { noSuchPartition } from '../batch-rules.ts';
 import type { FsyncPolicy, NewBatch, StoredPartition, StoredState, StoredTopic } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';

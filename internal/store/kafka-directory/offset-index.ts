@@ -1,5 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { kafkaHintIntervalBytes, kafkaIndexIntervalBytes, kafkaWaitingIndexEntries } from '../../limits.ts';
+import {
+  kafkaHintIntervalBytes,
+  kafkaIndexIntervalBytes,
+  kafkaWaitingIndexEntries,
+} from '../../limits/store.ts';
 
 const OFFSET_ENTRY_BYTES = 8;
 const TIME_ENTRY_BYTES = 12;

@@ -6,7 +6,7 @@ import { writeKafkaDirectory } from '../../../test/support/kafka-directory.ts';
 import { openLogs } from '../../../test/support/logs.ts';
 import { records } from '../../batch/read.ts';
 import { parseBatchHeader } from '../../batch/record-batch.ts';
-import { maxExpandedBatchBytes } from '../../limits.ts';
+import { maxExpandedBatchBytes } from '../../limits/batch.ts';
 import type { GroupOffset } from '../log-store.ts';
 import { offsetsPartitionOf } from './consumer-offsets.ts';
 import { KafkaDirectoryStore } from './kafka-directory-store.ts';

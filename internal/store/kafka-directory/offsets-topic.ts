@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { buildBatch } from '../../batch/build.ts';
-import { kafkaOffsetsPartitions } from '../../limits.ts';
+import { kafkaOffsetsPartitions } from '../../limits/store.ts';
 import type { StoreEvent, TopicConfigs } from '../log-store.ts';
 import {
   CONSUMER_OFFSETS_TOPIC,

@@ -1,7 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BatchHeader } from '../../batch/record-batch.ts';
-import { kafkaReadBytes } from '../../limits.ts';
+import { kafkaReadBytes } from '../../limits/store.ts';
 import { reachesOver } from '../batch-rules.ts';
 import type { NewBatch } from '../log-store.ts';
 import { CorruptBatchError, StoreError } from '../store-error.ts';

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { RecordBatchError } from '../../batch/batch-error.ts';
 import { BATCH_HEADER_BYTES, BatchHeader, checkBatch } from '../../batch/record-batch.ts';
-import { kafkaHintIntervalBytes, kafkaReadBytes, kafkaWalkBytes } from '../../limits.ts';
+import { kafkaHintIntervalBytes, kafkaReadBytes, kafkaWalkBytes } from '../../limits/store.ts';
 import type { StoredBatch } from '../log-store.ts';
 import type { FileHandles } from './file-handles.ts';
 import type { Hint } from './offset-index.ts';

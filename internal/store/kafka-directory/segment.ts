@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { kafkaIndexFileBytes, kafkaWalkBytes } from '../../limits.ts';
+import { kafkaIndexFileBytes, kafkaWalkBytes } from '../../limits/store.ts';
 import type { FileHandles } from './file-handles.ts';
 import { readAt } from './files.ts';
 import { lastTimestampOf, SegmentIndex, timeEntryBytes } from './offset-index.ts';

@@ -7,7 +7,7 @@ import {
   parseBatchHeader,
   SUPPORTED_MAGIC,
 } from '../../batch/record-batch.ts';
-import { kafkaWalkBytes, kafkaWalkPageBytes } from '../../limits.ts';
+import { kafkaWalkBytes, kafkaWalkPageBytes } from '../../limits/store.ts';
 import { readAt } from './files.ts';
 
 /**

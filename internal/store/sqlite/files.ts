@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { storeBusyTimeoutMs, storeCacheBytes, storeCheckpointBytes } from '../../limits.ts';
+import { storeBusyTimeoutMs, storeCacheBytes, storeCheckpointBytes } from '../../limits/store.ts';
 import type { FsyncPolicy } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';
 import { SQLITE_PRIMARY_CODE, StoreError } from '../store-error.ts';

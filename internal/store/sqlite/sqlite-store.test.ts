@@ -18,7 +18,7 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { storeFreeBytesKept } from '../../limits.ts';
+import { storeFreeBytesKept } from '../../limits/store.ts';
 import type { LogStore, NewBatch, StoredState, StoreEvent } from '../log-store.ts';
 import { openForWriting } from './files.ts';
 import type { Change, GroupOfChanges } from './messages.ts';

@@ -1,6 +1,6 @@
 import { isBuiltin } from 'node:module';
 import type { Worker } from 'node:worker_threads';
-import { storeGroupsInFlight } from '../../limits.ts';
+import { storeGroupsInFlight } from '../../limits/store.ts';
 import { Availability } from '../availability.ts';
 import {
   checkBatch,

@@ -1,4 +1,4 @@
-import { storeGroupBatches, storeGroupBytes } from '../../limits.ts';
+import { storeGroupBatches, storeGroupBytes } from '../../limits/store.ts';
 import type { NewBatch, StoredProducer } from '../log-store.ts';
 import { APPEND_FIELDS, type Change, type GroupOfChanges } from './messages.ts';
 

@@ -1,5 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { storeFreeBytesKept, storeSweepBatches, storeSweepBytes, storeVacuumPages } from '../../limits.ts';
+import {
+  storeFreeBytesKept,
+  storeSweepBatches,
+  storeSweepBytes,
+  storeVacuumPages,
+} from '../../limits/store.ts';
 import {
   checkFirst,
   checkMorePartitions,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { http2ResetStreamsRemembered } from '../../../limits.ts';
+import { http2ResetStreamsRemembered } from '../../../limits/grpc.ts';
 import { ClosedStreams } from './closed-streams.ts';
 
 it('knows of the last streams whether they were reset, as a set would', () => {

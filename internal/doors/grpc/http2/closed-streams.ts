@@ -1,4 +1,4 @@
-import { http2ResetStreamsRemembered } from '../../../limits.ts';
+import { http2ResetStreamsRemembered } from '../../../limits/grpc.ts';
 
 const BITS = 8;
 

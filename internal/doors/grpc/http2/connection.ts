@@ -1,12 +1,12 @@
+import { maxWaitingControlBytes } from '../../../limits/doors.ts';
 import {
   grpcCallsPerConnection,
   grpcHeaderBytes,
   grpcManyCalls,
   grpcPingStrikes,
   http2StreamWindowBytes,
-  lingerMs,
-  maxWaitingControlBytes,
-} from '../../../limits.ts';
+} from '../../../limits/grpc.ts';
+import { lingerMs } from '../../../limits/transport.ts';
 import {
   DEFAULT_WINDOW_BYTES,
   encodeGoAway,

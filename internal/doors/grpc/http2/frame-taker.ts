@@ -8,7 +8,7 @@ import {
   http2IdleFramesBurst,
   http2IdleFramesPerSecond,
   http2StreamsPerIdleFrame,
-} from '../../../limits.ts';
+} from '../../../limits/grpc.ts';
 import {
   encodePing,
   encodeResetStream,

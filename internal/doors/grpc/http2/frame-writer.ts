@@ -3,7 +3,7 @@ import {
   http2BytesPerIdleFrame,
   http2IdleFramesPerFrame,
   http2WriteBytes,
-} from '../../../limits.ts';
+} from '../../../limits/grpc.ts';
 import {
   DEFAULT_WINDOW_BYTES,
   FRAME_HEADER_BYTES,

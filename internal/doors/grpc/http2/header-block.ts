@@ -1,4 +1,4 @@
-import { http2HeaderBlockBytes, http2HeaderBlockFrames } from '../../../limits.ts';
+import { http2HeaderBlockBytes, http2HeaderBlockFrames } from '../../../limits/grpc.ts';
 import { connectionError } from '../../../protocol/http2/http2-error.ts';
 
 /** A header block whose end is still to come, in CONTINUATION frames (RFC 9113, section 6.10). */

@@ -1,4 +1,4 @@
-import { copiedSliceBytes, largestSlabBytes, smallestSlabBytes } from '../../../limits.ts';
+import { copiedSliceBytes, largestSlabBytes, smallestSlabBytes } from '../../../limits/broker.ts';
 
 /** What goes out in the next write: short pieces are copied together, long ones stay where they lie. */
 export class OutBuffer {

@@ -1,4 +1,4 @@
-import { http2StreamWindowBytes, http2StreamWindowGrowsTo } from '../../../limits.ts';
+import { http2StreamWindowBytes, http2StreamWindowGrowsTo } from '../../../limits/grpc.ts';
 import type { EncodedField } from '../../../protocol/http2/hpack/encoder.ts';
 import { Http2Code, type Http2ErrorCode, streamError } from '../../../protocol/http2/http2-error.ts';
 import { ReceiveWindow } from '../../../protocol/http2/window.ts';

@@ -1,7 +1,8 @@
 import { BatchBuilder } from '../../../batch/build.ts';
 import type { Source } from '../../../broker/delivery/channel.ts';
 import { Patience } from '../../../broker/delivery/patience.ts';
-import { grpcBatchBytes, maxStoredBatchBytes } from '../../../limits.ts';
+import { grpcBatchBytes } from '../../../limits/grpc.ts';
+import { maxStoredBatchBytes } from '../../../limits/store.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
 import type { OnAppended } from '../context.ts';

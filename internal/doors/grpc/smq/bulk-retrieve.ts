@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { copiedSliceBytes, grpcReadBytes } from '../../../limits.ts';
+import { copiedSliceBytes } from '../../../limits/broker.ts';
+import { grpcReadBytes } from '../../../limits/grpc.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { ENVELOPE_BYTES, writeEnvelope } from '../../../protocol/grpc/envelope.ts';
 import { readMessage } from '../../../protocol/grpc/read-message.ts';

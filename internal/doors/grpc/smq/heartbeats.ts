@@ -1,4 +1,4 @@
-import { grpcHeartbeatsPerSecond } from '../../../limits.ts';
+import { grpcHeartbeatsPerSecond } from '../../../limits/grpc.ts';
 
 /** A stream that gets heartbeats while nothing else is sent to it. */
 export interface Beating {

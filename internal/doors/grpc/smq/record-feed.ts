@@ -1,7 +1,7 @@
 import { recordBytes } from '../../../batch/read.ts';
 import { BatchHeader, parseBatchHeader } from '../../../batch/record-batch.ts';
 import { RecordCursor } from '../../../batch/record-cursor.ts';
-import { maxExpandedBatchBytes } from '../../../limits.ts';
+import { maxExpandedBatchBytes } from '../../../limits/batch.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 
 /** Walks the records of a partition from an offset on, whole batches at a time, without making anything per record. */

@@ -1,9 +1,5 @@
-import {
-  copiedSliceBytes,
-  grpcConsumeChunkBytes,
-  grpcFirstReadBytes,
-  grpcReadBytes,
-} from '../../../limits.ts';
+import { copiedSliceBytes } from '../../../limits/broker.ts';
+import { grpcConsumeChunkBytes, grpcFirstReadBytes, grpcReadBytes } from '../../../limits/grpc.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { readMessage } from '../../../protocol/grpc/read-message.ts';
 import { GrpcError, Status } from '../../../protocol/grpc/status.ts';

@@ -1,4 +1,5 @@
-import { grpcStreamWaitingBytes, shutdownQuietMs } from '../../../limits.ts';
+import { shutdownQuietMs } from '../../../limits/doors.ts';
+import { grpcStreamWaitingBytes } from '../../../limits/grpc.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
 import { encodeProduceResponse } from '../../../protocol/smq/responses.ts';

@@ -6,7 +6,7 @@ import {
   sealBatch,
   writeBatchHeader,
 } from '../../../batch/record-batch.ts';
-import { grpcBatchBytes } from '../../../limits.ts';
+import { grpcBatchBytes } from '../../../limits/grpc.ts';
 import type { Logs, TopicLog } from '../../../log/logs.ts';
 import { isInternalTopic } from '../../../log/names.ts';
 import { KEPT_FOR_EVER } from '../../../log/topic-configs.ts';

@@ -1,4 +1,4 @@
-import { kafkaMaxFetchBytes } from '../../../limits.ts';
+import { kafkaMaxFetchBytes } from '../../../limits/kafka.ts';
 import { StoreError, type TopicLog } from '../../../log/logs.ts';
 import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import type { fetch } from '../../../protocol/kafka/apis/01-fetch.ts';

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { fetchSessionIdleMs, maxFetchSessionPartitions, maxFetchSessions } from '../../../limits.ts';
+import { fetchSessionIdleMs, maxFetchSessionPartitions, maxFetchSessions } from '../../../limits/kafka.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 
 /** A partition that a client fetches, and what it was told of it last. */

@@ -1,7 +1,7 @@
 import { RecordBatchError } from '../../../batch/batch-error.ts';
 import { records } from '../../../batch/read.ts';
 import { parseBatchHeader } from '../../../batch/record-batch.ts';
-import { maxExpandedBatchBytes } from '../../../limits.ts';
+import { maxExpandedBatchBytes } from '../../../limits/batch.ts';
 import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import { listOffsets } from '../../../protocol/kafka/apis/02-list-offsets.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';

@@ -1,4 +1,4 @@
-import { maxPartitionsPerTopic } from '../../../limits.ts';
+import { maxPartitionsPerTopic } from '../../../limits/kafka.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { logNameProblem } from '../../../log/names.ts';
 import type { TopicConfigs } from '../../../log/topic-configs.ts';

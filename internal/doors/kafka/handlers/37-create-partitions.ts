@@ -1,4 +1,4 @@
-import { maxPartitionsPerTopic } from '../../../limits.ts';
+import { maxPartitionsPerTopic } from '../../../limits/kafka.ts';
 import { createPartitions } from '../../../protocol/kafka/apis/37-create-partitions.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';

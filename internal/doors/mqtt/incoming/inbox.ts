@@ -6,7 +6,7 @@ import type { TopicEntry } from '../../../broker/routing/topic-table.ts';
 import type { Session } from '../../../broker/sessions/session.ts';
 import type { SessionStore } from '../../../broker/sessions/session-store.ts';
 import { BrokerError } from '../../../errors.ts';
-import { mqttReceiveMaximum } from '../../../limits.ts';
+import { mqttReceiveMaximum } from '../../../limits/mqtt.ts';
 import { MqttError } from '../../../protocol/mqtt/mqtt-error.ts';
 import { PacketType, type PublishAnswer, type Version } from '../../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';

@@ -2,7 +2,7 @@ import type { Access } from '../../../access/access.ts';
 import type { Broker } from '../../../broker/broker.ts';
 import type { TopicEntry } from '../../../broker/routing/topic-table.ts';
 import type { BrokerError } from '../../../errors.ts';
-import { mqttTopicAliases } from '../../../limits.ts';
+import { mqttTopicAliases } from '../../../limits/mqtt.ts';
 import { MqttError } from '../../../protocol/mqtt/mqtt-error.ts';
 import type { PublishFields } from '../../../protocol/mqtt/publish-fields.ts';
 import { FieldReader } from '../../../protocol/mqtt/reader.ts';

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../../errors.ts';
-import { mqttReceiveMaximum, mqttReleasePatienceMs } from '../../../limits.ts';
+import { mqttReceiveMaximum, mqttReleasePatienceMs } from '../../../limits/mqtt.ts';
 
 export interface ReleaseWatchParts {
   /** Whether it is the broker that keeps the client waiting. */

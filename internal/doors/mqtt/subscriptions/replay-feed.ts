@@ -1,7 +1,7 @@
 import type { Source } from '../../../broker/delivery/channel.ts';
 import type { Message, Qos } from '../../../broker/delivery/publication.ts';
 import type { Session } from '../../../broker/sessions/session.ts';
-import { sessionSendAheadBytes } from '../../../limits.ts';
+import { sessionSendAheadBytes } from '../../../limits/broker.ts';
 import type { MqttOutlet } from '../outgoing/outlet.ts';
 
 /** What a client wants of the messages of a replay. */

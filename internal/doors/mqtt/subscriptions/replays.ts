@@ -3,7 +3,7 @@ import type { Client } from '../../../broker/client.ts';
 import type { Message } from '../../../broker/delivery/publication.ts';
 import type { Session } from '../../../broker/sessions/session.ts';
 import { BrokerError, nameForLog, quoted } from '../../../errors.ts';
-import { maxReplaysPerClient } from '../../../limits.ts';
+import { maxReplaysPerClient } from '../../../limits/doors.ts';
 import { Replay } from '../../../live/replay.ts';
 import { isReplay, parseReplay, type ReplayRequest } from '../../../live/replay-filter.ts';
 import type { Logs } from '../../../log/logs.ts';

@@ -1,7 +1,8 @@
 import type { Broker } from '../../../broker/broker.ts';
 import type { Source } from '../../../broker/delivery/channel.ts';
 import type { RetainedFeed, Session } from '../../../broker/sessions/session.ts';
-import { retainedPerStep, sessionSendAheadBytes } from '../../../limits.ts';
+import { sessionSendAheadBytes } from '../../../limits/broker.ts';
+import { retainedPerStep } from '../../../limits/doors.ts';
 import type { MqttOutlet } from '../outgoing/outlet.ts';
 
 export interface RetainedFeedsParts {

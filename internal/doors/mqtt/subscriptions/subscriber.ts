@@ -5,7 +5,8 @@ import type { RetainedFeed, Session } from '../../../broker/sessions/session.ts'
 import type { Sessions } from '../../../broker/sessions/sessions.ts';
 import { join } from '../../../broker/sessions/subscription.ts';
 import { BrokerError, quoted } from '../../../errors.ts';
-import { maxFiltersPerSubscribe, maxSubscriptionsPerClient } from '../../../limits.ts';
+import { maxSubscriptionsPerClient } from '../../../limits/broker.ts';
+import { maxFiltersPerSubscribe } from '../../../limits/mqtt.ts';
 import {
   PacketType,
   type Suback,

@@ -1,0 +1,28 @@
+/** Limits and defaults of the Kafka door, each with its unit in its name and the reason for its value. */
+
+import { KiB, MiB } from './units.ts';
+
+/** Bytes of a Kafka request: as Kafka's `socket.request.max.bytes`. */
+export const kafkaMaxRequestBytes = 100 * MiB;
+/** Requests of one Kafka connection that are under way at once: enough for the disk to take one batch in each. */
+export const kafkaRequestsInFlight = 512;
+/** Bytes of such requests; a connection that sends larger ones waits for its answers sooner. */
+export const kafkaRequestBytesInFlight = 16 * MiB;
+/** A batch that is this short, and expands to no more, is checked at once: that takes a millisecond or two at most. */
+export const atOnceBytes = 64 * KiB;
+/** Batches that expand to more than this are checked one after the other, so that their memory does not add up. */
+export const aloneFromBytes = 4 * MiB;
+/** How long a Kafka connection may be quiet: as Kafka's `connections.max.idle.ms`. */
+export const kafkaIdleTimeoutMs = 600_000;
+/** Partitions of one durable topic: Kafka's own controllers are slow beyond that, and a request may ask for 2^31. */
+export const maxPartitionsPerTopic = 10_000;
+/** Bytes of a Fetch answer, whatever is asked for: as Kafka's `fetch.max.bytes` on the broker. */
+export const kafkaMaxFetchBytes = 55 * MiB;
+/** Fetch sessions that are remembered, as Kafka's `max.incremental.fetch.session.cache.slots`. */
+export const maxFetchSessions = 1_000;
+/** Partitions of all fetch sessions together: some 100 bytes each, and a request names as many as it likes. */
+export const maxFetchSessionPartitions = 1_000_000;
+/** How long a fetch session is quiet before another may take its place, as in Kafka. */
+export const fetchSessionIdleMs = 120_000;
+/** The number of the one broker that Kafka's clients see: as in the examples of Kafka's own documentation. */
+export const kafkaNodeId = 1;

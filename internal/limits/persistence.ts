@@ -1,0 +1,25 @@
+/** Limits and defaults of the persistence of sessions, each with its unit in its name and the reason for its value. */
+
+import { MiB } from './units.ts';
+
+/**
+ * Bytes of stored sessions and retained messages that are read at once at the start: so many that a read pays, and so few
+ * that reading and taking over go on side by side.
+ */
+export const storeRestoreBytes = MiB / 4;
+/**
+ * Changes of sessions that wait for the disk before publishers pause: a third of a second of its time. One message for
+ * 10,000 sessions is 10,000 of them.
+ */
+export const sessionChangesWaiting = 16_384;
+/**
+ * Changes with which retained messages of QoS 2, two changes each, wait where they are: enough for the next transaction, and
+ * so few that the publishers of live messages never wait for them.
+ */
+export const sessionChangesBusy = 2_048;
+/**
+ * How long a message that was sent waits to be acknowledged rather than written, if its client is quick as a rule: as long
+ * as a transaction of the store takes, so that its publisher waits twice as long at worst, but at least and at most so long.
+ */
+export const acknowledgementWaitMs = 5;
+export const acknowledgementWaitAtMostMs = 50;

@@ -1,0 +1,55 @@
+/** Limits and defaults of the stores, each with its unit in its name and the reason for its value. */
+
+import { GiB, KiB, MiB } from './units.ts';
+
+/**
+ * Bytes of one stored batch: SQLite holds 1,000,000,000 bytes in a row, and a batch shares that with its columns.
+ */
+export const maxStoredBatchBytes = 896 * MiB;
+/** Bytes of one transaction of the store: beyond this a larger one is no faster, and the next ones wait longer. */
+export const storeGroupBytes = 4 * MiB;
+/** Batches of one transaction, for the same reason. */
+export const storeGroupBatches = 8_192;
+/** Transactions handed to the store's thread at once: one that runs, and one so that the thread never waits. */
+export const storeGroupsInFlight = 2;
+/** Bytes of the write-ahead log before they go to the main file: a larger one is written with fewer, longer pauses. */
+export const storeCheckpointBytes = 64 * MiB;
+/** Bytes of pages that a connection to the store keeps in memory. */
+export const storeCacheBytes = 8 * MiB;
+/** Bytes that one step of giving back space deletes; appends wait for no more than one step. */
+export const storeSweepBytes = 4 * MiB;
+/** Batches that one such step deletes, for the same reason. */
+export const storeSweepBatches = 1_024;
+/** Free room that the store's file keeps for what comes next, rather than shrinking and growing all the time. */
+export const storeFreeBytesKept = 64 * MiB;
+/** Pages by which the file shrinks in one step; appends wait for no more than one step. */
+export const storeVacuumPages = 128;
+/** First and longest pause before a store that failed is opened again. */
+export const storeReopenAfterMs = 100;
+export const storeReopenAtMostAfterMs = 5_000;
+/** How long a connection to the store waits for another one: only a checkpoint holds one up, for a moment. */
+export const storeBusyTimeoutMs = 10_000;
+// The Kafka log directory.
+/** Bytes of a segment where its topic says nothing else: Kafka's own default. */
+export const kafkaSegmentBytes = 1 * GiB;
+/** Partitions of `__consumer_offsets` where there is none yet: Kafka's own default. */
+export const kafkaOffsetsPartitions = 50;
+/** The largest segment whatever a topic says: positions in Kafka's index files have 31 bits. */
+export const kafkaSegmentBytesCeiling = 2 * GiB - 1;
+/** Bytes of batches between two entries of an index file: Kafka's own default. */
+export const kafkaIndexIntervalBytes = 4 * KiB;
+/** Bytes of batches between two hints in memory: a read passes over so much at most, 10 GB have 160,000 of them. */
+export const kafkaHintIntervalBytes = 64 * KiB;
+/** What is looked at of an index file: 16 times what a segment of the usual size needs. */
+export const kafkaIndexFileBytes = 32 * MiB;
+/** Bytes read at once while batch headers are followed: many small batches, or a page where batches are large. */
+export const kafkaWalkBytes = 128 * KiB;
+export const kafkaWalkPageBytes = 4 * KiB;
+/** Bytes read from a segment at once for a reader: as much as one fetch usually asks for. */
+export const kafkaReadBytes = 4 * MiB;
+/** Segment files open at once for reading and as many for writing: a process usually may open 1,024 files or more. */
+export const kafkaOpenFiles = 256;
+/** Index entries that wait in memory: after a crash the batches since then are looked through again, some 2 MiB. */
+export const kafkaWaitingIndexEntries = 512;
+/** Bytes of the store's own journal before it is written anew with what still counts. */
+export const kafkaJournalBytes = 4 * MiB;
