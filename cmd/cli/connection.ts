@@ -1,5 +1,6 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { systemReason } from '../../internal/errors.ts';
+import { Failure } from '../../internal/lib/failure.ts';
 import { DEFAULT_SOCKET_PATH, type Network, parseUrl } from '../../pkg/client/address.ts';
 import {
   Client,
@@ -12,7 +13,7 @@ import type { connectionOptions } from './options/connection-options.ts';
 import type { Values } from './options/option.ts';
 import { UsageError } from './options/program.ts';
 import { hintOfMqtt } from './other-protocol.ts';
-import { complain, Failure, type Invocation, warn } from './run-program.ts';
+import { complain, type Invocation, warn } from './run-program.ts';
 
 /** Somebody looks at a terminal: a broker that is back should not be waited for much longer. */
 const RECONNECT_AFTER_AT_MOST_MS = 3_000;

@@ -21,11 +21,6 @@ export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
-/** Something failed; the message is all that the user needs to see. Exit code 1. */
-export class Failure extends Error {
-  override readonly name = 'Failure';
-}
-
 /**
  * Runs a program from its command line to its exit code: 0 done, 1 failed, 2 wrong usage. An error is one line, not
  * a stack trace.

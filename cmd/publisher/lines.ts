@@ -1,5 +1,5 @@
+import { Failure } from '../../internal/lib/failure.ts';
 import { maxMessageBytesCeiling } from '../../internal/limits/broker.ts';
-import { Failure } from '../cli/run-program.ts';
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

@@ -1,5 +1,5 @@
+import { Failure } from '../../internal/lib/failure.ts';
 import { type Client, ClosedError, ConnectionLostError } from '../../pkg/client/index.ts';
-import { Failure } from '../cli/run-program.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface PublishOptions {

@@ -1,8 +1,9 @@
+import { Failure } from '../../internal/lib/failure.ts';
 import { printableText } from '../../internal/lib/printable.ts';
 import { connectClient, failureOf } from '../cli/connection.ts';
 import { Output } from '../cli/output.ts';
 import { Rate } from '../cli/rate.ts';
-import { coloursFor, Failure, runProgram } from '../cli/run-program.ts';
+import { coloursFor, runProgram } from '../cli/run-program.ts';
 import { filtersOf, startOf, topicMatcher } from './filters.ts';
 import { subscriberProgram } from './flags.ts';
 import { rendererOf } from './render.ts';

@@ -1,5 +1,5 @@
+import { Failure } from '../../internal/lib/failure.ts';
 import { printableText } from '../../internal/lib/printable.ts';
-import { Failure } from '../cli/run-program.ts';
 
 /** Prints what was done, a line each; nothing where the user wants it quiet. */
 export function reporter(isQuiet: boolean): (line: string) => void {

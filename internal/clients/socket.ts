@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
-import { Failure } from '../../cmd/cli/run-program.ts';
+import { Failure } from '../lib/failure.ts';
 import { hostAndPort } from '../transport/endpoint.ts';
 
 /** Where a broker is. */

@@ -7,9 +7,9 @@ import {
   type TopicPartition,
 } from '../../../internal/clients/kafka/offsets.ts';
 import { quoted } from '../../../internal/errors.ts';
+import { Failure } from '../../../internal/lib/failure.ts';
 import type { Values } from '../../cli/options/option.ts';
 import { UsageError } from '../../cli/options/program.ts';
-import { Failure } from '../../cli/run-program.ts';
 import { durationOf, instantOf } from '../times.ts';
 import type { groupsResetOffsetsProgram } from './flags.ts';
 

@@ -7,9 +7,10 @@ import {
   noSuchGroup,
 } from '../../../internal/clients/kafka/groups.ts';
 import type { TopicPartition } from '../../../internal/clients/kafka/offsets.ts';
+import { Failure } from '../../../internal/lib/failure.ts';
 import { jsonLine } from '../../../internal/lib/printable.ts';
 import { UsageError } from '../../cli/options/program.ts';
-import { command, Failure } from '../../cli/run-program.ts';
+import { command } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
 import { note } from '../report.ts';
 import { tableText } from '../table.ts';

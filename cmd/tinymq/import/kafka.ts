@@ -1,8 +1,9 @@
 import { readdirSync, statSync } from 'node:fs';
+import { Failure } from '../../../internal/lib/failure.ts';
 import { jsonLine } from '../../../internal/lib/printable.ts';
 import type { ImportResult } from '../../../internal/store/import.ts';
 import { UsageError } from '../../cli/options/program.ts';
-import { command, complain, Failure } from '../../cli/run-program.ts';
+import { command, complain } from '../../cli/run-program.ts';
 import { counted } from '../report.ts';
 import { importKafkaProgram } from './flags.ts';
 import { Progress } from './progress.ts';

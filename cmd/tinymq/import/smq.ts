@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
 import type { ImportedTopic } from '../../../internal/doors/grpc/takeover/import-smq.ts';
+import { Failure } from '../../../internal/lib/failure.ts';
 import { jsonLine, printableText } from '../../../internal/lib/printable.ts';
 import { openLogs } from '../../cli/open-logs.ts';
 import { UsageError } from '../../cli/options/program.ts';
-import { command, complain, Failure } from '../../cli/run-program.ts';
+import { command, complain } from '../../cli/run-program.ts';
 import { counted } from '../report.ts';
 import { importSmqProgram } from './flags.ts';
 import { Progress, percentOf } from './progress.ts';

@@ -1,9 +1,10 @@
 import type { KafkaClient } from '../../../internal/clients/kafka/client.ts';
 import type { TopicPartition } from '../../../internal/clients/kafka/offsets.ts';
 import { Reader, type ReaderOptions } from '../../../internal/clients/kafka/reader.ts';
+import { Failure } from '../../../internal/lib/failure.ts';
 import { UsageError } from '../../cli/options/program.ts';
 import { Output } from '../../cli/output.ts';
-import { command, complain, Failure } from '../../cli/run-program.ts';
+import { command, complain } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
 import { note } from '../report.ts';
 import { consumeInGroup } from './consume-group.ts';

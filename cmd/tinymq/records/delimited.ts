@@ -1,5 +1,5 @@
+import { Failure } from '../../../internal/lib/failure.ts';
 import { maxMessageBytesCeiling } from '../../../internal/limits/broker.ts';
-import { Failure } from '../../cli/run-program.ts';
 
 /**
  * Cuts a stream at a delimiter, byte for byte, and gives what each chunk completes. Pieces that are empty are left

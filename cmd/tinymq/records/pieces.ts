@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { systemReason } from '../../../internal/errors.ts';
+import { Failure } from '../../../internal/lib/failure.ts';
 import { UsageError } from '../../cli/options/program.ts';
-import { Failure } from '../../cli/run-program.ts';
 import { unescaped } from '../escapes.ts';
 import { delimited } from './delimited.ts';
 

@@ -1,7 +1,8 @@
 import { Producer } from '../../../internal/clients/kafka/producer.ts';
+import { Failure } from '../../../internal/lib/failure.ts';
 import { jsonLine } from '../../../internal/lib/printable.ts';
 import { Output } from '../../cli/output.ts';
-import { command, complain, Failure } from '../../cli/run-program.ts';
+import { command, complain } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
 import { produceProgram } from './flags.ts';
 import { messagesOf } from './messages.ts';

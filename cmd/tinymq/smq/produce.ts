@@ -1,9 +1,10 @@
 import type { Call } from '../../../internal/clients/smq/call.ts';
 import type { SmqClient } from '../../../internal/clients/smq/client.ts';
+import { Failure } from '../../../internal/lib/failure.ts';
 import { jsonLine } from '../../../internal/lib/printable.ts';
 import { encodeEnveloped } from '../../../internal/protocol/grpc/write-message.ts';
 import { ProduceRequest, ProduceResponse } from '../../../internal/protocol/smq/smq.ts';
-import { command, Failure } from '../../cli/run-program.ts';
+import { command } from '../../cli/run-program.ts';
 import { counted, reporter } from '../report.ts';
 import { withSmq } from './connect.ts';
 import { smqProduceProgram } from './flags.ts';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Failure } from '../../../cmd/cli/run-program.ts';
+import { Failure } from '../../lib/failure.ts';
 import { maxKafkaAnswerBytes } from '../../limits/clients.ts';
 import { apiVersions } from '../../protocol/kafka/apis/18-api-versions.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';

@@ -1,7 +1,7 @@
-import { Failure } from '../../../cmd/cli/run-program.ts';
 import { BatchBuilder } from '../../batch/build.ts';
 import type { Codec } from '../../batch/compression/compression.ts';
 import type { RecordHeader } from '../../batch/record-cursor.ts';
+import { Failure } from '../../lib/failure.ts';
 import { maxProducerWaitingBytes } from '../../limits/clients.ts';
 import { produce } from '../../protocol/kafka/apis/00-produce.ts';
 import { initProducerId } from '../../protocol/kafka/apis/22-init-producer-id.ts';

@@ -1,7 +1,7 @@
-import { Failure } from '../../../cmd/cli/run-program.ts';
 import { RecordBatchError } from '../../batch/batch-error.ts';
 import type { KafkaRecord } from '../../batch/read.ts';
 import type { TimestampType } from '../../batch/record-batch.ts';
+import { Failure } from '../../lib/failure.ts';
 import { readerPartitionBytes, readerTotalBytes, readerWaitMs } from '../../limits/clients.ts';
 import { fetch } from '../../protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';

@@ -1,5 +1,5 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
-import { Failure } from '../../../cmd/cli/run-program.ts';
+import { Failure } from '../../lib/failure.ts';
 import { maxGrpcMessageBytes } from '../../limits/grpc.ts';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
 import { readMessage } from '../../protocol/grpc/read-message.ts';

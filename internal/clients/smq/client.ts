@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { Failure } from '../../../cmd/cli/run-program.ts';
+import { Failure } from '../../lib/failure.ts';
 import { smqClientMemoryMiB } from '../../limits/clients.ts';
 import type { MessageOf, MessageType, NewMessageOf } from '../../protocol/grpc/schema.ts';
 import { encodeEnveloped } from '../../protocol/grpc/write-message.ts';

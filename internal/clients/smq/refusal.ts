@@ -1,4 +1,4 @@
-import { Failure } from '../../../cmd/cli/run-program.ts';
+import { Failure } from '../../lib/failure.ts';
 import { printableText } from '../../lib/printable.ts';
 import { Status } from '../../protocol/grpc/status.ts';
 
