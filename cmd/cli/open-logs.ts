@@ -1,5 +1,3 @@
-import * as compaction from '../../internal/batch/rebuild.ts';
-import { setBaseOffset } from '../../internal/batch/record-batch.ts';
 import * as grpcLimits from '../../internal/limits/grpc.ts';
 import * as logLimits from '../../internal/limits/log.ts';
 import { Logs } from '../../internal/log/logs.ts';
@@ -15,8 +13,6 @@ export async function openLogs(directory: string, say: (line: string) => void): 
   const { SqliteStore } = await import('../../internal/store/sqlite/sqlite-store.ts');
   const logs = new Logs({
     store: new SqliteStore({ directory, fsync: 'commit' }),
-    place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
-    compaction,
     tailCacheBytes: grpcLimits.grpcBatchBytes,
     retentionEveryMs: logLimits.retentionEveryMs,
     retentionMs: 0,

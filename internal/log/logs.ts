@@ -9,9 +9,8 @@ import type {
 } from '../store/log-store.ts';
 import { StoreError } from '../store/store-error.ts';
 import { Compactor } from './compaction/compaction.ts';
-import type { CompactionFormat } from './compaction/format.ts';
 import { internalTopicProblem, logNameProblem } from './names.ts';
-import { PartitionLog, type PlaceBatch } from './partition-log.ts';
+import { PartitionLog } from './partition-log.ts';
 import { Retention } from './retention.ts';
 import { TailCache } from './tail-cache.ts';
 import { TooManyLogsError } from './too-many-logs.ts';
@@ -42,9 +41,6 @@ interface KeptTopic extends TopicLog {
 
 export interface LogsOptions {
   store: LogStore;
-  place: PlaceBatch;
-  /** How batches are read and rebuilt where a topic is compacted. */
-  compaction: CompactionFormat;
   /** For a store that writes much for each change: how much compaction changes at once, in bytes. */
   compactionGatherBytes?: number;
   /** Memory for the newest batches of all partitions. */
@@ -81,12 +77,8 @@ export class Logs {
     this.#cache = new TailCache(options.tailCacheBytes);
     this.#defaults = defaultTopicConfigs(options);
     this.#maxPartitions = options.maxPartitions ?? maxLogPartitions;
-    const { store, compaction, log } = options;
-    this.#compactor = new Compactor({
-      store,
-      format: compaction,
-      gatherBytes: options.compactionGatherBytes,
-    });
+    const { store, log } = options;
+    this.#compactor = new Compactor({ store, gatherBytes: options.compactionGatherBytes });
     this.#retention = new Retention({ store, compactor: this.#compactor, topics: () => this.topics(), log });
   }
 
@@ -275,8 +267,8 @@ export class Logs {
   }
 
   #grow(topic: KeptTopic, stored: readonly StoredPartition[]): void {
-    const { store, place } = this.#options;
-    const added = stored.map((partition) => new PartitionLog(partition, store, this.#cache, place));
+    const { store } = this.#options;
+    const added = stored.map((partition) => new PartitionLog(partition, store, this.#cache));
     topic.partitions.push(...added);
     this.#partitionCount += added.length;
     for (const listener of [...this.#grown]) listener(topic, added);

@@ -6,7 +6,7 @@ import type { StoredBatch } from '../store/log-store.ts';
 import { PartitionLog } from './partition-log.ts';
 import { BATCH_OVERHEAD_BYTES, TailCache } from './tail-cache.ts';
 
-/** A batch whose bytes say which one it is; the place is written into its first byte. */
+/** Bytes that say which batch they are, but for the offset and the epoch in them. */
 function unplaced(count: number, size = 10, mark = 0, maxTimestamp = 0) {
   return { bytes: new Uint8Array(size).fill(mark), count, maxTimestamp };
 }
@@ -20,18 +20,11 @@ async function opened({ cacheBytes = 1e6, store = new TryingStore() } = {}) {
     partitionCount: 1,
     createdAtMs: 0,
   });
-  const placed: [offset: number, epoch: number][] = [];
-  const log = new PartitionLog(
-    topic.partitions[0]!,
-    store,
-    new TailCache(cacheBytes),
-    (bytes, offset, epoch) => {
-      bytes[0] = offset;
-      placed.push([offset, epoch]);
-    },
-  );
-  return { store, log, placed };
+  return { store, log: new PartitionLog(topic.partitions[0]!, store, new TailCache(cacheBytes)) };
 }
+
+/** A byte of the length, which the log leaves as it came. */
+const MARK_AT = 8;
 
 /** The state of the only partition as the store has it. */
 async function stored(store: TryingStore) {
@@ -44,22 +37,21 @@ function spans(batches: StoredBatch[]): [number, number][] {
 
 describe('appending', () => {
   it('gives offsets in order, each once, and writes them into the batch before the store has it', async () => {
-    const { store, log, placed } = await opened();
+    const { store, log } = await opened();
     log.leaderEpoch = 7;
-    const offsets = await Promise.all([3, 1, 5].map((count) => log.append(unplaced(count))));
+    const offsets = await Promise.all([3, 1, 5].map((count) => log.append(unplaced(count, 16))));
     expect(offsets).toEqual([0, 3, 4]);
-    expect(placed).toEqual([
-      [0, 7],
-      [3, 7],
-      [4, 7],
-    ]);
     const batches = await store.read(log.id, 0, 1e6);
     expect(spans(batches)).toEqual([
       [0, 2],
       [3, 3],
       [4, 8],
     ]);
-    expect(batches.map(({ bytes }) => bytes[0])).toEqual([0, 3, 4]);
+    expect(batches.map(({ bytes }) => [bytes[7], bytes[15]])).toEqual([
+      [0, 7],
+      [3, 7],
+      [4, 7],
+    ]);
     expect(log.highWatermark).toBe(9);
   });
 
@@ -109,7 +101,7 @@ describe('appending', () => {
     store.isFailing = false;
     expect(await log.append(unplaced(1, 10, 3))).toBe(2);
     const batches = await log.read(2, 1e6);
-    expect(batches.map(({ bytes }) => bytes[1])).toEqual([3]);
+    expect(batches.map(({ bytes }) => bytes[MARK_AT])).toEqual([3]);
     expect(heard).toEqual([3]);
   });
 
@@ -199,7 +191,7 @@ describe('appending', () => {
         expect(given).toEqual(given.map((_, index) => index));
         expect(shown).toEqual(given);
         const batches = await store.read(log.id, 0, 1e6);
-        expect(batches.map(({ bytes }) => bytes[1])).toEqual(given.map((offset) => marks.get(offset)));
+        expect(batches.map(({ bytes }) => bytes[MARK_AT])).toEqual(given.map((offset) => marks.get(offset)));
       }),
     );
   });

@@ -1,3 +1,4 @@
+import { setBaseOffset } from '../batch/record-batch.ts';
 import { maxProducersPerPartition } from '../limits/log.ts';
 import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
@@ -30,9 +31,6 @@ export interface UnplacedBatch {
 /** Who reads `committed` sees no record before it is known whether it counts; who reads `uncommitted` sees all of them. */
 export type Isolation = 'committed' | 'uncommitted';
 
-/** Writes offset and epoch into the header of a batch; the log itself knows no format. */
-export type PlaceBatch = (bytes: Uint8Array, baseOffset: number, leaderEpoch: number) => void;
-
 /**
  * One partition of a log: gives offsets, hands batches to the store, and shows them to readers when they last.
  *
@@ -49,7 +47,6 @@ export class PartitionLog {
   leaderEpoch: number;
 
   readonly #store: LogStore;
-  readonly #place: PlaceBatch;
   readonly #tail: PartitionTail;
   readonly #listeners = new Set<() => void>();
   readonly #producers = new ProducerStates(maxProducersPerPartition);
@@ -61,7 +58,7 @@ export class PartitionLog {
   #isFailing = false;
   #isEnded = false;
 
-  constructor(stored: StoredPartition, store: LogStore, cache: TailCache, place: PlaceBatch) {
+  constructor(stored: StoredPartition, store: LogStore, cache: TailCache) {
     this.id = stored.id;
     this.number = stored.number;
     this.firstOffset = stored.firstOffset;
@@ -70,7 +67,6 @@ export class PartitionLog {
     this.#highWatermark = stored.nextOffset;
     this.#maxTimestamp = stored.maxTimestamp;
     this.#store = store;
-    this.#place = place;
     this.#tail = new PartitionTail(cache);
     this.#producers.restore(stored.producers);
     this.#transactions = new TransactionIndex(stored.transactions);
@@ -123,7 +119,7 @@ export class PartitionLog {
     const { bytes, count, maxTimestamp } = batch;
     const baseOffset = this.#nextOffset;
     const lastOffset = baseOffset + count - 1;
-    this.#place(bytes, baseOffset, this.leaderEpoch);
+    setBaseOffset(bytes, 0, baseOffset, this.leaderEpoch);
     this.#nextOffset = lastOffset + 1;
     this.#inFlight++;
     try {

@@ -1,5 +1,3 @@
-import * as compaction from '../batch/rebuild.ts';
-import { setBaseOffset } from '../batch/record-batch.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import * as kafkaLimits from '../limits/kafka.ts';
 import * as logLimits from '../limits/log.ts';
@@ -101,8 +99,6 @@ export async function openLogs(
   const store = await storeOf(directory, options);
   const logs = new Logs({
     store,
-    place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
-    compaction,
     compactionGatherBytes: options.kafkaLogDirs === undefined ? 0 : logLimits.compactionGatherBytes,
     tailCacheBytes: logLimits.tailCacheBytes,
     retentionEveryMs: logLimits.retentionEveryMs,

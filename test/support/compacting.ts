@@ -5,7 +5,6 @@
  */
 import { pathToFileURL } from 'node:url';
 import { buildBatch, type NewRecord } from '../../internal/batch/build.ts';
-import * as format from '../../internal/batch/rebuild.ts';
 import { setBaseOffset } from '../../internal/batch/record-batch.ts';
 import { Compactor } from '../../internal/log/compaction/compaction.ts';
 import type { CompactionSettings } from '../../internal/log/compaction/passes.ts';
@@ -56,7 +55,7 @@ export async function openStore(directory: string) {
     readableEnd: () => partition.highWatermark,
     dropCached() {},
   };
-  const compactor = new Compactor({ store, format, keysBytes: 4096, readBytes: 16_384 });
+  const compactor = new Compactor({ store, keysBytes: 4096, readBytes: 16_384 });
   return { store, partition, compactor };
 }
 

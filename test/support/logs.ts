@@ -1,6 +1,4 @@
 import { type BatchOptions, buildBatch } from '../../internal/batch/build.ts';
-import * as compaction from '../../internal/batch/rebuild.ts';
-import { setBaseOffset } from '../../internal/batch/record-batch.ts';
 import type { Message } from '../../internal/broker/delivery/publication.ts';
 import { headersOf } from '../../internal/live/records.ts';
 import { Logs, type LogsOptions, type TopicLog } from '../../internal/log/logs.ts';
@@ -42,8 +40,6 @@ export async function openLogs<Store extends LogStore = TryingStore>(
   const log = new KeptLog();
   const logs = new Logs({
     store,
-    place: (bytes, baseOffset, leaderEpoch) => setBaseOffset(bytes, 0, baseOffset, leaderEpoch),
-    compaction,
     tailCacheBytes: 1e6,
     retentionEveryMs: 1e9,
     retentionMs: 0,

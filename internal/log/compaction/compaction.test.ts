@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { type BatchOptions, buildBatch } from '../../batch/build.ts';
 import type { Codec } from '../../batch/compression/compression.ts';
 import { records } from '../../batch/read.ts';
-import * as format from '../../batch/rebuild.ts';
 import { checkBatch, parseBatchHeader, setBaseOffset } from '../../batch/record-batch.ts';
 import type { StoredBatch } from '../../store/log-store.ts';
 import { MemoryStore } from '../../store/memory/memory-store.ts';
@@ -69,7 +68,7 @@ class TestLog {
   }
 
   compactor(options: Partial<CompactorOptions> = {}): Compactor {
-    return new Compactor({ store: this.store, format, ...options });
+    return new Compactor({ store: this.store, ...options });
   }
 
   batches(fromOffset = 0): Promise<StoredBatch[]> {

@@ -1,7 +1,6 @@
 import { compactionKeysBytes, compactionLookBytesPerSecond, compactionReadBytes } from '../../limits/log.ts';
 import type { LogStore } from '../../store/log-store.ts';
 import { StoreError } from '../../store/store-error.ts';
-import type { CompactionFormat } from './format.ts';
 import { KeyOffsets } from './keys.ts';
 import {
   type CompactedPartition,
@@ -20,7 +19,6 @@ import {
 
 export interface CompactorOptions {
   store: LogStore;
-  format: CompactionFormat;
   /** Memory for the keys of one pass. */
   keysBytes?: number;
   /** What is read at once, in bytes. */
@@ -41,7 +39,6 @@ export interface CompactorOptions {
  */
 export class Compactor {
   readonly #store: LogStore;
-  readonly #format: CompactionFormat;
   readonly #keysBytes: number;
   readonly #readBytes: number;
   readonly #gatherBytes: number;
@@ -51,9 +48,8 @@ export class Compactor {
   #isUnsupported = false;
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor({ store, format, keysBytes, readBytes, gatherBytes }: CompactorOptions) {
+  constructor({ store, keysBytes, readBytes, gatherBytes }: CompactorOptions) {
     this.#store = store;
-    this.#format = format;
     this.#keysBytes = keysBytes ?? compactionKeysBytes;
     this.#readBytes = readBytes ?? compactionReadBytes;
     this.#gatherBytes = gatherBytes ?? 0;
@@ -101,7 +97,6 @@ export class Compactor {
     };
     const run: CompactionRun = {
       store: this.#store,
-      format: this.#format,
       readBytes: this.#readBytes,
       gatherBytes: this.#gatherBytes,
       partition,

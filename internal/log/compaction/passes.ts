@@ -1,8 +1,14 @@
+import {
+  compactionFacts,
+  isUnreadable,
+  type RebuiltBatch,
+  rebuildBatch,
+  visitKeys,
+} from '../../batch/rebuild.ts';
 import { maxExpandedBatchBytes } from '../../limits/batch.ts';
 import { producerExpirationMs } from '../../limits/log.ts';
 import type { LogStore, StoredBatch } from '../../store/log-store.ts';
 import { CorruptBatchError } from '../../store/store-error.ts';
-import type { CompactedBatch, CompactionFormat } from './format.ts';
 import type { KeyOffsets } from './keys.ts';
 import { Pace } from './pace.ts';
 import { LastBatches } from './producers.ts';
@@ -44,7 +50,6 @@ export interface CompactionResult {
 /** One compaction of a partition. */
 export interface CompactionRun {
   readonly store: LogStore;
-  readonly format: CompactionFormat;
   readonly readBytes: number;
   readonly gatherBytes: number;
   readonly partition: CompactedPartition;
@@ -125,16 +130,16 @@ export class CompactionPasses {
   ): number | undefined {
     let fullAt: number | undefined;
     try {
-      const { producerId, isFixed } = this.#run.format.compactionFacts(batch.bytes);
+      const { producerId, isFixed } = compactionFacts(batch.bytes);
       if (producerId >= 0) producers.saw(producerId, batch.lastOffset);
       if (isFixed) return undefined;
-      this.#run.format.visitKeys(batch.bytes, maxExpandedBatchBytes, (offset, bytes, start, end) => {
+      visitKeys(batch.bytes, maxExpandedBatchBytes, (offset, bytes, start, end) => {
         if (offset < fromOffset || keys.put(bytes, start, end, offset)) return true;
         fullAt = offset;
         return false;
       });
     } catch (error) {
-      if (!this.#run.format.isUnreadable(error)) throw error;
+      if (!isUnreadable(error)) throw error;
       this.#run.result.unreadableBatches++;
     }
     return fullAt;
@@ -182,10 +187,10 @@ export class CompactionPasses {
     replacing: Replacing,
   ): { bytes: number; deleteHorizonMs: number | undefined } {
     const asItIs = { bytes: batch.bytes.length, deleteHorizonMs: undefined };
-    let compacted: CompactedBatch;
+    let compacted: RebuiltBatch;
     let producerId: number;
     try {
-      const facts = this.#run.format.compactionFacts(batch.bytes);
+      const facts = compactionFacts(batch.bytes);
       producerId = facts.producerId;
       if (facts.isFixed) {
         replacing.same(batch);
@@ -200,9 +205,9 @@ export class CompactionPasses {
         nowMs: this.#run.nowMs,
         deleteRetentionMs: this.#run.settings.deleteRetentionMs,
       };
-      compacted = this.#run.format.rebuildBatch(batch.bytes, rules, maxExpandedBatchBytes);
+      compacted = rebuildBatch(batch.bytes, rules, maxExpandedBatchBytes);
     } catch (error) {
-      if (!this.#run.format.isUnreadable(error)) throw error;
+      if (!isUnreadable(error)) throw error;
       replacing.same(batch);
       return asItIs;
     }

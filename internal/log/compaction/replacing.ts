@@ -1,5 +1,5 @@
+import type { RebuiltBatch } from '../../batch/rebuild.ts';
 import type { LogStore, NewBatch, StoredBatch } from '../../store/log-store.ts';
-import type { CompactedBatch } from './format.ts';
 import type { KeptHeader } from './producers.ts';
 
 /**
@@ -49,7 +49,7 @@ export class Replacing {
   }
 
   /** Something else takes the place of the next batch. */
-  rebuilt(batch: StoredBatch, by: Extract<CompactedBatch, { kind: 'rebuilt' }>): void {
+  rebuilt(batch: StoredBatch, by: Extract<RebuiltBatch, { kind: 'rebuilt' }>): void {
     const { baseOffset, lastOffset } = batch;
     const { bytes, count, maxTimestamp } = by;
     this.#add({ baseOffset, lastOffset, bytes, count, maxTimestamp });
