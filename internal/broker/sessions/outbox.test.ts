@@ -1,10 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../delivery/publication.ts';
-import { Outbox, WaitingTotal } from './outbox.ts';
+import { Outbox, type Outlet } from './outbox.ts';
 import { noSessionStore } from './session-store.ts';
+import { WaitingTotal } from './waiting-total.ts';
 
 const limits = { queueMessages: 1_000, queueBytes: 1_000_000 };
 const delivery = { qos: 1, retain: false, identifiers: [], shared: undefined } as const;
+
+const MiB = 2 ** 20;
+/** A client that takes a few messages and acknowledges none. */
+const outlet: Outlet = {
+  channel: { waitingBytes: 0 } as never,
+  takesRuns: false,
+  receiveMaximum: 5,
+  send: () => true,
+  release() {},
+};
 
 function message(payload: string): Message {
   return { topic: 'a', payload: Buffer.from(payload), clientId: 'me', qos: 1 };
@@ -28,6 +39,48 @@ describe('outboxes', () => {
     expect(total.bytes).toBe(0);
   });
 
+  // What waited was counted once for each session: 10,000 sessions that were away filled the bound with one message of
+  // 1 MiB, which lay in memory once, and every other session then kept no more than one message.
+  it('count a message once in what they hold together, as it lies in memory, and for each its own entry', () => {
+    const total = new WaitingTotal(64 * MiB);
+    const large = message('x'.repeat(MiB));
+    const roomy = { queueMessages: 10, queueBytes: 2 * MiB };
+    const outboxes = Array.from(
+      { length: 10_000 },
+      (_, id) => new Outbox(`${id}`, roomy, noSessionStore, total),
+    );
+    for (const outbox of outboxes) expect(outbox.offer(large, delivery)).toBe(true);
+    expect([total.isFull, total.bytes < 9 * MiB]).toEqual([false, true]);
+    // Each session's own bound is what its client is to get.
+    expect(outboxes[0]!.waitingBytes).toBeGreaterThan(MiB);
+    expect(outboxes[0]!.offer(message('x'.repeat(MiB)), delivery)).toBe(false);
+
+    // In whatever order they let it go, and whether they sent it, moved it or forgot it, the last one frees it.
+    const [first, last, ...others] = outboxes as [Outbox, Outbox, ...Outbox[]];
+    first.attach(outlet);
+    first.pump();
+    for (const outbox of others) outbox.clear();
+    expect(total.bytes).toBeGreaterThan(MiB);
+    expect(last.offer(message('y'), { ...delivery, shared: '$share/g/a' })).toBe(true);
+    expect(last.takeShared(() => true)).toHaveLength(1);
+    last.clear();
+    expect(total.bytes).toBe(0);
+  });
+
+  it('count a message once that waits twice in one of them, by a filter of its own and by one that it shares', () => {
+    const total = new WaitingTotal(Number.POSITIVE_INFINITY);
+    const outbox = new Outbox('a', limits, noSessionStore, total);
+    const both = message('x'.repeat(1_000));
+    outbox.offer(both, delivery);
+    const once = total.bytes;
+    outbox.offer(both, { ...delivery, shared: '$share/g/a' });
+    expect(total.bytes).toBeLessThan(once + 1_000);
+    outbox.takeShared(() => true);
+    expect(total.bytes).toBe(once);
+    outbox.clear();
+    expect(total.bytes).toBe(0);
+  });
+
   it('give back what they sent, moved or restored', () => {
     const total = new WaitingTotal(Number.POSITIVE_INFINITY);
     const outbox = new Outbox('a', limits, noSessionStore, total);
@@ -36,8 +89,7 @@ describe('outboxes', () => {
     expect(total.bytes).toBe(0);
     outbox.restore({ ...moved!, sequence: 7 });
     expect(total.bytes).toBeGreaterThan(0);
-    const channel = { waitingBytes: 0 } as never;
-    outbox.attach({ channel, takesRuns: false, receiveMaximum: 5, send: () => true, release() {} });
+    outbox.attach(outlet);
     outbox.pump();
     expect([outbox.waiting, outbox.unacknowledged, total.bytes]).toEqual([0, 1, 0]);
   });

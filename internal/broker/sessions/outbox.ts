@@ -5,6 +5,7 @@ import { messageBytes } from '../delivery/message-bytes.ts';
 import type { Message } from '../delivery/publication.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { SessionStore } from './session-store.ts';
+import type { WaitingTotal } from './waiting-total.ts';
 
 /** How a connection sends what its session gives it. */
 export interface Outlet {
@@ -38,24 +39,11 @@ export interface OutboxLimits {
   queueBytes: number;
 }
 
-/** What waits in all sessions together, roughly as it lies in memory. */
-export class WaitingTotal {
-  bytes = 0;
-  /** With more, a session takes one message at most, and only clients that keep up get more than that. */
-  readonly mostBytes: number;
-
-  constructor(mostBytes: number) {
-    this.mostBytes = mostBytes;
-  }
-}
-
 /** What a message that was sent waits for: of QoS 1, that it is acknowledged; of QoS 2, first one and then the other. */
 export type OutboxStep = 'acknowledge' | 'receive' | 'complete';
 
-/** What the bookkeeping of a waiting message takes beside the message itself, roughly. */
+/** What a waiting message takes of its queue beside its own bytes. */
 const ENTRY_BYTES = 200;
-/** What the store's bookkeeping of it takes beside that. */
-const KEPT_ENTRY_BYTES = 500;
 const LAST_PACKET_ID = 65_535;
 
 /**
@@ -139,13 +127,10 @@ export class Outbox {
     const bytes = sizeOf(message);
     const { queueMessages, queueBytes } = this.#limits;
     const isFull =
-      this.#waiting.length >= queueMessages ||
-      this.#waitingBytes + bytes > queueBytes ||
-      this.#total.bytes > this.#total.mostBytes;
+      this.#waiting.length >= queueMessages || this.#waitingBytes + bytes > queueBytes || this.#total.isFull;
     if (isFull && this.#waiting.length > 0) return false;
     const outgoing = this.#newOutgoing(message, delivery);
-    this.#waiting.push(outgoing);
-    this.#count(1, bytes);
+    this.#wait(outgoing, bytes);
     this.#store.putOutgoing(this.#clientId, outgoing);
     return true;
   }
@@ -185,8 +170,7 @@ export class Outbox {
     if (outgoing.packetId > 0) {
       this.#inflight.set(outgoing.packetId, outgoing);
     } else {
-      this.#waiting.push(outgoing);
-      this.#count(1, sizeOf(outgoing.message));
+      this.#wait(outgoing, sizeOf(outgoing.message));
     }
   }
 
@@ -202,7 +186,7 @@ export class Outbox {
       }
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      this.#count(-1, -sizeOf(next.message));
+      this.#waitedFor(next);
       this.#sendFirst(outlet, next, true);
     }
   }
@@ -256,7 +240,7 @@ export class Outbox {
     }
     for (const { packetId } of moved) this.#inflight.delete(packetId);
     for (const outgoing of this.#waiting.takeIf(mayMove)) {
-      this.#count(-1, -sizeOf(outgoing.message));
+      this.#waitedFor(outgoing);
       moved.push(outgoing);
     }
     for (const outgoing of moved) this.#store.deleteOutgoing(this.#clientId, outgoing);
@@ -266,16 +250,25 @@ export class Outbox {
   /** Forgets everything, in the store too. */
   clear(): void {
     for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(this.#clientId, outgoing);
-    for (const outgoing of this.#waiting) this.#store.deleteOutgoing(this.#clientId, outgoing);
+    for (const outgoing of this.#waiting) {
+      this.#store.deleteOutgoing(this.#clientId, outgoing);
+      this.#waitedFor(outgoing);
+    }
     this.#inflight.clear();
     this.#borrowed = 0;
-    this.#count(-this.#waiting.length, -this.#waitingBytes);
     this.#waiting.clear();
   }
 
-  #count(messages: number, bytes: number): void {
+  #wait(outgoing: Outgoing, bytes: number): void {
+    this.#waiting.push(outgoing);
     this.#waitingBytes += bytes;
-    this.#total.bytes += bytes + messages * KEPT_ENTRY_BYTES;
+    this.#total.add(outgoing.message);
+  }
+
+  /** A message was taken out of the queue. */
+  #waitedFor({ message }: Outgoing): void {
+    this.#waitingBytes -= sizeOf(message);
+    this.#total.remove(message);
   }
 
   #newOutgoing(

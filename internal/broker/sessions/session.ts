@@ -5,10 +5,11 @@ import { detach, type Message, type Publication } from '../delivery/publication.
 import type { Receipt } from '../delivery/receipt.ts';
 import type { Member } from '../routing/targets.ts';
 import { Backlog } from './backlog.ts';
-import { Outbox, type OutboxLimits, type Outlet, type WaitingTotal } from './outbox.ts';
+import { Outbox, type OutboxLimits, type Outlet } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { SessionStore } from './session-store.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
+import type { WaitingTotal } from './waiting-total.ts';
 import type { Will } from './will.ts';
 
 /** Retained messages on their way to a subscription. */

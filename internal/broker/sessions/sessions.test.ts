@@ -16,7 +16,14 @@ afterEach(() => {
   for (const end of cleanUp.splice(0)) end();
 });
 
-function setUp(options: { store?: SessionKeeper; defaultExpiryMs?: number } = {}) {
+interface Options {
+  store?: SessionKeeper;
+  defaultExpiryMs?: number;
+  mostWaitingBytes?: number;
+  queueBytes?: number;
+}
+
+function setUp({ queueBytes = 1000, ...options }: Options = {}) {
   const metrics = new Metrics();
   const warnings: Record<string, unknown>[] = [];
   const warn = (fields: object) => warnings.push(fields as Record<string, unknown>);
@@ -29,7 +36,7 @@ function setUp(options: { store?: SessionKeeper; defaultExpiryMs?: number } = {}
     slowConsumerWaitMs: 10,
   };
   const broker = new Broker({ settings, metrics, log });
-  const limits = { queueMessages: 10, queueBytes: 1000 };
+  const limits = { queueMessages: 10, queueBytes };
   const clock = { nowMs: 1_000_000 };
   const now = () => clock.nowMs;
   const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10, now, ...options });
@@ -55,8 +62,8 @@ function setUp(options: { store?: SessionKeeper; defaultExpiryMs?: number } = {}
   }
 
   const evicted = () => metrics.snapshot().sessions_evicted_total;
-  const publish = () =>
-    broker.publishMessage({ topic: 't', payload: Buffer.from('x'), clientId: '', qos: 1 });
+  const publish = (payload = 'x') =>
+    broker.publishMessage({ topic: 't', payload: Buffer.from(payload), clientId: '', qos: 1 });
   return { broker, sessions, clock, warnings, visit, evicted, publish, log };
 }
 
@@ -134,5 +141,30 @@ describe('sessions of clients that cannot say how long they are to last', () => 
     clock.nowMs += 2_000;
     sessions.expire();
     expect(kept()).toEqual(['for ever', 'two hours']);
+  });
+});
+
+describe('a large message that many sessions wait for', () => {
+  const MiB = 2 ** 20;
+  const roomy = { queueBytes: 2 * MiB, mostWaitingBytes: 32 * MiB };
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+  it('lies in memory once, and leaves room for what else comes, also when a broker starts again', async () => {
+    const entries = new MemoryEntries();
+    const store = new SessionKeeper(entries, silent);
+    const before = setUp({ store, ...roomy });
+    for (let index = 0; index < 10_000; index++) before.visit(`${index}`, 't');
+    before.publish('x'.repeat(MiB));
+    before.publish();
+    const waiting = ({ sessions }: typeof before, id: string) => sessions.get(id)?.outbox.waiting;
+    expect([waiting(before, '0'), waiting(before, '9999'), before.warnings]).toEqual([2, 2, []]);
+    await store.flush();
+
+    const keeper = new SessionKeeper(entries, silent);
+    const after = setUp({ store: keeper, ...roomy });
+    const { sessions, broker } = after;
+    await restoreSessions({ store: entries, keeper, sessions, broker, log: silent });
+    after.publish();
+    expect([waiting(after, '0'), waiting(after, '9999'), after.warnings]).toEqual([3, 3, []]);
   });
 });

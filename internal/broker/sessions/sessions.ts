@@ -8,9 +8,10 @@ import { innerFilter } from '../../topic.ts';
 import { type Broker, checkOwner, type Logger } from '../broker.ts';
 import type { Message } from '../delivery/publication.ts';
 import { IdleSessions } from './idle-sessions.ts';
-import { type Outbox, type OutboxLimits, type Outlet, WaitingTotal } from './outbox.ts';
+import type { Outbox, OutboxLimits, Outlet } from './outbox.ts';
 import { Session, type SessionEvents } from './session.ts';
 import { noSessionStore, type SessionStore } from './session-store.ts';
+import { WaitingTotal } from './waiting-total.ts';
 import type { Will } from './will.ts';
 
 export interface SessionsParts {

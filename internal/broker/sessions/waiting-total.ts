@@ -1,0 +1,49 @@
+import { messageBytes } from '../delivery/message-bytes.ts';
+import type { Message } from '../delivery/publication.ts';
+
+/** What the bookkeeping of a message takes in each session that it waits in: its own, roughly, and the store's. */
+const ENTRY_BYTES = 700;
+
+/**
+ * What waits in all sessions together, roughly as it lies in memory: a message once, however many sessions it waits in,
+ * and an entry for each of them.
+ */
+export class WaitingTotal {
+  readonly #mostBytes: number;
+  /** How many sessions each message waits in. */
+  readonly #sessions = new Map<Message, number>();
+  #bytes = 0;
+
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a session takes one message at most, and only clients that keep up get more than that. */
+  get isFull(): boolean {
+    return this.#bytes > this.#mostBytes;
+  }
+
+  /** A message waits in one session more. */
+  add(message: Message): void {
+    const sessions = this.#sessions.get(message);
+    if (sessions === undefined) this.#bytes += messageBytes(message);
+    this.#sessions.set(message, (sessions ?? 0) + 1);
+    this.#bytes += ENTRY_BYTES;
+  }
+
+  /** A message waits in one session less, where {@link add} was told of it. */
+  remove(message: Message): void {
+    const sessions = this.#sessions.get(message)!;
+    if (sessions > 1) {
+      this.#sessions.set(message, sessions - 1);
+    } else {
+      this.#sessions.delete(message);
+      this.#bytes -= messageBytes(message);
+    }
+    this.#bytes -= ENTRY_BYTES;
+  }
+}
