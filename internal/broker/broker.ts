@@ -93,29 +93,19 @@ export class Broker {
     const { metrics } = parts;
     this.retained = new Retained(metrics);
     this.#waiting = new ChannelTotal(parts.settings.channelTotalBytes ?? channelTotalBytes);
-    metrics.gauge('channel_bytes_waiting', 'Bytes that wait for subscribers.', () => this.#waiting.bytes);
-    this.#received = metrics.counter('messages_received_total', 'Messages that clients published.');
-    this.#receivedBytes = metrics.counter('message_bytes_received_total', 'Their bytes on the wire.');
-    this.#delivered = metrics.counter(
-      'messages_delivered_total',
-      'Messages for subscribers, those included that a slow one did not get.',
-    );
-    this.#deliveredBytes = metrics.counter('message_bytes_delivered_total', 'Their bytes, as they came in.');
-    this.#connects = metrics.counter('clients_connected_total', 'Clients that were let in.');
-    this.#dropped = metrics.counter('messages_dropped_total', 'Messages that slow subscribers did not get.');
-    this.#slowEpisodes = metrics.counter(
-      'slow_consumer_episodes_total',
-      'Times that a subscriber became slow.',
-    );
-    this.#takenOver = metrics.counter('clients_taken_over_total', 'Connections that a newer one replaced.');
-    metrics.gauge('clients', 'Connected clients.', () => this.#clients.size);
-    metrics.gauge('subscriptions', 'Filters subscribed to.', () => this.#subscriptions);
-    metrics.gauge(
-      'shared_subscriptions',
-      'Those of them that share with a group.',
-      () => this.#sharedSubscriptions,
-    );
-    metrics.gauge('topics_remembered', 'Topics in the topic table.', () => this.#topics.size);
+    metrics.gauge('channel_bytes_waiting', () => this.#waiting.bytes);
+    this.#received = metrics.counter('messages_received_total');
+    this.#receivedBytes = metrics.counter('message_bytes_received_total');
+    this.#delivered = metrics.counter('messages_delivered_total');
+    this.#deliveredBytes = metrics.counter('message_bytes_delivered_total');
+    this.#connects = metrics.counter('clients_connected_total');
+    this.#dropped = metrics.counter('messages_dropped_total');
+    this.#slowEpisodes = metrics.counter('slow_consumer_episodes_total');
+    this.#takenOver = metrics.counter('clients_taken_over_total');
+    metrics.gauge('clients', () => this.#clients.size);
+    metrics.gauge('subscriptions', () => this.#subscriptions);
+    metrics.gauge('shared_subscriptions', () => this.#sharedSubscriptions);
+    metrics.gauge('topics_remembered', () => this.#topics.size);
   }
 
   /**

@@ -61,7 +61,7 @@ export class Capture implements Receiver {
     this.#logName = parts.logName;
     this.#isWanted = parts.isWanted;
     this.#createsNone = parts.createsNone ?? false;
-    this.#lost = parts.metrics.counter('log_messages_lost_total', 'Live messages that a log could not take.');
+    this.#lost = parts.metrics.counter('log_messages_lost_total');
   }
 
   get isFull(): boolean {

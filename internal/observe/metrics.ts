@@ -1,37 +1,114 @@
+import {
+  type LabelsOf,
+  METRICS,
+  type MetricEntry,
+  type MetricName,
+  type MetricType,
+  type NameOf,
+} from './metric-table.ts';
+
 /** A number that only grows. A plain field, so that counting costs an addition and nothing else. */
 export class Counter {
   value = 0;
 }
 
+/** One metric with its values, as a page of metrics shows it. */
+export interface Metric {
+  name: MetricName;
+  type: MetricType;
+  help: string;
+  /** One for each set of labels; one without labels where the metric has none. */
+  samples: readonly Sample[];
+}
+
+export interface Sample {
+  labels: Readonly<Record<string, string>>;
+  value: number;
+}
+
+interface Series {
+  /** As `code="taken-over"`; empty for none. */
+  key: string;
+  labels: Readonly<Record<string, string>>;
+  read(): number;
+  counter?: Counter;
+}
+
+/** The label of a counter that has one. */
+type Labelled<N extends MetricName> = LabelsOf<N> extends undefined ? [] : [labels: LabelsOf<N>];
+
 /**
- * The broker's counters and gauges in one place: each is made once, by its name, and read all together.
- * Names follow Prometheus: a unit or `_total` at the end.
+ * The broker's counters and gauges in one place: each is described once, in {@link METRICS}, and read all together. Whoever
+ * counts asks for a counter by its name and adds to it.
  */
 export class Metrics {
-  readonly #counters = new Map<string, { counter: Counter; help: string }>();
-  readonly #gauges = new Map<string, { read: () => number; help: string }>();
+  readonly #metrics = new Map<MetricName, Map<string, Series>>();
 
-  /** The counter of this name and label; made on first use. */
-  counter(name: string, help: string, label?: { name: string; value: string }): Counter {
-    const key = label === undefined ? name : `${name}{${label.name}="${label.value}"}`;
-    let entry = this.#counters.get(key);
-    if (entry === undefined) {
-      entry = { counter: new Counter(), help };
-      this.#counters.set(key, entry);
+  /** The counter of this name and of these labels: the same for everybody who asks. */
+  counter<N extends NameOf<'counter'>>(name: N, ...labelled: Labelled<N>): Counter {
+    const labels = labelled[0] ?? NO_LABELS;
+    const key = keyOf(labels);
+    const known = this.#seriesOf(name).get(key);
+    if (known !== undefined) {
+      if (known.counter === undefined) throw new Error(`${name} is counted elsewhere`);
+      return known.counter;
     }
-    return entry.counter;
+    const counter = new Counter();
+    this.#add(name, { key, labels, counter, read: () => counter.value });
+    return counter;
   }
 
-  /** Adds a value that is computed when somebody asks. */
-  gauge(name: string, help: string, read: () => number): void {
-    this.#gauges.set(name, { read, help });
+  /** A gauge, whose value is computed when somebody asks. */
+  gauge<N extends NameOf<'gauge'>>(name: N, read: () => number): void {
+    this.#addRead(name, read);
+  }
+
+  /** A counter that somebody else keeps anyway, and which is asked when somebody wants to know. */
+  countedElsewhere<N extends NameOf<'counter'>>(name: N, read: () => number): void {
+    this.#addRead(name, read);
+  }
+
+  /** Every metric that somebody counts, by name, with its values as they are now. */
+  *read(): Generator<Metric> {
+    for (const name of [...this.#metrics.keys()].sort()) {
+      const { type, help }: MetricEntry = METRICS[name];
+      const series = [...this.#metrics.get(name)!.values()];
+      yield { name, type, help, samples: series.map(({ labels, read }) => ({ labels, value: read() })) };
+    }
   }
 
   /** Every value by name, and by label where there is one: `disconnects_total{code="taken-over"}`. */
   snapshot(): Record<string, number> {
     const values: Record<string, number> = {};
-    for (const [name, { counter }] of this.#counters) values[name] = counter.value;
-    for (const [name, { read }] of this.#gauges) values[name] = read();
+    for (const [name, series] of this.#metrics) {
+      for (const { key, read } of series.values()) values[key === '' ? name : `${name}{${key}}`] = read();
+    }
     return values;
   }
+
+  #addRead(name: MetricName, read: () => number): void {
+    if (this.#seriesOf(name).size > 0) throw new Error(`${name} is registered already`);
+    this.#add(name, { key: '', labels: NO_LABELS, read });
+  }
+
+  #add(name: MetricName, series: Series): void {
+    this.#seriesOf(name).set(series.key, series);
+  }
+
+  #seriesOf(name: MetricName): Map<string, Series> {
+    let series = this.#metrics.get(name);
+    if (series === undefined) {
+      series = new Map();
+      this.#metrics.set(name, series);
+    }
+    return series;
+  }
+}
+
+const NO_LABELS: Readonly<Record<string, string>> = {};
+
+function keyOf(labels: Readonly<Record<string, string>>): string {
+  let key = '';
+  for (const name in labels) key += `${key === '' ? '' : ','}${name}="${labels[name]}"`;
+  return key;
 }

@@ -112,8 +112,8 @@ function watchedTraffic({ metrics, log, opened }: DoorParts): Traffic {
   const watch = limit === undefined ? undefined : new DescriptorWatch(limit, descriptorEvents(limit, log));
   opened.add(() => watch?.close());
   const traffic = new Traffic(watch && ((socket) => watch.accepted(socket)));
-  metrics.gauge('bytes_received_total', 'Bytes read from sockets.', () => traffic.bytesReceived);
-  metrics.gauge('bytes_sent_total', 'Bytes written to sockets.', () => traffic.bytesSent);
-  metrics.gauge('connections_accepted_total', 'Connections that were accepted.', () => traffic.accepted);
+  metrics.countedElsewhere('bytes_received_total', () => traffic.bytesReceived);
+  metrics.countedElsewhere('bytes_sent_total', () => traffic.bytesSent);
+  metrics.countedElsewhere('connections_accepted_total', () => traffic.accepted);
   return traffic;
 }

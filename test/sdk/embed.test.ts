@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { METRICS } from '../../internal/observe/metric-table.ts';
 import { FrameType } from '../../internal/protocol/frame/frame.ts';
 import { connect } from '../../pkg/client/index.ts';
 import { type Guard, ListenError, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
@@ -41,6 +42,21 @@ describe('a broker in this process', () => {
     );
     await client.closed();
     await expect(openStream(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('counts everything that docs/metrics.md names', async () => {
+    const broker = await started({
+      memory: true,
+      logs: [{ filter: 'kept/#' }],
+      kafka: { listen: ['tcp://localhost:0'] },
+      grpc: { listen: ['grpc://localhost:0'] },
+    });
+    const client = await connectRaw(broker.url, 'reader');
+    client.send(FrameType.subscribe, '$replay/earliest/kept/a');
+    await client.expect(FrameType.suback);
+    const unlabelled = Object.entries(METRICS).filter(([, entry]) => !('labels' in entry));
+    const names = unlabelled.map(([name]) => name).sort();
+    expect(Object.keys(broker.stats()).sort()).toEqual(names);
   });
 
   it('may be closed twice', async () => {

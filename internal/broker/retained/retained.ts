@@ -37,9 +37,9 @@ export class Retained {
   #bytes = 0;
 
   constructor(metrics: Metrics) {
-    this.#refused = metrics.counter('retained_refused_total', 'Messages that could not be retained.');
-    metrics.gauge('retained_messages', 'Topics with a retained message.', () => this.count);
-    metrics.gauge('retained_bytes', 'Their names and payloads.', () => this.#bytes);
+    this.#refused = metrics.counter('retained_refused_total');
+    metrics.gauge('retained_messages', () => this.count);
+    metrics.gauge('retained_bytes', () => this.#bytes);
   }
 
   get count(): number {

@@ -15,10 +15,7 @@ export class IdleSessions {
 
   constructor(metrics: Metrics, log: Logger) {
     this.#log = log;
-    this.#evicted = metrics.counter(
-      'sessions_evicted_total',
-      'Sessions that were ended to make room for others.',
-    );
+    this.#evicted = metrics.counter('sessions_evicted_total');
   }
 
   /** The client of a session has gone. */

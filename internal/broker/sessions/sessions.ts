@@ -73,22 +73,14 @@ export class Sessions {
     this.#now = parts.now ?? Date.now;
     const { metrics } = parts;
     this.#idle = new IdleSessions(metrics, parts.log);
-    const delivered = metrics.counter('messages_delivered_total', '');
-    const deliveredBytes = metrics.counter('message_bytes_delivered_total', '');
-    this.#expired = metrics.counter('sessions_expired_total', 'Sessions that nobody came back to in time.');
-    this.#dropped = metrics.counter('messages_dropped_total', '');
-    metrics.gauge('sessions', 'Sessions, of clients that are connected or expected back.', () => this.count);
-    metrics.gauge('session_messages_waiting', 'Messages that wait in sessions.', () =>
-      this.#sum(({ waiting }) => waiting),
-    );
-    metrics.gauge(
-      'session_messages_unacknowledged',
-      'Messages that were sent and are not acknowledged.',
-      () => this.#sum(({ unacknowledged }) => unacknowledged),
-    );
-    metrics.gauge('session_bytes_waiting', 'Bytes of the messages that wait in sessions.', () =>
-      this.#sum(({ waitingBytes }) => waitingBytes),
-    );
+    const delivered = metrics.counter('messages_delivered_total');
+    const deliveredBytes = metrics.counter('message_bytes_delivered_total');
+    this.#expired = metrics.counter('sessions_expired_total');
+    this.#dropped = metrics.counter('messages_dropped_total');
+    metrics.gauge('sessions', () => this.count);
+    metrics.gauge('session_messages_waiting', () => this.#sum(({ waiting }) => waiting));
+    metrics.gauge('session_messages_unacknowledged', () => this.#sum(({ unacknowledged }) => unacknowledged));
+    metrics.gauge('session_bytes_waiting', () => this.#sum(({ waitingBytes }) => waitingBytes));
     this.#events = {
       delivered: (count, bytes) => {
         delivered.value += count;

@@ -27,6 +27,5 @@ export function logDisconnect(log: Logger, who: object, reason: BrokerError): vo
 }
 
 export function countDisconnect(metrics: Metrics, reason: BrokerError): void {
-  const label = { name: 'code', value: reason.code };
-  metrics.counter('disconnects_total', 'Clients that the broker disconnected.', label).value++;
+  metrics.counter('disconnects_total', { code: reason.code }).value++;
 }

@@ -4,10 +4,7 @@ import type { ListenerEvents } from '../../transport/listener-options.ts';
 
 /** Counts and logs the connections that failed before they were open. */
 export function connectionProblems(metrics: Metrics, log: Pick<Logger, 'warn'>): ListenerEvents['problem'] {
-  const problems = metrics.counter(
-    'connection_problems_total',
-    'Connections that failed before they were open.',
-  );
+  const problems = metrics.counter('connection_problems_total');
   return (error, remote) => {
     problems.value++;
     const reason = REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? error.message.trim();

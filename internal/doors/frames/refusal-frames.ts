@@ -1,6 +1,6 @@
 import type { Channel } from '../../broker/delivery/channel.ts';
 import type { BrokerError } from '../../errors.ts';
-import type { Counter, Metrics } from '../../observe/metrics.ts';
+import type { Metrics } from '../../observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 import type { RefusalLog } from '../clients/refusal-log.ts';
 
@@ -42,17 +42,8 @@ export class RefusalFrames {
 
   #send(type: FrameType, topic: string | Uint8Array, reason: BrokerError): void {
     this.#channel.control(encodeFrame(type, topic, reason.message, this.#clientId));
-    countRefusal(this.#metrics, reason).value++;
+    this.#metrics.counter('refusals_total', { code: reason.code }).value++;
   }
-}
-
-function countRefusal(metrics: Metrics, reason: BrokerError): Counter {
-  const label = { name: 'code', value: reason.code };
-  return metrics.counter(
-    'refusals_total',
-    'What frames asked for and did not get, their connection staying open.',
-    label,
-  );
 }
 
 function isUtf8(bytes: Uint8Array): boolean {

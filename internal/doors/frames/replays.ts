@@ -36,10 +36,7 @@ export class Replays {
     this.#logs = logs;
     this.#log = log;
     this.#failed = failed;
-    this.#replayed = metrics.counter(
-      'messages_replayed_total',
-      'Messages that were read from a log for a subscriber.',
-    );
+    this.#replayed = metrics.counter('messages_replayed_total');
   }
 
   get filters(): Iterable<string> {

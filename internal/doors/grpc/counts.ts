@@ -10,8 +10,8 @@ export class Counts {
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
-    metrics.gauge('grpc_connections', 'Open connections of the gRPC door.', () => this.connections);
-    metrics.gauge('grpc_calls', 'Calls of the gRPC door that are open.', () => this.calls);
+    metrics.gauge('grpc_connections', () => this.connections);
+    metrics.gauge('grpc_calls', () => this.calls);
   }
 
   callOpened(): void {
@@ -22,9 +22,8 @@ export class Counts {
     this.calls--;
     let counter = this.#byStatus.get(status);
     if (counter === undefined) {
-      counter = this.#metrics.counter('grpc_calls_total', 'Calls of the gRPC door, by their status.', {
-        name: 'status',
-        value: STATUS_NAMES.get(status) ?? String(status),
+      counter = this.#metrics.counter('grpc_calls_total', {
+        status: STATUS_NAMES.get(status) ?? String(status),
       });
       this.#byStatus.set(status, counter);
     }

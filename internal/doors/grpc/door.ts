@@ -151,8 +151,8 @@ function contextOf(parts: GrpcDoorParts, settings: GrpcSettings): DoorContext {
     bulk: new Budget(Math.max(grpcLimits.grpcBulkBytes, settings.maxMessageBytes)),
     unsent: new Unsent(),
     deadlines: new Deadlines(),
-    received: metrics.counter('grpc_messages_received_total', 'Messages produced by the gRPC door.'),
-    sent: metrics.counter('grpc_messages_sent_total', 'Messages consumed by the gRPC door.'),
+    received: metrics.counter('grpc_messages_received_total'),
+    sent: metrics.counter('grpc_messages_sent_total'),
     unexpected(error) {
       const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
       log.error({ code: 'internal-error', error: why }, 'a call failed');

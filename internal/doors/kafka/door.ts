@@ -37,8 +37,8 @@ export class KafkaDoor implements Door {
     this.#options = options;
     this.#admission = options.admission ?? new Admission();
     this.#log = log;
-    this.#requests = metrics.counter('kafka_requests_total', 'Requests by the Kafka door.');
-    metrics.gauge('kafka_connections', 'Connections of the Kafka door.', () => this.#connections.size);
+    this.#requests = metrics.counter('kafka_requests_total');
+    metrics.gauge('kafka_connections', () => this.#connections.size);
     this.#sweep = setInterval(() => this.#closeOverdue(), deadlineSweepMs).unref();
   }
 

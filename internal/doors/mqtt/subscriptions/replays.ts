@@ -51,10 +51,7 @@ export class Replays {
 
   constructor(parts: ReplaysParts) {
     this.#parts = parts;
-    this.#replayed = parts.metrics.counter(
-      'messages_replayed_total',
-      'Messages that were read from a log for a subscriber.',
-    );
+    this.#replayed = parts.metrics.counter('messages_replayed_total');
   }
 
   /** The replay that a filter asks for, as `$replay/<start>/<filter>`; undefined where it asks for none. */

@@ -1,0 +1,91 @@
+/**
+ * Every metric of the broker: its name, what it says, and its labels. Names follow Prometheus: base units (bytes,
+ * seconds), and `_total` at the end of what only grows. docs/metrics.md is generated from this table.
+ */
+
+/** What only grows since the start of the broker is a counter; a gauge goes up and down. */
+export type MetricType = 'counter' | 'gauge';
+
+export interface MetricEntry {
+  type: MetricType;
+  /** What it counts, as a sentence. */
+  help: string;
+  /** By what its values are told apart. */
+  labels?: readonly string[];
+}
+
+export const METRICS = {
+  bytes_received_total: { type: 'counter', help: 'Bytes read from sockets.' },
+  bytes_sent_total: { type: 'counter', help: 'Bytes written to sockets.' },
+  channel_bytes_waiting: { type: 'gauge', help: 'Bytes that wait for subscribers.' },
+  clients: { type: 'gauge', help: 'Connected clients of the frames and of MQTT.' },
+  clients_connected_total: { type: 'counter', help: 'Clients that were let in.' },
+  clients_taken_over_total: {
+    type: 'counter',
+    help: 'Connections that a newer one with the same id replaced.',
+  },
+  connection_problems_total: { type: 'counter', help: 'Connections that failed before they were open.' },
+  connections_accepted_total: { type: 'counter', help: 'Connections that were accepted.' },
+  disconnects_total: {
+    type: 'counter',
+    help: 'Clients that the broker disconnected, by the code that they were told.',
+    labels: ['code'],
+  },
+  grpc_calls: { type: 'gauge', help: 'Open calls of the gRPC door.' },
+  grpc_calls_total: {
+    type: 'counter',
+    help: 'Calls of the gRPC door that are over, by their status.',
+    labels: ['status'],
+  },
+  grpc_connections: { type: 'gauge', help: 'Open connections of the gRPC door.' },
+  grpc_messages_received_total: { type: 'counter', help: 'Messages produced by the gRPC door.' },
+  grpc_messages_sent_total: { type: 'counter', help: 'Messages consumed by the gRPC door.' },
+  kafka_connections: { type: 'gauge', help: 'Open connections of the Kafka door.' },
+  kafka_requests_total: { type: 'counter', help: 'Requests to the Kafka door.' },
+  log_messages_lost_total: { type: 'counter', help: 'Live messages that a log could not take.' },
+  message_bytes_delivered_total: {
+    type: 'counter',
+    help: 'Bytes of the delivered messages, as they came in.',
+  },
+  message_bytes_received_total: { type: 'counter', help: 'Bytes of the received messages, on the wire.' },
+  messages_delivered_total: {
+    type: 'counter',
+    help: 'Messages for subscribers, those included that a slow one did not get.',
+  },
+  messages_dropped_total: { type: 'counter', help: 'Messages that subscribers did not get.' },
+  messages_received_total: { type: 'counter', help: 'Messages that clients published.' },
+  messages_replayed_total: { type: 'counter', help: 'Messages that were read from a log for a subscriber.' },
+  refusals_total: {
+    type: 'counter',
+    help: 'What frames asked for and did not get, their connection staying open, by the code that they were told.',
+    labels: ['code'],
+  },
+  retained_bytes: { type: 'gauge', help: 'Bytes of the retained messages, with their topics.' },
+  retained_messages: { type: 'gauge', help: 'Topics with a retained message.' },
+  retained_refused_total: { type: 'counter', help: 'Messages that could not be retained.' },
+  session_bytes_waiting: { type: 'gauge', help: 'Bytes of the messages that wait in sessions.' },
+  session_messages_unacknowledged: {
+    type: 'gauge',
+    help: 'Messages that were sent and are not acknowledged.',
+  },
+  session_messages_waiting: { type: 'gauge', help: 'Messages that wait in sessions.' },
+  sessions: { type: 'gauge', help: 'Sessions of MQTT clients that are connected or expected back.' },
+  sessions_evicted_total: { type: 'counter', help: 'Sessions that were ended to make room for others.' },
+  sessions_expired_total: { type: 'counter', help: 'Sessions that nobody came back to in time.' },
+  shared_subscriptions: { type: 'gauge', help: 'Subscriptions that share their messages with a group.' },
+  slow_consumer_episodes_total: { type: 'counter', help: 'Times that a subscriber became slow.' },
+  subscriptions: { type: 'gauge', help: 'Filters subscribed to, shared ones included.' },
+  topics_remembered: { type: 'gauge', help: 'Topics in the topic table.' },
+} as const satisfies Record<string, MetricEntry>;
+
+export type MetricName = keyof typeof METRICS;
+
+/** The names of the metrics of one type. */
+export type NameOf<T extends MetricType> = {
+  [N in MetricName]: (typeof METRICS)[N]['type'] extends T ? N : never;
+}[MetricName];
+
+/** The labels that a value of this metric has, each with its value. */
+export type LabelsOf<N extends MetricName> = (typeof METRICS)[N] extends { labels: readonly (infer L)[] }
+  ? Readonly<Record<L & string, string>>
+  : undefined;
