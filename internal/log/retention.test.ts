@@ -67,12 +67,24 @@ describe('a topic with cleanup.policy=compact', () => {
     ]);
   });
 
-  it('is left alone where it is one that Kafka keeps for itself', async () => {
+  it.each(['__transaction_state', '__share_group_state'])(
+    'is left alone where it is one that Kafka keeps for itself: %s',
+    async (name) => {
+      const { logs } = await openLogs({ retentionMs: 1 });
+      const topic = await logs.createTopic(name, 1, COMPACTED);
+      for (const value of ['1', '2', '3']) await append(topic, 'a', value, 1);
+      await logs.applyRetention(NOW_MS);
+      expect(await read(topic)).toHaveLength(3);
+    },
+  );
+
+  // What groups commit to a Kafka's directory is appended there, and nobody else would ever make it smaller.
+  it('is compacted where it is __consumer_offsets, to which groups commit', async () => {
     const { logs } = await openLogs({ retentionMs: 1 });
     const topic = await logs.createTopic('__consumer_offsets', 1, COMPACTED);
     for (const value of ['1', '2', '3']) await append(topic, 'a', value, 1);
     await logs.applyRetention(NOW_MS);
-    expect(await read(topic)).toHaveLength(3);
+    expect(await read(topic)).toEqual([[2, 'a', '3']]);
   });
 
   it('is compacted as the configs say that hold now', async () => {
