@@ -491,10 +491,12 @@ describe('subscriber', () => {
   });
 
   it('stops reading while nobody reads its output, and loses nothing', async () => {
+    // The broker has room for all of it: what one subscriber may have is an eighth of the total.
     await using roomy = await startBroker({
       listen: ['tcp://localhost:0'],
       channelSize: 1_000_000,
       channelBytes: 1024 ** 3,
+      channelTotalBytes: 8 * 1024 ** 3,
     });
     const address = roomy.url.slice('tcp://'.length);
     const program = start('subscriber', ['-address', address, '-topic', 'a', '-raw', '-count', '1000']);
