@@ -9,7 +9,14 @@ import { storeRestoreBytes } from '../limits/persistence.ts';
 import type { Entry, EntryStore } from '../store/entry-store.ts';
 import { KeyKind, parseClientKey } from './entry-keys.ts';
 import type { SessionKeeper } from './session-keeper.ts';
-import { applyState, decodeMessage, decodeOutgoing, decodeSession, decodeWill } from './session-records.ts';
+import {
+  applyState,
+  decodeMessage,
+  decodeOutgoing,
+  decodeReceived,
+  decodeSession,
+  decodeWill,
+} from './session-records.ts';
 
 /** What was read of one session so far. */
 interface Found {
@@ -82,7 +89,7 @@ class Restoring {
       }
       case KeyKind.received: {
         const { clientId, number } = parseClientKey(key);
-        this.#of(clientId).received.set(number, value.length === 0 ? SAFE : UNKNOWN);
+        this.#of(clientId).received.set(number, decodeReceived(value) ? SAFE : UNKNOWN);
         break;
       }
       case KeyKind.retained:

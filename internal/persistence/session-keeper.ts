@@ -6,7 +6,14 @@ import type { SessionRecord, SessionStore } from '../broker/sessions/session-sto
 import type { Will } from '../broker/sessions/will.ts';
 import type { EntryStore } from '../store/entry-store.ts';
 import { ClientKeys, KeyKind, messageKey, retainedKey, sessionKey, willKey } from './entry-keys.ts';
-import { encodeMessage, encodeOutgoing, encodeSession, encodeState, encodeWill } from './session-records.ts';
+import {
+  encodeMessage,
+  encodeOutgoing,
+  encodeReceived,
+  encodeSession,
+  encodeState,
+  encodeWill,
+} from './session-records.ts';
 import { type Delivery, NOT_HOPEFUL, WriteQueue } from './write-queue.ts';
 
 /** A message that several sessions may wait for. */
@@ -17,10 +24,6 @@ interface Shared {
   sessions: number;
   isWritten: boolean;
 }
-
-const NOTHING = new Uint8Array(0);
-/** What is kept of a message that has arrived while its log does not have it. */
-const NOT_KEPT = Uint8Array.of(1);
 
 /**
  * Keeps sessions and retained messages in the store. A message that is acknowledged before it is written is never
@@ -108,7 +111,7 @@ export class SessionKeeper implements SessionStore {
   }
 
   putReceived(clientId: string, packetId: number, isKept: boolean): void {
-    this.#put(this.#client(clientId).keys.received(packetId), () => (isKept ? NOTHING : NOT_KEPT));
+    this.#put(this.#client(clientId).keys.received(packetId), () => encodeReceived(isKept));
   }
 
   deleteReceived(clientId: string, packetId: number): void {

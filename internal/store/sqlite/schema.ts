@@ -79,6 +79,8 @@ const STEPS = [
   `
   CREATE TABLE entry (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
   `,
+  // Format 3: values of sessions begin with their version, which versions of tinymq before would misread.
+  '',
 ];
 
 /** "tmq1" in the header of the file, where `file` and others look for whose it is. */

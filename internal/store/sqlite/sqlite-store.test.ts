@@ -85,6 +85,20 @@ describe('files of the store', () => {
     });
   });
 
+  it('of format 2 keep what they have, and get the newest format', async () => {
+    const directory = newFolder();
+    await (await openWithPartition(directory)).store.close();
+    const older = new DatabaseSync(join(directory, 'tinymq.db'));
+    older.exec('PRAGMA user_version = 2');
+    older.close();
+    const { store, state } = await open(directory);
+    expect(state.topics).toHaveLength(1);
+    await store.close();
+    const migrated = new DatabaseSync(join(directory, 'tinymq.db'));
+    expect(migrated.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 });
+    migrated.close();
+  });
+
   it('that are damaged are set aside, not deleted, and reported', async () => {
     const directory = newFolder();
     writeFileSync(join(directory, 'tinymq.db'), Buffer.alloc(100_000, 'no database'));

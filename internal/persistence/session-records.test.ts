@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import type { Message } from '../broker/delivery/publication.ts';
+import type { Outgoing } from '../broker/sessions/outgoing.ts';
+import { VERSION_BYTE } from './entry-version.ts';
+import {
+  applyState,
+  decodeMessage,
+  decodeOutgoing,
+  decodeReceived,
+  decodeSession,
+  decodeWill,
+  encodeMessage,
+  encodeOutgoing,
+  encodeReceived,
+  encodeSession,
+  encodeState,
+  encodeWill,
+} from './session-records.ts';
+
+const message: Message = {
+  topic: 'sensors/ü',
+  clientId: 'c',
+  payload: Uint8Array.of(0x80, 1, 2),
+  qos: 2,
+  retain: true,
+  expiresAtMs: 1_700_000_000_000,
+  properties: { contentType: 't', userProperties: [['a', 'b']] },
+};
+const outgoing: Outgoing = {
+  message,
+  qos: 2,
+  retain: true,
+  identifiers: [1, 2],
+  shared: '$share/g/sensors/#',
+  sequence: 7,
+  packetId: 9,
+  isReleased: true,
+};
+const session = {
+  clientId: 'c',
+  user: 'alice',
+  expiryMs: Number.POSITIVE_INFINITY,
+  endedAtMs: 5,
+  subscriptions: [{ filter: 'a/#', qos: 1, noLocal: false, retainAsPublished: true, identifier: 3 } as const],
+};
+const will = { message, delayMs: 10, expiryMs: undefined };
+
+/** Each kind of value, as it is written and as it is read. */
+const KINDS: readonly [string, Uint8Array, (value: Uint8Array) => unknown, unknown][] = [
+  ['session', encodeSession(session), (value) => decodeSession('c', value), session],
+  ['message', encodeMessage(message), decodeMessage, message],
+  ['will', encodeWill(will), decodeWill, will],
+  [
+    'outgoing',
+    encodeOutgoing(outgoing, undefined),
+    (value) => decodeOutgoing(value, 7, () => undefined)?.outgoing,
+    outgoing,
+  ],
+  [
+    'outgoing by reference',
+    encodeOutgoing(outgoing, 2 ** 40),
+    (value) =>
+      decodeOutgoing(value, 7, (reference) => (reference === 2 ** 40 ? message : undefined))?.outgoing,
+    outgoing,
+  ],
+  [
+    'state',
+    encodeState(outgoing),
+    (value) => {
+      const read = { ...outgoing, isReleased: false, packetId: 0 };
+      applyState(value, read);
+      return read;
+    },
+    outgoing,
+  ],
+  ['received and kept', encodeReceived(true), decodeReceived, true],
+  ['received, maybe not kept', encodeReceived(false), decodeReceived, false],
+];
+
+describe('a stored value', () => {
+  it.each(KINDS)('(%s) begins with its version, and is read as it was', (_, value, decode, expected) => {
+    expect(value[0]).toBe(VERSION_BYTE);
+    expect(decode(value)).toEqual(expected);
+  });
+
+  // Folders of tinymq 0.1.0 have no version bytes.
+  it.each(KINDS)('(%s) is read as version 0 was written', (_, value, decode, expected) => {
+    expect(decode(value.subarray(1))).toEqual(expected);
+  });
+
+  it.each(KINDS)('(%s) of a newer version is refused, not misread', (_, value, decode) => {
+    const newer = Uint8Array.from(value);
+    newer[0] = VERSION_BYTE + 1;
+    expect(() => decode(newer)).toThrow('its layout has version 2, which a newer tinymq wrote');
+  });
+});
