@@ -1,15 +1,38 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { ALONE, SYSTEM, UNIT } from './test/projects.ts';
+
+const SIDE_BY_SIDE = availableParallelism();
 
 export default defineConfig({
   test: {
-    include: ['**/*.test.ts'],
-    exclude: ['node_modules', 'dist'],
-    pool: 'forks',
-    // Some tests use the default port, as users do.
-    fileParallelism: false,
-    // Nothing here depends on being fast: a shared machine may stall a test for many seconds.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
     reporters: ['default', './test/closing-line.ts'],
+    projects: [
+      project('unit', UNIT, SYSTEM, { workers: SIDE_BY_SIDE, groupOrder: 0 }),
+      project('system', SYSTEM, ALONE, { workers: SIDE_BY_SIDE, groupOrder: 1 }),
+      project('alone', ALONE, [], { workers: 1, groupOrder: 2 }),
+    ],
   },
 });
+
+/** Projects run one after the other, in the order of their groups. */
+function project(
+  name: string,
+  include: string[],
+  exclude: string[],
+  { workers, groupOrder }: { workers: number; groupOrder: number },
+) {
+  return {
+    test: {
+      name,
+      include,
+      exclude: ['node_modules', 'dist', ...exclude],
+      pool: 'forks' as const,
+      maxWorkers: workers,
+      sequence: { groupOrder },
+      // Nothing here depends on being fast: a shared machine may stall a test for many seconds.
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+    },
+  };
+}

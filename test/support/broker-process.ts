@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.ts';
 
@@ -85,9 +87,16 @@ export interface BrokerProcess extends Running, AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<Ended>;
 }
 
-/** Starts the real `broker` and waits until it listens. */
+/**
+ * Starts the real `broker` and waits until it listens. It runs in a folder of its own, which goes with it: what it keeps in its
+ * default folder is not found by the tests that run beside this one.
+ */
 export async function startBrokerProcess(flags: readonly string[]): Promise<BrokerProcess> {
-  return brokerProcess(start(program('broker'), [...flags, ...REPORTING]));
+  const cwd = mkdtempSync(join(tmpdir(), 'tinymq-cwd-'));
+  const running = start(program('broker'), [...flags, ...REPORTING], { cwd });
+  const remove = () => rmSync(cwd, { recursive: true, force: true });
+  running.ended.then(remove, remove);
+  return brokerProcess(running);
 }
 
 /** What a broker has to be told so that a test can follow it. */
