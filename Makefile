@@ -4,13 +4,22 @@ INSTALLED := node_modules/.package-lock.json
 SOURCES := $(shell find cmd internal pkg -name '*.ts' -not -name '*.test.ts') package-lock.json tsup.config.ts
 NPM := npm --no-fund --no-audit --no-update-notifier --loglevel=error
 
-.PHONY: help run build install test test-setup lint format bench certs clean
+VITEST := PATH="$(CURDIR)/node_modules/node/bin:$$PATH" node_modules/.bin/vitest run
+# What `make torture` repeats: brokers and stores that are killed or compared with a model.
+TORTURED := test/mqtt/kill test/kafka/crash test/kafka/group-restart test/faults/log-compaction \
+	test/grpc/smq-program internal/store internal/log/compaction
+
+.PHONY: help run dev build install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture test-setup \
+	lint format bench certs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: build ## Install, build and start the broker on its defaults (ARGS="-address :1884" for flags)
 	@exec ./bin/broker $(ARGS)
+
+dev: $(INSTALLED) ## Start the broker from its source, and again at each change (ARGS="-address :1884" for flags)
+	@exec node_modules/.bin/node --watch --watch-preserve-output cmd/broker/main.ts $(ARGS)
 
 build: dist/.built ## Install what is needed and write bin/broker, bin/publisher, bin/subscriber, bin/tinymq, bin/smq, bin/dashmq
 
@@ -20,11 +29,34 @@ install: build ## Put the programs on your PATH, as links to this folder
 test-setup: ## Install by apt-get what some tests try: kcat, mosquitto's clients and Chromium
 	@sh test/setup.sh
 
-test: build lint ## Install, build, lint and run every test (FUZZ_SECONDS=600 for a long fuzz run)
-	@$(NPM) run --silent test
-
-lint: $(INSTALLED) ## Types, linter, formatter and the import rule
+check: $(INSTALLED) ## Check types, format, lint rules and imports
 	@$(NPM) run --silent lint
+
+lint: check
+
+unit: $(INSTALLED) ## Run the tests that need no process of their own: less than a minute (FILES=internal/log for some)
+	@$(VITEST) --project unit $(FILES)
+
+test: build check ## Install, build, check and run every test (FILES=test/mqtt for some)
+	@$(VITEST) $(FILES)
+
+test-mqtt: build ## Run the tests of MQTT
+	@$(VITEST) mqtt
+
+test-kafka: build ## Run the tests of Kafka, without its clients
+	@$(VITEST) kafka internal/groups internal/batch
+
+test-grpc: build ## Run the tests of gRPC, HTTP/2 and SMQ
+	@$(VITEST) grpc http2 smq
+
+test-interop: build ## Run the clients of others: installs what they need, once
+	@$(VITEST) test/interop test/mqtt/interop test/mqtt/mosquitto-bridge test/mqtt/browser test/grpc/clients test/grpc/h2spec
+
+fuzz: build ## Run the fuzz tests for FUZZ_SECONDS each (600; FUZZ_SEED=n repeats a run)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(VITEST) fuzz mutants
+
+torture: build ## Kill brokers and stores TORTURE times as often as make test does (10)
+	@TORTURE=$${TORTURE:-10} $(VITEST) $(TORTURED)
 
 format: $(INSTALLED) ## Put every file into the project's format
 	@$(NPM) run --silent format

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { ALONE, SYSTEM, UNIT } from './test/projects.ts';
+import { torturePatienceMs } from './test/support/torture.ts';
 
 const SIDE_BY_SIDE = availableParallelism();
 
@@ -31,7 +32,7 @@ function project(
       maxWorkers: workers,
       sequence: { groupOrder },
       // Nothing here depends on being fast: a shared machine may stall a test for many seconds.
-      testTimeout: 60_000,
+      testTimeout: torturePatienceMs(60_000),
       hookTimeout: 60_000,
     },
   };

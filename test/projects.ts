@@ -6,9 +6,10 @@
 /** Tests beside their subjects. Together they take less than a minute. */
 export const UNIT = ['{bench,certs,cmd,internal,pkg}/**/*.test.ts'];
 
-/** Tests that start programs or brokers, those that lie beside a program too. */
+/** Tests that start programs, brokers or stores that are killed; some of them lie beside their subjects too. */
 export const SYSTEM = [
   'test/**/*.test.ts',
+  'internal/store/{sqlite,kafka-directory}/*-store.test.ts',
   'cmd/{programs,failing-output}.test.ts',
   'cmd/dashmq/dashmq.test.ts',
   'cmd/tinymq/{groups,import,records,smq,topics}/{groups,import,records,smq,topics}.test.ts',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { asRecordBatch, writeKafkaDirectory } from '../../test/support/kafka-directory.ts';
+import { rounds } from '../../test/support/torture.ts';
 import { KafkaDirectoryStore } from './kafka-directory/kafka-directory-store.ts';
 import type { LogStore, NewBatch, StoredState } from './log-store.ts';
 import { MemoryStore } from './memory/memory-store.ts';
@@ -403,7 +404,7 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
         await runAgainstModel(store, restart, id, commands, form);
         await opened.pop()!.close();
       }),
-      { numRuns: 20 },
+      { numRuns: rounds(20) },
     );
   });
 });

@@ -9,6 +9,7 @@ import { records } from '../../internal/batch/read.ts';
 import { checkBatch, parseBatchHeader } from '../../internal/batch/record-batch.ts';
 import { batchAt, openStore, recordAt, SETTINGS } from '../support/compacting.ts';
 import { eventually } from '../support/eventually.ts';
+import { rounds } from '../support/torture.ts';
 
 const PROGRAM = fileURLToPath(new URL('../support/compacting.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-compaction-'));
@@ -17,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe('kill -9 in the middle of compaction, again and again', () => {
   it('loses no last value, brings none back, and gives no offset twice', async () => {
     let acknowledged = 0;
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < rounds(3); round++) {
       acknowledged = await compactUntilKilled(acknowledged + 2000, round);
       const { store, partition } = await openStore(folder);
       expect(partition.highWatermark).toBeGreaterThanOrEqual(acknowledged);

@@ -6,7 +6,7 @@ import { callHeaders, Flag, frame, RawHttp2, Type } from './raw-http2.ts';
 
 /*
  * Frames of any kind in any order, their payloads random or nearly right: whatever comes of a connection, the door goes
- * on and nothing of it stays. FUZZ_SECONDS=600 for a long run.
+ * on and nothing of it stays. `make fuzz` is a long run.
  */
 
 const RUN_MS = Number(process.env.FUZZ_SECONDS ?? 5) * 1_000;

@@ -16,7 +16,7 @@ import { type SmqProcess, startSmq, stopSmq } from './smq-process.ts';
 /*
  * Conversations of HTTP/2 that are right but for a few frames: whatever comes of a connection, the door goes on, and
  * nothing of it stays. The runtime's own HTTP/2 aborted the process after some hundred thousand frames of this kind.
- * FUZZ_SECONDS=600 for a long run.
+ * `make fuzz` is a long run.
  */
 
 const RUN_MS = Number(process.env.FUZZ_SECONDS ?? 5) * 1_000;

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../support/broker-process.ts';
+import { rounds } from '../support/torture.ts';
 import { TestClient } from './grpc-client.ts';
 import { type SmqProcess, startSmq, stopSmq } from './smq-process.ts';
 
@@ -146,7 +147,7 @@ describe('kill -9', () => {
   it('loses nothing that was acknowledged, and offsets stay without a gap', async () => {
     const acknowledged = new Map<number, string>();
     let sent = 0;
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < rounds(3); round++) {
       const { smq, client } = await startedSmq();
       await client.unary('CreateTopic', { topic: 't' });
       const latest = await client.unary('GetLatestOffset', { topic: 't' }).catch(() => ({ offset: 0n }));

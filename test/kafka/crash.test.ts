@@ -11,6 +11,7 @@ import { metadata } from '../../internal/protocol/kafka/apis/03-metadata.ts';
 import { decodeResponse } from '../../internal/protocol/kafka/exchange.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { rounds } from '../support/torture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-crash-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -113,7 +114,7 @@ describe('kill -9 while producers with acks=all run', () => {
     async (fsync) => {
       const flags = ['-kafka', '127.0.0.1:0', '-data-dir', join(folder, fsync), '-fsync', fsync];
       const producers = [101, 102, 103, 104].map((id) => new Producer(id));
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < rounds(3); round++) {
         await using broker = await startBrokerProcess(flags);
         const url = kafkaUrl(broker);
         const wire = await KafkaWire.open(url);

@@ -15,6 +15,7 @@ import { KafkaErrorCode } from '../../internal/protocol/kafka/error-codes.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
 import { writeKafkaDirectory } from '../support/kafka-directory.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { rounds } from '../support/torture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-groups-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -79,7 +80,7 @@ describe.each(stores)('groups in $name', ({ flags }) => {
   it('are as they were after kill -9, again and again: members, generation, work, static ids', async () => {
     const all = ['-kafka', '127.0.0.1:0', ...flags];
     let member: Joined | undefined;
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < rounds(3); round++) {
       await using broker = await startBrokerProcess(all);
       const wire = await KafkaWire.open(kafkaUrl(broker));
       await wire.ask(metadata, 9, { topics: [{ name: 't' }] });

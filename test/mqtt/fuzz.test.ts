@@ -12,7 +12,7 @@ import type { FakeConnection } from '../support/fake-connection.ts';
 import { anyPacket } from './arbitrary-packets.ts';
 import { connectBytes, openDoors, subscribeBytes } from './test-doors.ts';
 
-/** `make test FUZZ_SECONDS=600` looks for longer: then it is millions. */
+/** `make fuzz` looks for longer: then it is millions. */
 const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? 3);
 const WARM_UP_PACKETS = 50_000;
 const LEAST_PACKETS = 150_000;

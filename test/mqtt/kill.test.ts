@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PacketType, type Version } from '../../internal/protocol/mqtt/packet.ts';
 import type { BrokerProcess } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
+import { rounds, torturePatienceMs } from '../support/torture.ts';
 import { connectLasting, useLastingBrokers } from './lasting-broker.ts';
 import { LastingPublisher, type Sent } from './lasting-publisher.ts';
 import { type Delivered, LastingSubscriber } from './lasting-subscriber.ts';
@@ -14,61 +15,65 @@ const SUBSCRIBERS = [
   { version: 5, qos: 2 },
   { version: 5, qos: 1 },
 ] as const;
-const ROUNDS = 15;
+const ROUNDS = rounds(8);
 /** Retained topics of each publisher. */
 const STATES = 5;
 
 describe('a broker that is killed under load, again and again', () => {
-  it('loses nothing that it acknowledged, delivers QoS 2 once, keeps the order, the states and the subscriptions', async () => {
-    const publishers = VERSIONS.map((version) => {
-      const id = `publisher-${version}`;
-      return new LastingPublisher(version, id, (index) => messageOf(id, index));
-    });
-    const subscribers = SUBSCRIBERS.map(
-      ({ version }, index) => new LastingSubscriber(version, `subscriber-${index}`),
-    );
-    let broker = await startBroker('often');
-    for (const [index, subscriber] of subscribers.entries()) {
-      await subscriber.connect(broker);
-      await subscriber.subscribe('count/#', SUBSCRIBERS[index]!.qos);
-    }
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const publisher of publishers) await publisher.connect(broker);
+  it(
+    'loses nothing that it acknowledged, delivers QoS 2 once, keeps the order, the states and the subscriptions',
+    async () => {
+      const publishers = VERSIONS.map((version) => {
+        const id = `publisher-${version}`;
+        return new LastingPublisher(version, id, (index) => messageOf(id, index));
+      });
+      const subscribers = SUBSCRIBERS.map(
+        ({ version }, index) => new LastingSubscriber(version, `subscriber-${index}`),
+      );
+      let broker = await startBroker('often');
       for (const [index, subscriber] of subscribers.entries()) {
-        // Now and then one stays away, and its messages wait.
-        if (isAway(round, index)) await subscriber.drop();
-        else await goOn(subscriber, broker, round);
+        await subscriber.connect(broker);
+        await subscriber.subscribe('count/#', SUBSCRIBERS[index]!.qos);
       }
-      if (round > 0) await expectStates(broker, publishers);
-      await Promise.all(publishers.map((publisher) => publisher.publish(10 + ((round * 37) % 150))));
-      // Their connections are lost too, at other times than the broker.
-      if (round % 3 === 1) {
-        for (const client of [publishers[0]!, subscribers[0]!]) {
-          client.drop();
-          await client.connect(broker);
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const publisher of publishers) await publisher.connect(broker);
+        for (const [index, subscriber] of subscribers.entries()) {
+          // Now and then one stays away, and its messages wait.
+          if (isAway(round, index)) await subscriber.drop();
+          else await goOn(subscriber, broker, round);
         }
-        await Promise.all(publishers.map((publisher) => publisher.publish(30)));
+        if (round > 0) await expectStates(broker, publishers);
+        await Promise.all(publishers.map((publisher) => publisher.publish(10 + ((round * 37) % 150))));
+        // Their connections are lost too, at other times than the broker.
+        if (round % 3 === 1) {
+          for (const client of [publishers[0]!, subscribers[0]!]) {
+            client.drop();
+            await client.connect(broker);
+          }
+          await Promise.all(publishers.map((publisher) => publisher.publish(30)));
+        }
+        await broker.stop('SIGKILL');
+        broker = await startBroker('often');
       }
+      for (const publisher of publishers) {
+        await publisher.connect(broker);
+        await publisher.settle();
+      }
+      for (const subscriber of subscribers) await subscriber.connect(broker);
+      await expectStates(broker, publishers);
+      for (const [index, subscriber] of subscribers.entries()) {
+        const { qos } = SUBSCRIBERS[index]!;
+        for (const publisher of publishers) await expectAll(subscriber, publisher);
+        await subscriber.ping();
+        for (const publisher of publishers) expectOnceInOrder(subscriber.delivered, publisher, qos);
+        await expectSubscriptions(subscriber, index, broker);
+        await subscriber.drop();
+      }
+      for (const publisher of publishers) publisher.drop();
       await broker.stop('SIGKILL');
-      broker = await startBroker('often');
-    }
-    for (const publisher of publishers) {
-      await publisher.connect(broker);
-      await publisher.settle();
-    }
-    for (const subscriber of subscribers) await subscriber.connect(broker);
-    await expectStates(broker, publishers);
-    for (const [index, subscriber] of subscribers.entries()) {
-      const { qos } = SUBSCRIBERS[index]!;
-      for (const publisher of publishers) await expectAll(subscriber, publisher);
-      await subscriber.ping();
-      for (const publisher of publishers) expectOnceInOrder(subscriber.delivered, publisher, qos);
-      await expectSubscriptions(subscriber, index, broker);
-      await subscriber.drop();
-    }
-    for (const publisher of publishers) publisher.drop();
-    await broker.stop('SIGKILL');
-  }, 240_000);
+    },
+    torturePatienceMs(240_000),
+  );
 
   it('has everything that waited for sessions whose clients were away, in order', async () => {
     const count = 1_000;

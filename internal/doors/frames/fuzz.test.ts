@@ -10,7 +10,7 @@ import { encodeFrame, type Frame, FrameType } from '../../protocol/frame/frame.t
 import { isReservedTopic, matchesFilter } from '../../topic.ts';
 import { FramesDoor } from './door.ts';
 
-/** `make test FUZZ_SECONDS=600` looks for longer; FUZZ_SEED repeats a run that failed. */
+/** `make fuzz` looks for longer; FUZZ_SEED repeats a run that failed. */
 const SECONDS = Number(process.env.FUZZ_SECONDS ?? 3);
 const SEED = process.env.FUZZ_SEED === undefined ? undefined : Number(process.env.FUZZ_SEED);
 const PING = encodeFrame(FrameType.ping, '', '', '');

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { rounds } from '../../../test/support/torture.ts';
 import { type BatchOptions, buildBatch } from '../../batch/build.ts';
 import type { Codec } from '../../batch/compression/compression.ts';
 import { records } from '../../batch/read.ts';
@@ -554,7 +555,7 @@ describe('a history of keyed records, compacted at any moments', () => {
             expect(await lastSequence(log, producerId)).toBe(next - 1);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: rounds(150) },
     );
   });
 

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type HandmadeTopic, writeKafkaDirectory } from '../../../test/support/kafka-directory.ts';
+import { rounds } from '../../../test/support/torture.ts';
 import { buildBatch } from '../../batch/build.ts';
 import { setBaseOffset } from '../../batch/record-batch.ts';
 import type { NewBatch, StoredBatch, StoreEvent } from '../log-store.ts';
@@ -273,9 +274,9 @@ describe('damage', () => {
           await store.close();
         }
       }),
-      { numRuns: 60 },
+      { numRuns: rounds(60) },
     );
-  }, 60_000);
+  });
 });
 
 describe('writing', () => {

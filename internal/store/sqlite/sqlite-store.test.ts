@@ -18,6 +18,7 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
+import { rounds } from '../../../test/support/torture.ts';
 import { storeFreeBytesKept } from '../../limits/store.ts';
 import type { LogStore, NewBatch, StoredState, StoreEvent } from '../log-store.ts';
 import { openForWriting } from './files.ts';
@@ -221,8 +222,8 @@ describe('kill -9', () => {
   it('again and again loses nothing acknowledged and gives no offset twice', async () => {
     const directory = newFolder();
     const acknowledged = new Set<number>();
-    for (let round = 0; round < 6; round++) {
-      for (const offset of await appendUntilKilled(directory, 20 + 90 * round)) {
+    for (let round = 0; round < rounds(6); round++) {
+      for (const offset of await appendUntilKilled(directory, 20 + 90 * (round % 6))) {
         expect(acknowledged.has(offset)).toBe(false);
         acknowledged.add(offset);
       }

@@ -1,0 +1,13 @@
+/** How many times longer than usual the tests run that kill, crash and model stores: `make torture TORTURE=10`. */
+const TORTURE = Number(process.env.TORTURE ?? 1);
+if (!Number.isInteger(TORTURE) || TORTURE < 1) throw new Error('TORTURE is a whole number above 0');
+
+/** Rounds of a test of which there are `short` in `make test`. */
+export function rounds(short: number): number {
+  return short * TORTURE;
+}
+
+/** The time for a test with {@link rounds}. */
+export function torturePatienceMs(shortMs: number): number {
+  return shortMs * TORTURE;
+}
