@@ -64,7 +64,7 @@ export const ERRORS = {
   'no-log': {
     kind: 'not-found',
     rule: 'Only what a log keeps can be read again.',
-    remedy: 'Start the broker with -log FILTER, so that the topics of that filter are kept.',
+    remedy: 'Start the broker with -keep FILTER, so that the topics of that filter are kept.',
   },
   'log-unreadable': {
     kind: 'unavailable',
@@ -185,7 +185,7 @@ export const ERRORS = {
   'too-many-logs': {
     kind: 'unavailable',
     rule: 'Logs are bounded in number, counted by their partitions.',
-    remedy: 'Delete topics that nobody needs, or keep many live topics in one log with -log FILTER=LOG.',
+    remedy: 'Delete topics that nobody needs, or keep many live topics in one log with -keep FILTER=NAME.',
   },
   'too-many-retained': {
     kind: 'unavailable',

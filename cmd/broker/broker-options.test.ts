@@ -36,7 +36,7 @@ describe('what stands in two places', () => {
       channelTotalBytes: brokerLimits.channelTotalBytes,
       slowConsumerWaitMs: brokerLimits.slowConsumerWaitMs,
       shutdownTimeoutMs: serverLimits.shutdownTimeoutMs,
-      logRetentionMs: logLimits.logRetentionMs,
+      keepForMs: logLimits.logRetentionMs,
     });
   });
 
@@ -140,7 +140,7 @@ describe('the Kafka door', () => {
     ['-kafka tls://:1', 'tls://:1 needs -tls-cert and -tls-key'],
     ['-kafka :1 -kafka-advertised host', "-kafka-advertised is host:port, not 'host'"],
     ['-kafka :1 -kafka-partitions 0', '-kafka-partitions'],
-    ['-kafka-log-dir /x -log a/#', '-log has no effect'],
+    ['-kafka-log-dir /x -log a/#', '-keep has no effect'],
     ['-kafka-log-dir /x -memory', '-memory has no effect'],
     ['no-such.properties', 'no-such.properties cannot be read'],
     ['one two', "unexpected argument 'two'"],
@@ -162,10 +162,10 @@ describe('the Kafka door', () => {
   it('keeps what an existing Kafka has written, unless somebody says how long', () => {
     expect(optionsOf('-kafka-log-dir /x')).toMatchObject({
       kafkaLogDirs: { directories: ['/x'] },
-      logRetentionMs: 0,
-      logRetentionBytes: 0,
+      keepForMs: 0,
+      keepBytes: 0,
     });
-    expect(optionsOf('-kafka-log-dir /x -log-retention 1h').logRetentionMs).toBe(3_600_000);
+    expect(optionsOf('-kafka-log-dir /x -log-retention 1h').keepForMs).toBe(3_600_000);
   });
 });
 
@@ -198,8 +198,8 @@ describe("a Kafka's server.properties", () => {
         partitions: 3,
       },
       kafkaLogDirs: { directories: ['/one', '/two'] },
-      logRetentionMs: 3_600_000,
-      logRetentionBytes: 0,
+      keepForMs: 3_600_000,
+      keepBytes: 0,
     });
   });
 

@@ -54,7 +54,7 @@ export function brokerOptionsOf(
     sessionExpiryMs: values['session-expiry'],
     sysIntervalMs: values['sys-interval'],
     shutdownTimeoutMs: values['shutdown-timeout'],
-    logs: values.log.map(logOptionOf),
+    keep: values.keep.map(keepOptionOf),
     dataDir: values['data-dir'],
     // Whoever names no folder may just be trying a second broker.
     dataDirIsOptional: !given.has('data-dir'),
@@ -106,7 +106,7 @@ function kafkaLogDirsOf(
 ): KafkaLogDirs | undefined {
   const directories = values['kafka-log-dir'];
   if (directories.length === 0 && properties === undefined) return undefined;
-  for (const flag of ['log', 'data-dir', 'memory']) {
+  for (const flag of ['keep', 'data-dir', 'memory']) {
     if (given.has(flag)) {
       throw new UsageError(`-${flag} has no effect: what is kept lies in the log directories of a Kafka`);
     }
@@ -120,22 +120,20 @@ function retentionOf(
   given: ReadonlySet<string>,
   isOfKafka: boolean,
   properties: KafkaProperties | undefined,
-): Pick<BrokerOptions, 'logRetentionMs' | 'logRetentionBytes'> {
+): Pick<BrokerOptions, 'keepForMs' | 'keepBytes'> {
   const isGiven = (flag: string) => given.has(flag) || !isOfKafka;
   return {
-    logRetentionMs: isGiven('log-retention') ? values['log-retention'] : (properties?.retentionMs ?? 0),
-    logRetentionBytes: isGiven('log-retention-bytes')
-      ? values['log-retention-bytes']
-      : (properties?.retentionBytes ?? 0),
+    keepForMs: isGiven('keep-for') ? values['keep-for'] : (properties?.retentionMs ?? 0),
+    keepBytes: isGiven('keep-bytes') ? values['keep-bytes'] : (properties?.retentionBytes ?? 0),
   };
 }
 
-/** `FILTER`, or `FILTER=LOG`. */
-function logOptionOf(text: string): LogOption {
+/** `FILTER`, or `FILTER=NAME`. */
+function keepOptionOf(text: string): LogOption {
   const split = text.lastIndexOf('=');
   const option: LogOption =
     split < 0 ? { filter: text } : { filter: text.slice(0, split), name: text.slice(split + 1) };
   const problem = keepingProblem(option.filter, option.name);
-  if (problem !== undefined) throw new UsageError(`-log '${text}': ${problem}`);
+  if (problem !== undefined) throw new UsageError(`-keep '${text}': ${problem}`);
   return option;
 }

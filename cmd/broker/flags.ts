@@ -167,10 +167,11 @@ const options = {
     { min: 0, max: DAY_MS },
     { group: 'Limits', default: '10', help: 'how long a stop waits until accepted messages are delivered' },
   ),
-  log: list({
+  keep: list({
     group: 'Keeping messages',
-    placeholder: 'FILTER|FILTER=LOG',
-    help: 'keep the topics of a filter, so that they can be read again: each in a log of its own, or all in one',
+    placeholder: 'FILTER|FILTER=NAME',
+    aliases: ['log'],
+    help: 'keep the messages of topics that match, to be read again: each topic in a log of its own, or all in the log NAME',
   }),
   'data-dir': text({
     group: 'Keeping messages',
@@ -187,14 +188,20 @@ const options = {
     default: 'commit',
     help: 'when a write counts as durable: commit survives a power cut, os only a crash of the broker',
   }),
-  'log-retention': duration(
+  'keep-for': duration(
     { min: 0, max: 36_500 * DAY_MS },
-    { group: 'Keeping messages', default: '7d', help: 'how long messages are kept; 0 keeps them for ever' },
+    {
+      group: 'Keeping messages',
+      aliases: ['log-retention'],
+      default: '7d',
+      help: 'how long messages are kept; 0 keeps them for ever',
+    },
   ),
-  'log-retention-bytes': bytes(
+  'keep-bytes': bytes(
     { min: 0, max: 1024 ** 5 },
     {
       group: 'Keeping messages',
+      aliases: ['log-retention-bytes'],
       default: '0',
       help: 'how many bytes of each log are kept; 0 keeps all of them',
     },

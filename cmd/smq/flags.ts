@@ -1,4 +1,4 @@
-import type { OptionTable } from '../cli/options/option.ts';
+import { findOption, type OptionTable } from '../cli/options/option.ts';
 import { type GoFlag, GoFlagError, goUsage, readGoFlags } from './go-flags.ts';
 
 /** The command line of SMQ, whose users keep their scripts: a preset of the broker. */
@@ -82,8 +82,9 @@ export function readSmqCommandLine(
   const usage = `${goUsage('smq', FLAGS)}\nThe flags of broker are known too; see broker -help.\n`;
   try {
     const { values, isHelp, others } = readGoFlags(FLAGS, argv, environment, (name) => {
-      if (!Object.hasOwn(brokerOptions, name) || PLACES.includes(name)) return undefined;
-      return brokerOptions[name]!.isSwitch ? 0 : 1;
+      const found = findOption(brokerOptions, name);
+      if (found === undefined || PLACES.includes(found.name)) return undefined;
+      return found.option.isSwitch ? 0 : 1;
     });
     if (isHelp) return { kind: 'help', text: usage };
     const mtls = mtlsOf(values);

@@ -45,7 +45,7 @@ const OPTIONS = {
   policy: object,
   guard: object,
   logger: object,
-  logs: list,
+  keep: list,
   dataDir: text,
   dataDirIsOptional: yesOrNo,
   kafkaLogDirs: objectOf({
@@ -56,6 +56,9 @@ const OPTIONS = {
   }),
   memory: yesOrNo,
   fsync: text,
+  keepForMs: number,
+  keepBytes: number,
+  logs: list,
   logRetentionMs: number,
   logRetentionBytes: number,
   sessionQueue: number,

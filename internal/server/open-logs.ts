@@ -21,7 +21,7 @@ export interface LogOption {
 /** What a broker keeps, and where. */
 export interface LogsOptions {
   /** Live topics that are kept, so that they can be read again. Where several match, the first one counts. */
-  logs?: readonly LogOption[];
+  keep?: readonly LogOption[];
   /** The folder of the store, for logs, sessions and retained messages. Default for logs: `./data`. */
   dataDir?: string;
   /**
@@ -36,8 +36,14 @@ export interface LogsOptions {
   /** `commit`: what was acknowledged survives a power cut. `os`: it survives the end of the broker. Default: `commit`. */
   fsync?: 'commit' | 'os';
   /** Records that are older go, in milliseconds. Default: seven days; 0: never. */
-  logRetentionMs?: number;
+  keepForMs?: number;
   /** The oldest records of a log go when it has more bytes. Default: 0, never. */
+  keepBytes?: number;
+  /** @deprecated The former name of `keep`. */
+  logs?: readonly LogOption[];
+  /** @deprecated The former name of `keepForMs`. */
+  logRetentionMs?: number;
+  /** @deprecated The former name of `keepBytes`. */
   logRetentionBytes?: number;
 }
 
@@ -90,7 +96,7 @@ export async function openLogs(
   metrics: Metrics,
   log: Logger,
 ): Promise<OpenLogs> {
-  const captured = options.logs ?? [];
+  const captured = options.keep ?? [];
   for (const option of captured) checkLogOption(option);
   const { kafkaLogDirs } = options;
   const directory = options.memory
@@ -102,8 +108,8 @@ export async function openLogs(
     compactionGatherBytes: options.kafkaLogDirs === undefined ? 0 : logLimits.compactionGatherBytes,
     tailCacheBytes: logLimits.tailCacheBytes,
     retentionEveryMs: logLimits.retentionEveryMs,
-    retentionMs: options.logRetentionMs ?? logLimits.logRetentionMs,
-    retentionBytes: options.logRetentionBytes ?? 0,
+    retentionMs: options.keepForMs ?? logLimits.logRetentionMs,
+    retentionBytes: options.keepBytes ?? 0,
     log,
   });
   const stored = await logs.open();
@@ -189,5 +195,5 @@ async function clusterOf(store: LogStore): Promise<ClusterIdentity | undefined> 
 
 function checkLogOption({ filter, name }: LogOption): void {
   const problem = keepingProblem(filter, name);
-  if (problem !== undefined) throw new RangeError(`the log of '${filter}': ${problem}`);
+  if (problem !== undefined) throw new RangeError(`keep '${filter}': ${problem}`);
 }

@@ -26,6 +26,13 @@ describe('startBroker', () => {
       { slowConsumer: 'drop' as 'drop-new' },
       'slowConsumer is one of drop-new, drop-oldest, disconnect, not drop',
     ],
+    [
+      { keep: [{ filter: 'a' }], logs: [{ filter: 'b' }] },
+      'keep and logs are names of the same option: give one of them',
+    ],
+    [{ keepForMs: 1, logRetentionMs: 1 }, 'keepForMs and logRetentionMs are names of the same option'],
+    [{ keepBytes: 1, logRetentionBytes: 1 }, 'keepBytes and logRetentionBytes are names of the same option'],
+    [{ logs: [{ filter: 'a/#/b' }] }, "keep 'a/#/b': "],
   ])('refuses %j', async (options, message) => {
     await expect(startBroker({ listen: ['tcp://127.0.0.1:0'], ...options })).rejects.toThrow(message);
   });

@@ -17,6 +17,7 @@ import {
 import { checkOptions } from './check-options.ts';
 import { checkDataFolder } from './data-folder.ts';
 import { reportDescriptorLimit } from './descriptors.ts';
+import { withPresentNames } from './former-names.ts';
 import { type OpenDoors, openDoors } from './open-doors.ts';
 import { type OpenLogs, openLogs } from './open-logs.ts';
 import { Opened } from './opened.ts';
@@ -48,8 +49,9 @@ export interface RunningBroker extends AsyncDisposable {
  * @throws RangeError where an option is out of its bounds.
  * @throws StoreError where the folder that is named cannot be used.
  */
-export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
-  checkOptions(options);
+export async function startBroker(given: BrokerOptions = {}): Promise<RunningBroker> {
+  checkOptions(given);
+  const options = withPresentNames(given);
   checkBounds(options);
   const places = placesOf(options);
   const log = options.logger ?? silent;
@@ -155,7 +157,7 @@ async function openKept(
   log: Logger,
   folderError: StoreError | undefined,
 ): Promise<OpenLogs | undefined> {
-  const { logs: captured = [], kafka, grpc, onListenError } = options;
+  const { keep: captured = [], kafka, grpc, onListenError } = options;
   if (captured.length === 0 && kafka === undefined && grpc === undefined) return undefined;
   try {
     if (folderError !== undefined) throw folderError;

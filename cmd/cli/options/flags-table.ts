@@ -1,12 +1,13 @@
 import type { OptionTable } from './option.ts';
-import { type Program, variableOf } from './program.ts';
+import { alsoCalled, type Program, variableOf } from './program.ts';
 
 /** A program's options as a Markdown table, for the README. */
 export function flagsTable(program: Program<OptionTable>): string {
   const rows = Object.entries(program.options).map(([name, option]) => {
     const value = option.placeholder === '' ? '' : ` ${option.placeholder}`;
     const shown = option.defaultText === undefined ? '' : code(option.defaultText);
-    return `| ${code(`-${name}${value}`)} | ${code(variableOf(program, name))} | ${shown} | ${cell(option.help)} |`;
+    const help = `${option.help}${alsoCalled(option)}`;
+    return `| ${code(`-${name}${value}`)} | ${code(variableOf(program, name))} | ${shown} | ${cell(help)} |`;
   });
   return ['| flag | environment | default | |', '|---|---|---|---|', ...rows].join('\n');
 }

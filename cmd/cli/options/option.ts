@@ -14,7 +14,10 @@ export interface Option<T> {
   readonly isList: boolean;
   /** Whether the flag needs no value. */
   readonly isSwitch: boolean;
-  /** Further names of the flag, mostly the letters that users know from another program. */
+  /**
+   * Further names of the flag: letters that users know from another program, or a whole word that was its name before. A
+   * word names the variable and the key of a file as well; a letter is only a flag.
+   */
   readonly aliases: readonly string[];
   /** The environment variable where it is not the one that the names of program and flag make. */
   readonly variable: string | undefined;
@@ -28,6 +31,21 @@ export interface Option<T> {
 
 /** Options by the name of their flag. */
 export type OptionTable = Record<string, Option<unknown>>;
+
+/** The option that a flag names by its own name or by another. */
+export function findOption(
+  table: OptionTable,
+  written: string,
+): { name: string; option: Option<unknown> } | undefined {
+  if (Object.hasOwn(table, written)) return { name: written, option: table[written]! };
+  const found = Object.entries(table).find(([, option]) => option.aliases.includes(written));
+  return found && { name: found[0], option: found[1] };
+}
+
+/** The names of an option that are words: what a variable or a key of a file may be called. */
+export function wordsFor(name: string, option: Option<unknown>): string[] {
+  return [name, ...option.aliases.filter((alias) => alias.length > 1)];
+}
 
 /** The values of a table of options. */
 export type Values<Table extends OptionTable> = {

@@ -175,6 +175,36 @@ describe('a command of a program', () => {
     });
   });
 
+  // A flag that got another name: scripts, units and files that have the former one go on as they are.
+  it('may be set by a former name in the environment and in the file too, but not by both names', () => {
+    expect(parseProgram(command, [], { TINYMQ_POUR_OUT_TIMES: '3' }, '1').values.count).toBe(3);
+    const file = configFile('{"times": 4}');
+    expect(parseProgram(command, ['-options', file], {}, '1').values.count).toBe(4);
+    const both = { TINYMQ_POUR_OUT_TIMES: '3', TINYMQ_POUR_OUT_COUNT: '3' };
+    expect(() => parseProgram(command, [], both, '1')).toThrow(
+      new UsageError('TINYMQ_POUR_OUT_COUNT and TINYMQ_POUR_OUT_TIMES are names of the same option'),
+    );
+    const twice = configFile('{"times": 4, "count": 4}');
+    expect(() => parseProgram(command, ['-options', twice], {}, '1')).toThrow(
+      "'times' and 'count' are names of the same option",
+    );
+  });
+
+  it('has letters only as flags', () => {
+    expect(parseProgram(command, [], { TINYMQ_POUR_OUT_C: '3' }, '1').values.count).toBeUndefined();
+    const file = configFile('{"c": 4}');
+    expect(() => parseProgram(command, ['-options', file], {}, '1')).toThrow("'c' is not an option");
+  });
+
+  it('is given by several names on one line as if by one: the last counts', () => {
+    expect(parseProgram(command, ['-count', '1', '-times', '2', '-c', '3'], {}, '1').values.count).toBe(3);
+    expect(parseProgram(command, ['-c', '1', '-count', '2'], {}, '1').values.count).toBe(2);
+  });
+
+  it('names a wrong flag as it was written', () => {
+    expect(() => parseProgram(command, ['-times', '0'], {}, '1')).toThrow("-times is at least 1, not '0'");
+  });
+
   it.each([['-c'], ['--c'], ['-times']])('takes %s for its flag', (alias) => {
     expect(parseProgram(command, [alias, '3'], {}, '1').values.count).toBe(3);
     expect(parseProgram(command, [`${alias}=3`], {}, '1').values.count).toBe(3);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
 import { quoted, systemReason } from '../../../internal/errors.ts';
 import { nearest, suggestion } from '../../../internal/lib/nearest.ts';
-import type { Option, OptionTable, Values } from './option.ts';
+import { findOption, type Option, type OptionTable, type Values, wordsFor } from './option.ts';
 import { wrapped } from './wrapped.ts';
 
 /** A program, or one command of it such as `tinymq topics create`, as its users see it. */
@@ -96,6 +96,11 @@ export function variableOf(program: Program<OptionTable>, flag: string): string 
   return optionOf(program, flag)?.variable ?? made;
 }
 
+/** All variables that an option can be set by; the first one is the one to show. */
+export function variablesOf(program: Program<OptionTable>, name: string): string[] {
+  return wordsFor(name, program.options[name]!).map((word) => variableOf(program, word));
+}
+
 function fileFlagOf(program: Program<OptionTable>): string {
   return program.fileFlag ?? 'config';
 }
@@ -112,10 +117,11 @@ function parseFlags(
   version: string,
 ): { flags: Map<string, Given>; operands: readonly string[] } {
   const given = new Map<string, Given>();
+  const { joined, before, written } = joinValues(program, argv);
   let information = '';
   const command = commandOf(program, version, (name, value) => {
     const entry = given.get(name);
-    if (entry === undefined) given.set(name, { texts: [value], where: `-${name}` });
+    if (entry === undefined) given.set(name, { texts: [value], where: `-${written.get(name) ?? name}` });
     else entry.texts.push(value);
   }).configureOutput({
     writeOut(text) {
@@ -123,7 +129,6 @@ function parseFlags(
     },
     writeErr() {},
   });
-  const { joined, before } = joinValues(program, argv);
   try {
     command.parse(joined, { from: 'user' });
   } catch (error) {
@@ -187,9 +192,8 @@ function commandOf(
     })
     .addHelpText('after', `\n${afterword(program)}`);
   for (const [name, option] of Object.entries(program.options)) {
-    const aliases = option.aliases.length === 0 ? '' : `; also ${option.aliases.map(dashed).join(', ')}`;
     const shown = option.defaultText === undefined ? '' : ` (default ${option.defaultText})`;
-    const help = `${option.help}${aliases}${shown} [${variableOf(program, name)}]`;
+    const help = `${option.help}${alsoCalled(option)}${shown} [${variableOf(program, name)}]`;
     command.addOption(
       new CommanderOption(`--${name} <${option.placeholder || 'true'}>`, help)
         .helpGroup(`${option.group}:`)
@@ -236,8 +240,9 @@ function exampleText(line: string): string {
   return `  ${line.slice(0, at)} \\\n    ${line.slice(at + 1)}`;
 }
 
-function dashed(name: string): string {
-  return `-${name}`;
+/** The other names of a flag, to be put behind its help. */
+export function alsoCalled({ aliases }: Option<unknown>): string {
+  return aliases.length === 0 ? '' : `; also ${aliases.map((alias) => `-${alias}`).join(', ')}`;
 }
 
 /** Flags have one dash here, as in the original; switches show no value. */
@@ -251,17 +256,20 @@ function termOf(option: CommanderOption): string {
  * Brings `-topic a`, `--topic a`, `-topic=a` and `-quiet` into the one form `--topic=a`, `--quiet=true`. So a value
  * may begin with a dash, and commander sees no short flags.
  *
- * @returns also the flag that stands right before each word that is no value of a flag.
+ * @returns also the flag that stands right before each word that is no value of a flag, and how each flag was last written.
  */
 function joinValues(
   program: Program<OptionTable>,
   argv: readonly string[],
-): { joined: string[]; before: (string | undefined)[] } {
+): { joined: string[]; before: (string | undefined)[]; written: Map<string, string> } {
   const joined: string[] = [];
+  const names = new Map<string, string>();
   const before: (string | undefined)[] = [];
   let last: string | undefined;
   for (let index = 0; index < argv.length; index++) {
-    if (argv[index] === '--') return { joined: [...joined, ...argv.slice(index)], before };
+    if (argv[index] === '--') {
+      return { joined: [...joined, ...argv.slice(index)], before, written: names };
+    }
     const { name: written, value } = flagOf(argv[index]!) ?? {};
     if (written === undefined) {
       joined.push(argv[index]!);
@@ -269,15 +277,15 @@ function joinValues(
       last = undefined;
       continue;
     }
-    const name = unaliased(program, written);
-    const option = optionOf(program, name);
+    const { name, option } = findOption(program.options, written) ?? { name: written };
     last = name;
+    names.set(name, written);
     if (option === undefined) joined.push(name === 'h' ? '-h' : `--${name}`);
     else if (value !== undefined) joined.push(`--${name}${value}`);
     else if (option.isSwitch) joined.push(`--${name}=true`);
     else joined.push(`--${name}=${followingValue(program, name, option, argv[++index])}`);
   }
-  return { joined, before };
+  return { joined, before, written: names };
 }
 
 /** `-topic=a` as `topic` and `=a`; undefined where an argument has not the form of a flag. */
@@ -295,17 +303,12 @@ function followingValue(
 ): string {
   if (next === undefined) throw new UsageError(`-${name} needs a value: ${option.placeholder}`);
   const flag = flagOf(next)?.name;
-  if (flag !== undefined && optionOf(program, unaliased(program, flag)) !== undefined) {
+  if (flag !== undefined && findOption(program.options, flag) !== undefined) {
     throw new UsageError(
       `-${name} needs a value: ${option.placeholder}; if ${quoted(next)} is meant: -${name}=${next}`,
     );
   }
   return next;
-}
-
-function unaliased(program: Program<OptionTable>, written: string): string {
-  const isMeant = ([, option]: [string, Option<unknown>]) => option.aliases.includes(written);
-  return Object.entries(program.options).find(isMeant)?.[0] ?? written;
 }
 
 function optionOf(program: Program<OptionTable>, name: string): Option<unknown> | undefined {
@@ -327,9 +330,10 @@ function readEnvironment(
 ): Map<string, Given> {
   const given = new Map<string, Given>();
   for (const [name, option] of Object.entries(program.options)) {
-    const where = variableOf(program, name);
-    const value = environment[where];
-    if (value === undefined || value === '') continue;
+    const [where, other] = variablesOf(program, name).filter((variable) => environment[variable]);
+    if (where === undefined) continue;
+    if (other !== undefined) throw new UsageError(`${where} and ${other} are names of the same option`);
+    const value = environment[where]!;
     given.set(name, { texts: option.isList ? itemsOf(value) : [value], where });
   }
   return given;
@@ -345,11 +349,11 @@ function itemsOf(value: string): string[] {
 function readFile(program: Program<OptionTable>, file: string): Map<string, Given> {
   const given = new Map<string, Given>();
   for (const [key, value] of Object.entries(readObject(file))) {
-    const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    const option = optionOf(program, name);
-    if (option === undefined || name === fileFlagOf(program)) {
+    const written = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const { name, option } = findKey(program, written) ?? {};
+    if (name === undefined || option === undefined) {
       const known = Object.keys(program.options).filter((flag) => flag !== fileFlagOf(program));
-      const hint = suggestion(name, known);
+      const hint = suggestion(written, known);
       throw new UsageError(`${file}: ${quoted(key)} is not an option of ${program.name}${hint}`);
     }
     if (Array.isArray(value) && !option.isList) {
@@ -359,9 +363,18 @@ function readFile(program: Program<OptionTable>, file: string): Map<string, Give
     if (values.some((item) => !['string', 'number', 'boolean'].includes(typeof item))) {
       throw new UsageError(`${file}: '${key}' is a text, a number, true or false, or a list of them`);
     }
+    const other = given.get(name);
+    if (other !== undefined) throw new UsageError(`${other.where} and '${key}' are names of the same option`);
     given.set(name, { texts: values.map(String), where: `${file}: '${key}'` });
   }
   return given;
+}
+
+/** The option that a key of a file names; a letter is no key, nor is the flag that names the file. */
+function findKey(program: Program<OptionTable>, written: string): ReturnType<typeof findOption> {
+  const found = findOption(program.options, written);
+  if (found === undefined || found.name === fileFlagOf(program)) return undefined;
+  return wordsFor(found.name, found.option).includes(written) ? found : undefined;
 }
 
 function readObject(file: string): object {

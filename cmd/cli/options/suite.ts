@@ -1,6 +1,6 @@
 import { quoted } from '../../../internal/errors.ts';
 import { nearest } from '../../../internal/lib/nearest.ts';
-import type { OptionTable } from './option.ts';
+import { findOption, type OptionTable } from './option.ts';
 import { InformationRequested, MAX_HELP_COLUMNS, type Program, UsageError } from './program.ts';
 import { wrapped } from './wrapped.ts';
 
@@ -169,9 +169,8 @@ function leadingFlags(suite: Suite<{ program: Program<OptionTable> }>, argv: rea
 
 function optionOfAny(suite: Suite<{ program: Program<OptionTable> }>, written: string) {
   for (const { program } of commandsOf(suite)) {
-    for (const [name, option] of Object.entries(program.options)) {
-      if (name === written || option.aliases.includes(written)) return option;
-    }
+    const found = findOption(program.options, written);
+    if (found !== undefined) return found.option;
   }
   return undefined;
 }

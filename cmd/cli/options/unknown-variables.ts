@@ -9,7 +9,7 @@ import * as records from '../../tinymq/records/flags.ts';
 import * as smq from '../../tinymq/smq/flags.ts';
 import * as topics from '../../tinymq/topics/flags.ts';
 import type { OptionTable } from './option.ts';
-import { type Program, variableOf } from './program.ts';
+import { type Program, variablesOf } from './program.ts';
 
 const PREFIX = 'TINYMQ_';
 /** Set by the launchers and the build. */
@@ -38,6 +38,6 @@ function knownVariables(): Set<string> {
   const commands = tables.filter((entry): entry is Program<OptionTable> => 'examples' in entry);
   const programs = [brokerProgram, dashmqProgram, publisherProgram, subscriberProgram, ...commands];
   return new Set(
-    programs.flatMap((program) => Object.keys(program.options).map((flag) => variableOf(program, flag))),
+    programs.flatMap((program) => Object.keys(program.options).flatMap((flag) => variablesOf(program, flag))),
   );
 }

@@ -27,13 +27,13 @@ export function brokerConfigs({ settings, nodeId, logs }: KafkaParts): BrokerCon
       name: 'log.retention.bytes',
       value: logs.defaults.get('retention.bytes')!,
       type: long,
-      documentation: '-log-retention-bytes',
+      documentation: '-keep-bytes',
     },
     {
       name: 'log.retention.ms',
       value: logs.defaults.get('retention.ms')!,
       type: long,
-      documentation: '-log-retention',
+      documentation: '-keep-for',
     },
     {
       name: 'message.max.bytes',
