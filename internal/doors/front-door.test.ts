@@ -5,6 +5,7 @@ import type { Connection } from '../transport/connection.ts';
 import { FrontDoor } from './front-door.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
+const MQTT_HEAD = Buffer.from('100c00044d51545404', 'hex');
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
@@ -15,7 +16,7 @@ afterEach(() => {
 
 describe('the front door', () => {
   it.each([
-    ['a CONNECT frame', [0x00, 0x00]],
+    ['a CONNECT frame', [0x00, 0, 0, 0, 0, 0, 0, 0, 1, 0x61]],
     ['any other frame, which is refused there', [0x02]],
     ['noise', [0xff, 0x00, 0x17]],
     ['what begins like HTTP and is not', [...Buffer.from('GETTING')]],
@@ -30,19 +31,19 @@ describe('the front door', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('passes CONNECT of MQTT on to its door, and waits while nothing but empty messages of a WebSocket come', () => {
+  it('passes CONNECT of MQTT on to its door, however it is cut and though empty messages of a WebSocket come', () => {
     const { front, taken, mqttTaken } = setUp();
     const connection = new FakeConnection();
     front.open(connection);
     connection.handler.bytes(new Uint8Array(0));
     expect(mqttTaken).toEqual([]);
-    connection.handler.bytes(Uint8Array.of(0x10));
-    expect(mqttTaken).toEqual([Uint8Array.of(0x10)]);
+    for (const byte of MQTT_HEAD) connection.handler.bytes(Uint8Array.of(byte));
+    expect(mqttTaken.map((first) => Buffer.from(first))).toEqual([MQTT_HEAD]);
     expect(taken).toEqual([]);
   });
 
   it.each([
-    ['CONNECT with flags, which version 3.1 allows', [0x12, 0x0f]],
+    ['CONNECT with flags, which version 3.1 allows', [0x12, ...MQTT_HEAD.subarray(1)]],
     ['what begins like TLS and is not', [0x16, 0x00]],
     ['PUBLISH', [0x3d, 0x04]],
     ['SUBSCRIBE', [0x82, 0x06]],
@@ -56,10 +57,11 @@ describe('the front door', () => {
   });
 
   it.each([
-    ['TLS', Buffer.from('1603010200', 'hex'), ''],
-    ['TLS', Buffer.from('16', 'hex'), ''],
-    ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'HTTP/1.1 400 Bad Request\r\n'],
-    ['HTTP', Buffer.from('CONNECT example.com:80 HTTP/1.1\r\n\r\n'), 'HTTP/1.1 400 Bad Request\r\n'],
+    ['TLS', Buffer.from('1603010200', 'hex'), Buffer.from('15030100020228', 'hex').toString()],
+    ['Kafka', Buffer.from('00000014001200030000000100037a7a7a', 'hex'), ''],
+    ['HTTP/2', Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), '\0\0\0\x04'],
+    ['HTTP/1', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'HTTP/1.1 400 Bad Request\r\n'],
+    ['HTTP/1', Buffer.from('CONNECT example.com:80 HTTP/1.1\r\n\r\n'), 'HTTP/1.1 400 Bad Request\r\n'],
   ])('closes a connection of %s and says so in the log', (name, first, answer) => {
     const { front, taken, warnings } = setUp();
     const connection = new FakeConnection();
@@ -113,6 +115,22 @@ describe('the front door', () => {
     stopped.mockRestore();
   });
 
+  it('passes on what somebody said who goes away, or falls silent, in the middle of a word', () => {
+    const { front, taken, mqttTaken } = setUp();
+    const gone = new FakeConnection();
+    front.open(gone);
+    gone.handler.bytes(Uint8Array.of(0));
+    const silent = new FakeConnection();
+    front.open(silent);
+    silent.handler.bytes(Uint8Array.of(0x10));
+    expect([taken, mqttTaken]).toEqual([[], []]);
+    gone.handler.ended();
+    expect(taken).toEqual([{ connection: gone, first: Uint8Array.of(0) }]);
+    vi.advanceTimersByTime(CONNECT_TIMEOUT_MS + deadlineSweepMs);
+    expect(mqttTaken).toEqual([Uint8Array.of(0x10)]);
+    expect(taken).toHaveLength(1);
+  });
+
   it('forgets who goes away before saying anything', () => {
     const { front, taken } = setUp();
     const connection = new FakeConnection();
@@ -130,7 +148,7 @@ describe('the front door', () => {
     const talking = new FakeConnection();
     front.open(silent);
     front.open(talking);
-    talking.handler.bytes(Uint8Array.of(0));
+    talking.handler.bytes(Uint8Array.of(2));
     front.close();
     expect([silent.isDestroyed, talking.isDestroyed]).toEqual([true, false]);
   });
@@ -151,7 +169,10 @@ function setUp() {
   const warnings: string[] = [];
   const frames = {
     name: 'frames',
-    open: (connection: Connection, first: Uint8Array) => taken.push({ connection, first }),
+    open: (connection: Connection, first: Uint8Array) => {
+      connection.handler = new FakeConnection().handler;
+      taken.push({ connection, first });
+    },
     close: async () => {},
   };
   const mqttTaken: Uint8Array[] = [];
@@ -164,5 +185,10 @@ function setUp() {
     },
     error() {},
   };
-  return { front: new FrontDoor(frames, mqtt, CONNECT_TIMEOUT_MS, log), taken, mqttTaken, warnings };
+  return {
+    front: new FrontDoor({ frames, mqtt, connectTimeoutMs: CONNECT_TIMEOUT_MS, log }),
+    taken,
+    mqttTaken,
+    warnings,
+  };
 }

@@ -1,34 +1,23 @@
 import type { Logger } from '../broker/broker.ts';
-import type { ErrorCode } from '../errors.ts';
 import { deadlineSweepMs } from '../limits/doors.ts';
+import { FirstBytes, type Protocol } from '../protocol/first-bytes.ts';
 import type { Connection, ConnectionHandler } from '../transport/connection.ts';
 import { LostTime } from './clients/lost-time.ts';
 import type { Door } from './door.ts';
+import { ForeignProtocols } from './foreign-protocol.ts';
+import type { OpenAddresses } from './open-addresses.ts';
 
-/** A protocol that is recognised but has no door here; its clients get a clean close, and the log says why. */
-interface Stranger {
-  name: string;
-  recognises(first: Uint8Array): boolean;
-  /** What such a client understands, where it would show that to somebody. */
-  answer?: Uint8Array;
+/** What the front door is made from. */
+export interface FrontDoorParts {
+  frames: Door;
+  mqtt: Door;
+  connectTimeoutMs: number;
+  log: Logger;
+  /** Where else the broker listens. Default: nowhere. */
+  addresses?: OpenAddresses;
 }
 
-const HTTP_METHOD = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT) /;
-const HTTP_ANSWER = 'This port speaks MQTT and tinymq frames. See docs/, or use a WebSocket listener.\n';
-
-const STRANGERS: readonly Stranger[] = [
-  // A handshake record of any version of TLS (RFC 8446, section 5.1).
-  { name: 'TLS', recognises: (first) => first[0] === 0x16 && (first.length === 1 || first[1] === 3) },
-  {
-    name: 'HTTP',
-    recognises: (first) => HTTP_METHOD.test(Buffer.from(first.subarray(0, 8)).toString('latin1')),
-    answer: Buffer.from(
-      'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
-        `Content-Length: ${HTTP_ANSWER.length}\r\n\r\n${HTTP_ANSWER}`,
-    ),
-  },
-];
-
+const OWN_PROTOCOLS: ReadonlySet<Protocol> = new Set<Protocol>(['MQTT', 'tinymq frames']);
 const MQTT_CONNECT = 1;
 const MQTT_TYPE_SHIFT = 4;
 /** First bytes of the other packets of MQTT, with the flags that each has (MQTT 5, sections 2.1.2 and 2.1.3). */
@@ -51,17 +40,18 @@ export class FrontDoor {
   readonly #frames: Door;
   readonly #mqtt: Door;
   readonly #connectTimeoutMs: number;
-  readonly #log: Logger;
-  readonly #silent = new Set<Connection>();
+  readonly #foreign: ForeignProtocols;
+  /** Connections that have not said enough, with what they have said. */
+  readonly #waiting = new Map<Connection, FirstBytes>();
   readonly #sweep: NodeJS.Timeout;
   readonly #lostTime = new LostTime();
   #isClosed = false;
 
-  constructor(frames: Door, mqtt: Door, connectTimeoutMs: number, log: Logger) {
+  constructor({ frames, mqtt, connectTimeoutMs, log, addresses }: FrontDoorParts) {
     this.#frames = frames;
     this.#mqtt = mqtt;
     this.#connectTimeoutMs = connectTimeoutMs;
-    this.#log = log;
+    this.#foreign = new ForeignProtocols({ door: 'frames', log, addresses });
     this.#sweep = setInterval(() => this.#passOnTheSilent(), deadlineSweepMs).unref();
   }
 
@@ -71,17 +61,16 @@ export class FrontDoor {
       connection.destroy();
       return;
     }
-    this.#silent.add(connection);
+    const first = new FirstBytes();
+    this.#waiting.set(connection, first);
     const waiting: ConnectionHandler = {
-      bytes: (first) => {
+      bytes: (chunk) => {
         // A WebSocket message may be empty.
-        if (first.length === 0) return;
-        this.#silent.delete(connection);
-        this.#passOn(connection, first);
+        if (chunk.length > 0) this.#take(connection, first, chunk);
       },
       drained() {},
-      ended: () => connection.end(),
-      closed: () => this.#silent.delete(connection),
+      ended: () => this.#takeEnd(connection, first),
+      closed: () => this.#waiting.delete(connection),
     };
     connection.handler = waiting;
   }
@@ -90,34 +79,41 @@ export class FrontDoor {
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#sweep);
-    for (const connection of this.#silent) connection.destroy();
+    for (const connection of this.#waiting.keys()) connection.destroy();
+  }
+
+  #take(connection: Connection, first: FirstBytes, chunk: Uint8Array): void {
+    const protocol = first.push(chunk);
+    if (protocol === 'undecided') return;
+    this.#waiting.delete(connection);
+    // What nobody knows is refused by one of these doors, which name its fault.
+    if (protocol === undefined || OWN_PROTOCOLS.has(protocol)) this.#passOn(connection, first.bytes);
+    else this.#foreign.refuse(connection, protocol, first.bytes);
   }
 
   #passOn(connection: Connection, first: Uint8Array): void {
-    const stranger = STRANGERS.find(({ recognises }) => recognises(first));
-    if (stranger === undefined) {
-      const door = isMqtt(first[0]!) ? this.#mqtt : this.#frames;
-      door.open(connection, first);
+    const door = first.length > 0 && isMqtt(first[0]!) ? this.#mqtt : this.#frames;
+    door.open(connection, first);
+  }
+
+  #takeEnd(connection: Connection, { bytes }: FirstBytes): void {
+    if (bytes.length === 0) {
+      connection.end();
       return;
     }
-    const code: ErrorCode = 'unsupported-protocol';
-    const { remote, listener } = connection;
-    this.#log.warn(
-      { code, remote, listener },
-      `a client speaks ${stranger.name}, which this listener does not`,
-    );
-    connection.handler = { bytes() {}, drained() {}, ended: () => connection.end(), closed() {} };
-    connection.end(stranger.answer);
+    this.#waiting.delete(connection);
+    this.#passOn(connection, bytes);
+    connection.handler.ended();
   }
 
   #passOnTheSilent(): void {
     const now = performance.now();
     const lostMs = this.#lostTime.sinceLastSweep(now);
-    for (const connection of this.#silent) {
+    for (const [connection, { bytes }] of this.#waiting) {
       connection.openedAt += lostMs;
       if (connection.openedAt + this.#connectTimeoutMs > now) continue;
-      this.#silent.delete(connection);
-      this.#frames.open(connection, new Uint8Array(0));
+      this.#waiting.delete(connection);
+      this.#passOn(connection, bytes);
     }
   }
 }

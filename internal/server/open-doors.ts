@@ -4,6 +4,7 @@ import { connectionProblems } from '../doors/clients/connection-problems.ts';
 import { doorLog } from '../doors/door-log.ts';
 import { FramesDoor } from '../doors/frames/door.ts';
 import { FrontDoor } from '../doors/front-door.ts';
+import { OpenAddresses } from '../doors/open-addresses.ts';
 import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
 import * as serverLimits from '../limits/server.ts';
@@ -53,14 +54,26 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
   };
   const listening = { ...listenerOptions(options, certificates), traffic: watchedTraffic(parts) };
   const problemOf = (door: DoorName) => connectionProblems(metrics, doorLog(log, door));
+  const addresses = new OpenAddresses();
+  const noted = (door: DoorName, listener: Listener) => {
+    addresses.add(door, listener.url);
+    return listener;
+  };
   const listenFor = (door: DoorName, connection: (connection: Connection) => void) => {
     const problem = problemOf(door);
-    return (endpoint: Endpoint) => listen(endpoint, listening, { connection, problem });
+    return async (endpoint: Endpoint) =>
+      noted(door, await listen(endpoint, listening, { connection, problem }));
   };
 
   const frames = new FramesDoor(broker, settings, metrics, doorLog(log, 'frames'));
   const mqtt = await openMqtt(options, broker, kept, settings, metrics, log);
-  const frontDoor = new FrontDoor(frames, mqtt.door, connectTimeoutMs, doorLog(log, 'frames'));
+  const frontDoor = new FrontDoor({
+    frames,
+    mqtt: mqtt.door,
+    connectTimeoutMs,
+    log: doorLog(log, 'frames'),
+    addresses,
+  });
   opened.add(() => mqtt.close());
   const { policy } = admission;
   opened.add(
@@ -86,6 +99,7 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
       connectTimeoutMs,
       metrics,
       doorLog(log, 'kafka'),
+      addresses,
     );
     opened.add(() => kafka.close(shutdownTimeoutMs));
     doors.kafka = listenFor('kafka', (connection) => kafka.door.open(connection, NOTHING));
@@ -97,10 +111,10 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
       import('../doors/grpc/listen.ts'),
     ]);
     const grpcLog = doorLog(log, 'grpc');
-    const door = makeGrpcDoor(grpc, { kept, admission, connectTimeoutMs, metrics, log: grpcLog });
+    const door = makeGrpcDoor(grpc, { kept, admission, connectTimeoutMs, metrics, log: grpcLog, addresses });
     opened.add(() => door.close(shutdownTimeoutMs));
     const problem = problemOf('grpc');
-    doors.grpc = (endpoint) => listenForGrpc(endpoint, listening, door, problem);
+    doors.grpc = async (endpoint) => noted('grpc', await listenForGrpc(endpoint, listening, door, problem));
   }
   return doors;
 }

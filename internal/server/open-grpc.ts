@@ -1,6 +1,7 @@
 import type { Logger } from '../broker/broker.ts';
 import type { Admission } from '../doors/clients/admission.ts';
 import { GrpcDoor } from '../doors/grpc/door.ts';
+import type { OpenAddresses } from '../doors/open-addresses.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { OpenLogs } from './open-logs.ts';
 
@@ -21,12 +22,13 @@ export interface GrpcParts {
   connectTimeoutMs: number;
   metrics: Metrics;
   log: Logger;
+  addresses: OpenAddresses;
 }
 
 /** Makes the gRPC door, which listens nowhere yet. */
 export function makeGrpcDoor(
   { maxMessageBytes, allowWrites = true }: GrpcOptions,
-  { kept, admission, connectTimeoutMs, metrics, log }: GrpcParts,
+  { kept, admission, connectTimeoutMs, metrics, log, addresses }: GrpcParts,
 ): GrpcDoor {
   const { logs, store, delivery } = kept;
   return new GrpcDoor({
@@ -34,6 +36,7 @@ export function makeGrpcDoor(
     metrics,
     log,
     admission,
+    addresses,
     settings: {
       connectTimeoutMs,
       allowRemoteWrites: allowWrites,

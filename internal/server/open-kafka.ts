@@ -6,6 +6,7 @@ import { METADATA_VERSION } from '../doors/kafka/features.ts';
 import { FetchSessions } from '../doors/kafka/fetch/sessions.ts';
 import { subscribedTopics } from '../doors/kafka/handlers/11-join-group.ts';
 import { Slices } from '../doors/kafka/slices.ts';
+import type { OpenAddresses } from '../doors/open-addresses.ts';
 import { Groups } from '../groups/groups.ts';
 import * as kafkaLimits from '../limits/kafka.ts';
 import { ProducerIds } from '../log/producer-ids.ts';
@@ -44,6 +45,7 @@ export async function openKafka(
   connectTimeoutMs: number,
   metrics: Metrics,
   log: Logger,
+  addresses: OpenAddresses,
 ): Promise<OpenKafka> {
   const { store, logs, delivery, cluster } = kept;
   const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
@@ -74,7 +76,7 @@ export async function openKafka(
     },
     log,
   };
-  const door = new KafkaDoor(parts, { advertised, admission, connectTimeoutMs }, metrics, log);
+  const door = new KafkaDoor(parts, { advertised, admission, connectTimeoutMs, addresses }, metrics, log);
 
   async function close(timeoutMs: number): Promise<void> {
     await door.close(timeoutMs);

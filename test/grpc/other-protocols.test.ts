@@ -37,12 +37,17 @@ const MQTT_5 = Buffer.from('101100044d5154540502003c00000461626364', 'hex');
 const MQTT_31 = Buffer.from('101200064d51497364700302003c000461626364', 'hex');
 const TLS = Buffer.from('16030100050100000100', 'hex');
 
+const FRAMES = Buffer.from('0000000000000000016100', 'hex');
+const KAFKA = Buffer.from('00000014001200030000000100037a7a7a', 'hex');
+
 describe('a client that speaks', () => {
   it.each<[string, Buffer, string]>([
     ['HTTP/1', HTTP_1, 'HTTP/1.1 505 HTTP Version Not Supported'],
-    ['MQTT', MQTT_3, '20020003'],
-    ['MQTT', MQTT_31, '20020003'],
-    ['MQTT', MQTT_5, '2003008800'],
+    ['MQTT', MQTT_3, '20020001'],
+    ['MQTT', MQTT_31, '20020001'],
+    ['MQTT', MQTT_5, '20460084431f0040'],
+    ['tinymq frames', FRAMES, '09000000'],
+    ['Kafka', KAFKA, ''],
     ['TLS', TLS, '15030100020228'],
   ])('%s', async (name, first, answer) => {
     for (const pieces of [[first], [first.subarray(0, 1), first.subarray(1)]]) {
@@ -58,7 +63,7 @@ describe('a client that speaks', () => {
   });
 
   it('nothing that is known', async () => {
-    expect(await answerTo([Buffer.from('\0\0\0\x12\0\x12\0\0')])).toHaveLength(0);
+    expect(await answerTo([Buffer.from('INVALID CONNECTION PREFACE')])).toHaveLength(0);
     expect(door.log.lines).toEqual(['warn: a client does not speak HTTP/2']);
   });
 });

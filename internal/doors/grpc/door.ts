@@ -7,6 +7,8 @@ import { Admission } from '../clients/admission.ts';
 import { ConnectionSet } from '../clients/connection-set.ts';
 import { LostTime } from '../clients/lost-time.ts';
 import type { Door } from '../door.ts';
+import { ForeignProtocols } from '../foreign-protocol.ts';
+import type { OpenAddresses } from '../open-addresses.ts';
 import { Budget } from './budget.ts';
 import type { DoorContext, GrpcSettings, OnAppended } from './context.ts';
 import { Counts } from './counts.ts';
@@ -29,6 +31,8 @@ export interface GrpcDoorParts {
   settings?: Partial<GrpcSettings>;
   /** Who is let in, and may do what. Default: everybody everything. */
   admission?: Admission;
+  /** Where else the broker listens. Default: nowhere. */
+  addresses?: OpenAddresses;
   /** Called with each batch that was produced here, after it lasts, so that live subscribers get it. */
   onAppended?: OnAppended;
   /** Whether the broker can serve, for the health service. Default: always. */
@@ -92,7 +96,7 @@ export class GrpcDoor implements Door {
     this.#context.deadlines.close();
   }
 
-  #peerParts({ log }: GrpcDoorParts, settings: GrpcSettings): PeerParts {
+  #peerParts({ log, addresses }: GrpcDoorParts, settings: GrpcSettings): PeerParts {
     const counts = this.#counts;
     return {
       door: this.#context,
@@ -105,6 +109,7 @@ export class GrpcDoor implements Door {
         ),
       },
       log,
+      foreign: new ForeignProtocols({ door: 'grpc', log, addresses }),
       methodOf: makeMethods(this.#context, this.#health, this.#heartbeats),
       isFull: () => counts.calls > grpcLimits.grpcCalls,
       callOpened: () => counts.callOpened(),

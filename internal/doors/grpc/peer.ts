@@ -2,16 +2,17 @@ import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { grpcHeaderBytes } from '../../limits/grpc.ts';
+import type { Protocol } from '../../protocol/first-bytes.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
 import type { Http2Error } from '../../protocol/http2/http2-error.ts';
 import type { RequestHead } from '../../protocol/http2/request-head.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
+import type { ForeignProtocols } from '../foreign-protocol.ts';
 import { Call, type OpenCall } from './call.ts';
 import type { CallPeer, DoorContext } from './context.ts';
 import { SHUTTING_DOWN } from './errors.ts';
-import { refuseForeign } from './foreign.ts';
 import { Http2Connection, type Http2Events, type Http2Settings } from './http2/connection.ts';
 import type { Http2Stream } from './http2/stream.ts';
 import { refusalOf, refuseRequest, refuseTooLarge } from './no-call.ts';
@@ -22,6 +23,7 @@ export interface PeerParts {
   admission: Admission;
   http2: Http2Settings;
   log: Pick<Logger, 'warn'>;
+  foreign: ForeignProtocols;
   /** @throws GrpcError where there is no such method. */
   methodOf(path: string): OpenCall;
   /** Whether one call more is too much. */
@@ -154,8 +156,8 @@ export class GrpcPeer implements CallPeer, Http2Events {
     );
   }
 
-  foreign(first: Uint8Array): void {
-    refuseForeign(this.#connection, first, this.#parts.log, () => this.closed());
+  foreign(first: Uint8Array, protocol: Protocol | undefined): void {
+    this.#parts.foreign.refuse(this.#connection, protocol, first, () => this.closed());
   }
 
   failed({ message, rule }: Http2Error): void {

@@ -7,6 +7,7 @@ import { Patience } from '../../broker/delivery/patience.ts';
 import { BrokerError, type ErrorCode } from '../../errors.ts';
 import { kafkaRequestBytesInFlight, kafkaRequestsInFlight } from '../../limits/kafka.ts';
 import type { Counter } from '../../observe/metrics.ts';
+import { FirstBytes, type Protocol } from '../../protocol/first-bytes.ts';
 import { decodeRequest, encodeResponse, peekRequest } from '../../protocol/kafka/exchange.ts';
 import { API_VERSIONS_KEY } from '../../protocol/kafka/headers.ts';
 import { KafkaProtocolError } from '../../protocol/kafka/protocol-error.ts';
@@ -14,6 +15,7 @@ import { RequestFrames } from '../../protocol/kafka/request-frame.ts';
 import { includes } from '../../protocol/kafka/schema.ts';
 import type { Connection, ConnectionHandler, HostAndPort } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
+import type { ForeignProtocols } from '../foreign-protocol.ts';
 import { type Answer, CloseConnection, type Handler, type KafkaClient, type KafkaParts } from './handler.ts';
 import { unsupportedApiVersions } from './handlers/18-api-versions.ts';
 import { handlerOf } from './handlers/all.ts';
@@ -27,6 +29,7 @@ export interface ConnectionParts {
   readonly advertised: HostAndPort | undefined;
   readonly requests: Counter;
   readonly log: Logger;
+  readonly foreign: ForeignProtocols;
   readonly closed: () => void;
 }
 
@@ -59,6 +62,8 @@ export class KafkaConnection implements ConnectionHandler {
   /** A whole request that has to wait for those before it. */
   #held: Uint8Array | undefined;
   #unwritten: Uint8Array[] = [];
+  /** What came before it was known that it is Kafka's; undefined afterwards. */
+  #firstBytes: FirstBytes | undefined = new FirstBytes();
   #hasAsked = false;
   #isReadingPaused = false;
   /** The socket takes no more answers for the moment. */
@@ -100,7 +105,8 @@ export class KafkaConnection implements ConnectionHandler {
   bytes(chunk: Uint8Array): void {
     if (this.#isFinishing) return;
     this.lastHeardAt = performance.now();
-    this.#frames.push(chunk);
+    if (this.#firstBytes !== undefined) this.#takeFirst(this.#firstBytes, chunk);
+    else this.#frames.push(chunk);
     this.#goOn();
   }
 
@@ -136,6 +142,22 @@ export class KafkaConnection implements ConnectionHandler {
 
   destroy(): void {
     this.#connection.destroy();
+  }
+
+  #takeFirst(first: FirstBytes, chunk: Uint8Array): void {
+    const protocol = first.push(chunk);
+    if (protocol === 'undecided') return;
+    this.#firstBytes = undefined;
+    // What nobody knows may be a broken request, whose fault is named.
+    if (protocol === 'Kafka' || protocol === undefined) this.#frames.push(first.bytes);
+    else this.#refuseForeign(protocol, first.bytes);
+  }
+
+  #refuseForeign(protocol: Protocol, first: Uint8Array): void {
+    this.#isEnded = true;
+    this.#isFinishing = true;
+    this.#gone.abort();
+    this.#parts.foreign.refuse(this.#connection, protocol, first, () => this.#parts.closed());
   }
 
   /** Begins what may begin, writes what is answered, and reads on or not. */

@@ -7,6 +7,8 @@ import { Admission } from '../clients/admission.ts';
 import { ConnectionSet } from '../clients/connection-set.ts';
 import { LostTime } from '../clients/lost-time.ts';
 import type { Door } from '../door.ts';
+import { ForeignProtocols } from '../foreign-protocol.ts';
+import type { OpenAddresses } from '../open-addresses.ts';
 import { KafkaConnection } from './connection.ts';
 import type { KafkaParts } from './handler.ts';
 
@@ -17,6 +19,8 @@ export interface KafkaDoorOptions {
   readonly advertised: HostAndPort | undefined;
   /** How long a connection may stay silent before its first request. */
   readonly connectTimeoutMs: number;
+  /** Where else the broker listens. Default: nowhere. */
+  readonly addresses?: OpenAddresses;
 }
 
 /** The door of Kafka's clients (docs/kafka.md). */
@@ -26,6 +30,7 @@ export class KafkaDoor implements Door {
   readonly #options: KafkaDoorOptions;
   readonly #admission: Admission;
   readonly #log: Logger;
+  readonly #foreign: ForeignProtocols;
   readonly #requests: Counter;
   readonly #connections = new ConnectionSet<KafkaConnection>();
   readonly #silent = new Set<KafkaConnection>();
@@ -37,6 +42,7 @@ export class KafkaDoor implements Door {
     this.#options = options;
     this.#admission = options.admission ?? new Admission();
     this.#log = log;
+    this.#foreign = new ForeignProtocols({ door: 'kafka', log, addresses: options.addresses });
     this.#requests = metrics.counter('kafka_requests_total');
     metrics.gauge('kafka_connections', () => this.#connections.size);
     this.#sweep = setInterval(() => this.#closeOverdue(), deadlineSweepMs).unref();
@@ -49,6 +55,7 @@ export class KafkaDoor implements Door {
       advertised: this.#options.advertised,
       requests: this.#requests,
       log: this.#log,
+      foreign: this.#foreign,
       closed: () => {
         this.#connections.delete(opened);
         this.#silent.delete(opened);

@@ -7,6 +7,7 @@ import {
   http2StreamWindowBytes,
 } from '../../../limits/grpc.ts';
 import { lingerMs } from '../../../limits/transport.ts';
+import { FirstBytes, type Protocol } from '../../../protocol/first-bytes.ts';
 import {
   DEFAULT_WINDOW_BYTES,
   encodeGoAway,
@@ -50,8 +51,8 @@ export interface Http2Events {
   opened(stream: Http2Stream, head: RequestHead): void;
   /** The same with a request that has too many fields to be read: `listBytes`. */
   openedTooLarge(stream: Http2Stream, listBytes: number): void;
-  /** What came first is no HTTP/2; the connection is not ours any more. */
-  foreign(first: Uint8Array): void;
+  /** What came first is no HTTP/2 but `protocol`, if that is known; the connection is not ours any more. */
+  foreign(first: Uint8Array, protocol: Protocol | undefined): void;
   /** The client broke a rule, and was told. */
   failed(error: Http2Error): void;
   /** Something threw that nobody foresaw. */
@@ -74,8 +75,8 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
   readonly #writer: FrameWriter;
   readonly #taker: FrameTaker;
   readonly #strikes: PingStrikes;
-  /** How much of the preface came. */
-  #prefaceBytes = 0;
+  /** What came before the preface was whole; undefined afterwards. */
+  #firstBytes: FirstBytes | undefined = new FirstBytes();
   #isConnected = false;
   /** When the client was asked whether it is there, by `performance.now()`; undefined where it has answered. */
   #askedAt: number | undefined;
@@ -113,8 +114,8 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
   }
 
   bytes(chunk: Uint8Array): void {
-    if (this.#prefaceBytes === PREFACE.length) this.intake.bytes(chunk);
-    else this.#takePreface(chunk);
+    if (this.#firstBytes === undefined) this.intake.bytes(chunk);
+    else this.#takePreface(this.#firstBytes, chunk);
   }
 
   takeUnits(bytes: Uint8Array, at: number, stop: number): number {
@@ -246,17 +247,18 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
     if (this.#isShuttingDown && SHUTDOWN_PING.equals(payload)) this.#refuseStreams();
   }
 
-  #takePreface(chunk: Uint8Array): void {
-    const wanted = PREFACE.subarray(this.#prefaceBytes, this.#prefaceBytes + chunk.length);
-    if (!wanted.equals(chunk.subarray(0, wanted.length))) {
+  #takePreface(first: FirstBytes, chunk: Uint8Array): void {
+    const protocol = first.push(chunk);
+    if (protocol === 'undecided') return;
+    const { bytes } = first;
+    if (protocol !== 'HTTP/2') {
       this.#isEnded = true;
-      this.#events.foreign(Buffer.concat([PREFACE.subarray(0, this.#prefaceBytes), chunk]));
+      this.#events.foreign(bytes, protocol);
       return;
     }
-    this.#prefaceBytes += wanted.length;
-    if (this.#prefaceBytes < PREFACE.length) return;
+    this.#firstBytes = undefined;
     this.#begin();
-    if (chunk.length > wanted.length) this.intake.bytes(chunk.subarray(wanted.length));
+    if (bytes.length > PREFACE.length) this.intake.bytes(bytes.subarray(PREFACE.length));
   }
 
   /** The server's preface is its SETTINGS (RFC 9113, section 3.4). */

@@ -1,0 +1,117 @@
+import type { Logger } from '../broker/broker.ts';
+import { BrokerError } from '../errors.ts';
+import { mqttLevelOf, type Protocol } from '../protocol/first-bytes.ts';
+import { encodeFrame, FrameType } from '../protocol/frame/frame.ts';
+import { encodeGoAway, encodeSettings } from '../protocol/http2/frame.ts';
+import { Http2Code } from '../protocol/http2/http2-error.ts';
+import { encodePacket } from '../protocol/mqtt/encode.ts';
+import { PacketType } from '../protocol/mqtt/packet.ts';
+import { ConnackReturnCode, ReasonCode } from '../protocol/mqtt/reason-codes.ts';
+import type { Connection } from '../transport/connection.ts';
+import type { DoorName } from './door-addresses.ts';
+import { OpenAddresses } from './open-addresses.ts';
+
+/** What a door says of itself to those who came to the wrong one. */
+export interface ForeignProtocolsParts {
+  door: DoorName;
+  log: Pick<Logger, 'warn'>;
+  /** Where else the broker listens. Default: nowhere. */
+  addresses?: OpenAddresses | undefined;
+}
+
+/** Ends the connections of those who speak what this door does not: told in their own words where these have some. */
+export class ForeignProtocols {
+  readonly #door: DoorName;
+  readonly #log: Pick<Logger, 'warn'>;
+  readonly #addresses: OpenAddresses;
+
+  constructor({ door, log, addresses = new OpenAddresses() }: ForeignProtocolsParts) {
+    this.#door = door;
+    this.#log = log;
+    this.#addresses = addresses;
+  }
+
+  /**
+   * @param protocol what the client speaks; undefined where nobody knows.
+   * @param first what it has said.
+   * @param closed is called when the connection is gone.
+   */
+  refuse(connection: Connection, protocol: Protocol | undefined, first: Uint8Array, closed = () => {}): void {
+    const { remote, listener } = connection;
+    const served = protocol && this.#addresses.servedAt(protocol, this.#door);
+    const what =
+      protocol === undefined
+        ? `does not speak ${SPOKEN[this.#door]}`
+        : `speaks ${protocol}, which this listener does not`;
+    this.#log.warn({ code: 'unsupported-protocol', remote, listener, served }, `a client ${what}`);
+    connection.handler = { bytes() {}, drained() {}, ended: () => connection.end(), closed };
+    connection.end(protocol && lastWordOf(protocol, first, this.#door, served));
+  }
+}
+
+const SPOKEN: Record<DoorName, string> = {
+  frames: 'MQTT and tinymq frames',
+  kafka: "Kafka's protocol",
+  grpc: 'HTTP/2',
+};
+
+/** What is said to people by the answers that have room for text. */
+const EXPLAINED: Record<DoorName, string> = {
+  ...SPOKEN,
+  grpc: 'gRPC, which needs HTTP/2 from the first byte on',
+};
+
+/** To HTTP/1; 505 where a later version of HTTP would be understood. */
+const HTTP_STATUS: Record<DoorName, string> = {
+  frames: '400 Bad Request',
+  kafka: '400 Bad Request',
+  grpc: '505 HTTP Version Not Supported',
+};
+
+/** A fatal alert: handshake_failure (RFC 8446, section 6). */
+const TLS_ALERT = Uint8Array.of(21, 3, 1, 0, 2, 2, 40);
+
+/** The last word in the protocol of the client; Kafka has none for this, and its client sees its connection end. */
+function lastWordOf(
+  protocol: Protocol,
+  first: Uint8Array,
+  door: DoorName,
+  served: string | undefined,
+): Uint8Array | undefined {
+  const elsewhere = served === undefined ? '' : `; ${protocol} is served at ${served}`;
+  const text = `this port speaks ${EXPLAINED[door]}${elsewhere}`;
+  switch (protocol) {
+    case 'TLS':
+      return TLS_ALERT;
+    case 'HTTP/1':
+      return httpAnswer(HTTP_STATUS[door], `This port speaks ${EXPLAINED[door]}.${webSocketHint(served)}\n`);
+    case 'HTTP/2':
+      return Buffer.concat([encodeSettings([]), encodeGoAway(0, Http2Code.PROTOCOL_ERROR, text)]);
+    case 'MQTT':
+      return connack(mqttLevelOf(first), text);
+    case 'tinymq frames':
+      return encodeFrame(FrameType.disconnect, '', new BrokerError('unsupported-protocol', text).message, '');
+    case 'Kafka':
+      return undefined;
+  }
+}
+
+function webSocketHint(served: string | undefined): string {
+  return served === undefined ? '' : ` WebSockets are served at ${served}.`;
+}
+
+function httpAnswer(status: string, text: string): Uint8Array {
+  return Buffer.from(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  );
+}
+
+/** Of the codes that CONNACK has, "unsupported protocol version" is nearest (MQTT 5, 3.2.2.2; MQTT 3.1.1, 3.2.2.3). */
+function connack(level: number, reasonString: string): Uint8Array {
+  const is5 = level >= 5;
+  const reasonCode = is5 ? ReasonCode.unsupportedVersion : ConnackReturnCode.unacceptableVersion;
+  const properties = is5 ? { reasonString } : {};
+  const packet = { type: PacketType.connack, sessionPresent: false, reasonCode, properties } as const;
+  return encodePacket(packet, is5 ? 5 : 4);
+}
