@@ -4,8 +4,8 @@
  */
 const room = (path) => `^internal/${path}(/|\\.ts$)`;
 
-/** `from` may import nothing of the project outside itself and `allowed`. */
-function onlyImports(name, from, allowed, comment) {
+/** `from` may import nothing of the project outside `own`, which is itself unless given, and `allowed`. */
+function onlyImports(name, from, allowed, comment, own = from) {
   return {
     name,
     comment,
@@ -13,7 +13,7 @@ function onlyImports(name, from, allowed, comment) {
     from: { path: from, pathNot: '\\.test\\.ts$' },
     to: {
       path: '^(cmd|internal|pkg|bench|test|certs)/',
-      pathNot: [from, ...allowed],
+      pathNot: [own, ...allowed],
     },
   };
 }
@@ -103,7 +103,6 @@ module.exports = {
       'doors-do-not-know-each-other',
       '^internal/doors/([^/]+)/',
       [
-        '^internal/doors/$1/',
         '^internal/doors/clients/',
         '^internal/doors/[^/]+\\.ts$',
         ...['broker', 'log', 'groups', 'batch', 'live', 'access', 'transport', 'protocol', 'observe'].map(
@@ -112,6 +111,7 @@ module.exports = {
         ...shared,
       ],
       'a door is a connection of transport, a protocol, the broker and the log',
+      '^internal/doors/$1/',
     ),
     {
       name: 'what-doors-share-knows-no-door',
@@ -136,8 +136,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^pkg/embed/', pathNot: '\\.test\\.ts$' },
       to: {
-        path: '^internal/',
-        pathNot: ['^internal/(server|access|broker|transport)/', '^internal/lib/needed-runtime\\.ts$'],
+        path: '^(internal|pkg)/',
+        pathNot: [
+          '^pkg/embed/',
+          '^internal/(server|access|broker|transport)/',
+          '^internal/lib/needed-runtime\\.ts$',
+        ],
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -32,8 +32,8 @@ function project(
       maxWorkers: workers,
       sequence: { groupOrder },
       // Nothing here depends on being fast: a shared machine may stall a test for many seconds.
-      testTimeout: torturePatienceMs(60_000),
-      hookTimeout: 60_000,
+      testTimeout: torturePatienceMs(180_000),
+      hookTimeout: 180_000,
     },
   };
 }
