@@ -7,10 +7,11 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeCertificates } from '../certs/make.ts';
 import { brokerProgram } from '../cmd/broker/flags.ts';
 import { withFlagsTables } from '../cmd/cli/options/flags-table.ts';
-import { withCommandsTable } from '../cmd/cli/options/suite.ts';
+import { text, toggle } from '../cmd/cli/options/option.ts';
+import { dashmqProgram } from '../cmd/dashmq/flags.ts';
 import { publisherProgram } from '../cmd/publisher/flags.ts';
+import { SMQ_FLAGS } from '../cmd/smq/flags.ts';
 import { subscriberProgram } from '../cmd/subscriber/flags.ts';
-import { tinymqSuite } from '../cmd/tinymq/suite.ts';
 import { type Running, start } from './support/broker-process.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -28,11 +29,25 @@ beforeAll(async () => {
   return () => rmSync(folder, { recursive: true });
 });
 
+describe('docs/flags.md', () => {
+  it('has every flag of every program (npx vitest -u writes them anew)', async () => {
+    const page = readFileSync(join(root, 'docs/flags.md'), 'utf8');
+    const { host, port } = dashmqProgram.options;
+    const programs = [
+      brokerProgram,
+      publisherProgram,
+      subscriberProgram,
+      { ...dashmqProgram, options: { host, port } },
+      smqProgram(),
+    ];
+    await expect(withFlagsTables(page, programs)).toMatchFileSnapshot('../docs/flags.md');
+  });
+});
+
 describe('the README', () => {
-  it('has the tables of flags that the programs have (npx vitest -u writes them anew)', async () => {
-    const programs = [brokerProgram, publisherProgram, subscriberProgram];
-    const written = withCommandsTable(withFlagsTables(readme, programs), tinymqSuite);
-    await expect(written).toMatchFileSnapshot('../README.md');
+  it('has ten flags as the broker has them (npx vitest -u writes them anew)', async () => {
+    await expect(withFlagsTables(readme, [brokerProgram])).toMatchFileSnapshot('../README.md');
+    expect(readme.match(/^\| `-/gm)).toHaveLength(10);
   });
 
   it('shows the commands that exist, and links to files that do', () => {
@@ -62,6 +77,17 @@ describe('the README', () => {
     }
   });
 });
+
+/** The flags of smq, which are read as Go reads them, in the form of the others. */
+function smqProgram() {
+  const options = Object.entries(SMQ_FLAGS).map(([name, { kind, variable, default: value, help }]) => {
+    const shown = { group: 'SMQ', help, variable };
+    if (kind === 'boolean')
+      return [name, toggle({ ...shown, default: value === 'true' ? value : undefined })];
+    return [name, text({ ...shown, default: value === '' ? undefined : value })];
+  });
+  return { name: 'smq', summary: '', options: Object.fromEntries(options), examples: [] };
+}
 
 /** A line as a user types it, in a folder that looks like a checkout. The broker logs what it counts. */
 function shell(line: string): () => Running {

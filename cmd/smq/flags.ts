@@ -5,7 +5,8 @@ import { type GoFlag, GoFlagError, goUsage, readGoFlags } from './go-flags.ts';
 
 const isExactlyTrue = (value: string) => String(value === 'true');
 
-const FLAGS = {
+/** Those that the original has. */
+export const SMQ_FLAGS = {
   dbpath: {
     kind: 'text',
     variable: 'DB_PATH',
@@ -79,9 +80,9 @@ export function readSmqCommandLine(
   environment: Readonly<Record<string, string | undefined>>,
   brokerOptions: OptionTable,
 ): SmqCommandLine {
-  const usage = `${goUsage('smq', FLAGS)}\nThe flags of broker are known too; see broker -help.\n`;
+  const usage = `${goUsage('smq', SMQ_FLAGS)}\nThe flags of broker are known too; see broker -help.\n`;
   try {
-    const { values, isHelp, others } = readGoFlags(FLAGS, argv, environment, (name) => {
+    const { values, isHelp, others } = readGoFlags(SMQ_FLAGS, argv, environment, (name) => {
       const found = findOption(brokerOptions, name);
       if (found === undefined || PLACES.includes(found.name)) return undefined;
       return found.option.isSwitch ? 0 : 1;

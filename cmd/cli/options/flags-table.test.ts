@@ -29,6 +29,15 @@ describe('the table of flags', () => {
     expect(withFlagsTables(written, [program])).toBe(written);
   });
 
+  it('has only the flags that the place names, in their order', () => {
+    const page = '<!-- flags:kettle (quiet) -->\n<!-- /flags -->\n';
+    const written = withFlagsTables(page, [program]);
+    expect(written).toContain('`-quiet`');
+    expect(written).not.toContain('`-network');
+    expect(withFlagsTables(written, [program])).toBe(written);
+    expect(() => withFlagsTables(page.replace('quiet', 'lid'), [program])).toThrow('kettle has no flag -lid');
+  });
+
   it('is missed where a page has no place for it, or a place for a program that does not exist', () => {
     expect(() => withFlagsTables('nothing', [program])).toThrow('lacks <!-- flags:kettle -->');
     expect(() => withFlagsTables('<!-- flags:teapot --><!-- /flags -->', [program])).toThrow(

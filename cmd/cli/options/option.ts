@@ -1,6 +1,6 @@
 /**
  * One option of a program. From a table of them come the flags, the environment, the keys of a file, the help, the
- * README's table and the type of the result.
+ * tables of docs/flags.md and the type of the result.
  */
 export interface Option<T> {
   /** What stands behind the flag in the help; empty for a switch. */

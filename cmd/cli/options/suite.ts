@@ -52,7 +52,7 @@ export function chooseCommand<Command extends { program: Program<OptionTable> }>
   throw unknownCommand(suite, group, next);
 }
 
-/** A program's commands as a Markdown table, for the README. */
+/** A program's commands as a Markdown table, for the documentation. */
 export function commandsTable(suite: Suite<{ program: Program<OptionTable> }>): string {
   const rows = commandsOf(suite).map(({ program }) => `| \`${lineOf(program)}\` | ${program.summary} |`);
   return ['| command | |', '|---|---|', ...rows].join('\n');
