@@ -19,6 +19,8 @@ export const channelBytes = 8 * MiB;
 export const channelTotalBytes = 512 * MiB;
 /** Bytes that a socket gets at once: one that takes so much in the time that publishers wait is slow, and not stuck. */
 export const handOverBytes = 256 * KiB;
+/** The same for a socket that takes much without a rest: a call of the system then costs little beside the bytes. */
+export const mostHandOverBytes = 2 * MiB;
 /** How long publishers wait for a full channel. Longer than a hiccup of a network, short for people. */
 export const slowConsumerWaitMs = 1_000;
 /** Filters of one client: when it goes, all of them end in one turn, which takes a second for so many. */

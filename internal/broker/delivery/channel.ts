@@ -2,6 +2,7 @@ import { copiedSliceBytes, handOverBytes } from '../../limits/broker.ts';
 import { ANSWER, ChannelQueue, KEPT } from './channel-queue.ts';
 import { ChannelTotal } from './channel-total.ts';
 import { HeldFeeders } from './held-feeders.ts';
+import { Portion } from './portion.ts';
 import type { Encoding, Publication } from './publication.ts';
 import type { Source } from './source.ts';
 import type { Flushable, Turn } from './turn.ts';
@@ -95,6 +96,9 @@ export class Channel implements Flushable, Receiver {
   /** Whether the sink asked to wait, and when it last took something by then. */
   #blocked = false;
   #blockedAtMs = 0;
+  /** What it got then. */
+  #blockedBytes = 0;
+  #portion: Portion | undefined;
   /** What of the queue is in the total. */
   #countedBytes = 0;
 
@@ -225,7 +229,11 @@ export class Channel implements Flushable, Receiver {
 
   /** The sink has room again. */
   ready(): void {
-    this.#blocked = false;
+    if (this.#blocked) {
+      this.#blocked = false;
+      this.#portion ??= new Portion();
+      this.#portion.took(this.#blockedBytes, performance.now());
+    }
     this.#queue.flow();
     this.flush();
   }
@@ -234,7 +242,7 @@ export class Channel implements Flushable, Receiver {
   flush(): void {
     this.#dirty = false;
     if (this.#state === 'closed') return;
-    while (!this.#blocked && !this.#queue.isEmpty) this.#handOver(handOverBytes);
+    while (!this.#blocked && !this.#queue.isEmpty) this.#handOver(this.#portion?.bytes ?? handOverBytes);
     this.#countInTotal();
     if (this.#state === 'full' && !this.#isOver(1 / 2)) this.#flowAgain();
     else if (this.#state === 'slow' && this.#queue.isEmpty) this.#flowAgain();
@@ -268,12 +276,13 @@ export class Channel implements Flushable, Receiver {
 
   #handOver(mostBytes: number): void {
     const queue = this.#queue;
-    const { messages } = queue;
+    const { messages, goneBytes } = queue;
     const buffers = queue.take(mostBytes);
     this.delivered += messages - queue.messages;
     if (this.#sink.write(buffers)) return;
     this.#blocked = true;
     this.#blockedAtMs = performance.now();
+    this.#blockedBytes = queue.goneBytes - goneBytes;
     queue.wait();
   }
 
