@@ -63,7 +63,7 @@ export const ERRORS = {
   },
   'no-log': {
     kind: 'not-found',
-    rule: 'Only what a log keeps can be read again.',
+    rule: 'Only messages that a log keeps can be read again.',
     remedy: 'Start the broker with -keep FILTER, so that the topics of that filter are kept.',
   },
   'log-unreadable': {
@@ -108,12 +108,12 @@ export const ERRORS = {
   },
   'keepalive-timeout': {
     kind: 'timeout',
-    rule: 'A connection says something within -keepalive.',
+    rule: 'A connection is not silent for longer than -keepalive.',
     remedy: 'Send PING when there is nothing else to send.',
   },
   'slow-consumer': {
     kind: 'slow',
-    rule: 'A subscriber takes what waits for it within -slow-consumer-wait; after that -slow-consumer decides.',
+    rule: 'A subscriber takes its waiting messages within -slow-consumer-wait; after that -slow-consumer decides.',
     remedy: 'Read faster, subscribe to less, or raise -channel-bytes.',
   },
   'server-shutdown': {
@@ -133,7 +133,7 @@ export const ERRORS = {
   },
   'malformed-kafka-request': {
     kind: 'invalid',
-    rule: 'A request is its size in four bytes, and then what its API and version say.',
+    rule: 'A request is its size in four bytes, then the fields of its API and version.',
     remedy: 'Look for a client that speaks another protocol, or TLS, to the Kafka port.',
   },
   'unsupported-kafka-request': {
@@ -143,7 +143,7 @@ export const ERRORS = {
   },
   'malformed-packet': {
     kind: 'invalid',
-    rule: 'An MQTT packet is what the specification of its version says.',
+    rule: 'An MQTT packet has the form that the specification of its version defines.',
     remedy:
       'Look for a client library that writes other bytes, or for a program that speaks another protocol.',
   },
@@ -199,12 +199,12 @@ export const ERRORS = {
   },
   'store-unavailable': {
     kind: 'unavailable',
-    rule: 'What is acknowledged is stored first.',
+    rule: 'The broker stores a message before it acknowledges it.',
     remedy: 'Send it again later; look at the disk of the broker.',
   },
   'session-queue-full': {
     kind: 'slow',
-    rule: 'What waits for a session is bounded by -session-queue and -session-queue-bytes.',
+    rule: 'The queue of a session is bounded by -session-queue and -session-queue-bytes.',
     remedy: 'Let the client connect more often, acknowledge faster or subscribe to less, or raise the bound.',
   },
   'connection-lost': {

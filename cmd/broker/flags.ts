@@ -52,7 +52,7 @@ const options = {
   'kafka-advertised': text({
     group: 'Kafka',
     placeholder: 'HOST:PORT',
-    help: 'the address that Kafka clients are told to connect to; unless given, the one they dialled',
+    help: 'the address that the broker gives Kafka clients to connect to; unless given, the one they dialled',
   }),
   'kafka-auto-create': toggle({
     group: 'Kafka',
@@ -66,7 +66,7 @@ const options = {
   'kafka-log-dir': list({
     group: 'Kafka',
     placeholder: 'FOLDER',
-    help: 'serve what lies in the log.dirs of an existing Kafka, and append to it there, instead of -data-dir',
+    help: 'serve the log.dirs of an existing Kafka in place, and append there, instead of -data-dir',
   }),
   grpc: list({
     group: 'gRPC',

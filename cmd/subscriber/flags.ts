@@ -16,7 +16,7 @@ const options = {
   from: text({
     group: 'Messages',
     placeholder: 'START',
-    help: 'begin with what the broker has kept: earliest, an offset, a time ago such as -1h, an ISO time, or latest',
+    help: 'begin with messages that the broker has kept: earliest, an offset, a time ago such as -1h, an ISO time, or latest',
   }),
   count: integer(
     { min: 1, max: Number.MAX_SAFE_INTEGER },

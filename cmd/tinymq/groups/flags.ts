@@ -74,7 +74,7 @@ const resetOptions = {
   'by-duration': text({
     group: where,
     placeholder: 'DURATION',
-    help: 'to the first message since so long ago, such as 90m, 7d or PT1H30M',
+    help: 'to the first message after a time ago, such as 90m, 7d or PT1H30M',
   }),
   execute: toggle({ group: 'Execution', help: 'do it; without this it is only shown' }),
   json: json('partition'),
