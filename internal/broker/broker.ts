@@ -50,14 +50,14 @@ export interface BrokerParts {
  * and does no input or output; doors bring both.
  */
 export class Broker {
-  /** What topics remember for later subscribers. */
+  /** Retained messages of topics, for later subscribers. */
   readonly retained: Retained;
   /** When publishers give way to others. */
   readonly turnTime: TurnTime;
   readonly #settings: BrokerSettings;
   readonly #log: Logger;
   readonly #turn: Turn;
-  /** What waits for all subscribers together. */
+  /** The bytes waiting for all subscribers together. */
   readonly #waiting: ChannelTotal;
   readonly #clients = new Map<string, Client>();
   readonly #trie = new TopicTrie<Target>();
@@ -129,7 +129,7 @@ export class Broker {
     return client;
   }
 
-  /** Lets go of a client that has gone. Once is enough; a client that was taken over is already let go. */
+  /** Forgets a client whose connection has ended. Idempotent; a takeover has already done it. */
   disconnect(client: Client): void {
     if (this.#clients.get(client.identity.clientId) === client)
       this.#clients.delete(client.identity.clientId);

@@ -12,9 +12,9 @@ import type { ChannelTotal } from './delivery/channel-total.ts';
 import type { Encoding } from './delivery/publication.ts';
 import type { Turn } from './delivery/turn.ts';
 
-/** What a door brings along for a client that wants to connect. */
+/** A door's part of a client that wants to connect. */
 export interface ClientSpec {
-  /** Who was admitted, and what it may do. */
+  /** The admitted identity and its permissions. */
   access: Access;
   /** How the client wants its messages. */
   encoding: Encoding;
@@ -28,7 +28,7 @@ export interface ClientSpec {
   disconnect(reason: BrokerError): void;
 }
 
-/** What the broker learns from the channels of its clients; see {@link ChannelEvents}. */
+/** Events of the channels of clients; see {@link ChannelEvents}. */
 export interface ClientEvents {
   slow(client: Client): void;
   recovered(client: Client, dropped: number): void;

@@ -11,7 +11,7 @@ import type { Connection } from '../transport/connection.ts';
 import type { DoorName } from './door-addresses.ts';
 import { OpenAddresses } from './open-addresses.ts';
 
-/** What a door says of itself to those who came to the wrong one. */
+/** A door's answer to clients of another protocol. */
 export interface ForeignProtocolsParts {
   door: DoorName;
   log: Pick<Logger, 'warn'>;
@@ -55,7 +55,7 @@ const SPOKEN: Record<DoorName, string> = {
   grpc: 'HTTP/2',
 };
 
-/** What is said to people by the answers that have room for text. */
+/** The text for people, in answers that have room for it. */
 const EXPLAINED: Record<DoorName, string> = {
   ...SPOKEN,
   grpc: 'gRPC, which needs HTTP/2 from the first byte on',

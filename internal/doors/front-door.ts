@@ -7,7 +7,7 @@ import type { Door } from './door.ts';
 import { ForeignProtocols } from './foreign-protocol.ts';
 import type { OpenAddresses } from './open-addresses.ts';
 
-/** What the front door is made from. */
+/** The parts of the front door. */
 export interface FrontDoorParts {
   frames: Door;
   mqtt: Door;
@@ -27,7 +27,7 @@ const MQTT_PACKETS: ReadonlySet<number> = new Set([
   ...Array.from({ length: 16 }, (_, flags) => 0x30 | flags),
 ]);
 
-/** What cannot begin a frame is MQTT where it looks like that, also if it is refused there. */
+/** What cannot begin a frame is MQTT where it looks like that, even if it is refused there. */
 function isMqtt(first: number): boolean {
   return first >>> MQTT_TYPE_SHIFT === MQTT_CONNECT || MQTT_PACKETS.has(first);
 }
@@ -86,7 +86,7 @@ export class FrontDoor {
     const protocol = first.push(chunk);
     if (protocol === 'undecided') return;
     this.#waiting.delete(connection);
-    // What nobody knows is refused by one of these doors, which name its fault.
+    // Unknown bytes are refused by one of these doors, which names the fault.
     if (protocol === undefined || OWN_PROTOCOLS.has(protocol)) this.#passOn(connection, first.bytes);
     else this.#foreign.refuse(connection, protocol, first.bytes);
   }

@@ -2,7 +2,7 @@ import { allowAll, type Guard } from '../access/guard.ts';
 import { type Endpoint, isSecure } from '../transport/endpoint.ts';
 import type { DoorName } from './door-addresses.ts';
 
-/** Who checks those that connect. */
+/** The checks of clients that connect. */
 export interface Checks {
   guard: Guard | undefined;
   /** Whether somebody finds out who they are. */

@@ -38,7 +38,7 @@ export class Capture implements Receiver {
   readonly #logName: string | undefined;
   readonly #isWanted: CaptureParts['isWanted'];
   readonly #createsNone: boolean;
-  /** What `isWanted` said. */
+  /** The answer of `isWanted`. */
   readonly #wanted = new Map<string, boolean>();
   readonly #lost: Counter;
   readonly #builders = new Map<string, BatchBuilder>();
@@ -90,7 +90,7 @@ export class Capture implements Receiver {
     feeder.pause();
   }
 
-  /** Resolves when everything that was delivered lasts, or is lost. */
+  /** Resolves when everything that was delivered is durable or lost. */
   async drained(): Promise<void> {
     this.#write();
     while (this.#writing.size > 0) await Promise.allSettled(this.#writing);

@@ -14,7 +14,7 @@ import { MIXED_CONFIG } from './capture.ts';
 import { messageOf } from './records.ts';
 
 /**
- * Gives what came into a log by a door of its own to the live subscribers of its topic. It lasts, and its producer was told
+ * Gives batches that a door wrote to a log to the live subscribers of its topic. They are durable, and their producer was told
  * so: it counts as QoS 1, so that sessions whose clients are away get it too.
  */
 export class Delivery {
@@ -31,7 +31,7 @@ export class Delivery {
   }
 
   /**
-   * Delivers a batch that lasts. It is opened only where somebody listens.
+   * Delivers a durable batch. It is opened only if there are subscribers.
    *
    * @param source pauses while a subscriber is full.
    * @returns what resolves when the sessions that keep it have done so, or cannot; undefined where none does.

@@ -16,7 +16,7 @@ const USER_PREFIX = 'mqtt.user.';
 /** Headers of the log itself. */
 const OWN_PREFIX = 'tinymq.';
 
-/** What a property can hold. */
+/** The value of a property. */
 const MAX_PROPERTY_BYTES = 65_535;
 
 const utf8 = new TextEncoder();

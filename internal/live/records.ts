@@ -20,7 +20,7 @@ const utf8 = new TextEncoder();
 // A leading U+FEFF is a character of a name like any other.
 const text = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** What the headers of a message's record are. */
+/** The headers of a message's record. */
 export function headersOf(message: Message, logName: string): RecordHeader[] {
   const headers: RecordHeader[] = [{ key: CLIENT_HEADER, value: utf8.encode(message.clientId) }];
   if (liveTopicOf(logName) !== message.topic) {

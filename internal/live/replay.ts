@@ -16,7 +16,7 @@ import { MIXED_CONFIG } from './capture.ts';
 import { messageOf } from './records.ts';
 import type { ReplayRequest, ReplayStart } from './replay-filter.ts';
 
-/** Who gets what a replay reads. */
+/** The reader of a replay. */
 export interface ReplayTarget {
   /** Takes messages of one log, in order. */
   deliver(messages: readonly Message[]): void;
@@ -161,7 +161,7 @@ export class Replay implements Source {
     }
   }
 
-  /** What is asked for of a batch. One that cannot be read is told and passed over as a whole. */
+  /** The wanted records of a batch. A batch that cannot be read is reported and skipped as a whole. */
   #messagesOf(
     topic: TopicLog,
     partition: PartitionLog,

@@ -52,7 +52,7 @@ export function willKey(clientId: string): string {
   return `${KeyKind.will}/${clientId}`;
 }
 
-/** What a key of a client says. */
+/** The parts of a key of a client. */
 export function parseClientKey(key: string): { clientId: string; number: number } {
   const lengthEnd = key.indexOf('/', 2);
   const start = lengthEnd + 1;

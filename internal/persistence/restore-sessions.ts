@@ -18,7 +18,7 @@ import {
   decodeWill,
 } from './session-records.ts';
 
-/** What was read of one session so far. */
+/** The part of one session that was read so far. */
 interface Found {
   outgoing: Map<number, { outgoing: Outgoing; reference: number | undefined; hasState: boolean }>;
   received: Map<number, Receipt>;

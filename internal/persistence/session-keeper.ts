@@ -132,7 +132,7 @@ export class SessionKeeper implements SessionStore {
     this.#queue.whenDurable(done, since, this.writes);
   }
 
-  /** Resolves when all that was written lasts, or could not be written. */
+  /** Resolves when everything written is durable, or could not be written. */
   flush(): Promise<void> {
     return this.#queue.flush();
   }
@@ -206,7 +206,7 @@ export class SessionKeeper implements SessionStore {
   }
 }
 
-/** What a client's messages have in common. */
+/** The state that a client's messages share. */
 class KeptClient {
   readonly keys: ClientKeys;
   /** How often of late it acknowledged before its message had to be written; 0: it is not waited for. */
@@ -220,7 +220,7 @@ class KeptClient {
 /** How many messages that were acknowledged too late it takes until a client is not waited for any more. */
 const MOST_PROMPTNESS = 32;
 
-/** What of a message for one session is in the store. */
+/** The stored state of a message for one session. */
 class KeptDelivery implements Delivery {
   state: Delivery['state'] = 'waits';
   hopefulSinceMs = NOT_HOPEFUL;

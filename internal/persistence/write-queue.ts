@@ -9,14 +9,14 @@ import {
 } from '../limits/persistence.ts';
 import type { EntryChange, EntryStore } from '../store/entry-store.ts';
 
-/** What becomes of a key, until it is written or needed no longer. */
+/** The latest change of a key, until it is written or no longer needed. */
 export interface Change {
   readonly key: string;
-  /** Who waits for it. */
+  /** The caller that waits for it. */
   promised: Promised | undefined;
-  /** Who waits for it beside them, if it was changed again. */
+  /** More callers that wait for it, if it was changed again. */
   alsoPromised: Promised[] | undefined;
-  /** What is to be written, as it is when it is written; undefined forgets the key. */
+  /** The bytes to write, as they are at the time of the write; undefined deletes the key. */
   bytes(): Uint8Array | undefined;
 }
 
@@ -32,7 +32,7 @@ interface Promised {
   open: number;
   done: ((error?: Error) => void) | undefined;
   error: Error | undefined;
-  /** What they asked about: the writes behind `since`, up to `at`. */
+  /** The range of their question: the writes behind `since`, up to `at`. */
   since: number;
   at: number;
 }
@@ -62,11 +62,11 @@ export class WriteQueue {
   readonly #hopeful = new Fifo<Delivery>();
   /** How many of both are not needless. */
   #waitingDeliveries = 0;
-  /** Who waits, in order. */
+  /** The callers that wait, in order. */
   readonly #promised = new Fifo<Promised>();
-  /** Who will wait for the changes that are made now. */
+  /** The callers that will wait for the changes that are made now. */
   #next = newPromised();
-  /** Who was told last that something could not be written. */
+  /** The last caller that a failed write was reported to. */
   #failedLast: Promised | undefined;
   /** Transactions that are not done, and the changes in them. */
   #running = 0;
@@ -149,7 +149,7 @@ export class WriteQueue {
     this.#schedule();
   }
 
-  /** Whoever waits next waits for a delivery as it is now. */
+  /** The next caller waits for a delivery as it is now. */
   change(delivery: Delivery): void {
     this.#join(delivery);
     this.#schedule();
@@ -164,7 +164,7 @@ export class WriteQueue {
   }
 
   /**
-   * Calls back when all lasts that nobody asked about yet, behind those who asked before.
+   * Calls back when every write that no caller asked about yet is durable, after the callers that asked before.
    *
    * @param since so many writes there were before the ones that are asked about; an error of those is told, also where
    *   somebody else asked about them first.
@@ -183,7 +183,7 @@ export class WriteQueue {
     this.#next = newPromised();
   }
 
-  /** Resolves when all that was put lasts, or could not be written. */
+  /** Resolves when everything that was put is durable, or could not be written. */
   flush(): Promise<void> {
     return new Promise((resolve) => {
       for (const change of this.#pending.values()) this.#join(change);
@@ -229,7 +229,7 @@ export class WriteQueue {
     return [...this.#hopeful, ...this.#deliveries];
   }
 
-  /** Whoever waits next waits for this change. */
+  /** The next caller waits for this change. */
   #join(change: Change): void {
     const next = this.#next;
     if (change.promised === undefined) {
@@ -337,7 +337,7 @@ export class WriteQueue {
       this.#retryTimer = undefined;
       if (this.#hasWork) this.#schedule();
     }, RETRY_AFTER_MS).unref();
-    // Who waits is told now, and so is who waits for what comes before the store is tried again.
+    // The failure is reported to all callers now, and to those that ask before the store is tried again.
     for (const change of written) this.#letGo(change, error);
     for (const change of this.#pending.values()) this.#letGo(change, error);
     for (const delivery of this.#allDeliveries()) this.#letGo(delivery, error);

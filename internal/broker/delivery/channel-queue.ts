@@ -5,13 +5,13 @@ const FEW_ANSWERS = 4;
 /** Below this a loop over the bytes is faster than the runtime's own copy. */
 const SHORT_COPY_BYTES = 96;
 
-/** What an entry of the queue holds where it is no messages that may be dropped: an answer, or a message that is kept. */
+/** The content of an entry that must not be dropped: an answer, or a message that is kept. */
 export const ANSWER = 0;
 export const KEPT = -1;
 export type Undroppable = typeof ANSWER | typeof KEPT;
 
 /**
- * What waits for one subscriber, in order: messages that may be dropped, messages that may not, and answers.
+ * The queue of one subscriber, in order: messages that may be dropped, messages that may not, and answers.
  *
  * Short runs are copied one behind the other into a slab, so that they cost one write together, and no memory beside
  * their bytes while they wait; long ones are queued as they lie. A buffer that was queued is never written again: the slab
@@ -103,7 +103,7 @@ export class ChannelQueue {
     return buffers;
   }
 
-  /** What is left, and what comes, has to wait: a small part of a larger buffer is copied, so that it does not keep that alive. */
+  /** The rest of the queue and later entries wait: a small part of a larger buffer is copied, to let the buffer go. */
   wait(): void {
     this.#isWaiting = true;
     for (let index = 0; index < this.#buffers.length; index++) {
@@ -114,7 +114,7 @@ export class ChannelQueue {
     }
   }
 
-  /** What comes is taken soon. */
+  /** The next entries are taken soon. */
   flow(): void {
     this.#isWaiting = false;
   }
@@ -242,7 +242,7 @@ export class ChannelQueue {
     this.#counts.push(this.#slabCount);
     this.#slabStart = this.#slabEnd;
     this.#slabCount = ANSWER;
-    // What is left would hold no more than a message or two; a quiet subscriber then keeps no slab at all.
+    // The rest of the slab would hold no more than a message or two; a quiet subscriber then keeps no slab at all.
     if (slab.length - this.#slabEnd < slab.length >>> 2) this.#slab = undefined;
   }
 

@@ -1,7 +1,7 @@
 /** The part of what is left that one subscriber may have: the next one always finds some. */
 const SHARE = 1 / 8;
 
-/** What waits for all subscribers together. The more there is, the less may wait for each. */
+/** The bytes waiting for all subscribers together. The more there are, the fewer may wait for each. */
 export class ChannelTotal {
   bytes = 0;
   readonly #mostBytes: number;

@@ -21,7 +21,7 @@ export interface Sink {
 /** A publisher that cannot be asked to wait: the broker itself. */
 export const nobody: Source = { pause() {}, resume() {} };
 
-/** Who gets every message of a filter: a subscriber's channel, or a log. */
+/** A receiver of every message of a filter: a subscriber's channel, or a log. */
 export interface Receiver {
   /** Takes a run; see {@link Publication} for what may be kept of it. */
   deliver(publication: Publication): void;
@@ -36,7 +36,7 @@ export interface Receiver {
 }
 
 export const SLOW_CONSUMER_POLICIES = ['drop-new', 'drop-oldest', 'disconnect'] as const;
-/** What happens to the messages of a subscriber that is slow. */
+/** The policy for messages of a slow subscriber. */
 export type SlowConsumerPolicy = (typeof SLOW_CONSUMER_POLICIES)[number];
 
 export interface ChannelLimits {
@@ -49,7 +49,7 @@ export interface ChannelLimits {
   slowConsumerWaitMs: number;
 }
 
-/** What the owner of a channel learns from it. */
+/** Events of a channel, for its owner. */
 export interface ChannelEvents {
   /** It did not drain in time: an episode of being slow begins. With policy `disconnect` the owner closes it. */
   slow(): void;
@@ -67,7 +67,7 @@ const ENTRIES = 64;
 type State = 'flowing' | 'full' | 'slow' | 'closed';
 
 /**
- * What waits for one subscriber because its socket takes no more. Bounded: see {@link ChannelLimits}.
+ * The queue of one subscriber whose socket takes no more. Bounded: see {@link ChannelLimits}.
  *
  * The bound is a high-water mark. A run is accepted whole; a channel that is over the mark then makes the
  * publishers that feed it pause until half of that is left. One that does not come down in time is slow: publishers go
@@ -99,11 +99,11 @@ export class Channel implements Flushable, Receiver {
   /** What it got then. */
   #blockedBytes = 0;
   #portion: Portion | undefined;
-  /** What of the queue is in the total. */
+  /** The bytes of the queue that the total counts. */
   #countedBytes = 0;
 
   #feeders: HeldFeeders | undefined;
-  /** Who does nothing more until so many bytes have gone; unlike a feeder it is never released early. */
+  /** Sources paused until the number of bytes has gone out; unlike feeders they are never released early. */
   #askers: Map<Source, number> | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
   #fullAtMs = 0;

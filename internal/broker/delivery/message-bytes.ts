@@ -1,9 +1,9 @@
 import type { Message } from './publication.ts';
 
-/** What a user property takes beside its characters: two strings and what holds them. */
+/** The memory of a user property beside its characters: two strings and their holder. */
 const USER_PROPERTY_BYTES = 64;
 
-/** What a message takes, roughly: its topic, payload and properties. */
+/** The approximate memory of a message: its topic, payload and properties. */
 export function messageBytes({ topic, payload, properties }: Message): number {
   return topic.length + payload.length + (properties === undefined ? 0 : propertiesBytes(properties));
 }

@@ -1,4 +1,4 @@
-/** What a publisher that lost time gets back of it while time passes: all of it in ten times as long. */
+/** Restores the time that a publisher lost by waiting: all of it within ten times as long. */
 const RECOVERY = 0.1;
 /** The parts of a wait that every subscriber gets: one that came down in time when it was last waited for, and any other. */
 const TRUSTED_PART = 0.1;

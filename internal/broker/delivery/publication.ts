@@ -20,7 +20,7 @@ export interface Message {
   isLastCopy?: boolean;
 }
 
-/** What a publisher says about a message beside its payload. */
+/** Properties of a message beside its payload. */
 export interface MessageProperties {
   /** 1: the payload is UTF-8 text. */
   payloadFormatIndicator?: number;
@@ -64,7 +64,7 @@ export class Publication {
   count = 0;
   /** The log that these messages were read from, which must not take them again; undefined for live ones. */
   logName: string | undefined;
-  /** What the publisher of the one message waits for, where it wants to know that the message is safe. */
+  /** The receipt of a single message whose publisher waits until it is safe. */
   receipt: Receipt | undefined;
   /** The client id of whoever published the run, where its bytes do not say it. */
   publisher = '';
@@ -155,7 +155,7 @@ export function detach(message: Message): void {
   if (payload.length < payload.buffer.byteLength) message.payload = new Uint8Array(payload);
 }
 
-/** What a publication of values is encoded as: nothing that anybody speaks. */
+/** The encoding of a publication of values, which no protocol uses. */
 export const valuesEncoding: Encoding = {
   name: 'values',
   decode: () => [],

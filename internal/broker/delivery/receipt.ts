@@ -1,8 +1,8 @@
 import type { BrokerError } from '../../errors.ts';
 
 /**
- * What the publisher of a message waits for before it is told that the message is safe. A receiver that keeps messages
- * holds the receipt when it gets one, in the same turn, and lets it go when the message lasts or is lost. A message that
+ * Tells the publisher of a message when the message is safe. A receiver that keeps messages
+ * holds the receipt when it gets one, in the same turn, and releases it when the message is durable or lost. A message that
  * nobody keeps has a receipt that nobody holds.
  */
 export class Receipt {
@@ -22,7 +22,7 @@ export class Receipt {
     this.#holders++;
   }
 
-  /** Ends a {@link hold}: the message lasts there, or does not for a reason. */
+  /** Ends a {@link hold}: the message is durable there, or is lost for a reason. */
   letGo(problem?: BrokerError): void {
     this.problem ??= problem;
     if (--this.#holders > 0 || this.#waiting === undefined) return;

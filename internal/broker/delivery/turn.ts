@@ -1,4 +1,4 @@
-/** Something that gathers work while a turn of the event loop lasts. */
+/** Something that gathers work during a turn of the event loop. */
 export interface Flushable {
   flush(): void;
 }

@@ -75,7 +75,7 @@ export class Retained {
     this.#put(message);
   }
 
-  /** What a topic remembers. */
+  /** The retained message of a topic. */
   get(topic: string): Message | undefined {
     return this.#topics.get(topic);
   }

@@ -128,7 +128,7 @@ function leadsNowhere<T>({ value, children }: Node<T>): boolean {
   return value === undefined && (children === undefined || children.size === 0);
 }
 
-/** What matches below a node, where the levels of the filter before `depth` have matched. */
+/** The matches below a node, given that the levels of the filter before `depth` have matched. */
 function* matching<T>(node: Node<T>, wanted: readonly string[], depth: number): Generator<T> {
   const level = wanted[depth];
   if (level === undefined) {

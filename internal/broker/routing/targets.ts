@@ -1,6 +1,6 @@
 import type { Channel, Receiver } from '../delivery/channel.ts';
 
-/** Who shares a filter with others. */
+/** The members that share a filter. */
 export interface Member extends Receiver {
   /** Whether others should get its messages while they can: it does not take them, or is not there. */
   readonly isSlow: boolean;
@@ -53,7 +53,7 @@ export class Tap {
   }
 }
 
-/** Who is registered in the trie. */
+/** The receivers registered in the trie. */
 export type Target = Channel | ShareGroup | Tap;
 
 /**

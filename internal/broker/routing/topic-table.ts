@@ -1,7 +1,7 @@
 import { topicTableBytes, topicTableEntries } from '../../limits/broker.ts';
 import { NO_TARGETS, type TargetSet } from './targets.ts';
 
-/** What is known of a topic that somebody published to. */
+/** The state of a topic that was published to. */
 export interface TopicEntry {
   readonly topic: string;
   readonly bytes: Uint8Array;

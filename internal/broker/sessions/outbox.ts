@@ -24,7 +24,7 @@ export interface Outlet {
   release(packetId: number): void;
 }
 
-/** What a client is told of a message beside itself. */
+/** Properties that a client gets with a message. */
 export interface SentAs {
   qos: number;
   retain: boolean;
@@ -42,12 +42,12 @@ export interface OutboxLimits {
 /** What a message that was sent waits for: of QoS 1, that it is acknowledged; of QoS 2, first one and then the other. */
 export type OutboxStep = 'acknowledge' | 'receive' | 'complete';
 
-/** What a waiting message takes of its queue beside its own bytes. */
+/** The bytes that a waiting message counts in its queue beside its own. */
 const ENTRY_BYTES = 200;
 const LAST_PACKET_ID = 65_535;
 
 /**
- * What one session has to deliver with QoS 1 and 2: first what was sent and is not acknowledged, then what waits, each in
+ * The deliveries of one session with QoS 1 and 2: first those sent and not acknowledged, then those that wait, each in
  * its order; never more unacknowledged messages than the client takes.
  */
 export class Outbox {
@@ -191,7 +191,7 @@ export class Outbox {
     }
   }
 
-  /** What the message of a packet id waits for; undefined where there is none. */
+  /** The step that the message of a packet id waits for; undefined where there is none. */
   awaited(packetId: number): OutboxStep | undefined {
     const outgoing = this.#inflight.get(packetId);
     if (outgoing === undefined) return undefined;
@@ -292,7 +292,7 @@ export class Outbox {
 
   #takesMore({ receiveMaximum, channel }: Outlet): boolean {
     const repeats = this.#toRepeat.length;
-    // What was sent before comes again in any case.
+    // Messages that were sent before are sent again in any case.
     const most = this.sharesWindow && repeats === 0 ? Math.floor(receiveMaximum / 2) : receiveMaximum;
     return this.#inflight.size - repeats < most && channel.waitingBytes < sessionSendAheadBytes;
   }

@@ -3,7 +3,7 @@ import type { Outgoing } from './outgoing.ts';
 import type { Subscription } from './subscription.ts';
 import type { Will } from './will.ts';
 
-/** What of a session lasts beside its messages. */
+/** The durable part of a session beside its messages. */
 export interface SessionRecord {
   clientId: string;
   /** Whose it is; undefined: an anonymous client's. */
@@ -43,8 +43,8 @@ export interface SessionStore extends RetainedStore {
   putReceived(clientId: string, packetId: number, isKept: boolean): void;
   deleteReceived(clientId: string, packetId: number): void;
   /**
-   * Calls back when all that was written so far lasts, with an error where it could not be written; at once where it
-   * lasts already. Calls come in the order in which they were asked for.
+   * Calls back when everything written so far is durable, or with an error if it could not be written; at once where it
+   * is durable already. Calls come in the order in which they were asked for.
    *
    * @param since what `writes` was before the first write that is asked about. An error is told to who asked first after
    *   the write that failed, and to everybody who asked about it like this.

@@ -18,7 +18,7 @@ export interface RetainedFeed {
   match: Match;
 }
 
-/** What a session tells whoever keeps it. */
+/** Events of a session, for the store that keeps it. */
 export interface SessionEvents {
   /** @param bytes what they take on the wire, roughly. */
   delivered(count: number, bytes: number): void;
@@ -29,7 +29,7 @@ export interface SessionEvents {
 }
 
 export interface SessionParts {
-  /** Who opened it. */
+  /** The identity that opened it. */
   owner: Identity;
   expiryMs: number;
   hasOwnExpiry: boolean;
@@ -47,11 +47,11 @@ const NO_FEEDS: ReadonlyMap<string, RetainedFeed> = new Map();
 const RECOVERED_AT = 0.5;
 
 /**
- * What lasts of a client between its connections: subscriptions, messages that are on their way in either direction.
+ * The state of a client between its connections: subscriptions, messages that are on their way in either direction.
  * The broker gives it every message of its filters, whether its client is there or not.
  */
 export class Session implements Member {
-  /** Who had it last. Another user's client does not take it over. */
+  /** Its last owner. Another user's client does not take it over. */
   owner: Identity;
   readonly store: SessionStore;
   readonly outbox: Outbox;
@@ -61,7 +61,7 @@ export class Session implements Member {
   hasOwnExpiry: boolean;
   /** When its connection ended, by `Date.now()`. */
   endedAtMs: number | undefined;
-  /** What is published for the client when its connection ends badly; until then, or until it is wanted no longer. */
+  /** The will, until it is published or discarded. */
   will: Will | undefined;
   /** When that is due, by `Date.now()`; undefined while there is a connection. */
   willDueAtMs: number | undefined;
@@ -212,7 +212,7 @@ export class Session implements Member {
     return share ?? this;
   }
 
-  /** Who gets the messages of a subscription: itself, or its share of a group. */
+  /** The receiver of the messages of a subscription: the session, or its share of a group. */
   memberOf(filter: string): Member {
     return this.#shares?.get(filter) ?? this;
   }

@@ -31,7 +31,7 @@ export interface SessionsParts {
   now?: () => number;
 }
 
-/** What a client that connects finds. */
+/** The result of opening a session for a client that connects. */
 export interface OpenedSession {
   session: Session;
   /** Whether it had it before. */
@@ -40,7 +40,7 @@ export interface OpenedSession {
 
 /**
  * All sessions: of clients that are connected, and of those that are expected back. Ends the ones that nobody came back
- * to, and publishes wills when their time has come. Wills are stored also where their sessions are not: whoever waits for
+ * to, and publishes wills when their time has come. Wills are stored even where their sessions are not: whoever waits for
  * them has no use for what the client asked for its session.
  */
 export class Sessions {
@@ -362,7 +362,7 @@ export class Sessions {
   }
 }
 
-/** Who a session belongs to whose client has not come back since the start of the broker. */
+/** The owner of a session whose client has not come back since the start of the broker. */
 export function absentOwner(clientId: string, user: string | undefined): Identity {
   const peer = { clientId, door: '', listener: '', remote: '', certificateName: undefined };
   return identityOf(peer, { user });

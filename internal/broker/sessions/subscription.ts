@@ -16,7 +16,7 @@ export interface Subscription {
   readonly identifier: number | undefined;
 }
 
-/** What several subscriptions of a session that match one topic come to. */
+/** The combined effect of several subscriptions of a session that match one topic. */
 export interface Match {
   readonly qos: Qos;
   readonly retainAsPublished: boolean;
@@ -85,7 +85,7 @@ export class Subscriptions {
     this.#count(subscription, -1);
   }
 
-  /** What they come to for a message; undefined where none matches. */
+  /** Their combined effect for a message; undefined where none matches. */
   match({ topic, clientId }: Message, ownClientId: string): Match | undefined {
     if (this.#noLocal > 0 && clientId === ownClientId) {
       // [MQTT-3.8.3-3]

@@ -1,11 +1,11 @@
 import { messageBytes } from '../delivery/message-bytes.ts';
 import type { Message } from '../delivery/publication.ts';
 
-/** What the bookkeeping of a message takes in each session that it waits in: its own, roughly, and the store's. */
+/** The approximate bookkeeping of a message in each session that it waits in: the session's and the store's. */
 const ENTRY_BYTES = 700;
 
 /**
- * What waits in all sessions together, roughly as it lies in memory: a message once, however many sessions it waits in,
+ * The messages waiting in all sessions together, roughly as they lie in memory: a message once, however many sessions it waits in,
  * and an entry for each of them.
  */
 export class WaitingTotal {
@@ -35,7 +35,7 @@ export class WaitingTotal {
     this.#bytes += ENTRY_BYTES;
   }
 
-  /** A message waits in one session less, where {@link add} was told of it. */
+  /** A message that {@link add} counted waits in one session less. */
   remove(message: Message): void {
     const sessions = this.#sessions.get(message)!;
     if (sessions > 1) {

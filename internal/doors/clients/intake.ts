@@ -4,14 +4,14 @@ import { bytesPerTurn, controlFramesPerTurn, maxWaitingControlBytes } from '../.
 import { PartialUnit, type UnitCursor } from '../../protocol/partial.ts';
 import type { Connection } from '../../transport/connection.ts';
 
-/** Whoever takes what arrives on a connection: units of its protocol, frames or packets. */
+/** The handler of a connection's units: frames or packets of its protocol. */
 export interface Taker {
   /**
    * Takes the whole units from `at` on, while the intake is open and until one ends at `stop` or behind it. Returns where
    * the last of them ends.
    */
   takeUnits(bytes: Uint8Array, at: number, stop: number): number;
-  /** What arrived cannot be taken. */
+  /** The bytes cannot be taken. */
   failed(error: unknown): void;
 }
 

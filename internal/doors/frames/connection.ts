@@ -309,7 +309,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     const client = this.#client;
     const isRefusal = error instanceof BrokerError || error instanceof FrameError;
     if (!isRefusal || this.#refusals === undefined || client === undefined) throw error;
-    // What came before is on its way before the client learns of this one.
+    // Earlier messages are on their way before the client learns of this one.
     this.#run.publish();
     this.#refusals.publish(refusalOf(error, this.#log), topic);
     this.intake.noteAnswered(client.channel);

@@ -8,13 +8,13 @@ import type { Door } from '../door.ts';
 import { FrameConnection } from './connection.ts';
 
 export interface FramesSettings {
-  /** Who is let in. Default: everybody. */
+  /** Admission of clients. Default: every client is let in. */
   admission?: Admission;
   maxMessageBytes: number;
   connectTimeoutMs: number;
   /** A client that says nothing for this long is disconnected; 0: never. */
   keepAliveMs: number;
-  /** What can be replayed, where the broker keeps anything. */
+  /** The logs to replay, if the broker keeps any. */
   logs?: Logs;
 }
 

@@ -2,7 +2,7 @@ import type { Logger } from '../../broker/broker.ts';
 import { BrokerError } from '../../errors.ts';
 import { FrameError } from '../../protocol/frame/frame.ts';
 
-/** What a client is told of an error that its frames led to. */
+/** The refusal for an error that a client's frames caused. */
 export function refusalOf(error: unknown, log: Logger): BrokerError {
   if (error instanceof BrokerError) return error;
   if (error instanceof FrameError) {

@@ -25,7 +25,7 @@ export class Replays {
 
   /**
    * @param logs undefined where the broker keeps none.
-   * @param failed told of a replay that cannot go on.
+   * @param failed called for a replay that cannot go on.
    */
   constructor(
     logs: Logs | undefined,

@@ -7,7 +7,7 @@ import { type ExpandedCall, Expander } from './expander.ts';
 import type { Http2Stream, StreamHandler } from './http2/stream.ts';
 import { Responses } from './responses.ts';
 
-/** What a method does with one call. Whatever it throws ends the call. */
+/** The handler of a method for one call. An error that it throws ends the call. */
 export interface CallHandler {
   /** A request message. The bytes are right until this returns. */
   message(bytes: Uint8Array, start: number, end: number): void;

@@ -31,7 +31,7 @@ export interface GrpcSettings {
 export interface DoorContext {
   readonly settings: GrpcSettings;
   readonly logs: Logs;
-  /** Called with each batch that was produced by this door, after it lasts. */
+  /** Called with each batch that this door produced, once it is durable. */
   readonly onAppended: OnAppended | undefined;
   /** Messages that are arriving or on their way to the disk. */
   readonly held: Budget;
@@ -49,7 +49,7 @@ export interface DoorContext {
   unexpected(error: unknown): void;
 }
 
-/** A batch that lasts: its topic, its bytes as they are stored, with its offset; and who waits while it is too much. */
+/** A durable batch: its topic, its bytes as they are stored, with its offset; and who waits while it is too much. */
 export type OnAppended = (topic: TopicLog, batch: Uint8Array, source: Source) => Promise<void> | undefined;
 
 /** The client of a call. */

@@ -1,4 +1,4 @@
-/** Who is told when its time is over. */
+/** A callback for the end of a time. */
 export interface Expiring {
   expire(): void;
 }

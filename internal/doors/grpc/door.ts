@@ -29,11 +29,11 @@ export interface GrpcDoorParts {
     error(fields: object, message: string): void;
   };
   settings?: Partial<GrpcSettings>;
-  /** Who is let in, and may do what. Default: everybody everything. */
+  /** Admission and permissions. Default: every client may do everything. */
   admission?: Admission;
   /** Where else the broker listens. Default: nowhere. */
   addresses?: OpenAddresses;
-  /** Called with each batch that was produced here, after it lasts, so that live subscribers get it. */
+  /** Called with each batch that was produced here, once it is durable, so that live subscribers get it. */
   onAppended?: OnAppended;
   /** Whether the broker can serve, for the health service. Default: always. */
   isServing?: () => boolean;

@@ -2,7 +2,7 @@ import { BrokerError, type ErrorKind } from '../../errors.ts';
 import { ProtobufError } from '../../protocol/grpc/read-message.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 
-/** What clients are told when the door closes. */
+/** The reason that clients get when the door closes. */
 export const SHUTTING_DOWN = 'server-shutdown: the broker is stopping';
 
 /** What a call ends with where a handler throws; other doors have the like for their protocols. */

@@ -25,7 +25,7 @@ import { RequestAccess } from './request-access.ts';
 export interface ConnectionParts {
   readonly kafka: KafkaParts;
   readonly admission: Admission;
-  /** Where clients are told to find the broker; where they dialled, unless it is set. */
+  /** The address that clients get for the broker; the one that they dialled, unless it is set. */
   readonly advertised: HostAndPort | undefined;
   readonly requests: Counter;
   readonly log: Logger;
@@ -54,7 +54,7 @@ export class KafkaConnection implements ConnectionHandler {
   readonly #parts: ConnectionParts;
   readonly #client: KafkaClient;
   readonly #frames: RequestFrames;
-  /** What the client may do; undefined until it has said who it is. */
+  /** The client's permissions; undefined until it is authenticated. */
   #access: Access | undefined;
   readonly #gone = new AbortController();
   readonly #pending: Pending[] = [];

@@ -15,7 +15,7 @@ import type { KafkaParts } from './handler.ts';
 export interface KafkaDoorOptions {
   /** Who is let in. Default: everybody. */
   readonly admission?: Admission;
-  /** Where clients are told to find the broker; where each of them dialled, unless it is set. */
+  /** The address that clients get for the broker; the one that each client dialled, unless it is set. */
   readonly advertised: HostAndPort | undefined;
   /** How long a connection may stay silent before its first request. */
   readonly connectTimeoutMs: number;

@@ -1,7 +1,7 @@
 import { StoreError } from '../../log/logs.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 
-/** What a client is told of an error: Kafka's code, and words for people. */
+/** The answer for an error: Kafka's code, and a text for people. */
 export interface KafkaError {
   readonly errorCode: KafkaErrorCode;
   readonly errorMessage: string | null;

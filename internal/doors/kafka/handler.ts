@@ -35,7 +35,7 @@ export class CloseConnection extends Error {
 
 export type Answer<A extends Api> = ResponseOf<A> | undefined;
 
-/** What a handler knows about the request and who sent it. */
+/** A handler's view of the request and its client. */
 export interface RequestContext {
   readonly parts: KafkaParts;
   readonly version: number;
@@ -57,7 +57,7 @@ export interface KafkaClient extends Source {
   checking: Promise<unknown> | undefined;
 }
 
-/** What all handlers share. */
+/** The services that all handlers share. */
 export interface KafkaParts {
   readonly logs: Logs;
   readonly groups: Groups;
@@ -78,7 +78,7 @@ export interface KafkaParts {
 }
 
 export interface KafkaSettings {
-  /** Topics that a client asks for come to be. */
+  /** Whether a topic is created when a client first asks for it. */
   readonly autoCreate: boolean;
   /** The logs are those of a Kafka, which needs its own topics. */
   readonly isKafkaDirectory: boolean;

@@ -27,7 +27,7 @@ export interface ValidatedBatch {
   readonly producer: ProducerBatch | undefined;
 }
 
-/** What is wrong with what a producer sent, in Kafka's words. */
+/** A fault in a produced batch, in Kafka's words. */
 export class ProduceRefusal extends Error {
   override readonly name = 'ProduceRefusal';
   readonly errorCode: KafkaErrorCode;
@@ -210,7 +210,7 @@ class Validated {
   };
 }
 
-/** What a producer is told of a batch that cannot be taken; any other error is itself: a bug. */
+/** The error that a producer gets for a batch that is refused; any other error is a bug. */
 function refusalOf(error: unknown): unknown {
   if (!(error instanceof RecordBatchError)) return error;
   const errorCode = BATCH_ERRORS[error.code];

@@ -24,7 +24,7 @@ export function internalTopicError(name: string): KafkaError | undefined {
   return problem === undefined ? undefined : kafkaError(KafkaErrorCode.invalidTopicException, problem);
 }
 
-/** The topic that a client asks for, made where it may come to be by that. */
+/** The topic of this name, created if auto-creation is on. */
 export async function topicOrNew(name: string, parts: KafkaParts): Promise<TopicLog | KafkaError> {
   const known = parts.logs.topic(name);
   if (known !== undefined) return known;

@@ -17,7 +17,7 @@ import { MqttOutlet } from './outgoing/outlet.ts';
 import { Replays } from './subscriptions/replays.ts';
 import { Subscriber } from './subscriptions/subscriber.ts';
 
-/** What a connection needs of the broker. */
+/** The services of the broker for a connection. */
 export interface ConnectionServices {
   admission: Admission;
   broker: Broker;
@@ -30,7 +30,7 @@ export interface ConnectionServices {
   offer: Offer;
 }
 
-/** What there is of a client between CONNECT and its end. */
+/** The parts of a client between CONNECT and the end of its connection. */
 export interface Connected {
   client: Client;
   session: Session;

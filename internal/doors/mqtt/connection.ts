@@ -24,7 +24,7 @@ import { connectAnswer } from './outgoing/connect-answer.ts';
 import { encodingOf } from './outgoing/encoding.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
 
-/** What a connection needs, the same for all of a door. */
+/** The services of a connection, the same for all of a door. */
 export interface MqttConnectionParts extends ConnectionServices {
   closed(connection: MqttConnection): void;
 }
@@ -40,7 +40,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   /** Whether this connection had its last word. */
   #isEnding = false;
   #isSendScheduled = false;
-  /** What is to be sent once the store has the will of the client. */
+  /** The packets to send once the client's will is stored. */
   #held: Uint8Array[] | undefined;
 
   constructor(connection: Connection, parts: MqttConnectionParts) {
@@ -362,7 +362,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   }
 }
 
-/** What a CONNECT shows of who its client is. */
+/** The credentials in a CONNECT. */
 function credentialsOf({ userName, password }: Connect): Credentials {
   return userName === undefined ? NO_CREDENTIALS : { kind: 'password', user: userName, password };
 }

@@ -10,13 +10,13 @@ import type { Door } from '../door.ts';
 import { MqttConnection, type MqttConnectionParts } from './connection.ts';
 
 export interface MqttSettings {
-  /** Who is let in. Default: everybody. */
+  /** Admission of clients. Default: every client is let in. */
   admission?: Admission;
   maxMessageBytes: number;
   connectTimeoutMs: number;
   /** The longest keep-alive that clients of version 5 may have; 0: any. */
   keepAliveMs: number;
-  /** What can be replayed, where the broker keeps anything. */
+  /** The logs to replay, if the broker keeps any. */
   logs?: Logs;
 }
 

@@ -8,7 +8,7 @@ import { NO_PROPERTIES, type Properties } from '../../protocol/mqtt/properties.t
 import { reservedTopicProblem, topicNameProblem } from '../../topic.ts';
 import { messageProperties } from './incoming/messages.ts';
 
-/** What the broker and a client have agreed on. */
+/** The agreement of the broker and a client. */
 export interface Agreement {
   clientId: string;
   /** How long the session outlasts the connection; undefined where the client cannot say. */
@@ -24,11 +24,11 @@ export interface Agreement {
   /** Whether the client wants to read what was wrong. */
   wantsReasons: boolean;
   will: Will | undefined;
-  /** What CONNACK says beside the result. */
+  /** The properties of CONNACK. */
   connack: Properties;
 }
 
-/** What the broker offers every client. */
+/** The broker's offer to every client. */
 export interface Offer {
   maxPacketBytes: number;
   /** The longest keep-alive that clients of version 5 may have; 0: any. */

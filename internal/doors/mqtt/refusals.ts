@@ -9,7 +9,7 @@ import {
   type ReasonName,
 } from '../../protocol/mqtt/reason-codes.ts';
 
-/** What a refusal of the broker is called in version 5. Codes that are not here are a matter of their kind. */
+/** The reason codes of version 5 for refusals of the broker. A code that is not here has the one of its kind. */
 const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
   'malformed-packet': 'malformedPacket',
   'protocol-error': 'protocolError',

@@ -6,7 +6,7 @@ export interface SysTopicsParts {
   broker: Broker;
   sessions: Sessions;
   metrics: Metrics;
-  /** What `$SYS/broker/version` says. */
+  /** The value of `$SYS/broker/version`. */
   version: string;
   everyMs: number;
 }
@@ -17,7 +17,7 @@ type Values = Readonly<Record<string, number>>;
 /** Rates are told over these many minutes, as mosquitto does. */
 const LOAD_MINUTES = [1, 5, 15] as const;
 
-/** What only grows: the value of the metrics, and under which names `$SYS` tells its sum and its rate. */
+/** Counters: the value of the metrics, and under which names `$SYS` tells its sum and its rate. */
 const COUNTED: readonly { metric: string; sums: readonly string[]; loads: readonly string[] }[] = [
   { metric: 'bytes_received_total', sums: ['bytes/received'], loads: ['bytes/received'] },
   { metric: 'bytes_sent_total', sums: ['bytes/sent'], loads: ['bytes/sent'] },
@@ -41,7 +41,7 @@ const COUNTED: readonly { metric: string; sums: readonly string[]; loads: readon
 
 const STORED_MESSAGES = ['retained_messages', 'session_messages_waiting', 'session_messages_unacknowledged'];
 
-/** What goes up and down: a sum of values of the metrics. */
+/** Gauges: a sum of values of the metrics. */
 const MEASURED: Readonly<Record<string, readonly string[]>> = {
   'messages/inflight': ['session_messages_unacknowledged'],
   'messages/stored': STORED_MESSAGES,

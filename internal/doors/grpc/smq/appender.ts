@@ -8,7 +8,7 @@ import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
 import type { OnAppended } from '../context.ts';
 import { servedPartition } from './topics.ts';
 
-/** Who appended messages and waits for their offsets. */
+/** A caller that appended messages and waits for their offsets. */
 export interface AppendWaiter {
   /** Messages to a topic that took so much memory last; the last of them has this offset of the log. */
   appended(topic: TopicLog, lastOffset: number, heldBytes: number): void;
@@ -63,7 +63,7 @@ export class TopicAppender implements Source {
   }
 
   /**
-   * Takes a message, which is copied. Returns what it takes of memory until it lasts.
+   * Takes a message, which is copied. Returns the bytes of memory that it takes until it is durable.
    *
    * @throws GrpcError UNKNOWN where it is larger than what can be stored.
    */
@@ -102,7 +102,7 @@ export class TopicAppender implements Source {
     for (const tell of this.#heldBack.splice(0)) tell();
   }
 
-  /** What this turn brings goes into one batch; and while one is on its way, what comes meanwhile into the next. */
+  /** The messages of this turn go into one batch; those that arrive while a batch is on its way go into the next. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;

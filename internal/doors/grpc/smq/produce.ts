@@ -7,7 +7,7 @@ import type { Appenders, AppendWaiter } from './appender.ts';
 import { ProducedTopic } from './produced-topic.ts';
 import { FIRST_OFFSET, type Topics } from './topics.ts';
 
-/** Produce: one message, answered with its offset after it lasts. */
+/** Produce: one message, answered with its offset once it is durable. */
 export function produce(topics: Topics, appenders: Appenders): OpenCall {
   const topicOf = new WeakMap<CallPeer, ProducedTopic>();
   return (call) => {

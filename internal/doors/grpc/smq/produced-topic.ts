@@ -28,7 +28,7 @@ export class ProducedTopic {
   }
 
   /**
-   * Appends the message of a ProduceRequest. Returns what it takes of memory until it lasts, in bytes.
+   * Appends the message of a ProduceRequest. Returns the bytes of memory that it takes until it is durable.
    *
    * @throws GrpcError as {@link Topics.toWrite} and {@link TopicAppender.append}; ProtobufError.
    */

@@ -10,7 +10,7 @@ import type { Appenders, AppendWaiter } from './appender.ts';
 import { ProducedTopic } from './produced-topic.ts';
 import { FIRST_OFFSET, type Topics } from './topics.ts';
 
-/** StreamProduce: any number of messages, answered once after the last one lasts, with its offset. */
+/** StreamProduce: any number of messages, answered once, when the last one is durable, with its offset. */
 export function streamProduce(topics: Topics, appenders: Appenders): OpenCall {
   return (call) => {
     topics.checkWrites();
@@ -21,7 +21,7 @@ export function streamProduce(topics: Topics, appenders: Appenders): OpenCall {
 class StreamProduceCall implements CallHandler, AppendWaiter {
   readonly #call: Call;
   readonly #topic: ProducedTopic;
-  /** What is on its way to the disk; 0 only where nothing is. */
+  /** The bytes on their way to the disk; 0 only where there are none. */
   #waitingBytes = 0;
   #offset = 0;
   #isPaused = false;

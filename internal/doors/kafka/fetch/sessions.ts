@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { fetchSessionIdleMs, maxFetchSessionPartitions, maxFetchSessions } from '../../../limits/kafka.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 
-/** A partition that a client fetches, and what it was told of it last. */
+/** A partition that a client fetches, with its state in the last answer. */
 export interface FetchedPartition {
   readonly topic: string;
   readonly topicId: string;

@@ -22,7 +22,7 @@ type TopicData = Request['topicData'][number];
 type PartitionData = TopicData['partitionData'][number];
 type PartitionResponse = ResponseOf<typeof produce>['responses'][number]['partitionResponses'][number];
 
-/** Answered when everything lasts, whatever acks asks for: there are no replicas to wait for. */
+/** Answered when everything is durable, whatever acks asks for: there are no replicas to wait for. */
 export const produceHandler = defineHandler(
   produce,
   async (request, context) => {
@@ -33,7 +33,7 @@ export const produceHandler = defineHandler(
     );
     if (request.acks !== 0) return { responses };
     const failed = responses.flatMap(({ partitionResponses }) => partitionResponses).find(isFailed);
-    // Who wants no answer learns only so that it should ask for the metadata again.
+    // With acks=0 closing the connection is the only way to make the client refresh its metadata.
     if (failed !== undefined) throw new CloseConnection(`produce with acks=0: error ${failed.errorCode}`);
     return undefined;
   },
@@ -44,7 +44,7 @@ function hasTransaction({ partitionData }: TopicData): boolean {
   return partitionData.some(({ records }) => isTransactional(records));
 }
 
-/** Who says no transactional id may not write into a transaction, and nothing else beside it. */
+/** Without a transactional id a request with transactional batches is refused as a whole. */
 function unauthorized({ name, topicId, partitionData }: TopicData) {
   const error = kafkaError(KafkaErrorCode.transactionalIdAuthorizationFailed);
   return { name, topicId, partitionResponses: partitionData.map(({ index }) => refused(index, error)) };

@@ -58,7 +58,7 @@ function problemOf(
   if (isNamed === (topicId !== ZERO_UUID)) {
     return kafkaError(KafkaErrorCode.invalidRequest, 'a topic is named or identified, one of the two');
   }
-  // Elsewhere one can only have come to be by mistake.
+  // Elsewhere one can only exist by mistake.
   if (topic !== undefined) return settings.isKafkaDirectory ? internalTopicError(topic.name) : undefined;
   return isNamed
     ? kafkaError(KafkaErrorCode.unknownTopicOrPartition, 'This server does not host this topic-partition.')

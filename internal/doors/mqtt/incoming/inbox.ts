@@ -34,7 +34,7 @@ export interface InboxParts {
   refuse(reason: BrokerError): void;
 }
 
-/** What one client publishes, and the answers of QoS 1 and 2. */
+/** The messages that one client publishes with QoS 1 and 2, and their answers. */
 export class Inbox {
   readonly #broker: Broker;
   readonly #log: Logger;
@@ -278,7 +278,7 @@ export class Inbox {
     this.#intake.resume();
   }
 
-  /** What an answer would have promised could not be kept. */
+  /** The message of an answer could not be stored. */
   #unsafe(type: PublishAnswer['type'], packetId: number, reason: BrokerError): void {
     if (this.#version !== 5) {
       // It will send the message again; one of QoS 2 must then be known, as its subscribers have it.

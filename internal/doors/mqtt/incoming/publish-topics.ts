@@ -54,7 +54,7 @@ export class PublishTopics {
     try {
       topic = this.#broker.topic(view, topicStart, topicEnd);
     } catch (error) {
-      // What is no text at all is malformed; whatever else is wrong is a matter of names.
+      // Bytes that are no text are malformed; any other fault is an invalid name.
       if ((error as BrokerError).code === 'invalid-topic') {
         new FieldReader(bytes, topicStart - TOPIC_LENGTH_BYTES, topicEnd, 'PUBLISH').text('topic');
       }

@@ -15,14 +15,14 @@ import type { Connected } from '../connected.ts';
 
 const PINGRESP = Uint8Array.of(PacketType.pingresp << 4, 0);
 
-/** What a request may want of the connection that it came on. */
+/** The actions of a connection that a request may cause. */
 export interface RequestedOf {
   /** Has what waits in the session sent. */
   sendMore(): void;
   disconnect(connected: Connected, packet: Disconnect): void;
 }
 
-/** What only a server sends, and what a client sends but once. */
+/** Packets that only a server sends, or that a client sends only once. */
 const NEVER_FROM_CLIENTS: ReadonlySet<number> = new Set([
   PacketType.connect,
   PacketType.connack,

@@ -68,7 +68,7 @@ export class Answers {
     receipt.whenSettled(this.#sendSettled);
   }
 
-  /** Holds a receipt until all lasts that was written to the store of sessions since a number of writes. */
+  /** Holds a receipt until every write to the session store after a number of writes is durable. */
   holdUntilStored(receipt: Receipt, writesBefore: number): void {
     receipt.hold();
     this.#store.whenDurable((error) => {

@@ -124,7 +124,7 @@ export class Replays {
 
   /** Sends what was read, a message of each replay in turn, as far as the client takes it. */
   pump(): void {
-    // Who has more stands behind the others, and comes again in this loop.
+    // A replay with more messages goes behind the others, and is served again in this loop.
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     for (const feed of waiting) {

@@ -43,13 +43,13 @@ export interface SubscriberParts {
   refuse(reason: BrokerError): void;
 }
 
-/** What a subscription is to get of the retained messages, once it is granted. */
+/** The retained messages for a subscription, once it is granted. */
 interface Due {
   filter: string;
   feed: RetainedFeed;
 }
 
-/** What one client subscribes to, and the retained messages that it gets for that. */
+/** The subscriptions of one client, and the retained messages that they bring. */
 export class Subscriber {
   readonly #broker: Broker;
   readonly #sessions: Sessions;
