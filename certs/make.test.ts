@@ -16,14 +16,14 @@ beforeAll(async () => {
 
 it('the CA signed both, and they say what they are for', () => {
   const [ca, server, client] = [files.ca, files.serverCert, files.clientCert].map(certificate);
-  expect(ca!.ca).toBe(true);
-  for (const signed of [server!, client!]) {
+  expect(ca.ca).toBe(true);
+  for (const signed of [server, client]) {
     expect(signed.ca).toBe(false);
-    expect(signed.checkIssued(ca!)).toBe(true);
-    expect(signed.verify(ca!.publicKey)).toBe(true);
+    expect(signed.checkIssued(ca)).toBe(true);
+    expect(signed.verify(ca.publicKey)).toBe(true);
   }
-  expect(server!.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
-  expect(client!.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
+  expect(server.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
+  expect(client.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
 });
 
 it.each(['localhost', 'broker.lan'])('the server may be called %s', (name) => {

@@ -90,7 +90,7 @@ afterEach(async () => {
 
 /** Starts a subscriber and waits until the broker knows its filters. */
 async function startSubscriber(flags: string[], filters = 1): Promise<Program> {
-  const before = broker.stats().subscriptions!;
+  const before = broker.stats().subscriptions;
   const program = start('subscriber', [...at, ...flags]);
   await until(() => broker.stats().subscriptions === before + filters);
   return program;
@@ -311,7 +311,7 @@ describe('publisher', () => {
     await until(() => program.errors().includes('; trying again in 0.'));
     broker = await startBroker({ listen: [url] });
     await until(() => program.errors().includes('publisher: connected again\n'));
-    await until(() => broker.stats().messages_received_total! > 0);
+    await until(() => broker.stats().messages_received_total > 0);
     program.child.kill('SIGINT');
     expect((await program.ended).code).toBe(0);
   });
@@ -547,7 +547,7 @@ describe('connections', () => {
     const path = join(folder, 'broker.sock');
     await using other = await startBroker({ listen: [`unix://${path}`, 'ws://localhost:0'] });
     await roundTrip(['-network', 'unix', '-address', path]);
-    await roundTrip(['-network', 'ws', '-address', other.listeners[1]!.url.slice('ws://'.length)]);
+    await roundTrip(['-network', 'ws', '-address', other.listeners[1].url.slice('ws://'.length)]);
   });
 
   it('over TLS, for which any -tls flag is enough', async () => {
@@ -557,16 +557,16 @@ describe('connections', () => {
       tls: { certFile: serverCert, keyFile: serverKey },
     });
     const [tls, wss] = secure.listeners.map(({ url }) => url.replace(/^[a-z]+:\/\//, ''));
-    await roundTrip(['-address', tls!, '-tls-ca', ca]);
-    await roundTrip(['-network', 'wss', '-address', wss!, '-tls-ca', ca]);
-    await roundTrip(['-address', tls!, '-tls-insecure']);
-    await roundTrip(['-address', tls!, '-tls-ca', ca, '-tls-server-name', 'localhost']);
-    const unknown = await failed(['-network', 'tls', '-address', tls!]);
+    await roundTrip(['-address', tls, '-tls-ca', ca]);
+    await roundTrip(['-network', 'wss', '-address', wss, '-tls-ca', ca]);
+    await roundTrip(['-address', tls, '-tls-insecure']);
+    await roundTrip(['-address', tls, '-tls-ca', ca, '-tls-server-name', 'localhost']);
+    const unknown = await failed(['-network', 'tls', '-address', tls]);
     expect(unknown).toMatchObject({
       code: 1,
       errors: expect.stringMatching(/^publisher: cannot connect to [^\n]+\n$/),
     });
-    const misnamed = await failed(['-address', tls!, '-tls-ca', ca, '-tls-server-name', 'elsewhere']);
+    const misnamed = await failed(['-address', tls, '-tls-ca', ca, '-tls-server-name', 'elsewhere']);
     expect(misnamed).toMatchObject({ code: 1, errors: expect.stringContaining('elsewhere') });
   });
 
@@ -649,7 +649,7 @@ describe('broker', () => {
       startReady(['-address', 'localhost:0', '-log-level', 'debug', '-stats', '0.1']),
       startReady(['-address', 'localhost:0', '-log-format', 'pretty', '-stats', '0.1']),
     ]);
-    const there = await connect(json.urls[0]!, { clientId: 'me' });
+    const there = await connect(json.urls[0], { clientId: 'me' });
     there.publish('a', 'x');
     await until(() => json.errors().includes('"received":1'));
     await until(() => / info {2}rates {2}clients=0/.test(pretty.errors()));
@@ -671,7 +671,7 @@ describe('broker', () => {
     const program = await startReady(['-address', 'localhost:0', '-log-level', 'debug']);
     program.child.stderr!.destroy();
     // Each of them is logged when it comes and when it goes.
-    for (let clients = 0; clients < 5; clients++) await (await connect(program.urls[0]!)).close();
+    for (let clients = 0; clients < 5; clients++) await (await connect(program.urls[0])).close();
     program.child.kill('SIGTERM');
     expect((await program.ended).code).toBe(0);
   });
@@ -679,7 +679,7 @@ describe('broker', () => {
   it('ends at once on a second signal', async () => {
     const flags = ['-address', 'localhost:0', '-shutdown-timeout', '1h', '-channel-bytes', '1GiB'];
     const program = await startReady(flags);
-    const url = program.urls[0]!;
+    const url = program.urls[0];
     await using reader = await connect(url, { reconnect: false });
     await reader.subscribe('a', () => {});
     reader.pause();

@@ -77,7 +77,7 @@ export interface SharedFilter {
 /** Takes a shared filter apart; undefined for a filter that is not shared, or not well formed. */
 export function parseShared(filter: string): SharedFilter | undefined {
   const parts = /^\$share\/([^/]+)\/(.+)$/su.exec(filter);
-  return parts ? { group: parts[1]!, filter: parts[2]! } : undefined;
+  return parts ? { group: parts[1], filter: parts[2] } : undefined;
 }
 
 /** The filter that asks for the history of another one: `$replay/START/FILTER` (docs/frames.md). */

@@ -16,7 +16,7 @@ import { type Running, start } from './support/broker-process.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const tour = [...readme.matchAll(/```sh\n(.*?)```/gs)].map((match) => match[1]!.trimEnd().split('\n'));
+const tour = [...readme.matchAll(/```sh\n(.*?)```/gs)].map((match) => match[1].trimEnd().split('\n'));
 /** Debian's package mosquitto-clients; what needs it is left out where it is not installed. */
 const hasMosquitto = spawnSync('mosquitto_sub', ['--help']).error === undefined;
 const runnable = tour.filter((lines) => hasMosquitto || !lines.join().includes('mosquitto_'));
@@ -54,26 +54,25 @@ describe('the README', () => {
     for (const [, target] of readme.matchAll(/^ {4}make (\w+)/gm)) {
       expect(readFileSync(join(root, 'Makefile'), 'utf8')).toMatch(new RegExp(`^${target}:`, 'm'));
     }
-    for (const [, path] of readme.matchAll(/\]\(([^)]+)\)/g))
-      expect(existsSync(join(root, path!))).toBe(true);
+    for (const [, path] of readme.matchAll(/\]\(([^)]+)\)/g)) expect(existsSync(join(root, path))).toBe(true);
   });
 
   it.each(runnable.map((lines) => [lines.join(' ⏎ '), lines] as const))('runs: %s', async (_, lines) => {
     const [broker, ...others] = lines.map(shell);
     const started: Running[] = [];
     try {
-      started.push(broker!());
-      await printed(started[0]!, 'is listening on');
+      started.push(broker());
+      await printed(started[0], 'is listening on');
       for (const other of others) {
         const running = other();
         started.push(running);
-        await subscribedOrPublished(running, started[0]!);
+        await subscribedOrPublished(running, started[0]);
       }
       const readers = started.filter(({ child }) => child.spawnargs.at(-1)!.startsWith('exec subscriber'));
       await Promise.all(readers.map(finished));
       await Promise.all(started.slice(1).map(stopped));
     } finally {
-      await stopped(started[0]!);
+      await stopped(started[0]);
     }
   });
 });

@@ -87,7 +87,7 @@ function connectionFlags(url: string, tls: CertificateFiles | undefined): string
   if (url === 'tcp://localhost:1883') return [];
   const [, network, address] = /^([a-z]+):\/\/(.*)$/s.exec(url)!;
   const isPlainTcp = network === 'tcp';
-  const flags = isPlainTcp ? ['-address', address!] : ['-network', network!, '-address', address!];
+  const flags = isPlainTcp ? ['-address', address] : ['-network', network, '-address', address];
   return tls !== undefined && (network === 'tls' || network === 'wss') ? [...flags, ...tlsFlags(tls)] : flags;
 }
 

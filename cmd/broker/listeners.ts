@@ -97,13 +97,13 @@ function pairUrl(values: BrokerValues, given: ReadonlySet<string>, hasTls: boole
   const address = values.address ?? (network === 'unix' ? DEFAULT_SOCKET_PATH : DEFAULT_ADDRESS);
   if (isUrl(address) || (isPath(address) && !given.has('network'))) {
     const [url] = urlsOf('frames', [isUrl(address) ? address : `unix://${address}`]);
-    if (given.has('network') && !url!.startsWith(`${network}://`)) {
+    if (given.has('network') && !url.startsWith(`${network}://`)) {
       throw new UsageError(`-network ${network} and -address ${address} do not go together`);
     }
-    return url!;
+    return url;
   }
   const secured: Readonly<Partial<Record<string, string>>> = hasTls ? { tcp: 'tls', ws: 'wss' } : {};
-  return urlsOf('frames', [`${secured[network] ?? network}://${address}`])[0]!;
+  return urlsOf('frames', [`${secured[network] ?? network}://${address}`])[0];
 }
 
 function isUrl(text: string): boolean {

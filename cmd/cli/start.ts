@@ -7,7 +7,7 @@ import { runtimeProblem } from '../../internal/lib/runtime.ts';
 
 const EXIT_FAILED = 1;
 
-start(process.argv[2]!);
+start(process.argv[2]);
 
 function start(program: string): void {
   const problem = runtimeProblem(process.versions.node);

@@ -38,6 +38,6 @@ export async function* linesOf(
 }
 
 function lineOf(parts: Uint8Array[]): Uint8Array {
-  const line = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  const line = parts.length === 1 ? parts[0] : Buffer.concat(parts);
   return line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
 }

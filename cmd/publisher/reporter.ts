@@ -73,6 +73,6 @@ export class Reporter {
 
 /** The length, or a little less where it would cut a character of UTF-8 into two. */
 function wholeCharacters(bytes: Uint8Array, length: number): number {
-  for (let end = length; end > length - 4; end--) if ((bytes[end]! & 0xc0) !== 0x80) return end;
+  for (let end = length; end > length - 4; end--) if ((bytes[end] & 0xc0) !== 0x80) return end;
   return length;
 }

@@ -89,11 +89,11 @@ export function readSmqCommandLine(
     });
     if (isHelp) return { kind: 'help', text: usage };
     const mtls = mtlsOf(values);
-    const grpc = `${mtls.length > 0 ? 'tls' : 'tcp'}://:${checkedPort(values.port!)}`;
+    const grpc = `${mtls.length > 0 ? 'tls' : 'tcp'}://:${checkedPort(values.port)}`;
     return {
       kind: 'run',
       broker: ['-grpc', grpc, ...mtls, `-grpc-writes=${values['allow-remote-writes']}`, ...others],
-      dbPath: values.dbpath!,
+      dbPath: values.dbpath,
       notes: [
         `Server mTLS is ${mtls.length > 0 ? 'enabled' : 'not enabled'}.`,
         `Server is running on port ${values.port}...`,
@@ -113,7 +113,7 @@ function mtlsOf(values: Readonly<Record<string, string>>): string[] {
   if (values['server-enable-mtls'] !== 'true') return [];
   return (['cert', 'key', 'ca'] as const).flatMap((part) => {
     const flag = part === 'ca' ? 'server-ca-cert' : `server-${part}`;
-    const file = values[flag]!;
+    const file = values[flag];
     if (file === '') throw new GoFlagError(`-server-enable-mtls needs -${flag}`);
     return [`-tls-${part}`, file];
   });

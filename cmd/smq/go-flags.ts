@@ -46,7 +46,7 @@ export function readGoFlags(
     found.values[name] = value === undefined ? flag.default : (flag.fromVariable?.(value) ?? value);
   }
   for (let index = 0; index < argv.length; index++) {
-    const argument = argv[index]!;
+    const argument = argv[index];
     if (argument === '--') {
       found.rest = argv.slice(index + 1);
       break;
@@ -57,7 +57,7 @@ export function readGoFlags(
       found.rest = argv.slice(index);
       break;
     }
-    const name = parts[1]!;
+    const name = parts[1];
     const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
     if (flag === undefined) {
       if (name === 'help' || name === 'h') return { ...found, isHelp: true };

@@ -56,7 +56,7 @@ function addressOf(text: string, { defaultPort, schemes }: Protocol): BrokerAddr
   if (name !== undefined && !Object.hasOwn(schemes, name)) {
     throw new UsageError(`-address '${text}' begins with none of ${Object.keys(schemes).join('://, ')}://`);
   }
-  const parts = HOST_AND_PORT.exec(rest!);
+  const parts = HOST_AND_PORT.exec(rest);
   const port = Number(parts?.[3] ?? defaultPort);
   if (text === '' || parts === null || port < 1 || port > 65_535) {
     throw new UsageError(`-address '${text}' is not host:port`);
@@ -66,7 +66,7 @@ function addressOf(text: string, { defaultPort, schemes }: Protocol): BrokerAddr
       `-address '${text}': a port has a colon before it, as in localhost:${defaultPort} or :${defaultPort}`,
     );
   }
-  const isSecure = name !== undefined && schemes[name]!;
+  const isSecure = name !== undefined && schemes[name];
   return { host: parts[1] ?? parts[2] ?? 'localhost', port, isSecure };
 }
 

@@ -76,9 +76,9 @@ describe.each(CODECS)('a rebuilt batch, compression %s', (compression) => {
       [103, 5],
     ]);
     expect({
-      ...left[1]!,
-      key: new Uint8Array(left[1]!.key!),
-      value: new Uint8Array(left[1]!.value!),
+      ...left[1],
+      key: new Uint8Array(left[1].key!),
+      value: new Uint8Array(left[1].value!),
     }).toMatchObject({
       key: bytesOf('d'),
       value: bytesOf('four'),
@@ -196,7 +196,7 @@ describe('a record', () => {
         count: 2,
         deleteHorizonMs: undefined,
       });
-      expect(rebuilt(batch, rules([0])).records[0]!.timestamp).toBe(timestamp);
+      expect(rebuilt(batch, rules([0])).records[0].timestamp).toBe(timestamp);
     }
   });
 });
@@ -229,7 +229,7 @@ describe('any batch', () => {
         (all, compression, deleteRetentionMs) => {
           const batch = placed(buildBatch(all, { compression }));
           const before = [...records(batch, parseBatchHeader(batch, 0), MAX_BYTES)];
-          const latest = before.filter((_, index) => all[index]!.stays);
+          const latest = before.filter((_, index) => all[index].stays);
           const offsets = latest.map(({ offset }) => offset);
           const result = rebuildBatch(batch, rules(offsets, { deleteRetentionMs }), MAX_BYTES);
           if (result.kind !== 'rebuilt') {

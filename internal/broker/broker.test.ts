@@ -28,14 +28,14 @@ describe('topics and subscriptions', () => {
       const filters = clients.map(() => new Set<string>());
       for (const { kind, client, filter, topic } of steps) {
         if (kind === 'subscribe') {
-          broker.subscribe(clients[client]!.client, filter);
-          filters[client]!.add(filter);
+          broker.subscribe(clients[client].client, filter);
+          filters[client].add(filter);
         } else if (kind === 'unsubscribe') {
-          expect(broker.unsubscribe(clients[client]!.client, filter)).toBe(filters[client]!.delete(filter));
+          expect(broker.unsubscribe(clients[client].client, filter)).toBe(filters[client].delete(filter));
         } else {
           publish(broker, topic);
           for (const [index, held] of filters.entries()) {
-            if ([...held].some((one) => matchesFilter(one, topic))) expected[index]!.push(topic);
+            if ([...held].some((one) => matchesFilter(one, topic))) expected[index].push(topic);
           }
         }
       }

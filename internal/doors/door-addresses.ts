@@ -39,9 +39,9 @@ export function doorEndpoint(door: DoorName, url: string): Endpoint {
     const allowed = Object.keys(known).join('://, ');
     throw new Error(`'${url}' is not an address to listen on; it begins with ${allowed}://`);
   }
-  const scheme = known[written]!;
+  const scheme = known[written];
   const port = DEFAULT_PORTS[door][scheme];
-  return parseEndpoint(`${scheme}://${port === undefined ? parts[2] : withPort(parts[2]!, port)}`);
+  return parseEndpoint(`${scheme}://${port === undefined ? parts[2] : withPort(parts[2], port)}`);
 }
 
 /** A bare number stays as it is: it is a port whose colon was forgotten, not the name of a host. */

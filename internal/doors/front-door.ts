@@ -92,7 +92,7 @@ export class FrontDoor {
   }
 
   #passOn(connection: Connection, first: Uint8Array): void {
-    const door = first.length > 0 && isMqtt(first[0]!) ? this.#mqtt : this.#frames;
+    const door = first.length > 0 && isMqtt(first[0]) ? this.#mqtt : this.#frames;
     door.open(connection, first);
   }
 

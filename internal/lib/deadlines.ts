@@ -36,7 +36,7 @@ export class Deadlines<T> {
 
   /** Takes out everything whose time has come. */
   *due(nowMs: number): Generator<T> {
-    while (this.#heap.length > 0 && this.#heap[0]!.atMs <= nowMs) {
+    while (this.#heap.length > 0 && this.#heap[0].atMs <= nowMs) {
       const { atMs, value } = this.#takeFirst();
       if (this.#times.get(value) !== atMs) continue;
       this.#times.delete(value);
@@ -61,15 +61,15 @@ export class Deadlines<T> {
     heap.push({ atMs, value });
     while (index > 0) {
       const parent = (index - 1) >>> 1;
-      if (heap[parent]!.atMs <= atMs) break;
-      [heap[parent], heap[index]] = [heap[index]!, heap[parent]!];
+      if (heap[parent].atMs <= atMs) break;
+      [heap[parent], heap[index]] = [heap[index], heap[parent]];
       index = parent;
     }
   }
 
   #takeFirst(): Entry<T> {
     const heap = this.#heap;
-    const first = heap[0]!;
+    const first = heap[0];
     const last = heap.pop()!;
     if (heap.length === 0) return first;
     heap[0] = last;
@@ -77,9 +77,9 @@ export class Deadlines<T> {
     for (;;) {
       let child = 2 * index + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && heap[child + 1]!.atMs < heap[child]!.atMs) child++;
-      if (heap[child]!.atMs >= last.atMs) break;
-      heap[index] = heap[child]!;
+      if (child + 1 < heap.length && heap[child + 1].atMs < heap[child].atMs) child++;
+      if (heap[child].atMs >= last.atMs) break;
+      heap[index] = heap[child];
       heap[child] = last;
       index = child;
     }

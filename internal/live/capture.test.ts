@@ -15,7 +15,7 @@ import { messageOf } from './records.ts';
 const runs: Message[][] = [];
 const encoding: Encoding = {
   name: 'test',
-  decode: (run) => runs[new DataView(run.buffer, run.byteOffset).getUint32(0)]!,
+  decode: (run) => runs[new DataView(run.buffer, run.byteOffset).getUint32(0)],
   encode() {
     throw new Error('nobody encodes here');
   },
@@ -66,7 +66,7 @@ async function capturing(logName?: string, maxPartitions?: number, parts: Partia
 
 /** The batches of a log, each as its messages. */
 async function kept(logs: Logs, name: string): Promise<string[][]> {
-  const batches = await logs.topic(name)!.partitions[0]!.read(0, 1e9);
+  const batches = await logs.topic(name)!.partitions[0].read(0, 1e9);
   return batches.map(({ bytes }) =>
     [...records(bytes, parseBatchHeader(bytes, 0), 1e9)].map((record) => {
       const { topic, payload, clientId } = messageOf(record, name);
@@ -135,7 +135,7 @@ describe('capturing live messages', () => {
     store.isFailing = false;
     publish('a', '2');
     await capture.drained();
-    expect((await store.open()).topics[0]!.configs[MIXED_CONFIG]).toBe('true');
+    expect((await store.open()).topics[0].configs[MIXED_CONFIG]).toBe('true');
     expect(await kept(logs, 'all')).toEqual([['a: a 2 me']]);
   });
 
@@ -171,9 +171,9 @@ describe('capturing live messages', () => {
     const before = Date.now();
     publish('a', '1');
     await capture.drained();
-    const [batch] = await logs.topic('a')!.partitions[0]!.read(0, 1e6);
-    expect(batch!.maxTimestamp).toBe(parseBatchHeader(batch!.bytes, 0).maxTimestamp);
-    expect(batch!.maxTimestamp).toBeGreaterThanOrEqual(before);
+    const [batch] = await logs.topic('a')!.partitions[0].read(0, 1e6);
+    expect(batch.maxTimestamp).toBe(parseBatchHeader(batch.bytes, 0).maxTimestamp);
+    expect(batch.maxTimestamp).toBeGreaterThanOrEqual(before);
   });
 });
 

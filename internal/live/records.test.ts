@@ -12,7 +12,7 @@ import { headersOf, messageOf } from './records.ts';
 /** A record as it comes back from a batch. */
 function stored(value: Uint8Array | null, headers: readonly RecordHeader[]) {
   const bytes = buildBatch([{ timestamp: 0, key: null, value, headers }]);
-  return [...records(bytes, parseBatchHeader(bytes, 0), 1e9)][0]!;
+  return [...records(bytes, parseBatchHeader(bytes, 0), 1e9)][0];
 }
 
 function throughRecord(message: Message, logName: string): Message {

@@ -114,7 +114,7 @@ describe('a replay begins', () => {
 
   it('with the first record that is still there', async () => {
     const { logs, topic } = await tenMessages();
-    await topic.partitions[0]!.deleteUntil(5);
+    await topic.partitions[0].deleteUntil(5);
     for (const start of ['earliest', '2']) {
       const { got } = replaying(logs, `${start}/a`);
       await settled();
@@ -308,8 +308,8 @@ describe('what cannot be read', () => {
 
   it('is told and passed over where a batch is not one', async () => {
     const { logs, topic } = await tenMessages();
-    const partition = topic.partitions[0]!;
-    const bytes = (await partition.read(0, 1))[0]!.bytes.slice();
+    const partition = topic.partitions[0];
+    const bytes = (await partition.read(0, 1))[0].bytes.slice();
     bytes.fill(0xff, 61);
     await partition.append({ bytes, count: 2, maxTimestamp: 0 });
     await partition.append({ bytes: new Uint8Array(80), count: 1, maxTimestamp: 0 });
@@ -327,7 +327,7 @@ describe('what cannot be read', () => {
     const { logs, store, topic } = await tenMessages({ tailCacheBytes: 1 });
     const { target } = replaying(logs, 'latest/a');
     await store.deleteTopic('a');
-    const partition = topic.partitions[0]!;
+    const partition = topic.partitions[0];
     store.append = async () => {};
     await partition.append({ bytes: new Uint8Array(100), count: 1, maxTimestamp: 0 });
     await settled();
@@ -336,7 +336,7 @@ describe('what cannot be read', () => {
 
   it('leaves no endless search where the newest records were compacted away', async () => {
     const { logs, store, topic } = await tenMessages({ tailCacheBytes: 1 });
-    const partition = topic.partitions[0]!;
+    const partition = topic.partitions[0];
     await store.replace(partition.id, 6, 9, []);
     const { got } = replaying(logs, 'earliest/a');
     await settled();

@@ -14,7 +14,7 @@ describe('the memory of batches', () => {
           return own;
         });
         for (const [index, own] of kept.entries()) {
-          expect(own).toHaveLength(lengths[index]!);
+          expect(own).toHaveLength(lengths[index]);
           expect(own.every((byte) => byte === index)).toBe(true);
         }
       }),

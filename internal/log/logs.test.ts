@@ -6,7 +6,7 @@ import type { TopicLog } from './logs.ts';
 afterEach(() => void vi.useRealTimers());
 
 async function texts(topic: TopicLog): Promise<string[]> {
-  const partition = topic.partitions[0]!;
+  const partition = topic.partitions[0];
   const batches = await partition.read(0, 1e9);
   return batches.map(({ bytes }) => /text \d+/.exec(Buffer.from(bytes).toString('latin1'))![0]);
 }
@@ -90,7 +90,7 @@ describe('a config', () => {
     expect(topic.configs).toEqual({ kept: 'old' });
     store.isFailing = false;
     await logs.setConfig(topic, 'other', 'last');
-    expect((await store.open()).topics[0]!.configs).toEqual({ kept: 'old', other: 'last' });
+    expect((await store.open()).topics[0].configs).toEqual({ kept: 'old', other: 'last' });
   });
 });
 
@@ -152,7 +152,7 @@ describe('retention', () => {
 
   it('deletes the oldest of what is too much', async () => {
     const { logs, topic } = await filled({});
-    const batchBytes = (await topic.partitions[0]!.read(0, 1))[0]!.bytes.length;
+    const batchBytes = (await topic.partitions[0].read(0, 1))[0].bytes.length;
     const { logs: small, topic: other } = await filled({ retentionBytes: 2 * batchBytes });
     await small.applyRetention(0);
     expect(await texts(other)).toEqual(['text 4', 'text 5']);
@@ -177,7 +177,7 @@ describe('retention', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
     const { logs, topic } = await filled({ retentionMs: 1000, retentionEveryMs: 10 });
     vi.advanceTimersByTime(10);
-    while (topic.partitions[0]!.firstOffset < 5) await turn();
+    while (topic.partitions[0].firstOffset < 5) await turn();
     await logs.close();
     expect(vi.getTimerCount()).toBe(0);
   });

@@ -20,7 +20,7 @@ async function opened({ cacheBytes = 1e6, store = new TryingStore() } = {}) {
     partitionCount: 1,
     createdAtMs: 0,
   });
-  return { store, log: new PartitionLog(topic.partitions[0]!, store, new TailCache(cacheBytes)) };
+  return { store, log: new PartitionLog(topic.partitions[0], store, new TailCache(cacheBytes)) };
 }
 
 /** A byte of the length, which the log leaves as it came. */
@@ -28,7 +28,7 @@ const MARK_AT = 8;
 
 /** The state of the only partition as the store has it. */
 async function stored(store: TryingStore) {
-  return (await store.open()).topics[0]!.partitions[0]!;
+  return (await store.open()).topics[0].partitions[0];
 }
 
 function spans(batches: StoredBatch[]): [number, number][] {

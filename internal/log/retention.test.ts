@@ -13,7 +13,7 @@ async function append(topic: TopicLog, key: string, value: string | null, timest
   const bytes = buildBatch([
     { timestamp, key: Buffer.from(key), value: value === null ? null : Buffer.from(value) },
   ]);
-  await topic.partitions[0]!.append({ bytes, count: 1, maxTimestamp: timestamp });
+  await topic.partitions[0].append({ bytes, count: 1, maxTimestamp: timestamp });
 }
 
 function pairs(batches: readonly StoredBatch[]): [number, string, string | null][] {
@@ -30,7 +30,7 @@ function pairs(batches: readonly StoredBatch[]): [number, string, string | null]
 
 /** What a reader finds that begins at an offset and goes on to the end. */
 async function read(topic: TopicLog, fromOffset = 0): Promise<[number, string, string | null][]> {
-  const partition = topic.partitions[0]!;
+  const partition = topic.partitions[0];
   const found: StoredBatch[] = [];
   for (let next = fromOffset; next < partition.highWatermark; ) {
     const batches = await partition.read(next, 100);
@@ -45,7 +45,7 @@ describe('a topic with cleanup.policy=compact', () => {
   it('keeps the last record of each key, for readers near the end as well, and nothing goes by age', async () => {
     const { logs, log } = await openLogs({ retentionMs: 1000, retentionBytes: 1 });
     const topic = await logs.createTopic('a', 1, COMPACTED);
-    for (const [key, value] of ['a1', 'b1', 'a2', 'b2', 'a3']) await append(topic, key!, value!, 1);
+    for (const [key, value] of ['a1', 'b1', 'a2', 'b2', 'a3']) await append(topic, key, value, 1);
     expect(await read(topic)).toHaveLength(5);
     await logs.applyRetention(NOW_MS);
     const left = [
@@ -133,7 +133,7 @@ describe('a topic with cleanup.policy=compact', () => {
     const topic = await logs.createTopic('a', 1, COMPACTED);
     for (const value of ['1', '2', '3']) await append(topic, 'a', value);
     await logs.applyRetention(NOW_MS);
-    const { id } = topic.partitions[0]!;
+    const { id } = topic.partitions[0];
     expect(await store.getMeta(`compaction/${id}`)).toBeDefined();
     await logs.deleteTopic(topic);
     expect(await store.getMeta(`compaction/${id}`)).toBeUndefined();
@@ -196,19 +196,19 @@ describe('retention', () => {
     await append(topic, 'a', '2', NOW_MS + 500);
     const looked = [vi.spyOn(store, 'batchForTime'), vi.spyOn(store, 'offsetForSize')];
     const looks = () =>
-      looked.map((spy) => spy.mock.calls.filter(([id]) => id === topic.partitions[0]!.id).length);
+      looked.map((spy) => spy.mock.calls.filter(([id]) => id === topic.partitions[0].id).length);
     await logs.applyRetention(NOW_MS);
     expect(looks()).toEqual([1, 1]);
     await logs.applyRetention(NOW_MS + 1000);
-    expect([looks(), topic.partitions[0]!.firstOffset]).toEqual([[1, 1], 0]);
+    expect([looks(), topic.partitions[0].firstOffset]).toEqual([[1, 1], 0]);
     await logs.applyRetention(NOW_MS + 1001);
-    expect([looks(), topic.partitions[0]!.firstOffset]).toEqual([[2, 1], 1]);
+    expect([looks(), topic.partitions[0].firstOffset]).toEqual([[2, 1], 1]);
     await append(topic, 'a', '3', NOW_MS + 600);
     await logs.applyRetention(NOW_MS + 1500);
-    expect([looks(), topic.partitions[0]!.firstOffset]).toEqual([[2, 2], 1]);
+    expect([looks(), topic.partitions[0].firstOffset]).toEqual([[2, 2], 1]);
     await logs.applyRetention(NOW_MS + 1501);
-    expect([looks(), topic.partitions[0]!.firstOffset]).toEqual([[3, 2], 2]);
-    expect(looked[0]!.mock.calls.every(([id]) => id === topic.partitions[0]!.id)).toBe(true);
+    expect([looks(), topic.partitions[0].firstOffset]).toEqual([[3, 2], 2]);
+    expect(looked[0].mock.calls.every(([id]) => id === topic.partitions[0].id)).toBe(true);
   });
 
   it('looks again where records went by other ways, or the settings are others', async () => {
@@ -216,13 +216,13 @@ describe('retention', () => {
     const topic = await logs.createTopic('a', 1, { 'retention.ms': '1000' });
     for (const age of [0, 500, 900]) await append(topic, 'a', '1', NOW_MS - age);
     await logs.applyRetention(NOW_MS);
-    await topic.partitions[0]!.deleteUntil(1);
+    await topic.partitions[0].deleteUntil(1);
     await logs.setConfig(topic, 'retention.ms', '600');
     await logs.applyRetention(NOW_MS);
-    expect(topic.partitions[0]!.firstOffset).toBe(1);
+    expect(topic.partitions[0].firstOffset).toBe(1);
     await logs.setConfig(topic, 'retention.ms', '100');
     await logs.applyRetention(NOW_MS);
-    expect(topic.partitions[0]!.firstOffset).toBe(3);
+    expect(topic.partitions[0].firstOffset).toBe(3);
   });
 
   it('ends with its logs, in the middle of a round as well', async () => {

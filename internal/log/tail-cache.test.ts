@@ -33,10 +33,10 @@ describe('a tail', () => {
     const cache = new TailCache(budgetFor(5, 50));
     const [tail, other] = [new PartitionTail(cache), new PartitionTail(cache)];
     const batches = [batch(0, 3, 10), batch(3, 1, 10), batch(4, 2, 10)];
-    tail.add(batches[0]!);
+    tail.add(batches[0]);
     other.add(batch(0, 1, 10));
-    tail.add(batches[1]!);
-    tail.add(batches[2]!);
+    tail.add(batches[1]);
+    tail.add(batches[2]);
     tail.dropUntil(2);
     expect(tail.read(0, 6, 100)).toEqual(batches);
     tail.dropUntil(5);
@@ -108,17 +108,17 @@ describe('a tail', () => {
         const size = () => model.reduce((sum, kept) => sum + budgetFor(1, kept.batch.bytes.length), 0);
         for (const step of steps) {
           if ('count' in step) {
-            const added = batch(next[step.tail]!, step.count, step.bytes);
-            next[step.tail]! += step.count;
-            tails[step.tail]!.add(added);
+            const added = batch(next[step.tail], step.count, step.bytes);
+            next[step.tail] += step.count;
+            tails[step.tail].add(added);
             model.push({ tail: step.tail, batch: added });
             while (size() > budget) model.shift();
           } else if ('clear' in step) {
-            tails[step.tail]!.clear();
+            tails[step.tail].clear();
             model = model.filter((kept) => kept.tail !== step.tail);
           } else {
             const kept = model.filter(({ tail }) => tail === step.tail).map((entry) => entry.batch);
-            const found = tails[step.tail]!.read(step.from, step.until, step.maxBytes);
+            const found = tails[step.tail].read(step.from, step.until, step.maxBytes);
             expect(found).toEqual(naiveRead(kept, step.from, step.until, step.maxBytes));
           }
           expect(cache.bytes).toBe(size());

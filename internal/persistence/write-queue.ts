@@ -210,7 +210,7 @@ export class WriteQueue {
   }
 
   #countPending(key: string, change: 1 | -1): void {
-    this.#pendingByKind.set(key[0]!, (this.#pendingByKind.get(key[0]!) ?? 0) + change);
+    this.#pendingByKind.set(key[0], (this.#pendingByKind.get(key[0]) ?? 0) + change);
   }
 
   /** Lets publishers go. */

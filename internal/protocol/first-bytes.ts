@@ -63,7 +63,7 @@ const MAX_LENGTH_BYTES = 4;
 
 /** CONNECT; its flags are zero since version 3.1.1. */
 function mqtt(first: Uint8Array): Recognised {
-  if (first[0]! >>> 4 !== MQTT_CONNECT) return undefined;
+  if (first[0] >>> 4 !== MQTT_CONNECT) return undefined;
   const body = mqttBody(first);
   if (body === undefined) return first.length <= MAX_LENGTH_BYTES ? 'undecided' : undefined;
   const rest = first.subarray(body.start);
@@ -80,8 +80,8 @@ function mqtt(first: Uint8Array): Recognised {
 function mqttBody(first: Uint8Array): { start: number; bytes: number } | undefined {
   let bytes = 0;
   for (let at = 1; at <= MAX_LENGTH_BYTES && at < first.length; at++) {
-    bytes += (first[at]! & 0x7f) << (7 * (at - 1));
-    if (first[at]! < 0x80) return { start: at + 1, bytes };
+    bytes += (first[at] & 0x7f) << (7 * (at - 1));
+    if (first[at] < 0x80) return { start: at + 1, bytes };
   }
   return undefined;
 }
@@ -89,7 +89,7 @@ function mqttBody(first: Uint8Array): { start: number; bytes: number } | undefin
 /** The level that a CONNECT of MQTT names, without the bit of a bridge; what {@link protocolOf} calls MQTT has one. */
 export function mqttLevelOf(first: Uint8Array): number {
   const { start } = mqttBody(first)!;
-  return first[start + 2 + first[start + 1]!]! & 0x7f;
+  return first[start + 2 + first[start + 1]] & 0x7f;
 }
 
 /** Type, TopicLen and PayloadLen of a frame; or size, key and version of a request of Kafka. */

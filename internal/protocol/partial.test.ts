@@ -20,11 +20,11 @@ describe('PartialUnit', () => {
         const stream = Buffer.concat([frame, following]);
         const cursor = new FrameCursor(MAX_PAYLOAD_BYTES);
         const partial = new PartialUnit();
-        const first = Math.min(sizes[0]!, frame.length - 1);
+        const first = Math.min(sizes[0], frame.length - 1);
         partial.keep(stream, 0, first);
         let at = first;
         for (let piece = 1; at < frame.length; piece++) {
-          const end = Math.min(stream.length, at + sizes[piece % sizes.length]!);
+          const end = Math.min(stream.length, at + sizes[piece % sizes.length]);
           const taken = partial.fill(stream.subarray(at, end), cursor);
           expect(taken).toBe(Math.min(end, frame.length) - at);
           at += taken;
@@ -48,6 +48,6 @@ describe('PartialUnit', () => {
       partial.fill(frame.subarray(5), cursor);
       return partial.takeWhole(cursor)!;
     });
-    for (const [index, whole] of wholes.entries()) expectBytes(whole, frames[index]!);
+    for (const [index, whole] of wholes.entries()) expectBytes(whole, frames[index]);
   });
 });

@@ -216,7 +216,7 @@ function running(
   const close = () => opened.close();
   return {
     listeners: listeners.map(({ url, door }) => ({ url, door })),
-    url: listeners[0]!.url,
+    url: listeners[0].url,
     openToAll: openToAll.map(({ url }) => url),
     stats: () => metrics.snapshot(),
     reloadCertificates() {

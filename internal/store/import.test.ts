@@ -35,12 +35,12 @@ describe('an import', () => {
       configs: { 'retention.ms': '-1' },
       createdAtMs: 9,
     });
-    expect(topic!.partitions).toMatchObject([
+    expect(topic.partitions).toMatchObject([
       { firstOffset: 3, nextOffset: 30, leaderEpoch: 5 },
       { firstOffset: 8, nextOffset: 8, leaderEpoch: 0 },
     ]);
     const store = opened.at(-1)!;
-    expect(await store.read(topic!.partitions[0]!.id, 0, 100)).toEqual(await from.read(ids[0]!, 0, 100));
+    expect(await store.read(topic.partitions[0].id, 0, 100)).toEqual(await from.read(ids[0], 0, 100));
     expect(state.groups).toEqual(new Map([['g', [commit(4)]]]));
   });
 
@@ -62,7 +62,7 @@ describe('an import', () => {
     into.appendsLeft = Infinity;
     expect(await importLogs(from, into)).toMatchObject({ batchCount: 2 });
     const { topics } = await into.open();
-    expect(await into.read(topics[0]!.partitions[0]!.id, 0, 100)).toEqual(await from.read(ids[0]!, 0, 100));
+    expect(await into.read(topics[0].partitions[0].id, 0, 100)).toEqual(await from.read(ids[0], 0, 100));
   });
 
   it('refuses a topic that is another one, or that has grown, before it copies anything', async () => {
@@ -74,7 +74,7 @@ describe('an import', () => {
     const grown = memory();
     await importLogs(from, grown);
     const { topics } = await grown.open();
-    await grown.append(topics[0]!.partitions[0]!.id, batch(30, 1));
+    await grown.append(topics[0].partitions[0].id, batch(30, 1));
     await expect(importLogs(from, grown)).rejects.toMatchObject({ code: 'conflict' });
   });
 
@@ -87,9 +87,7 @@ describe('an import', () => {
       damaged: [{ topic: 'sensors', partition: 0, baseOffset: 10, lastOffset: 11 }],
     });
     const { topics } = await into.open();
-    const offsets = (await into.read(topics[0]!.partitions[0]!.id, 0, 100)).map(
-      ({ baseOffset }) => baseOffset,
-    );
+    const offsets = (await into.read(topics[0].partitions[0].id, 0, 100)).map(({ baseOffset }) => baseOffset);
     expect(offsets).toEqual([2, 20]);
   });
 });
@@ -104,14 +102,14 @@ async function source(from: MemoryStore = memory()): Promise<{ from: MemoryStore
   const ids = partitions.map(({ id }) => id);
   await from.createTopic({ ...newTopic('__consumer_offsets', 1), topicId: new Uint8Array(16) });
   for (const next of [batch(2, 3), batch(10, 2), batch(20, 5)]) {
-    await from.skipTo(ids[0]!, next.baseOffset);
-    await from.append(ids[0]!, next);
+    await from.skipTo(ids[0], next.baseOffset);
+    await from.append(ids[0], next);
   }
-  await from.skipTo(ids[0]!, 30);
-  await from.deleteUntil(ids[0]!, 3);
-  await from.setLeaderEpoch(ids[0]!, 5);
-  await from.skipTo(ids[1]!, 8);
-  await from.deleteUntil(ids[1]!, 8);
+  await from.skipTo(ids[0], 30);
+  await from.deleteUntil(ids[0], 3);
+  await from.setLeaderEpoch(ids[0], 5);
+  await from.skipTo(ids[1], 8);
+  await from.deleteUntil(ids[1], 8);
   await from.saveGroupOffsets('g', [commit(4)]);
   return { from, ids };
 }

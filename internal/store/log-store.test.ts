@@ -81,7 +81,7 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
   async function openWithPartition() {
     const { store, restart } = await open();
     const topic = await store.createTopic(newTopic('sensors'));
-    return { store, restart, id: topic.partitions[0]!.id };
+    return { store, restart, id: topic.partitions[0].id };
   }
 
   it('is empty at first', async () => {
@@ -103,7 +103,7 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     await store.alterTopic('b', { 'cleanup.policy': 'compact' });
     const [added] = await store.addPartitions('b', 3);
     expect(added).toMatchObject({ number: 2, firstOffset: 0, nextOffset: 0, maxTimestamp: -1, sizeBytes: 0 });
-    await store.setLeaderEpoch(added!.id, 7);
+    await store.setLeaderEpoch(added.id, 7);
     const { state } = await restart();
     expect(state.topics.map(({ name }) => name)).toEqual(['a', 'b']);
     expect(state.topics[1]).toEqual({
@@ -183,7 +183,7 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     const after = (await restart()).store;
     expect(await readStored(after, id, 0, 1e9)).toEqual(expected);
     expect(await readStored(after, id, 5, 1)).toEqual(expected.slice(0, 1));
-    const bytes = batches[1]!.bytes.length + batches[2]!.bytes.length;
+    const bytes = batches[1].bytes.length + batches[2].bytes.length;
     expect(await readStored(after, id, 10, bytes)).toEqual(expected.slice(1, 3));
     expect(await readStored(after, id, 10, bytes - 1)).toEqual(expected.slice(1, 2));
     expect(await after.read(id, 17, 1e9)).toEqual([]);
@@ -207,7 +207,7 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     await Promise.all([store.append(id, batch(0, 5)), store.append(id, batch(5, 5))]);
     await store.deleteUntil(id, 10);
     const { store: after, state } = await restart();
-    expect(state.topics[0]!.partitions[0]).toMatchObject({
+    expect(state.topics[0].partitions[0]).toMatchObject({
       firstOffset: 10,
       nextOffset: 10,
       sizeBytes: 0,
@@ -245,16 +245,16 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     for (let offset = 0; offset < 6; offset++) await store.append(id, batch(offset, 1, new Uint8Array(100)));
     await store.replace(id, 1, 3, [batch(2, 1, new Uint8Array(70))]);
     expect(await offsetsOf(store, id)).toEqual([0, 2, 4, 5]);
-    expect((await store.read(id, 1, 1))[0]!.baseOffset).toBe(2);
+    expect((await store.read(id, 1, 1))[0].baseOffset).toBe(2);
     await expect(store.replace(id, 3, 4, [batch(5)])).rejects.toMatchObject({ code: 'conflict' });
     await store.replace(id, 5, 5, []);
     let { store: after, state } = await restart();
-    expect(state.topics[0]!.partitions[0]).toMatchObject({ nextOffset: 6, sizeBytes: 270 });
+    expect(state.topics[0].partitions[0]).toMatchObject({ nextOffset: 6, sizeBytes: 270 });
     await after.append(id, batch(6, 1, new Uint8Array(80)));
     expect(await after.offsetForSize(id, 180)).toBe(3);
     await after.deleteUntil(id, 3);
     ({ store: after, state } = await restart());
-    expect(state.topics[0]!.partitions[0]).toMatchObject({ firstOffset: 3, nextOffset: 7, sizeBytes: 180 });
+    expect(state.topics[0].partitions[0]).toMatchObject({ firstOffset: 3, nextOffset: 7, sizeBytes: 180 });
     expect(await after.offsetForSize(id, 180)).toBe(3);
     expect(await after.offsetForSize(id, 179)).toBe(5);
     expect(await after.offsetForSize(id, 0)).toBe(7);
@@ -275,12 +275,12 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     await store.deleteTopic('sensors');
     await expect(store.read(id, 0, 1)).rejects.toMatchObject({ code: 'not-found' });
     const again = await store.createTopic(newTopic('sensors'));
-    expect(again.partitions[0]!.id).not.toBe(id);
+    expect(again.partitions[0].id).not.toBe(id);
     const { store: after, state } = await restart();
     // The directory of Kafka has a topic for what groups commit.
     expect(state.topics.filter(({ name }) => name !== '__consumer_offsets')).toEqual([again]);
     expect(state.groups).toEqual(new Map([['g', [{ ...groupOffset(0), topic: 'other' }]]]));
-    expect(await after.read(again.partitions[0]!.id, 0, 1)).toEqual([]);
+    expect(await after.read(again.partitions[0].id, 0, 1)).toEqual([]);
   });
 
   it('skips offsets, and begins with a later one', async () => {
@@ -298,7 +298,7 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     await expect(store.skipTo(id + 1, 0)).rejects.toMatchObject({ code: 'not-found' });
     expect((await store.read(id, 1_005, 1)).map(({ baseOffset }) => baseOffset)).toEqual([2_000]);
     const { store: after, state } = await restart();
-    expect(state.topics[0]!.partitions[0]).toMatchObject({ firstOffset: 1_000, nextOffset: 3_000 });
+    expect(state.topics[0].partitions[0]).toMatchObject({ firstOffset: 1_000, nextOffset: 3_000 });
     expect(await offsetsOf(after, id)).toEqual([1_000, 2_000]);
     await after.append(id, batch(3_000));
     expect(await offsetsOf(after, id)).toEqual([1_000, 2_000, 3_000]);
@@ -317,7 +317,7 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     ]);
     await store.forgetProducers(id, [6n, 7n]);
     const { state } = await restart();
-    expect(state.topics[0]!.partitions[0]!.producers).toEqual([
+    expect(state.topics[0].partitions[0].producers).toEqual([
       { id: 5n, state: Uint8Array.of(3) },
       { id: large, state: Uint8Array.of(2) },
     ]);
@@ -485,14 +485,14 @@ async function runAgainstModel(
         const replacing = chosen
           .filter((_, index) => index % (step.keep + 1) === step.keep)
           .map((each) => form({ ...each, bytes: each.bytes.slice(0, Math.ceil(each.bytes.length / 2)) }));
-        await store.replace(id, chosen[0]!.baseOffset, chosen.at(-1)!.lastOffset, replacing);
+        await store.replace(id, chosen[0].baseOffset, chosen.at(-1)!.lastOffset, replacing);
         kept.splice(from, chosen.length, ...replacing);
         break;
       }
       case 'restart': {
         const restarted = await restart();
         store = restarted.store;
-        expect(restarted.state.topics[0]!.partitions[0]).toMatchObject({
+        expect(restarted.state.topics[0].partitions[0]).toMatchObject({
           firstOffset,
           nextOffset,
           maxTimestamp,

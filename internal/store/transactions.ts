@@ -82,7 +82,7 @@ export class TransactionIndex {
   abortedBetween(fromOffset: number, untilOffset: number): AbortedTransaction[] {
     const found: AbortedTransaction[] = [];
     for (let index = this.#firstEndingAt(fromOffset); index < this.#aborted.length; index++) {
-      const transaction = this.#aborted[index]!;
+      const transaction = this.#aborted[index];
       if (transaction.firstOffset < untilOffset) found.push(transaction);
       // All later ones begin behind this.
       if (transaction.lastStableOffset >= untilOffset) break;
@@ -121,7 +121,7 @@ export class TransactionIndex {
     let high = this.#aborted.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#aborted[middle]!.lastOffset < offset) low = middle + 1;
+      if (this.#aborted[middle].lastOffset < offset) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -103,7 +103,7 @@ export class SocketConnection implements Connection {
 
   write(buffers: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
-    if (buffers.length === 1) return socket.write(buffers[0]!);
+    if (buffers.length === 1) return socket.write(buffers[0]);
     let length = 0;
     for (const bytes of buffers) length += bytes.length;
     if (length <= JOINED_BYTES) return socket.write(Buffer.concat(buffers, length));

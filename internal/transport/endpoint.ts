@@ -22,7 +22,7 @@ export function parseEndpoint(url: string): Endpoint {
   if (parts === null || scheme === undefined) {
     throw new Error(`'${url}' is not an address to listen on; it begins with ${SCHEMES.join('://, ')}://`);
   }
-  const rest = parts[2]!;
+  const rest = parts[2];
   if (scheme === 'unix') {
     if (rest === '') throw new Error(`'${url}' names no socket file`);
     return { scheme, path: rest };
@@ -30,7 +30,7 @@ export function parseEndpoint(url: string): Endpoint {
   const address = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:/[\]]*)):(\d{1,5})\/?$/.exec(rest);
   const port = Number(address?.[3]);
   if (address === null || port > 65_535) throw new Error(`'${url}' is not an address: ${ruleFor(rest)}`);
-  return { scheme, host: address[1] ?? address[2]!, port };
+  return { scheme, host: address[1] ?? address[2], port };
 }
 
 function ruleFor(address: string): string {

@@ -69,7 +69,7 @@ describe('a connection whose peer has ended', () => {
     client.on('data', (chunk) => heard.push(String(chunk)));
     const connection = await vi.waitFor(() => {
       if (connections.length === 0) throw new Error('nobody has connected');
-      return connections[0]!;
+      return connections[0];
     });
     const calls: string[] = [];
     connection.handler = {

@@ -178,7 +178,7 @@ async function opened(protocols: string[] = [], lingerMs = 10_000) {
   await new Promise((resolve, reject) => client.on('open', resolve).on('error', reject));
   const connection = await eventually(() => {
     if (connections.length === 0) throw new Error('nobody has connected');
-    return connections[0]!;
+    return connections[0];
   });
   return { client, connection, received: () => Buffer.concat(received).toString() };
 }

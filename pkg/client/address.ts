@@ -32,7 +32,7 @@ export function parseUrl(url: string): Address {
   if (parts === null || network === undefined) {
     throw invalid(url, `an address begins with ${[...NETWORKS, 'mqtt', 'mqtts'].join('://, ')}://`);
   }
-  return parseAddress(network, parts[2]!);
+  return parseAddress(network, parts[2]);
 }
 
 /**

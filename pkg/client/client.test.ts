@@ -126,7 +126,7 @@ describe('publishing', () => {
   it('says to wait above the high-water mark, and drained() and the result tell when to go on', async () => {
     await using broker = await FakeBroker.start();
     const client = await open(broker.url, { highWaterMarkBytes: 100_000 });
-    broker.sockets[0]!.pause();
+    broker.sockets[0].pause();
     const payload = new Uint8Array(10_000);
     let result = client.publish('a', payload);
     let published = 1;
@@ -142,7 +142,7 @@ describe('publishing', () => {
     });
     await new Promise((resolve) => setImmediate(resolve));
     expect(isDrained).toBe(false);
-    broker.sockets[0]!.resume();
+    broker.sockets[0].resume();
     expect(await result).toBe(true);
     await drained;
     await client.ping();
@@ -156,7 +156,7 @@ describe('publishing', () => {
     client.publish('a', payload);
     payload.fill('x');
     await client.ping();
-    expect(Buffer.from(broker.frames[1]!.payload).toString()).toBe('before');
+    expect(Buffer.from(broker.frames[1].payload).toString()).toBe('before');
   });
 
   it('throws at once for a topic that may not be published to, and when closed', async () => {

@@ -71,7 +71,7 @@ export class Inbox {
     const clientId = this.#clientIds.find(bytes, cursor.clientIdStart, cursor.end);
     const message = new Message(known.topic, clientId, bytes, cursor.payloadStart, cursor.payloadEnd);
     const { handlers } = known;
-    for (let index = 0; index < handlers.length; index++) this.#call(handlers[index]!, message);
+    for (let index = 0; index < handlers.length; index++) this.#call(handlers[index], message);
   };
 
   #call(handler: MessageHandler, message: Message): void {

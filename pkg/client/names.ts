@@ -79,7 +79,7 @@ export class NameTable<T> {
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = end - start;
   for (let at = Math.max(start, end - MAX_REMEMBERED_BYTES); at < end; at++) {
-    hash = Math.imul(hash ^ bytes[at]!, 0x0100_0193);
+    hash = Math.imul(hash ^ bytes[at], 0x0100_0193);
   }
   // The low bits choose the slot; the multiplication mixes upwards only.
   return hash ^ (hash >>> 15);

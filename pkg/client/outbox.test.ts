@@ -83,7 +83,7 @@ describe('the outbox', () => {
     outbox.add('a', 'x'.repeat(1_000_000));
     outbox.add('a', 'y');
     const [large] = outbox.take();
-    expect(large!.buffer.byteLength).toBe(large!.length);
+    expect(large.buffer.byteLength).toBe(large.length);
   });
 
   it('remembers that a topic is good, and asks again for one that is not', () => {

@@ -87,7 +87,7 @@ describe('reading while an iterator is behind', () => {
     await using broker = await FakeBroker.start();
     const client = await open(broker.url);
     const subscription = await client.subscribe('a', undefined, { queueSize: 10 });
-    const socket = broker.sockets[0]!;
+    const socket = broker.sockets[0];
     const payload = 'x'.repeat(60_000);
     let sent = 0;
     while (!socket.writableNeedDrain || sent < 500) {
@@ -158,7 +158,7 @@ describe('requests and a connection that breaks off', () => {
     const pinged = client.ping();
     await pinged;
     // Nothing leaves the client any more, so that the requests wait in its outbox.
-    broker.sockets[0]!.pause();
+    broker.sockets[0].pause();
     while (client.publish('filler', new Uint8Array(100_000)) === true) await turn();
     broker.frames.length = 0;
     const unsubscribed = subscription.unsubscribe();
@@ -408,7 +408,7 @@ describe('closing', () => {
   it('waits for a broker that takes its time with the last messages', async () => {
     await using broker = await FakeBroker.start();
     const client = await open(broker.url, { requestTimeoutMs: 20_000 });
-    broker.sockets[0]!.pause();
+    broker.sockets[0].pause();
     let published = 0;
     do published++;
     while (client.publish('a', new Uint8Array(100_000)) === true || published < 200);
@@ -418,7 +418,7 @@ describe('closing', () => {
     });
     for (let index = 0; index < 20; index++) await turn();
     expect([isClosed, client.state]).toEqual([false, 'closing']);
-    broker.sockets[0]!.resume();
+    broker.sockets[0].resume();
     await closed;
     await vi.waitUntil(() => broker.seen().at(-1) === '9', patiently);
     expect(broker.frames.filter(({ type }) => type === FrameType.publish)).toHaveLength(published);
@@ -428,7 +428,7 @@ describe('closing', () => {
   it('rejects where the broker does not take what was published', async () => {
     await using broker = await FakeBroker.start();
     const client = await open(broker.url, { requestTimeoutMs: 30 });
-    broker.sockets[0]!.pause();
+    broker.sockets[0].pause();
     for (let index = 0; index < 200; index++) client.publish('a', new Uint8Array(100_000));
     await expect(client.close()).rejects.toThrow('the broker did not take all messages within 30 ms');
     expect(client.state).toBe('closed');
@@ -438,7 +438,7 @@ describe('closing', () => {
   it('rejects where the connection breaks off before everything is sent', async () => {
     await using broker = await FakeBroker.start();
     const client = await open(broker.url);
-    broker.sockets[0]!.pause();
+    broker.sockets[0].pause();
     while (client.publish('a', new Uint8Array(100_000)) === true) await turn();
     const closed = client.close();
     broker.cut();

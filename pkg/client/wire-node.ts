@@ -78,7 +78,7 @@ class SocketWire implements Wire {
   }
 
   write(chunks: readonly Uint8Array[]): boolean {
-    if (chunks.length === 1) return this.#socket.write(chunks[0]!);
+    if (chunks.length === 1) return this.#socket.write(chunks[0]);
     this.#socket.cork();
     for (const chunk of chunks) this.#socket.write(chunk);
     this.#socket.uncork();

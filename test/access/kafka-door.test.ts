@@ -384,7 +384,7 @@ describe('the Kafka door asks', () => {
       includeTopicAuthorizedOperations: true,
     });
     const bits = [3, 5, 7, 8, 10, 11].reduce((sum, operation) => sum | (1 << operation), 0);
-    expect(topics[0]!.topicAuthorizedOperations).toBe(bits);
+    expect(topics[0].topicAuthorizedOperations).toBe(bits);
   });
 
   it('before it serves anybody: all but ApiVersions closes the connection of a client that is not let in', async () => {

@@ -40,8 +40,8 @@ describe.each(WAYS)('publish and subscribe: $name', ({ start, tls }) => {
     /** The next message, and who sent it as far as this door says that. */
     async function expectMessage(from: DoorClient, topic: string, text: string, sender?: string) {
       const [message] = await from.messages(1);
-      expect([message!.topic, Buffer.from(message!.payload).toString()]).toEqual([topic, text]);
-      if (sender !== undefined) expect(message!.sender).toBe(door.namesSenders ? sender : undefined);
+      expect([message.topic, Buffer.from(message.payload).toString()]).toEqual([topic, text]);
+      if (sender !== undefined) expect(message.sender).toBe(door.namesSenders ? sender : undefined);
     }
 
     it('answers what a client may ask, byte for byte', async () => {
@@ -107,9 +107,9 @@ describe.each(WAYS)('publish and subscribe: $name', ({ start, tls }) => {
       publisher.publish(topic, everyByte);
       publisher.publish('bytes/empty', '');
       const [first, second] = await subscriber.messages(2);
-      expect(first!.topic).toBe(topic);
-      expect(Buffer.from(first!.payload)).toEqual(Buffer.from(everyByte));
-      expect(second!.payload).toHaveLength(0);
+      expect(first.topic).toBe(topic);
+      expect(Buffer.from(first.payload)).toEqual(Buffer.from(everyByte));
+      expect(second.payload).toHaveLength(0);
     });
 
     it('carries the largest message, and refuses one byte more', async () => {
@@ -118,7 +118,7 @@ describe.each(WAYS)('publish and subscribe: $name', ({ start, tls }) => {
       const largest = new Uint8Array(MAX_MESSAGE_BYTES).map((_, index) => index % 251);
       publisher.publish('large', largest);
       const [message] = await subscriber.messages(1);
-      expect(Buffer.compare(message!.payload, largest)).toBe(0);
+      expect(Buffer.compare(message.payload, largest)).toBe(0);
       publisher.publish('large', new Uint8Array(MAX_MESSAGE_BYTES + 1));
       await publisher.expectEnd(
         /^message-too-large: payload of 2097153 bytes; at most 2097152 are accepted$/,
@@ -162,7 +162,7 @@ describe.each(WAYS)('publish and subscribe: $name', ({ start, tls }) => {
       for (const { payload, sender } of await subscriber.messages(ids.length * each)) {
         const [id, index] = Buffer.from(payload).toString().split(' ') as [string, string];
         if (door.namesSenders) expect(sender).toBe(id);
-        received[id]!.push(Number(index));
+        received[id].push(Number(index));
       }
       const inOrder = Array.from({ length: each }, (_, index) => index);
       expect(received).toEqual({ p0: inOrder, p1: inOrder, p2: inOrder });

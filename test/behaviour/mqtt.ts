@@ -158,10 +158,10 @@ async function publishWithMqttJs(
     ...(scheme === 'unix'
       ? { protocol: 'mqtt', unixSocket: true, path: rest }
       : {
-          protocol: { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' }[scheme!]!,
+          protocol: { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' }[scheme]!,
           hostname: 'localhost',
           port: Number(new URL(url).port),
-          path: scheme!.startsWith('ws') ? '/mqtt' : undefined,
+          path: scheme.startsWith('ws') ? '/mqtt' : undefined,
         }),
     protocolVersion: version,
     reconnectPeriod: 0,

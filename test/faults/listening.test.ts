@@ -110,8 +110,8 @@ describe('a port that is taken', () => {
       refused(8097, 'grpc'),
     ]);
 
-    if (grpc!.server !== undefined) {
-      grpc!.server.close();
+    if (grpc.server !== undefined) {
+      grpc.server.close();
       await using broker = await brokerProcess(start(program('broker'), REPORTING, inFolder));
       expect(JSON.parse(broker.stdout())).toMatchObject({
         listeners: [],
@@ -119,8 +119,8 @@ describe('a port that is taken', () => {
         grpc: ['grpc://localhost:8097'],
       });
     }
-    frames!.server?.close();
-    kafka!.server?.close();
+    frames.server?.close();
+    kafka.server?.close();
   });
 });
 

@@ -65,7 +65,7 @@ describe('a broker whose store is damaged', () => {
     const bytes = readFileSync(file);
     const at = bytes.indexOf('text 3');
     expect(at).toBeGreaterThan(0);
-    bytes[at + 100]! ^= 1;
+    bytes[at + 100] ^= 1;
     writeFileSync(file, bytes);
     await using broker = await started(dataDir);
     expect(await kept(broker)).toEqual(texts.filter((text) => !text.startsWith('text 3')));

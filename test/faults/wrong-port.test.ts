@@ -43,7 +43,7 @@ async function answerTo(door: string, bytes: Uint8Array): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-const portOf = (door: string) => Number(urls[door]!.split(':').at(-1));
+const portOf = (door: string) => Number(urls[door].split(':').at(-1));
 /** In the log a listener has the name of its transport. */
 const listenerOf = (door: string) => `tcp://127.0.0.1:${portOf(door)}`;
 
@@ -94,8 +94,8 @@ const FOREIGN: Record<string, string[]> = {
 
 describe.each(Object.entries(FOREIGN))('the port of %s', (door, protocols) => {
   it.each(protocols)('names a client of %s, and tells it where to go', async (protocol) => {
-    const { begins = '', says, right } = ANSWERS[protocol]!;
-    const answer = await answerTo(door, FIRST_BYTES[protocol]!);
+    const { begins = '', says, right } = ANSWERS[protocol];
+    const answer = await answerTo(door, FIRST_BYTES[protocol]);
     expect(answer.toString('hex', 0, begins.length / 2)).toBe(begins);
     expect(answer.toString()).toMatch(says);
     const served = right && urls[right];

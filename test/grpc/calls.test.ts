@@ -363,7 +363,7 @@ describe.each([
   it('lists the services', async () => {
     const [answer] = await ask({ host: 'h', listServices: '' });
     expect(answer).toMatchObject({ validHost: 'h', originalRequest: { host: 'h', listServices: '' } });
-    expect(answer!.listServicesResponse!.service.map(({ name }) => name)).toEqual([
+    expect(answer.listServicesResponse!.service.map(({ name }) => name)).toEqual([
       'grpc.health.v1.Health',
       'grpc.reflection.v1.ServerReflection',
       'grpc.reflection.v1alpha.ServerReflection',
@@ -393,7 +393,7 @@ describe.each([
     );
     expect(answers.map(({ errorResponse }) => errorResponse?.errorCode)).toEqual([5, 5, 5, 5, 3]);
     const [extensions] = await ask({ allExtensionNumbersOfType: 'smq.ProduceRequest' });
-    expect(extensions!.allExtensionNumbersResponse).toEqual({
+    expect(extensions.allExtensionNumbersResponse).toEqual({
       baseTypeName: 'smq.ProduceRequest',
       extensionNumber: [],
     });

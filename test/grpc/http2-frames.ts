@@ -16,7 +16,7 @@ export function readFrames(bytes: Buffer): ReadFrame[] {
     const stream = bytes.readUInt32BE(at + 5) & 0x7fff_ffff;
     const payload = bytes.subarray(at + 9, at + 9 + length);
     if (payload.length < length) throw new Error('a frame that is cut off');
-    frames.push({ type: bytes[at + 3]!, flags: bytes[at + 4]!, stream, payload });
+    frames.push({ type: bytes[at + 3], flags: bytes[at + 4], stream, payload });
     at += 9 + length;
   }
   return frames;

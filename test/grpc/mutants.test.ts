@@ -135,7 +135,7 @@ function socketsOf(pid: number): number {
   const inodes = new Set<string>();
   for (const table of ['tcp', 'tcp6']) {
     const rows = readFileSync(`/proc/${pid}/net/${table}`, 'utf8').trim().split('\n').slice(1);
-    for (const row of rows) inodes.add(row.trim().split(/\s+/)[9]!);
+    for (const row of rows) inodes.add(row.trim().split(/\s+/)[9]);
   }
   const folder = `/proc/${pid}/fd`;
   return readdirSync(folder).filter((name) => {

@@ -206,7 +206,7 @@ export class Mutants {
     const random = this.#random;
     const flipped = Buffer.from(bytes);
     for (let count = 1 + random.below(3); count > 0; count--) {
-      flipped[random.below(flipped.length)]! ^= 1 << random.below(8);
+      flipped[random.below(flipped.length)] ^= 1 << random.below(8);
     }
     return flipped;
   }

@@ -20,7 +20,7 @@ export class RawHttp2 {
         const length = waiting.readUIntBE(0, 3);
         const stream = waiting.readUInt32BE(5) & 0x7fff_ffff;
         const payload = Buffer.from(waiting.subarray(9, 9 + length));
-        this.frames.push({ type: waiting[3]!, flags: waiting[4]!, stream, payload });
+        this.frames.push({ type: waiting[3], flags: waiting[4], stream, payload });
         waiting = waiting.subarray(9 + length);
       }
     });

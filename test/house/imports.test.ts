@@ -91,7 +91,7 @@ const SHARED = ['errors.ts', 'limits', 'topic.ts', 'lib'];
 describe('the table of rooms in internal/README.md', () => {
   const page = readFileSync(join(root, 'internal/README.md'), 'utf8');
   const rows = [...page.matchAll(/^\| `([^`]+)` +\| [^|]+\| ([^|]*)\|$/gm)].map(
-    ([, room, cell]) => [room!, namesIn(cell!)] as const,
+    ([, room, cell]) => [room, namesIn(cell)] as const,
   );
   const rooms = [...rows.map(([room]) => room), ...SHARED.map((each) => `internal/${each}`)].filter(
     (room) => room !== 'internal/doors/clients' && room !== 'internal/store/kafka-directory',
@@ -115,12 +115,12 @@ describe('the table of rooms in internal/README.md', () => {
 });
 
 function namesIn(cell: string): string[] {
-  return [...cell.matchAll(/`([^`]+)`|\b(everything|shared)\b/g)].map(([, code, word]) => (code ?? word)!);
+  return [...cell.matchAll(/`([^`]+)`|\b(everything|shared)\b/g)].map(([, code, word]) => code ?? word);
 }
 
 /** The rooms that a rule is about, as in `^internal/log(/|\.ts$)`. */
 function roomsIn(pattern: string): string[] {
-  return [...pattern.matchAll(/^\^internal\/(\w+)\(\//g)].map(([, room]) => room!);
+  return [...pattern.matchAll(/^\^internal\/(\w+)\(\//g)].map(([, room]) => room);
 }
 
 /** A file of a room: its own name where it is a file, one in the middle of it where it is a folder. */

@@ -31,10 +31,10 @@ describe.each(pages)('%s', (page) => {
 
   it('says of each limit that it names what the code says', () => {
     for (const [whole, number, unit, name] of marked) {
-      expect(limits, `${whole}: internal/limits has no such limit`).toHaveProperty(name!);
+      expect(limits, `${whole}: internal/limits has no such limit`).toHaveProperty(name);
       const value =
-        Number(number!.replaceAll(',', '')) * (unit === undefined ? 1 : (UNITS[unit] ?? Number.NaN));
-      expect(value, whole).toBe(limits[name!]);
+        Number(number.replaceAll(',', '')) * (unit === undefined ? 1 : (UNITS[unit] ?? Number.NaN));
+      expect(value, whole).toBe(limits[name]);
     }
   });
 
@@ -45,7 +45,7 @@ describe.each(pages)('%s', (page) => {
 
 it('the table of limits in docs/operations.md names a flag or a limit of the code in each row', () => {
   const text = readFileSync(join(root, 'docs/operations.md'), 'utf8');
-  const table = text.split('\n## Limits\n')[1]!.split('\n\n')[1]!;
+  const table = text.split('\n## Limits\n')[1].split('\n\n')[1];
   for (const row of table.split('\n').slice(2)) expect(row).toMatch(/\| `-[a-z-]+` +\||<!-- limit: \w+ -->/);
 });
 

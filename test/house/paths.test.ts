@@ -15,7 +15,7 @@ describe.each([
   const text = readFileSync(join(root, page), 'utf8');
 
   it('names files that are there', () => {
-    const named = [...text.matchAll(PATH)].map(([, path]) => path!);
+    const named = [...text.matchAll(PATH)].map(([, path]) => path);
     expect(named.length).toBeGreaterThan(10);
     const lacking = named.filter((path) => !bases.some((base) => existsSync(join(root, base, path))));
     expect(lacking).toEqual([]);
@@ -23,7 +23,7 @@ describe.each([
 
   it('links to files that are there', () => {
     for (const [, path] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
-      expect(existsSync(join(root, dirname(page), path!)), path).toBe(true);
+      expect(existsSync(join(root, dirname(page), path)), path).toBe(true);
     }
   });
 });

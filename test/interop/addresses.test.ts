@@ -24,7 +24,7 @@ function started(...flags: string[]): Promise<BrokerProcess> {
 
 function portOf(broker: BrokerProcess): string {
   const { kafka } = JSON.parse(broker.stdout()) as { kafka: string[] };
-  return new URL(kafka[0]!).port;
+  return new URL(kafka[0]).port;
 }
 
 /** Produces and consumes with kcat; returns what it found out about brokers. */

@@ -90,7 +90,7 @@ describeWithPeer("Kafka's own tools", java, (_classpath, peer) => {
     expect(words(await ofGroup('--describe')).slice(1)).toEqual([
       [group, topic, '0', '2', '3', '1', '-', '-', '-'],
     ]);
-    expect(words(await ofGroup('--describe', '--state'))[1]!.slice(-2)).toEqual(['Empty', '0']);
+    expect(words(await ofGroup('--describe', '--state'))[1].slice(-2)).toEqual(['Empty', '0']);
     const reset = ['--reset-offsets', '--topic', topic, '--to-offset', '1', '--execute'];
     expect(words(await ofGroup(...reset))[1]).toEqual([group, topic, '0', '1']);
     expect(await ofGroup('--delete-offsets', '--topic', topic)).toContain('Successful');
@@ -144,7 +144,7 @@ describeWithPeer("Kafka's own tools", java, (_classpath, peer) => {
     const produce = ['--topic', topic, '--num-records', '5000', '--record-size', '100', '--throughput', '-1'];
     expect(await tool('kafka-producer-perf-test', produce)).toContain('5000 records sent');
     const consumed = await tool('kafka-consumer-perf-test', ['--topic', topic, '--num-records', '5000']);
-    expect(lines(consumed)[1]!.split(', ')[4]).toBe('5000');
+    expect(lines(consumed)[1].split(', ')[4]).toBe('5000');
     const latency = [
       '--topic',
       topic,

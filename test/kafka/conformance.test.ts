@@ -56,7 +56,7 @@ async function newTopic(configs: Record<string, string> = {}, numPartitions = 1)
 
 async function idOf(name: string): Promise<string> {
   const { topics } = await wire.ask(metadata, 12, { topics: [{ name }] });
-  return topics[0]!.topicId;
+  return topics[0].topicId;
 }
 
 /** An id that no topic has. */
@@ -70,7 +70,7 @@ async function append(name: string, ...values: string[]): Promise<void> {
       timeoutMs: 1_000,
       topicData: [{ name, partitionData }],
     });
-    expect(responses[0]!.partitionResponses).toMatchObject([{ errorCode: 0 }]);
+    expect(responses[0].partitionResponses).toMatchObject([{ errorCode: 0 }]);
   }
 }
 
@@ -247,7 +247,7 @@ describe('Produce', () => {
       topicData: [{ name, partitionData: [{ index: 0, records: records ?? batch(['a']) }] }],
       ...request,
     });
-    expect(responses[0]!.partitionResponses).toMatchObject([{ index: 0, logAppendTimeMs: -1, ...answer }]);
+    expect(responses[0].partitionResponses).toMatchObject([{ index: 0, logAppendTimeMs: -1, ...answer }]);
   });
 
   it('of a topic without partitions is left out of the answer', async () => {
@@ -270,7 +270,7 @@ describe('Produce', () => {
         { name: other, partitionData: [{ index: 0, records: transactional }] },
       ],
     });
-    expect(responses.map(({ partitionResponses }) => partitionResponses[0]!.errorCode)).toEqual([53, 53]);
+    expect(responses.map(({ partitionResponses }) => partitionResponses[0].errorCode)).toEqual([53, 53]);
   });
 });
 
@@ -346,7 +346,7 @@ describe('Fetch', () => {
     await append(topic, 'a', 'b');
     const first = async (lastFetchedEpoch: number, fetchOffset: number) => {
       const { responses } = await ask(12, [from(fetchOffset, { lastFetchedEpoch })], { topic });
-      return responses[0]!.partitions[0]!;
+      return responses[0].partitions[0];
     };
     const none = { epoch: -1, endOffset: -1 };
     expect(await first(0, 1)).toMatchObject({ errorCode: 0, highWatermark: 2, divergingEpoch: none });
@@ -364,17 +364,17 @@ describe('Fetch', () => {
     const topic = await newTopic();
     await append(topic, 'a');
     const older = await ask(12, [from(0)], { topic }, { replicaId: 5 });
-    expect(older.responses[0]!.partitions).toMatchObject([{ errorCode: 6, highWatermark: -1 }]);
+    expect(older.responses[0].partitions).toMatchObject([{ errorCode: 6, highWatermark: -1 }]);
     const replicaState = { replicaId: 5, replicaEpoch: 1 };
     const newer = await ask(15, [from(0)], { topicId: await idOf(topic) }, { replicaState });
-    expect(newer.responses[0]!.partitions).toMatchObject([{ errorCode: 6, highWatermark: -1 }]);
+    expect(newer.responses[0].partitions).toMatchObject([{ errorCode: 6, highWatermark: -1 }]);
   });
 
   it('has no list of transactions but an empty one where there is no partition', async () => {
     const topic = await newTopic();
     const { responses } = await ask(12, [from(0), from(9), from(0, { partition: 5 })], { topic });
     expect(
-      responses[0]!.partitions.map(({ errorCode, abortedTransactions }) => [errorCode, abortedTransactions]),
+      responses[0].partitions.map(({ errorCode, abortedTransactions }) => [errorCode, abortedTransactions]),
     ).toEqual([
       [0, null],
       [1, null],
@@ -409,7 +409,7 @@ describe('epochs of the leader', () => {
     const { topics } = await wire.ask(offsetForLeaderEpoch, 4, {
       topics: [{ topic, partitions: [{ partition: 0, leaderEpoch, currentLeaderEpoch }] }],
     });
-    expect(topics[0]!.partitions).toEqual([{ partition: 0, ...answer }]);
+    expect(topics[0].partitions).toEqual([{ partition: 0, ...answer }]);
   });
 
   it('are compared by ListOffsets too', async () => {
@@ -420,7 +420,7 @@ describe('epochs of the leader', () => {
         replicaId: -1,
         topics: [{ name, partitions: [{ partitionIndex: 0, currentLeaderEpoch, timestamp: -1 }] }],
       });
-      errors.push(topics[0]!.partitions[0]!.errorCode);
+      errors.push(topics[0].partitions[0].errorCode);
     }
     expect(errors).toEqual([74, 0, 0, 75]);
   });
@@ -432,7 +432,7 @@ describe('CreateTopics', () => {
   const create = async (asked: Partial<Asked>) => {
     const plain = { name: `topic-${++lastTopic}`, numPartitions: 1, replicationFactor: 1 };
     const topic = { ...plain, assignments: [], configs: [], ...asked };
-    return (await wire.ask(createTopics, 7, { topics: [topic] })).topics[0]!;
+    return (await wire.ask(createTopics, 7, { topics: [topic] })).topics[0];
   };
   const configured = (...configs: [string, string | null][]) => ({
     configs: configs.map(([name, value]) => ({ name, value })),
@@ -536,7 +536,7 @@ describe('configs of a topic', () => {
   const described = async (resourceName: string) => {
     const resources = [{ resourceType: 2, resourceName, configurationKeys: null }];
     const { results } = await wire.ask(describeConfigs, 4, { resources, includeSynonyms: true });
-    return new Map(results[0]!.configs.map((config) => [config.name, config]));
+    return new Map(results[0].configs.map((config) => [config.name, config]));
   };
   const change = async (resourceName: string, ...configs: [string, number, string | null][]) => {
     const { responses } = await wire.ask(incrementalAlterConfigs, 1, {
@@ -549,7 +549,7 @@ describe('configs of a topic', () => {
       ],
       validateOnly: false,
     });
-    return responses[0]!.errorCode;
+    return responses[0].errorCode;
   };
 
   it('are told with the configs of the broker from which they come', async () => {
@@ -611,7 +611,7 @@ describe('configs of a topic', () => {
       resources: [{ resourceType: 2, resourceName: await newTopic(), configs }],
       validateOnly: false,
     });
-    expect(responses[0]!.errorCode).toBe(errorCode);
+    expect(responses[0].errorCode).toBe(errorCode);
   });
 });
 
@@ -631,7 +631,7 @@ describe('the cluster', () => {
     const topic = await newTopic({}, 3);
     const sizes = async (partitions: number[]) => {
       const { results } = await wire.ask(describeLogDirs, 4, { topics: [{ topic, partitions }] });
-      return results[0]!.topics.map((found) => found.partitions.map(({ partitionIndex }) => partitionIndex));
+      return results[0].topics.map((found) => found.partitions.map(({ partitionIndex }) => partitionIndex));
     };
     expect(await sizes([0, 2, 7])).toEqual([[0, 2]]);
     expect(await sizes([9])).toEqual([]);

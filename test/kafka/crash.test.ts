@@ -57,7 +57,7 @@ class Producer {
       const answer = await wire.next();
       if (answer === undefined) return;
       const { body } = decodeResponse(produce, 9, answer);
-      const { errorCode, baseOffset } = body.responses[0]!.partitionResponses[0]!;
+      const { errorCode, baseOffset } = body.responses[0].partitionResponses[0];
       expect(errorCode).toBe(0);
       const { texts } = this.#unknown.shift()!;
       for (const [at, text] of texts.entries()) this.acknowledged.set(baseOffset + at, text);
@@ -78,7 +78,7 @@ class Producer {
 }
 
 function kafkaUrl(broker: BrokerProcess): string {
-  return (JSON.parse(broker.stdout()) as { kafka: string[] }).kafka[0]!;
+  return (JSON.parse(broker.stdout()) as { kafka: string[] }).kafka[0];
 }
 
 /** Every record of the log: its offset, and its text. */
@@ -92,7 +92,7 @@ async function everything(url: string): Promise<[number, string][]> {
       isolationLevel: 0,
       topics: [{ topic: TOPIC, partitions: [{ partition: 0, fetchOffset: next, partitionMaxBytes: 1e6 }] }],
     });
-    const { errorCode, records: bytes, highWatermark } = responses[0]!.partitions[0]!;
+    const { errorCode, records: bytes, highWatermark } = responses[0].partitions[0];
     expect(errorCode).toBe(0);
     for (let at = 0; at < bytes!.length; ) {
       const header = parseBatchHeader(bytes!, at);

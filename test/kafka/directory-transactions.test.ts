@@ -41,7 +41,7 @@ describe.runIf(hasJava())('transactions in a directory of Apache Kafka (needs ja
       await mustRun('java', ['-cp', await kafkaClasspath(), TRANSACTIONS, first.bootstrap]);
       const told = await allAnswers(`tcp://${first.bootstrap}`);
       expect(told.committed0).toMatchObject({ highWatermark: END, lastStableOffset: STABLE });
-      expect(told.committed0!.abortedTransactions).toHaveLength(2);
+      expect(told.committed0.abortedTransactions).toHaveLength(2);
       await first.stop();
 
       // The same here, field by field, and live readers see committed records only.
@@ -60,7 +60,7 @@ describe.runIf(hasJava())('transactions in a directory of Apache Kafka (needs ja
       const store = new KafkaDirectoryStore({ directories: [directory], fsync: 'os' });
       cleanUps.push(() => store.close());
       const { topics } = await store.open();
-      await store.replace(topics.find(({ name }) => name === TOPIC)!.partitions[0]!.id, 0, 0, []);
+      await store.replace(topics.find(({ name }) => name === TOPIC)!.partitions[0].id, 0, 0, []);
       await store.close();
 
       const second = await startKafka(directory);
@@ -129,7 +129,7 @@ async function allAnswers(url: string): Promise<Record<string, Answered>> {
           { topic: TOPIC, partitions: [{ partition: 0, fetchOffset: offset, partitionMaxBytes: 1e6 }] },
         ],
       });
-      const { records, ...answer } = responses[0]!.partitions[0]!;
+      const { records, ...answer } = responses[0].partitions[0];
       answers[`${isolation}${offset}`] = { ...answer, records: Buffer.from(records ?? []).toString('hex') };
     }
     for (const timestamp of [-1, -2, -3, 1]) {
@@ -139,7 +139,7 @@ async function allAnswers(url: string): Promise<Record<string, Answered>> {
         topics: [{ name: TOPIC, partitions: [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp }] }],
       });
       // Another start is another epoch of the leader, and the first record goes below.
-      const { leaderEpoch: _, ...answer } = topics[0]!.partitions[0]!;
+      const { leaderEpoch: _, ...answer } = topics[0].partitions[0];
       if (timestamp < 0) answers[`${isolation} at ${timestamp}`] = answer;
     }
   }
@@ -162,7 +162,7 @@ async function commit(wire: KafkaWire, groupId: string, committedOffset: number)
     memberId: '',
     topics: [{ name: TOPIC, partitions }],
   });
-  expect(topics[0]!.partitions[0]!.errorCode).toBe(0);
+  expect(topics[0].partitions[0].errorCode).toBe(0);
 }
 
 async function committedBy(wire: KafkaWire, groupId: string): Promise<number> {
@@ -170,7 +170,7 @@ async function committedBy(wire: KafkaWire, groupId: string): Promise<number> {
     groupId,
     topics: [{ name: TOPIC, partitionIndexes: [0] }],
   });
-  return topics[0]!.partitions[0]!.committedOffset;
+  return topics[0].partitions[0].committedOffset;
 }
 
 async function must(kafka: ApacheKafka, mainClass: string, args: string[]): Promise<string> {

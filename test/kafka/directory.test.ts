@@ -52,7 +52,7 @@ describe.runIf(hasJava())('a directory of Apache Kafka', () => {
         partitionCount: 2,
         createdAtMs: Date.now(),
       });
-      await append(store, made.partitions[1]!, lines('made', 100));
+      await append(store, made.partitions[1], lines('made', 100));
       await store.close();
       expect(existsSync(join(directory, '.kafka_cleanshutdown'))).toBe(true);
 
@@ -126,7 +126,7 @@ async function open(directory: string): Promise<{ store: KafkaDirectoryStore; st
 }
 
 function partitionOf(state: StoredState, topic: string): StoredPartition {
-  return state.topics.find(({ name }) => name === topic)!.partitions[0]!;
+  return state.topics.find(({ name }) => name === topic)!.partitions[0];
 }
 
 function lines(name: string, count: number): string[] {

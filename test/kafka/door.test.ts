@@ -81,7 +81,7 @@ async function produceTo(
     timeoutMs: 1_000,
     topicData: [{ name, partitionData: [{ index, records }] }],
   });
-  return responses[0]!.partitionResponses[0]!;
+  return responses[0].partitionResponses[0];
 }
 
 function fetchOf(name: string, fetchOffset: number, { partitionMaxBytes = 1e6, partition = 0 } = {}) {
@@ -91,7 +91,7 @@ function fetchOf(name: string, fetchOffset: number, { partitionMaxBytes = 1e6, p
 async function fetchFrom(name: string, fetchOffset: number, { maxWaitMs = 0, minBytes = 1 } = {}) {
   const body = { maxWaitMs, minBytes, isolationLevel: 0, topics: [fetchOf(name, fetchOffset)] };
   const { responses } = await wire.ask(fetch, 12, body);
-  return responses[0]!.partitions[0]!;
+  return responses[0].partitions[0];
 }
 
 describe('ApiVersions', () => {
@@ -172,7 +172,7 @@ describe('pipelined requests', () => {
     expect(answered).toEqual(ids);
     // The one after the produces has seen all of them.
     const { body } = decodeResponse(listOffsets, 6, last!);
-    expect(body.topics[0]!.partitions[0]!.offset).toBe(20);
+    expect(body.topics[0].partitions[0].offset).toBe(20);
   });
 
   it('may come in bytes of any cut', async () => {
@@ -268,9 +268,9 @@ describe('Produce', () => {
         timeoutMs: 1_000,
         topicData: [{ topicId, partitionData: [{ index: 0, records: batch(['one']) }] }],
       });
-    expect((await ask(topics[0]!.topicId)).responses[0]!.partitionResponses[0]!.errorCode).toBe(0);
+    expect((await ask(topics[0].topicId)).responses[0].partitionResponses[0].errorCode).toBe(0);
     const unknown = await ask('AAAAAAAAAAAAAAAAAAAAAQ');
-    expect(unknown.responses[0]!.partitionResponses[0]!.errorCode).toBe(KafkaErrorCode.unknownTopicId);
+    expect(unknown.responses[0].partitionResponses[0].errorCode).toBe(KafkaErrorCode.unknownTopicId);
   });
 
   it.each([3, 5, 8, 9])('version %i says 3 and -1 of what is not there', async (version) => {
@@ -391,7 +391,7 @@ describe('a live topic whose log there is', () => {
 
 function flipped(records: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(records);
-  bytes[bytes.length - 1]! ^= 1;
+  bytes[bytes.length - 1] ^= 1;
   return bytes;
 }
 
@@ -444,14 +444,14 @@ describe('Fetch', () => {
     expect(responses).toMatchObject([
       { topic: name, partitions: [{ errorCode: 0, highWatermark: 1, abortedTransactions: [] }] },
     ]);
-    expect(Buffer.from(responses[0]!.partitions[0]!.records!).includes('one')).toBe(true);
+    expect(Buffer.from(responses[0].partitions[0].records!).includes('one')).toBe(true);
   });
 
   it.each([13, 16, 18])('version %i names topics by their ids', async (version) => {
     const name = await newTopic();
     await produceTo(name, batch(['one']));
     const { topics } = await wire.ask(metadata, 12, { topics: [{ name }] });
-    const { topicId } = topics[0]!;
+    const { topicId } = topics[0];
     const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000 }];
     const unknownId = 'AAAAAAAAAAAAAAAAAAAAAQ';
     const { responses } = await wire.ask(fetch, version, {
@@ -499,7 +499,7 @@ describe('Fetch', () => {
         },
       ],
     });
-    expect(responses[0]!.partitions[0]!.errorCode).toBe(KafkaErrorCode.unknownLeaderEpoch);
+    expect(responses[0].partitions[0].errorCode).toBe(KafkaErrorCode.unknownLeaderEpoch);
   });
 
   it('gives the first batch whole, however little is asked for', async () => {
@@ -514,7 +514,7 @@ describe('Fetch', () => {
       isolationLevel: 0,
       topics: [fetchOf(name, 0, { partitionMaxBytes: 1 })],
     });
-    expect(responses[0]!.partitions[0]!.records).toHaveLength(records.length);
+    expect(responses[0].partitions[0].records).toHaveLength(records.length);
   });
 
   it('waits for what is produced', async () => {
@@ -528,8 +528,8 @@ describe('Fetch', () => {
     });
     await produceTo(name, batch(['late']));
     const { responses } = await waiting;
-    expect(responses[0]!.partitions[0]).toMatchObject({ errorCode: 0, highWatermark: 1 });
-    expect(Buffer.from(responses[0]!.partitions[0]!.records!).includes('late')).toBe(true);
+    expect(responses[0].partitions[0]).toMatchObject({ errorCode: 0, highWatermark: 1 });
+    expect(Buffer.from(responses[0].partitions[0].records!).includes('late')).toBe(true);
     other.close();
   });
 
@@ -545,7 +545,7 @@ describe('Fetch', () => {
     });
     for (let count = 0; count < 3; count++) await produceTo(name, records);
     const { responses } = await waiting;
-    expect(responses[0]!.partitions[0]!.records).toHaveLength(3 * records.length);
+    expect(responses[0].partitions[0].records).toHaveLength(3 * records.length);
     other.close();
   });
 
@@ -559,9 +559,7 @@ describe('Fetch', () => {
       topics: [fetchOf(name, 0)],
     });
     await wire.ask(deleteTopics, 5, { topicNames: [name], timeoutMs: 1_000 });
-    expect((await waiting).responses[0]!.partitions[0]!.errorCode).toBe(
-      KafkaErrorCode.unknownTopicOrPartition,
-    );
+    expect((await waiting).responses[0].partitions[0].errorCode).toBe(KafkaErrorCode.unknownTopicOrPartition);
     other.close();
   });
 });
@@ -616,7 +614,7 @@ describe('ListOffsets', () => {
       isolationLevel: 0,
       topics: [{ name, partitions: [{ partitionIndex: 0, timestamp }] }],
     });
-    const { errorCode, offset, timestamp: found } = topics[0]!.partitions[0]!;
+    const { errorCode, offset, timestamp: found } = topics[0].partitions[0];
     return [errorCode, offset, found];
   }
 
@@ -649,7 +647,7 @@ describe('topics', () => {
   const create = async (topic: object, validateOnly = false) => {
     const defaults = { name: 'x', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
     const { topics } = await wire.ask(createTopics, 7, { topics: [{ ...defaults, ...topic }], validateOnly });
-    return topics[0]!;
+    return topics[0];
   };
 
   it.each<[string, object, number]>([
@@ -695,7 +693,7 @@ describe('topics', () => {
         timeoutMs: 1_000,
         validateOnly: false,
       });
-      return results[0]!.errorCode;
+      return results[0].errorCode;
     };
     expect(await grow(4)).toBe(0);
     expect(await grow(4)).toBe(KafkaErrorCode.invalidPartitions);
@@ -707,7 +705,7 @@ describe('topics', () => {
     const name = await newTopic();
     await produceTo(name, batch(['x']));
     const { topics } = await wire.ask(metadata, 12, { topics: [{ name }] });
-    const byId = { topics: [{ name: null, topicId: topics[0]!.topicId }], timeoutMs: 1_000 };
+    const byId = { topics: [{ name: null, topicId: topics[0].topicId }], timeoutMs: 1_000 };
     const deleted = await wire.ask(deleteTopics, 6, byId);
     expect(deleted.responses).toMatchObject([{ errorCode: 0, name }]);
     expect((await wire.ask(deleteTopics, 6, byId)).responses).toMatchObject([{ errorCode: 100 }]);
@@ -726,7 +724,7 @@ describe('topics', () => {
         topics: [{ name, partitions: [{ partitionIndex: 0, offset }] }],
         timeoutMs: 1_000,
       });
-      const { errorCode, lowWatermark } = topics[0]!.partitions[0]!;
+      const { errorCode, lowWatermark } = topics[0].partitions[0];
       return [errorCode, lowWatermark];
     };
     expect(await remove(4)).toEqual([KafkaErrorCode.offsetOutOfRange, -1]);
@@ -743,14 +741,14 @@ describe('configs', () => {
       resources: [{ resourceType: 2, resourceName, configs: [{ name, configOperation, value }] }],
       validateOnly: false,
     });
-    return responses[0]!.errorCode;
+    return responses[0].errorCode;
   };
   const describeOne = async (resourceName: string, key: string) => {
     const { results } = await wire.ask(describeConfigs, 4, {
       resources: [{ resourceType: 2, resourceName, configurationKeys: [key] }],
       includeSynonyms: true,
     });
-    return results[0]!.configs[0]!;
+    return results[0].configs[0];
   };
 
   it('are set, taken away, and told with where they come from', async () => {
@@ -792,7 +790,7 @@ describe('configs', () => {
       KafkaErrorCode.invalidRequest,
       KafkaErrorCode.unknownTopicOrPartition,
     ]);
-    expect(results[0]!.configs).toContainEqual(
+    expect(results[0].configs).toContainEqual(
       expect.objectContaining({ name: 'num.partitions', value: '1', readOnly: true }),
     );
   });
@@ -818,7 +816,7 @@ describe('the cluster', () => {
     const records = batch(['x']);
     await produceTo(name, records);
     const { results } = await wire.ask(describeLogDirs, 4, { topics: [{ topic: name, partitions: [0, 7] }] });
-    expect(results[0]!.topics).toEqual([
+    expect(results[0].topics).toEqual([
       {
         name,
         partitions: [{ partitionIndex: 0, partitionSize: records.length, offsetLag: 0, isFutureKey: false }],
@@ -842,7 +840,7 @@ describe('the cluster', () => {
         },
       ],
     });
-    expect(topics[0]!.partitions).toEqual([
+    expect(topics[0].partitions).toEqual([
       { errorCode: 0, partition: 0, leaderEpoch: 0, endOffset: 2 },
       { errorCode: 0, partition: 0, leaderEpoch: -1, endOffset: -1 },
       { errorCode: 3, partition: 9, leaderEpoch: -1, endOffset: -1 },
@@ -877,7 +875,7 @@ describe('DescribeTopicPartitions', () => {
     const seen: string[] = [];
     let cursor: { topicName: string; partitionIndex: number } | null = null;
     do {
-      const page: Awaited<ReturnType<typeof ask>> = await ask([one!, other!], 2, cursor);
+      const page: Awaited<ReturnType<typeof ask>> = await ask([one, other], 2, cursor);
       for (const { name, partitions } of page.topics) {
         for (const { partitionIndex } of partitions) seen.push(`${name} ${partitionIndex}`);
       }

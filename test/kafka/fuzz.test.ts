@@ -22,7 +22,7 @@ beforeAll(async () => {
     memory: true,
     logger: log,
   });
-  url = broker.listeners[0]!.url;
+  url = broker.listeners[0].url;
 });
 
 afterAll(() => broker.close());

@@ -37,7 +37,7 @@ interface Joined {
 }
 
 function kafkaUrl(broker: BrokerProcess): string {
-  return (JSON.parse(broker.stdout()) as { kafka: string[] }).kafka[0]!;
+  return (JSON.parse(broker.stdout()) as { kafka: string[] }).kafka[0];
 }
 
 /** The only member of a group, which has its work. */
@@ -99,7 +99,7 @@ describe.each(stores)('groups in $name', ({ flags }) => {
           { name: 't', partitions: [{ partitionIndex: 0, committedOffset: 7, committedMetadata: '' }] },
         ],
       });
-      expect(topics[0]!.partitions[0]!.errorCode).toBe(0);
+      expect(topics[0].partitions[0].errorCode).toBe(0);
       const { groups } = await wire.ask(describeGroups, 5, { groups: ['g'] });
       expect(groups).toMatchObject([
         {
@@ -108,7 +108,7 @@ describe.each(stores)('groups in $name', ({ flags }) => {
           members: [{ memberId, clientId: 'wire', clientHost: '/127.0.0.1' }],
         },
       ]);
-      expect(Buffer.from(groups[0]!.members[0]!.memberAssignment).toString()).toBe('work of g');
+      expect(Buffer.from(groups[0].members[0].memberAssignment).toString()).toBe('work of g');
 
       // A static member that comes back under a new id has its place and its work, and the one before is fenced.
       const before = round === 0 ? undefined : await joined(wire, 's', 'i');

@@ -63,13 +63,13 @@ async function startOnDirectory() {
     memberId: '',
     topics: [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: 5, committedMetadata: '' }] }],
   });
-  expect(topics[0]!.partitions[0]).toMatchObject({ errorCode: none });
+  expect(topics[0].partitions[0]).toMatchObject({ errorCode: none });
   return started;
 }
 
 async function described(wire: KafkaWire, name: string, allowAutoTopicCreation = true) {
   const { topics } = await wire.ask(metadata, 12, { topics: [{ name }], allowAutoTopicCreation });
-  return topics[0]!;
+  return topics[0];
 }
 
 async function produced(wire: KafkaWire, topic: { name?: string; topicId?: string }, version = 9) {
@@ -79,13 +79,13 @@ async function produced(wire: KafkaWire, topic: { name?: string; topicId?: strin
     timeoutMs: 1000,
     topicData: [{ ...topic, partitionData: [{ index: 0, records }] }],
   });
-  return responses[0]!.partitionResponses[0]!.errorCode;
+  return responses[0].partitionResponses[0].errorCode;
 }
 
 async function created(wire: KafkaWire, name: string) {
   const asked = { name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
   const { topics } = await wire.ask(createTopics, 7, { topics: [asked] });
-  return topics[0]!.errorCode;
+  return topics[0].errorCode;
 }
 
 describe("Kafka's own topics", () => {
@@ -140,13 +140,13 @@ describe("Kafka's own topics", () => {
     const topic = await described(wire, name);
     expect(topic).toMatchObject({ errorCode: none, isInternal: true });
     expect(await produced(wire, { name })).toBe(invalidTopicException);
-    expect(await produced(wire, { topicId: topic.topicId! }, 13)).toBe(invalidTopicException);
+    expect(await produced(wire, { topicId: topic.topicId }, 13)).toBe(invalidTopicException);
     expect(await created(wire, name)).toBe(topicAlreadyExists);
     const records = await wire.ask(deleteRecords, 2, {
       topics: [{ name, partitions: [{ partitionIndex: 0, offset: -1 }] }],
       timeoutMs: 1000,
     });
-    expect(records.topics[0]!.partitions[0]).toMatchObject({ errorCode: invalidTopicException });
+    expect(records.topics[0].partitions[0]).toMatchObject({ errorCode: invalidTopicException });
     const more = await wire.ask(createPartitions, 3, {
       topics: [{ name, count: 9, assignments: null }],
       timeoutMs: 1000,
@@ -155,7 +155,7 @@ describe("Kafka's own topics", () => {
     expect(more.results[0]).toMatchObject({ errorCode: invalidTopicException });
     for (const asked of [
       { name, topicId: ZERO_UUID },
-      { name: null, topicId: topic.topicId! },
+      { name: null, topicId: topic.topicId },
     ]) {
       const { responses } = await wire.ask(deleteTopics, 6, { topics: [asked], timeoutMs: 1000 });
       expect(responses[0]).toMatchObject({ errorCode: invalidTopicException });
@@ -180,7 +180,7 @@ describe("Kafka's own topics", () => {
       isolationLevel: 1,
       topics: [{ topic: name, partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1e6 }] }],
     });
-    expect(responses[0]!.partitions[0]).toMatchObject({
+    expect(responses[0].partitions[0]).toMatchObject({
       errorCode: none,
       highWatermark: 1,
       lastStableOffset: 1,
@@ -191,10 +191,10 @@ describe("Kafka's own topics", () => {
     const { broker } = await startOnDirectory();
     const [client, other] = await Promise.all([1, 2].map(() => connect(urlOf(broker, 'frames'))));
     const heard = { all: 0, named: 0 };
-    await other!.subscribe('#', () => heard.all++, { from: 'earliest' });
-    await client!.subscribe('__consumer_offsets', () => heard.named++, { from: 'earliest' });
+    await other.subscribe('#', () => heard.all++, { from: 'earliest' });
+    await client.subscribe('__consumer_offsets', () => heard.named++, { from: 'earliest' });
     await eventually(() => heard.named === 1, 'the commit');
     expect(heard.all).toBe(0);
-    await Promise.all([client!.close(), other!.close()]);
+    await Promise.all([client.close(), other.close()]);
   });
 });

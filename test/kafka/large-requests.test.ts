@@ -27,7 +27,7 @@ async function newTopic(name: string, configs: Record<string, string> = {}): Pro
   const topic = { name, numPartitions: 1, replicationFactor: 1, assignments: [] };
   const named = Object.entries(configs).map(([key, value]) => ({ name: key, value }));
   const { topics } = await wire.ask(createTopics, 7, { topics: [{ ...topic, configs: named }] });
-  expect(topics[0]!.errorCode).toBe(0);
+  expect(topics[0].errorCode).toBe(0);
   return name;
 }
 
@@ -77,9 +77,9 @@ describe('a batch that takes long to check', () => {
     const offsets: number[] = [];
     for (const _ of batches) {
       const { body } = decodeResponse(produce, 9, (await wire.next())!);
-      const [answer] = body.responses[0]!.partitionResponses;
+      const [answer] = body.responses[0].partitionResponses;
       expect(answer).toMatchObject({ errorCode: 0 });
-      offsets.push(answer!.baseOffset);
+      offsets.push(answer.baseOffset);
     }
     expect(offsets).toEqual([0, 200_000, 200_001, 2_200_001]);
   });
@@ -95,7 +95,7 @@ describe('records that a topic cannot take', () => {
 
   async function refusal(name: string, records: Parameters<typeof buildBatch>[0], version = 9) {
     const answer = await wire.ask(produce, version, request(name, buildBatch(records)));
-    return answer.responses[0]!.partitionResponses[0]!;
+    return answer.responses[0].partitionResponses[0];
   }
 
   it('are named each, with a message', async () => {
@@ -115,7 +115,7 @@ describe('records that a topic cannot take', () => {
     const answer = await refusal(name, [good(), keyless(), old()]);
     expect(answer).toMatchObject({ errorCode: 32, logStartOffset: 0 });
     expect(answer.recordErrors.map(({ batchIndex }) => batchIndex)).toEqual([1, 2]);
-    expect(answer.recordErrors[1]!.batchIndexErrorMessage).toMatch(
+    expect(answer.recordErrors[1].batchIndexErrorMessage).toMatch(
       /^record 2 has timestamp \d+, earlier than/,
     );
   });

@@ -57,7 +57,7 @@ describe('transactions are refused for good', () => {
       keyType: 1,
       coordinatorKeys: ['tx'],
     });
-    const found = version < 4 ? answer : answer.coordinators[0]!;
+    const found = version < 4 ? answer : answer.coordinators[0];
     expect(found).toMatchObject({ errorCode: TRANSACTIONS_REFUSED, nodeId: -1 });
     expect(found.errorMessage).toBe('Transactions are not served by this broker.');
   });
@@ -70,7 +70,7 @@ describe('transactions are refused for good', () => {
       v3AndBelowTopics: topics,
     });
     const results =
-      version < 4 ? answer.resultsByTopicV3AndBelow : answer.resultsByTransaction[0]!.topicResults;
+      version < 4 ? answer.resultsByTopicV3AndBelow : answer.resultsByTransaction[0].topicResults;
     expect(results).toEqual([
       {
         name: 'here',

@@ -87,7 +87,7 @@ async function writeDirectory(topics: Record<string, readonly Happening[]>): Pro
   const store = new KafkaDirectoryStore({ directories: [directory], fsync: 'os' });
   const state = await store.open();
   for (const { name, partitions } of state.topics) {
-    for (const batch of transactionBatches(topics[name]!)) await store.append(partitions[0]!.id, batch);
+    for (const batch of transactionBatches(topics[name])) await store.append(partitions[0].id, batch);
   }
   await store.close();
 }
@@ -104,7 +104,7 @@ async function fetched(
     isolationLevel,
     topics: [{ topic, partitions: [{ partition: 0, fetchOffset: offset, partitionMaxBytes: maxBytes }] }],
   });
-  return responses[0]!.partitions[0]!;
+  return responses[0].partitions[0];
 }
 
 describe('a topic with open and aborted transactions', () => {
@@ -157,7 +157,7 @@ describe('a topic with open and aborted transactions', () => {
         isolationLevel,
         topics: [{ name: 'orders', partitions: [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp }] }],
       });
-      const { errorCode, offset } = topics[0]!.partitions[0]!;
+      const { errorCode, offset } = topics[0].partitions[0];
       return { errorCode, offset };
     };
     expect(await list(READ_COMMITTED, -1)).toEqual({ errorCode: 0, offset: STABLE });
@@ -176,11 +176,11 @@ describe('a topic with open and aborted transactions', () => {
     const client = await connect(urlOf('frames'));
     const heard: Record<string, string[]> = { orders: [], finished: [] };
     for (const topic of Object.keys(heard)) {
-      await client.subscribe(topic, ({ payload }) => heard[topic]!.push(Buffer.from(payload).toString()), {
+      await client.subscribe(topic, ({ payload }) => heard[topic].push(Buffer.from(payload).toString()), {
         from: 'earliest',
       });
     }
-    await eventually(() => heard.finished!.length >= 6, 'all that was committed');
+    await eventually(() => heard.finished.length >= 6, 'all that was committed');
     expect(heard).toEqual({ orders: COMMITTED, finished: [...COMMITTED, 'f', 'g'] });
     await client.close();
   });
@@ -213,7 +213,7 @@ describe('a topic with open and aborted transactions', () => {
       topics: [{ name: 'deleted', partitions: [{ partitionIndex: 0, offset: 8 }] }],
       timeoutMs: 1000,
     });
-    expect(topics[0]!.partitions[0]).toMatchObject({ errorCode: 0, lowWatermark: 8 });
+    expect(topics[0].partitions[0]).toMatchObject({ errorCode: 0, lowWatermark: 8 });
     const answer = await fetched('deleted', READ_COMMITTED, { offset: 8 });
     expect(answer).toMatchObject({ errorCode: 0, lastStableOffset: 8, highWatermark: END });
     expect(answer.records).toHaveLength(0);
@@ -224,9 +224,9 @@ describe('a Fetch that waits', () => {
   it('for committed records waits for the end of the transaction, not for its records', async () => {
     const { logs } = await openLogs();
     const topic = await logs.createTopic('t', 1, {});
-    const partition = topic.partitions[0]!;
+    const partition = topic.partitions[0];
     const batches = transactionBatches([sent(1, 'a'), plain('b'), committed(1)]);
-    await append(partition, batches[0]!);
+    await append(partition, batches[0]);
     const reading = (isolationLevel: number) => {
       const asked = {
         topic: 't',
@@ -248,17 +248,17 @@ describe('a Fetch that waits', () => {
     };
     const all = reading(0);
     await all.start();
-    expect(all.reads[0]!.nextOffset).toBe(1);
+    expect(all.reads[0].nextOffset).toBe(1);
 
     const committedOnly = reading(READ_COMMITTED);
     await committedOnly.start();
     const waiting = committedOnly.untilEnough(1, 60_000, new AbortController().signal);
-    await append(partition, batches[1]!);
-    expect(committedOnly.reads[0]!.bytes).toBe(0);
-    await append(partition, batches[2]!);
+    await append(partition, batches[1]);
+    expect(committedOnly.reads[0].bytes).toBe(0);
+    await append(partition, batches[2]);
     await waiting;
     committedOnly.stop();
-    await eventually(() => committedOnly.reads[0]!.nextOffset === 3, 'everything');
+    await eventually(() => committedOnly.reads[0].nextOffset === 3, 'everything');
     await logs.close();
   });
 

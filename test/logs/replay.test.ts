@@ -30,7 +30,7 @@ const TOPICS = ['a', 'a/b', 'c.d', 'c/d', 'ä'];
 /** Publishes numbers to several topics in turn, and waits until the broker has them. */
 async function publish(publisher: RawClient, from: number, to: number): Promise<void> {
   for (let number = from; number < to; number++) {
-    publisher.publish(TOPICS[number % TOPICS.length]!, String(number));
+    publisher.publish(TOPICS[number % TOPICS.length], String(number));
     if (number % 500 === 0) await publisher.ping();
   }
   await publisher.ping();
@@ -172,9 +172,9 @@ describe('a replay from a broker of its own', () => {
     await client.subscribe('$replay/earliest/x y');
     const frames = await client.messages(3);
     for (const [index, payload] of [...payloads, large].entries()) {
-      const { type, topic, clientId } = frames[index]!;
+      const { type, topic, clientId } = frames[index];
       expect([type, topic, clientId]).toEqual([FrameType.publish, 'x y', 'who: ä']);
-      expect(Buffer.compare(frames[index]!.payload, payload)).toBe(0);
+      expect(Buffer.compare(frames[index].payload, payload)).toBe(0);
     }
   });
 

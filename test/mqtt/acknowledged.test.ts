@@ -241,7 +241,7 @@ describe('a log that cannot keep a message', () => {
       [1, 0x83],
       [2, 0],
     ]);
-    expect(answers[0]!.properties.reasonString).toBe('store-unavailable: the disk is on fire');
+    expect(answers[0].properties.reasonString).toBe('store-unavailable: the disk is on fire');
     store.isFailing = false;
     // The id is free: it is a new message.
     client.publish('own/a', qos, 1);
@@ -297,7 +297,7 @@ describe('a log that cannot keep a message', () => {
       [3, 0],
       [4, 0x97],
     ]);
-    expect(answers[1]!.properties.reasonString).toMatch(/^too-many-logs: .*room for 1/);
+    expect(answers[1].properties.reasonString).toMatch(/^too-many-logs: .*room for 1/);
     await close();
   });
 

@@ -34,7 +34,7 @@ it.each([
   await once(socket, 'close');
   await expect.poll(() => lines.length).toBe(2);
   expect(lines[1]).toMatchObject({ level: 'debug', msg, client: 'a' });
-  expect(lines[1]!.code).toBe(code);
+  expect(lines[1].code).toBe(code);
 });
 
 it('the log names a client whose CONNECT is refused', async () => {

@@ -17,7 +17,7 @@ describe.each([4, 5] as const)('after kill -9, version %i', (version) => {
     }
     const sent = await first.client.messages(3);
     // 0 waits for PUBACK, 1 for PUBREC, 2 for PUBCOMP.
-    first.client.answer(PacketType.pubrec, sent[2]!.packetId);
+    first.client.answer(PacketType.pubrec, sent[2].packetId);
     await first.client.next(PacketType.pubrel);
     first.client.publish('elsewhere', 'x', { qos: 2, packetId: 99 });
     await first.client.next(PacketType.pubrec);
@@ -43,8 +43,8 @@ describe.each([4, 5] as const)('after kill -9, version %i', (version) => {
       ['offline', 1, false],
       ['two', 2, false],
     ]);
-    expect(again.slice(0, 2).map(({ packetId }) => packetId)).toEqual([sent[0]!.packetId, sent[1]!.packetId]);
-    expect(released).toEqual([sent[2]!.packetId]);
+    expect(again.slice(0, 2).map(({ packetId }) => packetId)).toEqual([sent[0].packetId, sent[1].packetId]);
+    expect(released).toEqual([sent[2].packetId]);
     // The QoS 2 message of the client is not delivered again, whatever its id is used for.
     const watcher = await connect(after, version, 'watcher', { cleanStart: true });
     await watcher.client.subscribe('elsewhere', 2);
@@ -66,14 +66,14 @@ describe('after kill -9', () => {
     const first = await connect(before, 5, 'reader');
     await first.client.subscribe('$replay/earliest/kept/a', 2);
     const sent = await first.client.messages(2);
-    first.client.answer(PacketType.pubrec, sent[0]!.packetId);
+    first.client.answer(PacketType.pubrec, sent[0].packetId);
     await first.client.next(PacketType.pubrel);
     await before.stop('SIGKILL');
 
     await using after = await startBroker('replayed', flags);
     const { client: second } = await connect(after, 5, 'reader');
-    expect((await second.next(PacketType.pubrel)).packetId).toBe(sent[0]!.packetId);
-    const { packetId, payload } = sent[1]!;
+    expect((await second.next(PacketType.pubrel)).packetId).toBe(sent[0].packetId);
+    const { packetId, payload } = sent[1];
     expect(await second.message()).toMatchObject({ packetId, payload, qos: 2, dup: true });
     await second.expectSilence();
     for (const each of [publisher.client, first.client, second]) each.drop();
@@ -97,7 +97,7 @@ describe('after kill -9', () => {
       ['r/1', 'kept', 1],
       ['r/3', 'new', 2],
     ]);
-    expect(messages[0]!.properties).toEqual(properties);
+    expect(messages[0].properties).toEqual(properties);
     await reader.client.expectSilence();
     for (const each of [client, reader.client]) each.drop();
   });

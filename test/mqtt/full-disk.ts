@@ -20,7 +20,7 @@ export function textOf(number: number): string {
 }
 
 export function numberOf(payload: Uint8Array): string {
-  return Buffer.from(payload.subarray(0, 20)).toString().split(' ')[0]!;
+  return Buffer.from(payload.subarray(0, 20)).toString().split(' ')[0];
 }
 
 /** Live messages between two clients with clean sessions. */

@@ -109,7 +109,7 @@ describe.each([...VERSIONS])('whatever a client of version %i sends', (version) 
             (packet) => packet.type === PacketType.publish && String(packet.payload) === String(round),
           ) as { packetId: number }[];
           expect(received).toHaveLength(1);
-          const { packetId } = received[0]!;
+          const { packetId } = received[0];
           const puback = { type: PacketType.puback, packetId, reasonCode: 0, properties: NO_PROPERTIES };
           watcher.handler.bytes(encodePacket(puback as Packet, 4));
           alive.handler.closed();
@@ -165,7 +165,7 @@ describe.each([...VERSIONS])('whatever a client of version %i sends', (version) 
       let packets = 0;
       /** One client that sends a few packets, most of them damaged in a byte or two. */
       const attack = async () => {
-        const chosen = Array.from({ length: 8 }, () => seeds[random(seeds.length)]!);
+        const chosen = Array.from({ length: 8 }, () => seeds[random(seeds.length)]);
         const bytes = Buffer.concat(chosen);
         for (let change = random(4); change > 0; change--) bytes[random(bytes.length)] = random(256);
         const connection = doors.open(connectBytes(version, 'fuzz', true));

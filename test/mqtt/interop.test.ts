@@ -15,7 +15,7 @@ const hasPython = spawnSync('python3', ['-m', 'venv', '-h']).status === 0;
 
 function urls(): [tcp: URL, webSocket: URL] {
   const [tcp, webSocket] = broker.broker.listeners.map(({ url }) => new URL(url));
-  return [tcp!, webSocket!];
+  return [tcp, webSocket];
 }
 
 /** Messages of a topic as a client prints them, of each QoS in order. */

@@ -33,7 +33,7 @@ describe('a broker that is killed under load, again and again', () => {
       let broker = await startBroker('often');
       for (const [index, subscriber] of subscribers.entries()) {
         await subscriber.connect(broker);
-        await subscriber.subscribe('count/#', SUBSCRIBERS[index]!.qos);
+        await subscriber.subscribe('count/#', SUBSCRIBERS[index].qos);
       }
       for (let round = 0; round < ROUNDS; round++) {
         for (const publisher of publishers) await publisher.connect(broker);
@@ -46,7 +46,7 @@ describe('a broker that is killed under load, again and again', () => {
         await Promise.all(publishers.map((publisher) => publisher.publish(10 + ((round * 37) % 150))));
         // Their connections are lost too, at other times than the broker.
         if (round % 3 === 1) {
-          for (const client of [publishers[0]!, subscribers[0]!]) {
+          for (const client of [publishers[0], subscribers[0]]) {
             client.drop();
             await client.connect(broker);
           }
@@ -62,7 +62,7 @@ describe('a broker that is killed under load, again and again', () => {
       for (const subscriber of subscribers) await subscriber.connect(broker);
       await expectStates(broker, publishers);
       for (const [index, subscriber] of subscribers.entries()) {
-        const { qos } = SUBSCRIBERS[index]!;
+        const { qos } = SUBSCRIBERS[index];
         for (const publisher of publishers) await expectAll(subscriber, publisher);
         await subscriber.ping();
         for (const publisher of publishers) expectOnceInOrder(subscriber.delivered, publisher, qos);
@@ -203,7 +203,7 @@ describe('a broker that is killed between the packets of QoS 2', () => {
         ['first second', 'release second'],
         ['release second'],
         ['release second', 'second'],
-      ][index]!;
+      ][index];
       expect([clientId, possible]).toEqual([clientId, expect.arrayContaining([came.join(' ')])]);
       client.drop();
     }

@@ -52,7 +52,7 @@ describe('wills of a broker that ends', () => {
     const middle = await startBroker('wills');
     // The one that was published at its time, and then those of the two that are lost now.
     const messages = await willsOf(middle, 3);
-    expect(messages[0]!.topic).toBe('will/without');
+    expect(messages[0].topic).toBe('will/without');
     const lost = new Map(messages.map((message) => [message.topic, message]));
     expect([...lost.keys()].sort()).toEqual(['will/clean', 'will/kept', 'will/without']);
     expect(lost.get('will/kept')).toMatchObject({ qos: 1, retain: false });
@@ -86,7 +86,7 @@ describe('wills of a broker that ends', () => {
       await connect(before, 5, 'delayed', { will: will('will/delayed', { properties: delayed }) }),
       await connect(before, 5, 'fresh', { will: will('will/fresh', { properties: delayed }) }),
     ];
-    await first[2]!.client.expectSilence();
+    await first[2].client.expectSilence();
     await before.stop('SIGKILL');
     const middle = await startBroker('wills-back');
     const { client: back, sessionPresent } = await connect(middle, 5, 'back');
@@ -138,7 +138,7 @@ describe('wills of a broker that ends', () => {
     await using after = await startBroker('wills-waiting');
     const messages = await willsOf(after, 4);
     expect(performance.now() - lostAt).toBeGreaterThan(1_900);
-    expect(messages[0]!.topic).toBe('will/stopped');
+    expect(messages[0].topic).toBe('will/stopped');
     expect(messages.map(({ topic }) => topic).sort()).toEqual([
       'will/later',
       'will/shortened',

@@ -51,13 +51,13 @@ async function produceTo(
     timeoutMs: 1_000,
     topicData: [{ name, partitionData: [{ index: 0, records }] }],
   });
-  expect(responses[0]!.partitionResponses[0]!.errorCode).toBe(0);
+  expect(responses[0].partitionResponses[0].errorCode).toBe(0);
 }
 
 /** A connection to the Kafka door of a broker in a process of its own. */
 function openKafka(process: BrokerProcess): Promise<KafkaWire> {
   const { kafka } = JSON.parse(process.stdout()) as { kafka: string[] };
-  return KafkaWire.open(kafka[0]!);
+  return KafkaWire.open(kafka[0]);
 }
 
 function numbers(from: number, to: number): string[] {
@@ -146,10 +146,10 @@ describe('records', () => {
     await produceTo(log, ['wanted'], { 'mqtt.expires-at': String(Date.now() + 60_000) });
     await produceTo(log, ['for ever'], { 'mqtt.expires-at': 'tomorrow' });
     const [wanted, forEver] = await reader.messages(2);
-    expect(String(wanted!.payload)).toBe('wanted');
-    expect(wanted!.properties.messageExpiryIntervalS).toBeGreaterThan(50);
-    expect(wanted!.properties.messageExpiryIntervalS).toBeLessThanOrEqual(60);
-    expect(forEver!.properties).toEqual({});
+    expect(String(wanted.payload)).toBe('wanted');
+    expect(wanted.properties.messageExpiryIntervalS).toBeGreaterThan(50);
+    expect(wanted.properties.messageExpiryIntervalS).toBeLessThanOrEqual(60);
+    expect(forEver.properties).toEqual({});
   });
 
   it('are with the sessions that wait for them when their producer is answered, also at kill -9', async () => {

@@ -140,17 +140,17 @@ describe('a replay with QoS', () => {
     const first = await slow(3, 'lost');
     await first.subscribe('$replay/earliest/log/lost', 2);
     const [received, open, other] = await first.messages(3);
-    first.answer(PacketType.pubrec, received!.packetId);
+    first.answer(PacketType.pubrec, received.packetId);
     await first.next(PacketType.pubrel);
     first.drop();
     const second = await slow(3, 'lost');
-    expect((await second.next(PacketType.pubrel)).packetId).toBe(received!.packetId);
-    for (const { packetId, payload } of [open!, other!]) {
+    expect((await second.next(PacketType.pubrel)).packetId).toBe(received.packetId);
+    for (const { packetId, payload } of [open, other]) {
       expect(await second.message()).toMatchObject({ packetId, payload, dup: true, qos: 2 });
     }
     second.acknowledges = true;
-    second.answer(PacketType.pubcomp, received!.packetId);
-    for (const { packetId } of [open!, other!]) second.answer(PacketType.pubrec, packetId);
+    second.answer(PacketType.pubcomp, received.packetId);
+    for (const { packetId } of [open, other]) second.answer(PacketType.pubrec, packetId);
     await second.expectSilence();
     const publisher = await broker.connect(5);
     await publisher.publishSafely('log/lost', 'unheard');
@@ -231,7 +231,7 @@ describe('what a replay brings', () => {
       [String((betweenAt - 60_000) * 1000), 'old'],
     ]) {
       const reader = await broker.connect(5);
-      await reader.subscribe('$stream/log/offsets', 1, {}, { userProperties: [['stream-offset', offset!]] });
+      await reader.subscribe('$stream/log/offsets', 1, {}, { userProperties: [['stream-offset', offset]] });
       expect([offset, ...(await reader.texts(1))]).toEqual([offset, `log/offsets ${first}`]);
       reader.drop();
     }

@@ -67,8 +67,8 @@ describe.each([4, 5] as const)('a session of version %i', (version) => {
     const sent = await first.client.messages(6);
     expect(sent.map(({ dup }) => dup)).toEqual(sent.map(() => false));
     // 0 is done; 1 is received but not released; the others are on their way.
-    first.client.answer(PacketType.puback, sent[0]!.packetId);
-    first.client.answer(PacketType.pubrec, sent[1]!.packetId);
+    first.client.answer(PacketType.puback, sent[0].packetId);
+    first.client.answer(PacketType.pubrec, sent[1].packetId);
     await first.client.next(PacketType.pubrel);
     first.client.drop();
     await eventually(
@@ -77,7 +77,7 @@ describe.each([4, 5] as const)('a session of version %i', (version) => {
     );
     await publisher.publishSafely(clientId, 'offline');
     const second = await comeBack(version, clientId);
-    expect(await second.client.next(PacketType.pubrel)).toMatchObject({ packetId: sent[1]!.packetId });
+    expect(await second.client.next(PacketType.pubrel)).toMatchObject({ packetId: sent[1].packetId });
     const again = await second.client.messages(4);
     expect(again.map(({ packetId, payload, qos, dup }) => [packetId, String(payload), qos, dup])).toEqual(
       sent.slice(2).map(({ packetId, payload, qos }) => [packetId, String(payload), qos, true]),

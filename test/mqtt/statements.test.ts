@@ -221,12 +221,12 @@ describe('what no other test is about', () => {
     const [first, second] = await member.messages(3);
     const other = await broker.connect(5);
     await other.subscribe('$share/g/two', 2);
-    member.answer(PacketType.pubrec, first!.packetId, ReasonCode.unspecified);
+    member.answer(PacketType.pubrec, first.packetId, ReasonCode.unspecified);
     await member.expectSilence();
     member.drop();
     await other.expectSilence();
     const back = await broker.connect(5, { ...options, cleanStart: false }, false);
-    expect(await back.message()).toMatchObject({ packetId: second!.packetId, dup: true });
+    expect(await back.message()).toMatchObject({ packetId: second.packetId, dup: true });
     back.disconnect(0, { sessionExpiryIntervalS: 0 });
     await back.ended();
     await other.expectSilence();
@@ -279,8 +279,8 @@ function testsByStatement(): Map<string, Set<string>> {
   const patterns = ['internal/**/*.test.ts', 'test/golden/mqtt-packets.ts', 'test/mqtt/*.test.ts'];
   for (const file of globSync(patterns, { cwd: root })) {
     for (const [, number] of readFileSync(root + file, 'utf8').matchAll(/\[MQTT-([\d.]+-\d+)\]/g)) {
-      const files = found.get(number!) ?? new Set();
-      found.set(number!, files.add(file));
+      const files = found.get(number) ?? new Set();
+      found.set(number, files.add(file));
     }
   }
   return found;

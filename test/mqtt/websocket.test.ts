@@ -14,7 +14,7 @@ const broker = useBroker({
   maxMessageBytes: MAX_MESSAGE_BYTES,
   slowConsumerWaitMs: 100,
 });
-const address = () => `${broker.broker.listeners[1]!.url}/mqtt`;
+const address = () => `${broker.broker.listeners[1].url}/mqtt`;
 
 async function openWebSocket(protocols: string[] = ['mqtt']): Promise<WebSocket> {
   const socket = new WebSocket(address(), protocols);

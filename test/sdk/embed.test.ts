@@ -24,7 +24,7 @@ describe('a broker in this process', () => {
       expect.stringMatching(/^tcp:\/\/localhost:[1-9]\d*$/),
       expect.stringMatching(/^ws:\/\/127\.0\.0\.1:[1-9]\d*$/),
     ]);
-    expect(url).toBe(listeners[0]!.url);
+    expect(url).toBe(listeners[0].url);
   });
 
   it('ends with the block that it was started in, and tells its clients', async () => {
@@ -106,7 +106,7 @@ describe('a broker in this process', () => {
     const largest = new Uint8Array(16 * 1024 ** 2).map((_, index) => index % 251);
     publisher.publish('large', largest);
     const [message] = await subscriber.messages(1);
-    expect(Buffer.compare(message!.payload, largest)).toBe(0);
+    expect(Buffer.compare(message.payload, largest)).toBe(0);
     publisher.publish('large', new Uint8Array(largest.length + 1));
     expect(await publisher.expectRefusal()).toMatch(/^message-too-large: payload of 16777217 bytes; /);
   });

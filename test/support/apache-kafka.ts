@@ -68,7 +68,7 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
   const heap = [`-Xms${DEFAULT_HEAP_MB / 2}m`, `-Xmx${options.heapMb ?? DEFAULT_HEAP_MB}m`];
   const command = ['java', ...heap, LOG_ERRORS_ONLY, '-cp', classpath, 'kafka.Kafka', file];
   if (options.cpu !== undefined) command.unshift('taskset', '-c', String(options.cpu));
-  const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => {
@@ -94,7 +94,7 @@ export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promis
   });
 
   const deadline = performance.now() + START_PATIENCE_MS;
-  while (!(await answers(clientPort!))) {
+  while (!(await answers(clientPort))) {
     if (!hasEnded && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
       continue;

@@ -132,7 +132,7 @@ export async function brokerProcess(running: Running): Promise<BrokerProcess> {
     ...running,
     pid,
     urls: listeners,
-    url: listeners[0]!,
+    url: listeners[0],
     memory: () => residentBytes(pid),
     log,
     logged,

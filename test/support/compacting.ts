@@ -32,7 +32,7 @@ export function recordAt(offset: number): NewRecord {
 /** A batch of the records that have these offsets. */
 export function batchAt(baseOffset: number, count: number) {
   const records = Array.from({ length: count }, (_, index) => recordAt(baseOffset + index));
-  const bytes = buildBatch(records, { compression: CODECS[baseOffset % CODECS.length]! });
+  const bytes = buildBatch(records, { compression: CODECS[baseOffset % CODECS.length] });
   setBaseOffset(bytes, 0, baseOffset, 0);
   const lastOffset = baseOffset + count - 1;
   return { baseOffset, lastOffset, count, maxTimestamp: lastOffset, bytes };
@@ -47,7 +47,7 @@ export async function openStore(directory: string) {
   const topic =
     state.topics[0] ??
     (await store.createTopic({ name, topicId, configs: {}, partitionCount: 1, createdAtMs: 0 }));
-  const { id, firstOffset, nextOffset } = topic.partitions[0]!;
+  const { id, firstOffset, nextOffset } = topic.partitions[0];
   const partition = {
     id,
     firstOffset,
@@ -77,4 +77,4 @@ async function run(directory: string): Promise<never> {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run(process.argv[2]!);
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run(process.argv[2]);

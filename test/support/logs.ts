@@ -78,7 +78,7 @@ export function appendMessages(
     headers: headersOf(message, topic.name),
   }));
   const bytes = buildBatch(records, options);
-  return topic.partitions[0]!.append({ bytes, count: records.length, maxTimestamp: timestamp });
+  return topic.partitions[0].append({ bytes, count: records.length, maxTimestamp: timestamp });
 }
 
 /** Ends the turn of the event loop. */

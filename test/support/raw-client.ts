@@ -168,10 +168,10 @@ export async function openStream(
     });
     return createWebSocketStream(webSocket);
   }
-  const port = Number(/:(\d+)$/.exec(rest!)?.[1]);
+  const port = Number(/:(\d+)$/.exec(rest)?.[1]);
   const socket =
     scheme === 'unix'
-      ? connectTcp(rest!)
+      ? connectTcp(rest)
       : scheme === 'tls'
         ? connectTls({ host: 'localhost', port, ...tls })
         : connectTcp({ host: 'localhost', port, noDelay: true });

@@ -75,7 +75,7 @@ export class TryingStore extends MemoryStore {
     await this.#heldReads?.promise;
     const batches = await super.read(partition, fromOffset, maxBytes);
     const index = batches.findIndex(({ baseOffset }) => this.damaged.has(baseOffset));
-    if (index === 0) throw new CorruptBatchError(partition, batches[0]!.baseOffset, batches[0]!.lastOffset);
+    if (index === 0) throw new CorruptBatchError(partition, batches[0].baseOffset, batches[0].lastOffset);
     return index < 0 ? batches : batches.slice(0, index);
   }
 

@@ -37,7 +37,7 @@ export function findOption(
   table: OptionTable,
   written: string,
 ): { name: string; option: Option<unknown> } | undefined {
-  if (Object.hasOwn(table, written)) return { name: written, option: table[written]! };
+  if (Object.hasOwn(table, written)) return { name: written, option: table[written] };
   const found = Object.entries(table).find(([, option]) => option.aliases.includes(written));
   return found && { name: found[0], option: found[1] };
 }
@@ -136,7 +136,7 @@ export function duration<D extends Description<string>>(
   return single(description, 'SECONDS', (value) => {
     const parts = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h|d)?$/.exec(value);
     const milliseconds =
-      parts === null ? Number.NaN : roundMicroseconds(Number(parts[1]) * UNIT_MS[parts[2] ?? 's']!);
+      parts === null ? Number.NaN : roundMicroseconds(Number(parts[1]) * UNIT_MS[parts[2] ?? 's']);
     return within(milliseconds, bounds, 'is a time such as 2, 0.5, 500ms or 2m', (ms) => `${ms / 1000}`);
   });
 }

@@ -341,7 +341,7 @@ describe.each<[string, Program<OptionTable>]>([
   const operands = Array<string>(real.operands?.min ?? 0).fill('operand');
 
   it.each(names)('-%s can be given by flag, environment and file', (name) => {
-    const sample = sampleOf(real.options[name]!);
+    const sample = sampleOf(real.options[name]);
     const byFlag = parseProgram(real, [...operands, `-${name}=${sample}`], {}, '1');
     const byVariable = parseProgram(real, operands, { [variableOf(real, name)]: sample }, '1');
     const key = name.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
@@ -356,7 +356,7 @@ describe.each<[string, Program<OptionTable>]>([
   it('has defaults that are values of their options', () => {
     const { values } = parseProgram(real, operands, {}, '1');
     for (const name of names) {
-      const { defaultText } = real.options[name]!;
+      const { defaultText } = real.options[name];
       if (defaultText !== undefined) {
         const given = parseProgram(real, [...operands, `-${name}=${defaultText}`], {}, '1');
         expect(given.values[name]).toEqual(values[name]);

@@ -98,7 +98,7 @@ export function variableOf(program: Program<OptionTable>, flag: string): string 
 
 /** All variables that an option can be set by; the first one is the one to show. */
 export function variablesOf(program: Program<OptionTable>, name: string): string[] {
-  return wordsFor(name, program.options[name]!).map((word) => variableOf(program, word));
+  return wordsFor(name, program.options[name]).map((word) => variableOf(program, word));
 }
 
 function fileFlagOf(program: Program<OptionTable>): string {
@@ -149,7 +149,7 @@ function checkedOperands(
   if (found.length < min) throw new UsageError(`${usage} is missing: ${help}`);
   const stray = found.length > max ? max : found.findIndex((word) => !isLikely(word));
   if (stray === -1) return found;
-  const word = found[stray]!;
+  const word = found[stray];
   throw new UsageError(`unexpected argument ${quoted(word)}${hintFor(program, word, before[stray])}`);
 }
 
@@ -270,9 +270,9 @@ function joinValues(
     if (argv[index] === '--') {
       return { joined: [...joined, ...argv.slice(index)], before, written: names };
     }
-    const { name: written, value } = flagOf(argv[index]!) ?? {};
+    const { name: written, value } = flagOf(argv[index]) ?? {};
     if (written === undefined) {
-      joined.push(argv[index]!);
+      joined.push(argv[index]);
       before.push(last);
       last = undefined;
       continue;
@@ -291,7 +291,7 @@ function joinValues(
 /** `-topic=a` as `topic` and `=a`; undefined where an argument has not the form of a flag. */
 function flagOf(argument: string): { name: string; value: string | undefined } | undefined {
   const parts = /^--?([a-zA-Z][\w-]*)(=.*)?$/s.exec(argument);
-  return parts === null ? undefined : { name: parts[1]!, value: parts[2] };
+  return parts === null ? undefined : { name: parts[1], value: parts[2] };
 }
 
 /** A value may begin with a dash, but one of the program's own flags means that the value was forgotten. */

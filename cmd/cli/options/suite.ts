@@ -139,7 +139,7 @@ function unknownCommand(
   const programs = commandsOf(suite)
     .map(({ program }) => program)
     .filter((program) => beginsWith(program, group));
-  const known = [...new Set(programs.map((program) => wordsOf(program)[group.length]!))];
+  const known = [...new Set(programs.map((program) => wordsOf(program)[group.length]))];
   const near = nearest(next, known);
   const meant =
     near === undefined
@@ -153,7 +153,7 @@ function unknownCommand(
 }
 
 function firstWords(suite: Suite<{ program: Program<OptionTable> }>): string[] {
-  return [...new Set(commandsOf(suite).map(({ program }) => wordsOf(program)[0]!))];
+  return [...new Set(commandsOf(suite).map(({ program }) => wordsOf(program)[0]))];
 }
 
 /** The flags of any command that stand before the command's name, with their values. */
@@ -161,7 +161,7 @@ function leadingFlags(suite: Suite<{ program: Program<OptionTable> }>, argv: rea
   let length = 0;
   for (;;) {
     const parts = /^--?([a-zA-Z][\w-]*)(=.*)?$/s.exec(argv[length] ?? '');
-    const option = parts === null ? undefined : optionOfAny(suite, parts[1]!);
+    const option = parts === null ? undefined : optionOfAny(suite, parts[1]);
     if (option === undefined) return argv.slice(0, length);
     length += option.isSwitch || parts![2] !== undefined ? 1 : 2;
   }

@@ -16,7 +16,7 @@ export async function withSmq<T>(
 ): Promise<T> {
   const { addresses, tls } = destinationOf(values, SMQ);
   if (addresses.length > 1) throw new UsageError(`-address names one server, not '${values.address}'`);
-  const client = await SmqClient.connect(addresses[0]!, {
+  const client = await SmqClient.connect(addresses[0], {
     tls,
     connectTimeoutMs: values['connect-timeout'],
     requestTimeoutMs: values['request-timeout'],

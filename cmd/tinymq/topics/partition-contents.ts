@@ -43,7 +43,7 @@ async function addSizes(
   partitions: readonly { topic: string; partition: number; leaderId: number }[],
   sizes: Map<string, number>,
 ): Promise<void> {
-  const connection = await client.connectionTo(partitions[0]!.leaderId);
+  const connection = await client.connectionTo(partitions[0].leaderId);
   if (!connection.serves(describeLogDirs)) return;
   const byTopic = Map.groupBy(partitions, ({ topic }) => topic);
   const { results } = await connection.send(describeLogDirs, {

@@ -42,7 +42,7 @@ describe('a channel', () => {
     channel.deliver(new Publication(lines).set(long, 0, long.length, 1));
     deliver(channel, 'a', 'b');
     endTurn();
-    expect(sink.buffers[0]!.buffer).toBe(long.buffer);
+    expect(sink.buffers[0].buffer).toBe(long.buffer);
     expect(sink.buffers).toHaveLength(2);
   });
 

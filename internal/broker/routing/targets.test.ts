@@ -59,7 +59,7 @@ describe('ShareGroup', () => {
   it.each(['full', 'slow'] as const)('shares the turns of a %s member among the others evenly', (state) => {
     const stuck = member(state);
     const others = [member(), member(), member()];
-    const group = groupOf([others[0]!, stuck, others[1]!, others[2]!]);
+    const group = groupOf([others[0], stuck, others[1], others[2]]);
     const picked = Array.from({ length: 300 }, () => group.pick());
     for (const one of others) expect(picked.filter((other) => other === one)).toHaveLength(100);
   });
@@ -77,7 +77,7 @@ describe('ShareGroup', () => {
       const group = new ShareGroup();
       const present = new Set<Channel>();
       for (const { kind, who } of steps) {
-        const one = everybody[who]!;
+        const one = everybody[who];
         if (kind === 'join') {
           group.add(one);
           present.add(one);

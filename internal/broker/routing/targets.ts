@@ -35,10 +35,10 @@ export class ShareGroup {
   pick(): Member {
     const count = this.#members.length;
     for (let tried = 0; tried < count; tried++) {
-      const member = this.#members[this.#next++ % count]!;
+      const member = this.#members[this.#next++ % count];
       if (!member.isFull && !member.isSlow) return member;
     }
-    return this.#members[this.#next++ % count]!;
+    return this.#members[this.#next++ % count];
   }
 }
 

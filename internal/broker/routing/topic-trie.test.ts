@@ -24,7 +24,7 @@ describe('TopicTrie', () => {
       for (const topic of topics) {
         const expected = [...registered]
           .filter((key) => matchesFilter(key.slice(2), topic))
-          .map((key) => +key[0]!);
+          .map((key) => +key[0]);
         expect([...trie.match(topic)].sort()).toEqual([...new Set(expected)].sort());
       }
     });

@@ -33,8 +33,8 @@ describe('outboxes', () => {
     const total = new WaitingTotal(10_000);
     const outboxes = ['a', 'b', 'c'].map((id) => new Outbox(id, limits, noSessionStore, total));
     expect(outboxes.map(fill)).toEqual([10, 1, 1]);
-    outboxes[0]!.clear();
-    expect(fill(outboxes[1]!)).toBe(8);
+    outboxes[0].clear();
+    expect(fill(outboxes[1])).toBe(8);
     for (const outbox of outboxes) outbox.clear();
     expect(total.bytes).toBe(0);
   });
@@ -52,8 +52,8 @@ describe('outboxes', () => {
     for (const outbox of outboxes) expect(outbox.offer(large, delivery)).toBe(true);
     expect([total.isFull, total.bytes < 9 * MiB]).toEqual([false, true]);
     // Each session's own bound is what its client is to get.
-    expect(outboxes[0]!.waitingBytes).toBeGreaterThan(MiB);
-    expect(outboxes[0]!.offer(message('x'.repeat(MiB)), delivery)).toBe(false);
+    expect(outboxes[0].waitingBytes).toBeGreaterThan(MiB);
+    expect(outboxes[0].offer(message('x'.repeat(MiB)), delivery)).toBe(false);
 
     // In whatever order they let it go, and whether they sent it, moved it or forgot it, the last one frees it.
     const [first, last, ...others] = outboxes as [Outbox, Outbox, ...Outbox[]];
@@ -87,7 +87,7 @@ describe('outboxes', () => {
     outbox.offer(message('x'), { ...delivery, shared: '$share/g/a' });
     const [moved] = outbox.takeShared(() => true);
     expect(total.bytes).toBe(0);
-    outbox.restore({ ...moved!, sequence: 7 });
+    outbox.restore({ ...moved, sequence: 7 });
     expect(total.bytes).toBeGreaterThan(0);
     outbox.attach(outlet);
     outbox.pump();

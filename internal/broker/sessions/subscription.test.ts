@@ -16,14 +16,14 @@ it('matches alike with few subscriptions and with many, and after some have ende
   for (let number = 1; number <= 20; number++) {
     const filters = ['a/+', '#', `a/${number}`, '+/+/c'];
     const one = subscription(`${number}/${filters[number % 4]}`, { identifier: number });
-    const own = subscription(filters[number % 4]!.replace('#', `a/${number}/#`), {
+    const own = subscription(filters[number % 4].replace('#', `a/${number}/#`), {
       identifier: 100 + number,
     });
     for (const each of [one, own]) {
       subscriptions.add(each);
       held.push(each);
     }
-    if (number % 3 === 0) subscriptions.remove(held.splice(number % held.length, 1)[0]!);
+    if (number % 3 === 0) subscriptions.remove(held.splice(number % held.length, 1)[0]);
     const match = subscriptions.match(message(`a/${number}`), 'me');
     const expected = held.filter(({ filter }) => ['a/+', `a/${number}`, `a/${number}/#`].includes(filter));
     expect([...(match?.identifiers ?? [])].sort()).toEqual(

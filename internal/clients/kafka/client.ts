@@ -143,10 +143,10 @@ export class KafkaClient {
       async () => {
         const topic = (await this.metadata([name], mayCreate)).topics[0];
         demand(`topic '${name}'`, topic?.errorCode ?? KafkaErrorCode.unknownTopicOrPartition);
-        for (const { partitionIndex, leaderId, errorCode } of topic!.partitions) {
+        for (const { partitionIndex, leaderId, errorCode } of topic.partitions) {
           if (leaderId === -1) demand(`partition ${partitionIndex} of topic '${name}'`, errorCode);
         }
-        return topic!;
+        return topic;
       },
       (error) => error.isRetriable || (mayCreate && isUnknown(error)),
     );

@@ -45,7 +45,7 @@ const FAULT_CODES = {
 
 describe.each(GOLDEN_FRAMES)('$name', (golden) => {
   const bytes = bytesOf(golden);
-  const expected = TO_CONNECTED[golden.name]!;
+  const expected = TO_CONNECTED[golden.name];
 
   it.each(['whole', 'byte by byte', 'in two halves'])('from a connected client, %s', async (how) => {
     const connection = await framesDoor({ maxMessageBytes: 16 }).connected('me');

@@ -161,7 +161,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
       while (at < stop && intake.isOpen) {
         const publishes = this.#publishes;
         // Said before the frame is whole: what begins like this may never become one.
-        if (publishes === undefined && bytes[at] !== FrameType.connect) throw notConnected(bytes[at]!);
+        if (publishes === undefined && bytes[at] !== FrameType.connect) throw notConnected(bytes[at]);
         if (!cursor.read(bytes, at, limit)) break;
         const next = cursor.end;
         if (cursor.isTooLarge) {

@@ -85,20 +85,20 @@ async function holds(script: Script): Promise<void> {
   let sequence = 0;
 
   function encode(client: number, action: Action): Uint8Array {
-    const id = CLIENTS[client]!;
+    const id = CLIENTS[client];
     if (action.kind === 'publish') {
-      const claimed = [id, '', 'mallory', CLIENTS[(client + 1) % 3]!][action.id]!;
+      const claimed = [id, '', 'mallory', CLIENTS[(client + 1) % 3]][action.id];
       const message = `${id} ${sequence++}`;
       expectDelivered(client, action.topic, message);
       return encodeFrame(FrameType.publish, action.topic, message, claimed);
     }
     if (action.kind === 'subscribe') {
-      wished[client]!.add(action.filter);
-      if (!refused[client]) held[client]!.add(action.filter);
+      wished[client].add(action.filter);
+      if (!refused[client]) held[client].add(action.filter);
       return encodeFrame(FrameType.subscribe, action.filter, '', id);
     }
     if (action.kind === 'unsubscribe') {
-      held[client]!.delete(action.filter);
+      held[client].delete(action.filter);
       return encodeFrame(FrameType.unsubscribe, action.filter, '', id);
     }
     if (action.kind === 'ping') return encodeFrame(FrameType.ping, '', '', id);
@@ -115,22 +115,22 @@ async function holds(script: Script): Promise<void> {
     if (!intact[client] || refused[client]) return;
     if (isReservedTopic(topic)) {
       refused[client] = true;
-      held[client]!.clear();
+      held[client].clear();
       return;
     }
     for (const [index, filters] of held.entries()) {
-      if ([...filters].some((filter) => matchesFilter(filter, topic))) expected[index]!.push(message);
+      if ([...filters].some((filter) => matchesFilter(filter, topic))) expected[index].push(message);
     }
   }
 
   for (const { client, actions, cuts } of script) {
-    const connection = connections[client]!;
+    const connection = connections[client];
     const bytes = Buffer.concat(actions.map((action) => encode(client, action)));
     for (const chunk of split(bytes, cuts)) if (!connection.isEnded) connection.handler.bytes(chunk);
     let wasHeldBack: boolean;
     do {
       wasHeldBack = connection.pauses > 0;
-      for (const [index, other] of connections.entries()) received[index]!.push(...(await other.frames()));
+      for (const [index, other] of connections.entries()) received[index].push(...(await other.frames()));
     } while (wasHeldBack);
   }
 
@@ -145,15 +145,14 @@ async function holds(script: Script): Promise<void> {
     for (const { type, topic, payload, clientId } of frames) {
       if (type !== FrameType.publish) continue;
       expect(CLIENTS).toContain(clientId);
-      if (intact[index])
-        expect([...wished[index]!].some((filter) => matchesFilter(filter, topic))).toBe(true);
+      if (intact[index]) expect([...wished[index]].some((filter) => matchesFilter(filter, topic))).toBe(true);
       const [author, number] = Buffer.from(payload).toString().split(' ');
-      if (!CLIENTS.includes(author!)) continue;
+      if (!CLIENTS.includes(author)) continue;
       expect(author).toBe(clientId);
       expect(Number(number)).toBeGreaterThan(last.get(clientId) ?? -1);
       last.set(clientId, Number(number));
     }
-    if (intact[index]) expectAll(frames, expected[index]!);
+    if (intact[index]) expectAll(frames, expected[index]);
   }
   expect(metrics.snapshot()['disconnects_total{code="internal-error"}']).toBeUndefined();
   for (const connection of connections) connection.handler.closed();

@@ -59,11 +59,11 @@ export class GrpcHealth {
 
   #status(): number {
     const isServing = !this.#isClosing && this.#context.isServing();
-    return isServing ? ServingStatus.values.SERVING! : ServingStatus.values.NOT_SERVING!;
+    return isServing ? ServingStatus.values.SERVING : ServingStatus.values.NOT_SERVING;
   }
 
   #watchedStatus(service: string): number {
-    return SERVICES.has(service) ? this.#status() : ServingStatus.values.SERVICE_UNKNOWN!;
+    return SERVICES.has(service) ? this.#status() : ServingStatus.values.SERVICE_UNKNOWN;
   }
 }
 

@@ -260,7 +260,7 @@ export class KafkaConnection implements ConnectionHandler {
     if (length === 0) return true;
     return (
       isConcurrent &&
-      this.#pending[length - 1]!.handler.isConcurrent &&
+      this.#pending[length - 1].handler.isConcurrent &&
       length < kafkaRequestsInFlight &&
       this.#pendingBytes < kafkaRequestBytesInFlight
     );

@@ -149,8 +149,8 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
       while (at < stop && intake.isOpen) {
         const connected = this.#connected;
         // Said before the packet is whole: what begins like this may never become one.
-        if (connected === undefined && bytes[at]! >>> 4 !== PacketType.connect) {
-          throw notConnected(bytes[at]! >>> 4);
+        if (connected === undefined && bytes[at] >>> 4 !== PacketType.connect) {
+          throw notConnected(bytes[at] >>> 4);
         }
         if (!cursor.read(bytes, at, limit)) break;
         const next = cursor.end;

@@ -36,7 +36,7 @@ class TestLog {
     const log = new TestLog();
     await log.store.open();
     const topic = { topicId: new Uint8Array(16), configs: {}, partitionCount: 1, createdAtMs: 0 };
-    log.id = (await log.store.createTopic({ name: 't', ...topic })).partitions[0]!.id;
+    log.id = (await log.store.createTopic({ name: 't', ...topic })).partitions[0].id;
     return log;
   }
 
@@ -122,7 +122,7 @@ describe('compaction', () => {
     ]);
     expect(log.droppedUntil).toBe(5);
     const [first] = await log.batches();
-    expect([first!.baseOffset, first!.lastOffset, first!.count]).toEqual([0, 2, 1]);
+    expect([first.baseOffset, first.lastOffset, first.count]).toEqual([0, 2, 1]);
     expect(result.bytesAfter).toBeLessThan(result.bytesBefore);
   });
 
@@ -162,7 +162,7 @@ describe('compaction', () => {
     for (let index = 0; index < 100; index++) {
       await log.append([[index % 2 === 0 ? 'same' : String(index), 'value']]);
     }
-    const size = (await log.batches())[0]!.bytes.length;
+    const size = (await log.batches())[0].bytes.length;
     const changes: number[] = [];
     const replace = log.store.replace.bind(log.store);
     log.store.replace = (...args) => {
@@ -278,7 +278,7 @@ describe('a tombstone', () => {
       [3, 'end', 'end'],
     ];
     expect(await log.contents()).toEqual(kept);
-    const header = parseBatchHeader((await log.batches())[0]!.bytes, 0);
+    const header = parseBatchHeader((await log.batches())[0].bytes, 0);
     expect([header.deleteHorizonMs, header.maxTimestamp]).toEqual([NOW_MS + 1000, NOW_MS + 2]);
     expect(await compactor.compact(log, SETTINGS, NOW_MS + 999)).toMatchObject({ outcome: 'idle' });
     expect(await log.contents()).toEqual(kept);
@@ -329,8 +329,8 @@ describe('the batches of idempotent producers', () => {
       [9, 10, 2],
       [11, 11, 1],
     ]);
-    const header = parseBatchHeader(batches[0]!.bytes, 0);
-    checkBatch(batches[0]!.bytes, header);
+    const header = parseBatchHeader(batches[0].bytes, 0);
+    checkBatch(batches[0].bytes, header);
     expect(header).toMatchObject({
       producerId: 1,
       producerEpoch: 3,
@@ -412,7 +412,7 @@ describe('compaction leaves alone', () => {
     expect(result).toMatchObject({ outcome: 'done', unreadableBatches: 1 });
     const batches = await log.batches();
     expect(batches.map(({ baseOffset }) => baseOffset)).toEqual([2, 3, 4]);
-    expect(Buffer.compare(batches[0]!.bytes, broken)).toBe(0);
+    expect(Buffer.compare(batches[0].bytes, broken)).toBe(0);
   });
 
   it('batches that the store finds damaged, and their neighbours are compacted', async () => {
@@ -564,7 +564,7 @@ describe('a history of keyed records, compacted at any moments', () => {
     const left = await log.contents();
     const offsets = left.map(([offset]) => offset);
     expect(offsets).toEqual([...new Set(offsets)].sort((a, b) => a - b));
-    for (const [offset, key, value] of left) expect([key, value]).toEqual(history[offset]!.pair);
+    for (const [offset, key, value] of left) expect([key, value]).toEqual(history[offset].pair);
     const wanted = stateOf(history.map(({ pair: given }) => given));
     for (const from of [0, Math.floor(history.length / 3), Math.floor(history.length / 2)]) {
       const before = history.slice(0, from).map(({ pair: given }) => given);

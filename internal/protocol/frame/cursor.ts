@@ -119,7 +119,7 @@ export class FrameCursor {
     if (!this.endsBeforeTooLarge) throw this.tooLarge(payloadLength);
     this.#tooLargeBytes = payloadLength;
     const end = topicEnd + PAYLOAD_LENGTH_BYTES;
-    this.type = bytes[at]!;
+    this.type = bytes[at];
     this.topicStart = at + TOPIC_OFFSET;
     this.topicEnd = topicEnd;
     this.payloadStart = end;

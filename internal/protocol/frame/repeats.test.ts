@@ -26,7 +26,7 @@ describe('countRepeats', () => {
           ),
         );
         const bytes = new Uint8Array(Buffer.concat(all));
-        if (damage !== null) bytes[damage % bytes.length]! ^= 0x21;
+        if (damage !== null) bytes[damage % bytes.length] ^= 0x21;
         const size = frameSize(topicBytes, payloadBytes, clientIdBytes);
         const head = TOPIC_OFFSET + topicBytes + 4;
         const tail = head + payloadBytes;

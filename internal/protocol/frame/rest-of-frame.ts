@@ -22,7 +22,7 @@ export class RestOfFrame {
   pass(bytes: Uint8Array, at: number, limit: number): number {
     let next = this.#passMissing(at, limit);
     while (next < limit && this.#missingBytes === 0 && this.#lengthBytesSeen < CLIENT_ID_LENGTH_BYTES) {
-      this.#clientIdBytes = (this.#clientIdBytes << 8) | bytes[next++]!;
+      this.#clientIdBytes = (this.#clientIdBytes << 8) | bytes[next++];
       if (++this.#lengthBytesSeen < CLIENT_ID_LENGTH_BYTES) continue;
       this.#missingBytes = this.#clientIdBytes;
       next = this.#passMissing(next, limit);

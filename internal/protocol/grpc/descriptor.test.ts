@@ -29,7 +29,7 @@ it('tells of messages, fields, enums and methods', () => {
       },
     ],
   });
-  const values = file.messageType[1]!.enumType[0]!.value.map(({ name, number }) => [name, ...number]);
+  const values = file.messageType[1].enumType[0].value.map(({ name, number }) => [name, ...number]);
   expect(values).toEqual([
     ['UNKNOWN', 0],
     ['SERVING', 1],
@@ -40,7 +40,7 @@ it('tells of messages, fields, enums and methods', () => {
 
 it('tells of oneofs', () => {
   const file = readMessage(FileDescriptor, describeFile(reflectionV1.file));
-  const request = file.messageType[0]!;
+  const request = file.messageType[0];
   expect(request.oneofDecl).toEqual([{ name: 'message_request' }]);
   expect(request.field.map(({ name, oneofIndex }) => [name, ...oneofIndex])).toEqual([
     ['host'],

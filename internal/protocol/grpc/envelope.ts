@@ -95,10 +95,10 @@ export class MessageReader {
 
   /** What the message whose envelope lies at `at` takes with it. */
   #sizeAt(bytes: Uint8Array, at: number): number {
-    const flag = bytes[at]!;
+    const flag = bytes[at];
     if (flag > 1) throw new GrpcError(Status.INTERNAL, `grpc: received unexpected payload format ${flag}`);
     const length =
-      ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) >>> 0;
+      ((bytes[at + 1] << 24) | (bytes[at + 2] << 16) | (bytes[at + 3] << 8) | bytes[at + 4]) >>> 0;
     if (length > this.#maxMessageBytes) {
       throw new GrpcError(
         Status.RESOURCE_EXHAUSTED,

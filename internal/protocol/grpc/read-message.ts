@@ -193,7 +193,7 @@ class Reader {
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
       if (this.#at >= this.#end) throw new ProtobufError('a number is cut off');
-      const byte = this.#bytes[this.#at++]!;
+      const byte = this.#bytes[this.#at++];
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return BigInt.asIntN(64, value);
     }
@@ -204,7 +204,7 @@ class Reader {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       if (this.#at >= this.#end) throw new ProtobufError('a number is cut off');
-      const byte = this.#bytes[this.#at++]!;
+      const byte = this.#bytes[this.#at++];
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) {
         if (shift === 28 && byte > 0x0f) break;

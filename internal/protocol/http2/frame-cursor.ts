@@ -17,12 +17,12 @@ export class FrameCursor implements UnitCursor {
    */
   read(bytes: Uint8Array, at: number, limit: number): boolean {
     if (limit - at < FRAME_HEADER_BYTES) return false;
-    const length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
+    const length = (bytes[at] << 16) | (bytes[at + 1] << 8) | bytes[at + 2];
     if (length > DEFAULT_MAX_FRAME_BYTES) {
       throw connectionError('FRAME_SIZE_ERROR', 'RFC 9113 4.2', `a frame of ${length} bytes`);
     }
-    this.type = bytes[at + 3]!;
-    this.flags = bytes[at + 4]!;
+    this.type = bytes[at + 3];
+    this.flags = bytes[at + 4];
     this.streamId = readUint31(bytes, at + 5);
     this.start = at + FRAME_HEADER_BYTES;
     this.end = this.start + length;

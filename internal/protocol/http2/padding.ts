@@ -14,7 +14,7 @@ export function contentOf(frame: FrameCursor, bytes: Uint8Array): { start: numbe
   if (!frame.has(FrameFlag.padded)) return { start, end };
   if (start === end)
     throw connectionError('FRAME_SIZE_ERROR', 'RFC 9113 6.1', 'a padded frame without bytes');
-  const padding = bytes[start]!;
+  const padding = bytes[start];
   if (padding >= end - start) {
     throw connectionError('PROTOCOL_ERROR', 'RFC 9113 6.1', 'padding that is longer than its frame');
   }

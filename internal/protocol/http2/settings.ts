@@ -36,7 +36,7 @@ export class PeerSettings {
       throw connectionError('FRAME_SIZE_ERROR', 'RFC 9113 6.5', `SETTINGS of ${end - start} bytes`);
     }
     for (let at = start; at < end; at += SETTING_BYTES) {
-      this.#set((bytes[at]! << 8) | bytes[at + 1]!, readUint32(bytes, at + 2));
+      this.#set((bytes[at] << 8) | bytes[at + 1], readUint32(bytes, at + 2));
     }
   }
 

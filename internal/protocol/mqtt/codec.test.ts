@@ -80,7 +80,7 @@ describe('what versions before 5 forgive', () => {
     ['DISCONNECT', 'e1 00'],
   ])('disregards the flags that %s has no use for, of 3.1', (_, hex) => {
     const bytes = bytesOf(hex);
-    expect(decode(bytes, 3)).toMatchObject({ type: bytes[0]! >>> 4 });
+    expect(decode(bytes, 3)).toMatchObject({ type: bytes[0] >>> 4 });
     expect(() => decode(bytes, 4)).toThrow('with flags');
   });
 

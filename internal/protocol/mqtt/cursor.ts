@@ -45,7 +45,7 @@ export class PacketCursor {
 
   #readHeader(bytes: Uint8Array, at: number, limit: number): boolean {
     if (at >= limit) return false;
-    const first = bytes[at]!;
+    const first = bytes[at];
     const type = first >>> 4;
     const flags = first & 0x0f;
     if (type !== PacketType.publish) this.#checkFirstByte(type, flags);
@@ -53,7 +53,7 @@ export class PacketCursor {
     let next = at + 1;
     for (let shift = 0; ; shift += 7) {
       if (next === limit) return false;
-      const byte = bytes[next++]!;
+      const byte = bytes[next++];
       length |= (byte & 0x7f) << shift;
       if (byte < 0x80) break;
       if (next - at > MAX_VARINT_BYTES) {

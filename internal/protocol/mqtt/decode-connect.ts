@@ -90,7 +90,7 @@ function levelOf(reader: FieldReader): ProtocolLevel {
  * @param body the CONNECT behind its fixed header.
  */
 export function claimedVersion(body: Uint8Array): Version | undefined {
-  const nameEnd = 2 + ((body[0]! << 8) | body[1]!);
+  const nameEnd = 2 + ((body[0] << 8) | body[1]);
   const name = Buffer.from(body.subarray(2, nameEnd)).toString('latin1');
   const level = body[nameEnd];
   if (level === undefined) return undefined;

@@ -36,11 +36,11 @@ export class PublishFields {
     if (this.dup && qos === 0 && version !== 3) throw malformed('DUP with QoS 0');
     if (end - start < 2) throw malformed('topic reaches over its end');
     this.topicStart = start + 2;
-    this.topicEnd = this.topicStart + ((bytes[start]! << 8) | bytes[start + 1]!);
+    this.topicEnd = this.topicStart + ((bytes[start] << 8) | bytes[start + 1]);
     let at = this.topicEnd;
     if (qos > 0) at += 2;
     if (at > end) throw malformed('topic or packet identifier reaches over its end');
-    this.packetId = qos > 0 ? (bytes[at - 2]! << 8) | bytes[at - 1]! : 0;
+    this.packetId = qos > 0 ? (bytes[at - 2] << 8) | bytes[at - 1] : 0;
     // [MQTT-2.2.1-3]
     if (qos > 0 && this.packetId === 0) throw new MqttError('protocolError', 'PUBLISH: packet identifier 0');
     this.properties = NO_PROPERTIES;

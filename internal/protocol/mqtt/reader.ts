@@ -29,12 +29,12 @@ export class FieldReader {
 
   uint8(field: string): number {
     this.#need(1, field);
-    return this.#bytes[this.at++]!;
+    return this.#bytes[this.at++];
   }
 
   uint16(field: string): number {
     this.#need(2, field);
-    const value = (this.#bytes[this.at]! << 8) | this.#bytes[this.at + 1]!;
+    const value = (this.#bytes[this.at] << 8) | this.#bytes[this.at + 1];
     this.at += 2;
     return value;
   }

@@ -22,7 +22,7 @@ function publish(topic: string, payload: string): Publish {
 
 /** How many packets behind the first one have the same size and the same bytes before their payload. */
 function countSlowly(packets: readonly Uint8Array[], head: number): number {
-  const first = packets[0]!;
+  const first = packets[0];
   let count = 0;
   for (const packet of packets.slice(1)) {
     const isSame =
@@ -68,7 +68,7 @@ describe('packets that repeat the one before', () => {
           const [fast, slow] = count(packets, version);
           expect(fast).toBeLessThanOrEqual(slow);
           // Words that are no number are left to the caller.
-          if (!messages[0]!.topic.startsWith('\xff')) expect(fast).toBe(slow);
+          if (!messages[0].topic.startsWith('\xff')) expect(fast).toBe(slow);
         },
       ),
       { numRuns: 1000 },

@@ -43,7 +43,7 @@ export class ProduceRequestCursor {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       if (this.#at >= end) throw new ProtobufError('a number is cut off');
-      const byte = bytes[this.#at++]!;
+      const byte = bytes[this.#at++];
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) {
         if (shift === 28 && byte > 0x0f) break;

@@ -23,7 +23,7 @@ describe('smq.proto', () => {
   it('says the same as the table of messages', () => {
     const found = [...proto.matchAll(/message (\w+) \{([^}]*)\}/g)].map(([, name, body]) => [
       name,
-      fieldsOf(body!),
+      fieldsOf(body),
     ]);
     const table = smqFile.messages.map((type) => [type.name.replace('smq.', ''), rowsOf(type)]);
     expect(table).toEqual(found);
@@ -168,7 +168,7 @@ describe('the quick ways to write', () => {
     writer.consumeResponse(Uint8Array.of(2), 0, 1, 2);
     expect(pieces[0]).toEqual(pieces[1]);
     const read: number[] = [];
-    const reader = new MessageReader(100, (bytes, start) => read.push(bytes[start + 2]!));
+    const reader = new MessageReader(100, (bytes, start) => read.push(bytes[start + 2]));
     reader.push(first);
     reader.push(Buffer.concat(writer.take()));
     expect(read).toEqual([1, 2]);

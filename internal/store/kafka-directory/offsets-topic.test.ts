@@ -80,15 +80,15 @@ describe('what groups commit in a directory of Kafka', () => {
     );
     cleanUps.push(() => logs.close());
     await store.saveGroupOffsets('readers', [commit(1, 8)]);
-    const partition = logs.topic(OFFSETS.name)!.partitions[offsetsPartitionOf('readers', 3)]!;
+    const partition = logs.topic(OFFSETS.name)!.partitions[offsetsPartitionOf('readers', 3)];
     // Readers of the topic see it at once.
     expect(partition.highWatermark).toBe(1);
     const [batch] = await partition.read(0, 1e6);
-    const [record] = records(batch!.bytes, parseBatchHeader(batch!.bytes, 0), maxExpandedBatchBytes);
-    expect(Buffer.from(record!.key!).toString('hex')).toBe(
+    const [record] = records(batch.bytes, parseBatchHeader(batch.bytes, 0), maxExpandedBatchBytes);
+    expect(Buffer.from(record.key!).toString('hex')).toBe(
       `0001${'0007'}${Buffer.from('readers').toString('hex')}${'0001'}${Buffer.from('t').toString('hex')}${'00000001'}`,
     );
-    expect(Buffer.from(record!.value!).toString('hex')).toBe(
+    expect(Buffer.from(record.value!).toString('hex')).toBe(
       `0003${'0000000000000008'}${'00000003'}${'0006'}${Buffer.from('näher').toString('hex')}${(1_700_000_000_008).toString(16).padStart(16, '0')}`,
     );
   });
@@ -104,7 +104,7 @@ describe('what groups commit in a directory of Kafka', () => {
     const topic = logs.topic(OFFSETS.name)!;
     expect(topic.partitions).toHaveLength(3);
     expect(topic.configs).toMatchObject({ 'cleanup.policy': 'compact' });
-    expect(topic.partitions[offsetsPartitionOf('readers', 3)]!.highWatermark).toBe(1);
+    expect(topic.partitions[offsetsPartitionOf('readers', 3)].highWatermark).toBe(1);
     await logs.close();
     expect((await groupsWithoutJournal(directory)).get('readers')).toEqual([commit(0, 7)]);
   });
@@ -133,7 +133,7 @@ describe('what groups commit in a directory of Kafka', () => {
     cleanUps.push(() => logs.close());
     await logs.setConfigs(logs.topic(OFFSETS.name)!, { 'cleanup.policy': 'compact' });
     for (let offset = 0; offset < 200; offset++) await store.saveGroupOffsets('readers', [commit(0, offset)]);
-    const partition = logs.topic(OFFSETS.name)!.partitions[offsetsPartitionOf('readers', 3)]!;
+    const partition = logs.topic(OFFSETS.name)!.partitions[offsetsPartitionOf('readers', 3)];
     const before = await partition.sizeBytes();
     await logs.applyRetention(Date.now());
     expect(await partition.sizeBytes()).toBeLessThan(before / 20);

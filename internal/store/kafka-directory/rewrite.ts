@@ -69,7 +69,7 @@ export async function replaceBatches(
     for (const batch of batches) await sink.add(batch);
     await sink.copy(old.at(-1)!, range.end, old.at(-1)!.sizeBytes, files.readers);
     made = await sink.finish();
-    await writeTransactionIndexes(partition, made, partition.segments[end + 1]!.baseOffset);
+    await writeTransactionIndexes(partition, made, partition.segments[end + 1].baseOffset);
   } catch (error) {
     await sink.discard();
     throw error;

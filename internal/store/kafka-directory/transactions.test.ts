@@ -46,7 +46,7 @@ async function open(directory: string, segmentBytes?: number) {
   const store = new KafkaDirectoryStore({ directories: [directory], fsync: 'os', segmentBytes });
   cleanUps.push(() => store.close());
   const state = await store.open();
-  return { store, partition: state.topics[0]!.partitions[0]! };
+  return { store, partition: state.topics[0].partitions[0] };
 }
 
 /** A directory with these batches that was closed. */

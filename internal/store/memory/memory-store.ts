@@ -122,8 +122,8 @@ export class MemoryStore implements LogStore {
     const start = firstIndex(batches, (batch) => batch.lastOffset >= Math.max(fromOffset, firstOffset));
     let bytes = 0;
     let end = start;
-    while (end < batches.length && (end === start || bytes + batches[end]!.bytes.length <= maxBytes)) {
-      bytes += batches[end++]!.bytes.length;
+    while (end < batches.length && (end === start || bytes + batches[end].bytes.length <= maxBytes)) {
+      bytes += batches[end++].bytes.length;
     }
     return batches.slice(start, end).map(copied);
   }
@@ -317,7 +317,7 @@ function firstIndex(batches: StoredBatch[], test: (batch: StoredBatch) => boolea
   let high = batches.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (test(batches[middle]!)) high = middle;
+    if (test(batches[middle])) high = middle;
     else low = middle + 1;
   }
   return low;

@@ -109,9 +109,9 @@ describe('files of the store', () => {
       /^tinymq\.db\.damaged-[^-]+-\d\d-\w+-\d\d-[\d.]+Z$/.test(file),
     );
     expect(events).toEqual([
-      { kind: 'set-aside', file: join(directory, moved!), reason: 'file is not a database' },
+      { kind: 'set-aside', file: join(directory, moved), reason: 'file is not a database' },
     ]);
-    expect(readFileSync(join(directory, moved!)).subarray(0, 11).toString()).toBe('no database');
+    expect(readFileSync(join(directory, moved)).subarray(0, 11).toString()).toBe('no database');
   });
 
   it('in a place that cannot be made are an error that says so', async () => {
@@ -259,7 +259,7 @@ describe('a failed commit', () => {
     expect(() => writer.apply(groupOf([], [[id, 1]]))).toThrow('disk I/O error');
     writer.close();
     const recovered = new SqliteWriter(openForWriting(directory, 'commit'), new Map([[id, 1]]));
-    expect(recovered.state.topics[0]!.partitions[0]).toMatchObject({ nextOffset: 1, sizeBytes: 1 });
+    expect(recovered.state.topics[0].partitions[0]).toMatchObject({ nextOffset: 1, sizeBytes: 1 });
     expect(recovered.apply(groupOf([], [[id, 1]]))).toEqual([]);
     recovered.close();
   });
@@ -275,14 +275,14 @@ describe('a thread that ends', () => {
     process.off('worker', note);
     const [writer, reader] = threads;
     const recovered = nextEvent(store, 'recovered');
-    await writer!.terminate();
+    await writer.terminate();
     const { state } = await recovered;
-    expect(state.topics[0]!.partitions[0]!.nextOffset).toBe(1);
+    expect(state.topics[0].partitions[0].nextOffset).toBe(1);
     expect(events.map(({ kind }) => kind)).toEqual(['unavailable', 'recovered']);
     await store.append(id, batch(1));
     const unanswered = store.read(id, 0, 1e9);
     await Promise.all([
-      reader!.terminate(),
+      reader.terminate(),
       unanswered.catch((error) => expect(error).toMatchObject({ name: 'StoreUnavailableError' })),
     ]);
     expect(await store.read(id, 0, 1e9)).toHaveLength(2);
@@ -307,12 +307,12 @@ describe('a full disk', () => {
       expect(events).toEqual([{ kind: 'unavailable', reason: expect.stringMatching(/full/) }]);
       expect(store.health()).toMatchObject({ status: 'unavailable', problem: expect.stringMatching(/full/) });
       await expect(store.putMeta('x', bytes())).rejects.toMatchObject({ reason: 'disk-full' });
-      expect((await store.read(id, next - 1, 1))[0]!.bytes).toHaveLength(100_000);
+      expect((await store.read(id, next - 1, 1))[0].bytes).toHaveLength(100_000);
 
       const recovered = nextEvent(store, 'recovered');
       rmSync(ballast);
       const { state } = await recovered;
-      expect(state.topics[0]!.partitions[0]!.nextOffset).toBe(next);
+      expect(state.topics[0].partitions[0].nextOffset).toBe(next);
       expect(store.health()).toMatchObject({
         status: 'ready',
         problem: '',
@@ -323,7 +323,7 @@ describe('a full disk', () => {
       for (let offset = 0; offset < next; offset++) {
         const [read] = await store.read(id, offset, 1);
         const byte = offset % 256;
-        expect([read!.baseOffset, read!.bytes[0], read!.bytes.at(-1)]).toEqual([offset, byte, byte]);
+        expect([read.baseOffset, read.bytes[0], read.bytes.at(-1)]).toEqual([offset, byte, byte]);
       }
 
       async function appendUntilRefused(): Promise<unknown> {
@@ -382,7 +382,7 @@ async function appendUntilKilled(directory: string, count: number): Promise<Set<
   });
   children.push(child);
   const acknowledged = new Set<number>();
-  for await (const line of createInterface({ input: child.stdout! })) {
+  for await (const line of createInterface({ input: child.stdout })) {
     acknowledged.add(Number(line));
     if (acknowledged.size === count) child.kill('SIGKILL');
   }
@@ -394,7 +394,7 @@ async function appendUntilKilled(directory: string, count: number): Promise<Set<
 /** Opens what a child left, and checks every batch of it. */
 async function expectAppended(directory: string, acknowledged: Set<number>): Promise<{ next: number }> {
   const { store, state } = await open(directory);
-  const { id, nextOffset } = state.topics[0]!.partitions[0]!;
+  const { id, nextOffset } = state.topics[0].partitions[0];
   let next = 0;
   while (next < nextOffset) {
     for (const { baseOffset, bytes } of await store.read(id, next, 1_000_000)) {
@@ -436,7 +436,7 @@ async function open(
 async function openWithPartition(directory: string) {
   const { store, events } = await open(directory);
   const topic = await store.createTopic(newTopic);
-  return { store, events, id: topic.partitions[0]!.id };
+  return { store, events, id: topic.partitions[0].id };
 }
 
 const newTopic = {
@@ -469,7 +469,7 @@ function flipBit(file: string, where: string): void {
   const bytes = readFileSync(file);
   const at = bytes.indexOf(where);
   expect(at).toBeGreaterThan(0);
-  bytes[at + 3]! ^= 1;
+  bytes[at + 3] ^= 1;
   writeFileSync(file, bytes);
 }
 

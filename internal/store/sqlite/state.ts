@@ -49,26 +49,26 @@ export function loadState(db: DatabaseSync): Loaded {
   const sizeBytes = sizeReader(db);
   for (const row of db.prepare('SELECT * FROM partition ORDER BY topic, number').all()) {
     const saved = row as Record<string, number>;
-    const id = saved.id!;
+    const id = saved.id;
     const last = newest.get(id) as Record<string, number> | undefined;
     const first = oldest.get(id) as Record<string, number> | undefined;
     const partition: PartitionRow = {
       id,
-      firstOffset: saved.first_offset!,
-      nextOffset: Math.max(saved.next_offset!, (last?.last_offset ?? -1) + 1),
-      maxTimestamp: Math.max(saved.max_timestamp!, last?.running_timestamp ?? -1),
-      runningBytes: Math.max(saved.running_bytes!, last?.running_bytes ?? 0),
-      sweptBytes: saved.swept_bytes!,
-      replacedBytes: saved.replaced_bytes!,
+      firstOffset: saved.first_offset,
+      nextOffset: Math.max(saved.next_offset, (last?.last_offset ?? -1) + 1),
+      maxTimestamp: Math.max(saved.max_timestamp, last?.running_timestamp ?? -1),
+      runningBytes: Math.max(saved.running_bytes, last?.running_bytes ?? 0),
+      sweptBytes: saved.swept_bytes,
+      replacedBytes: saved.replaced_bytes,
     };
     rows.push(partition);
-    if (first && first.last_offset! < partition.firstOffset) toSweep.push(id);
+    if (first && first.last_offset < partition.firstOffset) toSweep.push(id);
     topics.get(row.topic as string)!.partitions.push({
       id,
-      number: saved.number!,
+      number: saved.number,
       firstOffset: partition.firstOffset,
       nextOffset: partition.nextOffset,
-      leaderEpoch: saved.leader_epoch!,
+      leaderEpoch: saved.leader_epoch,
       maxTimestamp: partition.maxTimestamp,
       sizeBytes: sizeBytes(id),
       producers: producers.get(id) ?? [],
@@ -97,7 +97,7 @@ export function sizeReader(db: DatabaseSync): (partition: number) => number {
   );
   return (partition) => {
     const row = ends.get(partition) as Record<string, number>;
-    return row.running_bytes! - row.swept_bytes! - row.replaced_bytes! - row.dead_bytes!;
+    return row.running_bytes - row.swept_bytes - row.replaced_bytes - row.dead_bytes;
   };
 }
 

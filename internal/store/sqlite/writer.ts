@@ -75,12 +75,12 @@ export class SqliteWriter {
     for (let position = 0; position < group.changeCount; position++) {
       try {
         if (changes[change]?.position === position) {
-          const answer = this.#change(changes[change++]!.change);
+          const answer = this.#change(changes[change++].change);
           if (answer !== undefined) outcomes.push({ position, kind: 'answered', answer });
           continue;
         }
         const at = field;
-        const bytes = new Uint8Array(slab, byte, appends[at + 5]!);
+        const bytes = new Uint8Array(slab, byte, appends[at + 5]);
         field += APPEND_FIELDS;
         byte += bytes.length;
         const from = appends[at + 6] === 1 ? producers[producer++] : undefined;
@@ -122,10 +122,10 @@ export class SqliteWriter {
   }
 
   #append(appends: Float64Array, at: number, bytes: Uint8Array): number {
-    const partition = this.#partition(appends[at]!);
-    const baseOffset = appends[at + 1]!;
-    const lastOffset = appends[at + 2]!;
-    const maxTimestamp = appends[at + 4]!;
+    const partition = this.#partition(appends[at]);
+    const baseOffset = appends[at + 1];
+    const lastOffset = appends[at + 2];
+    const maxTimestamp = appends[at + 4];
     checkNext(baseOffset, partition.nextOffset);
     partition.nextOffset = lastOffset + 1;
     partition.runningBytes += bytes.length;
@@ -134,7 +134,7 @@ export class SqliteWriter {
       partition.id,
       baseOffset,
       lastOffset,
-      appends[at + 3]!,
+      appends[at + 3],
       maxTimestamp,
       partition.maxTimestamp,
       partition.runningBytes,
@@ -274,7 +274,7 @@ export class SqliteWriter {
   #putEntries({ keys, lengths, values }: PackedEntries): void {
     let at = 0;
     for (const [index, key] of keys.entries()) {
-      const length = lengths[index]!;
+      const length = lengths[index];
       if (length < 0) {
         this.#statements.deleteEntry.run(key);
         continue;

@@ -86,7 +86,7 @@ export class ProgramRun<Line> implements AsyncDisposable {
   constructor(client: ClientProgram, bootstrap: string, verb: string, options: object) {
     const [command, ...args] = [...client.command, verb, JSON.stringify(options)];
     this.#what = `${client.name}: ${verb} ${JSON.stringify(options)}`;
-    this.#child = spawn(command!, args, { env: { ...process.env, ...client.env, BOOTSTRAP: bootstrap } });
+    this.#child = spawn(command, args, { env: { ...process.env, ...client.env, BOOTSTRAP: bootstrap } });
     this.#child.stdin!.on('error', () => {});
     this.#child.stderr!.setEncoding('utf8').on('data', (text) => {
       this.#stderr = (this.#stderr + text).slice(-20_000);

@@ -53,7 +53,7 @@ export function groupCases(trial: () => Trial): void {
 
       await members.pop()!.end();
       expect(await sendRound()).toEqual([PARTITIONS]);
-      await members[0]!.end();
+      await members[0].end();
     } finally {
       for (const each of members) await each.kill();
     }

@@ -58,7 +58,7 @@ async function startOurs(dataDir: string, port: number): Promise<Started> {
   const broker = await startBrokerProcess(['-kafka', `localhost:${port}`, '-data-dir', dataDir]);
   const { kafka } = JSON.parse(broker.stdout()) as { kafka: string[] };
   return {
-    bootstrap: `localhost:${new URL(kafka[0]!).port}`,
+    bootstrap: `localhost:${new URL(kafka[0]).port}`,
     async stop() {
       const { code, stderr } = await broker.stop();
       if (code !== 0) throw new Error(`the broker ended with code ${code}: ${stderr}`);

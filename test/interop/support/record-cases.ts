@@ -44,7 +44,7 @@ export function recordCases(client: ClientProgram, trial: () => Trial): void {
     const readAt = new Map(read.map((each) => [place(each), each]));
     expect(readAt.size).toBe(1_000);
     for (const [index, each] of sent.entries()) {
-      expect(content(readAt.get(place(acknowledged[index]!))!)).toEqual(content(each));
+      expect(content(readAt.get(place(acknowledged[index]))!)).toEqual(content(each));
     }
     // A key has one partition, and there its records are in the order in which they were sent.
     for (const values of valuesByPartition(read).values()) {

@@ -122,7 +122,7 @@ describe('a conversation', () => {
       const found = new Echo();
       const bytes = Buffer.concat(new Mutants(seed).conversation().pieces);
       for (let at = 0, turn = 0; at < bytes.length; turn++) {
-        const end = at + sizes[turn % sizes.length]!;
+        const end = at + sizes[turn % sizes.length];
         if (!found.connection.isEnded) found.send(bytes.subarray(at, end));
         at = end;
       }
@@ -228,7 +228,7 @@ describe('what ends the connection', () => {
     echo.start();
     await echo.sent();
     echo.send(...frames());
-    const goAway = (await echo.sentOf(Type.goaway))[0]!;
+    const goAway = (await echo.sentOf(Type.goaway))[0];
     expect([codeOf(goAway.payload), echo.errors.map((error) => error.rule)]).toEqual([code, [rule]]);
     expect(echo.connection.isEnded).toBe(true);
     expect(echo.gone).toHaveLength(echo.streams.size);
@@ -408,7 +408,7 @@ describe('floods', () => {
       echo.send(...frames);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    const goAway = (await echo.sentOf(Type.goaway))[0]!;
+    const goAway = (await echo.sentOf(Type.goaway))[0];
     expect(codeOf(goAway.payload)).toBe(Http2Code.ENHANCE_YOUR_CALM);
     expect(echo.gone).toHaveLength(echo.streams.size);
   });
@@ -470,7 +470,7 @@ describe('pings', () => {
   it('that come too often while nothing is sent end the connection', async () => {
     echo.start();
     echo.send(...Array<Buffer>(20).fill(ping));
-    const goAway = (await echo.sentOf(Type.goaway))[0]!;
+    const goAway = (await echo.sentOf(Type.goaway))[0];
     expect([codeOf(goAway.payload), goAway.payload.subarray(8).toString()]).toEqual([11, 'too_many_pings']);
   });
 
@@ -493,9 +493,9 @@ describe('the end', () => {
     await echo.sent();
     echo.http2.shutDown(10_000);
     const [first, ping] = await echo.sent();
-    expect([first!.type, first!.payload.readUInt32BE(0)]).toEqual([Type.goaway, 2 ** 31 - 1]);
+    expect([first.type, first.payload.readUInt32BE(0)]).toEqual([Type.goaway, 2 ** 31 - 1]);
     // This one was on its way.
-    echo.send(call(3), frame(Type.ping, Flag.ack, 0, ping!.payload), call(5));
+    echo.send(call(3), frame(Type.ping, Flag.ack, 0, ping.payload), call(5));
     const frames = await echo.sent();
     const last = frames.find(({ type }) => type === Type.goaway)!;
     expect(last.payload.readUInt32BE(0)).toBe(3);
@@ -550,7 +550,7 @@ describe('a connection that is stuck is closed', () => {
     echo.start();
     sweepAfter(61_000);
     const [asked] = await echo.sentOf(Type.ping);
-    echo.send(frame(Type.ping, Flag.ack, 0, asked!.payload));
+    echo.send(frame(Type.ping, Flag.ack, 0, asked.payload));
     sweepAfter(100_000);
     sweepAfter(119_000);
     expect(echo.connection.isDestroyed).toBe(false);

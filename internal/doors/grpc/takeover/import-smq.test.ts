@@ -44,7 +44,7 @@ function topic(database: DatabaseSync, name: string, messages: readonly (string 
 
 /** Everything that can be read of a log: offsets of SMQ with their messages. */
 async function contentOf(name: string): Promise<[number, string][]> {
-  const partition = logs.topic(name)!.partitions[0]!;
+  const partition = logs.topic(name)!.partitions[0];
   const feed = new RecordFeed(partition, partition.firstOffset);
   const found: [number, string][] = [];
   while ((await feed.read(1_000)) > 0) {
@@ -82,7 +82,7 @@ it('takes topics over with their offsets and times, and leaves the file as it wa
     [2, ''],
     [3, 'c'],
   ]);
-  expect(logs.topic('first')!.partitions[0]!.maxTimestamp).toBe(Date.parse('2024-05-06T07:08:09Z'));
+  expect(logs.topic('first')!.partitions[0].maxTimestamp).toBe(Date.parse('2024-05-06T07:08:09Z'));
   expect(progress).toEqual([{ topic: 'first', done: 3, of: 3 }]);
   expect(fingerprints()).toEqual(before);
 });
@@ -148,7 +148,7 @@ it('keeps what it took over, however old it is', async () => {
 it('takes a topic over once, whatever was done with it since', async () => {
   original((database) => topic(database, 't', ['a', 'b']));
   await importSmq(file, logs);
-  await logs.topic('t')!.partitions[0]!.deleteUntil(2);
+  await logs.topic('t')!.partitions[0].deleteUntil(2);
   expect(await importSmq(file, logs)).toEqual([{ topic: 't', outcome: 'before', messages: 2 }]);
   expect(await contentOf('t')).toEqual([]);
 });
@@ -161,7 +161,7 @@ it('finishes what was broken off', async () => {
   });
   await expect(failing).rejects.toThrow();
   await store.recover();
-  expect(logs.topic('t')!.partitions[0]!.highWatermark).toBe(2);
+  expect(logs.topic('t')!.partitions[0].highWatermark).toBe(2);
   expect(await importSmq(file, logs)).toEqual([{ topic: 't', outcome: 'imported', messages: 5 }]);
   const content = await contentOf('t');
   expect(content.map(([offset, text]) => [offset, text[0], text.length])).toEqual(

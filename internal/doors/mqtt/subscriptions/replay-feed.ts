@@ -61,7 +61,7 @@ export class ReplayFeed {
 
   /** Sends a message, or passes over one that has expired; false where the client takes no more now. */
   sendNext(): boolean {
-    const message = this.#messages[this.#next]!;
+    const message = this.#messages[this.#next];
     const { qos, identifiers } = this.options;
     const { expiresAtMs } = message;
     // [MQTT-3.3.2-5]

@@ -51,7 +51,7 @@ export class HpackDecoder {
     this.#end = end;
     let listBytes = 0;
     while (this.#at < end) {
-      const first = bytes[this.#at]!;
+      const first = bytes[this.#at];
       if (first < INDEXED && first >= TABLE_SIZE && first < LITERAL_TO_ADD) {
         if (listBytes > 0) throw badBlock('RFC 7541 4.2', 'a table size behind a field');
         this.#resize();
@@ -104,7 +104,7 @@ export class HpackDecoder {
 
   #string(): string {
     if (this.#at >= this.#end) throw cutBlock();
-    const isHuffman = (this.#bytes[this.#at]! & HUFFMAN) !== 0;
+    const isHuffman = (this.#bytes[this.#at] & HUFFMAN) !== 0;
     const length = this.#integer(7);
     const start = this.#at;
     const end = start + length;
@@ -117,7 +117,7 @@ export class HpackDecoder {
 
   #nextByte(): number {
     if (this.#at >= this.#end) throw cutBlock();
-    return this.#bytes[this.#at++]!;
+    return this.#bytes[this.#at++];
   }
 }
 

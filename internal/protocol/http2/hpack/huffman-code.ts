@@ -31,13 +31,13 @@ export interface HuffmanCode {
 
 /** Symbols with shorter codes come first, and of the same length the lower ones; each code is the one before plus one. */
 export function huffmanCode(): HuffmanCode {
-  const symbols = Array.from(BITS.keys()).sort((a, b) => BITS[a]! - BITS[b]! || a - b);
+  const symbols = Array.from(BITS.keys()).sort((a, b) => BITS[a] - BITS[b] || a - b);
   const codes = new Uint32Array(BITS.length);
   let code = 0;
   let bits = 0;
   for (const symbol of symbols) {
-    code *= 2 ** (BITS[symbol]! - bits);
-    bits = BITS[symbol]!;
+    code *= 2 ** (BITS[symbol] - bits);
+    bits = BITS[symbol];
     codes[symbol] = code++;
   }
   return { codes, bits: BITS };

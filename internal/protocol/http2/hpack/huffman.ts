@@ -31,11 +31,11 @@ export function decodeHuffman(bytes: Uint8Array, start: number, end: number, int
   let state = 0;
   let length = 0;
   for (let at = start; at < end; at++) {
-    const byte = bytes[at]!;
+    const byte = bytes[at];
     for (let step = state * STEPS + (byte >>> STEP_BITS), half = 0; ; half = 1) {
-      const symbol = symbolOn[step]!;
+      const symbol = symbolOn[step];
       if (symbol !== NO_SYMBOL) into[length++] = symbol;
-      state = nextState[step]!;
+      state = nextState[step];
       if (state === FAILED) throw badString('the symbol EOS in a string');
       if (half === 1) break;
       step = state * STEPS + (byte & (STEPS - 1));
@@ -48,7 +48,7 @@ export function decodeHuffman(bytes: Uint8Array, start: number, end: number, int
 /** How many bytes the code makes of a text of one byte for each character. */
 export function huffmanLength(text: string): number {
   let sum = 0;
-  for (let index = 0; index < text.length; index++) sum += bits[text.charCodeAt(index) & 0xff]!;
+  for (let index = 0; index < text.length; index++) sum += bits[text.charCodeAt(index) & 0xff];
   return Math.ceil(sum / 8);
 }
 
@@ -59,8 +59,8 @@ export function encodeHuffman(text: string, into: Uint8Array, at: number): numbe
   let pendingBits = 0;
   for (let index = 0; index < text.length; index++) {
     const symbol = text.charCodeAt(index) & 0xff;
-    pending = pending * 2 ** bits[symbol]! + codes[symbol]!;
-    pendingBits += bits[symbol]!;
+    pending = pending * 2 ** bits[symbol] + codes[symbol];
+    pendingBits += bits[symbol];
     while (pendingBits >= 8) {
       pendingBits -= 8;
       const byte = Math.floor(pending / 2 ** pendingBits);
@@ -84,7 +84,7 @@ interface Node {
 function buildAutomaton(): void {
   const nodes = buildTree();
   for (const node of nodes) {
-    for (let half = 0; half < STEPS; half++) setStep(node, half, nodes[0]!);
+    for (let half = 0; half < STEPS; half++) setStep(node, half, nodes[0]);
   }
   let node: Node | number | undefined = nodes[0];
   for (let depth = 0; depth < 8 && typeof node === 'object'; depth++) {
@@ -114,8 +114,8 @@ function buildTree(): Node[] {
   const nodes = [root];
   for (let symbol = 0; symbol < bits.length; symbol++) {
     let node = root;
-    for (let bit = bits[symbol]! - 1; bit > 0; bit--) {
-      const side = ((codes[symbol]! >>> bit) & 1) as 0 | 1;
+    for (let bit = bits[symbol] - 1; bit > 0; bit--) {
+      const side = ((codes[symbol] >>> bit) & 1) as 0 | 1;
       let next = node.next[side] as Node | undefined;
       if (next === undefined) {
         next = { state: nodes.length, next: [undefined, undefined] };
@@ -124,7 +124,7 @@ function buildTree(): Node[] {
       }
       node = next;
     }
-    node.next[(codes[symbol]! & 1) as 0 | 1] = symbol;
+    node.next[(codes[symbol] & 1) as 0 | 1] = symbol;
   }
   return nodes;
 }
