@@ -1,4 +1,4 @@
-import type { Server, ServerOpts } from 'node:net';
+import type { Server, ServerOpts, Socket } from 'node:net';
 import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Certificates } from './certificates.ts';
 import { type Endpoint, isSecure } from './endpoint.ts';
@@ -49,8 +49,13 @@ function watchHandshakes(
   events: Pick<ListenerEvents, 'problem'>,
 ): void {
   certificates.onChange((material) => server.setSecureContext(material));
+  const remotes = new WeakMap<Socket, string | undefined>();
+  server.on('connection', (socket) => remotes.set(socket, socket.remoteAddress));
   server.on('tlsClientError', (error, socket) => {
-    events.problem(clientCertificateProblem(socket) ?? error, socket.remoteAddress);
+    // The runtime closes a socket before it tells that the certificate was refused; its address is then gone.
+    const { _parent: carrier } = socket as TLSSocket & { _parent?: Socket };
+    const remote = socket.remoteAddress ?? (carrier && remotes.get(carrier));
+    events.problem(clientCertificateProblem(socket) ?? error, remote);
     // After a handshake that took too long the runtime only tells; the socket would stay for ever.
     if ((error as NodeJS.ErrnoException).code === 'ERR_TLS_HANDSHAKE_TIMEOUT') socket.destroy();
   });

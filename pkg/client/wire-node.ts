@@ -24,15 +24,16 @@ function openSocket(address: Address, tls: TlsOptions, signal: AbortSignal): Pro
     const socket = startSocket(address, tls);
     const abort = () => socket.destroy(signal.reason as Error);
     signal.addEventListener('abort', abort, { once: true });
+    const words = wordsFor(address, tls);
     const fail = (error: Error) => {
       signal.removeEventListener('abort', abort);
-      reject(readable(error));
+      reject(readable(error, words));
     };
     socket.once('error', fail);
     socket.once(address.network === 'tls' ? 'secureConnect' : 'connect', () => {
       signal.removeEventListener('abort', abort);
       socket.off('error', fail);
-      resolve(new SocketWire(socket));
+      resolve(new SocketWire(socket, words));
     });
     if (signal.aborted) abort();
   });
@@ -66,15 +67,23 @@ class SocketWire implements Wire {
   handler: WireHandler = NO_HANDLER;
   readonly #socket: Socket;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, words: Words) {
     this.#socket = socket;
     let failure: Error | undefined;
-    socket.on('data', (chunk) => this.handler.bytes(chunk));
+    let hasHeard = false;
+    socket.on('data', (chunk) => {
+      hasHeard = true;
+      this.handler.bytes(chunk);
+    });
     socket.on('drain', () => this.handler.drained());
     socket.on('error', (error) => {
-      failure = readable(error);
+      failure = readable(error, hasHeard ? NO_WORDS : words);
     });
-    socket.on('close', () => this.handler.closed(failure));
+    socket.on('close', () => {
+      const { cutOff } = words;
+      if (!hasHeard && failure === undefined && cutOff !== undefined) failure = new Error(cutOff);
+      this.handler.closed(failure);
+    });
   }
 
   write(chunks: readonly Uint8Array[]): boolean {
@@ -127,7 +136,7 @@ function openWebSocket(
     };
     const fail = (error: Error) => {
       signal.removeEventListener('abort', abort);
-      reject(refusal ?? readable(error));
+      reject(refusal ?? readable(error, wordsFor(address, tls)));
     };
     signal.addEventListener('abort', abort, { once: true });
     webSocket.once('error', fail);
@@ -159,7 +168,7 @@ class WebSocketWire implements Wire {
     webSocket.binaryType = 'nodebuffer';
     webSocket.on('message', (data) => this.handler.bytes(data as Buffer));
     webSocket.on('error', (error) => {
-      failure = readable(error);
+      failure = readable(error, NO_WORDS);
     });
     webSocket.on('close', () => this.handler.closed(failure));
     socket.on('drain', () => this.handler.drained());
@@ -194,6 +203,14 @@ class WebSocketWire implements Wire {
   }
 }
 
+/** What an alert of the broker means. */
+const ALERTS: Record<string, string | undefined> = {
+  'handshake failure':
+    'the broker refused the TLS handshake; it may ask for a client certificate, or this port speaks no TLS',
+  'certificate required': 'the broker asks for a client certificate',
+  'unknown ca': 'the broker does not know who signed the client certificate',
+};
+
 const REASONS: Record<string, string | undefined> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'the broker reset the connection',
@@ -217,11 +234,36 @@ const REASONS: Record<string, string | undefined> = {
   CERT_HAS_EXPIRED: 'the certificate has expired',
 };
 
+/** What errors mean that a socket of any kind may have, for one that was not answered yet. */
+interface Words {
+  /** Of a connection that the broker closed without a word; undefined where nobody knows more than that. */
+  cutOff?: string;
+}
+
+const NO_WORDS: Words = {};
+
+/**
+ * With TLS 1.3 a client has ended its handshake when its certificate is looked at: all that it sees of a refusal is that the
+ * connection closes.
+ */
+function wordsFor({ network }: Address, { cert }: TlsOptions): Words {
+  if (cert === undefined || (network !== 'tls' && network !== 'wss')) return NO_WORDS;
+  return { cutOff: 'the broker closed the connection; it may not know who signed the client certificate' };
+}
+
+/** What OpenSSL says in an error of the system (`write EPROTO …`): the last but the file where it stands. */
+const OPENSSL_ALERT = /:SSL routines:[^:]*:(?:ssl\/tls |sslv3 |tlsv1 |tlsv13 )?alert ([^:]+):/;
+
 /** The same error with words for people. `localhost` fails once for each of its addresses. */
-function readable(error: Error): Error {
+function readable(error: Error, { cutOff }: Words): Error {
   const first = error instanceof AggregateError ? (error.errors[0] as Error) : error;
   const { code = '', reason: opensslReason } = first as NodeJS.ErrnoException & { reason?: string };
   // The message of an error of OpenSSL is a line of its source code; its reason is for people.
-  const reason = REASONS[code] ?? (code.startsWith('ERR_SSL_') ? opensslReason : undefined);
+  const alert = OPENSSL_ALERT.exec(first.message)?.[1];
+  const reason =
+    (code === 'ECONNRESET' ? cutOff : undefined) ??
+    REASONS[code] ??
+    (alert === undefined ? undefined : ALERTS[alert]) ??
+    (code.startsWith('ERR_SSL_') ? opensslReason : alert);
   return reason === undefined ? first : new Error(reason, { cause: error });
 }

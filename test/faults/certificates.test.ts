@@ -6,6 +6,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type CertificateSet, makeCertificates } from '../../certs/make.ts';
 import { FrameType } from '../../internal/protocol/frame/frame.ts';
+import { Client } from '../../pkg/client/index.ts';
 import { type BrokerProcess, program, run, startBrokerProcess } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectRaw, openStream, RawClient } from '../support/raw-client.ts';
@@ -87,6 +88,45 @@ describe.each(['tls', 'wss'])('mutual TLS (%s)', (network) => {
     expect(problems(broker)).toHaveLength(refused.length);
     await using client = await connectRaw(broker.url, 'known', { ...trusting(ours), ...identity(ours) });
     await client.ping();
+  });
+
+  // The log said "socket hang up" without an address, the client "closed the connection without an answer".
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'says what is wrong with a certificate: %s',
+    async (maxVersion) => {
+      await using broker = await startBrokerProcess([
+        ...['-network', network, '-address', 'localhost:0', '-tls-ca', ours.ca],
+        ...['-tls-cert', ours.serverCert, '-tls-key', ours.serverKey],
+      ]);
+      const url = new URL(broker.url);
+      const shown = { ...trusting(ours), ...identity(theirs), maxVersion, ALPNProtocols: ['http/1.1'] };
+      const socket = connectTls({ port: Number(url.port), host: 'localhost', ...shown });
+      socket.on('error', () => {}).resume();
+      await new Promise((resolve) => socket.once('close', resolve));
+      await broker.logged({ msg: 'a connection could not be opened' });
+      expect(problems(broker)[0]).toMatchObject({
+        remote: expect.stringMatching(/^(127\.0\.0\.1|::1|::ffff:127\.0\.0\.1)$/),
+        reason: expect.stringMatching(/^the certificate of the client is not signed by the CA of -tls-ca/),
+      });
+    },
+  );
+
+  it('is explained to clients of the SDK', async () => {
+    await using broker = await startBrokerProcess([
+      ...['-network', network, '-address', 'localhost:0', '-tls-ca', ours.ca],
+      ...['-tls-cert', ours.serverCert, '-tls-key', ours.serverKey],
+    ]);
+    const connecting = (shown: object) =>
+      new Client({
+        network: network as 'tls',
+        address: new URL(broker.url).host,
+        clientId: 'unknown',
+        tls: { ca: readFileSync(ours.ca), ...shown },
+      }).connect();
+    await expect(connecting(identity(theirs))).rejects.toThrow(
+      /may not know who signed the client certificate/,
+    );
+    await expect(connecting({})).rejects.toThrow(/the broker asks for a client certificate/);
   });
 });
 

@@ -213,7 +213,10 @@ export class KafkaConnection {
   /** Why a broker may close a connection that never had an answer. */
   #hint(): string {
     if (this.#versions.size > 0) return '';
-    return this.#settings.tls === undefined
+    const { tls } = this.#settings;
+    if (tls?.cert !== undefined)
+      return ' at the first request: does it know who signed the certificate (-tls-cert)?';
+    return tls === undefined
       ? ' at the first request: does it speak Kafka, and without TLS?'
       : ' at the first request: does it speak Kafka, and does it want a certificate (-tls-cert, -tls-key)?';
   }

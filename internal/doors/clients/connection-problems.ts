@@ -7,7 +7,9 @@ export function connectionProblems(metrics: Metrics, log: Pick<Logger, 'warn'>):
   const problems = metrics.counter('connection_problems_total');
   return (error, remote) => {
     problems.value++;
-    const reason = REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? error.message.trim();
+    const { code = '', reason: opensslReason } = error as NodeJS.ErrnoException & { reason?: string };
+    // The message of an error of OpenSSL is a line of its source code; its reason is for people.
+    const reason = REASONS[code] ?? opensslReason ?? error.message.trim();
     log.warn({ code: 'connection-lost', remote, reason }, 'a connection could not be opened');
   };
 }
