@@ -207,6 +207,11 @@ export const ERRORS = {
     rule: 'The queue of a session is bounded by -session-queue and -session-queue-bytes.',
     remedy: 'Let the client connect more often, acknowledge faster or subscribe to less, or raise the bound.',
   },
+  'message-expired': {
+    kind: 'timeout',
+    rule: 'A message is sent within the time that its publisher gave it (Message Expiry Interval), or not at all.',
+    remedy: 'Give messages more time, or let the subscriber connect more often.',
+  },
   'connection-lost': {
     kind: 'unavailable',
     rule: 'A connection ends with DISCONNECT; this one broke off.',

@@ -2,6 +2,7 @@ import type { Access } from '../access/access.ts';
 import type { Identity } from '../access/identity.ts';
 import { BrokerError, nameForLog, quoted } from '../errors.ts';
 import { channelTotalBytes, maxFilterLevels, maxSubscriptionsPerClient } from '../limits/broker.ts';
+import { Fates } from '../observe/fates.ts';
 import type { Counter, Metrics } from '../observe/metrics.ts';
 import { filterProblem, innerFilter, parseShared, reservedTopicProblem, topicNameProblem } from '../topic.ts';
 import { Client, type ClientEvents, type ClientSpec } from './client.ts';
@@ -76,7 +77,6 @@ export class Broker {
   readonly #connects: Counter;
   readonly #dropped: Counter;
   readonly #slowEpisodes: Counter;
-  readonly #takenOver: Counter;
   readonly #clientEvents: ClientEvents = {
     slow: (client) => this.#becameSlow(client),
     recovered: (client, dropped) => this.#recovered(client, dropped),
@@ -91,6 +91,7 @@ export class Broker {
     this.#settings = parts.settings;
     this.#log = parts.log;
     const { metrics } = parts;
+    const fates = new Fates(metrics, parts.log);
     this.retained = new Retained(metrics);
     this.#waiting = new ChannelTotal(parts.settings.channelTotalBytes ?? channelTotalBytes);
     metrics.gauge('channel_bytes_waiting', () => this.#waiting.bytes);
@@ -99,9 +100,12 @@ export class Broker {
     this.#delivered = metrics.counter('messages_delivered_total');
     this.#deliveredBytes = metrics.counter('message_bytes_delivered_total');
     this.#connects = metrics.counter('clients_connected_total');
-    this.#dropped = metrics.counter('messages_dropped_total');
+    this.#dropped = fates.counter('dropped', 'slow-consumer');
     this.#slowEpisodes = metrics.counter('slow_consumer_episodes_total');
-    this.#takenOver = metrics.counter('clients_taken_over_total');
+    metrics.countedElsewhere(
+      'clients_taken_over_total',
+      () => fates.counter('disconnected', 'taken-over').value,
+    );
     metrics.gauge('clients', () => this.#clients.size);
     metrics.gauge('subscriptions', () => this.#subscriptions);
     metrics.gauge('shared_subscriptions', () => this.#sharedSubscriptions);
@@ -345,11 +349,6 @@ export class Broker {
     }
   }
 
-  /** Everybody who is connected now. */
-  clients(): Iterable<Client> {
-    return this.#clients.values();
-  }
-
   get clientCount(): number {
     return this.#clients.size;
   }
@@ -374,7 +373,6 @@ export class Broker {
   }
 
   #takeOver(older: Client, newer: Identity): void {
-    this.#takenOver.value++;
     this.disconnect(older);
     older.disconnect(
       new BrokerError('taken-over', `client ${quoted(newer.clientId)} connected again from ${newer.remote}`),

@@ -1,5 +1,5 @@
-import type { Logger } from '../broker/broker.ts';
 import { BrokerError } from '../errors.ts';
+import type { Fates } from '../observe/fates.ts';
 import { mqttLevelOf, type Protocol } from '../protocol/first-bytes.ts';
 import { encodeFrame, FrameType } from '../protocol/frame/frame.ts';
 import { encodeGoAway, encodeSettings } from '../protocol/http2/frame.ts';
@@ -14,7 +14,7 @@ import { OpenAddresses } from './open-addresses.ts';
 /** A door's answer to clients of another protocol. */
 export interface ForeignProtocolsParts {
   door: DoorName;
-  log: Pick<Logger, 'warn'>;
+  fates: Fates;
   /** Where else the broker listens. Default: nowhere. */
   addresses?: OpenAddresses | undefined;
 }
@@ -22,12 +22,12 @@ export interface ForeignProtocolsParts {
 /** Ends the connections of those who speak what this door does not: told in their own words where these have some. */
 export class ForeignProtocols {
   readonly #door: DoorName;
-  readonly #log: Pick<Logger, 'warn'>;
+  readonly #fates: Fates;
   readonly #addresses: OpenAddresses;
 
-  constructor({ door, log, addresses = new OpenAddresses() }: ForeignProtocolsParts) {
+  constructor({ door, fates, addresses = new OpenAddresses() }: ForeignProtocolsParts) {
     this.#door = door;
-    this.#log = log;
+    this.#fates = fates;
     this.#addresses = addresses;
   }
 
@@ -43,7 +43,14 @@ export class ForeignProtocols {
       protocol === undefined
         ? `does not speak ${SPOKEN[this.#door]}`
         : `speaks ${protocol}, which this listener does not`;
-    this.#log.warn({ code: 'unsupported-protocol', remote, listener, served }, `a client ${what}`);
+    this.#fates.tell({
+      outcome: 'disconnected',
+      code: 'unsupported-protocol',
+      who: { remote, listener },
+      details: { served },
+      line: `a client ${what}`,
+      level: 'warn',
+    });
     connection.handler = { bytes() {}, drained() {}, ended: () => connection.end(), closed };
     connection.end(protocol && lastWordOf(protocol, first, this.#door, served));
   }

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeConnection } from '../../test/support/fake-connection.ts';
 import { deadlineSweepMs } from '../limits/doors.ts';
+import { Fates } from '../observe/fates.ts';
+import { Metrics } from '../observe/metrics.ts';
 import type { Connection } from '../transport/connection.ts';
 import { FrontDoor } from './front-door.ts';
 
@@ -185,8 +187,9 @@ function setUp() {
     },
     error() {},
   };
+  const fates = new Fates(new Metrics(), log);
   return {
-    front: new FrontDoor({ frames, mqtt, connectTimeoutMs: CONNECT_TIMEOUT_MS, log }),
+    front: new FrontDoor({ frames, mqtt, connectTimeoutMs: CONNECT_TIMEOUT_MS, fates }),
     taken,
     mqttTaken,
     warnings,

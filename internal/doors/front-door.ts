@@ -1,5 +1,5 @@
-import type { Logger } from '../broker/broker.ts';
 import { deadlineSweepMs } from '../limits/doors.ts';
+import type { Fates } from '../observe/fates.ts';
 import { FirstBytes, type Protocol } from '../protocol/first-bytes.ts';
 import type { Connection, ConnectionHandler } from '../transport/connection.ts';
 import { LostTime } from './clients/lost-time.ts';
@@ -12,7 +12,7 @@ export interface FrontDoorParts {
   frames: Door;
   mqtt: Door;
   connectTimeoutMs: number;
-  log: Logger;
+  fates: Fates;
   /** Where else the broker listens. Default: nowhere. */
   addresses?: OpenAddresses;
 }
@@ -47,11 +47,11 @@ export class FrontDoor {
   readonly #lostTime = new LostTime();
   #isClosed = false;
 
-  constructor({ frames, mqtt, connectTimeoutMs, log, addresses }: FrontDoorParts) {
+  constructor({ frames, mqtt, connectTimeoutMs, fates, addresses }: FrontDoorParts) {
     this.#frames = frames;
     this.#mqtt = mqtt;
     this.#connectTimeoutMs = connectTimeoutMs;
-    this.#foreign = new ForeignProtocols({ door: 'frames', log, addresses });
+    this.#foreign = new ForeignProtocols({ door: 'frames', fates, addresses });
     this.#sweep = setInterval(() => this.#passOnTheSilent(), deadlineSweepMs).unref();
   }
 

@@ -234,7 +234,7 @@ describe('a store that fails', () => {
     expect(feeder.pauses).toBe(0);
     expect(capture.isFull).toBe(false);
     expect(log.lines).toEqual(['error: live messages do not reach the log']);
-    expect(log.fields).toEqual([{ log: 'a', error: 'the disk is on fire' }]);
+    expect(log.fields).toEqual([{ code: 'store-unavailable', log: 'a', error: 'the disk is on fire' }]);
 
     store.isFailing = false;
     publish('a', 'kept');

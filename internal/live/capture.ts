@@ -8,7 +8,8 @@ import { maxCaptureWaitingBytes } from '../limits/live.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
 import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
 import { TooManyLogsError } from '../log/too-many-logs.ts';
-import type { Counter, Metrics } from '../observe/metrics.ts';
+import { type FateLog, Fates } from '../observe/fates.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import { headersOf } from './records.ts';
 
 /** The topic config of a log with messages of other topics than the one its name leads to. */
@@ -17,7 +18,7 @@ export const MIXED_CONFIG = 'tinymq.mixed';
 export interface CaptureParts {
   logs: Logs;
   metrics: Metrics;
-  log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  log: FateLog;
   /** The one log that gets everything; each topic has its own where this is undefined. */
   logName?: string;
   /** Whether a topic is for this capture, where others may have it instead; it always answers the same. */
@@ -40,7 +41,7 @@ export class Capture implements Receiver {
   readonly #createsNone: boolean;
   /** The answer of `isWanted`. */
   readonly #wanted = new Map<string, boolean>();
-  readonly #lost: Counter;
+  readonly #fates: Fates;
   readonly #builders = new Map<string, BatchBuilder>();
   readonly #dirty = new Set<string>();
   /** By log, the receipts of messages of this turn that have one. */
@@ -61,7 +62,7 @@ export class Capture implements Receiver {
     this.#logName = parts.logName;
     this.#isWanted = parts.isWanted;
     this.#createsNone = parts.createsNone ?? false;
-    this.#lost = parts.metrics.counter('log_messages_lost_total');
+    this.#fates = new Fates(parts.metrics, parts.log);
   }
 
   get isFull(): boolean {
@@ -195,30 +196,30 @@ export class Capture implements Receiver {
     for (const receipt of receipts) receipt.letGo();
     if (!this.#isFailing) return;
     this.#isFailing = false;
-    this.#log.info({ lost: this.#lost.value }, 'live messages reach the log again');
+    this.#log.info({ lost: this.#fates.sum('unkept') }, 'live messages reach the log again');
   }
 
   #failed(name: string, count: number, error: Error, receipts: readonly Receipt[]): void {
-    this.#lost.value += count;
     if (receipts.length > 0) tellLost(receipts, error);
-    if (error instanceof TooManyLogsError) {
-      this.#hasNoRoom(name, error);
-      return;
-    }
-    if (this.#isFailing) return;
-    this.#isFailing = true;
-    this.#log.error({ log: name, error: error.message }, 'live messages do not reach the log');
+    const code = codeOf(error);
+    const line = code === 'too-many-logs' ? this.#lineOfNoRoom(name) : this.#lineOfFailure();
+    const details = { log: name, error: error.message };
+    this.#fates.tell({ outcome: 'unkept', code, count, details, line });
   }
 
-  /** Topics that have a log go on; it is told once, until there was room again. */
-  #hasNoRoom(name: string, error: Error): void {
+  /** Logged once, until the store could write again. */
+  #lineOfFailure(): string | undefined {
+    if (this.#isFailing) return undefined;
+    this.#isFailing = true;
+    return 'live messages do not reach the log';
+  }
+
+  /** Topics that have a log go on; it is logged once, until there was room again. */
+  #lineOfNoRoom(name: string): string | undefined {
     this.#mixed.delete(name);
-    if (this.#isOutOfRoom) return;
+    if (this.#isOutOfRoom) return undefined;
     this.#isOutOfRoom = true;
-    this.#log.error(
-      { code: 'too-many-logs' satisfies ErrorCode, log: name, error: error.message },
-      'live messages are not kept: there are too many logs',
-    );
+    return 'live messages are not kept: there are too many logs';
   }
 
   #releaseFeeders(): void {
@@ -236,9 +237,12 @@ const MAX_REMEMBERED_TOPICS = 10_000;
 /** Room for larger batches is given back: many topics may each have one, once. */
 const MAX_IDLE_BUILDER_BYTES = 64 * 1024;
 
+function codeOf(error: Error): ErrorCode {
+  return error instanceof TooManyLogsError ? 'too-many-logs' : 'store-unavailable';
+}
+
 function tellLost(receipts: readonly Receipt[], error: Error): void {
-  const code = error instanceof TooManyLogsError ? 'too-many-logs' : 'store-unavailable';
-  const problem = new BrokerError(code, error.message);
+  const problem = new BrokerError(codeOf(error), error.message);
   for (const receipt of receipts) {
     receipt.isLost = true;
     receipt.letGo(problem);

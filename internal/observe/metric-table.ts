@@ -12,6 +12,8 @@ export interface MetricEntry {
   help: string;
   /** By what its values are told apart. */
   labels?: readonly string[];
+  /** Whether `stats()` has the sum of all labels too, under the plain name: that is older than the labels. */
+  isSummed?: true;
 }
 
 export const METRICS = {
@@ -24,11 +26,21 @@ export const METRICS = {
     type: 'counter',
     help: 'Connections that a newer one with the same id replaced.',
   },
-  connection_problems_total: { type: 'counter', help: 'Connections that failed before they were open.' },
+  connection_problems_total: {
+    type: 'counter',
+    help: 'Connections that failed before they were open.',
+    labels: ['code'],
+    isSummed: true,
+  },
   connections_accepted_total: { type: 'counter', help: 'Connections that were accepted.' },
+  connections_lost_total: {
+    type: 'counter',
+    help: 'Connections of clients that broke off without DISCONNECT.',
+    labels: ['code'],
+  },
   disconnects_total: {
     type: 'counter',
-    help: 'Clients that the broker disconnected, by the code that they were told.',
+    help: 'Connections that the broker ended, by the code that was told or logged.',
     labels: ['code'],
   },
   grpc_calls: { type: 'gauge', help: 'Open calls of the gRPC door.' },
@@ -42,7 +54,12 @@ export const METRICS = {
   grpc_messages_sent_total: { type: 'counter', help: 'Messages consumed by the gRPC door.' },
   kafka_connections: { type: 'gauge', help: 'Open connections of the Kafka door.' },
   kafka_requests_total: { type: 'counter', help: 'Requests to the Kafka door.' },
-  log_messages_lost_total: { type: 'counter', help: 'Live messages that a log could not take.' },
+  log_messages_lost_total: {
+    type: 'counter',
+    help: 'Live messages that a log could not take.',
+    labels: ['code'],
+    isSummed: true,
+  },
   message_bytes_delivered_total: {
     type: 'counter',
     help: 'Bytes of the delivered messages, as they came in.',
@@ -50,14 +67,24 @@ export const METRICS = {
   message_bytes_received_total: { type: 'counter', help: 'Bytes of the received messages, on the wire.' },
   messages_delivered_total: {
     type: 'counter',
-    help: 'Messages for subscribers, those included that a slow one did not get.',
+    help: 'Messages for subscribers, those included that a slow one did not get or that expired in its session.',
   },
-  messages_dropped_total: { type: 'counter', help: 'Messages that subscribers did not get.' },
+  messages_dropped_total: {
+    type: 'counter',
+    help: 'Messages that subscribers did not get.',
+    labels: ['code'],
+    isSummed: true,
+  },
+  messages_expired_total: {
+    type: 'counter',
+    help: 'Messages that were not sent to a subscriber in the time that their publisher gave them.',
+    labels: ['code'],
+  },
   messages_received_total: { type: 'counter', help: 'Messages that clients published.' },
   messages_replayed_total: { type: 'counter', help: 'Messages that were read from a log for a subscriber.' },
   refusals_total: {
     type: 'counter',
-    help: 'What frames asked for and did not get, their connection staying open, by the code that they were told.',
+    help: 'Messages and subscriptions that were refused, their connection staying open, by the code that was told.',
     labels: ['code'],
   },
   retained_bytes: { type: 'gauge', help: 'Bytes of the retained messages, with their topics.' },

@@ -58,6 +58,11 @@ export class Metrics {
     return counter;
   }
 
+  /** Says that a counter with labels is counted here, before there is a value of it. */
+  counts(name: NameOf<'counter'>): void {
+    this.#seriesOf(name);
+  }
+
   /** A gauge, whose value is computed when somebody asks. */
   gauge<N extends NameOf<'gauge'>>(name: N, read: () => number): void {
     this.#addRead(name, read);
@@ -81,9 +86,18 @@ export class Metrics {
   snapshot(): Record<string, number> {
     const values: Record<string, number> = {};
     for (const [name, series] of this.#metrics) {
+      const { isSummed }: MetricEntry = METRICS[name];
+      if (isSummed) values[name] = this.sum(name);
       for (const { key, read } of series.values()) values[key === '' ? name : `${name}{${key}}`] = read();
     }
     return values;
+  }
+
+  /** The sum of a metric over all of its labels. */
+  sum(name: MetricName): number {
+    let sum = 0;
+    for (const { read } of this.#metrics.get(name)?.values() ?? []) sum += read();
+    return sum;
   }
 
   #addRead(name: MetricName, read: () => number): void {

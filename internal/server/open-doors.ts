@@ -8,6 +8,7 @@ import { OpenAddresses } from '../doors/open-addresses.ts';
 import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
 import * as serverLimits from '../limits/server.ts';
+import { Fates } from '../observe/fates.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Certificates } from '../transport/certificates.ts';
 import type { Connection } from '../transport/connection.ts';
@@ -53,7 +54,7 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
     logs: kept?.logs,
   };
   const listening = { ...listenerOptions(options, certificates), traffic: watchedTraffic(parts) };
-  const problemOf = (door: DoorName) => connectionProblems(metrics, doorLog(log, door));
+  const problemOf = (door: DoorName) => connectionProblems(new Fates(metrics, doorLog(log, door)));
   const addresses = new OpenAddresses();
   const noted = (door: DoorName, listener: Listener) => {
     addresses.add(door, listener.url);
@@ -71,7 +72,7 @@ export async function openDoors(parts: DoorParts): Promise<OpenDoors> {
     frames,
     mqtt: mqtt.door,
     connectTimeoutMs,
-    log: doorLog(log, 'frames'),
+    fates: new Fates(metrics, doorLog(log, 'frames')),
     addresses,
   });
   opened.add(() => mqtt.close());

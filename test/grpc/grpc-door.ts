@@ -2,6 +2,7 @@ import { connectionProblems } from '../../internal/doors/clients/connection-prob
 import { GrpcDoor, type GrpcDoorParts } from '../../internal/doors/grpc/door.ts';
 import { listenForGrpc } from '../../internal/doors/grpc/listen.ts';
 import type { Logs } from '../../internal/log/logs.ts';
+import { Fates } from '../../internal/observe/fates.ts';
 import { Metrics } from '../../internal/observe/metrics.ts';
 import type { Certificates } from '../../internal/transport/certificates.ts';
 import type { Endpoint } from '../../internal/transport/endpoint.ts';
@@ -48,7 +49,12 @@ export async function openTestDoor({
   const door = new GrpcDoor({ logs, metrics, log, ...options });
   const handshakeTimeoutMs = options.settings?.connectTimeoutMs ?? LISTENER.handshakeTimeoutMs;
   const listening = { ...LISTENER, certificates, handshakeTimeoutMs };
-  const listener = await listenForGrpc(endpoint, listening, door, connectionProblems(metrics, log));
+  const listener = await listenForGrpc(
+    endpoint,
+    listening,
+    door,
+    connectionProblems(new Fates(metrics, log)),
+  );
   const close = async (timeoutMs: number) => {
     listener.close();
     await door.close(timeoutMs);

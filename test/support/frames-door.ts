@@ -1,6 +1,7 @@
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { type Guard, policyOfGuard } from '../../internal/access/guard.ts';
 import { Broker, type BrokerSettings, type Logger } from '../../internal/broker/broker.ts';
+import type { Client } from '../../internal/broker/client.ts';
 import type { Channel } from '../../internal/broker/delivery/channel.ts';
 import { Admission } from '../../internal/doors/clients/admission.ts';
 import { FramesDoor, type FramesSettings } from '../../internal/doors/frames/door.ts';
@@ -28,6 +29,7 @@ export function framesDoor({
     ...settings,
   };
   const broker = new Broker({ settings: all, metrics, log });
+  const connects = vi.spyOn(broker, 'connect');
   const door = new FramesDoor(broker, all, metrics, log);
 
   function open(first: Uint8Array = new Uint8Array(0)): FakeConnection {
@@ -45,7 +47,8 @@ export function framesDoor({
   }
 
   function channelOf(clientId: string): Channel {
-    const client = [...broker.clients()].find(({ identity }) => identity.clientId === clientId);
+    const letIn = connects.mock.results.map(({ value }) => value as Client);
+    const client = letIn.findLast(({ identity }) => identity.clientId === clientId);
     expect(client).toBeDefined();
     return client!.channel;
   }

@@ -80,8 +80,6 @@ type State = 'flowing' | 'full' | 'slow' | 'closed';
 export class Channel implements Flushable, Receiver {
   /** Messages handed over to the sink so far. */
   delivered = 0;
-  /** Messages dropped so far. */
-  dropped = 0;
 
   readonly encoding: Encoding;
   readonly #sink: Sink;
@@ -358,7 +356,6 @@ export class Channel implements Flushable, Receiver {
   }
 
   #drop(count: number): void {
-    this.dropped += count;
     this.#droppedInEpisode += count;
     this.#events.dropped(count);
   }

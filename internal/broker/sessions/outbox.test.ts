@@ -28,10 +28,12 @@ function fill(outbox: Outbox): number {
   return count;
 }
 
+const noEvents = { unsent() {} };
+
 describe('outboxes', () => {
   it('hold no more together than they may, and at least one message each', () => {
     const total = new WaitingTotal(10_000);
-    const outboxes = ['a', 'b', 'c'].map((id) => new Outbox(id, limits, noSessionStore, total));
+    const outboxes = ['a', 'b', 'c'].map((id) => new Outbox(id, limits, noSessionStore, total, noEvents));
     expect(outboxes.map(fill)).toEqual([10, 1, 1]);
     outboxes[0].clear();
     expect(fill(outboxes[1])).toBe(8);
@@ -47,7 +49,7 @@ describe('outboxes', () => {
     const roomy = { queueMessages: 10, queueBytes: 2 * MiB };
     const outboxes = Array.from(
       { length: 10_000 },
-      (_, id) => new Outbox(`${id}`, roomy, noSessionStore, total),
+      (_, id) => new Outbox(`${id}`, roomy, noSessionStore, total, noEvents),
     );
     for (const outbox of outboxes) expect(outbox.offer(large, delivery)).toBe(true);
     expect([total.isFull, total.bytes < 9 * MiB]).toEqual([false, true]);
@@ -69,7 +71,7 @@ describe('outboxes', () => {
 
   it('count a message once that waits twice in one of them, by a filter of its own and by one that it shares', () => {
     const total = new WaitingTotal(Number.POSITIVE_INFINITY);
-    const outbox = new Outbox('a', limits, noSessionStore, total);
+    const outbox = new Outbox('a', limits, noSessionStore, total, noEvents);
     const both = message('x'.repeat(1_000));
     outbox.offer(both, delivery);
     const once = total.bytes;
@@ -83,7 +85,7 @@ describe('outboxes', () => {
 
   it('give back what they sent, moved or restored', () => {
     const total = new WaitingTotal(Number.POSITIVE_INFINITY);
-    const outbox = new Outbox('a', limits, noSessionStore, total);
+    const outbox = new Outbox('a', limits, noSessionStore, total, noEvents);
     outbox.offer(message('x'), { ...delivery, shared: '$share/g/a' });
     const [moved] = outbox.takeShared(() => true);
     expect(total.bytes).toBe(0);

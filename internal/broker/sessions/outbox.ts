@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../errors.ts';
 import { Fifo } from '../../lib/fifo.ts';
 import { sessionSendAheadBytes } from '../../limits/broker.ts';
 import type { Channel } from '../delivery/channel.ts';
@@ -33,6 +34,12 @@ export interface SentAs {
   isFromStore?: boolean;
 }
 
+/** What an outbox tells whoever keeps it. */
+export interface OutboxEvents {
+  /** A message was not sent, and will not be: it expired, or its client takes none of its size. */
+  unsent(outcome: 'expired' | 'dropped', code: ErrorCode): void;
+}
+
 export interface OutboxLimits {
   /** Messages that wait, beside those that are sent and not acknowledged. */
   queueMessages: number;
@@ -55,6 +62,7 @@ export class Outbox {
   readonly #limits: OutboxLimits;
   readonly #store: SessionStore;
   readonly #total: WaitingTotal;
+  readonly #events: OutboxEvents;
   readonly #waiting = new Fifo<Outgoing>();
   #waitingBytes = 0;
   /** By packet id, in the order in which they were first sent. */
@@ -69,11 +77,18 @@ export class Outbox {
   #lastPacketId = 0;
   #lastSequence = 0;
 
-  constructor(clientId: string, limits: OutboxLimits, store: SessionStore, total: WaitingTotal) {
+  constructor(
+    clientId: string,
+    limits: OutboxLimits,
+    store: SessionStore,
+    total: WaitingTotal,
+    events: OutboxEvents,
+  ) {
     this.#clientId = clientId;
     this.#limits = limits;
     this.#store = store;
     this.#total = total;
+    this.#events = events;
   }
 
   /** Messages that were not sent yet. */
@@ -302,6 +317,7 @@ export class Outbox {
     // [MQTT-3.3.2-5] what was not sent in time is never sent.
     if (message.expiresAtMs !== undefined && message.expiresAtMs <= Date.now()) {
       this.#forget(outgoing);
+      this.#events.unsent('expired', 'message-expired');
       return;
     }
     outgoing.packetId = this.#freePacketId();
@@ -322,7 +338,9 @@ export class Outbox {
   #send(outlet: Outlet, outgoing: Outgoing, isAgain: boolean): void {
     // The connection may have changed while the store was writing; the next one sends it again.
     if (this.#outlet !== outlet || this.#inflight.get(outgoing.packetId) !== outgoing) return;
-    if (!outlet.send(outgoing.message, outgoing, outgoing.packetId, isAgain)) this.#finish(outgoing.packetId);
+    if (outlet.send(outgoing.message, outgoing, outgoing.packetId, isAgain)) return;
+    this.#finish(outgoing.packetId);
+    this.#events.unsent('dropped', 'packet-too-large');
   }
 
   #finish(packetId: number): true {

@@ -5,7 +5,7 @@ import { detach, type Message, type Publication } from '../delivery/publication.
 import type { Receipt } from '../delivery/receipt.ts';
 import type { Member } from '../routing/targets.ts';
 import { Backlog } from './backlog.ts';
-import { Outbox, type OutboxLimits, type Outlet } from './outbox.ts';
+import { Outbox, type OutboxEvents, type OutboxLimits, type Outlet, type SentAs } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { SessionStore } from './session-store.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
@@ -19,7 +19,7 @@ export interface RetainedFeed {
 }
 
 /** Events of a session, for the store that keeps it. */
-export interface SessionEvents {
+export interface SessionEvents extends OutboxEvents {
   /** @param bytes what they take on the wire, roughly. */
   delivered(count: number, bytes: number): void;
   /** The queue is full and a message was not taken; whether it is the first since the queue was shorter. */
@@ -65,8 +65,6 @@ export class Session implements Member {
   will: Will | undefined;
   /** When that is due, by `Date.now()`; undefined while there is a connection. */
   willDueAtMs: number | undefined;
-  /** Messages that it did not get because its queue was full. */
-  dropped = 0;
   readonly #events: SessionEvents;
   readonly #backlog: Backlog;
   // Most clients have few of these or none, and there are many clients.
@@ -85,7 +83,7 @@ export class Session implements Member {
     this.expiryMs = parts.expiryMs;
     this.hasOwnExpiry = parts.hasOwnExpiry;
     this.store = parts.store;
-    this.outbox = new Outbox(parts.owner.clientId, parts.limits, parts.store, parts.total);
+    this.outbox = new Outbox(parts.owner.clientId, parts.limits, parts.store, parts.total, parts.events);
     this.#events = parts.events;
     this.#backlog = new Backlog(parts.waitMs);
   }
@@ -281,7 +279,7 @@ export class Session implements Member {
     } else if (this.#outlet === undefined) {
       return false;
     } else {
-      this.#outlet.send(message, delivery, 0, false);
+      this.#sendOnce(message, delivery);
     }
     this.#events.delivered(1, message.topic.length + message.payload.length);
     return true;
@@ -295,14 +293,18 @@ export class Session implements Member {
     const { identifiers } = match;
     if (qos === 0) {
       if (this.#outlet === undefined) return;
-      this.#outlet.send(message, { qos, retain, identifiers }, 0, false);
+      this.#sendOnce(message, { qos, retain, identifiers });
     } else if (!this.outbox.offer(message, { qos, retain, identifiers, shared })) {
-      this.dropped++;
       this.#events.dropped(this, message, !this.#hasOverflowed);
       this.#hasOverflowed = true;
       return;
     }
     this.#events.delivered(1, message.topic.length + message.payload.length);
+  }
+
+  /** Sends a message of QoS 0 to a client that is there. */
+  #sendOnce(message: Message, delivery: SentAs): void {
+    if (!this.#outlet!.send(message, delivery, 0, false)) this.#events.unsent('dropped', 'packet-too-large');
   }
 
   /** Sends what waits, as far as the client takes it. */

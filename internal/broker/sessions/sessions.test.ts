@@ -64,7 +64,7 @@ function setUp({ queueBytes = 1000, ...options }: Options = {}) {
   const evicted = () => metrics.snapshot().sessions_evicted_total;
   const publish = (payload = 'x') =>
     broker.publishMessage({ topic: 't', payload: Buffer.from(payload), clientId: '', qos: 1 });
-  return { broker, sessions, clock, warnings, visit, evicted, publish, log };
+  return { broker, sessions, clock, warnings, visit, evicted, publish, log, metrics };
 }
 
 function anyOutlet(): Outlet {
@@ -110,6 +110,28 @@ describe('when there are as many sessions as there may be', () => {
     sessions.enter(session, anyOutlet());
     expect(() => visit('newcomer')).toThrow('too-many-sessions: 100000 sessions are kept');
     expect(sessions.open(identityOfTest('clean'), true, 0).isPresent).toBe(false);
+  });
+});
+
+// A message that expired in its session, or that its client has no room for, was gone without a trace.
+describe('a message that a session cannot deliver', () => {
+  it('is counted by the reason: it expired, it is too large for its client, the queue is full', () => {
+    const { sessions, broker, visit, publish, metrics, warnings } = setUp();
+    const session = visit('away', 't');
+    broker.publishMessage({ topic: 't', payload: Buffer.from('x'), clientId: '', qos: 1, expiresAtMs: 1 });
+    publish('too large');
+    sessions.enter(session, { ...anyOutlet(), send: () => false });
+    sessions.leave(session, false);
+    for (let index = 0; index < 12; index++) publish();
+    expect(session.outbox.waiting).toBeLessThan(12);
+    const full = 12 - session.outbox.waiting;
+    expect(metrics.snapshot()).toMatchObject({
+      'messages_expired_total{code="message-expired"}': 1,
+      'messages_dropped_total{code="packet-too-large"}': 1,
+      'messages_dropped_total{code="session-queue-full"}': full,
+      messages_dropped_total: full + 1,
+    });
+    expect(warnings).toMatchObject([{ code: 'session-queue-full', client: 'away', topic: 't' }]);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Policy } from '../../access/policy.ts';
 import { BrokerError, nameForLog, quoted } from '../../errors.ts';
 import { Deadlines } from '../../lib/deadlines.ts';
 import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../../limits/broker.ts';
+import { type Fate, Fates } from '../../observe/fates.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import { innerFilter } from '../../topic.ts';
 import { type Broker, checkOwner, type Logger } from '../broker.ts';
@@ -46,7 +47,6 @@ export interface OpenedSession {
 export class Sessions {
   readonly store: SessionStore;
   readonly #broker: Broker;
-  readonly #log: Logger;
   readonly #limits: OutboxLimits;
   readonly #total: WaitingTotal;
   readonly #waitMs: number;
@@ -58,25 +58,24 @@ export class Sessions {
   readonly #idle: IdleSessions;
   readonly #sweep: NodeJS.Timeout;
   readonly #events: SessionEvents;
-  readonly #dropped: Counter;
+  readonly #fates: Fates;
   readonly #expired: Counter;
   #connected = 0;
 
   constructor(parts: SessionsParts) {
     this.store = parts.store ?? noSessionStore;
     this.#broker = parts.broker;
-    this.#log = parts.log;
     this.#limits = parts.limits;
     this.#total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
     this.#waitMs = parts.slowConsumerWaitMs;
     this.#defaultExpiryMs = parts.defaultExpiryMs ?? Number.POSITIVE_INFINITY;
     this.#now = parts.now ?? Date.now;
     const { metrics } = parts;
+    this.#fates = new Fates(metrics, parts.log);
     this.#idle = new IdleSessions(metrics, parts.log);
     const delivered = metrics.counter('messages_delivered_total');
     const deliveredBytes = metrics.counter('message_bytes_delivered_total');
     this.#expired = metrics.counter('sessions_expired_total');
-    this.#dropped = metrics.counter('messages_dropped_total');
     metrics.gauge('sessions', () => this.count);
     metrics.gauge('session_messages_waiting', () => this.#sum(({ waiting }) => waiting));
     metrics.gauge('session_messages_unacknowledged', () => this.#sum(({ unacknowledged }) => unacknowledged));
@@ -87,6 +86,7 @@ export class Sessions {
         deliveredBytes.value += bytes;
       },
       dropped: (session, message, isFirst) => this.#onDropped(session, message, isFirst),
+      unsent: (outcome, code) => this.#fates.tell({ outcome, code }),
       changed: (session) => this.#write(session),
     };
     this.#sweep = setInterval(() => this.expire(), sessionSweepMs).unref();
@@ -214,8 +214,14 @@ export class Sessions {
       for (const { filter } of [...session.subscriptions]) {
         const refusal = policy.may(session.owner, 'subscribe', { kind: 'topic', name: innerFilter(filter) });
         if (refusal === undefined || !this.unsubscribe(session, filter)) continue;
-        const fields = { code: 'not-authorized', client: quoted(session.clientId), filter: quoted(filter) };
-        this.#log.info({ ...fields, reason: refusal }, 'a subscription ended with a change of the rules');
+        this.#fates.tell({
+          outcome: 'refused',
+          code: 'not-authorized',
+          who: { client: quoted(session.clientId) },
+          reason: refusal,
+          details: { filter: quoted(filter) },
+          line: 'a subscription ended with a change of the rules',
+        });
       }
     }
   }
@@ -327,8 +333,13 @@ export class Sessions {
       const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
       this.#broker.publishMessage({ ...will.message, expiresAtMs, isLastCopy: true });
     } catch (error) {
-      const fields = { client: nameForLog(session.clientId), error: (error as Error).message };
-      this.#log.warn(fields, 'a will could not be published');
+      this.#fates.tell({
+        outcome: 'dropped',
+        code: error instanceof BrokerError ? error.code : 'internal-error',
+        who: { client: nameForLog(session.clientId) },
+        details: { error: (error as Error).message },
+        line: 'a will could not be published',
+      });
     }
   }
 
@@ -340,19 +351,22 @@ export class Sessions {
   }
 
   #onDropped(session: Session, { topic }: Message, isFirst: boolean): void {
-    this.#dropped.value++;
-    if (!isFirst) return;
-    this.#log.warn(
-      {
-        code: 'session-queue-full',
-        client: nameForLog(session.clientId),
+    const fate: Fate = { outcome: 'dropped', code: 'session-queue-full' };
+    if (!isFirst) {
+      this.#fates.tell(fate);
+      return;
+    }
+    this.#fates.tell({
+      ...fate,
+      who: { client: nameForLog(session.clientId) },
+      details: {
         topic: nameForLog(topic),
         waitingMessages: session.outbox.waiting,
         waitingBytes: session.outbox.waitingBytes,
         allSessionsBytes: this.#total.bytes,
       },
-      'a session takes no more messages',
-    );
+      line: 'a session takes no more messages',
+    });
   }
 
   #sum(of: (outbox: Outbox) => number): number {

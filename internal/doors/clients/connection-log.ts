@@ -1,7 +1,7 @@
 import type { Logger } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client.ts';
 import { type BrokerError, nameForLog } from '../../errors.ts';
-import type { Metrics } from '../../observe/metrics.ts';
+import type { Fates } from '../../observe/fates.ts';
 import type { Connection } from '../../transport/connection.ts';
 
 /** How the log names whoever is on a connection. */
@@ -11,21 +11,28 @@ export function whoIs({ remote, listener }: Connection, client: Client | undefin
     : { client: nameForLog(client.identity.clientId), remote };
 }
 
-export function logLoss(log: Logger, who: object, error: Error | undefined): void {
-  const fields = { ...who, code: 'connection-lost', error: error?.message };
-  log.debug(fields, 'a client is gone without DISCONNECT');
+export function tellLost(fates: Fates, who: object, error: Error | undefined): void {
+  fates.tell({
+    outcome: 'lost',
+    code: 'connection-lost',
+    who,
+    details: { error: error?.message },
+    line: 'a client is gone without DISCONNECT',
+  });
 }
 
 export function logFarewell(log: Logger, who: object): void {
   log.debug(who, 'a client said DISCONNECT');
 }
 
-export function logDisconnect(log: Logger, who: object, reason: BrokerError): void {
-  const fields = { ...who, code: reason.code, reason: reason.message };
-  if (reason.code === 'server-shutdown') log.debug(fields, 'a client was disconnected');
-  else log.info(fields, 'a client was disconnected');
-}
-
-export function countDisconnect(metrics: Metrics, reason: BrokerError): void {
-  metrics.counter('disconnects_total', { code: reason.code }).value++;
+export function tellDisconnected(fates: Fates, who: object, { code, message }: BrokerError): void {
+  fates.tell({
+    outcome: 'disconnected',
+    code,
+    who,
+    reason: message,
+    line: 'a client was disconnected',
+    // Nobody looks for the reason of what happens to everybody.
+    level: code === 'server-shutdown' ? 'debug' : 'info',
+  });
 }

@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest';
+import { Fates } from '../../observe/fates.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { connectionProblems } from './connection-problems.ts';
+
+const noLog = { debug() {}, info() {}, warn() {}, error() {} };
 
 it.each([
   ['ERR_SSL_WRONG_VERSION_NUMBER', /does not speak TLS/],
@@ -8,9 +11,11 @@ it.each([
   ['ERR_SSL_SOMETHING_ELSE', /^40DD:error:0A:SSL routines$/],
 ])('a handshake that failed with %s is logged in words for people', (code, reason) => {
   const lines: object[] = [];
-  const problem = connectionProblems(new Metrics(), { warn: (fields) => lines.push(fields) });
+  const metrics = new Metrics();
+  const problem = connectionProblems(new Fates(metrics, { ...noLog, warn: (fields) => lines.push(fields) }));
   problem(Object.assign(new Error('40DD:error:0A:SSL routines\n'), { code }), '127.0.0.1');
   expect(lines).toEqual([
     { code: 'connection-lost', remote: '127.0.0.1', reason: expect.stringMatching(reason) },
   ]);
+  expect(metrics.snapshot().connection_problems_total).toBe(1);
 });

@@ -1,16 +1,19 @@
-import type { Logger } from '../../broker/broker.ts';
-import type { Metrics } from '../../observe/metrics.ts';
+import type { Fates } from '../../observe/fates.ts';
 import type { ListenerEvents } from '../../transport/listener-options.ts';
 
 /** Counts and logs the connections that failed before they were open. */
-export function connectionProblems(metrics: Metrics, log: Pick<Logger, 'warn'>): ListenerEvents['problem'] {
-  const problems = metrics.counter('connection_problems_total');
+export function connectionProblems(fates: Fates): ListenerEvents['problem'] {
   return (error, remote) => {
-    problems.value++;
     const { code = '', reason: opensslReason } = error as NodeJS.ErrnoException & { reason?: string };
     // The message of an error of OpenSSL is a line of its source code; its reason is for people.
     const reason = REASONS[code] ?? opensslReason ?? error.message.trim();
-    log.warn({ code: 'connection-lost', remote, reason }, 'a connection could not be opened');
+    fates.tell({
+      outcome: 'unopened',
+      code: 'connection-lost',
+      who: { remote },
+      reason,
+      line: 'a connection could not be opened',
+    });
   };
 }
 

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { identityOfTest } from '../../../test/support/access.ts';
 import { BrokerError } from '../../errors.ts';
 import { refusalsLoggedPerSecond } from '../../limits/doors.ts';
+import { Fates } from '../../observe/fates.ts';
+import { Metrics } from '../../observe/metrics.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 describe('the log of refusals', () => {
@@ -11,7 +13,9 @@ describe('the log of refusals', () => {
     const note = (fields: object) => lines.push(fields);
     let nowMs = 0;
     const identity = { ...identityOfTest('me'), remote: 'here' };
-    const log = new RefusalLog({ debug: note, info: note, warn: note, error: note }, identity, () => nowMs);
+    const metrics = new Metrics();
+    const fates = new Fates(metrics, { debug: note, info: note, warn: note, error: note });
+    const log = new RefusalLog(fates, identity, () => nowMs);
     const refusal = new BrokerError('reserved-topic', 'x');
     for (let count = 0; count < refusalsLoggedPerSecond + 1_000; count++) log.add(refusal, 'refused');
     expect(lines).toHaveLength(refusalsLoggedPerSecond);
@@ -24,6 +28,8 @@ describe('the log of refusals', () => {
     nowMs += 1_000;
     log.add(refusal, 'refused');
     log.add(refusal, 'refused');
+    const told = refusalsLoggedPerSecond + 1_002;
+    expect(metrics.snapshot()['refusals_total{code="reserved-topic"}']).toBe(told);
     expect(lines.slice(refusalsLoggedPerSecond)).toEqual([{ ...lines[0], unlogged: 1_000 }, lines[0]]);
   });
 });

@@ -1,13 +1,13 @@
 import type { Identity } from '../../access/identity.ts';
-import type { Logger } from '../../broker/broker.ts';
 import { type BrokerError, nameForLog } from '../../errors.ts';
 import { refusalsLoggedPerSecond } from '../../limits/doors.ts';
+import type { Fates } from '../../observe/fates.ts';
 
 const SECOND_MS = 1_000;
 
-/** Logs what one client was refused: a client that goes on without looking at answers must not fill the disk with it. */
+/** Tells what one client was refused, with a line for some of it: a client that goes on without looking at answers must not fill the disk with it. */
 export class RefusalLog {
-  readonly #log: Logger;
+  readonly #fates: Fates;
   readonly #identity: Identity;
   readonly #now: () => number;
   #secondBeganAt = Number.NEGATIVE_INFINITY;
@@ -15,13 +15,13 @@ export class RefusalLog {
   #unlogged = 0;
 
   /** @param now milliseconds of a clock that only goes forward. */
-  constructor(log: Logger, identity: Identity, now: () => number = () => performance.now()) {
-    this.#log = log;
+  constructor(fates: Fates, identity: Identity, now: () => number = () => performance.now()) {
+    this.#fates = fates;
     this.#identity = identity;
     this.#now = now;
   }
 
-  /** Logs a refusal, or counts it for the next one that is logged. */
+  /** Tells a refusal, with a line or as one of those that the next line stands for. */
   add({ code, message }: BrokerError, what: string): void {
     const nowMs = this.#now();
     if (nowMs - this.#secondBeganAt >= SECOND_MS) {
@@ -30,11 +30,18 @@ export class RefusalLog {
     }
     if (++this.#inSecond > refusalsLoggedPerSecond) {
       this.#unlogged++;
+      this.#fates.tell({ outcome: 'refused', code });
       return;
     }
     const { clientId, remote } = this.#identity;
-    const fields = { client: nameForLog(clientId), remote, code, reason: message };
-    this.#log.info(this.#unlogged === 0 ? fields : { ...fields, unlogged: this.#unlogged }, what);
+    this.#fates.tell({
+      outcome: 'refused',
+      code,
+      who: { client: nameForLog(clientId), remote },
+      reason: message,
+      details: this.#unlogged === 0 ? undefined : { unlogged: this.#unlogged },
+      line: what,
+    });
     this.#unlogged = 0;
   }
 }

@@ -7,6 +7,7 @@ import { Publication } from '../../broker/delivery/publication.ts';
 import { BrokerError } from '../../errors.ts';
 import { isReplay } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
+import type { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { formatExtensions, parseExtensions } from '../../protocol/frame/extensions.ts';
@@ -23,7 +24,7 @@ import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { type Admission, peerOf, whenAdmitted } from '../clients/admission.ts';
 import type { ClientConnection } from '../clients/client-connections.ts';
-import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../clients/connection-log.ts';
+import { logFarewell, tellDisconnected, tellLost, whoIs } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
 import { Run } from '../clients/run.ts';
@@ -40,6 +41,7 @@ export interface FrameConnectionParts {
   /** What the broker keeps, where it keeps anything. */
   logs?: Logs;
   metrics: Metrics;
+  fates: Fates;
   log: Logger;
   maxMessageBytes: number;
   closed(): void;
@@ -55,6 +57,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   readonly #admission: Admission;
   readonly #broker: Broker;
   readonly #metrics: Metrics;
+  readonly #fates: Fates;
   readonly #log: Logger;
   readonly #closed: () => void;
   readonly #logs: Logs | undefined;
@@ -79,6 +82,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     this.#admission = parts.admission;
     this.#broker = parts.broker;
     this.#metrics = parts.metrics;
+    this.#fates = parts.fates;
     this.#log = parts.log;
     this.#closed = parts.closed;
     this.#logs = parts.logs;
@@ -111,7 +115,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   }
 
   ended(): void {
-    if (this.#client !== undefined && !this.#isEnding) logLoss(this.#log, this.#who(), undefined);
+    if (this.#client !== undefined && !this.#isEnding) tellLost(this.#fates, this.#who(), undefined);
     this.#client?.channel.finish();
     this.#leave();
     this.#isEnding = true;
@@ -120,7 +124,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
 
   closed(error?: Error): void {
     this.intake.close();
-    if (this.#client !== undefined) logLoss(this.#log, this.#who(), error);
+    if (this.#client !== undefined) tellLost(this.#fates, this.#who(), error);
     this.#leave();
     this.#isEnding = true;
     this.#closed();
@@ -135,7 +139,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   refuse(reason: BrokerError): void {
     if (this.#isEnding) return;
     this.intake.goDeaf();
-    logDisconnect(this.#log, this.#who(), reason);
+    tellDisconnected(this.#fates, this.#who(), reason);
     this.#client?.channel.finish();
     this.#leave();
     this.#lastWord(reason);
@@ -143,7 +147,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
 
   dismiss(reason: BrokerError): void {
     if (this.#client === undefined) this.refuse(reason);
-    else if (!this.#isEnding) this.#lastWord(reason);
+    else if (!this.#isEnding) {
+      tellDisconnected(this.#fates, this.#who(), reason);
+      this.#lastWord(reason);
+    }
   }
 
   destroy(): void {
@@ -299,8 +306,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     this.#refusals = new RefusalFrames({
       channel,
       clientId: this.#clientId,
-      log: new RefusalLog(this.#log, identity),
-      metrics: this.#metrics,
+      log: new RefusalLog(this.#fates, identity),
     });
   }
 
@@ -345,7 +351,6 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
 
   #lastWord(reason: BrokerError): void {
     this.#isEnding = true;
-    countDisconnect(this.#metrics, reason);
     this.#connection.end(encodeFrame(FrameType.disconnect, '', reason.message, this.#clientId));
   }
 

@@ -229,10 +229,14 @@ describe('messages', () => {
 
 describe('the end', () => {
   it('by takeover is told to the older connection', async () => {
-    const { connected } = setUp();
+    const { connected, metrics } = setUp();
     const older = await connected('same', 'a');
     const newer = await connected('same');
     expect(await answers(older)).toEqual(["9  taken-over: client 'same' connected again from test same"]);
+    expect(metrics.snapshot()).toMatchObject({
+      clients_taken_over_total: 1,
+      'disconnects_total{code="taken-over"}': 1,
+    });
     expect(older.isEnded).toBe(true);
     newer.handler.bytes(encodeFrame(2, 'a', 'x', 'same'));
     expect(await answers(newer)).toEqual([]);

@@ -1,5 +1,6 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Logs } from '../../log/logs.ts';
+import { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { Admission } from '../clients/admission.ts';
@@ -25,6 +26,7 @@ export class FramesDoor implements Door {
   readonly #broker: Broker;
   readonly #settings: FramesSettings;
   readonly #metrics: Metrics;
+  readonly #fates: Fates;
   readonly #log: Logger;
   readonly #connections: ClientConnections<FrameConnection>;
 
@@ -33,6 +35,7 @@ export class FramesDoor implements Door {
     this.#broker = broker;
     this.#settings = settings;
     this.#metrics = metrics;
+    this.#fates = new Fates(metrics, log);
     this.#log = log;
     this.#connections = new ClientConnections({
       connectTimeoutMs: settings.connectTimeoutMs,
@@ -46,6 +49,7 @@ export class FramesDoor implements Door {
       broker: this.#broker,
       logs: this.#settings.logs,
       metrics: this.#metrics,
+      fates: this.#fates,
       log: this.#log,
       maxMessageBytes: this.#settings.maxMessageBytes,
       closed: () => this.#connections.delete(opened),

@@ -1,6 +1,5 @@
 import type { Channel } from '../../broker/delivery/channel.ts';
 import type { BrokerError } from '../../errors.ts';
-import type { Metrics } from '../../observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 import type { RefusalLog } from '../clients/refusal-log.ts';
 
@@ -9,7 +8,6 @@ export interface RefusalFramesParts {
   /** The id that the client gave at CONNECT, in UTF-8. */
   clientId: Uint8Array;
   log: RefusalLog;
-  metrics: Metrics;
 }
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -19,13 +17,11 @@ export class RefusalFrames {
   readonly #channel: Channel;
   readonly #clientId: Uint8Array;
   readonly #log: RefusalLog;
-  readonly #metrics: Metrics;
 
-  constructor({ channel, clientId, log, metrics }: RefusalFramesParts) {
+  constructor({ channel, clientId, log }: RefusalFramesParts) {
     this.#channel = channel;
     this.#clientId = clientId;
     this.#log = log;
-    this.#metrics = metrics;
   }
 
   /** A message was refused. A topic that is no text is not sent back. */
@@ -42,7 +38,6 @@ export class RefusalFrames {
 
   #send(type: FrameType, topic: string | Uint8Array, reason: BrokerError): void {
     this.#channel.control(encodeFrame(type, topic, reason.message, this.#clientId));
-    this.#metrics.counter('refusals_total', { code: reason.code }).value++;
   }
 }
 

@@ -1,6 +1,7 @@
 import * as doorsLimits from '../../limits/doors.ts';
 import * as grpcLimits from '../../limits/grpc.ts';
 import type { Logs } from '../../log/logs.ts';
+import { type FateLog, Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { Admission } from '../clients/admission.ts';
@@ -23,11 +24,7 @@ import { Unsent } from './unsent.ts';
 export interface GrpcDoorParts {
   logs: Logs;
   metrics: Metrics;
-  log: {
-    info(fields: object, message: string): void;
-    warn(fields: object, message: string): void;
-    error(fields: object, message: string): void;
-  };
+  log: FateLog;
   settings?: Partial<GrpcSettings>;
   /** Admission and permissions. Default: every client may do everything. */
   admission?: Admission;
@@ -96,7 +93,8 @@ export class GrpcDoor implements Door {
     this.#context.deadlines.close();
   }
 
-  #peerParts({ log, addresses }: GrpcDoorParts, settings: GrpcSettings): PeerParts {
+  #peerParts({ metrics, log, addresses }: GrpcDoorParts, settings: GrpcSettings): PeerParts {
+    const fates = new Fates(metrics, log);
     const counts = this.#counts;
     return {
       door: this.#context,
@@ -108,8 +106,8 @@ export class GrpcDoor implements Door {
           settings.maxMessageBytes + MESSAGE_SLACK_BYTES,
         ),
       },
-      log,
-      foreign: new ForeignProtocols({ door: 'grpc', log, addresses }),
+      fates,
+      foreign: new ForeignProtocols({ door: 'grpc', fates, addresses }),
       methodOf: makeMethods(this.#context, this.#health, this.#heartbeats),
       isFull: () => counts.calls > grpcLimits.grpcCalls,
       callOpened: () => counts.callOpened(),

@@ -1,7 +1,7 @@
 import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
-import type { Logger } from '../../broker/broker.ts';
 import { grpcHeaderBytes } from '../../limits/grpc.ts';
+import type { Fates } from '../../observe/fates.ts';
 import type { Protocol } from '../../protocol/first-bytes.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
@@ -22,7 +22,7 @@ export interface PeerParts {
   door: DoorContext;
   admission: Admission;
   http2: Http2Settings;
-  log: Pick<Logger, 'warn'>;
+  fates: Fates;
   foreign: ForeignProtocols;
   /** @throws GrpcError where there is no such method. */
   methodOf(path: string): OpenCall;
@@ -162,11 +162,14 @@ export class GrpcPeer implements CallPeer, Http2Events {
 
   failed({ message, rule }: Http2Error): void {
     const { remote, listener } = this.#connection;
-    const reason = `${message} (${rule})`;
-    this.#parts.log.warn(
-      { code: 'malformed-http2', remote, listener, reason },
-      'an HTTP/2 connection is closed',
-    );
+    this.#parts.fates.tell({
+      outcome: 'disconnected',
+      code: 'malformed-http2',
+      who: { remote, listener },
+      reason: `${message} (${rule})`,
+      line: 'an HTTP/2 connection is closed',
+      level: 'warn',
+    });
   }
 
   unexpected(error: unknown): void {

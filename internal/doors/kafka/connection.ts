@@ -6,6 +6,7 @@ import type { Logger } from '../../broker/broker.ts';
 import { Patience } from '../../broker/delivery/patience.ts';
 import { BrokerError, type ErrorCode } from '../../errors.ts';
 import { kafkaRequestBytesInFlight, kafkaRequestsInFlight } from '../../limits/kafka.ts';
+import type { Fates } from '../../observe/fates.ts';
 import type { Counter } from '../../observe/metrics.ts';
 import { FirstBytes, type Protocol } from '../../protocol/first-bytes.ts';
 import { decodeRequest, encodeResponse, peekRequest } from '../../protocol/kafka/exchange.ts';
@@ -28,6 +29,7 @@ export interface ConnectionParts {
   /** The address that clients get for the broker; the one that they dialled, unless it is set. */
   readonly advertised: HostAndPort | undefined;
   readonly requests: Counter;
+  readonly fates: Fates;
   readonly log: Logger;
   readonly foreign: ForeignProtocols;
   readonly closed: () => void;
@@ -133,10 +135,17 @@ export class KafkaConnection implements ConnectionHandler {
   }
 
   /** Closes and says why, in the log: the protocol has no words for it. */
-  refuse(code: ErrorCode, detail: string): void {
+  refuse(code: ErrorCode, reason: string): void {
     if (this.#isEnded) return;
     const { remote, listener } = this.#connection;
-    this.#parts.log.warn({ code, remote, listener, detail }, 'a Kafka connection is closed');
+    this.#parts.fates.tell({
+      outcome: 'disconnected',
+      code,
+      who: { remote, listener },
+      reason,
+      line: 'a Kafka connection is closed',
+      level: 'warn',
+    });
     this.#end();
   }
 
@@ -343,8 +352,13 @@ export class KafkaConnection implements ConnectionHandler {
   #fail(handler: Handler, error: unknown): void {
     if (this.#isEnded) return;
     if (!(error instanceof CloseConnection)) {
-      const fields = { code: 'internal-error', api: handler.api.name, error };
-      this.#parts.log.error(fields, 'a Kafka request could not be answered');
+      this.#parts.fates.tell({
+        outcome: 'disconnected',
+        code: 'internal-error',
+        details: { api: handler.api.name, error },
+        line: 'a Kafka request could not be answered',
+        level: 'error',
+      });
     }
     this.#end();
   }

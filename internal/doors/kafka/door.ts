@@ -1,6 +1,7 @@
 import type { Logger } from '../../broker/broker.ts';
 import { deadlineSweepMs } from '../../limits/doors.ts';
 import { kafkaIdleTimeoutMs } from '../../limits/kafka.ts';
+import { Fates } from '../../observe/fates.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import type { Connection, HostAndPort } from '../../transport/connection.ts';
 import { Admission } from '../clients/admission.ts';
@@ -29,6 +30,7 @@ export class KafkaDoor implements Door {
   readonly #parts: KafkaParts;
   readonly #options: KafkaDoorOptions;
   readonly #admission: Admission;
+  readonly #fates: Fates;
   readonly #log: Logger;
   readonly #foreign: ForeignProtocols;
   readonly #requests: Counter;
@@ -41,8 +43,9 @@ export class KafkaDoor implements Door {
     this.#parts = parts;
     this.#options = options;
     this.#admission = options.admission ?? new Admission();
+    this.#fates = new Fates(metrics, log);
     this.#log = log;
-    this.#foreign = new ForeignProtocols({ door: 'kafka', log, addresses: options.addresses });
+    this.#foreign = new ForeignProtocols({ door: 'kafka', fates: this.#fates, addresses: options.addresses });
     this.#requests = metrics.counter('kafka_requests_total');
     metrics.gauge('kafka_connections', () => this.#connections.size);
     this.#sweep = setInterval(() => this.#closeOverdue(), deadlineSweepMs).unref();
@@ -54,6 +57,7 @@ export class KafkaDoor implements Door {
       admission: this.#admission,
       advertised: this.#options.advertised,
       requests: this.#requests,
+      fates: this.#fates,
       log: this.#log,
       foreign: this.#foreign,
       closed: () => {

@@ -4,6 +4,7 @@ import type { Session } from '../../broker/sessions/session.ts';
 import type { Sessions } from '../../broker/sessions/sessions.ts';
 import type { BrokerError } from '../../errors.ts';
 import type { Logs } from '../../log/logs.ts';
+import type { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Version } from '../../protocol/mqtt/packet.ts';
 import type { Admission } from '../clients/admission.ts';
@@ -25,6 +26,7 @@ export interface ConnectionServices {
   /** What the broker keeps, where it keeps anything. */
   logs?: Logs;
   metrics: Metrics;
+  fates: Fates;
   log: Logger;
   maxMessageBytes: number;
   offer: Offer;
@@ -58,7 +60,7 @@ export interface ConnectedParts extends ConnectionServices {
 
 /** Puts together what serves a client that was let in. */
 export function connectedOf(parts: ConnectedParts): Connected {
-  const { broker, sessions, logs, metrics, log, client, session, agreement, version, refuse } = parts;
+  const { broker, sessions, logs, metrics, fates, log, client, session, agreement, version, refuse } = parts;
   const { isBridge, intake, run, maxMessageBytes } = parts;
   const { access, channel } = client;
   const { store } = sessions;
@@ -67,7 +69,7 @@ export function connectedOf(parts: ConnectedParts): Connected {
   const replays = new Replays({ logs, metrics, log, client, session, outlet });
   const inbox = new Inbox({
     broker,
-    log,
+    fates,
     access,
     session,
     store,
@@ -80,6 +82,7 @@ export function connectedOf(parts: ConnectedParts): Connected {
   const subscriber = new Subscriber({
     broker,
     sessions,
+    fates,
     log,
     access,
     session,

@@ -13,7 +13,7 @@ import { ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { peerOf, whenAdmitted } from '../clients/admission.ts';
 import type { ClientConnection } from '../clients/client-connections.ts';
-import { countDisconnect, logDisconnect, logFarewell, logLoss, whoIs } from '../clients/connection-log.ts';
+import { logFarewell, tellDisconnected, tellLost, whoIs } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { Run } from '../clients/run.ts';
 import { type Connected, type ConnectionServices, connectedOf } from './connected.ts';
@@ -87,7 +87,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
       connected.answers.whenAllSent(() => this.ended());
       return;
     }
-    if (connected !== undefined && !this.#isEnding) logLoss(this.#parts.log, this.#who(), undefined);
+    if (connected !== undefined && !this.#isEnding) tellLost(this.#parts.fates, this.#who(), undefined);
     this.#release();
     connected?.client.channel.finish();
     this.#leave(true);
@@ -97,7 +97,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
 
   closed(error?: Error): void {
     this.intake.close();
-    if (this.#connected !== undefined) logLoss(this.#parts.log, this.#who(), error);
+    if (this.#connected !== undefined) tellLost(this.#parts.fates, this.#who(), error);
     this.#leave(true);
     this.#isEnding = true;
     this.#parts.closed(this);
@@ -119,7 +119,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   refuse(reason: BrokerError): void {
     if (this.#isEnding) return;
     this.intake.goDeaf();
-    logDisconnect(this.#parts.log, this.#who(), reason);
+    tellDisconnected(this.#parts.fates, this.#who(), reason);
     this.#release();
     const connected = this.#connected;
     connected?.client.channel.finish();
@@ -130,6 +130,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   dismiss(reason: BrokerError): void {
     if (this.#connected === undefined) this.refuse(reason);
     else if (!this.#isEnding) {
+      tellDisconnected(this.#parts.fates, this.#who(), reason);
       this.#release();
       this.#lastWord(reason, this.#connected);
     }
@@ -335,15 +336,13 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     if (this.#isEnding) return;
     this.intake.goDeaf();
     const client = clientId === undefined ? undefined : nameForLog(clientId);
-    logDisconnect(this.#parts.log, { ...this.#who(), client }, reason);
+    tellDisconnected(this.#parts.fates, { ...this.#who(), client }, reason);
     this.#isEnding = true;
-    countDisconnect(this.#parts.metrics, reason);
     this.#connection.end(answer);
   }
 
   #lastWord(reason: BrokerError, connected: Connected | undefined): void {
     this.#isEnding = true;
-    countDisconnect(this.#parts.metrics, reason);
     // Before version 5 a server has no DISCONNECT.
     if (connected?.version !== 5) {
       this.#connection.end();

@@ -2,6 +2,7 @@ import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Sessions } from '../../broker/sessions/sessions.ts';
 import { mqttPacketSlackBytes } from '../../limits/mqtt.ts';
 import type { Logs } from '../../log/logs.ts';
+import { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { Admission } from '../clients/admission.ts';
@@ -37,7 +38,8 @@ export class MqttDoor implements Door {
     const maxPacketBytes = Math.min(maxMessageBytes + mqttPacketSlackBytes, LARGEST_PACKET_BYTES);
     const offer = { maxPacketBytes, keepAliveMs };
     const closed = (connection: MqttConnection) => this.#connections.delete(connection);
-    this.#parts = { admission, broker, sessions, logs, metrics, log, maxMessageBytes, offer, closed };
+    const fates = new Fates(metrics, log);
+    this.#parts = { admission, broker, sessions, logs, metrics, fates, log, maxMessageBytes, offer, closed };
     this.#connections = new ClientConnections({
       connectTimeoutMs: settings.connectTimeoutMs,
       silenceMs: (connection) => connection.keepAliveMs * KEEP_ALIVE_FACTOR,

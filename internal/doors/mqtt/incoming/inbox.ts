@@ -1,5 +1,5 @@
 import type { Access } from '../../../access/access.ts';
-import type { Broker, Logger } from '../../../broker/broker.ts';
+import type { Broker } from '../../../broker/broker.ts';
 import { Receipt, SAFE } from '../../../broker/delivery/receipt.ts';
 import { NO_TARGETS } from '../../../broker/routing/targets.ts';
 import type { TopicEntry } from '../../../broker/routing/topic-table.ts';
@@ -7,6 +7,7 @@ import type { Session } from '../../../broker/sessions/session.ts';
 import type { SessionStore } from '../../../broker/sessions/session-store.ts';
 import { BrokerError } from '../../../errors.ts';
 import { mqttReceiveMaximum } from '../../../limits/mqtt.ts';
+import type { Fates } from '../../../observe/fates.ts';
 import { MqttError } from '../../../protocol/mqtt/mqtt-error.ts';
 import { PacketType, type PublishAnswer, type Version } from '../../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
@@ -22,7 +23,7 @@ import { ReleaseWatch } from './release-watch.ts';
 
 export interface InboxParts {
   broker: Broker;
-  log: Logger;
+  fates: Fates;
   access: Access;
   session: Session;
   /** Where what this client publishes is kept, for whomever it is. */
@@ -37,7 +38,7 @@ export interface InboxParts {
 /** The messages that one client publishes with QoS 1 and 2, and their answers. */
 export class Inbox {
   readonly #broker: Broker;
-  readonly #log: Logger;
+  readonly #fates: Fates;
   #refusals: RefusalLog | undefined;
   readonly #access: Access;
   readonly #session: Session;
@@ -55,7 +56,7 @@ export class Inbox {
 
   constructor(parts: InboxParts) {
     this.#broker = parts.broker;
-    this.#log = parts.log;
+    this.#fates = parts.fates;
     this.#access = parts.access;
     this.#session = parts.session;
     this.#store = parts.store;
@@ -220,7 +221,7 @@ export class Inbox {
   }
 
   #logRefusal(refusal: BrokerError): void {
-    this.#refusals ??= new RefusalLog(this.#log, this.#access.identity);
+    this.#refusals ??= new RefusalLog(this.#fates, this.#access.identity);
     this.#refusals.add(refusal, 'a message was refused');
   }
 

@@ -7,6 +7,7 @@ import { join } from '../../../broker/sessions/subscription.ts';
 import { BrokerError, quoted } from '../../../errors.ts';
 import { maxSubscriptionsPerClient } from '../../../limits/broker.ts';
 import { maxFiltersPerSubscribe } from '../../../limits/mqtt.ts';
+import type { Fates } from '../../../observe/fates.ts';
 import {
   PacketType,
   type Suback,
@@ -31,6 +32,7 @@ const MOST_PROBLEMS = 10;
 export interface SubscriberParts {
   broker: Broker;
   sessions: Sessions;
+  fates: Fates;
   log: Logger;
   access: Access;
   session: Session;
@@ -53,6 +55,7 @@ interface Due {
 export class Subscriber {
   readonly #broker: Broker;
   readonly #sessions: Sessions;
+  readonly #fates: Fates;
   readonly #log: Logger;
   #refusals: RefusalLog | undefined;
   readonly #access: Access;
@@ -67,6 +70,7 @@ export class Subscriber {
   constructor(parts: SubscriberParts) {
     this.#broker = parts.broker;
     this.#sessions = parts.sessions;
+    this.#fates = parts.fates;
     this.#log = parts.log;
     this.#access = parts.access;
     this.#session = parts.session;
@@ -224,7 +228,7 @@ export class Subscriber {
   }
 
   #logRefusal(refusal: BrokerError): void {
-    this.#refusals ??= new RefusalLog(this.#log, this.#access.identity);
+    this.#refusals ??= new RefusalLog(this.#fates, this.#access.identity);
     this.#refusals.add(refusal, 'a subscription was refused');
   }
 }
