@@ -4,6 +4,7 @@ import type { Receiver, Source } from '../broker/delivery/channel.ts';
 import type { Message, Publication } from '../broker/delivery/publication.ts';
 import type { Receipt } from '../broker/delivery/receipt.ts';
 import { BrokerError, type ErrorCode } from '../errors.ts';
+import { HeldSources } from '../lib/held-sources.ts';
 import { maxCaptureWaitingBytes } from '../limits/live.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
 import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
@@ -49,7 +50,7 @@ export class Capture implements Receiver {
   readonly #header = new BatchHeader();
   readonly #mixed = new Set<string>();
   readonly #writing = new Set<Promise<void>>();
-  readonly #feeders = new Set<Source>();
+  readonly #feeders = new HeldSources();
   #waitingBytes = 0;
   #isScheduled = false;
   #isFailing = false;
@@ -86,9 +87,7 @@ export class Capture implements Receiver {
   }
 
   holdBack(feeder: Source): void {
-    if (this.#feeders.has(feeder)) return;
-    this.#feeders.add(feeder);
-    feeder.pause();
+    this.#feeders.hold(feeder);
   }
 
   /** Resolves when everything that was delivered is durable or lost. */
@@ -156,7 +155,7 @@ export class Capture implements Receiver {
         .finally(() => {
           this.#writing.delete(writing);
           this.#waitingBytes -= bytes.length;
-          if (!this.isFull) this.#releaseFeeders();
+          if (!this.isFull) this.#feeders.release();
         });
       this.#writing.add(writing);
     }
@@ -220,13 +219,6 @@ export class Capture implements Receiver {
     if (this.#isOutOfRoom) return undefined;
     this.#isOutOfRoom = true;
     return 'live messages are not kept: there are too many logs';
-  }
-
-  #releaseFeeders(): void {
-    if (this.#feeders.size === 0) return;
-    const feeders = [...this.#feeders];
-    this.#feeders.clear();
-    for (const feeder of feeders) feeder.resume();
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from '../broker/broker.ts';
 import type { Source } from '../broker/delivery/channel.ts';
 import { Fifo } from '../lib/fifo.ts';
+import { HeldSources } from '../lib/held-sources.ts';
 import {
   acknowledgementWaitAtMostMs,
   acknowledgementWaitMs,
@@ -72,7 +73,7 @@ export class WriteQueue {
   #running = 0;
   #runningChanges = 0;
   /** Publishers that wait until the store has come after. */
-  #feeders: Set<Source> | undefined;
+  readonly #feeders = new HeldSources();
   #isScheduled = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #hopeTimer: NodeJS.Timeout | undefined;
@@ -110,10 +111,7 @@ export class WriteQueue {
 
   /** Pauses a publisher until the store has come after. */
   holdBack(feeder: Source): void {
-    this.#feeders ??= new Set();
-    if (this.#feeders.has(feeder)) return;
-    this.#feeders.add(feeder);
-    feeder.pause();
+    this.#feeders.hold(feeder);
   }
 
   /** Changes a key; in a change that is not written yet, the newest counts. */
@@ -202,7 +200,7 @@ export class WriteQueue {
   close(): void {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#hopeTimer);
-    this.#release();
+    this.#feeders.release();
   }
 
   get #waiting(): number {
@@ -211,14 +209,6 @@ export class WriteQueue {
 
   #countPending(key: string, change: 1 | -1): void {
     this.#pendingByKind.set(key[0], (this.#pendingByKind.get(key[0]) ?? 0) + change);
-  }
-
-  /** Lets publishers go. */
-  #release(): void {
-    const feeders = this.#feeders;
-    if (feeders === undefined) return;
-    this.#feeders = undefined;
-    for (const feeder of feeders) feeder.resume();
   }
 
   get #hasWork(): boolean {
@@ -320,7 +310,7 @@ export class WriteQueue {
   #failed(changes: readonly EntryChange[], written: readonly Change[], error: Error): void {
     this.#running--;
     this.#runningChanges -= written.length;
-    this.#release();
+    this.#feeders.release();
     if (!this.#isFailing) {
       this.#isFailing = true;
       const fields = { code: 'store-unavailable', error: error.message };
@@ -356,7 +346,7 @@ export class WriteQueue {
 
   /** Tells those whose changes are all settled, in the order in which they asked, and lets publishers go on. */
   #settle(): void {
-    if (this.#feeders !== undefined && this.#waiting < sessionChangesWaiting / 2) this.#release();
+    if (!this.#feeders.isEmpty && this.#waiting < sessionChangesWaiting / 2) this.#feeders.release();
     while (this.#promised.first?.open === 0) {
       const promised = this.#promised.shift()!;
       if (promised.error !== undefined) this.#failedLast = promised;
