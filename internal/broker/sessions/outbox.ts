@@ -137,16 +137,15 @@ export class Outbox {
     this.#toRepeat.clear();
   }
 
-  /** Takes a message; false where the queue is full. {@link pump} sends it. */
+  /** Takes a message, and sends it at once where it need not wait, or {@link pump} does; false where the queue is full. */
   offer(message: Message, delivery: Pick<Outgoing, 'qos' | 'retain' | 'identifiers' | 'shared'>): boolean {
-    const bytes = sizeOf(message);
-    const { queueMessages, queueBytes } = this.#limits;
-    const isFull =
-      this.#waiting.length >= queueMessages || this.#waitingBytes + bytes > queueBytes || this.#total.isFull;
-    if (isFull && this.#waiting.length > 0) return false;
+    const outlet = this.#outlet;
+    const goesAtOnce = outlet !== undefined && this.#hasNothingToSend && this.#takesMore(outlet);
+    if (!goesAtOnce && this.#isFullFor(message)) return false;
     const outgoing = this.#newOutgoing(message, delivery);
-    this.#wait(outgoing, bytes);
     this.#store.putOutgoing(this.#clientId, outgoing);
+    if (goesAtOnce) this.#sendFirst(outlet, outgoing, true);
+    else this.#wait(outgoing);
     return true;
   }
 
@@ -185,7 +184,7 @@ export class Outbox {
     if (outgoing.packetId > 0) {
       this.#inflight.set(outgoing.packetId, outgoing);
     } else {
-      this.#wait(outgoing, sizeOf(outgoing.message));
+      this.#wait(outgoing);
     }
   }
 
@@ -274,9 +273,21 @@ export class Outbox {
     this.#waiting.clear();
   }
 
-  #wait(outgoing: Outgoing, bytes: number): void {
+  get #hasNothingToSend(): boolean {
+    return this.#waiting.length === 0 && this.#toRepeat.length === 0;
+  }
+
+  /** Whether a message may not wait here. A queue takes one in any case. */
+  #isFullFor(message: Message): boolean {
+    if (this.#waiting.length === 0) return false;
+    const { queueMessages, queueBytes } = this.#limits;
+    if (this.#waiting.length >= queueMessages || this.#total.isFull) return true;
+    return this.#waitingBytes + sizeOf(message) > queueBytes;
+  }
+
+  #wait(outgoing: Outgoing): void {
     this.#waiting.push(outgoing);
-    this.#waitingBytes += bytes;
+    this.#waitingBytes += sizeOf(outgoing.message);
     this.#total.add(outgoing.message);
   }
 
