@@ -38,7 +38,7 @@ export interface BatchOptions {
 /**
  * One batch of these records, of which there is at least one.
  *
- * @throws RangeError without a record. CompressionError `unsupported-codec`.
+ * @throws RangeError without a record.
  */
 export function buildBatch(records: Iterable<NewRecord>, options: BatchOptions = {}): Uint8Array {
   const builder = new BatchBuilder();
@@ -122,7 +122,7 @@ export class BatchBuilder {
   /**
    * The batch of all records since the last call, in a buffer of its own.
    *
-   * @throws RangeError without a record. CompressionError `unsupported-codec`; the records stay then.
+   * @throws RangeError without a record.
    */
   finish(options: BatchOptions = {}): Uint8Array {
     if (this.#count === 0) throw new RangeError('a batch has at least one record');

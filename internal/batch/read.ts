@@ -108,5 +108,4 @@ const BATCH_CODE_OF = {
   // The checksum is right: this is what the producer made.
   corrupt: 'invalid-record',
   'too-large': 'too-large',
-  'unsupported-codec': 'unsupported-compression',
 } as const;

@@ -1,7 +1,7 @@
 /** Compressed bytes that cannot or must not be expanded. */
 export class CompressionError extends Error {
   override readonly name = 'CompressionError';
-  readonly code: 'corrupt' | 'too-large' | 'unsupported-codec';
+  readonly code: 'corrupt' | 'too-large';
 
   /** @param message what is wrong, beginning with the codec. */
   constructor(code: CompressionError['code'], message: string) {

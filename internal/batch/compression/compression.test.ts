@@ -1,6 +1,5 @@
-import zlib from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { GOLDEN_COMPRESSIONS } from '../../../test/golden/compression.ts';
 import { CODECS, type Codec, compress, decompress } from './compression.ts';
 import { CompressionError } from './compression-error.ts';
@@ -130,17 +129,6 @@ describe('claims of a size that are not true', () => {
     const block = Buffer.concat([fromHex('1f 61 0100'), run, fromHex('00 00')]);
     const frame = fromHex(lz4Frame('60 40', `${littleEndian(block.length)} ${toHex(block)} 00000000`));
     expect(codeOf(() => decompress('lz4', frame, unlimited))).toBe('corrupt');
-  });
-});
-
-describe('a runtime without zstd', () => {
-  const { zstdCompressSync, zstdDecompressSync } = zlib;
-  afterEach(() => Object.assign(zlib, { zstdCompressSync, zstdDecompressSync }));
-
-  it('is told apart from bad data', () => {
-    Object.assign(zlib, { zstdCompressSync: undefined, zstdDecompressSync: undefined });
-    expect(codeOf(() => compress('zstd', new Uint8Array(1)))).toBe('unsupported-codec');
-    expect(codeOf(() => decompress('zstd', new Uint8Array(1), 1))).toBe('unsupported-codec');
   });
 });
 

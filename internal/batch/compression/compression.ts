@@ -12,8 +12,6 @@ export type Codec = (typeof CODECS)[number];
 /**
  * Compresses as Kafka's own clients do: gzip, snappy in the framing of the Java library (xerial), LZ4 as one
  * frame of independent 64 KiB blocks, zstd as one frame. `none` gives the bytes as they are.
- *
- * @throws CompressionError `unsupported-codec` for zstd where the runtime has none.
  */
 export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
   switch (codec) {
@@ -26,7 +24,6 @@ export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
     case 'lz4':
       return compressLz4(bytes);
     case 'zstd':
-      requireZstd();
       return zlib.zstdCompressSync(bytes, { chunkSize: ZLIB_CHUNK_BYTES });
   }
 }
@@ -36,8 +33,7 @@ export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
  * bytes as they are. The result may be a view of a larger buffer that nobody else writes to.
  *
  * @param maxBytes the largest result; whatever the bytes claim or hold, no more than that is made of them.
- * @throws CompressionError `corrupt`, `too-large` where there would be more than `maxBytes`, or
- * `unsupported-codec` for zstd where the runtime has none.
+ * @throws CompressionError `corrupt`, or `too-large` where there would be more than `maxBytes`.
  */
 export function decompress(codec: Codec, bytes: Uint8Array, maxBytes: number): Uint8Array {
   switch (codec) {
@@ -51,7 +47,6 @@ export function decompress(codec: Codec, bytes: Uint8Array, maxBytes: number): U
     case 'lz4':
       return decompressLz4(bytes, maxBytes);
     case 'zstd':
-      requireZstd();
       return byZlib(codec, zlib.zstdDecompressSync, bytes, maxBytes);
   }
 }
@@ -71,7 +66,6 @@ export async function decompressPaced(
     case 'gzip':
       return byZlibThread(codec, promisify(zlib.gunzip), bytes, maxBytes);
     case 'zstd':
-      requireZstd();
       return byZlibThread(codec, promisify(zlib.zstdDecompress), bytes, maxBytes);
     case 'snappy':
       return paced(expandSnappy(bytes, maxBytes), pace);
@@ -133,12 +127,6 @@ function zlibError(codec: Codec, error: unknown, maxBytes: number): unknown {
   if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return tooLarge(codec, maxBytes);
   if (error instanceof RangeError || error instanceof CompressionError) return error;
   return new CompressionError('corrupt', `${codec}: ${(error as Error).message}`);
-}
-
-function requireZstd(): void {
-  if (typeof zlib.zstdDecompressSync !== 'function') {
-    throw new CompressionError('unsupported-codec', 'zstd needs Node.js 22.15 or newer');
-  }
 }
 
 function tooLarge(codec: Codec, maxBytes: number): CompressionError {

@@ -1,5 +1,4 @@
 import { existsSync, statSync } from 'node:fs';
-import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { closeQuietly } from '../sqlite/files.ts';
@@ -14,15 +13,9 @@ const SQLITE_BUSY = 5;
  * connection is closed or the process ends. Node has no file locks; SQLite's exclusive lock is one on a part of the
  * file, and Kafka's, on the whole file, meets it. Nothing is written into the file.
  *
- * @throws StoreError `locked` when somebody has it, `unsupported`
+ * @throws StoreError `locked` when somebody has it, `unsupported` where the file is not Kafka's
  */
 export function lockKafkaDirectory(directory: string): DatabaseSync {
-  if (!isBuiltin('node:sqlite')) {
-    throw new StoreError(
-      'unsupported',
-      `a Kafka log directory is locked through SQLite, which needs Node.js 22.13 or newer; this is ${process.version}`,
-    );
-  }
   const file = join(directory, LOCK);
   if (existsSync(file) && statSync(file).size > 0) {
     throw new StoreError('unsupported', `${file} is not empty, so it is not Kafka's lock file`);

@@ -156,7 +156,7 @@ describe('files of the store', () => {
 });
 
 describe('a runtime', () => {
-  it('without SQLite is told what is needed', () => {
+  it('that was started without SQLite is told what is needed', () => {
     const run = spawnSync(process.execPath, [
       '--no-experimental-sqlite',
       '--input-type=module',

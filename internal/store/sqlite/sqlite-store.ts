@@ -80,11 +80,10 @@ export class SqliteStore implements LogStore, EntryStore {
    * file is not one that this version can use; StoreUnavailableError if the disk fails
    */
   async open(): Promise<StoredState> {
+    // Every runtime that is new enough has it, unless somebody turned it off.
     if (!isBuiltin('node:sqlite')) {
-      throw new StoreError(
-        'unsupported',
-        `the store needs Node.js 22.13 or newer, with SQLite built in; this is ${process.version}`,
-      );
+      const message = 'the store needs SQLite, which this Node.js was started or built without';
+      throw new StoreError('unsupported', message);
     }
     try {
       return await this.#availability.open(() => this.#openWriter(true));
