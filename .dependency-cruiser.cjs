@@ -41,7 +41,7 @@ module.exports = {
       },
       to: {},
     },
-    onlyImports('transport-knows-no-protocol', room('transport'), [], 'byte streams only'),
+    onlyImports('transport-knows-no-protocol', room('transport'), [room('lib')], 'byte streams only'),
     onlyImports('protocol-is-pure', room('protocol'), [room('lib')], 'bytes in, values out'),
     onlyImports('batch-is-the-format-of-the-log', room('batch'), [room('lib')], 'bytes in, records out'),
     onlyImports(
@@ -153,7 +153,11 @@ module.exports = {
     onlyImports(
       'the-client-stands-alone',
       '^pkg/client/',
-      ['^internal/protocol/(frame/|partial\\.ts$)', '^internal/lib/(needed-)?runtime\\.ts$', room('topic')],
+      [
+        '^internal/protocol/(frame/|partial\\.ts$)',
+        '^internal/lib/((needed-)?runtime|nearest|shown-address|system-reason)\\.ts$',
+        room('topic'),
+      ],
       'an app must be able to bundle it for a browser',
     ),
     {

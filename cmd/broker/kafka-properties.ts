@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { systemReason } from '../../internal/errors.ts';
+import { systemReason } from '../../internal/lib/system-reason.ts';
 import type { KafkaLogDirs } from '../../pkg/embed/index.ts';
 import { UsageError } from '../cli/options/program.ts';
 import {

@@ -1,4 +1,5 @@
 import { type DoorName, doorEndpoint } from '../../internal/doors/door-addresses.ts';
+import { shownAddress } from '../../internal/lib/shown-address.ts';
 import { endpointUrl } from '../../internal/transport/endpoint.ts';
 import { DEFAULT_SOCKET_PATH } from '../../pkg/client/address.ts';
 import type { CertificateFiles } from '../../pkg/embed/index.ts';
@@ -98,7 +99,7 @@ function pairUrl(values: BrokerValues, given: ReadonlySet<string>, hasTls: boole
   if (isUrl(address) || (isPath(address) && !given.has('network'))) {
     const [url] = urlsOf('frames', [isUrl(address) ? address : `unix://${address}`]);
     if (given.has('network') && !url.startsWith(`${network}://`)) {
-      throw new UsageError(`-network ${network} and -address ${address} do not go together`);
+      throw new UsageError(`-network ${network} and -address ${shownAddress(address)} do not go together`);
     }
     return url;
   }

@@ -1,6 +1,7 @@
 import { lstatSync, readFileSync } from 'node:fs';
-import { systemReason } from '../../internal/errors.ts';
 import { Failure } from '../../internal/lib/failure.ts';
+import { shownAddress } from '../../internal/lib/shown-address.ts';
+import { systemReason } from '../../internal/lib/system-reason.ts';
 import { DEFAULT_SOCKET_PATH, type Network, parseUrl } from '../../pkg/client/address.ts';
 import {
   Client,
@@ -118,7 +119,7 @@ function placeOf(
   const { network: named, address: written } = values;
   const place = pairOf(named, written);
   if (given.has('network') && place.network !== named) {
-    throw new UsageError(`-network ${named} and -address ${written} do not go together`);
+    throw new UsageError(`-network ${named} and -address ${shownAddress(written ?? '')} do not go together`);
   }
   const speaksTls =
     values['tls-ca'] ??

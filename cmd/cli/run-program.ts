@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Chalk, type ChalkInstance } from 'chalk';
-import { systemReason } from '../../internal/errors.ts';
+import { systemReason } from '../../internal/lib/system-reason.ts';
 import type { OptionTable } from './options/option.ts';
 import {
   InformationRequested,

@@ -22,6 +22,10 @@ const options = {
       help: 'how many messages to send; without -interval as fast as the broker takes them',
     },
   ),
+  timeout: duration(
+    { min: 1, max: LONGEST_TIMER_MS },
+    { group: 'Message', help: 'fail if the broker has been away for this long; wait for it unless given' },
+  ),
   quiet: toggle({ group: 'Output', help: 'print nothing unless it fails for good' }),
   json: toggle({ group: 'Output', help: 'print one JSON object for each message' }),
   stats: toggle({ group: 'Output', help: 'show the rate every second instead of each message' }),

@@ -15,10 +15,12 @@ await runProgram(publisherProgram, async (invocation) => {
   const isRepeating = values.interval !== undefined;
   try {
     await Promise.race([
-      publishAll(client, topic, payloads, { reporter, isRepeating, stop }),
+      publishAll(client, topic, payloads, { reporter, isRepeating, awayAtMostMs: values.timeout, stop }),
       failureOf(client),
     ]);
   } finally {
+    // An input that stays open would keep the program from ending.
+    process.stdin.destroy();
     await client.close();
     await reporter.end();
   }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { systemReason } from '../../internal/errors.ts';
+import { systemReason } from '../../internal/lib/system-reason.ts';
 import type { Values } from '../cli/options/option.ts';
 import { UsageError } from '../cli/options/program.ts';
 import type { publisherProgram } from './flags.ts';

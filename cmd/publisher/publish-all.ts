@@ -6,6 +6,8 @@ export interface PublishOptions {
   reporter: Pick<Reporter, 'published' | 'waits' | 'sent'>;
   /** Messages come at an interval: what is lost with a connection is made good by the next one. */
   isRepeating: boolean;
+  /** How long the broker may be away; as long as it likes where this is undefined. */
+  awayAtMostMs: number | undefined;
   stop: AbortSignal;
 }
 
@@ -13,13 +15,13 @@ export interface PublishOptions {
  * Publishes everything, no faster than the broker and the reader of the output take it, and sees to it that it has
  * arrived at the broker.
  *
- * @throws Failure where some of it may not have arrived.
+ * @throws Failure where some of it may not have arrived, or the broker stays away.
  */
 export async function publishAll(
   client: Client,
   topic: string,
   payloads: AsyncIterable<Uint8Array>,
-  { reporter, isRepeating, stop }: PublishOptions,
+  { reporter, isRepeating, awayAtMostMs, stop }: PublishOptions,
 ): Promise<void> {
   let hasBroken = false;
   /** Published while there was no connection; the client keeps it until there is one. */
@@ -31,9 +33,24 @@ export async function publishAll(
     if (waiting > 0) reporter.sent(waiting);
     waiting = 0;
   });
+  const outage = awayTooLong(client, awayAtMostMs, () => (waiting === 0 ? '' : `: ${notSent(waiting)}`));
   try {
+    await Promise.race([publishEach(), outage.failure]);
+  } catch (error) {
+    if (!stop.aborted || !(error instanceof ClosedError)) throw error;
+  } finally {
+    outage.end();
+  }
+  if (stop.aborted && waiting > 0) {
+    throw new Failure(`stopped while the broker was away: ${notSent(waiting)}`);
+  }
+  if (!stop.aborted && hasBroken && !isRepeating) {
+    throw new Failure('the connection broke off meanwhile: what was on its way may be lost');
+  }
+
+  async function publishEach(): Promise<void> {
     for await (const payload of payloads) {
-      if (stop.aborted) break;
+      if (stop.aborted) return;
       const isWaiting = !client.connected;
       if (isWaiting) waiting++;
       // What waits is told before the broker is waited for.
@@ -43,15 +60,35 @@ export async function publishAll(
       if (room !== undefined) await room;
     }
     if (!stop.aborted) await arrival(client);
-  } catch (error) {
-    if (!stop.aborted || !(error instanceof ClosedError)) throw error;
   }
-  if (stop.aborted && waiting > 0) {
-    throw new Failure(`stopped while the broker was away: ${waiting} messages were not sent`);
+}
+
+function notSent(count: number): string {
+  return count === 1 ? '1 message was not sent' : `${count} messages were not sent`;
+}
+
+/** Fails when there has been no connection for so long; one that is open again begins anew. */
+function awayTooLong(
+  client: Client,
+  atMostMs: number | undefined,
+  consequence: () => string,
+): { failure: Promise<never>; end(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const failure = new Promise<never>((_, reject) => {
+    if (atMostMs === undefined) return;
+    client.on('disconnect', () => {
+      const fail = () => reject(new Failure(`the broker was away for ${atMostMs / 1000} s${consequence()}`));
+      timer ??= setTimeout(fail, atMostMs);
+    });
+    client.on('connect', () => end());
+  });
+
+  function end(): void {
+    clearTimeout(timer);
+    timer = undefined;
   }
-  if (!stop.aborted && hasBroken && !isRepeating) {
-    throw new Failure('the connection broke off meanwhile: what was on its way may be lost');
-  }
+
+  return { failure, end };
 }
 
 /** The broker answers a PING in its turn, so whatever was published before has arrived. */

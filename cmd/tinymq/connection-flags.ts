@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { BrokerAddress } from '../../internal/clients/socket.ts';
+import { shownAddress } from '../../internal/lib/shown-address.ts';
 import { tlsOf } from '../cli/connection.ts';
 import type { Values } from '../cli/options/option.ts';
 import { UsageError } from '../cli/options/program.ts';
@@ -53,17 +54,20 @@ export function destinationOf(
 function addressOf(text: string, { defaultPort, schemes }: Protocol): BrokerAddress & { isSecure: boolean } {
   const [, scheme, rest] = /^(?:([a-z]+):\/\/)?(.*)$/is.exec(text)!;
   const name = scheme?.toLowerCase();
+  const shown = shownAddress(text);
   if (name !== undefined && !Object.hasOwn(schemes, name)) {
-    throw new UsageError(`-address '${text}' begins with none of ${Object.keys(schemes).join('://, ')}://`);
+    throw new UsageError(
+      `-address '${shown}' begins with another scheme than ${Object.keys(schemes).join('://, ')}://`,
+    );
   }
   const parts = HOST_AND_PORT.exec(rest);
   const port = Number(parts?.[3] ?? defaultPort);
   if (text === '' || parts === null || port < 1 || port > 65_535) {
-    throw new UsageError(`-address '${text}' is not host:port`);
+    throw new UsageError(`-address '${shown}' is not host:port`);
   }
   if (/^\d+$/.test(parts[2] ?? '')) {
     throw new UsageError(
-      `-address '${text}': a port has a colon before it, as in localhost:${defaultPort} or :${defaultPort}`,
+      `-address '${shown}': a port has a colon before it, as in localhost:${defaultPort} or :${defaultPort}`,
     );
   }
   const isSecure = name !== undefined && schemes[name];

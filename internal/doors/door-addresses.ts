@@ -1,3 +1,4 @@
+import { shownAddress } from '../lib/shown-address.ts';
 import { type Endpoint, parseEndpoint, type Scheme } from '../transport/endpoint.ts';
 
 /** Whose clients an address is for: tinymq's own and those of MQTT, Kafka's, or those of SMQ. */
@@ -37,7 +38,7 @@ export function doorEndpoint(door: DoorName, url: string): Endpoint {
   const written = parts?.[1]?.toLowerCase() ?? '';
   if (parts === null || !Object.hasOwn(known, written)) {
     const allowed = Object.keys(known).join('://, ');
-    throw new Error(`'${url}' is not an address to listen on; it begins with ${allowed}://`);
+    throw new Error(`'${shownAddress(url)}' is not an address to listen on; it begins with ${allowed}://`);
   }
   const scheme = known[written];
   const port = DEFAULT_PORTS[door][scheme];

@@ -36,7 +36,8 @@ describe('the configs of a topic', () => {
   });
 
   it.each<[string, string, string]>([
-    ['no.such', '1', 'no.such is no config of a topic'],
+    ['no.such', '1', "unknown config of a topic: 'no.such'"],
+    ['retention.sm', '1', "unknown config of a topic: 'retention.sm'; did you mean retention.ms?"],
     ['cleanup.policy', 'shred', "cleanup.policy: 'shred' is not one of delete, compact"],
     ['cleanup.policy', 'delete,', "cleanup.policy: '' is not one of delete, compact"],
     [

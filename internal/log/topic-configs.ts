@@ -1,3 +1,5 @@
+import { quoted } from '../errors.ts';
+import { suggestion } from '../lib/nearest.ts';
 import type { TopicConfigs } from '../store/log-store.ts';
 
 export type { TopicConfigs };
@@ -118,10 +120,15 @@ export function topicConfig(name: string): TopicConfig | undefined {
   return byName.get(name);
 }
 
+/** Says that topics have no config of this name, and which may be meant. */
+export function unknownTopicConfig(name: string): string {
+  return `unknown config of a topic: ${quoted(name)}${suggestion(name, byName.keys())}`;
+}
+
 /** Says what is wrong with a config that somebody wants to set; undefined where nothing is. */
 export function topicConfigProblem(name: string, value: string): string | undefined {
   const config = byName.get(name);
-  if (config === undefined) return `${name} is no config of a topic`;
+  if (config === undefined) return unknownTopicConfig(name);
   const problem = config.problem(value);
   return problem === undefined ? undefined : `${name}: ${problem}`;
 }

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { systemReason } from '../errors.ts';
+import { systemReason } from '../lib/system-reason.ts';
 import { makeDirectory } from '../store/make-directory.ts';
 import { STORE_FILE } from '../store/sqlite/store-file.ts';
 import { StoreError } from '../store/store-error.ts';

@@ -8,6 +8,7 @@ import { subscribedTopics } from '../doors/kafka/handlers/11-join-group.ts';
 import { Slices } from '../doors/kafka/slices.ts';
 import type { OpenAddresses } from '../doors/open-addresses.ts';
 import { Groups } from '../groups/groups.ts';
+import { shownAddress } from '../lib/shown-address.ts';
 import * as kafkaLimits from '../limits/kafka.ts';
 import { ProducerIds } from '../log/producer-ids.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -90,7 +91,7 @@ export async function openKafka(
 function hostAndPort(address: string): { host: string; port: number } {
   const endpoint = parseEndpoint(`tcp://${address}`);
   if (endpoint.scheme === 'unix' || endpoint.host === '' || endpoint.port === 0) {
-    throw new Error(`'${address}' is no host:port that clients could dial`);
+    throw new Error(`'${shownAddress(address)}' is not a host:port that clients could dial`);
   }
   return { host: endpoint.host, port: endpoint.port };
 }

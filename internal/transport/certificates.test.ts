@@ -94,7 +94,9 @@ describe('certificates', () => {
     const { files, certificates, outcomes } = open();
     rmSync(files.certFile);
     certificates.reload();
-    expect(outcomes.at(-1)?.message).toBe(`cannot read the certificate ${files.certFile}: ENOENT`);
+    expect(outcomes.at(-1)?.message).toBe(
+      `cannot read the certificate ${files.certFile}: no such file or folder`,
+    );
   });
 
   it('are looked at no more after they were closed', async () => {
@@ -113,7 +115,7 @@ describe('certificates', () => {
     const keyFile = join(root, 'no-such.key');
     const files = { certFile: first.serverCert, keyFile };
     expect(() => new Certificates(files, WATCH_MS, () => {})).toThrow(
-      `cannot read the key ${keyFile}: ENOENT`,
+      `cannot read the key ${keyFile}: no such file or folder`,
     );
   });
 

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { systemReason } from '../lib/system-reason.ts';
 
 /** Files in PEM format. */
 export interface CertificateFiles {
@@ -131,6 +132,6 @@ function readPem(what: string, file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new Error(`cannot read the ${what} ${file}: ${(error as NodeJS.ErrnoException).code}`);
+    throw new Error(`cannot read the ${what} ${file}: ${systemReason(error)}`);
   }
 }

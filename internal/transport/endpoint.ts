@@ -1,3 +1,5 @@
+import { shownAddress } from '../lib/shown-address.ts';
+
 export const SCHEMES = ['tcp', 'tls', 'unix', 'ws', 'wss'] as const;
 export type Scheme = (typeof SCHEMES)[number];
 
@@ -20,7 +22,9 @@ export function parseEndpoint(url: string): Endpoint {
   const parts = /^([a-z]+):\/\/(.*)$/s.exec(url);
   const scheme = SCHEMES.find((known) => known === parts?.[1]);
   if (parts === null || scheme === undefined) {
-    throw new Error(`'${url}' is not an address to listen on; it begins with ${SCHEMES.join('://, ')}://`);
+    throw new Error(
+      `'${shownAddress(url)}' is not an address to listen on; it begins with ${SCHEMES.join('://, ')}://`,
+    );
   }
   const rest = parts[2];
   if (scheme === 'unix') {
@@ -29,7 +33,8 @@ export function parseEndpoint(url: string): Endpoint {
   }
   const address = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:/[\]]*)):(\d{1,5})\/?$/.exec(rest);
   const port = Number(address?.[3]);
-  if (address === null || port > 65_535) throw new Error(`'${url}' is not an address: ${ruleFor(rest)}`);
+  if (address === null || port > 65_535)
+    throw new Error(`'${shownAddress(url)}' is not an address: ${ruleFor(rest)}`);
   return { scheme, host: address[1] ?? address[2], port };
 }
 

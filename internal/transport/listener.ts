@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 import { createServer as createTcpServer, type Server, type ServerOpts } from 'node:net';
+import { systemReason } from '../lib/system-reason.ts';
 import { type ConnectionContext, SocketConnection } from './connection.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
 import type { ListenerEvents, ListenerOptions } from './listener-options.ts';
@@ -76,7 +77,7 @@ export class ListenError extends Error {
   readonly code: string | undefined;
 
   constructor(url: string, cause: NodeJS.ErrnoException) {
-    super(`cannot listen on ${url}: ${REASONS[cause.code ?? ''] ?? cause.message}`, { cause });
+    super(`cannot listen on ${url}: ${REASONS[cause.code ?? ''] ?? systemReason(cause)}`, { cause });
     this.url = url;
     this.code = cause.code;
   }
@@ -84,7 +85,6 @@ export class ListenError extends Error {
 
 const REASONS: Record<string, string | undefined> = {
   EADDRINUSE: 'the port is taken by another program',
-  EACCES: 'this user may not',
   EADDRNOTAVAIL: 'this machine does not have that address',
   ENOTFOUND: 'no such host',
   ENOENT: 'no such folder',

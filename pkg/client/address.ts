@@ -1,3 +1,4 @@
+import { shownAddress } from '../../internal/lib/shown-address.ts';
 import { TinymqError } from './errors.ts';
 
 export const NETWORKS = ['tcp', 'tls', 'unix', 'ws', 'wss'] as const;
@@ -66,5 +67,5 @@ export function urlOf(address: Address): string {
 }
 
 function invalid(address: string, rule: string): TinymqError {
-  return new TinymqError('invalid-address', `'${address}' is not an address: ${rule}`);
+  return new TinymqError('invalid-address', `'${shownAddress(address)}' is not an address: ${rule}`);
 }

@@ -1,3 +1,4 @@
+import { shownAddress } from '../../internal/lib/shown-address.ts';
 import { EXTENSIONS, formatExtensions } from '../../internal/protocol/frame/extensions.ts';
 import {
   encodeFrame,
@@ -23,7 +24,15 @@ import { sayGoodbye } from './goodbye.ts';
 import { Inbox, type MessageHandler } from './inbox.ts';
 import { type IntervalTimers, KeepAlive } from './keep-alive.ts';
 import type { Message } from './message.ts';
-import { type ConnectOptions, checkNumbers, reconnectDelayMs, type Settings, settingsOf } from './options.ts';
+import {
+  type ConnectOptions,
+  checkNames,
+  checkNumbers,
+  type OptionNames,
+  reconnectDelayMs,
+  type Settings,
+  settingsOf,
+} from './options.ts';
 import { Outbox } from './outbox.ts';
 import { isOfSubscribe, isPermanent, isTakenOver } from './refusals.ts';
 import { type Deferred, defer, Requests } from './requests.ts';
@@ -68,6 +77,8 @@ export interface SubscribeOptions {
 
 /** Where a subscription begins to read what a broker has kept. */
 export type ReplayFrom = 'earliest' | 'latest' | number | Date | `-${number}${'s' | 'm' | 'h' | 'd'}`;
+
+const SUBSCRIBE_OPTIONS: OptionNames<SubscribeOptions> = { signal: true, queueSize: true, from: true };
 
 /** A WebSocket message is the largest frame, or many small ones that the broker sends at once. */
 const CHUNK_SLACK_BYTES = 64 * 1024 * 1024;
@@ -231,6 +242,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     if (handler !== undefined && typeof handler !== 'function') {
       throw new TypeError('a handler is a function; options come third');
     }
+    checkNames(options, SUBSCRIBE_OPTIONS, 'subscribe');
     checkNumbers(options, { queueSize: 1 });
     const problem = filterProblem(wanted);
     if (problem !== undefined) throw new InvalidTopicError('filter', wanted, problem);
@@ -367,7 +379,9 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     this.#cancel.signal.addEventListener('abort', onCancel, { once: true });
     if (this.#cancel.signal.aborted) onCancel();
     const timer = setTimeout(() => {
-      abort.abort(new TimeoutError(`${urlOf(address)} did not let the client in`, connectTimeoutMs));
+      abort.abort(
+        new TimeoutError(`${shownAddress(urlOf(address))} did not let the client in`, connectTimeoutMs),
+      );
     }, timerMs(connectTimeoutMs));
     try {
       const wire = await this.#open(tls, abort.signal);

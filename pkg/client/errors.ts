@@ -1,3 +1,5 @@
+import { shownAddress } from '../../internal/lib/shown-address.ts';
+
 /** What every error of the SDK is. The message is one line for people; `code` is for programs. */
 export class TinymqError extends Error {
   override readonly name: string = 'TinymqError';
@@ -16,7 +18,7 @@ export class ConnectError extends TinymqError {
   readonly address: string;
 
   constructor(address: string, reason: string, cause?: unknown) {
-    super('connect-failed', `cannot connect to ${address}: ${reason}`, { cause });
+    super('connect-failed', `cannot connect to ${shownAddress(address)}: ${reason}`, { cause });
     this.address = address;
   }
 }
@@ -26,7 +28,7 @@ export class ConnectionLostError extends TinymqError {
   override readonly name = 'ConnectionLostError';
 
   constructor(address: string, reason: string, cause?: unknown) {
-    super('connection-lost', `the connection to ${address} broke off: ${reason}`, { cause });
+    super('connection-lost', `the connection to ${shownAddress(address)} broke off: ${reason}`, { cause });
   }
 }
 

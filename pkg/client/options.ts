@@ -1,3 +1,4 @@
+import { suggestion } from '../../internal/lib/nearest.ts';
 import { type Address, DEFAULT_SOCKET_PATH, type Network, parseAddress, parseUrl } from './address.ts';
 import { TinymqError } from './errors.ts';
 import type { TlsOptions } from './wire.ts';
@@ -61,7 +62,10 @@ export interface Settings {
 
 /** @throws TinymqError `invalid-address`, `invalid-option`. */
 export function settingsOf(options: ConnectOptions): Settings {
-  const { reconnect } = options;
+  const { reconnect, tls } = options;
+  checkNames(options, CONNECT_OPTIONS, 'connect');
+  if (typeof reconnect === 'object') checkNames(reconnect, RECONNECT_OPTIONS, 'reconnect');
+  if (typeof tls === 'object') checkNames(tls, TLS_OPTIONS, 'tls');
   checkNumbers(options, {
     connectTimeoutMs: 1,
     requestTimeoutMs: 1,
@@ -85,6 +89,55 @@ export function settingsOf(options: ConnectOptions): Settings {
     maxMessageBytes: options.maxMessageBytes ?? 1024 * 1024 * 1024,
     signal: options.signal,
   };
+}
+
+/** The options of an interface, so that the compiler misses one that was added. */
+export type OptionNames<Options> = { readonly [Name in keyof Required<Options>]: true };
+
+const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
+  url: true,
+  network: true,
+  address: true,
+  clientId: true,
+  tls: true,
+  connectTimeoutMs: true,
+  requestTimeoutMs: true,
+  keepAliveMs: true,
+  reconnect: true,
+  connectRetry: true,
+  highWaterMarkBytes: true,
+  maxMessageBytes: true,
+  signal: true,
+};
+const RECONNECT_OPTIONS: OptionNames<ReconnectOptions> = {
+  minDelayMs: true,
+  maxDelayMs: true,
+  maxAttempts: true,
+};
+const TLS_OPTIONS: OptionNames<TlsOptions> = {
+  ca: true,
+  cert: true,
+  key: true,
+  serverName: true,
+  insecure: true,
+};
+
+/**
+ * Checks what the compiler checks for those who have it: that there are options of these names. One that is passed over
+ * is found when it would have mattered.
+ *
+ * @param of what they are options of.
+ * @throws TinymqError `invalid-option` that names the nearest.
+ */
+export function checkNames<Options extends object>(
+  options: Options,
+  known: OptionNames<Options>,
+  of: string,
+): void {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(known, name));
+  if (unknown === undefined) return;
+  const hint = suggestion(unknown, Object.keys(known));
+  throw new TinymqError('invalid-option', `${unknown} is not an option of ${of}${hint}`);
 }
 
 /**

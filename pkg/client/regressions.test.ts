@@ -514,6 +514,15 @@ describe('what is no option and no payload', () => {
     [{ highWaterMarkBytes: Number.NaN }, 'highWaterMarkBytes is a number from 1 on, not NaN'],
     [{ connectTimeoutMs: '1' as never }, 'connectTimeoutMs is a number from 1 on, not 1'],
     [{ reconnect: { minDelayMs: 0 } }, 'minDelayMs is a number from 1 on, not 0'],
+    // Names that are wrong were passed over, and showed when the option would have mattered.
+    [{ clientid: 'a' } as never, 'clientid is not an option of connect; did you mean clientId?'],
+    [{ colour: 'red' } as never, 'colour is not an option of connect'],
+    [{ toString: 1 } as never, 'toString is not an option of connect'],
+    [
+      { reconnect: { maxDelay: 1 } as never },
+      'maxDelay is not an option of reconnect; did you mean maxDelayMs?',
+    ],
+    [{ tls: { servername: 'a' } as never }, 'servername is not an option of tls; did you mean serverName?'],
   ])('%o is refused', (options, message) => {
     expect(() => new Client(options)).toThrow(message);
   });
@@ -529,6 +538,16 @@ describe('what is no option and no payload', () => {
     for (let index = 0; index < 20; index++) await turn();
     broker.send(FrameType.pong, '', '');
     expect(await ping).toBe('answered');
+  });
+
+  it('an option of subscribe that there is not is refused, before anything is sent', async () => {
+    await using broker = await FakeBroker.start();
+    const client = await open(broker.url);
+    await expect(client.subscribe('a', () => {}, { form: 'earliest' } as never)).rejects.toMatchObject({
+      code: 'invalid-option',
+      message: 'form is not an option of subscribe; did you mean from?',
+    });
+    expect(broker.seen()).toEqual(['0']);
   });
 
   it('a handler that is no function is refused', async () => {

@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import WebSocket from 'ws';
+import { systemReason } from '../../internal/lib/system-reason.ts';
 import { type Address, urlOf } from './address.ts';
 import { NO_HANDLER, type Platform, type TlsOptions, type Wire, type WireHandler } from './wire.ts';
 
@@ -217,7 +218,6 @@ const REASONS: Record<string, string | undefined> = {
   EPIPE: 'the broker closed the connection',
   ENOENT: 'no such socket file',
   ENOTSOCK: 'the file is not a socket',
-  EACCES: 'permission denied',
   ENOTFOUND: 'no such host',
   EAI_AGAIN: 'the host name cannot be looked up now',
   ETIMEDOUT: 'no answer',
@@ -264,6 +264,7 @@ function readable(error: Error, { cutOff }: Words): Error {
     (code === 'ECONNRESET' ? cutOff : undefined) ??
     REASONS[code] ??
     (alert === undefined ? undefined : ALERTS[alert]) ??
-    (code.startsWith('ERR_SSL_') ? opensslReason : alert);
-  return reason === undefined ? first : new Error(reason, { cause: error });
+    (code.startsWith('ERR_SSL_') ? opensslReason : alert) ??
+    systemReason(first);
+  return reason === first.message ? first : new Error(reason, { cause: error });
 }

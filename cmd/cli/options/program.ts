@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
-import { quoted, systemReason } from '../../../internal/errors.ts';
+import { quoted } from '../../../internal/errors.ts';
 import { nearest, suggestion } from '../../../internal/lib/nearest.ts';
+import { systemReason } from '../../../internal/lib/system-reason.ts';
 import { findOption, type Option, type OptionTable, type Values, wordsFor } from './option.ts';
 import { wrapped } from './wrapped.ts';
 

@@ -66,6 +66,7 @@ const produceOptions = {
     aliases: ['J'],
     help: 'print where each message is, one JSON object for each',
   }),
+  quiet: toggle({ group: 'Output', aliases: ['q'], help: 'do not say how many messages were sent' }),
   ...kafkaOptions,
 };
 

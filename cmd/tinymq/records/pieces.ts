@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { systemReason } from '../../../internal/errors.ts';
 import { Failure } from '../../../internal/lib/failure.ts';
+import { systemReason } from '../../../internal/lib/system-reason.ts';
 import { UsageError } from '../../cli/options/program.ts';
 import { unescaped } from '../escapes.ts';
 import { delimited } from './delimited.ts';

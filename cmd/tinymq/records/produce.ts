@@ -4,6 +4,7 @@ import { jsonLine } from '../../../internal/lib/printable.ts';
 import { Output } from '../../cli/output.ts';
 import { command, complain } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
+import { counted, note } from '../report.ts';
 import { produceProgram } from './flags.ts';
 import { messagesOf } from './messages.ts';
 
@@ -14,6 +15,7 @@ export const produce = command(produceProgram, async (invocation) => {
   const [topic, ...files] = operands;
   const messages = messagesOf(values, files, process.stdin);
   const output = new Output(process.stdout);
+  let count = 0;
   // What was read is still sent when somebody stops it; only before that there is nothing to lose.
   const giveUp = new AbortController();
   const endConnecting = () => giveUp.abort(stop.reason);
@@ -43,9 +45,11 @@ export const produce = command(produceProgram, async (invocation) => {
     }
   });
   await output.end();
+  // With -json each message is told already.
+  if (!values.quiet && !values.json)
+    note(`Sent ${count === 0 ? 'nothing' : counted(count, 'message')} to ${topic}.`);
 
   async function produceAll(producer: Producer): Promise<void> {
-    let count = 0;
     try {
       for await (const batch of messages) {
         for (const { key, value, headers } of batch) {

@@ -72,8 +72,24 @@ describe('tinymq produce', () => {
 
   it.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'])('compresses with %s', async (codec) => {
     const input = Array.from({ length: 5_000 }, (_, index) => `line ${index}\n`).join('');
-    expect(await produce(codec, ['-compression', codec], input)).toEqual({ code: 0, out: '', errors: '' });
+    const sent = { code: 0, out: '', errors: `Sent 5,000 messages to ${codec}.\n` };
+    expect(await produce(codec, ['-compression', codec], input)).toEqual(sent);
     expect(await consume(codec, '-exit')).toBe(input);
+  });
+
+  // Whoever pipes thousands of lines wants to know that they arrived, and a script wants nothing.
+  it('says how many were sent, unless -quiet or -json', async () => {
+    const said = async (flags: string[], input: string) => {
+      const { code, out, errors } = await produce('counted', flags, input);
+      expect(code).toBe(0);
+      return [out, errors];
+    };
+    expect(await said([], 'a\nb\n')).toEqual(['', 'Sent 2 messages to counted.\n']);
+    expect(await said([], 'a\n')).toEqual(['', 'Sent 1 message to counted.\n']);
+    expect(await said(['-count', '1', '-acks', '0'], 'a\nb\n')).toEqual(['', 'Sent 1 message to counted.\n']);
+    expect(await said([], '')).toEqual(['', 'Sent nothing to counted.\n']);
+    expect(await said(['-quiet'], 'a\n')).toEqual(['', '']);
+    expect((await said(['-json'], 'a\n'))[1]).toBe('');
   });
 
   it('sends files whole, byte for byte', async () => {

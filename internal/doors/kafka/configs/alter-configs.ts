@@ -1,5 +1,11 @@
 import type { TopicLog } from '../../../log/logs.ts';
-import { listItems, type TopicConfigs, TopicConfigType, topicConfig } from '../../../log/topic-configs.ts';
+import {
+  listItems,
+  type TopicConfigs,
+  TopicConfigType,
+  topicConfig,
+  unknownTopicConfig,
+} from '../../../log/topic-configs.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
 import type { KafkaParts, RequestContext } from '../handler.ts';
@@ -110,7 +116,7 @@ export function applyOperation(
   if (value === null) return kafkaError(KafkaErrorCode.invalidRequest, `${name}: null is no value`);
   const config = topicConfig(name);
   if (config === undefined) {
-    return kafkaError(KafkaErrorCode.invalidConfig, `${name} is no config of a topic`);
+    return kafkaError(KafkaErrorCode.invalidConfig, unknownTopicConfig(name));
   }
   if (configOperation === Operation.set) {
     configs[name] = value;
