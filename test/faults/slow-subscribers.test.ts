@@ -132,11 +132,12 @@ function range(from: number, to: number): number[] {
 
 // Each of twenty stuck subscribers cost its publisher a second, one after the other, whatever they spoke.
 describe('many subscribers that stop reading', () => {
-  const WAIT_S = 3;
+  // Long beside what a busy machine takes for the rest.
+  const WAIT_S = 10;
   const EACH = 4;
 
   it('one after the other, by frames and MQTT, cost a publisher one wait in all', {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     await using broker = await startBrokerProcess([
       ...['-address', 'localhost:0', '-listen', 'ws://localhost:0'],
@@ -161,7 +162,7 @@ describe('many subscribers that stop reading', () => {
     }
     const tookS = (performance.now() - beganAt) / 1000;
     expect(slowLines(broker)).toHaveLength(3 * EACH);
-    // One wait for each of them would be 36 seconds.
+    // One wait for each of them would be 120 seconds.
     expect(tookS).toBeLessThan((3 * EACH * WAIT_S) / 2);
     for (const stream of streams) stream.destroy();
   });

@@ -27,6 +27,7 @@ describe('a door that closes', () => {
     const closing = door.door.close(30_000);
     expect(await follower.ended).toMatchObject({ status: Status.UNAVAILABLE });
     stream.stream.end(requestOf('StreamProduce', { topic: 't', message: Buffer.from('c') }));
+    await vi.waitUntil(() => door.metrics.snapshot().grpc_messages_received_total === 3, { timeout: 30_000 });
     store.release();
     expect(await unary.ended).toMatchObject({ status: 0 });
     expect(await stream.ended).toMatchObject({ status: 0 });

@@ -15,7 +15,7 @@ import { eventually } from '../support/eventually.ts';
 import { mustRun } from '../support/installed-once.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 
-const TRANSACTIONS = fileURLToPath(new URL('support/kafka-peer/Transactions.java', import.meta.url));
+const TRANSACTIONS = fileURLToPath(new URL('../support/kafka-peer/Transactions.java', import.meta.url));
 const TOPICS = 'org.apache.kafka.tools.TopicCommand';
 const GROUPS = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';
 const PATIENCE_MS = 300_000;

@@ -11,6 +11,8 @@ import type { Unsent } from './unsent.ts';
 export interface GrpcSettings {
   /** The largest message, in both directions. */
   maxMessageBytes: number;
+  /** Calls at once on one connection. */
+  callsPerConnection: number;
   /** How long a connection may take for the first words of HTTP/2, and for each of its header blocks. */
   connectTimeoutMs: number;
   /** A connection on which nothing came for so long is asked whether its peer is still there; 0: never. */

@@ -133,6 +133,7 @@ const LAST_WORD_MS = 1_000;
 
 const DEFAULTS: GrpcSettings = {
   maxMessageBytes: grpcLimits.maxGrpcMessageBytes,
+  callsPerConnection: grpcLimits.grpcCallsPerConnection,
   connectTimeoutMs: doorsLimits.connectTimeoutMs,
   keepAliveAfterMs: grpcLimits.grpcKeepAliveAfterMs,
   keepAliveTimeoutMs: grpcLimits.grpcKeepAliveTimeoutMs,

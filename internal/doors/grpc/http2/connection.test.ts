@@ -13,6 +13,7 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const STATUS = [{ field: new HeaderField(':status', '200'), isRepeated: true }];
 const TRAILERS = [{ field: new HeaderField('grpc-status', '0'), isRepeated: true }];
 const SETTINGS: Http2Settings = {
+  callsPerConnection: 16_384,
   connectTimeoutMs: 10_000,
   keepAliveAfterMs: 60_000,
   keepAliveTimeoutMs: 20_000,

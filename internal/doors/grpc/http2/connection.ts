@@ -1,6 +1,5 @@
 import { maxWaitingControlBytes } from '../../../limits/doors.ts';
 import {
-  grpcCallsPerConnection,
   grpcHeaderBytes,
   grpcManyCalls,
   grpcPingStrikes,
@@ -41,6 +40,8 @@ export interface Http2Settings {
   keepAliveTimeoutMs: number;
   /** Clients ping no more often than this while nothing is sent to them; 0: as they like. */
   minPingIntervalMs: number;
+  /** Streams that may be open at once. */
+  callsPerConnection: number;
   /** What a client may send ahead on the connection. */
   windowBytes: number;
 }
@@ -100,6 +101,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
       owner: this,
       writer: this.#writer,
       streams: this.#streams,
+      callsPerConnection: settings.callsPerConnection,
       windowBytes: settings.windowBytes,
     });
     connection.handler = this;
@@ -265,7 +267,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
   #begin(): void {
     this.#writer.control(
       encodeSettings([
-        [Setting.maxConcurrentStreams, grpcCallsPerConnection],
+        [Setting.maxConcurrentStreams, this.#settings.callsPerConnection],
         [Setting.initialWindowSize, http2StreamWindowBytes],
         [Setting.maxHeaderListSize, grpcHeaderBytes],
       ]),

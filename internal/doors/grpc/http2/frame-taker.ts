@@ -1,5 +1,4 @@
 import {
-  grpcCallsPerConnection,
   grpcCancelledCallsBurst,
   grpcCancelledCallsPerSecond,
   grpcHeaderBytes,
@@ -53,6 +52,8 @@ export interface FrameTakerParts {
   owner: FrameOwner;
   writer: FrameWriter;
   streams: Streams;
+  /** Streams that may be open at once. */
+  callsPerConnection: number;
   /** How much a client may send ahead on the connection, in bytes. */
   windowBytes: number;
 }
@@ -64,6 +65,7 @@ export class FrameTaker {
   readonly #owner: FrameOwner;
   readonly #writer: FrameWriter;
   readonly #streams: Streams;
+  readonly #callsPerConnection: number;
   readonly #peer = new PeerSettings();
   readonly #decoder = new HpackDecoder(hpackTableBytes);
   readonly #window: ReceiveWindow;
@@ -74,10 +76,11 @@ export class FrameTaker {
   #aheadBytes = 0;
   #unconfirmedBytes = 0;
 
-  constructor({ owner, writer, streams, windowBytes }: FrameTakerParts) {
+  constructor({ owner, writer, streams, callsPerConnection, windowBytes }: FrameTakerParts) {
     this.#owner = owner;
     this.#writer = writer;
     this.#streams = streams;
+    this.#callsPerConnection = callsPerConnection;
     this.#window = new ReceiveWindow(windowBytes);
   }
 
@@ -246,7 +249,7 @@ export class FrameTaker {
     const head = new RequestHead();
     const listBytes = this.#decoder.decode(bytes, start, end, grpcHeaderBytes, head);
     const stream = this.#streams.open(streamId, this.#owner, this.#peer.initialWindowBytes);
-    if (this.#owner.refusesStreams || this.#streams.size > grpcCallsPerConnection) {
+    if (this.#owner.refusesStreams || this.#streams.size > this.#callsPerConnection) {
       throw streamError(streamId, 'REFUSED_STREAM', 'RFC 9113 5.1.2', 'too many streams');
     }
     if (listBytes > grpcHeaderBytes) this.#owner.openedTooLarge(stream, listBytes);
