@@ -12,6 +12,11 @@ export const kafkaRequestBytesInFlight = 16 * MiB;
 export const atOnceBytes = 64 * KiB;
 /** Batches that expand to more than this are checked one after the other, so that their memory does not add up. */
 export const aloneFromBytes = 4 * MiB;
+/**
+ * Names, partitions and other list elements of one request: some 50 ms to read, as long to look up, as long to answer, each
+ * in a turn of its own. The clients of a broker with as many partitions as this one may have name far fewer at once.
+ */
+export const kafkaRequestElements = 50_000;
 /** How long a Kafka connection may be quiet: as Kafka's `connections.max.idle.ms`. */
 export const kafkaIdleTimeoutMs = 600_000;
 /** Partitions of one durable topic: Kafka's own controllers are slow beyond that, and a request may ask for 2^31. */

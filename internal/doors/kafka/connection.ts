@@ -5,7 +5,12 @@ import { closedPolicy } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { Patience } from '../../broker/delivery/patience.ts';
 import { BrokerError, type ErrorCode } from '../../errors.ts';
-import { kafkaRequestBytesInFlight, kafkaRequestsInFlight } from '../../limits/kafka.ts';
+import {
+  atOnceBytes,
+  kafkaRequestBytesInFlight,
+  kafkaRequestElements,
+  kafkaRequestsInFlight,
+} from '../../limits/kafka.ts';
 import type { Fates } from '../../observe/fates.ts';
 import type { Counter } from '../../observe/metrics.ts';
 import { FirstBytes, type Protocol } from '../../protocol/first-bytes.ts';
@@ -13,11 +18,18 @@ import { decodeRequest, encodeResponse, peekRequest } from '../../protocol/kafka
 import { API_VERSIONS_KEY } from '../../protocol/kafka/headers.ts';
 import { KafkaProtocolError } from '../../protocol/kafka/protocol-error.ts';
 import { RequestFrames } from '../../protocol/kafka/request-frame.ts';
-import { includes } from '../../protocol/kafka/schema.ts';
+import { type Api, includes, type RequestOf } from '../../protocol/kafka/schema.ts';
 import type { Connection, ConnectionHandler, HostAndPort } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
 import type { ForeignProtocols } from '../foreign-protocol.ts';
-import { type Answer, CloseConnection, type Handler, type KafkaClient, type KafkaParts } from './handler.ts';
+import {
+  type Answer,
+  CloseConnection,
+  type Handler,
+  type KafkaClient,
+  type KafkaParts,
+  type RequestContext,
+} from './handler.ts';
 import { unsupportedApiVersions } from './handlers/18-api-versions.ts';
 import { handlerOf } from './handlers/all.ts';
 import { RequestAccess } from './request-access.ts';
@@ -201,6 +213,7 @@ export class KafkaConnection implements ConnectionHandler {
       }
       this.#held = this.#mayBegin(handler) ? undefined : request;
       if (this.#held !== undefined) break;
+      slices.start();
       this.#begin(handler, apiVersion, correlationId, request);
       if (slices.isOver) {
         this.#giveWay();
@@ -287,7 +300,7 @@ export class KafkaConnection implements ConnectionHandler {
       return;
     }
     const access = this.#accessFor(handler);
-    const { header, body } = decodeRequest(api, request);
+    const { header, body } = decodeRequest(api, request, kafkaRequestElements);
     const bytes = request.length;
     const pending: Pending = { handler, version, correlationId, bytes, chunks: undefined };
     this.#pending.push(pending);
@@ -299,13 +312,30 @@ export class KafkaConnection implements ConnectionHandler {
       client: this.#client,
       access,
     };
+    this.#inTime(pending, () => this.#handle(pending, body, context));
+  }
+
+  /** Reading a long request, handling it and writing its answer may each take long: they share no turn that is over. */
+  #inTime(pending: Pending, step: () => void): void {
+    if (this.#isOverFor(pending)) this.#parts.kafka.slices.later(step);
+    else step();
+  }
+
+  #isOverFor({ bytes }: Pending): boolean {
+    return bytes > atOnceBytes && this.#parts.kafka.slices.isOver;
+  }
+
+  #handle(pending: Pending, body: RequestOf<Api>, context: RequestContext): void {
+    const { handler } = pending;
     try {
       const answer = handler.handle(body, context);
       if (answer instanceof Promise) {
         answer.then(
-          (late) => this.#answerLate(pending, late),
+          (late) => this.#inTime(pending, () => this.#answerLate(pending, late)),
           (error) => this.#fail(handler, error),
         );
+      } else if (this.#isOverFor(pending)) {
+        this.#parts.kafka.slices.later(() => this.#answerLate(pending, answer));
       } else {
         this.#answer(pending, answer);
       }

@@ -28,6 +28,11 @@ export class Slices implements Pace {
     return now - this.#beganAt > longestTurnMs;
   }
 
+  /** Work begins: from here on the time of this turn counts. */
+  start(): void {
+    if (!this.#hasBegun) this.#begin(this.#now());
+  }
+
   /** Does short work: at once where there is time, and otherwise in a later turn. */
   soon<T>(work: () => T): T | Promise<T> {
     if (!this.isOver && this.#fresh.length === 0) return work();
@@ -45,11 +50,11 @@ export class Slices implements Pace {
   /** Calls back in a later turn, before long work goes on. */
   later(goOn: () => void): void {
     this.#fresh.push(goOn);
-    if (!this.#hasBegun) this.#begin(this.#now());
+    this.start();
   }
 
   turn(): Promise<void> {
-    if (!this.#hasBegun) this.#begin(this.#now());
+    this.start();
     return new Promise((resolve) => this.#long.push(resolve));
   }
 

@@ -1,7 +1,7 @@
 import { codecOf } from './codec.ts';
 import { requestHeader, requestHeaderVersion, responseHeader, responseHeaderVersion } from './headers.ts';
 import { KafkaProtocolError } from './protocol-error.ts';
-import { KafkaReader } from './reader.ts';
+import { KafkaReader, MAX_ELEMENTS } from './reader.ts';
 import type { Api, InputOf, RequestOf, ResponseOf, ValueOf } from './schema.ts';
 import { KafkaWriter } from './writer.ts';
 
@@ -36,15 +36,20 @@ export interface DecodedRequest<A extends Api> {
  * Reads a request of this API in the version that it says.
  *
  * @param request without the size before it.
- * @throws KafkaProtocolError `unsupported-version` for a version without a schema.
+ * @param maxElements how many list elements it may have in all.
+ * @throws KafkaProtocolError `unsupported-version` for a version without a schema; `invalid-length` for too many elements.
  */
-export function decodeRequest<A extends Api>(api: A, request: Uint8Array): DecodedRequest<A> {
+export function decodeRequest<A extends Api>(
+  api: A,
+  request: Uint8Array,
+  maxElements = MAX_ELEMENTS,
+): DecodedRequest<A> {
   const { apiKey, apiVersion } = peekRequest(request);
   if (apiKey !== api.key) {
     throw new KafkaProtocolError('unsupported-version', `API ${apiKey} instead of ${api.name}`, 0);
   }
   const body = codecOf<A['request']>(api.request, apiVersion);
-  const reader = new KafkaReader(request);
+  const reader = new KafkaReader(request, 0, maxElements);
   const header = codecOf(requestHeader, requestHeaderVersion(api, apiVersion)).read(reader);
   return { header, body: body.read(reader) };
 }
