@@ -6,7 +6,7 @@ import { Fates } from '../observe/fates.ts';
 import type { Counter, Metrics } from '../observe/metrics.ts';
 import { filterProblem, innerFilter, parseShared, reservedTopicProblem, topicNameProblem } from '../topic.ts';
 import { Client, type ClientEvents, type ClientSpec } from './client.ts';
-import { Channel, type ChannelLimits, nobody, type Receiver, type Source } from './delivery/channel.ts';
+import { Channel, type ChannelLimits, type Receiver, type Source, unpausable } from './delivery/channel.ts';
 import { ChannelTotal } from './delivery/channel-total.ts';
 import { type Message, Publication, valuesEncoding } from './delivery/publication.ts';
 import type { Receipt } from './delivery/receipt.ts';
@@ -225,7 +225,7 @@ export class Broker {
   publishMessage(
     message: Message,
     targets?: TargetSet,
-    source: Source = nobody,
+    source: Source = unpausable,
     bytes: Uint8Array = NO_BYTES,
     receipt?: Receipt,
   ): void {
@@ -245,11 +245,11 @@ export class Broker {
   }
 
   /** Gives a message that came again, because it was not safe, to those who keep it. Its subscribers have it. */
-  keepAgain(message: Message, { taps }: TargetSet, source: Source, receipt: Receipt): void {
+  redeliverToDurable(message: Message, { taps }: TargetSet, source: Source, receipt: Receipt): void {
     const publication = new Publication(valuesEncoding).setMessages([message], NO_BYTES);
     publication.receipt = receipt;
     for (const { receiver } of taps) {
-      if (!receiver.isKeeper) continue;
+      if (!receiver.isDurable) continue;
       receiver.deliver(publication);
       if (receiver.isFull) receiver.holdBack(source, publication);
     }
@@ -260,7 +260,7 @@ export class Broker {
     const message: Message = { topic, payload: Buffer.from(text), clientId: '', retain: true };
     this.retained.restore(message);
     const publication = new Publication(valuesEncoding).setMessages([message], NO_BYTES);
-    this.#spread(publication, this.#interner.intern(this.#trie.match(topic)), nobody);
+    this.#spread(publication, this.#interner.intern(this.#trie.match(topic)), unpausable);
   }
 
   /**

@@ -34,7 +34,7 @@ export interface CaptureParts {
  * know of its message is told.
  */
 export class Capture implements Receiver {
-  readonly isKeeper = true;
+  readonly isDurable = true;
   readonly #logs: Logs;
   readonly #log: CaptureParts['log'];
   readonly #logName: string | undefined;

@@ -14,7 +14,7 @@ import {
   encodeState,
   encodeWill,
 } from './session-records.ts';
-import { type Delivery, NOT_HOPEFUL, WriteQueue } from './write-queue.ts';
+import { type Delivery, NOT_DEFERRED, WriteQueue } from './write-queue.ts';
 
 /** A message that several sessions may wait for. */
 interface Shared {
@@ -223,9 +223,9 @@ const MOST_PROMPTNESS = 32;
 /** The stored state of a message for one session. */
 class KeptDelivery implements Delivery {
   state: Delivery['state'] = 'waits';
-  hopefulSinceMs = NOT_HOPEFUL;
+  hopefulSinceMs = NOT_DEFERRED;
   promised: Delivery['promised'] = undefined;
-  alsoPromised: Delivery['alsoPromised'] = undefined;
+  moreWaiters: Delivery['moreWaiters'] = undefined;
   /** Whether a later state of it is there too. */
   hasState = false;
   readonly shared: Shared;
@@ -256,7 +256,7 @@ class KeptDelivery implements Delivery {
 
   bytes(): Uint8Array {
     this.#writtenAtMs = performance.now();
-    if (this.hopefulSinceMs !== NOT_HOPEFUL) this.#wasLate();
+    if (this.hopefulSinceMs !== NOT_DEFERRED) this.#wasLate();
     const { number } = this.shared;
     return encodeOutgoing(this.#outgoing, number > 0 ? number : undefined);
   }

@@ -16,7 +16,7 @@ export interface Change {
   /** The caller that waits for it. */
   promised: Promised | undefined;
   /** More callers that wait for it, if it was changed again. */
-  alsoPromised: Promised[] | undefined;
+  moreWaiters: Promised[] | undefined;
   /** The bytes to write, as they are at the time of the write; undefined deletes the key. */
   bytes(): Uint8Array | undefined;
 }
@@ -39,7 +39,7 @@ interface Promised {
 }
 
 /** The value of {@link Delivery.hopefulSinceMs} of what is written as soon as possible. */
-export const NOT_HOPEFUL = Number.NEGATIVE_INFINITY;
+export const NOT_DEFERRED = Number.NEGATIVE_INFINITY;
 /** Transactions at once: one that runs, and one so that the store never waits. */
 const MOST_RUNNING = 2;
 /** How much the newest transaction counts among those before it. */
@@ -118,7 +118,7 @@ export class WriteQueue {
   put(key: string, bytes: () => Uint8Array | undefined): void {
     let change = this.#pending.get(key);
     if (change === undefined) {
-      change = { key, bytes, promised: undefined, alsoPromised: undefined, isRetry: false };
+      change = { key, bytes, promised: undefined, moreWaiters: undefined, isRetry: false };
       this.#pending.set(key, change);
       this.#countPending(key, 1);
     } else {
@@ -186,7 +186,7 @@ export class WriteQueue {
     return new Promise((resolve) => {
       for (const change of this.#pending.values()) this.#join(change);
       for (const delivery of this.#allDeliveries()) {
-        delivery.hopefulSinceMs = NOT_HOPEFUL;
+        delivery.hopefulSinceMs = NOT_DEFERRED;
         if (delivery.state === 'waits') this.#join(delivery);
       }
       // Nothing else may keep the process alive until the store is tried again.
@@ -224,11 +224,11 @@ export class WriteQueue {
     const next = this.#next;
     if (change.promised === undefined) {
       change.promised = next;
-    } else if (change.promised === next || change.alsoPromised?.at(-1) === next) {
+    } else if (change.promised === next || change.moreWaiters?.at(-1) === next) {
       return;
     } else {
-      change.alsoPromised ??= [];
-      change.alsoPromised.push(next);
+      change.moreWaiters ??= [];
+      change.moreWaiters.push(next);
     }
     next.open++;
   }
@@ -275,7 +275,7 @@ export class WriteQueue {
     for (let first = this.#hopeful.first; first !== undefined; first = this.#hopeful.first) {
       const leftMs = first.hopefulSinceMs - hopefulAfterMs;
       if (first.state === 'waits' && leftMs > 0) {
-        this.#hopeTimer ??= setTimeout(this.#hopeIsOver, Math.ceil(leftMs));
+        this.#hopeTimer ??= setTimeout(this.#deferralExpired, Math.ceil(leftMs));
         return;
       }
       this.#take(this.#hopeful.shift()!, written);
@@ -289,7 +289,7 @@ export class WriteQueue {
     written.push(delivery);
   }
 
-  readonly #hopeIsOver = (): void => {
+  readonly #deferralExpired = (): void => {
     this.#hopeTimer = undefined;
     if (this.#hasWork) this.#schedule();
   };
@@ -321,7 +321,7 @@ export class WriteQueue {
       if (newer !== undefined && !newer.isRetry) continue;
       const bytes = () => value;
       if (newer === undefined) this.#countPending(key, 1);
-      this.#pending.set(key, { key, bytes, promised: undefined, alsoPromised: undefined, isRetry: true });
+      this.#pending.set(key, { key, bytes, promised: undefined, moreWaiters: undefined, isRetry: true });
     }
     this.#retryTimer ??= setTimeout(() => {
       this.#retryTimer = undefined;
@@ -339,9 +339,9 @@ export class WriteQueue {
     if (change.promised === undefined) return;
     settleOne(change.promised, error);
     change.promised = undefined;
-    if (change.alsoPromised === undefined) return;
-    for (const promised of change.alsoPromised) settleOne(promised, error);
-    change.alsoPromised = undefined;
+    if (change.moreWaiters === undefined) return;
+    for (const promised of change.moreWaiters) settleOne(promised, error);
+    change.moreWaiters = undefined;
   }
 
   /** Tells those whose changes are all settled, in the order in which they asked, and lets publishers go on. */

@@ -322,9 +322,9 @@ describe('a message that is kept', () => {
     const { channel, sink } = setUp({ channelBytes: 100 });
     const feeder = new FakeSource();
     sink.isFull = true;
-    channel.keep(Buffer.from(LARGE));
+    channel.enqueueUndroppable(Buffer.from(LARGE));
     endTurn();
-    channel.keep(Buffer.from(LARGE));
+    channel.enqueueUndroppable(Buffer.from(LARGE));
     feed(channel, feeder, 'a');
     expect([channel.isFull, feeder.pauses]).toEqual([false, 0]);
   });

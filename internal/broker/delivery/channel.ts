@@ -19,7 +19,7 @@ export interface Sink {
 }
 
 /** A publisher that cannot be asked to wait: the broker itself. */
-export const nobody: Source = { pause() {}, resume() {} };
+export const unpausable: Source = { pause() {}, resume() {} };
 
 /** A receiver of every message of a filter: a subscriber's channel, or a log. */
 export interface Receiver {
@@ -28,7 +28,7 @@ export interface Receiver {
   /** Whether publishers should wait for it. */
   readonly isFull: boolean;
   /** Whether it keeps what it gets. Then it holds the receipt of a publication that has one. */
-  readonly isKeeper?: boolean;
+  readonly isDurable?: boolean;
   /** Pauses the publisher of a run until it is no longer full for what that run asked for. */
   holdBack(feeder: Source, publication: Publication): void;
   /** Whether it takes nothing of this topic that was read from this log, so that nothing need be read for it. */
@@ -102,7 +102,7 @@ export class Channel implements Flushable, Receiver {
 
   #feeders: HeldFeeders | undefined;
   /** Sources paused until the number of bytes has gone out; unlike feeders they are never released early. */
-  #askers: Map<Source, number> | undefined;
+  #ownRequests: Map<Source, number> | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
   #fullAtMs = 0;
   /** How long the present feeders wait. */
@@ -195,7 +195,7 @@ export class Channel implements Flushable, Receiver {
    * Queues a message that is never dropped here, because whoever sends it knows how many are under way. It counts against
    * no mark: publishers of other messages do not wait for it.
    */
-  keep(bytes: Uint8Array): void {
+  enqueueUndroppable(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
     this.#queue.append(bytes, KEPT);
     this.#joinTurn();
@@ -217,9 +217,9 @@ export class Channel implements Flushable, Receiver {
 
   /** Pauses somebody until what waits now has gone out: this channel's own client, or who feeds it more than it takes. */
   holdBackAsker(asker: Source): void {
-    this.#askers ??= new Map();
-    if (this.#askers.has(asker)) return;
-    this.#askers.set(asker, this.#queue.goneBytes + this.#queue.bytes);
+    this.#ownRequests ??= new Map();
+    if (this.#ownRequests.has(asker)) return;
+    this.#ownRequests.set(asker, this.#queue.goneBytes + this.#queue.bytes);
     asker.pause();
     // Somebody who waits for nothing is let go at the end of the turn.
     if (!this.#blocked && this.#state !== 'closed') this.#joinTurn();
@@ -244,7 +244,7 @@ export class Channel implements Flushable, Receiver {
     this.#countInTotal();
     if (this.#state === 'full' && !this.#isOver(1 / 2)) this.#flowAgain();
     else if (this.#state === 'slow' && this.#queue.isEmpty) this.#flowAgain();
-    if (this.#askers !== undefined) this.#releaseAskers();
+    if (this.#ownRequests !== undefined) this.#releaseAskers();
   }
 
   /** Hands over all that waits, whether the sink wants it or not: nothing comes after it but a last word. */
@@ -362,7 +362,7 @@ export class Channel implements Flushable, Receiver {
 
   /** Lets those go whose bytes have gone. */
   #releaseAskers(): void {
-    const askers = this.#askers;
+    const askers = this.#ownRequests;
     if (askers === undefined) return;
     const { goneBytes } = this.#queue;
     const isClosed = this.#state === 'closed';
@@ -371,6 +371,6 @@ export class Channel implements Flushable, Receiver {
       askers.delete(asker);
       asker.resume();
     }
-    if (askers.size === 0) this.#askers = undefined;
+    if (askers.size === 0) this.#ownRequests = undefined;
   }
 }

@@ -58,7 +58,7 @@ export class ClientConnections<C extends ClientConnection> {
       if (!connection.hasSubscriptions) connection.dismiss(reason);
     }
     await until(() => this.#isQuiet(), performance.now() + timeoutMs / 2);
-    for (const connection of this.#connections) connection.intake.goDeaf();
+    for (const connection of this.#connections) connection.intake.discardInput();
     await until(() => this.#connections.every((connection) => connection.isDrained), deadline);
     for (const connection of this.#connections) connection.refuse(reason);
     await this.#connections.untilEmpty(deadline);

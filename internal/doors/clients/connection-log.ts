@@ -5,7 +5,7 @@ import type { Fates } from '../../observe/fates.ts';
 import type { Connection } from '../../transport/connection.ts';
 
 /** How the log names whoever is on a connection. */
-export function whoIs({ remote, listener }: Connection, client: Client | undefined): object {
+export function clientFields({ remote, listener }: Connection, client: Client | undefined): object {
   return client === undefined
     ? { remote, listener }
     : { client: nameForLog(client.identity.clientId), remote };
@@ -21,7 +21,7 @@ export function tellLost(fates: Fates, who: object, error: Error | undefined): v
   });
 }
 
-export function logFarewell(log: Logger, who: object): void {
+export function logClientDisconnect(log: Logger, who: object): void {
   log.debug(who, 'a client said DISCONNECT');
 }
 

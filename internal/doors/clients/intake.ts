@@ -37,7 +37,7 @@ export class Intake implements Source {
   readonly #cursor: UnitCursor;
   readonly #partial: PartialUnit;
   /** Whether what arrives is no longer looked at. */
-  #isDeaf = false;
+  #discardsInput = false;
   #pauses = 0;
   #controlsInARow = 0;
   /** While this client gives way to others: what is left of the chunk in hand, and what came after it. */
@@ -66,7 +66,7 @@ export class Intake implements Source {
   }
 
   bytes(chunk: Uint8Array): void {
-    if (this.#isDeaf) return;
+    if (this.#discardsInput) return;
     this.lastHeardAt = performance.now();
     try {
       this.#takeChunk(chunk);
@@ -76,7 +76,7 @@ export class Intake implements Source {
   }
 
   pause(): void {
-    if (this.#isDeaf) return;
+    if (this.#discardsInput) return;
     this.#pauses++;
     this.#connection.pause();
   }
@@ -126,7 +126,7 @@ export class Intake implements Source {
   }
 
   /** From now on what arrives is read and thrown away, so that the last word finds its way to the client. */
-  goDeaf(): void {
+  discardInput(): void {
     const hasPostponed = this.#postponed !== undefined;
     this.close();
     if (hasPostponed) this.#connection.resume();
@@ -135,7 +135,7 @@ export class Intake implements Source {
 
   /** Looks at nothing more: the connection is gone. */
   close(): void {
-    this.#isDeaf = true;
+    this.#discardsInput = true;
     this.isOpen = false;
     this.#postponed = undefined;
   }
@@ -149,7 +149,7 @@ export class Intake implements Source {
       this.#take(whole, 0);
     }
     if (this.isOpen) at = this.#take(chunk, at);
-    if (at === chunk.length || this.#isDeaf) return;
+    if (at === chunk.length || this.#discardsInput) return;
     // While something is postponed nothing is taken from what comes after it.
     if (this.#postponed === undefined) this.#partial.keep(chunk, at, chunk.length);
     else this.#postponed.push(chunk.subarray(at));

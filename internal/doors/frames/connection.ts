@@ -24,7 +24,7 @@ import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { type Admission, peerOf, whenAdmitted } from '../clients/admission.ts';
 import type { ClientConnection } from '../clients/client-connections.ts';
-import { logFarewell, tellDisconnected, tellLost, whoIs } from '../clients/connection-log.ts';
+import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
 import { Run } from '../clients/run.ts';
@@ -138,7 +138,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
 
   refuse(reason: BrokerError): void {
     if (this.#isEnding) return;
-    this.intake.goDeaf();
+    this.intake.discardInput();
     tellDisconnected(this.#fates, this.#who(), reason);
     this.#client?.channel.finish();
     this.#leave();
@@ -211,8 +211,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
         this.#answer(FrameType.pong, '');
         return;
       case FrameType.disconnect:
-        logFarewell(this.#log, this.#who());
-        this.intake.goDeaf();
+        logClientDisconnect(this.#log, this.#who());
+        this.intake.discardInput();
         this.#client.channel.finish();
         this.#leave();
         this.#isEnding = true;
@@ -355,7 +355,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   }
 
   #who(): object {
-    return whoIs(this.#connection, this.#client);
+    return clientFields(this.#connection, this.#client);
   }
 }
 

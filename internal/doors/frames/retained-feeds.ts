@@ -37,7 +37,7 @@ export class RetainedFeeds implements Source {
     // The step before has gone out. A client that is sent more than it takes gets its retained messages beside the others.
     const isNotYet = channel.isBlocked && channel.waitingMessages === 0;
     const step = isNotYet ? [] : this.#nextStep();
-    if (step.length > 0) channel.keep(frameEncoding.encode(step));
+    if (step.length > 0) channel.enqueueUndroppable(frameEncoding.encode(step));
     if (this.#feeds.size === 0) return;
     this.#isWaiting = true;
     channel.holdBackAsker(this);

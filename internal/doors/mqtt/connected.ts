@@ -33,7 +33,7 @@ export interface ConnectionServices {
 }
 
 /** The parts of a client between CONNECT and the end of its connection. */
-export interface Connected {
+export interface MqttClient {
   client: Client;
   session: Session;
   agreement: Agreement;
@@ -46,7 +46,7 @@ export interface Connected {
   replays: Replays;
 }
 
-export interface ConnectedParts extends ConnectionServices {
+export interface MqttClientParts extends ConnectionServices {
   client: Client;
   session: Session;
   agreement: Agreement;
@@ -59,7 +59,7 @@ export interface ConnectedParts extends ConnectionServices {
 }
 
 /** Puts together what serves a client that was let in. */
-export function connectedOf(parts: ConnectedParts): Connected {
+export function createMqttClient(parts: MqttClientParts): MqttClient {
   const { broker, sessions, logs, metrics, fates, log, client, session, agreement, version, refuse } = parts;
   const { isBridge, intake, run, maxMessageBytes } = parts;
   const { access, channel } = client;

@@ -13,11 +13,11 @@ import { ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { peerOf, whenAdmitted } from '../clients/admission.ts';
 import type { ClientConnection } from '../clients/client-connections.ts';
-import { logFarewell, tellDisconnected, tellLost, whoIs } from '../clients/connection-log.ts';
+import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { Run } from '../clients/run.ts';
-import { type Connected, type ConnectionServices, connectedOf } from './connected.ts';
-import { answerRequest, type RequestedOf } from './incoming/requests.ts';
+import { type ConnectionServices, createMqttClient, type MqttClient } from './connected.ts';
+import { answerRequest, type RequestHost } from './incoming/requests.ts';
 import { type Agreement, negotiate, secondsToMs } from './negotiate.ts';
 import { encodeWithReason } from './outgoing/answers.ts';
 import { connectAnswer } from './outgoing/connect-answer.ts';
@@ -30,13 +30,13 @@ export interface MqttConnectionParts extends ConnectionServices {
 }
 
 /** One client of the MQTT door: finds the packets in what arrives, and has each taken by what serves the client. */
-export class MqttConnection implements ConnectionHandler, ClientConnection, Taker, Sink, RequestedOf {
+export class MqttConnection implements ConnectionHandler, ClientConnection, Taker, Sink, RequestHost {
   readonly intake: Intake;
   readonly #connection: Connection;
   readonly #parts: MqttConnectionParts;
   readonly #cursor: PacketCursor;
   readonly #run: Run;
-  #connected: Connected | undefined;
+  #connected: MqttClient | undefined;
   /** Whether this connection had its last word. */
   #isEnding = false;
   #isSendScheduled = false;
@@ -118,7 +118,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   /** Tells the client why, as far as its version can, and closes. */
   refuse(reason: BrokerError): void {
     if (this.#isEnding) return;
-    this.intake.goDeaf();
+    this.intake.discardInput();
     tellDisconnected(this.#parts.fates, this.#who(), reason);
     this.#release();
     const connected = this.#connected;
@@ -184,7 +184,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     this.intake.noteAnswered(connected.client.channel);
   }
 
-  disconnect(connected: Connected, { reasonCode, properties }: Disconnect): void {
+  disconnect(connected: MqttClient, { reasonCode, properties }: Disconnect): void {
     const { session, client } = connected;
     const { sessionExpiryIntervalS } = properties;
     if (sessionExpiryIntervalS !== undefined) {
@@ -194,8 +194,8 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
       }
       session.expiryMs = secondsToMs(sessionExpiryIntervalS);
     }
-    logFarewell(this.#parts.log, this.#who());
-    this.intake.goDeaf();
+    logClientDisconnect(this.#parts.log, this.#who());
+    this.intake.discardInput();
     this.#release();
     client.channel.finish();
     // [MQTT-3.14.4-3]
@@ -253,7 +253,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     this.#cursor.disregardsFlags = version === 3;
     this.#run.publication.encoding = encoding;
     this.#run.publication.publisher = clientId;
-    this.#connected = connectedOf({
+    this.#connected = createMqttClient({
       ...this.#parts,
       client,
       session,
@@ -334,14 +334,14 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   /** @param clientId what the client calls itself, where its CONNECT could be read. */
   #refuseConnect(reason: BrokerError, answer: Uint8Array | undefined, clientId: string | undefined): void {
     if (this.#isEnding) return;
-    this.intake.goDeaf();
+    this.intake.discardInput();
     const client = clientId === undefined ? undefined : nameForLog(clientId);
     tellDisconnected(this.#parts.fates, { ...this.#who(), client }, reason);
     this.#isEnding = true;
     this.#connection.end(answer);
   }
 
-  #lastWord(reason: BrokerError, connected: Connected | undefined): void {
+  #lastWord(reason: BrokerError, connected: MqttClient | undefined): void {
     this.#isEnding = true;
     // Before version 5 a server has no DISCONNECT.
     if (connected?.version !== 5) {
@@ -357,7 +357,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   }
 
   #who(): object {
-    return whoIs(this.#connection, this.#connected?.client);
+    return clientFields(this.#connection, this.#connected?.client);
   }
 }
 

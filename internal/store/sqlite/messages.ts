@@ -19,10 +19,10 @@ export type WorkerRole =
 
 export type ToWriter =
   /** `keepUntil`: the next offset of partitions whose batches may have been written without an acknowledgement. */
-  { kind: 'open'; isFirst: boolean; keepUntil: Map<number, number> } | GroupOfChanges | { kind: 'close' };
+  { kind: 'open'; isFirst: boolean; keepUntil: Map<number, number> } | WriteTransaction | { kind: 'close' };
 
 /** Changes for one transaction. What stands at the `position` of no change is the next append. */
-export interface GroupOfChanges {
+export interface WriteTransaction {
   kind: 'group';
   changeCount: number;
   /** APPEND_FIELDS numbers for each append. */

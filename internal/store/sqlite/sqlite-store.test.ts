@@ -22,7 +22,7 @@ import { rounds } from '../../../test/support/torture.ts';
 import { storeFreeBytesKept } from '../../limits/store.ts';
 import type { LogStore, NewBatch, StoredState, StoreEvent } from '../log-store.ts';
 import { openForWriting } from './files.ts';
-import type { Change, GroupOfChanges } from './messages.ts';
+import type { Change, WriteTransaction } from './messages.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { SqliteWriter } from './writer.ts';
 
@@ -452,7 +452,7 @@ function batch(offset: number, bytes: Uint8Array = Uint8Array.of(1)): NewBatch {
 }
 
 /** Changes, then appends of one byte each to partitions at offsets. */
-function groupOf(changes: Change[], appends: [partition: number, offset: number][] = []): GroupOfChanges {
+function groupOf(changes: Change[], appends: [partition: number, offset: number][] = []): WriteTransaction {
   return {
     kind: 'group',
     changeCount: changes.length + appends.length,

@@ -39,7 +39,7 @@ import { StoreError, StoreUnavailableError, type UnavailableReason } from '../st
 import type { Change, FromWriter, PackedBatches, ToWriter } from './messages.ts';
 import { SqliteReads, unpack } from './reads.ts';
 import { endThread, errorOf, startThread } from './thread.ts';
-import { copiedForClone, GroupPacker, type Waiting } from './transaction-packer.ts';
+import { copiedForClone, TransactionPacker, type Waiting } from './transaction-packer.ts';
 
 export interface SqliteStoreOptions {
   /** Created if it is missing, for its owner only. */
@@ -53,7 +53,7 @@ export interface SqliteStoreOptions {
  */
 export class SqliteStore implements LogStore, EntryStore {
   readonly #options: SqliteStoreOptions;
-  readonly #packer = new GroupPacker();
+  readonly #packer = new TransactionPacker();
   readonly #availability = new Availability(() => this.#openWriter(false));
   readonly #reads: SqliteReads;
 

@@ -5,12 +5,12 @@ import { closeQuietly, isDamage, lockDirectory, openForReading, openForWriting, 
 import type {
   FromReader,
   FromWriter,
-  GroupOfChanges,
   PackedBatches,
   Refusal,
   ToReader,
   ToWriter,
   WorkerRole,
+  WriteTransaction,
 } from './messages.ts';
 import { SqliteReader } from './reader.ts';
 import { SqliteWriter } from './writer.ts';
@@ -60,7 +60,7 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
     }
   }
 
-  function apply(group: GroupOfChanges): void {
+  function apply(group: WriteTransaction): void {
     // What was on its way when writing failed was rejected already.
     if (!writer) return;
     try {

@@ -1,6 +1,6 @@
 import { storeGroupBatches, storeGroupBytes } from '../../limits/store.ts';
 import type { NewBatch, StoredProducer } from '../log-store.ts';
-import { APPEND_FIELDS, type Change, type GroupOfChanges } from './messages.ts';
+import { APPEND_FIELDS, type Change, type WriteTransaction } from './messages.ts';
 
 /** A change that waits for its transaction, and whom to tell. An append has its batch, everything else its change. */
 export type Waiting = {
@@ -13,7 +13,7 @@ export type Waiting = {
  * Packs waiting changes for the thread that writes: the bytes of all appends are copied behind each other into one
  * buffer, which moves there and back, so that nothing is cloned and no page is touched for the first time per group.
  */
-export class GroupPacker {
+export class TransactionPacker {
   readonly #spareSlabs: ArrayBuffer[] = [];
 
   /** How many of the first changes fit one group: always one, even if it is larger. */
@@ -28,7 +28,7 @@ export class GroupPacker {
     return count;
   }
 
-  pack(group: Waiting[]): GroupOfChanges {
+  pack(group: Waiting[]): WriteTransaction {
     let appendCount = 0;
     let byteLength = 0;
     for (const entry of group) {
@@ -40,7 +40,7 @@ export class GroupPacker {
     const slab = this.#slab(byteLength);
     const target = new Uint8Array(slab);
     const producers: StoredProducer[] = [];
-    const changes: GroupOfChanges['changes'] = [];
+    const changes: WriteTransaction['changes'] = [];
     let at = 0;
     let byte = 0;
     for (const [position, entry] of group.entries()) {

@@ -22,7 +22,7 @@ import type { NewBatch, StoredPartition, StoredState, StoredTopic } from '../log
 import { StoreError } from '../store-error.ts';
 import { batchChecksum } from './checksum.ts';
 import { closeQuietly } from './files.ts';
-import { APPEND_FIELDS, type Change, type GroupOfChanges, type Outcome } from './messages.ts';
+import { APPEND_FIELDS, type Change, type Outcome, type WriteTransaction } from './messages.ts';
 import { PAGE_BYTES, pragma } from './schema.ts';
 import { loadState, type PartitionRow } from './state.ts';
 import { type BatchRow, prepareWrites, type WriteStatements } from './statements.ts';
@@ -64,7 +64,7 @@ export class SqliteWriter {
   }
 
   /** Makes the changes of a group last, all in one transaction. @throws errors of SQLite: then none of it lasts */
-  apply(group: GroupOfChanges): Outcome[] {
+  apply(group: WriteTransaction): Outcome[] {
     const outcomes: Outcome[] = [];
     const { appends, slab, producers, changes } = group;
     let field = 0;

@@ -323,7 +323,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
     this.#isEnded = true;
     clearTimeout(this.#shutdownTimer);
     this.#writer.end();
-    this.intake.goDeaf();
+    this.intake.discardInput();
     this.#connection.end();
     this.#finishAll();
   }

@@ -110,7 +110,7 @@ export class Inbox {
         topic.topic,
         this.#access.identity.clientId,
       );
-      if (known !== undefined) this.#broker.keepAgain(message, targets, this.#intake, receipt!);
+      if (known !== undefined) this.#broker.redeliverToDurable(message, targets, this.#intake, receipt!);
       else {
         const packet = bytes.subarray(start, end);
         this.#broker.publishMessage(message, targets, this.#intake, packet, receipt);

@@ -11,15 +11,15 @@ import {
 } from '../../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
 import { FIRST_FAILURE, ReasonCode } from '../../../protocol/mqtt/reason-codes.ts';
-import type { Connected } from '../connected.ts';
+import type { MqttClient } from '../connected.ts';
 
 const PINGRESP = Uint8Array.of(PacketType.pingresp << 4, 0);
 
 /** The actions of a connection that a request may cause. */
-export interface RequestedOf {
+export interface RequestHost {
   /** Has what waits in the session sent. */
   sendMore(): void;
-  disconnect(connected: Connected, packet: Disconnect): void;
+  disconnect(connected: MqttClient, packet: Disconnect): void;
 }
 
 /** Packets that only a server sends, or that a client sends only once. */
@@ -38,17 +38,17 @@ const NEVER_FROM_CLIENTS: ReadonlySet<number> = new Set([
  * @throws MqttError, BrokerError where the connection has to end.
  */
 export function answerRequest(
-  connected: Connected,
+  connected: MqttClient,
   bytes: Uint8Array,
   cursor: PacketCursor,
-  connection: RequestedOf,
+  connection: RequestHost,
 ): void {
   // [MQTT-3.1.0-2] whatever else it says.
   if (NEVER_FROM_CLIENTS.has(cursor.type)) throw unexpected(cursor.type);
   answerPacket(connected, decodePacket(bytes, cursor, connected.version), connection);
 }
 
-function answerPacket(connected: Connected, packet: Packet, connection: RequestedOf): void {
+function answerPacket(connected: MqttClient, packet: Packet, connection: RequestHost): void {
   const { session, answers } = connected;
   switch (packet.type) {
     case PacketType.puback:
@@ -86,10 +86,10 @@ function answerPacket(connected: Connected, packet: Packet, connection: Requeste
 }
 
 function takeReceived(
-  { session, answers }: Connected,
+  { session, answers }: MqttClient,
   packetId: number,
   reasonCode: number,
-  connection: RequestedOf,
+  connection: RequestHost,
 ): void {
   if (reasonCode >= FIRST_FAILURE) {
     if (session.outbox.refused(packetId)) connection.sendMore();

@@ -49,7 +49,7 @@ export class MqttOutlet implements Outlet {
     const isNewAlias = this.#topicAliasMaximum > 0 && this.#useAlias(publish);
     const bytes = encodePublish(publish, this.#version);
     // A message that names an alias must arrive, whatever becomes of others: later ones have nothing but the alias.
-    if (qos > 0 || isNewAlias || isFromStore) this.channel.keep(bytes);
+    if (qos > 0 || isNewAlias || isFromStore) this.channel.enqueueUndroppable(bytes);
     else {
       this.#single ??= new Publication(encodingOf(this.#version));
       this.channel.deliver(this.#single.set(bytes, 0, bytes.length, 1));
@@ -58,7 +58,9 @@ export class MqttOutlet implements Outlet {
   }
 
   release(packetId: number): void {
-    this.channel.keep(Uint8Array.of((PacketType.pubrel << 4) | 2, 2, packetId >>> 8, packetId & 0xff));
+    this.channel.enqueueUndroppable(
+      Uint8Array.of((PacketType.pubrel << 4) | 2, 2, packetId >>> 8, packetId & 0xff),
+    );
   }
 
   /**

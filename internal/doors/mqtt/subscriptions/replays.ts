@@ -25,7 +25,7 @@ export interface ReplaysParts {
 }
 
 /** A replay that is asked for. Nothing becomes of it until it begins. */
-export interface PreparedReplay {
+export interface ReplayPlan {
   begin(): void;
   cancel(): void;
 }
@@ -85,7 +85,7 @@ export class Replays {
     asked: string,
     { filter, qos, noLocal }: SubscriptionRequest,
     { subscriptionIdentifiers }: Properties,
-  ): PreparedReplay {
+  ): ReplayPlan {
     const { logs } = this.#parts;
     if (logs === undefined)
       throw new BrokerError('no-log', `filter ${quoted(filter)}: this broker keeps no log`);

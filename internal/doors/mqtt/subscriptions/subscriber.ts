@@ -23,7 +23,7 @@ import { RefusalLog } from '../../clients/refusal-log.ts';
 import type { Answers } from '../outgoing/answers.ts';
 import type { MqttOutlet } from '../outgoing/outlet.ts';
 import { reasonCodeOf, refusalOf } from '../refusals.ts';
-import type { PreparedReplay, Replays } from './replays.ts';
+import type { ReplayPlan, Replays } from './replays.ts';
 import { RetainedFeeds } from './retained-feeds.ts';
 
 /** Problems that a reason string tells of; it is shortened anyway. */
@@ -46,7 +46,7 @@ export interface SubscriberParts {
 }
 
 /** The retained messages for a subscription, once it is granted. */
-interface Due {
+interface PendingFeed {
   filter: string;
   feed: RetainedFeed;
 }
@@ -91,9 +91,9 @@ export class Subscriber {
   subscribe({ packetId, subscriptions, properties }: Subscribe): void {
     const reasonCodes: number[] = [];
     const problems: string[] = [];
-    const dues: Due[] = [];
+    const dues: PendingFeed[] = [];
     const writesBefore = this.#session.store.writes;
-    const replays: PreparedReplay[] = [];
+    const replays: ReplayPlan[] = [];
     const added: string[] = [];
     for (const asked of subscriptions.slice(0, maxFiltersPerSubscribe)) {
       const request = this.#isBridge ? bridged(asked) : asked;
@@ -185,7 +185,7 @@ export class Subscriber {
   }
 
   /** Begins, or begins anew, unless the subscription has ended before it was safe. */
-  #begin({ filter, feed }: Due): void {
+  #begin({ filter, feed }: PendingFeed): void {
     if (this.#session.subscription(filter) !== undefined) this.#session.beginFeed(filter, feed);
   }
 
@@ -194,7 +194,7 @@ export class Subscriber {
     { filter, qos, noLocal, retainAsPublished, retainHandling }: SubscriptionRequest,
     isNew: boolean,
     identifier: number | undefined,
-  ): Due | undefined {
+  ): PendingFeed | undefined {
     this.#broker.checkMaySubscribe(this.#access, filter);
     const session = this.#session;
     if (isNew && session.subscriptionCount >= maxSubscriptionsPerClient) {
