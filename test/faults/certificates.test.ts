@@ -67,7 +67,10 @@ describe('a certificate that is broken', () => {
     );
     rmSync(key);
     const missing = await run(program('broker'), ['-network', 'tls', ...flags]);
-    expect(missing).toMatchObject({ code: 1, stderr: `broker: cannot read the key ${key}: ENOENT\n` });
+    expect(missing).toMatchObject({
+      code: 1,
+      stderr: `broker: cannot read the key ${key}: no such file or folder\n`,
+    });
   });
 });
 
