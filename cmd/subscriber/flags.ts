@@ -32,7 +32,7 @@ const options = {
   format: text({
     group: 'Output',
     placeholder: 'TEMPLATE',
-    help: 'how to print a message: %t topic, %p payload, %x payload in hex, %l its length, %i publisher, %T time, \\n, \\t',
+    help: 'how to print a message: %t topic, %p payload, %x payload in hex, %l its length, %i publisher, %T time of reading, \\n, \\t; with -from also %o offset, %L log, %n partition, %P time of publishing',
   }),
   raw: toggle({ group: 'Output', help: 'print the payloads as they are, without anything between them' }),
   json: toggle({ group: 'Output', help: 'print one JSON object for each message' }),
@@ -52,6 +52,7 @@ export const subscriberProgram: Program<typeof options> = {
     'subscriber -topic sensors/+/temp -topic alarms -json',
     "subscriber -topic 'sensors/#' -format '%T %t %p\\n'",
     "subscriber -topic 'sensors/#' -from -1h",
+    "subscriber -topic sensors/temp -from earliest -format '%o %P %p'",
     'subscriber -topic images/door -count 1 -raw > door.jpg',
   ],
 };

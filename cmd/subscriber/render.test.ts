@@ -2,6 +2,7 @@ import { Chalk } from 'chalk';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Message } from '../../pkg/client/index.ts';
+import { ReplayedMessage } from '../../pkg/client/message.ts';
 import { UsageError } from '../cli/options/program.ts';
 import { type RenderOptions, rendererOf } from './render.ts';
 
@@ -12,6 +13,11 @@ const NOT_UTF8 = Uint8Array.of(0x61, 0xff);
 function messageOf(payload: string | Uint8Array, topic = 'sensors/temp', clientId = 'kitchen'): Message {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
   return new Message(topic, clientId, bytes, 0, bytes.length);
+}
+
+function replayed(log: string, publishedAtMs: number): Message {
+  const place = { log, partition: 2, offset: 41, publishedAtMs };
+  return new ReplayedMessage('sensors/temp', 'kitchen', Buffer.from('22.5'), 0, 4, place);
 }
 
 function rendered(options: Partial<RenderOptions>, message: Message): string | Uint8Array {
@@ -45,6 +51,19 @@ describe('a message', () => {
     });
   });
 
+  it('of a replay has its place and its time of publishing with -json', () => {
+    expect(JSON.parse(rendered({ json: true }, replayed('sensors.temp', 0)) as string)).toEqual({
+      topic: 'sensors/temp',
+      payload: '22.5',
+      clientId: 'kitchen',
+      log: 'sensors.temp',
+      partition: 2,
+      offset: 41,
+      publishedAt: '1970-01-01T00:00:00.000Z',
+      time: expect.any(String),
+    });
+  });
+
   it('is its bytes with -raw', () => {
     expect(Buffer.from(rendered({ raw: true }, messageOf(NOT_UTF8)) as Uint8Array)).toEqual(
       Buffer.from(NOT_UTF8),
@@ -73,6 +92,15 @@ describe('-format', () => {
 
   it('%T is the time', () => {
     expect(rendered({ format: '%T' }, messageOf(''))).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\n$/);
+  });
+
+  it.each([
+    [replayed('sensors.temp', 1_500), '41 sensors.temp 2 1970-01-01T00:00:01.500Z\n'],
+    [replayed('x\u001b', -1), '41 x\\x1b 2 -\n'],
+    [replayed('a', 9e15), '41 a 2 -\n'],
+    [messageOf(''), '- - - -\n'],
+  ])('%o, %L, %n and %P are its place and its time of publishing', (message, expected) => {
+    expect(rendered({ format: '%o %L %n %P' }, message)).toBe(expected);
   });
 
   it.each(['%z', '%', '\\q', '50%'])('%j is wrong usage', (format) => {

@@ -31,10 +31,16 @@ export function rendererOf(options: RenderOptions, colours: ChalkInstance): Rend
     `Received on ${colours.cyan(printableText(message.topic))}: ${printable(message.payload)}\n`;
 }
 
+/** Where a message came from no log, nothing is said of a log. */
 function renderJson(message: Message): string {
-  const { topic, clientId, payload } = message;
-  return jsonLine({ topic, ...jsonPayload(payload), clientId, time: new Date().toISOString() });
+  const { topic, clientId, payload, log, partition, offset } = message;
+  const publishedAt = message.publishedAt?.toISOString();
+  const time = new Date().toISOString();
+  return jsonLine({ topic, ...jsonPayload(payload), clientId, log, partition, offset, publishedAt, time });
 }
+
+/** What stands for a place in a log, or a time, that a message does not have. */
+const NONE = '-';
 
 const FIELDS: Record<string, ((message: Message) => string) | undefined> = {
   t: (message) => printableText(message.topic),
@@ -43,8 +49,15 @@ const FIELDS: Record<string, ((message: Message) => string) | undefined> = {
   l: (message) => String(message.size),
   i: (message) => printableText(message.clientId),
   T: () => new Date().toISOString(),
+  P: (message) => message.publishedAt?.toISOString() ?? NONE,
+  o: (message) => message.offset?.toString() ?? NONE,
+  L: (message) => printableText(message.log ?? NONE),
+  n: (message) => message.partition?.toString() ?? NONE,
   '%': () => '%',
 };
+const LETTERS = Object.keys(FIELDS)
+  .map((letter) => `%${letter}`)
+  .join(' ');
 const ESCAPES: Record<string, string | undefined> = { n: '\n', t: '\t', '\\': '\\' };
 
 /** A template without a line break of its own gets one at its end. */
@@ -53,7 +66,7 @@ function renderTemplate(template: string): Renderer {
   for (const [piece] of template.matchAll(/%.?|\\.?|[^%\\]+/gsu)) {
     if (piece[0] === '%') {
       const field = FIELDS[piece.slice(1)];
-      if (field === undefined) throw new UsageError(`-format: '${piece}' is not one of %t %p %x %l %i %T %%`);
+      if (field === undefined) throw new UsageError(`-format: '${piece}' is not one of ${LETTERS}`);
       parts.push(field);
     } else if (piece[0] === '\\') {
       const character = ESCAPES[piece.slice(1)];

@@ -1,3 +1,4 @@
+import type { PartitionLog } from '../log/partition-log.ts';
 import { filterProblem } from '../topic.ts';
 
 /** Where a replay begins. */
@@ -7,10 +8,21 @@ export type ReplayStart =
   | { kind: 'offset'; offset: number }
   | { kind: 'time'; timeMs: number };
 
+/** Where reading begins in one partition, and which records it leaves out. */
+export interface ReadFrom {
+  offset: number;
+  /** What was published before is left out; `-Infinity` where nothing is. */
+  sinceMs: number;
+}
+
 export interface ReplayRequest {
   start: ReplayStart;
   /** Which topics. */
   filter: string;
+  /** How far an earlier replay came. Such a partition is read from there, whatever `start` says. */
+  positions?: ReadonlyMap<PartitionLog, ReadFrom>;
+  /** Whether it goes on with that earlier replay, so that partitions without a position are new and wanted as a whole. */
+  goesOn?: boolean;
 }
 
 const PREFIX = '$replay/';

@@ -145,7 +145,102 @@ describe('a replay begins', () => {
   });
 });
 
+describe('a replay that goes on where another one was', () => {
+  const ALL = Number.NEGATIVE_INFINITY;
+
+  function goingOn(logs: Logs, filter: string, positions: ReplayRequest['positions'], goesOn = true) {
+    const target = new Target();
+    const request = parseReplay(`$replay/${filter}`, 10_000) as ReplayRequest;
+    const replay = new Replay(logs, { ...request, positions, goesOn }, target);
+    replay.start();
+    onTestFinished(() => replay.stop());
+    return target;
+  }
+
+  it.each(['earliest', 'latest', '3', '5', '-1s', '9'])(
+    'has neither a gap nor a duplicate, from %s',
+    async (start) => {
+      const { logs, topic } = await tenMessages();
+      await appendTexts(await logs.topicOrNew('later'), ['0', '1']);
+      const [partition] = topic.partitions;
+      const { got } = goingOn(logs, `${start}/#`, new Map([[partition!, { offset: 7, sinceMs: ALL }]]));
+      await appendTexts(topic, ['10'], { timestamp: 1 });
+      await appendTexts(await logs.topicOrNew('last'), ['0']);
+      await settled();
+      expect(got.sort()).toEqual([...numbered('a', 7, 11), 'last 0', ...numbered('later', 0, 2)].sort());
+    },
+  );
+
+  it('leaves out what the first one left out by its time', async () => {
+    const { logs, topic } = await tenMessages();
+    await appendTexts(topic, ['10'], { timestamp: 1 });
+    await appendTexts(topic, ['11'], { timestamp: 6000 });
+    const from = (offset: number) => new Map([[topic.partitions[0]!, { offset, sinceMs: 4000 }]]);
+    const [early, late] = [goingOn(logs, '-1s/a', from(0)), goingOn(logs, '-1s/a', from(9))];
+    await settled();
+    expect(early.got).toEqual([...numbered('a', 6, 10), 'a 11']);
+    expect(late.got).toEqual(['a 9', 'a 11']);
+  });
+
+  it('begins at its start where nothing is said of a log and it is a new replay', async () => {
+    const { logs, topic } = await tenMessages();
+    await appendTexts(await logs.topicOrNew('b'), ['0', '1', '2', '3']);
+    const positions = new Map([[topic.partitions[0]!, { offset: 9, sinceMs: ALL }]]);
+    const { got } = goingOn(logs, '2/#', positions, false);
+    await settled();
+    expect(got.sort()).toEqual(['a 9', 'b 2', 'b 3']);
+  });
+
+  it('reads what stands at the offsets that a log has lost and gives again', async () => {
+    const { logs, topic } = await tenMessages();
+    const [partition] = topic.partitions;
+    const { got } = goingOn(logs, 'earliest/a', new Map([[partition!, { offset: 15, sinceMs: ALL }]]));
+    const later = goingOn(logs, '12/a', new Map([[partition!, { offset: 12, sinceMs: ALL }]]));
+    await appendTexts(topic, ['10', '11', '12']);
+    await settled();
+    expect(got).toEqual(numbered('a', 10, 13));
+    expect(later.got).toEqual(['a 12']);
+  });
+});
+
 describe('a replay', () => {
+  it('tells of each partition before its messages, and of those that are there at once', async () => {
+    const { logs, topic } = await tenMessages();
+    const mixed = await logs.topicOrNew('other');
+    const seen: string[] = [];
+    const target: ReplayTarget = {
+      reads: ({ topic: { name }, from }) => seen.push(`reads ${name} from ${from.offset}`),
+      deliver: (messages, { topic: { name } }) => {
+        for (const { offset, publishedAtMs } of messages) seen.push(`${name} ${offset} of ${publishedAtMs}`);
+      },
+      holdsBack: () => false,
+      damaged: (error) => expect.unreachable(error.message),
+      failed: (error) => expect.unreachable(error.message),
+    };
+    const replay = new Replay(logs, { start: { kind: 'latest' }, filter: 'a/#' }, target);
+    replay.start();
+    onTestFinished(() => replay.stop());
+    expect(seen).toEqual(['reads a from 10']);
+    await appendTexts(topic, ['10'], { timestamp: 6 });
+    await settled();
+    await appendTexts(await logs.topicOrNew('a.b'), ['0'], { timestamp: 7 });
+    await appendTexts(mixed, ['before'], { timestamp: 8 });
+    await settled();
+    await logs.setConfig(mixed, MIXED_CONFIG, 'true');
+    await appendMessages(mixed, [{ topic: 'a/c', payload: Buffer.from('1'), clientId: 'me' }], {
+      timestamp: 9,
+    });
+    await settled();
+    expect(seen).toEqual([
+      'reads a from 10',
+      'a 10 of 6',
+      'reads a.b from 0',
+      'a.b 0 of 7',
+      'reads other from 1',
+      'other 1 of 9',
+    ]);
+  });
+
   it('follows the logs of its filter, and those that come later', async () => {
     const { logs } = await openLogs();
     for (const name of ['a.x', 'a.y', 'b.x']) await appendTexts(await logs.topicOrNew(name), ['1']);

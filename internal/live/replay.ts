@@ -14,12 +14,31 @@ import { CorruptBatchError } from '../store/store-error.ts';
 import { matchesFilter } from '../topic.ts';
 import { MIXED_CONFIG } from './capture.ts';
 import { messageOf } from './records.ts';
-import type { ReplayRequest, ReplayStart } from './replay-filter.ts';
+import type { ReadFrom, ReplayRequest, ReplayStart } from './replay-filter.ts';
+
+/** A partition that a replay reads, and where it began there. */
+export interface Reading {
+  readonly topic: TopicLog;
+  readonly partition: PartitionLog;
+  readonly from: ReadFrom;
+}
+
+/** A message and its place in the log that it was read from. */
+export interface ReplayedMessage extends Message {
+  offset: number;
+  /** In milliseconds since 1970; below 0 where the log does not know. */
+  publishedAtMs: number;
+}
 
 /** The reader of a replay. */
 export interface ReplayTarget {
-  /** Takes messages of one log, in order. */
-  deliver(messages: readonly Message[]): void;
+  /**
+   * A partition comes into the replay, before the first of its messages; those that are there when it starts do so before
+   * {@link Replay.start} returns.
+   */
+  reads?(reading: Reading): void;
+  /** Takes messages of one partition, in order. */
+  deliver(messages: readonly ReplayedMessage[], reading: Reading): void;
   /** Asked before each delivery: whether it would rather not take more now; if so it pauses and resumes `source`. */
   holdsBack(source: Source): boolean;
   /** A damaged part of the log is passed over. */
@@ -56,8 +75,10 @@ export class Replay implements Source {
 
   /** Begins: from here on whatever is appended will be delivered. */
   start(): void {
-    for (const topic of this.#logs.topics()) this.#follow(topic, topic.partitions, this.#request.start);
-    const end = this.#logs.onGrown((topic, added) => this.#follow(topic, added, { kind: 'earliest' }));
+    for (const topic of this.#logs.topics()) {
+      this.#follow(topic, topic.partitions, (partition) => firstOf(this.#request, partition));
+    }
+    const end = this.#logs.onGrown((topic, added) => this.#follow(topic, added, () => FROM_BEGINNING));
     this.#stopped.signal.addEventListener('abort', end);
   }
 
@@ -75,48 +96,50 @@ export class Replay implements Source {
     for (const goOn of this.#goOn.splice(0)) goOn();
   }
 
-  #follow(topic: TopicLog, partitions: readonly PartitionLog[], start: ReplayStart): void {
+  #follow(
+    topic: TopicLog,
+    partitions: readonly PartitionLog[],
+    fromOf: (partition: PartitionLog) => ReadFrom,
+  ): void {
     // As for consumers of Kafka with a pattern: its own topics are for who names them.
     if (isInternalTopic(topic.name) && this.#request.filter !== topic.name) return;
     const mayMatch = () =>
       topic.configs[MIXED_CONFIG] === 'true' || matchesFilter(this.#request.filter, liveTopicOf(topic.name));
     for (const partition of partitions) {
-      const latest = partition.readableEnd('committed');
-      this.#read(topic, partition, start, latest, mayMatch).catch((error: Error) => {
+      const reading = { topic, partition, from: fromOf(partition) };
+      const isTold = mayMatch();
+      if (isTold) this.#target.reads?.(reading);
+      this.#read(reading, isTold, mayMatch).catch((error: Error) => {
         if (!this.#stopped.signal.aborted && !partition.isEnded) this.#target.failed(error);
       });
     }
   }
 
-  async #read(
-    topic: TopicLog,
-    partition: PartitionLog,
-    start: ReplayStart,
-    latest: number,
-    mayMatch: () => boolean,
-  ): Promise<void> {
+  async #read(reading: Reading, isTold: boolean, mayMatch: () => boolean): Promise<void> {
     const { signal } = this.#stopped;
-    const sinceMs = start.kind === 'time' ? start.timeMs : Number.NEGATIVE_INFINITY;
-    let next = await firstOffset(partition, start, latest);
+    const { topic, partition } = reading;
+    const { sinceMs } = reading.from;
+    let next = await firstOffset(partition, reading.from);
     while (!signal.aborted && !partition.isEnded) {
       if (next >= partition.readableEnd('committed') || !mayMatch()) {
         await advanceOf(partition, signal);
         if (!mayMatch()) next = Math.max(next, partition.readableEnd('committed'));
         continue;
       }
+      if (!isTold) {
+        reading = { topic, partition, from: { offset: next, sinceMs } };
+        isTold = true;
+        this.#target.reads?.(reading);
+      }
       await this.#inTurn(async () => {
-        next = await this.#readOnce(topic, partition, Math.max(next, partition.firstOffset), sinceMs);
+        next = await this.#readOnce(reading, Math.max(next, partition.firstOffset));
       });
     }
   }
 
   /** Reads and delivers once; where to go on. */
-  async #readOnce(
-    topic: TopicLog,
-    partition: PartitionLog,
-    fromOffset: number,
-    sinceMs: number,
-  ): Promise<number> {
+  async #readOnce(reading: Reading, fromOffset: number): Promise<number> {
+    const { partition } = reading;
     await this.#targetReady();
     if (this.#stopped.signal.aborted) return fromOffset;
     const end = partition.readableEnd('committed');
@@ -132,11 +155,11 @@ export class Replay implements Source {
     if (batches.length === 0) return Math.max(fromOffset, end);
     let next = fromOffset;
     for (const batch of batches) {
-      const messages = this.#messagesOf(topic, partition, batch, next, sinceMs);
+      const messages = this.#messagesOf(reading, batch, next);
       if (messages.length > 0) {
         await this.#targetReady();
         if (this.#stopped.signal.aborted) return next;
-        this.#target.deliver(messages);
+        this.#target.deliver(messages, reading);
       }
       next = batch.lastOffset + 1;
       this.#bytesSinceYield += batch.bytes.length;
@@ -163,20 +186,20 @@ export class Replay implements Source {
 
   /** The wanted records of a batch. A batch that cannot be read is reported and skipped as a whole. */
   #messagesOf(
-    topic: TopicLog,
-    partition: PartitionLog,
+    { topic, partition, from }: Reading,
     batch: StoredBatch,
     fromOffset: number,
-    sinceMs: number,
-  ): Message[] {
-    const messages: Message[] = [];
+  ): ReplayedMessage[] {
+    const messages: ReplayedMessage[] = [];
     try {
       const header = parseBatchHeader(batch.bytes, 0, this.#header);
       if (!partition.isCommitted(header)) return [];
       for (const record of records(batch.bytes, header, maxExpandedBatchBytes)) {
-        if (record.offset < fromOffset || record.timestamp < sinceMs) continue;
+        const { offset, timestamp: publishedAtMs } = record;
+        if (offset < fromOffset || publishedAtMs < from.sinceMs) continue;
         const message = messageOf(record, topic.name);
-        if (matchesFilter(this.#request.filter, message.topic)) messages.push(message);
+        if (!matchesFilter(this.#request.filter, message.topic)) continue;
+        messages.push(Object.assign(message, { offset, publishedAtMs }));
       }
     } catch (error) {
       if (!(error instanceof RecordBatchError)) throw error;
@@ -188,17 +211,36 @@ export class Replay implements Source {
   }
 }
 
-async function firstOffset(partition: PartitionLog, start: ReplayStart, latest: number): Promise<number> {
+const FROM_BEGINNING: ReadFrom = { offset: 0, sinceMs: Number.NEGATIVE_INFINITY };
+
+/** Where a replay begins in a partition that is there when it starts. */
+function firstOf({ start, positions, goesOn }: ReplayRequest, partition: PartitionLog): ReadFrom {
+  const wanted = startIn(partition, start);
+  const position = positions?.get(partition);
+  if (position === undefined) return goesOn ? FROM_BEGINNING : wanted;
+  // A log that lost its end gives these offsets again, unless it is read from where the replay was to begin.
+  const end = Math.max(partition.readableEnd('committed'), start.kind === 'offset' ? start.offset : 0);
+  return { offset: Math.min(position.offset, end), sinceMs: position.sinceMs };
+}
+
+function startIn(partition: PartitionLog, start: ReplayStart): ReadFrom {
   switch (start.kind) {
     case 'earliest':
-      return partition.firstOffset;
+      return FROM_BEGINNING;
     case 'latest':
-      return latest;
+      return { ...FROM_BEGINNING, offset: partition.readableEnd('committed') };
     case 'offset':
-      return Math.max(start.offset, partition.firstOffset);
+      return { ...FROM_BEGINNING, offset: start.offset };
     case 'time':
-      return partition.offsetForTime(start.timeMs);
+      return { ...FROM_BEGINNING, sinceMs: start.timeMs };
   }
+}
+
+async function firstOffset(partition: PartitionLog, { offset, sinceMs }: ReadFrom): Promise<number> {
+  const first = Math.max(offset, partition.firstOffset);
+  return sinceMs === Number.NEGATIVE_INFINITY
+    ? first
+    : Math.max(first, await partition.offsetForTime(sinceMs));
 }
 
 /** Resolves when more can be read, or when nobody wants it any more. */

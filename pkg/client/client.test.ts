@@ -32,8 +32,8 @@ describe('connecting', () => {
   it('sends CONNECT and waits for CONNACK', async () => {
     await using broker = await FakeBroker.start();
     const client = await open(broker.url);
-    const offer = Buffer.from('refusals').toString('hex');
-    expect(Buffer.concat(broker.chunks).toString('hex')).toBe(`00000000000008${offer}000163`);
+    const offer = Buffer.from('refusals positions').toString('hex');
+    expect(Buffer.concat(broker.chunks).toString('hex')).toBe(`00000000000012${offer}000163`);
     expect([client.state, client.connected, client.clientId]).toEqual(['connected', true, 'c']);
   });
 

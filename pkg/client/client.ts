@@ -1,5 +1,5 @@
 import { shownAddress } from '../../internal/lib/shown-address.ts';
-import { EXTENSIONS, formatExtensions } from '../../internal/protocol/frame/extensions.ts';
+import { EXTENSIONS, formatExtensions, parseExtensions } from '../../internal/protocol/frame/extensions.ts';
 import {
   encodeFrame,
   type Frame,
@@ -35,6 +35,7 @@ import {
 } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { isOfSubscribe, isPermanent, isTakenOver } from './refusals.ts';
+import { Replays, resumption } from './replays.ts';
 import { type Deferred, defer, Requests } from './requests.ts';
 import { Subscription } from './subscription.ts';
 import { sleep, timerMs, within } from './timing.ts';
@@ -69,8 +70,9 @@ export interface SubscribeOptions {
   queueSize?: number;
   /**
    * Begins with what the broker's logs have kept, then goes on live without a gap: from the `earliest` message, an
-   * offset, a time ago such as `-1h`, a time, or `latest`. Only topics that the broker keeps are read (`broker -log`).
-   * After a lost connection it begins there again, so messages may come twice.
+   * offset, a time ago such as `-1h`, a time, or `latest`. Only topics that the broker keeps are read (`broker -keep`).
+   * After a lost connection it goes on behind the last message of each log. Its messages go to its own handlers, and
+   * have an `offset`.
    */
   from?: ReplayFrom;
 }
@@ -109,6 +111,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
   readonly #filters = new Filters();
+  readonly #replays = new Replays();
   readonly #pings: Requests;
   readonly #unsubscribes: Requests;
   readonly #keepAlive: KeepAlive;
@@ -149,6 +152,8 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     this.#inbox = new Inbox(this.#settings.maxMessageBytes, {
       control: (frame) => this.#takeControl(frame),
       handlersOf: (topic) => this.#handlersOf(topic),
+      readerOf: (number) => this.#replays.find(number),
+      handlersOfReplay: ({ entry }) => this.#withHandlersOfAll(handlersOf(entry)),
       failed: (error) => this.emit('error', error),
     });
     this.#pings = new Requests('PONG', this.#settings.requestTimeoutMs, platform);
@@ -455,7 +460,10 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   #takeControl(frame: Frame): void {
     switch (frame.type) {
       case FrameType.connack:
-        if (this.#handshake !== undefined) this.#becomeConnected();
+        if (this.#handshake !== undefined) this.#becomeConnected(frame.payload);
+        return;
+      case FrameType.position:
+        this.#positionTold(frame);
         return;
       case FrameType.suback:
         this.#filters.acknowledge(frame.topic);
@@ -482,23 +490,41 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   }
 
   /** Before anything else the broker learns the filters again, then it gets what was published meanwhile. */
-  #becomeConnected(): void {
+  #becomeConnected(agreed: Uint8Array): void {
     const handshake = this.#handshake!;
     this.#handshake = undefined;
     this.#state = 'connected';
     this.#connectedAtMs = performance.now();
     this.#keepAlive.start();
-    const filters = this.#filters.restore();
-    if (filters.length > 0) this.#send(filters.map((filter) => this.#frame(FrameType.subscribe, filter)));
+    this.#replays.reset();
+    const entries = this.#filters.restore(parseExtensions(agreed).has('positions'));
+    this.#inbox.handlersChanged();
+    if (entries.length > 0) this.#send(entries.flatMap((entry) => this.#requestsAgain(entry)));
     handshake.resolve();
     this.#flush();
     this.#readOrPause();
     this.emit('connect', undefined);
   }
 
+  /** What asks for a filter on a new connection. */
+  #requestsAgain(entry: FilterEntry): Uint8Array[] {
+    if (entry.hasPositions) return [...resumption(entry, this.clientId)];
+    return [this.#frame(FrameType.subscribe, entry.filter)];
+  }
+
+  /** The broker reads a log for a replay. One that is ending is not confused with one that has the same filter. */
+  #positionTold({ topic, payload }: Frame): void {
+    const entry = this.#filters.get(topic);
+    if (entry !== undefined && !this.#unsubscribes.isWaiting(topic)) this.#replays.add(entry, payload);
+  }
+
   #handlersOf(topic: string): readonly MessageHandler[] {
     const handlers: MessageHandler[] = [];
     this.#filters.collectHandlers(topic, handlers);
+    return this.#withHandlersOfAll(handlers);
+  }
+
+  #withHandlersOfAll(handlers: MessageHandler[]): readonly MessageHandler[] {
     if (this.#messageHandler !== undefined) handlers.push(this.#messageHandler);
     handlers.push(...this.listenersOf('message'));
     return handlers;
@@ -516,6 +542,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     this.#inbox.handlersChanged();
     if (subscriptions.size > 0 || this.#filters.get(filter) !== entry) return;
     this.#filters.delete(entry);
+    this.#replays.forget(entry);
     if (this.#state !== 'connected') return;
     const answered = this.#unsubscribes.add(filter);
     this.#request(FrameType.unsubscribe, filter);
@@ -658,6 +685,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   /** Ends all subscriptions to a filter; whether somebody who awaits the answer is told by that. */
   #endRefused(entry: FilterEntry, refusal: RefusedError): boolean {
     this.#filters.delete(entry);
+    this.#replays.forget(entry);
     this.#inbox.handlersChanged();
     const isAwaited = !entry.wasAcknowledged;
     entry.acknowledged.reject(refusal);
@@ -756,6 +784,10 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     if (this.#state === 'new') return new ClosedError('the client is not connected yet');
     return new ClosedError(this.#state === 'reconnecting' ? 'the client is not connected now' : undefined);
   }
+}
+
+function handlersOf({ subscriptions }: FilterEntry): MessageHandler[] {
+  return [...subscriptions].map(({ deliver }) => deliver);
 }
 
 function refusalIn({ topic, payload }: Frame): RefusedError {

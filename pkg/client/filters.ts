@@ -1,3 +1,4 @@
+import type { Position } from '../../internal/protocol/frame/positions.ts';
 import { matchesFilter } from '../../internal/topic.ts';
 import type { MessageHandler } from './inbox.ts';
 import { type Deferred, defer } from './requests.ts';
@@ -15,11 +16,21 @@ export interface FilterEntry {
   wasAcknowledged: boolean;
   /** Whether the request was among the first of this connection, ahead of all messages. */
   isRestored: boolean;
+  /** Whether what the broker has kept is read. */
+  readonly isReplay: boolean;
+  /** Where the replay is in each partition of each log. */
+  readonly positions: Map<string, Position>;
+  /** Whether the positions are all there are, so that a new connection goes on from them. */
+  hasPositions: boolean;
 }
+
+const REPLAY_PREFIX = '$replay/';
 
 /** The filters of a client, in the order in which they were requested. */
 export class Filters {
   readonly #entries = new Map<string, FilterEntry>();
+  /** Whether the broker of this connection tells where replays are, so that what is not theirs is not for them. */
+  #tellsPositions = false;
 
   get(filter: string): FilterEntry | undefined {
     return this.#entries.get(filter);
@@ -33,6 +44,9 @@ export class Filters {
       isAcknowledged: false,
       wasAcknowledged: false,
       isRestored: false,
+      isReplay: filter.startsWith(REPLAY_PREFIX),
+      positions: new Map(),
+      hasPositions: false,
     };
     this.#entries.set(filter, entry);
     return entry;
@@ -42,13 +56,21 @@ export class Filters {
     if (this.#entries.get(entry.filter) === entry) this.#entries.delete(entry.filter);
   }
 
-  /** A new connection, on which everything is requested again. */
-  restore(): string[] {
+  /**
+   * A new connection, on which everything is requested again.
+   *
+   * @param tellsPositions whether its broker can go on with a replay where the connection before had it.
+   */
+  restore(tellsPositions: boolean): FilterEntry[] {
+    this.#tellsPositions = tellsPositions;
     for (const entry of this.#entries.values()) {
       entry.isAcknowledged = false;
       entry.isRestored = true;
+      if (tellsPositions && entry.hasPositions) continue;
+      entry.positions.clear();
+      entry.hasPositions = false;
     }
-    return [...this.#entries.keys()];
+    return [...this.#entries.values()];
   }
 
   /** The broker answered: for this filter, or, where it names none, for the oldest that waits. */
@@ -57,6 +79,7 @@ export class Filters {
     if (entry === undefined) return;
     entry.isAcknowledged = true;
     entry.wasAcknowledged = true;
+    entry.hasPositions = entry.isReplay && this.#tellsPositions;
     entry.acknowledged.resolve();
   }
 
@@ -65,10 +88,10 @@ export class Filters {
     return undefined;
   }
 
-  /** Adds the handlers of all subscriptions that a topic matches. */
+  /** Adds the handlers of all subscriptions that a topic matches, without the replays whose messages are told apart. */
   collectHandlers(topic: string, handlers: MessageHandler[]): void {
-    for (const { filter, subscriptions } of this.#entries.values()) {
-      if (!matchesFilter(filter, topic)) continue;
+    for (const { filter, isReplay, subscriptions } of this.#entries.values()) {
+      if ((isReplay && this.#tellsPositions) || !matchesFilter(filter, topic)) continue;
       for (const subscription of subscriptions) handlers.push(subscription.deliver);
     }
   }

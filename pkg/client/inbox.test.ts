@@ -40,6 +40,8 @@ function collecting(handlersOf: (topic: string, collect: MessageHandler) => Mess
   const inbox = new Inbox(1_000_000, {
     control: (control) => frames.push(control),
     handlersOf: (topic) => handlersOf(topic, (message) => messages.push(message)),
+    readerOf: () => undefined,
+    handlersOfReplay: () => [],
     failed: (error) => errors.push(error),
   });
   return { inbox, messages, frames, errors };

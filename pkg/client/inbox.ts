@@ -1,8 +1,10 @@
 import { decodeUtf8, type FrameCursor } from '../../internal/protocol/frame/cursor.ts';
 import { FrameDecoder } from '../../internal/protocol/frame/decoder.ts';
-import { type Frame, FrameType } from '../../internal/protocol/frame/frame.ts';
-import { Message } from './message.ts';
+import { type Frame, FrameType, POSITION_PREFIX_BYTES } from '../../internal/protocol/frame/frame.ts';
+import { parseReplayed } from '../../internal/protocol/frame/positions.ts';
+import { Message, ReplayedMessage } from './message.ts';
 import { NameTable } from './names.ts';
+import type { Reader } from './replays.ts';
 
 /** Called for each message. */
 export type MessageHandler = (message: Message) => unknown;
@@ -19,6 +21,10 @@ export interface InboxEvents {
   control(frame: Frame): void;
   /** Who wants the messages of a topic; asked again after {@link Inbox.handlersChanged}. */
   handlersOf(topic: string): readonly MessageHandler[];
+  /** Which replay a broker means by this number; undefined where it has ended. */
+  readerOf(number: number): Reader | undefined;
+  /** Who wants the messages of a replay; asked again after {@link Inbox.handlersChanged}. */
+  handlersOfReplay(reader: Reader): readonly MessageHandler[];
   /** A handler threw. */
   failed(error: unknown): void;
 }
@@ -60,7 +66,8 @@ export class Inbox {
 
   readonly #take = (bytes: Uint8Array, cursor: FrameCursor): void => {
     if (cursor.type !== FrameType.publish) {
-      this.#events.control(cursor.frame(bytes));
+      if (cursor.type === FrameType.replayed) this.#takeReplayed(bytes, cursor);
+      else this.#events.control(cursor.frame(bytes));
       return;
     }
     const known = this.#topics.find(bytes, cursor.topicStart, cursor.topicEnd);
@@ -73,6 +80,26 @@ export class Inbox {
     const { handlers } = known;
     for (let index = 0; index < handlers.length; index++) this.#call(handlers[index], message);
   };
+
+  #takeReplayed(bytes: Uint8Array, cursor: FrameCursor): void {
+    const { payloadStart, payloadEnd } = cursor;
+    const replayed = parseReplayed(bytes, payloadStart, payloadEnd);
+    const reader = replayed && this.#events.readerOf(replayed.reader);
+    if (replayed === undefined || reader === undefined) return;
+    if (reader.epoch !== this.#epoch) {
+      reader.handlers = this.#events.handlersOfReplay(reader);
+      reader.epoch = this.#epoch;
+    }
+    const { log, partition } = reader.position;
+    const { topic } = this.#topics.find(bytes, cursor.topicStart, cursor.topicEnd);
+    const clientId = this.#clientIds.find(bytes, cursor.clientIdStart, cursor.end);
+    const place = { log, partition, offset: replayed.offset, publishedAtMs: replayed.publishedAtMs };
+    const start = payloadStart + POSITION_PREFIX_BYTES;
+    const message = new ReplayedMessage(topic, clientId, bytes, start, payloadEnd, place);
+    // Whoever got it does not get it again, whatever becomes of the connection while it is handled.
+    reader.position.offset = replayed.offset + 1;
+    for (const handler of reader.handlers) this.#call(handler, message);
+  }
 
   #call(handler: MessageHandler, message: Message): void {
     try {

@@ -19,6 +19,29 @@ export class Message {
   }
 
   /**
+   * Its offset in {@link log}, where a replay brought it (`from`): the next replay goes on behind it from `offset + 1`. A live
+   * message has none, nor has one from a broker that does not tell.
+   */
+  get offset(): number | undefined {
+    return undefined;
+  }
+
+  /** The log that a replay read it from. */
+  get log(): string | undefined {
+    return undefined;
+  }
+
+  /** The partition of {@link log} that a replay read it from; offsets are counted in each. */
+  get partition(): number | undefined {
+    return undefined;
+  }
+
+  /** When it was published, where a replay brought it and the log knows. */
+  get publishedAt(): Date | undefined {
+    return undefined;
+  }
+
+  /**
    * The message itself: a view of what was read from the connection, up to 64 KiB. Copy it to keep a small one for
    * long.
    */
@@ -45,3 +68,50 @@ export class Message {
     return JSON.parse(this.text()) as T;
   }
 }
+
+/** A message that a replay brought. */
+export class ReplayedMessage extends Message {
+  readonly #place: ReplayedPlace;
+
+  /** @internal */
+  constructor(
+    topic: string,
+    clientId: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    place: ReplayedPlace,
+  ) {
+    super(topic, clientId, bytes, start, end);
+    this.#place = place;
+  }
+
+  override get offset(): number {
+    return this.#place.offset;
+  }
+
+  override get log(): string {
+    return this.#place.log;
+  }
+
+  override get partition(): number {
+    return this.#place.partition;
+  }
+
+  override get publishedAt(): Date | undefined {
+    const { publishedAtMs } = this.#place;
+    return publishedAtMs >= 0 && publishedAtMs <= LAST_DATE_MS ? new Date(publishedAtMs) : undefined;
+  }
+}
+
+/** Where a message stands, and since when. */
+export interface ReplayedPlace {
+  log: string;
+  partition: number;
+  offset: number;
+  /** In milliseconds since 1970; below 0 where the log does not know. */
+  publishedAtMs: number;
+}
+
+/** No `Date` is later. */
+const LAST_DATE_MS = 8_640_000_000_000_000;

@@ -347,6 +347,25 @@ describe('refusals', () => {
     expect(broker.seen()).toEqual(['0', '3 $replay/earliest/a', '0', '3 a', '7']);
   });
 
+  it('of positions lets a replay begin again, as brokers that know none do', async () => {
+    await using broker = await FakeBroker.start();
+    const client = await open(broker.url);
+    const seen: string[] = [];
+    await client.subscribe('a', (message) => seen.push(`${message.text()} ${message.offset}`), {
+      from: 'earliest',
+    });
+    broker.send(FrameType.publish, 'a', 'kept');
+    await vi.waitUntil(() => seen.length === 1, patiently);
+    broker.cut();
+    await vi.waitUntil(() => broker.seen().length === 4, patiently);
+    const asked = broker.frames.filter(({ type }) => type === FrameType.subscribe);
+    expect(asked.map(({ topic, payload }) => [topic, payload.length])).toEqual([
+      ['$replay/earliest/a', 0],
+      ['$replay/earliest/a', 0],
+    ]);
+    expect(seen).toEqual(['kept undefined']);
+  });
+
   it('of what was granted before end its subscriptions, and the connection stays', async () => {
     await using broker = await FakeBroker.start();
     const client = await open(broker.url);

@@ -56,6 +56,11 @@ export class Requests {
     return deferred.promise;
   }
 
+  /** Whether an answer that names this filter is still to come, however long ago it was asked for. */
+  isWaiting(filter: string): boolean {
+    return this.#waiting.some((request) => request.filter === filter);
+  }
+
   /** An answer came. A broker of the original kind names no filter; then it answers the oldest request. */
   answer(filter: string): void {
     const index = filter === '' ? 0 : this.#waiting.findIndex((request) => request.filter === filter);

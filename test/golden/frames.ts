@@ -79,6 +79,34 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
     'gone',
     'c',
   ),
+  frame(
+    'CONNECT with an offer',
+    '00 0000 00000012 7265667573616c7320706f736974696f6e73 0001 63',
+    FrameType.connect,
+    '',
+    'refusals positions',
+    'c',
+  ),
+  frame(
+    'POSITION: reader 7, partition 1, offset 42, nothing left out, log a.b',
+    '0c 0014 247265706c61792f6561726c696573742f612f23 0000002b 00000007 00000001 000000000000002a ' +
+      '8000000000000000 000102030405060708090a0b0c0d0e0f 612e62 0001 63',
+    FrameType.position,
+    '$replay/earliest/a/#',
+    Buffer.from(
+      '0000000700000001000000000000002a8000000000000000000102030405060708090a0b0c0d0e0f612e62',
+      'hex',
+    ),
+    'c',
+  ),
+  frame(
+    'REPLAYED: reader 7, offset 42, published at 2026-11-21T06:00:00Z',
+    '0d 0003 612f62 00000018 00000007 000000000000002a 000001a1fcb0af00 32322e35 0007 6b69746368656e',
+    FrameType.replayed,
+    'a/b',
+    Buffer.from('00000007000000000000002a000001a1fcb0af0032322e35', 'hex'),
+    'kitchen',
+  ),
   frame('an unknown type', '0f 0000 00000000 0001 63', 15, '', '', 'c'),
   frame('a type with a reserved bit', '82 0001 61 00000000 0001 63', 0x82, 'a', '', 'c'),
 ];

@@ -51,9 +51,59 @@ describe('a replay', () => {
     expect(reasonCodes).toEqual([1]);
     let message = await reader.message();
     while (String(message.payload) !== text) message = await reader.message();
-    expect(message.properties).toEqual(properties);
+    const [own, ...place] = message.properties.userProperties!;
+    expect({ ...message.properties, userProperties: [own] }).toEqual(properties);
+    expect(place).toEqual([
+      ['tinymq.log', 'log.a'],
+      ['tinymq.partition', '0'],
+      ['tinymq.offset', expect.stringMatching(/^\d+$/)],
+      ['tinymq.published-at', expect.stringMatching(/^\d{13}$/)],
+    ]);
     publisher.publish('log/a', 'live');
     expect(await reader.texts(1)).toEqual(['log/a live']);
+  });
+
+  it.each([0, 1] as const)(
+    'tells its place once, and not where a packet would be too large, QoS %i',
+    async (qos) => {
+      const publisher = await broker.connect(5);
+      const topic = `log/place-${qos}`;
+      const userProperties: [string, string][] = [
+        ['tinymq.offset', 'of another log'],
+        ['k', 'v'],
+      ];
+      await publisher.publishSafely(topic, 'x'.repeat(60), { properties: { userProperties } });
+      await publisher.publishSafely(topic, 'short');
+      const placesSeenBy = async (maximumPacketSizeBytes: number) => {
+        const reader = await broker.connect(5, { properties: { maximumPacketSizeBytes } });
+        await reader.subscribe(`$replay/earliest/${topic}`, qos);
+        const messages = [await reader.message(), await reader.message()];
+        return messages.map(({ properties }) => {
+          const told = properties.userProperties ?? [];
+          return told.filter(([name]) => name !== 'tinymq.log' && name !== 'tinymq.published-at');
+        });
+      };
+      expect(await placesSeenBy(100_000)).toEqual([
+        [
+          ['k', 'v'],
+          ['tinymq.partition', '0'],
+          ['tinymq.offset', '0'],
+        ],
+        [
+          ['tinymq.partition', '0'],
+          ['tinymq.offset', '1'],
+        ],
+      ]);
+      expect((await placesSeenBy(140))[0]).toEqual(userProperties);
+    },
+  );
+
+  it('tells an older client nothing but the message', async () => {
+    const publisher = await broker.connect(5);
+    await publisher.publishSafely('log/older', 'x');
+    const reader = await broker.connect(4);
+    await reader.subscribe('$replay/earliest/log/older');
+    expect((await reader.message()).properties).toEqual({});
   });
 
   it('starts with what comes where nothing is said, and ends with UNSUBSCRIBE', async () => {

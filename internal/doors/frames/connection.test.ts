@@ -33,6 +33,9 @@ const TO_CONNECTED: Record<string, { answer: string } | { reason: string } | 'en
   PING: { answer: '08 0000 00000000 0002 6d65' },
   PONG: { reason: 'unexpected-frame: type 8 came from a connected client' },
   'DISCONNECT with a reason': 'end',
+  'CONNECT with an offer': { reason: 'unexpected-frame: type 0 came from a connected client' },
+  'POSITION: reader 7, partition 1, offset 42, nothing left out, log a.b': { answer: '' },
+  'REPLAYED: reader 7, offset 42, published at 2026-11-21T06:00:00Z': { answer: '' },
   'an unknown type': { answer: '' },
   'a type with a reserved bit': { reason: 'reserved-bits: the type byte is 0x82' },
 };
@@ -66,7 +69,7 @@ describe.each(GOLDEN_FRAMES)('$name', (golden) => {
     for (const chunk of pieces(bytes, how)) connection.handler.bytes(chunk);
     const answer =
       golden.type === FrameType.connect
-        ? encodeFrame(FrameType.connack, '', '', golden.clientId)
+        ? encodeFrame(FrameType.connack, '', golden.payload, golden.clientId)
         : encodeFrame(
             FrameType.disconnect,
             '',

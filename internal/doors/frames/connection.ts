@@ -19,6 +19,7 @@ import {
   isKnownType,
   RESERVED_TYPE_BITS,
 } from '../../protocol/frame/frame.ts';
+import { GOES_ON } from '../../protocol/frame/positions.ts';
 import { RestOfFrame } from '../../protocol/frame/rest-of-frame.ts';
 import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
@@ -29,6 +30,7 @@ import { Intake, type Taker } from '../clients/intake.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
 import { Run } from '../clients/run.ts';
 import { frameEncoding } from './encoding.ts';
+import { PositionFrames } from './position-frames.ts';
 import { Publishes } from './publishes.ts';
 import { RefusalFrames } from './refusal-frames.ts';
 import { refusalOf } from './refusals.ts';
@@ -72,6 +74,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   #replays: Replays | undefined;
   /** There where the client wants to stay connected when something is refused. */
   #refusals: RefusalFrames | undefined;
+  /** There where the client wants to know where in the logs its replays are. */
+  #positions: PositionFrames | undefined;
   /** What is left of a message that was too large and refused. */
   #restOfRefused: RestOfFrame | undefined;
   /** Whether this connection had its last word. */
@@ -200,7 +204,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     }
     switch (frame.type) {
       case FrameType.subscribe:
-        this.#subscribeOrRefuse(this.#client, frame.topic);
+        this.#subscribeOrRefuse(this.#client, frame);
         return;
       case FrameType.unsubscribe:
         this.#broker.unsubscribe(this.#client, frame.topic);
@@ -224,7 +228,12 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   }
 
   /** A later version may know more types; one that does not matter to this version is passed over. */
-  #takeUnexpected({ type }: Frame): void {
+  #takeUnexpected(frame: Frame): void {
+    const { type } = frame;
+    if (type === FrameType.position && this.#positions !== undefined) {
+      this.#positions.note(frame);
+      return;
+    }
     if (isKnownType(type))
       throw new BrokerError('unexpected-frame', `type ${type} came from a connected client`);
     if ((type & RESERVED_TYPE_BITS) !== 0) {
@@ -234,23 +243,20 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   }
 
   /** @throws BrokerError where the connection is to end with the refusal. */
-  #subscribeOrRefuse(client: Client, filter: string): void {
+  #subscribeOrRefuse(client: Client, frame: Frame): void {
     try {
-      this.#subscribe(client, filter);
+      this.#subscribe(client, frame);
     } catch (error) {
       if (this.#refusals === undefined || !(error instanceof BrokerError)) throw error;
-      this.#refusals.subscribe(error, filter);
+      this.#refusals.subscribe(error, frame.topic);
     }
   }
 
-  #subscribe(client: Client, filter: string): void {
+  #subscribe(client: Client, { topic: filter, payload }: Frame): void {
     if (isReplay(filter)) {
       this.#broker.checkMaySubscribe(client.access, filter);
-      this.#replays ??= new Replays(this.#logs, this.#metrics, this.#log, (failed, reason) => {
-        if (this.#refusals === undefined) client.disconnect(reason);
-        else this.#refusals.subscribe(reason, failed);
-      });
-      this.#replays.begin(filter, client);
+      this.#replays ??= this.#newReplays(client);
+      this.#replays.begin(filter, client, this.#positions !== undefined && payload[0] === GOES_ON[0]);
     } else if (this.#broker.subscribe(client, filter)) {
       this.#answer(FrameType.suback, filter);
       if (parseShared(filter) === undefined && this.#broker.retained.count > 0) {
@@ -260,6 +266,19 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
       return;
     }
     this.#answer(FrameType.suback, filter);
+  }
+
+  #newReplays(client: Client): Replays {
+    return new Replays({
+      logs: this.#logs,
+      metrics: this.#metrics,
+      log: this.#log,
+      positions: this.#positions,
+      failed: (filter, reason) => {
+        if (this.#refusals === undefined) client.disconnect(reason);
+        else this.#refusals.subscribe(reason, filter);
+      },
+    });
   }
 
   #connect({ clientId, payload }: Frame): void {
@@ -297,6 +316,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
       refused: (error, topic) => this.#refusePublish(error, topic),
     });
     if (agreed.has('refusals')) this.#agreeOnRefusals(this.#client);
+    if (agreed.has('positions')) {
+      const { channel } = this.#client;
+      this.#positions = new PositionFrames({ logs: this.#logs, channel, clientId: this.#clientId });
+    }
     this.#answer(FrameType.connack, '', formatExtensions(agreed));
     this.#log.debug(this.#who(), 'a client connected');
   }

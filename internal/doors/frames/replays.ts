@@ -1,42 +1,41 @@
 import type { Logger } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client.ts';
 import type { Channel } from '../../broker/delivery/channel.ts';
-import { type Message, Publication } from '../../broker/delivery/publication.ts';
+import { Publication } from '../../broker/delivery/publication.ts';
 import { BrokerError, nameForLog, quoted } from '../../errors.ts';
 import { maxReplaysPerClient } from '../../limits/doors.ts';
 import { replayReadBytes } from '../../limits/live.ts';
-import { Replay } from '../../live/replay.ts';
+import { type Reading, Replay, type ReplayTarget } from '../../live/replay.ts';
 import { parseReplay } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import { frameEncoding } from './encoding.ts';
+import type { PositionFrames } from './position-frames.ts';
+
+export interface ReplaysParts {
+  /** Undefined where the broker keeps none. */
+  logs: Logs | undefined;
+  metrics: Metrics;
+  log: Logger;
+  /** There where the client agreed on `positions`. */
+  positions: PositionFrames | undefined;
+  /** Told of a replay that cannot go on. */
+  failed(filter: string, reason: BrokerError): void;
+}
 
 /** The replays of one client: what it subscribed to as `$replay/<start>/<filter>`. */
 export class Replays {
-  readonly #logs: Logs | undefined;
-  readonly #log: Logger;
+  readonly #parts: ReplaysParts;
   readonly #replayed: Counter;
-  readonly #failed: (filter: string, reason: BrokerError) => void;
   readonly #running = new Map<string, Replay>();
   /** Bytes that the channel takes before it hands them over, which shows whether the socket wants more. */
   #roomBytes = 0;
   /** What the channel had handed over when there was that room. */
   #deliveredBefore = 0;
 
-  /**
-   * @param logs undefined where the broker keeps none.
-   * @param failed called for a replay that cannot go on.
-   */
-  constructor(
-    logs: Logs | undefined,
-    metrics: Metrics,
-    log: Logger,
-    failed: (filter: string, reason: BrokerError) => void,
-  ) {
-    this.#logs = logs;
-    this.#log = log;
-    this.#failed = failed;
-    this.#replayed = metrics.counter('messages_replayed_total');
+  constructor(parts: ReplaysParts) {
+    this.#parts = parts;
+    this.#replayed = parts.metrics.counter('messages_replayed_total');
   }
 
   get filters(): Iterable<string> {
@@ -50,10 +49,13 @@ export class Replays {
   /**
    * Begins a replay, unless the client has the same one.
    *
+   * @param goesOn whether it goes on with one that another connection had, as far as the client has said.
    * @throws BrokerError `no-log`, `invalid-filter`.
    */
-  begin(filter: string, client: Client): void {
-    if (this.#logs === undefined)
+  begin(filter: string, client: Client, goesOn = false): void {
+    const { logs, positions } = this.#parts;
+    const noted = positions?.takeNoted(filter);
+    if (logs === undefined)
       throw new BrokerError('no-log', `filter ${quoted(filter)}: this broker keeps no log`);
     const request = parseReplay(filter, Date.now());
     if (typeof request === 'string')
@@ -62,22 +64,11 @@ export class Replays {
     if (this.#running.size >= maxReplaysPerClient) {
       throw new BrokerError('too-many-subscriptions', `${this.#running.size} replays are running`);
     }
-    const { channel } = client;
-    const replay = new Replay(this.#logs, request, {
-      deliver: (messages) => this.#deliver(messages, channel),
-      holdsBack: (source) => {
-        if (this.#hasRoom(channel)) return false;
-        channel.holdBackAsker(source);
-        return true;
-      },
-      damaged: (error) =>
-        this.#log.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
-      failed: (error) => {
-        this.#log.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
-        this.end(filter);
-        this.#failed(filter, new BrokerError('log-unreadable', `filter ${quoted(filter)}: ${error.message}`));
-      },
-    });
+    const replay = new Replay(
+      logs,
+      { ...request, positions: noted, goesOn },
+      this.#targetOf(filter, client.channel),
+    );
     this.#running.set(filter, replay);
     replay.start();
   }
@@ -94,6 +85,38 @@ export class Replays {
     this.#running.clear();
   }
 
+  #targetOf(filter: string, channel: Channel): ReplayTarget {
+    const { positions, log } = this.#parts;
+    const readers = new Map<Reading, number>();
+    return {
+      reads: (reading) => {
+        if (positions !== undefined) readers.set(reading, positions.announce(filter, reading));
+      },
+      deliver: (messages, reading) => {
+        const reader = readers.get(reading);
+        const isPlain = positions === undefined || reader === undefined;
+        this.#deliver(
+          isPlain ? frameEncoding.encode(messages) : positions.encode(messages, reader),
+          messages.length,
+          channel,
+        );
+      },
+      holdsBack: (source) => {
+        if (this.#hasRoom(channel)) return false;
+        channel.holdBackAsker(source);
+        return true;
+      },
+      damaged: (error) =>
+        log.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
+      failed: (error) => {
+        log.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
+        this.end(filter);
+        const reason = new BrokerError('log-unreadable', `filter ${quoted(filter)}: ${error.message}`);
+        this.#parts.failed(filter, reason);
+      },
+    };
+  }
+
   #hasRoom(channel: Channel): boolean {
     if (channel.isDrained) {
       this.#roomBytes = replayReadBytes;
@@ -102,10 +125,9 @@ export class Replays {
     return this.#roomBytes > 0 && this.#deliveredBefore === channel.delivered;
   }
 
-  #deliver(messages: readonly Message[], channel: Channel): void {
-    const bytes = frameEncoding.encode(messages);
-    channel.deliver(new Publication(frameEncoding).set(bytes, 0, bytes.length, messages.length));
-    this.#replayed.value += messages.length;
+  #deliver(bytes: Uint8Array, count: number, channel: Channel): void {
+    channel.deliver(new Publication(frameEncoding).set(bytes, 0, bytes.length, count));
+    this.#replayed.value += count;
     this.#roomBytes -= bytes.length;
   }
 }

@@ -66,7 +66,7 @@ export function createMqttClient(parts: MqttClientParts): MqttClient {
   const { store } = sessions;
   const answers = new Answers(channel, store, version, agreement);
   const outlet = new MqttOutlet(channel, version, agreement);
-  const replays = new Replays({ logs, metrics, log, client, session, outlet });
+  const replays = new Replays({ logs, metrics, log, client, session, outlet, version });
   const inbox = new Inbox({
     broker,
     fates,

@@ -1,8 +1,11 @@
 import {
   CLIENT_ID_LENGTH_BYTES,
+  CONTROL_PAYLOAD_BYTES,
   type Frame,
   FrameError,
+  FrameType,
   PAYLOAD_LENGTH_BYTES,
+  POSITION_PREFIX_BYTES,
   TOPIC_LENGTH_BYTES,
   TOPIC_OFFSET,
   TYPE_BYTES,
@@ -57,7 +60,7 @@ export class FrameCursor {
     const payloadStart = topicEnd + PAYLOAD_LENGTH_BYTES;
     if (payloadStart > limit) return false;
     const payloadLength = readUint32(bytes, topicEnd);
-    if (payloadLength > this.#maxPayloadBytes) {
+    if (payloadLength > this.#maxPayloadBytes && payloadLength > this.#maxPayloadOf(bytes[at]!)) {
       this.#endBefore(payloadLength, bytes, at, topicEnd);
       return true;
     }
@@ -112,6 +115,20 @@ export class FrameCursor {
       'payload-too-large',
       `payload of ${payloadLength} bytes; at most ${this.#maxPayloadBytes} are accepted`,
     );
+  }
+
+  /** What a frame of this type may carry: the largest message with its prefix, and what sides agree on, however small it is. */
+  #maxPayloadOf(type: number): number {
+    switch (type) {
+      case FrameType.replayed:
+        return this.#maxPayloadBytes + POSITION_PREFIX_BYTES;
+      case FrameType.connect:
+      case FrameType.connack:
+      case FrameType.position:
+        return Math.max(this.#maxPayloadBytes, CONTROL_PAYLOAD_BYTES);
+      default:
+        return this.#maxPayloadBytes;
+    }
   }
 
   /** The fields of a frame that ends where its payload would begin. */

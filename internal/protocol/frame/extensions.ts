@@ -1,17 +1,16 @@
+import { CONTROL_PAYLOAD_BYTES } from './frame.ts';
+
 /**
  * What the two sides of a connection may agree on beyond the plain frames (docs/frames.md, Extensions). The client offers
  * names in the payload of CONNECT, with a space between them; the broker answers in that of CONNACK with those of them
  * that it knows.
  */
-export const EXTENSIONS = ['refusals'] as const;
+export const EXTENSIONS = ['refusals', 'positions'] as const;
 export type Extension = (typeof EXTENSIONS)[number];
-
-/** A longer payload is no offer: no client has so much to say. */
-const MAX_OFFER_BYTES = 1_024;
 
 /** The names in an offer, or in the answer to one, that this version knows. What is unknown is passed over. */
 export function parseExtensions(payload: Uint8Array): ReadonlySet<Extension> {
-  if (payload.length === 0 || payload.length > MAX_OFFER_BYTES) return new Set();
+  if (payload.length === 0 || payload.length > CONTROL_PAYLOAD_BYTES) return new Set();
   const named = new TextDecoder().decode(payload).split(' ');
   return new Set(EXTENSIONS.filter((extension) => named.includes(extension)));
 }

@@ -10,7 +10,7 @@
  * docs/frames.md describes the conversation; this file only knows one frame.
  */
 
-/** What a frame is for. Values 12 to 15 are free; the four high bits of the byte are reserved. */
+/** What a frame is for. Values 14 and 15 are free; the four high bits of the byte are reserved. */
 export const FrameType = {
   connect: 0,
   connack: 1,
@@ -25,6 +25,10 @@ export const FrameType = {
   /** Sent by a broker only, and only where both sides agreed on `refusals`, as is the next. */
   publishRefused: 10,
   subscribeRefused: 11,
+  /** Where a replay reads on in a log; only where both sides agreed on `positions`, as is the next. */
+  position: 12,
+  /** A message of a replay. Sent by a broker only. */
+  replayed: 13,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
@@ -42,10 +46,15 @@ export const TOPIC_OFFSET = TYPE_BYTES + TOPIC_LENGTH_BYTES;
 /** What a frame takes beside its topic, payload and client id. */
 export const FRAME_OVERHEAD_BYTES = TOPIC_OFFSET + PAYLOAD_LENGTH_BYTES + CLIENT_ID_LENGTH_BYTES;
 
+/** What stands before the message in the payload of REPLAYED (positions.ts). */
+export const POSITION_PREFIX_BYTES = 20;
+
 export const MAX_TOPIC_BYTES = 0xffff;
 export const MAX_CLIENT_ID_BYTES = 0xffff;
 /** What the length field can say; a broker accepts less (`-max-message`). */
 export const MAX_PAYLOAD_BYTES = 0xffff_ffff;
+/** The most that CONNECT, CONNACK and POSITION carry, and which they may however short messages have to be. */
+export const CONTROL_PAYLOAD_BYTES = 1_024;
 
 /** One frame as values, for everything that is not the way of a PUBLISH through the broker. */
 export interface Frame {

@@ -57,6 +57,18 @@ export class MqttOutlet implements Outlet {
     return true;
   }
 
+  /** Whether the client takes packets as large as this message with its topic written out. */
+  takesSizeOf(message: Message, identifiers: readonly number[]): boolean {
+    if (this.#maximumPacketSizeBytes >= ANY_SIZE_BYTES) return true;
+    const publish = publishOf(message, this.#version);
+    // Counted as with a packet identifier, which QoS 0 does not have.
+    publish.qos = 1;
+    if (identifiers.length > 0) {
+      publish.properties = { ...publish.properties, subscriptionIdentifiers: [...identifiers] };
+    }
+    return publishBytes(publish, this.#version) <= this.#maximumPacketSizeBytes;
+  }
+
   release(packetId: number): void {
     this.channel.enqueueUndroppable(
       Uint8Array.of((PacketType.pubrel << 4) | 2, 2, packetId >>> 8, packetId & 0xff),

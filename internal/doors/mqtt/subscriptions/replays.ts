@@ -1,14 +1,13 @@
 import type { Logger } from '../../../broker/broker.ts';
 import type { Client } from '../../../broker/client.ts';
-import type { Message } from '../../../broker/delivery/publication.ts';
 import type { Session } from '../../../broker/sessions/session.ts';
 import { BrokerError, nameForLog, quoted } from '../../../errors.ts';
 import { maxReplaysPerClient } from '../../../limits/doors.ts';
-import { Replay } from '../../../live/replay.ts';
+import { type Reading, Replay, type ReplayedMessage } from '../../../live/replay.ts';
 import { isReplay, parseReplay, type ReplayRequest } from '../../../live/replay-filter.ts';
 import type { Logs } from '../../../log/logs.ts';
 import type { Counter, Metrics } from '../../../observe/metrics.ts';
-import type { SubscriptionRequest } from '../../../protocol/mqtt/packet.ts';
+import type { SubscriptionRequest, Version } from '../../../protocol/mqtt/packet.ts';
 import type { Properties } from '../../../protocol/mqtt/properties.ts';
 import type { MqttOutlet } from '../outgoing/outlet.ts';
 import { ReplayFeed, type ReplayOptions } from './replay-feed.ts';
@@ -22,6 +21,7 @@ export interface ReplaysParts {
   client: Client;
   session: Session;
   outlet: MqttOutlet;
+  version: Version;
 }
 
 /** A replay that is asked for. Nothing becomes of it until it begins. */
@@ -155,10 +155,10 @@ export class Replays {
     request: ReplayRequest,
     options: ReplayOptions,
   ): Running {
-    const { log, client, session, outlet } = this.#parts;
-    const feed = new ReplayFeed(session, outlet, options);
+    const { log, client, session, outlet, version } = this.#parts;
+    const feed = new ReplayFeed(session, outlet, version, options);
     const replay = new Replay(logs, request, {
-      deliver: (messages) => this.#take(feed, messages),
+      deliver: (messages, reading) => this.#take(feed, messages, reading),
       holdsBack: (source) => feed.holdsBack(source),
       damaged: (error) =>
         log.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
@@ -170,9 +170,9 @@ export class Replays {
     return { asked, replay, feed };
   }
 
-  #take(feed: ReplayFeed, messages: readonly Message[]): void {
+  #take(feed: ReplayFeed, messages: readonly ReplayedMessage[], reading: Reading): void {
     this.#replayed.value += messages.length;
-    feed.take(messages);
+    feed.take(messages, reading);
     if (!feed.isWaiting) return;
     this.#waiting ??= new Set();
     this.#waiting.add(feed);

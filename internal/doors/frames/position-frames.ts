@@ -1,0 +1,90 @@
+import type { Channel } from '../../broker/delivery/channel.ts';
+import { BrokerError } from '../../errors.ts';
+import type { Reading, ReplayedMessage } from '../../live/replay.ts';
+import type { ReadFrom } from '../../live/replay-filter.ts';
+import type { Logs } from '../../log/logs.ts';
+import type { PartitionLog } from '../../log/partition-log.ts';
+import { encodeFrame, type Frame, FrameType } from '../../protocol/frame/frame.ts';
+import { encodePosition, parsePosition, replayedPayload } from '../../protocol/frame/positions.ts';
+
+export interface PositionFramesParts {
+  /** Undefined where the broker keeps none. */
+  logs: Logs | undefined;
+  channel: Channel;
+  /** The id that the client gave at CONNECT, in UTF-8. */
+  clientId: Uint8Array;
+}
+
+type Positions = Map<PartitionLog, ReadFrom>;
+
+/** Tells a client that agreed on `positions` where in the logs its replays are, and hears from it where to go on. */
+export class PositionFrames {
+  readonly #parts: PositionFramesParts;
+  /** Readers of this connection so far. */
+  #readers = 0;
+  /** What the client said of the replay that it is about to ask for. */
+  #noted: { filter: string; positions: Positions } | undefined;
+
+  constructor(parts: PositionFramesParts) {
+    this.#parts = parts;
+  }
+
+  /** Tells that a replay reads a partition; the number by which its messages name that. */
+  announce(filter: string, { topic, partition, from }: Reading): number {
+    const reader = ++this.#readers;
+    const position = {
+      reader,
+      partition: partition.number,
+      offset: Math.max(from.offset, partition.firstOffset),
+      sinceMs: from.sinceMs,
+      logId: idBytes(topic.topicId),
+      log: topic.name,
+    };
+    this.#parts.channel.control(encodePosition(filter, position, this.#parts.clientId));
+    return reader;
+  }
+
+  /** The messages of a reader as REPLAYED frames, one behind the other. */
+  encode(messages: readonly ReplayedMessage[], reader: number): Uint8Array {
+    const frames = messages.map(({ topic, payload, clientId, offset, publishedAtMs }) => {
+      const prefixed = replayedPayload(payload, { reader, offset, publishedAtMs });
+      return encodeFrame(FrameType.replayed, topic, prefixed, clientId);
+    });
+    return Buffer.concat(frames);
+  }
+
+  /**
+   * Takes what a client has of a log already. Only logs that are there are remembered, and those of one filter, so that
+   * a client cannot fill the memory.
+   *
+   * @throws BrokerError `unexpected-frame` where it is no position.
+   */
+  note({ topic: filter, payload }: Frame): void {
+    const position = parsePosition(payload);
+    if (position === undefined) {
+      throw new BrokerError('unexpected-frame', `a POSITION of ${payload.length} bytes says nothing`);
+    }
+    const { log, logId, partition: number, offset, sinceMs } = position;
+    if (this.#noted?.filter !== filter) this.#noted = { filter, positions: new Map() };
+    const topic = this.#parts.logs?.topic(log);
+    const partition = topic?.partitions[number];
+    if (topic === undefined || partition === undefined || !isIdOf(topic.topicId, logId)) return;
+    this.#noted.positions.set(partition, { offset, sinceMs });
+  }
+
+  /** What the client said of the replay that it asks for now. */
+  takeNoted(filter: string): Positions | undefined {
+    const noted = this.#noted;
+    this.#noted = undefined;
+    return noted?.filter === filter ? noted.positions : undefined;
+  }
+}
+
+function idBytes(topicId: string): Buffer {
+  return Buffer.from(topicId, 'base64url');
+}
+
+/** Whether a client means this log. Zeros stand for whichever has the name. */
+function isIdOf(topicId: string, logId: Uint8Array): boolean {
+  return logId.every((byte) => byte === 0) || idBytes(topicId).equals(logId);
+}

@@ -1,0 +1,54 @@
+import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
+import {
+  encodePosition,
+  GOES_ON,
+  type Position,
+  parsePosition,
+} from '../../internal/protocol/frame/positions.ts';
+import type { FilterEntry } from './filters.ts';
+import type { MessageHandler } from './inbox.ts';
+
+/** A log that a replay reads on this connection. */
+export interface Reader {
+  readonly entry: FilterEntry;
+  /** Moves on with each message, and outlasts the connection. */
+  readonly position: Position;
+  handlers: readonly MessageHandler[];
+  epoch: number;
+}
+
+/** Where the replays of a client are, by the numbers that the broker gives the logs that it reads for them. */
+export class Replays {
+  readonly #readers = new Map<number, Reader>();
+
+  /** A new connection, on which the numbers mean something else. */
+  reset(): void {
+    this.#readers.clear();
+  }
+
+  /** The broker reads a log for a replay, from here on. A payload that says nothing is passed over. */
+  add(entry: FilterEntry, payload: Uint8Array): void {
+    const position = parsePosition(payload);
+    if (position === undefined) return;
+    entry.positions.set(`${position.partition} ${position.log}`, position);
+    this.#readers.set(position.reader, { entry, position, handlers: [], epoch: -1 });
+  }
+
+  /** Who reads under this number; nobody where the subscription has ended. */
+  find(number: number): Reader | undefined {
+    return this.#readers.get(number);
+  }
+
+  /** A subscription has ended; what is still on its way for it is for nobody. */
+  forget(entry: FilterEntry): void {
+    for (const position of entry.positions.values()) this.#readers.delete(position.reader);
+  }
+}
+
+/** The frames that ask a broker on a new connection to go on where a replay was. */
+export function* resumption({ filter, positions }: FilterEntry, clientId: string): Generator<Uint8Array> {
+  for (const position of positions.values()) {
+    yield encodePosition(filter, { ...position, reader: 0 }, clientId);
+  }
+  yield encodeFrame(FrameType.subscribe, filter, GOES_ON, clientId);
+}
