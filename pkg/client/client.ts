@@ -21,9 +21,9 @@ import {
 } from './errors.ts';
 import { type FilterEntry, Filters } from './filters.ts';
 import { sayGoodbye } from './goodbye.ts';
-import { Inbox, type MessageHandler } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 import { type IntervalTimers, KeepAlive } from './keep-alive.ts';
-import type { Message } from './message.ts';
+import type { Message, MessageHandler } from './message.ts';
 import {
   type ConnectOptions,
   checkNames,

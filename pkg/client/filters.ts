@@ -1,6 +1,6 @@
 import type { Position } from '../../internal/protocol/frame/positions.ts';
 import { matchesFilter } from '../../internal/topic.ts';
-import type { MessageHandler } from './inbox.ts';
+import type { MessageHandler } from './message.ts';
 import { type Deferred, defer } from './requests.ts';
 import type { Subscription } from './subscription.ts';
 

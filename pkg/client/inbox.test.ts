@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeFrame, type Frame, FrameType } from '../../internal/protocol/frame/frame.ts';
-import { Inbox, type MessageHandler } from './inbox.ts';
-import type { Message } from './message.ts';
+import { Inbox } from './inbox.ts';
+import type { Message, MessageHandler } from './message.ts';
 import { NameTable } from './names.ts';
 
 interface Sent {

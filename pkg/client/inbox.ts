@@ -2,12 +2,9 @@ import { decodeUtf8, type FrameCursor } from '../../internal/protocol/frame/curs
 import { FrameDecoder } from '../../internal/protocol/frame/decoder.ts';
 import { type Frame, FrameType, POSITION_PREFIX_BYTES } from '../../internal/protocol/frame/frame.ts';
 import { parseReplayed } from '../../internal/protocol/frame/positions.ts';
-import { Message, ReplayedMessage } from './message.ts';
+import { Message, type MessageHandler, ReplayedMessage } from './message.ts';
 import { NameTable } from './names.ts';
 import type { Reader } from './replays.ts';
-
-/** Called for each message. */
-export type MessageHandler = (message: Message) => unknown;
 
 /** What is known of a topic that messages came on. */
 interface KnownTopic {

@@ -1,5 +1,8 @@
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** Called for each message. */
+export type MessageHandler = (message: Message) => unknown;
+
 /** A message that was received. */
 export class Message {
   readonly topic: string;

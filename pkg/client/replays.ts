@@ -6,7 +6,7 @@ import {
   parsePosition,
 } from '../../internal/protocol/frame/positions.ts';
 import type { FilterEntry } from './filters.ts';
-import type { MessageHandler } from './inbox.ts';
+import type { MessageHandler } from './message.ts';
 
 /** A log that a replay reads on this connection. */
 export interface Reader {
