@@ -1,5 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { DOORS } from '../../internal/doors/all.ts';
+import { type DoorEntry, doorsWithPorts } from '../../internal/doors/door.ts';
 import type { CertificateFiles, DoorName, RunningBroker } from '../../pkg/embed/index.ts';
 import { coloursFor } from '../cli/run-program.ts';
 
@@ -18,18 +20,13 @@ export interface BannerOptions {
 /** What the broker prints when it has started: what is listening, and what to type next. */
 export function banner(options: BannerOptions): string {
   const { version, listeners, openToAll = [], keepsIn, tls, json } = options;
-  const frames = urlsOf(listeners, 'frames');
-  const kafka = urlsOf(listeners, 'kafka');
-  const grpc = urlsOf(listeners, 'grpc');
-  if (json) return `${JSON.stringify({ version, pid: process.pid, listeners: frames, kafka, grpc })}\n`;
+  if (json) return `${JSON.stringify({ version, pid: process.pid, ...urlsByDoor(listeners) })}\n`;
   const colours = coloursFor(process.stdout);
-  const next = nextLines(frames, kafka, tls);
+  const next = nextLines(urlsOf(listeners, 'frames'), urlsOf(listeners, 'kafka'), tls);
   const lines = [
     `${colours.bold(`tinymq ${version}`)} is listening on`,
-    ...frames.map((url) => `  ${colours.green(url)}`),
-    ...kafka.map((url) => `  ${colours.green(url)}  for Kafka clients`),
-    ...grpc.map((url) => `  ${colours.green(url)}  for SMQ clients`),
-    ...mqttLines(frames),
+    ...doorsWithPorts(DOORS).flatMap((door) => listenerLines(door, urlsOf(listeners, door.name), colours)),
+    ...DOORS.flatMap((door) => sharedPortLines(door, listeners)),
     keepsIn === undefined ? 'Messages are kept in memory only.' : `What is to be kept lies in ${keepsIn}`,
     ...openToAll.map((url) => colours.yellow(`Everybody who reaches ${url} may read and write everything.`)),
     '',
@@ -42,16 +39,31 @@ export function banner(options: BannerOptions): string {
   return lines.join('\n');
 }
 
-/** The same addresses as clients of MQTT write them. */
-function mqttLines(frames: readonly string[]): string[] {
-  const urls = frames.filter((url) => !url.startsWith('unix:')).map(mqttUrl);
-  return urls.length === 0 ? [] : [`MQTT clients connect to ${urls.join(', ')}`];
+/** The door of the programs in this package, whose listeners need no word about their clients. */
+const OWN_DOOR: DoorName = 'frames';
+
+/** As programs read it: the listeners of our own door, and those of each other door under its name. */
+function urlsByDoor(listeners: RunningBroker['listeners']): Record<string, string[]> {
+  const doors = doorsWithPorts(DOORS).map(({ name }) => name);
+  return Object.fromEntries(
+    doors.map((name) => [name === OWN_DOOR ? 'listeners' : name, urlsOf(listeners, name)]),
+  );
 }
 
-function mqttUrl(url: string): string {
-  const dialled = url.replace(/:\/\/(0\.0\.0\.0|\[::\])?(?=:)/, '://localhost');
-  if (/^wss?:/.test(url)) return `${dialled}/mqtt`;
-  return dialled.replace(/^tcp:/, 'mqtt:').replace(/^tls:/, 'mqtts:');
+function listenerLines(
+  { name, clients }: DoorEntry,
+  urls: readonly string[],
+  colours: ReturnType<typeof coloursFor>,
+): string[] {
+  const suffix = name === OWN_DOOR ? '' : `  for ${clients} clients`;
+  return urls.map((url) => `  ${colours.green(url)}${suffix}`);
+}
+
+/** The addresses of another door, as the clients of this one write them. */
+function sharedPortLines({ clients, listening }: DoorEntry, listeners: RunningBroker['listeners']): string[] {
+  if (!('sharesPortOf' in listening)) return [];
+  const urls = urlsOf(listeners, listening.sharesPortOf).flatMap((url) => listening.clientUrl(url) ?? []);
+  return urls.length === 0 ? [] : [`${clients} clients connect to ${urls.join(', ')}`];
 }
 
 function nextLines(
@@ -68,7 +80,7 @@ function nextKafkaCommand(url: string, tls: CertificateFiles | undefined, folder
   return `${folder}tinymq topics list ${flags.map(shellQuoted).join(' ')}`;
 }
 
-function urlsOf(listeners: RunningBroker['listeners'], door: DoorName): string[] {
+function urlsOf(listeners: RunningBroker['listeners'], door: string): string[] {
   return listeners.filter((listener) => listener.door === door).map(({ url }) => url);
 }
 

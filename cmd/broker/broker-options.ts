@@ -30,12 +30,12 @@ export function brokerOptionsOf(
 ): BrokerOptions {
   const properties = propertiesFile === undefined ? undefined : readKafkaProperties(propertiesFile);
   const tls = tlsOf(values);
-  const { urls, kafka, grpc, areDefaults } = listenersOf(values, given, properties?.listen);
+  const { urls, areDefaults } = listenersOf(values, given, properties?.listen);
   const kafkaLogDirs = kafkaLogDirsOf(values, given, properties);
   return {
-    listen: urls,
-    kafka: kafka.length === 0 ? undefined : kafkaOptionsOf(values, given, kafka, properties),
-    grpc: grpc.length === 0 ? undefined : grpcOptionsOf(values, grpc),
+    listen: urls.frames,
+    kafka: urls.kafka.length === 0 ? undefined : kafkaOptionsOf(values, given, urls.kafka, properties),
+    grpc: urls.grpc.length === 0 ? undefined : grpcOptionsOf(values, urls.grpc),
     kafkaLogDirs,
     onListenError: areDefaults ? (error) => report(`${error.message}; left closed`) : undefined,
     tls,

@@ -4,6 +4,7 @@ import { maxPartitionsPerTopic } from '../../internal/limits/kafka.ts';
 import { DAY_MS, NETWORKS } from '../cli/options/connection-options.ts';
 import { bytes, choice, duration, fileMode, integer, list, text, toggle } from '../cli/options/option.ts';
 import type { Program } from '../cli/options/program.ts';
+import { DEFAULT_ADDRESS, doorFlag } from './door-flags.ts';
 
 const GiB = 1024 ** 3;
 
@@ -15,7 +16,7 @@ const options = {
   address: text({
     group: 'Listening',
     placeholder: 'HOST:PORT|PATH|URL',
-    help: 'where to listen; localhost:1883, or /tmp/broker.sock with -network unix, unless given',
+    help: `where to listen; ${DEFAULT_ADDRESS}, or /tmp/broker.sock with -network unix, unless given`,
   }),
   listen: list({
     group: 'Listening',
@@ -44,11 +45,7 @@ const options = {
     placeholder: 'FILTER',
     help: 'refuse subscriptions to FILTER and anything narrower, to test how clients react',
   }),
-  kafka: list({
-    group: 'Kafka',
-    placeholder: 'HOST:PORT|URL',
-    help: 'open the door for Kafka clients: host:port, kafka://, tcp:// or tls://host:port',
-  }),
+  kafka: doorFlag('kafka'),
   'kafka-advertised': text({
     group: 'Kafka',
     placeholder: 'HOST:PORT',
@@ -68,11 +65,7 @@ const options = {
     placeholder: 'FOLDER',
     help: 'serve the log.dirs of an existing Kafka in place, and append there, instead of -data-dir',
   }),
-  grpc: list({
-    group: 'gRPC',
-    placeholder: 'HOST:PORT|URL',
-    help: 'open the door for clients of SMQ, which speak gRPC: host:port, tcp://, tls:// or unix:///path',
-  }),
+  grpc: doorFlag('grpc'),
   'grpc-max-message': bytes(
     { min: 1, max: maxGrpcMessageBytes },
     { group: 'gRPC', default: '1GiB', help: 'the largest message that gRPC clients may send' },

@@ -1,33 +1,25 @@
-import { type DoorName, doorEndpoint } from '../../internal/doors/door-addresses.ts';
+import type { DoorEntry, OwnPort } from '../../internal/doors/door.ts';
+import { doorEndpoint } from '../../internal/doors/door-addresses.ts';
 import { shownAddress } from '../../internal/lib/shown-address.ts';
 import { endpointUrl } from '../../internal/transport/endpoint.ts';
 import { DEFAULT_SOCKET_PATH } from '../../pkg/client/address.ts';
-import type { CertificateFiles } from '../../pkg/embed/index.ts';
+import type { CertificateFiles, DoorName } from '../../pkg/embed/index.ts';
 import type { Values } from '../cli/options/option.ts';
 import { UsageError } from '../cli/options/program.ts';
+import { DEFAULT_ADDRESS, MAIN_DOOR, OTHER_DOORS } from './door-flags.ts';
 import type { brokerProgram } from './flags.ts';
 
 type BrokerValues = Values<typeof brokerProgram.options>;
 
-/** What `broker` opens when nobody names a listener. */
-const DEFAULT_LISTENERS = ['tcp://localhost:1883'];
-const DEFAULT_KAFKA_LISTENERS = ['tcp://localhost:9092'];
-const DEFAULT_GRPC_LISTENERS = ['tcp://localhost:8097'];
-const DEFAULT_ADDRESS = 'localhost:1883';
-
 export interface Listeners {
-  /** Of the door for tinymq's own clients. */
-  urls: string[];
-  /** Of the door for Kafka's clients. */
-  kafka: string[];
-  /** Of the door for SMQ's clients. */
-  grpc: string[];
+  /** Where each door listens; empty for one that stays closed. */
+  urls: Readonly<Record<DoorName, readonly string[]>>;
   /** Nobody named them: one that cannot open is no reason to fail. */
   areDefaults: boolean;
 }
 
 /**
- * Where to listen: `-network` and `-address`, and what `-listen`, `-kafka` and `-grpc` name beside them.
+ * Where to listen: `-network` and `-address`, and what `-listen` and the flags of the other doors name beside them.
  *
  * @param ofKafka the listeners of a `server.properties`, which `-kafka` replaces.
  * @throws UsageError.
@@ -37,27 +29,26 @@ export function listenersOf(
   given: ReadonlySet<string>,
   ofKafka: readonly string[] = [],
 ): Listeners {
-  const urls: string[] = [];
   const hasTls = values['tls-cert'] !== undefined;
-  const listen = urlsOf('frames', itemsOf(values.listen));
-  const kafka = urlsOf('kafka', withScheme(values.kafka, hasTls));
-  const grpc = urlsOf('grpc', withScheme(values.grpc, hasTls));
-  const isTlsElsewhere = [...listen, ...ofKafka].some(speaksTls) || kafka.length + grpc.length > 0;
+  const listen = urlsOf(MAIN_DOOR, itemsOf(values.listen));
+  const urls: Record<string, readonly string[]> = {};
+  for (const door of OTHER_DOORS) urls[door.name] = urlsOf(door, withScheme(flagOf(door, values), hasTls));
+  const isTlsElsewhere = [...listen, ...ofKafka].some(speaksTls) || Object.values(urls).flat().length > 0;
   const namesPair = given.has('network') || given.has('address') || (hasTls && !isTlsElsewhere);
-  if (namesPair) urls.push(pairUrl(values, given, hasTls));
-  urls.push(...listen);
-  if (kafka.length === 0) kafka.push(...ofKafka);
-  const areDefaults = urls.length === 0 && kafka.length === 0 && grpc.length === 0;
-  if (areDefaults) {
-    urls.push(...DEFAULT_LISTENERS);
-    kafka.push(...DEFAULT_KAFKA_LISTENERS);
-    grpc.push(...DEFAULT_GRPC_LISTENERS);
-  }
-  const all = [...urls, ...kafka, ...grpc];
-  const unarmed = all.find(speaksTls);
+  urls[MAIN_DOOR.name] = namesPair ? [pairUrl(values, given, hasTls), ...listen] : listen;
+  if (urls.kafka.length === 0) urls.kafka = ofKafka;
+  const areDefaults = Object.values(urls).flat().length === 0;
+  if (areDefaults)
+    for (const { name, listening } of [MAIN_DOOR, ...OTHER_DOORS]) urls[name] = [listening.defaultUrl];
+  const unarmed = [MAIN_DOOR, ...OTHER_DOORS].flatMap(({ name }) => urls[name]).find(speaksTls);
   if (unarmed !== undefined && !hasTls) throw new UsageError(`${unarmed} needs -tls-cert and -tls-key`);
   if (hasTls && unarmed === undefined) throw new UsageError('-tls-cert has no effect: no listener uses TLS');
-  return { urls, kafka, grpc, areDefaults };
+  return { urls: urls as Listeners['urls'], areDefaults };
+}
+
+/** The flag that has the name of a door says where that listens. */
+function flagOf({ name }: DoorEntry, values: BrokerValues): readonly string[] {
+  return (values as Readonly<Record<string, unknown>>)[name] as readonly string[];
 }
 
 function itemsOf(texts: readonly string[]): string[] {
@@ -70,10 +61,10 @@ function withScheme(texts: readonly string[], hasTls: boolean): string[] {
 }
 
 /** Addresses in the one form that the banner shows. @throws UsageError where one is none. */
-function urlsOf(door: DoorName, texts: readonly string[]): string[] {
+function urlsOf({ listening }: { listening: OwnPort }, texts: readonly string[]): string[] {
   return texts.map((text) => {
     try {
-      return endpointUrl(doorEndpoint(door, text));
+      return endpointUrl(doorEndpoint(listening, text));
     } catch (error) {
       throw new UsageError((error as Error).message);
     }
@@ -97,14 +88,14 @@ function pairUrl(values: BrokerValues, given: ReadonlySet<string>, hasTls: boole
   const network = values.network ?? 'tcp';
   const address = values.address ?? (network === 'unix' ? DEFAULT_SOCKET_PATH : DEFAULT_ADDRESS);
   if (isUrl(address) || (isPath(address) && !given.has('network'))) {
-    const [url] = urlsOf('frames', [isUrl(address) ? address : `unix://${address}`]);
+    const [url] = urlsOf(MAIN_DOOR, [isUrl(address) ? address : `unix://${address}`]);
     if (given.has('network') && !url.startsWith(`${network}://`)) {
       throw new UsageError(`-network ${network} and -address ${shownAddress(address)} do not go together`);
     }
     return url;
   }
   const secured: Readonly<Partial<Record<string, string>>> = hasTls ? { tcp: 'tls', ws: 'wss' } : {};
-  return urlsOf('frames', [`${secured[network] ?? network}://${address}`])[0];
+  return urlsOf(MAIN_DOOR, [`${secured[network] ?? network}://${address}`])[0];
 }
 
 function isUrl(text: string): boolean {

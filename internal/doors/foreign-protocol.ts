@@ -8,12 +8,17 @@ import { encodePacket } from '../protocol/mqtt/encode.ts';
 import { PacketType } from '../protocol/mqtt/packet.ts';
 import { ConnackReturnCode, ReasonCode } from '../protocol/mqtt/reason-codes.ts';
 import type { Connection } from '../transport/connection.ts';
-import type { DoorName } from './door-addresses.ts';
 import { OpenAddresses } from './open-addresses.ts';
 
 /** A door's answer to clients of another protocol. */
 export interface ForeignProtocolsParts {
-  door: DoorName;
+  door: string;
+  /** The protocol of its own clients. */
+  spoken: string;
+  /** The text for people, if that says more. */
+  explained?: string;
+  /** To HTTP/1; 505 where a later version of HTTP would be understood. Default: 400. */
+  httpStatus?: string;
   fates: Fates;
   /** Where else the broker listens. Default: nowhere. */
   addresses?: OpenAddresses | undefined;
@@ -21,14 +26,12 @@ export interface ForeignProtocolsParts {
 
 /** Ends the connections of those who speak what this door does not: told in their own words where these have some. */
 export class ForeignProtocols {
-  readonly #door: DoorName;
-  readonly #fates: Fates;
+  readonly #parts: ForeignProtocolsParts;
   readonly #addresses: OpenAddresses;
 
-  constructor({ door, fates, addresses = new OpenAddresses() }: ForeignProtocolsParts) {
-    this.#door = door;
-    this.#fates = fates;
-    this.#addresses = addresses;
+  constructor(parts: ForeignProtocolsParts) {
+    this.#parts = parts;
+    this.#addresses = parts.addresses ?? new OpenAddresses();
   }
 
   /**
@@ -38,12 +41,12 @@ export class ForeignProtocols {
    */
   refuse(connection: Connection, protocol: Protocol | undefined, first: Uint8Array, closed = () => {}): void {
     const { remote, listener } = connection;
-    const served = protocol && this.#addresses.servedAt(protocol, this.#door);
+    const served = protocol && this.#addresses.servedAt(protocol, this.#parts.door);
     const what =
       protocol === undefined
-        ? `does not speak ${SPOKEN[this.#door]}`
+        ? `does not speak ${this.#parts.spoken}`
         : `speaks ${protocol}, which this listener does not`;
-    this.#fates.tell({
+    this.#parts.fates.tell({
       outcome: 'disconnected',
       code: 'unsupported-protocol',
       who: { remote, listener },
@@ -52,28 +55,9 @@ export class ForeignProtocols {
       level: 'warn',
     });
     connection.handler = { bytes() {}, drained() {}, ended: () => connection.end(), closed };
-    connection.end(protocol && lastWordOf(protocol, first, this.#door, served));
+    connection.end(protocol && lastWordOf(protocol, first, this.#parts, served));
   }
 }
-
-const SPOKEN: Record<DoorName, string> = {
-  frames: 'MQTT and tinymq frames',
-  kafka: "Kafka's protocol",
-  grpc: 'HTTP/2',
-};
-
-/** The text for people, in answers that have room for it. */
-const EXPLAINED: Record<DoorName, string> = {
-  ...SPOKEN,
-  grpc: 'gRPC, which needs HTTP/2 from the first byte on',
-};
-
-/** To HTTP/1; 505 where a later version of HTTP would be understood. */
-const HTTP_STATUS: Record<DoorName, string> = {
-  frames: '400 Bad Request',
-  kafka: '400 Bad Request',
-  grpc: '505 HTTP Version Not Supported',
-};
 
 /** A fatal alert: handshake_failure (RFC 8446, section 6). */
 const TLS_ALERT = Uint8Array.of(21, 3, 1, 0, 2, 2, 40);
@@ -82,16 +66,16 @@ const TLS_ALERT = Uint8Array.of(21, 3, 1, 0, 2, 2, 40);
 function lastWordOf(
   protocol: Protocol,
   first: Uint8Array,
-  door: DoorName,
+  { spoken, explained = spoken, httpStatus = '400 Bad Request' }: ForeignProtocolsParts,
   served: string | undefined,
 ): Uint8Array | undefined {
   const elsewhere = served === undefined ? '' : `; ${protocol} is served at ${served}`;
-  const text = `this port speaks ${EXPLAINED[door]}${elsewhere}`;
+  const text = `this port speaks ${explained}${elsewhere}`;
   switch (protocol) {
     case 'TLS':
       return TLS_ALERT;
     case 'HTTP/1':
-      return httpAnswer(HTTP_STATUS[door], `This port speaks ${EXPLAINED[door]}.${webSocketHint(served)}\n`);
+      return httpAnswer(httpStatus, `This port speaks ${explained}.${webSocketHint(served)}\n`);
     case 'HTTP/2':
       return Buffer.concat([encodeSettings([]), encodeGoAway(0, Http2Code.PROTOCOL_ERROR, text)]);
     case 'MQTT':

@@ -4,7 +4,10 @@ import { deadlineSweepMs } from '../limits/doors.ts';
 import { Fates } from '../observe/fates.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { Connection } from '../transport/connection.ts';
+import type { SharedPort } from './door.ts';
+import { framesEntry } from './frames/entry.ts';
 import { FrontDoor } from './front-door.ts';
+import { mqttEntry } from './mqtt/entry.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const MQTT_HEAD = Buffer.from('100c00044d51545404', 'hex');
@@ -144,20 +147,20 @@ describe('the front door', () => {
     expect(taken).toEqual([]);
   });
 
-  it('closes the silent when it closes, and nobody else', () => {
+  it('closes the silent when it closes, and nobody else', async () => {
     const { front } = setUp();
     const silent = new FakeConnection();
     const talking = new FakeConnection();
     front.open(silent);
     front.open(talking);
     talking.handler.bytes(Uint8Array.of(2));
-    front.close();
+    await front.close(0);
     expect([silent.isDestroyed, talking.isDestroyed]).toEqual([true, false]);
   });
 
-  it('lets nobody in after it has closed: a handshake may end later than the listener', () => {
+  it('lets nobody in after it has closed: a handshake may end later than the listener', async () => {
     const { front, taken } = setUp();
-    front.close();
+    await front.close(0);
     const late = new FakeConnection();
     front.open(late);
     late.handler.bytes(Uint8Array.of(0));
@@ -187,11 +190,12 @@ function setUp() {
     },
     error() {},
   };
-  const fates = new Fates(new Metrics(), log);
-  return {
-    front: new FrontDoor({ frames, mqtt, connectTimeoutMs: CONNECT_TIMEOUT_MS, fates }),
-    taken,
-    mqttTaken,
-    warnings,
-  };
+  const { recognises } = mqttEntry.listening as SharedPort;
+  const front = new FrontDoor({
+    owner: { door: frames, serves: framesEntry.serves },
+    others: [{ door: mqtt, serves: mqttEntry.serves, recognises }],
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    fates: new Fates(new Metrics(), log),
+  });
+  return { front, taken, mqttTaken, warnings };
 }

@@ -3,42 +3,36 @@ import type { Fates } from '../observe/fates.ts';
 import { FirstBytes, type Protocol } from '../protocol/first-bytes.ts';
 import type { Connection, ConnectionHandler } from '../transport/connection.ts';
 import { LostTime } from './clients/lost-time.ts';
-import type { Door } from './door.ts';
+import type { Door, SharedPort } from './door.ts';
 import { ForeignProtocols } from './foreign-protocol.ts';
 import type { OpenAddresses } from './open-addresses.ts';
 
+/** A door behind this one, with what its clients speak. */
+export interface DoorBehind {
+  door: Door;
+  serves: readonly Protocol[];
+}
+
 /** The parts of the front door. */
 export interface FrontDoorParts {
-  frames: Door;
-  mqtt: Door;
+  /** Gets every connection that no other door recognises, and those that stay silent. */
+  owner: DoorBehind;
+  others: readonly (DoorBehind & Pick<SharedPort, 'recognises'>)[];
   connectTimeoutMs: number;
   fates: Fates;
   /** Where else the broker listens. Default: nowhere. */
   addresses?: OpenAddresses;
 }
 
-const OWN_PROTOCOLS: ReadonlySet<Protocol> = new Set<Protocol>(['MQTT', 'tinymq frames']);
-const MQTT_CONNECT = 1;
-const MQTT_TYPE_SHIFT = 4;
-/** First bytes of the other packets of MQTT, with the flags that each has (MQTT 5, sections 2.1.2 and 2.1.3). */
-const MQTT_PACKETS: ReadonlySet<number> = new Set([
-  ...[0x20, 0x40, 0x50, 0x62, 0x70, 0x82, 0x90, 0xa2, 0xb0, 0xc0, 0xd0, 0xe0, 0xf0],
-  // PUBLISH, whose flags say something.
-  ...Array.from({ length: 16 }, (_, flags) => 0x30 | flags),
-]);
-
-/** What cannot begin a frame is MQTT where it looks like that, even if it is refused there. */
-function isMqtt(first: number): boolean {
-  return first >>> MQTT_TYPE_SHIFT === MQTT_CONNECT || MQTT_PACKETS.has(first);
-}
-
 /**
- * Takes every new connection, waits for its first bytes and passes it on to the door that they are for. A
- * connection that stays silent goes to the door of the frames, which tells it so.
+ * Stands before doors that share a port: takes every new connection, waits for its first bytes, and passes it on to
+ * the door that recognises them. A connection that stays silent goes to the owner of the port, which tells it so.
  */
-export class FrontDoor {
-  readonly #frames: Door;
-  readonly #mqtt: Door;
+export class FrontDoor implements Door {
+  readonly name: string;
+  readonly #owner: Door;
+  readonly #others: FrontDoorParts['others'];
+  readonly #served: ReadonlySet<Protocol>;
   readonly #connectTimeoutMs: number;
   readonly #foreign: ForeignProtocols;
   /** Connections that have not said enough, with what they have said. */
@@ -47,11 +41,18 @@ export class FrontDoor {
   readonly #lostTime = new LostTime();
   #isClosed = false;
 
-  constructor({ frames, mqtt, connectTimeoutMs, fates, addresses }: FrontDoorParts) {
-    this.#frames = frames;
-    this.#mqtt = mqtt;
+  constructor({ owner, others, connectTimeoutMs, fates, addresses }: FrontDoorParts) {
+    this.name = owner.door.name;
+    this.#owner = owner.door;
+    this.#others = others;
+    this.#served = new Set([...others, owner].flatMap(({ serves }) => serves));
     this.#connectTimeoutMs = connectTimeoutMs;
-    this.#foreign = new ForeignProtocols({ door: 'frames', fates, addresses });
+    this.#foreign = new ForeignProtocols({
+      door: this.name,
+      spoken: [...this.#served].join(' and '),
+      fates,
+      addresses,
+    });
     this.#sweep = setInterval(() => this.#passOnTheSilent(), deadlineSweepMs).unref();
   }
 
@@ -75,11 +76,13 @@ export class FrontDoor {
     connection.handler = waiting;
   }
 
-  /** Closes what has said nothing yet, and whatever still comes. */
-  close(): void {
+  /** Closes what has said nothing yet, and whatever still comes; then all doors behind it, at the same time. */
+  async close(timeoutMs: number): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#sweep);
     for (const connection of this.#waiting.keys()) connection.destroy();
+    const doors = [this.#owner, ...this.#others.map(({ door }) => door)];
+    await Promise.all(doors.map((door) => door.close(timeoutMs)));
   }
 
   #take(connection: Connection, first: FirstBytes, chunk: Uint8Array): void {
@@ -87,13 +90,13 @@ export class FrontDoor {
     if (protocol === 'undecided') return;
     this.#waiting.delete(connection);
     // Unknown bytes are refused by one of these doors, which names the fault.
-    if (protocol === undefined || OWN_PROTOCOLS.has(protocol)) this.#passOn(connection, first.bytes);
+    if (protocol === undefined || this.#served.has(protocol)) this.#passOn(connection, first.bytes);
     else this.#foreign.refuse(connection, protocol, first.bytes);
   }
 
   #passOn(connection: Connection, first: Uint8Array): void {
-    const door = first.length > 0 && isMqtt(first[0]) ? this.#mqtt : this.#frames;
-    door.open(connection, first);
+    const other = first.length === 0 ? undefined : this.#others.find(({ recognises }) => recognises(first));
+    (other?.door ?? this.#owner).open(connection, first);
   }
 
   #takeEnd(connection: Connection, { bytes }: FirstBytes): void {

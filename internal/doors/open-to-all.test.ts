@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { allowAll } from '../access/guard.ts';
 import { refusingFilters } from '../access/refused-filters.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
-import type { DoorName } from './door-addresses.ts';
+import { DOORS, type DoorName } from './all.ts';
 import { type Checks, isOpenToAll } from './open-to-all.ts';
 
 const nobody: Checks = { guard: undefined, authenticates: false, asksForCertificates: false };
@@ -23,7 +23,7 @@ it.each<[DoorName, string, Checks]>([
   ['frames', 'tcp://1270.example:1', nobody],
   ['frames', 'tcp://[2001:db8::1]:1', nobody],
 ])('%s at %s is', (door, url, checks) => {
-  expect(isOpenToAll(door, parseEndpoint(url), checks)).toBe(true);
+  expect(isOpenToAll(entryOf(door), parseEndpoint(url), checks)).toBe(true);
 });
 
 it.each<[DoorName, string, Checks]>([
@@ -40,5 +40,9 @@ it.each<[DoorName, string, Checks]>([
   ['kafka', 'tcp://:9092', guarded],
   ['frames', 'tcp://:1883', { ...nobody, authenticates: true }],
 ])('%s at %s is not', (door, url, checks) => {
-  expect(isOpenToAll(door, parseEndpoint(url), checks)).toBe(false);
+  expect(isOpenToAll(entryOf(door), parseEndpoint(url), checks)).toBe(false);
 });
+
+function entryOf(door: DoorName) {
+  return DOORS.find(({ name }) => name === door)!;
+}

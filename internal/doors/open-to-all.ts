@@ -1,6 +1,6 @@
 import { allowAll, type Guard } from '../access/guard.ts';
 import { type Endpoint, isSecure } from '../transport/endpoint.ts';
-import type { DoorName } from './door-addresses.ts';
+import type { DoorEntry } from './door.ts';
 
 /** The checks of clients that connect. */
 export interface Checks {
@@ -13,15 +13,14 @@ export interface Checks {
 
 /** Whether a listener lets in everybody who reaches this machine, and nobody checks who that is. */
 export function isOpenToAll(
-  door: DoorName,
+  door: Pick<DoorEntry, 'authenticates'>,
   endpoint: Endpoint,
   { guard, authenticates, asksForCertificates }: Checks,
 ): boolean {
   if (endpoint.scheme === 'unix' || isLoopback(endpoint.host)) return false;
   if (isSecure(endpoint) && asksForCertificates) return false;
   const isGuarded = guard !== undefined && guard.mayConnect !== allowAll.mayConnect;
-  // The door of gRPC asks the guard only.
-  return !isGuarded && !(authenticates && door !== 'grpc');
+  return !isGuarded && !(authenticates && door.authenticates);
 }
 
 function isLoopback(host: string): boolean {

@@ -1,32 +1,22 @@
+import type { OptionalDoors } from '../doors/all.ts';
+import { type DoorEntry, doorsWithPorts } from '../doors/door.ts';
 import { nearest } from '../lib/nearest.ts';
-import type { BrokerOptions } from './broker-options.ts';
-
-/** What an option may be, with what that is called in a message. */
-interface Kind {
-  what: string;
-  fits(value: unknown): boolean;
-  /** The options within it. */
-  within?: Record<string, Kind>;
-}
-
-/** Each option of an interface, so that the compiler misses one that was added. */
-type Kinds<Options> = { readonly [Name in keyof Required<Options>]: Kind };
-
-const text = ofType('string', 'a text');
-const number = ofType('number', 'a number');
-const yesOrNo = ofType('boolean', 'true or false');
-const callback = ofType('function', 'a function');
-const object = ofType('object', 'an object');
-const list: Kind = { what: 'an array', fits: Array.isArray };
-const addresses: Kind = {
-  what: "an array of addresses, such as ['tcp://localhost:1883']",
-  fits: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
-};
+import {
+  addresses,
+  callback,
+  type Kind,
+  type Kinds,
+  list,
+  number,
+  object,
+  objectOf,
+  text,
+  yesOrNo,
+} from '../lib/option-kinds.ts';
+import { type BrokerOptions, MAIN_DOOR } from './options.ts';
 
 const OPTIONS = {
   listen: addresses,
-  kafka: objectOf({ listen: addresses, advertised: text, autoCreate: yesOrNo, partitions: number }),
-  grpc: objectOf({ listen: addresses, maxMessageBytes: number, allowWrites: yesOrNo }),
   onListenError: callback,
   tls: objectOf({ certFile: text, keyFile: text, caFile: text }),
   socketMode: number,
@@ -66,15 +56,20 @@ const OPTIONS = {
   sessionExpiryMs: number,
   sysIntervalMs: number,
   version: text,
-} as const satisfies Kinds<BrokerOptions>;
+} as const satisfies Kinds<Omit<BrokerOptions, keyof OptionalDoors>>;
+
+/** Of a door that has no other options. */
+const LISTEN_ONLY = objectOf({ listen: addresses });
 
 /**
  * Checks what the compiler checks for those who have it: that the options exist and are of their kind.
  *
  * @throws RangeError that names the option, and the nearest where there is none of that name.
  */
-export function checkOptions(options: BrokerOptions): void {
-  checkAll(options, OPTIONS, '');
+export function checkOptions(options: BrokerOptions, doors: readonly DoorEntry[]): void {
+  const named = doorsWithPorts(doors).filter(({ name }) => name !== MAIN_DOOR);
+  const ofDoors = named.map(({ name, options = LISTEN_ONLY }) => [name, options]);
+  checkAll(options, { ...OPTIONS, ...Object.fromEntries(ofDoors) }, '');
 }
 
 function checkAll(options: object, kinds: Record<string, Kind>, prefix: string): void {
@@ -91,14 +86,6 @@ function unknownOption(prefix: string, name: string, known: readonly string[]): 
   const near = nearest(name, known);
   const hint = near === undefined ? '' : `; did you mean ${prefix}${near}?`;
   return new RangeError(`${prefix}${name} is no option of startBroker${hint}`);
-}
-
-function ofType(type: string, what: string): Kind {
-  return { what, fits: (value) => typeof value === type && value !== null };
-}
-
-function objectOf(within: Record<string, Kind>): Kind {
-  return { ...object, within };
 }
 
 function shown(value: unknown): string {

@@ -1,4 +1,4 @@
-import type { BrokerOptions } from './broker-options.ts';
+import type { BrokerOptions } from './options.ts';
 
 /** The former name of each option that has another now. */
 const FORMER_NAMES = { keep: 'logs', keepForMs: 'logRetentionMs', keepBytes: 'logRetentionBytes' } as const;

@@ -5,7 +5,7 @@ import type { Entry, EntryChange, EntryStore } from '../store/entry-store.ts';
 import type { SqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { STORE_FILE } from '../store/sqlite/store-file.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
-import type { LogsOptions, OpenLogs } from './open-logs.ts';
+import type { LogsOptions, OpenLogs } from './storage.ts';
 
 /** Where sessions are kept, with what closes it. */
 export interface OpenEntries {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { BrokerOptions } from './broker-options.ts';
+import type { BrokerOptions } from './options.ts';
 import { startBroker } from './start-broker.ts';
 
 afterEach(() => {

@@ -1,4 +1,6 @@
 import { Broker, type Logger } from '../broker/broker.ts';
+import { DOORS } from '../doors/all.ts';
+import type { DoorEntry } from '../doors/door.ts';
 import { type Checks, isOpenToAll } from '../doors/open-to-all.ts';
 import * as transportLimits from '../limits/transport.ts';
 import { Metrics } from '../observe/metrics.ts';
@@ -6,6 +8,12 @@ import { StoreError } from '../store/store-error.ts';
 import { type CertificateFiles, Certificates, validityProblem } from '../transport/certificates.ts';
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
 import { ListenError, type Listener } from '../transport/listener.ts';
+import { checkOptions } from './check-options.ts';
+import { checkDataFolder } from './data-folder.ts';
+import { reportDescriptorLimit } from './descriptors.ts';
+import { type OpenDoors, openDoors } from './doors.ts';
+import { withPresentNames } from './former-names.ts';
+import { Opened } from './opened.ts';
 import {
   type BrokerOptions,
   brokerSettings,
@@ -13,15 +21,10 @@ import {
   type DoorName,
   type Place,
   placesOf,
-} from './broker-options.ts';
-import { checkOptions } from './check-options.ts';
-import { checkDataFolder } from './data-folder.ts';
-import { reportDescriptorLimit } from './descriptors.ts';
-import { withPresentNames } from './former-names.ts';
-import { type OpenDoors, openDoors } from './open-doors.ts';
-import { type OpenLogs, openLogs } from './open-logs.ts';
-import { Opened } from './opened.ts';
+} from './options.ts';
 import { MEMORY_ONLY } from './session-store.ts';
+import { openSessions } from './sessions.ts';
+import { type OpenLogs, openLogs } from './storage.ts';
 
 /** Counters since the start, and gauges of now, by name. */
 export type BrokerStats = Readonly<Record<string, number>>;
@@ -49,11 +52,19 @@ export interface RunningBroker extends AsyncDisposable {
  * @throws RangeError where an option is out of its bounds.
  * @throws StoreError where the folder that is named cannot be used.
  */
-export async function startBroker(given: BrokerOptions = {}): Promise<RunningBroker> {
-  checkOptions(given);
+export function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
+  return startWithDoors(DOORS, options);
+}
+
+/** The same with a table of doors that may be another one. */
+export async function startWithDoors(
+  doors: readonly DoorEntry[],
+  given: BrokerOptions,
+): Promise<RunningBroker> {
+  checkOptions(given, doors);
   const options = withPresentNames(given);
   checkBounds(options);
-  const places = placesOf(options);
+  const places = placesOf(doors, options);
   const log = options.logger ?? silent;
   const folderError = dataFolderError(options, log);
   const usable = folderError === undefined ? options : { ...options, dataDir: undefined };
@@ -69,8 +80,12 @@ export async function startBroker(given: BrokerOptions = {}): Promise<RunningBro
     const broker = new Broker({ settings: brokerSettings(options), metrics, log, afterReads });
     const kept = await openKept(options, places, broker, metrics, log, folderError);
     opened.add(() => kept?.close());
-    const doors = await openDoors({ options: usable, broker, kept, metrics, log, certificates, opened });
-    const listeners = await openAll(places, doors, options);
+    const { sessions, close } = await openSessions({ options: usable, broker, kept, metrics, log });
+    opened.add(close);
+    const shared = { broker, sessions, kept, metrics, log, certificates, opened };
+    const wanted = doors.filter((door) => places.some((place) => place.door === door));
+    const openable = await openDoors(wanted, { doors, options: usable, ...shared });
+    const listeners = await openAll(places, openable, options);
     opened.add(async () => {
       await Promise.all(listeners.map((listener) => listener.close()));
     });
@@ -79,7 +94,7 @@ export async function startBroker(given: BrokerOptions = {}): Promise<RunningBro
       isOpenToAll(door, endpoint, checksOf(options)),
     );
     for (const { door, url } of openToAll) {
-      const fields = { event: 'open-to-all', door, url };
+      const fields = { event: 'open-to-all', door: door.name, url };
       log.warn(
         fields,
         'everybody who reaches this listener may read and write everything: nobody checks who it is',
@@ -157,16 +172,16 @@ async function openKept(
   log: Logger,
   folderError: StoreError | undefined,
 ): Promise<OpenLogs | undefined> {
-  const { keep: captured = [], kafka, grpc, onListenError } = options;
-  if (captured.length === 0 && kafka === undefined && grpc === undefined) return undefined;
+  const { keep: captured = [], onListenError } = options;
+  const needing = places.filter(({ door }) => door.needsLogs);
+  if (captured.length === 0 && needing.length === 0) return undefined;
   try {
     if (folderError !== undefined) throw folderError;
     return await openLogs(options, broker, metrics, log);
   } catch (error) {
-    const isNeeded = captured.length > 0 || !places.some(({ door }) => door === 'frames');
+    const isNeeded = captured.length > 0 || needing.length === places.length;
     if (isNeeded || onListenError === undefined || !(error instanceof StoreError)) throw error;
-    const closed = [...(kafka?.listen ?? []), ...(grpc?.listen ?? [])];
-    for (const url of closed) onListenError(new ListenError(url, error));
+    for (const { endpoint } of needing) onListenError(new ListenError(endpointUrl(endpoint), error));
     return undefined;
   }
 }
@@ -179,13 +194,13 @@ async function openAll(
   { onListenError, tls }: BrokerOptions,
 ): Promise<OpenListener[]> {
   const listeners: OpenListener[] = [];
-  const reachable = places.filter(({ door }) => doors[door] !== undefined);
+  const reachable = places.filter(({ door }) => doors.has(door.name));
   try {
     for (const [index, { door, endpoint }] of reachable.entries()) {
       const isLastHope = index === reachable.length - 1 && listeners.length === 0;
       try {
         if (isSecure(endpoint) && tls === undefined) throw lacksCertificate(endpoint);
-        listeners.push({ ...(await doors[door]!(endpoint)), door, endpoint });
+        listeners.push({ ...(await doors.get(door.name)!(endpoint)), door, endpoint });
       } catch (error) {
         if (onListenError === undefined || isLastHope || !(error instanceof ListenError)) throw error;
         onListenError(error);
@@ -215,7 +230,7 @@ function running(
 ): RunningBroker {
   const close = () => opened.close();
   return {
-    listeners: listeners.map(({ url, door }) => ({ url, door })),
+    listeners: listeners.map(({ url, door }) => ({ url, door: door.name as DoorName })),
     url: listeners[0].url,
     openToAll: openToAll.map(({ url }) => url),
     stats: () => metrics.snapshot(),

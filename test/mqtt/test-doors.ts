@@ -47,9 +47,10 @@ export function openDoors(): TestDoors {
   const broker = new Broker({ settings, metrics, log });
   const limits = { queueMessages: 100, queueBytes: 1024 * 1024 };
   const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10 });
-  const doorSettings = { maxMessageBytes: MAX_MESSAGE_BYTES, connectTimeoutMs: 60_000, keepAliveMs: 0 };
-  const door = new MqttDoor(broker, sessions, doorSettings, metrics, log);
-  const frames = new FramesDoor(broker, doorSettings, metrics, log);
+  const bounds = { maxMessageBytes: MAX_MESSAGE_BYTES, connectTimeoutMs: 60_000, keepAliveMs: 0 };
+  const parts = { broker, metrics, log, ...bounds };
+  const door = new MqttDoor({ ...parts, sessions });
+  const frames = new FramesDoor(parts);
 
   function open(first: Uint8Array): FakeConnection {
     const connection = new FakeConnection();

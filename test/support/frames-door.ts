@@ -4,7 +4,7 @@ import { Broker, type BrokerSettings, type Logger } from '../../internal/broker/
 import type { Client } from '../../internal/broker/client.ts';
 import type { Channel } from '../../internal/broker/delivery/channel.ts';
 import { Admission } from '../../internal/doors/clients/admission.ts';
-import { FramesDoor, type FramesSettings } from '../../internal/doors/frames/door.ts';
+import { FramesDoor, type FramesDoorParts } from '../../internal/doors/frames/door.ts';
 import { Metrics } from '../../internal/observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
 import { FakeConnection } from './fake-connection.ts';
@@ -13,7 +13,7 @@ import { FakeConnection } from './fake-connection.ts';
 export function framesDoor({
   log = { debug() {}, info() {}, warn() {}, error() {} },
   ...settings
-}: Partial<FramesSettings & BrokerSettings> & { guard?: Guard; log?: Logger } = {}) {
+}: Partial<FramesDoorParts & BrokerSettings> & { guard?: Guard; log?: Logger } = {}) {
   const metrics = new Metrics();
   const { guard } = settings;
   const all = {
@@ -30,7 +30,7 @@ export function framesDoor({
   };
   const broker = new Broker({ settings: all, metrics, log });
   const connects = vi.spyOn(broker, 'connect');
-  const door = new FramesDoor(broker, all, metrics, log);
+  const door = new FramesDoor({ ...all, broker, metrics, log });
 
   function open(first: Uint8Array = new Uint8Array(0)): FakeConnection {
     const connection = new FakeConnection();

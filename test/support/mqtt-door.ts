@@ -52,13 +52,10 @@ export async function mqttDoor(
   const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10, store: keeper });
   await restoreSessions({ store: entries, keeper, sessions, broker, log });
   broker.retained.store = keeper;
-  const door = new MqttDoor(
-    broker,
-    sessions,
-    { maxMessageBytes: 1e6, connectTimeoutMs: 60_000, keepAliveMs: 0, logs },
-    metrics,
-    log,
-  );
+  const door = new MqttDoor({
+    ...{ broker, sessions, metrics, log, logs },
+    ...{ maxMessageBytes: 1e6, connectTimeoutMs: 60_000, keepAliveMs: 0 },
+  });
 
   /** A client that has its CONNACK. */
   async function connected(version: Version, connect: Partial<Connect> = {}): Promise<DoorClient> {

@@ -6,7 +6,7 @@ import { Broker } from '../../broker/broker.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 import { Admission } from '../clients/admission.ts';
-import { FramesDoor, type FramesSettings } from './door.ts';
+import { FramesDoor, type FramesDoorParts } from './door.ts';
 
 describe('the first frame', () => {
   it('is CONNECT, answered by CONNACK with the own id', async () => {
@@ -275,7 +275,7 @@ const allowEverything: Guard = {
   maySubscribe: () => undefined,
 };
 
-function setUp(settings: Partial<FramesSettings> = {}, guard?: Guard) {
+function setUp(settings: Partial<FramesDoorParts> = {}, guard?: Guard) {
   const metrics = new Metrics();
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const broker = new Broker({
@@ -290,12 +290,11 @@ function setUp(settings: Partial<FramesSettings> = {}, guard?: Guard) {
     log,
   });
   const admission = new Admission(undefined, guard && policyOfGuard(guard));
-  const door = new FramesDoor(
-    broker,
-    { admission, maxMessageBytes: 1000, connectTimeoutMs: 60_000, keepAliveMs: 0, ...settings },
-    metrics,
-    log,
-  );
+  const door = new FramesDoor({
+    ...{ broker, metrics, log, admission },
+    ...{ maxMessageBytes: 1000, connectTimeoutMs: 60_000, keepAliveMs: 0 },
+    ...settings,
+  });
 
   function open(first: Uint8Array): FakeConnection {
     const connection = new FakeConnection();

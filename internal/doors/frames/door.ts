@@ -8,7 +8,10 @@ import { ClientConnections } from '../clients/client-connections.ts';
 import type { Door } from '../door.ts';
 import { FrameConnection } from './connection.ts';
 
-export interface FramesSettings {
+export interface FramesDoorParts {
+  broker: Broker;
+  metrics: Metrics;
+  log: Logger;
   /** Admission of clients. Default: every client is let in. */
   admission?: Admission;
   maxMessageBytes: number;
@@ -23,35 +26,30 @@ export interface FramesSettings {
 export class FramesDoor implements Door {
   readonly name = 'frames';
   readonly #admission: Admission;
-  readonly #broker: Broker;
-  readonly #settings: FramesSettings;
-  readonly #metrics: Metrics;
+  readonly #parts: FramesDoorParts;
   readonly #fates: Fates;
-  readonly #log: Logger;
   readonly #connections: ClientConnections<FrameConnection>;
 
-  constructor(broker: Broker, settings: FramesSettings, metrics: Metrics, log: Logger) {
-    this.#admission = settings.admission ?? new Admission();
-    this.#broker = broker;
-    this.#settings = settings;
-    this.#metrics = metrics;
-    this.#fates = new Fates(metrics, log);
-    this.#log = log;
+  constructor(parts: FramesDoorParts) {
+    this.#admission = parts.admission ?? new Admission();
+    this.#parts = parts;
+    this.#fates = new Fates(parts.metrics, parts.log);
     this.#connections = new ClientConnections({
-      connectTimeoutMs: settings.connectTimeoutMs,
-      silenceMs: () => settings.keepAliveMs,
+      connectTimeoutMs: parts.connectTimeoutMs,
+      silenceMs: () => parts.keepAliveMs,
     });
   }
 
   open(connection: Connection, first: Uint8Array): void {
+    const { broker, logs, metrics, log, maxMessageBytes } = this.#parts;
     const opened: FrameConnection = new FrameConnection(connection, {
       admission: this.#admission,
-      broker: this.#broker,
-      logs: this.#settings.logs,
-      metrics: this.#metrics,
+      broker,
+      logs,
+      metrics,
       fates: this.#fates,
-      log: this.#log,
-      maxMessageBytes: this.#settings.maxMessageBytes,
+      log,
+      maxMessageBytes,
       closed: () => this.#connections.delete(opened),
     });
     this.#connections.add(opened);

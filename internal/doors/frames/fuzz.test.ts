@@ -175,7 +175,7 @@ function setUp() {
   const settings = { maxClients: 10, channelSize: 1e6, channelBytes: 1e9, slowConsumerWaitMs: 1000 };
   const broker = new Broker({ settings: { ...settings, slowConsumer: 'drop-new' }, metrics, log });
   const limits = { maxMessageBytes: 10_000, connectTimeoutMs: 60_000, keepAliveMs: 0 };
-  return { door: new FramesDoor(broker, limits, metrics, log), metrics };
+  return { door: new FramesDoor({ broker, metrics, log, ...limits }), metrics };
 }
 
 function split(bytes: Buffer, cuts: number[]): Buffer[] {

@@ -107,7 +107,7 @@ export class GrpcDoor implements Door {
         ),
       },
       fates,
-      foreign: new ForeignProtocols({ door: 'grpc', fates, addresses }),
+      foreign: new ForeignProtocols({ ...FOREIGN_WORDS, door: this.name, fates, addresses }),
       methodOf: makeMethods(this.#context, this.#health, this.#heartbeats),
       isFull: () => counts.calls > grpcLimits.grpcCalls,
       callOpened: () => counts.callOpened(),
@@ -125,6 +125,13 @@ export class GrpcDoor implements Door {
     for (const peer of this.#peers) peer.sweep(now, lostMs);
   }
 }
+
+/** The name of what is spoken here, in answers to clients of other protocols. */
+const FOREIGN_WORDS = {
+  spoken: 'HTTP/2',
+  explained: 'gRPC, which needs HTTP/2 from the first byte on',
+  httpStatus: '505 HTTP Version Not Supported',
+};
 
 /** Others may be sent on a connection while one of the largest messages arrives. */
 const MESSAGE_SLACK_BYTES = 65_536;

@@ -51,7 +51,7 @@ function open() {
     },
     log,
     fates,
-    foreign: new ForeignProtocols({ door: 'kafka', fates }),
+    foreign: new ForeignProtocols({ door: 'kafka', spoken: "Kafka's protocol", fates }),
     closed() {},
   });
   const nextTurn = async () => {

@@ -45,7 +45,12 @@ export class KafkaDoor implements Door {
     this.#admission = options.admission ?? new Admission();
     this.#fates = new Fates(metrics, log);
     this.#log = log;
-    this.#foreign = new ForeignProtocols({ door: 'kafka', fates: this.#fates, addresses: options.addresses });
+    this.#foreign = new ForeignProtocols({
+      door: this.name,
+      spoken: "Kafka's protocol",
+      fates: this.#fates,
+      addresses: options.addresses,
+    });
     this.#requests = metrics.counter('kafka_requests_total');
     metrics.gauge('kafka_connections', () => this.#connections.size);
     this.#sweep = setInterval(() => this.#closeOverdue(), deadlineSweepMs).unref();

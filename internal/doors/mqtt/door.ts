@@ -10,7 +10,11 @@ import { ClientConnections } from '../clients/client-connections.ts';
 import type { Door } from '../door.ts';
 import { MqttConnection, type MqttConnectionParts } from './connection.ts';
 
-export interface MqttSettings {
+export interface MqttDoorParts {
+  broker: Broker;
+  sessions: Sessions;
+  metrics: Metrics;
+  log: Logger;
   /** Admission of clients. Default: every client is let in. */
   admission?: Admission;
   maxMessageBytes: number;
@@ -33,15 +37,16 @@ export class MqttDoor implements Door {
   readonly #parts: MqttConnectionParts;
   readonly #connections: ClientConnections<MqttConnection>;
 
-  constructor(broker: Broker, sessions: Sessions, settings: MqttSettings, metrics: Metrics, log: Logger) {
-    const { maxMessageBytes, keepAliveMs, logs, admission = new Admission() } = settings;
+  constructor(parts: MqttDoorParts) {
+    const { broker, sessions, metrics, log, maxMessageBytes, keepAliveMs, logs } = parts;
+    const { admission = new Admission() } = parts;
     const maxPacketBytes = Math.min(maxMessageBytes + mqttPacketSlackBytes, LARGEST_PACKET_BYTES);
     const offer = { maxPacketBytes, keepAliveMs };
     const closed = (connection: MqttConnection) => this.#connections.delete(connection);
     const fates = new Fates(metrics, log);
     this.#parts = { admission, broker, sessions, logs, metrics, fates, log, maxMessageBytes, offer, closed };
     this.#connections = new ClientConnections({
-      connectTimeoutMs: settings.connectTimeoutMs,
+      connectTimeoutMs: parts.connectTimeoutMs,
       silenceMs: (connection) => connection.keepAliveMs * KEEP_ALIVE_FACTOR,
     });
   }

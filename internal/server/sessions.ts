@@ -1,19 +1,17 @@
 import { getHeapStatistics } from 'node:v8';
 import type { Broker, Logger } from '../broker/broker.ts';
 import { Sessions } from '../broker/sessions/sessions.ts';
-import { doorLog } from '../doors/door-log.ts';
-import { MqttDoor, type MqttSettings } from '../doors/mqtt/door.ts';
 import { SysTopics } from '../doors/sys/sys-topics.ts';
 import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { restoreSessions } from '../persistence/restore-sessions.ts';
 import { SessionKeeper } from '../persistence/session-keeper.ts';
-import type { LogsOptions, OpenLogs } from './open-logs.ts';
 import { openEntries } from './session-store.ts';
+import type { LogsOptions, OpenLogs } from './storage.ts';
 
-/** How MQTT is served. */
-export interface MqttOptions {
+/** What is kept for clients that are away, and what is told of the broker itself. */
+export interface SessionsOptions {
   /** Messages that wait in one session, while its client is away or takes no more. Default: 100,000. */
   sessionQueue?: number;
   /** Bytes of such messages. Default: 64 MiB. */
@@ -28,26 +26,28 @@ export interface MqttOptions {
   version?: string;
 }
 
-export interface OpenMqtt {
-  door: MqttDoor;
+/** The sessions of all clients, with what tells of them. */
+export interface OpenSessions {
   sessions: Sessions;
   /** Lets what was acknowledged reach the store, then closes it. */
   close(): Promise<void>;
 }
 
+export interface SessionsParts {
+  options: SessionsOptions & LogsOptions & { slowConsumerWaitMs?: number };
+  broker: Broker;
+  kept: OpenLogs | undefined;
+  metrics: Metrics;
+  log: Logger;
+}
+
 /**
- * Opens the door of MQTT, with the sessions of its clients as they were.
+ * Takes up the sessions and the retained messages that the store has, and publishes the topics under `$SYS`.
  *
  * @throws StoreError where the store cannot be read.
  */
-export async function openMqtt(
-  options: MqttOptions & LogsOptions & { slowConsumerWaitMs?: number },
-  broker: Broker,
-  kept: OpenLogs | undefined,
-  settings: MqttSettings,
-  metrics: Metrics,
-  log: Logger,
-): Promise<OpenMqtt> {
+export async function openSessions(parts: SessionsParts): Promise<OpenSessions> {
+  const { options, broker, kept, metrics, log } = parts;
   const entries = openEntries(options, kept, log);
   const keeper = entries && new SessionKeeper(entries.store, log);
   const sessions = new Sessions({
@@ -68,7 +68,6 @@ export async function openMqtt(
     broker.retained.store = keeper;
     if (kept !== undefined) kept.delivery.store = keeper;
   }
-  const door = new MqttDoor(broker, sessions, settings, metrics, doorLog(log, 'mqtt'));
   const everyMs = options.sysIntervalMs ?? doorsLimits.sysTopicsEveryMs;
   const version = `tinymq version ${options.version ?? 'unknown'}`;
   const sys = everyMs > 0 ? new SysTopics({ broker, sessions, metrics, version, everyMs }) : undefined;
@@ -81,5 +80,5 @@ export async function openMqtt(
     await entries?.close();
   }
 
-  return { door, sessions, close };
+  return { sessions, close };
 }

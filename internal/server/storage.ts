@@ -1,4 +1,5 @@
 import type { Broker, Logger } from '../broker/broker.ts';
+import type { ClusterIdentity, KeptTopics } from '../doors/door.ts';
 import * as kafkaLimits from '../limits/kafka.ts';
 import * as logLimits from '../limits/log.ts';
 import { Capture, type CaptureParts } from '../live/capture.ts';
@@ -6,7 +7,7 @@ import { Delivery } from '../live/delivery.ts';
 import { Logs } from '../log/logs.ts';
 import { isInternalTopic, keepingProblem, liveTopicOf } from '../log/names.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { LogStore, StoredState } from '../store/log-store.ts';
+import type { LogStore } from '../store/log-store.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';
 import { matchesFilter, topicNameProblem } from '../topic.ts';
 
@@ -59,28 +60,8 @@ export interface KafkaLogDirs {
   offsetsPartitions?: number;
 }
 
-/** What a directory of Kafka says of the cluster that it belongs to. */
-export interface ClusterIdentity {
-  clusterId: string;
-  nodeId: number;
-  /** The first producer id that was not given away. */
-  nextProducerId: number;
-  /** The level of its feature `metadata.version`; undefined where it says none. */
-  metadataVersion: number | undefined;
-}
-
 /** Logs that are open, with what fills them. */
-export interface OpenLogs {
-  logs: Logs;
-  store: LogStore;
-  /** What the store had of groups when it was opened. */
-  stored: Pick<StoredState, 'groups' | 'groupMembers'>;
-  /** The folder of the store; undefined where logs are kept in memory. */
-  directory: string | undefined;
-  /** Undefined unless the logs are those of an existing Kafka. */
-  cluster: ClusterIdentity | undefined;
-  /** Brings what comes into a log by a door of its own to live subscribers. */
-  delivery: Delivery;
+export interface OpenLogs extends KeptTopics {
   /** Lets what was delivered reach the store, then closes it. */
   close(): Promise<void>;
 }

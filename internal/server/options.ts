@@ -3,29 +3,25 @@ import { type Guard, policyOfGuard } from '../access/guard.ts';
 import { openPolicy, type Policy } from '../access/policy.ts';
 import type { BrokerSettings, Logger } from '../broker/broker.ts';
 import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../broker/delivery/channel.ts';
-import { type DoorName, doorEndpoint } from '../doors/door-addresses.ts';
+import type { DoorName, OptionalDoors } from '../doors/all.ts';
+import { type DoorEntry, type DoorOptions, doorsWithPorts } from '../doors/door.ts';
+import { doorEndpoint } from '../doors/door-addresses.ts';
 import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
 import * as transportLimits from '../limits/transport.ts';
 import type { CertificateFiles, Certificates } from '../transport/certificates.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import type { ListenError, ListenerOptions } from '../transport/listener.ts';
-import type { GrpcOptions } from './open-grpc.ts';
-import type { KafkaOptions } from './open-kafka.ts';
-import type { LogsOptions } from './open-logs.ts';
-import type { MqttOptions } from './open-mqtt.ts';
+import type { SessionsOptions } from './sessions.ts';
+import type { LogsOptions } from './storage.ts';
 
 /** How a broker is started. Everything may be left out. */
-export interface BrokerOptions extends LogsOptions, MqttOptions {
+export interface BrokerOptions extends LogsOptions, SessionsOptions, OptionalDoors {
   /**
    * Where to listen for tinymq's own clients and those of MQTT: `tcp://host:port`, `tls://host:port`, `unix:///path`, `ws://host:port`,
    * `wss://host:port`. Port 0 takes a free one. Default: `tcp://localhost:1883`, or nowhere where another door is named.
    */
   listen?: readonly string[];
-  /** The door for Kafka's clients. Default: closed. */
-  kafka?: KafkaOptions;
-  /** The door for the clients of SMQ, which speak gRPC. Default: closed. */
-  grpc?: GrpcOptions;
   /**
    * Called for each address that cannot be listened on, which then stays closed. Without it one is enough for the
    * start to fail; with it the start fails only where none could be opened.
@@ -114,26 +110,36 @@ export function checkBounds(options: BrokerOptions): void {
   }
 }
 
-export type { DoorName } from '../doors/door-addresses.ts';
+export type { DoorName } from '../doors/all.ts';
 
 /** Where a door is to be opened. */
 export interface Place {
-  door: DoorName;
+  door: DoorEntry;
   endpoint: Endpoint;
 }
 
-/** @throws RangeError where an option names no address, or one that its door cannot listen on. */
-export function placesOf(options: BrokerOptions): Place[] {
-  const { kafka, grpc } = options;
-  const areNamed = kafka !== undefined || grpc !== undefined;
-  const frames = options.listen ?? (areNamed ? [] : ['tcp://localhost:1883']);
-  const places: Place[] = frames.map((url) => ({ door: 'frames', endpoint: doorEndpoint('frames', url) }));
-  for (const [door, urls = []] of [
-    ['kafka', kafka?.listen],
-    ['grpc', grpc?.listen],
-  ] as const) {
-    for (const url of urls) places.push({ door, endpoint: doorEndpoint(door, url) });
-  }
+/** The door whose addresses are the option `listen`; the others have options of their own. */
+export const MAIN_DOOR: DoorName = 'frames';
+
+/** What the options say of a door that has addresses of its own; undefined where it stays closed. */
+export function optionsOf({ name }: DoorEntry, options: BrokerOptions): DoorOptions | undefined {
+  if (name === MAIN_DOOR) return options.listen && { listen: options.listen };
+  return (options as Readonly<Record<string, DoorOptions | undefined>>)[name];
+}
+
+/**
+ * Where the doors of a table are to be opened. Where the options name none, it is the default address of the main one.
+ *
+ * @throws RangeError where an option names no address, or one that its door cannot listen on.
+ */
+export function placesOf(doors: readonly DoorEntry[], options: BrokerOptions): Place[] {
+  const known = doorsWithPorts(doors);
+  const isAnyNamed = known.some((door) => optionsOf(door, options) !== undefined);
+  const places = known.flatMap((door) => {
+    const byDefault = !isAnyNamed && door.name === MAIN_DOOR ? [door.listening.defaultUrl] : [];
+    const urls = optionsOf(door, options)?.listen ?? byDefault;
+    return urls.map((url) => ({ door, endpoint: doorEndpoint(door.listening, url) }));
+  });
   if (places.length === 0) throw new RangeError('listen names no address');
   return places;
 }

@@ -1,0 +1,21 @@
+import type { DoorEntry } from '../door.ts';
+import { type GrpcOptions, grpcOptionKinds } from './options.ts';
+
+export const grpcEntry: DoorEntry<GrpcOptions> = {
+  name: 'grpc',
+  title: 'gRPC',
+  clients: 'SMQ',
+  page: 'grpc.md',
+  serves: ['HTTP/2'],
+  listening: {
+    defaultUrl: 'tcp://localhost:8097',
+    schemes: { tcp: 'tcp', tls: 'tls', unix: 'unix', grpc: 'tcp', grpcs: 'tls' },
+    defaultPorts: { tcp: 8097, tls: 8097 },
+  },
+  options: grpcOptionKinds,
+  needsLogs: true,
+  // Its clients show nothing that says who they are.
+  authenticates: false,
+  // Who does not open it does not wait for its code.
+  open: async (parts, options) => (await import('./open.ts')).openGrpc(parts, options),
+};

@@ -1,0 +1,31 @@
+import type { Door, DoorParts } from '../door.ts';
+import { GrpcDoor } from './door.ts';
+import { listenForGrpc } from './listen.ts';
+import type { GrpcOptions } from './options.ts';
+
+/** Makes the gRPC door on logs that are open. */
+export async function openGrpc(parts: DoorParts, options: GrpcOptions): Promise<Door> {
+  const { admission, addresses, connectTimeoutMs, metrics, log } = parts;
+  const { maxMessageBytes, allowWrites = true } = options;
+  const { logs, store, delivery } = parts.kept!;
+  const door = new GrpcDoor({
+    logs,
+    metrics,
+    log,
+    admission,
+    addresses,
+    settings: {
+      connectTimeoutMs,
+      allowRemoteWrites: allowWrites,
+      ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
+    },
+    onAppended: (topic, batch, source) => delivery.deliver(topic, batch, source),
+    isServing: () => store.health().status === 'ready',
+  });
+  return {
+    name: door.name,
+    open: (connection, first) => door.open(connection, first),
+    listen: (endpoint, listening, problem) => listenForGrpc(endpoint, listening, door, problem),
+    close: (timeoutMs) => door.close(timeoutMs),
+  };
+}

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import { Groups } from '../../groups/groups.ts';
+import { shownAddress } from '../../lib/shown-address.ts';
+import * as kafkaLimits from '../../limits/kafka.ts';
+import { ProducerIds } from '../../log/producer-ids.ts';
+import { parseEndpoint } from '../../transport/endpoint.ts';
+import type { Door, DoorParts, KeptTopics } from '../door.ts';
+import { KafkaDoor } from './door.ts';
+import { METADATA_VERSION } from './features.ts';
+import { FetchSessions } from './fetch/sessions.ts';
+import type { KafkaParts } from './handler.ts';
+import { subscribedTopics } from './handlers/11-join-group.ts';
+import type { KafkaOptions } from './options.ts';
+import { Slices } from './slices.ts';
+
+/**
+ * Makes the door for Kafka's clients on logs that are open, with the groups behind it.
+ *
+ * @throws Error where `advertised` is no `host:port`; StoreError where the store cannot be written.
+ */
+export async function openKafka(parts: DoorParts, options: KafkaOptions): Promise<Door> {
+  const { admission, addresses, connectTimeoutMs, metrics, log } = parts;
+  const kept = parts.kept!;
+  const { logs, store, stored } = kept;
+  const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
+  const groups = new Groups({ store, stored, subscribedTopics, log });
+  const endForgetting = logs.onDeleted((topic) => groups.forgetTopic(topic.name));
+  const shared = { ...(await shareOf(kept, options)), groups, log };
+  const door = new KafkaDoor(shared, { advertised, admission, connectTimeoutMs, addresses }, metrics, log);
+  return {
+    name: door.name,
+    open: (connection, first) => door.open(connection, first),
+    async close(timeoutMs) {
+      await door.close(timeoutMs);
+      endForgetting();
+      groups.close();
+    },
+  };
+}
+
+/** What the handlers share, but for the groups. */
+async function shareOf(
+  { logs, store, delivery, cluster, directory }: KeptTopics,
+  options: KafkaOptions,
+): Promise<Omit<KafkaParts, 'groups' | 'log'>> {
+  return {
+    logs,
+    delivery,
+    producerIds: new ProducerIds(store, cluster?.nextProducerId ?? 0),
+    fetchSessions: new FetchSessions(),
+    slices: new Slices(),
+    clusterId: cluster?.clusterId || (await clusterIdOf(store)),
+    nodeId: cluster?.nodeId ?? kafkaLimits.kafkaNodeId,
+    metadataVersion: cluster?.metadataVersion ?? METADATA_VERSION,
+    settings: {
+      // In the directory of a Kafka nothing comes to be that nobody created.
+      autoCreate: cluster === undefined && (options.autoCreate ?? true),
+      isKafkaDirectory: cluster !== undefined,
+      defaultPartitions: options.partitions ?? 1,
+      dataDir: directory,
+      maxRequestBytes: kafkaLimits.kafkaMaxRequestBytes,
+    },
+  };
+}
+
+function hostAndPort(address: string): { host: string; port: number } {
+  const endpoint = parseEndpoint(`tcp://${address}`);
+  if (endpoint.scheme === 'unix' || endpoint.host === '' || endpoint.port === 0) {
+    throw new Error(`'${shownAddress(address)}' is not a host:port that clients could dial`);
+  }
+  return { host: endpoint.host, port: endpoint.port };
+}
+
+const CLUSTER_ID_KEY = 'cluster-id';
+
+/** Kafka's clients notice when they are led to another cluster by this id: it stays with the logs. */
+async function clusterIdOf(store: KeptTopics['store']): Promise<string> {
+  const stored = await store.getMeta(CLUSTER_ID_KEY);
+  if (stored !== undefined) return Buffer.from(stored).toString();
+  const clusterId = randomBytes(16).toString('base64url');
+  await store.putMeta(CLUSTER_ID_KEY, Buffer.from(clusterId));
+  return clusterId;
+}
