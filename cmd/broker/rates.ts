@@ -1,14 +1,14 @@
 import type { Logger, RunningBroker } from '../../pkg/embed/index.ts';
 
 /** Logs the counters, and how fast they grew, at an interval; returns how to end that. */
-export function logRates(broker: RunningBroker, everyMs: number, log: Logger): () => void {
+export function logRates(broker: RunningBroker, everyMs: number, logger: Logger): () => void {
   let before = broker.stats();
   let beforeAt = performance.now();
   const timer = setInterval(() => {
     const now = broker.stats();
     const seconds = (performance.now() - beforeAt) / 1000;
     const rate = (name: string) => Math.round(((now[name] ?? 0) - (before[name] ?? 0)) / seconds);
-    log.info(
+    logger.info(
       {
         clients: now.clients,
         subscriptions: now.subscriptions,

@@ -17,7 +17,7 @@ export async function openLogs(directory: string, say: (line: string) => void): 
     retentionEveryMs: logLimits.retentionEveryMs,
     retentionMs: 0,
     retentionBytes: 0,
-    log: { info: () => {}, error: (fields, message) => say(`${message}: ${JSON.stringify(fields)}`) },
+    logger: { info: () => {}, error: (fields, message) => say(`${message}: ${JSON.stringify(fields)}`) },
   });
   await logs.open();
   return logs;

@@ -214,7 +214,7 @@ function setUp(settings: Partial<BrokerSettings> = {}, guard?: Guard) {
       ...settings,
     },
     metrics,
-    log: { debug() {}, info() {}, warn() {}, error() {} },
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
   });
 
   function connect(clientId: string, accepts = () => true) {

@@ -41,7 +41,7 @@ export interface Logger {
 export interface BrokerParts {
   settings: BrokerSettings;
   metrics: Metrics;
-  log: Logger;
+  logger: Logger;
   /** Calls back after the reads of this turn of the event loop. Default: `setImmediate`. */
   afterReads?: (callback: () => void) => void;
 }
@@ -56,7 +56,7 @@ export class Broker {
   /** When publishers give way to others. */
   readonly turnTime: TurnTime;
   readonly #settings: BrokerSettings;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #turn: Turn;
   /** The bytes waiting for all subscribers together. */
   readonly #waiting: ChannelTotal;
@@ -89,9 +89,9 @@ export class Broker {
     this.#turn = new Turn(parts.afterReads);
     this.turnTime = new TurnTime(undefined, parts.afterReads);
     this.#settings = parts.settings;
-    this.#log = parts.log;
+    this.#logger = parts.logger;
     const { metrics } = parts;
-    const fates = new Fates(metrics, parts.log);
+    const fates = new Fates(metrics, parts.logger);
     this.retained = new Retained(metrics);
     this.#waiting = new ChannelTotal(parts.settings.channelTotalBytes ?? channelTotalBytes);
     metrics.gauge('channel_bytes_waiting', () => this.#waiting.bytes);
@@ -382,7 +382,7 @@ export class Broker {
   #becameSlow(client: Client): void {
     this.#slowEpisodes.value++;
     const { channel, identity } = client;
-    this.#log.warn(
+    this.#logger.warn(
       {
         code: 'slow-consumer',
         client: nameForLog(identity.clientId),
@@ -401,7 +401,7 @@ export class Broker {
 
   #recovered(client: Client, dropped: number): void {
     const { clientId, remote } = client.identity;
-    this.#log.info(
+    this.#logger.info(
       { code: 'slow-consumer', client: nameForLog(clientId), door: client.identity.door, remote, dropped },
       'a slow subscriber takes messages again',
     );

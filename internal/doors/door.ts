@@ -92,7 +92,7 @@ export interface DoorParts {
   admission: Admission;
   metrics: Metrics;
   /** Says of each line by which door it came. */
-  log: Logger;
+  logger: Logger;
   maxMessageBytes: number;
   /** How long a connection may take to say who it is. */
   connectTimeoutMs: number;

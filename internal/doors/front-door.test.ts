@@ -182,7 +182,7 @@ function setUp() {
   };
   const mqttTaken: Uint8Array[] = [];
   const mqtt = { ...frames, name: 'mqtt', open: (_: Connection, first: Uint8Array) => mqttTaken.push(first) };
-  const log = {
+  const logger = {
     debug() {},
     info() {},
     warn: (fields: object, message: string) => {
@@ -195,7 +195,7 @@ function setUp() {
     owner: { door: frames, serves: framesEntry.serves },
     others: [{ door: mqtt, serves: mqttEntry.serves, recognises }],
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    fates: new Fates(new Metrics(), log),
+    fates: new Fates(new Metrics(), logger),
   });
   return { front, taken, mqttTaken, warnings };
 }

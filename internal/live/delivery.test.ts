@@ -31,7 +31,7 @@ async function delivering() {
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 1_000,
   };
-  const broker = new Broker({ settings, metrics, log });
+  const broker = new Broker({ settings, metrics, logger: log });
   const received: string[] = [];
   const client = broker.connect({
     access: accessOfTest('one'),

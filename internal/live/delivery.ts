@@ -21,13 +21,13 @@ export class Delivery {
   /** Where sessions keep what waits for them; set before the first batch. */
   store: SessionStore = noSessionStore;
   readonly #broker: Broker;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   /** The bytes of live topics by the names of their logs; undefined for one that nobody can subscribe to. */
   readonly #topics = new Map<string, Uint8Array | undefined>();
 
-  constructor(broker: Broker, log: Logger) {
+  constructor(broker: Broker, logger: Logger) {
     this.#broker = broker;
-    this.#log = log;
+    this.#logger = logger;
   }
 
   /**
@@ -48,7 +48,7 @@ export class Delivery {
       messages = messagesOf(topic.name, batch);
     } catch (error) {
       const fields = { log: nameForLog(topic.name), error: (error as Error).message };
-      this.#log.warn(fields, 'a batch cannot be read for live subscribers');
+      this.#logger.warn(fields, 'a batch cannot be read for live subscribers');
       return undefined;
     }
     const writesBefore = this.store.writes;

@@ -53,7 +53,7 @@ export interface LogsOptions {
   retentionMs: number;
   /** Where a topic says nothing else: the oldest go when a partition has more bytes; 0: never. */
   retentionBytes: number;
-  log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  logger: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
 /** All durable topics of a broker, on one store. */
@@ -77,19 +77,24 @@ export class Logs {
     this.#cache = new TailCache(options.tailCacheBytes);
     this.#defaults = defaultTopicConfigs(options);
     this.#maxPartitions = options.maxPartitions ?? maxLogPartitions;
-    const { store, log } = options;
+    const { store, logger } = options;
     this.#compactor = new Compactor({ store, gatherBytes: options.compactionGatherBytes });
-    this.#retention = new Retention({ store, compactor: this.#compactor, topics: () => this.topics(), log });
+    this.#retention = new Retention({
+      store,
+      compactor: this.#compactor,
+      topics: () => this.topics(),
+      logger,
+    });
   }
 
   /** Opens the store and takes up what lasts there; what groups committed is for their coordinator. */
   async open(): Promise<StoredState> {
-    const { store, log, retentionEveryMs } = this.#options;
+    const { store, logger, retentionEveryMs } = this.#options;
     store.onEvent((event) => {
       switch (event.kind) {
         case 'recovered':
           this.#restore(event.state);
-          log.info({}, 'the store works again');
+          logger.info({}, 'the store works again');
           return;
         case 'created':
           this.#add(event.topic);
@@ -98,7 +103,7 @@ export class Logs {
           this.#topics.get(event.topic)?.partitions[event.partition]?.noteAppended(event.batch);
           return;
         default:
-          log.error({ ...event }, 'the store has a problem');
+          logger.error({ ...event }, 'the store has a problem');
       }
     });
     const state = await store.open();

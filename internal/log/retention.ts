@@ -17,7 +17,7 @@ export interface RetentionParts {
   compactor: Compactor;
   /** The topics there are, each time it is asked. */
   topics: () => Iterable<RetainedTopic>;
-  log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  logger: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
 /**
@@ -119,7 +119,7 @@ export class Retention {
     try {
       const { outcome, ...figures } = await this.#parts.compactor.compact(partition, topic.settings, nowMs);
       if (outcome !== 'done') return;
-      this.#parts.log.info(
+      this.#parts.logger.info(
         { log: topic.name, partition: partition.number, ...figures },
         'a log was compacted',
       );
@@ -130,6 +130,6 @@ export class Retention {
 
   #failed(topic: RetainedTopic, partition: PartitionLog, error: Error, what: string): void {
     if (partition.isEnded || this.#isStopped) return;
-    this.#parts.log.error({ log: topic.name, partition: partition.number, error: error.message }, what);
+    this.#parts.logger.error({ log: topic.name, partition: partition.number, error: error.message }, what);
   }
 }

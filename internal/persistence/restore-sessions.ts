@@ -29,19 +29,19 @@ export interface RestoreParts {
   keeper: SessionKeeper;
   sessions: Sessions;
   broker: Broker;
-  log: Logger;
+  logger: Logger;
 }
 
 /** Puts sessions and retained messages back as the store has them. An entry that cannot be read is told and passed over. */
 export async function restoreSessions(parts: RestoreParts): Promise<void> {
-  const { store, log } = parts;
+  const { store, logger } = parts;
   const restoring = new Restoring(parts);
   for await (const entries of readAhead(store)) {
     for (const entry of entries) {
       try {
         restoring.take(entry);
       } catch (error) {
-        log.error(
+        logger.error(
           { key: entry.key.slice(0, 80), error: (error as Error).message },
           'a stored entry is damaged',
         );

@@ -15,7 +15,7 @@ import { MemoryEntries } from '../store/memory/memory-entries.ts';
 import { restoreSessions } from './restore-sessions.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
-const log = { debug() {}, info() {}, warn() {}, error() {} };
+const logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 function message(payload = 'x', more: Partial<Message> = {}): Message {
   return { topic: 'a/b', payload: Buffer.from(payload), clientId: 'publisher', qos: 1, ...more };
@@ -53,7 +53,7 @@ function send(keeper: SessionKeeper, of: Outgoing): void {
 
 /** A keeper that knows of client `c` that it acknowledges at once, so often. */
 function keeperOfPrompt(store: MemoryEntries, times: number): SessionKeeper {
-  const keeper = new SessionKeeper(store, log);
+  const keeper = new SessionKeeper(store, logger);
   for (let time = 0; time < times; time++) {
     const one = outgoing(message());
     send(keeper, one);
@@ -74,9 +74,9 @@ function anyOutlet(): Outlet {
 
 /** What a broker that starts with this store has. */
 async function restored(store: MemoryEntries) {
-  const keeper = new SessionKeeper(store, log);
+  const keeper = new SessionKeeper(store, logger);
   const { broker, sessions } = brokerOf(keeper);
-  await restoreSessions({ store, keeper, sessions, broker, log });
+  await restoreSessions({ store, keeper, sessions, broker, logger });
   sessions.close();
   return { broker, sessions, keeper };
 }
@@ -90,16 +90,16 @@ function brokerOf(keeper: SessionKeeper) {
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 10,
   };
-  const broker = new Broker({ settings, metrics, log });
+  const broker = new Broker({ settings, metrics, logger });
   const limits = { queueMessages: 1000, queueBytes: 1_000_000 };
-  const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10, store: keeper });
+  const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10, store: keeper });
   return { broker, sessions };
 }
 
 describe('keeping sessions', () => {
   it('says when what was written lasts, in the order of the questions', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     expect(durable(keeper).state).toBe('lasts');
     store.isHeld = true;
     keeper.putReceived('c', 1, true);
@@ -120,7 +120,7 @@ describe('keeping sessions', () => {
 
   it('is behind while more waits than is soon written, and lets publishers go when it is not', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     const calls: string[] = [];
     const publisher = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
     store.isHeld = true;
@@ -141,7 +141,7 @@ describe('keeping sessions', () => {
 
   it('makes publishers of retained messages wait while it is behind', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     const { broker, sessions } = brokerOf(keeper);
     broker.retained.store = keeper;
     store.isHeld = true;
@@ -163,7 +163,7 @@ describe('keeping sessions', () => {
 
   it('lets publishers go when what waited is acknowledged before it is written', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     const calls: string[] = [];
     const all = Array.from({ length: sessionChangesWaiting + 1 }, () => outgoing(message()));
     for (const one of all) keeper.putOutgoing('c', one);
@@ -176,7 +176,7 @@ describe('keeping sessions', () => {
 
   it('makes nobody wait for a store that fails', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     const calls: string[] = [];
     store.isHeld = true;
     store.isFailing = true;
@@ -191,7 +191,7 @@ describe('keeping sessions', () => {
 
   it('writes nothing of a message that is acknowledged before it is written, and nobody waits for it', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     const one = outgoing(message());
     keeper.putOutgoing('c', one);
     one.packetId = 1;
@@ -211,7 +211,7 @@ describe('keeping sessions', () => {
 
   it('writes messages once that come to several sessions together', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     const run = [message('1'), message('2')];
     const deliveries = ['a', 'b'].flatMap((clientId) =>
       run.map((one) => {
@@ -229,7 +229,7 @@ describe('keeping sessions', () => {
 
   it('tells who waits that the store has failed, and writes what it lacks later, the newest of each', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     store.isFailing = true;
     keeper.putRetained(message('1', { retain: true }));
     keeper.putReceived('c', 1, true);
@@ -249,7 +249,7 @@ describe('keeping sessions', () => {
   // A broker that was stopped while its store failed waited for a timer that kept nothing alive, and ended with exit code 13.
   it('is flushed without waiting for the time at which a store that failed is tried again', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     store.isFailing = true;
     keeper.putRetained(message('1', { retain: true }));
     await settled();
@@ -267,7 +267,7 @@ describe('keeping sessions', () => {
   // Who asked behind somebody else was told that all was well, because the error was for the first one.
   it('tells an error to everybody who asks about the same writes, and to nobody else', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     store.isFailing = true;
     const delivered = outgoing(message());
     keeper.putReceived('c', 1, true);
@@ -294,7 +294,7 @@ describe('keeping sessions', () => {
 
   it('brings back all of a session', async () => {
     const store = new MemoryEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     const subscription = {
       filter: 'a/+',
       qos: 2,
@@ -397,7 +397,7 @@ describe('waiting for acknowledgements', () => {
 
   it('waits again for who acknowledges soon after the write, not for who takes longer', async () => {
     const store = new HeldEntries();
-    const keeper = new SessionKeeper(store, log);
+    const keeper = new SessionKeeper(store, logger);
     const quick = outgoing(message());
     send(keeper, quick);
     await settled();

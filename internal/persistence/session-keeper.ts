@@ -40,8 +40,8 @@ export class SessionKeeper implements SessionStore {
   readonly #sharedThisTurn = new Map<Message, Shared>();
   #lastNumber = 0;
 
-  constructor(store: EntryStore, log: Logger) {
-    this.#queue = new WriteQueue(store, log);
+  constructor(store: EntryStore, logger: Logger) {
+    this.#queue = new WriteQueue(store, logger);
   }
 
   get isBehind(): boolean {

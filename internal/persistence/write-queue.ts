@@ -53,7 +53,7 @@ const RETRY_AFTER_MS = 1_000;
  */
 export class WriteQueue {
   readonly #store: EntryStore;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   #pending = new Map<string, KeyedChange>();
   /** How many of them there are of each kind, the first letter of their keys. */
   readonly #pendingByKind = new Map<string, number>();
@@ -81,9 +81,9 @@ export class WriteQueue {
   /** How long a transaction takes of late. */
   #transactionMs = 0;
 
-  constructor(store: EntryStore, log: Logger) {
+  constructor(store: EntryStore, logger: Logger) {
     this.#store = store;
-    this.#log = log;
+    this.#logger = logger;
   }
 
   /** How long a hopeful delivery waits to be acknowledged. */
@@ -300,7 +300,7 @@ export class WriteQueue {
     this.#runningChanges -= written.length;
     if (this.#isFailing) {
       this.#isFailing = false;
-      this.#log.info({}, 'sessions reach the store again');
+      this.#logger.info({}, 'sessions reach the store again');
     }
     for (const change of written) this.#letGo(change, undefined);
     this.#settle();
@@ -314,7 +314,7 @@ export class WriteQueue {
     if (!this.#isFailing) {
       this.#isFailing = true;
       const fields = { code: 'store-unavailable', error: error.message };
-      this.#log.error(fields, 'sessions do not reach the store');
+      this.#logger.error(fields, 'sessions do not reach the store');
     }
     for (const { key, value } of changes) {
       const newer = this.#pending.get(key);

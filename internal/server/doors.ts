@@ -34,7 +34,7 @@ export interface DoorsParts {
   sessions: Sessions;
   kept: OpenLogs | undefined;
   metrics: Metrics;
-  log: Logger;
+  logger: Logger;
   certificates: Certificates | undefined;
   opened: Opened;
 }
@@ -46,7 +46,7 @@ export interface DoorsParts {
  * @throws StoreError where what a door keeps cannot be read; Error where an option is wrong.
  */
 export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts): Promise<OpenDoors> {
-  const { options, broker, sessions, kept, metrics, log, certificates, opened } = parts;
+  const { options, broker, sessions, kept, metrics, logger, certificates, opened } = parts;
   const admission = new Admission(options.authenticator, policyOf(options));
   recheckWhenRulesChange(admission, parts);
   const shared = {
@@ -60,10 +60,10 @@ export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts)
   const open = new Map<string, (endpoint: Endpoint) => Promise<Listener>>();
   for (const entry of wanted) {
     if (entry.needsLogs && kept === undefined) continue;
-    const partsOf = ({ name }: DoorEntry) => ({ ...shared, log: doorLog(log, name) });
+    const partsOf = ({ name }: DoorEntry) => ({ ...shared, logger: doorLog(logger, name) });
     const door = await openPort(entry, parts, partsOf);
     opened.add(() => door.close(shutdownTimeoutMs));
-    const problem = connectionProblems(new Fates(metrics, doorLog(log, entry.name)));
+    const problem = connectionProblems(new Fates(metrics, doorLog(logger, entry.name)));
     const serves = [entry, ...doorsAtPortOf(entry.name, parts.doors)].flatMap((each) => each.serves);
     open.set(entry.name, async (endpoint) => {
       const listener = await listenFor(door, endpoint, listening, problem);
@@ -118,17 +118,17 @@ async function openPort(
     await Promise.all([owner, ...others.map(({ door }) => door)].map((door) => door.close(0)));
     throw error;
   }
-  const { connectTimeoutMs, metrics, log, addresses } = parts;
-  const fates = new Fates(metrics, log);
+  const { connectTimeoutMs, metrics, logger, addresses } = parts;
+  const fates = new Fates(metrics, logger);
   return new FrontDoor({
     owner: { door: owner, serves: entry.serves },
     ...{ others, connectTimeoutMs, fates, addresses },
   });
 }
 
-function watchedTraffic({ metrics, log, opened }: DoorsParts): Traffic {
+function watchedTraffic({ metrics, logger, opened }: DoorsParts): Traffic {
   const limit = descriptorLimit();
-  const watch = limit === undefined ? undefined : new DescriptorWatch(limit, descriptorEvents(limit, log));
+  const watch = limit === undefined ? undefined : new DescriptorWatch(limit, descriptorEvents(limit, logger));
   opened.add(() => watch?.close());
   const traffic = new Traffic(watch && ((socket) => watch.accepted(socket)));
   metrics.countedElsewhere('bytes_received_total', () => traffic.bytesReceived);

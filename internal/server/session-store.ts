@@ -19,7 +19,7 @@ export interface OpenEntries {
 export function openEntries(
   options: LogsOptions,
   kept: OpenLogs | undefined,
-  log: Logger,
+  logger: Logger,
 ): OpenEntries | undefined {
   if (options.memory) return undefined;
   if (kept !== undefined && isEntryStore(kept.store)) {
@@ -28,7 +28,7 @@ export function openEntries(
   }
   const { dataDir, dataDirIsOptional = false, fsync = 'commit' } = options;
   if (dataDir === undefined) return undefined;
-  const store = new LazyEntries({ directory: dataDir, isOptional: dataDirIsOptional, fsync, log });
+  const store = new LazyEntries({ directory: dataDir, isOptional: dataDirIsOptional, fsync, logger });
   return { store, hasEntries: existsSync(join(dataDir, STORE_FILE)), close: () => store.close() };
 }
 
@@ -44,7 +44,7 @@ interface LazyEntriesParts {
   /** Whether to do without it where it cannot be used, and will not be soon. */
   isOptional: boolean;
   fsync: 'commit' | 'os';
-  log: Logger;
+  logger: Logger;
 }
 
 /** A store that is opened when there is something to keep: a broker whose clients keep nothing makes no files. */
@@ -74,7 +74,7 @@ class LazyEntries implements EntryStore {
   }
 
   async #open(): Promise<SqliteStore | undefined> {
-    const { directory, isOptional, fsync, log } = this.#parts;
+    const { directory, isOptional, fsync, logger } = this.#parts;
     try {
       const { SqliteStore } = await import('../store/sqlite/sqlite-store.ts');
       const store = new SqliteStore({ directory, fsync });
@@ -87,7 +87,7 @@ class LazyEntries implements EntryStore {
         throw error;
       }
       const fields = { code: 'store-unavailable', error: error.message };
-      log.warn(fields, MEMORY_ONLY);
+      logger.warn(fields, MEMORY_ONLY);
       return undefined;
     }
   }

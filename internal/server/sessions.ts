@@ -38,7 +38,7 @@ export interface SessionsParts {
   broker: Broker;
   kept: OpenLogs | undefined;
   metrics: Metrics;
-  log: Logger;
+  logger: Logger;
 }
 
 /**
@@ -47,13 +47,13 @@ export interface SessionsParts {
  * @throws StoreError where the store cannot be read.
  */
 export async function openSessions(parts: SessionsParts): Promise<OpenSessions> {
-  const { options, broker, kept, metrics, log } = parts;
-  const entries = openEntries(options, kept, log);
-  const keeper = entries && new SessionKeeper(entries.store, log);
+  const { options, broker, kept, metrics, logger } = parts;
+  const entries = openEntries(options, kept, logger);
+  const keeper = entries && new SessionKeeper(entries.store, logger);
   const sessions = new Sessions({
     broker,
     metrics,
-    log,
+    logger,
     limits: {
       queueMessages: options.sessionQueue ?? brokerLimits.sessionQueueMessages,
       queueBytes: options.sessionQueueBytes ?? brokerLimits.sessionQueueBytes,
@@ -64,7 +64,7 @@ export async function openSessions(parts: SessionsParts): Promise<OpenSessions> 
     store: keeper,
   });
   if (entries !== undefined && keeper !== undefined) {
-    if (entries.hasEntries) await restoreSessions({ store: entries.store, keeper, sessions, broker, log });
+    if (entries.hasEntries) await restoreSessions({ store: entries.store, keeper, sessions, broker, logger });
     broker.retained.store = keeper;
     if (kept !== undefined) kept.delivery.store = keeper;
   }

@@ -65,8 +65,8 @@ export async function startWithDoors(
   const options = withPresentNames(given);
   checkBounds(options);
   const places = placesOf(doors, options);
-  const log = options.logger ?? silent;
-  const folderError = dataFolderError(options, log);
+  const logger = options.logger ?? silent;
+  const folderError = dataFolderError(options, logger);
   const usable = folderError === undefined ? options : { ...options, dataDir: undefined };
   const metrics = new Metrics();
   const opened = new Opened();
@@ -74,33 +74,33 @@ export async function startWithDoors(
     const certificates = openCertificates(
       places.map(({ endpoint }) => endpoint),
       options.tls,
-      log,
+      logger,
     );
     opened.add(() => certificates?.close());
-    const broker = new Broker({ settings: brokerSettings(options), metrics, log, afterReads });
-    const kept = await openKept(options, places, broker, metrics, log, folderError);
+    const broker = new Broker({ settings: brokerSettings(options), metrics, logger, afterReads });
+    const kept = await openKept(options, places, broker, metrics, logger, folderError);
     opened.add(() => kept?.close());
-    const { sessions, close } = await openSessions({ options: usable, broker, kept, metrics, log });
+    const { sessions, close } = await openSessions({ options: usable, broker, kept, metrics, logger });
     opened.add(close);
-    const shared = { broker, sessions, kept, metrics, log, certificates, opened };
+    const shared = { broker, sessions, kept, metrics, logger, certificates, opened };
     const wanted = doors.filter((door) => places.some((place) => place.door === door));
     const openable = await openDoors(wanted, { doors, options: usable, ...shared });
     const listeners = await openAll(places, openable, options);
     opened.add(async () => {
       await Promise.all(listeners.map((listener) => listener.close()));
     });
-    reportDescriptorLimit(options.maxClients, log);
+    reportDescriptorLimit(options.maxClients, logger);
     const openToAll = listeners.filter(({ door, endpoint }) =>
       isOpenToAll(door, endpoint, checksOf(options)),
     );
     for (const { door, url } of openToAll) {
       const fields = { event: 'open-to-all', door: door.name, url };
-      log.warn(
+      logger.warn(
         fields,
         'everybody who reaches this listener may read and write everything: nobody checks who it is',
       );
     }
-    return running(listeners, openToAll, metrics, certificates, log, opened);
+    return running(listeners, openToAll, metrics, certificates, logger, opened);
   } catch (error) {
     await opened.close();
     throw error;
@@ -122,7 +122,7 @@ function checksOf({ guard, policy, authenticator, tls }: BrokerOptions): Checks 
  *
  * @throws StoreError where it was named: nobody expects to lose what is to be kept there.
  */
-function dataFolderError(options: BrokerOptions, log: Logger): StoreError | undefined {
+function dataFolderError(options: BrokerOptions, logger: Logger): StoreError | undefined {
   const { dataDir, dataDirIsOptional = false, memory, kafkaLogDirs } = options;
   if (dataDir === undefined || memory || kafkaLogDirs !== undefined) return undefined;
   try {
@@ -130,7 +130,7 @@ function dataFolderError(options: BrokerOptions, log: Logger): StoreError | unde
     return undefined;
   } catch (error) {
     if (!dataDirIsOptional || !(error instanceof StoreError)) throw error;
-    log.warn({ code: 'store-unavailable', error: error.message }, MEMORY_ONLY);
+    logger.warn({ code: 'store-unavailable', error: error.message }, MEMORY_ONLY);
     return error;
   }
 }
@@ -138,20 +138,20 @@ function dataFolderError(options: BrokerOptions, log: Logger): StoreError | unde
 function openCertificates(
   endpoints: readonly Endpoint[],
   files: CertificateFiles | undefined,
-  log: Logger,
+  logger: Logger,
 ): Certificates | undefined {
   if (!endpoints.some(isSecure) || files === undefined) return undefined;
   const file = files.certFile;
   const warnOfTime = () => {
     const problem = validityProblem(certificates.material.cert, Date.now());
-    if (problem !== undefined) log.warn({ file }, problem);
+    if (problem !== undefined) logger.warn({ file }, problem);
   };
   const certificates = new Certificates(files, transportLimits.certificateWatchMs, ({ error }) => {
     if (error !== undefined) {
-      log.error({ error: error.message }, 'the new certificate is not used; the one before stays');
+      logger.error({ error: error.message }, 'the new certificate is not used; the one before stays');
       return;
     }
-    log.info({ file }, 'the certificate was read again');
+    logger.info({ file }, 'the certificate was read again');
     warnOfTime();
   });
   warnOfTime();
@@ -169,7 +169,7 @@ async function openKept(
   places: readonly Place[],
   broker: Broker,
   metrics: Metrics,
-  log: Logger,
+  logger: Logger,
   folderError: StoreError | undefined,
 ): Promise<OpenLogs | undefined> {
   const { keep: captured = [], onListenError } = options;
@@ -177,7 +177,7 @@ async function openKept(
   if (captured.length === 0 && needing.length === 0) return undefined;
   try {
     if (folderError !== undefined) throw folderError;
-    return await openLogs(options, broker, metrics, log);
+    return await openLogs(options, broker, metrics, logger);
   } catch (error) {
     const isNeeded = captured.length > 0 || needing.length === places.length;
     if (isNeeded || onListenError === undefined || !(error instanceof StoreError)) throw error;
@@ -225,7 +225,7 @@ function running(
   openToAll: readonly OpenListener[],
   metrics: Metrics,
   certificates: Certificates | undefined,
-  log: Logger,
+  logger: Logger,
   opened: Opened,
 ): RunningBroker {
   const close = () => opened.close();
@@ -236,7 +236,7 @@ function running(
     stats: () => metrics.snapshot(),
     reloadCertificates() {
       if (certificates === undefined)
-        log.info({}, 'no listener uses TLS: there is no certificate to read again');
+        logger.info({}, 'no listener uses TLS: there is no certificate to read again');
       else certificates.reload();
     },
     close,

@@ -75,7 +75,7 @@ export async function openLogs(
   options: LogsOptions,
   broker: Broker,
   metrics: Metrics,
-  log: Logger,
+  logger: Logger,
 ): Promise<OpenLogs> {
   const captured = options.keep ?? [];
   for (const option of captured) checkLogOption(option);
@@ -91,11 +91,11 @@ export async function openLogs(
     retentionEveryMs: logLimits.retentionEveryMs,
     retentionMs: options.keepForMs ?? logLimits.logRetentionMs,
     retentionBytes: options.keepBytes ?? 0,
-    log,
+    logger,
   });
   const stored = await logs.open();
-  const captures = captureAll(captured, broker, { logs, metrics, log });
-  captures.push(captureExisting(captured, broker, { logs, metrics, log }));
+  const captures = captureAll(captured, broker, { logs, metrics, log: logger });
+  captures.push(captureExisting(captured, broker, { logs, metrics, log: logger }));
 
   async function close(): Promise<void> {
     await Promise.all(captures.map((capture) => capture.drained()));
@@ -103,7 +103,7 @@ export async function openLogs(
   }
 
   const cluster = kafkaLogDirs === undefined || options.memory ? undefined : await clusterOf(store);
-  return { logs, store, stored, directory, cluster, delivery: new Delivery(broker, log), close };
+  return { logs, store, stored, directory, cluster, delivery: new Delivery(broker, logger), close };
 }
 
 /** One capture for each log that is named, and one for the topics that have their own. */

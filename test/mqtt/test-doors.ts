@@ -35,7 +35,7 @@ export interface TestDoors {
 
 export function openDoors(): TestDoors {
   const errors: object[] = [];
-  const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => errors.push(fields) };
+  const logger = { debug() {}, info() {}, warn() {}, error: (fields: object) => errors.push(fields) };
   const metrics = new Metrics();
   const settings = {
     maxClients: 100,
@@ -44,11 +44,11 @@ export function openDoors(): TestDoors {
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 10,
   };
-  const broker = new Broker({ settings, metrics, log });
+  const broker = new Broker({ settings, metrics, logger });
   const limits = { queueMessages: 100, queueBytes: 1024 * 1024 };
-  const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10 });
+  const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10 });
   const bounds = { maxMessageBytes: MAX_MESSAGE_BYTES, connectTimeoutMs: 60_000, keepAliveMs: 0 };
-  const parts = { broker, metrics, log, ...bounds };
+  const parts = { broker, metrics, logger, ...bounds };
   const door = new MqttDoor({ ...parts, sessions });
   const frames = new FramesDoor(parts);
 

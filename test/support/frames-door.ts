@@ -11,9 +11,9 @@ import { FakeConnection } from './fake-connection.ts';
 
 /** A door of the frames with its broker, for tests that bring their own connections. */
 export function framesDoor({
-  log = { debug() {}, info() {}, warn() {}, error() {} },
+  logger = { debug() {}, info() {}, warn() {}, error() {} },
   ...settings
-}: Partial<FramesDoorParts & BrokerSettings> & { guard?: Guard; log?: Logger } = {}) {
+}: Partial<FramesDoorParts & BrokerSettings> & { guard?: Guard; logger?: Logger } = {}) {
   const metrics = new Metrics();
   const { guard } = settings;
   const all = {
@@ -28,9 +28,9 @@ export function framesDoor({
     keepAliveMs: 0,
     ...settings,
   };
-  const broker = new Broker({ settings: all, metrics, log });
+  const broker = new Broker({ settings: all, metrics, logger });
   const connects = vi.spyOn(broker, 'connect');
-  const door = new FramesDoor({ ...all, broker, metrics, log });
+  const door = new FramesDoor({ ...all, broker, metrics, logger });
 
   function open(first: Uint8Array = new Uint8Array(0)): FakeConnection {
     const connection = new FakeConnection();

@@ -44,7 +44,7 @@ export async function openLogs<Store extends LogStore = TryingStore>(
     retentionEveryMs: 1e9,
     retentionMs: 0,
     retentionBytes: 0,
-    log,
+    logger: log,
     ...options,
   });
   await logs.open();

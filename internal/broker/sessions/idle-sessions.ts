@@ -6,15 +6,15 @@ import type { Session } from './session.ts';
 
 /** Sessions whose clients are away and for which no message waits: they are ended first where there are too many. */
 export class IdleSessions {
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #evicted: Counter;
   /** In the order in which their clients went. */
   #sessions = new Set<Session>();
   #untold = 0;
   #toldAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(metrics: Metrics, log: Logger) {
-    this.#log = log;
+  constructor(metrics: Metrics, logger: Logger) {
+    this.#logger = logger;
     this.#evicted = metrics.counter('sessions_evicted_total');
   }
 
@@ -50,7 +50,7 @@ export class IdleSessions {
     this.#evicted.value++;
     this.#untold++;
     if (nowMs - this.#toldAtMs < evictionsToldEveryMs) return;
-    this.#log.warn(
+    this.#logger.warn(
       {
         code: 'too-many-sessions',
         client: quoted(session.clientId),

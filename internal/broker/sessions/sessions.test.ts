@@ -27,7 +27,7 @@ function setUp({ queueBytes = 1000, ...options }: Options = {}) {
   const metrics = new Metrics();
   const warnings: Record<string, unknown>[] = [];
   const warn = (fields: object) => warnings.push(fields as Record<string, unknown>);
-  const log = { debug() {}, info() {}, warn, error() {} };
+  const logger = { debug() {}, info() {}, warn, error() {} };
   const settings = {
     maxClients: 10,
     channelSize: 10,
@@ -35,11 +35,11 @@ function setUp({ queueBytes = 1000, ...options }: Options = {}) {
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 10,
   };
-  const broker = new Broker({ settings, metrics, log });
+  const broker = new Broker({ settings, metrics, logger });
   const limits = { queueMessages: 10, queueBytes };
   const clock = { nowMs: 1_000_000 };
   const now = () => clock.nowMs;
-  const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10, now, ...options });
+  const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10, now, ...options });
   cleanUp.push(() => sessions.close());
 
   /** A client that comes, may subscribe, and goes. */
@@ -64,7 +64,7 @@ function setUp({ queueBytes = 1000, ...options }: Options = {}) {
   const evicted = () => metrics.snapshot().sessions_evicted_total;
   const publish = (payload = 'x') =>
     broker.publishMessage({ topic: 't', payload: Buffer.from(payload), clientId: '', qos: 1 });
-  return { broker, sessions, clock, warnings, visit, evicted, publish, log, metrics };
+  return { broker, sessions, clock, warnings, visit, evicted, publish, log: logger, metrics };
 }
 
 function anyOutlet(): Outlet {
@@ -155,7 +155,7 @@ describe('sessions of clients that cannot say how long they are to last', () => 
     const keeper = new SessionKeeper(entries, silent);
     const after = setUp({ store: keeper, defaultExpiryMs: 3_600_000 });
     const { sessions, clock, broker } = after;
-    await restoreSessions({ store: entries, keeper, sessions, broker, log: silent });
+    await restoreSessions({ store: entries, keeper, sessions, broker, logger: silent });
     const kept = () => ['old', 'for ever', 'two hours'].filter((id) => sessions.get(id) !== undefined);
     clock.nowMs += 3_599_000;
     sessions.expire();
@@ -185,7 +185,7 @@ describe('a large message that many sessions wait for', () => {
     const keeper = new SessionKeeper(entries, silent);
     const after = setUp({ store: keeper, ...roomy });
     const { sessions, broker } = after;
-    await restoreSessions({ store: entries, keeper, sessions, broker, log: silent });
+    await restoreSessions({ store: entries, keeper, sessions, broker, logger: silent });
     after.publish();
     expect([waiting(after, '0'), waiting(after, '9999'), after.warnings]).toEqual([3, 3, []]);
   });

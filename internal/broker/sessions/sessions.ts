@@ -18,7 +18,7 @@ import type { Will } from './will.ts';
 export interface SessionsParts {
   broker: Broker;
   metrics: Metrics;
-  log: Logger;
+  logger: Logger;
   limits: OutboxLimits;
   /** How long sessions outlast their connections whose clients cannot say how long. Default: for ever. */
   defaultExpiryMs?: number;
@@ -71,8 +71,8 @@ export class Sessions {
     this.#defaultExpiryMs = parts.defaultExpiryMs ?? Number.POSITIVE_INFINITY;
     this.#now = parts.now ?? Date.now;
     const { metrics } = parts;
-    this.#fates = new Fates(metrics, parts.log);
-    this.#idle = new IdleSessions(metrics, parts.log);
+    this.#fates = new Fates(metrics, parts.logger);
+    this.#idle = new IdleSessions(metrics, parts.logger);
     const delivered = metrics.counter('messages_delivered_total');
     const deliveredBytes = metrics.counter('message_bytes_delivered_total');
     this.#expired = metrics.counter('sessions_expired_total');

@@ -21,8 +21,8 @@ export function tellLost(fates: Fates, who: object, error: Error | undefined): v
   });
 }
 
-export function logClientDisconnect(log: Logger, who: object): void {
-  log.debug(who, 'a client said DISCONNECT');
+export function logClientDisconnect(logger: Logger, who: object): void {
+  logger.debug(who, 'a client said DISCONNECT');
 }
 
 export function tellDisconnected(fates: Fates, who: object, { code, message }: BrokerError): void {

@@ -44,7 +44,7 @@ export interface FrameConnectionParts {
   logs?: Logs;
   metrics: Metrics;
   fates: Fates;
-  log: Logger;
+  logger: Logger;
   maxMessageBytes: number;
   closed(): void;
 }
@@ -60,7 +60,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   readonly #broker: Broker;
   readonly #metrics: Metrics;
   readonly #fates: Fates;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #closed: () => void;
   readonly #logs: Logs | undefined;
   readonly #cursor: FrameCursor;
@@ -87,7 +87,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     this.#broker = parts.broker;
     this.#metrics = parts.metrics;
     this.#fates = parts.fates;
-    this.#log = parts.log;
+    this.#logger = parts.logger;
     this.#closed = parts.closed;
     this.#logs = parts.logs;
     this.#cursor = new FrameCursor(parts.maxMessageBytes);
@@ -194,7 +194,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   }
 
   failed(error: unknown): void {
-    this.refuse(refusalOf(error, this.#log));
+    this.refuse(refusalOf(error, this.#logger));
   }
 
   #takeControl(frame: Frame): void {
@@ -215,7 +215,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
         this.#answer(FrameType.pong, '');
         return;
       case FrameType.disconnect:
-        logClientDisconnect(this.#log, this.#who());
+        logClientDisconnect(this.#logger, this.#who());
         this.intake.discardInput();
         this.#client.channel.finish();
         this.#leave();
@@ -239,7 +239,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     if ((type & RESERVED_TYPE_BITS) !== 0) {
       throw new BrokerError('reserved-bits', `the type byte is 0x${type.toString(16)}`);
     }
-    this.#log.debug({ ...this.#who(), type }, 'a frame of an unknown type was passed over');
+    this.#logger.debug({ ...this.#who(), type }, 'a frame of an unknown type was passed over');
   }
 
   /** @throws BrokerError where the connection is to end with the refusal. */
@@ -272,7 +272,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     return new Replays({
       logs: this.#logs,
       metrics: this.#metrics,
-      log: this.#log,
+      logger: this.#logger,
       positions: this.#positions,
       failed: (filter, reason) => {
         if (this.#refusals === undefined) client.disconnect(reason);
@@ -321,7 +321,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
       this.#positions = new PositionFrames({ logs: this.#logs, channel, clientId: this.#clientId });
     }
     this.#answer(FrameType.connack, '', formatExtensions(agreed));
-    this.#log.debug(this.#who(), 'a client connected');
+    this.#logger.debug(this.#who(), 'a client connected');
   }
 
   #agreeOnRefusals({ channel, identity }: Client): void {
@@ -340,7 +340,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     if (!isRefusal || this.#refusals === undefined || client === undefined) throw error;
     // Earlier messages are on their way before the client learns of this one.
     this.#run.publish();
-    this.#refusals.publish(refusalOf(error, this.#log), topic);
+    this.#refusals.publish(refusalOf(error, this.#logger), topic);
     this.intake.noteAnswered(client.channel);
   }
 

@@ -277,7 +277,7 @@ const allowEverything: Guard = {
 
 function setUp(settings: Partial<FramesDoorParts> = {}, guard?: Guard) {
   const metrics = new Metrics();
-  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const broker = new Broker({
     settings: {
       maxClients: 100,
@@ -287,11 +287,11 @@ function setUp(settings: Partial<FramesDoorParts> = {}, guard?: Guard) {
       slowConsumerWaitMs: 60_000,
     },
     metrics,
-    log,
+    logger,
   });
   const admission = new Admission(undefined, guard && policyOfGuard(guard));
   const door = new FramesDoor({
-    ...{ broker, metrics, log, admission },
+    ...{ broker, metrics, logger, admission },
     ...{ maxMessageBytes: 1000, connectTimeoutMs: 60_000, keepAliveMs: 0 },
     ...settings,
   });

@@ -11,7 +11,7 @@ import { FrameConnection } from './connection.ts';
 export interface FramesDoorParts {
   broker: Broker;
   metrics: Metrics;
-  log: Logger;
+  logger: Logger;
   /** Admission of clients. Default: every client is let in. */
   admission?: Admission;
   maxMessageBytes: number;
@@ -33,7 +33,7 @@ export class FramesDoor implements Door {
   constructor(parts: FramesDoorParts) {
     this.#admission = parts.admission ?? new Admission();
     this.#parts = parts;
-    this.#fates = new Fates(parts.metrics, parts.log);
+    this.#fates = new Fates(parts.metrics, parts.logger);
     this.#connections = new ClientConnections({
       connectTimeoutMs: parts.connectTimeoutMs,
       silenceMs: () => parts.keepAliveMs,
@@ -41,14 +41,14 @@ export class FramesDoor implements Door {
   }
 
   open(connection: Connection, first: Uint8Array): void {
-    const { broker, logs, metrics, log, maxMessageBytes } = this.#parts;
+    const { broker, logs, metrics, logger, maxMessageBytes } = this.#parts;
     const opened: FrameConnection = new FrameConnection(connection, {
       admission: this.#admission,
       broker,
       logs,
       metrics,
       fates: this.#fates,
-      log,
+      logger,
       maxMessageBytes,
       closed: () => this.#connections.delete(opened),
     });

@@ -171,11 +171,11 @@ function expectAll(frames: Frame[], expected: string[]): void {
 
 function setUp() {
   const metrics = new Metrics();
-  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const settings = { maxClients: 10, channelSize: 1e6, channelBytes: 1e9, slowConsumerWaitMs: 1000 };
-  const broker = new Broker({ settings: { ...settings, slowConsumer: 'drop-new' }, metrics, log });
+  const broker = new Broker({ settings: { ...settings, slowConsumer: 'drop-new' }, metrics, logger });
   const limits = { maxMessageBytes: 10_000, connectTimeoutMs: 60_000, keepAliveMs: 0 };
-  return { door: new FramesDoor({ broker, metrics, log, ...limits }), metrics };
+  return { door: new FramesDoor({ broker, metrics, logger, ...limits }), metrics };
 }
 
 function split(bytes: Buffer, cuts: number[]): Buffer[] {

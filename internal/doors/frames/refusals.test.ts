@@ -132,8 +132,8 @@ interface Wanted {
 
 /** A client that agreed, and one that subscribed to `a`. */
 async function agreed({ maxMessageBytes = 1_000, logged = () => {} }: Wanted) {
-  const log = { debug() {}, info: logged, warn() {}, error() {} };
-  const { open, connected, metrics } = framesDoor({ guard, maxMessageBytes, log });
+  const logger = { debug() {}, info: logged, warn() {}, error() {} };
+  const { open, connected, metrics } = framesDoor({ guard, maxMessageBytes, logger });
   const subscriber = await connected('subscriber', 'a');
   const connection: FakeConnection = open(encodeFrame(FrameType.connect, '', 'refusals', 'me'));
   expect((await connection.frames()).map(shown)).toEqual(['1  refusals me']);

@@ -3,7 +3,7 @@ import { BrokerError } from '../../errors.ts';
 import { FrameError } from '../../protocol/frame/frame.ts';
 
 /** The refusal for an error that a client's frames caused. */
-export function refusalOf(error: unknown, log: Logger): BrokerError {
+export function refusalOf(error: unknown, logger: Logger): BrokerError {
   if (error instanceof BrokerError) return error;
   if (error instanceof FrameError) {
     if (error.code === 'payload-too-large') return new BrokerError('message-too-large', error.message);
@@ -12,6 +12,6 @@ export function refusalOf(error: unknown, log: Logger): BrokerError {
       error.message,
     );
   }
-  log.error({ code: 'internal-error', error: (error as Error).stack }, 'a bug of the broker');
+  logger.error({ code: 'internal-error', error: (error as Error).stack }, 'a bug of the broker');
   return new BrokerError('internal-error');
 }

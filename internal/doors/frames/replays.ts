@@ -16,7 +16,7 @@ export interface ReplaysParts {
   /** Undefined where the broker keeps none. */
   logs: Logs | undefined;
   metrics: Metrics;
-  log: Logger;
+  logger: Logger;
   /** There where the client agreed on `positions`. */
   positions: PositionFrames | undefined;
   /** Told of a replay that cannot go on. */
@@ -86,7 +86,7 @@ export class Replays {
   }
 
   #targetOf(filter: string, channel: Channel): ReplayTarget {
-    const { positions, log } = this.#parts;
+    const { positions, logger } = this.#parts;
     const readers = new Map<Reading, number>();
     return {
       reads: (reading) => {
@@ -107,9 +107,9 @@ export class Replays {
         return true;
       },
       damaged: (error) =>
-        log.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
+        logger.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
       failed: (error) => {
-        log.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
+        logger.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
         this.end(filter);
         const reason = new BrokerError('log-unreadable', `filter ${quoted(filter)}: ${error.message}`);
         this.#parts.failed(filter, reason);

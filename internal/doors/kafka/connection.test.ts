@@ -21,7 +21,7 @@ function open() {
   let turn = 0;
   const lookedUpIn = new Set<number>();
   const warnings: object[] = [];
-  const log = { debug() {}, info() {}, warn: (fields: object) => warnings.push(fields), error() {} };
+  const logger = { debug() {}, info() {}, warn: (fields: object) => warnings.push(fields), error() {} };
   const kafka = {
     logs: {
       topic() {
@@ -33,9 +33,9 @@ function open() {
     nodeId: 1,
     clusterId: 'x',
     settings: { maxRequestBytes: 2 ** 30, autoCreate: false },
-    log,
+    log: logger,
   } as unknown as KafkaParts;
-  const fates = new Fates(new Metrics(), log);
+  const fates = new Fates(new Metrics(), logger);
   const connection = new FakeConnection();
   new KafkaConnection(connection, {
     kafka,
@@ -49,7 +49,7 @@ function open() {
         takeTurn();
       },
     },
-    log,
+    logger,
     fates,
     foreign: new ForeignProtocols({ door: 'kafka', spoken: "Kafka's protocol", fates }),
     closed() {},

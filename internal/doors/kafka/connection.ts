@@ -42,7 +42,7 @@ export interface ConnectionParts {
   readonly advertised: HostAndPort | undefined;
   readonly requests: Counter;
   readonly fates: Fates;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly foreign: ForeignProtocols;
   readonly closed: () => void;
 }
@@ -257,7 +257,10 @@ export class KafkaConnection implements ConnectionHandler {
 
   #logUnadmitted(error: unknown): void {
     const { remote } = this.#connection;
-    this.#parts.log.debug({ remote, reason: (error as Error).message }, 'a Kafka client is not let in yet');
+    this.#parts.logger.debug(
+      { remote, reason: (error as Error).message },
+      'a Kafka client is not let in yet',
+    );
   }
 
   /**

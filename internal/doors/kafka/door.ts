@@ -31,7 +31,7 @@ export class KafkaDoor implements Door {
   readonly #options: KafkaDoorOptions;
   readonly #admission: Admission;
   readonly #fates: Fates;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #foreign: ForeignProtocols;
   readonly #requests: Counter;
   readonly #connections = new ConnectionSet<KafkaConnection>();
@@ -39,12 +39,12 @@ export class KafkaDoor implements Door {
   readonly #sweep: NodeJS.Timeout;
   readonly #lostTime = new LostTime();
 
-  constructor(parts: KafkaParts, options: KafkaDoorOptions, metrics: Metrics, log: Logger) {
+  constructor(parts: KafkaParts, options: KafkaDoorOptions, metrics: Metrics, logger: Logger) {
     this.#parts = parts;
     this.#options = options;
     this.#admission = options.admission ?? new Admission();
-    this.#fates = new Fates(metrics, log);
-    this.#log = log;
+    this.#fates = new Fates(metrics, logger);
+    this.#logger = logger;
     this.#foreign = new ForeignProtocols({
       door: this.name,
       spoken: "Kafka's protocol",
@@ -63,7 +63,7 @@ export class KafkaDoor implements Door {
       advertised: this.#options.advertised,
       requests: this.#requests,
       fates: this.#fates,
-      log: this.#log,
+      logger: this.#logger,
       foreign: this.#foreign,
       closed: () => {
         this.#connections.delete(opened);

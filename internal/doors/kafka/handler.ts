@@ -74,7 +74,7 @@ export interface KafkaParts {
   readonly nodeId: number;
   /** The level of Kafka's feature of this name (features.ts). */
   readonly metadataVersion: number;
-  readonly log: Logger;
+  readonly logger: Logger;
 }
 
 export interface KafkaSettings {

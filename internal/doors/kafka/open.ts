@@ -19,14 +19,14 @@ import { Slices } from './slices.ts';
  * @throws Error where `advertised` is no `host:port`; StoreError where the store cannot be written.
  */
 export async function openKafka(parts: DoorParts, options: KafkaOptions): Promise<Door> {
-  const { admission, addresses, connectTimeoutMs, metrics, log } = parts;
+  const { admission, addresses, connectTimeoutMs, metrics, logger } = parts;
   const kept = parts.kept!;
   const { logs, store, stored } = kept;
   const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
-  const groups = new Groups({ store, stored, subscribedTopics, log });
+  const groups = new Groups({ store, stored, subscribedTopics, log: logger });
   const endForgetting = logs.onDeleted((topic) => groups.forgetTopic(topic.name));
-  const shared = { ...(await shareOf(kept, options)), groups, log };
-  const door = new KafkaDoor(shared, { advertised, admission, connectTimeoutMs, addresses }, metrics, log);
+  const shared = { ...(await shareOf(kept, options)), groups, logger };
+  const door = new KafkaDoor(shared, { advertised, admission, connectTimeoutMs, addresses }, metrics, logger);
   return {
     name: door.name,
     open: (connection, first) => door.open(connection, first),
@@ -42,7 +42,7 @@ export async function openKafka(parts: DoorParts, options: KafkaOptions): Promis
 async function shareOf(
   { logs, store, delivery, cluster, directory }: KeptTopics,
   options: KafkaOptions,
-): Promise<Omit<KafkaParts, 'groups' | 'log'>> {
+): Promise<Omit<KafkaParts, 'groups' | 'logger'>> {
   return {
     logs,
     delivery,

@@ -27,7 +27,7 @@ export interface ConnectionServices {
   logs?: Logs;
   metrics: Metrics;
   fates: Fates;
-  log: Logger;
+  logger: Logger;
   maxMessageBytes: number;
   offer: Offer;
 }
@@ -60,13 +60,14 @@ export interface MqttClientParts extends ConnectionServices {
 
 /** Puts together what serves a client that was let in. */
 export function createMqttClient(parts: MqttClientParts): MqttClient {
-  const { broker, sessions, logs, metrics, fates, log, client, session, agreement, version, refuse } = parts;
+  const { broker, sessions, logs, metrics, fates, logger, client, session, agreement, version, refuse } =
+    parts;
   const { isBridge, intake, run, maxMessageBytes } = parts;
   const { access, channel } = client;
   const { store } = sessions;
   const answers = new Answers(channel, store, version, agreement);
   const outlet = new MqttOutlet(channel, version, agreement);
-  const replays = new Replays({ logs, metrics, log, client, session, outlet, version });
+  const replays = new Replays({ logs, metrics, logger, client, session, outlet, version });
   const inbox = new Inbox({
     broker,
     fates,
@@ -83,7 +84,7 @@ export function createMqttClient(parts: MqttClientParts): MqttClient {
     broker,
     sessions,
     fates,
-    log,
+    logger,
     access,
     session,
     outlet,

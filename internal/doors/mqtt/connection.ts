@@ -171,7 +171,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   }
 
   failed(error: unknown): void {
-    this.refuse(refusalOf(error, this.#parts.log));
+    this.refuse(refusalOf(error, this.#parts.logger));
   }
 
   #takeControl(bytes: Uint8Array): void {
@@ -194,7 +194,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
       }
       session.expiryMs = secondsToMs(sessionExpiryIntervalS);
     }
-    logClientDisconnect(this.#parts.log, this.#who());
+    logClientDisconnect(this.#parts.logger, this.#who());
     this.intake.discardInput();
     this.#release();
     client.channel.finish();
@@ -208,7 +208,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     const body = bytes.subarray(this.#cursor.bodyStart);
     let connect: Connect | undefined;
     const refuse = (error: unknown) => {
-      const reason = refusalOf(error, this.#parts.log);
+      const reason = refusalOf(error, this.#parts.logger);
       this.#refuseConnect(reason, connectAnswer(reason, body, connect?.properties), connect?.clientId);
     };
     try {
@@ -228,7 +228,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   #letIn(access: Access, connect: Connect, agreement: Agreement): void {
     // It may have gone, or have been refused, while it was looked at.
     if (this.#isEnding) return;
-    const { broker, sessions, log } = this.#parts;
+    const { broker, sessions, logger } = this.#parts;
     const { clientId } = agreement;
     const { version, cleanStart, isBridge = false } = connect;
     const encoding = encodingOf(version);
@@ -277,7 +277,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     sessions.enter(session, outlet, agreement.will);
     this.sendMore();
     if (agreement.will !== undefined && sessions.store.writes !== writesBefore) this.#holdAnswers();
-    log.debug(this.#who(), 'a client connected');
+    logger.debug(this.#who(), 'a client connected');
   }
 
   /**

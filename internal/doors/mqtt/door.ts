@@ -14,7 +14,7 @@ export interface MqttDoorParts {
   broker: Broker;
   sessions: Sessions;
   metrics: Metrics;
-  log: Logger;
+  logger: Logger;
   /** Admission of clients. Default: every client is let in. */
   admission?: Admission;
   maxMessageBytes: number;
@@ -38,13 +38,24 @@ export class MqttDoor implements Door {
   readonly #connections: ClientConnections<MqttConnection>;
 
   constructor(parts: MqttDoorParts) {
-    const { broker, sessions, metrics, log, maxMessageBytes, keepAliveMs, logs } = parts;
+    const { broker, sessions, metrics, logger, maxMessageBytes, keepAliveMs, logs } = parts;
     const { admission = new Admission() } = parts;
     const maxPacketBytes = Math.min(maxMessageBytes + mqttPacketSlackBytes, LARGEST_PACKET_BYTES);
     const offer = { maxPacketBytes, keepAliveMs };
     const closed = (connection: MqttConnection) => this.#connections.delete(connection);
-    const fates = new Fates(metrics, log);
-    this.#parts = { admission, broker, sessions, logs, metrics, fates, log, maxMessageBytes, offer, closed };
+    const fates = new Fates(metrics, logger);
+    this.#parts = {
+      admission,
+      broker,
+      sessions,
+      logs,
+      metrics,
+      fates,
+      logger,
+      maxMessageBytes,
+      offer,
+      closed,
+    };
     this.#connections = new ClientConnections({
       connectTimeoutMs: parts.connectTimeoutMs,
       silenceMs: (connection) => connection.keepAliveMs * KEEP_ALIVE_FACTOR,

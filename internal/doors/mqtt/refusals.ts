@@ -65,11 +65,11 @@ const CODES: Partial<Record<number, ErrorCode>> = {
 };
 
 /** Whatever was thrown while a client's bytes were looked at, as a refusal. */
-export function refusalOf(error: unknown, log: Logger): BrokerError {
+export function refusalOf(error: unknown, logger: Logger): BrokerError {
   if (error instanceof BrokerError) return error;
   if (error instanceof MqttError) {
     return new BrokerError(CODES[error.reasonCode] ?? 'malformed-packet', error.message);
   }
-  log.error({ code: 'internal-error', error: (error as Error).stack }, 'a bug of the broker');
+  logger.error({ code: 'internal-error', error: (error as Error).stack }, 'a bug of the broker');
   return new BrokerError('internal-error');
 }

@@ -5,7 +5,7 @@ import { Sessions } from '../../broker/sessions/sessions.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { SysTopics } from './sys-topics.ts';
 
-const log = { debug() {}, info() {}, warn() {}, error() {} };
+const logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 function setUp() {
   const metrics = new Metrics();
@@ -16,9 +16,9 @@ function setUp() {
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 10,
   };
-  const broker = new Broker({ settings, metrics, log });
+  const broker = new Broker({ settings, metrics, logger });
   const limits = { queueMessages: 10, queueBytes: 1000 };
-  const sessions = new Sessions({ broker, metrics, log, limits, slowConsumerWaitMs: 10 });
+  const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10 });
   const sys = new SysTopics({
     broker,
     sessions,

@@ -17,7 +17,7 @@ export interface ReplaysParts {
   /** Undefined where the broker keeps none. */
   logs: Logs | undefined;
   metrics: Metrics;
-  log: Logger;
+  logger: Logger;
   client: Client;
   session: Session;
   outlet: MqttOutlet;
@@ -155,15 +155,15 @@ export class Replays {
     request: ReplayRequest,
     options: ReplayOptions,
   ): Running {
-    const { log, client, session, outlet, version } = this.#parts;
+    const { logger, client, session, outlet, version } = this.#parts;
     const feed = new ReplayFeed(session, outlet, version, options);
     const replay = new Replay(logs, request, {
       deliver: (messages, reading) => this.#take(feed, messages, reading),
       holdsBack: (source) => feed.holdsBack(source),
       damaged: (error) =>
-        log.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
+        logger.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
       failed: (error) => {
-        log.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
+        logger.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
         client.disconnect(new BrokerError('log-unreadable', error.message));
       },
     });

@@ -33,7 +33,7 @@ export interface SubscriberParts {
   broker: Broker;
   sessions: Sessions;
   fates: Fates;
-  log: Logger;
+  logger: Logger;
   access: Access;
   session: Session;
   outlet: MqttOutlet;
@@ -56,7 +56,7 @@ export class Subscriber {
   readonly #broker: Broker;
   readonly #sessions: Sessions;
   readonly #fates: Fates;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   #refusals: RefusalLog | undefined;
   readonly #access: Access;
   readonly #session: Session;
@@ -71,7 +71,7 @@ export class Subscriber {
     this.#broker = parts.broker;
     this.#sessions = parts.sessions;
     this.#fates = parts.fates;
-    this.#log = parts.log;
+    this.#logger = parts.logger;
     this.#access = parts.access;
     this.#session = parts.session;
     this.#answers = parts.answers;
@@ -112,7 +112,7 @@ export class Subscriber {
         if (due !== undefined) dues.push(due);
         reasonCodes.push(request.qos);
       } catch (error) {
-        const refusal = refusalOf(error, this.#log);
+        const refusal = refusalOf(error, this.#logger);
         reasonCodes.push(this.#failureCode(refusal));
         if (problems.length < MOST_PROBLEMS) problems.push(refusal.message);
         this.#logRefusal(refusal);
