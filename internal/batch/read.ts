@@ -28,12 +28,27 @@ export function records(
   header: BatchHeader,
   maxBytes: number,
 ): Generator<KafkaRecord, void, undefined> {
+  return walker(header)(recordBytes(bytes, header, maxBytes));
+}
+
+/** {@link records} of a batch that holds nobody while it expands. @throws RecordBatchError as that does. */
+export async function recordsPaced(
+  bytes: Uint8Array,
+  header: BatchHeader,
+  maxBytes: number,
+  pace: Pace,
+): Promise<Generator<KafkaRecord, void, undefined>> {
+  const walk = walker(header);
+  return walk(await recordBytesPaced(bytes, header, maxBytes, pace));
+}
+
+/** What reads the records of a batch where they lie; it keeps what it needs of the header. */
+function walker(header: BatchHeader): (place: RecordBytes) => Generator<KafkaRecord, void, undefined> {
   const { baseOffset, baseTimestamp, recordCount } = header;
   const appendTime = header.timestampType === 'log-append' ? header.maxTimestamp : undefined;
-  const { bytes: expanded, start, end } = recordBytes(bytes, header, maxBytes);
-  return walk();
+  return walk;
 
-  function* walk(): Generator<KafkaRecord, void, undefined> {
+  function* walk({ bytes: expanded, start, end }: RecordBytes): Generator<KafkaRecord, void, undefined> {
     const cursor = new RecordCursor();
     let at = start;
     for (let index = 0; index < recordCount; index++) {

@@ -51,6 +51,51 @@ function batchOf(texts: string[], options: BatchOptions = {}, topic?: string): U
 }
 
 describe('what came into a log', () => {
+  // A batch of 1.8 million records held everybody for seconds.
+  it('as a large batch is delivered in pieces, in order, and what comes behind it waits', async () => {
+    const { logs, broker, client, received, metrics, delivery } = await delivering();
+    broker.subscribe(client, 'large');
+    const topic = await logs.createTopic('large', 1, {});
+    const texts = Array.from({ length: 50_000 }, (_, index) => String(index));
+    const batch = batchOf(texts);
+    const done = delivery.deliver(topic, batch, SOURCE);
+    const behind = delivery.deliver(topic, batchOf(['behind']), SOURCE);
+    await turn();
+    expect(received.join('')).not.toContain('behind');
+    await done;
+    await behind;
+    await turn();
+    const lines = received.join('').trimEnd().split('\n');
+    expect(lines).toEqual([...texts, 'behind'].map((text) => `large ${text}`));
+    expect(metrics.snapshot().messages_received_total).toBe(50_001);
+    expect(metrics.snapshot().message_bytes_received_total).toBe(batch.length + batchOf(['behind']).length);
+  });
+
+  it('as a large batch stops while its subscriber is full, and loses nothing', async () => {
+    const { logs, broker, client, received, delivery } = await delivering();
+    broker.subscribe(client, 'large');
+    const topic = await logs.createTopic('large', 1, {});
+    let pauses = 0;
+    const source = { pause: () => void pauses++, resume: () => void pauses-- };
+    const texts = Array.from({ length: 20_000 }, (_, index) => String(index));
+    await delivery.deliver(topic, batchOf(texts, { compression: 'gzip' }), source);
+    await turn();
+    expect(received.join('').trimEnd().split('\n')).toHaveLength(20_000);
+    expect(pauses).toBe(0);
+  });
+
+  it('as a large batch that is damaged is reported, and what comes behind it is delivered', async () => {
+    const { logs, broker, client, received, log, delivery } = await delivering();
+    broker.subscribe(client, 'large');
+    const topic = await logs.createTopic('large', 1, {});
+    const damaged = batchOf(Array.from({ length: 5_000 }, () => 'x')).fill(0xff, 61);
+    await delivery.deliver(topic, damaged, SOURCE);
+    await delivery.deliver(topic, batchOf(['whole']), SOURCE);
+    await turn();
+    expect(received.join('')).toBe('large whole\n');
+    expect(log.lines).toHaveLength(1);
+  });
+
   // The log of a topic is a target of it too: every batch that was produced was opened for it, and then passed over.
   it('is not opened for the log that it came into', async () => {
     const { logs, broker, log, metrics, delivery } = await delivering();

@@ -1,4 +1,4 @@
-import { records } from '../batch/read.ts';
+import { type KafkaRecord, records, recordsPaced } from '../batch/read.ts';
 import { parseBatchHeader } from '../batch/record-batch.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Source } from '../broker/delivery/channel.ts';
@@ -12,6 +12,7 @@ import { liveTopicOf } from '../log/names.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
 import { MIXED_CONFIG } from './capture.ts';
 import { messageOf } from './records.ts';
+import { TurnPace, WaitingSource } from './turn-pace.ts';
 
 /**
  * Gives batches that a door wrote to a log to the live subscribers of its topic. They are durable, and their producer was told
@@ -24,6 +25,8 @@ export class Delivery {
   readonly #logger: Logger;
   /** The bytes of live topics by the names of their logs; undefined for one that nobody can subscribe to. */
   readonly #topics = new Map<string, Uint8Array | undefined>();
+  /** Topics of which a large batch is being delivered: what comes behind it waits. */
+  readonly #underWay = new Map<TopicLog, Promise<void>>();
 
   constructor(broker: Broker, logger: Logger) {
     this.#broker = broker;
@@ -31,7 +34,8 @@ export class Delivery {
   }
 
   /**
-   * Delivers a durable batch. It is opened only if there are subscribers.
+   * Delivers a durable batch. It is opened only if there are subscribers; a large one is delivered in pieces, between which
+   * others have their turn.
    *
    * @param source pauses while a subscriber is full.
    * @returns what resolves when the sessions that keep it have done so, or cannot; undefined where none does.
@@ -43,27 +47,86 @@ export class Delivery {
     if (!isMixed && (targets === undefined || isNobody(targets, liveTopicOf(topic.name), topic.name))) {
       return undefined;
     }
-    let messages: Message[];
-    try {
-      messages = messagesOf(topic.name, batch);
-    } catch (error) {
-      const fields = { log: nameForLog(topic.name), error: (error as Error).message };
-      this.#logger.warn(fields, 'a batch cannot be read for live subscribers');
-      return undefined;
+    const before = this.#underWay.get(topic);
+    if (before !== undefined || isLarge(batch)) {
+      return this.#deliverBehind(before, topic, batch, source);
     }
     const writesBefore = this.store.writes;
-    if (isMixed) {
-      this.#deliverEach(topic.name, messages, source);
-    } else if (targets!.groups.length === 0) {
-      this.#publish(topic.name, messages, batch, targets!, source);
-    } else {
-      // Each message for a group goes to another member.
-      for (const message of messages) {
-        this.#publish(topic.name, [message], message.payload, this.#targetsOf(name!), source);
-      }
+    try {
+      this.#deliverMessages(topic, messagesOf(topic.name, batch), batch, source);
+    } catch (error) {
+      this.#unreadable(topic, error);
     }
     if (this.store.writes === writesBefore) return undefined;
     return new Promise((resolve) => this.store.whenDurable(() => resolve()));
+  }
+
+  /** Delivers a batch after the one before it, so that subscribers get them in order. */
+  #deliverBehind(
+    before: Promise<void> | undefined,
+    topic: TopicLog,
+    batch: Uint8Array,
+    source: Source,
+  ): Promise<void> {
+    const delivered = (before ?? Promise.resolve())
+      .then(() => this.#deliverInPieces(topic, batch, source))
+      .catch((error) => this.#unreadable(topic, error))
+      .finally(() => {
+        if (this.#underWay.get(topic) === delivered) this.#underWay.delete(topic);
+      });
+    this.#underWay.set(topic, delivered);
+    return delivered;
+  }
+
+  async #deliverInPieces(topic: TopicLog, batch: Uint8Array, source: Source): Promise<void> {
+    const header = parseBatchHeader(batch, 0);
+    if (header.isControl) return;
+    const { recordCount } = header;
+    const pace = new TurnPace();
+    const feeder = new WaitingSource(source);
+    const all = await recordsPaced(batch, header, maxExpandedBatchBytes, pace);
+    let piece: Message[] = [];
+    let read = 0;
+    const deliverPiece = () => {
+      // The bytes of a batch are shared among its pieces, so that they are counted once.
+      const [start, end] = [read - piece.length, read].map((n) =>
+        Math.floor((batch.length * n) / recordCount),
+      );
+      this.#deliverMessages(topic, piece.filter(isWanted), batch.subarray(start, end), feeder);
+      piece = [];
+    };
+    for (const record of all) {
+      piece.push(qosOneMessageOf(record, topic.name));
+      read++;
+      if (piece.length < PIECE_RECORDS) continue;
+      deliverPiece();
+      if (pace.isOver) await pace.turn();
+      await feeder.free();
+    }
+    deliverPiece();
+    await new Promise<void>((resolve) => this.store.whenDurable(() => resolve()));
+  }
+
+  #unreadable(topic: TopicLog, error: unknown): void {
+    const fields = { log: nameForLog(topic.name), error: (error as Error).message };
+    this.#logger.warn(fields, 'a batch cannot be read for live subscribers');
+  }
+
+  #deliverMessages(topic: TopicLog, messages: Message[], bytes: Uint8Array, source: Source): void {
+    const name = this.#nameOf(topic.name);
+    if (topic.configs[MIXED_CONFIG] === 'true') {
+      this.#deliverEach(topic.name, messages, source);
+      return;
+    }
+    const targets = this.#targetsOf(name!);
+    if (targets.groups.length === 0) {
+      this.#publish(topic.name, messages, bytes, targets, source);
+      return;
+    }
+    // Each message for a group goes to another member.
+    for (const message of messages) {
+      this.#publish(topic.name, [message], message.payload, this.#targetsOf(name!), source);
+    }
   }
 
   /** A log of many topics: each of its messages goes its own way. */
@@ -107,6 +170,19 @@ export class Delivery {
 }
 
 const MAX_REMEMBERED_NAMES = 10_000;
+/** Records that are delivered at once; a batch of more, or one that may expand to much, is delivered in pieces. */
+const PIECE_RECORDS = 2_048;
+const LARGE_COMPRESSED_BYTES = 64 * 1024;
+
+function isLarge(batch: Uint8Array): boolean {
+  try {
+    const { recordCount, codec } = parseBatchHeader(batch, 0);
+    return recordCount > PIECE_RECORDS || (codec !== 'none' && batch.length > LARGE_COMPRESSED_BYTES);
+  } catch {
+    // What cannot be read is reported where it is read.
+    return false;
+  }
+}
 
 /** Messages that were read already, for targets to encode as each wants them. */
 class ReadMessages implements Encoding {
@@ -137,11 +213,20 @@ function messagesOf(logName: string, batch: Uint8Array): Message[] {
   const messages: Message[] = [];
   // Marks of transactions are no messages.
   if (header.isControl) return messages;
-  const now = Date.now();
   for (const record of records(batch, header, maxExpandedBatchBytes)) {
-    const message = messageOf(record, logName);
-    message.qos = 1;
-    if (message.expiresAtMs === undefined || message.expiresAtMs > now) messages.push(message);
+    const message = qosOneMessageOf(record, logName);
+    if (isWanted(message)) messages.push(message);
   }
   return messages;
+}
+
+function qosOneMessageOf(record: KafkaRecord, logName: string): Message {
+  const message = messageOf(record, logName);
+  message.qos = 1;
+  return message;
+}
+
+/** Whether somebody may still want a message. */
+function isWanted({ expiresAtMs }: Message): boolean {
+  return expiresAtMs === undefined || expiresAtMs > Date.now();
 }

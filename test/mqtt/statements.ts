@@ -82,7 +82,7 @@ export const STATEMENTS: readonly (readonly [number: string, words: string, boun
   ['3.2.2-6', 'a refusal has Session Present 0'],
   ['3.2.2-7', 'a refusal closes'],
   ['3.2.2-8', 'CONNACK has one of its reason codes'],
-  ['3.2.2-9', 'Maximum QoS is told', everythingSupported],
+  ['3.2.2-9', 'Maximum QoS is announced', everythingSupported],
   ['3.2.2-10', 'any QoS may be asked for', everythingSupported],
   ['3.2.2-11', 'Maximum QoS is kept to', client],
   ['3.2.2-12', 'a will beyond the Maximum QoS', everythingSupported],
