@@ -86,6 +86,16 @@ export const ERRORS = {
     rule: 'A client proves who it is before it is let in.',
     remedy: 'Check the user name and the password or token.',
   },
+  'too-many-logins': {
+    kind: 'unavailable',
+    rule: 'A bounded number of passwords is checked at once, so that messages go on.',
+    remedy: 'Try again in a second.',
+  },
+  'credentials-expired': {
+    kind: 'denied',
+    rule: 'A connection ends when the credentials that let it in do.',
+    remedy: 'Get a new token and connect again.',
+  },
   'not-authorized': {
     kind: 'denied',
     rule: 'The rules of the broker decide who may do what, on every door.',

@@ -5,3 +5,40 @@ export const maxRules = 100_000;
 
 /** Of a user, a group or a pattern that is no topic. Names of directories and certificates are shorter. */
 export const maxRuleNameCharacters = 1_024;
+
+/** Bytes of a user's or group's name: a distinguished name of a certificate fits, a screen of log shows it. */
+export const maxUserNameBytes = 512;
+/** Bytes of a password; longer ones are refused before anything is hashed. */
+export const maxPasswordBytes = 1_024;
+/** Bytes of a token: those of large directories carry hundreds of groups. */
+export const maxTokenBytes = 32 * 1_024;
+/** Bytes of one message of an exchange: a token and what stands around it. */
+export const maxSaslMessageBytes = maxTokenBytes + 1_024;
+/** Characters of a nonce that a client chooses; clients send 20 to 40. */
+export const maxClientNonceCharacters = 256;
+
+/** Cost of scrypt: 16 MiB and some 40 ms of one core for each password. */
+export const scryptCost = 16_384;
+export const scryptBlockSize = 8;
+export const scryptParallelization = 1;
+/** Bytes of memory that a stored hash may ask for: a file that somebody edited must not take the machine's. */
+export const maxHashMemoryBytes = 128 * 1_024 * 1_024;
+/** Iterations of PBKDF2 that a stored hash may ask for, for the same reason: some seconds. */
+export const maxHashIterations = 5_000_000;
+/** Iterations of keys for SCRAM that the broker makes: the most that Kafka's tools take. */
+export const scramIterations = 16_384;
+/** Fewer are refused by Kafka's clients, and by RFC 7677. */
+export const minScramIterations = 4_096;
+/** Clients do this work at each login; more only makes them slow. */
+export const maxScramIterations = 1_000_000;
+/** Bytes of salt that the broker makes for hashes and keys. */
+export const saltBytes = 16;
+
+/** Passwords that are hashed at once, if the machine has the cores: the event loop and the store need theirs. */
+export const maxHashesAtOnce = 2;
+/** Passwords that wait to be hashed: some four seconds of work for one core. Beyond that a client is told to try again. */
+export const maxWaitingHashes = 100;
+/** How long after its last login a password that was right need not be hashed again. */
+export const rememberPasswordMs = 600_000;
+/** Passwords that are remembered so, a MAC of 32 bytes each. */
+export const maxRememberedPasswords = 20_000;

@@ -8,7 +8,13 @@
  */
 import '../../internal/lib/needed-runtime.ts';
 
-export type { Authenticator, Credentials, Refusal } from '../../internal/access/authenticator.ts';
+export type {
+  Authenticator,
+  Credentials,
+  Refusal,
+  SaslExchange,
+  SaslStep,
+} from '../../internal/access/authenticator.ts';
 export type { Guard } from '../../internal/access/guard.ts';
 export type { Identity, Peer } from '../../internal/access/identity.ts';
 export type { Action, Policy, Resource, ResourceKind } from '../../internal/access/policy.ts';

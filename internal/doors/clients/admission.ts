@@ -5,9 +5,12 @@ import {
   everybodyIsAnonymous,
   isRefusal,
   type Refusal,
+  type SaslExchange,
 } from '../../access/authenticator.ts';
 import type { Identity, Peer } from '../../access/identity.ts';
 import { openPolicy, type Policy } from '../../access/policy.ts';
+import { beginOAuthBearer } from '../../access/users/sasl/oauthbearer.ts';
+import { beginPlain, type Check } from '../../access/users/sasl/plain.ts';
 import { BrokerError } from '../../errors.ts';
 import type { Connection } from '../../transport/connection.ts';
 import type { Intake } from './intake.ts';
@@ -32,20 +35,54 @@ export class Admission {
    */
   admit(peer: Peer, credentials: Credentials): Access | Promise<Access> {
     const found = this.#authenticator.authenticate(peer, credentials);
-    return found instanceof Promise ? this.#admitLater(found) : this.#accessOf(found);
+    return found instanceof Promise ? this.#admitLater(found) : this.accessOf(found);
   }
 
-  async #admitLater(answer: Promise<Identity | Refusal>): Promise<Access> {
-    return this.#accessOf(await answer);
+  /** The SASL mechanisms that a client may choose from. */
+  get mechanisms(): readonly string[] {
+    return this.#authenticator.mechanisms ?? Object.keys(ONE_STEP_MECHANISMS);
   }
 
-  #accessOf(found: Identity | Refusal): Access {
-    if (isRefusal(found)) throw new BrokerError('bad-credentials', found.reason);
+  /**
+   * Begins an exchange; who comes out of it is let in by {@link accessOf}.
+   *
+   * @throws BrokerError where the mechanism is not one of {@link mechanisms}.
+   */
+  beginExchange(peer: Peer, mechanism: string): SaslExchange {
+    const begun =
+      this.#authenticator.beginExchange?.(peer, mechanism) ?? this.#oneStepExchange(peer, mechanism);
+    if (isRefusal(begun)) throw new BrokerError(begun.code ?? 'bad-credentials', begun.reason);
+    return begun;
+  }
+
+  /**
+   * What somebody may do whom an exchange found out.
+   *
+   * @throws BrokerError `bad-credentials`, `not-authorized`.
+   */
+  accessOf(found: Identity | Refusal): Access {
+    if (isRefusal(found)) throw new BrokerError(found.code ?? 'bad-credentials', found.reason);
     const access = new Access(found, this.policy);
     access.checkConnect();
     return access;
   }
+
+  #oneStepExchange(peer: Peer, mechanism: string): SaslExchange | Refusal {
+    const begin = Object.hasOwn(ONE_STEP_MECHANISMS, mechanism) ? ONE_STEP_MECHANISMS[mechanism] : undefined;
+    if (begin === undefined) return { reason: `the mechanism is none of ${this.mechanisms.join(', ')}` };
+    return begin((credentials) => this.#authenticator.authenticate(peer, credentials));
+  }
+
+  async #admitLater(answer: Promise<Identity | Refusal>): Promise<Access> {
+    return this.accessOf(await answer);
+  }
 }
+
+/** Mechanisms that any authenticator can serve, because their client shows all in one message. */
+const ONE_STEP_MECHANISMS: Record<string, (check: Check) => SaslExchange> = {
+  PLAIN: beginPlain,
+  OAUTHBEARER: beginOAuthBearer,
+};
 
 /** What a connection tells of its peer. */
 export function peerOf(connection: Connection, door: string, clientId: string): Peer {
