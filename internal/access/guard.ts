@@ -51,8 +51,10 @@ const QUESTIONS: Record<Action, Question> = {
   create: asPublisher,
   delete: asPublisher,
   alter: asPublisher,
+  'alter-configs': asPublisher,
   admin: asPublisher,
   subscribe: asSubscriber,
   read: asSubscriber,
   describe: asSubscriber,
+  'describe-configs': asSubscriber,
 };

@@ -14,10 +14,12 @@ export type Action =
   | 'write'
   | 'create'
   | 'delete'
-  /** To change a configuration, or the number of partitions. */
+  /** To change the number of partitions, users, rules and other things of the broker. */
   | 'alter'
-  /** To see that something is there, and how it is configured. */
+  | 'alter-configs'
+  /** To see that something is there. */
   | 'describe'
+  | 'describe-configs'
   /** To administer the broker itself. */
   | 'admin';
 

@@ -253,7 +253,7 @@ const CASES: readonly Case<Api>[] = [
       includeSynonyms: false,
       includeDocumentation: false,
     },
-    { 'describe topic': TOPIC, 'describe broker': CLUSTER },
+    { 'describe-configs topic': TOPIC, 'describe-configs broker': CLUSTER },
   ),
   of(
     alterConfigs,
@@ -262,7 +262,7 @@ const CASES: readonly Case<Api>[] = [
       resources: [{ resourceType: TOPIC_RESOURCE, resourceName: 'secret.log', configs: [config] }],
       validateOnly: false,
     },
-    { 'alter topic': TOPIC },
+    { 'alter-configs topic': TOPIC },
   ),
   of(
     alterConfigs,
@@ -271,7 +271,7 @@ const CASES: readonly Case<Api>[] = [
       resources: [{ resourceType: BROKER_RESOURCE, resourceName: '1', configs: [config] }],
       validateOnly: false,
     },
-    { 'alter broker': CLUSTER },
+    { 'alter-configs broker': CLUSTER },
   ),
   of(describeLogDirs, 4, { topics: null }, { 'describe broker': CLUSTER }),
   of(
@@ -294,7 +294,7 @@ const CASES: readonly Case<Api>[] = [
       resources: [{ resourceType: TOPIC_RESOURCE, resourceName: 'secret.log', configs: [setConfig] }],
       validateOnly: false,
     },
-    { 'alter topic': TOPIC },
+    { 'alter-configs topic': TOPIC },
   ),
   of(
     incrementalAlterConfigs,
@@ -303,7 +303,7 @@ const CASES: readonly Case<Api>[] = [
       resources: [{ resourceType: BROKER_RESOURCE, resourceName: '1', configs: [setConfig] }],
       validateOnly: false,
     },
-    { 'alter broker': CLUSTER },
+    { 'alter-configs broker': CLUSTER },
   ),
   of(
     alterPartitionReassignments,

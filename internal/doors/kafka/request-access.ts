@@ -82,8 +82,8 @@ const ACTIONS = {
   7: 'alter',
   8: 'describe',
   9: 'admin',
-  10: 'describe',
-  11: 'alter',
+  10: 'describe-configs',
+  11: 'alter-configs',
   12: 'write',
 } as const satisfies Record<number, Action>;
 type Operation = keyof typeof ACTIONS;

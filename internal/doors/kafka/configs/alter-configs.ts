@@ -60,8 +60,8 @@ export async function alterEach<R extends Resource>(
 }
 
 function refusalOf({ resourceType, resourceName }: Resource, access: RequestAccess): KafkaError | undefined {
-  if (resourceType === ResourceType.topic) return access.topicRefusal('alter', resourceName);
-  return resourceType === ResourceType.broker ? access.brokerRefusal('alter') : undefined;
+  if (resourceType === ResourceType.topic) return access.topicRefusal('alter-configs', resourceName);
+  return resourceType === ResourceType.broker ? access.brokerRefusal('alter-configs') : undefined;
 }
 
 /** Nothing of the broker can be set by a client, so all is at its default, and goes there when somebody asks for it. */

@@ -33,12 +33,12 @@ export const describeConfigsHandler = defineHandler(
     });
     return { results };
   },
-  { needs: ['describe topic', 'describe broker'] },
+  { needs: ['describe-configs topic', 'describe-configs broker'] },
 );
 
 function refusalOf({ resourceType, resourceName }: Resource, access: RequestAccess): KafkaError | undefined {
-  if (resourceType === ResourceType.topic) return access.topicRefusal('describe', resourceName);
-  return resourceType === ResourceType.broker ? access.brokerRefusal('describe') : undefined;
+  if (resourceType === ResourceType.topic) return access.topicRefusal('describe-configs', resourceName);
+  return resourceType === ResourceType.broker ? access.brokerRefusal('describe-configs') : undefined;
 }
 
 function configsOf(resource: Resource, request: Request, parts: KafkaParts): Config[] | KafkaError {

@@ -19,5 +19,5 @@ export const alterConfigsHandler = defineHandler(
     });
     return { responses };
   },
-  { needs: ['alter topic', 'alter broker'] },
+  { needs: ['alter-configs topic', 'alter-configs broker'] },
 );

@@ -21,5 +21,5 @@ export const incrementalAlterConfigsHandler = defineHandler(
     });
     return { responses };
   },
-  { needs: ['alter topic', 'alter broker'] },
+  { needs: ['alter-configs topic', 'alter-configs broker'] },
 );
