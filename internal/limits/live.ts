@@ -6,3 +6,5 @@ import { KiB, MiB } from './units.ts';
 export const maxCaptureWaitingBytes = 16 * MiB;
 /** Bytes that a replay reads at once: much for a disk, little for a subscriber that is slow. */
 export const replayReadBytes = 256 * KiB;
+/** Bytes that live delivery reads at once where it fell behind the log, for the same reason. */
+export const liveReadBytes = 256 * KiB;

@@ -2,15 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { accessOfTest } from '../../test/support/access.ts';
 import { KeptLog, openLogs, turn } from '../../test/support/logs.ts';
 import { type BatchOptions, buildBatch } from '../batch/build.ts';
+import { parseBatchHeader } from '../batch/record-batch.ts';
 import { Broker } from '../broker/broker.ts';
 import type { Encoding, Message } from '../broker/delivery/publication.ts';
 import { noSessionStore } from '../broker/sessions/session-store.ts';
-import type { TopicLog } from '../log/logs.ts';
+import type { LogsOptions, TopicLog } from '../log/logs.ts';
 import { Metrics } from '../observe/metrics.ts';
+import type { TransactionStep } from '../store/transactions.ts';
 import { Capture, MIXED_CONFIG } from './capture.ts';
 import { Delivery } from './delivery.ts';
-
-const SOURCE = { pause() {}, resume() {} };
 
 /** Messages as lines of text. */
 const lines: Encoding = {
@@ -20,8 +20,8 @@ const lines: Encoding = {
     Buffer.from(messages.map(({ topic, payload }) => `${topic} ${Buffer.from(payload)}\n`).join('')),
 };
 
-async function delivering() {
-  const { logs } = await openLogs();
+async function delivering(options: Partial<LogsOptions> = {}, takes = () => true) {
+  const { logs, store } = await openLogs(options);
   const metrics = new Metrics();
   const log = new KeptLog();
   const settings = {
@@ -36,18 +36,30 @@ async function delivering() {
   const client = broker.connect({
     access: accessOfTest('one'),
     encoding: lines,
-    sink: { write: (buffers) => received.push(Buffer.concat(buffers).toString()) > 0 },
-    source: SOURCE,
+    sink: { write: (buffers) => received.push(Buffer.concat(buffers).toString()) > 0 && takes() },
+    source: { pause() {}, resume() {} },
     standingFilters: () => [],
     disconnect() {},
   });
-  return { logs, broker, client, log, metrics, received, delivery: new Delivery(broker, log) };
+  return { logs, store, broker, client, log, metrics, received, delivery: new Delivery(logs, broker, log) };
 }
 
 function batchOf(texts: string[], options: BatchOptions = {}, topic?: string): Uint8Array {
   const headers = topic === undefined ? [] : [{ key: 'tinymq.topic', value: Buffer.from(topic) }];
   const records = texts.map((text) => ({ timestamp: 1, key: null, value: Buffer.from(text), headers }));
   return buildBatch(records, options);
+}
+
+/** Appends a batch as a door does; resolves when it is durable. */
+async function append(topic: TopicLog, bytes: Uint8Array, transaction?: TransactionStep): Promise<void> {
+  const { recordCount: count } = parseBatchHeader(bytes, 0);
+  await topic.partitions[0].append({ bytes, count, maxTimestamp: 1, transaction });
+}
+
+/** Appends as a door does, and resolves when the door would answer. */
+async function produce(delivery: Delivery, topic: TopicLog, bytes: Uint8Array): Promise<void> {
+  await append(topic, bytes);
+  await delivery.settled(topic.partitions[0]);
 }
 
 describe('what came into a log', () => {
@@ -58,8 +70,8 @@ describe('what came into a log', () => {
     const topic = await logs.createTopic('large', 1, {});
     const texts = Array.from({ length: 50_000 }, (_, index) => String(index));
     const batch = batchOf(texts);
-    const done = delivery.deliver(topic, batch, SOURCE);
-    const behind = delivery.deliver(topic, batchOf(['behind']), SOURCE);
+    const done = produce(delivery, topic, batch);
+    const behind = produce(delivery, topic, batchOf(['behind']));
     await turn();
     expect(received.join('')).not.toContain('behind');
     await done;
@@ -75,13 +87,10 @@ describe('what came into a log', () => {
     const { logs, broker, client, received, delivery } = await delivering();
     broker.subscribe(client, 'large');
     const topic = await logs.createTopic('large', 1, {});
-    let pauses = 0;
-    const source = { pause: () => void pauses++, resume: () => void pauses-- };
     const texts = Array.from({ length: 20_000 }, (_, index) => String(index));
-    await delivery.deliver(topic, batchOf(texts, { compression: 'gzip' }), source);
+    await produce(delivery, topic, batchOf(texts, { compression: 'gzip' }));
     await turn();
     expect(received.join('').trimEnd().split('\n')).toHaveLength(20_000);
-    expect(pauses).toBe(0);
   });
 
   it('as a large batch that is damaged is reported, and what comes behind it is delivered', async () => {
@@ -89,8 +98,8 @@ describe('what came into a log', () => {
     broker.subscribe(client, 'large');
     const topic = await logs.createTopic('large', 1, {});
     const damaged = batchOf(Array.from({ length: 5_000 }, () => 'x')).fill(0xff, 61);
-    await delivery.deliver(topic, damaged, SOURCE);
-    await delivery.deliver(topic, batchOf(['whole']), SOURCE);
+    await produce(delivery, topic, damaged);
+    await produce(delivery, topic, batchOf(['whole']));
     await turn();
     expect(received.join('')).toBe('large whole\n');
     expect(log.lines).toHaveLength(1);
@@ -101,7 +110,8 @@ describe('what came into a log', () => {
     const { logs, broker, log, metrics, delivery } = await delivering();
     broker.tap('#', new Capture({ logs, metrics, log }));
     const topic = await logs.createTopic('sensors.temp', 1, {});
-    expect(delivery.deliver(topic, batchOf(['1']).fill(0xff, 61), SOURCE)).toBeUndefined();
+    await append(topic, batchOf(['1']).fill(0xff, 61));
+    expect(delivery.settled(topic.partitions[0])).toBeUndefined();
     expect(log.lines).toEqual([]);
   });
 
@@ -109,7 +119,7 @@ describe('what came into a log', () => {
     const { logs, broker, client, received, delivery } = await delivering();
     broker.subscribe(client, 'sensors/+');
     const topic = await logs.createTopic('sensors.temp', 1, {});
-    delivery.deliver(topic, batchOf(['1', '2'], { compression }), SOURCE);
+    await produce(delivery, topic, batchOf(['1', '2'], { compression }));
     await turn();
     expect(received.join('')).toBe('sensors/temp 1\nsensors/temp 2\n');
   });
@@ -117,7 +127,7 @@ describe('what came into a log', () => {
   it('is not opened where nobody listens', async () => {
     const { logs, delivery, log } = await delivering();
     const topic = await logs.createTopic('sensors.temp', 1, {});
-    delivery.deliver(topic, new Uint8Array([1, 2, 3]), SOURCE);
+    await produce(delivery, topic, batchOf(['1']).fill(0xff, 61));
     expect(log.lines).toEqual([]);
   });
 
@@ -125,7 +135,7 @@ describe('what came into a log', () => {
     const { logs, broker, client, delivery, log } = await delivering();
     broker.subscribe(client, '#');
     const topic = await logs.createTopic('sensors.temp', 1, {});
-    delivery.deliver(topic, new Uint8Array([1, 2, 3]), SOURCE);
+    await produce(delivery, topic, batchOf(['1']).fill(0xff, 61));
     expect(log.lines).toEqual(['warn: a batch cannot be read for live subscribers']);
   });
 
@@ -133,17 +143,17 @@ describe('what came into a log', () => {
     const { logs, broker, client, received, delivery } = await delivering();
     broker.subscribe(client, 'a/#');
     const topic = await logs.createTopic('all', 1, { [MIXED_CONFIG]: 'true' });
-    delivery.deliver(topic, batchOf(['x'], {}, 'a/b'), SOURCE);
-    delivery.deliver(topic, batchOf(['y'], {}, 'b'), SOURCE);
+    await produce(delivery, topic, batchOf(['x'], {}, 'a/b'));
+    await produce(delivery, topic, batchOf(['y'], {}, 'b'));
     await turn();
     expect(received.join('')).toBe('a/b x\n');
   });
 
   it('leaves out marks of transactions', async () => {
-    const { logs, broker, client, received, delivery } = await delivering();
+    const { logs, broker, client, received } = await delivering();
     broker.subscribe(client, '#');
     const topic = await logs.createTopic('a', 1, {});
-    delivery.deliver(topic, batchOf(['commit'], { isControl: true, producerId: 1 }), SOURCE);
+    await append(topic, batchOf(['commit'], { isControl: true, producerId: 1 }));
     await turn();
     expect(received).toEqual([]);
   });
@@ -161,10 +171,11 @@ describe('what came into a log', () => {
       },
     };
     delivery.store = store;
-    expect(delivery.deliver(topic, batchOf(['nobody keeps it']), SOURCE)).toBeUndefined();
+    await append(topic, batchOf(['nobody keeps it']));
+    expect(delivery.settled(topic.partitions[0])).toBeUndefined();
     broker.tap('a/b', { isFull: false, holdBack() {}, deliver: () => store.writes++ });
     let isKept = false;
-    void delivery.deliver(topic, batchOf(['kept']), SOURCE)!.then(() => {
+    void produce(delivery, topic, batchOf(['kept'])).then(() => {
       isKept = true;
     });
     await turn();
@@ -181,9 +192,97 @@ describe('what came into a log', () => {
     broker.tap('#', own);
     broker.tap('#', all);
     const topic: TopicLog = await logs.createTopic('a.b', 1, {});
-    delivery.deliver(topic, batchOf(['x', 'y']), SOURCE);
+    await produce(delivery, topic, batchOf(['x', 'y']));
     await Promise.all([own.drained(), all.drained()]);
-    expect(topic.partitions[0].highWatermark).toBe(0);
+    expect(topic.partitions[0].highWatermark).toBe(2);
     expect(logs.topic('all')!.partitions[0].highWatermark).toBe(2);
+  });
+});
+
+describe('a follower of a log', () => {
+  it('leaves out what was published live', async () => {
+    const { logs, broker, client, received, delivery } = await delivering();
+    broker.subscribe(client, 'a');
+    const topic = await logs.createTopic('a', 1, {});
+    const bytes = batchOf(['captured']);
+    await topic.partitions[0].append({ bytes, count: 1, maxTimestamp: 1, isPublished: true });
+    await produce(delivery, topic, batchOf(['produced']));
+    await turn();
+    expect(received.join('')).toBe('a produced\n');
+  });
+
+  it('delivers a transaction when it is committed, and what others wrote at once', async () => {
+    const { logs, broker, client, received, delivery } = await delivering();
+    broker.subscribe(client, 'a');
+    const topic = await logs.createTopic('a', 1, {});
+    const write = (producerId: number, text: string) =>
+      append(
+        topic,
+        batchOf([text], { isTransactional: true, producerId, producerEpoch: 0, baseSequence: 0 }),
+        {
+          producerId,
+          kind: 'records',
+        },
+      );
+    const end = (producerId: number, kind: 'commit' | 'abort') =>
+      append(topic, batchOf([''], { isTransactional: true, isControl: true, producerId, producerEpoch: 0 }), {
+        producerId,
+        kind,
+      });
+    await write(1, 'one of the first');
+    await write(2, 'one of the second');
+    await produce(delivery, topic, batchOf(['outside']));
+    await write(1, 'two of the first');
+    await write(2, 'two of the second');
+    await turn();
+    expect(received.join('')).toBe('a outside\n');
+    await end(2, 'abort');
+    await end(1, 'commit');
+    await delivery.settled(topic.partitions[0]);
+    await turn();
+    expect(received.join('')).toBe('a outside\na one of the first\na two of the first\n');
+  });
+
+  it('that falls behind a full subscriber reads what it missed from the log, once and in order', async () => {
+    const { logs, broker, client, received, delivery } = await delivering();
+    broker.subscribe(client, 'a');
+    const topic = await logs.createTopic('a', 1, {});
+    const texts = Array.from({ length: 3_000 }, (_, index) => String(index));
+    // Each fills the channel of 100 messages.
+    const batches = Array.from({ length: 20 }, (_, index) => texts.slice(index * 150, (index + 1) * 150));
+    await Promise.all(batches.map((batch) => produce(delivery, topic, batchOf(batch))));
+    await turn();
+    expect(received.join('')).toBe(texts.map((text) => `a ${text}\n`).join(''));
+  });
+
+  it('lets an answer wait while a subscriber is full', async () => {
+    let takesAll = false;
+    const { logs, broker, client, delivery } = await delivering({}, () => takesAll);
+    broker.subscribe(client, 'a');
+    const topic = await logs.createTopic('a', 1, {});
+    await produce(delivery, topic, batchOf(['the socket is blocked from here on']));
+    await turn();
+    let isAnswered = false;
+    const answered = produce(delivery, topic, batchOf(Array.from({ length: 200 }, () => 'x'))).then(() => {
+      isAnswered = true;
+    });
+    await turn();
+    await turn();
+    expect(isAnswered).toBe(false);
+    takesAll = true;
+    client.channel.ready();
+    await answered;
+  });
+
+  it('that finds a part of the log damaged reports it and goes on behind it', async () => {
+    const { logs, store, broker, client, received, log, delivery } = await delivering({ tailCacheBytes: 1 });
+    broker.subscribe(client, 'a');
+    const topic = await logs.createTopic('a', 1, {});
+    store.damaged.add(0);
+    await produce(delivery, topic, batchOf(Array.from({ length: 3_000 }, () => 'x')));
+    await produce(delivery, topic, batchOf(['whole']));
+    await turn();
+    expect(received.join('')).toBe('a whole\n');
+    expect(log.lines).toEqual(['warn: a batch cannot be read for live subscribers']);
   });
 });

@@ -7,16 +7,18 @@ import type { TargetSet } from '../broker/routing/targets.ts';
 import { noSessionStore, type SessionStore } from '../broker/sessions/session-store.ts';
 import { nameForLog } from '../errors.ts';
 import { maxExpandedBatchBytes } from '../limits/batch.ts';
-import type { TopicLog } from '../log/logs.ts';
+import type { Logs, TopicLog } from '../log/logs.ts';
 import { liveTopicOf } from '../log/names.ts';
+import type { PartitionLog } from '../log/partition-log.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
 import { MIXED_CONFIG } from './capture.ts';
+import { PartitionFollower } from './partition-follower.ts';
 import { messageOf } from './records.ts';
-import { TurnPace, WaitingSource } from './turn-pace.ts';
+import type { TurnPace } from './turn-pace.ts';
 
 /**
- * Gives batches that a door wrote to a log to the live subscribers of its topic. They are durable, and their producer was told
- * so: it counts as QoS 1, so that sessions whose clients are away get it too.
+ * Follows all logs, and brings what is committed in them to the live subscribers of their topics. It is durable, and its
+ * producer was told so: it counts as QoS 1, so that sessions whose clients are away get it too.
  */
 export class Delivery {
   /** Where sessions keep what waits for them; set before the first batch. */
@@ -25,65 +27,69 @@ export class Delivery {
   readonly #logger: Logger;
   /** The bytes of live topics by the names of their logs; undefined for one that nobody can subscribe to. */
   readonly #topics = new Map<string, Uint8Array | undefined>();
-  /** Topics of which a large batch is being delivered: what comes behind it waits. */
-  readonly #underWay = new Map<TopicLog, Promise<void>>();
+  readonly #followers = new WeakMap<PartitionLog, PartitionFollower>();
+  /** What the deliveries until now gave to sessions is not durable yet. */
+  #durable: Promise<void> | undefined;
 
-  constructor(broker: Broker, logger: Logger) {
+  constructor(logs: Logs, broker: Broker, logger: Logger) {
     this.#broker = broker;
     this.#logger = logger;
+    logs.onCommitted((topic, partition, records) => {
+      if (this.#isWanted(topic)) this.#followerOf(topic, partition).take(records);
+    });
   }
 
   /**
-   * Delivers a durable batch. It is opened only if there are subscribers; a large one is delivered in pieces, between which
-   * others have their turn.
-   *
-   * @param source pauses while a subscriber is full.
-   * @returns what resolves when the sessions that keep it have done so, or cannot; undefined where none does.
+   * Resolves when what is committed in a partition until now is with its subscribers, who have room for more, and is durable
+   * where sessions keep it; undefined where that is so already.
    */
-  deliver(topic: TopicLog, batch: Uint8Array, source: Source): Promise<void> | undefined {
-    const isMixed = topic.configs[MIXED_CONFIG] === 'true';
+  settled(partition: PartitionLog): Promise<void> | undefined {
+    return this.#followers.get(partition)?.settled();
+  }
+
+  #followerOf(topic: TopicLog, partition: PartitionLog): PartitionFollower {
+    let follower = this.#followers.get(partition);
+    if (follower === undefined) {
+      follower = new PartitionFollower({
+        partition,
+        deliverNow: (batch, source) => this.#deliverNow(topic, batch, source),
+        deliverInPieces: (batch, source, pace, ready) =>
+          this.#deliverInPieces(topic, batch, source, pace, ready),
+        durable: () => this.#durable,
+        unreadable: (error) => this.#unreadable(topic, error),
+      });
+      this.#followers.set(partition, follower);
+    }
+    return follower;
+  }
+
+  /** A batch is opened only if there are subscribers. */
+  #isWanted(topic: TopicLog): boolean {
+    if (topic.configs[MIXED_CONFIG] === 'true') return true;
     const name = this.#nameOf(topic.name);
-    const targets = name && this.#targetsOf(name);
-    if (!isMixed && (targets === undefined || isNobody(targets, liveTopicOf(topic.name), topic.name))) {
-      return undefined;
-    }
-    const before = this.#underWay.get(topic);
-    if (before !== undefined || isLarge(batch)) {
-      return this.#deliverBehind(before, topic, batch, source);
-    }
-    const writesBefore = this.store.writes;
+    return name !== undefined && !isNobody(this.#targetsOf(name), liveTopicOf(topic.name), topic.name);
+  }
+
+  #deliverNow(topic: TopicLog, batch: Uint8Array, source: Source): boolean {
+    if (isLarge(batch)) return false;
     try {
       this.#deliverMessages(topic, messagesOf(topic.name, batch), batch, source);
     } catch (error) {
       this.#unreadable(topic, error);
     }
-    if (this.store.writes === writesBefore) return undefined;
-    return new Promise((resolve) => this.store.whenDurable(() => resolve()));
+    return true;
   }
 
-  /** Delivers a batch after the one before it, so that subscribers get them in order. */
-  #deliverBehind(
-    before: Promise<void> | undefined,
+  async #deliverInPieces(
     topic: TopicLog,
     batch: Uint8Array,
     source: Source,
+    pace: TurnPace,
+    ready: () => Promise<void>,
   ): Promise<void> {
-    const delivered = (before ?? Promise.resolve())
-      .then(() => this.#deliverInPieces(topic, batch, source))
-      .catch((error) => this.#unreadable(topic, error))
-      .finally(() => {
-        if (this.#underWay.get(topic) === delivered) this.#underWay.delete(topic);
-      });
-    this.#underWay.set(topic, delivered);
-    return delivered;
-  }
-
-  async #deliverInPieces(topic: TopicLog, batch: Uint8Array, source: Source): Promise<void> {
     const header = parseBatchHeader(batch, 0);
     if (header.isControl) return;
     const { recordCount } = header;
-    const pace = new TurnPace();
-    const feeder = new WaitingSource(source);
     const all = await recordsPaced(batch, header, maxExpandedBatchBytes, pace);
     let piece: Message[] = [];
     let read = 0;
@@ -92,7 +98,7 @@ export class Delivery {
       const [start, end] = [read - piece.length, read].map((n) =>
         Math.floor((batch.length * n) / recordCount),
       );
-      this.#deliverMessages(topic, piece.filter(isWanted), batch.subarray(start, end), feeder);
+      this.#deliverMessages(topic, piece.filter(isWanted), batch.subarray(start, end), source);
       piece = [];
     };
     for (const record of all) {
@@ -101,10 +107,18 @@ export class Delivery {
       if (piece.length < PIECE_RECORDS) continue;
       deliverPiece();
       if (pace.isOver) await pace.turn();
-      await feeder.free();
+      await ready();
     }
     deliverPiece();
-    await new Promise<void>((resolve) => this.store.whenDurable(() => resolve()));
+  }
+
+  /** Sessions may have kept something of what was just delivered. */
+  #noteWrites(writesBefore: number): void {
+    if (this.store.writes === writesBefore) return;
+    const durable = new Promise<void>((resolve) => this.store.whenDurable(() => resolve())).then(() => {
+      if (this.#durable === durable) this.#durable = undefined;
+    });
+    this.#durable = durable;
   }
 
   #unreadable(topic: TopicLog, error: unknown): void {
@@ -113,11 +127,14 @@ export class Delivery {
   }
 
   #deliverMessages(topic: TopicLog, messages: Message[], bytes: Uint8Array, source: Source): void {
+    const writesBefore = this.store.writes;
+    if (topic.configs[MIXED_CONFIG] === 'true') this.#deliverEach(topic.name, messages, source);
+    else this.#deliverAlike(topic, messages, bytes, source);
+    this.#noteWrites(writesBefore);
+  }
+
+  #deliverAlike(topic: TopicLog, messages: Message[], bytes: Uint8Array, source: Source): void {
     const name = this.#nameOf(topic.name);
-    if (topic.configs[MIXED_CONFIG] === 'true') {
-      this.#deliverEach(topic.name, messages, source);
-      return;
-    }
     const targets = this.#targetsOf(name!);
     if (targets.groups.length === 0) {
       this.#publish(topic.name, messages, bytes, targets, source);

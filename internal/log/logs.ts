@@ -10,7 +10,7 @@ import type {
 import { StoreError } from '../store/store-error.ts';
 import { Compactor } from './compaction/compaction.ts';
 import { internalTopicProblem, logNameProblem } from './names.ts';
-import { PartitionLog } from './partition-log.ts';
+import { type CommittedRecords, PartitionLog } from './partition-log.ts';
 import { Retention } from './retention.ts';
 import { TailCache } from './tail-cache.ts';
 import { TooManyLogsError } from './too-many-logs.ts';
@@ -63,6 +63,7 @@ export class Logs {
   readonly #byId = new Map<string, KeptTopic>();
   readonly #grown = new Set<GrownListener>();
   readonly #deleted = new Set<(topic: TopicLog) => void>();
+  readonly #committed = new Set<CommittedListener>();
   readonly #defaults: ReadonlyMap<string, string>;
   readonly #creating = new Map<string, Promise<TopicLog>>();
   readonly #cache: TailCache;
@@ -146,6 +147,15 @@ export class Logs {
   onDeleted(listener: (topic: TopicLog) => void): () => void {
     this.#deleted.add(listener);
     return () => this.#deleted.delete(listener);
+  }
+
+  /**
+   * Calls `listener` for records that count from now on and were not published live: those of a batch when it is durable,
+   * those of a transaction when its commit is. Returns what ends that.
+   */
+  onCommitted(listener: CommittedListener): () => void {
+    this.#committed.add(listener);
+    return () => this.#committed.delete(listener);
   }
 
   /**
@@ -273,7 +283,10 @@ export class Logs {
 
   #grow(topic: KeptTopic, stored: readonly StoredPartition[]): void {
     const { store } = this.#options;
-    const added = stored.map((partition) => new PartitionLog(partition, store, this.#cache));
+    const committed = (partition: PartitionLog, records: CommittedRecords) => {
+      for (const listener of this.#committed) listener(topic, partition, records);
+    };
+    const added = stored.map((partition) => new PartitionLog(partition, store, this.#cache, committed));
     topic.partitions.push(...added);
     this.#partitionCount += added.length;
     for (const listener of [...this.#grown]) listener(topic, added);
@@ -317,6 +330,9 @@ export class Logs {
 
 /** Told of a topic and the partitions that it has now and did not have before. */
 export type GrownListener = (topic: TopicLog, added: readonly PartitionLog[]) => void;
+
+/** Told of a partition with more records that count; see {@link Logs.onCommitted}. */
+export type CommittedListener = (topic: TopicLog, partition: PartitionLog, records: CommittedRecords) => void;
 
 function topicIdText(topicId: Uint8Array): string {
   return Buffer.from(topicId).toString('base64url');

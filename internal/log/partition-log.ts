@@ -4,6 +4,7 @@ import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.
 import { StoreUnavailableError } from '../store/store-error.ts';
 import {
   type AbortedTransaction,
+  type OpenTransaction,
   type StoredTransactions,
   type TransactionFacts,
   TransactionIndex,
@@ -20,12 +21,26 @@ export interface UnplacedBatch {
   count: number;
   /** In milliseconds since 1970. */
   maxTimestamp: number;
-  /** Called when it lasts, in the order of the offsets; not for one that had been written before. */
-  lasts?: (baseOffset: number) => void;
+  /** Its messages were published live: their subscribers have them. */
+  isPublished?: boolean;
   /** Where an idempotent producer sent it: then it is written once, however often it comes. */
   producer?: ProducerBatch;
   /** Where it belongs to a transaction, or is the mark that ends one. */
   transaction?: TransactionStep;
+}
+
+/**
+ * Records that count from now on, and of which live subscribers know nothing yet: a batch that is durable, or all
+ * batches of a transaction that was committed.
+ */
+export interface CommittedRecords {
+  readonly fromOffset: number;
+  /** Behind the last of them. Batches of others may lie between those of a transaction. */
+  readonly endOffset: number;
+  /** The producer of a transaction; undefined for a batch outside of them. */
+  readonly transactionOf: number | undefined;
+  /** The batch, where it is a single one that was just written. */
+  readonly batch: StoredBatch | undefined;
 }
 
 /** Who reads `committed` sees no record before it is known whether it counts; who reads `uncommitted` sees all of them. */
@@ -47,6 +62,7 @@ export class PartitionLog {
   leaderEpoch: number;
 
   readonly #store: LogStore;
+  readonly #committed: ((partition: PartitionLog, records: CommittedRecords) => void) | undefined;
   readonly #tail: PartitionTail;
   readonly #listeners = new Set<() => void>();
   readonly #producers = new ProducerStates(maxProducersPerPartition);
@@ -58,7 +74,14 @@ export class PartitionLog {
   #isFailing = false;
   #isEnded = false;
 
-  constructor(stored: StoredPartition, store: LogStore, cache: TailCache) {
+  /** @param committed told of records that count from now on, in the order in which that is so. */
+  constructor(
+    stored: StoredPartition,
+    store: LogStore,
+    cache: TailCache,
+    committed?: (partition: PartitionLog, records: CommittedRecords) => void,
+  ) {
+    this.#committed = committed;
     this.id = stored.id;
     this.number = stored.number;
     this.firstOffset = stored.firstOffset;
@@ -130,9 +153,11 @@ export class PartitionLog {
     } finally {
       this.#inFlight--;
     }
-    if (batch.transaction !== undefined) this.#transactions.apply(batch.transaction, baseOffset);
-    this.#lasts({ baseOffset, lastOffset, count, maxTimestamp, bytes });
-    batch.lasts?.(baseOffset);
+    const written = { baseOffset, lastOffset, count, maxTimestamp, bytes };
+    const ended = batch.transaction && this.#transactions.apply(batch.transaction, baseOffset);
+    this.#lasts(written);
+    if (ended !== undefined) this.#tellOfTransaction(ended, baseOffset);
+    else if (batch.transaction === undefined && batch.isPublished !== true) this.#tellOfBatch(written);
     return baseOffset;
   }
 
@@ -255,6 +280,16 @@ export class PartitionLog {
     this.#maxTimestamp = Math.max(this.#maxTimestamp, batch.maxTimestamp);
     this.#tail.add(batch);
     for (const listener of [...this.#listeners]) listener();
+  }
+
+  #tellOfBatch(batch: StoredBatch): void {
+    const { baseOffset: fromOffset, lastOffset } = batch;
+    this.#committed?.(this, { fromOffset, endOffset: lastOffset + 1, transactionOf: undefined, batch });
+  }
+
+  #tellOfTransaction({ producerId, firstOffset }: OpenTransaction, endOffset: number): void {
+    const fromOffset = Math.max(firstOffset, this.firstOffset);
+    this.#committed?.(this, { fromOffset, endOffset, transactionOf: producerId, batch: undefined });
   }
 }
 

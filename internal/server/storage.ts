@@ -94,6 +94,7 @@ export async function openLogs(
     logger,
   });
   const stored = await logs.open();
+  const delivery = new Delivery(logs, broker, logger);
   const captures = captureAll(captured, broker, { logs, metrics, log: logger });
   captures.push(captureExisting(captured, broker, { logs, metrics, log: logger }));
 
@@ -103,7 +104,7 @@ export async function openLogs(
   }
 
   const cluster = kafkaLogDirs === undefined || options.memory ? undefined : await clusterOf(store);
-  return { logs, store, stored, directory, cluster, delivery: new Delivery(broker, logger), close };
+  return { logs, store, stored, directory, cluster, delivery, close };
 }
 
 /** One capture for each log that is named, and one for the topics that have their own. */

@@ -64,18 +64,20 @@ export class TransactionIndex {
     return this.#open.size === 0 ? undefined : this.#open.values().next().value;
   }
 
-  /** Takes up a batch at an offset. */
-  apply({ producerId, kind }: TransactionStep, offset: number): void {
+  /** Takes up a batch at an offset. Returns the transaction that it commits, if there is one. */
+  apply({ producerId, kind }: TransactionStep, offset: number): OpenTransaction | undefined {
     const firstOffset = this.#open.get(producerId);
     if (kind === 'records') {
       if (firstOffset === undefined) this.#open.set(producerId, offset);
-      return;
+      return undefined;
     }
     this.#open.delete(producerId);
     // The end of a transaction without records here says nothing.
-    if (kind === 'commit' || firstOffset === undefined) return;
+    if (firstOffset === undefined) return undefined;
+    if (kind === 'commit') return { producerId, firstOffset };
     const lastStableOffset = this.firstOpenOffset ?? offset + 1;
     this.#aborted.push({ producerId, firstOffset, lastOffset: offset, lastStableOffset });
+    return undefined;
   }
 
   /** The aborted transactions with records or a mark from one offset to before another. */

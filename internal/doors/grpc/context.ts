@@ -1,6 +1,6 @@
 import type { Access } from '../../access/access.ts';
-import type { Source } from '../../broker/delivery/channel.ts';
-import type { Logs, TopicLog } from '../../log/logs.ts';
+import type { Logs } from '../../log/logs.ts';
+import type { PartitionLog } from '../../log/partition-log.ts';
 import type { Counter } from '../../observe/metrics.ts';
 import type { StatusCode } from '../../protocol/grpc/status.ts';
 import type { Budget } from './budget.ts';
@@ -33,8 +33,7 @@ export interface GrpcSettings {
 export interface DoorContext {
   readonly settings: GrpcSettings;
   readonly logs: Logs;
-  /** Called with each batch that this door produced, once it is durable. */
-  readonly onAppended: OnAppended | undefined;
+  readonly settled: Settled | undefined;
   /** Messages that are arriving or on their way to the disk. */
   readonly held: Budget;
   /** Of these, what streams sent that is on its way to the disk. */
@@ -51,8 +50,11 @@ export interface DoorContext {
   unexpected(error: unknown): void;
 }
 
-/** A durable batch: its topic, its bytes as they are stored, with its offset; and who waits while it is too much. */
-export type OnAppended = (topic: TopicLog, batch: Uint8Array, source: Source) => Promise<void> | undefined;
+/**
+ * Resolves when what is in a partition is with its live subscribers, and they have room for more; undefined where that is so
+ * already.
+ */
+export type Settled = (partition: PartitionLog) => Promise<void> | undefined;
 
 /** The client of a call. */
 export interface CallPeer {

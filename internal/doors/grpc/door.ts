@@ -11,7 +11,7 @@ import type { Door } from '../door.ts';
 import { ForeignProtocols } from '../foreign-protocol.ts';
 import type { OpenAddresses } from '../open-addresses.ts';
 import { Budget } from './budget.ts';
-import type { DoorContext, GrpcSettings, OnAppended } from './context.ts';
+import type { DoorContext, GrpcSettings, Settled } from './context.ts';
 import { Counts } from './counts.ts';
 import { Deadlines } from './deadlines.ts';
 import { GrpcHealth } from './health.ts';
@@ -30,8 +30,8 @@ export interface GrpcDoorParts {
   admission?: Admission;
   /** Where else the broker listens. Default: nowhere. */
   addresses?: OpenAddresses;
-  /** Called with each batch that was produced here, once it is durable, so that live subscribers get it. */
-  onAppended?: OnAppended;
+  /** Where logs are delivered live: answers wait for that. */
+  settled?: Settled;
   /** Whether the broker can serve, for the health service. Default: always. */
   isServing?: () => boolean;
 }
@@ -151,11 +151,11 @@ const DEFAULTS: GrpcSettings = {
 };
 
 function contextOf(parts: GrpcDoorParts, settings: GrpcSettings): DoorContext {
-  const { logs, metrics, log, onAppended, isServing = () => true } = parts;
+  const { logs, metrics, log, settled, isServing = () => true } = parts;
   return {
     settings,
     logs,
-    onAppended,
+    settled,
     isServing,
     held: new Budget(Math.max(grpcLimits.grpcHeldBytes, 2 * settings.maxMessageBytes)),
     waiting: new Budget(grpcLimits.grpcWaitingBytes),

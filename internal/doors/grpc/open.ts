@@ -19,7 +19,7 @@ export async function openGrpc(parts: DoorParts, options: GrpcOptions): Promise<
       allowRemoteWrites: allowWrites,
       ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
     },
-    onAppended: (topic, batch, source) => delivery.deliver(topic, batch, source),
+    settled: (partition) => delivery.settled(partition),
     isServing: () => store.health().status === 'ready',
   });
   return {

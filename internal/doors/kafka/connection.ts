@@ -3,7 +3,6 @@ import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import { anonymous } from '../../access/identity.ts';
 import { closedPolicy } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
-import { Patience } from '../../broker/delivery/patience.ts';
 import { BrokerError, type ErrorCode } from '../../errors.ts';
 import {
   atOnceBytes,
@@ -98,9 +97,6 @@ export class KafkaConnection implements ConnectionHandler {
       advertised: parts.advertised ?? reachable(connection),
       closed: this.#gone.signal,
       checking: undefined,
-      patience: new Patience(),
-      pause: () => connection.pause(),
-      resume: () => connection.resume(),
     };
     connection.handler = this;
     this.#admit();

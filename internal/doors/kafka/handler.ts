@@ -1,5 +1,4 @@
 import type { Logger } from '../../broker/broker.ts';
-import type { Source } from '../../broker/delivery/channel.ts';
 import type { Groups } from '../../groups/groups.ts';
 import type { Delivery } from '../../live/delivery.ts';
 import type { Logs } from '../../log/logs.ts';
@@ -46,7 +45,7 @@ export interface RequestContext {
 }
 
 /** One connection, seen from its handlers. */
-export interface KafkaClient extends Source {
+export interface KafkaClient {
   /** The peer's address without the port, such as `127.0.0.1`. */
   readonly host: string;
   /** Where this client reaches the broker: the address that it dialled, or the configured one. */
@@ -61,7 +60,7 @@ export interface KafkaClient extends Source {
 export interface KafkaParts {
   readonly logs: Logs;
   readonly groups: Groups;
-  /** Brings what is produced to live subscribers. */
+  /** Brings what is in logs to live subscribers. */
   readonly delivery: Delivery;
   readonly settings: KafkaSettings;
   readonly producerIds: ProducerIds;

@@ -1,11 +1,9 @@
 import { BatchBuilder } from '../../../batch/build.ts';
-import type { Source } from '../../../broker/delivery/channel.ts';
-import { Patience } from '../../../broker/delivery/patience.ts';
 import { grpcBatchBytes } from '../../../limits/grpc.ts';
 import { maxStoredBatchBytes } from '../../../limits/store.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
-import type { OnAppended } from '../context.ts';
+import type { Settled } from '../context.ts';
 import { servedPartition } from './topics.ts';
 
 /** A caller that appended messages and waits for their offsets. */
@@ -18,17 +16,17 @@ export interface AppendWaiter {
 
 /** Where produced messages go: for each topic a {@link TopicAppender}. */
 export class Appenders {
-  readonly #onAppended: OnAppended | undefined;
+  readonly #settled: Settled | undefined;
   readonly #appenders = new WeakMap<TopicLog, TopicAppender>();
 
-  constructor(onAppended: OnAppended | undefined) {
-    this.#onAppended = onAppended;
+  constructor(settled: Settled | undefined) {
+    this.#settled = settled;
   }
 
   of(topic: TopicLog): TopicAppender {
     let appender = this.#appenders.get(topic);
     if (appender === undefined) {
-      appender = new TopicAppender(topic, this.#onAppended);
+      appender = new TopicAppender(topic, this.#settled);
       this.#appenders.set(topic, appender);
     }
     return appender;
@@ -37,12 +35,11 @@ export class Appenders {
 
 /**
  * Gathers what all calls of a turn produce to one topic into one batch, so that they share its costs. While a live
- * subscriber of the topic is full, answers are held back: streams then fill up what they may have waiting, and pause.
+ * subscriber of the topic is full, answers wait: streams then fill up what they may have waiting, and pause.
  */
-export class TopicAppender implements Source {
-  readonly patience = new Patience();
+export class TopicAppender {
   readonly #topic: TopicLog;
-  readonly #onAppended: OnAppended | undefined;
+  readonly #settled: Settled | undefined;
   #builder = new BatchBuilder();
   #waiters: AppendWaiter[] = [];
   /** For each of them: which message of the batch is its last, and what all its messages take. */
@@ -54,12 +51,12 @@ export class TopicAppender implements Source {
   /** How many callers the next batch waits for. */
   #expectedWaiters = 0;
   #gathering: NodeJS.Timeout | undefined;
-  #pauses = 0;
-  #heldBack: (() => void)[] = [];
+  /** Settles when the answers that wait for live subscribers are given. */
+  #telling: Promise<void> | undefined;
 
-  constructor(topic: TopicLog, onAppended: OnAppended | undefined) {
+  constructor(topic: TopicLog, settled: Settled | undefined) {
     this.#topic = topic;
-    this.#onAppended = onAppended;
+    this.#settled = settled;
   }
 
   /**
@@ -90,16 +87,6 @@ export class TopicAppender implements Source {
     if (this.#builder.sizeBytes >= grpcBatchBytes) this.#write();
     else if (this.#inFlight === 0) this.#gather();
     return heldBytes;
-  }
-
-  /** Called for a live subscriber that is full; counted. */
-  pause(): void {
-    this.#pauses++;
-  }
-
-  resume(): void {
-    if (--this.#pauses > 0) return;
-    for (const tell of this.#heldBack.splice(0)) tell();
   }
 
   /** The messages of this turn go into one batch; those that arrive while a batch is on its way go into the next. */
@@ -135,18 +122,10 @@ export class TopicAppender implements Source {
     const { count } = this.#builder;
     const bytes = this.#builder.finish();
     if (bytes.length > grpcBatchBytes * 2) this.#builder = new BatchBuilder();
+    const partition = servedPartition(this.#topic);
     let tell: () => void;
     try {
-      let kept: Promise<void> | undefined;
-      const baseOffset = await servedPartition(this.#topic).append({
-        bytes,
-        count,
-        maxTimestamp: this.#timestamp,
-        lasts: () => {
-          kept = this.#onAppended?.(this.#topic, bytes, this);
-        },
-      });
-      if (kept !== undefined) await kept;
+      const baseOffset = await partition.append({ bytes, count, maxTimestamp: this.#timestamp });
       tell = () => {
         for (const [index, waiter] of waiters.entries()) {
           waiter.appended(this.#topic, baseOffset + lasts[index], heldBytes[index]);
@@ -162,8 +141,21 @@ export class TopicAppender implements Source {
       this.#expectedWaiters = waiters.length < MANY_CALLERS ? 0 : this.#waiters.length + waiters.length;
       if (this.#builder.count > 0) this.#gather();
     }
-    if (this.#pauses > 0) this.#heldBack.push(tell);
-    else tell();
+    this.#tellInOrder(tell, this.#settled?.(partition));
+  }
+
+  /** Answers when live subscribers have what was appended, and behind the answers before it. */
+  #tellInOrder(tell: () => void, settled: Promise<void> | undefined): void {
+    const before = this.#telling;
+    if (before === undefined && settled === undefined) {
+      tell();
+      return;
+    }
+    const telling = Promise.all([before, settled]).then(() => {
+      if (this.#telling === telling) this.#telling = undefined;
+      tell();
+    });
+    this.#telling = telling;
   }
 }
 

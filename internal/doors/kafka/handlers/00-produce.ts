@@ -91,24 +91,21 @@ async function append(
   records: Uint8Array,
   context: RequestContext,
 ): Promise<PartitionResponse> {
-  const { parts, client } = context;
+  const { parts } = context;
   const bytes = memory.own(records);
   const checked = checkedInOrder(bytes, topic, context);
   const { count, maxTimestamp, producer } = checked instanceof Promise ? await checked : checked;
   const { hasLogAppendTime } = topic.settings;
   const now = Date.now();
   if (hasLogAppendTime) setLogAppendTime(bytes, 0, now);
-  let kept: Promise<void> | undefined;
   const baseOffset = await partition.append({
     bytes,
     count,
     maxTimestamp: hasLogAppendTime ? now : maxTimestamp,
     producer,
-    lasts: () => {
-      kept = parts.delivery.deliver(topic, bytes, client);
-    },
   });
-  if (kept !== undefined) await kept;
+  const settled = parts.delivery.settled(partition);
+  if (settled !== undefined) await settled;
   return {
     index: partition.number,
     errorCode: KafkaErrorCode.none,
