@@ -101,8 +101,8 @@ module.exports = {
     onlyImports(
       'persistence-joins-broker-and-store',
       room('persistence'),
-      [...shared, room('broker'), room('store'), room('protocol'), room('observe')],
-      'sessions, retained messages and wills in a store',
+      [...shared, room('broker'), room('access'), room('store'), room('protocol'), room('observe')],
+      'users, sessions, retained messages and wills in a store',
     ),
     onlyImports(
       'doors-do-not-know-each-other',

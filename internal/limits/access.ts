@@ -6,6 +6,10 @@ export const maxRules = 100_000;
 /** Of a user, a group or a pattern that is no topic. Names of directories and certificates are shorter. */
 export const maxRuleNameCharacters = 1_024;
 
+/** Users of one broker: so many are read in some seconds at the start, and take some 100 MB of memory. */
+export const maxUsers = 100_000;
+/** Groups of one user: more are a mistake. */
+export const maxGroupsOfUser = 1_000;
 /** Bytes of a user's or group's name: a distinguished name of a certificate fits, a screen of log shows it. */
 export const maxUserNameBytes = 512;
 /** Bytes of a password; longer ones are refused before anything is hashed. */

@@ -1,8 +1,9 @@
 /**
- * The keys under which the store keeps sessions, their messages and retained messages. They begin with what they are for,
- * in the order in which they are read.
+ * The keys under which the store keeps users and rules, sessions, their messages and retained messages. They begin with what
+ * they are for, in the order in which they are read.
  */
 export const KeyKind = {
+  access: 'a',
   message: 'm',
   outgoing: 'o',
   state: 'p',
@@ -34,6 +35,22 @@ export class ClientKeys {
   received(packetId: number): string {
     return KeyKind.received + this.#name + digitsOf(packetId);
   }
+}
+
+const ACCESS_KINDS = { u: 'user', r: 'rule', l: 'limit' } as const;
+
+type AccessKind = (typeof ACCESS_KINDS)[keyof typeof ACCESS_KINDS];
+
+/** The key of a user, a rule or a limit. */
+export function accessKey(kind: AccessKind, name: string): string {
+  return `${KeyKind.access}/${kind[0]}/${name}`;
+}
+
+/** @throws Error where a newer tinymq keeps something else there. */
+export function parseAccessKey(key: string): { kind: AccessKind; name: string } {
+  const letter = key[2] as keyof typeof ACCESS_KINDS;
+  if (!Object.hasOwn(ACCESS_KINDS, letter)) throw new Error('its kind is not known');
+  return { kind: ACCESS_KINDS[letter], name: key.slice(4) };
 }
 
 export function messageKey(number: number): string {

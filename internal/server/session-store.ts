@@ -7,7 +7,7 @@ import { STORE_FILE } from '../store/sqlite/store-file.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import type { LogsOptions, OpenLogs } from './storage.ts';
 
-/** Where sessions are kept, with what closes it. */
+/** Where sessions and users are kept, with what closes it. */
 export interface OpenEntries {
   store: EntryStore;
   /** Whether there may be something to restore. */
@@ -15,14 +15,15 @@ export interface OpenEntries {
   close(): Promise<void>;
 }
 
-/** The store that sessions are kept in: that of the logs, or one of their own; undefined where all is in memory. */
+/** The store that sessions and users are kept in: that of the logs, or one of their own; undefined where all is in memory. */
 export function openEntries(
   options: LogsOptions,
   kept: OpenLogs | undefined,
   logger: Logger,
 ): OpenEntries | undefined {
   if (options.memory) return undefined;
-  if (kept !== undefined && isEntryStore(kept.store)) {
+  // What is kept for clients does not belong into the directory of a Kafka; users do (access.ts).
+  if (kept !== undefined && options.kafkaLogDirs === undefined && isEntryStore(kept.store)) {
     // Whoever opened it closes it.
     return { store: kept.store, hasEntries: true, close: async () => {} };
   }
@@ -33,9 +34,9 @@ export function openEntries(
 }
 
 /** What the log says where nothing of that outlasts the broker. */
-export const MEMORY_ONLY = 'sessions and retained messages are in memory only';
+export const MEMORY_ONLY = 'sessions, retained messages and users are in memory only';
 
-function isEntryStore(store: object): store is EntryStore {
+export function isEntryStore(store: object): store is EntryStore {
   return 'putEntries' in store;
 }
 

@@ -7,7 +7,7 @@ import * as doorsLimits from '../limits/doors.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { restoreSessions } from '../persistence/restore-sessions.ts';
 import { SessionKeeper } from '../persistence/session-keeper.ts';
-import { openEntries } from './session-store.ts';
+import type { OpenEntries } from './session-store.ts';
 import type { LogsOptions, OpenLogs } from './storage.ts';
 
 /** What is kept for clients that are away, and what is told of the broker itself. */
@@ -29,7 +29,7 @@ export interface SessionsOptions {
 /** The sessions of all clients, with what tells of them. */
 export interface OpenSessions {
   sessions: Sessions;
-  /** Lets what was acknowledged reach the store, then closes it. */
+  /** Lets what was acknowledged reach the store. */
   close(): Promise<void>;
 }
 
@@ -37,6 +37,8 @@ export interface SessionsParts {
   options: SessionsOptions & LogsOptions & { slowConsumerWaitMs?: number };
   broker: Broker;
   kept: OpenLogs | undefined;
+  /** Undefined where all is in memory. */
+  entries: OpenEntries | undefined;
   metrics: Metrics;
   logger: Logger;
 }
@@ -47,8 +49,7 @@ export interface SessionsParts {
  * @throws StoreError where the store cannot be read.
  */
 export async function openSessions(parts: SessionsParts): Promise<OpenSessions> {
-  const { options, broker, kept, metrics, logger } = parts;
-  const entries = openEntries(options, kept, logger);
+  const { options, broker, kept, entries, metrics, logger } = parts;
   const keeper = entries && new SessionKeeper(entries.store, logger);
   const sessions = new Sessions({
     broker,
@@ -77,7 +78,6 @@ export async function openSessions(parts: SessionsParts): Promise<OpenSessions> 
     sessions.close();
     await keeper?.flush();
     keeper?.close();
-    await entries?.close();
   }
 
   return { sessions, close };

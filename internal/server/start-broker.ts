@@ -8,6 +8,7 @@ import { StoreError } from '../store/store-error.ts';
 import { type CertificateFiles, Certificates, validityProblem } from '../transport/certificates.ts';
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
 import { ListenError, type Listener } from '../transport/listener.ts';
+import { openAccess } from './access.ts';
 import { checkOptions } from './check-options.ts';
 import { checkDataFolder } from './data-folder.ts';
 import { reportDescriptorLimit } from './descriptors.ts';
@@ -22,7 +23,7 @@ import {
   type Place,
   placesOf,
 } from './options.ts';
-import { MEMORY_ONLY } from './session-store.ts';
+import { MEMORY_ONLY, openEntries } from './session-store.ts';
 import { openSessions } from './sessions.ts';
 import { type OpenLogs, openLogs } from './storage.ts';
 
@@ -80,7 +81,12 @@ export async function startWithDoors(
     const broker = new Broker({ settings: brokerSettings(options), metrics, logger, afterReads });
     const kept = await openKept(options, places, broker, metrics, logger, folderError);
     opened.add(() => kept?.close());
-    const { sessions, close } = await openSessions({ options: usable, broker, kept, metrics, logger });
+    const entries = openEntries(usable, kept, logger);
+    opened.add(() => entries?.close());
+    await openAccess({ options, kept, entries });
+    const { sessions, close } = await openSessions({
+      ...{ options: usable, broker, kept, entries, metrics, logger },
+    });
     opened.add(close);
     const shared = { broker, sessions, kept, metrics, logger, certificates, opened };
     const wanted = doors.filter((door) => places.some((place) => place.door === door));
@@ -174,12 +180,14 @@ async function openKept(
 ): Promise<OpenLogs | undefined> {
   const { keep: captured = [], onListenError } = options;
   const needing = places.filter(({ door }) => door.needsLogs);
-  if (captured.length === 0 && needing.length === 0) return undefined;
+  // The users of a broker on the directory of a Kafka lie there.
+  const isNeededForUsers = options.kafkaLogDirs !== undefined && !options.memory;
+  if (captured.length === 0 && needing.length === 0 && !isNeededForUsers) return undefined;
   try {
     if (folderError !== undefined) throw folderError;
     return await openLogs(options, broker, metrics, logger);
   } catch (error) {
-    const isNeeded = captured.length > 0 || needing.length === places.length;
+    const isNeeded = captured.length > 0 || needing.length === places.length || isNeededForUsers;
     if (isNeeded || onListenError === undefined || !(error instanceof StoreError)) throw error;
     for (const { endpoint } of needing) onListenError(new ListenError(endpointUrl(endpoint), error));
     return undefined;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Entry, EntryStore } from './entry-store.ts';
+import { KafkaDirectoryStore } from './kafka-directory/kafka-directory-store.ts';
 import { MemoryEntries } from './memory/memory-entries.ts';
 import { SqliteStore } from './sqlite/sqlite-store.ts';
 
@@ -17,15 +18,24 @@ interface Opened {
   close(): Promise<void>;
 }
 
-async function openSqlite(): Promise<Opened> {
+function openSqlite(): Promise<Opened> {
   const options = { directory: join(folder, String(++used)), fsync: 'os' } as const;
-  let store = new SqliteStore(options);
+  return openIn(() => new SqliteStore(options));
+}
+
+function openKafkaDirectory(): Promise<Opened> {
+  const options = { directories: [join(folder, String(++used))], fsync: 'os' } as const;
+  return openIn(() => new KafkaDirectoryStore({ ...options, directories: [...options.directories] }));
+}
+
+async function openIn(create: () => SqliteStore | KafkaDirectoryStore): Promise<Opened> {
+  let store = create();
   await store.open();
   return {
     store,
     async reopen() {
       await store.close();
-      store = new SqliteStore(options);
+      store = create();
       await store.open();
       return store;
     },
@@ -55,6 +65,7 @@ const text = (value: string) => new TextEncoder().encode(value);
 
 describe.each([
   ['SQLite', openSqlite],
+  ['a Kafka log directory', openKafkaDirectory],
   ['memory', openMemory],
 ])('entries in %s', (_, open) => {
   it('last: the newest value of each key, in order, and none that was forgotten', async () => {

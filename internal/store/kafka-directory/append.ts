@@ -7,8 +7,9 @@ import { kafkaReadBytes, kafkaSegmentBytesCeiling } from '../../limits/store.ts'
 import { checkNext } from '../batch-rules.ts';
 import type { FsyncPolicy, NewBatch } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
+import { syncDirectory } from '../sync-directory.ts';
 import type { FileHandles } from './file-handles.ts';
-import { LEADER_EPOCH_FILE, segmentName, syncDirectory, writeEpochs } from './files.ts';
+import { LEADER_EPOCH_FILE, segmentName, writeEpochs } from './files.ts';
 import type { KafkaPartition } from './partition.ts';
 import { KafkaSegment } from './segment.ts';
 

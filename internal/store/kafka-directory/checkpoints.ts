@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncDirectory } from '../sync-directory.ts';
 import {
   CLEAN_SHUTDOWN_FILE,
   LOG_START_FILE,
@@ -8,7 +9,6 @@ import {
   partitionFolder,
   RECOVERY_POINT_FILE,
   readOffsetCheckpoint,
-  syncDirectory,
   writeAtomically,
   writeOffsetCheckpoint,
 } from './files.ts';

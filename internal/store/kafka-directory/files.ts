@@ -1,7 +1,8 @@
 /** The names and small files of a Kafka log directory. */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readSync } from 'node:fs';
+import { existsSync, readFileSync, readSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncDirectory } from '../sync-directory.ts';
 
 export const METADATA_TOPIC = '__cluster_metadata';
 export const CLEAN_SHUTDOWN_FILE = '.kafka_cleanshutdown';
@@ -111,16 +112,6 @@ export async function writeAtomically(file: string, content: string | Uint8Array
   }
   await rename(temporary, file);
   syncDirectory(dirname(file));
-}
-
-/** Makes new, renamed and removed names last. */
-export function syncDirectory(directory: string): void {
-  const fd = openSync(directory, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function readIfThere(file: string): string | undefined {

@@ -5,7 +5,8 @@ import { crc32 } from 'node:zlib';
 import { kafkaJournalBytes } from '../../limits/store.ts';
 import { groupOfKey } from '../group-members.ts';
 import type { GroupOffset, StoredProducer } from '../log-store.ts';
-import { syncDirectory, writeAtomically } from './files.ts';
+import { syncDirectory } from '../sync-directory.ts';
+import { writeAtomically } from './files.ts';
 import type { OpenTransactions } from './transactions.ts';
 
 const JOURNAL = 'tinymq.journal';
@@ -25,7 +26,9 @@ export type JournalEntry =
   | { kind: 'commit'; group: string; topic: string; partition: number; atMs: number; commit: Commit | null }
   /** Where the metadata log ended: it grows with each start of Kafka. */
   | { kind: 'metadata-end'; offset: number }
-  | { kind: 'meta'; key: string; value: string | null };
+  | { kind: 'meta'; key: string; value: string | null }
+  /** Values of others than the log (entry-store.ts), base64; null for forgotten. On one line, so that all come to last or none. */
+  | { kind: 'entries'; changes: [key: string, value: string | null][] };
 
 export type Commit = Omit<GroupOffset, 'topic' | 'partition'>;
 
@@ -45,6 +48,7 @@ export class JournalState {
   /** By group, then by partition and topic. */
   readonly commits = new Map<string, Map<string, CommitEntry>>();
   readonly meta = new Map<string, string>();
+  readonly keptEntries = new Map<string, string>();
 
   apply(entry: JournalEntry): void {
     switch (entry.kind) {
@@ -90,6 +94,12 @@ export class JournalState {
       case 'meta':
         if (entry.value === null) this.meta.delete(entry.key);
         else this.meta.set(entry.key, entry.value);
+        return;
+      case 'entries':
+        for (const [key, value] of entry.changes) {
+          if (value === null) this.keptEntries.delete(key);
+          else this.keptEntries.set(key, value);
+        }
     }
   }
 
@@ -159,6 +169,7 @@ export class JournalState {
     for (const [id, noted] of this.transactions) yield { kind: 'transactions', id, ...noted };
     for (const commits of this.commits.values()) yield* commits.values();
     for (const [key, value] of this.meta) yield { kind: 'meta', key, value };
+    if (this.keptEntries.size > 0) yield { kind: 'entries', changes: [...this.keptEntries] };
   }
 }
 

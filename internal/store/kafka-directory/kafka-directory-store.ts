@@ -10,6 +10,7 @@ import {
   checkSkip,
   checkTopic,
 } from '../batch-rules.ts';
+import type { Entry, EntryChange, EntryStore } from '../entry-store.ts';
 import { groupMembersKey } from '../group-members.ts';
 import type {
   BatchSpan,
@@ -42,7 +43,7 @@ export type { KafkaDirectoryOptions } from './kafka-directory.ts';
  * The store in the log directories of an existing Kafka, in place: what lies there is served as it is, what is appended
  * can be read by Kafka again. While this has the directory, Kafka cannot start on it, and the other way round.
  */
-export class KafkaDirectoryStore implements LogStore {
+export class KafkaDirectoryStore implements LogStore, EntryStore {
   readonly #options: KafkaDirectoryOptions;
   readonly #availability = new Availability(() => this.#recover());
   #opened: Opened | undefined;
@@ -201,6 +202,29 @@ export class KafkaDirectoryStore implements LogStore {
     return text === undefined ? undefined : new Uint8Array(Buffer.from(text, 'base64'));
   }
 
+  async putEntries(changes: readonly EntryChange[]): Promise<void> {
+    const texts = changes.map(({ key, value }): [string, string | null] => [
+      key,
+      value === undefined ? null : Buffer.from(value).toString('base64'),
+    ]);
+    await this.#changes.make(() => this.#directory.note([{ kind: 'entries', changes: texts }]));
+  }
+
+  async readEntries(after: string, maxBytes: number): Promise<Entry[]> {
+    this.#availability.demandOpen();
+    const { keptEntries } = this.#directory.journal.state;
+    const keys = [...keptEntries.keys()].filter((key) => inUtf8Order(key, after) > 0).sort(inUtf8Order);
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (const key of keys) {
+      const value = new Uint8Array(Buffer.from(keptEntries.get(key)!, 'base64'));
+      bytes += value.length;
+      if (entries.length > 0 && bytes > maxBytes) break;
+      entries.push({ key, value });
+    }
+    return entries;
+  }
+
   async flush(): Promise<void> {
     await this.#changes.make(async () => {});
   }
@@ -276,6 +300,10 @@ export class KafkaDirectoryStore implements LogStore {
     await changes.undoFailed().catch(() => {});
     await directory.release();
   }
+}
+
+function inUtf8Order(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
 
 interface Opened {

@@ -10,7 +10,8 @@ import {
 import { checkMorePartitions, noSuchTopic, topicExists } from '../batch-rules.ts';
 import type { NewTopic, StoredPartition, StoredTopic, TopicConfigs } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
-import { isTopicName, PARTITION_METADATA_FILE, syncDirectory, writeAtomically } from './files.ts';
+import { syncDirectory } from '../sync-directory.ts';
+import { isTopicName, PARTITION_METADATA_FILE, writeAtomically } from './files.ts';
 import type { KafkaDirectory, OpenTopic } from './kafka-directory.ts';
 import type { MetadataPartition } from './metadata.ts';
 import type { KafkaPartition } from './partition.ts';

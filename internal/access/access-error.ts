@@ -1,0 +1,18 @@
+/** Why users, rules or limits were not changed. */
+export type AccessErrorCode =
+  | 'invalid'
+  | 'exists'
+  | 'not-found'
+  /** The declarative file names it, so only that file changes it. */
+  | 'declared';
+
+/** A change that was refused; the message is for people. */
+export class AccessError extends Error {
+  override readonly name = 'AccessError';
+  readonly code: AccessErrorCode;
+
+  constructor(code: AccessErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

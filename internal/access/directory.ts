@@ -1,0 +1,126 @@
+import type { AccessStore, DeclaredAccess, StoredAccess } from './access-store.ts';
+import { checkCounts } from './check-entries.ts';
+import { type AccessChange, Draft } from './draft.ts';
+import type { Limit } from './limits/limit.ts';
+import type { Rule } from './rules/rule.ts';
+import type { User } from './users/user.ts';
+
+export type { DeclaredAccess } from './access-store.ts';
+export type { AccessChange, NewRule, RulePlace } from './draft.ts';
+
+/** Who may be let in and do what, at one moment. It never changes; a change makes a new one. */
+export interface AccessSnapshot {
+  readonly users: ReadonlyMap<string, User>;
+  /** In the order in which they are asked: those of the file before those of the store. */
+  readonly rules: readonly Rule[];
+  readonly limits: readonly Limit[];
+  /** Grows with each change. */
+  readonly epoch: number;
+  /**
+   * Whether users and rules decide. It never becomes false again while the broker runs: whoever takes the last user away
+   * does not mean to open the broker to everybody.
+   */
+  readonly isProtected: boolean;
+}
+
+/**
+ * All users, rules and limits of a broker: those of the store, which the tools and Kafka's APIs change, and those that a
+ * file declares, which wins for what it names. Whoever asks reads {@link current}.
+ */
+export class AccessDirectory {
+  readonly #store: AccessStore;
+  readonly #listeners = new Set<() => void>();
+  #stored: StoredAccess;
+  #declared: DeclaredAccess | undefined;
+  #current: AccessSnapshot;
+  #lastEdit: Promise<void> = Promise.resolve();
+
+  private constructor(store: AccessStore, stored: StoredAccess) {
+    this.#store = store;
+    this.#stored = stored;
+    this.#current = merged(stored, undefined, 0, false);
+  }
+
+  /** @throws Error where the store cannot be read. */
+  static async open(store: AccessStore): Promise<AccessDirectory> {
+    const stored = await store.read();
+    const rules = stored.rules.sort((one, other) => one.order - other.order);
+    return new AccessDirectory(store, { ...stored, rules });
+  }
+
+  get current(): AccessSnapshot {
+    return this.#current;
+  }
+
+  /** Calls `listener` after each change of {@link current}; returns what ends that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Makes all of the changes or none. They are visible, and it resolves, when they last.
+   *
+   * @throws AccessError where one of them is refused; StoreError where they could not be kept.
+   */
+  edit(changes: readonly AccessChange[]): Promise<void> {
+    const done = this.#lastEdit.then(() => this.#edit(changes));
+    this.#lastEdit = done.catch(() => {});
+    return done;
+  }
+
+  /**
+   * Puts what a file declares in the place of what it declared before.
+   *
+   * @throws AccessError, and then nothing has changed.
+   */
+  replaceFile(declared: DeclaredAccess): void {
+    const next = merged(this.#stored, declared, this.#current.epoch + 1, this.#current.isProtected);
+    checkCounts(next.users, next.rules, next.limits);
+    this.#declared = declared;
+    this.#publish(next);
+  }
+
+  async #edit(changes: readonly AccessChange[]): Promise<void> {
+    const draft = new Draft(this.#stored, this.#declared);
+    for (const change of changes) draft.apply(change);
+    const { stored, written } = draft.finished();
+    const { users, rules, limits } = merged(stored, this.#declared, 0, true);
+    checkCounts(users, rules, limits);
+    if (written.length === 0) return;
+    const isEmptyThen = stored.users.length + stored.rules.length + stored.limits.length === 0;
+    await this.#store.write(written, isEmptyThen);
+    this.#stored = stored;
+    // The file may have been read anew meanwhile.
+    const { epoch, isProtected } = this.#current;
+    this.#publish(merged(stored, this.#declared, epoch + 1, isProtected));
+  }
+
+  #publish(next: AccessSnapshot): void {
+    this.#current = next;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function merged(
+  stored: StoredAccess,
+  declared: DeclaredAccess | undefined,
+  epoch: number,
+  wasProtected: boolean,
+): AccessSnapshot {
+  const users = new Map(stored.users.map((user) => [user.name, user]));
+  for (const user of declared?.users ?? []) users.set(user.name, user);
+  const rules = inFront(
+    declared?.rules,
+    stored.rules.map(({ rule }) => rule),
+  );
+  const limits = inFront(declared?.limits, stored.limits);
+  const isProtected = wasProtected || declared !== undefined || users.size > 0 || rules.length > 0;
+  return { users, rules, limits, epoch, isProtected };
+}
+
+/** What the file declares, then what the store has and the file does not name. */
+function inFront<T extends { readonly id: string }>(declared: readonly T[] = [], stored: readonly T[]): T[] {
+  const named = new Set(declared.map(({ id }) => id));
+  return [...declared, ...stored.filter(({ id }) => !named.has(id))];
+}
