@@ -31,3 +31,9 @@ export const maxFetchSessionPartitions = 1_000_000;
 export const fetchSessionIdleMs = 120_000;
 /** The number of the one broker that Kafka's clients see: as in the examples of Kafka's own documentation. */
 export const kafkaNodeId = 1;
+/** Bytes of a request and of a token of SASL before its client has logged in: as Kafka's `sasl.server.max.receive.size`. */
+export const kafkaMaxBytesBeforeLogin = 512 * KiB;
+/** How long the answer to a failed login waits, whatever failed: as Kafka's `connection.failed.authentication.delay.ms`. */
+export const failedLoginDelayMs = 100;
+/** A connection logs in again no more often than this, as in Kafka. */
+export const reauthenticationEveryMs = 1_000;

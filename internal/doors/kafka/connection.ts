@@ -1,19 +1,15 @@
 import { Access } from '../../access/access.ts';
-import { NO_CREDENTIALS } from '../../access/authenticator.ts';
+import type { Refusal } from '../../access/authenticator.ts';
 import { anonymous } from '../../access/identity.ts';
 import { closedPolicy } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
-import { BrokerError, type ErrorCode } from '../../errors.ts';
-import {
-  atOnceBytes,
-  kafkaRequestBytesInFlight,
-  kafkaRequestElements,
-  kafkaRequestsInFlight,
-} from '../../limits/kafka.ts';
+import { BrokerError, type ErrorCode, nameForLog } from '../../errors.ts';
+import { atOnceBytes, kafkaMaxBytesBeforeLogin, kafkaRequestElements } from '../../limits/kafka.ts';
 import type { Fates } from '../../observe/fates.ts';
 import type { Counter } from '../../observe/metrics.ts';
 import { FirstBytes, type Protocol } from '../../protocol/first-bytes.ts';
-import { decodeRequest, encodeResponse, peekRequest } from '../../protocol/kafka/exchange.ts';
+import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
+import { decodeRequest, encodeResponse, peekRequest, withSizeBefore } from '../../protocol/kafka/exchange.ts';
 import { API_VERSIONS_KEY } from '../../protocol/kafka/headers.ts';
 import { KafkaProtocolError } from '../../protocol/kafka/protocol-error.ts';
 import { RequestFrames } from '../../protocol/kafka/request-frame.ts';
@@ -21,6 +17,7 @@ import { type Api, includes, type RequestOf } from '../../protocol/kafka/schema.
 import type { Connection, ConnectionHandler, HostAndPort } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
 import type { ForeignProtocols } from '../foreign-protocol.ts';
+import { Authentication } from './authentication.ts';
 import {
   type Answer,
   CloseConnection,
@@ -31,6 +28,7 @@ import {
 } from './handler.ts';
 import { unsupportedApiVersions } from './handlers/18-api-versions.ts';
 import { handlerOf } from './handlers/all.ts';
+import { type Pending, PendingAnswers } from './pending-answers.ts';
 import { RequestAccess } from './request-access.ts';
 
 /** What the door gives to each of its connections. */
@@ -46,38 +44,30 @@ export interface ConnectionParts {
   readonly closed: () => void;
 }
 
-/** A request that has begun and whose answer has not been written. */
-interface Pending {
-  readonly handler: Handler;
-  readonly version: number;
-  readonly correlationId: number;
-  readonly bytes: number;
-  /** The answer with its size, empty for none; undefined until it is known. */
-  chunks: readonly Uint8Array[] | undefined;
-}
-
 /**
  * One connection of the Kafka door. Requests begin in the order in which they came: those that may run side by side do
  * (while one batch is on its way to the disk the next ones join it there), all others wait until everything before
  * them is answered. Answers go out in the order of the requests.
  */
 export class KafkaConnection implements ConnectionHandler {
+  /** When it was accepted. */
+  openedAt: number;
   lastHeardAt: number;
   readonly #connection: Connection;
   readonly #parts: ConnectionParts;
   readonly #client: KafkaClient;
   readonly #frames: RequestFrames;
-  /** The client's permissions; undefined until it is authenticated. */
-  #access: Access | undefined;
+  readonly #authentication: Authentication;
   readonly #gone = new AbortController();
-  readonly #pending: Pending[] = [];
-  #pendingBytes = 0;
+  readonly #pending = new PendingAnswers();
   /** A whole request that has to wait for those before it. */
   #held: Uint8Array | undefined;
   #unwritten: Uint8Array[] = [];
   /** What came before it was known that it is Kafka's; undefined afterwards. */
   #firstBytes: FirstBytes | undefined = new FirstBytes();
   #hasAsked = false;
+  /** Whether it is being found out who the client is before anything of it is looked at. */
+  #isAdmitting = false;
   #isReadingPaused = false;
   /** The socket takes no more answers for the moment. */
   #isBlocked = false;
@@ -90,26 +80,31 @@ export class KafkaConnection implements ConnectionHandler {
   constructor(connection: Connection, parts: ConnectionParts) {
     this.#connection = connection;
     this.#parts = parts;
-    this.#frames = new RequestFrames(parts.kafka.settings.maxRequestBytes);
-    this.lastHeardAt = connection.openedAt;
+    this.#frames = new RequestFrames(kafkaMaxBytesBeforeLogin);
+    this.#authentication = new Authentication(parts.admission, peerOf(connection, 'kafka', ''), () => {
+      this.#frames.maxRequestBytes = parts.kafka.settings.maxRequestBytes;
+    });
+    this.openedAt = connection.openedAt;
+    this.lastHeardAt = this.openedAt;
     this.#client = {
       host: hostOf(connection.remote),
       advertised: parts.advertised ?? reachable(connection),
       closed: this.#gone.signal,
+      authentication: this.#authentication,
       checking: undefined,
     };
     connection.handler = this;
     this.#admit();
   }
 
-  /** Whether no whole request has come yet. */
-  get isSilent(): boolean {
-    return !this.#hasAsked;
+  /** Whether the client has asked for something, and has said who it is as far as it has to. */
+  get isIn(): boolean {
+    return this.#hasAsked && this.#authentication.access !== undefined;
   }
 
   /** Whether a request waits for its answer. */
   get isWaiting(): boolean {
-    return this.#pending.length > 0;
+    return this.#pending.size > 0;
   }
 
   bytes(chunk: Uint8Array): void {
@@ -143,7 +138,7 @@ export class KafkaConnection implements ConnectionHandler {
   }
 
   /** Closes and says why, in the log: the protocol has no words for it. */
-  refuse(code: ErrorCode, reason: string): void {
+  refuse(code: ErrorCode, reason: string, details?: object): void {
     if (this.#isEnded) return;
     const { remote, listener } = this.#connection;
     this.#parts.fates.tell({
@@ -151,6 +146,7 @@ export class KafkaConnection implements ConnectionHandler {
       code,
       who: { remote, listener },
       reason,
+      details,
       line: 'a Kafka connection is closed',
       level: 'warn',
     });
@@ -194,29 +190,38 @@ export class KafkaConnection implements ConnectionHandler {
       );
       return;
     }
-    if (this.#isFinishing && this.#pending.length === 0) this.#end();
+    if (this.isWaiting) return;
+    const { failure } = this.#authentication;
+    if (failure !== undefined) this.#refuseLogin(failure);
+    else if (this.#isFinishing) this.#end();
   }
 
   #beginNext(): void {
     const { slices } = this.#parts.kafka;
-    while (!this.#isEnded && !this.#isBlocked && !this.#isGivingWay) {
+    while (this.#mayGoOn) {
       const request = this.#held ?? this.#nextRequest();
       if (request === undefined) break;
-      const { apiKey, apiVersion, correlationId } = peekRequest(request);
-      const handler = handlerOf(apiKey);
-      if (handler === undefined) {
-        throw new KafkaProtocolError('unsupported-version', `API ${apiKey} is not served`, 0);
-      }
-      this.#held = this.#mayBegin(handler) ? undefined : request;
+      const handler = this.#authentication.takesBareToken ? undefined : handlerFor(request);
+      this.#held = this.#pending.mayBegin(handler?.isConcurrent ?? false) ? undefined : request;
       if (this.#held !== undefined) break;
       slices.start();
-      this.#begin(handler, apiVersion, correlationId, request);
+      if (handler === undefined) void this.#takeBareToken(request);
+      else this.#begin(handler, request);
       if (slices.isOver) {
         this.#giveWay();
         break;
       }
     }
     this.#readOnUnless(this.#isBlocked || this.#isGivingWay || this.#held !== undefined);
+  }
+
+  get #mayGoOn(): boolean {
+    const isHeldUp = this.#isBlocked || this.#isGivingWay || this.#isAdmitting;
+    return !this.#isEnded && !isHeldUp && this.#authentication.failure === undefined;
+  }
+
+  #refuseLogin({ code = 'bad-credentials', reason, user, cause }: Refusal): void {
+    this.refuse(code, reason, { ...(user !== undefined && { user: nameForLog(user) }), cause });
   }
 
   /** The requests behind this one are begun in a later turn. */
@@ -230,25 +235,25 @@ export class KafkaConnection implements ConnectionHandler {
 
   /** Lets the client in as whoever its connection says; one that has to say more is served little until it has. */
   #admit(): void {
-    const { admission } = this.#parts;
     try {
-      const answer = admission.admit(peerOf(this.#connection, 'kafka', ''), NO_CREDENTIALS);
-      if (answer instanceof Promise) void this.#admitLater(answer);
-      else this.#access = answer;
+      const later = this.#authentication.admit();
+      if (later !== undefined) void this.#admitLater(later);
     } catch (error) {
       this.#logUnadmitted(error);
     }
   }
 
-  async #admitLater(answer: Promise<Access>): Promise<void> {
+  async #admitLater(later: Promise<void>): Promise<void> {
+    this.#isAdmitting = true;
     this.#connection.pause();
     try {
-      this.#access = await answer;
+      await later;
     } catch (error) {
       this.#logUnadmitted(error);
-    } finally {
-      this.#connection.resume();
     }
+    this.#isAdmitting = false;
+    this.#connection.resume();
+    this.#goOn();
   }
 
   #logUnadmitted(error: unknown): void {
@@ -260,15 +265,17 @@ export class KafkaConnection implements ConnectionHandler {
   }
 
   /**
-   * What a request may do. Before its client has said who it is, and when it may no longer be connected, hardly anything is
-   * served.
+   * What a request may do. Before its client has said who it is, after that is over, and when it may no longer be
+   * connected, hardly anything is served.
    *
-   * @throws BrokerError `not-authorized`, which closes the connection: before it is let in, nobody has a place for an error.
+   * @throws BrokerError `not-authorized`, `credentials-expired`, which close the connection: outside, nobody has a place for
+   * an error.
    */
   #accessFor({ api, needs, isBeforeAuthentication }: Handler): RequestAccess {
-    const access = this.#access;
-    if (access?.may('connect', 'broker', 'broker')) return new RequestAccess(access, needs);
+    const { access, isExpired } = this.#authentication;
+    if (!isExpired && access?.may('connect', 'broker', 'broker')) return new RequestAccess(access, needs);
     if (isBeforeAuthentication) return NO_ACCESS;
+    if (isExpired) throw new BrokerError('credentials-expired', `${api.name} came after the login was over`);
     throw new BrokerError('not-authorized', `${api.name} is not served to a client that was not let in`);
   }
 
@@ -276,21 +283,11 @@ export class KafkaConnection implements ConnectionHandler {
     return this.#isFinishing ? undefined : this.#frames.next();
   }
 
-  #mayBegin({ isConcurrent }: Handler): boolean {
-    const { length } = this.#pending;
-    if (length === 0) return true;
-    return (
-      isConcurrent &&
-      this.#pending[length - 1].handler.isConcurrent &&
-      length < kafkaRequestsInFlight &&
-      this.#pendingBytes < kafkaRequestBytesInFlight
-    );
-  }
-
-  #begin(handler: Handler, version: number, correlationId: number, request: Uint8Array): void {
+  #begin(handler: Handler, request: Uint8Array): void {
     this.#parts.requests.value++;
     this.#hasAsked = true;
     const { api } = handler;
+    const { apiVersion: version, correlationId } = peekRequest(request);
     if (!includes(api.validVersions, version)) {
       if (api.key !== API_VERSIONS_KEY) {
         throw new KafkaProtocolError('unsupported-version', `${api.name} has no version ${version} here`, 2);
@@ -300,10 +297,12 @@ export class KafkaConnection implements ConnectionHandler {
     }
     const access = this.#accessFor(handler);
     const { header, body } = decodeRequest(api, request, kafkaRequestElements);
-    const bytes = request.length;
-    const pending: Pending = { handler, version, correlationId, bytes, chunks: undefined };
-    this.#pending.push(pending);
-    this.#pendingBytes += bytes;
+    const begun: Begun = {
+      handler,
+      version,
+      correlationId,
+      pending: this.#pending.begin(handler.isConcurrent, request.length),
+    };
     const context = {
       parts: this.#parts.kafka,
       version,
@@ -311,62 +310,77 @@ export class KafkaConnection implements ConnectionHandler {
       client: this.#client,
       access,
     };
-    this.#inTime(pending, () => this.#handle(pending, body, context));
+    this.#inTime(begun, () => this.#handle(begun, body, context));
+  }
+
+  /** A token of a login that came bare is answered bare; a failure has no words, and the connection ends. */
+  async #takeBareToken(token: Uint8Array): Promise<void> {
+    const pending = this.#pending.begin(false, token.length);
+    try {
+      const { errorCode, bytes } = await this.#authentication.take(token);
+      this.#settle(pending, errorCode === KafkaErrorCode.none ? withSizeBefore(bytes) : []);
+    } catch (error) {
+      this.#fail('a bare token', error);
+    }
+    this.#goOn();
   }
 
   /** Reading a long request, handling it and writing its answer may each take long: they share no turn that is over. */
-  #inTime(pending: Pending, step: () => void): void {
-    if (this.#isOverFor(pending)) this.#parts.kafka.slices.later(step);
+  #inTime(begun: Begun, step: () => void): void {
+    if (this.#isOverFor(begun)) this.#parts.kafka.slices.later(step);
     else step();
   }
 
-  #isOverFor({ bytes }: Pending): boolean {
-    return bytes > atOnceBytes && this.#parts.kafka.slices.isOver;
+  #isOverFor({ pending }: Begun): boolean {
+    return pending.bytes > atOnceBytes && this.#parts.kafka.slices.isOver;
   }
 
-  #handle(pending: Pending, body: RequestOf<Api>, context: RequestContext): void {
-    const { handler } = pending;
+  #handle(begun: Begun, body: RequestOf<Api>, context: RequestContext): void {
+    const { handler } = begun;
     try {
       const answer = handler.handle(body, context);
       if (answer instanceof Promise) {
         answer.then(
-          (late) => this.#inTime(pending, () => this.#answerLate(pending, late)),
-          (error) => this.#fail(handler, error),
+          (late) => this.#inTime(begun, () => this.#answerLate(begun, late)),
+          (error) => this.#fail(handler.api.name, error),
         );
-      } else if (this.#isOverFor(pending)) {
-        this.#parts.kafka.slices.later(() => this.#answerLate(pending, answer));
+      } else if (this.#isOverFor(begun)) {
+        this.#parts.kafka.slices.later(() => this.#answerLate(begun, answer));
       } else {
-        this.#answer(pending, answer);
+        this.#answer(begun, answer);
       }
     } catch (error) {
-      this.#fail(handler, error);
+      this.#fail(handler.api.name, error);
     }
   }
 
-  #answerLate(pending: Pending, answer: Answer<Handler['api']>): void {
+  #answerLate(begun: Begun, answer: Answer<Handler['api']>): void {
     if (this.#isEnded) return;
     try {
-      this.#answer(pending, answer);
+      this.#answer(begun, answer);
     } catch (error) {
-      this.#fail(pending.handler, error);
+      this.#fail(begun.handler.api.name, error);
       return;
     }
     this.#goOn();
   }
 
+  #answer(begun: Begun, answer: Answer<Handler['api']>): void {
+    const { handler, version, correlationId, pending } = begun;
+    this.#settle(
+      pending,
+      answer === undefined ? [] : encodeResponse(handler.api, version, correlationId, answer),
+    );
+  }
+
   /** Keeps an answer until those before it are there, and writes what is. */
-  #answer(pending: Pending, answer: Answer<Handler['api']>): void {
-    const { handler, version, correlationId } = pending;
-    pending.chunks = answer === undefined ? [] : encodeResponse(handler.api, version, correlationId, answer);
-    const answered = this.#pending.findIndex(({ chunks }) => chunks === undefined);
-    const ready = this.#pending.splice(0, answered < 0 ? this.#pending.length : answered);
-    for (const { bytes } of ready) this.#pendingBytes -= bytes;
-    for (const { chunks } of ready) this.#write(chunks!);
+  #settle(pending: Pending, chunks: readonly Uint8Array[]): void {
+    this.#write(this.#pending.settle(pending, chunks));
   }
 
   /** Writes at the end of the turn: one commit of the disk answers many requests. */
   #write(chunks: readonly Uint8Array[]): void {
-    if (chunks.length === 0) return;
+    if (chunks.length === 0 || this.#isEnded) return;
     if (this.#unwritten.length === 0) queueMicrotask(() => this.#flush());
     this.#unwritten.push(...chunks);
   }
@@ -378,13 +392,13 @@ export class KafkaConnection implements ConnectionHandler {
   }
 
   /** A handler answers every error that it knows; anything else is a bug, or asks for the connection to be closed. */
-  #fail(handler: Handler, error: unknown): void {
+  #fail(what: string, error: unknown): void {
     if (this.#isEnded) return;
     if (!(error instanceof CloseConnection)) {
       this.#parts.fates.tell({
         outcome: 'disconnected',
         code: 'internal-error',
-        details: { api: handler.api.name, error },
+        details: { api: what, error },
         line: 'a Kafka request could not be answered',
         level: 'error',
       });
@@ -408,6 +422,22 @@ export class KafkaConnection implements ConnectionHandler {
     this.#flush();
     this.#connection.end();
   }
+}
+
+/** A request that a handler has. */
+interface Begun {
+  readonly handler: Handler;
+  readonly version: number;
+  readonly correlationId: number;
+  readonly pending: Pending;
+}
+
+/** @throws KafkaProtocolError for an API that is not served. */
+function handlerFor(request: Uint8Array): Handler {
+  const { apiKey } = peekRequest(request);
+  const handler = handlerOf(apiKey);
+  if (handler !== undefined) return handler;
+  throw new KafkaProtocolError('unsupported-version', `API ${apiKey} is not served`, 0);
 }
 
 /** Of a client that was not let in. */

@@ -18,7 +18,7 @@ export interface KafkaDoorOptions {
   readonly admission?: Admission;
   /** The address that clients get for the broker; the one that each client dialled, unless it is set. */
   readonly advertised: HostAndPort | undefined;
-  /** How long a connection may stay silent before its first request. */
+  /** How long a connection may take until it has sent a request and, where users have to, logged in. */
   readonly connectTimeoutMs: number;
   /** Where else the broker listens. Default: nowhere. */
   readonly addresses?: OpenAddresses;
@@ -35,7 +35,7 @@ export class KafkaDoor implements Door {
   readonly #foreign: ForeignProtocols;
   readonly #requests: Counter;
   readonly #connections = new ConnectionSet<KafkaConnection>();
-  readonly #silent = new Set<KafkaConnection>();
+  readonly #outside = new Set<KafkaConnection>();
   readonly #sweep: NodeJS.Timeout;
   readonly #lostTime = new LostTime();
 
@@ -67,11 +67,11 @@ export class KafkaDoor implements Door {
       foreign: this.#foreign,
       closed: () => {
         this.#connections.delete(opened);
-        this.#silent.delete(opened);
+        this.#outside.delete(opened);
       },
     });
     this.#connections.add(opened);
-    this.#silent.add(opened);
+    this.#outside.add(opened);
     if (first.length > 0) opened.bytes(first);
   }
 
@@ -86,11 +86,14 @@ export class KafkaDoor implements Door {
     const now = performance.now();
     const { connectTimeoutMs } = this.#options;
     const lostMs = this.#lostTime.sinceLastSweep(now);
-    for (const connection of this.#connections) connection.lastHeardAt += lostMs;
-    for (const connection of this.#silent) {
-      if (!connection.isSilent) this.#silent.delete(connection);
-      else if (connection.lastHeardAt + connectTimeoutMs <= now) {
-        connection.refuse('connect-timeout', 'no request came');
+    for (const connection of this.#connections) {
+      connection.openedAt += lostMs;
+      connection.lastHeardAt += lostMs;
+    }
+    for (const connection of this.#outside) {
+      if (connection.isIn) this.#outside.delete(connection);
+      else if (!connection.isWaiting && connection.openedAt + connectTimeoutMs <= now) {
+        connection.refuse('connect-timeout', 'no request came, or no login where one is needed');
       }
     }
     for (const connection of this.#connections) {

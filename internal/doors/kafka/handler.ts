@@ -4,6 +4,7 @@ import type { Delivery } from '../../live/delivery.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { ProducerIds } from '../../log/producer-ids.ts';
 import type { Api, RequestOf, ResponseOf } from '../../protocol/kafka/schema.ts';
+import type { Authentication } from './authentication.ts';
 import type { FetchSessions } from './fetch/sessions.ts';
 import type { Need, RequestAccess } from './request-access.ts';
 import type { Slices } from './slices.ts';
@@ -52,6 +53,8 @@ export interface KafkaClient {
   readonly advertised: { readonly host: string; readonly port: number };
   /** Aborted when the peer is gone or the broker stops, so that nothing waits for nobody. */
   readonly closed: AbortSignal;
+  /** Who the client is, and how it says so. */
+  readonly authentication: Authentication;
   /** Settles when the batches that this client has sent so far were checked; undefined where none is being checked. */
   checking: Promise<unknown> | undefined;
 }

@@ -113,6 +113,13 @@ export function decodeResponse<A extends Api>(
   return { correlationId, body: codecOf<A['response']>(api.response, version).read(reader) };
 }
 
+/** Bytes with their size before them, as the chunks of one write. */
+export function withSizeBefore(bytes: Uint8Array): Uint8Array[] {
+  const size = Buffer.alloc(SIZE_BYTES);
+  size.writeInt32BE(bytes.length);
+  return [size, bytes];
+}
+
 /** Fills in the size, for which room was left at the beginning. */
 function withSize(writer: KafkaWriter): Uint8Array[] {
   const size = writer.length - SIZE_BYTES;

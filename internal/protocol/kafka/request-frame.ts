@@ -20,7 +20,8 @@ const NOTHING = Buffer.alloc(0);
  *     for (let request = requests.next(); request; request = requests.next()) handle(request);
  */
 export class RequestFrames {
-  readonly #maxRequestBytes: number;
+  /** The greatest size that is accepted from now on, in bytes. */
+  maxRequestBytes: number;
   /** What was pushed and not yet looked at. */
   #chunk: Buffer = NOTHING;
   #at = 0;
@@ -28,9 +29,9 @@ export class RequestFrames {
   #partial: Buffer = NOTHING;
   #partialLength = 0;
 
-  /** @param maxRequestBytes the greatest size that is accepted, in bytes. */
+  /** @param maxRequestBytes the greatest size that is accepted, in bytes; it may change between requests. */
   constructor(maxRequestBytes: number) {
-    this.#maxRequestBytes = maxRequestBytes;
+    this.maxRequestBytes = maxRequestBytes;
   }
 
   /** Whether all that arrived was handed out. */
@@ -112,8 +113,8 @@ export class RequestFrames {
 
   #checkedSize(bytes: Buffer, at: number): number {
     const size = bytes.readInt32BE(at);
-    if (size < 0 || size > this.#maxRequestBytes) {
-      const problem = `request of ${size} bytes; at most ${this.#maxRequestBytes} are accepted`;
+    if (size < 0 || size > this.maxRequestBytes) {
+      const problem = `request of ${size} bytes; at most ${this.maxRequestBytes} are accepted`;
       throw new KafkaProtocolError('invalid-length', problem, 0);
     }
     return size;
