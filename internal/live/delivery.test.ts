@@ -211,6 +211,16 @@ describe('a follower of a log', () => {
     expect(received.join('')).toBe('a produced\n');
   });
 
+  it('leaves to another node what that leads', async () => {
+    const { logs, broker, client, received, delivery } = await delivering({
+      leadership: { leaderOf: () => 2 },
+    });
+    broker.subscribe(client, 'a');
+    await produce(delivery, await logs.createTopic('a', 1, {}), batchOf(['x']));
+    await turn();
+    expect(received).toEqual([]);
+  });
+
   it('delivers a transaction when it is committed, and what others wrote at once', async () => {
     const { logs, broker, client, received, delivery } = await delivering();
     broker.subscribe(client, 'a');

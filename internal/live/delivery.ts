@@ -35,7 +35,9 @@ export class Delivery {
     this.#broker = broker;
     this.#logger = logger;
     logs.onCommitted((topic, partition, records) => {
-      if (this.#isWanted(topic)) this.#followerOf(topic, partition).take(records);
+      // Where another node leads, it delivers, and what is wanted here comes from there.
+      if (partition.leader === 'here' && this.#isWanted(topic))
+        this.#followerOf(topic, partition).take(records);
     });
   }
 

@@ -9,6 +9,7 @@ import type {
 } from '../store/log-store.ts';
 import { StoreError } from '../store/store-error.ts';
 import { Compactor } from './compaction/compaction.ts';
+import type { Leadership } from './leadership.ts';
 import { internalTopicProblem, logNameProblem } from './names.ts';
 import { type CommittedRecords, PartitionLog } from './partition-log.ts';
 import { Retention } from './retention.ts';
@@ -43,6 +44,8 @@ export interface LogsOptions {
   store: LogStore;
   /** For a store that writes much for each change: how much compaction changes at once, in bytes. */
   compactionGatherBytes?: number;
+  /** Which partitions this node leads. Default: all of them. */
+  leadership?: Leadership;
   /** Memory for the newest batches of all partitions. */
   tailCacheBytes: number;
   /** Partitions of all topics together. */
@@ -282,11 +285,12 @@ export class Logs {
   }
 
   #grow(topic: KeptTopic, stored: readonly StoredPartition[]): void {
-    const { store } = this.#options;
+    const { store, leadership } = this.#options;
     const committed = (partition: PartitionLog, records: CommittedRecords) => {
       for (const listener of this.#committed) listener(topic, partition, records);
     };
-    const added = stored.map((partition) => new PartitionLog(partition, store, this.#cache, committed));
+    const parts = { store, cache: this.#cache, leadership, committed };
+    const added = stored.map((partition) => new PartitionLog(partition, parts));
     topic.partitions.push(...added);
     this.#partitionCount += added.length;
     for (const listener of [...this.#grown]) listener(topic, added);

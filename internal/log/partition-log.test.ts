@@ -20,7 +20,7 @@ async function opened({ cacheBytes = 1e6, store = new TryingStore() } = {}) {
     partitionCount: 1,
     createdAtMs: 0,
   });
-  return { store, log: new PartitionLog(topic.partitions[0], store, new TailCache(cacheBytes)) };
+  return { store, log: new PartitionLog(topic.partitions[0], { store, cache: new TailCache(cacheBytes) }) };
 }
 
 /** A byte of the length, which the log leaves as it came. */

@@ -10,6 +10,7 @@ import {
   TransactionIndex,
   type TransactionStep,
 } from '../store/transactions.ts';
+import { LEADS_ALL, type Leader, type Leadership } from './leadership.ts';
 import { type ProducerBatch, ProducerStates } from './producer-states.ts';
 import { PartitionTail, type TailCache } from './tail-cache.ts';
 
@@ -43,6 +44,16 @@ export interface CommittedRecords {
   readonly batch: StoredBatch | undefined;
 }
 
+/** What all partitions of a broker share. */
+export interface PartitionParts {
+  readonly store: LogStore;
+  readonly cache: TailCache;
+  /** Default: this broker leads everything. */
+  readonly leadership?: Leadership;
+  /** Told of records that count from now on, in the order in which that is so. */
+  readonly committed?: (partition: PartitionLog, records: CommittedRecords) => void;
+}
+
 /** Who reads `committed` sees no record before it is known whether it counts; who reads `uncommitted` sees all of them. */
 export type Isolation = 'committed' | 'uncommitted';
 
@@ -62,6 +73,7 @@ export class PartitionLog {
   leaderEpoch: number;
 
   readonly #store: LogStore;
+  readonly #leadership: Leadership;
   readonly #committed: ((partition: PartitionLog, records: CommittedRecords) => void) | undefined;
   readonly #tail: PartitionTail;
   readonly #listeners = new Set<() => void>();
@@ -74,13 +86,9 @@ export class PartitionLog {
   #isFailing = false;
   #isEnded = false;
 
-  /** @param committed told of records that count from now on, in the order in which that is so. */
-  constructor(
-    stored: StoredPartition,
-    store: LogStore,
-    cache: TailCache,
-    committed?: (partition: PartitionLog, records: CommittedRecords) => void,
-  ) {
+  constructor(stored: StoredPartition, parts: PartitionParts) {
+    const { store, cache, leadership = LEADS_ALL, committed } = parts;
+    this.#leadership = leadership;
     this.#committed = committed;
     this.id = stored.id;
     this.number = stored.number;
@@ -93,6 +101,11 @@ export class PartitionLog {
     this.#tail = new PartitionTail(cache);
     this.#producers.restore(stored.producers);
     this.#transactions = new TransactionIndex(stored.transactions);
+  }
+
+  /** The node that gives offsets here; see {@link Leadership}. */
+  get leader(): Leader {
+    return this.#leadership.leaderOf(this.id);
   }
 
   /** Everything below lasts and may be read. */

@@ -78,6 +78,8 @@ export class Retention {
       if (isInternalTopic(topic.name) && topic.name !== CONSUMER_OFFSETS) continue;
       for (const partition of topic.partitions) {
         if (this.#isStopped) return;
+        // Its leader decides what is kept.
+        if (partition.leader !== 'here') continue;
         await this.#deleteOld(topic, partition, nowMs);
         if (topic.settings.compacts) await this.#compact(topic, partition, nowMs);
       }

@@ -46,8 +46,37 @@ const READ_COMMITTED = 1;
 /** What a client says that knows no epoch of the leader. */
 export const ANY_EPOCH = -1;
 
-/** The epoch that a client believes the leader to have: what is wrong with it, if anything. */
-export function epochError(partition: PartitionLog, currentLeaderEpoch: number): KafkaErrorCode | undefined {
+/** The number of the node that leads a partition; -1 while nobody does. */
+export function leaderIdOf({ leader }: PartitionLog, nodeId: number): number {
+  if (leader === 'here') return nodeId;
+  return leader === 'nobody' ? NO_LEADER : leader;
+}
+
+const NO_LEADER = -1;
+
+/** What a partition says in Metadata: Kafka's clients ask again while nobody leads it. */
+export function leaderState(partition: PartitionLog, nodeId: number) {
+  const leaderId = leaderIdOf(partition, nodeId);
+  const isLed = leaderId !== NO_LEADER;
+  return {
+    errorCode: isLed ? KafkaErrorCode.none : KafkaErrorCode.leaderNotAvailable,
+    leaderId,
+    leaderEpoch: partition.leaderEpoch,
+    replicaNodes: isLed ? [leaderId] : [],
+    isrNodes: isLed ? [leaderId] : [],
+    offlineReplicas: [],
+  };
+}
+
+/**
+ * What speaks against serving a partition here: another node leads it, or the client believes its leader to have another
+ * epoch.
+ */
+export function leaderError(
+  partition: PartitionLog,
+  currentLeaderEpoch = ANY_EPOCH,
+): KafkaErrorCode | undefined {
+  if (partition.leader !== 'here') return KafkaErrorCode.notLeaderOrFollower;
   if (currentLeaderEpoch === ANY_EPOCH || currentLeaderEpoch === partition.leaderEpoch) return undefined;
   return currentLeaderEpoch < partition.leaderEpoch
     ? KafkaErrorCode.fencedLeaderEpoch

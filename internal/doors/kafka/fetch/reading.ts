@@ -6,7 +6,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
 import type { RequestContext } from '../handler.ts';
-import { ANY_EPOCH, epochError, isolationOf } from '../topics.ts';
+import { ANY_EPOCH, isolationOf, leaderError } from '../topics.ts';
 import { type EndOfEpoch, endOfEpoch } from './leader-epochs.ts';
 import type { FetchedPartition } from './sessions.ts';
 
@@ -180,7 +180,7 @@ function begin(asked: FetchedPartition, request: Request, context: RequestContex
   else if (replicaIdOf(request, version) >= 0) errorCode = KafkaErrorCode.notLeaderOrFollower;
   else
     errorCode =
-      epochError(partition, Math.max(asked.currentLeaderEpoch, ANY_EPOCH)) ?? offsetError(partition, asked);
+      leaderError(partition, Math.max(asked.currentLeaderEpoch, ANY_EPOCH)) ?? offsetError(partition, asked);
   return {
     asked,
     topic,

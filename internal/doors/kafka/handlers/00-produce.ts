@@ -7,7 +7,7 @@ import { produce } from '../../../protocol/kafka/apis/00-produce.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, storeError } from '../errors.ts';
-import { CloseConnection, defineHandler, type RequestContext } from '../handler.ts';
+import { CloseConnection, defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
 import {
   isTransactional,
   oneBatch,
@@ -15,7 +15,7 @@ import {
   type ValidatedBatch,
   validated,
 } from '../produced-batch.ts';
-import { internalTopicError } from '../topics.ts';
+import { internalTopicError, leaderError, leaderIdOf } from '../topics.ts';
 
 type Request = RequestOf<typeof produce>;
 type TopicData = Request['topicData'][number];
@@ -78,6 +78,8 @@ async function produceToPartition(
   if (acks < -1 || acks > 1) return refused(index, kafkaError(KafkaErrorCode.invalidRequiredAcks));
   const partition = topic.partitions[index];
   if (partition === undefined) return refused(index, kafkaError(KafkaErrorCode.unknownTopicOrPartition));
+  const wrongLeader = leaderError(partition);
+  if (wrongLeader !== undefined) return sentToLeader(partition, wrongLeader, context.parts);
   try {
     return await append(topic, partition, oneBatch(records, context.version), context);
   } catch (error) {
@@ -154,6 +156,12 @@ function failed(partition: PartitionLog, error: unknown): PartitionResponse {
       batchIndexErrorMessage: problem,
     })),
   };
+}
+
+/** Clients that know KIP-951 go on where they are sent, without asking for metadata first. */
+function sentToLeader(partition: PartitionLog, errorCode: KafkaErrorCode, { nodeId }: KafkaParts) {
+  const currentLeader = { leaderId: leaderIdOf(partition, nodeId), leaderEpoch: partition.leaderEpoch };
+  return { ...refused(partition.number, kafkaError(errorCode)), currentLeader };
 }
 
 const SEQUENCE_ERRORS = {

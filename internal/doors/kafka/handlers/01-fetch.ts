@@ -11,6 +11,7 @@ import {
   type PartitionKey,
 } from '../fetch/sessions.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
+import { leaderIdOf } from '../topics.ts';
 
 type Request = RequestOf<typeof fetch>;
 type Response = ResponseOf<typeof fetch>;
@@ -70,7 +71,7 @@ function answer({ reads, isolation }: Reading, plan: FetchPlan, parts: KafkaPart
   const responses: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = [];
   for (const read of reads) {
     const { asked } = read;
-    const response = partitionResponse(read, isolation);
+    const response = partitionResponse(read, isolation, parts);
     const isNews = tellsNews(read, response);
     asked.toldHighWatermark = response.highWatermark;
     asked.toldFirstOffset = response.logStartOffset!;
@@ -96,7 +97,7 @@ function tellsNews({ asked, bytes }: Read, response: PartitionResponse): boolean
   );
 }
 
-function partitionResponse(read: Read, isolation: Isolation): PartitionResponse {
+function partitionResponse(read: Read, isolation: Isolation, { nodeId }: KafkaParts): PartitionResponse {
   const { asked, partition, batches, errorCode, divergingEpoch } = read;
   if (errorCode !== KafkaErrorCode.none || partition === undefined) {
     return {
@@ -105,6 +106,7 @@ function partitionResponse(read: Read, isolation: Isolation): PartitionResponse 
       highWatermark: -1,
       lastStableOffset: -1,
       logStartOffset: -1,
+      currentLeader: partition && currentLeader(partition, nodeId),
       // Kafka has an empty list where there is no partition to ask about transactions.
       abortedTransactions: partition === undefined ? [] : null,
       records: NO_RECORDS,
@@ -124,6 +126,12 @@ function partitionResponse(read: Read, isolation: Isolation): PartitionResponse 
     abortedTransactions: isolation === 'committed' ? abortedIn(read, partition) : null,
     records: batches,
   };
+}
+
+/** Clients that know KIP-951 go on where another node leads, without asking for metadata first. */
+function currentLeader(partition: PartitionLog, nodeId: number) {
+  if (partition.leader === 'here') return undefined;
+  return { leaderId: leaderIdOf(partition, nodeId), leaderEpoch: partition.leaderEpoch };
 }
 
 /**

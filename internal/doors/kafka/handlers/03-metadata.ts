@@ -1,13 +1,12 @@
 import type { TopicLog } from '../../../log/logs.ts';
 import { isInternalTopic } from '../../../log/names.ts';
-import type { PartitionLog } from '../../../log/partition-log.ts';
 import { metadata } from '../../../protocol/kafka/apis/03-metadata.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
 import type { RequestAccess } from '../request-access.ts';
-import { missingTopic, NO_OPERATIONS, topicOrNew, topicsByName } from '../topics.ts';
+import { leaderState, missingTopic, NO_OPERATIONS, topicOrNew, topicsByName } from '../topics.ts';
 
 type Request = RequestOf<typeof metadata>;
 type Topic = ResponseOf<typeof metadata>['topics'][number];
@@ -124,20 +123,11 @@ function describe(topic: TopicLog, parts: KafkaParts): Described {
     name: topic.name,
     topicId: topic.topicId,
     isInternal: isInternalTopic(topic.name),
-    partitions: topic.partitions.map((partition) => describePartition(partition, parts)),
+    partitions: topic.partitions.map((partition) => ({
+      ...leaderState(partition, parts.nodeId),
+      partitionIndex: partition.number,
+    })),
     topicAuthorizedOperations: NO_OPERATIONS,
-  };
-}
-
-function describePartition(partition: PartitionLog, { nodeId }: KafkaParts) {
-  return {
-    errorCode: KafkaErrorCode.none,
-    partitionIndex: partition.number,
-    leaderId: nodeId,
-    leaderEpoch: partition.leaderEpoch,
-    replicaNodes: [nodeId],
-    isrNodes: [nodeId],
-    offlineReplicas: [],
   };
 }
 

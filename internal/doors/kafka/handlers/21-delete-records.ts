@@ -4,7 +4,7 @@ import type { RequestOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
 import type { RequestAccess } from '../request-access.ts';
-import { internalTopicError } from '../topics.ts';
+import { internalTopicError, leaderError } from '../topics.ts';
 
 type Asked = RequestOf<typeof deleteRecords>['topics'][number]['partitions'][number];
 
@@ -37,6 +37,8 @@ async function deleteFrom(
   if (topic === undefined || partition === undefined) return failed(KafkaErrorCode.unknownTopicOrPartition);
   const internal = internalTopicError(name);
   if (internal !== undefined) return failed(internal.errorCode);
+  const wrongLeader = leaderError(partition);
+  if (wrongLeader !== undefined) return failed(wrongLeader);
   // As in Kafka: what is kept by key only is not deleted by offset.
   if (!topic.settings.deletes) return failed(KafkaErrorCode.policyViolation);
   const until = offset === HIGH_WATERMARK ? partition.highWatermark : offset;

@@ -6,7 +6,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import type { KafkaError } from '../errors.ts';
 import { defineHandler, type RequestContext } from '../handler.ts';
-import { missingTopic } from '../topics.ts';
+import { leaderState, missingTopic } from '../topics.ts';
 
 type Request = RequestOf<typeof describeTopicPartitions>;
 type Response = ResponseOf<typeof describeTopicPartitions>;
@@ -71,16 +71,11 @@ function describe(topic: TopicLog, partitions: readonly PartitionLog[], context:
     name: topic.name,
     topicId: topic.topicId,
     isInternal: isInternalTopic(topic.name),
-    partitions: partitions.map(({ number, leaderEpoch }) => ({
-      errorCode: KafkaErrorCode.none,
-      partitionIndex: number,
-      leaderId: nodeId,
-      leaderEpoch,
-      replicaNodes: [nodeId],
-      isrNodes: [nodeId],
+    partitions: partitions.map((partition) => ({
+      ...leaderState(partition, nodeId),
+      partitionIndex: partition.number,
       eligibleLeaderReplicas: [],
       lastKnownElr: [],
-      offlineReplicas: [],
     })),
     topicAuthorizedOperations: context.access.topicOperations(topic.name),
   };
