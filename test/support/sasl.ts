@@ -35,12 +35,20 @@ export class ScramClient {
   readonly #password: string;
   readonly #bare: string;
   readonly #header: string;
+  readonly #repeatsItsNonce: boolean;
   #serverSignature = '';
 
-  constructor(mechanism: string, user: string, password: string, header = 'n,,') {
+  /** @param repeatsItsNonce as librdkafka before 2.6.1 does, in front of the whole nonce. */
+  constructor(
+    mechanism: string,
+    user: string,
+    password: string,
+    { header = 'n,,', repeatsItsNonce = false } = {},
+  ) {
     this.#hash = mechanism === 'SCRAM-SHA-512' ? 'sha512' : 'sha256';
     this.#password = password;
     this.#header = header;
+    this.#repeatsItsNonce = repeatsItsNonce;
     const name = user.replaceAll('=', '=3D').replaceAll(',', '=2C');
     this.#bare = `n=${name},r=${randomBytes(18).toString('base64')}`;
     this.first = header + this.#bare;
@@ -60,7 +68,8 @@ export class ScramClient {
     );
     const clientKey = this.#hmac(salted, 'Client Key');
     const storedKey = createHash(this.#hash).update(clientKey).digest();
-    const withoutProof = `c=${Buffer.from(this.#header).toString('base64')},r=${r}`;
+    const own = this.#repeatsItsNonce ? this.#bare.slice(this.#bare.indexOf(',r=') + 3) : '';
+    const withoutProof = `c=${Buffer.from(this.#header).toString('base64')},r=${own}${r}`;
     const signed = `${this.#bare},${serverFirst},${withoutProof}`;
     const signature = this.#hmac(storedKey, signed);
     const proof = Buffer.from(clientKey.map((byte, index) => byte ^ signature[index]));

@@ -52,7 +52,7 @@ export function beginScram(
       return { kind: 'challenge', bytes: Buffer.from(serverFirst) };
     },
     (message) => {
-      const { withoutProof, proof } = parseClientFinal(textOf(message), first.header, nonce);
+      const { withoutProof, proof } = parseClientFinal(textOf(message), first, nonce);
       const signed = `${first.bare},${serverFirst},${withoutProof}`;
       if (!isProof(mechanism, keys, signed, proof)) return users.refuse(first.user);
       const identity = users.letIn(mechanism, first.user, keys);
@@ -89,10 +89,15 @@ function parseClientFirst(message: string): ClientFirst {
   return { header, bare: message.slice(header.length), user, nonce: checkedNonce(attribute('r', nonce)) };
 }
 
-/** `c=header,r=nonce`, extensions, `p=proof`. */
+/**
+ * `c=header,r=nonce`, extensions, `p=proof`.
+ *
+ * librdkafka before 2.6.1 (kcat of Debian 12, and what is built on such a one) puts its own nonce before the whole one
+ * again. That takes nothing away: the proof signs our first message, which has the nonce of this exchange.
+ */
 function parseClientFinal(
   message: string,
-  header: string,
+  { header, nonce: clientNonce }: ClientFirst,
   nonce: string,
 ): { withoutProof: string; proof: Uint8Array } {
   const proofAt = message.lastIndexOf(',p=');
@@ -103,7 +108,9 @@ function parseClientFinal(
   if (attribute('c', binding) !== Buffer.from(header).toString('base64')) {
     throw new SaslError('it repeats another header than the first message had');
   }
-  if (attribute('r', sentNonce) !== nonce) throw new SaslError('its nonce is not that of this exchange');
+  const repeated = attribute('r', sentNonce);
+  if (repeated !== nonce && repeated !== clientNonce + nonce)
+    throw new SaslError('its nonce is not that of this exchange');
   const proof = fromBase64(message.slice(proofAt + 3));
   if (proof === undefined) throw new SaslError('its proof is not base64');
   return { withoutProof, proof };
