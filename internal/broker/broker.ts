@@ -230,7 +230,7 @@ export class Broker {
     receipt?: Receipt,
   ): void {
     if (message.retain) {
-      this.retained.set(message);
+      this.retained.set(message, receipt);
       this.#awaitRetainedStore(message, source);
     }
     const publication = new Publication(valuesEncoding).setMessages([message], bytes);

@@ -131,8 +131,11 @@ export class Capture implements Receiver {
   }
 
   #hold(receipt: Receipt, name: string): void {
-    receipt.hold();
     const receipts = this.#receipts.get(name);
+    // A batch has one for all its messages.
+    if (receipts?.at(-1) === receipt) return;
+    receipt.hold();
+    receipt.isForLog = true;
     if (receipts === undefined) this.#receipts.set(name, [receipt]);
     else receipts.push(receipt);
   }

@@ -4,8 +4,8 @@ import { KeptLog, openLogs, turn } from '../../test/support/logs.ts';
 import { type BatchOptions, buildBatch } from '../batch/build.ts';
 import { parseBatchHeader } from '../batch/record-batch.ts';
 import { Broker } from '../broker/broker.ts';
-import type { Encoding, Message } from '../broker/delivery/publication.ts';
-import { noSessionStore } from '../broker/sessions/session-store.ts';
+import type { Encoding, Message, Publication } from '../broker/delivery/publication.ts';
+import type { Receipt } from '../broker/delivery/receipt.ts';
 import type { LogsOptions, TopicLog } from '../log/logs.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { TransactionStep } from '../store/transactions.ts';
@@ -162,27 +162,36 @@ describe('what came into a log', () => {
     const { logs, broker, client, delivery } = await delivering();
     broker.subscribe(client, 'a/b');
     const topic = await logs.createTopic('a.b', 1, {});
-    let written = () => {};
-    const store = {
-      ...noSessionStore,
-      writes: 0,
-      whenDurable(done: () => void) {
-        written = done;
-      },
-    };
-    delivery.store = store;
     await append(topic, batchOf(['nobody keeps it']));
     expect(delivery.settled(topic.partitions[0])).toBeUndefined();
-    broker.tap('a/b', { isFull: false, holdBack() {}, deliver: () => store.writes++ });
-    let isKept = false;
-    void produce(delivery, topic, batchOf(['kept'])).then(() => {
-      isKept = true;
-    });
+    const held: (Receipt | undefined)[] = [];
+    const deliver = ({ receipt }: Publication) => {
+      receipt?.hold();
+      held.push(receipt);
+    };
+    broker.tap('a/b', { isFull: false, holdBack() {}, deliver });
+    const answered: string[] = [];
+    const first = produce(delivery, topic, batchOf(['first'])).then(() => answered.push('first'));
     await turn();
-    expect(isKept).toBe(false);
-    written();
+    const second = produce(delivery, topic, batchOf(['second'])).then(() => answered.push('second'));
     await turn();
-    expect(isKept).toBe(true);
+    expect([held.length, answered]).toEqual([2, []]);
+    // One that is written first waits for those before it.
+    held[1]!.letGo();
+    await turn();
+    expect(answered).toEqual([]);
+    held[0]!.letGo();
+    await Promise.all([first, second]);
+    // Nobody waits for what comes behind his own, and a large batch is kept when each of its pieces is.
+    const large = produce(delivery, topic, batchOf(Array.from({ length: 5_000 }, () => 'x')));
+    await expect.poll(() => held.length).toBe(5);
+    const behind = produce(delivery, topic, batchOf(['behind']));
+    await turn();
+    for (const piece of held.slice(2, 5)) piece!.letGo();
+    await large;
+    expect(held).toHaveLength(6);
+    held[5]!.letGo();
+    await behind;
   });
 
   it('is captured by other logs, and not again by its own', async () => {

@@ -1,10 +1,8 @@
 import { type KafkaRecord, records, recordsPaced } from '../batch/read.ts';
 import { parseBatchHeader } from '../batch/record-batch.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
-import type { Source } from '../broker/delivery/channel.ts';
 import { type Encoding, type Message, Publication } from '../broker/delivery/publication.ts';
 import type { TargetSet } from '../broker/routing/targets.ts';
-import { noSessionStore, type SessionStore } from '../broker/sessions/session-store.ts';
 import { nameForLog } from '../errors.ts';
 import { maxExpandedBatchBytes } from '../limits/batch.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
@@ -12,7 +10,7 @@ import { liveTopicOf } from '../log/names.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
 import { MIXED_CONFIG } from './capture.ts';
-import { PartitionFollower } from './partition-follower.ts';
+import { type Delivered, PartitionFollower } from './partition-follower.ts';
 import { messageOf } from './records.ts';
 import type { TurnPace } from './turn-pace.ts';
 
@@ -21,15 +19,11 @@ import type { TurnPace } from './turn-pace.ts';
  * producer was told so: it counts as QoS 1, so that sessions whose clients are away get it too.
  */
 export class Delivery {
-  /** Where sessions keep what waits for them; set before the first batch. */
-  store: SessionStore = noSessionStore;
   readonly #broker: Broker;
   readonly #logger: Logger;
   /** The bytes of live topics by the names of their logs; undefined for one that nobody can subscribe to. */
   readonly #topics = new Map<string, Uint8Array | undefined>();
   readonly #followers = new WeakMap<PartitionLog, PartitionFollower>();
-  /** What the deliveries until now gave to sessions is not durable yet. */
-  #durable: Promise<void> | undefined;
 
   constructor(logs: Logs, broker: Broker, logger: Logger) {
     this.#broker = broker;
@@ -43,7 +37,7 @@ export class Delivery {
 
   /**
    * Resolves when what is committed in a partition until now is with its subscribers, who have room for more, and is durable
-   * where sessions keep it; undefined where that is so already.
+   * where others keep it; undefined where that is so already.
    */
   settled(partition: PartitionLog): Promise<void> | undefined {
     return this.#followers.get(partition)?.settled();
@@ -54,10 +48,9 @@ export class Delivery {
     if (follower === undefined) {
       follower = new PartitionFollower({
         partition,
-        deliverNow: (batch, source) => this.#deliverNow(topic, batch, source),
-        deliverInPieces: (batch, source, pace, ready) =>
-          this.#deliverInPieces(topic, batch, source, pace, ready),
-        durable: () => this.#durable,
+        deliverNow: (batch, delivered) => this.#deliverNow(topic, batch, delivered),
+        deliverInPieces: (batch, delivered, pace, ready) =>
+          this.#deliverInPieces(topic, batch, delivered, pace, ready),
         unreadable: (error) => this.#unreadable(topic, error),
       });
       this.#followers.set(partition, follower);
@@ -72,10 +65,10 @@ export class Delivery {
     return name !== undefined && !isNobody(this.#targetsOf(name), liveTopicOf(topic.name), topic.name);
   }
 
-  #deliverNow(topic: TopicLog, batch: Uint8Array, source: Source): boolean {
+  #deliverNow(topic: TopicLog, batch: Uint8Array, delivered: Delivered): boolean {
     if (isLarge(batch)) return false;
     try {
-      this.#deliverMessages(topic, messagesOf(topic.name, batch), batch, source);
+      this.#deliverMessages(topic, messagesOf(topic.name, batch), batch, delivered);
     } catch (error) {
       this.#unreadable(topic, error);
     }
@@ -85,7 +78,7 @@ export class Delivery {
   async #deliverInPieces(
     topic: TopicLog,
     batch: Uint8Array,
-    source: Source,
+    delivered: Delivered,
     pace: TurnPace,
     ready: () => Promise<void>,
   ): Promise<void> {
@@ -100,7 +93,7 @@ export class Delivery {
       const [start, end] = [read - piece.length, read].map((n) =>
         Math.floor((batch.length * n) / recordCount),
       );
-      this.#deliverMessages(topic, piece.filter(isWanted), batch.subarray(start, end), source);
+      this.#deliverMessages(topic, piece.filter(isWanted), batch.subarray(start, end), delivered);
       piece = [];
     };
     for (const record of all) {
@@ -114,61 +107,40 @@ export class Delivery {
     deliverPiece();
   }
 
-  /** Sessions may have kept something of what was just delivered. */
-  #noteWrites(writesBefore: number): void {
-    if (this.store.writes === writesBefore) return;
-    const durable = new Promise<void>((resolve) => this.store.whenDurable(() => resolve())).then(() => {
-      if (this.#durable === durable) this.#durable = undefined;
-    });
-    this.#durable = durable;
-  }
-
   #unreadable(topic: TopicLog, error: unknown): void {
     const fields = { log: nameForLog(topic.name), error: (error as Error).message };
     this.#logger.warn(fields, 'a batch cannot be read for live subscribers');
   }
 
-  #deliverMessages(topic: TopicLog, messages: Message[], bytes: Uint8Array, source: Source): void {
-    const writesBefore = this.store.writes;
-    if (topic.configs[MIXED_CONFIG] === 'true') this.#deliverEach(topic.name, messages, source);
-    else this.#deliverAlike(topic, messages, bytes, source);
-    this.#noteWrites(writesBefore);
-  }
-
-  #deliverAlike(topic: TopicLog, messages: Message[], bytes: Uint8Array, source: Source): void {
+  #deliverMessages(topic: TopicLog, messages: Message[], bytes: Uint8Array, delivered: Delivered): void {
+    if (topic.configs[MIXED_CONFIG] === 'true') {
+      this.#deliverEach(topic.name, messages, delivered);
+      return;
+    }
     const name = this.#nameOf(topic.name);
     const targets = this.#targetsOf(name!);
     if (targets.groups.length === 0) {
-      this.#publish(topic.name, messages, bytes, targets, source);
+      this.#publish(publicationOf(topic.name, messages, bytes), targets, delivered);
       return;
     }
     // Each message for a group goes to another member.
     for (const message of messages) {
-      this.#publish(topic.name, [message], message.payload, this.#targetsOf(name!), source);
+      this.#publish(publicationOf(topic.name, [message]), this.#targetsOf(name!), delivered);
     }
   }
 
   /** A log of many topics: each of its messages goes its own way. */
-  #deliverEach(logName: string, messages: readonly Message[], source: Source): void {
+  #deliverEach(logName: string, messages: readonly Message[], delivered: Delivered): void {
     for (const message of messages) {
       const targets = this.#targetsOf(Buffer.from(message.topic));
-      if (!isNobody(targets, message.topic, logName))
-        this.#publish(logName, [message], message.payload, targets, source);
+      if (isNobody(targets, message.topic, logName)) continue;
+      this.#publish(publicationOf(logName, [message]), targets, delivered);
     }
   }
 
-  #publish(
-    logName: string,
-    messages: Message[],
-    bytes: Uint8Array,
-    targets: TargetSet,
-    source: Source,
-  ): void {
-    if (messages.length === 0) return;
-    const publication = new Publication(new ReadMessages(messages));
-    publication.set(bytes, 0, bytes.length, messages.length);
-    publication.logName = logName;
-    publication.isPlain = false;
+  #publish(publication: Publication, targets: TargetSet, { source, receipt }: Delivered): void {
+    if (publication.count === 0) return;
+    publication.receipt = receipt;
     this.#broker.publish(publication, targets, source);
   }
 
@@ -219,6 +191,15 @@ class ReadMessages implements Encoding {
   encode(): Uint8Array {
     throw new TypeError('records are not encoded for live subscribers');
   }
+}
+
+/** @param bytes what they came as; a single message counts as its payload. */
+function publicationOf(logName: string, messages: Message[], bytes = messages[0]?.payload): Publication {
+  const publication = new Publication(new ReadMessages(messages));
+  if (bytes !== undefined) publication.set(bytes, 0, bytes.length, messages.length);
+  publication.logName = logName;
+  publication.isPlain = false;
+  return publication;
 }
 
 /** The log that a batch comes from is a target of its own topic, and does not want it once more. */

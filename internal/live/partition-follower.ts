@@ -1,5 +1,6 @@
 import { parseBatchHeader } from '../batch/record-batch.ts';
 import { Patience } from '../broker/delivery/patience.ts';
+import { Receipt } from '../broker/delivery/receipt.ts';
 import type { Source } from '../broker/delivery/source.ts';
 import { liveReadBytes } from '../limits/live.ts';
 import type { CommittedRecords, PartitionLog } from '../log/partition-log.ts';
@@ -11,18 +12,24 @@ import { TurnPace } from './turn-pace.ts';
 export interface FollowerParts {
   readonly partition: PartitionLog;
   /** Delivers a batch at once; whether it did, which a large one is not. */
-  deliverNow(batch: Uint8Array, source: Source): boolean;
+  deliverNow(batch: Uint8Array, delivered: Delivered): boolean;
   /** Delivers a batch piece by piece, each after `ready` resolves. */
   deliverInPieces(
     batch: Uint8Array,
-    source: Source,
+    delivered: Delivered,
     pace: TurnPace,
     ready: () => Promise<void>,
   ): Promise<void>;
-  /** Resolves when what sessions keep of what was delivered is durable; undefined where nothing is on its way. */
-  durable(): Promise<void> | undefined;
   /** Some of the log cannot be read. */
   unreadable(error: unknown): void;
+}
+
+/** What goes with a batch to its subscribers. */
+export interface Delivered {
+  /** Pauses while one of them is full. */
+  readonly source: Source;
+  /** Held by those who keep it: sessions, and other logs. */
+  readonly receipt: Receipt;
 }
 
 /** Records that wait to be read from the log. */
@@ -45,6 +52,8 @@ export class PartitionFollower implements Source {
   #current: Span | undefined;
   #pauses = 0;
   #freed: (() => void)[] = [];
+  /** Of the batch that was delivered last, and of those before it. */
+  #receipt = new Receipt();
 
   constructor(parts: FollowerParts) {
     this.#parts = parts;
@@ -61,23 +70,42 @@ export class PartitionFollower implements Source {
 
   take(records: CommittedRecords): void {
     const keepsUp = this.#pauses === 0 && this.#current === undefined;
-    if (keepsUp && records.batch !== undefined && this.#parts.deliverNow(records.batch.bytes, this)) return;
+    const batch = keepsUp ? records.batch : undefined;
+    if (batch !== undefined && this.#parts.deliverNow(batch.bytes, this.#nextDelivered())) return;
     this.#fallBehind(records);
   }
 
   /**
-   * Resolves when everything that was taken is with its subscribers, who have room for more, and is durable where sessions
+   * Resolves when everything that was taken is with its subscribers, who have room for more, and is durable where others
    * keep it; undefined where that is so already.
    */
   settled(): Promise<void> | undefined {
     const last = this.#behind.at(-1) ?? this.#current;
     if (last !== undefined) return this.#settledAfter(new Promise((resolve) => last.waiting.push(resolve)));
-    return this.#pauses > 0 ? this.#settledAfter(this.#free()) : this.#parts.durable();
+    return this.#pauses > 0 ? this.#settledAfter(this.#free()) : this.#durable();
   }
 
   async #settledAfter(delivered: Promise<void>): Promise<void> {
     await delivered;
-    await this.#parts.durable();
+    await this.#durable();
+  }
+
+  #durable(): Promise<void> | undefined {
+    return this.#receipt.isSettled ? undefined : this.#receipt.settled();
+  }
+
+  /** Each batch has a receipt, so that nobody waits for those behind it; it is settled after the one before. */
+  #nextDelivered(): Delivered {
+    const before = this.#receipt;
+    if (before.isUsed) {
+      const receipt = new Receipt();
+      this.#receipt = receipt;
+      if (!before.isSettled) {
+        receipt.hold();
+        before.whenSettled(() => receipt.letGo());
+      }
+    }
+    return { source: this, receipt: this.#receipt };
   }
 
   /** The bytes are not kept: there may be much that waits. */
@@ -137,7 +165,7 @@ export class PartitionFollower implements Source {
 
   async #deliverPaced({ bytes }: StoredBatch, pace: TurnPace): Promise<void> {
     try {
-      await this.#parts.deliverInPieces(bytes, this, pace, () => this.#free());
+      await this.#parts.deliverInPieces(bytes, this.#nextDelivered(), pace, () => this.#free());
     } catch (error) {
       this.#parts.unreadable(error);
     }

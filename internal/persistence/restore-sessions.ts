@@ -1,7 +1,7 @@
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Message } from '../broker/delivery/publication.ts';
-import { type Receipt, SAFE, UNKNOWN } from '../broker/delivery/receipt.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
+import type { Arrived } from '../broker/sessions/session.ts';
 import type { SessionRecord } from '../broker/sessions/session-store.ts';
 import { absentOwner, type Sessions } from '../broker/sessions/sessions.ts';
 import { join } from '../broker/sessions/subscription.ts';
@@ -21,7 +21,7 @@ import {
 /** The part of one session that was read so far. */
 interface Found {
   outgoing: Map<number, { outgoing: Outgoing; reference: number | undefined; hasState: boolean }>;
-  received: Map<number, Receipt>;
+  received: Map<number, Arrived>;
 }
 
 export interface RestoreParts {
@@ -89,7 +89,7 @@ class Restoring {
       }
       case KeyKind.received: {
         const { clientId, number } = parseClientKey(key);
-        this.#of(clientId).received.set(number, decodeReceived(value) ? SAFE : UNKNOWN);
+        this.#of(clientId).received.set(number, decodeReceived(value) ? 'kept' : 'lost');
         break;
       }
       case KeyKind.retained:
@@ -121,7 +121,7 @@ class Restoring {
     if (record.endedAtMs === undefined) keeper.putSession({ ...record, endedAtMs });
     for (const subscription of subscriptions) {
       const isNew = session.subscription(subscription.filter) === undefined;
-      const member = session.subscribe(subscription, true);
+      const member = session.restore(subscription);
       if (isNew) broker.attach(subscription.filter, member);
     }
     for (const filter of record.owedFilters ?? []) {
@@ -130,7 +130,7 @@ class Restoring {
       session.owe(filter);
       session.beginFeed(filter, { messages: broker.retained.find(filter), match: join([subscription])! });
     }
-    for (const [packetId, receipt] of found.received) session.received.set(packetId, receipt);
+    for (const [packetId, arrived] of found.received) session.received.set(packetId, arrived);
     for (const { outgoing, reference, hasState } of found.outgoing.values()) {
       session.outbox.restore(outgoing);
       keeper.restored(clientId, outgoing, hasState, reference);

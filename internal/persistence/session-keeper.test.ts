@@ -5,6 +5,7 @@ import { turn } from '../../test/support/logs.ts';
 import { Broker } from '../broker/broker.ts';
 import type { Channel } from '../broker/delivery/channel.ts';
 import { detach, type Message } from '../broker/delivery/publication.ts';
+import { Receipt } from '../broker/delivery/receipt.ts';
 import type { Outlet } from '../broker/sessions/outbox.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { Session } from '../broker/sessions/session.ts';
@@ -36,19 +37,21 @@ function outgoing(of: Message, more: Partial<Outgoing> = {}): Outgoing {
   };
 }
 
-function durable(keeper: SessionKeeper, since?: number): { state: string } {
-  const seen = { state: 'waits' };
-  keeper.whenDurable((error) => {
-    seen.state = error === undefined ? 'lasts' : error.message;
-  }, since);
-  return seen;
+/** The receipt of some work. */
+class Work extends Receipt {
+  get state(): string {
+    if (!this.isSettled) return 'waits';
+    return this.problem === undefined ? 'lasts' : this.problem.message;
+  }
 }
 
 /** As an outbox does: it takes a message and sends it in the same turn. */
-function send(keeper: SessionKeeper, of: Outgoing): void {
-  keeper.putOutgoing('c', of);
+function send(keeper: SessionKeeper, of: Outgoing): Work {
+  const work = new Work();
+  keeper.putOutgoing('c', of, work);
   of.packetId = of.sequence;
   keeper.putOutgoing('c', of);
+  return work;
 }
 
 /** A keeper that knows of client `c` that it acknowledges at once, so often. */
@@ -97,25 +100,30 @@ function brokerOf(keeper: SessionKeeper) {
 }
 
 describe('keeping sessions', () => {
-  it('says when what was written lasts, in the order of the questions', async () => {
+  it('holds the receipt of some work until all of it lasts, whatever else is written meanwhile', async () => {
     const store = new HeldEntries();
     const keeper = new SessionKeeper(store, logger);
-    expect(durable(keeper).state).toBe('lasts');
+    const [nothing, first, second, other] = [new Work(), new Work(), new Work(), new Work()];
     store.isHeld = true;
-    keeper.putReceived('c', 1, true);
-    const first = durable(keeper);
-    const second = durable(keeper);
+    keeper.putReceived('c', 1, true, first);
+    keeper.putReceived('c', 1, true, second);
+    keeper.putReceived('d', 1, true);
     await settled();
-    expect([first.state, second.state]).toEqual(['waits', 'waits']);
-    keeper.putReceived('c', 2, true);
-    const third = durable(keeper);
+    // The work goes on after others had their turn.
+    keeper.putReceived('c', 2, true, other);
     await settled();
+    keeper.putReceived('c', 3, true, second);
+    const states = () => [nothing, first, second, other].map(({ state }) => state);
+    expect(states()).toEqual(['lasts', 'waits', 'waits', 'waits']);
     store.release();
     await settled();
-    expect([first.state, second.state, third.state]).toEqual(['lasts', 'lasts', 'waits']);
+    expect(states()).toEqual(['lasts', 'lasts', 'waits', 'waits']);
     store.release();
     await settled();
-    expect(third.state).toBe('lasts');
+    expect(states()).toEqual(['lasts', 'lasts', 'waits', 'lasts']);
+    store.release();
+    await settled();
+    expect(second.state).toBe('lasts');
   });
 
   it('is behind while more waits than is soon written, and lets publishers go when it is not', async () => {
@@ -193,17 +201,18 @@ describe('keeping sessions', () => {
     const store = new HeldEntries();
     const keeper = new SessionKeeper(store, logger);
     const one = outgoing(message());
-    keeper.putOutgoing('c', one);
-    one.packetId = 1;
-    keeper.putOutgoing('c', one);
-    const waiter = durable(keeper);
+    const work = send(keeper, one);
+    expect(work.state).toBe('waits');
     keeper.deleteOutgoing('c', one);
-    expect(waiter.state).toBe('lasts');
+    expect(work.state).toBe('lasts');
     const shared = message();
     const pair = [outgoing(shared), outgoing(shared)];
-    for (const each of pair) keeper.putOutgoing('c', each);
-    const other = durable(keeper);
-    for (const each of pair) keeper.deleteOutgoing('c', each);
+    const other = new Work();
+    for (const each of pair) keeper.putOutgoing('c', each, other);
+    for (const each of pair) {
+      expect(other.state).toBe('waits');
+      keeper.deleteOutgoing('c', each);
+    }
     expect(other.state).toBe('lasts');
     await settled();
     expect(store.writes).toBe(0);
@@ -232,12 +241,15 @@ describe('keeping sessions', () => {
     const keeper = new SessionKeeper(store, logger);
     store.isFailing = true;
     keeper.putRetained(message('1', { retain: true }));
-    keeper.putReceived('c', 1, true);
-    const failed = durable(keeper);
+    const failed = new Work();
+    keeper.putReceived('c', 1, true, failed);
     await settled();
-    expect(failed.state).toBe('the disk is full');
-    keeper.putRetained(message('2', { retain: true }));
-    const later = durable(keeper);
+    expect(failed.problem).toMatchObject({
+      code: 'store-unavailable',
+      message: 'store-unavailable: the disk is full',
+    });
+    const later = new Work();
+    keeper.putRetained(message('2', { retain: true }), later);
     store.isFailing = false;
     await expect.poll(() => later.state, { timeout: 5_000 }).toBe('lasts');
     const { broker } = await restored(store);
@@ -265,29 +277,30 @@ describe('keeping sessions', () => {
   });
 
   // Who asked behind somebody else was told that all was well, because the error was for the first one.
-  it('tells an error to everybody who asks about the same writes, and to nobody else', async () => {
+  it('tells an error to all whose work it is, and to nobody else', async () => {
     const store = new HeldEntries();
     const keeper = new SessionKeeper(store, logger);
     store.isFailing = true;
     const delivered = outgoing(message());
-    keeper.putReceived('c', 1, true);
-    const first = durable(keeper);
-    const before = keeper.writes;
-    keeper.putOutgoing('d', delivered);
-    const all = durable(keeper, 0);
-    const second = durable(keeper, before);
+    const [one, both, needless, last] = [new Work(), new Work(), new Work(), new Work()];
+    keeper.putReceived('c', 1, true, one);
+    keeper.putReceived('c', 1, true, both);
+    keeper.putOutgoing('d', delivered, both);
+    keeper.putReceived('c', 2, true, both);
+    keeper.putOutgoing('d', outgoing(message()));
+    const acknowledged = outgoing(message());
+    keeper.putOutgoing('d', acknowledged, needless);
     // What was needed no longer is no error.
     keeper.deleteOutgoing('d', delivered);
+    keeper.deleteOutgoing('d', acknowledged);
     await settled();
-    expect([first, all, second].map(({ state }) => state)).toEqual([
-      'the disk is full',
-      'the disk is full',
+    expect([one, both, needless].map(({ state }) => state)).toEqual([
+      'store-unavailable: the disk is full',
+      'store-unavailable: the disk is full',
       'lasts',
     ]);
     store.isFailing = false;
-    const beforeLast = keeper.writes;
-    keeper.putReceived('c', 2, true);
-    const last = durable(keeper, beforeLast);
+    keeper.putReceived('c', 3, true, last);
     await expect.poll(() => last.state, { timeout: 5_000 }).toBe('lasts');
     keeper.close();
   });
@@ -379,16 +392,14 @@ describe('waiting for acknowledgements', () => {
     const store = new HeldEntries();
     const keeper = keeperOfPrompt(store, 3);
     const one = outgoing(message());
-    send(keeper, one);
-    const first = durable(keeper);
+    const first = send(keeper, one);
     await settled();
     vi.advanceTimersByTime(acknowledgementWaitMs - 1);
     await settled();
     expect(first.state).toBe('waits');
     keeper.deleteOutgoing('c', one);
     expect(first.state).toBe('lasts');
-    send(keeper, outgoing(message()));
-    const second = durable(keeper);
+    const second = send(keeper, outgoing(message()));
     await settled();
     expect([second.state, store.writes]).toEqual(['waits', 0]);
     await waited();
@@ -508,9 +519,8 @@ describe('waiting for acknowledgements', () => {
     const shared = message();
     const prompt = outgoing(shared);
     const absent = outgoing(shared);
-    send(keeper, prompt);
-    keeper.putOutgoing('absent', absent);
-    const waiter = durable(keeper);
+    const waiter = send(keeper, prompt);
+    keeper.putOutgoing('absent', absent, waiter);
     await settled();
     // The message, and that one is absent.
     expect([waiter.state, store.size]).toEqual(['waits', 2]);
@@ -525,11 +535,11 @@ describe('waiting for acknowledgements', () => {
     const store = new HeldEntries();
     const keeper = keeperOfPrompt(store, 3);
     store.isFailing = true;
-    send(keeper, outgoing(message()));
-    keeper.putReceived('c', 1, true);
-    const failed = durable(keeper);
+    const hopeful = send(keeper, outgoing(message()));
+    const failed = new Work();
+    keeper.putReceived('c', 1, true, failed);
     await settled();
-    expect(failed.state).toBe('the disk is full');
+    expect([hopeful.state, failed.state]).toEqual(Array(2).fill('store-unavailable: the disk is full'));
     store.isFailing = false;
     const flushed = keeper.flush();
     vi.advanceTimersByTime(1_000);

@@ -1,6 +1,7 @@
 import type { Logger } from '../broker/broker.ts';
 import type { Source } from '../broker/delivery/channel.ts';
 import type { Message } from '../broker/delivery/publication.ts';
+import type { Receipt } from '../broker/delivery/receipt.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord, SessionStore } from '../broker/sessions/session-store.ts';
 import type { Will } from '../broker/sessions/will.ts';
@@ -23,6 +24,8 @@ interface Shared {
   number: number;
   sessions: number;
   isWritten: boolean;
+  /** Of the last work that waits for its place, so that each is asked for once. */
+  receipt: Receipt | undefined;
 }
 
 /**
@@ -31,9 +34,8 @@ interface Shared {
  * that several sessions wait for is written once.
  */
 export class SessionKeeper implements SessionStore {
-  writes = 0;
   readonly #queue: WriteQueue;
-  readonly #clients = new Map<string, KeptClient>();
+  readonly #clients = new Map<string, StoredClient>();
   /** Messages that sessions may begin to wait for at different times: those of the retained store, and those of the disk. */
   readonly #shared = new WeakMap<Message, Shared>();
   /** All others, which are given to all their sessions in one turn. */
@@ -60,46 +62,45 @@ export class SessionKeeper implements SessionStore {
     this.#queue.holdBack(feeder);
   }
 
-  putSession(record: SessionRecord): void {
-    this.#put(sessionKey(record.clientId), () => encodeSession(record));
+  putSession(record: SessionRecord, receipt?: Receipt): void {
+    this.#queue.put(sessionKey(record.clientId), () => encodeSession(record), receipt);
   }
 
   deleteSession(clientId: string): void {
     this.#clients.delete(clientId);
-    this.#put(sessionKey(clientId), nothing);
+    this.#queue.put(sessionKey(clientId), nothing);
   }
 
-  putWill(clientId: string, will: Will): void {
-    this.#put(willKey(clientId), () => encodeWill(will));
+  putWill(clientId: string, will: Will, receipt?: Receipt): void {
+    this.#queue.put(willKey(clientId), () => encodeWill(will), receipt);
   }
 
   deleteWill(clientId: string): void {
-    this.#put(willKey(clientId), nothing);
+    this.#queue.put(willKey(clientId), nothing);
   }
 
-  putOutgoing(clientId: string, outgoing: Outgoing): void {
-    this.writes++;
-    const delivery = outgoing.note as KeptDelivery | undefined;
+  putOutgoing(clientId: string, outgoing: Outgoing, receipt?: Receipt): void {
+    const client = this.#client(clientId);
+    const delivery = client.deliveries.get(outgoing.sequence);
     if (delivery === undefined) {
-      const kept = new KeptDelivery(this.#client(clientId), outgoing, this.#shareOf(outgoing.message));
-      outgoing.note = kept;
-      this.#queue.add(kept);
+      const shared = this.#shareOf(outgoing.message, receipt);
+      this.#queue.add(client.keep(outgoing, shared), receipt);
     } else if (delivery.state === 'written') {
       delivery.hasState = true;
-      this.#queue.put(delivery.stateKey, () => encodeState(outgoing));
+      this.#queue.put(delivery.stateKey, () => encodeState(outgoing), receipt);
     } else if (outgoing.qos === 1) {
       // It is on its way. Whether its packet id is remembered with it is not what anybody waits for.
       if (hasSender(outgoing.message)) delivery.wasSent();
     } else {
-      this.#queue.change(delivery);
+      this.#queue.change(delivery, receipt);
     }
   }
 
-  deleteOutgoing(_clientId: string, outgoing: Outgoing): void {
-    const delivery = outgoing.note as KeptDelivery | undefined;
+  deleteOutgoing(clientId: string, { sequence }: Outgoing): void {
+    const deliveries = this.#clients.get(clientId)?.deliveries;
+    const delivery = deliveries?.get(sequence);
     if (delivery === undefined) return;
-    outgoing.note = undefined;
-    this.writes++;
+    deliveries!.delete(sequence);
     delivery.wasAcknowledged(this.#queue.waitMs);
     if (delivery.state === 'waits') {
       this.#queue.drop(delivery);
@@ -110,26 +111,23 @@ export class SessionKeeper implements SessionStore {
     this.#release(delivery.shared);
   }
 
-  putReceived(clientId: string, packetId: number, isKept: boolean): void {
-    this.#put(this.#client(clientId).keys.received(packetId), () => encodeReceived(isKept));
+  putReceived(clientId: string, packetId: number, isKept: boolean, receipt?: Receipt): void {
+    const key = this.#client(clientId).keys.received(packetId);
+    this.#queue.put(key, () => encodeReceived(isKept), receipt);
   }
 
-  deleteReceived(clientId: string, packetId: number): void {
+  deleteReceived(clientId: string, packetId: number, receipt?: Receipt): void {
     // Its session may be forgotten by now, and is not to be remembered again.
     const keys = this.#clients.get(clientId)?.keys ?? new ClientKeys(clientId);
-    this.#put(keys.received(packetId), nothing);
+    this.#queue.put(keys.received(packetId), nothing, receipt);
   }
 
-  putRetained(message: Message): void {
-    this.#put(retainedKey(message.topic), () => encodeMessage(message));
+  putRetained(message: Message, receipt?: Receipt): void {
+    this.#queue.put(retainedKey(message.topic), () => encodeMessage(message), receipt);
   }
 
-  deleteRetained(topic: string): void {
-    this.#put(retainedKey(topic), nothing);
-  }
-
-  whenDurable(done: (error?: Error) => void, since = this.writes): void {
-    this.#queue.whenDurable(done, since, this.writes);
+  deleteRetained(topic: string, receipt?: Receipt): void {
+    this.#queue.put(retainedKey(topic), nothing, receipt);
   }
 
   /** Resolves when everything written is durable, or could not be written. */
@@ -142,11 +140,11 @@ export class SessionKeeper implements SessionStore {
     const { message } = outgoing;
     let shared = this.#shared.get(message);
     if (shared === undefined) {
-      shared = { message, number: reference ?? 0, sessions: 0, isWritten: reference !== undefined };
+      shared = newShared(message, reference);
       if (reference !== undefined) this.#shared.set(message, shared);
     }
     shared.sessions++;
-    outgoing.note = KeptDelivery.restored(this.#client(clientId), outgoing, shared, hasState);
+    this.#client(clientId).keep(outgoing, shared).wasRestored(hasState);
     this.#lastNumber = Math.max(this.#lastNumber, reference ?? 0);
   }
 
@@ -154,15 +152,10 @@ export class SessionKeeper implements SessionStore {
     this.#queue.close();
   }
 
-  #put(key: string, bytes: () => Uint8Array | undefined): void {
-    this.writes++;
-    this.#queue.put(key, bytes);
-  }
-
-  #client(clientId: string): KeptClient {
+  #client(clientId: string): StoredClient {
     let client = this.#clients.get(clientId);
     if (client === undefined) {
-      client = new KeptClient(clientId);
+      client = new StoredClient(clientId);
       this.#clients.set(clientId, client);
     }
     return client;
@@ -172,21 +165,24 @@ export class SessionKeeper implements SessionStore {
    * A message gets a number, and a place of its own, with the second session that waits for it. They all get it in the
    * same turn, so that none has been written with its bytes by then; one that has stays as it is.
    */
-  #shareOf(message: Message): Shared {
+  #shareOf(message: Message, receipt: Receipt | undefined): Shared {
     const known = (message.retain ? this.#shared : this.#sharedThisTurn).get(message);
     if (known === undefined || known.sessions === 0) {
-      const shared = { message, number: 0, sessions: 1, isWritten: false };
+      const shared = newShared(message, undefined);
+      shared.sessions = 1;
       if (message.retain) this.#shared.set(message, shared);
       else this.#shareInTurn(shared);
       return shared;
     }
     known.sessions++;
-    if (known.number > 0) return known;
-    known.number = ++this.#lastNumber;
-    this.#put(messageKey(known.number), () => {
+    if (known.number === 0) known.number = ++this.#lastNumber;
+    else if (known.isWritten || receipt === known.receipt) return known;
+    known.receipt = receipt;
+    const bytes = () => {
       known.isWritten = true;
       return encodeMessage(message);
-    });
+    };
+    this.#queue.put(messageKey(known.number), bytes, receipt);
     return known;
   }
 
@@ -201,19 +197,32 @@ export class SessionKeeper implements SessionStore {
     if (--shared.sessions > 0) return;
     // A retained message may be waited for again, and is then written anew.
     if (shared.message.retain || shared.isWritten) this.#shared.delete(shared.message);
-    if (shared.isWritten) this.#put(messageKey(shared.number), nothing);
+    if (shared.isWritten) this.#queue.put(messageKey(shared.number), nothing);
     else if (shared.number > 0) this.#queue.forget(messageKey(shared.number));
   }
 }
 
+function newShared(message: Message, reference: number | undefined): Shared {
+  const isWritten = reference !== undefined;
+  return { message, number: reference ?? 0, sessions: 0, isWritten, receipt: undefined };
+}
+
 /** The state that a client's messages share. */
-class KeptClient {
+class StoredClient {
   readonly keys: ClientKeys;
+  /** What is stored of each message that it has not acknowledged, by its place in the session. */
+  readonly deliveries = new Map<number, StoredDelivery>();
   /** How often of late it acknowledged before its message had to be written; 0: it is not waited for. */
   promptness = 0;
 
   constructor(clientId: string) {
     this.keys = new ClientKeys(clientId);
+  }
+
+  keep(outgoing: Outgoing, shared: Shared): StoredDelivery {
+    const delivery = new StoredDelivery(this, outgoing, shared);
+    this.deliveries.set(outgoing.sequence, delivery);
+    return delivery;
   }
 }
 
@@ -221,29 +230,28 @@ class KeptClient {
 const MOST_PROMPTNESS = 32;
 
 /** The stored state of a message for one session. */
-class KeptDelivery implements Delivery {
+class StoredDelivery implements Delivery {
   state: Delivery['state'] = 'waits';
   hopefulSinceMs = NOT_DEFERRED;
-  promised: Delivery['promised'] = undefined;
-  moreWaiters: Delivery['moreWaiters'] = undefined;
+  receipt: Delivery['receipt'] = undefined;
+  moreReceipts: Delivery['moreReceipts'] = undefined;
   /** Whether a later state of it is there too. */
   hasState = false;
   readonly shared: Shared;
-  readonly #client: KeptClient;
+  readonly #client: StoredClient;
   readonly #outgoing: Outgoing;
   #writtenAtMs = 0;
 
-  constructor(client: KeptClient, outgoing: Outgoing, shared: Shared) {
+  constructor(client: StoredClient, outgoing: Outgoing, shared: Shared) {
     this.#client = client;
     this.#outgoing = outgoing;
     this.shared = shared;
   }
 
-  static restored(client: KeptClient, outgoing: Outgoing, shared: Shared, hasState: boolean): KeptDelivery {
-    const delivery = new KeptDelivery(client, outgoing, shared);
-    delivery.state = 'written';
-    delivery.hasState = hasState;
-    return delivery;
+  /** The store has it already. */
+  wasRestored(hasState: boolean): void {
+    this.state = 'written';
+    this.hasState = hasState;
   }
 
   get key(): string {

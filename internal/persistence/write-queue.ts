@@ -1,5 +1,7 @@
 import type { Logger } from '../broker/broker.ts';
 import type { Source } from '../broker/delivery/channel.ts';
+import { Receipt } from '../broker/delivery/receipt.ts';
+import { BrokerError } from '../errors.ts';
 import { Fifo } from '../lib/fifo.ts';
 import { HeldSources } from '../lib/held-sources.ts';
 import {
@@ -13,10 +15,10 @@ import type { EntryChange, EntryStore } from '../store/entry-store.ts';
 /** The latest change of a key, until it is written or no longer needed. */
 export interface Change {
   readonly key: string;
-  /** The caller that waits for it. */
-  promised: Promised | undefined;
-  /** More callers that wait for it, if it was changed again. */
-  moreWaiters: Promised[] | undefined;
+  /** Of the work that it is a part of. */
+  receipt: Receipt | undefined;
+  /** Of more such work, if it was changed again. */
+  moreReceipts: Receipt[] | undefined;
   /** The bytes to write, as they are at the time of the write; undefined deletes the key. */
   bytes(): Uint8Array | undefined;
 }
@@ -26,16 +28,6 @@ export interface Delivery extends Change {
   state: 'waits' | 'written' | 'needless';
   /** Since when it is on its way to somebody who is expected to acknowledge it soon, by `performance.now()`. */
   hopefulSinceMs: number;
-}
-
-/** Somebody who waits until some changes last, or are needed no longer. */
-interface Promised {
-  open: number;
-  done: ((error?: Error) => void) | undefined;
-  error: Error | undefined;
-  /** The range of their question: the writes behind `since`, up to `at`. */
-  since: number;
-  at: number;
 }
 
 /** The value of {@link Delivery.hopefulSinceMs} of what is written as soon as possible. */
@@ -63,14 +55,8 @@ export class WriteQueue {
   readonly #hopeful = new Fifo<Delivery>();
   /** How many of both are not needless. */
   #waitingDeliveries = 0;
-  /** The callers that wait, in order. */
-  readonly #promised = new Fifo<Promised>();
-  /** The callers that will wait for the changes that are made now. */
-  #next = newPromised();
-  /** The last caller that a failed write was reported to. */
-  #failedLast: Promised | undefined;
-  /** Transactions that are not done, and the changes in them. */
-  #running = 0;
+  /** Transactions that are not done: each has a receipt that is held until then; and the changes in them. */
+  readonly #running = new Set<Receipt>();
   #runningChanges = 0;
   /** Publishers that wait until the store has come after. */
   readonly #feeders = new HeldSources();
@@ -114,18 +100,22 @@ export class WriteQueue {
     this.#feeders.hold(feeder);
   }
 
-  /** Changes a key; in a change that is not written yet, the newest counts. */
-  put(key: string, bytes: () => Uint8Array | undefined): void {
+  /**
+   * Changes a key; in a change that is not written yet, the newest counts.
+   *
+   * @param receipt of the work that this is a part of; held until the key is written, or need not be.
+   */
+  put(key: string, bytes: () => Uint8Array | undefined, receipt?: Receipt): void {
     let change = this.#pending.get(key);
     if (change === undefined) {
-      change = { key, bytes, promised: undefined, moreWaiters: undefined, isRetry: false };
+      change = { key, bytes, receipt: undefined, moreReceipts: undefined, isRetry: false };
       this.#pending.set(key, change);
       this.#countPending(key, 1);
     } else {
       change.bytes = bytes;
       change.isRetry = false;
     }
-    this.#join(change);
+    join(change, receipt);
     this.#schedule();
   }
 
@@ -135,21 +125,21 @@ export class WriteQueue {
     if (change === undefined) return;
     this.#pending.delete(key);
     this.#countPending(key, -1);
-    this.#letGo(change, undefined);
-    this.#settle();
+    letGo(change, undefined);
+    this.#releaseFeeders();
   }
 
   /** Takes a delivery, which is then in state `waits`. */
-  add(delivery: Delivery): void {
+  add(delivery: Delivery, receipt: Receipt | undefined): void {
     this.#deliveries.push(delivery);
     this.#waitingDeliveries++;
-    this.#join(delivery);
+    join(delivery, receipt);
     this.#schedule();
   }
 
-  /** The next caller waits for a delivery as it is now. */
-  change(delivery: Delivery): void {
-    this.#join(delivery);
+  /** A delivery that waits has changed, for some other work. */
+  change(delivery: Delivery, receipt: Receipt | undefined): void {
+    join(delivery, receipt);
     this.#schedule();
   }
 
@@ -157,44 +147,27 @@ export class WriteQueue {
   drop(delivery: Delivery): void {
     delivery.state = 'needless';
     this.#waitingDeliveries--;
-    this.#letGo(delivery, undefined);
-    this.#settle();
-  }
-
-  /**
-   * Calls back when every write that no caller asked about yet is durable, after the callers that asked before.
-   *
-   * @param since so many writes there were before the ones that are asked about; an error of those is told, also where
-   *   somebody else asked about them first.
-   * @param at so many there are now.
-   */
-  whenDurable(done: (error?: Error) => void, since: number, at: number): void {
-    const promised = this.#next;
-    if (promised.open === 0 && this.#promised.length === 0) {
-      done();
-      return;
-    }
-    promised.done = done;
-    promised.since = since;
-    promised.at = at;
-    this.#promised.push(promised);
-    this.#next = newPromised();
+    letGo(delivery, undefined);
+    this.#releaseFeeders();
   }
 
   /** Resolves when everything that was put is durable, or could not be written. */
   flush(): Promise<void> {
-    return new Promise((resolve) => {
-      for (const change of this.#pending.values()) this.#join(change);
-      for (const delivery of this.#allDeliveries()) {
-        delivery.hopefulSinceMs = NOT_DEFERRED;
-        if (delivery.state === 'waits') this.#join(delivery);
-      }
-      // Nothing else may keep the process alive until the store is tried again.
-      clearTimeout(this.#retryTimer);
-      this.#retryTimer = undefined;
-      if (this.#hasWork) this.#schedule();
-      this.whenDurable(() => resolve(), 0, 0);
-    });
+    const everything = new Receipt();
+    for (const change of this.#pending.values()) join(change, everything);
+    for (const delivery of this.#allDeliveries()) {
+      delivery.hopefulSinceMs = NOT_DEFERRED;
+      if (delivery.state === 'waits') join(delivery, everything);
+    }
+    for (const transaction of this.#running) {
+      everything.hold();
+      transaction.whenSettled(() => everything.letGo());
+    }
+    // Nothing else may keep the process alive until the store is tried again.
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    if (this.#hasWork) this.#schedule();
+    return everything.settled();
   }
 
   close(): void {
@@ -219,22 +192,8 @@ export class WriteQueue {
     return [...this.#hopeful, ...this.#deliveries];
   }
 
-  /** The next caller waits for this change. */
-  #join(change: Change): void {
-    const next = this.#next;
-    if (change.promised === undefined) {
-      change.promised = next;
-    } else if (change.promised === next || change.moreWaiters?.at(-1) === next) {
-      return;
-    } else {
-      change.moreWaiters ??= [];
-      change.moreWaiters.push(next);
-    }
-    next.open++;
-  }
-
   #schedule(): void {
-    if (this.#isScheduled || this.#running === MOST_RUNNING || this.#retryTimer !== undefined) return;
+    if (this.#isScheduled || this.#running.size === MOST_RUNNING || this.#retryTimer !== undefined) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
@@ -249,13 +208,22 @@ export class WriteQueue {
     this.#takeDeliveries(written);
     if (written.length === 0) return;
     const changes: EntryChange[] = written.map((change) => ({ key: change.key, value: change.bytes() }));
-    this.#running++;
+    const transaction = new Receipt();
+    transaction.hold();
+    this.#running.add(transaction);
     const startMs = performance.now();
     this.#runningChanges += written.length;
-    this.#store.putEntries(changes).then(
-      () => this.#written(written, performance.now() - startMs),
-      (error: Error) => this.#failed(changes, written, error),
-    );
+    this.#store
+      .putEntries(changes)
+      .finally(() => {
+        this.#running.delete(transaction);
+        this.#runningChanges -= written.length;
+      })
+      .then(
+        () => this.#written(written, performance.now() - startMs),
+        (error: Error) => this.#failed(changes, written, error),
+      )
+      .finally(() => transaction.letGo());
   }
 
   /** Adds the deliveries whose time has come; the others wait for their acknowledgement a little longer. */
@@ -295,21 +263,17 @@ export class WriteQueue {
   };
 
   #written(written: readonly Change[], tookMs: number): void {
-    this.#running--;
     this.#transactionMs += (tookMs - this.#transactionMs) * NEWEST_SHARE;
-    this.#runningChanges -= written.length;
     if (this.#isFailing) {
       this.#isFailing = false;
       this.#logger.info({}, 'sessions reach the store again');
     }
-    for (const change of written) this.#letGo(change, undefined);
-    this.#settle();
+    for (const change of written) letGo(change, undefined);
+    this.#releaseFeeders();
     if (this.#hasWork) this.#schedule();
   }
 
   #failed(changes: readonly EntryChange[], written: readonly Change[], error: Error): void {
-    this.#running--;
-    this.#runningChanges -= written.length;
     this.#feeders.release();
     if (!this.#isFailing) {
       this.#isFailing = true;
@@ -321,50 +285,48 @@ export class WriteQueue {
       if (newer !== undefined && !newer.isRetry) continue;
       const bytes = () => value;
       if (newer === undefined) this.#countPending(key, 1);
-      this.#pending.set(key, { key, bytes, promised: undefined, moreWaiters: undefined, isRetry: true });
+      this.#pending.set(key, { key, bytes, receipt: undefined, moreReceipts: undefined, isRetry: true });
     }
     this.#retryTimer ??= setTimeout(() => {
       this.#retryTimer = undefined;
       if (this.#hasWork) this.#schedule();
     }, RETRY_AFTER_MS).unref();
-    // The failure is reported to all callers now, and to those that ask before the store is tried again.
-    for (const change of written) this.#letGo(change, error);
-    for (const change of this.#pending.values()) this.#letGo(change, error);
-    for (const delivery of this.#allDeliveries()) this.#letGo(delivery, error);
-    this.#settle();
-  }
-
-  /** Nobody waits for this change any more. */
-  #letGo(change: Change, error: Error | undefined): void {
-    if (change.promised === undefined) return;
-    settleOne(change.promised, error);
-    change.promised = undefined;
-    if (change.moreWaiters === undefined) return;
-    for (const promised of change.moreWaiters) settleOne(promised, error);
-    change.moreWaiters = undefined;
-  }
-
-  /** Tells those whose changes are all settled, in the order in which they asked, and lets publishers go on. */
-  #settle(): void {
-    if (!this.#feeders.isEmpty && this.#waiting < sessionChangesWaiting / 2) this.#feeders.release();
-    while (this.#promised.first?.open === 0) {
-      const promised = this.#promised.shift()!;
-      if (promised.error !== undefined) this.#failedLast = promised;
-      const failed = this.#failedLast;
-      const isConcerned = failed !== undefined && (failed === promised || failed.at > promised.since);
-      promised.done!(isConcerned ? failed.error : undefined);
+    // The failure is told to all who wait now. Whoever is told may change more, which waits until the store is tried again.
+    const problem = new BrokerError('store-unavailable', error.message);
+    for (const change of [...written, ...this.#pending.values(), ...this.#allDeliveries()]) {
+      letGo(change, problem);
     }
   }
+
+  /** Lets publishers go on once the store has come after. */
+  #releaseFeeders(): void {
+    if (!this.#feeders.isEmpty && this.#waiting < sessionChangesWaiting / 2) this.#feeders.release();
+  }
 }
 
-function newPromised(): Promised {
-  return { open: 0, done: undefined, error: undefined, since: 0, at: 0 };
+/** Work waits for this change. */
+function join(change: Change, receipt: Receipt | undefined): void {
+  if (receipt === undefined) return;
+  if (change.receipt === undefined) {
+    change.receipt = receipt;
+  } else if (change.receipt === receipt || change.moreReceipts?.at(-1) === receipt) {
+    return;
+  } else {
+    change.moreReceipts ??= [];
+    change.moreReceipts.push(receipt);
+  }
+  receipt.hold();
 }
 
-function settleOne(promised: Promised, error: Error | undefined): void {
-  promised.open--;
-  // Nobody waits for a change that failed before somebody asked.
-  if (promised.done !== undefined) promised.error ??= error;
+/** No work waits for this change any more. */
+function letGo(change: Change, problem: BrokerError | undefined): void {
+  const { receipt, moreReceipts } = change;
+  if (receipt === undefined) return;
+  change.receipt = undefined;
+  change.moreReceipts = undefined;
+  receipt.letGo(problem);
+  if (moreReceipts === undefined) return;
+  for (const more of moreReceipts) more.letGo(problem);
 }
 
 interface KeyedChange extends Change {

@@ -8,7 +8,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import { restoreSessions } from '../persistence/restore-sessions.ts';
 import { SessionKeeper } from '../persistence/session-keeper.ts';
 import type { OpenEntries } from './session-store.ts';
-import type { LogsOptions, OpenLogs } from './storage.ts';
+import type { LogsOptions } from './storage.ts';
 
 /** What is kept for clients that are away, and what is told of the broker itself. */
 export interface SessionsOptions {
@@ -36,7 +36,6 @@ export interface OpenSessions {
 export interface SessionsParts {
   options: SessionsOptions & LogsOptions & { slowConsumerWaitMs?: number };
   broker: Broker;
-  kept: OpenLogs | undefined;
   /** Undefined where all is in memory. */
   entries: OpenEntries | undefined;
   metrics: Metrics;
@@ -49,7 +48,7 @@ export interface SessionsParts {
  * @throws StoreError where the store cannot be read.
  */
 export async function openSessions(parts: SessionsParts): Promise<OpenSessions> {
-  const { options, broker, kept, entries, metrics, logger } = parts;
+  const { options, broker, entries, metrics, logger } = parts;
   const keeper = entries && new SessionKeeper(entries.store, logger);
   const sessions = new Sessions({
     broker,
@@ -67,7 +66,6 @@ export async function openSessions(parts: SessionsParts): Promise<OpenSessions> 
   if (entries !== undefined && keeper !== undefined) {
     if (entries.hasEntries) await restoreSessions({ store: entries.store, keeper, sessions, broker, logger });
     broker.retained.store = keeper;
-    if (kept !== undefined) kept.delivery.store = keeper;
   }
   const everyMs = options.sysIntervalMs ?? doorsLimits.sysTopicsEveryMs;
   const version = `tinymq version ${options.version ?? 'unknown'}`;

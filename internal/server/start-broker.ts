@@ -85,7 +85,7 @@ export async function startWithDoors(
     opened.add(() => entries?.close());
     await openAccess({ options, kept, entries });
     const { sessions, close } = await openSessions({
-      ...{ options: usable, broker, kept, entries, metrics, logger },
+      ...{ options: usable, broker, entries, metrics, logger },
     });
     opened.add(close);
     const shared = { broker, sessions, kept, metrics, logger, certificates, opened };

@@ -5,6 +5,7 @@ import type { Counter, Metrics } from '../../observe/metrics.ts';
 import type { Source } from '../delivery/channel.ts';
 import { messageBytes } from '../delivery/message-bytes.ts';
 import type { Message } from '../delivery/publication.ts';
+import type { Receipt } from '../delivery/receipt.ts';
 import { TopicTree } from './topic-tree.ts';
 
 /** Where retained messages last. Each call is remembered in the order of the calls. */
@@ -15,8 +16,8 @@ export interface RetainedStore {
   readonly isBehindWithRetained?: boolean;
   /** Pauses a publisher until that is over. */
   holdBack(feeder: Source): void;
-  putRetained(message: Message): void;
-  deleteRetained(topic: string): void;
+  putRetained(message: Message, receipt?: Receipt): void;
+  deleteRetained(topic: string, receipt?: Receipt): void;
 }
 
 /** The store of a broker that keeps retained messages in memory only. */
@@ -53,11 +54,12 @@ export class Retained {
   /**
    * Puts a message in the place of the one its topic had; one without payload clears it [MQTT-3.3.1-6].
    *
+   * @param receipt held until the store has that.
    * @throws BrokerError `too-many-retained`; the topic then keeps what it had.
    */
-  set(message: Message): void {
+  set(message: Message, receipt?: Receipt): void {
     if (message.payload.length === 0) {
-      if (this.#remove(message.topic)) this.store.deleteRetained(message.topic);
+      if (this.#remove(message.topic)) this.store.deleteRetained(message.topic, receipt);
       return;
     }
     const before = this.get(message.topic);
@@ -67,7 +69,7 @@ export class Retained {
       throw new BrokerError('too-many-retained', `topic ${quoted(message.topic)}: ${this.count} are held`);
     }
     this.#put(message);
-    this.store.putRetained(message);
+    this.store.putRetained(message, receipt);
   }
 
   /** Takes over a message that the store has already. */

@@ -4,6 +4,7 @@ import { sessionSendAheadBytes } from '../../limits/broker.ts';
 import type { Channel } from '../delivery/channel.ts';
 import { messageBytes } from '../delivery/message-bytes.ts';
 import type { Message } from '../delivery/publication.ts';
+import { Receipt } from '../delivery/receipt.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { SessionStore } from './session-store.ts';
 import type { WaitingTotal } from './waiting-total.ts';
@@ -137,13 +138,21 @@ export class Outbox {
     this.#toRepeat.clear();
   }
 
-  /** Takes a message, and sends it at once where it need not wait, or {@link pump} does; false where the queue is full. */
-  offer(message: Message, delivery: Pick<Outgoing, 'qos' | 'retain' | 'identifiers' | 'shared'>): boolean {
+  /**
+   * Takes a message, and sends it at once where it need not wait, or {@link pump} does; false where the queue is full.
+   *
+   * @param receipt of the message, held until the store has it for this session.
+   */
+  offer(
+    message: Message,
+    delivery: Pick<Outgoing, 'qos' | 'retain' | 'identifiers' | 'shared'>,
+    receipt?: Receipt,
+  ): boolean {
     const outlet = this.#outlet;
     const goesAtOnce = outlet !== undefined && this.#hasNothingToSend && this.#takesMore(outlet);
     if (!goesAtOnce && this.#isFullFor(message)) return false;
     const outgoing = this.#newOutgoing(message, delivery);
-    this.#store.putOutgoing(this.#clientId, outgoing);
+    this.#store.putOutgoing(this.#clientId, outgoing, receipt);
     if (goesAtOnce) this.#sendFirst(outlet, outgoing, true);
     else this.#wait(outgoing);
     return true;
@@ -222,13 +231,12 @@ export class Outbox {
   received(packetId: number): boolean {
     const outgoing = this.#inflight.get(packetId);
     if (outgoing?.qos !== 2) return false;
-    if (!outgoing.isReleased) {
-      outgoing.isReleased = true;
-      this.#store.putOutgoing(this.#clientId, outgoing);
-    }
+    outgoing.isReleased = true;
     // Released first and forgotten by the client, it would be a new message to it if a broker that does not remember
     // the release sent it again.
-    this.#store.whenDurable(() => this.#outlet?.release(packetId));
+    const receipt = new Receipt();
+    this.#store.putOutgoing(this.#clientId, outgoing, receipt);
+    receipt.whenSettled(() => this.#outlet?.release(packetId));
     return true;
   }
 
@@ -312,7 +320,6 @@ export class Outbox {
       packetId: 0,
       isReleased: false,
       isBorrowed: false,
-      note: undefined,
     };
   }
 
@@ -333,10 +340,15 @@ export class Outbox {
     }
     outgoing.packetId = this.#freePacketId();
     this.#inflight.set(outgoing.packetId, outgoing);
-    if (isKept) this.#store.putOutgoing(this.#clientId, outgoing);
+    if (outgoing.qos === 1) {
+      if (isKept) this.#store.putOutgoing(this.#clientId, outgoing);
+      this.#send(outlet, outgoing, false);
+      return;
+    }
     // A broker that has forgotten the id of a QoS 2 message would send it again with another.
-    if (outgoing.qos === 2) this.#store.whenDurable(() => this.#send(outlet, outgoing, false));
-    else this.#send(outlet, outgoing, false);
+    const receipt = new Receipt();
+    if (isKept) this.#store.putOutgoing(this.#clientId, outgoing, receipt);
+    receipt.whenSettled(() => this.#send(outlet, outgoing, false));
   }
 
   #repeat(outlet: Outlet, outgoing: Outgoing): void {

@@ -16,6 +16,4 @@ export interface Outgoing {
   isReleased: boolean;
   /** Whether it was read from the retained store, which has it if it is to be sent anew. */
   isBorrowed?: boolean;
-  /** The state that the store keeps for it; nothing else reads it. */
-  note?: unknown;
 }

@@ -1,3 +1,4 @@
+import type { Receipt } from '../delivery/receipt.ts';
 import { noRetainedStore, type RetainedStore } from '../retained/retained.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Subscription } from './subscription.ts';
@@ -18,45 +19,35 @@ export interface SessionRecord {
 }
 
 /**
- * Where sessions last. Writes are remembered in the order of the calls; {@link whenDurable} tells when. A
- * message that changes before it is written is written as it is then.
+ * Where sessions last. Writes are remembered in the order of the calls, and what is written in one turn lasts together. A
+ * message that changes before it is written is written as it is then. A receipt that is handed over is held until the
+ * write is durable, or has failed.
  */
 export interface SessionStore extends RetainedStore {
   /** Whether so much waits to be written that what can be sent later should be. */
   readonly isBusy: boolean;
-  /** A number that grows with each write. */
-  readonly writes: number;
-  putSession(record: SessionRecord): void;
+  putSession(record: SessionRecord, receipt?: Receipt): void;
   /** Forgets a session; its messages were forgotten before. */
   deleteSession(clientId: string): void;
   /** Remembers the will of a client, in the place of the one before. */
-  putWill(clientId: string, will: Will): void;
+  putWill(clientId: string, will: Will, receipt?: Receipt): void;
   deleteWill(clientId: string): void;
   /** Remembers a message of a session, or its new state. */
-  putOutgoing(clientId: string, outgoing: Outgoing): void;
+  putOutgoing(clientId: string, outgoing: Outgoing, receipt?: Receipt): void;
   deleteOutgoing(clientId: string, outgoing: Outgoing): void;
   /**
    * Remembers that a QoS 2 message of this packet id has arrived.
    *
    * @param isKept whether the log of its topic has it; true where there is none.
    */
-  putReceived(clientId: string, packetId: number, isKept: boolean): void;
-  deleteReceived(clientId: string, packetId: number): void;
-  /**
-   * Calls back when everything written so far is durable, or with an error if it could not be written; at once where it
-   * is durable already. Calls come in the order in which they were asked for.
-   *
-   * @param since what `writes` was before the first write that is asked about. An error is told to who asked first after
-   *   the write that failed, and to everybody who asked about it like this.
-   */
-  whenDurable(done: (error?: Error) => void, since?: number): void;
+  putReceived(clientId: string, packetId: number, isKept: boolean, receipt?: Receipt): void;
+  deleteReceived(clientId: string, packetId: number, receipt?: Receipt): void;
 }
 
 /** The store of sessions that end with the process. */
 export const noSessionStore: SessionStore = {
   ...noRetainedStore,
   isBusy: false,
-  writes: 0,
   putSession() {},
   deleteSession() {},
   putWill() {},
@@ -65,5 +56,4 @@ export const noSessionStore: SessionStore = {
   deleteOutgoing() {},
   putReceived() {},
   deleteReceived() {},
-  whenDurable: (done) => done(),
 };

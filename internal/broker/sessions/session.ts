@@ -18,6 +18,12 @@ export interface RetainedFeed {
   match: Match;
 }
 
+/**
+ * What is known of a QoS 2 message that has arrived and is not released: whether its log has it, where there is one. Its
+ * receipt tells while that is open.
+ */
+export type Arrived = Receipt | 'kept' | 'lost';
+
 /** Events of a session, for the store that keeps it. */
 export interface SessionEvents extends OutboxEvents {
   /** @param bytes what they take on the wire, roughly. */
@@ -25,7 +31,7 @@ export interface SessionEvents extends OutboxEvents {
   /** The queue is full and a message was not taken; whether it is the first since the queue was shorter. */
   dropped(session: Session, message: Message, isFirst: boolean): void;
   /** Something that is written down has changed. */
-  changed(session: Session): void;
+  changed(session: Session, receipt?: Receipt): void;
 }
 
 export interface SessionParts {
@@ -68,7 +74,7 @@ export class Session implements Member {
   readonly #events: SessionEvents;
   readonly #backlog: Backlog;
   // Most clients have few of these or none, and there are many clients.
-  #received: Map<number, Receipt> | undefined;
+  #received: Map<number, Arrived> | undefined;
   #feeds: Map<string, RetainedFeed> | undefined;
   /** By filter whose retained messages have not all arrived: whether they are on their way. */
   #owed: Map<string, boolean> | undefined;
@@ -92,8 +98,8 @@ export class Session implements Member {
     return this.owner.clientId;
   }
 
-  /** QoS 2 messages that have arrived and are not released, by packet id: whether those who keep them have them. */
-  get received(): Map<number, Receipt> {
+  /** QoS 2 messages that have arrived and are not released, by packet id. */
+  get received(): Map<number, Arrived> {
     this.#received ??= new Map();
     return this.#received;
   }
@@ -172,14 +178,20 @@ export class Session implements Member {
   /**
    * Puts a subscription in the place of the one with the same filter [MQTT-3.8.4-3]; who is to get its messages.
    *
-   * @param isRestored whether the store has it already.
+   * @param receipt held until the store has it.
    */
-  subscribe(subscription: Subscription, isRestored = false): Member {
+  subscribe(subscription: Subscription, receipt?: Receipt): Member {
+    const member = this.restore(subscription);
+    this.#events.changed(this, receipt);
+    return member;
+  }
+
+  /** Takes over a subscription that the store has already. */
+  restore(subscription: Subscription): Member {
     const { filter } = subscription;
     this.#byFilter ??= new Map();
     const before = this.#byFilter.get(filter);
     this.#byFilter.set(filter, subscription);
-    if (!isRestored) this.#events.changed(this);
     if (parseShared(filter) !== undefined) {
       this.#shares ??= new Map();
       let share = this.#shares.get(filter);
@@ -197,13 +209,13 @@ export class Session implements Member {
   }
 
   /** Ends a subscription; who got its messages, or undefined where there is none. */
-  unsubscribe(filter: string): Member | undefined {
+  unsubscribe(filter: string, receipt?: Receipt): Member | undefined {
     const subscription = this.#byFilter?.get(filter);
     if (subscription === undefined) return undefined;
     this.#byFilter?.delete(filter);
     this.endFeed(filter);
     this.#owed?.delete(filter);
-    this.#events.changed(this);
+    this.#events.changed(this, receipt);
     const share = this.#shares?.get(filter);
     if (share === undefined) this.#unshared?.remove(subscription);
     this.#shares?.delete(filter);
@@ -245,7 +257,7 @@ export class Session implements Member {
       const match = this.#unshared?.match(message, this.clientId);
       if (match === undefined) continue;
       if (publication.isFromLog && match.qos > 0) detach(message);
-      this.take(message, match, undefined);
+      this.take(message, match, undefined, publication.receipt);
     }
     this.pump();
   }
@@ -262,7 +274,7 @@ export class Session implements Member {
     const match = join([subscription])!;
     for (const message of publication.messages()) {
       if (publication.isFromLog && match.qos > 0) detach(message);
-      this.take(message, match, subscription.filter);
+      this.take(message, match, subscription.filter, publication.receipt);
     }
     this.pump();
   }
@@ -286,7 +298,7 @@ export class Session implements Member {
   }
 
   /** Takes a message; {@link pump} sends what has to wait for acknowledgements. */
-  take(message: Message, match: Match, shared: string | undefined): void {
+  take(message: Message, match: Match, shared: string | undefined, receipt: Receipt | undefined): void {
     const qos = Math.min(message.qos ?? 0, match.qos) as 0 | 1 | 2;
     // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
     const retain = match.retainAsPublished && message.retain === true;
@@ -294,7 +306,7 @@ export class Session implements Member {
     if (qos === 0) {
       if (this.#outlet === undefined) return;
       this.#sendOnce(message, { qos, retain, identifiers });
-    } else if (!this.outbox.offer(message, { qos, retain, identifiers, shared })) {
+    } else if (!this.outbox.offer(message, { qos, retain, identifiers, shared }, receipt)) {
       this.#events.dropped(this, message, !this.#hasOverflowed);
       this.#hasOverflowed = true;
       return;

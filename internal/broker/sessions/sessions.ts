@@ -8,6 +8,7 @@ import type { Counter, Metrics } from '../../observe/metrics.ts';
 import { innerFilter } from '../../topic.ts';
 import { type Broker, checkOwner, type Logger } from '../broker.ts';
 import type { Message } from '../delivery/publication.ts';
+import type { Receipt } from '../delivery/receipt.ts';
 import { IdleSessions } from './idle-sessions.ts';
 import type { Outbox, OutboxLimits, Outlet } from './outbox.ts';
 import { Session, type SessionEvents } from './session.ts';
@@ -87,7 +88,7 @@ export class Sessions {
       },
       dropped: (session, message, isFirst) => this.#onDropped(session, message, isFirst),
       unsent: (outcome, code) => this.#fates.tell({ outcome, code }),
-      changed: (session) => this.#write(session),
+      changed: (session, receipt) => this.#write(session, receipt),
     };
     this.#sweep = setInterval(() => this.expire(), sessionSweepMs).unref();
   }
@@ -132,12 +133,16 @@ export class Sessions {
     return { session, isPresent: false };
   }
 
-  /** A session whose client is there from now on; its will is stored with it [MQTT-3.1.2-7]. */
-  enter(session: Session, outlet: Outlet, will?: Will): void {
+  /**
+   * A session whose client is there from now on; its will is stored with it [MQTT-3.1.2-7].
+   *
+   * @param receipt held until the store has the will.
+   */
+  enter(session: Session, outlet: Outlet, will?: Will, receipt?: Receipt): void {
     this.#connected++;
     this.#idle.delete(session);
     session.will = will;
-    if (will !== undefined) this.store.putWill(session.clientId, will);
+    if (will !== undefined) this.store.putWill(session.clientId, will, receipt);
     session.attach(outlet);
     session.pump();
   }
@@ -172,8 +177,8 @@ export class Sessions {
   }
 
   /** Ends a subscription; whether there was one. */
-  unsubscribe(session: Session, filter: string): boolean {
-    const member = session.unsubscribe(filter);
+  unsubscribe(session: Session, filter: string, receipt?: Receipt): boolean {
+    const member = session.unsubscribe(filter, receipt);
     if (member === undefined) return false;
     this.#broker.detach(filter, member);
     return true;
@@ -281,18 +286,15 @@ export class Sessions {
     return session.endedAtMs + session.expiryMs <= this.#now();
   }
 
-  #write(session: Session): void {
+  #write(session: Session, receipt: Receipt | undefined): void {
     if (session.store === noSessionStore) return;
     const { clientId, owner, hasOwnExpiry, expiryMs, endedAtMs, owedFilters } = session;
     const subscriptions = [...session.subscriptions];
-    session.store.putSession({
-      clientId,
-      user: owner.user,
-      expiryMs: hasOwnExpiry ? expiryMs : undefined,
-      endedAtMs,
-      subscriptions,
-      owedFilters,
-    });
+    const ownExpiryMs = hasOwnExpiry ? expiryMs : undefined;
+    session.store.putSession(
+      { clientId, user: owner.user, expiryMs: ownExpiryMs, endedAtMs, subscriptions, owedFilters },
+      receipt,
+    );
   }
 
   /** @param notBeforeMs when it may be ended at the earliest, however long it is over. */

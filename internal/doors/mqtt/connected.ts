@@ -64,8 +64,7 @@ export function createMqttClient(parts: MqttClientParts): MqttClient {
     parts;
   const { isBridge, intake, run, maxMessageBytes } = parts;
   const { access, channel } = client;
-  const { store } = sessions;
-  const answers = new Answers(channel, store, version, agreement);
+  const answers = new Answers(channel, version, agreement);
   const outlet = new MqttOutlet(channel, version, agreement);
   const replays = new Replays({ logs, metrics, logger, client, session, outlet, version });
   const inbox = new Inbox({
@@ -73,7 +72,6 @@ export function createMqttClient(parts: MqttClientParts): MqttClient {
     fates,
     access,
     session,
-    store,
     answers,
     version,
     intake,

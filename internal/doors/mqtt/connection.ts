@@ -2,6 +2,7 @@ import type { Access } from '../../access/access.ts';
 import { type Credentials, NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Sink } from '../../broker/delivery/channel.ts';
 import { Publication } from '../../broker/delivery/publication.ts';
+import { Receipt } from '../../broker/delivery/receipt.ts';
 import type { OpenedSession } from '../../broker/sessions/sessions.ts';
 import { BrokerError, nameForLog } from '../../errors.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
@@ -265,7 +266,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
       refuse,
     });
     const { answers, outlet } = this.#connected;
-    const writesBefore = sessions.store.writes;
+    const receipt = new Receipt();
     const connack = {
       type: PacketType.connack,
       // Version 3.1 has no such flag.
@@ -274,9 +275,9 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
       properties: agreement.connack,
     };
     answers.now(encodePacket(connack, version));
-    sessions.enter(session, outlet, agreement.will);
+    sessions.enter(session, outlet, agreement.will, receipt);
     this.sendMore();
-    if (agreement.will !== undefined && sessions.store.writes !== writesBefore) this.#holdAnswers();
+    if (!receipt.isSettled) this.#holdAnswers(receipt);
     logger.debug(this.#who(), 'a client connected');
   }
 
@@ -284,9 +285,9 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
    * Sends nothing, CONNACK first of all, until the store has the will: the client then knows that it will be published
    * whatever happens. A store that fails keeps nobody out: it gets the will when it can be written again.
    */
-  #holdAnswers(): void {
+  #holdAnswers(will: Receipt): void {
     this.#held = [];
-    this.#parts.sessions.store.whenDurable(() => this.#release());
+    will.whenSettled(() => this.#release());
   }
 
   #release(): void {

@@ -1,10 +1,9 @@
 import type { Access } from '../../../access/access.ts';
 import type { Broker } from '../../../broker/broker.ts';
-import { Receipt, SAFE } from '../../../broker/delivery/receipt.ts';
+import { Receipt } from '../../../broker/delivery/receipt.ts';
 import { NO_TARGETS } from '../../../broker/routing/targets.ts';
 import type { TopicEntry } from '../../../broker/routing/topic-table.ts';
-import type { Session } from '../../../broker/sessions/session.ts';
-import type { SessionStore } from '../../../broker/sessions/session-store.ts';
+import type { Arrived, Session } from '../../../broker/sessions/session.ts';
 import { BrokerError } from '../../../errors.ts';
 import { mqttReceiveMaximum } from '../../../limits/mqtt.ts';
 import type { Fates } from '../../../observe/fates.ts';
@@ -26,8 +25,6 @@ export interface InboxParts {
   fates: Fates;
   access: Access;
   session: Session;
-  /** Where what this client publishes is kept, for whomever it is. */
-  store: SessionStore;
   answers: Answers;
   version: Version;
   /** The connection, which pauses for full subscribers and ends for what breaks the rules. */
@@ -42,7 +39,6 @@ export class Inbox {
   #refusals: RefusalLog | undefined;
   readonly #access: Access;
   readonly #session: Session;
-  readonly #store: SessionStore;
   readonly #answers: Answers;
   readonly #version: Version;
   readonly #intake: Intake;
@@ -51,7 +47,7 @@ export class Inbox {
   /** For a client of version 5 that sends QoS 2. */
   #releases: ReleaseWatch | undefined;
   #isHeldBack = false;
-  /** Of the next message, if nobody held it for the last one. */
+  /** Of the next work, if nobody held it for the last. */
   #receipt = new Receipt();
 
   constructor(parts: InboxParts) {
@@ -59,7 +55,6 @@ export class Inbox {
     this.#fates = parts.fates;
     this.#access = parts.access;
     this.#session = parts.session;
-    this.#store = parts.store;
     this.#answers = parts.answers;
     this.#version = parts.version;
     this.#intake = parts.intake;
@@ -92,7 +87,7 @@ export class Inbox {
       throw new MqttError('protocolError', 'PUBLISH: only a server sends subscription identifiers');
     }
     const known = qos === 2 ? this.#session.received.get(packetId) : undefined;
-    if (known !== undefined && !known.isLost) {
+    if (known !== undefined && known !== 'lost') {
       this.#noteAlias(view, bytes, fields);
       this.#answerAgain(packetId, known);
       return;
@@ -100,7 +95,6 @@ export class Inbox {
     let reasonCode = ReasonCode.success;
     let problem: string | undefined;
     const receipt = qos > 0 ? this.#unusedReceipt() : undefined;
-    const writesBefore = this.#store.writes;
     try {
       const topic = this.#topics.of(view, bytes, fields);
       const targets = this.#broker.targetsOf(topic);
@@ -123,8 +117,7 @@ export class Inbox {
     }
     if (receipt === undefined) return;
     if (qos === 2 && reasonCode < FIRST_FAILURE) this.#remember(packetId, receipt);
-    else if (known !== undefined) this.#forget(packetId);
-    if (this.#store.writes !== writesBefore) this.#answers.holdUntilStored(receipt, writesBefore);
+    else if (known !== undefined) this.#forget(packetId, receipt);
     this.#answer(qos === 1 ? PacketType.puback : PacketType.pubrec, packetId, reasonCode, problem, receipt);
   }
 
@@ -133,8 +126,9 @@ export class Inbox {
     const { received, store } = this.#session;
     this.#releases?.released(packetId);
     const isKnown = received.has(packetId);
-    const writesBefore = this.#store.writes;
-    if (isKnown) store.deleteReceived(this.#access.identity.clientId, packetId);
+    const receipt = this.#unusedReceipt();
+    // The id may be used again after this: it must not be known to a broker that starts anew.
+    if (isKnown) store.deleteReceived(this.#access.identity.clientId, packetId, receipt);
     const reasonCode = isKnown ? ReasonCode.success : ReasonCode.packetIdNotFound;
     const bytes = this.#answers.encode({
       type: PacketType.pubcomp,
@@ -142,9 +136,6 @@ export class Inbox {
       reasonCode,
       properties: NO_PROPERTIES,
     });
-    const receipt = this.#unusedReceipt();
-    // The id may be used again after this: it must not be known to a broker that starts anew.
-    if (isKnown && this.#store === store) this.#answers.holdUntilStored(receipt, writesBefore);
     this.#answers.inOrder(bytes, receipt, (problem) => {
       if (problem !== undefined) {
         // It will send PUBREL again.
@@ -162,45 +153,45 @@ export class Inbox {
 
   /** A receipt that nobody holds: most messages are kept by nobody, and it goes from one to the next. */
   #unusedReceipt(): Receipt {
-    const receipt = this.#receipt;
-    if (!receipt.isSettled || receipt.problem !== undefined) this.#receipt = new Receipt();
+    if (this.#receipt.isUsed) this.#receipt = new Receipt();
     return this.#receipt;
   }
 
   /** [MQTT-4.3.3-10] the message is here already, and only the answer is given again. */
-  #answerAgain(packetId: number, known: Receipt): void {
+  #answerAgain(packetId: number, known: Receipt | 'kept'): void {
     const receipt = new Receipt();
-    // It may still be on its way to a log.
-    receipt.hold();
-    known.whenSettled(() => receipt.letGo(known.problem));
-    const writesBefore = this.#store.writes;
+    if (known !== 'kept') {
+      // It is still on its way to a log.
+      receipt.hold();
+      known.whenSettled((problem) => receipt.letGo(problem));
+    }
     // The store may have failed on it the last time: the answer waits until it has this, and what was before it.
-    this.#session.store.putReceived(this.#access.identity.clientId, packetId, known.isSettled);
-    this.#answers.holdUntilStored(receipt, writesBefore);
+    this.#session.store.putReceived(this.#access.identity.clientId, packetId, known === 'kept', receipt);
     this.#answer(PacketType.pubrec, packetId, ReasonCode.success, undefined, receipt);
   }
 
   #remember(packetId: number, receipt: Receipt): void {
     const { received, store } = this.#session;
     const { clientId } = this.#access.identity;
-    if (receipt.isSettled) {
-      received.set(packetId, SAFE);
-      store.putReceived(clientId, packetId, true);
+    if (!receipt.isForLog) {
+      received.set(packetId, 'kept');
+      store.putReceived(clientId, packetId, true, receipt);
       return;
     }
     received.set(packetId, receipt);
-    store.putReceived(clientId, packetId, false);
+    store.putReceived(clientId, packetId, false, receipt);
     receipt.whenSettled(() => {
-      if (receipt.isLost || received.get(packetId) !== receipt) return;
-      received.set(packetId, SAFE);
+      if (received.get(packetId) !== receipt) return;
+      const arrived: Arrived = receipt.isLost ? 'lost' : 'kept';
+      received.set(packetId, arrived);
       // A broker that starts anew need not write it to the log again.
-      store.putReceived(clientId, packetId, true);
+      if (arrived === 'kept') store.putReceived(clientId, packetId, true);
     });
   }
 
-  #forget(packetId: number): void {
+  #forget(packetId: number, receipt?: Receipt): void {
     this.#session.received.delete(packetId);
-    this.#session.store.deleteReceived(this.#access.identity.clientId, packetId);
+    this.#session.store.deleteReceived(this.#access.identity.clientId, packetId, receipt);
   }
 
   /** A message that came again may be the one that names an alias. */
@@ -238,8 +229,8 @@ export class Inbox {
         ? Uint8Array.of(type << 4, 2, packetId >>> 8, packetId & 0xff)
         : this.#answers.encode({ type, packetId, reasonCode, properties: NO_PROPERTIES }, problem);
     if (type === PacketType.pubrec && reasonCode < FIRST_FAILURE && this.#version === 5) {
-      // One that nobody holds is used for other messages until then.
-      const own = receipt.isSettled && receipt.problem === undefined ? SAFE : receipt;
+      // One that nobody holds is used for other work until then.
+      const own = receipt.isUsed ? receipt : undefined;
       this.#releases ??= this.#newReleaseWatch();
       this.#releases.received(packetId, () => this.#send(type, packetId, bytes, own));
     } else {
@@ -248,7 +239,12 @@ export class Inbox {
     this.#holdBack();
   }
 
-  #send(type: PublishAnswer['type'], packetId: number, bytes: Uint8Array, receipt: Receipt): void {
+  #send(
+    type: PublishAnswer['type'],
+    packetId: number,
+    bytes: Uint8Array,
+    receipt: Receipt | undefined,
+  ): void {
     this.#answers.inOrder(bytes, receipt, (unsafe) => {
       this.#goOn();
       if (unsafe !== undefined) this.#unsafe(type, packetId, unsafe);

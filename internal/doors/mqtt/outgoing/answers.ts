@@ -1,6 +1,5 @@
 import type { Channel } from '../../../broker/delivery/channel.ts';
-import { type Receipt, SAFE } from '../../../broker/delivery/receipt.ts';
-import type { SessionStore } from '../../../broker/sessions/session-store.ts';
+import type { Receipt } from '../../../broker/delivery/receipt.ts';
 import { BrokerError } from '../../../errors.ts';
 import { Fifo } from '../../../lib/fifo.ts';
 import { encodePacket } from '../../../protocol/mqtt/encode.ts';
@@ -14,7 +13,8 @@ type Answer = Packet & { properties: Properties };
 /** An answer that waits for its receipt, or for the answers before it. */
 interface Waiting {
   bytes: Uint8Array;
-  receipt: Receipt;
+  /** Undefined where it promises nothing that anybody has to keep. */
+  receipt: Receipt | undefined;
   sent: ((problem?: BrokerError) => void) | undefined;
 }
 
@@ -24,16 +24,14 @@ interface Waiting {
  */
 export class Answers {
   readonly #channel: Channel;
-  readonly #store: SessionStore;
   readonly #version: Version;
   readonly #agreement: Agreement;
   readonly #waiting = new Fifo<Waiting>();
   #isClosed = false;
   #whenAllSent: (() => void) | undefined;
 
-  constructor(channel: Channel, store: SessionStore, version: Version, agreement: Agreement) {
+  constructor(channel: Channel, version: Version, agreement: Agreement) {
     this.#channel = channel;
-    this.#store = store;
     this.#version = version;
     this.#agreement = agreement;
   }
@@ -50,30 +48,19 @@ export class Answers {
   /**
    * Sends an answer behind the ones before it.
    *
-   * @param receipt of what it promises.
+   * @param receipt of what it promises; undefined: nothing that has to be kept.
    * @param sent called when it is sent, or with a problem instead where the promise cannot be kept.
    */
-  inOrder(bytes: Uint8Array, receipt: Receipt, sent?: (problem?: BrokerError) => void): void {
+  inOrder(bytes: Uint8Array, receipt?: Receipt, sent?: (problem?: BrokerError) => void): void {
     if (this.#isClosed) return;
-    if (this.#waiting.length === 0 && receipt.isSettled) {
-      this.#send(bytes, receipt, sent);
+    const isSettled = receipt === undefined || receipt.isSettled;
+    if (this.#waiting.length === 0 && isSettled) {
+      this.#send(bytes, receipt?.problem, sent);
       return;
     }
-    // Its owner may use one that nobody holds for another message.
-    if (receipt.isSettled && receipt.problem === undefined) {
-      this.#waiting.push({ bytes, receipt: SAFE, sent });
-      return;
-    }
-    this.#waiting.push({ bytes, receipt, sent });
-    receipt.whenSettled(this.#sendSettled);
-  }
-
-  /** Holds a receipt until every write to the session store after a number of writes is durable. */
-  holdUntilStored(receipt: Receipt, writesBefore: number): void {
-    receipt.hold();
-    this.#store.whenDurable((error) => {
-      receipt.letGo(error && new BrokerError('store-unavailable', error.message));
-    }, writesBefore);
+    // Its owner may use one that nobody held for other work.
+    this.#waiting.push({ bytes, receipt: receipt?.isUsed ? receipt : undefined, sent });
+    if (!isSettled) receipt.whenSettled(this.#sendSettled);
   }
 
   /** The connection is gone: nobody waits for an answer any more. */
@@ -89,17 +76,18 @@ export class Answers {
   }
 
   readonly #sendSettled = (): void => {
-    while (this.#waiting.first?.receipt.isSettled) {
-      const { bytes, receipt, sent } = this.#waiting.shift()!;
-      this.#send(bytes, receipt, sent);
+    for (let first = this.#waiting.first; first !== undefined; first = this.#waiting.first) {
+      const { bytes, receipt, sent } = first;
+      if (receipt?.isSettled === false) return;
+      this.#waiting.shift();
+      this.#send(bytes, receipt?.problem, sent);
     }
-    if (this.#waiting.length > 0) return;
     const call = this.#whenAllSent;
     this.#whenAllSent = undefined;
     call?.();
   };
 
-  #send(bytes: Uint8Array, { problem }: Receipt, sent: Waiting['sent']): void {
+  #send(bytes: Uint8Array, problem: BrokerError | undefined, sent: Waiting['sent']): void {
     if (problem === undefined) this.#channel.control(bytes);
     sent?.(problem);
   }

@@ -1,6 +1,6 @@
 import type { Access } from '../../../access/access.ts';
 import type { Broker, Logger } from '../../../broker/broker.ts';
-import { Receipt, SAFE } from '../../../broker/delivery/receipt.ts';
+import { Receipt } from '../../../broker/delivery/receipt.ts';
 import type { RetainedFeed, Session } from '../../../broker/sessions/session.ts';
 import type { Sessions } from '../../../broker/sessions/sessions.ts';
 import { join } from '../../../broker/sessions/subscription.ts';
@@ -92,7 +92,7 @@ export class Subscriber {
     const reasonCodes: number[] = [];
     const problems: string[] = [];
     const dues: PendingFeed[] = [];
-    const writesBefore = this.#session.store.writes;
+    const receipt = new Receipt();
     const replays: ReplayPlan[] = [];
     const added: string[] = [];
     for (const asked of subscriptions.slice(0, maxFiltersPerSubscribe)) {
@@ -107,7 +107,7 @@ export class Subscriber {
           continue;
         }
         const isNew = this.#session.subscription(filter) === undefined;
-        const due = this.#subscribe(request, isNew, properties.subscriptionIdentifiers?.[0]);
+        const due = this.#subscribe(request, isNew, properties.subscriptionIdentifiers?.[0], receipt);
         if (isNew) added.push(filter);
         if (due !== undefined) dues.push(due);
         reasonCodes.push(request.qos);
@@ -128,7 +128,7 @@ export class Subscriber {
     }
     const suback = { type: PacketType.suback, packetId, reasonCodes, properties: NO_PROPERTIES } as const;
     const bytes = this.#answers.encode(suback, problems.length > 0 ? problems.join('; ') : undefined);
-    this.#answers.inOrder(bytes, this.#receiptOfWrites(writesBefore), (problem) => {
+    this.#answers.inOrder(bytes, receipt, (problem) => {
       if (problem !== undefined) {
         for (const replay of replays) replay.cancel();
         this.#takeBack(suback, added, problem);
@@ -144,10 +144,10 @@ export class Subscriber {
   unsubscribe({ packetId, filters }: Unsubscribe): void {
     const reasonCodes: number[] = [];
     const problems: string[] = [];
-    const writesBefore = this.#session.store.writes;
+    const receipt = new Receipt();
     for (const filter of filters) {
       const problem = filterProblem(filter);
-      if (this.#replays.end(filter) || this.#sessions.unsubscribe(this.#session, filter)) {
+      if (this.#replays.end(filter) || this.#sessions.unsubscribe(this.#session, filter, receipt)) {
         reasonCodes.push(ReasonCode.success);
       } else if (problem === undefined) {
         reasonCodes.push(ReasonCode.noSubscriptionExisted);
@@ -159,7 +159,7 @@ export class Subscriber {
     }
     const unsuback = { type: PacketType.unsuback, packetId, reasonCodes, properties: NO_PROPERTIES };
     const bytes = this.#answers.encode(unsuback, problems.length > 0 ? problems.join('; ') : undefined);
-    this.#answers.inOrder(bytes, this.#receiptOfWrites(writesBefore), (problem) => {
+    this.#answers.inOrder(bytes, receipt, (problem) => {
       // It will ask again; there is no code for this before version 5.
       if (problem !== undefined) this.#refuse(problem);
     });
@@ -177,13 +177,6 @@ export class Subscriber {
     this.#replays.endAll();
   }
 
-  #receiptOfWrites(writesBefore: number): Receipt {
-    if (this.#session.store.writes === writesBefore) return SAFE;
-    const receipt = new Receipt();
-    this.#answers.holdUntilStored(receipt, writesBefore);
-    return receipt;
-  }
-
   /** Begins, or begins anew, unless the subscription has ended before it was safe. */
   #begin({ filter, feed }: PendingFeed): void {
     if (this.#session.subscription(filter) !== undefined) this.#session.beginFeed(filter, feed);
@@ -194,6 +187,7 @@ export class Subscriber {
     { filter, qos, noLocal, retainAsPublished, retainHandling }: SubscriptionRequest,
     isNew: boolean,
     identifier: number | undefined,
+    receipt: Receipt,
   ): PendingFeed | undefined {
     this.#broker.checkMaySubscribe(this.#access, filter);
     const session = this.#session;
@@ -205,7 +199,7 @@ export class Subscriber {
     const isWanted = retainHandling === 0 || (retainHandling === 1 && isNew);
     const isDue = isWanted && parseShared(filter) === undefined && this.#broker.retained.has(filter);
     if (isDue) session.owe(filter);
-    const member = session.subscribe(subscription);
+    const member = session.subscribe(subscription, receipt);
     if (isNew) this.#broker.attach(filter, member);
     if (!isDue) return undefined;
     const feed = { messages: this.#broker.retained.find(filter), match: join([subscription])! };
