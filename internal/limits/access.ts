@@ -46,3 +46,20 @@ export const maxWaitingHashes = 100;
 export const rememberPasswordMs = 600_000;
 /** Passwords that are remembered so, a MAC of 32 bytes each. */
 export const maxRememberedPasswords = 20_000;
+
+/** Keys of one set: providers publish two to ten. */
+export const maxTokenKeys = 100;
+/** Bytes of a set of keys that a provider answers with. */
+export const maxKeySetBytes = 1_024 * 1_024;
+/** How long a provider of keys may take to answer; logins with a new key wait for it. */
+export const keySetTimeoutMs = 5_000;
+/** After so long keys are fetched again in the background, so that a key that was withdrawn counts no more. */
+export const keySetMaxAgeMs = 600_000;
+/** A token with an unknown key has them fetched at most so often: anybody can make one up. */
+export const keySetCooldownMs = 30_000;
+/** Groups of one token; those of large directories have hundreds. */
+export const maxTokenGroups = 1_000;
+/** How far the clocks of the broker and of who signs tokens may differ. */
+export const tokenClockToleranceMs = 30_000;
+/** How often files of keys, certificates and passwords are looked at, if nobody says otherwise. */
+export const accessFilesWatchMs = 1_000;

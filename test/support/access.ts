@@ -1,10 +1,15 @@
 import { Access } from '../../internal/access/access.ts';
-import { anonymous, type Identity } from '../../internal/access/identity.ts';
+import { anonymous, type Identity, type Peer } from '../../internal/access/identity.ts';
 import { type Action, openPolicy, type Policy, type Resource } from '../../internal/access/policy.ts';
 
 /** An anonymous client that nobody looks at closely. */
 export function identityOfTest(clientId: string): Identity {
-  return anonymous({ clientId, door: 'test', listener: 'test', remote: 'test', certificateName: undefined });
+  return anonymous(peerOfTest(clientId));
+}
+
+/** The same client, before anybody asked who it is. */
+export function peerOfTest(clientId: string): Peer {
+  return { clientId, door: 'test', listener: 'test', remote: 'test', certificateName: undefined };
 }
 
 /** What such a client may do; everything, where no policy is named. */

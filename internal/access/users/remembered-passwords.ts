@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import { maxRememberedPasswords, rememberPasswordMs } from '../../limits/access.ts';
 
 /**
@@ -10,11 +11,10 @@ export class RememberedPasswords {
   readonly #key = randomBytes(32);
   /** When each is forgotten; those that were used last are at the end. */
   readonly #until = new Map<string, number>();
-  readonly #now: () => number;
+  readonly #clock: Clock;
 
-  /** @param now in milliseconds. */
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
   }
 
   /** What stands for a password of a user. */
@@ -31,14 +31,14 @@ export class RememberedPasswords {
     const untilMs = this.#until.get(key);
     if (untilMs === undefined) return false;
     this.#until.delete(key);
-    if (untilMs <= this.#now()) return false;
+    if (untilMs <= this.#clock.elapsedMs()) return false;
     this.add(key);
     return true;
   }
 
   add(key: string): void {
     this.#until.delete(key);
-    this.#until.set(key, this.#now() + rememberPasswordMs);
+    this.#until.set(key, this.#clock.elapsedMs() + rememberPasswordMs);
     if (this.#until.size <= maxRememberedPasswords) return;
     for (const oldest of this.#until.keys()) {
       this.#until.delete(oldest);

@@ -1,19 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { peerOfTest } from '../../../test/support/access.ts';
 import { accepted, challengeOf, reasonOf, ScramClient, say } from '../../../test/support/sasl.ts';
 import { directoryOf, userOf, userWithout } from '../../../test/support/users.ts';
 import { type Credentials, isRefusal, NO_CREDENTIALS, type SaslExchange } from '../authenticator.ts';
-import type { Peer } from '../identity.ts';
 import { HashQueue } from './hash-queue.ts';
 import { SCRAM_MECHANISMS } from './user.ts';
 import { UserAuthenticator } from './user-authenticator.ts';
 
-const peer: Peer = {
-  clientId: 'c',
-  door: 'test',
-  listener: 'test',
-  remote: 'here',
-  certificateName: undefined,
-};
+const peer = peerOfTest('c');
 
 const WRONG = 'the user name, password or token is wrong';
 

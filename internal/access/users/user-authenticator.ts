@@ -1,10 +1,19 @@
-import type { Authenticator, Credentials, Refusal, SaslExchange } from '../authenticator.ts';
+import { maxTokenBytes } from '../../limits/access.ts';
+import {
+  type Authenticator,
+  type Credentials,
+  isRefusal,
+  type Refusal,
+  type SaslExchange,
+} from '../authenticator.ts';
 import { anonymous, type Identity, identityOf, type Peer } from '../identity.ts';
 import { Decoys } from './decoys.ts';
 import { BusyError, type HashQueue } from './hash-queue.ts';
 import { Passwords } from './passwords.ts';
+import { beginOAuthBearer } from './sasl/oauthbearer.ts';
 import { beginPlain } from './sasl/plain.ts';
 import { beginScram, type ScramUsers } from './sasl/scram.ts';
+import type { TokenSubject, Tokens } from './tokens/tokens.ts';
 import { SCRAM_MECHANISMS, type ScramKeys, type ScramMechanism, type User } from './user.ts';
 
 /** Where users are looked up: the directory of the broker. */
@@ -17,19 +26,30 @@ export interface UserAuthenticatorOptions {
   directory: UserDirectory;
   /** Whether clients that show nothing are let in, as `anonymous`. */
   allowsAnonymous: boolean;
+  /** Checks tokens; undefined where they are not served. */
+  tokens?: Tokens;
   decoys?: Decoys;
   queue?: HashQueue;
 }
 
 /** The authenticator of a broker with users. */
 export class UserAuthenticator implements Authenticator {
-  readonly mechanisms: readonly string[] = ['PLAIN', ...SCRAM_MECHANISMS];
+  readonly mechanisms: readonly string[];
   readonly #directory: UserDirectory;
   readonly #allowsAnonymous: boolean;
   readonly #decoys: Decoys;
   readonly #passwords: Passwords;
+  readonly #tokens: Tokens | undefined;
 
-  constructor({ directory, allowsAnonymous, decoys = new Decoys(), queue }: UserAuthenticatorOptions) {
+  constructor({
+    directory,
+    allowsAnonymous,
+    tokens,
+    decoys = new Decoys(),
+    queue,
+  }: UserAuthenticatorOptions) {
+    this.mechanisms = ['PLAIN', ...SCRAM_MECHANISMS, ...(tokens === undefined ? [] : ['OAUTHBEARER'])];
+    this.#tokens = tokens;
     this.#directory = directory;
     this.#allowsAnonymous = allowsAnonymous;
     this.#decoys = decoys;
@@ -37,22 +57,52 @@ export class UserAuthenticator implements Authenticator {
   }
 
   authenticate(peer: Peer, credentials: Credentials): Identity | Refusal | Promise<Identity | Refusal> {
-    if (credentials.kind === 'password') return this.#byPassword(peer, credentials);
-    if (credentials.kind === 'token') return refused('tokens are not served');
+    if (credentials.kind === 'token') return this.#byToken(peer, credentials.token);
+    if (credentials.kind === 'password') return this.#byPasswordOrToken(peer, credentials);
     return this.#allowsAnonymous ? anonymous(peer) : refused('it showed no credentials');
   }
 
   beginExchange(peer: Peer, mechanism: string): SaslExchange | Refusal {
-    if (mechanism === 'PLAIN') return beginPlain((credentials) => this.authenticate(peer, credentials));
+    if (!this.mechanisms.includes(mechanism)) {
+      return { reason: `the mechanism is not served; these are: ${this.mechanisms.join(', ')}` };
+    }
     const scram = SCRAM_MECHANISMS.find((known) => known === mechanism);
     if (scram !== undefined) return beginScram(scram, this.#scramUsers(peer));
-    return { reason: `the mechanism is not served; these are: ${this.mechanisms.join(', ')}` };
+    const begin = mechanism === 'PLAIN' ? beginPlain : beginOAuthBearer;
+    return begin((credentials) => this.authenticate(peer, credentials));
   }
 
-  async #byPassword(
+  /** Protocols that know passwords only carry tokens there, beside no user name or that of the token. */
+  async #byPasswordOrToken(
     peer: Peer,
-    { user, password = NO_PASSWORD }: Extract<Credentials, { kind: 'password' }>,
+    { user, password = NO_PASSWORD }: ByPassword,
   ): Promise<Identity | Refusal> {
+    const token = this.#tokens === undefined ? undefined : tokenIn(password);
+    if (token === undefined) return this.#byPassword(peer, user, password);
+    const found = await this.#byToken(peer, token);
+    if (isRefusal(found) || user === '' || user === found.user) return found;
+    return refused('the user name beside the token is another', user);
+  }
+
+  async #byToken(peer: Peer, token: string): Promise<Identity | Refusal> {
+    if (this.#tokens === undefined) return refused('tokens are not served');
+    let subject: TokenSubject;
+    try {
+      subject = await this.#tokens.check(token);
+    } catch (error) {
+      return refused(`the token was not accepted: ${(error as Error).message}`);
+    }
+    const { user, groups, expiresAtMs } = subject;
+    const known = this.#directory.current.users.get(user);
+    if (known?.isEnabled === false) return refused('the user of the token is disabled', user);
+    return identityOf(peer, {
+      user,
+      groups: [...new Set([...(known?.groups ?? []), ...groups])],
+      expiresAtMs,
+    });
+  }
+
+  async #byPassword(peer: Peer, user: string, password: Uint8Array): Promise<Identity | Refusal> {
     try {
       const isRight = await this.#passwords.isRight(user, password, this.#directory.current.users);
       return isRight ? this.#letIn(peer, user) : refused('unknown, disabled, or another password', user);
@@ -88,6 +138,15 @@ export class UserAuthenticator implements Authenticator {
     if (user?.isEnabled !== true) return refused('the user was disabled meanwhile', name);
     return identityOf(peer, { user: name, groups: user.groups });
   }
+}
+
+type ByPassword = Extract<Credentials, { kind: 'password' }>;
+
+/** A password that is a token: three parts in base64url, of which the first is JSON. Nobody types that. */
+function tokenIn(password: Uint8Array): string | undefined {
+  if (password[0] !== 0x65 || password[1] !== 0x79 || password.length > maxTokenBytes) return undefined;
+  const text = Buffer.from(password).toString('latin1');
+  return /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(text) ? text : undefined;
 }
 
 const NO_PASSWORD = new Uint8Array(0);
