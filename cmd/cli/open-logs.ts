@@ -1,6 +1,6 @@
 import * as grpcLimits from '../../internal/limits/grpc.ts';
-import * as logLimits from '../../internal/limits/log.ts';
-import { Logs } from '../../internal/log/logs.ts';
+import type { Logs } from '../../internal/log/logs.ts';
+import { openStoredLogs } from '../../internal/server/stored-logs.ts';
 
 /**
  * Opens the topics in a broker's folder without a broker, for a copy into them. Nothing is deleted that does not say so
@@ -10,15 +10,14 @@ import { Logs } from '../../internal/log/logs.ts';
  * @throws StoreError where the folder cannot be used, for example because a broker has it.
  */
 export async function openLogs(directory: string, say: (line: string) => void): Promise<Logs> {
-  const { SqliteStore } = await import('../../internal/store/sqlite/sqlite-store.ts');
-  const logs = new Logs({
-    store: new SqliteStore({ directory, fsync: 'commit' }),
+  const { logs } = await openStoredLogs({
+    place: directory,
+    fsync: 'commit',
+    keepForMs: 0,
+    keepBytes: 0,
+    // One batch: nobody reads what is copied.
     tailCacheBytes: grpcLimits.grpcBatchBytes,
-    retentionEveryMs: logLimits.retentionEveryMs,
-    retentionMs: 0,
-    retentionBytes: 0,
     logger: { info: () => {}, error: (fields, message) => say(`${message}: ${JSON.stringify(fields)}`) },
   });
-  await logs.open();
   return logs;
 }

@@ -1,15 +1,12 @@
 import type { Broker, Logger } from '../broker/broker.ts';
-import type { ClusterIdentity, KeptTopics } from '../doors/door.ts';
-import * as kafkaLimits from '../limits/kafka.ts';
+import type { KeptTopics } from '../doors/door.ts';
 import * as logLimits from '../limits/log.ts';
 import { Capture, type CaptureParts } from '../live/capture.ts';
 import { Delivery } from '../live/delivery.ts';
-import { Logs } from '../log/logs.ts';
 import { isInternalTopic, keepingProblem, liveTopicOf } from '../log/names.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { LogStore } from '../store/log-store.ts';
-import { MemoryStore } from '../store/memory/memory-store.ts';
 import { matchesFilter, topicNameProblem } from '../topic.ts';
+import { type KafkaLogDirs, openStoredLogs, type StoredLogsOptions } from './stored-logs.ts';
 
 /** Live topics that are kept. */
 export interface LogOption {
@@ -48,18 +45,6 @@ export interface LogsOptions {
   logRetentionBytes?: number;
 }
 
-/** What an existing Kafka calls `log.dirs`, with what else of its configuration its files depend on. */
-export interface KafkaLogDirs {
-  /** At least one. */
-  directories: readonly string[];
-  /** `metadata.log.dir`. Default: whichever of the directories has it. */
-  metadataDirectory?: string;
-  /** `log.segment.bytes`. Default: 1 GiB. */
-  segmentBytes?: number;
-  /** `offsets.topic.num.partitions`, where groups have committed nothing yet. Default: 50. */
-  offsetsPartitions?: number;
-}
-
 /** Logs that are open, with what fills them. */
 export interface OpenLogs extends KeptTopics {
   /** Lets what was delivered reach the store, then closes it. */
@@ -79,21 +64,15 @@ export async function openLogs(
 ): Promise<OpenLogs> {
   const captured = options.keep ?? [];
   for (const option of captured) checkLogOption(option);
-  const { kafkaLogDirs } = options;
-  const directory = options.memory
-    ? undefined
-    : (kafkaLogDirs?.directories.join(',') ?? options.dataDir ?? './data');
-  const store = await storeOf(directory, options);
-  const logs = new Logs({
-    store,
-    compactionGatherBytes: options.kafkaLogDirs === undefined ? 0 : logLimits.compactionGatherBytes,
+  const place = placeOf(options);
+  const { logs, store, stored, cluster } = await openStoredLogs({
+    place,
+    fsync: options.fsync ?? 'commit',
+    keepForMs: options.keepForMs ?? logLimits.logRetentionMs,
+    keepBytes: options.keepBytes ?? 0,
     tailCacheBytes: logLimits.tailCacheBytes,
-    retentionEveryMs: logLimits.retentionEveryMs,
-    retentionMs: options.keepForMs ?? logLimits.logRetentionMs,
-    retentionBytes: options.keepBytes ?? 0,
     logger,
   });
-  const stored = await logs.open();
   const delivery = new Delivery(logs, broker, logger);
   const captures = captureAll(captured, broker, { logs, metrics, log: logger });
   captures.push(captureExisting(captured, broker, { logs, metrics, log: logger }));
@@ -103,8 +82,12 @@ export async function openLogs(
     await logs.close();
   }
 
-  const cluster = kafkaLogDirs === undefined || options.memory ? undefined : await clusterOf(store);
+  const directory = typeof place === 'object' ? place.directories.join(',') : place;
   return { logs, store, stored, directory, cluster, delivery, close };
+}
+
+function placeOf({ memory, kafkaLogDirs, dataDir = './data' }: LogsOptions): StoredLogsOptions['place'] {
+  return memory ? undefined : (kafkaLogDirs ?? dataDir);
 }
 
 /** One capture for each log that is named, and one for the topics that have their own. */
@@ -153,26 +136,6 @@ function captureExisting(
 /** A topic that several options match goes where the first of them says, so that a replay brings it once. */
 function firstMatch(options: readonly LogOption[], topic: string): LogOption | undefined {
   return options.find(({ filter }) => matchesFilter(filter, topic));
-}
-
-async function storeOf(directory: string | undefined, options: LogsOptions): Promise<LogStore> {
-  const { kafkaLogDirs, fsync = 'commit' } = options;
-  if (directory === undefined) return new MemoryStore();
-  if (kafkaLogDirs !== undefined) {
-    const { KafkaDirectoryStore } = await import('../store/kafka-directory/kafka-directory-store.ts');
-    return new KafkaDirectoryStore({ ...kafkaLogDirs, directories: [...kafkaLogDirs.directories], fsync });
-  }
-  // Only who keeps logs on the disk needs a runtime that has SQLite.
-  const { SqliteStore } = await import('../store/sqlite/sqlite-store.ts');
-  return new SqliteStore({ directory, fsync });
-}
-
-async function clusterOf(store: LogStore): Promise<ClusterIdentity | undefined> {
-  const { KafkaDirectoryStore } = await import('../store/kafka-directory/kafka-directory-store.ts');
-  if (!(store instanceof KafkaDirectoryStore)) return undefined;
-  const { clusterId, nodeId } = store.identity;
-  const { nextProducerId, metadataVersion } = store;
-  return { clusterId, nodeId: Number(nodeId || kafkaLimits.kafkaNodeId), nextProducerId, metadataVersion };
 }
 
 function checkLogOption({ filter, name }: LogOption): void {

@@ -24,6 +24,7 @@ export type { GrpcOptions } from '../../internal/doors/grpc/options.ts';
 export type { KafkaOptions } from '../../internal/doors/kafka/options.ts';
 export type { BrokerOptions, DoorName } from '../../internal/server/options.ts';
 export { type BrokerStats, type RunningBroker, startBroker } from '../../internal/server/start-broker.ts';
-export type { KafkaLogDirs, LogOption, LogsOptions } from '../../internal/server/storage.ts';
+export type { LogOption, LogsOptions } from '../../internal/server/storage.ts';
+export type { KafkaLogDirs } from '../../internal/server/stored-logs.ts';
 export type { CertificateFiles } from '../../internal/transport/certificates.ts';
 export { ListenError } from '../../internal/transport/listener.ts';
