@@ -30,6 +30,7 @@ import { incrementalAlterConfigs } from '../../internal/protocol/kafka/apis/44-i
 import { alterPartitionReassignments } from '../../internal/protocol/kafka/apis/45-alter-partition-reassignments.ts';
 import { listPartitionReassignments } from '../../internal/protocol/kafka/apis/46-list-partition-reassignments.ts';
 import { offsetDelete } from '../../internal/protocol/kafka/apis/47-offset-delete.ts';
+import { describeCluster } from '../../internal/protocol/kafka/apis/60-describe-cluster.ts';
 import { describeTopicPartitions } from '../../internal/protocol/kafka/apis/75-describe-topic-partitions.ts';
 import type { Api, InputOf } from '../../internal/protocol/kafka/schema.ts';
 import { ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
@@ -347,11 +348,13 @@ describe('the Kafka door asks', () => {
     for (const { api, codes } of CASES) {
       tested.set(api.name, [...(tested.get(api.name) ?? []), ...Object.keys(codes)].sort());
     }
-    // What it leaves out of its answer has no code: the test below.
-    tested.set(listGroups.name, ['describe group']);
+    // What they leave out of their answers has no code: the tests below.
+    tested.set(listGroups.name, ['describe broker', 'describe group']);
+    tested.get(createTopics.name)!.push('describe-configs topic');
+    tested.get(deleteTopics.name)!.push('describe topic');
     const said = ALL_HANDLERS.filter(({ needs }) => needs.length > 0);
     expect(Object.fromEntries(said.map(({ api, needs }) => [api.name, [...needs].sort()]))).toEqual(
-      Object.fromEntries(tested),
+      Object.fromEntries(Array.from(tested, ([name, needs]) => [name, needs.sort()])),
     );
   });
 
@@ -370,8 +373,46 @@ describe('the Kafka door asks', () => {
     refused.add('describe topic').add('describe group');
     policy.change();
     expect((await wire.ask(metadata, 9, { ...all, ...operations })).topics).toEqual([]);
-    const groups = await wire.ask(listGroups, 4, { statesFilter: [], typesFilter: [] });
-    expect(groups.groups).toEqual([]);
+    // As in Kafka, who may describe the cluster sees all groups.
+    const groups = () => wire.ask(listGroups, 4, { statesFilter: [], typesFilter: [] });
+    expect((await groups()).groups).not.toEqual([]);
+    refused.add('describe broker');
+    policy.change();
+    expect((await groups()).groups).toEqual([]);
+  });
+
+  it('whether who creates a topic may see its configs, and creates it all the same', async () => {
+    refused.add('describe-configs topic');
+    policy.change();
+    const name = 'without-configs';
+    const { topics } = await wire.ask(createTopics, 7, { topics: [topicOf(name)] });
+    expect(topics).toMatchObject([
+      { name, errorCode: 0, topicConfigErrorCode: TOPIC, configs: [], numPartitions: -1 },
+    ]);
+  });
+
+  it('before it tells the name of a topic that is to be deleted by its id', async () => {
+    const seen = await wire.ask(metadata, 12, { topics: [{ name: 'secret.log' }] });
+    const { topicId } = seen.topics[0]!;
+    const remove = () => wire.ask(deleteTopics, 6, { topics: [{ name: null, topicId }], timeoutMs: 1000 });
+    refused.add('delete topic');
+    policy.change();
+    expect((await remove()).responses).toMatchObject([{ name: 'secret.log', topicId, errorCode: TOPIC }]);
+    refused.add('describe topic');
+    policy.change();
+    expect((await remove()).responses).toMatchObject([{ name: null, topicId, errorCode: TOPIC }]);
+  });
+
+  it('what may be done with the cluster: nothing, for a client that may not describe it', async () => {
+    const operations = async () =>
+      (await wire.ask(describeCluster, 1, { includeClusterAuthorizedOperations: true, endpointType: 1 }))
+        .clusterAuthorizedOperations;
+    refused.add('alter broker');
+    policy.change();
+    expect(await operations()).toBe([5, 8, 9, 10, 11, 12].reduce((sum, bit) => sum | (1 << bit), 0));
+    refused.add('describe broker');
+    policy.change();
+    expect(await operations()).toBe(0);
   });
 
   it('what of the operations on a topic may be done, where the client wants to know', async () => {

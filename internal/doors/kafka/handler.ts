@@ -1,3 +1,4 @@
+import { THE_BROKER } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
 import type { Groups } from '../../groups/groups.ts';
 import type { Delivery } from '../../live/delivery.ts';
@@ -5,6 +6,7 @@ import type { Logs } from '../../log/logs.ts';
 import type { ProducerIds } from '../../log/producer-ids.ts';
 import type { Api, RequestOf, ResponseOf } from '../../protocol/kafka/schema.ts';
 import type { Authentication } from './authentication.ts';
+import type { KafkaError } from './errors.ts';
 import type { FetchSessions } from './fetch/sessions.ts';
 import type { Need, RequestAccess } from './request-access.ts';
 import type { Slices } from './slices.ts';
@@ -92,18 +94,41 @@ export interface KafkaSettings {
   readonly maxRequestBytes: number;
 }
 
-export interface HandlerOptions {
-  /** Empty where everybody who is connected may ask. */
-  needs: readonly Need[];
+export interface HandlerOptions<A extends Api> {
+  /** What the request needs as a whole; without it nothing of it is looked at. */
+  first?: WholeNeed<A>;
+  /** What the handler itself asks about. */
+  needs?: readonly Need[];
   isConcurrent?: boolean;
   isBeforeAuthentication?: boolean;
+}
+
+/** What a request needs as a whole. */
+export interface WholeNeed<A extends Api> {
+  readonly need: Need;
+  /** The name of the resource; the broker itself, where it is not said. */
+  nameOf?(request: RequestOf<A>): string;
+  /** The answer to a client that may not do this. */
+  refused(error: KafkaError, request: RequestOf<A>, version: number): ResponseOf<A>;
 }
 
 /** Ties a handler to its API, so that its types follow from the schema. */
 export function defineHandler<A extends Api>(
   api: A,
   handle: Handler<A>['handle'],
-  { needs, isConcurrent = false, isBeforeAuthentication = false }: HandlerOptions,
+  { first, needs = [], isConcurrent = false, isBeforeAuthentication = false }: HandlerOptions<A>,
 ): Handler<A> {
-  return { api, isConcurrent, needs, isBeforeAuthentication, handle };
+  if (first === undefined) return { api, isConcurrent, needs, isBeforeAuthentication, handle };
+  return {
+    api,
+    isConcurrent,
+    needs: [first.need, ...needs],
+    isBeforeAuthentication,
+    handle(request, context) {
+      const denial = context.access.refusalOf(first.need, first.nameOf?.(request) ?? THE_BROKER.name);
+      return denial === undefined
+        ? handle(request, context)
+        : first.refused(denial, request, context.version);
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import type { Access } from '../../access/access.ts';
-import type { Action, ResourceKind } from '../../access/policy.ts';
+import { type Action, type ResourceKind, THE_BROKER } from '../../access/policy.ts';
 import { liveTopicOf } from '../../log/names.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import { type KafkaError, kafkaError } from './errors.ts';
@@ -20,9 +20,17 @@ export class RequestAccess {
     this.#needs = needs;
   }
 
+  /** Kafka's error for the kind of a resource, where the client may not do this with the one of this name. */
+  refusalOf(need: Need, name: string): KafkaError | undefined {
+    if (!this.#needs.includes(need)) throw new Error(`the handler does not need ${need}`);
+    const [action, kind] = need.split(' ') as [Action, ResourceKind];
+    const reason = this.#access.refusal(action, kind, kind === 'topic' ? liveTopicOf(name) : name);
+    return reason === undefined ? undefined : kafkaError(ERRORS[kind], reason);
+  }
+
   /** TOPIC_AUTHORIZATION_FAILED where the client may not do this with a topic; a log is asked about by its live name. */
   topicRefusal(action: Action, logName: string): KafkaError | undefined {
-    return this.#refusal(action, 'topic', liveTopicOf(logName), KafkaErrorCode.topicAuthorizationFailed);
+    return this.refusalOf(`${action} topic`, logName);
   }
 
   mayTopic(action: Action, logName: string): boolean {
@@ -31,12 +39,12 @@ export class RequestAccess {
 
   /** GROUP_AUTHORIZATION_FAILED where the client may not do this with a group. */
   groupRefusal(action: Action, groupId: string): KafkaError | undefined {
-    return this.#refusal(action, 'group', groupId, KafkaErrorCode.groupAuthorizationFailed);
+    return this.refusalOf(`${action} group`, groupId);
   }
 
   /** CLUSTER_AUTHORIZATION_FAILED where the client may not do this with the broker itself. */
   brokerRefusal(action: Action): KafkaError | undefined {
-    return this.#refusal(action, 'broker', 'broker', KafkaErrorCode.clusterAuthorizationFailed);
+    return this.refusalOf(`${action} broker`, THE_BROKER.name);
   }
 
   /** Kafka's bits of what the client may do with a topic. */
@@ -48,8 +56,10 @@ export class RequestAccess {
     return this.#operations('group', groupId, GROUP_OPERATIONS);
   }
 
+  /** None where the client may not describe the broker, as in Kafka. */
   brokerOperations(): number {
-    return this.#operations('broker', 'broker', BROKER_OPERATIONS);
+    const { kind, name } = THE_BROKER;
+    return this.#access.may('describe', kind, name) ? this.#operations(kind, name, BROKER_OPERATIONS) : 0;
   }
 
   #operations(kind: ResourceKind, name: string, operations: readonly Operation[]): number {
@@ -59,19 +69,16 @@ export class RequestAccess {
       0,
     );
   }
-
-  #refusal(
-    action: Action,
-    kind: ResourceKind,
-    name: string,
-    errorCode: KafkaErrorCode,
-  ): KafkaError | undefined {
-    if (!this.#needs.includes(`${action} ${kind}`))
-      throw new Error(`the handler does not need ${action} ${kind}`);
-    const reason = this.#access.refusal(action, kind, name);
-    return reason === undefined ? undefined : kafkaError(errorCode, reason);
-  }
 }
+
+const ERRORS: Record<ResourceKind, KafkaErrorCode> = {
+  topic: KafkaErrorCode.topicAuthorizationFailed,
+  group: KafkaErrorCode.groupAuthorizationFailed,
+  'transactional-id': KafkaErrorCode.transactionalIdAuthorizationFailed,
+  broker: KafkaErrorCode.clusterAuthorizationFailed,
+  // No request of Kafka's is about one.
+  session: KafkaErrorCode.clusterAuthorizationFailed,
+};
 
 /** Numbers of Kafka's AclOperation, each with the action that stands for it here. */
 const ACTIONS = {

@@ -25,11 +25,11 @@ export function withKafkaTables(page: string): string {
 }
 
 function apisTable(): string {
-  const rows = ALL_HANDLERS.map(({ api: { key, name, validVersions } }) => {
+  const rows = ALL_HANDLERS.map(({ api: { key, name, validVersions }, needs }) => {
     const { min, max } = validVersions;
-    return `| ${key} | ${name} | ${min === max ? min : `${min}–${max}`} |`;
+    return `| ${key} | ${name} | ${min === max ? min : `${min}–${max}`} | ${needs.join(', ')} |`;
   });
-  return ['| key | API | versions |', '|---:|---|---|', ...rows].join('\n');
+  return ['| key | API | versions | asks whether the client may |', '|---:|---|---|---|', ...rows].join('\n');
 }
 
 function topicConfigsTable(): string {

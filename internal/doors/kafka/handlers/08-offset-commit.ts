@@ -11,7 +11,6 @@ export const offsetCommitHandler = defineHandler(
   offsetCommit,
   async (request, context) => {
     const { version, client, parts, access } = context;
-    const groupDenial = access.groupRefusal('read', request.groupId);
     const isById = version >= FIRST_VERSION_WITH_TOPIC_IDS;
     const answers: { partitionIndex: number; errorCode: KafkaErrorCode }[] = [];
     const offsets: NewOffset[] = [];
@@ -25,7 +24,7 @@ export const offsetCommitHandler = defineHandler(
           partitionIndex,
           errorCode: isUnknownId ? unknownTopicId : unknownTopicOrPartition,
         };
-        const denial = groupDenial ?? (topic && access.topicRefusal('read', topic.name));
+        const denial = topic && access.topicRefusal('read', topic.name);
         if (denial !== undefined) answer.errorCode = denial.errorCode;
         else if (topic?.partitions[partitionIndex] !== undefined) {
           answers.push(answer);
@@ -50,7 +49,20 @@ export const offsetCommitHandler = defineHandler(
     }
     return { topics };
   },
-  { needs: ['read group', 'read topic'] },
+  {
+    first: {
+      need: 'read group',
+      nameOf: ({ groupId }) => groupId,
+      refused: ({ errorCode }, { topics }) => ({
+        topics: topics.map(({ name, topicId, partitions }) => ({
+          name,
+          topicId,
+          partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+        })),
+      }),
+    },
+    needs: ['read topic'],
+  },
 );
 
 const FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND = 9;

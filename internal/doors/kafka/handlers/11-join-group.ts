@@ -9,9 +9,7 @@ import { defineHandler } from '../handler.ts';
 export const joinGroupHandler = defineHandler(
   joinGroup,
   async (request, context) => {
-    const { version, clientId, client, parts, access } = context;
-    const denial = access.groupRefusal('read', request.groupId);
-    if (denial !== undefined) return refused(denial.errorCode, request.memberId, version);
+    const { version, clientId, client, parts } = context;
     const { error, protocolName, ...joined } = await parts.groups.join(
       {
         ...request,
@@ -29,13 +27,21 @@ export const joinGroupHandler = defineHandler(
       protocolName: protocolName ?? noProtocol(version),
     };
   },
-  { needs: ['read group'] },
+  {
+    first: {
+      need: 'read group',
+      nameOf: ({ groupId }) => groupId,
+      refused: ({ errorCode }, { memberId }, version) => ({
+        errorCode,
+        generationId: -1,
+        protocolName: noProtocol(version),
+        leader: '',
+        memberId,
+        members: [],
+      }),
+    },
+  },
 );
-
-function refused(errorCode: KafkaErrorCode, memberId: string, version: number) {
-  const protocolName = noProtocol(version);
-  return { errorCode, generationId: -1, protocolName, leader: '', memberId, members: [] };
-}
 
 function noProtocol(version: number): string | null {
   return version < FIRST_VERSION_WITHOUT_PROTOCOL ? '' : null;

@@ -5,9 +5,12 @@ import { defineHandler } from '../handler.ts';
 /** Keeps a member in its group and tells it when it has to join again. */
 export const heartbeatHandler = defineHandler(
   heartbeat,
-  (request, { client, parts, access }) => {
-    const denial = access.groupRefusal('read', request.groupId);
-    return { errorCode: denial?.errorCode ?? KafkaErrorCode[parts.groups.heartbeat(request, client)] };
+  (request, { client, parts }) => ({ errorCode: KafkaErrorCode[parts.groups.heartbeat(request, client)] }),
+  {
+    first: {
+      need: 'read group',
+      nameOf: ({ groupId }) => groupId,
+      refused: ({ errorCode }) => ({ errorCode }),
+    },
   },
-  { needs: ['read group'] },
 );

@@ -5,9 +5,7 @@ import { defineHandler } from '../handler.ts';
 /** Takes members out of a group: one up to version 2, several from 3 on. */
 export const leaveGroupHandler = defineHandler(
   leaveGroup,
-  async (request, { version, parts, access }) => {
-    const denial = access.groupRefusal('read', request.groupId);
-    if (denial !== undefined) return { errorCode: denial.errorCode };
+  async (request, { version, parts }) => {
     const isSingle = version < FIRST_VERSION_WITH_SEVERAL;
     const leaving = isSingle ? [{ memberId: request.memberId, groupInstanceId: null }] : request.members;
     const outcomes = await parts.groups.leave(request.groupId, leaving);
@@ -22,7 +20,13 @@ export const leaveGroupHandler = defineHandler(
       })),
     };
   },
-  { needs: ['read group'] },
+  {
+    first: {
+      need: 'read group',
+      nameOf: ({ groupId }) => groupId,
+      refused: ({ errorCode }) => ({ errorCode }),
+    },
+  },
 );
 
 const FIRST_VERSION_WITH_SEVERAL = 3;

@@ -6,9 +6,7 @@ import { defineHandler } from '../handler.ts';
 /** Gives a member its assignment. The answer waits until the leader has brought it. */
 export const syncGroupHandler = defineHandler(
   syncGroup,
-  async (request, { version, client, parts, access }) => {
-    const denial = access.groupRefusal('read', request.groupId);
-    if (denial !== undefined) return { errorCode: denial.errorCode, assignment: NO_BYTES };
+  async (request, { version, client, parts }) => {
     const { protocolType, protocolName } = request;
     if (version >= FIRST_VERSION_WITH_PROTOCOL && (protocolType === null || protocolName === null)) {
       return { errorCode: KafkaErrorCode.inconsistentGroupProtocol, assignment: NO_BYTES };
@@ -16,7 +14,13 @@ export const syncGroupHandler = defineHandler(
     const { error, ...synced } = await parts.groups.sync(request, client);
     return { ...synced, errorCode: KafkaErrorCode[error] };
   },
-  { needs: ['read group'] },
+  {
+    first: {
+      need: 'read group',
+      nameOf: ({ groupId }) => groupId,
+      refused: ({ errorCode }) => ({ errorCode, assignment: NO_BYTES }),
+    },
+  },
 );
 
 /** From here on a member has to say which protocol it knows to be chosen. */

@@ -9,10 +9,12 @@ export const listGroupsHandler = defineHandler(
     const states = new Set(request.statesFilter.map((state) => state.trim().toLowerCase()));
     const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
     const groups = types.size === 0 || types.has(GROUP_TYPE) ? parts.groups.list() : [];
+    // Who may describe the broker sees all groups, as in Kafka.
+    const seesAll = access.brokerRefusal('describe') === undefined;
     return {
       errorCode: KafkaErrorCode.none,
       groups: groups
-        .filter(({ groupId }) => access.groupRefusal('describe', groupId) === undefined)
+        .filter(({ groupId }) => seesAll || access.groupRefusal('describe', groupId) === undefined)
         .filter(({ state }) => states.size === 0 || states.has(state.toLowerCase()))
         .map(({ groupId, protocolType, state }) => ({
           groupId,
@@ -22,7 +24,7 @@ export const listGroupsHandler = defineHandler(
         })),
     };
   },
-  { needs: ['describe group'] },
+  { needs: ['describe broker', 'describe group'] },
 );
 
 /** The one kind of group that there is here. */

@@ -6,7 +6,7 @@ import { createTopics } from '../../../protocol/kafka/apis/19-create-topics.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import { configsError, configValues, nullConfigError } from '../configs/configs.ts';
-import { type KafkaError, kafkaError, storeError } from '../errors.ts';
+import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
 import { duplicatesOf, internalTopicError } from '../topics.ts';
 
@@ -26,7 +26,7 @@ export const createTopicsHandler = defineHandler(
     }
     return { topics };
   },
-  { needs: ['create topic'] },
+  { needs: ['create topic', 'describe-configs topic'] },
 );
 
 async function createTopic(
@@ -52,10 +52,14 @@ async function createTopic(
   if (problem !== undefined) return refused(name, problem);
   const partitionCount = partitionCountOf(asked, parts);
   if (typeof partitionCount !== 'number') return refused(name, partitionCount);
-  if (validateOnly) return created(name, ZERO_UUID, partitionCount, configs, parts);
+  const shown = (topicId: string): Created =>
+    access.mayTopic('describe-configs', name)
+      ? created(name, topicId, partitionCount, configs, parts)
+      : createdUnseen(name, topicId);
+  if (validateOnly) return shown(ZERO_UUID);
   try {
     const topic: TopicLog = await parts.logs.createTopic(name, partitionCount, configs);
-    return created(name, topic.topicId, partitionCount, configs, parts);
+    return shown(topic.topicId);
   } catch (error) {
     return refused(name, storeError(error));
   }
@@ -115,6 +119,12 @@ function created(
       isSensitive: false,
     })),
   };
+}
+
+/** For who may create a topic and not see its configs. */
+function createdUnseen(name: string, topicId: string): Created {
+  const topicConfigErrorCode = KafkaErrorCode.topicAuthorizationFailed;
+  return { name, topicId, ...NO_ERROR, topicConfigErrorCode, configs: [] };
 }
 
 function refused(name: string, error: KafkaError): Created {

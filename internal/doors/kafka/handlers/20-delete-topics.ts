@@ -30,7 +30,7 @@ export const deleteTopicsHandler = defineHandler(
     }
     return { responses };
   },
-  { needs: ['delete topic'] },
+  { needs: ['delete topic', 'describe topic'] },
 );
 
 async function deleteTopic(asked: Asked, parts: KafkaParts, access: RequestAccess) {
@@ -38,7 +38,11 @@ async function deleteTopic(asked: Asked, parts: KafkaParts, access: RequestAcces
   const name = topic?.name ?? asked.name;
   const topicId = topic?.topicId ?? asked.topicId;
   const denial = name === null ? undefined : access.topicRefusal('delete', name);
-  if (denial !== undefined) return { name: asked.name, topicId: asked.topicId, ...denial };
+  if (denial !== undefined) {
+    // Who may not see a topic that it identifies is not told its name.
+    const isSeen = asked.name !== null || access.mayTopic('describe', name!);
+    return { name: isSeen ? name : null, topicId: asked.topicId, ...denial };
+  }
   const error = problemOf(asked, topic, parts);
   if (error !== undefined) return { name, topicId, ...error };
   try {

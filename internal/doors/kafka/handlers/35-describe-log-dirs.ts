@@ -12,9 +12,7 @@ type Request = RequestOf<typeof describeLogDirs>;
 
 export const describeLogDirsHandler = defineHandler(
   describeLogDirs,
-  async (request, { parts, access }) => {
-    const denial = access.brokerRefusal('describe');
-    if (denial !== undefined) return { errorCode: denial.errorCode, results: [] };
+  async (request, { parts }) => {
     const { dataDir } = parts.settings;
     const logDir = dataDir === undefined ? 'memory' : resolve(dataDir);
     const space = dataDir === undefined ? UNKNOWN_SPACE : await spaceOf(dataDir);
@@ -29,7 +27,7 @@ export const describeLogDirsHandler = defineHandler(
       return { errorCode: KafkaErrorCode.none, results: [{ errorCode, logDir, topics: [], ...space }] };
     }
   },
-  { needs: ['describe broker'] },
+  { first: { need: 'describe broker', refused: ({ errorCode }) => ({ errorCode, results: [] }) } },
 );
 
 interface Wanted {

@@ -11,9 +11,7 @@ const UNCLEAN = 1;
 /** The one broker leads every partition already, and is the preferred replica of each. */
 export const electLeadersHandler = defineHandler(
   electLeaders,
-  (request, { parts, access }) => {
-    const denial = access.brokerRefusal('alter');
-    if (denial !== undefined) return { errorCode: denial.errorCode, replicaElectionResults: [] };
+  (request, { parts }) => {
     const { electionType, topicPartitions } = request;
     const isKnown = electionType === PREFERRED || electionType === UNCLEAN;
     const outcome = (topic: string, partition: number) =>
@@ -34,7 +32,12 @@ export const electLeadersHandler = defineHandler(
             })),
     };
   },
-  { needs: ['alter broker'] },
+  {
+    first: {
+      need: 'alter broker',
+      refused: ({ errorCode }) => ({ errorCode, replicaElectionResults: [] }),
+    },
+  },
 );
 
 /** Asked for all partitions, Kafka names those only whose leader has changed. */

@@ -10,9 +10,7 @@ type Asked = RequestOf<typeof alterPartitionReassignments>['topics'][number]['pa
 /** A partition may be moved to where it is; there is no other broker. */
 export const alterPartitionReassignmentsHandler = defineHandler(
   alterPartitionReassignments,
-  ({ topics, allowReplicationFactorChange }, { parts, access }) => {
-    const denial = access.brokerRefusal('alter');
-    if (denial !== undefined) return { ...denial, allowReplicationFactorChange, responses: [] };
+  ({ topics, allowReplicationFactorChange }, { parts }) => {
     const responses = topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map((asked) => ({
@@ -22,7 +20,16 @@ export const alterPartitionReassignmentsHandler = defineHandler(
     }));
     return { ...NO_ERROR, allowReplicationFactorChange, responses };
   },
-  { needs: ['alter broker'] },
+  {
+    first: {
+      need: 'alter broker',
+      refused: (error, { allowReplicationFactorChange }) => ({
+        ...error,
+        allowReplicationFactorChange,
+        responses: [],
+      }),
+    },
+  },
 );
 
 function outcomeOf(

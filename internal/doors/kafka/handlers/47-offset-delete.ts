@@ -6,8 +6,6 @@ import { defineHandler } from '../handler.ts';
 export const offsetDeleteHandler = defineHandler(
   offsetDelete,
   async (request, { parts, access }) => {
-    const groupDenial = access.groupRefusal('delete', request.groupId);
-    if (groupDenial !== undefined) return { errorCode: groupDenial.errorCode, topics: [] };
     const answers: { partitionIndex: number; errorCode: KafkaErrorCode }[] = [];
     const existing: { topic: string; partition: number }[] = [];
     const topics = request.topics.map(({ name, partitions }) => {
@@ -31,5 +29,12 @@ export const offsetDeleteHandler = defineHandler(
     for (const [index, answer] of answers.entries()) answer.errorCode = KafkaErrorCode[outcomes[index]];
     return { errorCode: KafkaErrorCode.none, topics };
   },
-  { needs: ['delete group', 'read topic'] },
+  {
+    first: {
+      need: 'delete group',
+      nameOf: ({ groupId }) => groupId,
+      refused: ({ errorCode }) => ({ errorCode, topics: [] }),
+    },
+    needs: ['read topic'],
+  },
 );
