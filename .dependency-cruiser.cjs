@@ -145,7 +145,7 @@ module.exports = {
         pathNot: [
           '^pkg/embed/',
           '^internal/(server|access|broker|transport)/',
-          '^internal/lib/needed-runtime\\.ts$',
+          '^internal/lib/(needed-runtime|clock)\\.ts$',
         ],
         dependencyTypesNot: ['type-only'],
       },

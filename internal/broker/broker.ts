@@ -1,6 +1,7 @@
 import type { Access } from '../access/access.ts';
 import type { Identity } from '../access/identity.ts';
 import { BrokerError, nameForLog, quoted } from '../errors.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import { channelTotalBytes, maxFilterLevels, maxSubscriptionsPerClient } from '../limits/broker.ts';
 import { Fates } from '../observe/fates.ts';
 import type { Counter, Metrics } from '../observe/metrics.ts';
@@ -42,6 +43,8 @@ export interface BrokerParts {
   settings: BrokerSettings;
   metrics: Metrics;
   logger: Logger;
+  /** What time it is. Default: the machine's clock. */
+  clock?: Clock;
   /** Calls back after the reads of this turn of the event loop. Default: `setImmediate`. */
   afterReads?: (callback: () => void) => void;
 }
@@ -53,6 +56,8 @@ export interface BrokerParts {
 export class Broker {
   /** Retained messages of topics, for later subscribers. */
   readonly retained: Retained;
+  /** The time that everything goes by which the broker's doors keep for their clients. */
+  readonly clock: Clock;
   /** When publishers give way to others. */
   readonly turnTime: TurnTime;
   readonly #settings: BrokerSettings;
@@ -92,7 +97,8 @@ export class Broker {
     this.#logger = parts.logger;
     const { metrics } = parts;
     const fates = new Fates(metrics, parts.logger);
-    this.retained = new Retained(metrics);
+    this.clock = parts.clock ?? systemClock;
+    this.retained = new Retained(metrics, this.clock);
     this.#waiting = new ChannelTotal(parts.settings.channelTotalBytes ?? channelTotalBytes);
     metrics.gauge('channel_bytes_waiting', () => this.#waiting.bytes);
     this.#received = metrics.counter('messages_received_total');

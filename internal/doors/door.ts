@@ -1,5 +1,6 @@
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Kind } from '../lib/option-kinds.ts';
 import type { Delivery } from '../live/delivery.ts';
 import type { Logs } from '../log/logs.ts';
@@ -91,6 +92,7 @@ export interface DoorParts {
   /** Who is let in, and may do what. */
   admission: Admission;
   metrics: Metrics;
+  clock: Clock;
   /** Says of each line by which door it came. */
   logger: Logger;
   maxMessageBytes: number;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeConnection } from '../../test/support/fake-connection.ts';
+import { systemClock } from '../lib/clock.ts';
 import { deadlineSweepMs } from '../limits/doors.ts';
 import { Fates } from '../observe/fates.ts';
 import { Metrics } from '../observe/metrics.ts';
@@ -196,6 +197,7 @@ function setUp() {
     others: [{ door: mqtt, serves: mqttEntry.serves, recognises }],
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     fates: new Fates(new Metrics(), logger),
+    clock: systemClock,
   });
   return { front, taken, mqttTaken, warnings };
 }

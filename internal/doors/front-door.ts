@@ -1,3 +1,4 @@
+import type { Clock, ClockTimer } from '../lib/clock.ts';
 import { deadlineSweepMs } from '../limits/doors.ts';
 import type { Fates } from '../observe/fates.ts';
 import { FirstBytes, type Protocol } from '../protocol/first-bytes.ts';
@@ -20,6 +21,7 @@ export interface FrontDoorParts {
   others: readonly (DoorBehind & Pick<SharedPort, 'recognises'>)[];
   connectTimeoutMs: number;
   fates: Fates;
+  clock: Clock;
   /** Where else the broker listens. Default: nowhere. */
   addresses?: OpenAddresses;
 }
@@ -37,11 +39,12 @@ export class FrontDoor implements Door {
   readonly #foreign: ForeignProtocols;
   /** Connections that have not said enough, with what they have said. */
   readonly #waiting = new Map<Connection, FirstBytes>();
-  readonly #sweep: NodeJS.Timeout;
-  readonly #lostTime = new LostTime();
+  readonly #clock: Clock;
+  readonly #sweep: ClockTimer;
+  readonly #lostTime: LostTime;
   #isClosed = false;
 
-  constructor({ owner, others, connectTimeoutMs, fates, addresses }: FrontDoorParts) {
+  constructor({ owner, others, connectTimeoutMs, fates, addresses, clock }: FrontDoorParts) {
     this.name = owner.door.name;
     this.#owner = owner.door;
     this.#others = others;
@@ -53,7 +56,9 @@ export class FrontDoor implements Door {
       fates,
       addresses,
     });
-    this.#sweep = setInterval(() => this.#passOnTheSilent(), deadlineSweepMs).unref();
+    this.#clock = clock;
+    this.#lostTime = new LostTime(clock);
+    this.#sweep = clock.every(deadlineSweepMs, () => this.#passOnTheSilent());
   }
 
   open(connection: Connection): void {
@@ -79,7 +84,7 @@ export class FrontDoor implements Door {
   /** Closes what has said nothing yet, and whatever still comes; then all doors behind it, at the same time. */
   async close(timeoutMs: number): Promise<void> {
     this.#isClosed = true;
-    clearInterval(this.#sweep);
+    this.#sweep.cancel();
     for (const connection of this.#waiting.keys()) connection.destroy();
     const doors = [this.#owner, ...this.#others.map(({ door }) => door)];
     await Promise.all(doors.map((door) => door.close(timeoutMs)));
@@ -110,8 +115,8 @@ export class FrontDoor implements Door {
   }
 
   #passOnTheSilent(): void {
-    const now = performance.now();
-    const lostMs = this.#lostTime.sinceLastSweep(now);
+    const now = this.#clock.elapsedMs();
+    const lostMs = this.#lostTime.sinceLastSweep();
     for (const [connection, { bytes }] of this.#waiting) {
       connection.openedAt += lostMs;
       if (connection.openedAt + this.#connectTimeoutMs > now) continue;

@@ -1,3 +1,4 @@
+import { type Clock, type ClockTimer, systemClock } from '../lib/clock.ts';
 import { deadlineSweepMs } from '../limits/doors.ts';
 
 /**
@@ -9,8 +10,13 @@ import { deadlineSweepMs } from '../limits/doors.ts';
 export class Deadlines {
   /** A binary heap: the deadline to look at next comes first. */
   readonly #heap: Deadline[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  readonly clock: Clock;
+  #timer: ClockTimer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock = systemClock) {
+    this.clock = clock;
+  }
 
   /** A deadline that is not set yet. `due` must not throw. */
   add(due: () => void): Deadline {
@@ -19,7 +25,7 @@ export class Deadlines {
 
   /** Nothing becomes due any more. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     for (const deadline of this.#heap) deadline.forget();
     this.#heap.length = 0;
     this.#timerAtMs = Number.POSITIVE_INFINITY;
@@ -53,15 +59,15 @@ export class Deadlines {
   #arm(): void {
     const first = this.#heap[0];
     if (first === undefined || first.lookedAtMs >= this.#timerAtMs) return;
-    clearTimeout(this.#timer);
-    const nowMs = performance.now();
+    this.#timer?.cancel();
+    const nowMs = this.clock.elapsedMs();
     const waitMs = Math.min(Math.max(0, Math.ceil(first.lookedAtMs - nowMs)), deadlineSweepMs);
     this.#timerAtMs = nowMs + waitMs;
-    this.#timer = setTimeout(() => this.#look(), waitMs).unref();
+    this.#timer = this.clock.after(waitMs, () => this.#look());
   }
 
   #look(): void {
-    const nowMs = performance.now();
+    const nowMs = this.clock.elapsedMs();
     const lateMs = nowMs - this.#timerAtMs;
     // A little late is what a busy broker always is.
     if (lateMs > deadlineSweepMs) this.#putOffAll(lateMs);
@@ -137,13 +143,13 @@ export class Deadline {
 
   /** Due so long from now, whatever was set before. */
   set(afterMs: number): void {
-    this.dueAtMs = performance.now() + afterMs;
+    this.dueAtMs = this.#deadlines.clock.elapsedMs() + afterMs;
     this.#deadlines.schedule(this);
   }
 
   /** Due so long from now at the latest. */
   setNoLaterThan(afterMs: number): void {
-    if (this.place < 0 || this.dueAtMs > performance.now() + afterMs) this.set(afterMs);
+    if (this.place < 0 || this.dueAtMs > this.#deadlines.clock.elapsedMs() + afterMs) this.set(afterMs);
   }
 
   clear(): void {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock } from '../lib/clock.ts';
 import { groupsPerSweepTurn, maxOffsetMetadataCharacters } from '../limits/groups.ts';
 import type { TopicPartition } from '../store/log-store.ts';
 import type { CommittedOffsets } from './committed-offsets.ts';
@@ -16,6 +17,7 @@ export interface GroupOffsetsParts {
   readonly joins: Joins;
   readonly committed: CommittedOffsets;
   readonly kept: KeptGroups;
+  readonly clock: Clock;
   readonly subscribedTopics: (metadata: Uint8Array) => readonly string[];
 }
 
@@ -29,7 +31,7 @@ export class GroupOffsets {
 
   /** Resolves after the store keeps them; one outcome for each offset. */
   async commit(request: CommitRequest, client: GroupClient): Promise<readonly GroupOutcome[]> {
-    const { table, committed } = this.#parts;
+    const { table, committed, clock } = this.#parts;
     const { offsets, groupId } = request;
     const error = this.#problemOfCommit(request, client);
     if (error !== undefined) return offsets.map(() => error);
@@ -37,7 +39,7 @@ export class GroupOffsets {
     const good = offsets.filter((_, index) => outcomes[index] === 'none');
     if (good.length === 0) return outcomes;
     const saved = await committed
-      .commit(groupId, good, Date.now())
+      .commit(groupId, good, clock.now())
       .catch((): GroupOutcome => 'coordinatorNotAvailable');
     // It may have been deleted while this was on its way.
     if (saved === 'none' && committed.has(groupId) && table.get(groupId) === undefined) table.add(groupId);

@@ -45,7 +45,7 @@ export class GroupTable {
   /** Adds a group whether there is room or not: it is needed for what is kept. */
   add(groupId: string): Group {
     const { deadlines, rebalance, memory } = this.#parts;
-    const group = new Group(groupId, memory, (one) => ({
+    const group = new Group(groupId, memory, deadlines.clock, (one) => ({
       joinDeadline: deadlines.add(() => rebalance.completeJoin(one)),
       syncDeadline: deadlines.add(() => rebalance.expireSyncs(one)),
     }));

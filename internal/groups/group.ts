@@ -1,3 +1,4 @@
+import type { Clock } from '../lib/clock.ts';
 import type { Deadline } from './deadlines.ts';
 import type { GroupRecord } from './group-record.ts';
 import type {
@@ -58,6 +59,7 @@ export class Group {
   readonly awaitedSyncs = new Set<string>();
   readonly namesakes = new Namesakes();
   /** How many members know each protocol. */
+  readonly #clock: Clock;
   readonly #supporters = new Map<string, number>();
   /** Ids of members by their instance ids. */
   readonly #staticMembers = new Map<string, string>();
@@ -66,10 +68,12 @@ export class Group {
   constructor(
     id: string,
     memory: GroupMemory,
+    clock: Clock,
     watch: (group: Group) => { joinDeadline: Deadline; syncDeadline: Deadline },
   ) {
     this.id = id;
     this.#memory = memory;
+    this.#clock = clock;
     memory.bytes += groupBytes(id);
     const { joinDeadline, syncDeadline } = watch(this);
     this.joinDeadline = joinDeadline;
@@ -249,7 +253,7 @@ export class Group {
       protocolType: this.protocolType,
       protocolName: this.protocolName,
       leaderId: this.leaderId,
-      emptySinceMs: members.length === 0 ? (this.emptySinceMs ?? Date.now()) : undefined,
+      emptySinceMs: members.length === 0 ? (this.emptySinceMs ?? this.#clock.now()) : undefined,
       members,
     };
   }

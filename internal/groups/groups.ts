@@ -1,3 +1,4 @@
+import { type Clock, type ClockTimer, systemClock } from '../lib/clock.ts';
 import {
   groupSweepEveryMs,
   maxGroupSessionTimeoutMs,
@@ -41,6 +42,8 @@ export interface GroupsOptions {
    */
   readonly subscribedTopics: (metadata: Uint8Array) => readonly string[];
   readonly log: GroupLog;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /**
@@ -50,7 +53,8 @@ export interface GroupsOptions {
  */
 export class Groups {
   readonly #log: GroupLog;
-  readonly #deadlines = new Deadlines();
+  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
   readonly #memory: GroupMemory = { bytes: 0 };
   readonly #kept: KeptGroups;
   readonly #committed: CommittedOffsets;
@@ -58,27 +62,29 @@ export class Groups {
   readonly #joins: Joins;
   readonly #table: GroupTable;
   readonly #offsets: GroupOffsets;
-  readonly #sweep: NodeJS.Timeout;
+  readonly #sweep: ClockTimer;
   readonly #endEvents: () => void;
   #isClosed = false;
 
-  constructor({ store, stored, subscribedTopics, log }: GroupsOptions) {
-    const deadlines = this.#deadlines;
+  constructor({ store, stored, subscribedTopics, log, clock = systemClock }: GroupsOptions) {
+    const deadlines = new Deadlines(clock);
     const memory = this.#memory;
     const presence = new Presence();
     const committed = new CommittedOffsets(store, stored.groups);
     const kept = new KeptGroups(store, (groupId) => this.#table.get(groupId), stored.groupMembers.keys());
-    const rebalance = new Rebalance(presence, kept, log);
+    const rebalance = new Rebalance(presence, kept, log, clock);
     const joins = new Joins({ deadlines, presence, rebalance, memory });
     const isKept = (groupId: string) => committed.has(groupId);
     const table = new GroupTable({ deadlines, rebalance, memory, kept, isKept });
     this.#log = log;
+    this.#clock = clock;
+    this.#deadlines = deadlines;
     this.#kept = kept;
     this.#committed = committed;
     this.#rebalance = rebalance;
     this.#joins = joins;
     this.#table = table;
-    this.#offsets = new GroupOffsets({ table, joins, committed, kept, subscribedTopics });
+    this.#offsets = new GroupOffsets({ table, joins, committed, kept, subscribedTopics, clock });
     for (const [groupId, record] of stored.groupMembers) this.#restore(groupId, record);
     this.#addStoredGroups();
     this.#endEvents = store.onEvent((event) => {
@@ -87,14 +93,14 @@ export class Groups {
       this.#addStoredGroups();
       kept.catchUp(event.state.groupMembers);
     });
-    this.#sweep = setInterval(() => void this.sweep(Date.now()), groupSweepEveryMs).unref();
+    this.#sweep = clock.every(groupSweepEveryMs, () => void this.sweep(clock.now()));
   }
 
   /** Refuses who waits, and whoever comes. */
   close(): void {
     this.#isClosed = true;
     this.#endEvents();
-    clearInterval(this.#sweep);
+    this.#sweep.cancel();
     this.#kept.close();
     for (const group of this.#table.values()) this.#rebalance.abandon(group);
     this.#deadlines.close();
@@ -282,7 +288,7 @@ export class Groups {
   /** Groups that the store knows: it does not say until when they had members, so that may have been just now. */
   #addStoredGroups(): void {
     for (const groupId of this.#committed.groupIds()) {
-      if (this.#table.get(groupId) === undefined) this.#table.add(groupId).emptySinceMs = Date.now();
+      if (this.#table.get(groupId) === undefined) this.#table.add(groupId).emptySinceMs = this.#clock.now();
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../lib/clock.ts';
 import { groupPendingJoinWaitMs } from '../limits/groups.ts';
 import { type Group, refusedJoin } from './group.ts';
 import { type GroupError, type JoinResult, NO_BYTES, type SyncResult } from './group-types.ts';
@@ -26,11 +27,13 @@ export class Rebalance {
   readonly #presence: Presence;
   readonly #kept: KeptGroups;
   readonly #log: GroupLog;
+  readonly #clock: Clock;
 
-  constructor(presence: Presence, kept: KeptGroups, log: GroupLog) {
+  constructor(presence: Presence, kept: KeptGroups, log: GroupLog, clock: Clock) {
     this.#presence = presence;
     this.#kept = kept;
     this.#log = log;
+    this.#clock = clock;
   }
 
   /** After the members of a group changed: begins a rebalance, or ends the one that is under way if it can. */
@@ -84,7 +87,7 @@ export class Rebalance {
     const fields = { group: group.id, generation: group.generationId, members: group.members.size };
     if (group.members.size === 0) {
       group.state = 'Empty';
-      group.emptySinceMs = Date.now();
+      group.emptySinceMs = this.#clock.now();
       this.#kept.note(group.id);
       this.#log.debug(fields, 'a group is empty');
       return;

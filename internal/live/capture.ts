@@ -71,7 +71,7 @@ export class Capture implements Receiver {
   }
 
   deliver(publication: Publication): void {
-    const now = Date.now();
+    const now = this.#logs.clock.now();
     const { logName, receipt } = publication;
     for (const message of publication.messages()) {
       const name = this.#take(message, now, logName);

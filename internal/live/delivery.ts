@@ -68,7 +68,7 @@ export class Delivery {
   #deliverNow(topic: TopicLog, batch: Uint8Array, delivered: Delivered): boolean {
     if (isLarge(batch)) return false;
     try {
-      this.#deliverMessages(topic, messagesOf(topic.name, batch), batch, delivered);
+      this.#deliverMessages(topic, this.#wanted(messagesOf(topic.name, batch)), batch, delivered);
     } catch (error) {
       this.#unreadable(topic, error);
     }
@@ -93,7 +93,7 @@ export class Delivery {
       const [start, end] = [read - piece.length, read].map((n) =>
         Math.floor((batch.length * n) / recordCount),
       );
-      this.#deliverMessages(topic, piece.filter(isWanted), batch.subarray(start, end), delivered);
+      this.#deliverMessages(topic, this.#wanted(piece), batch.subarray(start, end), delivered);
       piece = [];
     };
     for (const record of all) {
@@ -110,6 +110,12 @@ export class Delivery {
   #unreadable(topic: TopicLog, error: unknown): void {
     const fields = { log: nameForLog(topic.name), error: (error as Error).message };
     this.#logger.warn(fields, 'a batch cannot be read for live subscribers');
+  }
+
+  /** Those that nobody has to do without by now. */
+  #wanted(messages: Message[]): Message[] {
+    const now = this.#broker.clock.now();
+    return messages.filter(({ expiresAtMs }) => expiresAtMs === undefined || expiresAtMs > now);
   }
 
   #deliverMessages(topic: TopicLog, messages: Message[], bytes: Uint8Array, delivered: Delivered): void {
@@ -214,8 +220,7 @@ function messagesOf(logName: string, batch: Uint8Array): Message[] {
   // Marks of transactions are no messages.
   if (header.isControl) return messages;
   for (const record of records(batch, header, maxExpandedBatchBytes)) {
-    const message = qosOneMessageOf(record, logName);
-    if (isWanted(message)) messages.push(message);
+    messages.push(qosOneMessageOf(record, logName));
   }
   return messages;
 }
@@ -224,9 +229,4 @@ function qosOneMessageOf(record: KafkaRecord, logName: string): Message {
   const message = messageOf(record, logName);
   message.qos = 1;
   return message;
-}
-
-/** Whether somebody may still want a message. */
-function isWanted({ expiresAtMs }: Message): boolean {
-  return expiresAtMs === undefined || expiresAtMs > Date.now();
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import { maxLogPartitions } from '../limits/log.ts';
 import type {
   LogStore,
@@ -41,6 +42,8 @@ interface KeptTopic extends TopicLog {
 }
 
 export interface LogsOptions {
+  /** Default: the machine's. */
+  clock?: Clock;
   store: LogStore;
   /** For a store that writes much for each change: how much compaction changes at once, in bytes. */
   compactionGatherBytes?: number;
@@ -61,6 +64,8 @@ export interface LogsOptions {
 
 /** All durable topics of a broker, on one store. */
 export class Logs {
+  /** The time that records get and retention goes by. */
+  readonly clock: Clock;
   readonly #options: LogsOptions;
   readonly #topics = new Map<string, KeptTopic>();
   readonly #byId = new Map<string, KeptTopic>();
@@ -78,6 +83,7 @@ export class Logs {
 
   constructor(options: LogsOptions) {
     this.#options = options;
+    this.clock = options.clock ?? systemClock;
     this.#cache = new TailCache(options.tailCacheBytes);
     this.#defaults = defaultTopicConfigs(options);
     this.#maxPartitions = options.maxPartitions ?? maxLogPartitions;
@@ -87,6 +93,7 @@ export class Logs {
       store,
       compactor: this.#compactor,
       topics: () => this.topics(),
+      clock: this.clock,
       logger,
     });
   }
@@ -196,7 +203,7 @@ export class Logs {
       topicId: newTopicId(),
       configs,
       partitionCount,
-      createdAtMs: Date.now(),
+      createdAtMs: this.clock.now(),
     };
     return this.#withRoom(partitionCount, async () =>
       this.#add(await this.#options.store.createTopic(topic)),
@@ -289,7 +296,7 @@ export class Logs {
     const committed = (partition: PartitionLog, records: CommittedRecords) => {
       for (const listener of this.#committed) listener(topic, partition, records);
     };
-    const parts = { store, cache: this.#cache, leadership, committed };
+    const parts = { store, cache: this.#cache, clock: this.clock, leadership, committed };
     const added = stored.map((partition) => new PartitionLog(partition, parts));
     topic.partitions.push(...added);
     this.#partitionCount += added.length;

@@ -1,4 +1,5 @@
 import { setBaseOffset } from '../batch/record-batch.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import { maxProducersPerPartition } from '../limits/log.ts';
 import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
@@ -48,6 +49,8 @@ export interface CommittedRecords {
 export interface PartitionParts {
   readonly store: LogStore;
   readonly cache: TailCache;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** Default: this broker leads everything. */
   readonly leadership?: Leadership;
   /** Told of records that count from now on, in the order in which that is so. */
@@ -73,6 +76,7 @@ export class PartitionLog {
   leaderEpoch: number;
 
   readonly #store: LogStore;
+  readonly #clock: Clock;
   readonly #leadership: Leadership;
   readonly #committed: ((partition: PartitionLog, records: CommittedRecords) => void) | undefined;
   readonly #tail: PartitionTail;
@@ -87,7 +91,8 @@ export class PartitionLog {
   #isEnded = false;
 
   constructor(stored: StoredPartition, parts: PartitionParts) {
-    const { store, cache, leadership = LEADS_ALL, committed } = parts;
+    const { store, cache, clock = systemClock, leadership = LEADS_ALL, committed } = parts;
+    this.#clock = clock;
     this.#leadership = leadership;
     this.#committed = committed;
     this.id = stored.id;
@@ -270,7 +275,7 @@ export class PartitionLog {
       return;
     }
     const { baseOffset, count } = batch;
-    const { remembered, stored } = this.#producers.add(producer, count, baseOffset, Date.now());
+    const { remembered, stored } = this.#producers.add(producer, count, baseOffset, this.#clock.now());
     remembered.writing = this.#store.append(this.id, { ...batch, producer: stored });
     try {
       await remembered.writing;

@@ -1,3 +1,4 @@
+import type { Clock, ClockTimer } from '../lib/clock.ts';
 import { producerExpirationMs, retentionFirstAfterMs } from '../limits/log.ts';
 import type { LogStore } from '../store/log-store.ts';
 import type { Compactor } from './compaction/compaction.ts';
@@ -13,6 +14,7 @@ export interface RetainedTopic {
 }
 
 export interface RetentionParts {
+  clock: Clock;
   store: LogStore;
   compactor: Compactor;
   /** The topics there are, each time it is asked. */
@@ -33,8 +35,8 @@ export class Retention {
   readonly #oldest = new WeakMap<PartitionLog, { firstOffset: number; maxTimestamp: number }>();
   /** Up to where a partition was not too large. */
   readonly #fitting = new WeakMap<PartitionLog, { highWatermark: number; keepBytes: number }>();
-  #first: NodeJS.Timeout | undefined;
-  #every: NodeJS.Timeout | undefined;
+  #first: ClockTimer | undefined;
+  #every: ClockTimer | undefined;
   #running: Promise<void> = Promise.resolve();
   #isBusy = false;
   #isStopped = false;
@@ -45,17 +47,18 @@ export class Retention {
 
   /** Looks soon, for a broker that is started again and again, and then at this interval. */
   start(everyMs: number): void {
+    const { clock } = this.#parts;
     const look = () => {
-      if (!this.#isBusy) void this.apply(Date.now());
+      if (!this.#isBusy) void this.apply(clock.now());
     };
-    this.#first = setTimeout(look, Math.min(everyMs, retentionFirstAfterMs)).unref();
-    this.#every = setInterval(look, everyMs).unref();
+    this.#first = clock.after(Math.min(everyMs, retentionFirstAfterMs), look);
+    this.#every = clock.every(everyMs, look);
   }
 
   /** Ends what is running, between two steps. */
   async stop(): Promise<void> {
-    clearTimeout(this.#first);
-    clearInterval(this.#every);
+    this.#first?.cancel();
+    this.#every?.cancel();
     this.#isStopped = true;
     await this.#parts.compactor.stop();
     await this.#running;

@@ -34,6 +34,7 @@ const OPTIONS = {
   authenticator: object,
   policy: object,
   guard: object,
+  clock: object,
   logger: object,
   keep: list,
   dataDir: text,

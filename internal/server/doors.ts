@@ -50,7 +50,7 @@ export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts)
   const admission = new Admission(options.authenticator, policyOf(options));
   recheckWhenRulesChange(admission, parts);
   const shared = {
-    ...{ broker, sessions, kept, admission, metrics, addresses: new OpenAddresses() },
+    ...{ broker, sessions, kept, admission, metrics, addresses: new OpenAddresses(), clock: broker.clock },
     maxMessageBytes: options.maxMessageBytes ?? brokerLimits.maxMessageBytes,
     connectTimeoutMs: options.connectTimeoutMs ?? doorsLimits.connectTimeoutMs,
     keepAliveMs: options.keepAliveMs ?? doorsLimits.keepAliveMs,
@@ -118,11 +118,11 @@ async function openPort(
     await Promise.all([owner, ...others.map(({ door }) => door)].map((door) => door.close(0)));
     throw error;
   }
-  const { connectTimeoutMs, metrics, logger, addresses } = parts;
+  const { connectTimeoutMs, metrics, logger, addresses, clock } = parts;
   const fates = new Fates(metrics, logger);
   return new FrontDoor({
     owner: { door: owner, serves: entry.serves },
-    ...{ others, connectTimeoutMs, fates, addresses },
+    ...{ others, connectTimeoutMs, fates, addresses, clock },
   });
 }
 

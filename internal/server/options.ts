@@ -6,6 +6,7 @@ import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../broker/deliv
 import type { DoorName, OptionalDoors } from '../doors/all.ts';
 import { type DoorEntry, type DoorOptions, doorsWithPorts } from '../doors/door.ts';
 import { doorEndpoint } from '../doors/door-addresses.ts';
+import type { Clock } from '../lib/clock.ts';
 import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
 import * as transportLimits from '../limits/transport.ts';
@@ -59,6 +60,8 @@ export interface BrokerOptions extends LogsOptions, SessionsOptions, OptionalDoo
   policy?: Policy;
   /** The short form of a policy: who may connect, publish and subscribe. Not together with `policy`. */
   guard?: Guard;
+  /** What time it is: for tests that move it. Default: the machine's clock. */
+  clock?: Clock;
   /** Where the log goes. Default: nowhere. */
   logger?: Logger;
 }
@@ -164,6 +167,7 @@ export function listenerOptions(
   const maxMessageBytes = options.maxMessageBytes ?? brokerLimits.maxMessageBytes;
   return {
     certificates,
+    clock: options.clock,
     socketMode: options.socketMode ?? transportLimits.socketMode,
     maxConnections: (options.maxClients ?? brokerLimits.maxClients) + doorsLimits.maxUnconnectedConnections,
     handshakeTimeoutMs: options.connectTimeoutMs ?? doorsLimits.connectTimeoutMs,

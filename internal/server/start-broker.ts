@@ -78,7 +78,13 @@ export async function startWithDoors(
       logger,
     );
     opened.add(() => certificates?.close());
-    const broker = new Broker({ settings: brokerSettings(options), metrics, logger, afterReads });
+    const broker = new Broker({
+      settings: brokerSettings(options),
+      metrics,
+      logger,
+      clock: options.clock,
+      afterReads,
+    });
     const kept = await openKept(options, places, broker, metrics, logger, folderError);
     opened.add(() => kept?.close());
     const entries = openEntries(usable, kept, logger);

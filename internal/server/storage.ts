@@ -67,6 +67,7 @@ export async function openLogs(
   const place = placeOf(options);
   const { logs, store, stored, cluster } = await openStoredLogs({
     place,
+    clock: broker.clock,
     fsync: options.fsync ?? 'commit',
     keepForMs: options.keepForMs ?? logLimits.logRetentionMs,
     keepBytes: options.keepBytes ?? 0,

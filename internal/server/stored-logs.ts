@@ -1,4 +1,5 @@
 import type { ClusterIdentity } from '../doors/door.ts';
+import type { Clock } from '../lib/clock.ts';
 import * as kafkaLimits from '../limits/kafka.ts';
 import * as logLimits from '../limits/log.ts';
 import { Logs, type LogsOptions } from '../log/logs.ts';
@@ -21,6 +22,8 @@ export interface KafkaLogDirs {
 export interface StoredLogsOptions {
   /** A folder, the directories of a Kafka, or undefined for memory. */
   place: string | KafkaLogDirs | undefined;
+  /** Default: the machine's. */
+  clock?: Clock;
   fsync: FsyncPolicy;
   /** Records that are older go, where a topic says nothing else, in milliseconds; 0: never. */
   keepForMs: number;
@@ -46,10 +49,11 @@ export interface StoredLogs {
  * @throws StoreError where it cannot be opened, for example because a broker has it.
  */
 export async function openStoredLogs(options: StoredLogsOptions): Promise<StoredLogs> {
-  const { place, fsync, keepForMs, keepBytes, tailCacheBytes, logger } = options;
+  const { place, clock, fsync, keepForMs, keepBytes, tailCacheBytes, logger } = options;
   const { store, clusterOf, gatherBytes } = await storeAt(place, fsync);
   const logs = new Logs({
     store,
+    clock,
     compactionGatherBytes: gatherBytes,
     tailCacheBytes,
     retentionEveryMs: logLimits.retentionEveryMs,

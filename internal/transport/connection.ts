@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../lib/clock.ts';
 
 /** Who receives what arrives on a connection. */
 export interface ConnectionHandler {
@@ -19,8 +20,10 @@ export interface Connection {
   readonly remote: string;
   /** The listener's URL. */
   readonly listener: string;
+  /** The time that it goes by. */
+  readonly clock: Clock;
   /**
-   * When it was accepted, by `performance.now()`, in milliseconds. Whoever has the connection moves it on by time that
+   * When it was accepted, by its clock's `elapsedMs`, in milliseconds. Whoever has the connection moves it on by time that
    * shall not count.
    */
   openedAt: number;
@@ -54,6 +57,7 @@ export interface HostAndPort {
 /** What a connection needs from its listener. */
 export interface ConnectionContext {
   listener: string;
+  clock: Clock;
   /** How long {@link Connection.end} waits for the peer to close. */
   lingerMs: number;
 }
@@ -74,7 +78,8 @@ export const nobody: ConnectionHandler = { bytes() {}, drained() {}, ended() {},
 export class SocketConnection implements Connection {
   readonly remote: string;
   readonly listener: string;
-  openedAt = performance.now();
+  readonly clock: Clock;
+  openedAt: number;
   readonly certificateName: string | undefined;
   handler: ConnectionHandler = nobody;
   readonly #socket: OwnedSocket;
@@ -87,6 +92,8 @@ export class SocketConnection implements Connection {
     this.#socket = socket as OwnedSocket;
     this.#socket[ownerOf] = this;
     this.listener = context.listener;
+    this.clock = context.clock;
+    this.openedAt = context.clock.elapsedMs();
     this.#lingerMs = context.lingerMs;
     this.remote = remoteOf(socket);
     this.certificateName = certificateNameOf(socket);

@@ -1,9 +1,12 @@
+import type { Clock } from '../lib/clock.ts';
 import type { Certificates, TlsMaterial } from './certificates.ts';
 import type { Connection } from './connection.ts';
 import type { Traffic } from './traffic.ts';
 import type { WebSocketOptions } from './websocket.ts';
 
 export interface ListenerOptions {
+  /** The time that connections go by. Default: the machine's. */
+  clock?: Clock;
   /** Needed where the endpoint speaks TLS. */
   certificates?: Certificates;
   /** What a client has to settle on in its TLS handshake (ALPN, RFC 7301). Default: it need not settle on anything. */

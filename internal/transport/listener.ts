@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 import { createServer as createTcpServer, type Server, type ServerOpts } from 'node:net';
+import { systemClock } from '../lib/clock.ts';
 import { systemReason } from '../lib/system-reason.ts';
 import { type ConnectionContext, SocketConnection } from './connection.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
@@ -29,7 +30,8 @@ export async function listen(
   options: ListenerOptions,
   events: ListenerEvents,
 ): Promise<Listener> {
-  const context: ConnectionContext = { listener: endpointUrl(endpoint), lingerMs: options.lingerMs };
+  const { clock = systemClock, lingerMs } = options;
+  const context: ConnectionContext = { listener: endpointUrl(endpoint), clock, lingerMs };
   const kind = await kindOf(endpoint);
   const make = (): Server => {
     const socketOptions = {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import type { Clock } from '../lib/clock.ts';
 import {
   type Connection,
   type ConnectionContext,
@@ -69,7 +70,8 @@ class WebSocketConnection implements Connection {
   readonly remote: string;
   readonly dialled: HostAndPort | undefined;
   readonly listener: string;
-  openedAt = performance.now();
+  readonly clock: Clock;
+  openedAt: number;
   readonly certificateName: string | undefined;
   handler: ConnectionHandler = nobody;
   readonly #webSocket: WebSocket;
@@ -86,6 +88,8 @@ class WebSocketConnection implements Connection {
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.listener = context.listener;
+    this.clock = context.clock;
+    this.openedAt = context.clock.elapsedMs();
     this.#lingerMs = context.lingerMs;
     this.remote = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
     this.dialled = dialledOf(request.socket);

@@ -59,7 +59,7 @@ describe('a batch that takes long to check', () => {
     let looks = 0;
     // Every look at this clock costs a turn.
     const slices = new Slices(() => looks++ * (longestTurnMs + 1));
-    const checked = validated(batchOf(100_000, 10, { compression }), settings, slices);
+    const checked = validated(batchOf(100_000, 10, { compression }), settings, slices, Date.now());
     expect(checked).toBeInstanceOf(Promise);
     expect(await checked).toMatchObject({ count: 100_000 });
     expect(looks).toBeGreaterThan(20);

@@ -7,6 +7,7 @@ import { parseBatchHeader } from '../../internal/batch/record-batch.ts';
 import { Reading } from '../../internal/doors/kafka/fetch/reading.ts';
 import type { RequestContext } from '../../internal/doors/kafka/handler.ts';
 import { RequestAccess } from '../../internal/doors/kafka/request-access.ts';
+import { systemClock } from '../../internal/lib/clock.ts';
 import type { PartitionLog } from '../../internal/log/partition-log.ts';
 import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { listOffsets } from '../../internal/protocol/kafka/apis/02-list-offsets.ts';
@@ -254,7 +255,7 @@ describe('a Fetch that waits', () => {
 
     const committedOnly = reading(READ_COMMITTED);
     await committedOnly.start();
-    const waiting = committedOnly.untilEnough(1, 60_000, new AbortController().signal);
+    const waiting = committedOnly.untilEnough(1, 60_000, new AbortController().signal, systemClock);
     await append(partition, batches[1]);
     expect(committedOnly.reads[0].bytes).toBe(0);
     await append(partition, batches[2]);

@@ -1,3 +1,4 @@
+import { systemClock } from '../../internal/lib/clock.ts';
 import { FrameDecoder } from '../../internal/protocol/frame/decoder.ts';
 import { type Frame, MAX_PAYLOAD_BYTES } from '../../internal/protocol/frame/frame.ts';
 import type { Connection, ConnectionHandler } from '../../internal/transport/connection.ts';
@@ -6,7 +7,8 @@ import type { Connection, ConnectionHandler } from '../../internal/transport/con
 export class FakeConnection implements Connection {
   readonly remote = 'test';
   readonly listener = 'tcp://test';
-  openedAt = performance.now();
+  readonly clock = systemClock;
+  openedAt = systemClock.elapsedMs();
   readonly certificateName = undefined;
   readonly dialled = { host: 'test', port: 9092 };
   handler: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };

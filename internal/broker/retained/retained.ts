@@ -1,4 +1,5 @@
 import { BrokerError, quoted } from '../../errors.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import { Deadlines } from '../../lib/deadlines.ts';
 import { maxRetainedBytes, maxRetainedMessages } from '../../limits/broker.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
@@ -32,12 +33,14 @@ export const noRetainedStore: RetainedStore = {
 export class Retained {
   /** Where changes are written to; set before the first one. */
   store: RetainedStore = noRetainedStore;
+  readonly #clock: Clock;
   readonly #topics = new TopicTree<Message>();
   readonly #expiring = new Deadlines<string>();
   readonly #refused: Counter;
   #bytes = 0;
 
-  constructor(metrics: Metrics) {
+  constructor(metrics: Metrics, clock: Clock = systemClock) {
+    this.#clock = clock;
     this.#refused = metrics.counter('retained_refused_total');
     metrics.gauge('retained_messages', () => this.count);
     metrics.gauge('retained_bytes', () => this.#bytes);
@@ -83,7 +86,7 @@ export class Retained {
   }
 
   /** Every message whose topic matches a well-formed filter, and which has not expired. */
-  *find(filter: string, nowMs = Date.now()): Generator<Message> {
+  *find(filter: string, nowMs = this.#clock.now()): Generator<Message> {
     for (const message of this.#topics.find(filter)) {
       if (message.expiresAtMs === undefined || message.expiresAtMs > nowMs) yield message;
     }

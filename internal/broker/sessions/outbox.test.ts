@@ -30,10 +30,15 @@ function fill(outbox: Outbox): number {
 
 const noEvents = { unsent() {} };
 
+function outboxOf(clientId: string, total: WaitingTotal, bounds = limits): Outbox {
+  const parts = { clientId, limits: bounds, store: noSessionStore, total, events: noEvents };
+  return new Outbox({ ...parts, now: Date.now });
+}
+
 describe('outboxes', () => {
   it('hold no more together than they may, and at least one message each', () => {
     const total = new WaitingTotal(10_000);
-    const outboxes = ['a', 'b', 'c'].map((id) => new Outbox(id, limits, noSessionStore, total, noEvents));
+    const outboxes = ['a', 'b', 'c'].map((id) => outboxOf(id, total));
     expect(outboxes.map(fill)).toEqual([10, 1, 1]);
     outboxes[0].clear();
     expect(fill(outboxes[1])).toBe(8);
@@ -47,10 +52,7 @@ describe('outboxes', () => {
     const total = new WaitingTotal(64 * MiB);
     const large = message('x'.repeat(MiB));
     const roomy = { queueMessages: 10, queueBytes: 2 * MiB };
-    const outboxes = Array.from(
-      { length: 10_000 },
-      (_, id) => new Outbox(`${id}`, roomy, noSessionStore, total, noEvents),
-    );
+    const outboxes = Array.from({ length: 10_000 }, (_, id) => outboxOf(`${id}`, total, roomy));
     for (const outbox of outboxes) expect(outbox.offer(large, delivery)).toBe(true);
     expect([total.isFull, total.bytes < 9 * MiB]).toEqual([false, true]);
     // Each session's own bound is what its client is to get.
@@ -71,7 +73,7 @@ describe('outboxes', () => {
 
   it('count a message once that waits twice in one of them, by a filter of its own and by one that it shares', () => {
     const total = new WaitingTotal(Number.POSITIVE_INFINITY);
-    const outbox = new Outbox('a', limits, noSessionStore, total, noEvents);
+    const outbox = outboxOf('a', total);
     const both = message('x'.repeat(1_000));
     outbox.offer(both, delivery);
     const once = total.bytes;
@@ -85,7 +87,7 @@ describe('outboxes', () => {
 
   it('give back what they sent, moved or restored', () => {
     const total = new WaitingTotal(Number.POSITIVE_INFINITY);
-    const outbox = new Outbox('a', limits, noSessionStore, total, noEvents);
+    const outbox = outboxOf('a', total);
     outbox.offer(message('x'), { ...delivery, shared: '$share/g/a' });
     const [moved] = outbox.takeShared(() => true);
     expect(total.bytes).toBe(0);

@@ -47,6 +47,16 @@ export interface OutboxLimits {
   queueBytes: number;
 }
 
+export interface OutboxParts {
+  clientId: string;
+  limits: OutboxLimits;
+  store: SessionStore;
+  total: WaitingTotal;
+  events: OutboxEvents;
+  /** The time of day. */
+  now: () => number;
+}
+
 /** What a message that was sent waits for: of QoS 1, that it is acknowledged; of QoS 2, first one and then the other. */
 export type OutboxStep = 'acknowledge' | 'receive' | 'complete';
 
@@ -64,6 +74,7 @@ export class Outbox {
   readonly #store: SessionStore;
   readonly #total: WaitingTotal;
   readonly #events: OutboxEvents;
+  readonly #now: () => number;
   readonly #waiting = new Fifo<Outgoing>();
   #waitingBytes = 0;
   /** By packet id, in the order in which they were first sent. */
@@ -78,18 +89,13 @@ export class Outbox {
   #lastPacketId = 0;
   #lastSequence = 0;
 
-  constructor(
-    clientId: string,
-    limits: OutboxLimits,
-    store: SessionStore,
-    total: WaitingTotal,
-    events: OutboxEvents,
-  ) {
+  constructor({ clientId, limits, store, total, events, now }: OutboxParts) {
     this.#clientId = clientId;
     this.#limits = limits;
     this.#store = store;
     this.#total = total;
     this.#events = events;
+    this.#now = now;
   }
 
   /** Messages that were not sent yet. */
@@ -333,7 +339,7 @@ export class Outbox {
   #sendFirst(outlet: Outlet, outgoing: Outgoing, isKept: boolean): void {
     const { message } = outgoing;
     // [MQTT-3.3.2-5] what was not sent in time is never sent.
-    if (message.expiresAtMs !== undefined && message.expiresAtMs <= Date.now()) {
+    if (message.expiresAtMs !== undefined && message.expiresAtMs <= this.#now()) {
       this.#forget(outgoing);
       this.#events.unsent('expired', 'message-expired');
       return;

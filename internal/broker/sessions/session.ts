@@ -43,6 +43,8 @@ export interface SessionParts {
   total: WaitingTotal;
   /** How long publishers wait for a long queue. */
   waitMs: number;
+  /** The time of day. */
+  now: () => number;
   store: SessionStore;
   events: SessionEvents;
 }
@@ -89,7 +91,7 @@ export class Session implements Member {
     this.expiryMs = parts.expiryMs;
     this.hasOwnExpiry = parts.hasOwnExpiry;
     this.store = parts.store;
-    this.outbox = new Outbox(parts.owner.clientId, parts.limits, parts.store, parts.total, parts.events);
+    this.outbox = new Outbox({ ...parts, clientId: parts.owner.clientId });
     this.#events = parts.events;
     this.#backlog = new Backlog(parts.waitMs);
   }

@@ -1,6 +1,7 @@
 import { type Identity, identityOf } from '../../access/identity.ts';
 import type { Policy } from '../../access/policy.ts';
 import { BrokerError, nameForLog, quoted } from '../../errors.ts';
+import type { ClockTimer } from '../../lib/clock.ts';
 import { Deadlines } from '../../lib/deadlines.ts';
 import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../../limits/broker.ts';
 import { type Fate, Fates } from '../../observe/fates.ts';
@@ -29,7 +30,7 @@ export interface SessionsParts {
   slowConsumerWaitMs: number;
   /** Where sessions that outlast their connections are kept. Default: in memory only. */
   store?: SessionStore;
-  /** The clock, in milliseconds since 1970. */
+  /** The time of day, in milliseconds since 1970. Default: that of the broker's clock. */
   now?: () => number;
 }
 
@@ -57,7 +58,7 @@ export class Sessions {
   readonly #ends = new Deadlines<Session>();
   readonly #wills = new Deadlines<Session>();
   readonly #idle: IdleSessions;
-  readonly #sweep: NodeJS.Timeout;
+  readonly #sweep: ClockTimer;
   readonly #events: SessionEvents;
   readonly #fates: Fates;
   readonly #expired: Counter;
@@ -70,7 +71,7 @@ export class Sessions {
     this.#total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
     this.#waitMs = parts.slowConsumerWaitMs;
     this.#defaultExpiryMs = parts.defaultExpiryMs ?? Number.POSITIVE_INFINITY;
-    this.#now = parts.now ?? Date.now;
+    this.#now = parts.now ?? (() => parts.broker.clock.now());
     const { metrics } = parts;
     this.#fates = new Fates(metrics, parts.logger);
     this.#idle = new IdleSessions(metrics, parts.logger);
@@ -90,7 +91,7 @@ export class Sessions {
       unsent: (outcome, code) => this.#fates.tell({ outcome, code }),
       changed: (session, receipt) => this.#write(session, receipt),
     };
-    this.#sweep = setInterval(() => this.expire(), sessionSweepMs).unref();
+    this.#sweep = parts.broker.clock.every(sessionSweepMs, () => this.expire());
   }
 
   get count(): number {
@@ -251,7 +252,7 @@ export class Sessions {
   }
 
   close(): void {
-    clearInterval(this.#sweep);
+    this.#sweep.cancel();
   }
 
   /** @throws BrokerError `too-many-sessions`. */
@@ -276,6 +277,7 @@ export class Sessions {
       limits: this.#limits,
       total: this.#total,
       waitMs: this.#waitMs,
+      now: this.#now,
       store: expiryMs > 0 ? this.store : noSessionStore,
       events: this.#events,
     });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeConnection } from '../../../test/support/fake-connection.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { deadlineSweepMs } from '../../limits/doors.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { ClientConnections } from './client-connections.ts';
@@ -64,10 +65,13 @@ describe('the deadlines of clients', () => {
 });
 
 function setUp() {
-  const connections = new ClientConnections<ReturnType<typeof fakeClient>>({
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    silenceMs: () => SILENCE_MS,
-  });
+  const connections = new ClientConnections<ReturnType<typeof fakeClient>>(
+    {
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      silenceMs: () => SILENCE_MS,
+    },
+    systemClock,
+  );
   const client = (isConnected: boolean) => {
     const made = fakeClient(isConnected);
     connections.add(made);

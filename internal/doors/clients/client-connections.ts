@@ -1,4 +1,5 @@
 import { BrokerError } from '../../errors.ts';
+import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import { deadlineSweepMs, shutdownQuietMs } from '../../limits/doors.ts';
 import { ConnectionSet } from './connection-set.ts';
 import type { Intake } from './intake.ts';
@@ -30,12 +31,15 @@ export interface ClientDeadlines<C> {
 export class ClientConnections<C extends ClientConnection> {
   readonly #connections = new ConnectionSet<C>();
   readonly #deadlines: ClientDeadlines<C>;
-  readonly #sweep: NodeJS.Timeout;
-  readonly #lostTime = new LostTime();
+  readonly #clock: Clock;
+  readonly #sweep: ClockTimer;
+  readonly #lostTime: LostTime;
 
-  constructor(deadlines: ClientDeadlines<C>) {
+  constructor(deadlines: ClientDeadlines<C>, clock: Clock) {
     this.#deadlines = deadlines;
-    this.#sweep = setInterval(() => this.#refuseOverdue(), deadlineSweepMs).unref();
+    this.#clock = clock;
+    this.#lostTime = new LostTime(clock);
+    this.#sweep = clock.every(deadlineSweepMs, () => this.#refuseOverdue());
   }
 
   add(connection: C): void {
@@ -51,7 +55,7 @@ export class ClientConnections<C extends ClientConnection> {
    * after the last of its messages.
    */
   async close(timeoutMs: number): Promise<void> {
-    clearInterval(this.#sweep);
+    this.#sweep.cancel();
     const deadline = performance.now() + timeoutMs;
     const reason = new BrokerError('server-shutdown');
     for (const connection of this.#connections) {
@@ -66,7 +70,7 @@ export class ClientConnections<C extends ClientConnection> {
   }
 
   #isQuiet(): boolean {
-    const since = performance.now() - shutdownQuietMs;
+    const since = this.#clock.elapsedMs() - shutdownQuietMs;
     return this.#connections.every((connection) => {
       return connection.intake.lastHeardAt < since && !connection.intake.hasPostponed;
     });
@@ -74,8 +78,8 @@ export class ClientConnections<C extends ClientConnection> {
 
   /** One look at all connections, instead of a timer for each. */
   #refuseOverdue(): void {
-    const now = performance.now();
-    const lostMs = this.#lostTime.sinceLastSweep(now);
+    const now = this.#clock.elapsedMs();
+    const lostMs = this.#lostTime.sinceLastSweep();
     for (const connection of this.#connections) {
       if (lostMs > 0) connection.intake.allow(lostMs);
       if (connection.isConnected) this.#refuseSilent(connection, now);

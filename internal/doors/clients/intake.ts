@@ -26,7 +26,7 @@ export interface IntakeOptions {
  * the client back, while the others have their turn, and after its last word.
  */
 export class Intake implements Source {
-  /** When something last arrived, by `performance.now()`. */
+  /** When something last arrived, by the connection's clock. */
   lastHeardAt: number;
   readonly patience = new Patience();
   /** Whether what arrives is taken now: the client neither gives way to others nor is past its end. */
@@ -67,7 +67,7 @@ export class Intake implements Source {
 
   bytes(chunk: Uint8Array): void {
     if (this.#discardsInput) return;
-    this.lastHeardAt = performance.now();
+    this.lastHeardAt = this.#connection.clock.elapsedMs();
     try {
       this.#takeChunk(chunk);
     } catch (error) {
@@ -86,7 +86,7 @@ export class Intake implements Source {
     if (this.#pauses === 0) return;
     this.#pauses--;
     // The time in which the client could not be heard does not count against it.
-    this.lastHeardAt = performance.now();
+    this.lastHeardAt = this.#connection.clock.elapsedMs();
     this.#connection.resume();
     if (this.#postponed !== undefined) setImmediate(() => this.#goOn());
   }

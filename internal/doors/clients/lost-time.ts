@@ -1,3 +1,4 @@
+import type { Clock } from '../../lib/clock.ts';
 import { deadlineSweepMs } from '../../limits/doors.ts';
 
 /**
@@ -5,10 +6,17 @@ import { deadlineSweepMs } from '../../limits/doors.ts';
  * clients sent meanwhile has not been read, so it does not count against them. Each sweep of deadlines has one of its own.
  */
 export class LostTime {
-  #lastSweepAt = performance.now();
+  readonly #clock: Clock;
+  #lastSweepAt: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#lastSweepAt = clock.elapsedMs();
+  }
 
   /** Called by every sweep: the milliseconds that were lost since the one before. */
-  sinceLastSweep(now: number): number {
+  sinceLastSweep(): number {
+    const now = this.#clock.elapsedMs();
     const lateMs = now - this.#lastSweepAt - deadlineSweepMs;
     this.#lastSweepAt = now;
     // A little late is what a busy broker always is.

@@ -34,10 +34,13 @@ export class FramesDoor implements Door {
     this.#admission = parts.admission ?? new Admission();
     this.#parts = parts;
     this.#fates = new Fates(parts.metrics, parts.logger);
-    this.#connections = new ClientConnections({
-      connectTimeoutMs: parts.connectTimeoutMs,
-      silenceMs: () => parts.keepAliveMs,
-    });
+    this.#connections = new ClientConnections(
+      {
+        connectTimeoutMs: parts.connectTimeoutMs,
+        silenceMs: () => parts.keepAliveMs,
+      },
+      parts.broker.clock,
+    );
   }
 
   open(connection: Connection, first: Uint8Array): void {

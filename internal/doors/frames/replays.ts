@@ -57,7 +57,7 @@ export class Replays {
     const noted = positions?.takeNoted(filter);
     if (logs === undefined)
       throw new BrokerError('no-log', `filter ${quoted(filter)}: this broker keeps no log`);
-    const request = parseReplay(filter, Date.now());
+    const request = parseReplay(filter, logs.clock.now());
     if (typeof request === 'string')
       throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${request}`);
     if (this.#running.has(filter)) return;

@@ -1,3 +1,5 @@
+import type { Clock, ClockTimer } from '../../lib/clock.ts';
+
 /** A callback for the end of a time. */
 export interface Expiring {
   expire(): void;
@@ -8,16 +10,22 @@ export interface Expiring {
  * comes, are looked at together and end up to a second late.
  */
 export class Deadlines {
+  readonly #clock: Clock;
   readonly #long = new Map<Expiring, number>();
-  readonly #timers = new Map<Expiring, NodeJS.Timeout>();
-  readonly #sweep = setInterval(() => this.#look(), SWEEP_MS).unref();
+  readonly #timers = new Map<Expiring, ClockTimer>();
+  readonly #sweep: ClockTimer;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#sweep = clock.every(SWEEP_MS, () => this.#look());
+  }
 
   add(call: Expiring, timeoutMs: number): void {
-    if (timeoutMs > LONG_MS) this.#long.set(call, performance.now() + timeoutMs);
+    if (timeoutMs > LONG_MS) this.#long.set(call, this.#clock.elapsedMs() + timeoutMs);
     else
       this.#timers.set(
         call,
-        setTimeout(() => this.#expire(call), timeoutMs),
+        this.#clock.after(timeoutMs, () => this.#expire(call)),
       );
   }
 
@@ -25,17 +33,17 @@ export class Deadlines {
     if (this.#long.delete(call)) return;
     const timer = this.#timers.get(call);
     if (timer === undefined) return;
-    clearTimeout(timer);
+    timer.cancel();
     this.#timers.delete(call);
   }
 
   close(): void {
-    clearInterval(this.#sweep);
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#sweep.cancel();
+    for (const timer of this.#timers.values()) timer.cancel();
   }
 
   #look(): void {
-    const now = performance.now();
+    const now = this.#clock.elapsedMs();
     for (const [call, atMs] of this.#long) if (atMs <= now) this.#expire(call);
   }
 

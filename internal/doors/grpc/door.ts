@@ -1,3 +1,4 @@
+import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import * as doorsLimits from '../../limits/doors.ts';
 import * as grpcLimits from '../../limits/grpc.ts';
 import type { Logs } from '../../log/logs.ts';
@@ -45,8 +46,9 @@ export class GrpcDoor implements Door {
   readonly #counts: Counts;
   readonly #parts: PeerParts;
   readonly #peers = new ConnectionSet<GrpcPeer>();
-  readonly #lostTime = new LostTime();
-  readonly #sweep: NodeJS.Timeout;
+  readonly #clock: Clock;
+  readonly #lostTime: LostTime;
+  readonly #sweep: ClockTimer;
   readonly #admission: Admission;
   readonly #endListening: () => void;
   #isClosing = false;
@@ -55,14 +57,16 @@ export class GrpcDoor implements Door {
     const settings: GrpcSettings = { ...DEFAULTS, ...parts.settings };
     this.#context = contextOf(parts, settings);
     this.#health = new GrpcHealth(this.#context);
-    this.#heartbeats = new Heartbeats(settings);
+    this.#heartbeats = new Heartbeats(settings, parts.logs.clock);
     this.#counts = new Counts(parts.metrics);
     this.#admission = parts.admission ?? new Admission();
     this.#parts = this.#peerParts(parts, settings);
     this.#endListening = this.#admission.policy.onChange(() => {
       for (const peer of this.#peers) peer.recheckAccess();
     });
-    this.#sweep = setInterval(() => this.#sweepPeers(), doorsLimits.deadlineSweepMs).unref();
+    this.#clock = parts.logs.clock;
+    this.#lostTime = new LostTime(this.#clock);
+    this.#sweep = this.#clock.every(doorsLimits.deadlineSweepMs, () => this.#sweepPeers());
   }
 
   open(connection: Connection, first: Uint8Array): void {
@@ -89,7 +93,7 @@ export class GrpcDoor implements Door {
     for (const peer of [...this.#peers]) peer.failCalls();
     await this.#peers.untilEmpty(performance.now() + LAST_WORD_MS);
     for (const peer of [...this.#peers]) peer.destroy();
-    clearInterval(this.#sweep);
+    this.#sweep.cancel();
     this.#context.deadlines.close();
   }
 
@@ -120,8 +124,8 @@ export class GrpcDoor implements Door {
   }
 
   #sweepPeers(): void {
-    const now = performance.now();
-    const lostMs = this.#lostTime.sinceLastSweep(now);
+    const now = this.#clock.elapsedMs();
+    const lostMs = this.#lostTime.sinceLastSweep();
     for (const peer of this.#peers) peer.sweep(now, lostMs);
   }
 }
@@ -161,7 +165,7 @@ function contextOf(parts: GrpcDoorParts, settings: GrpcSettings): DoorContext {
     waiting: new Budget(grpcLimits.grpcWaitingBytes),
     bulk: new Budget(Math.max(grpcLimits.grpcBulkBytes, settings.maxMessageBytes)),
     unsent: new Unsent(),
-    deadlines: new Deadlines(),
+    deadlines: new Deadlines(logs.clock),
     received: metrics.counter('grpc_messages_received_total'),
     sent: metrics.counter('grpc_messages_sent_total'),
     unexpected(error) {

@@ -109,7 +109,7 @@ export class KafkaConnection implements ConnectionHandler {
 
   bytes(chunk: Uint8Array): void {
     if (this.#isFinishing) return;
-    this.lastHeardAt = performance.now();
+    this.lastHeardAt = this.#connection.clock.elapsedMs();
     if (this.#firstBytes !== undefined) this.#takeFirst(this.#firstBytes, chunk);
     else this.#frames.push(chunk);
     this.#goOn();

@@ -1,4 +1,5 @@
 import type { Logger } from '../../broker/broker.ts';
+import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import { deadlineSweepMs } from '../../limits/doors.ts';
 import { kafkaIdleTimeoutMs } from '../../limits/kafka.ts';
 import { Fates } from '../../observe/fates.ts';
@@ -36,8 +37,9 @@ export class KafkaDoor implements Door {
   readonly #requests: Counter;
   readonly #connections = new ConnectionSet<KafkaConnection>();
   readonly #outside = new Set<KafkaConnection>();
-  readonly #sweep: NodeJS.Timeout;
-  readonly #lostTime = new LostTime();
+  readonly #clock: Clock;
+  readonly #sweep: ClockTimer;
+  readonly #lostTime: LostTime;
 
   constructor(parts: KafkaParts, options: KafkaDoorOptions, metrics: Metrics, logger: Logger) {
     this.#parts = parts;
@@ -53,7 +55,9 @@ export class KafkaDoor implements Door {
     });
     this.#requests = metrics.counter('kafka_requests_total');
     metrics.gauge('kafka_connections', () => this.#connections.size);
-    this.#sweep = setInterval(() => this.#closeOverdue(), deadlineSweepMs).unref();
+    this.#clock = parts.logs.clock;
+    this.#lostTime = new LostTime(this.#clock);
+    this.#sweep = this.#clock.every(deadlineSweepMs, () => this.#closeOverdue());
   }
 
   open(connection: Connection, first: Uint8Array): void {
@@ -76,16 +80,16 @@ export class KafkaDoor implements Door {
   }
 
   async close(timeoutMs: number): Promise<void> {
-    clearInterval(this.#sweep);
+    this.#sweep.cancel();
     for (const connection of this.#connections) connection.finish();
     await this.#connections.untilEmpty(performance.now() + timeoutMs);
     for (const connection of this.#connections) connection.destroy();
   }
 
   #closeOverdue(): void {
-    const now = performance.now();
+    const now = this.#clock.elapsedMs();
     const { connectTimeoutMs } = this.#options;
-    const lostMs = this.#lostTime.sinceLastSweep(now);
+    const lostMs = this.#lostTime.sinceLastSweep();
     for (const connection of this.#connections) {
       connection.openedAt += lostMs;
       connection.lastHeardAt += lostMs;

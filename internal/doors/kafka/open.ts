@@ -23,7 +23,7 @@ export async function openKafka(parts: DoorParts, options: KafkaOptions): Promis
   const kept = parts.kept!;
   const { logs, store, stored } = kept;
   const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
-  const groups = new Groups({ store, stored, subscribedTopics, log: logger });
+  const groups = new Groups({ store, stored, subscribedTopics, log: logger, clock: parts.clock });
   const endForgetting = logs.onDeleted((topic) => groups.forgetTopic(topic.name));
   const shared = { ...(await shareOf(kept, options)), groups, logger };
   const door = new KafkaDoor(shared, { advertised, admission, connectTimeoutMs, addresses }, metrics, logger);

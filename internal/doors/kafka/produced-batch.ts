@@ -125,18 +125,19 @@ export function validated(
   bytes: Uint8Array,
   settings: TopicSettings,
   slices: Slices,
+  nowMs: number,
 ): ValidatedBatch | Promise<ValidatedBatch> {
-  if (bytes.length > atOnceBytes) return validatedInSlices(bytes, settings, slices);
-  const short = slices.soon(() => validatedIfShort(bytes, settings));
+  const limits = limitsOf(settings, nowMs);
+  if (bytes.length > atOnceBytes) return validatedInSlices(bytes, limits, slices);
+  const short = slices.soon(() => validatedIfShort(bytes, limits));
   if (short instanceof Promise) {
-    return short.then((batch) => batch ?? validatedInSlices(bytes, settings, slices));
+    return short.then((batch) => batch ?? validatedInSlices(bytes, limits, slices));
   }
-  return short ?? validatedInSlices(bytes, settings, slices);
+  return short ?? validatedInSlices(bytes, limits, slices);
 }
 
 /** Undefined where few bytes expand to very many. */
-function validatedIfShort(bytes: Uint8Array, settings: TopicSettings): ValidatedBatch | undefined {
-  const limits = limitsOf(settings);
+function validatedIfShort(bytes: Uint8Array, limits: BatchLimits): ValidatedBatch | undefined {
   const sink = new Validated(bytes);
   try {
     validateBatches(bytes, { ...limits, maxExpandedBytes: atOnceBytes }, sink.accept);
@@ -149,10 +150,9 @@ function validatedIfShort(bytes: Uint8Array, settings: TopicSettings): Validated
 
 async function validatedInSlices(
   bytes: Uint8Array,
-  settings: TopicSettings,
+  limits: BatchLimits,
   slices: Slices,
 ): Promise<ValidatedBatch> {
-  const limits = limitsOf(settings);
   const sink = new Validated(bytes);
   const validate = (maxExpandedBytes: number) =>
     validateBatchesPaced(bytes, { ...limits, maxExpandedBytes }, slices, sink.accept);
@@ -172,19 +172,18 @@ function expandsFurther(error: unknown, bytes: Uint8Array, { maxBatchBytes }: Ba
   return error instanceof RecordBatchError && error.code === 'too-large' && bytes.length <= maxBatchBytes;
 }
 
-function limitsOf(settings: TopicSettings): BatchLimits {
+function limitsOf(settings: TopicSettings, nowMs: number): BatchLimits {
   const { maxBatchBytes, compacts: requireKeys } = settings;
   return {
     maxBatchBytes,
     maxExpandedBytes: maxExpandedBatchBytes,
     requireKeys,
-    timestamps: settings.hasLogAppendTime ? undefined : timestampsOf(settings),
+    timestamps: settings.hasLogAppendTime ? undefined : timestampsOf(settings, nowMs),
   };
 }
 
-function timestampsOf({ timestampBeforeMaxMs, timestampAfterMaxMs }: TopicSettings) {
-  const now = Date.now();
-  return { earliest: now - timestampBeforeMaxMs, latest: now + timestampAfterMaxMs };
+function timestampsOf({ timestampBeforeMaxMs, timestampAfterMaxMs }: TopicSettings, nowMs: number) {
+  return { earliest: nowMs - timestampBeforeMaxMs, latest: nowMs + timestampAfterMaxMs };
 }
 
 /** Takes the one batch that is in order. */

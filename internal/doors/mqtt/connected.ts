@@ -65,7 +65,7 @@ export function createMqttClient(parts: MqttClientParts): MqttClient {
   const { isBridge, intake, run, maxMessageBytes } = parts;
   const { access, channel } = client;
   const answers = new Answers(channel, version, agreement);
-  const outlet = new MqttOutlet(channel, version, agreement);
+  const outlet = new MqttOutlet(channel, version, agreement, broker.clock);
   const replays = new Replays({ logs, metrics, logger, client, session, outlet, version });
   const inbox = new Inbox({
     broker,

@@ -49,7 +49,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     this.#parts = parts;
     this.#cursor = new PacketCursor(parts.offer.maxPacketBytes);
     this.intake = new Intake(connection, this, { cursor: this.#cursor, reusesBuffer: false });
-    this.#run = new Run(parts.broker, this.intake, new Publication(encodingOf(4)));
+    this.#run = new Run(parts.broker, this.intake, new Publication(encodingOf(4, parts.broker.clock)));
     connection.handler = this;
   }
 
@@ -232,7 +232,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     const { broker, sessions, logger } = this.#parts;
     const { clientId } = agreement;
     const { version, cleanStart, isBridge = false } = connect;
-    const encoding = encodingOf(version);
+    const encoding = encodingOf(version, this.#parts.broker.clock);
     if (agreement.will !== undefined) access.check('publish', 'topic', agreement.will.message.topic);
     const client = broker.connect({
       access,

@@ -56,10 +56,13 @@ export class MqttDoor implements Door {
       offer,
       closed,
     };
-    this.#connections = new ClientConnections({
-      connectTimeoutMs: parts.connectTimeoutMs,
-      silenceMs: (connection) => connection.keepAliveMs * KEEP_ALIVE_FACTOR,
-    });
+    this.#connections = new ClientConnections(
+      {
+        connectTimeoutMs: parts.connectTimeoutMs,
+        silenceMs: (connection) => connection.keepAliveMs * KEEP_ALIVE_FACTOR,
+      },
+      parts.broker.clock,
+    );
   }
 
   open(connection: Connection, first: Uint8Array): void {

@@ -1,5 +1,6 @@
 import type { Broker } from '../../broker/broker.ts';
 import type { Sessions } from '../../broker/sessions/sessions.ts';
+import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 
 export interface SysTopicsParts {
@@ -61,27 +62,30 @@ export class SysTopics {
   readonly #broker: Broker;
   readonly #sessions: Sessions;
   readonly #metrics: Metrics;
-  readonly #timer: NodeJS.Timeout;
-  readonly #startedAt = performance.now();
+  readonly #clock: Clock;
+  readonly #timer: ClockTimer;
+  readonly #startedAt: number;
   readonly #told = new Map<string, string>();
   readonly #sums = new Map<string, number>();
   readonly #rates = new Map<string, number[]>();
-  #lastAt = performance.now();
+  #lastAt: number;
   #mostClients = 0;
   #mostHeapBytes = 0;
 
   constructor(parts: SysTopicsParts) {
     this.#broker = parts.broker;
+    this.#clock = parts.broker.clock;
+    this.#startedAt = this.#lastAt = this.#clock.elapsedMs();
     this.#sessions = parts.sessions;
     this.#metrics = parts.metrics;
     this.#tell('version', parts.version);
     this.publish();
-    this.#timer = setInterval(() => this.publish(), parts.everyMs).unref();
+    this.#timer = this.#clock.every(parts.everyMs, () => this.publish());
   }
 
   /** Publishes what has changed. */
   publish(): void {
-    const now = performance.now();
+    const now = this.#clock.elapsedMs();
     const values = this.#metrics.snapshot();
     this.#tell('uptime', `${Math.floor((now - this.#startedAt) / 1000)} seconds`);
     this.#tellClients();
@@ -97,7 +101,7 @@ export class SysTopics {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#timer.cancel();
   }
 
   /** Each under its name of today and the one it had in older versions of mosquitto. */

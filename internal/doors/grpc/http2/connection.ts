@@ -79,7 +79,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
   /** What came before the preface was whole; undefined afterwards. */
   #firstBytes: FirstBytes | undefined = new FirstBytes();
   #isConnected = false;
-  /** When the client was asked whether it is there, by `performance.now()`; undefined where it has answered. */
+  /** When the client was asked whether it is there, by the connection's clock; undefined where it has answered. */
   #askedAt: number | undefined;
   /** When the client said its last byte. */
   #peerEndedAt: number | undefined;
@@ -103,6 +103,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
       streams: this.#streams,
       callsPerConnection: settings.callsPerConnection,
       windowBytes: settings.windowBytes,
+      clock: connection.clock,
     });
     connection.handler = this;
   }
@@ -153,7 +154,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
       this.#connection.end();
       return;
     }
-    this.#peerEndedAt = performance.now();
+    this.#peerEndedAt = this.#connection.clock.elapsedMs();
     this.#refusesStreams = true;
     for (const stream of [...this.#streams]) if (!stream.isRemoteClosed) this.streamClosed(stream);
     this.#endIfIdle();
@@ -240,7 +241,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
   }
 
   pinged(): void {
-    if (!this.#strikes.isTooMany(performance.now())) return;
+    if (!this.#strikes.isTooMany(this.#connection.clock.elapsedMs())) return;
     throw new Http2Error(Http2Code.ENHANCE_YOUR_CALM, 'gRPC A8', 'too_many_pings');
   }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../lib/clock.ts';
 import {
   grpcCancelledCallsBurst,
   grpcCancelledCallsPerSecond,
@@ -56,6 +57,7 @@ export interface FrameTakerParts {
   callsPerConnection: number;
   /** How much a client may send ahead on the connection, in bytes. */
   windowBytes: number;
+  clock: Clock;
 }
 
 /** Takes the frames of a client, one after the other, and holds them to the rules of RFC 9113. */
@@ -63,6 +65,7 @@ export class FrameTaker {
   /** A header block whose end is still to come. */
   headerBlock: HeaderBlock | undefined;
   readonly #owner: FrameOwner;
+  readonly #clock: Clock;
   readonly #writer: FrameWriter;
   readonly #streams: Streams;
   readonly #callsPerConnection: number;
@@ -76,8 +79,9 @@ export class FrameTaker {
   #aheadBytes = 0;
   #unconfirmedBytes = 0;
 
-  constructor({ owner, writer, streams, callsPerConnection, windowBytes }: FrameTakerParts) {
+  constructor({ owner, writer, streams, callsPerConnection, windowBytes, clock }: FrameTakerParts) {
     this.#owner = owner;
+    this.#clock = clock;
     this.#writer = writer;
     this.#streams = streams;
     this.#callsPerConnection = callsPerConnection;
@@ -218,7 +222,7 @@ export class FrameTaker {
       this.#takeBlock(streamId, isLast, bytes, start, end);
       return;
     }
-    this.headerBlock = new HeaderBlock(streamId, isLast);
+    this.headerBlock = new HeaderBlock(streamId, isLast, this.#clock.elapsedMs());
     this.headerBlock.add(bytes, start, end);
   }
 

@@ -30,7 +30,7 @@ export interface SendingStream {
  */
 export class FrameWriter implements FrameSink {
   readonly window = new SendWindow(DEFAULT_WINDOW_BYTES);
-  /** When the socket last began to take nothing, by `performance.now()`; undefined while it takes what comes. */
+  /** When the socket last began to take nothing, by the connection's clock; undefined while it takes what comes. */
   blockedSince: number | undefined;
   readonly #connection: Connection;
   /** Called when HEADERS or DATA are sent, with what that is worth in frames of the client that carry nothing. */
@@ -100,7 +100,7 @@ export class FrameWriter implements FrameSink {
     if (this.#out.bytes === 0) return;
     if (!this.#connection.write(this.#out.take())) {
       // What the socket has not taken still counts as the streams'.
-      this.blockedSince = performance.now();
+      this.blockedSince = this.#connection.clock.elapsedMs();
       return;
     }
     this.#tellTaken();

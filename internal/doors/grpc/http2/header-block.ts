@@ -5,12 +5,13 @@ import { connectionError } from '../../../protocol/http2/http2-error.ts';
 export class HeaderBlock {
   readonly streamId: number;
   readonly isLastOfStream: boolean;
-  /** When it began, by `performance.now()`; whoever holds it moves it on by time that shall not count. */
-  beganAt = performance.now();
+  /** When it began, by the connection's clock; whoever holds it moves it on by time that shall not count. */
+  beganAt: number;
   #parts: Uint8Array[] = [];
   #bytes = 0;
 
-  constructor(streamId: number, isLastOfStream: boolean) {
+  constructor(streamId: number, isLastOfStream: boolean, beganAt: number) {
+    this.beganAt = beganAt;
     this.streamId = streamId;
     this.isLastOfStream = isLastOfStream;
   }

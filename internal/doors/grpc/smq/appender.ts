@@ -1,4 +1,5 @@
 import { BatchBuilder } from '../../../batch/build.ts';
+import type { Clock } from '../../../lib/clock.ts';
 import { grpcBatchBytes } from '../../../limits/grpc.ts';
 import { maxStoredBatchBytes } from '../../../limits/store.ts';
 import type { TopicLog } from '../../../log/logs.ts';
@@ -17,16 +18,18 @@ export interface AppendWaiter {
 /** Where produced messages go: for each topic a {@link TopicAppender}. */
 export class Appenders {
   readonly #settled: Settled | undefined;
+  readonly #clock: Clock;
   readonly #appenders = new WeakMap<TopicLog, TopicAppender>();
 
-  constructor(settled: Settled | undefined) {
+  constructor(settled: Settled | undefined, clock: Clock) {
     this.#settled = settled;
+    this.#clock = clock;
   }
 
   of(topic: TopicLog): TopicAppender {
     let appender = this.#appenders.get(topic);
     if (appender === undefined) {
-      appender = new TopicAppender(topic, this.#settled);
+      appender = new TopicAppender(topic, this.#settled, this.#clock);
       this.#appenders.set(topic, appender);
     }
     return appender;
@@ -40,6 +43,7 @@ export class Appenders {
 export class TopicAppender {
   readonly #topic: TopicLog;
   readonly #settled: Settled | undefined;
+  readonly #clock: Clock;
   #builder = new BatchBuilder();
   #waiters: AppendWaiter[] = [];
   /** For each of them: which message of the batch is its last, and what all its messages take. */
@@ -54,8 +58,9 @@ export class TopicAppender {
   /** Settles when the answers that wait for live subscribers are given. */
   #telling: Promise<void> | undefined;
 
-  constructor(topic: TopicLog, settled: Settled | undefined) {
+  constructor(topic: TopicLog, settled: Settled | undefined, clock: Clock) {
     this.#topic = topic;
+    this.#clock = clock;
     this.#settled = settled;
   }
 
@@ -70,7 +75,7 @@ export class TopicAppender {
     if (size > LARGEST_MESSAGE_BYTES) throw new GrpcError(Status.UNKNOWN, 'string or blob too big');
     if (this.#builder.count > 0 && this.#builder.sizeBytes + size > grpcBatchBytes) this.#write();
     if (this.#builder.count === 0) {
-      this.#timestamp = Date.now();
+      this.#timestamp = this.#clock.now();
       if (size > grpcBatchBytes) this.#builder = new BatchBuilder(size + BATCH_OVERHEAD_BYTES);
     }
     const index = this.#builder.count;

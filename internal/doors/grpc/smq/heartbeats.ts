@@ -1,3 +1,4 @@
+import type { Clock, ClockTimer } from '../../../lib/clock.ts';
 import { grpcHeartbeatsPerSecond } from '../../../limits/grpc.ts';
 
 /** A stream that gets heartbeats while nothing else is sent to it. */
@@ -10,19 +11,21 @@ export class Heartbeats {
   readonly #afterMs: number;
   readonly #everyMs: number;
   readonly #quiet = new Map<Beating, { sinceMs: number; hasBeaten: boolean }>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #clock: Clock;
+  readonly #timer: ClockTimer;
 
-  constructor({
-    heartbeatAfterMs,
-    heartbeatEveryMs,
-  }: { heartbeatAfterMs: number; heartbeatEveryMs: number }) {
+  constructor(
+    { heartbeatAfterMs, heartbeatEveryMs }: { heartbeatAfterMs: number; heartbeatEveryMs: number },
+    clock: Clock,
+  ) {
+    this.#clock = clock;
     this.#afterMs = heartbeatAfterMs;
     this.#everyMs = heartbeatEveryMs;
-    this.#timer = setInterval(() => this.#sweep(), Math.min(heartbeatEveryMs, heartbeatAfterMs)).unref();
+    this.#timer = clock.every(Math.min(heartbeatEveryMs, heartbeatAfterMs), () => this.#sweep());
   }
 
   add(stream: Beating): void {
-    this.#quiet.set(stream, { sinceMs: performance.now(), hasBeaten: false });
+    this.#quiet.set(stream, { sinceMs: this.#clock.elapsedMs(), hasBeaten: false });
   }
 
   remove(stream: Beating): void {
@@ -33,16 +36,16 @@ export class Heartbeats {
   sent(stream: Beating): void {
     const state = this.#quiet.get(stream);
     if (state === undefined) return;
-    state.sinceMs = performance.now();
+    state.sinceMs = this.#clock.elapsedMs();
     state.hasBeaten = false;
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#timer.cancel();
   }
 
   #sweep(): void {
-    const now = performance.now();
+    const now = this.#clock.elapsedMs();
     const everyMs = Math.max(this.#everyMs, (this.#quiet.size / grpcHeartbeatsPerSecond) * 1_000);
     for (const [stream, state] of this.#quiet) {
       // A tick of the timer may come a little early.

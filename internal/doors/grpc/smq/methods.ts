@@ -15,7 +15,7 @@ import { FIRST_OFFSET, isEmpty, logOffsetOf, Topics } from './topics.ts';
 /** The methods of smq.SuhaibMessageQueue, by their names. */
 export function smqMethods(context: DoorContext, heartbeats: Heartbeats) {
   const topics = new Topics(context.logs, context.settings.allowRemoteWrites);
-  const appenders = new Appenders(context.settled);
+  const appenders = new Appenders(context.settled, context.logs.clock);
 
   return {
     Connect: unary(smq.ConnectRequest, smq.ConnectResponse, () => ({})),

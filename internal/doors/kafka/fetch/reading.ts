@@ -1,3 +1,4 @@
+import type { Clock } from '../../../lib/clock.ts';
 import { kafkaMaxFetchBytes } from '../../../limits/kafka.ts';
 import { StoreError, type TopicLog } from '../../../log/logs.ts';
 import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
@@ -55,11 +56,11 @@ export class Reading {
   }
 
   /** Waits for so many bytes, an error, a time, or nobody waiting any more. */
-  async untilEnough(minBytes: number, maxWaitMs: number, closed: AbortSignal): Promise<void> {
+  async untilEnough(minBytes: number, maxWaitMs: number, closed: AbortSignal, clock: Clock): Promise<void> {
     const isEnough = () => this.#isUrgent || this.#bytes >= Math.min(minBytes, this.#maxBytes);
     if (isEnough() || maxWaitMs <= 0 || closed.aborted || this.reads.length === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, maxWaitMs);
+      const timer = clock.after(maxWaitMs, finish);
       closed.addEventListener('abort', finish, { once: true });
       this.#wake = () => {
         if (isEnough()) finish();
@@ -67,7 +68,7 @@ export class Reading {
       for (const read of this.reads) this.#follow(read);
 
       function finish(): void {
-        clearTimeout(timer);
+        timer.cancel();
         closed.removeEventListener('abort', finish);
         resolve();
       }

@@ -98,7 +98,7 @@ async function append(
   const checked = checkedInOrder(bytes, topic, context);
   const { count, maxTimestamp, producer } = checked instanceof Promise ? await checked : checked;
   const { hasLogAppendTime } = topic.settings;
-  const now = Date.now();
+  const now = parts.logs.clock.now();
   if (hasLogAppendTime) setLogAppendTime(bytes, 0, now);
   const baseOffset = await partition.append({
     bytes,
@@ -123,7 +123,7 @@ function checkedInOrder(
   { settings }: TopicLog,
   { parts, client }: RequestContext,
 ): ValidatedBatch | Promise<ValidatedBatch> {
-  const check = () => validated(bytes, settings, parts.slices);
+  const check = () => validated(bytes, settings, parts.slices, parts.logs.clock.now());
   const before = client.checking;
   const checked = before === undefined ? check() : before.then(check);
   if (!(checked instanceof Promise)) return checked;

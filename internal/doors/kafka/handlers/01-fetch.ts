@@ -27,13 +27,13 @@ export const fetchHandler = defineHandler(
       sessionEpoch,
       askedOf(request),
       forgottenOf(request),
-      Date.now(),
+      parts.logs.clock.now(),
     );
     if (typeof plan === 'number') return { errorCode: plan, sessionId: NO_SESSION, responses: [] };
     const reading = new Reading([...plan.partitions], request, context);
     try {
       await reading.start();
-      await reading.untilEnough(request.minBytes, request.maxWaitMs, client.closed);
+      await reading.untilEnough(request.minBytes, request.maxWaitMs, client.closed, parts.logs.clock);
       reading.recheck(context);
       return answer(reading, plan, parts);
     } finally {

@@ -103,6 +103,7 @@ export class Inbox {
         bytes.subarray(fields.payloadStart, end),
         topic.topic,
         this.#access.identity.clientId,
+        this.#broker.clock,
       );
       if (known !== undefined) this.#broker.redeliverToDurable(message, targets, this.#intake, receipt!);
       else {

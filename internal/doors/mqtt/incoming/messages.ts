@@ -1,4 +1,5 @@
 import type { Message, MessageProperties } from '../../../broker/delivery/publication.ts';
+import type { Clock } from '../../../lib/clock.ts';
 import { NO_PROPERTIES, type Properties } from '../../../protocol/mqtt/properties.ts';
 import type { PublishFields } from '../../../protocol/mqtt/publish-fields.ts';
 
@@ -22,13 +23,14 @@ export function messageOf(
   payload: Uint8Array,
   topic: string,
   clientId: string,
+  clock: Clock,
 ): Message {
   const { qos, retain, properties } = fields;
   const message: Message = { topic, payload: new Uint8Array(payload), clientId, qos, retain };
   if (properties !== NO_PROPERTIES) {
     message.properties = messageProperties(properties);
     const expiryS = properties.messageExpiryIntervalS;
-    if (expiryS !== undefined) message.expiresAtMs = Date.now() + expiryS * 1000;
+    if (expiryS !== undefined) message.expiresAtMs = clock.now() + expiryS * 1000;
   }
   return message;
 }

@@ -1,4 +1,5 @@
 import type { Encoding, Message } from '../../../broker/delivery/publication.ts';
+import type { Clock } from '../../../lib/clock.ts';
 import { PacketCursor } from '../../../protocol/mqtt/cursor.ts';
 import { encodePublish } from '../../../protocol/mqtt/encode.ts';
 import { PacketType, type Publish, type Version } from '../../../protocol/mqtt/packet.ts';
@@ -14,10 +15,12 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 class MqttEncoding implements Encoding {
   readonly name: string;
   readonly #version: Version;
+  readonly #clock: Clock;
 
-  constructor(version: Version) {
+  constructor(version: Version, clock: Clock) {
     this.name = `mqtt ${version}`;
     this.#version = version;
+    this.#clock = clock;
   }
 
   decode(run: Uint8Array, publisher: string): Message[] {
@@ -41,22 +44,29 @@ class MqttEncoding implements Encoding {
     for (const message of messages) {
       // A payload of the frames' door may be longer than a packet can say.
       if (message.payload.length > LARGEST_PAYLOAD_BYTES) continue;
-      packets.push(encodePublish(publishOf(message, this.#version), this.#version));
+      packets.push(encodePublish(publishOf(message, this.#version, this.#clock), this.#version));
     }
     return packets.length === 1 ? packets[0] : Buffer.concat(packets);
   }
 }
 
-const oldEncoding = new MqttEncoding(4);
-const newEncoding = new MqttEncoding(5);
+const encodings = new WeakMap<Clock, { old: MqttEncoding; new: MqttEncoding }>();
 
-/** The encoding of runs for clients of a version: a PUBLISH of 3.1 and one of 3.1.1 are the same. */
-export function encodingOf(version: Version): Encoding {
-  return version === 5 ? newEncoding : oldEncoding;
+/**
+ * The encoding of runs for clients of a version: a PUBLISH of 3.1 and one of 3.1.1 are the same. Always the same one for a
+ * clock, by which it tells how long messages still live: who shares it shares bytes.
+ */
+export function encodingOf(version: Version, clock: Clock): Encoding {
+  let both = encodings.get(clock);
+  if (both === undefined) {
+    both = { old: new MqttEncoding(4, clock), new: new MqttEncoding(5, clock) };
+    encodings.set(clock, both);
+  }
+  return version === 5 ? both.new : both.old;
 }
 
 /** A message as a PUBLISH with QoS 0. */
-export function publishOf(message: Message, version: Version): Publish {
+export function publishOf(message: Message, version: Version, clock: Clock): Publish {
   return {
     type: PacketType.publish,
     topic: message.topic,
@@ -65,14 +75,14 @@ export function publishOf(message: Message, version: Version): Publish {
     retain: false,
     dup: false,
     packetId: 0,
-    properties: version === 5 ? propertiesOf(message) : NO_PROPERTIES,
+    properties: version === 5 ? propertiesOf(message, clock) : NO_PROPERTIES,
   };
 }
 
 /** What version 5 can say of a message beside its payload. */
-function propertiesOf({ properties, expiresAtMs }: Message): Properties {
+function propertiesOf({ properties, expiresAtMs }: Message, clock: Clock): Properties {
   if (expiresAtMs === undefined) return properties ?? NO_PROPERTIES;
   // [MQTT-3.3.2-6] what is left of the time; never 0 for what is still wanted.
-  const messageExpiryIntervalS = Math.max(1, Math.ceil((expiresAtMs - Date.now()) / 1000));
+  const messageExpiryIntervalS = Math.max(1, Math.ceil((expiresAtMs - clock.now()) / 1000));
   return { ...properties, messageExpiryIntervalS };
 }

@@ -1,6 +1,7 @@
 import type { Channel } from '../../../broker/delivery/channel.ts';
 import { type Message, Publication } from '../../../broker/delivery/publication.ts';
 import type { Outlet, SentAs } from '../../../broker/sessions/outbox.ts';
+import type { Clock } from '../../../lib/clock.ts';
 import { encodePublish, publishBytes } from '../../../protocol/mqtt/encode.ts';
 import { PacketType, type Publish, type Qos, type Version } from '../../../protocol/mqtt/packet.ts';
 import type { Agreement } from '../negotiate.ts';
@@ -11,6 +12,7 @@ export class MqttOutlet implements Outlet {
   readonly channel: Channel;
   readonly takesRuns: boolean;
   readonly receiveMaximum: number;
+  readonly clock: Clock;
   readonly #version: Version;
   readonly #maximumPacketSizeBytes: number;
   readonly #topicAliasMaximum: number;
@@ -18,8 +20,9 @@ export class MqttOutlet implements Outlet {
   #aliases: Map<string, number> | undefined;
   #single: Publication | undefined;
 
-  constructor(channel: Channel, version: Version, agreement: Agreement) {
+  constructor(channel: Channel, version: Version, agreement: Agreement, clock: Clock) {
     this.channel = channel;
+    this.clock = clock;
     this.#version = version;
     this.receiveMaximum = agreement.receiveMaximum;
     this.#maximumPacketSizeBytes = agreement.maximumPacketSizeBytes;
@@ -33,7 +36,7 @@ export class MqttOutlet implements Outlet {
     packetId: number,
     isAgain: boolean,
   ): boolean {
-    const publish = publishOf(message, this.#version);
+    const publish = publishOf(message, this.#version, this.clock);
     publish.qos = qos as Qos;
     publish.retain = retain;
     publish.packetId = packetId;
@@ -51,7 +54,7 @@ export class MqttOutlet implements Outlet {
     // A message that names an alias must arrive, whatever becomes of others: later ones have nothing but the alias.
     if (qos > 0 || isNewAlias || isFromStore) this.channel.enqueueUndroppable(bytes);
     else {
-      this.#single ??= new Publication(encodingOf(this.#version));
+      this.#single ??= new Publication(encodingOf(this.#version, this.clock));
       this.channel.deliver(this.#single.set(bytes, 0, bytes.length, 1));
     }
     return true;
@@ -60,7 +63,7 @@ export class MqttOutlet implements Outlet {
   /** Whether the client takes packets as large as this message with its topic written out. */
   takesSizeOf(message: Message, identifiers: readonly number[]): boolean {
     if (this.#maximumPacketSizeBytes >= ANY_SIZE_BYTES) return true;
-    const publish = publishOf(message, this.#version);
+    const publish = publishOf(message, this.#version, this.clock);
     // Counted as with a packet identifier, which QoS 0 does not have.
     publish.qos = 1;
     if (identifiers.length > 0) {

@@ -73,7 +73,8 @@ export class ReplayFeed {
     const read = this.#messages[this.#next];
     const { expiresAtMs } = read;
     // [MQTT-3.3.2-5]
-    if ((expiresAtMs === undefined || expiresAtMs > Date.now()) && !this.#send(read)) return false;
+    if ((expiresAtMs === undefined || expiresAtMs > this.#outlet.clock.now()) && !this.#send(read))
+      return false;
     if (++this.#next < this.#messages.length) return true;
     this.#messages = NONE;
     this.#next = 0;

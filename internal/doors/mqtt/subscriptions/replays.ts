@@ -89,7 +89,7 @@ export class Replays {
     const { logs } = this.#parts;
     if (logs === undefined)
       throw new BrokerError('no-log', `filter ${quoted(filter)}: this broker keeps no log`);
-    const request = parseReplay(asked, Date.now());
+    const request = parseReplay(asked, logs.clock.now());
     if (typeof request === 'string')
       throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${request}`);
     const options = { qos, noLocal, identifiers: subscriptionIdentifiers ?? [] };
