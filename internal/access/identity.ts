@@ -12,14 +12,30 @@ export interface Identity {
   readonly listener: string;
   /** Where the connection comes from: an address and port, or the socket's path. */
   readonly remote: string;
-  /** The common name of a client certificate that the listener verified. */
+  /** The common name of a client certificate that the listener verified; undefined where it has none, or several. */
   readonly certificateName: string | undefined;
   /** When the credentials end, by `Date.now()`; undefined: never. */
   readonly expiresAtMs: number | undefined;
 }
 
 /** What is known of a connection before its client has said who it is. */
-export type Peer = Pick<Identity, 'clientId' | 'door' | 'listener' | 'remote' | 'certificateName'>;
+export interface Peer
+  extends Pick<Identity, 'clientId' | 'door' | 'listener' | 'remote' | 'certificateName'> {
+  /** All names in that certificate. */
+  readonly certificate?: CertificateNames;
+}
+
+/** The names in a client certificate that a listener verified. */
+export interface CertificateNames {
+  /** The subject as RFC 2253 writes it. */
+  readonly subject: string;
+  readonly commonNames: readonly string[];
+  readonly dnsNames: readonly string[];
+  readonly emails: readonly string[];
+  readonly uris: readonly string[];
+  /** Why they cannot be trusted to be what they look like. */
+  readonly problem: string | undefined;
+}
 
 /** The identity of a client that nobody authenticated. */
 export function anonymous(peer: Peer): Identity {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../lib/clock.ts';
+import { type CertificateNames, certificateNames } from './certificate-names.ts';
 
 /** Who receives what arrives on a connection. */
 export interface ConnectionHandler {
@@ -27,8 +28,8 @@ export interface Connection {
    * shall not count.
    */
   openedAt: number;
-  /** The common name in the client's certificate, where the listener verified one. */
-  readonly certificateName: string | undefined;
+  /** The names in the client's certificate, where the listener verified one. */
+  readonly certificate: CertificateNames | undefined;
   /**
    * The address that the peer dialled, as far as it can be seen from here: the name that it gave in its TLS handshake,
    * or the local end of the connection. Undefined for a unix socket.
@@ -80,7 +81,7 @@ export class SocketConnection implements Connection {
   readonly listener: string;
   readonly clock: Clock;
   openedAt: number;
-  readonly certificateName: string | undefined;
+  readonly certificate: CertificateNames | undefined;
   handler: ConnectionHandler = nobody;
   readonly #socket: OwnedSocket;
   readonly #lingerMs: number;
@@ -96,7 +97,7 @@ export class SocketConnection implements Connection {
     this.openedAt = context.clock.elapsedMs();
     this.#lingerMs = context.lingerMs;
     this.remote = remoteOf(socket);
-    this.certificateName = certificateNameOf(socket);
+    this.certificate = certificateOf(socket);
     socket.on('data', onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
@@ -200,9 +201,9 @@ export function dialledOf(socket: Socket | TLSSocket): HostAndPort | undefined {
   return { host: serverName || localAddress.replace(/^::ffff:(?=\d+\.)/, ''), port: localPort };
 }
 
-/** Only a name that the listener verified counts; without a CA nobody checked it. */
-export function certificateNameOf(socket: Socket | TLSSocket): string | undefined {
+/** Only names that the listener verified count; without a CA nobody checked them. */
+export function certificateOf(socket: Socket | TLSSocket): CertificateNames | undefined {
   if (!('authorized' in socket) || !socket.authorized) return undefined;
-  const name = socket.getPeerCertificate().subject?.CN;
-  return Array.isArray(name) ? name[0] : name;
+  const certificate = socket.getPeerX509Certificate();
+  return certificate && certificateNames(certificate.raw);
 }

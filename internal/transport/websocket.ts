@@ -2,11 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '../lib/clock.ts';
+import type { CertificateNames } from './certificate-names.ts';
 import {
   type Connection,
   type ConnectionContext,
   type ConnectionHandler,
-  certificateNameOf,
+  certificateOf,
   dialledOf,
   type HostAndPort,
   nobody,
@@ -72,7 +73,7 @@ class WebSocketConnection implements Connection {
   readonly listener: string;
   readonly clock: Clock;
   openedAt: number;
-  readonly certificateName: string | undefined;
+  readonly certificate: CertificateNames | undefined;
   handler: ConnectionHandler = nobody;
   readonly #webSocket: WebSocket;
   /** The socket below, which knows when there is room again. */
@@ -93,7 +94,7 @@ class WebSocketConnection implements Connection {
     this.#lingerMs = context.lingerMs;
     this.remote = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
     this.dialled = dialledOf(request.socket);
-    this.certificateName = certificateNameOf(request.socket);
+    this.certificate = certificateOf(request.socket);
     webSocket.binaryType = 'nodebuffer';
     webSocket.on('message', (data: RawData, isBinary: boolean) => this.#onMessage(data as Buffer, isBinary));
     webSocket.on('error', (error) => {

@@ -9,7 +9,7 @@ export class FakeConnection implements Connection {
   readonly listener = 'tcp://test';
   readonly clock = systemClock;
   openedAt = systemClock.elapsedMs();
-  readonly certificateName = undefined;
+  readonly certificate = undefined;
   readonly dialled = { host: 'test', port: 9092 };
   handler: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };
   /** Whether `write` says to wait. */

@@ -5,9 +5,12 @@ import type { UserDirectory } from '../../internal/access/users/user-authenticat
 /** A directory of users that a test may change. */
 export function directoryOf(...users: User[]) {
   const directory = {
-    current: { users: mapOf(users) },
+    current: { users: mapOf(users), isProtected: true },
     change(...changed: User[]) {
-      directory.current = { users: mapOf([...directory.current.users.values(), ...changed]) };
+      directory.current = {
+        users: mapOf([...directory.current.users.values(), ...changed]),
+        isProtected: true,
+      };
     },
   };
   return directory satisfies UserDirectory;

@@ -103,6 +103,29 @@ describe('users', () => {
   });
 });
 
+describe('a broker that knows of no users', () => {
+  it('lets everybody in, whatever they show, until it has some', async () => {
+    const directory = directoryOf();
+    directory.current = { ...directory.current, isProtected: false };
+    const users = new UserAuthenticator({ directory, allowsAnonymous: false });
+    expect(users.mechanisms).toEqual(['PLAIN', 'OAUTHBEARER']);
+    for (const credentials of [
+      password('alice', 'x'),
+      { kind: 'token', token: 'x' },
+      NO_CREDENTIALS,
+    ] as const)
+      expect(await answer(users, credentials)).toBeUndefined();
+    directory.change(alice);
+    expect(users.mechanisms).toEqual(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']);
+    for (const credentials of [
+      password('alice', 'x'),
+      { kind: 'token', token: 'x' },
+      NO_CREDENTIALS,
+    ] as const)
+      expect(await answer(users, credentials)).toBe(WRONG);
+  });
+});
+
 describe('exchanges of users', () => {
   function begin(users: UserAuthenticator, mechanism: string): SaslExchange {
     const exchange = users.beginExchange(peer, mechanism);

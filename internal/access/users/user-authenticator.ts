@@ -7,6 +7,7 @@ import {
   type SaslExchange,
 } from '../authenticator.ts';
 import { anonymous, type Identity, identityOf, type Peer } from '../identity.ts';
+import { CertificateUsers } from './certificate-users.ts';
 import { Decoys } from './decoys.ts';
 import { BusyError, type HashQueue } from './hash-queue.ts';
 import { Passwords } from './passwords.ts';
@@ -19,7 +20,11 @@ import { SCRAM_MECHANISMS, type ScramKeys, type ScramMechanism, type User } from
 /** Where users are looked up: the directory of the broker. */
 export interface UserDirectory {
   /** Another object, with another map, after each change. */
-  readonly current: { readonly users: ReadonlyMap<string, User> };
+  readonly current: {
+    readonly users: ReadonlyMap<string, User>;
+    /** Whether there are, or were, users or rules; until then everybody is let in. */
+    readonly isProtected: boolean;
+  };
 }
 
 export interface UserAuthenticatorOptions {
@@ -28,38 +33,44 @@ export interface UserAuthenticatorOptions {
   allowsAnonymous: boolean;
   /** Checks tokens; undefined where they are not served. */
   tokens?: Tokens;
+  /** Who is meant by a client certificate. Default: its common name. */
+  certificates?: CertificateUsers;
   decoys?: Decoys;
   queue?: HashQueue;
 }
 
-/** The authenticator of a broker with users. */
+/**
+ * Finds users by what they show. Password, token or SASL decide where a client shows them, also beside a certificate;
+ * where it shows nothing else, the certificate does. As long as the broker knows of no users, everybody is let in: under
+ * the name in their certificate, or as anonymous.
+ */
 export class UserAuthenticator implements Authenticator {
-  readonly mechanisms: readonly string[];
   readonly #directory: UserDirectory;
   readonly #allowsAnonymous: boolean;
   readonly #decoys: Decoys;
   readonly #passwords: Passwords;
   readonly #tokens: Tokens | undefined;
+  readonly #certificates: CertificateUsers;
 
-  constructor({
-    directory,
-    allowsAnonymous,
-    tokens,
-    decoys = new Decoys(),
-    queue,
-  }: UserAuthenticatorOptions) {
-    this.mechanisms = ['PLAIN', ...SCRAM_MECHANISMS, ...(tokens === undefined ? [] : ['OAUTHBEARER'])];
+  constructor(options: UserAuthenticatorOptions) {
+    const { directory, allowsAnonymous, tokens, certificates, decoys = new Decoys(), queue } = options;
     this.#tokens = tokens;
+    this.#certificates = certificates ?? new CertificateUsers();
     this.#directory = directory;
     this.#allowsAnonymous = allowsAnonymous;
     this.#decoys = decoys;
     this.#passwords = new Passwords(decoys, queue);
   }
 
+  get mechanisms(): readonly string[] {
+    if (!this.#isProtected) return ONE_STEP;
+    return this.#tokens === undefined ? WITHOUT_TOKENS : WITH_TOKENS;
+  }
+
   authenticate(peer: Peer, credentials: Credentials): Identity | Refusal | Promise<Identity | Refusal> {
+    if (!this.#isProtected || credentials.kind === 'none') return this.#byConnection(peer);
     if (credentials.kind === 'token') return this.#byToken(peer, credentials.token);
-    if (credentials.kind === 'password') return this.#byPasswordOrToken(peer, credentials);
-    return this.#allowsAnonymous ? anonymous(peer) : refused('it showed no credentials');
+    return this.#byPasswordOrToken(peer, credentials);
   }
 
   beginExchange(peer: Peer, mechanism: string): SaslExchange | Refusal {
@@ -70,6 +81,35 @@ export class UserAuthenticator implements Authenticator {
     if (scram !== undefined) return beginScram(scram, this.#scramUsers(peer));
     const begin = mechanism === 'PLAIN' ? beginPlain : beginOAuthBearer;
     return begin((credentials) => this.authenticate(peer, credentials));
+  }
+
+  get #isProtected(): boolean {
+    return this.#directory.current.isProtected || this.#tokens !== undefined;
+  }
+
+  /** Who a client is that shows nothing but, perhaps, a certificate. */
+  #byConnection(peer: Peer): Identity | Refusal {
+    let user: string | undefined;
+    try {
+      user = peer.certificate && this.#certificates.userOf(peer.certificate);
+    } catch (error) {
+      return refused((error as Error).message);
+    }
+    if (user !== undefined) return this.#named(peer, user);
+    const isIn = this.#allowsAnonymous || !this.#isProtected;
+    return isIn ? anonymous(peer) : refused('it showed no credentials');
+  }
+
+  /** Somebody whose name was signed, by an authority or in a token. The directory need not know them. */
+  #named(peer: Peer, user: string, signed: Partial<TokenSubject> = {}): Identity | Refusal {
+    const { groups = [], expiresAtMs } = signed;
+    const known = this.#directory.current.users.get(user);
+    if (known?.isEnabled === false) return refused('the user is disabled', user);
+    return identityOf(peer, {
+      user,
+      groups: [...new Set([...(known?.groups ?? []), ...groups])],
+      expiresAtMs,
+    });
   }
 
   /** Protocols that know passwords only carry tokens there, beside no user name or that of the token. */
@@ -92,14 +132,7 @@ export class UserAuthenticator implements Authenticator {
     } catch (error) {
       return refused(`the token was not accepted: ${(error as Error).message}`);
     }
-    const { user, groups, expiresAtMs } = subject;
-    const known = this.#directory.current.users.get(user);
-    if (known?.isEnabled === false) return refused('the user of the token is disabled', user);
-    return identityOf(peer, {
-      user,
-      groups: [...new Set([...(known?.groups ?? []), ...groups])],
-      expiresAtMs,
-    });
+    return this.#named(peer, subject.user, subject);
   }
 
   async #byPassword(peer: Peer, user: string, password: Uint8Array): Promise<Identity | Refusal> {
@@ -139,6 +172,10 @@ export class UserAuthenticator implements Authenticator {
     return identityOf(peer, { user: name, groups: user.groups });
   }
 }
+
+const ONE_STEP = ['PLAIN', 'OAUTHBEARER'];
+const WITHOUT_TOKENS = ['PLAIN', ...SCRAM_MECHANISMS];
+const WITH_TOKENS = [...WITHOUT_TOKENS, 'OAUTHBEARER'];
 
 type ByPassword = Extract<Credentials, { kind: 'password' }>;
 

@@ -86,8 +86,16 @@ const ONE_STEP_MECHANISMS: Record<string, (check: Check) => SaslExchange> = {
 
 /** What a connection tells of its peer. */
 export function peerOf(connection: Connection, door: string, clientId: string): Peer {
-  const { listener, remote, certificateName } = connection;
-  return { clientId, door, listener, remote, certificateName };
+  const { listener, remote, certificate } = connection;
+  const names = certificate?.commonNames ?? [];
+  return {
+    clientId,
+    door,
+    listener,
+    remote,
+    certificateName: names.length === 1 ? names[0] : undefined,
+    certificate,
+  };
 }
 
 /**
