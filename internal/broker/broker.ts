@@ -13,7 +13,7 @@ import { type Message, Publication, valuesEncoding } from './delivery/publicatio
 import type { Receipt } from './delivery/receipt.ts';
 import { Turn } from './delivery/turn.ts';
 import { TurnTime } from './delivery/turn-time.ts';
-import { Retained } from './retained/retained.ts';
+import { Retained, type RetainedStore } from './retained/retained.ts';
 import {
   type Member,
   ShareGroup,
@@ -45,6 +45,8 @@ export interface BrokerParts {
   logger: Logger;
   /** What time it is. Default: the machine's clock. */
   clock?: Clock;
+  /** Where retained messages last. Default: in memory only. */
+  retainedStore?: RetainedStore;
   /** Calls back after the reads of this turn of the event loop. Default: `setImmediate`. */
   afterReads?: (callback: () => void) => void;
 }
@@ -98,7 +100,7 @@ export class Broker {
     const { metrics } = parts;
     const fates = new Fates(metrics, parts.logger);
     this.clock = parts.clock ?? systemClock;
-    this.retained = new Retained(metrics, this.clock);
+    this.retained = new Retained(metrics, this.clock, parts.retainedStore);
     this.#waiting = new ChannelTotal(parts.settings.channelTotalBytes ?? channelTotalBytes);
     metrics.gauge('channel_bytes_waiting', () => this.#waiting.bytes);
     this.#received = metrics.counter('messages_received_total');

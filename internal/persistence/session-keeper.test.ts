@@ -60,7 +60,7 @@ function keeperOfPrompt(store: MemoryEntries, times: number): SessionKeeper {
   for (let time = 0; time < times; time++) {
     const one = outgoing(message());
     send(keeper, one);
-    keeper.deleteOutgoing('c', one);
+    keeper.deleteOutgoing(one);
   }
   return keeper;
 }
@@ -93,7 +93,7 @@ function brokerOf(keeper: SessionKeeper) {
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 10,
   };
-  const broker = new Broker({ settings, metrics, logger });
+  const broker = new Broker({ settings, metrics, logger, retainedStore: keeper });
   const limits = { queueMessages: 1000, queueBytes: 1_000_000 };
   const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10, store: keeper });
   return { broker, sessions };
@@ -151,7 +151,6 @@ describe('keeping sessions', () => {
     const store = new HeldEntries();
     const keeper = new SessionKeeper(store, logger);
     const { broker, sessions } = brokerOf(keeper);
-    broker.retained.store = keeper;
     store.isHeld = true;
     const calls: string[] = [];
     const publisher = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
@@ -176,7 +175,7 @@ describe('keeping sessions', () => {
     const all = Array.from({ length: sessionChangesWaiting + 1 }, () => outgoing(message()));
     for (const one of all) keeper.putOutgoing('c', one);
     keeper.holdBack({ pause: () => calls.push('pause'), resume: () => calls.push('resume') });
-    for (const one of all) keeper.deleteOutgoing('c', one);
+    for (const one of all) keeper.deleteOutgoing(one);
     await settled();
     expect([store.writes, ...calls]).toEqual([0, 'pause', 'resume']);
     keeper.close();
@@ -203,7 +202,7 @@ describe('keeping sessions', () => {
     const one = outgoing(message());
     const work = send(keeper, one);
     expect(work.state).toBe('waits');
-    keeper.deleteOutgoing('c', one);
+    keeper.deleteOutgoing(one);
     expect(work.state).toBe('lasts');
     const shared = message();
     const pair = [outgoing(shared), outgoing(shared)];
@@ -211,7 +210,7 @@ describe('keeping sessions', () => {
     for (const each of pair) keeper.putOutgoing('c', each, other);
     for (const each of pair) {
       expect(other.state).toBe('waits');
-      keeper.deleteOutgoing('c', each);
+      keeper.deleteOutgoing(each);
     }
     expect(other.state).toBe('lasts');
     await settled();
@@ -226,12 +225,12 @@ describe('keeping sessions', () => {
       run.map((one) => {
         const each = outgoing(one);
         keeper.putOutgoing(clientId, each);
-        return { clientId, each };
+        return each;
       }),
     );
     await keeper.flush();
     expect(store.size).toBe(run.length + deliveries.length);
-    for (const { clientId, each } of deliveries) keeper.deleteOutgoing(clientId, each);
+    for (const each of deliveries) keeper.deleteOutgoing(each);
     await keeper.flush();
     expect(store.size).toBe(0);
   });
@@ -291,8 +290,8 @@ describe('keeping sessions', () => {
     const acknowledged = outgoing(message());
     keeper.putOutgoing('d', acknowledged, needless);
     // What was needed no longer is no error.
-    keeper.deleteOutgoing('d', delivered);
-    keeper.deleteOutgoing('d', acknowledged);
+    keeper.deleteOutgoing(delivered);
+    keeper.deleteOutgoing(acknowledged);
     await settled();
     expect([one, both, needless].map(({ state }) => state)).toEqual([
       'store-unavailable: the disk is full',
@@ -397,7 +396,7 @@ describe('waiting for acknowledgements', () => {
     vi.advanceTimersByTime(acknowledgementWaitMs - 1);
     await settled();
     expect(first.state).toBe('waits');
-    keeper.deleteOutgoing('c', one);
+    keeper.deleteOutgoing(one);
     expect(first.state).toBe('lasts');
     const second = send(keeper, outgoing(message()));
     await settled();
@@ -413,7 +412,7 @@ describe('waiting for acknowledgements', () => {
     send(keeper, quick);
     await settled();
     expect(store.size).toBe(1);
-    keeper.deleteOutgoing('c', quick);
+    keeper.deleteOutgoing(quick);
     await keeper.flush();
     const slow = outgoing(message());
     send(keeper, slow);
@@ -422,7 +421,7 @@ describe('waiting for acknowledgements', () => {
     await waited();
     expect(store.size).toBe(1);
     vi.advanceTimersByTime(acknowledgementWaitMs + 1);
-    keeper.deleteOutgoing('c', slow);
+    keeper.deleteOutgoing(slow);
     send(keeper, outgoing(message()));
     await settled();
     expect(store.size).toBe(1);
@@ -524,9 +523,9 @@ describe('waiting for acknowledgements', () => {
     await settled();
     // The message, and that one is absent.
     expect([waiter.state, store.size]).toEqual(['waits', 2]);
-    keeper.deleteOutgoing('c', prompt);
+    keeper.deleteOutgoing(prompt);
     expect(waiter.state).toBe('lasts');
-    keeper.deleteOutgoing('absent', absent);
+    keeper.deleteOutgoing(absent);
     await keeper.flush();
     expect(store.size).toBe(0);
   });

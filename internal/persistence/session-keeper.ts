@@ -7,26 +7,9 @@ import type { SessionRecord, SessionStore } from '../broker/sessions/session-sto
 import type { Will } from '../broker/sessions/will.ts';
 import type { EntryStore } from '../store/entry-store.ts';
 import { ClientKeys, KeyKind, messageKey, retainedKey, sessionKey, willKey } from './entry-keys.ts';
-import {
-  encodeMessage,
-  encodeOutgoing,
-  encodeReceived,
-  encodeSession,
-  encodeState,
-  encodeWill,
-} from './session-records.ts';
-import { type Delivery, NOT_DEFERRED, WriteQueue } from './write-queue.ts';
-
-/** A message that several sessions may wait for. */
-interface Shared {
-  message: Message;
-  /** 0 while only one waits, and it has no place of its own. */
-  number: number;
-  sessions: number;
-  isWritten: boolean;
-  /** Of the last work that waits for its place, so that each is asked for once. */
-  receipt: Receipt | undefined;
-}
+import { encodeMessage, encodeReceived, encodeSession, encodeWill } from './session-records.ts';
+import { type Shared, StoredClient, StoredDelivery } from './stored-delivery.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /**
  * Keeps sessions and retained messages in the store. A message that is acknowledged before it is written is never
@@ -80,35 +63,17 @@ export class SessionKeeper implements SessionStore {
   }
 
   putOutgoing(clientId: string, outgoing: Outgoing, receipt?: Receipt): void {
-    const client = this.#client(clientId);
-    const delivery = client.deliveries.get(outgoing.sequence);
-    if (delivery === undefined) {
-      const shared = this.#shareOf(outgoing.message, receipt);
-      this.#queue.add(client.keep(outgoing, shared), receipt);
-    } else if (delivery.state === 'written') {
-      delivery.hasState = true;
-      this.#queue.put(delivery.stateKey, () => encodeState(outgoing), receipt);
-    } else if (outgoing.qos === 1) {
-      // It is on its way. Whether its packet id is remembered with it is not what anybody waits for.
-      if (hasSender(outgoing.message)) delivery.wasSent();
-    } else {
-      this.#queue.change(delivery, receipt);
+    if (outgoing.stored !== undefined) {
+      outgoing.stored.changed(receipt);
+      return;
     }
+    const delivery = this.#newDelivery(clientId, outgoing, this.#shareOf(outgoing.message, receipt));
+    this.#queue.add(delivery, receipt);
   }
 
-  deleteOutgoing(clientId: string, { sequence }: Outgoing): void {
-    const deliveries = this.#clients.get(clientId)?.deliveries;
-    const delivery = deliveries?.get(sequence);
-    if (delivery === undefined) return;
-    deliveries!.delete(sequence);
-    delivery.wasAcknowledged(this.#queue.waitMs);
-    if (delivery.state === 'waits') {
-      this.#queue.drop(delivery);
-    } else {
-      this.#queue.put(delivery.key, nothing);
-      if (delivery.hasState) this.#queue.put(delivery.stateKey, nothing);
-    }
-    this.#release(delivery.shared);
+  deleteOutgoing(outgoing: Outgoing): void {
+    outgoing.stored?.forget();
+    outgoing.stored = undefined;
   }
 
   putReceived(clientId: string, packetId: number, isKept: boolean, receipt?: Receipt): void {
@@ -144,7 +109,7 @@ export class SessionKeeper implements SessionStore {
       if (reference !== undefined) this.#shared.set(message, shared);
     }
     shared.sessions++;
-    this.#client(clientId).keep(outgoing, shared).wasRestored(hasState);
+    this.#newDelivery(clientId, outgoing, shared).wasRestored(hasState);
     this.#lastNumber = Math.max(this.#lastNumber, reference ?? 0);
   }
 
@@ -152,10 +117,16 @@ export class SessionKeeper implements SessionStore {
     this.#queue.close();
   }
 
+  #newDelivery(clientId: string, outgoing: Outgoing, shared: Shared): StoredDelivery {
+    const delivery = new StoredDelivery(this.#client(clientId), outgoing, shared);
+    outgoing.stored = delivery;
+    return delivery;
+  }
+
   #client(clientId: string): StoredClient {
     let client = this.#clients.get(clientId);
     if (client === undefined) {
-      client = new StoredClient(clientId);
+      client = new StoredClient(clientId, this.#queue, this.#release);
       this.#clients.set(clientId, client);
     }
     return client;
@@ -193,106 +164,18 @@ export class SessionKeeper implements SessionStore {
 
   readonly #endTurn = (): void => this.#sharedThisTurn.clear();
 
-  #release(shared: Shared): void {
+  readonly #release = (shared: Shared): void => {
     if (--shared.sessions > 0) return;
     // A retained message may be waited for again, and is then written anew.
     if (shared.message.retain || shared.isWritten) this.#shared.delete(shared.message);
     if (shared.isWritten) this.#queue.put(messageKey(shared.number), nothing);
     else if (shared.number > 0) this.#queue.forget(messageKey(shared.number));
-  }
+  };
 }
 
 function newShared(message: Message, reference: number | undefined): Shared {
   const isWritten = reference !== undefined;
   return { message, number: reference ?? 0, sessions: 0, isWritten, receipt: undefined };
-}
-
-/** The state that a client's messages share. */
-class StoredClient {
-  readonly keys: ClientKeys;
-  /** What is stored of each message that it has not acknowledged, by its place in the session. */
-  readonly deliveries = new Map<number, StoredDelivery>();
-  /** How often of late it acknowledged before its message had to be written; 0: it is not waited for. */
-  promptness = 0;
-
-  constructor(clientId: string) {
-    this.keys = new ClientKeys(clientId);
-  }
-
-  keep(outgoing: Outgoing, shared: Shared): StoredDelivery {
-    const delivery = new StoredDelivery(this, outgoing, shared);
-    this.deliveries.set(outgoing.sequence, delivery);
-    return delivery;
-  }
-}
-
-/** How many messages that were acknowledged too late it takes until a client is not waited for any more. */
-const MOST_PROMPTNESS = 32;
-
-/** The stored state of a message for one session. */
-class StoredDelivery implements Delivery {
-  state: Delivery['state'] = 'waits';
-  hopefulSinceMs = NOT_DEFERRED;
-  receipt: Delivery['receipt'] = undefined;
-  moreReceipts: Delivery['moreReceipts'] = undefined;
-  /** Whether a later state of it is there too. */
-  hasState = false;
-  readonly shared: Shared;
-  readonly #client: StoredClient;
-  readonly #outgoing: Outgoing;
-  #writtenAtMs = 0;
-
-  constructor(client: StoredClient, outgoing: Outgoing, shared: Shared) {
-    this.#client = client;
-    this.#outgoing = outgoing;
-    this.shared = shared;
-  }
-
-  /** The store has it already. */
-  wasRestored(hasState: boolean): void {
-    this.state = 'written';
-    this.hasState = hasState;
-  }
-
-  get key(): string {
-    return this.#client.keys.outgoing(this.#outgoing.sequence);
-  }
-
-  get stateKey(): string {
-    return this.#client.keys.state(this.#outgoing.sequence);
-  }
-
-  bytes(): Uint8Array {
-    this.#writtenAtMs = performance.now();
-    if (this.hopefulSinceMs !== NOT_DEFERRED) this.#wasLate();
-    const { number } = this.shared;
-    return encodeOutgoing(this.#outgoing, number > 0 ? number : undefined);
-  }
-
-  wasSent(): void {
-    if (this.#client.promptness > 0) this.hopefulSinceMs = performance.now();
-  }
-
-  /** @param inTimeMs what counts as at once. */
-  wasAcknowledged(inTimeMs: number): void {
-    if (this.state === 'written' && performance.now() - this.#writtenAtMs > inTimeMs) {
-      this.#wasLate();
-    } else if (this.#client.promptness < MOST_PROMPTNESS) {
-      this.#client.promptness++;
-    }
-  }
-
-  #wasLate(): void {
-    if (this.#client.promptness > 0) this.#client.promptness--;
-  }
-}
-
-/**
- * Whether a message would be published again if the broker forgot it now. It would not with QoS 2, as the packet id is
- * remembered: that and the message have to last together.
- */
-function hasSender({ qos, isLastCopy }: Message): boolean {
-  return qos !== 2 && isLastCopy !== true;
 }
 
 function nothing(): undefined {}

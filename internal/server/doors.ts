@@ -2,7 +2,7 @@ import type { Broker, Logger } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
 import { Admission } from '../doors/clients/admission.ts';
 import { connectionProblems } from '../doors/clients/connection-problems.ts';
-import { type Door, type DoorEntry, type DoorParts, doorsAtPortOf } from '../doors/door.ts';
+import { type Door, type DoorEntry, type DoorParts, doorsAtPortOf, type KeptTopics } from '../doors/door.ts';
 import { doorLog } from '../doors/door-log.ts';
 import { FrontDoor, type FrontDoorParts } from '../doors/front-door.ts';
 import { OpenAddresses } from '../doors/open-addresses.ts';
@@ -20,7 +20,6 @@ import { Traffic } from '../transport/traffic.ts';
 import { descriptorEvents } from './descriptors.ts';
 import type { Opened } from './opened.ts';
 import { type BrokerOptions, listenerOptions, optionsOf, policyOf } from './options.ts';
-import type { OpenLogs } from './storage.ts';
 
 /** What opens a listener of a door, by the name of the door. */
 export type OpenDoors = ReadonlyMap<string, (endpoint: Endpoint) => Promise<Listener>>;
@@ -32,7 +31,7 @@ export interface DoorsParts {
   options: BrokerOptions;
   broker: Broker;
   sessions: Sessions;
-  kept: OpenLogs | undefined;
+  kept: KeptTopics | undefined;
   metrics: Metrics;
   logger: Logger;
   certificates: Certificates | undefined;

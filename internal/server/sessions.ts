@@ -38,8 +38,15 @@ export interface SessionsParts {
   broker: Broker;
   /** Undefined where all is in memory. */
   entries: OpenEntries | undefined;
+  /** What keeps them there. */
+  keeper: SessionKeeper | undefined;
   metrics: Metrics;
   logger: Logger;
+}
+
+/** What keeps sessions and retained messages; undefined where all is in memory. */
+export function openKeeper(entries: OpenEntries | undefined, logger: Logger): SessionKeeper | undefined {
+  return entries && new SessionKeeper(entries.store, logger);
 }
 
 /**
@@ -48,8 +55,7 @@ export interface SessionsParts {
  * @throws StoreError where the store cannot be read.
  */
 export async function openSessions(parts: SessionsParts): Promise<OpenSessions> {
-  const { options, broker, entries, metrics, logger } = parts;
-  const keeper = entries && new SessionKeeper(entries.store, logger);
+  const { options, broker, entries, keeper, metrics, logger } = parts;
   const sessions = new Sessions({
     broker,
     metrics,
@@ -63,9 +69,8 @@ export async function openSessions(parts: SessionsParts): Promise<OpenSessions> 
     slowConsumerWaitMs: options.slowConsumerWaitMs ?? brokerLimits.slowConsumerWaitMs,
     store: keeper,
   });
-  if (entries !== undefined && keeper !== undefined) {
-    if (entries.hasEntries) await restoreSessions({ store: entries.store, keeper, sessions, broker, logger });
-    broker.retained.store = keeper;
+  if (entries?.hasEntries && keeper !== undefined) {
+    await restoreSessions({ store: entries.store, keeper, sessions, broker, logger });
   }
   const everyMs = options.sysIntervalMs ?? doorsLimits.sysTopicsEveryMs;
   const version = `tinymq version ${options.version ?? 'unknown'}`;
@@ -75,7 +80,6 @@ export async function openSessions(parts: SessionsParts): Promise<OpenSessions> 
     sys?.close();
     sessions.close();
     await keeper?.flush();
-    keeper?.close();
   }
 
   return { sessions, close };

@@ -14,6 +14,7 @@ import { checkDataFolder } from './data-folder.ts';
 import { reportDescriptorLimit } from './descriptors.ts';
 import { type OpenDoors, openDoors } from './doors.ts';
 import { withPresentNames } from './former-names.ts';
+import { openLive } from './live.ts';
 import { Opened } from './opened.ts';
 import {
   type BrokerOptions,
@@ -24,7 +25,7 @@ import {
   placesOf,
 } from './options.ts';
 import { MEMORY_ONLY, openEntries } from './session-store.ts';
-import { openSessions } from './sessions.ts';
+import { openKeeper, openSessions } from './sessions.ts';
 import { type OpenLogs, openLogs } from './storage.ts';
 
 /** Counters since the start, and gauges of now, by name. */
@@ -78,22 +79,28 @@ export async function startWithDoors(
       logger,
     );
     opened.add(() => certificates?.close());
+    const stored = await openStored(options, places, logger, folderError);
+    opened.add(() => stored?.close());
+    const entries = openEntries(usable, stored, logger);
+    opened.add(() => entries?.close());
+    await openAccess({ options, kept: stored, entries });
+    const keeper = openKeeper(entries, logger);
+    opened.add(() => keeper?.close());
     const broker = new Broker({
       settings: brokerSettings(options),
       metrics,
       logger,
       clock: options.clock,
+      retainedStore: keeper,
       afterReads,
     });
-    const kept = await openKept(options, places, broker, metrics, logger, folderError);
-    opened.add(() => kept?.close());
-    const entries = openEntries(usable, kept, logger);
-    opened.add(() => entries?.close());
-    await openAccess({ options, kept, entries });
+    const live = stored && openLive(options.keep ?? [], { ...stored, broker, metrics, logger });
+    opened.add(() => live?.close());
     const { sessions, close } = await openSessions({
-      ...{ options: usable, broker, entries, metrics, logger },
+      ...{ options: usable, broker, entries, keeper, metrics, logger },
     });
     opened.add(close);
+    const kept = stored && live && { ...stored, delivery: live.delivery };
     const shared = { broker, sessions, kept, metrics, logger, certificates, opened };
     const wanted = doors.filter((door) => places.some((place) => place.door === door));
     const openable = await openDoors(wanted, { doors, options: usable, ...shared });
@@ -176,11 +183,9 @@ function openCertificates(
  *
  * @throws StoreError where the broker could do nothing without it.
  */
-async function openKept(
+async function openStored(
   options: BrokerOptions,
   places: readonly Place[],
-  broker: Broker,
-  metrics: Metrics,
   logger: Logger,
   folderError: StoreError | undefined,
 ): Promise<OpenLogs | undefined> {
@@ -191,7 +196,7 @@ async function openKept(
   if (captured.length === 0 && needing.length === 0 && !isNeededForUsers) return undefined;
   try {
     if (folderError !== undefined) throw folderError;
-    return await openLogs(options, broker, metrics, logger);
+    return await openLogs(options, options.clock, logger);
   } catch (error) {
     const isNeeded = captured.length > 0 || needing.length === places.length || isNeededForUsers;
     if (isNeeded || onListenError === undefined || !(error instanceof StoreError)) throw error;

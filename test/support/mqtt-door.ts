@@ -43,11 +43,11 @@ export async function mqttDoor(
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 60_000,
   };
-  const broker = new Broker({ settings, metrics, logger: log });
+  const keeper = new SessionKeeper(entries, log);
+  const broker = new Broker({ settings, metrics, logger: log, retainedStore: keeper });
   broker.tap('own/#', new Capture({ logs, metrics, log, isWanted: (topic) => topic.startsWith('own/') }));
   const isOfOne = (topic: string) => topic.startsWith('one/');
   broker.tap('one/#', new Capture({ logs, metrics, log, logName: 'all', isWanted: isOfOne }));
-  const keeper = new SessionKeeper(entries, log);
   const limits = { queueMessages: 1000, queueBytes: 1e6 };
   const sessions = new Sessions({
     broker,
@@ -58,7 +58,6 @@ export async function mqttDoor(
     store: keeper,
   });
   await restoreSessions({ store: entries, keeper, sessions, broker, logger: log });
-  broker.retained.store = keeper;
   const door = new MqttDoor({
     ...{ broker, sessions, metrics, logger: log, logs },
     ...{ maxMessageBytes: 1e6, connectTimeoutMs: 60_000, keepAliveMs: 0 },

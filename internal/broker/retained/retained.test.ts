@@ -52,9 +52,8 @@ describe('retained messages', () => {
   });
 
   it('are replaced by the next one, and cleared by one without payload [MQTT-3.3.1-6]', () => {
-    const retained = new Retained(new Metrics());
     const store = new Written();
-    retained.store = store;
+    const retained = new Retained(new Metrics(), undefined, store);
     retained.set(message('a', '1'));
     retained.set(message('a', '2'));
     expect([...retained.find('a')].map(({ payload }) => String(payload))).toEqual(['2']);
@@ -65,13 +64,13 @@ describe('retained messages', () => {
   });
 
   it('expire', () => {
-    const retained = new Retained(new Metrics());
     const store = new Written();
+    const retained = new Retained(new Metrics(), undefined, store);
     retained.set(message('short', 'x', 100));
     retained.set(message('prolonged', 'x', 100));
     retained.set(message('prolonged', 'x', 300));
     retained.set(message('long'));
-    retained.store = store;
+    store.calls.length = 0;
     expect(topicsOf(retained.find('#', 99))).toEqual(['long', 'prolonged', 'short']);
     expect(topicsOf(retained.find('#', 100))).toEqual(['long', 'prolonged']);
     retained.expire(100);

@@ -31,16 +31,17 @@ export const noRetainedStore: RetainedStore = {
 
 /** The last retained message of each topic. */
 export class Retained {
-  /** Where changes are written to; set before the first one. */
-  store: RetainedStore = noRetainedStore;
+  /** Where changes are written to. */
+  readonly store: RetainedStore;
   readonly #clock: Clock;
   readonly #topics = new TopicTree<Message>();
   readonly #expiring = new Deadlines<string>();
   readonly #refused: Counter;
   #bytes = 0;
 
-  constructor(metrics: Metrics, clock: Clock = systemClock) {
+  constructor(metrics: Metrics, clock: Clock = systemClock, store: RetainedStore = noRetainedStore) {
     this.#clock = clock;
+    this.store = store;
     this.#refused = metrics.counter('retained_refused_total');
     metrics.gauge('retained_messages', () => this.count);
     metrics.gauge('retained_bytes', () => this.#bytes);

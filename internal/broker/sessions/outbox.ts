@@ -271,15 +271,15 @@ export class Outbox {
       this.#waitedFor(outgoing);
       moved.push(outgoing);
     }
-    for (const outgoing of moved) this.#store.deleteOutgoing(this.#clientId, outgoing);
+    for (const outgoing of moved) this.#store.deleteOutgoing(outgoing);
     return moved;
   }
 
   /** Forgets everything, in the store too. */
   clear(): void {
-    for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(this.#clientId, outgoing);
+    for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(outgoing);
     for (const outgoing of this.#waiting) {
-      this.#store.deleteOutgoing(this.#clientId, outgoing);
+      this.#store.deleteOutgoing(outgoing);
       this.#waitedFor(outgoing);
     }
     this.#inflight.clear();
@@ -326,6 +326,7 @@ export class Outbox {
       packetId: 0,
       isReleased: false,
       isBorrowed: false,
+      stored: undefined,
     };
   }
 
@@ -381,7 +382,7 @@ export class Outbox {
 
   #forget(outgoing: Outgoing): void {
     if (outgoing.isBorrowed) this.#borrowed--;
-    this.#store.deleteOutgoing(this.#clientId, outgoing);
+    this.#store.deleteOutgoing(outgoing);
   }
 
   /** The next id that nothing has. There is always one: fewer than all of them are unacknowledged. */

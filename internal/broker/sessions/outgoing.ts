@@ -1,4 +1,13 @@
 import type { Message } from '../delivery/publication.ts';
+import type { Receipt } from '../delivery/receipt.ts';
+
+/** A message on its way to a client, as a store keeps it. */
+export interface StoredOutgoing {
+  /** @param receipt held until its new state is durable. */
+  changed(receipt?: Receipt): void;
+  /** It is needed no longer. */
+  forget(): void;
+}
 
 /** A message on its way to a client that acknowledges it. */
 export interface Outgoing {
@@ -16,4 +25,6 @@ export interface Outgoing {
   isReleased: boolean;
   /** Whether it was read from the retained store, which has it if it is to be sent anew. */
   isBorrowed?: boolean;
+  /** What the store keeps of it; the store's own. */
+  stored?: StoredOutgoing;
 }

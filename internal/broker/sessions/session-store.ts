@@ -34,7 +34,7 @@ export interface SessionStore extends RetainedStore {
   deleteWill(clientId: string): void;
   /** Remembers a message of a session, or its new state. */
   putOutgoing(clientId: string, outgoing: Outgoing, receipt?: Receipt): void;
-  deleteOutgoing(clientId: string, outgoing: Outgoing): void;
+  deleteOutgoing(outgoing: Outgoing): void;
   /**
    * Remembers that a QoS 2 message of this packet id has arrived.
    *

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { identityOfTest } from '../../../test/support/access.ts';
 import { Broker } from '../../broker/broker.ts';
+import type { RetainedStore } from '../../broker/retained/retained.ts';
 import { Sessions } from '../../broker/sessions/sessions.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { SysTopics } from './sys-topics.ts';
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-function setUp() {
+function setUp(retainedStore?: RetainedStore) {
   const metrics = new Metrics();
   const settings = {
     maxClients: 10,
@@ -16,7 +17,7 @@ function setUp() {
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 10,
   };
-  const broker = new Broker({ settings, metrics, logger });
+  const broker = new Broker({ settings, metrics, logger, retainedStore });
   const limits = { queueMessages: 10, queueBytes: 1000 };
   const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10 });
   const sys = new SysTopics({
@@ -86,14 +87,13 @@ describe('$SYS', () => {
   });
 
   it('is not counted as messages of clients, nor kept in the store', () => {
-    const { metrics, broker, sessions, sys } = setUp();
     const kept: string[] = [];
-    broker.retained.store = {
+    const { metrics, broker, sessions, sys } = setUp({
       isBehind: false,
       holdBack() {},
       putRetained: ({ topic }) => kept.push(topic),
       deleteRetained() {},
-    };
+    });
     broker.publishMessage({ topic: 'a', payload: Buffer.from('x'), clientId: '', retain: true });
     sys.publish();
     expect(kept).toEqual(['a']);
