@@ -1,12 +1,12 @@
+import type { Deadline, DeadlineTimer } from '../lib/deadline-timer.ts';
 import { idleGroupsDropEveryMs, maxGroups, maxGroupsBytes } from '../limits/groups.ts';
-import type { Deadline, Deadlines } from './deadlines.ts';
 import { Group, type GroupMemory, groupBytes } from './group.ts';
 import type { KeptGroups } from './kept-groups.ts';
 import type { Rebalance } from './rebalance.ts';
 
 /** What the table shares with the rest of the groups. */
 export interface GroupTableParts {
-  readonly deadlines: Deadlines;
+  readonly deadlines: DeadlineTimer;
   readonly rebalance: Rebalance;
   readonly memory: GroupMemory;
   readonly kept: KeptGroups;

@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import type { Deadline } from './deadlines.ts';
+import type { Deadline } from '../lib/deadline-timer.ts';
 import type { GroupRecord } from './group-record.ts';
 import type {
   GroupDescription,

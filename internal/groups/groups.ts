@@ -1,4 +1,5 @@
 import { type Clock, type ClockTimer, systemClock } from '../lib/clock.ts';
+import { DeadlineTimer } from '../lib/deadline-timer.ts';
 import {
   groupSweepEveryMs,
   maxGroupSessionTimeoutMs,
@@ -7,7 +8,6 @@ import {
 } from '../limits/groups.ts';
 import type { LogStore, StoredState, TopicPartition } from '../store/log-store.ts';
 import { CommittedOffsets, type OffsetStore, type OffsetsByTopic } from './committed-offsets.ts';
-import { Deadlines } from './deadlines.ts';
 import { type Group, type GroupMemory, refusedJoin } from './group.ts';
 import { GroupOffsets } from './group-offsets.ts';
 import { readGroup } from './group-record.ts';
@@ -54,7 +54,7 @@ export interface GroupsOptions {
 export class Groups {
   readonly #log: GroupLog;
   readonly #clock: Clock;
-  readonly #deadlines: Deadlines;
+  readonly #deadlines: DeadlineTimer;
   readonly #memory: GroupMemory = { bytes: 0 };
   readonly #kept: KeptGroups;
   readonly #committed: CommittedOffsets;
@@ -67,7 +67,7 @@ export class Groups {
   #isClosed = false;
 
   constructor({ store, stored, subscribedTopics, log, clock = systemClock }: GroupsOptions) {
-    const deadlines = new Deadlines(clock);
+    const deadlines = new DeadlineTimer(clock);
     const memory = this.#memory;
     const presence = new Presence();
     const committed = new CommittedOffsets(store, stored.groups);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { DeadlineTimer } from '../lib/deadline-timer.ts';
 import {
   groupGonePendingGraceMs,
   groupNewMemberJoinTimeoutMs,
@@ -7,7 +8,6 @@ import {
   maxGroupsBytes,
   maxMembersPerGroup,
 } from '../limits/groups.ts';
-import type { Deadlines } from './deadlines.ts';
 import { type Group, type GroupMemory, type PendingMember, refusedJoin } from './group.ts';
 import type { GroupRecord } from './group-record.ts';
 import type { JoinRequest, JoinResult } from './group-types.ts';
@@ -17,7 +17,7 @@ import { answerSync, type Rebalance, refusedSync } from './rebalance.ts';
 
 /** What joining shares with the rest of the groups. */
 export interface JoinParts {
-  readonly deadlines: Deadlines;
+  readonly deadlines: DeadlineTimer;
   readonly presence: Presence;
   readonly rebalance: Rebalance;
   readonly memory: GroupMemory;

@@ -1,4 +1,4 @@
-import type { Deadline } from './deadlines.ts';
+import type { Deadline } from '../lib/deadline-timer.ts';
 import type { MemberRecord } from './group-record.ts';
 import {
   type GroupProtocol,

@@ -23,6 +23,20 @@ describe('deadlines', () => {
     );
   });
 
+  it('hand out nothing that was deleted, and put off everything by the same', () => {
+    const deadlines = new Deadlines<number>();
+    for (let value = 0; value < 1_000; value++) deadlines.add(value, value);
+    for (let value = 0; value < 990; value++) deadlines.delete(value);
+    expect([deadlines.size, deadlines.firstAtMs]).toEqual([10, 990]);
+    deadlines.putOff(100);
+    expect([...deadlines.due(1_089)]).toEqual([]);
+    deadlines.delete(991);
+    deadlines.add(1_090, 991);
+    expect([...deadlines.due(1_091)].sort()).toEqual([990, 991]);
+    deadlines.clear();
+    expect(deadlines.firstAtMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it('may be added to while they are handed out', () => {
     const deadlines = new Deadlines<number>();
     deadlines.add(1, 1);

@@ -31,7 +31,7 @@ export class Deadlines<T> {
     if (known !== undefined && known <= atMs) return;
     this.#times.set(value, atMs);
     this.#push(atMs, value);
-    if (this.#heap.length > MAX_STALE_FACTOR * this.#times.size + MIN_STALE) this.#rebuild();
+    this.#leaveOutStale();
   }
 
   /** Takes out everything whose time has come. */
@@ -44,13 +44,40 @@ export class Deadlines<T> {
     }
   }
 
+  /** Hands a value out no more, until it is added again. */
+  delete(value: T): void {
+    if (this.#times.delete(value)) this.#leaveOutStale();
+  }
+
+  values(): Iterable<T> {
+    return this.#times.keys();
+  }
+
+  /** The time of the first of them; Infinity where there is none. */
+  get firstAtMs(): number {
+    while (this.#heap.length > 0) {
+      const { atMs, value } = this.#heap[0];
+      if (this.#times.get(value) === atMs) return atMs;
+      this.#takeFirst();
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Has all of them handed out so much later. */
+  putOff(byMs: number): void {
+    // Their order stays what it was.
+    for (const entry of this.#heap) entry.atMs += byMs;
+    for (const [value, atMs] of this.#times) this.#times.set(value, atMs + byMs);
+  }
+
   clear(): void {
     this.#heap = [];
     this.#times.clear();
   }
 
-  /** Leaves out the entries that an earlier one took the place of. */
-  #rebuild(): void {
+  /** Leaves out the entries that an earlier one took the place of, where they are many. */
+  #leaveOutStale(): void {
+    if (this.#heap.length <= MAX_STALE_FACTOR * this.#times.size + MIN_STALE) return;
     this.#heap = [];
     for (const [value, atMs] of this.#times) this.#push(atMs, value);
   }

@@ -1,7 +1,7 @@
+import type { Deadline } from '../../lib/deadline-timer.ts';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import type { CallPeer } from './context.ts';
-import type { Expiring } from './deadlines.ts';
 import { grpcErrorOf, isUnexpected } from './errors.ts';
 import { type ExpandedCall, Expander } from './expander.ts';
 import type { Http2Stream, StreamHandler } from './http2/stream.ts';
@@ -24,14 +24,14 @@ export interface CallHandler {
 export type OpenCall = (call: Call) => CallHandler;
 
 /** One call: its requests out of the bytes of its stream, its responses, deadline and status. */
-export class Call implements ExpandedCall, Expiring, StreamHandler {
+export class Call implements ExpandedCall, StreamHandler {
   readonly peer: CallPeer;
   readonly #stream: Http2Stream;
   readonly #responses: Responses;
   readonly #reader: MessageReader;
   #handler: CallHandler = NOBODY;
   #expander: Expander | undefined;
-  #hasDeadline = false;
+  #deadline: Deadline | undefined;
   #heldBytes = 0;
   #pauses = 0;
   #isOver = false;
@@ -51,8 +51,8 @@ export class Call implements ExpandedCall, Expiring, StreamHandler {
     if (timeoutMs !== undefined) {
       if (timeoutMs < 1) this.expire();
       else {
-        this.#hasDeadline = true;
-        this.peer.door.deadlines.add(this, timeoutMs);
+        this.#deadline = this.peer.door.deadlines.add(() => this.expire());
+        this.#deadline.set(timeoutMs);
       }
     }
     if (this.#isOver) return;
@@ -216,7 +216,7 @@ export class Call implements ExpandedCall, Expiring, StreamHandler {
   #end(status: StatusCode): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (this.#hasDeadline) this.peer.door.deadlines.remove(this);
+    this.#deadline?.clear();
     this.#reader.clear();
     this.peer.door.held.release(this.#heldBytes);
     this.#heldBytes = 0;

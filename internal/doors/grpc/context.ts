@@ -1,10 +1,10 @@
 import type { Access } from '../../access/access.ts';
+import type { DeadlineTimer } from '../../lib/deadline-timer.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { PartitionLog } from '../../log/partition-log.ts';
 import type { Counter } from '../../observe/metrics.ts';
 import type { StatusCode } from '../../protocol/grpc/status.ts';
 import type { Budget } from './budget.ts';
-import type { Deadlines } from './deadlines.ts';
 import type { Unsent } from './unsent.ts';
 
 /** How the door behaves. Times in milliseconds, sizes in bytes. */
@@ -41,7 +41,7 @@ export interface DoorContext {
   /** Answers of BulkRetrieve. */
   readonly bulk: Budget;
   readonly unsent: Unsent;
-  readonly deadlines: Deadlines;
+  readonly deadlines: DeadlineTimer;
   readonly received: Counter;
   readonly sent: Counter;
   /** Whether the broker can serve now. */

@@ -1,4 +1,5 @@
 import type { Clock, ClockTimer } from '../../lib/clock.ts';
+import { DeadlineTimer } from '../../lib/deadline-timer.ts';
 import * as doorsLimits from '../../limits/doors.ts';
 import * as grpcLimits from '../../limits/grpc.ts';
 import type { Logs } from '../../log/logs.ts';
@@ -14,7 +15,6 @@ import type { OpenAddresses } from '../open-addresses.ts';
 import { Budget } from './budget.ts';
 import type { DoorContext, GrpcSettings, Settled } from './context.ts';
 import { Counts } from './counts.ts';
-import { Deadlines } from './deadlines.ts';
 import { GrpcHealth } from './health.ts';
 import { makeMethods } from './methods.ts';
 import { GrpcPeer, type PeerParts } from './peer.ts';
@@ -165,7 +165,7 @@ function contextOf(parts: GrpcDoorParts, settings: GrpcSettings): DoorContext {
     waiting: new Budget(grpcLimits.grpcWaitingBytes),
     bulk: new Budget(Math.max(grpcLimits.grpcBulkBytes, settings.maxMessageBytes)),
     unsent: new Unsent(),
-    deadlines: new Deadlines(logs.clock),
+    deadlines: new DeadlineTimer(logs.clock),
     received: metrics.counter('grpc_messages_received_total'),
     sent: metrics.counter('grpc_messages_sent_total'),
     unexpected(error) {

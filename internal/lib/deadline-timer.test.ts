@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Deadlines } from './deadlines.ts';
+import { systemClock } from './clock.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-describe('deadlines', () => {
+describe('deadlines on a timer', () => {
   it('are due in the order of their times', () => {
-    const deadlines = new Deadlines();
+    const deadlines = new DeadlineTimer(systemClock);
     const due: string[] = [];
     for (const [name, afterMs] of [
       ['c', 30],
@@ -25,7 +26,7 @@ describe('deadlines', () => {
   });
 
   it('take one timer, however often one is put off', () => {
-    const deadlines = new Deadlines();
+    const deadlines = new DeadlineTimer(systemClock);
     const due = vi.fn();
     const deadline = deadlines.add(due);
     for (let heartbeat = 0; heartbeat < 1000; heartbeat++) deadline.set(1000 + heartbeat);
@@ -38,7 +39,7 @@ describe('deadlines', () => {
   });
 
   it('can be moved forward, but not by who only wants it no later', () => {
-    const deadlines = new Deadlines();
+    const deadlines = new DeadlineTimer(systemClock);
     const due = vi.fn();
     const deadline = deadlines.add(due);
     deadline.set(1000);
@@ -52,7 +53,7 @@ describe('deadlines', () => {
   });
 
   it('may be set again when they are due', () => {
-    const deadlines = new Deadlines();
+    const deadlines = new DeadlineTimer(systemClock);
     let count = 0;
     const deadline = deadlines.add(() => {
       count++;
@@ -69,7 +70,7 @@ describe('deadlines', () => {
     const clock = performance.now.bind(performance);
     let lostMs = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => clock() + lostMs);
-    const deadlines = new Deadlines();
+    const deadlines = new DeadlineTimer(systemClock);
     const due: string[] = [];
     for (const [name, afterMs] of [
       ['a', 10_000],
@@ -89,7 +90,7 @@ describe('deadlines', () => {
   });
 
   it('hold nothing back when they are closed', () => {
-    const deadlines = new Deadlines();
+    const deadlines = new DeadlineTimer(systemClock);
     const due = vi.fn();
     const deadline = deadlines.add(due);
     deadline.set(1);
@@ -108,7 +109,7 @@ describe('deadlines', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const deadlines = new Deadlines();
+        const deadlines = new DeadlineTimer(systemClock);
         const due: number[] = [];
         const model: (number | undefined)[] = Array.from({ length: 8 });
         const expected: number[] = [];
