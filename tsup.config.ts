@@ -57,6 +57,7 @@ export default defineConfig([
       ...Object.fromEntries(programs.map((name) => [`cmd/${name}`, `cmd/${name}/main.ts`])),
       ...libraries,
       'sqlite-worker': 'internal/store/sqlite/sqlite-worker.ts',
+      'access-file-worker': 'internal/access/file/access-file-worker.ts',
     },
     format: 'esm',
     target: `node${NEEDED_NODE}`,
@@ -80,7 +81,7 @@ export default defineConfig([
     target: `node${NEEDED_NODE}`,
     platform: 'node',
     removeNodeProtocol: false,
-    // The thread of the store is found beside the file that starts it.
+    // The files of threads are found beside the file that starts it.
     shims: true,
   },
   {

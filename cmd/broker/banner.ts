@@ -29,6 +29,9 @@ export function banner(options: BannerOptions): string {
     ...DOORS.flatMap((door) => sharedPortLines(door, listeners)),
     keepsIn === undefined ? 'Messages are kept in memory only.' : `What is to be kept lies in ${keepsIn}`,
     ...openToAll.map((url) => colours.yellow(`Everybody who reaches ${url} may read and write everything.`)),
+    ...(openToAll.length === 0
+      ? []
+      : ['To close it, add users (tinymq users add NAME), or listen on localhost.']),
     '',
     ...(next.length === 0
       ? []

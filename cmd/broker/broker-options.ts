@@ -62,6 +62,7 @@ export function brokerOptionsOf(
     fsync: values.fsync,
     ...retentionOf(values, given, kafkaLogDirs !== undefined, properties),
     guard: guardOf(values['refuse-filter']),
+    allowAnonymous: values['allow-anonymous'],
     webSocketOrigins: values['ws-origin'].length > 0 ? values['ws-origin'] : undefined,
   };
 }

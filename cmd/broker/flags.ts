@@ -45,6 +45,10 @@ const options = {
     placeholder: 'FILTER',
     help: 'refuse subscriptions to FILTER and anything narrower, to test how clients react',
   }),
+  'allow-anonymous': toggle({
+    group: 'Users',
+    help: 'where there are no users, listen also on addresses that others reach, and let everybody do everything',
+  }),
   kafka: doorFlag('kafka'),
   'kafka-advertised': text({
     group: 'Kafka',
@@ -237,7 +241,7 @@ export const brokerProgram: Program<typeof options> = {
   },
   examples: [
     'broker',
-    'broker -network tcp -address :1883',
+    'broker -network tcp -address :1883 -allow-anonymous',
     'broker -network unix -address /tmp/broker.sock',
     'broker -tls-cert server.crt -tls-key server.key -address localhost:8883',
     'broker -listen tcp://localhost:1883,unix:///tmp/broker.sock,ws://localhost:8083',

@@ -52,6 +52,8 @@ export function brokerLineOfDashmq(
   const hasOtherPlace = !texts.has('data-dir') && (operands.length > 0 || names(OTHER_PLACES));
   return [
     ...operands,
+    // DashMQ is open to everybody; the broker says so at each start.
+    '-allow-anonymous',
     ...(isNamed ? ['-kafka', address] : []),
     ...(hasOtherPlace ? [] : ['-data-dir', values['data-dir']]),
     '-log-level',

@@ -16,35 +16,47 @@ function brokerLine(line: string, environment: Record<string, string> = {}): str
 
 describe('smq', () => {
   it.each<[string, Record<string, string>, string]>([
-    ['', {}, '-grpc tcp://:8097 -grpc-writes=true'],
-    ['--port 9000', {}, '-grpc tcp://:9000 -grpc-writes=true'],
-    ['-port=9000', { PORT: '9001' }, '-grpc tcp://:9000 -grpc-writes=true'],
-    ['', { PORT: '9001' }, '-grpc tcp://:9001 -grpc-writes=true'],
-    ['--allow-remote-writes=false', {}, '-grpc tcp://:8097 -grpc-writes=false'],
-    ['--allow-remote-writes=F', {}, '-grpc tcp://:8097 -grpc-writes=false'],
-    ['', { ALLOW_REMOTE_WRITES: 'false' }, '-grpc tcp://:8097 -grpc-writes=false'],
-    ['', { ALLOW_REMOTE_WRITES: '0' }, '-grpc tcp://:8097 -grpc-writes=true'],
-    ['', { ALLOW_REMOTE_WRITES: '' }, '-grpc tcp://:8097 -grpc-writes=true'],
-    ['-allow-remote-writes', { ALLOW_REMOTE_WRITES: 'false' }, '-grpc tcp://:8097 -grpc-writes=true'],
-    ['', { SERVER_ENABLE_MTLS: 'TRUE' }, '-grpc tcp://:8097 -grpc-writes=true'],
-    ['--server-enable-mtls=false', { SERVER_ENABLE_MTLS: 'true' }, '-grpc tcp://:8097 -grpc-writes=true'],
-    ['--enable-mtls --client-cert c --client-key k --ca-cert a', {}, '-grpc tcp://:8097 -grpc-writes=true'],
+    ['', {}, '-allow-anonymous -grpc tcp://:8097 -grpc-writes=true'],
+    ['--port 9000', {}, '-allow-anonymous -grpc tcp://:9000 -grpc-writes=true'],
+    ['-port=9000', { PORT: '9001' }, '-allow-anonymous -grpc tcp://:9000 -grpc-writes=true'],
+    ['', { PORT: '9001' }, '-allow-anonymous -grpc tcp://:9001 -grpc-writes=true'],
+    ['--allow-remote-writes=false', {}, '-allow-anonymous -grpc tcp://:8097 -grpc-writes=false'],
+    ['--allow-remote-writes=F', {}, '-allow-anonymous -grpc tcp://:8097 -grpc-writes=false'],
+    ['', { ALLOW_REMOTE_WRITES: 'false' }, '-allow-anonymous -grpc tcp://:8097 -grpc-writes=false'],
+    ['', { ALLOW_REMOTE_WRITES: '0' }, '-allow-anonymous -grpc tcp://:8097 -grpc-writes=true'],
+    ['', { ALLOW_REMOTE_WRITES: '' }, '-allow-anonymous -grpc tcp://:8097 -grpc-writes=true'],
+    [
+      '-allow-remote-writes',
+      { ALLOW_REMOTE_WRITES: 'false' },
+      '-allow-anonymous -grpc tcp://:8097 -grpc-writes=true',
+    ],
+    ['', { SERVER_ENABLE_MTLS: 'TRUE' }, '-allow-anonymous -grpc tcp://:8097 -grpc-writes=true'],
+    [
+      '--server-enable-mtls=false',
+      { SERVER_ENABLE_MTLS: 'true' },
+      '-allow-anonymous -grpc tcp://:8097 -grpc-writes=true',
+    ],
+    [
+      '--enable-mtls --client-cert c --client-key k --ca-cert a',
+      {},
+      '-allow-anonymous -grpc tcp://:8097 -grpc-writes=true',
+    ],
     [
       '--server-enable-mtls --server-cert c --server-key k --server-ca-cert a',
       {},
-      '-grpc tls://:8097 -tls-cert c -tls-key k -tls-ca a -grpc-writes=true',
+      '-allow-anonymous -grpc tls://:8097 -tls-cert c -tls-key k -tls-ca a -grpc-writes=true',
     ],
     [
       '',
       { SERVER_ENABLE_MTLS: 'true', SERVER_CERT_FILE: 'c', SERVER_KEY_FILE: 'k', SERVER_CA_CERT_FILE: 'a' },
-      '-grpc tls://:8097 -tls-cert c -tls-key k -tls-ca a -grpc-writes=true',
+      '-allow-anonymous -grpc tls://:8097 -tls-cert c -tls-key k -tls-ca a -grpc-writes=true',
     ],
     [
       '-kafka localhost:9092 -quiet --log-level=warn -port 1',
       {},
-      '-grpc tcp://:1 -grpc-writes=true -kafka localhost:9092 -quiet --log-level=warn',
+      '-allow-anonymous -grpc tcp://:1 -grpc-writes=true -kafka localhost:9092 -quiet --log-level=warn',
     ],
-    ['-port 1 extra -port 2 --nonsense', {}, '-grpc tcp://:1 -grpc-writes=true'],
+    ['-port 1 extra -port 2 --nonsense', {}, '-allow-anonymous -grpc tcp://:1 -grpc-writes=true'],
   ])('%s with %o', (line, environment, broker) => {
     expect(brokerLine(line, environment)).toBe(broker);
   });
@@ -84,20 +96,29 @@ describe('smq', () => {
 
 describe('dashmq', () => {
   it.each([
-    ['', '-kafka tcp://0.0.0.0:9092 -data-dir ./data -log-level info'],
-    ['-host :: -port 9093', '-kafka tcp://[::]:9093 -data-dir ./data -log-level info'],
-    ['-data-dir /x -log-level debug', '-kafka tcp://0.0.0.0:9092 -data-dir /x -log-level debug'],
-    ['server.properties', 'server.properties -log-level info'],
+    ['', '-allow-anonymous -kafka tcp://0.0.0.0:9092 -data-dir ./data -log-level info'],
+    ['-host :: -port 9093', '-allow-anonymous -kafka tcp://[::]:9093 -data-dir ./data -log-level info'],
+    [
+      '-data-dir /x -log-level debug',
+      '-allow-anonymous -kafka tcp://0.0.0.0:9092 -data-dir /x -log-level debug',
+    ],
+    ['server.properties', 'server.properties -allow-anonymous -log-level info'],
     [
       '-kafka-partitions 3 -memory',
-      '-kafka tcp://0.0.0.0:9092 -log-level info -kafka-partitions=3 -memory=true',
+      '-allow-anonymous -kafka tcp://0.0.0.0:9092 -log-level info -kafka-partitions=3 -memory=true',
     ],
     [
       '-host localhost -tls-cert c -tls-key k',
-      '-kafka localhost:9092 -data-dir ./data -log-level info -tls-cert=c -tls-key=k',
+      '-allow-anonymous -kafka localhost:9092 -data-dir ./data -log-level info -tls-cert=c -tls-key=k',
     ],
-    ['-kafka :1 -kafka :2', '-data-dir ./data -log-level info -kafka=:1 -kafka=:2'],
-    ['server.properties -port 1', 'server.properties -kafka tcp://0.0.0.0:1 -log-level info'],
+    [
+      '-kafka :1 -kafka :2 -allow-anonymous=false',
+      '-allow-anonymous -data-dir ./data -log-level info -allow-anonymous=false -kafka=:1 -kafka=:2',
+    ],
+    [
+      'server.properties -port 1',
+      'server.properties -allow-anonymous -kafka tcp://0.0.0.0:1 -log-level info',
+    ],
   ])('%s', (line, broker) => {
     const argv = line.split(' ').filter((argument) => argument !== '');
     const { values, texts, operands } = parseProgram(dashmqProgram, argv, {}, '1');

@@ -92,7 +92,12 @@ export function readSmqCommandLine(
     const grpc = `${mtls.length > 0 ? 'tls' : 'tcp'}://:${checkedPort(values.port)}`;
     return {
       kind: 'run',
-      broker: ['-grpc', grpc, ...mtls, `-grpc-writes=${values['allow-remote-writes']}`, ...others],
+      // The original is open to everybody; the broker says so at each start.
+      broker: [
+        '-allow-anonymous',
+        ...['-grpc', grpc, ...mtls, `-grpc-writes=${values['allow-remote-writes']}`],
+        ...others,
+      ],
       dbPath: values.dbpath,
       notes: [
         `Server mTLS is ${mtls.length > 0 ? 'enabled' : 'not enabled'}.`,

@@ -9,8 +9,13 @@ import { groupNameProblem, SCRAM_MECHANISMS, type User, userNameProblem } from '
 
 /** @throws AccessError `invalid`. */
 export function checkUser(user: Pick<User, 'name' | 'groups' | 'password' | 'scram'>): void {
-  const problem = userNameProblem(user.name) ?? groupsProblem(user.groups) ?? secretsProblem(user);
+  const problem = userProblem(user);
   if (problem !== undefined) throw new AccessError('invalid', `user ${quoted(user.name)}: ${problem}`);
+}
+
+/** Why something cannot be a user; undefined where it can. Nothing secret stands in it. */
+export function userProblem(user: Pick<User, 'name' | 'groups' | 'password' | 'scram'>): string | undefined {
+  return userNameProblem(user.name) ?? groupsProblem(user.groups) ?? secretsProblem(user);
 }
 
 function groupsProblem(groups: readonly string[]): string | undefined {

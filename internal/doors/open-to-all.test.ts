@@ -5,7 +5,10 @@ import { parseEndpoint } from '../transport/endpoint.ts';
 import { DOORS, type DoorName } from './all.ts';
 import { type Checks, isOpenToAll } from './open-to-all.ts';
 
-const nobody: Checks = { guard: undefined, authenticates: false, asksForCertificates: false };
+const nobody: Checks = {
+  ...{ guard: undefined, authenticates: false, hasUsers: false },
+  asksForCertificates: false,
+};
 const guarded: Checks = { ...nobody, guard: { ...allowAll, mayConnect: () => 'no' } };
 const certified: Checks = { ...nobody, asksForCertificates: true };
 /** It looks at subscriptions only. */
@@ -22,8 +25,13 @@ it.each<[DoorName, string, Checks]>([
   ['grpc', 'tls://:8097', nobody],
   ['frames', 'tcp://1270.example:1', nobody],
   ['frames', 'tcp://[2001:db8::1]:1', nobody],
-])('%s at %s is', (door, url, checks) => {
-  expect(isOpenToAll(entryOf(door), parseEndpoint(url), checks)).toBe(true);
+  ['frames', 'tcp://172.17.0.1:1', nobody],
+  ['frames', 'tcp://169.254.1.1:1', nobody],
+  ['frames', 'tcp://[::ffff:10.0.0.1]:1', nobody],
+  ['frames', 'tcp://no-such-host.invalid:1', nobody],
+  ['frames', 'tcp://0:1', nobody],
+])('%s at %s is', async (door, url, checks) => {
+  expect(await isOpenToAll(entryOf(door), parseEndpoint(url), checks)).toBe(true);
 });
 
 it.each<[DoorName, string, Checks]>([
@@ -39,8 +47,11 @@ it.each<[DoorName, string, Checks]>([
   ['grpc', 'tcp://:8097', guarded],
   ['kafka', 'tcp://:9092', guarded],
   ['frames', 'tcp://:1883', { ...nobody, authenticates: true }],
-])('%s at %s is not', (door, url, checks) => {
-  expect(isOpenToAll(entryOf(door), parseEndpoint(url), checks)).toBe(false);
+  ['frames', 'tcp://[::ffff:127.0.0.1]:1', nobody],
+  ['frames', 'tcp://127.1:1', nobody],
+  ['grpc', 'tcp://:8097', { ...nobody, hasUsers: true }],
+])('%s at %s is not', async (door, url, checks) => {
+  expect(await isOpenToAll(entryOf(door), parseEndpoint(url), checks)).toBe(false);
 });
 
 function entryOf(door: DoorName) {

@@ -8,6 +8,14 @@ export const maxRuleNameCharacters = 1_024;
 
 /** Users of one broker: so many are read in some seconds at the start, and take some 100 MB of memory. */
 export const maxUsers = 100_000;
+/** Bytes of a declarative file of users: 100,000 of them fit. */
+export const maxUsersFileBytes = 64 * 1_024 * 1_024;
+/** A larger one is read in a thread of its own: YAML of so many bytes takes some 10 ms. */
+export const usersFileInThreadBytes = 16 * 1_024;
+/** Problems of such a file that are shown: who has to mend more begins with these. */
+export const maxUsersFileProblems = 20;
+/** How often it is looked at: a change holds within a second, also where it takes two looks until nobody writes any more. */
+export const usersFileWatchMs = 250;
 /** Groups of one user: more are a mistake. */
 export const maxGroupsOfUser = 1_000;
 /** Bytes of a user's or group's name: a distinguished name of a certificate fits, a screen of log shows it. */

@@ -35,6 +35,7 @@ const OPTIONS = {
   policy: object,
   guard: object,
   clock: object,
+  allowAnonymous: yesOrNo,
   logger: object,
   keep: list,
   dataDir: text,

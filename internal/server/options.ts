@@ -62,6 +62,11 @@ export interface BrokerOptions extends LogsOptions, SessionsOptions, OptionalDoo
   guard?: Guard;
   /** What time it is: for tests that move it. Default: the machine's clock. */
   clock?: Clock;
+  /**
+   * Whether everybody who reaches this machine may do everything, where there are no users. Default: no; the broker then
+   * listens on loopback addresses and unix sockets only.
+   */
+  allowAnonymous?: boolean;
   /** Where the log goes. Default: nowhere. */
   logger?: Logger;
 }

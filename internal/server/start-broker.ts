@@ -1,7 +1,6 @@
 import { Broker, type Logger } from '../broker/broker.ts';
 import { DOORS } from '../doors/all.ts';
 import type { DoorEntry } from '../doors/door.ts';
-import { type Checks, isOpenToAll } from '../doors/open-to-all.ts';
 import * as transportLimits from '../limits/transport.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -13,6 +12,7 @@ import { checkOptions } from './check-options.ts';
 import { checkDataFolder } from './data-folder.ts';
 import { reportDescriptorLimit } from './descriptors.ts';
 import { type OpenDoors, openDoors } from './doors.ts';
+import { exposedPlaces, warnOfExposed } from './exposure.ts';
 import { withPresentNames } from './former-names.ts';
 import { openLive } from './live.ts';
 import { Opened } from './opened.ts';
@@ -53,6 +53,7 @@ export interface RunningBroker extends AsyncDisposable {
  * @throws ListenError where one of them cannot open; then none stays open.
  * @throws RangeError where an option is out of its bounds.
  * @throws StoreError where the folder that is named cannot be used.
+ * @throws UnprotectedError where it would be open to everybody who reaches this machine.
  */
 export function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
   return startWithDoors(DOORS, options);
@@ -83,7 +84,8 @@ export async function startWithDoors(
     opened.add(() => stored?.close());
     const entries = openEntries(usable, stored, logger);
     opened.add(() => entries?.close());
-    await openAccess({ options, kept: stored, entries });
+    const directory = await openAccess({ options, kept: stored, entries });
+    const exposed = await exposedPlaces(places, options, directory.current.isProtected);
     const keeper = openKeeper(entries, logger);
     opened.add(() => keeper?.close());
     const broker = new Broker({
@@ -109,16 +111,10 @@ export async function startWithDoors(
       await Promise.all(listeners.map((listener) => listener.close()));
     });
     reportDescriptorLimit(options.maxClients, logger);
-    const openToAll = listeners.filter(({ door, endpoint }) =>
-      isOpenToAll(door, endpoint, checksOf(options)),
+    const openToAll = listeners.filter(({ endpoint }) =>
+      exposed.some((place) => place.endpoint === endpoint),
     );
-    for (const { door, url } of openToAll) {
-      const fields = { event: 'open-to-all', door: door.name, url };
-      logger.warn(
-        fields,
-        'everybody who reaches this listener may read and write everything: nobody checks who it is',
-      );
-    }
+    warnOfExposed(openToAll, logger);
     return running(listeners, openToAll, metrics, certificates, logger, opened);
   } catch (error) {
     await opened.close();
@@ -130,11 +126,6 @@ export async function startWithDoors(
 const afterReads = globalThis.setImmediate;
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-
-function checksOf({ guard, policy, authenticator, tls }: BrokerOptions): Checks {
-  const authenticates = authenticator !== undefined || policy !== undefined;
-  return { guard, authenticates, asksForCertificates: tls?.caFile !== undefined };
-}
 
 /**
  * Why the folder of the store cannot be used, where the broker can do without it.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { makeCertificates } from '../../certs/make.ts';
-import { start } from '../support/broker-process.ts';
+import { run, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 
 /*
@@ -33,13 +33,13 @@ async function started(name: string, args: readonly string[]): Promise<{ out: st
 
 describe('a listener that everybody reaches and nobody guards is said at the start', () => {
   it.each<[string, string[], string[]]>([
-    ['broker', ['-address', ':0'], ['frames']],
+    ['broker', ['-address', ':0', '-allow-anonymous'], ['frames']],
     [
       'broker',
-      ['-listen', 'ws://0.0.0.0:0', '-kafka', ':0', '-grpc', ':0', '-memory'],
+      ['-allow-anonymous', '-listen', 'ws://0.0.0.0:0', '-kafka', ':0', '-grpc', ':0', '-memory'],
       ['frames', 'kafka', 'grpc'],
     ],
-    ['broker', ['-address', ':0', '-refuse-filter', 'a'], ['frames']],
+    ['broker', ['-address', ':0', '-refuse-filter', 'a', '-allow-anonymous'], ['frames']],
     ['dashmq', ['-port', '0', '-memory'], ['kafka']],
     ['smq', ['-port', '0'], ['grpc']],
   ])('%s %j', async (name, args, doors) => {
@@ -52,9 +52,27 @@ describe('a listener that everybody reaches and nobody guards is said at the sta
   });
 });
 
+describe('a broker without users does not open to everybody', () => {
+  it.each<[string, string[], string]>([
+    ['broker', ['-address', ':0'], 'tcp://:0'],
+    ['broker', ['-listen', 'ws://[::]:0,tcp://127.0.0.1:0', '-memory'], 'ws://[::]:0'],
+    ['broker', ['-kafka', '0.0.0.0:0', '-grpc', ':0'], 'tcp://0.0.0.0:0 and tcp://:0'],
+    ['dashmq', ['-port', '0', '-memory', '-allow-anonymous=false'], 'tcp://0.0.0.0:0'],
+    ['smq', ['-port', '0', '-allow-anonymous=false'], 'tcp://:0'],
+  ])('%s %j', async (name, args, urls) => {
+    const main = fileURLToPath(new URL(`../../cmd/${name}/main.ts`, import.meta.url));
+    const { code, stderr, stdout } = await run(process.execPath, [main, ...args], { cwd: folder });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(`${name}: ${urls} would be open to everybody who reaches this machine`);
+    expect(stderr).toContain('Add users (tinymq users add NAME, or -users FILE)');
+    expect(stderr).toContain('-allow-anonymous');
+  });
+});
+
 describe('no word is said of', () => {
   it.each<[string, string[]]>([
     ['broker', ['-address', 'localhost:0', '-kafka', '127.0.0.1:0', '-grpc', '[::1]:0', '-memory']],
+    ['broker', ['-address', '127.1:0', '-allow-anonymous']],
     ['dashmq', ['-host', 'localhost', '-port', '0', '-memory']],
   ])('%s %j', async (name, args) => {
     const { out, errors } = await started(name, args);

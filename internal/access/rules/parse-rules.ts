@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { nameForLog, quoted } from '../../errors.ts';
+import { suggestion } from '../../lib/nearest.ts';
 import { maxRuleNameCharacters, maxRules } from '../../limits/access.ts';
 import { filterProblem, innerFilter } from '../../topic.ts';
 import {
@@ -82,7 +83,10 @@ function readRule(form: unknown, origin: Rule['origin'], defaultId: string, tell
   }
   const named: Tell = (problem) => tell(`${fields.has('id') ? ` (${id})` : ''}${problem}`);
   for (const key of fields.keys()) {
-    if (!KEYS.has(key)) named(`: has no key ${quoted(key)}; its keys are ${[...KEYS].join(', ')}`);
+    if (!RULE_KEYS.has(key))
+      named(
+        `: has no key ${quoted(key)}${suggestion(key, RULE_KEYS)}; its keys are ${[...RULE_KEYS].join(', ')}`,
+      );
   }
   const effect = effectOf(fields, named);
   if (effect === undefined) return undefined;
@@ -91,7 +95,8 @@ function readRule(form: unknown, origin: Rule['origin'], defaultId: string, tell
   return fields.has('kafka') ? readKafkaRule(base, fields, named) : readResourceRule(base, fields, named);
 }
 
-const KEYS = new Set([
+/** The keys of a rule in a file. */
+export const RULE_KEYS: ReadonlySet<string> = new Set([
   'id',
   'allow',
   'deny',

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { threadFile } from '../../lib/thread-file.ts';
 import { StoreError, StoreUnavailableError, type UnavailableReason } from '../store-error.ts';
 import type { Refusal, ToReader, ToWriter, WorkerRole } from './messages.ts';
 
@@ -18,7 +17,7 @@ export function startThread<Message>(
 ): Worker {
   // Node calls SQLite experimental; whoever runs a broker can do nothing about that.
   const execArgv = ['--disable-warning=ExperimentalWarning'];
-  const thread = new Worker(threadFile(), { workerData: role, execArgv });
+  const thread = new Worker(storeThreadFile(), { workerData: role, execArgv });
   thread.on('message', told);
   thread.on('error', (error: Error) => ended(thread, error.message));
   thread.on('exit', () => ended(thread, 'the thread of the store ended'));
@@ -38,12 +37,8 @@ export function errorOf({ code, message }: Refusal, reason: UnavailableReason): 
   return code === 'unavailable' ? new StoreUnavailableError(reason, message) : new StoreError(code, message);
 }
 
-/** The thread's file: beside this one among the sources; built, this one is in `dist` or a folder of it. */
-function threadFile(): URL {
-  const candidates = ['./sqlite-worker.ts', './sqlite-worker.js', '../sqlite-worker.js'];
-  const found = candidates
-    .map((path) => new URL(path, import.meta.url))
-    .find((url) => existsSync(fileURLToPath(url)));
+function storeThreadFile(): URL {
+  const found = threadFile('sqlite-worker', import.meta.url);
   if (!found) throw new StoreError('unsupported', 'this copy of tinymq lacks its file sqlite-worker.js');
   return found;
 }
