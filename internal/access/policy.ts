@@ -32,6 +32,9 @@ export interface Resource {
   readonly name: string;
 }
 
+/** How much of what a filter matches is allowed. */
+export type Coverage = 'all' | 'partly' | 'none';
+
 /** The broker as a resource: it has one name. */
 export const THE_BROKER: Resource = { kind: 'broker', name: 'broker' };
 
@@ -43,6 +46,11 @@ export interface Policy {
   readonly isOpen: boolean;
   /** Undefined for yes, or the reason for no in words that the client may see. */
   may(identity: Identity, action: Action, resource: Resource): string | undefined;
+  /**
+   * How much of what a filter matches is allowed; with `read` or `write` too, of logs by the names of their topics. A policy
+   * that cannot tell leaves it out: a filter is allowed as a whole then, or not at all.
+   */
+  coverage?(identity: Identity, action: Action, filter: string): Coverage;
   /** Calls `listener` after each change of {@link epoch}; returns what ends that. */
   onChange(listener: () => void): () => void;
 }

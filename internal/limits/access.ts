@@ -71,3 +71,18 @@ export const maxTokenGroups = 1_000;
 export const tokenClockToleranceMs = 30_000;
 /** How often files of keys, certificates and passwords are looked at, if nobody says otherwise. */
 export const accessFilesWatchMs = 1_000;
+
+/**
+ * How many comparisons the answer to one subscription may take, some 10 ms. Rules that people write take hundreds; only
+ * many wildcards in the middle of many rules can take more, and what is not looked at is refused.
+ */
+export const maxCoverageSteps = 500_000;
+
+/** Of a name that a glob is tried on. Globs with several stars take long for long names, which clients choose. */
+export const maxGlobbedNameCharacters = 255;
+
+/** Levels of a filter that rules are compared with; the broker refuses deeper filters anyway. */
+export const maxCoverageLevels = 1_000;
+
+/** Stars in a glob: with each the longest name takes a hundred times as long. */
+export const maxGlobStars = 3;

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { nameForLog, quoted } from '../../errors.ts';
 import { suggestion } from '../../lib/nearest.ts';
-import { maxRuleNameCharacters, maxRules } from '../../limits/access.ts';
+import { maxGlobStars, maxRuleNameCharacters, maxRules } from '../../limits/access.ts';
 import { filterProblem, innerFilter } from '../../topic.ts';
 import {
   ANONYMOUS,
@@ -284,13 +284,18 @@ function variableProblem(pattern: string): string | undefined {
 function globProblem(entry: unknown): string | undefined {
   const glob = entry as string;
   if (/%[uc]/.test(glob)) return '%u and %c stand in topics, and %u in sessions';
-  return textProblem(glob);
+  return textProblem(glob) ?? starsProblem(glob);
+}
+
+function starsProblem(glob: string): string | undefined {
+  const stars = glob.split('*').length - 1;
+  return stars > maxGlobStars ? `has at most ${maxGlobStars} stars` : undefined;
 }
 
 function sessionProblem(entry: unknown): string | undefined {
   const glob = entry as string;
   if (glob.includes('%c')) return 'a session is a client id; %u may stand in it';
-  return textProblem(glob) ?? variableProblem(glob);
+  return textProblem(glob) ?? starsProblem(glob) ?? variableProblem(glob);
 }
 
 /** Whether a name stands for somebody else than the user who is called so. */
