@@ -62,6 +62,27 @@ describe('what one connection may do', () => {
     expect(codeOf(() => access.checkPublish(entry))).toBe('not-authorized');
   });
 
+  it('is asked about a filter for history as a whole, and about what is wanted of it', () => {
+    const asked: string[] = [];
+    const policy = changeablePolicy((action, { name }) => void asked.push(`${action} ${name}`));
+    const access = new Access(who, policy);
+    expect(access.filterRefusal('$share/g/$replay/earliest/a/#')).toBeUndefined();
+    expect(access.filterRefusal('$share/g/b')).toBeUndefined();
+    expect(asked).toEqual(['subscribe a/#', 'subscribe $replay/earliest/a/#', 'subscribe b']);
+  });
+
+  it('covers a filter wholly or not at all where the policy cannot tell more', () => {
+    const access = new Access(
+      who,
+      changeablePolicy((_, { name }) => (name === 'a/#' ? 'no' : undefined)),
+    );
+    expect(['b', 'a/#', '$share/g/a/#'].map((filter) => access.coverage('subscribe', filter))).toEqual([
+      'all',
+      'none',
+      'none',
+    ]);
+  });
+
   it('remembers a bounded number of answers', () => {
     let asked = 0;
     const access = new Access(

@@ -1,6 +1,7 @@
 import { BrokerError, quoted } from '../errors.ts';
+import { innerFilter, parseShared } from '../topic.ts';
 import type { Identity } from './identity.ts';
-import { type Action, type Policy, type ResourceKind, THE_BROKER } from './policy.ts';
+import { type Action, type Coverage, type Policy, type ResourceKind, THE_BROKER } from './policy.ts';
 
 /**
  * Answers that one connection remembers. Past this many it forgets all of them: a client that asks about ever new names
@@ -43,6 +44,26 @@ export class Access {
     return answer;
   }
 
+  /**
+   * {@link refusal} of a subscription to a filter as the client wrote it: shared, or to history, which rules on `$replay` are
+   * about beside those on what is wanted of it.
+   */
+  filterRefusal(filter: string): string | undefined {
+    const unshared = parseShared(filter)?.filter ?? filter;
+    const inner = innerFilter(unshared);
+    return (
+      this.refusal('subscribe', 'topic', inner) ??
+      (inner === unshared ? undefined : this.refusal('subscribe', 'topic', unshared))
+    );
+  }
+
+  /** How much of a filter the client may do something with: `subscribe`, or with logs `read` and `write`. */
+  coverage(action: Action, filter: string): Coverage {
+    if (this.#policy.isOpen) return 'all';
+    if (this.#policy.coverage !== undefined) return this.#policy.coverage(this.identity, action, filter);
+    return this.may(action, 'topic', innerFilter(filter)) ? 'all' : 'none';
+  }
+
   /** Whether the client may do this. */
   may(action: Action, kind: ResourceKind, name: string): boolean {
     return this.refusal(action, kind, name) === undefined;
@@ -54,6 +75,12 @@ export class Access {
     if (reason === undefined) return;
     const what = kind === 'topic' && action === 'subscribe' ? 'filter' : kind;
     throw new BrokerError('not-authorized', `${what} ${quoted(name)}: ${reason}`);
+  }
+
+  /** {@link check} by {@link filterRefusal}. */
+  checkSubscribe(filter: string): void {
+    const reason = this.filterRefusal(filter);
+    if (reason !== undefined) throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${reason}`);
   }
 
   /** @throws BrokerError `not-authorized`. */

@@ -3,6 +3,7 @@ import { checkCounts } from './check-entries.ts';
 import { type AccessChange, Draft } from './draft.ts';
 import type { Limit } from './limits/limit.ts';
 import type { Rule } from './rules/rule.ts';
+import { rulesInOrder } from './rules/rule-order.ts';
 import type { User } from './users/user.ts';
 
 export type { DeclaredAccess } from './access-store.ts';
@@ -110,17 +111,17 @@ function merged(
 ): AccessSnapshot {
   const users = new Map(stored.users.map((user) => [user.name, user]));
   for (const user of declared?.users ?? []) users.set(user.name, user);
-  const rules = inFront(
-    declared?.rules,
-    stored.rules.map(({ rule }) => rule),
-  );
-  const limits = inFront(declared?.limits, stored.limits);
+  const declaredRules = declared?.rules ?? [];
+  const storedRules = stored.rules.map(({ rule }) => rule);
+  const rules = rulesInOrder(declaredRules, notNamed(declaredRules, storedRules));
+  const declaredLimits = declared?.limits ?? [];
+  const limits = [...declaredLimits, ...notNamed(declaredLimits, stored.limits)];
   const isProtected = wasProtected || declared !== undefined || users.size > 0 || rules.length > 0;
   return { users, rules, limits, epoch, isProtected };
 }
 
-/** What the file declares, then what the store has and the file does not name. */
-function inFront<T extends { readonly id: string }>(declared: readonly T[] = [], stored: readonly T[]): T[] {
+/** What the store has and the file does not name. */
+function notNamed<T extends { readonly id: string }>(declared: readonly T[], stored: readonly T[]): T[] {
   const named = new Set(declared.map(({ id }) => id));
-  return [...declared, ...stored.filter(({ id }) => !named.has(id))];
+  return stored.filter(({ id }) => !named.has(id));
 }

@@ -1,3 +1,4 @@
+import { innerFilter } from '../topic.ts';
 import type { Identity } from './identity.ts';
 import type { Action, Policy, Resource } from './policy.ts';
 
@@ -42,7 +43,7 @@ export function policyOfGuard(guard: Guard): Policy {
 type Question = (guard: Guard, who: Identity, resource: Resource) => string | undefined;
 
 const asPublisher: Question = (guard, who, { name }) => guard.mayPublish(who, name);
-const asSubscriber: Question = (guard, who, { name }) => guard.maySubscribe(who, name);
+const asSubscriber: Question = (guard, who, { name }) => guard.maySubscribe(who, innerFilter(name));
 
 const QUESTIONS: Record<Action, Question> = {
   connect: (guard, who) => guard.mayConnect(who),

@@ -28,7 +28,7 @@ export type ResourceKind = 'topic' | 'group' | 'session' | 'transactional-id' | 
 
 export interface Resource {
   readonly kind: ResourceKind;
-  /** Of a topic: its live name; with `subscribe` a filter, the inner one of a shared or replayed filter. */
+  /** Of a topic: its live name; with `subscribe` a filter, which is not shared, and may be one for history. */
   readonly name: string;
 }
 

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { channelTotalBytes, maxFilterLevels, maxSubscriptionsPerClient } from '../limits/broker.ts';
 import { Fates } from '../observe/fates.ts';
 import type { Counter, Metrics } from '../observe/metrics.ts';
-import { filterProblem, innerFilter, parseShared, reservedTopicProblem, topicNameProblem } from '../topic.ts';
+import { filterProblem, parseShared, reservedTopicProblem, topicNameProblem } from '../topic.ts';
 import { Client, type ClientEvents, type ClientSpec } from './client.ts';
 import { Channel, type ChannelLimits, type Receiver, type Source, unpausable } from './delivery/channel.ts';
 import { ChannelTotal } from './delivery/channel-total.ts';
@@ -339,8 +339,7 @@ export class Broker {
     const problem = filterProblem(filter) ?? tooDeep(filter);
     if (problem !== undefined)
       throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`);
-    const reason = access.refusal('subscribe', 'topic', innerFilter(filter));
-    if (reason !== undefined) throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${reason}`);
+    access.checkSubscribe(filter);
   }
 
   /**
@@ -460,7 +459,7 @@ function noLongerAllowed(client: Client): BrokerError | undefined {
   const { access } = client;
   try {
     access.checkConnect();
-    for (const filter of client.allFilters()) access.check('subscribe', 'topic', innerFilter(filter));
+    for (const filter of client.allFilters()) access.checkSubscribe(filter);
     return undefined;
   } catch (error) {
     return error as BrokerError;
