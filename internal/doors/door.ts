@@ -1,3 +1,4 @@
+import type { AccessDirectory } from '../access/directory.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -91,6 +92,8 @@ export interface DoorParts {
   addresses: OpenAddresses;
   /** Who is let in, and may do what. */
   admission: Admission;
+  /** Users, rules and limits, for doors that change them; undefined where the app around the broker decides on its own. */
+  directory?: AccessDirectory | undefined;
   metrics: Metrics;
   clock: Clock;
   /** Says of each line by which door it came. */

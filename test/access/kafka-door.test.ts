@@ -30,6 +30,8 @@ import { incrementalAlterConfigs } from '../../internal/protocol/kafka/apis/44-i
 import { alterPartitionReassignments } from '../../internal/protocol/kafka/apis/45-alter-partition-reassignments.ts';
 import { listPartitionReassignments } from '../../internal/protocol/kafka/apis/46-list-partition-reassignments.ts';
 import { offsetDelete } from '../../internal/protocol/kafka/apis/47-offset-delete.ts';
+import { describeUserScramCredentials } from '../../internal/protocol/kafka/apis/50-describe-user-scram-credentials.ts';
+import { alterUserScramCredentials } from '../../internal/protocol/kafka/apis/51-alter-user-scram-credentials.ts';
 import { describeCluster } from '../../internal/protocol/kafka/apis/60-describe-cluster.ts';
 import { describeTopicPartitions } from '../../internal/protocol/kafka/apis/75-describe-topic-partitions.ts';
 import type { Api, InputOf } from '../../internal/protocol/kafka/schema.ts';
@@ -318,6 +320,13 @@ const CASES: readonly Case<Api>[] = [
     0,
     { groupId: 'secret-group', topics: [{ name: 'secret.log', partitions }] },
     { 'delete group': GROUP, 'read topic': TOPIC },
+  ),
+  of(describeUserScramCredentials, 0, { users: null }, { 'describe broker': CLUSTER }),
+  of(
+    alterUserScramCredentials,
+    0,
+    { deletions: [{ name: 'ann', mechanism: 1 }], upsertions: [] },
+    { 'alter broker': CLUSTER },
   ),
   of(
     describeTopicPartitions,

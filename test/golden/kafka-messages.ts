@@ -3,7 +3,16 @@ import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { listOffsets } from '../../internal/protocol/kafka/apis/02-list-offsets.ts';
 import { metadata } from '../../internal/protocol/kafka/apis/03-metadata.ts';
 import { joinGroup } from '../../internal/protocol/kafka/apis/11-join-group.ts';
+import { saslHandshake } from '../../internal/protocol/kafka/apis/17-sasl-handshake.ts';
 import { apiVersions } from '../../internal/protocol/kafka/apis/18-api-versions.ts';
+import { describeAcls } from '../../internal/protocol/kafka/apis/29-describe-acls.ts';
+import { createAcls } from '../../internal/protocol/kafka/apis/30-create-acls.ts';
+import { deleteAcls } from '../../internal/protocol/kafka/apis/31-delete-acls.ts';
+import { saslAuthenticate } from '../../internal/protocol/kafka/apis/36-sasl-authenticate.ts';
+import { describeClientQuotas } from '../../internal/protocol/kafka/apis/48-describe-client-quotas.ts';
+import { alterClientQuotas } from '../../internal/protocol/kafka/apis/49-alter-client-quotas.ts';
+import { describeUserScramCredentials } from '../../internal/protocol/kafka/apis/50-describe-user-scram-credentials.ts';
+import { alterUserScramCredentials } from '../../internal/protocol/kafka/apis/51-alter-user-scram-credentials.ts';
 import type { InputOf, Message } from '../../internal/protocol/kafka/schema.ts';
 
 /** One message as bytes and as a value, for every test that reads or writes messages. */
@@ -18,6 +27,8 @@ export interface GoldenMessage {
 
 const TOPIC_ID = '0123456789abcdefghijkA';
 const BATCH = Uint8Array.of(1, 2, 3, 4, 5);
+const ACL = { principal: 'User:u', host: '*', operation: 3, permissionType: 3 };
+const CLIENT = { entityType: 'client-id', entityName: 'c' };
 
 /** An old and the newest version of each, with the bytes that Apache Kafka 4.3 writes for them. */
 export const GOLDEN_MESSAGES: readonly GoldenMessage[] = [
@@ -362,6 +373,222 @@ export const GOLDEN_MESSAGES: readonly GoldenMessage[] = [
       members: [{ memberId: 'm', groupInstanceId: 'i', metadata: BATCH }],
     },
   ),
+  golden(saslHandshake.request, 1, '0005504c41494e', { mechanism: 'PLAIN' }),
+  golden(saslHandshake.response, 1, '0021000000020005504c41494e000d534352414d2d5348412d323536', {
+    errorCode: 33,
+    mechanisms: ['PLAIN', 'SCRAM-SHA-256'],
+  }),
+  golden(saslAuthenticate.request, 0, '000000050102030405', { authBytes: BATCH }),
+  golden(saslAuthenticate.request, 2, '06010203040500', { authBytes: BATCH }),
+  golden(saslAuthenticate.response, 0, '003a00026e6f00000000', {
+    errorCode: 58,
+    errorMessage: 'no',
+    authBytes: Uint8Array.of(),
+  }),
+  golden(saslAuthenticate.response, 2, '000000060102030405000000000036ee8000', {
+    errorCode: 0,
+    errorMessage: null,
+    authBytes: BATCH,
+    sessionLifetimeMs: 3_600_000,
+  }),
+  golden(describeAcls.request, 1, '0200016101ffffffff0101', {
+    resourceTypeFilter: 2,
+    resourceNameFilter: 'a',
+    patternTypeFilter: 1,
+    principalFilter: null,
+    hostFilter: null,
+    operation: 1,
+    permissionType: 1,
+  }),
+  golden(describeAcls.response, 1, '000000000000ffff000000010200016104000000010006557365723a7500012a0303', {
+    throttleTimeMs: 0,
+    errorCode: 0,
+    errorMessage: null,
+    resources: [{ resourceType: 2, resourceName: 'a', patternType: 4, acls: [ACL] }],
+  }),
+  golden(createAcls.request, 1, '0000000102000161040006557365723a7500012a0303', {
+    creations: [{ resourceType: 2, resourceName: 'a', resourcePatternType: 4, ...ACL }],
+  }),
+  golden(createAcls.response, 1, '00000000000000020000ffff002a00026e6f', {
+    throttleTimeMs: 0,
+    results: [
+      { errorCode: 0, errorMessage: null },
+      { errorCode: 42, errorMessage: 'no' },
+    ],
+  }),
+  golden(deleteAcls.request, 1, '0000000102ffff010006557365723a7500012a0303', {
+    filters: [
+      {
+        resourceTypeFilter: 2,
+        resourceNameFilter: null,
+        patternTypeFilter: 1,
+        principalFilter: 'User:u',
+        hostFilter: '*',
+        operation: 3,
+        permissionType: 3,
+      },
+    ],
+  }),
+  golden(
+    deleteAcls.response,
+    1,
+    '00000000000000010000ffff000000010000ffff02000161030006557365723a7500012a0303',
+    {
+      throttleTimeMs: 0,
+      filterResults: [
+        {
+          errorCode: 0,
+          errorMessage: null,
+          matchingAcls: [
+            { errorCode: 0, errorMessage: null, resourceType: 2, resourceName: 'a', patternType: 3, ...ACL },
+          ],
+        },
+      ],
+    },
+  ),
+  golden(describeAcls.request, 3, '020261010000010100', {
+    resourceTypeFilter: 2,
+    resourceNameFilter: 'a',
+    patternTypeFilter: 1,
+    principalFilter: null,
+    hostFilter: null,
+    operation: 1,
+    permissionType: 1,
+  }),
+  golden(describeAcls.response, 3, '0000000000000002020261040207557365723a75022a0303000000', {
+    throttleTimeMs: 0,
+    errorCode: 0,
+    errorMessage: null,
+    resources: [{ resourceType: 2, resourceName: 'a', patternType: 4, acls: [ACL] }],
+  }),
+  golden(createAcls.request, 3, '020202610407557365723a75022a03030000', {
+    creations: [{ resourceType: 2, resourceName: 'a', resourcePatternType: 4, ...ACL }],
+  }),
+  golden(createAcls.response, 3, '000000000300000000002a036e6f0000', {
+    throttleTimeMs: 0,
+    results: [
+      { errorCode: 0, errorMessage: null },
+      { errorCode: 42, errorMessage: 'no' },
+    ],
+  }),
+  golden(deleteAcls.request, 3, '0202000107557365723a75022a03030000', {
+    filters: [
+      {
+        resourceTypeFilter: 2,
+        resourceNameFilter: null,
+        patternTypeFilter: 1,
+        principalFilter: 'User:u',
+        hostFilter: '*',
+        operation: 3,
+        permissionType: 3,
+      },
+    ],
+  }),
+  golden(deleteAcls.response, 3, '0000000002000000020000000202610307557365723a75022a0303000000', {
+    throttleTimeMs: 0,
+    filterResults: [
+      {
+        errorCode: 0,
+        errorMessage: null,
+        matchingAcls: [
+          { errorCode: 0, errorMessage: null, resourceType: 2, resourceName: 'a', patternType: 3, ...ACL },
+        ],
+      },
+    ],
+  }),
+  golden(describeClientQuotas.request, 0, '0000000100047573657201ffff01', {
+    components: [{ entityType: 'user', matchType: 1, match: null }],
+    strict: true,
+  }),
+  golden(
+    describeClientQuotas.response,
+    0,
+    '000000000000ffff0000000100000001000475736572ffff00000001001270726f64756365725f627974655f726174654090000000000000',
+    {
+      throttleTimeMs: 0,
+      errorCode: 0,
+      errorMessage: null,
+      entries: [
+        {
+          entity: [{ entityType: 'user', entityName: null }],
+          values: [{ key: 'producer_byte_rate', value: 1024 }],
+        },
+      ],
+    },
+  ),
+  golden(
+    alterClientQuotas.request,
+    0,
+    '00000001000000010009636c69656e742d696400016300000001001270726f64756365725f627974655f7261746540900200000000000001',
+    {
+      entries: [{ entity: [CLIENT], ops: [{ key: 'producer_byte_rate', value: 1024.5, remove: false }] }],
+      validateOnly: true,
+    },
+  ),
+  golden(alterClientQuotas.response, 0, '0000000000000001002a00026e6f000000010009636c69656e742d6964000163', {
+    throttleTimeMs: 0,
+    entries: [{ errorCode: 42, errorMessage: 'no', entity: [CLIENT] }],
+  }),
+  golden(describeClientQuotas.request, 1, '0205757365720100000100', {
+    components: [{ entityType: 'user', matchType: 1, match: null }],
+    strict: true,
+  }),
+  golden(
+    describeClientQuotas.response,
+    1,
+    '00000000000000020205757365720000021370726f64756365725f627974655f726174654090000000000000000000',
+    {
+      throttleTimeMs: 0,
+      errorCode: 0,
+      errorMessage: null,
+      entries: [
+        {
+          entity: [{ entityType: 'user', entityName: null }],
+          values: [{ key: 'producer_byte_rate', value: 1024 }],
+        },
+      ],
+    },
+  ),
+  golden(
+    alterClientQuotas.request,
+    1,
+    '02020a636c69656e742d6964026300021370726f64756365725f627974655f7261746540900200000000000000000100',
+    {
+      entries: [{ entity: [CLIENT], ops: [{ key: 'producer_byte_rate', value: 1024.5, remove: false }] }],
+      validateOnly: true,
+    },
+  ),
+  golden(alterClientQuotas.response, 1, '0000000002002a036e6f020a636c69656e742d69640263000000', {
+    throttleTimeMs: 0,
+    entries: [{ errorCode: 42, errorMessage: 'no', entity: [CLIENT] }],
+  }),
+  golden(describeUserScramCredentials.request, 0, '0204616e6e0000', { users: [{ name: 'ann' }] }),
+  golden(describeUserScramCredentials.response, 0, '000000000000000204616e6e000000020100001000000000', {
+    throttleTimeMs: 0,
+    errorCode: 0,
+    errorMessage: null,
+    results: [
+      {
+        user: 'ann',
+        errorCode: 0,
+        errorMessage: null,
+        credentialInfos: [{ mechanism: 1, iterations: 4096 }],
+      },
+    ],
+  }),
+  golden(
+    alterUserScramCredentials.request,
+    0,
+    '0204626f6202000204616e6e01000010000601020304050601020304050000',
+    {
+      deletions: [{ name: 'bob', mechanism: 2 }],
+      upsertions: [{ name: 'ann', mechanism: 1, iterations: 4096, salt: BATCH, saltedPassword: BATCH }],
+    },
+  ),
+  golden(alterUserScramCredentials.response, 0, '000000000204616e6e005d036e6f0000', {
+    throttleTimeMs: 0,
+    results: [{ user: 'ann', errorCode: 93, errorMessage: 'no' }],
+  }),
 ];
 
 /** The bytes of a golden message. */

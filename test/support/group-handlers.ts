@@ -1,19 +1,11 @@
-import type { Handler, KafkaClient, KafkaParts } from '../../internal/doors/kafka/handler.ts';
+import type { Handler, KafkaParts } from '../../internal/doors/kafka/handler.ts';
 import { joinGroupHandler, subscribedTopics } from '../../internal/doors/kafka/handlers/11-join-group.ts';
 import { syncGroupHandler } from '../../internal/doors/kafka/handlers/14-sync-group.ts';
-import { RequestAccess } from '../../internal/doors/kafka/request-access.ts';
 import { Groups } from '../../internal/groups/groups.ts';
 import { encodeAssignment, encodeSubscription } from '../../internal/protocol/kafka/consumer-protocol.ts';
-import {
-  decodeRequest,
-  decodeResponse,
-  encodeRequest,
-  encodeResponse,
-  SIZE_BYTES,
-} from '../../internal/protocol/kafka/exchange.ts';
 import type { Api, InputOf, ValueOf } from '../../internal/protocol/kafka/schema.ts';
-import { accessOfTest } from './access.ts';
 import { TestClient } from './groups.ts';
+import { askHandler } from './kafka-handlers.ts';
 import { openLogs } from './logs.ts';
 
 /** Groups beside a topic `t` with two partitions, as the handlers of the kafka door see them. */
@@ -43,20 +35,7 @@ export class GroupDoor {
     version: number,
     request: InputOf<A['request']>,
   ): Promise<ValueOf<A['response']>> {
-    const { api } = handler;
-    const header = { correlationId: 1, clientId: 'client' };
-    const sent = Buffer.concat(encodeRequest(api, version, header, request)).subarray(SIZE_BYTES);
-    const { body } = decodeRequest(api, sent);
-    const context = {
-      parts: this.parts,
-      version,
-      clientId: 'client',
-      client: this.client as unknown as KafkaClient,
-      access: new RequestAccess(accessOfTest('client'), handler.needs),
-    };
-    const answer = (await handler.handle(body, context))!;
-    const got = Buffer.concat(encodeResponse(api, version, 1, answer)).subarray(SIZE_BYTES);
-    return decodeResponse(api, version, got).body;
+    return askHandler(handler, version, request, this);
   }
 
   /** A member of its own in a group, which has partition 0 of topic `t`. */

@@ -1,3 +1,4 @@
+import type { AccessDirectory } from '../../access/directory.ts';
 import { THE_BROKER } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
 import type { Groups } from '../../groups/groups.ts';
@@ -79,6 +80,8 @@ export interface KafkaParts {
   /** The level of Kafka's feature of this name (features.ts). */
   readonly metadataVersion: number;
   readonly logger: Logger;
+  /** Users, rules and limits; undefined where the app around the broker decides on its own. */
+  readonly directory: AccessDirectory | undefined;
 }
 
 export interface KafkaSettings {

@@ -25,7 +25,7 @@ export async function openKafka(parts: DoorParts, options: KafkaOptions): Promis
   const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
   const groups = new Groups({ store, stored, subscribedTopics, log: logger, clock: parts.clock });
   const endForgetting = logs.onDeleted((topic) => groups.forgetTopic(topic.name));
-  const shared = { ...(await shareOf(kept, options)), groups, logger };
+  const shared = { ...(await shareOf(kept, options)), groups, logger, directory: parts.directory };
   const door = new KafkaDoor(shared, { advertised, admission, connectTimeoutMs, addresses }, metrics, logger);
   return {
     name: door.name,
@@ -42,7 +42,7 @@ export async function openKafka(parts: DoorParts, options: KafkaOptions): Promis
 async function shareOf(
   { logs, store, delivery, cluster, directory }: KeptTopics,
   options: KafkaOptions,
-): Promise<Omit<KafkaParts, 'groups' | 'logger'>> {
+): Promise<Omit<KafkaParts, 'groups' | 'logger' | 'directory'>> {
   return {
     logs,
     delivery,
