@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { accessOfTest } from '../../test/support/access.ts';
 import { anyFilter, anyTopic } from '../../test/support/arbitraries.ts';
+import { sessionOf, sessionsOf } from '../../test/support/sessions.ts';
 import { type Guard, policyOfGuard } from '../access/guard.ts';
 import type { BrokerError } from '../errors.ts';
 import { Metrics } from '../observe/metrics.ts';
@@ -9,6 +10,7 @@ import { isReservedTopic, matchesFilter } from '../topic.ts';
 import { Broker, type BrokerSettings } from './broker.ts';
 import type { Client } from './client.ts';
 import { type Encoding, Publication } from './delivery/publication.ts';
+import { simpleSubscription } from './sessions/subscription.ts';
 
 const text: Encoding = { name: 'text', decode: () => [], encode: () => new Uint8Array(0) };
 const nobody = { pause() {}, resume() {} };
@@ -28,10 +30,10 @@ describe('topics and subscriptions', () => {
       const filters = clients.map(() => new Set<string>());
       for (const { kind, client, filter, topic } of steps) {
         if (kind === 'subscribe') {
-          broker.subscribe(clients[client].client, filter);
+          clients[client].subscribe(filter);
           filters[client].add(filter);
         } else if (kind === 'unsubscribe') {
-          expect(broker.unsubscribe(clients[client].client, filter)).toBe(filters[client].delete(filter));
+          expect(clients[client].unsubscribe(filter)).toBe(filters[client].delete(filter));
         } else {
           publish(broker, topic);
           for (const [index, held] of filters.entries()) {
@@ -47,8 +49,8 @@ describe('topics and subscriptions', () => {
 
   it('stay right when more topics are used than the table remembers', async () => {
     const { broker, connect } = setUp({ channelSize: 1e9 });
-    const { client, received } = connect('a');
-    broker.subscribe(client, 'few/+');
+    const { subscribe, received } = connect('a');
+    subscribe('few/+');
     for (let index = 0; index < 150_000; index++) publish(broker, `many/${index}`);
     for (let index = 0; index < 10; index++) publish(broker, `few/${index}`);
     await endOfTurn();
@@ -57,12 +59,12 @@ describe('topics and subscriptions', () => {
 
   it('make runs of topics with the same targets comparable: they share one object', () => {
     const { broker, connect } = setUp();
-    const { client } = connect('a');
-    broker.subscribe(client, '#');
+    const { subscribe } = connect('a');
+    subscribe('#');
     expect(topicOf(broker, 'x').targets).toBe(topicOf(broker, 'y').targets);
-    broker.subscribe(client, 'y');
+    subscribe('y');
     expect(topicOf(broker, 'x').targets).toBe(topicOf(broker, 'y').targets);
-    broker.subscribe(connect('b').client, 'y');
+    connect('b').subscribe('y');
     expect(topicOf(broker, 'x').targets).not.toBe(topicOf(broker, 'y').targets);
   });
 
@@ -79,13 +81,13 @@ describe('topics and subscriptions', () => {
   });
 
   it('refuse a filter that breaks the rules, and one with too many levels', () => {
-    const { broker, connect } = setUp();
-    const { client } = connect('a');
-    expect(() => broker.subscribe(client, 'a/#/b')).toThrow(
+    const { connect } = setUp();
+    const { subscribe } = connect('a');
+    expect(() => subscribe('a/#/b')).toThrow(
       "invalid-filter: filter 'a/#/b': # must be the whole last level",
     );
-    expect(() => broker.subscribe(client, `${'a/'.repeat(1024)}#`)).toThrow('with wildcards at most 1024');
-    broker.subscribe(client, 'a/'.repeat(2000));
+    expect(() => subscribe(`${'a/'.repeat(1024)}#`)).toThrow('with wildcards at most 1024');
+    subscribe('a/'.repeat(2000));
   });
 });
 
@@ -93,9 +95,9 @@ describe('shared subscriptions', () => {
   it('give each message to one member, in turn', async () => {
     const { broker, connect } = setUp();
     const members = ['a', 'b', 'c'].map((id) => connect(id));
-    for (const { client } of members) broker.subscribe(client, '$share/g/jobs/#');
+    for (const { subscribe } of members) subscribe('$share/g/jobs/#');
     const alone = connect('d');
-    broker.subscribe(alone.client, 'jobs/#');
+    alone.subscribe('jobs/#');
     for (let index = 0; index < 9; index++) publish(broker, `jobs/${index}`);
     await endOfTurn();
     const counts = members.map(({ received }) => received().split('|').length);
@@ -107,11 +109,11 @@ describe('shared subscriptions', () => {
     const { broker, connect } = setUp();
     const a = connect('a');
     const b = connect('b');
-    broker.subscribe(a.client, '$share/g/x');
-    broker.subscribe(b.client, '$share/g/x');
-    broker.disconnect(a.client);
+    a.subscribe('$share/g/x');
+    b.subscribe('$share/g/x');
+    a.leave();
     publish(broker, 'x');
-    broker.unsubscribe(b.client, '$share/g/x');
+    b.unsubscribe('$share/g/x');
     publish(broker, 'x');
     await endOfTurn();
     expect([a.received(), b.received()]).toEqual(['', 'x']);
@@ -122,10 +124,10 @@ describe('shared subscriptions', () => {
     const { broker, connect } = setUp();
     const both = connect('a');
     const member = connect('b');
-    broker.subscribe(both.client, 'jobs/#');
-    broker.subscribe(both.client, '$share/g/jobs/#');
-    broker.subscribe(both.client, '$share/h/jobs/#');
-    broker.subscribe(member.client, '$share/g/jobs/#');
+    both.subscribe('jobs/#');
+    both.subscribe('$share/g/jobs/#');
+    both.subscribe('$share/h/jobs/#');
+    member.subscribe('$share/g/jobs/#');
     for (let index = 0; index < 4; index++) publish(broker, `jobs/${index}`);
     await endOfTurn();
     expect(both.received()).toBe('jobs/0|jobs/1|jobs/2|jobs/3');
@@ -136,9 +138,9 @@ describe('shared subscriptions', () => {
     const { broker, connect } = setUp({ channelSize: 1 });
     const stuck = connect('a', () => false);
     const other = connect('b');
-    broker.subscribe(stuck.client, '$share/g/x');
-    broker.subscribe(other.client, '$share/g/x');
-    broker.subscribe(stuck.client, 'fill');
+    stuck.subscribe('$share/g/x');
+    other.subscribe('$share/g/x');
+    stuck.subscribe('fill');
     publish(broker, 'fill');
     await endOfTurn();
     publish(broker, 'fill');
@@ -152,14 +154,14 @@ describe('clients', () => {
   it('are taken over by a newer one with the same id, and told', async () => {
     const { broker, connect, metrics } = setUp();
     const older = connect('same');
-    broker.subscribe(older.client, 'x');
+    older.subscribe('x');
     const newer = connect('same');
     expect(older.reasons.map(({ code }) => code)).toEqual(['taken-over']);
-    broker.subscribe(newer.client, 'x');
+    newer.subscribe('x');
     publish(broker, 'x');
     await endOfTurn();
     expect([older.received(), newer.received()]).toEqual(['', 'x']);
-    broker.disconnect(older.client);
+    older.leave();
     expect(broker.clientCount).toBe(1);
     expect(metrics.snapshot()).toMatchObject({ clients: 1, subscriptions: 1 });
   });
@@ -179,9 +181,9 @@ describe('clients', () => {
       maySubscribe: (_, filter) => (filter === '#' ? 'not everything' : undefined),
     };
     const { broker, connect } = setUp({}, guard);
-    const { client } = connect('friend');
-    expect(() => broker.subscribe(client, '#')).toThrow("not-authorized: filter '#': not everything");
-    expect(() => broker.subscribe(client, '$share/g/#')).toThrow('not everything');
+    const { client, subscribe } = connect('friend');
+    expect(() => subscribe('#')).toThrow("not-authorized: filter '#': not everything");
+    expect(() => subscribe('$share/g/#')).toThrow('not everything');
     expect(() => client.access.checkPublish(topicOf(broker, 'secret'))).toThrow(
       "not-authorized: topic 'secret': not there",
     );
@@ -191,7 +193,7 @@ describe('clients', () => {
   it('that are slow are disconnected where that is the policy', async () => {
     const { broker, connect } = setUp({ channelSize: 1, slowConsumer: 'disconnect', slowConsumerWaitMs: 1 });
     const stuck = connect('stuck', () => false);
-    broker.subscribe(stuck.client, 'x');
+    stuck.subscribe('x');
     publish(broker, 'x');
     await endOfTurn();
     publish(broker, 'x');
@@ -217,23 +219,44 @@ function setUp(settings: Partial<BrokerSettings> = {}, guard?: Guard) {
     logger: { debug() {}, info() {}, warn() {}, error() {} },
   });
 
+  const sessions = sessionsOf(broker, metrics);
+
   function connect(clientId: string, accepts = () => true) {
     const written: Buffer[] = [];
     const reasons: BrokerError[] = [];
     const client: Client = broker.connect({
       access: accessOfTest(clientId, guard && policyOfGuard(guard)),
       encoding: text,
-      source: nobody,
-      standingFilters: () => [],
-      disconnect: (reason) => reasons.push(reason),
-      sink: {
+      host: {
         write(buffers) {
           written.push(...buffers.map((bytes) => Buffer.from(bytes)));
           return accepts();
         },
+        standingFilters: () => [],
+        refuse(reason) {
+          reasons.push(reason);
+          leave();
+        },
       },
     });
-    return { client, reasons, received: () => Buffer.concat(written).toString().slice(0, -1) };
+    const session = sessionOf(sessions, client);
+    const leave = () => {
+      session.unsubscribeAll();
+      broker.disconnect(client);
+    };
+    const subscribe = (filter: string) => {
+      broker.checkMaySubscribe(client.access, filter);
+      return session.subscribe(simpleSubscription(filter));
+    };
+    const unsubscribe = (filter: string) => session.unsubscribe(filter);
+    return {
+      client,
+      subscribe,
+      unsubscribe,
+      leave,
+      reasons,
+      received: () => Buffer.concat(written).toString().slice(0, -1),
+    };
   }
 
   return { broker, connect, metrics };

@@ -1,16 +1,18 @@
 import type { Access } from '../access/access.ts';
 import type { Identity } from '../access/identity.ts';
 import type { BrokerError } from '../errors.ts';
-import {
-  Channel,
-  type ChannelEvents,
-  type ChannelLimits,
-  type Sink,
-  type Source,
-} from './delivery/channel.ts';
+import { Channel, type ChannelEvents, type ChannelLimits, type Sink } from './delivery/channel.ts';
 import type { ChannelTotal } from './delivery/channel-total.ts';
 import type { Encoding } from './delivery/publication.ts';
 import type { Turn } from './delivery/turn.ts';
+
+/** The connection of a client, as the broker uses it. */
+export interface ClientHost extends Sink {
+  /** The filters that stand for the client: of its session, and of its replays. */
+  standingFilters(): Iterable<string>;
+  /** Ends the connection and tells the client why. The broker has already let go of the client. */
+  refuse(reason: BrokerError): void;
+}
 
 /** A door's part of a client that wants to connect. */
 export interface ClientSpec {
@@ -18,14 +20,7 @@ export interface ClientSpec {
   access: Access;
   /** How the client wants its messages. */
   encoding: Encoding;
-  /** Where its messages go. */
-  sink: Sink;
-  /** Its connection, which can be asked to stop reading. */
-  source: Source;
-  /** The filters that stand for the client outside the broker's own list: of its session, and of replays. */
-  standingFilters(): Iterable<string>;
-  /** Ends the connection and tells the client why. The broker has already let go of the client. */
-  disconnect(reason: BrokerError): void;
+  host: ClientHost;
 }
 
 /** Events of the channels of clients; see {@link ChannelEvents}. */
@@ -35,58 +30,37 @@ export interface ClientEvents {
   dropped(count: number): void;
 }
 
-const NO_FILTERS: ReadonlySet<string> = new Set();
-
-/** A connected client, as the broker knows it. Made by {@link Broker.connect}. */
+/** A connected client, as the broker knows it. Made by {@link Clients.connect}. */
 export class Client implements ChannelEvents {
   readonly access: Access;
   readonly channel: Channel;
-  readonly source: Source;
-  readonly #spec: ClientSpec;
+  readonly #host: ClientHost;
   readonly #events: ClientEvents;
-  #filters: Set<string> | undefined;
 
   constructor(
-    spec: ClientSpec,
+    { access, encoding, host }: ClientSpec,
     limits: ChannelLimits,
     turn: Turn,
     events: ClientEvents,
     total: ChannelTotal,
   ) {
-    this.access = spec.access;
-    this.source = spec.source;
-    this.#spec = spec;
+    this.access = access;
+    this.#host = host;
     this.#events = events;
-    this.channel = new Channel(spec.encoding, spec.sink, limits, turn, this, total);
+    this.channel = new Channel(encoding, host, limits, turn, this, total);
   }
 
   get identity(): Identity {
     return this.access.identity;
   }
 
-  /** The filters it subscribed to, as it wrote them. */
-  get filters(): ReadonlySet<string> {
-    return this.#filters ?? NO_FILTERS;
-  }
-
-  addFilter(filter: string): void {
-    this.#filters ??= new Set();
-    this.#filters.add(filter);
-  }
-
-  /** False where it was not there. */
-  removeFilter(filter: string): boolean {
-    return this.#filters?.delete(filter) === true;
-  }
-
-  /** Every filter that the client has, wherever it is kept. */
-  *allFilters(): Iterable<string> {
-    yield* this.filters;
-    yield* this.#spec.standingFilters();
+  /** Every filter that it has, wherever it is kept. */
+  filters(): Iterable<string> {
+    return this.#host.standingFilters();
   }
 
   disconnect(reason: BrokerError): void {
-    this.#spec.disconnect(reason);
+    this.#host.refuse(reason);
   }
 
   slow(): void {

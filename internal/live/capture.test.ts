@@ -56,10 +56,9 @@ async function capturing(logName?: string, maxPartitions?: number, parts: Partia
     },
     /** Publishes a message whose publisher wants to know. */
     publishSafely(topic: string, text = 'x'): Receipt {
-      const safely = publication([message(topic, text)]);
-      safely.receipt = new Receipt();
-      capture.deliver(safely);
-      return safely.receipt;
+      const receipt = new Receipt();
+      capture.deliver(Publication.ofMessages([message(topic, text)], { receipt }));
+      return receipt;
     },
   };
 }

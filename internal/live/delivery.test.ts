@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { accessOfTest } from '../../test/support/access.ts';
 import { KeptLog, openLogs, turn } from '../../test/support/logs.ts';
+import { sessionOf, sessionsOf } from '../../test/support/sessions.ts';
 import { type BatchOptions, buildBatch } from '../batch/build.ts';
 import { parseBatchHeader } from '../batch/record-batch.ts';
 import { Broker } from '../broker/broker.ts';
 import type { Encoding, Message, Publication } from '../broker/delivery/publication.ts';
 import type { Receipt } from '../broker/delivery/receipt.ts';
+import { simpleSubscription } from '../broker/sessions/subscription.ts';
 import type { LogsOptions, TopicLog } from '../log/logs.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { TransactionStep } from '../store/transactions.ts';
@@ -36,12 +38,25 @@ async function delivering(options: Partial<LogsOptions> = {}, takes = () => true
   const client = broker.connect({
     access: accessOfTest('one'),
     encoding: lines,
-    sink: { write: (buffers) => received.push(Buffer.concat(buffers).toString()) > 0 && takes() },
-    source: { pause() {}, resume() {} },
-    standingFilters: () => [],
-    disconnect() {},
+    host: {
+      write: (buffers) => received.push(Buffer.concat(buffers).toString()) > 0 && takes(),
+      standingFilters: () => [],
+      refuse() {},
+    },
   });
-  return { logs, store, broker, client, log, metrics, received, delivery: new Delivery(logs, broker, log) };
+  const session = sessionOf(sessionsOf(broker, metrics), client);
+  const subscribe = (filter: string) => session.subscribe(simpleSubscription(filter));
+  return {
+    logs,
+    store,
+    broker,
+    client,
+    subscribe,
+    log,
+    metrics,
+    received,
+    delivery: new Delivery(logs, broker, log),
+  };
 }
 
 function batchOf(texts: string[], options: BatchOptions = {}, topic?: string): Uint8Array {
@@ -65,8 +80,8 @@ async function produce(delivery: Delivery, topic: TopicLog, bytes: Uint8Array): 
 describe('what came into a log', () => {
   // A batch of 1.8 million records held everybody for seconds.
   it('as a large batch is delivered in pieces, in order, and what comes behind it waits', async () => {
-    const { logs, broker, client, received, metrics, delivery } = await delivering();
-    broker.subscribe(client, 'large');
+    const { logs, subscribe, received, metrics, delivery } = await delivering();
+    subscribe('large');
     const topic = await logs.createTopic('large', 1, {});
     const texts = Array.from({ length: 50_000 }, (_, index) => String(index));
     const batch = batchOf(texts);
@@ -84,8 +99,8 @@ describe('what came into a log', () => {
   });
 
   it('as a large batch stops while its subscriber is full, and loses nothing', async () => {
-    const { logs, broker, client, received, delivery } = await delivering();
-    broker.subscribe(client, 'large');
+    const { logs, subscribe, received, delivery } = await delivering();
+    subscribe('large');
     const topic = await logs.createTopic('large', 1, {});
     const texts = Array.from({ length: 20_000 }, (_, index) => String(index));
     await produce(delivery, topic, batchOf(texts, { compression: 'gzip' }));
@@ -94,8 +109,8 @@ describe('what came into a log', () => {
   });
 
   it('as a large batch that is damaged is reported, and what comes behind it is delivered', async () => {
-    const { logs, broker, client, received, log, delivery } = await delivering();
-    broker.subscribe(client, 'large');
+    const { logs, subscribe, received, log, delivery } = await delivering();
+    subscribe('large');
     const topic = await logs.createTopic('large', 1, {});
     const damaged = batchOf(Array.from({ length: 5_000 }, () => 'x')).fill(0xff, 61);
     await produce(delivery, topic, damaged);
@@ -108,7 +123,7 @@ describe('what came into a log', () => {
   // The log of a topic is a target of it too: every batch that was produced was opened for it, and then passed over.
   it('is not opened for the log that it came into', async () => {
     const { logs, broker, log, metrics, delivery } = await delivering();
-    broker.tap('#', new Capture({ logs, metrics, log }));
+    broker.attach('#', new Capture({ logs, metrics, log }));
     const topic = await logs.createTopic('sensors.temp', 1, {});
     await append(topic, batchOf(['1']).fill(0xff, 61));
     expect(delivery.settled(topic.partitions[0])).toBeUndefined();
@@ -116,8 +131,8 @@ describe('what came into a log', () => {
   });
 
   it.each(['none', 'gzip', 'lz4'] as const)('is delivered live (compression %s)', async (compression) => {
-    const { logs, broker, client, received, delivery } = await delivering();
-    broker.subscribe(client, 'sensors/+');
+    const { logs, subscribe, received, delivery } = await delivering();
+    subscribe('sensors/+');
     const topic = await logs.createTopic('sensors.temp', 1, {});
     await produce(delivery, topic, batchOf(['1', '2'], { compression }));
     await turn();
@@ -132,16 +147,16 @@ describe('what came into a log', () => {
   });
 
   it('is told of where it cannot be read', async () => {
-    const { logs, broker, client, delivery, log } = await delivering();
-    broker.subscribe(client, '#');
+    const { logs, subscribe, delivery, log } = await delivering();
+    subscribe('#');
     const topic = await logs.createTopic('sensors.temp', 1, {});
     await produce(delivery, topic, batchOf(['1']).fill(0xff, 61));
     expect(log.lines).toEqual(['warn: a batch cannot be read for live subscribers']);
   });
 
   it('goes to the topics of its messages where the log has many', async () => {
-    const { logs, broker, client, received, delivery } = await delivering();
-    broker.subscribe(client, 'a/#');
+    const { logs, subscribe, received, delivery } = await delivering();
+    subscribe('a/#');
     const topic = await logs.createTopic('all', 1, { [MIXED_CONFIG]: 'true' });
     await produce(delivery, topic, batchOf(['x'], {}, 'a/b'));
     await produce(delivery, topic, batchOf(['y'], {}, 'b'));
@@ -150,8 +165,8 @@ describe('what came into a log', () => {
   });
 
   it('leaves out marks of transactions', async () => {
-    const { logs, broker, client, received } = await delivering();
-    broker.subscribe(client, '#');
+    const { logs, subscribe, received } = await delivering();
+    subscribe('#');
     const topic = await logs.createTopic('a', 1, {});
     await append(topic, batchOf(['commit'], { isControl: true, producerId: 1 }));
     await turn();
@@ -159,8 +174,8 @@ describe('what came into a log', () => {
   });
 
   it('is with those who keep it when what it answers resolves', async () => {
-    const { logs, broker, client, delivery } = await delivering();
-    broker.subscribe(client, 'a/b');
+    const { logs, broker, subscribe, delivery } = await delivering();
+    subscribe('a/b');
     const topic = await logs.createTopic('a.b', 1, {});
     await append(topic, batchOf(['nobody keeps it']));
     expect(delivery.settled(topic.partitions[0])).toBeUndefined();
@@ -169,7 +184,7 @@ describe('what came into a log', () => {
       receipt?.hold();
       held.push(receipt);
     };
-    broker.tap('a/b', { isFull: false, holdBack() {}, deliver });
+    broker.attach('a/b', { isFull: false, holdBack() {}, deliver });
     const answered: string[] = [];
     const first = produce(delivery, topic, batchOf(['first'])).then(() => answered.push('first'));
     await turn();
@@ -198,8 +213,8 @@ describe('what came into a log', () => {
     const { logs, broker, log, metrics, delivery } = await delivering();
     const own = new Capture({ logs, metrics, log });
     const all = new Capture({ logs, metrics, log, logName: 'all' });
-    broker.tap('#', own);
-    broker.tap('#', all);
+    broker.attach('#', own);
+    broker.attach('#', all);
     const topic: TopicLog = await logs.createTopic('a.b', 1, {});
     await produce(delivery, topic, batchOf(['x', 'y']));
     await Promise.all([own.drained(), all.drained()]);
@@ -210,8 +225,8 @@ describe('what came into a log', () => {
 
 describe('a follower of a log', () => {
   it('leaves out what was published live', async () => {
-    const { logs, broker, client, received, delivery } = await delivering();
-    broker.subscribe(client, 'a');
+    const { logs, subscribe, received, delivery } = await delivering();
+    subscribe('a');
     const topic = await logs.createTopic('a', 1, {});
     const bytes = batchOf(['captured']);
     await topic.partitions[0].append({ bytes, count: 1, maxTimestamp: 1, isPublished: true });
@@ -221,18 +236,18 @@ describe('a follower of a log', () => {
   });
 
   it('leaves to another node what that leads', async () => {
-    const { logs, broker, client, received, delivery } = await delivering({
+    const { logs, subscribe, received, delivery } = await delivering({
       leadership: { leaderOf: () => 2 },
     });
-    broker.subscribe(client, 'a');
+    subscribe('a');
     await produce(delivery, await logs.createTopic('a', 1, {}), batchOf(['x']));
     await turn();
     expect(received).toEqual([]);
   });
 
   it('delivers a transaction when it is committed, and what others wrote at once', async () => {
-    const { logs, broker, client, received, delivery } = await delivering();
-    broker.subscribe(client, 'a');
+    const { logs, subscribe, received, delivery } = await delivering();
+    subscribe('a');
     const topic = await logs.createTopic('a', 1, {});
     const write = (producerId: number, text: string) =>
       append(
@@ -263,8 +278,8 @@ describe('a follower of a log', () => {
   });
 
   it('that falls behind a full subscriber reads what it missed from the log, once and in order', async () => {
-    const { logs, broker, client, received, delivery } = await delivering();
-    broker.subscribe(client, 'a');
+    const { logs, subscribe, received, delivery } = await delivering();
+    subscribe('a');
     const topic = await logs.createTopic('a', 1, {});
     const texts = Array.from({ length: 3_000 }, (_, index) => String(index));
     // Each fills the channel of 100 messages.
@@ -276,8 +291,8 @@ describe('a follower of a log', () => {
 
   it('lets an answer wait while a subscriber is full', async () => {
     let takesAll = false;
-    const { logs, broker, client, delivery } = await delivering({}, () => takesAll);
-    broker.subscribe(client, 'a');
+    const { logs, client, subscribe, delivery } = await delivering({}, () => takesAll);
+    subscribe('a');
     const topic = await logs.createTopic('a', 1, {});
     await produce(delivery, topic, batchOf(['the socket is blocked from here on']));
     await turn();
@@ -294,8 +309,8 @@ describe('a follower of a log', () => {
   });
 
   it('that finds a part of the log damaged reports it and goes on behind it', async () => {
-    const { logs, store, broker, client, received, log, delivery } = await delivering({ tailCacheBytes: 1 });
-    broker.subscribe(client, 'a');
+    const { logs, store, subscribe, received, log, delivery } = await delivering({ tailCacheBytes: 1 });
+    subscribe('a');
     const topic = await logs.createTopic('a', 1, {});
     store.damaged.add(0);
     await produce(delivery, topic, batchOf(Array.from({ length: 3_000 }, () => 'x')));

@@ -1,7 +1,7 @@
 import { type KafkaRecord, records, recordsPaced } from '../batch/read.ts';
 import { parseBatchHeader } from '../batch/record-batch.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
-import { type Encoding, type Message, Publication } from '../broker/delivery/publication.ts';
+import { type Message, Publication } from '../broker/delivery/publication.ts';
 import type { TargetSet } from '../broker/routing/targets.ts';
 import { nameForLog } from '../errors.ts';
 import { maxExpandedBatchBytes } from '../limits/batch.ts';
@@ -126,12 +126,12 @@ export class Delivery {
     const name = this.#nameOf(topic.name);
     const targets = this.#targetsOf(name!);
     if (targets.groups.length === 0) {
-      this.#publish(publicationOf(topic.name, messages, bytes), targets, delivered);
+      this.#publish(topic.name, messages, targets, delivered, bytes);
       return;
     }
     // Each message for a group goes to another member.
     for (const message of messages) {
-      this.#publish(publicationOf(topic.name, [message]), this.#targetsOf(name!), delivered);
+      this.#publish(topic.name, [message], this.#targetsOf(name!), delivered);
     }
   }
 
@@ -140,14 +140,20 @@ export class Delivery {
     for (const message of messages) {
       const targets = this.#targetsOf(Buffer.from(message.topic));
       if (isNobody(targets, message.topic, logName)) continue;
-      this.#publish(publicationOf(logName, [message]), targets, delivered);
+      this.#publish(logName, [message], targets, delivered);
     }
   }
 
-  #publish(publication: Publication, targets: TargetSet, { source, receipt }: Delivered): void {
-    if (publication.count === 0) return;
-    publication.receipt = receipt;
-    this.#broker.publish(publication, targets, source);
+  /** @param bytes what they came as; a single message counts as its payload. */
+  #publish(
+    logName: string,
+    messages: Message[],
+    targets: TargetSet,
+    { source, receipt }: Delivered,
+    bytes = messages[0]?.payload,
+  ): void {
+    if (messages.length === 0) return;
+    this.#broker.publish(Publication.ofMessages(messages, { bytes, logName, receipt }), targets, source);
   }
 
   #nameOf(logName: string): Uint8Array | undefined {
@@ -181,37 +187,10 @@ function isLarge(batch: Uint8Array): boolean {
   }
 }
 
-/** Messages that were read already, for targets to encode as each wants them. */
-class ReadMessages implements Encoding {
-  readonly name = 'records';
-  readonly #messages: Message[];
-
-  constructor(messages: Message[]) {
-    this.#messages = messages;
-  }
-
-  decode(): Message[] {
-    return this.#messages;
-  }
-
-  encode(): Uint8Array {
-    throw new TypeError('records are not encoded for live subscribers');
-  }
-}
-
-/** @param bytes what they came as; a single message counts as its payload. */
-function publicationOf(logName: string, messages: Message[], bytes = messages[0]?.payload): Publication {
-  const publication = new Publication(new ReadMessages(messages));
-  if (bytes !== undefined) publication.set(bytes, 0, bytes.length, messages.length);
-  publication.logName = logName;
-  publication.isPlain = false;
-  return publication;
-}
-
 /** The log that a batch comes from is a target of its own topic, and does not want it once more. */
-function isNobody({ channels, taps, groups }: TargetSet, topic: string, fromLog: string): boolean {
+function isNobody({ channels, receivers, groups }: TargetSet, topic: string, fromLog: string): boolean {
   if (channels.length > 0 || groups.length > 0) return false;
-  return taps.every(({ receiver }) => receiver.passesOver?.(topic, fromLog) === true);
+  return receivers.every((receiver) => receiver.passesOver?.(topic, fromLog) === true);
 }
 
 function messagesOf(logName: string, batch: Uint8Array): Message[] {
@@ -228,5 +207,7 @@ function messagesOf(logName: string, batch: Uint8Array): Message[] {
 function qosOneMessageOf(record: KafkaRecord, logName: string): Message {
   const message = messageOf(record, logName);
   message.qos = 1;
+  // Whoever sent it to the log has had an answer, and will not send it again.
+  message.isLastCopy = true;
   return message;
 }

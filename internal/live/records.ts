@@ -1,6 +1,6 @@
 import type { KafkaRecord } from '../batch/read.ts';
 import type { RecordHeader } from '../batch/record-cursor.ts';
-import type { Message, MessageProperties } from '../broker/delivery/publication.ts';
+import type { Message, MessageProperties, NewMessage } from '../broker/delivery/publication.ts';
 import { liveTopicOf } from '../log/names.ts';
 import { MAX_CLIENT_ID_BYTES } from '../protocol/frame/frame.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
@@ -37,7 +37,7 @@ export function headersOf(message: Message, logName: string): RecordHeader[] {
  * The message of a record, whoever wrote it: one without our headers has the topic of its log and no publisher, and
  * so has one whose headers could not have come from a live message.
  */
-export function messageOf(record: KafkaRecord, logName: string): Message {
+export function messageOf(record: KafkaRecord, logName: string): NewMessage {
   let topic: string | undefined;
   let clientId = '';
   let properties: MessageProperties | undefined;
@@ -52,7 +52,7 @@ export function messageOf(record: KafkaRecord, logName: string): Message {
       takePropertyHeader(key, value, properties);
     }
   }
-  const message: Message = {
+  const message: NewMessage = {
     topic: topic ?? liveTopicOf(logName),
     payload: record.value ?? new Uint8Array(0),
     clientId,

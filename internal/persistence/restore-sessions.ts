@@ -119,11 +119,7 @@ class Restoring {
     const session = sessions.restore(absentOwner(clientId, user), expiryMs, endedAtMs);
     // Its client was there when the broker ended. Its time counts from now on, however often the broker starts.
     if (record.endedAtMs === undefined) keeper.putSession({ ...record, endedAtMs });
-    for (const subscription of subscriptions) {
-      const isNew = session.subscription(subscription.filter) === undefined;
-      const member = session.restore(subscription);
-      if (isNew) broker.attach(subscription.filter, member);
-    }
+    for (const subscription of subscriptions) session.restore(subscription);
     for (const filter of record.owedFilters ?? []) {
       const subscription = session.subscription(filter);
       if (subscription === undefined) continue;

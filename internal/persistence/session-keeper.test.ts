@@ -2,11 +2,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { identityOfTest } from '../../test/support/access.ts';
 import { HeldEntries } from '../../test/support/held-entries.ts';
 import { turn } from '../../test/support/logs.ts';
+import { anyOutlet } from '../../test/support/sessions.ts';
 import { Broker } from '../broker/broker.ts';
-import type { Channel } from '../broker/delivery/channel.ts';
-import { detach, type Message } from '../broker/delivery/publication.ts';
+import type { Message } from '../broker/delivery/publication.ts';
 import { Receipt } from '../broker/delivery/receipt.ts';
-import type { Outlet } from '../broker/sessions/outbox.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { Session } from '../broker/sessions/session.ts';
 import { Sessions } from '../broker/sessions/sessions.ts';
@@ -67,12 +66,6 @@ function keeperOfPrompt(store: MemoryEntries, times: number): SessionKeeper {
 
 async function settled(): Promise<void> {
   for (let round = 0; round < 5; round++) await turn();
-}
-
-/** A connection that takes everything. */
-function anyOutlet(): Outlet {
-  const channel = { waitingBytes: 0, isFull: false, isSlow: false } as Channel;
-  return { channel, takesRuns: false, receiveMaximum: 10, send: () => true, release() {} };
 }
 
 /** What a broker that starts with this store has. */
@@ -476,7 +469,7 @@ describe('waiting for acknowledgements', () => {
     }) as [Session, Session];
     const subscribe = (session: Session, filter: string) => {
       const plain = { qos: 1, noLocal: false, retainAsPublished: false, identifier: undefined } as const;
-      broker.attach(filter, session.subscribe({ filter, ...plain }));
+      session.subscribe({ filter, ...plain });
     };
     subscribe(leaving, '$share/group/shared');
     const will = { message: message('bye', { topic: 'will' }), delayMs: 0, expiryMs: undefined };
@@ -505,9 +498,7 @@ describe('waiting for acknowledgements', () => {
   it('is not done for what came from a log, whose sender has had its answer', async () => {
     const store = new HeldEntries();
     const keeper = keeperOfPrompt(store, 3);
-    const record = message();
-    detach(record);
-    send(keeper, outgoing(record));
+    send(keeper, outgoing({ ...message(), isLastCopy: true }));
     await settled();
     expect(store.size).toBe(1);
   });

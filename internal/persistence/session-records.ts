@@ -1,4 +1,4 @@
-import type { Message, Qos } from '../broker/delivery/publication.ts';
+import type { Message, NewMessage, Qos } from '../broker/delivery/publication.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord } from '../broker/sessions/session-store.ts';
 import type { Subscription } from '../broker/sessions/subscription.ts';
@@ -176,7 +176,7 @@ function readMessage(reader: FieldReader): Message {
   const topic = reader.text('topic');
   const clientId = reader.text('client id');
   const properties: Properties = readProperties(reader, 'publish');
-  const message: Message = {
+  const message: NewMessage = {
     topic,
     clientId,
     payload: new Uint8Array(reader.rest()),

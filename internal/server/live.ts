@@ -54,7 +54,7 @@ function captureAll(
       capture = new Capture({ ...parts, logName: name, isWanted: options.length > 1 ? isWanted : undefined });
       captures.set(name, capture);
     }
-    broker.tap(filter, capture);
+    broker.attach(filter, capture);
   }
   return [...captures.values()];
 }
@@ -73,12 +73,12 @@ function captureExisting(
     if (tapped.has(name) || !isWanted(topic) || topicNameProblem(topic) !== undefined) return;
     if (isInternalTopic(name)) return;
     tapped.add(name);
-    broker.tap(topic, capture);
+    broker.attach(topic, capture);
   };
   for (const topic of parts.logs.topics()) follow(topic);
   parts.logs.onGrown(follow);
   parts.logs.onDeleted(({ name }) => {
-    if (tapped.delete(name)) broker.untap(liveTopicOf(name), capture);
+    if (tapped.delete(name)) broker.detach(liveTopicOf(name), capture);
   });
   return capture;
 }

@@ -48,8 +48,8 @@ export function openDoors(): TestDoors {
   const limits = { queueMessages: 100, queueBytes: 1024 * 1024 };
   const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10 });
   const bounds = { maxMessageBytes: MAX_MESSAGE_BYTES, connectTimeoutMs: 60_000, keepAliveMs: 0 };
-  const parts = { broker, metrics, logger, ...bounds };
-  const door = new MqttDoor({ ...parts, sessions });
+  const parts = { broker, sessions, metrics, logger, ...bounds };
+  const door = new MqttDoor(parts);
   const frames = new FramesDoor(parts);
 
   function open(first: Uint8Array): FakeConnection {

@@ -8,6 +8,7 @@ import { FramesDoor, type FramesDoorParts } from '../../internal/doors/frames/do
 import { Metrics } from '../../internal/observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
 import { FakeConnection } from './fake-connection.ts';
+import { sessionsOf } from './sessions.ts';
 
 /** A door of the frames with its broker, for tests that bring their own connections. */
 export function framesDoor({
@@ -30,7 +31,8 @@ export function framesDoor({
   };
   const broker = new Broker({ settings: all, metrics, logger });
   const connects = vi.spyOn(broker, 'connect');
-  const door = new FramesDoor({ ...all, broker, metrics, logger });
+  const sessions = sessionsOf(broker, metrics, logger);
+  const door = new FramesDoor({ sessions, ...all, broker, metrics, logger });
 
   function open(first: Uint8Array = new Uint8Array(0)): FakeConnection {
     const connection = new FakeConnection();
@@ -53,5 +55,5 @@ export function framesDoor({
     return client!.channel;
   }
 
-  return { door, broker, metrics, open, connected, channelOf };
+  return { door, broker, sessions, metrics, open, connected, channelOf };
 }

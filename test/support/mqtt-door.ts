@@ -45,9 +45,9 @@ export async function mqttDoor(
   };
   const keeper = new SessionKeeper(entries, log);
   const broker = new Broker({ settings, metrics, logger: log, retainedStore: keeper });
-  broker.tap('own/#', new Capture({ logs, metrics, log, isWanted: (topic) => topic.startsWith('own/') }));
+  broker.attach('own/#', new Capture({ logs, metrics, log, isWanted: (topic) => topic.startsWith('own/') }));
   const isOfOne = (topic: string) => topic.startsWith('one/');
-  broker.tap('one/#', new Capture({ logs, metrics, log, logName: 'all', isWanted: isOfOne }));
+  broker.attach('one/#', new Capture({ logs, metrics, log, logName: 'all', isWanted: isOfOne }));
   const limits = { queueMessages: 1000, queueBytes: 1e6 };
   const sessions = new Sessions({
     broker,

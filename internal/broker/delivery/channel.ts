@@ -21,8 +21,13 @@ export interface Sink {
 /** A publisher that cannot be asked to wait: the broker itself. */
 export const unpausable: Source = { pause() {}, resume() {} };
 
-/** A receiver of every message of a filter: a subscriber's channel, or a log. */
+/** A receiver of every message of its filters: a session, or a log. */
 export interface Receiver {
+  /**
+   * The channel that takes everything of this receiver as it is, so that the broker gives it there without a detour. Whoever
+   * changes this says so ({@link Routes.changed}).
+   */
+  readonly direct?: Channel | undefined;
   /** Takes a run; see {@link Publication} for what may be kept of it. */
   deliver(publication: Publication): void;
   /** Whether publishers should wait for it. */
@@ -77,7 +82,7 @@ type State = 'flowing' | 'full' | 'slow' | 'closed';
  *
  * The socket gets no more at once than it takes soon, so that a slow one is told from one that is stuck.
  */
-export class Channel implements Flushable, Receiver {
+export class Channel implements Flushable {
   /** Messages handed over to the sink so far. */
   delivered = 0;
 

@@ -5,20 +5,23 @@ export type Qos = 0 | 1 | 2;
 
 /** One message as values, for turning a run from one encoding into another. */
 export interface Message {
-  topic: string;
-  payload: Uint8Array;
+  readonly topic: string;
+  readonly payload: Uint8Array;
   /** The id of the client that published it. */
-  clientId: string;
+  readonly clientId: string;
   /** 0 unless given. */
-  qos?: Qos;
+  readonly qos?: Qos;
   /** Whether its topic remembers it for later subscribers. */
-  retain?: boolean;
+  readonly retain?: boolean;
   /** When nobody wants it any more, by `Date.now()`. */
-  expiresAtMs?: number;
-  properties?: MessageProperties;
+  readonly expiresAtMs?: number | undefined;
+  readonly properties?: MessageProperties | undefined;
   /** Whether nobody will publish it again: a will, what a session leaves to another, what came from a log. */
-  isLastCopy?: boolean;
+  readonly isLastCopy?: boolean;
 }
+
+/** A message that nobody else has yet. */
+export type NewMessage = { -readonly [Field in keyof Message]: Message[Field] };
 
 /** Properties of a message beside its payload. */
 export interface MessageProperties {
@@ -46,6 +49,16 @@ export interface Encoding {
   encode(messages: readonly Message[]): Uint8Array;
 }
 
+/** Where messages come from that are there as values. */
+export interface ValuesOrigin {
+  /** The bytes that they came as. */
+  bytes?: Uint8Array;
+  /** The log that they were read from. */
+  logName?: string;
+  /** What the publisher of a single message waits for. */
+  receipt?: Receipt | undefined;
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 /**
@@ -56,27 +69,42 @@ const NO_BYTES = new Uint8Array(0);
  * keeps no reference; {@link view} may be kept, as nobody writes those bytes again.
  */
 export class Publication {
-  encoding: Encoding;
+  readonly encoding: Encoding;
+  /** The client id of whoever published the run, where its bytes do not say it. */
+  readonly publisher: string;
+  /** The log that these messages were read from, which must not take them again; undefined for live ones. */
+  readonly logName: string | undefined;
+  /** The receipt of a single message whose publisher waits until it is safe. */
+  readonly receipt: Receipt | undefined;
+  /** Whether every message is QoS 0, not to be retained, and says nothing beside topic and payload. */
+  readonly isPlain: boolean;
   bytes: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
   /** How many messages the run has. */
   count = 0;
-  /** The log that these messages were read from, which must not take them again; undefined for live ones. */
-  logName: string | undefined;
-  /** The receipt of a single message whose publisher waits until it is safe. */
-  receipt: Receipt | undefined;
-  /** The client id of whoever published the run, where its bytes do not say it. */
-  publisher = '';
-  /** Whether every message is QoS 0, not to be retained, and says nothing beside topic and payload. */
-  isPlain = true;
   #messages: readonly Message[] | undefined;
+  #durable: readonly Message[] | undefined;
   #view: Uint8Array | undefined;
   #kept: Uint8Array | undefined;
   #encoded: Map<Encoding, Uint8Array> | undefined;
 
-  constructor(encoding: Encoding) {
+  /** Of plain messages in an encoding, once {@link set} says which; {@link ofMessages} makes any other. */
+  constructor(encoding: Encoding, publisher = '', values?: ValuesOrigin) {
     this.encoding = encoding;
+    this.publisher = publisher;
+    this.isPlain = values === undefined;
+    this.logName = values?.logName;
+    this.receipt = values?.receipt;
+  }
+
+  /** A run of messages that are there as values. */
+  static ofMessages(messages: readonly Message[], origin: ValuesOrigin = {}): Publication {
+    const { bytes = NO_BYTES } = origin;
+    const publication = new Publication(valuesEncoding, '', origin);
+    publication.set(bytes, 0, bytes.length, messages.length);
+    publication.#messages = messages;
+    return publication;
   }
 
   /** Makes this the run of `count` messages between `start` and `end` of `bytes`. */
@@ -85,21 +113,11 @@ export class Publication {
     this.start = start;
     this.end = end;
     this.count = count;
-    this.logName = undefined;
-    this.receipt = undefined;
-    this.isPlain = true;
     this.#messages = undefined;
+    this.#durable = undefined;
     this.#view = undefined;
     this.#kept = undefined;
     this.#encoded = undefined;
-    return this;
-  }
-
-  /** Makes this a run of messages that are there as values already; `bytes` are what they came as. */
-  setMessages(messages: readonly Message[], bytes: Uint8Array): this {
-    this.set(bytes, 0, bytes.length, messages.length);
-    this.isPlain = false;
-    this.#messages = messages;
     return this;
   }
 
@@ -132,6 +150,16 @@ export class Publication {
     return this.#messages;
   }
 
+  /**
+   * The run as values for whoever has to wait with them. What was read from a log may lie in a batch that is much larger, and
+   * is copied once for all who wait.
+   */
+  messagesToKeep(): readonly Message[] {
+    if (!this.isFromLog) return this.messages();
+    this.#durable ??= this.messages().map(independent);
+    return this.#durable;
+  }
+
   /** The run in any encoding. */
   as(encoding: Encoding): Uint8Array {
     if (encoding === this.encoding) return this.view();
@@ -145,18 +173,16 @@ export class Publication {
   }
 }
 
-/**
- * Makes a message that is to wait independent of the batch that it was read from, which may be much larger. Whoever sent
- * that to the log has had an answer, and will not send it again.
- */
-export function detach(message: Message): void {
-  message.isLastCopy = true;
+/** A message that keeps nothing alive but itself. */
+function independent(message: Message): Message {
   const { payload } = message;
-  if (payload.length < payload.buffer.byteLength) message.payload = new Uint8Array(payload);
+  return payload.length === payload.buffer.byteLength
+    ? message
+    : { ...message, payload: new Uint8Array(payload) };
 }
 
 /** The encoding of a publication of values, which no protocol uses. */
-export const valuesEncoding: Encoding = {
+const valuesEncoding: Encoding = {
   name: 'values',
   decode: () => [],
   encode: () => new Uint8Array(0),

@@ -1,19 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Channel } from '../delivery/channel.ts';
-import { NO_TARGETS, ShareGroup, type Target, TargetInterner } from './targets.ts';
+import { type Member, NO_TARGETS, ShareGroup, type Target, TargetInterner } from './targets.ts';
 
 describe('TargetInterner', () => {
   it('has one object for each set of targets, in whatever order they are found', () => {
-    const all: Target[] = [...Array.from({ length: 5 }, () => member()), new ShareGroup(), new ShareGroup()];
+    const simple = Array.from({ length: 5 }, () => ({ ...member(), direct: {} as Channel }) as Target);
+    const others = Array.from({ length: 3 }, () => member());
+    const all: Target[] = [...simple, ...others, new ShareGroup(), new ShareGroup()];
     const anyTargets = fc.shuffledSubarray(all);
     const interner = new TargetInterner();
     const property = fc.property(anyTargets, anyTargets, (one, other) => {
       const isSame = one.length === other.length && one.every((target) => other.includes(target));
       const first = interner.intern(new Set(one));
       expect(first === interner.intern(new Set(other))).toBe(isSame);
-      expect(new Set([...first.channels, ...first.groups])).toEqual(new Set(one));
-      expect(first.channels.length + first.groups.length).toBe(one.length);
+      const told = one.map((target) => ('direct' in target && target.direct) || target);
+      const { channels, receivers, groups } = first;
+      expect(new Set([...channels, ...receivers, ...groups])).toEqual(new Set(told));
+      expect(channels.length + receivers.length + groups.length).toBe(one.length);
       expect(first.groups.every((group) => group instanceof ShareGroup)).toBe(true);
     });
     fc.assert(property, { numRuns: 500 });
@@ -75,7 +79,7 @@ describe('ShareGroup', () => {
     const step = fc.record({ kind: fc.constantFrom('join', 'leave', 'pick'), who: fc.nat(3) });
     const property = fc.property(fc.array(step), (steps) => {
       const group = new ShareGroup();
-      const present = new Set<Channel>();
+      const present = new Set<Member>();
       for (const { kind, who } of steps) {
         const one = everybody[who];
         if (kind === 'join') {
@@ -84,7 +88,7 @@ describe('ShareGroup', () => {
         } else if (kind === 'leave') {
           expect(group.remove(one)).toBe(present.delete(one));
         } else if (present.size > 0) {
-          expect(present.has(group.pick() as Channel)).toBe(true);
+          expect(present.has(group.pick())).toBe(true);
         }
         expect(group.isEmpty).toBe(present.size === 0);
       }
@@ -93,13 +97,13 @@ describe('ShareGroup', () => {
   });
 });
 
-function groupOf(members: Channel[]): ShareGroup {
+function groupOf(members: Member[]): ShareGroup {
   const group = new ShareGroup();
   for (const one of members) group.add(one);
   return group;
 }
 
-/** What a group looks at of a channel. */
-function member(state: 'flowing' | 'full' | 'slow' = 'flowing'): Channel {
-  return { isFull: state === 'full', isSlow: state === 'slow' } as Channel;
+/** What a group looks at of a member. */
+function member(state: 'flowing' | 'full' | 'slow' = 'flowing'): Member {
+  return { isFull: state === 'full', isSlow: state === 'slow' } as Member;
 }

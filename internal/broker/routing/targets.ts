@@ -1,9 +1,14 @@
 import type { Channel, Receiver } from '../delivery/channel.ts';
 
-/** The members that share a filter. */
+/** Who may share a filter with others. */
 export interface Member extends Receiver {
   /** Whether others should get its messages while they can: it does not take them, or is not there. */
-  readonly isSlow: boolean;
+  readonly isSlow?: boolean;
+  /**
+   * The channel of a client that gets a message once, however many of its filters and groups it comes by; undefined where
+   * each group brings a copy of its own.
+   */
+  readonly onceBy?: Channel | undefined;
 }
 
 /** The members of `$share/GROUP/FILTER`: each message goes to one of them, in turn. */
@@ -42,32 +47,23 @@ export class ShareGroup {
   }
 }
 
-/** Somebody who wants every message but is no channel: a log, or a session. */
-export class Tap {
-  readonly receiver: Receiver;
-  /** How many filters of it are in the trie. */
-  filters = 0;
-
-  constructor(receiver: Receiver) {
-    this.receiver = receiver;
-  }
-}
-
-/** The receivers registered in the trie. */
-export type Target = Channel | ShareGroup | Tap;
+/** What is registered in the trie. */
+export type Target = Receiver | ShareGroup;
 
 /**
  * Where a topic leads. Interned: between two changes of any subscription, topics that lead to the same targets
  * share one object, so that a run is cut by comparing references.
  */
 export interface TargetSet {
+  /** Of receivers that take everything as it is: most of them, and the fastest. */
   readonly channels: readonly Channel[];
-  readonly taps: readonly Tap[];
+  /** All others. */
+  readonly receivers: readonly Receiver[];
   /** A message for a group goes to one member; runs with groups are therefore cut into single messages. */
   readonly groups: readonly ShareGroup[];
 }
 
-export const NO_TARGETS: TargetSet = { channels: [], taps: [], groups: [] };
+export const NO_TARGETS: TargetSet = { channels: [], receivers: [], groups: [] };
 
 /** A set that was interned, with what it was made from for comparing. */
 interface InternedSet {
@@ -123,12 +119,12 @@ function hasSameMembers(one: ReadonlySet<Target>, other: ReadonlySet<Target>): b
 
 function targetSetOf(targets: ReadonlySet<Target>): TargetSet {
   const channels: Channel[] = [];
-  const taps: Tap[] = [];
+  const receivers: Receiver[] = [];
   const groups: ShareGroup[] = [];
   for (const target of targets) {
     if (target instanceof ShareGroup) groups.push(target);
-    else if (target instanceof Tap) taps.push(target);
-    else channels.push(target);
+    else if (target.direct !== undefined) channels.push(target.direct);
+    else receivers.push(target);
   }
-  return { channels, taps, groups };
+  return { channels, receivers, groups };
 }

@@ -1,7 +1,7 @@
 import { quoted } from '../../errors.ts';
+import type { Logger } from '../../lib/logger.ts';
 import { evictionsToldEveryMs } from '../../limits/broker.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
-import type { Logger } from '../broker.ts';
 import type { Session } from './session.ts';
 
 /** Sessions whose clients are away and for which no message waits: they are ended first where there are too many. */
@@ -64,6 +64,6 @@ export class IdleSessions {
   }
 }
 
-function isIdle({ isConnected, outbox }: Session): boolean {
-  return !isConnected && outbox.waiting === 0 && outbox.unacknowledged === 0;
+function isIdle({ isConnected, waiting, unacknowledged }: Session): boolean {
+  return !isConnected && waiting === 0 && unacknowledged === 0;
 }

@@ -12,6 +12,7 @@ const MiB = 2 ** 20;
 const outlet: Outlet = {
   channel: { waitingBytes: 0 } as never,
   takesRuns: false,
+  takesOneCopy: false,
   receiveMaximum: 5,
   send: () => true,
   release() {},

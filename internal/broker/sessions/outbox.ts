@@ -14,6 +14,8 @@ export interface Outlet {
   readonly channel: Channel;
   /** Whether runs of plain messages may go into the channel as they are. */
   readonly takesRuns: boolean;
+  /** Whether the client gets one copy of a message that comes by a group and by another of its filters. */
+  readonly takesOneCopy: boolean;
   /** Unacknowledged messages that the client takes. */
   readonly receiveMaximum: number;
   /**

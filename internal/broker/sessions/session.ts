@@ -1,25 +1,26 @@
 import type { Identity } from '../../access/identity.ts';
+import { BrokerError } from '../../errors.ts';
+import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
 import { parseShared } from '../../topic.ts';
-import type { Source } from '../delivery/channel.ts';
-import { detach, type Message, type Publication } from '../delivery/publication.ts';
+import type { Channel, Source } from '../delivery/channel.ts';
+import type { Message, Publication, Qos } from '../delivery/publication.ts';
 import type { Receipt } from '../delivery/receipt.ts';
+import type { Routes } from '../routing/routes.ts';
 import type { Member } from '../routing/targets.ts';
 import { Backlog } from './backlog.ts';
 import { Outbox, type OutboxEvents, type OutboxLimits, type Outlet, type SentAs } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
+import { RetainedDebt, type RetainedFeed } from './retained-debt.ts';
 import type { SessionStore } from './session-store.ts';
+import { Share, type ShareOwner } from './share.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
 import type { WaitingTotal } from './waiting-total.ts';
 import type { Will } from './will.ts';
 
-/** Retained messages on their way to a subscription. */
-export interface RetainedFeed {
-  messages: Iterator<Message>;
-  match: Match;
-}
+export type { RetainedFeed } from './retained-debt.ts';
 
 /**
- * What is known of a QoS 2 message that has arrived and is not released: whether its log has it, where there is one. Its
+ * What is known of a message that has arrived and is not released: whether its log has it, where there is one. Its
  * receipt tells while that is open.
  */
 export type Arrived = Receipt | 'kept' | 'lost';
@@ -32,6 +33,21 @@ export interface SessionEvents extends OutboxEvents {
   dropped(session: Session, message: Message, isFirst: boolean): void;
   /** Something that is written down has changed. */
   changed(session: Session, receipt?: Receipt): void;
+  /** It has a subscription more, or less. */
+  subscribed(change: 1 | -1): void;
+}
+
+/** What all sessions of a broker share. */
+export interface SessionContext {
+  /** Where their filters are registered. */
+  routes: Routes;
+  limits: OutboxLimits;
+  total: WaitingTotal;
+  /** How long publishers wait for a long queue. */
+  waitMs: number;
+  /** The time of day. */
+  now: () => number;
+  events: SessionEvents;
 }
 
 export interface SessionParts {
@@ -39,30 +55,24 @@ export interface SessionParts {
   owner: Identity;
   expiryMs: number;
   hasOwnExpiry: boolean;
-  limits: OutboxLimits;
-  total: WaitingTotal;
-  /** How long publishers wait for a long queue. */
-  waitMs: number;
-  /** The time of day. */
-  now: () => number;
   store: SessionStore;
-  events: SessionEvents;
+  context: SessionContext;
 }
 
-const NO_FILTERS: readonly string[] = [];
 const NO_FEEDS: ReadonlyMap<string, RetainedFeed> = new Map();
+const NO_FILTERS: readonly string[] = [];
 /** A full queue that has come down to this is a new one when it is full again. */
 const RECOVERED_AT = 0.5;
 
 /**
- * The state of a client between its connections: subscriptions, messages that are on their way in either direction.
- * The broker gives it every message of its filters, whether its client is there or not.
+ * The one way to be a subscriber: what a client subscribed to, and the messages that are on their way in either direction.
+ * It may outlast the client's connection, and then gets every message of its filters, whether its client is there or not.
+ * One that does not, and wants nothing but QoS 0, has the broker give its messages to the channel of its client directly.
  */
-export class Session implements Member {
+export class Session implements ShareOwner {
   /** Its last owner. Another user's client does not take it over. */
   owner: Identity;
   readonly store: SessionStore;
-  readonly outbox: Outbox;
   /** How long it outlasts its connection; 0: not at all; Infinity: for ever. */
   expiryMs: number;
   /** Whether its client said so itself, and not the broker, which may say something else when it starts again. */
@@ -73,34 +83,58 @@ export class Session implements Member {
   will: Will | undefined;
   /** When that is due, by `Date.now()`; undefined while there is a connection. */
   willDueAtMs: number | undefined;
-  readonly #events: SessionEvents;
-  readonly #backlog: Backlog;
+  readonly #context: SessionContext;
+  #outlet: Outlet | undefined;
   // Most clients have few of these or none, and there are many clients.
+  #outbox: Outbox | undefined;
+  #backlog: Backlog | undefined;
   #received: Map<number, Arrived> | undefined;
-  #feeds: Map<string, RetainedFeed> | undefined;
-  /** By filter whose retained messages have not all arrived: whether they are on their way. */
-  #owed: Map<string, boolean> | undefined;
+  #retained: RetainedDebt | undefined;
   #byFilter: Map<string, Subscription> | undefined;
   #shares: Map<string, Share> | undefined;
   #unshared: Subscriptions | undefined;
   #hasOverflowed = false;
-  #outlet: Outlet | undefined;
 
   constructor(parts: SessionParts) {
     this.owner = parts.owner;
     this.expiryMs = parts.expiryMs;
     this.hasOwnExpiry = parts.hasOwnExpiry;
     this.store = parts.store;
-    this.outbox = new Outbox({ ...parts, clientId: parts.owner.clientId });
-    this.#events = parts.events;
-    this.#backlog = new Backlog(parts.waitMs);
+    this.#context = parts.context;
   }
 
   get clientId(): string {
     return this.owner.clientId;
   }
 
-  /** QoS 2 messages that have arrived and are not released, by packet id. */
+  get isConnected(): boolean {
+    return this.#outlet !== undefined;
+  }
+
+  /** The messages that its client acknowledges. */
+  get outbox(): Outbox {
+    if (this.#outbox === undefined) {
+      this.#outbox = new Outbox({ ...this.#context, clientId: this.clientId, store: this.store });
+      if (this.#outlet !== undefined) this.#outbox.attach(this.#outlet);
+    }
+    return this.#outbox;
+  }
+
+  /** Messages that were not sent yet. */
+  get waiting(): number {
+    return this.#outbox?.waiting ?? 0;
+  }
+
+  get waitingBytes(): number {
+    return this.#outbox?.waitingBytes ?? 0;
+  }
+
+  /** Messages that were sent and are not acknowledged. */
+  get unacknowledged(): number {
+    return this.#outbox?.unacknowledged ?? 0;
+  }
+
+  /** Messages that have arrived and are not released, by the sender's number. */
   get received(): Map<number, Arrived> {
     this.#received ??= new Map();
     return this.#received;
@@ -108,36 +142,31 @@ export class Session implements Member {
 
   /** By filter, what its subscriptions are still to get of the retained messages; its next connection goes on with it. */
   get feeds(): ReadonlyMap<string, RetainedFeed> {
-    return this.#feeds ?? NO_FEEDS;
+    return this.#retained?.feeds ?? NO_FEEDS;
   }
 
   /** The filters whose retained messages have not all arrived. */
   get owedFilters(): readonly string[] {
-    return this.#owed === undefined ? NO_FILTERS : [...this.#owed.keys()];
+    return this.#retained?.owedFilters ?? NO_FILTERS;
   }
 
   /** Remembers with the session that it is owed the retained messages of a filter, until they have arrived. */
   owe(filter: string): void {
-    this.#owed ??= new Map();
-    this.#owed.set(filter, false);
+    this.#retained ??= new RetainedDebt();
+    this.#retained.owe(filter);
   }
 
   beginFeed(filter: string, feed: RetainedFeed): void {
-    this.#feeds ??= new Map();
-    this.#feeds.set(filter, feed);
-    if (this.#owed?.has(filter)) this.#owed.set(filter, true);
+    this.#retained ??= new RetainedDebt();
+    this.#retained.begin(filter, feed);
     if (feed.match.qos > 0) this.outbox.sharesWindow = true;
   }
 
   endFeed(filter: string): void {
-    const feeds = this.#feeds;
-    if (feeds?.delete(filter) !== true) return;
-    if (feeds.size === 0) this.#feeds = undefined;
-    this.outbox.sharesWindow = [...feeds.values()].some(({ match }) => match.qos > 0);
-  }
-
-  get isConnected(): boolean {
-    return this.#outlet !== undefined;
+    const retained = this.#retained;
+    if (retained?.endFeed(filter) !== true) return;
+    if (this.#outbox !== undefined) this.#outbox.sharesWindow = retained.isAcknowledged;
+    if (retained.isEmpty) this.#retained = undefined;
   }
 
   get subscriptions(): Iterable<Subscription> {
@@ -150,19 +179,30 @@ export class Session implements Member {
 
   get isFull(): boolean {
     if (this.store.isBehind) return true;
-    return this.#outlet !== undefined && (this.#outlet.channel.isFull || this.#backlog.isFull);
+    return this.#outlet !== undefined && (this.#outlet.channel.isFull || this.#backlog?.isFull === true);
   }
 
   /** Whether another member of a group should get its share. */
   get isSlow(): boolean {
-    return this.#outlet === undefined || this.#outlet.channel.isSlow || this.outbox.waiting > 0;
+    return this.#outlet === undefined || this.#outlet.channel.isSlow || this.waiting > 0;
+  }
+
+  get direct(): Channel | undefined {
+    const outlet = this.#outlet;
+    if (outlet?.takesRuns !== true || this.expiryMs > 0) return undefined;
+    return this.#unshared?.areAllSimple ? outlet.channel : undefined;
+  }
+
+  /** {@link Member.onceBy} of its shares. */
+  get onceBy(): Channel | undefined {
+    return this.#outlet?.takesOneCopy ? this.#outlet.channel : undefined;
   }
 
   holdBack(feeder: Source, publication: Publication): void {
     const channel = this.#outlet?.channel;
     if (this.store.isBehind && this.#isToBeKept(publication)) this.store.holdBack(feeder);
     else if (channel?.isFull) channel.holdBack(feeder);
-    else if (this.#outlet !== undefined && this.#backlog.isFull) this.#backlog.holdBack(feeder);
+    else if (this.#outlet !== undefined && this.#backlog?.isFull) this.#backlog.holdBack(feeder);
   }
 
   /** Whether the store has to keep something of a run: only who asked for that waits until the store has come after. */
@@ -178,50 +218,75 @@ export class Session implements Member {
   }
 
   /**
-   * Puts a subscription in the place of the one with the same filter [MQTT-3.8.4-3]; who is to get its messages.
+   * Begins a subscription, or puts it in the place of the one with the same filter; whether it is a new one.
    *
    * @param receipt held until the store has it.
+   * @throws BrokerError `too-many-subscriptions`.
    */
-  subscribe(subscription: Subscription, receipt?: Receipt): Member {
-    const member = this.restore(subscription);
-    this.#events.changed(this, receipt);
-    return member;
+  subscribe(subscription: Subscription, receipt?: Receipt): boolean {
+    const isNew = this.subscription(subscription.filter) === undefined;
+    if (isNew && this.subscriptionCount >= maxSubscriptionsPerClient) {
+      throw new BrokerError('too-many-subscriptions', `${this.subscriptionCount} filters are held`);
+    }
+    this.restore(subscription);
+    this.#context.events.changed(this, receipt);
+    return isNew;
   }
 
   /** Takes over a subscription that the store has already. */
-  restore(subscription: Subscription): Member {
+  restore(subscription: Subscription): void {
     const { filter } = subscription;
+    const { routes, events } = this.#context;
+    const directBefore = this.direct;
     this.#byFilter ??= new Map();
     const before = this.#byFilter.get(filter);
     this.#byFilter.set(filter, subscription);
-    if (parseShared(filter) !== undefined) {
-      this.#shares ??= new Map();
-      let share = this.#shares.get(filter);
-      if (share === undefined) {
-        share = new Share(this, subscription);
-        this.#shares.set(filter, share);
-      }
-      share.subscription = subscription;
-      return share;
+    const member = this.#register(subscription, before);
+    if (before === undefined) {
+      events.subscribed(1);
+      routes.attach(filter, member);
+    } else if (this.direct !== directBefore) {
+      routes.changed();
     }
-    this.#unshared ??= new Subscriptions();
-    if (before !== undefined) this.#unshared.remove(before);
-    this.#unshared.add(subscription);
-    return this;
   }
 
-  /** Ends a subscription; who got its messages, or undefined where there is none. */
-  unsubscribe(filter: string, receipt?: Receipt): Member | undefined {
+  #register(subscription: Subscription, before: Subscription | undefined): Member {
+    const { filter } = subscription;
+    if (parseShared(filter) === undefined) {
+      this.#unshared ??= new Subscriptions();
+      if (before !== undefined) this.#unshared.remove(before);
+      this.#unshared.add(subscription);
+      return this;
+    }
+    this.#shares ??= new Map();
+    let share = this.#shares.get(filter);
+    if (share === undefined) {
+      share = new Share(this, subscription);
+      this.#shares.set(filter, share);
+    }
+    share.subscription = subscription;
+    return share;
+  }
+
+  /** Ends a subscription; whether there was one. */
+  unsubscribe(filter: string, receipt?: Receipt): boolean {
     const subscription = this.#byFilter?.get(filter);
-    if (subscription === undefined) return undefined;
-    this.#byFilter?.delete(filter);
+    if (subscription === undefined) return false;
+    this.#byFilter!.delete(filter);
     this.endFeed(filter);
-    this.#owed?.delete(filter);
-    this.#events.changed(this, receipt);
-    const share = this.#shares?.get(filter);
-    if (share === undefined) this.#unshared?.remove(subscription);
-    this.#shares?.delete(filter);
-    return share ?? this;
+    this.#retained?.forget(filter);
+    const { routes, events } = this.#context;
+    events.changed(this, receipt);
+    const member = this.memberOf(filter);
+    if (member === this) this.#unshared?.remove(subscription);
+    else this.#shares?.delete(filter);
+    events.subscribed(-1);
+    routes.detach(filter, member);
+    return true;
+  }
+
+  unsubscribeAll(): void {
+    for (const { filter } of [...this.subscriptions]) this.unsubscribe(filter);
   }
 
   /** The receiver of the messages of a subscription: the session, or its share of a group. */
@@ -232,34 +297,36 @@ export class Session implements Member {
   attach(outlet: Outlet): void {
     this.#outlet = outlet;
     this.endedAtMs = undefined;
-    this.outbox.attach(outlet);
-    this.#events.changed(this);
+    this.#outbox?.attach(outlet);
+    this.#context.events.changed(this);
+    if (this.direct !== undefined) this.#context.routes.changed();
   }
 
   detach(nowMs: number): void {
+    const wasDirect = this.direct !== undefined;
     this.#outlet = undefined;
     this.endedAtMs = nowMs;
-    this.outbox.detach();
-    this.#backlog.release();
-    if (this.expiryMs > 0) this.#events.changed(this);
+    this.#outbox?.detach();
+    this.#backlog?.release();
+    if (this.expiryMs > 0) this.#context.events.changed(this);
+    if (wasDirect) this.#context.routes.changed();
   }
 
   deliver(publication: Publication): void {
     const outlet = this.#outlet;
-    if (publication.isPlain || (publication.isFromLog && this.#unshared?.areAllQos0)) {
+    const unshared = this.#unshared;
+    if (publication.isPlain || (publication.isFromLog && unshared?.areAllQos0)) {
       // QoS 0 is for who is there.
       if (outlet === undefined) return;
-      if (outlet.takesRuns && this.#unshared?.areAllPlain) {
-        outlet.channel.deliver(publication);
-        this.#events.delivered(publication.count, publication.end - publication.start);
+      if (outlet.takesRuns && unshared?.areAllPlain) {
+        this.#deliverRun(publication, outlet);
         return;
       }
     }
-    for (const message of publication.messages()) {
-      const match = this.#unshared?.match(message, this.clientId);
-      if (match === undefined) continue;
-      if (publication.isFromLog && match.qos > 0) detach(message);
-      this.take(message, match, undefined, publication.receipt);
+    const messages = unshared?.areAllQos0 === false ? publication.messagesToKeep() : publication.messages();
+    for (const message of messages) {
+      const match = unshared?.match(message, this.clientId);
+      if (match !== undefined) this.take(message, match, undefined, publication.receipt);
     }
     this.pump();
   }
@@ -269,16 +336,18 @@ export class Session implements Member {
     const outlet = this.#outlet;
     const isQos0 = publication.isPlain || (publication.isFromLog && subscription.qos === 0);
     if (isQos0 && outlet?.takesRuns && subscription.identifier === undefined) {
-      outlet.channel.deliver(publication);
-      this.#events.delivered(publication.count, publication.end - publication.start);
+      this.#deliverRun(publication, outlet);
       return;
     }
     const match = join([subscription])!;
-    for (const message of publication.messages()) {
-      if (publication.isFromLog && match.qos > 0) detach(message);
-      this.take(message, match, subscription.filter, publication.receipt);
-    }
+    const messages = match.qos > 0 ? publication.messagesToKeep() : publication.messages();
+    for (const message of messages) this.take(message, match, subscription.filter, publication.receipt);
     this.pump();
+  }
+
+  #deliverRun(publication: Publication, { channel }: Outlet): void {
+    channel.deliver(publication);
+    this.#context.events.delivered(publication.count, publication.end - publication.start);
   }
 
   /**
@@ -286,57 +355,61 @@ export class Session implements Member {
    * that store, so none of it waits here.
    */
   sendRetained(message: Message, { qos: mostQos, identifiers }: Match): boolean {
-    const qos = Math.min(message.qos ?? 0, mostQos) as 0 | 1 | 2;
-    const delivery = { qos, retain: true, identifiers, isFromStore: true };
-    if (qos > 0) {
-      if (!this.outbox.sendBorrowed(message, { ...delivery, qos: qos as 1 | 2 })) return false;
+    const qos = lesser(message.qos, mostQos);
+    const delivery = { retain: true, identifiers, isFromStore: true };
+    if (qos !== 0) {
+      if (!this.outbox.sendBorrowed(message, { ...delivery, qos })) return false;
     } else if (this.#outlet === undefined) {
       return false;
     } else {
-      this.#sendOnce(message, delivery);
+      this.#sendOnce(message, { ...delivery, qos });
     }
-    this.#events.delivered(1, message.topic.length + message.payload.length);
+    this.#context.events.delivered(1, message.topic.length + message.payload.length);
     return true;
   }
 
   /** Takes a message; {@link pump} sends what has to wait for acknowledgements. */
   take(message: Message, match: Match, shared: string | undefined, receipt: Receipt | undefined): void {
-    const qos = Math.min(message.qos ?? 0, match.qos) as 0 | 1 | 2;
-    // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+    const qos = lesser(message.qos, match.qos);
     const retain = match.retainAsPublished && message.retain === true;
     const { identifiers } = match;
+    const { events } = this.#context;
     if (qos === 0) {
       if (this.#outlet === undefined) return;
       this.#sendOnce(message, { qos, retain, identifiers });
     } else if (!this.outbox.offer(message, { qos, retain, identifiers, shared }, receipt)) {
-      this.#events.dropped(this, message, !this.#hasOverflowed);
+      events.dropped(this, message, !this.#hasOverflowed);
       this.#hasOverflowed = true;
       return;
     }
-    this.#events.delivered(1, message.topic.length + message.payload.length);
+    events.delivered(1, message.topic.length + message.payload.length);
   }
 
   /** Sends a message of QoS 0 to a client that is there. */
   #sendOnce(message: Message, delivery: SentAs): void {
-    if (!this.#outlet!.send(message, delivery, 0, false)) this.#events.unsent('dropped', 'packet-too-large');
+    if (this.#outlet!.send(message, delivery, 0, false)) return;
+    this.#context.events.unsent('dropped', 'packet-too-large');
   }
 
   /** Sends what waits, as far as the client takes it. */
   pump(): void {
+    const outbox = this.#outbox;
     if (this.#outlet === undefined) return;
-    this.outbox.pump();
-    const { fill } = this.outbox;
-    this.#backlog.update(fill);
-    if (fill < RECOVERED_AT) this.#hasOverflowed = false;
-    if (this.#owed !== undefined) this.#settleOwed();
+    if (outbox !== undefined) {
+      outbox.pump();
+      const { fill } = outbox;
+      if (fill > 0) this.#backlog ??= new Backlog(this.#context.waitMs);
+      this.#backlog?.update(fill);
+      if (fill < RECOVERED_AT) this.#hasOverflowed = false;
+    }
+    if (this.#retained !== undefined) this.#settleOwed(this.#retained);
   }
 
-  #settleOwed(): void {
-    if (this.#feeds !== undefined || this.outbox.borrowed > 0) return;
-    const open = [...this.#owed!].filter(([, isOnItsWay]) => !isOnItsWay);
-    if (open.length === this.#owed!.size) return;
-    this.#owed = open.length === 0 ? undefined : new Map(open);
-    this.#events.changed(this);
+  #settleOwed(retained: RetainedDebt): void {
+    if (this.#outbox !== undefined && this.#outbox.borrowed > 0) return;
+    if (!retained.settle()) return;
+    if (retained.isEmpty) this.#retained = undefined;
+    this.#context.events.changed(this);
   }
 
   /** Forgets the messages that have arrived and are not released, in the store too. */
@@ -346,35 +419,17 @@ export class Session implements Member {
     this.#received.clear();
   }
 
+  /** Forgets the messages that were to be acknowledged, in the store too. */
+  forgetOutgoing(): void {
+    this.#outbox?.clear();
+  }
+
   /** Takes out what another member of its groups may have now. */
   takeShared(isWanted: (filter: string) => boolean): Outgoing[] {
-    return this.outbox.takeShared(isWanted);
+    return this.#outbox?.takeShared(isWanted) ?? [];
   }
 }
 
-/** A session's share of `$share/GROUP/FILTER`, which has its own options. */
-class Share implements Member {
-  subscription: Subscription;
-  readonly #session: Session;
-
-  constructor(session: Session, subscription: Subscription) {
-    this.#session = session;
-    this.subscription = subscription;
-  }
-
-  get isFull(): boolean {
-    return this.#session.isFull;
-  }
-
-  get isSlow(): boolean {
-    return this.#session.isSlow;
-  }
-
-  holdBack(feeder: Source, publication: Publication): void {
-    this.#session.holdBack(feeder, publication);
-  }
-
-  deliver(publication: Publication): void {
-    this.#session.deliverShare(publication, this.subscription);
-  }
+function lesser(one: Qos = 0, other: Qos): Qos {
+  return one < other ? one : other;
 }

@@ -1,13 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { identityOfTest } from '../../../test/support/access.ts';
+import { anyOutlet } from '../../../test/support/sessions.ts';
 import { maxSessions } from '../../limits/broker.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { restoreSessions } from '../../persistence/restore-sessions.ts';
 import { SessionKeeper } from '../../persistence/session-keeper.ts';
 import { MemoryEntries } from '../../store/memory/memory-entries.ts';
 import { Broker } from '../broker.ts';
-import type { Channel } from '../delivery/channel.ts';
-import type { Outlet } from './outbox.ts';
 import type { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 
@@ -54,7 +53,7 @@ function setUp({ queueBytes = 1000, ...options }: Options = {}) {
         retainAsPublished: false,
         identifier: undefined,
       } as const;
-      broker.attach(filter, session.subscribe(subscription));
+      session.subscribe(subscription);
     }
     clock.nowMs++;
     sessions.leave(session, false);
@@ -65,11 +64,6 @@ function setUp({ queueBytes = 1000, ...options }: Options = {}) {
   const publish = (payload = 'x') =>
     broker.publishMessage({ topic: 't', payload: Buffer.from(payload), clientId: '', qos: 1 });
   return { broker, sessions, clock, warnings, visit, evicted, publish, log: logger, metrics };
-}
-
-function anyOutlet(): Outlet {
-  const channel = { waitingBytes: 0, isFull: false, isSlow: false } as Channel;
-  return { channel, takesRuns: false, receiveMaximum: 10, send: () => true, release() {} };
 }
 
 // Clients of 3.1.1 that name themselves anew each time leave sessions behind. When there were as many as there may be, every

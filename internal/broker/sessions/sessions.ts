@@ -7,12 +7,13 @@ import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../../limits/bro
 import { type Fate, Fates } from '../../observe/fates.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import { innerFilter } from '../../topic.ts';
-import { type Broker, checkOwner, type Logger } from '../broker.ts';
+import type { Broker, Logger } from '../broker.ts';
+import { checkOwner } from '../clients.ts';
 import type { Message } from '../delivery/publication.ts';
 import type { Receipt } from '../delivery/receipt.ts';
 import { IdleSessions } from './idle-sessions.ts';
-import type { Outbox, OutboxLimits, Outlet } from './outbox.ts';
-import { Session, type SessionEvents } from './session.ts';
+import type { OutboxLimits, Outlet } from './outbox.ts';
+import { Session, type SessionContext } from './session.ts';
 import { noSessionStore, type SessionStore } from './session-store.ts';
 import { WaitingTotal } from './waiting-total.ts';
 import type { Will } from './will.ts';
@@ -49,9 +50,7 @@ export interface OpenedSession {
 export class Sessions {
   readonly store: SessionStore;
   readonly #broker: Broker;
-  readonly #limits: OutboxLimits;
-  readonly #total: WaitingTotal;
-  readonly #waitMs: number;
+  readonly #context: SessionContext;
   readonly #defaultExpiryMs: number;
   readonly #now: () => number;
   readonly #sessions = new Map<string, Session>();
@@ -59,17 +58,14 @@ export class Sessions {
   readonly #wills = new Deadlines<Session>();
   readonly #idle: IdleSessions;
   readonly #sweep: ClockTimer;
-  readonly #events: SessionEvents;
   readonly #fates: Fates;
   readonly #expired: Counter;
   #connected = 0;
+  #subscriptions = 0;
 
   constructor(parts: SessionsParts) {
     this.store = parts.store ?? noSessionStore;
     this.#broker = parts.broker;
-    this.#limits = parts.limits;
-    this.#total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
-    this.#waitMs = parts.slowConsumerWaitMs;
     this.#defaultExpiryMs = parts.defaultExpiryMs ?? Number.POSITIVE_INFINITY;
     this.#now = parts.now ?? (() => parts.broker.clock.now());
     const { metrics } = parts;
@@ -79,17 +75,29 @@ export class Sessions {
     const deliveredBytes = metrics.counter('message_bytes_delivered_total');
     this.#expired = metrics.counter('sessions_expired_total');
     metrics.gauge('sessions', () => this.count);
+    metrics.gauge('subscriptions', () => this.#subscriptions);
     metrics.gauge('session_messages_waiting', () => this.#sum(({ waiting }) => waiting));
     metrics.gauge('session_messages_unacknowledged', () => this.#sum(({ unacknowledged }) => unacknowledged));
     metrics.gauge('session_bytes_waiting', () => this.#sum(({ waitingBytes }) => waitingBytes));
-    this.#events = {
-      delivered: (count, bytes) => {
-        delivered.value += count;
-        deliveredBytes.value += bytes;
+    const total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
+    this.#context = {
+      routes: parts.broker.routes,
+      limits: parts.limits,
+      total,
+      waitMs: parts.slowConsumerWaitMs,
+      now: this.#now,
+      events: {
+        delivered: (count, bytes) => {
+          delivered.value += count;
+          deliveredBytes.value += bytes;
+        },
+        dropped: (session, message, isFirst) => this.#onDropped(session, message, isFirst, total),
+        unsent: (outcome, code) => this.#fates.tell({ outcome, code }),
+        changed: (session, receipt) => this.#write(session, receipt),
+        subscribed: (change) => {
+          this.#subscriptions += change;
+        },
       },
-      dropped: (session, message, isFirst) => this.#onDropped(session, message, isFirst),
-      unsent: (outcome, code) => this.#fates.tell({ outcome, code }),
-      changed: (session, receipt) => this.#write(session, receipt),
     };
     this.#sweep = parts.broker.clock.every(sessionSweepMs, () => this.expire());
   }
@@ -135,6 +143,17 @@ export class Sessions {
   }
 
   /**
+   * The session of a client whose protocol has none that outlasts a connection: it ends with {@link Session.unsubscribeAll}.
+   * It is in no list, so that it has nothing to do with one of the same client id that another protocol keeps.
+   */
+  passing(owner: Identity, outlet: Outlet): Session {
+    const context = this.#context;
+    const session = new Session({ owner, expiryMs: 0, hasOwnExpiry: false, store: noSessionStore, context });
+    session.attach(outlet);
+    return session;
+  }
+
+  /**
    * A session whose client is there from now on; its will is stored with it [MQTT-3.1.2-7].
    *
    * @param receipt held until the store has the will.
@@ -169,20 +188,12 @@ export class Sessions {
   end(session: Session): void {
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
     this.#idle.delete(session);
-    for (const { filter } of [...session.subscriptions]) this.unsubscribe(session, filter);
+    session.unsubscribeAll();
     this.#moveShares(session, (filter) => this.#broker.groupOf(filter) !== undefined);
-    session.outbox.clear();
+    session.forgetOutgoing();
     session.forgetReceived();
     session.store.deleteSession(session.clientId);
     this.#publishWill(session);
-  }
-
-  /** Ends a subscription; whether there was one. */
-  unsubscribe(session: Session, filter: string, receipt?: Receipt): boolean {
-    const member = session.unsubscribe(filter, receipt);
-    if (member === undefined) return false;
-    this.#broker.detach(filter, member);
-    return true;
   }
 
   /** Takes over a session that the store has; its messages and subscriptions are put into it by the caller. */
@@ -219,7 +230,7 @@ export class Sessions {
     for (const session of this.#sessions.values()) {
       for (const { filter } of [...session.subscriptions]) {
         const refusal = policy.may(session.owner, 'subscribe', { kind: 'topic', name: innerFilter(filter) });
-        if (refusal === undefined || !this.unsubscribe(session, filter)) continue;
+        if (refusal === undefined || !session.unsubscribe(filter)) continue;
         this.#fates.tell({
           outcome: 'refused',
           code: 'not-authorized',
@@ -274,12 +285,8 @@ export class Sessions {
       owner,
       expiryMs,
       hasOwnExpiry: ownExpiryMs !== undefined,
-      limits: this.#limits,
-      total: this.#total,
-      waitMs: this.#waitMs,
-      now: this.#now,
       store: expiryMs > 0 ? this.store : noSessionStore,
-      events: this.#events,
+      context: this.#context,
     });
   }
 
@@ -354,7 +361,7 @@ export class Sessions {
     }
   }
 
-  #onDropped(session: Session, { topic }: Message, isFirst: boolean): void {
+  #onDropped(session: Session, { topic }: Message, isFirst: boolean, total: WaitingTotal): void {
     const fate: Fate = { outcome: 'dropped', code: 'session-queue-full' };
     if (!isFirst) {
       this.#fates.tell(fate);
@@ -365,17 +372,17 @@ export class Sessions {
       who: { client: nameForLog(session.clientId) },
       details: {
         topic: nameForLog(topic),
-        waitingMessages: session.outbox.waiting,
-        waitingBytes: session.outbox.waitingBytes,
-        allSessionsBytes: this.#total.bytes,
+        waitingMessages: session.waiting,
+        waitingBytes: session.waitingBytes,
+        allSessionsBytes: total.bytes,
       },
       line: 'a session takes no more messages',
     });
   }
 
-  #sum(of: (outbox: Outbox) => number): number {
+  #sum(of: (session: Session) => number): number {
     let sum = 0;
-    for (const { outbox } of this.#sessions.values()) sum += of(outbox);
+    for (const session of this.#sessions.values()) sum += of(session);
     return sum;
   }
 }

@@ -23,6 +23,11 @@ export interface Match {
   readonly identifiers: readonly number[];
 }
 
+/** A subscription to all of a filter with QoS 0. */
+export function simpleSubscription(filter: string): Subscription {
+  return { filter, qos: 0, noLocal: false, retainAsPublished: false, identifier: undefined };
+}
+
 const NO_IDENTIFIERS: readonly number[] = [];
 /** Subscriptions that are compared one by one. Most clients have no more, and need no tree of their own. */
 const MOST_COMPARED = 8;
@@ -57,6 +62,7 @@ export class Subscriptions {
   #noLocal = 0;
   /** How many want more than QoS 0. */
   #acknowledged = 0;
+  #retainAsPublished = 0;
 
   /** Whether every plain message of every topic that matches is wanted as it is. */
   get areAllPlain(): boolean {
@@ -66,6 +72,11 @@ export class Subscriptions {
   /** Whether none of them wants more than QoS 0. */
   get areAllQos0(): boolean {
     return this.#acknowledged === 0;
+  }
+
+  /** Whether every message that matches, plain or not, is wanted with QoS 0 and nothing said of its subscription. */
+  get areAllSimple(): boolean {
+    return this.#special === 0 && this.#acknowledged === 0 && this.#retainAsPublished === 0;
   }
 
   add(subscription: Subscription): void {
@@ -104,8 +115,9 @@ export class Subscriptions {
     return this.#few.filter(({ filter }) => matchesFilter(filter, topic));
   }
 
-  #count({ noLocal, identifier, qos }: Subscription, change: 1 | -1): void {
+  #count({ noLocal, identifier, qos, retainAsPublished }: Subscription, change: 1 | -1): void {
     this.#remembered?.clear();
+    if (retainAsPublished) this.#retainAsPublished += change;
     if (qos > 0) this.#acknowledged += change;
     if (noLocal) this.#noLocal += change;
     if (noLocal || identifier !== undefined) this.#special += change;

@@ -28,7 +28,7 @@ export interface IntakeOptions {
 export class Intake implements Source {
   /** When something last arrived, by the connection's clock. */
   lastHeardAt: number;
-  readonly patience = new Patience();
+  #patience: Patience | undefined;
   /** Whether what arrives is taken now: the client neither gives way to others nor is past its end. */
   isOpen = true;
 
@@ -49,6 +49,11 @@ export class Intake implements Source {
     this.#cursor = cursor;
     this.#partial = new PartialUnit(reusesBuffer);
     this.lastHeardAt = connection.openedAt;
+  }
+
+  get patience(): Patience {
+    this.#patience ??= new Patience();
+    return this.#patience;
   }
 
   get openedAt(): number {

@@ -1,14 +1,16 @@
 import type { Broker } from '../../broker/broker.ts';
 import type { Source } from '../../broker/delivery/channel.ts';
-import type { Publication } from '../../broker/delivery/publication.ts';
+import { type Encoding, Publication } from '../../broker/delivery/publication.ts';
 import type { TargetSet } from '../../broker/routing/targets.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
 /** The run in hand: messages of one client with the same targets that lie one behind the other. */
 export class Run {
-  /** What it is published as. */
-  readonly publication: Publication;
+  readonly #encoding: Encoding;
+  readonly #publisher: string;
+  /** What it is published as. Most clients publish nothing. */
+  #publication: Publication | undefined;
   readonly #broker: Broker;
   readonly #source: Source;
   #bytes: Uint8Array = NO_BYTES;
@@ -17,10 +19,12 @@ export class Run {
   #count = 0;
   #targets: TargetSet | undefined;
 
-  constructor(broker: Broker, source: Source, publication: Publication) {
+  /** @param publisher the client's id, where the bytes of its messages do not say it. */
+  constructor(broker: Broker, source: Source, encoding: Encoding, publisher = '') {
     this.#broker = broker;
     this.#source = source;
-    this.publication = publication;
+    this.#encoding = encoding;
+    this.#publisher = publisher;
   }
 
   /** Adds messages that lie between `start` and `end`, and publishes first what they do not go on from. */
@@ -41,7 +45,8 @@ export class Run {
     if (this.#count === 0) return;
     const count = this.#count;
     this.#count = 0;
-    const publication = this.publication.set(this.#bytes, this.#start, this.#end, count);
+    this.#publication ??= new Publication(this.#encoding, this.#publisher);
+    const publication = this.#publication.set(this.#bytes, this.#start, this.#end, count);
     this.#broker.publish(publication, this.#targets!, this.#source);
     this.#targets = undefined;
     this.#bytes = NO_BYTES;

@@ -1,9 +1,10 @@
 import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
-import type { Client } from '../../broker/client.ts';
-import type { Sink } from '../../broker/delivery/channel.ts';
-import { Publication } from '../../broker/delivery/publication.ts';
+import type { Client, ClientHost } from '../../broker/client.ts';
+import type { Session } from '../../broker/sessions/session.ts';
+import type { Sessions } from '../../broker/sessions/sessions.ts';
+import { join, type Subscription, simpleSubscription } from '../../broker/sessions/subscription.ts';
 import { BrokerError } from '../../errors.ts';
 import { isReplay } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
@@ -28,44 +29,41 @@ import type { ClientConnection } from '../clients/client-connections.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
+import { RetainedFeeds } from '../clients/retained-feeds.ts';
 import { Run } from '../clients/run.ts';
 import { frameEncoding } from './encoding.ts';
+import { FrameOutlet } from './outlet.ts';
 import { PositionFrames } from './position-frames.ts';
-import { Publishes } from './publishes.ts';
+import { Publishes, type PublishHost } from './publishes.ts';
 import { RefusalFrames } from './refusal-frames.ts';
 import { refusalOf } from './refusals.ts';
 import { Replays } from './replays.ts';
-import { RetainedFeeds } from './retained-feeds.ts';
 
 export interface FrameConnectionParts {
   admission: Admission;
   broker: Broker;
+  sessions: Sessions;
   /** What the broker keeps, where it keeps anything. */
   logs?: Logs;
   metrics: Metrics;
   fates: Fates;
   logger: Logger;
   maxMessageBytes: number;
-  closed(): void;
+  closed(connection: FrameConnection): void;
 }
 
 const NO_BYTES = new Uint8Array(0);
 const utf8 = new TextEncoder();
 
 /** One client of the frames' door: finds the frames in what arrives, and answers those that are no messages. */
-export class FrameConnection implements ConnectionHandler, ClientConnection, Taker, Sink {
+export class FrameConnection implements ConnectionHandler, ClientConnection, ClientHost, PublishHost, Taker {
   readonly intake: Intake;
   readonly #connection: Connection;
-  readonly #admission: Admission;
-  readonly #broker: Broker;
-  readonly #metrics: Metrics;
-  readonly #fates: Fates;
-  readonly #logger: Logger;
-  readonly #closed: () => void;
-  readonly #logs: Logs | undefined;
+  readonly #parts: FrameConnectionParts;
   readonly #cursor: FrameCursor;
   readonly #run: Run;
   #client: Client | undefined;
+  #session: Session | undefined;
   #clientId = NO_BYTES;
   /** There as long as the client. */
   #publishes: Publishes | undefined;
@@ -83,17 +81,11 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
 
   constructor(connection: Connection, parts: FrameConnectionParts) {
     this.#connection = connection;
-    this.#admission = parts.admission;
-    this.#broker = parts.broker;
-    this.#metrics = parts.metrics;
-    this.#fates = parts.fates;
-    this.#logger = parts.logger;
-    this.#closed = parts.closed;
-    this.#logs = parts.logs;
+    this.#parts = parts;
     this.#cursor = new FrameCursor(parts.maxMessageBytes);
     // Runs that short are copied by everybody who gets them (limits/broker.ts, copiedSliceBytes).
     this.intake = new Intake(connection, this, { cursor: this.#cursor, reusesBuffer: true });
-    this.#run = new Run(parts.broker, this.intake, new Publication(frameEncoding));
+    this.#run = new Run(parts.broker, this.intake, frameEncoding);
     connection.handler = this;
   }
 
@@ -103,7 +95,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
 
   get hasSubscriptions(): boolean {
     const hasReplays = this.#replays !== undefined && !this.#replays.isEmpty;
-    return this.#client !== undefined && (this.#client.filters.size > 0 || hasReplays);
+    return this.#session !== undefined && (this.#session.subscriptionCount > 0 || hasReplays);
   }
 
   get isDrained(): boolean {
@@ -119,7 +111,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   }
 
   ended(): void {
-    if (this.#client !== undefined && !this.#isEnding) tellLost(this.#fates, this.#who(), undefined);
+    if (this.#client !== undefined && !this.#isEnding) tellLost(this.#parts.fates, this.#who(), undefined);
     this.#client?.channel.finish();
     this.#leave();
     this.#isEnding = true;
@@ -128,10 +120,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
 
   closed(error?: Error): void {
     this.intake.close();
-    if (this.#client !== undefined) tellLost(this.#fates, this.#who(), error);
+    if (this.#client !== undefined) tellLost(this.#parts.fates, this.#who(), error);
     this.#leave();
     this.#isEnding = true;
-    this.#closed();
+    this.#parts.closed(this);
   }
 
   write(buffers: readonly Uint8Array[]): boolean {
@@ -143,7 +135,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   refuse(reason: BrokerError): void {
     if (this.#isEnding) return;
     this.intake.discardInput();
-    tellDisconnected(this.#fates, this.#who(), reason);
+    tellDisconnected(this.#parts.fates, this.#who(), reason);
     this.#client?.channel.finish();
     this.#leave();
     this.#lastWord(reason);
@@ -152,7 +144,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   dismiss(reason: BrokerError): void {
     if (this.#client === undefined) this.refuse(reason);
     else if (!this.#isEnding) {
-      tellDisconnected(this.#fates, this.#who(), reason);
+      tellDisconnected(this.#parts.fates, this.#who(), reason);
       this.#lastWord(reason);
     }
   }
@@ -164,7 +156,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   takeUnits(bytes: Uint8Array, at: number, stop: number): number {
     const cursor = this.#cursor;
     const intake = this.intake;
-    const { turnTime } = this.#broker;
+    const { turnTime } = this.#parts.broker;
     const limit = bytes.length;
     const view = new DataView(bytes.buffer, bytes.byteOffset, limit);
     if (this.#restOfRefused !== undefined) at = this.#passRest(this.#restOfRefused, bytes, at);
@@ -193,8 +185,13 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     return at;
   }
 
+  *standingFilters(): Iterable<string> {
+    for (const { filter } of this.#session?.subscriptions ?? []) yield filter;
+    yield* this.#replays?.filters ?? [];
+  }
+
   failed(error: unknown): void {
-    this.refuse(refusalOf(error, this.#logger));
+    this.refuse(refusalOf(error, this.#parts.logger));
   }
 
   #takeControl(frame: Frame): void {
@@ -207,7 +204,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
         this.#subscribeOrRefuse(this.#client, frame);
         return;
       case FrameType.unsubscribe:
-        this.#broker.unsubscribe(this.#client, frame.topic);
+        this.#session?.unsubscribe(frame.topic);
         this.#replays?.end(frame.topic);
         this.#answer(FrameType.unsuback, frame.topic);
         return;
@@ -215,7 +212,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
         this.#answer(FrameType.pong, '');
         return;
       case FrameType.disconnect:
-        logClientDisconnect(this.#logger, this.#who());
+        logClientDisconnect(this.#parts.logger, this.#who());
         this.intake.discardInput();
         this.#client.channel.finish();
         this.#leave();
@@ -239,7 +236,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     if ((type & RESERVED_TYPE_BITS) !== 0) {
       throw new BrokerError('reserved-bits', `the type byte is 0x${type.toString(16)}`);
     }
-    this.#logger.debug({ ...this.#who(), type }, 'a frame of an unknown type was passed over');
+    this.#parts.logger.debug({ ...this.#who(), type }, 'a frame of an unknown type was passed over');
   }
 
   /** @throws BrokerError where the connection is to end with the refusal. */
@@ -253,26 +250,39 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   }
 
   #subscribe(client: Client, { topic: filter, payload }: Frame): void {
+    this.#parts.broker.checkMaySubscribe(client.access, filter);
     if (isReplay(filter)) {
-      this.#broker.checkMaySubscribe(client.access, filter);
       this.#replays ??= this.#newReplays(client);
       this.#replays.begin(filter, client, this.#positions !== undefined && payload[0] === GOES_ON[0]);
-    } else if (this.#broker.subscribe(client, filter)) {
       this.#answer(FrameType.suback, filter);
-      if (parseShared(filter) === undefined && this.#broker.retained.count > 0) {
-        this.#retainedFeeds ??= new RetainedFeeds(client);
-        this.#retainedFeeds.add(filter, this.#broker.retained.find(filter));
-      }
       return;
     }
+    const subscription = simpleSubscription(filter);
+    const isNew = this.#session!.subscribe(subscription);
     this.#answer(FrameType.suback, filter);
+    if (isNew && parseShared(filter) === undefined && this.#parts.broker.retained.has(filter)) {
+      this.#feedRetained(client, subscription);
+    }
+  }
+
+  /** Sends the retained messages of a new subscription, one after the other, as fast as the client takes them. */
+  #feedRetained({ channel }: Client, subscription: Subscription): void {
+    const broker = this.#parts.broker;
+    const session = this.#session!;
+    const { filter } = subscription;
+    if (this.#retainedFeeds === undefined) {
+      const feeds = new RetainedFeeds({ broker, session, channel }, () => feeds.send());
+      this.#retainedFeeds = feeds;
+    }
+    session.beginFeed(filter, { messages: broker.retained.find(filter), match: join([subscription])! });
+    this.#retainedFeeds.send();
   }
 
   #newReplays(client: Client): Replays {
     return new Replays({
-      logs: this.#logs,
-      metrics: this.#metrics,
-      logger: this.#logger,
+      logs: this.#parts.logs,
+      metrics: this.#parts.metrics,
+      logger: this.#parts.logger,
       positions: this.#positions,
       failed: (filter, reason) => {
         if (this.#refusals === undefined) client.disconnect(reason);
@@ -287,7 +297,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     this.#clientId = utf8.encode(clientId);
     // Read now: the payload's buffer is used again while the client is looked at.
     const agreed = parseExtensions(payload);
-    const answer = this.#admission.admit(peerOf(this.#connection, 'frames', clientId), NO_CREDENTIALS);
+    const answer = this.#parts.admission.admit(peerOf(this.#connection, 'frames', clientId), NO_CREDENTIALS);
     whenAdmitted(
       this.intake,
       answer,
@@ -299,29 +309,27 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
   #letIn(access: Access, agreed: ReturnType<typeof parseExtensions>): void {
     // It may have gone, or have been refused, while it was looked at.
     if (this.#isEnding) return;
-    this.#client = this.#broker.connect({
+    this.#client = this.#parts.broker.connect({
       access,
       encoding: frameEncoding,
-      sink: this,
-      source: this.intake,
-      standingFilters: () => this.#replays?.filters ?? [],
-      disconnect: (reason) => this.refuse(reason),
+      host: this,
     });
+    this.#session = this.#parts.sessions.passing(access.identity, new FrameOutlet(this.#client.channel));
     this.#publishes = new Publishes({
-      broker: this.#broker,
+      broker: this.#parts.broker,
       access,
       clientId: this.#clientId,
       intake: this.intake,
       run: this.#run,
-      refused: (error, topic) => this.#refusePublish(error, topic),
+      host: this,
     });
     if (agreed.has('refusals')) this.#agreeOnRefusals(this.#client);
     if (agreed.has('positions')) {
       const { channel } = this.#client;
-      this.#positions = new PositionFrames({ logs: this.#logs, channel, clientId: this.#clientId });
+      this.#positions = new PositionFrames({ logs: this.#parts.logs, channel, clientId: this.#clientId });
     }
     this.#answer(FrameType.connack, '', formatExtensions(agreed));
-    this.#logger.debug(this.#who(), 'a client connected');
+    this.#parts.logger.debug(this.#who(), 'a client connected');
   }
 
   #agreeOnRefusals({ channel, identity }: Client): void {
@@ -329,18 +337,17 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     this.#refusals = new RefusalFrames({
       channel,
       clientId: this.#clientId,
-      log: new RefusalLog(this.#fates, identity),
+      log: new RefusalLog(this.#parts.fates, identity),
     });
   }
 
-  /** @throws the error where the connection is to end with it. */
-  #refusePublish(error: unknown, topic: Uint8Array): void {
+  refusePublish(error: unknown, topic: Uint8Array): void {
     const client = this.#client;
     const isRefusal = error instanceof BrokerError || error instanceof FrameError;
     if (!isRefusal || this.#refusals === undefined || client === undefined) throw error;
     // Earlier messages are on their way before the client learns of this one.
     this.#run.publish();
-    this.#refusals.publish(refusalOf(error, this.#logger), topic);
+    this.#refusals.publish(refusalOf(error, this.#parts.logger), topic);
     this.intake.noteAnswered(client.channel);
   }
 
@@ -349,7 +356,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     const { type, topicStart, topicEnd, tooLargeBytes } = this.#cursor;
     const error = this.#cursor.tooLarge(tooLargeBytes);
     if (type !== FrameType.publish) throw error;
-    this.#refusePublish(error, bytes.subarray(topicStart, topicEnd));
+    this.refusePublish(error, bytes.subarray(topicStart, topicEnd));
     return this.#passRest(new RestOfFrame(tooLargeBytes), bytes, next);
   }
 
@@ -369,7 +376,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Tak
     this.#client = undefined;
     this.#publishes = undefined;
     this.#replays?.endAll();
-    this.#broker.disconnect(client);
+    this.#retainedFeeds?.stop();
+    this.#session?.unsubscribeAll();
+    this.#session = undefined;
+    this.#parts.broker.disconnect(client);
   }
 
   #lastWord(reason: BrokerError): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bytesOf, fromHex, GOLDEN_FRAMES } from '../../../test/golden/frames.ts';
 import { FakeConnection, shown } from '../../../test/support/fake-connection.ts';
+import { sessionsOf } from '../../../test/support/sessions.ts';
 import { type Guard, policyOfGuard } from '../../access/guard.ts';
 import { Broker } from '../../broker/broker.ts';
 import { Metrics } from '../../observe/metrics.ts';
@@ -291,7 +292,7 @@ function setUp(settings: Partial<FramesDoorParts> = {}, guard?: Guard) {
   });
   const admission = new Admission(undefined, guard && policyOfGuard(guard));
   const door = new FramesDoor({
-    ...{ broker, metrics, logger, admission },
+    ...{ broker, metrics, logger, admission, sessions: sessionsOf(broker, metrics, logger) },
     ...{ maxMessageBytes: 1000, connectTimeoutMs: 60_000, keepAliveMs: 0 },
     ...settings,
   });

@@ -1,4 +1,5 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
+import type { Sessions } from '../../broker/sessions/sessions.ts';
 import type { Logs } from '../../log/logs.ts';
 import { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
@@ -6,10 +7,11 @@ import type { Connection } from '../../transport/connection.ts';
 import { Admission } from '../clients/admission.ts';
 import { ClientConnections } from '../clients/client-connections.ts';
 import type { Door } from '../door.ts';
-import { FrameConnection } from './connection.ts';
+import { FrameConnection, type FrameConnectionParts } from './connection.ts';
 
 export interface FramesDoorParts {
   broker: Broker;
+  sessions: Sessions;
   metrics: Metrics;
   logger: Logger;
   /** Admission of clients. Default: every client is let in. */
@@ -25,36 +27,34 @@ export interface FramesDoorParts {
 /** The door of tinymq's own frames (docs/frames.md). */
 export class FramesDoor implements Door {
   readonly name = 'frames';
-  readonly #admission: Admission;
-  readonly #parts: FramesDoorParts;
-  readonly #fates: Fates;
+  /** The same for all connections, of which there may be many. */
+  readonly #parts: FrameConnectionParts;
   readonly #connections: ClientConnections<FrameConnection>;
 
   constructor(parts: FramesDoorParts) {
-    this.#admission = parts.admission ?? new Admission();
-    this.#parts = parts;
-    this.#fates = new Fates(parts.metrics, parts.logger);
+    const { broker, sessions, logs, metrics, logger, maxMessageBytes, admission = new Admission() } = parts;
+    const closed = (connection: FrameConnection) => this.#connections.delete(connection);
+    const fates = new Fates(metrics, logger);
+    this.#parts = {
+      admission,
+      broker,
+      sessions,
+      logs,
+      metrics,
+      fates,
+      logger,
+      maxMessageBytes,
+      closed,
+    };
+    const { connectTimeoutMs, keepAliveMs } = parts;
     this.#connections = new ClientConnections(
-      {
-        connectTimeoutMs: parts.connectTimeoutMs,
-        silenceMs: () => parts.keepAliveMs,
-      },
-      parts.broker.clock,
+      { connectTimeoutMs, silenceMs: () => keepAliveMs },
+      broker.clock,
     );
   }
 
   open(connection: Connection, first: Uint8Array): void {
-    const { broker, logs, metrics, logger, maxMessageBytes } = this.#parts;
-    const opened: FrameConnection = new FrameConnection(connection, {
-      admission: this.#admission,
-      broker,
-      logs,
-      metrics,
-      fates: this.#fates,
-      logger,
-      maxMessageBytes,
-      closed: () => this.#connections.delete(opened),
-    });
+    const opened = new FrameConnection(connection, this.#parts);
     this.#connections.add(opened);
     if (first.length > 0) opened.bytes(first);
   }

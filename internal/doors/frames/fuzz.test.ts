@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesOf, GOLDEN_FRAMES } from '../../../test/golden/frames.ts';
 import { anyFilter, anyTopic } from '../../../test/support/arbitraries.ts';
 import { FakeConnection } from '../../../test/support/fake-connection.ts';
+import { sessionsOf } from '../../../test/support/sessions.ts';
 import { Broker } from '../../broker/broker.ts';
 import { ERRORS } from '../../errors.ts';
 import { Metrics } from '../../observe/metrics.ts';
@@ -175,7 +176,10 @@ function setUp() {
   const settings = { maxClients: 10, channelSize: 1e6, channelBytes: 1e9, slowConsumerWaitMs: 1000 };
   const broker = new Broker({ settings: { ...settings, slowConsumer: 'drop-new' }, metrics, logger });
   const limits = { maxMessageBytes: 10_000, connectTimeoutMs: 60_000, keepAliveMs: 0 };
-  return { door: new FramesDoor({ broker, metrics, logger, ...limits }), metrics };
+  return {
+    door: new FramesDoor({ broker, sessions: sessionsOf(broker, metrics), metrics, logger, ...limits }),
+    metrics,
+  };
 }
 
 function split(bytes: Buffer, cuts: number[]): Buffer[] {

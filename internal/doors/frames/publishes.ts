@@ -11,6 +11,16 @@ const NO_BYTES = new Uint8Array(0);
 /** Room for frames that are written anew with the real client id. */
 const REWRITTEN_SLAB_BYTES = 64 * 1024;
 
+/** The connection of a client that publishes. */
+export interface PublishHost {
+  /**
+   * Takes note of a message that the broker refuses, and of the topic that it was for.
+   *
+   * @throws the error where the connection is to end with it.
+   */
+  refusePublish(error: unknown, topic: Uint8Array): void;
+}
+
 export interface PublishesParts {
   broker: Broker;
   access: Access;
@@ -18,11 +28,7 @@ export interface PublishesParts {
   clientId: Uint8Array;
   intake: Intake;
   run: Run;
-  /**
-   * Takes note of a message that the broker refuses, and of the topic that it was for; throws where the connection is to
-   * end with it.
-   */
-  refused(error: unknown, topic: Uint8Array): void;
+  host: PublishHost;
 }
 
 /** What one client publishes: cuts its PUBLISHes into runs. */
@@ -32,17 +38,17 @@ export class Publishes {
   readonly #clientId: Uint8Array;
   readonly #intake: Intake;
   readonly #run: Run;
-  readonly #refused: PublishesParts['refused'];
+  readonly #host: PublishHost;
   #rewritten = NO_BYTES;
   #rewrittenEnd = 0;
 
-  constructor({ broker, access, clientId, intake, run, refused }: PublishesParts) {
+  constructor({ broker, access, clientId, intake, run, host }: PublishesParts) {
     this.#broker = broker;
     this.#access = access;
     this.#clientId = clientId;
     this.#intake = intake;
     this.#run = run;
-    this.#refused = refused;
+    this.#host = host;
   }
 
   /**
@@ -50,7 +56,7 @@ export class Publishes {
    * size: they need no second look, and a stream of equal messages is the most usual of all. Returns where the
    * last one ends.
    *
-   * @throws what `refused` throws.
+   * @throws what {@link PublishHost.refusePublish} throws.
    */
   take(cursor: FrameCursor, bytes: Uint8Array, view: DataView, at: number, limit: number): number {
     const { topicStart, topicEnd, payloadStart, payloadEnd, clientIdStart, end } = cursor;
@@ -96,7 +102,7 @@ export class Publishes {
       this.#access.checkPublish(topic);
       return topic;
     } catch (error) {
-      this.#refused(error, new Uint8Array(view.buffer, view.byteOffset + start, end - start));
+      this.#host.refusePublish(error, new Uint8Array(view.buffer, view.byteOffset + start, end - start));
       return undefined;
     }
   }

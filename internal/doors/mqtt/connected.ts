@@ -60,8 +60,7 @@ export interface MqttClientParts extends ConnectionServices {
 
 /** Puts together what serves a client that was let in. */
 export function createMqttClient(parts: MqttClientParts): MqttClient {
-  const { broker, sessions, logs, metrics, fates, logger, client, session, agreement, version, refuse } =
-    parts;
+  const { broker, logs, metrics, fates, logger, client, session, agreement, version, refuse } = parts;
   const { isBridge, intake, run, maxMessageBytes } = parts;
   const { access, channel } = client;
   const answers = new Answers(channel, version, agreement);
@@ -80,7 +79,6 @@ export function createMqttClient(parts: MqttClientParts): MqttClient {
   const publishes = new Publishes({ run, inbox, intake, channel, version, maxMessageBytes });
   const subscriber = new Subscriber({
     broker,
-    sessions,
     fates,
     logger,
     access,

@@ -1,7 +1,6 @@
 import type { Access } from '../../access/access.ts';
 import { type Credentials, NO_CREDENTIALS } from '../../access/authenticator.ts';
-import type { Sink } from '../../broker/delivery/channel.ts';
-import { Publication } from '../../broker/delivery/publication.ts';
+import type { ClientHost } from '../../broker/client.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
 import type { OpenedSession } from '../../broker/sessions/sessions.ts';
 import { BrokerError, nameForLog } from '../../errors.ts';
@@ -31,12 +30,13 @@ export interface MqttConnectionParts extends ConnectionServices {
 }
 
 /** One client of the MQTT door: finds the packets in what arrives, and has each taken by what serves the client. */
-export class MqttConnection implements ConnectionHandler, ClientConnection, Taker, Sink, RequestHost {
+export class MqttConnection implements ConnectionHandler, ClientConnection, ClientHost, Taker, RequestHost {
   readonly intake: Intake;
   readonly #connection: Connection;
   readonly #parts: MqttConnectionParts;
   readonly #cursor: PacketCursor;
-  readonly #run: Run;
+  /** There as long as the client. */
+  #run: Run | undefined;
   #connected: MqttClient | undefined;
   /** Whether this connection had its last word. */
   #isEnding = false;
@@ -49,7 +49,6 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     this.#parts = parts;
     this.#cursor = new PacketCursor(parts.offer.maxPacketBytes);
     this.intake = new Intake(connection, this, { cursor: this.#cursor, reusesBuffer: false });
-    this.#run = new Run(parts.broker, this.intake, new Publication(encodingOf(4, parts.broker.clock)));
     connection.handler = this;
   }
 
@@ -159,14 +158,14 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
         if (cursor.type === PacketType.publish && connected !== undefined) {
           at = connected.publishes.take(cursor, bytes, view, at, limit);
         } else {
-          this.#run.publish();
+          this.#run?.publish();
           this.#takeControl(bytes);
           at = next;
         }
         if (turnTime.isOver && mayBeCostly(cursor.type)) intake.giveWay();
       }
     } finally {
-      this.#run.publish();
+      this.#run?.publish();
     }
     return at;
   }
@@ -232,15 +231,12 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     const { broker, sessions, logger } = this.#parts;
     const { clientId } = agreement;
     const { version, cleanStart, isBridge = false } = connect;
-    const encoding = encodingOf(version, this.#parts.broker.clock);
+    const encoding = encodingOf(version, broker.clock);
     if (agreement.will !== undefined) access.check('publish', 'topic', agreement.will.message.topic);
     const client = broker.connect({
       access,
       encoding,
-      sink: this,
-      source: this.intake,
-      standingFilters: () => this.#standingFilters(),
-      disconnect: (reason) => this.refuse(reason),
+      host: this,
     });
     let opened: OpenedSession;
     try {
@@ -252,8 +248,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     const { session, isPresent } = opened;
     const refuse = (reason: BrokerError) => this.refuse(reason);
     this.#cursor.disregardsFlags = version === 3;
-    this.#run.publication.encoding = encoding;
-    this.#run.publication.publisher = clientId;
+    this.#run = new Run(broker, this.intake, encoding, clientId);
     this.#connected = createMqttClient({
       ...this.#parts,
       client,
@@ -303,7 +298,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
   sendMore(): void {
     const connected = this.#connected;
     if (connected === undefined || this.#isSendScheduled) return;
-    if (connected.session.outbox.waiting === 0 && !connected.subscriber.isFeeding) {
+    if (connected.session.waiting === 0 && !connected.subscriber.isFeeding) {
       connected.session.pump();
       return;
     }
@@ -314,7 +309,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Take
     });
   }
 
-  *#standingFilters(): Iterable<string> {
+  *standingFilters(): Iterable<string> {
     const connected = this.#connected;
     if (connected === undefined) return;
     for (const { filter } of connected.session.subscriptions) yield filter;

@@ -1,4 +1,4 @@
-import type { Message, MessageProperties } from '../../../broker/delivery/publication.ts';
+import type { Message, MessageProperties, NewMessage } from '../../../broker/delivery/publication.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { NO_PROPERTIES, type Properties } from '../../../protocol/mqtt/properties.ts';
 import type { PublishFields } from '../../../protocol/mqtt/publish-fields.ts';
@@ -26,7 +26,7 @@ export function messageOf(
   clock: Clock,
 ): Message {
   const { qos, retain, properties } = fields;
-  const message: Message = { topic, payload: new Uint8Array(payload), clientId, qos, retain };
+  const message: NewMessage = { topic, payload: new Uint8Array(payload), clientId, qos, retain };
   if (properties !== NO_PROPERTIES) {
     message.properties = messageProperties(properties);
     const expiryS = properties.messageExpiryIntervalS;

@@ -11,6 +11,8 @@ import { encodingOf, publishOf } from './encoding.ts';
 export class MqttOutlet implements Outlet {
   readonly channel: Channel;
   readonly takesRuns: boolean;
+  /** A shared subscription is another one than that of the same filter (MQTT 5, section 4.8.2). */
+  readonly takesOneCopy = false;
   readonly receiveMaximum: number;
   readonly clock: Clock;
   readonly #version: Version;

@@ -1,11 +1,10 @@
 import type { Access } from '../../../access/access.ts';
 import type { Broker, Logger } from '../../../broker/broker.ts';
+import type { Channel } from '../../../broker/delivery/channel.ts';
 import { Receipt } from '../../../broker/delivery/receipt.ts';
 import type { RetainedFeed, Session } from '../../../broker/sessions/session.ts';
-import type { Sessions } from '../../../broker/sessions/sessions.ts';
 import { join } from '../../../broker/sessions/subscription.ts';
 import { BrokerError, quoted } from '../../../errors.ts';
-import { maxSubscriptionsPerClient } from '../../../limits/broker.ts';
 import { maxFiltersPerSubscribe } from '../../../limits/mqtt.ts';
 import type { Fates } from '../../../observe/fates.ts';
 import {
@@ -20,18 +19,17 @@ import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
 import { FIRST_FAILURE, ReasonCode, SUBACK_FAILURE } from '../../../protocol/mqtt/reason-codes.ts';
 import { filterProblem, parseShared } from '../../../topic.ts';
 import { RefusalLog } from '../../clients/refusal-log.ts';
+import { RetainedFeeds } from '../../clients/retained-feeds.ts';
 import type { Answers } from '../outgoing/answers.ts';
 import type { MqttOutlet } from '../outgoing/outlet.ts';
 import { reasonCodeOf, refusalOf } from '../refusals.ts';
 import type { ReplayPlan, Replays } from './replays.ts';
-import { RetainedFeeds } from './retained-feeds.ts';
 
 /** Problems that a reason string tells of; it is shortened anyway. */
 const MOST_PROBLEMS = 10;
 
 export interface SubscriberParts {
   broker: Broker;
-  sessions: Sessions;
   fates: Fates;
   logger: Logger;
   access: Access;
@@ -54,7 +52,6 @@ interface PendingFeed {
 /** The subscriptions of one client, and the retained messages that they bring. */
 export class Subscriber {
   readonly #broker: Broker;
-  readonly #sessions: Sessions;
   readonly #fates: Fates;
   readonly #logger: Logger;
   #refusals: RefusalLog | undefined;
@@ -62,21 +59,22 @@ export class Subscriber {
   readonly #session: Session;
   readonly #answers: Answers;
   readonly #replays: Replays;
-  readonly #retained: RetainedFeeds;
+  readonly #channel: Channel;
+  /** Made when there is something to send: few clients have any. */
+  #retained: RetainedFeeds | undefined;
   readonly #version: Version;
   readonly #isBridge: boolean;
   readonly #refuse: (reason: BrokerError) => void;
 
   constructor(parts: SubscriberParts) {
     this.#broker = parts.broker;
-    this.#sessions = parts.sessions;
     this.#fates = parts.fates;
     this.#logger = parts.logger;
     this.#access = parts.access;
     this.#session = parts.session;
     this.#answers = parts.answers;
     this.#replays = parts.replays;
-    this.#retained = new RetainedFeeds(parts, () => this.feed());
+    this.#channel = parts.outlet.channel;
     this.#version = parts.version;
     this.#isBridge = parts.isBridge;
     this.#refuse = parts.refuse;
@@ -147,7 +145,7 @@ export class Subscriber {
     const receipt = new Receipt();
     for (const filter of filters) {
       const problem = filterProblem(filter);
-      if (this.#replays.end(filter) || this.#sessions.unsubscribe(this.#session, filter, receipt)) {
+      if (this.#replays.end(filter) || this.#session.unsubscribe(filter, receipt)) {
         reasonCodes.push(ReasonCode.success);
       } else if (problem === undefined) {
         reasonCodes.push(ReasonCode.noSubscriptionExisted);
@@ -167,13 +165,21 @@ export class Subscriber {
 
   /** Sends what waits, retained messages and live ones side by side, then those of replays, as many as the client takes. */
   feed(): void {
-    this.#retained.send();
+    if (this.#session.feeds.size > 0) this.#retainedFeeds().send();
     this.#session.pump();
     this.#replays.pump();
   }
 
+  #retainedFeeds(): RetainedFeeds {
+    if (this.#retained === undefined) {
+      const parts = { broker: this.#broker, session: this.#session, channel: this.#channel };
+      this.#retained = new RetainedFeeds(parts, () => this.feed());
+    }
+    return this.#retained;
+  }
+
   stop(): void {
-    this.#retained.stop();
+    this.#retained?.stop();
     this.#replays.endAll();
   }
 
@@ -191,16 +197,12 @@ export class Subscriber {
   ): PendingFeed | undefined {
     this.#broker.checkMaySubscribe(this.#access, filter);
     const session = this.#session;
-    if (isNew && session.subscriptionCount >= maxSubscriptionsPerClient) {
-      throw new BrokerError('too-many-subscriptions', `${session.subscriptionCount} filters are held`);
-    }
     const subscription = { filter, qos, noLocal, retainAsPublished, identifier };
     // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]; a shared subscription gets none (MQTT 5, section 4.8.2).
     const isWanted = retainHandling === 0 || (retainHandling === 1 && isNew);
     const isDue = isWanted && parseShared(filter) === undefined && this.#broker.retained.has(filter);
     if (isDue) session.owe(filter);
-    const member = session.subscribe(subscription, receipt);
-    if (isNew) this.#broker.attach(filter, member);
+    session.subscribe(subscription, receipt);
     if (!isDue) return undefined;
     const feed = { messages: this.#broker.retained.find(filter), match: join([subscription])! };
     return { filter, feed };
@@ -208,7 +210,7 @@ export class Subscriber {
 
   /** The store could not keep what SUBACK would have promised: nothing of the request is granted. */
   #takeBack(suback: Suback, added: readonly string[], refusal: BrokerError): void {
-    for (const filter of added) this.#sessions.unsubscribe(this.#session, filter);
+    for (const filter of added) this.#session.unsubscribe(filter);
     const reasonCodes = suback.reasonCodes.map((code) =>
       code < FIRST_FAILURE ? this.#failureCode(refusal) : code,
     );

@@ -1,13 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Client } from '../../broker/client.ts';
-import { Channel } from '../../broker/delivery/channel.ts';
+import { accessOfTest, identityOfTest } from '../../../test/support/access.ts';
+import { sessionsOf } from '../../../test/support/sessions.ts';
+import { Broker } from '../../broker/broker.ts';
 import type { Message } from '../../broker/delivery/publication.ts';
-import { Turn } from '../../broker/delivery/turn.ts';
+import { join, simpleSubscription } from '../../broker/sessions/subscription.ts';
 import { sessionSendAheadBytes } from '../../limits/broker.ts';
 import { retainedPerStep } from '../../limits/doors.ts';
+import { Metrics } from '../../observe/metrics.ts';
 import { FrameDecoder } from '../../protocol/frame/decoder.ts';
 import { MAX_PAYLOAD_BYTES } from '../../protocol/frame/frame.ts';
-import { frameEncoding } from './encoding.ts';
+import { frameEncoding } from '../frames/encoding.ts';
+import { FrameOutlet } from '../frames/outlet.ts';
 import { RetainedFeeds } from './retained-feeds.ts';
 
 const LARGE_BYTES = 100_000;
@@ -21,9 +24,9 @@ afterEach(() => {
 
 describe('retained messages for a subscriber of frames', () => {
   it('come in steps of so many messages and so many bytes, each behind the one before', () => {
-    const { feeds, taken } = setUp('many', 'large');
-    feeds.add('many', messages('many', 1_000, 1));
-    feeds.add('large', messages('large', 20, LARGE_BYTES));
+    const { add, taken } = setUp();
+    add('many', messages('many', 1_000, 1));
+    add('large', messages('large', 20, LARGE_BYTES));
     endTurns();
     expect(taken.flat()).toEqual([...names('many', 1_000), ...names('large', 20)]);
     for (const step of taken) {
@@ -34,13 +37,13 @@ describe('retained messages for a subscriber of frames', () => {
   });
 
   it('wait where they are while the client takes nothing, whatever it asks for', () => {
-    const { feeds, channel, taken, sink, dropped } = setUp('a', 'b');
+    const { add, channel, taken, sink, dropped } = setUp();
     sink.isFull = true;
-    feeds.add('a', messages('a', 2_000, 1));
+    add('a', messages('a', 2_000, 1));
     endTurns();
     const before = taken.flat().length;
     for (let time = 0; time < 10; time++) {
-      feeds.add('b', messages('b', 2_000, 1));
+      add('b', messages('b', 2_000, 1));
       endTurns();
     }
     expect(taken.flat()).toHaveLength(before);
@@ -53,45 +56,56 @@ describe('retained messages for a subscriber of frames', () => {
   });
 
   it('come no more when the subscription has ended, or the client is gone', () => {
-    const { feeds, channel, held, taken, sink } = setUp('a', 'b');
+    const { feeds, session, add, channel, taken, sink } = setUp();
     sink.isFull = true;
-    feeds.add('a', messages('a', 2_000, 1));
-    feeds.add('b', messages('b', 2_000, 1));
+    add('a', messages('a', 2_000, 1));
+    add('b', messages('b', 2_000, 1));
     endTurns();
     const before = taken.flat().length;
-    held.delete('a');
+    session.unsubscribe('a');
     sink.isFull = false;
     channel.ready();
     endTurns();
     expect(taken.flat()).toEqual([...names('a', before), ...names('b', 2_000)]);
-    feeds.add('b', messages('b', 2_000, 1));
+    add('b', messages('b', 2_000, 1));
+    feeds.stop();
     channel.close();
-    held.clear();
     endTurns();
     expect(taken.flat()).toHaveLength(before + 2_000);
   });
 });
 
-function setUp(...filters: string[]) {
+function setUp() {
   const sink = { isFull: false };
   const taken: string[][] = [];
   const decoder = new FrameDecoder(MAX_PAYLOAD_BYTES);
   const limits = {
+    maxClients: 10,
     channelSize: 100,
     channelBytes: 1_000_000,
     slowConsumer: 'drop-new',
     slowConsumerWaitMs: 10,
   } as const;
-  const take = (buffers: readonly Uint8Array[]) => {
+  const metrics = new Metrics();
+  const logger = { debug() {}, info() {}, warn() {}, error() {} };
+  const broker = new Broker({ settings: limits, metrics, logger });
+  const write = (buffers: readonly Uint8Array[]) => {
     taken.push(decoder.frames(Buffer.concat(buffers)).map(({ topic }) => topic));
     return !sink.isFull;
   };
-  let dropped = 0;
-  const events = { slow() {}, recovered() {}, dropped: (count: number) => (dropped += count) };
-  const channel = new Channel(frameEncoding, { write: take }, limits, new Turn(), events);
-  const held = new Set(filters);
-  const client = { channel, filters: held } as unknown as Client;
-  return { feeds: new RetainedFeeds(client), channel, held, taken, sink, dropped: () => dropped };
+  const host = { write, standingFilters: () => [], refuse() {} };
+  const { channel } = broker.connect({ access: accessOfTest('reader'), encoding: frameEncoding, host });
+  const session = sessionsOf(broker, metrics).passing(identityOfTest('reader'), new FrameOutlet(channel));
+  const feeds: RetainedFeeds = new RetainedFeeds({ broker, session, channel }, () => feeds.send());
+
+  function add(filter: string, retained: Generator<Message>): void {
+    session.subscribe(simpleSubscription(filter));
+    session.beginFeed(filter, { messages: retained, match: join([simpleSubscription(filter)])! });
+    feeds.send();
+  }
+
+  const dropped = () => metrics.snapshot().messages_dropped_total;
+  return { feeds, session, add, channel, taken, sink, dropped };
 }
 
 function* messages(name: string, count: number, payloadBytes: number): Generator<Message> {

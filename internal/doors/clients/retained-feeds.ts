@@ -1,14 +1,14 @@
-import type { Broker } from '../../../broker/broker.ts';
-import type { Source } from '../../../broker/delivery/channel.ts';
-import type { RetainedFeed, Session } from '../../../broker/sessions/session.ts';
-import { sessionSendAheadBytes } from '../../../limits/broker.ts';
-import { retainedPerStep } from '../../../limits/doors.ts';
-import type { MqttOutlet } from '../outgoing/outlet.ts';
+import type { Broker } from '../../broker/broker.ts';
+import type { Channel, Source } from '../../broker/delivery/channel.ts';
+import type { RetainedFeed, Session } from '../../broker/sessions/session.ts';
+import { sessionSendAheadBytes } from '../../limits/broker.ts';
+import { retainedPerStep } from '../../limits/doors.ts';
 
 export interface RetainedFeedsParts {
   broker: Broker;
   session: Session;
-  outlet: MqttOutlet;
+  /** Of the client. */
+  channel: Channel;
 }
 
 /**
@@ -27,8 +27,8 @@ export class RetainedFeeds implements Source {
   #stepBytes = 0;
 
   /** @param goOn called when there is room for the next step; it has {@link send} called. */
-  constructor({ broker, session, outlet }: RetainedFeedsParts, goOn: () => void) {
-    this.#parts = { broker, session, outlet };
+  constructor(parts: RetainedFeedsParts, goOn: () => void) {
+    this.#parts = parts;
     this.#goOn = goOn;
   }
 
@@ -78,16 +78,19 @@ export class RetainedFeeds implements Source {
 
   /** Whether the next message may be sent; if not, somebody calls when it may. */
   #mayGoOn(qos: number): boolean {
-    const { session, outlet, broker } = this.#parts;
-    const { store, outbox } = session;
+    const { session, channel, broker } = this.#parts;
+    const { store } = session;
     if (broker.turnTime.isOver) {
       this.#awaited = 'turn';
       this.resume();
       return false;
     }
-    if (this.#stepMessages >= retainedPerStep || this.#stepBytes >= sessionSendAheadBytes) {
+    const isStepFull = this.#stepMessages >= retainedPerStep || this.#stepBytes >= sessionSendAheadBytes;
+    // A client that takes nothing has the step before. One that is sent more than it takes gets its share all the same.
+    const isTakingNothing = this.#stepMessages === 0 && channel.isBlocked && channel.waitingMessages === 0;
+    if (isStepFull || isTakingNothing) {
       this.#awaited = 'step';
-      outlet.channel.holdBackAsker(this);
+      channel.holdBackAsker(this);
       return false;
     }
     if (qos === 2 && store.isBusy) {
@@ -96,6 +99,6 @@ export class RetainedFeeds implements Source {
       return false;
     }
     // An acknowledgement makes room.
-    return qos === 0 || outbox.takesBorrowed;
+    return qos === 0 || session.outbox.takesBorrowed;
   }
 }

@@ -1,0 +1,128 @@
+import { BrokerError, quoted } from '../../errors.ts';
+import { parseShared, reservedTopicProblem, topicNameProblem } from '../../topic.ts';
+import type { TurnTime } from '../delivery/turn-time.ts';
+import { type Member, ShareGroup, type Target, TargetInterner, type TargetSet } from './targets.ts';
+import { type TopicEntry, TopicTable } from './topic-table.ts';
+import { TopicTrie } from './topic-trie.ts';
+
+// ignoreBOM keeps a leading U+FEFF, which is a character of a name like any other.
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Where topics lead: the filters of all receivers, and the targets of the topics that are in use. */
+export class Routes {
+  readonly #turnTime: TurnTime;
+  readonly #trie = new TopicTrie<Target>();
+  readonly #groups = new Map<string, ShareGroup>();
+  readonly #topics = new TopicTable(publishableTopic);
+  readonly #interner = new TargetInterner();
+  #epoch = 0;
+  #members = 0;
+
+  constructor(turnTime: TurnTime) {
+    this.#turnTime = turnTime;
+  }
+
+  /** Topics whose targets are remembered. */
+  get topicsRemembered(): number {
+    return this.#topics.size;
+  }
+
+  /** How many times somebody is a member of a group. */
+  get memberships(): number {
+    return this.#members;
+  }
+
+  /**
+   * Gives every message of a well-formed filter, which may be shared, to a receiver from now on; once, however many of its
+   * filters match.
+   */
+  attach(filter: string, receiver: Member): void {
+    const shared = parseShared(filter);
+    if (shared === undefined) this.#trie.insert(filter, receiver);
+    else this.#joinGroup(receiver, filter, shared.filter);
+    this.changed();
+  }
+
+  /** Ends what {@link attach} began. */
+  detach(filter: string, receiver: Member): void {
+    const shared = parseShared(filter);
+    if (shared === undefined) this.#trie.remove(filter, receiver);
+    else this.#leaveGroup(receiver, filter, shared.filter);
+    this.changed();
+  }
+
+  /** The targets of topics are to be found anew. */
+  changed(): void {
+    this.#turnTime.look();
+    this.#epoch++;
+    this.#interner.clear();
+  }
+
+  /**
+   * The entry of the topic that lies in these bytes, with its present targets.
+   *
+   * @throws BrokerError `invalid-topic`, `reserved-topic`.
+   */
+  topic(bytes: DataView, start: number, end: number): TopicEntry {
+    const entry = this.#topics.find(bytes, start, end);
+    if (entry.epoch !== this.#epoch) this.#resolve(entry);
+    return entry;
+  }
+
+  /** Where an entry leads now, for one that was kept since it was found. */
+  targetsOf(entry: TopicEntry): TargetSet {
+    if (entry.epoch !== this.#epoch) this.#resolve(entry);
+    return entry.targets;
+  }
+
+  /** Where a topic leads that has no entry, because it is used once or is the broker's own. */
+  match(topic: string): TargetSet {
+    return this.#interner.intern(this.#trie.match(topic));
+  }
+
+  /** The group of a shared filter, while it has members. */
+  groupOf(filter: string): ShareGroup | undefined {
+    return this.#groups.get(filter);
+  }
+
+  #resolve(entry: TopicEntry): void {
+    this.#turnTime.begin();
+    entry.targets = this.match(entry.topic);
+    entry.epoch = this.#epoch;
+    this.#turnTime.look();
+  }
+
+  #joinGroup(member: Member, name: string, filter: string): void {
+    this.#members++;
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      group = new ShareGroup();
+      this.#groups.set(name, group);
+      this.#trie.insert(filter, group);
+    }
+    group.add(member);
+  }
+
+  #leaveGroup(member: Member, name: string, filter: string): void {
+    const group = this.#groups.get(name);
+    if (group?.remove(member) !== true) return;
+    this.#members--;
+    if (!group.isEmpty) return;
+    this.#groups.delete(name);
+    this.#trie.remove(filter, group);
+  }
+}
+
+function publishableTopic(bytes: Uint8Array): string {
+  let topic: string;
+  try {
+    topic = strictUtf8.decode(bytes);
+  } catch {
+    throw new BrokerError('invalid-topic', 'the topic is not UTF-8');
+  }
+  const problem = topicNameProblem(topic);
+  if (problem !== undefined) throw new BrokerError('invalid-topic', `topic ${quoted(topic)}: ${problem}`);
+  const reserved = reservedTopicProblem(topic);
+  if (reserved !== undefined) throw new BrokerError('reserved-topic', `topic ${quoted(topic)}: ${reserved}`);
+  return topic;
+}

@@ -1,0 +1,40 @@
+import type { Channel, Source } from '../delivery/channel.ts';
+import type { Publication } from '../delivery/publication.ts';
+import type { Member } from '../routing/targets.ts';
+import type { Subscription } from './subscription.ts';
+
+/** The session that has shares. */
+export interface ShareOwner extends Member {
+  deliverShare(publication: Publication, subscription: Subscription): void;
+}
+
+/** A session's share of `$share/GROUP/FILTER`, which has its own options. */
+export class Share implements Member {
+  subscription: Subscription;
+  readonly #session: ShareOwner;
+
+  constructor(session: ShareOwner, subscription: Subscription) {
+    this.#session = session;
+    this.subscription = subscription;
+  }
+
+  get isFull(): boolean {
+    return this.#session.isFull;
+  }
+
+  get isSlow(): boolean {
+    return this.#session.isSlow === true;
+  }
+
+  get onceBy(): Channel | undefined {
+    return this.#session.onceBy;
+  }
+
+  holdBack(feeder: Source, publication: Publication): void {
+    this.#session.holdBack(feeder, publication);
+  }
+
+  deliver(publication: Publication): void {
+    this.#session.deliverShare(publication, this.subscription);
+  }
+}

@@ -1,0 +1,33 @@
+import type { Channel } from '../../broker/delivery/channel.ts';
+import type { Message } from '../../broker/delivery/publication.ts';
+import type { Outlet } from '../../broker/sessions/outbox.ts';
+import { frameEncoding } from './encoding.ts';
+
+/** Sends messages to one client of the frames, which acknowledges nothing and takes all sizes. */
+export class FrameOutlet implements Outlet {
+  readonly channel: Channel;
+
+  constructor(channel: Channel) {
+    this.channel = channel;
+  }
+
+  get takesRuns(): boolean {
+    return true;
+  }
+
+  get takesOneCopy(): boolean {
+    return true;
+  }
+
+  get receiveMaximum(): number {
+    return 0;
+  }
+
+  /** Only retained messages come one by one; those of runs go into the channel as they are. */
+  send(message: Message): boolean {
+    this.channel.enqueueUndroppable(frameEncoding.encode([message]));
+    return true;
+  }
+
+  release(): void {}
+}
