@@ -235,7 +235,7 @@ function oneOf(words: readonly string[]): (entry: unknown) => string | undefined
 }
 
 /** Says what is wrong with the name of a user or a group in a rule. */
-function nameProblem(name: unknown): string | undefined {
+export function nameProblem(name: unknown): string | undefined {
   return textProblem(name as string);
 }
 
