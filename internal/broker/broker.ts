@@ -10,11 +10,12 @@ import type { Client, ClientSpec } from './client.ts';
 import { Clients, type ClientsSettings } from './clients.ts';
 import { type Channel, type Source, unpausable } from './delivery/channel.ts';
 import { ChannelTotal } from './delivery/channel-total.ts';
-import { type Message, Publication } from './delivery/publication.ts';
+import { type Message, Publication, type ValuesParts } from './delivery/publication.ts';
 import type { Receipt } from './delivery/receipt.ts';
 import { Turn } from './delivery/turn.ts';
 import { TurnTime } from './delivery/turn-time.ts';
 import { Retained, type RetainedStore } from './retained/retained.ts';
+import type { InterestListener } from './routing/interest.ts';
 import { Routes } from './routing/routes.ts';
 import type { Member, ShareGroup, TargetSet } from './routing/targets.ts';
 import type { TopicEntry } from './routing/topic-table.ts';
@@ -24,6 +25,14 @@ export type { Logger } from '../lib/logger.ts';
 export interface BrokerSettings extends ClientsSettings {
   /** Bytes that wait for all subscribers together. */
   channelTotalBytes?: number;
+}
+
+/** What a publisher knows of a message that is there as values. */
+export interface PublishParts extends ValuesParts {
+  /** Where its topic leads. */
+  targets?: TargetSet;
+  /** Pauses while a subscriber is full. */
+  source?: Source;
 }
 
 export interface BrokerParts {
@@ -67,6 +76,7 @@ export class Broker {
     this.#clients = new Clients({ settings, metrics, fates, logger, turn: new Turn(afterReads), total });
     metrics.gauge('channel_bytes_waiting', () => total.bytes);
     metrics.gauge('shared_subscriptions', () => this.routes.memberships);
+    metrics.gauge('subscribed_filters', () => this.routes.interest.size);
     metrics.gauge('topics_remembered', () => this.routes.topicsRemembered);
     this.#received = metrics.counter('messages_received_total');
     this.#receivedBytes = metrics.counter('message_bytes_received_total');
@@ -118,6 +128,11 @@ export class Broker {
     return this.routes.groupOf(filter);
   }
 
+  /** Calls `listener` for each filter that gets its first subscriber or loses its last one; see {@link Interest}. */
+  onInterest(listener: InterestListener): () => void {
+    return this.routes.interest.onChange(listener);
+  }
+
   /** Sends a run to all its targets; `source` pauses if one of them is full. */
   publish(publication: Publication, targets: TargetSet, source: Source): void {
     this.#received.value += publication.count;
@@ -146,23 +161,15 @@ export class Broker {
 
   /**
    * Publishes a message that is there as values: one that is more than topic and payload, a will, or one of the
-   * broker's own. `bytes` are what it came as.
-   *
-   * @param targets where its topic leads, if the caller knows it.
-   * @param receipt what the publisher waits for, if it wants to know that the message is safe.
+   * broker's own.
    */
-  publishMessage(
-    message: Message,
-    targets: TargetSet = this.routes.match(message.topic),
-    source: Source = unpausable,
-    bytes: Uint8Array = NO_BYTES,
-    receipt?: Receipt,
-  ): void {
+  publishMessage(message: Message, parts: PublishParts = {}): void {
+    const { targets = this.routes.match(message.topic), source = unpausable, receipt } = parts;
     if (message.retain) {
       this.retained.set(message, receipt);
       this.#awaitRetainedStore(message, source);
     }
-    this.publish(Publication.ofMessages([message], { bytes, receipt }), targets, source);
+    this.publish(Publication.ofMessages([message], parts), targets, source);
   }
 
   /** A publisher that asked for nothing waits only for what others like it brought, not for what sessions keep. */
@@ -229,7 +236,6 @@ export class Broker {
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
 /** Channels for which a run is worth a look at the clock. */
 const MANY_CHANNELS = 64;
 

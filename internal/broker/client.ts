@@ -3,6 +3,7 @@ import type { Identity } from '../access/identity.ts';
 import type { BrokerError } from '../errors.ts';
 import { Channel, type ChannelEvents, type ChannelLimits, type Sink } from './delivery/channel.ts';
 import type { ChannelTotal } from './delivery/channel-total.ts';
+import type { ClientOrigin } from './delivery/origin.ts';
 import type { Encoding } from './delivery/publication.ts';
 import type { Turn } from './delivery/turn.ts';
 
@@ -33,6 +34,8 @@ export interface ClientEvents {
 /** A connected client, as the broker knows it. Made by {@link Clients.connect}. */
 export class Client implements ChannelEvents {
   readonly access: Access;
+  /** Of what it publishes. */
+  readonly origin: ClientOrigin;
   readonly channel: Channel;
   readonly #host: ClientHost;
   readonly #events: ClientEvents;
@@ -45,6 +48,7 @@ export class Client implements ChannelEvents {
     total: ChannelTotal,
   ) {
     this.access = access;
+    this.origin = { kind: 'client', clientId: access.identity.clientId };
     this.#host = host;
     this.#events = events;
     this.channel = new Channel(encoding, host, limits, turn, this, total);

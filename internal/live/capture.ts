@@ -35,6 +35,7 @@ export interface CaptureParts {
  */
 export class Capture implements Receiver {
   readonly isDurable = true;
+  readonly isOfNode = true;
   readonly #logs: Logs;
   readonly #log: CaptureParts['log'];
   readonly #logName: string | undefined;
@@ -72,9 +73,10 @@ export class Capture implements Receiver {
 
   deliver(publication: Publication): void {
     const now = this.#logs.clock.now();
-    const { logName, receipt } = publication;
+    const { origin, receipt } = publication;
+    const fromLog = origin.kind === 'log' ? origin.name : undefined;
     for (const message of publication.messages()) {
-      const name = this.#take(message, now, logName);
+      const name = this.#take(message, now, fromLog);
       if (name !== undefined && receipt !== undefined) this.#hold(receipt, name);
     }
     if (this.#isScheduled) return;

@@ -51,6 +51,7 @@ async function delivering(options: Partial<LogsOptions> = {}, takes = () => true
     store,
     broker,
     client,
+    session,
     subscribe,
     log,
     metrics,
@@ -318,5 +319,23 @@ describe('a follower of a log', () => {
     await turn();
     expect(received.join('')).toBe('a whole\n');
     expect(log.lines).toEqual(['warn: a batch cannot be read for live subscribers']);
+  });
+});
+
+describe('whether a log is followed', () => {
+  it('changes with the first subscriber and the last', async () => {
+    const { logs, session, subscribe, received, delivery } = await delivering();
+    const topic = await logs.createTopic('a.b', 1, {});
+    const other = await logs.createTopic('c', 1, {});
+    await produce(delivery, topic, batchOf(['nobody']));
+    for (const filter of ['a/b', 'a/+', '$share/g/a/b']) {
+      subscribe(filter);
+      await produce(delivery, topic, batchOf([filter]));
+      await produce(delivery, other, batchOf(['nobody']));
+      session.unsubscribe(filter);
+      await produce(delivery, topic, batchOf(['nobody']));
+    }
+    await turn();
+    expect(received.join('')).toBe('a/b a/b\na/b a/+\na/b $share/g/a/b\n');
   });
 });

@@ -6,7 +6,7 @@ import type { TargetSet } from '../broker/routing/targets.ts';
 import { nameForLog } from '../errors.ts';
 import { maxExpandedBatchBytes } from '../limits/batch.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
-import { liveTopicOf } from '../log/names.ts';
+import { liveTopicOf, logNameOf } from '../log/names.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
 import { MIXED_CONFIG } from './capture.ts';
@@ -23,11 +23,17 @@ export class Delivery {
   readonly #logger: Logger;
   /** The bytes of live topics by the names of their logs; undefined for one that nobody can subscribe to. */
   readonly #topics = new Map<string, Uint8Array | undefined>();
+  /** Whether anybody wants what comes into the log of this name. */
+  readonly #wanted = new Map<string, boolean>();
   readonly #followers = new WeakMap<PartitionLog, PartitionFollower>();
 
   constructor(logs: Logs, broker: Broker, logger: Logger) {
     this.#broker = broker;
     this.#logger = logger;
+    broker.onInterest((filter) => this.#forgetWanted(filter));
+    // Captures come and go with logs.
+    logs.onGrown(() => this.#wanted.clear());
+    logs.onDeleted(() => this.#wanted.clear());
     logs.onCommitted((topic, partition, records) => {
       // Where another node leads, it delivers, and what is wanted here comes from there.
       if (partition.leader === 'here' && this.#isWanted(topic))
@@ -61,14 +67,26 @@ export class Delivery {
   /** A batch is opened only if there are subscribers. */
   #isWanted(topic: TopicLog): boolean {
     if (topic.configs[MIXED_CONFIG] === 'true') return true;
-    const name = this.#nameOf(topic.name);
-    return name !== undefined && !isNobody(this.#targetsOf(name), liveTopicOf(topic.name), topic.name);
+    let isWanted = this.#wanted.get(topic.name);
+    if (isWanted === undefined) {
+      const name = this.#nameOf(topic.name);
+      isWanted = name !== undefined && !isNobody(this.#targetsOf(name), liveTopicOf(topic.name), topic.name);
+      if (this.#wanted.size >= MAX_REMEMBERED_NAMES) this.#wanted.clear();
+      this.#wanted.set(topic.name, isWanted);
+    }
+    return isWanted;
+  }
+
+  /** A filter without wildcards is about one log. */
+  #forgetWanted(filter: string): void {
+    if (/[+#]/.test(filter)) this.#wanted.clear();
+    else this.#wanted.delete(logNameOf(filter));
   }
 
   #deliverNow(topic: TopicLog, batch: Uint8Array, delivered: Delivered): boolean {
     if (isLarge(batch)) return false;
     try {
-      this.#deliverMessages(topic, this.#wanted(messagesOf(topic.name, batch)), batch, delivered);
+      this.#deliverMessages(topic, this.#current(messagesOf(topic.name, batch)), batch, delivered);
     } catch (error) {
       this.#unreadable(topic, error);
     }
@@ -93,7 +111,7 @@ export class Delivery {
       const [start, end] = [read - piece.length, read].map((n) =>
         Math.floor((batch.length * n) / recordCount),
       );
-      this.#deliverMessages(topic, this.#wanted(piece), batch.subarray(start, end), delivered);
+      this.#deliverMessages(topic, this.#current(piece), batch.subarray(start, end), delivered);
       piece = [];
     };
     for (const record of all) {
@@ -113,7 +131,7 @@ export class Delivery {
   }
 
   /** Those that nobody has to do without by now. */
-  #wanted(messages: Message[]): Message[] {
+  #current(messages: Message[]): Message[] {
     const now = this.#broker.clock.now();
     return messages.filter(({ expiresAtMs }) => expiresAtMs === undefined || expiresAtMs > now);
   }
@@ -153,7 +171,8 @@ export class Delivery {
     bytes = messages[0]?.payload,
   ): void {
     if (messages.length === 0) return;
-    this.#broker.publish(Publication.ofMessages(messages, { bytes, logName, receipt }), targets, source);
+    const origin = { kind: 'log', name: logName } as const;
+    this.#broker.publish(Publication.ofMessages(messages, { origin, bytes, receipt }), targets, source);
   }
 
   #nameOf(logName: string): Uint8Array | undefined {

@@ -101,6 +101,7 @@ export const METRICS = {
   sessions_expired_total: { type: 'counter', help: 'Sessions that nobody came back to in time.' },
   shared_subscriptions: { type: 'gauge', help: 'Subscriptions that share their messages with a group.' },
   slow_consumer_episodes_total: { type: 'counter', help: 'Times that a subscriber became slow.' },
+  subscribed_filters: { type: 'gauge', help: 'Different filters that anybody is subscribed to.' },
   subscriptions: { type: 'gauge', help: 'Filters subscribed to, shared ones included.' },
   topics_remembered: { type: 'gauge', help: 'Topics in the topic table.' },
 } as const satisfies Record<string, MetricEntry>;

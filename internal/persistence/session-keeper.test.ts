@@ -148,10 +148,10 @@ describe('keeping sessions', () => {
     const calls: string[] = [];
     const publisher = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
     for (let id = 0; id < sessionChangesWaiting; id++) {
-      broker.publishMessage(message('x', { topic: `r/${id}`, retain: true }), undefined, publisher);
+      broker.publishMessage(message('x', { topic: `r/${id}`, retain: true }), { source: publisher });
     }
     expect(calls).toEqual([]);
-    broker.publishMessage(message('x', { topic: 'r', retain: true }), undefined, publisher);
+    broker.publishMessage(message('x', { topic: 'r', retain: true }), { source: publisher });
     await settled();
     expect(calls).toEqual(['pause']);
     store.release();

@@ -32,6 +32,8 @@ export interface Receiver {
   deliver(publication: Publication): void;
   /** Whether publishers should wait for it. */
   readonly isFull: boolean;
+  /** Whether every node has one of its own, as a log has its capture: then it is no reason to send a message here. */
+  readonly isOfNode?: boolean;
   /** Whether it keeps what it gets. Then it holds the receipt of a publication that has one. */
   readonly isDurable?: boolean;
   /** Pauses the publisher of a run until it is no longer full for what that run asked for. */

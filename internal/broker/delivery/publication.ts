@@ -1,3 +1,4 @@
+import { type Origin, OWN } from './origin.ts';
 import type { Receipt } from './receipt.ts';
 
 /** How often a message may arrive: 0 at most once, 1 at least once, 2 exactly once. */
@@ -49,12 +50,12 @@ export interface Encoding {
   encode(messages: readonly Message[]): Uint8Array;
 }
 
-/** Where messages come from that are there as values. */
-export interface ValuesOrigin {
+/** What is known of messages that are there as values. */
+export interface ValuesParts {
+  /** Default: the broker itself. */
+  origin?: Origin;
   /** The bytes that they came as. */
-  bytes?: Uint8Array;
-  /** The log that they were read from. */
-  logName?: string;
+  bytes?: Uint8Array | undefined;
   /** What the publisher of a single message waits for. */
   receipt?: Receipt | undefined;
 }
@@ -70,10 +71,7 @@ const NO_BYTES = new Uint8Array(0);
  */
 export class Publication {
   readonly encoding: Encoding;
-  /** The client id of whoever published the run, where its bytes do not say it. */
-  readonly publisher: string;
-  /** The log that these messages were read from, which must not take them again; undefined for live ones. */
-  readonly logName: string | undefined;
+  readonly origin: Origin;
   /** The receipt of a single message whose publisher waits until it is safe. */
   readonly receipt: Receipt | undefined;
   /** Whether every message is QoS 0, not to be retained, and says nothing beside topic and payload. */
@@ -90,18 +88,17 @@ export class Publication {
   #encoded: Map<Encoding, Uint8Array> | undefined;
 
   /** Of plain messages in an encoding, once {@link set} says which; {@link ofMessages} makes any other. */
-  constructor(encoding: Encoding, publisher = '', values?: ValuesOrigin) {
+  constructor(encoding: Encoding, origin = OWN, values?: ValuesParts) {
     this.encoding = encoding;
-    this.publisher = publisher;
+    this.origin = origin;
     this.isPlain = values === undefined;
-    this.logName = values?.logName;
     this.receipt = values?.receipt;
   }
 
   /** A run of messages that are there as values. */
-  static ofMessages(messages: readonly Message[], origin: ValuesOrigin = {}): Publication {
-    const { bytes = NO_BYTES } = origin;
-    const publication = new Publication(valuesEncoding, '', origin);
+  static ofMessages(messages: readonly Message[], parts: ValuesParts = {}): Publication {
+    const { bytes = NO_BYTES, origin } = parts;
+    const publication = new Publication(valuesEncoding, origin, parts);
     publication.set(bytes, 0, bytes.length, messages.length);
     publication.#messages = messages;
     return publication;
@@ -123,7 +120,12 @@ export class Publication {
 
   /** Whether these messages were read from a log: QoS 1, because they last, and not to be retained. */
   get isFromLog(): boolean {
-    return this.logName !== undefined;
+    return this.origin.kind === 'log';
+  }
+
+  /** Whether a client published these messages itself. */
+  isBy(clientId: string): boolean {
+    return this.origin.kind === 'client' && this.origin.clientId === clientId;
   }
 
   /** The run's own bytes. Made on demand, because most short runs are copied without one. */
@@ -146,7 +148,7 @@ export class Publication {
 
   /** The run as values, made once for all who want them. They may be kept. */
   messages(): readonly Message[] {
-    this.#messages ??= this.encoding.decode(this.view(), this.publisher);
+    this.#messages ??= this.encoding.decode(this.view(), publisherOf(this.origin));
     return this.#messages;
   }
 
@@ -171,6 +173,10 @@ export class Publication {
     }
     return encoded;
   }
+}
+
+function publisherOf(origin: Origin): string {
+  return origin.kind === 'client' ? origin.clientId : '';
 }
 
 /** A message that keeps nothing alive but itself. */

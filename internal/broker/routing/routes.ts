@@ -1,6 +1,7 @@
 import { BrokerError, quoted } from '../../errors.ts';
 import { parseShared, reservedTopicProblem, topicNameProblem } from '../../topic.ts';
 import type { TurnTime } from '../delivery/turn-time.ts';
+import { Interest } from './interest.ts';
 import { type Member, ShareGroup, type Target, TargetInterner, type TargetSet } from './targets.ts';
 import { type TopicEntry, TopicTable } from './topic-table.ts';
 import { TopicTrie } from './topic-trie.ts';
@@ -10,6 +11,8 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Where topics lead: the filters of all receivers, and the targets of the topics that are in use. */
 export class Routes {
+  /** The filters of subscribers. */
+  readonly interest = new Interest();
   readonly #turnTime: TurnTime;
   readonly #trie = new TopicTrie<Target>();
   readonly #groups = new Map<string, ShareGroup>();
@@ -38,17 +41,23 @@ export class Routes {
    */
   attach(filter: string, receiver: Member): void {
     const shared = parseShared(filter);
-    if (shared === undefined) this.#trie.insert(filter, receiver);
-    else this.#joinGroup(receiver, filter, shared.filter);
+    const isNew =
+      shared === undefined
+        ? this.#trie.insert(filter, receiver)
+        : this.#joinGroup(receiver, filter, shared.filter);
     this.changed();
+    if (isNew && receiver.isOfNode !== true) this.interest.add(shared?.filter ?? filter);
   }
 
   /** Ends what {@link attach} began. */
   detach(filter: string, receiver: Member): void {
     const shared = parseShared(filter);
-    if (shared === undefined) this.#trie.remove(filter, receiver);
-    else this.#leaveGroup(receiver, filter, shared.filter);
+    const isGone =
+      shared === undefined
+        ? this.#trie.remove(filter, receiver)
+        : this.#leaveGroup(receiver, filter, shared.filter);
     this.changed();
+    if (isGone && receiver.isOfNode !== true) this.interest.remove(shared?.filter ?? filter);
   }
 
   /** The targets of topics are to be found anew. */
@@ -92,8 +101,10 @@ export class Routes {
     this.#turnTime.look();
   }
 
-  #joinGroup(member: Member, name: string, filter: string): void {
+  /** Whether the member begins the group. */
+  #joinGroup(member: Member, name: string, filter: string): boolean {
     this.#members++;
+    const isFirst = !this.#groups.has(name);
     let group = this.#groups.get(name);
     if (group === undefined) {
       group = new ShareGroup();
@@ -101,15 +112,18 @@ export class Routes {
       this.#trie.insert(filter, group);
     }
     group.add(member);
+    return isFirst;
   }
 
-  #leaveGroup(member: Member, name: string, filter: string): void {
+  /** Whether the group ends with the member. */
+  #leaveGroup(member: Member, name: string, filter: string): boolean {
     const group = this.#groups.get(name);
-    if (group?.remove(member) !== true) return;
+    if (group?.remove(member) !== true) return false;
     this.#members--;
-    if (!group.isEmpty) return;
+    if (!group.isEmpty) return false;
     this.#groups.delete(name);
     this.#trie.remove(filter, group);
+    return true;
   }
 }
 

@@ -324,8 +324,9 @@ export class Session implements ShareOwner {
       }
     }
     const messages = unshared?.areAllQos0 === false ? publication.messagesToKeep() : publication.messages();
+    const isOwn = publication.isBy(this.clientId);
     for (const message of messages) {
-      const match = unshared?.match(message, this.clientId);
+      const match = unshared?.match(message, isOwn);
       if (match !== undefined) this.take(message, match, undefined, publication.receipt);
     }
     this.pump();

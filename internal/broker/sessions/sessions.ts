@@ -342,7 +342,8 @@ export class Sessions {
     this.#dropWill(session);
     try {
       const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
-      this.#broker.publishMessage({ ...will.message, expiresAtMs, isLastCopy: true });
+      const message = { ...will.message, expiresAtMs, isLastCopy: true };
+      this.#broker.publishMessage(message, { origin: { kind: 'client', clientId: session.clientId } });
     } catch (error) {
       this.#fates.tell({
         outcome: 'dropped',

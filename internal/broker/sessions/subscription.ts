@@ -96,9 +96,13 @@ export class Subscriptions {
     this.#count(subscription, -1);
   }
 
-  /** Their combined effect for a message; undefined where none matches. */
-  match({ topic, clientId }: Message, ownClientId: string): Match | undefined {
-    if (this.#noLocal > 0 && clientId === ownClientId) {
+  /**
+   * Their combined effect for a message; undefined where none matches.
+   *
+   * @param isOwn whether the client published it itself.
+   */
+  match({ topic }: Message, isOwn: boolean): Match | undefined {
+    if (this.#noLocal > 0 && isOwn) {
       // [MQTT-3.8.3-3]
       return join([...this.#matching(topic)].filter(({ noLocal }) => !noLocal));
     }

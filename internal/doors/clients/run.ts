@@ -1,5 +1,6 @@
 import type { Broker } from '../../broker/broker.ts';
 import type { Source } from '../../broker/delivery/channel.ts';
+import type { Origin } from '../../broker/delivery/origin.ts';
 import { type Encoding, Publication } from '../../broker/delivery/publication.ts';
 import type { TargetSet } from '../../broker/routing/targets.ts';
 
@@ -8,7 +9,7 @@ const NO_BYTES = new Uint8Array(0);
 /** The run in hand: messages of one client with the same targets that lie one behind the other. */
 export class Run {
   readonly #encoding: Encoding;
-  readonly #publisher: string;
+  readonly #origin: Origin;
   /** What it is published as. Most clients publish nothing. */
   #publication: Publication | undefined;
   readonly #broker: Broker;
@@ -19,12 +20,11 @@ export class Run {
   #count = 0;
   #targets: TargetSet | undefined;
 
-  /** @param publisher the client's id, where the bytes of its messages do not say it. */
-  constructor(broker: Broker, source: Source, encoding: Encoding, publisher = '') {
+  constructor(broker: Broker, source: Source, encoding: Encoding, origin: Origin) {
     this.#broker = broker;
     this.#source = source;
     this.#encoding = encoding;
-    this.#publisher = publisher;
+    this.#origin = origin;
   }
 
   /** Adds messages that lie between `start` and `end`, and publishes first what they do not go on from. */
@@ -45,7 +45,7 @@ export class Run {
     if (this.#count === 0) return;
     const count = this.#count;
     this.#count = 0;
-    this.#publication ??= new Publication(this.#encoding, this.#publisher);
+    this.#publication ??= new Publication(this.#encoding, this.#origin);
     const publication = this.#publication.set(this.#bytes, this.#start, this.#end, count);
     this.#broker.publish(publication, this.#targets!, this.#source);
     this.#targets = undefined;

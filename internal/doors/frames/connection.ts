@@ -61,7 +61,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   readonly #connection: Connection;
   readonly #parts: FrameConnectionParts;
   readonly #cursor: FrameCursor;
-  readonly #run: Run;
+  #run: Run | undefined;
   #client: Client | undefined;
   #session: Session | undefined;
   #clientId = NO_BYTES;
@@ -85,7 +85,6 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     this.#cursor = new FrameCursor(parts.maxMessageBytes);
     // Runs that short are copied by everybody who gets them (limits/broker.ts, copiedSliceBytes).
     this.intake = new Intake(connection, this, { cursor: this.#cursor, reusesBuffer: true });
-    this.#run = new Run(parts.broker, this.intake, frameEncoding);
     connection.handler = this;
   }
 
@@ -172,7 +171,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
         } else if (cursor.type === FrameType.publish && publishes !== undefined) {
           at = publishes.take(cursor, bytes, view, at, limit);
         } else {
-          this.#run.publish();
+          this.#run?.publish();
           this.#takeControl(cursor.frame(bytes));
           if (this.#client !== undefined) intake.noteAnswered(this.#client.channel);
           at = next;
@@ -180,7 +179,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
         if (turnTime.isOver) intake.giveWay();
       }
     } finally {
-      this.#run.publish();
+      this.#run?.publish();
     }
     return at;
   }
@@ -315,6 +314,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
       host: this,
     });
     this.#session = this.#parts.sessions.passing(access.identity, new FrameOutlet(this.#client.channel));
+    this.#run = new Run(this.#parts.broker, this.intake, frameEncoding, this.#client.origin);
     this.#publishes = new Publishes({
       broker: this.#parts.broker,
       access,
@@ -346,7 +346,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     const isRefusal = error instanceof BrokerError || error instanceof FrameError;
     if (!isRefusal || this.#refusals === undefined || client === undefined) throw error;
     // Earlier messages are on their way before the client learns of this one.
-    this.#run.publish();
+    this.#run?.publish();
     this.#refusals.publish(refusalOf(error, this.#parts.logger), topic);
     this.intake.noteAnswered(client.channel);
   }

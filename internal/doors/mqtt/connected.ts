@@ -70,6 +70,7 @@ export function createMqttClient(parts: MqttClientParts): MqttClient {
     broker,
     fates,
     access,
+    origin: client.origin,
     session,
     answers,
     version,

@@ -229,7 +229,6 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
     // It may have gone, or have been refused, while it was looked at.
     if (this.#isEnding) return;
     const { broker, sessions, logger } = this.#parts;
-    const { clientId } = agreement;
     const { version, cleanStart, isBridge = false } = connect;
     const encoding = encodingOf(version, broker.clock);
     if (agreement.will !== undefined) access.check('publish', 'topic', agreement.will.message.topic);
@@ -248,7 +247,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
     const { session, isPresent } = opened;
     const refuse = (reason: BrokerError) => this.refuse(reason);
     this.#cursor.disregardsFlags = version === 3;
-    this.#run = new Run(broker, this.intake, encoding, clientId);
+    this.#run = new Run(broker, this.intake, encoding, client.origin);
     this.#connected = createMqttClient({
       ...this.#parts,
       client,

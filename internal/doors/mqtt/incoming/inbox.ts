@@ -1,5 +1,6 @@
 import type { Access } from '../../../access/access.ts';
 import type { Broker } from '../../../broker/broker.ts';
+import type { Origin } from '../../../broker/delivery/origin.ts';
 import { Receipt } from '../../../broker/delivery/receipt.ts';
 import { NO_TARGETS } from '../../../broker/routing/targets.ts';
 import type { TopicEntry } from '../../../broker/routing/topic-table.ts';
@@ -24,6 +25,7 @@ export interface InboxParts {
   broker: Broker;
   fates: Fates;
   access: Access;
+  origin: Origin;
   session: Session;
   answers: Answers;
   version: Version;
@@ -38,6 +40,7 @@ export class Inbox {
   readonly #fates: Fates;
   #refusals: RefusalLog | undefined;
   readonly #access: Access;
+  readonly #origin: Origin;
   readonly #session: Session;
   readonly #answers: Answers;
   readonly #version: Version;
@@ -54,6 +57,7 @@ export class Inbox {
     this.#broker = parts.broker;
     this.#fates = parts.fates;
     this.#access = parts.access;
+    this.#origin = parts.origin;
     this.#session = parts.session;
     this.#answers = parts.answers;
     this.#version = parts.version;
@@ -107,8 +111,13 @@ export class Inbox {
       );
       if (known !== undefined) this.#broker.redeliverToDurable(message, targets, this.#intake, receipt!);
       else {
-        const packet = bytes.subarray(start, end);
-        this.#broker.publishMessage(message, targets, this.#intake, packet, receipt);
+        this.#broker.publishMessage(message, {
+          origin: this.#origin,
+          targets,
+          source: this.#intake,
+          bytes: bytes.subarray(start, end),
+          receipt,
+        });
       }
       if (targets === NO_TARGETS) reasonCode = ReasonCode.noMatchingSubscribers;
     } catch (error) {
