@@ -3,8 +3,8 @@ import * as accessLimits from '../limits/access.ts';
 import { AccessError } from './access-error.ts';
 import type { Limit } from './limits/limit.ts';
 import type { Rule } from './rules/rule.ts';
-import { parseScryptHash } from './users/password-hash.ts';
 import { SCRAM_HASHES } from './users/scram-keys.ts';
+import { parseStoredHash } from './users/stored-hash.ts';
 import { groupNameProblem, SCRAM_MECHANISMS, type User, userNameProblem } from './users/user.ts';
 
 /** @throws AccessError `invalid`. */
@@ -29,7 +29,7 @@ function groupsProblem(groups: readonly string[]): string | undefined {
 }
 
 function secretsProblem({ password, scram }: Pick<User, 'password' | 'scram'>): string | undefined {
-  if (password !== undefined && parseScryptHash(password) === undefined)
+  if (password !== undefined && parseStoredHash(password) === undefined)
     return 'its password is no hash as `tinymq users hash` makes it';
   for (const mechanism of SCRAM_MECHANISMS) {
     const keys = scram[mechanism];

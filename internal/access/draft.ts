@@ -5,6 +5,7 @@ import { checkUser } from './check-entries.ts';
 import type { Limit } from './limits/limit.ts';
 import { parseRule, RuleError } from './rules/parse-rules.ts';
 import { type Rule, ruleForm } from './rules/rule.ts';
+import type { ReplacedPassword, StoredPassword } from './users/passwords.ts';
 import type { User } from './users/user.ts';
 
 /** A change of what the store has. */
@@ -14,6 +15,8 @@ export type AccessChange =
   /** Takes the place of one of that name. */
   | { readonly kind: 'put-user'; readonly user: Omit<User, 'origin'> }
   | { readonly kind: 'alter-user'; readonly name: string; readonly fields: Partial<UserFields> }
+  /** Refused where the user has another password by now. */
+  | ReplacedPassword
   | { readonly kind: 'remove-user'; readonly name: string }
   /** Takes the place of one with that id, where it stands unless a place is named; a new one comes last. */
   | { readonly kind: 'put-rule'; readonly rule: NewRule; readonly place?: RulePlace }
@@ -60,6 +63,9 @@ export class Draft {
       case 'alter-user':
         this.#putUser({ ...this.#user(change.name), ...change.fields });
         break;
+      case 'replace-password':
+        this.#replacePassword(change.name, change.before, change.fields);
+        break;
       case 'remove-user':
         this.#removeUser(change.name);
         break;
@@ -90,6 +96,13 @@ export class Draft {
     if (this.#users.has(user.name))
       throw new AccessError('exists', `there is a user ${quoted(user.name)} already`);
     this.#putUser(user);
+  }
+
+  #replacePassword(name: string, before: string, fields: StoredPassword): void {
+    const user = this.#user(name);
+    if (user.password !== before)
+      throw new AccessError('invalid', `user ${quoted(name)}: the password was changed meanwhile`);
+    this.#putUser({ ...user, ...fields });
   }
 
   #removeUser(name: string): void {

@@ -1,4 +1,4 @@
-import { makePassword } from '../../internal/access/users/passwords.ts';
+import { makePassword, type ReplacedPassword } from '../../internal/access/users/passwords.ts';
 import type { User } from '../../internal/access/users/user.ts';
 import type { UserDirectory } from '../../internal/access/users/user-authenticator.ts';
 
@@ -6,6 +6,11 @@ import type { UserDirectory } from '../../internal/access/users/user-authenticat
 export function directoryOf(...users: User[]) {
   const directory = {
     current: { users: mapOf(users), isProtected: true },
+    async edit([change]: readonly ReplacedPassword[]) {
+      const user = directory.current.users.get(change!.name);
+      if (user?.password !== change!.before) throw new Error('changed meanwhile');
+      directory.change({ ...user, ...change!.fields });
+    },
     change(...changed: User[]) {
       directory.current = {
         users: mapOf([...directory.current.users.values(), ...changed]),

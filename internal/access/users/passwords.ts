@@ -2,14 +2,23 @@ import { isUtf8 } from 'node:buffer';
 import { maxPasswordBytes } from '../../limits/access.ts';
 import { Decoys } from './decoys.ts';
 import { HashQueue } from './hash-queue.ts';
-import { hashPassword, isSame, parseScryptHash } from './password-hash.ts';
+import { hashPassword, isSame } from './password-hash.ts';
 import { RememberedPasswords } from './remembered-passwords.ts';
 import { prepared } from './saslprep.ts';
 import { makeScramKeys } from './scram-keys.ts';
+import { parseStoredHash } from './stored-hash.ts';
 import type { User } from './user.ts';
 
 /** What is stored of a password: its hash, and keys for SCRAM, so that a user may log in on every door. */
 export type StoredPassword = Required<Pick<User, 'password' | 'scram'>>;
+
+/** A change that puts a hash of ours in the place of another broker's. */
+export interface ReplacedPassword {
+  readonly kind: 'replace-password';
+  readonly name: string;
+  readonly before: string;
+  readonly fields: StoredPassword;
+}
 
 /**
  * Makes what is stored of a new password.
@@ -82,9 +91,9 @@ export class Passwords {
 
 /** Whether a password is the one that a hash was made of. */
 async function fits(password: Uint8Array, stored: string): Promise<boolean> {
-  const hash = parseScryptHash(stored);
+  const hash = parseStoredHash(stored);
   if (hash === undefined) return false;
-  return isSame(await hash.derive(preparedBytes(password)), hash.hash);
+  return isSame(await hash.derive(hash.isForeign ? password : preparedBytes(password)), hash.hash);
 }
 
 /** A password as it was hashed. One that SASLprep forbids is nobody's, and takes its time like any other. */

@@ -9,8 +9,9 @@ import {
 import { anonymous, type Identity, identityOf, type Peer } from '../identity.ts';
 import { CertificateUsers } from './certificate-users.ts';
 import { Decoys } from './decoys.ts';
-import { BusyError, type HashQueue } from './hash-queue.ts';
-import { Passwords } from './passwords.ts';
+import { BusyError, HashQueue } from './hash-queue.ts';
+import { HashReplacer } from './hash-replacer.ts';
+import { Passwords, type ReplacedPassword } from './passwords.ts';
 import { beginOAuthBearer } from './sasl/oauthbearer.ts';
 import { beginPlain } from './sasl/plain.ts';
 import { beginScram, type ScramUsers } from './sasl/scram.ts';
@@ -25,6 +26,8 @@ export interface UserDirectory {
     /** Whether there are, or were, users or rules; until then everybody is let in. */
     readonly isProtected: boolean;
   };
+  /** Makes changes last. */
+  edit(changes: readonly ReplacedPassword[]): Promise<void>;
 }
 
 export interface UserAuthenticatorOptions {
@@ -37,6 +40,8 @@ export interface UserAuthenticatorOptions {
   certificates?: CertificateUsers;
   decoys?: Decoys;
   queue?: HashQueue;
+  /** Hears of what went wrong while nobody waited for it. */
+  report?: (error: Error) => void;
 }
 
 /**
@@ -51,9 +56,12 @@ export class UserAuthenticator implements Authenticator {
   readonly #passwords: Passwords;
   readonly #tokens: Tokens | undefined;
   readonly #certificates: CertificateUsers;
+  readonly #replacer: HashReplacer;
 
   constructor(options: UserAuthenticatorOptions) {
-    const { directory, allowsAnonymous, tokens, certificates, decoys = new Decoys(), queue } = options;
+    const { directory, allowsAnonymous, tokens, certificates, decoys = new Decoys() } = options;
+    const { queue = new HashQueue(), report = () => {} } = options;
+    this.#replacer = new HashReplacer(queue, (change) => directory.edit([change]), report);
     this.#tokens = tokens;
     this.#certificates = certificates ?? new CertificateUsers();
     this.#directory = directory;
@@ -138,7 +146,9 @@ export class UserAuthenticator implements Authenticator {
   async #byPassword(peer: Peer, user: string, password: Uint8Array): Promise<Identity | Refusal> {
     try {
       const isRight = await this.#passwords.isRight(user, password, this.#directory.current.users);
-      return isRight ? this.#letIn(peer, user) : refused('unknown, disabled, or another password', user);
+      if (!isRight) return refused('unknown, disabled, or another password', user);
+      this.#replacer.replaceForeign(this.#directory.current.users.get(user), password);
+      return this.#letIn(peer, user);
     } catch (error) {
       if (error instanceof BusyError) return { ...BUSY, user };
       throw error;

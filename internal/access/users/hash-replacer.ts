@@ -1,0 +1,48 @@
+import { isUtf8 } from 'node:buffer';
+import { BusyError, type HashQueue } from './hash-queue.ts';
+import { makePassword, passwordProblem, type ReplacedPassword } from './passwords.ts';
+import { parseStoredHash } from './stored-hash.ts';
+import type { User } from './user.ts';
+
+/**
+ * Makes a hash of ours, and keys for SCRAM, of the password of somebody whose hash is another broker's: at a login the
+ * password is there. It waits its turn behind the logins, and where there are too many of those the next login does it.
+ */
+export class HashReplacer {
+  readonly #queue: HashQueue;
+  readonly #replace: (change: ReplacedPassword) => Promise<void>;
+  readonly #report: (error: Error) => void;
+  readonly #underWay = new Set<string>();
+
+  constructor(
+    queue: HashQueue,
+    replace: (change: ReplacedPassword) => Promise<void>,
+    report: (error: Error) => void,
+  ) {
+    this.#queue = queue;
+    this.#replace = replace;
+    this.#report = report;
+  }
+
+  /** @param password that of the user, as it was found right. */
+  replaceForeign(user: User | undefined, password: Uint8Array): void {
+    if (user?.password === undefined || user.password.startsWith('scrypt$')) return;
+    const { name } = user;
+    // What a file declares is changed there.
+    if (user.origin === 'file' || this.#underWay.has(name)) return;
+    if (parseStoredHash(user.password)?.isForeign !== true || !isUtf8(password)) return;
+    const text = Buffer.from(password).toString();
+    if (passwordProblem(text) !== undefined) return;
+    this.#underWay.add(name);
+    void this.#replaceLater(name, user.password, text).finally(() => this.#underWay.delete(name));
+  }
+
+  async #replaceLater(name: string, before: string, password: string): Promise<void> {
+    try {
+      const fields = await this.#queue.run(() => makePassword(password));
+      await this.#replace({ kind: 'replace-password', name, before, fields });
+    } catch (error) {
+      if (!(error instanceof BusyError)) this.#report(error as Error);
+    }
+  }
+}
