@@ -20,6 +20,9 @@ import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topic
 import { deleteTopics } from '../../internal/protocol/kafka/apis/20-delete-topics.ts';
 import { deleteRecords } from '../../internal/protocol/kafka/apis/21-delete-records.ts';
 import { offsetForLeaderEpoch } from '../../internal/protocol/kafka/apis/23-offset-for-leader-epoch.ts';
+import { describeAcls } from '../../internal/protocol/kafka/apis/29-describe-acls.ts';
+import { createAcls } from '../../internal/protocol/kafka/apis/30-create-acls.ts';
+import { deleteAcls } from '../../internal/protocol/kafka/apis/31-delete-acls.ts';
 import { describeConfigs } from '../../internal/protocol/kafka/apis/32-describe-configs.ts';
 import { alterConfigs } from '../../internal/protocol/kafka/apis/33-alter-configs.ts';
 import { describeLogDirs } from '../../internal/protocol/kafka/apis/35-describe-log-dirs.ts';
@@ -123,6 +126,24 @@ const partitions = [{ partitionIndex: 0 }];
 const member = { groupId: 'secret-group', generationId: 1, memberId: 'm', groupInstanceId: null };
 const config = { name: 'retention.ms', value: '1' };
 const setConfig = { ...config, configOperation: 0 };
+const ACL = {
+  resourceType: 2,
+  resourceName: 'secret.log',
+  resourcePatternType: 3,
+  principal: 'User:ann',
+  host: '*',
+  operation: 3,
+  permissionType: 3,
+};
+const ACL_FILTER = {
+  resourceTypeFilter: 1,
+  resourceNameFilter: null,
+  patternTypeFilter: 1,
+  principalFilter: null,
+  hostFilter: null,
+  operation: 1,
+  permissionType: 1,
+};
 const TOPIC_RESOURCE = 2;
 const BROKER_RESOURCE = 4;
 
@@ -321,6 +342,9 @@ const CASES: readonly Case<Api>[] = [
     { groupId: 'secret-group', topics: [{ name: 'secret.log', partitions }] },
     { 'delete group': GROUP, 'read topic': TOPIC },
   ),
+  of(describeAcls, 3, ACL_FILTER, { 'describe broker': CLUSTER }),
+  of(createAcls, 3, { creations: [ACL] }, { 'alter broker': CLUSTER }),
+  of(deleteAcls, 3, { filters: [ACL_FILTER] }, { 'alter broker': CLUSTER }),
   of(describeUserScramCredentials, 0, { users: null }, { 'describe broker': CLUSTER }),
   of(
     alterUserScramCredentials,

@@ -1,11 +1,23 @@
-import { createAcls } from '../../../protocol/kafka/apis/30-create-acls.ts';
-import { NO_ACLS } from '../acls.ts';
+import { createAcls as createAclsApi } from '../../../protocol/kafka/apis/30-create-acls.ts';
+import { createAcls } from '../acls.ts';
 import { defineHandler } from '../handler.ts';
 
+/** Makes rules, which hold on every door. */
 export const createAclsHandler = defineHandler(
-  createAcls,
-  ({ creations }) => ({
-    results: creations.map(() => NO_ACLS),
+  createAclsApi,
+  async ({ creations }, { parts }) => ({
+    results: await createAcls(
+      parts,
+      creations.map(({ resourcePatternType, ...binding }) => ({
+        ...binding,
+        patternType: resourcePatternType,
+      })),
+    ),
   }),
-  { needs: [] },
+  {
+    first: {
+      need: 'alter broker',
+      refused: (error, { creations }) => ({ results: creations.map(() => error) }),
+    },
+  },
 );
