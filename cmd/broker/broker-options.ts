@@ -8,6 +8,7 @@ import type {
   KafkaLogDirs,
   KafkaOptions,
   LogOption,
+  TokenOptions,
 } from '../../pkg/embed/index.ts';
 import type { Values } from '../cli/options/option.ts';
 import { UsageError } from '../cli/options/program.ts';
@@ -63,7 +64,30 @@ export function brokerOptionsOf(
     ...retentionOf(values, given, kafkaLogDirs !== undefined, properties),
     guard: guardOf(values['refuse-filter']),
     allowAnonymous: values['allow-anonymous'],
+    usersFile: values.users,
+    certificateUsers: values['certificate-user'].length > 0 ? values['certificate-user'] : undefined,
+    tokens: tokensOf(values, given),
     webSocketOrigins: values['ws-origin'].length > 0 ? values['ws-origin'] : undefined,
+  };
+}
+
+/** @throws UsageError where a flag about tokens has no effect. */
+function tokensOf(values: BrokerValues, given: ReadonlySet<string>): TokenOptions | undefined {
+  const keys = values['jwt-keys'];
+  if (keys === undefined) {
+    const useless = [...given].find((flag) => flag.startsWith('jwt-'));
+    if (useless !== undefined) throw new UsageError(`-${useless} has no effect without -jwt-keys`);
+    return undefined;
+  }
+  const named = (flag: 'jwt-audience' | 'jwt-algorithm') =>
+    values[flag].length > 0 ? values[flag].flatMap((item) => item.split(',')) : undefined;
+  return {
+    keys,
+    issuer: values['jwt-issuer'],
+    audience: named('jwt-audience'),
+    userClaim: values['jwt-user-claim'],
+    groupsClaim: values['jwt-groups-claim'],
+    algorithms: named('jwt-algorithm'),
   };
 }
 

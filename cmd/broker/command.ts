@@ -4,6 +4,7 @@ import { type BrokerOptions, startBroker } from '../../pkg/embed/index.ts';
 import { type Command, type Context, complain, EXIT_DONE, invocationOf } from '../cli/run-program.ts';
 import { banner } from './banner.ts';
 import { brokerOptionsOf } from './broker-options.ts';
+import { checkConfiguration } from './check-config.ts';
 import { collectLessOften } from './collector.ts';
 import { brokerProgram } from './flags.ts';
 import { loggerOf } from './logger.ts';
@@ -12,32 +13,34 @@ import { logRates } from './rates.ts';
 /** The broker as a command of its own program. */
 export const brokerCommand: Command = {
   program: brokerProgram,
-  async run(argv, context) {
-    await runBroker('broker', argv, context);
-    return EXIT_DONE;
-  },
+  run: (argv, context) => runBroker('broker', argv, context),
 };
 
 /**
- * Runs a broker from its command line until it is stopped.
+ * Runs a broker from its command line until it is stopped, or checks what it says.
  *
  * @param name of the program: `broker`, or a preset of it.
  * @param onStarted is called when all listeners are open.
+ * @returns the exit code.
  */
 export async function runBroker(
   name: string,
   argv: readonly string[],
   context: Context,
   onStarted = () => {},
-): Promise<void> {
+): Promise<number> {
   const { values, given, operands, stop, version } = invocationOf({ ...brokerProgram, name }, argv, context);
+  if (values['check-config']) return checkConfiguration(name, { values, given, operands });
   collectLessOften();
   const options = brokerOptionsOf(values, given, (message) => complain(name, message), operands[0]);
   const logger = loggerOf(values['log-level'], values['log-format']);
   const broker = await startBroker({ ...options, logger, version });
   onStarted();
   for (const { door, url } of broker.listeners) logger.info({ event: 'listening', door, url }, 'listening');
-  process.on('SIGHUP', () => broker.reloadCertificates());
+  process.on('SIGHUP', () => {
+    broker.reloadCertificates();
+    void broker.reloadUsers();
+  });
   const endRates = values.stats === undefined ? undefined : logRates(broker, values.stats, logger);
   if (!values.quiet) {
     process.stdout.write(
@@ -56,6 +59,7 @@ export async function runBroker(
   logger.info({}, 'stopping: what was accepted is still delivered');
   endRates?.();
   await broker.close();
+  return EXIT_DONE;
 }
 
 /** Where what is to be kept lies; undefined where that is in memory. */

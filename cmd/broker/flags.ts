@@ -45,9 +45,37 @@ const options = {
     placeholder: 'FILTER',
     help: 'refuse subscriptions to FILTER and anything narrower, to test how clients react',
   }),
+  users: text({
+    group: 'Users',
+    placeholder: 'FILE',
+    help: 'users and rules, as YAML or JSON; read again when it changes, and on SIGHUP',
+  }),
   'allow-anonymous': toggle({
     group: 'Users',
     help: 'where there are no users, listen also on addresses that others reach, and let everybody do everything',
+  }),
+  'certificate-user': list({
+    group: 'Users',
+    placeholder: 'NAME|RULE',
+    help: 'which name in a client certificate is its user: cn, dns, email, uri, subject or RULE:pattern/replacement/; cn unless given',
+  }),
+  'jwt-keys': text({
+    group: 'Users',
+    placeholder: 'FILE|URL',
+    help: 'accept JSON Web Tokens that these keys signed: PEM, a JWK, or a set of them',
+  }),
+  'jwt-issuer': text({ group: 'Users', help: 'who has to have signed a token (iss)' }),
+  'jwt-audience': list({ group: 'Users', help: 'whom a token has to be for (aud)' }),
+  'jwt-user-claim': text({ group: 'Users', default: 'sub', help: 'the claim that names the user' }),
+  'jwt-groups-claim': text({
+    group: 'Users',
+    default: 'groups',
+    help: 'the claim that names the groups of the user',
+  }),
+  'jwt-algorithm': list({
+    group: 'Users',
+    placeholder: 'NAME',
+    help: 'algorithms of tokens; those with public keys unless given',
   }),
   kafka: doorFlag('kafka'),
   'kafka-advertised': text({
@@ -219,6 +247,10 @@ const options = {
   ),
   json: toggle({ group: 'Output', help: 'print what is listening as one JSON object' }),
   quiet: toggle({ group: 'Output', help: 'print nothing at the start' }),
+  'check-config': toggle({
+    group: 'Output',
+    help: 'check flags, files, certificates, users and the data folder, open nothing, and exit with 0 or 1',
+  }),
   config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a JSON file' }),
 };
 
@@ -246,6 +278,8 @@ export const brokerProgram: Program<typeof options> = {
     'broker -tls-cert server.crt -tls-key server.key -address localhost:8883',
     'broker -listen tcp://localhost:1883,unix:///tmp/broker.sock,ws://localhost:8083',
     'broker -kafka localhost:9092 -data-dir ./data',
+    'broker -users users.yaml -address :1883',
+    'broker -users users.yaml -check-config',
     'broker server.properties',
   ],
 };

@@ -1,7 +1,13 @@
 import { runBroker } from '../broker/command.ts';
-import { runProgram } from '../cli/run-program.ts';
+import { type Command, invocationOf, runCommands } from '../cli/run-program.ts';
 import { brokerLineOfDashmq, dashmqProgram } from './flags.ts';
 
-await runProgram(dashmqProgram, ({ values, texts, operands, stop, version }) =>
-  runBroker('dashmq', brokerLineOfDashmq(values, texts, operands), { stop, version }),
-);
+const dashmqCommand: Command = {
+  program: dashmqProgram,
+  async run(argv, context) {
+    const { values, texts, operands } = invocationOf(dashmqProgram, argv, context);
+    return runBroker('dashmq', brokerLineOfDashmq(values, texts, operands), context);
+  },
+};
+
+await runCommands('dashmq', () => ({ command: dashmqCommand, argv: process.argv.slice(2) }));

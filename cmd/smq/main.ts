@@ -21,12 +21,12 @@ const smqCommand: Command = {
       return read.kind === 'help' ? EXIT_DONE : EXIT_USAGE;
     }
     const dataFolder = dataFolderOf(read.dbPath);
-    await takeOver(read.dbPath, dataFolder, (line) => complain('smq', line));
+    const isCheck = read.broker.some((word) => /^--?check-config(=true)?$/.test(word));
+    if (!isCheck) await takeOver(read.dbPath, dataFolder, (line) => complain('smq', line));
     const brokerLine = [...read.broker, '-data-dir', dataFolder];
-    await runBroker('smq', brokerLine, context, () => {
+    return runBroker('smq', brokerLine, context, () => {
       for (const note of read.notes) process.stderr.write(`${note}\n`);
     });
-    return EXIT_DONE;
   },
 };
 

@@ -26,9 +26,9 @@ export interface Authenticator {
    */
   authenticate(peer: Peer, credentials: Credentials): Identity | Refusal | Promise<Identity | Refusal>;
   /** The SASL mechanisms of {@link beginExchange}. Without them doors offer those that one message is enough for. */
-  readonly mechanisms?: readonly string[];
-  /** Begins a conversation by which a client proves who it is (RFC 4422). */
-  beginExchange?(peer: Peer, mechanism: string): SaslExchange | Refusal;
+  readonly mechanisms?: readonly string[] | undefined;
+  /** Begins a conversation by which a client proves who it is (RFC 4422); undefined where it serves none at present. */
+  beginExchange?(peer: Peer, mechanism: string): SaslExchange | Refusal | undefined;
 }
 
 /** One conversation. Nothing is kept of it when it is over or given up. */

@@ -36,17 +36,20 @@ export class AccessDirectory {
   #current: AccessSnapshot;
   #lastEdit: Promise<void> = Promise.resolve();
 
-  private constructor(store: AccessStore, stored: StoredAccess) {
+  private constructor(store: AccessStore, stored: StoredAccess, isProtected: boolean) {
     this.#store = store;
     this.#stored = stored;
-    this.#current = merged(stored, undefined, 0, false);
+    this.#current = merged(stored, undefined, 0, isProtected);
   }
 
-  /** @throws Error where the store cannot be read. */
-  static async open(store: AccessStore): Promise<AccessDirectory> {
+  /**
+   * @param isProtected whether clients can show who they are though nobody is named here.
+   * @throws Error where the store cannot be read.
+   */
+  static async open(store: AccessStore, isProtected = false): Promise<AccessDirectory> {
     const stored = await store.read();
     const rules = stored.rules.sort((one, other) => one.order - other.order);
-    return new AccessDirectory(store, { ...stored, rules });
+    return new AccessDirectory(store, { ...stored, rules }, isProtected);
   }
 
   get current(): AccessSnapshot {

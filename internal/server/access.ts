@@ -1,25 +1,110 @@
 import { type AccessStore, keepsNothing } from '../access/access-store.ts';
+import type { Authenticator } from '../access/authenticator.ts';
+import { bothAllow } from '../access/both-allow.ts';
 import { AccessDirectory } from '../access/directory.ts';
+import { DirectoryAuthenticator } from '../access/directory-authenticator.ts';
+import { DirectoryPolicy } from '../access/directory-policy.ts';
+import { AccessFile } from '../access/file/access-file.ts';
+import type { Policy } from '../access/policy.ts';
+import { RulePolicy } from '../access/rules/rule-policy.ts';
+import { Standing } from '../access/standing.ts';
+import { CertificateUsers } from '../access/users/certificate-users.ts';
+import { Tokens } from '../access/users/tokens/tokens.ts';
+import { UserAuthenticator } from '../access/users/user-authenticator.ts';
+import type { Logger } from '../broker/broker.ts';
+import { usersFileWatchMs } from '../limits/access.ts';
+import { liveTopicOf, logNameOf } from '../log/names.ts';
 import { AccessEntries } from '../persistence/access-entries.ts';
+import { StoreUnavailableError } from '../store/store-error.ts';
 import { checkNotMarked, MarkedAccess } from './has-users.ts';
+import type { Opened } from './opened.ts';
+import { type BrokerOptions, policyOf } from './options.ts';
 import { isEntryStore, type OpenEntries } from './session-store.ts';
-import type { LogsOptions, OpenLogs } from './storage.ts';
+import type { StoredLogs } from './stored-logs.ts';
 
-/** What tells where users and rules lie. */
+/** Who may be let in and do what, with what the doors ask. */
+export interface OpenAccess {
+  readonly directory: AccessDirectory;
+  readonly authenticator: Authenticator;
+  readonly policy: Policy;
+  /** What users and rules say, also where an app decides itself. */
+  readonly rules: DirectoryPolicy;
+  /** Reads the file of users now; what is wrong with it is logged. */
+  reload(): Promise<void>;
+}
+
 export interface AccessParts {
-  options: LogsOptions;
-  kept: OpenLogs | undefined;
+  options: BrokerOptions;
+  kept: Pick<StoredLogs, 'store'> | undefined;
   /** Undefined where sessions are kept in memory. */
   entries: OpenEntries | undefined;
+  logger: Logger;
+  opened: Opened;
 }
 
 /**
- * Reads users and rules.
+ * Reads users and rules from the store and from their file.
  *
  * @throws Error where they cannot be read: a broker that has users never opens without them.
  */
-export function openAccess(parts: AccessParts): Promise<AccessDirectory> {
-  return AccessDirectory.open(storeOf(parts));
+export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
+  const { options, logger, opened } = parts;
+  const { tokens: tokenOptions, certificateUsers, authenticator, policy } = options;
+  const certificates = new CertificateUsers(certificateUsers);
+  // Whoever shows a token is somebody, though no user is named here.
+  const directory = await AccessDirectory.open(storeOf(parts), tokenOptions !== undefined);
+  const file = await openFile(options.usersFile, directory, logger);
+  opened.add(() => file?.close());
+  const tokens =
+    tokenOptions && (await Tokens.open(tokenOptions, (error) => reportKeys(error, logger), options.clock));
+  opened.add(() => tokens?.close());
+  const standing = new Standing(directory);
+  const users = new UserAuthenticator({ directory, allowsAnonymous: true, tokens, certificates });
+  const rules = new DirectoryPolicy(directory, standing, new RulePolicy({ sharedLogOf }));
+  return {
+    directory,
+    rules,
+    authenticator: authenticator ?? new DirectoryAuthenticator(standing, users),
+    policy: policy ?? bothAllow(policyOf(options), rules),
+    reload: async () => file?.reload(),
+  };
+}
+
+/** The topic after which the log is called that a live topic is kept in, where that is not the topic itself. */
+function sharedLogOf(topic: string): string | undefined {
+  const owner = liveTopicOf(logNameOf(topic));
+  return owner === topic ? undefined : owner;
+}
+
+async function openFile(
+  path: string | undefined,
+  directory: AccessDirectory,
+  logger: Logger,
+): Promise<AccessFile | undefined> {
+  if (path === undefined) return undefined;
+  return AccessFile.open({
+    file: path,
+    watchMs: usersFileWatchMs,
+    take: (declared) => directory.replaceFile(declared),
+    report(outcome) {
+      const fields = { event: 'users-file', file: path };
+      if (outcome.kind === 'refused') {
+        const { message } = outcome.error;
+        logger.error({ ...fields, error: message }, 'the new users are not used; those before stay');
+        return;
+      }
+      const { users, rules } = directory.current;
+      const counts = { users: users.size, rules: rules.length };
+      const what = outcome.kind === 'taken' ? '' : '; nothing has changed';
+      logger.info({ ...fields, ...counts }, `the users were read again${what}`);
+    },
+  });
+}
+
+function reportKeys(error: Error | undefined, logger: Logger): void {
+  const fields = { event: 'token-keys' };
+  if (error === undefined) logger.info(fields, 'the keys of tokens were read again');
+  else logger.error({ ...fields, error: error.message }, 'the new keys of tokens are not used');
 }
 
 function storeOf({ options, kept, entries }: AccessParts): AccessStore {
@@ -29,7 +114,23 @@ function storeOf({ options, kept, entries }: AccessParts): AccessStore {
     return new MarkedAccess(new AccessEntries(kept.store), kafkaLogDirs.directories[0]!);
   if (dataDir === undefined) return keepsNothing;
   if (entries === undefined || !entries.hasEntries) checkNotMarked(dataDir, 'its store cannot be read');
-  if (entries === undefined) return keepsNothing;
-  const kind = new MarkedAccess(new AccessEntries(entries.store), dataDir);
-  return entries.hasEntries ? kind : { ...keepsNothing, write: (...changes) => kind.write(...changes) };
+  if (entries === undefined) return cannotKeep;
+  const { store, hasEntries, isKept } = entries;
+  const marked = new MarkedAccess(new AccessEntries(store), dataDir);
+  return {
+    // Looking for users makes no files.
+    read: () => (hasEntries ? marked.read() : keepsNothing.read()),
+    async write(...change) {
+      if (!(await isKept())) return cannotKeep.write(...change);
+      return marked.write(...change);
+    },
+  };
 }
+
+/** The folder of the store is in use by another broker, or cannot be used. */
+const cannotKeep: AccessStore = {
+  read: keepsNothing.read,
+  write: async () => {
+    throw new StoreUnavailableError('failed', 'users cannot be kept, because the data folder cannot be used');
+  },
+};

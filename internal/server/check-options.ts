@@ -36,6 +36,12 @@ const OPTIONS = {
   guard: object,
   clock: object,
   allowAnonymous: yesOrNo,
+  usersFile: text,
+  certificateUsers: list,
+  tokens: objectOf({
+    ...{ keys: text, issuer: text, audience: list, userClaim: text, groupsClaim: text, algorithms: list },
+    clockToleranceMs: number,
+  }),
   logger: object,
   keep: list,
   dataDir: text,

@@ -17,9 +17,10 @@ import type { Endpoint } from '../transport/endpoint.ts';
 import { type Listener, listen } from '../transport/listener.ts';
 import type { ListenerEvents, ListenerOptions } from '../transport/listener-options.ts';
 import { Traffic } from '../transport/traffic.ts';
+import type { OpenAccess } from './access.ts';
 import { descriptorEvents } from './descriptors.ts';
 import type { Opened } from './opened.ts';
-import { type BrokerOptions, listenerOptions, optionsOf, policyOf } from './options.ts';
+import { type BrokerOptions, listenerOptions, optionsOf } from './options.ts';
 
 /** What opens a listener of a door, by the name of the door. */
 export type OpenDoors = ReadonlyMap<string, (endpoint: Endpoint) => Promise<Listener>>;
@@ -29,6 +30,7 @@ export interface DoorsParts {
   /** The table of all doors. */
   doors: readonly DoorEntry[];
   options: BrokerOptions;
+  access: OpenAccess;
   broker: Broker;
   sessions: Sessions;
   kept: KeptTopics | undefined;
@@ -45,11 +47,13 @@ export interface DoorsParts {
  * @throws StoreError where what a door keeps cannot be read; Error where an option is wrong.
  */
 export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts): Promise<OpenDoors> {
-  const { options, broker, sessions, kept, metrics, logger, certificates, opened } = parts;
-  const admission = new Admission(options.authenticator, policyOf(options));
+  const { options, access, broker, sessions, kept, metrics, logger, certificates, opened } = parts;
+  const admission = new Admission(access.authenticator, access.policy);
   recheckWhenRulesChange(admission, parts);
   const shared = {
     ...{ broker, sessions, kept, admission, metrics, addresses: new OpenAddresses(), clock: broker.clock },
+    // An app that decides itself has no use for users and rules.
+    directory: options.policy === undefined ? access.directory : undefined,
     maxMessageBytes: options.maxMessageBytes ?? brokerLimits.maxMessageBytes,
     connectTimeoutMs: options.connectTimeoutMs ?? doorsLimits.connectTimeoutMs,
     keepAliveMs: options.keepAliveMs ?? doorsLimits.keepAliveMs,

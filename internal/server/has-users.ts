@@ -51,6 +51,11 @@ export function checkNotMarked(folder: string, problem: string): void {
   );
 }
 
+/** Whether a folder says that its store has users; also where nobody can say. */
+export function hasMark(folder: string): boolean {
+  return markProblem(folder) !== undefined;
+}
+
 function markProblem(folder: string): string | undefined {
   try {
     statSync(join(folder, HAS_USERS_FILE));

@@ -1,6 +1,7 @@
 import type { Authenticator } from '../access/authenticator.ts';
 import { type Guard, policyOfGuard } from '../access/guard.ts';
 import { openPolicy, type Policy } from '../access/policy.ts';
+import type { TokenOptions } from '../access/users/tokens/tokens.ts';
 import type { BrokerSettings, Logger } from '../broker/broker.ts';
 import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../broker/delivery/channel.ts';
 import type { DoorName, OptionalDoors } from '../doors/all.ts';
@@ -62,6 +63,15 @@ export interface BrokerOptions extends LogsOptions, SessionsOptions, OptionalDoo
   guard?: Guard;
   /** What time it is: for tests that move it. Default: the machine's clock. */
   clock?: Clock;
+  /** A file of users and rules, watched while the broker runs: docs/security.md. Default: none. */
+  usersFile?: string;
+  /**
+   * Which name in a client's certificate is that of its user: `cn`, `dns`, `email`, `uri`, `subject` or
+   * `RULE:pattern/replacement/`, tried in their order. Default: `cn`.
+   */
+  certificateUsers?: readonly string[];
+  /** How JSON Web Tokens of clients are checked. Default: they are not accepted. */
+  tokens?: TokenOptions;
   /**
    * Whether everybody who reaches this machine may do everything, where there are no users. Default: no; the broker then
    * listens on loopback addresses and unix sockets only.

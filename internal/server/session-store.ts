@@ -12,6 +12,8 @@ export interface OpenEntries {
   store: EntryStore;
   /** Whether there may be something to restore. */
   hasEntries: boolean;
+  /** Whether what is put there is really kept: not where the folder turned out to be another broker's. */
+  isKept(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -25,12 +27,13 @@ export function openEntries(
   // What is kept for clients does not belong into the directory of a Kafka; users do (access.ts).
   if (kept !== undefined && options.kafkaLogDirs === undefined && isEntryStore(kept.store)) {
     // Whoever opened it closes it.
-    return { store: kept.store, hasEntries: true, close: async () => {} };
+    return { store: kept.store, hasEntries: true, isKept: async () => true, close: async () => {} };
   }
   const { dataDir, dataDirIsOptional = false, fsync = 'commit' } = options;
   if (dataDir === undefined) return undefined;
   const store = new LazyEntries({ directory: dataDir, isOptional: dataDirIsOptional, fsync, logger });
-  return { store, hasEntries: existsSync(join(dataDir, STORE_FILE)), close: () => store.close() };
+  const hasEntries = existsSync(join(dataDir, STORE_FILE));
+  return { store, hasEntries, isKept: () => store.isKept(), close: () => store.close() };
 }
 
 /** What the log says where nothing of that outlasts the broker. */
@@ -63,6 +66,10 @@ class LazyEntries implements EntryStore {
 
   async readEntries(after: string, maxBytes: number): Promise<Entry[]> {
     return (await (await this.#store())?.readEntries(after, maxBytes)) ?? [];
+  }
+
+  async isKept(): Promise<boolean> {
+    return (await this.#store()) !== undefined;
   }
 
   async close(): Promise<void> {

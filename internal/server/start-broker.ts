@@ -7,7 +7,7 @@ import { StoreError } from '../store/store-error.ts';
 import { type CertificateFiles, Certificates, validityProblem } from '../transport/certificates.ts';
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
 import { ListenError, type Listener } from '../transport/listener.ts';
-import { openAccess } from './access.ts';
+import { type OpenAccess, openAccess } from './access.ts';
 import { checkOptions } from './check-options.ts';
 import { checkDataFolder } from './data-folder.ts';
 import { reportDescriptorLimit } from './descriptors.ts';
@@ -43,6 +43,8 @@ export interface RunningBroker extends AsyncDisposable {
   stats(): BrokerStats;
   /** Reads the certificate files again, for new connections. A broken file is logged and changes nothing. */
   reloadCertificates(): void;
+  /** Reads the file of users again, if there is one. A broken file is logged and changes nothing. */
+  reloadUsers(): Promise<void>;
   /** Stops: accepts nobody new, delivers what was accepted, tells every client, closes. */
   close(): Promise<void>;
 }
@@ -84,8 +86,8 @@ export async function startWithDoors(
     opened.add(() => stored?.close());
     const entries = openEntries(usable, stored, logger);
     opened.add(() => entries?.close());
-    const directory = await openAccess({ options, kept: stored, entries });
-    const exposed = await exposedPlaces(places, options, directory.current.isProtected);
+    const access = await openAccess({ options, kept: stored, entries, logger, opened });
+    const exposed = await exposedPlaces(places, options, access.directory.current.isProtected);
     const keeper = openKeeper(entries, logger);
     opened.add(() => keeper?.close());
     const broker = new Broker({
@@ -103,7 +105,7 @@ export async function startWithDoors(
     });
     opened.add(close);
     const kept = stored && live && { ...stored, delivery: live.delivery };
-    const shared = { broker, sessions, kept, metrics, logger, certificates, opened };
+    const shared = { access, broker, sessions, kept, metrics, logger, certificates, opened };
     const wanted = doors.filter((door) => places.some((place) => place.door === door));
     const openable = await openDoors(wanted, { doors, options: usable, ...shared });
     const listeners = await openAll(places, openable, options);
@@ -115,7 +117,7 @@ export async function startWithDoors(
       exposed.some((place) => place.endpoint === endpoint),
     );
     warnOfExposed(openToAll, logger);
-    return running(listeners, openToAll, metrics, certificates, logger, opened);
+    return running({ listeners, openToAll, metrics, certificates, access, logger, opened });
   } catch (error) {
     await opened.close();
     throw error;
@@ -230,25 +232,32 @@ function lacksCertificate(endpoint: Endpoint): ListenError {
   );
 }
 
-function running(
-  listeners: readonly OpenListener[],
-  openToAll: readonly OpenListener[],
-  metrics: Metrics,
-  certificates: Certificates | undefined,
-  logger: Logger,
-  opened: Opened,
-): RunningBroker {
+interface RunningParts {
+  listeners: readonly OpenListener[];
+  openToAll: readonly OpenListener[];
+  metrics: Metrics;
+  certificates: Certificates | undefined;
+  access: OpenAccess;
+  logger: Logger;
+  opened: Opened;
+}
+
+function running(parts: RunningParts): RunningBroker {
+  const { listeners, openToAll, metrics, certificates, access, logger, opened } = parts;
   const close = () => opened.close();
   return {
     listeners: listeners.map(({ url, door }) => ({ url, door: door.name as DoorName })),
     url: listeners[0].url,
-    openToAll: openToAll.map(({ url }) => url),
+    get openToAll() {
+      return access.directory.current.isProtected ? [] : openToAll.map(({ url }) => url);
+    },
     stats: () => metrics.snapshot(),
     reloadCertificates() {
       if (certificates === undefined)
         logger.info({}, 'no listener uses TLS: there is no certificate to read again');
       else certificates.reload();
     },
+    reloadUsers: () => access.reload(),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -40,7 +40,7 @@ export class Certificates {
   constructor(files: CertificateFiles, watchMs: number, report: (outcome: { error?: Error }) => void) {
     this.#files = files;
     this.#report = report;
-    this.material = read(files);
+    this.material = readCertificates(files);
     this.#watched = [files.certFile, files.keyFile, ...(files.caFile === undefined ? [] : [files.caFile])];
     for (const file of this.#watched) {
       watchFile(file, { interval: watchMs, persistent: false }, this.#onFileChange);
@@ -55,7 +55,7 @@ export class Certificates {
   /** Reads the files again, for new connections. */
   reload(): void {
     try {
-      this.material = read(this.#files);
+      this.material = readCertificates(this.#files);
     } catch (error) {
       this.#report({ error: error as Error });
       return;
@@ -73,7 +73,8 @@ export class Certificates {
   };
 }
 
-function read(files: CertificateFiles): TlsMaterial {
+/** Reads the files and tries them. @throws Error with a sentence that names the file. */
+export function readCertificates(files: CertificateFiles): TlsMaterial {
   const cert = readPem('certificate', files.certFile);
   const key = readPem('key', files.keyFile);
   const ca = files.caFile === undefined ? undefined : readCa(files.caFile);

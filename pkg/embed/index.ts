@@ -18,6 +18,7 @@ export type {
 export type { Guard } from '../../internal/access/guard.ts';
 export type { Identity, Peer } from '../../internal/access/identity.ts';
 export type { Action, Policy, Resource, ResourceKind } from '../../internal/access/policy.ts';
+export type { TokenOptions } from '../../internal/access/users/tokens/tokens.ts';
 export type { Logger } from '../../internal/broker/broker.ts';
 export type { SlowConsumerPolicy } from '../../internal/broker/delivery/channel.ts';
 export type { GrpcOptions } from '../../internal/doors/grpc/options.ts';

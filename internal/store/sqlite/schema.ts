@@ -93,6 +93,19 @@ export const PAGE_BYTES = 16_384;
  * @throws StoreError `unsupported` for a file that is not a store, or one that a newer version wrote
  */
 export function migrate(db: DatabaseSync, file: string): void {
+  const version = checkFormat(db, file);
+  if (version === STEPS.length) return;
+  db.exec('BEGIN IMMEDIATE');
+  for (const step of STEPS.slice(version)) db.exec(step);
+  db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${STEPS.length}; COMMIT`);
+}
+
+/**
+ * The format of a store; 0 for an empty file.
+ *
+ * @throws StoreError `unsupported` for a file that is not a store, or one that a newer version wrote
+ */
+export function checkFormat(db: DatabaseSync, file: string): number {
   const version = pragma(db, 'user_version');
   const applicationId = pragma(db, 'application_id');
   const isEmpty = applicationId === 0 && version === 0 && tableCount(db) === 0;
@@ -105,10 +118,7 @@ export function migrate(db: DatabaseSync, file: string): void {
       `${file} has format ${version}; this version of tinymq knows formats up to ${STEPS.length}`,
     );
   }
-  if (version === STEPS.length) return;
-  db.exec('BEGIN IMMEDIATE');
-  for (const step of STEPS.slice(version)) db.exec(step);
-  db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${STEPS.length}; COMMIT`);
+  return version;
 }
 
 /** The number that a pragma tells. */

@@ -1,0 +1,25 @@
+import type { Policy } from './policy.ts';
+
+/** The policy that allows what both of two allow. The second says how much of a filter that is. */
+export function bothAllow(one: Policy, other: Policy): Policy {
+  return {
+    get epoch() {
+      return one.epoch + other.epoch;
+    },
+    get isOpen() {
+      return one.isOpen && other.isOpen;
+    },
+    may: (...question) => one.may(...question) ?? other.may(...question),
+    coverage(identity, action, filter) {
+      if (one.may(identity, action, { kind: 'topic', name: filter }) !== undefined) return 'none';
+      if (other.coverage !== undefined) return other.coverage(identity, action, filter);
+      return other.may(identity, action, { kind: 'topic', name: filter }) === undefined ? 'all' : 'none';
+    },
+    onChange(listener) {
+      const ends = [one.onChange(listener), other.onChange(listener)];
+      return () => {
+        for (const end of ends) end();
+      };
+    },
+  };
+}

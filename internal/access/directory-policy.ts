@@ -1,0 +1,49 @@
+import { isRefusal } from './authenticator.ts';
+import type { AccessDirectory } from './directory.ts';
+import type { Identity } from './identity.ts';
+import type { Action, Coverage, Policy, Resource } from './policy.ts';
+import type { Decision, RulePolicy } from './rules/rule-policy.ts';
+import type { Standing } from './standing.ts';
+
+/** The policy of a broker that has a directory: its rules, for users as the directory has them now. */
+export class DirectoryPolicy implements Policy {
+  readonly #rules: RulePolicy;
+  readonly #standing: Standing;
+
+  constructor(directory: AccessDirectory, standing: Standing, rules: RulePolicy) {
+    this.#rules = rules;
+    this.#standing = standing;
+    const follow = () => rules.replace(directory.current.rules, directory.current.isProtected);
+    follow();
+    directory.onChange(follow);
+  }
+
+  get epoch(): number {
+    return this.#rules.epoch;
+  }
+
+  get isOpen(): boolean {
+    return this.#rules.isOpen;
+  }
+
+  may(identity: Identity, action: Action, resource: Resource): string | undefined {
+    const present = this.#standing.of(identity);
+    return isRefusal(present) ? present.reason : this.#rules.may(present, action, resource);
+  }
+
+  coverage(identity: Identity, action: Action, filter: string): Coverage {
+    const present = this.#standing.of(identity);
+    return isRefusal(present) ? 'none' : this.#rules.coverage(present, action, filter);
+  }
+
+  /** Which rule decides, and what. */
+  explain(identity: Identity, action: Action, resource: Resource): Decision {
+    const present = this.#standing.of(identity);
+    if (!isRefusal(present)) return this.#rules.explain(present, action, resource);
+    return { isAllowed: false, rule: undefined, position: undefined, reason: present.reason };
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#rules.onChange(listener);
+  }
+}

@@ -1,0 +1,77 @@
+import type { Refusal } from './authenticator.ts';
+import type { AccessSnapshot } from './directory.ts';
+import type { Identity } from './identity.ts';
+import type { User } from './users/user.ts';
+
+/** Who is let in, as the directory has them now: users may be removed, disabled or put into other groups while they are here. */
+export class Standing {
+  readonly #directory: { readonly current: AccessSnapshot };
+  /** With what those were let in whom the directory knew. */
+  readonly #credentials = new WeakMap<Identity, Pick<User, 'password' | 'scram'>>();
+  /** Those whose groups have changed, as they are now. */
+  #regrouped = new WeakMap<Identity, Identity>();
+  #epoch = 0;
+
+  constructor(directory: { readonly current: AccessSnapshot }) {
+    this.#directory = directory;
+  }
+
+  /** Remembers that somebody was let in by a password which the directory has. */
+  letIn(identity: Identity): void {
+    const user = this.#userOf(identity);
+    if (user !== undefined) this.#credentials.set(identity, user);
+  }
+
+  /** Who somebody is now, or why they may not be here any more. */
+  of(identity: Identity): Identity | Refusal {
+    const user = this.#userOf(identity);
+    const shown = this.#credentials.get(identity);
+    if (user === undefined)
+      return shown === undefined ? identity : { reason: 'the user was removed; it may not be here any more' };
+    if (!user.isEnabled) return { reason: 'the user was disabled' };
+    if (shown !== undefined && !haveSameSecrets(user, shown))
+      return { reason: 'the password of the user was changed; log in with the new one' };
+    // Groups that a token or a certificate gave stay.
+    const groups = shown === undefined ? [...new Set([...user.groups, ...identity.groups])] : user.groups;
+    return this.#withGroups(identity, groups);
+  }
+
+  #userOf({ user }: Identity): User | undefined {
+    return user === undefined ? undefined : this.#directory.current.users.get(user);
+  }
+
+  #withGroups(identity: Identity, groups: readonly string[]): Identity {
+    if (hasGroups(identity, groups)) return identity;
+    const { epoch } = this.#directory.current;
+    if (this.#epoch !== epoch) {
+      this.#epoch = epoch;
+      this.#regrouped = new WeakMap();
+    }
+    let present = this.#regrouped.get(identity);
+    if (present === undefined) {
+      present = { ...identity, groups };
+      this.#regrouped.set(identity, present);
+    }
+    return present;
+  }
+}
+
+function hasGroups(identity: Identity, groups: readonly string[]): boolean {
+  return (
+    identity.groups === groups ||
+    (identity.groups.length === groups.length && groups.every((group) => identity.groups.includes(group)))
+  );
+}
+
+function haveSameSecrets(
+  one: Pick<User, 'password' | 'scram'>,
+  other: Pick<User, 'password' | 'scram'>,
+): boolean {
+  return one === other || JSON.stringify(secretsOf(one)) === JSON.stringify(secretsOf(other));
+}
+
+/** What is compared of keys: the salt is new with each password. */
+function secretsOf({ password, scram }: Pick<User, 'password' | 'scram'>): unknown {
+  const keys = Object.entries(scram).map(([mechanism, { storedKey }]) => [mechanism, [...storedKey]]);
+  return [password, Object.fromEntries(keys.sort())];
+}

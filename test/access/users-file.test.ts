@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { makePassword } from '../../internal/access/users/passwords.ts';
+import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
+import { type RunningBroker, startBroker, UnprotectedError } from '../../pkg/embed/index.ts';
+import { connectMqtt, openMqtt, type RawMqtt } from '../mqtt/client.ts';
+
+const NOT_AUTHORIZED = 0x87;
+const BAD_CREDENTIALS = 0x86;
+
+const folder = mkdtempSync(join(tmpdir(), 'tinymq-users-file-'));
+const file = join(folder, 'users.yaml');
+let hash = '';
+let otherHash = '';
+beforeAll(async () => {
+  hash = (await makePassword('secret')).password;
+  otherHash = (await makePassword('changed')).password;
+  return () => rmSync(folder, { recursive: true });
+});
+
+const brokers: RunningBroker[] = [];
+afterEach(async () => {
+  for (const broker of brokers.splice(0)) await broker.close();
+});
+
+interface Declared {
+  password?: string;
+  groups?: string[];
+  enabled?: boolean;
+}
+
+const STAFF = { allow: ['publish', 'subscribe'], groups: ['staff'], topics: ['a/#', 'a'] };
+
+function write(users: Record<string, Declared>, rules: object[] = [STAFF]): void {
+  writeFileSync(file, JSON.stringify({ users, rules }));
+}
+
+async function started(users: Record<string, Declared>, rules?: object[]): Promise<RunningBroker> {
+  write(users, rules);
+  const broker = await startBroker({ listen: ['tcp://127.0.0.1:0'], usersFile: file, sysIntervalMs: 0 });
+  brokers.push(broker);
+  return broker;
+}
+
+function login(url: string, user: string | undefined, password?: string): Promise<RawMqtt> {
+  const credentials = password === undefined ? {} : { password: Buffer.from(password) };
+  return connectMqtt(url, 5, { clientId: `c-${user}`, userName: user, ...credentials });
+}
+
+async function refusal(url: string, user: string | undefined, password?: string): Promise<number> {
+  const client = await openMqtt(url, 5);
+  const credentials = password === undefined ? {} : { password: Buffer.from(password) };
+  return (await client.connect({ userName: user, ...credentials })).reasonCode;
+}
+
+describe('a broker with a file of users', () => {
+  it('lets in who is named there, and nobody else', async () => {
+    const { url } = await started({ anna: { password: hash }, ben: { password: hash, enabled: false } });
+    await login(url, 'anna', 'secret');
+    expect(await refusal(url, 'anna', 'wrong')).toBe(BAD_CREDENTIALS);
+    expect(await refusal(url, 'ben', 'secret')).toBe(BAD_CREDENTIALS);
+    expect(await refusal(url, 'nobody', 'secret')).toBe(BAD_CREDENTIALS);
+    expect(await refusal(url, undefined)).toBe(NOT_AUTHORIZED);
+  });
+
+  it.each<[string, Record<string, Declared>, object[] | undefined]>([
+    ['is removed', { ben: {} }, undefined],
+    ['is disabled', { anna: { enabled: false, groups: ['staff'] } }, undefined],
+    ['gets another password', { anna: { groups: ['staff'] } }, undefined],
+    ['loses its group', { anna: {} }, undefined],
+    ['loses its rule', { anna: { groups: ['staff'] } }, [{ ...STAFF, topics: ['b'] }]],
+    ['may no longer connect', { anna: { groups: ['staff'] } }, [{ deny: 'connect', users: 'anna' }, STAFF]],
+  ])('ends who is connected and %s, within a second', async (what, users, rules) => {
+    const { url } = await started({ anna: { password: hash, groups: ['staff'] } });
+    const anna = await login(url, 'anna', 'secret');
+    expect((await anna.subscribe('a/#', 1)).reasonCodes).toEqual([1]);
+    const password = what === 'gets another password' ? otherHash : hash;
+    const declared = Object.entries(users).map(([name, user]) => [name, { password, ...user }]);
+    const before = performance.now();
+    write(Object.fromEntries(declared), rules);
+    expect((await anna.next(PacketType.disconnect)).reasonCode).toBe(NOT_AUTHORIZED);
+    // Two looks at the file, and what a busy machine adds.
+    expect(performance.now() - before).toBeLessThan(10_000);
+  });
+
+  it('keeps who stays, without a message lost, and lets in who comes to it', async () => {
+    const anna = { password: hash, groups: ['staff'] };
+    const { url, reloadUsers } = await started({ anna });
+    const publisher = await login(url, 'anna', 'secret');
+    const subscriber = await connectMqtt(url, 5, {
+      ...{ clientId: 'sub', userName: 'anna', password: Buffer.from('secret') },
+    });
+    await subscriber.subscribe('a/#', 1);
+    for (let count = 0; count < 50; count++) {
+      if (count % 10 === 5) {
+        write({ anna, [`more${count}`]: anna }, [STAFF, { deny: 'all', users: `more${count}`, topics: 'x' }]);
+        await reloadUsers();
+        await login(url, `more${count}`, 'secret');
+      }
+      expect(await publisher.publishSafely(`a/${count}`, 'x')).toBe(0);
+    }
+    for (let count = 0; count < 50; count++) expect((await subscriber.message()).topic).toBe(`a/${count}`);
+  });
+
+  it('goes on with what was there when the file is broken, and says so', async () => {
+    const lines: { error?: string }[] = [];
+    const logger = { debug() {}, info() {}, warn() {}, error: (fields: object) => void lines.push(fields) };
+    write({ anna: { password: hash, groups: ['staff'] } });
+    const broker = await startBroker({ listen: ['tcp://127.0.0.1:0'], usersFile: file, logger });
+    brokers.push(broker);
+    for (const content of ['', 'users: [', '{"users": {}}', '{"users": {"anna": {"password": "secret"}}}']) {
+      writeFileSync(file, content);
+      await broker.reloadUsers();
+    }
+    rmSync(file);
+    await broker.reloadUsers();
+    expect(lines.length).toBeGreaterThanOrEqual(5);
+    expect(JSON.stringify(lines)).not.toContain('secret');
+    await login(broker.url, 'anna', 'secret');
+    expect(await refusal(broker.url, undefined)).toBe(NOT_AUTHORIZED);
+  });
+
+  it('does not start with one that is broken', async () => {
+    writeFileSync(file, 'users:\n');
+    const start = startBroker({ listen: ['tcp://127.0.0.1:0'], usersFile: file });
+    await expect(start).rejects.toThrow(`${file} is not used: it names neither users nor rules`);
+  });
+
+  it('may be reached from elsewhere, which one without users may not', async () => {
+    const listen = ['tcp://0.0.0.0:0'];
+    await expect(startBroker({ listen })).rejects.toThrow(UnprotectedError);
+    write({ anna: { password: hash } });
+    brokers.push(await startBroker({ listen, usersFile: file }));
+    const open = await startBroker({ listen, allowAnonymous: true });
+    brokers.push(open);
+    expect([brokers[0]!.openToAll, open.openToAll]).toEqual([[], [open.url]]);
+  });
+});
