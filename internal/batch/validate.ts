@@ -2,7 +2,7 @@ import { RecordBatchError, type RejectedRecord } from './batch-error.ts';
 import type { Pace } from './pace.ts';
 import { type RecordBytes, recordBytes, recordBytesPaced } from './read.ts';
 import { BatchHeader, checkBatch, parseBatchHeader } from './record-batch.ts';
-import { RecordCursor } from './record-cursor.ts';
+import { RecordCursor, type RecordHeader } from './record-cursor.ts';
 
 /** What a broker accepts from a producer. */
 export interface BatchLimits {
@@ -14,6 +14,8 @@ export interface BatchLimits {
   requireKeys?: boolean;
   /** The times that a record may have, in milliseconds since 1970; a record without one (-1) may have none. */
   timestamps?: { readonly earliest: number; readonly latest: number };
+  /** Is shown the headers of each record that has some. */
+  onHeaders?: (headers: readonly RecordHeader[]) => void;
 }
 
 /**
@@ -123,6 +125,7 @@ class RecordsCheck {
   readonly #requireKeys: boolean;
   readonly #earliest: number;
   readonly #latest: number;
+  readonly #onHeaders: BatchLimits['onHeaders'];
   readonly #rejected: RejectedRecord[] = [];
   #rejectedCount = 0;
   #hasWrongTime = false;
@@ -131,7 +134,9 @@ class RecordsCheck {
   #minDelta = Infinity;
   #maxDelta = -Infinity;
 
-  constructor(header: BatchHeader, { requireKeys = false, timestamps }: BatchLimits, records: RecordBytes) {
+  constructor(header: BatchHeader, limits: BatchLimits, records: RecordBytes) {
+    const { requireKeys = false, timestamps, onHeaders } = limits;
+    this.#onHeaders = onHeaders;
     this.#records = records;
     this.#at = records.start;
     this.#count = header.recordCount;
@@ -164,6 +169,7 @@ class RecordsCheck {
       const delta = cursor.timestampDelta;
       if (delta > this.#maxDelta) this.#maxDelta = delta;
       if (delta < this.#minDelta) this.#minDelta = delta;
+      if (this.#onHeaders !== undefined && cursor.headerCount > 0) this.#onHeaders(cursor.headers(bytes));
       if (this.#requireKeys && cursor.keyStart < 0) this.#rejectKeyless(index);
       else this.#checkTime(index, this.#baseTimestamp + delta);
       at = cursor.end;

@@ -62,6 +62,15 @@ export function messageOf(record: KafkaRecord, logName: string): NewMessage {
   return message;
 }
 
+/** The topic that a record says it was published to, where that is another one than its log leads to. */
+export function otherTopicOf(headers: readonly RecordHeader[], logName: string): string | undefined {
+  let topic: string | undefined;
+  for (const { key, value } of headers) {
+    if (key === TOPIC_HEADER && value !== null) topic = publishable(text.decode(value));
+  }
+  return topic === liveTopicOf(logName) ? undefined : topic;
+}
+
 function publishable(topic: string): string | undefined {
   return topicNameProblem(topic) === undefined && !isReservedTopic(topic) ? topic : undefined;
 }

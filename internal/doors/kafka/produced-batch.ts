@@ -117,7 +117,7 @@ const FIRST_VERSION_WITH_ZSTD = 7;
 
 /**
  * Checks a batch down to its records, and corrects its greatest timestamp where the producer has it wrong. A batch that
- * takes long is checked in slices.
+ * takes long is checked in slices. `onHeaders` may be shown headers more than once.
  *
  * @throws ProduceRefusal, also by the promise.
  */
@@ -126,8 +126,9 @@ export function validated(
   settings: TopicSettings,
   slices: Slices,
   nowMs: number,
+  onHeaders?: BatchLimits['onHeaders'],
 ): ValidatedBatch | Promise<ValidatedBatch> {
-  const limits = limitsOf(settings, nowMs);
+  const limits = { ...limitsOf(settings, nowMs), onHeaders };
   if (bytes.length > atOnceBytes) return validatedInSlices(bytes, limits, slices);
   const short = slices.soon(() => validatedIfShort(bytes, limits));
   if (short instanceof Promise) {

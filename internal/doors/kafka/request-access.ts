@@ -1,5 +1,6 @@
 import type { Access } from '../../access/access.ts';
 import { type Action, type ResourceKind, THE_BROKER } from '../../access/policy.ts';
+import { quoted } from '../../errors.ts';
 import { liveTopicOf } from '../../log/names.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import { type KafkaError, kafkaError } from './errors.ts';
@@ -22,7 +23,7 @@ export class RequestAccess {
 
   /** Kafka's error for the kind of a resource, where the client may not do this with the one of this name. */
   refusalOf(need: Need, name: string): KafkaError | undefined {
-    if (!this.#needs.includes(need)) throw new Error(`the handler does not need ${need}`);
+    this.#checkNeed(need);
     const [action, kind] = need.split(' ') as [Action, ResourceKind];
     const reason = this.#access.refusal(action, kind, kind === 'topic' ? liveTopicOf(name) : name);
     return reason === undefined ? undefined : kafkaError(ERRORS[kind], reason);
@@ -31,6 +32,19 @@ export class RequestAccess {
   /** TOPIC_AUTHORIZATION_FAILED where the client may not do this with a topic; a log is asked about by its live name. */
   topicRefusal(action: Action, logName: string): KafkaError | undefined {
     return this.refusalOf(`${action} topic`, logName);
+  }
+
+  /** Whether there is nothing to ask, because everybody may do everything. */
+  get isOpen(): boolean {
+    return this.#access.isOpen;
+  }
+
+  /** TOPIC_AUTHORIZATION_FAILED where the client may not publish to a live topic. */
+  publishRefusal(topic: string): KafkaError | undefined {
+    this.#checkNeed('publish topic');
+    const reason = this.#access.refusal('publish', 'topic', topic);
+    if (reason === undefined) return undefined;
+    return kafkaError(KafkaErrorCode.topicAuthorizationFailed, `topic ${quoted(topic)}: ${reason}`);
   }
 
   mayTopic(action: Action, logName: string): boolean {
@@ -60,6 +74,10 @@ export class RequestAccess {
   brokerOperations(): number {
     const { kind, name } = THE_BROKER;
     return this.#access.may('describe', kind, name) ? this.#operations(kind, name, BROKER_OPERATIONS) : 0;
+  }
+
+  #checkNeed(need: Need): void {
+    if (!this.#needs.includes(need)) throw new Error(`the handler does not need ${need}`);
   }
 
   #operations(kind: ResourceKind, name: string, operations: readonly Operation[]): number {

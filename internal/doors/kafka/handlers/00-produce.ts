@@ -1,4 +1,6 @@
 import { setLogAppendTime } from '../../../batch/record-batch.ts';
+import type { RecordHeader } from '../../../batch/record-cursor.ts';
+import { otherTopicOf } from '../../../live/records.ts';
 import { BatchMemory } from '../../../log/batch-memory.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
@@ -37,7 +39,7 @@ export const produceHandler = defineHandler(
     if (failed !== undefined) throw new CloseConnection(`produce with acks=0: error ${failed.errorCode}`);
     return undefined;
   },
-  { needs: ['write topic'], isConcurrent: true },
+  { needs: ['write topic', 'publish topic'], isConcurrent: true },
 );
 
 function hasTransaction({ partitionData }: TopicData): boolean {
@@ -95,8 +97,14 @@ async function append(
 ): Promise<PartitionResponse> {
   const { parts } = context;
   const bytes = memory.own(records);
-  const checked = checkedInOrder(bytes, topic, context);
+  // Records may say that they were published to other topics, which subscribers of those would get them from.
+  const others = context.access.isOpen ? undefined : new Set<string>();
+  const checked = checkedInOrder(bytes, topic, context, others);
   const { count, maxTimestamp, producer } = checked instanceof Promise ? await checked : checked;
+  for (const other of others ?? []) {
+    const denial = context.access.publishRefusal(other);
+    if (denial !== undefined) return refused(partition.number, denial);
+  }
   const { hasLogAppendTime } = topic.settings;
   const now = parts.logs.clock.now();
   if (hasLogAppendTime) setLogAppendTime(bytes, 0, now);
@@ -120,10 +128,16 @@ async function append(
 /** Batches of a client are appended in the order in which it sent them: one that is quick to check waits for those before. */
 function checkedInOrder(
   bytes: Uint8Array,
-  { settings }: TopicLog,
+  { name, settings }: TopicLog,
   { parts, client }: RequestContext,
+  others: Set<string> | undefined,
 ): ValidatedBatch | Promise<ValidatedBatch> {
-  const check = () => validated(bytes, settings, parts.slices, parts.logs.clock.now());
+  const noteOther = (headers: readonly RecordHeader[]) => {
+    const other = otherTopicOf(headers, name);
+    if (other !== undefined) others?.add(other);
+  };
+  const onHeaders = others && noteOther;
+  const check = () => validated(bytes, settings, parts.slices, parts.logs.clock.now(), onHeaders);
   const before = client.checking;
   const checked = before === undefined ? check() : before.then(check);
   if (!(checked instanceof Promise)) return checked;
