@@ -69,6 +69,11 @@ export class Access {
     return this.may(action, 'topic', innerFilter(filter)) ? 'all' : 'none';
   }
 
+  /** Whether there is any topic with which the client may do this; true of a policy that cannot tell. */
+  mayAnywhere(action: Action): boolean {
+    return this.#policy.coverage === undefined || this.coverage(action, '#') !== 'none';
+  }
+
   /** Whether the client may do this. */
   may(action: Action, kind: ResourceKind, name: string): boolean {
     return this.refusal(action, kind, name) === undefined;

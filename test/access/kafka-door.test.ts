@@ -1,4 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { identityOf } from '../../internal/access/identity.ts';
+import { ruleOfBinding } from '../../internal/access/rules/kafka-patterns.ts';
+import { RulePolicy } from '../../internal/access/rules/rule-policy.ts';
 import { buildBatch } from '../../internal/batch/build.ts';
 import { ALL_HANDLERS } from '../../internal/doors/kafka/handlers/all.ts';
 import type { Need } from '../../internal/doors/kafka/request-access.ts';
@@ -19,6 +22,7 @@ import { apiVersions } from '../../internal/protocol/kafka/apis/18-api-versions.
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { deleteTopics } from '../../internal/protocol/kafka/apis/20-delete-topics.ts';
 import { deleteRecords } from '../../internal/protocol/kafka/apis/21-delete-records.ts';
+import { initProducerId } from '../../internal/protocol/kafka/apis/22-init-producer-id.ts';
 import { offsetForLeaderEpoch } from '../../internal/protocol/kafka/apis/23-offset-for-leader-epoch.ts';
 import { describeAcls } from '../../internal/protocol/kafka/apis/29-describe-acls.ts';
 import { createAcls } from '../../internal/protocol/kafka/apis/30-create-acls.ts';
@@ -76,7 +80,8 @@ afterEach(() => {
   wire.close();
 });
 
-const records = () => buildBatch([{ timestamp: 1, key: null, value: Buffer.from('v'), headers: [] }]);
+const records = () =>
+  buildBatch([{ timestamp: Date.now(), key: null, value: Buffer.from('v'), headers: [] }]);
 
 function produceOf(name: string) {
   const partitionData = [{ index: 0, records: records() }];
@@ -385,6 +390,7 @@ describe('the Kafka door asks', () => {
     tested.set(listGroups.name, ['describe broker', 'describe group']);
     tested.get(produce.name)!.push('publish topic');
     tested.get(createTopics.name)!.push('describe-configs topic');
+    tested.set(initProducerId.name, ['write broker', 'write topic']);
     tested.get(deleteTopics.name)!.push('describe topic');
     const said = ALL_HANDLERS.filter(({ needs }) => needs.length > 0);
     expect(Object.fromEntries(said.map(({ api, needs }) => [api.name, [...needs].sort()]))).toEqual(
@@ -413,6 +419,34 @@ describe('the Kafka door asks', () => {
     refused.add('describe broker');
     policy.change();
     expect((await groups()).groups).toEqual([]);
+  });
+
+  it('whether a producer may write to any topic, or to the broker, before it gets an id', async () => {
+    const request = { transactionalId: null, transactionTimeoutMs: 1000 };
+    const code = async () => (await wire.ask(initProducerId, 4, request)).errorCode;
+    const mayWrite = async (...bindings: (readonly [resourceType: number, operation: number])[]) => {
+      const rules = bindings.map(([resourceType, operation]) =>
+        ruleOfBinding({
+          ...{ resourceType, resourceName: resourceType === 4 ? 'kafka-cluster' : 'a', patternType: 3 },
+          ...{ principal: 'User:*', host: '*', operation, permissionType: 3 },
+        }),
+      );
+      rulePolicy.replace(rules, true);
+      await using other = await startBroker({
+        listen: [],
+        ...{ kafka: { listen: ['tcp://127.0.0.1:0'] }, memory: true, policy: rulePolicy },
+        authenticator: { authenticate: (peer) => identityOf(peer, { user: 'ann' }) },
+      });
+      const producer = await KafkaWire.open(other.url);
+      const { errorCode } = await producer.ask(initProducerId, 4, request);
+      producer.close();
+      return errorCode;
+    };
+    const rulePolicy = new RulePolicy();
+    expect(await code()).toBe(0);
+    expect(await mayWrite([2, 3])).toBe(CLUSTER);
+    expect(await mayWrite([2, 3], [2, 4])).toBe(0);
+    expect(await mayWrite([4, 12])).toBe(0);
   });
 
   it('whether who creates a topic may see its configs, and creates it all the same', async () => {

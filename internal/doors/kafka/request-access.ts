@@ -51,6 +51,12 @@ export class RequestAccess {
     return this.topicRefusal(action, logName) === undefined;
   }
 
+  /** Whether there is any topic with which the client may do this. */
+  mayAnyTopic(action: Action): boolean {
+    this.#checkNeed(`${action} topic`);
+    return this.#access.mayAnywhere(action);
+  }
+
   /** GROUP_AUTHORIZATION_FAILED where the client may not do this with a group. */
   groupRefusal(action: Action, groupId: string): KafkaError | undefined {
     return this.refusalOf(`${action} group`, groupId);

@@ -7,11 +7,14 @@ import { NO_TRANSACTIONS } from '../transactions.ts';
 /** Who is not transactional always gets a new id (KIP-360), whichever id and epoch it names. */
 export const initProducerIdHandler = defineHandler(
   initProducerId,
-  async (request, { parts }) => {
+  async (request, { parts, access }) => {
     if (request.transactionalId !== null) {
       const isEmpty = request.transactionalId === '';
       return refused(isEmpty ? KafkaErrorCode.invalidRequest : NO_TRANSACTIONS.errorCode);
     }
+    // As in Kafka: the right is one on the cluster, or to write to any topic.
+    const denial = access.mayAnyTopic('write') ? undefined : access.brokerRefusal('write');
+    if (denial !== undefined) return refused(denial.errorCode);
     if (request.producerId < 0 !== request.producerEpoch < 0) return refused(KafkaErrorCode.invalidRequest);
     try {
       return { errorCode: KafkaErrorCode.none, producerId: await parts.producerIds.next(), producerEpoch: 0 };
@@ -19,7 +22,7 @@ export const initProducerIdHandler = defineHandler(
       return refused(storeError(error).errorCode);
     }
   },
-  { needs: [] },
+  { needs: ['write topic', 'write broker'] },
 );
 
 function refused(errorCode: KafkaErrorCode) {
