@@ -87,6 +87,11 @@ export class Access {
     throw new BrokerError('not-authorized', `${what} ${quoted(name)}: ${reason}`);
   }
 
+  /** Why the client may not be connected; undefined where it may. */
+  get connectRefusal(): string | undefined {
+    return this.refusal('connect', THE_BROKER.kind, THE_BROKER.name);
+  }
+
   /** {@link check} by {@link filterRefusal}. */
   checkSubscribe(filter: string): void {
     const reason = this.filterRefusal(filter);
@@ -95,7 +100,7 @@ export class Access {
 
   /** @throws BrokerError `not-authorized`. */
   checkConnect(): void {
-    const reason = this.refusal('connect', THE_BROKER.kind, THE_BROKER.name);
+    const reason = this.connectRefusal;
     if (reason !== undefined) throw new BrokerError('not-authorized', reason);
   }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Kind } from '../lib/option-kinds.ts';
 import type { Delivery } from '../live/delivery.ts';
 import type { Logs } from '../log/logs.ts';
+import type { Connections } from '../observe/connections.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Protocol } from '../protocol/first-bytes.ts';
 import type { LogStore, StoredState } from '../store/log-store.ts';
@@ -95,6 +96,7 @@ export interface DoorParts {
   /** Users, rules and limits, for doors that change them; undefined where the app around the broker decides on its own. */
   directory?: AccessDirectory | undefined;
   metrics: Metrics;
+  connections: Connections;
   clock: Clock;
   /** Says of each line by which door it came. */
   logger: Logger;

@@ -32,6 +32,7 @@ export const METRICS = {
     labels: ['code'],
     isSummed: true,
   },
+  connections: { type: 'gauge', help: 'Open connections of each door.', labels: ['door'] },
   connections_accepted_total: { type: 'counter', help: 'Connections that were accepted.' },
   connections_lost_total: {
     type: 'counter',

@@ -64,8 +64,8 @@ export class Metrics {
   }
 
   /** A gauge, whose value is computed when somebody asks. */
-  gauge<N extends NameOf<'gauge'>>(name: N, read: () => number): void {
-    this.#addRead(name, read);
+  gauge<N extends NameOf<'gauge'>>(name: N, read: () => number, ...labelled: Labelled<N>): void {
+    this.#addRead(name, read, labelled[0]);
   }
 
   /** A counter that somebody else keeps anyway, and which is asked when somebody wants to know. */
@@ -100,9 +100,10 @@ export class Metrics {
     return sum;
   }
 
-  #addRead(name: MetricName, read: () => number): void {
-    if (this.#seriesOf(name).size > 0) throw new Error(`${name} is registered already`);
-    this.#add(name, { key: '', labels: NO_LABELS, read });
+  #addRead(name: MetricName, read: () => number, labels: Series['labels'] = NO_LABELS): void {
+    const key = keyOf(labels);
+    if (this.#seriesOf(name).has(key)) throw new Error(`${name} is registered already`);
+    this.#add(name, { key, labels, read });
   }
 
   #add(name: MetricName, series: Series): void {

@@ -9,6 +9,7 @@ import { OpenAddresses } from '../doors/open-addresses.ts';
 import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
 import * as serverLimits from '../limits/server.ts';
+import type { Connections } from '../observe/connections.ts';
 import { Fates } from '../observe/fates.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Certificates } from '../transport/certificates.ts';
@@ -35,6 +36,7 @@ export interface DoorsParts {
   sessions: Sessions;
   kept: KeptTopics | undefined;
   metrics: Metrics;
+  connections: Connections;
   logger: Logger;
   certificates: Certificates | undefined;
   opened: Opened;
@@ -47,11 +49,13 @@ export interface DoorsParts {
  * @throws StoreError where what a door keeps cannot be read; Error where an option is wrong.
  */
 export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts): Promise<OpenDoors> {
-  const { options, access, broker, sessions, kept, metrics, logger, certificates, opened } = parts;
+  const { options, access, broker, sessions, kept, metrics, connections, logger, certificates, opened } =
+    parts;
   const admission = new Admission(access.authenticator, access.policy);
   recheckWhenRulesChange(admission, parts);
   const shared = {
-    ...{ broker, sessions, kept, admission, metrics, addresses: new OpenAddresses(), clock: broker.clock },
+    ...{ broker, sessions, kept, admission, metrics, connections },
+    ...{ addresses: new OpenAddresses(), clock: broker.clock },
     // An app that decides itself has no use for users and rules.
     directory: options.policy === undefined ? access.directory : undefined,
     maxMessageBytes: options.maxMessageBytes ?? brokerLimits.maxMessageBytes,
@@ -63,7 +67,10 @@ export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts)
   const open = new Map<string, (endpoint: Endpoint) => Promise<Listener>>();
   for (const entry of wanted) {
     if (entry.needsLogs && kept === undefined) continue;
-    const partsOf = ({ name }: DoorEntry) => ({ ...shared, logger: doorLog(logger, name) });
+    const partsOf = ({ name }: DoorEntry) => {
+      connections.addDoor(name);
+      return { ...shared, logger: doorLog(logger, name) };
+    };
     const door = await openPort(entry, parts, partsOf);
     opened.add(() => door.close(shutdownTimeoutMs));
     const problem = connectionProblems(new Fates(metrics, doorLog(logger, entry.name)));
@@ -90,10 +97,14 @@ function listenFor(
 const NOTHING = new Uint8Array(0);
 
 /** Standing subscriptions are asked about again. */
-function recheckWhenRulesChange({ policy }: Admission, { broker, sessions, opened }: DoorsParts): void {
+function recheckWhenRulesChange(
+  { policy }: Admission,
+  { broker, sessions, connections, opened }: DoorsParts,
+): void {
   opened.add(
     policy.onChange(() => {
       broker.recheckAccess();
+      connections.recheckAccess();
       sessions.recheckAccess(policy);
     }),
   );

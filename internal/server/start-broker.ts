@@ -2,6 +2,7 @@ import { Broker, type Logger } from '../broker/broker.ts';
 import { DOORS } from '../doors/all.ts';
 import type { DoorEntry } from '../doors/door.ts';
 import * as transportLimits from '../limits/transport.ts';
+import { Connections } from '../observe/connections.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { StoreError } from '../store/store-error.ts';
 import { type CertificateFiles, Certificates, validityProblem } from '../transport/certificates.ts';
@@ -105,7 +106,8 @@ export async function startWithDoors(
     });
     opened.add(close);
     const kept = stored && live && { ...stored, delivery: live.delivery };
-    const shared = { access, broker, sessions, kept, metrics, logger, certificates, opened };
+    const connections = new Connections(metrics);
+    const shared = { access, broker, sessions, kept, metrics, connections, logger, certificates, opened };
     const wanted = doors.filter((door) => places.some((place) => place.door === door));
     const openable = await openDoors(wanted, { doors, options: usable, ...shared });
     const listeners = await openAll(places, openable, options);

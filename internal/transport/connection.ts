@@ -28,6 +28,9 @@ export interface Connection {
    * shall not count.
    */
   openedAt: number;
+  /** Bytes on the wire so far. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
   /** The names in the client's certificate, where the listener verified one. */
   readonly certificate: CertificateNames | undefined;
   /**
@@ -103,6 +106,14 @@ export class SocketConnection implements Connection {
     socket.on('end', onEnd);
     socket.on('error', onError);
     socket.on('close', onClose);
+  }
+
+  get receivedBytes(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get sentBytes(): number {
+    return this.#socket.bytesWritten;
   }
 
   get dialled(): HostAndPort | undefined {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '../lib/clock.ts';
@@ -78,6 +79,7 @@ class WebSocketConnection implements Connection {
   readonly #webSocket: WebSocket;
   /** The socket below, which knows when there is room again. */
   readonly #socket: Duplex;
+  readonly #counted: Socket;
   readonly #lingerMs: number;
   #pauses = 0;
   #lingerTimer: NodeJS.Timeout | undefined;
@@ -88,6 +90,7 @@ class WebSocketConnection implements Connection {
   constructor(webSocket: WebSocket, request: IncomingMessage, socket: Duplex, context: ConnectionContext) {
     this.#webSocket = webSocket;
     this.#socket = socket;
+    this.#counted = request.socket;
     this.listener = context.listener;
     this.clock = context.clock;
     this.openedAt = context.clock.elapsedMs();
@@ -102,6 +105,14 @@ class WebSocketConnection implements Connection {
     });
     webSocket.on('close', () => this.#onClose());
     socket.on('drain', () => this.handler.drained());
+  }
+
+  get receivedBytes(): number {
+    return this.#counted.bytesRead;
+  }
+
+  get sentBytes(): number {
+    return this.#counted.bytesWritten;
   }
 
   write(buffers: readonly Uint8Array[]): boolean {

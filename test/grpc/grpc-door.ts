@@ -2,6 +2,7 @@ import { connectionProblems } from '../../internal/doors/clients/connection-prob
 import { GrpcDoor, type GrpcDoorParts } from '../../internal/doors/grpc/door.ts';
 import { listenForGrpc } from '../../internal/doors/grpc/listen.ts';
 import type { Logs } from '../../internal/log/logs.ts';
+import { Connections } from '../../internal/observe/connections.ts';
 import { Fates } from '../../internal/observe/fates.ts';
 import { Metrics } from '../../internal/observe/metrics.ts';
 import type { Certificates } from '../../internal/transport/certificates.ts';
@@ -46,7 +47,10 @@ export async function openTestDoor({
   const { logs, store } = await openLogs();
   const metrics = new Metrics();
   const log = new KeptLog();
-  const door = new GrpcDoor({ logs, metrics, log, ...options });
+  const connections = new Connections(metrics);
+  // As the assembly of a broker does it.
+  options.admission?.policy.onChange(() => connections.recheckAccess());
+  const door = new GrpcDoor({ logs, metrics, connections, log, ...options });
   const handshakeTimeoutMs = options.settings?.connectTimeoutMs ?? LISTENER.handshakeTimeoutMs;
   const listening = { ...LISTENER, certificates, handshakeTimeoutMs };
   const listener = await listenForGrpc(

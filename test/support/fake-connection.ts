@@ -9,6 +9,8 @@ export class FakeConnection implements Connection {
   readonly listener = 'tcp://test';
   readonly clock = systemClock;
   openedAt = systemClock.elapsedMs();
+  readonly receivedBytes = 0;
+  readonly sentBytes = 0;
   readonly certificate = undefined;
   readonly dialled = { host: 'test', port: 9092 };
   handler: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeConnection } from '../../../test/support/fake-connection.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { deadlineSweepMs } from '../../limits/doors.ts';
+import { type ConnectionFacts, Connections } from '../../observe/connections.ts';
+import { Metrics } from '../../observe/metrics.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { ClientConnections } from './client-connections.ts';
 import { Intake } from './intake.ts';
@@ -65,13 +67,12 @@ describe('the deadlines of clients', () => {
 });
 
 function setUp() {
-  const connections = new ClientConnections<ReturnType<typeof fakeClient>>(
-    {
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      silenceMs: () => SILENCE_MS,
-    },
-    systemClock,
-  );
+  const connections = new ClientConnections<ReturnType<typeof fakeClient>>({
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    silenceMs: () => SILENCE_MS,
+    clock: systemClock,
+    all: new Connections(new Metrics()),
+  });
   const client = (isConnected: boolean) => {
     const made = fakeClient(isConnected);
     connections.add(made);
@@ -84,6 +85,9 @@ const nobody = { takeUnits: () => 0, failed() {} };
 
 function fakeClient(isConnected: boolean) {
   return {
+    door: 'test',
+    facts: () => ({}) as ConnectionFacts,
+    end() {},
     intake: new Intake(new FakeConnection(), nobody, { cursor: new FrameCursor(0), reusesBuffer: false }),
     isConnected,
     hasSubscriptions: false,

@@ -1,12 +1,13 @@
 import { BrokerError } from '../../errors.ts';
 import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import { deadlineSweepMs, shutdownQuietMs } from '../../limits/doors.ts';
+import type { Connections, OpenConnection } from '../../observe/connections.ts';
 import { ConnectionSet } from './connection-set.ts';
 import type { Intake } from './intake.ts';
 import { LostTime } from './lost-time.ts';
 
 /** A connection of a client that introduces itself, and then publishes, subscribes and says that it is still there. */
-export interface ClientConnection {
+export interface ClientConnection extends OpenConnection {
   readonly intake: Intake;
   /** Whether the client has introduced itself. */
   readonly isConnected: boolean;
@@ -27,16 +28,24 @@ export interface ClientDeadlines<C> {
   silenceMs(connection: C): number;
 }
 
+export interface ClientConnectionsParts<C> extends ClientDeadlines<C> {
+  clock: Clock;
+  /** Those of all doors. */
+  all: Connections;
+}
+
 /** The clients of a door: refuses those that are overdue, and parts from all of them in good order. */
 export class ClientConnections<C extends ClientConnection> {
   readonly #connections = new ConnectionSet<C>();
   readonly #deadlines: ClientDeadlines<C>;
+  readonly #all: Connections;
   readonly #clock: Clock;
   readonly #sweep: ClockTimer;
   readonly #lostTime: LostTime;
 
-  constructor(deadlines: ClientDeadlines<C>, clock: Clock) {
+  constructor({ clock, all, ...deadlines }: ClientConnectionsParts<C>) {
     this.#deadlines = deadlines;
+    this.#all = all;
     this.#clock = clock;
     this.#lostTime = new LostTime(clock);
     this.#sweep = clock.every(deadlineSweepMs, () => this.#refuseOverdue());
@@ -44,10 +53,12 @@ export class ClientConnections<C extends ClientConnection> {
 
   add(connection: C): void {
     this.#connections.add(connection);
+    this.#all.add(connection);
   }
 
   delete(connection: C): void {
     this.#connections.delete(connection);
+    this.#all.delete(connection);
   }
 
   /**

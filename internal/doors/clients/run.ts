@@ -8,6 +8,8 @@ const NO_BYTES = new Uint8Array(0);
 
 /** The run in hand: messages of one client with the same targets that lie one behind the other. */
 export class Run {
+  /** Messages that were published so far. */
+  published = 0;
   readonly #encoding: Encoding;
   readonly #origin: Origin;
   /** What it is published as. Most clients publish nothing. */
@@ -45,6 +47,7 @@ export class Run {
     if (this.#count === 0) return;
     const count = this.#count;
     this.#count = 0;
+    this.published += count;
     this.#publication ??= new Publication(this.#encoding, this.#origin);
     const publication = this.#publication.set(this.#bytes, this.#start, this.#end, count);
     this.#broker.publish(publication, this.#targets!, this.#source);

@@ -8,6 +8,7 @@ import { join, type Subscription, simpleSubscription } from '../../broker/sessio
 import { BrokerError } from '../../errors.ts';
 import { isReplay } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
+import type { ConnectionFacts } from '../../observe/connections.ts';
 import type { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
@@ -26,6 +27,7 @@ import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { type Admission, peerOf, whenAdmitted } from '../clients/admission.ts';
 import type { ClientConnection } from '../clients/client-connections.ts';
+import { connectionFacts } from '../clients/connection-facts.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
@@ -57,6 +59,7 @@ const utf8 = new TextEncoder();
 
 /** One client of the frames' door: finds the frames in what arrives, and answers those that are no messages. */
 export class FrameConnection implements ConnectionHandler, ClientConnection, ClientHost, PublishHost, Taker {
+  readonly door = 'frames';
   readonly intake: Intake;
   readonly #connection: Connection;
   readonly #parts: FrameConnectionParts;
@@ -99,6 +102,20 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
 
   get isDrained(): boolean {
     return this.#client === undefined || this.#client.channel.isDrained;
+  }
+
+  facts(): ConnectionFacts {
+    const client = this.#client;
+    return {
+      ...connectionFacts(this.#connection, client?.identity),
+      received: this.#run?.published ?? 0,
+      sent: client?.channel.delivered ?? 0,
+      waiting: client?.channel.waitingMessages ?? 0,
+    };
+  }
+
+  end(reason: BrokerError): void {
+    this.refuse(reason);
   }
 
   bytes(chunk: Uint8Array): void {

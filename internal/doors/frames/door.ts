@@ -1,6 +1,7 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Sessions } from '../../broker/sessions/sessions.ts';
 import type { Logs } from '../../log/logs.ts';
+import { Connections } from '../../observe/connections.ts';
 import { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
@@ -13,6 +14,8 @@ export interface FramesDoorParts {
   broker: Broker;
   sessions: Sessions;
   metrics: Metrics;
+  /** The open connections of all doors. Default: of this one. */
+  connections?: Connections;
   logger: Logger;
   /** Admission of clients. Default: every client is let in. */
   admission?: Admission;
@@ -47,10 +50,9 @@ export class FramesDoor implements Door {
       closed,
     };
     const { connectTimeoutMs, keepAliveMs } = parts;
-    this.#connections = new ClientConnections(
-      { connectTimeoutMs, silenceMs: () => keepAliveMs },
-      broker.clock,
-    );
+    const { clock } = broker;
+    const all = parts.connections ?? new Connections(metrics);
+    this.#connections = new ClientConnections({ connectTimeoutMs, silenceMs: () => keepAliveMs, clock, all });
   }
 
   open(connection: Connection, first: Uint8Array): void {

@@ -40,9 +40,10 @@ export class Call implements ExpandedCall, StreamHandler {
     this.peer = peer;
     this.#stream = stream;
     stream.handler = this;
-    this.#responses = new Responses(stream, peer.door.unsent, () => this.#end(Status.RESOURCE_EXHAUSTED));
-    this.#reader = new MessageReader(peer.door.settings.maxMessageBytes, (bytes, start, end, isCompressed) =>
-      this.#take(bytes, start, end, isCompressed),
+    this.#responses = new Responses(stream, peer.context.unsent, () => this.#end(Status.RESOURCE_EXHAUSTED));
+    this.#reader = new MessageReader(
+      peer.context.settings.maxMessageBytes,
+      (bytes, start, end, isCompressed) => this.#take(bytes, start, end, isCompressed),
     );
   }
 
@@ -51,7 +52,7 @@ export class Call implements ExpandedCall, StreamHandler {
     if (timeoutMs !== undefined) {
       if (timeoutMs < 1) this.expire();
       else {
-        this.#deadline = this.peer.door.deadlines.add(() => this.expire());
+        this.#deadline = this.peer.context.deadlines.add(() => this.expire());
         this.#deadline.set(timeoutMs);
       }
     }
@@ -70,7 +71,7 @@ export class Call implements ExpandedCall, StreamHandler {
 
   /** The largest request message, in bytes. */
   get maxMessageBytes(): number {
-    return this.peer.door.settings.maxMessageBytes;
+    return this.peer.context.settings.maxMessageBytes;
   }
 
   /** A request message that is whole and plain; what the handler throws ends the call. */
@@ -126,7 +127,7 @@ export class Call implements ExpandedCall, StreamHandler {
   /** Ends the call with the status of an error. */
   fail(error: unknown): void {
     if (this.#isOver) return;
-    if (isUnexpected(error)) this.peer.door.unexpected(error);
+    if (isUnexpected(error)) this.peer.context.unexpected(error);
     const told = grpcErrorOf(error);
     this.#end(told.status);
     if (!this.#responses.isGone) this.#responses.fail(told);
@@ -134,7 +135,7 @@ export class Call implements ExpandedCall, StreamHandler {
 
   /** Something of this call waits in memory. @throws GrpcError RESOURCE_EXHAUSTED where too much does already. */
   hold(bytes: number): void {
-    const { held } = this.peer.door;
+    const { held } = this.peer.context;
     if (bytes > 0 && held.wouldExceed(bytes)) {
       throw new GrpcError(
         Status.RESOURCE_EXHAUSTED,
@@ -218,7 +219,7 @@ export class Call implements ExpandedCall, StreamHandler {
     this.#isOver = true;
     this.#deadline?.clear();
     this.#reader.clear();
-    this.peer.door.held.release(this.#heldBytes);
+    this.peer.context.held.release(this.#heldBytes);
     this.#heldBytes = 0;
     this.peer.callOver(this, status);
     const handler = this.#handler;

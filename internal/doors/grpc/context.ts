@@ -58,7 +58,7 @@ export type Settled = (partition: PartitionLog) => Promise<void> | undefined;
 
 /** The client of a call. */
 export interface CallPeer {
-  readonly door: DoorContext;
+  readonly context: DoorContext;
   /** What the client may do. */
   readonly access: Access;
   callOver(call: object, status: StatusCode): void;

@@ -1,16 +1,14 @@
 import type { Metrics } from '../../observe/metrics.ts';
 import { Status, type StatusCode } from '../../protocol/grpc/status.ts';
 
-/** Connections and calls of the door. */
+/** The calls of the door. */
 export class Counts {
-  connections = 0;
   calls = 0;
   readonly #metrics: Metrics;
   readonly #byStatus = new Map<StatusCode, { value: number }>();
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
-    metrics.gauge('grpc_connections', () => this.connections);
     metrics.gauge('grpc_calls', () => this.calls);
   }
 

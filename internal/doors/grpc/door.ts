@@ -3,6 +3,7 @@ import { DeadlineTimer } from '../../lib/deadline-timer.ts';
 import * as doorsLimits from '../../limits/doors.ts';
 import * as grpcLimits from '../../limits/grpc.ts';
 import type { Logs } from '../../log/logs.ts';
+import { Connections } from '../../observe/connections.ts';
 import { type FateLog, Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
@@ -25,6 +26,8 @@ import { Unsent } from './unsent.ts';
 export interface GrpcDoorParts {
   logs: Logs;
   metrics: Metrics;
+  /** The open connections of all doors. Default: of this one. */
+  connections?: Connections;
   log: FateLog;
   settings?: Partial<GrpcSettings>;
   /** Admission and permissions. Default: every client may do everything. */
@@ -44,13 +47,13 @@ export class GrpcDoor implements Door {
   readonly #health: GrpcHealth;
   readonly #heartbeats: Heartbeats;
   readonly #counts: Counts;
+  readonly #connections: Connections;
   readonly #parts: PeerParts;
   readonly #peers = new ConnectionSet<GrpcPeer>();
   readonly #clock: Clock;
   readonly #lostTime: LostTime;
   readonly #sweep: ClockTimer;
   readonly #admission: Admission;
-  readonly #endListening: () => void;
   #isClosing = false;
 
   constructor(parts: GrpcDoorParts) {
@@ -59,11 +62,10 @@ export class GrpcDoor implements Door {
     this.#health = new GrpcHealth(this.#context);
     this.#heartbeats = new Heartbeats(settings, parts.logs.clock);
     this.#counts = new Counts(parts.metrics);
+    this.#connections = parts.connections ?? new Connections(parts.metrics);
+    parts.metrics.gauge('grpc_connections', () => this.#connections.countOf(this.name));
     this.#admission = parts.admission ?? new Admission();
     this.#parts = this.#peerParts(parts, settings);
-    this.#endListening = this.#admission.policy.onChange(() => {
-      for (const peer of this.#peers) peer.recheckAccess();
-    });
     this.#clock = parts.logs.clock;
     this.#lostTime = new LostTime(this.#clock);
     this.#sweep = this.#clock.every(doorsLimits.deadlineSweepMs, () => this.#sweepPeers());
@@ -75,9 +77,9 @@ export class GrpcDoor implements Door {
       connection.destroy();
       return;
     }
-    this.#counts.connections++;
     const peer = new GrpcPeer(this.#parts, connection);
     this.#peers.add(peer);
+    this.#connections.add(peer);
     if (first.length > 0) peer.bytes(first);
   }
 
@@ -85,7 +87,6 @@ export class GrpcDoor implements Door {
   async close(timeoutMs: number): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.#endListening();
     this.#health.close();
     for (const peer of [...this.#peers]) peer.close(LAST_WORD_MS);
     this.#heartbeats.close();
@@ -118,7 +119,7 @@ export class GrpcDoor implements Door {
       callOver: (status) => counts.callOver(status),
       gone: (peer) => {
         this.#peers.delete(peer);
-        counts.connections--;
+        this.#connections.delete(peer);
       },
     };
   }

@@ -5,12 +5,13 @@ import type { GrpcOptions } from './options.ts';
 
 /** Makes the gRPC door on logs that are open. */
 export async function openGrpc(parts: DoorParts, options: GrpcOptions): Promise<Door> {
-  const { admission, addresses, connectTimeoutMs, metrics, logger } = parts;
+  const { admission, addresses, connections, connectTimeoutMs, metrics, logger } = parts;
   const { maxMessageBytes, allowWrites = true } = options;
   const { logs, store, delivery } = parts.kept!;
   const door = new GrpcDoor({
     logs,
     metrics,
+    connections,
     log: logger,
     admission,
     addresses,

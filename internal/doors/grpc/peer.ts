@@ -1,6 +1,8 @@
 import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
+import type { BrokerError } from '../../errors.ts';
 import { grpcHeaderBytes } from '../../limits/grpc.ts';
+import type { ConnectionFacts, OpenConnection } from '../../observe/connections.ts';
 import type { Fates } from '../../observe/fates.ts';
 import type { Protocol } from '../../protocol/first-bytes.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
@@ -9,6 +11,7 @@ import type { Http2Error } from '../../protocol/http2/http2-error.ts';
 import type { RequestHead } from '../../protocol/http2/request-head.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
+import { connectionFacts } from '../clients/connection-facts.ts';
 import type { ForeignProtocols } from '../foreign-protocol.ts';
 import { Call, type OpenCall } from './call.ts';
 import type { CallPeer, DoorContext } from './context.ts';
@@ -34,12 +37,14 @@ export interface PeerParts {
 }
 
 /** The client of one connection: makes calls of its streams. */
-export class GrpcPeer implements CallPeer, Http2Events {
-  readonly door: DoorContext;
+export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
+  readonly door = 'grpc';
+  readonly context: DoorContext;
   readonly #parts: PeerParts;
   readonly #connection: Connection;
   readonly #http2: Http2Connection;
   readonly #calls = new Set<Call>();
+  #callCount = 0;
   #isClosing = false;
   #access: Access | undefined;
   /** Why the client was not let in. */
@@ -49,7 +54,7 @@ export class GrpcPeer implements CallPeer, Http2Events {
 
   constructor(parts: PeerParts, connection: Connection) {
     this.#parts = parts;
-    this.door = parts.door;
+    this.context = parts.door;
     this.#connection = connection;
     this.#http2 = new Http2Connection(connection, parts.http2, this);
     this.#admit();
@@ -61,9 +66,32 @@ export class GrpcPeer implements CallPeer, Http2Events {
     return this.#access;
   }
 
+  facts(): ConnectionFacts {
+    const waiting = this.#calls.size;
+    return {
+      ...connectionFacts(this.#connection, this.#access?.identity),
+      ...{ received: this.#callCount, sent: this.#callCount - waiting, waiting },
+    };
+  }
+
+  end(reason: BrokerError): void {
+    const { remote, listener } = this.#connection;
+    const { code, message } = reason;
+    const line = 'an HTTP/2 connection is closed';
+    this.#parts.fates.tell({
+      outcome: 'disconnected',
+      code,
+      who: { remote, listener },
+      reason: message,
+      line,
+    });
+    for (const call of [...this.#calls]) call.fail(reason);
+    this.#http2.shutDown(0);
+  }
+
   /** Ends what is no longer allowed. */
   recheckAccess(): void {
-    if (this.#access?.may('connect', 'broker', 'broker') === false) {
+    if (this.#access?.connectRefusal !== undefined) {
       for (const call of [...this.#calls]) call.fail(new GrpcError(Status.PERMISSION_DENIED, NO_LONGER));
     }
     for (const call of [...this.#calls]) call.recheckAccess();
@@ -135,6 +163,7 @@ export class GrpcPeer implements CallPeer, Http2Events {
     }
     const call = new Call(this, stream);
     this.#calls.add(call);
+    this.#callCount++;
     this.#parts.callOpened();
     try {
       if (this.#parts.isFull()) throw new GrpcError(Status.RESOURCE_EXHAUSTED, 'too many calls at once');
@@ -173,7 +202,7 @@ export class GrpcPeer implements CallPeer, Http2Events {
   }
 
   unexpected(error: unknown): void {
-    this.door.unexpected(error);
+    this.context.unexpected(error);
   }
 
   closed(): void {

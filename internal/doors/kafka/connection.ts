@@ -5,6 +5,7 @@ import { closedPolicy } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { BrokerError, type ErrorCode, nameForLog } from '../../errors.ts';
 import { atOnceBytes, kafkaMaxBytesBeforeLogin, kafkaRequestElements } from '../../limits/kafka.ts';
+import type { ConnectionFacts, OpenConnection } from '../../observe/connections.ts';
 import type { Fates } from '../../observe/fates.ts';
 import type { Counter } from '../../observe/metrics.ts';
 import { FirstBytes, type Protocol } from '../../protocol/first-bytes.ts';
@@ -16,6 +17,7 @@ import { RequestFrames } from '../../protocol/kafka/request-frame.ts';
 import { type Api, includes, type RequestOf } from '../../protocol/kafka/schema.ts';
 import type { Connection, ConnectionHandler, HostAndPort } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
+import { connectionFacts } from '../clients/connection-facts.ts';
 import type { ForeignProtocols } from '../foreign-protocol.ts';
 import { Authentication } from './authentication.ts';
 import {
@@ -49,7 +51,8 @@ export interface ConnectionParts {
  * (while one batch is on its way to the disk the next ones join it there), all others wait until everything before
  * them is answered. Answers go out in the order of the requests.
  */
-export class KafkaConnection implements ConnectionHandler {
+export class KafkaConnection implements ConnectionHandler, OpenConnection {
+  readonly door = 'kafka';
   /** When it was accepted. */
   openedAt: number;
   lastHeardAt: number;
@@ -66,6 +69,10 @@ export class KafkaConnection implements ConnectionHandler {
   /** What came before it was known that it is Kafka's; undefined afterwards. */
   #firstBytes: FirstBytes | undefined = new FirstBytes();
   #hasAsked = false;
+  /** Requests that have begun. */
+  #requests = 0;
+  /** As the last request said. */
+  #clientId = '';
   /** Whether it is being found out who the client is before anything of it is looked at. */
   #isAdmitting = false;
   #isReadingPaused = false;
@@ -105,6 +112,23 @@ export class KafkaConnection implements ConnectionHandler {
   /** Whether a request waits for its answer. */
   get isWaiting(): boolean {
     return this.#pending.size > 0;
+  }
+
+  facts(): ConnectionFacts {
+    const waiting = this.#pending.size;
+    return {
+      ...connectionFacts(this.#connection, this.#authentication.access?.identity),
+      ...{ clientId: this.#clientId, received: this.#requests, sent: this.#requests - waiting, waiting },
+    };
+  }
+
+  end(reason: BrokerError): void {
+    this.refuse(reason.code, reason.message);
+  }
+
+  recheckAccess(): void {
+    const reason = this.#authentication.access?.connectRefusal;
+    if (reason !== undefined) this.refuse('not-authorized', reason);
   }
 
   bytes(chunk: Uint8Array): void {
@@ -273,7 +297,8 @@ export class KafkaConnection implements ConnectionHandler {
    */
   #accessFor({ api, needs, isBeforeAuthentication }: Handler): RequestAccess {
     const { access, isExpired } = this.#authentication;
-    if (!isExpired && access?.may('connect', 'broker', 'broker')) return new RequestAccess(access, needs);
+    if (!isExpired && access !== undefined && access.connectRefusal === undefined)
+      return new RequestAccess(access, needs);
     if (isBeforeAuthentication) return NO_ACCESS;
     if (isExpired) throw new BrokerError('credentials-expired', `${api.name} came after the login was over`);
     throw new BrokerError('not-authorized', `${api.name} is not served to a client that was not let in`);
@@ -285,6 +310,7 @@ export class KafkaConnection implements ConnectionHandler {
 
   #begin(handler: Handler, request: Uint8Array): void {
     this.#parts.requests.value++;
+    this.#requests++;
     this.#hasAsked = true;
     const { api } = handler;
     const { apiVersion: version, correlationId } = peekRequest(request);
@@ -303,10 +329,11 @@ export class KafkaConnection implements ConnectionHandler {
       correlationId,
       pending: this.#pending.begin(handler.isConcurrent, request.length),
     };
+    this.#clientId = header.clientId ?? '';
     const context = {
       parts: this.#parts.kafka,
       version,
-      clientId: header.clientId ?? '',
+      clientId: this.#clientId,
       client: this.#client,
       access,
     };

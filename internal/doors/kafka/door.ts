@@ -2,6 +2,7 @@ import type { Logger } from '../../broker/broker.ts';
 import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import { deadlineSweepMs } from '../../limits/doors.ts';
 import { kafkaIdleTimeoutMs } from '../../limits/kafka.ts';
+import { Connections } from '../../observe/connections.ts';
 import { Fates } from '../../observe/fates.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import type { Connection, HostAndPort } from '../../transport/connection.ts';
@@ -15,6 +16,8 @@ import { KafkaConnection } from './connection.ts';
 import type { KafkaParts } from './handler.ts';
 
 export interface KafkaDoorOptions {
+  /** The open connections of all doors. Default: of this one. */
+  readonly connections?: Connections;
   /** Who is let in. Default: everybody. */
   readonly admission?: Admission;
   /** The address that clients get for the broker; the one that each client dialled, unless it is set. */
@@ -35,6 +38,7 @@ export class KafkaDoor implements Door {
   readonly #logger: Logger;
   readonly #foreign: ForeignProtocols;
   readonly #requests: Counter;
+  readonly #all: Connections;
   readonly #connections = new ConnectionSet<KafkaConnection>();
   readonly #outside = new Set<KafkaConnection>();
   readonly #clock: Clock;
@@ -44,6 +48,7 @@ export class KafkaDoor implements Door {
   constructor(parts: KafkaParts, options: KafkaDoorOptions, metrics: Metrics, logger: Logger) {
     this.#parts = parts;
     this.#options = options;
+    this.#all = options.connections ?? new Connections(metrics);
     this.#admission = options.admission ?? new Admission();
     this.#fates = new Fates(metrics, logger);
     this.#logger = logger;
@@ -54,7 +59,7 @@ export class KafkaDoor implements Door {
       addresses: options.addresses,
     });
     this.#requests = metrics.counter('kafka_requests_total');
-    metrics.gauge('kafka_connections', () => this.#connections.size);
+    metrics.gauge('kafka_connections', () => this.#all.countOf(this.name));
     this.#clock = parts.logs.clock;
     this.#lostTime = new LostTime(this.#clock);
     this.#sweep = this.#clock.every(deadlineSweepMs, () => this.#closeOverdue());
@@ -71,10 +76,12 @@ export class KafkaDoor implements Door {
       foreign: this.#foreign,
       closed: () => {
         this.#connections.delete(opened);
+        this.#all.delete(opened);
         this.#outside.delete(opened);
       },
     });
     this.#connections.add(opened);
+    this.#all.add(opened);
     this.#outside.add(opened);
     if (first.length > 0) opened.bytes(first);
   }

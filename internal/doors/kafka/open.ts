@@ -19,14 +19,15 @@ import { Slices } from './slices.ts';
  * @throws Error where `advertised` is no `host:port`; StoreError where the store cannot be written.
  */
 export async function openKafka(parts: DoorParts, options: KafkaOptions): Promise<Door> {
-  const { admission, addresses, connectTimeoutMs, metrics, logger } = parts;
+  const { admission, addresses, connections, connectTimeoutMs, metrics, logger } = parts;
   const kept = parts.kept!;
   const { logs, store, stored } = kept;
   const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
   const groups = new Groups({ store, stored, subscribedTopics, log: logger, clock: parts.clock });
   const endForgetting = logs.onDeleted((topic) => groups.forgetTopic(topic.name));
   const shared = { ...(await shareOf(kept, options)), groups, logger, directory: parts.directory };
-  const door = new KafkaDoor(shared, { advertised, admission, connectTimeoutMs, addresses }, metrics, logger);
+  const ways = { advertised, admission, connectTimeoutMs, addresses, connections };
+  const door = new KafkaDoor(shared, ways, metrics, logger);
   return {
     name: door.name,
     open: (connection, first) => door.open(connection, first),

@@ -4,6 +4,7 @@ import type { ClientHost } from '../../broker/client.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
 import type { OpenedSession } from '../../broker/sessions/sessions.ts';
 import { BrokerError, nameForLog } from '../../errors.ts';
+import type { ConnectionFacts } from '../../observe/connections.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../protocol/mqtt/decode.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
@@ -13,6 +14,7 @@ import { ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { peerOf, whenAdmitted } from '../clients/admission.ts';
 import type { ClientConnection } from '../clients/client-connections.ts';
+import { connectionFacts } from '../clients/connection-facts.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { Run } from '../clients/run.ts';
@@ -31,6 +33,7 @@ export interface MqttConnectionParts extends ConnectionServices {
 
 /** One client of the MQTT door: finds the packets in what arrives, and has each taken by what serves the client. */
 export class MqttConnection implements ConnectionHandler, ClientConnection, ClientHost, Taker, RequestHost {
+  readonly door = 'mqtt';
   readonly intake: Intake;
   readonly #connection: Connection;
   readonly #parts: MqttConnectionParts;
@@ -69,6 +72,23 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
   get isDrained(): boolean {
     const connected = this.#connected;
     return connected === undefined || (connected.answers.waiting === 0 && connected.client.channel.isDrained);
+  }
+
+  facts(): ConnectionFacts {
+    const connected = this.#connected;
+    const shared = connectionFacts(this.#connection, connected?.client.identity);
+    if (connected === undefined) return { ...shared, received: 0, sent: 0, waiting: 0 };
+    const { channel } = connected.client;
+    return {
+      ...shared,
+      received: (this.#run?.published ?? 0) + connected.inbox.taken,
+      sent: channel.delivered,
+      waiting: channel.waitingMessages + connected.session.outbox.waiting,
+    };
+  }
+
+  end(reason: BrokerError): void {
+    this.refuse(reason);
   }
 
   bytes(chunk: Uint8Array): void {

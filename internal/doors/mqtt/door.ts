@@ -2,6 +2,7 @@ import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Sessions } from '../../broker/sessions/sessions.ts';
 import { mqttPacketSlackBytes } from '../../limits/mqtt.ts';
 import type { Logs } from '../../log/logs.ts';
+import { Connections } from '../../observe/connections.ts';
 import { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
@@ -14,6 +15,8 @@ export interface MqttDoorParts {
   broker: Broker;
   sessions: Sessions;
   metrics: Metrics;
+  /** The open connections of all doors. Default: of this one. */
+  connections?: Connections;
   logger: Logger;
   /** Admission of clients. Default: every client is let in. */
   admission?: Admission;
@@ -56,13 +59,12 @@ export class MqttDoor implements Door {
       offer,
       closed,
     };
-    this.#connections = new ClientConnections(
-      {
-        connectTimeoutMs: parts.connectTimeoutMs,
-        silenceMs: (connection) => connection.keepAliveMs * KEEP_ALIVE_FACTOR,
-      },
-      parts.broker.clock,
-    );
+    this.#connections = new ClientConnections({
+      connectTimeoutMs: parts.connectTimeoutMs,
+      silenceMs: (connection) => connection.keepAliveMs * KEEP_ALIVE_FACTOR,
+      clock: parts.broker.clock,
+      all: parts.connections ?? new Connections(parts.metrics),
+    });
   }
 
   open(connection: Connection, first: Uint8Array): void {

@@ -44,7 +44,7 @@ class BulkRetrieveCall extends OneRequest {
     const writer = new MessagesWriter(copiedSliceBytes);
     const most = limit > 0 ? limit : Number.POSITIVE_INFINITY;
     let count = 0;
-    await this.call.peer.door.unsent.room();
+    await this.call.peer.context.unsent.room();
     while (count < most && (await feed.read(grpcReadBytes)) > 0) {
       if (this.call.isOver) return;
       while (count < most && feed.next()) {
@@ -61,14 +61,14 @@ class BulkRetrieveCall extends OneRequest {
     this.#checkSize(size);
     const envelope = new Uint8Array(ENVELOPE_BYTES);
     writeEnvelope(envelope, 0, size);
-    this.call.peer.door.sent.value += count;
+    this.call.peer.context.sent.value += count;
     this.call.write([envelope, ...writer.take(), rest], () => this.call.finish());
   }
 
   /** @throws GrpcError RESOURCE_EXHAUSTED where the response is too large, or all of them together. */
   #hold(bytes: number): void {
     this.#checkSize(bytes);
-    const { bulk, unsent } = this.call.peer.door;
+    const { bulk, unsent } = this.call.peer.context;
     const more = bytes - this.#heldBytes;
     if (bulk.wouldExceed(more)) unsent.evictStalled();
     if (bulk.wouldExceed(more)) {
@@ -88,7 +88,7 @@ class BulkRetrieveCall extends OneRequest {
   }
 
   #release(): void {
-    this.call.peer.door.bulk.release(this.#heldBytes);
+    this.call.peer.context.bulk.release(this.#heldBytes);
     this.#heldBytes = 0;
   }
 }

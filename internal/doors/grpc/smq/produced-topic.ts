@@ -37,7 +37,7 @@ export class ProducedTopic {
     const { topicStart, topicEnd, messageStart, messageEnd } = cursor;
     if (!this.#isSameTopic(bytes, topicStart, topicEnd)) this.#findTopic(bytes, topicStart, topicEnd);
     const heldBytes = this.#appender!.append(bytes, messageStart, messageEnd, waiter);
-    this.#peer.door.received.value++;
+    this.#peer.context.received.value++;
     return heldBytes;
   }
 

@@ -85,7 +85,7 @@ class StreamConsumeCall extends OneRequest {
   async #sendNext(): Promise<void> {
     const feed = this.#feed!;
     const partition = this.#partition!;
-    await this.call.peer.door.unsent.room();
+    await this.call.peer.context.unsent.room();
     for (;;) {
       if (this.call.isOver) return;
       if (this.#isClosing) return this.#endForClosing();
@@ -103,7 +103,7 @@ class StreamConsumeCall extends OneRequest {
       }
       const messages = this.#fill(feed);
       if (messages === 0) continue;
-      this.call.peer.door.sent.value += messages;
+      this.call.peer.context.sent.value += messages;
       this.#send(this.#writer.take());
       return;
     }

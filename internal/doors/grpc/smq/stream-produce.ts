@@ -108,6 +108,6 @@ class StreamProduceCall implements CallHandler, AppendWaiter {
   }
 
   get #waiting(): Budget {
-    return this.#call.peer.door.waiting;
+    return this.#call.peer.context.waiting;
   }
 }

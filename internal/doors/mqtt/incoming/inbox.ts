@@ -37,6 +37,8 @@ export interface InboxParts {
 /** The messages that one client publishes with QoS 1 and 2, and their answers. */
 export class Inbox {
   readonly #broker: Broker;
+  /** Messages that came so far, but for plain ones of QoS 0. */
+  taken = 0;
   readonly #fates: Fates;
   #refusals: RefusalLog | undefined;
   readonly #access: Access;
@@ -96,6 +98,7 @@ export class Inbox {
       this.#answerAgain(packetId, known);
       return;
     }
+    this.taken++;
     let reasonCode = ReasonCode.success;
     let problem: string | undefined;
     const receipt = qos > 0 ? this.#unusedReceipt() : undefined;
