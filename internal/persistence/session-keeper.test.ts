@@ -27,11 +27,11 @@ function outgoing(of: Message, more: Partial<Outgoing> = {}): Outgoing {
     message: of,
     qos: 1,
     retain: false,
-    identifiers: [],
+    tags: [],
     shared: undefined,
     sequence: ++sequence,
-    packetId: 0,
-    isReleased: false,
+    token: 0,
+    step: 'waits',
     ...more,
   };
 }
@@ -48,7 +48,7 @@ class Work extends Receipt {
 function send(keeper: SessionKeeper, of: Outgoing): Work {
   const work = new Work();
   keeper.putOutgoing('c', of, work);
-  of.packetId = of.sequence;
+  of.token = of.sequence;
   keeper.putOutgoing('c', of);
   return work;
 }
@@ -305,9 +305,9 @@ describe('keeping sessions', () => {
       qos: 2,
       noLocal: true,
       retainAsPublished: true,
-      identifier: 7,
+      tag: 7,
     } as const;
-    const shared = { ...subscription, filter: '$share/g/b', noLocal: false, identifier: undefined };
+    const shared = { ...subscription, filter: '$share/g/b', noLocal: false, tag: undefined };
     const record = {
       clientId: 'ü/1',
       user: 'alice',
@@ -327,14 +327,14 @@ describe('keeping sessions', () => {
       expiresAtMs: Date.now() + 12_345_678,
       properties: { contentType: 't', correlationData: Uint8Array.of(1), userProperties: [['a', 'b']] },
     });
-    const sent = outgoing(rich, { qos: 2, identifiers: [7, 300], shared: 'g', packetId: 5, retain: true });
+    const sent = outgoing(rich, { qos: 2, tags: [7, 300], shared: 'g', token: 5, retain: true });
     const waiting = outgoing(rich);
     keeper.putOutgoing('ü/1', sent);
     keeper.putOutgoing('ü/1', waiting);
     keeper.putReceived('ü/1', 65_535, true);
     await keeper.flush();
     await settled();
-    sent.isReleased = true;
+    sent.step = 'received';
     keeper.putOutgoing('ü/1', sent);
     await keeper.flush();
     await settled();
@@ -348,7 +348,8 @@ describe('keeping sessions', () => {
     expect([session.outbox.waiting, session.outbox.unacknowledged]).toEqual([1, 1]);
     const moved = session.takeShared(() => true);
     expect(moved).toEqual([]);
-    expect(session.outbox.complete(5)).toBe(true);
+    expect(session.outbox.find(5)?.step).toBe('received');
+    session.outbox.done(5);
     sessions.end(session);
     sessions.end(sessions.get('for ever')!);
     await next.flush();
@@ -468,7 +469,7 @@ describe('waiting for acknowledgements', () => {
       return session;
     }) as [Session, Session];
     const subscribe = (session: Session, filter: string) => {
-      const plain = { qos: 1, noLocal: false, retainAsPublished: false, identifier: undefined } as const;
+      const plain = { qos: 1, noLocal: false, retainAsPublished: false, tag: undefined } as const;
       session.subscribe({ filter, ...plain });
     };
     subscribe(leaving, '$share/group/shared');

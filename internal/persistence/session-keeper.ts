@@ -76,15 +76,15 @@ export class SessionKeeper implements SessionStore {
     outgoing.stored = undefined;
   }
 
-  putReceived(clientId: string, packetId: number, isKept: boolean, receipt?: Receipt): void {
-    const key = this.#client(clientId).keys.received(packetId);
+  putReceived(clientId: string, token: number, isKept: boolean, receipt?: Receipt): void {
+    const key = this.#client(clientId).keys.received(token);
     this.#queue.put(key, () => encodeReceived(isKept), receipt);
   }
 
-  deleteReceived(clientId: string, packetId: number, receipt?: Receipt): void {
+  deleteReceived(clientId: string, token: number, receipt?: Receipt): void {
     // Its session may be forgotten by now, and is not to be remembered again.
     const keys = this.#clients.get(clientId)?.keys ?? new ClientKeys(clientId);
-    this.#queue.put(keys.received(packetId), nothing, receipt);
+    this.#queue.put(keys.received(token), nothing, receipt);
   }
 
   putRetained(message: Message, receipt?: Receipt): void {

@@ -30,18 +30,18 @@ const outgoing: Outgoing = {
   message,
   qos: 2,
   retain: true,
-  identifiers: [1, 2],
+  tags: [1, 2],
   shared: '$share/g/sensors/#',
   sequence: 7,
-  packetId: 9,
-  isReleased: true,
+  token: 9,
+  step: 'received',
 };
 const session = {
   clientId: 'c',
   user: 'alice',
   expiryMs: Number.POSITIVE_INFINITY,
   endedAtMs: 5,
-  subscriptions: [{ filter: 'a/#', qos: 1, noLocal: false, retainAsPublished: true, identifier: 3 } as const],
+  subscriptions: [{ filter: 'a/#', qos: 1, noLocal: false, retainAsPublished: true, tag: 3 } as const],
 };
 const will = { message, delayMs: 10, expiryMs: undefined };
 
@@ -67,7 +67,7 @@ const KINDS: readonly [string, Uint8Array, (value: Uint8Array) => unknown, unkno
     'state',
     encodeState(outgoing),
     (value) => {
-      const read = { ...outgoing, isReleased: false, packetId: 0 };
+      const read: Outgoing = { ...outgoing, step: 'waits', token: 0 };
       applyState(value, read);
       return read;
     },

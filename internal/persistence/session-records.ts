@@ -1,5 +1,5 @@
 import type { Message, NewMessage, Qos } from '../broker/delivery/publication.ts';
-import type { Outgoing } from '../broker/sessions/outgoing.ts';
+import type { Outgoing, OutgoingStep } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord } from '../broker/sessions/session-store.ts';
 import type { Subscription } from '../broker/sessions/subscription.ts';
 import type { Will } from '../broker/sessions/will.ts';
@@ -35,19 +35,33 @@ export function encodeSession(record: SessionRecord): Uint8Array {
   // JSON has no Infinity; where the broker says how long, nothing is there.
   const lasts = expiryMs === Number.POSITIVE_INFINITY ? null : expiryMs;
   const owed = owedFilters.length > 0 ? owedFilters : undefined;
-  const json = JSON.stringify({ user, expiryMs: lasts, endedAtMs, subscriptions, owedFilters: owed });
+  const stored = subscriptions.map(({ tag, ...subscription }) => ({ ...subscription, identifier: tag }));
+  const json = JSON.stringify({
+    user,
+    expiryMs: lasts,
+    endedAtMs,
+    subscriptions: stored,
+    owedFilters: owed,
+  });
   return Buffer.concat([VERSION, Buffer.from(json)]);
 }
 
 export function decodeSession(clientId: string, bytes: Uint8Array): SessionRecord {
-  const { user, expiryMs, ...record } = JSON.parse(Buffer.from(bodyOf(bytes)).toString()) as {
+  const {
+    user,
+    expiryMs,
+    subscriptions: stored,
+    ...record
+  } = JSON.parse(Buffer.from(bodyOf(bytes)).toString()) as {
     user?: string;
     expiryMs?: number | null;
     endedAtMs: number | undefined;
-    subscriptions: Subscription[];
+    subscriptions: (Omit<Subscription, 'tag'> & { identifier?: number })[];
     owedFilters?: string[];
   };
-  return { ...record, clientId, user, expiryMs: expiryMs === null ? Number.POSITIVE_INFINITY : expiryMs };
+  const subscriptions = stored.map(({ identifier: tag, ...subscription }) => ({ ...subscription, tag }));
+  const lasts = expiryMs === null ? Number.POSITIVE_INFINITY : expiryMs;
+  return { ...record, clientId, user, subscriptions, expiryMs: lasts };
 }
 
 export function encodeWill({ message, delayMs, expiryMs }: Will): Uint8Array {
@@ -82,8 +96,8 @@ export function encodeOutgoing(outgoing: Outgoing, reference: number | undefined
   const writer = newWriter();
   writeState(writer, outgoing, reference === undefined ? 0 : REFERENCE);
   writer.text(outgoing.shared ?? '');
-  writer.uint16(outgoing.identifiers.length);
-  for (const identifier of outgoing.identifiers) writer.uint32(identifier);
+  writer.uint16(outgoing.tags.length);
+  for (const tag of outgoing.tags) writer.uint32(tag);
   if (reference === undefined) writeMessage(writer, outgoing.message);
   else writeNumber(writer, reference);
   return writer.finish();
@@ -97,10 +111,10 @@ export function decodeOutgoing(
 ): { outgoing: Outgoing; reference: number | undefined } | undefined {
   const reader = newReader(bytes, 'stored delivery');
   const flags = reader.uint8('flags');
-  const packetId = reader.uint16('packet id');
+  const token = reader.uint16('packet id');
   const shared = reader.text('shared filter');
-  const identifiers: number[] = [];
-  for (let left = reader.uint16('count'); left > 0; left--) identifiers.push(reader.uint32('identifier'));
+  const tags: number[] = [];
+  for (let left = reader.uint16('count'); left > 0; left--) tags.push(reader.uint32('tag'));
   const reference = (flags & REFERENCE) === 0 ? undefined : readNumber(reader);
   const message = reference === undefined ? readMessage(reader) : messageOf(reference);
   if (message === undefined) return undefined;
@@ -108,11 +122,11 @@ export function decodeOutgoing(
     message,
     qos: (flags & QOS_BITS) as 1 | 2,
     retain: (flags & RETAIN) !== 0,
-    identifiers,
+    tags,
     shared: shared === '' ? undefined : shared,
     sequence,
-    packetId,
-    isReleased: (flags & RELEASED) !== 0,
+    token,
+    step: stepOf(flags, token),
   };
   return { outgoing, reference };
 }
@@ -126,8 +140,14 @@ export function encodeState(outgoing: Outgoing): Uint8Array {
 /** Puts a state that was written later into what was read. */
 export function applyState(bytes: Uint8Array, outgoing: Outgoing): void {
   const reader = newReader(bytes, 'stored state');
-  outgoing.isReleased = (reader.uint8('flags') & RELEASED) !== 0;
-  outgoing.packetId = reader.uint16('packet id');
+  const flags = reader.uint8('flags');
+  outgoing.token = reader.uint16('packet id');
+  outgoing.step = stepOf(flags, outgoing.token);
+}
+
+function stepOf(flags: number, token: number): OutgoingStep {
+  if ((flags & RELEASED) !== 0) return 'received';
+  return token === 0 ? 'waits' : 'sent';
 }
 
 export function encodeReceived(isKept: boolean): Uint8Array {
@@ -152,13 +172,9 @@ function newReader(value: Uint8Array, what: string): FieldReader {
   return new FieldReader(body, 0, body.length, what);
 }
 
-function writeState(
-  writer: FieldWriter,
-  { qos, retain, isReleased, packetId }: Outgoing,
-  more: number,
-): void {
-  writer.uint8(qos | (retain ? RETAIN : 0) | (isReleased ? RELEASED : 0) | more);
-  writer.uint16(packetId);
+function writeState(writer: FieldWriter, { qos, retain, step, token }: Outgoing, more: number): void {
+  writer.uint8(qos | (retain ? RETAIN : 0) | (step === 'received' ? RELEASED : 0) | more);
+  writer.uint16(token);
 }
 
 function writeMessage(writer: FieldWriter, message: Message): void {

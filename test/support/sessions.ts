@@ -1,7 +1,7 @@
 import type { Broker, Logger } from '../../internal/broker/broker.ts';
 import type { Client } from '../../internal/broker/client.ts';
 import type { Channel } from '../../internal/broker/delivery/channel.ts';
-import type { Outlet } from '../../internal/broker/sessions/outbox.ts';
+import type { Outlet } from '../../internal/broker/sessions/outlet.ts';
 import type { Session } from '../../internal/broker/sessions/session.ts';
 import { Sessions } from '../../internal/broker/sessions/sessions.ts';
 import type { Metrics } from '../../internal/observe/metrics.ts';
@@ -25,8 +25,9 @@ export function anyOutlet(channel = { waitingBytes: 0, isFull: false, isSlow: fa
     channel,
     takesRuns: false,
     takesOneCopy: false,
-    receiveMaximum: 10,
-    send: () => true,
-    release() {},
+    window: 10,
+    send: () => undefined,
+    tokenAfter: (token) => token + 1,
+    confirm() {},
   };
 }

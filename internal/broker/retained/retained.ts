@@ -56,7 +56,7 @@ export class Retained {
   }
 
   /**
-   * Puts a message in the place of the one its topic had; one without payload clears it [MQTT-3.3.1-6].
+   * Puts a message in the place of the one its topic had; one without payload clears it.
    *
    * @param receipt held until the store has that.
    * @throws BrokerError `too-many-retained`; the topic then keeps what it had.

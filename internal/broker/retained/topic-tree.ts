@@ -85,7 +85,7 @@ export class TopicTree<T> {
     return value;
   }
 
-  /** The values of all topics that match a well-formed filter. Wildcards at the root skip the broker's own [MQTT-4.7.2-1]. */
+  /** The values of all topics that match a well-formed filter. Wildcards at the root skip the broker's own. */
   find(filter: string): Iterable<T> {
     const inner = innerFilter(filter);
     if (/[+#]/.test(inner)) return matching(this.#root, inner.split('/'), 0);

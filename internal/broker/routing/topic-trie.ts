@@ -45,7 +45,7 @@ export class TopicTrie<T> {
     const found = new Set<T>(this.#exact.get(topic));
     if (!isEmpty(this.#root)) {
       const levels = topic.split('/');
-      // Wildcards in the first level never reach the broker's own names [MQTT-4.7.2-1].
+      // Wildcards in the first level never reach the broker's own names.
       if (topic.startsWith('$')) {
         const first = this.#root.children?.get(levels[0]);
         if (first !== undefined) collect(first, levels, 1, found);

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../delivery/publication.ts';
-import { Outbox, type Outlet } from './outbox.ts';
+import { Outbox } from './outbox.ts';
+import type { Outlet } from './outlet.ts';
 import { noSessionStore } from './session-store.ts';
 import { WaitingTotal } from './waiting-total.ts';
 
 const limits = { queueMessages: 1_000, queueBytes: 1_000_000 };
-const delivery = { qos: 1, retain: false, identifiers: [], shared: undefined } as const;
+const delivery = { qos: 1, retain: false, tags: [], shared: undefined } as const;
 
 const MiB = 2 ** 20;
 /** A client that takes a few messages and acknowledges none. */
@@ -13,9 +14,10 @@ const outlet: Outlet = {
   channel: { waitingBytes: 0 } as never,
   takesRuns: false,
   takesOneCopy: false,
-  receiveMaximum: 5,
-  send: () => true,
-  release() {},
+  window: 5,
+  send: () => undefined,
+  tokenAfter: (token) => token + 1,
+  confirm() {},
 };
 
 function message(payload: string): Message {

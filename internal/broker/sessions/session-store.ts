@@ -36,12 +36,12 @@ export interface SessionStore extends RetainedStore {
   putOutgoing(clientId: string, outgoing: Outgoing, receipt?: Receipt): void;
   deleteOutgoing(outgoing: Outgoing): void;
   /**
-   * Remembers that a QoS 2 message of this packet id has arrived.
+   * Remembers that a QoS 2 message has arrived, which its sender names by this token.
    *
    * @param isKept whether the log of its topic has it; true where there is none.
    */
-  putReceived(clientId: string, packetId: number, isKept: boolean, receipt?: Receipt): void;
-  deleteReceived(clientId: string, packetId: number, receipt?: Receipt): void;
+  putReceived(clientId: string, token: number, isKept: boolean, receipt?: Receipt): void;
+  deleteReceived(clientId: string, token: number, receipt?: Receipt): void;
 }
 
 /** The store of sessions that end with the process. */

@@ -8,12 +8,14 @@ import type { Receipt } from '../delivery/receipt.ts';
 import type { Routes } from '../routing/routes.ts';
 import type { Member } from '../routing/targets.ts';
 import { Backlog } from './backlog.ts';
-import { Outbox, type OutboxEvents, type OutboxLimits, type Outlet, type SentAs } from './outbox.ts';
+import { Outbox, type OutboxEvents } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
+import type { Outlet, SentAs } from './outlet.ts';
 import { RetainedDebt, type RetainedFeed } from './retained-debt.ts';
 import type { SessionStore } from './session-store.ts';
 import { Share, type ShareOwner } from './share.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
+import type { OutboxLimits } from './waiting-queue.ts';
 import type { WaitingTotal } from './waiting-total.ts';
 import type { Will } from './will.ts';
 
@@ -336,7 +338,7 @@ export class Session implements ShareOwner {
   deliverShare(publication: Publication, subscription: Subscription): void {
     const outlet = this.#outlet;
     const isQos0 = publication.isPlain || (publication.isFromLog && subscription.qos === 0);
-    if (isQos0 && outlet?.takesRuns && subscription.identifier === undefined) {
+    if (isQos0 && outlet?.takesRuns && subscription.tag === undefined) {
       this.#deliverRun(publication, outlet);
       return;
     }
@@ -355,9 +357,9 @@ export class Session implements ShareOwner {
    * Sends a message of the retained store, which says so, if the client takes it now; false where it does not. It lies in
    * that store, so none of it waits here.
    */
-  sendRetained(message: Message, { qos: mostQos, identifiers }: Match): boolean {
+  sendRetained(message: Message, { qos: mostQos, tags }: Match): boolean {
     const qos = lesser(message.qos, mostQos);
-    const delivery = { retain: true, identifiers, isFromStore: true };
+    const delivery = { retain: true, tags, isFromStore: true };
     if (qos !== 0) {
       if (!this.outbox.sendBorrowed(message, { ...delivery, qos })) return false;
     } else if (this.#outlet === undefined) {
@@ -373,12 +375,12 @@ export class Session implements ShareOwner {
   take(message: Message, match: Match, shared: string | undefined, receipt: Receipt | undefined): void {
     const qos = lesser(message.qos, match.qos);
     const retain = match.retainAsPublished && message.retain === true;
-    const { identifiers } = match;
+    const { tags } = match;
     const { events } = this.#context;
     if (qos === 0) {
       if (this.#outlet === undefined) return;
-      this.#sendOnce(message, { qos, retain, identifiers });
-    } else if (!this.outbox.offer(message, { qos, retain, identifiers, shared }, receipt)) {
+      this.#sendOnce(message, { qos, retain, tags });
+    } else if (!this.outbox.offer(message, { qos, retain, tags, shared }, receipt)) {
       events.dropped(this, message, !this.#hasOverflowed);
       this.#hasOverflowed = true;
       return;
@@ -388,8 +390,8 @@ export class Session implements ShareOwner {
 
   /** Sends a message of QoS 0 to a client that is there. */
   #sendOnce(message: Message, delivery: SentAs): void {
-    if (this.#outlet!.send(message, delivery, 0, false)) return;
-    this.#context.events.unsent('dropped', 'packet-too-large');
+    const problem = this.#outlet!.send(message, delivery, 0, false);
+    if (problem !== undefined) this.#context.events.unsent('dropped', problem);
   }
 
   /** Sends what waits, as far as the client takes it. */
@@ -416,7 +418,7 @@ export class Session implements ShareOwner {
   /** Forgets the messages that have arrived and are not released, in the store too. */
   forgetReceived(): void {
     if (this.#received === undefined) return;
-    for (const packetId of this.#received.keys()) this.store.deleteReceived(this.clientId, packetId);
+    for (const token of this.#received.keys()) this.store.deleteReceived(this.clientId, token);
     this.#received.clear();
   }
 

@@ -51,7 +51,7 @@ function setUp({ queueBytes = 1000, ...options }: Options = {}) {
         qos: 1,
         noLocal: false,
         retainAsPublished: false,
-        identifier: undefined,
+        tag: undefined,
       } as const;
       session.subscribe(subscription);
     }
@@ -114,7 +114,7 @@ describe('a message that a session cannot deliver', () => {
     const session = visit('away', 't');
     broker.publishMessage({ topic: 't', payload: Buffer.from('x'), clientId: '', qos: 1, expiresAtMs: 1 });
     publish('too large');
-    sessions.enter(session, { ...anyOutlet(), send: () => false });
+    sessions.enter(session, { ...anyOutlet(), send: () => 'packet-too-large' });
     sessions.leave(session, false);
     for (let index = 0; index < 12; index++) publish();
     expect(session.outbox.waiting).toBeLessThan(12);

@@ -12,9 +12,10 @@ import { checkOwner } from '../clients.ts';
 import type { Message } from '../delivery/publication.ts';
 import type { Receipt } from '../delivery/receipt.ts';
 import { IdleSessions } from './idle-sessions.ts';
-import type { OutboxLimits, Outlet } from './outbox.ts';
+import type { Outlet } from './outlet.ts';
 import { Session, type SessionContext } from './session.ts';
 import { noSessionStore, type SessionStore } from './session-store.ts';
+import type { OutboxLimits } from './waiting-queue.ts';
 import { WaitingTotal } from './waiting-total.ts';
 import type { Will } from './will.ts';
 
@@ -130,7 +131,7 @@ export class Sessions {
       before.hasOwnExpiry = expiryMs !== undefined;
       before.expiryMs = expiryMs ?? this.#defaultExpiryMs;
       before.owner = identity;
-      // [MQTT-3.1.3-9] not published if the client is back before its time; else before anything of the new connection.
+      // Not published if the client is back before its time; else before anything of the new connection.
       if (this.#isWillDue(before)) this.#publishWill(before);
       else this.#dropWill(before);
       return { session: before, isPresent: true };
@@ -154,7 +155,7 @@ export class Sessions {
   }
 
   /**
-   * A session whose client is there from now on; its will is stored with it [MQTT-3.1.2-7].
+   * A session whose client is there from now on; its will is stored with it.
    *
    * @param receipt held until the store has the will.
    */
@@ -167,7 +168,7 @@ export class Sessions {
     session.pump();
   }
 
-  /** A session whose connection is gone: it stays for its time, and its will waits for its delay [MQTT-3.1.2-8]. */
+  /** A session whose connection is gone: it stays for its time, and its will waits for its delay. */
   leave(session: Session, isWillWanted: boolean): void {
     if (!session.isConnected) return;
     this.#connected--;

@@ -3,7 +3,7 @@ import type { Message } from '../delivery/publication.ts';
 import { type Subscription, Subscriptions } from './subscription.ts';
 
 function subscription(filter: string, more: Partial<Subscription> = {}): Subscription {
-  return { filter, qos: 1, noLocal: false, retainAsPublished: false, identifier: undefined, ...more };
+  return { filter, qos: 1, noLocal: false, retainAsPublished: false, tag: undefined, ...more };
 }
 
 function message(topic: string, clientId = 'somebody'): Message {
@@ -15,9 +15,9 @@ it('matches alike with few subscriptions and with many, and after some have ende
   const held: Subscription[] = [];
   for (let number = 1; number <= 20; number++) {
     const filters = ['a/+', '#', `a/${number}`, '+/+/c'];
-    const one = subscription(`${number}/${filters[number % 4]}`, { identifier: number });
+    const one = subscription(`${number}/${filters[number % 4]}`, { tag: number });
     const own = subscription(filters[number % 4].replace('#', `a/${number}/#`), {
-      identifier: 100 + number,
+      tag: 100 + number,
     });
     for (const each of [one, own]) {
       subscriptions.add(each);
@@ -26,9 +26,7 @@ it('matches alike with few subscriptions and with many, and after some have ende
     if (number % 3 === 0) subscriptions.remove(held.splice(number % held.length, 1)[0]);
     const match = subscriptions.match(message(`a/${number}`), false);
     const expected = held.filter(({ filter }) => ['a/+', `a/${number}`, `a/${number}/#`].includes(filter));
-    expect([...(match?.identifiers ?? [])].sort()).toEqual(
-      expected.map(({ identifier }) => identifier).sort(),
-    );
+    expect([...(match?.tags ?? [])].sort()).toEqual(expected.map(({ tag }) => tag).sort());
   }
   for (const each of held) subscriptions.remove(each);
   expect(subscriptions.match(message('a/1'), false)).toBeUndefined();

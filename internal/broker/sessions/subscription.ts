@@ -13,41 +13,41 @@ export interface Subscription {
   /** Whether delivered messages say that they were to be retained. */
   readonly retainAsPublished: boolean;
   /** A number that is delivered with each message. */
-  readonly identifier: number | undefined;
+  readonly tag: number | undefined;
 }
 
 /** The combined effect of several subscriptions of a session that match one topic. */
 export interface Match {
   readonly qos: Qos;
   readonly retainAsPublished: boolean;
-  readonly identifiers: readonly number[];
+  readonly tags: readonly number[];
 }
 
 /** A subscription to all of a filter with QoS 0. */
 export function simpleSubscription(filter: string): Subscription {
-  return { filter, qos: 0, noLocal: false, retainAsPublished: false, identifier: undefined };
+  return { filter, qos: 0, noLocal: false, retainAsPublished: false, tag: undefined };
 }
 
-const NO_IDENTIFIERS: readonly number[] = [];
+const NO_TAGS: readonly number[] = [];
 /** Subscriptions that are compared one by one. Most clients have no more, and need no tree of their own. */
 const MOST_COMPARED = 8;
 
 /**
- * Joins subscriptions: one copy, with the highest QoS and all the identifiers [MQTT-3.3.4-2] [MQTT-3.3.4-3]; undefined
+ * Joins subscriptions: one copy, with the highest QoS and all the tags; undefined
  * where there are none.
  */
 export function join(subscriptions: Iterable<Subscription>): Match | undefined {
   let qos: Qos | undefined;
   let retainAsPublished = false;
-  let identifiers = NO_IDENTIFIERS as number[];
+  let tags = NO_TAGS as number[];
   for (const subscription of subscriptions) {
     if (qos === undefined || subscription.qos > qos) qos = subscription.qos;
     retainAsPublished ||= subscription.retainAsPublished;
-    if (subscription.identifier === undefined) continue;
-    if (identifiers === NO_IDENTIFIERS) identifiers = [];
-    if (!identifiers.includes(subscription.identifier)) identifiers.push(subscription.identifier);
+    if (subscription.tag === undefined) continue;
+    if (tags === NO_TAGS) tags = [];
+    if (!tags.includes(subscription.tag)) tags.push(subscription.tag);
   }
-  return qos === undefined ? undefined : { qos, retainAsPublished, identifiers };
+  return qos === undefined ? undefined : { qos, retainAsPublished, tags };
 }
 
 /** The subscriptions of one session that are not shared, and which of them match a topic. */
@@ -103,7 +103,6 @@ export class Subscriptions {
    */
   match({ topic }: Message, isOwn: boolean): Match | undefined {
     if (this.#noLocal > 0 && isOwn) {
-      // [MQTT-3.8.3-3]
       return join([...this.#matching(topic)].filter(({ noLocal }) => !noLocal));
     }
     this.#remembered ??= new Map();
@@ -119,11 +118,11 @@ export class Subscriptions {
     return this.#few.filter(({ filter }) => matchesFilter(filter, topic));
   }
 
-  #count({ noLocal, identifier, qos, retainAsPublished }: Subscription, change: 1 | -1): void {
+  #count({ noLocal, tag, qos, retainAsPublished }: Subscription, change: 1 | -1): void {
     this.#remembered?.clear();
     if (retainAsPublished) this.#retainAsPublished += change;
     if (qos > 0) this.#acknowledged += change;
     if (noLocal) this.#noLocal += change;
-    if (noLocal || identifier !== undefined) this.#special += change;
+    if (noLocal || tag !== undefined) this.#special += change;
   }
 }

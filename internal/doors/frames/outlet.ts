@@ -1,6 +1,6 @@
 import type { Channel } from '../../broker/delivery/channel.ts';
 import type { Message } from '../../broker/delivery/publication.ts';
-import type { Outlet } from '../../broker/sessions/outbox.ts';
+import type { Outlet } from '../../broker/sessions/outlet.ts';
 import { frameEncoding } from './encoding.ts';
 
 /** Sends messages to one client of the frames, which acknowledges nothing and takes all sizes. */
@@ -19,15 +19,18 @@ export class FrameOutlet implements Outlet {
     return true;
   }
 
-  get receiveMaximum(): number {
+  get window(): number {
     return 0;
   }
 
   /** Only retained messages come one by one; those of runs go into the channel as they are. */
-  send(message: Message): boolean {
+  send(message: Message): undefined {
     this.channel.enqueueUndroppable(frameEncoding.encode([message]));
-    return true;
   }
 
-  release(): void {}
+  tokenAfter(token: number): number {
+    return token + 1;
+  }
+
+  confirm(): void {}
 }

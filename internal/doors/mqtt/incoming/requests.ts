@@ -1,4 +1,5 @@
-import type { Outbox, OutboxStep } from '../../../broker/sessions/outbox.ts';
+import type { Outbox } from '../../../broker/sessions/outbox.ts';
+import type { Outgoing } from '../../../broker/sessions/outgoing.ts';
 import { BrokerError } from '../../../errors.ts';
 import type { PacketCursor } from '../../../protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../../protocol/mqtt/decode.ts';
@@ -52,19 +53,20 @@ function answerPacket(connected: MqttClient, packet: Packet, connection: Request
   const { session, answers } = connected;
   switch (packet.type) {
     case PacketType.puback:
-      checkStep(session.outbox, packet, 'acknowledge');
-      if (session.outbox.acknowledge(packet.packetId)) connection.sendMore();
+      if (openMessage(session.outbox, packet, IS_TO_BE_ACKNOWLEDGED) === undefined) return;
+      session.outbox.done(packet.packetId);
+      connection.sendMore();
       return;
     case PacketType.pubrec:
-      checkStep(session.outbox, packet, 'receive');
-      takeReceived(connected, packet.packetId, packet.reasonCode, connection);
+      takeReceived(connected, packet, connection);
       return;
     case PacketType.pubrel:
       connected.inbox.release(packet.packetId);
       return;
     case PacketType.pubcomp:
-      checkStep(session.outbox, packet, 'complete');
-      if (session.outbox.complete(packet.packetId)) connection.sendMore();
+      if (openMessage(session.outbox, packet, IS_TO_BE_COMPLETED) === undefined) return;
+      session.outbox.done(packet.packetId);
+      connection.sendMore();
       return;
     case PacketType.subscribe:
       connected.subscriber.subscribe(packet);
@@ -85,32 +87,51 @@ function answerPacket(connected: MqttClient, packet: Packet, connection: Request
   }
 }
 
+/** Takes PUBREC, which may come again. One with a failure says that the client does not want the message [MQTT-4.4.0-2]. */
 function takeReceived(
   { session, answers }: MqttClient,
-  packetId: number,
-  reasonCode: number,
+  packet: PublishAnswer,
   connection: RequestHost,
 ): void {
-  if (reasonCode >= FIRST_FAILURE) {
-    if (session.outbox.refused(packetId)) connection.sendMore();
-    return;
+  const { packetId, reasonCode } = packet;
+  const outgoing = openMessage(session.outbox, packet, IS_TO_BE_RECEIVED);
+  if (outgoing !== undefined && reasonCode >= FIRST_FAILURE) {
+    session.outbox.done(packetId);
+    connection.sendMore();
+  } else if (outgoing !== undefined) {
+    session.outbox.received(packetId);
+  } else if (reasonCode < FIRST_FAILURE) {
+    answers.now(
+      answers.encode({
+        type: PacketType.pubrel,
+        packetId,
+        reasonCode: ReasonCode.packetIdNotFound,
+        properties: NO_PROPERTIES,
+      }),
+    );
   }
-  if (session.outbox.received(packetId)) return;
-  answers.now(
-    answers.encode({
-      type: PacketType.pubrel,
-      packetId,
-      reasonCode: ReasonCode.packetIdNotFound,
-      properties: NO_PROPERTIES,
-    }),
-  );
 }
 
-/** A message is acknowledged as its QoS asks, one step after the other [MQTT-4.3.2-5] [MQTT-4.3.3-8] [MQTT-4.3.3-11]. */
-function checkStep(outbox: Outbox, { type, packetId }: PublishAnswer, step: OutboxStep): void {
-  const awaited = outbox.awaited(packetId);
-  // PUBREC may come again.
-  if (awaited === undefined || awaited === step || (awaited === 'complete' && step === 'receive')) return;
+const IS_TO_BE_ACKNOWLEDGED: StepCheck = ({ qos }) => qos === 1;
+const IS_TO_BE_RECEIVED: StepCheck = ({ qos }) => qos === 2;
+const IS_TO_BE_COMPLETED: StepCheck = ({ step }) => step === 'received';
+
+/** Whether a message is at the step that an acknowledgement is about. */
+type StepCheck = (outgoing: Readonly<Outgoing>) => boolean;
+
+/**
+ * The message that an acknowledgement is about, if it is still open. It is acknowledged as its QoS asks, one step after the
+ * other [MQTT-4.3.2-5] [MQTT-4.3.3-8] [MQTT-4.3.3-11].
+ *
+ * @throws BrokerError where that is not the step that the message is at.
+ */
+function openMessage(
+  outbox: Outbox,
+  { type, packetId }: PublishAnswer,
+  isExpected: StepCheck,
+): Readonly<Outgoing> | undefined {
+  const outgoing = outbox.find(packetId);
+  if (outgoing === undefined || isExpected(outgoing)) return outgoing;
   throw new BrokerError(
     'protocol-error',
     `${PACKET_NAMES[type]} ${packetId} is not what its message waits for`,

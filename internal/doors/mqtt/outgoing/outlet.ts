@@ -1,9 +1,10 @@
 import type { Channel } from '../../../broker/delivery/channel.ts';
 import { type Message, Publication } from '../../../broker/delivery/publication.ts';
-import type { Outlet, SentAs } from '../../../broker/sessions/outbox.ts';
+import type { Outlet, SentAs } from '../../../broker/sessions/outlet.ts';
+import type { ErrorCode } from '../../../errors.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { encodePublish, publishBytes } from '../../../protocol/mqtt/encode.ts';
-import { PacketType, type Publish, type Qos, type Version } from '../../../protocol/mqtt/packet.ts';
+import { PacketType, type Publish, type Version } from '../../../protocol/mqtt/packet.ts';
 import type { Agreement } from '../negotiate.ts';
 import { encodingOf, publishOf } from './encoding.ts';
 
@@ -13,7 +14,7 @@ export class MqttOutlet implements Outlet {
   readonly takesRuns: boolean;
   /** A shared subscription is another one than that of the same filter (MQTT 5, section 4.8.2). */
   readonly takesOneCopy = false;
-  readonly receiveMaximum: number;
+  readonly window: number;
   readonly clock: Clock;
   readonly #version: Version;
   readonly #maximumPacketSizeBytes: number;
@@ -26,7 +27,7 @@ export class MqttOutlet implements Outlet {
     this.channel = channel;
     this.clock = clock;
     this.#version = version;
-    this.receiveMaximum = agreement.receiveMaximum;
+    this.window = agreement.receiveMaximum;
     this.#maximumPacketSizeBytes = agreement.maximumPacketSizeBytes;
     this.#topicAliasMaximum = agreement.topicAliasMaximum;
     this.takesRuns = agreement.maximumPacketSizeBytes >= ANY_SIZE_BYTES && agreement.topicAliasMaximum === 0;
@@ -34,23 +35,23 @@ export class MqttOutlet implements Outlet {
 
   send(
     message: Message,
-    { qos, retain, identifiers, isFromStore }: SentAs,
+    { qos, retain, tags, isFromStore }: SentAs,
     packetId: number,
     isAgain: boolean,
-  ): boolean {
+  ): ErrorCode | undefined {
     const publish = publishOf(message, this.#version, this.clock);
-    publish.qos = qos as Qos;
+    publish.qos = qos;
     publish.retain = retain;
     publish.packetId = packetId;
     publish.dup = isAgain;
-    if (this.#version === 5 && identifiers.length > 0) {
-      publish.properties = { ...publish.properties, subscriptionIdentifiers: [...identifiers] };
+    if (this.#version === 5 && tags.length > 0) {
+      publish.properties = { ...publish.properties, subscriptionIdentifiers: [...tags] };
     }
     const isTooLarge =
       this.#maximumPacketSizeBytes < ANY_SIZE_BYTES &&
       publishBytes(publish, this.#version) > this.#maximumPacketSizeBytes;
     // [MQTT-3.1.2-24]
-    if (isTooLarge) return false;
+    if (isTooLarge) return 'packet-too-large';
     const isNewAlias = this.#topicAliasMaximum > 0 && this.#useAlias(publish);
     const bytes = encodePublish(publish, this.#version);
     // A message that names an alias must arrive, whatever becomes of others: later ones have nothing but the alias.
@@ -59,22 +60,28 @@ export class MqttOutlet implements Outlet {
       this.#single ??= new Publication(encodingOf(this.#version, this.clock));
       this.channel.deliver(this.#single.set(bytes, 0, bytes.length, 1));
     }
-    return true;
+    return undefined;
   }
 
   /** Whether the client takes packets as large as this message with its topic written out. */
-  takesSizeOf(message: Message, identifiers: readonly number[]): boolean {
+  takesSizeOf(message: Message, tags: readonly number[]): boolean {
     if (this.#maximumPacketSizeBytes >= ANY_SIZE_BYTES) return true;
     const publish = publishOf(message, this.#version, this.clock);
     // Counted as with a packet identifier, which QoS 0 does not have.
     publish.qos = 1;
-    if (identifiers.length > 0) {
-      publish.properties = { ...publish.properties, subscriptionIdentifiers: [...identifiers] };
+    if (tags.length > 0) {
+      publish.properties = { ...publish.properties, subscriptionIdentifiers: [...tags] };
     }
     return publishBytes(publish, this.#version) <= this.#maximumPacketSizeBytes;
   }
 
-  release(packetId: number): void {
+  /** A packet identifier [MQTT-2.2.1-4]. */
+  tokenAfter(token: number): number {
+    return token >= LAST_PACKET_ID ? 1 : token + 1;
+  }
+
+  /** PUBREL. */
+  confirm(packetId: number): void {
     this.channel.enqueueUndroppable(
       Uint8Array.of((PacketType.pubrel << 4) | 2, 2, packetId >>> 8, packetId & 0xff),
     );
@@ -103,6 +110,7 @@ export class MqttOutlet implements Outlet {
   }
 }
 
+const LAST_PACKET_ID = 65_535;
 /** No packet is larger than this, so that a client who takes it takes all. */
 const ANY_SIZE_BYTES = 268_435_460;
 /** The first topics of a client get an alias, as many as this: they are strings in our memory. */

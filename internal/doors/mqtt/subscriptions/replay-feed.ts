@@ -12,7 +12,7 @@ export interface ReplayOptions {
   qos: Qos;
   /** Not what this client itself published. */
   noLocal: boolean;
-  identifiers: readonly number[];
+  tags: readonly number[];
 }
 
 const NONE: readonly ReplayedMessage[] = [];
@@ -85,19 +85,19 @@ export class ReplayFeed {
   }
 
   #send(read: ReplayedMessage): boolean {
-    const { qos, identifiers } = this.options;
-    const delivery = { retain: false, identifiers };
-    const message = this.#asTold(read, identifiers);
+    const { qos, tags } = this.options;
+    const delivery = { retain: false, tags };
+    const message = this.#asTold(read, tags);
     if (qos !== 0) return this.#session.outbox.sendNow(message, { qos, ...delivery });
     this.#outlet.send(message, { qos, ...delivery }, 0, false);
     return true;
   }
 
   /** The message with its place in the log, where the client knows of such things and takes a packet of that size. */
-  #asTold(read: ReplayedMessage, identifiers: readonly number[]): Message {
+  #asTold(read: ReplayedMessage, tags: readonly number[]): Message {
     if (!this.#tellsPlace) return read;
     const told = withPlace(read, this.#reading!);
-    return this.#outlet.takesSizeOf(told, identifiers) ? told : read;
+    return this.#outlet.takesSizeOf(told, tags) ? told : read;
   }
 
   /** [MQTT-3.8.3-3] */

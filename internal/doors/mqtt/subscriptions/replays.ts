@@ -92,7 +92,7 @@ export class Replays {
     const request = parseReplay(asked, logs.clock.now());
     if (typeof request === 'string')
       throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${request}`);
-    const options = { qos, noLocal, identifiers: subscriptionIdentifiers ?? [] };
+    const options = { qos, noLocal, tags: subscriptionIdentifiers ?? [] };
     this.#running ??= new Map();
     const all = this.#running;
     const before = all.get(filter);

@@ -192,12 +192,12 @@ export class Subscriber {
   #subscribe(
     { filter, qos, noLocal, retainAsPublished, retainHandling }: SubscriptionRequest,
     isNew: boolean,
-    identifier: number | undefined,
+    tag: number | undefined,
     receipt: Receipt,
   ): PendingFeed | undefined {
     this.#broker.checkMaySubscribe(this.#access, filter);
     const session = this.#session;
-    const subscription = { filter, qos, noLocal, retainAsPublished, identifier };
+    const subscription = { filter, qos, noLocal, retainAsPublished, tag };
     // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]; a shared subscription gets none (MQTT 5, section 4.8.2).
     const isWanted = retainHandling === 0 || (retainHandling === 1 && isNew);
     const isDue = isWanted && parseShared(filter) === undefined && this.#broker.retained.has(filter);

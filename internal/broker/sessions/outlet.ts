@@ -1,0 +1,34 @@
+import type { ErrorCode } from '../../errors.ts';
+import type { Channel } from '../delivery/channel.ts';
+import type { Message, Qos } from '../delivery/publication.ts';
+
+/** How a connection sends what its session gives it. */
+export interface Outlet {
+  readonly channel: Channel;
+  /** Whether runs of plain messages may go into the channel as they are. */
+  readonly takesRuns: boolean;
+  /** Whether the client gets one copy of a message that comes by a group and by another of its filters. */
+  readonly takesOneCopy: boolean;
+  /** Messages that the client takes before it acknowledges any. */
+  readonly window: number;
+  /** The token after this one: a number above 0 by which the client names a message that it acknowledges. */
+  tokenAfter(token: number): number;
+  /**
+   * Sends a message. Returns why the client cannot take it, if so: it then counts as delivered.
+   *
+   * @param token 0 with QoS 0.
+   */
+  send(message: Message, delivery: SentAs, token: number, isAgain: boolean): ErrorCode | undefined;
+  /** Tells the client that it is known to have a message of QoS 2, which is not sent again. */
+  confirm(token: number): void;
+}
+
+/** What a client is told with a message. */
+export interface SentAs {
+  qos: Qos;
+  retain: boolean;
+  /** Of the subscriptions that it came by. */
+  tags: readonly number[];
+  /** Whether it comes from the retained store, no faster than the client takes it: then it is never dropped on its way. */
+  isFromStore?: boolean;
+}
