@@ -34,6 +34,11 @@ const options = {
     placeholder: 'FILE',
     help: 'ask clients for certificates that this CA signed (mutual TLS)',
   }),
+  'tls-crl': text({
+    group: 'Listening',
+    placeholder: 'FILE',
+    help: 'refuse certificates of clients that the CA has withdrawn: its list (PEM), read again when it changes',
+  }),
   'socket-mode': fileMode({ group: 'Listening', default: '0660', help: 'who may use a unix socket' }),
   'ws-origin': list({
     group: 'Listening',

@@ -76,11 +76,14 @@ export function tlsOf(values: BrokerValues): CertificateFiles | undefined {
   const certFile = values['tls-cert'];
   const keyFile = values['tls-key'];
   const caFile = values['tls-ca'];
-  if (certFile === undefined && keyFile === undefined && caFile === undefined) return undefined;
+  const crlFile = values['tls-crl'];
+  if ([certFile, keyFile, caFile, crlFile].every((file) => file === undefined)) return undefined;
+  if (crlFile !== undefined && caFile === undefined)
+    throw new UsageError('-tls-crl has no effect without -tls-ca');
   if (certFile === undefined || keyFile === undefined) {
     throw new UsageError('TLS needs both -tls-cert and -tls-key');
   }
-  return { certFile, keyFile, caFile };
+  return { certFile, keyFile, caFile, crlFile };
 }
 
 /** What `-network` and `-address` name; a URL or the path of a socket says itself what it is. */

@@ -36,6 +36,18 @@ export class Access {
     return this.#policy.isOpen;
   }
 
+  /**
+   * Why the client has to go, because what it showed holds no longer; undefined while it holds. Doors ask it now and then,
+   * all by the same clock.
+   *
+   * @param nowMs the time of day.
+   */
+  expiry(nowMs: number): BrokerError | undefined {
+    const { expiresAtMs } = this.identity;
+    if (expiresAtMs === undefined || nowMs < expiresAtMs) return undefined;
+    return new BrokerError('credentials-expired');
+  }
+
   /** Undefined where the action is allowed, or the reason why not. */
   refusal(action: Action, kind: ResourceKind, name: string): string | undefined {
     if (this.#policy.isOpen) return undefined;

@@ -18,7 +18,7 @@ import { type BrokerOptions, MAIN_DOOR } from './options.ts';
 const OPTIONS = {
   listen: addresses,
   onListenError: callback,
-  tls: objectOf({ certFile: text, keyFile: text, caFile: text }),
+  tls: objectOf({ certFile: text, keyFile: text, caFile: text, crlFile: text }),
   socketMode: number,
   maxMessageBytes: number,
   maxClients: number,

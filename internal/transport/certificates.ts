@@ -8,6 +8,11 @@ export interface CertificateFiles {
   keyFile: string;
   /** Who signs the certificates of clients. Where it is given, every client must show one. */
   caFile?: string;
+  /**
+   * Which of those certificates were withdrawn: a list of each authority in the chain, and none that is out of date. It
+   * counts for new connections.
+   */
+  crlFile?: string;
 }
 
 /** What the runtime's TLS servers take. */
@@ -15,6 +20,7 @@ export interface TlsMaterial {
   cert: Buffer;
   key: Buffer;
   ca: Buffer | undefined;
+  crl: Buffer | undefined;
   requestCert: boolean;
   rejectUnauthorized: true;
   minVersion: 'TLSv1.2';
@@ -41,7 +47,8 @@ export class Certificates {
     this.#files = files;
     this.#report = report;
     this.material = readCertificates(files);
-    this.#watched = [files.certFile, files.keyFile, ...(files.caFile === undefined ? [] : [files.caFile])];
+    const { certFile, keyFile, caFile, crlFile } = files;
+    this.#watched = [certFile, keyFile, caFile, crlFile].filter((file) => file !== undefined);
     for (const file of this.#watched) {
       watchFile(file, { interval: watchMs, persistent: false }, this.#onFileChange);
     }
@@ -78,9 +85,10 @@ export function readCertificates(files: CertificateFiles): TlsMaterial {
   const cert = readPem('certificate', files.certFile);
   const key = readPem('key', files.keyFile);
   const ca = files.caFile === undefined ? undefined : readCa(files.caFile);
+  const crl = files.crlFile === undefined ? undefined : readCrl(files.crlFile);
   try {
     // Loaded here, and not for brokers without certificates: it takes megabytes.
-    process.getBuiltinModule('node:tls').createSecureContext({ cert, key, ca });
+    process.getBuiltinModule('node:tls').createSecureContext({ cert, key, ca, crl });
   } catch (error) {
     const what = (error as Error).message;
     throw unusable(files, what);
@@ -89,7 +97,15 @@ export function readCertificates(files: CertificateFiles): TlsMaterial {
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
     throw unusable(files, 'the key is not that of the certificate');
   }
-  return { cert, key, ca, requestCert: ca !== undefined, rejectUnauthorized: true, minVersion: 'TLSv1.2' };
+  return {
+    cert,
+    key,
+    ca,
+    crl,
+    requestCert: ca !== undefined,
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+  };
 }
 
 function unusable({ certFile, keyFile }: CertificateFiles, problem: string): Error {
@@ -127,6 +143,15 @@ function readCa(file: string): Buffer {
     }
   }
   return ca;
+}
+
+/** The runtime takes a text without any list, and then refuses everybody. */
+function readCrl(file: string): Buffer {
+  const crl = readPem('list of withdrawn certificates', file);
+  if (!crl.includes('-----BEGIN X509 CRL-----')) {
+    throw new Error(`the list of withdrawn certificates ${file} does not work: it holds none`);
+  }
+  return crl;
 }
 
 function readPem(what: string, file: string): Buffer {

@@ -1,6 +1,7 @@
 import { connectionProblems } from '../../internal/doors/clients/connection-problems.ts';
 import { GrpcDoor, type GrpcDoorParts } from '../../internal/doors/grpc/door.ts';
 import { listenForGrpc } from '../../internal/doors/grpc/listen.ts';
+import type { Clock } from '../../internal/lib/clock.ts';
 import type { Logs } from '../../internal/log/logs.ts';
 import { Connections } from '../../internal/observe/connections.ts';
 import { Fates } from '../../internal/observe/fates.ts';
@@ -16,6 +17,7 @@ import { TestClient } from './grpc-client.ts';
 export interface TestDoorOptions extends Partial<GrpcDoorParts> {
   endpoint?: Endpoint;
   certificates?: Certificates;
+  clock?: Clock;
 }
 
 /** A gRPC door of a test, which listens, on logs in memory. */
@@ -42,9 +44,10 @@ const LISTENER: ListenerOptions = {
 export async function openTestDoor({
   endpoint = { scheme: 'tcp', host: '127.0.0.1', port: 0 },
   certificates,
+  clock,
   ...options
 }: TestDoorOptions = {}): Promise<TestDoor> {
-  const { logs, store } = await openLogs();
+  const { logs, store } = await openLogs({ clock });
   const metrics = new Metrics();
   const log = new KeptLog();
   const connections = new Connections(metrics);

@@ -90,6 +90,7 @@ function fakeClient(isConnected: boolean) {
     end() {},
     intake: new Intake(new FakeConnection(), nobody, { cursor: new FrameCursor(0), reusesBuffer: false }),
     isConnected,
+    access: undefined,
     hasSubscriptions: false,
     isDrained: true,
     refused: undefined as string | undefined,

@@ -1,3 +1,4 @@
+import type { Access } from '../../access/access.ts';
 import { BrokerError } from '../../errors.ts';
 import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import { deadlineSweepMs, shutdownQuietMs } from '../../limits/doors.ts';
@@ -11,6 +12,8 @@ export interface ClientConnection extends OpenConnection {
   readonly intake: Intake;
   /** Whether the client has introduced itself. */
   readonly isConnected: boolean;
+  /** What the client may do; undefined until it was let in. */
+  readonly access: Access | undefined;
   readonly hasSubscriptions: boolean;
   /** Whether nothing waits to be sent to this client. */
   readonly isDrained: boolean;
@@ -90,10 +93,13 @@ export class ClientConnections<C extends ClientConnection> {
   /** One look at all connections, instead of a timer for each. */
   #refuseOverdue(): void {
     const now = this.#clock.elapsedMs();
+    const timeOfDayMs = this.#clock.now();
     const lostMs = this.#lostTime.sinceLastSweep();
     for (const connection of this.#connections) {
       if (lostMs > 0) connection.intake.allow(lostMs);
-      if (connection.isConnected) this.#refuseSilent(connection, now);
+      const expiry = connection.access?.expiry(timeOfDayMs);
+      if (expiry !== undefined) connection.refuse(expiry);
+      else if (connection.isConnected) this.#refuseSilent(connection, now);
       else if (connection.intake.openedAt + this.#deadlines.connectTimeoutMs <= now) {
         connection.refuse(new BrokerError('connect-timeout'));
       }

@@ -95,6 +95,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     return this.#client !== undefined || this.#isEnding;
   }
 
+  get access(): Access | undefined {
+    return this.#client?.access;
+  }
+
   get hasSubscriptions(): boolean {
     const hasReplays = this.#replays !== undefined && !this.#replays.isEmpty;
     return this.#session !== undefined && (this.#session.subscriptionCount > 0 || hasReplays);

@@ -127,7 +127,8 @@ export class GrpcDoor implements Door {
   #sweepPeers(): void {
     const now = this.#clock.elapsedMs();
     const lostMs = this.#lostTime.sinceLastSweep();
-    for (const peer of this.#peers) peer.sweep(now, lostMs);
+    const timeOfDayMs = this.#clock.now();
+    for (const peer of this.#peers) peer.sweep(now, timeOfDayMs, lostMs);
   }
 }
 

@@ -1,4 +1,4 @@
-import { BrokerError, type ErrorKind } from '../../errors.ts';
+import { BrokerError, type ErrorCode, type ErrorKind } from '../../errors.ts';
 import { ProtobufError } from '../../protocol/grpc/read-message.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 
@@ -28,8 +28,10 @@ export function isUnexpected(error: unknown): boolean {
 }
 
 function statusOf({ code, kind }: BrokerError): StatusCode {
-  return code === 'bad-credentials' ? Status.UNAUTHENTICATED : STATUS_OF_KIND[kind];
+  return UNAUTHENTICATED.includes(code) ? Status.UNAUTHENTICATED : STATUS_OF_KIND[kind];
 }
+
+const UNAUTHENTICATED: readonly ErrorCode[] = ['bad-credentials', 'credentials-expired'];
 
 const STATUS_OF_KIND: Record<ErrorKind, StatusCode> = {
   invalid: Status.INVALID_ARGUMENT,

@@ -15,7 +15,7 @@ import { connectionFacts } from '../clients/connection-facts.ts';
 import type { ForeignProtocols } from '../foreign-protocol.ts';
 import { Call, type OpenCall } from './call.ts';
 import type { CallPeer, DoorContext } from './context.ts';
-import { SHUTTING_DOWN } from './errors.ts';
+import { grpcErrorOf, SHUTTING_DOWN } from './errors.ts';
 import { Http2Connection, type Http2Events, type Http2Settings } from './http2/connection.ts';
 import type { Http2Stream } from './http2/stream.ts';
 import { refusalOf, refuseRequest, refuseTooLarge } from './no-call.ts';
@@ -129,8 +129,14 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
     this.#connection.resume();
   }
 
-  sweep(now: number, lostMs: number): void {
+  /** @param timeOfDayMs what credentials end by; `now` only grows. */
+  sweep(now: number, timeOfDayMs: number, lostMs: number): void {
     this.#http2.sweep(now, lostMs);
+    const expiry = this.#access?.expiry(timeOfDayMs);
+    if (expiry === undefined) return;
+    this.#refusal = expiry;
+    this.#access = undefined;
+    for (const call of [...this.#calls]) call.fail(grpcErrorOf(expiry));
   }
 
   /** Takes no new calls, and closes when the last one is over. */

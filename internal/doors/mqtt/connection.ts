@@ -59,6 +59,10 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
     return this.#connected !== undefined || this.#isEnding;
   }
 
+  get access(): Access | undefined {
+    return this.#connected?.client.access;
+  }
+
   /** How long the client may say nothing; 0: for ever. */
   get keepAliveMs(): number {
     return this.#connected?.agreement.keepAliveMs ?? 0;
