@@ -2,6 +2,7 @@ import type { Access } from '../access/access.ts';
 import { BrokerError, quoted } from '../errors.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { Schedule } from '../lib/schedule.ts';
 import { channelTotalBytes, maxFilterLevels } from '../limits/broker.ts';
 import { Fates } from '../observe/fates.ts';
 import type { Counter, Metrics } from '../observe/metrics.ts';
@@ -56,6 +57,8 @@ export class Broker {
   readonly retained: Retained;
   /** The time that everything goes by which the broker's doors keep for their clients. */
   readonly clock: Clock;
+  /** Everything that is due at a time of day. */
+  readonly schedule: Schedule;
   /** When publishers give way to others. */
   readonly turnTime: TurnTime;
   readonly routes: Routes;
@@ -70,7 +73,8 @@ export class Broker {
     this.clock = clock;
     this.turnTime = new TurnTime(undefined, afterReads);
     this.routes = new Routes(this.turnTime);
-    this.retained = new Retained(metrics, clock, parts.retainedStore);
+    this.schedule = new Schedule(clock);
+    this.retained = new Retained(metrics, this.schedule, parts.retainedStore);
     const total = new ChannelTotal(settings.channelTotalBytes ?? channelTotalBytes);
     const fates = new Fates(metrics, logger);
     this.#clients = new Clients({ settings, metrics, fates, logger, turn: new Turn(afterReads), total });

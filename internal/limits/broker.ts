@@ -66,5 +66,5 @@ export const sessionSendAheadBytes = 256 * KiB;
 export const sessionTopicsRemembered = 1_000;
 /** How long after its start a broker waits with wills that are due already: clients try again every second as a rule. */
 export const willsAfterStartMs = 1_500;
-/** How often sessions, wills and retained messages that are over are looked for. */
-export const sessionSweepMs = 250;
+/** A queue is looked through for expired messages so often: they take room until then, and a look takes time. */
+export const expiredMessagesEveryMs = 1_000;

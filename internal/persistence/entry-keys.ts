@@ -10,6 +10,8 @@ export const KeyKind = {
   received: 'q',
   retained: 'r',
   session: 's',
+  delayed: 't',
+  /** Only written by versions before; what is found there is moved to {@link KeyKind.delayed}. */
   will: 'w',
 } as const;
 
@@ -65,8 +67,8 @@ export function sessionKey(clientId: string): string {
   return `${KeyKind.session}/${clientId}`;
 }
 
-export function willKey(clientId: string): string {
-  return `${KeyKind.will}/${clientId}`;
+export function delayedKey(key: string): string {
+  return `${KeyKind.delayed}/${key}`;
 }
 
 /** The parts of a key of a client. */

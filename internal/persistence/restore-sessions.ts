@@ -5,12 +5,14 @@ import type { Arrived } from '../broker/sessions/session.ts';
 import type { SessionRecord } from '../broker/sessions/session-store.ts';
 import { absentOwner, type Sessions } from '../broker/sessions/sessions.ts';
 import { join } from '../broker/sessions/subscription.ts';
+import { willKeyOf } from '../broker/sessions/will.ts';
 import { storeRestoreBytes } from '../limits/persistence.ts';
 import type { Entry, EntryStore } from '../store/entry-store.ts';
 import { KeyKind, parseClientKey } from './entry-keys.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import {
   applyState,
+  decodeDelayed,
   decodeMessage,
   decodeOutgoing,
   decodeReceived,
@@ -61,7 +63,7 @@ async function* readAhead(store: EntryStore): AsyncGenerator<Entry[]> {
   }
 }
 
-/** Entries come by the kinds of their keys: messages before those who wait for them, then sessions, wills last. */
+/** Entries come by the kinds of their keys: messages before those who wait for them, then sessions, then what is delayed. */
 class Restoring {
   readonly #parts: RestoreParts;
   readonly #messages = new Map<number, Message>();
@@ -101,8 +103,16 @@ class Restoring {
         this.#found.delete(clientId);
         break;
       }
-      case KeyKind.will:
-        this.#parts.sessions.restoreWill(key.slice(2), decodeWill(value));
+      case KeyKind.delayed:
+        this.#parts.sessions.restoreDelayed(key.slice(2), decodeDelayed(value));
+        break;
+      case KeyKind.will: {
+        const { keeper, sessions } = this.#parts;
+        const to = willKeyOf(key.slice(2));
+        const will = decodeWill(value);
+        sessions.restoreDelayed(to, will);
+        keeper.moveDelayed(key, to, will);
+      }
     }
   }
 

@@ -1,13 +1,13 @@
 import type { Logger } from '../broker/broker.ts';
+import type { DelayedMessage } from '../broker/delayed-messages.ts';
 import type { Source } from '../broker/delivery/channel.ts';
 import type { Message } from '../broker/delivery/publication.ts';
 import type { Receipt } from '../broker/delivery/receipt.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord, SessionStore } from '../broker/sessions/session-store.ts';
-import type { Will } from '../broker/sessions/will.ts';
 import type { EntryStore } from '../store/entry-store.ts';
-import { ClientKeys, KeyKind, messageKey, retainedKey, sessionKey, willKey } from './entry-keys.ts';
-import { encodeMessage, encodeReceived, encodeSession, encodeWill } from './session-records.ts';
+import { ClientKeys, delayedKey, KeyKind, messageKey, retainedKey, sessionKey } from './entry-keys.ts';
+import { encodeDelayed, encodeMessage, encodeReceived, encodeSession } from './session-records.ts';
 import { type Shared, StoredClient, StoredDelivery } from './stored-delivery.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -54,12 +54,18 @@ export class SessionKeeper implements SessionStore {
     this.#queue.put(sessionKey(clientId), nothing);
   }
 
-  putWill(clientId: string, will: Will, receipt?: Receipt): void {
-    this.#queue.put(willKey(clientId), () => encodeWill(will), receipt);
+  putDelayed(key: string, delayed: DelayedMessage, receipt?: Receipt): void {
+    this.#queue.put(delayedKey(key), () => encodeDelayed(delayed), receipt);
   }
 
-  deleteWill(clientId: string): void {
-    this.#queue.put(willKey(clientId), nothing);
+  deleteDelayed(key: string): void {
+    this.#queue.put(delayedKey(key), nothing);
+  }
+
+  /** Moves what a version before kept under another key. */
+  moveDelayed(from: string, key: string, delayed: DelayedMessage): void {
+    this.#queue.put(from, nothing);
+    this.putDelayed(key, delayed);
   }
 
   putOutgoing(clientId: string, outgoing: Outgoing, receipt?: Receipt): void {

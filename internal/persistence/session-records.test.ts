@@ -4,17 +4,18 @@ import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import { VERSION_BYTE } from './entry-version.ts';
 import {
   applyState,
+  decodeDelayed,
   decodeMessage,
   decodeOutgoing,
   decodeReceived,
   decodeSession,
   decodeWill,
+  encodeDelayed,
   encodeMessage,
   encodeOutgoing,
   encodeReceived,
   encodeSession,
   encodeState,
-  encodeWill,
 } from './session-records.ts';
 
 const message: Message = {
@@ -43,13 +44,23 @@ const session = {
   endedAtMs: 5,
   subscriptions: [{ filter: 'a/#', qos: 1, noLocal: false, retainAsPublished: true, tag: 3 } as const],
 };
-const will = { message, delayMs: 10, expiryMs: undefined };
+const delayed = { message, dueAtMs: 1_700_000_000_001, delayMs: 10, expiryMs: undefined };
+const open = { message, dueAtMs: undefined, delayMs: 10, expiryMs: 5 };
+/** What came before the rest of an entry that has its time. */
+const DUE_AT_BYTES = 8;
+
+function formerWill(): Uint8Array {
+  const value = encodeDelayed(open);
+  return Buffer.concat([value.subarray(0, 1), value.subarray(1 + DUE_AT_BYTES)]);
+}
 
 /** Each kind of value, as it is written and as it is read. */
 const KINDS: readonly [string, Uint8Array, (value: Uint8Array) => unknown, unknown][] = [
   ['session', encodeSession(session), (value) => decodeSession('c', value), session],
   ['message', encodeMessage(message), decodeMessage, message],
-  ['will', encodeWill(will), decodeWill, will],
+  ['delayed', encodeDelayed(delayed), decodeDelayed, delayed],
+  ['delayed, not due yet', encodeDelayed(open), decodeDelayed, open],
+  ['will of a version before', formerWill(), decodeWill, open],
   [
     'outgoing',
     encodeOutgoing(outgoing, undefined),

@@ -1,8 +1,8 @@
+import type { DelayedMessage } from '../broker/delayed-messages.ts';
 import type { Message, NewMessage, Qos } from '../broker/delivery/publication.ts';
 import type { Outgoing, OutgoingStep } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord } from '../broker/sessions/session-store.ts';
 import type { Subscription } from '../broker/sessions/subscription.ts';
-import type { Will } from '../broker/sessions/will.ts';
 import { type Properties, readProperties, writeProperties } from '../protocol/mqtt/properties.ts';
 import { FieldReader } from '../protocol/mqtt/reader.ts';
 import { FieldWriter } from '../protocol/mqtt/writer.ts';
@@ -11,12 +11,18 @@ import { bodyOf, VERSION_BYTE } from './entry-version.ts';
 /**
  * Sessions and their messages as the store keeps them.
  *
+ * The rule for a change of one of these layouts: it gets another kind of key (entry-keys.ts) or a higher version
+ * (entry-version.ts), whose reader knows both; only the new one is written; what is read in the old one is written anew when
+ * it changes next, or moved at once where its key changes. Fields are never given another meaning. A layout that an older
+ * tinymq would take for something else raises the store's own format as well.
+ *
  *     session            JSON
  *     message            [flags:1][expires at, in ms: 8, 0 for never][topic][client id][properties][payload]
  *     outgoing           [flags:1][packet id:2][shared filter][count:2][identifiers:4 each][message number:8 | message]
  *     outgoing's state   [flags:1][packet id:2]
  *     received           nothing more, or one byte while it is not known whether its log has the message
- *     will               [has expiry:1][expiry, in ms:8][delay, in ms:8][message]
+ *     delayed            [due at, in ms:8, 0 while that is open][has expiry:1][expiry, in ms:8][delay, in ms:8][message]
+ *     will               the same without its first field; only read, where a version before has left it
  *
  * Each begins with the byte of its version (entry-version.ts), which is not drawn here; a message inside another value has none.
  * Names have their length before them; properties are written as MQTT 5 writes them.
@@ -64,8 +70,9 @@ export function decodeSession(clientId: string, bytes: Uint8Array): SessionRecor
   return { ...record, clientId, user, subscriptions, expiryMs: lasts };
 }
 
-export function encodeWill({ message, delayMs, expiryMs }: Will): Uint8Array {
+export function encodeDelayed({ message, dueAtMs, delayMs, expiryMs }: DelayedMessage): Uint8Array {
   const writer = newWriter();
+  writeNumber(writer, dueAtMs ?? 0);
   writer.uint8(expiryMs === undefined ? 0 : 1);
   writeNumber(writer, expiryMs ?? 0);
   writeNumber(writer, delayMs);
@@ -73,8 +80,18 @@ export function encodeWill({ message, delayMs, expiryMs }: Will): Uint8Array {
   return writer.finish();
 }
 
-export function decodeWill(bytes: Uint8Array): Will {
-  const reader = newReader(bytes, 'stored will');
+export function decodeDelayed(bytes: Uint8Array): DelayedMessage {
+  const reader = newReader(bytes, 'stored delayed message');
+  const dueAtMs = readNumber(reader);
+  return { ...readDelayed(reader), dueAtMs: dueAtMs === 0 ? undefined : dueAtMs };
+}
+
+/** What versions before had of a will. When it is due followed from its session. */
+export function decodeWill(bytes: Uint8Array): DelayedMessage {
+  return { ...readDelayed(newReader(bytes, 'stored will')), dueAtMs: undefined };
+}
+
+function readDelayed(reader: FieldReader): Omit<DelayedMessage, 'dueAtMs'> {
   const hasExpiry = reader.uint8('has expiry') === 1;
   const expiryMs = readNumber(reader);
   const delayMs = readNumber(reader);

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyFilter, anyTopic } from '../../../test/support/arbitraries.ts';
+import { MovableClock } from '../../lib/clock.ts';
+import { Schedule } from '../../lib/schedule.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { matchesFilter } from '../../topic.ts';
 import type { Message } from '../delivery/publication.ts';
@@ -63,20 +65,21 @@ describe('retained messages', () => {
     expect(store.calls).toEqual(['put a', 'put a', 'delete a']);
   });
 
-  it('expire', () => {
+  it('expire', async () => {
+    const clock = new MovableClock(0);
     const store = new Written();
-    const retained = new Retained(new Metrics(), undefined, store);
-    retained.set(message('short', 'x', 100));
-    retained.set(message('prolonged', 'x', 100));
-    retained.set(message('prolonged', 'x', 300));
+    const retained = new Retained(new Metrics(), new Schedule(clock), store);
+    retained.set(message('short', 'x', 100_000));
+    retained.set(message('prolonged', 'x', 100_000));
+    retained.set(message('prolonged', 'x', 300_000));
     retained.set(message('long'));
     store.calls.length = 0;
-    expect(topicsOf(retained.find('#', 99))).toEqual(['long', 'prolonged', 'short']);
-    expect(topicsOf(retained.find('#', 100))).toEqual(['long', 'prolonged']);
-    retained.expire(100);
+    expect(topicsOf(retained.find('#', 99_999))).toEqual(['long', 'prolonged', 'short']);
+    expect(topicsOf(retained.find('#', 100_000))).toEqual(['long', 'prolonged']);
+    await clock.advance(150_000);
     expect(retained.count).toBe(2);
     expect(store.calls).toEqual(['delete short']);
-    retained.expire(300);
+    await clock.advance(200_000);
     expect(topicsOf(retained.find('#', 0))).toEqual(['long']);
   });
 

@@ -1,6 +1,6 @@
 import { BrokerError, quoted } from '../../errors.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { Deadlines } from '../../lib/deadlines.ts';
+import { type DueTimes, Schedule } from '../../lib/schedule.ts';
 import { maxRetainedBytes, maxRetainedMessages } from '../../limits/broker.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import type { Source } from '../delivery/channel.ts';
@@ -35,12 +35,17 @@ export class Retained {
   readonly store: RetainedStore;
   readonly #clock: Clock;
   readonly #topics = new TopicTree<Message>();
-  readonly #expiring = new Deadlines<string>();
+  readonly #expiring: DueTimes<string>;
   readonly #refused: Counter;
   #bytes = 0;
 
-  constructor(metrics: Metrics, clock: Clock = systemClock, store: RetainedStore = noRetainedStore) {
-    this.#clock = clock;
+  constructor(
+    metrics: Metrics,
+    schedule = new Schedule(systemClock),
+    store: RetainedStore = noRetainedStore,
+  ) {
+    this.#clock = schedule.clock;
+    this.#expiring = schedule.kind((topic, nowMs) => this.#expire(topic, nowMs));
     this.store = store;
     this.#refused = metrics.counter('retained_refused_total');
     metrics.gauge('retained_messages', () => this.count);
@@ -98,18 +103,15 @@ export class Retained {
     return this.count > 0 && this.find(filter).next().done !== true;
   }
 
-  /** Forgets what has expired. */
-  expire(nowMs: number): void {
-    for (const topic of this.#expiring.due(nowMs)) {
-      const message = this.get(topic);
-      if (message?.expiresAtMs === undefined) continue;
-      if (message.expiresAtMs > nowMs) {
-        this.#expiring.add(message.expiresAtMs, topic);
-        continue;
-      }
-      this.#remove(topic);
-      this.store.deleteRetained(topic);
+  #expire(topic: string, nowMs: number): void {
+    const message = this.get(topic);
+    if (message?.expiresAtMs === undefined) return;
+    if (message.expiresAtMs > nowMs) {
+      this.#expiring.add(message.expiresAtMs, topic);
+      return;
     }
+    this.#remove(topic);
+    this.store.deleteRetained(topic);
   }
 
   #put(message: Message): void {

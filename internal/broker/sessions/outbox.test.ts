@@ -31,7 +31,7 @@ function fill(outbox: Outbox): number {
   return count;
 }
 
-const noEvents = { unsent() {} };
+const noEvents = { unsent() {}, expires() {} };
 
 function outboxOf(clientId: string, total: WaitingTotal, bounds = limits): Outbox {
   const parts = { clientId, limits: bounds, store: noSessionStore, total, events: noEvents };

@@ -13,6 +13,8 @@ import type { WaitingTotal } from './waiting-total.ts';
 export interface OutboxEvents {
   /** A message was not sent, and will not be: it expired, its client cannot take it, or may not have it any more. */
   unsent(outcome: 'expired' | 'dropped', code: ErrorCode): void;
+  /** A message waits here that is wanted until then: {@link Outbox.expire} should be called. */
+  expires(outbox: Outbox, atMs: number): void;
 }
 
 export interface OutboxParts {
@@ -121,7 +123,7 @@ export class Outbox {
     const outgoing = this.#newOutgoing(message, options);
     this.#store.putOutgoing(this.#clientId, outgoing, receipt);
     if (goesAtOnce) this.#sendFirst(outlet, outgoing, true);
-    else this.#waiting.push(outgoing);
+    else this.#wait(outgoing);
     return true;
   }
 
@@ -153,7 +155,7 @@ export class Outbox {
   /** Takes over what the store has, in the order of its sequence. */
   restore(outgoing: Outgoing): void {
     this.#lastSequence = Math.max(this.#lastSequence, outgoing.sequence);
-    if (outgoing.step === 'waits') this.#waiting.push(outgoing);
+    if (outgoing.step === 'waits') this.#wait(outgoing);
     else this.#inflight.set(outgoing.token, outgoing);
     this.doubt();
   }
@@ -213,6 +215,21 @@ export class Outbox {
     return moved;
   }
 
+  /** Takes out what has expired before it could be sent, so that it takes no room from what has not. */
+  expire(nowMs: number): void {
+    let nextAtMs = Number.POSITIVE_INFINITY;
+    const isOver = ({ message: { expiresAtMs = Number.POSITIVE_INFINITY } }: Outgoing) => {
+      if (expiresAtMs <= nowMs) return true;
+      nextAtMs = Math.min(nextAtMs, expiresAtMs);
+      return false;
+    };
+    for (const outgoing of this.#waiting.takeIf(isOver)) {
+      this.#store.deleteOutgoing(outgoing);
+      this.#events.unsent('expired', 'message-expired');
+    }
+    if (nextAtMs !== Number.POSITIVE_INFINITY) this.#events.expires(this, nextAtMs);
+  }
+
   /** Forgets everything, in the store too. */
   clear(): void {
     for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(outgoing);
@@ -223,6 +240,12 @@ export class Outbox {
 
   get #hasNothingToSend(): boolean {
     return this.#waiting.length === 0 && this.#toRepeat.length === 0;
+  }
+
+  #wait(outgoing: Outgoing): void {
+    this.#waiting.push(outgoing);
+    const { expiresAtMs } = outgoing.message;
+    if (expiresAtMs !== undefined) this.#events.expires(this, expiresAtMs);
   }
 
   #newOutgoing(message: Message, { qos, retain, tags, shared }: OutgoingOptions): Outgoing {

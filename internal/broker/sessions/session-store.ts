@@ -1,8 +1,8 @@
+import type { DelayedStore } from '../delayed-messages.ts';
 import type { Receipt } from '../delivery/receipt.ts';
 import { noRetainedStore, type RetainedStore } from '../retained/retained.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Subscription } from './subscription.ts';
-import type { Will } from './will.ts';
 
 /** The durable part of a session beside its messages. */
 export interface SessionRecord {
@@ -23,15 +23,12 @@ export interface SessionRecord {
  * message that changes before it is written is written as it is then. A receipt that is handed over is held until the
  * write is durable, or has failed.
  */
-export interface SessionStore extends RetainedStore {
+export interface SessionStore extends RetainedStore, DelayedStore {
   /** Whether so much waits to be written that what can be sent later should be. */
   readonly isBusy: boolean;
   putSession(record: SessionRecord, receipt?: Receipt): void;
   /** Forgets a session; its messages were forgotten before. */
   deleteSession(clientId: string): void;
-  /** Remembers the will of a client, in the place of the one before. */
-  putWill(clientId: string, will: Will, receipt?: Receipt): void;
-  deleteWill(clientId: string): void;
   /** Remembers a message of a session, or its new state. */
   putOutgoing(clientId: string, outgoing: Outgoing, receipt?: Receipt): void;
   deleteOutgoing(outgoing: Outgoing): void;
@@ -50,8 +47,8 @@ export const noSessionStore: SessionStore = {
   isBusy: false,
   putSession() {},
   deleteSession() {},
-  putWill() {},
-  deleteWill() {},
+  putDelayed() {},
+  deleteDelayed() {},
   putOutgoing() {},
   deleteOutgoing() {},
   putReceived() {},

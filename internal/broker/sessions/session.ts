@@ -17,7 +17,6 @@ import { Share, type ShareOwner } from './share.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
 import type { OutboxLimits } from './waiting-queue.ts';
 import type { WaitingTotal } from './waiting-total.ts';
-import type { Will } from './will.ts';
 
 export type { RetainedFeed } from './retained-debt.ts';
 
@@ -81,10 +80,6 @@ export class Session implements ShareOwner {
   hasOwnExpiry: boolean;
   /** When its connection ended, by `Date.now()`. */
   endedAtMs: number | undefined;
-  /** The will, until it is published or discarded. */
-  will: Will | undefined;
-  /** When that is due, by `Date.now()`; undefined while there is a connection. */
-  willDueAtMs: number | undefined;
   readonly #context: SessionContext;
   #outlet: Outlet | undefined;
   // Most clients have few of these or none, and there are many clients.

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { identityOfTest } from '../../../test/support/access.ts';
 import { anyOutlet } from '../../../test/support/sessions.ts';
+import { type Clock, MovableClock, systemClock } from '../../lib/clock.ts';
 import { maxSessions } from '../../limits/broker.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { restoreSessions } from '../../persistence/restore-sessions.ts';
@@ -20,9 +21,10 @@ interface Options {
   defaultExpiryMs?: number;
   mostWaitingBytes?: number;
   queueBytes?: number;
+  movable?: MovableClock;
 }
 
-function setUp({ queueBytes = 1000, ...options }: Options = {}) {
+function setUp({ queueBytes = 1000, movable, ...options }: Options = {}) {
   const metrics = new Metrics();
   const warnings: Record<string, unknown>[] = [];
   const warn = (fields: object) => warnings.push(fields as Record<string, unknown>);
@@ -34,11 +36,12 @@ function setUp({ queueBytes = 1000, ...options }: Options = {}) {
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 10,
   };
-  const broker = new Broker({ settings, metrics, logger });
+  // A millisecond goes by with each visit.
+  let visits = 0;
+  const clock: Clock = movable ?? { ...systemClock, now: () => 1_000_000 + visits };
+  const broker = new Broker({ settings, metrics, logger, clock });
   const limits = { queueMessages: 10, queueBytes };
-  const clock = { nowMs: 1_000_000 };
-  const now = () => clock.nowMs;
-  const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10, now, ...options });
+  const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10, ...options });
   cleanUp.push(() => sessions.close());
 
   /** A client that comes, may subscribe, and goes. */
@@ -55,7 +58,7 @@ function setUp({ queueBytes = 1000, ...options }: Options = {}) {
       } as const;
       session.subscribe(subscription);
     }
-    clock.nowMs++;
+    visits++;
     sessions.leave(session, false);
     return session;
   }
@@ -63,7 +66,7 @@ function setUp({ queueBytes = 1000, ...options }: Options = {}) {
   const evicted = () => metrics.snapshot().sessions_evicted_total;
   const publish = (payload = 'x') =>
     broker.publishMessage({ topic: 't', payload: Buffer.from(payload), clientId: '', qos: 1 });
-  return { broker, sessions, clock, warnings, visit, evicted, publish, log: logger, metrics };
+  return { broker, sessions, warnings, visit, evicted, publish, log: logger, metrics };
 }
 
 // Clients of 3.1.1 that name themselves anew each time leave sessions behind. When there were as many as there may be, every
@@ -134,7 +137,7 @@ describe('sessions of clients that cannot say how long they are to last', () => 
     const entries = new MemoryEntries();
     const silent = { debug() {}, info() {}, warn() {}, error() {} };
     const store = new SessionKeeper(entries, silent);
-    const before = setUp({ store });
+    const before = setUp({ store, movable: new MovableClock() });
     for (const [clientId, expiryMs] of [
       ['old', undefined],
       ['for ever', Number.POSITIVE_INFINITY],
@@ -147,17 +150,40 @@ describe('sessions of clients that cannot say how long they are to last', () => 
     await store.flush();
 
     const keeper = new SessionKeeper(entries, silent);
-    const after = setUp({ store: keeper, defaultExpiryMs: 3_600_000 });
-    const { sessions, clock, broker } = after;
+    const movable = new MovableClock();
+    const { sessions, broker } = setUp({ store: keeper, defaultExpiryMs: 3_600_000, movable });
     await restoreSessions({ store: entries, keeper, sessions, broker, logger: silent });
     const kept = () => ['old', 'for ever', 'two hours'].filter((id) => sessions.get(id) !== undefined);
-    clock.nowMs += 3_599_000;
-    sessions.expire();
+    await movable.advance(3_590_000);
     expect(kept()).toEqual(['old', 'for ever', 'two hours']);
-    clock.nowMs += 2_000;
-    sessions.expire();
+    await movable.advance(20_000);
     expect(kept()).toEqual(['for ever', 'two hours']);
   });
+});
+
+// What had expired lay in the queue until its client came back, and new messages were dropped because the queue was full of it.
+it('messages that expire make room for those that come after them, and are told as expired', async () => {
+  const movable = new MovableClock();
+  const { sessions, broker, metrics } = setUp({ movable, queueBytes: 10_000 });
+  const { session } = sessions.open(identityOfTest('away'), false, Number.POSITIVE_INFINITY);
+  const options = { qos: 1, noLocal: false, retainAsPublished: false, tag: undefined } as const;
+  session.subscribe({ filter: 't', ...options });
+  const publish = (payload: string, expiresAfterMs?: number) => {
+    const expiresAtMs = expiresAfterMs === undefined ? undefined : movable.now() + expiresAfterMs;
+    broker.publishMessage({ topic: 't', payload: Buffer.from(payload), clientId: '', qos: 1, expiresAtMs });
+  };
+  for (let index = 0; index < 2; index++) {
+    publish('x', 60_000);
+    publish('y', 3_600_000);
+    publish('z');
+  }
+  await movable.advance(50_000);
+  expect(session.waiting).toBe(6);
+  await movable.advance(20_000);
+  expect(session.waiting).toBe(4);
+  await movable.advance(3_600_000);
+  expect(session.waiting).toBe(2);
+  expect(metrics.snapshot()).toMatchObject({ 'messages_expired_total{code="message-expired"}': 4 });
 });
 
 describe('a large message that many sessions wait for', () => {

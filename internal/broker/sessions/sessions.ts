@@ -1,23 +1,24 @@
 import { type Identity, identityOf } from '../../access/identity.ts';
 import type { Policy } from '../../access/policy.ts';
 import { BrokerError, nameForLog, quoted } from '../../errors.ts';
-import type { ClockTimer } from '../../lib/clock.ts';
-import { Deadlines } from '../../lib/deadlines.ts';
-import { maxSessions, sessionSweepMs, willsAfterStartMs } from '../../limits/broker.ts';
+import type { DueTimes } from '../../lib/schedule.ts';
+import { expiredMessagesEveryMs, maxSessions, willsAfterStartMs } from '../../limits/broker.ts';
 import { type Fate, Fates } from '../../observe/fates.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import { innerFilter } from '../../topic.ts';
 import type { Broker, Logger } from '../broker.ts';
 import { checkOwner } from '../clients.ts';
+import { type DelayedMessage, DelayedMessages } from '../delayed-messages.ts';
 import type { Message } from '../delivery/publication.ts';
 import type { Receipt } from '../delivery/receipt.ts';
 import { IdleSessions } from './idle-sessions.ts';
+import type { Outbox } from './outbox.ts';
 import type { Outlet } from './outlet.ts';
 import { Session, type SessionContext } from './session.ts';
 import { noSessionStore, type SessionStore } from './session-store.ts';
 import type { OutboxLimits } from './waiting-queue.ts';
 import { WaitingTotal } from './waiting-total.ts';
-import type { Will } from './will.ts';
+import { clientOfWill, type Will, willKeyOf } from './will.ts';
 
 export interface SessionsParts {
   broker: Broker;
@@ -32,8 +33,6 @@ export interface SessionsParts {
   slowConsumerWaitMs: number;
   /** Where sessions that outlast their connections are kept. Default: in memory only. */
   store?: SessionStore;
-  /** The time of day, in milliseconds since 1970. Default: that of the broker's clock. */
-  now?: () => number;
 }
 
 /** The result of opening a session for a client that connects. */
@@ -55,10 +54,9 @@ export class Sessions {
   readonly #defaultExpiryMs: number;
   readonly #now: () => number;
   readonly #sessions = new Map<string, Session>();
-  readonly #ends = new Deadlines<Session>();
-  readonly #wills = new Deadlines<Session>();
+  readonly #ends: DueTimes<Session>;
+  readonly #wills: DelayedMessages;
   readonly #idle: IdleSessions;
-  readonly #sweep: ClockTimer;
   readonly #fates: Fates;
   readonly #expired: Counter;
   #connected = 0;
@@ -68,7 +66,15 @@ export class Sessions {
     this.store = parts.store ?? noSessionStore;
     this.#broker = parts.broker;
     this.#defaultExpiryMs = parts.defaultExpiryMs ?? Number.POSITIVE_INFINITY;
-    this.#now = parts.now ?? (() => parts.broker.clock.now());
+    const { clock, schedule } = parts.broker;
+    this.#now = () => clock.now();
+    this.#ends = schedule.kind((session) => this.#lookAtEnd(session));
+    this.#wills = new DelayedMessages({
+      schedule,
+      store: this.store,
+      publish: (key, will) => this.#publish(clientOfWill(key)!, will),
+    });
+    const expiring = schedule.kind<Outbox>((outbox, nowMs) => outbox.expire(nowMs));
     const { metrics } = parts;
     this.#fates = new Fates(metrics, parts.logger);
     this.#idle = new IdleSessions(metrics, parts.logger);
@@ -94,13 +100,14 @@ export class Sessions {
         },
         dropped: (session, message, isFirst) => this.#onDropped(session, message, isFirst, total),
         unsent: (outcome, code) => this.#fates.tell({ outcome, code }),
+        // A queue is looked through at most so often, however many of its messages expire one after the other.
+        expires: (outbox, atMs) => expiring.add(Math.max(atMs, this.#now() + expiredMessagesEveryMs), outbox),
         changed: (session, receipt) => this.#write(session, receipt),
         subscribed: (change) => {
           this.#subscriptions += change;
         },
       },
     };
-    this.#sweep = parts.broker.clock.every(sessionSweepMs, () => this.expire());
   }
 
   get count(): number {
@@ -132,8 +139,9 @@ export class Sessions {
       before.expiryMs = expiryMs ?? this.#defaultExpiryMs;
       before.owner = identity;
       // Not published if the client is back before its time; else before anything of the new connection.
-      if (this.#isWillDue(before)) this.#publishWill(before);
-      else this.#dropWill(before);
+      const will = willKeyOf(clientId);
+      if (this.#wills.isDue(will)) this.#wills.publish(will);
+      else this.#wills.delete(will);
       return { session: before, isPresent: true };
     }
     if (before !== undefined) this.end(before);
@@ -162,8 +170,9 @@ export class Sessions {
   enter(session: Session, outlet: Outlet, will?: Will, receipt?: Receipt): void {
     this.#connected++;
     this.#idle.delete(session);
-    session.will = will;
-    if (will !== undefined) this.store.putWill(session.clientId, will, receipt);
+    if (will !== undefined) {
+      this.#wills.put(willKeyOf(session.clientId), { ...will, dueAtMs: undefined }, receipt);
+    }
     session.attach(outlet);
     session.pump();
   }
@@ -176,7 +185,7 @@ export class Sessions {
     session.detach(now);
     this.#moveShares(session, (filter) => this.#broker.groupOf(filter)?.hasOther(session.memberOf(filter)));
     if (isWillWanted) this.#awaitWill(session, now);
-    else this.#dropWill(session);
+    else this.#wills.delete(willKeyOf(session.clientId));
     if (session.expiryMs === 0) {
       this.end(session);
       return;
@@ -194,7 +203,7 @@ export class Sessions {
     session.forgetOutgoing();
     session.forgetReceived();
     session.store.deleteSession(session.clientId);
-    this.#publishWill(session);
+    this.#wills.publish(willKeyOf(session.clientId));
   }
 
   /** Takes over a session that the store has; its messages and subscriptions are put into it by the caller. */
@@ -213,14 +222,16 @@ export class Sessions {
   }
 
   /**
-   * Takes over a will that the store has, after its session. One without a session is of a client whose session was to
-   * end with its connection, which the end of the broker was.
+   * Takes over a delayed message that the store has, after all sessions. A will without a session is of a client whose
+   * session was to end with its connection, which the end of the broker was.
    */
-  restoreWill(clientId: string, will: Will): void {
+  restoreDelayed(key: string, delayed: DelayedMessage): void {
+    const clientId = clientOfWill(key);
+    if (clientId === undefined) throw new Error('nobody knows what it is for');
     const now = this.#now();
     const session = this.#sessions.get(clientId) ?? this.restore(absentOwner(clientId, undefined), 0, now);
-    session.will = will;
-    this.#awaitWill(session, session.endedAtMs!, now + willsAfterStartMs);
+    const dueAtMs = delayed.dueAtMs ?? willDueAt(delayed, session.endedAtMs!, session);
+    this.#wills.restore(key, { ...delayed, dueAtMs }, now + willsAfterStartMs);
   }
 
   /**
@@ -244,27 +255,20 @@ export class Sessions {
     }
   }
 
-  /** Ends what is over, and publishes the wills that are due. */
-  expire(): void {
-    const now = this.#now();
-    for (const session of this.#wills.due(now)) {
-      if (this.#isWillDue(session)) this.#publishWill(session);
-      else if (session.willDueAtMs !== undefined) this.#wills.add(session.willDueAtMs, session);
-    }
-    for (const session of this.#ends.due(now)) {
-      if (this.#sessions.get(session.clientId) !== session || session.isConnected) continue;
-      if (!this.#isOver(session)) {
-        this.#awaitEnd(session);
-        continue;
-      }
-      this.#expired.value++;
-      this.end(session);
-    }
-    this.#broker.retained.expire(now);
+  /** Nothing ends or is published any more. */
+  close(): void {
+    this.#broker.schedule.close();
   }
 
-  close(): void {
-    this.#sweep.cancel();
+  /** Ends a session if it is over. */
+  #lookAtEnd(session: Session): void {
+    if (this.#sessions.get(session.clientId) !== session || session.isConnected) return;
+    if (!this.#isOver(session)) {
+      this.#awaitEnd(session);
+      return;
+    }
+    this.#expired.value++;
+    this.end(session);
   }
 
   /** @throws BrokerError `too-many-sessions`. */
@@ -315,41 +319,22 @@ export class Sessions {
     }
   }
 
-  /** @param notBeforeMs when it may be published at the earliest, however long it is due. */
-  #awaitWill(session: Session, endedAtMs: number, notBeforeMs = 0): void {
-    if (session.will === undefined) return;
-    const dueAtMs = endedAtMs + Math.min(session.will.delayMs, session.expiryMs);
-    session.willDueAtMs = dueAtMs;
-    const atMs = Math.max(dueAtMs, notBeforeMs);
-    if (atMs <= this.#now()) this.#publishWill(session);
-    else this.#wills.add(atMs, session);
+  #awaitWill(session: Session, endedAtMs: number): void {
+    const key = willKeyOf(session.clientId);
+    const will = this.#wills.get(key);
+    if (will !== undefined) this.#wills.put(key, { ...will, dueAtMs: willDueAt(will, endedAtMs, session) });
   }
 
-  #isWillDue({ willDueAtMs }: Session): boolean {
-    return willDueAtMs !== undefined && willDueAtMs <= this.#now();
-  }
-
-  #dropWill(session: Session): void {
-    if (session.will === undefined) return;
-    session.will = undefined;
-    session.willDueAtMs = undefined;
-    this.store.deleteWill(session.clientId);
-  }
-
-  /** It is forgotten in the transaction that keeps it for sessions and its topic, so that it is published once. */
-  #publishWill(session: Session): void {
-    const { will } = session;
-    if (will === undefined) return;
-    this.#dropWill(session);
+  #publish(clientId: string, will: DelayedMessage): void {
     try {
       const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
       const message = { ...will.message, expiresAtMs, isLastCopy: true };
-      this.#broker.publishMessage(message, { origin: { kind: 'client', clientId: session.clientId } });
+      this.#broker.publishMessage(message, { origin: { kind: 'client', clientId } });
     } catch (error) {
       this.#fates.tell({
         outcome: 'dropped',
         code: error instanceof BrokerError ? error.code : 'internal-error',
-        who: { client: nameForLog(session.clientId) },
+        who: { client: nameForLog(clientId) },
         details: { error: (error as Error).message },
         line: 'a will could not be published',
       });
@@ -387,6 +372,11 @@ export class Sessions {
     for (const session of this.#sessions.values()) sum += of(session);
     return sum;
   }
+}
+
+/** With the end of the session at the latest. */
+function willDueAt({ delayMs }: Will, endedAtMs: number, { expiryMs }: Session): number {
+  return endedAtMs + Math.min(delayMs, expiryMs);
 }
 
 /** The owner of a session whose client has not come back since the start of the broker. */
