@@ -198,7 +198,7 @@ function onClose(this: Socket): void {
   connection.finish(failures.get(connection));
 }
 
-function remoteOf(socket: Socket): string {
+export function remoteOf(socket: Socket): string {
   if (socket.remoteAddress === undefined) return 'unix socket';
   const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
   return `${host}:${socket.remotePort}`;

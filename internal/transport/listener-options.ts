@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Certificates, TlsMaterial } from './certificates.ts';
 import type { Connection } from './connection.ts';
 import type { Traffic } from './traffic.ts';
@@ -17,6 +18,8 @@ export interface ListenerOptions {
   maxConnections: number;
   /** How long a TLS handshake or an HTTP request may take. */
   handshakeTimeoutMs: number;
+  /** How long a request of HTTP may take to arrive as a whole, where the listener speaks it. Default: as a handshake. */
+  requestTimeoutMs?: number;
   lingerMs: number;
   tcpKeepAliveAfterMs: number;
   highWaterMarkBytes: number;
@@ -27,6 +30,8 @@ export interface ListenerOptions {
 
 export interface ListenerEvents {
   connection(connection: Connection): void;
+  /** Where the listener is to speak HTTP: called with each request, and {@link connection} never. */
+  request?(request: IncomingMessage, response: ServerResponse): void;
   /** A handshake failed, or a connection could not be accepted. The listener goes on. */
   problem(error: Error, remote: string | undefined): void;
 }

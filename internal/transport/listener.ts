@@ -5,7 +5,7 @@ import { systemReason } from '../lib/system-reason.ts';
 import { type ConnectionContext, SocketConnection } from './connection.ts';
 import { type Endpoint, endpointUrl } from './endpoint.ts';
 import type { ListenerEvents, ListenerOptions } from './listener-options.ts';
-import { closeServers, openHosts, openServer } from './open-servers.ts';
+import { closeServers, openHosts, openServer, stopAccepting } from './open-servers.ts';
 import { socketOptionsOf, watchServer } from './server-sockets.ts';
 import { checkSocketPath, removeStaleSocket } from './unix-socket.ts';
 
@@ -32,7 +32,9 @@ export async function listen(
 ): Promise<Listener> {
   const { clock = systemClock, lingerMs } = options;
   const context: ConnectionContext = { listener: endpointUrl(endpoint), clock, lingerMs };
-  const kind = await kindOf(endpoint);
+  const kind = await kindOf(endpoint, events);
+  // Requests that are being answered belong to whoever answers them.
+  const close = events.request === undefined ? closeServers : stopAccepting;
   const make = (): Server => {
     const socketOptions = {
       ...socketOptionsOf(options),
@@ -47,11 +49,11 @@ export async function listen(
   try {
     if (endpoint.scheme === 'unix') {
       const server = await openSocketFile(endpoint.path, options.socketMode, make);
-      return { url: context.listener, close: async () => closeServers([server]) };
+      return { url: context.listener, close: async () => close([server]) };
     }
     const { servers, port } = await openHosts(endpoint, make);
     context.listener = endpointUrl(endpoint, port);
-    return { url: context.listener, close: async () => closeServers(servers) };
+    return { url: context.listener, close: async () => close(servers) };
   } catch (error) {
     throw new ListenError(context.listener, error as NodeJS.ErrnoException);
   }
@@ -102,7 +104,11 @@ type Kind = (
 ) => Server;
 
 /** What TLS, HTTP and WebSocket need is loaded only for who listens so: it takes a fifth of a small broker's memory. */
-async function kindOf(endpoint: Endpoint): Promise<Kind> {
+async function kindOf(endpoint: Endpoint, events: ListenerEvents): Promise<Kind> {
+  if (events.request !== undefined) {
+    const { makeHttpServer } = await import('./http-server.ts');
+    return (...parts) => makeHttpServer(endpoint, ...parts);
+  }
   if (endpoint.scheme === 'ws' || endpoint.scheme === 'wss') {
     const { makeWebSocketServer } = await import('./websocket-server.ts');
     return (...parts) => makeWebSocketServer(endpoint, ...parts);

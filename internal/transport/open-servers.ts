@@ -97,7 +97,12 @@ export function openServer(server: Server, address: Address, onBound?: () => voi
   });
 }
 
-/** Has servers accept nobody any more; connections that are open stay, but those of HTTP 1, which are nobody's. */
+/** Has servers accept nobody any more; connections that are open stay. */
+export function stopAccepting(servers: readonly Server[]): void {
+  for (const server of servers) server.close();
+}
+
+/** The same, and closes connections of HTTP 1, which are nobody's. */
 export function closeServers(servers: readonly Server[]): void {
   for (const server of servers) {
     server.close();

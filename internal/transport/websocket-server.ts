@@ -1,9 +1,9 @@
-import { createServer as createHttpServer, type Server } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import type { Server } from 'node:http';
 import type { ServerOpts } from 'node:net';
 import type { ConnectionContext } from './connection.ts';
-import { type Endpoint, isSecure } from './endpoint.ts';
-import { type ListenerEvents, type ListenerOptions, materialOf } from './listener-options.ts';
+import type { Endpoint } from './endpoint.ts';
+import { createServerOf } from './http-server.ts';
+import type { ListenerEvents, ListenerOptions } from './listener-options.ts';
 import { WebSocketUpgrader } from './websocket.ts';
 
 /** An HTTP server that turns every connection into a WebSocket. @throws Error where it needs a certificate and has none. */
@@ -15,20 +15,7 @@ export function makeWebSocketServer(
   events: ListenerEvents,
 ): Server {
   const upgrader = new WebSocketUpgrader(options.webSocket);
-  const httpOptions = {
-    ...socketOptions,
-    headersTimeout: options.handshakeTimeoutMs,
-    requestTimeout: options.handshakeTimeoutMs,
-    // How often the runtime looks at these two; 30 seconds unless told.
-    connectionsCheckingInterval: options.handshakeTimeoutMs,
-  };
-  const server = isSecure(endpoint)
-    ? createHttpsServer({
-        ...httpOptions,
-        ...materialOf(options),
-        handshakeTimeout: options.handshakeTimeoutMs,
-      })
-    : createHttpServer(httpOptions);
+  const server = createServerOf(endpoint, options, socketOptions);
   server.on('request', (_request, response) => {
     response.writeHead(426, {
       'Content-Type': 'text/plain; charset=utf-8',
