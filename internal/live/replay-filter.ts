@@ -53,7 +53,8 @@ export function parseReplay(filter: string, nowMs: number): ReplayRequest | stri
   return { start, filter: parts[2] };
 }
 
-function parseStart(text: string, nowMs: number): ReplayStart | undefined {
+/** The start of a replay; undefined where the text is none. */
+export function parseStart(text: string, nowMs: number): ReplayStart | undefined {
   if (text === 'earliest' || text === 'latest') return { kind: text };
   if (/^\d{1,15}$/.test(text)) return { kind: 'offset', offset: Number(text) };
   const ago = /^-(\d{1,9}(?:\.\d+)?)([smhd])$/.exec(text);

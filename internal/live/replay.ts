@@ -1,10 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { RecordBatchError } from '../batch/batch-error.ts';
-import { records } from '../batch/read.ts';
-import { BatchHeader, parseBatchHeader } from '../batch/record-batch.ts';
+import { BatchHeader } from '../batch/record-batch.ts';
 import type { Source } from '../broker/delivery/channel.ts';
-import type { Message } from '../broker/delivery/publication.ts';
-import { maxExpandedBatchBytes } from '../limits/batch.ts';
 import { replayReadBytes } from '../limits/live.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
 import { isInternalTopic, liveTopicOf } from '../log/names.ts';
@@ -13,8 +9,8 @@ import type { StoredBatch } from '../store/log-store.ts';
 import { CorruptBatchError } from '../store/store-error.ts';
 import { matchesFilter } from '../topic.ts';
 import { MIXED_CONFIG } from './capture.ts';
-import { messageOf } from './records.ts';
 import type { ReadFrom, ReplayRequest, ReplayStart } from './replay-filter.ts';
+import { DamagedBatchError, type StoredMessage, storedMessages } from './stored-messages.ts';
 
 /** A partition that a replay reads, and where it began there. */
 export interface Reading {
@@ -23,12 +19,7 @@ export interface Reading {
   readonly from: ReadFrom;
 }
 
-/** A message and its place in the log that it was read from. */
-export interface ReplayedMessage extends Message {
-  offset: number;
-  /** In milliseconds since 1970; below 0 where the log does not know. */
-  publishedAtMs: number;
-}
+export type ReplayedMessage = StoredMessage;
 
 /** The reader of a replay. */
 export interface ReplayTarget {
@@ -190,24 +181,14 @@ export class Replay implements Source {
     batch: StoredBatch,
     fromOffset: number,
   ): ReplayedMessage[] {
-    const messages: ReplayedMessage[] = [];
+    const wanted = { filter: this.#request.filter, fromOffset, sinceMs: from.sinceMs };
     try {
-      const header = parseBatchHeader(batch.bytes, 0, this.#header);
-      if (!partition.isCommitted(header)) return [];
-      for (const record of records(batch.bytes, header, maxExpandedBatchBytes)) {
-        const { offset, timestamp: publishedAtMs } = record;
-        if (offset < fromOffset || publishedAtMs < from.sinceMs) continue;
-        const message = messageOf(record, topic.name);
-        if (!matchesFilter(this.#request.filter, message.topic)) continue;
-        messages.push(Object.assign(message, { offset, publishedAtMs }));
-      }
+      return storedMessages(topic, partition, batch, wanted, this.#header);
     } catch (error) {
-      if (!(error instanceof RecordBatchError)) throw error;
-      const where = `${topic.name}, offsets ${batch.baseOffset} to ${batch.lastOffset}`;
-      this.#target.damaged(new Error(`${where}: ${error.message}`, { cause: error }));
+      if (!(error instanceof DamagedBatchError)) throw error;
+      this.#target.damaged(error);
       return [];
     }
-    return messages;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Broker, Logger } from '../broker/broker.ts';
 import { Capture, type CaptureParts } from '../live/capture.ts';
 import { Delivery } from '../live/delivery.ts';
 import type { Logs } from '../log/logs.ts';
-import { isInternalTopic, liveTopicOf } from '../log/names.ts';
+import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { matchesFilter, topicNameProblem } from '../topic.ts';
 import type { LogOption } from './storage.ts';
@@ -10,6 +10,8 @@ import type { LogOption } from './storage.ts';
 /** What goes between live topics and logs. */
 export interface OpenLive {
   delivery: Delivery;
+  /** The name of the log that keeps live messages of a topic; undefined where none does. */
+  logOf(topic: string): string | undefined;
   /** Lets what was delivered reach the logs. */
   close(): Promise<void>;
 }
@@ -37,7 +39,16 @@ export function openLive(
     await Promise.all(captures.map((capture) => capture.drained()));
   }
 
-  return { delivery, close };
+  return { delivery, logOf: (topic) => logOfTopic(topic, options, logs), close };
+}
+
+/** Where the captures write live messages of a topic. */
+function logOfTopic(topic: string, options: readonly LogOption[], logs: Logs): string | undefined {
+  const option = firstMatch(options, topic);
+  const name = option?.name ?? logNameOf(topic);
+  if (isInternalTopic(name)) return undefined;
+  const isKept = option !== undefined || (liveTopicOf(name) === topic && logs.topic(name) !== undefined);
+  return isKept ? name : undefined;
 }
 
 /** One capture for each log that is named, and one for the topics that have their own. */

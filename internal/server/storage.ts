@@ -43,7 +43,7 @@ export interface LogsOptions {
 }
 
 /** Logs that are open. */
-export interface OpenLogs extends Omit<KeptTopics, 'delivery'> {
+export interface OpenLogs extends Omit<KeptTopics, 'delivery' | 'logOf'> {
   /** Closes the store. */
   close(): Promise<void>;
 }
