@@ -6,6 +6,7 @@ import type { Kind } from '../lib/option-kinds.ts';
 import type { Delivery } from '../live/delivery.ts';
 import type { Logs } from '../log/logs.ts';
 import type { Connections } from '../observe/connections.ts';
+import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Protocol } from '../protocol/first-bytes.ts';
 import type { LogStore, StoredState } from '../store/log-store.ts';
@@ -98,6 +99,10 @@ export interface DoorParts {
   metrics: Metrics;
   connections: Connections;
   clock: Clock;
+  /** How the parts of the broker are. */
+  health: Health;
+  /** Of the broker. */
+  version: string;
   /** Says of each line by which door it came. */
   logger: Logger;
   maxMessageBytes: number;
@@ -119,6 +124,8 @@ export interface KeptTopics {
   readonly cluster: ClusterIdentity | undefined;
   /** Brings what comes into a log by a door of its own to live subscribers. */
   readonly delivery: Delivery;
+  /** The name of the log that keeps live messages of this topic; undefined where none does. */
+  logOf(topic: string): string | undefined;
 }
 
 /** What a directory of Kafka says of the cluster that it belongs to. */

@@ -1,4 +1,12 @@
 /** Limits and defaults of the whole server, each with its unit in its name and the reason for its value. */
 
+import { GiB, MiB } from './units.ts';
+
 /** How long a stop waits for what was accepted to be delivered. */
 export const shutdownTimeoutMs = 10_000;
+
+/** A store of SQLite needs room for the next transactions to say that it has none. */
+export const fullDiskBytes = 16 * MiB;
+/** A disk with less is nearly full, where that is also a small part of it: hours of a busy log. */
+export const nearlyFullDiskBytes = GiB;
+export const nearlyFullDiskShare = 0.1;

@@ -11,6 +11,7 @@ import * as doorsLimits from '../limits/doors.ts';
 import * as serverLimits from '../limits/server.ts';
 import type { Connections } from '../observe/connections.ts';
 import { Fates } from '../observe/fates.ts';
+import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Certificates } from '../transport/certificates.ts';
 import { DescriptorWatch, descriptorLimit } from '../transport/descriptors.ts';
@@ -37,6 +38,7 @@ export interface DoorsParts {
   kept: KeptTopics | undefined;
   metrics: Metrics;
   connections: Connections;
+  health: Health;
   logger: Logger;
   certificates: Certificates | undefined;
   opened: Opened;
@@ -49,13 +51,14 @@ export interface DoorsParts {
  * @throws StoreError where what a door keeps cannot be read; Error where an option is wrong.
  */
 export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts): Promise<OpenDoors> {
-  const { options, access, broker, sessions, kept, metrics, connections, logger, certificates, opened } =
-    parts;
+  const { options, access, broker, sessions, kept, metrics, health, connections } = parts;
+  const { logger, certificates, opened } = parts;
   const admission = new Admission(access.authenticator, access.policy);
   recheckWhenRulesChange(admission, parts);
   const shared = {
-    ...{ broker, sessions, kept, admission, metrics, connections },
-    ...{ addresses: new OpenAddresses(), clock: broker.clock },
+    ...{ broker, sessions, kept, admission, metrics, health, connections, clock: broker.clock },
+    addresses: new OpenAddresses(),
+    version: options.version ?? 'unknown',
     // An app that decides itself has no use for users and rules.
     directory: options.policy === undefined ? access.directory : undefined,
     maxMessageBytes: options.maxMessageBytes ?? brokerLimits.maxMessageBytes,

@@ -3,6 +3,7 @@ import { DOORS } from '../doors/all.ts';
 import type { DoorEntry } from '../doors/door.ts';
 import * as transportLimits from '../limits/transport.ts';
 import { Connections } from '../observe/connections.ts';
+import { Health } from '../observe/health.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { StoreError } from '../store/store-error.ts';
 import { type CertificateFiles, Certificates, validityProblem } from '../transport/certificates.ts';
@@ -15,6 +16,7 @@ import { reportDescriptorLimit } from './descriptors.ts';
 import { type OpenDoors, openDoors } from './doors.ts';
 import { exposedPlaces, warnOfExposed } from './exposure.ts';
 import { withPresentNames } from './former-names.ts';
+import { addHealthChecks } from './health.ts';
 import { openLive } from './live.ts';
 import { Opened } from './opened.ts';
 import {
@@ -75,6 +77,7 @@ export async function startWithDoors(
   const folderError = dataFolderError(options, logger);
   const usable = folderError === undefined ? options : { ...options, dataDir: undefined };
   const metrics = new Metrics();
+  const health = new Health();
   const opened = new Opened();
   try {
     const certificates = openCertificates(
@@ -105,15 +108,18 @@ export async function startWithDoors(
       ...{ options: usable, broker, entries, keeper, metrics, logger },
     });
     opened.add(close);
-    const kept = stored && live && { ...stored, delivery: live.delivery };
+    const kept = stored && live && { ...stored, delivery: live.delivery, logOf: live.logOf };
+    addHealthChecks(health, kept, certificates);
     const connections = new Connections(metrics);
-    const shared = { access, broker, sessions, kept, metrics, connections, logger, certificates, opened };
+    const observed = { metrics, health, connections, logger };
+    const shared = { access, broker, sessions, kept, ...observed, certificates, opened };
     const wanted = doors.filter((door) => places.some((place) => place.door === door));
     const openable = await openDoors(wanted, { doors, options: usable, ...shared });
     const listeners = await openAll(places, openable, options);
     opened.add(async () => {
       await Promise.all(listeners.map((listener) => listener.close()));
     });
+    opened.add(() => health.stop());
     reportDescriptorLimit(options.maxClients, logger);
     const openToAll = listeners.filter(({ endpoint }) =>
       exposed.some((place) => place.endpoint === endpoint),

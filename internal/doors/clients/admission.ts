@@ -85,7 +85,11 @@ const ONE_STEP_MECHANISMS: Record<string, (check: Check) => SaslExchange> = {
 };
 
 /** What a connection tells of its peer. */
-export function peerOf(connection: Connection, door: string, clientId: string): Peer {
+export function peerOf(
+  connection: Pick<Connection, 'listener' | 'remote' | 'certificate'>,
+  door: string,
+  clientId: string,
+): Peer {
   const { listener, remote, certificate } = connection;
   const names = certificate?.commonNames ?? [];
   return {

@@ -5,9 +5,9 @@ import type { GrpcOptions } from './options.ts';
 
 /** Makes the gRPC door on logs that are open. */
 export async function openGrpc(parts: DoorParts, options: GrpcOptions): Promise<Door> {
-  const { admission, addresses, connections, connectTimeoutMs, metrics, logger } = parts;
+  const { admission, addresses, connections, connectTimeoutMs, metrics, health, logger } = parts;
   const { maxMessageBytes, allowWrites = true } = options;
-  const { logs, store, delivery } = parts.kept!;
+  const { logs, delivery } = parts.kept!;
   const door = new GrpcDoor({
     logs,
     metrics,
@@ -21,7 +21,7 @@ export async function openGrpc(parts: DoorParts, options: GrpcOptions): Promise<
       ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
     },
     settled: (partition) => delivery.settled(partition),
-    isServing: () => store.health().status === 'ready',
+    isServing: () => health.isReady,
   });
   return {
     name: door.name,
