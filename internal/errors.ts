@@ -141,6 +141,36 @@ export const ERRORS = {
     rule: 'A connection of gRPC keeps to HTTP/2 (RFC 9113, RFC 7541) and to its limits.',
     remedy: 'The log names the section that was broken: look for a faulty client, or for one that floods.',
   },
+  'malformed-http-request': {
+    kind: 'invalid',
+    rule: 'A request has the path, the parameters and the headers that /openapi.json describes.',
+    remedy: 'Compare the request with /openapi.json or docs/http.md.',
+  },
+  'no-such-route': {
+    kind: 'not-found',
+    rule: 'The HTTP door answers the paths that /openapi.json lists.',
+    remedy: 'Look for a spelling mistake in the path.',
+  },
+  'method-not-allowed': {
+    kind: 'invalid',
+    rule: 'A path of the HTTP door has the methods that /openapi.json lists.',
+    remedy: 'Use one of the methods that the header Allow names.',
+  },
+  'no-message': {
+    kind: 'not-found',
+    rule: 'A topic has a last message if that was retained, or if a log keeps the topic.',
+    remedy: 'Publish with retain, or start the broker with -keep FILTER.',
+  },
+  'foreign-host': {
+    kind: 'denied',
+    rule: 'The Host of a request without TLS is an address, localhost, a name without dots, or one of -http-host.',
+    remedy: 'Start the broker with -http-host NAME, or use TLS.',
+  },
+  'foreign-origin': {
+    kind: 'denied',
+    rule: 'A web page reaches the HTTP door if the door served it, or if its origin is one of -http-origin.',
+    remedy: 'Start the broker with -http-origin ORIGIN.',
+  },
   'malformed-kafka-request': {
     kind: 'invalid',
     rule: 'A request is its size in four bytes, then the fields of its API and version.',

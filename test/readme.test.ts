@@ -19,7 +19,11 @@ const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const tour = [...readme.matchAll(/```sh\n(.*?)```/gs)].map((match) => match[1].trimEnd().split('\n'));
 /** Debian's package mosquitto-clients; what needs it is left out where it is not installed. */
 const hasMosquitto = spawnSync('mosquitto_sub', ['--help']).error === undefined;
-const runnable = tour.filter((lines) => hasMosquitto || !lines.join().includes('mosquitto_'));
+const hasCurl = spawnSync('curl', ['--version']).error === undefined;
+const runnable = tour.filter(
+  (lines) =>
+    (hasMosquitto || !lines.join().includes('mosquitto_')) && (hasCurl || !lines.join().includes('curl ')),
+);
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-readme-'));
 
 beforeAll(async () => {

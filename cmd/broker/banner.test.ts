@@ -100,6 +100,7 @@ describe('the banner', () => {
       listeners: ['tcp://localhost:1883', 'ws://localhost:8083'],
       kafka: ['tcp://localhost:9092'],
       grpc: ['grpc://localhost:8097'],
+      http: [],
     });
     expect(line.endsWith('}\n')).toBe(true);
   });

@@ -5,6 +5,7 @@ import { filterProblem } from '../../internal/topic.ts';
 import type {
   BrokerOptions,
   GrpcOptions,
+  HttpOptions,
   KafkaLogDirs,
   KafkaOptions,
   LogOption,
@@ -37,6 +38,7 @@ export function brokerOptionsOf(
     listen: urls.frames,
     kafka: urls.kafka.length === 0 ? undefined : kafkaOptionsOf(values, given, urls.kafka, properties),
     grpc: urls.grpc.length === 0 ? undefined : grpcOptionsOf(values, urls.grpc),
+    http: urls.http.length === 0 ? undefined : httpOptionsOf(values, urls.http),
     kafkaLogDirs,
     onListenError: areDefaults ? (error) => report(`${error.message}; left closed`) : undefined,
     tls,
@@ -122,6 +124,10 @@ function kafkaOptionsOf(
 
 function grpcOptionsOf(values: BrokerValues, listen: readonly string[]): GrpcOptions {
   return { listen, maxMessageBytes: values['grpc-max-message'], allowWrites: values['grpc-writes'] };
+}
+
+function httpOptionsOf(values: BrokerValues, listen: readonly string[]): HttpOptions {
+  return { listen, hosts: values['http-host'], origins: values['http-origin'] };
 }
 
 function kafkaLogDirsOf(

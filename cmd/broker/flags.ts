@@ -108,6 +108,17 @@ const options = {
     { group: 'gRPC', default: '1GiB', help: 'the largest message that gRPC clients may send' },
   ),
   'grpc-writes': toggle({ group: 'gRPC', default: 'true', help: 'gRPC clients may change topics' }),
+  http: doorFlag('http'),
+  'http-host': list({
+    group: 'HTTP',
+    placeholder: 'GLOB',
+    help: 'names of the broker in requests without TLS, beside addresses, localhost and names without dots',
+  }),
+  'http-origin': list({
+    group: 'HTTP',
+    placeholder: 'GLOB',
+    help: 'other web pages that may use the HTTP door, such as https://*.example.com',
+  }),
   'max-message': bytes(
     { min: 1, max: maxMessageBytesCeiling },
     { group: 'Limits', default: '16MiB', help: 'the largest payload, up to 1GiB' },

@@ -2,6 +2,8 @@ import type { DoorEntry } from './door.ts';
 import { framesEntry } from './frames/entry.ts';
 import { grpcEntry } from './grpc/entry.ts';
 import type { GrpcOptions } from './grpc/options.ts';
+import { httpEntry } from './http/entry.ts';
+import type { HttpOptions } from './http/options.ts';
 import { kafkaEntry } from './kafka/entry.ts';
 import type { KafkaOptions } from './kafka/options.ts';
 import { mqttEntry } from './mqtt/entry.ts';
@@ -12,10 +14,12 @@ export interface OptionalDoors {
   kafka?: KafkaOptions;
   /** The door for the clients of SMQ, which speak gRPC. Default: closed. */
   grpc?: GrpcOptions;
+  /** The door for browsers, curl and Prometheus. Default: closed. */
+  http?: HttpOptions;
 }
 
-/** Whose clients an address is for: tinymq's own and those of MQTT, Kafka's, or those of SMQ. */
+/** Whose clients an address is for: tinymq's own and those of MQTT, Kafka's, those of SMQ, or those of HTTP. */
 export type DoorName = 'frames' | keyof OptionalDoors;
 
 /** Every door of the broker, in the order in which they are opened. */
-export const DOORS: readonly DoorEntry[] = [framesEntry, mqttEntry, kafkaEntry, grpcEntry];
+export const DOORS: readonly DoorEntry[] = [framesEntry, mqttEntry, kafkaEntry, grpcEntry, httpEntry];

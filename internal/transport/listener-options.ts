@@ -1,5 +1,5 @@
-import type { Clock } from '../lib/clock.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../lib/clock.ts';
 import type { Certificates, TlsMaterial } from './certificates.ts';
 import type { Connection } from './connection.ts';
 import type { Traffic } from './traffic.ts';

@@ -22,6 +22,7 @@ export type { TokenOptions } from '../../internal/access/users/tokens/tokens.ts'
 export type { Logger } from '../../internal/broker/broker.ts';
 export type { SlowConsumerPolicy } from '../../internal/broker/delivery/channel.ts';
 export type { GrpcOptions } from '../../internal/doors/grpc/options.ts';
+export type { HttpOptions } from '../../internal/doors/http/options.ts';
 export type { KafkaOptions } from '../../internal/doors/kafka/options.ts';
 export { type Clock, type ClockTimer, MovableClock } from '../../internal/lib/clock.ts';
 export { UnprotectedError } from '../../internal/server/exposure.ts';

@@ -1,0 +1,17 @@
+import type { FastifyRequest } from 'fastify';
+import type { Access } from '../../access/access.ts';
+import type { DoorParts } from '../door.ts';
+import type { EventStreams } from './event-streams.ts';
+
+/** What the routes of the door work with. */
+export interface HttpContext {
+  readonly parts: DoorParts;
+  readonly streams: EventStreams;
+  /**
+   * What whoever sent a request may do.
+   *
+   * @param clientId how it calls itself, where it does.
+   * @throws BrokerError `bad-credentials`, `not-authorized`.
+   */
+  accessOf(request: Pick<FastifyRequest, 'raw' | 'headers'>, clientId?: string): Promise<Access>;
+}

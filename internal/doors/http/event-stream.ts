@@ -1,0 +1,165 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Access } from '../../access/access.ts';
+import type { Client, ClientHost } from '../../broker/client.ts';
+import type { Source } from '../../broker/delivery/channel.ts';
+import { type Encoding, Publication } from '../../broker/delivery/publication.ts';
+import type { Session } from '../../broker/sessions/session.ts';
+import { join, type Subscription, simpleSubscription } from '../../broker/sessions/subscription.ts';
+import { BrokerError, nameForLog } from '../../errors.ts';
+import { type Reading, Replay, type ReplayedMessage, type ReplayTarget } from '../../live/replay.ts';
+import type { ReadFrom, ReplayStart } from '../../live/replay-filter.ts';
+import type { PartitionLog } from '../../log/partition-log.ts';
+import { parseShared } from '../../topic.ts';
+import { RetainedFeeds } from '../clients/retained-feeds.ts';
+import type { DoorParts } from '../door.ts';
+import { eventOf, liveEvents } from './event-encoding.ts';
+import { EventIds } from './event-ids.ts';
+import { EventOutlet } from './event-outlet.ts';
+import { problemOf } from './problems.ts';
+
+export interface StreamOptions {
+  access: Access;
+  filter: string;
+  start: ReplayStart | undefined;
+  /** Where the client was before; undefined where this is its first stream. */
+  positions: ReadonlyMap<PartitionLog, ReadFrom> | undefined;
+  closed(): void;
+}
+
+/**
+ * One answer that goes on: what a filter matches, as server-sent events. Topics that a log keeps are read there, so that
+ * each event has a place and the stream can go on after it; all others come live.
+ */
+export class EventStream implements ClientHost, ReplayTarget {
+  readonly #parts: DoorParts;
+  readonly #response: ServerResponse;
+  readonly #options: StreamOptions;
+  readonly #ids = new EventIds();
+  readonly #encoding: Encoding;
+  #client: Client | undefined;
+  #session: Session | undefined;
+  #retainedFeeds: RetainedFeeds | undefined;
+  #replay: Replay | undefined;
+
+  constructor(parts: DoorParts, response: ServerResponse, options: StreamOptions) {
+    this.#parts = parts;
+    this.#response = response;
+    this.#options = options;
+    const { kept } = parts;
+    this.#encoding = liveEvents((topic) => kept?.logOf(topic) !== undefined);
+  }
+
+  /** Makes it a client of the broker. @throws BrokerError. */
+  connect(): void {
+    const { access } = this.#options;
+    const { broker, sessions } = this.#parts;
+    const client = broker.connect({ access, encoding: this.#encoding, host: this });
+    this.#client = client;
+    this.#session = sessions.passing(access.identity, new EventOutlet(client.channel));
+  }
+
+  begin(headers: OutgoingHttpHeaders): void {
+    const response = this.#response;
+    response.writeHead(200, { ...headers, 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    response.on('drain', () => this.#client?.channel.ready());
+    response.on('close', () => this.#leave());
+    // Proxies and clients see at once that it has begun.
+    response.write(':\n\n');
+    this.#beginReplay();
+    const subscription = simpleSubscription(this.#options.filter);
+    this.#session?.subscribe(subscription);
+    if (this.#isFirst && parseShared(subscription.filter) === undefined) this.#feedRetained(subscription);
+  }
+
+  /** The filter that the broker looks at again after a change of the rules. */
+  standingFilters(): Iterable<string> {
+    return [this.#options.filter];
+  }
+
+  write(buffers: readonly Uint8Array[]): boolean {
+    const response = this.#response;
+    response.cork();
+    for (const bytes of buffers) response.write(bytes);
+    response.uncork();
+    return !response.writableNeedDrain;
+  }
+
+  /** Shows proxies and clients that nothing is broken where nothing comes. */
+  showLife(): void {
+    if (this.#client?.channel.isDrained) this.#response.write(':\n\n');
+  }
+
+  /** Ends it with the reason as its last event. */
+  refuse(reason: BrokerError): void {
+    this.#leave();
+    this.#response.end(`event: problem\ndata: ${JSON.stringify(problemOf(reason))}\n\n`);
+  }
+
+  reads(reading: Reading): void {
+    this.#ids.reads(reading);
+  }
+
+  deliver(messages: readonly ReplayedMessage[], reading: Reading): void {
+    const place = { log: reading.topic.name, partition: reading.partition.number };
+    const events = messages.map((message) =>
+      eventOf(message, this.#ids.idOf(reading, message.offset), place),
+    );
+    const bytes = Buffer.from(events.join(''));
+    this.#client?.channel.deliver(
+      new Publication(this.#encoding).set(bytes, 0, bytes.length, messages.length),
+    );
+  }
+
+  holdsBack(source: Source): boolean {
+    const channel = this.#client?.channel;
+    if (channel === undefined || channel.isDrained) return false;
+    channel.holdBackAsker(source);
+    return true;
+  }
+
+  damaged(error: Error): void {
+    const filter = nameForLog(this.#options.filter);
+    this.#parts.logger.error({ filter, error: error.message }, 'a stream passes over damage');
+  }
+
+  failed(error: Error): void {
+    this.refuse(new BrokerError('log-unreadable', error.message));
+  }
+
+  /** Whether the client was never here before, and does not ask for what was before. */
+  get #isFirst(): boolean {
+    return this.#options.start === undefined && this.#options.positions === undefined;
+  }
+
+  #feedRetained(subscription: Subscription): void {
+    const { broker } = this.#parts;
+    const [session, client] = [this.#session, this.#client];
+    if (session === undefined || client === undefined) return;
+    const feeds = new RetainedFeeds({ broker, session, channel: client.channel }, () => feeds.send());
+    this.#retainedFeeds = feeds;
+    const messages = broker.retained.find(subscription.filter);
+    session.beginFeed(subscription.filter, { messages, match: join([subscription])! });
+    feeds.send();
+  }
+
+  #beginReplay(): void {
+    const { kept } = this.#parts;
+    const { filter, start = { kind: 'latest' }, positions } = this.#options;
+    if (kept === undefined || filter.startsWith('$')) return;
+    const goesOn = positions !== undefined;
+    this.#replay = new Replay(kept.logs, { start, filter, positions, goesOn }, this);
+    this.#replay.start();
+  }
+
+  #leave(): void {
+    this.#replay?.stop();
+    this.#retainedFeeds?.stop();
+    const client = this.#client;
+    if (client === undefined) return;
+    this.#client = undefined;
+    this.#session?.unsubscribeAll();
+    this.#session = undefined;
+    this.#parts.broker.disconnect(client);
+    this.#options.closed();
+  }
+}

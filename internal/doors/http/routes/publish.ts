@@ -1,0 +1,114 @@
+import type { FastifyInstance } from 'fastify';
+import type { Message, Qos } from '../../../broker/delivery/publication.ts';
+import { Receipt } from '../../../broker/delivery/receipt.ts';
+import { BrokerError, quoted } from '../../../errors.ts';
+import { reservedTopicProblem, topicNameProblem } from '../../../topic.ts';
+import type { HttpContext } from '../context.ts';
+import { HeldAnswer } from '../held-answer.ts';
+import { propertiesOf } from '../message-headers.ts';
+import { problemSchema } from '../problems.ts';
+import { topicOfPath } from '../topic-path.ts';
+
+interface PublishQuery {
+  qos: 0 | 1;
+  retain?: string;
+  expiry?: number;
+  client?: string;
+}
+
+/** `POST /topics/sensors/temp`: the body becomes the payload of a message. */
+export function routePublish(app: FastifyInstance, context: HttpContext): void {
+  const { broker } = context.parts;
+  app.post<{ Querystring: PublishQuery; Body: Buffer | undefined }>(
+    '/topics/*',
+    { schema: publishSchema },
+    async (request, reply) => {
+      const { qos, expiry, client } = request.query;
+      const retain = isSet(request.query.retain);
+      const access = await context.accessOf(request, client);
+      const topic = checkedTopic(topicOfPath(request.raw.url ?? ''));
+      access.check('publish', 'topic', topic);
+      const message: Message = {
+        ...{ topic, payload: request.body ?? NO_BYTES, clientId: access.identity.clientId, qos: qos as Qos },
+        retain,
+        properties: propertiesOf(request.raw),
+        expiresAtMs: expiry === undefined ? undefined : broker.clock.now() + 1000 * expiry,
+      };
+      const receipt = qos === 0 ? undefined : new Receipt();
+      const { clientId } = message;
+      const origin = { kind: 'client', clientId } as const;
+      const source = new HeldAnswer();
+      broker.publishMessage(message, { bytes: message.payload, origin, source, receipt });
+      await source.released();
+      if (receipt === undefined) return reply.code(202).send();
+      await receipt.settled();
+      if (receipt.problem !== undefined) throw receipt.problem;
+      return reply.code(204).send();
+    },
+  );
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** A flag of a query: `?retain`, `?retain=true`, `?retain=1`. */
+export function isSet(flag: string | undefined): boolean {
+  return flag !== undefined && flag !== 'false' && flag !== '0';
+}
+
+/** @throws BrokerError `invalid-topic`, `reserved-topic`. */
+function checkedTopic(topic: string): string {
+  const problem = topicNameProblem(topic);
+  if (problem !== undefined) throw new BrokerError('invalid-topic', `topic ${quoted(topic)}: ${problem}`);
+  const reserved = reservedTopicProblem(topic);
+  if (reserved !== undefined) throw new BrokerError('reserved-topic', `topic ${quoted(topic)}: ${reserved}`);
+  return topic;
+}
+
+const publishSchema = {
+  operationId: 'publish',
+  tags: ['messages'],
+  summary: 'Publish a message',
+  description:
+    'The body is the payload, whatever it is. Content-Type, Response-Topic, Correlation-Data (base64) and User-Property ' +
+    '(NAME=VALUE, any number of them) go with it.',
+  params: {
+    type: 'object',
+    properties: {
+      '*': { type: 'string', pattern: '^[^+#\\u0000]+$', description: 'The topic, levels divided by /.' },
+    },
+    required: ['*'],
+  },
+  querystring: {
+    type: 'object',
+    properties: {
+      qos: {
+        type: 'integer',
+        enum: [0, 1],
+        default: 0,
+        description: '1: answer when the message is on the disk of whoever keeps it.',
+      },
+      retain: {
+        type: 'string',
+        description: 'Keep it as the last message of its topic; an empty body clears that.',
+      },
+      expiry: {
+        type: 'number',
+        minimum: 0,
+        maximum: 4_294_967_295,
+        description: 'Seconds after which nobody wants it any more.',
+      },
+      client: {
+        type: 'string',
+        minLength: 1,
+        maxLength: 1_024,
+        description: 'The client id of the publisher.',
+      },
+    },
+    additionalProperties: false,
+  },
+  response: {
+    202: { type: 'null', description: 'It was published (QoS 0).' },
+    204: { type: 'null', description: 'It is safe (QoS 1).' },
+    default: problemSchema,
+  },
+} as const;

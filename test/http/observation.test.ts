@@ -1,0 +1,112 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { METRICS } from '../../internal/observe/metric-table.ts';
+import { connect } from '../../pkg/client/index.ts';
+import { post, startHttp } from '../support/http-door.ts';
+
+describe('the metrics page', () => {
+  it('has each metric of the broker with its help, its type and its values', async () => {
+    const { broker, frames, http } = await startHttp();
+    await using _client = await connect(frames);
+    await post(http, 'a', 'x');
+    const answer = await fetch(`${http}/metrics`);
+    expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    const families = familiesOf(await answer.text());
+    const known = new Set(Object.keys(broker.stats()).map((name) => name.replace(/\{.*/s, '')));
+    for (const name of known)
+      expect(families.get(`tinymq_${name}`)?.type).toBe(METRICS[name as 'clients'].type);
+    expect(families.get('tinymq_clients')?.samples).toEqual(['tinymq_clients 1']);
+    expect(families.get('tinymq_messages_received_total')?.samples).toEqual([
+      'tinymq_messages_received_total 1',
+    ]);
+  });
+
+  it('is OpenMetrics for whoever asks for it', async () => {
+    const { http } = await startHttp();
+    const accept = 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5';
+    const answer = await fetch(`${http}/metrics`, { headers: { accept } });
+    expect(answer.headers.get('content-type')).toContain('application/openmetrics-text');
+    const text = await answer.text();
+    expect(text.endsWith('# EOF\n')).toBe(true);
+    const families = familiesOf(text);
+    expect(families.get('tinymq_messages_received')?.type).toBe('counter');
+    expect(families.get('tinymq_messages_received')?.samples[0]).toMatch(
+      /^tinymq_messages_received_total \d+$/,
+    );
+  });
+});
+
+interface Family {
+  type: string;
+  samples: string[];
+}
+
+/** Reads the text as the formats define it, and fails on a line that is none. */
+function familiesOf(text: string): Map<string, Family> {
+  const families = new Map<string, Family>();
+  let last: Family | undefined;
+  for (const line of text.split('\n')) {
+    if (line === '' || line === '# EOF') continue;
+    const described = /^# (HELP|TYPE) ([a-z_]+) (.+)$/.exec(line);
+    if (described !== null) {
+      if (described[1] === 'HELP') continue;
+      last = { type: described[3]!, samples: [] };
+      expect(families.has(described[2]!)).toBe(false);
+      families.set(described[2]!, last);
+      continue;
+    }
+    expect(line).toMatch(
+      /^[a-z_]+(\{[a-z_]+="(?:[^"\\\n]|\\.)*"(,[a-z_]+="(?:[^"\\\n]|\\.)*")*\})? (\d+(\.\d+)?(e[+-]?\d+)?|\+Inf|NaN)$/,
+    );
+    last!.samples.push(line);
+  }
+  return families;
+}
+
+describe('how the broker is', () => {
+  it('is told without a password, and without a name of anybody', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tinymq-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const { http } = await startHttp({ memory: false, dataDir: folder, keep: [{ filter: '#' }] });
+    expect([await (await fetch(`${http}/livez`)).text(), (await fetch(`${http}/readyz`)).status]).toEqual([
+      'ok\n',
+      200,
+    ]);
+    const report = await (await fetch(`${http}/healthz`)).json();
+    expect(report).toMatchObject({
+      status: 'pass',
+      checks: { store: { status: 'pass' }, disk: { status: 'pass' } },
+    });
+  });
+});
+
+describe('the description of the API', () => {
+  it('names every route, with its parameters and what it answers', async () => {
+    const { http } = await startHttp();
+    const { openapi, paths } = (await (await fetch(`${http}/openapi.json`)).json()) as {
+      openapi: string;
+      paths: Record<string, Record<string, { operationId: string; responses: object }>>;
+    };
+    expect(openapi).toMatch(/^3\.1/);
+    const operations = Object.values(paths).flatMap((path) => Object.values(path));
+    const files = readdirSync('internal/doors/http/routes').map((file) =>
+      readFileSync(join('internal/doors/http/routes', file), 'utf8'),
+    );
+    const written = files.flatMap((text) => [...text.matchAll(/operationId: '(\w+)'/g)].map(([, id]) => id));
+    expect(operations.map(({ operationId }) => operationId).sort()).toEqual(written.sort());
+  });
+});
+
+it.each([
+  ['GET', '/', 404, 'no-such-route', null],
+  ['GET', '/topic/a', 404, 'no-such-route', null],
+  ['DELETE', '/topics/a', 405, 'method-not-allowed', 'GET, HEAD, POST'],
+  ['POST', '/metrics', 405, 'method-not-allowed', 'GET, HEAD'],
+] as const)('%s %s is answered by nobody: %i %s', async (method, path, status, code, allow) => {
+  const { http } = await startHttp();
+  const answer = await fetch(`${http}${path}`, { method });
+  expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([status, code]);
+  expect(answer.headers.get('allow')?.split(', ').sort().join(', ') ?? null).toBe(allow);
+});

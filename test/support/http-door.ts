@@ -1,0 +1,33 @@
+import { onTestFinished } from 'vitest';
+import { type BrokerOptions, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+
+/** A broker in this process with an HTTP door. */
+export interface HttpBroker {
+  broker: RunningBroker;
+  /** Where its own clients connect. */
+  frames: string;
+  /** The base of its HTTP URLs, without a slash at its end. */
+  http: string;
+}
+
+export async function startHttp(options: BrokerOptions = {}): Promise<HttpBroker> {
+  const broker = await startBroker({
+    listen: ['tcp://127.0.0.1:0'],
+    memory: true,
+    ...options,
+    http: { listen: ['http://127.0.0.1:0'], ...options.http },
+  });
+  onTestFinished(() => broker.close());
+  const urlOf = (name: string) => broker.listeners.find(({ door }) => door === name)!.url;
+  return { broker, frames: urlOf('frames'), http: urlOf('http') };
+}
+
+/** Publishes by HTTP. */
+export function post(
+  http: string,
+  topic: string,
+  body: NonNullable<RequestInit['body']>,
+  init: RequestInit = {},
+): Promise<Response> {
+  return fetch(`${http}/topics/${topic}`, { method: 'POST', body, ...init });
+}
