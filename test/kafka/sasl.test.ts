@@ -259,6 +259,22 @@ describe('a login', () => {
   });
 });
 
+/** A client that waits for messages asks for nothing, and would stay for as long as nothing comes. */
+it('who may no longer be connected is gone at once', async () => {
+  let isBarred = false;
+  const changing = changeablePolicy((_, { kind }, who) =>
+    isBarred && kind === 'broker' && who.user === 'ann' ? 'not any more' : undefined,
+  );
+  const broker = await start({ policy: changing });
+  const [ann, bob] = [await connect(broker), await connect(broker)];
+  await logIn(ann, 'ann');
+  await logIn(bob, 'bob');
+  isBarred = true;
+  changing.change();
+  await ann.closed;
+  expect((await topics(bob)).topics).toHaveLength(1);
+});
+
 /** As clients of before Kafka 1.0 do, and some of today: the tokens are not requests. */
 describe('a login by bare tokens', () => {
   function token(text: string): Buffer {

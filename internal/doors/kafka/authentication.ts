@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Access } from '../../access/access.ts';
 import {
   isRefusal,
@@ -9,6 +8,7 @@ import {
 } from '../../access/authenticator.ts';
 import type { Identity, Peer } from '../../access/identity.ts';
 import { BrokerError, quoted } from '../../errors.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { failedLoginDelayMs, kafkaMaxBytesBeforeLogin, reauthenticationEveryMs } from '../../limits/kafka.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import type { Admission } from '../clients/admission.ts';
@@ -45,6 +45,7 @@ interface Conversation {
  */
 export class Authentication {
   readonly #admission: Admission;
+  readonly #clock: Clock;
   readonly #whenIn: () => void;
   #peer: Peer;
   #access: Access | undefined;
@@ -52,13 +53,14 @@ export class Authentication {
   #conversation: Conversation | undefined;
   /** How the client has logged in; undefined where it did not. */
   #mechanism: string | undefined;
-  /** When the client last began to log in, by `performance.now()`. */
+  /** When the client last began to log in, by the clock. */
   #begunAt = Number.NEGATIVE_INFINITY;
 
   /** @param whenIn is called whenever the client was let in. */
-  constructor(admission: Admission, peer: Peer, whenIn: () => void) {
+  constructor(admission: Admission, peer: Peer, clock: Clock, whenIn: () => void) {
     this.#admission = admission;
     this.#peer = peer;
+    this.#clock = clock;
     this.#whenIn = whenIn;
   }
 
@@ -80,7 +82,7 @@ export class Authentication {
   /** Whether what the client has shown holds no longer. */
   get isExpired(): boolean {
     const expiresAtMs = this.#access?.identity.expiresAtMs;
-    return expiresAtMs !== undefined && Date.now() >= expiresAtMs;
+    return expiresAtMs !== undefined && this.#clock.now() >= expiresAtMs;
   }
 
   /**
@@ -108,7 +110,7 @@ export class Authentication {
       await this.#fail({ reason: `there is no login by ${quoted(mechanism)}` });
       return { errorCode: KafkaErrorCode.unsupportedSaslMechanism, mechanisms };
     }
-    this.#begunAt = performance.now();
+    this.#begunAt = this.#clock.elapsedMs();
     this.#peer = { ...this.#peer, clientId };
     this.#conversation = { mechanism, exchange: this.#exchangeBy(mechanism), hasBareTokens };
     return { errorCode: KafkaErrorCode.none, mechanisms };
@@ -123,14 +125,14 @@ export class Authentication {
     if (step.kind === 'challenge') return { ...NO_ERROR, bytes: step.bytes, sessionLifetimeMs: 0 };
     const refusal = this.#logIn(step.identity, conversation.mechanism);
     if (refusal !== undefined) return this.#refused(refusal);
-    return { ...NO_ERROR, bytes: step.bytes, sessionLifetimeMs: lifetimeOf(step.identity) };
+    return { ...NO_ERROR, bytes: step.bytes, sessionLifetimeMs: this.#lifetimeOf(step.identity) };
   }
 
   /** A login may begin once, and again only where the one before ends some time, and not in a loop. */
   #mayBegin(): boolean {
     if (this.#mechanism === undefined) return true;
     const mayEnd = this.#access?.identity.expiresAtMs !== undefined;
-    return mayEnd && performance.now() - this.#begunAt >= reauthenticationEveryMs;
+    return mayEnd && this.#clock.elapsedMs() - this.#begunAt >= reauthenticationEveryMs;
   }
 
   #exchangeBy(mechanism: string): SaslExchange | Refusal {
@@ -170,6 +172,11 @@ export class Authentication {
     this.#whenIn();
   }
 
+  /** At least a millisecond where the login ends: 0 is for ever. */
+  #lifetimeOf({ expiresAtMs }: Identity): number {
+    return expiresAtMs === undefined ? 0 : Math.max(1, expiresAtMs - this.#clock.now());
+  }
+
   async #refused(refusal: Refusal): Promise<TokenAnswer> {
     await this.#fail(refusal);
     return failed(KafkaErrorCode.saslAuthenticationFailed, refusal.reason);
@@ -178,7 +185,7 @@ export class Authentication {
   async #fail(refusal: Refusal): Promise<void> {
     this.#failure = refusal;
     this.#conversation = undefined;
-    await delay(failedLoginDelayMs);
+    await new Promise<void>((resolve) => void this.#clock.after(failedLoginDelayMs, resolve));
   }
 }
 
@@ -194,11 +201,6 @@ async function nextStep({ exchange }: Conversation, token: Uint8Array): Promise<
   if (isRefusal(exchange)) return exchange;
   if (token.length > kafkaMaxBytesBeforeLogin) return { reason: 'the token is too long' };
   return await exchange.step(token);
-}
-
-/** At least a millisecond where the login ends: 0 is for ever. */
-function lifetimeOf({ expiresAtMs }: Identity): number {
-  return expiresAtMs === undefined ? 0 : Math.max(1, expiresAtMs - Date.now());
 }
 
 function failed(errorCode: KafkaErrorCode, message: string): TokenAnswer {

@@ -88,7 +88,8 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
     this.#connection = connection;
     this.#parts = parts;
     this.#frames = new RequestFrames(kafkaMaxBytesBeforeLogin);
-    this.#authentication = new Authentication(parts.admission, peerOf(connection, 'kafka', ''), () => {
+    const peer = peerOf(connection, 'kafka', '');
+    this.#authentication = new Authentication(parts.admission, peer, connection.clock, () => {
       this.#frames.maxRequestBytes = parts.kafka.settings.maxRequestBytes;
     });
     this.openedAt = connection.openedAt;
