@@ -1,5 +1,6 @@
 import { shownAddress } from '../../internal/lib/shown-address.ts';
-import { EXTENSIONS, formatExtensions, parseExtensions } from '../../internal/protocol/frame/extensions.ts';
+import { formatCredentials } from '../../internal/protocol/frame/credentials.ts';
+import { formatExtensions, parseExtensions } from '../../internal/protocol/frame/extensions.ts';
 import {
   encodeFrame,
   type Frame,
@@ -8,6 +9,7 @@ import {
 } from '../../internal/protocol/frame/frame.ts';
 import { filterProblem, replayFilter, reservedTopicProblem, topicNameProblem } from '../../internal/topic.ts';
 import { urlOf } from './address.ts';
+import { credentialsOf } from './credentials.ts';
 import { Emitter } from './emitter.ts';
 import {
   ClosedError,
@@ -38,7 +40,7 @@ import { isOfSubscribe, isPermanent, isTakenOver } from './refusals.ts';
 import { Replays, resumption } from './replays.ts';
 import { type Deferred, defer, Requests } from './requests.ts';
 import { Subscription } from './subscription.ts';
-import { sleep, timerMs, within } from './timing.ts';
+import { sleep, timerMs, unlessAborted, within } from './timing.ts';
 import { NO_HANDLER, type Platform, type Wire } from './wire.ts';
 
 /** What a client tells its listeners. */
@@ -90,8 +92,8 @@ const OWN_TIMERS: IntervalTimers = {
   setInterval: globalThis.setInterval.bind(globalThis),
   clearInterval: globalThis.clearInterval.bind(globalThis),
 };
-/** Everything that this client can agree on with a broker. One that knows none of it passes it over. */
-const OFFER = formatExtensions(EXTENSIONS);
+/** What this client can agree on with a broker. One that knows none of it passes it over. */
+const OFFER = formatExtensions(['refusals', 'positions']);
 
 /**
  * A client of a tinymq broker. `connect()` makes one that is connected; the original's style works too:
@@ -389,11 +391,25 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       );
     }, timerMs(connectTimeoutMs));
     try {
+      const offer = await this.#offer(abort.signal);
       const wire = await this.#open(tls, abort.signal);
-      await this.#shakeHands(wire, abort.signal);
+      await this.#shakeHands(wire, offer, abort.signal);
     } finally {
       clearTimeout(timer);
       this.#cancel.signal.removeEventListener('abort', onCancel);
+    }
+  }
+
+  /** What the client offers and shows of itself on a new connection. */
+  async #offer(signal: AbortSignal): Promise<string> {
+    try {
+      const shown = await unlessAborted(credentialsOf(this.#settings.credentials), signal);
+      if (shown === undefined) return OFFER;
+      return `${OFFER} ${formatExtensions(['credentials'])} ${formatCredentials(shown)}`;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      const why = `there are no credentials to show: ${(error as Error).message}`;
+      throw new ConnectError(urlOf(this.#settings.address), why, error);
     }
   }
 
@@ -411,7 +427,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     }
   }
 
-  async #shakeHands(wire: Wire, signal: AbortSignal): Promise<void> {
+  async #shakeHands(wire: Wire, offer: string, signal: AbortSignal): Promise<void> {
     const handshake = defer<void>();
     const onAbort = () => handshake.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -430,7 +446,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       },
       closed: (error) => this.#onWireClosed(error),
     };
-    wire.write([encodeFrame(FrameType.connect, '', OFFER, this.clientId)]);
+    wire.write([encodeFrame(FrameType.connect, '', offer, this.clientId)]);
     try {
       await handshake.promise;
     } catch (error) {

@@ -1,5 +1,6 @@
 import { suggestion } from '../../internal/lib/nearest.ts';
 import { type Address, DEFAULT_SOCKET_PATH, type Network, parseAddress, parseUrl } from './address.ts';
+import { type CredentialOptions, checkCredentials } from './credentials.ts';
 import { TinymqError } from './errors.ts';
 import type { TlsOptions } from './wire.ts';
 
@@ -14,7 +15,7 @@ export interface ReconnectOptions {
 }
 
 /** How to connect. Everything may be left out. */
-export interface ConnectOptions {
+export interface ConnectOptions extends CredentialOptions {
   /** Where the broker is: `tcp://`, `tls://`, `unix://`, `ws://` or `wss://`. Default: `tcp://localhost:1883`. */
   url?: string;
   /** The kind of connection, where no `url` is given. Default: `tcp`. */
@@ -49,6 +50,7 @@ export interface ConnectOptions {
 export interface Settings {
   address: Address;
   clientId: string;
+  credentials: CredentialOptions;
   tls: TlsOptions;
   connectTimeoutMs: number;
   requestTimeoutMs: number;
@@ -62,10 +64,11 @@ export interface Settings {
 
 /** @throws TinymqError `invalid-address`, `invalid-option`. */
 export function settingsOf(options: ConnectOptions): Settings {
-  const { reconnect, tls } = options;
+  const { reconnect, tls, user, password, token } = options;
   checkNames(options, CONNECT_OPTIONS, 'connect');
   if (typeof reconnect === 'object') checkNames(reconnect, RECONNECT_OPTIONS, 'reconnect');
   if (typeof tls === 'object') checkNames(tls, TLS_OPTIONS, 'tls');
+  checkCredentials(options);
   checkNumbers(options, {
     connectTimeoutMs: 1,
     requestTimeoutMs: 1,
@@ -79,6 +82,7 @@ export function settingsOf(options: ConnectOptions): Settings {
   return {
     address: addressOf(options),
     clientId: options.clientId ?? `client-${randomName()}`,
+    credentials: { user, password, token },
     tls: options.tls ?? {},
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
@@ -99,6 +103,9 @@ const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   network: true,
   address: true,
   clientId: true,
+  user: true,
+  password: true,
+  token: true,
   tls: true,
   connectTimeoutMs: true,
   requestTimeoutMs: true,

@@ -1,6 +1,7 @@
 /** What both entries, for Node and for browsers, export beside `Client` and `connect`. */
 export type { Address, Network } from './address.ts';
 export type { ClientEvents, ClientState, ReplayFrom, SubscribeOptions } from './client.ts';
+export type { CredentialOptions, Secret } from './credentials.ts';
 export {
   ClosedError,
   ConnectError,

@@ -7,6 +7,9 @@ const TRANSIENT = new Set([
   'connect-timeout',
   'keepalive-timeout',
   'slow-consumer',
+  'too-many-logins',
+  // On the next connection the client shows its credentials again, which may be fresh ones.
+  'credentials-expired',
   'internal-error',
   'refused',
 ]);

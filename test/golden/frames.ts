@@ -16,6 +16,14 @@ const longNameHex = '78'.repeat(65_535);
 
 export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
   frame('CONNECT', '00 0000 00000000 0007 6b69746368656e', FrameType.connect, '', '', 'kitchen'),
+  frame(
+    'CONNECT with credentials',
+    '00 0000 00000034 7265667573616c732063726564656e7469616c7320757365723d5a6e4a6c5a413d3d2070617373776f72643d6332567a5957316c 0001 63',
+    FrameType.connect,
+    '',
+    'refusals credentials user=ZnJlZA== password=c2VzYW1l',
+    'c',
+  ),
   frame('CONNACK', '01 0000 00000000 0007 6b69746368656e', FrameType.connack, '', '', 'kitchen'),
   frame(
     'PUBLISH',

@@ -11,9 +11,11 @@ import type { Logs } from '../../log/logs.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
 import type { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
+import { parseCredentials } from '../../protocol/frame/credentials.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { formatExtensions, parseExtensions } from '../../protocol/frame/extensions.ts';
 import {
+  CONNECT_PAYLOAD_BYTES,
   encodeFrame,
   type Frame,
   FrameError,
@@ -85,7 +87,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   constructor(connection: Connection, parts: FrameConnectionParts) {
     this.#connection = connection;
     this.#parts = parts;
-    this.#cursor = new FrameCursor(parts.maxMessageBytes);
+    // Nobody sends more before it is known who that is.
+    this.#cursor = new FrameCursor(CONNECT_PAYLOAD_BYTES);
     // Runs that short are copied by everybody who gets them (limits/broker.ts, copiedSliceBytes).
     this.intake = new Intake(connection, this, { cursor: this.#cursor, reusesBuffer: true });
     connection.handler = this;
@@ -317,7 +320,9 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     this.#clientId = utf8.encode(clientId);
     // Read now: the payload's buffer is used again while the client is looked at.
     const agreed = parseExtensions(payload);
-    const answer = this.#parts.admission.admit(peerOf(this.#connection, 'frames', clientId), NO_CREDENTIALS);
+    const shown = agreed.has('credentials') ? parseCredentials(payload) : undefined;
+    const peer = peerOf(this.#connection, 'frames', clientId);
+    const answer = this.#parts.admission.admit(peer, shown ?? NO_CREDENTIALS);
     whenAdmitted(
       this.intake,
       answer,
@@ -329,6 +334,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   #letIn(access: Access, agreed: ReturnType<typeof parseExtensions>): void {
     // It may have gone, or have been refused, while it was looked at.
     if (this.#isEnding) return;
+    this.#cursor.maxPayloadBytes = this.#parts.maxMessageBytes;
     this.#client = this.#parts.broker.connect({
       access,
       encoding: frameEncoding,

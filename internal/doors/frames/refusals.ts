@@ -1,10 +1,12 @@
 import type { Logger } from '../../broker/broker.ts';
 import { BrokerError } from '../../errors.ts';
+import { CredentialsError } from '../../protocol/frame/credentials.ts';
 import { FrameError } from '../../protocol/frame/frame.ts';
 
 /** The refusal for an error that a client's frames caused. */
 export function refusalOf(error: unknown, logger: Logger): BrokerError {
   if (error instanceof BrokerError) return error;
+  if (error instanceof CredentialsError) return new BrokerError('bad-credentials', error.message);
   if (error instanceof FrameError) {
     if (error.code === 'payload-too-large') return new BrokerError('message-too-large', error.message);
     return new BrokerError(

@@ -1,5 +1,6 @@
 import {
   CLIENT_ID_LENGTH_BYTES,
+  CONNECT_PAYLOAD_BYTES,
   CONTROL_PAYLOAD_BYTES,
   type Frame,
   FrameError,
@@ -30,12 +31,17 @@ export class FrameCursor {
    */
   endsBeforeTooLarge = false;
 
-  readonly #maxPayloadBytes: number;
+  #maxPayloadBytes: number;
   #tooLargeBytes = 0;
 
   /** @param maxPayloadBytes the largest payload that is accepted, in bytes. */
   constructor(maxPayloadBytes: number) {
     this.#maxPayloadBytes = maxPayloadBytes;
+  }
+
+  /** Larger payloads are accepted from now on. */
+  set maxPayloadBytes(bytes: number) {
+    this.#maxPayloadBytes = bytes;
   }
 
   /** Whether the frame ends before its payload, because that is too large. */
@@ -123,6 +129,7 @@ export class FrameCursor {
       case FrameType.replayed:
         return this.#maxPayloadBytes + POSITION_PREFIX_BYTES;
       case FrameType.connect:
+        return Math.max(this.#maxPayloadBytes, CONNECT_PAYLOAD_BYTES);
       case FrameType.connack:
       case FrameType.position:
         return Math.max(this.#maxPayloadBytes, CONTROL_PAYLOAD_BYTES);

@@ -53,7 +53,9 @@ export const MAX_TOPIC_BYTES = 0xffff;
 export const MAX_CLIENT_ID_BYTES = 0xffff;
 /** What the length field can say; a broker accepts less (`-max-message`). */
 export const MAX_PAYLOAD_BYTES = 0xffff_ffff;
-/** The most that CONNECT, CONNACK and POSITION carry, and which they may however short messages have to be. */
+/** The most that CONNECT carries: tokens of an identity provider that names many groups are long. */
+export const CONNECT_PAYLOAD_BYTES = 16 * 1_024;
+/** The most that CONNACK and POSITION carry, and which they may however short messages have to be. */
 export const CONTROL_PAYLOAD_BYTES = 1_024;
 
 /** One frame as values, for everything that is not the way of a PUBLISH through the broker. */

@@ -4,7 +4,13 @@ import { bytesOf, GOLDEN_FRAMES } from '../../../test/golden/frames.ts';
 import { expectBytes } from '../../../test/support/hex-dump.ts';
 import { FrameCursor } from './cursor.ts';
 import { FrameDecoder } from './decoder.ts';
-import { CONTROL_PAYLOAD_BYTES, encodeFrame, FrameType, POSITION_PREFIX_BYTES } from './frame.ts';
+import {
+  CONNECT_PAYLOAD_BYTES,
+  CONTROL_PAYLOAD_BYTES,
+  encodeFrame,
+  FrameType,
+  POSITION_PREFIX_BYTES,
+} from './frame.ts';
 import { encodePosition, parsePosition, parseReplayed, replayedPayload } from './positions.ts';
 
 const golden = (name: string) => bytesOf(GOLDEN_FRAMES.find((frame) => frame.name.startsWith(name))!);
@@ -105,7 +111,7 @@ describe('the largest payload', () => {
     ['SUBSCRIBE', FrameType.subscribe, 10],
     ['REPLAYED', FrameType.replayed, 10 + POSITION_PREFIX_BYTES],
     ['POSITION', FrameType.position, CONTROL_PAYLOAD_BYTES],
-    ['CONNECT', FrameType.connect, CONTROL_PAYLOAD_BYTES],
+    ['CONNECT', FrameType.connect, CONNECT_PAYLOAD_BYTES],
     ['CONNACK', FrameType.connack, CONTROL_PAYLOAD_BYTES],
   ])('of %s where messages have at most 10 bytes', (_, type, most) => {
     const read = (bytes: number) => {
