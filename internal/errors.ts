@@ -214,8 +214,8 @@ export const ERRORS = {
   },
   'unknown-authentication': {
     kind: 'denied',
-    rule: 'The broker has no enhanced authentication.',
-    remedy: 'Connect without an authentication method.',
+    rule: 'Enhanced authentication goes by one of the SASL mechanisms of the broker.',
+    remedy: 'Name one that the reason lists, or connect with user name and password.',
   },
   'too-many-files': {
     kind: 'unavailable',

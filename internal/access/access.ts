@@ -14,21 +14,34 @@ const REMEMBERED_ANSWERS = 1_024;
  * change of the rules takes effect with the next message.
  */
 export class Access {
-  readonly identity: Identity;
+  #identity: Identity;
   readonly #policy: Policy;
   #epoch: number;
+  #renewals = 0;
   #answers: Map<string, string | undefined> | undefined;
   #permitted: WeakSet<object> | undefined;
 
   constructor(identity: Identity, policy: Policy) {
-    this.identity = identity;
+    this.#identity = identity;
     this.#policy = policy;
     this.#epoch = policy.epoch;
   }
 
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  /** The client has proved anew who it is: the same user, perhaps in other groups and for longer. */
+  renew(identity: Identity): void {
+    this.#identity = identity;
+    this.#renewals++;
+    this.#answers = undefined;
+    this.#permitted = undefined;
+  }
+
   /** Changes whenever what was answered before may be wrong. */
   get epoch(): number {
-    return this.#policy.epoch;
+    return this.#policy.epoch + this.#renewals;
   }
 
   /** Whether everybody may do everything for now, so that nothing has to be looked at. */
@@ -55,7 +68,7 @@ export class Access {
     this.#answers ??= new Map();
     const key = `${action} ${kind} ${name}`;
     if (this.#answers.has(key)) return this.#answers.get(key);
-    const answer = this.#policy.may(this.identity, action, { kind, name });
+    const answer = this.#policy.may(this.#identity, action, { kind, name });
     if (this.#answers.size >= REMEMBERED_ANSWERS) this.#answers.clear();
     this.#answers.set(key, answer);
     return answer;
@@ -77,7 +90,7 @@ export class Access {
   /** How much of a filter the client may do something with: `subscribe`, or with logs `read` and `write`. */
   coverage(action: Action, filter: string): Coverage {
     if (this.#policy.isOpen) return 'all';
-    if (this.#policy.coverage !== undefined) return this.#policy.coverage(this.identity, action, filter);
+    if (this.#policy.coverage !== undefined) return this.#policy.coverage(this.#identity, action, filter);
     return this.may(action, 'topic', innerFilter(filter)) ? 'all' : 'none';
   }
 

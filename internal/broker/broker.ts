@@ -103,8 +103,8 @@ export class Broker {
   }
 
   /** Asks again what everybody who is connected may do: {@link Clients.recheckAccess}. */
-  recheckAccess(): void {
-    this.#clients.recheckAccess();
+  recheckAccess(clients?: Iterable<Client>): void {
+    this.#clients.recheckAccess(clients);
   }
 
   /** Gives every message of a well-formed filter to a receiver: {@link Routes.attach}. */

@@ -85,12 +85,12 @@ export class Clients {
   }
 
   /**
-   * Asks again what everybody who is connected may do, after the rules have changed: whoever may no longer be connected, or
+   * Asks again what clients may do, everybody who is connected unless given, after the rules or their groups have changed: whoever may no longer be connected, or
    * has a filter that is no longer allowed, is disconnected with the reason. No protocol of ours could end one
    * subscription alone.
    */
-  recheckAccess(): void {
-    for (const client of [...this.#clients.values()]) {
+  recheckAccess(clients: Iterable<Client> = [...this.#clients.values()]): void {
+    for (const client of clients) {
       const reason = noLongerAllowed(client);
       if (reason === undefined) continue;
       this.disconnect(client);

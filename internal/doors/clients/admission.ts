@@ -107,10 +107,10 @@ export function peerOf(
  *
  * @param refuse is told what was thrown, by `letIn` too.
  */
-export function whenAdmitted(
+export function whenAdmitted<T>(
   intake: Intake,
-  answer: Access | Promise<Access>,
-  letIn: (access: Access) => void,
+  answer: T | Promise<T>,
+  letIn: (access: T) => void,
   refuse: (error: unknown) => void,
 ): void {
   if (!(answer instanceof Promise)) {

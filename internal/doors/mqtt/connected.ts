@@ -10,6 +10,7 @@ import type { Version } from '../../protocol/mqtt/packet.ts';
 import type { Admission } from '../clients/admission.ts';
 import type { Intake } from '../clients/intake.ts';
 import type { Run } from '../clients/run.ts';
+import type { EnhancedAuthentication } from './enhanced-authentication.ts';
 import { Inbox } from './incoming/inbox.ts';
 import { Publishes } from './incoming/publishes.ts';
 import type { Agreement, Offer } from './negotiate.ts';
@@ -44,6 +45,8 @@ export interface MqttClient {
   publishes: Publishes;
   subscriber: Subscriber;
   replays: Replays;
+  /** There where the client named an authentication method. */
+  authentication: EnhancedAuthentication | undefined;
 }
 
 export interface MqttClientParts extends ConnectionServices {
@@ -55,6 +58,7 @@ export interface MqttClientParts extends ConnectionServices {
   isBridge: boolean;
   intake: Intake;
   run: Run;
+  authentication: EnhancedAuthentication | undefined;
   refuse(reason: BrokerError): void;
 }
 
@@ -91,5 +95,9 @@ export function createMqttClient(parts: MqttClientParts): MqttClient {
     isBridge,
     refuse,
   });
-  return { client, session, agreement, version, answers, outlet, inbox, publishes, subscriber, replays };
+  const { authentication } = parts;
+  return {
+    ...{ client, session, agreement, version, authentication },
+    ...{ answers, outlet, inbox, publishes, subscriber, replays },
+  };
 }

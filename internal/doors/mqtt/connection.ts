@@ -1,28 +1,26 @@
 import type { Access } from '../../access/access.ts';
-import { type Credentials, NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { ClientHost } from '../../broker/client.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
 import type { OpenedSession } from '../../broker/sessions/sessions.ts';
 import { BrokerError, nameForLog } from '../../errors.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
-import { decodePacket } from '../../protocol/mqtt/decode.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
-import { type Connect, type Disconnect, PACKET_NAMES, PacketType } from '../../protocol/mqtt/packet.ts';
+import { type Auth, type Disconnect, PacketType } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
 import { ReasonCode } from '../../protocol/mqtt/reason-codes.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
-import { peerOf, whenAdmitted } from '../clients/admission.ts';
 import type { ClientConnection } from '../clients/client-connections.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { Run } from '../clients/run.ts';
 import { type ConnectionServices, createMqttClient, type MqttClient } from './connected.ts';
+import { type AuthOutcome, authPacket } from './enhanced-authentication.ts';
+import { type Admitted, Newcomer, type NewcomerHost } from './incoming/newcomer.ts';
 import { answerRequest, type RequestHost } from './incoming/requests.ts';
-import { type Agreement, negotiate, secondsToMs } from './negotiate.ts';
+import { secondsToMs } from './negotiate.ts';
 import { encodeWithReason } from './outgoing/answers.ts';
-import { connectAnswer } from './outgoing/connect-answer.ts';
 import { encodingOf } from './outgoing/encoding.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
 
@@ -32,7 +30,9 @@ export interface MqttConnectionParts extends ConnectionServices {
 }
 
 /** One client of the MQTT door: finds the packets in what arrives, and has each taken by what serves the client. */
-export class MqttConnection implements ConnectionHandler, ClientConnection, ClientHost, Taker, RequestHost {
+export class MqttConnection
+  implements ConnectionHandler, ClientConnection, ClientHost, Taker, RequestHost, NewcomerHost
+{
   readonly door = 'mqtt';
   readonly intake: Intake;
   readonly #connection: Connection;
@@ -41,6 +41,8 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
   /** There as long as the client. */
   #run: Run | undefined;
   #connected: MqttClient | undefined;
+  /** There until the client is let in. */
+  #newcomer: Newcomer | undefined;
   /** Whether this connection had its last word. */
   #isEnding = false;
   #isSendScheduled = false;
@@ -52,6 +54,11 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
     this.#parts = parts;
     this.#cursor = new PacketCursor(parts.offer.maxPacketBytes);
     this.intake = new Intake(connection, this, { cursor: this.#cursor, reusesBuffer: false });
+    const { admission, offer, logger } = parts;
+    this.#newcomer = new Newcomer({
+      ...{ connection, intake: this.intake, admission, offer, logger },
+      host: this,
+    });
     connection.handler = this;
   }
 
@@ -174,9 +181,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
       while (at < stop && intake.isOpen) {
         const connected = this.#connected;
         // Said before the packet is whole: what begins like this may never become one.
-        if (connected === undefined && bytes[at] >>> 4 !== PacketType.connect) {
-          throw notConnected(bytes[at] >>> 4);
-        }
+        this.#newcomer?.checkMayBegin(bytes[at] >>> 4);
         if (!cursor.read(bytes, at, limit)) break;
         const next = cursor.end;
         if (cursor.type === PacketType.publish && connected !== undefined) {
@@ -195,13 +200,13 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
   }
 
   failed(error: unknown): void {
-    this.refuse(refusalOf(error, this.#parts.logger));
+    if (this.#newcomer?.refuse(error) !== true) this.refuse(refusalOf(error, this.#parts.logger));
   }
 
   #takeControl(bytes: Uint8Array): void {
     const connected = this.#connected;
     if (connected === undefined) {
-      this.#takeConnect(bytes);
+      this.#newcomer?.take(bytes, this.#cursor);
       return;
     }
     answerRequest(connected, bytes, this.#cursor, this);
@@ -228,28 +233,33 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
     this.#connection.end();
   }
 
-  #takeConnect(bytes: Uint8Array): void {
-    const body = bytes.subarray(this.#cursor.bodyStart);
-    let connect: Connect | undefined;
-    const refuse = (error: unknown) => {
-      const reason = refusalOf(error, this.#parts.logger);
-      this.#refuseConnect(reason, connectAnswer(reason, body, connect?.properties), connect?.clientId);
-    };
-    try {
-      connect = decodePacket(bytes, this.#cursor, 4) as Connect;
-      this.#admit(connect, negotiate(connect, this.#parts.offer), refuse);
-    } catch (error) {
-      refuse(error);
+  /** The client's other packets go on as before, until it is known whether it has proved anew who it is. */
+  authenticateAgain(connected: MqttClient, packet: Auth): void {
+    const { authentication } = connected;
+    if (authentication === undefined) {
+      throw new BrokerError('protocol-error', 'AUTH without an authentication method in CONNECT');
     }
+    authentication
+      .take(packet, true)
+      .then((outcome) => this.#proved(connected, outcome))
+      .catch((error) => this.refuse(refusalOf(error, this.#parts.logger)));
   }
 
-  #admit(connect: Connect, agreement: Agreement, refuse: (error: unknown) => void): void {
-    const peer = peerOf(this.#connection, 'mqtt', agreement.clientId);
-    const answer = this.#parts.admission.admit(peer, credentialsOf(connect));
-    whenAdmitted(this.intake, answer, (access) => this.#letIn(access, connect, agreement), refuse);
+  #proved(connected: MqttClient, outcome: AuthOutcome): void {
+    if (this.#connected !== connected || this.#isEnding) return;
+    const { client, answers } = connected;
+    if (outcome.access !== undefined) {
+      const { identity } = outcome.access;
+      if (identity.user !== client.identity.user) {
+        throw new BrokerError('not-authorized', 'who authenticates again is the same user as before');
+      }
+      client.access.renew(identity);
+    }
+    answers.now(answers.encode(authPacket(outcome)));
+    if (outcome.access !== undefined) this.#parts.broker.recheckAccess([client]);
   }
 
-  #letIn(access: Access, connect: Connect, agreement: Agreement): void {
+  letIn({ access, connect, agreement, authentication }: Admitted): void {
     // It may have gone, or have been refused, while it was looked at.
     if (this.#isEnding) return;
     const { broker, sessions, logger } = this.#parts;
@@ -272,6 +282,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
     const refuse = (reason: BrokerError) => this.refuse(reason);
     this.#cursor.disregardsFlags = version === 3;
     this.#run = new Run(broker, this.intake, encoding, client.origin);
+    this.#newcomer = undefined;
     this.#connected = createMqttClient({
       ...this.#parts,
       client,
@@ -281,6 +292,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
       isBridge,
       intake: this.intake,
       run: this.#run,
+      authentication,
       refuse,
     });
     const { answers, outlet } = this.#connected;
@@ -350,8 +362,17 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
     this.#parts.broker.disconnect(connected.client);
   }
 
-  /** @param clientId what the client calls itself, where its CONNECT could be read. */
-  #refuseConnect(reason: BrokerError, answer: Uint8Array | undefined, clientId: string | undefined): void {
+  ask(bytes: Uint8Array): void {
+    if (!this.#isEnding) this.#connection.write([bytes]);
+  }
+
+  goneBeforeConnack(): void {
+    this.intake.discardInput();
+    this.#isEnding = true;
+    this.#connection.end();
+  }
+
+  refuseConnect(reason: BrokerError, answer: Uint8Array | undefined, clientId: string | undefined): void {
     if (this.#isEnding) return;
     this.intake.discardInput();
     const client = clientId === undefined ? undefined : nameForLog(clientId);
@@ -380,16 +401,7 @@ export class MqttConnection implements ConnectionHandler, ClientConnection, Clie
   }
 }
 
-/** The credentials in a CONNECT. */
-function credentialsOf({ userName, password }: Connect): Credentials {
-  return userName === undefined ? NO_CREDENTIALS : { kind: 'password', user: userName, password };
-}
-
 /** Whether what a packet costs depends on what others have subscribed to; acknowledgements take no time, and free some. */
 function mayBeCostly(type: number): boolean {
   return type === PacketType.publish || type === PacketType.subscribe || type === PacketType.unsubscribe;
-}
-
-function notConnected(type: number): BrokerError {
-  return new BrokerError('not-connected', `the first packet is ${PACKET_NAMES[type]}, not CONNECT`);
 }

@@ -43,14 +43,10 @@ const ANY_PACKET_BYTES = 0xffff_ffff;
 /**
  * What comes of a CONNECT.
  *
- * @throws BrokerError `packet-too-large`, `invalid-client-id`, `unknown-authentication`, `invalid-topic`, `reserved-topic`.
+ * @throws BrokerError `packet-too-large`, `invalid-client-id`, `invalid-topic`, `reserved-topic`.
  */
 export function negotiate(connect: Connect, offer: Offer): Agreement {
   const { version, properties, cleanStart } = connect;
-  if (properties.authenticationMethod !== undefined) {
-    const method = quoted(properties.authenticationMethod);
-    throw new BrokerError('unknown-authentication', `authentication method ${method}`);
-  }
   const connack: Properties = {};
   const clientId = clientIdOf(connect, connack);
   const will = willOf(connect, clientId);
@@ -101,7 +97,7 @@ export function limitsOf(properties: Properties): Pick<Agreement, 'maximumPacket
 }
 
 /** [MQTT-3.1.2-24] a client that takes no CONNACK that says all it has to is not let in. */
-function checkFits(properties: Properties, maximumPacketSizeBytes: number): void {
+export function checkFits(properties: Properties, maximumPacketSizeBytes: number): void {
   const connack = { type: PacketType.connack, sessionPresent: false, reasonCode: 0, properties } as const;
   const { length } = encodePacket(connack, 5);
   if (length <= maximumPacketSizeBytes) return;

@@ -43,9 +43,12 @@ const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
 };
 
 /** The reason code of a refusal in version 5: the precise one if the packet that says so may carry it. */
-export function reasonCodeOf({ code }: BrokerError, carrier: PropertyCarrier): number {
+export function reasonCodeOf({ code, kind }: BrokerError, carrier: PropertyCarrier): number {
   const reasonCode = ReasonCode[REASONS[code] ?? 'unspecified'];
-  return mayCarry(carrier, reasonCode) ? reasonCode : ReasonCode.unspecified;
+  if (mayCarry(carrier, reasonCode)) return reasonCode;
+  return kind === 'denied' && mayCarry(carrier, ReasonCode.notAuthorized)
+    ? ReasonCode.notAuthorized
+    : ReasonCode.unspecified;
 }
 
 /** The return code of a CONNACK that refuses before version 5; undefined where it closes without one. */

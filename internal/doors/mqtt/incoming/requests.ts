@@ -4,6 +4,7 @@ import { BrokerError } from '../../../errors.ts';
 import type { PacketCursor } from '../../../protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../../protocol/mqtt/decode.ts';
 import {
+  type Auth,
   type Disconnect,
   PACKET_NAMES,
   type Packet,
@@ -21,6 +22,8 @@ export interface RequestHost {
   /** Has what waits in the session sent. */
   sendMore(): void;
   disconnect(connected: MqttClient, packet: Disconnect): void;
+  /** Takes a step by which the client proves anew who it is. */
+  authenticateAgain(connected: MqttClient, packet: Auth): void;
 }
 
 /** Packets that only a server sends, or that a client sends only once. */
@@ -81,7 +84,8 @@ function answerPacket(connected: MqttClient, packet: Packet, connection: Request
       connection.disconnect(connected, packet);
       return;
     case PacketType.auth:
-      throw new BrokerError('protocol-error', 'AUTH without an authentication method in CONNECT');
+      connection.authenticateAgain(connected, packet);
+      return;
     default:
       throw unexpected(packet.type);
   }

@@ -99,15 +99,22 @@ export class Answers {
    */
   encode(packet: Answer, reason?: string): Uint8Array {
     if (this.#version !== 5) return encodePacket(packet, this.#version);
-    const bytes =
-      reason === undefined ? encodePacket(packet, 5) : encodeWithReason(packet, reason, this.#agreement);
-    const { maximumPacketSizeBytes } = this.#agreement;
-    // [MQTT-3.1.2-24]
-    if (bytes.length <= maximumPacketSizeBytes) return bytes;
-    const name = PACKET_NAMES[packet.type];
-    const sizes = `${bytes.length} bytes; at most ${maximumPacketSizeBytes} are taken`;
-    throw new BrokerError('packet-too-large', `${name} has ${sizes}`);
+    return encodeWithin(this.#agreement, packet, reason);
   }
+}
+
+/**
+ * A packet of version 5 that the client takes.
+ *
+ * @throws BrokerError `packet-too-large` [MQTT-3.1.2-24].
+ */
+export function encodeWithin(agreement: Agreement, packet: Answer, reason?: string): Uint8Array {
+  const bytes = reason === undefined ? encodePacket(packet, 5) : encodeWithReason(packet, reason, agreement);
+  const { maximumPacketSizeBytes } = agreement;
+  if (bytes.length <= maximumPacketSizeBytes) return bytes;
+  const name = PACKET_NAMES[packet.type];
+  const sizes = `${bytes.length} bytes; at most ${maximumPacketSizeBytes} are taken`;
+  throw new BrokerError('packet-too-large', `${name} has ${sizes}`);
 }
 
 /** A packet of version 5 with a reason string, where the client wants one and it fits. */
