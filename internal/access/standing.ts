@@ -1,11 +1,14 @@
 import type { Refusal } from './authenticator.ts';
 import type { AccessSnapshot } from './directory.ts';
 import type { Identity } from './identity.ts';
+import type { ReplacedPassword } from './users/passwords.ts';
 import type { User } from './users/user.ts';
 
 /** Who is let in, as the directory has them now: users may be removed, disabled or put into other groups while they are here. */
 export class Standing {
   readonly #directory: { readonly current: AccessSnapshot };
+  /** Hashes that took the place of others of the same password, by the name of their user. */
+  readonly #replaced = new Map<string, ReplacedPassword>();
   /** With what those were let in whom the directory knew. */
   readonly #credentials = new WeakMap<Identity, Pick<User, 'password' | 'scram'>>();
   /** Those whose groups have changed, as they are now. */
@@ -22,6 +25,11 @@ export class Standing {
     if (user !== undefined) this.#credentials.set(identity, user);
   }
 
+  /** Remembers that a hash is another one of the same password, before the directory has it. */
+  replacing(change: ReplacedPassword): void {
+    this.#replaced.set(change.name, change);
+  }
+
   /** Who somebody is now, or why they may not be here any more. */
   of(identity: Identity): Identity | Refusal {
     const user = this.#userOf(identity);
@@ -29,11 +37,16 @@ export class Standing {
     if (user === undefined)
       return shown === undefined ? identity : { reason: 'the user was removed; it may not be here any more' };
     if (!user.isEnabled) return { reason: 'the user was disabled' };
-    if (shown !== undefined && !haveSameSecrets(user, shown))
+    if (shown !== undefined && !haveSameSecrets(user, shown) && !this.#isReplaced(user, shown))
       return { reason: 'the password of the user was changed; log in with the new one' };
     // Groups that a token or a certificate gave stay.
     const groups = shown === undefined ? [...new Set([...user.groups, ...identity.groups])] : user.groups;
     return this.#withGroups(identity, groups);
+  }
+
+  #isReplaced({ name, password }: User, shown: Pick<User, 'password'>): boolean {
+    const change = this.#replaced.get(name);
+    return change !== undefined && change.before === shown.password && change.fields.password === password;
   }
 
   #userOf({ user }: Identity): User | undefined {

@@ -9,14 +9,17 @@ import type { Policy } from '../access/policy.ts';
 import { RulePolicy } from '../access/rules/rule-policy.ts';
 import { Standing } from '../access/standing.ts';
 import { CertificateUsers } from '../access/users/certificate-users.ts';
+import { Decoys } from '../access/users/decoys.ts';
 import { Tokens } from '../access/users/tokens/tokens.ts';
-import { UserAuthenticator } from '../access/users/user-authenticator.ts';
+import { UserAuthenticator, type UserDirectory } from '../access/users/user-authenticator.ts';
 import type { Logger } from '../broker/broker.ts';
+import { nameForLog } from '../errors.ts';
 import { usersFileWatchMs } from '../limits/access.ts';
 import { liveTopicOf, logNameOf } from '../log/names.ts';
 import { AccessEntries } from '../persistence/access-entries.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import { checkNotMarked, MarkedAccess } from './has-users.ts';
+import { loginSecret } from './login-secret.ts';
 import type { Opened } from './opened.ts';
 import { type BrokerOptions, policyOf } from './options.ts';
 import { isEntryStore, type OpenEntries } from './session-store.ts';
@@ -59,7 +62,13 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
     tokenOptions && (await Tokens.open(tokenOptions, (error) => reportKeys(error, logger), options.clock));
   opened.add(() => tokens?.close());
   const standing = new Standing(directory);
-  const users = new UserAuthenticator({ directory, allowsAnonymous: true, tokens, certificates });
+  const users = new UserAuthenticator({
+    directory: followed(directory, standing),
+    allowsAnonymous: true,
+    ...{ tokens, certificates },
+    decoys: new Decoys(() => loginSecret(folderOf(options), logger)),
+    report: (user, error) => reportReplaced(user, error, logger),
+  });
   const rules = new DirectoryPolicy(directory, standing, new RulePolicy({ sharedLogOf }));
   return {
     directory,
@@ -68,6 +77,30 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
     policy: policy ?? bothAllow(policyOf(options), rules),
     reload: async () => file?.reload(),
   };
+}
+
+function reportReplaced(user: string, error: Error | undefined, logger: Logger): void {
+  const fields = { event: 'password-hashed', user: nameForLog(user) };
+  if (error === undefined) logger.info(fields, 'the password of a user of another broker was hashed anew');
+  else logger.warn({ ...fields, error: error.message }, 'the password of a user was not hashed anew');
+}
+
+/** The directory for whoever finds users: those who are here stay when the hash of their password is replaced. */
+function followed(directory: AccessDirectory, standing: Standing): UserDirectory {
+  return {
+    get current() {
+      return directory.current;
+    },
+    edit(changes) {
+      for (const change of changes) standing.replacing(change);
+      return directory.edit(changes);
+    },
+  };
+}
+
+/** Where the store is; undefined where nothing is kept. */
+function folderOf({ memory, kafkaLogDirs, dataDir }: BrokerOptions): string | undefined {
+  return memory ? undefined : (kafkaLogDirs?.directories[0] ?? dataDir);
 }
 
 /** The topic after which the log is called that a live topic is kept in, where that is not the topic itself. */

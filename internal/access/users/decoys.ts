@@ -16,12 +16,13 @@ interface Examples {
  * follow from the name and a secret, so that the same name always gets the same.
  */
 export class Decoys {
-  readonly #secret: Uint8Array;
+  readonly #findSecret: () => Uint8Array;
+  #secret: Uint8Array | undefined;
   readonly #examples = new WeakMap<Users, Examples>();
 
-  /** @param secret should outlast a restart: salts that change with it would tell who is not there. */
-  constructor(secret: Uint8Array = randomBytes(32)) {
-    this.#secret = secret;
+  /** @param findSecret asked once, when it is needed. It should outlast a restart: salts that change with it would tell who is not there. */
+  constructor(findSecret: () => Uint8Array = () => randomBytes(32)) {
+    this.#findSecret = findSecret;
   }
 
   /** The stored hash of somebody, to be computed in vain: users who were imported have hashes of other costs. */
@@ -56,6 +57,7 @@ export class Decoys {
   }
 
   #mac(use: string, name: string): Buffer {
+    this.#secret ??= this.#findSecret();
     return createHmac('sha512', this.#secret).update(`${use}\0${name}`).digest();
   }
 }

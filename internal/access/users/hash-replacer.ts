@@ -4,6 +4,9 @@ import { makePassword, passwordProblem, type ReplacedPassword } from './password
 import { parseStoredHash } from './stored-hash.ts';
 import type { User } from './user.ts';
 
+/** Hears of each user whose hash was replaced, or why it could not be. */
+export type ReplacedReport = (user: string, error?: Error) => void;
+
 /**
  * Makes a hash of ours, and keys for SCRAM, of the password of somebody whose hash is another broker's: at a login the
  * password is there. It waits its turn behind the logins, and where there are too many of those the next login does it.
@@ -11,13 +14,13 @@ import type { User } from './user.ts';
 export class HashReplacer {
   readonly #queue: HashQueue;
   readonly #replace: (change: ReplacedPassword) => Promise<void>;
-  readonly #report: (error: Error) => void;
+  readonly #report: ReplacedReport;
   readonly #underWay = new Set<string>();
 
   constructor(
     queue: HashQueue,
     replace: (change: ReplacedPassword) => Promise<void>,
-    report: (error: Error) => void,
+    report: ReplacedReport,
   ) {
     this.#queue = queue;
     this.#replace = replace;
@@ -41,8 +44,9 @@ export class HashReplacer {
     try {
       const fields = await this.#queue.run(() => makePassword(password));
       await this.#replace({ kind: 'replace-password', name, before, fields });
+      this.#report(name);
     } catch (error) {
-      if (!(error instanceof BusyError)) this.#report(error as Error);
+      if (!(error instanceof BusyError)) this.#report(name, error as Error);
     }
   }
 }

@@ -10,7 +10,7 @@ import { anonymous, type Identity, identityOf, type Peer } from '../identity.ts'
 import { CertificateUsers } from './certificate-users.ts';
 import { Decoys } from './decoys.ts';
 import { BusyError, HashQueue } from './hash-queue.ts';
-import { HashReplacer } from './hash-replacer.ts';
+import { HashReplacer, type ReplacedReport } from './hash-replacer.ts';
 import { Passwords, type ReplacedPassword } from './passwords.ts';
 import { beginOAuthBearer } from './sasl/oauthbearer.ts';
 import { beginPlain } from './sasl/plain.ts';
@@ -40,8 +40,8 @@ export interface UserAuthenticatorOptions {
   certificates?: CertificateUsers;
   decoys?: Decoys;
   queue?: HashQueue;
-  /** Hears of what went wrong while nobody waited for it. */
-  report?: (error: Error) => void;
+  /** Hears of hashes of other brokers that were replaced by ours. */
+  report?: ReplacedReport;
 }
 
 /**
