@@ -59,9 +59,10 @@ export class RulesOracle {
   }
 
   #matches(rule: Rule, filter: string, topic: string): boolean {
-    const { user = '', clientId } = this.#who;
-    const values: Record<string, string> = { '%u': user, '%c': clientId };
-    const variables = filter.match(/%[uc]/g) ?? [];
+    const { user, clientId } = this.#who;
+    const variables: string[] = filter.match(/%[uc]/g) ?? [];
+    const values: Record<string, string> = { '%u': user ?? '', '%c': clientId };
+    if (user === undefined && variables.includes('%u')) return false;
     const bad = variables.find((name) => !/^[^$/+#*\s][^/+#*\n\r\0]*$/.test(values[name]!));
     if (bad !== undefined) {
       if (rule.effect === 'allow') return false;

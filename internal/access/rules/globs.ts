@@ -1,7 +1,7 @@
 import micromatch from 'micromatch';
 import { maxGlobbedNameCharacters } from '../../limits/access.ts';
 import type { Effect } from './rule.ts';
-import { type Subject, usableName, variableIn } from './variables.ts';
+import { isNameless, type Subject, usableName, variableIn } from './variables.ts';
 
 /** Whether a name is one of those that a rule is about, for one client. */
 export type NameTest = (name: string, who: Subject) => boolean;
@@ -16,6 +16,7 @@ function testOf(glob: string, effect: Effect): NameTest {
   const variable = variableIn(glob);
   if (variable === undefined) return plainTestOf(glob, effect);
   return (name, who) => {
+    if (isNameless(variable, who)) return false;
     const value = usableName(variable, who);
     if (value === undefined) return effect === 'deny';
     return plainTestOf(variable.before + escaped(value) + variable.after, effect)(name, who);

@@ -257,7 +257,7 @@ describe('names in rules', () => {
   const policy = policyOf([
     { deny: ['publish'], users: ['*'], topics: ['d/%u/no'] },
     { allow: ['publish'], users: ['*'], topics: ['d/%u/#', 'c/%c'] },
-    { allow: ['publish'], users: ['*'], topics: ['d/#'], groups: ['all'] },
+    { allow: ['publish'], topics: ['d/#'], groups: ['all'] },
   ]);
   const may = (who: Who, topic: string) => refusal(policy, client(who), 'publish', topic) === undefined;
 
@@ -288,6 +288,14 @@ describe('names in rules', () => {
   );
 
   it('of nobody are no names', () => {
+    // What is denied to each user below their name is nothing to somebody without one.
+    const own = policyOf([
+      { deny: ['publish'], users: ['*'], topics: ['d/%u/no'] },
+      { deny: ['connect'], users: ['*'], sessions: ['%u-no'] },
+      { allow: ['publish'], users: ['anonymous'], topics: ['#'] },
+    ]);
+    expect(refusal(own, client(), 'publish', 'd/a/no')).toBeUndefined();
+    expect(refusal(own, client(), 'connect', 'broker', 'broker')).toBeUndefined();
     expect(may({}, 'd//x')).toBe(false);
     expect(may({}, 'd/undefined/x')).toBe(false);
     expect(may({ clientId: '' }, 'c/')).toBe(false);

@@ -1,6 +1,6 @@
 import { isReservedTopic } from '../../topic.ts';
 import type { Effect } from './rule.ts';
-import { type Subject, usableName, type Variable, variableIn } from './variables.ts';
+import { isNameless, type Subject, usableName, type Variable, variableIn } from './variables.ts';
 
 /** Which topics a rule is about, for one client. */
 export interface TopicPattern {
@@ -65,10 +65,11 @@ export function passesOverHidden({ levels, rest, matchesHidden }: TopicPattern):
  * A rule that denies is about more where it is not clear what it is about; one that allows about less.
  */
 export function patternsOf(template: TopicTemplate, effect: Effect, who: Subject): TopicPattern[] {
+  if (template.some((level) => isVariable(level) && isNameless(level, who))) return [];
   const levels: Level[] = [];
   let isPlain = true;
   for (const level of template) {
-    if (level === ANY || typeof level === 'string') {
+    if (!isVariable(level)) {
       levels.push(level);
       continue;
     }
@@ -91,7 +92,11 @@ export function templateOf(filter: string): TopicTemplate {
 }
 
 export function hasVariables(template: TopicTemplate): boolean {
-  return template.some((level) => level !== ANY && typeof level !== 'string');
+  return template.some(isVariable);
+}
+
+function isVariable(level: Level | Variable): level is Variable {
+  return level !== ANY && typeof level !== 'string';
 }
 
 function everythingBelow(levels: readonly Level[]): TopicPattern {

@@ -17,10 +17,15 @@ export function variableIn(text: string): Variable | undefined {
   return { before: before!, of: letter === 'u' ? 'user' : 'clientId', after: after! };
 }
 
+/** Whether a client has no such name at all, as an anonymous one has no user: a pattern with it is about nothing. */
+export function isNameless({ of }: Variable, who: Subject): boolean {
+  return who[of] === undefined;
+}
+
 /**
- * What a variable stands for; undefined where the name cannot stand in a pattern: there is none, or it has separators,
- * wildcards, control characters or line breaks, or begins with `$`. A rule that allows does not match then, as the name
- * would say more than a name. A rule that denies must not vanish, so it matches whatever the name could have said.
+ * What a variable stands for; undefined where the name cannot stand in a pattern: it is empty, has separators, wildcards,
+ * control characters or line breaks, or begins with `$`. A rule that allows does not match then, as the name would say
+ * more than a name. A rule that denies must not vanish, so it matches whatever the name could have said.
  */
 export function usableName({ of }: Variable, who: Subject): string | undefined {
   const name = who[of];
