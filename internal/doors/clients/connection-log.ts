@@ -5,7 +5,10 @@ import type { Fates } from '../../observe/fates.ts';
 import type { Connection } from '../../transport/connection.ts';
 
 /** How the log names whoever is on a connection. */
-export function clientFields({ remote, listener }: Connection, client: Client | undefined): object {
+export function clientFields(
+  { remote, listener }: Pick<Connection, 'remote' | 'listener'>,
+  client: Client | undefined,
+): object {
   return client === undefined
     ? { remote, listener }
     : { client: nameForLog(client.identity.clientId), remote };

@@ -8,14 +8,18 @@ const SECOND_MS = 1_000;
 /** Tells what one client was refused, with a line for some of it: a client that goes on without looking at answers must not fill the disk with it. */
 export class RefusalLog {
   readonly #fates: Fates;
-  readonly #identity: Identity;
+  readonly #identity: Pick<Identity, 'clientId' | 'remote'>;
   readonly #now: () => number;
   #secondBeganAt = Number.NEGATIVE_INFINITY;
   #inSecond = 0;
   #unlogged = 0;
 
   /** @param now milliseconds of a clock that only goes forward. */
-  constructor(fates: Fates, identity: Identity, now: () => number = () => performance.now()) {
+  constructor(
+    fates: Fates,
+    identity: Pick<Identity, 'clientId' | 'remote'>,
+    now: () => number = () => performance.now(),
+  ) {
     this.#fates = fates;
     this.#identity = identity;
     this.#now = now;

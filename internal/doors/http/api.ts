@@ -5,7 +5,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { BrokerError, quoted } from '../../errors.ts';
 import type { BrowserGuard } from './browser-guard.ts';
 import type { HttpContext } from './context.ts';
-import { sendProblem } from './problems.ts';
+import { type ProblemParts, sendProblem } from './problems.ts';
 import { routeHealth } from './routes/health.ts';
 import { routeMetrics } from './routes/metrics.ts';
 import { routePublish } from './routes/publish.ts';
@@ -23,7 +23,11 @@ export type Api = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Makes the routes of the door. Every one has a schema, and `/openapi.json` is made of them. */
 export async function makeApi({ context, guard, version }: ApiParts): Promise<Api> {
-  const { logger, maxMessageBytes } = context.parts;
+  const { maxMessageBytes, logger } = context.parts;
+  const problems: ProblemParts = {
+    logger,
+    refused: (request, refusal) => context.socketOf(request).refused(refusal),
+  };
   const app = fastify({
     bodyLimit: maxMessageBytes,
     // What a client sends is what it means: nothing is turned into another type, nothing unknown is dropped in silence.
@@ -35,10 +39,10 @@ export async function makeApi({ context, guard, version }: ApiParts): Promise<Ap
       ignoreDuplicateSlashes: false,
     },
     // The door has servers of its own, on any transport, and hands their requests over.
-    frameworkErrors: (error, _request, reply) => sendProblem(reply, error, logger),
+    frameworkErrors: (error, _request, reply) => sendProblem(reply, error, problems),
     serverFactory: (handler) => createServer(handler),
   });
-  app.setErrorHandler((error, _request, reply) => sendProblem(reply, error, logger));
+  app.setErrorHandler((error, _request, reply) => sendProblem(reply, error, problems));
   const methods = methodsByPath(app);
   acceptAnyBody(app);
   app.addHook('onRequest', async (request, reply) => {

@@ -1,10 +1,9 @@
-import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import type { Access } from '../../access/access.ts';
 import { type Credentials, NO_CREDENTIALS } from '../../access/authenticator.ts';
 import { BrokerError } from '../../errors.ts';
-import { certificateOf, remoteOf } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
+import type { HttpSocket } from './http-socket.ts';
 
 /** The client id of requests that name none. */
 const NAMELESS = 'http';
@@ -15,27 +14,17 @@ const NAMELESS = 'http';
  * @throws BrokerError `bad-credentials`, `not-authorized`, `malformed-http-request`.
  */
 export async function accessOf(
-  { raw, headers }: Pick<FastifyRequest, 'raw' | 'headers'>,
+  { headers }: Pick<FastifyRequest, 'headers'>,
   admission: Admission,
-  listener: string,
+  socket: HttpSocket,
   clientId = NAMELESS,
 ): Promise<Access> {
-  return admission.admit(
-    peerOf(senderOf(raw.socket, listener), 'http', clientId),
+  const access = await admission.admit(
+    peerOf(socket, socket.door, clientId),
     credentialsOf(headers.authorization),
   );
-}
-
-/** What the sockets of the door are known by: a certificate is read once for all requests of a connection. */
-const certificates = new WeakMap<Socket, ReturnType<typeof certificateOf>>();
-
-function senderOf(socket: Socket, listener: string): Parameters<typeof peerOf>[0] {
-  let certificate = certificates.get(socket);
-  if (certificate === undefined) {
-    certificate = certificateOf(socket);
-    certificates.set(socket, certificate);
-  }
-  return { listener, remote: remoteOf(socket), certificate };
+  socket.identity = access.identity;
+  return access;
 }
 
 /** RFC 9110, section 11.4; RFC 7617; RFC 6750. */

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { httpRequestTimeoutMs } from '../../limits/http.ts';
+import { Fates } from '../../observe/fates.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { type Endpoint, isSecure } from '../../transport/endpoint.ts';
 import { type Listener, listen } from '../../transport/listener.ts';
@@ -10,6 +12,7 @@ import { BrowserGuard } from './browser-guard.ts';
 import { accessOf } from './caller.ts';
 import type { HttpContext } from './context.ts';
 import { EventStreams } from './event-streams.ts';
+import { HttpSocket } from './http-socket.ts';
 import type { HttpOptions } from './options.ts';
 
 /** The HTTP door: messages, health and metrics for browsers, curl and Prometheus (docs/http.md). */
@@ -18,9 +21,8 @@ export class HttpDoor implements Door {
   readonly #parts: DoorParts;
   readonly #options: HttpOptions;
   readonly #context: HttpContext;
-  readonly #answering = new Set<ServerResponse>();
-  /** The listener of a socket, for the identity of whoever uses it. */
-  readonly #listeners = new WeakMap<object, string>();
+  readonly #sockets = new Map<Socket, HttpSocket>();
+  #answering = 0;
   #api: Promise<Api> | undefined;
   #isClosing = false;
   #allAnswered: (() => void) | undefined;
@@ -28,11 +30,15 @@ export class HttpDoor implements Door {
   constructor(parts: DoorParts, options: HttpOptions) {
     this.#parts = parts;
     this.#options = options;
+    parts.connections.addDoor(this.name);
+    const fates = new Fates(parts.metrics, parts.logger);
+    const socketOf = ({ socket }: IncomingMessage) => this.#sockets.get(socket)!;
     this.#context = {
       parts,
-      streams: new EventStreams(parts),
-      accessOf: ({ raw, headers }, clientId) =>
-        accessOf({ raw, headers }, parts.admission, this.#listeners.get(raw.socket) ?? '', clientId),
+      fates,
+      streams: new EventStreams(parts, fates),
+      socketOf,
+      accessOf: (request, clientId) => accessOf(request, parts.admission, socketOf(request.raw), clientId),
     };
   }
 
@@ -46,21 +52,18 @@ export class HttpDoor implements Door {
     options: ListenerOptions,
     problem: ListenerEvents['problem'],
   ): Promise<Listener> {
-    const url = { listener: '' };
+    let url = '';
     const listener = await listen(
       endpoint,
       { ...options, requestTimeoutMs: httpRequestTimeoutMs },
       {
         connection: (connection) => connection.destroy(),
-        request: (request, response) => {
-          this.#listeners.set(request.socket, url.listener);
-          this.#answer(request, response);
-        },
+        request: (request, response) => this.#answer(request, response, url),
         problem,
       },
     );
-    url.listener = listener.url.replace(/^(tcp|tls):/, isSecure(endpoint) ? 'https:' : 'http:');
-    return { ...listener, url: url.listener };
+    url = listener.url.replace(/^(tcp|tls):/, isSecure(endpoint) ? 'https:' : 'http:');
+    return { ...listener, url };
   }
 
   /** Ends the streams, answers the requests that it has, for at most so long, and closes. */
@@ -69,17 +72,17 @@ export class HttpDoor implements Door {
     this.#isClosing = true;
     this.#context.streams.close();
     await this.#untilAnswered(timeoutMs);
-    for (const response of this.#answering) response.destroy();
+    for (const socket of this.#sockets.values()) socket.destroy();
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
-    this.#answering.add(response);
+  #answer(request: IncomingMessage, response: ServerResponse, listener: string): void {
+    const socket = this.#sockets.get(request.socket) ?? this.#newSocket(request.socket, listener);
     // A connection that stays open would keep the broker from ending.
     if (this.#isClosing) response.setHeader('connection', 'close');
-    response.once('close', () => {
-      this.#answering.delete(response);
-      if (this.#isClosing) request.socket.destroySoon();
-      if (this.#answering.size === 0) this.#allAnswered?.();
+    this.#answering++;
+    socket.takes(response, () => {
+      if (this.#isClosing) socket.close();
+      if (--this.#answering === 0) this.#allAnswered?.();
     });
     this.#api ??= this.#loadApi();
     this.#api.then(
@@ -89,6 +92,18 @@ export class HttpDoor implements Door {
         response.destroy();
       },
     );
+  }
+
+  #newSocket(socket: Socket, listener: string): HttpSocket {
+    const { connections, clock } = this.#parts;
+    const added = new HttpSocket(socket, listener, clock, this.#context.fates);
+    this.#sockets.set(socket, added);
+    connections.add(added);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      connections.delete(added);
+    });
+    return added;
   }
 
   /** The first request waits for it, and no broker that nobody asks. */
@@ -103,7 +118,7 @@ export class HttpDoor implements Door {
   }
 
   #untilAnswered(timeoutMs: number): Promise<void> {
-    if (this.#answering.size === 0) return Promise.resolve();
+    if (this.#answering === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, timeoutMs);
       this.#allAnswered = () => {

@@ -9,16 +9,22 @@ import { BrokerError, nameForLog } from '../../errors.ts';
 import { type Reading, Replay, type ReplayedMessage, type ReplayTarget } from '../../live/replay.ts';
 import type { ReadFrom, ReplayStart } from '../../live/replay-filter.ts';
 import type { PartitionLog } from '../../log/partition-log.ts';
+import type { Fates } from '../../observe/fates.ts';
 import { parseShared } from '../../topic.ts';
+import { clientFields, tellDisconnected } from '../clients/connection-log.ts';
 import { RetainedFeeds } from '../clients/retained-feeds.ts';
 import type { DoorParts } from '../door.ts';
 import { eventOf, liveEvents } from './event-encoding.ts';
 import { EventIds } from './event-ids.ts';
 import { EventOutlet } from './event-outlet.ts';
+import type { HttpSocket, OpenAnswer } from './http-socket.ts';
 import { problemOf } from './problems.ts';
 
 export interface StreamOptions {
   access: Access;
+  /** The connection that becomes the stream. */
+  socket: HttpSocket;
+  fates: Fates;
   filter: string;
   start: ReplayStart | undefined;
   /** Where the client was before; undefined where this is its first stream. */
@@ -30,7 +36,7 @@ export interface StreamOptions {
  * One answer that goes on: what a filter matches, as server-sent events. Topics that a log keeps are read there, so that
  * each event has a place and the stream can go on after it; all others come live.
  */
-export class EventStream implements ClientHost, ReplayTarget {
+export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
   readonly #parts: DoorParts;
   readonly #response: ServerResponse;
   readonly #options: StreamOptions;
@@ -47,6 +53,20 @@ export class EventStream implements ClientHost, ReplayTarget {
     this.#options = options;
     const { kept } = parts;
     this.#encoding = liveEvents((topic) => kept?.logOf(topic) !== undefined);
+  }
+
+  get sent(): number {
+    return this.#client?.channel.delivered ?? 0;
+  }
+
+  get waiting(): number {
+    return this.#client?.channel.waitingMessages ?? 0;
+  }
+
+  /** Ends it where the credentials of its client have ended. */
+  checkExpiry(nowMs: number): void {
+    const expiry = this.#options.access.expiry(nowMs);
+    if (expiry !== undefined) this.refuse(expiry);
   }
 
   /** Makes it a client of the broker. @throws BrokerError. */
@@ -89,8 +109,9 @@ export class EventStream implements ClientHost, ReplayTarget {
     if (this.#client?.channel.isDrained) this.#response.write(':\n\n');
   }
 
-  /** Ends it with the reason as its last event. */
   refuse(reason: BrokerError): void {
+    if (this.#client === undefined) return;
+    tellDisconnected(this.#options.fates, clientFields(this.#options.socket, this.#client), reason);
     this.#leave();
     this.#response.end(`event: problem\ndata: ${JSON.stringify(problemOf(reason))}\n\n`);
   }

@@ -3,16 +3,20 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../access/access.ts';
 import { BrokerError } from '../../errors.ts';
 import type { ClockTimer } from '../../lib/clock.ts';
+import { deadlineSweepMs } from '../../limits/doors.ts';
 import { httpStreamQuietMs, httpStreams } from '../../limits/http.ts';
 import type { ReplayStart } from '../../live/replay-filter.ts';
+import type { Fates } from '../../observe/fates.ts';
 import type { DoorParts } from '../door.ts';
 import { positionsOf } from './event-ids.ts';
 import { EventStream } from './event-stream.ts';
+import type { HttpSocket } from './http-socket.ts';
 
 export interface StreamRequest {
   request: FastifyRequest;
   reply: FastifyReply;
   access: Access;
+  socket: HttpSocket;
   filter: string;
   /** Where it begins in the logs, where the client says so. */
   start: ReplayStart | undefined;
@@ -21,12 +25,18 @@ export interface StreamRequest {
 /** The streams of events that are open. */
 export class EventStreams {
   readonly #parts: DoorParts;
+  readonly #fates: Fates;
   readonly #open = new Set<EventStream>();
-  readonly #comments: ClockTimer;
+  readonly #timers: readonly ClockTimer[];
 
-  constructor(parts: DoorParts) {
+  constructor(parts: DoorParts, fates: Fates) {
     this.#parts = parts;
-    this.#comments = parts.clock.every(httpStreamQuietMs, () => this.#showLife());
+    this.#fates = fates;
+    const { clock } = parts;
+    this.#timers = [
+      clock.every(httpStreamQuietMs, () => this.#showLife()),
+      clock.every(deadlineSweepMs, () => this.#checkExpiry()),
+    ];
   }
 
   /**
@@ -34,7 +44,7 @@ export class EventStreams {
    *
    * @throws BrokerError where it is not to begin.
    */
-  open({ request, reply, access, filter, start }: StreamRequest): FastifyReply {
+  open({ request, reply, access, socket, filter, start }: StreamRequest): FastifyReply {
     const { kept } = this.#parts;
     if (this.#open.size >= httpStreams) {
       throw new BrokerError('too-many-clients', `${this.#open.size} streams are open`);
@@ -47,11 +57,15 @@ export class EventStreams {
         ? undefined
         : positionsOf(String(lastEventId), kept.logs);
     const stream = new EventStream(this.#parts, reply.raw, {
-      ...{ access, filter, start, positions },
-      closed: () => this.#open.delete(stream),
+      ...{ access, socket, filter, start, positions, fates: this.#fates },
+      closed: () => {
+        this.#open.delete(stream);
+        socket.stream = undefined;
+      },
     });
     stream.connect();
     this.#open.add(stream);
+    socket.stream = stream;
     reply.hijack();
     stream.begin(reply.getHeaders() as OutgoingHttpHeaders);
     return reply;
@@ -59,8 +73,13 @@ export class EventStreams {
 
   /** Ends all of them. Browsers come back by themselves. */
   close(): void {
-    this.#comments.cancel();
+    for (const timer of this.#timers) timer.cancel();
     for (const stream of [...this.#open]) stream.refuse(new BrokerError('server-shutdown'));
+  }
+
+  #checkExpiry(): void {
+    const nowMs = this.#parts.clock.now();
+    for (const stream of [...this.#open]) stream.checkExpiry(nowMs);
   }
 
   #showLife(): void {

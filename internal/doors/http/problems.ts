@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyError, FastifyReply } from 'fastify';
 import type { Logger } from '../../broker/broker.ts';
 import { BrokerError, ERRORS, type ErrorCode, type ErrorKind } from '../../errors.ts';
@@ -48,10 +49,24 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
   'foreign-host': 421,
 };
 
+export interface ProblemParts {
+  logger: Logger;
+  /** Told of each refusal. */
+  refused(request: IncomingMessage, refusal: BrokerError): void;
+}
+
 /** Answers with what went wrong. */
-export function sendProblem(reply: FastifyReply, error: unknown, logger: Logger): FastifyReply {
+export function sendProblem(
+  reply: FastifyReply,
+  error: unknown,
+  { logger, refused }: ProblemParts,
+): FastifyReply {
   const refusal = refusalOf(error, logger);
+  refused(reply.request.raw, refusal);
   const problem = problemOf(refusal);
+  // Whoever has shown nothing may be somebody who is allowed it.
+  const { authorization } = reply.request.headers;
+  if (refusal.code === 'not-authorized' && authorization === undefined) problem.status = 401;
   // RFC 9110, section 11.6.1.
   if (problem.status === 401) reply.header('www-authenticate', CHALLENGES);
   if (problem.status === 503) reply.header('retry-after', '1');

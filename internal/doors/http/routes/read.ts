@@ -34,7 +34,10 @@ export function routeRead(app: FastifyInstance, context: HttpContext): void {
     const access = await context.accessOf(request, client ?? (isStream ? idOfStream() : undefined));
     context.parts.broker.checkMaySubscribe(access, filter);
     const start = from === undefined ? undefined : startOf(from, context.parts.clock.now());
-    if (isStream) return context.streams.open({ request, reply, access, filter, start });
+    if (isStream) {
+      const socket = context.socketOf(request.raw);
+      return context.streams.open({ request, reply, access, socket, filter, start });
+    }
     if (start !== undefined) return readLog(request, reply, context, filter, start);
     return isWildcard(filter)
       ? sendRetained(reply, context, filter)

@@ -1,0 +1,94 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Identity } from '../../access/identity.ts';
+import type { BrokerError } from '../../errors.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { ConnectionFacts, OpenConnection } from '../../observe/connections.ts';
+import type { Fates } from '../../observe/fates.ts';
+import { certificateOf, remoteOf } from '../../transport/connection.ts';
+import { RefusalLog } from '../clients/refusal-log.ts';
+
+/** An answer that goes on. */
+export interface OpenAnswer {
+  /** Messages that the client got. */
+  readonly sent: number;
+  /** Messages that wait because the client takes no more. */
+  readonly waiting: number;
+  /** Ends it with the reason as its last event. */
+  refuse(reason: BrokerError): void;
+}
+
+/** A connection of the door: requests come over it, one after the other. */
+export class HttpSocket implements OpenConnection {
+  readonly door = 'http';
+  readonly listener: string;
+  readonly remote: string;
+  readonly certificate: ReturnType<typeof certificateOf>;
+  /** Of the last request. */
+  identity: Identity | undefined;
+  /** The stream that it has become. */
+  stream: OpenAnswer | undefined;
+  readonly #socket: Socket;
+  readonly #sinceMs: number;
+  readonly #answering = new Set<ServerResponse>();
+  readonly #refusals: RefusalLog;
+  #requests = 0;
+
+  constructor(socket: Socket, listener: string, clock: Clock, fates: Fates) {
+    this.listener = listener;
+    this.remote = remoteOf(socket);
+    this.certificate = certificateOf(socket);
+    this.#socket = socket;
+    this.#sinceMs = clock.now();
+    const { remote } = this;
+    this.#refusals = new RefusalLog(fates, { clientId: this.door, remote }, () => clock.elapsedMs());
+  }
+
+  /** Tells of a request that was refused. */
+  refused(refusal: BrokerError): void {
+    this.#refusals.add(refusal, 'a request was refused');
+  }
+
+  /** Counts a request. `answered` is called when its answer has gone out, or its client has gone. */
+  takes(response: ServerResponse, answered: () => void): void {
+    this.#requests++;
+    this.#answering.add(response);
+    response.once('close', () => {
+      this.#answering.delete(response);
+      answered();
+    });
+  }
+
+  facts(): ConnectionFacts {
+    const { listener, remote, identity, stream } = this;
+    return {
+      ...{
+        listener,
+        remote,
+        sinceMs: this.#sinceMs,
+        user: identity?.user,
+        clientId: identity?.clientId ?? '',
+      },
+      receivedBytes: this.#socket.bytesRead,
+      sentBytes: this.#socket.bytesWritten,
+      received: this.#requests,
+      sent: this.#requests - this.#answering.size + (stream?.sent ?? 0),
+      waiting: stream?.waiting ?? this.#answering.size,
+    };
+  }
+
+  /** Ends a stream with the reason; a request that is being answered loses its answer. */
+  end(reason: BrokerError): void {
+    this.stream?.refuse(reason);
+    this.close();
+  }
+
+  /** Closes when what was written is out. */
+  close(): void {
+    this.#socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
