@@ -1,5 +1,5 @@
 /**
- * What can be wrong with record batches, each with the Kafka error code that a broker answers:
+ * The faults of record batches, each with the Kafka error code that a broker answers:
  * `truncated` and `corrupt-message` CORRUPT_MESSAGE (2), `too-large` MESSAGE_TOO_LARGE (10),
  * `invalid-timestamp` INVALID_TIMESTAMP (32), `unsupported-compression` UNSUPPORTED_COMPRESSION_TYPE (76),
  * `invalid-record` and `unsupported-magic` INVALID_RECORD (87).

@@ -19,7 +19,7 @@ export interface NewRecord {
   headers?: readonly RecordHeader[];
 }
 
-/** What a batch says beside its records. */
+/** The facts of a batch beside its records. */
 export interface BatchOptions {
   /** 0 by default; see {@link setBaseOffset}. */
   baseOffset?: number;
@@ -65,7 +65,7 @@ export class BatchBuilder {
     this.#buffer = new Uint8Array(Math.max(BATCH_HEADER_BYTES, expectedBytes));
   }
 
-  /** How many records wait. */
+  /** The number of records that wait. */
   get count(): number {
     return this.#count;
   }

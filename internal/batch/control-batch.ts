@@ -2,7 +2,7 @@ import { recordBytes } from './read.ts';
 import type { BatchHeader } from './record-batch.ts';
 import { RecordCursor } from './record-cursor.ts';
 
-/** What a batch of a transaction does to it: it has records of it, or ends it. */
+/** The step of a transaction that a batch makes: it has records of it, or ends it. */
 export type TransactionKind = 'records' | 'commit' | 'abort';
 
 /** The key of a control record: version (2), type (2). */
@@ -13,7 +13,7 @@ const COMMIT = 1;
 export const MAX_CONTROL_BATCH_BYTES = 4096;
 
 /**
- * What a whole batch does to its producer's transaction; undefined for a batch outside of transactions, and for a mark
+ * The step that a whole batch makes in its producer's transaction; undefined for a batch outside of transactions, and for a mark
  * of another kind.
  *
  * @throws RecordBatchError for a mark that cannot be read.

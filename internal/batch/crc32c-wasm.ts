@@ -5,7 +5,7 @@
 
 /** The loaded module. */
 export interface WasmCrc32c {
-  /** Where the bytes to be summed are put; more than its length takes several rounds. */
+  /** The memory for the bytes to be summed; more than its length takes several rounds. */
   room: Uint8Array;
   /** Goes on from `state` (inverted, as the algorithm keeps it) over the first `length` bytes of the room. */
   update(state: number, length: number): number;

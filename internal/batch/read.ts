@@ -42,7 +42,7 @@ export async function recordsPaced(
   return walk(await recordBytesPaced(bytes, header, maxBytes, pace));
 }
 
-/** What reads the records of a batch where they lie; it keeps what it needs of the header. */
+/** Reads the records of a batch where they lie; it keeps the part of the header that it needs. */
 function walker(header: BatchHeader): (place: RecordBytes) => Generator<KafkaRecord, void, undefined> {
   const { baseOffset, baseTimestamp, recordCount } = header;
   const appendTime = header.timestampType === 'log-append' ? header.maxTimestamp : undefined;
@@ -66,7 +66,7 @@ function walker(header: BatchHeader): (place: RecordBytes) => Generator<KafkaRec
 }
 
 /**
- * Where the records of a whole batch lie, for a {@link RecordCursor}: in `bytes` itself, or expanded.
+ * The place of the records of a whole batch, for a {@link RecordCursor}: in `bytes` itself, or expanded.
  *
  * @param maxBytes the most that a compressed batch may expand to.
  * @throws RecordBatchError `truncated`, `corrupt-message`, `too-large` or `unsupported-compression`.
@@ -97,7 +97,7 @@ export async function recordBytesPaced(
   }
 }
 
-/** Where records lie. */
+/** The place of records. */
 export interface RecordBytes {
   readonly bytes: Uint8Array;
   readonly start: number;

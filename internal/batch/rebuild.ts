@@ -13,7 +13,7 @@ import {
 } from './record-batch.ts';
 import { RecordCursor } from './record-cursor.ts';
 
-/** What of a batch is to stay. */
+/** The records of a batch that are to stay. */
 export interface KeepRules {
   /** Whether no later record with the key of this one is known; `key` lies in `bytes` from `start` to before `end`. */
   isLatest(offset: number, bytes: Uint8Array, start: number, end: number): boolean;
@@ -23,11 +23,11 @@ export interface KeepRules {
   keepsHeader: boolean;
   /** In milliseconds since 1970. */
   nowMs: number;
-  /** How long a tombstone stays after it was first compacted, in milliseconds. */
+  /** The time that a tombstone stays after it was first compacted, in milliseconds. */
   deleteRetentionMs: number;
 }
 
-/** What became of a batch. A horizon is when its tombstones may go; undefined where it has none. */
+/** The rest of a batch. A horizon is when its tombstones may go; undefined if it has none. */
 export type RebuiltBatch =
   | { kind: 'same'; count: number; deleteHorizonMs: number | undefined }
   | { kind: 'gone' }
@@ -114,7 +114,7 @@ export function isUnreadable(error: unknown): boolean {
   return error instanceof RecordBatchError;
 }
 
-/** Where records that stay lie in the expanded bytes: starts and ends in turn, neighbours as one. */
+/** The places of records that stay in the expanded bytes: starts and ends in turn, neighbours as one. */
 interface Kept {
   runs: number[];
   count: number;

@@ -14,7 +14,7 @@ import { crc32c } from './crc32c.ts';
  * broker can give a batch its offsets without summing it up again.
  */
 export const BATCH_HEADER_BYTES = 61;
-/** What baseOffset and batchLength take: a batch is this much longer than batchLength says. */
+/** The bytes of baseOffset and batchLength: a batch is this much longer than batchLength says. */
 export const BATCH_LENGTH_END = 12;
 export const SUPPORTED_MAGIC = 2;
 
@@ -31,13 +31,13 @@ export const BatchAttribute = {
 export type TimestampType = 'create' | 'log-append';
 
 /**
- * Where a batch lies and what its header says. One object serves for many batches: {@link parseBatchHeader}
+ * The place and the header of a batch. One object serves for many batches: {@link parseBatchHeader}
  * overwrites it. Offsets, timestamps and ids are numbers; what is beyond 2^53 is refused.
  */
 export class BatchHeader {
-  /** Where the batch begins in the bytes it was read from. */
+  /** The start of the batch in the bytes it was read from. */
   at = 0;
-  /** Where it ends there, which may be beyond what is there. */
+  /** Its end there, which may be beyond the bytes. */
   end = 0;
   baseOffset = 0;
   /** In bytes, from partitionLeaderEpoch to the end. */

@@ -19,9 +19,9 @@ export class RecordCursor {
   valueStart = -1;
   valueEnd = -1;
   headerCount = 0;
-  /** Where the first header lies. */
+  /** The start of the first header. */
   headersStart = 0;
-  /** Where the record ends and the next begins. */
+  /** The end of the record, where the next one begins. */
   end = 0;
 
   #at = 0;

@@ -4,7 +4,7 @@ import { type RecordBytes, recordBytes, recordBytesPaced } from './read.ts';
 import { BatchHeader, checkBatch, parseBatchHeader } from './record-batch.ts';
 import { RecordCursor, type RecordHeader } from './record-cursor.ts';
 
-/** What a broker accepts from a producer. */
+/** The batches that a broker accepts from a producer. */
 export interface BatchLimits {
   /** The largest batch as it is sent, in bytes with its header (Kafka's `max.message.bytes`). */
   maxBatchBytes: number;
@@ -108,12 +108,12 @@ function checkHeader(header: BatchHeader, limits: BatchLimits): void {
   }
 }
 
-/** How many records are checked in one step: some hundred microseconds. */
+/** The records that are checked in one step: some hundred microseconds. */
 const STEP_RECORDS = 4_096;
 
 /** So many rejected records of a batch are told one by one, as nobody reads more. */
 const MOST_TOLD = 1_000;
-/** What producers give to records without a time. */
+/** The timestamp that producers give to records without a time. */
 const NO_TIMESTAMP = -1;
 
 /** Checks the records of one batch, in steps. */

@@ -4,16 +4,16 @@ import type { GroupOutcome, NewOffset } from './group-types.ts';
 
 export type { GroupOffset };
 
-/** What one group committed: by topic and partition. */
+/** The commits of one group: by topic and partition. */
 export type OffsetsByTopic = ReadonlyMap<string, ReadonlyMap<number, GroupOffset>>;
 
-/** What a store keeps of groups. */
+/** The part of a store that keeps groups. */
 export type OffsetStore = Pick<LogStore, 'saveGroupOffsets' | 'deleteGroupOffsets' | 'deleteGroup'>;
 
 type Topics = Map<string, Map<number, GroupOffset>>;
 
 /**
- * What groups committed. A change is seen when the store keeps it, and changes are seen in the order in which they
+ * The commits of all groups. A change is seen when the store keeps it, and changes are seen in the order in which they
  * were asked for. What the store refuses rejects with its error.
  */
 export class CommittedOffsets {
@@ -162,7 +162,7 @@ export class CommittedOffsets {
 
 const NONE: OffsetsByTopic = new Map();
 
-/** What an offset takes in memory, roughly; nothing where there is none. */
+/** The memory of an offset, roughly; nothing if there is none. */
 function offsetBytes(offset: GroupOffset | undefined): number {
   return offset === undefined ? 0 : OFFSET_OVERHEAD_BYTES + offset.metadata.length;
 }

@@ -11,7 +11,7 @@ import type { Joins } from './join.ts';
 import type { KeptGroups } from './kept-groups.ts';
 import type { GroupClient } from './presence.ts';
 
-/** What offsets share with the rest of the groups. */
+/** The services that offsets share with the rest of the groups. */
 export interface GroupOffsetsParts {
   readonly table: GroupTable;
   readonly joins: Joins;
@@ -21,7 +21,7 @@ export interface GroupOffsetsParts {
   readonly subscribedTopics: (metadata: Uint8Array) => readonly string[];
 }
 
-/** What groups may do with their offsets: who may commit, which may be deleted, which are too old. */
+/** The rules for the offsets of groups: who may commit, which may be deleted, which are too old. */
 export class GroupOffsets {
   readonly #parts: GroupOffsetsParts;
 

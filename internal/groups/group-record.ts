@@ -14,7 +14,7 @@ export interface GroupRecord {
   readonly members: readonly MemberRecord[];
 }
 
-/** What is known of a member without its connections and timers. */
+/** The state of a member without its connections and timers. */
 export interface MemberRecord {
   readonly id: string;
   readonly instanceId: string | null;
@@ -39,7 +39,7 @@ export interface MemberRecord {
  *              session timeout (4)   rebalance timeout (4)   protocol count (4)   protocols   assignment (bytes)
  *     protocol:  name (text)   metadata (bytes)
  *
- * How it changes: any other layout, an added field too, is the next version. {@link readGroup} goes on reading all older
+ * The rule for changes: any other layout, an added field too, is the next version. {@link readGroup} goes on reading all older
  * ones. A version that it does not know, of a newer tinymq, counts as a group without members: these are told that they
  * are unknown and join again; what the group committed lies elsewhere and stays.
  */
@@ -58,7 +58,7 @@ export function writeGroup(group: GroupRecord): Uint8Array {
   return bytes;
 }
 
-/** What it returns lies in these bytes. @throws RangeError for a version that is not known, and for bytes that are no group. */
+/** The result refers to these bytes. @throws RangeError for a version that is not known, and for bytes that are no group. */
 export function readGroup(bytes: Uint8Array): GroupRecord {
   const reader = new RecordReader(bytes);
   const version = reader.uint8();

@@ -4,7 +4,7 @@ import { Group, type GroupMemory, groupBytes } from './group.ts';
 import type { KeptGroups } from './kept-groups.ts';
 import type { Rebalance } from './rebalance.ts';
 
-/** What the table shares with the rest of the groups. */
+/** The services that the table shares with the rest of the groups. */
 export interface GroupTableParts {
   readonly deadlines: DeadlineTimer;
   readonly rebalance: Rebalance;

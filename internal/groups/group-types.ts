@@ -1,4 +1,4 @@
-/** What is asked of groups and what they answer, in the words of Kafka's group protocol. */
+/** The requests to groups and their answers, in the words of Kafka's group protocol. */
 
 /** Why something is refused; Kafka's names. */
 export type GroupError =
@@ -19,7 +19,7 @@ export type GroupError =
   | 'groupMaxSizeReached'
   | 'fencedInstanceId'
   | 'groupSubscribedToTopic';
-/** How a request went. */
+/** The outcome of a request. */
 export type GroupOutcome = GroupError | 'none';
 
 /** As Kafka's tools print them; a group that is not there counts as dead. */
@@ -38,7 +38,7 @@ export interface JoinRequest {
   readonly memberId: string;
   /** The name by which a static member is known over its restarts; null for a dynamic one. */
   readonly groupInstanceId: string | null;
-  /** What the member's id begins with. */
+  /** The beginning of the member's id. */
   readonly clientId: string;
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
@@ -73,7 +73,7 @@ export interface JoinResult {
   readonly members: readonly JoinedMember[];
 }
 
-/** How a member says who it is in all requests after it joined. */
+/** The fields by which a member names itself in all requests after it joined. */
 export interface MemberIdentity {
   readonly groupId: string;
   readonly memberId: string;
@@ -90,7 +90,7 @@ export interface SyncRequest extends MemberIdentity {
   readonly assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[];
 }
 
-/** What a member has to do, or why that is not known. */
+/** The assignment of a member, or the reason why it is not known. */
 export interface SyncResult {
   readonly error: GroupOutcome;
   readonly protocolType: string | null;

@@ -21,7 +21,7 @@ export interface PendingMember extends Present {
   readonly session: Deadline;
 }
 
-/** What all groups take together, roughly. */
+/** The memory of all groups together, roughly. */
 export interface GroupMemory {
   bytes: number;
 }
@@ -58,7 +58,7 @@ export class Group {
   /** Members that have not asked for their assignment in this generation. */
   readonly awaitedSyncs = new Set<string>();
   readonly namesakes = new Namesakes();
-  /** How many members know each protocol. */
+  /** The number of members that know each protocol. */
   readonly #clock: Clock;
   readonly #supporters = new Map<string, number>();
   /** Ids of members by their instance ids. */
@@ -207,7 +207,7 @@ export class Group {
     return longestMs;
   }
 
-  /** What a member is told that joined this generation. */
+  /** The answer to a member that joined this generation. */
   joined(member: Member, { withMembers = this.isLeader(member) } = {}): JoinResult {
     return {
       error: 'none',
@@ -229,7 +229,7 @@ export class Group {
     }));
   }
 
-  /** What a member is told that asks for its assignment. */
+  /** The answer to a member that asks for its assignment. */
   synced(member: Member): SyncResult {
     return {
       error: 'none',
@@ -244,7 +244,7 @@ export class Group {
     this.#memory.bytes -= groupBytes(this.id);
   }
 
-  /** What the store keeps of it. Who was told no generation yet, and may not know its id, joins anew after a restart. */
+  /** The record of it in the store. A member that was told no generation yet, and may not know its id, joins anew after a restart. */
   record(): GroupRecord {
     const members = [...this.members.values()].filter(({ isNew }) => !isNew);
     return {
@@ -308,7 +308,7 @@ export function refusedJoin(error: GroupError, memberId: string): JoinResult {
   };
 }
 
-/** What a group takes without members. */
+/** The memory of a group without members. */
 export function groupBytes(id: string): number {
   return GROUP_OVERHEAD_BYTES + id.length;
 }

@@ -31,10 +31,10 @@ import type { Member } from './member.ts';
 import { type GroupClient, Presence } from './presence.ts';
 import { answerSync, type GroupLog, Rebalance, refusedSync } from './rebalance.ts';
 
-/** What groups need from outside. */
+/** The parts that groups are made from. */
 export interface GroupsOptions {
   readonly store: OffsetStore & MemberStore & Pick<LogStore, 'onEvent'>;
-  /** What the store keeps of groups now. */
+  /** The stored state of groups. */
   readonly stored: Pick<StoredState, 'groups' | 'groupMembers'>;
   /**
    * The topics that a consumer wants, from what it said when it joined. May throw where that cannot be read: its group
@@ -194,7 +194,7 @@ export class Groups {
   }
 
   /**
-   * What a group committed; nothing where there is no such group.
+   * The commits of a group; none if there is no such group.
    *
    * @param isStable whether what is on its way to the store has to be waited for.
    */

@@ -15,7 +15,7 @@ import { type Answer, Member, type MemberProfile, memberBytes, profileOf, protoc
 import type { GroupClient, Presence } from './presence.ts';
 import { answerSync, type Rebalance, refusedSync } from './rebalance.ts';
 
-/** What joining shares with the rest of the groups. */
+/** The services that joining shares with the rest of the groups. */
 export interface JoinParts {
   readonly deadlines: DeadlineTimer;
   readonly presence: Presence;

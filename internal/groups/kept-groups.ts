@@ -3,7 +3,7 @@ import type { LogStore } from '../store/log-store.ts';
 import type { Group } from './group.ts';
 import { writeGroup } from './group-record.ts';
 
-/** What groups are kept in. */
+/** The part of the store that keeps groups. */
 export type MemberStore = Pick<LogStore, 'saveGroupMembers'>;
 
 /**

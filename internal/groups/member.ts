@@ -10,10 +10,10 @@ import {
 } from './group-types.ts';
 import type { GroupClient, Present } from './presence.ts';
 
-/** What a member has waiting for its answer. */
+/** A request of a member that waits for its answer. */
 export type Answer<Result> = (result: Result) => void;
 
-/** What a member says of itself when it joins, with where it comes from. */
+/** The facts that a member names when it joins, with its address. */
 export type MemberProfile = Omit<MemberRecord, 'id' | 'assignment'>;
 
 /** A member of a group. What counts it among the others (protocols, who waits) only {@link Group} changes. */
@@ -70,7 +70,7 @@ export class Member implements Present {
     return !this.isNew && (this.awaitingJoin !== undefined || this.awaitingSync !== undefined);
   }
 
-  /** What it says in this protocol; no bytes where it does not know that. */
+  /** Its metadata in this protocol; no bytes if it does not know the protocol. */
   metadata(protocolName: string | null): Uint8Array {
     return (protocolName === null ? undefined : this.protocols.get(protocolName)) ?? NO_BYTES;
   }
@@ -103,7 +103,7 @@ export class Member implements Present {
   }
 }
 
-/** What a JoinGroup says of its member. */
+/** The part of a JoinGroup that is about its member. */
 export function profileOf(
   request: JoinRequest,
   protocols: ReadonlyMap<string, Uint8Array>,
@@ -128,13 +128,13 @@ export function protocolsOf(list: readonly GroupProtocol[]): ReadonlyMap<string,
   return protocols;
 }
 
-/** What a member with these protocols would take, without its assignment. */
+/** The memory of a member with these protocols, without its assignment. */
 export function memberBytes(id: string, protocols: ReadonlyMap<string, Uint8Array>): number {
   let bytes = MEMBER_OVERHEAD_BYTES + id.length;
   for (const [name, metadata] of protocols) bytes += PROTOCOL_OVERHEAD_BYTES + name.length + metadata.length;
   return bytes;
 }
 
-/** What the objects of a member take beside the bytes in them, roughly. */
+/** The memory of a member's objects beside the bytes in them, roughly. */
 const MEMBER_OVERHEAD_BYTES = 1_024;
 const PROTOCOL_OVERHEAD_BYTES = 200;

@@ -1,4 +1,4 @@
-/** Who sends requests of groups: one connection. */
+/** The sender of requests of groups: one connection. */
 export interface GroupClient {
   /** The peer's address without the port. */
   readonly host: string;
@@ -6,7 +6,7 @@ export interface GroupClient {
   readonly closed: AbortSignal;
 }
 
-/** What is present as long as one of the connections that it used is open. */
+/** A member that is present as long as one of the connections that it used is open. */
 export interface Present {
   /** Only {@link Presence} changes it. */
   readonly clients: Set<GroupClient>;

@@ -6,14 +6,14 @@ import { GroupTooLargeError, type KeptGroups } from './kept-groups.ts';
 import type { Member } from './member.ts';
 import type { Presence } from './presence.ts';
 
-/** What is told about groups, for people. */
+/** The log lines about groups, for people. */
 export interface GroupLog {
   debug(fields: object, message: string): void;
   warn(fields: object, message: string): void;
 }
 
 /**
- * How a group gets from one generation to the next:
+ * Takes a group from one generation to the next:
  *
  *     Empty ──▶ PreparingRebalance ──▶ CompletingRebalance ──▶ Stable
  *       ▲           │        ▲                  │                 │
@@ -159,7 +159,7 @@ export class Rebalance {
     this.remove(group, member);
   }
 
-  /** What follows for the others. */
+  /** Tells the other members. */
   afterLeave(group: Group, reason: string): void {
     if (group.state === 'Stable' || group.state === 'CompletingRebalance') this.begin(group, reason);
     else this.completeIfAllJoined(group);
@@ -219,14 +219,14 @@ export class Rebalance {
     );
   }
 
-  /** What members are told whose group could not be kept. That the store fails is logged by the store, once. */
+  /** Answers the members of a group that could not be kept. The store itself logs that it fails, once. */
   #refusal(group: Group, error: Error): GroupError {
     if (!(error instanceof GroupTooLargeError)) return 'coordinatorNotAvailable';
     this.#log.warn({ group: group.id, bytes: error.bytes }, 'a group is too large to be kept');
     return 'unknownServerError';
   }
 
-  /** Who waited was excused from being heard, and no longer is. */
+  /** Waiting members sent no heartbeats; their session timeouts start again now. */
   #answerAwaited(member: Member, result: SyncResult): void {
     if (member.awaitingSync === undefined) return;
     answerSync(member, result);

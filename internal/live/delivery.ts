@@ -35,7 +35,7 @@ export class Delivery {
     logs.onGrown(() => this.#wanted.clear());
     logs.onDeleted(() => this.#wanted.clear());
     logs.onCommitted((topic, partition, records) => {
-      // Where another node leads, it delivers, and what is wanted here comes from there.
+      // A node delivers what it leads; messages of other nodes' partitions come from there.
       if (partition.leader === 'here' && this.#isWanted(topic))
         this.#followerOf(topic, partition).take(records);
     });
@@ -201,7 +201,7 @@ function isLarge(batch: Uint8Array): boolean {
     const { recordCount, codec } = parseBatchHeader(batch, 0);
     return recordCount > PIECE_RECORDS || (codec !== 'none' && batch.length > LARGE_COMPRESSED_BYTES);
   } catch {
-    // What cannot be read is reported where it is read.
+    // A batch that cannot be read is reported where it is read.
     return false;
   }
 }
@@ -226,7 +226,7 @@ function messagesOf(logName: string, batch: Uint8Array): Message[] {
 function qosOneMessageOf(record: KafkaRecord, logName: string): Message {
   const message = messageOf(record, logName);
   message.qos = 1;
-  // Whoever sent it to the log has had an answer, and will not send it again.
+  // Its producer has had an answer, and will not send it again.
   message.isLastCopy = true;
   return message;
 }

@@ -8,7 +8,7 @@ import type { StoredBatch } from '../store/log-store.ts';
 import { CorruptBatchError } from '../store/store-error.ts';
 import { TurnPace } from './turn-pace.ts';
 
-/** What a follower does with the batches that it comes to. */
+/** The services of a follower. */
 export interface FollowerParts {
   readonly partition: PartitionLog;
   /** Delivers a batch at once; whether it did, which a large one is not. */
@@ -24,7 +24,7 @@ export interface FollowerParts {
   unreadable(error: unknown): void;
 }
 
-/** What goes with a batch to its subscribers. */
+/** The source and the receipt of a delivery. */
 export interface Delivered {
   /** Pauses while one of them is full. */
   readonly source: Source;

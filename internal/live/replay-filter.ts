@@ -1,17 +1,17 @@
 import type { PartitionLog } from '../log/partition-log.ts';
 import { filterProblem } from '../topic.ts';
 
-/** Where a replay begins. */
+/** The beginning of a replay. */
 export type ReplayStart =
   | { kind: 'earliest' }
   | { kind: 'latest' }
   | { kind: 'offset'; offset: number }
   | { kind: 'time'; timeMs: number };
 
-/** Where reading begins in one partition, and which records it leaves out. */
+/** The offset from which one partition is read, and the records that are left out. */
 export interface ReadFrom {
   offset: number;
-  /** What was published before is left out; `-Infinity` where nothing is. */
+  /** Messages from before this time are left out; `-Infinity` for none. */
   sinceMs: number;
 }
 
@@ -19,7 +19,7 @@ export interface ReplayRequest {
   start: ReplayStart;
   /** Which topics. */
   filter: string;
-  /** How far an earlier replay came. Such a partition is read from there, whatever `start` says. */
+  /** The places that an earlier replay came to. Such a partition is read from there, whatever `start` says. */
   positions?: ReadonlyMap<PartitionLog, ReadFrom>;
   /** Whether it goes on with that earlier replay, so that partitions without a position are new and wanted as a whole. */
   goesOn?: boolean;

@@ -194,7 +194,7 @@ export class Replay implements Source {
 
 const FROM_BEGINNING: ReadFrom = { offset: 0, sinceMs: Number.NEGATIVE_INFINITY };
 
-/** Where a replay begins in a partition that is there when it starts. */
+/** The beginning of a replay in a partition that is there when it starts. */
 function firstOf({ start, positions, goesOn }: ReplayRequest, partition: PartitionLog): ReadFrom {
   const wanted = startIn(partition, start);
   const position = positions?.get(partition);

@@ -20,7 +20,7 @@ export interface StoredMessage extends Message {
 export interface Wanted {
   filter: string;
   fromOffset: number;
-  /** What was published before is left out; `-Infinity` where nothing is. */
+  /** Messages from before this time are left out; `-Infinity` for none. */
   sinceMs: number;
 }
 

@@ -26,7 +26,7 @@ export interface TopicLog {
   /** An id that no other topic ever has, as Kafka's tools print it: 22 characters of URL-safe base64. */
   readonly topicId: string;
   readonly createdAtMs: number;
-  /** What was set for it; see {@link TopicLog.settings} for what holds. */
+  /** The configs that were set for it; {@link TopicLog.settings} has the values that hold. */
   readonly configs: Readonly<TopicConfigs>;
   readonly settings: TopicSettings;
   readonly partitions: readonly PartitionLog[];
@@ -53,11 +53,11 @@ export interface LogsOptions {
   tailCacheBytes: number;
   /** Partitions of all topics together. */
   maxPartitions?: number;
-  /** How often what is too old or too much is looked for. */
+  /** The interval at which retention looks for records that are too old or too many. */
   retentionEveryMs: number;
-  /** Where a topic says nothing else: records that are older go, in milliseconds; 0: never. */
+  /** The default for topics: records that are older go, in milliseconds; 0: never. */
   retentionMs: number;
-  /** Where a topic says nothing else: the oldest go when a partition has more bytes; 0: never. */
+  /** The default for topics: the oldest records go when a partition has more bytes; 0: never. */
   retentionBytes: number;
   logger: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
@@ -315,7 +315,7 @@ export class Logs {
     }
     for (const partition of topic.partitions) {
       partition.end();
-      // Where that fails a few bytes stay behind, of a number that is never given again.
+      // If that fails, a few bytes stay behind, under a number that is never given again.
       this.#compactor.forget(partition.id).catch(() => {});
     }
     for (const listener of [...this.#deleted]) listener(topic);

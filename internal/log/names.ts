@@ -1,7 +1,7 @@
 import { filterProblem, reservedTopicProblem } from '../topic.ts';
 
 /**
- * How live topics and logs are called by one another: `sensors/temp` live is the log `sensors.temp`.
+ * The names of live topics and logs: `sensors/temp` live is the log `sensors.temp`.
  *
  * Not every live topic makes a name of Kafka's, and not every log name leads back to the one topic it came from. A
  * record that was captured from such a topic says which it was (capture.ts).
@@ -34,7 +34,7 @@ export function keepingProblem(filter: string, logName: string | undefined): str
   );
 }
 
-/** What groups committed, in a directory of Kafka's logs. */
+/** The topic with the commits of groups, in a directory of Kafka's logs. */
 export const CONSUMER_OFFSETS = '__consumer_offsets';
 
 /** Topics that Kafka itself writes; a directory of its logs has them. Whoever else writes there destroys what they are for. */
@@ -48,7 +48,7 @@ export function internalTopicProblem(name: string): string | undefined {
   return `${name} is a topic of Kafka's own, to which nobody else writes`;
 }
 
-/** Where Kafka's controller keeps what topics there are; no client sees it. */
+/** The log in which Kafka's controller keeps its topics; no client sees it. */
 const METADATA_TOPIC = '__cluster_metadata';
 const INTERNAL_TOPICS = new Set([CONSUMER_OFFSETS, '__transaction_state', '__share_group_state']);
 

@@ -25,9 +25,9 @@ export interface UnplacedBatch {
   maxTimestamp: number;
   /** Its messages were published live: their subscribers have them. */
   isPublished?: boolean;
-  /** Where an idempotent producer sent it: then it is written once, however often it comes. */
+  /** Given if an idempotent producer sent it: it is written once, however often it comes. */
   producer?: ProducerBatch;
-  /** Where it belongs to a transaction, or is the mark that ends one. */
+  /** Given if it belongs to a transaction, or is the mark that ends one. */
   transaction?: TransactionStep;
 }
 
@@ -45,7 +45,7 @@ export interface CommittedRecords {
   readonly batch: StoredBatch | undefined;
 }
 
-/** What all partitions of a broker share. */
+/** The services that all partitions of a broker share. */
 export interface PartitionParts {
   readonly store: LogStore;
   readonly cache: TailCache;
@@ -57,13 +57,13 @@ export interface PartitionParts {
   readonly committed?: (partition: PartitionLog, records: CommittedRecords) => void;
 }
 
-/** Who reads `committed` sees no record before it is known whether it counts; who reads `uncommitted` sees all of them. */
+/** A reader of `committed` sees no record before it is known whether it counts; a reader of `uncommitted` sees all of them. */
 export type Isolation = 'committed' | 'uncommitted';
 
 /**
  * One partition of a log: gives offsets, hands batches to the store, and shows them to readers when they last.
  *
- * What is below the high watermark is on the disk, and only compaction changes it, which removes; between it and the next offset lies what the
+ * Batches below the high watermark are on the disk, and only compaction removes from them; between it and the next offset lie those that the
  * store is writing. An offset is given twice only if the first batch it was given to was refused, and so was never
  * acknowledged nor shown.
  */
@@ -213,7 +213,7 @@ export class PartitionLog {
 
   /** The offset of the first batch with a record at or after a time; the high watermark where there is none. */
   async offsetForTime(timestamp: number): Promise<number> {
-    // What is appended while the store looks has not been looked at.
+    // Batches that are appended while the store looks are not looked at.
     const end = this.#highWatermark;
     const span = await this.#store.batchForTime(this.id, timestamp);
     return span === undefined ? end : Math.max(span.baseOffset, this.firstOffset);
@@ -285,7 +285,7 @@ export class PartitionLog {
     }
   }
 
-  /** What is on its way behind a refused batch is refused too; only after the last of it is the next offset known. */
+  /** Batches that are under way behind a refused one are refused too; the next offset is known after the last of them. */
   #startAnew(): void {
     if (this.#inFlight > 0)
       throw new StoreUnavailableError('failed', 'a batch before this one could not be written');

@@ -31,7 +31,7 @@ export interface RememberedBatch {
   writing: Promise<void> | undefined;
 }
 
-/** How many batches a producer may have in flight, as its clients are bound to (KIP-98, KIP-185). */
+/** The batches that a producer may have in flight, as its clients are bound to (KIP-98, KIP-185). */
 const REMEMBERED_BATCHES = 5;
 const MAX_SEQUENCE = 2 ** 31 - 1;
 
@@ -44,7 +44,7 @@ interface Producer {
 }
 
 /**
- * What one partition knows of its idempotent producers: the last five batches of each, so that one that comes again is
+ * The idempotent producers of one partition: the last five batches of each, so that one that comes again is
  * written once and one that comes too early is refused (Kafka's ProducerStateManager). The first batch of a producer
  * that is not known is taken with any sequence: it may have been forgotten.
  */

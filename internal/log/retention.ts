@@ -6,7 +6,7 @@ import { CONSUMER_OFFSETS, isInternalTopic } from './names.ts';
 import type { PartitionLog } from './partition-log.ts';
 import type { TopicSettings } from './topic-configs.ts';
 
-/** What retention looks at of a topic. */
+/** The part of a topic that retention uses. */
 export interface RetainedTopic {
   readonly name: string;
   readonly settings: TopicSettings;
@@ -77,7 +77,7 @@ export class Retention {
   async #apply(nowMs: number): Promise<void> {
     // Topics that come while this goes on have nothing old.
     for (const topic of [...this.#parts.topics()]) {
-      // What Kafka keeps for itself in a directory of its own is Kafka's to clean, but for what is written here too.
+      // Kafka's own topics in its directory are Kafka's to clean, but for the one that is written here too.
       if (isInternalTopic(topic.name) && topic.name !== CONSUMER_OFFSETS) continue;
       for (const partition of topic.partitions) {
         if (this.#isStopped) return;
@@ -106,7 +106,7 @@ export class Retention {
     if (firstOffset === highWatermark) return;
     if (seen?.firstOffset === firstOffset && timestamp <= seen.maxTimestamp) return;
     const span = await this.#parts.store.batchForTime(partition.id, timestamp);
-    // What was appended while the store looked has not been looked at.
+    // Batches that were appended while the store looked were not looked at.
     await partition.deleteUntil(span?.baseOffset ?? highWatermark);
     if (span === undefined) this.#oldest.delete(partition);
     else this.#oldest.set(partition, { firstOffset: partition.firstOffset, maxTimestamp: span.maxTimestamp });

@@ -1,7 +1,7 @@
 import type { StoredBatch } from '../store/log-store.ts';
 
 /**
- * What a batch takes beside its bytes: the objects around them and the allocator's share, measured with batches of one
+ * The overhead of a batch beside its bytes: the objects around them and the allocator's share, measured with batches of one
  * small record. Without it a busy log of such batches took ten times the budget.
  */
 export const BATCH_OVERHEAD_BYTES = 600;
@@ -27,7 +27,7 @@ export class TailCache {
     this.#budgetBytes = budgetBytes;
   }
 
-  /** What the batches that are kept take, in bytes. */
+  /** The bytes of all batches that are kept. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -66,7 +66,7 @@ export class TailCache {
 /** The newest batches of one partition, one behind the other without a gap. */
 export class PartitionTail {
   readonly #cache: TailCache;
-  /** What was dropped leaves undefined behind, until it is worth moving the rest. */
+  /** Dropped batches leave undefined behind, until it is worth moving the rest. */
   #batches: (StoredBatch | undefined)[] = [];
   #first = 0;
 
@@ -125,7 +125,7 @@ export class PartitionTail {
     return found;
   }
 
-  /** Where the batch that holds an offset lies; found by halving. */
+  /** The index of the batch that holds an offset; found by halving. */
   #indexOf(offset: number): number | undefined {
     const batches = this.#batches;
     if (this.#first >= batches.length || offset < batches[this.#first]!.baseOffset) return undefined;

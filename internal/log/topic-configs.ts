@@ -5,7 +5,7 @@ import type { TopicConfigs } from '../store/log-store.ts';
 export type { TopicConfigs };
 
 /**
- * What can be set for a durable topic, under Kafka's names (the TopicConfig of Apache Kafka 4.3). A broker that lays
+ * The configs of a durable topic, under Kafka's names (the TopicConfig of Apache Kafka 4.3). A broker that lays
  * its data out differently has no use for some of them; they are kept and shown, because tools set them on every topic,
  * and `effect` says that nothing comes of it.
  */
@@ -148,7 +148,7 @@ export function topicConfigsProblem(
     : undefined;
 }
 
-/** What the configs of a topic come to. Times in milliseconds; Infinity stands for without end. */
+/** The settings that follow from the configs of a topic. Times in milliseconds; Infinity stands for without end. */
 export interface TopicSettings {
   readonly deletes: boolean;
   readonly compacts: boolean;
@@ -167,7 +167,7 @@ export interface TopicSettings {
 /** Of a topic whose records stay until somebody deletes them. */
 export const KEPT_FOR_EVER: TopicConfigs = { 'retention.ms': '-1', 'retention.bytes': '-1' };
 
-/** What holds where a topic says nothing itself, where that differs from Kafka's defaults. */
+/** The broker's defaults that differ from Kafka's. */
 export interface TopicDefaults {
   /** In milliseconds; 0: for ever. */
   retentionMs: number;
@@ -247,7 +247,7 @@ function replicas(name: string): Described {
   return { name, type: TopicConfigType.list, default: '', documentation: 'replication throttles', problem };
 }
 
-/** What a list in a config consists of. */
+/** The parts of a list in a config. */
 export function listItems(value: string): string[] {
   return value.trim() === '' ? [] : value.split(',').map((item) => item.trim());
 }

@@ -49,7 +49,7 @@ export class Availability {
     if (this.#isClosed) throw this.refusal();
   }
 
-  /** What somebody is told whose change is not made. */
+  /** The error of a change that is not made. */
   refusal(): StoreUnavailableError {
     if (this.#isClosed || this.#problem === undefined) {
       return new StoreUnavailableError('closed', 'the store is closed');

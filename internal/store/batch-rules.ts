@@ -3,7 +3,7 @@ import type { GroupOffset, NewBatch, NewTopic, StoredPartition } from './log-sto
 import { StoreError } from './store-error.ts';
 
 /**
- * What every store refuses, and in which words: first what is wrong by itself, then what does not fit to what the store
+ * The refusals of every store, in the same words: first values that are wrong by themselves, then those that do not fit to what the store
  * has.
  */
 

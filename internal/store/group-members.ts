@@ -1,5 +1,5 @@
 /**
- * Who is in a group lies among the small values, under this and the name of the group: so a folder keeps its format, and
+ * The members of a group lie among the small values, under this and the name of the group: so a folder keeps its format, and
  * an older version of tinymq that opens it passes over these values.
  */
 const PREFIX = 'group/';

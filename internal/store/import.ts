@@ -3,7 +3,7 @@ import type { LogStore, StoredBatch, StoredPartition, StoredState, StoredTopic }
 import { CorruptBatchError, StoreError } from './store-error.ts';
 import { TransactionIndex } from './transactions.ts';
 
-/** How far an import has come; told after each piece. */
+/** The progress of an import; told after each piece. */
 export interface ImportProgress {
   topic: string;
   /** The partition's number in its topic. */
@@ -13,7 +13,7 @@ export interface ImportProgress {
   totalBytes: number;
 }
 
-/** What an import did. */
+/** The result of an import. */
 export interface ImportResult {
   topicCount: number;
   batchCount: number;
@@ -27,7 +27,7 @@ export interface ImportResult {
 /** Kafka's own topics: their content is of no use elsewhere; what groups committed is copied by itself. */
 const INTERNAL_TOPICS = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state']);
 /**
- * How long a Kafka keeps what a topic says nothing about stands in its `server.properties`, which is not asked here: no
+ * The retention of topics that set none stands in a Kafka's `server.properties`, which is not asked here: no
  * default deletes what was just copied.
  */
 const KEPT_FOR_EVER = { 'retention.ms': '-1', 'retention.bytes': '-1' };
@@ -129,7 +129,7 @@ class Copy {
       if (batches.length === 0) break;
       const kept = batches.flatMap(settle);
       writing = this.#write(target.id, nextOffset, kept);
-      // Whoever awaits it later is told; until then a failure is nobody's surprise.
+      // The one who awaits it later gets the failure; until then it is not unhandled.
       writing.catch(() => {});
       nextOffset = (kept.at(-1)?.lastOffset ?? nextOffset - 1) + 1;
       offset = batches.at(-1)!.lastOffset + 1;
@@ -174,7 +174,7 @@ class Copy {
   }
 }
 
-/** What of a batch is copied: where it comes from a Kafka, only what was committed. */
+/** The part of a batch that is copied: from a Kafka only the committed records. */
 function settling({ transactions }: StoredPartition): (batch: StoredBatch) => StoredBatch[] {
   if (transactions === undefined) return (batch) => [batch];
   const index = new TransactionIndex(transactions);

@@ -1,13 +1,13 @@
 import type { StoredTransactions } from './transactions.ts';
 
 /**
- * Where logs last: topics with partitions of record batches, offsets of consumer groups, and small values. The log
+ * The storage of logs: topics with partitions of record batches, offsets of consumer groups, and small values. The log
  * above gives offsets, decodes batches and decides what is kept; a store only keeps what it is given, byte for byte.
  *
  * Offsets, counts and timestamps (milliseconds since 1970, -1 for none) are safe integers. A partition is named by the
  * `id` that the store gave it: never given again, not even after its topic was deleted.
  *
- * What is handed over must not change before its promise settles. Every change resolves after it lasts, and changes
+ * Values that are handed over must not change before their promise settles. Every change resolves after it lasts, and changes
  * happen in the order of the calls. A change that is refused has not happened. After a StoreUnavailableError the store
  * recovers and tells so with its state: batches that were rejected are not in it; for other changes the state tells.
  */
@@ -125,7 +125,7 @@ export interface StoredPartition {
   transactions?: StoredTransactions;
 }
 
-/** What the log wants to know again about a producer after a restart; only the log reads `state`. */
+/** The facts about a producer that the log needs after a restart; only the log reads `state`. */
 export interface StoredProducer {
   id: bigint;
   state: Uint8Array;
@@ -170,15 +170,15 @@ export interface GroupOffset extends TopicPartition {
 export interface StoredState {
   /** In the order of their names. */
   topics: StoredTopic[];
-  /** What groups committed. */
+  /** The commits of groups. */
   groups: Map<string, GroupOffset[]>;
-  /** Who is in which group, as it was saved. */
+  /** The members of groups, as they were saved. */
   groupMembers: Map<string, Uint8Array>;
 }
 
 export interface StoreHealth {
   status: 'ready' | 'unavailable' | 'closed';
-  /** What went wrong last, for people; empty when nothing did. */
+  /** The last problem, for people; empty if there was none. */
   problem: string;
   /** Changes that are not acknowledged yet, and the bytes of their batches. */
   waitingChanges: number;

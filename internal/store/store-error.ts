@@ -1,4 +1,4 @@
-/** What a store refuses or fails with. The log above translates these; nobody compares message texts. */
+/** The errors of a store. The log above translates these; nobody compares message texts. */
 
 /**
  * `invalid`: the caller broke the contract; `exists` and `not-found`: topics and partitions; `conflict`: offsets that
@@ -43,7 +43,7 @@ export class StoreUnavailableError extends StoreError {
   }
 }
 
-/** What an error of the system, of SQLite or of a store means for those who want to write. */
+/** The error for those who want to write, made from one of the system, of SQLite or of a store. */
 export function unavailableReason(error: unknown): UnavailableReason {
   if (error instanceof StoreUnavailableError) return error.reason;
   const { code, errcode = 0 } = error as { code?: unknown; errcode?: number };

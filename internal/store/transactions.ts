@@ -13,7 +13,7 @@ export interface AbortedTransaction extends OpenTransaction {
   readonly lastStableOffset: number;
 }
 
-/** What a partition knows of its transactions. Those that were committed leave no trace. */
+/** The transactions of a partition. Those that were committed leave no trace. */
 export interface StoredTransactions {
   /** In the order of their first offsets. */
   readonly open: readonly OpenTransaction[];
@@ -21,13 +21,13 @@ export interface StoredTransactions {
   readonly aborted: readonly AbortedTransaction[];
 }
 
-/** What a batch that belongs to a transaction does to it. */
+/** The step of a transaction that a batch makes. */
 export interface TransactionStep {
   readonly producerId: number;
   readonly kind: 'records' | 'commit' | 'abort';
 }
 
-/** What the header of a batch says of transactions. */
+/** The part of a batch's header that is about transactions. */
 export interface TransactionFacts {
   readonly producerId: number;
   readonly baseOffset: number;
@@ -59,7 +59,7 @@ export class TransactionIndex {
     return { open, aborted: [...this.#aborted] };
   }
 
-  /** Where the oldest transaction that has no end begins; undefined where all have one. */
+  /** The first offset of the oldest open transaction; undefined if none is open. */
   get firstOpenOffset(): number | undefined {
     return this.#open.size === 0 ? undefined : this.#open.values().next().value;
   }

@@ -109,7 +109,7 @@ interface FrameHeader {
   hasContentChecksum: boolean;
   contentBytes: number | undefined;
   maxBlockBytes: number;
-  /** Where the first block begins. */
+  /** The start of the first block. */
   end: number;
 }
 
@@ -230,7 +230,7 @@ function overflow(into: Growing, blockBytes: number, header: FrameHeader): Compr
   return corrupt(`a block expands to more than ${header.maxBlockBytes} bytes`);
 }
 
-/** Where a hash was seen last, relative to the block, plus one: 0 means never. */
+/** The last position of a hash, relative to the block, plus one: 0 means never. */
 const seenAt = new Int32Array(1 << 14);
 const HASH_SHIFT = 32 - 14;
 /** The format wants the last 5 bytes as literals, and no match to begin in the last 12. */

@@ -43,7 +43,7 @@ export function expandSnappy(bytes: Uint8Array, maxBytes: number): Generator<voi
   return isFramed(bytes) ? expandFramed(bytes, maxBytes) : expandWhole(bytes, maxBytes);
 }
 
-/** How much is expanded in one step: some hundred microseconds. */
+/** The bytes that are expanded in one step: some hundred microseconds. */
 const STEP_BYTES = 256 * 1024;
 
 const FRAMING_MAGIC = new Uint8Array([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
@@ -194,7 +194,7 @@ function maxRawBytes(size: number): number {
   return 32 + size + Math.ceil(size / 6);
 }
 
-/** Where a hash was seen last, relative to the block. 0 means never: the first position needs no match. */
+/** The last position of a hash, relative to the block. 0 means never: the first position needs no match. */
 const seenAt = new Uint16Array(1 << 14);
 const HASH_SHIFT = 32 - 14;
 

@@ -7,29 +7,29 @@ import type { StatusCode } from '../../protocol/grpc/status.ts';
 import type { Budget } from './budget.ts';
 import type { Unsent } from './unsent.ts';
 
-/** How the door behaves. Times in milliseconds, sizes in bytes. */
+/** Settings of the door. Times in milliseconds, sizes in bytes. */
 export interface GrpcSettings {
   /** The largest message, in both directions. */
   maxMessageBytes: number;
   /** Calls at once on one connection. */
   callsPerConnection: number;
-  /** How long a connection may take for the first words of HTTP/2, and for each of its header blocks. */
+  /** The time that a connection has for its HTTP/2 preface, and for each header block. */
   connectTimeoutMs: number;
   /** A connection on which nothing came for so long is asked whether its peer is still there; 0: never. */
   keepAliveAfterMs: number;
-  /** How long the answer to that may take. */
+  /** The time that the answer may take. */
   keepAliveTimeoutMs: number;
   /** Clients ping no more often than this while nothing is sent to them; 0: as they like. */
   minPingIntervalMs: number;
-  /** How long a followed topic is quiet before its readers get a heartbeat. */
+  /** The quiet time of a followed topic before its readers get a heartbeat. */
   heartbeatAfterMs: number;
-  /** How often they get one from then on. */
+  /** The interval of heartbeats from then on. */
   heartbeatEveryMs: number;
   /** False refuses all that would change a topic. */
   allowRemoteWrites: boolean;
 }
 
-/** What the door's parts share. */
+/** The services that the door's parts share. */
 export interface DoorContext {
   readonly settings: GrpcSettings;
   readonly logs: Logs;
@@ -59,7 +59,7 @@ export type Settled = (partition: PartitionLog) => Promise<void> | undefined;
 /** The client of a call. */
 export interface CallPeer {
   readonly context: DoorContext;
-  /** What the client may do. */
+  /** The permissions of the client. */
   readonly access: Access;
   callOver(call: object, status: StatusCode): void;
 }

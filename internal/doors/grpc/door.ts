@@ -22,7 +22,7 @@ import { GrpcPeer, type PeerParts } from './peer.ts';
 import { Heartbeats } from './smq/heartbeats.ts';
 import { Unsent } from './unsent.ts';
 
-/** What the door is made from. */
+/** The parts of the door. */
 export interface GrpcDoorParts {
   logs: Logs;
   metrics: Metrics;
@@ -32,9 +32,9 @@ export interface GrpcDoorParts {
   settings?: Partial<GrpcSettings>;
   /** Admission and permissions. Default: every client may do everything. */
   admission?: Admission;
-  /** Where else the broker listens. Default: nowhere. */
+  /** The other addresses of the broker. Default: none. */
   addresses?: OpenAddresses;
-  /** Where logs are delivered live: answers wait for that. */
+  /** Given if logs are delivered live: answers wait for that. */
   settled?: Settled;
   /** Whether the broker can serve, for the health service. Default: always. */
   isServing?: () => boolean;
@@ -141,7 +141,7 @@ const FOREIGN_WORDS = {
 
 /** Others may be sent on a connection while one of the largest messages arrives. */
 const MESSAGE_SLACK_BYTES = 65_536;
-/** How long the last status of a call may take to its client when the door closes. */
+/** The time that the last status of a call may take to its client when the door closes. */
 const LAST_WORD_MS = 1_000;
 
 const DEFAULTS: GrpcSettings = {

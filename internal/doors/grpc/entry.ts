@@ -16,6 +16,6 @@ export const grpcEntry: DoorEntry<GrpcOptions> = {
   needsLogs: true,
   // Its clients show nothing that says who they are.
   authenticates: false,
-  // Who does not open it does not wait for its code.
+  // A broker that does not open it does not load its code.
   open: async (parts, options) => (await import('./open.ts')).openGrpc(parts, options),
 };

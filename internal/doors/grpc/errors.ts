@@ -5,7 +5,7 @@ import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.t
 /** The reason that clients get when the door closes. */
 export const SHUTTING_DOWN = 'server-shutdown: the broker is stopping';
 
-/** What a call ends with where a handler throws; other doors have the like for their protocols. */
+/** The status of a call whose handler throws; other doors have the like for their protocols. */
 export function grpcErrorOf(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error;
   if (error instanceof BrokerError) return new GrpcError(statusOf(error), error.message);
@@ -44,7 +44,7 @@ const STATUS_OF_KIND: Record<ErrorKind, StatusCode> = {
   slow: Status.RESOURCE_EXHAUSTED,
 };
 
-/** What a store fails with, by its code; the store itself is not a door's to import. */
+/** The status for an error of the store, by its code; a door does not import the store. */
 const STATUS_OF_STORE: Record<string, StatusCode | undefined> = {
   unavailable: Status.UNAVAILABLE,
   corrupt: Status.DATA_LOSS,

@@ -89,7 +89,7 @@ export class Expander {
     }
   }
 
-  /** What is returned is held by the call. */
+  /** The call holds the memory of the bytes that are returned. */
   async #expand(bytes: Uint8Array): Promise<Uint8Array> {
     const pieces: Buffer[] = [];
     let length = 0;

@@ -23,7 +23,7 @@ const SERVICES = new Set([
   reflectionV1Alpha.service.name,
 ]);
 
-/** How often those who watch are told of a change, at the latest. */
+/** The longest time until watchers are told of a change. */
 const LOOK_EVERY_MS = 1_000;
 
 /** The standard health service. The door serves as long as the broker can, and not any more once it closes. */

@@ -4,7 +4,7 @@ import type { RequestHead } from '../../protocol/http2/request-head.ts';
 import type { Http2Stream } from './http2/stream.ts';
 import { once, repeated, trailersOf } from './response-fields.ts';
 
-/** How a request is refused that is none of gRPC's. */
+/** The answer to a request that is none of gRPC's. */
 export interface RequestRefusal {
   /** A status of HTTP (RFC 9110, section 15). */
   status: number;
@@ -24,7 +24,7 @@ export function refusalOf(head: RequestHead): RequestRefusal | undefined {
 export function refuseRequest(stream: Http2Stream, { status, text }: RequestRefusal): void {
   const body = Buffer.from(`This port speaks gRPC: ${text}.\n`);
   const allowed = status === 405 ? [once('allow', 'POST')] : [];
-  // What the client still sends is held to the rules for a moment: an answer that is early must not hide its faults.
+  // The rules hold for a moment for the rest that the client sends: an answer that is early must not hide its faults.
   const timer = setTimeout(() => stream.reset(Http2Code.NO_ERROR), REQUEST_LEFT_OPEN_MS);
   stream.leavesRequestOpen = true;
   stream.handler = { data() {}, ended() {}, gone: () => clearTimeout(timer) };

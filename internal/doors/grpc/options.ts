@@ -1,8 +1,8 @@
 import { addresses, type Kinds, number, objectOf, yesOrNo } from '../../lib/option-kinds.ts';
 
-/** How the gRPC door is opened. Everything but where may be left out. */
+/** Options of the gRPC door. All but `listen` may be left out. */
 export interface GrpcOptions {
-  /** Where to listen: `tcp://host:port`, `tls://host:port` or `unix:///path`. Port 0 takes a free one. */
+  /** The addresses to listen on: `tcp://host:port`, `tls://host:port` or `unix:///path`. Port 0 takes a free one. */
   listen: readonly string[];
   /** The largest message, in bytes. Default: 1 GiB. */
   maxMessageBytes?: number;

@@ -20,7 +20,7 @@ import { Http2Connection, type Http2Events, type Http2Settings } from './http2/c
 import type { Http2Stream } from './http2/stream.ts';
 import { refusalOf, refuseRequest, refuseTooLarge } from './no-call.ts';
 
-/** What a peer asks its door. */
+/** The services of the door for a peer. */
 export interface PeerParts {
   door: DoorContext;
   admission: Admission;
@@ -49,7 +49,7 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   #access: Access | undefined;
   /** Why the client was not let in. */
   #refusal: unknown;
-  /** What arrived while it was looked who the client is. */
+  /** The bytes that arrived while the client was being admitted. */
   #early: Uint8Array | undefined;
 
   constructor(parts: PeerParts, connection: Connection) {
@@ -97,7 +97,7 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
     for (const call of [...this.#calls]) call.recheckAccess();
   }
 
-  /** What has arrived on the connection before. */
+  /** The bytes that arrived on the connection before. */
   bytes(first: Uint8Array): void {
     if (this.#isUndecided) this.#early = first;
     else this.#http2.bytes(first);

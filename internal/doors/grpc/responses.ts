@@ -51,7 +51,7 @@ export class Responses implements Sender {
 
   /** Whether {@link finish} may take a response; what is longer is to be written before. */
   isShort(response: Uint8Array): boolean {
-    // What is short is as good as taken.
+    // A short message counts as sent.
     return response.length <= grpcSmallUnsentBytes;
   }
 
@@ -98,5 +98,5 @@ export class Responses implements Sender {
 }
 
 const NO_FIELDS: readonly EncodedField[] = [];
-/** How long the status of a call that is late may take to its client. */
+/** The time that the status of a call that is late may take to its client. */
 const LAST_WORD_MS = 1_000;

@@ -15,7 +15,7 @@ import { directoryError, directoryForClients } from './directory-errors.ts';
 import { type KafkaError, kafkaError, NO_ERROR } from './errors.ts';
 import type { KafkaParts } from './handler.ts';
 
-/** What became of one filter of DeleteAcls. */
+/** The result of one filter of DeleteAcls. */
 export interface DeletedAcls extends KafkaError {
   readonly found: readonly (KafkaError & { readonly binding: AclBinding })[];
 }

@@ -14,16 +14,16 @@ import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import type { Admission } from '../clients/admission.ts';
 import { type KafkaError, kafkaError, NO_ERROR } from './errors.ts';
 
-/** What the broker says to a handshake. */
+/** The answer to a handshake. */
 export interface HandshakeAnswer {
   readonly errorCode: KafkaErrorCode;
   readonly mechanisms: readonly string[];
 }
 
-/** What the broker says to a token. */
+/** The answer to a token. */
 export interface TokenAnswer extends KafkaError {
   readonly bytes: Uint8Array;
-  /** How long the login holds; 0 for ever, or where it is not finished. */
+  /** The lifetime of the login; 0 if it has no end, or is not finished. */
   readonly sessionLifetimeMs: number;
 }
 
@@ -37,7 +37,7 @@ interface Conversation {
 }
 
 /**
- * Who the client of one Kafka connection is, and how it says so. At first it is whoever its connection says: nobody in
+ * The login of the client of one Kafka connection. At first the client is whoever its connection says: nobody in
  * particular, or the name in its certificate. A handshake begins a conversation of SASL, and where that comes to a good end
  * the client is somebody else from the next request on. A login that ends at some time may be made again on the same
  * connection (KIP-368), by the same user with the same mechanism; what the client may do does not change until that
@@ -51,7 +51,7 @@ export class Authentication {
   #access: Access | undefined;
   #failure: Refusal | undefined;
   #conversation: Conversation | undefined;
-  /** How the client has logged in; undefined where it did not. */
+  /** The mechanism of the last login; undefined if there was none. */
   #mechanism: string | undefined;
   /** When the client last began to log in, by the clock. */
   #begunAt = Number.NEGATIVE_INFINITY;
@@ -64,7 +64,7 @@ export class Authentication {
     this.#whenIn = whenIn;
   }
 
-  /** What the client may do; undefined until it is let in. */
+  /** The permissions of the client; undefined until it is let in. */
   get access(): Access | undefined {
     return this.#access;
   }

@@ -33,7 +33,7 @@ import { handlerOf } from './handlers/all.ts';
 import { type Pending, PendingAnswers } from './pending-answers.ts';
 import { RequestAccess } from './request-access.ts';
 
-/** What the door gives to each of its connections. */
+/** The services that all connections of the door share. */
 export interface ConnectionParts {
   readonly kafka: KafkaParts;
   readonly admission: Admission;
@@ -66,7 +66,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
   /** A whole request that has to wait for those before it. */
   #held: Uint8Array | undefined;
   #unwritten: Uint8Array[] = [];
-  /** What came before it was known that it is Kafka's; undefined afterwards. */
+  /** The first bytes, until they are known to be Kafka's; undefined afterwards. */
   #firstBytes: FirstBytes | undefined = new FirstBytes();
   #hasAsked = false;
   /** Requests that have begun. */
@@ -186,7 +186,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
     const protocol = first.push(chunk);
     if (protocol === 'undecided') return;
     this.#firstBytes = undefined;
-    // What nobody knows may be a broken request, whose fault is named.
+    // Bytes of no known protocol may be a broken request, whose fault is named.
     if (protocol === 'Kafka' || protocol === undefined) this.#frames.push(first.bytes);
     else this.#refuseForeign(protocol, first.bytes);
   }
@@ -290,7 +290,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
   }
 
   /**
-   * What a request may do. Before its client has said who it is, after that is over, and when it may no longer be
+   * The permissions of a request. Before its client has said who it is, after that is over, and when it may no longer be
    * connected, hardly anything is served.
    *
    * @throws BrokerError `not-authorized`, `credentials-expired`, which close the connection: outside, nobody has a place for
@@ -483,7 +483,7 @@ function hostOf(remote: string): string {
 }
 
 /**
- * How a client reaches again what it reached. Not every client can take an IPv6 address in a list of brokers, so it
+ * The address at which a client reaches the broker again. Not every client can take an IPv6 address in a list of brokers, so it
  * gets the name of this machine, except where only `[::1]` listens: the name is 127.0.0.1 first.
  */
 function reachable({ dialled, listener }: Connection): HostAndPort {

@@ -18,13 +18,13 @@ import type { KafkaParts } from './handler.ts';
 export interface KafkaDoorOptions {
   /** The open connections of all doors. Default: of this one. */
   readonly connections?: Connections;
-  /** Who is let in. Default: everybody. */
+  /** Admission of clients. Default: every client is let in. */
   readonly admission?: Admission;
   /** The address that clients get for the broker; the one that each client dialled, unless it is set. */
   readonly advertised: HostAndPort | undefined;
-  /** How long a connection may take until it has sent a request and, where users have to, logged in. */
+  /** The time that a connection has to send its first request and, if clients must, to log in. */
   readonly connectTimeoutMs: number;
-  /** Where else the broker listens. Default: nowhere. */
+  /** The other addresses of the broker. Default: none. */
   readonly addresses?: OpenAddresses;
 }
 

@@ -15,6 +15,6 @@ export const kafkaEntry: DoorEntry<KafkaOptions> = {
   options: kafkaOptionKinds,
   needsLogs: true,
   authenticates: true,
-  // Who does not open it does not wait for its code.
+  // A broker that does not open it does not load its code.
   open: async (parts, options) => (await import('./open.ts')).openKafka(parts, options),
 };

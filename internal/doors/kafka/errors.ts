@@ -14,7 +14,7 @@ export function kafkaError(errorCode: KafkaErrorCode, errorMessage: string | nul
 }
 
 /**
- * What an error of a store is in Kafka's words.
+ * Kafka's error for an error of a store.
  *
  * @throws the error itself where it is none of a store: a bug.
  */

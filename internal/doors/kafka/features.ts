@@ -25,7 +25,7 @@ const ABSENT = [
 /** Before it, clients cannot read a range that begins at 0, and Kafka leaves it out (KIP-584). */
 const FIRST_VERSION_WITH_LEVEL_0 = 4;
 
-/** What ApiVersions says of features in one of its versions. */
+/** The features that ApiVersions names in one of its versions. */
 export function featuresOf(metadataVersion: number, version: number): Features {
   const name = 'metadata.version';
   const absent = version < FIRST_VERSION_WITH_LEVEL_0 ? [] : ABSENT;

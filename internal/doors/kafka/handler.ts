@@ -12,7 +12,7 @@ import type { FetchSessions } from './fetch/sessions.ts';
 import type { Need, RequestAccess } from './request-access.ts';
 import type { Slices } from './slices.ts';
 
-/** What answers the requests of one API; every file of handlers/ exports one, and together they are the dispatch table. */
+/** Answers the requests of one API; every file of handlers/ exports one, and together they are the dispatch table. */
 export interface Handler<A extends Api = Api> {
   readonly api: A;
   /**
@@ -20,7 +20,7 @@ export interface Handler<A extends Api = Api> {
    * order of the requests all the same.
    */
   readonly isConcurrent: boolean;
-  /** What it asks about before it does anything. */
+  /** The permissions that it asks for before it does anything. */
   readonly needs: readonly Need[];
   /** Whether it is served to a client that has not said who it is. */
   readonly isBeforeAuthentication: boolean;
@@ -52,11 +52,11 @@ export interface RequestContext {
 export interface KafkaClient {
   /** The peer's address without the port, such as `127.0.0.1`. */
   readonly host: string;
-  /** Where this client reaches the broker: the address that it dialled, or the configured one. */
+  /** The address at which this client reaches the broker: the one that it dialled, or the configured one. */
   readonly advertised: { readonly host: string; readonly port: number };
   /** Aborted when the peer is gone or the broker stops, so that nothing waits for nobody. */
   readonly closed: AbortSignal;
-  /** Who the client is, and how it says so. */
+  /** The client's login. */
   readonly authentication: Authentication;
   /** Settles when the batches that this client has sent so far were checked; undefined where none is being checked. */
   checking: Promise<unknown> | undefined;
@@ -98,15 +98,15 @@ export interface KafkaSettings {
 }
 
 export interface HandlerOptions<A extends Api> {
-  /** What the request needs as a whole; without it nothing of it is looked at. */
+  /** The permission that the request needs as a whole; without it the request is refused unread. */
   first?: WholeNeed<A>;
-  /** What the handler itself asks about. */
+  /** The permissions that the handler itself asks for. */
   needs?: readonly Need[];
   isConcurrent?: boolean;
   isBeforeAuthentication?: boolean;
 }
 
-/** What a request needs as a whole. */
+/** The permission that a request needs as a whole. */
 export interface WholeNeed<A extends Api> {
   readonly need: Need;
   /** The name of the resource; the broker itself, where it is not said. */

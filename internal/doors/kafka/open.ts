@@ -39,7 +39,7 @@ export async function openKafka(parts: DoorParts, options: KafkaOptions): Promis
   };
 }
 
-/** What the handlers share, but for the groups. */
+/** The services that the handlers share, but for the groups. */
 async function shareOf(
   { logs, store, delivery, cluster, directory }: KeptTopics,
   options: KafkaOptions,

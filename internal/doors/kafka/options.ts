@@ -1,8 +1,8 @@
 import { addresses, type Kinds, number, objectOf, text, yesOrNo } from '../../lib/option-kinds.ts';
 
-/** How the Kafka door is opened. Everything but where may be left out. */
+/** Options of the Kafka door. All but `listen` may be left out. */
 export interface KafkaOptions {
-  /** Where to listen: `tcp://host:port` or `tls://host:port`. Port 0 takes a free one. */
+  /** The addresses to listen on: `tcp://host:port` or `tls://host:port`. Port 0 takes a free one. */
   listen: readonly string[];
   /** `host:port` at which clients find the broker. Default: what each of them dialled. */
   advertised?: string;

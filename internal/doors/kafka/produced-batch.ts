@@ -84,7 +84,7 @@ export function oneBatch(records: Uint8Array | null, version: number): Uint8Arra
   return end === bytes.length ? bytes : bytes.subarray(0, end);
 }
 
-/** Where the batch at `at` ends; `at` where none is there whole. */
+/** The end of the batch at `at`; `at` if none is there whole. */
 function batchEnd(bytes: Uint8Array, at: number): number {
   const left = bytes.length - at;
   if (left < BATCH_LENGTH_END) return at;

@@ -9,7 +9,7 @@ import { type KafkaError, kafkaError } from './errors.ts';
 export type Need = `${Action} ${ResourceKind}`;
 
 /**
- * What the client of a request may do, in Kafka's words. A handler can ask about nothing but what it says that it needs
+ * The permissions of the client of a request, in Kafka's words. A handler can ask about nothing but what it says that it needs
  * where it is defined, so that the table of needs cannot be wrong.
  */
 export class RequestAccess {

@@ -1,7 +1,7 @@
 import { TOPIC_CONFIGS } from '../../log/topic-configs.ts';
 import { ALL_HANDLERS } from './handlers/all.ts';
 
-/** What docs/kafka.md tells and the code knows, as Markdown tables by the names of their places in the page. */
+/** The tables of docs/kafka.md, made from the code, by the names of their places in the page. */
 const TABLES: Readonly<Record<string, () => string>> = {
   apis: apisTable,
   'topic-configs': topicConfigsTable,

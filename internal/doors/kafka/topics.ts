@@ -36,14 +36,14 @@ export async function topicOrNew(name: string, parts: KafkaParts): Promise<Topic
   }
 }
 
-/** What a request wants to see of transactions. */
+/** The isolation that a request asks for. */
 export function isolationOf({ isolationLevel }: { readonly isolationLevel: number }): Isolation {
   return isolationLevel === READ_COMMITTED ? 'committed' : 'uncommitted';
 }
 
 const READ_COMMITTED = 1;
 
-/** What a client says that knows no epoch of the leader. */
+/** The epoch that a client sends if it knows none. */
 export const ANY_EPOCH = -1;
 
 /** The number of the node that leads a partition; -1 while nobody does. */
@@ -54,7 +54,7 @@ export function leaderIdOf({ leader }: PartitionLog, nodeId: number): number {
 
 const NO_LEADER = -1;
 
-/** What a partition says in Metadata: Kafka's clients ask again while nobody leads it. */
+/** The leader of a partition as Metadata names it: Kafka's clients ask again while nobody leads it. */
 export function leaderState(partition: PartitionLog, nodeId: number) {
   const leaderId = leaderIdOf(partition, nodeId);
   const isLed = leaderId !== NO_LEADER;
@@ -69,7 +69,7 @@ export function leaderState(partition: PartitionLog, nodeId: number) {
 }
 
 /**
- * What speaks against serving a partition here: another node leads it, or the client believes its leader to have another
+ * The reason not to serve a partition here: another node leads it, or the client believes its leader to have another
  * epoch.
  */
 export function leaderError(

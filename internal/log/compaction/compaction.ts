@@ -21,7 +21,7 @@ export interface CompactorOptions {
   store: LogStore;
   /** Memory for the keys of one pass. */
   keysBytes?: number;
-  /** What is read at once, in bytes. */
+  /** The bytes that are read at once. */
   readBytes?: number;
   /** For a store that writes much for one change: how much to change at once, in bytes; 0: only what changes. */
   gatherBytes?: number;
@@ -42,7 +42,7 @@ export class Compactor {
   readonly #keysBytes: number;
   readonly #readBytes: number;
   readonly #gatherBytes: number;
-  /** Where looking again is of no use before something happens. */
+  /** Partitions that need no other look before something happens. */
   readonly #quiet = new Map<number, Quiet>();
   #isStopped = false;
   #isUnsupported = false;

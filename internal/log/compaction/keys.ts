@@ -28,7 +28,7 @@ export class KeyOffsets {
     this.#offsets = new Float64Array(slots).fill(FREE);
   }
 
-  /** How many keys are known. */
+  /** The number of known keys. */
   get size(): number {
     return this.#count;
   }

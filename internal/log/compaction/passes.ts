@@ -14,13 +14,13 @@ import { Pace } from './pace.ts';
 import { LastBatches } from './producers.ts';
 import { Replacing } from './replacing.ts';
 
-/** What compaction knows of a partition. */
+/** The state of a partition's compaction. */
 export interface CompactedPartition {
   readonly id: number;
   readonly firstOffset: number;
   /** Only what was committed for certain is compacted: a later record that may be aborted takes no earlier one's place. */
   readableEnd(isolation: 'committed'): number;
-  /** What ends before an offset is read from the store from now on. */
+  /** From now on batches that end before an offset are read from the store. */
   dropCached(untilOffset: number): void;
 }
 
@@ -32,7 +32,7 @@ export interface CompactionSettings {
   readonly deleteRetentionMs: number;
 }
 
-/** What compaction did. */
+/** The result of a compaction. */
 export interface CompactionResult {
   /**
    * `idle`: there was not enough to do. `done`. `stopped`: the broker stops, or records or the topic went in between;
@@ -60,7 +60,7 @@ export interface CompactionRun {
   isStopped(): boolean;
 }
 
-/** What was collected: the keys of records up to an offset. */
+/** The keys of records up to an offset. */
 export interface Found {
   untilOffset: number;
   bytes: number;
@@ -69,7 +69,7 @@ export interface Found {
   producers: LastBatches;
 }
 
-/** What a pass left: its bytes, and when the first of its tombstones may go. */
+/** The result of a pass: the bytes that stay, and when the first of their tombstones may go. */
 export interface Cleaned {
   cleanBytes: number;
   nextHorizonMs: number | undefined;
@@ -178,7 +178,7 @@ export class CompactionPasses {
     return cleaned;
   }
 
-  /** What stays of one batch, which is handed to the store; its bytes and when its tombstones may go. */
+  /** Hands the rest of one batch to the store. Returns its bytes and when its tombstones may go. */
   #leftOf(
     batch: StoredBatch,
     keys: KeyOffsets,

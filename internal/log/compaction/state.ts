@@ -1,6 +1,6 @@
 import type { LogStore } from '../../store/log-store.ts';
 
-/** How far a partition is compacted; lasts through a restart. */
+/** The progress of a partition's compaction; it survives a restart. */
 export interface CompactionState {
   /** No key has two records below this offset. */
   cleanUntil: number;
@@ -11,7 +11,7 @@ export interface CompactionState {
   nextHorizonMs: number | undefined;
 }
 
-/** What was remembered of a partition; nothing is compacted where nothing readable was. */
+/** The stored progress of a partition; without one that can be read nothing counts as compacted. */
 export async function readCompactionState(store: LogStore, partition: number): Promise<CompactionState> {
   const bytes = await store.getMeta(keyOf(partition));
   const view = bytes && new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

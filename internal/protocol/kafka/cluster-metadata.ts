@@ -21,7 +21,7 @@ import {
 } from './schema.ts';
 import { KafkaWriter } from './writer.ts';
 
-/** What a configuration record is about. */
+/** The resource of a configuration record. */
 export const ConfigResourceType = { topic: 2, broker: 4 } as const;
 
 /** The leader of a partition change that changes no leader. */
@@ -76,7 +76,7 @@ export const metadataRecords = {
     brokerEpoch: int64({ default: -1 }),
     nextProducerId: int64(),
   }),
-  /** What follows counts only when an end comes, not when an abort does. */
+  /** The records that follow count when an end comes, and not when an abort does. */
   beginTransaction: record(23, '0', { name: string({ nullable: true, default: null, tag: 0 }) }),
   endTransaction: record(24, '0', {}),
   abortTransaction: record(25, '0', { reason: string({ nullable: true, default: null, tag: 0 }) }),

@@ -46,7 +46,7 @@ export function encodeMessage<M extends Message>(
 }
 
 /**
- * What reads and writes a message in one version; made once.
+ * The reader and writer of a message in one version; made once.
  *
  * @throws KafkaProtocolError `unsupported-version`.
  */

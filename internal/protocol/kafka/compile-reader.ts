@@ -13,14 +13,14 @@ import {
 /** Reads one value. */
 export type Read = (reader: KafkaReader) => unknown;
 
-/** How one field is read in one version. */
+/** The code that reads one field in one version. */
 interface FieldReader {
   read: Read;
   /** The fewest bytes that it takes, by which a count of elements is judged. */
   minBytes: number;
 }
 
-/** Where the values of a message are read in one version. */
+/** The names of the values that the code of one version reads. */
 interface Situation {
   version: number;
   isFlexible: boolean;
@@ -191,7 +191,7 @@ function readView(reader: KafkaReader, length: number): Buffer {
   return reader.view(length);
 }
 
-/** What is kept for long, such as a member's metadata, shall not keep its whole request. */
+/** Copied, so that a value that is kept for long, such as a member's metadata, does not keep its whole request. */
 function readBytes(reader: KafkaReader, length: number): Buffer {
   return Buffer.from(reader.view(length));
 }

@@ -16,7 +16,7 @@ const TAG_BYTES = 128;
 /** Writes one value. */
 export type Write = (writer: KafkaWriter, value: unknown) => void;
 
-/** Where the values of a message are written in one version. */
+/** The names of the values that the code of one version writes. */
 interface Situation {
   version: number;
   isFlexible: boolean;

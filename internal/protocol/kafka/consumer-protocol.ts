@@ -1,5 +1,5 @@
 /**
- * What consumers put into the opaque bytes of JoinGroup and SyncGroup: which topics a member wants, and which
+ * The opaque bytes that consumers put into JoinGroup and SyncGroup: which topics a member wants, and which
  * partitions it was given. Two bytes of version, then the message.
  */
 import { codecOf } from './codec.ts';

@@ -4,7 +4,7 @@ const NO_BYTES = Buffer.alloc(0);
 /** Shared by all values that were read, whose types do not let anybody write to it. */
 export const NO_ELEMENTS: readonly never[] = Object.freeze([]);
 
-/** What a field is in a version that does not have it, or where a tagged field was not sent. */
+/** The value of a field in a version that does not have it, or of a tagged field that was not sent. */
 export function defaultOf(field: Field): unknown {
   if (field.default !== undefined) return field.default;
   if (field.kind === 'array') return NO_ELEMENTS;

@@ -8,7 +8,7 @@ import { KafkaWriter } from './writer.ts';
 /** The size that stands before every request and response, in bytes, itself not included. */
 export const SIZE_BYTES = 4;
 
-/** What a request begins with in every version of its header. */
+/** The fields that a request begins with in every version of its header. */
 export interface RequestStart {
   apiKey: number;
   apiVersion: number;

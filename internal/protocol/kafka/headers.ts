@@ -1,6 +1,6 @@
 import { type Api, defineMessage, int16, int32, string } from './schema.ts';
 
-/** What stands before every request. */
+/** The header of every request. */
 export const requestHeader = defineMessage({
   name: 'request header',
   versions: '0-2',
@@ -14,7 +14,7 @@ export const requestHeader = defineMessage({
   },
 });
 
-/** What stands before every response. */
+/** The header of every response. */
 export const responseHeader = defineMessage({
   name: 'response header',
   versions: '0-1',

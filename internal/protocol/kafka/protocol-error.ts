@@ -1,4 +1,4 @@
-/** What kind of rule the bytes, or a value that was to become bytes, broke. */
+/** The kind of rule that the bytes broke, or a value that was to become bytes. */
 export type KafkaProtocolFault =
   /** The bytes end before the value does. */
   | 'truncated'
@@ -15,7 +15,7 @@ export type KafkaProtocolFault =
 export class KafkaProtocolError extends Error {
   override readonly name = 'KafkaProtocolError';
   readonly code: KafkaProtocolFault;
-  /** Where in the bytes the field begins, counted from the beginning of what was read or written. */
+  /** The place in the bytes where the field begins, counted from the beginning of what was read or written. */
   readonly offset: number;
   readonly #problem: string;
   #path = '';

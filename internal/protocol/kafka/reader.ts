@@ -11,9 +11,9 @@ const UINT32 = 2 ** 32;
 /** Reads Kafka's primitive types, one after the other. Nothing is reserved before the bytes are known to be there. */
 export class KafkaReader {
   readonly bytes: Buffer;
-  /** Where the next value begins. */
+  /** The offset of the next value. */
   at: number;
-  /** Where the bytes end that may be read. */
+  /** The end of the bytes that may be read. */
   end: number;
   #elementsLeft: number;
 

@@ -2,7 +2,7 @@ import { KafkaProtocolError } from './protocol-error.ts';
 
 const SIZE_BYTES = 4;
 /**
- * How much is reserved for each byte that came. Up to a size that producers often send the factor is large, so that
+ * Bytes that are reserved for each byte that came. Up to a size that producers often send the factor is large, so that
  * the second chunk completes most requests without another copy.
  */
 const GROWTH = 2;
@@ -22,7 +22,7 @@ const NOTHING = Buffer.alloc(0);
 export class RequestFrames {
   /** The greatest size that is accepted from now on, in bytes. */
   maxRequestBytes: number;
-  /** What was pushed and not yet looked at. */
+  /** The bytes that were pushed and not yet read. */
   #chunk: Buffer = NOTHING;
   #at = 0;
   /** The beginning of a request whose end was not in its chunk, with its size. */

@@ -111,13 +111,13 @@ export interface Api<Request extends Fields = Fields, Response extends Fields = 
   readonly response: Message<Response>;
 }
 
-/** What reading a message gives: every field, with its default where the version has none. */
+/** The value that reading a message gives: every field, with its default where the version has none. */
 export type ValueOf<M extends Message> = StructValue<M['fields']>;
-/** What writing a message takes: fields with a default, with a tag, or of some versions only, may be left out. */
+/** The value that writing a message takes: fields with a default, with a tag, or of some versions only, may be left out. */
 export type InputOf<M extends Message> = StructInput<M['fields']>;
-/** What a request is read as. */
+/** The value of a request that was read. */
 export type RequestOf<A extends Api> = ValueOf<A['request']>;
-/** What a response is written from. */
+/** The value that a response is written from. */
 export type ResponseOf<A extends Api> = InputOf<A['response']>;
 
 declare const types: unique symbol;

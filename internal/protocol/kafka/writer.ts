@@ -12,7 +12,7 @@ const SHORT_STRING_CHARACTERS = 40;
 
 const UINT32 = 2 ** 32;
 
-/** What many messages, one after the other, are written into; what was handed out is not written again. */
+/** The chunk that many messages are written into, one after the other. Bytes that were handed out are not written again. */
 let sharedSlab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let sharedSlabUsed = 0;
 
@@ -22,7 +22,7 @@ let sharedSlabUsed = 0;
  */
 export class KafkaWriter {
   #bytes: Buffer;
-  /** Where the chunk in the making begins. */
+  /** The start of the chunk in the making. */
   #start: number;
   #at: number;
   readonly #chunks: Uint8Array[] = [];

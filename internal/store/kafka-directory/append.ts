@@ -13,7 +13,7 @@ import { LEADER_EPOCH_FILE, segmentName, writeEpochs } from './files.ts';
 import type { KafkaPartition } from './partition.ts';
 import { KafkaSegment } from './segment.ts';
 
-/** What appending needs to know of the store. */
+/** The part of the store that appending needs. */
 export interface AppendOptions {
   /** Of segment files, opened for writing. */
   handles: FileHandles;
@@ -43,7 +43,7 @@ export class Appending {
   readonly #newEpochs: { epoch: number; startOffset: number }[] = [];
   readonly #steps: { producerId: number; kind: TransactionKind; offset: number }[] = [];
   #nextOffset: number;
-  /** How long the new part of the last segment would get. */
+  /** The length that the new part of the last segment would get. */
   #endBytes: number;
 
   /** @param segmentBytes from which size on a new segment begins */

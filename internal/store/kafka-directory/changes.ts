@@ -36,7 +36,7 @@ export class KafkaChanges {
     this.#availability = availability;
   }
 
-  /** What is not acknowledged yet. */
+  /** The changes that are not acknowledged yet. */
   get waiting(): { waitingChanges: number; waitingBytes: number } {
     return { waitingChanges: this.#waiting.length + this.#working, waitingBytes: this.#waitingBytes };
   }

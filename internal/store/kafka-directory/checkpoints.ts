@@ -14,7 +14,7 @@ import {
 } from './files.ts';
 import type { KafkaPartition } from './partition.ts';
 
-/** What Kafka's checkpoint says is the first offset of the partition in a folder; 0 if it says nothing. */
+/** The first offset of the partition in a folder by Kafka's checkpoint; 0 if it says nothing. */
 export function savedFirstOffset(folder: string): number {
   return readOffsetCheckpoint(join(dirname(folder), LOG_START_FILE)).get(checkpointKey(folder)) ?? 0;
 }
@@ -54,7 +54,7 @@ export async function saveRecoveryPoints(ordered: Iterable<KafkaPartition>): Pro
  */
 export class CleanShutdownMarks {
   readonly #directories: readonly string[];
-  /** What they said, by directory. */
+  /** Their values, by directory. */
   readonly #taken = new Map<string, Buffer>();
   #areThere = true;
 

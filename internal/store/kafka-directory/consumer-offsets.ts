@@ -15,15 +15,15 @@ interface OffsetRecord {
   partition: number;
   /** Undefined where the commit was deleted. */
   offset: GroupOffset | undefined;
-  /** Where the record lies. */
+  /** The place of the record. */
   recordOffset: number;
 }
 
-/** What groups committed, as the partitions of `__consumer_offsets` tell. */
+/** The commits of groups in the partitions of `__consumer_offsets`. */
 export class ConsumerOffsets {
   /** By group, then by partition and topic. */
   readonly groups = new Map<string, Map<string, GroupOffset>>();
-  /** Where the record of each lies that counts, by group, partition and topic. */
+  /** The place of the record that counts, by group, partition and topic. */
   readonly #recordOffsets = new Map<string, number>();
   /** Commits in transactions that have no end yet, by producer id. */
   readonly #pending = new Map<number, OffsetRecord[]>();

@@ -11,7 +11,7 @@ export const RECOVERY_POINT_FILE = 'recovery-point-offset-checkpoint';
 export const LEADER_EPOCH_FILE = 'leader-epoch-checkpoint';
 export const PARTITION_METADATA_FILE = 'partition.metadata';
 
-/** What belongs to a segment beside its `.log`. */
+/** The files of a segment beside its `.log`. */
 export const TRANSACTION_INDEX_SUFFIX = '.txnindex';
 export const INDEX_SUFFIXES = ['.index', '.timeindex', TRANSACTION_INDEX_SUFFIX] as const;
 
@@ -39,7 +39,7 @@ export function segmentBase(fileName: string, suffix = '.log'): number | undefin
   return Number.isSafeInteger(base) ? base : undefined;
 }
 
-/** What `meta.properties` says; empty texts where it is missing or does not say. */
+/** The values of `meta.properties`; empty texts if it is missing or lacks one. */
 export interface DirectoryIdentity {
   clusterId: string;
   nodeId: string;

@@ -8,7 +8,7 @@ import { segmentBase } from './files.ts';
 import type { CommitEntry, JournalState } from './journal.ts';
 import type { KafkaPartition } from './partition.ts';
 
-/** What groups committed: with Kafka before, and with us; of the same partition the later commit counts. */
+/** The commits of groups: with Kafka before, and with us; of the same partition the later commit counts. */
 export class KafkaGroups {
   /** By group, then by partition and topic. */
   readonly #groups: Map<string, Map<string, GroupOffset>>;
@@ -80,7 +80,7 @@ function keyOf({ topic, partition }: TopicPartition): string {
   return `${partition}/${topic}`;
 }
 
-/** What is damaged is left out from there on: commits can be made again, and the log is not to stay shut for them. */
+/** Commits from a damaged place on are left out: they can be made again, and the log is not to stay shut for them. */
 function readInto(offsets: ConsumerOffsets, folder: string): void {
   let names: string[];
   try {

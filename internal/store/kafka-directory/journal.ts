@@ -11,7 +11,7 @@ import type { OpenTransactions } from './transactions.ts';
 
 const JOURNAL = 'tinymq.journal';
 
-/** What Kafka has no place for. One line each: its CRC-32 in hexadecimal digits, a space, and this as JSON. */
+/** Facts that Kafka has no place for. One line each: its CRC-32 in hexadecimal digits, a space, and this as JSON. */
 export type JournalEntry =
   /** The number of a partition; the highest one is never given again. */
   | { kind: 'partition'; id: number; topicId: string; number: number }
@@ -24,7 +24,7 @@ export type JournalEntry =
   | ({ kind: 'transactions'; id: number } & OpenTransactions)
   /** A commit, or with null that there is none any more, which counts against what was committed before `atMs`. */
   | { kind: 'commit'; group: string; topic: string; partition: number; atMs: number; commit: Commit | null }
-  /** Where the metadata log ended: it grows with each start of Kafka. */
+  /** The end of the metadata log, which grows with each start of Kafka. */
   | { kind: 'metadata-end'; offset: number }
   | { kind: 'meta'; key: string; value: string | null }
   /** Values of others than the log (entry-store.ts), base64; null for forgotten. On one line, so that all come to last or none. */
@@ -32,7 +32,7 @@ export type JournalEntry =
 
 export type Commit = Omit<GroupOffset, 'topic' | 'partition'>;
 
-/** What all entries make together. */
+/** The state that all entries make together. */
 export class JournalState {
   lastPartitionId = 0;
   metadataEnd = -1;
@@ -145,7 +145,7 @@ export class JournalState {
     return producers.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** Who is in which group. */
+  /** The members of groups. */
   groupMembers(): Map<string, Uint8Array> {
     const members = new Map<string, Uint8Array>();
     for (const [key, value] of this.meta) {
@@ -191,7 +191,7 @@ export class KafkaJournal {
   readonly #directory: string;
   #handle: FileHandle | undefined;
   #sizeBytes: number;
-  /** How large it was when it held nothing but what counts. */
+  /** Its size when it last held nothing but entries that count. */
   #leanBytes: number;
 
   private constructor(directory: string, state: JournalState, sizeBytes: number) {

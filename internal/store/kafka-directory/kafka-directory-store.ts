@@ -67,7 +67,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     });
   }
 
-  /** Who the Kafka was that wrote the directory; empty texts where it does not say. */
+  /** The ids of the Kafka that wrote the directory; empty texts if it does not say. */
   get identity(): DirectoryIdentity {
     return this.#directory.identity;
   }
@@ -296,7 +296,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
       await directory.close();
       return;
     }
-    // What a failed write left would be taken for data. Where the disk does not let go of it, Kafka looks it through.
+    // The rest of a failed write would be taken for data. If the disk does not let go of it, Kafka looks it through.
     await changes.undoFailed().catch(() => {});
     await directory.release();
   }

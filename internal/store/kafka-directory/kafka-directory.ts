@@ -67,7 +67,7 @@ export class KafkaDirectory {
 
   readonly #locks: DatabaseSync[];
   readonly #onCut: AppendOptions['onCut'];
-  /** What is known and not in the journal yet; it goes there with what comes next. */
+  /** Facts that are not in the journal yet; they go there with the next entry. */
   #unsaved: JournalEntry[] = [];
   readonly #marks: CleanShutdownMarks;
   #isOrderly = true;
@@ -100,7 +100,7 @@ export class KafkaDirectory {
     }
   }
 
-  /** What `meta.properties` says of the first directory. */
+  /** The values of `meta.properties` in the first directory. */
   get identity(): DirectoryIdentity {
     return this.identities.get(this.options.directories[0])!;
   }

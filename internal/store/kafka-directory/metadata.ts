@@ -31,7 +31,7 @@ export interface MetadataPartition {
   directories: readonly string[];
 }
 
-/** What all records of the metadata log make together. */
+/** The state that all records of the metadata log make together. */
 export class MetadataImage {
   /** By topic id. */
   readonly topics = new Map<string, MetadataTopic>();

@@ -10,19 +10,19 @@ const TIME_ENTRY_BYTES = 12;
 /** One of so many entries of a time index becomes a hint, as index entries are so much closer than hints. */
 const ENTRIES_PER_HINT = kafkaHintIntervalBytes / kafkaIndexIntervalBytes;
 
-/** Where to look for an offset: the batch at `position` holds `offset` or ends before it. */
+/** A hint where an offset lies: the batch at `position` holds `offset` or ends before it. */
 export interface Hint {
   offset: number;
   position: number;
 }
 
 /**
- * Where batches lie in one segment: sparse hints in memory, and the entries for Kafka's index files:
+ * The places of batches in one segment: sparse hints in memory, and the entries for Kafka's index files:
  *
  *     .index       lastOffset - base (4)   position (4)
  *     .timeindex   largest timestamp so far (8)   lastOffset of the batch that has it - base (4)
  *
- * What the files say is a hint too, whoever uses it looks whether it is so.
+ * The entries of the files are hints too: whoever uses one looks whether it is right.
  */
 export class SegmentIndex {
   readonly #stem: string;

@@ -13,7 +13,7 @@ import type { CommitEntry } from './journal.ts';
 import type { KafkaDirectory, OpenTopic } from './kafka-directory.ts';
 import type { KafkaTopics } from './topics.ts';
 
-/** How Kafka makes the topic. */
+/** The topic as Kafka creates it. */
 const CONFIGS: TopicConfigs = {
   'cleanup.policy': 'compact',
   'compression.type': 'producer',
@@ -55,7 +55,7 @@ export class KafkaOffsetsTopic {
     for (const entry of entries) directory.groups.apply(entry);
   }
 
-  /** What is in the journal, from before there was the topic, is not to come back at the next start. */
+  /** Commits in the journal, from before the topic existed, must not come back at the next start. */
   async #dropNoted(entries: readonly CommitEntry[]): Promise<void> {
     const { journal } = this.#directory;
     const noted = entries.filter((entry) => journal.state.hasCommit(entry));

@@ -31,7 +31,7 @@ export class KafkaPartition {
   epochs: EpochStart[] = [];
   /** The largest timestamp of batches that are gone, -1 for none. */
   goneMaxTimestamp = -1;
-  /** Where the last whole batch of the last segment ends, if something lies behind it that does not count. */
+  /** The end of the last whole batch of the last segment, if something lies behind it that does not count. */
   tornAt: number | undefined;
   /** Empty for a log that has none, such as the metadata log. */
   transactions = new TransactionIndex();
@@ -213,7 +213,7 @@ export class KafkaPartition {
     const { position } = index.forOffset(fromOffset);
     await this.#handles.use(segment.path, async (handle) => {
       let end = await run(handle, walkHeaders(position, segment.sizeBytes, segment.baseOffset, visit));
-      // What is damaged is passed over where the index knows a place behind it.
+      // Damaged bytes are passed over if the index knows a place behind them.
       for (const hint of index.behind(end.position)) {
         if (end.state !== 'bad') break;
         end = await run(handle, walkHeaders(hint.position, segment.sizeBytes, end.nextOffset, visit));
@@ -274,7 +274,7 @@ function finishRewrite(folder: string, names: string[]): number[] {
   return [...bases].sort((a, b) => a - b);
 }
 
-/** What a rewrite makes anew. */
+/** The parts that a rewrite makes anew. */
 const REWRITTEN_SUFFIXES = ['.log', TRANSACTION_INDEX_SUFFIX] as const;
 
 function endOf(file: string, baseOffset: number): number {

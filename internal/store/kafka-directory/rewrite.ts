@@ -101,7 +101,7 @@ export async function replaceBatches(
   await removeDeleted(old);
 }
 
-/** What the new segments have of aborted transactions: without it Kafka takes their records for committed ones. */
+/** The aborted transactions of the new segments: without them Kafka takes their records for committed ones. */
 async function writeTransactionIndexes(
   { transactions }: KafkaPartition,
   made: readonly KafkaSegment[],
@@ -122,7 +122,7 @@ async function renameIfThere(file: string, from: string, to: string): Promise<vo
   }
 }
 
-/** Where the range begins in the first of these segments, and ends in the last. */
+/** The start of the range in the first of these segments, and its end in the last. */
 async function findRange(
   partition: KafkaPartition,
   segments: KafkaSegment[],

@@ -8,12 +8,12 @@ import type { Hint } from './offset-index.ts';
 import type { KafkaSegment } from './segment.ts';
 import { claimedBytes, findBatches, parseSoundHeader, readFully } from './walk.ts';
 
-/** What a read has gathered so far, from one segment after another. */
+/** The batches that a read has gathered so far, from one segment after another. */
 export interface Found {
   batches: StoredBatch[];
   bytes: number;
   readonly maxBytes: number;
-  /** Where a read ended because of a damaged batch. */
+  /** The damaged batch that ended a read. */
   corrupt: { baseOffset: number; lastOffset: number } | undefined;
 }
 
@@ -72,7 +72,7 @@ export class SegmentReader {
       if (position === hint.position && position > 0 && !isHintTrusted) {
         if (!isSound || header.lastOffset !== hint.offset) return 'wrong-hint';
       }
-      // Where the batch before had a wrong offset, this one is right.
+      // If the batch before had a wrong offset, this one is right.
       const isThere = isSound || this.#parse(position, expectedBefore);
       const sizeBytes = header.end - header.at;
       const end = position + sizeBytes;
@@ -183,7 +183,7 @@ export class SegmentReader {
     return { position: this.#sizeBytes, baseOffset: this.#endOffset };
   }
 
-  /** Where batches begin again that lead to the next place that the index knows; else that place. */
+  /** The place where batches begin again that lead to the next one that the index knows; else that one. */
   async #searchedBehind(handle: FileHandle, expected: number, position: number): Promise<number> {
     const index = await this.#segment.index(this.#handles);
     const known = index.behind(position).find((hint) => hint.offset > expected);

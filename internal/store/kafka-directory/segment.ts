@@ -11,7 +11,7 @@ export class KafkaSegment {
   readonly baseOffset: number;
   /** Its path without a suffix. */
   readonly stem: string;
-  /** How much of the file counts: whole batches that last. */
+  /** The bytes of the file that count: whole batches that are durable. */
   sizeBytes: number;
   #index: SegmentIndex | undefined;
   #loading: Promise<SegmentIndex> | undefined;

@@ -21,15 +21,15 @@ export interface OpenTransactions {
   readonly open: readonly OpenTransaction[];
 }
 
-/** What is known of a partition's transactions before its batches are looked at. */
+/** The transactions of a partition, as far as they are known without its batches. */
 export interface KnownTransactions {
-  /** What Kafka wrote of offsets from here on may be incomplete: it did not end in good order. */
+  /** Kafka's notes about offsets from here on may be incomplete: it did not end in good order. */
   readonly trustedUntil: number;
-  /** What we noted when we had the directory last. */
+  /** The notes that we left when we had the directory last. */
   readonly noted: OpenTransactions | undefined;
 }
 
-/** Where the batches of a partition lie. */
+/** The place of a partition's batches. */
 interface Segments {
   readonly folder: string;
   readonly segments: readonly KafkaSegment[];
@@ -150,7 +150,7 @@ function placesOf(fd: number, segment: KafkaSegment, fromOffset: number): Place[
   const walk = (position: number, minOffset: number): WalkEnd =>
     runAtOnce(fd, walkHeaders(position, sizeBytes, minOffset, visit));
   let end = walk(index.forOffset(fromOffset).position, baseOffset);
-  // What is damaged is passed over where the index knows a place behind it.
+  // Damaged bytes are passed over if the index knows a place behind them.
   for (const hint of index.behind(end.position)) {
     if (end.state !== 'bad') break;
     end = walk(hint.position, end.nextOffset);

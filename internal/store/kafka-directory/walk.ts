@@ -17,7 +17,7 @@ import { readAt } from './files.ts';
  */
 export type Walk<T> = Generator<{ position: number; length: number }, T, Uint8Array>;
 
-/** Where a walk ended. `torn`: the last batch is not whole; `bad`: what lies there is no batch, or not the next one. */
+/** The end of a walk. `torn`: the last batch is not whole; `bad`: what lies there is no batch, or not the next one. */
 export interface WalkEnd {
   position: number;
   /** The offset behind the last batch that was passed. */
@@ -86,7 +86,7 @@ export function* walkHeaders(
   return ended('complete');
 }
 
-/** How long a batch says to be, whatever else its header says. */
+/** The length that a batch claims, whatever else its header says. */
 export function claimedBytes(bytes: Uint8Array, at: number): number {
   const batchLength = new DataView(bytes.buffer, bytes.byteOffset + at).getInt32(8);
   return batchLength > 0 ? BATCH_LENGTH_END + batchLength : 0;

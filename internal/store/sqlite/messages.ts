@@ -11,7 +11,7 @@ import type {
 } from '../log-store.ts';
 import type { StoreErrorCode, UnavailableReason } from '../store-error.ts';
 
-/** What the store and its two threads say to each other. */
+/** The messages between the store and its two threads. */
 
 export type WorkerRole =
   | { role: 'writer'; directory: string; fsync: FsyncPolicy }

@@ -112,7 +112,7 @@ export class SqliteReader {
       if (row && row.running_timestamp >= timestamp) high = Math.max(low, row.base_offset);
       else low = middle + 1;
     }
-    // What raised it may be gone from the front, so look for a batch that reaches the time itself.
+    // The batch that raised it may be gone from the front, so look for one that reaches the time itself.
     const found = statements.rowForTime.get(partition, low, timestamp, firstOffset) as unknown as
       | BatchRow
       | undefined;

@@ -61,7 +61,7 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
   }
 
   function apply(group: WriteTransaction): void {
-    // What was on its way when writing failed was rejected already.
+    // Changes that were under way when writing failed were rejected already.
     if (!writer) return;
     try {
       const outcomes = writer.apply(group);

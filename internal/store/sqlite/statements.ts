@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-/** Where a batch lies, and what was before it. */
+/** The place of a batch, and the state before it. */
 export interface BatchRow {
   base_offset: number;
   last_offset: number;
@@ -10,7 +10,7 @@ export interface BatchRow {
   bytes_id: number;
 }
 
-/** What the side that writes says to SQLite. */
+/** The statements of the side that writes. */
 export type WriteStatements = ReturnType<typeof prepareWrites>;
 
 /** @throws errors of SQLite where the file has not these tables */

@@ -32,7 +32,7 @@ export async function endThread(thread: Worker | undefined): Promise<void> {
   await ended;
 }
 
-/** What a thread refused, as the error that it was there. */
+/** An error that a thread sent, as the error that it was there. */
 export function errorOf({ code, message }: Refusal, reason: UnavailableReason): StoreError {
   return code === 'unavailable' ? new StoreUnavailableError(reason, message) : new StoreError(code, message);
 }

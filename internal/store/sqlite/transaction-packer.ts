@@ -16,7 +16,7 @@ export type Waiting = {
 export class TransactionPacker {
   readonly #spareSlabs: ArrayBuffer[] = [];
 
-  /** How many of the first changes fit one group: always one, even if it is larger. */
+  /** The number of first changes that fit one group: at least one, even if it is larger. */
   count(waiting: Waiting[]): number {
     let bytes = 0;
     let count = 0;

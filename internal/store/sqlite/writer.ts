@@ -41,7 +41,7 @@ export class SqliteWriter {
   #mayHaveFreePages = true;
   #lastBytesId: number;
 
-  /** What lasts, as it was when this writer began. */
+  /** The stored state, as it was when this writer began. */
   readonly state: StoredState;
 
   /**

@@ -2,7 +2,7 @@ import { DEFAULT_MAX_FRAME_BYTES } from '../../../protocol/http2/frame.ts';
 
 const SMALLEST_BYTES = 1_024;
 
-/** What a client sent ahead into a stream that is paused. It takes no more memory than twice what came. */
+/** The bytes that a client sent ahead into a stream that is paused. They take at most twice their size. */
 export class AheadBuffer {
   #buffer: Uint8Array = new Uint8Array(SMALLEST_BYTES);
   #start = 0;

@@ -30,29 +30,29 @@ import { PingStrikes } from './ping-strikes.ts';
 import type { Http2Stream } from './stream.ts';
 import { Streams } from './streams.ts';
 
-/** How a connection behaves. Times in milliseconds, sizes in bytes. */
+/** Settings of a connection. Times in milliseconds, sizes in bytes. */
 export interface Http2Settings {
-  /** How long a client may take for its first words, and for each header block. */
+  /** The time that a client has for its preface, and for each header block. */
   connectTimeoutMs: number;
   /** A connection on which nothing came for so long is asked whether its peer is still there; 0: never. */
   keepAliveAfterMs: number;
-  /** How long the answer to that may take. */
+  /** The time that the answer may take. */
   keepAliveTimeoutMs: number;
   /** Clients ping no more often than this while nothing is sent to them; 0: as they like. */
   minPingIntervalMs: number;
   /** Streams that may be open at once. */
   callsPerConnection: number;
-  /** What a client may send ahead on the connection. */
+  /** The bytes that a client may send ahead on the connection. */
   windowBytes: number;
 }
 
-/** What the connection of a client is for. */
+/** The owner of a connection. */
 export interface Http2Events {
   /** A client opened a stream, whose handler is to be set. */
   opened(stream: Http2Stream, head: RequestHead): void;
   /** The same with a request that has too many fields to be read: `listBytes`. */
   openedTooLarge(stream: Http2Stream, listBytes: number): void;
-  /** What came first is no HTTP/2 but `protocol`, if that is known; the connection is not ours any more. */
+  /** The first bytes are not HTTP/2 but `protocol`, if that is known; the connection is not ours any more. */
   foreign(first: Uint8Array, protocol: Protocol | undefined): void;
   /** The client broke a rule, and was told. */
   failed(error: Http2Error): void;
@@ -76,7 +76,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
   readonly #writer: FrameWriter;
   readonly #taker: FrameTaker;
   readonly #strikes: PingStrikes;
-  /** What came before the preface was whole; undefined afterwards. */
+  /** The bytes of a preface that is not whole yet; undefined afterwards. */
   #firstBytes: FirstBytes | undefined = new FirstBytes();
   #isConnected = false;
   /** When the client was asked whether it is there, by the connection's clock; undefined where it has answered. */

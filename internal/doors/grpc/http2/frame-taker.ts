@@ -36,7 +36,7 @@ import { HeaderBlock } from './header-block.ts';
 import type { Http2Stream, StreamOwner } from './stream.ts';
 import type { Streams } from './streams.ts';
 
-/** What a connection does about the frames of its client. */
+/** The actions of a connection that a frame of its client may cause. */
 export interface FrameOwner extends StreamOwner {
   /** Whether a stream more is refused. */
   readonly refusesStreams: boolean;
@@ -55,7 +55,7 @@ export interface FrameTakerParts {
   streams: Streams;
   /** Streams that may be open at once. */
   callsPerConnection: number;
-  /** How much a client may send ahead on the connection, in bytes. */
+  /** The bytes that a client may send ahead on the connection. */
   windowBytes: number;
   clock: Clock;
 }
@@ -75,7 +75,7 @@ export class FrameTaker {
   readonly #resets = new Allowance(grpcCancelledCallsBurst, grpcCancelledCallsPerSecond);
   readonly #idleFrames = new Allowance(http2IdleFramesBurst, http2IdleFramesPerSecond);
   #isConnected = false;
-  /** What is kept for streams that are paused, and how much of it the client has not been told to replace. */
+  /** The bytes that are kept for paused streams, and how many of them the client may not send again yet. */
   #aheadBytes = 0;
   #unconfirmedBytes = 0;
 
@@ -159,7 +159,7 @@ export class FrameTaker {
         this.#takeContinuation(frame, bytes);
         return;
       default:
-        // What is not known is passed over (RFC 9113, section 5.5).
+        // Frames of unknown types are passed over (RFC 9113, section 5.5).
         this.#spend(this.#idleFrames, 1);
     }
   }
@@ -243,7 +243,7 @@ export class FrameTaker {
     if (stream !== undefined) this.#takeTrailers(stream, isLast, bytes, start, end);
     else if (this.#streams.isIdle(streamId)) this.#open(streamId, isLast, bytes, start, end);
     else {
-      // Whatever becomes of the fields, the table has to know them (RFC 9113, section 4.3).
+      // The table has to know all fields, also those that are refused (RFC 9113, section 4.3).
       this.#decoder.decode(bytes, start, end, grpcHeaderBytes, NOBODY);
       this.#passOver(streamId, isLast, 'HEADERS');
     }

@@ -25,7 +25,7 @@ export interface SendingStream {
 }
 
 /**
- * What goes out on a connection. It is gathered for a turn and written once; streams take turns with their DATA. While
+ * Writes the frames of a connection. They are gathered for a turn and written once; streams take turns with their DATA. While
  * the socket takes nothing, what streams have to send stays theirs, and only what answers the client gathers here.
  */
 export class FrameWriter implements FrameSink {
@@ -99,7 +99,7 @@ export class FrameWriter implements FrameSink {
     this.#frameStreams();
     if (this.#out.bytes === 0) return;
     if (!this.#connection.write(this.#out.take())) {
-      // What the socket has not taken still counts as the streams'.
+      // Bytes that the socket has not taken still count as the streams'.
       this.blockedSince = this.#connection.clock.elapsedMs();
       return;
     }
@@ -133,7 +133,7 @@ export class FrameWriter implements FrameSink {
     const slab = out.reserve(FRAME_HEADER_BYTES);
     const flags = isLast ? FrameFlag.endStream : 0;
     out.advanceTo(writeFrameHeader(slab, out.at, bytes, FrameType.data, flags, streamId));
-    // Who opens windows by a byte at a time gets many frames, and nothing for them.
+    // A client that opens windows by one byte at a time gets many frames, and earns nothing by them.
     this.#onSent((isCut ? 0 : http2IdleFramesPerFrame) + bytes / http2BytesPerIdleFrame);
   }
 

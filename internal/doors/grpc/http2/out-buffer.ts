@@ -1,9 +1,9 @@
 import { copiedSliceBytes, largestSlabBytes, smallestSlabBytes } from '../../../limits/broker.ts';
 
-/** What goes out in the next write: short pieces are copied together, long ones stay where they lie. */
+/** The bytes of the next write: short pieces are copied together, long ones stay where they lie. */
 export class OutBuffer {
   #slab: Uint8Array = NOTHING;
-  /** Where in the slab begins what stands in no buffer yet, and where it ends. */
+  /** The start and the end of the part of the slab that is in no buffer yet. */
   #start = 0;
   #end = 0;
   #buffers: Uint8Array[] = [];
@@ -30,7 +30,7 @@ export class OutBuffer {
     return this.#end;
   }
 
-  /** What was written behind {@link reserve} ends here. */
+  /** Sets the end of the bytes that were written behind {@link reserve}. */
   advanceTo(end: number): void {
     this.#end = end;
   }

@@ -5,9 +5,9 @@ import { SendWindow } from '../../../protocol/http2/window.ts';
 /** Called when the client's windows took bytes of a write; `isAll` with the last of them. */
 export type Taken = (bytes: number, isAll: boolean) => void;
 
-/** What makes frames of what a stream sends. */
+/** Makes frames of the content of a stream. */
 export interface FrameSink {
-  /** How much DATA the connection may send (RFC 9113, section 6.9). */
+  /** The bytes of DATA that the connection may send (RFC 9113, section 6.9). */
   readonly window: SendWindow;
   headers(streamId: number, fields: readonly EncodedField[], isLast: boolean): void;
   /** The header of a DATA frame; its payload follows with {@link payload}. It is cut where a window has no room for more. */
@@ -33,7 +33,7 @@ interface Write {
   readonly taken: Taken;
 }
 
-/** What a stream has to send: headers, bytes, trailers, in this order; cut into frames as far as windows allow. */
+/** The headers, bytes and trailers that a stream has to send, in this order; cut into frames as far as windows allow. */
 export class SendQueue {
   readonly window: SendWindow;
   readonly #streamId: number;

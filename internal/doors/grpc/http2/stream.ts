@@ -6,7 +6,7 @@ import { AheadBuffer } from './ahead-buffer.ts';
 import type { SendingStream } from './frame-writer.ts';
 import { SendQueue, type Taken } from './send-queue.ts';
 
-/** Who takes what comes on a stream. */
+/** Takes the events of a stream. */
 export interface StreamHandler {
   /** Some of what the client sends. The bytes are right until this returns. */
   data(bytes: Uint8Array, start: number, end: number): void;
@@ -42,7 +42,7 @@ export class Http2Stream implements SendingStream {
   handler: StreamHandler = NOBODY;
   readonly send: SendQueue;
   readonly receiveWindow = new ReceiveWindow(http2StreamWindowBytes);
-  /** How many bytes of content are still to come, where the client said so. */
+  /** The bytes of content that are still to come, if the client said how many. */
   contentLeft: number | undefined;
   /** Whether the client may go on with its request after the whole response, until somebody resets the stream. */
   leavesRequestOpen = false;
@@ -77,7 +77,7 @@ export class Http2Stream implements SendingStream {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    // Whoever resumes may be in the middle of something.
+    // The caller of resume may be in the middle of something.
     if (this.#ahead !== undefined || this.#isRemoteClosed) queueMicrotask(() => this.#goOn());
   }
 

@@ -56,7 +56,7 @@ export class Streams implements Iterable<Http2Stream> {
     this.#closed.forget(id);
   }
 
-  /** What a frame on a closed stream is, where its client knows that it is closed (RFC 9113, sections 5.1 and 5.1.1). */
+  /** The error of a frame on a closed stream whose client knows that it is closed (RFC 9113, sections 5.1 and 5.1.1). */
   errorOfClosed(id: number): Http2Error {
     // Of a stream that was left out nobody can say that it ever was.
     return this.#hasGaps

@@ -15,7 +15,7 @@ export interface AppendWaiter {
   appendFailed(error: unknown, heldBytes: number): void;
 }
 
-/** Where produced messages go: for each topic a {@link TopicAppender}. */
+/** The appenders of all topics that messages are produced to. */
 export class Appenders {
   readonly #settled: Settled | undefined;
   readonly #clock: Clock;
@@ -52,7 +52,7 @@ export class TopicAppender {
   #timestamp = 0;
   #isScheduled = false;
   #inFlight = 0;
-  /** How many callers the next batch waits for. */
+  /** The number of callers that the next batch waits for. */
   #expectedWaiters = 0;
   #gathering: NodeJS.Timeout | undefined;
   /** Settles when the answers that wait for live subscribers are given. */
@@ -167,8 +167,8 @@ export class TopicAppender {
 const MANY_CALLERS = 4;
 /** Less than a commit takes on most disks. */
 const GATHER_MS = 1;
-/** What a message takes in a batch beside itself, rounded up; it also makes many empty ones count. */
+/** The overhead of a message in a batch, rounded up; it also makes many empty ones count. */
 const RECORD_OVERHEAD_BYTES = 16;
-/** What a batch of one record takes beside its message, at most. */
+/** The overhead of a batch of one record, at most. */
 const BATCH_OVERHEAD_BYTES = 256;
 const LARGEST_MESSAGE_BYTES = maxStoredBatchBytes - BATCH_OVERHEAD_BYTES;

@@ -52,7 +52,7 @@ class BulkRetrieveCall extends OneRequest {
         count++;
       }
       this.#hold(writer.bytes);
-      // What is in memory comes at once; others have their turn in between.
+      // Batches in memory come at once; other calls have their turn in between.
       await nextTurn();
     }
     const nextOffset = count === 0 ? startOffset : BigInt(feed.offset + FIRST_OFFSET + 1);

@@ -86,7 +86,7 @@ export class RecordFeed {
   #nextBatch(): boolean {
     const batch = this.#batches[this.#next];
     if (batch === undefined) return false;
-    // What was walked over need not stay in memory.
+    // Batches that were read need not stay in memory.
     this.#batches[this.#next++] = NO_BATCH;
     const header = parseBatchHeader(batch.bytes, 0, this.#header);
     this.#lastOffset = batch.lastOffset;

@@ -60,7 +60,7 @@ class StreamProduceCall implements CallHandler, AppendWaiter {
     clearTimeout(this.#quiet);
   }
 
-  /** What is on its way is still taken, until the client has come to its end or is quiet. */
+  /** Messages that are under way are still taken, until the client ends the call or is quiet. */
   closing(): void {
     this.#quiet = setTimeout(() => this.#endWhereQuiet(), shutdownQuietMs);
   }

@@ -88,7 +88,7 @@ function checkNotInternal(name: string, logName: string): void {
     throw new GrpcError(Status.UNKNOWN, `invalid topic name: ${name}`);
 }
 
-/** What SMQ says of a topic that is not there, or not any more. */
+/** SMQ's error for a topic that does not exist, or no longer does. */
 export function topicGone(name: string): GrpcError {
   return new GrpcError(Status.UNKNOWN, `topic ${name} does not exist`);
 }

@@ -13,7 +13,7 @@ import { KEPT_FOR_EVER } from '../../../log/topic-configs.ts';
 import { FIRST_OFFSET, servedPartition } from '../smq/topics.ts';
 import { OriginalDatabase, type OriginalTopic } from './original-database.ts';
 
-/** How far a takeover has come. */
+/** The progress of a takeover. */
 export interface ImportProgress {
   topic: string;
   /** Messages of this topic that are taken over. */
@@ -22,7 +22,7 @@ export interface ImportProgress {
   of: number;
 }
 
-/** What became of a topic: taken over now, before, or not at all because another log or Kafka has its name. */
+/** The fate of a topic: taken over now, before, or not at all because another log or Kafka has its name. */
 export interface ImportedTopic {
   topic: string;
   outcome: 'imported' | 'before' | 'taken';
@@ -97,7 +97,7 @@ async function copyMessages(
     maxTimestamp = -1;
   }
 
-  /** What was deleted there leaves its offsets behind here too. */
+  /** Offsets of messages that were deleted there stay unused here too. */
   async function skipTo(offset: number): Promise<void> {
     await write();
     const isBeginning = partition.highWatermark === partition.firstOffset;

@@ -19,7 +19,7 @@ interface Resource {
   readonly configs: readonly { readonly name: string }[];
 }
 
-/** What is done with the resources of a request. */
+/** The change that a request makes to its resources. */
 interface Alteration<R> {
   /** Changes a topic. */
   topic(resource: R): Promise<KafkaError | undefined>;

@@ -9,7 +9,7 @@ export interface BrokerConfig {
   readonly documentation: string;
 }
 
-/** What tools ask a broker for, in the order of the names. */
+/** The configs that tools ask a broker for, in the order of their names. */
 export function brokerConfigs({ settings, nodeId, logs }: KafkaParts): BrokerConfig[] {
   const { boolean, int, long, string } = TopicConfigType;
   return [

@@ -9,9 +9,9 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type KafkaError, kafkaError } from '../errors.ts';
 import type { KafkaParts } from '../handler.ts';
 
-/** What configs belong to (Kafka's ConfigResource.Type). */
+/** The kinds of resources that have configs (Kafka's ConfigResource.Type). */
 export const ResourceType = { topic: 2, broker: 4 } as const;
-/** Where the value of a config comes from (Kafka's ConfigSource). */
+/** The source of a config's value (Kafka's ConfigSource). */
 export const ConfigSource = { topic: 1, staticBroker: 4, default: 5 } as const;
 
 /** A config with its value, as several answers tell it. */
@@ -19,7 +19,7 @@ export interface ConfigValue {
   readonly config: TopicConfig;
   readonly value: string;
   readonly source: number;
-  /** What holds where the topic says nothing. */
+  /** The default for topics that set no value. */
   readonly fallback: { readonly value: string; readonly source: number };
 }
 
@@ -38,7 +38,7 @@ export function configValues(configs: TopicConfigs, { logs }: KafkaParts): Confi
   });
 }
 
-/** What is wrong with configs that somebody wants to set; undefined where nothing is. */
+/** The problem of configs that a client wants to set; undefined if there is none. */
 export function configsError(configs: TopicConfigs, { logs }: KafkaParts): KafkaError | undefined {
   for (const [name, value] of Object.entries(configs)) {
     const problem = topicConfigProblem(name, value);
@@ -48,7 +48,7 @@ export function configsError(configs: TopicConfigs, { logs }: KafkaParts): Kafka
   return problem === undefined ? undefined : kafkaError(KafkaErrorCode.invalidConfig, problem);
 }
 
-/** Where somebody gives null to a config; Kafka has different codes for it. */
+/** The problem of a config that is set to null; Kafka has different codes for it. */
 export function nullConfigError(
   configs: readonly { readonly name: string; readonly value: string | null }[],
   errorCode: KafkaErrorCode,
@@ -58,7 +58,7 @@ export function nullConfigError(
 }
 
 /**
- * What Kafka calls the default of a topic's config among the configs of a broker; undefined where a broker has none, or
+ * Kafka's name of the default of a topic's config among the configs of a broker; undefined where a broker has none, or
  * none that is set by default.
  */
 export function brokerConfigName(name: string): string | undefined {

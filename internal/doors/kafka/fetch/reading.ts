@@ -18,19 +18,19 @@ export interface Read {
   readonly asked: FetchedPartition;
   readonly topic: TopicLog | undefined;
   readonly partition: PartitionLog | undefined;
-  /** Where to read on. */
+  /** The offset to read on from. */
   nextOffset: number;
   readonly batches: Uint8Array[];
   bytes: number;
   errorCode: KafkaErrorCode;
-  /** Where the log parted from what the client has read, if it did. */
+  /** The end of the epoch at which log and client parted, if they did. */
   divergingEpoch: EndOfEpoch | undefined;
   /** It is being read; what comes meanwhile is read afterwards. */
   isReading: boolean;
   endFollowing: (() => void) | undefined;
 }
 
-/** What one request reads: at once what is there, then what is appended while it waits. */
+/** Reads for one request: at once the batches that are there, then those that are appended while it waits. */
 export class Reading {
   readonly reads: Read[];
   readonly isolation: Isolation;
@@ -150,7 +150,7 @@ export class Reading {
       }
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      // What was read before the damage is given first.
+      // Batches from before the damage are given first.
       if (read.bytes === 0) this.#fail(read, storeError(error).errorCode);
     } finally {
       read.isReading = false;

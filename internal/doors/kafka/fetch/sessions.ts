@@ -41,7 +41,7 @@ export function partitionKey({ topic, topicId, partition }: PartitionKey): strin
   return `${partition} ${topicId} ${topic}`;
 }
 
-/** What a request asks for after its session is known. */
+/** The partitions that a request asks for, once its session is known. */
 export interface FetchPlan {
   /** Undefined where nothing is remembered: none was wanted, there was no room, or all of it is forgotten. */
   readonly session: FetchSession | undefined;

@@ -36,7 +36,7 @@ export const listOffsetsHandler = defineHandler(
   { needs: ['describe topic'] },
 );
 
-/** What a timestamp below zero asks for, and from which version on. */
+/** The meanings of timestamps below zero, and the version that each begins with. */
 const SPECIAL: Readonly<
   Record<number, { fromVersion: number; offset: (partition: PartitionLog, isolation: Isolation) => number }>
 > = {

@@ -48,7 +48,7 @@ async function topicsOf(request: Request, context: RequestContext): Promise<Desc
     const visible = topicsByName(parts).filter(({ name }) => access.mayTopic('describe', name));
     return visible.map((topic) => describe(topic, parts));
   }
-  // Where there are ids, the names beside them are not looked at.
+  // As soon as one topic has an id, names are ignored.
   const ids = new Set(topics.map(({ topicId }) => topicId).filter((topicId) => topicId !== ZERO_UUID));
   if (ids.size > 0) return identified(ids, context);
   const names = new Set(topics.map(({ name }) => name!));

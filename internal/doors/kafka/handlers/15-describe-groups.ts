@@ -38,7 +38,7 @@ const NOT_ASKED = -0x8000_0000;
 
 const FIRST_VERSION_WITH_NOT_FOUND = 6;
 
-/** What a group that is not there looked like before. */
+/** The description of a group that is not there, in older versions. */
 const DEAD: GroupDescription = { state: 'Dead', protocolType: '', protocolName: '', members: [] };
 
 function notFound(groupId: string) {

@@ -9,7 +9,7 @@ export const listGroupsHandler = defineHandler(
     const states = new Set(request.statesFilter.map((state) => state.trim().toLowerCase()));
     const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
     const groups = types.size === 0 || types.has(GROUP_TYPE) ? parts.groups.list() : [];
-    // Who may describe the broker sees all groups, as in Kafka.
+    // As in Kafka, a client that may describe the broker sees all groups.
     const seesAll = access.brokerRefusal('describe') === undefined;
     return {
       errorCode: KafkaErrorCode.none,

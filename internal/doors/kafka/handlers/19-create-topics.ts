@@ -45,7 +45,7 @@ async function createTopic(
   }
   const internal = internalTopicError(name);
   if (internal !== undefined) return refused(name, internal);
-  // Where a config is set twice the last one holds.
+  // If a config is set twice, the last one counts.
   const configs = Object.fromEntries(asked.configs.map((config) => [config.name, config.value!]));
   const problem =
     nullConfigError(asked.configs, KafkaErrorCode.invalidConfig) ?? configsError(configs, parts);

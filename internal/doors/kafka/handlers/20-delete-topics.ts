@@ -39,7 +39,7 @@ async function deleteTopic(asked: Asked, parts: KafkaParts, access: RequestAcces
   const topicId = topic?.topicId ?? asked.topicId;
   const denial = name === null ? undefined : access.topicRefusal('delete', name);
   if (denial !== undefined) {
-    // Who may not see a topic that it identifies is not told its name.
+    // A client that may not see a topic is not told the name that belongs to its id.
     const isSeen = asked.name !== null || access.mayTopic('describe', name!);
     return { name: isSeen ? name : null, topicId: asked.topicId, ...denial };
   }

@@ -4,7 +4,7 @@ import { storeError } from '../errors.ts';
 import { defineHandler } from '../handler.ts';
 import { NO_TRANSACTIONS } from '../transactions.ts';
 
-/** Who is not transactional always gets a new id (KIP-360), whichever id and epoch it names. */
+/** A producer that is not transactional always gets a new id (KIP-360), whichever id and epoch it names. */
 export const initProducerIdHandler = defineHandler(
   initProducerId,
   async (request, { parts, access }) => {

@@ -76,7 +76,7 @@ function topicConfigs(name: string, request: Request, parts: KafkaParts): Config
   });
 }
 
-/** What holds where a topic says nothing, as a config of the broker. */
+/** The default of a topic's config, as a config of the broker. */
 function synonymsOf(name: string, fallback: ConfigValue['fallback']) {
   const isSet = fallback.source === ConfigSource.staticBroker;
   const brokerName = brokerConfigName(name) ?? (isSet ? `log.${name}` : undefined);

@@ -2,7 +2,7 @@ import { alterUserScramCredentials } from '../../../protocol/kafka/apis/51-alter
 import { defineHandler } from '../handler.ts';
 import { alterUser, type ScramDeletion, type ScramUpsertion } from '../scram-credentials.ts';
 
-/** What is wanted for one user. */
+/** The changes for one user. */
 interface Alteration {
   readonly deletions: ScramDeletion[];
   readonly upsertions: ScramUpsertion[];

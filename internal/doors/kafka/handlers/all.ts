@@ -92,7 +92,7 @@ export const ALL_HANDLERS: readonly Handler[] = [
 
 const byKey = new Map(ALL_HANDLERS.map((handler) => [handler.api.key, handler]));
 
-/** What answers requests with this key; undefined where the API is not served. */
+/** The handler of requests with this key; undefined if the API is not served. */
 export function handlerOf(apiKey: number): Handler | undefined {
   return byKey.get(apiKey);
 }
