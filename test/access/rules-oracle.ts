@@ -67,9 +67,10 @@ export class RulesOracle {
     if (bad !== undefined) {
       if (rule.effect === 'allow') return false;
       // The level with the first such name, and whatever comes there.
-      const above = filter.slice(0, filter.indexOf(bad)).split('/').slice(0, -1).join('/');
-      const aboveFilled = above.replaceAll(/%[uc]/g, (name) => values[name]!);
-      return above === '' ? true : regexOf(`${aboveFilled}/#`).test(topic);
+      const above = filter.slice(0, filter.indexOf(bad)).split('/').slice(0, -1);
+      if (above.length === 0) return true;
+      const filled = above.join('/').replaceAll(/%[uc]/g, (name) => values[name]!);
+      return regexOf(`${filled}/#`).test(topic) && !isPassedOver(`${filled}/#`, topic);
     }
     const filled = filter.replaceAll(/%[uc]/g, (name) => values[name]!);
     const isClean = variables.every((name) => /^[\w-]+$/.test(values[name]!));
