@@ -67,6 +67,7 @@ export function brokerOptionsOf(
     guard: guardOf(values['refuse-filter']),
     allowAnonymous: values['allow-anonymous'],
     usersFile: values.users,
+    aclPartial: values['acl-partial'],
     certificateUsers: values['certificate-user'].length > 0 ? values['certificate-user'] : undefined,
     tokens: tokensOf(values, given),
     webSocketOrigins: values['ws-origin'].length > 0 ? values['ws-origin'] : undefined,

@@ -55,6 +55,10 @@ const options = {
     placeholder: 'FILE',
     help: 'users and rules, as YAML or JSON; read again when it changes, and on SIGHUP',
   }),
+  'acl-partial': toggle({
+    group: 'Users',
+    help: 'grant subscriptions that are wider than what their client may read, and deliver only what it may',
+  }),
   'allow-anonymous': toggle({
     group: 'Users',
     help: 'where there are no users, listen also on addresses that others reach, and let everybody do everything',

@@ -61,6 +61,16 @@ export class Access {
     return new BrokerError('credentials-expired');
   }
 
+  /** {@link Policy.isPartial}, while anything is forbidden. */
+  get isPartial(): boolean {
+    return this.#policy.isPartial === true && !this.#policy.isOpen;
+  }
+
+  /** Whether the client may have messages of a topic that one of its subscriptions matches. */
+  mayGet(topic: string): boolean {
+    return !this.isPartial || this.may('subscribe', 'topic', topic);
+  }
+
   /** Undefined where the action is allowed, or the reason why not. */
   refusal(action: Action, kind: ResourceKind, name: string): string | undefined {
     if (this.#policy.isOpen) return undefined;

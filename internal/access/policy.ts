@@ -44,6 +44,11 @@ export interface Policy {
   readonly epoch: number;
   /** True where everybody may do everything for ever, so that nobody needs to ask. */
   readonly isOpen: boolean;
+  /**
+   * Whether a subscription that is allowed may be wider than what its client may have: {@link may} then has to be asked about
+   * each topic that is delivered. Default: no.
+   */
+  readonly isPartial?: boolean;
   /** Undefined for yes, or the reason for no in words that the client may see. */
   may(identity: Identity, action: Action, resource: Resource): string | undefined;
   /**

@@ -201,10 +201,9 @@ export class Broker {
 
   /** Gives a message to a member of a group again, where the one that had it did not keep it. */
   publishToGroup(message: Message, filter: string): void {
-    this.routes
-      .groupOf(filter)
-      ?.pick()
-      .deliver(Publication.ofMessages([message]));
+    const group = this.routes.groupOf(filter);
+    const publication = Publication.ofMessages([message]);
+    if (group !== undefined) this.routes.pick(group, publication)?.deliver(publication);
   }
 
   /**
@@ -228,7 +227,8 @@ export class Broker {
   #publishToGroups(publication: Publication, { channels, groups }: TargetSet, source: Source): void {
     const served: Channel[] = [];
     for (const group of groups) {
-      const member = group.pick();
+      const member = this.routes.pick(group, publication);
+      if (member === undefined) continue;
       const { onceBy } = member;
       if (onceBy !== undefined) {
         if (channels.includes(onceBy) || served.includes(onceBy)) continue;

@@ -1,3 +1,4 @@
+import type { Identity } from '../access/identity.ts';
 import type { DueTimes, Schedule } from '../lib/schedule.ts';
 import type { Message } from './delivery/publication.ts';
 import type { Receipt } from './delivery/receipt.ts';
@@ -11,6 +12,8 @@ export interface DelayedMessage {
   delayMs: number;
   /** How long it is wanted from when it is published; undefined: for ever. */
   expiryMs: number | undefined;
+  /** Who is asked about when it is published: who sent it. */
+  owner?: Identity | undefined;
 }
 
 /** Where delayed messages last. */

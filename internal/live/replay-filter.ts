@@ -23,6 +23,8 @@ export interface ReplayRequest {
   positions?: ReadonlyMap<PartitionLog, ReadFrom>;
   /** Whether it goes on with that earlier replay, so that partitions without a position are new and wanted as a whole. */
   goesOn?: boolean;
+  /** Whether its reader may have messages of a topic; asked where a filter may be wider than that. Default: yes. */
+  mayGet?: (topic: string) => boolean;
 }
 
 const PREFIX = '$replay/';

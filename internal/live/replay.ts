@@ -181,7 +181,8 @@ export class Replay implements Source {
     batch: StoredBatch,
     fromOffset: number,
   ): ReplayedMessage[] {
-    const wanted = { filter: this.#request.filter, fromOffset, sinceMs: from.sinceMs };
+    const { filter, mayGet } = this.#request;
+    const wanted = { filter, mayGet, fromOffset, sinceMs: from.sinceMs };
     try {
       return storedMessages(topic, partition, batch, wanted, this.#header);
     } catch (error) {

@@ -19,6 +19,8 @@ export interface StoredMessage extends Message {
 /** Which messages of a batch are wanted. */
 export interface Wanted {
   filter: string;
+  /** Whether the reader may have messages of a topic. Default: yes. */
+  mayGet?: ((topic: string) => boolean) | undefined;
   fromOffset: number;
   /** Messages from before this time are left out; `-Infinity` for none. */
   sinceMs: number;
@@ -34,7 +36,7 @@ export function storedMessages(
   { name }: TopicLog,
   partition: PartitionLog,
   batch: StoredBatch,
-  { filter, fromOffset, sinceMs }: Wanted,
+  { filter, mayGet, fromOffset, sinceMs }: Wanted,
   header: BatchHeader,
 ): StoredMessage[] {
   const messages: StoredMessage[] = [];
@@ -45,7 +47,7 @@ export function storedMessages(
       const { offset, timestamp: publishedAtMs } = record;
       if (offset < fromOffset || publishedAtMs < sinceMs) continue;
       const message = messageOf(record, name);
-      if (!matchesFilter(filter, message.topic)) continue;
+      if (!matchesFilter(filter, message.topic) || mayGet?.(message.topic) === false) continue;
       messages.push(Object.assign(message, { offset, publishedAtMs }));
     }
     return messages;

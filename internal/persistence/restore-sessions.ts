@@ -124,9 +124,9 @@ class Restoring {
 
   #takeSession(record: SessionRecord, found: Found): void {
     const { sessions, broker, keeper } = this.#parts;
-    const { clientId, user, expiryMs, subscriptions } = record;
+    const { clientId, expiryMs, subscriptions } = record;
     const endedAtMs = record.endedAtMs ?? Date.now();
-    const session = sessions.restore(absentOwner(clientId, user), expiryMs, endedAtMs);
+    const session = sessions.restore(absentOwner(record), expiryMs, endedAtMs);
     // Its client was there when the broker ended. Its time counts from now on, however often the broker starts.
     if (record.endedAtMs === undefined) keeper.putSession({ ...record, endedAtMs });
     for (const subscription of subscriptions) session.restore(subscription);

@@ -2,6 +2,7 @@ import type { DelayedMessage } from '../broker/delayed-messages.ts';
 import type { Message, NewMessage, Qos } from '../broker/delivery/publication.ts';
 import type { Outgoing, OutgoingStep } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord } from '../broker/sessions/session-store.ts';
+import { absentOwner } from '../broker/sessions/sessions.ts';
 import type { Subscription } from '../broker/sessions/subscription.ts';
 import { type Properties, readProperties, writeProperties } from '../protocol/mqtt/properties.ts';
 import { FieldReader } from '../protocol/mqtt/reader.ts';
@@ -21,7 +22,7 @@ import { bodyOf, VERSION_BYTE } from './entry-version.ts';
  *     outgoing           [flags:1][packet id:2][shared filter][count:2][identifiers:4 each][message number:8 | message]
  *     outgoing's state   [flags:1][packet id:2]
  *     received           nothing more, or one byte while it is not known whether its log has the message
- *     delayed            [due at, in ms:8, 0 while that is open][has expiry:1][expiry, in ms:8][delay, in ms:8][message]
+ *     delayed            [due at, in ms:8, 0 while that is open][flags:1][expiry, in ms:8][delay, in ms:8][owner][message]
  *     will               the same without its first field; only read, where a version before has left it
  *
  * Each begins with the byte of its version (entry-version.ts), which is not drawn here; a message inside another value has none.
@@ -37,13 +38,14 @@ const REFERENCE = 0x10;
 const TWO_32 = 0x1_0000_0000;
 
 export function encodeSession(record: SessionRecord): Uint8Array {
-  const { user, expiryMs, endedAtMs, subscriptions, owedFilters = [] } = record;
+  const { user, groups = [], expiryMs, endedAtMs, subscriptions, owedFilters = [] } = record;
   // JSON has no Infinity; where the broker says how long, nothing is there.
   const lasts = expiryMs === Number.POSITIVE_INFINITY ? null : expiryMs;
   const owed = owedFilters.length > 0 ? owedFilters : undefined;
   const stored = subscriptions.map(({ tag, ...subscription }) => ({ ...subscription, identifier: tag }));
   const json = JSON.stringify({
     user,
+    groups: groups.length > 0 ? groups : undefined,
     expiryMs: lasts,
     endedAtMs,
     subscriptions: stored,
@@ -60,6 +62,7 @@ export function decodeSession(clientId: string, bytes: Uint8Array): SessionRecor
     ...record
   } = JSON.parse(Buffer.from(bodyOf(bytes)).toString()) as {
     user?: string;
+    groups?: string[];
     expiryMs?: number | null;
     endedAtMs: number | undefined;
     subscriptions: (Omit<Subscription, 'tag'> & { identifier?: number })[];
@@ -70,12 +73,13 @@ export function decodeSession(clientId: string, bytes: Uint8Array): SessionRecor
   return { ...record, clientId, user, subscriptions, expiryMs: lasts };
 }
 
-export function encodeDelayed({ message, dueAtMs, delayMs, expiryMs }: DelayedMessage): Uint8Array {
+export function encodeDelayed({ message, dueAtMs, delayMs, expiryMs, owner }: DelayedMessage): Uint8Array {
   const writer = newWriter();
   writeNumber(writer, dueAtMs ?? 0);
-  writer.uint8(expiryMs === undefined ? 0 : 1);
+  writer.uint8((expiryMs === undefined ? 0 : HAS_EXPIRY) | (owner === undefined ? 0 : HAS_OWNER));
   writeNumber(writer, expiryMs ?? 0);
   writeNumber(writer, delayMs);
+  if (owner !== undefined) writeOwner(writer, owner);
   writeMessage(writer, message);
   return writer.finish();
 }
@@ -92,10 +96,30 @@ export function decodeWill(bytes: Uint8Array): DelayedMessage {
 }
 
 function readDelayed(reader: FieldReader): Omit<DelayedMessage, 'dueAtMs'> {
-  const hasExpiry = reader.uint8('has expiry') === 1;
+  const flags = reader.uint8('flags');
   const expiryMs = readNumber(reader);
   const delayMs = readNumber(reader);
-  return { message: readMessage(reader), delayMs, expiryMs: hasExpiry ? expiryMs : undefined };
+  const stored = (flags & HAS_OWNER) === 0 ? undefined : readOwner(reader);
+  const message = readMessage(reader);
+  const owner = stored && absentOwner({ ...stored, clientId: message.clientId });
+  return { message, delayMs, expiryMs: (flags & HAS_EXPIRY) === 0 ? undefined : expiryMs, owner };
+}
+
+const HAS_EXPIRY = 1;
+const HAS_OWNER = 2;
+
+/** An anonymous one has no name. */
+function writeOwner(writer: FieldWriter, { user = '', groups }: NonNullable<DelayedMessage['owner']>): void {
+  writer.text(user);
+  writer.uint16(groups.length);
+  for (const group of groups) writer.text(group);
+}
+
+function readOwner(reader: FieldReader): { user: string | undefined; groups: string[] } {
+  const user = reader.text('user');
+  const groups: string[] = [];
+  for (let left = reader.uint16('groups'); left > 0; left--) groups.push(reader.text('group'));
+  return { user: user === '' ? undefined : user, groups };
 }
 
 export function encodeMessage(message: Message): Uint8Array {

@@ -1,4 +1,5 @@
 import { type AccessStore, keepsNothing } from '../access/access-store.ts';
+import { allowPartly } from '../access/allow-partly.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { bothAllow } from '../access/both-allow.ts';
 import { AccessDirectory } from '../access/directory.ts';
@@ -70,11 +71,12 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
     report: (user, error) => reportReplaced(user, error, logger),
   });
   const rules = new DirectoryPolicy(directory, standing, new RulePolicy({ sharedLogOf }));
+  const allowed = policy ?? bothAllow(policyOf(options), rules);
   return {
     directory,
     rules,
     authenticator: authenticator ?? new DirectoryAuthenticator(standing, users),
-    policy: policy ?? bothAllow(policyOf(options), rules),
+    policy: options.aclPartial ? allowPartly(allowed) : allowed,
     reload: async () => file?.reload(),
   };
 }

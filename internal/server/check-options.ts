@@ -36,6 +36,7 @@ const OPTIONS = {
   guard: object,
   clock: object,
   allowAnonymous: yesOrNo,
+  aclPartial: yesOrNo,
   usersFile: text,
   certificateUsers: list,
   tokens: objectOf({

@@ -108,7 +108,7 @@ function recheckWhenRulesChange(
     policy.onChange(() => {
       broker.recheckAccess();
       connections.recheckAccess();
-      sessions.recheckAccess(policy);
+      sessions.recheckAccess();
     }),
   );
 }

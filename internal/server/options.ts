@@ -63,6 +63,11 @@ export interface BrokerOptions extends LogsOptions, SessionsOptions, OptionalDoo
   guard?: Guard;
   /** What time it is: for tests that move it. Default: the machine's clock. */
   clock?: Clock;
+  /**
+   * Whether a subscription is granted that is wider than what its client may read; it then gets what it may. Default: no, such
+   * a subscription is refused.
+   */
+  aclPartial?: boolean;
   /** A file of users and rules, watched while the broker runs: docs/security.md. Default: none. */
   usersFile?: string;
   /**

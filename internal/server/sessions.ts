@@ -1,4 +1,5 @@
 import { getHeapStatistics } from 'node:v8';
+import type { Policy } from '../access/policy.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import { Sessions } from '../broker/sessions/sessions.ts';
 import { SysTopics } from '../doors/sys/sys-topics.ts';
@@ -36,6 +37,7 @@ export interface OpenSessions {
 export interface SessionsParts {
   options: SessionsOptions & LogsOptions & { slowConsumerWaitMs?: number };
   broker: Broker;
+  policy: Policy;
   /** Undefined where all is in memory. */
   entries: OpenEntries | undefined;
   /** What keeps them there. */
@@ -55,9 +57,10 @@ export function openKeeper(entries: OpenEntries | undefined, logger: Logger): Se
  * @throws StoreError where the store cannot be read.
  */
 export async function openSessions(parts: SessionsParts): Promise<OpenSessions> {
-  const { options, broker, entries, keeper, metrics, logger } = parts;
+  const { options, broker, policy, entries, keeper, metrics, logger } = parts;
   const sessions = new Sessions({
     broker,
+    policy,
     metrics,
     logger,
     limits: {

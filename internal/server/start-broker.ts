@@ -105,7 +105,7 @@ export async function startWithDoors(
     const live = stored && openLive(options.keep ?? [], { ...stored, broker, metrics, logger });
     opened.add(() => live?.close());
     const { sessions, close } = await openSessions({
-      ...{ options: usable, broker, entries, keeper, metrics, logger },
+      ...{ options: usable, broker, policy: access.policy, entries, keeper, metrics, logger },
     });
     opened.add(close);
     const kept = stored && live && { ...stored, delivery: live.delivery, logOf: live.logOf };

@@ -28,6 +28,8 @@ export interface Receiver {
    * changes this says so ({@link Routes.changed}).
    */
   readonly direct?: Channel | undefined;
+  /** Whether it may have messages of a topic; asked where subscriptions may be wider than that. Default: yes. */
+  mayGet?(topic: string): boolean;
   /** Takes a run; see {@link Publication} for what may be kept of it. */
   deliver(publication: Publication): void;
   /** Whether publishers should wait for it. */

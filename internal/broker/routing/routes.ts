@@ -1,5 +1,6 @@
 import { BrokerError, quoted } from '../../errors.ts';
 import { parseShared, reservedTopicProblem, topicNameProblem } from '../../topic.ts';
+import type { Publication } from '../delivery/publication.ts';
 import type { TurnTime } from '../delivery/turn-time.ts';
 import { Interest } from './interest.ts';
 import { type Member, ShareGroup, type Target, TargetInterner, type TargetSet } from './targets.ts';
@@ -19,6 +20,8 @@ export class Routes {
   readonly #topics = new TopicTable(publishableTopic);
   readonly #interner = new TargetInterner();
   #epoch = 0;
+  /** Whether a filter may match more than its receiver may have. */
+  #isPartial = false;
   #members = 0;
 
   constructor(turnTime: TurnTime) {
@@ -60,6 +63,12 @@ export class Routes {
     if (isGone && receiver.isOfNode !== true) this.interest.remove(shared?.filter ?? filter);
   }
 
+  /** From now on receivers are asked about each topic before they become targets of it. */
+  askReceivers(): void {
+    this.#isPartial = true;
+    this.changed();
+  }
+
   /** The targets of topics are to be found anew. */
   changed(): void {
     this.#turnTime.look();
@@ -86,7 +95,18 @@ export class Routes {
 
   /** Where a topic leads that has no entry, because it is used once or is the broker's own. */
   match(topic: string): TargetSet {
-    return this.#interner.intern(this.#trie.match(topic));
+    const found = this.#trie.match(topic);
+    if (this.#isPartial) {
+      for (const target of found) {
+        if (!(target instanceof ShareGroup) && target.mayGet?.(topic) === false) found.delete(target);
+      }
+    }
+    return this.#interner.intern(found);
+  }
+
+  /** Whose turn it is in a group to get a single message; undefined where none of its members may have it. */
+  pick(group: ShareGroup, publication: Publication): Member | undefined {
+    return this.#isPartial ? group.pickFor(publication.messages()[0]!.topic) : group.pick();
   }
 
   /** The group of a shared filter, while it has members. */

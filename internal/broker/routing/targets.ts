@@ -38,13 +38,23 @@ export class ShareGroup {
 
   /** Whose turn it is. A member that cannot take messages now is passed over while another one can. */
   pick(): Member {
-    const count = this.#members.length;
-    for (let tried = 0; tried < count; tried++) {
-      const member = this.#members[this.#next++ % count];
-      if (!member.isFull && !member.isSlow) return member;
-    }
-    return this.#members[this.#next++ % count];
+    return pickOf(this.#members, () => this.#next++)!;
   }
+
+  /** Whose turn it is of those who may have messages of a topic; undefined where nobody may. */
+  pickFor(topic: string): Member | undefined {
+    const allowed = this.#members.filter((member) => member.mayGet?.(topic) !== false);
+    return pickOf(allowed, () => this.#next++);
+  }
+}
+
+function pickOf(members: readonly Member[], nextNumber: () => number): Member | undefined {
+  const count = members.length;
+  for (let tried = 0; tried < count; tried++) {
+    const member = members[nextNumber() % count]!;
+    if (!member.isFull && !member.isSlow) return member;
+  }
+  return count === 0 ? undefined : members[nextNumber() % count];
 }
 
 /** What is registered in the trie. */

@@ -9,6 +9,8 @@ export interface SessionRecord {
   clientId: string;
   /** Whose it is; undefined: an anonymous client's. */
   user: string | undefined;
+  /** The groups that its client showed. */
+  groups?: readonly string[] | undefined;
   /** How long it outlasts its connection; Infinity: for ever; undefined: as long as the broker says. */
   expiryMs: number | undefined;
   /** When its connection ended, by `Date.now()`; undefined while there is one. */

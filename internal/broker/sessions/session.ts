@@ -12,6 +12,7 @@ import { Outbox, type OutboxEvents } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Outlet, SentAs } from './outlet.ts';
 import { RetainedDebt, type RetainedFeed } from './retained-debt.ts';
+import type { SessionRules } from './session-rules.ts';
 import type { SessionStore } from './session-store.ts';
 import { Share, type ShareOwner } from './share.ts';
 import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
@@ -48,6 +49,8 @@ export interface SessionContext {
   waitMs: number;
   /** The time of day. */
   now: () => number;
+  /** What their owners may have. */
+  rules: SessionRules;
   events: SessionEvents;
 }
 
@@ -111,7 +114,12 @@ export class Session implements ShareOwner {
   /** The messages that its client acknowledges. */
   get outbox(): Outbox {
     if (this.#outbox === undefined) {
-      this.#outbox = new Outbox({ ...this.#context, clientId: this.clientId, store: this.store });
+      this.#outbox = new Outbox({
+        ...this.#context,
+        clientId: this.clientId,
+        store: this.store,
+        mayHave: (outgoing) => this.#mayHave(outgoing),
+      });
       if (this.#outlet !== undefined) this.#outbox.attach(this.#outlet);
     }
     return this.#outbox;
@@ -353,6 +361,7 @@ export class Session implements ShareOwner {
    * that store, so none of it waits here.
    */
   sendRetained(message: Message, { qos: mostQos, tags }: Match): boolean {
+    if (this.#context.rules.isPartial && !this.mayGet(message.topic)) return true;
     const qos = lesser(message.qos, mostQos);
     const delivery = { retain: true, tags, isFromStore: true };
     if (qos !== 0) {
@@ -420,6 +429,25 @@ export class Session implements ShareOwner {
   /** Forgets the messages that were to be acknowledged, in the store too. */
   forgetOutgoing(): void {
     this.#outbox?.clear();
+  }
+
+  /** The rules have changed, or its client is somebody else's: what waits is asked about when it is sent. */
+  doubt(): void {
+    this.#outbox?.doubt();
+  }
+
+  /** Whether its owner may get messages of a topic; asked where subscriptions may be wider than that. */
+  mayGet(topic: string): boolean {
+    return this.#context.rules.mayGet(this.owner, topic);
+  }
+
+  #mayHave({ message, shared }: Outgoing): boolean {
+    const { rules } = this.#context;
+    if (rules.isOpen) return true;
+    return rules.mayHave(this.owner, message, () => {
+      if (shared !== undefined) return this.#byFilter?.has(shared) ? [shared] : [];
+      return this.#unshared?.filtersOf(message.topic) ?? [];
+    });
   }
 
   /** Takes out what another member of its groups may have now. */

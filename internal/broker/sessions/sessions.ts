@@ -1,11 +1,10 @@
 import { type Identity, identityOf } from '../../access/identity.ts';
-import type { Policy } from '../../access/policy.ts';
+import { openPolicy, type Policy } from '../../access/policy.ts';
 import { BrokerError, nameForLog, quoted } from '../../errors.ts';
 import type { DueTimes } from '../../lib/schedule.ts';
 import { expiredMessagesEveryMs, maxSessions, willsAfterStartMs } from '../../limits/broker.ts';
 import { type Fate, Fates } from '../../observe/fates.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
-import { innerFilter } from '../../topic.ts';
 import type { Broker, Logger } from '../broker.ts';
 import { checkOwner } from '../clients.ts';
 import { type DelayedMessage, DelayedMessages } from '../delayed-messages.ts';
@@ -15,6 +14,7 @@ import { IdleSessions } from './idle-sessions.ts';
 import type { Outbox } from './outbox.ts';
 import type { Outlet } from './outlet.ts';
 import { Session, type SessionContext } from './session.ts';
+import { SessionRules } from './session-rules.ts';
 import { noSessionStore, type SessionStore } from './session-store.ts';
 import type { OutboxLimits } from './waiting-queue.ts';
 import { WaitingTotal } from './waiting-total.ts';
@@ -31,6 +31,8 @@ export interface SessionsParts {
   mostWaitingBytes?: number;
   /** How long publishers wait for a session whose queue is long. */
   slowConsumerWaitMs: number;
+  /** What their owners may do. Default: everything. */
+  policy?: Policy;
   /** Where sessions that outlast their connections are kept. Default: in memory only. */
   store?: SessionStore;
 }
@@ -51,6 +53,7 @@ export class Sessions {
   readonly store: SessionStore;
   readonly #broker: Broker;
   readonly #context: SessionContext;
+  readonly #rules: SessionRules;
   readonly #defaultExpiryMs: number;
   readonly #now: () => number;
   readonly #sessions = new Map<string, Session>();
@@ -65,6 +68,8 @@ export class Sessions {
   constructor(parts: SessionsParts) {
     this.store = parts.store ?? noSessionStore;
     this.#broker = parts.broker;
+    this.#rules = new SessionRules(parts.policy ?? openPolicy);
+    if (parts.policy?.isPartial === true) parts.broker.routes.askReceivers();
     this.#defaultExpiryMs = parts.defaultExpiryMs ?? Number.POSITIVE_INFINITY;
     const { clock, schedule } = parts.broker;
     this.#now = () => clock.now();
@@ -93,6 +98,7 @@ export class Sessions {
       total,
       waitMs: parts.slowConsumerWaitMs,
       now: this.#now,
+      rules: this.#rules,
       events: {
         delivered: (count, bytes) => {
           delivered.value += count;
@@ -138,6 +144,8 @@ export class Sessions {
       before.hasOwnExpiry = expiryMs !== undefined;
       before.expiryMs = expiryMs ?? this.#defaultExpiryMs;
       before.owner = identity;
+      if (!this.#rules.isOpen) this.#recheck(before);
+      if (this.#rules.isPartial) this.#broker.routes.changed();
       // Not published if the client is back before its time; else before anything of the new connection.
       const will = willKeyOf(clientId);
       if (this.#wills.isDue(will)) this.#wills.publish(will);
@@ -171,7 +179,8 @@ export class Sessions {
     this.#connected++;
     this.#idle.delete(session);
     if (will !== undefined) {
-      this.#wills.put(willKeyOf(session.clientId), { ...will, dueAtMs: undefined }, receipt);
+      const delayed = { ...will, dueAtMs: undefined, owner: session.owner };
+      this.#wills.put(willKeyOf(session.clientId), delayed, receipt);
     }
     session.attach(outlet);
     session.pump();
@@ -190,6 +199,8 @@ export class Sessions {
       this.end(session);
       return;
     }
+    // Whoever is away need not log in again for its session to stay.
+    session.owner = { ...session.owner };
     this.#awaitEnd(session);
     this.#idle.add(session);
   }
@@ -229,29 +240,35 @@ export class Sessions {
     const clientId = clientOfWill(key);
     if (clientId === undefined) throw new Error('nobody knows what it is for');
     const now = this.#now();
-    const session = this.#sessions.get(clientId) ?? this.restore(absentOwner(clientId, undefined), 0, now);
+    const owner = delayed.owner ?? this.#sessions.get(clientId)?.owner ?? absentOwner({ clientId });
+    const session = this.#sessions.get(clientId) ?? this.restore(owner, 0, now);
     const dueAtMs = delayed.dueAtMs ?? willDueAt(delayed, session.endedAtMs!, session);
-    this.#wills.restore(key, { ...delayed, dueAtMs }, now + willsAfterStartMs);
+    this.#wills.restore(key, { ...delayed, owner, dueAtMs }, now + willsAfterStartMs);
   }
 
   /**
-   * Ends the subscriptions that their owners may no longer have, after the rules have changed. Clients that were connected
-   * have been told by then.
+   * Asks again what the owners of all sessions may have, after the rules have changed. Clients that were connected have been
+   * told by then.
    */
-  recheckAccess(policy: Policy): void {
-    for (const session of this.#sessions.values()) {
-      for (const { filter } of [...session.subscriptions]) {
-        const refusal = policy.may(session.owner, 'subscribe', { kind: 'topic', name: innerFilter(filter) });
-        if (refusal === undefined || !session.unsubscribe(filter)) continue;
-        this.#fates.tell({
-          outcome: 'refused',
-          code: 'not-authorized',
-          who: { client: quoted(session.clientId) },
-          reason: refusal,
-          details: { filter: quoted(filter) },
-          line: 'a subscription ended with a change of the rules',
-        });
-      }
+  recheckAccess(): void {
+    for (const session of this.#sessions.values()) this.#recheck(session);
+    if (this.#rules.isPartial) this.#broker.routes.changed();
+  }
+
+  /** Ends the subscriptions that the owner of a session may not have, and has what waits asked about when it is sent. */
+  #recheck(session: Session): void {
+    session.doubt();
+    for (const { filter } of [...session.subscriptions]) {
+      const refusal = this.#rules.filterRefusal(session.owner, filter);
+      if (refusal === undefined || !session.unsubscribe(filter)) continue;
+      this.#fates.tell({
+        outcome: 'refused',
+        code: 'not-authorized',
+        who: { client: quoted(session.clientId) },
+        reason: refusal,
+        details: { filter: quoted(filter) },
+        line: 'a subscription ended with a change of the rules',
+      });
     }
   }
 
@@ -306,7 +323,15 @@ export class Sessions {
     const subscriptions = [...session.subscriptions];
     const ownExpiryMs = hasOwnExpiry ? expiryMs : undefined;
     session.store.putSession(
-      { clientId, user: owner.user, expiryMs: ownExpiryMs, endedAtMs, subscriptions, owedFilters },
+      {
+        clientId,
+        user: owner.user,
+        groups: owner.groups,
+        expiryMs: ownExpiryMs,
+        endedAtMs,
+        subscriptions,
+        owedFilters,
+      },
       receipt,
     );
   }
@@ -326,6 +351,20 @@ export class Sessions {
   }
 
   #publish(clientId: string, will: DelayedMessage): void {
+    const { owner } = will;
+    const { topic } = will.message;
+    const refusal = owner && this.#rules.publishRefusal(owner, topic);
+    if (refusal !== undefined) {
+      this.#fates.tell({
+        outcome: 'dropped',
+        code: 'not-authorized',
+        who: { client: nameForLog(clientId) },
+        reason: refusal,
+        details: { topic: nameForLog(topic) },
+        line: 'a will was not published: its client may no longer publish to its topic',
+      });
+      return;
+    }
     try {
       const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
       const message = { ...will.message, expiresAtMs, isLastCopy: true };
@@ -380,7 +419,16 @@ function willDueAt({ delayMs }: Will, endedAtMs: number, { expiryMs }: Session):
 }
 
 /** The owner of a session whose client has not come back since the start of the broker. */
-export function absentOwner(clientId: string, user: string | undefined): Identity {
+export function absentOwner({ clientId, user, groups }: AbsentOwner): Identity {
   const peer = { clientId, door: '', listener: '', remote: '', certificateName: undefined };
-  return identityOf(peer, { user });
+  return identityOf(peer, { user, groups });
+}
+
+/** What is stored of an owner. */
+export interface AbsentOwner {
+  clientId: string;
+  /** Undefined: an anonymous client's. */
+  user?: string | undefined;
+  /** Those that the client showed, beside what is known of the user. */
+  groups?: readonly string[] | undefined;
 }

@@ -5,6 +5,7 @@ import type { Subscription } from './subscription.ts';
 
 /** The session that has shares. */
 export interface ShareOwner extends Member {
+  mayGet(topic: string): boolean;
   deliverShare(publication: Publication, subscription: Subscription): void;
 }
 
@@ -28,6 +29,10 @@ export class Share implements Member {
 
   get onceBy(): Channel | undefined {
     return this.#session.onceBy;
+  }
+
+  mayGet(topic: string): boolean {
+    return this.#session.mayGet(topic);
   }
 
   holdBack(feeder: Source, publication: Publication): void {

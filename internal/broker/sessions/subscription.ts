@@ -113,6 +113,11 @@ export class Subscriptions {
     return match;
   }
 
+  /** The filters that match a topic. */
+  *filtersOf(topic: string): Iterable<string> {
+    for (const { filter } of this.#matching(topic)) yield filter;
+  }
+
   #matching(topic: string): Iterable<Subscription> {
     if (this.#trie !== undefined) return this.#trie.match(topic);
     return this.#few.filter(({ filter }) => matchesFilter(filter, topic));

@@ -1,7 +1,7 @@
 import type { DelayedMessage } from '../delayed-messages.ts';
 
 /** A message that is published when a connection has ended badly. */
-export type Will = Omit<DelayedMessage, 'dueAtMs'>;
+export type Will = Omit<DelayedMessage, 'dueAtMs' | 'owner'>;
 
 /** Its key among the delayed messages. */
 export function willKeyOf(clientId: string): string {

@@ -66,7 +66,7 @@ export class Replays {
     }
     const replay = new Replay(
       logs,
-      { ...request, positions: noted, goesOn },
+      { ...request, positions: noted, goesOn, mayGet: (topic) => client.access.mayGet(topic) },
       this.#targetOf(filter, client.channel),
     );
     this.#running.set(filter, replay);

@@ -157,16 +157,21 @@ export class Replays {
   ): Running {
     const { logger, client, session, outlet, version } = this.#parts;
     const feed = new ReplayFeed(session, outlet, version, options);
-    const replay = new Replay(logs, request, {
-      deliver: (messages, reading) => this.#take(feed, messages, reading),
-      holdsBack: (source) => feed.holdsBack(source),
-      damaged: (error) =>
-        logger.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
-      failed: (error) => {
-        logger.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
-        client.disconnect(new BrokerError('log-unreadable', error.message));
+    const mayGet = (topic: string) => client.access.mayGet(topic);
+    const replay = new Replay(
+      logs,
+      { ...request, mayGet },
+      {
+        deliver: (messages, reading) => this.#take(feed, messages, reading),
+        holdsBack: (source) => feed.holdsBack(source),
+        damaged: (error) =>
+          logger.error({ filter: nameForLog(filter), error: error.message }, 'a replay skips damage'),
+        failed: (error) => {
+          logger.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
+          client.disconnect(new BrokerError('log-unreadable', error.message));
+        },
       },
-    });
+    );
     return { asked, replay, feed };
   }
 
