@@ -55,6 +55,12 @@ module.exports = {
     onlyImports('lib-is-a-leaf', room('lib'), [], 'small parts without a subject'),
     onlyImports('access-decides-only', room('access'), shared, 'who is this, and may they'),
     onlyImports(
+      'admin-is-a-table-of-operations',
+      room('admin'),
+      [...shared, room('access'), '^internal/transport/unix-socket\\.ts$'],
+      'what the owner of a broker does to it, whoever serves it',
+    ),
+    onlyImports(
       'the-broker-names-no-door-and-no-protocol',
       room('broker'),
       [...shared, room('access'), room('observe')],
@@ -110,9 +116,18 @@ module.exports = {
       [
         '^internal/doors/clients/',
         '^internal/doors/[^/]+\\.ts$',
-        ...['broker', 'log', 'groups', 'batch', 'live', 'access', 'transport', 'protocol', 'observe'].map(
-          room,
-        ),
+        ...[
+          'admin',
+          'broker',
+          'log',
+          'groups',
+          'batch',
+          'live',
+          'access',
+          'transport',
+          'protocol',
+          'observe',
+        ].map(room),
         ...shared,
       ],
       'a door is a connection of transport, a protocol, the broker and the log',

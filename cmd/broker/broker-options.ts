@@ -68,6 +68,7 @@ export function brokerOptionsOf(
     allowAnonymous: values['allow-anonymous'],
     usersFile: values.users,
     aclPartial: values['acl-partial'],
+    adminSocket: true,
     certificateUsers: values['certificate-user'].length > 0 ? values['certificate-user'] : undefined,
     tokens: tokensOf(values, given),
     webSocketOrigins: values['ws-origin'].length > 0 ? values['ws-origin'] : undefined,

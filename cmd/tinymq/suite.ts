@@ -1,5 +1,6 @@
 import type { Suite } from '../cli/options/suite.ts';
 import type { Command } from '../cli/run-program.ts';
+import { access } from './access/group.ts';
 import { groups } from './groups/group.ts';
 import { imports } from './import/group.ts';
 import { records } from './records/group.ts';
@@ -10,5 +11,5 @@ import { topics } from './topics/group.ts';
 export const tinymqSuite: Suite<Command> = {
   name: 'tinymq',
   summary: 'Administers a broker, and reads and writes its topics, by the protocols of Kafka and SMQ.',
-  groups: [topics, groups, records, smq, imports],
+  groups: [topics, groups, records, access, smq, imports],
 };

@@ -16,6 +16,10 @@ export const usersFileInThreadBytes = 16 * 1_024;
 export const maxUsersFileProblems = 20;
 /** How often it is looked at: a change holds within a second, also where it takes two looks until nobody writes any more. */
 export const usersFileWatchMs = 250;
+/** Bytes of one request over the socket of the tools: an import of so many users. */
+export const maxAdminRequestBytes = 64 * 1_024 * 1_024;
+/** How long a tool waits for the broker: an import of very many users is written first. */
+export const adminTimeoutMs = 60_000;
 /** Groups of one user: more are a mistake. */
 export const maxGroupsOfUser = 1_000;
 /** Bytes of a user's or group's name: a distinguished name of a certificate fits, a screen of log shows it. */

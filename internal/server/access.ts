@@ -106,7 +106,7 @@ function folderOf({ memory, kafkaLogDirs, dataDir }: BrokerOptions): string | un
 }
 
 /** The topic after which the log is called that a live topic is kept in, where that is not the topic itself. */
-function sharedLogOf(topic: string): string | undefined {
+export function sharedLogOf(topic: string): string | undefined {
   const owner = liveTopicOf(logNameOf(topic));
   return owner === topic ? undefined : owner;
 }

@@ -38,6 +38,7 @@ const OPTIONS = {
   allowAnonymous: yesOrNo,
   aclPartial: yesOrNo,
   usersFile: text,
+  adminSocket: yesOrNo,
   certificateUsers: list,
   tokens: objectOf({
     ...{ keys: text, issuer: text, audience: list, userClaim: text, groupsClaim: text, algorithms: list },

@@ -82,6 +82,8 @@ export interface BrokerOptions extends LogsOptions, SessionsOptions, OptionalDoo
    * listens on loopback addresses and unix sockets only.
    */
   allowAnonymous?: boolean;
+  /** Whether `tinymq users` and the like reach the broker, by a socket in its data folder. Default: no. */
+  adminSocket?: boolean;
   /** Where the log goes. Default: nowhere. */
   logger?: Logger;
 }

@@ -10,6 +10,7 @@ import { type CertificateFiles, Certificates, validityProblem } from '../transpo
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
 import { ListenError, type Listener } from '../transport/listener.ts';
 import { type OpenAccess, openAccess } from './access.ts';
+import { openAdminSocket } from './admin-socket.ts';
 import { checkOptions } from './check-options.ts';
 import { checkDataFolder } from './data-folder.ts';
 import { reportDescriptorLimit } from './descriptors.ts';
@@ -120,6 +121,8 @@ export async function startWithDoors(
       await Promise.all(listeners.map((listener) => listener.close()));
     });
     opened.add(() => health.stop());
+    const tools = options.adminSocket ? await openAdminSocket(usable, access, logger) : undefined;
+    opened.add(() => tools?.close());
     reportDescriptorLimit(options.maxClients, logger);
     const openToAll = listeners.filter(({ endpoint }) =>
       exposed.some((place) => place.endpoint === endpoint),

@@ -59,8 +59,13 @@ export async function listen(
   }
 }
 
-/** @param mode of the file, which it has before anybody can connect. */
-async function openSocketFile(path: string, mode: number, make: () => Server): Promise<Server> {
+/**
+ * Opens a server on the file of a unix socket; one that a dead program left behind is replaced.
+ *
+ * @param mode of the file, which it has before anybody can connect.
+ * @throws Error with a sentence, or of the system.
+ */
+export async function openSocketFile(path: string, mode: number, make: () => Server): Promise<Server> {
   checkSocketPath(path);
   const server = make();
   try {

@@ -27,6 +27,7 @@ const WRONG: Record<string, [from: string, to: string]> = {
   'errors-and-topics-are-leaves': ['internal/errors.ts', 'internal/limits/y.ts'],
   'lib-is-a-leaf': ['internal/lib/x.ts', 'internal/observe/y.ts'],
   'access-decides-only': ['internal/access/x.ts', 'internal/broker/y.ts'],
+  'admin-is-a-table-of-operations': ['internal/admin/x.ts', 'internal/store/y.ts'],
   'the-broker-names-no-door-and-no-protocol': ['internal/broker/x.ts', 'internal/protocol/mqtt/y.ts'],
   'the-log-knows-its-store': ['internal/log/x.ts', 'internal/live/y.ts'],
   'groups-know-their-store': ['internal/groups/x.ts', 'internal/log/y.ts'],

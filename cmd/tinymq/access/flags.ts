@@ -1,0 +1,198 @@
+import { choice, list, type OptionTable, text, toggle } from '../../cli/options/option.ts';
+import type { Operands, Program } from '../../cli/options/program.ts';
+import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
+
+/** Whose users and rules are meant. */
+export const placeOptions = {
+  'data-dir': text({
+    group: 'Broker',
+    placeholder: 'FOLDER',
+    default: './data',
+    variable: 'TINYMQ_DATA_DIR',
+    help: 'the data folder of the broker, which is reached by the socket there if it runs, else by its store',
+  }),
+  'kafka-log-dir': list({
+    group: 'Broker',
+    placeholder: 'FOLDER',
+    variable: 'TINYMQ_KAFKA_LOG_DIR',
+    help: 'the log directories of a Kafka, where the broker has them instead of a data folder',
+  }),
+};
+
+const outputOptions = {
+  json: toggle({ group: 'Output', help: 'print the result as JSON' }),
+  options: kafkaOptions.options,
+};
+
+const quiet = toggle({ group: 'Output', help: 'print nothing unless it fails' });
+const groups = list({ group: 'User', placeholder: 'NAME', help: 'the groups of the user' });
+
+const passwordFile = text({
+  group: 'User',
+  placeholder: 'FILE',
+  help: 'a file whose first line is the password; - is the standard input; asked for unless given',
+});
+
+const common = { ...placeOptions, ...outputOptions, quiet };
+const name: Operands = { usage: 'NAME', help: 'the name of the user', min: 1, max: 1 };
+
+function program<Table extends OptionTable>(given: Omit<Program<Table>, 'fileFlag'>): Program<Table> {
+  return { ...given, fileFlag: optionsFileFlag };
+}
+
+export const usersAddProgram = program({
+  name: 'tinymq users add',
+  summary: 'Makes a user, and asks for the password.',
+  options: {
+    groups,
+    admin: toggle({
+      group: 'User',
+      help: 'the user may do everything: it gets into the group admin, and the first rule allows everything to that',
+    }),
+    'password-file': passwordFile,
+    'no-password': toggle({ group: 'User', help: 'the user logs in with a certificate or a token only' }),
+    ...common,
+  },
+  operands: name,
+  examples: [
+    'tinymq users add anna -admin',
+    'tinymq users add sensor-7 -groups devices -password-file sensor-7.txt',
+    'tinymq users add ben -data-dir /var/lib/tinymq',
+  ],
+});
+
+export const usersPasswdProgram = program({
+  name: 'tinymq users passwd',
+  summary: 'Gives a user another password; clients with the one before are disconnected.',
+  options: { 'password-file': passwordFile, ...common },
+  operands: name,
+  examples: ['tinymq users passwd anna'],
+});
+
+export const usersAlterProgram = program({
+  name: 'tinymq users groups',
+  summary: 'Puts a user into these groups and no others.',
+  options: { groups, ...common },
+  operands: name,
+  examples: ['tinymq users groups anna -groups staff,admin', 'tinymq users groups anna'],
+});
+
+export const usersRemoveProgram = program({
+  name: 'tinymq users remove',
+  summary: 'Removes a user, and disconnects its clients.',
+  options: common,
+  operands: name,
+  examples: ['tinymq users remove anna'],
+});
+
+export const usersEnableProgram = program({
+  name: 'tinymq users enable',
+  summary: 'Lets a user in again that was disabled.',
+  options: common,
+  operands: name,
+  examples: ['tinymq users enable anna'],
+});
+
+export const usersDisableProgram = program({
+  name: 'tinymq users disable',
+  summary: 'Lets a user in no more, and disconnects its clients.',
+  options: common,
+  operands: name,
+  examples: ['tinymq users disable anna'],
+});
+
+export const usersListProgram = program({
+  name: 'tinymq users list',
+  summary: 'Shows all users with their groups, and what they log in with.',
+  options: { ...placeOptions, ...outputOptions },
+  examples: ['tinymq users list', 'tinymq users list -json'],
+});
+
+export const usersHashProgram = program({
+  name: 'tinymq users hash',
+  summary: 'Makes a hash of a password, as it stands in a file of users.',
+  options: { 'password-file': passwordFile, ...outputOptions },
+  operands: { usage: '[NAME]', help: 'prints the lines of this user', min: 0, max: 1 },
+  examples: ['tinymq users hash anna', 'tinymq users hash -password-file secret.txt'],
+});
+
+const ruleOptions = {
+  allow: list({
+    group: 'Rule',
+    placeholder: 'ACTION',
+    help: 'what is allowed: connect, publish, subscribe, create, delete, alter, describe, admin, all',
+  }),
+  deny: list({ group: 'Rule', placeholder: 'ACTION', help: 'what is denied' }),
+  users: list({ group: 'Rule', placeholder: 'NAME', help: 'for these users; * is everybody' }),
+  groups: list({ group: 'Rule', placeholder: 'NAME', help: 'for the members of these groups' }),
+  hosts: list({ group: 'Rule', placeholder: 'NETWORK', help: 'for clients from these addresses only' }),
+  topics: list({
+    group: 'Rule',
+    placeholder: 'FILTER',
+    aliases: ['topic'],
+    help: 'on the topics that match; %u is the name of the user, %c the client id',
+  }),
+  'consumer-groups': list({ group: 'Rule', placeholder: 'GLOB', help: "on groups of Kafka's consumers" }),
+  'transactional-ids': list({
+    group: 'Rule',
+    placeholder: 'GLOB',
+    help: "on transactions of Kafka's producers",
+  }),
+  sessions: list({ group: 'Rule', placeholder: 'GLOB', help: 'on clients with these ids' }),
+  broker: toggle({ group: 'Rule', help: 'on the broker itself' }),
+  id: text({ group: 'Rule', placeholder: 'ID', help: 'the name of the rule; made up unless given' }),
+  first: toggle({ group: 'Rule', help: 'ask it before all others; it comes last unless said' }),
+  before: text({ group: 'Rule', placeholder: 'ID', help: 'ask it before the rule of this id' }),
+};
+
+export const aclAddProgram = program({
+  name: 'tinymq acl add',
+  summary: 'Adds a rule. The first rule that is about an action decides; what none is about is refused.',
+  options: { ...ruleOptions, ...common },
+  examples: [
+    "tinymq acl add -allow publish -groups devices -topics 'devices/%u/#'",
+    "tinymq acl add -deny subscribe -users '*' -topics 'secret/#' -first",
+    "tinymq acl add -allow publish,subscribe,create -groups team -topics 'orders' -consumer-groups 'billing-*'",
+  ],
+});
+
+export const aclRemoveProgram = program({
+  name: 'tinymq acl remove',
+  summary: 'Removes a rule.',
+  options: common,
+  operands: { usage: 'ID', help: 'the id of the rule, as tinymq acl list shows it', min: 1, max: 1 },
+  examples: ['tinymq acl remove rule-1a2b3c4d'],
+});
+
+export const aclListProgram = program({
+  name: 'tinymq acl list',
+  summary: 'Shows all rules in the order in which they are asked.',
+  options: { ...placeOptions, ...outputOptions },
+  examples: ['tinymq acl list'],
+});
+
+export const KINDS = ['topic', 'group', 'transactional-id', 'session', 'broker'] as const;
+
+export const aclTestProgram = program({
+  name: 'tinymq acl test',
+  summary: 'Says whether a user may do something, and which rule decides; exit code 0 for yes, 1 for no.',
+  options: {
+    kind: choice(KINDS, { group: 'Question', default: 'topic', help: 'what the last word names' }),
+    id: text({ group: 'Question', placeholder: 'ID', default: '', help: 'the client id' }),
+    host: text({ group: 'Question', placeholder: 'ADDRESS', default: '', help: 'where the client is' }),
+    groups: list({ group: 'Question', placeholder: 'NAME', help: 'more groups, as a token gives them' }),
+    ...placeOptions,
+    ...outputOptions,
+  },
+  operands: {
+    usage: 'USER ACTION TOPIC',
+    help: 'the user (anonymous: without one), what it wants to do, and with what',
+    min: 2,
+    max: 3,
+  },
+  examples: [
+    "tinymq acl test anna subscribe 'sensors/#'",
+    'tinymq acl test anonymous publish sensors/temp',
+    'tinymq acl test ben read billing -kind group',
+  ],
+});

@@ -1,0 +1,30 @@
+import { printableText } from '../../../internal/lib/printable.ts';
+import { tableText } from '../table.ts';
+
+/** Several names may stand behind one flag, with commas between. */
+export function split(items: readonly string[]): string[] {
+  return items.flatMap((item) => item.split(',')).filter((item) => item !== '');
+}
+
+/** The result for programs. */
+export function print(result: unknown): void {
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+/** Says what was done: as JSON, in words, or not at all. */
+export function report(values: { json: boolean; quiet: boolean }, result: object, said: string): void {
+  if (values.json) print(result);
+  else if (!values.quiet) process.stdout.write(`${printableText(said)}\n`);
+}
+
+/** Rows under their titles; on a terminal no line is longer than that is wide. */
+export function printTable(titles: readonly string[], rows: readonly (readonly string[])[]): void {
+  const columns = titles.map((title) => ({ title, minWidth: 0 }));
+  const text = tableText(columns, rows);
+  process.stdout.write(process.stdout.isTTY ? shortened(text, process.stdout.columns) : text);
+}
+
+function shortened(text: string, width: number): string {
+  const cut = (line: string) => (line.length > width ? `${line.slice(0, width - 1)}…` : line);
+  return text.split('\n').map(cut).join('\n');
+}

@@ -1,0 +1,85 @@
+import type { AccessChange } from '../../access/directory.ts';
+import { THE_BROKER } from '../../access/policy.ts';
+import { parseRule } from '../../access/rules/parse-rules.ts';
+import { fieldsOf, type ShownUser, shownUser, USER_FORM, type UserForm, userOf } from '../forms.ts';
+import { type AdminParts, defineOperation, flag, listOf, objectOf, text, texts } from '../operation.ts';
+
+const needs = { action: 'admin', resource: THE_BROKER } as const;
+const named = objectOf({ name: text });
+const done = objectOf({});
+
+const SHOWN_USER = objectOf({
+  ...{ name: text, enabled: flag, groups: texts, hasPassword: flag, mechanisms: texts, origin: text },
+});
+
+export const listUsers = defineOperation({
+  ...{ name: 'users list', summary: 'Shows all users.', method: 'GET', path: '/users', needs },
+  answer: listOf(SHOWN_USER),
+  async run({ directory }: AdminParts, _input: object): Promise<ShownUser[]> {
+    const users = [...directory.current.users.values()];
+    return users.sort((one, other) => (one.name < other.name ? -1 : 1)).map(shownUser);
+  },
+});
+
+/** The group whose members may do everything. */
+export const ADMIN_GROUP = 'admin';
+const ADMIN_RULE_ID = 'admin';
+
+const ADMIN_RULE = {
+  ...{ allow: 'all', groups: ADMIN_GROUP, broker: true },
+  ...{ topics: ['#', '$SYS/#', '$replay/#'], consumerGroups: '*', transactionalIds: '*', sessions: '*' },
+};
+
+export const addUser = defineOperation({
+  ...{ name: 'users add', summary: 'Makes a user.', method: 'POST', path: '/users', needs },
+  body: objectOf({ name: text, ...USER_FORM, admin: flag }, ['name']),
+  answer: objectOf({ rulesAboutUser: flag }),
+  async run(
+    { directory }: AdminParts,
+    { name, admin = false, ...form }: UserForm & { name: string; admin?: boolean },
+  ) {
+    const groups = admin ? [...new Set([...(form.groups ?? []), ADMIN_GROUP])] : form.groups;
+    const changes: AccessChange[] = [
+      { kind: 'add-user', user: userOf(name, groups === undefined ? form : { ...form, groups }) },
+    ];
+    const { rules } = directory.current;
+    if (admin && !rules.some(({ id }) => id === ADMIN_RULE_ID)) {
+      const rule = parseRule(ADMIN_RULE, 'store', ADMIN_RULE_ID);
+      changes.push({ kind: 'put-rule', rule, place: 'first' });
+    }
+    await directory.edit(changes);
+    return { rulesAboutUser: isMentioned(directory, name) };
+  },
+});
+
+export const alterUser = defineOperation({
+  ...{ name: 'users alter', summary: 'Changes a user.', method: 'PATCH', path: '/users/:name', needs },
+  parameters: named,
+  body: objectOf(USER_FORM, []),
+  answer: done,
+  async run({ directory }: AdminParts, { name, ...form }: UserForm & { name: string }) {
+    await directory.edit([{ kind: 'alter-user', name, fields: fieldsOf(name, form) }]);
+    return {};
+  },
+});
+
+export const removeUser = defineOperation({
+  ...{ name: 'users remove', summary: 'Removes a user.', method: 'DELETE', path: '/users/:name', needs },
+  parameters: named,
+  answer: done,
+  async run({ directory }: AdminParts, { name }: { name: string }) {
+    await directory.edit([{ kind: 'remove-user', name }]);
+    return {};
+  },
+});
+
+/** Whether any rule that allows something is about a user; without one it may do nothing. */
+function isMentioned({ current }: AdminParts['directory'], name: string): boolean {
+  const groups = current.users.get(name)?.groups ?? [];
+  return current.rules.some(
+    (rule) =>
+      rule.effect === 'allow' &&
+      (rule.users?.some((user) => user === name || user === '*') ||
+        rule.groups?.some((group) => groups.includes(group))),
+  );
+}
