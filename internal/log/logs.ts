@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { maxLogPartitions } from '../limits/log.ts';
+import type { Histogram } from '../observe/histogram.ts';
 import type {
   LogStore,
   StoredPartition,
@@ -45,6 +46,8 @@ export interface LogsOptions {
   /** Default: the machine's. */
   clock?: Clock;
   store: LogStore;
+  /** How long appends take until they are durable, in seconds. */
+  appends?: Histogram;
   /** For a store that writes much for each change: how much compaction changes at once, in bytes. */
   compactionGatherBytes?: number;
   /** Which partitions this node leads. Default: all of them. */
@@ -292,11 +295,11 @@ export class Logs {
   }
 
   #grow(topic: KeptTopic, stored: readonly StoredPartition[]): void {
-    const { store, leadership } = this.#options;
+    const { store, leadership, appends } = this.#options;
     const committed = (partition: PartitionLog, records: CommittedRecords) => {
       for (const listener of this.#committed) listener(topic, partition, records);
     };
-    const parts = { store, cache: this.#cache, clock: this.clock, leadership, committed };
+    const parts = { store, cache: this.#cache, clock: this.clock, leadership, committed, appends };
     const added = stored.map((partition) => new PartitionLog(partition, parts));
     topic.partitions.push(...added);
     this.#partitionCount += added.length;

@@ -1,6 +1,7 @@
 import { setBaseOffset } from '../batch/record-batch.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { maxProducersPerPartition } from '../limits/log.ts';
+import type { Histogram } from '../observe/histogram.ts';
 import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import {
@@ -55,6 +56,8 @@ export interface PartitionParts {
   readonly leadership?: Leadership;
   /** Told of records that count from now on, in the order in which that is so. */
   readonly committed?: (partition: PartitionLog, records: CommittedRecords) => void;
+  /** How long appends take until they are durable, in seconds. */
+  readonly appends?: Histogram;
 }
 
 /** A reader of `committed` sees no record before it is known whether it counts; a reader of `uncommitted` sees all of them. */
@@ -79,6 +82,7 @@ export class PartitionLog {
   readonly #clock: Clock;
   readonly #leadership: Leadership;
   readonly #committed: ((partition: PartitionLog, records: CommittedRecords) => void) | undefined;
+  readonly #appends: Histogram | undefined;
   readonly #tail: PartitionTail;
   readonly #listeners = new Set<() => void>();
   readonly #producers = new ProducerStates(maxProducersPerPartition);
@@ -91,7 +95,8 @@ export class PartitionLog {
   #isEnded = false;
 
   constructor(stored: StoredPartition, parts: PartitionParts) {
-    const { store, cache, clock = systemClock, leadership = LEADS_ALL, committed } = parts;
+    const { store, cache, clock = systemClock, leadership = LEADS_ALL, committed, appends } = parts;
+    this.#appends = appends;
     this.#clock = clock;
     this.#leadership = leadership;
     this.#committed = committed;
@@ -163,6 +168,7 @@ export class PartitionLog {
     setBaseOffset(bytes, 0, baseOffset, this.leaderEpoch);
     this.#nextOffset = lastOffset + 1;
     this.#inFlight++;
+    const beganMs = performance.now();
     try {
       await this.#write({ baseOffset, lastOffset, count, maxTimestamp, bytes }, batch.producer);
     } catch (error) {
@@ -171,6 +177,7 @@ export class PartitionLog {
     } finally {
       this.#inFlight--;
     }
+    this.#appends?.observe((performance.now() - beganMs) / 1_000);
     const written = { baseOffset, lastOffset, count, maxTimestamp, bytes };
     const ended = batch.transaction && this.#transactions.apply(batch.transaction, baseOffset);
     this.#lasts(written);

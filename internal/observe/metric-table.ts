@@ -3,8 +3,10 @@
  * seconds), and `_total` at the end of what only grows. docs/metrics.md is generated from this table.
  */
 
-/** What only grows since the start of the broker is a counter; a gauge goes up and down. */
-export type MetricType = 'counter' | 'gauge';
+import { SECONDS_OF_A_WRITE } from './histogram.ts';
+
+/** What only grows since the start of the broker is a counter; a gauge goes up and down; a histogram counts by size. */
+export type MetricType = 'counter' | 'gauge' | 'histogram';
 
 export interface MetricEntry {
   type: MetricType;
@@ -17,8 +19,17 @@ export interface MetricEntry {
 }
 
 export const METRICS = {
+  build_info: {
+    type: 'gauge',
+    help: 'Always 1; the labels say what is running.',
+    labels: ['version', 'node'],
+  },
   bytes_received_total: { type: 'counter', help: 'Bytes read from sockets.' },
   bytes_sent_total: { type: 'counter', help: 'Bytes written to sockets.' },
+  certificate_expiry_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the certificate of the TLS listeners ends, in seconds since 1970.',
+  },
   channel_bytes_waiting: { type: 'gauge', help: 'Bytes that wait for subscribers.' },
   clients: { type: 'gauge', help: 'Connected clients of the frames and of MQTT.' },
   clients_connected_total: { type: 'counter', help: 'Clients that were let in.' },
@@ -39,10 +50,19 @@ export const METRICS = {
     help: 'Connections of clients that broke off without DISCONNECT.',
     labels: ['code'],
   },
+  disk_free_bytes: {
+    type: 'gauge',
+    help: 'What is free on the disk of the store, or on the fullest of several.',
+  },
   disconnects_total: {
     type: 'counter',
     help: 'Connections that the broker ended, by the code that was told or logged.',
     labels: ['code'],
+  },
+  event_loop_delay_seconds: {
+    type: 'gauge',
+    help: 'How much later than planned the process got to work, since the metrics were read before: median, 99 % and worst.',
+    labels: ['statistic'],
   },
   grpc_calls: { type: 'gauge', help: 'Open calls of the gRPC door.' },
   grpc_calls_total: {
@@ -55,12 +75,18 @@ export const METRICS = {
   grpc_messages_sent_total: { type: 'counter', help: 'Messages consumed by the gRPC door.' },
   kafka_connections: { type: 'gauge', help: 'Open connections of the Kafka door.' },
   kafka_requests_total: { type: 'counter', help: 'Requests to the Kafka door.' },
+  log_append_seconds: {
+    type: 'histogram',
+    help: 'From the handing of a batch to the store until it is durable there.',
+  },
   log_messages_lost_total: {
     type: 'counter',
     help: 'Live messages that a log could not take.',
     labels: ['code'],
     isSummed: true,
   },
+  log_partitions: { type: 'gauge', help: 'Partitions of all logs.' },
+  logs: { type: 'gauge', help: 'Logs (topics of Kafka).' },
   message_bytes_delivered_total: {
     type: 'counter',
     help: 'Bytes of the delivered messages, as they came in.',
@@ -83,6 +109,13 @@ export const METRICS = {
   },
   messages_received_total: { type: 'counter', help: 'Messages that clients published.' },
   messages_replayed_total: { type: 'counter', help: 'Messages that were read from a log for a subscriber.' },
+  process_cpu_seconds_total: {
+    type: 'counter',
+    help: 'Processor time of the broker, in user space and in the kernel.',
+  },
+  process_heap_bytes: { type: 'gauge', help: 'Memory of JavaScript objects that is in use.' },
+  process_resident_memory_bytes: { type: 'gauge', help: 'Memory of the process.' },
+  process_start_time_seconds: { type: 'gauge', help: 'When the broker started, in seconds since 1970.' },
   refusals_total: {
     type: 'counter',
     help: 'Messages and subscriptions that were refused, their connection staying open, by the code that was told.',
@@ -102,6 +135,10 @@ export const METRICS = {
   sessions_expired_total: { type: 'counter', help: 'Sessions that nobody came back to in time.' },
   shared_subscriptions: { type: 'gauge', help: 'Subscriptions that share their messages with a group.' },
   slow_consumer_episodes_total: { type: 'counter', help: 'Times that a subscriber became slow.' },
+  store_bytes: { type: 'gauge', help: 'Size of the files of the store.' },
+  store_bytes_waiting: { type: 'gauge', help: 'Bytes of batches that are not durable yet.' },
+  store_changes_waiting: { type: 'gauge', help: 'Changes that are not durable yet.' },
+  store_damaged_batches: { type: 'gauge', help: 'Damaged batches that reads came upon since the start.' },
   subscribed_filters: { type: 'gauge', help: 'Different filters that anybody is subscribed to.' },
   subscriptions: { type: 'gauge', help: 'Filters subscribed to, shared ones included.' },
   topics_remembered: { type: 'gauge', help: 'Topics in the topic table.' },
@@ -113,6 +150,11 @@ export type MetricName = keyof typeof METRICS;
 export type NameOf<T extends MetricType> = {
   [N in MetricName]: (typeof METRICS)[N]['type'] extends T ? N : never;
 }[MetricName];
+
+/** The bounds of each histogram. */
+export const BUCKETS: Readonly<Record<NameOf<'histogram'>, readonly number[]>> = {
+  log_append_seconds: SECONDS_OF_A_WRITE,
+};
 
 /** The labels that a value of this metric has, each with its value. */
 export type LabelsOf<N extends MetricName> = (typeof METRICS)[N] extends { labels: readonly (infer L)[] }

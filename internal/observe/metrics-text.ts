@@ -19,8 +19,8 @@ function familyText({ name, type, help, samples }: Metric, format: 'prometheus' 
   // A counter of OpenMetrics is called without its ending, and its sample with it (section 5.1).
   const family = format === 'openmetrics' && type === 'counter' ? name.replace(/_total$/, '') : name;
   let text = `# HELP ${METRIC_PREFIX}${family} ${escaped(help)}\n# TYPE ${METRIC_PREFIX}${family} ${type}\n`;
-  for (const { labels, value } of samples)
-    text += `${METRIC_PREFIX}${name}${labelsText(labels)} ${valueText(value)}\n`;
+  for (const { suffix = '', labels, value } of samples)
+    text += `${METRIC_PREFIX}${name}${suffix}${labelsText(labels)} ${valueText(value)}\n`;
   return text;
 }
 

@@ -84,3 +84,18 @@ grows, from 0 at the start of the broker; a gauge goes up and down. The codes ar
 ${rows.join('\n')}
 `;
 }
+
+describe('a histogram', () => {
+  it('counts values by their size, and is read with buckets that include the smaller ones', () => {
+    const metrics = new Metrics();
+    const histogram = metrics.histogram('log_append_seconds');
+    expect(metrics.histogram('log_append_seconds')).toBe(histogram);
+    for (const seconds of [0.0001, 0.0005, 0.0007, 100]) histogram.observe(seconds);
+    const [{ samples }] = [...metrics.read()];
+    const bucket = (le: string) => samples.find(({ labels }) => labels.le === le)?.value;
+    expect([bucket('0.0005'), bucket('0.001'), bucket('10'), bucket('+Inf')]).toEqual([2, 3, 3, 4]);
+    expect(samples.at(-1)).toEqual({ suffix: '_count', labels: {}, value: 4 });
+    expect(samples.at(-2)?.value).toBeCloseTo(100.0013);
+    expect(metrics.snapshot().log_append_seconds).toBe(4);
+  });
+});

@@ -1,4 +1,6 @@
+import { Histogram } from './histogram.ts';
 import {
+  BUCKETS,
   type LabelsOf,
   METRICS,
   type MetricEntry,
@@ -22,6 +24,8 @@ export interface Metric {
 }
 
 export interface Sample {
+  /** What stands behind the name of the metric: `_bucket`, `_sum` and `_count` of a histogram. */
+  suffix?: string;
   labels: Readonly<Record<string, string>>;
   value: number;
 }
@@ -43,6 +47,7 @@ type Labelled<N extends MetricName> = LabelsOf<N> extends undefined ? [] : [labe
  */
 export class Metrics {
   readonly #metrics = new Map<MetricName, Map<string, Series>>();
+  readonly #histograms = new Map<MetricName, Histogram>();
 
   /** The counter of this name and of these labels: the same for everybody who asks. */
   counter<N extends NameOf<'counter'>>(name: N, ...labelled: Labelled<N>): Counter {
@@ -77,12 +82,17 @@ export class Metrics {
   *read(): Generator<Metric> {
     for (const name of [...this.#metrics.keys()].sort()) {
       const { type, help }: MetricEntry = METRICS[name];
+      const histogram = this.#histograms.get(name);
+      if (histogram !== undefined) {
+        yield { name, type, help, samples: [...samplesOf(histogram)] };
+        continue;
+      }
       const series = [...this.#metrics.get(name)!.values()];
       yield { name, type, help, samples: series.map(({ labels, read }) => ({ labels, value: read() })) };
     }
   }
 
-  /** Every value by name, and by label where there is one: `disconnects_total{code="taken-over"}`. */
+  /** Every value by name, and by label where there is one: `disconnects_total{code="taken-over"}`; of a histogram its count. */
   snapshot(): Record<string, number> {
     const values: Record<string, number> = {};
     for (const [name, series] of this.#metrics) {
@@ -98,6 +108,18 @@ export class Metrics {
     let sum = 0;
     for (const { read } of this.#metrics.get(name)?.values() ?? []) sum += read();
     return sum;
+  }
+
+  /** The histogram of this name. */
+  histogram(name: NameOf<'histogram'>): Histogram {
+    let histogram = this.#histograms.get(name);
+    if (histogram === undefined) {
+      const added = new Histogram(BUCKETS[name]);
+      histogram = added;
+      this.#histograms.set(name, added);
+      this.#addRead(name, () => added.count);
+    }
+    return histogram;
   }
 
   #addRead(name: MetricName, read: () => number, labels: Series['labels'] = NO_LABELS): void {
@@ -118,6 +140,15 @@ export class Metrics {
     }
     return series;
   }
+}
+
+function* samplesOf(histogram: Histogram): Generator<Sample> {
+  for (const { atMost, count } of histogram.cumulated()) {
+    const le = atMost === Number.POSITIVE_INFINITY ? '+Inf' : String(atMost);
+    yield { suffix: '_bucket', labels: { le }, value: count };
+  }
+  yield { suffix: '_sum', labels: NO_LABELS, value: histogram.sum };
+  yield { suffix: '_count', labels: NO_LABELS, value: histogram.count };
 }
 
 const NO_LABELS: Readonly<Record<string, string>> = {};

@@ -31,13 +31,15 @@ function storeCheck(store: LogStore): HealthCheck {
   return { status: 'warn', problem: 'a part of the log is damaged: see tinymq verify', ...measured };
 }
 
+export type DiskCheck = HealthCheck & { folder: string; freeBytes: number };
+
 /** The fullest of the disks that hold the folders. */
-export function diskCheck(folders: readonly string[]): HealthCheck {
+export function diskCheck(folders: readonly string[]): DiskCheck {
   const checks = folders.map(diskCheckOf);
   return checks.reduce((worst, each) => (each.freeBytes < worst.freeBytes ? each : worst));
 }
 
-function diskCheckOf(folder: string): HealthCheck & { freeBytes: number } {
+function diskCheckOf(folder: string): DiskCheck {
   let disk: ReturnType<typeof statfsSync>;
   try {
     disk = statfsSync(folder);

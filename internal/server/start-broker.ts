@@ -28,6 +28,7 @@ import {
   type Place,
   placesOf,
 } from './options.ts';
+import { measureProcess } from './process-metrics.ts';
 import { MEMORY_ONLY, openEntries } from './session-store.ts';
 import { openKeeper, openSessions } from './sessions.ts';
 import { type OpenLogs, openLogs } from './storage.ts';
@@ -87,7 +88,7 @@ export async function startWithDoors(
       logger,
     );
     opened.add(() => certificates?.close());
-    const stored = await openStored(options, places, logger, folderError);
+    const stored = await openStored(options, places, metrics, logger, folderError);
     opened.add(() => stored?.close());
     const entries = openEntries(usable, stored, logger);
     opened.add(() => entries?.close());
@@ -111,6 +112,7 @@ export async function startWithDoors(
     opened.add(close);
     const kept = stored && live && { ...stored, delivery: live.delivery, logOf: live.logOf };
     addHealthChecks(health, kept, certificates);
+    measureProcess(metrics, options.version ?? 'unknown', kept, certificates, opened);
     const connections = new Connections(metrics);
     const observed = { metrics, health, connections, logger };
     const shared = { access, broker, sessions, kept, ...observed, certificates, opened };
@@ -190,6 +192,7 @@ function openCertificates(
 async function openStored(
   options: BrokerOptions,
   places: readonly Place[],
+  metrics: Metrics,
   logger: Logger,
   folderError: StoreError | undefined,
 ): Promise<OpenLogs | undefined> {
@@ -200,7 +203,7 @@ async function openStored(
   if (captured.length === 0 && needing.length === 0 && !isNeededForUsers) return undefined;
   try {
     if (folderError !== undefined) throw folderError;
-    return await openLogs(options, options.clock, logger);
+    return await openLogs(options, options.clock, metrics, logger);
   } catch (error) {
     const isNeeded = captured.length > 0 || needing.length === places.length || isNeededForUsers;
     if (isNeeded || onListenError === undefined || !(error instanceof StoreError)) throw error;

@@ -3,6 +3,7 @@ import type { KeptTopics } from '../doors/door.ts';
 import type { Clock } from '../lib/clock.ts';
 import * as logLimits from '../limits/log.ts';
 import { keepingProblem } from '../log/names.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import { type KafkaLogDirs, openStoredLogs, type StoredLogsOptions } from './stored-logs.ts';
 
 /** Live topics that are kept. */
@@ -56,6 +57,7 @@ export interface OpenLogs extends Omit<KeptTopics, 'delivery' | 'logOf'> {
 export async function openLogs(
   options: LogsOptions,
   clock: Clock | undefined,
+  metrics: Metrics,
   logger: Logger,
 ): Promise<OpenLogs> {
   for (const option of options.keep ?? []) checkLogOption(option);
@@ -67,6 +69,7 @@ export async function openLogs(
     keepForMs: options.keepForMs ?? logLimits.logRetentionMs,
     keepBytes: options.keepBytes ?? 0,
     tailCacheBytes: logLimits.tailCacheBytes,
+    appends: metrics.histogram('log_append_seconds'),
     logger,
   });
   const directory = typeof place === 'object' ? place.directories.join(',') : place;

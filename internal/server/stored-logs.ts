@@ -32,6 +32,8 @@ export interface StoredLogsOptions {
   /** Memory for the newest batches. */
   tailCacheBytes: number;
   logger: LogsOptions['logger'];
+  /** Default: appends are not measured. */
+  appends?: LogsOptions['appends'];
 }
 
 export interface StoredLogs {
@@ -49,7 +51,7 @@ export interface StoredLogs {
  * @throws StoreError where it cannot be opened, for example because a broker has it.
  */
 export async function openStoredLogs(options: StoredLogsOptions): Promise<StoredLogs> {
-  const { place, clock, fsync, keepForMs, keepBytes, tailCacheBytes, logger } = options;
+  const { place, clock, fsync, keepForMs, keepBytes, tailCacheBytes, logger, appends } = options;
   const { store, clusterOf, gatherBytes } = await storeAt(place, fsync);
   const logs = new Logs({
     store,
@@ -59,6 +61,7 @@ export async function openStoredLogs(options: StoredLogsOptions): Promise<Stored
     retentionEveryMs: logLimits.retentionEveryMs,
     retentionMs: keepForMs,
     retentionBytes: keepBytes,
+    appends,
     logger,
   });
   const stored = await logs.open();

@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { makeCertificates } from '../../certs/make.ts';
 import { METRICS } from '../../internal/observe/metric-table.ts';
 import { FrameType } from '../../internal/protocol/frame/frame.ts';
 import { connect } from '../../pkg/client/index.ts';
@@ -45,8 +49,13 @@ describe('a broker in this process', () => {
   });
 
   it('counts everything that docs/metrics.md names', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tinymq-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const { serverCert, serverKey } = await makeCertificates(join(folder, 'certs'), []);
     const broker = await started({
-      memory: true,
+      listen: ['tcp://127.0.0.1:0', 'tls://127.0.0.1:0'],
+      tls: { certFile: serverCert, keyFile: serverKey },
+      dataDir: join(folder, 'data'),
       logs: [{ filter: 'kept/#' }],
       kafka: { listen: ['tcp://localhost:0'] },
       grpc: { listen: ['grpc://localhost:0'] },
