@@ -101,6 +101,16 @@ export const ERRORS = {
     rule: 'The rules of the broker decide who may do what, on every door.',
     remedy: 'Ask whoever runs the broker for the permission.',
   },
+  'too-many-connections': {
+    kind: 'unavailable',
+    rule: 'A limit says how many connections a user, a group or a client may have at once.',
+    remedy: 'Close connections that are not needed, or ask whoever runs the broker for more.',
+  },
+  'connection-rate-exceeded': {
+    kind: 'unavailable',
+    rule: 'A limit says how often a user, a group or a client may connect; a loop of connects is slowed without one.',
+    remedy: 'Wait longer after each failed connection; look for two programs with one client id.',
+  },
   'too-many-clients': {
     kind: 'unavailable',
     rule: 'At most -max-clients are connected at once.',

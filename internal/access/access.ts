@@ -1,6 +1,7 @@
 import { BrokerError, quoted } from '../errors.ts';
 import { innerFilter, parseShared } from '../topic.ts';
 import type { Identity } from './identity.ts';
+import { Allowance, type Limits } from './limits/limits.ts';
 import { type Action, type Coverage, type Policy, type ResourceKind, THE_BROKER } from './policy.ts';
 
 /**
@@ -15,14 +16,19 @@ const REMEMBERED_ANSWERS = 1_024;
  */
 export class Access {
   #identity: Identity;
+  /** What the client may use; undefined where nothing bounds it. */
+  allowance: Allowance | undefined;
+  readonly #limits: Limits | undefined;
   readonly #policy: Policy;
   #epoch: number;
   #renewals = 0;
   #answers: Map<string, string | undefined> | undefined;
   #permitted: WeakSet<object> | undefined;
 
-  constructor(identity: Identity, policy: Policy) {
+  constructor(identity: Identity, policy: Policy, limits?: Limits) {
     this.#identity = identity;
+    this.#limits = limits;
+    this.holdToLimits();
     this.#policy = policy;
     this.#epoch = policy.epoch;
   }
@@ -34,9 +40,19 @@ export class Access {
   /** The client has proved anew who it is: the same user, perhaps in other groups and for longer. */
   renew(identity: Identity): void {
     this.#identity = identity;
+    this.allowance?.renew(identity);
     this.#renewals++;
     this.#answers = undefined;
     this.#permitted = undefined;
+  }
+
+  /** Limits there are now hold for this client, also where there were none when it came. */
+  holdToLimits(): Allowance | undefined {
+    const limits = this.#limits;
+    if (this.allowance === undefined && limits !== undefined && !limits.isEmpty) {
+      this.allowance = new Allowance(limits, this.#identity);
+    }
+    return this.allowance;
   }
 
   /** Changes whenever what was answered before may be wrong. */

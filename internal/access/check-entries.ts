@@ -1,7 +1,7 @@
 import { quoted } from '../errors.ts';
 import * as accessLimits from '../limits/access.ts';
 import { AccessError } from './access-error.ts';
-import type { Limit } from './limits/limit.ts';
+import { checkLimit, type Limit } from './limits/limit.ts';
 import type { Rule } from './rules/rule.ts';
 import { SCRAM_HASHES } from './users/scram-keys.ts';
 import { parseStoredHash } from './users/stored-hash.ts';
@@ -56,6 +56,9 @@ export function checkCounts(
   if (rules.length > accessLimits.maxRules)
     throw new AccessError('invalid', `a broker has at most ${accessLimits.maxRules} rules`);
   checkIds('rules', rules);
+  if (limits.length > accessLimits.maxLimits)
+    throw new AccessError('invalid', `a broker has at most ${accessLimits.maxLimits} limits`);
+  for (const limit of limits) checkLimit(limit);
   checkIds('limits', limits);
 }
 

@@ -90,3 +90,31 @@ export const maxCoverageLevels = 1_000;
 
 /** Stars in a glob: with each the longest name takes a hundred times as long. */
 export const maxGlobStars = 3;
+
+/** Limits of one broker: each that might be meant is looked at when somebody connects. */
+export const maxLimits = 10_000;
+/** Of a limit: a petabyte a second is no limit any more, and sums of such numbers are still exact. */
+export const maxLimitValue = 1e15;
+/** Those who wait for their turn under a limit of a rate are served so often: fewer timers, and no rest that is felt. */
+export const rateTurnsPerSecond = 20;
+/** How long a client that connects too often waits for its turn; one that would wait longer is refused. */
+export const connectWaitMs = 5_000;
+/** Users, groups and clients whose use of limits is remembered, before those who use none now are forgotten. */
+export const limitedScopesRemembered = 10_000;
+
+/** Logins of one address and user that may fail before the next one waits: people mistype. */
+export const freeFailedLogins = 3;
+/** The first wait after that; each further failure doubles it. */
+export const failedLoginDelayMs = 250;
+/** The longest: a few hundred guesses in an hour. */
+export const failedLoginMaxDelayMs = 15_000;
+/** Logins that wait at once for one address and user; more are refused, so that waiting costs no memory. */
+export const waitingLoginsOfOne = 8;
+/** A login that failed is forgotten after this. */
+export const failedLoginsForgottenMs = 600_000;
+/** Addresses and users of whom failed logins are remembered, and clients of whom connections are, some megabytes. */
+export const rememberedClients = 20_000;
+/** Connections of one client id from one address in a row that are not slowed: a program that starts opens many. */
+export const freeReconnects = 100;
+/** After that so many are let in a second. */
+export const reconnectsPerSecond = 10;

@@ -32,3 +32,6 @@ export const maxReplaysPerClient = 100;
 export const retainedPerStep = 256;
 /** How often the topics under $SYS are published, as mosquitto does. */
 export const sysTopicsEveryMs = 10_000;
+
+/** The smallest message of any door, an MQTT PUBLISH of a topic of one character: so many bytes hold no more than one. */
+export const leastMessageBytes = 5;

@@ -33,6 +33,8 @@ export interface OpenConnection {
   end(reason: BrokerError): void;
   /** The rules have changed: ends what is no longer allowed. Without it the broker does that for its clients. */
   recheckAccess?(): void;
+  /** Limits have changed, or are the first ones: they hold for this connection too. */
+  holdToLimits?(): void;
 }
 
 /** Every open connection of every door. Doors add and remove theirs; whoever lists, ends or counts connections asks here. */
@@ -67,6 +69,11 @@ export class Connections implements Iterable<OpenConnection> {
 
   *[Symbol.iterator](): Iterator<OpenConnection> {
     for (const connections of this.#byDoor.values()) yield* connections;
+  }
+
+  /** Limits have changed. */
+  holdToLimits(): void {
+    for (const connection of this) connection.holdToLimits?.();
   }
 
   /** The rules have changed. */

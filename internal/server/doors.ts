@@ -1,3 +1,4 @@
+import { Limits } from '../access/limits/limits.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
 import { Admission } from '../doors/clients/admission.ts';
@@ -53,7 +54,15 @@ export interface DoorsParts {
 export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts): Promise<OpenDoors> {
   const { options, access, broker, sessions, kept, metrics, health, connections } = parts;
   const { logger, certificates, opened } = parts;
-  const admission = new Admission(access.authenticator, access.policy);
+  const { authenticator, policy, directory } = access;
+  const limits = new Limits(broker.clock, () => directory.current.limits);
+  const admission = new Admission(authenticator, policy, limits);
+  opened.add(
+    directory.onChange(() => {
+      limits.changed();
+      connections.holdToLimits();
+    }),
+  );
   recheckWhenRulesChange(admission, parts);
   const shared = {
     ...{ broker, sessions, kept, admission, metrics, health, connections, clock: broker.clock },

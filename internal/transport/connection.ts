@@ -15,6 +15,18 @@ export interface ConnectionHandler {
   closed(error?: Error): void;
 }
 
+/** Holds a connection to limits: it is told of what is sent, and of who pauses. */
+export interface ConnectionMeter {
+  /** Told of what was written; whether whoever wrote it may write more. */
+  sent(bytes: number, hasRoom: boolean): boolean;
+  /** So many messages have come so far. */
+  received(messages: number): void;
+  /** So many messages have left so far, with what is written next. */
+  sending(messages: number): void;
+  paused(): void;
+  resumed(): void;
+}
+
 /** One stream of bytes in each direction, over whatever carries it. */
 export interface Connection {
   /** Where the peer is, for people: an address and port, or the socket's path. */
@@ -39,6 +51,8 @@ export interface Connection {
    */
   readonly dialled: HostAndPort | undefined;
   handler: ConnectionHandler;
+  /** There where its client is under limits. */
+  meter?: ConnectionMeter | undefined;
   /** Takes all the bytes; false where the caller should wait for `drained` before it writes more. */
   write(buffers: readonly Uint8Array[]): boolean;
   /** Stops calling `bytes`, so that the peer's window fills. Counted: {@link resume} as often as this. */
@@ -86,6 +100,7 @@ export class SocketConnection implements Connection {
   openedAt: number;
   readonly certificate: CertificateNames | undefined;
   handler: ConnectionHandler = nobody;
+  meter: ConnectionMeter | undefined = undefined;
   readonly #socket: OwnedSocket;
   readonly #lingerMs: number;
   #pauses = 0;
@@ -121,10 +136,14 @@ export class SocketConnection implements Connection {
   }
 
   write(buffers: readonly Uint8Array[]): boolean {
+    const hasRoom = this.#send(buffers);
+    return this.meter === undefined ? hasRoom : this.meter.sent(sizeOf(buffers), hasRoom);
+  }
+
+  #send(buffers: readonly Uint8Array[]): boolean {
     const socket = this.#socket;
     if (buffers.length === 1) return socket.write(buffers[0]);
-    let length = 0;
-    for (const bytes of buffers) length += bytes.length;
+    const length = sizeOf(buffers);
     if (length <= JOINED_BYTES) return socket.write(Buffer.concat(buffers, length));
     socket.cork();
     for (const bytes of buffers) socket.write(bytes);
@@ -134,9 +153,11 @@ export class SocketConnection implements Connection {
 
   pause(): void {
     if (this.#pauses++ === 0) this.#socket.pause();
+    this.meter?.paused();
   }
 
   resume(): void {
+    this.meter?.resumed();
     if (--this.#pauses > 0) return;
     this.#socket.resume();
     // Whoever resumes may be in the middle of something.
@@ -173,6 +194,13 @@ export class SocketConnection implements Connection {
     this.#hasPeerEnded = false;
     this.handler.ended();
   }
+}
+
+/** Bytes of all buffers together. */
+export function sizeOf(buffers: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const bytes of buffers) length += bytes.length;
+  return length;
 }
 
 const failures = new WeakMap<SocketConnection, Error>();

@@ -8,10 +8,12 @@ import {
   type Connection,
   type ConnectionContext,
   type ConnectionHandler,
+  type ConnectionMeter,
   certificateOf,
   dialledOf,
   type HostAndPort,
   nobody,
+  sizeOf,
 } from './connection.ts';
 import { mayOpen } from './page-origins.ts';
 
@@ -76,6 +78,7 @@ class WebSocketConnection implements Connection {
   openedAt: number;
   readonly certificate: CertificateNames | undefined;
   handler: ConnectionHandler = nobody;
+  meter: ConnectionMeter | undefined = undefined;
   readonly #webSocket: WebSocket;
   /** The socket below, which knows when there is room again. */
   readonly #socket: Duplex;
@@ -120,14 +123,17 @@ class WebSocketConnection implements Connection {
     this.#socket.cork();
     for (const bytes of buffers) this.#webSocket.send(bytes);
     this.#socket.uncork();
-    return !this.#socket.writableNeedDrain;
+    const hasRoom = !this.#socket.writableNeedDrain;
+    return this.meter === undefined ? hasRoom : this.meter.sent(sizeOf(buffers), hasRoom);
   }
 
   pause(): void {
     if (this.#pauses++ === 0) this.#webSocket.pause();
+    this.meter?.paused();
   }
 
   resume(): void {
+    this.meter?.resumed();
     if (--this.#pauses === 0) this.#webSocket.resume();
   }
 

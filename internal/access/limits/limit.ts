@@ -1,20 +1,31 @@
+import { quoted } from '../../errors.ts';
+import { maxLimitValue, maxUserNameBytes } from '../../limits/access.ts';
+import { AccessError } from '../access-error.ts';
 import type { User } from '../users/user.ts';
 
-/** What can be bounded for one user, one group or one client. Rates are a second's. */
-export type LimitName =
-  | 'connections'
-  | 'connectionsPerSecond'
-  | 'messagesInPerSecond'
-  | 'messagesOutPerSecond'
-  | 'bytesInPerSecond'
-  | 'bytesOutPerSecond'
-  | 'subscriptions'
-  | 'sessions'
-  | 'queuedBytes'
-  | 'retainedBytes'
-  | 'inflight';
+/** Rates, of a second: who goes faster is slowed. */
+export const RATE_NAMES = [
+  'connectionsPerSecond',
+  'messagesInPerSecond',
+  'messagesOutPerSecond',
+  'bytesInPerSecond',
+  'bytesOutPerSecond',
+] as const;
 
-/** Bounds for whoever it names; without a name for everybody, each on their own. */
+/** Numbers: what would go beyond them is refused. */
+export const COUNT_NAMES = ['connections', 'subscriptions', 'sessions', 'inflight'] as const;
+
+export type RateName = (typeof RATE_NAMES)[number];
+export type CountName = (typeof COUNT_NAMES)[number];
+
+/** What can be bounded for one user, one group or one client. */
+export type LimitName = RateName | CountName;
+
+/**
+ * Bounds for whoever it names: all of them together share what it allows. Where it names several, as a user and a client,
+ * it is for who is both. Without a name it is for everybody, each user on his own, and each client without a user; it holds
+ * where no limit that names them says something else of the same.
+ */
 export interface Limit {
   readonly id: string;
   readonly user?: string;
@@ -22,4 +33,38 @@ export interface Limit {
   readonly client?: string;
   readonly values: Readonly<Partial<Record<LimitName, number>>>;
   readonly origin: User['origin'];
+}
+
+const NAMES: ReadonlySet<string> = new Set([...RATE_NAMES, ...COUNT_NAMES]);
+const FEW: ReadonlySet<string> = new Set(RATE_NAMES);
+
+/** @throws AccessError `invalid` where something of a limit is not what it has to be. */
+export function checkLimit({ id, user, group, client, values }: Limit): void {
+  const problem =
+    nameProblem('id', id) ??
+    nameProblem('user', user) ??
+    nameProblem('group', group) ??
+    nameProblem('client', client) ??
+    valuesProblem(values);
+  if (problem !== undefined) throw new AccessError('invalid', `limit ${quoted(id)}: ${problem}`);
+}
+
+function nameProblem(what: string, name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  if (name === '') return `its ${what} is empty`;
+  if (Buffer.byteLength(name) > maxUserNameBytes)
+    return `its ${what} has more than ${maxUserNameBytes} bytes`;
+  return undefined;
+}
+
+function valuesProblem(values: Limit['values']): string | undefined {
+  const entries = Object.entries(values);
+  if (entries.length === 0) return 'it bounds nothing';
+  for (const [name, value] of entries) {
+    if (!NAMES.has(name)) return `there is no limit of ${quoted(name)}; there are ${[...NAMES].join(', ')}`;
+    const least = FEW.has(name) || name === 'inflight' ? 1 : 0;
+    if (!Number.isSafeInteger(value) || value < least || value > maxLimitValue)
+      return `${name} is a whole number from ${least} to ${maxLimitValue}`;
+  }
+  return undefined;
 }

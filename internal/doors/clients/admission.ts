@@ -6,36 +6,56 @@ import {
   isRefusal,
   type Refusal,
   type SaslExchange,
+  type SaslStep,
 } from '../../access/authenticator.ts';
 import type { Identity, Peer } from '../../access/identity.ts';
+import { FailedLogins } from '../../access/limits/failed-logins.ts';
+import { Limits } from '../../access/limits/limits.ts';
+import { Reconnects } from '../../access/limits/reconnects.ts';
 import { openPolicy, type Policy } from '../../access/policy.ts';
 import { beginOAuthBearer } from '../../access/users/sasl/oauthbearer.ts';
 import { beginPlain, type Check } from '../../access/users/sasl/plain.ts';
 import { BrokerError } from '../../errors.ts';
+import { systemClock } from '../../lib/clock.ts';
 import type { Connection } from '../../transport/connection.ts';
 import type { Intake } from './intake.ts';
 
 /**
- * The step between what a client says of itself and being let in, the same for every door: its credentials are checked,
- * which may take time, and the policy is asked whether it may connect.
+ * The step between what a client says of itself and being let in, the same for every door: whoever guesses or connects in
+ * a loop waits, credentials are checked, which may take time, and the policy is asked whether the client may connect.
  */
 export class Admission {
   readonly policy: Policy;
+  readonly limits: Limits;
   readonly #authenticator: Authenticator;
+  readonly #failedLogins: FailedLogins;
+  readonly #reconnects: Reconnects;
 
-  constructor(authenticator: Authenticator = everybodyIsAnonymous, policy: Policy = openPolicy) {
+  constructor(
+    authenticator: Authenticator = everybodyIsAnonymous,
+    policy: Policy = openPolicy,
+    limits = new Limits(systemClock),
+  ) {
     this.#authenticator = authenticator;
     this.policy = policy;
+    this.limits = limits;
+    this.#failedLogins = new FailedLogins(this.limits.clock);
+    this.#reconnects = new Reconnects(this.limits.clock);
   }
 
   /**
    * What a client may do, if it may come in. There at once where the authenticator knows at once.
    *
-   * @throws BrokerError `bad-credentials`, `not-authorized`; the promise rejects with the same.
+   * @throws BrokerError `bad-credentials`, `not-authorized`, `too-many-logins`, `connection-rate-exceeded`; the promise
+   *   rejects with the same.
    */
   admit(peer: Peer, credentials: Credentials): Access | Promise<Access> {
-    const found = this.#authenticator.authenticate(peer, credentials);
-    return found instanceof Promise ? this.#admitLater(found) : this.accessOf(found);
+    const reconnect = this.#reconnects.turn(peer);
+    const login = this.#failedLogins.turn(peer.remote, userOf(credentials));
+    if (reconnect !== undefined || login !== undefined) {
+      return Promise.all([reconnect, login]).then(() => this.#admitNow(peer, credentials));
+    }
+    return this.#admitNow(peer, credentials);
   }
 
   /** The SASL mechanisms that a client may choose from. */
@@ -52,7 +72,7 @@ export class Admission {
     const begun =
       this.#authenticator.beginExchange?.(peer, mechanism) ?? this.#oneStepExchange(peer, mechanism);
     if (isRefusal(begun)) throw new BrokerError(begun.code ?? 'bad-credentials', begun.reason);
-    return begun;
+    return { step: (message) => this.#step(peer, begun, message) };
   }
 
   /**
@@ -62,7 +82,7 @@ export class Admission {
    */
   accessOf(found: Identity | Refusal): Access {
     if (isRefusal(found)) throw new BrokerError(found.code ?? 'bad-credentials', found.reason);
-    const access = new Access(found, this.policy);
+    const access = new Access(found, this.policy, this.limits);
     access.checkConnect();
     return access;
   }
@@ -73,9 +93,44 @@ export class Admission {
     return begin((credentials) => this.#authenticator.authenticate(peer, credentials));
   }
 
-  async #admitLater(answer: Promise<Identity | Refusal>): Promise<Access> {
-    return this.accessOf(await answer);
+  #admitNow(peer: Peer, credentials: Credentials): Access | Promise<Access> {
+    const found = this.#authenticator.authenticate(peer, credentials);
+    if (found instanceof Promise) return found.then((late) => this.#letIn(peer, credentials, late));
+    return this.#letIn(peer, credentials, found);
   }
+
+  #letIn(peer: Peer, credentials: Credentials, found: Identity | Refusal): Access | Promise<Access> {
+    if (credentials.kind !== 'none') this.#note(peer, userOf(credentials), found);
+    const access = this.accessOf(found);
+    const turn = access.allowance?.turnToConnect();
+    return turn === undefined ? access : turn.then(() => access);
+  }
+
+  /** Whose user becomes known only in the exchange waits before it hears how that ended. */
+  async #step(peer: Peer, exchange: SaslExchange, message: Uint8Array): Promise<SaslStep> {
+    const step = await exchange.step(message);
+    if (!isRefusal(step) && step.kind === 'challenge') return step;
+    const user = isRefusal(step) ? step.user : step.identity.user;
+    if (user === undefined) return step;
+    try {
+      await this.#failedLogins.turn(peer.remote, user);
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      return { code: error.code, reason: error.message, user };
+    }
+    this.#note(peer, user, isRefusal(step) ? step : step.identity);
+    return step;
+  }
+
+  #note({ remote }: Peer, user: string, found: Identity | Refusal): void {
+    if (!isRefusal(found)) this.#failedLogins.succeeded(remote, user);
+    else if ((found.code ?? 'bad-credentials') === 'bad-credentials') this.#failedLogins.failed(remote, user);
+  }
+}
+
+/** Whom credentials are of, as far as they say it. */
+function userOf(credentials: Credentials): string {
+  return credentials.kind === 'password' ? credentials.user : '';
 }
 
 /** Mechanisms that any authenticator can serve, because their client shows all in one message. */

@@ -32,6 +32,7 @@ import type { ClientConnection } from '../clients/client-connections.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
+import { LimitedConnection } from '../clients/limited-connection.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
 import { RetainedFeeds } from '../clients/retained-feeds.ts';
 import { Run } from '../clients/run.ts';
@@ -67,6 +68,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   readonly #parts: FrameConnectionParts;
   readonly #cursor: FrameCursor;
   #run: Run | undefined;
+  #access: Access | undefined;
   #client: Client | undefined;
   #session: Session | undefined;
   #clientId = NO_BYTES;
@@ -125,6 +127,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     this.refuse(reason);
   }
 
+  holdToLimits(): void {
+    if (this.#access !== undefined) LimitedConnection.holdOpen(this.#connection, this.#access, this.facts());
+  }
+
   bytes(chunk: Uint8Array): void {
     this.intake.bytes(chunk);
   }
@@ -152,6 +158,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   write(buffers: readonly Uint8Array[]): boolean {
     // Somebody who was dismissed may still ask something; the last word has been said.
     if (this.#isEnding) return true;
+    this.#connection.meter?.sending(this.#client?.channel.delivered ?? 0);
     return this.#connection.write(buffers);
   }
 
@@ -204,6 +211,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
       }
     } finally {
       this.#run?.publish();
+      this.#connection.meter?.received(this.#run?.published ?? 0);
     }
     return at;
   }
@@ -335,6 +343,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     // It may have gone, or have been refused, while it was looked at.
     if (this.#isEnding) return;
     this.#cursor.maxPayloadBytes = this.#parts.maxMessageBytes;
+    LimitedConnection.hold(this.#connection, access);
+    this.#access = access;
     this.#client = this.#parts.broker.connect({
       access,
       encoding: frameEncoding,

@@ -14,6 +14,7 @@ import type { ClientConnection } from '../clients/client-connections.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
+import { LimitedConnection } from '../clients/limited-connection.ts';
 import { Run } from '../clients/run.ts';
 import { type ConnectionServices, createMqttClient, type MqttClient } from './connected.ts';
 import { type AuthOutcome, authPacket } from './enhanced-authentication.ts';
@@ -93,13 +94,18 @@ export class MqttConnection
     return {
       ...shared,
       received: (this.#run?.published ?? 0) + connected.inbox.taken,
-      sent: channel.delivered,
+      sent: channel.delivered + connected.outlet.undroppable,
       waiting: channel.waitingMessages + connected.session.outbox.waiting,
     };
   }
 
   end(reason: BrokerError): void {
     this.refuse(reason);
+  }
+
+  holdToLimits(): void {
+    const access = this.#connected?.client.access;
+    if (access !== undefined) LimitedConnection.holdOpen(this.#connection, access, this.facts());
   }
 
   bytes(chunk: Uint8Array): void {
@@ -141,6 +147,7 @@ export class MqttConnection
       this.#held.push(...buffers);
       return false;
     }
+    if (this.#connection.meter !== undefined) this.#connection.meter.sending(this.facts().sent);
     const hasRoom = this.#connection.write(buffers);
     if (hasRoom) this.sendMore();
     return hasRoom;
@@ -195,6 +202,7 @@ export class MqttConnection
       }
     } finally {
       this.#run?.publish();
+      if (this.#connection.meter !== undefined) this.#connection.meter.received(this.facts().received);
     }
     return at;
   }
@@ -262,6 +270,7 @@ export class MqttConnection
   letIn({ access, connect, agreement, authentication }: Admitted): void {
     // It may have gone, or have been refused, while it was looked at.
     if (this.#isEnding) return;
+    LimitedConnection.hold(this.#connection, access);
     const { broker, sessions, logger } = this.#parts;
     const { version, cleanStart, isBridge = false } = connect;
     const encoding = encodingOf(version, broker.clock);

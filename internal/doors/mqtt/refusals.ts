@@ -28,6 +28,8 @@ const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
   'not-authorized': 'notAuthorized',
   'too-many-logins': 'serverBusy',
   'too-many-clients': 'serverBusy',
+  'too-many-connections': 'quotaExceeded',
+  'connection-rate-exceeded': 'connectionRateExceeded',
   'too-many-sessions': 'quotaExceeded',
   'too-many-subscriptions': 'quotaExceeded',
   'too-many-logs': 'quotaExceeded',

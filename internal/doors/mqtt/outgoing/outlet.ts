@@ -12,6 +12,8 @@ import { encodingOf, publishOf } from './encoding.ts';
 export class MqttOutlet implements Outlet {
   readonly channel: Channel;
   readonly takesRuns: boolean;
+  /** Messages so far that its channel never drops. */
+  undroppable = 0;
   /** A shared subscription is another one than that of the same filter (MQTT 5, section 4.8.2). */
   readonly takesOneCopy = false;
   readonly window: number;
@@ -55,8 +57,10 @@ export class MqttOutlet implements Outlet {
     const isNewAlias = this.#topicAliasMaximum > 0 && this.#useAlias(publish);
     const bytes = encodePublish(publish, this.#version);
     // A message that names an alias must arrive, whatever becomes of others: later ones have nothing but the alias.
-    if (qos > 0 || isNewAlias || isFromStore) this.channel.enqueueUndroppable(bytes);
-    else {
+    if (qos > 0 || isNewAlias || isFromStore) {
+      this.undroppable++;
+      this.channel.enqueueUndroppable(bytes);
+    } else {
       this.#single ??= new Publication(encodingOf(this.#version, this.clock));
       this.channel.deliver(this.#single.set(bytes, 0, bytes.length, 1));
     }

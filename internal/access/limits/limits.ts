@@ -1,0 +1,211 @@
+import { BrokerError, quoted } from '../../errors.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { connectWaitMs, limitedScopesRemembered } from '../../limits/access.ts';
+import type { Identity } from '../identity.ts';
+import { type CountName, type Limit, type LimitName, RATE_NAMES, type RateName } from './limit.ts';
+import { Rate } from './rate.ts';
+
+/** Whom a limit is for. */
+type Who = Pick<Identity, 'user' | 'groups' | 'clientId' | 'remote'>;
+
+/** What those who share one limit have used of it. */
+class Scope {
+  readonly id: string;
+  connections = 0;
+  readonly rates = new Map<RateName, Rate>();
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  get isUnused(): boolean {
+    return this.connections === 0 && [...this.rates.values()].every(({ isFull }) => isFull);
+  }
+}
+
+/** One limit as it holds for somebody. */
+interface Bound {
+  readonly scope: Scope;
+  readonly values: Limit['values'];
+}
+
+/** The limits of a broker, and what was used of each. */
+export class Limits {
+  readonly clock: Clock;
+  readonly #read: () => readonly Limit[];
+  readonly #scopes = new Map<string, Scope>();
+  /** Grows with each change. */
+  epoch = 0;
+
+  /** @param read the limits as they are now. */
+  constructor(clock: Clock, read: () => readonly Limit[] = () => []) {
+    this.clock = clock;
+    this.#read = read;
+  }
+
+  get isEmpty(): boolean {
+    return this.#read().length === 0;
+  }
+
+  /** Limits have changed: whoever asks next is told of the new ones. */
+  changed(): void {
+    this.epoch++;
+  }
+
+  /** What holds for somebody now. */
+  boundsOf(who: Who): Bound[] {
+    const named = this.#read().filter((limit) => isNamed(limit) && isFor(limit, who));
+    const said = new Set(named.flatMap(({ values }) => Object.keys(values)));
+    const bounds = named.map(({ id, values }) => this.#bound(id, values));
+    for (const limit of this.#read()) {
+      if (isNamed(limit)) continue;
+      const left = Object.entries(limit.values).filter(([name]) => !said.has(name));
+      if (left.length > 0) bounds.push(this.#bound(`${limit.id}/${ownKeyOf(who)}`, Object.fromEntries(left)));
+    }
+    return bounds;
+  }
+
+  #bound(id: string, values: Limit['values']): Bound {
+    let scope = this.#scopes.get(id);
+    if (scope === undefined) {
+      if (this.#scopes.size >= limitedScopesRemembered) this.#forgetUnused();
+      scope = new Scope(id);
+      this.#scopes.set(id, scope);
+    }
+    for (const name of RATE_NAMES) this.#setRate(scope, name, values[name]);
+    return { scope, values };
+  }
+
+  #setRate({ rates }: Scope, name: RateName, perSecond: number | undefined): void {
+    if (perSecond === undefined) return;
+    const rate = rates.get(name);
+    if (rate === undefined) rates.set(name, new Rate(this.clock, perSecond));
+    else if (rate.perSecond !== perSecond) rate.perSecond = perSecond;
+  }
+
+  /** What is owed is not forgotten with a connection: a client that comes back at once goes on where it was. */
+  #forgetUnused(): void {
+    for (const [id, scope] of this.#scopes) if (scope.isUnused) this.#scopes.delete(id);
+  }
+}
+
+/** What one connection may use: of every limit that holds for its client. */
+export class Allowance {
+  readonly #limits: Limits;
+  #who: Who;
+  /** Of the limits that {@link Allowance.#bounds} are of. */
+  #epoch: number;
+  #bounds: readonly Bound[];
+  #isIn = false;
+
+  constructor(limits: Limits, who: Who) {
+    this.#limits = limits;
+    this.#who = who;
+    this.#epoch = limits.epoch;
+    this.#bounds = limits.isEmpty ? NONE : limits.boundsOf(who);
+  }
+
+  /**
+   * Counts a connection of this client.
+   *
+   * @param isThere it is open already: the limit is newer.
+   * @throws BrokerError `too-many-connections`.
+   */
+  enter(isThere = false): void {
+    this.#refresh();
+    for (const { scope, values } of this.#bounds) {
+      const { connections: most } = values;
+      if (!isThere && most !== undefined && scope.connections >= most)
+        throw new BrokerError('too-many-connections', `limit ${quoted(scope.id)}: ${most} are open`);
+    }
+    this.#isIn = true;
+    for (const { scope } of this.#bounds) scope.connections++;
+  }
+
+  /**
+   * Who comes too often waits for its turn.
+   *
+   * @returns what resolves when it may come in; undefined where that is now.
+   * @throws BrokerError `connection-rate-exceeded`: it would wait long.
+   */
+  turnToConnect(): Promise<void> | undefined {
+    const rates = this.rates('connectionsPerSecond');
+    const late = rates.find((rate) => rate.waitMs > connectWaitMs);
+    if (late !== undefined)
+      throw new BrokerError('connection-rate-exceeded', `${late.perSecond} connections a second are let in`);
+    const waitMs = Math.max(0, ...rates.map((rate) => rate.waitMs));
+    for (const rate of rates) rate.take(1);
+    if (waitMs === 0) return undefined;
+    return new Promise((resolve) => void this.#limits.clock.after(waitMs, resolve));
+  }
+
+  /** The client is in other groups now. */
+  renew(who: Who): void {
+    this.#who = who;
+    this.#epoch = OUTDATED;
+  }
+
+  /** The connection has ended. */
+  leave(): void {
+    if (!this.#isIn) return;
+    this.#isIn = false;
+    for (const { scope } of this.#bounds) scope.connections--;
+  }
+
+  /** The rates of some kind that hold for this client; none for most. */
+  rates(name: RateName): readonly Rate[] {
+    this.#refresh();
+    if (this.#bounds.length === 0) return NONE;
+    return this.#bounds.flatMap(({ scope, values }) =>
+      values[name] === undefined ? [] : (scope.rates.get(name) ?? []),
+    );
+  }
+
+  /** The smallest number of some kind that this client may have; undefined: any. */
+  least(name: CountName): number | undefined {
+    this.#refresh();
+    let least: number | undefined;
+    for (const { values } of this.#bounds) {
+      const value = values[name];
+      if (value !== undefined && (least === undefined || value < least)) least = value;
+    }
+    return least;
+  }
+
+  /** Whether any of these hold for this client. */
+  has(...names: readonly LimitName[]): boolean {
+    this.#refresh();
+    return this.#bounds.some(({ values }) => names.some((name) => values[name] !== undefined));
+  }
+
+  #refresh(): void {
+    if (this.#epoch === this.#limits.epoch) return;
+    this.#epoch = this.#limits.epoch;
+    const bounds = this.#limits.isEmpty ? NONE : this.#limits.boundsOf(this.#who);
+    if (this.#isIn) {
+      for (const { scope } of this.#bounds) scope.connections--;
+      for (const { scope } of bounds) scope.connections++;
+    }
+    this.#bounds = bounds;
+  }
+}
+
+const NONE: readonly never[] = [];
+/** An epoch that no limits have. */
+const OUTDATED = -1;
+
+function isNamed({ user, group, client }: Limit): boolean {
+  return user !== undefined || group !== undefined || client !== undefined;
+}
+
+function isFor(limit: Limit, { user, groups, clientId }: Who): boolean {
+  if (limit.user !== undefined && limit.user !== user) return false;
+  if (limit.group !== undefined && !groups.includes(limit.group)) return false;
+  return limit.client === undefined || limit.client === clientId;
+}
+
+/** What somebody is told from others by, where a limit is for each on his own. */
+function ownKeyOf({ user, clientId, remote }: Who): string {
+  if (user !== undefined) return `user/${user}`;
+  return clientId === '' ? `remote/${remote.replace(/:\d+$/, '')}` : `client/${clientId}`;
+}

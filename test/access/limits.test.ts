@@ -1,0 +1,170 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AccessDirectory } from '../../internal/access/directory.ts';
+import type { Limit } from '../../internal/access/limits/limit.ts';
+import { MovableClock } from '../../internal/lib/clock.ts';
+import { freeReconnects } from '../../internal/limits/access.ts';
+import { AccessEntries } from '../../internal/persistence/access-entries.ts';
+import { SqliteStore } from '../../internal/store/sqlite/sqlite-store.ts';
+import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { connectMqtt, RawMqtt } from '../mqtt/client.ts';
+import { connectRaw } from '../support/raw-client.ts';
+
+const QUOTA_EXCEEDED = 0x97;
+const CONNECTION_RATE_EXCEEDED = 0x9f;
+
+let folder: string;
+let broker: RunningBroker;
+let clock: MovableClock;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tinymq-limits-'));
+});
+afterEach(async () => {
+  await broker.close();
+  await rm(folder, { recursive: true });
+});
+
+/** A broker whose store has these limits, for clients by their ids. */
+async function start(limits: Record<string, Limit['values']>): Promise<void> {
+  const store = new SqliteStore({ directory: folder, fsync: 'os' });
+  await store.open();
+  const directory = await AccessDirectory.open(new AccessEntries(store));
+  await directory.edit(
+    Object.entries(limits).map(([client, values]) => ({
+      kind: 'put-limit',
+      limit: { id: client, client, values },
+    })),
+  );
+  await store.close();
+  clock = new MovableClock();
+  const listen = ['tcp://127.0.0.1:0'];
+  broker = await startBroker({ listen, dataDir: folder, sysIntervalMs: 0, clock, allowAnonymous: true });
+}
+
+/** Moves the clock in steps until a number is reached; how far it got while so much time went by. */
+async function until(reached: () => number, most: number, stepMs = 500): Promise<[number, number][]> {
+  const beganMs = clock.elapsedMs();
+  const seen: [number, number][] = [];
+  while (reached() < most) {
+    await clock.advance(stepMs);
+    // What is on its way arrives.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    seen.push([clock.elapsedMs() - beganMs, reached()]);
+    if (seen.length > 10_000) throw new Error(`only ${reached()} of ${most} came`);
+  }
+  return seen;
+}
+
+describe('messages and bytes that a client may send or get in a second', () => {
+  it.each(['frames', 'mqtt'] as const)(
+    'are held by reading no faster (%s): nothing is lost, and nobody else waits',
+    async (door) => {
+      await start({ fast: { messagesInPerSecond: 100 } });
+      await using subscriber = await connectRaw(broker.url, 'subscriber');
+      await subscriber.subscribe('#');
+      let received = 0;
+      let others = 0;
+      subscriber.consume(({ topic, payload }) => {
+        if (topic === 'other') others++;
+        else expect(Number(Buffer.from(payload).toString())).toBe(received++);
+      });
+      const fast =
+        door === 'frames'
+          ? await connectRaw(broker.url, 'fast')
+          : await connectMqtt(broker.url, 4, { clientId: 'fast' });
+      for (let index = 0; index < 1_000; index++) fast.publish('t', String(index));
+      await using other = await connectRaw(broker.url, 'other');
+      const seen = await until(() => received, 1_000, 100);
+      for (const [afterMs, count] of seen) expect(count).toBeLessThanOrEqual(100 + afterMs / 10 + 5);
+      expect(seen.at(-1)![0]).toBeGreaterThan(8_500);
+      for (let index = 0; index < 1_000; index++) other.publish('other', 'x');
+      await expect.poll(() => others).toBe(1_000);
+      await other.ping();
+      fast.stream.destroy();
+    },
+  );
+
+  it('bound bytes in both directions; what comes later comes whole', async () => {
+    await start({ in: { bytesInPerSecond: 10_000 }, out: { bytesOutPerSecond: 20_000 } });
+    const subscriber = await connectMqtt(broker.url, 5, { clientId: 'out' });
+    await subscriber.subscribe('#', 1);
+    const publisher = await connectMqtt(broker.url, 5, { clientId: 'in' });
+    const payload = Buffer.alloc(50_000, 'x');
+    publisher.publish('t', payload, { qos: 1 });
+    publisher.publish('t', payload, { qos: 1 });
+    const seen = await until(() => publisher.waiting.length, 2);
+    expect(seen.at(-1)![0]).toBeGreaterThan(8_000);
+    const [first, second] = await subscriber.messages(2);
+    expect([first!.payload.length, second!.payload.length]).toEqual([50_000, 50_000]);
+    // The second one could not leave before the first had been paid for.
+    for (const client of [subscriber, publisher]) client.stream.destroy();
+  });
+
+  it('hold what is sent as well, and a client without limits gets the same at once', async () => {
+    await start({ slow: { messagesOutPerSecond: 10, bytesOutPerSecond: 100_000 } });
+    await using slow = await connectRaw(broker.url, 'slow');
+    await using quick = await connectRaw(broker.url, 'quick');
+    await using publisher = await connectRaw(broker.url, 'publisher');
+    const counts = { slow: 0, quick: 0 };
+    await slow.subscribe('#');
+    await quick.subscribe('#');
+    slow.consume(() => void counts.slow++);
+    quick.consume(() => void counts.quick++);
+    const beganMs = clock.elapsedMs();
+    // What waits may leave together, and is paid for afterwards.
+    for (let round = 1; round <= 4; round++) {
+      for (let index = 0; index < 30; index++) {
+        publisher.publish('t', String(index));
+        await publisher.ping();
+      }
+      await expect.poll(() => counts.quick).toBe(30 * round);
+      expect(counts.slow).toBeLessThan(30 * round);
+      await until(() => counts.slow, 30 * round, 100);
+    }
+    expect(clock.elapsedMs() - beganMs).toBeGreaterThan(6_000);
+  });
+});
+
+describe('connections', () => {
+  it('beyond the number of a client are refused with the reason', async () => {
+    await start({ one: { connections: 1 } });
+    const first = await connectMqtt(broker.url, 5, { clientId: 'one' });
+    const refused = await connectMqttRaw();
+    const connack = await refused.connect({ clientId: 'one' });
+    expect(connack.reasonCode).toBe(QUOTA_EXCEEDED);
+    expect(broker.stats()['disconnects_total{code="too-many-connections"}']).toBe(1);
+    first.stream.destroy();
+    await expect
+      .poll(async () => (await (await connectMqttRaw()).connect({ clientId: 'one' })).reasonCode)
+      .toBe(0);
+  });
+
+  it('of a client that connects in a loop wait, and are refused when many wait', async () => {
+    await start({});
+    const clients = await Promise.all(Array.from({ length: freeReconnects + 60 }, () => connectMqttRaw()));
+    const codes: number[] = [];
+    for (const client of clients) {
+      client.connect({ clientId: 'loop' }).then(
+        ({ reasonCode }) => codes.push(reasonCode),
+        () => codes.push(-1),
+      );
+    }
+    await expect
+      .poll(() => codes.filter((code) => code === CONNECTION_RATE_EXCEEDED).length)
+      .toBeGreaterThan(5);
+    expect(codes.filter((code) => code === 0).length).toBeLessThan(clients.length);
+    const other = await connectMqtt(broker.url, 5, { clientId: 'other' });
+    await until(() => codes.length, clients.length);
+    expect(codes.filter((code) => code === 0).length).toBeGreaterThan(freeReconnects);
+    for (const client of [...clients, other]) client.stream.destroy();
+  });
+});
+
+async function connectMqttRaw(): Promise<RawMqtt> {
+  const { connect } = await import('node:net');
+  const { hostname, port } = new URL(broker.url);
+  return new RawMqtt(connect(Number(port), hostname), 5);
+}
