@@ -109,7 +109,7 @@ export const manyTopics: Workload = {
 };
 
 /** A relay knows no topics: it has no place where subscribers get different messages. */
-const brokers = ['tinymq', 'base', 'nats', 'mosquitto'];
+const brokers = ['tinymq', 'tinymq-rules', 'base', 'nats', 'mosquitto'];
 
 export const liveCases: readonly LiveCase[] = [
   { kind: 'throughput', name: '1-1', title: '1 to 1, 16 B', workload: oneToOne },

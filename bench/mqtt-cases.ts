@@ -2,9 +2,12 @@
 import { type AcknowledgedCase, type LiveCase, manyTopics, oneToOne } from './live-cases.ts';
 import type { AcknowledgedQos } from './workload.ts';
 
-const byMqtt = { protocol: 'mqtt', peers: ['tinymq', 'base', 'mosquitto', 'rumqttd'] } as const;
+const byMqtt = {
+  protocol: 'mqtt',
+  peers: ['tinymq', 'tinymq-rules', 'base', 'mosquitto', 'rumqttd'],
+} as const;
 /** rumqttd keeps no session on the disk. */
-const withSessionsOnDisk = { ...byMqtt, peers: ['tinymq', 'base', 'mosquitto'] } as const;
+const withSessionsOnDisk = { ...byMqtt, peers: ['tinymq', 'tinymq-rules', 'base', 'mosquitto'] } as const;
 const CONNECTIONS = 10_000;
 
 export const mqttCases: readonly LiveCase[] = [

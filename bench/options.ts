@@ -20,6 +20,7 @@ Environment:
   SECONDS=n         how long each round measures (0.6, with FULL 3)
   FULL=1            longer, for figures to keep
   SMQ=file          the original server of Suhaib Message Queue, built, as a peer of the gRPC cases
+  RULES=1           tinymq with 100 users and 200 rules as one more peer
   BASE=folder       another checkout of tinymq, built, as one more peer
 
 Cases:

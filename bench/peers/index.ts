@@ -5,11 +5,12 @@ import type { Peer } from './peer.ts';
 import { relay } from './relay.ts';
 import { rumqttd } from './rumqttd.ts';
 import { smq } from './smq.ts';
-import { tinymq, tinymqAt } from './tinymq.ts';
+import { tinymq, tinymqAt, tinymqWithRules } from './tinymq.ts';
 
-/** Every peer, ours first. `BASE` names another checkout of tinymq, built, to compare with. */
+/** Every peer, ours first. `RULES` adds ours with users and rules, `BASE` another checkout of tinymq, built. */
 export const peers: readonly Peer[] = [
   tinymq,
+  ...(process.env.RULES ? [tinymqWithRules] : []),
   ...(process.env.BASE ? [tinymqAt('base', process.env.BASE)] : []),
   nats,
   mosquitto,

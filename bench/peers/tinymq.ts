@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeFrame, FrameType, frameSize, TOPIC_OFFSET } from '../../internal/protocol/frame/frame.ts';
 import { BROKER_CORE, freePort, start, untilListening } from '../processes.ts';
+import { writeManyRules } from './many-rules.ts';
 import { mqtt } from './mqtt.ts';
 import type { Address, GrpcPeer, GrpcServer, KafkaPeer, KafkaServer, LivePeer, Wire } from './peer.ts';
 
@@ -26,8 +27,21 @@ const WARM_UP_SECONDS = 2;
 /** The broker of this checkout, as it was built. */
 export const tinymq = tinymqAt('tinymq', join(import.meta.dirname, '..', '..'));
 
+/** Flags that a broker gets beside those of its listeners; it may write files into its folder. */
+type MoreFlags = (folder: string) => readonly string[];
+
+/** The broker of this checkout with 100 users and 200 rules. */
+export const tinymqWithRules = tinymqAt('tinymq-rules', join(import.meta.dirname, '..', '..'), (folder) => [
+  '-users',
+  writeManyRules(folder),
+]);
+
 /** The broker that was built in `checkout`. */
-export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer & GrpcPeer {
+export function tinymqAt(
+  name: string,
+  checkout: string,
+  moreFlags: MoreFlags = () => [],
+): LivePeer & KafkaPeer & GrpcPeer {
   const program = join(checkout, 'bin', 'broker');
   return {
     name,
@@ -40,6 +54,7 @@ export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer &
         '-listen',
         urlOf(address),
         ...['-data-dir', join(folder, 'data')],
+        ...moreFlags(folder),
         ...(certificates ? ['-tls-cert', certificates.certFile, '-tls-key', certificates.keyFile] : []),
       ],
     }),
@@ -49,19 +64,24 @@ export function tinymqAt(name: string, checkout: string): LivePeer & KafkaPeer &
       {
         label: '',
         warmUpSeconds: WARM_UP_SECONDS,
-        start: (folder) => startWithKafka(program, folder, 'commit'),
+        start: (folder) => startWithKafka(program, folder, 'commit', moreFlags(folder)),
       },
       {
         label: 'fsync os',
         warmUpSeconds: WARM_UP_SECONDS,
-        start: (folder) => startWithKafka(program, folder, 'os'),
+        start: (folder) => startWithKafka(program, folder, 'os', moreFlags(folder)),
       },
     ],
-    startWithGrpc: (folder) => startWithGrpc(program, folder),
+    startWithGrpc: (folder) => startWithGrpc(program, folder, moreFlags(folder)),
   };
 }
 
-async function startWithKafka(program: string, folder: string, fsync: 'commit' | 'os'): Promise<KafkaServer> {
+async function startWithKafka(
+  program: string,
+  folder: string,
+  fsync: 'commit' | 'os',
+  moreFlags: readonly string[],
+): Promise<KafkaServer> {
   const kafkaPort = await freePort();
   const liveAddress: Address = { transport: 'tcp', port: await freePort() };
   const broker = start(
@@ -73,6 +93,7 @@ async function startWithKafka(program: string, folder: string, fsync: 'commit' |
         ...['-kafka', `127.0.0.1:${kafkaPort}`],
         ...['-data-dir', join(folder, 'data')],
         ...['-fsync', fsync],
+        ...moreFlags,
       ],
     },
     BROKER_CORE,
@@ -88,9 +109,13 @@ async function startWithKafka(program: string, folder: string, fsync: 'commit' |
   };
 }
 
-async function startWithGrpc(program: string, folder: string): Promise<GrpcServer> {
+async function startWithGrpc(
+  program: string,
+  folder: string,
+  moreFlags: readonly string[],
+): Promise<GrpcServer> {
   const grpcPort = await freePort();
-  const args = ['-quiet', '-grpc', `127.0.0.1:${grpcPort}`, '-data-dir', join(folder, 'data')];
+  const args = ['-quiet', '-grpc', `127.0.0.1:${grpcPort}`, '-data-dir', join(folder, 'data'), ...moreFlags];
   const broker = start({ program, args }, BROKER_CORE);
   await untilListening(broker, { transport: 'tcp', port: grpcPort });
   return { pid: broker.pid, grpcPort, output: broker.output, end: broker.end };
