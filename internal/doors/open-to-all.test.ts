@@ -21,7 +21,6 @@ it.each<[DoorName, string, Checks]>([
   ['frames', 'tls://broker.example:8883', nobody],
   ['frames', 'tcp://192.168.0.2:1883', refusing],
   ['frames', 'tcp://:1883', certified],
-  ['grpc', 'tcp://:8097', { ...nobody, authenticates: true }],
   ['grpc', 'tls://:8097', nobody],
   ['frames', 'tcp://1270.example:1', nobody],
   ['frames', 'tcp://[2001:db8::1]:1', nobody],
@@ -49,6 +48,7 @@ it.each<[DoorName, string, Checks]>([
   ['frames', 'tcp://:1883', { ...nobody, authenticates: true }],
   ['frames', 'tcp://[::ffff:127.0.0.1]:1', nobody],
   ['frames', 'tcp://127.1:1', nobody],
+  ['grpc', 'tcp://:8097', { ...nobody, authenticates: true }],
   ['grpc', 'tcp://:8097', { ...nobody, hasUsers: true }],
 ])('%s at %s is not', async (door, url, checks) => {
   expect(await isOpenToAll(entryOf(door), parseEndpoint(url), checks)).toBe(false);

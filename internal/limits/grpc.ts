@@ -79,3 +79,5 @@ export const http2IdleFramesPerFrame = 4;
 export const http2BytesPerIdleFrame = 1 * KiB;
 /** Streams whose windows one SETTINGS changes, for each of which it counts once more: a look at all of them is work. */
 export const http2StreamsPerIdleFrame = 64;
+/** Users whose credentials one connection remembers: a gateway makes calls for several. */
+export const grpcLoginsPerConnection = 16;

@@ -3,7 +3,9 @@ import type { Authenticator } from '../../internal/access/authenticator.ts';
 import { identityOf } from '../../internal/access/identity.ts';
 import type { Action } from '../../internal/access/policy.ts';
 import { Admission } from '../../internal/doors/clients/admission.ts';
+import { HealthCheckRequest, HealthCheckResponse } from '../../internal/protocol/grpc/health.ts';
 import { Status } from '../../internal/protocol/grpc/status.ts';
+import { encodeEnveloped } from '../../internal/protocol/grpc/write-message.ts';
 import { openTestDoor, type TestDoor } from '../grpc/grpc-door.ts';
 import { changeablePolicy } from '../support/access.ts';
 
@@ -100,5 +102,54 @@ describe('the gRPC door asks', () => {
     refused.add('read');
     policy.change();
     expect((await stream.ended).status).toBe(Status.PERMISSION_DENIED);
+  });
+
+  it('who a call is for by its metadata, once for each, and leaves the health service open', async () => {
+    const checked: string[] = [];
+    const authenticator: Authenticator = {
+      async authenticate(peer, credentials) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        checked.push(credentials.kind);
+        if (credentials.kind === 'token' && credentials.token === 'good')
+          return identityOf(peer, { user: 'tom' });
+        const password = credentials.kind === 'password' ? Buffer.from(credentials.password!).toString() : '';
+        if (credentials.kind !== 'password' || password !== 'pa:ss')
+          return { reason: 'wrong user or password' };
+        return identityOf(peer, { user: credentials.user });
+      },
+    };
+    const asked: (string | undefined)[] = [];
+    const policy = changeablePolicy((action, _, { user }) => {
+      if (action === 'write') asked.push(user);
+      return action === 'write' && user === 'tom' ? 'tom only reads' : undefined;
+    });
+    const { client, logs } = await opened(new Admission(authenticator, policy));
+    const basic = (user: string, password: string) => ({
+      authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+    });
+    const produced = (headers: Record<string, string>) =>
+      client.call('Produce', [{ topic: 'secret/log', message: Buffer.from('x') }], headers).ended;
+    const bad = [{}, basic('fred', 'guess'), { authorization: 'Bearer bad' }, { authorization: 'Basic' }];
+    for (const headers of bad) {
+      expect(await produced(headers)).toMatchObject({
+        status: Status.UNAUTHENTICATED,
+        message: expect.stringMatching(/^bad-credentials: /),
+      });
+    }
+    expect(logs.topic('secret.log')!.partitions[0].highWatermark).toBe(0);
+    checked.length = 0;
+    const fred = Array.from({ length: 5 }, () => produced(basic('fred', 'pa:ss')));
+    expect(new Set((await Promise.all(fred)).map(({ status }) => status))).toEqual(new Set([Status.OK]));
+    expect(await produced({ authorization: 'bearer good' })).toMatchObject({
+      status: Status.PERMISSION_DENIED,
+      message: 'tom only reads',
+    });
+    expect([checked, new Set(asked)]).toEqual([['password', 'token'], new Set(['fred', 'tom'])]);
+    const health = client.openPath('/grpc.health.v1.Health/Check', HealthCheckResponse);
+    health.stream.end(encodeEnveloped(HealthCheckRequest, { service: '' }));
+    expect((await health.ended).status).toBe(Status.OK);
+    // As many as anybody likes.
+    for (let user = 0; user < 40; user++)
+      expect((await produced(basic(`u${user}`, 'pa:ss'))).status).toBe(Status.OK);
   });
 });

@@ -1,3 +1,4 @@
+import type { Access } from '../../access/access.ts';
 import type { Deadline } from '../../lib/deadline-timer.ts';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
@@ -26,6 +27,7 @@ export type OpenCall = (call: Call) => CallHandler;
 /** One call: its requests out of the bytes of its stream, its responses, deadline and status. */
 export class Call implements ExpandedCall, StreamHandler {
   readonly peer: CallPeer;
+  #access: Access | undefined;
   readonly #stream: Http2Stream;
   readonly #responses: Responses;
   readonly #reader: MessageReader;
@@ -63,6 +65,16 @@ export class Call implements ExpandedCall, StreamHandler {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** What the client of this call may do. */
+  get access(): Access {
+    if (this.#access === undefined) throw new Error('a call that nobody has looked at');
+    return this.#access;
+  }
+
+  set access(access: Access) {
+    this.#access = access;
   }
 
   get isOver(): boolean {
@@ -146,6 +158,12 @@ export class Call implements ExpandedCall, StreamHandler {
     held.hold(bytes);
   }
 
+  /** Ends the call where what its client showed holds no longer. */
+  checkExpiry(timeOfDayMs: number): void {
+    const expiry = this.#isOver ? undefined : this.#access?.expiry(timeOfDayMs);
+    if (expiry !== undefined) this.fail(expiry);
+  }
+
   /** The door closes. */
   closing(): void {
     if (!this.#isOver) this.#handler.closing();
@@ -153,8 +171,9 @@ export class Call implements ExpandedCall, StreamHandler {
 
   /** Ends the call where what it does is no longer allowed. */
   recheckAccess(): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#access === undefined) return;
     try {
+      this.#access.checkConnect();
       this.#handler.recheckAccess?.();
     } catch (error) {
       this.fail(error);

@@ -1,4 +1,3 @@
-import type { Access } from '../../access/access.ts';
 import type { DeadlineTimer } from '../../lib/deadline-timer.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { PartitionLog } from '../../log/partition-log.ts';
@@ -59,7 +58,5 @@ export type Settled = (partition: PartitionLog) => Promise<void> | undefined;
 /** The client of a call. */
 export interface CallPeer {
   readonly context: DoorContext;
-  /** The permissions of the client. */
-  readonly access: Access;
   callOver(call: object, status: StatusCode): void;
 }

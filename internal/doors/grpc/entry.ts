@@ -14,8 +14,7 @@ export const grpcEntry: DoorEntry<GrpcOptions> = {
   },
   options: grpcOptionKinds,
   needsLogs: true,
-  // Its clients show nothing that says who they are.
-  authenticates: false,
+  authenticates: true,
   // A broker that does not open it does not load its code.
   open: async (parts, options) => (await import('./open.ts')).openGrpc(parts, options),
 };

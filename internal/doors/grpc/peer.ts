@@ -1,10 +1,10 @@
 import type { Access } from '../../access/access.ts';
-import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { BrokerError } from '../../errors.ts';
 import { grpcHeaderBytes } from '../../limits/grpc.ts';
 import type { ConnectionFacts, OpenConnection } from '../../observe/connections.ts';
 import type { Fates } from '../../observe/fates.ts';
 import type { Protocol } from '../../protocol/first-bytes.ts';
+import { HealthService } from '../../protocol/grpc/health.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
 import type { Http2Error } from '../../protocol/http2/http2-error.ts';
@@ -15,9 +15,10 @@ import { connectionFacts } from '../clients/connection-facts.ts';
 import type { ForeignProtocols } from '../foreign-protocol.ts';
 import { Call, type OpenCall } from './call.ts';
 import type { CallPeer, DoorContext } from './context.ts';
-import { grpcErrorOf, SHUTTING_DOWN } from './errors.ts';
+import { SHUTTING_DOWN } from './errors.ts';
 import { Http2Connection, type Http2Events, type Http2Settings } from './http2/connection.ts';
 import type { Http2Stream } from './http2/stream.ts';
+import { Logins } from './logins.ts';
 import { refusalOf, refuseRequest, refuseTooLarge } from './no-call.ts';
 
 /** The services of the door for a peer. */
@@ -46,30 +47,20 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   readonly #calls = new Set<Call>();
   #callCount = 0;
   #isClosing = false;
-  #access: Access | undefined;
-  /** Why the client was not let in. */
-  #refusal: unknown;
-  /** The bytes that arrived while the client was being admitted. */
-  #early: Uint8Array | undefined;
+  readonly #logins: Logins;
 
   constructor(parts: PeerParts, connection: Connection) {
     this.#parts = parts;
     this.context = parts.door;
     this.#connection = connection;
     this.#http2 = new Http2Connection(connection, parts.http2, this);
-    this.#admit();
-  }
-
-  /** @throws GrpcError, BrokerError: why the client was not let in. */
-  get access(): Access {
-    if (this.#access === undefined) throw this.#refusal;
-    return this.#access;
+    this.#logins = new Logins(parts.admission, peerOf(connection, 'grpc', ''));
   }
 
   facts(): ConnectionFacts {
     const waiting = this.#calls.size;
     return {
-      ...connectionFacts(this.#connection, this.#access?.identity),
+      ...connectionFacts(this.#connection, this.#logins.identity),
       ...{ received: this.#callCount, sent: this.#callCount - waiting, waiting },
     };
   }
@@ -91,52 +82,18 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
 
   /** Ends what is no longer allowed. */
   recheckAccess(): void {
-    if (this.#access?.connectRefusal !== undefined) {
-      for (const call of [...this.#calls]) call.fail(new GrpcError(Status.PERMISSION_DENIED, NO_LONGER));
-    }
     for (const call of [...this.#calls]) call.recheckAccess();
   }
 
   /** The bytes that arrived on the connection before. */
   bytes(first: Uint8Array): void {
-    if (this.#isUndecided) this.#early = first;
-    else this.#http2.bytes(first);
-  }
-
-  get #isUndecided(): boolean {
-    return this.#access === undefined && this.#refusal === undefined;
-  }
-
-  #admit(): void {
-    try {
-      const answer = this.#parts.admission.admit(peerOf(this.#connection, 'grpc', ''), NO_CREDENTIALS);
-      if (answer instanceof Promise) void this.#admitLater(answer);
-      else this.#access = answer;
-    } catch (error) {
-      this.#refusal = error;
-    }
-  }
-
-  /** Reads nothing before it is known who the client is. */
-  async #admitLater(answer: Promise<Access>): Promise<void> {
-    this.#connection.pause();
-    try {
-      this.#access = await answer;
-    } catch (error) {
-      this.#refusal = error;
-    }
-    if (this.#early !== undefined) this.#http2.bytes(this.#early);
-    this.#connection.resume();
+    this.#http2.bytes(first);
   }
 
   /** @param timeOfDayMs what credentials end by; `now` only grows. */
   sweep(now: number, timeOfDayMs: number, lostMs: number): void {
     this.#http2.sweep(now, lostMs);
-    const expiry = this.#access?.expiry(timeOfDayMs);
-    if (expiry === undefined) return;
-    this.#refusal = expiry;
-    this.#access = undefined;
-    for (const call of [...this.#calls]) call.fail(grpcErrorOf(expiry));
+    for (const call of [...this.#calls]) call.checkExpiry(timeOfDayMs);
   }
 
   /** Takes no new calls, and closes when the last one is over. */
@@ -173,15 +130,38 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
     this.#parts.callOpened();
     try {
       if (this.#parts.isFull()) throw new GrpcError(Status.RESOURCE_EXHAUSTED, 'too many calls at once');
-      this.access.checkConnect();
-      const open = this.#parts.methodOf(head.path);
-      const timeout = head.get('grpc-timeout');
-      const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
-      call.start(open, head.get('grpc-encoding'), timeoutMs);
-      if (this.#isClosing) call.closing();
+      // Whoever looks after the broker asks how it is without an account.
+      if (head.path.startsWith(HEALTH_PATH)) this.#start(call, head);
+      else this.#startFor(this.#logins.of(head.get('authorization')), call, head);
     } catch (error) {
       call.fail(error);
     }
+  }
+
+  #startFor(access: Access | Promise<Access>, call: Call, head: RequestHead): void {
+    if (access instanceof Promise) {
+      // What it asks for waits until it is known for whom that is.
+      call.pause();
+      access
+        .then((found) => this.#startFor(found, call, head))
+        .catch((error) => call.fail(error))
+        .finally(() => call.resume());
+      return;
+    }
+    const expiry = access.expiry(this.context.logs.clock.now());
+    if (expiry !== undefined) throw expiry;
+    access.checkConnect();
+    call.access = access;
+    this.#start(call, head);
+  }
+
+  #start(call: Call, head: RequestHead): void {
+    if (call.isOver) return;
+    const open = this.#parts.methodOf(head.path);
+    const timeout = head.get('grpc-timeout');
+    const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
+    call.start(open, head.get('grpc-encoding'), timeoutMs);
+    if (this.#isClosing) call.closing();
   }
 
   openedTooLarge(stream: Http2Stream, listBytes: number): void {
@@ -216,4 +196,4 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   }
 }
 
-const NO_LONGER = 'not-authorized: the client may no longer be connected';
+const HEALTH_PATH = `/${HealthService.name}/`;

@@ -33,7 +33,7 @@ class BulkRetrieveCall extends OneRequest {
 
   protected override request(bytes: Uint8Array, start: number, end: number): void {
     const { topic, startOffset, limit } = readMessage(BulkRetrieveRequest, bytes, start, end);
-    const partition = this.#topics.toRead(topic, this.call.peer.access);
+    const partition = this.#topics.toRead(topic, this.call.access);
     this.#retrieve(partition, startOffset, limit).catch((error) => this.call.fail(error));
   }
 

@@ -21,7 +21,7 @@ export function smqMethods(context: DoorContext, heartbeats: Heartbeats) {
     Connect: unary(smq.ConnectRequest, smq.ConnectResponse, () => ({})),
 
     GetLatestOffset: unary(smq.GetLatestOffsetRequest, smq.GetLatestOffsetResponse, ({ topic }, call) => {
-      const partition = topics.toRead(topic, call.peer.access);
+      const partition = topics.toRead(topic, call.access);
       if (isEmpty(partition)) throw new GrpcError(Status.UNKNOWN, 'topic is empty');
       return { offset: partition.readableEnd('committed') - 1 + FIRST_OFFSET };
     }),
@@ -30,7 +30,7 @@ export function smqMethods(context: DoorContext, heartbeats: Heartbeats) {
       smq.GetEarliestOffsetRequest,
       smq.GetEarliestOffsetResponse,
       ({ topic }, call) => {
-        const partition = topics.toRead(topic, call.peer.access);
+        const partition = topics.toRead(topic, call.access);
         if (isEmpty(partition)) throw new GrpcError(Status.UNKNOWN, 'topic is empty');
         return { offset: partition.firstOffset + FIRST_OFFSET };
       },
@@ -38,14 +38,14 @@ export function smqMethods(context: DoorContext, heartbeats: Heartbeats) {
 
     CreateTopic: unary(smq.CreateTopicRequest, smq.CreateTopicResponse, async ({ topic }, call) => {
       topics.checkWrites();
-      await topics.create(topic, call.peer.access);
+      await topics.create(topic, call.access);
       return {};
     }),
 
     Produce: produce(topics, appenders),
 
     Consume: unary(smq.ConsumeRequest, smq.ConsumeResponse, async ({ topic, offset }, call) => {
-      const partition = topics.toRead(topic, call.peer.access);
+      const partition = topics.toRead(topic, call.access);
       await context.unsent.room();
       return consume(partition, offset);
     }),
@@ -59,7 +59,7 @@ export function smqMethods(context: DoorContext, heartbeats: Heartbeats) {
       smq.DeleteUntilOffsetResponse,
       async ({ topic, offset }, call) => {
         topics.checkWrites();
-        const partition = topics.toDelete(topic, call.peer.access);
+        const partition = topics.toDelete(topic, call.access);
         // The message at this offset goes too.
         await partition.deleteUntil(logOffsetOf(offset) + 1);
         return {};

@@ -1,7 +1,7 @@
+import type { Access } from '../../../access/access.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { encodeProduceResponse } from '../../../protocol/smq/responses.ts';
 import type { Call, OpenCall } from '../call.ts';
-import type { CallPeer } from '../context.ts';
 import { OneRequest } from '../one-request.ts';
 import type { Appenders, AppendWaiter } from './appender.ts';
 import { ProducedTopic } from './produced-topic.ts';
@@ -9,14 +9,14 @@ import { FIRST_OFFSET, type Topics } from './topics.ts';
 
 /** Produce: one message, answered with its offset once it is durable. */
 export function produce(topics: Topics, appenders: Appenders): OpenCall {
-  const topicOf = new WeakMap<CallPeer, ProducedTopic>();
+  const topicOf = new WeakMap<Access, ProducedTopic>();
   return (call) => {
     topics.checkWrites();
-    const { peer } = call;
-    let topic = topicOf.get(peer);
+    const { access } = call;
+    let topic = topicOf.get(access);
     if (topic === undefined) {
-      topic = new ProducedTopic(peer, topics, appenders);
-      topicOf.set(peer, topic);
+      topic = new ProducedTopic(call, topics, appenders);
+      topicOf.set(access, topic);
     }
     return new ProduceCall(call, topic);
   };

@@ -1,13 +1,16 @@
+import type { Access } from '../../../access/access.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { textOf } from '../../../protocol/grpc/read-message.ts';
 import { ProduceRequestCursor } from '../../../protocol/smq/produce-request.ts';
-import type { CallPeer } from '../context.ts';
+import type { Call } from '../call.ts';
+import type { DoorContext } from '../context.ts';
 import type { Appenders, AppendWaiter, TopicAppender } from './appender.ts';
 import type { Topics } from './topics.ts';
 
 /** Appends requests of one client to the topics that they name, and remembers the last: most name only one. */
 export class ProducedTopic {
-  readonly #peer: CallPeer;
+  readonly #context: DoorContext;
+  readonly #access: Access;
   readonly #topics: Topics;
   readonly #appenders: Appenders;
   #name = NOTHING;
@@ -16,8 +19,9 @@ export class ProducedTopic {
   #topic: TopicLog | undefined;
   #appender: TopicAppender | undefined;
 
-  constructor(peer: CallPeer, topics: Topics, appenders: Appenders) {
-    this.#peer = peer;
+  constructor({ peer, access }: Call, topics: Topics, appenders: Appenders) {
+    this.#context = peer.context;
+    this.#access = access;
     this.#topics = topics;
     this.#appenders = appenders;
   }
@@ -37,21 +41,21 @@ export class ProducedTopic {
     const { topicStart, topicEnd, messageStart, messageEnd } = cursor;
     if (!this.#isSameTopic(bytes, topicStart, topicEnd)) this.#findTopic(bytes, topicStart, topicEnd);
     const heldBytes = this.#appender!.append(bytes, messageStart, messageEnd, waiter);
-    this.#peer.context.received.value++;
+    this.#context.received.value++;
     return heldBytes;
   }
 
   #isSameTopic(bytes: Uint8Array, start: number, end: number): boolean {
     const name = this.#name;
     if (this.#topic === undefined || end - start !== name.length) return false;
-    if (this.#accessEpoch !== this.#peer.access.epoch) return false;
+    if (this.#accessEpoch !== this.#access.epoch) return false;
     for (let index = 0; index < name.length; index++) if (bytes[start + index] !== name[index]) return false;
     return this.#topics.isCurrent(this.#topic);
   }
 
   #findTopic(bytes: Uint8Array, start: number, end: number): void {
-    this.#accessEpoch = this.#peer.access.epoch;
-    const topic = this.#topics.toWrite(textOf(bytes, start, end), this.#peer.access);
+    this.#accessEpoch = this.#access.epoch;
+    const topic = this.#topics.toWrite(textOf(bytes, start, end), this.#access);
     this.#name = new Uint8Array(bytes.subarray(start, end));
     this.#topic = topic;
     this.#appender = this.#appenders.of(topic);

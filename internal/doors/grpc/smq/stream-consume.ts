@@ -55,7 +55,7 @@ class StreamConsumeCall extends OneRequest {
   }
 
   recheckAccess(): void {
-    if (this.#partition !== undefined) this.#topics.checkRead(this.#topic, this.call.peer.access);
+    if (this.#partition !== undefined) this.#topics.checkRead(this.#topic, this.call.access);
   }
 
   /** The client is told at once, so that it comes back to the broker that follows. */
@@ -66,7 +66,7 @@ class StreamConsumeCall extends OneRequest {
 
   protected override request(bytes: Uint8Array, start: number, end: number): void {
     const { topic, offset } = readMessage(ConsumeRequest, bytes, start, end);
-    const partition = this.#topics.toRead(topic, this.call.peer.access);
+    const partition = this.#topics.toRead(topic, this.call.access);
     this.#topic = topic;
     this.#partition = partition;
     this.#feed = new RecordFeed(partition, Math.max(logOffsetOf(offset), partition.firstOffset));

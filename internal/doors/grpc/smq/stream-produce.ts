@@ -14,7 +14,7 @@ import { FIRST_OFFSET, type Topics } from './topics.ts';
 export function streamProduce(topics: Topics, appenders: Appenders): OpenCall {
   return (call) => {
     topics.checkWrites();
-    return new StreamProduceCall(call, new ProducedTopic(call.peer, topics, appenders));
+    return new StreamProduceCall(call, new ProducedTopic(call, topics, appenders));
   };
 }
 
