@@ -10,6 +10,7 @@ import {
   RefusedError,
   TinymqError,
 } from '../../pkg/client/index.ts';
+import { credentialsOf } from './credentials.ts';
 import type { connectionOptions } from './options/connection-options.ts';
 import type { Values } from './options/option.ts';
 import { UsageError } from './options/program.ts';
@@ -29,12 +30,14 @@ type ConnectionValues = Values<typeof connectionOptions>;
  */
 export async function connectClient(
   name: string,
-  { values, given, stop }: Invocation<typeof connectionOptions>,
+  invocation: Invocation<typeof connectionOptions>,
   isQuiet: boolean,
 ): Promise<Client> {
+  const { values, given, stop } = invocation;
   const { network, address } = placeOf(values, given);
+  const credentials = await credentialsOf(invocation);
   try {
-    return await openClient(name, { network, address }, values, isQuiet, stop);
+    return await openClient(name, { network, address, ...credentials }, values, isQuiet, stop);
   } catch (error) {
     const namesBroker = given.has('network') || given.has('address') || network !== 'tcp';
     const isSocketThere = lstatSync(DEFAULT_SOCKET_PATH, { throwIfNoEntry: false })?.isSocket() ?? false;
@@ -43,14 +46,14 @@ export async function connectClient(
       const hint = await hintOfMqtt(network, address);
       throw hint === '' ? error : new Failure(`${error.message}${hint}`);
     }
-    const local = { network: 'unix', address: DEFAULT_SOCKET_PATH } as const;
+    const local = { network: 'unix', address: DEFAULT_SOCKET_PATH, ...credentials } as const;
     return openClient(name, local, values, isQuiet, stop).catch(() => Promise.reject(error));
   }
 }
 
 function openClient(
   name: string,
-  where: Pick<ConnectOptions, 'network' | 'address'>,
+  where: Pick<ConnectOptions, 'network' | 'address' | 'user' | 'password' | 'token'>,
   values: ConnectionValues,
   isQuiet: boolean,
   stop: AbortSignal,

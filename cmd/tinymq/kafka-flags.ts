@@ -1,4 +1,5 @@
 import { connectionOptions, DAY_MS } from '../cli/options/connection-options.ts';
+import { credentialOptions } from '../cli/options/credential-options.ts';
 import { duration, text, toggle } from '../cli/options/option.ts';
 
 const group = 'Connection';
@@ -20,6 +21,7 @@ export const kafkaOptions = {
     variable: 'TINYMQ_ID',
     help: 'the client id',
   }),
+  ...credentialOptions,
   tls: toggle({
     group,
     variable: 'TINYMQ_TLS',

@@ -9,11 +9,18 @@ export interface BrokerAddress {
   port: number;
 }
 
+/** Who a client is for its broker. A secret is asked for at each connection, because tokens end. */
+export type ClientCredentials =
+  | { readonly user: string; readonly password: () => string }
+  | { readonly token: () => string };
+
 /** What every connection of a client has in common. */
 export interface ConnectionSettings {
   clientId: string;
   /** The version of this program. */
   softwareVersion: string;
+  /** Undefined for nobody in particular. */
+  credentials?: ClientCredentials | undefined;
   /** Undefined for no TLS. */
   tls: ConnectionOptions | undefined;
   connectTimeoutMs: number;

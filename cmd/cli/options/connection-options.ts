@@ -1,3 +1,4 @@
+import { credentialOptions } from './credential-options.ts';
 import { choice, duration, text, toggle } from './option.ts';
 
 /** The networks that the programs know. */
@@ -20,6 +21,7 @@ export const connectionOptions = {
     help: 'where the broker is; unless given localhost:1883, or /tmp/broker.sock if nothing listens there',
   }),
   id: text({ group: 'Connection', placeholder: 'ID', help: 'the client id; a random one unless given' }),
+  ...credentialOptions,
   'tls-ca': text({
     group: 'Connection',
     placeholder: 'FILE',

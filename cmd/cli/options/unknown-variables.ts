@@ -8,12 +8,13 @@ import * as imports from '../../tinymq/import/flags.ts';
 import * as records from '../../tinymq/records/flags.ts';
 import * as smq from '../../tinymq/smq/flags.ts';
 import * as topics from '../../tinymq/topics/flags.ts';
+import { SECRET_VARIABLES } from './credential-options.ts';
 import type { OptionTable } from './option.ts';
 import { type Program, variablesOf } from './program.ts';
 
 const PREFIX = 'TINYMQ_';
-/** Set by the launchers and the build. */
-const OWN = ['TINYMQ_PROGRAM_FOLDER', 'TINYMQ_INSTALLING'];
+/** Set by the launchers and the build, and what has no flag. */
+const OWN: readonly string[] = ['TINYMQ_PROGRAM_FOLDER', 'TINYMQ_INSTALLING', ...SECRET_VARIABLES];
 /** Kubernetes sets these for every container beside a service that is called tinymq. */
 const OF_A_SERVICE = /_SERVICE_(HOST|PORT)|_PORT(_\d+_(TCP|UDP|SCTP).*)?$/;
 

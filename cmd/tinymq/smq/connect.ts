@@ -1,4 +1,5 @@
 import { SmqClient } from '../../../internal/clients/smq/client.ts';
+import { credentialsOf } from '../../cli/credentials.ts';
 import { UsageError } from '../../cli/options/program.ts';
 import type { Invocation } from '../../cli/run-program.ts';
 import { destinationOf, SMQ } from '../connection-flags.ts';
@@ -11,12 +12,14 @@ import type { smqOptions } from './flags.ts';
  * @throws Failure and others with one clear line.
  */
 export async function withSmq<T>(
-  { values, stop }: Pick<Invocation<typeof smqOptions>, 'values' | 'stop'>,
+  invocation: Pick<Invocation<typeof smqOptions>, 'values' | 'stop'>,
   work: (client: SmqClient) => Promise<T>,
 ): Promise<T> {
+  const { values, stop } = invocation;
   const { addresses, tls } = destinationOf(values, SMQ);
   if (addresses.length > 1) throw new UsageError(`-address names one server, not '${values.address}'`);
   const client = await SmqClient.connect(addresses[0], {
+    credentials: await credentialsOf(invocation),
     tls,
     connectTimeoutMs: values['connect-timeout'],
     requestTimeoutMs: values['request-timeout'],

@@ -1,4 +1,5 @@
 import { DAY_MS } from '../../cli/options/connection-options.ts';
+import { credentialOptions } from '../../cli/options/credential-options.ts';
 import { duration, integer, list, text, toggle } from '../../cli/options/option.ts';
 import type { Program } from '../../cli/options/program.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
@@ -17,6 +18,7 @@ export const smqOptions = {
     variable: 'TINYMQ_SMQ_ADDRESS',
     help: "the server's gRPC address",
   }),
+  ...credentialOptions,
   tls: kafkaOptions.tls,
   'tls-ca': kafkaOptions['tls-ca'],
   'tls-cert': kafkaOptions['tls-cert'],

@@ -13,6 +13,7 @@ import {
   nameOf,
   openSocket,
 } from '../socket.ts';
+import { firstMechanism, logIn, nextMechanism, UnservedMechanism } from './login.ts';
 import { demand } from './refusal.ts';
 
 export interface SendOptions {
@@ -51,11 +52,37 @@ export class KafkaConnection {
   }
 
   /**
-   * Connects, and asks which versions of which APIs the broker serves.
+   * Connects, asks which versions of which APIs the broker serves, and logs in where there are credentials.
    *
    * @throws Failure with one clear line.
    */
   static async open(address: BrokerAddress, settings: ConnectionSettings): Promise<KafkaConnection> {
+    const { credentials } = settings;
+    if (credentials === undefined) return KafkaConnection.#open(address, settings);
+    try {
+      return await KafkaConnection.#openAs(address, settings, firstMechanism(credentials));
+    } catch (error) {
+      if (!(error instanceof UnservedMechanism)) throw error;
+      return KafkaConnection.#openAs(address, settings, nextMechanism(error, settings, address));
+    }
+  }
+
+  static async #openAs(
+    address: BrokerAddress,
+    settings: ConnectionSettings,
+    mechanism: Parameters<typeof logIn>[2],
+  ): Promise<KafkaConnection> {
+    const connection = await KafkaConnection.#open(address, settings);
+    try {
+      await logIn((api, body) => connection.send(api, body), settings.credentials!, mechanism);
+      return connection;
+    } catch (error) {
+      connection.close(error);
+      throw error;
+    }
+  }
+
+  static async #open(address: BrokerAddress, settings: ConnectionSettings): Promise<KafkaConnection> {
     const name = nameOf(address);
     const connection = new KafkaConnection(name, await openSocket(address, settings), settings);
     try {

@@ -1,4 +1,9 @@
-import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  type OutgoingHttpHeaders,
+  sensitiveHeaders,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Failure } from '../../lib/failure.ts';
@@ -8,6 +13,7 @@ import { encodeEnveloped } from '../../protocol/grpc/write-message.ts';
 import { SuhaibMessageQueue } from '../../protocol/smq/smq.ts';
 import {
   type BrokerAddress,
+  type ClientCredentials,
   ConnectionFailure,
   type ConnectionSettings,
   nameOf,
@@ -21,20 +27,25 @@ const STREAM_WINDOW_BYTES = 1 * MiB;
 const CONNECTION_WINDOW_BYTES = 4 * MiB;
 
 /** What a client needs to know beside the address. */
-export type SmqSettings = Pick<ConnectionSettings, 'tls' | 'connectTimeoutMs' | 'requestTimeoutMs' | 'stop'>;
+export type SmqSettings = Pick<
+  ConnectionSettings,
+  'credentials' | 'tls' | 'connectTimeoutMs' | 'requestTimeoutMs' | 'stop'
+>;
 
 /** A client of SMQ's service: one connection of HTTP/2, and calls on it. */
 export class SmqClient {
   readonly #session: ClientHttp2Session;
   readonly #name: string;
   readonly #requestTimeoutMs: number;
+  readonly #credentials: ClientCredentials | undefined;
   /** Why the connection ended. */
   #closed: unknown;
 
-  private constructor(session: ClientHttp2Session, name: string, requestTimeoutMs: number) {
+  private constructor(session: ClientHttp2Session, name: string, settings: SmqSettings) {
     this.#session = session;
     this.#name = name;
-    this.#requestTimeoutMs = requestTimeoutMs;
+    this.#requestTimeoutMs = settings.requestTimeoutMs;
+    this.#credentials = settings.credentials;
     session.on('error', (error) => {
       this.#closed ??= new ConnectionFailure(`${name}: ${error.message}`);
     });
@@ -59,7 +70,7 @@ export class SmqClient {
       socket.destroy();
       throw new ConnectionFailure(`${name} does not speak HTTP/2`);
     }
-    return new SmqClient(openSession(`${scheme}://${name}`, socket), name, settings.requestTimeoutMs);
+    return new SmqClient(openSession(`${scheme}://${name}`, socket), name, settings);
   }
 
   /**
@@ -102,6 +113,7 @@ export class SmqClient {
         ':path': `/${SuhaibMessageQueue.name}/${method}`,
         'content-type': 'application/grpc',
         te: 'trailers',
+        ...authorizationOf(this.#credentials),
       },
       { endStream: false },
     );
@@ -152,6 +164,16 @@ export class SmqClient {
   #silence(): Failure {
     return new ConnectionFailure(`no answer from ${this.#name} within ${this.#requestTimeoutMs} ms`);
   }
+}
+
+/** The metadata that says who the client is (RFC 7617, RFC 6750). No table of headers on the way keeps it. */
+function authorizationOf(credentials: ClientCredentials | undefined): OutgoingHttpHeaders {
+  if (credentials === undefined) return {};
+  const shown =
+    'token' in credentials
+      ? `Bearer ${credentials.token()}`
+      : `Basic ${Buffer.from(`${credentials.user}:${credentials.password()}`).toString('base64')}`;
+  return { authorization: shown, [sensitiveHeaders]: ['authorization'] };
 }
 
 function openSession(url: string, socket: Socket): ClientHttp2Session {

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { Failure } from '../../internal/lib/failure.ts';
+import { systemReason } from '../../internal/lib/system-reason.ts';
+import type { credentialOptions } from './options/credential-options.ts';
+import type { Values } from './options/option.ts';
+import { UsageError } from './options/program.ts';
+import type { Invocation } from './run-program.ts';
+
+/** Who a program is for the broker. Secrets are read anew at each connection, because files of tokens are renewed. */
+export type GivenCredentials =
+  | { readonly user: string; readonly password: () => string }
+  | { readonly token: () => string };
+
+/**
+ * What flags and environment say of it; undefined where they say nothing. Where there is a user and no password, it is
+ * asked for on the terminal. A flag wins over a variable.
+ *
+ * @throws UsageError; Failure where nobody answers.
+ */
+export async function credentialsOf({
+  values,
+  stop,
+}: Pick<Invocation<typeof credentialOptions>, 'values' | 'stop'>): Promise<GivenCredentials | undefined> {
+  const { user, 'password-file': passwordFile, 'token-file': tokenFile } = values;
+  if (tokenFile !== undefined && (user !== undefined || passwordFile !== undefined)) {
+    throw new UsageError('-token-file comes in place of -user and -password-file');
+  }
+  if (tokenFile !== undefined) return { token: fileReader('token-file', tokenFile) };
+  const { TINYMQ_TOKEN: token, TINYMQ_PASSWORD: password } = process.env;
+  if (user === undefined) {
+    if (passwordFile !== undefined) throw new UsageError('-password-file needs -user');
+    return token ? { token: () => token } : undefined;
+  }
+  if (passwordFile !== undefined) return { user, password: fileReader('password-file', passwordFile) };
+  // Whoever writes -user does not mean the token of the environment; of two variables nobody knows which one was meant.
+  if (token && user === process.env.TINYMQ_USER)
+    throw new UsageError('TINYMQ_TOKEN comes in place of TINYMQ_USER');
+  if (password !== undefined) return { user, password: () => password };
+  const typed = await askForPassword(user, stop);
+  return { user, password: () => typed };
+}
+
+/** Reads the file at once, so that a wrong name is told before anything begins. @throws UsageError. */
+function fileReader(flag: keyof Values<typeof credentialOptions>, file: string): () => string {
+  const read = () => {
+    try {
+      return /^[^\r\n]*/.exec(readFileSync(file, 'utf8'))![0];
+    } catch (error) {
+      throw new UsageError(`-${flag}: cannot read ${file}: ${systemReason(error)}`);
+    }
+  };
+  if (read() === '') throw new UsageError(`-${flag}: the first line of ${file} is empty`);
+  return read;
+}
+
+/** Asks on the terminal, which does not show what is typed. */
+async function askForPassword(user: string, stop: AbortSignal): Promise<string> {
+  const { stdin, stderr } = process;
+  if (!stdin.isTTY) {
+    throw new UsageError(
+      '-user needs a password: -password-file FILE, the variable TINYMQ_PASSWORD, or a terminal',
+    );
+  }
+  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = createInterface({ input: stdin, output: unseen, terminal: true });
+  stderr.write(`Password of ${user}: `);
+  try {
+    return await new Promise((resolve, reject) => {
+      terminal.once('line', resolve);
+      terminal.once('SIGINT', () => reject(new Failure('no password was given')));
+      terminal.once('close', () => reject(new Failure('no password was given')));
+      stop.addEventListener('abort', () => reject(stop.reason), { once: true });
+    });
+  } finally {
+    terminal.close();
+    stderr.write('\n');
+  }
+}
