@@ -34,6 +34,7 @@ import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '.
 import { Intake, type Taker } from '../clients/intake.ts';
 import { LimitedConnection } from '../clients/limited-connection.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
+import { Replays } from '../clients/replays.ts';
 import { RetainedFeeds } from '../clients/retained-feeds.ts';
 import { Run } from '../clients/run.ts';
 import { frameEncoding } from './encoding.ts';
@@ -42,7 +43,7 @@ import { PositionFrames } from './position-frames.ts';
 import { Publishes, type PublishHost } from './publishes.ts';
 import { RefusalFrames } from './refusal-frames.ts';
 import { refusalOf } from './refusals.ts';
-import { Replays } from './replays.ts';
+import { FRAME_REPLAY, FrameReplayOutlet } from './replay-outlet.ts';
 
 export interface FrameConnectionParts {
   admission: Admission;
@@ -218,7 +219,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
 
   *standingFilters(): Iterable<string> {
     for (const { filter } of this.#session?.subscriptions ?? []) yield filter;
-    yield* this.#replays?.filters ?? [];
+    yield* this.#replays?.filters() ?? [];
   }
 
   failed(error: unknown): void {
@@ -284,7 +285,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     this.#parts.broker.checkMaySubscribe(client.access, filter);
     if (isReplay(filter)) {
       this.#replays ??= this.#newReplays(client);
-      this.#replays.begin(filter, client, this.#positions !== undefined && payload[0] === GOES_ON[0]);
+      const positions = this.#positions?.takeNoted(filter);
+      const goesOn = this.#positions !== undefined && payload[0] === GOES_ON[0];
+      const more = { positions, goesOn };
+      this.#replays.prepare({ filter, asked: filter, options: FRAME_REPLAY, more }).begin();
       this.#answer(FrameType.suback, filter);
       return;
     }
@@ -310,11 +314,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   }
 
   #newReplays(client: Client): Replays {
+    const { logs, metrics, logger, broker } = this.#parts;
     return new Replays({
-      logs: this.#parts.logs,
-      metrics: this.#parts.metrics,
-      logger: this.#parts.logger,
-      positions: this.#positions,
+      ...{ logs, metrics, logger, client },
+      outlet: new FrameReplayOutlet(client.channel, broker.clock, this.#positions),
       failed: (filter, reason) => {
         if (this.#refusals === undefined) client.disconnect(reason);
         else this.#refusals.subscribe(reason, filter);

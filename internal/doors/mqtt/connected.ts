@@ -9,6 +9,7 @@ import type { Metrics } from '../../observe/metrics.ts';
 import type { Version } from '../../protocol/mqtt/packet.ts';
 import type { Admission } from '../clients/admission.ts';
 import type { Intake } from '../clients/intake.ts';
+import { Replays } from '../clients/replays.ts';
 import type { Run } from '../clients/run.ts';
 import type { EnhancedAuthentication } from './enhanced-authentication.ts';
 import { Inbox } from './incoming/inbox.ts';
@@ -16,7 +17,7 @@ import { Publishes } from './incoming/publishes.ts';
 import type { Agreement, Offer } from './negotiate.ts';
 import { Answers } from './outgoing/answers.ts';
 import { MqttOutlet } from './outgoing/outlet.ts';
-import { Replays } from './subscriptions/replays.ts';
+import { MqttReplayOutlet } from './subscriptions/replay-outlet.ts';
 import { Subscriber } from './subscriptions/subscriber.ts';
 
 /** The services of the broker for a connection. */
@@ -69,7 +70,11 @@ export function createMqttClient(parts: MqttClientParts): MqttClient {
   const { access, channel } = client;
   const answers = new Answers(channel, version, agreement);
   const outlet = new MqttOutlet(channel, version, agreement, broker.clock);
-  const replays = new Replays({ logs, metrics, logger, client, session, outlet, version });
+  const replays = new Replays({
+    ...{ logs, metrics, logger, client },
+    outlet: new MqttReplayOutlet(session, outlet, version),
+    failed: (_filter, reason) => client.disconnect(reason),
+  });
   const inbox = new Inbox({
     broker,
     fates,

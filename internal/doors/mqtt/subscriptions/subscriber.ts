@@ -6,6 +6,7 @@ import type { RetainedFeed, Session } from '../../../broker/sessions/session.ts'
 import { join } from '../../../broker/sessions/subscription.ts';
 import { BrokerError, quoted } from '../../../errors.ts';
 import { maxFiltersPerSubscribe } from '../../../limits/mqtt.ts';
+import { isReplay } from '../../../live/replay-filter.ts';
 import type { Fates } from '../../../observe/fates.ts';
 import {
   PacketType,
@@ -15,15 +16,17 @@ import {
   type Unsubscribe,
   type Version,
 } from '../../../protocol/mqtt/packet.ts';
-import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
+import { NO_PROPERTIES, type Properties } from '../../../protocol/mqtt/properties.ts';
 import { FIRST_FAILURE, ReasonCode, SUBACK_FAILURE } from '../../../protocol/mqtt/reason-codes.ts';
 import { filterProblem, parseShared } from '../../../topic.ts';
 import { RefusalLog } from '../../clients/refusal-log.ts';
+import type { ReplayPlan, Replays } from '../../clients/replays.ts';
 import { RetainedFeeds } from '../../clients/retained-feeds.ts';
+
 import type { Answers } from '../outgoing/answers.ts';
 import type { MqttOutlet } from '../outgoing/outlet.ts';
 import { reasonCodeOf, refusalOf } from '../refusals.ts';
-import type { ReplayPlan, Replays } from './replays.ts';
+import { isStream, streamAsReplay } from './stream-filter.ts';
 
 /** Problems that a reason string tells of; it is shortened anyway. */
 const MOST_PROBLEMS = 10;
@@ -97,10 +100,12 @@ export class Subscriber {
       const request = this.#isBridge ? bridged(asked) : asked;
       const { filter } = request;
       try {
-        const replay = this.#replays.replayOf(filter, properties);
+        const replay = replayOf(filter, properties);
         if (replay !== undefined) {
           this.#broker.checkMaySubscribe(this.#access, replay);
-          replays.push(this.#replays.prepare(replay, request, properties));
+          const { qos, noLocal } = request;
+          const options = { qos, noLocal, tags: properties.subscriptionIdentifiers ?? [] };
+          replays.push(this.#replays.prepare({ filter, asked: replay, options }));
           reasonCodes.push(request.qos);
           continue;
         }
@@ -227,6 +232,12 @@ export class Subscriber {
     this.#refusals ??= new RefusalLog(this.#fates, this.#access.identity);
     this.#refusals.add(refusal, 'a subscription was refused');
   }
+}
+
+/** The replay that a filter asks for, as `$replay/<start>/<filter>`; undefined where it asks for none. */
+function replayOf(filter: string, { userProperties }: Properties): string | undefined {
+  if (isStream(filter)) return streamAsReplay(filter, userProperties);
+  return isReplay(filter) ? filter : undefined;
 }
 
 /**
