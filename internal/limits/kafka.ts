@@ -37,3 +37,8 @@ export const kafkaMaxBytesBeforeLogin = 512 * KiB;
 export const failedLoginDelayMs = 100;
 /** A connection logs in again no more often than this, as in Kafka. */
 export const reauthenticationEveryMs = 1_000;
+/**
+ * The longest that a client is told to wait because of a limit: as Kafka's quota window. What it owes then is not forgotten: it
+ * waits again before it is served.
+ */
+export const kafkaMaxThrottleMs = 10_000;

@@ -37,6 +37,8 @@ import { incrementalAlterConfigs } from '../../internal/protocol/kafka/apis/44-i
 import { alterPartitionReassignments } from '../../internal/protocol/kafka/apis/45-alter-partition-reassignments.ts';
 import { listPartitionReassignments } from '../../internal/protocol/kafka/apis/46-list-partition-reassignments.ts';
 import { offsetDelete } from '../../internal/protocol/kafka/apis/47-offset-delete.ts';
+import { describeClientQuotas } from '../../internal/protocol/kafka/apis/48-describe-client-quotas.ts';
+import { alterClientQuotas } from '../../internal/protocol/kafka/apis/49-alter-client-quotas.ts';
 import { describeUserScramCredentials } from '../../internal/protocol/kafka/apis/50-describe-user-scram-credentials.ts';
 import { alterUserScramCredentials } from '../../internal/protocol/kafka/apis/51-alter-user-scram-credentials.ts';
 import { describeCluster } from '../../internal/protocol/kafka/apis/60-describe-cluster.ts';
@@ -352,6 +354,21 @@ const CASES: readonly Case<Api>[] = [
   of(describeAcls, 3, ACL_FILTER, { 'describe broker': CLUSTER }),
   of(createAcls, 3, { creations: [ACL] }, { 'alter broker': CLUSTER }),
   of(deleteAcls, 3, { filters: [ACL_FILTER] }, { 'alter broker': CLUSTER }),
+  of(describeClientQuotas, 1, { components: [], strict: false }, { 'describe-configs broker': CLUSTER }),
+  of(
+    alterClientQuotas,
+    1,
+    {
+      entries: [
+        {
+          entity: [{ entityType: 'user', entityName: 'ann' }],
+          ops: [{ key: 'producer_byte_rate', value: 1, remove: false }],
+        },
+      ],
+      validateOnly: false,
+    },
+    { 'alter-configs broker': CLUSTER },
+  ),
   of(describeUserScramCredentials, 0, { users: null }, { 'describe broker': CLUSTER }),
   of(
     alterUserScramCredentials,

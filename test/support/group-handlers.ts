@@ -1,7 +1,9 @@
 import type { Handler, KafkaParts } from '../../internal/doors/kafka/handler.ts';
 import { joinGroupHandler, subscribedTopics } from '../../internal/doors/kafka/handlers/11-join-group.ts';
 import { syncGroupHandler } from '../../internal/doors/kafka/handlers/14-sync-group.ts';
+import { Throttle } from '../../internal/doors/kafka/throttle.ts';
 import { Groups } from '../../internal/groups/groups.ts';
+import { systemClock } from '../../internal/lib/clock.ts';
 import { encodeAssignment, encodeSubscription } from '../../internal/protocol/kafka/consumer-protocol.ts';
 import type { Api, InputOf, ValueOf } from '../../internal/protocol/kafka/schema.ts';
 import { TestClient } from './groups.ts';
@@ -11,7 +13,10 @@ import { openLogs } from './logs.ts';
 /** Groups beside a topic `t` with two partitions, as the handlers of the kafka door see them. */
 export class GroupDoor {
   readonly parts: KafkaParts;
-  readonly client = Object.assign(new TestClient(), { advertised: { host: 'broker', port: 9092 } });
+  readonly client = Object.assign(new TestClient(), {
+    advertised: { host: 'broker', port: 9092 },
+    throttle: new Throttle(systemClock, () => {}),
+  });
 
   constructor(parts: Pick<KafkaParts, 'logs' | 'groups'>) {
     this.parts = { ...parts, nodeId: 1 } as KafkaParts;

@@ -158,7 +158,9 @@ export class Authentication {
     if (before !== identity.user)
       return { reason: 'who logs in again on a connection is the same user as before' };
     try {
-      this.#letIn(this.#admission.accessOf(identity));
+      const access = this.#admission.accessOf(identity);
+      if (this.#mechanism === undefined) this.#letIn(access);
+      else this.#access?.renew(identity);
     } catch (error) {
       return refusalOf(error);
     }

@@ -32,6 +32,7 @@ import { unsupportedApiVersions } from './handlers/18-api-versions.ts';
 import { handlerOf } from './handlers/all.ts';
 import { type Pending, PendingAnswers } from './pending-answers.ts';
 import { RequestAccess } from './request-access.ts';
+import { Throttle } from './throttle.ts';
 
 /** The services that all connections of the door share. */
 export interface ConnectionParts {
@@ -61,6 +62,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
   readonly #client: KafkaClient;
   readonly #frames: RequestFrames;
   readonly #authentication: Authentication;
+  readonly #throttle: Throttle;
   readonly #gone = new AbortController();
   readonly #pending = new PendingAnswers();
   /** A whole request that has to wait for those before it. */
@@ -92,6 +94,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
     this.#authentication = new Authentication(parts.admission, peer, connection.clock, () => {
       this.#frames.maxRequestBytes = parts.kafka.settings.maxRequestBytes;
     });
+    this.#throttle = new Throttle(connection.clock, () => this.#goOn());
     this.openedAt = connection.openedAt;
     this.lastHeardAt = this.openedAt;
     this.#client = {
@@ -99,6 +102,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
       advertised: parts.advertised ?? reachable(connection),
       closed: this.#gone.signal,
       authentication: this.#authentication,
+      throttle: this.#throttle,
       checking: undefined,
     };
     connection.handler = this;
@@ -127,6 +131,10 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
     this.refuse(reason.code, reason.message);
   }
 
+  holdToLimits(): void {
+    this.#throttle.holdToLimits();
+  }
+
   recheckAccess(): void {
     const reason = this.#authentication.access?.connectRefusal;
     if (reason !== undefined) this.refuse('not-authorized', reason);
@@ -151,6 +159,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
 
   closed(): void {
     this.#isEnded = true;
+    this.#throttle.leave();
     this.#gone.abort();
     this.#parts.closed();
   }
@@ -227,7 +236,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
       const request = this.#held ?? this.#nextRequest();
       if (request === undefined) break;
       const handler = this.#authentication.takesBareToken ? undefined : handlerFor(request);
-      this.#held = this.#pending.mayBegin(handler?.isConcurrent ?? false) ? undefined : request;
+      this.#held = this.#mayBegin(handler) ? undefined : request;
       if (this.#held !== undefined) break;
       slices.start();
       if (handler === undefined) void this.#takeBareToken(request);
@@ -237,11 +246,18 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
         break;
       }
     }
-    this.#readOnUnless(this.#isBlocked || this.#isGivingWay || this.#held !== undefined);
+    const isHeldUp = this.#isBlocked || this.#isGivingWay || this.#throttle.isMuted;
+    this.#readOnUnless(isHeldUp || this.#held !== undefined);
+  }
+
+  /** A bare token has no handler. */
+  #mayBegin(handler: Handler | undefined): boolean {
+    if (!this.#pending.mayBegin(handler?.isConcurrent ?? false)) return false;
+    return handler === undefined || this.#throttle.settle(handler.meters) === 0;
   }
 
   get #mayGoOn(): boolean {
-    const isHeldUp = this.#isBlocked || this.#isGivingWay || this.#isAdmitting;
+    const isHeldUp = this.#isBlocked || this.#isGivingWay || this.#isAdmitting || this.#throttle.isMuted;
     return !this.#isEnded && !isHeldUp && this.#authentication.failure === undefined;
   }
 
@@ -324,13 +340,14 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
     }
     const access = this.#accessFor(handler);
     const { header, body } = decodeRequest(api, request, kafkaRequestElements);
+    this.#clientId = header.clientId ?? '';
+    this.#enter();
     const begun: Begun = {
       handler,
       version,
       correlationId,
       pending: this.#pending.begin(handler.isConcurrent, request.length),
     };
-    this.#clientId = header.clientId ?? '';
     const context = {
       parts: this.#parts.kafka,
       version,
@@ -339,6 +356,22 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
       access,
     };
     this.#inTime(begun, () => this.#handle(begun, body, context));
+  }
+
+  /**
+   * Limits hold for whoever the client is by now. Kafka's clients say their client id with each request; the first one of a
+   * client that is in is the one that it has.
+   *
+   * @throws BrokerError `too-many-connections`.
+   */
+  #enter(): void {
+    const { access } = this.#authentication;
+    if (access === undefined) return;
+    const { identity } = access;
+    if (identity.clientId === '' && this.#clientId !== '') {
+      access.renew({ ...identity, clientId: this.#clientId });
+    }
+    this.#throttle.enter(access);
   }
 
   /** A token of a login that came bare is answered bare; a failure has no words, and the connection ends. */

@@ -12,7 +12,8 @@ export function directoryForClients(directory: AccessDirectory | undefined): Acc
   return directory.current.isProtected ? directory : NO_USERS;
 }
 
-const NO_DIRECTORY: KafkaError = kafkaError(
+/** What they hear where there is no directory. */
+export const NO_DIRECTORY: KafkaError = kafkaError(
   KafkaErrorCode.securityDisabled,
   'The program around this broker decides who may do what.',
 );

@@ -1,4 +1,5 @@
 import type { AccessDirectory } from '../../access/directory.ts';
+import type { RateName } from '../../access/limits/limit.ts';
 import { THE_BROKER } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
 import type { Groups } from '../../groups/groups.ts';
@@ -11,6 +12,7 @@ import type { KafkaError } from './errors.ts';
 import type { FetchSessions } from './fetch/sessions.ts';
 import type { Need, RequestAccess } from './request-access.ts';
 import type { Slices } from './slices.ts';
+import type { Throttle } from './throttle.ts';
 
 /** Answers the requests of one API; every file of handlers/ exports one, and together they are the dispatch table. */
 export interface Handler<A extends Api = Api> {
@@ -24,6 +26,8 @@ export interface Handler<A extends Api = Api> {
   readonly needs: readonly Need[];
   /** Whether it is served to a client that has not said who it is. */
   readonly isBeforeAuthentication: boolean;
+  /** The rates that it uses: a client that owes some of them waits before it is served. */
+  readonly meters: readonly RateName[];
   /**
    * The answer; undefined for none at all. Whatever is thrown closes the connection, and anything but
    * {@link CloseConnection} is logged as a bug: errors that can be foreseen are answers.
@@ -58,6 +62,8 @@ export interface KafkaClient {
   readonly closed: AbortSignal;
   /** The client's login. */
   readonly authentication: Authentication;
+  /** Holds it to its limits. */
+  readonly throttle: Throttle;
   /** Settles when the batches that this client has sent so far were checked; undefined where none is being checked. */
   checking: Promise<unknown> | undefined;
 }
@@ -104,6 +110,7 @@ export interface HandlerOptions<A extends Api> {
   needs?: readonly Need[];
   isConcurrent?: boolean;
   isBeforeAuthentication?: boolean;
+  meters?: readonly RateName[];
 }
 
 /** The permission that a request needs as a whole. */
@@ -119,14 +126,14 @@ export interface WholeNeed<A extends Api> {
 export function defineHandler<A extends Api>(
   api: A,
   handle: Handler<A>['handle'],
-  { first, needs = [], isConcurrent = false, isBeforeAuthentication = false }: HandlerOptions<A>,
+  options: HandlerOptions<A>,
 ): Handler<A> {
-  if (first === undefined) return { api, isConcurrent, needs, isBeforeAuthentication, handle };
+  const { first, needs = [], isConcurrent = false, isBeforeAuthentication = false, meters = [] } = options;
+  const shared = { api, isConcurrent, isBeforeAuthentication, meters };
+  if (first === undefined) return { ...shared, needs, handle };
   return {
-    api,
-    isConcurrent,
+    ...shared,
     needs: [first.need, ...needs],
-    isBeforeAuthentication,
     handle(request, context) {
       const denial = context.access.refusalOf(first.need, first.nameOf?.(request) ?? THE_BROKER.name);
       return denial === undefined

@@ -17,6 +17,7 @@ import {
   type ValidatedBatch,
   validated,
 } from '../produced-batch.ts';
+import { PRODUCED } from '../throttle.ts';
 import { internalTopicError, leaderError, leaderIdOf } from '../topics.ts';
 
 type Request = RequestOf<typeof produce>;
@@ -28,19 +29,30 @@ type PartitionResponse = ResponseOf<typeof produce>['responses'][number]['partit
 export const produceHandler = defineHandler(
   produce,
   async (request, context) => {
+    const { throttle } = context.client;
+    throttle.take('bytesInPerSecond', bytesOf(request));
     const named = request.topicData.filter(({ partitionData }) => partitionData.length > 0);
     const mayWrite = request.transactionalId !== null || !named.some(hasTransaction);
     const responses = await Promise.all(
       named.map((data) => (mayWrite ? produceTopic(data, request, context) : unauthorized(data))),
     );
-    if (request.acks !== 0) return { responses };
+    const throttleTimeMs = throttle.settle(PRODUCED);
+    if (request.acks !== 0) return { responses, throttleTimeMs };
     const failed = responses.flatMap(({ partitionResponses }) => partitionResponses).find(isFailed);
     // With acks=0 closing the connection is the only way to make the client refresh its metadata.
     if (failed !== undefined) throw new CloseConnection(`produce with acks=0: error ${failed.errorCode}`);
     return undefined;
   },
-  { needs: ['write topic', 'publish topic'], isConcurrent: true },
+  { needs: ['write topic', 'publish topic'], isConcurrent: true, meters: PRODUCED },
 );
+
+function bytesOf({ topicData }: Request): number {
+  let bytes = 0;
+  for (const { partitionData } of topicData) {
+    for (const { records } of partitionData) bytes += records?.length ?? 0;
+  }
+  return bytes;
+}
 
 function hasTransaction({ partitionData }: TopicData): boolean {
   return partitionData.some(({ records }) => isTransactional(records));
@@ -105,6 +117,7 @@ async function append(
     const denial = context.access.publishRefusal(other);
     if (denial !== undefined) return refused(partition.number, denial);
   }
+  context.client.throttle.take('messagesInPerSecond', count);
   const { hasLogAppendTime } = topic.settings;
   const now = parts.logs.clock.now();
   if (hasLogAppendTime) setLogAppendTime(bytes, 0, now);

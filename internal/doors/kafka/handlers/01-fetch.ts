@@ -1,3 +1,4 @@
+import { parseBatchHeader } from '../../../batch/record-batch.ts';
 import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import { fetch } from '../../../protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
@@ -11,6 +12,7 @@ import {
   type PartitionKey,
 } from '../fetch/sessions.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
+import { FETCHED, type Throttle } from '../throttle.ts';
 import { leaderIdOf } from '../topics.ts';
 
 type Request = RequestOf<typeof fetch>;
@@ -35,13 +37,25 @@ export const fetchHandler = defineHandler(
       await reading.start();
       await reading.untilEnough(request.minBytes, request.maxWaitMs, client.closed, parts.logs.clock);
       reading.recheck(context);
-      return answer(reading, plan, parts);
+      return { ...answer(reading, plan, parts), throttleTimeMs: charge(reading, client.throttle) };
     } finally {
       reading.stop();
     }
   },
-  { needs: ['read topic'] },
+  { needs: ['read topic'], meters: FETCHED },
 );
+
+/** What the client is given counts against its limits; how long it has to wait for that. */
+function charge({ reads }: Reading, throttle: Throttle): number {
+  for (const { bytes } of reads) throttle.take('bytesOutPerSecond', bytes);
+  if (throttle.has('messagesOutPerSecond')) {
+    for (const { batches } of reads) {
+      for (const batch of batches)
+        throttle.take('messagesOutPerSecond', parseBatchHeader(batch, 0).recordCount);
+    }
+  }
+  return throttle.settle(FETCHED);
+}
 
 function askedOf({ topics }: Request): FetchedPartition[] {
   return topics.flatMap(({ topic, topicId, partitions }) =>
