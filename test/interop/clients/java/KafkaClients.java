@@ -6,6 +6,8 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -57,10 +59,39 @@ public class KafkaClients {
         }
     }
 
-    private static Properties properties() {
+    private static Properties properties() throws IOException {
         Properties properties = new Properties();
         properties.put("bootstrap.servers", System.getenv("BOOTSTRAP"));
+        String login = System.getenv("LOGIN");
+        if (login != null) {
+            logIn(properties, JSON.readTree(login));
+        }
         return properties;
+    }
+
+    private static void logIn(Properties properties, JsonNode login) throws IOException {
+        String mechanism = login.get("mechanism").asText();
+        properties.put("security.protocol", login.has("ca") ? "SASL_SSL" : "SASL_PLAINTEXT");
+        properties.put("sasl.mechanism", mechanism);
+        if (login.has("ca")) {
+            properties.put("ssl.truststore.type", "PEM");
+            properties.put("ssl.truststore.location", login.get("ca").asText());
+        }
+        String modules = "org.apache.kafka.common.security.";
+        if (login.has("token")) {
+            Path file = Files.createTempFile("token", null);
+            file.toFile().deleteOnExit();
+            Files.writeString(file, login.get("token").asText());
+            System.setProperty("org.apache.kafka.sasl.oauthbearer.allowed.files", file.toString());
+            System.setProperty("org.apache.kafka.sasl.oauthbearer.allowed.urls", file.toUri().toString());
+            properties.put("sasl.oauthbearer.token.endpoint.url", file.toUri().toString());
+            properties.put("sasl.login.callback.handler.class", modules + "oauthbearer.OAuthBearerLoginCallbackHandler");
+            properties.put("sasl.jaas.config", modules + "oauthbearer.OAuthBearerLoginModule required;");
+        } else {
+            String module = mechanism.equals("PLAIN") ? "plain.PlainLoginModule" : "scram.ScramLoginModule";
+            properties.put("sasl.jaas.config", String.format("%s%s required username=\"%s\" password=\"%s\";",
+                    modules, module, login.get("user").asText(), login.get("password").asText()));
+        }
     }
 
     private static void produce(JsonNode options) throws Exception {
@@ -104,7 +135,7 @@ public class KafkaClients {
                 headers);
     }
 
-    private static void consume(JsonNode options) {
+    private static void consume(JsonNode options) throws IOException {
         AtomicBoolean ended = new AtomicBoolean();
         Thread waiting = new Thread(() -> {
             try {

@@ -1,5 +1,7 @@
 """confluent-kafka, which is librdkafka."""
 
+import time
+
 from confluent_kafka import (
     Consumer,
     ConsumerGroupTopicPartitions,
@@ -19,11 +21,28 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from lines import BOOTSTRAP, batches, decoded, emit, emit_record, headers_in, input_ended, main, steps
+from lines import BOOTSTRAP, LOGIN, batches, decoded, emit, emit_record, headers_in, input_ended, main, steps
+
+
+def connection():
+    """Where the broker is, and how to log in there."""
+    settings = {"bootstrap.servers": BOOTSTRAP}
+    if LOGIN is None:
+        return settings
+    settings["security.protocol"] = "SASL_SSL" if "ca" in LOGIN else "SASL_PLAINTEXT"
+    settings["sasl.mechanism"] = LOGIN["mechanism"]
+    if "ca" in LOGIN:
+        settings["ssl.ca.location"] = LOGIN["ca"]
+    if "token" in LOGIN:
+        settings["oauth_cb"] = lambda _: (LOGIN["token"], time.time() + 3600)
+    else:
+        settings["sasl.username"] = LOGIN["user"]
+        settings["sasl.password"] = LOGIN["password"]
+    return settings
 
 
 def produce(options):
-    settings = {"bootstrap.servers": BOOTSTRAP}
+    settings = connection()
     if "compression" in options:
         settings["compression.type"] = options["compression"]
     if options.get("idempotent"):
@@ -57,7 +76,7 @@ def produce(options):
 def consume(options):
     ended = input_ended()
     settings = {
-        "bootstrap.servers": BOOTSTRAP,
+        **connection(),
         "group.id": options.get("group", "nobody"),
         "auto.offset.reset": "earliest",
     }
@@ -95,7 +114,7 @@ def consume(options):
 
 
 def admin(_options):
-    client = AdminClient({"bootstrap.servers": BOOTSTRAP})
+    client = AdminClient(connection())
 
     def answer(step):
         handler = OPS.get(step["op"])

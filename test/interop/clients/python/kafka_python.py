@@ -11,20 +11,47 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from lines import BOOTSTRAP, batches, decoded, emit, emit_record, headers_in, input_ended, main, steps
+from lines import BOOTSTRAP, LOGIN, batches, decoded, emit, emit_record, headers_in, input_ended, main, steps
 
 IS_OLD = kafka.__version__ < "3"
 
 
+def connection():
+    """Where the broker is, and how to log in there."""
+    settings = {"bootstrap_servers": BOOTSTRAP}
+    if LOGIN is None:
+        return settings
+    settings["security_protocol"] = "SASL_SSL" if "ca" in LOGIN else "SASL_PLAINTEXT"
+    settings["sasl_mechanism"] = LOGIN["mechanism"]
+    if "ca" in LOGIN:
+        settings["ssl_cafile"] = LOGIN["ca"]
+    if "token" in LOGIN:
+        settings["sasl_oauth_token_provider"] = token_provider(LOGIN["token"])
+    else:
+        settings["sasl_plain_username"] = LOGIN["user"]
+        settings["sasl_plain_password"] = LOGIN["password"]
+    return settings
+
+
+def token_provider(token):
+    from kafka.net.sasl.oauth import AbstractTokenProvider
+
+    class Provider(AbstractTokenProvider):
+        def token(self):
+            return token
+
+    return Provider()
+
+
 def produce(options):
-    settings = {}
+    settings = connection()
     if "compression" in options:
         settings["compression_type"] = options["compression"]
     if options.get("idempotent"):
         settings["enable_idempotence"] = True
     if "maxBytes" in options:
         settings["max_request_size"] = options["maxBytes"]
-    producer = KafkaProducer(bootstrap_servers=BOOTSTRAP, **settings)
+    producer = KafkaProducer(**settings)
     for batch in batches():
         futures = [
             producer.send(
@@ -45,11 +72,13 @@ def produce(options):
 
 
 def consume(options):
-    settings = {"group_id": options["group"]} if "group" in options else {}
+    settings = connection()
+    if "group" in options:
+        settings["group_id"] = options["group"]
     if "maxBytes" in options:
         settings["max_partition_fetch_bytes"] = options["maxBytes"]
     consumer = KafkaConsumer(
-        options["topic"], bootstrap_servers=BOOTSTRAP, auto_offset_reset="earliest", **settings
+        options["topic"], auto_offset_reset="earliest", **settings
     )
     wanted = options.get("count")
     messages = interrupted(consumer, input_ended())
@@ -92,7 +121,7 @@ def interrupted(consumer, ended):
 
 
 def admin(_options):
-    client = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
+    client = KafkaAdminClient(**connection())
 
     def answer(step):
         handler = OPS.get(step["op"])

@@ -7,6 +7,8 @@ import sys
 import threading
 
 BOOTSTRAP = os.environ["BOOTSTRAP"]
+# How to log in: mechanism, user, password or token, and the file of a CA where it is over tls. None to not log in.
+LOGIN = json.loads(os.environ.get("LOGIN", "null"))
 
 
 def main(verbs):

@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +13,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	. "tinymq/interop/lines"
 )
@@ -25,9 +31,31 @@ func main() {
 }
 
 func connected(options ...kgo.Opt) *kgo.Client {
+	options = append(options, loggingIn(HowToLogIn())...)
 	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(Bootstrap))...)
 	Must(err)
 	return client
+}
+
+func loggingIn(login Login) (options []kgo.Opt) {
+	scramAuth := scram.Auth{User: login.User, Pass: login.Password}
+	mechanisms := map[string]sasl.Mechanism{
+		"PLAIN":         plain.Auth{User: login.User, Pass: login.Password}.AsMechanism(),
+		"SCRAM-SHA-256": scramAuth.AsSha256Mechanism(),
+		"SCRAM-SHA-512": scramAuth.AsSha512Mechanism(),
+		"OAUTHBEARER":   oauth.Auth{Token: login.Token}.AsMechanism(),
+	}
+	if mechanism, wanted := mechanisms[login.Mechanism]; wanted {
+		options = append(options, kgo.SASL(mechanism))
+	}
+	if login.CA != "" {
+		pem, err := os.ReadFile(login.CA)
+		Must(err)
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(pem)
+		options = append(options, kgo.DialTLSConfig(&tls.Config{RootCAs: roots}))
+	}
+	return options
 }
 
 // It is idempotent unless it is told not to be.

@@ -13,6 +13,24 @@ import (
 // Bootstrap is where the broker is.
 var Bootstrap = os.Getenv("BOOTSTRAP")
 
+// Login says how to log in; without a mechanism nobody does.
+type Login struct {
+	Mechanism string
+	User      string
+	Password  string
+	Token     string
+	// CA is the file of one, where it is over tls.
+	CA string
+}
+
+// HowToLogIn is what LOGIN says.
+func HowToLogIn() (login Login) {
+	if text := os.Getenv("LOGIN"); text != "" {
+		Must(json.Unmarshal([]byte(text), &login))
+	}
+	return login
+}
+
 // Options of produce and consume.
 type Options struct {
 	Topic       string
