@@ -1,11 +1,15 @@
-import 'reflect-metadata';
-import type { webcrypto } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import * as x509 from '@peculiar/x509';
+import {
+  type CertifiedKey,
+  makeAuthority,
+  makeClientCertificate,
+  makeServerCertificate,
+  pemOf,
+  VALID_DAYS,
+} from '../internal/transport/development-certificates.ts';
 
 /** What {@link makeCertificates} wrote. */
 export interface CertificateSet {
@@ -15,14 +19,6 @@ export interface CertificateSet {
   clientCert: string;
   clientKey: string;
 }
-
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-const DAY_MS = 24 * 3_600_000;
-const VALID_DAYS = 825;
-/** Clocks of other machines may be a little behind. */
-const VALID_BEFORE_MS = DAY_MS;
-
-x509.cryptoProvider.set(crypto);
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.slice(2));
 
@@ -63,13 +59,8 @@ export async function makeCertificates(
 ): Promise<CertificateSet> {
   mkdirSync(folder, { recursive: true });
   const ca = await makeAuthority();
-  const server = await sign(ca, 'localhost', [
-    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-    alternativeNames(['localhost', '127.0.0.1', '::1', ...names]),
-  ]);
-  const client = await sign(ca, 'client', [
-    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
-  ]);
+  const server = await makeServerCertificate(ca, names);
+  const client = await makeClientCertificate(ca, 'client');
   await write(folder, 'ca', ca);
   await write(folder, 'server', server);
   await write(folder, 'client', client);
@@ -82,69 +73,10 @@ export async function makeCertificates(
   };
 }
 
-type KeyPair = webcrypto.CryptoKeyPair;
-
-interface Identity {
-  certificate: x509.X509Certificate;
-  keys: KeyPair;
-}
-
-async function makeAuthority(): Promise<Identity> {
-  const keys = await makeKeys();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=tinymq development CA',
-    keys,
-    signingAlgorithm: algorithm,
-    ...lifetime(),
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  });
-  return { certificate, keys };
-}
-
-async function sign(ca: Identity, name: string, extensions: x509.Extension[]): Promise<Identity> {
-  const keys = await makeKeys();
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject: `CN=${name}`,
-    issuer: ca.certificate.subject,
-    publicKey: keys.publicKey,
-    signingKey: ca.keys.privateKey,
-    signingAlgorithm: algorithm,
-    ...lifetime(),
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(ca.keys.publicKey),
-      ...extensions,
-    ],
-  });
-  return { certificate, keys };
-}
-
-function makeKeys(): Promise<KeyPair> {
-  return crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']) as Promise<KeyPair>;
-}
-
-function lifetime(): { notBefore: Date; notAfter: Date } {
-  const now = Date.now();
-  return { notBefore: new Date(now - VALID_BEFORE_MS), notAfter: new Date(now + VALID_DAYS * DAY_MS) };
-}
-
-function alternativeNames(names: readonly string[]): x509.SubjectAlternativeNameExtension {
-  const unique = [...new Set(names)];
-  return new x509.SubjectAlternativeNameExtension(
-    unique.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value })),
-  );
-}
-
-async function write(folder: string, name: string, { certificate, keys }: Identity): Promise<void> {
-  const key = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
+async function write(folder: string, name: string, made: CertifiedKey): Promise<void> {
+  const { certificate, key } = await pemOf(made);
   const keyFile = join(folder, `${name}.key`);
-  writeFileSync(join(folder, `${name}.crt`), `${certificate.toString('pem')}\n`);
-  writeFileSync(keyFile, `${x509.PemConverter.encode(key, 'PRIVATE KEY')}\n`, { mode: 0o600 });
+  writeFileSync(join(folder, `${name}.crt`), certificate);
+  writeFileSync(keyFile, key, { mode: 0o600 });
   chmodSync(keyFile, 0o600);
 }

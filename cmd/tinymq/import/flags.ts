@@ -1,5 +1,6 @@
 import { list, text, toggle } from '../../cli/options/option.ts';
 import type { Program } from '../../cli/options/program.ts';
+import { placeOptions } from '../access/flags.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
 
 const dataDir = text({
@@ -51,4 +52,37 @@ export const importSmqProgram: Program<typeof importSmqOptions> = {
   operands: { usage: 'FILE', help: 'the database of an SMQ that is stopped', min: 1, max: 1 },
   fileFlag: optionsFileFlag,
   examples: ['tinymq import smq dbtest.db -data-dir ./data'],
+};
+
+const importMosquittoOptions = {
+  conf: text({
+    group: 'Mosquitto',
+    placeholder: 'FILE',
+    help: 'mosquitto.conf: its password_file, acl_file and allow_anonymous are taken over',
+  }),
+  passwords: text({
+    group: 'Mosquitto',
+    placeholder: 'FILE',
+    help: 'a password file, as mosquitto_passwd makes it',
+  }),
+  acl: text({ group: 'Mosquitto', placeholder: 'FILE', help: 'an ACL file' }),
+  output: text({
+    group: 'Broker',
+    placeholder: 'FILE',
+    help: 'write a file for broker -users, and leave the store alone',
+  }),
+  'dry-run': toggle({ group: 'Broker', help: 'say what would be taken over, and change nothing' }),
+  ...placeOptions,
+  ...outputOptions,
+};
+
+export const importMosquittoProgram: Program<typeof importMosquittoOptions> = {
+  name: 'tinymq import mosquitto',
+  summary: 'Takes over users and rules of mosquitto; says what it cannot take over, with its line.',
+  options: importMosquittoOptions,
+  fileFlag: optionsFileFlag,
+  examples: [
+    'tinymq import mosquitto -conf /etc/mosquitto/mosquitto.conf -dry-run',
+    'tinymq import mosquitto -passwords passwd -acl acl -output users.yaml',
+  ],
 };

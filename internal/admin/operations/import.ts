@@ -8,7 +8,7 @@ import { type AdminParts, defineOperation, listOf, number, objectOf, text } from
 export interface ImportInput {
   readonly users: readonly (UserForm & { readonly name: string })[];
   /** In their form in files; their ids have to be there. */
-  readonly rules: readonly (object & { readonly id: string })[];
+  readonly rules: readonly (Readonly<Record<string, unknown>> & { readonly id: string })[];
 }
 
 export const importAccess = defineOperation({
