@@ -54,6 +54,8 @@ export const saltBytes = 16;
 export const maxHashesAtOnce = 2;
 /** Passwords that wait to be hashed: some four seconds of work for one core. Beyond that a client is told to try again. */
 export const maxWaitingHashes = 100;
+/** How long a password waits for that at most: less than clients do, and than -connect-timeout. */
+export const maxHashWaitMs = 4_000;
 /** How long after its last login a password that was right need not be hashed again. */
 export const rememberPasswordMs = 600_000;
 /** Passwords that are remembered so, a MAC of 32 bytes each. */
