@@ -9,6 +9,7 @@ import { AccessFile } from '../access/file/access-file.ts';
 import type { Policy } from '../access/policy.ts';
 import { RulePolicy } from '../access/rules/rule-policy.ts';
 import { Standing } from '../access/standing.ts';
+import { TellingAuthenticator } from '../access/telling-authenticator.ts';
 import { CertificateUsers } from '../access/users/certificate-users.ts';
 import { Decoys } from '../access/users/decoys.ts';
 import { Tokens } from '../access/users/tokens/tokens.ts';
@@ -20,6 +21,7 @@ import { liveTopicOf, logNameOf } from '../log/names.ts';
 import { AccessEntries } from '../persistence/access-entries.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import { checkNotMarked, MarkedAccess } from './has-users.ts';
+import { loginLog } from './login-log.ts';
 import { loginSecret } from './login-secret.ts';
 import type { Opened } from './opened.ts';
 import { type BrokerOptions, policyOf } from './options.ts';
@@ -75,10 +77,14 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
   return {
     directory,
     rules,
-    authenticator: authenticator ?? new DirectoryAuthenticator(standing, users),
+    authenticator: authenticator ?? toldLogins(new DirectoryAuthenticator(standing, users), options, logger),
     policy: options.aclPartial ? allowPartly(allowed) : allowed,
     reload: async () => file?.reload(),
   };
+}
+
+function toldLogins(users: Authenticator, { clock }: BrokerOptions, logger: Logger): Authenticator {
+  return new TellingAuthenticator(users, loginLog(logger, clock));
 }
 
 function reportReplaced(user: string, error: Error | undefined, logger: Logger): void {
