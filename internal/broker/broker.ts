@@ -59,6 +59,8 @@ export class Broker {
   readonly clock: Clock;
   /** Everything that is due at a time of day. */
   readonly schedule: Schedule;
+  /** Where everybody tells what became of a message or a connection. */
+  readonly fates: Fates;
   /** When publishers give way to others. */
   readonly turnTime: TurnTime;
   readonly routes: Routes;
@@ -76,7 +78,8 @@ export class Broker {
     this.schedule = new Schedule(clock);
     this.retained = new Retained(metrics, this.schedule, parts.retainedStore);
     const total = new ChannelTotal(settings.channelTotalBytes ?? channelTotalBytes);
-    const fates = new Fates(metrics, logger);
+    this.fates = new Fates(metrics, logger);
+    const { fates } = this;
     this.#clients = new Clients({ settings, metrics, fates, logger, turn: new Turn(afterReads), total });
     metrics.gauge('channel_bytes_waiting', () => total.bytes);
     metrics.gauge('shared_subscriptions', () => this.routes.memberships);

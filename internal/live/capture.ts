@@ -20,6 +20,8 @@ export interface CaptureParts {
   logs: Logs;
   metrics: Metrics;
   log: FateLog;
+  /** Where it tells what a log did not get. Default: a place of its own. */
+  fates?: Fates;
   /** The one log that gets everything; each topic has its own where this is undefined. */
   logName?: string;
   /** Whether a topic is for this capture, where others may have it instead; it always answers the same. */
@@ -64,7 +66,7 @@ export class Capture implements Receiver {
     this.#logName = parts.logName;
     this.#isWanted = parts.isWanted;
     this.#createsNone = parts.createsNone ?? false;
-    this.#fates = new Fates(parts.metrics, parts.log);
+    this.#fates = parts.fates ?? new Fates(parts.metrics, parts.log);
   }
 
   get isFull(): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Fates } from './fates.ts';
+import { type Fate, Fates } from './fates.ts';
 import { METRICS } from './metric-table.ts';
 import { Metrics } from './metrics.ts';
 
@@ -66,4 +66,29 @@ describe('fates', () => {
       { code: 'packet-too-large' },
     ]);
   });
+});
+
+it('tells whoever listens of each fate of every room, until that ends', () => {
+  const metrics = new Metrics();
+  const lines: string[] = [];
+  const logOf = (room: string) => {
+    const note = (_: object, line: string) => void lines.push(`${room}: ${line}`);
+    return { debug: note, info: note, warn: note, error: note };
+  };
+  const fates = new Fates(metrics, logOf('broker'));
+  const door = fates.logging(logOf('door'));
+  const told: Fate[] = [];
+  const end = door.onFate((fate) => told.push(fate));
+  const first: Fate = { outcome: 'refused', code: 'invalid-topic', who: { client: 'a' }, line: 'refused' };
+  const second: Fate = { outcome: 'expired', code: 'message-expired', count: 3 };
+  door.tell(first);
+  fates.tell(second);
+  fates.counter('dropped', 'slow-consumer').value++;
+  end();
+  fates.tell(first);
+  expect([told, lines]).toEqual([
+    [first, second],
+    ['door: refused', 'broker: refused'],
+  ]);
+  expect([fates.sum('refused'), door.sum('expired')]).toEqual([2, 3]);
 });

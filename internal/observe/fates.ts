@@ -47,28 +47,49 @@ export interface Fate {
   level?: Level;
 }
 
+/** Called with each fate that is told. It must not throw, and must not change what it is given. */
+export type FateListener = (fate: Fate) => void;
+
 /** Where fates are written down. */
 export type FateLog = Record<Level, (fields: object, message: string) => void>;
 
 /**
  * The one place that is told what became of a message or a connection that was refused, dropped, expired, disconnected or
  * lost. It counts by code and writes the line in the log; `stats()` and `$SYS` read its counters, and nobody else
- * counts the same. Each room has its own with its own log, and all of them have the same counters.
+ * counts the same. A broker has one; a room that writes to a log of its own takes {@link logging}.
  */
 export class Fates {
   readonly #metrics: Metrics;
   readonly #log: FateLog;
+  readonly #listeners: Set<FateListener>;
 
-  constructor(metrics: Metrics, log: FateLog) {
+  constructor(metrics: Metrics, log: FateLog, listeners = new Set<FateListener>()) {
     this.#metrics = metrics;
     this.#log = log;
+    this.#listeners = listeners;
     // Whoever draws a curve of it wants to see it begin at 0.
     for (const { counter } of Object.values(OUTCOMES)) metrics.counts(counter);
   }
 
-  /** Counts a fate, and logs it if it has a line. */
-  tell({ outcome, code, count = 1, who, reason, details, line, level }: Fate): void {
+  /** The same place, with the lines of its fates in another log. */
+  logging(log: FateLog): Fates {
+    return new Fates(this.#metrics, log, this.#listeners);
+  }
+
+  /**
+   * Calls back with each fate that is told, of every room; what happens so often that it is only counted is not told. A
+   * listener keeps what it wants and returns soon. Returns what ends that.
+   */
+  onFate(listener: FateListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Counts a fate, tells who listens, and logs it if it has a line. */
+  tell(fate: Fate): void {
+    const { outcome, code, count = 1, who, reason, details, line, level } = fate;
     this.counter(outcome, code).value += count;
+    for (const listener of this.#listeners) listener(fate);
     if (line === undefined) return;
     const fields = { ...who, code, ...(reason === undefined ? undefined : { reason }), ...details };
     this.#log[level ?? OUTCOMES[outcome].level](fields, line);

@@ -11,7 +11,6 @@ import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
 import * as serverLimits from '../limits/server.ts';
 import type { Connections } from '../observe/connections.ts';
-import { Fates } from '../observe/fates.ts';
 import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Certificates } from '../transport/certificates.ts';
@@ -85,7 +84,7 @@ export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts)
     };
     const door = await openPort(entry, parts, partsOf);
     opened.add(() => door.close(shutdownTimeoutMs));
-    const problem = connectionProblems(new Fates(metrics, doorLog(logger, entry.name)));
+    const problem = connectionProblems(broker.fates.logging(doorLog(logger, entry.name)));
     const serves = [entry, ...doorsAtPortOf(entry.name, parts.doors)].flatMap((each) => each.serves);
     open.set(entry.name, async (endpoint) => {
       const listener = await listenFor(door, endpoint, listening, problem);
@@ -144,8 +143,8 @@ async function openPort(
     await Promise.all([owner, ...others.map(({ door }) => door)].map((door) => door.close(0)));
     throw error;
   }
-  const { connectTimeoutMs, metrics, logger, addresses, clock } = parts;
-  const fates = new Fates(metrics, logger);
+  const { connectTimeoutMs, logger, addresses, clock } = parts;
+  const fates = parts.broker.fates.logging(logger);
   return new FrontDoor({
     owner: { door: owner, serves: entry.serves },
     ...{ others, connectTimeoutMs, fates, addresses, clock },

@@ -3,7 +3,7 @@ import { openPolicy, type Policy } from '../../access/policy.ts';
 import { BrokerError, nameForLog, quoted } from '../../errors.ts';
 import type { DueTimes } from '../../lib/schedule.ts';
 import { expiredMessagesEveryMs, maxSessions, willsAfterStartMs } from '../../limits/broker.ts';
-import { type Fate, Fates } from '../../observe/fates.ts';
+import type { Fate, Fates } from '../../observe/fates.ts';
 import type { Counter, Metrics } from '../../observe/metrics.ts';
 import type { Broker, Logger } from '../broker.ts';
 import { checkOwner } from '../clients.ts';
@@ -81,7 +81,7 @@ export class Sessions {
     });
     const expiring = schedule.kind<Outbox>((outbox, nowMs) => outbox.expire(nowMs));
     const { metrics } = parts;
-    this.#fates = new Fates(metrics, parts.logger);
+    this.#fates = parts.broker.fates.logging(parts.logger);
     this.#idle = new IdleSessions(metrics, parts.logger);
     const delivered = metrics.counter('messages_delivered_total');
     const deliveredBytes = metrics.counter('message_bytes_delivered_total');

@@ -2,7 +2,6 @@ import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Sessions } from '../../broker/sessions/sessions.ts';
 import type { Logs } from '../../log/logs.ts';
 import { Connections } from '../../observe/connections.ts';
-import { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { Admission } from '../clients/admission.ts';
@@ -37,7 +36,7 @@ export class FramesDoor implements Door {
   constructor(parts: FramesDoorParts) {
     const { broker, sessions, logs, metrics, logger, maxMessageBytes, admission = new Admission() } = parts;
     const closed = (connection: FrameConnection) => this.#connections.delete(connection);
-    const fates = new Fates(metrics, logger);
+    const fates = broker.fates.logging(logger);
     this.#parts = {
       admission,
       broker,

@@ -26,6 +26,8 @@ import { Unsent } from './unsent.ts';
 export interface GrpcDoorParts {
   logs: Logs;
   metrics: Metrics;
+  /** Where it tells what became of connections. Default: a place of its own. */
+  fates?: Fates;
   /** The open connections of all doors. Default: of this one. */
   connections?: Connections;
   log: FateLog;
@@ -98,8 +100,10 @@ export class GrpcDoor implements Door {
     this.#context.deadlines.close();
   }
 
-  #peerParts({ metrics, log, addresses }: GrpcDoorParts, settings: GrpcSettings): PeerParts {
-    const fates = new Fates(metrics, log);
+  #peerParts(
+    { metrics, log, fates = new Fates(metrics, log), addresses }: GrpcDoorParts,
+    settings: GrpcSettings,
+  ): PeerParts {
     const counts = this.#counts;
     return {
       door: this.#context,

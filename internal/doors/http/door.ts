@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { httpRequestTimeoutMs } from '../../limits/http.ts';
-import { Fates } from '../../observe/fates.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { type Endpoint, isSecure } from '../../transport/endpoint.ts';
 import { type Listener, listen } from '../../transport/listener.ts';
@@ -31,7 +30,7 @@ export class HttpDoor implements Door {
     this.#parts = parts;
     this.#options = options;
     parts.connections.addDoor(this.name);
-    const fates = new Fates(parts.metrics, parts.logger);
+    const fates = parts.broker.fates.logging(parts.logger);
     const socketOf = ({ socket }: IncomingMessage) => this.#sockets.get(socket)!;
     this.#context = {
       parts,

@@ -16,6 +16,8 @@ import { KafkaConnection } from './connection.ts';
 import type { KafkaParts } from './handler.ts';
 
 export interface KafkaDoorOptions {
+  /** Where it tells what became of connections. Default: a place of its own. */
+  readonly fates?: Fates;
   /** The open connections of all doors. Default: of this one. */
   readonly connections?: Connections;
   /** Admission of clients. Default: every client is let in. */
@@ -50,7 +52,7 @@ export class KafkaDoor implements Door {
     this.#options = options;
     this.#all = options.connections ?? new Connections(metrics);
     this.#admission = options.admission ?? new Admission();
-    this.#fates = new Fates(metrics, logger);
+    this.#fates = options.fates ?? new Fates(metrics, logger);
     this.#logger = logger;
     this.#foreign = new ForeignProtocols({
       door: this.name,

@@ -26,7 +26,8 @@ export async function openKafka(parts: DoorParts, options: KafkaOptions): Promis
   const groups = new Groups({ store, stored, subscribedTopics, log: logger, clock: parts.clock });
   const endForgetting = logs.onDeleted((topic) => groups.forgetTopic(topic.name));
   const shared = { ...(await shareOf(kept, options)), groups, logger, directory: parts.directory };
-  const ways = { advertised, admission, connectTimeoutMs, addresses, connections };
+  const fates = parts.broker.fates.logging(logger);
+  const ways = { advertised, admission, connectTimeoutMs, addresses, connections, fates };
   const door = new KafkaDoor(shared, ways, metrics, logger);
   return {
     name: door.name,

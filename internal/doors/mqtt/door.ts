@@ -3,7 +3,6 @@ import type { Sessions } from '../../broker/sessions/sessions.ts';
 import { mqttPacketSlackBytes } from '../../limits/mqtt.ts';
 import type { Logs } from '../../log/logs.ts';
 import { Connections } from '../../observe/connections.ts';
-import { Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { Admission } from '../clients/admission.ts';
@@ -46,7 +45,7 @@ export class MqttDoor implements Door {
     const maxPacketBytes = Math.min(maxMessageBytes + mqttPacketSlackBytes, LARGEST_PACKET_BYTES);
     const offer = { maxPacketBytes, keepAliveMs };
     const closed = (connection: MqttConnection) => this.#connections.delete(connection);
-    const fates = new Fates(metrics, logger);
+    const fates = broker.fates.logging(logger);
     this.#parts = {
       admission,
       broker,
