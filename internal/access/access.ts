@@ -1,6 +1,7 @@
 import { BrokerError, quoted } from '../errors.ts';
 import { innerFilter, parseShared } from '../topic.ts';
 import type { Identity } from './identity.ts';
+import type { CountName } from './limits/limit.ts';
 import { Allowance, type Limits } from './limits/limits.ts';
 import { type Action, type Coverage, type Policy, type ResourceKind, THE_BROKER } from './policy.ts';
 
@@ -44,6 +45,11 @@ export class Access {
     this.#renewals++;
     this.#answers = undefined;
     this.#permitted = undefined;
+  }
+
+  /** How many of something the client may have, which is never more than the broker gives anybody. */
+  most(name: CountName, atMost: number): number {
+    return Math.min(atMost, this.allowance?.least(name) ?? atMost);
   }
 
   /** Limits there are now hold for this client, also where there were none when it came. */

@@ -44,8 +44,9 @@ export class KafkaWire {
     api: A,
     version: number,
     body: InputOf<A['request']>,
+    clientId?: string,
   ): Promise<ValueOf<A['response']>> {
-    const correlationId = this.send(api, version, body);
+    const correlationId = this.send(api, version, body, clientId);
     const answer = await this.next();
     if (answer === undefined) throw new Error(`no answer to ${api.name} ${version}`);
     const decoded = decodeResponse(api, version, answer);
@@ -56,9 +57,9 @@ export class KafkaWire {
   }
 
   /** Sends a request without waiting; returns its correlation id. */
-  send<A extends Api>(api: A, version: number, body: InputOf<A['request']>): number {
+  send<A extends Api>(api: A, version: number, body: InputOf<A['request']>, clientId = 'wire'): number {
     const correlationId = ++this.#lastCorrelationId;
-    this.socket.write(Buffer.concat(encodeRequest(api, version, { correlationId, clientId: 'wire' }, body)));
+    this.socket.write(Buffer.concat(encodeRequest(api, version, { correlationId, clientId }, body)));
     return correlationId;
   }
 

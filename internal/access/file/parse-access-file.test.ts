@@ -70,11 +70,28 @@ rules:
       expect(problemsOf(json.slice(0, length)), `${length}`).not.toEqual([]);
   });
 
+  it('names limits, each with what it is for', () => {
+    const text =
+      'users: {a: {groups: [b]}}\nlimits:\n  - {user: a, connections: 3, bytesInPerSecond: 1000}\n';
+    const { limits } = parseAccessFile(text);
+    expect(limits).toEqual([
+      { id: 'file-1', user: 'a', values: { connections: 3, bytesInPerSecond: 1000 }, origin: 'file' },
+    ]);
+    const problems = problemsOf(
+      'limits:\n  - {user: a, speed: 3}\n  - {group: [b], connections: 1}\n  - 7\n',
+    );
+    expect(problems).toEqual([
+      expect.stringContaining("line 2: limit 'file-1': there is no limit of 'speed'"),
+      expect.stringContaining('line 3: group is the name of one'),
+      expect.stringContaining('line 4: a limit is a group of keys'),
+    ]);
+  });
+
   it.each<[string, string, string[]]>([
     ['nothing', '', ['it is empty']],
     ['nothing but a comment', '# users\n', ['it names neither users nor rules']],
     ['nobody', 'users: {}\nrules: []\n', ['it names neither users nor rules']],
-    ['a list', '- a\n', ['it is no group of keys; its keys are users and rules']],
+    ['a list', '- a\n', ['it is no group of keys; its keys are users, rules, limits']],
     [
       'a password',
       'users:\n  anna:\n    password: hunter2\n',

@@ -12,8 +12,10 @@ import {
 import { quoted } from '../../errors.ts';
 import { suggestion } from '../../lib/nearest.ts';
 import { maxUsersFileProblems } from '../../limits/access.ts';
+import { AccessError } from '../access-error.ts';
 import type { DeclaredAccess } from '../access-store.ts';
 import { checkCounts, userProblem } from '../check-entries.ts';
+import { type Limit, parseLimit } from '../limits/limit.ts';
 import { parseRule, RuleError } from '../rules/parse-rules.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseScramText } from '../users/scram-text.ts';
@@ -51,7 +53,7 @@ export function parseAccessFile(text: string): DeclaredAccess {
   return new AccessFileReader().read(text);
 }
 
-const FILE_KEYS = ['users', 'rules'];
+const FILE_KEYS = ['users', 'rules', 'limits'];
 const USER_KEYS = ['password', 'scram', 'groups', 'enabled'];
 
 class AccessFileReader {
@@ -63,16 +65,18 @@ class AccessFileReader {
     this.#end();
     const users: User[] = [];
     const rules: Rule[] = [];
+    const limits: Limit[] = [];
     for (const [key, pair] of this.#pairsOf(root!, 'the file')) {
       if (key === 'users') users.push(...this.#usersOf(pair));
       else if (key === 'rules') rules.push(...this.#rulesOf(pair));
+      else if (key === 'limits') limits.push(...this.#limitsOf(pair));
       else this.#unknownKey(pair, key, 'the file', FILE_KEYS);
     }
     if (users.length === 0 && rules.length === 0 && this.#problems.length === 0)
       this.#problems.push('it names neither users nor rules');
     this.#end();
-    checkCounts(new Map(users.map((user) => [user.name, user])), rules, []);
-    return { users, rules, limits: [] };
+    checkCounts(new Map(users.map((user) => [user.name, user])), rules, limits);
+    return { users, rules, limits };
   }
 
   #end(): void {
@@ -91,7 +95,7 @@ class AccessFileReader {
     }
     const root = this.#parsed(text);
     if (root === undefined || isMap(root)) return root;
-    this.#problems.push(`it is no group of keys; its keys are ${FILE_KEYS.join(' and ')}`);
+    this.#problems.push(`it is no group of keys; its keys are ${FILE_KEYS.join(', ')}`);
     return undefined;
   }
 
@@ -200,6 +204,24 @@ class AccessFileReader {
       } catch (error) {
         if (!(error instanceof RuleError)) throw error;
         for (const problem of error.problems) this.#tellAt(item, problem);
+        return [];
+      }
+    });
+  }
+
+  /** Each names a user, a group or a client, or nobody, and what it allows. */
+  #limitsOf(pair: Pair): Limit[] {
+    if (isEmpty(pair.value)) return [];
+    if (!isSeq(pair.value)) {
+      this.#tellAt(pair.value ?? pair.key, 'limits: is a list');
+      return [];
+    }
+    return pair.value.items.flatMap((item, index) => {
+      try {
+        return [parseLimit(this.#plain(item), `file-${index + 1}`)];
+      } catch (error) {
+        if (!(error instanceof AccessError)) throw error;
+        this.#tellAt(item, error.message);
         return [];
       }
     });

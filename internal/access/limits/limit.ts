@@ -22,7 +22,8 @@ export type CountName = (typeof COUNT_NAMES)[number];
 export type LimitName = RateName | CountName;
 
 /**
- * Bounds for whoever it names: all of them together share what it allows. Where it names several, as a user and a client,
+ * Bounds for whoever it names. Connections and rates are shared by all of them; subscriptions and messages in flight are
+ * those of each client, sessions those of each user. Where it names several, as a user and a client,
  * it is for who is both. Without a name it is for everybody, each user on his own, and each client without a user; it holds
  * where no limit that names them says something else of the same.
  */
@@ -37,6 +38,20 @@ export interface Limit {
 
 const NAMES: ReadonlySet<string> = new Set([...RATE_NAMES, ...COUNT_NAMES]);
 const FEW: ReadonlySet<string> = new Set(RATE_NAMES);
+
+/** A limit as it stands in a file. @throws AccessError `invalid` */
+export function parseLimit(form: unknown, id: string): Limit {
+  if (typeof form !== 'object' || form === null || Array.isArray(form))
+    throw new AccessError('invalid', 'a limit is a group of keys');
+  const { user, group, client, ...values } = form as Record<string, unknown>;
+  for (const [what, name] of Object.entries({ user, group, client })) {
+    if (name !== undefined && typeof name !== 'string')
+      throw new AccessError('invalid', `${what} is the name of one`);
+  }
+  const limit = { id, user, group, client, values, origin: 'file' } as Limit;
+  checkLimit(limit);
+  return limit;
+}
 
 /** @throws AccessError `invalid` where something of a limit is not what it has to be. */
 export function checkLimit({ id, user, group, client, values }: Limit): void {

@@ -226,11 +226,12 @@ export class Session implements ShareOwner {
    * Begins a subscription, or puts it in the place of the one with the same filter; whether it is a new one.
    *
    * @param receipt held until the store has it.
+   * @param most how many its client may have.
    * @throws BrokerError `too-many-subscriptions`.
    */
-  subscribe(subscription: Subscription, receipt?: Receipt): boolean {
+  subscribe(subscription: Subscription, receipt?: Receipt, most = maxSubscriptionsPerClient): boolean {
     const isNew = this.subscription(subscription.filter) === undefined;
-    if (isNew && this.subscriptionCount >= maxSubscriptionsPerClient) {
+    if (isNew && this.subscriptionCount >= most) {
       throw new BrokerError('too-many-subscriptions', `${this.subscriptionCount} filters are held`);
     }
     this.restore(subscription);

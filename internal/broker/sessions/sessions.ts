@@ -125,6 +125,11 @@ export class Sessions {
     return this.#connected;
   }
 
+  /** How many a user has. */
+  countOf(user: string | undefined): number {
+    return this.#sum(({ owner }) => (owner.user === user ? 1 : 0));
+  }
+
   get(clientId: string): Session | undefined {
     return this.#sessions.get(clientId);
   }

@@ -51,7 +51,8 @@ export class Admission {
    */
   admit(peer: Peer, credentials: Credentials): Access | Promise<Access> {
     const reconnect = this.#reconnects.turn(peer);
-    const login = this.#failedLogins.turn(peer.remote, userOf(credentials));
+    const user = guessedUser(credentials);
+    const login = user === undefined ? undefined : this.#failedLogins.turn(peer.remote, user);
     if (reconnect !== undefined || login !== undefined) {
       return Promise.all([reconnect, login]).then(() => this.#admitNow(peer, credentials));
     }
@@ -100,7 +101,8 @@ export class Admission {
   }
 
   #letIn(peer: Peer, credentials: Credentials, found: Identity | Refusal): Access | Promise<Access> {
-    if (credentials.kind !== 'none') this.#note(peer, userOf(credentials), found);
+    const user = guessedUser(credentials);
+    if (user !== undefined) this.#note(peer, user, found);
     const access = this.accessOf(found);
     const turn = access.allowance?.turnToConnect();
     return turn === undefined ? access : turn.then(() => access);
@@ -128,9 +130,9 @@ export class Admission {
   }
 }
 
-/** Whom credentials are of, as far as they say it. */
-function userOf(credentials: Credentials): string {
-  return credentials.kind === 'password' ? credentials.user : '';
+/** Whose password somebody may be guessing; tokens are too long for that. */
+function guessedUser(credentials: Credentials): string | undefined {
+  return credentials.kind === 'password' ? credentials.user : undefined;
 }
 
 /** Mechanisms that any authenticator can serve, because their client shows all in one message. */

@@ -6,6 +6,7 @@ import type { Session } from '../../broker/sessions/session.ts';
 import type { Sessions } from '../../broker/sessions/sessions.ts';
 import { join, type Subscription, simpleSubscription } from '../../broker/sessions/subscription.ts';
 import { BrokerError } from '../../errors.ts';
+import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
 import { isReplay } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
@@ -293,7 +294,11 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
       return;
     }
     const subscription = simpleSubscription(filter);
-    const isNew = this.#session!.subscribe(subscription);
+    const isNew = this.#session!.subscribe(
+      subscription,
+      undefined,
+      client.access.most('subscriptions', maxSubscriptionsPerClient),
+    );
     this.#answer(FrameType.suback, filter);
     if (isNew && parseShared(filter) === undefined && this.#parts.broker.retained.has(filter)) {
       this.#feedRetained(client, subscription);

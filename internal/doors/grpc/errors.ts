@@ -28,8 +28,12 @@ export function isUnexpected(error: unknown): boolean {
 }
 
 function statusOf({ code, kind }: BrokerError): StatusCode {
+  if (EXHAUSTED.includes(code)) return Status.RESOURCE_EXHAUSTED;
   return UNAUTHENTICATED.includes(code) ? Status.UNAUTHENTICATED : STATUS_OF_KIND[kind];
 }
+
+/** Limits of users, groups and clients: to try again at once is of no use. */
+const EXHAUSTED: readonly ErrorCode[] = ['too-many-connections', 'connection-rate-exceeded'];
 
 const UNAUTHENTICATED: readonly ErrorCode[] = ['bad-credentials', 'credentials-expired'];
 

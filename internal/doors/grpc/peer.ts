@@ -12,6 +12,7 @@ import type { RequestHead } from '../../protocol/http2/request-head.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
+import { LimitedConnection } from '../clients/limited-connection.ts';
 import type { ForeignProtocols } from '../foreign-protocol.ts';
 import { Call, type OpenCall } from './call.ts';
 import type { CallPeer, DoorContext } from './context.ts';
@@ -48,6 +49,8 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   #callCount = 0;
   #isClosing = false;
   readonly #logins: Logins;
+  /** What the connection counts as. */
+  #access: Access | undefined;
 
   constructor(parts: PeerParts, connection: Connection) {
     this.#parts = parts;
@@ -83,6 +86,10 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   /** Ends what is no longer allowed. */
   recheckAccess(): void {
     for (const call of [...this.#calls]) call.recheckAccess();
+  }
+
+  holdToLimits(): void {
+    if (this.#access !== undefined) LimitedConnection.holdOpen(this.#connection, this.#access, this.facts());
   }
 
   /** The bytes that arrived on the connection before. */
@@ -151,6 +158,9 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
     const expiry = access.expiry(this.context.logs.clock.now());
     if (expiry !== undefined) throw expiry;
     access.checkConnect();
+    // The first one that is let in stands for the connection.
+    LimitedConnection.hold(this.#connection, access);
+    this.#access ??= access;
     call.access = access;
     this.#start(call, head);
   }

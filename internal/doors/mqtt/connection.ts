@@ -1,7 +1,7 @@
 import type { Access } from '../../access/access.ts';
 import type { ClientHost } from '../../broker/client.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
-import type { OpenedSession } from '../../broker/sessions/sessions.ts';
+import type { OpenedSession, Sessions } from '../../broker/sessions/sessions.ts';
 import { BrokerError, nameForLog } from '../../errors.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
@@ -20,7 +20,7 @@ import { type ConnectionServices, createMqttClient, type MqttClient } from './co
 import { type AuthOutcome, authPacket } from './enhanced-authentication.ts';
 import { type Admitted, Newcomer, type NewcomerHost } from './incoming/newcomer.ts';
 import { answerRequest, type RequestHost } from './incoming/requests.ts';
-import { secondsToMs } from './negotiate.ts';
+import { type Agreement, secondsToMs } from './negotiate.ts';
 import { encodeWithReason } from './outgoing/answers.ts';
 import { encodingOf } from './outgoing/encoding.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
@@ -271,6 +271,8 @@ export class MqttConnection
     // It may have gone, or have been refused, while it was looked at.
     if (this.#isEnding) return;
     LimitedConnection.hold(this.#connection, access);
+    checkSessions(access, this.#parts.sessions, agreement);
+    boundInflight(access, agreement);
     const { broker, sessions, logger } = this.#parts;
     const { version, cleanStart, isBridge = false } = connect;
     const encoding = encodingOf(version, broker.clock);
@@ -408,6 +410,22 @@ export class MqttConnection
   #who(): object {
     return clientFields(this.#connection, this.#connected?.client);
   }
+}
+
+/** @throws BrokerError `too-many-sessions`: the user has as many as he may, and this would be one more that is kept. */
+function checkSessions({ identity, allowance }: Access, sessions: Sessions, agreement: Agreement): void {
+  const most = allowance?.least('sessions');
+  const isNew = agreement.sessionExpiryMs !== 0 && sessions.get(identity.clientId) === undefined;
+  if (most === undefined || !isNew || sessions.countOf(identity.user) < most) return;
+  throw new BrokerError('too-many-sessions', `${most} sessions are kept for this user`);
+}
+
+/** Messages on their way to a client, and from one that may be told. */
+function boundInflight(access: Access, agreement: Agreement): void {
+  agreement.receiveMaximum = access.most('inflight', agreement.receiveMaximum);
+  const { receiveMaximum } = agreement.connack;
+  if (receiveMaximum !== undefined)
+    agreement.connack.receiveMaximum = access.most('inflight', receiveMaximum);
 }
 
 /** Whether what a packet costs depends on what others have subscribed to; acknowledgements take no time, and free some. */

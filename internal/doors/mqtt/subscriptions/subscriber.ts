@@ -5,6 +5,7 @@ import { Receipt } from '../../../broker/delivery/receipt.ts';
 import type { RetainedFeed, Session } from '../../../broker/sessions/session.ts';
 import { join } from '../../../broker/sessions/subscription.ts';
 import { BrokerError, quoted } from '../../../errors.ts';
+import { maxSubscriptionsPerClient } from '../../../limits/broker.ts';
 import { maxFiltersPerSubscribe } from '../../../limits/mqtt.ts';
 import { isReplay } from '../../../live/replay-filter.ts';
 import type { Fates } from '../../../observe/fates.ts';
@@ -207,7 +208,8 @@ export class Subscriber {
     const isWanted = retainHandling === 0 || (retainHandling === 1 && isNew);
     const isDue = isWanted && parseShared(filter) === undefined && this.#broker.retained.has(filter);
     if (isDue) session.owe(filter);
-    session.subscribe(subscription, receipt);
+    const most = this.#access.most('subscriptions', maxSubscriptionsPerClient);
+    session.subscribe(subscription, receipt, most);
     if (!isDue) return undefined;
     const feed = { messages: this.#broker.retained.find(filter), match: join([subscription])! };
     return { filter, feed };
