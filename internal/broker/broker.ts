@@ -152,12 +152,12 @@ export class Broker {
     const isCostly = channels.length > MANY_CHANNELS || receivers.length > 0 || groups.length > 0;
     if (isCostly) this.turnTime.begin();
     for (let index = 0; index < channels.length; index++) {
-      const channel = channels[index];
+      const channel = channels[index]!;
       channel.deliver(publication);
       if (channel.isFull) channel.holdBack(source);
     }
     for (let index = 0; index < receivers.length; index++) {
-      const receiver = receivers[index];
+      const receiver = receivers[index]!;
       receiver.deliver(publication);
       if (receiver.isFull) receiver.holdBack(source, publication);
     }

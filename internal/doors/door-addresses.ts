@@ -14,9 +14,10 @@ export function doorEndpoint({ schemes, defaultPorts }: OwnPort, url: string): E
     const allowed = Object.keys(schemes).join('://, ');
     throw new Error(`'${shownAddress(url)}' is not an address to listen on; it begins with ${allowed}://`);
   }
-  const scheme = schemes[written];
+  const [, , place = ''] = parts;
+  const scheme = schemes[written]!;
   const port = defaultPorts[scheme];
-  return parseEndpoint(`${scheme}://${port === undefined ? parts[2] : withPort(parts[2], port)}`);
+  return parseEndpoint(`${scheme}://${port === undefined ? place : withPort(place, port)}`);
 }
 
 /** A bare number stays as it is: it is a port whose colon was forgotten, not the name of a host. */

@@ -180,7 +180,7 @@ export class Capture implements Receiver {
     const topic = known ?? (await this.#newLog(name));
     // Asked for first and in the same turn: a log with such messages that does not say so would never be replayed.
     if (this.#mixed.has(name)) this.#noteMixed(topic);
-    await topic.partitions[0].append({ ...batch, isPublished: true });
+    await topic.partitions[0]!.append({ ...batch, isPublished: true });
   }
 
   async #newLog(name: string): Promise<TopicLog> {

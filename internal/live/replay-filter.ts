@@ -43,16 +43,16 @@ export function isReplay(filter: string): boolean {
  * @returns what is wrong with it, as a text, where something is.
  */
 export function parseReplay(filter: string, nowMs: number): ReplayRequest | string {
-  const parts = /^\$replay\/([^/]+)\/(.+)$/s.exec(filter);
-  if (parts === null) return 'a replay is $replay/START/FILTER';
-  const start = parseStart(parts[1], nowMs);
+  const [, from, wanted] = /^\$replay\/([^/]+)\/(.+)$/s.exec(filter) ?? [];
+  if (from === undefined || wanted === undefined) return 'a replay is $replay/START/FILTER';
+  const start = parseStart(from, nowMs);
   if (start === undefined) {
     return 'a replay starts at earliest, latest, an offset, a time ago such as -1h, or an ISO time';
   }
-  const problem = filterProblem(parts[2]);
+  const problem = filterProblem(wanted);
   if (problem !== undefined) return problem;
-  if (parts[2].startsWith('$')) return 'a replay is not shared, and the topics of the broker have no history';
-  return { start, filter: parts[2] };
+  if (wanted.startsWith('$')) return 'a replay is not shared, and the topics of the broker have no history';
+  return { start, filter: wanted };
 }
 
 /** The start of a replay; undefined where the text is none. */
@@ -61,7 +61,7 @@ export function parseStart(text: string, nowMs: number): ReplayStart | undefined
   if (/^\d{1,15}$/.test(text)) return { kind: 'offset', offset: Number(text) };
   const ago = /^-(\d{1,9}(?:\.\d+)?)([smhd])$/.exec(text);
   if (ago !== null) {
-    const timeMs = Math.round(nowMs - Number(ago[1]) * UNIT_MS[ago[2]]);
+    const timeMs = Math.round(nowMs - Number(ago[1]) * UNIT_MS[ago[2]!]!);
     return { kind: 'time', timeMs: Math.max(0, timeMs) };
   }
   const timeMs = ISO_TIME.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;

@@ -336,7 +336,7 @@ export class Logs {
       }
       topic.lastingConfigs = stored.configs;
       this.#configure(topic, stored.configs);
-      for (const partition of topic.partitions) partition.restore(stored.partitions[partition.number]);
+      for (const partition of topic.partitions) partition.restore(stored.partitions[partition.number]!);
       this.#grow(topic, stored.partitions.slice(topic.partitions.length));
     }
   }

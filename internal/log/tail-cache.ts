@@ -37,7 +37,7 @@ export class TailCache {
     this.#queue.push({ owner, bytes });
     this.#bytes += bytes;
     while (this.#bytes > this.#budgetBytes && this.#first < this.#queue.length) {
-      const oldest = this.#queue[this.#first++];
+      const oldest = this.#queue[this.#first++]!;
       this.#bytes -= oldest.bytes;
       oldest.owner.dropFirst();
     }

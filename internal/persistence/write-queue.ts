@@ -181,7 +181,8 @@ export class WriteQueue {
   }
 
   #countPending(key: string, change: 1 | -1): void {
-    this.#pendingByKind.set(key[0], (this.#pendingByKind.get(key[0]) ?? 0) + change);
+    const kind = key[0]!;
+    this.#pendingByKind.set(kind, (this.#pendingByKind.get(kind) ?? 0) + change);
   }
 
   get #hasWork(): boolean {

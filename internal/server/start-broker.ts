@@ -261,7 +261,7 @@ function running(parts: RunningParts): RunningBroker {
   const close = () => opened.close();
   return {
     listeners: listeners.map(({ url, door }) => ({ url, door: door.name as DoorName })),
-    url: listeners[0].url,
+    url: listeners[0]!.url,
     get openToAll() {
       return access.directory.current.isProtected ? [] : openToAll.map(({ url }) => url);
     },

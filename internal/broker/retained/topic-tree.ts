@@ -79,8 +79,8 @@ export class TopicTree<T> {
     if (value === undefined) return undefined;
     path.at(-1)!.value = undefined;
     this.#size--;
-    for (let depth = path.length - 1; depth > 0 && leadsNowhere(path[depth]); depth--) {
-      path[depth - 1].children!.delete(levelAt(path[depth].edge, 0));
+    for (let depth = path.length - 1; depth > 0 && leadsNowhere(path[depth]!); depth--) {
+      path[depth - 1]!.children!.delete(levelAt(path[depth]!.edge, 0));
     }
     return value;
   }

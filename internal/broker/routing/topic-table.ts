@@ -59,7 +59,7 @@ export class TopicTable {
       if (
         found === hash &&
         nameLengths[slot] === length &&
-        isSame(this.#names, nameStarts[slot], bytes, start, length)
+        isSame(this.#names, nameStarts[slot]!, bytes, start, length)
       ) {
         return entries[slot]!;
       }
@@ -115,7 +115,7 @@ export class TopicTable {
     this.#slots = newSlots(2 * hashes.length);
     this.#size = 0;
     for (const [slot, entry] of entries.entries()) {
-      if (entry !== undefined) this.#place(hashes[slot], nameStarts[slot], nameLengths[slot], entry);
+      if (entry !== undefined) this.#place(hashes[slot]!, nameStarts[slot]!, nameLengths[slot]!, entry);
     }
   }
 

@@ -47,7 +47,7 @@ export class TopicTrie<T> {
       const levels = topic.split('/');
       // Wildcards in the first level never reach the broker's own names.
       if (topic.startsWith('$')) {
-        const first = this.#root.children?.get(levels[0]);
+        const first = this.#root.children?.get(levels[0]!);
         if (first !== undefined) collect(first, levels, 1, found);
       } else {
         collect(this.#root, levels, 0, found);
@@ -90,7 +90,7 @@ function collect<T>(node: TrieNode<T>, levels: string[], depth: number, found: S
     if (node.here !== undefined) addAll(found, node.here);
     return;
   }
-  const child = node.children?.get(levels[depth]);
+  const child = node.children?.get(levels[depth]!);
   if (child !== undefined) collect(child, levels, depth + 1, found);
   if (node.any !== undefined) collect(node.any, levels, depth + 1, found);
 }

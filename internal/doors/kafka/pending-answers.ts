@@ -43,6 +43,6 @@ export class PendingAnswers {
     const unknown = this.#pending.findIndex((each) => each.chunks === undefined);
     const ready = this.#pending.splice(0, unknown < 0 ? this.#pending.length : unknown);
     for (const { bytes } of ready) this.#bytes -= bytes;
-    return ready.length === 1 ? ready[0].chunks! : ready.flatMap((each) => [...each.chunks!]);
+    return ready.length === 1 ? ready[0]!.chunks! : ready.flatMap((each) => [...each.chunks!]);
   }
 }

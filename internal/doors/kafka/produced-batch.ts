@@ -52,7 +52,7 @@ export class ProduceRefusal extends Error {
 /** Whether the first batch belongs to a transaction. */
 export function isTransactional(records: Uint8Array | null): boolean {
   if (records === null || records.length < BATCH_HEADER_BYTES || records[MAGIC_AT] !== MAGIC) return false;
-  return (records[ATTRIBUTES_AT] & BatchAttribute.transactional) !== 0;
+  return (records[ATTRIBUTES_AT]! & BatchAttribute.transactional) !== 0;
 }
 
 /**
@@ -73,7 +73,7 @@ export function oneBatch(records: Uint8Array | null, version: number): Uint8Arra
       false,
     );
   }
-  const isZstd = (bytes[ATTRIBUTES_AT] & BatchAttribute.compressionMask) === ZSTD;
+  const isZstd = (bytes[ATTRIBUTES_AT]! & BatchAttribute.compressionMask) === ZSTD;
   if (isZstd && version < FIRST_VERSION_WITH_ZSTD) {
     const message = `zstd in version ${version} of Produce`;
     throw new ProduceRefusal(KafkaErrorCode.unsupportedCompressionType, message, false);
@@ -89,13 +89,12 @@ function batchEnd(bytes: Uint8Array, at: number): number {
   const left = bytes.length - at;
   if (left < BATCH_LENGTH_END) return at;
   const lengthAt = at + BATCH_LENGTH_AT;
-  const batchLength =
-    (bytes[lengthAt] << 24) | (bytes[lengthAt + 1] << 16) | (bytes[lengthAt + 2] << 8) | bytes[lengthAt + 3];
+  const batchLength = new DataView(bytes.buffer, bytes.byteOffset).getInt32(lengthAt);
   if (batchLength < LEAST_LENGTH) {
     throw new ProduceRefusal(KafkaErrorCode.corruptMessage, `a batch length of ${batchLength} bytes`, false);
   }
   if (left <= MAGIC_AT) return at;
-  const magic = bytes[at + MAGIC_AT];
+  const magic = bytes[at + MAGIC_AT]!;
   if (magic > MAGIC) {
     throw new ProduceRefusal(KafkaErrorCode.corruptMessage, `magic ${magic} is not known`, false);
   }

@@ -188,7 +188,7 @@ export class MqttConnection
       while (at < stop && intake.isOpen) {
         const connected = this.#connected;
         // Said before the packet is whole: what begins like this may never become one.
-        this.#newcomer?.checkMayBegin(bytes[at] >>> 4);
+        this.#newcomer?.checkMayBegin(bytes[at]! >>> 4);
         if (!cursor.read(bytes, at, limit)) break;
         const next = cursor.end;
         if (cursor.type === PacketType.publish && connected !== undefined) {

@@ -7,7 +7,7 @@ export const mqttEntry: DoorEntry = {
   clients: 'MQTT',
   page: 'mqtt.md',
   serves: ['MQTT'],
-  listening: { sharesPortOf: 'frames', recognises: ([first]) => isMqtt(first), clientUrl },
+  listening: { sharesPortOf: 'frames', recognises: ([first]) => isMqtt(first!), clientUrl },
   needsLogs: false,
   authenticates: true,
   async open(parts) {

@@ -131,8 +131,8 @@ export class SysTopics {
     const rates = this.#rates.get(name) ?? LOAD_MINUTES.map(() => 0);
     for (const [index, span] of LOAD_MINUTES.entries()) {
       const weight = Math.exp(-minutes / span);
-      if (minutes > 0) rates[index] = rates[index] * weight + ((sum - before) / minutes) * (1 - weight);
-      this.#tell(`load/${name}/${span}min`, rates[index].toFixed(2));
+      if (minutes > 0) rates[index] = rates[index]! * weight + ((sum - before) / minutes) * (1 - weight);
+      this.#tell(`load/${name}/${span}min`, rates[index]!.toFixed(2));
     }
     this.#rates.set(name, rates);
   }

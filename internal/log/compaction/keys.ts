@@ -53,7 +53,7 @@ export class KeyOffsets {
   /** The offset of a key; -1 where it is not known. */
   get(bytes: Uint8Array, start: number, end: number): number {
     this.#take(bytes, start, end);
-    return this.#offsets[this.#find()];
+    return this.#offsets[this.#find()]!;
   }
 
   /** Forgets all keys. The room stays. */
@@ -68,13 +68,13 @@ export class KeyOffsets {
     if (length > LONGEST_ITSELF_BYTES) {
       const digest = hash('sha256', bytes.subarray(start, end), 'buffer');
       for (let word = 0; word < 4; word++) key[word] = digest.readInt32LE(word * 4);
-      key[3] = (key[3] & 0x00ff_ffff) | (HASHED << 24);
+      key[3] = (key[3]! & 0x00ff_ffff) | (HASHED << 24);
       return;
     }
     key.fill(0);
-    for (let at = 0; at < length; at++) key[at >> 2] |= bytes[start + at] << ((at & 3) * 8);
+    for (let at = 0; at < length; at++) key[at >> 2]! |= bytes[start + at]! << ((at & 3) * 8);
     // The length in the last byte tells a short key from one with zeros behind it, and from a hash.
-    key[3] |= length << 24;
+    key[3]! |= length << 24;
   }
 
   /** The slot of the key, or the free one where it would be. */
@@ -113,7 +113,7 @@ export class KeyOffsets {
       this.#key.set(words.subarray(slot * 4, slot * 4 + 4));
       const into = this.#find();
       this.#words.set(this.#key, into * 4);
-      this.#offsets[into] = offsets[slot];
+      this.#offsets[into] = offsets[slot]!;
     }
     this.#key.set(wanted);
   }

@@ -36,7 +36,7 @@ export async function endOfEpoch(
     } else {
       epoch = isFound ? Math.max(epoch, header.partitionLeaderEpoch) : header.partitionLeaderEpoch;
       isFound = true;
-      low = batch.lastOffset + 1;
+      low = batch!.lastOffset + 1;
     }
   }
   return { leaderEpoch: epoch, endOffset: low };

@@ -45,7 +45,7 @@ export const offsetCommitHandler = defineHandler(
       const knowsGroupIdNotFound = version >= FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND;
       const commit = { groupId, memberId, groupInstanceId, generationId, knowsGroupIdNotFound, offsets };
       const outcomes = await parts.groups.commit(commit, client);
-      for (const [index, answer] of answers.entries()) answer.errorCode = KafkaErrorCode[outcomes[index]];
+      for (const [index, answer] of answers.entries()) answer.errorCode = KafkaErrorCode[outcomes[index]!];
     }
     return { topics };
   },

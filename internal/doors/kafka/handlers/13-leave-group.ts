@@ -10,13 +10,13 @@ export const leaveGroupHandler = defineHandler(
     const leaving = isSingle ? [{ memberId: request.memberId, groupInstanceId: null }] : request.members;
     const outcomes = await parts.groups.leave(request.groupId, leaving);
     if (typeof outcomes === 'string') return { errorCode: KafkaErrorCode[outcomes] };
-    if (isSingle) return { errorCode: KafkaErrorCode[outcomes[0]] };
+    if (isSingle) return { errorCode: KafkaErrorCode[outcomes[0]!] };
     return {
       errorCode: KafkaErrorCode.none,
       members: leaving.map(({ memberId, groupInstanceId }, index) => ({
         memberId,
         groupInstanceId,
-        errorCode: KafkaErrorCode[outcomes[index]],
+        errorCode: KafkaErrorCode[outcomes[index]!],
       })),
     };
   },

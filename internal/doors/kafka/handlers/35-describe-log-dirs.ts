@@ -54,7 +54,7 @@ function wanted({ topics }: Request, parts: KafkaParts): Wanted[] {
 async function sizesOf({ topic, partitions }: Wanted) {
   const sizes = partitions.map(async (number) => ({
     partitionIndex: number,
-    partitionSize: await topic.partitions[number].sizeBytes(),
+    partitionSize: await topic.partitions[number]!.sizeBytes(),
     offsetLag: 0,
     isFutureKey: false,
   }));

@@ -26,7 +26,7 @@ export const offsetDeleteHandler = defineHandler(
     });
     const outcomes = await parts.groups.deleteOffsets(request.groupId, existing);
     if (typeof outcomes === 'string') return { errorCode: KafkaErrorCode[outcomes], topics: [] };
-    for (const [index, answer] of answers.entries()) answer.errorCode = KafkaErrorCode[outcomes[index]];
+    for (const [index, answer] of answers.entries()) answer.errorCode = KafkaErrorCode[outcomes[index]!];
     return { errorCode: KafkaErrorCode.none, topics };
   },
   {

@@ -46,7 +46,7 @@ class MqttEncoding implements Encoding {
       if (message.payload.length > LARGEST_PAYLOAD_BYTES) continue;
       packets.push(encodePublish(publishOf(message, this.#version, this.#clock), this.#version));
     }
-    return packets.length === 1 ? packets[0] : Buffer.concat(packets);
+    return packets.length === 1 ? packets[0]! : Buffer.concat(packets);
   }
 }
 
