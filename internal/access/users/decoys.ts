@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { saltBytes, scramIterations } from '../../limits/access.ts';
 import { SCRAM_HASHES } from './scram-keys.ts';
+import { secretOf } from './stored-hash.ts';
 import { SCRAM_MECHANISMS, type ScramKeys, type ScramMechanism, type User } from './user.ts';
 
 type Users = ReadonlyMap<string, User>;
@@ -65,8 +66,10 @@ export class Decoys {
 function examplesOf(users: Users): Examples {
   const hashes: string[] = [];
   const keys: Record<ScramMechanism, ScramKeys[]> = { 'SCRAM-SHA-256': [], 'SCRAM-SHA-512': [] };
-  for (const { password, scram } of users.values()) {
-    if (password !== undefined) hashes.push(password);
+  for (const user of users.values()) {
+    const { scram } = user;
+    const secret = secretOf(user);
+    if (secret !== undefined) hashes.push(secret);
     for (const mechanism of SCRAM_MECHANISMS) {
       const found = scram[mechanism];
       if (found !== undefined) keys[mechanism].push(found);

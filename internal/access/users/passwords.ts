@@ -6,7 +6,7 @@ import { hashPassword, isSame } from './password-hash.ts';
 import { RememberedPasswords } from './remembered-passwords.ts';
 import { prepared } from './saslprep.ts';
 import { makeScramKeys } from './scram-keys.ts';
-import { parseStoredHash } from './stored-hash.ts';
+import { parseSecret, secretOf } from './stored-hash.ts';
 import type { User } from './user.ts';
 
 /** What is stored of a password: its hash, and keys for SCRAM, so that a user may log in on every door. */
@@ -70,8 +70,9 @@ export class Passwords {
   async isRight(name: string, password: Uint8Array, users: ReadonlyMap<string, User>): Promise<boolean> {
     if (password.length > maxPasswordBytes) return false;
     const user = users.get(name);
-    const canLogIn = user?.isEnabled === true && user.password !== undefined;
-    const stored = canLogIn ? user.password! : this.#decoys.passwordHash(name, users);
+    const secret = user?.isEnabled === true ? secretOf(user) : undefined;
+    const canLogIn = secret !== undefined;
+    const stored = secret ?? this.#decoys.passwordHash(name, users);
     if (stored === undefined) return false;
     const key = this.#remembered.keyOf(name, password, stored);
     if (canLogIn && this.#remembered.has(key)) return true;
@@ -91,7 +92,7 @@ export class Passwords {
 
 /** Whether a password is the one that a hash was made of. */
 async function fits(password: Uint8Array, stored: string): Promise<boolean> {
-  const hash = parseStoredHash(stored);
+  const hash = parseSecret(stored);
   if (hash === undefined) return false;
   return isSame(await hash.derive(hash.isForeign ? password : preparedBytes(password)), hash.hash);
 }

@@ -88,6 +88,20 @@ describe('AlterUserScramCredentials', () => {
     ]);
   });
 
+  it.each([SHA_256, SHA_512])('gives it a password for other doors, too: mechanism %i', async (type) => {
+    const door = await open();
+    await door.alter({ upsertions: [upsertion('ann', 'secret', type)] });
+    const authenticator = new UserAuthenticator({ directory: door.directory, allowsAnonymous: false });
+    const found = (password: string) =>
+      authenticator.authenticate(identityOfTest('c'), {
+        kind: 'password',
+        user: 'ann',
+        password: Buffer.from(password),
+      });
+    expect(await found('secret')).toMatchObject({ user: 'ann' });
+    expect(await found('Secret')).toMatchObject({ reason: expect.any(String) });
+  });
+
   it('sets both mechanisms in one request, and takes one of them away', async () => {
     const door = await open();
     const both = [upsertion('ann', 'secret'), upsertion('ann', 'secret', SHA_512)];
