@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Publish, Will } from '../../internal/protocol/mqtt/packet.ts';
+import type { ConnectWill, Publish } from '../../internal/protocol/mqtt/packet.ts';
 import type { BrokerProcess } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectLasting as connect, useLastingBrokers } from './lasting-broker.ts';
@@ -7,7 +7,7 @@ import { connectLasting as connect, useLastingBrokers } from './lasting-broker.t
 const startBroker = useLastingBrokers();
 
 /** A will that is more than text. */
-function will(topic: string, more: Partial<Will> = {}): Will {
+function will(topic: string, more: Partial<ConnectWill> = {}): ConnectWill {
   return { topic, payload: Buffer.from([0, 255, 128]), qos: 1, retain: false, properties: {}, ...more };
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { Will } from '../../internal/protocol/mqtt/packet.ts';
+import type { ConnectWill } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../internal/protocol/mqtt/properties.ts';
 import { useBroker } from './broker.ts';
 import type { RawMqtt } from './client.ts';
 
 const broker = useBroker();
 
-function will(topic: string, properties: Properties = NO_PROPERTIES): Will {
+function will(topic: string, properties: Properties = NO_PROPERTIES): ConnectWill {
   return { topic, payload: Buffer.from('gone'), qos: 1, retain: false, properties };
 }
 

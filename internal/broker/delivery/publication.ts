@@ -1,8 +1,8 @@
+import type { Qos } from '../../lib/qos.ts';
 import { type Origin, OWN } from './origin.ts';
 import type { Receipt } from './receipt.ts';
 
-/** How often a message may arrive: 0 at most once, 1 at least once, 2 exactly once. */
-export type Qos = 0 | 1 | 2;
+export type { Qos } from '../../lib/qos.ts';
 
 /** One message as values, for turning a run from one encoding into another. */
 export interface Message {

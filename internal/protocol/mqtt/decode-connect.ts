@@ -3,10 +3,10 @@ import {
   BRIDGE_BIT,
   type Connack,
   type Connect,
+  type ConnectWill,
   PacketType,
   type Qos,
   type Version,
-  type Will,
 } from './packet.ts';
 import { NO_PROPERTIES, readProperties } from './properties.ts';
 import type { FieldReader } from './reader.ts';
@@ -120,7 +120,7 @@ function checkHasUser(reader: FieldReader, flags: number, version: Version): voi
   if (version !== 5 && (flags & USER_NAME) === 0) throw reader.malformed('a password without a user name');
 }
 
-function willOf(reader: FieldReader, flags: number, version: Version): Will {
+function willOf(reader: FieldReader, flags: number, version: Version): ConnectWill {
   const properties = version === 5 ? readProperties(reader, 'will') : NO_PROPERTIES;
   const topic = reader.text('will topic');
   return {

@@ -1,3 +1,4 @@
+import type { Qos } from '../../lib/qos.ts';
 import type { Properties } from './properties.ts';
 
 /** Types of control packets (MQTT 5, section 2.1.2). */
@@ -32,9 +33,9 @@ export const PACKET_NAMES: readonly string[] = [
 export const VERSIONS = [3, 4, 5] as const;
 export type Version = (typeof VERSIONS)[number];
 
-export type Qos = 0 | 1 | 2;
+export type { Qos } from '../../lib/qos.ts';
 
-export interface Will {
+export interface ConnectWill {
   topic: string;
   payload: Uint8Array;
   qos: Qos;
@@ -52,7 +53,7 @@ export interface Connect {
   /** 0: none. */
   keepAliveS: number;
   clientId: string;
-  will?: Will;
+  will?: ConnectWill;
   userName?: string;
   password?: Uint8Array;
   properties: Properties;
