@@ -302,7 +302,7 @@ describe('a replay', () => {
     expect(await client.expectRefusal()).toBe(
       "not-authorized: filter '$replay/earliest/secret': secrets are not told",
     );
-    expect(asked).toEqual(['open', 'secret']);
+    expect(new Set(asked)).toEqual(new Set(['open', 'secret']));
   });
 });
 
