@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Authenticator } from '../../internal/access/authenticator.ts';
 import { identityOf } from '../../internal/access/identity.ts';
-import type { Action } from '../../internal/access/policy.ts';
+import type { Action, Policy } from '../../internal/access/policy.ts';
 import { MovableClock } from '../../internal/lib/clock.ts';
 import { changeablePolicy } from '../support/access.ts';
 import { TestEventSource } from '../support/event-source.ts';
@@ -119,5 +119,33 @@ describe('a stream of events', () => {
     policy.change();
     await eventually(() => source.isOver, 'the end');
     expect(source.events.at(-1)).toMatchObject({ type: 'problem', data: { code: 'not-authorized' } });
+  });
+});
+
+// A filter that is granted in part brought everything that the logs and the retained store had.
+describe('with -acl-partial', () => {
+  it('reads and streams bring what is allowed', async () => {
+    const isHidden = (topic: string) => topic.startsWith('secret');
+    const policy: Policy = {
+      ...changeablePolicy((action, { name }) =>
+        action === 'subscribe' && isHidden(name) ? 'not for you' : undefined,
+      ),
+      coverage: (_who, _action, filter) => (filter === '#' ? 'partly' : 'all'),
+    };
+    const { http } = await startHttp({ policy, aclPartial: true, keep: [{ filter: '#' }] });
+    for (const topic of ['open', 'secret']) await post(http, `${topic}?qos=1&retain`, topic);
+    const linesOf = async (query: string) => {
+      const text = await (await fetch(`${http}/topics/%23${query}`)).text();
+      return text
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line).topic);
+    };
+    expect(await linesOf('?from=earliest')).toEqual(['open']);
+    expect(await linesOf('')).toEqual(['open']);
+    const source = await TestEventSource.open(`${http}/topics/%23?follow&from=earliest`);
+    for (const topic of ['secret', 'open']) await post(http, `${topic}?qos=1`, 'again');
+    await source.has(2);
+    expect(source.events.map(({ data }) => data.topic)).toEqual(['open', 'open']);
   });
 });

@@ -165,10 +165,11 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
 
   #beginReplay(): void {
     const { kept } = this.#parts;
-    const { filter, start = { kind: 'latest' }, positions } = this.#options;
+    const { access, filter, start = { kind: 'latest' }, positions } = this.#options;
     if (kept === undefined || filter.startsWith('$')) return;
     const goesOn = positions !== undefined;
-    this.#replay = new Replay(kept.logs, { start, filter, positions, goesOn }, this);
+    const mayGet = (topic: string) => access.mayGet(topic);
+    this.#replay = new Replay(kept.logs, { start, filter, positions, goesOn, mayGet }, this);
     this.#replay.start();
   }
 

@@ -15,6 +15,13 @@ export interface PlacedMessage {
   place: Place;
 }
 
+/** What is to be read. */
+export interface LogRequest {
+  filter: string;
+  /** Whether the client may get messages of a topic that the filter matches. */
+  mayGet(topic: string): boolean;
+}
+
 /**
  * The messages of a filter that are in the logs now, from a start on: one partition after the other, each in its order.
  *
@@ -22,13 +29,13 @@ export interface PlacedMessage {
  */
 export async function* readLogs(
   logs: Logs,
-  filter: string,
+  asked: LogRequest,
   start: ReplayStart,
 ): AsyncGenerator<PlacedMessage> {
   const header = new BatchHeader();
   for (const topic of logs.topics()) {
-    if (!mayHold(topic, filter)) continue;
-    for (const partition of topic.partitions) yield* readPartition(topic, partition, filter, start, header);
+    if (!mayHold(topic, asked.filter)) continue;
+    for (const partition of topic.partitions) yield* readPartition(topic, partition, asked, start, header);
   }
 }
 
@@ -40,7 +47,7 @@ function mayHold({ name, configs }: TopicLog, filter: string): boolean {
 async function* readPartition(
   topic: TopicLog,
   partition: PartitionLog,
-  filter: string,
+  asked: LogRequest,
   start: ReplayStart,
   header: BatchHeader,
 ): AsyncGenerator<PlacedMessage> {
@@ -54,7 +61,7 @@ async function* readPartition(
     if (batches.length === 0) return;
     for (const batch of batches) {
       if (batch.baseOffset >= end) return;
-      const wanted = { filter, fromOffset: next, sinceMs };
+      const wanted = { ...asked, fromOffset: next, sinceMs };
       for (const message of storedMessages(topic, partition, batch, wanted, header)) yield { message, place };
       next = batch.lastOffset + 1;
     }

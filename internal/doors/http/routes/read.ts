@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Access } from '../../../access/access.ts';
 import { BrokerError, quoted } from '../../../errors.ts';
 import { jsonLine } from '../../../lib/printable.ts';
 import { httpReadMessages, httpReadMessagesCeiling } from '../../../limits/http.ts';
@@ -38,9 +39,9 @@ export function routeRead(app: FastifyInstance, context: HttpContext): void {
       const socket = context.socketOf(request.raw);
       return context.streams.open({ request, reply, access, socket, filter, start });
     }
-    if (start !== undefined) return readLog(request, reply, context, filter, start);
+    if (start !== undefined) return readLog(request, reply, context, { access, filter, start });
     return isWildcard(filter)
-      ? sendRetained(reply, context, filter)
+      ? sendRetained(reply, context, access, filter)
       : sendLast(request, reply, context, filter);
   });
 }
@@ -67,13 +68,13 @@ function readLog(
   request: FastifyRequest<{ Querystring: ReadQuery }>,
   reply: FastifyReply,
   { parts }: HttpContext,
-  filter: string,
-  start: ReplayStart,
+  { access, filter, start }: { access: Access; filter: string; start: ReplayStart },
 ): FastifyReply {
   if (parts.kept === undefined) throw new BrokerError('no-log', 'this broker keeps no log');
   const { limit, format } = request.query;
+  const asked = { filter, mayGet: (topic: string) => access.mayGet(topic) };
   const lineOf = format === 'json' ? jsonLineOf : rawLineOf;
-  const chunks = chunksOf(readLogs(parts.kept.logs, filter, start), limit, lineOf);
+  const chunks = chunksOf(readLogs(parts.kept.logs, asked, start), limit, lineOf);
   return reply
     .type(format === 'json' ? JSON_LINES : 'application/octet-stream')
     .send(Readable.from(chunks, { objectMode: false }));
@@ -112,10 +113,17 @@ function rawLineOf({ message }: PlacedMessage): Uint8Array {
 }
 
 /** The retained messages of a filter with wildcards. */
-function sendRetained(reply: FastifyReply, { parts }: HttpContext, filter: string): FastifyReply {
+function sendRetained(
+  reply: FastifyReply,
+  { parts }: HttpContext,
+  access: Access,
+  filter: string,
+): FastifyReply {
   const { retained } = parts.broker;
   function* lines(): Generator<string> {
-    for (const message of retained.find(filter)) yield jsonLine(messageJson(message));
+    for (const message of retained.find(filter)) {
+      if (access.mayGet(message.topic)) yield jsonLine(messageJson(message));
+    }
   }
   return reply.type(JSON_LINES).send(Readable.from(lines(), { objectMode: false }));
 }
