@@ -14,6 +14,7 @@ import { RulesOracle } from './rules-oracle.ts';
 
 const SEED = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31));
 const ROUNDS = rounds(12);
+const MOST_ROUNDS = 20 * ROUNDS;
 const NOT_AUTHORIZED = 0x87;
 const USERS = ['a', 'b', 'a.b'];
 const GROUPS: Record<string, string[]> = { a: ['g'], b: ['h'], 'a.b': [] };
@@ -60,7 +61,10 @@ describe('with random rules, which change', () => {
     async () => {
       const random = new Random(SEED);
       let delivered = 0;
-      for (let round = 0; round < ROUNDS; round++) delivered += await new Round(random, round).run();
+      // Some lists of rules allow next to nothing: a test in which nothing is delivered shows nothing.
+      for (let round = 0; round < ROUNDS || (delivered <= ROUNDS && round < MOST_ROUNDS); round++) {
+        delivered += await new Round(random, round).run();
+      }
       expect(delivered).toBeGreaterThan(ROUNDS);
     },
     torturePatienceMs(120_000),

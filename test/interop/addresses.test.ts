@@ -47,7 +47,7 @@ describe('an address that nobody set up', { timeout: 180_000 }, () => {
   }
 
   it('is the one that the client dialled, whichever of the machine that is', async () => {
-    await using broker = await started('-kafka', '0.0.0.0:0');
+    await using broker = await started('-kafka', '0.0.0.0:0', '-allow-anonymous');
     const port = portOf(broker);
     const hosts = new Set(own.flatMap((each) => (each.family === 'IPv4' ? [each.address] : [])));
     expect(hosts).toContain('127.0.0.1');

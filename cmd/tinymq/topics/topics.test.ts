@@ -137,7 +137,8 @@ describe('tinymq', () => {
       code: 2,
       out: '',
       errors:
-        'tinymq: a command is missing: topics, groups, produce, consume, smq, import (see tinymq -help)\n',
+        'tinymq: a command is missing: topics, groups, produce, consume, users, acl, certs, smq, import ' +
+        '(see tinymq -help)\n',
     });
   });
 
