@@ -25,7 +25,7 @@ describe('a folder that another broker has', () => {
     expect(named).toMatchObject({ code: 1 });
     expect(named.stderr).toMatch(/data is in use by another broker \(process \d+\)/);
     const unnamed = await startIn(folder);
-    await unnamed.logged({ msg: 'sessions and retained messages are in memory only' });
+    await unnamed.logged({ msg: 'sessions, retained messages and users are in memory only' });
     const { sessionPresent } = await connectLasting(unnamed, 5, 'lasting');
     expect(sessionPresent).toBe(false);
     client.stream.destroy();
@@ -55,7 +55,7 @@ describe('a folder that cannot be used', () => {
     const elsewhere = mkdtempSync(join(folder, 'elsewhere-'));
     writeFileSync(join(elsewhere, 'data'), 'somebody has this name');
     const broker = await startIn(elsewhere);
-    await broker.logged({ level: 'warn', msg: 'sessions and retained messages are in memory only' });
+    await broker.logged({ level: 'warn', msg: 'sessions, retained messages and users are in memory only' });
     const { client } = await connectLasting(broker, 5, 'lasting');
     client.stream.destroy();
     const { sessionPresent } = await connectLasting(broker, 5, 'lasting');

@@ -108,7 +108,8 @@ describe('a runtime', () => {
       env,
     });
     expect(strict.code).not.toBe(0);
-    expect(strict.stderr).toContain('Required: {"node":">=22.23"}');
+    // Of ours, or of a package that ours needs: npm names one of them.
+    expect(strict.stderr).toMatch(/Required: \{"node":">=22(\.23)?"\}/);
   }, 180_000);
 
   it.each(['22.23', '24'])(
