@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import type { KeptTopics } from '../doors/door.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Certificates } from '../transport/certificates.ts';
@@ -29,8 +30,8 @@ export function measureProcess(
     const { user, system } = process.cpuUsage();
     return (user + system) / US_PER_SECOND;
   });
-  metrics.gauge('process_resident_memory_bytes', () => process.memoryUsage.rss());
-  metrics.gauge('process_heap_bytes', () => process.memoryUsage().heapUsed);
+  metrics.gauge('process_resident_memory_bytes', residentBytes);
+  metrics.gauge('process_heap_bytes', () => getHeapStatistics().used_heap_size);
   measureEventLoop(metrics, opened);
   if (kept !== undefined) measureStore(metrics, kept);
   if (certificates === undefined) return;
@@ -38,6 +39,15 @@ export function measureProcess(
     const { validTo } = new X509Certificate(certificates.material.cert);
     return Date.parse(validTo) / MS_PER_SECOND;
   });
+}
+
+/** The system tells it in a file; a process that may open none any more does not know, and goes on measuring the rest. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return Number.NaN;
+  }
 }
 
 function measureEventLoop(metrics: Metrics, opened: Opened): void {

@@ -98,7 +98,7 @@ describe('a port that is taken', () => {
 
   it('and is a default one is left closed; where all of them are, that is the end', async () => {
     // Other programs of this machine may have taken them; that is as good.
-    const [frames, kafka, grpc] = await Promise.all([1883, 9092, 8097].map(takePort));
+    const [frames, kafka, grpc, http] = await Promise.all([1883, 9092, 8097, 8080].map(takePort));
     const inFolder = { cwd: mkdtempSync(join(folder, 'default-')) };
     const refused = (port: number, scheme = 'tcp') =>
       `broker: cannot listen on ${scheme}://localhost:${port}: the port is taken by another program`;
@@ -107,7 +107,8 @@ describe('a port that is taken', () => {
     expect(stderr.trim().split('\n')).toEqual([
       `${refused(1883)}; left closed`,
       `${refused(9092)}; left closed`,
-      refused(8097, 'grpc'),
+      `${refused(8097, 'grpc')}; left closed`,
+      refused(8080, 'http'),
     ]);
 
     if (grpc.server !== undefined) {
@@ -117,10 +118,10 @@ describe('a port that is taken', () => {
         listeners: [],
         kafka: [],
         grpc: ['grpc://localhost:8097'],
+        http: [],
       });
     }
-    frames.server?.close();
-    kafka.server?.close();
+    for (const { server } of [frames, kafka, http]) server?.close();
   });
 });
 

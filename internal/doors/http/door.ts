@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { httpRequestTimeoutMs } from '../../limits/http.ts';
 import type { Connection } from '../../transport/connection.ts';
-import { type Endpoint, isSecure } from '../../transport/endpoint.ts';
-import { type Listener, listen } from '../../transport/listener.ts';
+import type { Endpoint } from '../../transport/endpoint.ts';
+import { ListenError, type Listener, listen } from '../../transport/listener.ts';
 import type { ListenerEvents, ListenerOptions } from '../../transport/listener-options.ts';
 import type { Door, DoorParts } from '../door.ts';
 import type { Api } from './api.ts';
@@ -46,23 +46,26 @@ export class HttpDoor implements Door {
     connection.destroy();
   }
 
+  /** @throws ListenError. */
   async listen(
     endpoint: Endpoint,
     options: ListenerOptions,
     problem: ListenerEvents['problem'],
   ): Promise<Listener> {
     let url = '';
-    const listener = await listen(
-      endpoint,
-      { ...options, requestTimeoutMs: httpRequestTimeoutMs },
-      {
-        connection: (connection) => connection.destroy(),
-        request: (request, response) => this.#answer(request, response, url),
-        problem,
-      },
-    );
-    url = listener.url.replace(/^(tcp|tls):/, isSecure(endpoint) ? 'https:' : 'http:');
-    return { ...listener, url };
+    const events: ListenerEvents = {
+      connection: (connection) => connection.destroy(),
+      request: (request, response) => this.#answer(request, response, url),
+      problem,
+    };
+    try {
+      const listener = await listen(endpoint, { ...options, requestTimeoutMs: httpRequestTimeoutMs }, events);
+      url = httpUrlOf(listener.url);
+      return { ...listener, url };
+    } catch (error) {
+      if (error instanceof ListenError) throw new ListenError(httpUrlOf(error.url), error.cause as Error);
+      throw error;
+    }
   }
 
   /** Ends the streams, answers the requests that it has, for at most so long, and closes. */
@@ -126,4 +129,8 @@ export class HttpDoor implements Door {
       };
     });
   }
+}
+
+function httpUrlOf(url: string): string {
+  return url.replace(/^tcp:/, 'http:').replace(/^tls:/, 'https:');
 }
