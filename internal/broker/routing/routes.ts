@@ -1,8 +1,9 @@
-import { BrokerError, quoted } from '../../errors.ts';
-import { parseShared, reservedTopicProblem, topicNameProblem } from '../../topic.ts';
+import { BrokerError } from '../../errors.ts';
+import { parseShared } from '../../topic.ts';
 import type { Publication } from '../delivery/publication.ts';
 import type { TurnTime } from '../delivery/turn-time.ts';
 import { Interest } from './interest.ts';
+import { checkPublishable } from './publishable-topic.ts';
 import { type Member, ShareGroup, type Target, TargetInterner, type TargetSet } from './targets.ts';
 import { type TopicEntry, TopicTable } from './topic-table.ts';
 import { TopicTrie } from './topic-trie.ts';
@@ -154,9 +155,6 @@ function publishableTopic(bytes: Uint8Array): string {
   } catch {
     throw new BrokerError('invalid-topic', 'the topic is not UTF-8');
   }
-  const problem = topicNameProblem(topic);
-  if (problem !== undefined) throw new BrokerError('invalid-topic', `topic ${quoted(topic)}: ${problem}`);
-  const reserved = reservedTopicProblem(topic);
-  if (reserved !== undefined) throw new BrokerError('reserved-topic', `topic ${quoted(topic)}: ${reserved}`);
+  checkPublishable(topic);
   return topic;
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { checkPublishable } from '../../broker/routing/publishable-topic.ts';
 import type { Will } from '../../broker/sessions/will.ts';
-import { BrokerError, quoted } from '../../errors.ts';
+import { BrokerError } from '../../errors.ts';
 import { mqttOldClientWindow, mqttReceiveMaximum, mqttTopicAliases } from '../../limits/mqtt.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
 import { type Connect, PacketType } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../protocol/mqtt/properties.ts';
-import { reservedTopicProblem, topicNameProblem } from '../../topic.ts';
 import { messageProperties } from './incoming/messages.ts';
 
 /** The agreement of the broker and a client. */
@@ -128,12 +128,7 @@ function clientIdOf({ version, clientId, cleanStart }: Connect, connack: Propert
 function willOf({ will, version }: Connect, clientId: string): Will | undefined {
   if (will === undefined) return undefined;
   const { topic, payload, qos, retain, properties } = will;
-  const problem = topicNameProblem(topic);
-  if (problem !== undefined)
-    throw new BrokerError('invalid-topic', `will topic ${quoted(topic)}: ${problem}`);
-  const reserved = reservedTopicProblem(topic);
-  if (reserved !== undefined)
-    throw new BrokerError('reserved-topic', `will topic ${quoted(topic)}: ${reserved}`);
+  checkPublishable(topic, 'will topic');
   const expiryS = properties.messageExpiryIntervalS;
   return {
     message: {

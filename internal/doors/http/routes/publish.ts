@@ -1,8 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import type { Message, Qos } from '../../../broker/delivery/publication.ts';
+import type { Message } from '../../../broker/delivery/publication.ts';
 import { Receipt } from '../../../broker/delivery/receipt.ts';
-import { BrokerError, quoted } from '../../../errors.ts';
-import { reservedTopicProblem, topicNameProblem } from '../../../topic.ts';
+import { checkPublishable } from '../../../broker/routing/publishable-topic.ts';
 import type { HttpContext } from '../context.ts';
 import { HeldAnswer } from '../held-answer.ts';
 import { propertiesOf } from '../message-headers.ts';
@@ -23,21 +22,21 @@ export function routePublish(app: FastifyInstance, context: HttpContext): void {
     '/topics/*',
     { schema: publishSchema },
     async (request, reply) => {
-      const { qos, expiry, client } = request.query;
-      const retain = isSet(request.query.retain);
+      const { qos, retain, expiry, client } = request.query;
       const access = await context.accessOf(request, client);
-      const topic = checkedTopic(topicOfPath(request.raw.url ?? ''));
+      const topic = topicOfPath(request.raw.url ?? '');
+      checkPublishable(topic);
       access.check('publish', 'topic', topic);
+      const { clientId } = access.identity;
       const message: Message = {
-        ...{ topic, payload: request.body ?? NO_BYTES, clientId: access.identity.clientId, qos: qos as Qos },
-        retain,
+        ...{ topic, payload: request.body ?? NO_BYTES, clientId, qos },
+        retain: isSet(retain),
         properties: propertiesOf(request.raw),
         expiresAtMs: expiry === undefined ? undefined : broker.clock.now() + 1000 * expiry,
       };
       const receipt = qos === 0 ? undefined : new Receipt();
-      const { clientId } = message;
-      const origin = { kind: 'client', clientId } as const;
       const source = new HeldAnswer();
+      const origin = { kind: 'client', clientId } as const;
       broker.publishMessage(message, { bytes: message.payload, origin, source, receipt });
       await source.released();
       if (receipt === undefined) return reply.code(202).send();
@@ -53,15 +52,6 @@ const NO_BYTES = new Uint8Array(0);
 /** A flag of a query: `?retain`, `?retain=true`, `?retain=1`. */
 export function isSet(flag: string | undefined): boolean {
   return flag !== undefined && flag !== 'false' && flag !== '0';
-}
-
-/** @throws BrokerError `invalid-topic`, `reserved-topic`. */
-function checkedTopic(topic: string): string {
-  const problem = topicNameProblem(topic);
-  if (problem !== undefined) throw new BrokerError('invalid-topic', `topic ${quoted(topic)}: ${problem}`);
-  const reserved = reservedTopicProblem(topic);
-  if (reserved !== undefined) throw new BrokerError('reserved-topic', `topic ${quoted(topic)}: ${reserved}`);
-  return topic;
 }
 
 const publishSchema = {
