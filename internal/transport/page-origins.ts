@@ -13,11 +13,12 @@ const LOCAL_ORIGINS = ['http?(s)://{localhost,127.0.0.1,\\[::1\\]}?(:*)'];
  */
 export function mayOpen(request: IncomingMessage, globs: readonly string[] | undefined): boolean {
   const { origin } = request.headers;
-  if (origin === undefined || matches(origin, globs ?? LOCAL_ORIGINS)) return true;
+  if (origin === undefined || isOneOf(origin, globs ?? LOCAL_ORIGINS)) return true;
   return globs === undefined && isOfDialledAddress(request, origin);
 }
 
-function matches(origin: string, globs: readonly string[]): boolean {
+/** Whether an origin is one of those that globs name. */
+export function isOneOf(origin: string, globs: readonly string[]): boolean {
   // A glob's * stops at a slash, which an origin only has after its scheme.
   return micromatch.isMatch(origin, globs as string[], { nocase: true });
 }

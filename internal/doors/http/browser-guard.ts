@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { FastifyRequest } from 'fastify';
 import micromatch from 'micromatch';
 import { BrokerError, quoted } from '../../errors.ts';
+import { isOneOf } from '../../transport/page-origins.ts';
 
 /**
  * Keeps web pages out that the door did not serve: whoever runs a broker also visits pages of others, and those could
@@ -34,9 +35,7 @@ export class BrowserGuard {
 
   /** Whether pages of this origin are let in, and may read the answers. */
   mayUse(origin: string): boolean {
-    return (
-      this.#origins.length > 0 && micromatch.isMatch(origin, this.#origins as string[], { nocase: true })
-    );
+    return isOneOf(origin, this.#origins);
   }
 
   /**
@@ -47,7 +46,7 @@ export class BrowserGuard {
     const name = host.replace(/:\d*$/, '').toLowerCase();
     if (!name.includes('.') && !name.startsWith('[')) return true;
     if (isIP(name.replace(/^\[|\]$/g, '')) !== 0 || name.endsWith('.localhost')) return true;
-    return name === OWN_NAME || (this.#hosts.length > 0 && micromatch.isMatch(name, this.#hosts as string[]));
+    return name === OWN_NAME || micromatch.isMatch(name, this.#hosts as string[]);
   }
 }
 

@@ -29,7 +29,6 @@ export class HttpDoor implements Door {
   constructor(parts: DoorParts, options: HttpOptions) {
     this.#parts = parts;
     this.#options = options;
-    parts.connections.addDoor(this.name);
     const fates = parts.broker.fates.logging(parts.logger);
     const socketOf = ({ socket }: IncomingMessage) => this.#sockets.get(socket)!;
     this.#context = {

@@ -14,7 +14,7 @@ import { parseShared } from '../../topic.ts';
 import { clientFields, tellDisconnected } from '../clients/connection-log.ts';
 import { RetainedFeeds } from '../clients/retained-feeds.ts';
 import type { DoorParts } from '../door.ts';
-import { eventOf, liveEvents } from './event-encoding.ts';
+import { eventOf } from './event-encoding.ts';
 import { EventIds } from './event-ids.ts';
 import { EventOutlet } from './event-outlet.ts';
 import type { HttpSocket, OpenAnswer } from './http-socket.ts';
@@ -25,6 +25,8 @@ export interface StreamOptions {
   /** The connection that becomes the stream. */
   socket: HttpSocket;
   fates: Fates;
+  /** Of live messages; the same for all streams of the door, so that each message is written once for all of them. */
+  encoding: Encoding;
   filter: string;
   start: ReplayStart | undefined;
   /** Where the client was before; undefined where this is its first stream. */
@@ -41,7 +43,6 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
   readonly #response: ServerResponse;
   readonly #options: StreamOptions;
   readonly #ids = new EventIds();
-  readonly #encoding: Encoding;
   #client: Client | undefined;
   #session: Session | undefined;
   #retainedFeeds: RetainedFeeds | undefined;
@@ -51,8 +52,6 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
     this.#parts = parts;
     this.#response = response;
     this.#options = options;
-    const { kept } = parts;
-    this.#encoding = liveEvents((topic) => kept?.logOf(topic) !== undefined);
   }
 
   get sent(): number {
@@ -71,9 +70,9 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
 
   /** Makes it a client of the broker. @throws BrokerError. */
   connect(): void {
-    const { access } = this.#options;
+    const { access, encoding } = this.#options;
     const { broker, sessions } = this.#parts;
-    const client = broker.connect({ access, encoding: this.#encoding, host: this });
+    const client = broker.connect({ access, encoding, host: this });
     this.#client = client;
     this.#session = sessions.passing(access.identity, new EventOutlet(client.channel));
   }
@@ -127,7 +126,7 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
     );
     const bytes = Buffer.from(events.join(''));
     this.#client?.channel.deliver(
-      new Publication(this.#encoding).set(bytes, 0, bytes.length, messages.length),
+      new Publication(this.#options.encoding).set(bytes, 0, bytes.length, messages.length),
     );
   }
 

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../access/access.ts';
+import type { Encoding } from '../../broker/delivery/publication.ts';
 import { BrokerError } from '../../errors.ts';
 import type { ClockTimer } from '../../lib/clock.ts';
 import { deadlineSweepMs } from '../../limits/doors.ts';
@@ -8,6 +9,7 @@ import { httpStreamQuietMs, httpStreams } from '../../limits/http.ts';
 import type { ReplayStart } from '../../live/replay-filter.ts';
 import type { Fates } from '../../observe/fates.ts';
 import type { DoorParts } from '../door.ts';
+import { liveEvents } from './event-encoding.ts';
 import { positionsOf } from './event-ids.ts';
 import { EventStream } from './event-stream.ts';
 import type { HttpSocket } from './http-socket.ts';
@@ -26,12 +28,14 @@ export interface StreamRequest {
 export class EventStreams {
   readonly #parts: DoorParts;
   readonly #fates: Fates;
+  readonly #encoding: Encoding;
   readonly #open = new Set<EventStream>();
   readonly #timers: readonly ClockTimer[];
 
   constructor(parts: DoorParts, fates: Fates) {
     this.#parts = parts;
     this.#fates = fates;
+    this.#encoding = liveEvents((topic) => parts.kept?.logOf(topic) !== undefined);
     const { clock } = parts;
     this.#timers = [
       clock.every(httpStreamQuietMs, () => this.#showLife()),
@@ -57,7 +61,8 @@ export class EventStreams {
         ? undefined
         : positionsOf(String(lastEventId), kept.logs);
     const stream = new EventStream(this.#parts, reply.raw, {
-      ...{ access, socket, filter, start, positions, fates: this.#fates },
+      ...{ access, socket, filter, start, positions },
+      ...{ fates: this.#fates, encoding: this.#encoding },
       closed: () => {
         this.#open.delete(stream);
         socket.stream = undefined;

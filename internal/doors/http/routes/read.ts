@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../../access/access.ts';
+import type { Message } from '../../../broker/delivery/publication.ts';
 import { BrokerError, quoted } from '../../../errors.ts';
 import { jsonLine } from '../../../lib/printable.ts';
 import { httpReadMessages, httpReadMessagesCeiling } from '../../../limits/http.ts';
 import { parseStart, type ReplayStart } from '../../../live/replay-filter.ts';
+import type { StoredMessage } from '../../../live/stored-messages.ts';
 import type { HttpContext } from '../context.ts';
 import { lastMessage, type PlacedMessage, readLogs } from '../log-reading.ts';
 import { headersOf } from '../message-headers.ts';
-import { messageJson, messageSchema } from '../message-json.ts';
+import { messageJson, messageSchema, type Place } from '../message-json.ts';
 import { problemSchema } from '../problems.ts';
 import { topicOfPath } from '../topic-path.ts';
 import { isSet } from './publish.ts';
@@ -145,22 +147,19 @@ async function sendLast(
   return reply.headers(headersOf(message)).send(Buffer.from(message.payload));
 }
 
-async function lastOf(
-  { parts }: HttpContext,
-  topic: string,
-): Promise<
-  | (Omit<PlacedMessage, 'place'> & Partial<PlacedMessage>)
-  | { message: Retained; place?: undefined }
-  | undefined
-> {
+interface LastMessage {
+  message: Message & Partial<StoredMessage>;
+  /** Undefined where it was retained. */
+  place?: Place;
+}
+
+async function lastOf({ parts }: HttpContext, topic: string): Promise<LastMessage | undefined> {
   const retained = parts.broker.retained.get(topic);
   const isCurrent = retained?.expiresAtMs === undefined || retained.expiresAtMs > parts.clock.now();
   if (retained !== undefined && isCurrent) return { message: retained };
   const log = parts.kept?.logs.topic(parts.kept.logOf(topic) ?? '');
   return log === undefined ? undefined : lastMessage(log, topic);
 }
-
-type Retained = NonNullable<ReturnType<HttpContext['parts']['broker']['retained']['get']>>;
 
 /** Nobody's default: a program that says it wants JSON gets the message with all that is known of it. */
 function prefersJson(accept: string | undefined): boolean {
