@@ -61,7 +61,7 @@ export const METRICS = {
   },
   event_loop_delay_seconds: {
     type: 'gauge',
-    help: 'How much later than planned the process got to work, since the metrics were read before: median, 99 % and worst.',
+    help: 'How much later than planned the process got to work, in the last ten seconds or more that somebody asked about.',
     labels: ['statistic'],
   },
   grpc_calls: { type: 'gauge', help: 'Open calls of the gRPC door.' },

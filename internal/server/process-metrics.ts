@@ -1,19 +1,16 @@
 import { X509Certificate } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { KeptTopics } from '../doors/door.ts';
+import { residentBytes } from '../lib/resident-bytes.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { Certificates } from '../transport/certificates.ts';
+import type { Certificates, TlsMaterial } from '../transport/certificates.ts';
+import { EventLoopDelay } from './event-loop-delay.ts';
+import { FolderBytes } from './folder-bytes.ts';
 import { diskCheck } from './health.ts';
 import type { Opened } from './opened.ts';
 
-const NS_PER_SECOND = 1e9;
 const US_PER_SECOND = 1e6;
 const MS_PER_SECOND = 1_000;
-/** How often the delay of the event loop is looked at; what is shorter is not seen. */
-const DELAY_RESOLUTION_MS = 50;
 
 /** Has the process, its store and its certificate measured. Nothing of it is looked at unless somebody reads the metrics. */
 export function measureProcess(
@@ -35,34 +32,21 @@ export function measureProcess(
   measureEventLoop(metrics, opened);
   if (kept !== undefined) measureStore(metrics, kept);
   if (certificates === undefined) return;
-  metrics.gauge('certificate_expiry_timestamp_seconds', () => {
-    const { validTo } = new X509Certificate(certificates.material.cert);
-    return Date.parse(validTo) / MS_PER_SECOND;
+  const expirySeconds = ({ cert }: TlsMaterial) =>
+    Date.parse(new X509Certificate(cert).validTo) / MS_PER_SECOND;
+  let expiresAtSeconds = expirySeconds(certificates.material);
+  certificates.onChange((material) => {
+    expiresAtSeconds = expirySeconds(material);
   });
-}
-
-/** The system tells it in a file; a process that may open none any more does not know, and goes on measuring the rest. */
-function residentBytes(): number {
-  try {
-    return process.memoryUsage.rss();
-  } catch {
-    return Number.NaN;
-  }
+  metrics.gauge('certificate_expiry_timestamp_seconds', () => expiresAtSeconds);
 }
 
 function measureEventLoop(metrics: Metrics, opened: Opened): void {
-  const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
-  delay.enable();
-  opened.add(() => void delay.disable());
-  metrics.gauge('event_loop_delay_seconds', () => delay.percentile(50) / NS_PER_SECOND, { statistic: 'p50' });
-  metrics.gauge('event_loop_delay_seconds', () => delay.percentile(99) / NS_PER_SECOND, { statistic: 'p99' });
-  // Registered last, and so read last: what follows is measured anew.
-  const worst = () => {
-    const seconds = delay.max / NS_PER_SECOND;
-    delay.reset();
-    return seconds;
-  };
-  metrics.gauge('event_loop_delay_seconds', worst, { statistic: 'max' });
+  const delay = new EventLoopDelay();
+  opened.add(() => delay.close());
+  for (const statistic of ['p50', 'p99', 'max'] as const) {
+    metrics.gauge('event_loop_delay_seconds', () => delay.read()[statistic], { statistic });
+  }
 }
 
 function measureStore(
@@ -81,20 +65,6 @@ function measureStore(
   if (directory === undefined) return;
   const folders = directory.split(',');
   metrics.gauge('disk_free_bytes', () => diskCheck(folders).freeBytes);
-  metrics.gauge('store_bytes', () => folders.reduce((bytes, folder) => bytes + bytesIn(folder), 0));
-}
-
-/** Bytes of the files in a folder and below it; files that go meanwhile count for nothing. */
-function bytesIn(folder: string): number {
-  let bytes = 0;
-  try {
-    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile()) continue;
-      const file = statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false });
-      bytes += Number(file?.size ?? 0);
-    }
-  } catch {
-    return bytes;
-  }
-  return bytes;
+  const files = new FolderBytes(folders);
+  metrics.gauge('store_bytes', () => files.read());
 }

@@ -1,6 +1,8 @@
 import type { Broker } from '../../broker/broker.ts';
 import type { Sessions } from '../../broker/sessions/sessions.ts';
 import type { Clock, ClockTimer } from '../../lib/clock.ts';
+import { residentBytes } from '../../lib/resident-bytes.ts';
+import type { MetricName } from '../../observe/metric-table.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 
 export interface SysTopicsParts {
@@ -12,14 +14,11 @@ export interface SysTopicsParts {
   everyMs: number;
 }
 
-/** Every value of the metrics, by name. */
-type Values = Readonly<Record<string, number>>;
-
 /** Rates are told over these many minutes, as mosquitto does. */
 const LOAD_MINUTES = [1, 5, 15] as const;
 
 /** Counters: the value of the metrics, and under which names `$SYS` tells its sum and its rate. */
-const COUNTED: readonly { metric: string; sums: readonly string[]; loads: readonly string[] }[] = [
+const COUNTED: readonly { metric: MetricName; sums: readonly string[]; loads: readonly string[] }[] = [
   { metric: 'bytes_received_total', sums: ['bytes/received'], loads: ['bytes/received'] },
   { metric: 'bytes_sent_total', sums: ['bytes/sent'], loads: ['bytes/sent'] },
   {
@@ -40,10 +39,14 @@ const COUNTED: readonly { metric: string; sums: readonly string[]; loads: readon
   { metric: 'connections_accepted_total', sums: [], loads: ['sockets'] },
 ];
 
-const STORED_MESSAGES = ['retained_messages', 'session_messages_waiting', 'session_messages_unacknowledged'];
+const STORED_MESSAGES: readonly MetricName[] = [
+  'retained_messages',
+  'session_messages_waiting',
+  'session_messages_unacknowledged',
+];
 
 /** Gauges: a sum of values of the metrics. */
-const MEASURED: Readonly<Record<string, readonly string[]>> = {
+const MEASURED: Readonly<Record<string, readonly MetricName[]>> = {
   'messages/inflight': ['session_messages_unacknowledged'],
   'messages/stored': STORED_MESSAGES,
   'retained messages/count': ['retained_messages'],
@@ -86,15 +89,14 @@ export class SysTopics {
   /** Publishes what has changed. */
   publish(): void {
     const now = this.#clock.elapsedMs();
-    const values = this.#metrics.snapshot();
     this.#tell('uptime', `${Math.floor((now - this.#startedAt) / 1000)} seconds`);
     this.#tellClients();
     this.#tellHeap();
-    for (const [name, metrics] of Object.entries(MEASURED)) this.#tell(name, sumOf(values, metrics));
+    for (const [name, metrics] of Object.entries(MEASURED)) this.#tell(name, this.#sumOf(metrics));
     const minutes = (now - this.#lastAt) / 60_000;
     this.#lastAt = now;
     for (const { metric, sums, loads } of COUNTED) {
-      const sum = values[metric] ?? 0;
+      const sum = this.#metrics.sum(metric);
       for (const name of sums) this.#tell(name, sum);
       for (const name of loads) this.#tellLoad(name, sum, minutes);
     }
@@ -118,7 +120,8 @@ export class SysTopics {
   }
 
   #tellHeap(): void {
-    const bytes = process.memoryUsage.rss();
+    const bytes = residentBytes();
+    if (Number.isNaN(bytes)) return;
     this.#mostHeapBytes = Math.max(this.#mostHeapBytes, bytes);
     this.#tell('heap/current', bytes);
     this.#tell('heap/maximum', this.#mostHeapBytes);
@@ -143,8 +146,9 @@ export class SysTopics {
     this.#told.set(name, text);
     this.#broker.publishOwn(`$SYS/broker/${name}`, text);
   }
-}
 
-function sumOf(values: Values, metrics: readonly string[]): number {
-  return metrics.reduce((sum, metric) => sum + (values[metric] ?? 0), 0);
+  /** Only these are read: others take longer to look at, or look at what was since they were read before. */
+  #sumOf(metrics: readonly MetricName[]): number {
+    return metrics.reduce((sum, metric) => sum + this.#metrics.sum(metric), 0);
+  }
 }
