@@ -9,8 +9,8 @@ import { retainedPerStep } from '../../limits/doors.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { FrameDecoder } from '../../protocol/frame/decoder.ts';
 import { MAX_PAYLOAD_BYTES } from '../../protocol/frame/frame.ts';
-import { frameEncoding } from '../frames/encoding.ts';
-import { FrameOutlet } from '../frames/outlet.ts';
+import { encodeMessage, frameEncoding } from '../frames/encoding.ts';
+import { PlainOutlet } from './plain-outlet.ts';
 import { RetainedFeeds } from './retained-feeds.ts';
 
 const LARGE_BYTES = 100_000;
@@ -95,7 +95,10 @@ function setUp() {
   };
   const host = { write, standingFilters: () => [], refuse() {} };
   const { channel } = broker.connect({ access: accessOfTest('reader'), encoding: frameEncoding, host });
-  const session = sessionsOf(broker, metrics).passing(identityOfTest('reader'), new FrameOutlet(channel));
+  const session = sessionsOf(broker, metrics).passing(
+    identityOfTest('reader'),
+    new PlainOutlet(channel, encodeMessage),
+  );
   const feeds: RetainedFeeds = new RetainedFeeds({ broker, session, channel }, () => feeds.send());
 
   function add(filter: string, retained: Generator<Message>): void {

@@ -34,12 +34,12 @@ import { connectionFacts } from '../clients/connection-facts.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { LimitedConnection } from '../clients/limited-connection.ts';
+import { PlainOutlet } from '../clients/plain-outlet.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
 import { Replays } from '../clients/replays.ts';
 import { RetainedFeeds } from '../clients/retained-feeds.ts';
 import { Run } from '../clients/run.ts';
-import { frameEncoding } from './encoding.ts';
-import { FrameOutlet } from './outlet.ts';
+import { encodeMessage, frameEncoding } from './encoding.ts';
 import { PositionFrames } from './position-frames.ts';
 import { Publishes, type PublishHost } from './publishes.ts';
 import { RefusalFrames } from './refusal-frames.ts';
@@ -358,7 +358,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
       encoding: frameEncoding,
       host: this,
     });
-    this.#session = this.#parts.sessions.passing(access.identity, new FrameOutlet(this.#client.channel));
+    const outlet = new PlainOutlet(this.#client.channel, encodeMessage);
+    this.#session = this.#parts.sessions.passing(access.identity, outlet);
     this.#run = new Run(this.#parts.broker, this.intake, frameEncoding, this.#client.origin);
     this.#publishes = new Publishes({
       broker: this.#parts.broker,

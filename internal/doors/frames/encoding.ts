@@ -15,9 +15,11 @@ export const frameEncoding: Encoding = {
   },
 
   encode(messages) {
-    const frames = messages.map(({ topic, payload, clientId }) =>
-      encodeFrame(FrameType.publish, topic, payload, clientId),
-    );
-    return Buffer.concat(frames);
+    return Buffer.concat(messages.map(encodeMessage));
   },
 };
+
+/** A message as a PUBLISH frame. */
+export function encodeMessage({ topic, payload, clientId }: Message): Uint8Array {
+  return encodeFrame(FrameType.publish, topic, payload, clientId);
+}

@@ -8,6 +8,11 @@ export function eventOf(message: Message & Partial<StoredMessage>, id?: string, 
   return id === undefined ? data : `id: ${id}\n${data}`;
 }
 
+/** A message of the retained store as an event. */
+export function encodeRetained(message: Message): Uint8Array {
+  return Buffer.from(eventOf({ ...message, retain: true }));
+}
+
 /** Live messages as events. Those that a log keeps are left out: the stream reads them there, with their offsets. */
 export function liveEvents(isKept: (topic: string) => boolean): Encoding {
   return {

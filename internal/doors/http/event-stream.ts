@@ -12,11 +12,11 @@ import type { PartitionLog } from '../../log/partition-log.ts';
 import type { Fates } from '../../observe/fates.ts';
 import { parseShared } from '../../topic.ts';
 import { clientFields, tellDisconnected } from '../clients/connection-log.ts';
+import { PlainOutlet } from '../clients/plain-outlet.ts';
 import { RetainedFeeds } from '../clients/retained-feeds.ts';
 import type { DoorParts } from '../door.ts';
-import { eventOf } from './event-encoding.ts';
+import { encodeRetained, eventOf } from './event-encoding.ts';
 import { EventIds } from './event-ids.ts';
-import { EventOutlet } from './event-outlet.ts';
 import type { HttpSocket, OpenAnswer } from './http-socket.ts';
 import { problemOf } from './problems.ts';
 
@@ -74,7 +74,7 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
     const { broker, sessions } = this.#parts;
     const client = broker.connect({ access, encoding, host: this });
     this.#client = client;
-    this.#session = sessions.passing(access.identity, new EventOutlet(client.channel));
+    this.#session = sessions.passing(access.identity, new PlainOutlet(client.channel, encodeRetained));
   }
 
   begin(headers: OutgoingHttpHeaders): void {
