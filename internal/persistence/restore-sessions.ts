@@ -125,7 +125,7 @@ class Restoring {
   #takeSession(record: SessionRecord, found: Found): void {
     const { sessions, broker, keeper } = this.#parts;
     const { clientId, expiryMs, subscriptions } = record;
-    const endedAtMs = record.endedAtMs ?? Date.now();
+    const endedAtMs = record.endedAtMs ?? broker.clock.now();
     const session = sessions.restore(absentOwner(record), expiryMs, endedAtMs);
     // Its client was there when the broker ended. Its time counts from now on, however often the broker starts.
     if (record.endedAtMs === undefined) keeper.putSession({ ...record, endedAtMs });

@@ -9,6 +9,7 @@ import { Receipt } from '../broker/delivery/receipt.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { Session } from '../broker/sessions/session.ts';
 import { Sessions } from '../broker/sessions/sessions.ts';
+import { type Clock, MovableClock, systemClock } from '../lib/clock.ts';
 import { acknowledgementWaitMs, sessionChangesWaiting } from '../limits/persistence.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { MemoryEntries } from '../store/memory/memory-entries.ts';
@@ -69,15 +70,15 @@ async function settled(): Promise<void> {
 }
 
 /** What a broker that starts with this store has. */
-async function restored(store: MemoryEntries) {
+async function restored(store: MemoryEntries, clock?: Clock) {
   const keeper = new SessionKeeper(store, logger);
-  const { broker, sessions } = brokerOf(keeper);
+  const { broker, sessions } = brokerOf(keeper, clock);
   await restoreSessions({ store, keeper, sessions, broker, logger });
   sessions.close();
   return { broker, sessions, keeper };
 }
 
-function brokerOf(keeper: SessionKeeper) {
+function brokerOf(keeper: SessionKeeper, clock: Clock = systemClock) {
   const metrics = new Metrics();
   const settings = {
     maxClients: 10,
@@ -86,7 +87,7 @@ function brokerOf(keeper: SessionKeeper) {
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 10,
   };
-  const broker = new Broker({ settings, metrics, logger, retainedStore: keeper });
+  const broker = new Broker({ settings, metrics, logger, clock, retainedStore: keeper });
   const limits = { queueMessages: 1000, queueBytes: 1_000_000 };
   const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10, store: keeper });
   return { broker, sessions };
@@ -355,6 +356,19 @@ describe('keeping sessions', () => {
     await next.flush();
     await settled();
     expect(store.size).toBe(0);
+  });
+
+  // By the machine's clock it had ended years before a broker began whose clock stood elsewhere.
+  it('counts the time of a client that was there from the start, by the clock of the broker', async () => {
+    const store = new MemoryEntries();
+    const keeper = new SessionKeeper(store, logger);
+    const there = { user: undefined, expiryMs: 60_000, endedAtMs: undefined, subscriptions: [] };
+    keeper.putSession({ ...there, clientId: 'c' });
+    await keeper.flush();
+    const clock = new MovableClock(Date.UTC(2090, 0, 1));
+    const { sessions } = await restored(store, clock);
+    const { endedAtMs } = sessions.get('c')!;
+    expect(new Date(endedAtMs!).getUTCFullYear()).toBe(2090);
   });
 
   it('passes over what is damaged', async () => {
