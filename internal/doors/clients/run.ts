@@ -8,7 +8,7 @@ const NO_BYTES = new Uint8Array(0);
 
 /** The run in hand: messages of one client with the same targets that lie one behind the other. */
 export class Run {
-  /** Messages that were published so far. */
+  /** Messages that the client published so far, in runs and otherwise. */
   published = 0;
   readonly #encoding: Encoding;
   readonly #origin: Origin;

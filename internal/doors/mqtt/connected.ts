@@ -84,6 +84,7 @@ export function createMqttClient(parts: MqttClientParts): MqttClient {
     answers,
     version,
     intake,
+    run,
     refuse,
   });
   const publishes = new Publishes({ run, inbox, intake, channel, version, maxMessageBytes });

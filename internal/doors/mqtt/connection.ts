@@ -88,15 +88,20 @@ export class MqttConnection
 
   facts(): ConnectionFacts {
     const connected = this.#connected;
-    const shared = connectionFacts(this.#connection, connected?.client.identity);
-    if (connected === undefined) return { ...shared, received: 0, sent: 0, waiting: 0 };
-    const { channel } = connected.client;
+    const waiting =
+      connected === undefined ? 0 : connected.client.channel.waitingMessages + connected.session.waiting;
     return {
-      ...shared,
-      received: (this.#run?.published ?? 0) + connected.inbox.taken,
-      sent: channel.delivered + connected.outlet.undroppable,
-      waiting: channel.waitingMessages + connected.session.outbox.waiting,
+      ...connectionFacts(this.#connection, connected?.client.identity),
+      received: this.#run?.published ?? 0,
+      sent: this.#sent,
+      waiting,
     };
+  }
+
+  /** Messages so far. */
+  get #sent(): number {
+    const connected = this.#connected;
+    return connected === undefined ? 0 : connected.client.channel.delivered + connected.outlet.undroppable;
   }
 
   end(reason: BrokerError): void {
@@ -147,7 +152,7 @@ export class MqttConnection
       this.#held.push(...buffers);
       return false;
     }
-    if (this.#connection.meter !== undefined) this.#connection.meter.sending(this.facts().sent);
+    this.#connection.meter?.sending(this.#sent);
     const hasRoom = this.#connection.write(buffers);
     if (hasRoom) this.sendMore();
     return hasRoom;
@@ -202,7 +207,7 @@ export class MqttConnection
       }
     } finally {
       this.#run?.publish();
-      if (this.#connection.meter !== undefined) this.#connection.meter.received(this.facts().received);
+      this.#connection.meter?.received(this.#run?.published ?? 0);
     }
     return at;
   }

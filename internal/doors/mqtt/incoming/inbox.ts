@@ -15,6 +15,7 @@ import type { PublishFields } from '../../../protocol/mqtt/publish-fields.ts';
 import { FIRST_FAILURE, ReasonCode } from '../../../protocol/mqtt/reason-codes.ts';
 import type { Intake } from '../../clients/intake.ts';
 import { RefusalLog } from '../../clients/refusal-log.ts';
+import type { Run } from '../../clients/run.ts';
 import type { Answers } from '../outgoing/answers.ts';
 import { reasonCodeOf } from '../refusals.ts';
 import { messageOf } from './messages.ts';
@@ -31,14 +32,14 @@ export interface InboxParts {
   version: Version;
   /** The connection, which pauses for full subscribers and ends for what breaks the rules. */
   intake: Intake;
+  /** Counts what the client publishes. */
+  run: Run;
   refuse(reason: BrokerError): void;
 }
 
 /** The messages that one client publishes with QoS 1 and 2, and their answers. */
 export class Inbox {
   readonly #broker: Broker;
-  /** Messages that came so far, but for plain ones of QoS 0. */
-  taken = 0;
   readonly #fates: Fates;
   #refusals: RefusalLog | undefined;
   readonly #access: Access;
@@ -47,6 +48,7 @@ export class Inbox {
   readonly #answers: Answers;
   readonly #version: Version;
   readonly #intake: Intake;
+  readonly #run: Run;
   readonly #refuse: (reason: BrokerError) => void;
   readonly #topics: PublishTopics;
   /** For a client of version 5 that sends QoS 2. */
@@ -64,6 +66,7 @@ export class Inbox {
     this.#answers = parts.answers;
     this.#version = parts.version;
     this.#intake = parts.intake;
+    this.#run = parts.run;
     this.#refuse = parts.refuse;
     this.#topics = new PublishTopics(parts.broker, parts.access);
   }
@@ -98,7 +101,7 @@ export class Inbox {
       this.#answerAgain(packetId, known);
       return;
     }
-    this.taken++;
+    this.#run.published++;
     let reasonCode = ReasonCode.success;
     let problem: string | undefined;
     const receipt = qos > 0 ? this.#unusedReceipt() : undefined;
