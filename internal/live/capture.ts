@@ -16,6 +16,11 @@ import { headersOf } from './records.ts';
 /** The topic config of a log with messages of other topics than the one its name leads to. */
 export const MIXED_CONFIG = 'tinymq.mixed';
 
+/** Whether a log has messages of other topics. */
+export function isMixed({ configs }: TopicLog): boolean {
+  return configs[MIXED_CONFIG] === 'true';
+}
+
 export interface CaptureParts {
   logs: Logs;
   metrics: Metrics;
@@ -193,7 +198,7 @@ export class Capture implements Receiver {
 
   #noteMixed(topic: TopicLog): void {
     this.#mixed.delete(topic.name);
-    if (topic.configs[MIXED_CONFIG] === 'true') return;
+    if (isMixed(topic)) return;
     // A store that refuses this refuses the batch behind it as well, which is told there.
     this.#logs.setConfig(topic, MIXED_CONFIG, 'true').catch(() => this.#mixed.add(topic.name));
   }

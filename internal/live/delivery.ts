@@ -9,7 +9,7 @@ import type { Logs, TopicLog } from '../log/logs.ts';
 import { liveTopicOf, logNameOf } from '../log/names.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
-import { MIXED_CONFIG } from './capture.ts';
+import { isMixed } from './capture.ts';
 import { type Delivered, PartitionFollower } from './partition-follower.ts';
 import { messageOf } from './records.ts';
 import type { TurnPace } from './turn-pace.ts';
@@ -66,7 +66,7 @@ export class Delivery {
 
   /** A batch is opened only if there are subscribers. */
   #isWanted(topic: TopicLog): boolean {
-    if (topic.configs[MIXED_CONFIG] === 'true') return true;
+    if (isMixed(topic)) return true;
     let isWanted = this.#wanted.get(topic.name);
     if (isWanted === undefined) {
       const name = this.#nameOf(topic.name);
@@ -137,7 +137,7 @@ export class Delivery {
   }
 
   #deliverMessages(topic: TopicLog, messages: Message[], bytes: Uint8Array, delivered: Delivered): void {
-    if (topic.configs[MIXED_CONFIG] === 'true') {
+    if (isMixed(topic)) {
       this.#deliverEach(topic.name, messages, delivered);
       return;
     }

@@ -8,8 +8,9 @@ import type { PartitionLog } from '../log/partition-log.ts';
 import type { StoredBatch } from '../store/log-store.ts';
 import { CorruptBatchError } from '../store/store-error.ts';
 import { matchesFilter } from '../topic.ts';
-import { MIXED_CONFIG } from './capture.ts';
-import type { ReadFrom, ReplayRequest, ReplayStart } from './replay-filter.ts';
+import { isMixed } from './capture.ts';
+import { FROM_BEGINNING, firstOffset, startIn } from './read-start.ts';
+import type { ReadFrom, ReplayRequest } from './replay-filter.ts';
 import { DamagedBatchError, type StoredMessage, storedMessages } from './stored-messages.ts';
 
 /** A partition that a replay reads, and where it began there. */
@@ -94,8 +95,7 @@ export class Replay implements Source {
   ): void {
     // As for consumers of Kafka with a pattern: its own topics are for who names them.
     if (isInternalTopic(topic.name) && this.#request.filter !== topic.name) return;
-    const mayMatch = () =>
-      topic.configs[MIXED_CONFIG] === 'true' || matchesFilter(this.#request.filter, liveTopicOf(topic.name));
+    const mayMatch = () => isMixed(topic) || matchesFilter(this.#request.filter, liveTopicOf(topic.name));
     for (const partition of partitions) {
       const reading = { topic, partition, from: fromOf(partition) };
       const isTold = mayMatch();
@@ -193,8 +193,6 @@ export class Replay implements Source {
   }
 }
 
-const FROM_BEGINNING: ReadFrom = { offset: 0, sinceMs: Number.NEGATIVE_INFINITY };
-
 /** The beginning of a replay in a partition that is there when it starts. */
 function firstOf({ start, positions, goesOn }: ReplayRequest, partition: PartitionLog): ReadFrom {
   const wanted = startIn(partition, start);
@@ -203,26 +201,6 @@ function firstOf({ start, positions, goesOn }: ReplayRequest, partition: Partiti
   // A log that lost its end gives these offsets again, unless it is read from where the replay was to begin.
   const end = Math.max(partition.readableEnd('committed'), start.kind === 'offset' ? start.offset : 0);
   return { offset: Math.min(position.offset, end), sinceMs: position.sinceMs };
-}
-
-function startIn(partition: PartitionLog, start: ReplayStart): ReadFrom {
-  switch (start.kind) {
-    case 'earliest':
-      return FROM_BEGINNING;
-    case 'latest':
-      return { ...FROM_BEGINNING, offset: partition.readableEnd('committed') };
-    case 'offset':
-      return { ...FROM_BEGINNING, offset: start.offset };
-    case 'time':
-      return { ...FROM_BEGINNING, sinceMs: start.timeMs };
-  }
-}
-
-async function firstOffset(partition: PartitionLog, { offset, sinceMs }: ReadFrom): Promise<number> {
-  const first = Math.max(offset, partition.firstOffset);
-  return sinceMs === Number.NEGATIVE_INFINITY
-    ? first
-    : Math.max(first, await partition.offsetForTime(sinceMs));
 }
 
 /** Resolves when more can be read, or when nobody wants it any more. */

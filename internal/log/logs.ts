@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
 import { maxLogPartitions } from '../limits/log.ts';
 import type { Histogram } from '../observe/histogram.ts';
 import type {
@@ -62,7 +63,7 @@ export interface LogsOptions {
   retentionMs: number;
   /** The default for topics: the oldest records go when a partition has more bytes; 0: never. */
   retentionBytes: number;
-  logger: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  logger: Pick<Logger, 'info' | 'error'>;
 }
 
 /** All durable topics of a broker, on one store. */

@@ -1,4 +1,5 @@
 import type { Clock, ClockTimer } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
 import { producerExpirationMs, retentionFirstAfterMs } from '../limits/log.ts';
 import type { LogStore } from '../store/log-store.ts';
 import type { Compactor } from './compaction/compaction.ts';
@@ -19,7 +20,7 @@ export interface RetentionParts {
   compactor: Compactor;
   /** The topics there are, each time it is asked. */
   topics: () => Iterable<RetainedTopic>;
-  logger: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  logger: Pick<Logger, 'info' | 'error'>;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { BatchHeader } from '../../batch/record-batch.ts';
 import { httpReadBytes } from '../../limits/http.ts';
-import { MIXED_CONFIG } from '../../live/capture.ts';
+import { isMixed } from '../../live/capture.ts';
+import { firstOffset, startIn } from '../../live/read-start.ts';
 import type { ReplayStart } from '../../live/replay-filter.ts';
 import { type StoredMessage, storedMessages } from '../../live/stored-messages.ts';
 import type { Logs, TopicLog } from '../../log/logs.ts';
@@ -39,9 +40,9 @@ export async function* readLogs(
   }
 }
 
-function mayHold({ name, configs }: TopicLog, filter: string): boolean {
-  if (isInternalTopic(name)) return false;
-  return configs[MIXED_CONFIG] === 'true' || matchesFilter(filter, liveTopicOf(name));
+function mayHold(topic: TopicLog, filter: string): boolean {
+  if (isInternalTopic(topic.name)) return false;
+  return isMixed(topic) || matchesFilter(filter, liveTopicOf(topic.name));
 }
 
 async function* readPartition(
@@ -52,9 +53,10 @@ async function* readPartition(
   header: BatchHeader,
 ): AsyncGenerator<PlacedMessage> {
   const place = { log: topic.name, partition: partition.number };
-  const sinceMs = start.kind === 'time' ? start.timeMs : Number.NEGATIVE_INFINITY;
+  const from = startIn(partition, start);
+  const { sinceMs } = from;
   const end = partition.readableEnd('committed');
-  let next = await firstOffset(partition, start);
+  let next = await firstOffset(partition, from);
   while (next < end) {
     const batches = await partition.read(next, httpReadBytes, 'committed');
     // Nothing lies up to the end any more, where compaction has taken the newest records.
@@ -65,19 +67,6 @@ async function* readPartition(
       for (const message of storedMessages(topic, partition, batch, wanted, header)) yield { message, place };
       next = batch.lastOffset + 1;
     }
-  }
-}
-
-async function firstOffset(partition: PartitionLog, start: ReplayStart): Promise<number> {
-  switch (start.kind) {
-    case 'earliest':
-      return partition.firstOffset;
-    case 'latest':
-      return partition.readableEnd('committed');
-    case 'offset':
-      return Math.max(start.offset, partition.firstOffset);
-    case 'time':
-      return Math.max(partition.firstOffset, await partition.offsetForTime(start.timeMs));
   }
 }
 

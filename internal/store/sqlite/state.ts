@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { AFTER_GROUP_MEMBERS, groupMembersKey, groupOfKey } from '../group-members.ts';
 import type { GroupOffset, StoredPartition, StoredProducer, StoredState, StoredTopic } from '../log-store.ts';
 
-/** The facts about a partition that a writer keeps in memory. Fields are explained in sqlite-schema.ts. */
+/** The facts about a partition that a writer keeps in memory. Fields are explained in schema.ts. */
 export interface PartitionRow {
   id: number;
   firstOffset: number;
