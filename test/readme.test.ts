@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } fr
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeCertificates } from '../certs/make.ts';
 import { brokerProgram } from '../cmd/broker/flags.ts';
 import { withFlagsTables } from '../cmd/cli/options/flags-table.ts';
@@ -32,6 +32,10 @@ beforeAll(async () => {
   symlinkSync(join(root, 'docs'), join(folder, 'docs'));
   return () => rmSync(folder, { recursive: true });
 });
+
+// A session or a retained message of one part of the tour made the next one go on before its subscriber was there, or end
+// with what it had not sent.
+afterEach(() => rmSync(join(folder, 'data'), { recursive: true, force: true }));
 
 describe('docs/flags.md', () => {
   it('has every flag of every program (npx vitest -u writes them anew)', async () => {
@@ -76,6 +80,7 @@ describe('the README', () => {
       await Promise.all(readers.map(finished));
       await Promise.all(started.slice(1).map(stopped));
     } finally {
+      for (const { child } of started.slice(1)) child.kill('SIGKILL');
       await stopped(started[0]);
     }
   });
