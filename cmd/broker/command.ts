@@ -16,26 +16,34 @@ export const brokerCommand: Command = {
   run: (argv, context) => runBroker('broker', argv, context),
 };
 
+/** What a preset of the broker does beside it. */
+export interface BrokerHooks {
+  /** Makes the data folder ready; not called where the command line is only checked, or is wrong. */
+  prepare?(): Promise<void>;
+  /** All listeners are open. */
+  started?(): void;
+}
+
 /**
  * Runs a broker from its command line until it is stopped, or checks what it says.
  *
  * @param name of the program: `broker`, or a preset of it.
- * @param onStarted is called when all listeners are open.
  * @returns the exit code.
  */
 export async function runBroker(
   name: string,
   argv: readonly string[],
   context: Context,
-  onStarted = () => {},
+  hooks: BrokerHooks = {},
 ): Promise<number> {
   const { values, given, operands, stop, version } = invocationOf({ ...brokerProgram, name }, argv, context);
   if (values['check-config']) return checkConfiguration(name, { values, given, operands });
   collectLessOften();
   const options = brokerOptionsOf(values, given, (message) => complain(name, message), operands[0]);
   const logger = loggerOf(values['log-level'], values['log-format']);
+  await hooks.prepare?.();
   const broker = await startBroker({ ...options, logger, version });
-  onStarted();
+  hooks.started?.();
   for (const { door, url } of broker.listeners) logger.info({ event: 'listening', door, url }, 'listening');
   process.on('SIGHUP', () => {
     broker.reloadCertificates();

@@ -21,11 +21,11 @@ const smqCommand: Command = {
       return read.kind === 'help' ? EXIT_DONE : EXIT_USAGE;
     }
     const dataFolder = dataFolderOf(read.dbPath);
-    const isCheck = read.broker.some((word) => /^--?check-config(=true)?$/.test(word));
-    if (!isCheck) await takeOver(read.dbPath, dataFolder, (line) => complain('smq', line));
-    const brokerLine = [...read.broker, '-data-dir', dataFolder];
-    return runBroker('smq', brokerLine, context, () => {
-      for (const note of read.notes) process.stderr.write(`${note}\n`);
+    return runBroker('smq', [...read.broker, '-data-dir', dataFolder], context, {
+      prepare: () => takeOver(read.dbPath, dataFolder, (line) => complain('smq', line)),
+      started() {
+        for (const note of read.notes) process.stderr.write(`${note}\n`);
+      },
     });
   },
 };

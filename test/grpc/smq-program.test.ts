@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,15 +116,7 @@ it('takes a folder for the database as well', async () => {
 });
 
 it('takes over what the original kept, once', async () => {
-  const database = new DatabaseSync(dbPath);
-  database.exec(
-    'CREATE TABLE Topic_old ("offset" INTEGER PRIMARY KEY AUTOINCREMENT, "time" TIMESTAMP DEFAULT CURRENT_TIMESTAMP, "data" BLOB)',
-  );
-  const insert = database.prepare('INSERT INTO Topic_old (data) VALUES (?)');
-  for (let offset = 1; offset <= 10; offset++) insert.run(Buffer.from(`message ${offset}`));
-  database.exec('DELETE FROM Topic_old WHERE "offset" <= 3');
-  database.close();
-
+  writeOriginalDatabase();
   const first = await startedSmq();
   expect(first.smq.stderr()).toContain('took over old with 7 messages');
   expect(await first.client.unary('GetEarliestOffset', { topic: 'old' })).toEqual({ offset: 4n });
@@ -142,6 +134,30 @@ it('takes over what the original kept, once', async () => {
   expect(second.smq.stderr()).not.toContain('took over');
   expect(await second.client.unary('GetLatestOffset', { topic: 'old' })).toEqual({ offset: 11n });
 });
+
+// A check that was asked for by a variable, or by `=1`, took over the database.
+it.each<[string, string[], NodeJS.ProcessEnv]>([
+  ['-check-config', ['-check-config'], {}],
+  ['-check-config=1', ['-check-config=1'], {}],
+  ['TINYMQ_CHECK_CONFIG=true', [], { TINYMQ_CHECK_CONFIG: 'true' }],
+])('takes nothing over with %s', async (_, args, env) => {
+  writeOriginalDatabase();
+  const { code, stdout } = await run(process.execPath, [MAIN, '--dbpath', dbPath, ...args], { env });
+  expect([code, stdout]).toEqual([0, expect.stringContaining('The configuration is right.')]);
+  expect(readdirSync(folder)).toEqual(['test.db']);
+});
+
+/** A topic of ten messages, of which the first three are gone. */
+function writeOriginalDatabase(): void {
+  const database = new DatabaseSync(dbPath);
+  database.exec(
+    'CREATE TABLE Topic_old ("offset" INTEGER PRIMARY KEY AUTOINCREMENT, "time" TIMESTAMP DEFAULT CURRENT_TIMESTAMP, "data" BLOB)',
+  );
+  const insert = database.prepare('INSERT INTO Topic_old (data) VALUES (?)');
+  for (let offset = 1; offset <= 10; offset++) insert.run(Buffer.from(`message ${offset}`));
+  database.exec('DELETE FROM Topic_old WHERE "offset" <= 3');
+  database.close();
+}
 
 describe('kill -9', () => {
   it('loses nothing that was acknowledged, and offsets stay without a gap', async () => {
