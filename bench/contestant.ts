@@ -1,11 +1,12 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../test/support/free-port.ts';
 import { makeCertificates } from './certificates.ts';
 import type { LiveCase, SdkVariant } from './live-cases.ts';
 import type { Figures } from './load/scenario.ts';
 import { startLoad } from './load-process.ts';
 import type { Address, Certificates, LivePeer } from './peers/peer.ts';
-import { BROKER_CORE, freePort, type Started, start, untilListening } from './processes.ts';
+import { BROKER_CORE, type Started, start, untilListening } from './processes.ts';
 import type { Transport } from './workload.ts';
 
 /** A peer that is running and ready to be measured. */

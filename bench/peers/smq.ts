@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { BROKER_CORE, freePort, start, untilListening } from '../processes.ts';
+import { freePort } from '../../test/support/free-port.ts';
+import { BROKER_CORE, start, untilListening } from '../processes.ts';
 import type { GrpcPeer, GrpcServer } from './peer.ts';
 
 /** The original server of Suhaib Message Queue: the program that `SMQ` names. */

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeFrame, FrameType, frameSize, TOPIC_OFFSET } from '../../internal/protocol/frame/frame.ts';
-import { BROKER_CORE, freePort, start, untilListening } from '../processes.ts';
+import { freePort } from '../../test/support/free-port.ts';
+import { BROKER_CORE, start, untilListening } from '../processes.ts';
 import { writeManyRules } from './many-rules.ts';
 import { mqtt } from './mqtt.ts';
 import type { Address, GrpcPeer, GrpcServer, KafkaPeer, KafkaServer, LivePeer, Wire } from './peer.ts';

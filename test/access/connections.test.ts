@@ -10,6 +10,7 @@ import { TestClient } from '../grpc/grpc-client.ts';
 import { connectMqtt, type RawMqtt } from '../mqtt/client.ts';
 import { changeablePolicy } from '../support/access.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 import { connectRaw, type RawClient } from '../support/raw-client.ts';
 
 const refused = new Set<string>();
@@ -40,12 +41,11 @@ beforeEach(async () => {
     memory: true,
     policy,
   });
-  const urlOf = (name: string) => broker.listeners.find(({ door }) => door === name)!.url;
-  frames = await connectRaw(urlOf('frames'), 'fred');
-  mqtt = await connectMqtt(urlOf('frames'), 5, { clientId: 'mia' });
-  kafka = await KafkaWire.open(urlOf('kafka'));
+  frames = await connectRaw(urlOf(broker, 'frames'), 'fred');
+  mqtt = await connectMqtt(urlOf(broker, 'frames'), 5, { clientId: 'mia' });
+  kafka = await KafkaWire.open(urlOf(broker, 'kafka'));
   await kafka.ask(apiVersions, 3, { clientSoftwareName: 'a', clientSoftwareVersion: '1' });
-  grpc = new TestClient(urlOf('grpc'));
+  grpc = new TestClient(urlOf(broker, 'grpc'));
   await grpc.call('Connect', [{}]).ended;
 });
 

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { identityOf } from '../../internal/access/identity.ts';
 import type { Action, ResourceKind } from '../../internal/access/policy.ts';
 import { openStoredAccess } from '../../internal/server/stored-access.ts';
+import { peerOfTest } from '../support/access.ts';
 import { runTinymq } from '../support/tinymq-program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-examples-'));
@@ -97,14 +98,8 @@ describe('the usual cases of docs/security.md', () => {
     const { directory, rules } = stored.parts;
     for (const [user, action, kind, name, answer] of questions) {
       const groups = directory.current.users.get(user ?? '')?.groups ?? [];
-      const peer = {
-        clientId: 'c',
-        door: 'mqtt',
-        listener: '',
-        remote: '127.0.0.1:1',
-        certificateName: user,
-      };
-      const { isAllowed, reason } = rules.explain(identityOf(peer, { user, groups }), action, { kind, name });
+      const who = identityOf(peerOfTest('c'), { user, groups });
+      const { isAllowed, reason } = rules.explain(who, action, { kind, name });
       expect(isAllowed ? 'yes' : 'no', `${user} ${action} ${name}: ${reason}`).toBe(answer);
     }
   });

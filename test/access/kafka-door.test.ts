@@ -48,6 +48,7 @@ import { ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { changeablePolicy } from '../support/access.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 
 const TOPIC = 29;
 const GROUP = 30;
@@ -68,7 +69,7 @@ beforeAll(async () => {
   // Its records are of 1970, and what is too old would go while the tests look.
   const listen = ['tcp://127.0.0.1:0'];
   broker = await startBroker({ kafka: { listen }, memory: true, keepForMs: 0, policy });
-  url = broker.listeners.find(({ door }) => door === 'kafka')!.url;
+  url = urlOf(broker, 'kafka');
 });
 afterAll(() => broker.close());
 beforeEach(async () => {

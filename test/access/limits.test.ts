@@ -12,8 +12,9 @@ import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { SqliteStore } from '../../internal/store/sqlite/sqlite-store.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
-import { connectMqtt, RawMqtt } from '../mqtt/client.ts';
+import { connectMqtt, openMqtt } from '../mqtt/client.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 import { connectRaw } from '../support/raw-client.ts';
 
 const QUOTA_EXCEEDED = 0x97;
@@ -149,7 +150,7 @@ describe('messages and bytes that a client may send or get in a second', () => {
 describe('what a client may have', () => {
   it('is no more than its limits say: subscriptions, sessions, messages in flight', async () => {
     await start({ few: { subscriptions: 2, inflight: 3 }, kept: { sessions: 0 } });
-    const few = await connectMqttRaw();
+    const few = await openMqtt(broker.url, 5);
     const connack = await few.connect({ clientId: 'few' });
     expect(connack.properties.receiveMaximum).toBe(3);
     few.acknowledges = false;
@@ -162,7 +163,7 @@ describe('what a client may have', () => {
     await publisher.take(9);
     await few.messages(3);
     await few.expectSilence();
-    const kept = await connectMqttRaw();
+    const kept = await openMqtt(broker.url, 5);
     const properties = { sessionExpiryIntervalS: 60 };
     expect((await kept.connect({ clientId: 'kept', properties })).reasonCode).toBe(QUOTA_EXCEEDED);
     for (const client of [few, publisher, kept]) client.stream.destroy();
@@ -172,7 +173,7 @@ describe('what a client may have', () => {
 describe('a client of Kafka', () => {
   it('that sends more bytes than it may is told how long to rest, and is not read until then; others are', async () => {
     await start({ producer: { bytesInPerSecond: 1_000 } });
-    const { url } = broker.listeners.find(({ door }) => door === 'kafka')!;
+    const url = urlOf(broker, 'kafka');
     const [slow, quick] = [await KafkaWire.open(url), await KafkaWire.open(url)];
     const topic = { name: 'log', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
     await quick.ask(createTopics, 7, { topics: [topic], timeoutMs: 1000, validateOnly: false });
@@ -199,19 +200,21 @@ describe('connections', () => {
   it('beyond the number of a client are refused with the reason', async () => {
     await start({ one: { connections: 1 } });
     const first = await connectMqtt(broker.url, 5, { clientId: 'one' });
-    const refused = await connectMqttRaw();
+    const refused = await openMqtt(broker.url, 5);
     const connack = await refused.connect({ clientId: 'one' });
     expect(connack.reasonCode).toBe(QUOTA_EXCEEDED);
     expect(broker.stats()['disconnects_total{code="too-many-connections"}']).toBe(1);
     first.stream.destroy();
     await expect
-      .poll(async () => (await (await connectMqttRaw()).connect({ clientId: 'one' })).reasonCode)
+      .poll(async () => (await (await openMqtt(broker.url, 5)).connect({ clientId: 'one' })).reasonCode)
       .toBe(0);
   });
 
   it('of a client that connects in a loop wait, and are refused when many wait', async () => {
     await start({});
-    const clients = await Promise.all(Array.from({ length: freeReconnects + 300 }, () => connectMqttRaw()));
+    const clients = await Promise.all(
+      Array.from({ length: freeReconnects + 300 }, () => openMqtt(broker.url, 5)),
+    );
     const codes: number[] = [];
     for (const client of clients) {
       client.connect({ clientId: 'loop' }).then(
@@ -234,10 +237,4 @@ function produceOf(bytes: number) {
   const record = { timestamp: 1, key: null, value: Buffer.alloc(bytes, 'x'), headers: [] };
   const partitionData = [{ index: 0, records: buildBatch([record], {}) }];
   return { transactionalId: null, acks: -1, timeoutMs: 1000, topicData: [{ name: 'log', partitionData }] };
-}
-
-async function connectMqttRaw(): Promise<RawMqtt> {
-  const { connect } = await import('node:net');
-  const { hostname, port } = new URL(broker.url);
-  return new RawMqtt(connect(Number(port), hostname), 5);
 }

@@ -11,6 +11,7 @@ import { makePassword } from '../../internal/access/users/passwords.ts';
 import { scramText } from '../../internal/access/users/scram-text.ts';
 import { SCRAM_MECHANISMS } from '../../internal/access/users/user.ts';
 import { type Authenticator, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { urlOf } from '../support/listeners.ts';
 
 const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 const PASSWORD = 'open-sesame-77';
@@ -77,7 +78,7 @@ function send(
   env?: NodeJS.ProcessEnv,
   to = broker,
 ): Promise<End> {
-  const { url } = to.listeners.find((each) => each.door === door)!;
+  const url = urlOf(to, door);
   const address = url.slice(url.indexOf('://') + 3);
   const where = ['-address', address, '-request-timeout', '5', ...args];
   if (door === 'kafka') return run('tinymq', ['produce', 'orders', ...where], env);

@@ -1,6 +1,7 @@
 import { type Identity, identityOf } from '../../internal/access/identity.ts';
 import { parseRules } from '../../internal/access/rules/parse-rules.ts';
 import type { Rule } from '../../internal/access/rules/rule.ts';
+import { peerOfTest } from '../support/access.ts';
 
 /** Random numbers that come again with the same seed. */
 export class Random {
@@ -106,13 +107,7 @@ function subjects(random: Random): Record<string, unknown> {
 }
 
 export function randomIdentity(random: Random): Identity {
-  const peer = {
-    clientId: random.pick(CLIENT_IDS),
-    door: 'mqtt',
-    listener: '',
-    remote: '127.0.0.1:1',
-    certificateName: undefined,
-  };
+  const peer = peerOfTest(random.pick(CLIENT_IDS));
   const user = random.chance(60) ? random.pick(['a', 'b']) : random.pick(USERS);
   return identityOf(peer, { user, groups: GROUPS.filter(() => random.chance(40)) });
 }

@@ -3,15 +3,16 @@ import { parseRules } from '../../internal/access/rules/parse-rules.ts';
 import { RulePolicy } from '../../internal/access/rules/rule-policy.ts';
 import { buildBatch, type NewRecord } from '../../internal/batch/build.ts';
 import type { Codec } from '../../internal/batch/compression/compression.ts';
-import { liveTopicOf, logNameOf } from '../../internal/log/names.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { KafkaErrorCode } from '../../internal/protocol/kafka/error-codes.ts';
 import { ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
+import { sharedLogOf } from '../../internal/server/access.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { connectMqtt } from '../mqtt/client.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 
 const DENIED = KafkaErrorCode.topicAuthorizationFailed;
 const NOT_AUTHORIZED = 0x87;
@@ -29,12 +30,7 @@ let broker: RunningBroker;
 let wire: KafkaWire;
 
 beforeEach(async () => {
-  const policy = new RulePolicy({
-    sharedLogOf: (topic) => {
-      const owner = liveTopicOf(logNameOf(topic));
-      return owner === topic ? undefined : owner;
-    },
-  });
+  const policy = new RulePolicy({ sharedLogOf });
   policy.replace(RULES, true);
   broker = await startBroker({
     listen: ['tcp://localhost:0'],
@@ -44,7 +40,7 @@ beforeEach(async () => {
     sysIntervalMs: 0,
     policy,
   });
-  wire = await KafkaWire.open(broker.listeners.find(({ door }) => door === 'kafka')!.url);
+  wire = await KafkaWire.open(urlOf(broker, 'kafka'));
 });
 afterEach(async () => {
   wire.close();

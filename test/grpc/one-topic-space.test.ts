@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Client, connect } from '../../pkg/client/index.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { urlOf } from '../support/listeners.ts';
 import { TestClient } from './grpc-client.ts';
 
 /*
@@ -20,9 +21,8 @@ beforeEach(async () => {
     channelSize: 10,
     slowConsumerWaitMs: 60_000,
   });
-  const urlOf = (door: string) => broker.listeners.find((listener) => listener.door === door)!.url;
-  smq = new TestClient(urlOf('grpc'));
-  live = await connect(urlOf('frames'));
+  smq = new TestClient(urlOf(broker, 'grpc'));
+  live = await connect(urlOf(broker, 'frames'));
   await smq.unary('CreateTopic', { topic: 'house/kitchen' });
 });
 afterEach(async () => {

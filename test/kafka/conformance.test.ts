@@ -18,6 +18,7 @@ import { describeCluster } from '../../internal/protocol/kafka/apis/60-describe-
 import { type InputOf, ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 
 /** What Apache Kafka 4.3 answers to the same requests, where that is not obvious; numbers of errors as it sends them. */
 
@@ -26,7 +27,7 @@ let wire: KafkaWire;
 
 beforeAll(async () => {
   broker = await startBroker({ listen: [], kafka: { listen: ['tcp://127.0.0.1:0'] }, memory: true });
-  wire = await KafkaWire.open(broker.listeners.find(({ door }) => door === 'kafka')!.url);
+  wire = await KafkaWire.open(urlOf(broker, 'kafka'));
 });
 
 afterAll(async () => {

@@ -14,6 +14,7 @@ import { type ApacheKafka, hasJava, kafkaClasspath, startApacheKafka } from '../
 import { eventually } from '../support/eventually.ts';
 import { mustRun } from '../support/installed-once.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 
 const TRANSACTIONS = fileURLToPath(new URL('../support/kafka-peer/Transactions.java', import.meta.url));
 const TOPICS = 'org.apache.kafka.tools.TopicCommand';
@@ -93,10 +94,6 @@ async function startHere(directory: string): Promise<RunningBroker> {
   });
   cleanUps.push(() => broker.close());
   return broker;
-}
-
-function urlOf(broker: RunningBroker, door: string): string {
-  return broker.listeners.find((listener) => listener.door === door)!.url;
 }
 
 async function openWire(url: string): Promise<KafkaWire> {

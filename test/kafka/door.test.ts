@@ -23,6 +23,7 @@ import { ZERO_UUID } from '../../internal/protocol/kafka/schema.ts';
 import { connect } from '../../pkg/client/index.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 
 let broker: RunningBroker;
 let wire: KafkaWire;
@@ -34,7 +35,7 @@ beforeAll(async () => {
     kafka: { listen: ['tcp://127.0.0.1:0'] },
     memory: true,
   });
-  url = broker.listeners.find(({ door }) => door === 'kafka')!.url;
+  url = urlOf(broker, 'kafka');
   wire = await KafkaWire.open(url);
 });
 

@@ -19,6 +19,7 @@ import { TestClient } from '../grpc/grpc-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { writeKafkaDirectory } from '../support/kafka-directory.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 
 /*
  * Kafka's own topics are not topics like others: one record in __consumer_offsets that is no commit keeps a Kafka that
@@ -46,10 +47,6 @@ async function start(options: BrokerOptions): Promise<{ broker: RunningBroker; w
   const wire = await KafkaWire.open(urlOf(broker, 'kafka'));
   cleanUps.push(() => wire.close());
   return { broker, wire };
-}
-
-function urlOf(broker: RunningBroker, door: string): string {
-  return broker.listeners.find((listener) => listener.door === door)!.url;
 }
 
 /** On a directory of a Kafka, in which a group has committed. */

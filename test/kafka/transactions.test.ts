@@ -21,6 +21,7 @@ import { accessOfTest } from '../support/access.ts';
 import { eventually } from '../support/eventually.ts';
 import { writeKafkaDirectory } from '../support/kafka-directory.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 import { openLogs } from '../support/logs.ts';
 import {
   aborted,
@@ -67,7 +68,7 @@ beforeAll(async () => {
     // What was left behind is years old, and a first look at what is to be deleted comes a second after the start.
     keepForMs: 0,
   });
-  wire = await KafkaWire.open(urlOf('kafka'));
+  wire = await KafkaWire.open(urlOf(broker, 'kafka'));
 });
 
 afterAll(async () => {
@@ -75,10 +76,6 @@ afterAll(async () => {
   await broker.close();
   rmSync(directory, { recursive: true, force: true });
 });
-
-function urlOf(door: string): string {
-  return broker.listeners.find((listener) => listener.door === door)!.url;
-}
 
 async function writeDirectory(topics: Record<string, readonly Happening[]>): Promise<void> {
   const handmade = Object.keys(topics).map((name, index) => ({
@@ -176,7 +173,7 @@ describe('a topic with open and aborted transactions', () => {
   });
 
   it('is replayed without what was aborted or is open', async () => {
-    const client = await connect(urlOf('frames'));
+    const client = await connect(urlOf(broker, 'frames'));
     const heard: Record<string, string[]> = { orders: [], finished: [] };
     for (const topic of Object.keys(heard)) {
       await client.subscribe(topic, ({ payload }) => heard[topic].push(Buffer.from(payload).toString()), {
@@ -189,7 +186,7 @@ describe('a topic with open and aborted transactions', () => {
   });
 
   it('is read by clients of SMQ without what was aborted or is open', async () => {
-    const client = new TestClient(urlOf('grpc'));
+    const client = new TestClient(urlOf(broker, 'grpc'));
     const { count, messages } = (await client.unary('BulkRetrieve', {
       topic: 'orders',
       startOffset: 0n,

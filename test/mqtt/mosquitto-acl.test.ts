@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -10,8 +9,10 @@ import { parseAclFile } from '../../internal/access/mosquitto/acl-file.ts';
 import { RulePolicy } from '../../internal/access/rules/rule-policy.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { Random } from '../access/random-rules.ts';
+import { peerOfTest } from '../support/access.ts';
 import { start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { rounds, torturePatienceMs } from '../support/torture.ts';
 import { connectMqtt, type RawMqtt } from './client.ts';
 
@@ -71,8 +72,7 @@ type Who = (typeof CLIENTS)[number];
 
 /** What our rules say: `w` where a topic may be published to, `r` where its messages may be had. */
 function decisions(policy: RulePolicy, { user, clientId }: Who): Answers {
-  const peer = { clientId, door: 'mqtt', listener: '', remote: '127.0.0.1:1', certificateName: undefined };
-  const who = identityOf(peer, { user });
+  const who = identityOf(peerOfTest(clientId), { user });
   const may = (action: 'publish' | 'subscribe', name: string) =>
     policy.may(who, action, { kind: 'topic', name }) === undefined;
   return answers((topic) => [may('publish', topic), may('subscribe', topic)]);
@@ -171,12 +171,4 @@ async function mosquittoWith(acl: string): Promise<string> {
   });
   await eventually(() => /running/.test(running.stderr()), 'mosquitto');
   return `tcp://127.0.0.1:${port}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

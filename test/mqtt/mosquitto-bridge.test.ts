@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { type Running, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { connectMqtt, type RawMqtt } from './client.ts';
 
 // Debian installs it outside of the path of those who are not root.
@@ -190,13 +190,4 @@ function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tinymq-bridge-'));
   cleanUp.push(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
-}
-
-/** A port that nobody listens on: both ends of a bridge have to be found again where they were. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

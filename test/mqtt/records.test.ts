@@ -4,6 +4,7 @@ import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import type { BrokerProcess } from '../support/broker-process.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { useBroker } from './broker.ts';
 import { connectLasting, useLastingBrokers } from './lasting-broker.ts';
@@ -21,7 +22,7 @@ const startBroker = useLastingBrokers();
 let wire: KafkaWire;
 
 beforeAll(async () => {
-  wire = await KafkaWire.open(broker.broker.listeners.find(({ door }) => door === 'kafka')!.url);
+  wire = await KafkaWire.open(urlOf(broker.broker, 'kafka'));
 });
 afterAll(() => wire.close());
 

@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { type BrokerOptions, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { urlOf } from './listeners.ts';
 
 /** A broker in this process with an HTTP door. */
 export interface HttpBroker {
@@ -18,8 +19,7 @@ export async function startHttp(options: BrokerOptions = {}): Promise<HttpBroker
     http: { listen: ['http://127.0.0.1:0'], ...options.http },
   });
   onTestFinished(() => broker.close());
-  const urlOf = (name: string) => broker.listeners.find(({ door }) => door === name)!.url;
-  return { broker, frames: urlOf('frames'), http: urlOf('http') };
+  return { broker, frames: urlOf(broker, 'frames'), http: urlOf(broker, 'http') };
 }
 
 /** Publishes by HTTP. */
