@@ -16,7 +16,7 @@ describe('a hash that is replaced by another of the same password', () => {
     await directory.edit([{ kind: 'add-user', user: userWithout('alice', { password: FOREIGN }) }]);
     const standing = new Standing(directory);
     const client = { ...identityOfTest('c'), user: 'alice' };
-    standing.letIn(client);
+    standing.letIn(client, directory.current.users.get('alice')!);
 
     const { password = '', scram } = await userOf('alice', 'wonder land');
     const fields = { password, scram };

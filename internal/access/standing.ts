@@ -1,16 +1,19 @@
 import type { Refusal } from './authenticator.ts';
 import type { AccessSnapshot } from './directory.ts';
 import type { Identity } from './identity.ts';
+import { isSame } from './users/password-hash.ts';
 import type { ReplacedPassword } from './users/passwords.ts';
-import type { User } from './users/user.ts';
+import { SCRAM_MECHANISMS, type ScramKeys, type User } from './users/user.ts';
+
+type Secrets = Pick<User, 'password' | 'scram'>;
 
 /** Who is let in, as the directory has them now: users may be removed, disabled or put into other groups while they are here. */
 export class Standing {
   readonly #directory: { readonly current: AccessSnapshot };
   /** Hashes that took the place of others of the same password, by the name of their user. */
   readonly #replaced = new Map<string, ReplacedPassword>();
-  /** With what those were let in whom the directory knew. */
-  readonly #credentials = new WeakMap<Identity, Pick<User, 'password' | 'scram'>>();
+  /** With what those were let in whom the directory knew, in the form in which it was found to hold last. */
+  readonly #credentials = new WeakMap<Identity, Secrets>();
   /** Those whose groups have changed, as they are now. */
   #regrouped = new WeakMap<Identity, Identity>();
   #epoch = 0;
@@ -19,10 +22,9 @@ export class Standing {
     this.#directory = directory;
   }
 
-  /** Remembers that somebody was let in by a password which the directory has. */
-  letIn(identity: Identity): void {
-    const user = this.#userOf(identity);
-    if (user !== undefined) this.#credentials.set(identity, user);
+  /** Remembers that somebody was let in by the password that the directory had then: by now it may have another. */
+  letIn(identity: Identity, shown: Secrets): void {
+    this.#credentials.set(identity, shown);
   }
 
   /** Remembers that a hash is another one of the same password, before the directory has it. */
@@ -37,14 +39,17 @@ export class Standing {
     if (user === undefined)
       return shown === undefined ? identity : { reason: 'the user was removed; it may not be here any more' };
     if (!user.isEnabled) return { reason: 'the user was disabled' };
-    if (shown !== undefined && !haveSameSecrets(user, shown) && !this.#isReplaced(user, shown))
-      return { reason: 'the password of the user was changed; log in with the new one' };
+    if (shown !== undefined && shown !== user) {
+      if (!haveSameSecrets(user, shown) && !this.#isReplaced(user, shown))
+        return { reason: 'the password of the user was changed; log in with the new one' };
+      this.#credentials.set(identity, user);
+    }
     // Groups that a token or a certificate gave stay.
     const groups = shown === undefined ? [...new Set([...user.groups, ...identity.groups])] : user.groups;
     return this.#withGroups(identity, groups);
   }
 
-  #isReplaced({ name, password }: User, shown: Pick<User, 'password'>): boolean {
+  #isReplaced({ name, password }: User, shown: Secrets): boolean {
     const change = this.#replaced.get(name);
     return change !== undefined && change.before === shown.password && change.fields.password === password;
   }
@@ -76,15 +81,13 @@ function hasGroups(identity: Identity, groups: readonly string[]): boolean {
   );
 }
 
-function haveSameSecrets(
-  one: Pick<User, 'password' | 'scram'>,
-  other: Pick<User, 'password' | 'scram'>,
-): boolean {
-  return one === other || JSON.stringify(secretsOf(one)) === JSON.stringify(secretsOf(other));
+function haveSameSecrets(one: Secrets, other: Secrets): boolean {
+  const ofBoth = SCRAM_MECHANISMS.map((mechanism) => [one.scram[mechanism], other.scram[mechanism]] as const);
+  return one.password === other.password && ofBoth.every(([keys, others]) => areOfSamePassword(keys, others));
 }
 
-/** What is compared of keys: the salt is new with each password. */
-function secretsOf({ password, scram }: Pick<User, 'password' | 'scram'>): unknown {
-  const keys = Object.entries(scram).map(([mechanism, { storedKey }]) => [mechanism, [...storedKey]]);
-  return [password, Object.fromEntries(keys.sort())];
+/** The salt is new with each password, so that one of the keys is enough. */
+function areOfSamePassword(one: ScramKeys | undefined, other: ScramKeys | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return isSame(one.storedKey, other.storedKey);
 }

@@ -3,7 +3,6 @@ import { allowPartly } from '../access/allow-partly.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { bothAllow } from '../access/both-allow.ts';
 import { AccessDirectory } from '../access/directory.ts';
-import { DirectoryAuthenticator } from '../access/directory-authenticator.ts';
 import { DirectoryPolicy } from '../access/directory-policy.ts';
 import { AccessFile } from '../access/file/access-file.ts';
 import type { Policy } from '../access/policy.ts';
@@ -13,7 +12,7 @@ import { TellingAuthenticator } from '../access/telling-authenticator.ts';
 import { CertificateUsers } from '../access/users/certificate-users.ts';
 import { Decoys } from '../access/users/decoys.ts';
 import { Tokens } from '../access/users/tokens/tokens.ts';
-import { UserAuthenticator, type UserDirectory } from '../access/users/user-authenticator.ts';
+import { UserAuthenticator } from '../access/users/user-authenticator.ts';
 import type { Logger } from '../broker/broker.ts';
 import { nameForLog } from '../errors.ts';
 import { usersFileWatchMs } from '../limits/access.ts';
@@ -66,9 +65,8 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
   opened.add(() => tokens?.close());
   const standing = new Standing(directory);
   const users = new UserAuthenticator({
-    directory: followed(directory, standing),
+    ...{ directory, standing, tokens, certificates },
     allowsAnonymous: true,
-    ...{ tokens, certificates },
     decoys: new Decoys(() => loginSecret(folderOf(options), logger)),
     report: (user, error) => reportReplaced(user, error, logger),
   });
@@ -77,7 +75,7 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
   return {
     directory,
     rules,
-    authenticator: authenticator ?? toldLogins(new DirectoryAuthenticator(standing, users), options, logger),
+    authenticator: authenticator ?? toldLogins(users, options, logger),
     policy: options.aclPartial ? allowPartly(allowed) : allowed,
     reload: async () => file?.reload(),
   };
@@ -91,19 +89,6 @@ function reportReplaced(user: string, error: Error | undefined, logger: Logger):
   const fields = { event: 'password-hashed', user: nameForLog(user) };
   if (error === undefined) logger.info(fields, 'the password of a user of another broker was hashed anew');
   else logger.warn({ ...fields, error: error.message }, 'the password of a user was not hashed anew');
-}
-
-/** The directory for whoever finds users: those who are here stay when the hash of their password is replaced. */
-function followed(directory: AccessDirectory, standing: Standing): UserDirectory {
-  return {
-    get current() {
-      return directory.current;
-    },
-    edit(changes) {
-      for (const change of changes) standing.replacing(change);
-      return directory.edit(changes);
-    },
-  };
 }
 
 /** Where the store is; undefined where nothing is kept. */

@@ -27,17 +27,15 @@ export class HashReplacer {
     this.#report = report;
   }
 
-  /** @param password that of the user, as it was found right. */
-  replaceForeign(user: User | undefined, password: Uint8Array): void {
-    if (user?.password === undefined || user.password.startsWith('scrypt$')) return;
-    const { name } = user;
+  /** @param password that of the user, which was found right for what the user has here. */
+  replaceForeign({ name, origin, password: before }: User, password: Uint8Array): void {
     // What a file declares is changed there.
-    if (user.origin === 'file' || this.#underWay.has(name)) return;
-    if (parseStoredHash(user.password)?.isForeign !== true || !isUtf8(password)) return;
+    if (before === undefined || origin === 'file' || this.#underWay.has(name)) return;
+    if (parseStoredHash(before)?.isForeign !== true || !isUtf8(password)) return;
     const text = Buffer.from(password).toString();
     if (passwordProblem(text) !== undefined) return;
     this.#underWay.add(name);
-    void this.#replaceLater(name, user.password, text).finally(() => this.#underWay.delete(name));
+    void this.#replaceLater(name, before, text).finally(() => this.#underWay.delete(name));
   }
 
   async #replaceLater(name: string, before: string, password: string): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type SaslExchange,
 } from '../authenticator.ts';
 import { anonymous, type Identity, identityOf, type Peer } from '../identity.ts';
+import type { Standing } from '../standing.ts';
 import { CertificateUsers } from './certificate-users.ts';
 import { Decoys } from './decoys.ts';
 import { BusyError, HashQueue } from './hash-queue.ts';
@@ -38,6 +39,8 @@ export interface UserAuthenticatorOptions {
   tokens?: Tokens;
   /** Who is meant by a client certificate. Default: its common name. */
   certificates?: CertificateUsers;
+  /** Hears with what users were let in, and of hashes that take the place of others of the same password. */
+  standing?: Pick<Standing, 'letIn' | 'replacing'>;
   decoys?: Decoys;
   queue?: HashQueue;
   /** Hears of hashes of other brokers that were replaced by ours. */
@@ -57,11 +60,17 @@ export class UserAuthenticator implements Authenticator {
   readonly #tokens: Tokens | undefined;
   readonly #certificates: CertificateUsers;
   readonly #replacer: HashReplacer;
+  readonly #standing: UserAuthenticatorOptions['standing'];
 
   constructor(options: UserAuthenticatorOptions) {
     const { directory, allowsAnonymous, tokens, certificates, decoys = new Decoys() } = options;
-    const { queue = new HashQueue(), report = () => {} } = options;
-    this.#replacer = new HashReplacer(queue, (change) => directory.edit([change]), report);
+    const { queue = new HashQueue(), report = () => {}, standing } = options;
+    const replace = (change: ReplacedPassword) => {
+      standing?.replacing(change);
+      return directory.edit([change]);
+    };
+    this.#replacer = new HashReplacer(queue, replace, report);
+    this.#standing = standing;
     this.#tokens = tokens;
     this.#certificates = certificates ?? new CertificateUsers();
     this.#directory = directory;
@@ -145,10 +154,12 @@ export class UserAuthenticator implements Authenticator {
 
   async #byPassword(peer: Peer, user: string, password: Uint8Array): Promise<Identity | Refusal> {
     try {
-      const isRight = await this.#passwords.isRight(user, password, this.#directory.current.users);
+      const { users } = this.#directory.current;
+      const isRight = await this.#passwords.isRight(user, password, users);
       if (!isRight) return refused('unknown, disabled, or another password', user);
-      this.#replacer.replaceForeign(this.#directory.current.users.get(user), password);
-      return this.#letIn(peer, user);
+      const shown = users.get(user)!;
+      this.#replacer.replaceForeign(shown, password);
+      return this.#letIn(peer, shown);
     } catch (error) {
       if (error instanceof BusyError) return { ...BUSY, user };
       throw error;
@@ -160,7 +171,8 @@ export class UserAuthenticator implements Authenticator {
       keysOf: (mechanism, name) => this.#keysOf(mechanism, name) ?? this.#decoyKeys(mechanism, name),
       letIn: (mechanism, name, keys) => {
         const isStillSo = this.#keysOf(mechanism, name) === keys;
-        return isStillSo ? this.#letIn(peer, name) : refused('the user was changed meanwhile', name);
+        if (!isStillSo) return refused('the user was changed meanwhile', name);
+        return this.#letIn(peer, this.#directory.current.users.get(name)!);
       },
       refuse: (name) => refused('unknown, disabled, or another password', name),
     };
@@ -175,11 +187,18 @@ export class UserAuthenticator implements Authenticator {
     return this.#decoys.scramKeys(mechanism, name, this.#directory.current.users);
   }
 
-  /** The user as the directory has it now: a hash takes time, and meanwhile it may have been disabled. */
-  #letIn(peer: Peer, name: string): Identity | Refusal {
+  /**
+   * The user as the directory has it now: a hash takes time, and meanwhile it may have been disabled.
+   *
+   * @param shown as it was when its password was checked.
+   */
+  #letIn(peer: Peer, shown: User): Identity | Refusal {
+    const { name } = shown;
     const user = this.#directory.current.users.get(name);
     if (user?.isEnabled !== true) return refused('the user was disabled meanwhile', name);
-    return identityOf(peer, { user: name, groups: user.groups });
+    const identity = identityOf(peer, { user: name, groups: user.groups });
+    this.#standing?.letIn(identity, shown);
+    return identity;
   }
 }
 
