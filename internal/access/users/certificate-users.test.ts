@@ -30,7 +30,7 @@ describe('the user of a certificate', () => {
     [['RULE:^.*[Cc][Nn]=([a-zA-Z0-9.-]*).*$/$1/U'], 'SENSOR-7'],
     [['RULE:CN=(.+),OU=.*/plant\\/$1/'], 'plant/Sensor-7'],
     // A rule has to fit the whole subject.
-    [['RULE:CN=Sensor/root/', 'dns'], 's7.example.com'],
+    [['RULE:CN=Sensor/part/', 'dns'], 's7.example.com'],
     [['RULE:nothing/x/'], undefined],
   ])('is found by %j', (mappings, user) => {
     expect(new CertificateUsers(mappings).userOf(NAMES)).toBe(user);
