@@ -7,7 +7,7 @@ import { CertificateUsers } from '../access/users/certificate-users.ts';
 import { Tokens } from '../access/users/tokens/tokens.ts';
 import { DOORS } from '../doors/all.ts';
 import { STORE_FILE } from '../store/sqlite/store-file.ts';
-import { readCertificates, validityProblem } from '../transport/certificates.ts';
+import { readCertificates, validityOf } from '../transport/certificates.ts';
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
 import { checkSocketPath } from '../transport/unix-socket.ts';
 import { checkOptions } from './check-options.ts';
@@ -15,7 +15,7 @@ import { checkDataFolder } from './data-folder.ts';
 import { exposedPlaces } from './exposure.ts';
 import { withPresentNames } from './former-names.ts';
 import { hasMark } from './has-users.ts';
-import { type BrokerOptions, checkBounds, type Place, placesOf } from './options.ts';
+import { type BrokerOptions, checkBounds, type Place, placesOf, storeFolderOf } from './options.ts';
 
 /** What is to be said of a configuration. */
 export interface ConfigurationReport {
@@ -64,11 +64,9 @@ function checkCertificates(places: readonly Place[], { tls }: BrokerOptions, not
   if (secure === undefined) return;
   if (tls === undefined) throw new Error(`${endpointUrl(secure.endpoint)} needs a certificate and its key`);
   const { cert } = readCertificates(tls);
-  const problem = validityProblem(cert, Date.now());
+  const { isValid, problem } = validityOf(cert, Date.now());
   if (problem === undefined) return;
-  // Clients refuse one that is not valid now; one that is valid for some days more is worth a word.
-  const isValidNow = problem.includes('expires soon');
-  if (!isValidNow) throw new Error(`${tls.certFile}: ${problem}`);
+  if (!isValid) throw new Error(`${tls.certFile}: ${problem}`);
   notes.push(`${tls.certFile}: ${problem}`);
 }
 
@@ -88,9 +86,9 @@ async function checkPlaceOfStore(options: BrokerOptions, notes: string[]): Promi
   }
 }
 
-function hasStoredUsers({ memory, kafkaLogDirs, dataDir }: BrokerOptions): boolean {
-  const folder = kafkaLogDirs?.directories[0] ?? dataDir;
-  return !memory && folder !== undefined && hasMark(folder);
+function hasStoredUsers(options: BrokerOptions): boolean {
+  const folder = storeFolderOf(options);
+  return folder !== undefined && hasMark(folder);
 }
 
 async function checkAddress(endpoint: Endpoint): Promise<void> {

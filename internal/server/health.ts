@@ -1,10 +1,9 @@
-import { X509Certificate } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { systemReason } from '../lib/system-reason.ts';
 import * as serverLimits from '../limits/server.ts';
 import type { Health, HealthCheck } from '../observe/health.ts';
 import type { LogStore } from '../store/log-store.ts';
-import { type Certificates, validityProblem } from '../transport/certificates.ts';
+import { type Certificates, validityOf } from '../transport/certificates.ts';
 
 /** Has the store, its disk and the certificate say how they are. */
 export function addHealthChecks(
@@ -62,10 +61,7 @@ function diskCheckOf(folder: string): DiskCheck {
 
 /** @param cert in PEM format. */
 export function certificateCheck(cert: Buffer, nowMs: number): HealthCheck {
-  const { validFrom, validTo } = new X509Certificate(cert);
-  const expiresAt = new Date(validTo).toISOString();
-  const problem = validityProblem(cert, nowMs);
+  const { expiresAt, isValid, problem } = validityOf(cert, nowMs);
   if (problem === undefined) return { status: 'pass', expiresAt };
-  const isValid = nowMs >= Date.parse(validFrom) && nowMs <= Date.parse(validTo);
   return { status: isValid ? 'warn' : 'fail', problem, expiresAt };
 }

@@ -6,7 +6,7 @@ import { Connections } from '../observe/connections.ts';
 import { Health } from '../observe/health.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { StoreError } from '../store/store-error.ts';
-import { type CertificateFiles, Certificates, validityProblem } from '../transport/certificates.ts';
+import { type CertificateFiles, Certificates, validityOf } from '../transport/certificates.ts';
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
 import { ListenError, type Listener } from '../transport/listener.ts';
 import { type OpenAccess, openAccess } from './access.ts';
@@ -168,7 +168,7 @@ function openCertificates(
   if (!endpoints.some(isSecure) || files === undefined) return undefined;
   const file = files.certFile;
   const warnOfTime = () => {
-    const problem = validityProblem(certificates.material.cert, Date.now());
+    const { problem } = validityOf(certificates.material.cert, Date.now());
     if (problem !== undefined) logger.warn({ file }, problem);
   };
   const certificates = new Certificates(files, transportLimits.certificateWatchMs, ({ error }) => {

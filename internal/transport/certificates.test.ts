@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { connect, createServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CertificateSet, makeCertificates } from '../../certs/make.ts';
-import { Certificates, validityProblem } from './certificates.ts';
+import { Certificates, validityOf } from './certificates.ts';
 
 /** The files are looked at as often as the runtime can, so that nobody waits. */
 const WATCH_MS = 20;
@@ -146,10 +146,10 @@ it('the time of a certificate is told where it has passed, soon will, or has not
   const { validFrom, validTo } = new X509Certificate(cert);
   const DAY_MS = 86_400_000;
   const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
-  expect(validityProblem(cert, from - DAY_MS)).toMatch(/^the certificate is not valid before \d{4}-/);
-  expect(validityProblem(cert, from + DAY_MS)).toBeUndefined();
-  expect(validityProblem(cert, to - DAY_MS)).toMatch(/^the certificate expires soon, at \d{4}-/);
-  expect(validityProblem(cert, to + DAY_MS)).toMatch(/^the certificate expired at \d{4}-/);
+  expect(validityOf(cert, from - DAY_MS).problem).toMatch(/^the certificate is not valid before \d{4}-/);
+  expect(validityOf(cert, from + DAY_MS).problem).toBeUndefined();
+  expect(validityOf(cert, to - DAY_MS).problem).toMatch(/^the certificate expires soon, at \d{4}-/);
+  expect(validityOf(cert, to + DAY_MS).problem).toMatch(/^the certificate expired at \d{4}-/);
 });
 
 /** Certificates over copies of the first set, and what they report: undefined for each reload that worked. */

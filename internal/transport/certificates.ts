@@ -112,19 +112,28 @@ function unusable({ certFile, keyFile }: CertificateFiles, problem: string): Err
   return new Error(`the certificate ${certFile} and the key ${keyFile} do not work: ${problem}`);
 }
 
+/** Until when a certificate holds. */
+export interface Validity {
+  readonly expiresAt: string;
+  /** Whether clients take it now. */
+  readonly isValid: boolean;
+  /** Why they do not, or soon will not. */
+  readonly problem: string | undefined;
+}
+
 /**
- * Why clients refuse a certificate because of its time, or soon will.
- *
  * @param cert in PEM format.
  * @param nowMs since 1970.
  */
-export function validityProblem(cert: Buffer, nowMs: number): string | undefined {
+export function validityOf(cert: Buffer, nowMs: number): Validity {
   const { validFrom, validTo } = new X509Certificate(cert);
   const [fromMs, toMs] = [Date.parse(validFrom), Date.parse(validTo)];
-  if (nowMs < fromMs) return `the certificate is not valid before ${new Date(fromMs).toISOString()}`;
-  if (nowMs > toMs) return `the certificate expired at ${new Date(toMs).toISOString()}`;
-  if (nowMs > toMs - SOON_MS) return `the certificate expires soon, at ${new Date(toMs).toISOString()}`;
-  return undefined;
+  const expiresAt = new Date(toMs).toISOString();
+  const of = (isValid: boolean, problem?: string) => ({ expiresAt, isValid, problem });
+  if (nowMs < fromMs)
+    return of(false, `the certificate is not valid before ${new Date(fromMs).toISOString()}`);
+  if (nowMs > toMs) return of(false, `the certificate expired at ${expiresAt}`);
+  return nowMs > toMs - SOON_MS ? of(true, `the certificate expires soon, at ${expiresAt}`) : of(true);
 }
 
 /** Two weeks: enough to notice and to replace it. */
