@@ -1,10 +1,6 @@
-/** Why users, rules or limits were not changed. */
-export type AccessErrorCode =
-  | 'invalid'
-  | 'exists'
-  | 'not-found'
-  /** The declarative file names it, so only that file changes it. */
-  | 'declared';
+/** Why users, rules or limits were not changed. `declared`: the declarative file names it, so only that file changes it. */
+export const ACCESS_ERROR_CODES = ['invalid', 'exists', 'not-found', 'declared'] as const;
+export type AccessErrorCode = (typeof ACCESS_ERROR_CODES)[number];
 
 /** A change that was refused; the message is for people. */
 export class AccessError extends Error {

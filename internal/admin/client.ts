@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { AccessError, type AccessErrorCode } from '../access/access-error.ts';
+import { ACCESS_ERROR_CODES, AccessError } from '../access/access-error.ts';
 import { Failure } from '../lib/failure.ts';
 import { adminTimeoutMs } from '../limits/access.ts';
 import type { AdminOperation } from './operation.ts';
@@ -27,8 +27,9 @@ export class AdminClient {
     const { status, text } = await this.#send(method, url, body === undefined ? undefined : rest);
     const answer = parsed(text);
     if (status === 200) return answer as Output;
-    const { code = '', message = `the broker answered ${status} to ${name}` } = answer as Partial<Refused>;
-    throw CODES.includes(code) ? new AccessError(code as AccessErrorCode, message) : new Failure(message);
+    const { code, message = `the broker answered ${status} to ${name}` } = answer as Partial<Refused>;
+    const refusal = ACCESS_ERROR_CODES.find((known) => known === code);
+    throw refusal === undefined ? new Failure(message) : new AccessError(refusal, message);
   }
 
   #send(method: string, url: string, body: object | undefined): Promise<{ status: number; text: string }> {
@@ -62,8 +63,6 @@ interface Refused {
   code: string;
   message: string;
 }
-
-const CODES: readonly string[] = ['invalid', 'exists', 'not-found', 'declared'];
 
 function parsed(text: string): unknown {
   try {
