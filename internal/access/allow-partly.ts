@@ -18,10 +18,7 @@ export function allowPartly(policy: Policy): Policy {
       if (refusal === undefined || action !== 'subscribe' || resource.kind !== 'topic') return refusal;
       return policy.coverage?.(identity, action, resource.name) === 'partly' ? undefined : refusal;
     },
-    coverage(identity, action, filter) {
-      if (policy.coverage !== undefined) return policy.coverage(identity, action, filter);
-      return policy.may(identity, action, { kind: 'topic', name: filter }) === undefined ? 'all' : 'none';
-    },
+    coverage: policy.coverage?.bind(policy),
     onChange: (listener) => policy.onChange(listener),
   };
 }

@@ -1,7 +1,7 @@
 import type { Policy } from './policy.ts';
 
 /** The policy that allows what both of two allow. The second says how much of a filter that is. */
-export function bothAllow(one: Policy, other: Policy): Policy {
+export function bothAllow(one: Policy, other: Policy & Required<Pick<Policy, 'coverage'>>): Policy {
   return {
     get epoch() {
       return one.epoch + other.epoch;
@@ -11,9 +11,8 @@ export function bothAllow(one: Policy, other: Policy): Policy {
     },
     may: (...question) => one.may(...question) ?? other.may(...question),
     coverage(identity, action, filter) {
-      if (one.may(identity, action, { kind: 'topic', name: filter }) !== undefined) return 'none';
-      if (other.coverage !== undefined) return other.coverage(identity, action, filter);
-      return other.may(identity, action, { kind: 'topic', name: filter }) === undefined ? 'all' : 'none';
+      const refusal = one.may(identity, action, { kind: 'topic', name: filter });
+      return refusal === undefined ? other.coverage(identity, action, filter) : 'none';
     },
     onChange(listener) {
       const ends = [one.onChange(listener), other.onChange(listener)];

@@ -5,6 +5,7 @@ import { bothAllow } from '../access/both-allow.ts';
 import { AccessDirectory } from '../access/directory.ts';
 import { DirectoryPolicy } from '../access/directory-policy.ts';
 import { AccessFile } from '../access/file/access-file.ts';
+import { policyOfGuard } from '../access/guard.ts';
 import type { Policy } from '../access/policy.ts';
 import { RulePolicy } from '../access/rules/rule-policy.ts';
 import { Standing } from '../access/standing.ts';
@@ -23,7 +24,7 @@ import { checkNotMarked, MarkedAccess } from './has-users.ts';
 import { loginLog } from './login-log.ts';
 import { loginSecret } from './login-secret.ts';
 import type { Opened } from './opened.ts';
-import { type BrokerOptions, policyOf } from './options.ts';
+import { type BrokerOptions, storeFolderOf } from './options.ts';
 import { isEntryStore, type OpenEntries } from './session-store.ts';
 import type { StoredLogs } from './stored-logs.ts';
 
@@ -54,7 +55,7 @@ export interface AccessParts {
  */
 export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
   const { options, logger, opened } = parts;
-  const { tokens: tokenOptions, certificateUsers, authenticator, policy } = options;
+  const { tokens: tokenOptions, certificateUsers, authenticator } = options;
   const certificates = new CertificateUsers(certificateUsers);
   // Whoever shows a token is somebody, though no user is named here.
   const directory = await AccessDirectory.open(storeOf(parts), tokenOptions !== undefined);
@@ -67,18 +68,23 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
   const users = new UserAuthenticator({
     ...{ directory, standing, tokens, certificates },
     allowsAnonymous: true,
-    decoys: new Decoys(() => loginSecret(folderOf(options), logger)),
+    decoys: new Decoys(() => loginSecret(storeFolderOf(options), logger)),
     report: (user, error) => reportReplaced(user, error, logger),
   });
   const rules = new DirectoryPolicy(directory, standing, new RulePolicy({ sharedLogOf }));
-  const allowed = policy ?? bothAllow(policyOf(options), rules);
   return {
     directory,
     rules,
     authenticator: authenticator ?? toldLogins(users, options, logger),
-    policy: options.aclPartial ? allowPartly(allowed) : allowed,
+    policy: policyOf(options, rules),
     reload: async () => file?.reload(),
   };
+}
+
+/** What an app says in the place of rules, or in the short form beside them. */
+function policyOf({ policy, guard, aclPartial }: BrokerOptions, rules: DirectoryPolicy): Policy {
+  const decides = policy ?? (guard === undefined ? rules : bothAllow(policyOfGuard(guard), rules));
+  return aclPartial ? allowPartly(decides) : decides;
 }
 
 function toldLogins(users: Authenticator, { clock }: BrokerOptions, logger: Logger): Authenticator {
@@ -89,11 +95,6 @@ function reportReplaced(user: string, error: Error | undefined, logger: Logger):
   const fields = { event: 'password-hashed', user: nameForLog(user) };
   if (error === undefined) logger.info(fields, 'the password of a user of another broker was hashed anew');
   else logger.warn({ ...fields, error: error.message }, 'the password of a user was not hashed anew');
-}
-
-/** Where the store is; undefined where nothing is kept. */
-function folderOf({ memory, kafkaLogDirs, dataDir }: BrokerOptions): string | undefined {
-  return memory ? undefined : (kafkaLogDirs?.directories[0] ?? dataDir);
 }
 
 /** The topic after which the log is called that a live topic is kept in, where that is not the topic itself. */

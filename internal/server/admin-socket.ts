@@ -6,7 +6,7 @@ import { adminSocketPath, shortSocketPath } from '../admin/socket-path.ts';
 import type { Logger } from '../broker/broker.ts';
 import { makeDirectory } from '../store/make-directory.ts';
 import { openSocketFile } from '../transport/listener.ts';
-import type { BrokerOptions } from './options.ts';
+import { type BrokerOptions, storeFolderOf } from './options.ts';
 
 /** Nobody but the owner. */
 const SOCKET_MODE = 0o600;
@@ -26,7 +26,7 @@ export async function openAdminSocket(
   parts: AdminParts,
   logger: Logger,
 ): Promise<AdminSocket | undefined> {
-  const folder = folderOf(options);
+  const folder = storeFolderOf(options);
   if (folder === undefined) {
     logger.debug({}, 'there is no folder for the socket of the tools: users come from -users FILE');
     return undefined;
@@ -40,10 +40,6 @@ export async function openAdminSocket(
     logger.warn(fields, 'the socket for the tools is not open: they cannot reach this broker');
     return undefined;
   }
-}
-
-function folderOf({ memory, kafkaLogDirs, dataDir }: BrokerOptions): string | undefined {
-  return memory ? undefined : (kafkaLogDirs?.directories[0] ?? dataDir);
 }
 
 async function open(path: string, parts: AdminParts): Promise<AdminSocket> {

@@ -1,6 +1,6 @@
 import type { Authenticator } from '../access/authenticator.ts';
-import { type Guard, policyOfGuard } from '../access/guard.ts';
-import { openPolicy, type Policy } from '../access/policy.ts';
+import type { Guard } from '../access/guard.ts';
+import type { Policy } from '../access/policy.ts';
 import type { TokenOptions } from '../access/users/tokens/tokens.ts';
 import type { BrokerSettings, Logger } from '../broker/broker.ts';
 import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../broker/delivery/channel.ts';
@@ -205,7 +205,7 @@ export function listenerOptions(
   };
 }
 
-/** The policy that the options name, in its long or its short form. */
-export function policyOf({ policy, guard }: BrokerOptions): Policy {
-  return policy ?? (guard === undefined ? openPolicy : policyOfGuard(guard));
+/** The folder in which the store is; undefined where nothing is kept. */
+export function storeFolderOf({ memory, kafkaLogDirs, dataDir }: BrokerOptions): string | undefined {
+  return memory ? undefined : (kafkaLogDirs?.directories[0] ?? dataDir);
 }
