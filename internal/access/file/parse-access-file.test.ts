@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { maxUsersFileProblems } from '../../limits/access.ts';
-import { AccessFileError, parseAccessFile } from './parse-access-file.ts';
+import { AccessFileError } from './access-file-error.ts';
+import { parseAccessFile } from './parse-access-file.ts';
 
 const HASH = `scrypt$16384$8$1$${'A'.repeat(22)}==$${'B'.repeat(42)}A=`;
 const KEY = `${'C'.repeat(42)}A=`;

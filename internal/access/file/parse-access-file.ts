@@ -11,7 +11,6 @@ import {
 } from 'yaml';
 import { quoted } from '../../errors.ts';
 import { suggestion } from '../../lib/nearest.ts';
-import { maxUsersFileProblems } from '../../limits/access.ts';
 import { AccessError } from '../access-error.ts';
 import type { DeclaredAccess } from '../access-store.ts';
 import { checkCounts, userProblem } from '../check-entries.ts';
@@ -20,19 +19,7 @@ import { parseRule, RuleError } from '../rules/parse-rules.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseScramText } from '../users/scram-text.ts';
 import type { ScramKeys, ScramMechanism, User } from '../users/user.ts';
-
-/** A file of users that is not taken over: every problem, each with its line. No secret stands in them. */
-export class AccessFileError extends Error {
-  override readonly name = 'AccessFileError';
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    const shown = problems.slice(0, maxUsersFileProblems);
-    const more = problems.length - shown.length;
-    super([...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n'));
-    this.problems = problems;
-  }
-}
+import { AccessFileError } from './access-file-error.ts';
 
 /**
  * Reads a declarative file of users and rules, YAML or JSON:

@@ -3,20 +3,24 @@ import { Worker } from 'node:worker_threads';
 import { threadFile } from '../../lib/thread-file.ts';
 import { usersFileInThreadBytes } from '../../limits/access.ts';
 import type { DeclaredAccess } from '../access-store.ts';
-import { AccessFileError, parseAccessFile } from './parse-access-file.ts';
+import { AccessFileError } from './access-file-error.ts';
 
 /** What the thread says. */
 export type ParsedInThread = { readonly declared: DeclaredAccess } | { readonly problems: readonly string[] };
 
 /**
- * Does what {@link parseAccessFile} does; with much text in a thread of its own, because live messages would wait for
+ * Does what `parseAccessFile` does; with much text in a thread of its own, because live messages would wait for
  * seconds.
  *
  * @throws AccessFileError; Error where the thread does not start.
  */
 export async function parseAside(text: string): Promise<DeclaredAccess> {
   const file = threadFile('access-file-worker', import.meta.url);
-  if (text.length < usersFileInThreadBytes || file === undefined) return parseAccessFile(text);
+  if (text.length < usersFileInThreadBytes || file === undefined) {
+    // Loaded here, and not for brokers without such a file: reading YAML takes megabytes.
+    const { parseAccessFile } = await import('./parse-access-file.ts');
+    return parseAccessFile(text);
+  }
   const thread = new Worker(file, { workerData: text });
   try {
     const [answer] = (await once(thread, 'message')) as [ParsedInThread];
