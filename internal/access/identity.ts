@@ -1,3 +1,5 @@
+import type { CertificateNames } from '../lib/certificate-names.ts';
+
 /** Who is at the other end of a connection, whichever door it came through. */
 export interface Identity {
   /** The name that the authenticator found; undefined for an anonymous client. */
@@ -23,18 +25,6 @@ export interface Peer
   extends Pick<Identity, 'clientId' | 'door' | 'listener' | 'remote' | 'certificateName'> {
   /** All names in that certificate. */
   readonly certificate?: CertificateNames;
-}
-
-/** The names in a client certificate that a listener verified. */
-export interface CertificateNames {
-  /** The subject as RFC 2253 writes it. */
-  readonly subject: string;
-  readonly commonNames: readonly string[];
-  readonly dnsNames: readonly string[];
-  readonly emails: readonly string[];
-  readonly uris: readonly string[];
-  /** Why they cannot be trusted to be what they look like. */
-  readonly problem: string | undefined;
 }
 
 /** The identity of a client that nobody authenticated. */

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { CertificateNames } from '../lib/certificate-names.ts';
 import type { Clock } from '../lib/clock.ts';
-import { type CertificateNames, certificateNames } from './certificate-names.ts';
+import { certificateNames } from './certificate-names.ts';
 
 /** Who receives what arrives on a connection. */
 export interface ConnectionHandler {

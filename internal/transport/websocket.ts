@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import type { CertificateNames } from '../lib/certificate-names.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { CertificateNames } from './certificate-names.ts';
 import {
   type Connection,
   type ConnectionContext,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { peerOfTest } from '../../../test/support/access.ts';
 import { directoryOf, userOf, userWithout } from '../../../test/support/users.ts';
+import type { CertificateNames } from '../../lib/certificate-names.ts';
 import { type Credentials, isRefusal, NO_CREDENTIALS } from '../authenticator.ts';
-import type { CertificateNames } from '../identity.ts';
 import { CertificateUsers } from './certificate-users.ts';
 import { UserAuthenticator } from './user-authenticator.ts';
 

@@ -1,4 +1,4 @@
-import type { CertificateNames } from '../identity.ts';
+import type { CertificateNames } from '../../lib/certificate-names.ts';
 import { userNameProblem } from './user.ts';
 
 /** Where in a certificate the name of its user stands. */
