@@ -1,6 +1,5 @@
 /** What both entries, for Node and for browsers, export beside `Client` and `connect`. */
 export type { Address, Network } from './address.ts';
-export type { ClientEvents, ClientState, ReplayFrom, SubscribeOptions } from './client.ts';
 export type { CredentialOptions, Secret } from './credentials.ts';
 export {
   ClosedError,
@@ -12,7 +11,9 @@ export {
   TimeoutError,
   TinymqError,
 } from './errors.ts';
+export type { ClientEvents, ClientState } from './events.ts';
 export { Message } from './message.ts';
 export type { ConnectOptions, ReconnectOptions } from './options.ts';
+export type { ReplayFrom, SubscribeOptions } from './subscribe-options.ts';
 export { Subscription } from './subscription.ts';
 export type { TlsOptions } from './wire.ts';
