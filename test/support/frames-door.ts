@@ -4,7 +4,8 @@ import { Broker, type BrokerSettings, type Logger } from '../../internal/broker/
 import type { Client } from '../../internal/broker/client.ts';
 import type { Channel } from '../../internal/broker/delivery/channel.ts';
 import { Admission } from '../../internal/doors/clients/admission.ts';
-import { FramesDoor, type FramesDoorParts } from '../../internal/doors/frames/door.ts';
+import type { ClientDoorParts } from '../../internal/doors/clients/client-door.ts';
+import { FramesDoor } from '../../internal/doors/frames/door.ts';
 import { Metrics } from '../../internal/observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
 import { FakeConnection } from './fake-connection.ts';
@@ -14,7 +15,7 @@ import { sessionsOf } from './sessions.ts';
 export function framesDoor({
   logger = { debug() {}, info() {}, warn() {}, error() {} },
   ...settings
-}: Partial<FramesDoorParts & BrokerSettings> & { guard?: Guard; logger?: Logger } = {}) {
+}: Partial<ClientDoorParts & BrokerSettings> & { guard?: Guard; logger?: Logger } = {}) {
   const metrics = new Metrics();
   const { guard } = settings;
   const all = {

@@ -1,17 +1,12 @@
 import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
-import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Client, ClientHost } from '../../broker/client.ts';
 import type { Session } from '../../broker/sessions/session.ts';
-import type { Sessions } from '../../broker/sessions/sessions.ts';
 import { join, type Subscription, simpleSubscription } from '../../broker/sessions/subscription.ts';
 import { BrokerError } from '../../errors.ts';
 import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
 import { isReplay } from '../../live/replay-filter.ts';
-import type { Logs } from '../../log/logs.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
-import type { Fates } from '../../observe/fates.ts';
-import type { Metrics } from '../../observe/metrics.ts';
 import { parseCredentials } from '../../protocol/frame/credentials.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { formatExtensions, parseExtensions } from '../../protocol/frame/extensions.ts';
@@ -28,8 +23,9 @@ import { GOES_ON } from '../../protocol/frame/positions.ts';
 import { RestOfFrame } from '../../protocol/frame/rest-of-frame.ts';
 import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
-import { type Admission, peerOf, whenAdmitted } from '../clients/admission.ts';
+import { peerOf, whenAdmitted } from '../clients/admission.ts';
 import type { ClientConnection } from '../clients/client-connections.ts';
+import type { ClientServices } from '../clients/client-door.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
@@ -46,16 +42,8 @@ import { RefusalFrames } from './refusal-frames.ts';
 import { refusalOf } from './refusals.ts';
 import { FRAME_REPLAY, FrameReplayOutlet } from './replay-outlet.ts';
 
-export interface FrameConnectionParts {
-  admission: Admission;
-  broker: Broker;
-  sessions: Sessions;
-  /** What the broker keeps, where it keeps anything. */
-  logs?: Logs;
-  metrics: Metrics;
-  fates: Fates;
-  logger: Logger;
-  maxMessageBytes: number;
+/** The services of a connection, the same for all of the door. */
+export interface FrameConnectionParts extends ClientServices {
   closed(connection: FrameConnection): void;
 }
 

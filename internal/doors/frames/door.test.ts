@@ -7,7 +7,8 @@ import { Broker } from '../../broker/broker.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 import { Admission } from '../clients/admission.ts';
-import { FramesDoor, type FramesDoorParts } from './door.ts';
+import type { ClientDoorParts } from '../clients/client-door.ts';
+import { FramesDoor } from './door.ts';
 
 describe('the first frame', () => {
   it('is CONNECT, answered by CONNACK with the own id', async () => {
@@ -283,7 +284,7 @@ const allowEverything: Guard = {
   maySubscribe: () => undefined,
 };
 
-function setUp(settings: Partial<FramesDoorParts> = {}, guard?: Guard) {
+function setUp(settings: Partial<ClientDoorParts> = {}, guard?: Guard) {
   const metrics = new Metrics();
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const broker = new Broker({

@@ -1,13 +1,8 @@
-import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client.ts';
 import type { Session } from '../../broker/sessions/session.ts';
-import type { Sessions } from '../../broker/sessions/sessions.ts';
 import type { BrokerError } from '../../errors.ts';
-import type { Logs } from '../../log/logs.ts';
-import type { Fates } from '../../observe/fates.ts';
-import type { Metrics } from '../../observe/metrics.ts';
 import type { Version } from '../../protocol/mqtt/packet.ts';
-import type { Admission } from '../clients/admission.ts';
+import type { ClientServices } from '../clients/client-door.ts';
 import type { Intake } from '../clients/intake.ts';
 import { Replays } from '../clients/replays.ts';
 import type { Run } from '../clients/run.ts';
@@ -21,16 +16,7 @@ import { MqttReplayOutlet } from './subscriptions/replay-outlet.ts';
 import { Subscriber } from './subscriptions/subscriber.ts';
 
 /** The services of the broker for a connection. */
-export interface ConnectionServices {
-  admission: Admission;
-  broker: Broker;
-  sessions: Sessions;
-  /** What the broker keeps, where it keeps anything. */
-  logs?: Logs;
-  metrics: Metrics;
-  fates: Fates;
-  logger: Logger;
-  maxMessageBytes: number;
+export interface ConnectionServices extends ClientServices {
   offer: Offer;
 }
 
