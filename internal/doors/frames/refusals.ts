@@ -10,7 +10,7 @@ export function refusalOf(error: unknown, logger: Logger): BrokerError {
   if (error instanceof FrameError) {
     if (error.code === 'payload-too-large') return new BrokerError('message-too-large', error.message);
     return new BrokerError(
-      error.message.startsWith('client id') ? 'invalid-client-id' : 'invalid-topic',
+      error.field === 'client id' ? 'invalid-client-id' : 'invalid-topic',
       error.message,
     );
   }

@@ -4,6 +4,7 @@ import {
   CONTROL_PAYLOAD_BYTES,
   type Frame,
   FrameError,
+  type FrameField,
   FrameType,
   PAYLOAD_LENGTH_BYTES,
   POSITION_PREFIX_BYTES,
@@ -117,10 +118,8 @@ export class FrameCursor {
 
   /** What is wrong with a payload of this size. */
   tooLarge(payloadLength: number): FrameError {
-    return new FrameError(
-      'payload-too-large',
-      `payload of ${payloadLength} bytes; at most ${this.#maxPayloadBytes} are accepted`,
-    );
+    const problem = `of ${payloadLength} bytes; at most ${this.#maxPayloadBytes} are accepted`;
+    return new FrameError('payload-too-large', 'payload', problem);
   }
 
   /** What a frame of this type may carry: the largest message with its prefix, and what sides agree on, however small it is. */
@@ -157,11 +156,11 @@ export class FrameCursor {
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** @throws FrameError `invalid-utf8`. */
-export function decodeUtf8(bytes: Uint8Array, start: number, end: number, field: string): string {
+export function decodeUtf8(bytes: Uint8Array, start: number, end: number, field: FrameField): string {
   try {
     return strictUtf8.decode(bytes.subarray(start, end));
   } catch {
-    throw new FrameError('invalid-utf8', `${field} is not UTF-8`);
+    throw new FrameError('invalid-utf8', field, 'is not UTF-8');
   }
 }
 

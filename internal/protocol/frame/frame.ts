@@ -67,14 +67,20 @@ export interface Frame {
   clientId: string;
 }
 
+/** A part of a frame, as people are told of it. */
+export type FrameField = 'topic' | 'payload' | 'client id' | 'name of a log';
+
 /** Bytes that break the frame's own rules. */
 export class FrameError extends Error {
   override readonly name = 'FrameError';
   readonly code: 'payload-too-large' | 'invalid-utf8' | 'field-too-long';
+  readonly field: FrameField;
 
-  constructor(code: FrameError['code'], message: string) {
-    super(message);
+  /** @param problem what is wrong with the field, without its name. */
+  constructor(code: FrameError['code'], field: FrameField, problem: string) {
+    super(`${field} ${problem}`);
     this.code = code;
+    this.field = field;
   }
 }
 
@@ -150,6 +156,6 @@ function bytesOf(field: string | Uint8Array): Uint8Array {
   return field === '' ? empty : utf8.encode(field);
 }
 
-function checkFits(field: string, size: number, limit: number): void {
-  if (size > limit) throw new FrameError('field-too-long', `${field} of ${size} bytes; at most ${limit} fit`);
+function checkFits(field: FrameField, size: number, limit: number): void {
+  if (size > limit) throw new FrameError('field-too-long', field, `of ${size} bytes; at most ${limit} fit`);
 }
