@@ -335,13 +335,13 @@ export class Channel implements Flushable {
       this.#becomeSlow(nowMs);
       return false;
     }
-    this.#waitTimer = setTimeout(this.#waitIsOver, leftMs).unref();
+    this.#waitTimer = setTimeout(() => this.#waitIsOver(), leftMs).unref();
     return true;
   }
 
-  readonly #waitIsOver = (): void => {
+  #waitIsOver(): void {
     if (this.#state === 'full') this.#waitOn(performance.now());
-  };
+  }
 
   #becomeSlow(nowMs: number): void {
     this.#state = 'slow';

@@ -48,7 +48,6 @@ export interface FrameConnectionParts extends ClientServices {
 }
 
 const NO_BYTES = new Uint8Array(0);
-const utf8 = new TextEncoder();
 
 /** One client of the frames' door: finds the frames in what arrives, and answers those that are no messages. */
 export class FrameConnection implements ConnectionHandler, ClientConnection, ClientHost, PublishHost, Taker {
@@ -57,14 +56,12 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   readonly #connection: Connection;
   readonly #parts: FrameConnectionParts;
   readonly #cursor: FrameCursor;
-  #run: Run | undefined;
-  #access: Access | undefined;
   #client: Client | undefined;
   #session: Session | undefined;
-  #clientId = NO_BYTES;
-  /** There as long as the client. */
+  #clientId = '';
+  // Made when they are needed first: most of many clients only wait for messages.
+  #run: Run | undefined;
   #publishes: Publishes | undefined;
-  /** Made when the first is asked for: few clients have any. */
   #retainedFeeds: RetainedFeeds | undefined;
   #replays: Replays | undefined;
   /** There where the client wants to stay connected when something is refused. */
@@ -118,7 +115,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   }
 
   holdToLimits(): void {
-    if (this.#access !== undefined) LimitedConnection.holdOpen(this.#connection, this.#access, this.facts());
+    const { access } = this;
+    if (access !== undefined) LimitedConnection.holdOpen(this.#connection, access, this.facts());
   }
 
   bytes(chunk: Uint8Array): void {
@@ -182,15 +180,16 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     if (this.#restOfRefused !== undefined) at = this.#passRest(this.#restOfRefused, bytes, at);
     try {
       while (at < stop && intake.isOpen) {
-        const publishes = this.#publishes;
+        const client = this.#client;
         // Said before the frame is whole: what begins like this may never become one.
-        if (publishes === undefined && bytes[at] !== FrameType.connect) throw notConnected(bytes[at]);
+        if (client === undefined && bytes[at] !== FrameType.connect) throw notConnected(bytes[at]);
         if (!cursor.read(bytes, at, limit)) break;
         const next = cursor.end;
         if (cursor.isTooLarge) {
           at = this.#refuseTooLarge(bytes, next);
-        } else if (cursor.type === FrameType.publish && publishes !== undefined) {
-          at = publishes.take(cursor, bytes, view, at, limit);
+        } else if (cursor.type === FrameType.publish && client !== undefined) {
+          this.#publishes ??= this.#newPublishes(client);
+          at = this.#publishes.take(cursor, bytes, view, at, limit);
         } else {
           this.#run?.publish();
           this.#takeControl(cursor.frame(bytes));
@@ -321,7 +320,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   #connect({ clientId, payload }: Frame): void {
     if (clientId === '') throw new BrokerError('invalid-client-id', 'the client id is empty');
     if (clientId.includes('\0')) throw new BrokerError('invalid-client-id', 'the client id has a NUL byte');
-    this.#clientId = utf8.encode(clientId);
+    this.#clientId = clientId;
     // Read now: the payload's buffer is used again while the client is looked at.
     const agreed = parseExtensions(payload);
     const shown = agreed.has('credentials') ? parseCredentials(payload) : undefined;
@@ -340,7 +339,6 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     if (this.#isEnding) return;
     this.#cursor.maxPayloadBytes = this.#parts.maxMessageBytes;
     LimitedConnection.hold(this.#connection, access);
-    this.#access = access;
     this.#client = this.#parts.broker.connect({
       access,
       encoding: frameEncoding,
@@ -348,15 +346,6 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     });
     const outlet = new PlainOutlet(this.#client.channel, encodeMessage);
     this.#session = this.#parts.sessions.passing(access.identity, outlet);
-    this.#run = new Run(this.#parts.broker, this.intake, frameEncoding, this.#client.origin);
-    this.#publishes = new Publishes({
-      broker: this.#parts.broker,
-      access,
-      clientId: this.#clientId,
-      intake: this.intake,
-      run: this.#run,
-      host: this,
-    });
     if (agreed.has('refusals')) this.#agreeOnRefusals(this.#client);
     if (agreed.has('positions')) {
       const { channel } = this.#client;
@@ -364,6 +353,14 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     }
     this.#answer(FrameType.connack, '', formatExtensions(agreed));
     this.#parts.logger.debug(this.#who(), 'a client connected');
+  }
+
+  #newPublishes({ access, origin }: Client): Publishes {
+    const { broker } = this.#parts;
+    const { intake } = this;
+    const run = new Run(broker, intake, frameEncoding, origin);
+    this.#run = run;
+    return new Publishes({ broker, access, clientId: this.#clientId, intake, run, host: this });
   }
 
   #agreeOnRefusals({ channel, identity }: Client): void {

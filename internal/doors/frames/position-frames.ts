@@ -11,8 +11,8 @@ export interface PositionFramesParts {
   /** Undefined where the broker keeps none. */
   logs: Logs | undefined;
   channel: Channel;
-  /** The id that the client gave at CONNECT, in UTF-8. */
-  clientId: Uint8Array;
+  /** The id that the client gave at CONNECT. */
+  clientId: string;
 }
 
 type Positions = Map<PartitionLog, ReadFrom>;

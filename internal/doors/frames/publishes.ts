@@ -8,6 +8,7 @@ import type { Intake } from '../clients/intake.ts';
 import type { Run } from '../clients/run.ts';
 
 const NO_BYTES = new Uint8Array(0);
+const utf8 = new TextEncoder();
 /** Room for frames that are written anew with the real client id. */
 const REWRITTEN_SLAB_BYTES = 64 * 1024;
 
@@ -24,8 +25,8 @@ export interface PublishHost {
 export interface PublishesParts {
   broker: Broker;
   access: Access;
-  /** The id that the client gave at CONNECT, in UTF-8. */
-  clientId: Uint8Array;
+  /** The id that the client gave at CONNECT. */
+  clientId: string;
   intake: Intake;
   run: Run;
   host: PublishHost;
@@ -35,6 +36,7 @@ export interface PublishesParts {
 export class Publishes {
   readonly #broker: Broker;
   readonly #access: Access;
+  /** In UTF-8. */
   readonly #clientId: Uint8Array;
   readonly #intake: Intake;
   readonly #run: Run;
@@ -45,7 +47,7 @@ export class Publishes {
   constructor({ broker, access, clientId, intake, run, host }: PublishesParts) {
     this.#broker = broker;
     this.#access = access;
-    this.#clientId = clientId;
+    this.#clientId = utf8.encode(clientId);
     this.#intake = intake;
     this.#run = run;
     this.#host = host;

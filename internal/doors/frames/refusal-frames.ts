@@ -5,8 +5,8 @@ import type { RefusalLog } from '../clients/refusal-log.ts';
 
 export interface RefusalFramesParts {
   channel: Channel;
-  /** The id that the client gave at CONNECT, in UTF-8. */
-  clientId: Uint8Array;
+  /** The id that the client gave at CONNECT. */
+  clientId: string;
   log: RefusalLog;
 }
 
@@ -15,7 +15,7 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Tells a client that agreed on `refusals` what was refused, and leaves the connection as it is. */
 export class RefusalFrames {
   readonly #channel: Channel;
-  readonly #clientId: Uint8Array;
+  readonly #clientId: string;
   readonly #log: RefusalLog;
 
   constructor({ channel, clientId, log }: RefusalFramesParts) {
