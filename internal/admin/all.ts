@@ -1,5 +1,6 @@
 import type { AdminOperation } from './operation.ts';
 import { importAccess } from './operations/import.ts';
+import { addLimit, listLimits, removeLimit, testLimits } from './operations/limits.ts';
 import { addRule, listRules, removeRule, testRules } from './operations/rules.ts';
 import { addUser, alterUser, listUsers, removeUser } from './operations/users.ts';
 
@@ -7,5 +8,6 @@ import { addUser, alterUser, listUsers, removeUser } from './operations/users.ts
 export const OPERATIONS = [
   ...[listUsers, addUser, alterUser, removeUser],
   ...[listRules, addRule, removeRule, testRules],
+  ...[listLimits, addLimit, removeLimit, testLimits],
   importAccess,
 ] as readonly AdminOperation[];

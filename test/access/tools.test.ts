@@ -14,6 +14,7 @@ import { eventually } from '../support/eventually.ts';
 import { runTinymq, startTinymq } from '../support/tinymq-program.ts';
 
 const NOT_AUTHORIZED = 0x87;
+const QUOTA_EXCEEDED = 0x97;
 const BROKER = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-tools-'));
@@ -53,6 +54,15 @@ const addUser = (dataDir: string, name: string, ...more: string[]) =>
 
 function login(url: string, name: string, password = `${name}-secret`) {
   return connectMqtt(url, 5, { clientId: `c-${name}`, userName: name, password: Buffer.from(password) });
+}
+
+/** What the broker answers a second client of a user. */
+async function connackReason(url: string, name: string): Promise<number> {
+  const client = await openMqtt(url, 5);
+  const password = Buffer.from(`${name}-secret`);
+  const { reasonCode } = await client.connect({ clientId: `d-${name}`, userName: name, password });
+  client.stream.destroy();
+  return reasonCode;
 }
 
 describe.each(['a broker that runs', 'a broker that is stopped'])('the tools and %s', (kind) => {
@@ -109,6 +119,56 @@ describe.each(['a broker that runs', 'a broker that is stopped'])('the tools and
     await tinymq(dataDir, ['users', 'passwd', 'anna', '-password-file', '-'], 'another');
     const { url } = brokers[0] ?? (await started(dataDir));
     await login(url, 'anna', 'another');
+  });
+
+  it('make limits, which hold at once, and show them', async () => {
+    const dataDir = newFolder();
+    if (runs) await started(dataDir);
+    await addUser(dataDir, 'anna', '-groups', 'staff');
+    expect(
+      await tinymq(dataDir, ['limits', 'add', 'connections=1', 'inflight=5', '-user', 'anna', '-id', 'a']),
+    ).toBe('Added limit a: connections 1, inflight 5 for user anna\n');
+    expect(await tinymq(dataDir, ['limits', 'add', 'inflight=3', '-group', 'staff'])).toMatch(
+      /^Added limit limit-\w{8}: inflight 3 for group staff\n$/,
+    );
+    await tinymq(dataDir, ['limits', 'add', 'connections=2', 'sessions=7', '-id', 'rest']);
+    const shown = JSON.parse(await tinymq(dataDir, ['limits', 'list', '-json'])) as { id: string }[];
+    expect(shown).toHaveLength(3);
+    expect(shown.find(({ id }) => id === 'rest')).toEqual({
+      ...{ id: 'rest', origin: 'store', text: 'connections 2, sessions 7 for everybody else, each' },
+      limit: { connections: 2, sessions: 7 },
+    });
+    expect(JSON.parse(await tinymq(dataDir, ['limits', 'test', 'anna', '-json'])).holds).toEqual(
+      expect.arrayContaining([
+        { name: 'connections', value: 1, limit: 'a' },
+        { name: 'inflight', value: 3, limit: expect.stringMatching(/^limit-/) },
+        { name: 'sessions', value: 7, limit: 'rest' },
+      ]),
+    );
+    expect(await tinymq(dataDir, ['limits', 'test', 'anonymous'])).toMatch(
+      /^WHAT +AT MOST +BY LIMIT\nconnections +2 +rest\n/,
+    );
+    if (runs) {
+      const { url } = brokers[0]!;
+      const first = await login(url, 'anna');
+      expect(await connackReason(url, 'anna')).toBe(QUOTA_EXCEEDED);
+      await tinymq(dataDir, ['limits', 'remove', 'a']);
+      expect(await connackReason(url, 'anna')).toBe(0);
+      first.stream.destroy();
+    } else {
+      await tinymq(dataDir, ['limits', 'remove', 'a']);
+    }
+    expect(await failing(dataDir, ['limits', 'remove', 'a'])).toContain("there is no limit 'a'");
+    for (const [args, code, said] of [
+      [['inflght=3'], 2, "there is no limit of 'inflght'; did you mean inflight?"],
+      [['inflight=three'], 2, "'inflight=three' is not NAME=VALUE"],
+      [['inflight=1', 'inflight=2'], 2, 'inflight is said twice'],
+      [['inflight=0'], 1, 'inflight is a whole number from 1'],
+      [['inflight=1', '-id', 'rest'], 1, "there is a limit 'rest' already"],
+    ] as const) {
+      const result = await runTinymq(['limits', 'add', ...args, '-data-dir', dataDir]);
+      expect(result, args.join(' ')).toMatchObject({ code, errors: expect.stringContaining(said) });
+    }
   });
 
   it('are told what is wrong with what they want', async () => {

@@ -1,3 +1,4 @@
+import { LIMIT_NAMES } from '../../../internal/access/limits/limit.ts';
 import { choice, list, type OptionTable, text, toggle } from '../../cli/options/option.ts';
 import type { Operands, Program } from '../../cli/options/program.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
@@ -195,4 +196,57 @@ export const aclTestProgram = program({
     'tinymq acl test anonymous publish sensors/temp',
     'tinymq acl test ben read billing -kind group',
   ],
+});
+
+const limitOptions = {
+  user: text({ group: 'Limit', placeholder: 'NAME', help: 'for this user' }),
+  group: text({ group: 'Limit', placeholder: 'NAME', help: 'for the members of this group' }),
+  client: text({ group: 'Limit', placeholder: 'ID', help: 'for the client of this id' }),
+  id: text({ group: 'Limit', placeholder: 'ID', help: 'the name of the limit; made up unless given' }),
+};
+
+export const limitsAddProgram = program({
+  name: 'tinymq limits add',
+  summary:
+    'Adds a limit: what a user, a group or a client may use at most. Without any of them it is for everybody else.',
+  options: { ...limitOptions, ...common },
+  operands: {
+    usage: 'NAME=VALUE...',
+    help: 'what is bounded, and by what: docs/limits.md has the names',
+    min: 1,
+    max: LIMIT_NAMES.length,
+  },
+  examples: [
+    'tinymq limits add connections=1000 messagesInPerSecond=5000 -group devices',
+    'tinymq limits add bytesOutPerSecond=10000000 subscriptions=100 -user dashboard -id dashboard',
+    'tinymq limits add connections=10',
+  ],
+});
+
+export const limitsRemoveProgram = program({
+  name: 'tinymq limits remove',
+  summary: 'Removes a limit.',
+  options: common,
+  operands: { usage: 'ID', help: 'the id of the limit, as tinymq limits list shows it', min: 1, max: 1 },
+  examples: ['tinymq limits remove dashboard'],
+});
+
+export const limitsListProgram = program({
+  name: 'tinymq limits list',
+  summary: 'Shows all limits.',
+  options: { ...placeOptions, ...outputOptions },
+  examples: ['tinymq limits list'],
+});
+
+export const limitsTestProgram = program({
+  name: 'tinymq limits test',
+  summary: 'Says what holds for a user, and which limit says so.',
+  options: {
+    id: text({ group: 'Question', placeholder: 'ID', default: '', help: 'the client id' }),
+    groups: list({ group: 'Question', placeholder: 'NAME', help: 'more groups, as a token gives them' }),
+    ...placeOptions,
+    ...outputOptions,
+  },
+  operands: { usage: 'USER', help: 'the user (anonymous: a client without one)', min: 1, max: 1 },
+  examples: ['tinymq limits test anna', 'tinymq limits test anonymous -id sensor-7'],
 });

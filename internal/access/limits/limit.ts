@@ -1,4 +1,4 @@
-import { quoted } from '../../errors.ts';
+import { nameForLog, quoted } from '../../errors.ts';
 import { maxLimitValue, maxUserNameBytes } from '../../limits/access.ts';
 import { AccessError } from '../access-error.ts';
 import type { User } from '../users/user.ts';
@@ -36,7 +36,9 @@ export interface Limit {
   readonly origin: User['origin'];
 }
 
-const NAMES: ReadonlySet<string> = new Set([...RATE_NAMES, ...COUNT_NAMES]);
+export const LIMIT_NAMES: readonly LimitName[] = [...RATE_NAMES, ...COUNT_NAMES];
+
+const NAMES: ReadonlySet<string> = new Set(LIMIT_NAMES);
 const FEW: ReadonlySet<string> = new Set(RATE_NAMES);
 
 /** A limit as it stands in a file. @throws AccessError `invalid` */
@@ -51,6 +53,24 @@ export function parseLimit(form: unknown, id: string): Limit {
   const limit = { id, user, group, client, values, origin: 'file' } as Limit;
   checkLimit(limit);
   return limit;
+}
+
+/** A limit as it stands in a file, without its id. */
+export function limitForm({ user, group, client, values }: Limit): Record<string, unknown> {
+  return {
+    ...(user !== undefined && { user }),
+    ...(group !== undefined && { group }),
+    ...(client !== undefined && { client }),
+    ...values,
+  };
+}
+
+/** A limit in plain words: `connections 10, inflight 20 for user anna`. */
+export function describeLimit({ user, group, client, values }: Limit): string {
+  const bounds = Object.entries(values).map(([name, value]) => `${name} ${value}`);
+  const names = Object.entries({ user, group, client }).filter(([, name]) => name !== undefined);
+  const whom = names.map(([what, name]) => `${what} ${nameForLog(name!)}`).join(' and ');
+  return `${bounds.join(', ')} for ${whom === '' ? 'everybody else, each' : whom}`;
 }
 
 /** @throws AccessError `invalid` where something of a limit is not what it has to be. */

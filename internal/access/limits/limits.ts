@@ -54,15 +54,9 @@ export class Limits {
 
   /** What holds for somebody now. */
   boundsOf(who: Who): Bound[] {
-    const named = this.#read().filter((limit) => isNamed(limit) && isFor(limit, who));
-    const said = new Set(named.flatMap(({ values }) => Object.keys(values)));
-    const bounds = named.map(({ id, values }) => this.#bound(id, values));
-    for (const limit of this.#read()) {
-      if (isNamed(limit)) continue;
-      const left = Object.entries(limit.values).filter(([name]) => !said.has(name));
-      if (left.length > 0) bounds.push(this.#bound(`${limit.id}/${ownKeyOf(who)}`, Object.fromEntries(left)));
-    }
-    return bounds;
+    return limitsFor(this.#read(), who).map((limit) =>
+      this.#bound(isNamed(limit) ? limit.id : `${limit.id}/${ownKeyOf(who)}`, limit.values),
+    );
   }
 
   #bound(id: string, values: Limit['values']): Bound {
@@ -188,6 +182,18 @@ export class Allowance {
     }
     this.#bounds = bounds;
   }
+}
+
+/** The limits that hold for somebody: those that name him, and of those for everybody what these leave open. */
+export function limitsFor(limits: readonly Limit[], who: Who): Limit[] {
+  const named = limits.filter((limit) => isNamed(limit) && isFor(limit, who));
+  const said = new Set(named.flatMap(({ values }) => Object.keys(values)));
+  const others = limits.filter((limit) => !isNamed(limit));
+  for (const limit of others) {
+    const left = Object.entries(limit.values).filter(([name]) => !said.has(name));
+    if (left.length > 0) named.push({ ...limit, values: Object.fromEntries(left) });
+  }
+  return named;
 }
 
 const NONE: readonly never[] = [];
