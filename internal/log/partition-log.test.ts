@@ -72,6 +72,22 @@ describe('appending', () => {
     expect(heard).toEqual([2, 3]);
   });
 
+  it('counts its bytes, also while some go and others come', async () => {
+    const { store, log } = await opened();
+    const sizes = [40, 30, 20, 10];
+    const work: Promise<unknown>[] = [];
+    for (const size of [...sizes, ...sizes]) {
+      work.push(log.append(unplaced(2, size)));
+      if (size === 20) work.push(turn().then(() => log.deleteUntil(log.highWatermark - 3)));
+    }
+    await Promise.all(work);
+    const { sizeBytes } = await stored(store);
+    expect([log.sizeBytes, log.firstOffset > 0]).toEqual([sizeBytes, true]);
+    log.noteGone(1);
+    log.restore(await stored(store));
+    expect(log.sizeBytes).toBe(sizeBytes);
+  });
+
   it('a listener may end itself and others while it is called', async () => {
     const { log } = await opened();
     const heard: string[] = [];

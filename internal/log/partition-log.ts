@@ -90,6 +90,7 @@ export class PartitionLog {
   #nextOffset: number;
   #highWatermark: number;
   #maxTimestamp: number;
+  #sizeBytes: number;
   #inFlight = 0;
   #isFailing = false;
   #isEnded = false;
@@ -107,6 +108,7 @@ export class PartitionLog {
     this.#nextOffset = stored.nextOffset;
     this.#highWatermark = stored.nextOffset;
     this.#maxTimestamp = stored.maxTimestamp;
+    this.#sizeBytes = stored.sizeBytes;
     this.#store = store;
     this.#tail = new PartitionTail(cache);
     this.#producers.restore(stored.producers);
@@ -230,7 +232,7 @@ export class PartitionLog {
   async deleteUntil(offset: number): Promise<void> {
     const until = Math.min(offset, this.#highWatermark);
     if (until <= this.firstOffset) return;
-    await this.#store.deleteUntil(this.id, until);
+    this.noteGone(await this.#store.deleteUntil(this.id, until));
     this.firstOffset = Math.max(this.firstOffset, until);
     this.#transactions.forgetBefore(this.firstOffset);
   }
@@ -240,9 +242,14 @@ export class PartitionLog {
     this.#tail.dropUntil(untilOffset);
   }
 
-  /** Bytes of what can be read. */
-  sizeBytes(): Promise<number> {
-    return this.#store.sizeBytes(this.id);
+  /** Bytes of the batches that can be read. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** So many bytes fewer can be read now: of batches that were deleted, or have become smaller. */
+  noteGone(bytes: number): void {
+    this.#sizeBytes -= bytes;
   }
 
   /** Forgets idempotent producers that were quiet since a time. */
@@ -262,6 +269,7 @@ export class PartitionLog {
     this.firstOffset = stored.firstOffset;
     this.#highWatermark = stored.nextOffset;
     this.#maxTimestamp = stored.maxTimestamp;
+    this.#sizeBytes = stored.sizeBytes;
     this.#tail.clear();
     this.#isFailing = false;
     this.#nextOffset = this.#highWatermark;
@@ -303,6 +311,7 @@ export class PartitionLog {
   #lasts(batch: StoredBatch): void {
     this.#highWatermark = batch.lastOffset + 1;
     this.#maxTimestamp = Math.max(this.#maxTimestamp, batch.maxTimestamp);
+    this.#sizeBytes += batch.bytes.length;
     this.#tail.add(batch);
     for (const listener of [...this.#listeners]) listener();
   }

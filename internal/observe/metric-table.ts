@@ -137,7 +137,15 @@ export const METRICS = {
   slow_consumer_episodes_total: { type: 'counter', help: 'Times that a subscriber became slow.' },
   store_bytes: { type: 'gauge', help: 'Size of the files of the store.' },
   store_bytes_waiting: { type: 'gauge', help: 'Bytes of batches that are not durable yet.' },
+  store_commit_seconds: {
+    type: 'histogram',
+    help: 'How long the store took to write a group of changes and make it last.',
+  },
   store_changes_waiting: { type: 'gauge', help: 'Changes that are not durable yet.' },
+  store_fsync_seconds: {
+    type: 'histogram',
+    help: 'How long the disk took to keep what was written for a group: fdatasync, or COMMIT of SQLite; none with -fsync os.',
+  },
   store_damaged_batches: { type: 'gauge', help: 'Damaged batches that reads came upon since the start.' },
   subscribed_filters: { type: 'gauge', help: 'Different filters that anybody is subscribed to.' },
   subscriptions: { type: 'gauge', help: 'Filters subscribed to, shared ones included.' },
@@ -154,6 +162,8 @@ export type NameOf<T extends MetricType> = {
 /** The bounds of each histogram. */
 export const BUCKETS: Readonly<Record<NameOf<'histogram'>, readonly number[]>> = {
   log_append_seconds: SECONDS_OF_A_WRITE,
+  store_commit_seconds: SECONDS_OF_A_WRITE,
+  store_fsync_seconds: SECONDS_OF_A_WRITE,
 };
 
 /** The labels that a value of this metric has, each with its value. */

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../broker/broker.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import type { Entry, EntryChange, EntryStore } from '../store/entry-store.ts';
 import type { SqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { STORE_FILE } from '../store/sqlite/store-file.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
-import type { LogsOptions, OpenLogs } from './storage.ts';
+import type { WriteTimes } from '../store/write-times.ts';
+import { type LogsOptions, type OpenLogs, writeTimesOf } from './storage.ts';
 
 /** Where sessions and users are kept, with what closes it. */
 export interface OpenEntries {
@@ -21,6 +23,7 @@ export interface OpenEntries {
 export function openEntries(
   options: LogsOptions,
   kept: OpenLogs | undefined,
+  metrics: Metrics,
   logger: Logger,
 ): OpenEntries | undefined {
   if (options.memory) return undefined;
@@ -31,7 +34,13 @@ export function openEntries(
   }
   const { dataDir, dataDirIsOptional = false, fsync = 'commit' } = options;
   if (dataDir === undefined) return undefined;
-  const store = new LazyEntries({ directory: dataDir, isOptional: dataDirIsOptional, fsync, logger });
+  const store = new LazyEntries({
+    directory: dataDir,
+    isOptional: dataDirIsOptional,
+    fsync,
+    times: writeTimesOf(metrics),
+    logger,
+  });
   const hasEntries = existsSync(join(dataDir, STORE_FILE));
   return { store, hasEntries, isKept: () => store.isKept(), close: () => store.close() };
 }
@@ -48,6 +57,7 @@ interface LazyEntriesParts {
   /** Whether to do without it where it cannot be used, and will not be soon. */
   isOptional: boolean;
   fsync: 'commit' | 'os';
+  times: WriteTimes;
   logger: Logger;
 }
 
@@ -82,10 +92,10 @@ class LazyEntries implements EntryStore {
   }
 
   async #open(): Promise<SqliteStore | undefined> {
-    const { directory, isOptional, fsync, logger } = this.#parts;
+    const { directory, isOptional, fsync, times, logger } = this.#parts;
     try {
       const { SqliteStore } = await import('../store/sqlite/sqlite-store.ts');
-      const store = new SqliteStore({ directory, fsync });
+      const store = new SqliteStore({ directory, fsync, times });
       await store.open();
       return store;
     } catch (error) {

@@ -90,7 +90,7 @@ export async function startWithDoors(
     opened.add(() => certificates?.close());
     const stored = await openStored(options, places, metrics, logger, folderError);
     opened.add(() => stored?.close());
-    const entries = openEntries(usable, stored, logger);
+    const entries = openEntries(usable, stored, metrics, logger);
     opened.add(() => entries?.close());
     const access = await openAccess({ options, kept: stored, entries, logger, opened });
     const exposed = await exposedPlaces(places, options, access.directory.current.isProtected);

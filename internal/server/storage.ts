@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import * as logLimits from '../limits/log.ts';
 import { keepingProblem } from '../log/names.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { WriteTimes } from '../store/write-times.ts';
 import { type KafkaLogDirs, openStoredLogs, type StoredLogsOptions } from './stored-logs.ts';
 
 /** Live topics that are kept. */
@@ -70,10 +71,19 @@ export async function openLogs(
     keepBytes: options.keepBytes ?? 0,
     tailCacheBytes: logLimits.tailCacheBytes,
     appends: metrics.histogram('log_append_seconds'),
+    times: writeTimesOf(metrics),
     logger,
   });
   const directory = typeof place === 'object' ? place.directories.join(',') : place;
   return { logs, store, stored, directory, cluster, close: () => logs.close() };
+}
+
+/** Where the store's writing is counted; the store of the sessions counts there too, where it is another one. */
+export function writeTimesOf(metrics: Metrics): WriteTimes {
+  return {
+    groups: metrics.histogram('store_commit_seconds'),
+    syncs: metrics.histogram('store_fsync_seconds'),
+  };
 }
 
 function placeOf({ memory, kafkaLogDirs, dataDir = './data' }: LogsOptions): StoredLogsOptions['place'] {

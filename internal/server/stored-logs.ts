@@ -5,6 +5,7 @@ import * as logLimits from '../limits/log.ts';
 import { Logs, type LogsOptions } from '../log/logs.ts';
 import type { FsyncPolicy, LogStore, StoredState } from '../store/log-store.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';
+import type { WriteTimes } from '../store/write-times.ts';
 
 /** What an existing Kafka calls `log.dirs`, with what else of its configuration its files depend on. */
 export interface KafkaLogDirs {
@@ -34,6 +35,8 @@ export interface StoredLogsOptions {
   logger: LogsOptions['logger'];
   /** Default: appends are not measured. */
   appends?: LogsOptions['appends'];
+  /** Default: what the store does is not measured. */
+  times?: WriteTimes;
 }
 
 export interface StoredLogs {
@@ -51,8 +54,8 @@ export interface StoredLogs {
  * @throws StoreError where it cannot be opened, for example because a broker has it.
  */
 export async function openStoredLogs(options: StoredLogsOptions): Promise<StoredLogs> {
-  const { place, clock, fsync, keepForMs, keepBytes, tailCacheBytes, logger, appends } = options;
-  const { store, clusterOf, gatherBytes } = await storeAt(place, fsync);
+  const { place, clock, fsync, keepForMs, keepBytes, tailCacheBytes, logger, appends, times } = options;
+  const { store, clusterOf, gatherBytes } = await storeAt(place, { fsync, times });
   const logs = new Logs({
     store,
     clock,
@@ -76,17 +79,20 @@ interface StoreAtPlace {
   gatherBytes: number;
 }
 
-async function storeAt(place: StoredLogsOptions['place'], fsync: FsyncPolicy): Promise<StoreAtPlace> {
+/** How a store on a disk writes. */
+type Writing = Pick<StoredLogsOptions, 'fsync' | 'times'>;
+
+async function storeAt(place: StoredLogsOptions['place'], writing: Writing): Promise<StoreAtPlace> {
   if (place === undefined) return { store: new MemoryStore(), gatherBytes: 0 };
-  if (typeof place === 'object') return kafkaDirectory(place, fsync);
+  if (typeof place === 'object') return kafkaDirectory(place, writing);
   // Only who keeps logs on the disk needs a runtime that has SQLite.
   const { SqliteStore } = await import('../store/sqlite/sqlite-store.ts');
-  return { store: new SqliteStore({ directory: place, fsync }), gatherBytes: 0 };
+  return { store: new SqliteStore({ directory: place, ...writing }), gatherBytes: 0 };
 }
 
-async function kafkaDirectory(dirs: KafkaLogDirs, fsync: FsyncPolicy): Promise<StoreAtPlace> {
+async function kafkaDirectory(dirs: KafkaLogDirs, writing: Writing): Promise<StoreAtPlace> {
   const { KafkaDirectoryStore } = await import('../store/kafka-directory/kafka-directory-store.ts');
-  const store = new KafkaDirectoryStore({ ...dirs, directories: [...dirs.directories], fsync });
+  const store = new KafkaDirectoryStore({ ...dirs, directories: [...dirs.directories], ...writing });
   const clusterOf = () => {
     const { clusterId, nodeId } = store.identity;
     const { nextProducerId, metadataVersion } = store;

@@ -444,6 +444,10 @@ function share(): fc.Arbitrary<number> {
   return fc.double({ min: 0, max: 1, noNaN: true });
 }
 
+function sizeOf(batches: readonly NewBatch[]): number {
+  return batches.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
 async function runAgainstModel(
   first: LogStore,
   restart: () => Promise<{ store: LogStore; state: StoredState }>,
@@ -472,9 +476,11 @@ async function runAgainstModel(
       }
       case 'delete': {
         const offset = Math.round(firstOffset + (nextOffset - firstOffset) * step.share);
-        await store.deleteUntil(id, offset);
+        const gone = await store.deleteUntil(id, offset);
         firstOffset = Math.max(firstOffset, offset);
+        const before = sizeOf(kept);
         kept = kept.filter(({ lastOffset }) => lastOffset >= firstOffset);
+        expect(gone).toBe(before - sizeOf(kept));
         break;
       }
       case 'replace': {
@@ -485,7 +491,8 @@ async function runAgainstModel(
         const replacing = chosen
           .filter((_, index) => index % (step.keep + 1) === step.keep)
           .map((each) => form({ ...each, bytes: each.bytes.slice(0, Math.ceil(each.bytes.length / 2)) }));
-        await store.replace(id, chosen[0].baseOffset, chosen.at(-1)!.lastOffset, replacing);
+        const gone = await store.replace(id, chosen[0].baseOffset, chosen.at(-1)!.lastOffset, replacing);
+        expect(gone).toBe(sizeOf(chosen) - sizeOf(replacing));
         kept.splice(from, chosen.length, ...replacing);
         break;
       }
@@ -496,7 +503,7 @@ async function runAgainstModel(
           firstOffset,
           nextOffset,
           maxTimestamp,
-          sizeBytes: kept.reduce((sum, { bytes }) => sum + bytes.length, 0),
+          sizeBytes: sizeOf(kept),
         });
         break;
       }
@@ -514,7 +521,7 @@ async function runAgainstModel(
         kept.find((each) => each.maxTimestamp >= time)?.baseOffset,
       );
     }
-    const size = kept.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const size = sizeOf(kept);
     const cut = await store.offsetForSize(id, Math.floor(size / 2));
     const left = kept.filter(({ lastOffset }) => lastOffset >= cut);
     const leftBytes = left.reduce((sum, { bytes }) => sum + bytes.length, 0);

@@ -45,21 +45,21 @@ export interface LogStore {
   read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]>;
   /** The first batch with a record at or after a time; undefined where there is none. */
   batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined>;
-  /** Bytes of the batches from the first offset on. @throws StoreError `not-found` */
-  sizeBytes(partition: number): Promise<number>;
   /** The offset until which batches have to go so that at most `keepBytes` stay. */
   offsetForSize(partition: number, keepBytes: number): Promise<number>;
   /**
    * Makes `offset` the first one; batches that end before it are gone, and their space is given back in the background.
-   * An offset below the first one changes nothing. @throws StoreError `invalid` beyond the next offset; `not-found`
+   * An offset below the first one changes nothing. Resolves with the bytes of those batches.
+   * @throws StoreError `invalid` beyond the next offset; `not-found`
    */
-  deleteUntil(partition: number, offset: number): Promise<void>;
+  deleteUntil(partition: number, offset: number): Promise<number>;
   /**
    * Puts other batches in the place of those from `fromOffset` to `toOffset` (both included), all at once. Gaps are
-   * allowed and offsets stay what they were. @throws StoreError `conflict` where a batch reaches over either end,
-   * `invalid` for batches before the first offset or beyond the last
+   * allowed and offsets stay what they were. Resolves with how many bytes fewer there are now.
+   * @throws StoreError `conflict` where a batch reaches over either end, `invalid` for batches before the first offset or
+   * beyond the last
    */
-  replace(partition: number, fromOffset: number, toOffset: number, batches: NewBatch[]): Promise<void>;
+  replace(partition: number, fromOffset: number, toOffset: number, batches: NewBatch[]): Promise<number>;
   /** Forgets what was kept for producers. */
   forgetProducers(partition: number, producerIds: bigint[]): Promise<void>;
 

@@ -47,13 +47,17 @@ export async function openStore(directory: string) {
   const topic =
     state.topics[0] ??
     (await store.createTopic({ name, topicId, configs: {}, partitionCount: 1, createdAtMs: 0 }));
-  const { id, firstOffset, nextOffset } = topic.partitions[0];
+  const { id, firstOffset, nextOffset, sizeBytes } = topic.partitions[0];
   const partition = {
     id,
     firstOffset,
+    sizeBytes,
     highWatermark: nextOffset,
     readableEnd: () => partition.highWatermark,
     dropCached() {},
+    noteGone(bytes: number) {
+      partition.sizeBytes -= bytes;
+    },
   };
   const compactor = new Compactor({ store, keysBytes: 4096, readBytes: 16_384 });
   return { store, partition, compactor };
@@ -72,6 +76,7 @@ async function run(directory: string): Promise<never> {
   for (;;) {
     const batch = batchAt(partition.highWatermark, 1 + (partition.highWatermark % 9));
     await store.append(partition.id, batch);
+    partition.sizeBytes += batch.bytes.length;
     partition.highWatermark = batch.lastOffset + 1;
     process.stdout.write(`${partition.highWatermark}\n`);
   }

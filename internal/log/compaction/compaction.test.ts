@@ -31,6 +31,7 @@ class TestLog {
   firstOffset = 0;
   highWatermark = 0;
   droppedUntil = -1;
+  sizeBytes = 0;
 
   static async open(): Promise<TestLog> {
     const log = new TestLog();
@@ -46,6 +47,10 @@ class TestLog {
 
   dropCached(untilOffset: number): void {
     this.droppedUntil = untilOffset;
+  }
+
+  noteGone(bytes: number): void {
+    this.sizeBytes -= bytes;
   }
 
   async append(
@@ -66,6 +71,7 @@ class TestLog {
     const maxTimestamp = timestamp + pairs.length - 1;
     await this.store.append(this.id, { baseOffset, lastOffset, count: pairs.length, maxTimestamp, bytes });
     this.highWatermark = lastOffset + 1;
+    this.sizeBytes += bytes.length;
   }
 
   compactor(options: Partial<CompactorOptions> = {}): Compactor {

@@ -131,7 +131,7 @@ export class Compactor {
     const isOverdue = await this.#isOverdue(run, passes, state.cleanUntil);
     const isCertain = hasExpired || isOverdue;
     if (!isCertain) {
-      const dirtyBytes = (await this.#store.sizeBytes(partition.id)) - state.cleanBytes;
+      const dirtyBytes = partition.sizeBytes - state.cleanBytes;
       if (!isWorthIt(dirtyBytes, state, settings)) {
         this.#beQuiet(run, state, end, 0);
         return;

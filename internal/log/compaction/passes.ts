@@ -12,12 +12,12 @@ import { CorruptBatchError } from '../../store/store-error.ts';
 import type { KeyOffsets } from './keys.ts';
 import { Pace } from './pace.ts';
 import { LastBatches } from './producers.ts';
-import { Replacing } from './replacing.ts';
+import { type Replaced, Replacing } from './replacing.ts';
 
 /** The state of a partition's compaction. */
-export interface CompactedPartition {
-  readonly id: number;
+export interface CompactedPartition extends Replaced {
   readonly firstOffset: number;
+  readonly sizeBytes: number;
   /** Only what was committed for certain is compacted: a later record that may be aborted takes no earlier one's place. */
   readableEnd(isolation: 'committed'): number;
   /** From now on batches that end before an offset are read from the store. */
@@ -150,7 +150,7 @@ export class CompactionPasses {
     const { partition } = this.#run;
     const cleaned: Cleaned = { cleanBytes: 0, nextHorizonMs: undefined };
     partition.dropCached(untilOffset);
-    const replacing = new Replacing(this.#run.store, partition.id, this.#run.gatherBytes);
+    const replacing = new Replacing(this.#run.store, partition, this.#run.gatherBytes);
     let isLast = false;
     for (let next = partition.firstOffset; next < untilOffset && !isLast; ) {
       const batches = await this.#read(next);

@@ -2,13 +2,20 @@ import type { RebuiltBatch } from '../../batch/rebuild.ts';
 import type { LogStore, NewBatch, StoredBatch } from '../../store/log-store.ts';
 import type { KeptHeader } from './producers.ts';
 
+/** The part of a partition that a change of its batches concerns. */
+export interface Replaced {
+  readonly id: number;
+  /** Told of the bytes that compaction saved. */
+  noteGone(bytes: number): void;
+}
+
 /**
  * Hands what becomes of the batches of a piece of a log to the store: neighbours that change as one change. Changes last
  * in the order of the offsets, so that a tombstone never goes before the older records of its key.
  */
 export class Replacing {
   readonly #store: LogStore;
-  readonly #partition: number;
+  readonly #partition: Replaced;
   readonly #gatherBytes: number;
   #changes: Promise<void>[] = [];
   /** The range of the neighbours that are gathered, and what stays of them. */
@@ -17,11 +24,10 @@ export class Replacing {
   #bytes = 0;
 
   /**
-   * @param partition the store's number of it.
    * @param gatherBytes for a store that writes much for one change: batches between those that change belong to one
    * change with them, until it has so many bytes. 0: only what changes is written.
    */
-  constructor(store: LogStore, partition: number, gatherBytes: number) {
+  constructor(store: LogStore, partition: Replaced, gatherBytes: number) {
     this.#store = store;
     this.#partition = partition;
     this.#gatherBytes = gatherBytes;
@@ -84,7 +90,10 @@ export class Replacing {
   }
 
   #replace(from: number, to: number, batches: NewBatch[]): void {
-    const change = this.#store.replace(this.#partition, from, to, batches);
+    const partition = this.#partition;
+    const change = this.#store
+      .replace(partition.id, from, to, batches)
+      .then((bytes) => partition.noteGone(bytes));
     // One that fails is told by `done`, also where that comes later.
     change.catch(() => {});
     this.#changes.push(change);

@@ -5,19 +5,20 @@ import { type TransactionKind, transactionKind } from '../../batch/control-batch
 import { BatchHeader, parseBatchHeader } from '../../batch/record-batch.ts';
 import { kafkaReadBytes, kafkaSegmentBytesCeiling } from '../../limits/store.ts';
 import { checkNext } from '../batch-rules.ts';
-import type { FsyncPolicy, NewBatch } from '../log-store.ts';
+import type { NewBatch } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import type { FileHandles } from './file-handles.ts';
 import { LEADER_EPOCH_FILE, segmentName, writeEpochs } from './files.ts';
 import type { KafkaPartition } from './partition.ts';
 import { KafkaSegment } from './segment.ts';
+import type { Sync } from './sync.ts';
 
 /** The part of the store that appending needs. */
 export interface AppendOptions {
   /** Of segment files, opened for writing. */
   handles: FileHandles;
-  fsync: FsyncPolicy;
+  sync: Sync;
   /** Is told of the file that keeps what was cut off. */
   onCut(file: string, reason: string): void;
 }
@@ -68,7 +69,7 @@ export class Appending {
     this.#nextOffset = batch.lastOffset + 1;
   }
 
-  /** Writes everything; with `commit` it is on the disk afterwards. */
+  /** Writes everything, and syncs it. */
   async write(): Promise<void> {
     const { partition } = this;
     if (this.#newEpochs.length > 0) {
@@ -87,7 +88,7 @@ export class Appending {
             position += bytesWritten;
           }
         }
-        if (this.#options.fsync === 'commit') await handle.datasync();
+        await this.#options.sync(handle);
       });
     }
   }

@@ -99,8 +99,12 @@ export class KafkaChanges {
       const group = this.#takeGroup();
       this.#working = group.length;
       const first = group[0];
-      if (first.kind === 'change') await this.#runChange(first);
-      else await this.#runAppends(group as WaitingAppend[]);
+      const beganMs = performance.now();
+      const isDone =
+        first.kind === 'change'
+          ? await this.#runChange(first)
+          : await this.#runAppends(group as WaitingAppend[]);
+      if (isDone) this.#directory.options.times?.groups?.observe((performance.now() - beganMs) / 1_000);
       this.#working = 0;
     }
     this.#isRunning = false;
@@ -120,20 +124,23 @@ export class KafkaChanges {
     return this.#waiting.splice(0, Math.max(1, count));
   }
 
-  async #runChange(entry: WaitingChange): Promise<void> {
+  /** Whether anything lasts that did not before. */
+  async #runChange(entry: WaitingChange): Promise<boolean> {
     try {
       entry.resolve(await entry.make(this.#topics));
+      return true;
     } catch (error) {
       if (error instanceof StoreError) {
         entry.reject(error);
-        return;
+        return false;
       }
       this.#hasFailedChange = true;
       this.#fail(error as Error, [entry], this.#directory.unfinished);
+      return false;
     }
   }
 
-  async #runAppends(group: WaitingAppend[]): Promise<void> {
+  async #runAppends(group: WaitingAppend[]): Promise<boolean> {
     const directory = this.#directory;
     const appendings = new Map<KafkaPartition, Appending>();
     const accepted: WaitingAppend[] = [];
@@ -149,7 +156,7 @@ export class KafkaChanges {
         entry.reject(error as Error);
       }
     }
-    if (accepted.length === 0) return;
+    if (accepted.length === 0) return false;
     try {
       await directory.beforeChange();
       await directory.note(accepted.flatMap(producerEntry));
@@ -160,13 +167,14 @@ export class KafkaChanges {
       if (failed) throw failed.reason;
     } catch (error) {
       this.#fail(error as Error, accepted, appendings.values());
-      return;
+      return false;
     }
     for (const appending of appendings.values()) await directory.finish(appending);
     for (const entry of accepted) {
       this.#waitingBytes -= entry.byteLength;
       entry.resolve();
     }
+    return true;
   }
 
   /** Nothing is acknowledged any more, until the files are as they were before. */

@@ -7,6 +7,7 @@ import { groupOfKey } from '../group-members.ts';
 import type { GroupOffset, StoredProducer } from '../log-store.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import { writeAtomically } from './files.ts';
+import type { Sync } from './sync.ts';
 import type { OpenTransactions } from './transactions.ts';
 
 const JOURNAL = 'tinymq.journal';
@@ -223,8 +224,8 @@ export class KafkaJournal {
     return new KafkaJournal(directory, state, at);
   }
 
-  /** Applies entries after they were written; with `isDurable` they are on the disk then. */
-  async append(entries: JournalEntry[], isDurable: boolean): Promise<void> {
+  /** Applies entries after they were written, and synced. */
+  async append(entries: JournalEntry[], sync: Sync): Promise<void> {
     if (entries.length === 0) return;
     const bytes = Buffer.from(entries.map(lineOf).join(''));
     this.#handle ??= await this.#open();
@@ -232,7 +233,7 @@ export class KafkaJournal {
       const position = this.#sizeBytes + done;
       done += (await this.#handle.write(bytes, done, bytes.length - done, position)).bytesWritten;
     }
-    if (isDurable) await this.#handle.datasync();
+    await sync(this.#handle);
     this.#sizeBytes += bytes.length;
     for (const entry of entries) this.state.apply(entry);
     if (this.#sizeBytes > this.#leanBytes * 4 + kafkaJournalBytes) await this.rewrite();

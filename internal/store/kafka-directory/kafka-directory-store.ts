@@ -134,17 +134,13 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     return this.#reading(partition, (from) => from.batchForTime(timestamp));
   }
 
-  async sizeBytes(partition: number): Promise<number> {
-    return this.#reading(partition, async (from) => from.sizeBytes);
-  }
-
   async offsetForSize(partition: number, keepBytes: number): Promise<number> {
     return this.#reading(partition, (from) => from.offsetForSize(keepBytes));
   }
 
-  async deleteUntil(partition: number, offset: number): Promise<void> {
+  async deleteUntil(partition: number, offset: number): Promise<number> {
     checkOffset(offset);
-    await this.#changeOf(partition, async (from, directory) => {
+    return this.#shrink(partition, async (from, directory) => {
       checkFirst(offset, from.nextOffset);
       if (offset <= from.firstOffset) return;
       await directory.prepareRemoval(from);
@@ -153,9 +149,14 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     });
   }
 
-  async replace(partition: number, fromOffset: number, toOffset: number, batches: NewBatch[]): Promise<void> {
+  async replace(
+    partition: number,
+    fromOffset: number,
+    toOffset: number,
+    batches: NewBatch[],
+  ): Promise<number> {
     checkReplacement(fromOffset, toOffset, batches);
-    await this.#changeOf(partition, async (into, directory) => {
+    return this.#shrink(partition, async (into, directory) => {
       checkReplaced(toOffset, batches, into);
       const segmentBytes = directory.segmentBytes(directory.demand(partition).topic.name);
       await directory.prepareRemoval(into);
@@ -252,11 +253,20 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     return this.#opened.directory;
   }
 
-  #changeOf(
-    id: number,
-    make: (partition: KafkaPartition, directory: KafkaDirectory) => Promise<void>,
-  ): Promise<void> {
+  #changeOf(id: number, make: PartitionChange): Promise<void> {
     return this.#changes.make(async () => make(this.#directory.demand(id).partition, this.#directory));
+  }
+
+  /** Resolves with how many bytes fewer a partition has then. Nothing is appended meanwhile. */
+  async #shrink(id: number, make: PartitionChange): Promise<number> {
+    let before = 0;
+    let after = 0;
+    await this.#changeOf(id, async (partition, directory) => {
+      before = partition.sizeBytes;
+      await make(partition, directory);
+      after = partition.sizeBytes;
+    });
+    return before - after;
   }
 
   #changeGroups(
@@ -305,6 +315,8 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
 function inUtf8Order(one: string, other: string): number {
   return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
+
+type PartitionChange = (partition: KafkaPartition, directory: KafkaDirectory) => Promise<void>;
 
 interface Opened {
   directory: KafkaDirectory;

@@ -8,6 +8,7 @@ import type { FsyncPolicy, NewBatch, StoredPartition, StoredState, StoredTopic }
 import { makeDirectory } from '../make-directory.ts';
 import { closeQuietly } from '../sqlite/files.ts';
 import { StoreError } from '../store-error.ts';
+import type { WriteTimes } from '../write-times.ts';
 import { Appending, type AppendOptions, cutTorn } from './append.ts';
 import { CleanShutdownMarks, savedFirstOffset, saveRecoveryPoints, trustedUntil } from './checkpoints.ts';
 import { FileHandles } from './file-handles.ts';
@@ -18,6 +19,7 @@ import { lockKafkaDirectory } from './lock.ts';
 import { loadMetadata, MetadataImage, type MetadataTopic } from './metadata.ts';
 import { KafkaPartition } from './partition.ts';
 import type { OpenFiles } from './rewrite.ts';
+import { type Sync, syncBy } from './sync.ts';
 import { type KnownTransactions, saveTransactionIndexes } from './transactions.ts';
 
 export interface KafkaDirectoryOptions {
@@ -26,6 +28,7 @@ export interface KafkaDirectoryOptions {
   /** Kafka's `metadata.log.dir`; without it the metadata log is looked for in all directories. */
   metadataDirectory?: string;
   fsync: FsyncPolicy;
+  times?: WriteTimes;
   /** Kafka's `log.segment.bytes`, for topics that say nothing else. */
   segmentBytes?: number;
   /** Kafka's `offsets.topic.num.partitions`, where there is no `__consumer_offsets` yet. */
@@ -67,6 +70,7 @@ export class KafkaDirectory {
 
   readonly #locks: DatabaseSync[];
   readonly #onCut: AppendOptions['onCut'];
+  readonly #sync: Sync;
   /** Facts that are not in the journal yet; they go there with the next entry. */
   #unsaved: JournalEntry[] = [];
   readonly #marks: CleanShutdownMarks;
@@ -77,6 +81,7 @@ export class KafkaDirectory {
   constructor(options: KafkaDirectoryOptions, onCut: AppendOptions['onCut']) {
     this.options = options;
     this.#onCut = onCut;
+    this.#sync = syncBy(options.fsync, options.times?.syncs);
     this.#marks = new CleanShutdownMarks(options.directories);
     const directories = allDirectories(options);
     this.#locks = lockAll(directories);
@@ -176,7 +181,7 @@ export class KafkaDirectory {
     if (this.journal.isStale) await this.journal.rewrite();
     const all = [...this.#unsaved, ...entries];
     this.#unsaved = [];
-    await this.journal.append(all, this.options.fsync === 'commit');
+    await this.journal.append(all, this.#sync);
   }
 
   /** Notes which transactions are open at the ends of partitions. */
@@ -207,7 +212,7 @@ export class KafkaDirectory {
     this.touch(partition);
     return new Appending(partition, this.segmentBytes(topic), {
       handles: this.files.writers,
-      fsync: this.options.fsync,
+      sync: this.#sync,
       onCut: this.#onCut,
     });
   }

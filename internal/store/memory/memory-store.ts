@@ -139,10 +139,6 @@ export class MemoryStore implements LogStore {
     );
   }
 
-  async sizeBytes(partition: number): Promise<number> {
-    return sizeBytes(this.#partition(partition).batches);
-  }
-
   async offsetForSize(partition: number, keepBytes: number): Promise<number> {
     const { batches, firstOffset } = this.#partition(partition);
     let over = sizeBytes(batches) - keepBytes;
@@ -155,19 +151,25 @@ export class MemoryStore implements LogStore {
     return offset;
   }
 
-  async deleteUntil(partition: number, offset: number): Promise<void> {
+  async deleteUntil(partition: number, offset: number): Promise<number> {
     checkOffset(offset);
     const from = this.#partition(partition);
     checkFirst(offset, from.nextOffset);
-    if (offset <= from.firstOffset) return;
+    if (offset <= from.firstOffset) return 0;
     from.firstOffset = offset;
-    from.batches.splice(
+    const gone = from.batches.splice(
       0,
       firstIndex(from.batches, (batch) => batch.lastOffset >= offset),
     );
+    return sizeBytes(gone);
   }
 
-  async replace(partition: number, fromOffset: number, toOffset: number, batches: NewBatch[]): Promise<void> {
+  async replace(
+    partition: number,
+    fromOffset: number,
+    toOffset: number,
+    batches: NewBatch[],
+  ): Promise<number> {
     checkReplacement(fromOffset, toOffset, batches);
     const into = this.#partition(partition);
     checkReplaced(toOffset, batches, into);
@@ -177,7 +179,8 @@ export class MemoryStore implements LogStore {
       .slice(start, end)
       .find((batch) => batch.baseOffset < fromOffset || batch.lastOffset > toOffset);
     if (partly) throw reachesOver(partly.baseOffset, partly.lastOffset);
-    into.batches.splice(start, end - start, ...batches.map(copied));
+    const gone = into.batches.splice(start, end - start, ...batches.map(copied));
+    return sizeBytes(gone) - sizeBytes(batches);
   }
 
   async forgetProducers(partition: number, producerIds: bigint[]): Promise<void> {
@@ -307,7 +310,7 @@ function copied({ baseOffset, lastOffset, count, maxTimestamp, bytes }: StoredBa
   return { baseOffset, lastOffset, count, maxTimestamp, bytes: new Uint8Array(bytes) };
 }
 
-function sizeBytes(batches: StoredBatch[]): number {
+function sizeBytes(batches: readonly NewBatch[]): number {
   return batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
 }
 

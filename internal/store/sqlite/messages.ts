@@ -69,9 +69,15 @@ export type FromWriter =
   | { kind: 'opened'; state: StoredState; setAside?: { file: string; reason: string } }
   | { kind: 'open-failed'; refusal: Refusal; reason: UnavailableReason }
   /** `outcomes` has the positions that were refused or that answer something. */
-  | { kind: 'group-done'; slab: ArrayBuffer; outcomes: Outcome[] }
+  | { kind: 'group-done'; slab: ArrayBuffer; outcomes: Outcome[]; took: GroupTimes }
   /** The transaction did not happen, or giving back space failed; the file is closed now. */
   | { kind: 'failed'; reason: UnavailableReason; message: string };
+
+/** How long a transaction took, in seconds: as a whole, and its COMMIT. */
+export interface GroupTimes {
+  seconds: number;
+  commitSeconds: number;
+}
 
 export type Outcome =
   | { position: number; kind: 'refused'; refusal: Refusal }
@@ -80,7 +86,6 @@ export type Outcome =
 export type ReadRequest =
   | { kind: 'read'; partition: number; fromOffset: number; maxBytes: number }
   | { kind: 'batch-for-time'; partition: number; timestamp: number }
-  | { kind: 'size'; partition: number }
   | { kind: 'offset-for-size'; partition: number; keepBytes: number };
 
 export type ToReader = { id: number; request: ReadRequest } | { kind: 'close' };

@@ -86,18 +86,21 @@ export class PartitionBatches {
     this.#saveEnds(partition);
   }
 
-  /** @throws StoreError `not-found`, `invalid` */
-  deleteUntil(id: number, offset: number): void {
+  /** Returns the bytes of what goes. @throws StoreError `not-found`, `invalid` */
+  deleteUntil(id: number, offset: number): number {
     const partition = this.partition(id);
+    const { firstOffset } = partition;
     checkFirst(offset, partition.nextOffset);
-    if (offset <= partition.firstOffset) return;
+    if (offset <= firstOffset) return 0;
+    const { bytes } = this.#statements.bytesBetween.get(id, firstOffset, offset) as { bytes: number };
     partition.firstOffset = offset;
     this.#saveEnds(partition);
     this.#toSweep.add(partition.id);
+    return bytes;
   }
 
-  /** @throws StoreError `not-found`, `conflict`, `invalid` */
-  replace(id: number, fromOffset: number, toOffset: number, batches: NewBatch[]): void {
+  /** Returns how many bytes fewer there are. @throws StoreError `not-found`, `conflict`, `invalid` */
+  replace(id: number, fromOffset: number, toOffset: number, batches: NewBatch[]): number {
     const partition = this.partition(id);
     const statements = this.#statements;
     checkReplaced(toOffset, batches, partition);
@@ -112,6 +115,7 @@ export class PartitionBatches {
     const before = statements.rowBefore.get(partition.id, fromOffset) as unknown as BatchRow | undefined;
     let runningBytes = before?.running_bytes ?? partition.sweptBytes;
     let runningTimestamp = before?.running_timestamp ?? -1;
+    const { replacedBytes } = partition;
     for (const row of replaced) {
       this.#deleteRow(partition.id, row);
       partition.replacedBytes += row.byte_length;
@@ -138,6 +142,7 @@ export class PartitionBatches {
     }
     partition.maxTimestamp = Math.max(partition.maxTimestamp, runningTimestamp);
     this.#saveEnds(partition);
+    return partition.replacedBytes - replacedBytes;
   }
 
   /** True if there are batches that are no longer of any partition. */

@@ -28,9 +28,6 @@ export class SqliteReader {
           return this.#read(request.partition, request.fromOffset, request.maxBytes);
         case 'batch-for-time':
           return this.#batchForTime(request.partition, request.timestamp);
-        case 'size':
-          this.#firstOffset(request.partition);
-          return this.#sizeBytes(request.partition);
         case 'offset-for-size':
           return this.#offsetForSize(request.partition, request.keepBytes);
       }

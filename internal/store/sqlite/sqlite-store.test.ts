@@ -260,7 +260,7 @@ describe('a failed commit', () => {
     writer.close();
     const recovered = new SqliteWriter(openForWriting(directory, 'commit'), new Map([[id, 1]]));
     expect(recovered.state.topics[0].partitions[0]).toMatchObject({ nextOffset: 1, sizeBytes: 1 });
-    expect(recovered.apply(groupOf([], [[id, 1]]))).toEqual([]);
+    expect(recovered.apply(groupOf([], [[id, 1]])).outcomes).toEqual([]);
     recovered.close();
   });
 });

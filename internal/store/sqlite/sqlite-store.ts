@@ -36,7 +36,8 @@ import type {
   TopicPartition,
 } from '../log-store.ts';
 import { StoreError, StoreUnavailableError, type UnavailableReason } from '../store-error.ts';
-import type { Change, FromWriter, PackedBatches, ToWriter } from './messages.ts';
+import type { WriteTimes } from '../write-times.ts';
+import type { Change, FromWriter, GroupTimes, PackedBatches, ToWriter } from './messages.ts';
 import { SqliteReads, unpack } from './reads.ts';
 import { endThread, errorOf, startThread } from './thread.ts';
 import { copiedForClone, TransactionPacker, type Waiting } from './transaction-packer.ts';
@@ -45,6 +46,7 @@ export interface SqliteStoreOptions {
   /** Created if it is missing, for its owner only. */
   directory: string;
   fsync: FsyncPolicy;
+  times?: WriteTimes;
 }
 
 /**
@@ -159,27 +161,29 @@ export class SqliteStore implements LogStore, EntryStore {
     return (await this.#reads.ask({ kind: 'batch-for-time', partition, timestamp })) as BatchSpan | undefined;
   }
 
-  async sizeBytes(partition: number): Promise<number> {
-    return (await this.#reads.ask({ kind: 'size', partition })) as number;
-  }
-
   async offsetForSize(partition: number, keepBytes: number): Promise<number> {
     return (await this.#reads.ask({ kind: 'offset-for-size', partition, keepBytes })) as number;
   }
 
-  async deleteUntil(partition: number, offset: number): Promise<void> {
+  async deleteUntil(partition: number, offset: number): Promise<number> {
     checkOffset(offset);
-    await this.#change({ kind: 'delete-until', partition, offset });
+    return (await this.#change({ kind: 'delete-until', partition, offset })) as number;
   }
 
-  async replace(partition: number, fromOffset: number, toOffset: number, batches: NewBatch[]): Promise<void> {
+  async replace(
+    partition: number,
+    fromOffset: number,
+    toOffset: number,
+    batches: NewBatch[],
+  ): Promise<number> {
     checkReplacement(fromOffset, toOffset, batches);
     const copies = batches.map((batch) => ({
       ...batch,
       bytes: copiedForClone(batch.bytes),
       producer: undefined,
     }));
-    await this.#change({ kind: 'replace', partition, fromOffset, toOffset, batches: copies });
+    const change: Change = { kind: 'replace', partition, fromOffset, toOffset, batches: copies };
+    return (await this.#change(change)) as number;
   }
 
   async forgetProducers(partition: number, producerIds: bigint[]): Promise<void> {
@@ -289,8 +293,9 @@ export class SqliteStore implements LogStore, EntryStore {
   }
 
   #startWriter(): Worker {
+    const { directory, fsync } = this.#options;
     return startThread<FromWriter>(
-      { role: 'writer', ...this.#options },
+      { role: 'writer', directory, fsync },
       (message) => this.#fromWriter(message),
       (thread, message) => this.#writerEnded(thread, message),
     );
@@ -317,6 +322,7 @@ export class SqliteStore implements LogStore, EntryStore {
       }
       case 'group-done':
         this.#packer.giveBack(message.slab);
+        this.#measure(message.took);
         this.#settle(this.#inFlight.shift()!, message.outcomes);
         this.#sendGroups();
         return;
@@ -324,6 +330,13 @@ export class SqliteStore implements LogStore, EntryStore {
         this.#fail(message.reason, message.message);
         return;
     }
+  }
+
+  /** A COMMIT waits for the disk with `commit` only. */
+  #measure({ seconds, commitSeconds }: GroupTimes): void {
+    const { times, fsync } = this.#options;
+    times?.groups?.observe(seconds);
+    if (fsync === 'commit') times?.syncs?.observe(commitSeconds);
   }
 
   #settle(group: Waiting[], outcomes: Extract<FromWriter, { kind: 'group-done' }>['outcomes']): void {

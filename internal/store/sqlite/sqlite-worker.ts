@@ -64,8 +64,8 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
     // Changes that were under way when writing failed were rejected already.
     if (!writer) return;
     try {
-      const outcomes = writer.apply(group);
-      tell({ kind: 'group-done', slab: group.slab, outcomes }, [group.slab]);
+      const { outcomes, took } = writer.apply(group);
+      tell({ kind: 'group-done', slab: group.slab, outcomes, took }, [group.slab]);
       sweepSoon();
     } catch (error) {
       fail(error);

@@ -43,6 +43,13 @@ export function prepareWrites(db: DatabaseSync) {
       `SELECT ${row} FROM batch WHERE partition_id = ?1 AND base_offset < ?2 AND last_offset < ?2
        ORDER BY base_offset LIMIT ?3`,
     ),
+    /** Of the batches that end in a range of offsets: rows are in order by both ends. */
+    bytesBetween: db.prepare(
+      `SELECT coalesce(sum(byte_length), 0) AS bytes FROM batch
+       WHERE partition_id = ?1 AND last_offset >= ?2 AND base_offset < ?3 AND last_offset < ?3
+         AND base_offset >= coalesce(
+           (SELECT max(base_offset) FROM batch WHERE partition_id = ?1 AND base_offset <= ?2), 0)`,
+    ),
     raiseTimestamps: db.prepare(
       `UPDATE batch SET running_timestamp = ?
        WHERE partition_id = ? AND base_offset > ? AND running_timestamp < ?`,

@@ -4,7 +4,13 @@ import type { StoredState } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
 import { makeChange } from './changes.ts';
 import { closeQuietly } from './files.ts';
-import { APPEND_FIELDS, type Change, type Outcome, type WriteTransaction } from './messages.ts';
+import {
+  APPEND_FIELDS,
+  type Change,
+  type GroupTimes,
+  type Outcome,
+  type WriteTransaction,
+} from './messages.ts';
 import { discard, PartitionBatches } from './partition-batches.ts';
 import { PAGE_BYTES, pragma } from './schema.ts';
 import { loadState } from './state.ts';
@@ -42,8 +48,18 @@ export class SqliteWriter {
   }
 
   /** Makes the changes of a group last, all in one transaction. @throws errors of SQLite: then none of it lasts */
-  apply(group: WriteTransaction): Outcome[] {
-    return this.#inTransaction(() => this.#applyAll(group));
+  apply(group: WriteTransaction): { outcomes: Outcome[]; took: GroupTimes } {
+    const beganMs = performance.now();
+    this.#statements.begin.run();
+    const outcomes = this.#applyAll(group);
+    const committingMs = performance.now();
+    this.#statements.commit.run();
+    const endedMs = performance.now();
+    const took = {
+      seconds: (endedMs - beganMs) / 1_000,
+      commitSeconds: (endedMs - committingMs) / 1_000,
+    };
+    return { outcomes, took };
   }
 
   /**
@@ -69,11 +85,10 @@ export class SqliteWriter {
   }
 
   /** Where it throws, nothing of it lasts: the connection is closed then. */
-  #inTransaction<T>(change: () => T): T {
+  #inTransaction(change: () => void): void {
     this.#statements.begin.run();
-    const result = change();
+    change();
     this.#statements.commit.run();
-    return result;
   }
 
   #applyAll(group: WriteTransaction): Outcome[] {

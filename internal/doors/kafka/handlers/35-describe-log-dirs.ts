@@ -17,7 +17,7 @@ export const describeLogDirsHandler = defineHandler(
     const logDir = dataDir === undefined ? 'memory' : resolve(dataDir);
     const space = dataDir === undefined ? UNKNOWN_SPACE : await spaceOf(dataDir);
     try {
-      const topics = await Promise.all(wanted(request, parts).map(sizesOf));
+      const topics = wanted(request, parts).map(sizesOf);
       return {
         errorCode: KafkaErrorCode.none,
         results: [{ errorCode: KafkaErrorCode.none, logDir, topics, ...space }],
@@ -51,14 +51,14 @@ function wanted({ topics }: Request, parts: KafkaParts): Wanted[] {
   return found;
 }
 
-async function sizesOf({ topic, partitions }: Wanted) {
-  const sizes = partitions.map(async (number) => ({
+function sizesOf({ topic, partitions }: Wanted) {
+  const sizes = partitions.map((number) => ({
     partitionIndex: number,
-    partitionSize: await topic.partitions[number]!.sizeBytes(),
+    partitionSize: topic.partitions[number]!.sizeBytes,
     offsetLag: 0,
     isFutureKey: false,
   }));
-  return { name: topic.name, partitions: await Promise.all(sizes) };
+  return { name: topic.name, partitions: sizes };
 }
 
 const UNKNOWN_SPACE = { totalBytes: -1, usableBytes: -1 };
