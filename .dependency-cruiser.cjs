@@ -28,7 +28,8 @@ module.exports = {
     {
       name: 'no-dev-dependencies-in-the-product',
       severity: 'error',
-      from: { path: '^(cmd|internal|pkg)/', pathNot: '\\.test\\.ts$' },
+      // The page carries what it needs in its bundle.
+      from: { path: '^(cmd|internal|pkg)/', pathNot: ['\\.test\\.ts$', '^internal/page/'] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
@@ -175,6 +176,13 @@ module.exports = {
       ],
       'an app must be able to bundle it for a browser',
     ),
+    onlyImports('the-page-stands-alone', room('page'), [], 'it runs in a browser and knows the HTTP door'),
+    {
+      name: 'nobody-imports-the-page',
+      severity: 'error',
+      from: { pathNot: room('page') },
+      to: { path: room('page') },
+    },
     {
       name: 'nobody-imports-a-program',
       severity: 'error',

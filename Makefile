@@ -1,7 +1,7 @@
 # Everything a user or a developer types. `make help` lists it.
 .DEFAULT_GOAL := help
 INSTALLED := node_modules/.package-lock.json
-SOURCES := $(shell find cmd internal pkg -name '*.ts' -not -name '*.test.ts') package-lock.json tsup.config.ts
+SOURCES := $(shell find cmd internal pkg -type f -not -name '*.md' -not -name '*.test.ts') package-lock.json tsup.config.ts
 NPM := npm --no-fund --no-audit --no-update-notifier --loglevel=error
 
 VITEST := PATH="$(CURDIR)/node_modules/node/bin:$$PATH" node_modules/.bin/vitest run
@@ -18,8 +18,10 @@ help: ## Show this list
 run: build ## Install, build and start the broker on its defaults (ARGS="-address :1884" for flags)
 	@exec ./bin/broker $(ARGS)
 
-dev: $(INSTALLED) ## Start the broker from its source, and again at each change (ARGS="-address :1884" for flags)
-	@exec node_modules/.bin/node --watch --watch-preserve-output cmd/broker/main.ts $(ARGS)
+dev: $(INSTALLED) ## Start the broker and its page from their source, and again at each change (ARGS="-address :1884" for flags)
+	@$(NPM) run --silent page
+	@$(NPM) run --silent page -- --watch internal/page & page=$$!; trap 'kill $$page' EXIT; \
+		node_modules/.bin/node --watch --watch-preserve-output cmd/broker/main.ts $(ARGS)
 
 build: dist/.built ## Install what is needed and write bin/broker, bin/publisher, bin/subscriber, bin/tinymq, bin/smq, bin/dashmq
 

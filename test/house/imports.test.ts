@@ -44,6 +44,8 @@ const WRONG: Record<string, [from: string, to: string]> = {
   'the-server-is-built-from-the-top': ['internal/doors/mqtt/x.ts', 'internal/server/y.ts'],
   'the-public-face-knows-the-server-only': ['pkg/embed/x.ts', 'internal/log/y.ts'],
   'the-client-stands-alone': ['pkg/client/x.ts', 'internal/errors.ts'],
+  'the-page-stands-alone': ['internal/page/x.ts', 'internal/errors.ts'],
+  'nobody-imports-the-page': ['internal/server/x.ts', 'internal/page/y.ts'],
   'nobody-imports-a-program': ['internal/server/x.ts', 'cmd/broker/y.ts'],
   'the-product-has-no-test-data': ['internal/broker/x.ts', 'test/golden/y.ts'],
 };

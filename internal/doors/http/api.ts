@@ -8,6 +8,7 @@ import type { HttpContext } from './context.ts';
 import { type ProblemParts, sendProblem } from './problems.ts';
 import { routeHealth } from './routes/health.ts';
 import { routeMetrics } from './routes/metrics.ts';
+import { routePage } from './routes/page.ts';
 import { routePublish } from './routes/publish.ts';
 import { routeRead } from './routes/read.ts';
 
@@ -58,6 +59,7 @@ export async function makeApi({ context, guard, version }: ApiParts): Promise<Ap
   });
   await app.register(swagger, { openapi: describe(version) });
   await app.register(async (routes) => {
+    await routePage(routes);
     routeHealth(routes, context);
     routeMetrics(routes, context);
     routePublish(routes, context);

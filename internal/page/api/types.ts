@@ -1,0 +1,234 @@
+/** What the operations of the HTTP door answer, as far as the page shows it (docs/http.md). */
+
+export type Health = 'ok' | 'pass' | 'warn' | 'fail';
+
+export interface Check {
+  status: Health;
+  problem?: string;
+  [measured: string]: string | number | undefined;
+}
+
+export interface DoorFacts {
+  name: string;
+  connections: number;
+  messagesIn: number;
+  messagesOut: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+export interface Overview {
+  version: string;
+  startedAt: string;
+  listeners: readonly { door: string; url: string }[];
+  store: { kind: string; folders?: readonly string[]; bytes?: number; freeBytes?: number };
+  health: Health;
+  checks: Readonly<Record<string, Check>>;
+  doors: readonly DoorFacts[];
+  sessions: number;
+  retained: number;
+  subscriptions: number;
+  logs: number;
+  droppedByCode: Readonly<Record<string, number>>;
+}
+
+export interface History {
+  stepMs: number;
+  times: readonly number[];
+  series: Readonly<Record<string, readonly (number | null)[]>>;
+}
+
+/** A page of a list. */
+export interface Paged {
+  total?: number;
+  /** What to say as `after` for the following ones. */
+  next?: string;
+}
+
+export interface ClientFacts {
+  id: number;
+  door: string;
+  clientId: string;
+  user?: string;
+  remote: string;
+  listener: string;
+  sinceMs: number;
+  receivedBytes: number;
+  sentBytes: number;
+  received: number;
+  sent: number;
+  waiting: number;
+}
+
+export interface Clients extends Paged {
+  clients: readonly ClientFacts[];
+}
+
+export interface Fate {
+  at: string;
+  outcome: string;
+  code: string;
+  message?: string;
+  remedy?: string;
+  client?: string;
+  user?: string;
+  remote?: string;
+  topic?: string;
+  rule?: string;
+  count?: number;
+  bytes?: number;
+  payload?: string;
+}
+
+export interface Fates {
+  fates: readonly Fate[];
+}
+
+export interface SessionFacts {
+  clientId: string;
+  isConnected?: boolean;
+  user?: string;
+  subscriptions?: number;
+  waitingMessages?: number;
+  waitingBytes?: number;
+  expiryMs?: number | null;
+}
+
+export interface Sessions extends Paged {
+  sessions: readonly SessionFacts[];
+}
+
+export interface RetainedFacts {
+  topic: string;
+  bytes?: number;
+  payloadBytes?: number;
+  clientId?: string;
+  qos?: number;
+  expiresAt?: string;
+}
+
+export interface RetainedMessages extends Paged {
+  retained: readonly RetainedFacts[];
+}
+
+export interface LogFacts {
+  partitions: number;
+  records: number;
+  bytes: number;
+}
+
+export interface TopicFacts {
+  name: string;
+  topic: string;
+  hasChildren: boolean;
+  retained?: boolean;
+  log?: LogFacts;
+  lastPublishedAt?: string;
+  rate?: number;
+  /** The beginning of the last payload, as text. */
+  lastPayload?: string;
+}
+
+export interface TreeLevel extends Paged {
+  under: string;
+  children: readonly TopicFacts[];
+}
+
+export interface Message {
+  topic: string;
+  payload: string;
+  encoding?: 'base64';
+  clientId: string;
+  qos?: number;
+  retain?: boolean;
+  contentType?: string;
+  responseTopic?: string;
+  correlationData?: string;
+  userProperties?: readonly { name: string; value: string }[];
+  expiresAt?: string;
+  log?: string;
+  partition?: number;
+  offset?: number;
+  publishedAt?: string;
+}
+
+export interface GroupSummary {
+  id: string;
+  state: string;
+  members: number;
+  lag?: number;
+  protocolType?: string;
+}
+
+export interface Groups extends Paged {
+  groups: readonly GroupSummary[];
+}
+
+export interface User {
+  name: string;
+  enabled: boolean;
+  groups: readonly string[];
+  hasPassword: boolean;
+  mechanisms: readonly string[];
+  origin: 'store' | 'file';
+}
+
+export interface Rule {
+  position: number;
+  id: string;
+  origin: 'store' | 'file';
+  text: string;
+  rule: Readonly<Record<string, unknown>>;
+}
+
+export interface Verdict {
+  isAllowed: boolean;
+  reason: string;
+  isKnownUser: boolean;
+  rule?: { id: string; position: number; text: string; origin: string };
+}
+
+export interface Me {
+  user?: string;
+  groups?: readonly string[];
+  may: Readonly<Record<string, boolean>>;
+}
+
+export interface ClientDetails extends ClientFacts {
+  groups?: readonly string[];
+  certificateName?: string;
+  credentialsExpireAt?: string;
+  filters: readonly string[];
+  filterCount: number;
+  session?: {
+    waitingMessages: number;
+    waitingBytes: number;
+    unacknowledgedMessages: number;
+    subscriptions: number;
+    expiryMs: number | null;
+  };
+}
+
+export interface GroupMember {
+  memberId: string;
+  clientId?: string;
+  host?: string;
+  partitions?: readonly { topic: string; partition: number }[];
+}
+
+export interface GroupOffset {
+  topic: string;
+  partition: number;
+  committed?: number;
+  end?: number;
+  lag?: number;
+}
+
+export interface GroupDetails {
+  id: string;
+  state: string;
+  members: readonly GroupMember[];
+  offsets: readonly GroupOffset[];
+}
+
+export type Limit = Readonly<Record<string, unknown>>;

@@ -1,0 +1,11 @@
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import type { Me } from '../api/types.ts';
+
+/** Who is logged in, for everything below. */
+export const MeContext = createContext<Me>({ may: {} });
+
+/** Whether whoever looks at the page may change the broker. What he may not do is not offered. */
+export function useMayAdmin(): boolean {
+  return useContext(MeContext).may.admin === true;
+}

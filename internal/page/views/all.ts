@@ -1,0 +1,40 @@
+import type { FunctionComponent } from 'preact';
+import type { Route } from '../lib/route.ts';
+import { AccessView } from './access.tsx';
+import { ClientView } from './client.tsx';
+import { ClientsView } from './clients.tsx';
+import { GroupView } from './group.tsx';
+import { GroupsView } from './groups.tsx';
+import { OverviewView } from './overview.tsx';
+import { RetainedView } from './retained.tsx';
+import { SessionsView } from './sessions.tsx';
+import { TopicsView } from './topics/topics.tsx';
+import { WhyView } from './why.tsx';
+
+/** A place of the page that the navigation leads to. */
+export interface Place {
+  id: string;
+  name: string;
+  /** With `g` before it. */
+  key: string;
+  View: FunctionComponent<{ route: Route }>;
+  /** One of the things that the view lists. */
+  One?: FunctionComponent<{ route: Route }>;
+}
+
+export const PLACES: readonly [Place, ...Place[]] = [
+  { id: 'overview', name: 'Overview', key: 'o', View: OverviewView },
+  { id: 'topics', name: 'Topics', key: 't', View: TopicsView },
+  { id: 'clients', name: 'Clients', key: 'c', View: ClientsView, One: ClientView },
+  { id: 'sessions', name: 'Sessions', key: 's', View: SessionsView },
+  { id: 'retained', name: 'Retained', key: 'r', View: RetainedView },
+  { id: 'groups', name: 'Groups', key: 'p', View: GroupsView, One: GroupView },
+  { id: 'why', name: 'Why', key: 'w', View: WhyView },
+  { id: 'access', name: 'Access', key: 'a', View: AccessView },
+];
+
+/** What is shown at a place; the overview where there is nothing. */
+export function viewOf({ path: [id, one] }: Route): { place: Place; View: Place['View'] } {
+  const place = PLACES.find((each) => each.id === id) ?? PLACES[0];
+  return { place, View: (one !== undefined && place.One) || place.View };
+}
