@@ -13,7 +13,8 @@ import { NETWORKS as CLIENT_NETWORKS } from '../../pkg/client/address.ts';
 import { ListenError } from '../../pkg/embed/index.ts';
 import { identityOfTest } from '../../test/support/access.ts';
 import { NETWORKS } from '../cli/options/connection-options.ts';
-import { parseProgram, UsageError } from '../cli/options/program.ts';
+import { parseProgram } from '../cli/options/parse-program.ts';
+import { UsageError } from '../cli/options/program.ts';
 import { brokerOptionsOf } from './broker-options.ts';
 import { brokerProgram } from './flags.ts';
 

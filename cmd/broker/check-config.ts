@@ -1,5 +1,5 @@
 import { type ConfigurationReport, checkBroker } from '../../internal/server/check-broker.ts';
-import type { Parsed } from '../cli/options/program.ts';
+import type { Parsed } from '../cli/options/parse-program.ts';
 import { UsageError } from '../cli/options/program.ts';
 import { complain, EXIT_DONE, EXIT_FAILED, warn } from '../cli/run-program.ts';
 import { brokerOptionsOf } from './broker-options.ts';

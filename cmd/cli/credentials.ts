@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { Writable } from 'node:stream';
-import { Failure } from '../../internal/lib/failure.ts';
+import { printableText } from '../../internal/lib/printable.ts';
 import { systemReason } from '../../internal/lib/system-reason.ts';
+import { askPassword } from './ask-password.ts';
 import type { credentialOptions } from './options/credential-options.ts';
 import type { Values } from './options/option.ts';
 import { UsageError } from './options/program.ts';
@@ -38,7 +37,12 @@ export async function credentialsOf({
   if (token && user === process.env.TINYMQ_USER)
     throw new UsageError('TINYMQ_TOKEN comes in place of TINYMQ_USER');
   if (password !== undefined) return { user, password: () => password };
-  const typed = await askForPassword(user, stop);
+  if (!process.stdin.isTTY) {
+    throw new UsageError(
+      '-user needs a password: -password-file FILE, the variable TINYMQ_PASSWORD, or a terminal',
+    );
+  }
+  const typed = await askPassword(`Password of ${printableText(user)}: `, stop);
   return { user, password: () => typed };
 }
 
@@ -53,28 +57,4 @@ function fileReader(flag: keyof Values<typeof credentialOptions>, file: string):
   };
   if (read() === '') throw new UsageError(`-${flag}: the first line of ${file} is empty`);
   return read;
-}
-
-/** Asks on the terminal, which does not show what is typed. */
-async function askForPassword(user: string, stop: AbortSignal): Promise<string> {
-  const { stdin, stderr } = process;
-  if (!stdin.isTTY) {
-    throw new UsageError(
-      '-user needs a password: -password-file FILE, the variable TINYMQ_PASSWORD, or a terminal',
-    );
-  }
-  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const terminal = createInterface({ input: stdin, output: unseen, terminal: true });
-  stderr.write(`Password of ${user}: `);
-  try {
-    return await new Promise((resolve, reject) => {
-      terminal.once('line', resolve);
-      terminal.once('SIGINT', () => reject(new Failure('no password was given')));
-      terminal.once('close', () => reject(new Failure('no password was given')));
-      stop.addEventListener('abort', () => reject(stop.reason), { once: true });
-    });
-  } finally {
-    terminal.close();
-    stderr.write('\n');
-  }
 }

@@ -2,13 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Chalk, type ChalkInstance } from 'chalk';
 import { systemReason } from '../../internal/lib/system-reason.ts';
 import type { OptionTable } from './options/option.ts';
-import {
-  InformationRequested,
-  type Parsed,
-  type Program,
-  parseProgram,
-  UsageError,
-} from './options/program.ts';
+import { type Parsed, parseProgram } from './options/parse-program.ts';
+import { InformationRequested, type Program, UsageError } from './options/program.ts';
 
 /** What a program has to do its work with. */
 export interface Invocation<Table extends OptionTable> extends Parsed<Table> {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { parseProgram, UsageError } from '../cli/options/program.ts';
+import { parseProgram } from '../cli/options/parse-program.ts';
+import { UsageError } from '../cli/options/program.ts';
 import { publisherProgram } from './flags.ts';
 import { payloadsOf } from './payloads.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { brokerProgram } from '../broker/flags.ts';
-import { parseProgram } from '../cli/options/program.ts';
+import { parseProgram } from '../cli/options/parse-program.ts';
 import { brokerLineOfDashmq, dashmqProgram } from '../dashmq/flags.ts';
 import { readSmqCommandLine } from './flags.ts';
 

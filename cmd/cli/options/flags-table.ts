@@ -1,5 +1,6 @@
+import { alsoCalled } from './help-text.ts';
 import type { OptionTable } from './option.ts';
-import { alsoCalled, type Program, variableOf } from './program.ts';
+import { type Program, variableOf } from './program.ts';
 
 /**
  * A program's options as a Markdown table, for the documentation.

@@ -1,7 +1,8 @@
 import { quoted } from '../../../internal/errors.ts';
 import { nearest } from '../../../internal/lib/nearest.ts';
+import { MAX_HELP_COLUMNS } from './help-text.ts';
 import { findOption, type OptionTable } from './option.ts';
-import { InformationRequested, MAX_HELP_COLUMNS, type Program, UsageError } from './program.ts';
+import { InformationRequested, type Program, UsageError } from './program.ts';
 import { wrapped } from './wrapped.ts';
 
 /** A program of several commands. */

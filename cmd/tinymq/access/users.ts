@@ -19,11 +19,11 @@ import { print, printTable, report, split } from './output.ts';
 import { newSecrets } from './password.ts';
 
 export const add = command(usersAddProgram, async (invocation) => {
-  const { values, operands } = invocation;
+  const { values, operands, stop } = invocation;
   const name = operands[0]!;
   if (values['no-password'] && values['password-file'] !== undefined)
     throw new UsageError('-no-password and -password-file contradict each other');
-  const secrets = values['no-password'] ? {} : await newSecrets(values['password-file'], name);
+  const secrets = values['no-password'] ? {} : await newSecrets(values['password-file'], stop, name);
   const input = { name, groups: split(values.groups), admin: values.admin, ...secrets };
   const { rulesAboutUser } = await withAdmin(invocation, (admin) => admin.call(addUser, input));
   report(values, { added: name }, `Added user ${quoted(name)}.`);
@@ -33,7 +33,7 @@ export const add = command(usersAddProgram, async (invocation) => {
 
 export const passwd = command(usersPasswdProgram, async (invocation) => {
   const name = invocation.operands[0]!;
-  const secrets = await newSecrets(invocation.values['password-file'], name);
+  const secrets = await newSecrets(invocation.values['password-file'], invocation.stop, name);
   await change(invocation, secrets, `User ${quoted(name)} has another password.`);
 });
 
@@ -76,8 +76,8 @@ export const list = command(usersListProgram, async (invocation) => {
   );
 });
 
-export const hash = command(usersHashProgram, async ({ values, operands }) => {
-  const secrets = await newSecrets(values['password-file'], operands[0]);
+export const hash = command(usersHashProgram, async ({ values, operands, stop }) => {
+  const secrets = await newSecrets(values['password-file'], stop, operands[0]);
   if (values.json) {
     print(secrets);
     return;

@@ -11,7 +11,8 @@ import * as tinymqImport from '../../tinymq/import/flags.ts';
 import * as tinymqRecords from '../../tinymq/records/flags.ts';
 import * as tinymqTopics from '../../tinymq/topics/flags.ts';
 import { choice, duration, integer, list, type Option, type OptionTable, text, toggle } from './option.ts';
-import { InformationRequested, type Program, parseProgram, UsageError, variableOf } from './program.ts';
+import { parseProgram } from './parse-program.ts';
+import { InformationRequested, type Program, UsageError, variableOf } from './program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
