@@ -83,3 +83,4 @@ $(INSTALLED): package.json package-lock.json
 dist/.built: $(SOURCES) | $(INSTALLED)
 	@rm -f $@
 	@$(NPM) run --silent build
+	@touch $@

@@ -1,4 +1,5 @@
 import type { DoorEntry } from '../door.ts';
+import { FramesDoor } from './door.ts';
 
 /** The door of tinymq's own clients. Its option is `listen`, and its port is that of MQTT too. */
 export const framesEntry: DoorEntry = {
@@ -24,7 +25,6 @@ export const framesEntry: DoorEntry = {
   needsLogs: false,
   authenticates: true,
   async open(parts) {
-    const { FramesDoor } = await import('./door.ts');
     return new FramesDoor({ ...parts, logs: parts.kept?.logs });
   },
 };

@@ -1,4 +1,5 @@
 import type { DoorEntry } from '../door.ts';
+import { MqttDoor } from './door.ts';
 
 /** The door of MQTT's clients, who come to the port of the frames. */
 export const mqttEntry: DoorEntry = {
@@ -11,7 +12,6 @@ export const mqttEntry: DoorEntry = {
   needsLogs: false,
   authenticates: true,
   async open(parts) {
-    const { MqttDoor } = await import('./door.ts');
     return new MqttDoor({ ...parts, logs: parts.kept?.logs });
   },
 };
