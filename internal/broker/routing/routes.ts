@@ -107,7 +107,7 @@ export class Routes {
 
   /** Whose turn it is in a group to get a single message; undefined where none of its members may have it. */
   pick(group: ShareGroup, publication: Publication): Member | undefined {
-    return this.#isPartial ? group.pickFor(publication.messages()[0]!.topic) : group.pick();
+    return group.pick(publication, this.#isPartial ? publication.messages()[0]!.topic : undefined);
   }
 
   /** The group of a shared filter, while it has members. */

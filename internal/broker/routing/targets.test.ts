@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Channel } from '../delivery/channel.ts';
+import { type Message, Publication, type Qos } from '../delivery/publication.ts';
 import { type Member, NO_TARGETS, ShareGroup, type Target, TargetInterner } from './targets.ts';
+
+const values: Message = { topic: 'x', payload: new Uint8Array(0), clientId: '' };
+const message = Publication.ofMessages([values]);
 
 describe('TargetInterner', () => {
   it('has one object for each set of targets, in whatever order they are found', () => {
@@ -44,7 +48,7 @@ describe('ShareGroup', () => {
   it('gives everybody the same number of turns', () => {
     const members = [member(), member(), member()];
     const group = groupOf(members);
-    const picked = Array.from({ length: 300 }, () => group.pick());
+    const picked = Array.from({ length: 300 }, () => group.pick(message));
     for (const one of members) expect(picked.filter((other) => other === one)).toHaveLength(100);
   });
 
@@ -52,7 +56,7 @@ describe('ShareGroup', () => {
     const one = member();
     const other = member();
     const group = groupOf([one, one, other]);
-    expect([group.pick(), group.pick(), group.pick()]).toEqual([one, other, one]);
+    expect([group.pick(message), group.pick(message), group.pick(message)]).toEqual([one, other, one]);
     expect(group.remove(one)).toBe(true);
     expect(group.remove(one)).toBe(false);
     expect(group.isEmpty).toBe(false);
@@ -64,14 +68,27 @@ describe('ShareGroup', () => {
     const stuck = member(state);
     const others = [member(), member(), member()];
     const group = groupOf([others[0], stuck, others[1], others[2]]);
-    const picked = Array.from({ length: 300 }, () => group.pick());
+    const picked = Array.from({ length: 300 }, () => group.pick(message));
     for (const one of others) expect(picked.filter((other) => other === one)).toHaveLength(100);
   });
 
   it('still gives a message to somebody when all are full, in turn', () => {
     const members = [member('full'), member('slow')];
     const group = groupOf(members);
-    expect(new Set([group.pick(), group.pick()])).toEqual(new Set(members));
+    expect(new Set([group.pick(message), group.pick(message)])).toEqual(new Set(members));
+  });
+
+  // Where all were busy, a member whose queue had room took its turn like one that dropped the message.
+  it('gives no message to a member that would drop it, while another one can wait with it', () => {
+    const dropping = member('slow', () => true);
+    const waiting = member('slow', () => false);
+    const onlyQos1 = member('slow', (qos) => qos === 0);
+    const group = groupOf([dropping, waiting, onlyQos1]);
+    const pick = (qos: Qos) =>
+      Array.from({ length: 30 }, () => group.pick(Publication.ofMessages([{ ...values, qos }])));
+    expect(new Set(pick(0))).toEqual(new Set([waiting]));
+    expect(new Set(pick(1))).toEqual(new Set([waiting, onlyQos1]));
+    expect(group.pick(message, 'x')).toBe(waiting);
   });
 
   it('never picks somebody who has left, whoever comes and goes', () => {
@@ -88,7 +105,7 @@ describe('ShareGroup', () => {
         } else if (kind === 'leave') {
           expect(group.remove(one)).toBe(present.delete(one));
         } else if (present.size > 0) {
-          expect(present.has(group.pick())).toBe(true);
+          expect(present.has(group.pick(message)!)).toBe(true);
         }
         expect(group.isEmpty).toBe(present.size === 0);
       }
@@ -104,6 +121,6 @@ function groupOf(members: Member[]): ShareGroup {
 }
 
 /** What a group looks at of a member. */
-function member(state: 'flowing' | 'full' | 'slow' = 'flowing'): Member {
-  return { isFull: state === 'full', isSlow: state === 'slow' } as Member;
+function member(state: 'flowing' | 'full' | 'slow' = 'flowing', wouldDrop?: (qos: Qos) => boolean): Member {
+  return { isFull: state === 'full', isSlow: state === 'slow', wouldDrop } as Member;
 }

@@ -1,9 +1,12 @@
 import type { Channel, Receiver } from '../delivery/channel.ts';
+import type { Publication, Qos } from '../delivery/publication.ts';
 
 /** Who may share a filter with others. */
 export interface Member extends Receiver {
   /** Whether others should get its messages while they can: it does not take them, or is not there. */
   readonly isSlow?: boolean;
+  /** Whether a message of this QoS would be lost with it now. Default: no. */
+  wouldDrop?(qos: Qos): boolean;
   /**
    * The channel of a client that gets a message once, however many of its filters and groups it comes by; undefined where
    * each group brings a copy of its own.
@@ -36,25 +39,40 @@ export class ShareGroup {
     return this.#members.some((other) => other !== member && !other.isSlow);
   }
 
-  /** Whose turn it is. A member that cannot take messages now is passed over while another one can. */
-  pick(): Member {
-    return pickOf(this.#members, () => this.#next++)!;
+  /**
+   * Whose turn it is to get a single message. A member that does not take it now is passed over while another one does;
+   * and where nobody does, one that would drop it while another one can wait with it.
+   *
+   * @param topic where members are to be asked whether they may have it.
+   * @returns undefined where nobody may.
+   */
+  pick(publication: Publication, topic?: string): Member | undefined {
+    const members =
+      topic === undefined
+        ? this.#members
+        : this.#members.filter((member) => member.mayGet?.(topic) !== false);
+    return this.#inTurn(members, takesNow) ?? this.#toWaitWith(members, publication);
   }
 
-  /** Whose turn it is of those who may have messages of a topic; undefined where nobody may. */
-  pickFor(topic: string): Member | undefined {
-    const allowed = this.#members.filter((member) => member.mayGet?.(topic) !== false);
-    return pickOf(allowed, () => this.#next++);
+  #toWaitWith(members: readonly Member[], publication: Publication): Member | undefined {
+    const qos = (publication.isPlain ? undefined : publication.messages()[0]?.qos) ?? 0;
+    return (
+      this.#inTurn(members, (member) => member.wouldDrop?.(qos) !== true) ?? this.#inTurn(members, () => true)
+    );
+  }
+
+  #inTurn(members: readonly Member[], isFit: (member: Member) => boolean): Member | undefined {
+    const count = members.length;
+    for (let tried = 0; tried < count; tried++) {
+      const member = members[this.#next++ % count]!;
+      if (isFit(member)) return member;
+    }
+    return undefined;
   }
 }
 
-function pickOf(members: readonly Member[], nextNumber: () => number): Member | undefined {
-  const count = members.length;
-  for (let tried = 0; tried < count; tried++) {
-    const member = members[nextNumber() % count]!;
-    if (!member.isFull && !member.isSlow) return member;
-  }
-  return count === 0 ? undefined : members[nextNumber() % count];
+function takesNow(member: Member): boolean {
+  return !member.isFull && member.isSlow !== true;
 }
 
 /** What is registered in the trie. */

@@ -1,5 +1,6 @@
 import type { Identity } from '../../access/identity.ts';
 import { BrokerError } from '../../errors.ts';
+import { lesserQos } from '../../lib/qos.ts';
 import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
 import { parseShared } from '../../topic.ts';
 import type { Channel, Source } from '../delivery/channel.ts';
@@ -192,6 +193,12 @@ export class Session implements ShareOwner {
     return this.#outlet === undefined || this.#outlet.channel.isSlow || this.waiting > 0;
   }
 
+  /** {@link Member.wouldDrop} of its shares. */
+  wouldDrop(qos: Qos): boolean {
+    if (qos > 0) return this.#outbox !== undefined && this.#outbox.fill >= 1;
+    return this.#outlet === undefined || this.#outlet.channel.isSlow;
+  }
+
   get direct(): Channel | undefined {
     const outlet = this.#outlet;
     if (outlet?.takesRuns !== true || this.expiryMs > 0) return undefined;
@@ -363,7 +370,7 @@ export class Session implements ShareOwner {
    */
   sendRetained(message: Message, { qos: mostQos, tags }: Match): boolean {
     if (this.#context.rules.isPartial && !this.mayGet(message.topic)) return true;
-    const qos = lesser(message.qos, mostQos);
+    const qos = lesserQos(message.qos ?? 0, mostQos);
     const delivery = { retain: true, tags, isFromStore: true };
     if (qos !== 0) {
       if (!this.outbox.sendBorrowed(message, { ...delivery, qos })) return false;
@@ -378,7 +385,7 @@ export class Session implements ShareOwner {
 
   /** Takes a message; {@link pump} sends what has to wait for acknowledgements. */
   take(message: Message, match: Match, shared: string | undefined, receipt: Receipt | undefined): void {
-    const qos = lesser(message.qos, match.qos);
+    const qos = lesserQos(message.qos ?? 0, match.qos);
     const retain = match.retainAsPublished && message.retain === true;
     const { tags } = match;
     const { events } = this.#context;
@@ -455,8 +462,4 @@ export class Session implements ShareOwner {
   takeShared(isWanted: (filter: string) => boolean): Outgoing[] {
     return this.#outbox?.takeShared(isWanted) ?? [];
   }
-}
-
-function lesser(one: Qos = 0, other: Qos): Qos {
-  return one < other ? one : other;
 }

@@ -8,6 +8,8 @@ import { restoreSessions } from '../../persistence/restore-sessions.ts';
 import { SessionKeeper } from '../../persistence/session-keeper.ts';
 import { MemoryEntries } from '../../store/memory/memory-entries.ts';
 import { Broker } from '../broker.ts';
+import type { Channel } from '../delivery/channel.ts';
+import type { Qos } from '../delivery/publication.ts';
 import type { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 
@@ -129,6 +131,29 @@ describe('a message that a session cannot deliver', () => {
       messages_dropped_total: full + 1,
     });
     expect(warnings).toMatchObject([{ code: 'session-queue-full', client: 'away', topic: 't' }]);
+  });
+});
+
+// While a client that acknowledges had as much as it takes, a member whose channel was slow got every other message of the
+// group, and dropped it.
+describe('a group of whose members one is slow, and the other has as much as it takes', () => {
+  it('loses no message that waits with a session, and none with QoS 0 that a client takes', () => {
+    const { sessions, broker } = setUp({ queueBytes: 1e6 });
+    const shared = { filter: '$share/g/t', noLocal: false, retainAsPublished: false, tag: undefined };
+    const isDropped = () => {
+      throw new Error('dropped');
+    };
+    const slowChannel = { waitingBytes: 0, isFull: false, isSlow: true } as Channel;
+    const slow = { ...anyOutlet(slowChannel), takesOneCopy: true, send: isDropped };
+    sessions.passing(identityOfTest('slow'), slow).subscribe({ ...shared, qos: 0 });
+    const { session } = sessions.open(identityOfTest('acknowledges'), false, 1_000);
+    sessions.enter(session, anyOutlet());
+    session.subscribe({ ...shared, qos: 1 });
+    const publish = (qos: Qos) =>
+      broker.publishMessage({ topic: 't', payload: Buffer.from('x'), clientId: '', qos });
+    for (let index = 0; index < 19; index++) publish(1);
+    expect([session.unacknowledged, session.waiting]).toEqual([10, 9]);
+    for (let index = 0; index < 4; index++) publish(0);
   });
 });
 

@@ -1,11 +1,13 @@
+import { lesserQos } from '../../lib/qos.ts';
 import type { Channel, Source } from '../delivery/channel.ts';
-import type { Publication } from '../delivery/publication.ts';
+import type { Publication, Qos } from '../delivery/publication.ts';
 import type { Member } from '../routing/targets.ts';
 import type { Subscription } from './subscription.ts';
 
 /** The session that has shares. */
 export interface ShareOwner extends Member {
   mayGet(topic: string): boolean;
+  wouldDrop(qos: Qos): boolean;
   deliverShare(publication: Publication, subscription: Subscription): void;
 }
 
@@ -29,6 +31,10 @@ export class Share implements Member {
 
   get onceBy(): Channel | undefined {
     return this.#session.onceBy;
+  }
+
+  wouldDrop(qos: Qos): boolean {
+    return this.#session.wouldDrop(lesserQos(qos, this.subscription.qos));
   }
 
   mayGet(topic: string): boolean {
