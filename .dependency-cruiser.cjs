@@ -58,7 +58,11 @@ module.exports = {
     onlyImports(
       'admin-is-a-table-of-operations',
       room('admin'),
-      [...shared, room('access'), '^internal/transport/unix-socket\\.ts$'],
+      [
+        ...shared,
+        ...['access', 'broker', 'log', 'groups', 'observe'].map(room),
+        '^internal/transport/unix-socket\\.ts$',
+      ],
       'what the owner of a broker does to it, whoever serves it',
     ),
     onlyImports(

@@ -116,6 +116,11 @@ export const ERRORS = {
     rule: 'At most -max-clients are connected at once.',
     remedy: 'Try again later, or raise -max-clients.',
   },
+  'ended-by-admin': {
+    kind: 'denied',
+    rule: 'Whoever runs the broker may end a connection.',
+    remedy: 'Ask whoever runs the broker why.',
+  },
   'taken-over': {
     kind: 'conflict',
     rule: 'A client id belongs to one connection; the newest takes it over.',
@@ -170,6 +175,31 @@ export const ERRORS = {
     kind: 'not-found',
     rule: 'A topic has a last message if that was retained, or if a log keeps the topic.',
     remedy: 'Publish with retain, or start the broker with -keep FILTER.',
+  },
+  'invalid-change': {
+    kind: 'invalid',
+    rule: 'Users, rules and limits have the form that docs/security.md describes.',
+    remedy: 'Correct what the message names.',
+  },
+  'already-exists': {
+    kind: 'conflict',
+    rule: 'Names of users, and ids of rules, are there once.',
+    remedy: 'Choose another name, or change the one that is there.',
+  },
+  'no-such-object': {
+    kind: 'not-found',
+    rule: 'Clients, sessions, groups, users and rules are asked for by a name that is there.',
+    remedy: 'Look for the name in its list; it may be gone by now.',
+  },
+  'declared-in-file': {
+    kind: 'conflict',
+    rule: 'What the file of -users names is changed in that file only.',
+    remedy: 'Change the file; the broker reads it by itself.',
+  },
+  'request-too-large': {
+    kind: 'too-large',
+    rule: 'The body of a request that changes the broker is bounded.',
+    remedy: 'Send less at once.',
   },
   'foreign-host': {
     kind: 'denied',

@@ -1,6 +1,5 @@
 /** Why users, rules or limits were not changed. `declared`: the declarative file names it, so only that file changes it. */
-export const ACCESS_ERROR_CODES = ['invalid', 'exists', 'not-found', 'declared'] as const;
-export type AccessErrorCode = (typeof ACCESS_ERROR_CODES)[number];
+export type AccessErrorCode = 'invalid' | 'exists' | 'not-found' | 'declared';
 
 /** A change that was refused; the message is for people. */
 export class AccessError extends Error {

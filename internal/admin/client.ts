@@ -1,8 +1,8 @@
 import { request } from 'node:http';
-import { ACCESS_ERROR_CODES, AccessError } from '../access/access-error.ts';
 import { Failure } from '../lib/failure.ts';
 import { adminTimeoutMs } from '../limits/access.ts';
 import type { AdminOperation } from './operation.ts';
+import type { Problem } from './problems.ts';
 import { shortSocketPath } from './socket-path.ts';
 
 /** Does operations on a broker that runs, over the socket of its owner. */
@@ -13,9 +13,14 @@ export class AdminClient {
     this.#path = path;
   }
 
-  /** @throws AccessError where the broker refuses it; the error of the system where nobody is there. */
+  /** @throws Failure where the broker refuses it; the error of the system where nobody is there. */
   async call<Input extends object, Output>(
-    { method, path, body, name }: AdminOperation<Input, Output>,
+    {
+      method,
+      path,
+      body,
+      name,
+    }: Pick<AdminOperation<Input, Output, never>, 'method' | 'path' | 'body' | 'name' | 'run'>,
     input: Input,
   ): Promise<Output> {
     const used = new Set<string>();
@@ -24,12 +29,14 @@ export class AdminClient {
       return encodeURIComponent(String((input as Record<string, unknown>)[field]));
     });
     const rest = Object.fromEntries(Object.entries(input).filter(([field]) => !used.has(field)));
-    const { status, text } = await this.#send(method, url, body === undefined ? undefined : rest);
+    const { status, text } =
+      body === undefined
+        ? await this.#send(method, url + queryOf(rest), undefined)
+        : await this.#send(method, url, rest);
     const answer = parsed(text);
     if (status === 200) return answer as Output;
-    const { code, message = `the broker answered ${status} to ${name}` } = answer as Partial<Refused>;
-    const refusal = ACCESS_ERROR_CODES.find((known) => known === code);
-    throw refusal === undefined ? new Failure(message) : new AccessError(refusal, message);
+    const { detail = `the broker answered ${status} to ${name}` } = answer as Partial<Problem>;
+    throw new Failure(detail);
   }
 
   #send(method: string, url: string, body: object | undefined): Promise<{ status: number; text: string }> {
@@ -59,9 +66,11 @@ export class AdminClient {
   }
 }
 
-interface Refused {
-  code: string;
-  message: string;
+/** What is not said is left out. */
+function queryOf(fields: Readonly<Record<string, unknown>>): string {
+  const said = Object.entries(fields).filter(([, value]) => value !== undefined);
+  const query = new URLSearchParams(said.map(([name, value]): [string, string] => [name, String(value)]));
+  return said.length === 0 ? '' : `?${query}`;
 }
 
 function parsed(text: string): unknown {

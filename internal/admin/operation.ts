@@ -1,22 +1,74 @@
 import type { AccessDirectory } from '../access/directory.ts';
 import type { DirectoryPolicy } from '../access/directory-policy.ts';
-import type { Action, Resource } from '../access/policy.ts';
+import type { Action, Resource, ResourceKind } from '../access/policy.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Sessions } from '../broker/sessions/sessions.ts';
+import type { Logs } from '../log/logs.ts';
+import type { Connections } from '../observe/connections.ts';
+import type { Health } from '../observe/health.ts';
+import type { Metrics } from '../observe/metrics.ts';
 
-/** What operations work on. */
+/** What operations on users and rules work on, which a stopped broker has too. */
 export interface AdminParts {
   readonly directory: AccessDirectory;
   /** Says which rule decides. */
   readonly rules: Pick<DirectoryPolicy, 'explain'>;
 }
 
+/** What all others work on: a broker that runs. */
+export interface BrokerParts extends AdminParts {
+  readonly version: string;
+  /** When it started, in milliseconds since 1970. */
+  readonly startedAtMs: number;
+  readonly broker: Broker;
+  readonly sessions: Sessions;
+  readonly connections: Connections;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  /** Undefined where nothing is kept. */
+  readonly logs: Logs | undefined;
+  readonly store: StoreFacts;
+  /** Where it listens now. */
+  listeners(): readonly ListenerFacts[];
+}
+
+/** Where a broker keeps what is to last. */
+export interface StoreFacts {
+  readonly kind: 'memory' | 'sqlite' | 'kafka-directory';
+  /** The folders, or none. */
+  readonly folders: readonly string[];
+}
+
+export interface ListenerFacts {
+  readonly door: string;
+  readonly url: string;
+}
+
 /** A schema of JSON (draft 7), as fastify takes it. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
+/** Whoever asks for an operation: the access of a client, or the owner, who may do everything. */
+export interface Caller {
+  may(action: Action, kind: ResourceKind, name: string): boolean;
+  /** @throws BrokerError `not-authorized`. */
+  check(action: Action, kind: ResourceKind, name: string): void;
+}
+
+/** The owner of the broker, who reaches its socket or its store. */
+export const OWNER: Caller = { may: () => true, check() {} };
+
+/** What somebody who is not the owner has to be allowed. */
+export interface Needs<Input> {
+  readonly action: Action;
+  /** Of the fields in the path where it depends on them. */
+  readonly resource: Resource | ((input: Input) => Resource);
+}
+
 /**
  * Something that is done to a running broker, or to the store of one that is stopped: by the tools over the owner's socket,
- * and by whatever else mounts the table of operations.
+ * by the HTTP door, and by whatever else mounts the table of operations.
  */
-export interface AdminOperation<Input = unknown, Output = unknown> {
+export interface AdminOperation<Input = unknown, Output = unknown, Parts = AdminParts> {
   /** For the tools: `users add`. */
   readonly name: string;
   /** One sentence. */
@@ -24,20 +76,23 @@ export interface AdminOperation<Input = unknown, Output = unknown> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** With the fields of the input that stand in it behind colons. */
   readonly path: string;
-  /** What somebody who is not the owner has to be allowed. */
-  readonly needs: { readonly action: Action; readonly resource: Resource };
-  /** Of the fields that stand in the path, and of the body. */
+  /** Undefined where everybody may ask, and is told what concerns it and nothing else. */
+  readonly needs: Needs<Input> | undefined;
+  /** Of the fields that stand in the path, of those behind the question mark, and of the body. */
   readonly parameters?: JsonSchema;
+  readonly query?: JsonSchema;
   readonly body?: JsonSchema;
+  /** Bytes of a body, where the usual ones are too few. */
+  readonly maxBodyBytes?: number;
   readonly answer: JsonSchema;
-  /** @throws AccessError, RuleError, StoreError. */
-  run(parts: AdminParts, input: Input): Promise<Output>;
+  /** @throws BrokerError, AccessError, RuleError, StoreError. */
+  run(parts: Parts, input: Input, caller: Caller): Promise<Output>;
 }
 
 /** Keeps the types of an operation, which the table of all of them does not know. */
-export function defineOperation<Input, Output>(
-  operation: AdminOperation<Input, Output>,
-): AdminOperation<Input, Output> {
+export function defineOperation<Input, Output, Parts = AdminParts>(
+  operation: AdminOperation<Input, Output, Parts>,
+): AdminOperation<Input, Output, Parts> {
   return operation;
 }
 
@@ -53,7 +108,14 @@ export const text: JsonSchema = { type: 'string' };
 export const flag: JsonSchema = { type: 'boolean' };
 export const number: JsonSchema = { type: 'number' };
 export const texts: JsonSchema = { type: 'array', items: text };
+/** A time of day. */
+export const time: JsonSchema = { type: 'string', format: 'date-time' };
 
 export function listOf(items: JsonSchema): JsonSchema {
   return { type: 'array', items };
+}
+
+/** An object whose fields have any names. */
+export function recordOf(values: JsonSchema): JsonSchema {
+  return { type: 'object', additionalProperties: values };
 }

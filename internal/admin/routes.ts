@@ -1,68 +1,91 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, FastifyServerOptions } from 'fastify';
-import { AccessError, type AccessErrorCode } from '../access/access-error.ts';
-import { RuleError } from '../access/rules/parse-rules.ts';
 import { BrokerError } from '../errors.ts';
-import { maxAdminRequestBytes } from '../limits/access.ts';
+import { maxRequestBytes } from '../limits/admin.ts';
 import { OPERATIONS } from './all.ts';
-import type { AdminOperation, AdminParts } from './operation.ts';
+import type { AdminOperation, BrokerParts, Caller, JsonSchema } from './operation.ts';
+import { problemSchema } from './problems.ts';
+import { refusalOf } from './refusals.ts';
 
-/** Says no, by an error, to whoever may not do something. The owner of the socket may do everything. */
-export type Authorize = (request: FastifyRequest, operation: AdminOperation) => Promise<void> | void;
+/** Says who sent a request, before anything of its body is read. @throws BrokerError. */
+export type CallerOf = (request: FastifyRequest) => Promise<Caller> | Caller;
 
-/** How the server checks requests: as the schemas say, and nothing is changed or left out in silence. */
-export const ADMIN_SERVER_OPTIONS: FastifyServerOptions = {
-  bodyLimit: maxAdminRequestBytes,
-  routerOptions: { maxParamLength: 10_000 },
-  ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+/**
+ * How a server has to check requests: as the schemas say, and nothing is changed or left out in silence. What stands in a
+ * query is text, which `readQueries` gives its type.
+ */
+export const STRICT_SCHEMAS: NonNullable<FastifyServerOptions['ajv']> = {
+  customOptions: { removeAdditional: false, coerceTypes: false },
 };
 
-/** All operations as routes, for a server of any kind. */
-export function adminRoutes(parts: AdminParts, authorize: Authorize = () => {}): FastifyPluginAsync {
-  return async (server) => {
-    server.setErrorHandler(
-      (error: Error & { statusCode?: number; validation?: unknown }, _request, reply) => {
-        const { status, code } = kindOf(error);
-        void reply.code(status).send({ code, message: error.message });
-      },
-    );
-    for (const operation of OPERATIONS) mount(server, operation, parts, authorize);
+/** The longest name of a user, a session or a topic, with each of its bytes escaped. */
+export const MAX_PATH_CHARACTERS = 3 * 65_535;
+
+/** All operations as routes, for a server of any kind. It answers what they throw: a BrokerError where it is a refusal. */
+export function adminRoutes(parts: BrokerParts, callerOf: CallerOf): FastifyPluginAsync {
+  return async (routes) => {
+    takeJsonOnly(routes);
+    // Answers are what the operations say they are; a test compares them with their schemas.
+    routes.setSerializerCompiler(() => JSON.stringify);
+    for (const operation of OPERATIONS) mount(routes, operation, parts, callerOf);
   };
 }
 
+function takeJsonOnly(routes: FastifyInstance): void {
+  routes.removeAllContentTypeParsers();
+  routes.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    routes.getDefaultJsonParser('error', 'error'),
+  );
+}
+
 function mount(
-  server: FastifyInstance,
-  operation: AdminOperation,
-  parts: AdminParts,
-  authorize: Authorize,
+  routes: FastifyInstance,
+  operation: AdminOperation<object, unknown, BrokerParts>,
+  parts: BrokerParts,
+  callerOf: CallerOf,
 ): void {
-  const { method, path, parameters, body, answer, summary, name } = operation;
-  server.route({
-    ...{ method, url: path },
+  const { method, path, parameters, query, body, answer, summary, name } = operation;
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  routes.route({
+    ...{ method, url: path, bodyLimit: operation.maxBodyBytes ?? maxRequestBytes },
     schema: {
-      ...{ summary, operationId: name.replace(' ', '-') },
+      ...{ summary, operationId: name.replaceAll(' ', '-'), tags: [path.split('/', 2)[1]!] },
       ...(parameters && { params: parameters }),
+      querystring: query ?? NO_QUERY,
       ...(body && { body }),
-      response: { 200: answer },
+      response: { 200: answer, default: problemSchema },
     },
-    preHandler: async (request) => authorize(request, operation),
-    handler: async (request) =>
-      operation.run(parts, { ...(request.body as object | null), ...(request.params as object) }),
+    async onRequest(request) {
+      const caller = await callerOf(request);
+      checkNeeds(operation, request.params as object, caller);
+      callers.set(request, caller);
+    },
+    async handler(request) {
+      const input = {
+        ...(request.body as object | null),
+        ...(request.query as object),
+        ...(request.params as object),
+      };
+      return operation.run(parts, input, callers.get(request)!);
+    },
+    errorHandler(error, _request, _reply) {
+      if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') throw new BrokerError('request-too-large');
+      if (error.validation !== undefined) throw new BrokerError('malformed-http-request', error.message);
+      throw refusalOf(error);
+    },
   });
 }
 
-const STATUS: Record<AccessErrorCode, number> = {
-  invalid: 400,
-  exists: 409,
-  'not-found': 404,
-  declared: 409,
-};
+const NO_QUERY: JsonSchema = { type: 'object', additionalProperties: false };
 
-function kindOf(error: Error & { statusCode?: number }): { status: number; code: string } {
-  if (error instanceof AccessError) return { status: STATUS[error.code], code: error.code };
-  if (error instanceof RuleError) return { status: 400, code: 'invalid' };
-  if (error instanceof BrokerError) return { status: 403, code: error.code };
-  const isOfClient = error.statusCode !== undefined && error.statusCode < 500;
-  return isOfClient
-    ? { status: error.statusCode!, code: 'invalid' }
-    : { status: 503, code: 'store-unavailable' };
+function checkNeeds<Input extends object>(
+  { needs }: AdminOperation<Input, unknown, BrokerParts>,
+  input: Input,
+  caller: Caller,
+): void {
+  if (needs === undefined) return;
+  const { action, resource } = needs;
+  const { kind, name } = typeof resource === 'function' ? resource(input) : resource;
+  caller.check(action, kind, name);
 }

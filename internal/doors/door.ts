@@ -1,4 +1,5 @@
 import type { AccessDirectory } from '../access/directory.ts';
+import type { BrokerParts } from '../admin/operation.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -101,6 +102,8 @@ export interface DoorParts {
   clock: Clock;
   /** How the parts of the broker are. */
   health: Health;
+  /** What operations on the broker work on, for doors that offer them. */
+  admin: BrokerParts;
   /** Of the broker. */
   version: string;
   /** Says of each line by which door it came. */

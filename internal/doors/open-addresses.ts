@@ -10,6 +10,11 @@ interface OpenAddress {
 export class OpenAddresses {
   readonly #open: OpenAddress[] = [];
 
+  /** All of them, in the order in which they opened. */
+  get all(): readonly Pick<OpenAddress, 'door' | 'url'>[] {
+    return this.#open.map(({ door, url }) => ({ door, url }));
+  }
+
   /**
    * @param serves what is spoken there, by whichever doors share the address.
    * @param url of a listener that has opened, with its real port.

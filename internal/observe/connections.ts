@@ -35,12 +35,37 @@ export interface OpenConnection {
   recheckAccess?(): void;
   /** Limits have changed, or are the first ones: they hold for this connection too. */
   holdToLimits?(): void;
+  /** Who is at its other end, as far as that is known. */
+  readonly identity?: ConnectionIdentity | undefined;
+  /** The filters that stand for it; nothing where its protocol has none. */
+  standingFilters?(): Iterable<string>;
+}
+
+/** What an authenticator found out, as far as it is shown. */
+export interface ConnectionIdentity {
+  readonly user: string | undefined;
+  readonly groups: readonly string[];
+  readonly certificateName: string | undefined;
+  readonly expiresAtMs: number | undefined;
+}
+
+/** What connections of a door did, open ones and those that are gone. */
+export type DoorTotals = {
+  -readonly [Name in 'received' | 'sent' | 'receivedBytes' | 'sentBytes']: ConnectionFacts[Name];
+};
+
+interface OpenDoor {
+  readonly connections: Map<OpenConnection, number>;
+  /** Of connections that are gone. */
+  readonly before: DoorTotals;
 }
 
 /** Every open connection of every door. Doors add and remove theirs; whoever lists, ends or counts connections asks here. */
 export class Connections implements Iterable<OpenConnection> {
   readonly #metrics: Metrics;
-  readonly #byDoor = new Map<string, Set<OpenConnection>>();
+  readonly #doors = new Map<string, OpenDoor>();
+  readonly #byId = new Map<number, OpenConnection>();
+  #lastId = 0;
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
@@ -48,27 +73,59 @@ export class Connections implements Iterable<OpenConnection> {
 
   /** Says that a door is there, which has no connections yet. */
   addDoor(door: string): void {
-    if (this.#byDoor.has(door)) return;
-    const connections = new Set<OpenConnection>();
-    this.#byDoor.set(door, connections);
+    if (this.#doors.has(door)) return;
+    const connections = new Map<OpenConnection, number>();
+    this.#doors.set(door, { connections, before: { received: 0, sent: 0, receivedBytes: 0, sentBytes: 0 } });
     this.#metrics.gauge('connections', () => connections.size, { door });
   }
 
+  /** Takes a connection up, under a number that no other one of this broker ever has. */
   add(connection: OpenConnection): void {
     this.addDoor(connection.door);
-    this.#byDoor.get(connection.door)!.add(connection);
+    this.#lastId++;
+    this.#doors.get(connection.door)!.connections.set(connection, this.#lastId);
+    this.#byId.set(this.#lastId, connection);
   }
 
+  /** Called when the connection is closed, as often as one likes. */
   delete(connection: OpenConnection): void {
-    this.#byDoor.get(connection.door)?.delete(connection);
+    const door = this.#doors.get(connection.door);
+    const id = door?.connections.get(connection);
+    if (door === undefined || id === undefined) return;
+    door.connections.delete(connection);
+    this.#byId.delete(id);
+    addFacts(door.before, connection.facts());
+  }
+
+  /** The names of the doors that are there. */
+  get doors(): Iterable<string> {
+    return this.#doors.keys();
+  }
+
+  get(id: number): OpenConnection | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** All connections with their numbers, the oldest first. */
+  entries(): Iterable<[id: number, connection: OpenConnection]> {
+    return this.#byId.entries();
+  }
+
+  ofDoor(door: string): Iterable<OpenConnection> {
+    return this.#doors.get(door)?.connections.keys() ?? [];
   }
 
   countOf(door: string): number {
-    return this.#byDoor.get(door)?.size ?? 0;
+    return this.#doors.get(door)?.connections.size ?? 0;
   }
 
-  *[Symbol.iterator](): Iterator<OpenConnection> {
-    for (const connections of this.#byDoor.values()) yield* connections;
+  /** What connections of a door did that are gone. */
+  totalsBefore(door: string): Readonly<DoorTotals> {
+    return this.#doors.get(door)?.before ?? { received: 0, sent: 0, receivedBytes: 0, sentBytes: 0 };
+  }
+
+  [Symbol.iterator](): Iterator<OpenConnection> {
+    return this.#byId.values();
   }
 
   /** Limits have changed. */
@@ -80,4 +137,11 @@ export class Connections implements Iterable<OpenConnection> {
   recheckAccess(): void {
     for (const connection of [...this]) connection.recheckAccess?.();
   }
+}
+
+export function addFacts(totals: DoorTotals, facts: ConnectionFacts): void {
+  totals.received += facts.received;
+  totals.sent += facts.sent;
+  totals.receivedBytes += facts.receivedBytes;
+  totals.sentBytes += facts.sentBytes;
 }

@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import type { AdminParts } from '../admin/operation.ts';
+import type { BrokerParts } from '../admin/operation.ts';
 import { adminSocketPath, shortSocketPath } from '../admin/socket-path.ts';
 import type { Logger } from '../broker/broker.ts';
 import { makeDirectory } from '../store/make-directory.ts';
@@ -23,7 +23,7 @@ export interface AdminSocket {
  */
 export async function openAdminSocket(
   options: BrokerOptions,
-  parts: AdminParts,
+  parts: BrokerParts,
   logger: Logger,
 ): Promise<AdminSocket | undefined> {
   const folder = storeFolderOf(options);
@@ -34,7 +34,7 @@ export async function openAdminSocket(
   const path = adminSocketPath(folder);
   try {
     makeDirectory(folder, FOLDER_MODE);
-    return await open(path, parts);
+    return await open(path, parts, logger);
   } catch (error) {
     const fields = { event: 'admin-socket', path, error: (error as Error).message };
     logger.warn(fields, 'the socket for the tools is not open: they cannot reach this broker');
@@ -42,9 +42,9 @@ export async function openAdminSocket(
   }
 }
 
-async function open(path: string, parts: AdminParts): Promise<AdminSocket> {
+async function open(path: string, parts: BrokerParts, logger: Logger): Promise<AdminSocket> {
   const short = shortSocketPath(path);
-  const tools = new ToolConnections(parts);
+  const tools = new ToolConnections(parts, logger);
   try {
     const server = await openSocketFile(short.path, SOCKET_MODE, () =>
       createServer((socket) => tools.take(socket)),
@@ -66,12 +66,14 @@ async function open(path: string, parts: AdminParts): Promise<AdminSocket> {
 
 /** The server behind the socket is loaded with the first tool that comes: most brokers see none for days. */
 class ToolConnections {
-  readonly #parts: AdminParts;
+  readonly #parts: BrokerParts;
+  readonly #logger: Logger;
   readonly #sockets = new Set<Socket>();
   #server: Promise<FastifyInstance> | undefined;
 
-  constructor(parts: AdminParts) {
+  constructor(parts: BrokerParts, logger: Logger) {
     this.#parts = parts;
+    this.#logger = logger;
   }
 
   take(socket: Socket): void {
@@ -91,13 +93,7 @@ class ToolConnections {
   }
 
   async #load(): Promise<FastifyInstance> {
-    const [{ fastify }, { ADMIN_SERVER_OPTIONS, adminRoutes }] = await Promise.all([
-      import('fastify'),
-      import('../admin/routes.ts'),
-    ]);
-    const server = fastify(ADMIN_SERVER_OPTIONS);
-    await server.register(adminRoutes(this.#parts));
-    await server.ready();
-    return server;
+    const { makeAdminServer } = await import('./admin-server.ts');
+    return makeAdminServer(this.#parts, this.#logger);
   }
 }

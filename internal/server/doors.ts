@@ -1,4 +1,5 @@
 import { Limits } from '../access/limits/limits.ts';
+import type { BrokerParts } from '../admin/operation.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
 import { Admission } from '../doors/clients/admission.ts';
@@ -6,7 +7,7 @@ import { connectionProblems } from '../doors/clients/connection-problems.ts';
 import { type Door, type DoorEntry, type DoorParts, doorsAtPortOf, type KeptTopics } from '../doors/door.ts';
 import { doorLog } from '../doors/door-log.ts';
 import { FrontDoor, type FrontDoorParts } from '../doors/front-door.ts';
-import { OpenAddresses } from '../doors/open-addresses.ts';
+import type { OpenAddresses } from '../doors/open-addresses.ts';
 import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
 import * as serverLimits from '../limits/server.ts';
@@ -39,6 +40,10 @@ export interface DoorsParts {
   metrics: Metrics;
   connections: Connections;
   health: Health;
+  /** Filled as listeners open. */
+  addresses: OpenAddresses;
+  /** What operations on the broker work on. */
+  admin: BrokerParts;
   logger: Logger;
   certificates: Certificates | undefined;
   opened: Opened;
@@ -52,7 +57,7 @@ export interface DoorsParts {
  */
 export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts): Promise<OpenDoors> {
   const { options, access, broker, sessions, kept, metrics, health, connections } = parts;
-  const { logger, certificates, opened } = parts;
+  const { addresses, admin, logger, certificates, opened } = parts;
   const { authenticator, policy, directory } = access;
   const limits = new Limits(broker.clock, () => directory.current.limits);
   const admission = new Admission(authenticator, policy, limits);
@@ -65,7 +70,7 @@ export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts)
   recheckWhenRulesChange(admission, parts);
   const shared = {
     ...{ broker, sessions, kept, admission, metrics, health, connections, clock: broker.clock },
-    addresses: new OpenAddresses(),
+    ...{ addresses, admin },
     version: options.version ?? 'unknown',
     // An app that decides itself has no use for users and rules.
     directory: options.policy === undefined ? access.directory : undefined,

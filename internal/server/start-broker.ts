@@ -1,6 +1,7 @@
 import { Broker, type Logger } from '../broker/broker.ts';
 import { DOORS } from '../doors/all.ts';
 import type { DoorEntry } from '../doors/door.ts';
+import { OpenAddresses } from '../doors/open-addresses.ts';
 import * as transportLimits from '../limits/transport.ts';
 import { Connections } from '../observe/connections.ts';
 import { Health } from '../observe/health.ts';
@@ -10,6 +11,7 @@ import { type CertificateFiles, Certificates, validityOf } from '../transport/ce
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
 import { ListenError, type Listener } from '../transport/listener.ts';
 import { type OpenAccess, openAccess } from './access.ts';
+import { adminParts } from './admin-parts.ts';
 import { openAdminSocket } from './admin-socket.ts';
 import { checkOptions } from './check-options.ts';
 import { checkDataFolder } from './data-folder.ts';
@@ -115,7 +117,9 @@ export async function startWithDoors(
     measureProcess(metrics, options.version ?? 'unknown', kept, certificates, opened);
     const connections = new Connections(metrics);
     const observed = { metrics, health, connections, logger };
-    const shared = { access, broker, sessions, kept, ...observed, certificates, opened };
+    const addresses = new OpenAddresses();
+    const admin = adminParts({ options: usable, access, broker, sessions, kept, ...observed, addresses });
+    const shared = { access, broker, sessions, kept, ...observed, addresses, admin, certificates, opened };
     const wanted = doors.filter((door) => places.some((place) => place.door === door));
     const openable = await openDoors(wanted, { doors, options: usable, ...shared });
     const listeners = await openAll(places, openable, options);
@@ -123,7 +127,7 @@ export async function startWithDoors(
       await Promise.all(listeners.map((listener) => listener.close()));
     });
     opened.add(() => health.stop());
-    const tools = options.adminSocket ? await openAdminSocket(usable, access, logger) : undefined;
+    const tools = options.adminSocket ? await openAdminSocket(usable, admin, logger) : undefined;
     opened.add(() => tools?.close());
     reportDescriptorLimit(options.maxClients, logger);
     const openToAll = listeners.filter(({ endpoint }) =>

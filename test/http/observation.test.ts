@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { OPERATIONS } from '../../internal/admin/all.ts';
 import { METRICS } from '../../internal/observe/metric-table.ts';
 import { connect } from '../../pkg/client/index.ts';
 import { post, startHttp } from '../support/http-door.ts';
@@ -90,12 +91,13 @@ describe('the description of the API', () => {
       paths: Record<string, Record<string, { operationId: string; responses: object }>>;
     };
     expect(openapi).toMatch(/^3\.1/);
-    const operations = Object.values(paths).flatMap((path) => Object.values(path));
+    const served = Object.values(paths).flatMap((path) => Object.values(path));
     const files = readdirSync('internal/doors/http/routes').map((file) =>
       readFileSync(join('internal/doors/http/routes', file), 'utf8'),
     );
     const written = files.flatMap((text) => [...text.matchAll(/operationId: '(\w+)'/g)].map(([, id]) => id));
-    expect(operations.map(({ operationId }) => operationId).sort()).toEqual(written.sort());
+    const ofTable = OPERATIONS.map(({ name }) => name.replaceAll(' ', '-'));
+    expect(served.map(({ operationId }) => operationId).sort()).toEqual([...written, ...ofTable].sort());
   });
 });
 
@@ -103,6 +105,7 @@ it.each([
   ['GET', '/', 404, 'no-such-route', null],
   ['GET', '/topic/a', 404, 'no-such-route', null],
   ['DELETE', '/topics/a', 405, 'method-not-allowed', 'GET, HEAD, POST'],
+  ['POST', '/clients/1', 405, 'method-not-allowed', 'DELETE, GET, HEAD'],
   ['POST', '/metrics', 405, 'method-not-allowed', 'GET, HEAD'],
 ] as const)('%s %s is answered by nobody: %i %s', async (method, path, status, code, allow) => {
   const { http } = await startHttp();

@@ -31,3 +31,11 @@ export function post(
 ): Promise<Response> {
   return fetch(`${http}/topics/${topic}`, { method: 'POST', body, ...init });
 }
+
+/** The JSON of an answer, which has to be a good one. */
+export async function getJson<T = unknown>(url: string, init: RequestInit = {}): Promise<T> {
+  const answer = await fetch(url, init);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${text}`);
+  return JSON.parse(text) as T;
+}

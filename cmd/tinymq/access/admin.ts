@@ -2,7 +2,7 @@ import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { AccessError } from '../../../internal/access/access-error.ts';
 import { AdminClient } from '../../../internal/admin/client.ts';
-import type { AdminOperation } from '../../../internal/admin/operation.ts';
+import { type AdminOperation, OWNER } from '../../../internal/admin/operation.ts';
 import { adminSocketPath } from '../../../internal/admin/socket-path.ts';
 import { Failure } from '../../../internal/lib/failure.ts';
 import { systemReason } from '../../../internal/lib/system-reason.ts';
@@ -68,5 +68,8 @@ async function throughStore<T>(
     );
   }
   await using stored = await openStoredAccess(logDirs.length > 0 ? { directories: logDirs } : folder);
-  return await work({ isRunning: false, call: (operation, input) => operation.run(stored.parts, input) });
+  return await work({
+    isRunning: false,
+    call: (operation, input) => operation.run(stored.parts, input, OWNER),
+  });
 }

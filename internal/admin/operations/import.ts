@@ -1,6 +1,7 @@
 import type { AccessChange } from '../../access/directory.ts';
 import { THE_BROKER } from '../../access/policy.ts';
 import { parseRule } from '../../access/rules/parse-rules.ts';
+import { maxAdminRequestBytes } from '../../limits/access.ts';
 import { USER_FORM, type UserForm, userOf } from '../forms.ts';
 import { type AdminParts, defineOperation, listOf, number, objectOf, text } from '../operation.ts';
 
@@ -14,6 +15,7 @@ export interface ImportInput {
 export const importAccess = defineOperation({
   ...{ name: 'import', summary: 'Takes over users and rules, all of them or none.' },
   ...{ method: 'POST', path: '/import', needs: { action: 'admin', resource: THE_BROKER } },
+  maxBodyBytes: maxAdminRequestBytes,
   body: objectOf({
     users: listOf(objectOf({ name: text, ...USER_FORM }, ['name'])),
     rules: listOf({ type: 'object' }),

@@ -1,5 +1,6 @@
 import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
+import type { Identity } from '../../access/identity.ts';
 import type { Client, ClientHost } from '../../broker/client.ts';
 import type { Session } from '../../broker/sessions/session.ts';
 import { join, type Subscription, simpleSubscription } from '../../broker/sessions/subscription.ts';
@@ -70,6 +71,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   #positions: PositionFrames | undefined;
   /** What is left of a message that was too large and refused. */
   #restOfRefused: RestOfFrame | undefined;
+  /** Messages that the client got, once it is gone. */
+  #sentBefore = 0;
   /** Whether this connection had its last word. */
   #isEnding = false;
 
@@ -105,9 +108,13 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     return {
       ...connectionFacts(this.#connection, client?.identity),
       received: this.#run?.published ?? 0,
-      sent: client?.channel.delivered ?? 0,
+      sent: client?.channel.delivered ?? this.#sentBefore,
       waiting: client?.channel.waitingMessages ?? 0,
     };
+  }
+
+  get identity(): Identity | undefined {
+    return this.#client?.identity;
   }
 
   end(reason: BrokerError): void {
@@ -404,6 +411,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   #leave(): void {
     const client = this.#client;
     if (client === undefined) return;
+    this.#sentBefore = client.channel.delivered;
     this.#client = undefined;
     this.#publishes = undefined;
     this.#replays?.endAll();

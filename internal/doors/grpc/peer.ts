@@ -1,4 +1,5 @@
 import type { Access } from '../../access/access.ts';
+import type { Identity } from '../../access/identity.ts';
 import type { BrokerError } from '../../errors.ts';
 import { grpcHeaderBytes } from '../../limits/grpc.ts';
 import type { ConnectionFacts, OpenConnection } from '../../observe/connections.ts';
@@ -66,6 +67,10 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
       ...connectionFacts(this.#connection, this.#logins.identity),
       ...{ received: this.#callCount, sent: this.#callCount - waiting, waiting },
     };
+  }
+
+  get identity(): Identity | undefined {
+    return this.#logins.identity;
   }
 
   end(reason: BrokerError): void {

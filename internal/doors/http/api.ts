@@ -2,10 +2,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import cors from '@fastify/cors';
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { readQueries } from '../../admin/query-types.ts';
+import { MAX_PATH_CHARACTERS, STRICT_SCHEMAS } from '../../admin/routes.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import type { BrowserGuard } from './browser-guard.ts';
 import type { HttpContext } from './context.ts';
 import { type ProblemParts, sendProblem } from './problems.ts';
+import { routeAdmin } from './routes/admin.ts';
 import { routeHealth } from './routes/health.ts';
 import { routeMetrics } from './routes/metrics.ts';
 import { routePage } from './routes/page.ts';
@@ -32,7 +35,7 @@ export async function makeApi({ context, guard, version }: ApiParts): Promise<Ap
   const app = fastify({
     bodyLimit: maxMessageBytes,
     // What a client sends is what it means: nothing is turned into another type, nothing unknown is dropped in silence.
-    ajv: { customOptions: { coerceTypes: 'array', removeAdditional: false } },
+    ajv: STRICT_SCHEMAS,
     // The path of a topic may be as long as a topic, and end in a slash that belongs to it.
     routerOptions: {
       maxParamLength: MAX_PATH_CHARACTERS,
@@ -44,13 +47,14 @@ export async function makeApi({ context, guard, version }: ApiParts): Promise<Ap
     serverFactory: (handler) => createServer(handler),
   });
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, error, problems));
-  const methods = methodsByPath(app);
+  const paths = servedPaths(app);
   acceptAnyBody(app);
+  readQueries(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SAFE_HEADERS);
     if (!isProbe(request.url)) guard.check(request);
     // Before the framework looks at a body that nobody wants.
-    if (request.is404) throw unanswered(request, reply, methods);
+    if (request.is404) throw unanswered(request, reply, paths);
   });
   await app.register(cors, {
     origin: (origin, answer) => answer(null, origin !== undefined && guard.mayUse(origin)),
@@ -64,41 +68,52 @@ export async function makeApi({ context, guard, version }: ApiParts): Promise<Ap
     routeMetrics(routes, context);
     routePublish(routes, context);
     routeRead(routes, context);
+    routeAdmin(routes, context);
     routes.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   });
   await app.ready();
   return (request, response) => app.routing(request, response);
 }
 
-const TOPICS = '/topics/';
+/** A path that is served, with its methods. */
+interface ServedPath {
+  readonly pattern: RegExp;
+  readonly methods: Set<string>;
+}
 
 /** Why nobody answers a request: its path, or its method. */
 function unanswered(
   { url, method }: FastifyRequest,
   reply: FastifyReply,
-  methods: ReadonlyMap<string, ReadonlySet<string>>,
+  paths: ReadonlyMap<string, ServedPath>,
 ): BrokerError {
-  const [path] = url.split('?', 1);
-  const allowed = methods.get(path.startsWith(TOPICS) ? `${TOPICS}*` : path);
+  const path = url.split('?', 1)[0]!;
+  const served = [...paths.values()].filter(({ pattern }) => pattern.test(path));
+  const allowed = new Set(served.flatMap(({ methods }) => [...methods]));
   const tried = `${method} ${quoted(path)}`;
-  if (allowed === undefined) return new BrokerError('no-such-route', tried);
+  if (allowed.size === 0) return new BrokerError('no-such-route', tried);
   reply.header('allow', [...allowed].join(', '));
   return new BrokerError('method-not-allowed', tried);
 }
 
-/** The methods of each path, filled as routes are added. */
-function methodsByPath(app: FastifyInstance): ReadonlyMap<string, ReadonlySet<string>> {
-  const methods = new Map<string, Set<string>>();
+/** The paths by how they are written, filled as routes are added. */
+function servedPaths(app: FastifyInstance): ReadonlyMap<string, ServedPath> {
+  const paths = new Map<string, ServedPath>();
   app.addHook('onRoute', ({ path, method }) => {
-    const known = methods.get(path) ?? new Set();
-    for (const each of [method].flat()) known.add(each);
-    methods.set(path, known);
+    // Preflights of any path.
+    if (path === '*') return;
+    const known = paths.get(path) ?? { pattern: patternOf(path), methods: new Set() };
+    for (const each of [method].flat()) known.methods.add(each);
+    paths.set(path, known);
   });
-  return methods;
+  return paths;
 }
 
-/** The longest topic, with each of its bytes escaped. */
-const MAX_PATH_CHARACTERS = 3 * 65_535;
+/** What a path may be whose fields stand behind colons. */
+function patternOf(path: string): RegExp {
+  const source = path.replace(/[.]/g, '\\.').replace(/:\w+/g, '[^/]+').replace(/\*$/, '.*');
+  return new RegExp(`^${source}$`, 's');
+}
 
 /** A payload may be anything, and stays as it is. */
 function acceptAnyBody(app: FastifyInstance): void {

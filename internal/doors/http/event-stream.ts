@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Access } from '../../access/access.ts';
+import { problemOf } from '../../admin/problems.ts';
 import type { Client, ClientHost } from '../../broker/client.ts';
 import type { Source } from '../../broker/delivery/channel.ts';
 import { type Encoding, Publication } from '../../broker/delivery/publication.ts';
@@ -18,7 +19,6 @@ import type { DoorParts } from '../door.ts';
 import { encodeRetained, eventOf } from './event-encoding.ts';
 import { EventIds } from './event-ids.ts';
 import type { HttpSocket, OpenAnswer } from './http-socket.ts';
-import { problemOf } from './problems.ts';
 
 export interface StreamOptions {
   access: Access;

@@ -16,6 +16,7 @@ export interface OpenAnswer {
   readonly waiting: number;
   /** Ends it with the reason as its last event. */
   refuse(reason: BrokerError): void;
+  standingFilters(): Iterable<string>;
 }
 
 /** A connection of the door: requests come over it, one after the other. */
@@ -75,6 +76,10 @@ export class HttpSocket implements OpenConnection {
       sent: this.#requests - this.#answering.size + (stream?.sent ?? 0),
       waiting: stream?.waiting ?? this.#answering.size,
     };
+  }
+
+  standingFilters(): Iterable<string> {
+    return this.stream?.standingFilters() ?? [];
   }
 
   /** Ends a stream with the reason; a request that is being answered loses its answer. */

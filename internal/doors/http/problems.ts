@@ -1,53 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyError, FastifyReply } from 'fastify';
+import { problemOf } from '../../admin/problems.ts';
 import type { Logger } from '../../broker/broker.ts';
-import { BrokerError, ERRORS, type ErrorCode, type ErrorKind } from '../../errors.ts';
+import { BrokerError } from '../../errors.ts';
 import { StoreError } from '../../log/logs.ts';
-
-/** A refusal as the body of an answer (RFC 9457), with the code and the remedy of docs/errors.md. */
-export interface Problem {
-  title: string;
-  status: number;
-  detail: string;
-  code: ErrorCode;
-  remedy: string;
-}
-
-const problem = {
-  type: 'object',
-  properties: {
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string' },
-    code: { type: 'string', enum: Object.keys(ERRORS) },
-    remedy: { type: 'string' },
-  },
-  required: ['title', 'status', 'detail', 'code', 'remedy'],
-} as const;
-
-/** The answers of a route that are {@link Problem}s. */
-export const problemSchema = {
-  description: 'A refusal (RFC 9457).',
-  content: { 'application/problem+json': { schema: problem } },
-} as const;
-
-const STATUS_OF_KIND: Record<ErrorKind, number> = {
-  invalid: 400,
-  denied: 403,
-  'not-found': 404,
-  timeout: 408,
-  conflict: 409,
-  'too-large': 413,
-  unavailable: 503,
-  slow: 503,
-};
-
-/** Where a kind says too little. */
-const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
-  'bad-credentials': 401,
-  'method-not-allowed': 405,
-  'foreign-host': 421,
-};
 
 export interface ProblemParts {
   logger: Logger;
@@ -74,18 +30,6 @@ export function sendProblem(
 }
 
 const CHALLENGES = 'Basic realm="tinymq", charset="UTF-8", Bearer realm="tinymq"';
-
-export function problemOf(refusal: BrokerError): Problem {
-  const { code, kind, message } = refusal;
-  const { rule, remedy } = ERRORS[code];
-  return {
-    title: rule,
-    status: STATUS_OF_CODE[code] ?? STATUS_OF_KIND[kind],
-    detail: message.slice(code.length + ': '.length),
-    code,
-    remedy,
-  };
-}
 
 /** The refusal behind whatever a route or the framework threw. */
 function refusalOf(error: unknown, logger: Logger): BrokerError {

@@ -1,6 +1,6 @@
 import { Access } from '../../access/access.ts';
 import type { Refusal } from '../../access/authenticator.ts';
-import { anonymous } from '../../access/identity.ts';
+import { anonymous, type Identity } from '../../access/identity.ts';
 import { closedPolicy } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { BrokerError, type ErrorCode, nameForLog } from '../../errors.ts';
@@ -125,6 +125,10 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
       ...connectionFacts(this.#connection, this.#authentication.access?.identity),
       ...{ clientId: this.#clientId, received: this.#requests, sent: this.#requests - waiting, waiting },
     };
+  }
+
+  get identity(): Identity | undefined {
+    return this.#authentication.access?.identity;
   }
 
   end(reason: BrokerError): void {

@@ -1,4 +1,5 @@
 import type { Access } from '../../access/access.ts';
+import type { Identity } from '../../access/identity.ts';
 import type { ClientHost } from '../../broker/client.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
 import type { OpenedSession, Sessions } from '../../broker/sessions/sessions.ts';
@@ -44,6 +45,8 @@ export class MqttConnection
   #connected: MqttClient | undefined;
   /** There until the client is let in. */
   #newcomer: Newcomer | undefined;
+  /** Messages that the client got, once it is gone. */
+  #sentBefore = 0;
   /** Whether this connection had its last word. */
   #isEnding = false;
   #isSendScheduled = false;
@@ -101,7 +104,12 @@ export class MqttConnection
   /** Messages so far. */
   get #sent(): number {
     const connected = this.#connected;
-    return connected === undefined ? 0 : connected.client.channel.delivered + connected.outlet.undroppable;
+    if (connected === undefined) return this.#sentBefore;
+    return connected.client.channel.delivered + connected.outlet.undroppable;
+  }
+
+  get identity(): Identity | undefined {
+    return this.#connected?.client.identity;
   }
 
   end(reason: BrokerError): void {
@@ -370,6 +378,7 @@ export class MqttConnection
   #leave(isWillWanted: boolean): void {
     const connected = this.#connected;
     if (connected === undefined) return;
+    this.#sentBefore = this.#sent;
     this.#connected = undefined;
     connected.answers.close();
     connected.inbox.close();

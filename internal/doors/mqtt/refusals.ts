@@ -39,6 +39,7 @@ const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
   'slow-consumer': 'quotaExceeded',
   'no-log': 'implementationSpecific',
   'taken-over': 'sessionTakenOver',
+  'ended-by-admin': 'administrativeAction',
   'connect-timeout': 'maximumConnectTime',
   'keepalive-timeout': 'keepAliveTimeout',
   'server-shutdown': 'serverShuttingDown',

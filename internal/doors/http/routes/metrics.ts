@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { problemSchema } from '../../../admin/problems.ts';
 import {
   METRIC_PREFIX,
   metricsText,
@@ -6,7 +7,6 @@ import {
   PROMETHEUS_TYPE,
 } from '../../../observe/metrics-text.ts';
 import type { HttpContext } from '../context.ts';
-import { problemSchema } from '../problems.ts';
 
 /** `/metrics`: what the broker counts, for Prometheus. */
 export function routeMetrics(app: FastifyInstance, context: HttpContext): void {

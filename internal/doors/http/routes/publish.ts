@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
+import { problemSchema } from '../../../admin/problems.ts';
 import type { Message } from '../../../broker/delivery/publication.ts';
 import { Receipt } from '../../../broker/delivery/receipt.ts';
 import { checkPublishable } from '../../../broker/routing/publishable-topic.ts';
 import type { HttpContext } from '../context.ts';
 import { HeldAnswer } from '../held-answer.ts';
 import { propertiesOf } from '../message-headers.ts';
-import { problemSchema } from '../problems.ts';
 import { topicOfPath } from '../topic-path.ts';
 
 interface PublishQuery {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../../../access/access.ts';
+import { problemSchema } from '../../../admin/problems.ts';
 import type { Message } from '../../../broker/delivery/publication.ts';
 import { BrokerError, quoted } from '../../../errors.ts';
 import { jsonLine } from '../../../lib/printable.ts';
@@ -12,7 +13,6 @@ import type { HttpContext } from '../context.ts';
 import { lastMessage, type PlacedMessage, readLogs } from '../log-reading.ts';
 import { headersOf } from '../message-headers.ts';
 import { messageJson, messageSchema, type Place } from '../message-json.ts';
-import { problemSchema } from '../problems.ts';
 import { topicOfPath } from '../topic-path.ts';
 import { isSet } from './publish.ts';
 

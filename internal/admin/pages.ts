@@ -1,0 +1,148 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { BrokerError } from '../errors.ts';
+import { listItems, maxListItems, maxSearchCharacters, sliceMs } from '../limits/admin.ts';
+import { type JsonSchema, number, text } from './operation.ts';
+
+/** How a list is asked for: one page of it after the other. */
+export interface PageQuery {
+  readonly limit?: number;
+  /** The `next` of the page before. */
+  readonly after?: string;
+}
+
+/** The fields of a query that ask for a page. */
+export const PAGE_QUERY: Readonly<Record<string, JsonSchema>> = {
+  limit: {
+    ...{ type: 'integer', minimum: 1, maximum: maxListItems, default: listItems },
+    description: 'The most entries of a page.',
+  },
+  after: { ...text, description: 'The `next` of the page before.' },
+};
+
+/** A field of a query: what names have to have in them, in any case of letters. */
+export const SEARCH: JsonSchema = {
+  ...{ type: 'string', maxLength: maxSearchCharacters },
+  description: 'Entries with this text in one of their names, in any case of letters.',
+};
+
+/** The fields of an answer that go with a page. */
+export const PAGE_ANSWER: Readonly<Record<string, JsonSchema>> = {
+  total: { ...number, description: 'The entries of all pages.' },
+  next: { ...text, description: 'Asks for the page after this one, where there is one.' },
+};
+
+export interface Page<T> {
+  readonly items: T[];
+  /** How many are wanted, on all pages. */
+  readonly total: number;
+  readonly next?: string;
+}
+
+/** The place of an item in its list, which no other has. */
+type Key = readonly (string | number)[];
+
+interface Ordering<T> {
+  keyOf(item: T): Key;
+  /** Default: all are. */
+  isWanted?(item: T): boolean;
+}
+
+/**
+ * A page of a list that changes while somebody turns its pages, in the order of keys. Looks at all items, for a few
+ * milliseconds in each turn of the event loop, and remembers no more of them than two pages.
+ *
+ * @throws BrokerError `malformed-http-request` where `after` is no `next`.
+ */
+export async function pageOf<T>(
+  items: Iterable<T>,
+  { limit = listItems, after }: PageQuery,
+  { keyOf, isWanted = () => true }: Ordering<T>,
+): Promise<Page<T>> {
+  const behind = after === undefined ? undefined : parseCursor(after);
+  const first = new FirstItems<T>(limit + 1);
+  let total = 0;
+  await eachInSlices(items, (item) => {
+    if (!isWanted(item)) return;
+    total++;
+    const key = keyOf(item);
+    if (behind === undefined || compare(key, behind) > 0) first.add(key, item);
+  });
+  const found = first.sorted();
+  if (found.length <= limit) return { items: found.map(({ item }) => item), total };
+  const page = found.slice(0, limit);
+  return { items: page.map(({ item }) => item), total, next: cursorOf(page.at(-1)!.key) };
+}
+
+/** The clock is looked at after so many items. */
+const ITEMS_BETWEEN_LOOKS = 64;
+
+/** Looks at all items; others get their turn meanwhile. */
+export async function eachInSlices<T>(items: Iterable<T>, look: (item: T) => void): Promise<void> {
+  let endMs = performance.now() + sliceMs;
+  let looked = 0;
+  for (const item of items) {
+    look(item);
+    if (++looked % ITEMS_BETWEEN_LOOKS !== 0 || performance.now() < endMs) continue;
+    await nextTurn();
+    endMs = performance.now() + sliceMs;
+  }
+}
+
+/** Whether any of the names has the text in it, whatever the case of its letters. */
+export function searched(search: string | undefined, ...names: readonly (string | undefined)[]): boolean {
+  if (search === undefined) return true;
+  const wanted = search.toLowerCase();
+  return names.some((name) => name?.toLowerCase().includes(wanted));
+}
+
+interface Placed<T> {
+  readonly key: Key;
+  readonly item: T;
+}
+
+/** Those of the smallest keys. */
+class FirstItems<T> {
+  readonly #most: number;
+  #items: Placed<T>[] = [];
+  /** What comes behind this is not among them. */
+  #last: Key | undefined;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add(key: Key, item: T): void {
+    if (this.#last !== undefined && compare(key, this.#last) > 0) return;
+    this.#items.push({ key, item });
+    if (this.#items.length < 2 * this.#most) return;
+    this.#items = this.sorted();
+    this.#last = this.#items.at(-1)!.key;
+  }
+
+  sorted(): Placed<T>[] {
+    return this.#items.sort((one, other) => compare(one.key, other.key)).slice(0, this.#most);
+  }
+}
+
+function compare(one: Key, other: Key): number {
+  for (let index = 0; index < one.length; index++) {
+    const [left, right] = [one[index]!, other[index]!];
+    if (left !== right) return left < right ? -1 : 1;
+  }
+  return 0;
+}
+
+function cursorOf(key: Key): string {
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+function parseCursor(after: string): Key {
+  try {
+    const key: unknown = JSON.parse(Buffer.from(after, 'base64url').toString());
+    if (Array.isArray(key) && key.every((each) => typeof each === 'string' || typeof each === 'number'))
+      return key;
+  } catch {
+    // It was made up.
+  }
+  throw new BrokerError('malformed-http-request', 'after is the next of the page before');
+}

@@ -1,0 +1,42 @@
+import type { BrokerParts, StoreFacts } from '../admin/operation.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Sessions } from '../broker/sessions/sessions.ts';
+import type { KeptTopics } from '../doors/door.ts';
+import type { OpenAddresses } from '../doors/open-addresses.ts';
+import type { Connections } from '../observe/connections.ts';
+import type { Health } from '../observe/health.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { OpenAccess } from './access.ts';
+import type { BrokerOptions } from './options.ts';
+
+export interface AdminPartsOf {
+  options: BrokerOptions;
+  access: OpenAccess;
+  broker: Broker;
+  sessions: Sessions;
+  kept: KeptTopics | undefined;
+  metrics: Metrics;
+  connections: Connections;
+  health: Health;
+  addresses: OpenAddresses;
+}
+
+/** What operations work on, from the parts of a broker. */
+export function adminParts(parts: AdminPartsOf): BrokerParts {
+  const { options, access, broker, sessions, kept, metrics, connections, health, addresses } = parts;
+  return {
+    ...{ directory: access.directory, rules: access.rules },
+    ...{ broker, sessions, metrics, connections, health },
+    version: options.version ?? 'unknown',
+    startedAtMs: broker.clock.now(),
+    logs: kept?.logs,
+    store: storeFacts(options),
+    listeners: () => addresses.all,
+  };
+}
+
+function storeFacts({ memory, kafkaLogDirs, dataDir }: BrokerOptions): StoreFacts {
+  if (memory) return { kind: 'memory', folders: [] };
+  if (kafkaLogDirs !== undefined) return { kind: 'kafka-directory', folders: kafkaLogDirs.directories };
+  return dataDir === undefined ? { kind: 'memory', folders: [] } : { kind: 'sqlite', folders: [dataDir] };
+}
