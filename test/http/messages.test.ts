@@ -82,6 +82,25 @@ describe('a message that is published by HTTP', () => {
     }
   });
 
+  // A browser sends all headers of one name as one, joined by commas.
+  it('has user properties of its URL behind those of headers', async () => {
+    const { http } = await startHttp();
+    const query = new URLSearchParams([
+      ['retain', ''],
+      ['property', 'list=1, 2%'],
+      ['property', 'list=3'],
+    ]);
+    await post(http, `a?${query}`, 'x', { headers: { 'user-property': 'unit=C' } });
+    const json = await fetch(`${http}/topics/a`, { headers: { accept: 'application/json' } });
+    const userProperties = [
+      { name: 'unit', value: 'C' },
+      { name: 'list', value: '1, 2%' },
+      { name: 'list', value: '3' },
+    ];
+    expect(await json.json()).toMatchObject({ userProperties });
+    expect((await post(http, 'a?property=nothing', 'x')).status).toBe(400);
+  });
+
   it('is refused where it is larger than messages may be', async () => {
     const { http } = await startHttp({ maxMessageBytes: 10 });
     expect((await post(http, 'a', '0123456789')).status).toBe(202);

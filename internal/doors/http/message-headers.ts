@@ -15,8 +15,14 @@ const CORRELATION_DATA = 'correlation-data';
 /** What curl and forms say where nobody said anything. */
 const UNSAID_TYPE = 'application/x-www-form-urlencoded';
 
-/** @throws BrokerError `malformed-http-request`. */
-export function propertiesOf(request: IncomingMessage): MessageProperties | undefined {
+/**
+ * @param added more user properties, behind those of the headers: a browser joins headers of one name to one.
+ * @throws BrokerError `malformed-http-request`.
+ */
+export function propertiesOf(
+  request: IncomingMessage,
+  added: readonly string[] = [],
+): MessageProperties | undefined {
   const { headers, headersDistinct } = request;
   const properties: MessageProperties = {};
   const contentType = headers['content-type'];
@@ -27,21 +33,29 @@ export function propertiesOf(request: IncomingMessage): MessageProperties | unde
   if (correlationData !== undefined) {
     properties.correlationData = new Uint8Array(Buffer.from(String(correlationData), 'base64'));
   }
-  const userProperties = headersDistinct[USER_PROPERTY] ?? [];
+  const userProperties = [
+    ...(headersDistinct[USER_PROPERTY] ?? []).map(userPropertyOfHeader),
+    ...added.map(userPropertyOf),
+  ];
   if (userProperties.length > httpUserProperties) {
     throw new BrokerError(
       'malformed-http-request',
       `a message has at most ${httpUserProperties} user properties`,
     );
   }
-  if (userProperties.length > 0) properties.userProperties = userProperties.map(userPropertyOf);
+  if (userProperties.length > 0) properties.userProperties = userProperties;
   return Object.keys(properties).length === 0 ? undefined : properties;
+}
+
+function userPropertyOfHeader(text: string): [name: string, value: string] {
+  const [name, value] = userPropertyOf(text);
+  return [decoded(name, USER_PROPERTY), decoded(value, USER_PROPERTY)];
 }
 
 function userPropertyOf(text: string): [name: string, value: string] {
   const equals = text.indexOf('=');
   if (equals < 1) throw new BrokerError('malformed-http-request', 'User-Property is NAME=VALUE');
-  return [decoded(text.slice(0, equals), USER_PROPERTY), decoded(text.slice(equals + 1), USER_PROPERTY)];
+  return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
 function decoded(text: string, header: string): string {

@@ -231,4 +231,8 @@ export interface GroupDetails {
   offsets: readonly GroupOffset[];
 }
 
-export type Limit = Readonly<Record<string, unknown>>;
+export interface Limit {
+  id: string;
+  origin: 'store' | 'file';
+  text: string;
+}

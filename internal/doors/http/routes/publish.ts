@@ -13,6 +13,7 @@ interface PublishQuery {
   retain?: string;
   expiry?: number;
   client?: string;
+  property?: readonly string[];
 }
 
 /** `POST /topics/sensors/temp`: the body becomes the payload of a message. */
@@ -22,7 +23,7 @@ export function routePublish(app: FastifyInstance, context: HttpContext): void {
     '/topics/*',
     { schema: publishSchema },
     async (request, reply) => {
-      const { qos, retain, expiry, client } = request.query;
+      const { qos, retain, expiry, client, property } = request.query;
       const access = await context.accessOf(request, client);
       const topic = topicOfPath(request.raw.url ?? '');
       checkPublishable(topic);
@@ -31,7 +32,7 @@ export function routePublish(app: FastifyInstance, context: HttpContext): void {
       const message: Message = {
         ...{ topic, payload: request.body ?? NO_BYTES, clientId, qos },
         retain: isSet(retain),
-        properties: propertiesOf(request.raw),
+        properties: propertiesOf(request.raw, property),
         expiresAtMs: expiry === undefined ? undefined : broker.clock.now() + 1000 * expiry,
       };
       const receipt = qos === 0 ? undefined : new Receipt();
@@ -92,6 +93,12 @@ const publishSchema = {
         minLength: 1,
         maxLength: 1_024,
         description: 'The client id of the publisher.',
+      },
+      property: {
+        type: 'array',
+        items: { type: 'string' },
+        description:
+          'NAME=VALUE, any number of times: a user property, for pages, whose headers browsers join.',
       },
     },
     additionalProperties: false,
