@@ -2,6 +2,7 @@ import type { AccessDirectory } from '../access/directory.ts';
 import type { BrokerParts } from '../admin/operation.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
+import type { Groups } from '../groups/groups.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Kind } from '../lib/option-kinds.ts';
 import type { Delivery } from '../live/delivery.ts';
@@ -10,7 +11,7 @@ import type { Connections } from '../observe/connections.ts';
 import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Protocol } from '../protocol/first-bytes.ts';
-import type { LogStore, StoredState } from '../store/log-store.ts';
+import type { LogStore } from '../store/log-store.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { Endpoint, Scheme } from '../transport/endpoint.ts';
 import type { Listener } from '../transport/listener.ts';
@@ -119,8 +120,8 @@ export interface DoorParts {
 export interface KeptTopics {
   readonly logs: Logs;
   readonly store: LogStore;
-  /** What the store had of groups when it was opened. */
-  readonly stored: Pick<StoredState, 'groups' | 'groupMembers'>;
+  /** Consumer groups, with what they have committed. */
+  readonly groups: Groups;
   /** The folder of the store; undefined where logs are kept in memory. */
   readonly directory: string | undefined;
   /** Undefined unless the logs are those of an existing Kafka. */

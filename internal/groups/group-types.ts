@@ -1,5 +1,7 @@
 /** The requests to groups and their answers, in the words of Kafka's group protocol. */
 
+import type { TopicPartition } from '../store/log-store.ts';
+
 /** Why something is refused; Kafka's names. */
 export type GroupError =
   | 'unknownServerError'
@@ -18,7 +20,8 @@ export type GroupError =
   | 'memberIdRequired'
   | 'groupMaxSizeReached'
   | 'fencedInstanceId'
-  | 'groupSubscribedToTopic';
+  | 'groupSubscribedToTopic'
+  | 'unknownTopicOrPartition';
 /** The outcome of a request. */
 export type GroupOutcome = GroupError | 'none';
 
@@ -135,6 +138,61 @@ export interface ListedGroup {
   readonly groupId: string;
   readonly protocolType: string;
   readonly state: GroupState;
+}
+
+/** How far a group has read, and what lies behind that. */
+export interface GroupLag {
+  readonly groupId: string;
+  readonly state: GroupState;
+  /** Empty for a group that only commits offsets. */
+  readonly protocolType: string;
+  /** Empty unless the group is stable. */
+  readonly protocolName: string;
+  readonly members: readonly MemberProgress[];
+  /** What was committed and what is assigned, by topics and numbers. */
+  readonly partitions: readonly PartitionLag[];
+  /** The records that were not read, of all partitions of which that is known. */
+  readonly lag: number;
+}
+
+/** A member, with the partitions that it reads: none unless the group is stable. */
+export interface MemberProgress
+  extends Pick<MemberDescription, 'memberId' | 'groupInstanceId' | 'clientId' | 'clientHost'> {
+  readonly assigned: readonly TopicPartition[];
+}
+
+/** One partition that a group reads. */
+export interface PartitionLag extends TopicPartition {
+  /** Undefined where nothing was committed. */
+  readonly committed: number | undefined;
+  readonly committedAtMs: number | undefined;
+  /** The ends of its log; undefined where there is none any more. */
+  readonly first: number | undefined;
+  readonly end: number | undefined;
+  /** The offsets between what was committed and the end; undefined where one of them is not known. */
+  readonly lag: number | undefined;
+  /** The member that it is assigned to. */
+  readonly memberId: string | undefined;
+}
+
+/** Sets the offsets of a group that has no members. */
+export interface OffsetReset {
+  /** All partitions of a topic where no number is said. Default: all that the group has committed. */
+  readonly places?: readonly { readonly topic: string; readonly partition?: number }[];
+  readonly to: ResetTarget;
+}
+
+export type ResetTarget =
+  | { readonly kind: 'earliest' | 'latest' }
+  | { readonly kind: 'offset'; readonly offset: number }
+  /** In milliseconds since 1970. */
+  | { readonly kind: 'time'; readonly timeMs: number }
+  /** What was committed is forgotten. */
+  | { readonly kind: 'none' };
+
+/** The offset that a group has now; undefined where there is none. */
+export interface ResetOffset extends TopicPartition {
+  readonly offset: number | undefined;
 }
 
 /** Keeps how far a member, or a reader that is none, has come. */

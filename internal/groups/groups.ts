@@ -16,12 +16,15 @@ import type {
   CommitRequest,
   GroupDescription,
   GroupError,
+  GroupLag,
   GroupOutcome,
   HeartbeatRequest,
   JoinRequest,
   JoinResult,
   LeavingMember,
   ListedGroup,
+  OffsetReset,
+  ResetOffset,
   SyncRequest,
   SyncResult,
 } from './group-types.ts';
@@ -29,6 +32,7 @@ import { Joins } from './join.ts';
 import { KeptGroups, type MemberStore } from './kept-groups.ts';
 import type { Member } from './member.ts';
 import { type GroupClient, Presence } from './presence.ts';
+import { GroupProgress, type ReadPartitions } from './progress.ts';
 import { answerSync, type GroupLog, Rebalance, refusedSync } from './rebalance.ts';
 
 /** The parts that groups are made from. */
@@ -41,6 +45,9 @@ export interface GroupsOptions {
    * then counts as reading every topic.
    */
   readonly subscribedTopics: (metadata: Uint8Array) => readonly string[];
+  /** The partitions in an assignment. May throw where that cannot be read. */
+  readonly assignedPartitions: (assignment: Uint8Array) => readonly TopicPartition[];
+  readonly partitions: ReadPartitions;
   readonly log: GroupLog;
   /** Default: the machine's. */
   readonly clock?: Clock;
@@ -62,11 +69,14 @@ export class Groups {
   readonly #joins: Joins;
   readonly #table: GroupTable;
   readonly #offsets: GroupOffsets;
+  readonly #progress: GroupProgress;
   readonly #sweep: ClockTimer;
   readonly #endEvents: () => void;
   #isClosed = false;
 
-  constructor({ store, stored, subscribedTopics, log, clock = systemClock }: GroupsOptions) {
+  constructor(options: GroupsOptions) {
+    const { store, stored, subscribedTopics, log, clock = systemClock } = options;
+    const { assignedPartitions, partitions } = options;
     const deadlines = new DeadlineTimer(clock);
     const memory = this.#memory;
     const presence = new Presence();
@@ -85,6 +95,7 @@ export class Groups {
     this.#joins = joins;
     this.#table = table;
     this.#offsets = new GroupOffsets({ table, joins, committed, kept, subscribedTopics, clock });
+    this.#progress = new GroupProgress({ table, committed, partitions, assignedPartitions, clock });
     for (const [groupId, record] of stored.groupMembers) this.#restore(groupId, record);
     this.#addStoredGroups();
     this.#endEvents = store.onEvent((event) => {
@@ -209,6 +220,17 @@ export class Groups {
     partitions: readonly TopicPartition[],
   ): Promise<readonly GroupOutcome[] | GroupError> {
     return this.#offsets.delete(groupId, partitions);
+  }
+
+  /** How far a group has read; undefined where there is no such group. */
+  lagOf(groupId: string): GroupLag | undefined {
+    return this.#progress.lagOf(groupId);
+  }
+
+  /** Sets what a group has committed, or forgets it: all of it or nothing, and only while it has no members. */
+  async resetOffsets(groupId: string, reset: OffsetReset): Promise<readonly ResetOffset[] | GroupError> {
+    if (this.#isClosed) return 'coordinatorNotAvailable';
+    return this.#progress.reset(groupId, reset);
   }
 
   /** A topic was deleted, and with it what the store kept for it. */

@@ -19,6 +19,7 @@ import { reportDescriptorLimit } from './descriptors.ts';
 import { type OpenDoors, openDoors } from './doors.ts';
 import { exposedPlaces, warnOfExposed } from './exposure.ts';
 import { withPresentNames } from './former-names.ts';
+import { openGroups } from './groups.ts';
 import { addHealthChecks } from './health.ts';
 import { openLive } from './live.ts';
 import { Opened } from './opened.ts';
@@ -112,7 +113,14 @@ export async function startWithDoors(
       ...{ options: usable, broker, policy: access.policy, entries, keeper, metrics, logger },
     });
     opened.add(close);
-    const kept = stored && live && { ...stored, delivery: live.delivery, logOf: live.logOf };
+    const groups = stored && openGroups({ ...stored, clock: broker.clock, logger });
+    opened.add(() => groups?.close());
+    const kept = stored &&
+      live &&
+      groups && {
+        ...{ ...stored, groups: groups.groups },
+        ...{ delivery: live.delivery, logOf: live.logOf },
+      };
     addHealthChecks(health, kept, certificates);
     measureProcess(metrics, options.version ?? 'unknown', kept, certificates, opened);
     const connections = new Connections(metrics);

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import * as logLimits from '../limits/log.ts';
 import { keepingProblem } from '../log/names.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { StoredState } from '../store/log-store.ts';
 import type { WriteTimes } from '../store/write-times.ts';
 import { type KafkaLogDirs, openStoredLogs, type StoredLogsOptions } from './stored-logs.ts';
 
@@ -45,7 +46,9 @@ export interface LogsOptions {
 }
 
 /** Logs that are open. */
-export interface OpenLogs extends Omit<KeptTopics, 'delivery' | 'logOf'> {
+export interface OpenLogs extends Omit<KeptTopics, 'groups' | 'delivery' | 'logOf'> {
+  /** What the store had of groups when it was opened. */
+  readonly stored: Pick<StoredState, 'groups' | 'groupMembers'>;
   /** Closes the store. */
   close(): Promise<void>;
 }

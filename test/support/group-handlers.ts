@@ -1,11 +1,11 @@
 import type { Handler, KafkaParts } from '../../internal/doors/kafka/handler.ts';
-import { joinGroupHandler, subscribedTopics } from '../../internal/doors/kafka/handlers/11-join-group.ts';
+import { joinGroupHandler } from '../../internal/doors/kafka/handlers/11-join-group.ts';
 import { syncGroupHandler } from '../../internal/doors/kafka/handlers/14-sync-group.ts';
 import { Throttle } from '../../internal/doors/kafka/throttle.ts';
-import { Groups } from '../../internal/groups/groups.ts';
 import { systemClock } from '../../internal/lib/clock.ts';
 import { encodeAssignment, encodeSubscription } from '../../internal/protocol/kafka/consumer-protocol.ts';
 import type { Api, InputOf, ValueOf } from '../../internal/protocol/kafka/schema.ts';
+import { openGroups } from '../../internal/server/groups.ts';
 import { TestClient } from './groups.ts';
 import { askHandler } from './kafka-handlers.ts';
 import { openLogs } from './logs.ts';
@@ -70,7 +70,7 @@ export async function openGroupDoor(): Promise<GroupDoor> {
   const { logs, store, log } = await openLogs();
   await logs.createTopic('t', 2, {});
   const stored = { groups: new Map(), groupMembers: new Map() };
-  return new GroupDoor({ logs, groups: new Groups({ store, stored, subscribedTopics, log }) });
+  return new GroupDoor({ logs, ...openGroups({ logs, store, stored, clock: undefined, logger: log }) });
 }
 
 /** What a consumer of topic `t` sends. */

@@ -2,7 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { JoinRequest, JoinResult, SyncResult } from '../../internal/groups/group-types.ts';
 import { Groups } from '../../internal/groups/groups.ts';
 import type { GroupClient } from '../../internal/groups/presence.ts';
-import type { GroupOffset } from '../../internal/store/log-store.ts';
+import type { PartitionEnds, ReadPartitions } from '../../internal/groups/progress.ts';
+import type { GroupOffset, TopicPartition } from '../../internal/store/log-store.ts';
 import { StoreUnavailableError } from '../../internal/store/store-error.ts';
 import { KeptLog } from './logs.ts';
 import { TryingStore } from './trying-store.ts';
@@ -70,14 +71,38 @@ export async function afterKill(store: GroupStore): Promise<GroupStore> {
   return next;
 }
 
-/** Groups on a store in memory. A consumer's metadata is the names of its topics, with commas between. */
-export async function openGroups(store = new GroupStore()) {
+/** Partitions with the ends that a test says; a record has the time of its offset. */
+export class TestPartitions implements ReadPartitions {
+  readonly ends = new Map<string, PartitionEnds[]>();
+
+  countOf(topic: string): number {
+    return this.ends.get(topic)?.length ?? 0;
+  }
+
+  endsOf({ topic, partition }: TopicPartition): PartitionEnds | undefined {
+    return this.ends.get(topic)?.[partition];
+  }
+
+  async offsetForTime(place: TopicPartition, timeMs: number): Promise<number> {
+    const { first, end } = this.endsOf(place)!;
+    return Math.min(Math.max(first, timeMs), end);
+  }
+}
+
+/**
+ * Groups on a store in memory. A consumer's metadata is the names of its topics, with commas between; its assignment the
+ * numbers of partitions of the topic `t`.
+ */
+export async function openGroups(store = new GroupStore(), partitions = new TestPartitions()) {
   const stored = await store.open();
   const log = new KeptLog();
   const groups = new Groups({
     store,
     stored,
     log,
+    partitions,
+    assignedPartitions: (assignment) =>
+      JSON.parse(Buffer.from(assignment).toString()).map((partition: number) => ({ topic: 't', partition })),
     subscribedTopics: (metadata) => {
       const text = Buffer.from(metadata).toString();
       if (text === 'unreadable') throw new RangeError(text);

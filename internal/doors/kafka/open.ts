@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { Groups } from '../../groups/groups.ts';
 import { shownAddress } from '../../lib/shown-address.ts';
 import * as kafkaLimits from '../../limits/kafka.ts';
 import { ProducerIds } from '../../log/producer-ids.ts';
@@ -9,44 +8,33 @@ import { KafkaDoor } from './door.ts';
 import { METADATA_VERSION } from './features.ts';
 import { FetchSessions } from './fetch/sessions.ts';
 import type { KafkaParts } from './handler.ts';
-import { subscribedTopics } from './handlers/11-join-group.ts';
 import type { KafkaOptions } from './options.ts';
 import { Slices } from './slices.ts';
 
 /**
- * Makes the door for Kafka's clients on logs that are open, with the groups behind it.
+ * Makes the door for Kafka's clients on logs that are open.
  *
  * @throws Error where `advertised` is no `host:port`; StoreError where the store cannot be written.
  */
 export async function openKafka(parts: DoorParts, options: KafkaOptions): Promise<Door> {
   const { admission, addresses, connections, connectTimeoutMs, metrics, logger } = parts;
   const kept = parts.kept!;
-  const { logs, store, stored } = kept;
   const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
-  const groups = new Groups({ store, stored, subscribedTopics, log: logger, clock: parts.clock });
-  const endForgetting = logs.onDeleted((topic) => groups.forgetTopic(topic.name));
-  const shared = { ...(await shareOf(kept, options)), groups, logger, directory: parts.directory };
+  const shared = { ...(await shareOf(kept, options)), logger, directory: parts.directory };
   const fates = parts.broker.fates.logging(logger);
   const ways = { advertised, admission, connectTimeoutMs, addresses, connections, fates };
   const door = new KafkaDoor(shared, ways, metrics, logger);
-  return {
-    name: door.name,
-    open: (connection, first) => door.open(connection, first),
-    async close(timeoutMs) {
-      await door.close(timeoutMs);
-      endForgetting();
-      groups.close();
-    },
-  };
+  return door;
 }
 
-/** The services that the handlers share, but for the groups. */
+/** The services that the handlers share. */
 async function shareOf(
-  { logs, store, delivery, cluster, directory }: KeptTopics,
+  { logs, store, groups, delivery, cluster, directory }: KeptTopics,
   options: KafkaOptions,
-): Promise<Omit<KafkaParts, 'groups' | 'logger' | 'directory'>> {
+): Promise<Omit<KafkaParts, 'logger' | 'directory'>> {
   return {
     logs,
+    groups,
     delivery,
     producerIds: new ProducerIds(store, cluster?.nextProducerId ?? 0),
     fetchSessions: new FetchSessions(),

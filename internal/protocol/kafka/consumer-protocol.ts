@@ -64,6 +64,28 @@ export function decodeAssignment(assignment: Uint8Array): ConsumerAssignment {
   return decodeVersioned(consumerAssignment, assignment);
 }
 
+/**
+ * The topics that a consumer wants, from its metadata: its first field, so that nothing behind it has to be understood.
+ *
+ * @throws KafkaProtocolError for what is no subscription.
+ */
+export function subscribedTopics(metadata: Uint8Array): readonly string[] {
+  const reader = new KafkaReader(metadata);
+  reader.int16();
+  return codecOf(consumerSubscription, 0).read(reader).topics;
+}
+
+/**
+ * The partitions in a member's assignment.
+ *
+ * @throws KafkaProtocolError for what is no assignment.
+ */
+export function assignedPartitions(assignment: Uint8Array): { topic: string; partition: number }[] {
+  return decodeAssignment(assignment).assignedPartitions.flatMap(({ topic, partitions }) =>
+    partitions.map((partition) => ({ topic, partition })),
+  );
+}
+
 /** @throws KafkaProtocolError for what this version cannot carry. */
 export function encodeSubscription(version: number, value: InputOf<typeof consumerSubscription>): Buffer {
   return encodeVersioned(consumerSubscription, version, value);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { joinRequest, openGroupDoor } from '../../../../test/support/group-handlers.ts';
-import { encodeSubscription } from '../../../protocol/kafka/consumer-protocol.ts';
+import { encodeSubscription, subscribedTopics } from '../../../protocol/kafka/consumer-protocol.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { KafkaProtocolError } from '../../../protocol/kafka/protocol-error.ts';
-import { joinGroupHandler, subscribedTopics } from './11-join-group.ts';
+import { joinGroupHandler } from './11-join-group.ts';
 import { describeGroupsHandler } from './15-describe-groups.ts';
 
 describe('JoinGroup', () => {

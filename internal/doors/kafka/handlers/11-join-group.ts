@@ -1,8 +1,5 @@
 import { joinGroup } from '../../../protocol/kafka/apis/11-join-group.ts';
-import { codecOf } from '../../../protocol/kafka/codec.ts';
-import { consumerSubscription } from '../../../protocol/kafka/consumer-protocol.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
-import { KafkaReader } from '../../../protocol/kafka/reader.ts';
 import { defineHandler } from '../handler.ts';
 
 /** Lets a member into a group. The answer waits until the group has settled who is in it. */
@@ -49,14 +46,3 @@ function noProtocol(version: number): string | null {
 
 /** From here on no protocol is null, before it is an empty name. */
 const FIRST_VERSION_WITHOUT_PROTOCOL = 7;
-
-/**
- * The topics that a consumer wants, from its metadata. What later versions of that add stands behind.
- *
- * @throws KafkaProtocolError for what is no subscription.
- */
-export function subscribedTopics(metadata: Uint8Array): readonly string[] {
-  const reader = new KafkaReader(metadata);
-  reader.int16();
-  return codecOf(consumerSubscription, 0).read(reader).topics;
-}
