@@ -45,12 +45,7 @@ module.exports = {
     onlyImports('transport-knows-no-protocol', room('transport'), [room('lib')], 'byte streams only'),
     onlyImports('protocol-is-pure', room('protocol'), [room('lib')], 'bytes in, values out'),
     onlyImports('batch-is-the-format-of-the-log', room('batch'), [room('lib')], 'bytes in, records out'),
-    onlyImports(
-      'observe-is-a-leaf',
-      room('observe'),
-      [room('lib'), room('errors')],
-      'told by everybody, knows nobody',
-    ),
+    onlyImports('observe-is-a-leaf', room('observe'), shared, 'told by everybody, knows nobody'),
     onlyImports('limits-are-a-leaf', room('limits'), [], 'numbers with reasons'),
     onlyImports('errors-and-topics-are-leaves', '^internal/(errors|topic)\\.ts$', [], 'tables'),
     onlyImports('lib-is-a-leaf', room('lib'), [], 'small parts without a subject'),

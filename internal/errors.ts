@@ -211,6 +211,26 @@ export const ERRORS = {
     rule: 'A web page reaches the HTTP door if the door served it, or if its origin is one of -http-origin.',
     remedy: 'Start the broker with -http-origin ORIGIN.',
   },
+  'failed-call': {
+    kind: 'invalid',
+    rule: 'A call of gRPC asks for what its method can give; the reason says what was wrong.',
+    remedy: 'Compare the call with docs/grpc.md.',
+  },
+  'unknown-topic': {
+    kind: 'not-found',
+    rule: 'Records go to a topic that there is, and to one of its partitions.',
+    remedy: 'Create the topic first, or start the broker with -auto-create.',
+  },
+  'invalid-batch': {
+    kind: 'invalid',
+    rule: 'A batch has the form of Kafka, and its records what the settings of their topic ask for, such as a key.',
+    remedy: 'The reason names the record; look at the producer and at the settings of the topic.',
+  },
+  'out-of-sequence': {
+    kind: 'conflict',
+    rule: 'The batches of an idempotent producer come in their order, and from its newest instance.',
+    remedy: 'Look for two producers with one transactional id, or for one that lost batches.',
+  },
   'malformed-kafka-request': {
     kind: 'invalid',
     rule: 'A request is its size in four bytes, then the fields of its API and version.',
@@ -292,6 +312,16 @@ export const ERRORS = {
     rule: 'A message is sent within the time that its publisher gave it (Message Expiry Interval), or not at all.',
     remedy: 'Give messages more time, or let the subscriber connect more often.',
   },
+  'session-expired': {
+    kind: 'timeout',
+    rule: 'A session whose client is away ends when the time is over that the client asked for, or -session-expiry.',
+    remedy: 'Let the client come back sooner, or ask for a longer Session Expiry Interval.',
+  },
+  'log-damaged': {
+    kind: 'unavailable',
+    rule: 'Records of a log reach live subscribers as long as the store can read them.',
+    remedy: 'Look at the disk of the broker; the messages are lost for the subscribers of then.',
+  },
   'connection-lost': {
     kind: 'unavailable',
     rule: 'A connection ends with DISCONNECT; this one broke off.',
@@ -306,21 +336,39 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** What a refusal was about, for whoever looks after the broker. Clients see none of it but what the message says. */
+export interface RefusedThing {
+  /** A topic or filter as the client wrote it. */
+  readonly topic?: string | undefined;
+  /** The rule or limit that decided. */
+  readonly rule?: string | undefined;
+  /** Bytes of the message. */
+  readonly bytes?: number | undefined;
+  /** Who the client said it was. */
+  readonly user?: string | undefined;
+  /** What was wrong in particular, where clients must not learn it. */
+  readonly cause?: string | undefined;
+}
+
 /** A refusal by the broker. The message is for people: `code: detail`. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError';
   readonly code: ErrorCode;
+  readonly about: RefusedThing;
 
   /** @param detail what was wrong and where, without secrets; the rule itself where nothing is to be added. */
-  constructor(code: ErrorCode, detail: string = ERRORS[code].rule) {
+  constructor(code: ErrorCode, detail: string = ERRORS[code].rule, about: RefusedThing = NOTHING_MORE) {
     super(`${code}: ${detail}`);
     this.code = code;
+    this.about = about;
   }
 
   get kind(): ErrorKind {
     return ERRORS[this.code].kind;
   }
 }
+
+const NOTHING_MORE: RefusedThing = {};
 
 /** A name as it may stand in a field of the log: control characters escaped, and not longer than a line. */
 export function nameForLog(name: string, maxCharacters = 80): string {

@@ -24,6 +24,8 @@ export class Access {
   #epoch: number;
   #renewals = 0;
   #answers: Map<string, string | undefined> | undefined;
+  /** Of the answers that are no, what decided. */
+  #rules: Map<string, string | undefined> | undefined;
   #permitted: WeakSet<object> | undefined;
 
   constructor(identity: Identity, policy: Policy, limits?: Limits) {
@@ -44,6 +46,7 @@ export class Access {
     this.allowance?.renew(identity);
     this.#renewals++;
     this.#answers = undefined;
+    this.#rules = undefined;
     this.#permitted = undefined;
   }
 
@@ -101,9 +104,22 @@ export class Access {
     const key = `${action} ${kind} ${name}`;
     if (this.#answers.has(key)) return this.#answers.get(key);
     const answer = this.#policy.may(this.#identity, action, { kind, name });
-    if (this.#answers.size >= REMEMBERED_ANSWERS) this.#answers.clear();
+    if (this.#answers.size >= REMEMBERED_ANSWERS) {
+      this.#answers.clear();
+      this.#rules?.clear();
+    }
     this.#answers.set(key, answer);
     return answer;
+  }
+
+  /** The rule by which {@link refusal} says no; undefined where no rule does. */
+  decidingRule(action: Action, kind: ResourceKind, name: string): string | undefined {
+    if (this.refusal(action, kind, name) === undefined) return undefined;
+    this.#rules ??= new Map();
+    const key = `${action} ${kind} ${name}`;
+    if (!this.#rules.has(key))
+      this.#rules.set(key, this.#policy.decidingRule?.(this.#identity, action, { kind, name }));
+    return this.#rules.get(key);
   }
 
   /**
@@ -141,7 +157,8 @@ export class Access {
     const reason = this.refusal(action, kind, name);
     if (reason === undefined) return;
     const what = kind === 'topic' && action === 'subscribe' ? 'filter' : kind;
-    throw new BrokerError('not-authorized', `${what} ${quoted(name)}: ${reason}`);
+    const about = { topic: kind === 'topic' ? name : undefined, rule: this.decidingRule(action, kind, name) };
+    throw new BrokerError('not-authorized', `${what} ${quoted(name)}: ${reason}`, about);
   }
 
   /** Why the client may not be connected; undefined where it may. */
@@ -152,13 +169,25 @@ export class Access {
   /** {@link check} by {@link filterRefusal}. */
   checkSubscribe(filter: string): void {
     const reason = this.filterRefusal(filter);
-    if (reason !== undefined) throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${reason}`);
+    if (reason === undefined) return;
+    const about = { topic: filter, rule: this.filterRule(filter) };
+    throw new BrokerError('not-authorized', `filter ${quoted(filter)}: ${reason}`, about);
+  }
+
+  /** {@link decidingRule} of {@link filterRefusal}. */
+  filterRule(filter: string): string | undefined {
+    const unshared = parseShared(filter)?.filter ?? filter;
+    const inner = innerFilter(unshared);
+    const isInner = inner === unshared || !this.may('subscribe', 'topic', inner);
+    return this.decidingRule('subscribe', 'topic', isInner ? inner : unshared);
   }
 
   /** @throws BrokerError `not-authorized`. */
   checkConnect(): void {
     const reason = this.connectRefusal;
-    if (reason !== undefined) throw new BrokerError('not-authorized', reason);
+    if (reason === undefined) return;
+    const rule = this.decidingRule('connect', THE_BROKER.kind, THE_BROKER.name);
+    throw new BrokerError('not-authorized', reason, { rule });
   }
 
   /**
@@ -180,6 +209,7 @@ export class Access {
     if (this.#epoch === this.#policy.epoch) return;
     this.#epoch = this.#policy.epoch;
     this.#answers = undefined;
+    this.#rules = undefined;
     this.#permitted = undefined;
   }
 }

@@ -10,6 +10,10 @@ export function bothAllow(one: Policy, other: Policy & Required<Pick<Policy, 'co
       return one.isOpen && other.isOpen;
     },
     may: (...question) => one.may(...question) ?? other.may(...question),
+    decidingRule: (...question) =>
+      one.may(...question) === undefined
+        ? other.decidingRule?.(...question)
+        : one.decidingRule?.(...question),
     coverage(identity, action, filter) {
       const refusal = one.may(identity, action, { kind: 'topic', name: filter });
       return refusal === undefined ? other.coverage(identity, action, filter) : 'none';

@@ -2,7 +2,7 @@ import { isRefusal } from './authenticator.ts';
 import type { AccessDirectory } from './directory.ts';
 import type { Identity } from './identity.ts';
 import type { Action, Coverage, Policy, Resource } from './policy.ts';
-import type { Decision, RulePolicy } from './rules/rule-policy.ts';
+import { type Decision, type RulePolicy, ruleText } from './rules/rule-policy.ts';
 import type { Standing } from './standing.ts';
 
 /** The policy of a broker that has a directory: its rules, for users as the directory has them now. */
@@ -29,6 +29,10 @@ export class DirectoryPolicy implements Policy {
   may(identity: Identity, action: Action, resource: Resource): string | undefined {
     const present = this.#standing.of(identity);
     return isRefusal(present) ? present.reason : this.#rules.may(present, action, resource);
+  }
+
+  decidingRule(identity: Identity, action: Action, resource: Resource): string | undefined {
+    return ruleText(this.explain(identity, action, resource));
   }
 
   coverage(identity: Identity, action: Action, filter: string): Coverage {

@@ -51,6 +51,8 @@ export interface Policy {
   readonly isPartial?: boolean;
   /** Undefined for yes, or the reason for no in words that the client may see. */
   may(identity: Identity, action: Action, resource: Resource): string | undefined;
+  /** The rule by which {@link may} says no, for whoever looks after the broker. Default: none is known. */
+  decidingRule?(identity: Identity, action: Action, resource: Resource): string | undefined;
   /**
    * How much of what a filter matches is allowed; with `read` or `write` too, of logs by the names of their topics. A policy
    * that cannot tell leaves it out: a filter is allowed as a whole then, or not at all.

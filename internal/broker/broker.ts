@@ -6,6 +6,7 @@ import { Schedule } from '../lib/schedule.ts';
 import { channelTotalBytes, maxFilterLevels } from '../limits/broker.ts';
 import { Fates } from '../observe/fates.ts';
 import type { Counter, Metrics } from '../observe/metrics.ts';
+import { RecentFates } from '../observe/recent-fates.ts';
 import { filterProblem } from '../topic.ts';
 import type { Client, ClientSpec } from './client.ts';
 import { Clients, type ClientsSettings } from './clients.ts';
@@ -78,7 +79,7 @@ export class Broker {
     this.schedule = new Schedule(clock);
     this.retained = new Retained(metrics, this.schedule, parts.retainedStore);
     const total = new ChannelTotal(settings.channelTotalBytes ?? channelTotalBytes);
-    this.fates = new Fates(metrics, logger);
+    this.fates = new Fates(metrics, logger, new RecentFates(clock));
     const { fates } = this;
     this.#clients = new Clients({ settings, metrics, fates, logger, turn: new Turn(afterReads), total });
     metrics.gauge('channel_bytes_waiting', () => total.bytes);
@@ -217,7 +218,7 @@ export class Broker {
   checkMaySubscribe(access: Access, filter: string): void {
     const problem = filterProblem(filter) ?? tooDeep(filter);
     if (problem !== undefined)
-      throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`);
+      throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`, { topic: filter });
     access.checkSubscribe(filter);
   }
 

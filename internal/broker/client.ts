@@ -4,8 +4,9 @@ import type { BrokerError } from '../errors.ts';
 import { Channel, type ChannelEvents, type ChannelLimits, type Sink } from './delivery/channel.ts';
 import type { ChannelTotal } from './delivery/channel-total.ts';
 import type { ClientOrigin } from './delivery/origin.ts';
-import type { Encoding } from './delivery/publication.ts';
+import type { Encoding, Message } from './delivery/publication.ts';
 import type { Turn } from './delivery/turn.ts';
+import type { Losses } from './losses.ts';
 
 /** The connection of a client, as the broker uses it. */
 export interface ClientHost extends Sink {
@@ -28,7 +29,7 @@ export interface ClientSpec {
 export interface ClientEvents {
   slow(client: Client): void;
   recovered(client: Client, dropped: number): void;
-  dropped(count: number): void;
+  dropped(client: Client, count: number, bytes: number, messages: () => readonly Message[]): void;
 }
 
 /** A connected client, as the broker knows it. Made by {@link Clients.connect}. */
@@ -37,6 +38,8 @@ export class Client implements ChannelEvents {
   /** Of what it publishes. */
   readonly origin: ClientOrigin;
   readonly channel: Channel;
+  /** What it lost by being slow; most clients lose nothing. */
+  losses: Losses | undefined;
   readonly #host: ClientHost;
   readonly #events: ClientEvents;
 
@@ -75,7 +78,7 @@ export class Client implements ChannelEvents {
     this.#events.recovered(this, dropped);
   }
 
-  dropped(count: number): void {
-    this.#events.dropped(count);
+  dropped(count: number, bytes: number, messages: () => readonly Message[]): void {
+    this.#events.dropped(this, count, bytes, messages);
   }
 }

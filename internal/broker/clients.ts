@@ -7,6 +7,7 @@ import { Client, type ClientEvents, type ClientSpec } from './client.ts';
 import type { ChannelLimits } from './delivery/channel.ts';
 import type { ChannelTotal } from './delivery/channel-total.ts';
 import type { Turn } from './delivery/turn.ts';
+import { Losses } from './losses.ts';
 
 export interface ClientsSettings extends ChannelLimits {
   /** How many may be connected. */
@@ -28,13 +29,13 @@ export class Clients {
   readonly #parts: ClientsParts;
   readonly #clients = new Map<string, Client>();
   readonly #connects: Counter;
-  readonly #dropped: Counter;
   readonly #slowEpisodes: Counter;
   readonly #events: ClientEvents = {
     slow: (client) => this.#becameSlow(client),
     recovered: (client, dropped) => this.#recovered(client, dropped),
-    dropped: (count) => {
-      this.#dropped.value += count;
+    dropped: (client, ...what) => {
+      client.losses ??= new Losses(this.#parts.fates, () => client.identity);
+      client.losses.add(...what);
     },
   };
 
@@ -42,7 +43,6 @@ export class Clients {
     this.#parts = parts;
     const { metrics, fates } = parts;
     this.#connects = metrics.counter('clients_connected_total');
-    this.#dropped = fates.counter('dropped', 'slow-consumer');
     this.#slowEpisodes = metrics.counter('slow_consumer_episodes_total');
     metrics.countedElsewhere(
       'clients_taken_over_total',

@@ -50,6 +50,8 @@ export class ForeignProtocols {
       outcome: 'disconnected',
       code: 'unsupported-protocol',
       who: { remote, listener },
+      affected: { remote, door: this.#parts.door },
+      reason: `the client ${what}`,
       details: { served },
       line: `a client ${what}`,
       level: 'warn',

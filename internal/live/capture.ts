@@ -162,7 +162,7 @@ export class Capture implements Receiver {
       const writing = this.#append(name, { bytes, count, maxTimestamp })
         .then(
           () => this.#worked(receipts),
-          (error: Error) => this.#failed(name, count, error, receipts),
+          (error: Error) => this.#failed(name, { count, bytes: bytes.length }, error, receipts),
         )
         .finally(() => {
           this.#writing.delete(writing);
@@ -210,12 +210,14 @@ export class Capture implements Receiver {
     this.#log.info({ lost: this.#fates.sum('unkept') }, 'live messages reach the log again');
   }
 
-  #failed(name: string, count: number, error: Error, receipts: readonly Receipt[]): void {
+  #failed(name: string, lost: Lost, error: Error, receipts: readonly Receipt[]): void {
     if (receipts.length > 0) tellLost(receipts, error);
     const code = codeOf(error);
     const line = code === 'too-many-logs' ? this.#lineOfNoRoom(name) : this.#lineOfFailure();
     const details = { log: name, error: error.message };
-    this.#fates.tell({ outcome: 'unkept', code, count, details, line });
+    const { count, bytes } = lost;
+    const about = { topic: liveTopicOf(name), bytes, cause: error.message };
+    this.#fates.tell({ outcome: 'unkept', code, count, about, details, line });
   }
 
   /** Logged once, until the store could write again. */
@@ -232,6 +234,12 @@ export class Capture implements Receiver {
     this.#isOutOfRoom = true;
     return 'live messages are not kept: there are too many logs';
   }
+}
+
+/** A batch that a log did not get. */
+interface Lost {
+  readonly count: number;
+  readonly bytes: number;
 }
 
 const NO_RECEIPTS: readonly Receipt[] = [];

@@ -127,7 +127,11 @@ export class Delivery {
 
   #unreadable(topic: TopicLog, error: unknown): void {
     const fields = { log: nameForLog(topic.name), error: (error as Error).message };
-    this.#logger.warn(fields, 'a batch cannot be read for live subscribers');
+    const about = { topic: liveTopicOf(topic.name) };
+    const line = 'a batch cannot be read for live subscribers';
+    this.#broker.fates.logging(this.#logger).tell({
+      ...{ outcome: 'dropped', code: 'log-damaged', about, details: fields, line },
+    });
   }
 
   /** Those that nobody has to do without by now. */

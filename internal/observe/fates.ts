@@ -1,54 +1,20 @@
 import type { ErrorCode } from '../errors.ts';
-import type { LabelsOf, NameOf } from './metric-table.ts';
+import { type Fate, type Level, OUTCOMES, type Outcome } from './fate.ts';
 import type { Counter, Metrics } from './metrics.ts';
+import { RecentFates, type RememberedFate } from './recent-fates.ts';
 
-type Level = 'debug' | 'info' | 'warn' | 'error';
-
-/** What can become of a message or a connection that did not go its way: where it is counted, and how loud its line is. */
-export const OUTCOMES = {
-  /** The broker ended a connection. */
-  disconnected: { counter: 'disconnects_total', level: 'info' },
-  /** A connection broke off. */
-  lost: { counter: 'connections_lost_total', level: 'debug' },
-  /** A connection failed before it was open. */
-  unopened: { counter: 'connection_problems_total', level: 'warn' },
-  /** A client asked for something and did not get it; its connection stays. */
-  refused: { counter: 'refusals_total', level: 'info' },
-  /** A subscriber did not get a message. */
-  dropped: { counter: 'messages_dropped_total', level: 'warn' },
-  /** A message was not sent in the time that its publisher gave it. */
-  expired: { counter: 'messages_expired_total', level: 'debug' },
-  /** A log did not get a message. */
-  unkept: { counter: 'log_messages_lost_total', level: 'error' },
-} as const satisfies Record<string, { counter: FateCounter; level: Level }>;
-
-/** The counters that have a code and nothing else. */
-type FateCounter = {
-  [N in NameOf<'counter'>]: LabelsOf<N> extends Readonly<Record<'code', string>> ? N : never;
-}[NameOf<'counter'>];
-
-export type Outcome = keyof typeof OUTCOMES;
-
-/** What happened to whom, and why. */
-export interface Fate {
-  outcome: Outcome;
-  code: ErrorCode;
-  /** How many messages. Default: 1. */
-  count?: number;
-  /** Whom it happened to, in the fields of the log: `client`, `remote`, `listener`. */
-  who?: object;
-  /** What was wrong with it in particular. */
-  reason?: string | undefined;
-  /** More fields of the line. */
-  details?: object | undefined;
-  /** The line in the log; undefined where one like it stands there already. */
-  line?: string | undefined;
-  /** Where its line is not as loud as the others of this outcome. */
-  level?: Level;
-}
+export type { Affected, Fate, Outcome } from './fate.ts';
 
 /** Called with each fate that is told. It must not throw, and must not change what it is given. */
 export type FateListener = (fate: Fate) => void;
+
+/**
+ * What happens to one client again and again, such as the loss of a message each turn: said once with what is always the same,
+ * then counted, so that even a fast stream of losses is remembered without an object for each.
+ */
+export interface RepeatedFate {
+  add(count: number, bytes?: number): void;
+}
 
 /** Where fates are written down. */
 export type FateLog = Record<Level, (fields: object, message: string) => void>;
@@ -62,10 +28,18 @@ export class Fates {
   readonly #metrics: Metrics;
   readonly #log: FateLog;
   readonly #listeners: Set<FateListener>;
+  /** The last ones. */
+  readonly recent: RecentFates;
 
-  constructor(metrics: Metrics, log: FateLog, listeners = new Set<FateListener>()) {
+  constructor(
+    metrics: Metrics,
+    log: FateLog,
+    recent = new RecentFates(),
+    listeners = new Set<FateListener>(),
+  ) {
     this.#metrics = metrics;
     this.#log = log;
+    this.recent = recent;
     this.#listeners = listeners;
     // Whoever draws a curve of it wants to see it begin at 0.
     for (const { counter } of Object.values(OUTCOMES)) metrics.counts(counter);
@@ -73,7 +47,7 @@ export class Fates {
 
   /** The same place, with the lines of its fates in another log. */
   logging(log: FateLog): Fates {
-    return new Fates(this.#metrics, log, this.#listeners);
+    return new Fates(this.#metrics, log, this.recent, this.#listeners);
   }
 
   /**
@@ -89,10 +63,27 @@ export class Fates {
   tell(fate: Fate): void {
     const { outcome, code, count = 1, who, reason, details, line, level } = fate;
     this.counter(outcome, code).value += count;
+    this.recent.note(fate);
     for (const listener of this.#listeners) listener(fate);
     if (line === undefined) return;
     const fields = { ...who, code, ...(reason === undefined ? undefined : { reason }), ...details };
     this.#log[level ?? OUTCOMES[outcome].level](fields, line);
+  }
+
+  /** Says once what will happen again and again; what is added to it is counted and remembered, and not logged. */
+  repeated(fate: Omit<Fate, 'line' | 'count'>): RepeatedFate {
+    const counter = this.counter(fate.outcome, fate.code);
+    let remembered: RememberedFate | undefined;
+    return {
+      add: (count, bytes = 0) => {
+        counter.value += count;
+        const isRemembered = remembered !== undefined && this.recent.again(remembered, count, bytes);
+        if (isRemembered && this.#listeners.size === 0) return;
+        const told = { ...fate, count, about: { ...fate.about, bytes } };
+        if (!isRemembered) remembered = this.recent.note(told);
+        for (const listener of this.#listeners) listener(told);
+      },
+    };
   }
 
   /** For what happens so often that it is told by an addition; its line is written by who knows when one is enough. */

@@ -131,6 +131,11 @@ export const METRICS = {
   },
   session_messages_waiting: { type: 'gauge', help: 'Messages that wait in sessions.' },
   sessions: { type: 'gauge', help: 'Sessions of MQTT clients that are connected or expected back.' },
+  sessions_ended_total: {
+    type: 'counter',
+    help: 'Sessions that ended while their client was away, by the code.',
+    labels: ['code'],
+  },
   sessions_evicted_total: { type: 'counter', help: 'Sessions that were ended to make room for others.' },
   sessions_expired_total: { type: 'counter', help: 'Sessions that nobody came back to in time.' },
   shared_subscriptions: { type: 'gauge', help: 'Subscriptions that share their messages with a group.' },

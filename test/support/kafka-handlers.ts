@@ -35,6 +35,7 @@ export async function askHandler<A extends Api>(
     clientId: 'client',
     client: client as KafkaClient,
     access: new RequestAccess(access, handler.needs),
+    refused: () => {},
   };
   const answer = (await handler.handle(body, context))!;
   const got = Buffer.concat(encodeResponse(api, version, 1, answer)).subarray(SIZE_BYTES);

@@ -110,7 +110,9 @@ export class Allowance {
     for (const { scope, values } of this.#bounds) {
       const { connections: most } = values;
       if (!isThere && most !== undefined && scope.connections >= most)
-        throw new BrokerError('too-many-connections', `limit ${quoted(scope.id)}: ${most} are open`);
+        throw new BrokerError('too-many-connections', `limit ${quoted(scope.id)}: ${most} are open`, {
+          rule: `limit ${scope.id}`,
+        });
     }
     this.#isIn = true;
     for (const { scope } of this.#bounds) scope.connections++;

@@ -73,6 +73,10 @@ export class RulePolicy implements Policy {
     return isAllowed ? undefined : reason;
   }
 
+  decidingRule(identity: Identity, action: Action, resource: Resource): string | undefined {
+    return ruleText(this.explain(identity, action, resource));
+  }
+
   /** Which rule decides, and what. */
   explain(who: Identity, action: Action, { kind, name }: Resource): Decision {
     if (this.#isOpen) return OPEN;
@@ -146,6 +150,12 @@ export class RulePolicy implements Policy {
   }
 }
 
+/** The rule of a decision as people read it; undefined where none decided. */
+export function ruleText({ rule, position }: Decision): string | undefined {
+  if (rule === undefined) return undefined;
+  return `rule ${position}, ${rule.id}: ${nameForLog(describeRule(rule, false), MAX_SHOWN_CHARACTERS)}`;
+}
+
 const NOTHING_AGAINST = 'no rule is against it';
 const OPEN: Decision = {
   isAllowed: true,
@@ -174,7 +184,7 @@ function decided(compiled: CompiledRule | undefined): Decision {
     rule,
     position: order + 1,
     get reason() {
-      return `rule ${order + 1}, ${rule.id}: ${nameForLog(describeRule(rule, false), MAX_SHOWN_CHARACTERS)}`;
+      return ruleText(this)!;
     },
   };
 }

@@ -10,6 +10,13 @@ export const ANSWER = 0;
 export const KEPT = -1;
 export type Undroppable = typeof ANSWER | typeof KEPT;
 
+/** What was dropped at once: whole messages, one behind the other in each entry. */
+export interface Dropped {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly entries: readonly Uint8Array[];
+}
+
 /**
  * The queue of one subscriber, in order: messages that may be dropped, messages that may not, and answers.
  *
@@ -121,11 +128,12 @@ export class ChannelQueue {
 
   /**
    * Drops the oldest messages that may be dropped until no more is left than this; the newest run stays, which alone may be
-   * larger. Returns how many were dropped.
+   * larger.
    */
-  drop(mostMessages: number, mostBytes: number): number {
+  drop(mostMessages: number, mostBytes: number): Dropped {
     this.#seal();
     const { messages, bytes: bytesBefore } = this;
+    const entries: Uint8Array[] = [];
     const newest = this.#buffers.length - 1;
     let kept = 0;
     for (let index = 0; index <= newest; index++) {
@@ -134,6 +142,7 @@ export class ChannelQueue {
       const isTooMuch = this.messages > mostMessages || this.messageBytes > mostBytes;
       if (index < newest && count > 0 && isTooMuch) {
         this.#count(count, -bytes.length);
+        entries.push(bytes);
       } else {
         this.#buffers[kept] = bytes;
         this.#counts[kept] = count;
@@ -142,8 +151,9 @@ export class ChannelQueue {
     }
     this.#buffers.length = kept;
     this.#counts.length = kept;
-    this.goneBytes += bytesBefore - this.bytes;
-    return messages - this.messages;
+    const bytes = bytesBefore - this.bytes;
+    this.goneBytes += bytes;
+    return { messages: messages - this.messages, bytes, entries };
   }
 
   /** Forgets everything. */

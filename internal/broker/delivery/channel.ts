@@ -3,7 +3,7 @@ import { ANSWER, ChannelQueue, KEPT } from './channel-queue.ts';
 import { ChannelTotal } from './channel-total.ts';
 import { HeldFeeders } from './held-feeders.ts';
 import { Portion } from './portion.ts';
-import type { Encoding, Publication } from './publication.ts';
+import type { Encoding, Message, Publication } from './publication.ts';
 import type { Source } from './source.ts';
 import type { Flushable, Turn } from './turn.ts';
 
@@ -64,8 +64,12 @@ export interface ChannelEvents {
   slow(): void;
   /** The episode is over; so many messages were dropped in it. */
   recovered(dropped: number): void;
-  /** Messages were dropped. */
-  dropped(count: number): void;
+  /**
+   * Messages were dropped.
+   *
+   * @param messages as values, for whoever wants to know what they were.
+   */
+  dropped(count: number, bytes: number, messages: () => readonly Message[]): void;
 }
 
 /** After a slow episode, for this many waits, publishers do not wait for the channel again. */
@@ -176,7 +180,7 @@ export class Channel implements Flushable {
   /** Accepts a run, or drops it when the channel is slow. */
   deliver(publication: Publication): void {
     if (this.#state === 'slow' && this.#limits.slowConsumer !== 'drop-oldest') {
-      this.#drop(publication.count);
+      this.#drop(publication.count, publication.end - publication.start, () => publication.messages());
       return;
     }
     if (this.#state === 'closed') return;
@@ -315,8 +319,8 @@ export class Channel implements Flushable {
     if (this.#state === 'slow') {
       // A little more than is too much, so that not each message has the whole queue looked through.
       const mostBytes = this.#mostBytes * (1 - 1 / ENTRIES);
-      const dropped = this.#queue.drop(this.#limits.channelSize, mostBytes);
-      if (dropped > 0) this.#drop(dropped);
+      const { messages, bytes, entries } = this.#queue.drop(this.#limits.channelSize, mostBytes);
+      if (messages > 0) this.#drop(messages, bytes, () => this.#decoded(entries));
     } else if (this.#state === 'flowing') {
       const nowMs = performance.now();
       this.#state = 'full';
@@ -364,9 +368,13 @@ export class Channel implements Flushable {
     this.#feeders?.release();
   }
 
-  #drop(count: number): void {
+  #drop(count: number, bytes: number, messages: () => readonly Message[]): void {
     this.#droppedInEpisode += count;
-    this.#events.dropped(count);
+    this.#events.dropped(count, bytes, messages);
+  }
+
+  #decoded(entries: readonly Uint8Array[]): Message[] {
+    return entries.flatMap((bytes) => this.encoding.decode(bytes, ''));
   }
 
   /** Lets those go whose bytes have gone. */

@@ -75,7 +75,9 @@ export class Retained {
     const bytes = this.#bytes + messageBytes(message) - (before === undefined ? 0 : messageBytes(before));
     if ((before === undefined && this.count >= maxRetainedMessages) || bytes > maxRetainedBytes) {
       this.#refused.value++;
-      throw new BrokerError('too-many-retained', `topic ${quoted(message.topic)}: ${this.count} are held`);
+      const { topic, payload } = message;
+      const detail = `topic ${quoted(topic)}: ${this.count} are held`;
+      throw new BrokerError('too-many-retained', detail, { topic, bytes: payload.length });
     }
     this.#put(message);
     this.store.putRetained(message, receipt);

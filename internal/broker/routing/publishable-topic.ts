@@ -9,8 +9,9 @@ import { reservedTopicProblem, topicNameProblem } from '../../topic.ts';
  */
 export function checkPublishable(topic: string, what = 'topic'): void {
   const problem = topicNameProblem(topic);
-  if (problem !== undefined) throw new BrokerError('invalid-topic', `${what} ${quoted(topic)}: ${problem}`);
+  if (problem !== undefined)
+    throw new BrokerError('invalid-topic', `${what} ${quoted(topic)}: ${problem}`, { topic });
   const reserved = reservedTopicProblem(topic);
   if (reserved !== undefined)
-    throw new BrokerError('reserved-topic', `${what} ${quoted(topic)}: ${reserved}`);
+    throw new BrokerError('reserved-topic', `${what} ${quoted(topic)}: ${reserved}`, { topic });
 }

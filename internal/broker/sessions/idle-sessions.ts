@@ -1,21 +1,23 @@
 import { quoted } from '../../errors.ts';
-import type { Logger } from '../../lib/logger.ts';
 import { evictionsToldEveryMs } from '../../limits/broker.ts';
-import type { Counter, Metrics } from '../../observe/metrics.ts';
+import type { Fates } from '../../observe/fates.ts';
+import type { Metrics } from '../../observe/metrics.ts';
 import type { Session } from './session.ts';
 
 /** Sessions whose clients are away and for which no message waits: they are ended first where there are too many. */
 export class IdleSessions {
-  readonly #logger: Logger;
-  readonly #evicted: Counter;
+  readonly #fates: Fates;
   /** In the order in which their clients went. */
   #sessions = new Set<Session>();
   #untold = 0;
   #toldAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(metrics: Metrics, logger: Logger) {
-    this.#logger = logger;
-    this.#evicted = metrics.counter('sessions_evicted_total');
+  constructor(metrics: Metrics, fates: Fates) {
+    this.#fates = fates;
+    metrics.countedElsewhere(
+      'sessions_evicted_total',
+      () => fates.counter('ended', 'too-many-sessions').value,
+    );
   }
 
   /** The client of a session has gone. */
@@ -47,18 +49,18 @@ export class IdleSessions {
 
   /** Where newcomers push many out, one line in a while stands for all of them. */
   #tell(session: Session, nowMs: number): void {
-    this.#evicted.value++;
     this.#untold++;
-    if (nowMs - this.#toldAtMs < evictionsToldEveryMs) return;
-    this.#logger.warn(
-      {
-        code: 'too-many-sessions',
-        client: quoted(session.clientId),
-        awayMs: nowMs - session.endedAtMs!,
-        ended: this.#untold,
-      },
-      'sessions whose clients were away longest were ended to make room',
-    );
+    const isDue = nowMs - this.#toldAtMs >= evictionsToldEveryMs;
+    this.#fates.tell({
+      outcome: 'ended',
+      code: 'too-many-sessions',
+      who: { client: quoted(session.clientId) },
+      affected: session.owner,
+      details: { awayMs: nowMs - session.endedAtMs!, ended: this.#untold },
+      line: isDue ? 'sessions whose clients were away longest were ended to make room' : undefined,
+      level: 'warn',
+    });
+    if (!isDue) return;
     this.#toldAtMs = nowMs;
     this.#untold = 0;
   }

@@ -12,7 +12,7 @@ import type { WaitingTotal } from './waiting-total.ts';
 /** What an outbox tells whoever keeps it. */
 export interface OutboxEvents {
   /** A message was not sent, and will not be: it expired, its client cannot take it, or may not have it any more. */
-  unsent(outcome: 'expired' | 'dropped', code: ErrorCode): void;
+  unsent(clientId: string, outcome: 'expired' | 'dropped', code: ErrorCode, message: Message): void;
   /** A message waits here that is wanted until then: {@link Outbox.expire} should be called. */
   expires(outbox: Outbox, atMs: number): void;
 }
@@ -225,7 +225,7 @@ export class Outbox {
     };
     for (const outgoing of this.#waiting.takeIf(isOver)) {
       this.#store.deleteOutgoing(outgoing);
-      this.#events.unsent('expired', 'message-expired');
+      this.#unsent('expired', 'message-expired', outgoing);
     }
     if (nextAtMs !== Number.POSITIVE_INFINITY) this.#events.expires(this, nextAtMs);
   }
@@ -274,12 +274,12 @@ export class Outbox {
     const { expiresAtMs } = outgoing.message;
     if (expiresAtMs !== undefined && expiresAtMs <= this.#now()) {
       this.#forget(outgoing);
-      this.#events.unsent('expired', 'message-expired');
+      this.#unsent('expired', 'message-expired', outgoing);
       return;
     }
     if (this.#isForbidden(outgoing)) {
       this.#forget(outgoing);
-      this.#events.unsent('dropped', 'not-authorized');
+      this.#unsent('dropped', 'not-authorized', outgoing);
       return;
     }
     outgoing.token = this.#freeToken(outlet);
@@ -304,7 +304,7 @@ export class Outbox {
       outlet.confirm(token);
     } else if (this.#isForbidden(outgoing)) {
       this.done(token);
-      this.#events.unsent('dropped', 'not-authorized');
+      this.#unsent('dropped', 'not-authorized', outgoing);
     } else {
       this.#send(outlet, outgoing, true);
     }
@@ -321,7 +321,11 @@ export class Outbox {
     const problem = outlet.send(outgoing.message, outgoing, token, isAgain);
     if (problem === undefined) return;
     this.done(token);
-    this.#events.unsent('dropped', problem);
+    this.#unsent('dropped', problem, outgoing);
+  }
+
+  #unsent(outcome: 'expired' | 'dropped', code: ErrorCode, { message }: Outgoing): void {
+    this.#events.unsent(this.#clientId, outcome, code, message);
   }
 
   #forget(outgoing: Outgoing): void {

@@ -56,4 +56,14 @@ export class SessionRules {
     }
     return access;
   }
+
+  /** The rule by which a subscription is refused; undefined where no rule does. */
+  filterRule(owner: Identity, filter: string): string | undefined {
+    return this.#of(owner).filterRule(filter);
+  }
+
+  /** The rule by which an owner may not publish to a topic. */
+  publishRule(owner: Identity, topic: string): string | undefined {
+    return this.#of(owner).decidingRule('publish', 'topic', topic);
+  }
 }

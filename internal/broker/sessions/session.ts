@@ -403,7 +403,7 @@ export class Session implements ShareOwner {
   /** Sends a message of QoS 0 to a client that is there. */
   #sendOnce(message: Message, delivery: SentAs): void {
     const problem = this.#outlet!.send(message, delivery, 0, false);
-    if (problem !== undefined) this.#context.events.unsent('dropped', problem);
+    if (problem !== undefined) this.#context.events.unsent(this.clientId, 'dropped', problem, message);
   }
 
   /** Sends what waits, as far as the client takes it. */

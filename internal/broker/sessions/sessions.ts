@@ -1,10 +1,10 @@
 import { type Identity, identityOf } from '../../access/identity.ts';
 import { openPolicy, type Policy } from '../../access/policy.ts';
-import { BrokerError, nameForLog, quoted } from '../../errors.ts';
+import { BrokerError, type ErrorCode, nameForLog, quoted } from '../../errors.ts';
 import type { DueTimes } from '../../lib/schedule.ts';
 import { expiredMessagesEveryMs, maxSessions, willsAfterStartMs } from '../../limits/broker.ts';
 import type { Fate, Fates } from '../../observe/fates.ts';
-import type { Counter, Metrics } from '../../observe/metrics.ts';
+import type { Metrics } from '../../observe/metrics.ts';
 import type { Broker, Logger } from '../broker.ts';
 import { checkOwner } from '../clients.ts';
 import { type DelayedMessage, DelayedMessages } from '../delayed-messages.ts';
@@ -61,7 +61,6 @@ export class Sessions {
   readonly #wills: DelayedMessages;
   readonly #idle: IdleSessions;
   readonly #fates: Fates;
-  readonly #expired: Counter;
   #connected = 0;
   #subscriptions = 0;
 
@@ -82,10 +81,13 @@ export class Sessions {
     const expiring = schedule.kind<Outbox>((outbox, nowMs) => outbox.expire(nowMs));
     const { metrics } = parts;
     this.#fates = parts.broker.fates.logging(parts.logger);
-    this.#idle = new IdleSessions(metrics, parts.logger);
+    this.#idle = new IdleSessions(metrics, this.#fates);
     const delivered = metrics.counter('messages_delivered_total');
     const deliveredBytes = metrics.counter('message_bytes_delivered_total');
-    this.#expired = metrics.counter('sessions_expired_total');
+    metrics.countedElsewhere(
+      'sessions_expired_total',
+      () => this.#fates.counter('ended', 'session-expired').value,
+    );
     metrics.gauge('sessions', () => this.count);
     metrics.gauge('subscriptions', () => this.#subscriptions);
     metrics.gauge('session_messages_waiting', () => this.#sum(({ waiting }) => waiting));
@@ -105,7 +107,7 @@ export class Sessions {
           deliveredBytes.value += bytes;
         },
         dropped: (session, message, isFirst) => this.#onDropped(session, message, isFirst, total),
-        unsent: (outcome, code) => this.#fates.tell({ outcome, code }),
+        unsent: (...what) => this.#onUnsent(...what),
         // A queue is looked through at most so often, however many of its messages expire one after the other.
         expires: (outbox, atMs) => expiring.add(Math.max(atMs, this.#now() + expiredMessagesEveryMs), outbox),
         changed: (session, receipt) => this.#write(session, receipt),
@@ -270,6 +272,8 @@ export class Sessions {
         outcome: 'refused',
         code: 'not-authorized',
         who: { client: quoted(session.clientId) },
+        affected: session.owner,
+        about: { topic: filter, rule: this.#rules.filterRule(session.owner, filter) },
         reason: refusal,
         details: { filter: quoted(filter) },
         line: 'a subscription ended with a change of the rules',
@@ -289,7 +293,13 @@ export class Sessions {
       this.#awaitEnd(session);
       return;
     }
-    this.#expired.value++;
+    this.#fates.tell({
+      outcome: 'ended',
+      code: 'session-expired',
+      who: { client: nameForLog(session.clientId) },
+      affected: session.owner,
+      details: { unsent: session.waiting },
+    });
     this.end(session);
   }
 
@@ -357,13 +367,16 @@ export class Sessions {
 
   #publish(clientId: string, will: DelayedMessage): void {
     const { owner } = will;
-    const { topic } = will.message;
+    const { topic, payload } = will.message;
+    const bytes = payload.length;
     const refusal = owner && this.#rules.publishRefusal(owner, topic);
     if (refusal !== undefined) {
       this.#fates.tell({
         outcome: 'dropped',
         code: 'not-authorized',
         who: { client: nameForLog(clientId) },
+        affected: owner,
+        about: { topic, rule: owner && this.#rules.publishRule(owner, topic), bytes },
         reason: refusal,
         details: { topic: nameForLog(topic) },
         line: 'a will was not published: its client may no longer publish to its topic',
@@ -379,6 +392,9 @@ export class Sessions {
         outcome: 'dropped',
         code: error instanceof BrokerError ? error.code : 'internal-error',
         who: { client: nameForLog(clientId) },
+        affected: owner,
+        about: { topic, bytes },
+        reason: error instanceof BrokerError ? error.message : undefined,
         details: { error: (error as Error).message },
         line: 'a will could not be published',
       });
@@ -392,8 +408,17 @@ export class Sessions {
     }
   }
 
-  #onDropped(session: Session, { topic }: Message, isFirst: boolean, total: WaitingTotal): void {
-    const fate: Fate = { outcome: 'dropped', code: 'session-queue-full' };
+  #onUnsent(clientId: string, outcome: 'expired' | 'dropped', code: ErrorCode, message: Message): void {
+    const { topic, payload } = message;
+    const owner = this.#sessions.get(clientId)?.owner;
+    const rule = code === 'not-authorized' && owner ? this.#rules.filterRule(owner, topic) : undefined;
+    const about = { topic, bytes: payload.length, rule };
+    this.#fates.tell({ outcome, code, affected: owner ?? { clientId }, about });
+  }
+
+  #onDropped(session: Session, { topic, payload }: Message, isFirst: boolean, total: WaitingTotal): void {
+    const about = { topic, bytes: payload.length };
+    const fate: Fate = { outcome: 'dropped', code: 'session-queue-full', affected: session.owner, about };
     if (!isFirst) {
       this.#fates.tell(fate);
       return;

@@ -72,7 +72,7 @@ export class Admission {
   beginExchange(peer: Peer, mechanism: string): SaslExchange {
     const begun =
       this.#authenticator.beginExchange?.(peer, mechanism) ?? this.#oneStepExchange(peer, mechanism);
-    if (isRefusal(begun)) throw new BrokerError(begun.code ?? 'bad-credentials', begun.reason);
+    if (isRefusal(begun)) throw refused(begun);
     return { step: (message) => this.#step(peer, begun, message) };
   }
 
@@ -82,7 +82,7 @@ export class Admission {
    * @throws BrokerError `bad-credentials`, `not-authorized`.
    */
   accessOf(found: Identity | Refusal): Access {
-    if (isRefusal(found)) throw new BrokerError(found.code ?? 'bad-credentials', found.reason);
+    if (isRefusal(found)) throw refused(found);
     const access = new Access(found, this.policy, this.limits);
     access.checkConnect();
     return access;
@@ -128,6 +128,10 @@ export class Admission {
     if (!isRefusal(found)) this.#failedLogins.succeeded(remote, user);
     else if ((found.code ?? 'bad-credentials') === 'bad-credentials') this.#failedLogins.failed(remote, user);
   }
+}
+
+function refused({ code = 'bad-credentials', reason, user, cause }: Refusal): BrokerError {
+  return new BrokerError(code, reason, { user, cause });
 }
 
 /** Whose password somebody may be guessing; tokens are too long for that. */

@@ -1,7 +1,7 @@
 import type { Logger } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client.ts';
 import { type BrokerError, nameForLog } from '../../errors.ts';
-import type { Fates } from '../../observe/fates.ts';
+import type { Affected, Fates } from '../../observe/fates.ts';
 import type { Connection } from '../../transport/connection.ts';
 
 /** How the log names whoever is on a connection. */
@@ -14,11 +14,12 @@ export function clientFields(
     : { client: nameForLog(client.identity.clientId), remote };
 }
 
-export function tellLost(fates: Fates, who: object, error: Error | undefined): void {
+export function tellLost(fates: Fates, who: object, affected: Affected, error: Error | undefined): void {
   fates.tell({
     outcome: 'lost',
     code: 'connection-lost',
     who,
+    affected,
     details: { error: error?.message },
     line: 'a client is gone without DISCONNECT',
   });
@@ -28,11 +29,18 @@ export function logClientDisconnect(logger: Logger, who: object): void {
   logger.debug(who, 'a client said DISCONNECT');
 }
 
-export function tellDisconnected(fates: Fates, who: object, { code, message }: BrokerError): void {
+export function tellDisconnected(
+  fates: Fates,
+  who: object,
+  affected: Affected,
+  { code, message, about }: BrokerError,
+): void {
   fates.tell({
     outcome: 'disconnected',
     code,
     who,
+    affected,
+    about,
     reason: message,
     line: 'a client was disconnected',
     // Nobody looks for the reason of what happens to everybody.

@@ -82,10 +82,12 @@ export class Replays {
   prepare({ filter, asked, options, more }: WantedReplay): ReplayPlan {
     const { logs } = this.#parts;
     if (logs === undefined)
-      throw new BrokerError('no-log', `filter ${quoted(filter)}: this broker keeps no log`);
+      throw new BrokerError('no-log', `filter ${quoted(filter)}: this broker keeps no log`, {
+        topic: filter,
+      });
     const request = parseReplay(asked, logs.clock.now());
     if (typeof request === 'string')
-      throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${request}`);
+      throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${request}`, { topic: filter });
     this.#running ??= new Map();
     const all = this.#running;
     const before = all.get(filter);
@@ -168,7 +170,9 @@ export class Replays {
       failed: (error) => {
         logger.error({ filter: nameForLog(filter), error: error.message }, 'a replay ended');
         this.end(filter);
-        const reason = new BrokerError('log-unreadable', `filter ${quoted(filter)}: ${error.message}`);
+        const reason = new BrokerError('log-unreadable', `filter ${quoted(filter)}: ${error.message}`, {
+          topic: filter,
+        });
         this.#parts.failed(filter, reason);
       },
     };

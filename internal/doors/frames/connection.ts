@@ -8,6 +8,7 @@ import { BrokerError } from '../../errors.ts';
 import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
 import { isReplay } from '../../live/replay-filter.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
+import type { Affected } from '../../observe/fates.ts';
 import { parseCredentials } from '../../protocol/frame/credentials.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { formatExtensions, parseExtensions } from '../../protocol/frame/extensions.ts';
@@ -135,7 +136,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   }
 
   ended(): void {
-    if (this.#client !== undefined && !this.#isEnding) tellLost(this.#parts.fates, this.#who(), undefined);
+    if (this.#client !== undefined && !this.#isEnding)
+      tellLost(this.#parts.fates, this.#who(), this.#affected, undefined);
     this.#client?.channel.finish();
     this.#leave();
     this.#isEnding = true;
@@ -144,7 +146,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
 
   closed(error?: Error): void {
     this.intake.close();
-    if (this.#client !== undefined) tellLost(this.#parts.fates, this.#who(), error);
+    if (this.#client !== undefined) tellLost(this.#parts.fates, this.#who(), this.#affected, error);
     this.#leave();
     this.#isEnding = true;
     this.#parts.closed(this);
@@ -160,7 +162,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   refuse(reason: BrokerError): void {
     if (this.#isEnding) return;
     this.intake.discardInput();
-    tellDisconnected(this.#parts.fates, this.#who(), reason);
+    tellDisconnected(this.#parts.fates, this.#who(), this.#affected, reason);
     this.#client?.channel.finish();
     this.#leave();
     this.#lastWord(reason);
@@ -169,7 +171,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   dismiss(reason: BrokerError): void {
     if (this.#client === undefined) this.refuse(reason);
     else if (!this.#isEnding) {
-      tellDisconnected(this.#parts.fates, this.#who(), reason);
+      tellDisconnected(this.#parts.fates, this.#who(), this.#affected, reason);
       this.#lastWord(reason);
     }
   }
@@ -379,13 +381,13 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     });
   }
 
-  refusePublish(error: unknown, topic: Uint8Array): void {
+  refusePublish(error: unknown, topic: Uint8Array, payloadBytes: number): void {
     const client = this.#client;
     const isRefusal = error instanceof BrokerError || error instanceof FrameError;
     if (!isRefusal || this.#refusals === undefined || client === undefined) throw error;
     // Earlier messages are on their way before the client learns of this one.
     this.#run?.publish();
-    this.#refusals.publish(refusalOf(error, this.#parts.logger), topic);
+    this.#refusals.publish(refusalOf(error, this.#parts.logger), topic, payloadBytes);
     this.intake.noteAnswered(client.channel);
   }
 
@@ -394,7 +396,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     const { type, topicStart, topicEnd, tooLargeBytes } = this.#cursor;
     const error = this.#cursor.tooLarge(tooLargeBytes);
     if (type !== FrameType.publish) throw error;
-    this.refusePublish(error, bytes.subarray(topicStart, topicEnd));
+    this.refusePublish(error, bytes.subarray(topicStart, topicEnd), tooLargeBytes);
     return this.#passRest(new RestOfFrame(tooLargeBytes), bytes, next);
   }
 
@@ -424,6 +426,12 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   #lastWord(reason: BrokerError): void {
     this.#isEnding = true;
     this.#connection.end(encodeFrame(FrameType.disconnect, '', reason.message, this.#clientId));
+  }
+
+  /** Whom fates are about; before a client was let in, whoever it says that it is. */
+  get #affected(): Affected {
+    const { remote } = this.#connection;
+    return this.#client?.identity ?? { clientId: this.#clientId, remote, door: 'frames' };
   }
 
   #who(): object {

@@ -19,7 +19,7 @@ export interface PublishHost {
    *
    * @throws the error where the connection is to end with it.
    */
-  refusePublish(error: unknown, topic: Uint8Array): void;
+  refusePublish(error: unknown, topic: Uint8Array, payloadBytes: number): void;
 }
 
 export interface PublishesParts {
@@ -62,7 +62,7 @@ export class Publishes {
    */
   take(cursor: FrameCursor, bytes: Uint8Array, view: DataView, at: number, limit: number): number {
     const { topicStart, topicEnd, payloadStart, payloadEnd, clientIdStart, end } = cursor;
-    const topic = this.#topicAt(view, topicStart, topicEnd);
+    const topic = this.#topicAt(view, topicStart, topicEnd, payloadEnd - payloadStart);
     if (topic === undefined) return end;
     if (!isAt(this.#clientId, bytes, clientIdStart, end)) {
       this.#takeRewritten(bytes, topic, payloadStart, payloadEnd);
@@ -98,13 +98,14 @@ export class Publishes {
   }
 
   /** The topic between `start` and `end`, where this client may publish to it. */
-  #topicAt(view: DataView, start: number, end: number): TopicEntry | undefined {
+  #topicAt(view: DataView, start: number, end: number, payloadBytes: number): TopicEntry | undefined {
     try {
       const topic = this.#broker.topic(view, start, end);
       this.#access.checkPublish(topic);
       return topic;
     } catch (error) {
-      this.#host.refusePublish(error, new Uint8Array(view.buffer, view.byteOffset + start, end - start));
+      const topic = new Uint8Array(view.buffer, view.byteOffset + start, end - start);
+      this.#host.refusePublish(error, topic, payloadBytes);
       return undefined;
     }
   }

@@ -12,6 +12,8 @@ export interface RefusalFramesParts {
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const lenientUtf8 = new TextDecoder();
+
 /** Tells a client that agreed on `refusals` what was refused, and leaves the connection as it is. */
 export class RefusalFrames {
   readonly #channel: Channel;
@@ -25,15 +27,15 @@ export class RefusalFrames {
   }
 
   /** A message was refused. A topic that is no text is not sent back. */
-  publish(reason: BrokerError, topic: Uint8Array): void {
+  publish(reason: BrokerError, topic: Uint8Array, bytes: number): void {
     this.#send(FrameType.publishRefused, isUtf8(topic) ? topic : '', reason);
-    this.#log.add(reason, 'a message was refused');
+    this.#log.add(reason, 'a message was refused', { topic: lenientUtf8.decode(topic), bytes });
   }
 
   /** A subscription was refused, or ended by the broker. */
   subscribe(reason: BrokerError, filter: string): void {
     this.#send(FrameType.subscribeRefused, filter, reason);
-    this.#log.add(reason, 'a subscription was refused');
+    this.#log.add(reason, 'a subscription was refused', { topic: filter });
   }
 
   #send(type: FrameType, topic: string | Uint8Array, reason: BrokerError): void {

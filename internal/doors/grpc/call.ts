@@ -141,6 +141,7 @@ export class Call implements ExpandedCall, StreamHandler {
     if (this.#isOver) return;
     if (isUnexpected(error)) this.peer.context.unexpected(error);
     const told = grpcErrorOf(error);
+    this.peer.refused(this.#access?.identity, error);
     this.#end(told.status);
     if (!this.#responses.isGone) this.#responses.fail(told);
   }

@@ -1,3 +1,4 @@
+import type { Identity } from '../../access/identity.ts';
 import type { DeadlineTimer } from '../../lib/deadline-timer.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { PartitionLog } from '../../log/partition-log.ts';
@@ -58,5 +59,7 @@ export type Settled = (partition: PartitionLog) => Promise<void> | undefined;
 /** The client of a call. */
 export interface CallPeer {
   readonly context: DoorContext;
+  /** Takes note of a call that fails, whoever sent it where that is known. */
+  refused(identity: Identity | undefined, error: unknown): void;
   callOver(call: object, status: StatusCode): void;
 }

@@ -1,4 +1,4 @@
-import { BrokerError, type ErrorCode, type ErrorKind } from '../../errors.ts';
+import { BrokerError, type ErrorCode, type ErrorKind, type RefusedThing } from '../../errors.ts';
 import { ProtobufError } from '../../protocol/grpc/read-message.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
 
@@ -57,4 +57,26 @@ const STATUS_OF_STORE: Record<string, StatusCode | undefined> = {
 function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' ? code : undefined;
+}
+
+/** A call that the rules forbid. Its client hears the reason as it is. */
+export class DeniedCall extends GrpcError {
+  readonly about: RefusedThing;
+
+  constructor(reason: string, about: RefusedThing) {
+    super(Status.PERMISSION_DENIED, reason);
+    this.about = about;
+  }
+}
+
+/** What a failed call was, in the broker's words; undefined where its client gave it up or its time was over. */
+export function refusalOfCall(error: unknown): BrokerError | undefined {
+  if (error instanceof BrokerError) return error;
+  if (error instanceof DeniedCall) return new BrokerError('not-authorized', error.message, error.about);
+  const { status, message } = grpcErrorOf(error);
+  if (status === Status.CANCELLED || status === Status.DEADLINE_EXCEEDED) return undefined;
+  if (message === SHUTTING_DOWN) return new BrokerError('server-shutdown');
+  if (isUnexpected(error)) return new BrokerError('internal-error');
+  if (codeOf(error) === 'unavailable') return new BrokerError('store-unavailable', message);
+  return new BrokerError('failed-call', message);
 }

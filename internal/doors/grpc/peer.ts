@@ -3,7 +3,7 @@ import type { Identity } from '../../access/identity.ts';
 import type { BrokerError } from '../../errors.ts';
 import { grpcHeaderBytes } from '../../limits/grpc.ts';
 import type { ConnectionFacts, OpenConnection } from '../../observe/connections.ts';
-import type { Fates } from '../../observe/fates.ts';
+import type { Affected, Fates } from '../../observe/fates.ts';
 import type { Protocol } from '../../protocol/first-bytes.ts';
 import { HealthService } from '../../protocol/grpc/health.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
@@ -14,10 +14,11 @@ import type { Connection } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
 import { LimitedConnection } from '../clients/limited-connection.ts';
+import { RefusalLog } from '../clients/refusal-log.ts';
 import type { ForeignProtocols } from '../foreign-protocol.ts';
 import { Call, type OpenCall } from './call.ts';
 import type { CallPeer, DoorContext } from './context.ts';
-import { SHUTTING_DOWN } from './errors.ts';
+import { refusalOfCall, SHUTTING_DOWN } from './errors.ts';
 import { Http2Connection, type Http2Events, type Http2Settings } from './http2/connection.ts';
 import type { Http2Stream } from './http2/stream.ts';
 import { Logins } from './logins.ts';
@@ -47,6 +48,9 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   readonly #connection: Connection;
   readonly #http2: Http2Connection;
   readonly #calls = new Set<Call>();
+  #refusals: RefusalLog | undefined;
+  /** Who sent the call that was refused. */
+  #asking: Identity | undefined;
   #callCount = 0;
   #isClosing = false;
   readonly #logins: Logins;
@@ -81,6 +85,8 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
       outcome: 'disconnected',
       code,
       who: { remote, listener },
+      affected: this.#affected,
+      about: reason.about,
       reason: message,
       line,
     });
@@ -123,6 +129,20 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   /** Closes at once. */
   destroy(): void {
     this.#connection.destroy();
+  }
+
+  refused(identity: Identity | undefined, error: unknown): void {
+    const refusal = refusalOfCall(error);
+    if (refusal === undefined) return;
+    this.#asking = identity;
+    this.#refusals ??= new RefusalLog(this.#parts.fates, () => this.#affected);
+    this.#refusals.add(refusal, 'a call was refused');
+  }
+
+  /** Whose call it is, or whoever the connection belongs to. */
+  get #affected(): Affected {
+    const { remote } = this.#connection;
+    return this.#asking ?? this.#logins.identity ?? { remote, door: this.door };
   }
 
   callOver(call: Call, status: StatusCode): void {
@@ -196,6 +216,7 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
       outcome: 'disconnected',
       code: 'malformed-http2',
       who: { remote, listener },
+      affected: this.#affected,
       reason: `${message} (${rule})`,
       line: 'an HTTP/2 connection is closed',
       level: 'warn',

@@ -14,6 +14,7 @@ import { routeMetrics } from './routes/metrics.ts';
 import { routePage } from './routes/page.ts';
 import { routePublish } from './routes/publish.ts';
 import { routeRead } from './routes/read.ts';
+import { thingOf } from './topic-path.ts';
 
 export interface ApiParts {
   context: HttpContext;
@@ -30,7 +31,7 @@ export async function makeApi({ context, guard, version }: ApiParts): Promise<Ap
   const { maxMessageBytes, logger } = context.parts;
   const problems: ProblemParts = {
     logger,
-    refused: (request, refusal) => context.socketOf(request).refused(refusal),
+    refused: (request, refusal) => context.socketOf(request).refused(refusal, thingOf(request)),
   };
   const app = fastify({
     bodyLimit: maxMessageBytes,

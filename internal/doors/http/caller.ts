@@ -19,6 +19,7 @@ export async function accessOf(
   socket: HttpSocket,
   clientId = NAMELESS,
 ): Promise<Access> {
+  socket.claimedId = clientId;
   const access = await admission.admit(
     peerOf(socket, socket.door, clientId),
     credentialsOf(headers.authorization),

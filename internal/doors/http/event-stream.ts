@@ -110,7 +110,8 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
 
   refuse(reason: BrokerError): void {
     if (this.#client === undefined) return;
-    tellDisconnected(this.#options.fates, clientFields(this.#options.socket, this.#client), reason);
+    const { fates, socket } = this.#options;
+    tellDisconnected(fates, clientFields(socket, this.#client), this.#client.identity, reason);
     this.#leave();
     this.#response.end(`event: problem\ndata: ${JSON.stringify(problemOf(reason))}\n\n`);
   }

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Identity } from '../../access/identity.ts';
-import type { BrokerError } from '../../errors.ts';
+import type { BrokerError, RefusedThing } from '../../errors.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { ConnectionFacts, OpenConnection } from '../../observe/connections.ts';
-import type { Fates } from '../../observe/fates.ts';
+import type { Affected, Fates } from '../../observe/fates.ts';
 import { certificateOf, remoteOf } from '../../transport/connection.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
 
@@ -25,8 +25,10 @@ export class HttpSocket implements OpenConnection {
   readonly listener: string;
   readonly remote: string;
   readonly certificate: ReturnType<typeof certificateOf>;
-  /** Of the last request. */
+  /** Of the last request; undefined where that was not let in yet. */
   identity: Identity | undefined;
+  /** What the client of that request calls itself, where it does. */
+  claimedId: string | undefined;
   /** The stream that it has become. */
   stream: OpenAnswer | undefined;
   readonly #socket: Socket;
@@ -41,18 +43,23 @@ export class HttpSocket implements OpenConnection {
     this.certificate = certificateOf(socket);
     this.#socket = socket;
     this.#sinceMs = clock.now();
-    const { remote } = this;
-    this.#refusals = new RefusalLog(fates, { clientId: this.door, remote }, () => clock.elapsedMs());
+    this.#refusals = new RefusalLog(
+      fates,
+      () => this.#asking,
+      () => clock.elapsedMs(),
+    );
   }
 
   /** Tells of a request that was refused. */
-  refused(refusal: BrokerError): void {
-    this.#refusals.add(refusal, 'a request was refused');
+  refused(refusal: BrokerError, thing?: RefusedThing): void {
+    this.#refusals.add(refusal, 'a request was refused', thing);
   }
 
   /** Counts a request. `answered` is called when its answer has gone out, or its client has gone. */
   takes(response: ServerResponse, answered: () => void): void {
     this.#requests++;
+    this.identity = undefined;
+    this.claimedId = undefined;
     this.#answering.add(response);
     response.once('close', () => {
       this.#answering.delete(response);
@@ -80,6 +87,12 @@ export class HttpSocket implements OpenConnection {
 
   standingFilters(): Iterable<string> {
     return this.stream?.standingFilters() ?? [];
+  }
+
+  /** Who sends the request in hand: each may be from somebody else. */
+  get #asking(): Affected {
+    const { remote, door, claimedId = door } = this;
+    return this.identity ?? { clientId: claimedId, remote, door };
   }
 
   /** Ends a stream with the reason; a request that is being answered loses its answer. */

@@ -1,4 +1,5 @@
-import { BrokerError } from '../../errors.ts';
+import type { IncomingMessage } from 'node:http';
+import { BrokerError, type RefusedThing } from '../../errors.ts';
 
 const PREFIX = '/topics/';
 
@@ -14,5 +15,20 @@ export function topicOfPath(url: string): string {
     return decodeURIComponent(path.slice(PREFIX.length));
   } catch {
     throw new BrokerError('malformed-http-request', 'the path has a %-escape that is no UTF-8');
+  }
+}
+
+/** What a refused request was about, as far as its path and headers say. */
+export function thingOf({ url = '', method, headers }: IncomingMessage): RefusedThing {
+  if (!url.startsWith('/topics/')) return {};
+  const bytes = method === 'POST' ? Number(headers['content-length']) : Number.NaN;
+  return { topic: topicOrPath(url), bytes: Number.isNaN(bytes) ? undefined : bytes };
+}
+
+function topicOrPath(url: string): string {
+  try {
+    return topicOfPath(url);
+  } catch {
+    return url.replace(/\?.*$/s, '');
   }
 }

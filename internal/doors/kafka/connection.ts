@@ -3,10 +3,10 @@ import type { Refusal } from '../../access/authenticator.ts';
 import { anonymous, type Identity } from '../../access/identity.ts';
 import { closedPolicy } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
-import { BrokerError, type ErrorCode, nameForLog } from '../../errors.ts';
+import { BrokerError, type ErrorCode, nameForLog, type RefusedThing } from '../../errors.ts';
 import { atOnceBytes, kafkaMaxBytesBeforeLogin, kafkaRequestElements } from '../../limits/kafka.ts';
 import type { ConnectionFacts, OpenConnection } from '../../observe/connections.ts';
-import type { Fates } from '../../observe/fates.ts';
+import type { Affected, Fates } from '../../observe/fates.ts';
 import type { Counter } from '../../observe/metrics.ts';
 import { FirstBytes, type Protocol } from '../../protocol/first-bytes.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
@@ -18,6 +18,7 @@ import { type Api, includes, type RequestOf } from '../../protocol/kafka/schema.
 import type { Connection, ConnectionHandler, HostAndPort } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
+import { RefusalLog } from '../clients/refusal-log.ts';
 import type { ForeignProtocols } from '../foreign-protocol.ts';
 import { Authentication } from './authentication.ts';
 import {
@@ -77,6 +78,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
   #clientId = '';
   /** Whether it is being found out who the client is before anything of it is looked at. */
   #isAdmitting = false;
+  #refusals: RefusalLog | undefined;
   #isReadingPaused = false;
   /** The socket takes no more answers for the moment. */
   #isBlocked = false;
@@ -132,7 +134,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
   }
 
   end(reason: BrokerError): void {
-    this.refuse(reason.code, reason.message);
+    this.refuse(reason.code, reason.message, undefined, reason.about);
   }
 
   holdToLimits(): void {
@@ -176,13 +178,15 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
   }
 
   /** Closes and says why, in the log: the protocol has no words for it. */
-  refuse(code: ErrorCode, reason: string, details?: object): void {
+  refuse(code: ErrorCode, reason: string, details?: object, about?: RefusedThing): void {
     if (this.#isEnded) return;
     const { remote, listener } = this.#connection;
     this.#parts.fates.tell({
       outcome: 'disconnected',
       code,
       who: { remote, listener },
+      affected: this.#affected,
+      about,
       reason,
       details,
       line: 'a Kafka connection is closed',
@@ -218,7 +222,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
       this.#beginNext();
     } catch (error) {
       if (error instanceof BrokerError) {
-        this.refuse(error.code, error.message);
+        this.refuse(error.code, error.message, undefined, error.about);
         return;
       }
       if (!(error instanceof KafkaProtocolError)) throw error;
@@ -266,7 +270,8 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
   }
 
   #refuseLogin({ code = 'bad-credentials', reason, user, cause }: Refusal): void {
-    this.refuse(code, reason, { ...(user !== undefined && { user: nameForLog(user) }), cause });
+    const fields = { ...(user !== undefined && { user: nameForLog(user) }), cause };
+    this.refuse(code, reason, fields, { user, cause });
   }
 
   /** The requests behind this one are begun in a later turn. */
@@ -319,7 +324,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
   #accessFor({ api, needs, isBeforeAuthentication }: Handler): RequestAccess {
     const { access, isExpired } = this.#authentication;
     if (!isExpired && access !== undefined && access.connectRefusal === undefined)
-      return new RequestAccess(access, needs);
+      return new RequestAccess(access, needs, this.#tellRefusal);
     if (isBeforeAuthentication) return NO_ACCESS;
     if (isExpired) throw new BrokerError('credentials-expired', `${api.name} came after the login was over`);
     throw new BrokerError('not-authorized', `${api.name} is not served to a client that was not let in`);
@@ -358,6 +363,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
       clientId: this.#clientId,
       client: this.#client,
       access,
+      refused: this.#tellRefusal,
     };
     this.#inTime(begun, () => this.#handle(begun, body, context));
   }
@@ -438,6 +444,18 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
     );
   }
 
+  /** Who the client is, as far as it has said so. */
+  get #affected(): Affected {
+    const identity = this.#authentication.access?.identity;
+    const { remote } = this.#connection;
+    return { clientId: this.#clientId, user: identity?.user, remote, door: 'kafka' };
+  }
+
+  readonly #tellRefusal = (refusal: BrokerError): void => {
+    this.#refusals ??= new RefusalLog(this.#parts.fates, () => this.#affected);
+    this.#refusals.add(refusal, 'a request was refused');
+  };
+
   /** Keeps an answer until those before it are there, and writes what is. */
   #settle(pending: Pending, chunks: readonly Uint8Array[]): void {
     this.#write(this.#pending.settle(pending, chunks));
@@ -463,6 +481,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
       this.#parts.fates.tell({
         outcome: 'disconnected',
         code: 'internal-error',
+        affected: this.#affected,
         details: { api: what, error },
         line: 'a Kafka request could not be answered',
         level: 'error',

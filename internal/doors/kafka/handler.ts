@@ -2,6 +2,7 @@ import type { AccessDirectory } from '../../access/directory.ts';
 import type { RateName } from '../../access/limits/limit.ts';
 import { THE_BROKER } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
+import type { BrokerError } from '../../errors.ts';
 import type { Groups } from '../../groups/groups.ts';
 import type { Delivery } from '../../live/delivery.ts';
 import type { Logs } from '../../log/logs.ts';
@@ -50,6 +51,8 @@ export interface RequestContext {
   readonly clientId: string;
   readonly client: KafkaClient;
   readonly access: RequestAccess;
+  /** Takes note of records that were refused, for whoever asks why. Refusals by the rules are told by {@link access}. */
+  refused(refusal: BrokerError): void;
 }
 
 /** One connection, seen from its handlers. */

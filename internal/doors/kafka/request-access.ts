@@ -1,9 +1,12 @@
 import type { Access } from '../../access/access.ts';
 import { type Action, type ResourceKind, THE_BROKER } from '../../access/policy.ts';
-import { quoted } from '../../errors.ts';
+import { BrokerError, quoted } from '../../errors.ts';
 import { liveTopicOf } from '../../log/names.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 import { type KafkaError, kafkaError } from './errors.ts';
+
+/** Hears of what a request asked for in vain. */
+export type RefusalListener = (refusal: BrokerError) => void;
 
 /** An action on a kind of resource that a handler asks about, such as `write topic`. */
 export type Need = `${Action} ${ResourceKind}`;
@@ -15,18 +18,30 @@ export type Need = `${Action} ${ResourceKind}`;
 export class RequestAccess {
   readonly #access: Access;
   readonly #needs: readonly Need[];
+  readonly #refused: RefusalListener;
 
-  constructor(access: Access, needs: readonly Need[]) {
+  constructor(access: Access, needs: readonly Need[], refused: RefusalListener = () => {}) {
     this.#access = access;
     this.#needs = needs;
+    this.#refused = refused;
   }
 
   /** Kafka's error for the kind of a resource, where the client may not do this with the one of this name. */
   refusalOf(need: Need, name: string): KafkaError | undefined {
     this.#checkNeed(need);
     const [action, kind] = need.split(' ') as [Action, ResourceKind];
-    const reason = this.#access.refusal(action, kind, kind === 'topic' ? liveTopicOf(name) : name);
-    return reason === undefined ? undefined : kafkaError(ERRORS[kind], reason);
+    return this.#refusal(action, kind, kind === 'topic' ? liveTopicOf(name) : name);
+  }
+
+  #refusal(action: Action, kind: ResourceKind, name: string): KafkaError | undefined {
+    const reason = this.#access.refusal(action, kind, name);
+    if (reason === undefined) return undefined;
+    const about = {
+      topic: kind === 'topic' ? name : undefined,
+      rule: this.#access.decidingRule(action, kind, name),
+    };
+    this.#refused(new BrokerError('not-authorized', `${action} ${kind} ${quoted(name)}: ${reason}`, about));
+    return kafkaError(ERRORS[kind], reason);
   }
 
   /** TOPIC_AUTHORIZATION_FAILED where the client may not do this with a topic; a log is asked about by its live name. */
@@ -42,19 +57,32 @@ export class RequestAccess {
   /** TOPIC_AUTHORIZATION_FAILED where the client may not publish to a live topic. */
   publishRefusal(topic: string): KafkaError | undefined {
     this.#checkNeed('publish topic');
-    const reason = this.#access.refusal('publish', 'topic', topic);
-    if (reason === undefined) return undefined;
-    return kafkaError(KafkaErrorCode.topicAuthorizationFailed, `topic ${quoted(topic)}: ${reason}`);
+    const refusal = this.#refusal('publish', 'topic', topic);
+    return refusal && kafkaError(refusal.errorCode, `topic ${quoted(topic)}: ${refusal.errorMessage}`);
   }
 
+  /** Whether the client may do this with a topic; nothing is refused by the question. */
   mayTopic(action: Action, logName: string): boolean {
-    return this.topicRefusal(action, logName) === undefined;
+    this.#checkNeed(`${action} topic`);
+    return this.#access.may(action, 'topic', liveTopicOf(logName));
   }
 
   /** Whether there is any topic with which the client may do this. */
   mayAnyTopic(action: Action): boolean {
     this.#checkNeed(`${action} topic`);
     return this.#access.mayAnywhere(action);
+  }
+
+  /** Whether the client may do this with a group; nothing is refused by the question. */
+  mayGroup(action: Action, groupId: string): boolean {
+    this.#checkNeed(`${action} group`);
+    return this.#access.may(action, 'group', groupId);
+  }
+
+  /** The same of the broker itself. */
+  mayBroker(action: Action): boolean {
+    this.#checkNeed(`${action} broker`);
+    return this.#access.may(action, THE_BROKER.kind, THE_BROKER.name);
   }
 
   /** GROUP_AUTHORIZATION_FAILED where the client may not do this with a group. */

@@ -5,6 +5,7 @@ import { Receipt } from '../../broker/delivery/receipt.ts';
 import type { OpenedSession, Sessions } from '../../broker/sessions/sessions.ts';
 import { BrokerError, nameForLog } from '../../errors.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
+import type { Affected } from '../../observe/fates.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
 import { type Auth, type Disconnect, PacketType } from '../../protocol/mqtt/packet.ts';
@@ -137,7 +138,8 @@ export class MqttConnection
       connected.answers.whenAllSent(() => this.ended());
       return;
     }
-    if (connected !== undefined && !this.#isEnding) tellLost(this.#parts.fates, this.#who(), undefined);
+    if (connected !== undefined && !this.#isEnding)
+      tellLost(this.#parts.fates, this.#who(), this.#affected(), undefined);
     this.#release();
     connected?.client.channel.finish();
     this.#leave(true);
@@ -147,7 +149,7 @@ export class MqttConnection
 
   closed(error?: Error): void {
     this.intake.close();
-    if (this.#connected !== undefined) tellLost(this.#parts.fates, this.#who(), error);
+    if (this.#connected !== undefined) tellLost(this.#parts.fates, this.#who(), this.#affected(), error);
     this.#leave(true);
     this.#isEnding = true;
     this.#parts.closed(this);
@@ -170,7 +172,7 @@ export class MqttConnection
   refuse(reason: BrokerError): void {
     if (this.#isEnding) return;
     this.intake.discardInput();
-    tellDisconnected(this.#parts.fates, this.#who(), reason);
+    tellDisconnected(this.#parts.fates, this.#who(), this.#affected(), reason);
     this.#release();
     const connected = this.#connected;
     connected?.client.channel.finish();
@@ -181,7 +183,7 @@ export class MqttConnection
   dismiss(reason: BrokerError): void {
     if (this.#connected === undefined) this.refuse(reason);
     else if (!this.#isEnding) {
-      tellDisconnected(this.#parts.fates, this.#who(), reason);
+      tellDisconnected(this.#parts.fates, this.#who(), this.#affected(), reason);
       this.#release();
       this.#lastWord(reason, this.#connected);
     }
@@ -401,7 +403,7 @@ export class MqttConnection
     if (this.#isEnding) return;
     this.intake.discardInput();
     const client = clientId === undefined ? undefined : nameForLog(clientId);
-    tellDisconnected(this.#parts.fates, { ...this.#who(), client }, reason);
+    tellDisconnected(this.#parts.fates, { ...this.#who(), client }, this.#affected(clientId), reason);
     this.#isEnding = true;
     this.#connection.end(answer);
   }
@@ -419,6 +421,12 @@ export class MqttConnection
       properties: NO_PROPERTIES,
     };
     this.#connection.end(encodeWithReason(disconnect, reason.message, connected.agreement));
+  }
+
+  /** @param clientId what a client that was not let in calls itself. */
+  #affected(clientId?: string): Affected {
+    const { remote } = this.#connection;
+    return this.#connected?.client.identity ?? { clientId, remote, door: 'mqtt' };
   }
 
   #who(): object {

@@ -82,7 +82,7 @@ export class EnhancedAuthentication {
     this.#isStepTaken = false;
     if (isRefusal(step)) {
       this.#exchange = undefined;
-      throw new BrokerError(step.code ?? 'bad-credentials', step.reason);
+      throw new BrokerError(step.code ?? 'bad-credentials', step.reason, step);
     }
     const properties = step.bytes.length > 0 ? { ...method, authenticationData: step.bytes } : method;
     if (step.kind === 'challenge') return { properties, access: undefined };

@@ -6,6 +6,7 @@ import type { PartitionLog } from '../../../log/partition-log.ts';
 import { KEPT_FOR_EVER } from '../../../log/topic-configs.ts';
 import { GrpcError, Status } from '../../../protocol/grpc/status.ts';
 import { isTopicName, logNameOfTopic } from '../../../protocol/smq/names.ts';
+import { DeniedCall } from '../errors.ts';
 
 /** The topics as SMQ's clients see them. The texts of the errors are SMQ's own; its clients know no others. */
 export class Topics {
@@ -78,8 +79,10 @@ export class Topics {
  * @throws GrpcError PERMISSION_DENIED.
  */
 function check(access: Access, action: Action, logName: string): void {
-  const denied = access.refusal(action, 'topic', liveTopicOf(logName));
-  if (denied !== undefined) throw new GrpcError(Status.PERMISSION_DENIED, denied);
+  const topic = liveTopicOf(logName);
+  const denied = access.refusal(action, 'topic', topic);
+  if (denied === undefined) return;
+  throw new DeniedCall(denied, { topic, rule: access.decidingRule(action, 'topic', topic) });
 }
 
 /** @throws GrpcError UNKNOWN for a topic that only Kafka writes to. */

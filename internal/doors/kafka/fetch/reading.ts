@@ -198,7 +198,7 @@ function begin(asked: FetchedPartition, request: Request, context: RequestContex
 
 /** An unknown topic that is asked for by its id has no name that could be refused. */
 function isRefused(topicName: string, { access }: RequestContext): boolean {
-  return topicName !== '' && !access.mayTopic('read', topicName);
+  return topicName !== '' && access.topicRefusal('read', topicName) !== undefined;
 }
 
 /** Below 0 for consumers; there are no other brokers that could follow this one. */

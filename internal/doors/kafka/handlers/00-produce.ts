@@ -1,8 +1,10 @@
 import { setLogAppendTime } from '../../../batch/record-batch.ts';
 import type { RecordHeader } from '../../../batch/record-cursor.ts';
+import { BrokerError, ERRORS, type ErrorCode } from '../../../errors.ts';
 import { otherTopicOf } from '../../../live/records.ts';
 import { BatchMemory } from '../../../log/batch-memory.ts';
 import type { TopicLog } from '../../../log/logs.ts';
+import { liveTopicOf } from '../../../log/names.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { SequenceError } from '../../../log/producer-states.ts';
 import { produce } from '../../../protocol/kafka/apis/00-produce.ts';
@@ -80,8 +82,44 @@ async function produceTopic(data: TopicData, request: Request, context: RequestC
         : produceToPartition(topic, partition, request, context),
     ),
   );
+  if (denial === undefined) tellRefused(topicName, data, partitionResponses, context);
   return { name: data.name, topicId: data.topicId, partitionResponses };
 }
+
+function tellRefused(
+  topicName: string,
+  { partitionData }: TopicData,
+  responses: readonly PartitionResponse[],
+  { refused }: RequestContext,
+): void {
+  for (const [at, response] of responses.entries()) {
+    const code = REFUSALS[response.errorCode];
+    if (code === undefined) continue;
+    const about = { topic: liveTopicOf(topicName), bytes: partitionData[at]?.records?.length };
+    const reason = response.errorMessage ?? ERRORS[code].rule;
+    refused(new BrokerError(code, `partition ${response.index}: ${reason}`, about));
+  }
+}
+
+/** What Kafka's errors are called by the broker. Those that send a client elsewhere refuse nothing. */
+const REFUSALS: Partial<Record<number, ErrorCode>> = {
+  [KafkaErrorCode.unknownTopicOrPartition]: 'unknown-topic',
+  [KafkaErrorCode.unknownTopicId]: 'unknown-topic',
+  [KafkaErrorCode.invalidTopicException]: 'invalid-topic',
+  [KafkaErrorCode.messageTooLarge]: 'message-too-large',
+  [KafkaErrorCode.recordListTooLarge]: 'message-too-large',
+  [KafkaErrorCode.corruptMessage]: 'invalid-batch',
+  [KafkaErrorCode.invalidRecord]: 'invalid-batch',
+  [KafkaErrorCode.invalidTimestamp]: 'invalid-batch',
+  [KafkaErrorCode.unsupportedForMessageFormat]: 'invalid-batch',
+  [KafkaErrorCode.unsupportedCompressionType]: 'invalid-batch',
+  [KafkaErrorCode.invalidTxnState]: 'invalid-batch',
+  [KafkaErrorCode.invalidRequiredAcks]: 'invalid-batch',
+  [KafkaErrorCode.outOfOrderSequenceNumber]: 'out-of-sequence',
+  [KafkaErrorCode.duplicateSequenceNumber]: 'out-of-sequence',
+  [KafkaErrorCode.invalidProducerEpoch]: 'out-of-sequence',
+  [KafkaErrorCode.kafkaStorageError]: 'store-unavailable',
+};
 
 async function produceToPartition(
   topic: TopicLog,

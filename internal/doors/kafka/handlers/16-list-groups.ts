@@ -10,11 +10,11 @@ export const listGroupsHandler = defineHandler(
     const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
     const groups = types.size === 0 || types.has(GROUP_TYPE) ? parts.groups.list() : [];
     // As in Kafka, a client that may describe the broker sees all groups.
-    const seesAll = access.brokerRefusal('describe') === undefined;
+    const seesAll = access.mayBroker('describe');
     return {
       errorCode: KafkaErrorCode.none,
       groups: groups
-        .filter(({ groupId }) => seesAll || access.groupRefusal('describe', groupId) === undefined)
+        .filter(({ groupId }) => seesAll || access.mayGroup('describe', groupId))
         .filter(({ state }) => states.size === 0 || states.has(state.toLowerCase()))
         .map(({ groupId, protocolType, state }) => ({
           groupId,

@@ -5,7 +5,7 @@ import { Receipt } from '../../../broker/delivery/receipt.ts';
 import { NO_TARGETS } from '../../../broker/routing/targets.ts';
 import type { TopicEntry } from '../../../broker/routing/topic-table.ts';
 import type { Arrived, Session } from '../../../broker/sessions/session.ts';
-import { BrokerError } from '../../../errors.ts';
+import { BrokerError, type RefusedThing } from '../../../errors.ts';
 import { mqttReceiveMaximum } from '../../../limits/mqtt.ts';
 import type { Fates } from '../../../observe/fates.ts';
 import { MqttError } from '../../../protocol/mqtt/mqtt-error.ts';
@@ -75,11 +75,11 @@ export class Inbox {
    * The topic of a plain message with its targets; undefined for one that this client may not publish to, which is then
    * lost as QoS 0 allows.
    */
-  plainTopic(view: DataView, bytes: Uint8Array, fields: PublishFields): TopicEntry | undefined {
+  plainTopic(view: DataView, bytes: Uint8Array, fields: PublishFields, end: number): TopicEntry | undefined {
     try {
       return this.#topics.plain(view, bytes, fields);
     } catch (error) {
-      this.#tolerate(error);
+      this.#tolerate(error, { bytes: end - fields.payloadStart });
       return undefined;
     }
   }
@@ -127,7 +127,7 @@ export class Inbox {
       }
       if (targets === NO_TARGETS) reasonCode = ReasonCode.noMatchingSubscribers;
     } catch (error) {
-      const refusal = this.#tolerate(error);
+      const refusal = this.#tolerate(error, { bytes: end - fields.payloadStart });
       reasonCode = reasonCodeOf(refusal, 'puback');
       problem = refusal.message;
     }
@@ -221,15 +221,15 @@ export class Inbox {
   }
 
   /** A message that is refused does not end the connection, unless its bytes break the rules. */
-  #tolerate(error: unknown): BrokerError {
+  #tolerate(error: unknown, thing?: RefusedThing): BrokerError {
     if (!(error instanceof BrokerError) || error.code === 'invalid-topic') throw error;
-    this.#logRefusal(error);
+    this.#logRefusal(error, thing);
     return error;
   }
 
-  #logRefusal(refusal: BrokerError): void {
+  #logRefusal(refusal: BrokerError, thing?: RefusedThing): void {
     this.#refusals ??= new RefusalLog(this.#fates, this.#access.identity);
-    this.#refusals.add(refusal, 'a message was refused');
+    this.#refusals.add(refusal, 'a message was refused', thing);
   }
 
   #answer(

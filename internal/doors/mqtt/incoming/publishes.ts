@@ -10,6 +10,7 @@ import type { Run } from '../../clients/run.ts';
 import type { Inbox } from './inbox.ts';
 
 /** The first byte of a PUBLISH with QoS 0, without DUP and RETAIN. */
+const lenientUtf8 = new TextDecoder();
 const PLAIN_PUBLISH = PacketType.publish << 4;
 
 export interface PublishesParts {
@@ -52,14 +53,14 @@ export class Publishes {
     const fields = this.#fields;
     fields.read(bytes, flags, bodyStart, end, this.#version);
     const payloadBytes = end - fields.payloadStart;
-    if (payloadBytes > this.#maxMessageBytes) throw this.#tooLarge(payloadBytes);
+    if (payloadBytes > this.#maxMessageBytes) throw this.#tooLarge(bytes, payloadBytes);
     if (bytes[at] !== PLAIN_PUBLISH || fields.properties !== NO_PROPERTIES) {
       this.#run.publish();
       this.#inbox.take(view, bytes, fields, end, at);
       this.#intake.noteAnswered(this.#channel);
       return end;
     }
-    const topic = this.#inbox.plainTopic(view, bytes, fields);
+    const topic = this.#inbox.plainTopic(view, bytes, fields, end);
     if (topic === undefined) return end;
     const { targets } = topic;
     let count = 1;
@@ -73,11 +74,13 @@ export class Publishes {
     return next;
   }
 
-  #tooLarge(payloadBytes: number): BrokerError {
+  #tooLarge(bytes: Uint8Array, payloadBytes: number): BrokerError {
     const most = this.#maxMessageBytes;
+    const topic = lenientUtf8.decode(bytes.subarray(this.#fields.topicStart, this.#fields.topicEnd));
     return new BrokerError(
       'message-too-large',
       `payload of ${payloadBytes} bytes; at most ${most} are accepted`,
+      { topic, bytes: payloadBytes },
     );
   }
 }

@@ -119,7 +119,7 @@ export class Subscriber {
         const refusal = refusalOf(error, this.#logger);
         reasonCodes.push(this.#failureCode(refusal));
         if (problems.length < MOST_PROBLEMS) problems.push(refusal.message);
-        this.#logRefusal(refusal);
+        this.#logRefusal(refusal, filter);
       }
     }
     if (subscriptions.length > maxFiltersPerSubscribe) {
@@ -230,9 +230,9 @@ export class Subscriber {
     return this.#version === 5 ? reasonCodeOf(refusal, 'suback') : SUBACK_FAILURE;
   }
 
-  #logRefusal(refusal: BrokerError): void {
+  #logRefusal(refusal: BrokerError, topic?: string): void {
     this.#refusals ??= new RefusalLog(this.#fates, this.#access.identity);
-    this.#refusals.add(refusal, 'a subscription was refused');
+    this.#refusals.add(refusal, 'a subscription was refused', { topic });
   }
 }
 

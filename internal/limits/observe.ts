@@ -1,0 +1,19 @@
+/** Limits of what is remembered and shown of the broker itself, each with its unit in its name and the reason for its value. */
+
+import { MiB } from './units.ts';
+
+/** Fates that are remembered of one client or topic: enough to see what keeps happening. */
+export const fatesPerName = 16;
+/** Those of connections that never said who they are, all together. */
+export const fatesOfNobody = 256;
+/** All fates that are remembered. With 500 bytes each they stay below {@link recentFatesBytes}. */
+export const recentFates = 20_000;
+/** All of their texts, whatever names clients make up. */
+export const recentFatesBytes = 16 * MiB;
+/** Of a name or a text in a fate; longer ones are cut. */
+export const fateTextCharacters = 512;
+/** Fates in one answer, where nobody asks for another number, and at most. */
+export const fatesShown = 100;
+export const mostFatesShown = 1_000;
+/** How often it is looked at which topics a slow subscriber loses messages of, where runs are long. */
+export const lossesLookedAtEveryMs = 100;
