@@ -48,6 +48,9 @@ export function accessKey(kind: AccessKind, name: string): string {
   return `${KeyKind.access}/${kind[0]}/${name}`;
 }
 
+/** Stands for all of them (access-entries.ts). */
+export const ACCESS_SEAL_KEY = `${KeyKind.access}/seal`;
+
 /** @throws Error where a newer tinymq keeps something else there. */
 export function parseAccessKey(key: string): { kind: AccessKind; name: string } {
   const letter = key[2] as keyof typeof ACCESS_KINDS;

@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib';
 import { kafkaJournalBytes } from '../../limits/store.ts';
 import { groupOfKey } from '../group-members.ts';
 import type { GroupOffset, StoredProducer } from '../log-store.ts';
+import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import { writeAtomically } from './files.ts';
 import type { Sync } from './sync.ts';
@@ -202,17 +203,24 @@ export class KafkaJournal {
     this.#leanBytes = sizeBytes;
   }
 
-  /** Reads the journal of a directory, until the first line that is not whole. Nothing is written. */
+  /**
+   * Reads the journal of a directory, until what a crash left of a last write. Nothing is written.
+   *
+   * @throws StoreError `corrupt` where a line is not what was written: without what it said, and what the lines behind it say,
+   *   a topic would have an older state, and somebody might do what a rule forbids.
+   */
   static open(directory: string): KafkaJournal {
     const state = new JournalState();
+    const file = join(directory, JOURNAL);
     let text: Buffer;
     try {
-      text = readFileSync(join(directory, JOURNAL));
+      text = readFileSync(file);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       text = Buffer.alloc(0);
     }
     let at = 0;
+    let lines = 0;
     for (;;) {
       const end = text.indexOf('\n', at);
       if (end < 0) break;
@@ -220,6 +228,13 @@ export class KafkaJournal {
       if (entry === undefined) break;
       state.apply(entry);
       at = end + 1;
+      lines++;
+    }
+    if (!isTornWrite(text, at)) {
+      throw new StoreError(
+        'corrupt',
+        `${file} is damaged in line ${lines + 1}, at byte ${at}; restore it from a backup, or take that line out to go on without what it says`,
+      );
     }
     return new KafkaJournal(directory, state, at);
   }
@@ -269,6 +284,29 @@ export class KafkaJournal {
     }
   }
 }
+
+/**
+ * Whether all from a place on is what a crash may have left of a last write: a line that breaks off, or blocks that the disk
+ * never got and which are zeros. What else is no whole line was changed on the disk.
+ */
+function isTornWrite(text: Buffer, at: number): boolean {
+  const rest = text.subarray(at);
+  if (hasLostBlock(text, at)) return true;
+  // A line whose end alone is another byte was written to its end.
+  return !rest.includes('\n') && (rest.length === 0 || parseLine(rest.subarray(0, -1)) === undefined);
+}
+
+/** Whether there are zeros from a place on that reach to the end of a block or of the file: no line has any. */
+function hasLostBlock(text: Buffer, at: number): boolean {
+  for (let zero = text.indexOf(0, at); zero >= 0; zero = text.indexOf(0, zero)) {
+    while (zero < text.length && text[zero] === 0) zero++;
+    if (zero === text.length || zero % DISK_BLOCK_BYTES === 0) return true;
+  }
+  return false;
+}
+
+/** Disks write no less at once. */
+const DISK_BLOCK_BYTES = 512;
 
 function lineOf(entry: JournalEntry): string {
   const json = JSON.stringify(entry);
