@@ -289,7 +289,7 @@ export const ERRORS = {
   },
   'too-many-retained': {
     kind: 'unavailable',
-    rule: 'Retained messages are bounded in number and bytes.',
+    rule: 'Retained messages are bounded in number and bytes, and those of one user or client by limits.',
     remedy: 'Clear topics that nobody needs, with an empty retained message.',
   },
   'too-many-sessions': {
@@ -304,7 +304,7 @@ export const ERRORS = {
   },
   'session-queue-full': {
     kind: 'slow',
-    rule: 'The queue of a session is bounded by -session-queue and -session-queue-bytes.',
+    rule: 'The queue of a session is bounded by -session-queue, by -session-queue-bytes and by limits of its client.',
     remedy: 'Let the client connect more often, acknowledge faster or subscribe to less, or raise the bound.',
   },
   'message-expired': {

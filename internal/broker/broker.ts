@@ -1,4 +1,5 @@
 import type { Access } from '../access/access.ts';
+import type { Identity } from '../access/identity.ts';
 import { BrokerError, quoted } from '../errors.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -16,7 +17,7 @@ import { type Message, Publication, type ValuesParts } from './delivery/publicat
 import type { Receipt } from './delivery/receipt.ts';
 import { Turn } from './delivery/turn.ts';
 import { TurnTime } from './delivery/turn-time.ts';
-import { Retained, type RetainedStore } from './retained/retained.ts';
+import { Retained, type RetainedBounds, type RetainedStore } from './retained/retained.ts';
 import type { InterestListener } from './routing/interest.ts';
 import { Routes } from './routing/routes.ts';
 import type { Member, ShareGroup, TargetSet } from './routing/targets.ts';
@@ -35,6 +36,8 @@ export interface PublishParts extends ValuesParts {
   targets?: TargetSet;
   /** Pauses while a subscriber is full. */
   source?: Source;
+  /** Whose bytes they are, if the message is retained. Default: the client's of its id. */
+  publisher?: Identity | undefined;
 }
 
 export interface BrokerParts {
@@ -45,6 +48,8 @@ export interface BrokerParts {
   clock?: Clock;
   /** Where retained messages last. Default: in memory only. */
   retainedStore?: RetainedStore;
+  /** What a publisher may have retained. Default: as much as all may. */
+  retainedBounds?: RetainedBounds;
   /** Calls back after the reads of this turn of the event loop. Default: `setImmediate`. */
   afterReads?: (callback: () => void) => void;
 }
@@ -77,7 +82,7 @@ export class Broker {
     this.turnTime = new TurnTime(undefined, afterReads);
     this.routes = new Routes(this.turnTime);
     this.schedule = new Schedule(clock);
-    this.retained = new Retained(metrics, this.schedule, parts.retainedStore);
+    this.retained = new Retained(metrics, this.schedule, parts.retainedStore, parts.retainedBounds);
     const total = new ChannelTotal(settings.channelTotalBytes ?? channelTotalBytes);
     this.fates = new Fates(metrics, logger, new RecentFates(clock));
     const { fates } = this;
@@ -174,7 +179,7 @@ export class Broker {
   publishMessage(message: Message, parts: PublishParts = {}): void {
     const { targets = this.routes.match(message.topic), source = unpausable, receipt } = parts;
     if (message.retain) {
-      this.retained.set(message, receipt);
+      this.retained.set(message, receipt, parts.publisher);
       this.#awaitRetainedStore(message, source);
     }
     this.publish(Publication.ofMessages([message], parts), targets, source);

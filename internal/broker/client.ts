@@ -70,6 +70,10 @@ export class Client implements ChannelEvents {
     this.#host.refuse(reason);
   }
 
+  mostWaitingBytes(): number {
+    return this.access.most('queuedBytes', Number.POSITIVE_INFINITY);
+  }
+
   slow(): void {
     this.#events.slow(this);
   }

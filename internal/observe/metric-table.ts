@@ -154,6 +154,11 @@ export const METRICS = {
   store_damaged_batches: { type: 'gauge', help: 'Damaged batches that reads came upon since the start.' },
   subscribed_filters: { type: 'gauge', help: 'Different filters that anybody is subscribed to.' },
   subscriptions: { type: 'gauge', help: 'Filters subscribed to, shared ones included.' },
+  throttled_total: {
+    type: 'counter',
+    help: 'Times that a client had to wait, or was refused, because it went over a rate of docs/limits.md.',
+    labels: ['door'],
+  },
   topics_remembered: { type: 'gauge', help: 'Topics in the topic table.' },
 } as const satisfies Record<string, MetricEntry>;
 

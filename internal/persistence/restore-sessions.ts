@@ -16,6 +16,7 @@ import {
   decodeMessage,
   decodeOutgoing,
   decodeReceived,
+  decodeRetained,
   decodeSession,
   decodeWill,
 } from './session-records.ts';
@@ -95,7 +96,7 @@ class Restoring {
         break;
       }
       case KeyKind.retained:
-        this.#parts.broker.retained.restore(decodeMessage(value));
+        this.#parts.broker.retained.restore(decodeRetained(value));
         break;
       case KeyKind.session: {
         const clientId = key.slice(2);

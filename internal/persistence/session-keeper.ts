@@ -7,7 +7,13 @@ import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord, SessionStore } from '../broker/sessions/session-store.ts';
 import type { EntryStore } from '../store/entry-store.ts';
 import { ClientKeys, delayedKey, KeyKind, messageKey, retainedKey, sessionKey } from './entry-keys.ts';
-import { encodeDelayed, encodeMessage, encodeReceived, encodeSession } from './session-records.ts';
+import {
+  encodeDelayed,
+  encodeMessage,
+  encodeReceived,
+  encodeRetained,
+  encodeSession,
+} from './session-records.ts';
 import { type Shared, StoredClient, StoredDelivery } from './stored-delivery.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -94,7 +100,7 @@ export class SessionKeeper implements SessionStore {
   }
 
   putRetained(message: Message, receipt?: Receipt): void {
-    this.#queue.put(retainedKey(message.topic), () => encodeMessage(message), receipt);
+    this.#queue.put(retainedKey(message.topic), () => encodeRetained(message), receipt);
   }
 
   deleteRetained(topic: string, receipt?: Receipt): void {

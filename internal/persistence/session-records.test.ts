@@ -8,12 +8,14 @@ import {
   decodeMessage,
   decodeOutgoing,
   decodeReceived,
+  decodeRetained,
   decodeSession,
   decodeWill,
   encodeDelayed,
   encodeMessage,
   encodeOutgoing,
   encodeReceived,
+  encodeRetained,
   encodeSession,
   encodeState,
 } from './session-records.ts';
@@ -102,6 +104,18 @@ describe('a stored value', () => {
   it.each(KINDS)('(%s) of a newer version is refused, not misread', (_, value, decode) => {
     const newer = Uint8Array.from(value);
     newer[0] = VERSION_BYTE + 1;
-    expect(() => decode(newer)).toThrow('its layout has version 2, which a newer tinymq wrote');
+    expect(() => decode(newer)).toThrow(
+      `its layout has version ${(VERSION_BYTE & 0x7f) + 1}, which a newer tinymq wrote`,
+    );
+  });
+
+  it('(retained) has the user who published it, whom versions before did not keep', () => {
+    const kept = { ...message, user: 'alice' };
+    expect(decodeRetained(encodeRetained(kept))).toEqual(kept);
+    expect(decodeRetained(encodeRetained(message))).toEqual(message);
+    const before = Uint8Array.from(encodeMessage(message));
+    before[0] = 0x81;
+    expect(decodeRetained(before)).toEqual(message);
+    expect(decodeRetained(before.subarray(1))).toEqual(message);
   });
 });

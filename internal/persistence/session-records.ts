@@ -7,7 +7,7 @@ import type { Subscription } from '../broker/sessions/subscription.ts';
 import { type Properties, readProperties, writeProperties } from '../protocol/mqtt/properties.ts';
 import { FieldReader } from '../protocol/mqtt/reader.ts';
 import { FieldWriter } from '../protocol/mqtt/writer.ts';
-import { bodyOf, VERSION_BYTE } from './entry-version.ts';
+import { bodyOf, VERSION_BYTE, versionOf } from './entry-version.ts';
 
 /**
  * Sessions and their messages as the store keeps them.
@@ -18,6 +18,7 @@ import { bodyOf, VERSION_BYTE } from './entry-version.ts';
  * tinymq would take for something else raises the store's own format as well.
  *
  *     session            JSON
+ *     retained           [user][message]; in version 1 without the user
  *     message            [flags:1][expires at, in ms: 8, 0 for never][topic][client id][properties][payload]
  *     outgoing           [flags:1][packet id:2][shared filter][count:2][identifiers:4 each][message number:8 | message]
  *     outgoing's state   [flags:1][packet id:2]
@@ -130,6 +131,21 @@ export function encodeMessage(message: Message): Uint8Array {
 
 export function decodeMessage(bytes: Uint8Array): Message {
   return readMessage(newReader(bytes, 'stored message'));
+}
+
+/** Who retained it stands before it, empty for a client without a user. */
+export function encodeRetained(message: Message): Uint8Array {
+  const writer = newWriter();
+  writer.text(message.user ?? '');
+  writeMessage(writer, message);
+  return writer.finish();
+}
+
+export function decodeRetained(value: Uint8Array): Message {
+  const reader = newReader(value, 'stored retained message');
+  const user = versionOf(value) < 2 ? '' : reader.text('user');
+  const message = readMessage(reader);
+  return user === '' ? message : { ...message, user };
 }
 
 /** @param reference the number of its message, where that is kept on its own. */

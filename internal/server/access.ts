@@ -1,11 +1,12 @@
 import { type AccessStore, keepsNothing } from '../access/access-store.ts';
 import { allowPartly } from '../access/allow-partly.ts';
-import type { Authenticator } from '../access/authenticator.ts';
+import { type Authenticator, isRefusal } from '../access/authenticator.ts';
 import { bothAllow } from '../access/both-allow.ts';
 import { AccessDirectory } from '../access/directory.ts';
 import { DirectoryPolicy } from '../access/directory-policy.ts';
 import { AccessFile } from '../access/file/access-file.ts';
 import { policyOfGuard } from '../access/guard.ts';
+import { Limits } from '../access/limits/limits.ts';
 import type { Policy } from '../access/policy.ts';
 import { RulePolicy } from '../access/rules/rule-policy.ts';
 import { Standing } from '../access/standing.ts';
@@ -16,8 +17,10 @@ import { Tokens } from '../access/users/tokens/tokens.ts';
 import { UserAuthenticator } from '../access/users/user-authenticator.ts';
 import type { Logger } from '../broker/broker.ts';
 import { nameForLog } from '../errors.ts';
+import { systemClock } from '../lib/clock.ts';
 import { usersFileWatchMs } from '../limits/access.ts';
 import { liveTopicOf, logNameOf } from '../log/names.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import { AccessEntries } from '../persistence/access-entries.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import { checkNotMarked, MarkedAccess } from './has-users.ts';
@@ -33,6 +36,7 @@ export interface OpenAccess {
   readonly directory: AccessDirectory;
   readonly authenticator: Authenticator;
   readonly policy: Policy;
+  readonly limits: Limits;
   /** What users and rules say, also where an app decides itself. */
   readonly rules: DirectoryPolicy;
   /** Reads the file of users now; what is wrong with it is logged. */
@@ -44,6 +48,7 @@ export interface AccessParts {
   kept: Pick<StoredLogs, 'store'> | undefined;
   /** Undefined where sessions are kept in memory. */
   entries: OpenEntries | undefined;
+  metrics: Metrics;
   logger: Logger;
   opened: Opened;
 }
@@ -74,11 +79,30 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
   const rules = new DirectoryPolicy(directory, standing, new RulePolicy({ sharedLogOf }));
   return {
     directory,
+    limits: limitsOf(parts, directory, standing),
     rules,
     authenticator: authenticator ?? toldLogins(users, options, logger),
     policy: policyOf(options, rules),
     reload: async () => file?.reload(),
   };
+}
+
+function limitsOf(
+  { options: { clock = systemClock }, metrics, opened }: AccessParts,
+  directory: AccessDirectory,
+  standing: Standing,
+): Limits {
+  const limits = new Limits({
+    clock,
+    read: () => directory.current.limits,
+    present(who) {
+      const present = standing.of(who);
+      return isRefusal(present) ? who : present;
+    },
+    throttled: (door) => void metrics.counter('throttled_total', { door }).value++,
+  });
+  opened.add(directory.onChange(() => limits.changed()));
+  return limits;
 }
 
 /** What an app says in the place of rules, or in the short form beside them. */

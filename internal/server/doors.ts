@@ -1,4 +1,3 @@
-import { Limits } from '../access/limits/limits.ts';
 import type { BrokerParts } from '../admin/operation.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
@@ -58,15 +57,8 @@ export interface DoorsParts {
 export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts): Promise<OpenDoors> {
   const { options, access, broker, sessions, kept, metrics, health, connections } = parts;
   const { addresses, admin, logger, certificates, opened } = parts;
-  const { authenticator, policy, directory } = access;
-  const limits = new Limits(broker.clock, () => directory.current.limits);
-  const admission = new Admission(authenticator, policy, limits);
-  opened.add(
-    directory.onChange(() => {
-      limits.changed();
-      connections.holdToLimits();
-    }),
-  );
+  const admission = new Admission(access.authenticator, access.policy, access.limits);
+  opened.add(access.directory.onChange(() => connections.holdToLimits()));
   recheckWhenRulesChange(admission, parts);
   const shared = {
     ...{ broker, sessions, kept, admission, metrics, health, connections, clock: broker.clock },

@@ -1,4 +1,5 @@
 import { getHeapStatistics } from 'node:v8';
+import type { Identity } from '../access/identity.ts';
 import type { Policy } from '../access/policy.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import { Sessions } from '../broker/sessions/sessions.ts';
@@ -38,6 +39,8 @@ export interface SessionsParts {
   options: SessionsOptions & LogsOptions & { slowConsumerWaitMs?: number };
   broker: Broker;
   policy: Policy;
+  /** How many bytes may wait for somebody. */
+  mostQueuedBytes: (owner: Identity) => number;
   /** Undefined where all is in memory. */
   entries: OpenEntries | undefined;
   /** What keeps them there. */
@@ -61,6 +64,7 @@ export async function openSessions(parts: SessionsParts): Promise<OpenSessions> 
   const sessions = new Sessions({
     broker,
     policy,
+    mostQueuedBytes: parts.mostQueuedBytes,
     metrics,
     logger,
     limits: {

@@ -95,7 +95,7 @@ export async function startWithDoors(
     opened.add(() => stored?.close());
     const entries = openEntries(usable, stored, metrics, logger);
     opened.add(() => entries?.close());
-    const access = await openAccess({ options, kept: stored, entries, logger, opened });
+    const access = await openAccess({ options, kept: stored, entries, metrics, logger, opened });
     const exposed = await exposedPlaces(places, options, access.directory.current.isProtected);
     const keeper = openKeeper(entries, logger);
     opened.add(() => keeper?.close());
@@ -105,12 +105,14 @@ export async function startWithDoors(
       logger,
       clock: options.clock,
       retainedStore: keeper,
+      retainedBounds: (publisher) => access.limits.retainedBounds(publisher),
       afterReads,
     });
     const live = stored && openLive(options.keep ?? [], { ...stored, broker, metrics, logger });
     opened.add(() => live?.close());
     const { sessions, close } = await openSessions({
       ...{ options: usable, broker, policy: access.policy, entries, keeper, metrics, logger },
+      mostQueuedBytes: (owner) => access.limits.mostQueuedBytes(owner),
     });
     opened.add(close);
     const groups = stored && openGroups({ ...stored, clock: broker.clock, logger });

@@ -10,9 +10,10 @@ import { freeReconnects } from '../../internal/limits/access.ts';
 import { AccessEntries } from '../../internal/persistence/access-entries.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
+import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { SqliteStore } from '../../internal/store/sqlite/sqlite-store.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
-import { connectMqtt, openMqtt } from '../mqtt/client.ts';
+import { connectMqtt, openMqtt, type RawMqtt } from '../mqtt/client.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 import { urlOf } from '../support/listeners.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -44,6 +45,10 @@ async function start(limits: Record<string, Limit['values']>): Promise<void> {
     })),
   );
   await store.close();
+  await open();
+}
+
+async function open(): Promise<void> {
   clock = new MovableClock();
   const listen = ['tcp://127.0.0.1:0'];
   const kafka = { listen: ['tcp://127.0.0.1:0'] };
@@ -99,6 +104,7 @@ describe('messages and bytes that a client may send or get in a second', () => {
       const seen = await until(() => received, 1_000, 100, beganMs);
       for (const [afterMs, count] of seen) expect(count).toBeLessThanOrEqual(100 + afterMs / 10 + 5);
       expect(seen.at(-1)![0]).toBeGreaterThan(8_500);
+      expect(broker.stats()[`throttled_total{door="${door}"}`]).toBeGreaterThan(10);
       for (let index = 0; index < 1_000; index++) other.publish('other', 'x');
       await expect.poll(() => others).toBe(1_000);
       await other.ping();
@@ -168,7 +174,99 @@ describe('what a client may have', () => {
     expect((await kept.connect({ clientId: 'kept', properties })).reasonCode).toBe(QUOTA_EXCEEDED);
     for (const client of [few, publisher, kept]) client.stream.destroy();
   });
+
+  it('is no more than its queue holds, also while it is away and after a restart; others get all', async () => {
+    await start({ away: { queuedBytes: 2_000 } });
+    const properties = { sessionExpiryIntervalS: 3_600 };
+    for (const clientId of ['away', 'other']) {
+      const client = await connectMqtt(broker.url, 5, { clientId, properties });
+      await client.subscribe('t', 1);
+      client.stream.destroy();
+    }
+    await broker.close();
+    await open();
+    const publisher = await connectMqtt(broker.url, 5, { clientId: 'publisher' });
+    for (let index = 0; index < 20; index++) publisher.publish('t', 'x'.repeat(500), { qos: 1 });
+    const answers = await publisher.take(20);
+    expect(answers.map((answer) => 'reasonCode' in answer && answer.reasonCode)).toEqual(Array(20).fill(0));
+    const taken = async (clientId: string) => {
+      const client = await connectMqtt(broker.url, 5, { clientId, properties, cleanStart: false });
+      const messages = await messagesOf(client);
+      client.stream.destroy();
+      return messages;
+    };
+    expect(await taken('other')).toBe(20);
+    // 500 bytes each, and some for the queue itself.
+    expect(await taken('away')).toBe(2);
+    expect(broker.stats()['messages_dropped_total{code="session-queue-full"}']).toBe(18);
+    publisher.stream.destroy();
+  });
+
+  it('holds its publishers where its connection takes no more, before that of another client does', async () => {
+    await start({ few: { queuedBytes: 1_000 } });
+    await using few = await connectRaw(broker.url, 'few');
+    await few.subscribe('t');
+    few.stream.pause();
+    await using publisher = await connectRaw(broker.url, 'publisher');
+    const payload = 'x'.repeat(100_000);
+    await expect
+      .poll(
+        () => {
+          for (let index = 0; index < 10; index++) publisher.publish('t', payload);
+          return broker.stats().slow_consumer_episodes_total;
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(1);
+    // By default 64 MiB wait before a subscriber is slow.
+    expect(broker.stats().channel_bytes_waiting).toBeLessThan(2_000_000);
+  });
+
+  it('is no more than it may have retained: others, and what takes no more room, go on', async () => {
+    await start({ few: { retainedBytes: 1_000 } });
+    let few = await connectMqtt(broker.url, 5, { clientId: 'few' });
+    const publish = async (topic: string, bytes: number) => {
+      few.publish(topic, 'x'.repeat(bytes), { qos: 1, retain: true });
+      return (await few.next(PacketType.puback)).reasonCode;
+    };
+    // Nobody is subscribed, which the answer says.
+    const KEPT = 0x10;
+    expect(await publish('a', 600)).toBe(KEPT);
+    expect(await publish('b', 600)).toBe(QUOTA_EXCEEDED);
+    expect(await publish('a', 900)).toBe(KEPT);
+    expect(await publish('b', 50)).toBe(KEPT);
+    expect(await publish('c', 600)).toBe(QUOTA_EXCEEDED);
+    few.stream.destroy();
+    await broker.close();
+    await open();
+    few = await connectMqtt(broker.url, 5, { clientId: 'few' });
+    expect(await publish('c', 600)).toBe(QUOTA_EXCEEDED);
+    expect(await publish('a', 0)).toBe(KEPT);
+    expect(await publish('c', 600)).toBe(KEPT);
+    const other = await connectMqtt(broker.url, 5, { clientId: 'other' });
+    other.publish('d', 'x'.repeat(5_000), { qos: 1, retain: true });
+    expect((await other.next(PacketType.puback)).reasonCode).toBe(KEPT);
+    // Before version 5 nothing can say no: the message is acknowledged, and not kept.
+    few.stream.destroy();
+    const old = await connectMqtt(broker.url, 4, { clientId: 'few' });
+    old.publish('e', 'x'.repeat(5_000), { qos: 1, retain: true });
+    await old.next(PacketType.puback);
+    await other.subscribe('#', 1);
+    expect((await other.messages(3)).map(({ topic }) => topic).sort()).toEqual(['b', 'c', 'd']);
+    await other.expectSilence();
+    for (const client of [old, other]) client.stream.destroy();
+  });
 });
+
+/** How many messages come before the answer to a ping. */
+async function messagesOf(client: RawMqtt): Promise<number> {
+  client.send({ type: PacketType.pingreq });
+  for (let messages = 0; ; messages++) {
+    const { type } = await client.any();
+    if (type === PacketType.pingresp) return messages;
+    expect(type).toBe(PacketType.publish);
+  }
+}
 
 describe('a client of Kafka', () => {
   it('that sends more bytes than it may is told how long to rest, and is not read until then; others are', async () => {

@@ -13,7 +13,14 @@ export const RATE_NAMES = [
 ] as const;
 
 /** Numbers: what would go beyond them is refused. */
-export const COUNT_NAMES = ['connections', 'subscriptions', 'sessions', 'inflight'] as const;
+export const COUNT_NAMES = [
+  'connections',
+  'subscriptions',
+  'sessions',
+  'inflight',
+  'queuedBytes',
+  'retainedBytes',
+] as const;
 
 export type RateName = (typeof RATE_NAMES)[number];
 export type CountName = (typeof COUNT_NAMES)[number];
@@ -22,8 +29,8 @@ export type CountName = (typeof COUNT_NAMES)[number];
 export type LimitName = RateName | CountName;
 
 /**
- * Bounds for whoever it names. Connections and rates are shared by all of them; subscriptions and messages in flight are
- * those of each client, sessions those of each user. Where it names several, as a user and a client,
+ * Bounds for whoever it names. Connections and rates are shared by all of them; subscriptions, messages in flight and queued
+ * bytes are those of each client, sessions and retained bytes those of each user. Where it names several, as a user and a client,
  * it is for who is both. Without a name it is for everybody, each user on his own, and each client without a user; it holds
  * where no limit that names them says something else of the same.
  */
@@ -39,7 +46,8 @@ export interface Limit {
 export const LIMIT_NAMES: readonly LimitName[] = [...RATE_NAMES, ...COUNT_NAMES];
 
 const NAMES: ReadonlySet<string> = new Set(LIMIT_NAMES);
-const FEW: ReadonlySet<string> = new Set(RATE_NAMES);
+/** Nothing of these would be a client that can do nothing. */
+const AT_LEAST_ONE: ReadonlySet<string> = new Set([...RATE_NAMES, 'inflight', 'queuedBytes']);
 
 /** A limit as it stands in a file. @throws AccessError `invalid` */
 export function parseLimit(form: unknown, id: string): Limit {
@@ -97,7 +105,7 @@ function valuesProblem(values: Limit['values']): string | undefined {
   if (entries.length === 0) return 'it bounds nothing';
   for (const [name, value] of entries) {
     if (!NAMES.has(name)) return `there is no limit of ${quoted(name)}; there are ${[...NAMES].join(', ')}`;
-    const least = FEW.has(name) || name === 'inflight' ? 1 : 0;
+    const least = AT_LEAST_ONE.has(name) ? 1 : 0;
     if (!Number.isSafeInteger(value) || value < least || value > maxLimitValue)
       return `${name} is a whole number from ${least} to ${maxLimitValue}`;
   }

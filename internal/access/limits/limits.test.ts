@@ -50,12 +50,15 @@ describe('a limit', () => {
   });
 
   it('is shared by all whom it names, and for everybody else each has his own', () => {
-    const limits = new Limits(new MovableClock(), () => [
-      limit('everybody', { connections: 1 }),
-      limit('team', { connections: 3 }, { group: 'team' }),
-      limit('alice', { inflight: 7 }, { user: 'alice' }),
-      limit('both', { connections: 0 }, { user: 'alice', client: 'x' }),
-    ]);
+    const limits = new Limits({
+      clock: new MovableClock(),
+      read: () => [
+        limit('everybody', { connections: 1 }),
+        limit('team', { connections: 3 }, { group: 'team' }),
+        limit('alice', { inflight: 7 }, { user: 'alice' }),
+        limit('both', { connections: 0 }, { user: 'alice', client: 'x' }),
+      ],
+    });
     const enter = (who: Identity) => codeOf(() => new Allowance(limits, who).enter());
     const team = ['a', 'b', 'c', 'd'].map((id) => enter(client(id, { user: id, groups: ['team'] })));
     expect(team).toEqual(['none', 'none', 'none', 'too-many-connections']);
@@ -69,9 +72,34 @@ describe('a limit', () => {
     expect(enter(client('x', { user: 'alice' }))).toBe('too-many-connections');
   });
 
+  it('of bytes that wait or are retained holds for who is away, in the groups of now', () => {
+    let groups = ['team'];
+    const all = [
+      limit('team', { queuedBytes: 100, retainedBytes: 50 }, { group: 'team' }),
+      limit('one', { queuedBytes: 70, retainedBytes: 40 }, { client: 'one' }),
+      limit('rest', { retainedBytes: 9 }),
+    ];
+    const limits = new Limits({
+      ...{ clock: new MovableClock(), read: () => all },
+      present: (who) => ({ ...who, groups }),
+    });
+    const anna = client('one', { user: 'anna' });
+    expect(limits.mostQueuedBytes(anna)).toBe(70);
+    expect(limits.retainedBounds(anna)).toEqual([
+      { most: 50, isOfClient: false },
+      { most: 40, isOfClient: true },
+    ]);
+    groups = [];
+    limits.changed();
+    const ben = client('two', { user: 'ben' });
+    expect(limits.mostQueuedBytes(ben)).toBe(Number.POSITIVE_INFINITY);
+    expect(limits.retainedBounds(ben)).toEqual([{ most: 9, isOfClient: false }]);
+    expect(limits.retainedBounds(anna)).toEqual([{ most: 40, isOfClient: true }]);
+  });
+
   it('counts those who are in, also when it changes or goes', () => {
     let all = [limit('l', { connections: 2 }, { user: 'u' })];
-    const limits = new Limits(new MovableClock(), () => all);
+    const limits = new Limits({ clock: new MovableClock(), read: () => all });
     const allowances = [1, 2, 3].map((id) => new Allowance(limits, client(`${id}`, { user: 'u' })));
     const enter = (index: number) => codeOf(() => allowances[index]!.enter());
     expect([0, 1, 2].map(enter)).toEqual(['none', 'none', 'too-many-connections']);
@@ -90,7 +118,10 @@ describe('a limit', () => {
 
   it('of connections a second lets those in time come in, makes some wait, and refuses those who would wait long', async () => {
     const clock = new MovableClock();
-    const limits = new Limits(clock, () => [limit('l', { connectionsPerSecond: 2 }, { user: 'u' })]);
+    const limits = new Limits({
+      clock,
+      read: () => [limit('l', { connectionsPerSecond: 2 }, { user: 'u' })],
+    });
     const turn = () => new Allowance(limits, client('c', { user: 'u' })).turnToConnect();
     const turns = await Promise.all(
       Array.from({ length: 2 + 2 * (connectWaitMs / 1_000) }, () => state(turn())),

@@ -5,9 +5,6 @@ import type { Identity } from '../identity.ts';
 import { type CountName, type Limit, type LimitName, RATE_NAMES, type RateName } from './limit.ts';
 import { Rate } from './rate.ts';
 
-/** Whom a limit is for. */
-type Who = Pick<Identity, 'user' | 'groups' | 'clientId' | 'remote'>;
-
 /** What those who share one limit have used of it. */
 class Scope {
   readonly id: string;
@@ -29,22 +26,43 @@ interface Bound {
   readonly values: Limit['values'];
 }
 
+/** What the limits of a broker are made from. */
+export interface LimitsParts {
+  readonly clock: Clock;
+  /** The limits as they are now. Default: none. */
+  read?(): readonly Limit[];
+  /** Somebody as he is now, who may be in other groups than when he came. Default: as he came. */
+  present?(who: Identity): Identity;
+  /** A client of a door has to wait, or is refused, because of a rate. */
+  throttled?(door: string): void;
+}
+
 /** The limits of a broker, and what was used of each. */
 export class Limits {
   readonly clock: Clock;
-  readonly #read: () => readonly Limit[];
+  readonly #parts: LimitsParts;
   readonly #scopes = new Map<string, Scope>();
+  /** The limits of somebody, as they were in an epoch. */
+  readonly #remembered = new WeakMap<Identity, { epoch: number; limits: readonly Limit[] }>();
   /** Grows with each change. */
   epoch = 0;
 
-  /** @param read the limits as they are now. */
-  constructor(clock: Clock, read: () => readonly Limit[] = () => []) {
-    this.clock = clock;
-    this.#read = read;
+  constructor(parts: LimitsParts) {
+    this.clock = parts.clock;
+    this.#parts = parts;
   }
 
   get isEmpty(): boolean {
-    return this.#read().length === 0;
+    return this.#all.length === 0;
+  }
+
+  get #all(): readonly Limit[] {
+    return this.#parts.read?.() ?? NONE;
+  }
+
+  /** A client of a door has to wait, or is refused, because of a rate. */
+  throttled(door: string): void {
+    this.#parts.throttled?.(door);
   }
 
   /** Limits have changed: whoever asks next is told of the new ones. */
@@ -53,10 +71,39 @@ export class Limits {
   }
 
   /** What holds for somebody now. */
-  boundsOf(who: Who): Bound[] {
-    return limitsFor(this.#read(), who).map((limit) =>
+  boundsOf(who: Identity): Bound[] {
+    return limitsFor(this.#all, this.#present(who)).map((limit) =>
       this.#bound(isNamed(limit) ? limit.id : `${limit.id}/${ownKeyOf(who)}`, limit.values),
     );
+  }
+
+  /** How many bytes may wait for a client, whether it is connected or not; Infinity: any. */
+  mostQueuedBytes(who: Identity): number {
+    if (this.isEmpty) return Number.POSITIVE_INFINITY;
+    return Math.min(
+      ...this.#limitsOf(who).map(({ values }) => values.queuedBytes ?? Number.POSITIVE_INFINITY),
+    );
+  }
+
+  /** What bounds the bytes that somebody may have retained. */
+  retainedBounds(who: Identity): readonly { readonly most: number; readonly isOfClient: boolean }[] {
+    if (this.isEmpty) return NONE;
+    return this.#limitsOf(who).flatMap(({ client, values: { retainedBytes: most } }) =>
+      most === undefined ? [] : { most, isOfClient: client !== undefined },
+    );
+  }
+
+  #limitsOf(who: Identity): readonly Limit[] {
+    let known = this.#remembered.get(who);
+    if (known?.epoch !== this.epoch) {
+      known = { epoch: this.epoch, limits: limitsFor(this.#all, this.#present(who)) };
+      this.#remembered.set(who, known);
+    }
+    return known.limits;
+  }
+
+  #present(who: Identity): Identity {
+    return this.#parts.present?.(who) ?? who;
   }
 
   #bound(id: string, values: Limit['values']): Bound {
@@ -86,13 +133,13 @@ export class Limits {
 /** What one connection may use: of every limit that holds for its client. */
 export class Allowance {
   readonly #limits: Limits;
-  #who: Who;
+  #who: Identity;
   /** Of the limits that {@link Allowance.#bounds} are of. */
   #epoch: number;
   #bounds: readonly Bound[];
   #isIn = false;
 
-  constructor(limits: Limits, who: Who) {
+  constructor(limits: Limits, who: Identity) {
     this.#limits = limits;
     this.#who = who;
     this.#epoch = limits.epoch;
@@ -127,16 +174,22 @@ export class Allowance {
   turnToConnect(): Promise<void> | undefined {
     const rates = this.rates('connectionsPerSecond');
     const late = rates.find((rate) => rate.waitMs > connectWaitMs);
+    const waitMs = Math.max(0, ...rates.map((rate) => rate.waitMs));
+    if (waitMs > 0) this.throttled();
     if (late !== undefined)
       throw new BrokerError('connection-rate-exceeded', `${late.perSecond} connections a second are let in`);
-    const waitMs = Math.max(0, ...rates.map((rate) => rate.waitMs));
     for (const rate of rates) rate.take(1);
     if (waitMs === 0) return undefined;
     return new Promise((resolve) => void this.#limits.clock.after(waitMs, resolve));
   }
 
+  /** Counts that the client has to wait, or is refused, because of a rate. */
+  throttled(): void {
+    this.#limits.throttled(this.#who.door);
+  }
+
   /** The client is in other groups now. */
-  renew(who: Who): void {
+  renew(who: Identity): void {
     this.#who = who;
     this.#epoch = OUTDATED;
   }
@@ -186,8 +239,8 @@ export class Allowance {
   }
 }
 
-/** The limits that hold for somebody: those that name him, and of those for everybody what these leave open. */
-export function limitsFor(limits: readonly Limit[], who: Who): Limit[] {
+/** The limits that hold for somebody: those that name it, and of those for everybody what these leave open. */
+export function limitsFor(limits: readonly Limit[], who: Identity): Limit[] {
   const named = limits.filter((limit) => isNamed(limit) && isFor(limit, who));
   const said = new Set(named.flatMap(({ values }) => Object.keys(values)));
   const others = limits.filter((limit) => !isNamed(limit));
@@ -206,14 +259,14 @@ function isNamed({ user, group, client }: Limit): boolean {
   return user !== undefined || group !== undefined || client !== undefined;
 }
 
-function isFor(limit: Limit, { user, groups, clientId }: Who): boolean {
+function isFor(limit: Limit, { user, groups, clientId }: Identity): boolean {
   if (limit.user !== undefined && limit.user !== user) return false;
   if (limit.group !== undefined && !groups.includes(limit.group)) return false;
   return limit.client === undefined || limit.client === clientId;
 }
 
 /** What somebody is told from others by, where a limit is for each on his own. */
-function ownKeyOf({ user, clientId, remote }: Who): string {
+function ownKeyOf({ user, clientId, remote }: Identity): string {
   if (user !== undefined) return `user/${user}`;
   return clientId === '' ? `remote/${remote.replace(/:\d+$/, '')}` : `client/${clientId}`;
 }

@@ -70,6 +70,8 @@ export interface ChannelEvents {
    * @param messages as values, for whoever wants to know what they were.
    */
   dropped(count: number, bytes: number, messages: () => readonly Message[]): void;
+  /** Bytes that may wait, where its owner may have fewer than any other. Asked only while some wait. */
+  mostWaitingBytes?(): number;
 }
 
 /** After a slow episode, for this many waits, publishers do not wait for the channel again. */
@@ -312,7 +314,8 @@ export class Channel implements Flushable {
   }
 
   get #mostBytes(): number {
-    return Math.max(1, Math.min(this.#limits.channelBytes, this.#total.shareBytes));
+    const own = this.#events.mostWaitingBytes?.() ?? Number.POSITIVE_INFINITY;
+    return Math.max(1, Math.min(this.#limits.channelBytes, this.#total.shareBytes, own));
   }
 
   #overflow(): void {

@@ -10,6 +10,8 @@ export interface Message {
   readonly payload: Uint8Array;
   /** The id of the client that published it. */
   readonly clientId: string;
+  /** Of a message that is retained: the user who published it. */
+  readonly user?: string | undefined;
   /** 0 unless given. */
   readonly qos?: Qos;
   /** Whether its topic remembers it for later subscribers. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { identityOfTest } from '../../../test/support/access.ts';
 import { anyFilter, anyTopic } from '../../../test/support/arbitraries.ts';
 import { MovableClock } from '../../lib/clock.ts';
 import { Schedule } from '../../lib/schedule.ts';
@@ -63,6 +64,35 @@ describe('retained messages', () => {
     retained.set(message('a', ''));
     expect(topicsOf(retained.find('#'))).toEqual([]);
     expect(store.calls).toEqual(['put a', 'put a', 'delete a']);
+  });
+
+  it('are bounded by user and by client, whatever came and went; others and what shrinks are not', () => {
+    const bounds = [
+      { most: 20, isOfClient: false },
+      { most: 12, isOfClient: true },
+    ];
+    const retained = new Retained(new Metrics(), undefined, undefined, ({ user }) =>
+      user === 'anna' ? bounds : [],
+    );
+    const set = (clientId: string, topic: string, payload: string, user = 'anna') =>
+      retained.set({ ...message(topic, payload), clientId }, undefined, {
+        ...identityOfTest(clientId),
+        user,
+      });
+    set('one', 'a', 'x'.repeat(9));
+    expect(() => set('one', 'b', 'x'.repeat(2))).toThrow(
+      "too-many-retained: topic 'b': the client may have 12 bytes",
+    );
+    set('two', 'b', 'x'.repeat(8));
+    expect(() => set('three', 'c', 'x')).toThrow("topic 'c': the user may have 20 bytes retained");
+    set('ben', 'a', 'x'.repeat(500), 'ben');
+    set('three', 'c', 'x'.repeat(9));
+    expect(() => set('three', 'd', '')).not.toThrow();
+    set('three', 'c', '');
+    set('three', 'a', 'x'.repeat(9));
+    set('three', 'a', 'x'.repeat(4));
+    expect(retained.bytes).toBe(14);
+    expect(topicsOf(retained.find('#'))).toEqual(['a', 'b']);
   });
 
   it('expire', async () => {

@@ -1,3 +1,4 @@
+import type { Identity } from '../../access/identity.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { type DueTimes, Schedule } from '../../lib/schedule.ts';
@@ -7,6 +8,7 @@ import type { Source } from '../delivery/channel.ts';
 import { messageBytes } from '../delivery/message-bytes.ts';
 import type { Message } from '../delivery/publication.ts';
 import type { Receipt } from '../delivery/receipt.ts';
+import { RetainedAccounts, type RetainedBound } from './retained-accounts.ts';
 import { TopicTree } from './topic-tree.ts';
 
 /** Where retained messages last. Each call is remembered in the order of the calls. */
@@ -29,6 +31,9 @@ export const noRetainedStore: RetainedStore = {
   deleteRetained() {},
 };
 
+/** What bounds the bytes that a publisher may have retained. */
+export type RetainedBounds = (publisher: Identity) => readonly RetainedBound[];
+
 /** The last retained message of each topic. */
 export class Retained {
   /** Where changes are written to. */
@@ -37,13 +42,17 @@ export class Retained {
   readonly #topics = new TopicTree<Message>();
   readonly #expiring: DueTimes<string>;
   readonly #refused: Counter;
+  readonly #accounts = new RetainedAccounts();
+  readonly #boundsOf: RetainedBounds;
   #bytes = 0;
 
   constructor(
     metrics: Metrics,
     schedule = new Schedule(systemClock),
     store: RetainedStore = noRetainedStore,
+    boundsOf: RetainedBounds = () => [],
   ) {
+    this.#boundsOf = boundsOf;
     this.#clock = schedule.clock;
     this.#expiring = schedule.kind((topic, nowMs) => this.#expire(topic, nowMs));
     this.store = store;
@@ -64,9 +73,10 @@ export class Retained {
    * Puts a message in the place of the one its topic had; one without payload clears it.
    *
    * @param receipt held until the store has that.
+   * @param publisher whose bytes they are, who may be bounded. Default: the client's of its id, which is not.
    * @throws BrokerError `too-many-retained`; the topic then keeps what it had.
    */
-  set(message: Message, receipt?: Receipt): void {
+  set(message: Message, receipt?: Receipt, publisher?: Identity): void {
     if (message.payload.length === 0) {
       if (this.#remove(message.topic)) this.store.deleteRetained(message.topic, receipt);
       return;
@@ -79,8 +89,10 @@ export class Retained {
       const detail = `topic ${quoted(topic)}: ${this.count} are held`;
       throw new BrokerError('too-many-retained', detail, { topic, bytes: payload.length });
     }
-    this.#put(message);
-    this.store.putRetained(message, receipt);
+    if (publisher !== undefined) this.#checkBounds(message, before, publisher);
+    const kept = publisher?.user === undefined ? message : { ...message, user: publisher.user };
+    this.#put(kept);
+    this.store.putRetained(kept, receipt);
   }
 
   /** Takes over a message that the store has already. */
@@ -105,6 +117,16 @@ export class Retained {
     return this.count > 0 && this.find(filter).next().done !== true;
   }
 
+  #checkBounds(message: Message, before: Message | undefined, publisher: Identity): void {
+    const bounds = this.#boundsOf(publisher);
+    const exceeded = bounds.length > 0 && this.#accounts.exceeded(message, before, publisher, bounds);
+    if (!exceeded) return;
+    this.#refused.value++;
+    const whose = exceeded.isOfClient || publisher.user === undefined ? 'the client' : 'the user';
+    const detail = `topic ${quoted(message.topic)}: ${whose} may have ${exceeded.most} bytes retained`;
+    throw new BrokerError('too-many-retained', detail);
+  }
+
   #expire(topic: string, nowMs: number): void {
     const message = this.get(topic);
     if (message?.expiresAtMs === undefined) return;
@@ -119,6 +141,8 @@ export class Retained {
   #put(message: Message): void {
     const before = this.#topics.set(message.topic, message);
     this.#bytes += messageBytes(message) - (before === undefined ? 0 : messageBytes(before));
+    if (before !== undefined) this.#accounts.remove(before);
+    this.#accounts.add(message);
     if (message.expiresAtMs !== undefined) this.#expiring.add(message.expiresAtMs, message.topic);
   }
 
@@ -126,6 +150,7 @@ export class Retained {
     const message = this.#topics.delete(topic);
     if (message === undefined) return false;
     this.#bytes -= messageBytes(message);
+    this.#accounts.remove(message);
     return true;
   }
 }

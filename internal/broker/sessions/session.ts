@@ -52,6 +52,8 @@ export interface SessionContext {
   now: () => number;
   /** What their owners may have. */
   rules: SessionRules;
+  /** How many bytes may wait for an owner, where that is less than {@link limits} say; Infinity: no less. */
+  mostQueuedBytes: (owner: Identity) => number;
   events: SessionEvents;
 }
 
@@ -117,6 +119,7 @@ export class Session implements ShareOwner {
     if (this.#outbox === undefined) {
       this.#outbox = new Outbox({
         ...this.#context,
+        limits: this.#queueLimits(),
         clientId: this.clientId,
         store: this.store,
         mayHave: (outgoing) => this.#mayHave(outgoing),
@@ -124,6 +127,18 @@ export class Session implements ShareOwner {
       if (this.#outlet !== undefined) this.#outbox.attach(this.#outlet);
     }
     return this.#outbox;
+  }
+
+  /** They are those of its owner as they are when a message has to wait. */
+  #queueLimits(): OutboxLimits {
+    const { limits, mostQueuedBytes } = this.#context;
+    const owner = () => this.owner;
+    return {
+      queueMessages: limits.queueMessages,
+      get queueBytes() {
+        return Math.min(limits.queueBytes, mostQueuedBytes(owner()));
+      },
+    };
   }
 
   /** Messages that were not sent yet. */

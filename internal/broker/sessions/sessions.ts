@@ -33,6 +33,8 @@ export interface SessionsParts {
   slowConsumerWaitMs: number;
   /** What their owners may do. Default: everything. */
   policy?: Policy;
+  /** How many bytes may wait for an owner; Infinity: as many as {@link limits} say. Default: Infinity. */
+  mostQueuedBytes?: ((owner: Identity) => number) | undefined;
   /** Where sessions that outlast their connections are kept. Default: in memory only. */
   store?: SessionStore;
 }
@@ -101,6 +103,7 @@ export class Sessions {
       waitMs: parts.slowConsumerWaitMs,
       now: this.#now,
       rules: this.#rules,
+      mostQueuedBytes: parts.mostQueuedBytes ?? (() => Number.POSITIVE_INFINITY),
       events: {
         delivered: (count, bytes) => {
           delivered.value += count;
@@ -386,7 +389,7 @@ export class Sessions {
     try {
       const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
       const message = { ...will.message, expiresAtMs, isLastCopy: true };
-      this.#broker.publishMessage(message, { origin: { kind: 'client', clientId } });
+      this.#broker.publishMessage(message, { origin: { kind: 'client', clientId }, publisher: owner });
     } catch (error) {
       this.#fates.tell({
         outcome: 'dropped',

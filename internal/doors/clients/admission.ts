@@ -34,7 +34,7 @@ export class Admission {
   constructor(
     authenticator: Authenticator = everybodyIsAnonymous,
     policy: Policy = openPolicy,
-    limits = new Limits(systemClock),
+    limits = new Limits({ clock: systemClock }),
   ) {
     this.#authenticator = authenticator;
     this.policy = policy;

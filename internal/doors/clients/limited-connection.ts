@@ -115,6 +115,7 @@ export class LimitedConnection implements ConnectionHandler, ConnectionMeter {
 
   #holdWriting(): void {
     const rate = this.#exhausted('bytesOutPerSecond') ?? this.#exhausted('messagesOutPerSecond');
+    if (rate !== undefined && !this.#isWritingHeld) this.#allowance.throttled();
     this.#isWritingHeld = rate !== undefined;
     rate?.whenFree(() => {
       if (this.#isClosed) return;
@@ -168,8 +169,12 @@ export class LimitedConnection implements ConnectionHandler, ConnectionMeter {
       this.#exhausted('bytesInPerSecond') ??
       this.#exhausted('messagesInPerSecond') ??
       IN.flatMap((name) => this.#allowance.rates(name)).find(({ waiting }) => waiting > 0);
-    if (rate === undefined) setImmediate(() => this.#readOn());
-    else rate.whenFree(() => this.#readOn());
+    if (rate === undefined) {
+      setImmediate(() => this.#readOn());
+      return;
+    }
+    this.#allowance.throttled();
+    rate.whenFree(() => this.#readOn());
   }
 
   #readOn(): void {

@@ -72,7 +72,10 @@ export class Throttle {
       for (const rate of allowance.rates(name)) waitMs = Math.max(waitMs, rate.waitMs);
     }
     waitMs = Math.min(waitMs, kafkaMaxThrottleMs);
-    if (waitMs > 0) this.#mute(waitMs);
+    if (waitMs > 0) {
+      allowance.throttled();
+      this.#mute(waitMs);
+    }
     return waitMs;
   }
 

@@ -38,7 +38,9 @@ export function routePublish(app: FastifyInstance, context: HttpContext): void {
       const receipt = qos === 0 ? undefined : new Receipt();
       const source = new HeldAnswer();
       const origin = { kind: 'client', clientId } as const;
-      broker.publishMessage(message, { bytes: message.payload, origin, source, receipt });
+      broker.publishMessage(message, {
+        ...{ bytes: message.payload, origin, source, receipt, publisher: access.identity },
+      });
       await source.released();
       if (receipt === undefined) return reply.code(202).send();
       await receipt.settled();

@@ -123,6 +123,7 @@ export class Inbox {
           source: this.#intake,
           bytes: bytes.subarray(start, end),
           receipt,
+          publisher: this.#access.identity,
         });
       }
       if (targets === NO_TARGETS) reasonCode = ReasonCode.noMatchingSubscribers;
