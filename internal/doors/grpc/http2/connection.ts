@@ -26,18 +26,15 @@ import type { Connection, ConnectionHandler } from '../../../transport/connectio
 import { Intake, type Taker } from '../../clients/intake.ts';
 import { type FrameOwner, FrameTaker } from './frame-taker.ts';
 import { FrameWriter } from './frame-writer.ts';
+import { KeepAlive, type KeepAliveSettings } from './keep-alive.ts';
 import { PingStrikes } from './ping-strikes.ts';
 import type { Http2Stream } from './stream.ts';
 import { Streams } from './streams.ts';
 
 /** Settings of a connection. Times in milliseconds, sizes in bytes. */
-export interface Http2Settings {
+export interface Http2Settings extends KeepAliveSettings {
   /** The time that a client has for its preface, and for each header block. */
   connectTimeoutMs: number;
-  /** A connection on which nothing came for so long is asked whether its peer is still there; 0: never. */
-  keepAliveAfterMs: number;
-  /** The time that the answer may take. */
-  keepAliveTimeoutMs: number;
   /** Clients ping no more often than this while nothing is sent to them; 0: as they like. */
   minPingIntervalMs: number;
   /** Streams that may be open at once. */
@@ -76,11 +73,10 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
   readonly #writer: FrameWriter;
   readonly #taker: FrameTaker;
   readonly #strikes: PingStrikes;
+  readonly #keepAlive: KeepAlive;
   /** The bytes of a preface that is not whole yet; undefined afterwards. */
   #firstBytes: FirstBytes | undefined = new FirstBytes();
   #isConnected = false;
-  /** When the client was asked whether it is there, by the connection's clock; undefined where it has answered. */
-  #askedAt: number | undefined;
   /** When the client said its last byte. */
   #peerEndedAt: number | undefined;
   #isShuttingDown = false;
@@ -105,6 +101,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
       windowBytes: settings.windowBytes,
       clock: connection.clock,
     });
+    this.#keepAlive = new KeepAlive(settings, this.intake, this.#writer);
     connection.handler = this;
   }
 
@@ -190,7 +187,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
       (!this.#isConnected && this.#connection.openedAt + connectTimeoutMs <= now) ||
       (headerBlock !== undefined && headerBlock.beganAt + connectTimeoutMs <= now) ||
       (this.#peerEndedAt !== undefined && this.#peerEndedAt + lingerMs <= now);
-    if (isLate || this.#isDead(now)) this.destroy();
+    if (isLate || (this.#isConnected && this.#keepAlive.isDead(now))) this.destroy();
   }
 
   closed(): void {
@@ -246,7 +243,7 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
   }
 
   ponged(payload: Uint8Array): void {
-    this.#askedAt = undefined;
+    this.#keepAlive.answered();
     if (this.#isShuttingDown && SHUTDOWN_PING.equals(payload)) this.#refuseStreams();
   }
 
@@ -329,28 +326,12 @@ export class Http2Connection implements ConnectionHandler, Taker, FrameOwner {
     this.#finishAll();
   }
 
-  /** Whether the peer does not answer, or takes nothing. What it says while it is not read is not known. */
-  #isDead(now: number): boolean {
-    const { keepAliveAfterMs, keepAliveTimeoutMs } = this.#settings;
-    if (keepAliveAfterMs === 0 || !this.#isConnected) return false;
-    const { blockedSince } = this.#writer;
-    if (blockedSince !== undefined) return blockedSince + keepAliveAfterMs + keepAliveTimeoutMs <= now;
-    if (this.intake.isHeldBack) return false;
-    if (this.#askedAt !== undefined) return this.#askedAt + keepAliveTimeoutMs <= now;
-    if (this.intake.lastHeardAt + keepAliveAfterMs > now) return false;
-    this.#askedAt = now;
-    this.#writer.control(encodePing(KEEP_ALIVE_PING, 0, false));
-    return false;
-  }
-
   #allow(lostMs: number): void {
     this.intake.allow(lostMs);
-    if (this.#askedAt !== undefined) this.#askedAt += lostMs;
+    this.#keepAlive.allow(lostMs);
     if (this.#peerEndedAt !== undefined) this.#peerEndedAt += lostMs;
-    if (this.#writer.blockedSince !== undefined) this.#writer.blockedSince += lostMs;
     if (this.#taker.headerBlock !== undefined) this.#taker.headerBlock.beganAt += lostMs;
   }
 }
 
-const KEEP_ALIVE_PING = Buffer.from('tinymq  ');
 const SHUTDOWN_PING = Buffer.from('goodbye ');

@@ -31,9 +31,11 @@ export class Streams implements Iterable<Http2Stream> {
     return id > this.#lastId || id % 2 === 0;
   }
 
-  /** Whether we ended it, so that its client may not know yet. */
-  isReset(id: number): boolean {
-    return this.#closed.isReset(id);
+  /** A frame on a stream that is not open. @throws Http2Error unless its client may not know yet that we ended it. */
+  passOver(id: number, isLast: boolean, name: string): void {
+    if (this.isIdle(id)) throw onIdle('RFC 9113 5.1', name, id);
+    if (!this.#closed.isReset(id)) throw this.#errorOfClosed(id);
+    if (isLast) this.clientEnded(id);
   }
 
   open(id: number, owner: StreamOwner, sendWindowBytes: number): Http2Stream {
@@ -57,10 +59,15 @@ export class Streams implements Iterable<Http2Stream> {
   }
 
   /** The error of a frame on a closed stream whose client knows that it is closed (RFC 9113, sections 5.1 and 5.1.1). */
-  errorOfClosed(id: number): Http2Error {
+  #errorOfClosed(id: number): Http2Error {
     // Of a stream that was left out nobody can say that it ever was.
     return this.#hasGaps
       ? connectionError('PROTOCOL_ERROR', 'RFC 9113 5.1.1', `the stream ${id} behind ${this.#lastId}`)
       : connectionError('STREAM_CLOSED', 'RFC 9113 5.1', `a frame on the closed stream ${id}`);
   }
+}
+
+/** The error of a frame on a stream that nobody opened. */
+export function onIdle(rule: string, name: string, streamId: number): Http2Error {
+  return connectionError('PROTOCOL_ERROR', rule, `${name} on the stream ${streamId}, which is not open`);
 }
