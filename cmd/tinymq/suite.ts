@@ -5,11 +5,12 @@ import { groups } from './groups/group.ts';
 import { imports } from './import/group.ts';
 import { records } from './records/group.ts';
 import { smq } from './smq/group.ts';
+import { store } from './store/group.ts';
 import { topics } from './topics/group.ts';
 
 /** All commands; each group is a folder with a `group.ts`. */
 export const tinymqSuite: Suite<Command> = {
   name: 'tinymq',
   summary: 'Administers a broker, and reads and writes its topics, by the protocols of Kafka and SMQ.',
-  groups: [topics, groups, records, access, smq, imports],
+  groups: [topics, groups, records, access, smq, imports, store],
 };

@@ -53,3 +53,10 @@ export const kafkaOpenFiles = 256;
 export const kafkaWaitingIndexEntries = 512;
 /** Bytes of the store's own journal before it is written anew with what still counts. */
 export const kafkaJournalBytes = 4 * MiB;
+// Copies of a store.
+/** Pages that a backup copies in one step, 4 MiB: others get their turn between steps. */
+export const backupStepPages = 256;
+/** Batches that are verified between two looks at whether somebody stopped it. */
+export const verifyBatchesBetween = 256;
+/** Problems that are listed: a store with more of them is not mended line by line. */
+export const verifyProblems = 100;
