@@ -3,6 +3,7 @@ import type { Command } from '../cli/run-program.ts';
 import { access } from './access/group.ts';
 import { groups } from './groups/group.ts';
 import { imports } from './import/group.ts';
+import { observe } from './observe/group.ts';
 import { records } from './records/group.ts';
 import { smq } from './smq/group.ts';
 import { store } from './store/group.ts';
@@ -12,5 +13,5 @@ import { topics } from './topics/group.ts';
 export const tinymqSuite: Suite<Command> = {
   name: 'tinymq',
   summary: 'Administers a broker, and reads and writes its topics, by the protocols of Kafka and SMQ.',
-  groups: [topics, groups, records, access, smq, imports, store],
+  groups: [topics, groups, records, access, observe, smq, imports, store],
 };

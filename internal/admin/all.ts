@@ -5,10 +5,12 @@ import { addLimit, listLimits, removeLimit, testLimits } from './operations/limi
 import { showOverview } from './operations/overview.ts';
 import { addRule, listRules, removeRule, testRules } from './operations/rules.ts';
 import { addUser, alterUser, listUsers, removeUser } from './operations/users.ts';
+import { showFates } from './operations/why.ts';
 
 /** Every operation; whoever mounts them serves all. */
 export const OPERATIONS = [
   showOverview,
+  showFates,
   ...[listClients, showClient, endClient],
   ...[listUsers, addUser, alterUser, removeUser],
   ...[listRules, addRule, removeRule, testRules],

@@ -44,6 +44,8 @@ export interface FateQuestion {
   readonly topic?: string | undefined;
   readonly user?: string | undefined;
   readonly code?: string | undefined;
+  /** A client, a topic or a user. */
+  readonly name?: string | undefined;
 }
 
 /**
@@ -166,7 +168,7 @@ function entryOf(
     message: cut(reason === undefined || reason === '' ? rule : withoutCode(reason, code))!,
     cause: cut(about.cause),
     client: cut(affected.clientId || client),
-    user: cut(affected.user ?? about.user),
+    user: cut(about.user ?? affected.user),
     remote: cut(affected.remote || remote),
     topic: cut(about.topic),
     rule: cut(about.rule),
@@ -191,15 +193,17 @@ function hostOf(remote = ''): string {
   return remote.replace(/:\d+$/, '');
 }
 
-function fits(entry: Entry, { client, topic, user, code }: FateQuestion): boolean {
+function fits(entry: Entry, { client, topic, user, code, name }: FateQuestion): boolean {
   if (client !== undefined && entry.client !== cut(client)) return false;
   if (user !== undefined && entry.user !== cut(user)) return false;
   if (code !== undefined && entry.code !== code) return false;
-  return topic === undefined || (entry.topic !== undefined && isTopic(cut(topic)!, entry.topic));
+  if (topic !== undefined && !isTopic(topic, entry)) return false;
+  return name === undefined || [entry.client, entry.user].includes(cut(name)) || isTopic(name, entry);
 }
 
-function isTopic(asked: string, topic: string): boolean {
-  return asked === topic || matchesFilter(asked, topic);
+function isTopic(asked: string, { topic }: Entry): boolean {
+  if (topic === undefined) return false;
+  return cut(asked) === topic || matchesFilter(asked, topic);
 }
 
 /** Names as they may be shown: control characters escaped, and not too long. */

@@ -39,6 +39,22 @@ export async function withAdmin<T>(place: Place, work: (admin: Admin) => Promise
   }
 }
 
+/**
+ * Does work on a broker that runs: what it has only in memory.
+ *
+ * @throws Failure with one clear line.
+ */
+export async function withBroker<T>(
+  { values }: Place,
+  work: (broker: AdminClient) => Promise<T>,
+): Promise<T> {
+  const folder = values['kafka-log-dir'][0] ?? values['data-dir'];
+  const client = new AdminClient(adminSocketPath(folder));
+  const done = await throughSocket(folder, async () => ({ result: await work(client) }));
+  if (done !== undefined) return done.result;
+  throw new Failure(`no broker runs with ${folder}; name the folder of the broker with -data-dir`);
+}
+
 /** Undefined where nobody listens. */
 async function throughSocket<T>(folder: string, work: (admin: Admin) => Promise<T>): Promise<T | undefined> {
   const path = adminSocketPath(folder);

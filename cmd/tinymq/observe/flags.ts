@@ -1,0 +1,39 @@
+import { fatesShown, mostFatesShown } from '../../../internal/limits/observe.ts';
+import { integer, text, toggle } from '../../cli/options/option.ts';
+import type { Program } from '../../cli/options/program.ts';
+import { placeOptions } from '../access/flags.ts';
+import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
+
+const output = {
+  json: toggle({ group: 'Output', help: 'print the result as JSON' }),
+  options: kafkaOptions.options,
+};
+
+const whyOptions = {
+  code: text({ group: 'Question', placeholder: 'CODE', help: 'with this code only' }),
+  limit: integer(
+    { min: 1, max: mostFatesShown },
+    {
+      group: 'Question',
+      placeholder: 'N',
+      default: String(fatesShown),
+      help: 'at most so many, the last ones',
+    },
+  ),
+  ...placeOptions,
+  ...output,
+};
+
+export const whyProgram: Program<typeof whyOptions> = {
+  name: 'tinymq why',
+  summary: 'Says what was refused, dropped, expired or disconnected lately, and why.',
+  options: whyOptions,
+  operands: {
+    usage: '[CLIENT|TOPIC|USER]',
+    help: 'a client id, a topic, a filter for topics, or the name of a user; everything unless given',
+    min: 0,
+    max: 1,
+  },
+  examples: ['tinymq why sensor-7', "tinymq why 'sensors/#'", 'tinymq why -code not-authorized -json'],
+  fileFlag: optionsFileFlag,
+};

@@ -1,0 +1,5 @@
+import type { CommandGroup } from '../../cli/options/suite.ts';
+import type { Command } from '../../cli/run-program.ts';
+import { why } from './why.ts';
+
+export const observe: CommandGroup<Command> = { title: 'What the broker does', commands: [why] };
