@@ -8,7 +8,7 @@ import { BrokerError, quoted } from '../errors.ts';
 
 /** The server behind the socket of the owner, who may do everything. */
 export async function makeAdminServer(parts: BrokerParts, logger: Logger): Promise<FastifyInstance> {
-  const problems = { logger, refused() {} };
+  const problems = { logger, refused() {}, isNobodys: () => false };
   const server = fastify({
     ajv: STRICT_SCHEMAS,
     routerOptions: { maxParamLength: MAX_PATH_CHARACTERS },

@@ -22,6 +22,9 @@ const NEEDS: Record<string, Action> = {
   BulkRetrieve: 'read',
 };
 
+/** Whoever shows something is told that it is not for them; whoever shows nothing, that they might. */
+const SOMEBODY = { authorization: 'Bearer somebody' };
+
 let door: TestDoor | undefined;
 afterEach(() => door?.close());
 
@@ -51,10 +54,13 @@ describe('the gRPC door asks', () => {
       message: Buffer.from('x'),
       offset: 1n,
     };
-    expect(await client.call(method, [request]).ended).toMatchObject({
-      status: Status.PERMISSION_DENIED,
-      message: 'not for you',
-    });
+    for (const [shown, status] of [
+      [SOMEBODY, Status.PERMISSION_DENIED],
+      [{}, Status.UNAUTHENTICATED],
+    ] as const) {
+      const refusal = { status, message: 'not for you' };
+      expect(await client.call(method, [request], shown).ended).toMatchObject(refusal);
+    }
     expect(asked.at(-1)).toBe(`${action} topic ${request.topic}`);
     expect(logs.topic('new.log')).toBeUndefined();
     expect(logs.topic('secret.log')!.partitions[0].highWatermark).toBe(0);
@@ -64,7 +70,7 @@ describe('the gRPC door asks', () => {
     const { refused, policy } = refusingPolicy();
     const { client } = await opened(new Admission(undefined, policy));
     refused.add('read');
-    const { status } = await client.call('Consume', [{ topic: 'no/such', offset: 1n }]).ended;
+    const { status } = await client.call('Consume', [{ topic: 'no/such', offset: 1n }], SOMEBODY).ended;
     expect(status).toBe(Status.PERMISSION_DENIED);
   });
 
@@ -77,10 +83,11 @@ describe('the gRPC door asks', () => {
     };
     const { refused, policy } = refusingPolicy();
     const { client } = await opened(new Admission(authenticator, policy));
-    expect((await client.call('Connect', [{}]).ended).status).toBe(Status.OK);
+    const connected = async () => (await client.call('Connect', [{}], SOMEBODY).ended).status;
+    expect(await connected()).toBe(Status.OK);
     refused.add('connect');
     policy.change();
-    expect((await client.call('Connect', [{}]).ended).status).toBe(Status.PERMISSION_DENIED);
+    expect(await connected()).toBe(Status.PERMISSION_DENIED);
   });
 
   it('what shows who the client is, and says so where that is wrong', async () => {
@@ -97,7 +104,7 @@ describe('the gRPC door asks', () => {
     expect(
       (await client.call('Produce', [{ topic: 'secret/log', message: Buffer.from('x') }]).ended).status,
     ).toBe(0);
-    const stream = client.call('StreamConsume', [{ topic: 'secret/log', offset: 1n }]);
+    const stream = client.call('StreamConsume', [{ topic: 'secret/log', offset: 1n }], SOMEBODY);
     await expect.poll(() => stream.responses.length, { timeout: 30_000 }).toBe(1);
     refused.add('read');
     policy.change();

@@ -250,6 +250,17 @@ describe('a stream of events', () => {
     expect(source.events.every(({ id, data }) => (id !== undefined) === (data.log !== undefined))).toBe(true);
   });
 
+  // Such a stream read no log, and left out what it should have read there.
+  it('of a group brings what comes, whether a log keeps its topic or not, and has no place in a log', async () => {
+    const { http } = await startHttp({ keep: [{ filter: 'kept' }] });
+    const source = await TestEventSource.open(`${http}/topics/$share/g/%2B?follow`);
+    for (const topic of ['kept', 'live']) await post(http, `${topic}?qos=1`, topic);
+    await source.has(2);
+    expect(source.payloads).toEqual(['kept', 'live']);
+    const refused = await fetch(`${http}/topics/$share/g/kept?follow&from=earliest`);
+    expect((await problemOf(refused)).code).toBe('malformed-http-request');
+  });
+
   it('takes the place of another only where both have the same client id', async () => {
     const { http } = await startHttp();
     const url = `${http}/topics/%23?follow`;

@@ -27,6 +27,8 @@ export type OpenCall = (call: Call) => CallHandler;
 /** One call: its requests out of the bytes of its stream, its responses, deadline and status. */
 export class Call implements ExpandedCall, StreamHandler {
   readonly peer: CallPeer;
+  /** Whether its client has shown nothing of who it is. */
+  isNobodys = false;
   #access: Access | undefined;
   readonly #stream: Http2Stream;
   readonly #responses: Responses;
@@ -140,7 +142,7 @@ export class Call implements ExpandedCall, StreamHandler {
   fail(error: unknown): void {
     if (this.#isOver) return;
     if (isUnexpected(error)) this.peer.context.unexpected(error);
-    const told = grpcErrorOf(error);
+    const told = grpcErrorOf(error, this.isNobodys);
     this.peer.refused(this.#access?.identity, error);
     this.#end(told.status);
     if (!this.#responses.isGone) this.#responses.fail(told);

@@ -5,8 +5,19 @@ import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.t
 /** The reason that clients get when the door closes. */
 export const SHUTTING_DOWN = 'server-shutdown: the broker is stopping';
 
-/** The status of a call whose handler throws; other doors have the like for their protocols. */
-export function grpcErrorOf(error: unknown): GrpcError {
+/**
+ * The status of a call whose handler throws; other doors have the like for their protocols.
+ *
+ * @param isNobodys whether the client of the call has shown nothing: it may be somebody who is allowed what nobody is, and
+ *   PERMISSION_DENIED is for callers that are known (gRPC, status codes).
+ */
+export function grpcErrorOf(error: unknown, isNobodys = false): GrpcError {
+  const told = errorOf(error);
+  const isUnknown = isNobodys && told.status === Status.PERMISSION_DENIED;
+  return isUnknown ? new GrpcError(Status.UNAUTHENTICATED, told.message) : told;
+}
+
+function errorOf(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error;
   if (error instanceof BrokerError) return new GrpcError(statusOf(error), error.message);
   if (error instanceof ProtobufError) {

@@ -27,6 +27,11 @@ export class Logins {
     return this.#last?.identity;
   }
 
+  /** Whether calls that show this show nothing, and nor does their connection. */
+  areNobodys(authorization = ''): boolean {
+    return authorization === '' && this.#peer.certificate === undefined;
+  }
+
   /**
    * What whoever shows this may do. There at once where it is known.
    *

@@ -160,11 +160,13 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
     this.#calls.add(call);
     this.#callCount++;
     this.#parts.callOpened();
+    const authorization = head.get('authorization');
+    call.isNobodys = this.#logins.areNobodys(authorization);
     try {
       if (this.#parts.isFull()) throw new GrpcError(Status.RESOURCE_EXHAUSTED, 'too many calls at once');
       // Whoever looks after the broker asks how it is without an account.
       if (head.path.startsWith(HEALTH_PATH)) this.#start(call, head);
-      else this.#startFor(this.#logins.of(head.get('authorization')), call, head);
+      else this.#startFor(this.#logins.of(authorization), call, head);
     } catch (error) {
       call.fail(error);
     }

@@ -32,6 +32,8 @@ export async function makeApi({ context, guard, version }: ApiParts): Promise<Ap
   const problems: ProblemParts = {
     logger,
     refused: (request, refusal) => context.socketOf(request).refused(refusal, thingOf(request)),
+    isNobodys: (request) =>
+      request.headers.authorization === undefined && context.socketOf(request).certificate === undefined,
   };
   const app = fastify({
     bodyLimit: maxMessageBytes,

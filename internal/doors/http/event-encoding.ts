@@ -13,18 +13,19 @@ export function encodeRetained(message: Message): Uint8Array {
   return Buffer.from(eventOf({ ...message, retain: true }));
 }
 
+/** Live messages as events, for streams that read no logs. */
+export const LIVE_EVENTS: Encoding = {
+  name: 'events',
+  // No client of the door publishes events.
+  decode: () => [],
+  encode: (messages) => Buffer.from(messages.map((message) => eventOf(message)).join('')),
+};
+
 /** Live messages as events. Those that a log keeps are left out: the stream reads them there, with their offsets. */
 export function liveEvents(isKept: (topic: string) => boolean): Encoding {
   return {
-    name: 'events',
-    // No client of the door publishes events.
-    decode: () => [],
-    encode: (messages) =>
-      Buffer.from(
-        messages
-          .filter(({ topic }) => !isKept(topic))
-          .map((message) => eventOf(message))
-          .join(''),
-      ),
+    ...LIVE_EVENTS,
+    name: 'events beside logs',
+    encode: (messages) => LIVE_EVENTS.encode(messages.filter(({ topic }) => !isKept(topic))),
   };
 }

@@ -31,6 +31,8 @@ export interface StreamOptions {
   start: ReplayStart | undefined;
   /** Where the client was before; undefined where this is its first stream. */
   positions: ReadonlyMap<PartitionLog, ReadFrom> | undefined;
+  /** Whether topics that a log keeps are read there: not those of a group, which has no place in a log. */
+  readsLogs: boolean;
   closed(): void;
 }
 
@@ -165,8 +167,8 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
 
   #beginReplay(): void {
     const { kept } = this.#parts;
-    const { access, filter, start = { kind: 'latest' }, positions } = this.#options;
-    if (kept === undefined || filter.startsWith('$')) return;
+    const { access, filter, start = { kind: 'latest' }, positions, readsLogs } = this.#options;
+    if (kept === undefined || !readsLogs) return;
     const goesOn = positions !== undefined;
     const mayGet = (topic: string) => access.mayGet(topic);
     this.#replay = new Replay(kept.logs, { start, filter, positions, goesOn, mayGet }, this);

@@ -9,7 +9,7 @@ import { httpStreamQuietMs, httpStreams } from '../../limits/http.ts';
 import type { ReplayStart } from '../../live/replay-filter.ts';
 import type { Fates } from '../../observe/fates.ts';
 import type { DoorParts } from '../door.ts';
-import { liveEvents } from './event-encoding.ts';
+import { LIVE_EVENTS, liveEvents } from './event-encoding.ts';
 import { positionsOf } from './event-ids.ts';
 import { EventStream } from './event-stream.ts';
 import type { HttpSocket } from './http-socket.ts';
@@ -55,14 +55,17 @@ export class EventStreams {
     }
     if (start !== undefined && kept === undefined)
       throw new BrokerError('no-log', 'this broker keeps no log');
+    const readsLogs = kept !== undefined && !filter.startsWith('$');
+    if (start !== undefined && !readsLogs)
+      throw new BrokerError('malformed-http-request', 'a group, and what begins with $, has no `from`');
     const lastEventId = request.headers['last-event-id'];
     const positions =
       lastEventId === undefined || kept === undefined
         ? undefined
         : positionsOf(String(lastEventId), kept.logs);
     const stream = new EventStream(this.#parts, reply.raw, {
-      ...{ access, socket, filter, start, positions },
-      ...{ fates: this.#fates, encoding: this.#encoding },
+      ...{ access, socket, filter, start, positions, readsLogs },
+      ...{ fates: this.#fates, encoding: readsLogs ? this.#encoding : LIVE_EVENTS },
       closed: () => {
         this.#open.delete(stream);
         socket.stream = undefined;

@@ -9,20 +9,21 @@ export interface ProblemParts {
   logger: Logger;
   /** Told of each refusal. */
   refused(request: IncomingMessage, refusal: BrokerError): void;
+  /** Whether a request shows nothing of who sent it, and nor does its connection. */
+  isNobodys(request: IncomingMessage): boolean;
 }
 
 /** Answers with what went wrong. */
 export function sendProblem(
   reply: FastifyReply,
   error: unknown,
-  { logger, refused }: ProblemParts,
+  { logger, refused, isNobodys }: ProblemParts,
 ): FastifyReply {
   const refusal = refusalOf(error, logger);
   refused(reply.request.raw, refusal);
   const problem = problemOf(refusal);
   // Whoever has shown nothing may be somebody who is allowed it.
-  const { authorization } = reply.request.headers;
-  if (refusal.code === 'not-authorized' && authorization === undefined) problem.status = 401;
+  if (refusal.code === 'not-authorized' && isNobodys(reply.request.raw)) problem.status = 401;
   // RFC 9110, section 11.6.1.
   if (problem.status === 401) reply.header('www-authenticate', CHALLENGES);
   if (problem.status === 503) reply.header('retry-after', '1');

@@ -142,5 +142,6 @@ export class Newcomer {
 
 /** The credentials in a CONNECT. */
 function credentialsOf({ userName, password }: Connect): Credentials {
-  return userName === undefined ? NO_CREDENTIALS : { kind: 'password', user: userName, password };
+  if (userName === undefined && password === undefined) return NO_CREDENTIALS;
+  return { kind: 'password', user: userName ?? '', password };
 }
