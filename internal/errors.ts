@@ -111,6 +111,11 @@ export const ERRORS = {
     rule: 'A limit says how often a user, a group or a client may connect; a loop of connects is slowed without one.',
     remedy: 'Wait longer after each failed connection; look for two programs with one client id.',
   },
+  'rate-exceeded': {
+    kind: 'unavailable',
+    rule: 'A limit says how many messages and bytes a second a user, a group or a client may send and get.',
+    remedy: 'Wait as long as Retry-After says, or ask whoever runs the broker for more.',
+  },
   'too-many-clients': {
     kind: 'unavailable',
     rule: 'At most -max-clients are connected at once.',

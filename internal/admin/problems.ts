@@ -43,6 +43,11 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
   'bad-credentials': 401,
   'method-not-allowed': 405,
   'foreign-host': 421,
+  // RFC 6585, section 4.
+  'too-many-connections': 429,
+  'connection-rate-exceeded': 429,
+  'rate-exceeded': 429,
+  'too-many-logins': 429,
 };
 
 /** How a refusal is told over HTTP. */

@@ -252,6 +252,8 @@ export function limitsFor(limits: readonly Limit[], who: Identity): Limit[] {
 }
 
 const NONE: readonly never[] = [];
+/** Doors whose clients may call themselves something else with each request. */
+const DOORS_WITHOUT_IDS: readonly string[] = ['http'];
 /** An epoch that no limits have. */
 const OUTDATED = -1;
 
@@ -265,8 +267,10 @@ function isFor(limit: Limit, { user, groups, clientId }: Identity): boolean {
   return limit.client === undefined || limit.client === clientId;
 }
 
-/** What somebody is told from others by, where a limit is for each on his own. */
-function ownKeyOf({ user, clientId, remote }: Identity): string {
+/** What somebody is told from others by, where a limit is for each on its own. */
+function ownKeyOf({ user, clientId, remote, door }: Identity): string {
   if (user !== undefined) return `user/${user}`;
-  return clientId === '' ? `remote/${remote.replace(/:\d+$/, '')}` : `client/${clientId}`;
+  return clientId === '' || DOORS_WITHOUT_IDS.includes(door)
+    ? `remote/${remote.replace(/:\d+$/, '')}`
+    : `client/${clientId}`;
 }

@@ -46,17 +46,18 @@ export class Admission {
   /**
    * What a client may do, if it may come in. There at once where the authenticator knows at once.
    *
+   * @param isConnecting whether it counts as a new connection of its client; where not, its door asks for its turn.
    * @throws BrokerError `bad-credentials`, `not-authorized`, `too-many-logins`, `connection-rate-exceeded`; the promise
    *   rejects with the same.
    */
-  admit(peer: Peer, credentials: Credentials): Access | Promise<Access> {
+  admit(peer: Peer, credentials: Credentials, isConnecting = true): Access | Promise<Access> {
     const reconnect = this.#reconnects.turn(peer);
     const user = guessedUser(credentials);
     const login = user === undefined ? undefined : this.#failedLogins.turn(peer.remote, user);
     if (reconnect !== undefined || login !== undefined) {
-      return Promise.all([reconnect, login]).then(() => this.#admitNow(peer, credentials));
+      return Promise.all([reconnect, login]).then(() => this.#admitNow(peer, credentials, isConnecting));
     }
-    return this.#admitNow(peer, credentials);
+    return this.#admitNow(peer, credentials, isConnecting);
   }
 
   /** The SASL mechanisms that a client may choose from. */
@@ -94,18 +95,15 @@ export class Admission {
     return begin((credentials) => this.#authenticator.authenticate(peer, credentials));
   }
 
-  #admitNow(peer: Peer, credentials: Credentials): Access | Promise<Access> {
+  #admitNow(peer: Peer, credentials: Credentials, isConnecting: boolean): Access | Promise<Access> {
     const found = this.#authenticator.authenticate(peer, credentials);
-    if (found instanceof Promise) return found.then((late) => this.#letIn(peer, credentials, late));
-    return this.#letIn(peer, credentials, found);
-  }
-
-  #letIn(peer: Peer, credentials: Credentials, found: Identity | Refusal): Access | Promise<Access> {
-    const user = guessedUser(credentials);
-    if (user !== undefined) this.#note(peer, user, found);
-    const access = this.accessOf(found);
-    const turn = access.allowance?.turnToConnect();
-    return turn === undefined ? access : turn.then(() => access);
+    const letIn = (known: Identity | Refusal) => {
+      const user = guessedUser(credentials);
+      if (user !== undefined) this.#note(peer, user, known);
+      const access = this.accessOf(known);
+      return isConnecting ? inTurn(access) : access;
+    };
+    return found instanceof Promise ? found.then(letIn) : letIn(found);
   }
 
   /** Whose user becomes known only in the exchange waits before it hears how that ended. */
@@ -132,6 +130,12 @@ export class Admission {
 
 function refused({ code = 'bad-credentials', reason, user, cause }: Refusal): BrokerError {
   return new BrokerError(code, reason, { user, cause });
+}
+
+/** Who connects too often waits for its turn. */
+function inTurn(access: Access): Access | Promise<Access> {
+  const turn = access.allowance?.turnToConnect();
+  return turn === undefined ? access : turn.then(() => access);
 }
 
 /** Whose password somebody may be guessing; tokens are too long for that. */

@@ -9,23 +9,31 @@ import type { HttpSocket } from './http-socket.ts';
 const NAMELESS = 'http';
 
 /**
- * What whoever sent a request may do. Each request says who sends it, so each is admitted.
+ * What whoever sent a request may do. Each request says who sends it, so each is admitted, and held to the limits of its
+ * client.
  *
- * @throws BrokerError `bad-credentials`, `not-authorized`, `malformed-http-request`.
+ * @throws BrokerError `bad-credentials`, `not-authorized`, `malformed-http-request`, `rate-exceeded`, `too-many-connections`.
  */
 export async function accessOf(
-  { headers }: Pick<FastifyRequest, 'headers'>,
+  { headers, raw }: Pick<FastifyRequest, 'headers' | 'raw'>,
   admission: Admission,
   socket: HttpSocket,
-  clientId = NAMELESS,
+  { clientId = NAMELESS, messages = 0 }: Asking = {},
 ): Promise<Access> {
   socket.claimedId = clientId;
-  const access = await admission.admit(
-    peerOf(socket, socket.door, clientId),
-    credentialsOf(headers.authorization),
-  );
+  const peer = peerOf(socket, socket.door, clientId);
+  const access = await admission.admit(peer, credentialsOf(headers.authorization), false);
   socket.identity = access.identity;
+  await socket.limits.take(access, raw, messages);
   return access;
+}
+
+/** What is known of a request beside who sends it. */
+export interface Asking {
+  /** How its client calls itself, where it does. */
+  readonly clientId?: string | undefined;
+  /** Messages that it publishes. Default: 0. */
+  readonly messages?: number;
 }
 
 /** RFC 9110, section 11.4; RFC 7617; RFC 6750. */

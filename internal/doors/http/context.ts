@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Access } from '../../access/access.ts';
 import type { Fates } from '../../observe/fates.ts';
 import type { DoorParts } from '../door.ts';
+import type { Asking } from './caller.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { HttpSocket } from './http-socket.ts';
 
@@ -16,8 +17,7 @@ export interface HttpContext {
   /**
    * What whoever sent a request may do.
    *
-   * @param clientId how it calls itself, where it does.
-   * @throws BrokerError `bad-credentials`, `not-authorized`.
+   * @throws BrokerError `bad-credentials`, `not-authorized`, `rate-exceeded`, `too-many-connections`.
    */
-  accessOf(request: Pick<FastifyRequest, 'raw' | 'headers'>, clientId?: string): Promise<Access>;
+  accessOf(request: Pick<FastifyRequest, 'raw' | 'headers'>, asking?: Asking): Promise<Access>;
 }

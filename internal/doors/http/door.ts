@@ -36,7 +36,7 @@ export class HttpDoor implements Door {
       fates,
       streams: new EventStreams(parts, fates),
       socketOf,
-      accessOf: (request, clientId) => accessOf(request, parts.admission, socketOf(request.raw), clientId),
+      accessOf: (request, asking) => accessOf(request, parts.admission, socketOf(request.raw), asking),
     };
   }
 
@@ -103,6 +103,7 @@ export class HttpDoor implements Door {
     socket.once('close', () => {
       this.#sockets.delete(socket);
       connections.delete(added);
+      added.limits.leave();
     });
     return added;
   }

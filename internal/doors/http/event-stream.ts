@@ -19,6 +19,7 @@ import type { DoorParts } from '../door.ts';
 import { encodeRetained, eventOf } from './event-encoding.ts';
 import { EventIds } from './event-ids.ts';
 import type { HttpSocket, OpenAnswer } from './http-socket.ts';
+import { OutgoingPace } from './request-limits.ts';
 
 export interface StreamOptions {
   access: Access;
@@ -47,6 +48,9 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
   readonly #ids = new EventIds();
   #client: Client | undefined;
   #session: Session | undefined;
+  readonly #pace: OutgoingPace;
+  /** Messages that the pace has counted. */
+  #paced = 0;
   #retainedFeeds: RetainedFeeds | undefined;
   #replay: Replay | undefined;
 
@@ -54,6 +58,7 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
     this.#parts = parts;
     this.#response = response;
     this.#options = options;
+    this.#pace = new OutgoingPace(options.access, () => this.#goOn());
   }
 
   get sent(): number {
@@ -82,7 +87,7 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
   begin(headers: OutgoingHttpHeaders): void {
     const response = this.#response;
     response.writeHead(200, { ...headers, 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-    response.on('drain', () => this.#client?.channel.ready());
+    response.on('drain', () => this.#goOn());
     response.on('close', () => this.#leave());
     // Proxies and clients see at once that it has begun.
     response.write(':\n\n');
@@ -100,9 +105,19 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
   write(buffers: readonly Uint8Array[]): boolean {
     const response = this.#response;
     response.cork();
-    for (const bytes of buffers) response.write(bytes);
+    let length = 0;
+    for (const bytes of buffers) {
+      response.write(bytes);
+      length += bytes.length;
+    }
     response.uncork();
-    return !response.writableNeedDrain;
+    const messages = this.sent - this.#paced;
+    this.#paced += messages;
+    return this.#pace.sent(length, messages) && !response.writableNeedDrain;
+  }
+
+  #goOn(): void {
+    if (!this.#pace.isHeld && !this.#response.writableNeedDrain) this.#client?.channel.ready();
   }
 
   /** Shows proxies and clients that nothing is broken where nothing comes. */
@@ -176,6 +191,7 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
   }
 
   #leave(): void {
+    this.#pace.close();
     this.#replay?.stop();
     this.#retainedFeeds?.stop();
     const client = this.#client;

@@ -74,6 +74,7 @@ export class EventStreams {
     stream.connect();
     this.#open.add(stream);
     socket.stream = stream;
+    socket.isPaced = true;
     reply.hijack();
     stream.begin(reply.getHeaders() as OutgoingHttpHeaders);
     return reply;

@@ -7,6 +7,7 @@ import type { ConnectionFacts, OpenConnection } from '../../observe/connections.
 import type { Affected, Fates } from '../../observe/fates.ts';
 import { certificateOf, remoteOf } from '../../transport/connection.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
+import { RequestLimits } from './request-limits.ts';
 
 /** An answer that goes on. */
 export interface OpenAnswer {
@@ -31,6 +32,9 @@ export class HttpSocket implements OpenConnection {
   claimedId: string | undefined;
   /** The stream that it has become. */
   stream: OpenAnswer | undefined;
+  readonly limits: RequestLimits;
+  /** Whether the bytes of the present answer are counted as they are sent. */
+  isPaced = false;
   readonly #socket: Socket;
   readonly #sinceMs: number;
   readonly #answering = new Set<ServerResponse>();
@@ -42,6 +46,7 @@ export class HttpSocket implements OpenConnection {
     this.remote = remoteOf(socket);
     this.certificate = certificateOf(socket);
     this.#socket = socket;
+    this.limits = new RequestLimits(socket);
     this.#sinceMs = clock.now();
     this.#refusals = new RefusalLog(
       fates,
@@ -60,11 +65,17 @@ export class HttpSocket implements OpenConnection {
     this.#requests++;
     this.identity = undefined;
     this.claimedId = undefined;
+    this.isPaced = false;
     this.#answering.add(response);
     response.once('close', () => {
+      this.limits.answered(this.isPaced);
       this.#answering.delete(response);
       answered();
     });
+  }
+
+  holdToLimits(): void {
+    this.limits.holdToLimits();
   }
 
   facts(): ConnectionFacts {

@@ -4,6 +4,7 @@ import { problemOf } from '../../admin/problems.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { BrokerError } from '../../errors.ts';
 import { StoreError } from '../../log/logs.ts';
+import { RateExceeded } from './request-limits.ts';
 
 export interface ProblemParts {
   logger: Logger;
@@ -26,8 +27,16 @@ export function sendProblem(
   if (refusal.code === 'not-authorized' && isNobodys(reply.request.raw)) problem.status = 401;
   // RFC 9110, section 11.6.1.
   if (problem.status === 401) reply.header('www-authenticate', CHALLENGES);
-  if (problem.status === 503) reply.header('retry-after', '1');
+  if (problem.status === 503 || problem.status === 429) reply.header('retry-after', retryAfterOf(refusal));
+  // It would go on counting as one that is open.
+  if (refusal.code === 'too-many-connections') reply.header('connection', 'close');
   return reply.code(problem.status).type('application/problem+json').send(problem);
+}
+
+/** In whole seconds, rounded up: whoever comes earlier is refused again. */
+function retryAfterOf(refusal: BrokerError): string {
+  const waitMs = refusal instanceof RateExceeded ? refusal.waitMs : 0;
+  return String(Math.max(1, Math.ceil(waitMs / 1_000)));
 }
 
 const CHALLENGES = 'Basic realm="tinymq", charset="UTF-8", Bearer realm="tinymq"';

@@ -1,4 +1,5 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Access } from '../../../access/access.ts';
 import { problemSchema } from '../../../admin/problems.ts';
 import type { Message } from '../../../broker/delivery/publication.ts';
 import { Receipt } from '../../../broker/delivery/receipt.ts';
@@ -19,12 +20,19 @@ interface PublishQuery {
 /** `POST /topics/sensors/temp`: the body becomes the payload of a message. */
 export function routePublish(app: FastifyInstance, context: HttpContext): void {
   const { broker } = context.parts;
+  const accesses = new WeakMap<FastifyRequest, Access>();
+  // Before anything of the body is read.
+  const onRequest = async (request: FastifyRequest<{ Querystring: { client?: unknown } }>) => {
+    const { client } = request.query;
+    const clientId = typeof client === 'string' ? client : undefined;
+    accesses.set(request, await context.accessOf(request, { clientId, messages: 1 }));
+  };
   app.post<{ Querystring: PublishQuery; Body: Buffer | undefined }>(
     '/topics/*',
-    { schema: publishSchema },
+    { schema: publishSchema, onRequest },
     async (request, reply) => {
-      const { qos, retain, expiry, client, property } = request.query;
-      const access = await context.accessOf(request, client);
+      const { qos, retain, expiry, property } = request.query;
+      const access = accesses.get(request)!;
       const topic = topicOfPath(request.raw.url ?? '');
       checkPublishable(topic);
       access.check('publish', 'topic', topic);

@@ -13,6 +13,7 @@ import type { HttpContext } from '../context.ts';
 import { lastMessage, type PlacedMessage, readLogs } from '../log-reading.ts';
 import { headersOf } from '../message-headers.ts';
 import { messageJson, messageSchema, type Place } from '../message-json.ts';
+import { OutgoingPace } from '../request-limits.ts';
 import { topicOfPath } from '../topic-path.ts';
 import { isSet } from './publish.ts';
 
@@ -34,7 +35,8 @@ export function routeRead(app: FastifyInstance, context: HttpContext): void {
     const { from, follow, client } = request.query;
     const filter = topicOfPath(request.raw.url ?? '');
     const isStream = isSet(follow);
-    const access = await context.accessOf(request, client ?? (isStream ? idOfStream() : undefined));
+    const clientId = client ?? (isStream ? idOfStream() : undefined);
+    const access = await context.accessOf(request, { clientId });
     context.parts.broker.checkMaySubscribe(access, filter);
     const start = from === undefined ? undefined : startOf(from, context.parts.clock.now());
     if (isStream) {
@@ -69,25 +71,29 @@ function isWildcard(filter: string): boolean {
 function readLog(
   request: FastifyRequest<{ Querystring: ReadQuery }>,
   reply: FastifyReply,
-  { parts }: HttpContext,
+  { parts, socketOf }: HttpContext,
   { access, filter, start }: { access: Access; filter: string; start: ReplayStart },
 ): FastifyReply {
   if (parts.kept === undefined) throw new BrokerError('no-log', 'this broker keeps no log');
   const { limit, format } = request.query;
   const asked = { filter, mayGet: (topic: string) => access.mayGet(topic) };
   const lineOf = format === 'json' ? jsonLineOf : rawLineOf;
-  const chunks = chunksOf(readLogs(parts.kept.logs, asked, start), limit, lineOf);
+  socketOf(request.raw).isPaced = true;
+  const chunks = chunksOf(readLogs(parts.kept.logs, asked, start), limit, lineOf, access);
   return reply
     .type(format === 'json' ? JSON_LINES : 'application/octet-stream')
     .send(Readable.from(chunks, { objectMode: false }));
 }
 
-/** Lines in pieces that are worth a write each. */
+/** Lines in pieces that are worth a write each, no faster than the limits of the client allow. */
 async function* chunksOf(
   messages: AsyncIterable<PlacedMessage>,
   limit: number,
   lineOf: (read: PlacedMessage) => Uint8Array,
+  access: Access,
 ): AsyncGenerator<Uint8Array> {
+  let goOn: (() => void) | undefined;
+  const pace = new OutgoingPace(access, () => goOn?.());
   let lines: Uint8Array[] = [];
   let bytes = 0;
   let left = limit;
@@ -98,10 +104,18 @@ async function* chunksOf(
     if (--left === 0) break;
     if (bytes < CHUNK_CHARACTERS) continue;
     yield Buffer.concat(lines);
+    const isFree = pace.sent(bytes, lines.length);
+    if (!isFree) {
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+    }
     lines = [];
     bytes = 0;
   }
-  if (lines.length > 0) yield Buffer.concat(lines);
+  if (lines.length === 0) return;
+  yield Buffer.concat(lines);
+  pace.sent(bytes, lines.length);
 }
 
 const LINE_BREAK = Buffer.from('\n');
