@@ -24,6 +24,8 @@ function readTypes(query: Record<string, unknown>, properties: Readonly<Record<s
       query[name] = Number(value);
     } else if (type === 'boolean' && /^(true|false)$/.test(value)) {
       query[name] = value === 'true';
+    } else if (type === 'array') {
+      query[name] = [value];
     }
   }
 }

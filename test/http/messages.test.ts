@@ -98,6 +98,7 @@ describe('a message that is published by HTTP', () => {
       { name: 'list', value: '3' },
     ];
     expect(await json.json()).toMatchObject({ userProperties });
+    expect((await post(http, 'a?property=one=1', 'x')).status).toBe(202);
     expect((await post(http, 'a?property=nothing', 'x')).status).toBe(400);
   });
 

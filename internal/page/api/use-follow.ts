@@ -4,8 +4,10 @@ import { urlOf } from './api.ts';
 
 /** A stream of events as the page shows it. */
 export interface Followed<T> extends Newest<T> {
-  /** Since the last second. */
+  /** In the last second. */
   perSecond: number;
+  /** What came while it is paused, and is not shown yet. */
+  unseen: number;
   state: 'off' | 'connecting' | 'open' | 'ended';
   problem: string | undefined;
 }
@@ -13,7 +15,7 @@ export interface Followed<T> extends Newest<T> {
 /** Messages that a list has at most: what comes is more than anybody reads, and the page has to stay small. */
 export const FOLLOWED_ROWS = 500;
 
-const OFF: Followed<never> = { ...NO_ITEMS, perSecond: 0, state: 'off', problem: undefined };
+const OFF: Followed<never> = { ...NO_ITEMS, perSecond: 0, unseen: 0, state: 'off', problem: undefined };
 
 /**
  * Follows server-sent events. What arrives is gathered and shown once a frame, however much it is; while it is paused it
@@ -48,11 +50,11 @@ function follow<T>(url: string, isPaused: () => boolean, update: Update<T>): () 
     frame = 0;
     if (isPaused() || pending.length === 0) return;
     const arrived = pending.splice(0);
-    const unseen = skipped;
+    const left = skipped;
     skipped = 0;
     update((before) => {
       const after = withNewest(before, arrived, FOLLOWED_ROWS);
-      return { ...before, ...after, total: after.total + unseen };
+      return { ...before, ...after, total: after.total + left, unseen: 0 };
     });
   }
 
@@ -75,8 +77,11 @@ function follow<T>(url: string, isPaused: () => boolean, update: Update<T>): () 
   const timer = setInterval(() => {
     const perSecond = second;
     second = 0;
-    update((before) => (before.perSecond === perSecond ? before : { ...before, perSecond }));
     flush();
+    const unseen = pending.length + skipped;
+    update((before) =>
+      before.perSecond === perSecond && before.unseen === unseen ? before : { ...before, perSecond, unseen },
+    );
   }, 1_000);
   return () => {
     source.close();

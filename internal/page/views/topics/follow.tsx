@@ -14,7 +14,7 @@ export function Follow({ filter }: { filter: string }) {
   const [isPaused, setIsPaused] = useState(false);
   const [selected, setSelected] = useState<ListedMessage>();
   const followed = useFollow<Message>(topicPath(filter), { follow: true }, isPaused);
-  const { items, total, perSecond, state, problem } = followed;
+  const { items, total, perSecond, unseen, state, problem } = followed;
   // The newest is in front, and each keeps its number while others come.
   const listed = useMemo(
     () => items.map((message, index) => ({ key: total - index, message })),
@@ -24,7 +24,9 @@ export function Follow({ filter }: { filter: string }) {
   return (
     <div class="follow">
       <div class="follow-head">
-        <span class={`follow-state follow-${state}`}>{isPaused ? 'Paused' : STATES[state]}</span>
+        <span class={`follow-state follow-${state}`}>
+          {isPaused ? `Paused, ${count(unseen)} new` : STATES[state]}
+        </span>
         <span class="quiet">
           {many(total, 'message')}, {count(perSecond)} per second
           {total > FOLLOWED_ROWS && `; the newest ${FOLLOWED_ROWS} are here`}
