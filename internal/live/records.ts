@@ -71,6 +71,15 @@ export function otherTopicOf(headers: readonly RecordHeader[], logName: string):
   return topic === liveTopicOf(logName) ? undefined : topic;
 }
 
+/** The client that a record says it was published by. */
+export function clientOf(headers: readonly RecordHeader[]): string | undefined {
+  let clientId = '';
+  for (const { key, value } of headers) {
+    if (key === CLIENT_HEADER && value !== null) clientId = sendable(text.decode(value));
+  }
+  return clientId === '' ? undefined : clientId;
+}
+
 function publishable(topic: string): string | undefined {
   return topicNameProblem(topic) === undefined && !isReservedTopic(topic) ? topic : undefined;
 }

@@ -13,6 +13,7 @@ import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { connectMqtt } from '../mqtt/client.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 import { urlOf } from '../support/listeners.ts';
+import { connectRaw } from '../support/raw-client.ts';
 
 const DENIED = KafkaErrorCode.topicAuthorizationFailed;
 const NOT_AUTHORIZED = 0x87;
@@ -22,6 +23,7 @@ const RULES = parseRules(
   [
     { deny: ['publish', 'subscribe'], users: ['*'], topics: ['secret/#', 'sensors/#'] },
     { allow: ['connect', 'publish', 'subscribe', 'create', 'describe'], users: ['*'], topics: ['#'] },
+    { allow: ['alter'], users: ['*'], sessions: ['mirrored-*'] },
   ],
   'file',
 );
@@ -128,5 +130,49 @@ describe('a record that says of itself that it was published to another topic', 
     expect(await produced(log, header('all/b'), codec)).toBe(0);
     expect(await produced(log, { headers: [{ key: 'a', value: Buffer.from('secret/a') }] }, codec)).toBe(0);
     publisher.drop();
+  });
+});
+
+// Live subscribers are told who published a message. For a record that is what its header says, which any producer of Kafka
+// could write: mallory appeared as sensor-7.
+describe('a record that says of itself that a client published it', () => {
+  const by = (...clients: (string | null)[]) => ({
+    headers: clients.map((name) => ({
+      key: 'tinymq.client',
+      value: name === null ? null : Buffer.from(name),
+    })),
+  });
+
+  it.each<Codec>(['none', 'gzip'])(
+    'is refused unless its user may publish as that client (%s)',
+    async (codec) => {
+      await created('open');
+      const subscriber = await connectRaw(broker.url, 'subscriber');
+      const seen: string[] = [];
+      await subscriber.subscribe('open');
+      subscriber.consume(({ clientId }) => void seen.push(clientId));
+      expect(await produced('open', by('sensor-7'), codec)).toBe(DENIED);
+      // The last one counts.
+      expect(await produced('open', by('mirrored-1', 'sensor-7'), codec)).toBe(DENIED);
+      expect(await produced('open', by('mirrored-1'), codec)).toBe(0);
+      expect(await produced('open', by('', null), codec)).toBe(0);
+      expect(await produced('open', {}, codec)).toBe(0);
+      await expect.poll(() => seen).toEqual(['mirrored-1', '', '']);
+      subscriber.stream.destroy();
+    },
+  );
+
+  it('is what a live client published, whatever properties it adds', async () => {
+    await created('open');
+    const subscriber = await connectRaw(broker.url, 'subscriber');
+    const seen: string[] = [];
+    await subscriber.subscribe('$replay/earliest/open');
+    subscriber.consume(({ clientId }) => void seen.push(clientId));
+    const client = await connectMqtt(broker.url, 5, { clientId: 'mallory' });
+    const userProperties: [string, string][] = [['tinymq.client', 'sensor-7']];
+    client.publish('open', 'x', { qos: 1, properties: { userProperties } });
+    await client.any();
+    await expect.poll(() => seen).toEqual(['mallory']);
+    for (const each of [client, subscriber]) each.stream.destroy();
   });
 });

@@ -61,6 +61,13 @@ export class RequestAccess {
     return refusal && kafkaError(refusal.errorCode, `topic ${quoted(topic)}: ${refusal.errorMessage}`);
   }
 
+  /** The same where it may not publish in the name of a client; who writes of itself that it is one of that name, does. */
+  publishAsRefusal(clientId: string): KafkaError | undefined {
+    const refusal = this.refusalOf('alter session', clientId);
+    const what = `the header tinymq.client says ${quoted(clientId)}`;
+    return refusal && kafkaError(KafkaErrorCode.topicAuthorizationFailed, `${what}: ${refusal.errorMessage}`);
+  }
+
   /** Whether the client may do this with a topic; nothing is refused by the question. */
   mayTopic(action: Action, logName: string): boolean {
     this.#checkNeed(`${action} topic`);
@@ -128,7 +135,7 @@ const ERRORS: Record<ResourceKind, KafkaErrorCode> = {
   group: KafkaErrorCode.groupAuthorizationFailed,
   'transactional-id': KafkaErrorCode.transactionalIdAuthorizationFailed,
   broker: KafkaErrorCode.clusterAuthorizationFailed,
-  // No request of Kafka's is about one.
+  // No request of Kafka's is about one, but a record may name one.
   session: KafkaErrorCode.clusterAuthorizationFailed,
 };
 

@@ -1,7 +1,5 @@
 import { setLogAppendTime } from '../../../batch/record-batch.ts';
-import type { RecordHeader } from '../../../batch/record-cursor.ts';
 import { BrokerError, ERRORS, type ErrorCode } from '../../../errors.ts';
-import { otherTopicOf } from '../../../live/records.ts';
 import { BatchMemory } from '../../../log/batch-memory.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { liveTopicOf } from '../../../log/names.ts';
@@ -19,6 +17,7 @@ import {
   type ValidatedBatch,
   validated,
 } from '../produced-batch.ts';
+import { RecordClaims } from '../record-claims.ts';
 import { PRODUCED } from '../throttle.ts';
 import { internalTopicError, leaderError, leaderIdOf } from '../topics.ts';
 
@@ -45,7 +44,7 @@ export const produceHandler = defineHandler(
     if (failed !== undefined) throw new CloseConnection(`produce with acks=0: error ${failed.errorCode}`);
     return undefined;
   },
-  { needs: ['write topic', 'publish topic'], isConcurrent: true, meters: PRODUCED },
+  { needs: ['write topic', 'publish topic', 'alter session'], isConcurrent: true, meters: PRODUCED },
 );
 
 function bytesOf({ topicData }: Request): number {
@@ -147,14 +146,10 @@ async function append(
 ): Promise<PartitionResponse> {
   const { parts } = context;
   const bytes = memory.own(records);
-  // Records may say that they were published to other topics, which subscribers of those would get them from.
-  const others = context.access.isOpen ? undefined : new Set<string>();
-  const checked = checkedInOrder(bytes, topic, context, others);
+  const claims = context.access.isOpen ? undefined : new RecordClaims(context.access, topic.name);
+  const checked = checkedInOrder(bytes, topic, context, claims);
   const { count, maxTimestamp, producer } = checked instanceof Promise ? await checked : checked;
-  for (const other of others ?? []) {
-    const denial = context.access.publishRefusal(other);
-    if (denial !== undefined) return refused(partition.number, denial);
-  }
+  if (claims?.denial !== undefined) return refused(partition.number, claims.denial);
   context.client.throttle.take('messagesInPerSecond', count);
   const { hasLogAppendTime } = topic.settings;
   const now = parts.logs.clock.now();
@@ -179,16 +174,11 @@ async function append(
 /** Batches of a client are appended in the order in which it sent them: one that is quick to check waits for those before. */
 function checkedInOrder(
   bytes: Uint8Array,
-  { name, settings }: TopicLog,
+  { settings }: TopicLog,
   { parts, client }: RequestContext,
-  others: Set<string> | undefined,
+  claims: RecordClaims | undefined,
 ): ValidatedBatch | Promise<ValidatedBatch> {
-  const noteOther = (headers: readonly RecordHeader[]) => {
-    const other = otherTopicOf(headers, name);
-    if (other !== undefined) others?.add(other);
-  };
-  const onHeaders = others && noteOther;
-  const check = () => validated(bytes, settings, parts.slices, parts.logs.clock.now(), onHeaders);
+  const check = () => validated(bytes, settings, parts.slices, parts.logs.clock.now(), claims?.look);
   const before = client.checking;
   const checked = before === undefined ? check() : before.then(check);
   if (!(checked instanceof Promise)) return checked;
