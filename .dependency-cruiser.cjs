@@ -55,7 +55,7 @@ module.exports = {
       room('admin'),
       [
         ...shared,
-        ...['access', 'broker', 'log', 'groups', 'observe'].map(room),
+        ...['access', 'broker', 'log', 'groups', 'live', 'observe'].map(room),
         '^internal/transport/unix-socket\\.ts$',
       ],
       'what the owner of a broker does to it, whoever serves it',

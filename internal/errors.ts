@@ -201,6 +201,16 @@ export const ERRORS = {
     rule: 'What the file of -users names is changed in that file only.',
     remedy: 'Change the file; the broker reads it by itself.',
   },
+  'group-not-empty': {
+    kind: 'conflict',
+    rule: 'What a group has committed is changed while it has no members, whose next commits would undo it.',
+    remedy: 'Stop the members of the group first.',
+  },
+  'too-many-groups': {
+    kind: 'unavailable',
+    rule: 'Groups, and what they have committed, are bounded in number and bytes.',
+    remedy: 'Remove groups that nobody needs.',
+  },
   'request-too-large': {
     kind: 'too-large',
     rule: 'The body of a request that changes the broker is bounded.',

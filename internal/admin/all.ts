@@ -1,17 +1,25 @@
 import type { AdminOperation, BrokerParts } from './operation.ts';
 import { endClient, listClients, showClient } from './operations/clients.ts';
+import { listGroups, removeGroup, resetGroup, showGroup } from './operations/groups.ts';
 import { importAccess } from './operations/import.ts';
 import { addLimit, listLimits, removeLimit, testLimits } from './operations/limits.ts';
-import { showOverview } from './operations/overview.ts';
+import { listLogs, showLog } from './operations/logs.ts';
+import { showHistory, showOverview } from './operations/overview.ts';
+import { listRetained, removeRetained } from './operations/retained.ts';
 import { addRule, listRules, removeRule, testRules } from './operations/rules.ts';
+import { endSession, listSessions, listSubscriptions, showSession } from './operations/sessions.ts';
+import { showTree } from './operations/tree.ts';
 import { addUser, alterUser, listUsers, removeUser } from './operations/users.ts';
 import { showFates } from './operations/why.ts';
 
 /** Every operation; whoever mounts them serves all. */
 export const OPERATIONS = [
-  showOverview,
-  showFates,
+  ...[showOverview, showHistory, showFates],
   ...[listClients, showClient, endClient],
+  ...[listSessions, showSession, endSession, listSubscriptions],
+  ...[listRetained, removeRetained, showTree],
+  ...[listLogs, showLog],
+  ...[listGroups, showGroup, resetGroup, removeGroup],
   ...[listUsers, addUser, alterUser, removeUser],
   ...[listRules, addRule, removeRule, testRules],
   ...[listLimits, addLimit, removeLimit, testLimits],

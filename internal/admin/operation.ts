@@ -3,10 +3,12 @@ import type { DirectoryPolicy } from '../access/directory-policy.ts';
 import type { Action, Resource, ResourceKind } from '../access/policy.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
+import type { Groups } from '../groups/groups.ts';
 import type { Logs } from '../log/logs.ts';
 import type { Connections } from '../observe/connections.ts';
 import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { History } from './history.ts';
 
 /** What operations on users and rules work on, which a stopped broker has too. */
 export interface AdminParts {
@@ -25,8 +27,11 @@ export interface BrokerParts extends AdminParts {
   readonly connections: Connections;
   readonly metrics: Metrics;
   readonly health: Health;
+  /** Undefined where nobody is there to look at it. */
+  readonly history: History | undefined;
   /** Undefined where nothing is kept. */
   readonly logs: Logs | undefined;
+  readonly groups: Groups | undefined;
   readonly store: StoreFacts;
   /** Where it listens now. */
   listeners(): readonly ListenerFacts[];

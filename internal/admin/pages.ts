@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BrokerError } from '../errors.ts';
-import { listItems, maxListItems, maxSearchCharacters, sliceMs } from '../limits/admin.ts';
+import { listItems, maxListItems, maxSearchCharacters } from '../limits/admin.ts';
 import { type JsonSchema, number, text } from './operation.ts';
+import { eachInSlices } from './slices.ts';
 
 /** How a list is asked for: one page of it after the other. */
 export interface PageQuery {
@@ -33,7 +33,7 @@ export const PAGE_ANSWER: Readonly<Record<string, JsonSchema>> = {
 
 export interface Page<T> {
   readonly items: T[];
-  /** How many are wanted, on all pages. */
+  /** How many are wanted, on all pages, whether they are shown or not. */
   readonly total: number;
   readonly next?: string;
 }
@@ -45,6 +45,8 @@ interface Ordering<T> {
   keyOf(item: T): Key;
   /** Default: all are. */
   isWanted?(item: T): boolean;
+  /** Whether somebody may see it, which is asked only of what might be on the page. Default: yes. */
+  isShown?(item: T): boolean;
 }
 
 /**
@@ -56,7 +58,7 @@ interface Ordering<T> {
 export async function pageOf<T>(
   items: Iterable<T>,
   { limit = listItems, after }: PageQuery,
-  { keyOf, isWanted = () => true }: Ordering<T>,
+  { keyOf, isWanted = () => true, isShown = () => true }: Ordering<T>,
 ): Promise<Page<T>> {
   const behind = after === undefined ? undefined : parseCursor(after);
   const first = new FirstItems<T>(limit + 1);
@@ -65,27 +67,13 @@ export async function pageOf<T>(
     if (!isWanted(item)) return;
     total++;
     const key = keyOf(item);
-    if (behind === undefined || compare(key, behind) > 0) first.add(key, item);
+    if (behind !== undefined && compare(key, behind) <= 0) return;
+    if (first.hasRoomFor(key) && isShown(item)) first.add(key, item);
   });
   const found = first.sorted();
   if (found.length <= limit) return { items: found.map(({ item }) => item), total };
   const page = found.slice(0, limit);
   return { items: page.map(({ item }) => item), total, next: cursorOf(page.at(-1)!.key) };
-}
-
-/** The clock is looked at after so many items. */
-const ITEMS_BETWEEN_LOOKS = 64;
-
-/** Looks at all items; others get their turn meanwhile. */
-export async function eachInSlices<T>(items: Iterable<T>, look: (item: T) => void): Promise<void> {
-  let endMs = performance.now() + sliceMs;
-  let looked = 0;
-  for (const item of items) {
-    look(item);
-    if (++looked % ITEMS_BETWEEN_LOOKS !== 0 || performance.now() < endMs) continue;
-    await nextTurn();
-    endMs = performance.now() + sliceMs;
-  }
 }
 
 /** Whether any of the names has the text in it, whatever the case of its letters. */
@@ -111,8 +99,11 @@ class FirstItems<T> {
     this.#most = most;
   }
 
+  hasRoomFor(key: Key): boolean {
+    return this.#last === undefined || compare(key, this.#last) < 0;
+  }
+
   add(key: Key, item: T): void {
-    if (this.#last !== undefined && compare(key, this.#last) > 0) return;
     this.#items.push({ key, item });
     if (this.#items.length < 2 * this.#most) return;
     this.#items = this.sorted();
@@ -132,14 +123,20 @@ function compare(one: Key, other: Key): number {
   return 0;
 }
 
-function cursorOf(key: Key): string {
+/** What asks for the page behind a key. */
+export function cursorOf(key: Key): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
-function parseCursor(after: string): Key {
+/** @throws BrokerError `malformed-http-request` where it was not made by {@link cursorOf}. */
+export function parseCursor(after: string): Key {
   try {
     const key: unknown = JSON.parse(Buffer.from(after, 'base64url').toString());
-    if (Array.isArray(key) && key.every((each) => typeof each === 'string' || typeof each === 'number'))
+    if (
+      Array.isArray(key) &&
+      key.length > 0 &&
+      key.every((each) => typeof each === 'string' || typeof each === 'number')
+    )
       return key;
   } catch {
     // It was made up.

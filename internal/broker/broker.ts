@@ -111,6 +111,11 @@ export class Broker {
     this.#clients.disconnect(client);
   }
 
+  /** Ends the connection of a client, if it is there: {@link Clients.end}. */
+  endClient(clientId: string, reason: BrokerError): void {
+    this.#clients.end(clientId, reason);
+  }
+
   /** Asks again what everybody who is connected may do: {@link Clients.recheckAccess}. */
   recheckAccess(clients?: Iterable<Client>): void {
     this.#clients.recheckAccess(clients);

@@ -84,6 +84,14 @@ export class Clients {
     client.channel.close();
   }
 
+  /** Ends the connection of a client, which is told why. */
+  end(clientId: string, reason: BrokerError): void {
+    const client = this.#clients.get(clientId);
+    if (client === undefined) return;
+    this.disconnect(client);
+    client.disconnect(reason);
+  }
+
   /**
    * Asks again what clients may do, everybody who is connected unless given, after the rules or their groups have changed: whoever may no longer be connected, or
    * has a filter that is no longer allowed, is disconnected with the reason. No protocol of ours could end one

@@ -14,3 +14,13 @@ export const sliceMs = 5;
 export const maxRequestBytes = MiB;
 /** Filters of one client that are shown; it may have very many. */
 export const shownFilters = 1_000;
+/** Partitions of one log that are shown, for the same reason. */
+export const shownPartitions = 1_000;
+/** How often the broker looks at itself for the curves of the last hour: a person sees no more on a screen. */
+export const historyStepMs = 10_000;
+/** Samples of an hour. */
+export const historySamples = 360;
+/** The folder of the store is looked through for each so many of them: that of a Kafka has thousands of files. */
+export const storeBytesEverySamples = 6;
+/** What became of one client's messages lately, where it is shown with all the rest of it. */
+export const fatesOfClient = 20;

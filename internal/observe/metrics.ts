@@ -110,6 +110,16 @@ export class Metrics {
     return sum;
   }
 
+  /** A value as it is now; NaN where nobody counts that. */
+  value<N extends MetricName>(name: N, ...labelled: Labelled<N>): number {
+    return (
+      this.#metrics
+        .get(name)
+        ?.get(keyOf(labelled[0] ?? NO_LABELS))
+        ?.read() ?? Number.NaN
+    );
+  }
+
   /** The histogram of this name. */
   histogram(name: NameOf<'histogram'>): Histogram {
     let histogram = this.#histograms.get(name);

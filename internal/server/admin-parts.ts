@@ -1,3 +1,4 @@
+import { History } from '../admin/history.ts';
 import type { BrokerParts, StoreFacts } from '../admin/operation.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
@@ -7,6 +8,7 @@ import type { Connections } from '../observe/connections.ts';
 import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { OpenAccess } from './access.ts';
+import type { Opened } from './opened.ts';
 import type { BrokerOptions } from './options.ts';
 
 export interface AdminPartsOf {
@@ -19,17 +21,21 @@ export interface AdminPartsOf {
   connections: Connections;
   health: Health;
   addresses: OpenAddresses;
+  opened: Opened;
 }
 
 /** What operations work on, from the parts of a broker. */
 export function adminParts(parts: AdminPartsOf): BrokerParts {
   const { options, access, broker, sessions, kept, metrics, connections, health, addresses } = parts;
+  const isLookedAt = options.http !== undefined || options.adminSocket === true;
+  const history = isLookedAt ? new History({ broker, connections, metrics }) : undefined;
+  parts.opened.add(() => history?.close());
   return {
     ...{ directory: access.directory, rules: access.rules },
-    ...{ broker, sessions, metrics, connections, health },
+    ...{ broker, sessions, metrics, connections, health, history },
     version: options.version ?? 'unknown',
     startedAtMs: broker.clock.now(),
-    logs: kept?.logs,
+    ...{ logs: kept?.logs, groups: kept?.groups },
     store: storeFacts(options),
     listeners: () => addresses.all,
   };

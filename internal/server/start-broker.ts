@@ -128,7 +128,16 @@ export async function startWithDoors(
     const connections = new Connections(metrics);
     const observed = { metrics, health, connections, logger };
     const addresses = new OpenAddresses();
-    const admin = adminParts({ options: usable, access, broker, sessions, kept, ...observed, addresses });
+    const admin = adminParts({
+      options: usable,
+      access,
+      broker,
+      sessions,
+      kept,
+      ...observed,
+      addresses,
+      opened,
+    });
     const shared = { access, broker, sessions, kept, ...observed, addresses, admin, certificates, opened };
     const wanted = doors.filter((door) => places.some((place) => place.door === door));
     const openable = await openDoors(wanted, { doors, options: usable, ...shared });

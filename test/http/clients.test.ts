@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { DoorFacts } from '../../internal/admin/door-totals.ts';
+import type { HistoryFacts } from '../../internal/admin/history.ts';
 import type { ShownClient } from '../../internal/admin/operations/clients.ts';
-import type { DoorFacts } from '../../internal/admin/operations/overview.ts';
+import { MovableClock } from '../../internal/lib/clock.ts';
 import { FrameType } from '../../internal/protocol/frame/frame.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';
@@ -8,7 +10,7 @@ import { connect } from '../../pkg/client/index.ts';
 import { connectMqtt } from '../mqtt/client.ts';
 import { TestEventSource } from '../support/event-source.ts';
 import { eventually } from '../support/eventually.ts';
-import { getJson, startHttp } from '../support/http-door.ts';
+import { getJson, post, startHttp } from '../support/http-door.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 import { connectRaw } from '../support/raw-client.ts';
 
@@ -169,5 +171,36 @@ describe('the overview', () => {
       ...{ version: '1.2.3', listeners: broker.listeners, store: { kind: 'memory', folders: [] } },
       ...{ health: 'pass', sessions: 0, subscriptions: 0, logs: 0, droppedByCode: {} },
     });
+  });
+});
+
+describe('the history', () => {
+  it('has a sample each ten seconds of the last hour, with rates', async () => {
+    const clock = new MovableClock();
+    const { http } = await startHttp({ clock });
+    const read = () => getJson<HistoryFacts>(`${http}/history`);
+    await eventually(async () => (await read()).times.length === 1, 'the first sample');
+    for (let count = 0; count < 20; count++) await post(http, 'a', 'x');
+    await clock.advance(10_000);
+    const { stepMs, times, series } = await eventually(async () => {
+      const history = await read();
+      return history.times.length === 2 ? history : undefined;
+    }, 'the second sample');
+    expect([stepMs, times[1]! - times[0]! >= 10_000]).toEqual([10_000, true]);
+    const [before, after] = series['messagesInPerSecond.http']!;
+    expect(before).toBeNull();
+    expect(after).toBeGreaterThan(1);
+    expect(after).toBeLessThan(3);
+    for (const values of Object.values(series)) expect(values.length).toBe(2);
+    expect(series.heapBytes![1]).toBeGreaterThan(1_000_000);
+  });
+
+  it('is bounded', async () => {
+    const clock = new MovableClock();
+    const { http } = await startHttp({ clock });
+    for (let minute = 0; minute < 62; minute++) await clock.advance(60_000);
+    const { times, series } = await getJson<HistoryFacts>(`${http}/history`);
+    expect([times.length, series.sessions!.length]).toEqual([360, 360]);
+    expect([...times].sort((one, other) => one - other)).toEqual(times);
   });
 });

@@ -1,6 +1,6 @@
 import { THE_BROKER } from '../../access/policy.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import { shownFilters } from '../../limits/admin.ts';
+import { fatesOfClient, shownFilters } from '../../limits/admin.ts';
 import type { ConnectionFacts, OpenConnection } from '../../observe/connections.ts';
 import {
   type BrokerParts,
@@ -13,7 +13,10 @@ import {
   texts,
   time,
 } from '../operation.ts';
-import { eachInSlices, PAGE_ANSWER, PAGE_QUERY, type PageQuery, pageOf, SEARCH, searched } from '../pages.ts';
+import { PAGE_ANSWER, PAGE_QUERY, type PageQuery, pageOf, SEARCH, searched } from '../pages.ts';
+import { eachInSlices } from '../slices.ts';
+import { REQUIRED_OF_SESSION, SESSION_FIELDS, type ShownSession, shownSession } from './sessions.ts';
+import { FATE, shownFate } from './why.ts';
 
 /** A connection of any door, as lists show it. */
 export interface ShownClient extends ConnectionFacts {
@@ -108,18 +111,13 @@ export const showClient = defineOperation({
       credentialsExpireAt: time,
       filters: { ...texts, description: `What it is subscribed to, at most ${shownFilters} of them.` },
       filterCount: number,
-      session: objectOf({
-        waitingMessages: number,
-        waitingBytes: number,
-        unacknowledgedMessages: number,
-        subscriptions: number,
-        expiryMs: {
-          type: ['number', 'null'],
-          description: 'How long it outlasts the connection; null: for ever.',
-        },
-      }),
+      fates: {
+        ...listOf(FATE),
+        description: 'What was refused, dropped or expired lately, the last one first.',
+      },
+      session: { ...objectOf(SESSION_FIELDS, REQUIRED_OF_SESSION), description: 'Of an MQTT client.' },
     },
-    [...REQUIRED, 'groups', 'filters', 'filterCount'],
+    [...REQUIRED, 'groups', 'filters', 'filterCount', 'fates'],
   ),
   async run(parts: BrokerParts, { id }: { id: string }) {
     const [number, connection] = await found(parts, id);
@@ -133,23 +131,15 @@ export const showClient = defineOperation({
       credentialsExpireAt: identity?.expiresAtMs && new Date(identity.expiresAtMs).toISOString(),
       filters: filters.slice(0, shownFilters),
       filterCount: filters.length,
+      fates: parts.broker.fates.recent.find({ client: shown.clientId }, fatesOfClient).map(shownFate),
       session: connection.door === 'mqtt' ? sessionOf(parts, shown.clientId) : undefined,
     };
   },
 });
 
-/** What lasts of a client, where its protocol has that. */
-function sessionOf({ sessions }: BrokerParts, clientId: string): object | undefined {
+function sessionOf({ sessions }: BrokerParts, clientId: string): ShownSession | undefined {
   const session = sessions.get(clientId);
-  return (
-    session && {
-      waitingMessages: session.waiting,
-      waitingBytes: session.waitingBytes,
-      unacknowledgedMessages: session.unacknowledged,
-      subscriptions: session.subscriptionCount,
-      expiryMs: Number.isFinite(session.expiryMs) ? session.expiryMs : null,
-    }
-  );
+  return session && shownSession(session);
 }
 
 export const endClient = defineOperation({

@@ -1,5 +1,6 @@
 import { THE_BROKER } from '../../access/policy.ts';
-import { addFacts, type DoorTotals } from '../../observe/connections.ts';
+import { historyStepMs } from '../../limits/admin.ts';
+import { doorTotals } from '../door-totals.ts';
 import {
   type BrokerParts,
   defineOperation,
@@ -11,19 +12,8 @@ import {
   texts,
   time,
 } from '../operation.ts';
-import { eachInSlices } from '../pages.ts';
 
 const STATUS = { type: 'string', enum: ['pass', 'warn', 'fail'] };
-
-/** A door with what went through it since the start. */
-export interface DoorFacts {
-  readonly name: string;
-  readonly connections: number;
-  readonly messagesIn: number;
-  readonly messagesOut: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-}
 
 export const showOverview = defineOperation({
   ...{ name: 'overview', summary: 'Shows what the broker does, as a whole.' },
@@ -52,7 +42,7 @@ export const showOverview = defineOperation({
   }),
   async run(parts: BrokerParts, _input: object) {
     const { version, startedAtMs, store, health, metrics, sessions, broker, logs } = parts;
-    const counters = metrics.snapshot();
+    const counters = known(metrics.snapshot());
     const { status, checks } = health.read();
     return {
       version,
@@ -60,7 +50,7 @@ export const showOverview = defineOperation({
       listeners: parts.listeners(),
       store: { ...store, bytes: counters.store_bytes, freeBytes: counters.disk_free_bytes },
       health: status,
-      ...{ checks, counters, doors: await doorFacts(parts) },
+      ...{ checks, counters, doors: await doorTotals(parts.connections) },
       ...{ sessions: sessions.count, retained: broker.retained.count },
       subscriptions: metrics.sum('subscriptions'),
       logs: logs === undefined ? 0 : [...logs.topics()].length,
@@ -69,18 +59,21 @@ export const showOverview = defineOperation({
   },
 });
 
-/** What went through each door since the start, its open connections included. */
-export async function doorFacts({ connections }: Pick<BrokerParts, 'connections'>): Promise<DoorFacts[]> {
-  const totals = new Map<string, DoorTotals>();
-  for (const door of connections.doors) totals.set(door, { ...connections.totalsBefore(door) });
-  await eachInSlices(connections, (connection) => {
-    const sum = totals.get(connection.door);
-    if (sum !== undefined) addFacts(sum, connection.facts());
-  });
-  return Array.from(totals, ([name, { received, sent, receivedBytes, sentBytes }]) => ({
-    ...{ name, connections: connections.countOf(name), messagesIn: received, messagesOut: sent },
-    ...{ bytesIn: receivedBytes, bytesOut: sentBytes },
-  }));
+export const showHistory = defineOperation({
+  ...{ name: 'history', summary: 'Shows what the broker did in the last hour, a sample each ten seconds.' },
+  ...{ method: 'GET', path: '/history', needs: { action: 'describe', resource: THE_BROKER } },
+  answer: objectOf({
+    ...{ stepMs: number, times: listOf(number) },
+    series: { ...recordOf(listOf({ type: ['number', 'null'] })), description: 'A value for each time.' },
+  }),
+  async run({ history }: BrokerParts, _input: object) {
+    return history?.read() ?? { stepMs: historyStepMs, times: [], series: {} };
+  },
+});
+
+/** What is not known yet is left out. */
+function known(counters: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counters).filter(([, value]) => Number.isFinite(value)));
 }
 
 function byCode(counters: Readonly<Record<string, number>>, metric: string): Record<string, number> {

@@ -28,6 +28,17 @@ export interface WhyQuery extends FateQuestion {
   readonly limit?: number;
 }
 
+export const FATE = objectOf(
+  {
+    ...{ at: time, since: time, outcome: text, code: text, message: text, remedy: text },
+    cause: { ...text, description: 'What clients must not learn.' },
+    ...{ client: text, user: text, remote: text, door: text, topic: text },
+    rule: { ...text, description: 'The rule or limit that decided.' },
+    ...{ count: number, bytes: number },
+  },
+  ['at', 'outcome', 'code', 'message', 'remedy', 'count'],
+);
+
 export const showFates = defineOperation({
   name: 'why',
   summary: 'Shows what was refused, dropped, expired or disconnected lately, and why, the last one first.',
@@ -43,26 +54,13 @@ export const showFates = defineOperation({
     },
     [],
   ),
-  answer: objectOf({
-    fates: listOf(
-      objectOf(
-        {
-          ...{ at: time, since: time, outcome: text, code: text, message: text, remedy: text },
-          cause: { ...text, description: 'What clients must not learn.' },
-          ...{ client: text, user: text, remote: text, door: text, topic: text },
-          rule: { ...text, description: 'The rule or limit that decided.' },
-          ...{ count: number, bytes: number },
-        },
-        ['at', 'outcome', 'code', 'message', 'remedy', 'count'],
-      ),
-    ),
-  }),
+  answer: objectOf({ fates: listOf(FATE) }),
   async run({ broker }: BrokerParts, { limit = fatesShown, ...question }: WhyQuery) {
-    return { fates: broker.fates.recent.find(question, limit).map(shown) };
+    return { fates: broker.fates.recent.find(question, limit).map(shownFate) };
   },
 });
 
-function shown({ atMs, firstAtMs, bytes, ...fate }: RememberedFate): ShownFate {
+export function shownFate({ atMs, firstAtMs, bytes, ...fate }: RememberedFate): ShownFate {
   const { outcome, code, message, remedy, cause, client, user, remote, door, topic, rule, count } = fate;
   const known = { cause, client, user, remote, door, topic, rule };
   return {

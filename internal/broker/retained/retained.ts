@@ -112,6 +112,11 @@ export class Retained {
     }
   }
 
+  /** The topics that begin with some levels, each with its slash; the broker's own as well. */
+  *below(levels: string): Generator<string> {
+    for (const { topic } of this.#topics.below(levels)) yield topic;
+  }
+
   /** Whether a topic that matches a well-formed filter remembers anything. */
   has(filter: string): boolean {
     return this.count > 0 && this.find(filter).next().done !== true;

@@ -85,6 +85,27 @@ export class TopicTree<T> {
     return value;
   }
 
+  /** The values of all topics that begin with some levels, each with its slash. */
+  *below(levels: string): Generator<T> {
+    let node = this.#root;
+    let at = 0;
+    while (at < levels.length) {
+      const child = node.children?.get(levelAt(levels, at));
+      if (child === undefined) return;
+      const rest = levels.slice(at);
+      if (`${child.edge}/`.startsWith(rest)) {
+        // The levels end within its edge, or right behind it: then its own topic is none that lies below.
+        if (child.edge.length >= rest.length) yield* everythingFrom(child, false);
+        else yield* belowNode(child);
+        return;
+      }
+      if (!rest.startsWith(`${child.edge}/`)) return;
+      node = child;
+      at += child.edge.length + 1;
+    }
+    yield* belowNode(node);
+  }
+
   /** The values of all topics that match a well-formed filter. Wildcards at the root skip the broker's own. */
   find(filter: string): Iterable<T> {
     const inner = innerFilter(filter);
@@ -122,6 +143,10 @@ function parted<T>(node: Node<T>, length: number): Node<T> {
   node.edge = node.edge.slice(length + 1);
   middle.children = new Map([[levelAt(node.edge, 0), node]]);
   return middle;
+}
+
+function* belowNode<T>(node: Node<T>): Generator<T> {
+  for (const child of node.children?.values() ?? []) yield* everythingFrom(child, false);
 }
 
 function leadsNowhere<T>({ value, children }: Node<T>): boolean {

@@ -34,6 +34,11 @@ export class Routes {
     return this.#topics.size;
   }
 
+  /** Topics that were published to, as far as they are remembered. */
+  topics(): Iterable<string> {
+    return this.#topics.names();
+  }
+
   /** How many times somebody is a member of a group. */
   get memberships(): number {
     return this.#members;

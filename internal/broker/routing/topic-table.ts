@@ -43,6 +43,11 @@ export class TopicTable {
     return this.#size;
   }
 
+  /** The names of all topics that it remembers. */
+  *names(): Generator<string> {
+    for (const entry of this.#slots.entries) if (entry !== undefined) yield entry.topic;
+  }
+
   /**
    * The entry of the topic that lies between `start` and `end`.
    *

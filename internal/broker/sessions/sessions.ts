@@ -51,7 +51,7 @@ export interface OpenedSession {
  * to, and publishes wills when their time has come. Wills are stored even where their sessions are not: whoever waits for
  * them has no use for what the client asked for its session.
  */
-export class Sessions {
+export class Sessions implements Iterable<Session> {
   readonly store: SessionStore;
   readonly #broker: Broker;
   readonly #context: SessionContext;
@@ -133,6 +133,11 @@ export class Sessions {
   /** How many a user has. */
   countOf(user: string | undefined): number {
     return this.#sum(({ owner }) => (owner.user === user ? 1 : 0));
+  }
+
+  /** All of them. */
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#sessions.values();
   }
 
   get(clientId: string): Session | undefined {

@@ -1,0 +1,228 @@
+import { describe, expect, it } from 'vitest';
+import { openPolicy } from '../../internal/access/policy.ts';
+import { OPERATIONS } from '../../internal/admin/all.ts';
+import { connect } from '../../pkg/client/index.ts';
+import { connectMqtt } from '../mqtt/client.ts';
+import { getJson, post, startHttp } from '../support/http-door.ts';
+import { schemaProblem } from '../support/json-schema.ts';
+
+/** What each operation is asked for: the fields of its path, its query, its body. In this order, so that there is something. */
+const ASKED: Record<string, { path?: string; body?: object }> = {
+  'users add': { body: { name: 'anna', groups: ['staff'], scram: [] } },
+  'users list': {},
+  'users alter': { path: '/users/anna', body: { enabled: false } },
+  'users remove': { path: '/users/anna' },
+  'acl add': { body: { rule: { allow: 'all', users: '*' }, place: 'first' } },
+  'acl list': {},
+  'acl test': { body: { action: 'publish', kind: 'topic', name: 'a' } },
+  'acl remove': {},
+  'limits add': { body: { id: 'calm', limit: { connections: 100 } } },
+  'limits list': {},
+  'limits test': { body: { user: 'anna' } },
+  'limits remove': { path: '/limits/calm' },
+  import: { body: { users: [], rules: [] } },
+  overview: {},
+  history: {},
+  why: {},
+  'clients list': { path: '/clients?limit=1&sort=waiting' },
+  'clients show': { path: '/clients/durable' },
+  'sessions list': {},
+  'sessions show': { path: '/sessions/durable' },
+  'subscriptions list': {},
+  'retained list': { path: '/retained?filter=house/%23' },
+  'topics tree': { path: '/tree?under=house/' },
+  'logs list': {},
+  'logs show': { path: '/logs/house.kept' },
+  'groups list': {},
+  'groups reset': { path: '/groups/readers/offsets', body: { to: '0', topic: 'house.kept' } },
+  'groups show': { path: '/groups/readers' },
+  'groups remove': { path: '/groups/readers' },
+  'retained remove': { path: '/retained/house%2Fhall' },
+  'clients disconnect': { path: '/clients/other' },
+  'sessions remove': { path: '/sessions/durable' },
+};
+
+it('every operation answers what its schema says', async () => {
+  const { http, frames } = await startHttp({
+    keep: [{ filter: 'house/kept' }],
+    // The first user would close the door else.
+    policy: openPolicy,
+  });
+  const durable = await connectMqtt(frames, 5, {
+    clientId: 'durable',
+    properties: { sessionExpiryIntervalS: 60 },
+  });
+  await durable.subscribe('house/#', 1);
+  await connect(frames, { clientId: 'other', reconnect: false });
+  await post(http, 'house/hall?retain', 'on');
+  await post(http, 'house/kept?qos=1', 'x');
+  const byName = new Map(OPERATIONS.map((operation) => [operation.name, operation]));
+  expect(Object.keys(ASKED).sort()).toEqual([...byName.keys()].sort());
+  for (const [name, { path, body }] of Object.entries(ASKED)) {
+    const operation = byName.get(name)!;
+    const url = path ?? (name === 'acl remove' ? `/rules/${(await rules(http))[0]!.id}` : operation.path);
+    const answer = await fetch(`${http}${url}`, {
+      method: operation.method,
+      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    const value = await answer.json();
+    expect([name, answer.status, JSON.stringify(value)]).toEqual([name, 200, JSON.stringify(value)]);
+    expect([name, await schemaProblem(operation.answer, value)]).toEqual([name, undefined]);
+  }
+});
+
+function rules(http: string): Promise<{ id: string }[]> {
+  return getJson(`${http}/rules`);
+}
+
+describe('sessions', () => {
+  it('are shown with what waits in them, and end when they are removed', async () => {
+    const { http, frames } = await startHttp();
+    const options = { clientId: 'meter', properties: { sessionExpiryIntervalS: 3600 }, cleanStart: false };
+    const mqtt = await connectMqtt(frames, 5, options);
+    await mqtt.subscribe('a', 1);
+    mqtt.disconnect();
+    await mqtt.ended();
+    await post(http, 'a?qos=1', 'x');
+    const session = { clientId: 'meter', isConnected: false, expiryMs: 3_600_000, waitingMessages: 1 };
+    expect(await getJson(`${http}/sessions?search=MET`)).toMatchObject({ sessions: [session], total: 1 });
+    expect(await getJson(`${http}/sessions/meter`)).toMatchObject({
+      ...session,
+      filters: [{ filter: 'a', qos: 1 }],
+    });
+    expect((await fetch(`${http}/sessions/meter`, { method: 'DELETE' })).status).toBe(200);
+    expect((await fetch(`${http}/sessions/meter`)).status).toBe(404);
+    const again = await connectMqtt(frames, 5, options);
+    expect(await getJson(`${http}/sessions/meter`)).toMatchObject({ subscriptions: 0, waitingMessages: 0 });
+    expect((await fetch(`${http}/sessions/meter`, { method: 'DELETE' })).status).toBe(200);
+    await again.ended();
+    expect(await getJson(`${http}/sessions`)).toEqual({ sessions: [], total: 0 });
+  });
+
+  it('and all other clients have subscriptions', async () => {
+    const { http, frames } = await startHttp();
+    const mqtt = await connectMqtt(frames, 5, { clientId: 'm' });
+    await mqtt.subscribe('$share/g/a/#');
+    await using client = await connect(frames, { clientId: 'f' });
+    await client.subscribe('b/+', () => {});
+    expect(await getJson(`${http}/subscriptions`)).toEqual({
+      subscriptions: [
+        { clientId: 'm', filter: '$share/g/a/#', door: 'mqtt', isConnected: true },
+        { clientId: 'f', filter: 'b/+', door: 'frames', isConnected: true },
+      ],
+      total: 2,
+    });
+    mqtt.drop();
+  });
+});
+
+describe('retained messages', () => {
+  it('are listed by a filter, page by page, and removed', async () => {
+    const { http } = await startHttp();
+    for (const topic of ['a/1', 'a/2', 'a/3', 'b/1'])
+      await post(http, `${topic}?retain&qos=1`, 'x'.repeat(5));
+    interface Page {
+      retained: { topic: string; payloadBytes: number }[];
+      next?: string;
+    }
+    const first = await getJson<Page>(`${http}/retained?filter=a/%2B&limit=2`);
+    expect(first.retained.map(({ topic }) => topic)).toEqual(['a/1', 'a/2']);
+    expect(first.retained[0]).toMatchObject({ payloadBytes: 5, clientId: 'http' });
+    const second = await getJson<Page>(`${http}/retained?filter=a/%2B&limit=2&after=${first.next}`);
+    expect([second.retained.map(({ topic }) => topic), second.next]).toEqual([['a/3'], undefined]);
+    const remove = () => fetch(`${http}/retained/a%2F1`, { method: 'DELETE' });
+    expect([(await remove()).status, (await remove()).status]).toEqual([200, 404]);
+    expect((await fetch(`${http}/topics/a/1`)).status).toBe(404);
+    expect((await fetch(`${http}/retained?filter=a/%23/b`)).status).toBe(400);
+    expect((await fetch(`${http}/retained/%24SYS%2Fx`, { method: 'DELETE' })).status).toBe(403);
+  });
+});
+
+describe('the tree of topics', () => {
+  interface Level {
+    children: { name: string; topic: string; hasChildren: boolean; retained: boolean; log?: object }[];
+    next?: string;
+  }
+  const shown = ({ children }: Level) =>
+    children.map(({ name, hasChildren, retained, log }) =>
+      [name, hasChildren ? '…' : '', retained ? 'retained' : '', log ? 'log' : ''].join(' ').trim(),
+    );
+
+  it('has one level of what is retained, kept or in use', async () => {
+    const { http, frames } = await startHttp({ keep: [{ filter: 'kept/#' }] });
+    for (const topic of ['house/hall/light', 'house', 'house/', 'house/hall', 'b//c'])
+      await post(http, `${topic}?retain&qos=1`, 'x');
+    await post(http, 'kept/a?qos=1', 'x');
+    await using client = await connect(frames);
+    await client.publish('live/now', 'x');
+    await client.ping();
+    const level = (under: string) => getJson<Level>(`${http}/tree?under=${encodeURIComponent(under)}`);
+    const root = await level('');
+    expect(shown(root).filter((line) => !line.startsWith('$'))).toEqual([
+      ...['b …', 'house … retained', 'kept …', 'live …'],
+    ]);
+    expect(shown(await level('house/'))).toEqual(['retained', 'hall … retained'].map((line) => line.trim()));
+    expect((await level('house/hall/')).children).toEqual([
+      { name: 'light', topic: 'house/hall/light', hasChildren: false, retained: true },
+    ]);
+    expect(shown(await level('b/'))).toEqual(['…']);
+    expect(shown(await level('kept/'))).toEqual(['a   log']);
+    expect((await level('kept/')).children[0]!.log).toMatchObject({
+      ...{ name: 'kept.a', partitions: 1, records: 1 },
+    });
+    expect(shown(await level('nothing/'))).toEqual([]);
+    expect((await fetch(`${http}/tree?under=house`)).status).toBe(400);
+  });
+
+  it('of 20,000 topics is turned page by page, each name once', async () => {
+    const { http, frames } = await startHttp();
+    await using client = await connect(frames);
+    for (let index = 0; index < 20_000; index++) await client.publish(`many/${index % 10_000}/${index}`, 'x');
+    await client.ping();
+    const names = new Set<string>();
+    let after = '';
+    do {
+      const { children, next } = await getJson<Level>(`${http}/tree?under=many/&limit=1000${after}`);
+      for (const { name } of children) names.add(name);
+      expect(children.length).toBe(1_000);
+      after = next === undefined ? '' : `&after=${next}`;
+    } while (after !== '');
+    expect(names.size).toBe(10_000);
+  });
+});
+
+describe('groups', () => {
+  it('are reset to a place in a log, and forgotten', async () => {
+    const { http } = await startHttp({ keep: [{ filter: 'a' }], memory: true });
+    for (const text of ['x', 'y', 'z']) await post(http, 'a?qos=1', text);
+    const reset = (body: object) =>
+      fetch(`${http}/groups/readers/offsets`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      });
+    expect((await reset({ to: 'earliest' })).status).toBe(404);
+    expect((await reset({ to: 'earliest', topic: 'nothing' })).status).toBe(404);
+    expect((await reset({ to: 'yesterday', topic: 'a' })).status).toBe(400);
+    expect((await reset({ to: '1', partition: 0 })).status).toBe(400);
+    expect(await (await reset({ to: '1', topic: 'a' })).json()).toEqual({
+      offsets: [{ topic: 'a', partition: 0, offset: 1 }],
+    });
+    expect(await getJson(`${http}/groups/readers`)).toMatchObject({
+      ...{ id: 'readers', state: 'Empty', lag: 2, members: [] },
+      partitions: [{ topic: 'a', partition: 0, committedOffset: 1, firstOffset: 0, endOffset: 3, lag: 2 }],
+    });
+    expect(await getJson(`${http}/groups?search=READ`)).toMatchObject({
+      groups: [{ id: 'readers', members: 0, lag: 2 }],
+    });
+    for (const [to, offset] of [
+      ['latest', 3],
+      ['-1h', 0],
+      ['earliest', 0],
+    ] as const) {
+      expect(await (await reset({ to })).json()).toMatchObject({ offsets: [{ offset }] });
+    }
+    expect((await fetch(`${http}/groups/readers`, { method: 'DELETE' })).status).toBe(200);
+    expect((await fetch(`${http}/groups/readers`)).status).toBe(404);
+  });
+});
