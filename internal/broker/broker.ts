@@ -91,6 +91,7 @@ export class Broker {
     metrics.gauge('shared_subscriptions', () => this.routes.memberships);
     metrics.gauge('subscribed_filters', () => this.routes.interest.size);
     metrics.gauge('topics_remembered', () => this.routes.topicsRemembered);
+    metrics.countedElsewhere('retained_refused_total', () => this.#refusedRetained());
     this.#received = metrics.counter('messages_received_total');
     this.#receivedBytes = metrics.counter('message_bytes_received_total');
     this.#delivered = metrics.counter('messages_delivered_total');
@@ -230,6 +231,15 @@ export class Broker {
     if (problem !== undefined)
       throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`, { topic: filter });
     access.checkSubscribe(filter);
+  }
+
+  /** Who publishes such a message is told, and where that is a will nobody is. */
+  #refusedRetained(): number {
+    const { fates } = this;
+    return (
+      fates.counter('refused', 'too-many-retained').value +
+      fates.counter('dropped', 'too-many-retained').value
+    );
   }
 
   #countDelivered({ count, start, end }: Publication, receivers: number): void {

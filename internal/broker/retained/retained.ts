@@ -3,7 +3,7 @@ import { BrokerError, quoted } from '../../errors.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { type DueTimes, Schedule } from '../../lib/schedule.ts';
 import { maxRetainedBytes, maxRetainedMessages } from '../../limits/broker.ts';
-import type { Counter, Metrics } from '../../observe/metrics.ts';
+import type { Metrics } from '../../observe/metrics.ts';
 import type { Source } from '../delivery/channel.ts';
 import { messageBytes } from '../delivery/message-bytes.ts';
 import type { Message } from '../delivery/publication.ts';
@@ -41,7 +41,6 @@ export class Retained {
   readonly #clock: Clock;
   readonly #topics = new TopicTree<Message>();
   readonly #expiring: DueTimes<string>;
-  readonly #refused: Counter;
   readonly #accounts = new RetainedAccounts();
   readonly #boundsOf: RetainedBounds;
   #bytes = 0;
@@ -56,7 +55,6 @@ export class Retained {
     this.#clock = schedule.clock;
     this.#expiring = schedule.kind((topic, nowMs) => this.#expire(topic, nowMs));
     this.store = store;
-    this.#refused = metrics.counter('retained_refused_total');
     metrics.gauge('retained_messages', () => this.count);
     metrics.gauge('retained_bytes', () => this.#bytes);
   }
@@ -84,7 +82,6 @@ export class Retained {
     const before = this.get(message.topic);
     const bytes = this.#bytes + messageBytes(message) - (before === undefined ? 0 : messageBytes(before));
     if ((before === undefined && this.count >= maxRetainedMessages) || bytes > maxRetainedBytes) {
-      this.#refused.value++;
       const { topic, payload } = message;
       const detail = `topic ${quoted(topic)}: ${this.count} are held`;
       throw new BrokerError('too-many-retained', detail, { topic, bytes: payload.length });

@@ -2,7 +2,6 @@ import type { Identity } from '../../access/identity.ts';
 import { BrokerError } from '../../errors.ts';
 import { lesserQos } from '../../lib/qos.ts';
 import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
-import { parseShared } from '../../topic.ts';
 import type { Channel, Source } from '../delivery/channel.ts';
 import type { Message, Publication, Qos } from '../delivery/publication.ts';
 import type { Receipt } from '../delivery/receipt.ts';
@@ -13,10 +12,11 @@ import { Outbox, type OutboxEvents } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Outlet, SentAs } from './outlet.ts';
 import { RetainedDebt, type RetainedFeed } from './retained-debt.ts';
+import { SessionFilters } from './session-filters.ts';
 import type { SessionRules } from './session-rules.ts';
 import type { SessionStore } from './session-store.ts';
-import { Share, type ShareOwner } from './share.ts';
-import { join, type Match, type Subscription, Subscriptions } from './subscription.ts';
+import type { ShareOwner } from './share.ts';
+import { join, type Match, type Subscription } from './subscription.ts';
 import type { OutboxLimits } from './waiting-queue.ts';
 import type { WaitingTotal } from './waiting-total.ts';
 
@@ -93,9 +93,7 @@ export class Session implements ShareOwner {
   #backlog: Backlog | undefined;
   #received: Map<number, Arrived> | undefined;
   #retained: RetainedDebt | undefined;
-  #byFilter: Map<string, Subscription> | undefined;
-  #shares: Map<string, Share> | undefined;
-  #unshared: Subscriptions | undefined;
+  #filters: SessionFilters | undefined;
   #hasOverflowed = false;
 
   constructor(parts: SessionParts) {
@@ -191,11 +189,11 @@ export class Session implements ShareOwner {
   }
 
   get subscriptions(): Iterable<Subscription> {
-    return this.#byFilter?.values() ?? [];
+    return this.#filters?.all() ?? [];
   }
 
   get subscriptionCount(): number {
-    return this.#byFilter?.size ?? 0;
+    return this.#filters?.count ?? 0;
   }
 
   get isFull(): boolean {
@@ -217,7 +215,7 @@ export class Session implements ShareOwner {
   get direct(): Channel | undefined {
     const outlet = this.#outlet;
     if (outlet?.takesRuns !== true || this.expiryMs > 0) return undefined;
-    return this.#unshared?.areAllSimple ? outlet.channel : undefined;
+    return this.#filters?.unshared?.areAllSimple ? outlet.channel : undefined;
   }
 
   /** {@link Member.onceBy} of its shares. */
@@ -234,14 +232,15 @@ export class Session implements ShareOwner {
 
   /** Whether the store has to keep something of a run: only who asked for that waits until the store has come after. */
   #isToBeKept(publication: Publication): boolean {
-    if (publication.isPlain || (this.#shares === undefined && this.#unshared?.areAllQos0)) return false;
+    const filters = this.#filters;
+    if (publication.isPlain || (filters?.hasShared === false && filters.unshared?.areAllQos0)) return false;
     const isOfQos0 = ({ qos = 0 }: Message) => qos === 0;
     return !publication.messages().every(isOfQos0);
   }
 
   /** The subscription of a filter. */
   subscription(filter: string): Subscription | undefined {
-    return this.#byFilter?.get(filter);
+    return this.#filters?.get(filter);
   }
 
   /**
@@ -266,48 +265,27 @@ export class Session implements ShareOwner {
     const { filter } = subscription;
     const { routes, events } = this.#context;
     const directBefore = this.direct;
-    this.#byFilter ??= new Map();
-    const before = this.#byFilter.get(filter);
-    this.#byFilter.set(filter, subscription);
-    const member = this.#register(subscription, before);
-    if (before === undefined) {
+    this.#filters ??= new SessionFilters(this);
+    const isNew = this.#filters.get(filter) === undefined;
+    this.#filters.set(subscription);
+    if (isNew) {
       events.subscribed(1);
-      routes.attach(filter, member);
+      routes.attach(filter, this.memberOf(filter));
     } else if (this.direct !== directBefore) {
       routes.changed();
     }
   }
 
-  #register(subscription: Subscription, before: Subscription | undefined): Member {
-    const { filter } = subscription;
-    if (parseShared(filter) === undefined) {
-      this.#unshared ??= new Subscriptions();
-      if (before !== undefined) this.#unshared.remove(before);
-      this.#unshared.add(subscription);
-      return this;
-    }
-    this.#shares ??= new Map();
-    let share = this.#shares.get(filter);
-    if (share === undefined) {
-      share = new Share(this, subscription);
-      this.#shares.set(filter, share);
-    }
-    share.subscription = subscription;
-    return share;
-  }
-
   /** Ends a subscription; whether there was one. */
   unsubscribe(filter: string, receipt?: Receipt): boolean {
-    const subscription = this.#byFilter?.get(filter);
+    const subscription = this.#filters?.get(filter);
     if (subscription === undefined) return false;
-    this.#byFilter!.delete(filter);
+    const member = this.memberOf(filter);
+    this.#filters!.delete(subscription);
     this.endFeed(filter);
     this.#retained?.forget(filter);
     const { routes, events } = this.#context;
     events.changed(this, receipt);
-    const member = this.memberOf(filter);
-    if (member === this) this.#unshared?.remove(subscription);
-    else this.#shares?.delete(filter);
     events.subscribed(-1);
     routes.detach(filter, member);
     return true;
@@ -319,7 +297,7 @@ export class Session implements ShareOwner {
 
   /** The receiver of the messages of a subscription: the session, or its share of a group. */
   memberOf(filter: string): Member {
-    return this.#shares?.get(filter) ?? this;
+    return this.#filters?.memberOf(filter) ?? this;
   }
 
   attach(outlet: Outlet): void {
@@ -342,7 +320,7 @@ export class Session implements ShareOwner {
 
   deliver(publication: Publication): void {
     const outlet = this.#outlet;
-    const unshared = this.#unshared;
+    const unshared = this.#filters?.unshared;
     if (publication.isPlain || (publication.isFromLog && unshared?.areAllQos0)) {
       // QoS 0 is for who is there.
       if (outlet === undefined) return;
@@ -468,8 +446,8 @@ export class Session implements ShareOwner {
     const { rules } = this.#context;
     if (rules.isOpen) return true;
     return rules.mayHave(this.owner, message, () => {
-      if (shared !== undefined) return this.#byFilter?.has(shared) ? [shared] : [];
-      return this.#unshared?.filtersOf(message.topic) ?? [];
+      if (shared !== undefined) return this.subscription(shared) === undefined ? [] : [shared];
+      return this.#filters?.unshared?.filtersOf(message.topic) ?? [];
     });
   }
 

@@ -30,7 +30,7 @@ export function simpleSubscription(filter: string): Subscription {
 
 const NO_TAGS: readonly number[] = [];
 /** Subscriptions that are compared one by one. Most clients have no more, and need no tree of their own. */
-const MOST_COMPARED = 8;
+export const MOST_COMPARED = 8;
 
 /**
  * Joins subscriptions: one copy, with the highest QoS and all the tags; undefined
@@ -85,8 +85,10 @@ export class Subscriptions {
       for (const one of this.#few) this.#trie.insert(one.filter, one);
       this.#few = [];
     }
-    if (this.#trie === undefined) this.#few.push(subscription);
-    else this.#trie.insert(subscription.filter, subscription);
+    if (this.#trie !== undefined) this.#trie.insert(subscription.filter, subscription);
+    // An array that is written out has no room for more.
+    else if (this.#few.length === 0) this.#few = [subscription];
+    else this.#few.push(subscription);
     this.#count(subscription, 1);
   }
 
