@@ -1,9 +1,10 @@
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Message } from '../broker/delivery/publication.ts';
+import { absentOwner } from '../broker/sessions/absent-owner.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { Arrived } from '../broker/sessions/session.ts';
 import type { SessionRecord } from '../broker/sessions/session-store.ts';
-import { absentOwner, type Sessions } from '../broker/sessions/sessions.ts';
+import type { Sessions } from '../broker/sessions/sessions.ts';
 import { join } from '../broker/sessions/subscription.ts';
 import { willKeyOf } from '../broker/sessions/will.ts';
 import { storeRestoreBytes } from '../limits/persistence.ts';

@@ -1,8 +1,8 @@
 import type { DelayedMessage } from '../broker/delayed-messages.ts';
 import type { Message, NewMessage, Qos } from '../broker/delivery/publication.ts';
+import { absentOwner } from '../broker/sessions/absent-owner.ts';
 import type { Outgoing, OutgoingStep } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord } from '../broker/sessions/session-store.ts';
-import { absentOwner } from '../broker/sessions/sessions.ts';
 import type { Subscription } from '../broker/sessions/subscription.ts';
 import { type Properties, readProperties, writeProperties } from '../protocol/mqtt/properties.ts';
 import { FieldReader } from '../protocol/mqtt/reader.ts';

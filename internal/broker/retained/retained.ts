@@ -123,7 +123,6 @@ export class Retained {
     const bounds = this.#boundsOf(publisher);
     const exceeded = bounds.length > 0 && this.#accounts.exceeded(message, before, publisher, bounds);
     if (!exceeded) return;
-    this.#refused.value++;
     const whose = exceeded.isOfClient || publisher.user === undefined ? 'the client' : 'the user';
     const detail = `topic ${quoted(message.topic)}: ${whose} may have ${exceeded.most} bytes retained`;
     throw new BrokerError('too-many-retained', detail);

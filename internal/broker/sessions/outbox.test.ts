@@ -31,10 +31,11 @@ function fill(outbox: Outbox): number {
   return count;
 }
 
-const noEvents = { unsent() {}, expires() {} };
+const noEvents = { expires() {} };
 
 function outboxOf(clientId: string, total: WaitingTotal, bounds = limits): Outbox {
-  const parts = { clientId, limits: bounds, store: noSessionStore, total, events: noEvents };
+  const owner = { clientId, unsent() {} };
+  const parts = { owner, limits: bounds, store: noSessionStore, total, events: noEvents };
   return new Outbox({ ...parts, now: Date.now });
 }
 

@@ -9,24 +9,29 @@ import type { SessionStore } from './session-store.ts';
 import { type OutboxLimits, WaitingQueue } from './waiting-queue.ts';
 import type { WaitingTotal } from './waiting-total.ts';
 
+/** The session whose messages they are. */
+export interface OutboxOwner {
+  readonly clientId: string;
+  /** Whether its client may have a message, as the rules are now. Default: yes. */
+  mayHave?(outgoing: Outgoing): boolean;
+  /** A message was not sent, and will not be: it expired, its client cannot take it, or may not have it any more. */
+  unsent(outcome: 'expired' | 'dropped', code: ErrorCode, message: Message): void;
+}
+
 /** What an outbox tells whoever keeps it. */
 export interface OutboxEvents {
-  /** A message was not sent, and will not be: it expired, its client cannot take it, or may not have it any more. */
-  unsent(clientId: string, outcome: 'expired' | 'dropped', code: ErrorCode, message: Message): void;
   /** A message waits here that is wanted until then: {@link Outbox.expire} should be called. */
   expires(outbox: Outbox, atMs: number): void;
 }
 
 export interface OutboxParts {
-  clientId: string;
+  owner: OutboxOwner;
   limits: OutboxLimits;
   store: SessionStore;
   total: WaitingTotal;
   events: OutboxEvents;
   /** The time of day. */
   now: () => number;
-  /** Whether the client may have a message, as the rules are now. Default: yes. */
-  mayHave?: (outgoing: Outgoing) => boolean;
 }
 
 /**
@@ -34,11 +39,10 @@ export interface OutboxParts {
  * its order; never more unacknowledged messages than the client takes.
  */
 export class Outbox {
-  readonly #clientId: string;
+  readonly #owner: OutboxOwner;
   readonly #store: SessionStore;
   readonly #events: OutboxEvents;
   readonly #now: () => number;
-  readonly #mayHave: OutboxParts['mayHave'];
   readonly #waiting: WaitingQueue;
   /** By token, in the order in which they were first sent. */
   readonly #inflight = new Map<number, Outgoing>();
@@ -54,12 +58,11 @@ export class Outbox {
   /** Messages up to this one were taken under rules that may have changed. */
   #doubtfulUpTo = 0;
 
-  constructor({ clientId, limits, store, total, events, now, mayHave }: OutboxParts) {
-    this.#clientId = clientId;
+  constructor({ owner, limits, store, total, events, now }: OutboxParts) {
+    this.#owner = owner;
     this.#store = store;
     this.#events = events;
     this.#now = now;
-    this.#mayHave = mayHave;
     this.#waiting = new WaitingQueue(limits, total);
   }
 
@@ -121,7 +124,7 @@ export class Outbox {
     const goesAtOnce = outlet !== undefined && this.#hasNothingToSend && this.#takesMore(outlet);
     if (!goesAtOnce && this.#waiting.isFullFor(message)) return false;
     const outgoing = this.#newOutgoing(message, options);
-    this.#store.putOutgoing(this.#clientId, outgoing, receipt);
+    this.#store.putOutgoing(this.#owner.clientId, outgoing, receipt);
     if (goesAtOnce) this.#sendFirst(outlet, outgoing, true);
     else this.#wait(outgoing);
     return true;
@@ -188,7 +191,7 @@ export class Outbox {
     // Confirmed first and forgotten by the client, it would be a new message to it if a broker that does not remember
     // that sent it again.
     const receipt = new Receipt();
-    this.#store.putOutgoing(this.#clientId, outgoing, receipt);
+    this.#store.putOutgoing(this.#owner.clientId, outgoing, receipt);
     receipt.whenSettled(() => this.#outlet?.confirm(token));
   }
 
@@ -286,13 +289,13 @@ export class Outbox {
     outgoing.step = 'sent';
     this.#inflight.set(outgoing.token, outgoing);
     if (outgoing.qos === 1) {
-      if (isKept) this.#store.putOutgoing(this.#clientId, outgoing);
+      if (isKept) this.#store.putOutgoing(this.#owner.clientId, outgoing);
       this.#send(outlet, outgoing, false);
       return;
     }
     // A broker that has forgotten the token of a QoS 2 message would send it again with another.
     const receipt = new Receipt();
-    if (isKept) this.#store.putOutgoing(this.#clientId, outgoing, receipt);
+    if (isKept) this.#store.putOutgoing(this.#owner.clientId, outgoing, receipt);
     receipt.whenSettled(() => this.#send(outlet, outgoing, false));
   }
 
@@ -311,7 +314,7 @@ export class Outbox {
   }
 
   #isForbidden(outgoing: Outgoing): boolean {
-    return outgoing.sequence <= this.#doubtfulUpTo && this.#mayHave?.(outgoing) === false;
+    return outgoing.sequence <= this.#doubtfulUpTo && this.#owner.mayHave?.(outgoing) === false;
   }
 
   #send(outlet: Outlet, outgoing: Outgoing, isAgain: boolean): void {
@@ -325,7 +328,7 @@ export class Outbox {
   }
 
   #unsent(outcome: 'expired' | 'dropped', code: ErrorCode, { message }: Outgoing): void {
-    this.#events.unsent(this.#clientId, outcome, code, message);
+    this.#owner.unsent(outcome, code, message);
   }
 
   #forget(outgoing: Outgoing): void {

@@ -1,5 +1,5 @@
 import type { Identity } from '../../access/identity.ts';
-import { BrokerError } from '../../errors.ts';
+import { BrokerError, type ErrorCode } from '../../errors.ts';
 import { lesserQos } from '../../lib/qos.ts';
 import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
 import type { Channel, Source } from '../delivery/channel.ts';
@@ -8,7 +8,7 @@ import type { Receipt } from '../delivery/receipt.ts';
 import type { Routes } from '../routing/routes.ts';
 import type { Member } from '../routing/targets.ts';
 import { Backlog } from './backlog.ts';
-import { Outbox, type OutboxEvents } from './outbox.ts';
+import { Outbox, type OutboxEvents, type OutboxOwner } from './outbox.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Outlet, SentAs } from './outlet.ts';
 import { RetainedDebt, type RetainedFeed } from './retained-debt.ts';
@@ -34,6 +34,8 @@ export interface SessionEvents extends OutboxEvents {
   delivered(count: number, bytes: number): void;
   /** The queue is full and a message was not taken; whether it is the first since the queue was shorter. */
   dropped(session: Session, message: Message, isFirst: boolean): void;
+  /** A message was not sent, and will not be. */
+  unsent(session: Session, outcome: 'expired' | 'dropped', code: ErrorCode, message: Message): void;
   /** Something that is written down has changed. */
   changed(session: Session, receipt?: Receipt): void;
   /** It has a subscription more, or less. */
@@ -75,8 +77,11 @@ const RECOVERED_AT = 0.5;
  * The one way to be a subscriber: what a client subscribed to, and the messages that are on their way in either direction.
  * It may outlast the client's connection, and then gets every message of its filters, whether its client is there or not.
  * One that does not, and wants nothing but QoS 0, has the broker give its messages to the channel of its client directly.
+ *
+ * It is longer than other classes because it is the one object that doors, routes and store know of a client; what it
+ * does by itself is how a message goes to its client, and its parts do the rest.
  */
-export class Session implements ShareOwner {
+export class Session implements ShareOwner, OutboxOwner {
   /** Its last owner. Another user's client does not take it over. */
   owner: Identity;
   readonly store: SessionStore;
@@ -118,9 +123,8 @@ export class Session implements ShareOwner {
       this.#outbox = new Outbox({
         ...this.#context,
         limits: this.#queueLimits(),
-        clientId: this.clientId,
+        owner: this,
         store: this.store,
-        mayHave: (outgoing) => this.#mayHave(outgoing),
       });
       if (this.#outlet !== undefined) this.#outbox.attach(this.#outlet);
     }
@@ -396,7 +400,7 @@ export class Session implements ShareOwner {
   /** Sends a message of QoS 0 to a client that is there. */
   #sendOnce(message: Message, delivery: SentAs): void {
     const problem = this.#outlet!.send(message, delivery, 0, false);
-    if (problem !== undefined) this.#context.events.unsent(this.clientId, 'dropped', problem, message);
+    if (problem !== undefined) this.unsent('dropped', problem, message);
   }
 
   /** Sends what waits, as far as the client takes it. */
@@ -442,13 +446,19 @@ export class Session implements ShareOwner {
     return this.#context.rules.mayGet(this.owner, topic);
   }
 
-  #mayHave({ message, shared }: Outgoing): boolean {
+  /** Whether its owner may still have a message that waited. */
+  mayHave({ message, shared }: Outgoing): boolean {
     const { rules } = this.#context;
     if (rules.isOpen) return true;
     return rules.mayHave(this.owner, message, () => {
       if (shared !== undefined) return this.subscription(shared) === undefined ? [] : [shared];
       return this.#filters?.unshared?.filtersOf(message.topic) ?? [];
     });
+  }
+
+  /** A message was not sent, and will not be. */
+  unsent(outcome: 'expired' | 'dropped', code: ErrorCode, message: Message): void {
+    this.#context.events.unsent(this, outcome, code, message);
   }
 
   /** Takes out what another member of its groups may have now. */

@@ -1,24 +1,25 @@
-import { type Identity, identityOf } from '../../access/identity.ts';
+import type { Identity } from '../../access/identity.ts';
 import { openPolicy, type Policy } from '../../access/policy.ts';
-import { BrokerError, type ErrorCode, nameForLog, quoted } from '../../errors.ts';
+import { BrokerError } from '../../errors.ts';
 import type { DueTimes } from '../../lib/schedule.ts';
 import { expiredMessagesEveryMs, maxSessions, willsAfterStartMs } from '../../limits/broker.ts';
-import type { Fate, Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Broker, Logger } from '../broker.ts';
 import { checkOwner } from '../clients.ts';
-import { type DelayedMessage, DelayedMessages } from '../delayed-messages.ts';
-import type { Message } from '../delivery/publication.ts';
+import type { DelayedMessage } from '../delayed-messages.ts';
 import type { Receipt } from '../delivery/receipt.ts';
+import { absentOwner } from './absent-owner.ts';
 import { IdleSessions } from './idle-sessions.ts';
 import type { Outbox } from './outbox.ts';
 import type { Outlet } from './outlet.ts';
 import { Session, type SessionContext } from './session.ts';
+import { SessionFates } from './session-fates.ts';
 import { SessionRules } from './session-rules.ts';
 import { noSessionStore, type SessionStore } from './session-store.ts';
 import type { OutboxLimits } from './waiting-queue.ts';
 import { WaitingTotal } from './waiting-total.ts';
-import { clientOfWill, type Will, willKeyOf } from './will.ts';
+import { clientOfWill, type Will } from './will.ts';
+import { Wills } from './wills.ts';
 
 export interface SessionsParts {
   broker: Broker;
@@ -60,9 +61,9 @@ export class Sessions implements Iterable<Session> {
   readonly #now: () => number;
   readonly #sessions = new Map<string, Session>();
   readonly #ends: DueTimes<Session>;
-  readonly #wills: DelayedMessages;
+  readonly #wills: Wills;
   readonly #idle: IdleSessions;
-  readonly #fates: Fates;
+  readonly #fates: SessionFates;
   #connected = 0;
   #subscriptions = 0;
 
@@ -75,27 +76,21 @@ export class Sessions implements Iterable<Session> {
     const { clock, schedule } = parts.broker;
     this.#now = () => clock.now();
     this.#ends = schedule.kind((session) => this.#lookAtEnd(session));
-    this.#wills = new DelayedMessages({
-      schedule,
-      store: this.store,
-      publish: (key, will) => this.#publish(clientOfWill(key)!, will),
-    });
     const expiring = schedule.kind<Outbox>((outbox, nowMs) => outbox.expire(nowMs));
     const { metrics } = parts;
-    this.#fates = parts.broker.fates.logging(parts.logger);
-    this.#idle = new IdleSessions(metrics, this.#fates);
+    const fates = parts.broker.fates.logging(parts.logger);
+    const total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
+    this.#fates = new SessionFates(fates, this.#rules, total);
+    this.#wills = new Wills({ broker: parts.broker, store: this.store, rules: this.#rules, fates });
+    this.#idle = new IdleSessions(metrics, fates);
     const delivered = metrics.counter('messages_delivered_total');
     const deliveredBytes = metrics.counter('message_bytes_delivered_total');
-    metrics.countedElsewhere(
-      'sessions_expired_total',
-      () => this.#fates.counter('ended', 'session-expired').value,
-    );
+    metrics.countedElsewhere('sessions_expired_total', () => fates.counter('ended', 'session-expired').value);
     metrics.gauge('sessions', () => this.count);
     metrics.gauge('subscriptions', () => this.#subscriptions);
     metrics.gauge('session_messages_waiting', () => this.#sum(({ waiting }) => waiting));
     metrics.gauge('session_messages_unacknowledged', () => this.#sum(({ unacknowledged }) => unacknowledged));
     metrics.gauge('session_bytes_waiting', () => this.#sum(({ waitingBytes }) => waitingBytes));
-    const total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
     this.#context = {
       routes: parts.broker.routes,
       limits: parts.limits,
@@ -109,8 +104,8 @@ export class Sessions implements Iterable<Session> {
           delivered.value += count;
           deliveredBytes.value += bytes;
         },
-        dropped: (session, message, isFirst) => this.#onDropped(session, message, isFirst, total),
-        unsent: (...what) => this.#onUnsent(...what),
+        dropped: (...what) => this.#fates.queueFull(...what),
+        unsent: (...what) => this.#fates.unsent(...what),
         // A queue is looked through at most so often, however many of its messages expire one after the other.
         expires: (outbox, atMs) => expiring.add(Math.max(atMs, this.#now() + expiredMessagesEveryMs), outbox),
         changed: (session, receipt) => this.#write(session, receipt),
@@ -161,10 +156,7 @@ export class Sessions implements Iterable<Session> {
       before.owner = identity;
       if (!this.#rules.isOpen) this.#recheck(before);
       if (this.#rules.isPartial) this.#broker.routes.changed();
-      // Not published if the client is back before its time; else before anything of the new connection.
-      const will = willKeyOf(clientId);
-      if (this.#wills.isDue(will)) this.#wills.publish(will);
-      else this.#wills.delete(will);
+      this.#wills.clientIsBack(clientId);
       return { session: before, isPresent: true };
     }
     if (before !== undefined) this.end(before);
@@ -193,10 +185,7 @@ export class Sessions implements Iterable<Session> {
   enter(session: Session, outlet: Outlet, will?: Will, receipt?: Receipt): void {
     this.#connected++;
     this.#idle.delete(session);
-    if (will !== undefined) {
-      const delayed = { ...will, dueAtMs: undefined, owner: session.owner };
-      this.#wills.put(willKeyOf(session.clientId), delayed, receipt);
-    }
+    if (will !== undefined) this.#wills.put(session, will, receipt);
     session.attach(outlet);
     session.pump();
   }
@@ -205,11 +194,10 @@ export class Sessions implements Iterable<Session> {
   leave(session: Session, isWillWanted: boolean): void {
     if (!session.isConnected) return;
     this.#connected--;
-    const now = this.#now();
-    session.detach(now);
+    session.detach(this.#now());
     this.#moveShares(session, (filter) => this.#broker.groupOf(filter)?.hasOther(session.memberOf(filter)));
-    if (isWillWanted) this.#awaitWill(session, now);
-    else this.#wills.delete(willKeyOf(session.clientId));
+    if (isWillWanted) this.#wills.await(session);
+    else this.#wills.delete(session.clientId);
     if (session.expiryMs === 0) {
       this.end(session);
       return;
@@ -229,7 +217,7 @@ export class Sessions implements Iterable<Session> {
     session.forgetOutgoing();
     session.forgetReceived();
     session.store.deleteSession(session.clientId);
-    this.#wills.publish(willKeyOf(session.clientId));
+    this.#wills.publish(session.clientId);
   }
 
   /** Takes over a session that the store has; its messages and subscriptions are put into it by the caller. */
@@ -254,11 +242,8 @@ export class Sessions implements Iterable<Session> {
   restoreDelayed(key: string, delayed: DelayedMessage): void {
     const clientId = clientOfWill(key);
     if (clientId === undefined) throw new Error('nobody knows what it is for');
-    const now = this.#now();
-    const owner = delayed.owner ?? this.#sessions.get(clientId)?.owner ?? absentOwner({ clientId });
-    const session = this.#sessions.get(clientId) ?? this.restore(owner, 0, now);
-    const dueAtMs = delayed.dueAtMs ?? willDueAt(delayed, session.endedAtMs!, session);
-    this.#wills.restore(key, { ...delayed, owner, dueAtMs }, now + willsAfterStartMs);
+    const owner = delayed.owner ?? absentOwner({ clientId });
+    this.#wills.restore(this.#sessions.get(clientId) ?? this.restore(owner, 0, this.#now()), delayed);
   }
 
   /**
@@ -275,17 +260,9 @@ export class Sessions implements Iterable<Session> {
     session.doubt();
     for (const { filter } of [...session.subscriptions]) {
       const refusal = this.#rules.filterRefusal(session.owner, filter);
-      if (refusal === undefined || !session.unsubscribe(filter)) continue;
-      this.#fates.tell({
-        outcome: 'refused',
-        code: 'not-authorized',
-        who: { client: quoted(session.clientId) },
-        affected: session.owner,
-        about: { topic: filter, rule: this.#rules.filterRule(session.owner, filter) },
-        reason: refusal,
-        details: { filter: quoted(filter) },
-        line: 'a subscription ended with a change of the rules',
-      });
+      if (refusal !== undefined && session.unsubscribe(filter)) {
+        this.#fates.unsubscribed(session, filter, refusal);
+      }
     }
   }
 
@@ -301,13 +278,7 @@ export class Sessions implements Iterable<Session> {
       this.#awaitEnd(session);
       return;
     }
-    this.#fates.tell({
-      outcome: 'ended',
-      code: 'session-expired',
-      who: { client: nameForLog(session.clientId) },
-      affected: session.owner,
-      details: { unsent: session.waiting },
-    });
+    this.#fates.sessionExpired(session);
     this.end(session);
   }
 
@@ -367,48 +338,6 @@ export class Sessions implements Iterable<Session> {
     }
   }
 
-  #awaitWill(session: Session, endedAtMs: number): void {
-    const key = willKeyOf(session.clientId);
-    const will = this.#wills.get(key);
-    if (will !== undefined) this.#wills.put(key, { ...will, dueAtMs: willDueAt(will, endedAtMs, session) });
-  }
-
-  #publish(clientId: string, will: DelayedMessage): void {
-    const { owner } = will;
-    const { topic, payload } = will.message;
-    const bytes = payload.length;
-    const refusal = owner && this.#rules.publishRefusal(owner, topic);
-    if (refusal !== undefined) {
-      this.#fates.tell({
-        outcome: 'dropped',
-        code: 'not-authorized',
-        who: { client: nameForLog(clientId) },
-        affected: owner,
-        about: { topic, rule: owner && this.#rules.publishRule(owner, topic), bytes },
-        reason: refusal,
-        details: { topic: nameForLog(topic) },
-        line: 'a will was not published: its client may no longer publish to its topic',
-      });
-      return;
-    }
-    try {
-      const expiresAtMs = will.expiryMs === undefined ? undefined : this.#now() + will.expiryMs;
-      const message = { ...will.message, expiresAtMs, isLastCopy: true };
-      this.#broker.publishMessage(message, { origin: { kind: 'client', clientId }, publisher: owner });
-    } catch (error) {
-      this.#fates.tell({
-        outcome: 'dropped',
-        code: error instanceof BrokerError ? error.code : 'internal-error',
-        who: { client: nameForLog(clientId) },
-        affected: owner,
-        about: { topic, bytes },
-        reason: error instanceof BrokerError ? error.message : undefined,
-        details: { error: (error as Error).message },
-        line: 'a will could not be published',
-      });
-    }
-  }
-
   /** Gives messages that came by a group and that this session did not get to others of the group. */
   #moveShares(session: Session, isWanted: (filter: string) => boolean | undefined): void {
     for (const { message, shared, qos } of session.takeShared((filter) => isWanted(filter) === true)) {
@@ -416,57 +345,9 @@ export class Sessions implements Iterable<Session> {
     }
   }
 
-  #onUnsent(clientId: string, outcome: 'expired' | 'dropped', code: ErrorCode, message: Message): void {
-    const { topic, payload } = message;
-    const owner = this.#sessions.get(clientId)?.owner;
-    const rule = code === 'not-authorized' && owner ? this.#rules.filterRule(owner, topic) : undefined;
-    const about = { topic, bytes: payload.length, rule };
-    this.#fates.tell({ outcome, code, affected: owner ?? { clientId }, about });
-  }
-
-  #onDropped(session: Session, { topic, payload }: Message, isFirst: boolean, total: WaitingTotal): void {
-    const about = { topic, bytes: payload.length };
-    const fate: Fate = { outcome: 'dropped', code: 'session-queue-full', affected: session.owner, about };
-    if (!isFirst) {
-      this.#fates.tell(fate);
-      return;
-    }
-    this.#fates.tell({
-      ...fate,
-      who: { client: nameForLog(session.clientId) },
-      details: {
-        topic: nameForLog(topic),
-        waitingMessages: session.waiting,
-        waitingBytes: session.waitingBytes,
-        allSessionsBytes: total.bytes,
-      },
-      line: 'a session takes no more messages',
-    });
-  }
-
   #sum(of: (session: Session) => number): number {
     let sum = 0;
     for (const session of this.#sessions.values()) sum += of(session);
     return sum;
   }
-}
-
-/** With the end of the session at the latest. */
-function willDueAt({ delayMs }: Will, endedAtMs: number, { expiryMs }: Session): number {
-  return endedAtMs + Math.min(delayMs, expiryMs);
-}
-
-/** The owner of a session whose client has not come back since the start of the broker. */
-export function absentOwner({ clientId, user, groups }: AbsentOwner): Identity {
-  const peer = { clientId, door: '', listener: '', remote: '', certificateName: undefined };
-  return identityOf(peer, { user, groups });
-}
-
-/** What is stored of an owner. */
-export interface AbsentOwner {
-  clientId: string;
-  /** Undefined: an anonymous client's. */
-  user?: string | undefined;
-  /** Those that the client showed, beside what is known of the user. */
-  groups?: readonly string[] | undefined;
 }

@@ -1,0 +1,118 @@
+import { BrokerError, nameForLog } from '../../errors.ts';
+import { willsAfterStartMs } from '../../limits/broker.ts';
+import type { Fate, Fates } from '../../observe/fates.ts';
+import type { Broker } from '../broker.ts';
+import { type DelayedMessage, DelayedMessages, type DelayedStore } from '../delayed-messages.ts';
+import type { Receipt } from '../delivery/receipt.ts';
+import type { Session } from './session.ts';
+import type { SessionRules } from './session-rules.ts';
+import { clientOfWill, type Will, willKeyOf } from './will.ts';
+
+export interface WillsParts {
+  broker: Broker;
+  store: DelayedStore;
+  rules: SessionRules;
+  fates: Fates;
+}
+
+/** The wills of all sessions: each waits while its client is there, and is published some time after it has gone. */
+export class Wills {
+  readonly #broker: Broker;
+  readonly #rules: SessionRules;
+  readonly #fates: Fates;
+  readonly #messages: DelayedMessages;
+
+  constructor({ broker, store, rules, fates }: WillsParts) {
+    this.#broker = broker;
+    this.#rules = rules;
+    this.#fates = fates;
+    const publish = (key: string, will: DelayedMessage) => this.#publish(clientOfWill(key)!, will);
+    this.#messages = new DelayedMessages({ schedule: broker.schedule, store, publish });
+  }
+
+  /** @param receipt held until the store has the will. */
+  put({ clientId, owner }: Session, will: Will, receipt?: Receipt): void {
+    this.#messages.put(willKeyOf(clientId), { ...will, dueAtMs: undefined, owner }, receipt);
+  }
+
+  /** The connection of a session has ended, and its will waits for its delay. */
+  await(session: Session): void {
+    const key = willKeyOf(session.clientId);
+    const will = this.#messages.get(key);
+    if (will !== undefined) this.#messages.put(key, { ...will, dueAtMs: dueAt(will, session) });
+  }
+
+  /** Nobody wants a will any more. */
+  delete(clientId: string): void {
+    this.#messages.delete(willKeyOf(clientId));
+  }
+
+  /** Publishes a will now, if there is one. */
+  publish(clientId: string): void {
+    this.#messages.publish(willKeyOf(clientId));
+  }
+
+  /** A client is back: its will is not published if that is before its time; else before anything of the new connection. */
+  clientIsBack(clientId: string): void {
+    const key = willKeyOf(clientId);
+    if (this.#messages.isDue(key)) this.#messages.publish(key);
+    else this.#messages.delete(key);
+  }
+
+  /** Takes over a will that the store has, of a session whose client is not there. */
+  restore(session: Session, will: DelayedMessage): void {
+    const dueAtMs = will.dueAtMs ?? dueAt(will, session);
+    const notBeforeMs = this.#broker.clock.now() + willsAfterStartMs;
+    const { clientId, owner } = session;
+    this.#messages.restore(
+      willKeyOf(clientId),
+      { ...will, owner: will.owner ?? owner, dueAtMs },
+      notBeforeMs,
+    );
+  }
+
+  #publish(clientId: string, will: DelayedMessage): void {
+    const { owner } = will;
+    const { topic } = will.message;
+    const refusal = owner && this.#rules.publishRefusal(owner, topic);
+    if (refusal !== undefined) {
+      this.#tellDropped(clientId, will, {
+        code: 'not-authorized',
+        reason: refusal,
+        details: { topic: nameForLog(topic) },
+        line: 'a will was not published: its client may no longer publish to its topic',
+      });
+      return;
+    }
+    try {
+      const expiresAtMs = will.expiryMs === undefined ? undefined : this.#broker.clock.now() + will.expiryMs;
+      const message = { ...will.message, expiresAtMs, isLastCopy: true };
+      this.#broker.publishMessage(message, { origin: { kind: 'client', clientId }, publisher: owner });
+    } catch (error) {
+      const isRefusal = error instanceof BrokerError;
+      this.#tellDropped(clientId, will, {
+        code: isRefusal ? error.code : 'internal-error',
+        reason: isRefusal ? error.message : undefined,
+        details: { error: (error as Error).message },
+        line: 'a will could not be published',
+      });
+    }
+  }
+
+  #tellDropped(clientId: string, { owner, message }: DelayedMessage, why: Omit<Fate, 'outcome'>): void {
+    const { topic, payload } = message;
+    const rule = why.code === 'not-authorized' && owner ? this.#rules.publishRule(owner, topic) : undefined;
+    this.#fates.tell({
+      ...why,
+      outcome: 'dropped',
+      who: { client: nameForLog(clientId) },
+      affected: owner,
+      about: { topic, rule, bytes: payload.length },
+    });
+  }
+}
+
+/** With the end of the session at the latest. */
+function dueAt({ delayMs }: Will, { endedAtMs, expiryMs }: Session): number {
+  return endedAtMs! + Math.min(delayMs, expiryMs);
+}
