@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readFileSync, type Stats, stat } from 'node:fs';
-import { type Clock, type ClockTimer, systemClock } from './clock.ts';
+import { readFileSync } from 'node:fs';
+import { type Clock, systemClock } from './clock.ts';
+import { FileChanges } from './file-changes.ts';
 import { systemReason } from './system-reason.ts';
 
 /** What became of a look at a file that had changed. */
@@ -9,21 +10,14 @@ export interface WatchedFileOutcome {
   readonly error?: Error;
 }
 
-/**
- * The content of a file, read again when it changes. What cannot be read or does not parse never replaces what holds.
- * Looking at the file now and then survives what notifications do not: files that are replaced, and links that are
- * switched to another folder.
- */
+/** The content of a file, read again when it changes. What cannot be read or does not parse never replaces what holds. */
 export class WatchedFile<T> {
   readonly #file: string;
   readonly #parse: (text: string) => T;
   readonly #report: (outcome: WatchedFileOutcome) => void;
-  readonly #timer: ClockTimer;
+  readonly #changes: FileChanges;
   #current: T;
-  /** What tells the file that was looked at last from a later one. */
-  #seen = '';
   #problem: string | undefined;
-  #isClosed = false;
 
   /** @throws Error with a sentence that names the file, where it does not work at the start. */
   constructor(
@@ -36,28 +30,39 @@ export class WatchedFile<T> {
     this.#file = file;
     this.#parse = parse;
     this.#report = report;
-    this.#current = this.#read();
-    this.#timer = clock.every(watchMs, () => stat(file, (_, found) => this.#look(found)));
+    this.#changes = new FileChanges([file], watchMs, () => this.reload(), clock);
+    try {
+      this.#current = parsed(file, textOf(file), parse);
+    } catch (error) {
+      this.#changes.close();
+      throw error;
+    }
   }
 
   get current(): T {
     return this.#current;
   }
 
-  /** Reads the file now. */
-  reload(): void {
+  /** Reads the file now. False where it could not be read, as the process may have had no descriptor left. */
+  reload(): boolean {
+    let text: string;
     try {
-      this.#current = this.#read();
+      text = textOf(this.#file);
     } catch (error) {
       this.#tell(error as Error);
-      return;
+      return false;
     }
-    this.#tell(undefined);
+    try {
+      this.#current = parsed(this.#file, text, this.#parse);
+      this.#tell(undefined);
+    } catch (error) {
+      this.#tell(error as Error);
+    }
+    return true;
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#timer.cancel();
+    this.#changes.close();
   }
 
   /** What goes on as it was is told once. */
@@ -66,41 +71,20 @@ export class WatchedFile<T> {
     this.#problem = error?.message;
     this.#report({ file: this.#file, error });
   }
+}
 
-  /** @param found undefined where there is no file at the moment: it is being replaced, or gone. */
-  #look(found: Stats | undefined): void {
-    const seen = found === undefined ? 'gone' : markOf(found);
-    if (this.#isClosed || seen === this.#seen) return;
-    this.reload();
-    if (found === undefined) this.#seen = seen;
-  }
-
-  #read(): T {
-    const text = this.#text();
-    try {
-      return this.#parse(text);
-    } catch (error) {
-      throw new Error(`${this.#file} does not work: ${(error as Error).message}`);
-    }
-  }
-
-  /** The text, and the mark of the very file that it was read from. */
-  #text(): string {
-    let descriptor: number | undefined;
-    try {
-      descriptor = openSync(this.#file, 'r');
-      this.#seen = markOf(fstatSync(descriptor));
-      return readFileSync(descriptor, 'utf8');
-    } catch (error) {
-      // Tried again at the next look: the process may have had no descriptor left.
-      this.#seen = '';
-      throw new Error(`cannot read ${this.#file}: ${systemReason(error)}`);
-    } finally {
-      if (descriptor !== undefined) closeSync(descriptor);
-    }
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Error(`cannot read ${file}: ${systemReason(error)}`);
   }
 }
 
-function markOf({ ino, size, mtimeMs }: Stats): string {
-  return `${ino} ${size} ${mtimeMs}`;
+function parsed<T>(file: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new Error(`${file} does not work: ${(error as Error).message}`);
+  }
 }

@@ -1,5 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { systemClock } from '../lib/clock.ts';
+import { FileChanges } from '../lib/file-changes.ts';
 import { systemReason } from '../lib/system-reason.ts';
 
 /** Files in PEM format. */
@@ -33,24 +35,27 @@ export interface TlsMaterial {
 export class Certificates {
   material: TlsMaterial;
   readonly #files: CertificateFiles;
-  readonly #watched: string[];
+  readonly #changes: FileChanges;
   readonly #listeners = new Set<(material: TlsMaterial) => void>();
   readonly #report: (outcome: { error?: Error }) => void;
+  #problem: string | undefined;
 
   /**
    * @param report hears of every reload.
-   * @param watchMs how often the files are looked at. Looking survives what notifications do not: files that are
-   *   replaced, and links that are switched to another folder.
+   * @param watchMs how often the files are looked at.
    * @throws Error with a sentence that names the file.
    */
   constructor(files: CertificateFiles, watchMs: number, report: (outcome: { error?: Error }) => void) {
     this.#files = files;
     this.#report = report;
-    this.material = readCertificates(files);
     const { certFile, keyFile, caFile, crlFile } = files;
-    this.#watched = [certFile, keyFile, caFile, crlFile].filter((file) => file !== undefined);
-    for (const file of this.#watched) {
-      watchFile(file, { interval: watchMs, persistent: false }, this.#onFileChange);
+    const watched = [certFile, keyFile, caFile, crlFile].filter((file) => file !== undefined);
+    this.#changes = new FileChanges(watched, watchMs, () => this.#look(), systemClock);
+    try {
+      this.material = readCertificates(files);
+    } catch (error) {
+      this.#changes.close();
+      throw error;
     }
   }
 
@@ -61,24 +66,33 @@ export class Certificates {
 
   /** Reads the files again, for new connections. */
   reload(): void {
-    try {
-      this.material = readCertificates(this.#files);
-    } catch (error) {
-      this.#report({ error: error as Error });
-      return;
-    }
-    for (const listener of this.#listeners) listener(this.material);
-    this.#report({});
+    this.#problem = undefined;
+    this.#look();
   }
 
   close(): void {
-    for (const file of this.#watched) unwatchFile(file, this.#onFileChange);
+    this.#changes.close();
   }
 
-  readonly #onFileChange = (now: { mtimeMs: number }, before: { mtimeMs: number }): void => {
-    if (now.mtimeMs !== before.mtimeMs) this.reload();
-  };
+  /** False where a file could not be read: it is tried again, and told once. */
+  #look(): boolean {
+    try {
+      this.material = readCertificates(this.#files);
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== this.#problem) this.#report({ error: error as Error });
+      this.#problem = message;
+      return !(error instanceof UnreadableError);
+    }
+    this.#problem = undefined;
+    for (const listener of this.#listeners) listener(this.material);
+    this.#report({});
+    return true;
+  }
 }
+
+/** A file that cannot be read at this moment. */
+class UnreadableError extends Error {}
 
 /** Reads the files and tries them. @throws Error with a sentence that names the file. */
 export function readCertificates(files: CertificateFiles): TlsMaterial {
@@ -167,6 +181,6 @@ function readPem(what: string, file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new Error(`cannot read the ${what} ${file}: ${systemReason(error)}`);
+    throw new UnreadableError(`cannot read the ${what} ${file}: ${systemReason(error)}`);
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import micromatch from 'micromatch';
+import { micromatch } from '../lib/micromatch.ts';
 
 /** Pages that this machine itself serves. A page from elsewhere must not reach a broker on its visitor's machine. */
 const LOCAL_ORIGINS = ['http?(s)://{localhost,127.0.0.1,\\[::1\\]}?(:*)'];
@@ -20,7 +20,7 @@ export function mayOpen(request: IncomingMessage, globs: readonly string[] | und
 /** Whether an origin is one of those that globs name. */
 export function isOneOf(origin: string, globs: readonly string[]): boolean {
   // A glob's * stops at a slash, which an origin only has after its scheme.
-  return micromatch.isMatch(origin, globs as string[], { nocase: true });
+  return globs.length > 0 && micromatch().isMatch(origin, globs as string[], { nocase: true });
 }
 
 /**

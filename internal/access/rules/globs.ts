@@ -1,4 +1,4 @@
-import micromatch from 'micromatch';
+import { micromatch } from '../../lib/micromatch.ts';
 import { maxGlobbedNameCharacters } from '../../limits/access.ts';
 import type { Effect } from './rule.ts';
 import { isNameless, type Subject, usableName, variableIn } from './variables.ts';
@@ -27,7 +27,7 @@ function plainTestOf(glob: string, effect: Effect): NameTest {
   if (!SPECIAL.test(glob)) return (name) => name === glob;
   const prefix = glob.endsWith('*') && glob.slice(0, -1);
   if (typeof prefix === 'string' && !SPECIAL.test(prefix)) return (name) => name.startsWith(prefix);
-  const matches = micromatch.matcher(asOneSegment(glob), { dot: true, nonegate: true, noextglob: true });
+  const matches = micromatch().matcher(asOneSegment(glob), { dot: true, nonegate: true, noextglob: true });
   return (name) =>
     name.length > maxGlobbedNameCharacters || name.includes(SLASH)
       ? effect === 'deny'

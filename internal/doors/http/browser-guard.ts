@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import type { FastifyRequest } from 'fastify';
-import micromatch from 'micromatch';
 import { BrokerError, quoted } from '../../errors.ts';
+import { micromatch } from '../../lib/micromatch.ts';
 import { isOneOf } from '../../transport/page-origins.ts';
 
 /**
@@ -46,7 +46,8 @@ export class BrowserGuard {
     const name = host.replace(/:\d*$/, '').toLowerCase();
     if (!name.includes('.') && !name.startsWith('[')) return true;
     if (isIP(name.replace(/^\[|\]$/g, '')) !== 0 || name.endsWith('.localhost')) return true;
-    return name === OWN_NAME || micromatch.isMatch(name, this.#hosts as string[]);
+    if (name === OWN_NAME) return true;
+    return this.#hosts.length > 0 && micromatch().isMatch(name, this.#hosts as string[]);
   }
 }
 
