@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CertificateSet, makeCertificates } from '../../certs/make.ts';
+import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { run } from '../support/broker-process.ts';
+import { TestAuthority } from '../support/client-certificates.ts';
 import { mustRun } from '../support/installed-once.ts';
 import { type SmqProcess, startSmq, stopSmq } from './smq-process.ts';
 import { goClient, pysmq } from './toolchains.ts';
@@ -168,6 +170,76 @@ describe.runIf('there' in go)('a client in Go', () => {
     ]);
     expect(code, stderr).toBe(0);
   });
+});
+
+describe('with mutual TLS and a rule on the user in the certificate', () => {
+  const DENIED = 'no rule allows it';
+  let authority: TestAuthority;
+  let broker: RunningBroker;
+
+  beforeAll(async () => {
+    const of = mkdtempSync(join(tmpdir(), 'tinymq-smq-rights-'));
+    authority = await TestAuthority.make(of);
+    const usersFile = join(of, 'users.json');
+    const rules = [{ allow: ['publish', 'subscribe', 'create'], users: 'smq-client', topics: 'own' }];
+    writeFileSync(usersFile, JSON.stringify({ rules }));
+    broker = await startBroker({
+      ...{ grpc: { listen: ['grpcs://localhost:0'] }, memory: true, usersFile },
+      tls: { ...(await authority.server()), caFile: authority.file },
+    });
+    return async () => {
+      await broker.close();
+      rmSync(of, { recursive: true });
+    };
+  });
+
+  /** The files of a certificate. */
+  async function filesOf(user: string): Promise<[ca: string, cert: string, key: string]> {
+    const { cert, key } = await authority.sign([{ CN: [user] }]);
+    const files = [`${user}.crt`, `${user}.key`].map((name) => join(folder, name)) as [string, string];
+    writeFileSync(files[0], cert);
+    writeFileSync(files[1], key);
+    return [authority.file, ...files];
+  }
+
+  it.runIf('there' in python)(
+    "SMQ's client for Python does what its user may, and is told the rest",
+    async () => {
+      const [command, script] = 'there' in python ? (python.there as [string, string]) : ['', ''];
+      const files = await filesOf('smq-client');
+      const args = [script, new URL(broker.url).port, 'rights', ...files];
+      const { stdout, stderr } = await run(command, args);
+      const answers = Object.fromEntries(
+        stdout
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as [string, unknown]),
+      );
+      expect(answers.own, stderr).toEqual([1, 'x']);
+      expect(answers.others).toHaveLength(6);
+      for (const [, message] of answers.others as [string, string][]) expect(message).toContain(DENIED);
+    },
+  );
+
+  it.runIf('there' in go)(
+    'a client in Go does, too, and one whose user has no rule may nothing',
+    async () => {
+      const command = 'there' in go ? go.there : '';
+      const env = { RIGHTS: '1' };
+      const printed = async (user: string) => {
+        const files = await filesOf(user);
+        const { stdout } = await run(command, [`localhost:${new URL(broker.url).port}`, ...files], { env });
+        return stdout.trim().split('\n');
+      };
+      const refused = ['produce PermissionDenied', 'follow PermissionDenied'];
+      expect(await printed('smq-client')).toEqual([
+        expect.stringMatching(/^create /),
+        'produce OK',
+        ...refused,
+      ]);
+      expect(await printed('stranger')).toEqual(['create PermissionDenied', refused[0], ...refused]);
+    },
+  );
 });
 
 it('the clients are here, or it is said why not', () => {

@@ -35,6 +35,10 @@ func main() {
 	must(err)
 	defer conn.Close()
 	client := smq.NewSuhaibMessageQueueClient(conn)
+	if os.Getenv("RIGHTS") != "" {
+		runRights(client)
+		return
+	}
 	if os.Getenv("LARGE_BYTES") != "" {
 		runLarge(client)
 		return
@@ -68,6 +72,22 @@ func runLarge(client smq.SuhaibMessageQueueClient) {
 	response, err := consumer.Recv()
 	must(err)
 	fmt.Println("followed", bytes.Equal(response.Message, message))
+}
+
+// What a user may do with a topic of its own, and what it is told of another's.
+func runRights(client smq.SuhaibMessageQueueClient) {
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Second)
+	defer cancel()
+	_, err := client.CreateTopic(ctx, &smq.CreateTopicRequest{Topic: "own"})
+	fmt.Println("create", status.Code(err))
+	_, err = client.Produce(ctx, &smq.ProduceRequest{Topic: "own", Message: []byte("x")})
+	fmt.Println("produce", status.Code(err))
+	_, err = client.Produce(ctx, &smq.ProduceRequest{Topic: "others", Message: []byte("x")})
+	fmt.Println("produce", status.Code(err))
+	consumer, err := client.StreamConsume(ctx, &smq.ConsumeRequest{Topic: "others", Offset: 1})
+	must(err)
+	_, err = consumer.Recv()
+	fmt.Println("follow", status.Code(err))
 }
 
 func run(conn *grpc.ClientConn, client smq.SuhaibMessageQueueClient) {

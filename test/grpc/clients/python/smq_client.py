@@ -103,9 +103,24 @@ def large(client):
     say("large-bulk", [answer.count, all(found.message == message for found in answer.messages)])
 
 
+def rights(client):
+    """What a user may do with a topic of its own, and what it is told of another's."""
+    client.create_topic("own")
+    say("own", [client.produce("own", b"x"), client.consume("own", 1)[0].decode()])
+    say("others", [
+        refusal(client.create_topic, "others-new"),
+        refusal(client.produce, "others", b"x"),
+        refusal(client.consume, "others", 1),
+        refusal(client.bulk_retrieve, "others", 0, 1),
+        refusal(client.delete_until_offset, "others", 1),
+        refusal(lambda: next(client.stream_consume("others", 0))),
+    ])
+
+
 STEPS = {
     "all": [publish, subscribe, follow, stream_produce, bulk, refusals],
     "secure": [publish, subscribe],
+    "rights": [rights],
     "large": [large],
     "connect": [lambda client: say("connect", refusal(client.connect))],
 }
