@@ -85,6 +85,16 @@ export function commitOf({ log, group }: Pick<KafkaNames, 'log' | 'group'>, comm
   };
 }
 
+export function fetchOf(log: string, fetchOffset: number, maxWaitMs: number) {
+  const partition = { partition: 0, currentLeaderEpoch: -1, lastFetchedEpoch: -1, logStartOffset: -1 };
+  const partitions = [{ ...partition, fetchOffset, partitionMaxBytes: 1_000_000 }];
+  return {
+    ...{ replicaId: -1, maxWaitMs, minBytes: 1, maxBytes: 1_000_000, isolationLevel: 0 },
+    ...{ sessionId: 0, sessionEpoch: -1, topics: [{ topic: log, partitions }] },
+    ...{ forgottenTopicsData: [], rackId: '' },
+  };
+}
+
 /** Every API that asks for permissions, as a client without bad intentions would call it. */
 export function kafkaRequests({ log, fresh, group }: KafkaNames): readonly KafkaRequest[] {
   const partitions = [{ partitionIndex: 0 }];
@@ -111,37 +121,7 @@ export function kafkaRequests({ log, fresh, group }: KafkaNames): readonly Kafka
   };
   return [
     of(produce, 9, produceOf(log), { 'write topic': TOPIC }),
-    of(
-      fetch,
-      12,
-      {
-        replicaId: -1,
-        maxWaitMs: 0,
-        minBytes: 1,
-        maxBytes: 1000,
-        isolationLevel: 0,
-        sessionId: 0,
-        sessionEpoch: -1,
-        topics: [
-          {
-            topic: log,
-            partitions: [
-              {
-                partition: 0,
-                currentLeaderEpoch: -1,
-                fetchOffset: 0,
-                lastFetchedEpoch: -1,
-                logStartOffset: -1,
-                partitionMaxBytes: 1000,
-              },
-            ],
-          },
-        ],
-        forgottenTopicsData: [],
-        rackId: '',
-      },
-      { 'read topic': TOPIC },
-    ),
+    of(fetch, 12, fetchOf(log, 0, 0), { 'read topic': TOPIC }),
     of(
       listOffsets,
       7,

@@ -33,6 +33,8 @@ export interface AccessDoor {
   readonly name: string;
   readonly words: DoorWords;
   readonly actions: readonly DoorAction[];
+  /** The name of the action that {@link DoorSession.follow} is. */
+  readonly following: string;
   /** Lets a client in. @throws Refused in the words of the protocol. */
   open(places: Places, login: Login): Promise<DoorSession>;
 }
@@ -78,6 +80,10 @@ export interface DoorSession {
   readonly received: string;
   /** Does one of the actions; what the client is told, in the words of the protocol. */
   perform(action: string, names: Names): Promise<string>;
+  /** Begins to read all that comes to the topic from now on, and perhaps what was there; what the client is told. */
+  follow(names: Names): Promise<string>;
+  /** Sends a message to the topic; one behind the other, none is waited for. */
+  send(names: Names, text: string): void;
   /** Waits until everything that was on its way has come, where the connection still stands. */
   settle(): Promise<void>;
   /** What the client is told next without having asked: how a subscription or the connection ended. */

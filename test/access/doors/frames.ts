@@ -29,6 +29,7 @@ export function frames(agreesOnRefusals: boolean): AccessDoor {
       expired: 'DISCONNECT credentials-expired',
       afterwards: { thrownOut: 'closed', expired: 'closed' },
     },
+    following: 'subscribe',
     actions: [
       { name: 'publish', ...publishing },
       { name: 'subscribe', ...subscribing },
@@ -81,6 +82,14 @@ class FramesSession implements DoorSession {
     }
     this.#client.send(FrameType.subscribe, filterOf(action, topic, group));
     return this.answer();
+  }
+
+  follow(names: Names): Promise<string> {
+    return this.perform('subscribe', names);
+  }
+
+  send({ topic }: Names, text: string): void {
+    this.#client.publish(topic, text);
   }
 
   async settle(): Promise<void> {

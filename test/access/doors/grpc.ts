@@ -1,6 +1,6 @@
 import type { MessageType } from '../../../internal/protocol/grpc/schema.ts';
 import { Status } from '../../../internal/protocol/grpc/status.ts';
-import { type TestCall, TestClient } from '../../grpc/grpc-client.ts';
+import { requestOf, type TestCall, TestClient } from '../../grpc/grpc-client.ts';
 import type { AccessDoor, DoorSession, Login, Names, Places } from './door.ts';
 import { Refused } from './door.ts';
 
@@ -24,6 +24,7 @@ export const grpc: AccessDoor = {
     expired: undefined,
     afterwards: { thrownOut: DENIED, expired: UNAUTHENTICATED },
   },
+  following: 'StreamConsume',
   actions: [
     { name: 'CreateTopic', ...changing },
     { name: 'Produce', ...changing },
@@ -48,6 +49,7 @@ class GrpcSession implements DoorSession {
   readonly #client: TestClient;
   readonly #headers: Record<string, string>;
   #stream: TestCall<MessageType> | undefined;
+  #sending: TestCall<MessageType> | undefined;
 
   constructor({ plain, secured }: Places, login: Login) {
     const { certificate } = login;
@@ -71,6 +73,15 @@ class GrpcSession implements DoorSession {
     return Promise.race([call.received(1).then(() => OK), this.#endOf(call)]);
   }
 
+  follow(names: Names): Promise<string> {
+    return this.perform('StreamConsume', names);
+  }
+
+  send({ topic }: Names, text: string): void {
+    this.#sending ??= this.#client.open('StreamProduce', this.#headers);
+    this.#sending.stream.write(requestOf('StreamProduce', { topic, message: Buffer.from(text) }));
+  }
+
   async settle(): Promise<void> {
     await this.connect();
   }
@@ -80,6 +91,7 @@ class GrpcSession implements DoorSession {
   }
 
   close(): void {
+    this.#sending?.ended.catch(() => {});
     this.#client.close();
   }
 

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type RequestOptions, request as requestPlain } from 'node:http';
+import { Agent, type IncomingMessage, type RequestOptions, request as requestPlain } from 'node:http';
 import { request as requestSecurely } from 'node:https';
 import { eventually } from '../../support/eventually.ts';
 import type { AccessDoor, DoorSession, Login, Names, Places } from './door.ts';
@@ -45,6 +45,7 @@ export const http: AccessDoor = {
     expired: undefined,
     afterwards: { thrownOut: DENIED, expired: BAD_LOGIN },
   },
+  following: 'follow',
   actions: [
     { name: 'publish', effect: 'changes', granted: '202', ...refusals },
     { name: 'publish with an answer', effect: 'changes', granted: '204', ...refusals },
@@ -75,6 +76,10 @@ class HttpSession implements DoorSession {
   readonly #login: Login;
   readonly #answers: IncomingMessage[] = [];
   #events = '';
+  /** For what is sent one behind the other. */
+  readonly #sender = new Agent({ keepAlive: true, maxSockets: 1 });
+  #sent: Promise<void> = Promise.resolve();
+  #isClosed = false;
 
   constructor({ plain, secured }: Places, login: Login) {
     this.#login = login;
@@ -83,6 +88,17 @@ class HttpSession implements DoorSession {
 
   perform(action: string, names: Names): Promise<string> {
     return this.ask(REQUESTS[action]!(names), action.startsWith('clear') ? '' : 'x');
+  }
+
+  follow(names: Names): Promise<string> {
+    return this.perform('follow', names);
+  }
+
+  send(names: Names, text: string): void {
+    this.#sent = this.#sent.then(async () => {
+      if (this.#isClosed) return;
+      await this.ask(REQUESTS['publish with an answer']!(names), text, this.#sender);
+    });
   }
 
   async settle(): Promise<void> {
@@ -96,13 +112,15 @@ class HttpSession implements DoorSession {
   }
 
   close(): void {
+    this.#isClosed = true;
+    this.#sender.destroy();
     for (const answer of this.#answers) answer.destroy();
   }
 
   /** The status of the answer, with the code of the problem where it is one. */
-  async ask(line: string, body = ''): Promise<string> {
+  async ask(line: string, body = '', agent: Agent | false = false): Promise<string> {
     const [method, path] = line.split(' ') as [string, string];
-    const answer = await this.#send(method, path, method === 'POST' ? body : undefined);
+    const answer = await this.#send(method, path, method === 'POST' ? body : undefined, agent);
     this.#answers.push(answer);
     let text = '';
     answer.setEncoding('latin1').on('data', (chunk: string) => {
@@ -119,8 +137,13 @@ class HttpSession implements DoorSession {
     return `${statusCode} ${(JSON.parse(text) as { code: string }).code}`;
   }
 
-  #send(method: string, path: string, body: string | undefined): Promise<IncomingMessage> {
-    const options: RequestOptions = { method, headers: authorizationOf(this.#login), agent: false };
+  #send(
+    method: string,
+    path: string,
+    body: string | undefined,
+    agent: Agent | false,
+  ): Promise<IncomingMessage> {
+    const options: RequestOptions = { method, headers: authorizationOf(this.#login), agent };
     return new Promise((resolve, reject) => {
       const sent =
         this.#login.certificate === undefined

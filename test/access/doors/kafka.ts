@@ -1,4 +1,5 @@
 import { connect as connectTls } from 'node:tls';
+import { produce } from '../../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch } from '../../../internal/protocol/kafka/apis/01-fetch.ts';
 import { saslHandshake } from '../../../internal/protocol/kafka/apis/17-sasl-handshake.ts';
 import { apiVersions } from '../../../internal/protocol/kafka/apis/18-api-versions.ts';
@@ -6,7 +7,7 @@ import { saslAuthenticate } from '../../../internal/protocol/kafka/apis/36-sasl-
 import { describeCluster } from '../../../internal/protocol/kafka/apis/60-describe-cluster.ts';
 import type { Api, InputOf } from '../../../internal/protocol/kafka/schema.ts';
 import { KafkaWire } from '../../support/kafka-wire.ts';
-import { errorCodes, type KafkaRequest, kafkaRequests } from '../kafka-requests.ts';
+import { errorCodes, fetchOf, type KafkaRequest, kafkaRequests, produceOf } from '../kafka-requests.ts';
 import type { AccessDoor, DoorAction, DoorSession, Login, Names, Places } from './door.ts';
 import { Refused } from './door.ts';
 
@@ -42,6 +43,7 @@ export const kafka: AccessDoor = {
     expired: undefined,
     afterwards: { thrownOut: 'closed', expired: 'closed' },
   },
+  following: 'Fetch read topic',
   actions: [
     ...kafkaRequests({ log: 'a', fresh: 'b', group: 'c' }).map((request): DoorAction => {
       const codes = Object.values(request.codes).map(String);
@@ -73,6 +75,7 @@ function effectOf(request: KafkaRequest): DoorAction['effect'] {
 class KafkaSession implements DoorSession {
   received = '';
   readonly #wire: KafkaWire;
+  #following: Promise<string> | undefined;
 
   constructor(wire: KafkaWire) {
     this.#wire = wire;
@@ -85,17 +88,47 @@ class KafkaSession implements DoorSession {
     return this.#ask(api, version, body);
   }
 
+  async follow({ log }: Names): Promise<string> {
+    const first = await this.#fetchFrom(log, 0);
+    if (first.refusal !== undefined) return first.refusal;
+    this.#following = this.#fetchOn(log, first.next);
+    return 'none';
+  }
+
+  send({ log }: Names, text: string): void {
+    this.#wire.send(produce, 9, produceOf(log, text));
+  }
+
   async settle(): Promise<void> {
     await this.#ask(apiVersions, 0, {});
   }
 
   async end(): Promise<string> {
+    if (this.#following !== undefined) return this.#following;
     await this.#wire.closed;
     return 'closed';
   }
 
   close(): void {
     this.#wire.close();
+  }
+
+  /** Fetches until it is refused, and with what. */
+  async #fetchOn(log: string, from: number): Promise<string> {
+    for (let next = from; ; ) {
+      const fetched = await this.#fetchFrom(log, next);
+      if (fetched.refusal !== undefined) return fetched.refusal;
+      next = fetched.next;
+    }
+  }
+
+  async #fetchFrom(log: string, from: number): Promise<{ next: number; refusal: string | undefined }> {
+    const request = fetchOf(log, from, 100);
+    const answer = await this.#wire.ask(fetch, 12, request).catch(() => undefined);
+    const [partition] = answer?.responses[0]?.partitions ?? [];
+    if (partition === undefined || partition.errorCode !== 0)
+      return { next: from, refusal: partition === undefined ? 'closed' : String(partition.errorCode) };
+    return { next: offsetBehind(partition.records) ?? from, refusal: undefined };
   }
 
   /** The error codes of the answer. */
@@ -143,4 +176,13 @@ async function logIn(wire: KafkaWire, { user, password, token }: Login): Promise
 async function isServed(wire: KafkaWire): Promise<boolean> {
   wire.send(describeCluster, 0, { includeClusterAuthorizedOperations: false });
   return (await wire.next()) !== undefined;
+}
+
+/** The offset behind the last record of some batches; undefined where there are none. */
+function offsetBehind(records: Uint8Array | null): number | undefined {
+  const bytes = Buffer.from(records ?? []);
+  let next: number | undefined;
+  for (let at = 0; at < bytes.length; at += 12 + bytes.readInt32BE(at + 8))
+    next = Number(bytes.readBigInt64BE(at)) + bytes.readInt32BE(at + 23) + 1;
+  return next;
 }

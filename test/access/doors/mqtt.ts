@@ -26,6 +26,7 @@ export function mqtt(version: 4 | 5): AccessDoor {
       expired: ended,
       afterwards: { thrownOut: 'closed', expired: 'closed' },
     },
+    following: 'subscribe with QoS 2',
     actions: [
       { name: 'publish with QoS 0', effect: 'changes', granted: 'PINGRESP', refused: ['PINGRESP'] },
       { name: 'publish with QoS 1', ...publishing },
@@ -97,6 +98,14 @@ class MqttSession implements DoorSession {
       ],
     });
     return this.#answer();
+  }
+
+  follow(names: Names): Promise<string> {
+    return this.perform('subscribe with QoS 2', names);
+  }
+
+  send({ topic }: Names, text: string): void {
+    this.#client.publish(topic, text, { qos: 1 });
   }
 
   async settle(): Promise<void> {
