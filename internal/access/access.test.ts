@@ -18,7 +18,7 @@ describe('what one connection may do', () => {
   it('is everything with the open policy', () => {
     const access = new Access(who, openPolicy);
     expect(access.refusal('delete', 'topic', 'a')).toBeUndefined();
-    expect(() => access.checkPublish({ topic: 'a' })).not.toThrow();
+    expect(() => access.checkPublish(entryOf('a'))).not.toThrow();
   });
 
   it('is refused with the resource and the reason', () => {
@@ -29,7 +29,7 @@ describe('what one connection may do', () => {
     expect(() => access.check('write', 'topic', 'a/b')).toThrow("topic 'a/b': not yours");
     expect(() => access.check('subscribe', 'topic', 'a/#')).toThrow("filter 'a/#': not yours");
     expect(codeOf(() => access.checkConnect())).toBe('not-authorized');
-    expect(codeOf(() => access.checkPublish({ topic: 'a' }))).toBe('not-authorized');
+    expect(codeOf(() => access.checkPublish(entryOf('a')))).toBe('not-authorized');
   });
 
   it('is asked once, and again after each change of the rules', () => {
@@ -39,7 +39,7 @@ describe('what one connection may do', () => {
       return undefined;
     });
     const access = new Access(who, policy);
-    const entry = { topic: 'a' };
+    const entry = entryOf('a');
     for (let time = 0; time < 3; time++) {
       access.check('read', 'topic', 'b');
       access.checkPublish(entry);
@@ -55,11 +55,24 @@ describe('what one connection may do', () => {
     let answer: string | undefined;
     const policy = changeablePolicy(() => answer);
     const access = new Access(who, policy);
-    const entry = { topic: 'a' };
+    const entry = entryOf('a');
     access.checkPublish(entry);
     answer = 'no longer';
     policy.change();
     expect(codeOf(() => access.checkPublish(entry))).toBe('not-authorized');
+  });
+
+  it('is not what another client that publishes there may do', () => {
+    const policy = changeablePolicy((_, __, { clientId }) =>
+      clientId === 'other' ? 'not yours' : undefined,
+    );
+    const access = new Access(who, policy);
+    const other = new Access({ ...who, clientId: 'other' }, policy);
+    const entry = entryOf('a');
+    for (let time = 0; time < 3; time++) {
+      access.checkPublish(entry);
+      expect(codeOf(() => other.checkPublish(entry))).toBe('not-authorized');
+    }
   });
 
   it('is asked about a filter for history as a whole, and about what is wanted of it', () => {
@@ -134,4 +147,8 @@ function codeOf(act: () => void): string | undefined {
   } catch (error) {
     return (error as BrokerError).code;
   }
+}
+
+function entryOf(topic: string): { topic: string; permit: object | undefined } {
+  return { topic, permit: undefined };
 }

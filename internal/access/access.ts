@@ -26,6 +26,7 @@ export class Access {
   #answers: Map<string, string | undefined> | undefined;
   /** Of the answers that are no, what decided. */
   #rules: Map<string, string | undefined> | undefined;
+  /** Entries of topics that the client may publish to. Each of them may name this set as its permit. */
   #permitted: WeakSet<object> | undefined;
 
   constructor(identity: Identity, policy: Policy, limits?: Limits) {
@@ -191,18 +192,21 @@ export class Access {
   }
 
   /**
-   * {@link check} for a topic that the caller keeps an entry of, as the broker's topic table does: the hot path, one look
-   * into a set for each message.
+   * {@link check} for a topic that the caller keeps an entry of, as the broker's topic table does: the hot path, a look at the
+   * entry for each message. Only where another client has published there since, it is one into a set.
    *
    * @throws BrokerError `not-authorized`.
    */
-  checkPublish(entry: { readonly topic: string }): void {
+  checkPublish(entry: { readonly topic: string; permit: object | undefined }): void {
     if (this.#policy.isOpen) return;
     this.#forgetOlder();
     this.#permitted ??= new WeakSet();
-    if (this.#permitted.has(entry)) return;
-    this.check('publish', 'topic', entry.topic);
-    this.#permitted.add(entry);
+    if (entry.permit === this.#permitted) return;
+    if (!this.#permitted.has(entry)) {
+      this.check('publish', 'topic', entry.topic);
+      this.#permitted.add(entry);
+    }
+    entry.permit = this.#permitted;
   }
 
   #forgetOlder(): void {

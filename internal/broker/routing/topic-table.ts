@@ -8,6 +8,8 @@ export interface TopicEntry {
   /** The subscriptions' epoch for which `targets` is right. */
   epoch: number;
   targets: TargetSet;
+  /** What was last allowed to publish to it (`Access.checkPublish`). */
+  permit: object | undefined;
 }
 
 /** Slots that a topic may be found in, from the one that its hash names on. */
@@ -79,6 +81,7 @@ export class TopicTable {
       bytes: new Uint8Array(name),
       epoch: -1,
       targets: NO_TARGETS,
+      permit: undefined,
     };
     if (this.#size >= topicTableEntries || this.#namesEnd + name.length > topicTableBytes) this.#clear();
     else if (this.#size * 2 >= this.#slots.hashes.length) this.#growSlots();
