@@ -292,6 +292,11 @@ export const ERRORS = {
     rule: 'Enhanced authentication goes by one of the SASL mechanisms of the broker.',
     remedy: 'Name one that the reason lists, or connect with user name and password.',
   },
+  'too-many-traces': {
+    kind: 'unavailable',
+    rule: 'A bounded number of traces runs at once.',
+    remedy: 'End another one, or wait until it ends by itself.',
+  },
   'too-many-files': {
     kind: 'unavailable',
     rule: 'The system bounds how many files and connections a process has open.',

@@ -1,4 +1,4 @@
-import type { AdminOperation, BrokerParts } from './operation.ts';
+import type { AdminOperation, AdminStream, BrokerParts } from './operation.ts';
 import { endClient, listClients, showClient } from './operations/clients.ts';
 import { listGroups, removeGroup, resetGroup, showGroup } from './operations/groups.ts';
 import { importAccess } from './operations/import.ts';
@@ -8,6 +8,7 @@ import { showHistory, showOverview } from './operations/overview.ts';
 import { listRetained, removeRetained } from './operations/retained.ts';
 import { addRule, listRules, removeRule, testRules } from './operations/rules.ts';
 import { endSession, listSessions, listSubscriptions, showSession } from './operations/sessions.ts';
+import { traceMessages } from './operations/trace.ts';
 import { showTree } from './operations/tree.ts';
 import { addUser, alterUser, listUsers, removeUser } from './operations/users.ts';
 import { showFates } from './operations/why.ts';
@@ -25,3 +26,6 @@ export const OPERATIONS = [
   ...[listLimits, addLimit, removeLimit, testLimits],
   importAccess,
 ] as readonly AdminOperation<object, unknown, BrokerParts>[];
+
+/** What is watched, beside them. */
+export const STREAMS = [traceMessages] as readonly AdminStream<object>[];

@@ -1,7 +1,8 @@
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { Failure } from '../lib/failure.ts';
 import { adminTimeoutMs } from '../limits/access.ts';
-import type { AdminOperation } from './operation.ts';
+import type { AdminOperation, AdminStream } from './operation.ts';
 import type { Problem } from './problems.ts';
 import { shortSocketPath } from './socket-path.ts';
 
@@ -37,6 +38,44 @@ export class AdminClient {
     if (status === 200) return answer as Output;
     const { detail = `the broker answered ${status} to ${name}` } = answer as Partial<Problem>;
     throw new Failure(detail);
+  }
+
+  /**
+   * Watches until the broker ends it.
+   *
+   * @throws Failure where the broker refuses it; the error of the system where nobody is there.
+   */
+  async watch<Input extends object, Event>(
+    { path }: AdminStream<Input, Event>,
+    input: Input,
+    take: (event: Event) => void,
+  ): Promise<void> {
+    const socket = shortSocketPath(this.#path);
+    try {
+      const options = {
+        socketPath: socket.path,
+        path: path + queryOf(Object.fromEntries(Object.entries(input))),
+        agent: false,
+      };
+      const [response] = (await once(request(options).end(), 'response')) as [IncomingMessage];
+      response.setEncoding('utf8');
+      if (response.statusCode !== 200) {
+        const { detail } = parsed((await response.toArray()).join('')) as Problem;
+        throw new Failure(detail);
+      }
+      let rest = '';
+      for await (const chunk of response) {
+        const events = (rest + chunk).split('\n\n');
+        rest = events.pop()!;
+        for (const event of events) if (event.startsWith('data: ')) take(JSON.parse(event.slice(6)) as Event);
+      }
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === 'ECONNRESET'
+        ? new Failure('the broker has stopped')
+        : error;
+    } finally {
+      socket.close();
+    }
   }
 
   #send(method: string, url: string, body: object | undefined): Promise<{ status: number; text: string }> {

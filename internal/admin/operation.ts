@@ -94,6 +94,24 @@ export interface AdminOperation<Input = unknown, Output = unknown, Parts = Admin
   run(parts: Parts, input: Input, caller: Caller): Promise<Output>;
 }
 
+/** Something that is watched for a while: an answer of server-sent events. */
+export interface AdminStream<Input = unknown, Event = unknown>
+  extends Pick<AdminOperation<Input>, 'name' | 'summary' | 'path' | 'needs' | 'query'> {
+  /** Of each event. */
+  readonly event: JsonSchema;
+  /**
+   * Begins. `send` takes an event, or says false where no more is wanted for now.
+   *
+   * @returns what ends it, which is called once.
+   * @throws BrokerError where it is not to begin.
+   */
+  open(parts: BrokerParts, input: Input, send: (event: Event) => boolean, end: () => void): () => void;
+}
+
+export function defineStream<Input, Event>(stream: AdminStream<Input, Event>): AdminStream<Input, Event> {
+  return stream;
+}
+
 /** Keeps the types of an operation, which the table of all of them does not know. */
 export function defineOperation<Input, Output, Parts = AdminParts>(
   operation: AdminOperation<Input, Output, Parts>,

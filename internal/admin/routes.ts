@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { BrokerError } from '../errors.ts';
 import { maxRequestBytes } from '../limits/admin.ts';
-import { OPERATIONS } from './all.ts';
-import type { AdminOperation, BrokerParts, Caller, JsonSchema } from './operation.ts';
+import { OPERATIONS, STREAMS } from './all.ts';
+import { sendEvents } from './events.ts';
+import type { AdminOperation, AdminStream, BrokerParts, Caller, JsonSchema } from './operation.ts';
 import { problemSchema } from './problems.ts';
 import { refusalOf } from './refusals.ts';
 
@@ -27,6 +28,7 @@ export function adminRoutes(parts: BrokerParts, callerOf: CallerOf): FastifyPlug
     // Answers are what the operations say they are; a test compares them with their schemas.
     routes.setSerializerCompiler(() => JSON.stringify);
     for (const operation of OPERATIONS) mount(routes, operation, parts, callerOf);
+    for (const stream of STREAMS) mountStream(routes, stream, parts, callerOf);
   };
 }
 
@@ -77,10 +79,36 @@ function mount(
   });
 }
 
+function mountStream(
+  routes: FastifyInstance,
+  stream: AdminStream<object>,
+  parts: BrokerParts,
+  callerOf: CallerOf,
+): void {
+  const { path, query, event, summary, name, needs } = stream;
+  routes.get(path, {
+    schema: {
+      ...{ summary, operationId: name, tags: [path.split('/', 2)[1]!] },
+      querystring: query ?? NO_QUERY,
+      response: { 200: { content: { 'text/event-stream': { schema: event } } }, default: problemSchema },
+    },
+    async onRequest(request) {
+      checkNeeds({ needs }, {}, await callerOf(request));
+    },
+    handler(request, reply) {
+      sendEvents(reply, (send, end) => stream.open(parts, request.query as object, send, end));
+    },
+    errorHandler(error) {
+      if (error.validation !== undefined) throw new BrokerError('malformed-http-request', error.message);
+      throw refusalOf(error);
+    },
+  });
+}
+
 const NO_QUERY: JsonSchema = { type: 'object', additionalProperties: false };
 
 function checkNeeds<Input extends object>(
-  { needs }: AdminOperation<Input, unknown, BrokerParts>,
+  { needs }: Pick<AdminOperation<Input, unknown, BrokerParts>, 'needs'>,
   input: Input,
   caller: Caller,
 ): void {

@@ -8,6 +8,7 @@ import { channelTotalBytes, maxFilterLevels } from '../limits/broker.ts';
 import { Fates } from '../observe/fates.ts';
 import type { Counter, Metrics } from '../observe/metrics.ts';
 import { RecentFates } from '../observe/recent-fates.ts';
+import { Tracing } from '../observe/tracing.ts';
 import { filterProblem } from '../topic.ts';
 import type { Client, ClientSpec } from './client.ts';
 import { Clients, type ClientsSettings } from './clients.ts';
@@ -22,6 +23,7 @@ import type { InterestListener } from './routing/interest.ts';
 import { Routes } from './routing/routes.ts';
 import type { Member, ShareGroup, TargetSet } from './routing/targets.ts';
 import type { TopicEntry } from './routing/topic-table.ts';
+import { traceMember, tracePublication } from './trace-publication.ts';
 
 export type { Logger } from '../lib/logger.ts';
 
@@ -67,6 +69,8 @@ export class Broker {
   readonly schedule: Schedule;
   /** Where everybody tells what became of a message or a connection. */
   readonly fates: Fates;
+  /** Who looks at messages on their way. */
+  readonly tracing: Tracing;
   /** When publishers give way to others. */
   readonly turnTime: TurnTime;
   readonly routes: Routes;
@@ -86,10 +90,13 @@ export class Broker {
     const total = new ChannelTotal(settings.channelTotalBytes ?? channelTotalBytes);
     this.fates = new Fates(metrics, logger, new RecentFates(clock));
     const { fates } = this;
+    this.tracing = new Tracing(clock);
+    fates.onFate(this.tracing.tellFate);
     this.#clients = new Clients({ settings, metrics, fates, logger, turn: new Turn(afterReads), total });
     metrics.gauge('channel_bytes_waiting', () => total.bytes);
     metrics.gauge('shared_subscriptions', () => this.routes.memberships);
     metrics.gauge('subscribed_filters', () => this.routes.interest.size);
+    metrics.gauge('traces', () => this.tracing.count);
     metrics.gauge('topics_remembered', () => this.routes.topicsRemembered);
     metrics.countedElsewhere('retained_refused_total', () => this.#refusedRetained());
     this.#received = metrics.counter('messages_received_total');
@@ -101,6 +108,9 @@ export class Broker {
   get clientCount(): number {
     return this.#clients.count;
   }
+
+  /** The client of this id that is connected. */
+  readonly clientOf = (clientId: string): Client | undefined => this.#clients.get(clientId);
 
   /** Lets in a client: {@link Clients.connect}. @throws BrokerError `not-authorized`, `too-many-clients`. */
   connect(spec: ClientSpec): Client {
@@ -160,6 +170,7 @@ export class Broker {
   }
 
   #spread(publication: Publication, targets: TargetSet, source: Source): void {
+    if (this.tracing.isOn) tracePublication(this.tracing, publication, targets, this.clientOf);
     const { channels, receivers, groups } = targets;
     const isCostly = channels.length > MANY_CHANNELS || receivers.length > 0 || groups.length > 0;
     if (isCostly) this.turnTime.begin();
@@ -258,6 +269,7 @@ export class Broker {
         if (channels.includes(onceBy) || served.includes(onceBy)) continue;
         served.push(onceBy);
       }
+      if (this.tracing.isOn) traceMember(this.tracing, publication, member);
       member.deliver(publication);
       if (member.isFull) member.holdBack(source, publication);
     }

@@ -57,6 +57,10 @@ export class Client implements ChannelEvents {
     this.channel = new Channel(encoding, host, limits, turn, this, total);
   }
 
+  get clientId(): string {
+    return this.identity.clientId;
+  }
+
   get identity(): Identity {
     return this.access.identity;
   }

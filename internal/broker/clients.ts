@@ -51,6 +51,10 @@ export class Clients {
     metrics.gauge('clients', () => this.#clients.size);
   }
 
+  get(clientId: string): Client | undefined {
+    return this.#clients.get(clientId);
+  }
+
   get count(): number {
     return this.#clients.size;
   }

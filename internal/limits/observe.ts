@@ -1,6 +1,6 @@
 /** Limits of what is remembered and shown of the broker itself, each with its unit in its name and the reason for its value. */
 
-import { MiB } from './units.ts';
+import { KiB, MiB } from './units.ts';
 
 /** Fates that are remembered of one client or topic: enough to see what keeps happening. */
 export const fatesPerName = 16;
@@ -17,3 +17,13 @@ export const fatesShown = 100;
 export const mostFatesShown = 1_000;
 /** How often it is looked at which topics a slow subscriber loses messages of, where runs are long. */
 export const lossesLookedAtEveryMs = 100;
+
+/** Traces at once: each costs something for every message. */
+export const mostTraces = 4;
+/** Steps that one trace shows in a second; nobody reads more. */
+export const traceStepsPerSecond = 500;
+/** How long a trace runs where nobody says how long, and at most: it is easily forgotten. */
+export const traceSeconds = 30;
+export const longestTraceSeconds = 3_600;
+/** Bytes that wait for one who watches; what is beyond is left out. */
+export const traceBytesWaiting = 256 * KiB;

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { maxLogPartitions } from '../limits/log.ts';
 import type { Histogram } from '../observe/histogram.ts';
+import type { Tracing } from '../observe/tracing.ts';
 import type {
   LogStore,
   StoredPartition,
@@ -13,8 +14,8 @@ import type {
 import { StoreError } from '../store/store-error.ts';
 import { Compactor } from './compaction/compaction.ts';
 import type { Leadership } from './leadership.ts';
-import { internalTopicProblem, logNameProblem } from './names.ts';
-import { type CommittedRecords, PartitionLog } from './partition-log.ts';
+import { internalTopicProblem, liveTopicOf, logNameProblem } from './names.ts';
+import { type CommittedRecords, PartitionLog, type PartitionParts } from './partition-log.ts';
 import { Retention } from './retention.ts';
 import { TailCache } from './tail-cache.ts';
 import { TooManyLogsError } from './too-many-logs.ts';
@@ -70,6 +71,8 @@ export interface LogsOptions {
 export class Logs {
   /** The time that records get and retention goes by. */
   readonly clock: Clock;
+  /** Who looks at messages on their way. Undefined: nobody can. */
+  tracing: Tracing | undefined;
   readonly #options: LogsOptions;
   readonly #topics = new Map<string, KeptTopic>();
   readonly #byId = new Map<string, KeptTopic>();
@@ -300,7 +303,13 @@ export class Logs {
     const committed = (partition: PartitionLog, records: CommittedRecords) => {
       for (const listener of this.#committed) listener(topic, partition, records);
     };
-    const parts = { store, cache: this.#cache, clock: this.clock, leadership, committed, appends };
+    const kept: PartitionParts['kept'] = (partition, { baseOffset, count, bytes }) => {
+      if (this.tracing?.isOn !== true) return;
+      const { name: log } = topic;
+      const place = { log, partition: partition.number, offset: baseOffset };
+      this.tracing.tell({ step: 'kept', topic: liveTopicOf(log), ...place, count, bytes: bytes.length });
+    };
+    const parts = { store, cache: this.#cache, clock: this.clock, leadership, committed, appends, kept };
     const added = stored.map((partition) => new PartitionLog(partition, parts));
     topic.partitions.push(...added);
     this.#partitionCount += added.length;

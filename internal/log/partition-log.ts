@@ -58,6 +58,8 @@ export interface PartitionParts {
   readonly committed?: (partition: PartitionLog, records: CommittedRecords) => void;
   /** How long appends take until they are durable, in seconds. */
   readonly appends?: Histogram;
+  /** Told of each batch that is durable. */
+  readonly kept?: (partition: PartitionLog, batch: StoredBatch) => void;
 }
 
 /** A reader of `committed` sees no record before it is known whether it counts; a reader of `uncommitted` sees all of them. */
@@ -83,6 +85,7 @@ export class PartitionLog {
   readonly #leadership: Leadership;
   readonly #committed: ((partition: PartitionLog, records: CommittedRecords) => void) | undefined;
   readonly #appends: Histogram | undefined;
+  readonly #kept: PartitionParts['kept'];
   readonly #tail: PartitionTail;
   readonly #listeners = new Set<() => void>();
   readonly #producers = new ProducerStates(maxProducersPerPartition);
@@ -96,8 +99,9 @@ export class PartitionLog {
   #isEnded = false;
 
   constructor(stored: StoredPartition, parts: PartitionParts) {
-    const { store, cache, clock = systemClock, leadership = LEADS_ALL, committed, appends } = parts;
+    const { store, cache, clock = systemClock, leadership = LEADS_ALL, committed, appends, kept } = parts;
     this.#appends = appends;
+    this.#kept = kept;
     this.#clock = clock;
     this.#leadership = leadership;
     this.#committed = committed;
@@ -183,6 +187,7 @@ export class PartitionLog {
     const written = { baseOffset, lastOffset, count, maxTimestamp, bytes };
     const ended = batch.transaction && this.#transactions.apply(batch.transaction, baseOffset);
     this.#lasts(written);
+    this.#kept?.(this, written);
     if (ended !== undefined) this.#tellOfTransaction(ended, baseOffset);
     else if (batch.transaction === undefined && batch.isPublished !== true) this.#tellOfBatch(written);
     return baseOffset;

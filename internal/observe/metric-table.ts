@@ -159,6 +159,7 @@ export const METRICS = {
     help: 'Times that a client had to wait, or was refused, because it went over a rate of docs/limits.md.',
     labels: ['door'],
   },
+  traces: { type: 'gauge', help: 'Traces that are running: they cost something for every message.' },
   topics_remembered: { type: 'gauge', help: 'Topics in the topic table.' },
 } as const satisfies Record<string, MetricEntry>;
 

@@ -32,6 +32,7 @@ export function openLive(
   { logs, broker, metrics, logger }: LiveParts,
 ): OpenLive {
   const parts = { logs, metrics, log: logger, fates: broker.fates.logging(logger) };
+  logs.tracing = broker.tracing;
   const delivery = new Delivery(logs, broker, logger);
   const captures = [...captureAll(options, broker, parts), captureExisting(options, broker, parts)];
 

@@ -145,6 +145,7 @@ export async function startWithDoors(
     opened.add(async () => {
       await Promise.all(listeners.map((listener) => listener.close()));
     });
+    opened.add(() => broker.tracing.close());
     opened.add(() => health.stop());
     const tools = options.adminSocket ? await openAdminSocket(usable, admin, logger) : undefined;
     opened.add(() => tools?.close());

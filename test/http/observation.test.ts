@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { OPERATIONS } from '../../internal/admin/all.ts';
+import { OPERATIONS, STREAMS } from '../../internal/admin/all.ts';
 import { METRICS } from '../../internal/observe/metric-table.ts';
 import { connect } from '../../pkg/client/index.ts';
 import { post, startHttp } from '../support/http-door.ts';
@@ -96,7 +96,7 @@ describe('the description of the API', () => {
       readFileSync(join('internal/doors/http/routes', file), 'utf8'),
     );
     const written = files.flatMap((text) => [...text.matchAll(/operationId: '(\w+)'/g)].map(([, id]) => id));
-    const ofTable = OPERATIONS.map(({ name }) => name.replaceAll(' ', '-'));
+    const ofTable = [...OPERATIONS, ...STREAMS].map(({ name }) => name.replaceAll(' ', '-'));
     expect(served.map(({ operationId }) => operationId).sort()).toEqual([...written, ...ofTable].sort());
   });
 });

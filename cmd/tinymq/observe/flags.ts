@@ -1,4 +1,9 @@
-import { fatesShown, mostFatesShown } from '../../../internal/limits/observe.ts';
+import {
+  fatesShown,
+  longestTraceSeconds,
+  mostFatesShown,
+  traceSeconds,
+} from '../../../internal/limits/observe.ts';
 import { integer, text, toggle } from '../../cli/options/option.ts';
 import type { Program } from '../../cli/options/program.ts';
 import { placeOptions } from '../access/flags.ts';
@@ -35,5 +40,28 @@ export const whyProgram: Program<typeof whyOptions> = {
     max: 1,
   },
   examples: ['tinymq why sensor-7', "tinymq why 'sensors/#'", 'tinymq why -code not-authorized -json'],
+  fileFlag: optionsFileFlag,
+};
+
+const traceOptions = {
+  for: integer(
+    { min: 1, max: longestTraceSeconds },
+    { group: 'Question', placeholder: 'SECONDS', default: String(traceSeconds), help: 'end after this long' },
+  ),
+  ...placeOptions,
+  ...output,
+};
+
+export const traceProgram: Program<typeof traceOptions> = {
+  name: 'tinymq trace',
+  summary: 'Shows what messages meet on their way through the broker, as it happens.',
+  options: traceOptions,
+  operands: {
+    usage: 'FILTER|CLIENT',
+    help: 'the messages of these topics, or from and to this client',
+    min: 1,
+    max: 1,
+  },
+  examples: ["tinymq trace 'sensors/#'", 'tinymq trace sensor-7 -for 300', "tinymq trace '#' -json"],
   fileFlag: optionsFileFlag,
 };

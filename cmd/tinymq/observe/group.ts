@@ -1,5 +1,6 @@
 import type { CommandGroup } from '../../cli/options/suite.ts';
 import type { Command } from '../../cli/run-program.ts';
+import { trace } from './trace.ts';
 import { why } from './why.ts';
 
-export const observe: CommandGroup<Command> = { title: 'What the broker does', commands: [why] };
+export const observe: CommandGroup<Command> = { title: 'What the broker does', commands: [why, trace] };

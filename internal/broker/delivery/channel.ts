@@ -23,6 +23,10 @@ export const unpausable: Source = { pause() {}, resume() {} };
 
 /** A receiver of every message of its filters: a session, or a log. */
 export interface Receiver {
+  /** Whose it is; undefined of a log. */
+  readonly clientId?: string | undefined;
+  /** What it subscribed to, where it does not leave that to the client of its channel. */
+  filters?(): Iterable<string>;
   /**
    * The channel that takes everything of this receiver as it is, so that the broker gives it there without a detour. Whoever
    * changes this says so ({@link Routes.changed}).
@@ -60,6 +64,8 @@ export interface ChannelLimits {
 
 /** Events of a channel, for its owner. */
 export interface ChannelEvents {
+  /** Of the client that it is the channel of. */
+  readonly clientId?: string | undefined;
   /** It did not drain in time: an episode of being slow begins. With policy `disconnect` the owner closes it. */
   slow(): void;
   /** The episode is over; so many messages were dropped in it. */
@@ -143,6 +149,10 @@ export class Channel implements Flushable {
     this.#events = events;
     this.#total = total;
     this.#queue = new ChannelQueue(Math.max(1, Math.floor(limits.channelSize / ENTRIES)));
+  }
+
+  get clientId(): string | undefined {
+    return this.#events.clientId;
   }
 
   /** Whether publishers should wait for it. */

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../errors.ts';
 import { Fifo } from '../../lib/fifo.ts';
 import { sessionSendAheadBytes } from '../../limits/broker.ts';
+import type { Tracing } from '../../observe/tracing.ts';
 import type { Message } from '../delivery/publication.ts';
 import { Receipt } from '../delivery/receipt.ts';
 import type { Outgoing, OutgoingOptions } from './outgoing.ts';
@@ -30,6 +31,8 @@ export interface OutboxParts {
   store: SessionStore;
   total: WaitingTotal;
   events: OutboxEvents;
+  /** Who looks at messages on their way. Default: nobody. */
+  tracing?: Tracing;
   /** The time of day. */
   now: () => number;
 }
@@ -42,6 +45,7 @@ export class Outbox {
   readonly #owner: OutboxOwner;
   readonly #store: SessionStore;
   readonly #events: OutboxEvents;
+  readonly #tracing: Tracing | undefined;
   readonly #now: () => number;
   readonly #waiting: WaitingQueue;
   /** By token, in the order in which they were first sent. */
@@ -58,10 +62,11 @@ export class Outbox {
   /** Messages up to this one were taken under rules that may have changed. */
   #doubtfulUpTo = 0;
 
-  constructor({ owner, limits, store, total, events, now }: OutboxParts) {
+  constructor({ owner, limits, store, total, events, now, tracing }: OutboxParts) {
     this.#owner = owner;
     this.#store = store;
     this.#events = events;
+    this.#tracing = tracing;
     this.#now = now;
     this.#waiting = new WaitingQueue(limits, total);
   }
@@ -199,6 +204,7 @@ export class Outbox {
   done(token: number): void {
     const outgoing = this.#inflight.get(token)!;
     this.#inflight.delete(token);
+    if (this.#tracing?.isOn) this.#trace('acknowledged', outgoing);
     this.#forget(outgoing);
   }
 
@@ -247,6 +253,7 @@ export class Outbox {
 
   #wait(outgoing: Outgoing): void {
     this.#waiting.push(outgoing);
+    if (this.#tracing?.isOn) this.#trace('waits', outgoing);
     const { expiresAtMs } = outgoing.message;
     if (expiresAtMs !== undefined) this.#events.expires(this, expiresAtMs);
   }
@@ -306,7 +313,7 @@ export class Outbox {
     if (step === 'received') {
       outlet.confirm(token);
     } else if (this.#isForbidden(outgoing)) {
-      this.done(token);
+      this.#giveUp(outgoing);
       this.#unsent('dropped', 'not-authorized', outgoing);
     } else {
       this.#send(outlet, outgoing, true);
@@ -322,9 +329,26 @@ export class Outbox {
     // The connection may have changed while the store was writing; the next one sends it again.
     if (this.#outlet !== outlet || this.#inflight.get(token) !== outgoing) return;
     const problem = outlet.send(outgoing.message, outgoing, token, isAgain);
-    if (problem === undefined) return;
-    this.done(token);
+    if (problem === undefined) {
+      if (this.#tracing?.isOn) this.#trace('sent', outgoing);
+      return;
+    }
+    this.#giveUp(outgoing);
     this.#unsent('dropped', problem, outgoing);
+  }
+
+  /** It is sent no more. */
+  #giveUp(outgoing: Outgoing): void {
+    this.#inflight.delete(outgoing.token);
+    this.#forget(outgoing);
+  }
+
+  #trace(step: 'waits' | 'sent' | 'acknowledged', { message, qos, shared }: Outgoing): void {
+    const { topic, clientId: publisher, payload } = message;
+    const filters = shared === undefined ? undefined : [shared];
+    const waiting = this.#waiting.length;
+    const client = this.#owner.clientId;
+    this.#tracing!.tell({ step, topic, client, publisher, filters, qos, bytes: payload.length, waiting });
   }
 
   #unsent(outcome: 'expired' | 'dropped', code: ErrorCode, { message }: Outgoing): void {

@@ -2,6 +2,7 @@ import type { Identity } from '../../access/identity.ts';
 import { BrokerError, type ErrorCode } from '../../errors.ts';
 import { lesserQos } from '../../lib/qos.ts';
 import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
+import type { Tracing } from '../../observe/tracing.ts';
 import type { Channel, Source } from '../delivery/channel.ts';
 import type { Message, Publication, Qos } from '../delivery/publication.ts';
 import type { Receipt } from '../delivery/receipt.ts';
@@ -54,6 +55,8 @@ export interface SessionContext {
   now: () => number;
   /** What their owners may have. */
   rules: SessionRules;
+  /** Who looks at messages on their way. */
+  tracing: Tracing;
   /** How many bytes may wait for an owner, where that is less than {@link limits} say; Infinity: no less. */
   mostQueuedBytes: (owner: Identity) => number;
   events: SessionEvents;
@@ -190,6 +193,10 @@ export class Session implements ShareOwner, OutboxOwner {
     if (retained?.endFeed(filter) !== true) return;
     if (this.#outbox !== undefined) this.#outbox.sharesWindow = retained.isAcknowledged;
     if (retained.isEmpty) this.#retained = undefined;
+  }
+
+  *filters(): Iterable<string> {
+    for (const { filter } of this.subscriptions) yield filter;
   }
 
   get subscriptions(): Iterable<Subscription> {

@@ -98,6 +98,7 @@ export class Sessions implements Iterable<Session> {
       waitMs: parts.slowConsumerWaitMs,
       now: this.#now,
       rules: this.#rules,
+      tracing: parts.broker.tracing,
       mostQueuedBytes: parts.mostQueuedBytes ?? (() => Number.POSITIVE_INFINITY),
       events: {
         delivered: (count, bytes) => {

@@ -6,6 +6,7 @@ import type { Subscription } from './subscription.ts';
 
 /** The session that has shares. */
 export interface ShareOwner extends Member {
+  readonly clientId: string;
   mayGet(topic: string): boolean;
   wouldDrop(qos: Qos): boolean;
   deliverShare(publication: Publication, subscription: Subscription): void;
@@ -19,6 +20,14 @@ export class Share implements Member {
   constructor(session: ShareOwner, subscription: Subscription) {
     this.#session = session;
     this.subscription = subscription;
+  }
+
+  get clientId(): string {
+    return this.#session.clientId;
+  }
+
+  filters(): Iterable<string> {
+    return [this.subscription.filter];
   }
 
   get isFull(): boolean {
