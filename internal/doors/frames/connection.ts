@@ -2,11 +2,7 @@ import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Identity } from '../../access/identity.ts';
 import type { Client, ClientHost } from '../../broker/client.ts';
-import type { Session } from '../../broker/sessions/session.ts';
-import { join, type Subscription, simpleSubscription } from '../../broker/sessions/subscription.ts';
 import { BrokerError } from '../../errors.ts';
-import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
-import { isReplay } from '../../live/replay-filter.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
 import type { Affected } from '../../observe/fates.ts';
 import { parseCredentials } from '../../protocol/frame/credentials.ts';
@@ -21,9 +17,7 @@ import {
   isKnownType,
   RESERVED_TYPE_BITS,
 } from '../../protocol/frame/frame.ts';
-import { GOES_ON } from '../../protocol/frame/positions.ts';
 import { RestOfFrame } from '../../protocol/frame/rest-of-frame.ts';
-import { parseShared } from '../../topic.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
 import { peerOf, whenAdmitted } from '../clients/admission.ts';
 import type { ClientConnection } from '../clients/client-connections.ts';
@@ -32,17 +26,14 @@ import { connectionFacts } from '../clients/connection-facts.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { LimitedConnection } from '../clients/limited-connection.ts';
-import { PlainOutlet } from '../clients/plain-outlet.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
-import { Replays } from '../clients/replays.ts';
-import { RetainedFeeds } from '../clients/retained-feeds.ts';
 import { Run } from '../clients/run.ts';
-import { encodeMessage, frameEncoding } from './encoding.ts';
+import { frameEncoding } from './encoding.ts';
 import { PositionFrames } from './position-frames.ts';
 import { Publishes, type PublishHost } from './publishes.ts';
 import { RefusalFrames } from './refusal-frames.ts';
 import { refusalOf } from './refusals.ts';
-import { FRAME_REPLAY, FrameReplayOutlet } from './replay-outlet.ts';
+import { FrameSubscriber } from './subscriber.ts';
 
 /** The services of a connection, the same for all of the door. */
 export interface FrameConnectionParts extends ClientServices {
@@ -59,13 +50,11 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   readonly #parts: FrameConnectionParts;
   readonly #cursor: FrameCursor;
   #client: Client | undefined;
-  #session: Session | undefined;
   #clientId = '';
   // Made when they are needed first: most of many clients only wait for messages.
   #run: Run | undefined;
   #publishes: Publishes | undefined;
-  #retainedFeeds: RetainedFeeds | undefined;
-  #replays: Replays | undefined;
+  #subscriber: FrameSubscriber | undefined;
   /** There where the client wants to stay connected when something is refused. */
   #refusals: RefusalFrames | undefined;
   /** There where the client wants to know where in the logs its replays are. */
@@ -96,8 +85,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
   }
 
   get hasSubscriptions(): boolean {
-    const hasReplays = this.#replays !== undefined && !this.#replays.isEmpty;
-    return this.#session !== undefined && (this.#session.subscriptionCount > 0 || hasReplays);
+    return this.#subscriber?.isEmpty === false;
   }
 
   get isDrained(): boolean {
@@ -214,9 +202,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     return at;
   }
 
-  *standingFilters(): Iterable<string> {
-    for (const { filter } of this.#session?.subscriptions ?? []) yield filter;
-    yield* this.#replays?.filters() ?? [];
+  standingFilters(): Iterable<string> {
+    return this.#subscriber?.filters() ?? [];
   }
 
   failed(error: unknown): void {
@@ -230,11 +217,11 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     }
     switch (frame.type) {
       case FrameType.subscribe:
-        this.#subscribeOrRefuse(this.#client, frame);
+        this.#subscriber ??= this.#newSubscriber(this.#client);
+        this.#subscriber.subscribe(frame);
         return;
       case FrameType.unsubscribe:
-        this.#session?.unsubscribe(frame.topic);
-        this.#replays?.end(frame.topic);
+        this.#subscriber?.unsubscribe(frame.topic);
         this.#answer(FrameType.unsuback, frame.topic);
         return;
       case FrameType.ping:
@@ -268,64 +255,6 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     this.#parts.logger.debug({ ...this.#who(), type }, 'a frame of an unknown type was passed over');
   }
 
-  /** @throws BrokerError where the connection is to end with the refusal. */
-  #subscribeOrRefuse(client: Client, frame: Frame): void {
-    try {
-      this.#subscribe(client, frame);
-    } catch (error) {
-      if (this.#refusals === undefined || !(error instanceof BrokerError)) throw error;
-      this.#refusals.subscribe(error, frame.topic);
-    }
-  }
-
-  #subscribe(client: Client, { topic: filter, payload }: Frame): void {
-    this.#parts.broker.checkMaySubscribe(client.access, filter);
-    if (isReplay(filter)) {
-      this.#replays ??= this.#newReplays(client);
-      const positions = this.#positions?.takeNoted(filter);
-      const goesOn = this.#positions !== undefined && payload[0] === GOES_ON[0];
-      const more = { positions, goesOn };
-      this.#replays.prepare({ filter, asked: filter, options: FRAME_REPLAY, more }).begin();
-      this.#answer(FrameType.suback, filter);
-      return;
-    }
-    const subscription = simpleSubscription(filter);
-    const isNew = this.#session!.subscribe(
-      subscription,
-      undefined,
-      client.access.most('subscriptions', maxSubscriptionsPerClient),
-    );
-    this.#answer(FrameType.suback, filter);
-    if (isNew && parseShared(filter) === undefined && this.#parts.broker.retained.has(filter)) {
-      this.#feedRetained(client, subscription);
-    }
-  }
-
-  /** Sends the retained messages of a new subscription, one after the other, as fast as the client takes them. */
-  #feedRetained({ channel }: Client, subscription: Subscription): void {
-    const broker = this.#parts.broker;
-    const session = this.#session!;
-    const { filter } = subscription;
-    if (this.#retainedFeeds === undefined) {
-      const feeds = new RetainedFeeds({ broker, session, channel }, () => feeds.send());
-      this.#retainedFeeds = feeds;
-    }
-    session.beginFeed(filter, { messages: broker.retained.find(filter), match: join([subscription])! });
-    this.#retainedFeeds.send();
-  }
-
-  #newReplays(client: Client): Replays {
-    const { logs, metrics, logger, broker } = this.#parts;
-    return new Replays({
-      ...{ logs, metrics, logger, client },
-      outlet: new FrameReplayOutlet(client.channel, broker.clock, this.#positions),
-      failed: (filter, reason) => {
-        if (this.#refusals === undefined) client.disconnect(reason);
-        else this.#refusals.subscribe(reason, filter);
-      },
-    });
-  }
-
   #connect({ clientId, payload }: Frame): void {
     if (clientId === '') throw new BrokerError('invalid-client-id', 'the client id is empty');
     if (clientId.includes('\0')) throw new BrokerError('invalid-client-id', 'the client id has a NUL byte');
@@ -353,8 +282,6 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
       encoding: frameEncoding,
       host: this,
     });
-    const outlet = new PlainOutlet(this.#client.channel, encodeMessage);
-    this.#session = this.#parts.sessions.passing(access.identity, outlet);
     if (agreed.has('refusals')) this.#agreeOnRefusals(this.#client);
     if (agreed.has('positions')) {
       const { channel } = this.#client;
@@ -362,6 +289,13 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     }
     this.#answer(FrameType.connack, '', formatExtensions(agreed));
     this.#parts.logger.debug(this.#who(), 'a client connected');
+  }
+
+  #newSubscriber(client: Client): FrameSubscriber {
+    return new FrameSubscriber({
+      ...{ services: this.#parts, client, clientId: this.#clientId },
+      ...{ positions: this.#positions, refusals: this.#refusals },
+    });
   }
 
   #newPublishes({ access, origin }: Client): Publishes {
@@ -416,10 +350,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     this.#sentBefore = client.channel.delivered;
     this.#client = undefined;
     this.#publishes = undefined;
-    this.#replays?.endAll();
-    this.#retainedFeeds?.stop();
-    this.#session?.unsubscribeAll();
-    this.#session = undefined;
+    this.#subscriber?.stop();
+    this.#subscriber = undefined;
     this.#parts.broker.disconnect(client);
   }
 
