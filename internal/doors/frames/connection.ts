@@ -42,7 +42,10 @@ export interface FrameConnectionParts extends ClientServices {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** One client of the frames' door: finds the frames in what arrives, and answers those that are no messages. */
+/**
+ * One client of the frames' door: finds the frames in what arrives, and answers those that are no messages. It is longer than
+ * other classes because every way in which a connection begins or ends is here, and all ask the same few fields.
+ */
 export class FrameConnection implements ConnectionHandler, ClientConnection, ClientHost, PublishHost, Taker {
   readonly door = 'frames';
   readonly intake: Intake;

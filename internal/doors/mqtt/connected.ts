@@ -1,18 +1,20 @@
-import type { Client } from '../../broker/client.ts';
+import type { Access } from '../../access/access.ts';
+import type { Client, ClientHost } from '../../broker/client.ts';
 import type { Session } from '../../broker/sessions/session.ts';
-import type { BrokerError } from '../../errors.ts';
+import type { OpenedSession, Sessions } from '../../broker/sessions/sessions.ts';
+import { BrokerError } from '../../errors.ts';
 import type { Version } from '../../protocol/mqtt/packet.ts';
 import type { ClientServices } from '../clients/client-door.ts';
 import type { Intake } from '../clients/intake.ts';
-import { Replays } from '../clients/replays.ts';
-import type { Run } from '../clients/run.ts';
+import { Run } from '../clients/run.ts';
 import type { EnhancedAuthentication } from './enhanced-authentication.ts';
 import { Inbox } from './incoming/inbox.ts';
+import type { Admitted } from './incoming/newcomer.ts';
 import { Publishes } from './incoming/publishes.ts';
 import type { Agreement, Offer } from './negotiate.ts';
 import { Answers } from './outgoing/answers.ts';
+import { encodingOf } from './outgoing/encoding.ts';
 import { MqttOutlet } from './outgoing/outlet.ts';
-import { MqttReplayOutlet } from './subscriptions/replay-outlet.ts';
 import { Subscriber } from './subscriptions/subscriber.ts';
 
 /** The services of the broker for a connection. */
@@ -31,65 +33,110 @@ export interface MqttClient {
   inbox: Inbox;
   publishes: Publishes;
   subscriber: Subscriber;
-  replays: Replays;
   /** There where the client named an authentication method. */
   authentication: EnhancedAuthentication | undefined;
 }
 
-export interface MqttClientParts extends ConnectionServices {
-  client: Client;
-  session: Session;
-  agreement: Agreement;
-  version: Version;
-  /** Whether it is another broker's bridge. */
-  isBridge: boolean;
-  intake: Intake;
-  run: Run;
-  authentication: EnhancedAuthentication | undefined;
-  refuse(reason: BrokerError): void;
+/** The connection of a client that is let in. */
+export interface MqttClientHost extends ClientHost {
+  readonly intake: Intake;
 }
 
-/** Puts together what serves a client that was let in. */
-export function createMqttClient(parts: MqttClientParts): MqttClient {
-  const { broker, logs, metrics, fates, logger, client, session, agreement, version, refuse } = parts;
-  const { isBridge, intake, run, maxMessageBytes } = parts;
-  const { access, channel } = client;
+export interface OpenedClient {
+  connected: MqttClient;
+  /** What it publishes goes through this. */
+  run: Run;
+  /** Whether it had its session before. */
+  isPresent: boolean;
+}
+
+/**
+ * Puts together what serves a client that was admitted, with its session.
+ *
+ * @throws BrokerError where it may not be let in.
+ */
+export function openMqttClient(
+  services: ConnectionServices,
+  admitted: Admitted,
+  host: MqttClientHost,
+): OpenedClient {
+  const { access, connect, agreement } = admitted;
+  const { broker, sessions } = services;
+  checkSessions(access, sessions, agreement);
+  boundInflight(access, agreement);
+  if (agreement.will !== undefined) access.check('publish', 'topic', agreement.will.message.topic);
+  const encoding = encodingOf(connect.version, broker.clock);
+  const client = broker.connect({ access, encoding, host });
+  let opened: OpenedSession;
+  try {
+    opened = sessions.open(access.identity, connect.cleanStart, agreement.sessionExpiryMs);
+  } catch (error) {
+    broker.disconnect(client);
+    throw error;
+  }
+  const run = new Run(broker, host.intake, encoding, client.origin);
+  const connected = createMqttClient(services, admitted, { client, session: opened.session, run, host });
+  return { connected, run, isPresent: opened.isPresent };
+}
+
+interface CreatedParts {
+  client: Client;
+  session: Session;
+  run: Run;
+  host: MqttClientHost;
+}
+
+function createMqttClient(
+  services: ConnectionServices,
+  { connect, agreement, authentication }: Admitted,
+  { client, session, run, host }: CreatedParts,
+): MqttClient {
+  const { broker, fates, maxMessageBytes } = services;
+  const { version, isBridge = false } = connect;
+  const { intake } = host;
+  const { access, channel, origin } = client;
+  const refuse = (reason: BrokerError) => host.refuse(reason);
   const answers = new Answers(channel, version, agreement);
   const outlet = new MqttOutlet(channel, version, agreement, broker.clock);
-  const replays = new Replays({
-    ...{ logs, metrics, logger, client },
-    outlet: new MqttReplayOutlet(session, outlet, version),
-    failed: (_filter, reason) => client.disconnect(reason),
-  });
-  const inbox = new Inbox({
-    broker,
-    fates,
-    access,
-    origin: client.origin,
-    session,
-    answers,
-    version,
-    intake,
-    run,
-    refuse,
-  });
+  const inbox = new Inbox({ broker, fates, access, origin, session, answers, version, intake, run, refuse });
   const publishes = new Publishes({ run, inbox, intake, channel, version, maxMessageBytes });
   const subscriber = new Subscriber({
-    broker,
-    fates,
-    logger,
-    access,
+    services,
+    client,
     session,
     outlet,
     answers,
-    replays,
     version,
     isBridge,
     refuse,
   });
-  const { authentication } = parts;
+  // Written out, because an object that is put together from others takes more memory, and there are many clients.
   return {
-    ...{ client, session, agreement, version, authentication },
-    ...{ answers, outlet, inbox, publishes, subscriber, replays },
+    client,
+    session,
+    agreement,
+    version,
+    answers,
+    outlet,
+    inbox,
+    publishes,
+    subscriber,
+    authentication,
   };
+}
+
+/** @throws BrokerError `too-many-sessions`: the user has as many as he may, and this would be one more that is kept. */
+function checkSessions({ identity, allowance }: Access, sessions: Sessions, agreement: Agreement): void {
+  const most = allowance?.least('sessions');
+  const isNew = agreement.sessionExpiryMs !== 0 && sessions.get(identity.clientId) === undefined;
+  if (most === undefined || !isNew || sessions.countOf(identity.user) < most) return;
+  throw new BrokerError('too-many-sessions', `${most} sessions are kept for this user`);
+}
+
+/** Messages on their way to a client, and from one that may be told. */
+function boundInflight(access: Access, agreement: Agreement): void {
+  agreement.receiveMaximum = access.most('inflight', agreement.receiveMaximum);
+  const { receiveMaximum } = agreement.connack;
+  if (receiveMaximum !== undefined)
+    agreement.connack.receiveMaximum = access.most('inflight', receiveMaximum);
 }

@@ -1,8 +1,7 @@
 import type { Access } from '../../access/access.ts';
 import type { Identity } from '../../access/identity.ts';
-import type { ClientHost } from '../../broker/client.ts';
+import type { Client, ClientHost } from '../../broker/client.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
-import type { OpenedSession, Sessions } from '../../broker/sessions/sessions.ts';
 import { BrokerError, nameForLog } from '../../errors.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
 import type { Affected } from '../../observe/fates.ts';
@@ -17,14 +16,13 @@ import { connectionFacts } from '../clients/connection-facts.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { LimitedConnection } from '../clients/limited-connection.ts';
-import { Run } from '../clients/run.ts';
-import { type ConnectionServices, createMqttClient, type MqttClient } from './connected.ts';
+import type { Run } from '../clients/run.ts';
+import { type ConnectionServices, type MqttClient, openMqttClient } from './connected.ts';
 import { type AuthOutcome, authPacket } from './enhanced-authentication.ts';
 import { type Admitted, Newcomer, type NewcomerHost } from './incoming/newcomer.ts';
 import { answerRequest, type RequestHost } from './incoming/requests.ts';
-import { type Agreement, secondsToMs } from './negotiate.ts';
+import { secondsToMs } from './negotiate.ts';
 import { encodeWithReason } from './outgoing/answers.ts';
-import { encodingOf } from './outgoing/encoding.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
 
 /** The services of a connection, the same for all of a door. */
@@ -32,7 +30,10 @@ export interface MqttConnectionParts extends ConnectionServices {
   closed(connection: MqttConnection): void;
 }
 
-/** One client of the MQTT door: finds the packets in what arrives, and has each taken by what serves the client. */
+/**
+ * One client of the MQTT door: finds the packets in what arrives, and has each taken by what serves the client. It is longer
+ * than other classes because every way in which a connection begins or ends is here, and all ask the same few fields.
+ */
 export class MqttConnection
   implements ConnectionHandler, ClientConnection, ClientHost, Taker, RequestHost, NewcomerHost
 {
@@ -82,7 +83,9 @@ export class MqttConnection
 
   get hasSubscriptions(): boolean {
     const connected = this.#connected;
-    return connected !== undefined && (connected.session.subscriptionCount > 0 || !connected.replays.isEmpty);
+    return (
+      connected !== undefined && (connected.session.subscriptionCount > 0 || connected.subscriber.hasReplays)
+    );
   }
 
   get isDrained(): boolean {
@@ -271,57 +274,21 @@ export class MqttConnection
   #proved(connected: MqttClient, outcome: AuthOutcome): void {
     if (this.#connected !== connected || this.#isEnding) return;
     const { client, answers } = connected;
-    if (outcome.access !== undefined) {
-      const { identity } = outcome.access;
-      if (identity.user !== client.identity.user) {
-        throw new BrokerError('not-authorized', 'who authenticates again is the same user as before');
-      }
-      client.access.renew(identity);
-    }
+    if (outcome.access !== undefined) renewAccess(client, outcome.access);
     answers.now(answers.encode(authPacket(outcome)));
     if (outcome.access !== undefined) this.#parts.broker.recheckAccess([client]);
   }
 
-  letIn({ access, connect, agreement, authentication }: Admitted): void {
+  letIn(admitted: Admitted): void {
     // It may have gone, or have been refused, while it was looked at.
     if (this.#isEnding) return;
-    LimitedConnection.hold(this.#connection, access);
-    checkSessions(access, this.#parts.sessions, agreement);
-    boundInflight(access, agreement);
-    const { broker, sessions, logger } = this.#parts;
-    const { version, cleanStart, isBridge = false } = connect;
-    const encoding = encodingOf(version, broker.clock);
-    if (agreement.will !== undefined) access.check('publish', 'topic', agreement.will.message.topic);
-    const client = broker.connect({
-      access,
-      encoding,
-      host: this,
-    });
-    let opened: OpenedSession;
-    try {
-      opened = sessions.open(access.identity, cleanStart, agreement.sessionExpiryMs);
-    } catch (error) {
-      broker.disconnect(client);
-      throw error;
-    }
-    const { session, isPresent } = opened;
-    const refuse = (reason: BrokerError) => this.refuse(reason);
+    LimitedConnection.hold(this.#connection, admitted.access);
+    const { connected, run, isPresent } = openMqttClient(this.#parts, admitted, this);
+    const { answers, outlet, session, version, agreement } = connected;
     this.#cursor.disregardsFlags = version === 3;
-    this.#run = new Run(broker, this.intake, encoding, client.origin);
+    this.#run = run;
     this.#newcomer = undefined;
-    this.#connected = createMqttClient({
-      ...this.#parts,
-      client,
-      session,
-      agreement,
-      version,
-      isBridge,
-      intake: this.intake,
-      run: this.#run,
-      authentication,
-      refuse,
-    });
-    const { answers, outlet } = this.#connected;
+    this.#connected = connected;
     const receipt = new Receipt();
     const connack = {
       type: PacketType.connack,
@@ -331,10 +298,10 @@ export class MqttConnection
       properties: agreement.connack,
     };
     answers.now(encodePacket(connack, version));
-    sessions.enter(session, outlet, agreement.will, receipt);
+    this.#parts.sessions.enter(session, outlet, agreement.will, receipt);
     this.sendMore();
     if (!receipt.isSettled) this.#holdAnswers(receipt);
-    logger.debug(this.#who(), 'a client connected');
+    this.#parts.logger.debug(this.#who(), 'a client connected');
   }
 
   /**
@@ -374,7 +341,7 @@ export class MqttConnection
     const connected = this.#connected;
     if (connected === undefined) return;
     for (const { filter } of connected.session.subscriptions) yield filter;
-    yield* connected.replays.filters();
+    yield* connected.subscriber.replayed();
   }
 
   #leave(isWillWanted: boolean): void {
@@ -434,23 +401,15 @@ export class MqttConnection
   }
 }
 
-/** @throws BrokerError `too-many-sessions`: the user has as many as he may, and this would be one more that is kept. */
-function checkSessions({ identity, allowance }: Access, sessions: Sessions, agreement: Agreement): void {
-  const most = allowance?.least('sessions');
-  const isNew = agreement.sessionExpiryMs !== 0 && sessions.get(identity.clientId) === undefined;
-  if (most === undefined || !isNew || sessions.countOf(identity.user) < most) return;
-  throw new BrokerError('too-many-sessions', `${most} sessions are kept for this user`);
-}
-
-/** Messages on their way to a client, and from one that may be told. */
-function boundInflight(access: Access, agreement: Agreement): void {
-  agreement.receiveMaximum = access.most('inflight', agreement.receiveMaximum);
-  const { receiveMaximum } = agreement.connack;
-  if (receiveMaximum !== undefined)
-    agreement.connack.receiveMaximum = access.most('inflight', receiveMaximum);
-}
-
 /** Whether what a packet costs depends on what others have subscribed to; acknowledgements take no time, and free some. */
 function mayBeCostly(type: number): boolean {
   return type === PacketType.publish || type === PacketType.subscribe || type === PacketType.unsubscribe;
+}
+
+/** @throws BrokerError `not-authorized`: whoever authenticates again stays the same user. */
+function renewAccess({ identity, access }: Client, { identity: proved }: Access): void {
+  if (proved.user !== identity.user) {
+    throw new BrokerError('not-authorized', 'who authenticates again is the same user as before');
+  }
+  access.renew(proved);
 }

@@ -1,6 +1,4 @@
-import type { Access } from '../../../access/access.ts';
-import type { Broker, Logger } from '../../../broker/broker.ts';
-import type { Channel } from '../../../broker/delivery/channel.ts';
+import type { Client } from '../../../broker/client.ts';
 import { Receipt } from '../../../broker/delivery/receipt.ts';
 import type { RetainedFeed, Session } from '../../../broker/sessions/session.ts';
 import { join } from '../../../broker/sessions/subscription.ts';
@@ -8,7 +6,6 @@ import { BrokerError, quoted } from '../../../errors.ts';
 import { maxSubscriptionsPerClient } from '../../../limits/broker.ts';
 import { maxFiltersPerSubscribe } from '../../../limits/mqtt.ts';
 import { isReplay } from '../../../live/replay-filter.ts';
-import type { Fates } from '../../../observe/fates.ts';
 import {
   PacketType,
   type Suback,
@@ -20,27 +17,26 @@ import {
 import { NO_PROPERTIES, type Properties } from '../../../protocol/mqtt/properties.ts';
 import { FIRST_FAILURE, ReasonCode, SUBACK_FAILURE } from '../../../protocol/mqtt/reason-codes.ts';
 import { filterProblem, parseShared } from '../../../topic.ts';
+import type { ClientServices } from '../../clients/client-door.ts';
 import { RefusalLog } from '../../clients/refusal-log.ts';
-import type { ReplayPlan, Replays } from '../../clients/replays.ts';
+import { type ReplayPlan, Replays } from '../../clients/replays.ts';
 import { RetainedFeeds } from '../../clients/retained-feeds.ts';
 
 import type { Answers } from '../outgoing/answers.ts';
 import type { MqttOutlet } from '../outgoing/outlet.ts';
 import { reasonCodeOf, refusalOf } from '../refusals.ts';
+import { MqttReplayOutlet } from './replay-outlet.ts';
 import { isStream, streamAsReplay } from './stream-filter.ts';
 
 /** Problems that a reason string tells of; it is shortened anyway. */
 const MOST_PROBLEMS = 10;
 
 export interface SubscriberParts {
-  broker: Broker;
-  fates: Fates;
-  logger: Logger;
-  access: Access;
+  services: ClientServices;
+  client: Client;
   session: Session;
   outlet: MqttOutlet;
   answers: Answers;
-  replays: Replays;
   version: Version;
   isBridge: boolean;
   /** Ends the connection. */
@@ -55,38 +51,42 @@ interface PendingFeed {
 
 /** The subscriptions of one client, and the retained messages that they bring. */
 export class Subscriber {
-  readonly #broker: Broker;
-  readonly #fates: Fates;
-  readonly #logger: Logger;
-  #refusals: RefusalLog | undefined;
-  readonly #access: Access;
+  readonly #services: ClientServices;
+  readonly #client: Client;
   readonly #session: Session;
+  readonly #outlet: MqttOutlet;
   readonly #answers: Answers;
-  readonly #replays: Replays;
-  readonly #channel: Channel;
-  /** Made when there is something to send: few clients have any. */
+  // Made when there is something to send, or to refuse: few clients have any.
+  #replays: Replays | undefined;
   #retained: RetainedFeeds | undefined;
+  #refusals: RefusalLog | undefined;
   readonly #version: Version;
   readonly #isBridge: boolean;
   readonly #refuse: (reason: BrokerError) => void;
 
   constructor(parts: SubscriberParts) {
-    this.#broker = parts.broker;
-    this.#fates = parts.fates;
-    this.#logger = parts.logger;
-    this.#access = parts.access;
+    this.#services = parts.services;
+    this.#client = parts.client;
     this.#session = parts.session;
+    this.#outlet = parts.outlet;
     this.#answers = parts.answers;
-    this.#replays = parts.replays;
-    this.#channel = parts.outlet.channel;
     this.#version = parts.version;
     this.#isBridge = parts.isBridge;
     this.#refuse = parts.refuse;
   }
 
+  get hasReplays(): boolean {
+    return this.#replays?.isEmpty === false;
+  }
+
+  /** The replays as `$replay/<start>/<filter>`, which is what was asked about. */
+  replayed(): Iterable<string> {
+    return this.#replays?.filters() ?? [];
+  }
+
   /** Whether retained messages, or those of a replay, are still to be sent. */
   get isFeeding(): boolean {
-    return this.#session.feeds.size > 0 || this.#replays.isWaiting;
+    return this.#session.feeds.size > 0 || this.#replays?.isWaiting === true;
   }
 
   /** Answers SUBSCRIBE: one reason code for each filter, in order [MQTT-3.8.4-6]. */
@@ -103,9 +103,10 @@ export class Subscriber {
       try {
         const replay = replayOf(filter, properties);
         if (replay !== undefined) {
-          this.#broker.checkMaySubscribe(this.#access, replay);
+          this.#services.broker.checkMaySubscribe(this.#client.access, replay);
           const { qos, noLocal } = request;
           const options = { qos, noLocal, tags: properties.subscriptionIdentifiers ?? [] };
+          this.#replays ??= this.#newReplays();
           replays.push(this.#replays.prepare({ filter, asked: replay, options }));
           reasonCodes.push(request.qos);
           continue;
@@ -116,7 +117,7 @@ export class Subscriber {
         if (due !== undefined) dues.push(due);
         reasonCodes.push(request.qos);
       } catch (error) {
-        const refusal = refusalOf(error, this.#logger);
+        const refusal = refusalOf(error, this.#services.logger);
         reasonCodes.push(this.#failureCode(refusal));
         if (problems.length < MOST_PROBLEMS) problems.push(refusal.message);
         this.#logRefusal(refusal, filter);
@@ -151,7 +152,7 @@ export class Subscriber {
     const receipt = new Receipt();
     for (const filter of filters) {
       const problem = filterProblem(filter);
-      if (this.#replays.end(filter) || this.#session.unsubscribe(filter, receipt)) {
+      if (this.#replays?.end(filter) || this.#session.unsubscribe(filter, receipt)) {
         reasonCodes.push(ReasonCode.success);
       } else if (problem === undefined) {
         reasonCodes.push(ReasonCode.noSubscriptionExisted);
@@ -173,12 +174,22 @@ export class Subscriber {
   feed(): void {
     if (this.#session.feeds.size > 0) this.#retainedFeeds().send();
     this.#session.pump();
-    this.#replays.pump();
+    this.#replays?.pump();
+  }
+
+  #newReplays(): Replays {
+    const { logs, metrics, logger } = this.#services;
+    const client = this.#client;
+    return new Replays({
+      ...{ logs, metrics, logger, client },
+      outlet: new MqttReplayOutlet(this.#session, this.#outlet, this.#version),
+      failed: (_filter, reason) => client.disconnect(reason),
+    });
   }
 
   #retainedFeeds(): RetainedFeeds {
     if (this.#retained === undefined) {
-      const parts = { broker: this.#broker, session: this.#session, channel: this.#channel };
+      const parts = { broker: this.#services.broker, session: this.#session, channel: this.#outlet.channel };
       this.#retained = new RetainedFeeds(parts, () => this.feed());
     }
     return this.#retained;
@@ -186,7 +197,7 @@ export class Subscriber {
 
   stop(): void {
     this.#retained?.stop();
-    this.#replays.endAll();
+    this.#replays?.endAll();
   }
 
   /** Begins, or begins anew, unless the subscription has ended before it was safe. */
@@ -201,17 +212,17 @@ export class Subscriber {
     tag: number | undefined,
     receipt: Receipt,
   ): PendingFeed | undefined {
-    this.#broker.checkMaySubscribe(this.#access, filter);
+    this.#services.broker.checkMaySubscribe(this.#client.access, filter);
     const session = this.#session;
     const subscription = { filter, qos, noLocal, retainAsPublished, tag };
     // [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]; a shared subscription gets none (MQTT 5, section 4.8.2).
     const isWanted = retainHandling === 0 || (retainHandling === 1 && isNew);
-    const isDue = isWanted && parseShared(filter) === undefined && this.#broker.retained.has(filter);
+    const isDue = isWanted && parseShared(filter) === undefined && this.#services.broker.retained.has(filter);
     if (isDue) session.owe(filter);
-    const most = this.#access.most('subscriptions', maxSubscriptionsPerClient);
+    const most = this.#client.access.most('subscriptions', maxSubscriptionsPerClient);
     session.subscribe(subscription, receipt, most);
     if (!isDue) return undefined;
-    const feed = { messages: this.#broker.retained.find(filter), match: join([subscription])! };
+    const feed = { messages: this.#services.broker.retained.find(filter), match: join([subscription])! };
     return { filter, feed };
   }
 
@@ -231,7 +242,7 @@ export class Subscriber {
   }
 
   #logRefusal(refusal: BrokerError, topic?: string): void {
-    this.#refusals ??= new RefusalLog(this.#fates, this.#access.identity);
+    this.#refusals ??= new RefusalLog(this.#services.fates, this.#client.access.identity);
     this.#refusals.add(refusal, 'a subscription was refused', { topic });
   }
 }
