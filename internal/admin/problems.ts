@@ -41,6 +41,7 @@ const STATUS_OF_KIND: Record<ErrorKind, number> = {
 /** Where a kind says too little. */
 const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
   'bad-credentials': 401,
+  'credentials-expired': 401,
   'method-not-allowed': 405,
   'foreign-host': 421,
   // RFC 6585, section 4.

@@ -18,3 +18,15 @@ export const httpEventIdBytes = 4 * KiB;
 export const httpStreams = 10_000;
 /** User properties of one message: headers together have at most 16 KiB. */
 export const httpUserProperties = 100;
+/** Bytes of the random value that a browser shows after a login: nobody guesses it. */
+export const httpLoginBytes = 32;
+/** A login with a browser ends after a day of work. */
+export const httpLoginMs = 12 * 3_600_000;
+/** One that nobody uses ends before: its browser may be somebody else's by then. */
+export const httpLoginIdleMs = 3_600_000;
+/** Logins at once, some megabytes; the one that was not used for the longest time makes room. */
+export const httpLogins = 10_000;
+/** Those of one user: a few browsers on a few machines. */
+export const httpLoginsOfUser = 20;
+/** Bytes of a login: a token of a large directory fits. */
+export const maxLoginRequestBytes = 64 * KiB;

@@ -5,11 +5,12 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { readQueries } from '../../admin/query-types.ts';
 import { MAX_PATH_CHARACTERS, STRICT_SCHEMAS } from '../../admin/routes.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import type { BrowserGuard } from './browser-guard.ts';
 import type { HttpContext } from './context.ts';
+import { loginValueOf } from './login-cookie.ts';
 import { type ProblemParts, sendProblem } from './problems.ts';
 import { routeAdmin } from './routes/admin.ts';
 import { routeHealth } from './routes/health.ts';
+import { routeLogin } from './routes/login.ts';
 import { routeMetrics } from './routes/metrics.ts';
 import { routePage } from './routes/page.ts';
 import { routePublish } from './routes/publish.ts';
@@ -18,7 +19,6 @@ import { thingOf } from './topic-path.ts';
 
 export interface ApiParts {
   context: HttpContext;
-  guard: BrowserGuard;
   /** In the description of the API. */
   version: string;
 }
@@ -27,13 +27,16 @@ export interface ApiParts {
 export type Api = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Makes the routes of the door. Every one has a schema, and `/openapi.json` is made of them. */
-export async function makeApi({ context, guard, version }: ApiParts): Promise<Api> {
+export async function makeApi({ context, version }: ApiParts): Promise<Api> {
+  const { guard } = context;
   const { maxMessageBytes, logger } = context.parts;
   const problems: ProblemParts = {
     logger,
     refused: (request, refusal) => context.socketOf(request).refused(refusal, thingOf(request)),
     isNobodys: (request) =>
-      request.headers.authorization === undefined && context.socketOf(request).certificate === undefined,
+      request.headers.authorization === undefined &&
+      loginValueOf(request.headers) === undefined &&
+      context.socketOf(request).certificate === undefined,
   };
   const app = fastify({
     bodyLimit: maxMessageBytes,
@@ -67,6 +70,7 @@ export async function makeApi({ context, guard, version }: ApiParts): Promise<Ap
   await app.register(swagger, { openapi: describe(version) });
   await app.register(async (routes) => {
     await routePage(routes);
+    routeLogin(routes, context);
     routeHealth(routes, context);
     routeMetrics(routes, context);
     routePublish(routes, context);
@@ -139,8 +143,9 @@ function describe(version: string): FastifyDynamicSwaggerOptions['openapi'] {
       securitySchemes: {
         basic: { type: 'http', scheme: 'basic' },
         bearer: { type: 'http', scheme: 'bearer' },
+        login: { type: 'apiKey', in: 'cookie', name: 'tinymq-session' },
       },
     },
-    security: [{}, { basic: [] }, { bearer: [] }],
+    security: [{}, { basic: [] }, { bearer: [] }, { login: [] }],
   };
 }

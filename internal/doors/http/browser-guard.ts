@@ -33,6 +33,28 @@ export class BrowserGuard {
     throw new BrokerError('foreign-origin', `a page of ${quoted(origin)} sent the request`);
   }
 
+  /**
+   * A login with a browser counts for pages of the door itself, and for nobody else: other programs of the same machine
+   * are the same site to a browser.
+   *
+   * @throws BrokerError `foreign-origin`.
+   */
+  checkOwnPage(request: FastifyRequest): void {
+    this.checkPage(request);
+    const { origin, 'sec-fetch-site': site } = request.headers;
+    // A browser says one of both with whatever changes something.
+    if (origin !== undefined || site !== undefined || isReading(request.method)) return;
+    throw new BrokerError('foreign-origin', 'nothing says which page sent the request');
+  }
+
+  /** The same for what changes nothing that is there. @throws BrokerError `foreign-origin`. */
+  checkPage({ headers, protocol }: FastifyRequest): void {
+    const { host = '', origin, 'sec-fetch-site': site } = headers;
+    const isForeign = origin !== undefined && origin !== `${protocol}://${host}`;
+    if (!isForeign && (site === undefined || site === 'same-origin' || site === 'none')) return;
+    throw new BrokerError('foreign-origin', `a page of ${quoted(origin ?? String(site))} sent the request`);
+  }
+
   /** Whether pages of this origin are let in, and may read the answers. */
   mayUse(origin: string): boolean {
     return isOneOf(origin, this.#origins);
@@ -49,6 +71,10 @@ export class BrowserGuard {
     if (name === OWN_NAME) return true;
     return this.#hosts.length > 0 && micromatch().isMatch(name, this.#hosts as string[]);
   }
+}
+
+function isReading(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 const OWN_NAME = hostname().toLowerCase();

@@ -3,29 +3,58 @@ import type { Access } from '../../access/access.ts';
 import { type Credentials, NO_CREDENTIALS } from '../../access/authenticator.ts';
 import { BrokerError } from '../../errors.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
+import type { BrowserGuard } from './browser-guard.ts';
 import type { HttpSocket } from './http-socket.ts';
+import { loginValueOf } from './login-cookie.ts';
+import type { Logins } from './logins.ts';
 
 /** The client id of requests that name none. */
 const NAMELESS = 'http';
 
+/** What a request is looked at with. */
+export interface CallerParts {
+  readonly admission: Admission;
+  readonly guard: BrowserGuard;
+  readonly logins: Logins;
+}
+
 /**
- * What whoever sent a request may do. Each request says who sends it, so each is admitted, and held to the limits of its
- * client.
+ * What whoever sent a request may do. Each request says who sends it, by credentials or by a login, so each is admitted, and
+ * held to the limits of its client.
  *
- * @throws BrokerError `bad-credentials`, `not-authorized`, `malformed-http-request`, `rate-exceeded`, `too-many-connections`.
+ * @throws BrokerError `bad-credentials`, `credentials-expired`, `foreign-origin`, `not-authorized`, `malformed-http-request`,
+ *   `rate-exceeded`, `too-many-connections`.
  */
 export async function accessOf(
-  { headers, raw }: Pick<FastifyRequest, 'headers' | 'raw'>,
-  admission: Admission,
+  request: FastifyRequest,
+  parts: CallerParts,
   socket: HttpSocket,
   { clientId = NAMELESS, messages = 0 }: Asking = {},
 ): Promise<Access> {
+  const { headers, raw } = request;
   socket.claimedId = clientId;
-  const peer = peerOf(socket, socket.door, clientId);
-  const access = await admission.admit(peer, credentialsOf(headers.authorization), false);
+  const login = headers.authorization === undefined ? loginValueOf(headers) : undefined;
+  const access =
+    login === undefined
+      ? await parts.admission.admit(
+          peerOf(socket, socket.door, clientId),
+          credentialsOf(headers.authorization),
+          false,
+        )
+      : accessOfLogin(login, request, parts, { clientId, listener: socket.listener, remote: socket.remote });
   socket.identity = access.identity;
   await socket.limits.take(access, raw, messages);
   return access;
+}
+
+function accessOfLogin(
+  value: string,
+  request: FastifyRequest,
+  { guard, logins }: CallerParts,
+  from: Parameters<Logins['accessOf']>[1],
+): Access {
+  guard.checkOwnPage(request);
+  return logins.accessOf(value, from);
 }
 
 /** What is known of a request beside who sends it. */

@@ -12,13 +12,13 @@ import { accessOf } from './caller.ts';
 import type { HttpContext } from './context.ts';
 import { EventStreams } from './event-streams.ts';
 import { HttpSocket } from './http-socket.ts';
+import { Logins } from './logins.ts';
 import type { HttpOptions } from './options.ts';
 
 /** The HTTP door: messages, health and metrics for browsers, curl and Prometheus (docs/http.md). */
 export class HttpDoor implements Door {
   readonly name = 'http';
   readonly #parts: DoorParts;
-  readonly #options: HttpOptions;
   readonly #context: HttpContext;
   readonly #sockets = new Map<Socket, HttpSocket>();
   #answering = 0;
@@ -28,15 +28,18 @@ export class HttpDoor implements Door {
 
   constructor(parts: DoorParts, options: HttpOptions) {
     this.#parts = parts;
-    this.#options = options;
     const fates = parts.broker.fates.logging(parts.logger);
     const socketOf = ({ socket }: IncomingMessage) => this.#sockets.get(socket)!;
+    const { hosts = [], origins = [] } = options;
+    const guard = new BrowserGuard(hosts, origins);
+    const logins = new Logins(parts.admission, parts.clock);
+    const callers = { admission: parts.admission, guard, logins };
     this.#context = {
-      parts,
+      ...{ parts, guard, logins },
       fates,
       streams: new EventStreams(parts, fates),
       socketOf,
-      accessOf: (request, asking) => accessOf(request, parts.admission, socketOf(request.raw), asking),
+      accessOf: (request, asking) => accessOf(request, callers, socketOf(request.raw), asking),
     };
   }
 
@@ -111,12 +114,7 @@ export class HttpDoor implements Door {
   /** The first request waits for it, and no broker that nobody asks. */
   async #loadApi(): Promise<Api> {
     const { makeApi } = await import('./api.ts');
-    const { hosts = [], origins = [] } = this.#options;
-    return makeApi({
-      context: this.#context,
-      guard: new BrowserGuard(hosts, origins),
-      version: this.#parts.version,
-    });
+    return makeApi({ context: this.#context, version: this.#parts.version });
   }
 
   #untilAnswered(timeoutMs: number): Promise<void> {

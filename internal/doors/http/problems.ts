@@ -1,9 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyError, FastifyReply } from 'fastify';
 import { problemOf } from '../../admin/problems.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { BrokerError } from '../../errors.ts';
 import { StoreError } from '../../log/logs.ts';
+import { loginValueOf, noLoginCookie } from './login-cookie.ts';
 import { RateExceeded } from './request-limits.ts';
 
 export interface ProblemParts {
@@ -26,7 +27,11 @@ export function sendProblem(
   // Whoever has shown nothing may be somebody who is allowed it.
   if (refusal.code === 'not-authorized' && isNobodys(reply.request.raw)) problem.status = 401;
   // RFC 9110, section 11.6.1.
-  if (problem.status === 401) reply.header('www-authenticate', CHALLENGES);
+  if (problem.status === 401) reply.header('www-authenticate', challengesFor(reply.request.headers));
+  // Whoever logged in has to do it again, and is anonymous until then.
+  if (refusal.code === 'credentials-expired' && loginValueOf(reply.request.headers) !== undefined) {
+    reply.header('set-cookie', noLoginCookie(reply.request.protocol === 'https'));
+  }
   if (problem.status === 503 || problem.status === 429) reply.header('retry-after', retryAfterOf(refusal));
   // It would go on counting as one that is open.
   if (refusal.code === 'too-many-connections') reply.header('connection', 'close');
@@ -39,7 +44,13 @@ function retryAfterOf(refusal: BrokerError): string {
   return String(Math.max(1, Math.ceil(waitMs / 1_000)));
 }
 
-const CHALLENGES = 'Basic realm="tinymq", charset="UTF-8", Bearer realm="tinymq"';
+const BEARER = 'Bearer realm="tinymq"';
+const BASIC = 'Basic realm="tinymq", charset="UTF-8"';
+
+/** A browser whose page asks would show a window of its own for Basic; the page has one. */
+function challengesFor(headers: IncomingHttpHeaders): string {
+  return headers['sec-fetch-dest'] === 'empty' ? BEARER : `${BASIC}, ${BEARER}`;
+}
 
 /** The refusal behind whatever a route or the framework threw. */
 function refusalOf(error: unknown, logger: Logger): BrokerError {
