@@ -36,9 +36,9 @@ describe('tinymq import mosquitto', () => {
     expect(code).toBe(0);
     expect(out).toContain('mosquitto.conf, line 1: per_listener_settings');
     expect(out).toContain('mosquitto.conf, line 5: plugin: plugins are not served');
-    expect(out).toContain('passwd, line 2: the password is no hash');
+    expect(out).toContain("passwd, line 2, user 'zoe': the password is no hash");
     expect(out).toContain('acl, line 3: begins with neither user, topic nor pattern');
-    expect(out).toMatch(/Would take over 1 user and 3 rules\.\n$/);
+    expect(out).toMatch(/^Would take over 1 user and 3 rules\.$/m);
     expect(out).not.toContain('plain-secret');
     expect(statSync(dataDir, { throwIfNoEntry: false })).toBeUndefined();
   });
@@ -59,6 +59,38 @@ describe('tinymq import mosquitto', () => {
     }
     const { out } = await runTinymq(['acl', 'test', 'anna', 'publish', 'd/anna/x', '-data-dir', dataDir]);
     expect(out).toBe('allowed: rule 3, mosquitto-2: allow publish on topics d/%u/# for everybody\n');
+  });
+
+  // Node has argon2id from 24.7 on; mosquitto 2.1 makes no other hashes.
+  it('names everybody who has to set a new password where hashes cannot be checked', async () => {
+    const place = mkdtempSync(join(folder, 'argon2-'));
+    const argon2id =
+      '$argon2id$v=19$m=64,t=2,p=2$MDEyMzQ1Njc4OWFiY2RlZg$u74LUvFExI7HNAMxuNbXVqZBp8H2pGdkt+xa+HoEpNk';
+    writeFileSync(join(place, 'passwd'), `anna:${argon2id}\nben:${HASH}\nzoe:${argon2id}\n`);
+    const output = join(place, 'users.json');
+    const args = ['import', 'mosquitto', '-passwords', join(place, 'passwd'), '-output', output];
+    const withoutArgon2 =
+      "import c from 'node:crypto';import m from 'node:module';delete c.argon2;m.syncBuiltinESMExports()";
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(withoutArgon2)}`;
+    const { code, out, errors } = await runTinymq(args, '', { NODE_OPTIONS });
+    expect([code, errors]).toEqual([0, '']);
+    const told = 'the hash is argon2id, which needs Node 24.7 or newer; use that, or set a new password';
+    for (const [line, name] of [
+      [1, 'anna'],
+      [3, 'zoe'],
+    ] as const)
+      expect(out).toContain(`passwd, line ${line}, user '${name}': ${told}`);
+    expect(out).toMatch(/^Need a new password \(tinymq users add NAME\): 'anna', 'zoe'\.$/m);
+    expect(out).not.toContain('u74LUvFExI7');
+    expect(parseAccessFile(readFileSync(output, 'utf8')).users.map(({ name }) => name)).toEqual(['ben']);
+    rmSync(output);
+    // With such a Node all of them keep their passwords.
+    expect((await runTinymq(args)).code).toBe(0);
+    expect(parseAccessFile(readFileSync(output, 'utf8')).users.map(({ name }) => name)).toEqual([
+      'anna',
+      'ben',
+      'zoe',
+    ]);
   });
 
   it('without files is wrong usage', async () => {

@@ -1,14 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { makePassword } from '../../internal/access/users/passwords.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { type RunningBroker, startBroker, UnprotectedError } from '../../pkg/embed/index.ts';
 import { connectMqtt, openMqtt, type RawMqtt } from '../mqtt/client.ts';
+import { brokerProcess, REPORTING, start } from '../support/broker-process.ts';
 
 const NOT_AUTHORIZED = 0x87;
 const BAD_CREDENTIALS = 0x86;
+const BROKER = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-users-file-'));
 const file = join(folder, 'users.yaml');
@@ -116,16 +120,27 @@ describe('a broker with a file of users', () => {
     }
     rmSync(file);
     await broker.reloadUsers();
-    expect(lines.length).toBeGreaterThanOrEqual(5);
+    mkdirSync(file);
+    await broker.reloadUsers();
+    rmSync(file, { recursive: true });
+    expect(lines.length).toBeGreaterThanOrEqual(6);
     expect(JSON.stringify(lines)).not.toContain('secret');
     await login(broker.url, 'anna', 'secret');
     expect(await refusal(broker.url, undefined)).toBe(NOT_AUTHORIZED);
   });
 
-  it('does not start with one that is broken', async () => {
-    writeFileSync(file, 'users:\n');
-    const start = startBroker({ listen: ['tcp://127.0.0.1:0'], usersFile: file });
-    await expect(start).rejects.toThrow(`${file} is not used: it names neither users nor rules`);
+  it.each<[string, () => void, string]>([
+    ['names nobody', () => writeFileSync(file, 'users:\n'), 'is not used: it names neither users nor rules'],
+    ['is empty', () => writeFileSync(file, ''), 'is not used: it is empty'],
+    ['has white space only', () => writeFileSync(file, ' \n'), 'is not used: it'],
+    ['is not there', () => {}, 'no such file'],
+    ['cannot be read', () => mkdirSync(file), 'it is a folder'],
+  ])('does not start with one that %s', async (_, make, problem) => {
+    rmSync(file, { force: true });
+    make();
+    const start = startBroker({ listen: ['tcp://127.0.0.1:0'], usersFile: file, allowAnonymous: true });
+    await expect(start).rejects.toThrow(problem);
+    rmSync(file, { recursive: true, force: true });
   });
 
   it('may be reached from elsewhere, which one without users may not', async () => {
@@ -136,5 +151,43 @@ describe('a broker with a file of users', () => {
     const open = await startBroker({ listen, allowAnonymous: true });
     brokers.push(open);
     expect([brokers[0]!.openToAll, open.openToAll]).toEqual([[], [open.url]]);
+  });
+});
+
+describe.runIf(existsSync('/proc/self/limits'))('a broker that is out of file descriptors', () => {
+  const sockets: Socket[] = [];
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+  });
+
+  it('goes on with the users and rules that it has, and takes the new ones when there are descriptors', async () => {
+    write({ anna: { password: hash, groups: ['staff'] } });
+    const line = 'ulimit -n 64; exec "$0" "$@"';
+    const flags = ['-address', 'localhost:0', '-connect-timeout', '1h', '-max-clients', '20', '-memory'];
+    const args = [BROKER, ...flags, '-users', file, ...REPORTING];
+    const running = start('sh', ['-c', line, process.execPath, ...args]);
+    const broker = await brokerProcess(running);
+    try {
+      const anna = await login(broker.url, 'anna', 'secret');
+      expect(await anna.publishSafely('a', 'x')).toBeLessThan(NOT_AUTHORIZED);
+      for (let count = 0; count < 64; count++) {
+        const socket = connect({ host: '127.0.0.1', port: Number(new URL(broker.url).port) });
+        sockets.push(socket.on('error', () => {}));
+      }
+      await broker.logged({ msg: 'out of file descriptors: new connections are closed' });
+      write({ anna: { password: hash }, ben: { password: otherHash, groups: ['staff'] } });
+      process.kill(broker.pid, 'SIGHUP');
+      const refused = await broker.logged({ event: 'users-file', level: 'error' });
+      expect(refused.error).toContain('too many files open');
+      expect(await anna.publishSafely('a', 'x')).toBeLessThan(NOT_AUTHORIZED);
+      expect(await anna.publishSafely('b', 'x')).toBe(NOT_AUTHORIZED);
+      for (const socket of sockets.splice(0)) socket.destroy();
+      // Nobody has to ask again.
+      await broker.logged({ event: 'users-file', level: 'info' });
+      await login(broker.url, 'ben', 'changed');
+      expect(await anna.publishSafely('a', 'x')).toBe(NOT_AUTHORIZED);
+    } finally {
+      await broker.stop('SIGKILL');
+    }
   });
 });

@@ -5,6 +5,7 @@ import { parseConfFile } from '../../../internal/access/mosquitto/conf-file.ts';
 import { parsePasswordFile } from '../../../internal/access/mosquitto/password-file.ts';
 import { ruleForm } from '../../../internal/access/rules/rule.ts';
 import { type ImportInput, importAccess } from '../../../internal/admin/operations/import.ts';
+import { quoted } from '../../../internal/errors.ts';
 import { Failure } from '../../../internal/lib/failure.ts';
 import { printableText } from '../../../internal/lib/printable.ts';
 import { systemReason } from '../../../internal/lib/system-reason.ts';
@@ -20,19 +21,21 @@ import { importMosquittoProgram } from './flags.ts';
 interface Found extends ImportInput {
   /** What was not taken over, each with file and line. */
   readonly left: readonly string[];
+  /** Users whose password was not taken over, so that somebody has to make them anew. */
+  readonly needPassword: readonly string[];
 }
 
 export const importMosquitto = command(importMosquittoProgram, async (invocation) => {
   const { values } = invocation;
   const found = findIn(values);
-  const { users, rules, left } = found;
+  const { users, rules, left, needPassword } = found;
   if (users.length === 0 && rules.length === 0)
     throw new Failure(`there is nothing to take over${left.length > 0 ? `: ${left.join('; ')}` : ''}`);
   const isWritten = !values['dry-run'];
   if (isWritten && values.output !== undefined) await writeFile(values.output, found);
   else if (isWritten) await withAdmin(invocation, (admin) => admin.call(importAccess, { users, rules }));
   if (values.json) {
-    print({ users: users.map(({ name }) => name), rules, left, isWritten });
+    print({ users: users.map(({ name }) => name), rules, left, needPassword, isWritten });
     return;
   }
   if (values.quiet) return;
@@ -42,6 +45,10 @@ export const importMosquitto = command(importMosquittoProgram, async (invocation
     ...left.map((line) => `Not taken over: ${line}`),
     isWritten ? `Took over ${what}${into}.` : `Would take over ${what}.`,
   ];
+  if (needPassword.length > 0) {
+    const names = needPassword.map((name) => quoted(name)).join(', ');
+    lines.push(`Need a new password (tinymq users add NAME): ${names}.`);
+  }
   process.stdout.write(`${lines.map(printableText).join('\n')}\n`);
 });
 
@@ -49,26 +56,35 @@ function findIn({ conf, passwords, acl }: Values<typeof importMosquittoProgram.o
   if (conf === undefined && passwords === undefined && acl === undefined)
     throw new UsageError('-conf, -passwords or -acl names what is to be imported');
   const left: string[] = [];
-  const read = <T extends { problems: readonly { line: number; problem: string }[] }>(
+  const read = <
+    T extends { problems: readonly { line: number; name?: string | undefined; problem: string }[] },
+  >(
     flag: string,
     file: string,
     parse: (text: string) => T,
   ): T => {
     const parsed = parse(textOf(flag, file));
-    for (const { line, problem } of parsed.problems) left.push(`${file}, line ${line}: ${problem}`);
+    for (const { line, name, problem } of parsed.problems) {
+      const whose = name === undefined ? '' : `, user ${quoted(name)}`;
+      left.push(`${file}, line ${line}${whose}: ${problem}`);
+    }
     return parsed;
   };
   const ofConf = conf === undefined ? undefined : read('-conf', conf, parseConfFile);
   const named = (files: readonly string[] = []) => files.map((file) => beside(conf!, file));
   const passwordFiles = passwords === undefined ? named(ofConf?.passwordFiles) : [passwords];
   const aclFiles = acl === undefined ? named(ofConf?.aclFiles) : [acl];
-  const users = passwordFiles.flatMap((file) => read('-passwords', file, parsePasswordFile).users);
+  const found = passwordFiles.map((file) => read('-passwords', file, parsePasswordFile));
+  const users = [...new Map(found.flatMap((file) => file.users).map((user) => [user.name, user])).values()];
+  const taken = new Set(users.map(({ name }) => name));
+  const refused = found.flatMap(({ problems }) => problems.flatMap(({ name }) => name ?? []));
+  const needPassword = [...new Set(refused)].filter((name) => !taken.has(name));
   const ofAcl = aclFiles.flatMap((file) => read('-acl', file, parseAclFile).rules);
   const forms = ofAcl.map((rule, index) => ({ ...ruleForm(rule), id: `mosquitto-${index + 1}` }));
   const rules = [...anonymousRules(ofConf?.allowsAnonymous), ...forms];
   // Without an ACL file whoever is let in may do everything.
   if (aclFiles.length === 0) rules.push(EVERYTHING);
-  return { users: [...new Map(users.map((user) => [user.name, user])).values()], rules, left };
+  return { users, rules, left, needPassword };
 }
 
 type RuleForm = ImportInput['rules'][number];

@@ -114,7 +114,7 @@ describe('a password file of mosquitto', () => {
       expect.stringMatching(/^5 nothing: the password is no hash/),
       expect.stringMatching(/^6 -: it is not a name/),
       expect.stringMatching(/^7 -: '': the name is empty/),
-      expect.stringMatching(/^8 anonymous: .*meaning in rules/),
+      expect.stringMatching(/^8 -: 'anonymous': .*meaning in rules/),
       expect.stringMatching(/^9 .*direction/),
       expect.stringMatching(/^10 other: the hash is of a kind/),
       expect.stringMatching(/^11 costly: the password is no hash/),

@@ -55,7 +55,8 @@ function parseLine(line: string): Line {
   if (colon === -1) return { name: '', password: '', problem: 'it is not a name, a colon and a hash' };
   const [name, password] = [line.slice(0, colon), line.slice(colon + 1)];
   const nameProblem = userNameProblem(name);
-  if (nameProblem !== undefined) return { name, password, problem: `${quoted(name)}: ${nameProblem}` };
+  // Who has no name that can be taken over needs another one, not another password.
+  if (nameProblem !== undefined) return { name: '', password, problem: `${quoted(name)}: ${nameProblem}` };
   const hash = parseMosquittoHash(password);
   return { name, password, problem: typeof hash === 'string' ? HASH_PROBLEMS[hash] : undefined };
 }
