@@ -87,7 +87,7 @@ export class KafkaDirectory {
     this.#locks = lockAll(directories);
     try {
       this.identities = new Map(directories.map((directory) => [directory, readIdentity(directory)]));
-      this.journal = KafkaJournal.open(options.directories[0]);
+      this.journal = KafkaJournal.open(this.#firstDirectory);
       const metadataFolder = directories
         .map((directory) => join(directory, partitionFolder(METADATA_TOPIC, 0)))
         .find((folder) => existsSync(folder));
@@ -107,7 +107,12 @@ export class KafkaDirectory {
 
   /** The values of `meta.properties` in the first directory. */
   get identity(): DirectoryIdentity {
-    return this.identities.get(this.options.directories[0])!;
+    return this.identities.get(this.#firstDirectory)!;
+  }
+
+  /** Where the journal lies; there is one, or nothing would have been opened. */
+  get #firstDirectory(): string {
+    return this.options.directories[0]!;
   }
 
   /** The partition with a number of ours. @throws StoreError `not-found` */
@@ -326,7 +331,7 @@ export class KafkaDirectory {
     return (
       directories.find((directory) => existsSync(join(directory, folder))) ??
       directories.find((directory) => named.includes(this.identities.get(directory)!.directoryId)) ??
-      directories[0]
+      this.#firstDirectory
     );
   }
 }

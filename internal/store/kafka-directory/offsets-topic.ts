@@ -97,7 +97,7 @@ export class KafkaOffsetsTopic {
 
   async #append({ name, partitions }: OpenTopic, number: number, records: OffsetsRecord[]): Promise<void> {
     const directory = this.#directory;
-    const partition = partitions[number];
+    const partition = partitions[number]!;
     const maxTimestamp = Date.now();
     const baseOffset = partition.nextOffset;
     const bytes = buildBatch(
