@@ -16,6 +16,11 @@ export interface Refusal {
   /** Who it claims to be, and what was wrong, for the log of the broker only. */
   readonly user?: string;
   readonly cause?: string;
+  /**
+   * Whether there is such a user. A name that nobody has may be a password that was typed into the wrong field, so not even
+   * the log has it. Default: yes.
+   */
+  readonly isUserKnown?: boolean;
 }
 
 /** Finds out who a client is. */
@@ -46,6 +51,11 @@ export const NO_CREDENTIALS: Credentials = { kind: 'none' };
 
 /** The authenticator of a broker without users: everybody is anonymous, whatever they show. */
 export const everybodyIsAnonymous: Authenticator = { authenticate: (peer) => anonymous(peer) };
+
+/** The user of a refusal, where it may be told to whoever looks after the broker. */
+export function userToTell({ user, isUserKnown = true }: Refusal): string | undefined {
+  return isUserKnown ? user : undefined;
+}
 
 export function isRefusal<T extends object>(answer: T | Refusal): answer is Refusal {
   return 'reason' in answer;

@@ -1,3 +1,4 @@
+import { userToTell } from '../access/authenticator.ts';
 import type { RefusedLogin } from '../access/telling-authenticator.ts';
 import type { Logger } from '../broker/broker.ts';
 import { nameForLog } from '../errors.ts';
@@ -13,7 +14,9 @@ const SECOND_MS = 1_000;
 export function loginLog(logger: Logger, clock: Clock = systemClock): RefusedLogin {
   let secondBeganAtMs = Number.NEGATIVE_INFINITY;
   let [inSecond, unlogged] = [0, 0];
-  return ({ clientId, door, remote }, { user, cause, reason, code = 'bad-credentials' }) => {
+  return ({ clientId, door, remote }, refusal) => {
+    const { cause, reason, code = 'bad-credentials' } = refusal;
+    const user = userToTell(refusal);
     const nowMs = clock.elapsedMs();
     if (nowMs - secondBeganAtMs >= SECOND_MS) {
       secondBeganAtMs = nowMs;

@@ -138,7 +138,7 @@ export class UserAuthenticator implements Authenticator {
     if (token === undefined) return this.#byPassword(peer, user, password);
     const found = await this.#byToken(peer, token);
     if (isRefusal(found) || user === '' || user === found.user) return found;
-    return refused('the user name beside the token is another', user);
+    return this.#refused('the user name beside the token is another', user);
   }
 
   async #byToken(peer: Peer, token: string): Promise<Identity | Refusal> {
@@ -156,12 +156,12 @@ export class UserAuthenticator implements Authenticator {
     try {
       const { users } = this.#directory.current;
       const isRight = await this.#passwords.isRight(user, password, users);
-      if (!isRight) return refused('unknown, disabled, or another password', user);
+      if (!isRight) return this.#wrong(user);
       const shown = users.get(user)!;
       this.#replacer.replaceForeign(shown, password);
       return this.#letIn(peer, shown);
     } catch (error) {
-      if (error instanceof BusyError) return { ...BUSY, user };
+      if (error instanceof BusyError) return { ...this.#refused('', user), ...BUSY };
       throw error;
     }
   }
@@ -174,8 +174,19 @@ export class UserAuthenticator implements Authenticator {
         if (!isStillSo) return refused('the user was changed meanwhile', name);
         return this.#letIn(peer, this.#directory.current.users.get(name)!);
       },
-      refuse: (name) => refused('unknown, disabled, or another password', name),
+      refuse: (name) => this.#wrong(name),
     };
+  }
+
+  #wrong(name: string): Refusal {
+    const user = this.#directory.current.users.get(name);
+    if (user === undefined) return this.#refused('there is no such user', name);
+    return this.#refused(user.isEnabled ? 'another password' : 'the user is disabled', name);
+  }
+
+  /** A refusal of somebody who says what its name is. */
+  #refused(cause: string, user: string): Refusal {
+    return { ...refused(cause, user), isUserKnown: this.#directory.current.users.has(user) };
   }
 
   #keysOf(mechanism: ScramMechanism, name: string): ScramKeys | undefined {

@@ -7,6 +7,7 @@ import {
   type Refusal,
   type SaslExchange,
   type SaslStep,
+  userToTell,
 } from '../../access/authenticator.ts';
 import type { Identity, Peer } from '../../access/identity.ts';
 import { FailedLogins } from '../../access/limits/failed-logins.ts';
@@ -116,7 +117,8 @@ export class Admission {
       await this.#failedLogins.turn(peer.remote, user);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      return { code: error.code, reason: error.message, user };
+      const isUserKnown = !isRefusal(step) || step.isUserKnown;
+      return { code: error.code, reason: error.message, user, isUserKnown };
     }
     this.#note(peer, user, isRefusal(step) ? step : step.identity);
     return step;
@@ -128,8 +130,9 @@ export class Admission {
   }
 }
 
-function refused({ code = 'bad-credentials', reason, user, cause }: Refusal): BrokerError {
-  return new BrokerError(code, reason, { user, cause });
+function refused(refusal: Refusal): BrokerError {
+  const { code = 'bad-credentials', reason, cause } = refusal;
+  return new BrokerError(code, reason, { user: userToTell(refusal), cause });
 }
 
 /** Who connects too often waits for its turn. */

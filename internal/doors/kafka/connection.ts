@@ -1,4 +1,4 @@
-import type { Refusal } from '../../access/authenticator.ts';
+import { type Refusal, userToTell } from '../../access/authenticator.ts';
 import type { Identity } from '../../access/identity.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { BrokerError, type ErrorCode, nameForLog, type RefusedThing } from '../../errors.ts';
@@ -253,7 +253,9 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
     return !this.#isEnded && !isHeldUp && this.#authentication.failure === undefined;
   }
 
-  #refuseLogin({ code = 'bad-credentials', reason, user, cause }: Refusal): void {
+  #refuseLogin(refusal: Refusal): void {
+    const { code = 'bad-credentials', reason, cause } = refusal;
+    const user = userToTell(refusal);
     const fields = { ...(user !== undefined && { user: nameForLog(user) }), cause };
     this.refuse(code, reason, fields, { user, cause });
   }
