@@ -10,7 +10,7 @@ TORTURED := test/mqtt/kill test/kafka/crash test/kafka/group-restart test/faults
 	test/grpc/smq-program test/access/rules internal/store internal/log/compaction
 
 .PHONY: help run dev build install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture test-setup \
-	lint format bench certs clean
+	lint format bench screenshots certs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ format: $(INSTALLED) ## Put every file into the project's format
 
 bench: build ## Compare speed with the peers on this machine (CASES=name,name ROUNDS=5)
 	@$(NPM) run --silent bench
+
+screenshots: build ## Make the pictures of the documentation anew, with the system's Chromium
+	@node_modules/.bin/node test/page/screenshots.ts
 
 certs: $(INSTALLED) ## Make development certificates in certs/out (ARGS=-force for new ones)
 	@$(NPM) run --silent certs -- $(ARGS)

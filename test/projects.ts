@@ -36,6 +36,10 @@ export const ALONE = [
   // A browser that gets no processor gives up.
   'test/mqtt/browser.test.ts',
   'test/mqtt/pausing-browser.test.ts',
+  'test/page/access.test.ts',
+  'test/page/login.test.ts',
+  'test/page/messages.test.ts',
+  'test/page/views.test.ts',
   // They look at the processor time or the pauses of the event loop.
   'test/faults/deadlines.test.ts',
 ];

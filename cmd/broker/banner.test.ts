@@ -65,6 +65,13 @@ describe('the banner', () => {
     { url: 'grpc://localhost:8097', door: 'grpc' as const },
   ];
 
+  it('leads to the page', () => {
+    const http = { url: 'http://localhost:8080', door: 'http' as const };
+    const text = banner({ version: '1', listeners: [...listeners, http], tls: undefined, json: false });
+    expect(text).toContain('\nIn a browser: http://localhost:8080\n');
+    expect(banner({ version: '1', listeners, tls: undefined, json: false })).not.toContain('browser');
+  });
+
   it('lists the listeners', () => {
     const lines = banner({ version: '1.2.3', listeners, tls: undefined, json: false }).split('\n');
     expect(lines.slice(0, 7)).toEqual([

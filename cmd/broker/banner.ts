@@ -23,6 +23,7 @@ export function banner(options: BannerOptions): string {
   if (json) return `${JSON.stringify({ version, pid: process.pid, ...urlsByDoor(listeners) })}\n`;
   const colours = coloursFor(process.stdout);
   const next = nextLines(urlsOf(listeners, 'frames'), urlsOf(listeners, 'kafka'), tls);
+  const page = urlsOf(listeners, 'http').find((url) => /^https?:/.test(url));
   const lines = [
     `${colours.bold(`tinymq ${version}`)} is listening on`,
     ...doorsWithPorts(DOORS).flatMap((door) => listenerLines(door, urlsOf(listeners, door.name), colours)),
@@ -36,6 +37,7 @@ export function banner(options: BannerOptions): string {
     ...(next.length === 0
       ? []
       : ['In another terminal:', ...next.map((line) => `  ${colours.cyan(line)}`), '']),
+    ...(page === undefined ? [] : [`In a browser: ${colours.green(page)}`, '']),
     'Stop with Ctrl-C.',
     '',
   ];

@@ -24,3 +24,5 @@ export const historySamples = 360;
 export const storeBytesEverySamples = 6;
 /** What became of one client's messages lately, where it is shown with all the rest of it. */
 export const fatesOfClient = 20;
+/** Bytes of a last value in the tree of topics: what fits into a line. */
+export const shownValueBytes = 120;

@@ -102,7 +102,7 @@ function SideFoot({ me, onLogout }: { me: Me; onLogout(): void }) {
       {data && (
         <p class="side-health">
           <span class={`dot dot-${data.health}`} aria-hidden="true" />
-          {data.health === 'ok' || data.health === 'pass' ? 'All is well' : problemsIn(data)}
+          {data.health === 'pass' ? 'All is well' : problemsIn(data)}
           <span class="side-version">{data.version}</span>
         </p>
       )}

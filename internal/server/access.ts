@@ -81,7 +81,7 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
     directory,
     limits: limitsOf(parts, directory, standing),
     rules,
-    authenticator: toldLogins(authenticator ?? users, options, logger),
+    authenticator: authenticator ?? toldLogins(users, options, logger),
     policy: policyOf(options, rules),
     reload: async () => file?.reload(),
   };

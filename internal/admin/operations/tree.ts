@@ -1,9 +1,10 @@
+import { shownValueBytes } from '../../limits/admin.ts';
 import { isInternalTopic, liveTopicOf } from '../../log/names.ts';
 import type { BrokerParts, Caller } from '../operation.ts';
 import { defineOperation, flag, listOf, number, objectOf, text } from '../operation.ts';
 import { PAGE_ANSWER, PAGE_QUERY, type PageQuery } from '../pages.ts';
 import { eachInSlices } from '../slices.ts';
-import { LevelPage } from './level-page.ts';
+import { type LevelChild, LevelPage } from './level-page.ts';
 import { logSize } from './logs.ts';
 import { maySee } from './visible.ts';
 
@@ -15,6 +16,7 @@ const CHILD = objectOf(
   {
     name: { ...text, description: 'The level; it may be empty.' },
     ...{ topic: text, hasChildren: flag, retained: flag },
+    value: { ...text, description: 'The beginning of the retained message, where it is text.' },
     log: objectOf({ name: text, partitions: number, records: number, bytes: number }),
   },
   ['name', 'topic', 'hasChildren', 'retained'],
@@ -46,6 +48,19 @@ export const showTree = defineOperation({
       const child = level.add(liveTopicOf(log.name));
       if (child !== undefined) child.log = { name: log.name, ...logSize(log) };
     });
-    return { under, ...level.page() };
+    const { children, next } = level.page();
+    return { under, children: children.map((child) => withValue(child, parts, caller)), next };
   },
 });
+
+/** A topic with its last value, for whoever may have that. */
+function withValue(child: LevelChild, { broker }: BrokerParts, caller: Caller): object {
+  if (!child.retained || !caller.may('subscribe', 'topic', child.topic)) return child;
+  const payload = broker.retained.get(child.topic)?.payload.subarray(0, shownValueBytes);
+  // The last character may be cut, and is left out then.
+  const value = new TextDecoder().decode(payload, { stream: true });
+  return value.includes(NO_TEXT) ? child : { ...child, value };
+}
+
+/** What stands for bytes that are no text. */
+const NO_TEXT = '\ufffd';

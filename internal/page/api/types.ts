@@ -1,6 +1,6 @@
 /** What the operations of the HTTP door answer, as far as the page shows it (docs/http.md). */
 
-export type Health = 'ok' | 'pass' | 'warn' | 'fail';
+export type Health = 'pass' | 'warn' | 'fail';
 
 export interface Check {
   status: Health;
@@ -64,20 +64,25 @@ export interface Clients extends Paged {
   clients: readonly ClientFacts[];
 }
 
+/** What became of a message or a connection. */
 export interface Fate {
   at: string;
+  /** When it happened first, where it happened again. */
+  since?: string;
   outcome: string;
   code: string;
-  message?: string;
-  remedy?: string;
+  message: string;
+  remedy: string;
+  /** What clients must not learn. */
+  cause?: string;
   client?: string;
   user?: string;
   remote?: string;
+  door?: string;
   topic?: string;
   rule?: string;
-  count?: number;
+  count: number;
   bytes?: number;
-  payload?: string;
 }
 
 export interface Fates {
@@ -86,12 +91,14 @@ export interface Fates {
 
 export interface SessionFacts {
   clientId: string;
-  isConnected?: boolean;
   user?: string;
-  subscriptions?: number;
-  waitingMessages?: number;
-  waitingBytes?: number;
-  expiryMs?: number | null;
+  isConnected: boolean;
+  endedAt?: string;
+  expiryMs: number | null;
+  waitingMessages: number;
+  waitingBytes: number;
+  unacknowledgedMessages: number;
+  subscriptions: number;
 }
 
 export interface Sessions extends Paged {
@@ -100,10 +107,9 @@ export interface Sessions extends Paged {
 
 export interface RetainedFacts {
   topic: string;
-  bytes?: number;
-  payloadBytes?: number;
-  clientId?: string;
-  qos?: number;
+  payloadBytes: number;
+  clientId: string;
+  qos: number;
   expiresAt?: string;
 }
 
@@ -121,12 +127,12 @@ export interface TopicFacts {
   name: string;
   topic: string;
   hasChildren: boolean;
-  retained?: boolean;
+  retained: boolean;
+  /** The beginning of its retained message, where that is text. */
+  value?: string;
   log?: LogFacts;
-  lastPublishedAt?: string;
+  /** Messages a second, as far as the page knows. */
   rate?: number;
-  /** The beginning of the last payload, as text. */
-  lastPayload?: string;
 }
 
 export interface TreeLevel extends Paged {
@@ -157,7 +163,6 @@ export interface GroupSummary {
   state: string;
   members: number;
   lag?: number;
-  protocolType?: string;
 }
 
 export interface Groups extends Paged {
@@ -200,35 +205,34 @@ export interface ClientDetails extends ClientFacts {
   credentialsExpireAt?: string;
   filters: readonly string[];
   filterCount: number;
-  session?: {
-    waitingMessages: number;
-    waitingBytes: number;
-    unacknowledgedMessages: number;
-    subscriptions: number;
-    expiryMs: number | null;
-  };
+  session?: SessionFacts;
 }
 
 export interface GroupMember {
   memberId: string;
-  clientId?: string;
-  host?: string;
-  partitions?: readonly { topic: string; partition: number }[];
+  groupInstanceId?: string;
+  clientId: string;
+  clientHost: string;
+  assigned: readonly { topic: string; partition: number }[];
 }
 
-export interface GroupOffset {
+/** How far a group has read a partition. */
+export interface GroupPartition {
   topic: string;
   partition: number;
-  committed?: number;
-  end?: number;
+  committedOffset?: number;
+  committedAt?: string;
+  memberId?: string;
+  endOffset?: number;
   lag?: number;
 }
 
 export interface GroupDetails {
   id: string;
   state: string;
+  lag: number;
   members: readonly GroupMember[];
-  offsets: readonly GroupOffset[];
+  partitions: readonly GroupPartition[];
 }
 
 export interface Limit {

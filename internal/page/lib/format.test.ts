@@ -5,7 +5,8 @@ describe('what people read', () => {
   it.each([
     [count(1_234_567), '1,234,567'],
     [count(undefined), '–'],
-    [rate(0.25), '0.3'],
+    [rate(0.25), '0.25'],
+    [rate(2.25), '2.3'],
     [rate(1234.5), '1,235'],
     [bytes(0), '0 B'],
     [bytes(1023), '1023 B'],

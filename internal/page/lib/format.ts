@@ -2,6 +2,7 @@
 
 const whole = new Intl.NumberFormat('en');
 const oneDigit = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+const twoDigits = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 
 /** A place that has no value. */
 export const NOTHING = '–';
@@ -10,9 +11,10 @@ export function count(value: number | undefined | null): string {
   return value === undefined || value === null ? NOTHING : whole.format(value);
 }
 
-/** A rate: whole numbers where there are many, one digit where there are few. */
+/** A rate: whole numbers where there are many, digits where there are few. */
 export function rate(perSecond: number | undefined | null): string {
   if (perSecond === undefined || perSecond === null) return NOTHING;
+  if (perSecond < 1) return twoDigits.format(perSecond);
   return perSecond >= 100 ? whole.format(Math.round(perSecond)) : oneDigit.format(perSecond);
 }
 

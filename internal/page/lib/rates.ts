@@ -1,4 +1,4 @@
-import type { DoorFacts } from '../api/types.ts';
+import type { DoorFacts, TopicFacts } from '../api/types.ts';
 
 const COUNTED = ['messagesIn', 'messagesOut', 'bytesIn', 'bytesOut'] as const;
 
@@ -19,4 +19,18 @@ export function ratesBetween(
       return [door.name, rates];
     }),
   );
+}
+
+/** Topics with the rate at which their logs have grown since they were looked at before. */
+export function withRates(
+  before: readonly TopicFacts[],
+  after: readonly TopicFacts[],
+  elapsedMs: number,
+): TopicFacts[] {
+  const earlier = new Map(before.map(({ topic, log }) => [topic, log?.records]));
+  return after.map((each) => {
+    const records = earlier.get(each.topic);
+    if (each.log === undefined || records === undefined) return each;
+    return { ...each, rate: (1000 * Math.max(0, each.log.records - records)) / Math.max(1, elapsedMs) };
+  });
 }

@@ -6,6 +6,7 @@ const topic = (name: string, hasChildren = false): TopicFacts => ({
   name: name.split('/').at(-1)!,
   topic: name,
   hasChildren,
+  retained: false,
 });
 const levels = (entries: Record<string, Level>) => new Map(Object.entries(entries));
 
@@ -40,6 +41,11 @@ describe('the rows of a tree', () => {
     const tree = levels({ '': { children: [topic('', true)] }, '/': { children: [topic('/', true)] } });
     expect(rowsOf(tree, new Set(['/', '//'])).map(({ kind }) => kind)).toEqual(['topic', 'topic', 'loading']);
   });
+});
+
+it('what the broker publishes itself is the last', () => {
+  const rows = rowsOf(levels({ '': { children: [topic('$SYS', true), topic('a')] } }), new Set());
+  expect(rows.map((row) => row.kind === 'topic' && row.topic.name)).toEqual(['a', '$SYS']);
 });
 
 it('newer facts of a level are put in their places', () => {

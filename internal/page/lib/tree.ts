@@ -48,7 +48,8 @@ function addRows(
     rows.push({ kind: 'loading', key: `${under}\0loading`, depth, under, text: 'Loading …' });
     return;
   }
-  const { children, next, problem } = level;
+  const { next, problem } = level;
+  const children = under === '' ? ownLast(level.children) : level.children;
   children.forEach((topic, index) => {
     const isOpen = topic.hasChildren && open.has(underOf(topic.topic));
     const position = index + 1;
@@ -61,6 +62,12 @@ function addRows(
     rows.push({ kind: 'problem', key: `${under}\0problem`, depth, under, text: problem });
   if (next !== undefined)
     rows.push({ kind: 'more', key: `${under}\0more`, depth, under, text: 'Show more topics' });
+}
+
+/** What the broker publishes itself stands behind what others do. */
+function ownLast(topics: readonly TopicFacts[]): readonly TopicFacts[] {
+  const isOwn = ({ name }: TopicFacts) => name.startsWith('$');
+  return [...topics.filter((each) => !isOwn(each)), ...topics.filter(isOwn)];
 }
 
 /** A level with newer facts of topics that it has, and with topics that it did not have. */

@@ -12,7 +12,7 @@ interface ChartProps {
   format(value: number): string;
 }
 
-const HEIGHT = 168;
+const HEIGHT = 136;
 
 /** Lines over the last hour. */
 export function Chart({ title, history, lines, format }: ChartProps) {
@@ -53,9 +53,9 @@ export function Chart({ title, history, lines, format }: ChartProps) {
     <figure class="chart">
       <figcaption>
         <span class="chart-title">{title}</span>
-        {lines.map(({ name, series }, index) => (
+        {lines.map(({ name, series, colour }) => (
           <span key={name} class="chart-value">
-            <span class={`chart-key chart-key-${index}`} aria-hidden="true" />
+            <span class={`chart-key chart-key-${colour}`} aria-hidden="true" />
             {name} <b>{formatted(lastOf(history.series[series]), format)}</b>
           </span>
         ))}

@@ -21,10 +21,11 @@ export function FateList({ fates, hideClient = false }: { fates: readonly Fate[]
             <time dateTime={fate.at}>{clock(fate.at)}</time>
             <Badge kind={KINDS[fate.outcome] ?? 'plain'}>{fate.outcome}</Badge>
             <a href={linkTo(['why'], { code: fate.code })}>{fate.code}</a>
-            {(fate.count ?? 1) > 1 && <span class="quiet">{count(fate.count)} times</span>}
+            {fate.count > 1 && <span class="quiet">{count(fate.count)} times</span>}
           </div>
-          {fate.message && <p>{fate.message}</p>}
-          {fate.remedy && <p class="remedy">{fate.remedy}</p>}
+          <p class="name">{fate.message}</p>
+          {fate.cause && <p class="name">{fate.cause}</p>}
+          <p class="remedy">{fate.remedy}</p>
           <FateFacts fate={fate} hideClient={hideClient} />
         </li>
       ))}
@@ -33,15 +34,16 @@ export function FateList({ fates, hideClient = false }: { fates: readonly Fate[]
 }
 
 function FateFacts({ fate, hideClient }: { fate: Fate; hideClient: boolean }) {
-  const { client, user, remote, topic, rule } = fate;
+  const { client, user, remote, door, topic, rule, since } = fate;
   const facts: (readonly [string, string | undefined, string?])[] = [
-    ['client', hideClient ? undefined : client, client && linkTo(['why'], { client })],
-    ['user', user, user && linkTo(['why'], { user })],
-    ['topic', topic, topic && linkTo(['why'], { topic })],
+    ['client', hideClient ? undefined : client, client && linkTo(['why'], { name: client })],
+    ['user', user, user && linkTo(['why'], { name: user })],
+    ['topic', topic, topic && linkTo(['why'], { name: topic })],
     ['from', remote],
+    ['door', door],
     ['rule', rule, rule && linkTo(['access'], { tab: 'rules' })],
+    ['since', since && clock(since)],
     ['size', fate.bytes === undefined ? undefined : bytes(fate.bytes)],
-    ['payload', fate.payload],
   ];
   return (
     <p class="fate-facts">

@@ -36,11 +36,13 @@ export function makePlot(element: HTMLElement, { width, height, lines, data, for
       ],
       series: [
         {},
-        ...lines.map((_, index) => ({
-          stroke: colour(`--chart-${index}`),
-          fill: index === 0 ? colour('--chart-fill') : undefined,
+        ...lines.map(({ colour: number }) => ({
+          stroke: colour(`--chart-${number}`),
+          fill: lines.length === 1 && number === 0 ? colour('--chart-fill') : undefined,
           width: 1.6,
           points: { show: false },
+          // Some are measured less often.
+          spanGaps: true,
         })),
       ],
     },

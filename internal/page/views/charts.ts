@@ -1,3 +1,4 @@
+import type { History } from '../api/types.ts';
 import { bytes, count, duration, rate } from '../lib/format.ts';
 import type { Line } from '../parts/line.ts';
 
@@ -11,19 +12,41 @@ export interface ChartPlan {
 /** Lines of one chart, at most: more colours nobody tells apart. */
 const MOST_LINES = 6;
 
-/** The charts of the series that the broker has. */
-export function chartsOf(series: readonly string[]): ChartPlan[] {
-  const plans = [
-    { title: 'Messages in per second', lines: byDoor(series, 'messages-in'), format: rate },
-    { title: 'Messages out per second', lines: byDoor(series, 'messages-out'), format: rate },
-  ];
-  void [bytes, count, duration];
-  return plans.filter(({ lines }) => lines.length > 0);
+/** The charts of what the broker has measured. */
+export function chartsOf({ series }: Pick<History, 'series'>): ChartPlan[] {
+  const byDoor = (kind: string) => busy(series, doorLines(Object.keys(series), `${kind}.`));
+  const some = (lines: Readonly<Record<string, string>>) =>
+    Object.entries(lines)
+      .filter(([, name]) => series[name] !== undefined)
+      .map(([name, each], colour) => ({ name, series: each, colour }));
+  return [
+    { title: 'Messages in per second', lines: byDoor('messagesInPerSecond'), format: rate },
+    { title: 'Messages out per second', lines: byDoor('messagesOutPerSecond'), format: rate },
+    {
+      title: 'Dropped and refused per second',
+      lines: some({ dropped: 'droppedPerSecond', refused: 'refusedPerSecond' }),
+      format: rate,
+    },
+    { title: 'Waiting in sessions', lines: some({ messages: 'waitingMessages' }), format: count },
+    {
+      title: 'Delay of the event loop',
+      lines: some({ '99 of 100 turns': 'eventLoopDelayMs' }),
+      format: duration,
+    },
+    { title: 'Memory and store', lines: some({ memory: 'heapBytes', store: 'storeBytes' }), format: bytes },
+  ].filter(({ lines }) => lines.length > 0);
 }
 
-function byDoor(series: readonly string[], kind: string): Line[] {
-  return series
-    .filter((name) => name.startsWith(kind))
+/** A line for each door: `messagesInPerSecond.mqtt`. */
+function doorLines(names: readonly string[], prefix: string): Line[] {
+  return names
+    .filter((name) => name.startsWith(prefix))
     .slice(0, MOST_LINES)
-    .map((name) => ({ name: name.slice(kind.length + 1), series: name }));
+    .map((name, colour) => ({ name: name.slice(prefix.length), series: name, colour }));
+}
+
+/** The lines on which something happened, or one of them where nothing did. */
+function busy(series: History['series'], lines: readonly Line[]): readonly Line[] {
+  const some = lines.filter((line) => series[line.series]?.some((value) => (value ?? 0) > 0));
+  return some.length > 0 ? some : lines.slice(0, 1);
 }

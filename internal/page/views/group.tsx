@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { ask } from '../api/api.ts';
-import type { GroupDetails, GroupMember, GroupOffset } from '../api/types.ts';
+import type { GroupDetails, GroupMember, GroupPartition } from '../api/types.ts';
 import { LIVE_MS, useQuery } from '../api/use-query.ts';
 import { count } from '../lib/format.ts';
 import { useMayAdmin } from '../lib/me.ts';
@@ -72,8 +72,7 @@ export function GroupView({ route }: { route: Route }) {
   );
 }
 
-function Group({ group: { state, members, offsets } }: { group: GroupDetails }) {
-  const lag = offsets.reduce((all, offset) => all + (offset.lag ?? 0), 0);
+function Group({ group: { state, lag, members, partitions } }: { group: GroupDetails }) {
   return (
     <>
       <p class="lead">
@@ -82,12 +81,12 @@ function Group({ group: { state, members, offsets } }: { group: GroupDetails }) 
       </p>
       <div class="columns columns-wide">
         <Card title="Offsets">
-          {offsets.length === 0 ? (
+          {partitions.length === 0 ? (
             <Empty title="It has committed no offset." />
           ) : (
             <Table
               caption="Offsets of the group"
-              rows={offsets}
+              rows={partitions}
               keyOf={({ topic, partition }) => `${topic}/${partition}`}
               columns={OFFSETS}
             />
@@ -111,23 +110,32 @@ function Group({ group: { state, members, offsets } }: { group: GroupDetails }) 
 }
 
 const OFFSETS = [
-  { name: 'Log', cell: ({ topic }: GroupOffset) => <span class="mono name">{topic}</span> },
-  { name: 'Partition', isNumber: true, cell: ({ partition }: GroupOffset) => partition },
-  { name: 'Committed', isNumber: true, cell: ({ committed }: GroupOffset) => count(committed) },
-  { name: 'End', isNumber: true, cell: ({ end }: GroupOffset) => count(end) },
-  { name: 'Lag', isNumber: true, cell: ({ lag }: GroupOffset) => <b>{count(lag)}</b> },
+  { name: 'Log', cell: ({ topic }: GroupPartition) => <span class="mono name">{topic}</span> },
+  { name: 'Partition', isNumber: true, cell: ({ partition }: GroupPartition) => partition },
+  {
+    name: 'Committed',
+    isNumber: true,
+    cell: ({ committedOffset }: GroupPartition) => count(committedOffset),
+  },
+  { name: 'End', isNumber: true, cell: ({ endOffset }: GroupPartition) => count(endOffset) },
+  { name: 'Lag', isNumber: true, cell: ({ lag }: GroupPartition) => <b>{count(lag)}</b> },
 ];
 
 const MEMBERS = [
   {
     name: 'Member',
-    cell: ({ memberId, clientId }: GroupMember) => <span class="name">{clientId ?? memberId}</span>,
+    cell: ({ memberId, clientId }: GroupMember) => (
+      <>
+        <span class="name">{clientId}</span>
+        <span class="sub mono name">{memberId}</span>
+      </>
+    ),
   },
-  { name: 'From', cell: ({ host }: GroupMember) => <span class="mono">{host}</span> },
+  { name: 'From', cell: ({ clientHost }: GroupMember) => <span class="mono">{clientHost}</span> },
   {
     name: 'Partitions',
-    cell: ({ partitions = [] }: GroupMember) =>
-      partitions.map(({ topic, partition }) => (
+    cell: ({ assigned }: GroupMember) =>
+      assigned.map(({ topic, partition }) => (
         <span key={`${topic}/${partition}`} class="sub mono name">
           {topic}/{partition}
         </span>

@@ -112,7 +112,7 @@ function useRates(doors: readonly DoorFacts[]): ReadonlyMap<string, DoorFacts> |
 }
 
 function Charts({ history }: { history: History }) {
-  const plans = chartsOf(Object.keys(history.series));
+  const plans = chartsOf(history);
   return (
     <section class="charts" aria-label="The last hour">
       {plans.map(({ title, lines, format }) => (
@@ -155,8 +155,8 @@ function Doors({ overview, rates }: WithRates) {
   );
 }
 
-const KINDS: Record<Health, BadgeKind> = { ok: 'good', pass: 'good', warn: 'warn', fail: 'bad' };
-const WORDS: Record<Health, string> = { ok: 'good', pass: 'good', warn: 'look at it', fail: 'failing' };
+const KINDS: Record<Health, BadgeKind> = { pass: 'good', warn: 'warn', fail: 'bad' };
+const WORDS: Record<Health, string> = { pass: 'good', warn: 'look at it', fail: 'failing' };
 
 function HealthCard({ overview }: { overview: Overview }) {
   return (

@@ -21,7 +21,7 @@ export function ResetOffsets({ group, path, onDone, onClose }: ResetOffsetsProps
   const [topic, setTopic] = useState('');
   const [isBusy, setIsBusy] = useState(false);
   const notices = useNotices();
-  const topics = [...new Set(group.offsets.map((each) => each.topic))];
+  const topics = [...new Set(group.partitions.map((each) => each.topic))];
   async function submitted(event: SubmitEvent) {
     event.preventDefault();
     setIsBusy(true);
@@ -94,8 +94,8 @@ export function ResetOffsets({ group, path, onDone, onClose }: ResetOffsetsProps
   );
 }
 
-function destination(place: Place, value: string): string | number {
-  if (place === 'offset') return Number(value);
+function destination(place: Place, value: string): string {
+  if (place === 'offset') return value;
   if (place === 'time') return new Date(value).toISOString();
   return place;
 }

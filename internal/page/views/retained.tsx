@@ -75,9 +75,9 @@ const COLUMNS: readonly Column<RetainedFacts>[] = [
       </a>
     ),
   },
-  { name: 'Bytes', isNumber: true, cell: (each) => bytes(each.bytes ?? each.payloadBytes) },
-  { name: 'From', cell: ({ clientId }) => <span class="name">{clientId ?? '–'}</span> },
-  { name: 'QoS', isNumber: true, cell: ({ qos }) => qos ?? 0 },
+  { name: 'Bytes', isNumber: true, cell: ({ payloadBytes }) => bytes(payloadBytes) },
+  { name: 'From', cell: ({ clientId }) => <span class="name">{clientId}</span> },
+  { name: 'QoS', isNumber: true, cell: ({ qos }) => qos },
   { name: 'Expires', cell: ({ expiresAt }) => (expiresAt ? clock(expiresAt) : 'never') },
 ];
 

@@ -83,8 +83,7 @@ const COLUMNS: readonly Column<SessionFacts>[] = [
   {
     name: 'Lasts',
     isNumber: true,
-    cell: ({ expiryMs }) =>
-      expiryMs === undefined ? '–' : expiryMs === null ? 'for ever' : duration(expiryMs),
+    cell: ({ expiryMs }) => (expiryMs === null ? 'for ever' : duration(expiryMs)),
   },
 ];
 

@@ -6,9 +6,9 @@ import { refine } from '../lib/use-route.ts';
 import { Answer, Empty, Field, ViewHead } from '../parts/basics.tsx';
 import { FateList } from '../parts/fates.tsx';
 
-const FIELDS = ['client', 'topic', 'user', 'code'] as const;
-const LABELS = { client: 'Client', topic: 'Topic', user: 'User', code: 'Reason (code)' } as const;
-const MOST = 200;
+const FIELDS = ['name', 'code'] as const;
+const LABELS = { name: 'Client, topic or user', code: 'Reason (code)' } as const;
+const MOST = 100;
 
 /** Why something did not arrive, was refused or ended. */
 export function WhyView({ route }: { route: Route }) {

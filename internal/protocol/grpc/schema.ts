@@ -26,10 +26,10 @@ export interface MessageType<F extends Fields = Fields> {
 }
 
 /** An enumeration; in values it is the number. */
-export interface EnumType<N extends string = string> {
+export interface EnumType {
   readonly kind: 'enum';
   readonly name: string;
-  readonly values: Readonly<Record<N, number>>;
+  readonly values: Readonly<Record<string, number>>;
 }
 
 /** What a method takes and gives, and whether as a stream. */
@@ -106,10 +106,7 @@ export function message<const F extends Fields>(name: string, fields: F): Messag
   return { kind: 'message', name, fields, byNumber };
 }
 
-export function enumeration<N extends string>(
-  name: string,
-  values: Readonly<Record<N, number>>,
-): EnumType<N> {
+export function enumeration(name: string, values: Readonly<Record<string, number>>): EnumType {
   return { kind: 'enum', name, values };
 }
 

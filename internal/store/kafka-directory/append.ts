@@ -234,8 +234,7 @@ function* chunksOf(batches: NewBatch[]): Generator<Uint8Array> {
 }
 
 function joined(parts: Uint8Array[], byteLength: number): Uint8Array {
-  const [first] = parts;
-  return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, byteLength);
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts, byteLength);
 }
 
 /**

@@ -36,7 +36,6 @@ import type { KafkaGroups } from './groups.ts';
 import { KafkaDirectory, type KafkaDirectoryOptions } from './kafka-directory.ts';
 import type { KafkaPartition } from './partition.ts';
 import { deleteSegments, replaceBatches } from './rewrite.ts';
-import { storedState } from './stored-state.ts';
 
 export type { KafkaDirectoryOptions } from './kafka-directory.ts';
 
@@ -64,7 +63,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
         this.#availability.emit({ kind: 'set-aside', file, reason }),
       );
       this.#opened = { directory, changes: new KafkaChanges(directory, this.#availability) };
-      return storedState(directory);
+      return directory.state();
     });
   }
 
@@ -294,7 +293,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
 
   async #recover(): Promise<StoredState> {
     await this.#changes.undoFailed();
-    return storedState(this.#directory);
+    return this.#directory.state();
   }
 
   async #close(): Promise<void> {

@@ -100,10 +100,8 @@ export class SqliteWriter {
     let change = 0;
     for (let position = 0; position < group.changeCount; position++) {
       try {
-        const due = changes[change];
-        if (due?.position === position) {
-          change++;
-          const answer = this.#change(due.change);
+        if (changes[change]?.position === position) {
+          const answer = this.#change(changes[change++].change);
           if (answer !== undefined) outcomes.push({ position, kind: 'answered', answer });
           continue;
         }

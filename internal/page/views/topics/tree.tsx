@@ -1,6 +1,6 @@
 import { useId, useMemo, useState } from 'preact/hooks';
 import { urlOf } from '../../api/api.ts';
-import { ago, rate } from '../../lib/format.ts';
+import { rate } from '../../lib/format.ts';
 import { type Row, rowsOf, underOf } from '../../lib/tree.ts';
 import { Command, Empty } from '../../parts/basics.tsx';
 import { VirtualList } from '../../parts/virtual-list.tsx';
@@ -24,8 +24,9 @@ export function TopicTree({ chosen, onChoose }: TopicTreeProps) {
   );
   const id = useId();
   const isEmpty = tree.levels.get('')?.children.length === 0 && tree.levels.get('')?.problem === undefined;
-  const act = (row: Row) => {
-    setActiveKey(row.key);
+  const act = (row: Row, index: number) => {
+    // What comes takes the place of the row that asked for it, so the one before it stays in sight.
+    setActiveKey((row.kind === 'more' ? (rows[index - 1] ?? row) : row).key);
     if (row.kind === 'more') tree.more(row.under);
     else if (row.kind === 'topic') onChoose(row.topic.topic);
   };
@@ -60,7 +61,7 @@ export function TopicTree({ chosen, onChoose }: TopicTreeProps) {
         const row = rows[next];
         if (row === undefined) return;
         setActiveKey(row.key);
-        if (event.key === 'Enter' || event.key === ' ') act(row);
+        if (event.key === 'Enter' || event.key === ' ') act(row, next);
       }}
     >
       {(row, index) => (
@@ -69,7 +70,7 @@ export function TopicTree({ chosen, onChoose }: TopicTreeProps) {
           row={row}
           isActive={index === active}
           isChosen={row.kind === 'topic' && row.topic.topic === chosen}
-          onAct={() => act(row)}
+          onAct={() => act(row, index)}
           onToggle={(isOpen) => row.kind === 'topic' && tree.toggle(underOf(row.topic.topic), isOpen)}
         />
       )}
@@ -183,7 +184,7 @@ function TreeRow({ id, row, isActive, isChosen, onAct, onToggle }: TreeRowProps)
         {topic.hasChildren ? '›' : ''}
       </span>
       <span class="tree-name">{topic.name === '' ? '(empty)' : topic.name}</span>
-      <span class="tree-value">{topic.lastPayload ?? ''}</span>
+      <span class="tree-value">{topic.value ?? ''}</span>
       <span class="tree-marks">
         {topic.retained && (
           <span class="mark" title="has a retained message">
@@ -203,9 +204,8 @@ function TreeRow({ id, row, isActive, isChosen, onAct, onToggle }: TreeRowProps)
 
 function labelOf({ topic }: Extract<Row, { kind: 'topic' }>): string {
   const words = [topic.name === '' ? 'empty name' : topic.name];
-  if (topic.lastPayload !== undefined) words.push(topic.lastPayload);
+  if (topic.value !== undefined) words.push(topic.value);
   if (topic.retained) words.push('retained');
   if (topic.log) words.push('kept in a log');
-  if (topic.lastPublishedAt !== undefined) words.push(ago(topic.lastPublishedAt));
   return words.join(', ');
 }

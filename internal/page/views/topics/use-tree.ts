@@ -2,6 +2,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { ask, type Problem } from '../../api/api.ts';
 import type { TreeLevel } from '../../api/types.ts';
 import { rest } from '../../api/use-query.ts';
+import { withRates } from '../../lib/rates.ts';
 import { type Level, type Levels, withNewer } from '../../lib/tree.ts';
 
 /** Topics of one level that are asked for at once. */
@@ -24,6 +25,7 @@ export function useTree(): Tree {
   const [levels, setLevels] = useState<Levels>(new Map());
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const seen = useRef<readonly string[]>(['']);
+  const askedAt = useRef(new Map<string, number>());
   const current = useRef(levels);
   current.current = levels;
 
@@ -57,7 +59,13 @@ export function useTree(): Tree {
       const level = current.current.get(under);
       if (level === undefined) return;
       const query = { under, limit: Math.max(LEVEL_TOPICS, Math.min(level.children.length, 1_000)) };
-      const { children, next } = await ask<TreeLevel>('tree', { query });
+      const answer = await ask<TreeLevel>('tree', { query });
+      const atMs = performance.now();
+      const elapsedMs = atMs - (askedAt.current.get(under) ?? atMs);
+      askedAt.current.set(under, atMs);
+      const children =
+        elapsedMs > 0 ? withRates(level.children, answer.children, elapsedMs) : answer.children;
+      const { next } = answer;
       const isWhole = level.next === undefined && next === undefined;
       change(under, (before) =>
         before === undefined || isWhole

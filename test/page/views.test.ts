@@ -1,0 +1,142 @@
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { offsetCommit } from '../../internal/protocol/kafka/apis/08-offset-commit.ts';
+import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
+import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';
+import { chromium } from '../interop/support/toolchains.ts';
+import { connectMqtt, openMqtt } from '../mqtt/client.ts';
+import { post, startHttp } from '../support/http-door.ts';
+import { KafkaWire } from '../support/kafka-wire.ts';
+import { openPage, PATIENCE_MS, rowOf, useBrowser } from './browser.ts';
+
+const browser = chromium();
+
+describe('the page shows what clients did', () => {
+  if ('missing' in browser) {
+    it(browser.missing, ({ skip }) => skip());
+    return;
+  }
+  useBrowser(browser.there);
+
+  it('as a whole: doors, rates, health, the last hour', async () => {
+    const { http, frames, broker } = await startHttp({ kafka: { listen: ['tcp://127.0.0.1:0'] } });
+    const client = await connectMqtt(frames, 5);
+    const { page } = await openPage(http);
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    const doors = page.getByRole('table', { name: 'Doors and their rates' });
+    for (const { door, url } of broker.listeners) {
+      expect(await doors.getByRole('row').filter({ hasText: url }).textContent()).toContain(door);
+    }
+    const publisher = setInterval(() => client.publish('a', 'x'), 20);
+    const figure = page.locator('.figure').filter({ hasText: 'Messages in' }).locator('.figure-value');
+    await expect
+      .poll(async () => Number(await figure.textContent()), { timeout: PATIENCE_MS })
+      .toBeGreaterThan(1);
+    clearInterval(publisher);
+    await page.getByText('Nothing was dropped.').waitFor();
+    await page.getByRole('region', { name: 'Health' }).getByText('store', { exact: true }).waitFor();
+    await page.getByRole('img', { name: 'Messages in per second, last hour' }).locator('canvas').waitFor();
+    client.drop();
+  });
+
+  it('each client, which is found, looked at and disconnected', async () => {
+    const { http, frames } = await startHttp();
+    const clients = await Promise.all(
+      ['pump-1', 'pump-2', 'valve'].map((clientId) => connectMqtt(frames, 5, { clientId })),
+    );
+    await clients[1]!.subscribe('sensors/+/temp', 1);
+    const { page } = await openPage(http, 'clients');
+    await rowOf(page, 'valve').waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('PUMP');
+    await expect.poll(() => rowOf(page, 'valve').count(), { timeout: PATIENCE_MS }).toBe(0);
+    await page.getByRole('link', { name: 'pump-2' }).click();
+    await page.getByRole('link', { name: 'sensors/+/temp' }).waitFor();
+    await page.getByRole('button', { name: 'Disconnect' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Disconnect pump-2?' });
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.getByRole('button', { name: 'Disconnect' }).click();
+    await dialog.getByRole('button', { name: 'Disconnect' }).click();
+    const told = await clients[1]!.next(PacketType.disconnect);
+    expect(told.reasonCode).toBe(ReasonCode.administrativeAction);
+    await page.getByText('pump-2 is disconnected.').waitFor();
+    for (const client of clients) client.drop();
+  });
+
+  it('a client that was refused, with the rule and what to do', async () => {
+    const { http, frames } = await startHttp();
+    const client = await openMqtt(frames, 5);
+    await client.connect({ clientId: 'loud' });
+    client.publish('$SYS/mine', 'x', { qos: 1 });
+    await client.next(PacketType.puback);
+    const { page } = await openPage(http, 'why?name=loud');
+    const fate = page.getByRole('listitem').filter({ hasText: 'reserved-topic' });
+    await fate.waitFor();
+    const text = await fate.textContent();
+    for (const part of ['refused', 'loud', '$SYS/mine', 'Choose another topic.'])
+      expect(text).toContain(part);
+    client.drop();
+  });
+
+  it('the lag of a group, and resets it', async () => {
+    const { http, broker } = await startHttp({
+      keep: [{ filter: 'orders' }],
+      kafka: { listen: ['tcp://127.0.0.1:0'] },
+    });
+    for (let n = 0; n < 7; n++) await post(http, 'orders?qos=1', `${n}`);
+    const wire = await KafkaWire.open(broker.listeners.find(({ door }) => door === 'kafka')!.url);
+    await wire.ask(offsetCommit, 7, commitOf('billing', 'orders', 2));
+    const { page } = await openPage(http, 'groups');
+    await page.getByRole('link', { name: 'billing' }).click();
+    const offsets = page.getByRole('table', { name: 'Offsets of the group' });
+    expect(await cellsOf(offsets.getByRole('row').nth(1))).toEqual(['orders', '0', '2', '7', '5']);
+    await page.getByRole('button', { name: 'Reset offsets' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Go on at').selectOption('offset');
+    await dialog.getByLabel('Offset').fill('6');
+    await dialog.getByRole('button', { name: 'Reset' }).click();
+    await page.getByText('The offsets are reset.').waitFor();
+    await offsets.getByRole('cell', { name: '6', exact: true }).waitFor();
+    expect(await cellsOf(offsets.getByRole('row').nth(1))).toEqual(['orders', '0', '6', '7', '1']);
+    wire.socket.destroy();
+  });
+
+  it('sessions of clients that are away, and ends them', async () => {
+    const { http, frames } = await startHttp();
+    const properties = { sessionExpiryIntervalS: 3600 };
+    const client = await connectMqtt(frames, 5, { clientId: 'sleeper', properties });
+    await client.subscribe('a', 1);
+    client.drop();
+    await post(http, 'a', 'waits');
+    const { page } = await openPage(http, 'sessions');
+    await rowOf(page, 'sleeper').getByText('away').waitFor();
+    await page.getByRole('button', { name: 'End the session of sleeper' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'End the session' }).click();
+    await page.getByText('There are no sessions.').waitFor();
+  });
+
+  it('retained messages, and clears them', async () => {
+    const { http } = await startHttp();
+    await post(http, 'lamps/1?retain', 'on');
+    await post(http, 'lamps/2?retain', 'off');
+    const { page } = await openPage(http, 'retained?filter=lamps%2F%2B');
+    await rowOf(page, 'lamps/2').waitFor();
+    await page.getByRole('button', { name: 'Clear lamps/1' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Clear' }).click();
+    await expect.poll(() => rowOf(page, 'lamps/1').count(), { timeout: PATIENCE_MS }).toBe(0);
+    expect((await fetch(`${http}/topics/lamps/1`)).status).toBe(404);
+  });
+});
+
+function commitOf(groupId: string, name: string, committedOffset: number) {
+  const partitions = [{ partitionIndex: 0, committedOffset, committedMetadata: '' }];
+  return {
+    ...{ groupId, generationIdOrMemberEpoch: -1, memberId: '' },
+    topics: [{ name, partitions }],
+  };
+}
+
+function cellsOf(row: ReturnType<Page['locator']>): Promise<string[]> {
+  return row.getByRole('cell').allTextContents();
+}
