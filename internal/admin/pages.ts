@@ -16,7 +16,7 @@ export const PAGE_QUERY: Readonly<Record<string, JsonSchema>> = {
     ...{ type: 'integer', minimum: 1, maximum: maxListItems, default: listItems },
     description: 'The most entries of a page.',
   },
-  after: { ...text, description: 'The `next` of the page before.' },
+  after: { ...text, pattern: '^[\\w-]+$', description: 'The `next` of the page before.' },
 };
 
 /** A field of a query: what names have to have in them, in any case of letters. */

@@ -3,7 +3,15 @@ import { BrokerError } from '../errors.ts';
 import { maxRequestBytes } from '../limits/admin.ts';
 import { OPERATIONS, STREAMS } from './all.ts';
 import { sendEvents } from './events.ts';
-import type { AdminOperation, AdminStream, BrokerParts, Caller, JsonSchema } from './operation.ts';
+import {
+  type AdminOperation,
+  type AdminStream,
+  type BrokerParts,
+  type Caller,
+  type JsonSchema,
+  objectOf,
+  text,
+} from './operation.ts';
 import { problemSchema } from './problems.ts';
 import { refusalOf } from './refusals.ts';
 
@@ -90,7 +98,10 @@ function mountStream(
     schema: {
       ...{ summary, operationId: name, tags: [path.split('/', 2)[1]!] },
       querystring: query ?? NO_QUERY,
-      response: { 200: { content: { 'text/event-stream': { schema: event } } }, default: problemSchema },
+      response: {
+        200: { content: { 'text/event-stream': { schema: eventOf(event) } } },
+        default: problemSchema,
+      },
     },
     async onRequest(request) {
       checkNeeds({ needs }, {}, await callerOf(request));
@@ -105,7 +116,13 @@ function mountStream(
   });
 }
 
-const NO_QUERY: JsonSchema = { type: 'object', additionalProperties: false };
+/** One of server-sent events, as OpenAPI describes it. */
+function eventOf(data: JsonSchema): JsonSchema {
+  const json = { ...text, contentMediaType: 'application/json', contentSchema: data };
+  return { type: 'object', properties: { data: json }, required: ['data'] };
+}
+
+const NO_QUERY = objectOf({});
 
 function checkNeeds<Input extends object>(
   { needs }: Pick<AdminOperation<Input, unknown, BrokerParts>, 'needs'>,

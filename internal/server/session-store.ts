@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from '../broker/broker.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Entry, EntryChange, EntryStore } from '../store/entry-store.ts';
+import type { StoreHealth } from '../store/log-store.ts';
 import type { SqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { STORE_FILE } from '../store/sqlite/store-file.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
@@ -16,6 +17,9 @@ export interface OpenEntries {
   hasEntries: boolean;
   /** Whether what is put there is really kept: not where the folder turned out to be another broker's. */
   isKept(): Promise<boolean>;
+  /** How it is; undefined as long as nobody needed it. */
+  health(): StoreHealth | undefined;
+  readonly folder: string;
   close(): Promise<void>;
 }
 
@@ -30,7 +34,16 @@ export function openEntries(
   // What is kept for clients does not belong into the directory of a Kafka; users do (access.ts).
   if (kept !== undefined && options.kafkaLogDirs === undefined && isEntryStore(kept.store)) {
     // Whoever opened it closes it.
-    return { store: kept.store, hasEntries: true, isKept: async () => true, close: async () => {} };
+    const health = () => kept.store.health();
+    const folder = kept.directory ?? '';
+    return {
+      store: kept.store,
+      hasEntries: true,
+      isKept: async () => true,
+      health,
+      folder,
+      close: async () => {},
+    };
   }
   const { dataDir, dataDirIsOptional = false, fsync = 'commit' } = options;
   if (dataDir === undefined) return undefined;
@@ -42,7 +55,12 @@ export function openEntries(
     logger,
   });
   const hasEntries = existsSync(join(dataDir, STORE_FILE));
-  return { store, hasEntries, isKept: () => store.isKept(), close: () => store.close() };
+  return {
+    ...{ store, hasEntries, folder: dataDir },
+    isKept: () => store.isKept(),
+    health: () => store.health(),
+    close: () => store.close(),
+  };
 }
 
 /** What the log says where nothing of that outlasts the broker. */
@@ -65,6 +83,9 @@ interface LazyEntriesParts {
 class LazyEntries implements EntryStore {
   readonly #parts: LazyEntriesParts;
   #opening: Promise<SqliteStore | undefined> | undefined;
+  #opened: SqliteStore | undefined;
+  /** Why it could not be opened the last time. */
+  #problem: string | undefined;
 
   constructor(parts: LazyEntriesParts) {
     this.#parts = parts;
@@ -82,6 +103,12 @@ class LazyEntries implements EntryStore {
     return (await this.#store()) !== undefined;
   }
 
+  health(): StoreHealth | undefined {
+    if (this.#problem === undefined) return this.#opened?.health();
+    const nothing = { waitingChanges: 0, waitingBytes: 0, corruptBatches: 0 };
+    return { status: 'unavailable', problem: this.#problem, ...nothing };
+  }
+
   async close(): Promise<void> {
     await (await this.#opening)?.close();
   }
@@ -97,8 +124,11 @@ class LazyEntries implements EntryStore {
       const { SqliteStore } = await import('../store/sqlite/sqlite-store.ts');
       const store = new SqliteStore({ directory, fsync, times });
       await store.open();
+      this.#opened = store;
+      this.#problem = undefined;
       return store;
     } catch (error) {
+      this.#problem = (error as Error).message;
       const mayWorkLater = !(error instanceof StoreError) || error instanceof StoreUnavailableError;
       if (mayWorkLater || !isOptional) {
         this.#opening = undefined;

@@ -20,7 +20,7 @@ import { type OpenDoors, openDoors } from './doors.ts';
 import { exposedPlaces, warnOfExposed } from './exposure.ts';
 import { withPresentNames } from './former-names.ts';
 import { openGroups } from './groups.ts';
-import { addHealthChecks } from './health.ts';
+import { addHealthChecks, addListenerCheck } from './health.ts';
 import { openLive } from './live.ts';
 import { Opened } from './opened.ts';
 import {
@@ -75,7 +75,8 @@ export async function startWithDoors(
   given: BrokerOptions,
 ): Promise<RunningBroker> {
   checkOptions(given, doors);
-  const options = withPresentNames(given);
+  const unopened: ListenError[] = [];
+  const options = notingUnopened(withPresentNames(given), unopened);
   checkBounds(options);
   const places = placesOf(doors, options);
   const logger = options.logger ?? silent;
@@ -123,7 +124,7 @@ export async function startWithDoors(
         ...{ ...stored, groups: groups.groups },
         ...{ delivery: live.delivery, logOf: live.logOf },
       };
-    addHealthChecks(health, kept, certificates);
+    addHealthChecks(health, { kept, entries, certificates });
     measureProcess(metrics, options.version ?? 'unknown', kept, certificates, opened);
     const connections = new Connections(metrics);
     const observed = { metrics, health, connections, logger };
@@ -145,6 +146,7 @@ export async function startWithDoors(
     opened.add(async () => {
       await Promise.all(listeners.map((listener) => listener.close()));
     });
+    addListenerCheck(health, listeners, unopened);
     opened.add(() => broker.tracing.close());
     opened.add(() => health.stop());
     const tools = options.adminSocket ? await openAdminSocket(usable, admin, logger) : undefined;
@@ -234,6 +236,19 @@ async function openStored(
     for (const { endpoint } of needing) onListenError(new ListenError(endpointUrl(endpoint), error));
     return undefined;
   }
+}
+
+/** The options, with who is told of listeners that could not open where the broker goes on without them. */
+function notingUnopened(options: BrokerOptions, unopened: ListenError[]): BrokerOptions {
+  const { onListenError } = options;
+  if (onListenError === undefined) return options;
+  return {
+    ...options,
+    onListenError(error) {
+      unopened.push(error);
+      onListenError(error);
+    },
+  };
 }
 
 type OpenListener = Listener & Place;

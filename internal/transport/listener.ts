@@ -15,6 +15,8 @@ export type { ListenerEvents, ListenerOptions } from './listener-options.ts';
 export interface Listener {
   /** With the real port where port 0 was asked for. */
   readonly url: string;
+  /** Whether it accepts whoever comes. */
+  isOpen(): boolean;
   /** Stops accepting; connections that are open stay. */
   close(): Promise<void>;
 }
@@ -49,14 +51,19 @@ export async function listen(
   try {
     if (endpoint.scheme === 'unix') {
       const server = await openSocketFile(endpoint.path, options.socketMode, make);
-      return { url: context.listener, close: async () => close([server]) };
+      return listenerOf(context.listener, [server], close);
     }
     const { servers, port } = await openHosts(endpoint, make);
     context.listener = endpointUrl(endpoint, port);
-    return { url: context.listener, close: async () => close(servers) };
+    return listenerOf(context.listener, servers, close);
   } catch (error) {
     throw new ListenError(context.listener, error as NodeJS.ErrnoException);
   }
+}
+
+function listenerOf(url: string, servers: readonly Server[], close: typeof closeServers): Listener {
+  const isOpen = () => servers.every(({ listening }) => listening);
+  return { url, isOpen, close: async () => close(servers) };
 }
 
 /**

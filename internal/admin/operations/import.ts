@@ -18,7 +18,7 @@ export const importAccess = defineOperation({
   maxBodyBytes: maxAdminRequestBytes,
   body: objectOf({
     users: listOf(objectOf({ name: text, ...USER_FORM }, ['name'])),
-    rules: listOf({ type: 'object' }),
+    rules: listOf({ type: 'object', properties: { id: text }, required: ['id'] }),
   }),
   answer: objectOf({ users: number, rules: number }),
   async run({ directory }: AdminParts, { users, rules }: ImportInput) {

@@ -22,8 +22,8 @@ export async function listenForGrpc(
     problem,
   } satisfies ListenerEvents;
   try {
-    const { url, close } = await listen(endpoint, { ...options, applicationProtocol: 'h2' }, events);
-    return { url: grpcUrlOf(url), close };
+    const listener = await listen(endpoint, { ...options, applicationProtocol: 'h2' }, events);
+    return { ...listener, url: grpcUrlOf(listener.url) };
   } catch (error) {
     if (error instanceof ListenError) throw new ListenError(grpcUrlOf(error.url), error.cause as Error);
     throw error;

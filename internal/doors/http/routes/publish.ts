@@ -106,7 +106,7 @@ const publishSchema = {
       },
       property: {
         type: 'array',
-        items: { type: 'string' },
+        items: { type: 'string', pattern: '^[^=]+=' },
         description:
           'NAME=VALUE, any number of times: a user property, for pages, whose headers browsers join.',
       },
