@@ -19,6 +19,7 @@ export async function doorTotals(connections: Connections): Promise<DoorFacts[]>
     const sum = totals.get(connection.door);
     if (sum !== undefined) addFacts(sum, connection.facts());
   });
+  for (const [door, sum] of totals) connections.measured(door, sum);
   return Array.from(totals, ([name, { received, sent, receivedBytes, sentBytes }]) => ({
     ...{ name, connections: connections.countOf(name), messagesIn: received, messagesOut: sent },
     ...{ bytesIn: receivedBytes, bytesOut: sentBytes },

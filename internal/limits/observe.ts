@@ -27,3 +27,9 @@ export const traceSeconds = 30;
 export const longestTraceSeconds = 3_600;
 /** Bytes that wait for one who watches; what is beyond is left out. */
 export const traceBytesWaiting = 256 * KiB;
+
+/** Connections that are looked at in one go to read a metric: less than a millisecond. */
+export const lookedAtOnce = 1_000;
+/** Objects of each kind in the metrics per object, where nobody asks for another number, and at most: Prometheus keeps each. */
+export const objectsMeasured = 1_000;
+export const mostObjectsMeasured = 10_000;

@@ -1,4 +1,5 @@
 import type { BrokerError } from '../errors.ts';
+import { lookedAtOnce } from '../limits/observe.ts';
 import type { Metrics } from './metrics.ts';
 
 /** What is known of an open connection, at the moment in which somebody asks. */
@@ -58,7 +59,17 @@ interface OpenDoor {
   readonly connections: Map<OpenConnection, number>;
   /** Of connections that are gone. */
   readonly before: DoorTotals;
+  /** What all of them did, when somebody looked. */
+  measured?: DoorTotals;
 }
+
+const NO_TRAFFIC: Readonly<DoorTotals> = { received: 0, sent: 0, receivedBytes: 0, sentBytes: 0 };
+const TRAFFIC = [
+  ['door_messages_received_total', 'received'],
+  ['door_messages_sent_total', 'sent'],
+  ['door_bytes_received_total', 'receivedBytes'],
+  ['door_bytes_sent_total', 'sentBytes'],
+] as const;
 
 /** Every open connection of every door. Doors add and remove theirs; whoever lists, ends or counts connections asks here. */
 export class Connections implements Iterable<OpenConnection> {
@@ -77,6 +88,8 @@ export class Connections implements Iterable<OpenConnection> {
     const connections = new Map<OpenConnection, number>();
     this.#doors.set(door, { connections, before: { received: 0, sent: 0, receivedBytes: 0, sentBytes: 0 } });
     this.#metrics.gauge('connections', () => connections.size, { door });
+    for (const [name, field] of TRAFFIC)
+      this.#metrics.countedElsewhere(name, () => this.trafficOf(door)[field], { door });
   }
 
   /** Takes a connection up, under a number that no other one of this broker ever has. */
@@ -119,9 +132,28 @@ export class Connections implements Iterable<OpenConnection> {
     return this.#doors.get(door)?.connections.size ?? 0;
   }
 
+  /**
+   * What went through a door since the start. Where it has very many connections they are not looked at in one go: it is as
+   * {@link measured} said last.
+   */
+  trafficOf(door: string): Readonly<DoorTotals> {
+    const open = this.#doors.get(door);
+    if (open === undefined) return NO_TRAFFIC;
+    if (open.connections.size > lookedAtOnce) return open.measured ?? open.before;
+    const totals = { ...open.before };
+    for (const connection of open.connections.keys()) addFacts(totals, connection.facts());
+    return totals;
+  }
+
+  /** Somebody has looked at all connections of a door. */
+  measured(door: string, totals: DoorTotals): void {
+    const open = this.#doors.get(door);
+    if (open !== undefined) open.measured = totals;
+  }
+
   /** What connections of a door did that are gone. */
   totalsBefore(door: string): Readonly<DoorTotals> {
-    return this.#doors.get(door)?.before ?? { received: 0, sent: 0, receivedBytes: 0, sentBytes: 0 };
+    return this.#doors.get(door)?.before ?? NO_TRAFFIC;
   }
 
   [Symbol.iterator](): Iterator<OpenConnection> {

@@ -59,10 +59,39 @@ export const METRICS = {
     help: 'Connections that the broker ended, by the code that was told or logged.',
     labels: ['code'],
   },
+  door_bytes_received_total: {
+    type: 'counter',
+    help: 'Bytes read from the connections of each door, below TLS not counted.',
+    labels: ['door'],
+  },
+  door_bytes_sent_total: {
+    type: 'counter',
+    help: 'Bytes written to the connections of each door.',
+    labels: ['door'],
+  },
+  door_messages_received_total: {
+    type: 'counter',
+    help: 'Messages that live clients published; requests of Kafka, calls of gRPC, requests of HTTP.',
+    labels: ['door'],
+  },
+  door_messages_sent_total: {
+    type: 'counter',
+    help: 'Messages that live clients got; answers of the other doors.',
+    labels: ['door'],
+  },
   event_loop_delay_seconds: {
     type: 'gauge',
     help: 'How much later than planned the process got to work, in the last ten seconds or more that somebody asked about.',
     labels: ['statistic'],
+  },
+  group_lag: {
+    type: 'gauge',
+    help: 'Records that consumer groups have not committed yet, of the group with the most and of all together.',
+    labels: ['statistic'],
+  },
+  groups: {
+    type: 'gauge',
+    help: 'Consumer groups.',
   },
   grpc_calls: { type: 'gauge', help: 'Open calls of the gRPC door.' },
   grpc_calls_total: {
@@ -78,6 +107,10 @@ export const METRICS = {
   log_append_seconds: {
     type: 'histogram',
     help: 'From the handing of a batch to the store until it is durable there.',
+  },
+  log_bytes: {
+    type: 'gauge',
+    help: 'Bytes of the batches in all logs.',
   },
   log_messages_lost_total: {
     type: 'counter',

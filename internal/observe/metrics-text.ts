@@ -1,4 +1,5 @@
 import type { Metric, Metrics } from './metrics.ts';
+import { OBJECT_METRICS, type ObjectSample } from './object-metrics.ts';
 
 /** Before every name, so that metrics of several programs can be told apart. */
 export const METRIC_PREFIX = 'tinymq_';
@@ -15,7 +16,18 @@ export function metricsText(metrics: Metrics, format: 'prometheus' | 'openmetric
   return format === 'openmetrics' ? `${text}# EOF\n` : text;
 }
 
-function familyText({ name, type, help, samples }: Metric, format: 'prometheus' | 'openmetrics'): string {
+/** Metrics of single objects, in the same text. */
+export function objectsText(samples: readonly ObjectSample[], format: 'prometheus' | 'openmetrics'): string {
+  const byName = Map.groupBy(samples, ({ name }) => name);
+  let text = '';
+  for (const name of [...byName.keys()].sort())
+    text += familyText({ name, ...OBJECT_METRICS[name], samples: byName.get(name)! }, format);
+  return format === 'openmetrics' ? `${text}# EOF\n` : text;
+}
+
+type Family = Pick<Metric, 'type' | 'help' | 'samples'> & { name: string };
+
+function familyText({ name, type, help, samples }: Family, format: 'prometheus' | 'openmetrics'): string {
   // A counter of OpenMetrics is called without its ending, and its sample with it (section 5.1).
   const family = format === 'openmetrics' && type === 'counter' ? name.replace(/_total$/, '') : name;
   let text = `# HELP ${METRIC_PREFIX}${family} ${escaped(help)}\n# TYPE ${METRIC_PREFIX}${family} ${type}\n`;

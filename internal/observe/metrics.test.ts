@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { METRICS, type MetricEntry, type MetricName } from './metric-table.ts';
 import { Metrics } from './metrics.ts';
+import { OBJECT_METRICS } from './object-metrics.ts';
 
 const entries = Object.entries(METRICS) as [MetricName, MetricEntry][];
 
@@ -69,10 +70,16 @@ describe('metrics', () => {
   });
 });
 
-function metricsPage(): string {
-  const rows = entries.map(([name, { type, labels = [], help }]) => {
+type Row = Pick<MetricEntry, 'type' | 'help' | 'labels'>;
+
+function rowsOf(table: Readonly<Record<string, Row>>): string[] {
+  return Object.entries(table).map(([name, { type, labels = [], help }]) => {
     return `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |`;
   });
+}
+
+function metricsPage(): string {
+  const rows = rowsOf(METRICS);
   return `# Metrics
 
 What the broker counts. An app that embeds it reads them with \`stats()\` ([sdk.md](sdk.md)), and \`broker -stats SECONDS\` logs
@@ -82,6 +89,15 @@ grows, from 0 at the start of the broker; a gauge goes up and down. The codes ar
 | name | type | labels | what |
 |---|---|---|---|
 ${rows.join('\n')}
+
+## Per object
+
+The HTTP door has these at \`/metrics/per-object\`, with the prefix \`tinymq_\` as the others at \`/metrics\`: clients for whoever may
+\`describe\` the broker, topics and groups as far as the caller may see them. \`limit\` says how many of each kind, 1,000 unless given.
+
+| name | type | labels | what |
+|---|---|---|---|
+${rowsOf(OBJECT_METRICS).join('\n')}
 `;
 }
 

@@ -74,8 +74,8 @@ export class Metrics {
   }
 
   /** A counter that somebody else keeps anyway, and which is asked when somebody wants to know. */
-  countedElsewhere<N extends NameOf<'counter'>>(name: N, read: () => number): void {
-    this.#addRead(name, read);
+  countedElsewhere<N extends NameOf<'counter'>>(name: N, read: () => number, labels?: LabelsOf<N>): void {
+    this.#addRead(name, read, labels);
   }
 
   /** Every metric that somebody counts, by name, with its values as they are now. */

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { getHeapStatistics } from 'node:v8';
 import type { KeptTopics } from '../doors/door.ts';
+import type { Groups } from '../groups/groups.ts';
 import { residentBytes } from '../lib/resident-bytes.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Certificates, TlsMaterial } from '../transport/certificates.ts';
@@ -16,7 +17,7 @@ const MS_PER_SECOND = 1_000;
 export function measureProcess(
   metrics: Metrics,
   version: string,
-  kept: Pick<KeptTopics, 'store' | 'logs' | 'directory'> | undefined,
+  kept: MeasuredTopics | undefined,
   certificates: Certificates | undefined,
   opened: Opened,
 ): void {
@@ -41,6 +42,12 @@ export function measureProcess(
   metrics.gauge('certificate_expiry_timestamp_seconds', () => expiresAtSeconds);
 }
 
+type MeasuredTopics = Pick<KeptTopics, 'store' | 'logs' | 'groups' | 'directory'>;
+
+function lagsOf(groups: Groups): number[] {
+  return groups.list().map(({ groupId }) => groups.lagOf(groupId)?.lag ?? 0);
+}
+
 function measureEventLoop(metrics: Metrics, opened: Opened): void {
   const delay = new EventLoopDelay();
   opened.add(() => delay.close());
@@ -49,10 +56,7 @@ function measureEventLoop(metrics: Metrics, opened: Opened): void {
   }
 }
 
-function measureStore(
-  metrics: Metrics,
-  { store, logs, directory }: Pick<KeptTopics, 'store' | 'logs' | 'directory'>,
-): void {
+function measureStore(metrics: Metrics, { store, logs, groups, directory }: MeasuredTopics): void {
   metrics.gauge('store_changes_waiting', () => store.health().waitingChanges);
   metrics.gauge('store_bytes_waiting', () => store.health().waitingBytes);
   metrics.gauge('store_damaged_batches', () => store.health().corruptBatches);
@@ -61,6 +65,16 @@ function measureStore(
     let count = 0;
     for (const { partitions } of logs.topics()) count += partitions.length;
     return count;
+  });
+  metrics.gauge('log_bytes', () => {
+    let bytes = 0;
+    for (const { partitions } of logs.topics()) for (const { sizeBytes } of partitions) bytes += sizeBytes;
+    return bytes;
+  });
+  metrics.gauge('groups', () => groups.list().length);
+  metrics.gauge('group_lag', () => lagsOf(groups).reduce((sum, lag) => sum + lag, 0), { statistic: 'sum' });
+  metrics.gauge('group_lag', () => lagsOf(groups).reduce((most, lag) => Math.max(most, lag), 0), {
+    statistic: 'max',
   });
   if (directory === undefined) return;
   const folders = directory.split(',');
