@@ -5,6 +5,7 @@ import type { OptionTable } from '../cli/options/option.ts';
 import type { Program } from '../cli/options/program.ts';
 import { withCommandsTable } from '../cli/options/suite.ts';
 import { kafkaOptions } from './kafka-flags.ts';
+import { brokerOptions } from './reach/flags.ts';
 import { smqOptions } from './smq/flags.ts';
 import { tinymqSuite } from './suite.ts';
 
@@ -15,7 +16,9 @@ describe('docs/tinymq.md', () => {
     const page = readFileSync(new URL('../../docs/tinymq.md', import.meta.url), 'utf8');
     const connection = { name: 'tinymq', summary: '', options: kafkaOptions, examples: [] };
     const smqConnection = { name: 'tinymq smq', summary: '', options: smqOptions, examples: [] };
+    const broker = { name: 'tinymq broker', summary: '', options: brokerOptions, examples: [] };
     const written = withFlagsTables(withCommandsTable(page, tinymqSuite), [
+      broker,
       connection,
       smqConnection,
       ...programs.map(withoutConnection),
@@ -34,8 +37,13 @@ it('has each command once, and no command that hides a longer one', () => {
 
 /** A command with the flags that are its own. */
 function withoutConnection(program: Program<OptionTable>): Program<OptionTable> {
-  const connection: OptionTable = program.name.startsWith('tinymq smq ') ? smqOptions : kafkaOptions;
+  const connection = connectionOf(program);
   // Another flag may have the same name, as the password that `users add` gives.
   const own = Object.entries(program.options).filter(([name, option]) => connection[name] !== option);
   return { ...program, options: Object.fromEntries(own) };
+}
+
+function connectionOf({ name, options }: Program<OptionTable>): OptionTable {
+  if (options.url === brokerOptions.url) return { ...brokerOptions, options: kafkaOptions.options };
+  return name.startsWith('tinymq smq ') ? smqOptions : kafkaOptions;
 }

@@ -1,17 +1,30 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { type RequestOptions, request as secureRequest } from 'node:https';
 import { Failure } from '../lib/failure.ts';
 import { adminTimeoutMs } from '../limits/access.ts';
 import type { AdminOperation, AdminStream } from './operation.ts';
 import type { Problem } from './problems.ts';
 import { shortSocketPath } from './socket-path.ts';
 
-/** Does operations on a broker that runs, over the socket of its owner. */
-export class AdminClient {
-  readonly #path: string;
+/** One request to a broker that runs. */
+export interface AdminRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: object | undefined;
+  /** How long the connection may be silent; 0: for ever. */
+  readonly timeoutMs: number;
+}
 
-  constructor(path: string) {
-    this.#path = path;
+/** Carries requests to a broker. @throws the error of the system where nobody is there. */
+export type AdminTransport = (asked: AdminRequest) => Promise<IncomingMessage>;
+
+/** Does operations on a broker that runs. */
+export class AdminClient {
+  readonly #open: AdminTransport;
+
+  constructor(open: AdminTransport) {
+    this.#open = open;
   }
 
   /** @throws Failure where the broker refuses it; the error of the system where nobody is there. */
@@ -30,13 +43,14 @@ export class AdminClient {
       return encodeURIComponent(String((input as Record<string, unknown>)[field]));
     });
     const rest = Object.fromEntries(Object.entries(input).filter(([field]) => !used.has(field)));
-    const { status, text } =
-      body === undefined
-        ? await this.#send(method, url + queryOf(rest), undefined)
-        : await this.#send(method, url, rest);
-    const answer = parsed(text);
-    if (status === 200) return answer as Output;
-    const { detail = `the broker answered ${status} to ${name}` } = answer as Partial<Problem>;
+    const response = await this.#open({
+      method,
+      ...(body === undefined ? { path: url + queryOf(rest) } : { path: url, body: rest }),
+      timeoutMs: adminTimeoutMs,
+    });
+    const answer = parsed(await textOf(response));
+    if (response.statusCode === 200) return answer as Output;
+    const { detail = `the broker answered ${response.statusCode} to ${name}` } = answer as Partial<Problem>;
     throw new Failure(detail);
   }
 
@@ -50,19 +64,11 @@ export class AdminClient {
     input: Input,
     take: (event: Event) => void,
   ): Promise<void> {
-    const socket = shortSocketPath(this.#path);
+    const query = queryOf(Object.fromEntries(Object.entries(input)));
+    const response = await this.#open({ method: 'GET', path: path + query, timeoutMs: 0 });
+    if (response.statusCode !== 200) throw new Failure((parsed(await textOf(response)) as Problem).detail);
+    response.setEncoding('utf8');
     try {
-      const options = {
-        socketPath: socket.path,
-        path: path + queryOf(Object.fromEntries(Object.entries(input))),
-        agent: false,
-      };
-      const [response] = (await once(request(options).end(), 'response')) as [IncomingMessage];
-      response.setEncoding('utf8');
-      if (response.statusCode !== 200) {
-        const { detail } = parsed((await response.toArray()).join('')) as Problem;
-        throw new Failure(detail);
-      }
       let rest = '';
       for await (const chunk of response) {
         const events = (rest + chunk).split('\n\n');
@@ -73,36 +79,60 @@ export class AdminClient {
       throw (error as NodeJS.ErrnoException).code === 'ECONNRESET'
         ? new Failure('the broker has stopped')
         : error;
+    }
+  }
+}
+
+/** Over the socket of the owner in the folder of a broker. */
+export function socketTransport(path: string): AdminTransport {
+  return async (asked) => {
+    const socket = shortSocketPath(path);
+    try {
+      return await ask(request, { socketPath: socket.path }, asked, {});
     } finally {
       socket.close();
     }
-  }
+  };
+}
 
-  #send(method: string, url: string, body: object | undefined): Promise<{ status: number; text: string }> {
-    const socket = shortSocketPath(this.#path);
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    return new Promise<{ status: number; text: string }>((resolve, reject) => {
-      const options = {
-        socketPath: socket.path,
-        method,
-        path: url,
-        headers,
-        agent: false,
-        timeout: adminTimeoutMs,
-      };
-      const sent = request(options, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () =>
-          resolve({ status: response.statusCode!, text: Buffer.concat(chunks).toString() }),
-        );
-      });
-      sent.on('timeout', () => sent.destroy(new Failure('the broker does not answer')));
-      sent.on('error', reject);
-      sent.end(body && JSON.stringify(body));
-    }).finally(() => socket.close());
-  }
+/** How a broker is reached by its HTTP door. */
+export interface HttpPlace {
+  readonly url: URL;
+  /** The header, asked for at each request. */
+  authorization(): string | undefined;
+  /** Who signed the certificate of the broker (PEM), where the machine does not know it. */
+  readonly ca?: string | undefined;
+}
+
+/** Over the HTTP door. */
+export function httpTransport({ url, authorization, ca }: HttpPlace): AdminTransport {
+  const { protocol, hostname, port, pathname } = url;
+  const base = pathname.replace(/\/$/, '');
+  const host = { hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port };
+  const isSecure = protocol === 'https:';
+  return (asked) => {
+    const shown = authorization();
+    const headers: Record<string, string> = shown === undefined ? {} : { authorization: shown };
+    const place = isSecure ? { ...host, ca } : host;
+    return ask(isSecure ? secureRequest : request, place, { ...asked, path: base + asked.path }, headers);
+  };
+}
+
+async function ask(
+  open: typeof request,
+  place: RequestOptions,
+  { method, path, body, timeoutMs }: AdminRequest,
+  given: Readonly<Record<string, string>>,
+): Promise<IncomingMessage> {
+  const headers = body === undefined ? given : { ...given, 'content-type': 'application/json' };
+  const sent = open({ ...place, method, path, headers, agent: false, timeout: timeoutMs });
+  sent.on('timeout', () => sent.destroy(new Failure('the broker does not answer')));
+  const [response] = (await once(sent.end(body && JSON.stringify(body)), 'response')) as [IncomingMessage];
+  return response;
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  return Buffer.concat(await response.toArray()).toString();
 }
 
 /** What is not said is left out. */

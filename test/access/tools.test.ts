@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { AdminClient } from '../../internal/admin/client.ts';
+import { AdminClient, socketTransport } from '../../internal/admin/client.ts';
 import { listUsers } from '../../internal/admin/operations/users.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { type BrokerOptions, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
@@ -199,7 +199,7 @@ describe('the socket of the tools', () => {
     const broker = await started(dataDir);
     const socket = join(dataDir, 'tinymq.sock');
     expect(statSync(socket).mode & 0o777).toBe(0o600);
-    expect(await new AdminClient(socket).call(listUsers, {})).toEqual([]);
+    expect(await new AdminClient(socketTransport(socket)).call(listUsers, {})).toEqual([]);
     await broker.close();
     expect(existsSync(socket)).toBe(false);
   });
@@ -235,7 +235,7 @@ describe('the socket of the tools', () => {
   it('answers nonsense with an error, and goes on', async () => {
     const dataDir = newFolder();
     await started(dataDir);
-    const client = new AdminClient(join(dataDir, 'tinymq.sock'));
+    const client = new AdminClient(socketTransport(join(dataDir, 'tinymq.sock')));
     const nonsense = (path: string, method: 'GET' | 'POST', input: object) =>
       client.call({ ...listUsers, path, method, body: {} } as typeof listUsers, input);
     await expect(nonsense('/nothing', 'POST', {})).rejects.toThrow('/nothing');
@@ -290,7 +290,7 @@ describe('a broker that is killed between a change and its answer', () => {
     for (let round = 0; round < 3; round++) {
       const broker = start(process.execPath, args);
       const socket = join(dataDir, 'tinymq.sock');
-      const client = new AdminClient(socket);
+      const client = new AdminClient(socketTransport(socket));
       await eventually(
         async () => (await client.call(listUsers, {}).catch(() => undefined)) !== undefined,
         'the socket',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { makePassword } from '../../internal/access/users/passwords.ts';
-import { AdminClient } from '../../internal/admin/client.ts';
+import { AdminClient, socketTransport } from '../../internal/admin/client.ts';
 import { secretsForm } from '../../internal/admin/forms.ts';
 import { addRule } from '../../internal/admin/operations/rules.ts';
 import { addUser, alterUser } from '../../internal/admin/operations/users.ts';
@@ -20,7 +20,7 @@ async function startWithUsers(options: BrokerOptions = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), 'tinymq-login-'));
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
   const { http } = await startHttp({ memory: false, dataDir, adminSocket: true, ...options });
-  const owner = new AdminClient(adminSocketPath(dataDir));
+  const owner = new AdminClient(socketTransport(adminSocketPath(dataDir)));
   const secrets = secretsForm(await makePassword('right'));
   await owner.call(addUser, { name: 'ada', admin: true, ...secrets });
   await owner.call(addUser, { name: 'guest', ...secrets });

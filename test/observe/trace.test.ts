@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { allowAll } from '../../internal/access/guard.ts';
-import { AdminClient } from '../../internal/admin/client.ts';
+import { AdminClient, socketTransport } from '../../internal/admin/client.ts';
 import { type ShownStep, type TraceQuery, traceMessages } from '../../internal/admin/operations/trace.ts';
 import { adminSocketPath } from '../../internal/admin/socket-path.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
@@ -38,7 +38,7 @@ const frames = () => urlOf(broker, 'frames');
 async function traced(query: TraceQuery): Promise<Partial<ShownStep>[]> {
   const steps: Partial<ShownStep>[] = [];
   const before = await openTraces();
-  const client = new AdminClient(adminSocketPath(folder));
+  const client = new AdminClient(socketTransport(adminSocketPath(folder)));
   void client
     .watch(traceMessages, { for: 60, ...query }, ({ at, ...step }) => {
       expect(Date.parse(at)).not.toBeNaN();
@@ -159,7 +159,7 @@ it('is bounded: so many a second, so many at once, and for so long', async () =>
   await vi.waitFor(() => expect(stepsOf(steps)).toContain('left-out'), PATIENCE);
   expect(steps.length).toBeLessThan(1_100);
   // Four are running by now.
-  const one = new AdminClient(adminSocketPath(folder));
+  const one = new AdminClient(socketTransport(adminSocketPath(folder)));
   await expect(one.watch(traceMessages, {}, () => {})).rejects.toThrow('4 are running');
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makePassword } from '../../internal/access/users/passwords.ts';
-import { AdminClient } from '../../internal/admin/client.ts';
+import { AdminClient, socketTransport } from '../../internal/admin/client.ts';
 import { type ShownFate, showFates, type WhyQuery } from '../../internal/admin/operations/why.ts';
 import { adminSocketPath } from '../../internal/admin/socket-path.ts';
 import { MovableClock } from '../../internal/lib/clock.ts';
@@ -64,7 +64,7 @@ afterAll(async () => {
 const url = (door: string) => urlOf(broker, door);
 
 async function why(question: WhyQuery): Promise<readonly ShownFate[]> {
-  const client = new AdminClient(adminSocketPath(join(folder, 'data')));
+  const client = new AdminClient(socketTransport(adminSocketPath(join(folder, 'data'))));
   return (await client.call(showFates, question)).fates;
 }
 

@@ -2,23 +2,7 @@ import { LIMIT_NAMES } from '../../../internal/access/limits/limit.ts';
 import { choice, list, type OptionTable, text, toggle } from '../../cli/options/option.ts';
 import type { Operands, Program } from '../../cli/options/program.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
-
-/** Whose users and rules are meant. */
-export const placeOptions = {
-  'data-dir': text({
-    group: 'Broker',
-    placeholder: 'FOLDER',
-    default: './data',
-    variable: 'TINYMQ_DATA_DIR',
-    help: 'the data folder of the broker, which is reached by the socket there if it runs, else by its store',
-  }),
-  'kafka-log-dir': list({
-    group: 'Broker',
-    placeholder: 'FOLDER',
-    variable: 'TINYMQ_KAFKA_LOG_DIR',
-    help: 'the log directories of a Kafka, where the broker has them instead of a data folder',
-  }),
-};
+import { placeOptions } from '../reach/flags.ts';
 
 const outputOptions = {
   json: toggle({ group: 'Output', help: 'print the result as JSON' }),

@@ -4,7 +4,7 @@ import { quoted } from '../../../internal/errors.ts';
 import { suggestion } from '../../../internal/lib/nearest.ts';
 import { UsageError } from '../../cli/options/program.ts';
 import { command } from '../../cli/run-program.ts';
-import { withAdmin } from './admin.ts';
+import { withAdmin } from '../reach/reach.ts';
 import { limitsAddProgram, limitsListProgram, limitsRemoveProgram, limitsTestProgram } from './flags.ts';
 import { print, printTable, report, split } from './output.ts';
 

@@ -3,8 +3,8 @@ import { addUser, alterUser, listUsers, removeUser } from '../../../internal/adm
 import { quoted } from '../../../internal/errors.ts';
 import { UsageError } from '../../cli/options/program.ts';
 import { command, type Invocation } from '../../cli/run-program.ts';
+import { withAdmin } from '../reach/reach.ts';
 import { note } from '../report.ts';
-import { withAdmin } from './admin.ts';
 import {
   usersAddProgram,
   usersAlterProgram,
@@ -93,7 +93,7 @@ export const hash = command(usersHashProgram, async ({ values, operands, stop })
   process.stdout.write(`${lines.join('\n')}\n`);
 });
 
-type Changing = Pick<Invocation<typeof usersEnableProgram.options>, 'values' | 'given' | 'operands'>;
+type Changing = Pick<Invocation<typeof usersEnableProgram.options>, 'values' | 'given' | 'operands' | 'stop'>;
 
 async function change(invocation: Changing, form: UserForm, said: string): Promise<void> {
   const name = invocation.operands[0]!;

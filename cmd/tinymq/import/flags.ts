@@ -1,7 +1,7 @@
 import { list, text, toggle } from '../../cli/options/option.ts';
 import type { Program } from '../../cli/options/program.ts';
-import { placeOptions } from '../access/flags.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
+import { placeOptions } from '../reach/flags.ts';
 
 const dataDir = text({
   group: 'Store',

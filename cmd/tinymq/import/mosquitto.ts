@@ -12,8 +12,8 @@ import { systemReason } from '../../../internal/lib/system-reason.ts';
 import type { Values } from '../../cli/options/option.ts';
 import { UsageError } from '../../cli/options/program.ts';
 import { command } from '../../cli/run-program.ts';
-import { withAdmin } from '../access/admin.ts';
 import { print } from '../access/output.ts';
+import { withAdmin } from '../reach/reach.ts';
 import { counted } from '../report.ts';
 import { importMosquittoProgram } from './flags.ts';
 

@@ -6,8 +6,8 @@ import {
 } from '../../../internal/limits/observe.ts';
 import { integer, text, toggle } from '../../cli/options/option.ts';
 import type { Program } from '../../cli/options/program.ts';
-import { placeOptions } from '../access/flags.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
+import { brokerOptions } from '../reach/flags.ts';
 
 const output = {
   json: toggle({ group: 'Output', help: 'print the result as JSON' }),
@@ -25,7 +25,7 @@ const whyOptions = {
       help: 'at most so many, the last ones',
     },
   ),
-  ...placeOptions,
+  ...brokerOptions,
   ...output,
 };
 
@@ -48,7 +48,7 @@ const traceOptions = {
     { min: 1, max: longestTraceSeconds },
     { group: 'Question', placeholder: 'SECONDS', default: String(traceSeconds), help: 'end after this long' },
   ),
-  ...placeOptions,
+  ...brokerOptions,
   ...output,
 };
 

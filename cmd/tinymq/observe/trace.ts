@@ -1,8 +1,8 @@
 import { type ShownStep, traceMessages } from '../../../internal/admin/operations/trace.ts';
 import { printableText } from '../../../internal/lib/printable.ts';
 import { command } from '../../cli/run-program.ts';
-import { withBroker } from '../access/admin.ts';
 import { print } from '../access/output.ts';
+import { withBroker } from '../reach/reach.ts';
 import { note } from '../report.ts';
 import { traceProgram } from './flags.ts';
 

@@ -2,8 +2,8 @@ import { type ShownFate, showFates } from '../../../internal/admin/operations/wh
 import { quoted } from '../../../internal/errors.ts';
 import { printableText } from '../../../internal/lib/printable.ts';
 import { command } from '../../cli/run-program.ts';
-import { withBroker } from '../access/admin.ts';
 import { print } from '../access/output.ts';
+import { withBroker } from '../reach/reach.ts';
 import { whyProgram } from './flags.ts';
 
 export const why = command(whyProgram, async (invocation) => {

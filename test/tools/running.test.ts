@@ -1,0 +1,198 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
+import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { connectMqtt } from '../mqtt/client.ts';
+import { urlOf } from '../support/listeners.ts';
+import { runTinymq } from '../support/tinymq-program.ts';
+
+const ADMINISTRATIVE_ACTION = 0x98;
+const folder = mkdtempSync(join(tmpdir(), 'tinymq-running-'));
+const dataDir = join(folder, 'data');
+const passwordFile = join(folder, 'anna.txt');
+const env = { XDG_CONFIG_HOME: join(folder, 'config') };
+let broker: RunningBroker;
+
+beforeAll(async () => {
+  writeFileSync(passwordFile, 'open-sesame-77\n');
+  await done(['users', 'add', 'anna', '-admin', '-password-file', passwordFile, '-data-dir', dataDir]);
+  await done(['users', 'add', 'ben', '-password-file', passwordFile, '-data-dir', dataDir, '-quiet']);
+  await done(['acl', 'add', '-allow', 'all', '-users', 'ben', '-topics', '#', '-data-dir', dataDir]);
+  broker = await startBroker({
+    ...{ listen: ['tcp://127.0.0.1:0'], http: { listen: ['http://127.0.0.1:0'] } },
+    ...{ dataDir, adminSocket: true, sysIntervalMs: 0, keep: [{ filter: 'kept/#' }] },
+  });
+});
+afterAll(async () => {
+  await broker.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs `tinymq`, and expects that it succeeds. */
+async function done(args: string[], more: NodeJS.ProcessEnv = {}): Promise<string> {
+  const { code, out, errors } = await runTinymq(args, '', { ...env, ...more });
+  expect(code, errors).toBe(0);
+  return out;
+}
+
+const login = (clientId: string, more: object = {}) =>
+  connectMqtt(urlOf(broker, 'frames'), 5, {
+    ...{ clientId, userName: 'ben', password: Buffer.from('open-sesame-77') },
+    ...more,
+  });
+
+const ways: [string, () => string[]][] = [
+  ['by the socket of its owner', () => ['-data-dir', dataDir]],
+  [
+    'by its HTTP door',
+    () => ['-url', urlOf(broker, 'http'), '-user', 'anna', '-password-file', passwordFile],
+  ],
+];
+
+describe.each(ways)('a broker that is reached %s', (_, place) => {
+  it('tells its status', async () => {
+    const client = await login('s-1');
+    await client.publishSafely('kept/a', 'x', { retain: true });
+    const out = await done(['status', ...place()]);
+    expect(out).toMatch(/^version +tinymq \S+, up \d+ s\nhealth +pass\nstore +sqlite .*data/m);
+    expect(out).toMatch(/^mqtt +1 +/m);
+    const overview = JSON.parse(await done(['status', '-json', ...place()]));
+    expect(overview).toMatchObject({ health: 'pass', store: { kind: 'sqlite' }, logs: 1 });
+    client.drop();
+  });
+
+  it('lists its clients, as they are looked for', async () => {
+    const clients = [await login('k-1'), await login('k-2'), await login('other')];
+    const list = async (...args: string[]) => {
+      const found = JSON.parse(await done(['clients', 'ls', '-json', ...args, ...place()]));
+      return found.map(({ clientId }: { clientId: string }) => clientId);
+    };
+    expect(await list('-search', 'K-', '-sort', 'client')).toEqual(['k-1', 'k-2']);
+    expect(await list('-door', 'kafka')).toEqual([]);
+    const { code, out, errors } = await runTinymq(
+      ['clients', 'ls', '-search', 'k-', '-sort', 'client', '-limit', '1', ...place()],
+      '',
+      env,
+    );
+    expect([code, errors]).toEqual([0, '1 of 2; -limit N prints more, -search finds some\n']);
+    expect(out).toMatch(/^ID +CLIENT USER DOOR .*\n\d+ +k-1 +ben +mqtt /);
+    for (const client of clients) client.drop();
+  });
+
+  it('shows a client, and ends it for a reason that is told', async () => {
+    const client = await login('victim');
+    await client.subscribe('a/b', 1);
+    await client.subscribe('c/#', 0);
+    const shown = await done(['clients', 'show', 'victim', ...place()]);
+    expect(shown).toMatch(/^client +victim$/m);
+    expect(shown).toMatch(/^filters +a\/b\n +c\/#$/m);
+    expect(JSON.parse(await done(['clients', 'show', 'victim', '-json', ...place()]))).toMatchObject({
+      ...{ clientId: 'victim', user: 'ben', door: 'mqtt', filters: ['a/b', 'c/#'] },
+    });
+    expect(await done(['clients', 'kick', 'victim', ...place()])).toMatch(/^Ended connection \d+\.\n$/);
+    expect((await client.next(PacketType.disconnect)).reasonCode).toBe(ADMINISTRATIVE_ACTION);
+    const gone = await runTinymq(['clients', 'kick', 'victim', ...place()], '', env);
+    expect([gone.code, gone.errors]).toEqual([1, "tinymq clients kick: there is no connection 'victim'\n"]);
+  });
+
+  it('is checked', async () => {
+    const out = await done(['check', ...place()]);
+    expect(out).toMatch(
+      /^TINYMQ OK - tinymq \S+, \d+ connections? \| connections=\d+;;;0 .*disk_free=\d+B;;;0\n$/,
+    );
+    const metrics = await done(['check', '-format', 'prometheus', ...place()]);
+    expect(metrics).toMatch(/^tinymq_up 1\n(.*\n)*tinymq_check_state 0\n/m);
+    expect(JSON.parse(await done(['check', '-json', ...place()]))).toMatchObject({
+      state: 'OK',
+      exitCode: 0,
+    });
+  });
+});
+
+describe('a check', () => {
+  const check = (...args: string[]) => runTinymq(['check', ...args], '', env);
+
+  it('of a broker that does not run is critical', async () => {
+    const absent = join(folder, 'absent');
+    const { code, out } = await check('-data-dir', absent);
+    expect(code).toBe(2);
+    expect(out).toMatch(/^TINYMQ CRITICAL - no broker runs with .*absent/);
+    const metrics = await check('-data-dir', absent, '-format', 'prometheus');
+    expect([metrics.code, metrics.out]).toEqual([2, expect.stringContaining('\ntinymq_up 0\n')]);
+  });
+
+  it('that may not ask, or is asked wrongly, is unknown', async () => {
+    const url = urlOf(broker, 'http');
+    const ben = await check('-url', url, '-user', 'ben', '-password-file', passwordFile);
+    expect([ben.code, ben.out]).toEqual([3, expect.stringMatching(/^TINYMQ UNKNOWN - /)]);
+    const nobody = await check('-url', url);
+    expect(nobody.code).toBe(3);
+    const wrong = await check('-colour');
+    expect([wrong.code, wrong.out]).toEqual([3, "TINYMQ UNKNOWN - unknown flag '-colour'\n"]);
+  });
+});
+
+describe('contexts', () => {
+  const file = join(env.XDG_CONFIG_HOME, 'tinymq', 'contexts.json');
+  const refused = async (args: string[]) => {
+    const { code, errors } = await runTinymq(args, '', env);
+    expect(code, errors).toBe(2);
+    return errors;
+  };
+
+  it('stand for a place and a login, in a file for their owner that has no secret in it', async () => {
+    const url = urlOf(broker, 'http');
+    const added = await done([
+      ...['context', 'add', 'remote', '-url', url, '-user', 'anna', '-password-file', passwordFile],
+    ]);
+    expect(added).toBe("Remembered 'remote', and using it.\n");
+    await done(['context', 'add', 'here', '-data-dir', dataDir]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, 'utf8')).not.toContain('sesame');
+    const remote = JSON.parse(await done(['clients', 'ls', '-json']));
+    expect(remote.map(({ door }: { door: string }) => door)).toContain('http');
+    const here = JSON.parse(await done(['clients', 'ls', '-json', '-context', 'here']));
+    expect(here.map(({ door }: { door: string }) => door)).not.toContain('http');
+  });
+
+  it('are what commands on users and rules use too', async () => {
+    expect(JSON.parse(await done(['users', 'list', '-json', '-context', 'remote']))).toHaveLength(2);
+    await done(['users', 'disable', 'ben', '-context', 'remote']);
+    await done(['users', 'enable', 'ben', '-context', 'here']);
+  });
+
+  it('are listed, used and forgotten', async () => {
+    expect(await done(['context', 'ls'])).toMatch(
+      /^ +NAME .*\n +here +\/.*\n\* remote +http:.*anna, password in/,
+    );
+    await done(['context', 'use', 'here']);
+    expect(JSON.parse(await done(['context', 'ls', '-json']))).toMatchObject([
+      { name: 'here', isCurrent: true },
+      { name: 'remote', isCurrent: false },
+    ]);
+    expect(await done(['status'])).toContain('tinymq');
+    await done(['context', 'rm', 'here']);
+    expect(JSON.parse(await done(['context', 'ls', '-json']))).toMatchObject([{ name: 'remote' }]);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).not.toHaveProperty('current');
+  });
+
+  it('are refused where they make no sense', async () => {
+    expect(await refused(['context', 'use', 'remotee'])).toContain(
+      "no context 'remotee'; did you mean remote?",
+    );
+    expect(await refused(['context', 'add', 'x'])).toContain('a context has one place');
+    expect(await refused(['context', 'add', 'x', '-data-dir', 'd', '-user', 'u'])).toContain(
+      '-user goes with -url',
+    );
+    expect(await refused(['context', 'add', 'x', '-url', 'http://u:p@h'])).toContain(
+      'no user and password in it',
+    );
+    expect(await refused(['context', 'add', 'x', '-url', 'tcp://h'])).toContain(
+      'such as http://localhost:8080',
+    );
+    expect(await refused(['context', 'add', '../x', '-data-dir', 'd'])).toContain('a name has letters');
+    expect(await refused(['status', '-context', 'remote', '-data-dir', 'd'])).toContain('both say where');
+  });
+});
