@@ -1,7 +1,8 @@
 /**
- * Live messages during a storm of logins: `node bench/logins.ts [-seconds N] [-rate N]`. It prints how long a message takes
- * to come back while nothing else happens, and while so many clients a second connect with a password: all as one user, as
- * another user each time, and as users who are not there.
+ * Live messages during a storm of logins: `node bench/logins.ts [-seconds N] [-rounds N] [-rate N]`. It prints how long a
+ * message takes to come back while nothing else happens, and while so many clients a second connect with a password: all as
+ * one user, as another user each time, and as users who are not there. The four take turns, round by round, so that a machine
+ * that has other work too has it in all of them; and the turns of the broker's event loop tell its own work from that.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,6 +17,7 @@ import { encodePacket } from '../internal/protocol/mqtt/encode.ts';
 import { type Packet, PacketType } from '../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../internal/protocol/mqtt/properties.ts';
 import { cpuSeconds } from './processes.ts';
+import type { Turns } from './turns.ts';
 
 const VERSION = 5;
 const USERS = 20_000;
@@ -24,6 +26,8 @@ const PUBLISH_EVERY_MS = 5;
 /** Users who log in: the same one, one after the other, or some who are not there. */
 const STORMS = ['one user', 'new users', 'unknown users'] as const;
 type Storm = (typeof STORMS)[number];
+const QUIET = 'no logins';
+const KINDS = [QUIET, ...STORMS] as const;
 
 /** What a storm came to, by the reason code of CONNACK. */
 type Outcome = Record<string, number>;
@@ -33,32 +37,87 @@ async function main(): Promise<void> {
     const at = process.argv.indexOf(name);
     return at === -1 ? otherwise : Number(process.argv[at + 1]);
   };
-  const [seconds, rate] = [flag('-seconds', 10), flag('-rate', 1_000)];
+  const [seconds, rounds, rate] = [flag('-seconds', 5), flag('-rounds', 3), flag('-rate', 1_000)];
   const folder = mkdtempSync(join(tmpdir(), 'tinymq-logins-'));
   const { broker, port } = await startBroker(folder);
   try {
     const live = await LiveClient.open(port);
-    for (const kind of ['no logins', ...STORMS] as const) {
-      const stormed = kind === 'no logins' ? {} : (await startStorm(kind, port, rate, seconds)).outcome;
-      const cpuBefore = cpuSeconds(broker.pid!);
-      const latencies = await live.latencies(seconds * 1000);
-      report(kind, latencies, await stormed, (cpuSeconds(broker.pid!) - cpuBefore) / seconds);
+    const measured = new Map(KINDS.map((kind) => [kind, newMeasured()]));
+    for (let round = 0; round < rounds; round++) {
+      for (const kind of KINDS) {
+        const stormed = kind === QUIET ? {} : (await startStorm(kind, port, rate, seconds)).outcome;
+        await turnsOf(broker);
+        const cpuBefore = cpuSeconds(broker.pid!);
+        const latencies = await live.latencies(seconds * 1000);
+        const turns = await turnsOf(broker);
+        const cores = (cpuSeconds(broker.pid!) - cpuBefore) / seconds / rounds;
+        add(measured.get(kind)!, { latencies, ...turns, outcome: await stormed, cores });
+      }
     }
     live.close();
+    const quiet = measured.get(QUIET)!;
+    for (const [kind, each] of measured) report(kind, each, quiet);
   } finally {
     broker.kill();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function report(what: string, latencies: number[], outcome: Outcome, cores: number): void {
-  const sorted = latencies.sort((one, other) => one - other);
-  const at = (part: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]!.toFixed(1);
+/** What the rounds of one kind came to; times in milliseconds. */
+interface Measured extends Turns {
+  latencies: number[];
+  outcome: Outcome;
+  cores: number;
+}
+
+function newMeasured(): Measured {
+  return { latencies: [], wall: [], own: [], outcome: {}, cores: 0 };
+}
+
+function add(sum: Measured, { outcome, cores, ...times }: Measured): void {
+  for (const name of ['latencies', 'wall', 'own'] as const) sum[name] = sum[name].concat(times[name]);
+  for (const [code, count] of Object.entries(outcome)) sum.outcome[code] = (sum.outcome[code] ?? 0) + count;
+  sum.cores += cores;
+}
+
+function report(what: string, { latencies, wall, own, outcome, cores }: Measured, quiet: Measured): void {
+  const times = partAt(latencies, 0.99) / partAt(quiet.latencies, 0.99);
+  const live = `${shown(latencies, 0.5, 0.99, 1)}, ${times.toFixed(1)} times the quiet p99`;
+  const long = own.filter((ms) => ms > LONG_TURN_MS).length;
+  const turns = `turns ${shown(wall, 0.99, 1)}, of that the broker's own ${shown(own, 0.99, 1)}`;
   const logins = Object.entries(outcome).map(([code, count]) => `${count} ${code}`);
-  const live = `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`;
   const machine = `broker ${cores.toFixed(2)} cores, load ${loadavg()[0]!.toFixed(1)}`;
-  console.log([`${what}: live ${live}`, ...logins, machine].join('; '));
+  const parts = [
+    `live ${live}`,
+    turns,
+    `${long} turns of its own above ${LONG_TURN_MS} ms`,
+    ...logins,
+    machine,
+  ];
+  console.log(`${what}: ${parts.join('; ')}`);
+}
+
+/** A turn that is longer than this is felt by everybody. */
+const LONG_TURN_MS = 20;
+
+function shown(times: number[], ...parts: number[]): string {
+  const names = parts.map((part) => (part === 1 ? 'max' : `p${part * 100}`));
+  return parts
+    .map((part, index) => `${names[index]} ${partAt(times, part).toFixed(1)}`)
+    .join(' / ')
+    .concat(' ms');
+}
+
+function partAt(times: number[], part: number): number {
+  const sorted = times.toSorted((one, other) => one - other);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
+}
+
+/** The turns of the broker's event loop since this was asked last. */
+async function turnsOf(broker: ChildProcess): Promise<Turns> {
+  const answer = once(broker, 'message');
+  broker.send('turns');
+  return (await answer)[0] as Turns;
 }
 
 /** All users have the same password, so that it is hashed once here; the broker has to hash it for each of them. */
@@ -77,7 +136,11 @@ async function startBroker(folder: string): Promise<{ broker: ChildProcess; port
     folder,
     '-json',
   ];
-  const broker = spawn(process.execPath, [main, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = ['--import', new URL('turns.ts', import.meta.url).href, main, ...flags];
+  const broker = spawn(process.execPath, args, {
+    // Its log costs what it costs, and goes nowhere.
+    stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
+  });
   const [line] = (await once(broker.stdout!, 'data')) as [Buffer];
   const port = Number(/:(\d+)"/.exec(line.toString())![1]);
   return { broker, port };

@@ -27,7 +27,7 @@ export function transactionKind(bytes: Uint8Array, header: BatchHeader): Transac
   cursor.read(from, start, end, 0);
   const { keyStart, keyEnd } = cursor;
   if (keyStart < 0 || keyEnd - keyStart < CONTROL_KEY_BYTES) return undefined;
-  const type = (from[keyStart + 2] << 8) | from[keyStart + 3];
+  const type = (from[keyStart + 2]! << 8) | from[keyStart + 3]!;
   if (type === COMMIT) return 'commit';
   return type === ABORT ? 'abort' : undefined;
 }

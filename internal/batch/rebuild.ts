@@ -173,34 +173,39 @@ function horizonFor(rules: KeepRules, header: BatchHeader, kept: Kept): number |
 const MAX_TIMESTAMP_DELTA_MS = 2 ** 52;
 
 function joined(bytes: Uint8Array, runs: readonly number[]): Uint8Array {
-  let length = 0;
-  for (let run = 0; run < runs.length; run += 2) length += runs[run + 1] - runs[run];
-  const into = new Uint8Array(length);
+  const into = new Uint8Array(lengthOf(runs));
   let at = 0;
   for (let run = 0; run < runs.length; run += 2) {
-    into.set(bytes.subarray(runs[run], runs[run + 1]), at);
-    at += runs[run + 1] - runs[run];
+    const part = bytes.subarray(runs[run], runs[run + 1]);
+    into.set(part, at);
+    at += part.length;
   }
   return into;
 }
 
+/** The bytes in all of them. */
+function lengthOf(runs: readonly number[]): number {
+  let length = 0;
+  for (let run = 0; run < runs.length; run += 2) length += runs[run + 1]! - runs[run]!;
+  return length;
+}
+
 /** The records with other timestamp deltas, larger by `shiftMs`; all behind the delta is as it was. */
 function rebased(bytes: Uint8Array, { runs, count }: Kept, shiftMs: number): Uint8Array {
-  let length = count * MOST_GROWTH_BYTES;
-  for (let run = 0; run < runs.length; run += 2) length += runs[run + 1] - runs[run];
-  const into = new Uint8Array(length);
+  const into = new Uint8Array(lengthOf(runs) + count * MOST_GROWTH_BYTES);
   const cursor = new RecordCursor();
   let to = 0;
   for (let run = 0; run < runs.length; run += 2) {
-    for (let at = runs[run]; at < runs[run + 1]; at = cursor.end) {
-      cursor.read(bytes, at, runs[run + 1], 0);
+    const end = runs[run + 1]!;
+    for (let at = runs[run]!; at < end; at = cursor.end) {
+      cursor.read(bytes, at, end, 0);
       const attributesAt = afterVarint(bytes, at);
       const restAt = afterVarint(bytes, attributesAt + 1);
       // The new delta is written where nothing is yet, for its length comes before it.
       const deltaAt = to + MOST_VARINT_BYTES + 1;
       const deltaLength = writeVarlong(into, deltaAt, cursor.timestampDelta + shiftMs) - deltaAt;
       const bodyLength = 1 + deltaLength + cursor.end - restAt;
-      into[deltaAt - 1] = bytes[attributesAt];
+      into[deltaAt - 1] = bytes[attributesAt]!;
       const bodyAt = to + varintSize(bodyLength);
       into.copyWithin(bodyAt, deltaAt - 1, deltaAt + deltaLength);
       writeVarint(into, to, bodyLength);
@@ -216,7 +221,7 @@ const MOST_VARINT_BYTES = 5;
 const MOST_GROWTH_BYTES = MOST_VARINT_BYTES + 10;
 
 function afterVarint(bytes: Uint8Array, at: number): number {
-  while (bytes[at] >= 0x80) at++;
+  while (bytes[at]! >= 0x80) at++;
   return at + 1;
 }
 

@@ -212,8 +212,8 @@ class RecordsCheck {
     const others = this.#rejectedCount > 1 ? `, and ${this.#rejectedCount - 1} more of ${this.#count}` : '';
     return new RecordBatchError(
       this.#hasWrongTime ? 'invalid-timestamp' : 'invalid-record',
-      `${first.problem}${others}`,
-      first.index,
+      `${first!.problem}${others}`,
+      first!.index,
       this.#rejected,
     );
   }

@@ -36,8 +36,9 @@ export class Deadlines<T> {
 
   /** Takes out everything whose time has come. */
   *due(nowMs: number): Generator<T> {
-    while (this.#heap.length > 0 && this.#heap[0].atMs <= nowMs) {
-      const { atMs, value } = this.#takeFirst();
+    for (let first = this.#heap[0]; first !== undefined && first.atMs <= nowMs; first = this.#heap[0]) {
+      const { atMs, value } = first;
+      this.#dropFirst();
       if (this.#times.get(value) !== atMs) continue;
       this.#times.delete(value);
       yield value;
@@ -55,10 +56,9 @@ export class Deadlines<T> {
 
   /** The time of the first of them; Infinity where there is none. */
   get firstAtMs(): number {
-    while (this.#heap.length > 0) {
-      const { atMs, value } = this.#heap[0];
-      if (this.#times.get(value) === atMs) return atMs;
-      this.#takeFirst();
+    for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
+      if (this.#times.get(first.value) === first.atMs) return first.atMs;
+      this.#dropFirst();
     }
     return Number.POSITIVE_INFINITY;
   }
@@ -85,31 +85,37 @@ export class Deadlines<T> {
   #push(atMs: number, value: T): void {
     const heap = this.#heap;
     let index = heap.length;
-    heap.push({ atMs, value });
+    const added = { atMs, value };
+    heap.push(added);
     while (index > 0) {
-      const parent = (index - 1) >>> 1;
-      if (heap[parent].atMs <= atMs) break;
-      [heap[parent], heap[index]] = [heap[index], heap[parent]];
-      index = parent;
+      const at = (index - 1) >>> 1;
+      const parent = heap[at]!;
+      if (parent.atMs <= atMs) break;
+      heap[at] = added;
+      heap[index] = parent;
+      index = at;
     }
   }
 
-  #takeFirst(): Entry<T> {
+  /** There is one. */
+  #dropFirst(): void {
     const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop()!;
-    if (heap.length === 0) return first;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
     heap[0] = last;
     let index = 0;
     for (;;) {
-      let child = 2 * index + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && heap[child + 1].atMs < heap[child].atMs) child++;
-      if (heap[child].atMs >= last.atMs) break;
-      heap[index] = heap[child];
-      heap[child] = last;
-      index = child;
+      let at = 2 * index + 1;
+      const left = heap[at];
+      if (left === undefined) break;
+      const right = heap[at + 1];
+      const isRight = right !== undefined && right.atMs < left.atMs;
+      const child = isRight ? right : left;
+      if (isRight) at++;
+      if (child.atMs >= last.atMs) break;
+      heap[index] = child;
+      heap[at] = last;
+      index = at;
     }
-    return first;
   }
 }

@@ -28,9 +28,9 @@ function slipsBetween(one: string, other: string): number {
     const current = [row];
     for (let column = 1; column <= other.length; column++) {
       const isSame = one[row - 1] === other[column - 1];
-      let slips = Math.min(last[column] + 1, current[column - 1] + 1, last[column - 1] + (isSame ? 0 : 1));
+      let slips = Math.min(last[column]! + 1, current[column - 1]! + 1, last[column - 1]! + (isSame ? 0 : 1));
       const areSwapped = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
-      if (areSwapped && row > 1 && column > 1) slips = Math.min(slips, beforeLast[column - 2] + 1);
+      if (areSwapped && row > 1 && column > 1) slips = Math.min(slips, beforeLast[column - 2]! + 1);
       current.push(slips);
     }
     beforeLast = last;

@@ -24,7 +24,7 @@ const LIKE_AN_ESCAPE = /\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|[nrt])/g;
 /** Most payloads need no second look: printable ASCII without a backslash. */
 function isPlain(bytes: Uint8Array): boolean {
   for (let index = 0; index < bytes.length; index++) {
-    const byte = bytes[index];
+    const byte = bytes[index]!;
     if (byte < 0x20 || byte > 0x7e || byte === 0x5c) return false;
   }
   return true;

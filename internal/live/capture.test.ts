@@ -5,7 +5,7 @@ import { parseBatchHeader } from '../batch/record-batch.ts';
 import type { Source } from '../broker/delivery/channel.ts';
 import { type Encoding, type Message, Publication } from '../broker/delivery/publication.ts';
 import { Receipt } from '../broker/delivery/receipt.ts';
-import { maxCaptureWaitingBytes } from '../limits/live.ts';
+import { captureBatchBytes, maxCaptureWaitingBytes } from '../limits/live.ts';
 import type { Logs } from '../log/logs.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { Capture, type CaptureParts, MIXED_CONFIG } from './capture.ts';
@@ -87,6 +87,20 @@ describe('capturing live messages', () => {
     expect(await kept(logs, 'a.b')).toEqual([['a/b 1 me', 'a/b 3 me', 'a/b 5 me'], ['a/b 6 me']]);
     expect(await kept(logs, 'c')).toEqual([['c 2 me', 'c 4 me']]);
     expect([...logs.topics()].map(({ configs }) => configs)).toEqual([{}, {}]);
+  });
+
+  // A turn in which much came was one batch of any size. Each of 100 replays that waited for their clients held 8 MiB.
+  it('makes several batches of a turn in which much came, none much larger than its bound', async () => {
+    const { logs, capture, publishSafely } = await capturing();
+    const texts = Array.from({ length: 20 }, (_, index) => `${index} `.padEnd(captureBatchBytes / 4, 'x'));
+    const receipts = texts.map((text) => publishSafely('a', text));
+    await capture.drained();
+    expect(receipts.every(({ isSettled, isLost }) => isSettled && !isLost)).toBe(true);
+    const batches = await logs.topic('a')!.partitions[0].read(0, 1e9);
+    expect(batches.map(({ bytes }) => bytes.length < 1.3 * captureBatchBytes)).toEqual(
+      Array.from({ length: 5 }, () => true),
+    );
+    expect((await kept(logs, 'a')).flat()).toEqual(texts.map((text) => `a ${text} me`));
   });
 
   it('keeps the order while a log is being created', async () => {

@@ -5,7 +5,7 @@ import type { Message, Publication } from '../broker/delivery/publication.ts';
 import type { Receipt } from '../broker/delivery/receipt.ts';
 import { BrokerError, type ErrorCode } from '../errors.ts';
 import { HeldSources } from '../lib/held-sources.ts';
-import { maxCaptureWaitingBytes } from '../limits/live.ts';
+import { captureBatchBytes, maxCaptureWaitingBytes } from '../limits/live.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
 import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
 import { TooManyLogsError } from '../log/too-many-logs.ts';
@@ -36,7 +36,7 @@ export interface CaptureParts {
 }
 
 /**
- * Writes live messages to logs: what comes in one turn becomes one batch for each log. Publishers wait while too much
+ * Writes live messages to logs: what comes in one turn becomes one batch for each log, or several where it is much. Publishers
  * waits for the disk. Where the store cannot write, live traffic goes on, and what the log lacks is counted; who wants to
  * know of its message is told.
  */
@@ -124,19 +124,29 @@ export class Capture implements Receiver {
     const log = this.#logs.topic(name);
     if (log === undefined && this.#createsNone) return undefined;
     if (liveTopicOf(name) !== message.topic) this.#mixed.add(name);
-    let builder = this.#builders.get(name);
-    if (builder === undefined) {
-      if (this.#builders.size >= MAX_IDLE_BUILDERS && this.#dirty.size === 0) this.#builders.clear();
-      builder = new BatchBuilder();
-      this.#builders.set(name, builder);
-    }
-    this.#dirty.add(name);
+    const builder = this.#builderOf(name);
     const { payload } = message;
     // A log with many topics is keyed by them, so that compaction treats each as one thing; and what is compacted has keys.
     const isKeyed = this.#logName !== undefined || log?.settings.compacts;
     const key = isKeyed ? Buffer.from(message.topic) : null;
     builder.append(now, key, 0, key?.length ?? 0, payload, 0, payload.length, headersOf(message, name));
     return name;
+  }
+
+  /** Has room for one message more. */
+  #builderOf(name: string): BatchBuilder {
+    let builder = this.#builders.get(name);
+    if (builder !== undefined && builder.sizeBytes >= captureBatchBytes) {
+      this.#writeBatch(name, builder);
+      builder = this.#builders.get(name);
+    }
+    if (builder === undefined) {
+      if (this.#builders.size >= MAX_IDLE_BUILDERS && this.#dirty.size === 0) this.#builders.clear();
+      builder = new BatchBuilder();
+      this.#builders.set(name, builder);
+    }
+    this.#dirty.add(name);
+    return builder;
   }
 
   #hold(receipt: Receipt, name: string): void {
@@ -151,28 +161,29 @@ export class Capture implements Receiver {
 
   #write(): void {
     this.#isScheduled = false;
-    for (const name of this.#dirty) {
-      const builder = this.#builders.get(name)!;
-      const { count } = builder;
-      const bytes = builder.finish();
-      if (bytes.length > MAX_IDLE_BUILDER_BYTES) this.#builders.delete(name);
-      this.#waitingBytes += bytes.length;
-      const { maxTimestamp } = parseBatchHeader(bytes, 0, this.#header);
-      const receipts = this.#receipts.get(name) ?? NO_RECEIPTS;
-      const writing = this.#append(name, { bytes, count, maxTimestamp })
-        .then(
-          () => this.#worked(receipts),
-          (error: Error) => this.#failed(name, { count, bytes: bytes.length }, error, receipts),
-        )
-        .finally(() => {
-          this.#writing.delete(writing);
-          this.#waitingBytes -= bytes.length;
-          if (!this.isFull) this.#feeders.release();
-        });
-      this.#writing.add(writing);
-    }
+    for (const name of this.#dirty) this.#writeBatch(name, this.#builders.get(name)!);
     this.#dirty.clear();
-    this.#receipts.clear();
+  }
+
+  #writeBatch(name: string, builder: BatchBuilder): void {
+    const { count } = builder;
+    const bytes = builder.finish();
+    if (bytes.length > MAX_IDLE_BUILDER_BYTES) this.#builders.delete(name);
+    this.#waitingBytes += bytes.length;
+    const { maxTimestamp } = parseBatchHeader(bytes, 0, this.#header);
+    const receipts = this.#receipts.get(name) ?? NO_RECEIPTS;
+    this.#receipts.delete(name);
+    const writing = this.#append(name, { bytes, count, maxTimestamp })
+      .then(
+        () => this.#worked(receipts),
+        (error: Error) => this.#failed(name, { count, bytes: bytes.length }, error, receipts),
+      )
+      .finally(() => {
+        this.#writing.delete(writing);
+        this.#waitingBytes -= bytes.length;
+        if (!this.isFull) this.#feeders.release();
+      });
+    this.#writing.add(writing);
   }
 
   async #append(

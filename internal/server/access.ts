@@ -81,7 +81,7 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
     directory,
     limits: limitsOf(parts, directory, standing),
     rules,
-    authenticator: authenticator ?? toldLogins(users, options, logger),
+    authenticator: toldLogins(authenticator ?? users, options, logger),
     policy: policyOf(options, rules),
     reload: async () => file?.reload(),
   };

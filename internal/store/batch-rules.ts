@@ -99,8 +99,9 @@ export function checkReplaced(
   if (toOffset >= nextOffset) {
     throw new StoreError('invalid', `offset ${toOffset} is beyond the last one, ${nextOffset - 1}`);
   }
-  if (batches.length > 0 && batches[0].lastOffset < firstOffset) {
-    throw new StoreError('invalid', `offset ${batches[0].lastOffset} is before the first, ${firstOffset}`);
+  const [first] = batches;
+  if (first !== undefined && first.lastOffset < firstOffset) {
+    throw new StoreError('invalid', `offset ${first.lastOffset} is before the first, ${firstOffset}`);
   }
 }
 

@@ -53,7 +53,7 @@ export function unpackEntries({ keys, lengths, values }: PackedEntries): Entry[]
   let at = 0;
   return keys.map((key, index) => {
     const start = at;
-    at += lengths[index];
+    at += lengths[index]!;
     return { key, value: values.subarray(start, at) };
   });
 }

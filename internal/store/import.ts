@@ -113,7 +113,7 @@ class Copy {
     if (targets.length < partitionCount)
       targets.push(...(await this.#into.addPartitions(name, partitionCount)));
     for (const [index, partition] of partitions.entries()) {
-      await this.#partition(name, partition, targets[index]);
+      await this.#partition(name, partition, targets[index]!);
     }
   }
 

@@ -1,3 +1,4 @@
+import { firstIndex } from '../lib/first-index.ts';
 /** A transaction in a partition that neither was committed nor aborted. */
 export interface OpenTransaction {
   readonly producerId: number;
@@ -84,7 +85,7 @@ export class TransactionIndex {
   abortedBetween(fromOffset: number, untilOffset: number): AbortedTransaction[] {
     const found: AbortedTransaction[] = [];
     for (let index = this.#firstEndingAt(fromOffset); index < this.#aborted.length; index++) {
-      const transaction = this.#aborted[index];
+      const transaction = this.#aborted[index]!;
       if (transaction.firstOffset < untilOffset) found.push(transaction);
       // All later ones begin behind this.
       if (transaction.lastStableOffset >= untilOffset) break;
@@ -119,13 +120,6 @@ export class TransactionIndex {
 
   /** The place of the first aborted transaction whose mark has this offset or a later one. */
   #firstEndingAt(offset: number): number {
-    let low = 0;
-    let high = this.#aborted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#aborted[middle].lastOffset < offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstIndex(this.#aborted, ({ lastOffset }) => lastOffset >= offset);
   }
 }

@@ -1,6 +1,6 @@
 import type { Logger } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client.ts';
-import { type BrokerError, nameForLog } from '../../errors.ts';
+import { type BrokerError, type ErrorCode, nameForLog } from '../../errors.ts';
 import type { Affected, Fates } from '../../observe/fates.ts';
 import type { Connection } from '../../transport/connection.ts';
 
@@ -29,6 +29,16 @@ export function logClientDisconnect(logger: Logger, who: object): void {
   logger.debug(who, 'a client said DISCONNECT');
 }
 
+/**
+ * Nobody looks for the reason of what happens to everybody; and who was not let in stands in the log of logins, which a storm of
+ * them does not fill (server/login-log.ts).
+ */
+const TOLD_ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
+  'server-shutdown',
+  'bad-credentials',
+  'too-many-logins',
+]);
+
 export function tellDisconnected(
   fates: Fates,
   who: object,
@@ -43,7 +53,6 @@ export function tellDisconnected(
     about,
     reason: message,
     line: 'a client was disconnected',
-    // Nobody looks for the reason of what happens to everybody.
-    level: code === 'server-shutdown' ? 'debug' : 'info',
+    level: TOLD_ELSEWHERE.has(code) ? 'debug' : 'info',
   });
 }

@@ -106,7 +106,8 @@ export class Expander {
     } catch (error) {
       throw error instanceof GrpcError ? error : this.#refusal(error as NodeJS.ErrnoException);
     }
-    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length);
+    const [first] = pieces;
+    return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces, length);
   }
 
   #refusal(error: NodeJS.ErrnoException): GrpcError {

@@ -29,7 +29,7 @@ export function makeMethods(
   const names = new Set(services.map(([service]) => service.name));
   const paths = new Map<string, OpenCall>();
   for (const [service, opens] of services) {
-    for (const { name } of service.methods) paths.set(`/${service.name}/${name}`, opens[name]);
+    for (const { name } of service.methods) paths.set(`/${service.name}/${name}`, opens[name]!);
   }
 
   return (path) => paths.get(path) ?? refuse(path, names);
@@ -38,7 +38,7 @@ export function makeMethods(
 function refuse(path: string, services: ReadonlySet<string>): never {
   const parts = /^\/(.*)\/([^/]*)$/.exec(path);
   if (parts === null) throw new GrpcError(Status.UNIMPLEMENTED, `malformed method name: "${path}"`);
-  const [, service, method] = parts;
+  const [, service = '', method = ''] = parts;
   throw new GrpcError(
     Status.UNIMPLEMENTED,
     services.has(service) ? `unknown method ${method} for service ${service}` : `unknown service ${service}`,

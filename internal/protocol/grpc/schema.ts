@@ -26,10 +26,10 @@ export interface MessageType<F extends Fields = Fields> {
 }
 
 /** An enumeration; in values it is the number. */
-export interface EnumType {
+export interface EnumType<N extends string = string> {
   readonly kind: 'enum';
   readonly name: string;
-  readonly values: Readonly<Record<string, number>>;
+  readonly values: Readonly<Record<N, number>>;
 }
 
 /** What a method takes and gives, and whether as a stream. */
@@ -106,7 +106,10 @@ export function message<const F extends Fields>(name: string, fields: F): Messag
   return { kind: 'message', name, fields, byNumber };
 }
 
-export function enumeration(name: string, values: Readonly<Record<string, number>>): EnumType {
+export function enumeration<N extends string>(
+  name: string,
+  values: Readonly<Record<N, number>>,
+): EnumType<N> {
   return { kind: 'enum', name, values };
 }
 

@@ -59,10 +59,10 @@ function structReader(fields: Fields, situation: Situation): FieldReader {
     try {
       for (; index < length; index++) {
         const readField = reads[index];
-        value[names[index]] = readField === undefined ? defaults[index] : readField(reader);
+        value[names[index]!] = readField === undefined ? defaults[index] : readField(reader);
       }
     } catch (error) {
-      throw within(error, names[index]);
+      throw within(error, names[index]!);
     }
     if (isFlexible) readTags(reader, tagged, value);
     return value;

@@ -59,11 +59,11 @@ function structWriter(fields: Fields, situation: Situation): Write {
     let index = 0;
     try {
       for (; index < length; index++) {
-        const member = struct[names[index]];
-        writes[index](writer, member === undefined ? defaults[index] : member);
+        const member = struct[names[index]!];
+        writes[index]!(writer, member === undefined ? defaults[index] : member);
       }
     } catch (error) {
-      throw within(error, names[index]);
+      throw within(error, names[index]!);
     }
     if (isFlexible) writeTags(writer, tagged, struct);
   };

@@ -47,6 +47,6 @@ export function isDefault(field: Field, value: unknown): boolean {
 }
 
 function hasOnlyDefaults(struct: StructField, value: Record<string, unknown>): boolean {
-  for (const name in struct.fields) if (!isDefault(struct.fields[name], value[name])) return false;
+  for (const name in struct.fields) if (!isDefault(struct.fields[name]!, value[name])) return false;
   return true;
 }

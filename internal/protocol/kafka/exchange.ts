@@ -124,7 +124,7 @@ export function withSizeBefore(bytes: Uint8Array): Uint8Array[] {
 function withSize(writer: KafkaWriter): Uint8Array[] {
   const size = writer.length - SIZE_BYTES;
   const chunks = writer.finish();
-  const [first] = chunks;
+  const first = chunks[0]!;
   first[0] = size >>> 24;
   first[1] = size >>> 16;
   first[2] = size >>> 8;

@@ -30,7 +30,7 @@ import { mayCarry, SUBACK_FAILURE } from './reason-codes.ts';
  */
 export function decodePacket(bytes: Uint8Array, cursor: PacketCursor, version: Version): Packet {
   const { type, bodyStart, end } = cursor;
-  const reader = new FieldReader(bytes, bodyStart, end, PACKET_NAMES[type]);
+  const reader = new FieldReader(bytes, bodyStart, end, PACKET_NAMES[type]!);
   const packet = decodeBody(bytes, reader, cursor, version);
   reader.expectEnd();
   return packet;

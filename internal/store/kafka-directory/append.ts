@@ -234,7 +234,8 @@ function* chunksOf(batches: NewBatch[]): Generator<Uint8Array> {
 }
 
 function joined(parts: Uint8Array[], byteLength: number): Uint8Array {
-  return parts.length === 1 ? parts[0] : Buffer.concat(parts, byteLength);
+  const [first] = parts;
+  return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, byteLength);
 }
 
 /**

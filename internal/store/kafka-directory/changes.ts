@@ -98,10 +98,10 @@ export class KafkaChanges {
     while (this.#waiting.length > 0) {
       const group = this.#takeGroup();
       this.#working = group.length;
-      const first = group[0];
       const beganMs = performance.now();
+      const [first] = group;
       const isDone =
-        first.kind === 'change'
+        first?.kind === 'change'
           ? await this.#runChange(first)
           : await this.#runAppends(group as WaitingAppend[]);
       if (isDone) this.#directory.options.times?.groups?.observe((performance.now() - beganMs) / 1_000);

@@ -51,7 +51,7 @@ export function readIdentity(directory: string): DirectoryIdentity {
   const found = new Map<string, string>();
   for (const line of text.split('\n')) {
     const [, key, value] = /^\s*([^#!=\s][^=\s]*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (key !== undefined) found.set(key, value);
+    if (key !== undefined && value !== undefined) found.set(key, value);
   }
   return {
     clusterId: found.get('cluster.id') ?? '',

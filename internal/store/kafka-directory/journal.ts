@@ -120,7 +120,7 @@ export class JournalState {
     let isStale = false;
     const producers = this.producers.get(id);
     for (const [producerId, states] of producers ?? []) {
-      if (states.length === 1 && states[0].lastOffset < nextOffset) continue;
+      if (states.length === 1 && states[0]!.lastOffset < nextOffset) continue;
       const newest = states.findLast(({ lastOffset }) => lastOffset < nextOffset);
       isStale ||= newest !== states.at(-1);
       if (newest === undefined) producers!.delete(producerId);

@@ -36,6 +36,7 @@ import type { KafkaGroups } from './groups.ts';
 import { KafkaDirectory, type KafkaDirectoryOptions } from './kafka-directory.ts';
 import type { KafkaPartition } from './partition.ts';
 import { deleteSegments, replaceBatches } from './rewrite.ts';
+import { storedState } from './stored-state.ts';
 
 export type { KafkaDirectoryOptions } from './kafka-directory.ts';
 
@@ -63,7 +64,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
         this.#availability.emit({ kind: 'set-aside', file, reason }),
       );
       this.#opened = { directory, changes: new KafkaChanges(directory, this.#availability) };
-      return directory.state();
+      return storedState(directory);
     });
   }
 
@@ -293,7 +294,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
 
   async #recover(): Promise<StoredState> {
     await this.#changes.undoFailed();
-    return this.#directory.state();
+    return storedState(this.#directory);
   }
 
   async #close(): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { kafkaOpenFiles, kafkaSegmentBytes } from '../../limits/store.ts';
 import { noSuchPartition } from '../batch-rules.ts';
-import type { FsyncPolicy, NewBatch, StoredPartition, StoredState, StoredTopic } from '../log-store.ts';
+import type { FsyncPolicy, NewBatch } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';
 import { closeQuietly } from '../sqlite/files.ts';
 import { StoreError } from '../store-error.ts';
@@ -87,7 +87,7 @@ export class KafkaDirectory {
     this.#locks = lockAll(directories);
     try {
       this.identities = new Map(directories.map((directory) => [directory, readIdentity(directory)]));
-      this.journal = KafkaJournal.open(options.directories[0]);
+      this.journal = KafkaJournal.open(this.#firstDirectory);
       const metadataFolder = directories
         .map((directory) => join(directory, partitionFolder(METADATA_TOPIC, 0)))
         .find((folder) => existsSync(folder));
@@ -107,7 +107,12 @@ export class KafkaDirectory {
 
   /** The values of `meta.properties` in the first directory. */
   get identity(): DirectoryIdentity {
-    return this.identities.get(this.options.directories[0])!;
+    return this.identities.get(this.#firstDirectory)!;
+  }
+
+  /** Where the journal lies; there is one, or nothing would have been opened. */
+  get #firstDirectory(): string {
+    return this.options.directories[0]!;
   }
 
   /** The partition with a number of ours. @throws StoreError `not-found` */
@@ -115,47 +120,6 @@ export class KafkaDirectory {
     const found = this.partitions.get(id);
     if (!found) throw noSuchPartition(id);
     return found;
-  }
-
-  state(): StoredState {
-    const names = [...this.topics.keys()].sort();
-    return {
-      topics: names.map((name) => this.storedTopic(this.topics.get(name)!)),
-      groups: this.groups.all(),
-      groupMembers: this.journal.state.groupMembers(),
-    };
-  }
-
-  storedTopic({ name, topicId, createdAtMs, partitions }: OpenTopic): StoredTopic {
-    return {
-      name,
-      topicId: new Uint8Array(Buffer.from(topicId, 'base64url')),
-      configs: Object.fromEntries(this.image.configs.get(name) ?? []),
-      createdAtMs,
-      partitions: partitions.map((partition, number) => this.storedPartition(partition, name, number)),
-    };
-  }
-
-  storedPartition(partition: KafkaPartition, topic: string, number: number): StoredPartition {
-    const { id, firstOffset, nextOffset, maxTimestamp, sizeBytes } = partition;
-    return {
-      id,
-      number,
-      firstOffset,
-      nextOffset,
-      leaderEpoch: this.leaderEpoch(partition, topic, number),
-      maxTimestamp,
-      sizeBytes,
-      producers: this.journal.state.storedProducers(id),
-      transactions: partition.transactions.stored(),
-    };
-  }
-
-  leaderEpoch(partition: KafkaPartition, topic: string, number: number): number {
-    return Math.max(
-      this.image.topic(topic)?.partitions.get(number)?.leaderEpoch ?? 0,
-      partition.epochs.at(-1)?.epoch ?? 0,
-    );
   }
 
   /** Opens a partition of a topic under a number that is its own. */
@@ -367,7 +331,7 @@ export class KafkaDirectory {
     return (
       directories.find((directory) => existsSync(join(directory, folder))) ??
       directories.find((directory) => named.includes(this.identities.get(directory)!.directoryId)) ??
-      directories[0]
+      this.#firstDirectory
     );
   }
 }

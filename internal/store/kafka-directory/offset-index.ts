@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { firstIndex } from '../../lib/first-index.ts';
 import {
   kafkaHintIntervalBytes,
   kafkaIndexIntervalBytes,
@@ -97,17 +98,14 @@ export class SegmentIndex {
 
   /** The nearest hint at or before an offset. */
   forOffset(offset: number): Hint {
-    return this.#hints[
-      Math.max(
-        0,
-        lastIndex(this.#hints, (hint) => hint.offset <= offset),
-      )
-    ];
+    const found = lastIndex(this.#hints, (hint) => hint.offset <= offset);
+    return this.#hints[Math.max(0, found)]!;
   }
 
   /** The nearest hint at or before a position. */
   forPosition(position: number): Hint {
-    return this.#hints[lastIndex(this.#hints, (hint) => hint.position <= position)];
+    // The first one is the beginning of the segment.
+    return this.#hints[lastIndex(this.#hints, (hint) => hint.position <= position)]!;
   }
 
   /** The hints behind a position. */
@@ -118,7 +116,7 @@ export class SegmentIndex {
   /** An offset before which no batch has reached a time. */
   offsetForTime(timestamp: number): number {
     const found = lastIndex(this.#timeHints, (hint) => hint.timestamp < timestamp);
-    return found < 0 ? this.#baseOffset : this.#timeHints[found].offset;
+    return this.#timeHints[found]?.offset ?? this.#baseOffset;
   }
 
   /** Whether so many entries wait that they should be written. */
@@ -232,13 +230,6 @@ async function openOrCreate(file: string): Promise<FileHandle> {
 }
 
 /** The last index for which `test` holds, where it holds up to some index and for none behind it; -1 for none. */
-function lastIndex<T>(items: T[], test: (item: T) => boolean): number {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (test(items[middle])) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
+function lastIndex<T>(items: readonly T[], test: (item: T) => boolean): number {
+  return firstIndex(items, (item) => !test(item)) - 1;
 }

@@ -11,6 +11,7 @@ import {
 } from './consumer-offsets.ts';
 import type { CommitEntry } from './journal.ts';
 import type { KafkaDirectory, OpenTopic } from './kafka-directory.ts';
+import { leaderEpochOf } from './stored-state.ts';
 import type { KafkaTopics } from './topics.ts';
 
 /** The topic as Kafka creates it. */
@@ -96,12 +97,12 @@ export class KafkaOffsetsTopic {
 
   async #append({ name, partitions }: OpenTopic, number: number, records: OffsetsRecord[]): Promise<void> {
     const directory = this.#directory;
-    const partition = partitions[number];
+    const partition = partitions[number]!;
     const maxTimestamp = Date.now();
     const baseOffset = partition.nextOffset;
     const bytes = buildBatch(
       records.map((record) => ({ timestamp: maxTimestamp, ...record })),
-      { baseOffset, partitionLeaderEpoch: directory.leaderEpoch(partition, name, number) },
+      { baseOffset, partitionLeaderEpoch: leaderEpochOf(directory, partition, name, number) },
     );
     const count = records.length;
     const batch = { baseOffset, lastOffset: baseOffset + count - 1, count, maxTimestamp, bytes };

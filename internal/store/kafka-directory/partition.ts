@@ -86,7 +86,7 @@ export class KafkaPartition {
   get sizeBytes(): number {
     const first = this.segmentIndex(this.firstOffset);
     let sum = 0;
-    for (let index = first; index < this.segments.length; index++) sum += this.segments[index].sizeBytes;
+    for (let index = first; index < this.segments.length; index++) sum += this.segments[index]!.sizeBytes;
     return sum - this.#deadBytes;
   }
 
@@ -99,7 +99,7 @@ export class KafkaPartition {
       if (from >= nextOffset) return [];
       for (let index = this.segmentIndex(from); index < segments.length; index++) {
         const endOffset = segments[index + 1]?.baseOffset ?? nextOffset;
-        const reader = new SegmentReader(segments[index], this.#handles, endOffset);
+        const reader = new SegmentReader(segments[index]!, this.#handles, endOffset);
         if (!(await reader.read(from, into))) break;
       }
       if (into.batches.length === 0 && into.corrupt !== undefined) {
@@ -115,7 +115,7 @@ export class KafkaPartition {
     return this.gate.pass(async () => {
       const { segments, firstOffset } = this;
       for (let at = this.segmentIndex(firstOffset); at < segments.length; at++) {
-        const segment = segments[at];
+        const segment = segments[at]!;
         const index = await segment.index(this.#handles);
         if (index.maxTimestamp < timestamp) continue;
         const from = Math.max(firstOffset, index.offsetForTime(timestamp));
@@ -139,7 +139,7 @@ export class KafkaPartition {
       if (over <= 0) return firstOffset;
       over += this.#deadBytes;
       for (let at = first; at < segments.length; at++) {
-        const segment = segments[at];
+        const segment = segments[at]!;
         if (over < segment.sizeBytes) {
           const index = await segment.index(this.#handles);
           const endPosition = over;
@@ -160,7 +160,7 @@ export class KafkaPartition {
   /** The index of the segment that an offset belongs to. */
   segmentIndex(offset: number): number {
     let index = this.segments.length - 1;
-    while (index > 0 && this.segments[index].baseOffset > offset) index--;
+    while (index > 0 && this.segments[index]!.baseOffset > offset) index--;
     return Math.max(0, index);
   }
 
@@ -180,7 +180,7 @@ export class KafkaPartition {
 
   #measureDeadBytes(): void {
     const segment = this.segments[this.segmentIndex(this.firstOffset)];
-    if (segment.baseOffset >= this.firstOffset) return;
+    if (segment === undefined || segment.baseOffset >= this.firstOffset) return;
     const fd = openSync(segment.path, 'r');
     try {
       this.#deadBytes = runAtOnce(

@@ -63,14 +63,14 @@ export async function replaceBatches(
   const end = partition.segmentIndex(toOffset);
   const old = partition.segments.slice(start, end + 1);
   const range = await findRange(partition, old, fromOffset, toOffset, files.readers);
-  const sink = new SegmentSink(partition, old[0].baseOffset, segmentBytes);
+  const sink = new SegmentSink(partition, old[0]!.baseOffset, segmentBytes);
   let made: KafkaSegment[];
   try {
-    await sink.copy(old[0], 0, range.start, files.readers);
+    await sink.copy(old[0]!, 0, range.start, files.readers);
     for (const batch of batches) await sink.add(batch);
     await sink.copy(old.at(-1)!, range.end, old.at(-1)!.sizeBytes, files.readers);
     made = await sink.finish();
-    await writeTransactionIndexes(partition, made, partition.segments[end + 1].baseOffset);
+    await writeTransactionIndexes(partition, made, partition.segments[end + 1]!.baseOffset);
   } catch (error) {
     await sink.discard();
     throw error;
@@ -140,7 +140,7 @@ async function findRange(
     }
     return end;
   };
-  const start = await walk(segments[0], (header) => {
+  const start = await walk(segments[0]!, (header) => {
     if (header.lastOffset < fromOffset) return true;
     if (header.baseOffset < fromOffset) throw reachesOver(header.baseOffset, header.lastOffset);
     return false;

@@ -118,9 +118,10 @@ export class KafkaSegment {
   }
 
   async #load(handles: FileHandles): Promise<SegmentIndex> {
-    const [offsets, times] = await Promise.all(
-      ['.index', '.timeindex'].map((suffix) => readIndexFileLater(this.stem + suffix)),
-    );
+    const [offsets, times] = await Promise.all([
+      readIndexFileLater(`${this.stem}.index`),
+      readIndexFileLater(`${this.stem}.timeindex`),
+    ]);
     const index = SegmentIndex.fromFiles(this.stem, this.baseOffset, this.sizeBytes, { offsets, times });
     // A segment that was rolled has entries until its end, unless somebody took them away.
     if (this.sizeBytes - index.last.position > kafkaWalkBytes) {

@@ -15,7 +15,7 @@ export function settled(batch: StoredBatch, transactions: TransactionIndex): Sto
   if (!header.isTransactional && !header.isControl) return batch;
   if (!transactions.isCommitted(header) || transactions.isOpen(header)) return undefined;
   const bytes = new Uint8Array(batch.bytes);
-  bytes[ATTRIBUTES_AT] &= ~BatchAttribute.transactional;
+  bytes[ATTRIBUTES_AT]! &= ~BatchAttribute.transactional;
   sealBatch(bytes, 0);
   return { ...batch, bytes };
 }

@@ -15,6 +15,7 @@ import { isTopicName, PARTITION_METADATA_FILE, writeAtomically } from './files.t
 import type { KafkaDirectory, OpenTopic } from './kafka-directory.ts';
 import type { MetadataPartition } from './metadata.ts';
 import type { KafkaPartition } from './partition.ts';
+import { storedPartition, storedTopic } from './stored-state.ts';
 
 /** The level of `metadata.version` from which partitions say in which directory they lie (Kafka 3.7). */
 const DIRECTORIES_LEVEL = 17;
@@ -49,7 +50,7 @@ export class KafkaTopics {
     const topic: OpenTopic = { name, topicId: id, createdAtMs, partitions: [] };
     directory.addTopic(topic);
     await this.#openFrom(topic, 0);
-    return directory.storedTopic(topic);
+    return storedTopic(directory, topic);
   }
 
   async alter(name: string, configs: TopicConfigs): Promise<void> {
@@ -76,7 +77,7 @@ export class KafkaTopics {
     await this.#openFrom(topic, before);
     return topic.partitions
       .slice(before)
-      .map((partition, index) => this.#directory.storedPartition(partition, name, before + index));
+      .map((partition, index) => storedPartition(this.#directory, partition, name, before + index));
   }
 
   async delete(name: string): Promise<void> {

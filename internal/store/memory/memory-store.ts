@@ -1,3 +1,4 @@
+import { firstIndex } from '../../lib/first-index.ts';
 import {
   checkBatch,
   checkFirst,
@@ -122,8 +123,8 @@ export class MemoryStore implements LogStore {
     const start = firstIndex(batches, (batch) => batch.lastOffset >= Math.max(fromOffset, firstOffset));
     let bytes = 0;
     let end = start;
-    while (end < batches.length && (end === start || bytes + batches[end].bytes.length <= maxBytes)) {
-      bytes += batches[end++].bytes.length;
+    while (end < batches.length && (end === start || bytes + batches[end]!.bytes.length <= maxBytes)) {
+      bytes += batches[end++]!.bytes.length;
     }
     return batches.slice(start, end).map(copied);
   }
@@ -312,18 +313,6 @@ function copied({ baseOffset, lastOffset, count, maxTimestamp, bytes }: StoredBa
 
 function sizeBytes(batches: readonly NewBatch[]): number {
   return batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
-}
-
-/** The index of the first batch for which `test` holds; batches are in order, so it holds for all behind it. */
-function firstIndex(batches: StoredBatch[], test: (batch: StoredBatch) => boolean): number {
-  let low = 0;
-  let high = batches.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (test(batches[middle])) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 function offsetKey({ topic, partition }: TopicPartition): string {

@@ -97,7 +97,7 @@ function entriesAfter(after: string, maxBytes: number, statements: WriteStatemen
 function putEntries({ keys, lengths, values }: PackedEntries, statements: WriteStatements): void {
   let at = 0;
   for (const [index, key] of keys.entries()) {
-    const length = lengths[index];
+    const length = lengths[index]!;
     if (length < 0) {
       statements.deleteEntry.run(key);
       continue;

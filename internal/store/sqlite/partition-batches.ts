@@ -37,10 +37,10 @@ export class PartitionBatches {
 
   /** Appends a batch; `at` is the place of its fields. Returns the number of its partition. @throws StoreError */
   append(appends: Float64Array, at: number, bytes: Uint8Array): number {
-    const partition = this.partition(appends[at]);
-    const baseOffset = appends[at + 1];
-    const lastOffset = appends[at + 2];
-    const maxTimestamp = appends[at + 4];
+    const partition = this.partition(appends[at]!);
+    const baseOffset = appends[at + 1]!;
+    const lastOffset = appends[at + 2]!;
+    const maxTimestamp = appends[at + 4]!;
     checkNext(baseOffset, partition.nextOffset);
     partition.nextOffset = lastOffset + 1;
     partition.runningBytes += bytes.length;
@@ -49,7 +49,7 @@ export class PartitionBatches {
       partition.id,
       baseOffset,
       lastOffset,
-      appends[at + 3],
+      appends[at + 3]!,
       maxTimestamp,
       partition.maxTimestamp,
       partition.runningBytes,

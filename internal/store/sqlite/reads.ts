@@ -80,15 +80,15 @@ export function unpack({ fields, slab, buffers }: PackedBatches, untilOffset: nu
   const batches: StoredBatch[] = [];
   let slabUsed = 0;
   let buffer = 0;
-  for (let at = 0; at < fields.length && fields[at] < untilOffset; at += READ_FIELDS) {
-    const byteLength = fields[at + 4];
+  for (let at = 0; at < fields.length && fields[at]! < untilOffset; at += READ_FIELDS) {
+    const byteLength = fields[at + 4]!;
     const isShort = byteLength < OWN_BUFFER_BYTES;
     batches.push({
-      baseOffset: fields[at],
-      lastOffset: fields[at + 1],
-      count: fields[at + 2],
-      maxTimestamp: fields[at + 3],
-      bytes: isShort ? new Uint8Array(slab, slabUsed, byteLength) : new Uint8Array(buffers[buffer++]),
+      baseOffset: fields[at]!,
+      lastOffset: fields[at + 1]!,
+      count: fields[at + 2]!,
+      maxTimestamp: fields[at + 3]!,
+      bytes: isShort ? new Uint8Array(slab, slabUsed, byteLength) : new Uint8Array(buffers[buffer++]!),
     });
     if (isShort) slabUsed += byteLength;
   }

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { AFTER_GROUP_MEMBERS, groupMembersKey, groupOfKey } from '../group-members.ts';
 import type { GroupOffset, StoredPartition, StoredProducer, StoredState, StoredTopic } from '../log-store.ts';
+import type { BatchRow } from './statements.ts';
 
 /** The facts about a partition that a writer keeps in memory. Fields are explained in schema.ts. */
 export interface PartitionRow {
@@ -12,6 +13,27 @@ export interface PartitionRow {
   sweptBytes: number;
   replacedBytes: number;
 }
+
+/** A row of the table of partitions; its columns are explained in schema.ts. */
+interface SavedPartition {
+  id: number;
+  topic: string;
+  number: number;
+  first_offset: number;
+  next_offset: number;
+  leader_epoch: number;
+  max_timestamp: number;
+  running_bytes: number;
+  swept_bytes: number;
+  replaced_bytes: number;
+}
+
+/** The first or the last batch of a partition. */
+type BatchEnd = Pick<BatchRow, 'last_offset' | 'running_timestamp' | 'running_bytes'>;
+
+type SizeRow = Pick<SavedPartition, 'running_bytes' | 'swept_bytes' | 'replaced_bytes'> & {
+  dead_bytes: number;
+};
 
 interface Loaded {
   state: StoredState;
@@ -48,10 +70,10 @@ export function loadState(db: DatabaseSync): Loaded {
   );
   const sizeBytes = sizeReader(db);
   for (const row of db.prepare('SELECT * FROM partition ORDER BY topic, number').all()) {
-    const saved = row as Record<string, number>;
+    const saved = row as unknown as SavedPartition;
     const id = saved.id;
-    const last = newest.get(id) as Record<string, number> | undefined;
-    const first = oldest.get(id) as Record<string, number> | undefined;
+    const last = newest.get(id) as unknown as BatchEnd | undefined;
+    const first = oldest.get(id) as unknown as BatchEnd | undefined;
     const partition: PartitionRow = {
       id,
       firstOffset: saved.first_offset,
@@ -63,7 +85,7 @@ export function loadState(db: DatabaseSync): Loaded {
     };
     rows.push(partition);
     if (first && first.last_offset < partition.firstOffset) toSweep.push(id);
-    topics.get(row.topic as string)!.partitions.push({
+    topics.get(saved.topic)!.partitions.push({
       id,
       number: saved.number,
       firstOffset: partition.firstOffset,
@@ -96,7 +118,7 @@ export function sizeReader(db: DatabaseSync): (partition: number) => number {
      FROM partition WHERE id = ?`,
   );
   return (partition) => {
-    const row = ends.get(partition) as Record<string, number>;
+    const row = ends.get(partition) as unknown as SizeRow;
     return row.running_bytes - row.swept_bytes - row.replaced_bytes - row.dead_bytes;
   };
 }

@@ -100,8 +100,10 @@ export class SqliteWriter {
     let change = 0;
     for (let position = 0; position < group.changeCount; position++) {
       try {
-        if (changes[change]?.position === position) {
-          const answer = this.#change(changes[change++].change);
+        const due = changes[change];
+        if (due?.position === position) {
+          change++;
+          const answer = this.#change(due.change);
           if (answer !== undefined) outcomes.push({ position, kind: 'answered', answer });
           continue;
         }

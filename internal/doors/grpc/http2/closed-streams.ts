@@ -24,7 +24,7 @@ export class ClosedStreams {
   wasReset(streamId: number): void {
     this.#bits ??= new Uint8Array(http2ResetStreamsRemembered / BITS);
     const slot = indexOf(streamId) % http2ResetStreamsRemembered;
-    this.#bits[slot >>> 3] |= 1 << (slot & 7);
+    this.#bits[slot >>> 3]! |= 1 << (slot & 7);
   }
 
   /** The client knows that the stream is over: it has ended or reset it itself. */
@@ -36,12 +36,12 @@ export class ClosedStreams {
     const index = indexOf(streamId);
     if (this.#bits === undefined || this.#lastIndex - index >= http2ResetStreamsRemembered) return false;
     const slot = index % http2ResetStreamsRemembered;
-    return (this.#bits[slot >>> 3] & (1 << (slot & 7))) !== 0;
+    return (this.#bits[slot >>> 3]! & (1 << (slot & 7))) !== 0;
   }
 
   #clear(bits: Uint8Array, index: number): void {
     const slot = index % http2ResetStreamsRemembered;
-    bits[slot >>> 3] &= ~(1 << (slot & 7));
+    bits[slot >>> 3]! &= ~(1 << (slot & 7));
   }
 }
 

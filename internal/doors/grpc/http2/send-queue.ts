@@ -157,7 +157,7 @@ export class SendQueue {
 
   #framePieces(sink: FrameSink, bytes: number): void {
     while (bytes > 0) {
-      const piece = this.#pieces[this.#next];
+      const piece = this.#pieces[this.#next]!;
       const end = Math.min(piece.length, this.#at + bytes);
       bytes -= end - this.#at;
       sink.payload(this.#at === 0 && end === piece.length ? piece : piece.subarray(this.#at, end));

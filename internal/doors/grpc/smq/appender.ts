@@ -83,7 +83,7 @@ export class TopicAppender {
     const last = this.#waiters.length - 1;
     if (last >= 0 && this.#waiters[last] === waiter) {
       this.#lasts[last] = index;
-      this.#heldBytes[last] += heldBytes;
+      this.#heldBytes[last]! += heldBytes;
     } else {
       this.#waiters.push(waiter);
       this.#lasts.push(index);
@@ -133,12 +133,12 @@ export class TopicAppender {
       const baseOffset = await partition.append({ bytes, count, maxTimestamp: this.#timestamp });
       tell = () => {
         for (const [index, waiter] of waiters.entries()) {
-          waiter.appended(this.#topic, baseOffset + lasts[index], heldBytes[index]);
+          waiter.appended(this.#topic, baseOffset + lasts[index]!, heldBytes[index]!);
         }
       };
     } catch (error) {
       tell = () => {
-        for (const [index, waiter] of waiters.entries()) waiter.appendFailed(error, heldBytes[index]);
+        for (const [index, waiter] of waiters.entries()) waiter.appendFailed(error, heldBytes[index]!);
       };
     }
     this.#inFlight--;

@@ -98,7 +98,7 @@ export function topicGone(name: string): GrpcError {
 
 /** SMQ knows no partitions: of a topic that has several, the first one is served. */
 export function servedPartition(topic: TopicLog): PartitionLog {
-  return topic.partitions[0];
+  return topic.partitions[0]!;
 }
 
 /** SMQ's offsets begin at 1, those of a log at 0. */

@@ -54,7 +54,7 @@ function connection(
   return {
     name,
     tableBytes,
-    blocks: blocks.map((hex, index) => ({ hex: hex.replace(/\s/g, ''), fields: lists[index] })),
+    blocks: blocks.map((hex, index) => ({ hex: hex.replace(/\s/g, ''), fields: lists[index]! })),
   };
 }
 
