@@ -18,6 +18,20 @@ export function missingTopic(name: string): KafkaError {
     : kafkaError(KafkaErrorCode.invalidTopicException, problem);
 }
 
+/** The topic that a request names, which many requests do by its id from some version on. */
+export function askedTopic(
+  { logs }: Pick<KafkaParts, 'logs'>,
+  isById: boolean,
+  { name, topicId }: { readonly name: string; readonly topicId: string },
+): TopicLog | undefined {
+  return isById ? logs.topicById(topicId) : logs.topic(name);
+}
+
+/** The error where there is no such topic. */
+export function unknownTopic(isById: boolean): KafkaErrorCode {
+  return isById ? KafkaErrorCode.unknownTopicId : KafkaErrorCode.unknownTopicOrPartition;
+}
+
 /** Why clients may not change this topic: it is one of Kafka's own. Undefined where they may. */
 export function internalTopicError(name: string): KafkaError | undefined {
   const problem = internalTopicProblem(name);

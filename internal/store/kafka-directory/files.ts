@@ -1,5 +1,5 @@
 /** The names and small files of a Kafka log directory. */
-import { existsSync, readFileSync, readSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory } from '../sync-directory.ts';
@@ -116,6 +116,16 @@ export async function writeAtomically(file: string, content: string | Uint8Array
 
 function readIfThere(file: string): string | undefined {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+/** The names in a folder; none where there is no such folder. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return [];
+  }
 }
 
 /** Reads a file's bytes from a position; fewer where it ends before. */

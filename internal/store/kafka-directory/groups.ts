@@ -1,10 +1,9 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GroupOffset, TopicPartition } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
 import { readInternalBatches } from './batches.ts';
 import { CONSUMER_OFFSETS_TOPIC, ConsumerOffsets } from './consumer-offsets.ts';
-import { segmentBase } from './files.ts';
+import { namesIn, segmentBase } from './files.ts';
 import type { CommitEntry, JournalState } from './journal.ts';
 import type { KafkaPartition } from './partition.ts';
 
@@ -82,14 +81,8 @@ function keyOf({ topic, partition }: TopicPartition): string {
 
 /** Commits from a damaged place on are left out: they can be made again, and the log is not to stay shut for them. */
 function readInto(offsets: ConsumerOffsets, folder: string): void {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return;
-  }
-  for (const name of names.filter((each) => segmentBase(each) !== undefined).sort()) {
+  const names = namesIn(folder).filter((name) => segmentBase(name) !== undefined);
+  for (const name of names.sort()) {
     try {
       readInternalBatches(join(folder, name), (batch) => offsets.apply(batch));
     } catch (error) {

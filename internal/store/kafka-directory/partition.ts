@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BatchHeader } from '../../batch/record-batch.ts';
 import type { BatchSpan, StoredBatch } from '../log-store.ts';
@@ -9,6 +9,7 @@ import {
   type EpochStart,
   INDEX_SUFFIXES,
   LEADER_EPOCH_FILE,
+  namesIn,
   readEpochs,
   segmentBase,
   segmentName,
@@ -220,15 +221,6 @@ export class KafkaPartition {
       }
     });
     return found;
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return [];
   }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RecordBatchError } from '../../batch/batch-error.ts';
@@ -11,7 +11,7 @@ import {
   TransactionIndex,
   type TransactionStep,
 } from '../transactions.ts';
-import { readAt, segmentBase, TRANSACTION_INDEX_SUFFIX, writeAtomically } from './files.ts';
+import { namesIn, readAt, segmentBase, TRANSACTION_INDEX_SUFFIX, writeAtomically } from './files.ts';
 import type { KafkaSegment } from './segment.ts';
 import { runAtOnce, type WalkEnd, walkHeaders } from './walk.ts';
 
@@ -261,14 +261,5 @@ function readIfThere(file: string): Buffer | undefined {
     return Buffer.from(readAt(fd, new Uint8Array(fstatSync(fd).size), 0));
   } finally {
     closeSync(fd);
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return [];
   }
 }

@@ -45,16 +45,8 @@ export class PartitionBatches {
     partition.nextOffset = lastOffset + 1;
     partition.runningBytes += bytes.length;
     if (maxTimestamp > partition.maxTimestamp) partition.maxTimestamp = maxTimestamp;
-    this.#insert(
-      partition.id,
-      baseOffset,
-      lastOffset,
-      appends[at + 3]!,
-      maxTimestamp,
-      partition.maxTimestamp,
-      partition.runningBytes,
-      bytes,
-    );
+    const batch = { baseOffset, lastOffset, count: appends[at + 3]!, maxTimestamp, bytes };
+    this.#insert(partition.id, batch, partition.maxTimestamp, partition.runningBytes);
     return partition.id;
   }
 
@@ -120,20 +112,11 @@ export class PartitionBatches {
       this.#deleteRow(partition.id, row);
       partition.replacedBytes += row.byte_length;
     }
-    for (const { baseOffset, lastOffset, count, maxTimestamp, bytes } of batches) {
-      runningBytes += bytes.length;
-      runningTimestamp = Math.max(runningTimestamp, maxTimestamp);
-      partition.replacedBytes -= bytes.length;
-      this.#insert(
-        partition.id,
-        baseOffset,
-        lastOffset,
-        count,
-        maxTimestamp,
-        runningTimestamp,
-        runningBytes,
-        bytes,
-      );
+    for (const batch of batches) {
+      runningBytes += batch.bytes.length;
+      runningTimestamp = Math.max(runningTimestamp, batch.maxTimestamp);
+      partition.replacedBytes -= batch.bytes.length;
+      this.#insert(partition.id, batch, runningTimestamp, runningBytes);
     }
     // The running timestamp never falls, so the next row says whether any is to be raised; looking at all takes long.
     const after = statements.rowAfter.get(partition.id, toOffset) as unknown as BatchRow | undefined;
@@ -158,13 +141,9 @@ export class PartitionBatches {
 
   #insert(
     partition: number,
-    baseOffset: number,
-    lastOffset: number,
-    count: number,
-    maxTimestamp: number,
+    { baseOffset, lastOffset, count, maxTimestamp, bytes }: NewBatch,
     runningTimestamp: number,
     runningBytes: number,
-    bytes: Uint8Array,
   ): void {
     const checksum = batchChecksum(partition, baseOffset, lastOffset, count, maxTimestamp, bytes);
     const bytesId = ++this.#lastBytesId;

@@ -7,7 +7,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
 import type { RequestContext } from '../handler.ts';
-import { ANY_EPOCH, isolationOf, leaderError } from '../topics.ts';
+import { ANY_EPOCH, askedTopic, isolationOf, leaderError, unknownTopic } from '../topics.ts';
 import { type EndOfEpoch, endOfEpoch } from './leader-epochs.ts';
 import type { FetchedPartition } from './sessions.ts';
 
@@ -170,14 +170,12 @@ function isSettled({ errorCode, divergingEpoch }: Read): boolean {
 
 function begin(asked: FetchedPartition, request: Request, context: RequestContext): Read {
   const { version } = context;
-  const { logs } = context.parts;
   const isById = version >= 13;
-  const topic: TopicLog | undefined = isById ? logs.topicById(asked.topicId) : logs.topic(asked.topic);
+  const topic = askedTopic(context.parts, isById, { name: asked.topic, topicId: asked.topicId });
   const partition = topic?.partitions[asked.partition];
   let errorCode: KafkaErrorCode = KafkaErrorCode.none;
   if (isRefused(topic?.name ?? asked.topic, context)) errorCode = KafkaErrorCode.topicAuthorizationFailed;
-  else if (topic === undefined && isById) errorCode = KafkaErrorCode.unknownTopicId;
-  else if (partition === undefined) errorCode = KafkaErrorCode.unknownTopicOrPartition;
+  else if (partition === undefined) errorCode = unknownTopic(isById && topic === undefined);
   else if (replicaIdOf(request, version) >= 0) errorCode = KafkaErrorCode.notLeaderOrFollower;
   else
     errorCode =

@@ -19,7 +19,7 @@ import {
 } from '../produced-batch.ts';
 import { RecordClaims } from '../record-claims.ts';
 import { PRODUCED } from '../throttle.ts';
-import { internalTopicError, leaderError, leaderIdOf } from '../topics.ts';
+import { askedTopic, internalTopicError, leaderError, leaderIdOf, unknownTopic } from '../topics.ts';
 
 type Request = RequestOf<typeof produce>;
 type TopicData = Request['topicData'][number];
@@ -68,16 +68,15 @@ function unauthorized({ name, topicId, partitionData }: TopicData) {
 async function produceTopic(data: TopicData, request: Request, context: RequestContext) {
   const { version, parts, access } = context;
   const isById = version >= 13;
-  const topic = isById ? parts.logs.topicById(data.topicId) : parts.logs.topic(data.name);
+  const topic = askedTopic(parts, isById, data);
   const topicName = topic?.name ?? data.name;
   // An unknown topic that is asked for by its id has no name that could be refused.
   const denial = topicName === '' ? undefined : access.topicRefusal('write', topicName);
   const refusal = denial ?? internalTopicError(topicName);
-  const unknown = isById ? KafkaErrorCode.unknownTopicId : KafkaErrorCode.unknownTopicOrPartition;
   const partitionResponses = await Promise.all(
     data.partitionData.map((partition) =>
       topic === undefined || refusal !== undefined
-        ? refused(partition.index, refusal ?? kafkaError(unknown))
+        ? refused(partition.index, refusal ?? kafkaError(unknownTopic(isById)))
         : produceToPartition(topic, partition, request, context),
     ),
   );

@@ -2,6 +2,7 @@ import type { NewOffset } from '../../../groups/group-types.ts';
 import { offsetCommit } from '../../../protocol/kafka/apis/08-offset-commit.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
+import { askedTopic, unknownTopic } from '../topics.ts';
 
 /**
  * Keeps how far a group has read, for partitions that exist, as long as the broker says: the retention that versions 2
@@ -15,14 +16,12 @@ export const offsetCommitHandler = defineHandler(
     const answers: { partitionIndex: number; errorCode: KafkaErrorCode }[] = [];
     const offsets: NewOffset[] = [];
     const topics = request.topics.map(({ name, topicId, partitions }) => {
-      const topic = isById ? parts.logs.topicById(topicId) : parts.logs.topic(name);
-      const isUnknownId = isById && topic === undefined;
-      const { unknownTopicId, unknownTopicOrPartition } = KafkaErrorCode;
+      const topic = askedTopic(parts, isById, { name, topicId });
       const answered = partitions.map((partition) => {
         const { partitionIndex } = partition;
         const answer: (typeof answers)[number] = {
           partitionIndex,
-          errorCode: isUnknownId ? unknownTopicId : unknownTopicOrPartition,
+          errorCode: unknownTopic(isById && topic === undefined),
         };
         const denial = topic && access.topicRefusal('read', topic.name);
         if (denial !== undefined) answer.errorCode = denial.errorCode;
