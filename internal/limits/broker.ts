@@ -62,6 +62,13 @@ export const sessionQueueBytes = 64 * MiB;
 export const sessionsShareOfHeap = 0.5;
 /** Bytes that wait in a channel before a session keeps its next messages to itself. */
 export const sessionSendAheadBytes = 256 * KiB;
+/**
+ * Bytes of messages that one session has sent and that are not acknowledged, before more is sent: enough for a fast client far
+ * away. A client may say that it takes 65,535 messages at once, and acknowledge none.
+ */
+export const sessionInflightBytes = 4 * MiB;
+/** The same for messages that can be read again, of replays: nothing is lost by reading them a little later. */
+export const sessionReadAheadBytes = 1 * MiB;
 /** Topics for which a session remembers which of its subscriptions match. */
 export const sessionTopicsRemembered = 1_000;
 /** How long after its start a broker waits with wills that are due already: clients try again every second as a rule. */

@@ -89,7 +89,7 @@ describe('capturing live messages', () => {
     expect([...logs.topics()].map(({ configs }) => configs)).toEqual([{}, {}]);
   });
 
-  // A turn in which much came was one batch of any size. Each of 100 replays that waited for their clients held 8 MiB.
+  // A turn in which much came was one batch of any size, and each replay that waits for its client in the middle holds it.
   it('makes several batches of a turn in which much came, none much larger than its bound', async () => {
     const { logs, capture, publishSafely } = await capturing();
     const texts = Array.from({ length: 20 }, (_, index) => `${index} `.padEnd(captureBatchBytes / 4, 'x'));

@@ -36,9 +36,9 @@ export interface CaptureParts {
 }
 
 /**
- * Writes live messages to logs: what comes in one turn becomes one batch for each log, or several where it is much. Publishers
- * waits for the disk. Where the store cannot write, live traffic goes on, and what the log lacks is counted; who wants to
- * know of its message is told.
+ * Writes live messages to logs: what comes in one turn becomes one batch for each log, or several where it is much.
+ * Publishers wait while too much waits for the disk. Where the store cannot write, live traffic goes on, and what the log
+ * lacks is counted; who wants to know of its message is told.
  */
 export class Capture implements Receiver {
   readonly isDurable = true;

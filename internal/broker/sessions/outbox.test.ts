@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { sessionInflightBytes } from '../../limits/broker.ts';
 import type { Message } from '../delivery/publication.ts';
 import { Outbox } from './outbox.ts';
 import type { Outlet } from './outlet.ts';
@@ -40,6 +41,29 @@ function outboxOf(clientId: string, total: WaitingTotal, bounds = limits): Outbo
 }
 
 describe('outboxes', () => {
+  // A client that said it takes 65,535 messages, and acknowledged none, had that many sent and kept, however large.
+  it('send no more bytes than a bound before they are acknowledged, and go on with each that is', () => {
+    const total = new WaitingTotal(Number.POSITIVE_INFINITY);
+    const outbox = outboxOf('a', total, { queueMessages: 100, queueBytes: 100 * MiB });
+    const sent: number[] = [];
+    const send = (_message: Message, _as: unknown, token: number) => void sent.push(token);
+    outbox.attach({ ...outlet, window: 65_535, send });
+    const half = 'x'.repeat(sessionInflightBytes / 2);
+    for (let index = 0; index < 5; index++) expect(outbox.offer(message(half), delivery)).toBe(true);
+    expect(outbox.sendNow(message('read from a log'), delivery)).toBe(false);
+    expect([sent.length, outbox.waiting]).toEqual([2, 3]);
+    outbox.done(sent[0]);
+    outbox.pump();
+    expect([sent.length, outbox.waiting]).toEqual([3, 2]);
+    // Whoever comes back gets all again that was sent, and no more.
+    outbox.attach({ ...outlet, window: 65_535, send });
+    outbox.pump();
+    expect([sent.length, outbox.waiting]).toEqual([5, 2]);
+    for (const token of sent.slice(3)) outbox.done(token);
+    outbox.pump();
+    expect(outbox.waiting).toBe(0);
+  });
+
   it('hold no more together than they may, and at least one message each', () => {
     const total = new WaitingTotal(10_000);
     const outboxes = ['a', 'b', 'c'].map((id) => outboxOf(id, total));

@@ -1,7 +1,8 @@
 import type { ErrorCode } from '../../errors.ts';
 import { Fifo } from '../../lib/fifo.ts';
-import { sessionSendAheadBytes } from '../../limits/broker.ts';
+import { sessionInflightBytes, sessionReadAheadBytes, sessionSendAheadBytes } from '../../limits/broker.ts';
 import type { Tracing } from '../../observe/tracing.ts';
+import { messageBytes } from '../delivery/message-bytes.ts';
 import type { Message } from '../delivery/publication.ts';
 import { Receipt } from '../delivery/receipt.ts';
 import type { Outgoing, OutgoingOptions } from './outgoing.ts';
@@ -39,7 +40,7 @@ export interface OutboxParts {
 
 /**
  * The messages of one session with QoS 1 and 2: first those sent and not acknowledged, then those that wait, each in
- * its order; never more unacknowledged messages than the client takes.
+ * its order; never more unacknowledged messages than the client takes, and no more bytes of them than a bound.
  */
 export class Outbox {
   readonly #owner: OutboxOwner;
@@ -50,6 +51,8 @@ export class Outbox {
   readonly #waiting: WaitingQueue;
   /** By token, in the order in which they were first sent. */
   readonly #inflight = new Map<number, Outgoing>();
+  /** Of those that are kept here. */
+  #inflightBytes = 0;
   /** How many of them lie in the retained store, and are not kept here. */
   #borrowed = 0;
   /** Whether a part of what the client takes is for retained messages, so that live ones leave room for them. */
@@ -143,6 +146,7 @@ export class Outbox {
   sendNow(message: Message, options: OutgoingOptions): boolean {
     const outlet = this.#outlet;
     if (outlet === undefined || this.#waiting.length > 0 || !this.#takesMore(outlet)) return false;
+    if (this.#inflightBytes >= sessionReadAheadBytes) return false;
     this.#sendFirst(outlet, this.#newOutgoing(message, options), options.qos === 2);
     return true;
   }
@@ -164,7 +168,7 @@ export class Outbox {
   restore(outgoing: Outgoing): void {
     this.#lastSequence = Math.max(this.#lastSequence, outgoing.sequence);
     if (outgoing.step === 'waits') this.#wait(outgoing);
-    else this.#inflight.set(outgoing.token, outgoing);
+    else this.#enter(outgoing);
     this.doubt();
   }
 
@@ -203,7 +207,7 @@ export class Outbox {
   /** Nothing is left to do of a message. */
   done(token: number): void {
     const outgoing = this.#inflight.get(token)!;
-    this.#inflight.delete(token);
+    this.#exit(outgoing);
     if (this.#tracing?.isOn) this.#trace('acknowledged', outgoing);
     this.#forget(outgoing);
   }
@@ -218,7 +222,7 @@ export class Outbox {
     for (const outgoing of this.#inflight.values()) {
       if (outgoing.qos === 1 && mayMove(outgoing)) moved.push(outgoing);
     }
-    for (const { token } of moved) this.#inflight.delete(token);
+    for (const outgoing of moved) this.#exit(outgoing);
     moved.push(...this.#waiting.takeIf(mayMove));
     for (const outgoing of moved) this.#store.deleteOutgoing(outgoing);
     return moved;
@@ -244,6 +248,7 @@ export class Outbox {
     for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(outgoing);
     for (const outgoing of this.#waiting.takeAll()) this.#store.deleteOutgoing(outgoing);
     this.#inflight.clear();
+    this.#inflightBytes = 0;
     this.#borrowed = 0;
   }
 
@@ -275,9 +280,21 @@ export class Outbox {
 
   #takesMore({ window, channel }: Outlet): boolean {
     const repeats = this.#toRepeat.length;
+    if (channel.waitingBytes >= sessionSendAheadBytes) return false;
     // Messages that were sent before are sent again in any case.
-    const most = this.sharesWindow && repeats === 0 ? Math.floor(window / 2) : window;
-    return this.#inflight.size - repeats < most && channel.waitingBytes < sessionSendAheadBytes;
+    if (repeats > 0) return this.#inflight.size - repeats < window;
+    const most = this.sharesWindow ? Math.floor(window / 2) : window;
+    return this.#inflight.size < most && this.#inflightBytes < sessionInflightBytes;
+  }
+
+  #enter(outgoing: Outgoing): void {
+    this.#inflight.set(outgoing.token, outgoing);
+    if (!outgoing.isBorrowed) this.#inflightBytes += messageBytes(outgoing.message);
+  }
+
+  #exit(outgoing: Outgoing): void {
+    this.#inflight.delete(outgoing.token);
+    if (!outgoing.isBorrowed) this.#inflightBytes -= messageBytes(outgoing.message);
   }
 
   #sendFirst(outlet: Outlet, outgoing: Outgoing, isKept: boolean): void {
@@ -294,7 +311,7 @@ export class Outbox {
     }
     outgoing.token = this.#freeToken(outlet);
     outgoing.step = 'sent';
-    this.#inflight.set(outgoing.token, outgoing);
+    this.#enter(outgoing);
     if (outgoing.qos === 1) {
       if (isKept) this.#store.putOutgoing(this.#owner.clientId, outgoing);
       this.#send(outlet, outgoing, false);
@@ -339,7 +356,7 @@ export class Outbox {
 
   /** It is sent no more. */
   #giveUp(outgoing: Outgoing): void {
-    this.#inflight.delete(outgoing.token);
+    this.#exit(outgoing);
     this.#forget(outgoing);
   }
 
