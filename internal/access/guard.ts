@@ -1,6 +1,6 @@
 import { innerFilter } from '../topic.ts';
 import type { Identity } from './identity.ts';
-import type { Action, Policy, Resource } from './policy.ts';
+import { type Action, openPolicy, type Policy, type Resource } from './policy.ts';
 
 /**
  * The short form of a policy for an app that embeds a broker: three questions that cover every door. Each answer is
@@ -25,19 +25,55 @@ export const allowAll: Guard = {
 };
 
 /**
- * A guard as a policy. Topics are what a guard knows; everything else is allowed to whoever may connect, because a client
- * that reaches no topic can do nothing with a group or a session of its own.
+ * A guard as a policy, beside the rules of the broker where it has any: what both allow is allowed. Topics are what a guard
+ * knows; everything else is allowed to whoever may connect, because a client that reaches no topic can do nothing with a group or a
+ * session of its own.
  */
-export function policyOfGuard(guard: Guard): Policy {
-  return {
-    epoch: 0,
-    isOpen: false,
-    may: (identity, action, resource) => {
-      if (resource.kind !== 'topic') return guard.mayConnect(identity);
-      return QUESTIONS[action](guard, identity, resource);
-    },
-    onChange: () => () => {},
-  };
+export function policyOfGuard(guard: Guard, rules: Policy = openPolicy): Policy {
+  return new GuardedPolicy(guard, rules);
+}
+
+class GuardedPolicy implements Policy {
+  readonly isOpen = false;
+  /** The rules say how much of a filter is allowed; a guard alone cannot tell. */
+  readonly coverage: Policy['coverage'];
+  readonly #guard: Guard;
+  readonly #rules: Policy;
+
+  constructor(guard: Guard, rules: Policy) {
+    this.#guard = guard;
+    this.#rules = rules;
+    const coverage = rules.coverage?.bind(rules);
+    this.coverage =
+      coverage &&
+      ((who, action, filter) =>
+        this.#refusal(who, action, { kind: 'topic', name: filter }) === undefined
+          ? coverage(who, action, filter)
+          : 'none');
+  }
+
+  get epoch(): number {
+    return this.#rules.epoch;
+  }
+
+  may(who: Identity, action: Action, resource: Resource): string | undefined {
+    return this.#refusal(who, action, resource) ?? this.#rules.may(who, action, resource);
+  }
+
+  decidingRule(who: Identity, action: Action, resource: Resource): string | undefined {
+    if (this.#refusal(who, action, resource) !== undefined) return undefined;
+    return this.#rules.decidingRule?.(who, action, resource);
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#rules.onChange(listener);
+  }
+
+  #refusal(who: Identity, action: Action, resource: Resource): string | undefined {
+    return resource.kind === 'topic'
+      ? QUESTIONS[action](this.#guard, who, resource)
+      : this.#guard.mayConnect(who);
+  }
 }
 
 type Question = (guard: Guard, who: Identity, resource: Resource) => string | undefined;

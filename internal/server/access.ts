@@ -1,7 +1,6 @@
 import { type AccessStore, keepsNothing } from '../access/access-store.ts';
 import { allowPartly } from '../access/allow-partly.ts';
 import { type Authenticator, isRefusal } from '../access/authenticator.ts';
-import { bothAllow } from '../access/both-allow.ts';
 import { AccessDirectory } from '../access/directory.ts';
 import { DirectoryPolicy } from '../access/directory-policy.ts';
 import { AccessFile } from '../access/file/access-file.ts';
@@ -10,7 +9,6 @@ import { Limits } from '../access/limits/limits.ts';
 import type { Policy } from '../access/policy.ts';
 import { RulePolicy } from '../access/rules/rule-policy.ts';
 import { Standing } from '../access/standing.ts';
-import { TellingAuthenticator } from '../access/telling-authenticator.ts';
 import { CertificateUsers } from '../access/users/certificate-users.ts';
 import { Decoys } from '../access/users/decoys.ts';
 import { Tokens } from '../access/users/tokens/tokens.ts';
@@ -24,7 +22,6 @@ import type { Metrics } from '../observe/metrics.ts';
 import { AccessEntries } from '../persistence/access-entries.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import { checkNotMarked, MarkedAccess } from './has-users.ts';
-import { loginLog } from './login-log.ts';
 import { loginSecret } from './login-secret.ts';
 import type { Opened } from './opened.ts';
 import { type BrokerOptions, storeFolderOf } from './options.ts';
@@ -81,7 +78,7 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
     directory,
     limits: limitsOf(parts, directory, standing),
     rules,
-    authenticator: toldLogins(authenticator ?? users, options, logger),
+    authenticator: authenticator ?? users,
     policy: policyOf(options, rules),
     reload: async () => file?.reload(),
   };
@@ -107,12 +104,8 @@ function limitsOf(
 
 /** What an app says in the place of rules, or in the short form beside them. */
 function policyOf({ policy, guard, aclPartial }: BrokerOptions, rules: DirectoryPolicy): Policy {
-  const decides = policy ?? (guard === undefined ? rules : bothAllow(policyOfGuard(guard), rules));
+  const decides = policy ?? (guard === undefined ? rules : policyOfGuard(guard, rules));
   return aclPartial ? allowPartly(decides) : decides;
-}
-
-function toldLogins(users: Authenticator, { clock }: BrokerOptions, logger: Logger): Authenticator {
-  return new TellingAuthenticator(users, loginLog(logger, clock));
 }
 
 function reportReplaced(user: string, error: Error | undefined, logger: Logger): void {

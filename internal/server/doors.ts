@@ -21,6 +21,7 @@ import type { ListenerEvents, ListenerOptions } from '../transport/listener-opti
 import { Traffic } from '../transport/traffic.ts';
 import type { OpenAccess } from './access.ts';
 import { descriptorEvents } from './descriptors.ts';
+import { loginLog } from './login-log.ts';
 import type { Opened } from './opened.ts';
 import { type BrokerOptions, listenerOptions, optionsOf } from './options.ts';
 
@@ -57,7 +58,8 @@ export interface DoorsParts {
 export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts): Promise<OpenDoors> {
   const { options, access, broker, sessions, kept, metrics, health, connections } = parts;
   const { addresses, admin, logger, certificates, opened } = parts;
-  const admission = new Admission(access.authenticator, access.policy, access.limits);
+  const told = loginLog(logger, broker.clock);
+  const admission = new Admission(access.authenticator, access.policy, access.limits, told);
   opened.add(access.directory.onChange(() => connections.holdToLimits()));
   recheckWhenRulesChange(admission, parts);
   const shared = {

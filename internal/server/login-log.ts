@@ -1,6 +1,6 @@
 import { userToTell } from '../access/authenticator.ts';
-import type { RefusedLogin } from '../access/telling-authenticator.ts';
 import type { Logger } from '../broker/broker.ts';
+import type { RefusedLogin } from '../doors/clients/admission.ts';
 import { nameForLog } from '../errors.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { refusalsLoggedPerSecond } from '../limits/doors.ts';

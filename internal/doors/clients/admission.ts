@@ -21,6 +21,9 @@ import { systemClock } from '../../lib/clock.ts';
 import type { Connection } from '../../transport/connection.ts';
 import type { Intake } from './intake.ts';
 
+/** Hears of a client that was not let in; the client itself hears only that it was not. */
+export type RefusedLogin = (peer: Peer, refusal: Refusal) => void;
+
 /**
  * The step between what a client says of itself and being let in, the same for every door: whoever guesses or connects in
  * a loop waits, credentials are checked, which may take time, and the policy is asked whether the client may connect.
@@ -29,6 +32,7 @@ export class Admission {
   readonly policy: Policy;
   readonly limits: Limits;
   readonly #authenticator: Authenticator;
+  readonly #told: RefusedLogin;
   readonly #failedLogins: FailedLogins;
   readonly #reconnects: Reconnects;
 
@@ -36,7 +40,9 @@ export class Admission {
     authenticator: Authenticator = everybodyIsAnonymous,
     policy: Policy = openPolicy,
     limits = new Limits({ clock: systemClock }),
+    told: RefusedLogin = () => {},
   ) {
+    this.#told = told;
     this.#authenticator = authenticator;
     this.policy = policy;
     this.limits = limits;
@@ -74,7 +80,10 @@ export class Admission {
   beginExchange(peer: Peer, mechanism: string): SaslExchange {
     const begun =
       this.#authenticator.beginExchange?.(peer, mechanism) ?? this.#oneStepExchange(peer, mechanism);
-    if (isRefusal(begun)) throw refused(begun);
+    if (isRefusal(begun)) {
+      this.#told(peer, begun);
+      throw refused(begun);
+    }
     return { step: (message) => this.#step(peer, begun, message) };
   }
 
@@ -99,6 +108,7 @@ export class Admission {
   #admitNow(peer: Peer, credentials: Credentials, isConnecting: boolean): Access | Promise<Access> {
     const found = this.#authenticator.authenticate(peer, credentials);
     const letIn = (known: Identity | Refusal) => {
+      if (isRefusal(known)) this.#told(peer, known);
       const user = guessedUser(credentials);
       if (user !== undefined) this.#note(peer, user, known);
       const access = this.accessOf(known);
@@ -110,6 +120,7 @@ export class Admission {
   /** Whose user becomes known only in the exchange waits before it hears how that ended. */
   async #step(peer: Peer, exchange: SaslExchange, message: Uint8Array): Promise<SaslStep> {
     const step = await exchange.step(message);
+    if (isRefusal(step)) this.#told(peer, step);
     if (!isRefusal(step) && step.kind === 'challenge') return step;
     const user = isRefusal(step) ? step.user : step.identity.user;
     if (user === undefined) return step;
