@@ -5,23 +5,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { deflateRawSync } from 'node:zlib';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { deflateRawSync, gzipSync } from 'node:zlib';
+import { afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { makeCertificates } from '../../certs/make.ts';
 import { HashQueue } from '../../internal/access/users/hash-queue.ts';
 import type { User } from '../../internal/access/users/user.ts';
 import { UserAuthenticator } from '../../internal/access/users/user-authenticator.ts';
+import { buildBatch } from '../../internal/batch/build.ts';
 import { systemClock } from '../../internal/lib/clock.ts';
 import { FrameType } from '../../internal/protocol/frame/frame.ts';
+import { Status } from '../../internal/protocol/grpc/status.ts';
+import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { type Packet, PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
 import { type BrokerOptions, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { TestClient } from '../grpc/grpc-client.ts';
 import { connectMqtt, openMqtt } from '../mqtt/client.ts';
 import { eventually } from '../support/eventually.ts';
+import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 import { openStream, RawClient } from '../support/raw-client.ts';
 import { directoryOf, userOf, userWithout } from '../support/users.ts';
 
 const BAD_CREDENTIALS = 0x86;
+const NOT_AUTHORIZED = 0x87;
 const SERVER_BUSY = 0x89;
 const password = Buffer.from('wonder land');
 
@@ -158,16 +165,20 @@ describe('before a client has logged in', () => {
     await (await listener(broker!.url)).expectNothing();
   });
 
-  it('a TLS handshake that comes byte by byte is not waited for', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'tinymq-handshake-'));
-    const { serverCert, serverKey } = await makeCertificates(folder);
-    try {
+  it.each(['frames', 'kafka', 'grpc', 'http'])(
+    'a TLS handshake that comes byte by byte is not waited for: %s',
+    async (door) => {
+      const folder = mkdtempSync(join(tmpdir(), 'tinymq-handshake-'));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      const { serverCert, serverKey } = await makeCertificates(folder);
+      const listen = ['tls://127.0.0.1:0'];
       await started({
-        listen: ['tls://127.0.0.1:0'],
+        ...{ listen, kafka: { listen }, grpc: { listen }, http: { listen } },
         tls: { certFile: serverCert, keyFile: serverKey },
         connectTimeoutMs: 1_000,
       });
-      const socket = createConnection(Number(new URL(broker!.url).port), '127.0.0.1');
+      const { port } = new URL(urlOf(broker!, door).replace(/^\w+/, 'http'));
+      const socket = createConnection(Number(port), '127.0.0.1');
       socket.on('error', () => {}).resume();
       const hello = await clientHello();
       let at = 0;
@@ -175,9 +186,50 @@ describe('before a client has logged in', () => {
       await once(socket, 'close');
       clearInterval(dribble);
       expect(at).toBeLessThan(hello.length);
-    } finally {
-      rmSync(folder, { recursive: true });
+    },
+  );
+
+  // What they carry would be 64 MiB; a client that may do nothing is told that, and not that it sends too much.
+  it('a compressed request of Kafka closes the connection, and one of gRPC is refused, both as they are', async () => {
+    const listen = ['tcp://127.0.0.1:0'];
+    await started({ kafka: { listen }, grpc: { listen } });
+    const wire = await KafkaWire.open(urlOf(broker!, 'kafka'));
+    const record = { timestamp: 0, key: null, value: Buffer.alloc(64 * 1024 * 1024), headers: [] };
+    const partitionData = [{ index: 0, records: buildBatch([record], { compression: 'gzip' }) }];
+    const topicData = [{ name: 'log', partitionData }];
+    wire.send(produce, 9, { transactionalId: null, acks: -1, timeoutMs: 1_000, topicData });
+    expect(await wire.next()).toBeUndefined();
+    const client = new TestClient(urlOf(broker!, 'grpc'));
+    const call = client.open('Produce', { 'grpc-encoding': 'gzip' });
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
+    const head = Buffer.from([1, 0, 0, 0, 0]);
+    head.writeUInt32BE(bomb.length, 1);
+    call.stream.end(Buffer.concat([head, bomb]));
+    expect((await call.ended).status).toBe(Status.UNAUTHENTICATED);
+    client.close();
+  });
+});
+
+// A client id is a name of its user, on whichever door: nobody else may end its connection or have its session.
+describe('the client id of another user', () => {
+  const other = { clientId: 'shared', userName: 'u1', password };
+
+  it("is nobody else's, by MQTT, frames and HTTP", async () => {
+    const url = await started({ http: { listen: ['http://127.0.0.1:0'] } });
+    const mine = await connectMqtt(url, 5, { clientId: 'shared', userName: 'alice', password });
+    for (const version of [4, 5] as const) {
+      const { reasonCode } = await (await openMqtt(url, version)).connect(other);
+      expect(reasonCode).toBe(version === 5 ? NOT_AUTHORIZED : 5);
     }
+    const words = `user=${btoa('u1')} password=${btoa(String(password))}`;
+    const byFrames = new RawClient(await openStream(url), 'shared');
+    byFrames.send(FrameType.connect, '', `credentials ${words}`);
+    expect(await byFrames.expectRefusal()).toMatch(/^not-authorized: /);
+    const authorization = `Basic ${btoa(`u1:${password}`)}`;
+    const stream = `${urlOf(broker!, 'http')}/topics/a?follow&client=shared`;
+    expect((await fetch(stream, { headers: { authorization } })).status).toBe(403);
+    await mine.expectSilence();
+    mine.drop();
   });
 });
 
