@@ -1,4 +1,5 @@
 import type { Access } from '../../access/access.ts';
+import type { RecordHeader } from '../../batch/record-cursor.ts';
 import type { Deadline } from '../../lib/deadline-timer.ts';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
@@ -36,6 +37,8 @@ export class Call implements ExpandedCall, StreamHandler {
   #handler: CallHandler = NOBODY;
   #expander: Expander | undefined;
   #deadline: Deadline | undefined;
+  /** The headers of records that the call produces: the trace that it belongs to. */
+  recordHeaders: readonly RecordHeader[] = NO_HEADERS;
   #heldBytes = 0;
   #pauses = 0;
   #isOver = false;
@@ -249,5 +252,7 @@ export class Call implements ExpandedCall, StreamHandler {
     handler.over();
   }
 }
+
+const NO_HEADERS: readonly RecordHeader[] = [];
 
 const NOBODY: CallHandler = { message() {}, halfClosed() {}, over() {}, closing() {} };

@@ -10,6 +10,7 @@ import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.t
 import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
 import type { Http2Error } from '../../protocol/http2/http2-error.ts';
 import type { RequestHead } from '../../protocol/http2/request-head.ts';
+import { traceContextOf } from '../../protocol/trace-context.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
@@ -195,6 +196,9 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   #start(call: Call, head: RequestHead): void {
     if (call.isOver) return;
     const open = this.#parts.methodOf(head.path);
+    const trace = traceContextOf((name) => head.get(name));
+    if (trace.length > 0)
+      call.recordHeaders = trace.map(([key, value]) => ({ key, value: Buffer.from(value) }));
     const timeout = head.get('grpc-timeout');
     const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
     call.start(open, head.get('grpc-encoding'), timeoutMs);

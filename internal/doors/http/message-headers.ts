@@ -4,6 +4,7 @@ import type { Message, MessageProperties } from '../../broker/delivery/publicati
 import { BrokerError } from '../../errors.ts';
 import { httpUserProperties } from '../../limits/http.ts';
 import type { StoredMessage } from '../../live/stored-messages.ts';
+import { traceContextOf } from '../../protocol/trace-context.ts';
 
 /**
  * The properties of a message as headers. Names and values of user properties are percent-encoded where they are
@@ -33,10 +34,11 @@ export function propertiesOf(
   if (correlationData !== undefined) {
     properties.correlationData = new Uint8Array(Buffer.from(String(correlationData), 'base64'));
   }
-  const userProperties = [
+  const named = [
     ...(headersDistinct[USER_PROPERTY] ?? []).map(userPropertyOfHeader),
     ...added.map(userPropertyOf),
   ];
+  const userProperties = [...named, ...traceOf(request, named)];
   if (userProperties.length > httpUserProperties) {
     throw new BrokerError(
       'malformed-http-request',
@@ -45,6 +47,13 @@ export function propertiesOf(
   }
   if (userProperties.length > 0) properties.userProperties = userProperties;
   return Object.keys(properties).length === 0 ? undefined : properties;
+}
+
+/** The trace that the request belongs to, unless the message has one of its own. */
+function traceOf({ headers }: IncomingMessage, named: readonly [string, string][]): [string, string][] {
+  if (named.some(([name]) => name === 'traceparent')) return [];
+  const context = traceContextOf((name) => headers[name]?.toString());
+  return context.map(([name, value]) => [name, value]);
 }
 
 function userPropertyOfHeader(text: string): [name: string, value: string] {
@@ -86,6 +95,8 @@ export function headersOf(message: Message & Partial<StoredMessage>): Record<str
   }
   if (userProperties !== undefined && userProperties.length > 0) {
     headers[USER_PROPERTY] = userProperties.map(([name, value]) => `${encoded(name)}=${encoded(value)}`);
+    const trace = traceContextOf((wanted) => userProperties.find(([name]) => name === wanted)?.[1]);
+    Object.assign(headers, Object.fromEntries(trace));
   }
   return headers;
 }

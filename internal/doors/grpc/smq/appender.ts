@@ -1,4 +1,5 @@
 import { BatchBuilder } from '../../../batch/build.ts';
+import type { RecordHeader } from '../../../batch/record-cursor.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { grpcBatchBytes } from '../../../limits/grpc.ts';
 import { maxStoredBatchBytes } from '../../../limits/store.ts';
@@ -69,8 +70,14 @@ export class TopicAppender {
    *
    * @throws GrpcError UNKNOWN where it is larger than what can be stored.
    */
-  append(bytes: Uint8Array, start: number, end: number, waiter: AppendWaiter): number {
-    const size = end - start;
+  append(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    waiter: AppendWaiter,
+    headers: readonly RecordHeader[] = [],
+  ): number {
+    const size = end - start + bytesOf(headers);
     const heldBytes = size + RECORD_OVERHEAD_BYTES;
     if (size > LARGEST_MESSAGE_BYTES) throw new GrpcError(Status.UNKNOWN, 'string or blob too big');
     if (this.#builder.count > 0 && this.#builder.sizeBytes + size > grpcBatchBytes) this.#write();
@@ -79,7 +86,7 @@ export class TopicAppender {
       if (size > grpcBatchBytes) this.#builder = new BatchBuilder(size + BATCH_OVERHEAD_BYTES);
     }
     const index = this.#builder.count;
-    this.#builder.append(this.#timestamp, null, 0, 0, bytes, start, end);
+    this.#builder.append(this.#timestamp, null, 0, 0, bytes, start, end, headers);
     const last = this.#waiters.length - 1;
     if (last >= 0 && this.#waiters[last] === waiter) {
       this.#lasts[last] = index;
@@ -172,3 +179,8 @@ const RECORD_OVERHEAD_BYTES = 16;
 /** The overhead of a batch of one record, at most. */
 const BATCH_OVERHEAD_BYTES = 256;
 const LARGEST_MESSAGE_BYTES = maxStoredBatchBytes - BATCH_OVERHEAD_BYTES;
+
+/** About what headers take in a record. */
+function bytesOf(headers: readonly RecordHeader[]): number {
+  return headers.reduce((sum, { key, value }) => sum + 4 + key.length + (value?.length ?? 0), 0);
+}

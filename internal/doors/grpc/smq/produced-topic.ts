@@ -1,4 +1,5 @@
 import type { Access } from '../../../access/access.ts';
+import type { RecordHeader } from '../../../batch/record-cursor.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { textOf } from '../../../protocol/grpc/read-message.ts';
 import { ProduceRequestCursor } from '../../../protocol/smq/produce-request.ts';
@@ -36,11 +37,17 @@ export class ProducedTopic {
    *
    * @throws GrpcError as {@link Topics.toWrite} and {@link TopicAppender.append}; ProtobufError.
    */
-  append(bytes: Uint8Array, start: number, end: number, waiter: AppendWaiter): number {
+  append(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    waiter: AppendWaiter,
+    headers: readonly RecordHeader[],
+  ): number {
     cursor.read(bytes, start, end);
     const { topicStart, topicEnd, messageStart, messageEnd } = cursor;
     if (!this.#isSameTopic(bytes, topicStart, topicEnd)) this.#findTopic(bytes, topicStart, topicEnd);
-    const heldBytes = this.#appender!.append(bytes, messageStart, messageEnd, waiter);
+    const heldBytes = this.#appender!.append(bytes, messageStart, messageEnd, waiter, headers);
     this.#context.received.value++;
     return heldBytes;
   }
