@@ -1,11 +1,15 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { OPERATIONS, STREAMS } from '../../internal/admin/all.ts';
 import { METRICS } from '../../internal/observe/metric-table.ts';
+import { HealthCheckRequest, HealthCheckResponse } from '../../internal/protocol/grpc/health.ts';
+import { encodeEnveloped } from '../../internal/protocol/grpc/write-message.ts';
 import { connect } from '../../pkg/client/index.ts';
+import { TestClient } from '../grpc/grpc-client.ts';
 import { post, startHttp } from '../support/http-door.ts';
+import { urlOf } from '../support/listeners.ts';
 
 describe('the metrics page', () => {
   it('has each metric of the broker with its help, its type and its values', async () => {
@@ -81,6 +85,46 @@ describe('how the broker is', () => {
       checks: { store: { status: 'pass' }, disk: { status: 'pass' } },
     });
   });
+});
+
+const SERVING = 1;
+const NOT_SERVING = 2;
+
+it('a store that is gone is told by HTTP and by gRPC, until it is there again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tinymq-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const dataDir = join(folder, 'data');
+  const { broker, http } = await startHttp({
+    ...{ memory: false, dataDir, keep: [{ filter: '#' }] },
+    grpc: { listen: ['grpc://127.0.0.1:0'] },
+  });
+  const grpc = new TestClient(urlOf(broker, 'grpc'));
+  onTestFinished(() => grpc.close());
+  const statuses = async () => {
+    const call = grpc.openPath('/grpc.health.v1.Health/Check', HealthCheckResponse);
+    call.stream.end(encodeEnveloped(HealthCheckRequest, { service: '' }));
+    const [response] = await call.received(1);
+    return [
+      (await fetch(`${http}/readyz`)).status,
+      (await fetch(`${http}/healthz`)).status,
+      response!.status,
+    ];
+  };
+  expect(await statuses()).toEqual([200, 200, SERVING]);
+  renameSync(dataDir, join(folder, 'elsewhere'));
+  expect(await statuses()).toEqual([503, 503, NOT_SERVING]);
+  expect(await (await fetch(`${http}/readyz`)).text()).toMatch(/^disk: the folder cannot be looked at/);
+  renameSync(join(folder, 'elsewhere'), dataDir);
+  expect(await statuses()).toEqual([200, 200, SERVING]);
+});
+
+it('a listener that could not open is told, and the broker is ready without it', async () => {
+  const taken = await startHttp();
+  const { http } = await startHttp({ kafka: { listen: [taken.frames] }, onListenError: () => {} });
+  const report = await (await fetch(`${http}/healthz`)).json();
+  expect(report).toMatchObject({ status: 'warn', checks: { listeners: { status: 'warn', open: 2 } } });
+  expect(JSON.stringify(report)).toContain(taken.frames);
+  expect((await fetch(`${http}/readyz`)).status).toBe(200);
 });
 
 describe('the description of the API', () => {

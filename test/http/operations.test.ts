@@ -163,13 +163,14 @@ describe('the tree of topics', () => {
     ]);
     expect(shown(await level('house/'))).toEqual(['retained', 'hall … retained'].map((line) => line.trim()));
     expect((await level('house/hall/')).children).toEqual([
-      { name: 'light', topic: 'house/hall/light', hasChildren: false, retained: true },
+      { name: 'light', topic: 'house/hall/light', hasChildren: false, retained: true, value: 'x' },
     ]);
     expect(shown(await level('b/'))).toEqual(['…']);
     expect(shown(await level('kept/'))).toEqual(['a   log']);
     expect((await level('kept/')).children[0]!.log).toMatchObject({
       ...{ name: 'kept.a', partitions: 1, records: 1 },
     });
+    expect((await level('kept/')).children[0]!).toHaveProperty('lastPublishedAt');
     expect(shown(await level('nothing/'))).toEqual([]);
     expect((await fetch(`${http}/tree?under=house`)).status).toBe(400);
   });
@@ -224,5 +225,45 @@ describe('groups', () => {
     }
     expect((await fetch(`${http}/groups/readers`, { method: 'DELETE' })).status).toBe(200);
     expect((await fetch(`${http}/groups/readers`)).status).toBe(404);
+  });
+});
+
+describe('a request that changes the broker', () => {
+  const add = async (body: string, type = 'application/json') => {
+    const { http } = await startHttp();
+    const answer = await fetch(`${http}/users`, { method: 'POST', body, headers: { 'content-type': type } });
+    return [answer.status, ((await answer.json()) as { code: string }).code];
+  };
+
+  it.each(['', '{', 'null', '[]', '"x"', '{"name":"a"}}', '{"name":"a","__proto__":{"x":1}}'])(
+    'is JSON: %j is refused',
+    async (body) => expect(await add(body)).toEqual([400, 'malformed-http-request']),
+  );
+
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])(
+    'says that it is JSON, which forms of other pages cannot: %s is refused',
+    async (type) => expect(await add('{"name":"a"}', type)).toEqual([400, 'malformed-http-request']),
+  );
+
+  it('is bounded', async () => {
+    const body = JSON.stringify({ name: 'a', groups: ['x'.repeat(1_100_000)] });
+    expect(await add(body)).toEqual([413, 'request-too-large']);
+  });
+
+  it('is refused with what is wrong with it', async () => {
+    const { http } = await startHttp();
+    const post = async (path: string, body: object) => {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(http + path, { method: 'POST', body: JSON.stringify(body), headers });
+      return [answer.status, ((await answer.json()) as { code: string }).code];
+    };
+    expect(await post('/rules', { rule: { allow: 'fly', users: 'a' } })).toEqual([400, 'invalid-change']);
+    expect(await post('/import', { users: [], rules: [{}] })).toEqual([400, 'malformed-http-request']);
+    expect(await post('/users', { name: 'a', password: 'plain' })).toEqual([400, 'invalid-change']);
+    const missing = await fetch(`${http}/users/nobody`, { method: 'DELETE' });
+    expect([missing.status, ((await missing.json()) as { code: string }).code]).toEqual([
+      404,
+      'no-such-object',
+    ]);
   });
 });

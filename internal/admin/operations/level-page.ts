@@ -8,6 +8,7 @@ export interface LevelChild {
   hasChildren: boolean;
   retained: boolean;
   log?: { name: string; partitions: number; records: number; bytes: number };
+  lastPublishedAt?: string | undefined;
 }
 
 /**

@@ -96,3 +96,15 @@ export function logSize({ partitions }: TopicLog): { partitions: number; records
   }
   return { partitions: partitions.length, records, bytes };
 }
+
+/** The last millisecond that the format of dates has. */
+const LAST_TIME_MS = 8.64e15;
+
+/** When the newest record of a log says that it was made; undefined where none says a time. */
+export function newestRecordAt({ partitions }: TopicLog): string | undefined {
+  let newestMs = -1;
+  for (const { maxTimestamp } of partitions) {
+    if (maxTimestamp <= LAST_TIME_MS) newestMs = Math.max(newestMs, maxTimestamp);
+  }
+  return newestMs < 0 ? undefined : new Date(newestMs).toISOString();
+}

@@ -1,11 +1,11 @@
 import { shownValueBytes } from '../../limits/admin.ts';
 import { isInternalTopic, liveTopicOf } from '../../log/names.ts';
 import type { BrokerParts, Caller } from '../operation.ts';
-import { defineOperation, flag, listOf, number, objectOf, text } from '../operation.ts';
+import { defineOperation, flag, listOf, number, objectOf, text, time } from '../operation.ts';
 import { PAGE_ANSWER, PAGE_QUERY, type PageQuery } from '../pages.ts';
 import { eachInSlices } from '../slices.ts';
 import { type LevelChild, LevelPage } from './level-page.ts';
-import { logSize } from './logs.ts';
+import { logSize, newestRecordAt } from './logs.ts';
 import { maySee } from './visible.ts';
 
 interface TreeQuery extends PageQuery {
@@ -16,6 +16,7 @@ const CHILD = objectOf(
   {
     name: { ...text, description: 'The level; it may be empty.' },
     ...{ topic: text, hasChildren: flag, retained: flag },
+    lastPublishedAt: { ...time, description: 'Of the newest record in its log, as that says of itself.' },
     value: { ...text, description: 'The beginning of the retained message, where it is text.' },
     log: objectOf({ name: text, partitions: number, records: number, bytes: number }),
   },
@@ -46,7 +47,9 @@ export const showTree = defineOperation({
     await eachInSlices(parts.logs?.topics() ?? [], (log) => {
       if (isInternalTopic(log.name)) return;
       const child = level.add(liveTopicOf(log.name));
-      if (child !== undefined) child.log = { name: log.name, ...logSize(log) };
+      if (child === undefined) return;
+      child.log = { name: log.name, ...logSize(log) };
+      child.lastPublishedAt = newestRecordAt(log);
     });
     const { children, next } = level.page();
     return { under, children: children.map((child) => withValue(child, parts, caller)), next };
