@@ -1,5 +1,5 @@
 import type { OptionTable } from '../../cli/options/option.ts';
-import { choice, duration, integer, text, toggle } from '../../cli/options/option.ts';
+import { choice, integer, text, toggle } from '../../cli/options/option.ts';
 import type { Operands, Program } from '../../cli/options/program.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
 import { brokerOptions } from '../reach/flags.ts';
@@ -86,17 +86,55 @@ export const clientsKickProgram = program({
   examples: ['tinymq clients kick sensor-7'],
 });
 
-export const topProgram = program({
-  name: 'tinymq top',
-  summary: 'Shows live what a broker does and which clients do most; q ends it.',
-  options: {
-    every: duration(
-      { min: 200, max: 60_000 },
-      { group: 'Output', default: '2', help: 'the time between two pictures' },
-    ),
-    once: toggle({ group: 'Output', help: 'print one picture, after one -every, and end' }),
-    ...brokerOptions,
-    options: kafkaOptions.options,
-  },
-  examples: ['tinymq top', 'tinymq top -every 5 -context prod'],
+export const sessionsLsProgram = program({
+  name: 'tinymq sessions ls',
+  summary: 'Lists the sessions of MQTT clients that are there or expected back.',
+  options: { ...listOptions, ...common },
+  examples: ['tinymq sessions ls', 'tinymq sessions ls -search sensor- -limit 1000'],
+});
+
+export const sessionsRmProgram = program({
+  name: 'tinymq sessions rm',
+  summary: 'Ends a session with its connection, and drops what waits in it.',
+  options: { ...common, quiet },
+  operands: { usage: 'CLIENT', help: 'the client id', min: 1, max: 1 },
+  examples: ['tinymq sessions rm sensor-7'],
+});
+
+export const subscriptionsProgram = program({
+  name: 'tinymq subscriptions',
+  summary: 'Lists who is subscribed to what, by filter.',
+  options: { ...listOptions, ...common },
+  examples: ['tinymq subscriptions -search sensors/'],
+});
+
+export const retainedLsProgram = program({
+  name: 'tinymq retained ls',
+  summary: 'Lists the topics that have a retained message.',
+  options: { limit: listOptions.limit, ...common },
+  operands: { usage: '[FILTER]', help: 'those that this filter matches; all unless given', min: 0, max: 1 },
+  examples: ['tinymq retained ls', "tinymq retained ls 'sensors/#' -json"],
+});
+
+export const retainedRmProgram = program({
+  name: 'tinymq retained rm',
+  summary: 'Removes retained messages; subscribers are sent nothing.',
+  options: { ...common, quiet },
+  operands: { usage: 'TOPIC...', help: 'the topics', min: 1, max: Number.POSITIVE_INFINITY },
+  examples: ['tinymq retained rm sensors/old'],
+});
+
+export const logsLsProgram = program({
+  name: 'tinymq logs ls',
+  summary: 'Lists the logs: topics of Kafka clients, and live topics that are kept.',
+  options: { ...listOptions, ...common },
+  examples: ['tinymq logs ls'],
+});
+
+export const logsShowProgram = program({
+  name: 'tinymq logs show',
+  summary: 'Shows a log with its partitions and its settings.',
+  options: common,
+  operands: { usage: 'NAME', help: 'the name of the log', min: 1, max: 1 },
+  examples: ['tinymq logs show orders'],
 });

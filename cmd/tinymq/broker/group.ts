@@ -2,9 +2,18 @@ import type { CommandGroup } from '../../cli/options/suite.ts';
 import type { Command } from '../../cli/run-program.ts';
 import { check } from './check.ts';
 import * as clients from './clients.ts';
+import * as logs from './logs.ts';
+import * as retained from './retained.ts';
+import * as sessions from './sessions.ts';
 import { status } from './status.ts';
 
 export const broker: CommandGroup<Command> = {
   title: 'A broker that runs',
-  commands: [status, check, clients.ls, clients.show, clients.kick],
+  commands: [
+    ...[status, check],
+    ...[clients.ls, clients.show, clients.kick],
+    ...[sessions.ls, sessions.rm, sessions.subscriptions],
+    ...[retained.ls, retained.rm],
+    ...[logs.ls, logs.show],
+  ],
 };

@@ -5,8 +5,9 @@ import { note } from '../report.ts';
 const PAGE_ITEMS = 1_000;
 
 interface Answer {
-  total: number;
-  next?: string;
+  /** Some lists are not counted. */
+  total?: number;
+  next?: string | undefined;
 }
 
 /**
@@ -27,9 +28,8 @@ export async function allPages<Item, Page extends Answer>(
     after = page.next;
     if (after === undefined) return found;
     if (found.length >= limit) {
-      note(
-        `${found.length} of ${page.total.toLocaleString('en-US')}; -limit N prints more, -search finds some`,
-      );
+      const of = page.total === undefined ? '' : ` of ${page.total.toLocaleString('en-US')}`;
+      note(`${found.length}${of}; -limit N prints more`);
       return found;
     }
   }

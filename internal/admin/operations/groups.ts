@@ -50,7 +50,7 @@ export const listGroups = defineOperation({
   },
 });
 
-function shown(id: string, { state, protocolType }: { state: string; protocolType: string }): object {
+function shown(id: string, { state, protocolType }: { state: string; protocolType: string }) {
   return { id, state, protocolType };
 }
 
@@ -96,7 +96,7 @@ export const showGroup = defineOperation({
 });
 
 /** A group as far as somebody may know of the topics that it reads. */
-function shownGroup(id: string, group: GroupLag, caller: Caller): object {
+function shownGroup(id: string, group: GroupLag, caller: Caller) {
   const mayKnow = ({ topic }: { topic: string }) => maySee(caller, liveTopicOf(topic));
   const partitions = group.partitions.filter(mayKnow);
   return {

@@ -82,7 +82,7 @@ export const showLog = defineOperation({
   },
 });
 
-function shownLog(log: TopicLog): object {
+function shownLog(log: TopicLog) {
   const { name, createdAtMs } = log;
   return { name, topic: liveTopicOf(name), ...logSize(log), createdAt: new Date(createdAtMs).toISOString() };
 }

@@ -54,7 +54,7 @@ export const listRetained = defineOperation({
   },
 });
 
-function shown({ topic, payload, qos = 0, clientId, properties, expiresAtMs }: Message): object {
+function shown({ topic, payload, qos = 0, clientId, properties, expiresAtMs }: Message) {
   return {
     ...{ topic, payloadBytes: payload.length, qos, clientId },
     contentType: properties?.contentType,

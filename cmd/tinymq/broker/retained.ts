@@ -1,0 +1,39 @@
+import { listRetained, removeRetained } from '../../../internal/admin/operations/retained.ts';
+import { command } from '../../cli/run-program.ts';
+import { print, printTable, report } from '../access/output.ts';
+import { withBroker } from '../reach/reach.ts';
+import { counted } from '../report.ts';
+import { retainedLsProgram, retainedRmProgram } from './flags.ts';
+import { allPages } from './pages.ts';
+import { countText } from './words.ts';
+
+export const ls = command(retainedLsProgram, async (invocation) => {
+  const { limit, json } = invocation.values;
+  const [filter] = invocation.operands;
+  const retained = await withBroker(invocation, (broker) =>
+    allPages(
+      limit,
+      (page) => broker.call(listRetained, { filter, ...page }),
+      (page) => page.retained,
+    ),
+  );
+  if (json) {
+    print(retained);
+    return;
+  }
+  printTable(
+    ['TOPIC', 'BYTES', 'QOS', 'FROM', 'TYPE', 'EXPIRES'],
+    retained.map(({ topic, payloadBytes, qos, clientId, contentType, expiresAt }) => [
+      ...[topic, countText(payloadBytes), String(qos), clientId || '-'],
+      ...[contentType ?? '-', expiresAt ?? 'never'],
+    ]),
+  );
+});
+
+export const rm = command(retainedRmProgram, async (invocation) => {
+  const topics = invocation.operands;
+  await withBroker(invocation, async (broker) => {
+    for (const topic of topics) await broker.call(removeRetained, { topic });
+  });
+  report(invocation.values, { removed: topics }, `Removed ${counted(topics.length, 'retained message')}.`);
+});
