@@ -140,7 +140,14 @@ describe('retained messages', () => {
 
 describe('the tree of topics', () => {
   interface Level {
-    children: { name: string; topic: string; hasChildren: boolean; retained: boolean; log?: object }[];
+    children: {
+      name: string;
+      topic: string;
+      hasChildren: boolean;
+      retained: boolean;
+      value?: string;
+      log?: object;
+    }[];
     next?: string;
   }
   const shown = ({ children }: Level) =>
@@ -173,6 +180,19 @@ describe('the tree of topics', () => {
     expect((await level('kept/')).children[0]!).toHaveProperty('lastPublishedAt');
     expect(shown(await level('nothing/'))).toEqual([]);
     expect((await fetch(`${http}/tree?under=house`)).status).toBe(400);
+  });
+
+  it('says the beginning of retained messages that are text', async () => {
+    const { http } = await startHttp();
+    await post(http, 'v/long?retain', 'ü'.repeat(100));
+    await post(http, 'v/bytes?retain', new Uint8Array([1, 0xff, 0]));
+    await post(http, 'v/cut?retain', `x${'€'.repeat(100)}`);
+    const { children } = await getJson<Level>(`${http}/tree?under=v/`);
+    expect(children.map(({ name, value }) => [name, value])).toEqual([
+      ['bytes', undefined],
+      ['cut', `x${'€'.repeat(39)}`],
+      ['long', 'ü'.repeat(60)],
+    ]);
   });
 
   it('of 20,000 topics is turned page by page, each name once', async () => {

@@ -20,6 +20,7 @@ const PLACES = [
   'retained',
   'groups',
   'why',
+  'why?tab=trace',
   'access',
   'access?tab=rules',
   'access?tab=test',

@@ -79,6 +79,20 @@ describe('the page shows what clients did', () => {
     client.drop();
   });
 
+  it('live, what a message meets on its way', async () => {
+    const { http, frames } = await startHttp();
+    const client = await connectMqtt(frames, 5, { clientId: 'listener' });
+    await client.subscribe('way/#');
+    const { page } = await openPage(http, 'why?tab=trace&name=way%2F%23');
+    await page.getByRole('button', { name: 'Trace' }).click();
+    await page.getByText('Nothing happened yet.').waitFor();
+    const publisher = setInterval(() => post(http, 'way/1', 'x'), 200);
+    await page.getByRole('listitem').filter({ hasText: 'listener' }).first().waitFor();
+    clearInterval(publisher);
+    await page.getByRole('button', { name: 'Stop' }).click();
+    client.drop();
+  });
+
   it('the lag of a group, and resets it', async () => {
     const { http, broker } = await startHttp({
       keep: [{ filter: 'orders' }],

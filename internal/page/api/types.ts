@@ -240,3 +240,22 @@ export interface Limit {
   origin: 'store' | 'file';
   text: string;
 }
+
+/** Something that a message met on its way. */
+export interface Step {
+  at: string;
+  step: string;
+  topic?: string;
+  client?: string;
+  publisher?: string;
+  user?: string;
+  door?: string;
+  filters?: readonly string[];
+  bytes?: number;
+  log?: string;
+  partition?: number;
+  offset?: number;
+  code?: string;
+  message?: string;
+  rule?: string;
+}

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { BrokerError, quoted } from '../../../errors.ts';
 
 const INDEX = 'index.html';
@@ -25,14 +25,15 @@ export async function routePage(app: FastifyInstance): Promise<void> {
     if (root === undefined || name === INDEX || !readdirSync(root).includes(name)) {
       throw new BrokerError('no-such-route', `the page has no file ${quoted(name)}`);
     }
-    return sendForEver(reply, name);
+    const isForEver = HASHED.test(name);
+    return reply
+      .headers(PAGE_HEADERS)
+      .sendFile(name, { immutable: isForEver, maxAge: isForEver ? '365d' : 0 });
   });
 }
 
-/** Names have a hash in them, so a file never changes. */
-function sendForEver(reply: FastifyReply, name: string): FastifyReply {
-  return reply.headers(PAGE_HEADERS).sendFile(name, { immutable: true, maxAge: '365d' });
-}
+/** A file with a hash in its name never changes. */
+const HASHED = /-[0-9A-Z]{8}\.\w+$/;
 
 /** Nothing from elsewhere, nothing inline, nobody's frame. */
 const PAGE_HEADERS = {
