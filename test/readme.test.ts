@@ -104,10 +104,11 @@ function shell(line: string): () => Running {
   return () => start('sh', ['-c', line.includes('|') ? line : `exec ${line}`], { cwd: folder, env });
 }
 
-async function printed(running: Running, text: string): Promise<void> {
+/** @param others that must not end before. */
+async function printed(running: Running, text: string, ...others: Running[]): Promise<void> {
   await vi.waitUntil(
     () => {
-      if (running.child.exitCode) throw new Error(running.stderr());
+      for (const { child, stderr } of [running, ...others]) if (child.exitCode) throw new Error(stderr());
       return `${running.stdout()}${running.stderr()}`.includes(text);
     },
     { timeout: 30_000, interval: 20 },
@@ -118,7 +119,7 @@ async function printed(running: Running, text: string): Promise<void> {
 async function subscribedOrPublished(running: Running, broker: Running): Promise<void> {
   const line = running.child.spawnargs.at(-1)!;
   if (line.includes('subscriber') && line.includes('-from')) await finished(running);
-  else if (line.includes('subscriber')) await printed(broker, '"subscriptions":1');
+  else if (line.includes('subscriber')) await printed(broker, '"subscriptions":1', running);
   else if (line.includes('-interval')) await printed(running, 'Published to');
   else expect(await running.ended).toMatchObject({ code: 0 });
 }
