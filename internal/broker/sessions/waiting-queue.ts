@@ -35,6 +35,7 @@ export class WaitingQueue {
 
   /** How full it is: 1 takes nothing more. */
   get fill(): number {
+    if (this.#waiting.length === 0) return 0;
     const { queueMessages, queueBytes } = this.#limits;
     return Math.max(this.#waiting.length / queueMessages, this.#bytes / queueBytes);
   }
