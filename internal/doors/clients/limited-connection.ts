@@ -45,12 +45,13 @@ export class LimitedConnection implements ConnectionHandler, ConnectionMeter {
   /**
    * Holds a connection to the limits of its client, where there are any, from now until it closes.
    *
+   * @param counted the messages that it has had so far.
    * @throws BrokerError `too-many-connections`.
    */
-  static hold(connection: Connection, { allowance }: Access): void {
+  static hold(connection: Connection, { allowance }: Access, counted = NOTHING): void {
     if (allowance === undefined || connection.meter !== undefined) return;
     allowance.enter();
-    new LimitedConnection(connection, allowance, NOTHING);
+    new LimitedConnection(connection, allowance, counted);
   }
 
   /** The same of one that has been open for some time. */

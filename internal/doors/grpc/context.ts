@@ -59,6 +59,10 @@ export type Settled = (partition: PartitionLog) => Promise<void> | undefined;
 /** The client of a call. */
 export interface CallPeer {
   readonly context: DoorContext;
+  /** Counts a message that the client has produced. */
+  tookMessage(): void;
+  /** Counts messages that are sent to the client next. */
+  sendsMessages(count: number): void;
   /** Takes note of a call that fails, whoever sent it where that is known. */
   refused(identity: Identity | undefined, error: unknown): void;
   callOver(call: object, status: StatusCode): void;

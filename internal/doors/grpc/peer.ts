@@ -52,6 +52,8 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   #refusals: RefusalLog | undefined;
   /** Who sent the call that was refused. */
   #asking: Identity | undefined;
+  /** Messages of all calls so far, which limits count. */
+  readonly #messages = { received: 0, sent: 0 };
   #callCount = 0;
   #isClosing = false;
   readonly #logins: Logins;
@@ -101,7 +103,8 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   }
 
   holdToLimits(): void {
-    if (this.#access !== undefined) LimitedConnection.holdOpen(this.#connection, this.#access, this.facts());
+    if (this.#access !== undefined)
+      LimitedConnection.holdOpen(this.#connection, this.#access, this.#messages);
   }
 
   /** The bytes that arrived on the connection before. */
@@ -130,6 +133,18 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   /** Closes at once. */
   destroy(): void {
     this.#connection.destroy();
+  }
+
+  tookMessage(): void {
+    this.context.received.value++;
+    this.#messages.received++;
+    this.#connection.meter?.received(this.#messages.received);
+  }
+
+  sendsMessages(count: number): void {
+    this.context.sent.value += count;
+    this.#messages.sent += count;
+    this.#connection.meter?.sending(this.#messages.sent);
   }
 
   refused(identity: Identity | undefined, error: unknown): void {
@@ -187,7 +202,7 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
     if (expiry !== undefined) throw expiry;
     access.checkConnect();
     // The first one that is let in stands for the connection.
-    LimitedConnection.hold(this.#connection, access);
+    LimitedConnection.hold(this.#connection, access, this.#messages);
     this.#access ??= access;
     call.access = access;
     this.#start(call, head);

@@ -61,7 +61,7 @@ class BulkRetrieveCall extends OneRequest {
     this.#checkSize(size);
     const envelope = new Uint8Array(ENVELOPE_BYTES);
     writeEnvelope(envelope, 0, size);
-    this.call.peer.context.sent.value += count;
+    this.call.peer.sendsMessages(count);
     this.call.write([envelope, ...writer.take(), rest], () => this.call.finish());
   }
 

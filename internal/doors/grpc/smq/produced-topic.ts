@@ -4,13 +4,13 @@ import type { TopicLog } from '../../../log/logs.ts';
 import { textOf } from '../../../protocol/grpc/read-message.ts';
 import { ProduceRequestCursor } from '../../../protocol/smq/produce-request.ts';
 import type { Call } from '../call.ts';
-import type { DoorContext } from '../context.ts';
+import type { CallPeer } from '../context.ts';
 import type { Appenders, AppendWaiter, TopicAppender } from './appender.ts';
 import type { Topics } from './topics.ts';
 
 /** Appends requests of one client to the topics that they name, and remembers the last: most name only one. */
 export class ProducedTopic {
-  readonly #context: DoorContext;
+  readonly #peer: CallPeer;
   readonly #access: Access;
   readonly #topics: Topics;
   readonly #appenders: Appenders;
@@ -21,7 +21,7 @@ export class ProducedTopic {
   #appender: TopicAppender | undefined;
 
   constructor({ peer, access }: Call, topics: Topics, appenders: Appenders) {
-    this.#context = peer.context;
+    this.#peer = peer;
     this.#access = access;
     this.#topics = topics;
     this.#appenders = appenders;
@@ -48,7 +48,7 @@ export class ProducedTopic {
     const { topicStart, topicEnd, messageStart, messageEnd } = cursor;
     if (!this.#isSameTopic(bytes, topicStart, topicEnd)) this.#findTopic(bytes, topicStart, topicEnd);
     const heldBytes = this.#appender!.append(bytes, messageStart, messageEnd, waiter, headers);
-    this.#context.received.value++;
+    this.#peer.tookMessage();
     return heldBytes;
   }
 

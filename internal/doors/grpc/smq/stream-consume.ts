@@ -103,7 +103,7 @@ class StreamConsumeCall extends OneRequest {
       }
       const messages = this.#fill(feed);
       if (messages === 0) continue;
-      this.call.peer.context.sent.value += messages;
+      this.call.peer.sendsMessages(messages);
       this.#send(this.#writer.take());
       return;
     }
