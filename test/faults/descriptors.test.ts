@@ -1,7 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { connectMqtt } from '../mqtt/client.ts';
 import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/broker-process.ts';
 
 /*
@@ -11,6 +14,7 @@ import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/
 
 const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 const LIMIT = 64;
+const NOT_AUTHORIZED = 0x87;
 const sockets: Socket[] = [];
 let broker: BrokerProcess | undefined;
 
@@ -40,6 +44,31 @@ describe.runIf(existsSync('/proc/self/limits'))('a broker with few descriptors',
     expect(broker.log().filter((line) => line.code === 'too-many-files' && line.level === 'warn')).toEqual(
       [],
     );
+  });
+
+  it('keeps the users that it has where it cannot read their file again, and reads it when it can', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tinymq-descriptors-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'users.json');
+    const write = (topic: string) =>
+      writeFileSync(
+        file,
+        JSON.stringify({ rules: [{ allow: 'publish', users: 'anonymous', topics: topic }] }),
+      );
+    write('before');
+    broker = await limitedBroker('-max-clients', '20', '-users', file);
+    const client = await connectMqtt(`tcp://127.0.0.1:${new URL(broker.url).port}`, 5);
+    for (let count = 0; count < LIMIT; count++) dial(broker);
+    await broker.logged({ msg: 'out of file descriptors: new connections are closed' });
+    write('after');
+    await broker.logged({ event: 'users-file', level: 'error' });
+    expect(await client.publishSafely('before', 'x')).toBeLessThan(0x80);
+    expect(await client.publishSafely('after', 'x')).toBe(NOT_AUTHORIZED);
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await broker.logged({ event: 'users-file', level: 'info' });
+    expect(await client.publishSafely('after', 'x')).toBeLessThan(0x80);
+    expect(await client.publishSafely('before', 'x')).toBe(NOT_AUTHORIZED);
+    client.drop();
   });
 });
 
