@@ -39,9 +39,14 @@ describe.skipIf(!hasMosquitto)('mosquitto_pub -u -P (make test-setup installs it
 });
 
 describe.skipIf(!hasPython)('paho (it needs python3 with venv)', () => {
-  it.each(['3', '4', '5'])(
-    'with user name and password, version %s',
-    async (version) => {
+  it.each<[version: string, how: string, method: string[]]>([
+    ['3', 'user name and password', []],
+    ['4', 'user name and password', []],
+    ['5', 'user name and password', []],
+    ['5', 'enhanced authentication', ['PLAIN']],
+  ])(
+    'version %s with %s',
+    async (version, _, method) => {
       const python = await installedOnce('paho', 'paho-mqtt==2.1.0', async (into) => {
         await mustRun('python3', ['-m', 'venv', into]);
         const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'paho-mqtt==2.1.0'];
@@ -50,7 +55,14 @@ describe.skipIf(!hasPython)('paho (it needs python3 with venv)', () => {
       const login = fileURLToPath(new URL('./clients/paho_login.py', import.meta.url));
       const reasons = [];
       for (const password of ['secret', 'wrong']) {
-        const { stdout } = await run(`${python}/bin/python`, [login, portOf(0), version, 'anna', password]);
+        const { stdout } = await run(`${python}/bin/python`, [
+          login,
+          portOf(0),
+          version,
+          'anna',
+          password,
+          ...method,
+        ]);
         reasons.push(stdout.trim());
       }
       expect(reasons).toEqual(['Success', 'Bad user name or password']);
