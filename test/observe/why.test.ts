@@ -186,14 +186,36 @@ describe('why tells of the MQTT door', () => {
     const client = await openMqtt(url('frames'), 5);
     client.send({
       ...{ type: PacketType.connect, version: 5, cleanStart: true, keepAliveS: 0, clientId: 'm-guess' },
-      ...{ properties: {}, userName: 'nobody', password: Buffer.from('WRONG-SECRET') },
+      ...{ properties: {}, userName: 'anna', password: Buffer.from('WRONG-SECRET') },
     } as never);
     await client.ended();
     await expectFate(
-      { user: 'nobody' },
-      { outcome: 'disconnected', code: 'bad-credentials', client: 'm-guess', cause: expect.any(String) },
+      { client: 'm-guess' },
+      { outcome: 'disconnected', code: 'bad-credentials', user: 'anna', cause: expect.any(String) },
     );
     expect(JSON.stringify(await why({}))).not.toContain('WRONG-SECRET');
+  });
+
+  // A password lands in the field of the user by mistake, so a name that no user has is shown nowhere.
+  it.each(['password', 'AUTH'])('a login by %s of nobody that there is, without the name', async (way) => {
+    const client = await openMqtt(url('frames'), 5);
+    const clientId = `m-nobody-${way}`;
+    const shown =
+      way === 'AUTH'
+        ? {
+            properties: {
+              authenticationMethod: 'PLAIN',
+              authenticationData: Buffer.from('\0MY-SECRET-NAME\0x'),
+            },
+          }
+        : { properties: {}, userName: 'MY-SECRET-NAME', password: Buffer.from('x') };
+    client.send({
+      ...{ type: PacketType.connect, version: 5, cleanStart: true, keepAliveS: 0, clientId },
+      ...shown,
+    } as never);
+    await client.ended();
+    await expectFate({ client: clientId }, { outcome: 'disconnected', code: 'bad-credentials' });
+    expect(JSON.stringify(await why({}))).not.toContain('MY-SECRET-NAME');
   });
 
   it('a message that expired in a session, one that its queue had no room for, and the end of the session', async () => {
@@ -261,9 +283,9 @@ it('why tells of the gRPC door a call that was refused, and a login that failed'
     .ended;
   await expectFate({ topic: 'secret/x', user: 'anna' }, { ...DENIED, door: 'grpc' });
   await client.call('Produce', [{ topic: 'none', message: Buffer.from('x') }], {
-    authorization: `Basic ${Buffer.from('gus:GRPC-SECRET').toString('base64')}`,
+    authorization: `Basic ${Buffer.from('anna:GRPC-SECRET').toString('base64')}`,
   }).ended;
-  await expectFate({ user: 'gus' }, { outcome: 'refused', code: 'bad-credentials' });
+  await expectFate({ user: 'anna', code: 'bad-credentials' }, { outcome: 'refused', door: 'grpc' });
   expect(JSON.stringify(await why({}))).not.toContain('GRPC-SECRET');
   client.close();
 });

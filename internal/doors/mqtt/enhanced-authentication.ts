@@ -1,5 +1,5 @@
 import type { Access } from '../../access/access.ts';
-import { isRefusal, type SaslExchange } from '../../access/authenticator.ts';
+import { isRefusal, type SaslExchange, userToTell } from '../../access/authenticator.ts';
 import type { Peer } from '../../access/identity.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { type Auth, PacketType } from '../../protocol/mqtt/packet.ts';
@@ -82,7 +82,8 @@ export class EnhancedAuthentication {
     this.#isStepTaken = false;
     if (isRefusal(step)) {
       this.#exchange = undefined;
-      throw new BrokerError(step.code ?? 'bad-credentials', step.reason, step);
+      const { code = 'bad-credentials', reason, cause } = step;
+      throw new BrokerError(code, reason, { user: userToTell(step), cause });
     }
     const properties = step.bytes.length > 0 ? { ...method, authenticationData: step.bytes } : method;
     if (step.kind === 'challenge') return { properties, access: undefined };
