@@ -149,6 +149,7 @@ describe('the description of the API', () => {
 
 it.each([
   ['GET', '/ui/none.js', 404, 'no-such-route', null],
+  ['GET', '/overview/', 404, 'no-such-route', null],
   ['GET', '/topic/a', 404, 'no-such-route', null],
   ['DELETE', '/topics/a', 405, 'method-not-allowed', 'GET, HEAD, POST'],
   ['POST', '/clients/1', 405, 'method-not-allowed', 'DELETE, GET, HEAD'],

@@ -31,12 +31,16 @@ export const showOverview = defineOperation({
     health: STATUS,
     checks: recordOf({ type: 'object', properties: { status: STATUS, problem: text }, required: ['status'] }),
     counters: { ...recordOf(number), description: 'As docs/metrics.md names them, with their labels.' },
-    doors: listOf(
-      objectOf({
-        ...{ name: text, connections: number, messagesIn: number, messagesOut: number },
-        ...{ bytesIn: number, bytesOut: number },
-      }),
-    ),
+    doors: {
+      ...listOf(
+        objectOf({
+          ...{ name: text, connections: number, messagesIn: number, messagesOut: number },
+          ...{ bytesIn: number, bytesOut: number },
+        }),
+      ),
+      description:
+        'What went through each since the start. Of Kafka and HTTP requests and answers count as messages, of gRPC calls.',
+    },
     ...{ sessions: number, retained: number, subscriptions: number, logs: number },
     droppedByCode: { ...recordOf(number), description: 'Messages that subscribers did not get.' },
   }),
