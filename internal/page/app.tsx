@@ -14,7 +14,7 @@ const RETRY_MS = 3_000;
 
 /** The page: who looks at it, and then the view of the place in the address bar. */
 export function App() {
-  const { me, problem, needsLogin, reload } = useMe();
+  const { me, problem, needsLogin, reload, login } = useMe();
   const route = useRoute();
   if (needsLogin) return <Login onLogin={reload} />;
   if (me === undefined) {
@@ -28,7 +28,7 @@ export function App() {
   return (
     <MeContext.Provider value={me}>
       <NoticeBoard>
-        <Frame route={route} me={me} onLogout={reload}>
+        <Frame route={route} me={me} onLogin={login} onLogout={reload}>
           <View route={route} />
         </Frame>
       </NoticeBoard>
@@ -43,7 +43,7 @@ interface Session {
 }
 
 /** Who the broker says that we are. */
-function useMe(): Session & { reload(): void } {
+function useMe(): Session & { reload(): void; login(): void } {
   const [session, setSession] = useState<Session>({});
   const [turn, setTurn] = useState(0);
   useEffect(() => {
@@ -51,9 +51,10 @@ function useMe(): Session & { reload(): void } {
     void untilKnown(setSession, ended.signal);
     return () => ended.abort();
   }, [turn]);
-  useEffect(() => onLoginNeeded(() => setSession({ needsLogin: true })), []);
+  const login = useCallback(() => setSession({ needsLogin: true }), []);
+  useEffect(() => onLoginNeeded(login), [login]);
   const reload = useCallback(() => setTurn((before) => before + 1), []);
-  return { ...session, reload };
+  return { ...session, reload, login };
 }
 
 async function untilKnown(told: (session: Session) => void, signal: AbortSignal): Promise<void> {

@@ -13,12 +13,13 @@ import { PLACES, viewOf } from './views/all.ts';
 interface FrameProps {
   route: Route;
   me: Me;
+  onLogin(): void;
   onLogout(): void;
   children: ComponentChildren;
 }
 
 /** What stands around every view: the way to the others, how the broker is, who is logged in. */
-export function Frame({ route, me, onLogout, children }: FrameProps) {
+export function Frame({ route, me, onLogin, onLogout, children }: FrameProps) {
   const [isOpen, setIsOpen] = useState(false);
   const main = useRef<HTMLElement>(null);
   const { place } = viewOf(route);
@@ -54,7 +55,7 @@ export function Frame({ route, me, onLogout, children }: FrameProps) {
               </a>
             ))}
           </nav>
-          <SideFoot me={me} onLogout={onLogout} />
+          <SideFoot me={me} onLogin={onLogin} onLogout={onLogout} />
         </div>
       </div>
       <main ref={main} key={where} tabIndex={-1}>
@@ -80,7 +81,7 @@ function skipTo(event: Event, main: HTMLElement | null): void {
   main?.focus();
 }
 
-function SideFoot({ me, onLogout }: { me: Me; onLogout(): void }) {
+function SideFoot({ me, onLogin, onLogout }: Pick<FrameProps, 'me' | 'onLogin' | 'onLogout'>) {
   const [theme, setTheme] = useState(chosenTheme);
   const { data } = useQuery<Overview>('overview', {}, CALM_MS);
   const notices = useNotices();
@@ -109,7 +110,12 @@ function SideFoot({ me, onLogout }: { me: Me; onLogout(): void }) {
       <button type="button" onClick={turn} aria-label={`Colours: ${theme}. Change`}>
         <span aria-hidden="true">{{ auto: '◐', light: '☀', dark: '☾' }[theme]}</span> {THEME_NAMES[theme]}
       </button>
-      {me.user !== undefined && me.user !== null && (
+      {me.user === undefined && !me.may.admin && (
+        <button type="button" onClick={onLogin}>
+          Log in
+        </button>
+      )}
+      {me.user !== undefined && (
         <p class="side-user">
           <span class="clip">{me.user}</span>
           <button type="button" onClick={logout}>

@@ -18,7 +18,7 @@ const RULES = [
   { allow: ['describe'], users: 'guest', broker: true },
 ];
 
-async function startProtected() {
+async function startProtected(rules: readonly object[] = RULES) {
   const folder = mkdtempSync(join(tmpdir(), 'tinymq-page-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const usersFile = join(folder, 'users.json');
@@ -28,7 +28,7 @@ async function startProtected() {
     guest: { password },
     [MARKUP]: { password, groups: [MARKUP] },
   };
-  writeFileSync(usersFile, JSON.stringify({ users, rules: RULES }));
+  writeFileSync(usersFile, JSON.stringify({ users, rules }));
   return startHttp({ usersFile });
 }
 
@@ -56,6 +56,19 @@ describe('a broker with users', () => {
     await page.getByRole('heading', { name: 'Log in to tinymq' }).waitFor();
     await page.reload();
     await page.getByRole('heading', { name: 'Log in to tinymq' }).waitFor();
+  });
+
+  it('lets somebody in who shows nothing, where the rules do, and still asks who wants more', async () => {
+    const anybody = { allow: ['connect', 'describe'], users: 'anonymous', broker: true };
+    const { http } = await startProtected([anybody, ...RULES]);
+    const { page } = await openPage(http);
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByLabel('User').fill('ada');
+    await page.getByLabel('Password').fill('right');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Log out' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Log in' }).count()).toBe(0);
   });
 
   it('offers nobody what he may not do, and says which rule it is', async () => {
