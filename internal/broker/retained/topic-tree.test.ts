@@ -50,6 +50,22 @@ describe('a tree of topics', () => {
     );
   });
 
+  it('has below some levels exactly the topics that begin with them', () => {
+    fc.assert(
+      fc.property(fc.array(anyTopic), anyTopic, fc.array(anyTopic), (topics, levels, gone) => {
+        const tree = new TopicTree<string>();
+        for (const topic of [...topics, ...gone]) tree.set(topic, topic);
+        for (const topic of gone) tree.delete(topic);
+        const left = new Set(topics.filter((topic) => !gone.includes(topic)));
+        for (const under of ['', `${levels}/`, ...topics.map((topic) => `${topic.split('/', 1)[0]}/`)]) {
+          const expected = [...left].filter((topic) => topic.startsWith(under)).sort();
+          expect([...tree.below(under)].sort()).toEqual(expected);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('needs one place for a topic of very many levels', () => {
     const tree = new TopicTree<number>();
     const topics = Array.from({ length: 1_000 }, (_, index) => `${'a/'.repeat(30_000)}${index}`);
