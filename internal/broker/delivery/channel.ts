@@ -97,6 +97,9 @@ type State = 'flowing' | 'full' | 'slow' | 'closed';
  * took something: a channel that took long to fill is slow at once.
  *
  * The socket gets no more at once than it takes soon, so that a slow one is told from one that is stuck.
+ *
+ * It is longer than other classes because it is one machine of states: what comes, what the socket takes and who waits change the
+ * same fields, and every message passes here, so that another object in between would be paid for each time.
  */
 export class Channel implements Flushable {
   /** Messages handed over to the sink so far. */

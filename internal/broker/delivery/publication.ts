@@ -26,7 +26,11 @@ export interface Message {
 /** A message that nobody else has yet. */
 export type NewMessage = { -readonly [Field in keyof Message]: Message[Field] };
 
-/** Properties of a message beside its payload. */
+/**
+ * Properties of a message beside its payload. They have the names of the one protocol that has all of them; the other doors, and
+ * the logs, write those that they have as headers. Names of no protocol would have every message with properties copied on its
+ * way in and out, and say no more.
+ */
 export interface MessageProperties {
   /** 1: the payload is UTF-8 text. */
   payloadFormatIndicator?: number;

@@ -41,6 +41,9 @@ export interface OutboxParts {
 /**
  * The messages of one session with QoS 1 and 2: first those sent and not acknowledged, then those that wait, each in
  * its order; never more unacknowledged messages than the client takes, and no more bytes of them than a bound.
+ *
+ * It is longer than other classes because each step of a message, from waiting to acknowledged, looks at the same two queues
+ * and may change both; the queue of what waits, with its bounds, is a class of its own.
  */
 export class Outbox {
   readonly #owner: OutboxOwner;
