@@ -30,7 +30,7 @@ export const ls = command(sessionsLsProgram, async (invocation) => {
 });
 
 /** How long a session outlasts its connection. */
-export function lifeText(expiryMs: number | null): string {
+function lifeText(expiryMs: number | null): string {
   if (expiryMs === null) return 'for ever';
   return expiryMs === 0 ? '-' : ageText(expiryMs);
 }

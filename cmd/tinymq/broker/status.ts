@@ -38,12 +38,12 @@ export const status = command(statusProgram, async (invocation) => {
 });
 
 /** The broker's health in one word, and what is wrong. */
-export function healthLines({ checks }: Pick<Overview, 'checks'>, health: string): string[] {
+function healthLines({ checks }: Pick<Overview, 'checks'>, health: string): string[] {
   const wrong = Object.entries(checks).filter(([, { status: each }]) => each !== 'pass');
   return [health, ...wrong.map(([name, { status: each, problem = each }]) => `${name}: ${problem}`)];
 }
 
-export function storeText({ store: { kind, folders, bytes, freeBytes } }: Pick<Overview, 'store'>): string {
+function storeText({ store: { kind, folders, bytes, freeBytes } }: Pick<Overview, 'store'>): string {
   const sizes = [
     ...(bytes === undefined ? [] : [sizeText(bytes)]),
     ...(freeBytes === undefined ? [] : [`${sizeText(freeBytes)} free`]),

@@ -23,10 +23,7 @@ export interface Admin {
 }
 
 /** Does operations on a broker that runs. */
-export type RunningBroker = Pick<AdminClient, 'call' | 'watch'> & {
-  /** Where it is, in a few words. */
-  readonly where: string;
-};
+export type RunningBroker = Pick<AdminClient, 'call' | 'watch'>;
 
 /** Nobody listens where a broker was to be. */
 export class NotRunning extends Failure {}
@@ -40,7 +37,7 @@ export async function withBroker<T>(place: Place, work: (broker: RunningBroker) 
   const target = targetOf(place);
   if (target.kind === 'url') return throughUrl(target.url, target.login, place.stop, work);
   const { folder } = target;
-  const done = await throughSocket(folder, (client) => work(runningBroker(folder, client)));
+  const done = await throughSocket(folder, (client) => work(client));
   if (done !== undefined) return done.result;
   throw new NotRunning(
     `no broker runs with ${folder}; name its folder with -data-dir, or its HTTP door with -url (a broker with -memory has no folder)`,
@@ -80,14 +77,6 @@ interface AdminPlace extends Omit<Place, 'values'> {
   values: Values<typeof placeOptions>;
 }
 
-function runningBroker(where: string, client: AdminClient): RunningBroker {
-  return {
-    where,
-    call: (operation, input) => client.call(operation, input),
-    watch: (stream, input, take) => client.watch(stream, input, take),
-  };
-}
-
 /** Undefined where nobody listens. */
 async function throughSocket<T>(
   folder: string,
@@ -119,7 +108,7 @@ async function throughUrl<T>(
     httpTransport({ url, authorization: () => authorizationOf(credentials), ca: pemOf(tlsCa) }),
   );
   try {
-    return await work(runningBroker(url.href, client));
+    return await work(client);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (typeof code !== 'string' || error instanceof Failure) throw error;
