@@ -18,3 +18,5 @@ install() {
 install kcat kcat
 install mosquitto-clients mosquitto_sub
 install chromium chromium chromium-browser google-chrome
+install zsh zsh
+install fish fish

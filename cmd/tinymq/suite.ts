@@ -2,6 +2,7 @@ import type { Suite } from '../cli/options/suite.ts';
 import type { Command } from '../cli/run-program.ts';
 import { access } from './access/group.ts';
 import { broker } from './broker/group.ts';
+import { completionGroup } from './completion/completion.ts';
 import { contexts } from './context/group.ts';
 import { groups } from './groups/group.ts';
 import { imports } from './import/group.ts';
@@ -15,5 +16,17 @@ import { topics } from './topics/group.ts';
 export const tinymqSuite: Suite<Command> = {
   name: 'tinymq',
   summary: 'Administers a broker, and reads and writes its topics, by the protocols of Kafka and SMQ.',
-  groups: [broker, observe, topics, groups, records, access, smq, imports, store, contexts],
+  groups: [
+    broker,
+    observe,
+    topics,
+    groups,
+    records,
+    access,
+    smq,
+    imports,
+    store,
+    contexts,
+    completionGroup(() => tinymqSuite),
+  ],
 };
