@@ -84,7 +84,7 @@ const RECOVERED_AT = 0.5;
  * It is longer than other classes because it is the one object that doors, routes and store know of a client; what it
  * does by itself is how a message goes to its client, and its parts do the rest.
  */
-export class Session implements ShareOwner, OutboxOwner {
+export class Session implements ShareOwner, OutboxOwner, OutboxLimits {
   /** Its last owner. Another user's client does not take it over. */
   owner: Identity;
   readonly store: SessionStore;
@@ -125,7 +125,7 @@ export class Session implements ShareOwner, OutboxOwner {
     if (this.#outbox === undefined) {
       this.#outbox = new Outbox({
         ...this.#context,
-        limits: this.#queueLimits(),
+        limits: this,
         owner: this,
         store: this.store,
       });
@@ -134,16 +134,14 @@ export class Session implements ShareOwner, OutboxOwner {
     return this.#outbox;
   }
 
-  /** They are those of its owner as they are when a message has to wait. */
-  #queueLimits(): OutboxLimits {
+  get queueMessages(): number {
+    return this.#context.limits.queueMessages;
+  }
+
+  /** Bytes that may wait: as the limits of its owner are now. */
+  get queueBytes(): number {
     const { limits, mostQueuedBytes } = this.#context;
-    const owner = () => this.owner;
-    return {
-      queueMessages: limits.queueMessages,
-      get queueBytes() {
-        return Math.min(limits.queueBytes, mostQueuedBytes(owner()));
-      },
-    };
+    return Math.min(limits.queueBytes, mostQueuedBytes(this.owner));
   }
 
   /** Messages that were not sent yet. */
