@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Chalk, type ChalkInstance } from 'chalk';
+import { packageVersion } from '../../internal/lib/package-version.ts';
 import { systemReason } from '../../internal/lib/system-reason.ts';
 import type { OptionTable } from './options/option.ts';
 import { type Parsed, parseProgram } from './options/parse-program.ts';
@@ -75,11 +75,10 @@ export async function runCommands(
   ignoreUserSignals();
   const stop = stopSignal();
   try {
-    const version = packageVersion();
-    const { command, argv } = choose(version);
+    const { command, argv } = choose(packageVersion);
     chosen = command.program.name;
     await warnOfVariables(chosen);
-    process.exitCode = await command.run(argv, { stop, version });
+    process.exitCode = await command.run(argv, { stop, version: packageVersion });
   } catch (error) {
     if (stop.aborted && error === stop.reason) {
       // Somebody stopped it on its way, for example while it was still connecting.
@@ -148,17 +147,4 @@ function endWhenOutputFails(name: () => string): void {
 /** Left alone, the runtime opens a debugger for anybody on the machine at the first signal, and ends at the second. */
 function ignoreUserSignals(): void {
   for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
-}
-
-/** The package's own description is the nearest one above the program, built or not. */
-function packageVersion(): string {
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string })
-        .version;
-    } catch {
-      // The program lies one folder deeper as a source than as built.
-    }
-  }
-  return 'unknown';
 }

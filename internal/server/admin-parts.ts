@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
 import type { KeptTopics } from '../doors/door.ts';
 import type { OpenAddresses } from '../doors/open-addresses.ts';
+import { packageVersion } from '../lib/package-version.ts';
 import type { Connections } from '../observe/connections.ts';
 import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -33,7 +34,7 @@ export function adminParts(parts: AdminPartsOf): BrokerParts {
   return {
     ...{ directory: access.directory, rules: access.rules },
     ...{ broker, sessions, metrics, connections, health, history },
-    version: options.version ?? 'unknown',
+    version: options.version ?? packageVersion,
     startedAtMs: broker.clock.now(),
     ...{ logs: kept?.logs, groups: kept?.groups },
     store: storeFacts(options),

@@ -7,6 +7,7 @@ import { type Door, type DoorEntry, type DoorParts, doorsAtPortOf, type KeptTopi
 import { doorLog } from '../doors/door-log.ts';
 import { FrontDoor, type FrontDoorParts } from '../doors/front-door.ts';
 import type { OpenAddresses } from '../doors/open-addresses.ts';
+import { packageVersion } from '../lib/package-version.ts';
 import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
 import * as serverLimits from '../limits/server.ts';
@@ -65,7 +66,7 @@ export async function openDoors(wanted: readonly DoorEntry[], parts: DoorsParts)
   const shared = {
     ...{ broker, sessions, kept, admission, metrics, health, connections, clock: broker.clock },
     ...{ addresses, admin },
-    version: options.version ?? 'unknown',
+    version: options.version ?? packageVersion,
     // An app that decides itself has no use for users and rules.
     directory: options.policy === undefined ? access.directory : undefined,
     maxMessageBytes: options.maxMessageBytes ?? brokerLimits.maxMessageBytes,

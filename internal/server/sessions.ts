@@ -4,6 +4,7 @@ import type { Policy } from '../access/policy.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import { Sessions } from '../broker/sessions/sessions.ts';
 import { SysTopics } from '../doors/sys/sys-topics.ts';
+import { packageVersion } from '../lib/package-version.ts';
 import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -24,7 +25,7 @@ export interface SessionsOptions {
   sessionExpiryMs?: number;
   /** How often the topics under `$SYS` are published. Default: 10,000; 0: never. */
   sysIntervalMs?: number;
-  /** The version that `$SYS/broker/version` tells. */
+  /** The version that it says it has, in `$SYS/broker/version` and elsewhere. Default: that of this package. */
   version?: string;
 }
 
@@ -80,7 +81,7 @@ export async function openSessions(parts: SessionsParts): Promise<OpenSessions> 
     await restoreSessions({ store: entries.store, keeper, sessions, broker, logger });
   }
   const everyMs = options.sysIntervalMs ?? doorsLimits.sysTopicsEveryMs;
-  const version = `tinymq version ${options.version ?? 'unknown'}`;
+  const version = `tinymq version ${options.version ?? packageVersion}`;
   const sys = everyMs > 0 ? new SysTopics({ broker, sessions, metrics, version, everyMs }) : undefined;
 
   async function close(): Promise<void> {

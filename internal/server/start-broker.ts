@@ -2,6 +2,7 @@ import { Broker, type Logger } from '../broker/broker.ts';
 import { DOORS } from '../doors/all.ts';
 import type { DoorEntry } from '../doors/door.ts';
 import { OpenAddresses } from '../doors/open-addresses.ts';
+import { packageVersion } from '../lib/package-version.ts';
 import * as transportLimits from '../limits/transport.ts';
 import { Connections } from '../observe/connections.ts';
 import { Health } from '../observe/health.ts';
@@ -125,7 +126,7 @@ export async function startWithDoors(
         ...{ delivery: live.delivery, logOf: live.logOf },
       };
     addHealthChecks(health, { kept, entries, certificates });
-    measureProcess(metrics, options.version ?? 'unknown', kept, certificates, opened);
+    measureProcess(metrics, options.version ?? packageVersion, kept, certificates, opened);
     const connections = new Connections(metrics);
     const observed = { metrics, health, connections, logger };
     const addresses = new OpenAddresses();
