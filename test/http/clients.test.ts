@@ -7,12 +7,17 @@ import { FrameType } from '../../internal/protocol/frame/frame.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';
 import { connect } from '../../pkg/client/index.ts';
+import { RawHttp2, Type } from '../grpc/raw-http2.ts';
 import { connectMqtt } from '../mqtt/client.ts';
 import { TestEventSource } from '../support/event-source.ts';
 import { eventually } from '../support/eventually.ts';
 import { getJson, post, startHttp } from '../support/http-door.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
+import { urlOf } from '../support/listeners.ts';
 import { connectRaw } from '../support/raw-client.ts';
+
+/** RFC 9113, section 7. */
+const NO_ERROR = 0;
 
 interface Overview {
   doors: DoorFacts[];
@@ -131,6 +136,21 @@ describe('a client that is ended by whoever runs the broker', () => {
     await end(http, 'page');
     await eventually(() => source.isOver, 'the end');
     expect(source.events.at(-1)).toMatchObject({ type: 'problem', data: { code: 'ended-by-admin' } });
+  });
+
+  it('is told so by GOAWAY of HTTP/2, without an error', async () => {
+    const { broker, http } = await startHttp({ grpc: { listen: ['grpc://127.0.0.1:0'] } });
+    const raw = new RawHttp2(urlOf(broker, 'grpc'));
+    raw.start();
+    const { id } = await eventually(
+      async () => (await getJson<Clients>(`${http}/clients?door=grpc`)).clients[0],
+      'the connection',
+    );
+    await end(http, id);
+    await raw.closed;
+    const { payload } = raw.frames.find(({ type }) => type === Type.goaway)!;
+    expect(payload.readUInt32BE(4)).toBe(NO_ERROR);
+    expect((await getJson<Clients>(`${http}/clients?door=grpc`)).total).toBe(0);
   });
 
   it('loses its connection where its protocol has no words for it', async () => {
