@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { AccessDirectory } from '../../internal/access/directory.ts';
 import type { Limit } from '../../internal/access/limits/limit.ts';
-import { MovableClock } from '../../internal/lib/clock.ts';
 import { AccessEntries } from '../../internal/persistence/access-entries.ts';
 import { SqliteStore } from '../../internal/store/sqlite/sqlite-store.ts';
 import { TestEventSource } from '../support/event-source.ts';
+import { eventually } from '../support/eventually.ts';
 import { type HttpBroker, startHttp } from '../support/http-door.ts';
+import { StillClock } from '../support/still-clock.ts';
 
+const PATIENCE = { timeout: 40_000 };
 let folder: string | undefined;
 afterEach(async () => {
   if (folder !== undefined) await rm(folder, { recursive: true });
@@ -18,7 +20,7 @@ afterEach(async () => {
 });
 
 interface Limited extends HttpBroker {
-  clock: MovableClock;
+  clock: StillClock;
 }
 
 /** A broker that gives these limits to each client by its id. */
@@ -34,7 +36,7 @@ async function start(limits: Record<string, Limit['values']>): Promise<Limited> 
     })),
   );
   await store.close();
-  const clock = new MovableClock();
+  const clock = new StillClock();
   const options = { dataDir: folder, memory: false, allowAnonymous: true, sysIntervalMs: 0, clock };
   return { ...(await startHttp(options)), clock };
 }
@@ -79,7 +81,7 @@ it('bytes of a body count, with and without a length; the longer the body, the l
   ] as const) {
     expect((await publish(http, client, sent)).status).toBe(202);
     // What a body without a length had is counted when the answer is out.
-    await expect.poll(async () => (await publish(http, client)).status).toBe(429);
+    await expect.poll(async () => (await publish(http, client)).status, PATIENCE).toBe(429);
     const waitS = Number((await publish(http, client)).headers.get('retry-after'));
     expect(waitS).toBeGreaterThan(8);
     expect(waitS).toBeLessThan(15);
@@ -93,7 +95,7 @@ it('bytes of answers count for the request after it', async () => {
   await fetch(`${http}/topics/t?retain`, { method: 'POST', body: 'x'.repeat(5_000) });
   const read = () => fetch(`${http}/topics/t?client=reader`);
   expect(await (await read()).text()).toHaveLength(5_000);
-  await expect.poll(async () => (await read()).status).toBe(429);
+  await expect.poll(async () => (await read()).status, PATIENCE).toBe(429);
   await clock.advance(30_000);
   expect((await read()).status).toBe(200);
 });
@@ -113,7 +115,8 @@ it('a stream of events goes no faster than its client may get messages; nothing 
     }
   }
   expect(slow.payloads).toEqual(Array.from({ length: 60 }, (_, index) => String(index)));
-  expect(clock.elapsedMs()).toBeGreaterThan(4_000);
+  // 60 of them at 10 a second, less what a rest allows, and less the last round, which may still be owed.
+  expect(clock.elapsedMs()).toBeGreaterThanOrEqual(3_000);
 });
 
 it('connections count, streams among them, until they close; requests of one connection count once', async () => {
@@ -133,10 +136,10 @@ it('connections count, streams among them, until they close; requests of one con
   // Whoever watches the process is not bounded.
   expect((await get(other, `${http}/healthz`)).statusCode).toBe(200);
   stream.close();
-  await expect.poll(async () => (await get(other, `${http}/topics/a`)).statusCode).toBe(404);
+  await expect.poll(async () => (await get(other, `${http}/topics/a`)).statusCode, PATIENCE).toBe(404);
   agent.destroy();
   other.destroy();
-  await expect.poll(() => broker.stats()['connections{door="http"}']).toBe(0);
+  await expect.poll(() => broker.stats()['connections{door="http"}'], PATIENCE).toBe(0);
 });
 
 it('new connections of one second are bounded; requests over one that is open are not', async () => {
@@ -144,17 +147,23 @@ it('new connections of one second are bounded; requests over one that is open ar
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const url = `${http}/topics/a?client=loop`;
   for (let time = 0; time < 20; time++) expect((await get(agent, url)).statusCode).toBe(404);
-  const others = Array.from({ length: 30 }, () => get(new Agent(), url));
+  let refused = 0;
+  let isOver = false;
+  const others = Array.from({ length: 30 }, async () => {
+    const { statusCode } = await get(new Agent(), url);
+    if (statusCode === 429) refused++;
+    return statusCode;
+  });
+  const settled = Promise.all(others).finally(() => (isOver = true));
   // Those who would wait long are told at once; the others wait for their turn.
-  await expect.poll(async () => (await get(new Agent(), url)).statusCode).toBe(429);
-  const settled = Promise.all(others);
-  for (let step = 0; step < 80; step++) {
+  await eventually(() => refused > 5, 'the refusals');
+  while (!isOver) {
     await clock.advance(100);
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  const codes = (await settled).map(({ statusCode }) => statusCode);
+  const codes = await settled;
   expect(codes.filter((code) => code === 404).length).toBeGreaterThan(5);
-  expect(codes.filter((code) => code === 429).length).toBeGreaterThan(5);
+  expect(codes.filter((code) => code === 429).length).toBe(refused);
   agent.destroy();
 });
 
