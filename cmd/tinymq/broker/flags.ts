@@ -138,3 +138,53 @@ export const logsShowProgram = program({
   operands: { usage: 'NAME', help: 'the name of the log', min: 1, max: 1 },
   examples: ['tinymq logs show orders'],
 });
+
+const group: Operands = { usage: 'GROUP', help: 'the group', min: 1, max: 1 };
+
+export const groupsLsProgram = program({
+  name: 'tinymq groups ls',
+  summary: 'Lists the consumer groups with their members and their lag.',
+  options: { ...listOptions, ...common },
+  examples: ['tinymq groups ls', 'tinymq groups ls -search billing -json'],
+});
+
+export const groupsShowProgram = program({
+  name: 'tinymq groups show',
+  summary: 'Shows a group: its members, what it has committed, and its lag.',
+  options: common,
+  operands: group,
+  examples: ['tinymq groups show billing'],
+});
+
+export const groupsResetProgram = program({
+  name: 'tinymq groups reset',
+  summary: 'Sets what a group without members has committed; all of it or nothing.',
+  options: {
+    to: text({
+      group: 'Where to',
+      placeholder: 'PLACE',
+      help: 'earliest, latest, an offset, a time ago such as -1h, an ISO time; none forgets what was committed',
+    }),
+    topic: text({
+      group: 'Partitions',
+      placeholder: 'LOG',
+      help: 'of this log only; else of all that the group has committed',
+    }),
+    partition: integer(
+      { min: 0, max: 2 ** 31 - 1 },
+      { group: 'Partitions', help: 'of this partition of the log only' },
+    ),
+    ...common,
+    quiet,
+  },
+  operands: group,
+  examples: ['tinymq groups reset billing -to earliest', 'tinymq groups reset billing -to -1h -topic orders'],
+});
+
+export const groupsRmProgram = program({
+  name: 'tinymq groups rm',
+  summary: 'Removes a group without members, with what it has committed.',
+  options: { ...common, quiet },
+  operands: group,
+  examples: ['tinymq groups rm billing'],
+});

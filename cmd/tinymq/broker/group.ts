@@ -2,6 +2,7 @@ import type { CommandGroup } from '../../cli/options/suite.ts';
 import type { Command } from '../../cli/run-program.ts';
 import { check } from './check.ts';
 import * as clients from './clients.ts';
+import * as groups from './groups.ts';
 import * as logs from './logs.ts';
 import * as retained from './retained.ts';
 import * as sessions from './sessions.ts';
@@ -15,5 +16,6 @@ export const broker: CommandGroup<Command> = {
     ...[sessions.ls, sessions.rm, sessions.subscriptions],
     ...[retained.ls, retained.rm],
     ...[logs.ls, logs.show],
+    ...[groups.ls, groups.show, groups.reset, groups.rm],
   ],
 };

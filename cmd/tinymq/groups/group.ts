@@ -6,6 +6,6 @@ import { list } from './list.ts';
 import { resetOffsets } from './reset-offsets.ts';
 
 export const groups: CommandGroup<Command> = {
-  title: 'Groups of consumers',
+  title: 'Groups of consumers, by the protocol of Kafka',
   commands: [list, describe, resetOffsets, deleteAll],
 };
