@@ -5,7 +5,13 @@ import { importAccess } from './operations/import.ts';
 import { addLimit, listLimits, removeLimit, testLimits } from './operations/limits.ts';
 import { listLogs, showLog } from './operations/logs.ts';
 import { showHistory, showOverview } from './operations/overview.ts';
-import { listRetained, removeRetained } from './operations/retained.ts';
+import {
+  exportRetained,
+  getRetained,
+  importRetained,
+  listRetained,
+  removeRetained,
+} from './operations/retained.ts';
 import { addRule, listRules, removeRule, testRules } from './operations/rules.ts';
 import { endSession, listSessions, listSubscriptions, showSession } from './operations/sessions.ts';
 import { traceMessages } from './operations/trace.ts';
@@ -18,7 +24,7 @@ export const OPERATIONS = [
   ...[showOverview, showHistory, showFates],
   ...[listClients, showClient, endClient],
   ...[listSessions, showSession, endSession, listSubscriptions],
-  ...[listRetained, removeRetained, showTree],
+  ...[listRetained, getRetained, removeRetained, exportRetained, importRetained, showTree],
   ...[listLogs, showLog],
   ...[listGroups, showGroup, resetGroup, removeGroup],
   ...[listUsers, addUser, alterUser, removeUser],

@@ -1,5 +1,5 @@
 import { BrokerError } from '../errors.ts';
-import { listItems, maxListItems, maxSearchCharacters } from '../limits/admin.ts';
+import { listItems, maxListItems, maxSearchCharacters, pageBytes } from '../limits/admin.ts';
 import { type JsonSchema, number, text } from './operation.ts';
 import { eachInSlices } from './slices.ts';
 
@@ -47,6 +47,8 @@ interface Ordering<T> {
   isWanted?(item: T): boolean;
   /** Whether somebody may see it, which is asked only of what might be on the page. Default: yes. */
   isShown?(item: T): boolean;
+  /** Where items may be large: a page has no more of them than fit into one answer, and one at least. */
+  bytesOf?(item: T): number;
 }
 
 /**
@@ -58,7 +60,7 @@ interface Ordering<T> {
 export async function pageOf<T>(
   items: Iterable<T>,
   { limit = listItems, after }: PageQuery,
-  { keyOf, isWanted = () => true, isShown = () => true }: Ordering<T>,
+  { keyOf, isWanted = () => true, isShown = () => true, bytesOf }: Ordering<T>,
 ): Promise<Page<T>> {
   const behind = after === undefined ? undefined : parseCursor(after);
   const first = new FirstItems<T>(limit + 1);
@@ -71,9 +73,19 @@ export async function pageOf<T>(
     if (first.hasRoomFor(key) && isShown(item)) first.add(key, item);
   });
   const found = first.sorted();
-  if (found.length <= limit) return { items: found.map(({ item }) => item), total };
-  const page = found.slice(0, limit);
+  const page = found.slice(0, Math.min(limit, bytesOf === undefined ? limit : fitting(found, bytesOf)));
+  if (page.length === found.length) return { items: found.map(({ item }) => item), total };
   return { items: page.map(({ item }) => item), total, next: cursorOf(page.at(-1)!.key) };
+}
+
+/** How many of the first items fit into one answer. */
+function fitting<T>(found: readonly Placed<T>[], bytesOf: (item: T) => number): number {
+  let bytes = 0;
+  const tooMany = found.findIndex(({ item }, index) => {
+    bytes += bytesOf(item);
+    return bytes > pageBytes && index > 0;
+  });
+  return tooMany === -1 ? found.length : tooMany;
 }
 
 /** Whether any of the names has the text in it, whatever the case of its letters. */

@@ -6,6 +6,10 @@ import { MiB } from './units.ts';
 export const listItems = 100;
 /** The most that somebody may ask for: a page is made at once. */
 export const maxListItems = 1_000;
+/** Bytes of messages on one page, where it has their payloads: some milliseconds of JSON. */
+export const pageBytes = 4 * MiB;
+/** Messages of one import: about as many as a page has. */
+export const maxImportedMessages = 1_000;
 /** Of a text that names are searched for: longer ones were pasted by mistake. */
 export const maxSearchCharacters = 1_024;
 /** How long a list may be looked through before messages have their turn. */

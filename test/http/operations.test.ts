@@ -29,6 +29,12 @@ const ASKED: Record<string, { path?: string; body?: object }> = {
   'sessions list': {},
   'sessions show': { path: '/sessions/durable' },
   'subscriptions list': {},
+  'retained get': { path: '/retained/house%2Fhall' },
+  'retained export': { path: '/export/retained?filter=house/%23' },
+  'retained import': {
+    path: '/import/retained',
+    body: { messages: [{ topic: 'house/attic', payload: 'off', qos: 1, clientId: 'old' }] },
+  },
   'retained list': { path: '/retained?filter=house/%23' },
   'topics tree': { path: '/tree?under=house/' },
   'logs list': {},
@@ -135,6 +141,79 @@ describe('retained messages', () => {
     expect((await fetch(`${http}/topics/a/1`)).status).toBe(404);
     expect((await fetch(`${http}/retained?filter=a/%23/b`)).status).toBe(400);
     expect((await fetch(`${http}/retained/%24SYS%2Fx`, { method: 'DELETE' })).status).toBe(403);
+  });
+
+  const importOf = (http: string, ...messages: object[]) =>
+    fetch(`${http}/import/retained`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ messages }),
+    });
+
+  it('are given with all that is kept of them, and taken back', async () => {
+    const { http, frames } = await startHttp();
+    const mqtt = await connectMqtt(frames, 5, { clientId: 'm' });
+    await mqtt.publishSafely('a/1', '', {
+      payload: Buffer.from([0xff, 0]),
+      retain: true,
+      properties: { contentType: 'x/y', correlationData: Buffer.from('c'), userProperties: [['n', 'v']] },
+    });
+    await post(http, 'a/2?retain&qos=1', 'text');
+    const first = { topic: 'a/1', payload: '/wA=', encoding: 'base64', qos: 1, clientId: 'm' };
+    const properties = {
+      contentType: 'x/y',
+      correlationData: 'Yw==',
+      userProperties: [{ name: 'n', value: 'v' }],
+    };
+    expect(await getJson(`${http}/retained/a%2F1`)).toEqual({ ...first, ...properties });
+    const exported = await getJson<{ messages: object[] }>(`${http}/export/retained?filter=a/%23`);
+    expect(exported).toMatchObject({
+      messages: [
+        { ...first, ...properties },
+        { topic: 'a/2', payload: 'text' },
+      ],
+      total: 2,
+    });
+    for (const topic of ['a%2F1', 'a%2F2']) await fetch(`${http}/retained/${topic}`, { method: 'DELETE' });
+    const gone = { topic: 'a/3', payload: 'x', qos: 0, clientId: '', expiresAt: '2001-01-01T00:00:00Z' };
+    const answer = await importOf(http, ...exported.messages, gone);
+    expect(await answer.json()).toEqual({ imported: 2, expired: 1 });
+    expect(await getJson(`${http}/export/retained`)).toEqual(exported);
+    mqtt.drop();
+  });
+
+  it('are given in pages that are no larger than an answer should be', async () => {
+    const { http } = await startHttp();
+    for (const topic of ['a/1', 'a/2', 'a/3'])
+      await post(http, `${topic}?retain&qos=1`, 'x'.repeat(3_000_000));
+    const topics: string[][] = [];
+    let after = '';
+    do {
+      const page: { messages: { topic: string }[]; next?: string } = await getJson(
+        `${http}/export/retained?limit=2${after}`,
+      );
+      topics.push(page.messages.map(({ topic }) => topic));
+      after = page.next === undefined ? '' : `&after=${page.next}`;
+    } while (after !== '');
+    expect(topics).toEqual([['a/1'], ['a/2'], ['a/3']]);
+  });
+
+  it.each([
+    ['a topic with wildcards', { topic: 'a/#' }],
+    ['a topic of the broker', { topic: '$SYS/x' }],
+    ['no payload', { payload: '' }],
+    ['what is no base64', { payload: '*', encoding: 'base64' }],
+    ['a name that no protocol can carry', { contentType: 'x'.repeat(65_536) }],
+    ['NUL in a text', { userProperties: [{ name: 'n', value: '\0' }] }],
+    ['a response topic with wildcards', { responseTopic: '+' }],
+    ['a time that is none', { expiresAt: '2030-12-31T23:59:60Z' }],
+    ['an unknown field', { colour: 'red' }],
+  ])('are not taken back with %s, nor those beside it', async (_, wrong) => {
+    const { http } = await startHttp();
+    const right = { topic: 'a', payload: 'x', qos: 0, clientId: '' };
+    const { status } = await importOf(http, right, { ...right, topic: 'b', ...wrong });
+    expect([400, 403, 409]).toContain(status);
+    expect(await getJson(`${http}/export/retained`)).toEqual({ messages: [], total: 0 });
   });
 });
 

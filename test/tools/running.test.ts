@@ -137,6 +137,45 @@ describe.each(ways)('a broker that is reached %s', (_, place) => {
     client.drop();
   });
 
+  it('gives a retained message, and writes all of them into a file that brings them back', async () => {
+    const client = await login('r-2');
+    await client.publishSafely('shelf/a', 'one', {
+      ...{ retain: true, properties: { contentType: 'text/plain', userProperties: [['n', 'v']] } },
+    });
+    await client.publishSafely('shelf/b', 'zwei ü', { retain: true });
+    expect(await done(['retained', 'get', 'shelf/a', ...place()])).toBe('one');
+    const kept = JSON.parse(await done(['retained', 'get', 'shelf/a', '-json', ...place()]));
+    expect(kept).toMatchObject({ payload: 'one', clientId: 'r-2', user: 'ben', contentType: 'text/plain' });
+
+    const file = join(folder, 'shelf.jsonl');
+    const exported = ['retained', 'export', file, '-filter', 'shelf/#', ...place()];
+    expect(await done(exported)).toBe(`Wrote 2 retained messages into ${file}.\n`);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([kept, { payload: 'zwei ü', qos: 1 }]);
+    const twice = await runTinymq(exported, '', env);
+    expect([twice.code, twice.errors]).toEqual([1, expect.stringContaining('it exists already')]);
+
+    await done(['retained', 'rm', 'shelf/a', 'shelf/b', ...place()]);
+    const imported = await done(['retained', 'import', file, '-json', ...place()]);
+    expect(JSON.parse(imported)).toEqual({ file, imported: 2, expired: 0 });
+    expect(JSON.parse(await done(['retained', 'get', 'shelf/a', '-json', ...place()]))).toEqual(kept);
+
+    writeFileSync(file, `${lines[0]}\n{"topic":"shelf/#"}\n`);
+    const refused = await runTinymq(['retained', 'import', file, ...place()], '', env);
+    expect([refused.code, refused.errors]).toEqual([1, expect.stringContaining(`${file}, lines 1 to 2: `)]);
+    writeFileSync(file, `${lines[0]}\nno JSON\n`);
+    const broken = await runTinymq(['retained', 'import', file, ...place()], '', env);
+    expect([broken.code, broken.errors]).toEqual([
+      1,
+      expect.stringContaining('line 2: it is no JSON object'),
+    ]);
+    rmSync(file);
+    const missing = await runTinymq(['retained', 'import', file, ...place()], '', env);
+    expect([missing.code, missing.errors]).toEqual([1, expect.stringContaining('no such file')]);
+    client.drop();
+  });
+
   it('lists and shows logs', async () => {
     const client = await login('l-1');
     await client.publishSafely('kept/a', 'x');

@@ -124,6 +124,34 @@ export const retainedRmProgram = program({
   examples: ['tinymq retained rm sensors/old'],
 });
 
+export const retainedGetProgram = program({
+  name: 'tinymq retained get',
+  summary: 'Prints the payload of a retained message; with -json all that is kept of it.',
+  options: common,
+  operands: { usage: 'TOPIC', help: 'the topic', min: 1, max: 1 },
+  examples: ['tinymq retained get sensors/hall', 'tinymq retained get sensors/hall -json'],
+});
+
+export const retainedExportProgram = program({
+  name: 'tinymq retained export',
+  summary: 'Writes retained messages into a new file, a line of JSON each.',
+  options: {
+    filter: text({ group: 'Messages', placeholder: 'FILTER', help: 'of topics that this matches; else all' }),
+    ...common,
+    quiet,
+  },
+  operands: { usage: 'FILE', help: 'a file that is not there yet', min: 1, max: 1 },
+  examples: ['tinymq retained export retained.jsonl', "tinymq retained export hall.jsonl -filter 'hall/#'"],
+});
+
+export const retainedImportProgram = program({
+  name: 'tinymq retained import',
+  summary: 'Publishes the retained messages of such a file; those that have expired are left out.',
+  options: { ...common, quiet },
+  operands: { usage: 'FILE', help: 'what retained export has written', min: 1, max: 1 },
+  examples: ['tinymq retained import retained.jsonl -url http://other:8080'],
+});
+
 export const logsLsProgram = program({
   name: 'tinymq logs ls',
   summary: 'Lists the logs: topics of Kafka clients, and live topics that are kept.',

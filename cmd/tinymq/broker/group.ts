@@ -5,6 +5,8 @@ import * as clients from './clients.ts';
 import * as groups from './groups.ts';
 import * as logs from './logs.ts';
 import * as retained from './retained.ts';
+import { exportRetainedMessages } from './retained-export.ts';
+import { importRetainedMessages } from './retained-import.ts';
 import * as sessions from './sessions.ts';
 import { status } from './status.ts';
 
@@ -14,7 +16,7 @@ export const broker: CommandGroup<Command> = {
     ...[status, check],
     ...[clients.ls, clients.show, clients.kick],
     ...[sessions.ls, sessions.rm, sessions.subscriptions],
-    ...[retained.ls, retained.rm],
+    ...[retained.ls, retained.get, retained.rm, exportRetainedMessages, importRetainedMessages],
     ...[logs.ls, logs.show],
     ...[groups.ls, groups.show, groups.reset, groups.rm],
   ],

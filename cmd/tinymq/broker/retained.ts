@@ -1,9 +1,10 @@
-import { listRetained, removeRetained } from '../../../internal/admin/operations/retained.ts';
+import { getRetained, listRetained, removeRetained } from '../../../internal/admin/operations/retained.ts';
+import { printable } from '../../../internal/lib/printable.ts';
 import { command } from '../../cli/run-program.ts';
 import { print, printTable, report } from '../access/output.ts';
 import { withBroker } from '../reach/reach.ts';
 import { counted } from '../report.ts';
-import { retainedLsProgram, retainedRmProgram } from './flags.ts';
+import { retainedGetProgram, retainedLsProgram, retainedRmProgram } from './flags.ts';
 import { allPages } from './pages.ts';
 import { countText } from './words.ts';
 
@@ -36,4 +37,16 @@ export const rm = command(retainedRmProgram, async (invocation) => {
     for (const topic of topics) await broker.call(removeRetained, { topic });
   });
   report(invocation.values, { removed: topics }, `Removed ${counted(topics.length, 'retained message')}.`);
+});
+
+export const get = command(retainedGetProgram, async (invocation) => {
+  const topic = invocation.operands[0]!;
+  const message = await withBroker(invocation, (broker) => broker.call(getRetained, { topic }));
+  if (invocation.values.json) {
+    print(message);
+    return;
+  }
+  const payload = Buffer.from(message.payload, message.encoding ?? 'utf8');
+  // A pipe gets the bytes as they are; a terminal is not to obey them.
+  process.stdout.write(process.stdout.isTTY ? `${printable(payload)}\n` : payload);
 });

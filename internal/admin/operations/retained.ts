@@ -1,8 +1,13 @@
+import { THE_BROKER } from '../../access/policy.ts';
+import { messageBytes } from '../../broker/delivery/message-bytes.ts';
 import type { Message } from '../../broker/delivery/publication.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
 import { checkPublishable } from '../../broker/routing/publishable-topic.ts';
 import { BrokerError, quoted } from '../../errors.ts';
+import { maxAdminRequestBytes } from '../../limits/access.ts';
+import { maxImportedMessages } from '../../limits/admin.ts';
 import { filterProblem } from '../../topic.ts';
+import { formOf, MESSAGE_FORM, type MessageForm, messageOf } from '../message-form.ts';
 import {
   type BrokerParts,
   type Caller,
@@ -43,9 +48,7 @@ export const listRetained = defineOperation({
     ['retained'],
   ),
   async run({ broker }: BrokerParts, { filter = '#', ...page }: RetainedQuery, caller: Caller) {
-    const problem = filterProblem(filter);
-    if (problem !== undefined)
-      throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`);
+    checkFilter(filter);
     const { items, next } = await pageOf(broker.retained.find(filter), page, {
       keyOf: ({ topic }) => [topic],
       isShown: ({ topic }) => maySee(caller, topic),
@@ -53,6 +56,12 @@ export const listRetained = defineOperation({
     return { retained: items.map(shown), next };
   },
 });
+
+/** @throws BrokerError `invalid-filter`. */
+function checkFilter(filter: string): void {
+  const problem = filterProblem(filter);
+  if (problem !== undefined) throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`);
+}
 
 function shown({ topic, payload, qos = 0, clientId, properties, expiresAtMs }: Message) {
   return {
@@ -73,12 +82,87 @@ export const removeRetained = defineOperation({
   answer: objectOf({}),
   async run({ broker }: BrokerParts, { topic }: { topic: string }) {
     checkPublishable(topic);
-    if (broker.retained.get(topic) === undefined)
-      throw new BrokerError('no-such-object', `topic ${quoted(topic)} has no retained message`);
+    if (broker.retained.get(topic) === undefined) throw noRetained(topic);
     const receipt = new Receipt();
     broker.retained.set({ topic, payload: new Uint8Array(0), clientId: '' }, receipt);
     await receipt.settled();
     if (receipt.problem !== undefined) throw receipt.problem;
     return {};
+  },
+});
+
+function noRetained(topic: string): BrokerError {
+  return new BrokerError('no-such-object', `topic ${quoted(topic)} has no retained message`);
+}
+
+export const getRetained = defineOperation({
+  ...{ name: 'retained get', summary: 'Gives the retained message of a topic, with all that is kept of it.' },
+  ...{ method: 'GET', path: '/retained/:topic' },
+  needs: {
+    action: 'subscribe',
+    resource: ({ topic }: { topic: string }) => ({ kind: 'topic', name: topic }),
+  },
+  parameters: objectOf({ topic: { ...text, description: 'Each / in it is written %2F.' } }),
+  answer: MESSAGE_FORM,
+  async run({ broker }: BrokerParts, { topic }: { topic: string }) {
+    const message = broker.retained.get(topic);
+    if (message === undefined || isExpired(message, broker.clock.now())) throw noRetained(topic);
+    return formOf(message);
+  },
+});
+
+function isExpired({ expiresAtMs }: Message, nowMs: number): boolean {
+  return expiresAtMs !== undefined && expiresAtMs <= nowMs;
+}
+
+export const exportRetained = defineOperation({
+  ...{
+    name: 'retained export',
+    summary: 'Gives retained messages with their payloads, in the order of topics.',
+  },
+  ...{ method: 'GET', path: '/export/retained', needs: undefined },
+  query: objectOf(
+    { ...PAGE_QUERY, filter: { ...text, description: 'Of topics that this filter matches.' } },
+    [],
+  ),
+  answer: objectOf({ messages: listOf(MESSAGE_FORM), total: number, next: PAGE_ANSWER.next! }, [
+    'messages',
+    'total',
+  ]),
+  async run({ broker }: BrokerParts, { filter = '#', ...page }: RetainedQuery, caller: Caller) {
+    checkFilter(filter);
+    const mayHave = ({ topic }: Message) => caller.may('subscribe', 'topic', topic);
+    const { items, total, next } = await pageOf(broker.retained.find(filter), page, {
+      keyOf: ({ topic }) => [topic],
+      isWanted: mayHave,
+      bytesOf: messageBytes,
+    });
+    return { messages: items.map(formOf), total, next };
+  },
+});
+
+export const importRetained = defineOperation({
+  ...{
+    name: 'retained import',
+    summary:
+      'Publishes retained messages, with the names of those who once did; those that have expired are left out.',
+  },
+  ...{ method: 'POST', path: '/import/retained', needs: { action: 'admin', resource: THE_BROKER } },
+  maxBodyBytes: maxAdminRequestBytes,
+  body: objectOf({ messages: { ...listOf(MESSAGE_FORM), maxItems: maxImportedMessages } }),
+  answer: objectOf({ imported: number, expired: number }),
+  async run({ broker }: BrokerParts, { messages }: { messages: readonly MessageForm[] }) {
+    // All are looked at before the first of them is published.
+    const given = messages.map(messageOf);
+    const current = given.filter((message) => !isExpired(message, broker.clock.now()));
+    const receipts = current.map((message) => {
+      const receipt = new Receipt();
+      broker.publishMessage(message, { receipt });
+      return receipt;
+    });
+    await Promise.all(receipts.map((receipt) => receipt.settled()));
+    const problem = receipts.find((receipt) => receipt.problem !== undefined)?.problem;
+    if (problem !== undefined) throw problem;
+    return { imported: current.length, expired: given.length - current.length };
   },
 });
