@@ -17,10 +17,15 @@ export function connectionProblems(fates: Fates): ListenerEvents['problem'] {
   };
 }
 
+const EXPIRED = 'the client says that the certificate of the broker has expired; replace its file';
+
 /** What OpenSSL says of the commonest mistakes, in words for whoever has to mend them. */
 const REASONS: Record<string, string | undefined> = {
   ERR_SSL_WRONG_VERSION_NUMBER: 'the client does not speak TLS, which this listener asks for',
   ERR_SSL_HTTP_REQUEST: 'the client speaks HTTP without TLS, which this listener asks for',
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the client does not trust the certificate of the broker; give it the CA',
+  'ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_EXPIRED': EXPIRED,
+  // As versions of OpenSSL before 3.2 call it.
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: EXPIRED,
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'the client shows no certificate, which -tls-ca asks for',
 };
