@@ -13,16 +13,16 @@ export interface SmallDisk extends Disposable {
   free(): void;
 }
 
-/** Mounts a disk of 24 MiB of which half is taken; undefined where nothing may be mounted. */
-export function mountSmallDisk(): SmallDisk | undefined {
+/** Mounts a disk of which half is taken; undefined where nothing may be mounted. */
+export function mountSmallDisk(sizeMiB = 24): SmallDisk | undefined {
   const mount = mkdtempSync(join(tmpdir(), 'tinymq-disk-'));
   const dispose = () => rmSync(mount, { recursive: true, force: true });
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', mount]).status !== 0) {
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeMiB}m`, 'none', mount]).status !== 0) {
     dispose();
     return undefined;
   }
   const ballast = join(mount, 'ballast');
-  writeFileSync(ballast, Buffer.alloc(12 * MiB));
+  writeFileSync(ballast, Buffer.alloc((sizeMiB / 2) * MiB));
   return {
     dataDir: join(mount, 'data'),
     free: () => rmSync(ballast),

@@ -6,7 +6,7 @@ import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';
 import { chromium } from '../interop/support/toolchains.ts';
 import { connectMqtt, openMqtt } from '../mqtt/client.ts';
 import { post, startHttp } from '../support/http-door.ts';
-import { KafkaWire } from '../support/kafka-wire.ts';
+import { commitOf, KafkaWire } from '../support/kafka-wire.ts';
 import { openPage, PATIENCE_MS, rowOf, useBrowser } from './browser.ts';
 
 const browser = chromium();
@@ -142,14 +142,6 @@ describe('the page shows what clients did', () => {
     expect((await fetch(`${http}/topics/lamps/1`)).status).toBe(404);
   });
 });
-
-function commitOf(groupId: string, name: string, committedOffset: number) {
-  const partitions = [{ partitionIndex: 0, committedOffset, committedMetadata: '' }];
-  return {
-    ...{ groupId, generationIdOrMemberEpoch: -1, memberId: '' },
-    topics: [{ name, partitions }],
-  };
-}
 
 function cellsOf(row: ReturnType<Page['locator']>): Promise<string[]> {
   return row.getByRole('cell').allTextContents();

@@ -83,3 +83,12 @@ export class KafkaWire {
     }
   }
 }
+
+/** An OffsetCommit of a group without members, for partition 0 of a topic. */
+export function commitOf(groupId: string, name: string, committedOffset: number) {
+  const partitions = [{ partitionIndex: 0, committedOffset, committedMetadata: '' }];
+  return {
+    ...{ groupId, generationIdOrMemberEpoch: -1, memberId: '' },
+    topics: [{ name, partitions }],
+  };
+}
