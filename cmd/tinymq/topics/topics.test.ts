@@ -133,13 +133,10 @@ describe('tinymq', () => {
     expect(group.out).toContain('tinymq topics alter NAME');
     expect(command.out).toContain('tinymq topics create orders -partitions 6');
     expect(version.out).toMatch(/^tinymq \d+\.\d+\.\d+\n$/);
-    expect(nothing).toEqual({
-      code: 2,
-      out: '',
-      errors:
-        'tinymq: a command is missing: topics, groups, produce, consume, users, acl, certs, smq, import ' +
-        '(see tinymq -help)\n',
-    });
+    expect(nothing).toMatchObject({ code: 2, out: '' });
+    expect(nothing.errors).toMatch(
+      /^tinymq: a command is missing: [a-z, ]*\btopics\b[a-z, ]* \(see tinymq -help\)\n$/,
+    );
   });
 
   it('takes the address from the environment', async () => {
