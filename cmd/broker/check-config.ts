@@ -34,7 +34,10 @@ async function reportOn(
   propertiesFile: string | undefined,
 ): Promise<ConfigurationReport> {
   try {
-    return await checkBroker(brokerOptionsOf(values, given, () => {}, propertiesFile));
+    return await checkBroker({
+      ...brokerOptionsOf(values, given, () => {}, propertiesFile),
+      openTelemetry: process.env,
+    });
   } catch (error) {
     if (error instanceof UsageError) return { problems: [error.message], notes: [], urls: [] };
     throw error;

@@ -42,7 +42,7 @@ export async function runBroker(
   const options = brokerOptionsOf(values, given, (message) => complain(name, message), operands[0]);
   const logger = loggerOf(values['log-level'], values['log-format']);
   await hooks.prepare?.();
-  const broker = await startBroker({ ...options, logger, version });
+  const broker = await startBroker({ ...options, openTelemetry: process.env, logger, version });
   hooks.started?.();
   for (const { door, url } of broker.listeners) logger.info({ event: 'listening', door, url }, 'listening');
   process.on('SIGHUP', () => {

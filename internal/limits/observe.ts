@@ -33,3 +33,11 @@ export const lookedAtOnce = 1_000;
 /** Objects of each kind in the metrics per object, where nobody asks for another number, and at most: Prometheus keeps each. */
 export const objectsMeasured = 1_000;
 export const mostObjectsMeasured = 10_000;
+
+/** What OpenTelemetry says where its variables name no other: between exports, and for one of them. */
+export const exportIntervalMs = 60_000;
+export const exportTimeoutMs = 10_000;
+/** A day; the runtime's timers hold no more than 24 of them. */
+export const longestExportIntervalMs = 86_400_000;
+/** The last export may delay the stop of a broker by so much. */
+export const lastExportMs = 3_000;

@@ -21,6 +21,8 @@ export interface Metric {
   help: string;
   /** One for each set of labels; one without labels where the metric has none. */
   samples: readonly Sample[];
+  /** Where it is one: what its samples are made from. */
+  histogram?: Histogram;
 }
 
 export interface Sample {
@@ -84,7 +86,7 @@ export class Metrics {
       const { type, help }: MetricEntry = METRICS[name];
       const histogram = this.#histograms.get(name);
       if (histogram !== undefined) {
-        yield { name, type, help, samples: [...samplesOf(histogram)] };
+        yield { name, type, help, histogram, samples: [...samplesOf(histogram)] };
         continue;
       }
       const series = [...this.#metrics.get(name)!.values()];

@@ -6,6 +6,7 @@ import { read as readUsersFile } from '../access/file/access-file.ts';
 import { CertificateUsers } from '../access/users/certificate-users.ts';
 import { Tokens } from '../access/users/tokens/tokens.ts';
 import { DOORS } from '../doors/all.ts';
+import { otlpSettings } from '../observe/otlp/settings.ts';
 import { STORE_FILE } from '../store/sqlite/store-file.ts';
 import { readCertificates, validityOf } from '../transport/certificates.ts';
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
@@ -52,6 +53,7 @@ export async function checkBroker(given: BrokerOptions): Promise<ConfigurationRe
   if (options.usersFile !== undefined) await check(() => readUsersFile(options.usersFile!));
   await check(() => new CertificateUsers(options.certificateUsers));
   if (options.tokens !== undefined) await check(async () => (await Tokens.open(options.tokens!)).close());
+  await check(() => notes.push(...(otlpSettings(options.openTelemetry ?? {})?.notes ?? [])));
   await check(() => checkPlaceOfStore(options, notes));
   for (const { endpoint } of places) await check(() => checkAddress(endpoint));
   const hasUsers = options.usersFile !== undefined || options.tokens !== undefined || hasStoredUsers(options);

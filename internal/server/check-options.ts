@@ -44,6 +44,7 @@ const OPTIONS = {
     ...{ keys: text, issuer: text, audience: list, userClaim: text, groupsClaim: text, algorithms: list },
     clockToleranceMs: number,
   }),
+  openTelemetry: object,
   logger: object,
   keep: list,
   dataDir: text,

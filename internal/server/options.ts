@@ -84,6 +84,11 @@ export interface BrokerOptions extends LogsOptions, SessionsOptions, OptionalDoo
   allowAnonymous?: boolean;
   /** Whether `tinymq users` and the like reach the broker, by a socket in its data folder. Default: no. */
   adminSocket?: boolean;
+  /**
+   * The environment variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT` and others) by which the metrics are exported, such as
+   * `process.env`. Default: none; what the environment says has no effect then.
+   */
+  openTelemetry?: Readonly<Record<string, string | undefined>>;
   /** Where the log goes. Default: nowhere. */
   logger?: Logger;
 }

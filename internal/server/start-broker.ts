@@ -32,6 +32,7 @@ import {
   type Place,
   placesOf,
 } from './options.ts';
+import { openOtlp } from './otlp.ts';
 import { measureProcess } from './process-metrics.ts';
 import { MEMORY_ONLY, openEntries } from './session-store.ts';
 import { openKeeper, openSessions } from './sessions.ts';
@@ -127,6 +128,9 @@ export async function startWithDoors(
       };
     addHealthChecks(health, { kept, entries, certificates });
     measureProcess(metrics, options.version ?? packageVersion, kept, certificates, opened);
+    // The last export comes after the doors are closed, and before what it asks.
+    const otlp = await openOtlp({ variables: options.openTelemetry, metrics, clock: options.clock, logger });
+    opened.add(() => otlp?.close());
     const connections = new Connections(metrics);
     const observed = { metrics, health, connections, logger };
     const addresses = new OpenAddresses();
