@@ -100,10 +100,11 @@ describe.each(Object.entries(FOREIGN))('the port of %s', (door, protocols) => {
     expect(answer.toString()).toMatch(says);
     const served = right && urls[right];
     const code = 'unsupported-protocol';
+    const reason = `the client speaks ${protocol}, which this listener does not`;
     expect(lines).toEqual([
       {
         message: `a client speaks ${protocol}, which this listener does not`,
-        fields: { door, code, remote: expect.any(String), listener: listenerOf(door), served },
+        fields: { door, code, reason, remote: expect.any(String), listener: listenerOf(door), served },
       },
     ]);
   });
