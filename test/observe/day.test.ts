@@ -215,4 +215,6 @@ async function pageSays(day: Told, problem: string): Promise<void> {
   if ('missing' in browser) return;
   const { page } = await openPage(day.http);
   await page.getByRole('region', { name: 'Health' }).getByText(problem).waitFor();
+  // The broker of the scene ends before the browser does: what the page still loads would fail.
+  await page.close();
 }
