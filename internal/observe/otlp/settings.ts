@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { systemReason } from '../../lib/system-reason.ts';
 import { exportIntervalMs, exportTimeoutMs, longestExportIntervalMs } from '../../limits/observe.ts';
 
@@ -156,6 +155,8 @@ function urlOf(read: Reader): URL {
 }
 
 function headersOf(read: Reader): Record<string, string> {
+  // Importing it would load the runtime's HTTP client at the start of each broker: 30 ms.
+  const { validateHeaderName, validateHeaderValue } = process.getBuiltinModule('node:http');
   const headers: Record<string, string> = {};
   for (const variable of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_METRICS_HEADERS']) {
     for (const [name, value] of Object.entries(read.pairs(variable) ?? {})) {
