@@ -17,14 +17,8 @@ export function report(values: { json: boolean; quiet: boolean }, result: object
   else if (!values.quiet) process.stdout.write(`${printableText(said)}\n`);
 }
 
-/** Rows under their titles; on a terminal no line is longer than that is wide. */
+/** Prints rows under their titles; on a terminal no line is longer than that is wide. */
 export function printTable(titles: readonly string[], rows: readonly (readonly string[])[]): void {
   const columns = titles.map((title) => ({ title, minWidth: 0 }));
-  const text = tableText(columns, rows);
-  process.stdout.write(process.stdout.isTTY ? shortened(text, process.stdout.columns) : text);
-}
-
-function shortened(text: string, width: number): string {
-  const cut = (line: string) => (line.length > width ? `${line.slice(0, width - 1)}…` : line);
-  return text.split('\n').map(cut).join('\n');
+  process.stdout.write(tableText(columns, rows));
 }
