@@ -13,7 +13,7 @@ import { httpLoginIdleMs, httpLoginMs, httpLoginsOfUser } from '../../internal/l
 import type { BrokerOptions } from '../../pkg/embed/index.ts';
 import { TestEventSource } from '../support/event-source.ts';
 import { eventually } from '../support/eventually.ts';
-import { startHttp } from '../support/http-door.ts';
+import { getJson, startHttp } from '../support/http-door.ts';
 
 /** A broker with the users ada, who may do everything, and guest, who may publish to `open`. */
 async function startWithUsers(options: BrokerOptions = {}) {
@@ -56,7 +56,7 @@ describe('a login with a browser', () => {
     expect(await statusOf(http, '/me', {})).toBe(401);
     const answer = await login(http, { user: 'ada', password: 'right' });
     expect(answer.headers.get('set-cookie')).toMatch(
-      /^tinymq-session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/,
+      /^tinymq-session-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/,
     );
     expect(await answer.json()).toEqual({
       ...{ user: 'ada', groups: ['admin'] },
@@ -113,6 +113,25 @@ describe('a login with a browser', () => {
   });
 });
 
+/** The cookie of a broker there. */
+function nameAt(http: string): string {
+  return `tinymq-session-${new URL(http).port}`;
+}
+
+// A browser keeps cookies by host, whatever the port: the login to one broker took the place of that to the other.
+it('two brokers on one host have a login each', async () => {
+  const [one, other] = [await startWithUsers(), await startWithUsers()];
+  const both = `${(await cookieOf(one.http)).cookie}; ${(await cookieOf(other.http, 'guest')).cookie}`;
+  const headers = { cookie: both, 'sec-fetch-site': 'same-origin' };
+  const userAt = async (http: string) => (await getJson<{ user: string }>(`${http}/me`, { headers })).user;
+  expect([await userAt(one.http), await userAt(other.http)]).toEqual(['ada', 'guest']);
+  const out = await fetch(`${one.http}/logout`, { method: 'POST', headers });
+  expect(out.headers.get('set-cookie')).toContain(nameAt(one.http));
+  expect([await statusOf(one.http, '/me', headers), await statusOf(other.http, '/me', headers)]).toEqual([
+    401, 200,
+  ]);
+});
+
 describe('a request with the cookie', () => {
   const FOREIGN: Record<string, string>[] = [
     { 'sec-fetch-site': 'cross-site' },
@@ -148,10 +167,11 @@ describe('a request with the cookie', () => {
     expect(await statusOf(http, '/overview', headers)).toBe(403);
   });
 
-  it.each(['tinymq-session=', 'tinymq-session=x', 'a=b; tinymq-session=made-up; c=d'])(
+  it.each(['NAME=', 'NAME=x', 'a=b; NAME=made-up; c=d'])(
     'that nobody was given is told to log in again, and the cookie goes: %s',
-    async (cookie) => {
+    async (form) => {
       const { http } = await startWithUsers();
+      const cookie = form.replace('NAME', nameAt(http));
       const answer = await fetch(`${http}/me`, { headers: { cookie } });
       expect(await codeOf(answer)).toEqual([401, 'credentials-expired']);
       expect(answer.headers.get('set-cookie')).toContain('Max-Age=0');
@@ -166,7 +186,7 @@ describe('a login ends', () => {
     const answer = await fetch(`${http}/logout`, { method: 'POST', headers });
     expect([answer.status, answer.headers.get('set-cookie')]).toEqual([
       204,
-      'tinymq-session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0',
+      `${nameAt(http)}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`,
     ]);
     expect(await statusOf(http, '/me', headers)).toBe(401);
   });

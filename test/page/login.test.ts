@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Page } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { makePassword } from '../../internal/access/users/passwords.ts';
 import { chromium } from '../interop/support/toolchains.ts';
@@ -58,6 +59,22 @@ describe('a broker with users', () => {
     await page.getByRole('heading', { name: 'Log in to tinymq' }).waitFor();
   });
 
+  // A browser sends the cookies of a host to all of its ports, so that a second login ended the first one.
+  it('keeps a login beside that of another broker on the same host', async () => {
+    const { page } = await openPage((await startProtected()).http);
+    await logIn(page, 'ada');
+    const { http: other } = await startProtected();
+    const beside = await page.context().newPage();
+    await beside.goto(`${other}/#/overview`);
+    await logIn(beside, 'guest');
+    await page.reload();
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByRole('heading', { name: 'Log in to tinymq' }).waitFor();
+    await beside.reload();
+    await beside.getByRole('heading', { name: 'Overview' }).waitFor();
+    await beside.getByText('guest', { exact: true }).waitFor();
+  });
+
   it('lets somebody in who shows nothing, where the rules do, and still asks who wants more', async () => {
     const anybody = { allow: ['connect', 'describe'], users: 'anonymous', broker: true };
     const { http } = await startProtected([anybody, ...RULES]);
@@ -110,3 +127,10 @@ describe('a broker with users', () => {
     await page.getByText('No', { exact: true }).waitFor();
   });
 });
+
+async function logIn(page: Page, user: string): Promise<void> {
+  await page.getByLabel('User').fill(user);
+  await page.getByLabel('Password').fill('right');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+}

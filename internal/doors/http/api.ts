@@ -35,8 +35,8 @@ export async function makeApi({ context, version }: ApiParts): Promise<Api> {
     refused: (request, refusal) => context.socketOf(request).refused(refusal, thingOf(request)),
     isNobodys: (request) =>
       request.headers.authorization === undefined &&
-      loginValueOf(request.headers) === undefined &&
-      context.socketOf(request).certificate === undefined,
+      loginValueOf(request) === undefined &&
+      context.socketOf(request.raw).certificate === undefined,
   };
   const app = fastify({
     bodyLimit: maxMessageBytes,
@@ -143,7 +143,10 @@ function describe(version: string): FastifyDynamicSwaggerOptions['openapi'] {
       securitySchemes: {
         basic: { type: 'http', scheme: 'basic' },
         bearer: { type: 'http', scheme: 'bearer' },
-        login: { type: 'apiKey', in: 'cookie', name: 'tinymq-session' },
+        login: {
+          ...{ type: 'apiKey', in: 'cookie', name: 'tinymq-session-8080' },
+          description: 'Set by /login. The number is the port of the URL.',
+        },
       },
     },
     security: [{}, { basic: [] }, { bearer: [] }, { login: [] }],

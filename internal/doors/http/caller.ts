@@ -33,7 +33,7 @@ export async function accessOf(
 ): Promise<Access> {
   const { headers, raw } = request;
   socket.claimedId = clientId;
-  const login = headers.authorization === undefined ? loginValueOf(headers) : undefined;
+  const login = headers.authorization === undefined ? loginValueOf(request) : undefined;
   const access =
     login === undefined
       ? await parts.admission.admit(

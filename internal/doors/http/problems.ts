@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { FastifyError, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf } from '../../admin/problems.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { BrokerError } from '../../errors.ts';
@@ -12,7 +12,7 @@ export interface ProblemParts {
   /** Told of each refusal. */
   refused(request: IncomingMessage, refusal: BrokerError): void;
   /** Whether a request shows nothing of who sent it, and nor does its connection. */
-  isNobodys(request: IncomingMessage): boolean;
+  isNobodys(request: FastifyRequest): boolean;
 }
 
 /** Answers with what went wrong. */
@@ -25,12 +25,12 @@ export function sendProblem(
   refused(reply.request.raw, refusal);
   const problem = problemOf(refusal);
   // Whoever has shown nothing may be somebody who is allowed it.
-  if (refusal.code === 'not-authorized' && isNobodys(reply.request.raw)) problem.status = 401;
+  if (refusal.code === 'not-authorized' && isNobodys(reply.request)) problem.status = 401;
   // RFC 9110, section 11.6.1.
   if (problem.status === 401) reply.header('www-authenticate', challengesFor(reply.request.headers));
   // Whoever logged in has to do it again, and is anonymous until then.
-  if (refusal.code === 'credentials-expired' && loginValueOf(reply.request.headers) !== undefined) {
-    reply.header('set-cookie', noLoginCookie(reply.request.protocol === 'https'));
+  if (refusal.code === 'credentials-expired' && loginValueOf(reply.request) !== undefined) {
+    reply.header('set-cookie', noLoginCookie(reply.request));
   }
   if (problem.status === 503 || problem.status === 429) reply.header('retry-after', retryAfterOf(refusal));
   // It would go on counting as one that is open.

@@ -29,21 +29,18 @@ export function routeLogin(app: FastifyInstance, context: HttpContext): void {
         socket.identity = access.identity;
         if (access.identity.user === undefined)
           throw new BrokerError('bad-credentials', 'nobody is known here: there is nothing to log in to');
-        const before = loginValueOf(request.headers);
+        const before = loginValueOf(request);
         if (before !== undefined) logins.end(before);
-        const cookie = loginCookie(logins.add(access), request.protocol === 'https');
+        const cookie = loginCookie(logins.add(access), request);
         return reply.header('set-cookie', cookie).header('cache-control', 'no-store').send(shown(access));
       },
     );
   });
   app.post('/logout', { schema: logoutSchema }, async (request, reply) => {
     context.guard.checkPage(request);
-    const value = loginValueOf(request.headers);
+    const value = loginValueOf(request);
     if (value !== undefined) context.logins.end(value);
-    return reply
-      .header('set-cookie', noLoginCookie(request.protocol === 'https'))
-      .code(204)
-      .send();
+    return reply.header('set-cookie', noLoginCookie(request)).code(204).send();
   });
   app.get('/me', { schema: meSchema }, async (request, reply) => {
     const access = await context.accessOf(request);
