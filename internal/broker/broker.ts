@@ -32,6 +32,11 @@ export interface BrokerSettings extends ClientsSettings {
   channelTotalBytes?: number;
 }
 
+/** Who looks at everything that is published, before anybody has it. */
+export interface PublicationWatcher {
+  published(publication: Publication): void;
+}
+
 /** What a publisher knows of a message that is there as values. */
 export interface PublishParts extends ValuesParts {
   /** Where its topic leads. */
@@ -75,6 +80,7 @@ export class Broker {
   readonly turnTime: TurnTime;
   readonly routes: Routes;
   readonly #clients: Clients;
+  #watchers: readonly PublicationWatcher[] | undefined;
   readonly #received: Counter;
   readonly #receivedBytes: Counter;
   readonly #delivered: Counter;
@@ -162,10 +168,21 @@ export class Broker {
     return this.routes.interest.onChange(listener);
   }
 
+  /** Whether somebody looks at everything, what is read from logs too. */
+  get isWatched(): boolean {
+    return this.#watchers !== undefined;
+  }
+
+  /** Shows everything that clients, logs and apps publish from now on to a watcher, but not what the broker tells of itself. */
+  watch(watcher: PublicationWatcher): void {
+    this.#watchers = [...(this.#watchers ?? []), watcher];
+  }
+
   /** Sends a run to all its targets; `source` pauses if one of them is full. */
   publish(publication: Publication, targets: TargetSet, source: Source): void {
     this.#received.value += publication.count;
     this.#receivedBytes.value += publication.end - publication.start;
+    if (this.#watchers !== undefined) for (const watcher of this.#watchers) watcher.published(publication);
     this.#spread(publication, targets, source);
   }
 

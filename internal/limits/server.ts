@@ -10,3 +10,9 @@ export const fullDiskBytes = 16 * MiB;
 /** A disk with less is nearly full, where that is also a small part of it: hours of a busy log. */
 export const nearlyFullDiskBytes = GiB;
 export const nearlyFullDiskShare = 0.1;
+
+/** What a broker of a test remembers of what was published: more than a test looks at, and no long run fills the memory. */
+export const recordedMessages = 100_000;
+export const recordedBytes = 256 * MiB;
+/** How long a test waits for messages: as long as test runners wait for a test. */
+export const receivedTimeoutMs = 5_000;

@@ -66,7 +66,7 @@ export class Delivery {
 
   /** A batch is opened only if there are subscribers. */
   #isWanted(topic: TopicLog): boolean {
-    if (isMixed(topic)) return true;
+    if (isMixed(topic) || this.#broker.isWatched) return true;
     let isWanted = this.#wanted.get(topic.name);
     if (isWanted === undefined) {
       const name = this.#nameOf(topic.name);

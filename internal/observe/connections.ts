@@ -32,6 +32,8 @@ export interface OpenConnection {
   facts(): ConnectionFacts;
   /** Tells the client why, as far as its protocol has words for it, and closes. */
   end(reason: BrokerError): void;
+  /** Closes at once and without a word, as a connection that breaks off. */
+  cut?(): void;
   /** The rules have changed: ends what is no longer allowed. Without it the broker does that for its clients. */
   recheckAccess?(): void;
   /** Limits have changed, or are the first ones: they hold for this connection too. */

@@ -35,6 +35,8 @@ const OPTIONS = {
   policy: object,
   guard: object,
   clock: object,
+  faults: object,
+  record: yesOrNo,
   allowAnonymous: yesOrNo,
   aclPartial: yesOrNo,
   usersFile: text,

@@ -16,6 +16,7 @@ import type { Endpoint } from '../transport/endpoint.ts';
 import type { ListenError, ListenerOptions } from '../transport/listener.ts';
 import type { SessionsOptions } from './sessions.ts';
 import type { LogsOptions } from './storage.ts';
+import type { Faults } from './testing/faults.ts';
 
 /** How a broker is started. Everything may be left out. */
 export interface BrokerOptions extends LogsOptions, SessionsOptions, OptionalDoors {
@@ -63,6 +64,10 @@ export interface BrokerOptions extends LogsOptions, SessionsOptions, OptionalDoo
   guard?: Guard;
   /** What time it is: for tests that move it. Default: the machine's clock. */
   clock?: Clock;
+  /** What goes wrong: for tests of apps. Default: nothing. */
+  faults?: Faults;
+  /** Whether the broker remembers what is published, for {@link RunningBroker.received}: for tests. Default: no. */
+  record?: boolean;
   /**
    * Whether a subscription is granted that is wider than what its client may read; it then gets what it may. Default: no, such
    * a subscription is refused.

@@ -37,12 +37,14 @@ import { measureProcess } from './process-metrics.ts';
 import { MEMORY_ONLY, openEntries } from './session-store.ts';
 import { openKeeper, openSessions } from './sessions.ts';
 import { type OpenLogs, openLogs } from './storage.ts';
+import { refusingClients } from './testing/fault-points.ts';
+import { openTesting, type TestedBroker } from './testing/open-testing.ts';
 
 /** Counters since the start, and gauges of now, by name. */
 export type BrokerStats = Readonly<Record<string, number>>;
 
 /** A broker that is running in this process. */
-export interface RunningBroker extends AsyncDisposable {
+export interface RunningBroker extends TestedBroker, AsyncDisposable {
   /** Where it listens, with the real ports, and for whom. */
   readonly listeners: readonly { readonly url: string; readonly door: DoorName }[];
   /** The first of them. */
@@ -98,7 +100,10 @@ export async function startWithDoors(
     opened.add(() => stored?.close());
     const entries = openEntries(usable, stored, metrics, logger);
     opened.add(() => entries?.close());
-    const access = await openAccess({ options, kept: stored, entries, metrics, logger, opened });
+    const access = withFaults(
+      await openAccess({ options, kept: stored, entries, metrics, logger, opened }),
+      options,
+    );
     const exposed = await exposedPlaces(places, options, access.directory.current.isProtected);
     const keeper = openKeeper(entries, logger);
     opened.add(() => keeper?.close());
@@ -152,6 +157,8 @@ export async function startWithDoors(
       await Promise.all(listeners.map((listener) => listener.close()));
     });
     addListenerCheck(health, listeners, unopened);
+    const testing = openTesting(options, broker, connections);
+    opened.add(() => testing.close());
     opened.add(() => broker.tracing.close());
     opened.add(() => health.stop());
     const tools = options.adminSocket ? await openAdminSocket(usable, admin, logger) : undefined;
@@ -161,7 +168,7 @@ export async function startWithDoors(
       exposed.some((place) => place.endpoint === endpoint),
     );
     warnOfExposed(openToAll, logger);
-    return running({ listeners, openToAll, metrics, certificates, access, logger, opened });
+    return running({ listeners, openToAll, metrics, certificates, access, testing, logger, opened });
   } catch (error) {
     await opened.close();
     throw error;
@@ -172,6 +179,11 @@ export async function startWithDoors(
 const afterReads = globalThis.setImmediate;
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+function withFaults(access: OpenAccess, { faults }: BrokerOptions): OpenAccess {
+  if (faults === undefined) return access;
+  return { ...access, authenticator: refusingClients(access.authenticator, faults) };
+}
 
 /**
  * Why the folder of the store cannot be used, where the broker can do without it.
@@ -296,12 +308,14 @@ interface RunningParts {
   metrics: Metrics;
   certificates: Certificates | undefined;
   access: OpenAccess;
+  testing: TestedBroker;
   logger: Logger;
   opened: Opened;
 }
 
 function running(parts: RunningParts): RunningBroker {
-  const { listeners, openToAll, metrics, certificates, access, logger, opened } = parts;
+  const { listeners, openToAll, metrics, certificates, access, testing, logger, opened } = parts;
+  const { publish, received, untilReceived, clearReceived } = testing;
   const close = () => opened.close();
   return {
     listeners: listeners.map(({ url, door }) => ({ url, door: door.name as DoorName })),
@@ -316,6 +330,7 @@ function running(parts: RunningParts): RunningBroker {
       else certificates.reload();
     },
     reloadUsers: () => access.reload(),
+    ...{ publish, received, untilReceived, clearReceived },
     close,
     [Symbol.asyncDispose]: close,
   };

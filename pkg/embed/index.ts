@@ -30,5 +30,15 @@ export type { BrokerOptions, DoorName } from '../../internal/server/options.ts';
 export { type BrokerStats, type RunningBroker, startBroker } from '../../internal/server/start-broker.ts';
 export type { LogOption, LogsOptions } from '../../internal/server/storage.ts';
 export type { KafkaLogDirs } from '../../internal/server/stored-logs.ts';
+export {
+  type CutOptions,
+  Faults,
+  type RefusedClient,
+  type WhichClients,
+} from '../../internal/server/testing/faults.ts';
+export type { HeaderValues } from '../../internal/server/testing/headers.ts';
+export type { TestedBroker } from '../../internal/server/testing/open-testing.ts';
+export type { BrokerPublishOptions } from '../../internal/server/testing/publish.ts';
+export type { RecordedMessage, WaitOptions } from '../../internal/server/testing/recording.ts';
 export type { CertificateFiles } from '../../internal/transport/certificates.ts';
 export { ListenError } from '../../internal/transport/listener.ts';

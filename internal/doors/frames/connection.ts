@@ -167,6 +167,11 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     }
   }
 
+  cut(): void {
+    this.intake.discardInput();
+    this.destroy();
+  }
+
   destroy(): void {
     this.#connection.destroy();
   }

@@ -174,6 +174,10 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
     this.#end();
   }
 
+  cut(): void {
+    this.destroy();
+  }
+
   destroy(): void {
     this.#connection.destroy();
   }

@@ -192,6 +192,11 @@ export class MqttConnection
     }
   }
 
+  cut(): void {
+    this.intake.discardInput();
+    this.destroy();
+  }
+
   destroy(): void {
     this.#connection.destroy();
   }
