@@ -28,7 +28,7 @@ build: dist/.built ## Install what is needed and write bin/broker, bin/publisher
 install: build ## Put the programs on your PATH, as links to this folder
 	@$(NPM) install --silent --global .
 
-test-setup: ## Install by apt-get what some tests try: kcat, mosquitto's clients and Chromium
+test-setup: ## Install by apt-get what some tests try: kcat, mosquitto's clients, Chromium, buildah
 	@sh test/setup.sh
 
 check: $(INSTALLED) ## Check types, format, lint rules and imports

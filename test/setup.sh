@@ -20,3 +20,4 @@ install mosquitto-clients mosquitto_sub
 install chromium chromium chromium-browser google-chrome
 install zsh zsh
 install fish fish
+install buildah buildah
