@@ -114,7 +114,8 @@ export const ERRORS = {
   'rate-exceeded': {
     kind: 'unavailable',
     rule: 'A limit says how many messages and bytes a second a user, a group or a client may send and get.',
-    remedy: 'Wait as long as Retry-After says, or ask whoever runs the broker for more.',
+    remedy:
+      'Send or subscribe to less, or ask whoever runs the broker for more. Over HTTP wait as long as Retry-After says.',
   },
   'too-many-clients': {
     kind: 'unavailable',

@@ -18,6 +18,11 @@ export const mostFatesShown = 1_000;
 /** How often it is looked at which topics a slow subscriber loses messages of, where runs are long. */
 export const lossesLookedAtEveryMs = 100;
 
+/** A client that has not waited for so long because of a limit, and then waits again, is told of again. */
+export const throttleRestMs = 10_000;
+/** Clients and limits whose waits are remembered for that, some megabytes. */
+export const throttleEpisodes = 10_000;
+
 /** Traces at once: each costs something for every message. */
 export const mostTraces = 4;
 /** Steps that one trace shows in a second; nobody reads more. */

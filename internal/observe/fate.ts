@@ -21,9 +21,11 @@ export const OUTCOMES = {
   unkept: { counter: 'log_messages_lost_total', level: 'error' },
   /** A session whose client was away ended before that came back. */
   ended: { counter: 'sessions_ended_total', level: 'debug' },
+  /** A client has to wait because of a limit. */
+  throttled: { counter: 'throttled_total', level: 'info' },
 } as const satisfies Record<string, { counter: FateCounter; level: Level }>;
 
-/** The counters that have a code and nothing else. */
+/** The counters that have a code. */
 type FateCounter = {
   [N in NameOf<'counter'>]: LabelsOf<N> extends Readonly<Record<'code', string>> ? N : never;
 }[NameOf<'counter'>];

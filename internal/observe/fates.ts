@@ -59,20 +59,21 @@ export class Fates {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Counts a fate, tells who listens, and logs it if it has a line. */
-  tell(fate: Fate): void {
+  /** Counts a fate, tells who listens, and logs it if it has a line. Returns what stands for it among the last ones. */
+  tell(fate: Fate): RememberedFate {
     const { outcome, code, count = 1, who, reason, details, line, level } = fate;
-    this.counter(outcome, code).value += count;
-    this.recent.note(fate);
+    this.counter(outcome, code, fate.affected?.door).value += count;
+    const remembered = this.recent.note(fate);
     for (const listener of this.#listeners) listener(fate);
-    if (line === undefined) return;
+    if (line === undefined) return remembered;
     const fields = { ...who, code, ...(reason === undefined ? undefined : { reason }), ...details };
     this.#log[level ?? OUTCOMES[outcome].level](fields, line);
+    return remembered;
   }
 
   /** Says once what will happen again and again; what is added to it is counted and remembered, and not logged. */
   repeated(fate: Omit<Fate, 'line' | 'count'>): RepeatedFate {
-    const counter = this.counter(fate.outcome, fate.code);
+    const counter = this.counter(fate.outcome, fate.code, fate.affected?.door);
     let remembered: RememberedFate | undefined;
     return {
       add: (count, bytes = 0) => {
@@ -87,8 +88,11 @@ export class Fates {
   }
 
   /** For what happens so often that it is told by an addition; its line is written by who knows when one is enough. */
-  counter(outcome: Outcome, code: ErrorCode): Counter {
-    return this.#metrics.counter(OUTCOMES[outcome].counter, { code });
+  counter(outcome: Outcome, code: ErrorCode, door = ''): Counter {
+    const { counter } = OUTCOMES[outcome];
+    return counter === 'throttled_total'
+      ? this.#metrics.counter(counter, { door, code })
+      : this.#metrics.counter(counter, { code });
   }
 
   /** How often something happened so far, whatever the code. */

@@ -190,7 +190,7 @@ export const METRICS = {
   throttled_total: {
     type: 'counter',
     help: 'Times that a client had to wait, or was refused, because it went over a rate of docs/limits.md.',
-    labels: ['door'],
+    labels: ['door', 'code'],
   },
   traces: { type: 'gauge', help: 'Traces that are running: they cost something for every message.' },
   topics_remembered: { type: 'gauge', help: 'Topics in the topic table.' },

@@ -189,7 +189,8 @@ function isSame(one: Entry, other: Entry): boolean {
 
 const SAME = ['outcome', 'code', 'client', 'user', 'topic', 'rule', 'cause', 'door'] as const;
 
-function hostOf(remote = ''): string {
+/** Where a connection comes from, whatever its port. */
+export function hostOf(remote = ''): string {
   return remote.replace(/:\d+$/, '');
 }
 

@@ -5,7 +5,7 @@ import { AccessDirectory } from '../access/directory.ts';
 import { DirectoryPolicy } from '../access/directory-policy.ts';
 import { AccessFile } from '../access/file/access-file.ts';
 import { policyOfGuard } from '../access/guard.ts';
-import { Limits } from '../access/limits/limits.ts';
+import { Limits, ruleOf } from '../access/limits/limits.ts';
 import type { Policy } from '../access/policy.ts';
 import { RulePolicy } from '../access/rules/rule-policy.ts';
 import { Standing } from '../access/standing.ts';
@@ -13,12 +13,12 @@ import { CertificateUsers } from '../access/users/certificate-users.ts';
 import { Decoys } from '../access/users/decoys.ts';
 import { Tokens } from '../access/users/tokens/tokens.ts';
 import { UserAuthenticator } from '../access/users/user-authenticator.ts';
-import type { Logger } from '../broker/broker.ts';
+import type { Broker, Logger } from '../broker/broker.ts';
 import { nameForLog } from '../errors.ts';
 import { systemClock } from '../lib/clock.ts';
 import { usersFileWatchMs } from '../limits/access.ts';
 import { liveTopicOf, logNameOf } from '../log/names.ts';
-import type { Metrics } from '../observe/metrics.ts';
+import { Throttles } from '../observe/throttles.ts';
 import { AccessEntries } from '../persistence/access-entries.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import { checkNotMarked, MarkedAccess } from './has-users.ts';
@@ -45,7 +45,6 @@ export interface AccessParts {
   kept: Pick<StoredLogs, 'store'> | undefined;
   /** Undefined where sessions are kept in memory. */
   entries: OpenEntries | undefined;
-  metrics: Metrics;
   logger: Logger;
   opened: Opened;
 }
@@ -85,7 +84,7 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
 }
 
 function limitsOf(
-  { options: { clock = systemClock }, metrics, opened }: AccessParts,
+  { options: { clock = systemClock }, opened }: AccessParts,
   directory: AccessDirectory,
   standing: Standing,
 ): Limits {
@@ -96,10 +95,16 @@ function limitsOf(
       const present = standing.of(who);
       return isRefusal(present) ? who : present;
     },
-    throttled: (door) => void metrics.counter('throttled_total', { door }).value++,
   });
   opened.add(directory.onChange(() => limits.changed()));
   return limits;
+}
+
+/** A client that has to wait because of a limit is a fate like others. */
+export function tellThrottles(limits: Limits, { fates, clock }: Pick<Broker, 'fates' | 'clock'>): void {
+  const throttles = new Throttles(fates, clock);
+  limits.throttled = ({ limit, ...throttle }) =>
+    throttles.add({ ...throttle, rule: limit === undefined ? undefined : ruleOf(limit) });
 }
 
 /** What an app says in the place of rules, or in the short form beside them. */

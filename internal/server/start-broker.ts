@@ -11,7 +11,7 @@ import { StoreError } from '../store/store-error.ts';
 import { type CertificateFiles, Certificates, validityOf } from '../transport/certificates.ts';
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
 import { ListenError, type Listener } from '../transport/listener.ts';
-import { type OpenAccess, openAccess } from './access.ts';
+import { type OpenAccess, openAccess, tellThrottles } from './access.ts';
 import { adminParts } from './admin-parts.ts';
 import { openAdminSocket } from './admin-socket.ts';
 import { checkOptions } from './check-options.ts';
@@ -100,10 +100,7 @@ export async function startWithDoors(
     opened.add(() => stored?.close());
     const entries = openEntries(usable, stored, metrics, logger);
     opened.add(() => entries?.close());
-    const access = withFaults(
-      await openAccess({ options, kept: stored, entries, metrics, logger, opened }),
-      options,
-    );
+    const access = withFaults(await openAccess({ options, kept: stored, entries, logger, opened }), options);
     const exposed = await exposedPlaces(places, options, access.directory.current.isProtected);
     const keeper = openKeeper(entries, logger);
     opened.add(() => keeper?.close());
@@ -116,6 +113,7 @@ export async function startWithDoors(
       retainedBounds: (publisher) => access.limits.retainedBounds(publisher),
       afterReads,
     });
+    tellThrottles(access.limits, broker);
     const live = stored && openLive(options.keep ?? [], { ...stored, broker, metrics, logger });
     opened.add(() => live?.close());
     const { sessions, close } = await openSessions({

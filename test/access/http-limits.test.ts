@@ -66,7 +66,7 @@ it('messages beyond a rate are refused with the time to wait, and nobody else is
   expect(await statuses([publish(http, 'busy')])).toEqual([202]);
   // It publishes too much, and may still read.
   expect((await fetch(`${http}/topics/%23?client=busy`)).status).toBe(200);
-  expect(broker.stats()['throttled_total{door="http"}']).toBe(8);
+  expect(broker.stats()['throttled_total{door="http",code="rate-exceeded"}']).toBe(8);
 });
 
 it('bytes of a body count, with and without a length; the longer the body, the longer the wait', async () => {

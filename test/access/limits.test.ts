@@ -104,7 +104,7 @@ describe('messages and bytes that a client may send or get in a second', () => {
       const seen = await until(() => received, 1_000, 100, beganMs);
       for (const [afterMs, count] of seen) expect(count).toBeLessThanOrEqual(100 + afterMs / 10 + 5);
       expect(seen.at(-1)![0]).toBeGreaterThan(8_500);
-      expect(broker.stats()[`throttled_total{door="${door}"}`]).toBeGreaterThan(10);
+      expect(broker.stats()[`throttled_total{door="${door}",code="rate-exceeded"}`]).toBeGreaterThan(10);
       for (let index = 0; index < 1_000; index++) other.publish('other', 'x');
       await expect.poll(() => others).toBe(1_000);
       await other.ping();

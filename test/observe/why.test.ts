@@ -321,7 +321,7 @@ it('tinymq why says it in words and as JSON', async () => {
     JSON.parse((await runTinymq(['why', 'secret/x', '-json', '-limit', '1', ...data])).out),
   ).toMatchObject([DENIED]);
   expect((await runTinymq(['why', 'never-seen', ...data])).out).toBe(
-    "Nothing of 'never-seen' was refused, dropped, expired or disconnected lately.\n",
+    "Nothing of 'never-seen' was refused, dropped, expired, throttled or disconnected lately.\n",
   );
   const nobody = await runTinymq(['why', '-data-dir', join(folder, 'nobody')]);
   expect([nobody.code, nobody.errors]).toEqual([1, expect.stringContaining('no broker runs with')]);

@@ -31,7 +31,7 @@ const whyOptions = {
 
 export const whyProgram: Program<typeof whyOptions> = {
   name: 'tinymq why',
-  summary: 'Says what was refused, dropped, expired or disconnected lately, and why.',
+  summary: 'Says what was refused, dropped, expired, throttled or disconnected lately, and why.',
   options: whyOptions,
   operands: {
     usage: '[CLIENT|TOPIC|USER]',

@@ -17,7 +17,7 @@ export const why = command(whyProgram, async (invocation) => {
 
 function nothing(name: string | undefined): string {
   const of = name === undefined ? '' : ` of ${quoted(name)}`;
-  return `Nothing${of} was refused, dropped, expired or disconnected lately.\n`;
+  return `Nothing${of} was refused, dropped, expired, throttled or disconnected lately.\n`;
 }
 
 /** What happened, to whom and with what, and what to do. */

@@ -1,5 +1,6 @@
 import { BrokerError } from '../../errors.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { Recent } from '../../lib/recent.ts';
 import {
   failedLoginDelayMs,
   failedLoginMaxDelayMs,
@@ -9,7 +10,6 @@ import {
   waitingLoginsOfOne,
 } from '../../limits/access.ts';
 import { addressKeyOf } from './address-key.ts';
-import { Recent } from './recent.ts';
 
 /** What is remembered of one user whose logins failed from one address. */
 interface Failures {

@@ -136,10 +136,12 @@ describe('a limit', () => {
   });
 });
 
+const OF = { limit: 'l', name: 'messagesInPerSecond' } as const;
+
 describe('a rate', () => {
   it('gives no more than its share of the time, and a debt is waited for', async () => {
     const clock = new MovableClock();
-    const rate = new Rate(clock, 100);
+    const rate = new Rate(clock, 100, OF);
     rate.take(100 + 300);
     expect([rate.share, rate.waitMs > 2_900]).toEqual([0, true]);
     await clock.advance(2_000);
@@ -152,7 +154,7 @@ describe('a rate', () => {
 
   it('serves those who wait one after the other', async () => {
     const clock = new MovableClock();
-    const rate = new Rate(clock, 1_000);
+    const rate = new Rate(clock, 1_000, OF);
     rate.take(1_000);
     const taken = { a: 0, b: 0, c: 0 };
     const want = (name: keyof typeof taken) => {

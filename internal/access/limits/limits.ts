@@ -1,18 +1,19 @@
-import { BrokerError, quoted } from '../../errors.ts';
+import { BrokerError, type ErrorCode, quoted } from '../../errors.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { connectWaitMs, limitedScopesRemembered } from '../../limits/access.ts';
-import type { Identity } from '../identity.ts';
+import type { Identity, Peer } from '../identity.ts';
 import { type CountName, type Limit, type LimitName, RATE_NAMES, type RateName } from './limit.ts';
-import { Rate } from './rate.ts';
+import { Rate, type RateOf } from './rate.ts';
 
 /** What those who share one limit have used of it. */
 class Scope {
-  readonly id: string;
+  readonly limit: string;
   connections = 0;
   readonly rates = new Map<RateName, Rate>();
 
-  constructor(id: string) {
-    this.id = id;
+  /** @param limit its id. */
+  constructor(limit: string) {
+    this.limit = limit;
   }
 
   get isUnused(): boolean {
@@ -33,8 +34,17 @@ export interface LimitsParts {
   read?(): readonly Limit[];
   /** Somebody as he is now, who may be in other groups than when he came. Default: as he came. */
   present?(who: Identity): Identity;
-  /** A client of a door has to wait, or is refused, because of a rate. */
-  throttled?(door: string): void;
+}
+
+/** A client that goes over a rate: it has to wait, or is refused. */
+export interface Throttle {
+  readonly who: Pick<Peer, 'clientId' | 'remote' | 'door'> & Partial<Pick<Identity, 'user'>>;
+  readonly code: ErrorCode;
+  readonly reason: string;
+  /** The id of the limit; undefined for what holds without one. */
+  readonly limit: string | undefined;
+  /** Its door tells it of a refusal; undefined where it waits. */
+  readonly isRefused: boolean;
 }
 
 /** The limits of a broker, and what was used of each. */
@@ -46,6 +56,8 @@ export class Limits {
   readonly #remembered = new WeakMap<Identity, { epoch: number; limits: readonly Limit[] }>();
   /** Grows with each change. */
   epoch = 0;
+  /** Told of each client that has to wait, or is refused, because of a rate: some times a second while it does. */
+  throttled: (throttle: Throttle) => void = () => {};
 
   constructor(parts: LimitsParts) {
     this.clock = parts.clock;
@@ -60,11 +72,6 @@ export class Limits {
     return this.#parts.read?.() ?? NONE;
   }
 
-  /** A client of a door has to wait, or is refused, because of a rate. */
-  throttled(door: string): void {
-    this.#parts.throttled?.(door);
-  }
-
   /** Limits have changed: whoever asks next is told of the new ones. */
   changed(): void {
     this.epoch++;
@@ -73,7 +80,7 @@ export class Limits {
   /** What holds for somebody now. */
   boundsOf(who: Identity): Bound[] {
     return limitsFor(this.#all, this.#present(who)).map((limit) =>
-      this.#bound(isNamed(limit) ? limit.id : `${limit.id}/${ownKeyOf(who)}`, limit.values),
+      this.#bound(isNamed(limit) ? limit.id : `${limit.id}/${ownKeyOf(who)}`, limit),
     );
   }
 
@@ -106,21 +113,21 @@ export class Limits {
     return this.#parts.present?.(who) ?? who;
   }
 
-  #bound(id: string, values: Limit['values']): Bound {
+  #bound(id: string, { id: limit, values }: Limit): Bound {
     let scope = this.#scopes.get(id);
     if (scope === undefined) {
       if (this.#scopes.size >= limitedScopesRemembered) this.#forgetUnused();
-      scope = new Scope(id);
+      scope = new Scope(limit);
       this.#scopes.set(id, scope);
     }
     for (const name of RATE_NAMES) this.#setRate(scope, name, values[name]);
     return { scope, values };
   }
 
-  #setRate({ rates }: Scope, name: RateName, perSecond: number | undefined): void {
+  #setRate({ limit, rates }: Scope, name: RateName, perSecond: number | undefined): void {
     if (perSecond === undefined) return;
     const rate = rates.get(name);
-    if (rate === undefined) rates.set(name, new Rate(this.clock, perSecond));
+    if (rate === undefined) rates.set(name, new Rate(this.clock, perSecond, { limit, name }));
     else if (rate.perSecond !== perSecond) rate.perSecond = perSecond;
   }
 
@@ -157,8 +164,8 @@ export class Allowance {
     for (const { scope, values } of this.#bounds) {
       const { connections: most } = values;
       if (!isThere && most !== undefined && scope.connections >= most)
-        throw new BrokerError('too-many-connections', `limit ${quoted(scope.id)}: ${most} are open`, {
-          rule: `limit ${scope.id}`,
+        throw new BrokerError('too-many-connections', `limit ${quoted(scope.limit)}: ${most} are open`, {
+          rule: ruleOf(scope.limit),
         });
     }
     this.#isIn = true;
@@ -173,19 +180,29 @@ export class Allowance {
    */
   turnToConnect(): Promise<void> | undefined {
     const rates = this.rates('connectionsPerSecond');
-    const late = rates.find((rate) => rate.waitMs > connectWaitMs);
-    const waitMs = Math.max(0, ...rates.map((rate) => rate.waitMs));
-    if (waitMs > 0) this.throttled();
-    if (late !== undefined)
-      throw new BrokerError('connection-rate-exceeded', `${late.perSecond} connections a second are let in`);
+    const longest = longestWait(rates);
+    if (longest !== undefined && longest.waitMs > connectWaitMs) throw this.refusal(longest);
     for (const rate of rates) rate.take(1);
-    if (waitMs === 0) return undefined;
-    return new Promise((resolve) => void this.#limits.clock.after(waitMs, resolve));
+    if (longest === undefined) return undefined;
+    this.waits(longest.rate);
+    return new Promise((resolve) => void this.#limits.clock.after(longest.waitMs, resolve));
   }
 
-  /** Counts that the client has to wait, or is refused, because of a rate. */
-  throttled(): void {
-    this.#limits.throttled(this.#who.door);
+  /** Tells that the client has to wait because of a rate. */
+  waits({ of, perSecond }: Rate): void {
+    this.#limits.throttled(this.#throttle(of, perSecond, false));
+  }
+
+  /** Why the client is refused because of a rate, which is told to whoever counts that. */
+  refusal({ rate: { of, perSecond }, waitMs }: Wait): RateExceeded {
+    const throttle = this.#throttle(of, perSecond, true);
+    this.#limits.throttled(throttle);
+    return new RateExceeded(throttle, waitMs);
+  }
+
+  #throttle({ limit, name }: RateOf, perSecond: number, isRefused: boolean): Throttle {
+    const code = name === 'connectionsPerSecond' ? 'connection-rate-exceeded' : 'rate-exceeded';
+    return { who: this.#who, code, reason: `${name}: ${perSecond} are allowed`, limit, isRefused };
   }
 
   /** The client is in other groups now. */
@@ -237,6 +254,38 @@ export class Allowance {
     }
     this.#bounds = bounds;
   }
+}
+
+/** How long a rate has to be waited for. */
+export interface Wait {
+  readonly rate: Rate;
+  readonly waitMs: number;
+}
+
+/** The rate that has to be waited for the longest; undefined where none has to be. */
+export function longestWait(rates: readonly Rate[]): Wait | undefined {
+  let longest: Wait | undefined;
+  for (const rate of rates) {
+    const { waitMs } = rate;
+    if (waitMs > (longest?.waitMs ?? 0)) longest = { rate, waitMs };
+  }
+  return longest;
+}
+
+/** Somebody has used up what a limit gives for now. */
+export class RateExceeded extends BrokerError {
+  /** How long until there is something again. */
+  readonly waitMs: number;
+
+  constructor({ code, reason, limit }: Throttle, waitMs: number) {
+    super(code, `${reason}; wait for ${Math.ceil(waitMs / 1_000)} s`, { rule: limit && ruleOf(limit) });
+    this.waitMs = waitMs;
+  }
+}
+
+/** A limit as what decided. */
+export function ruleOf(limit: string): string {
+  return `limit ${limit}`;
 }
 
 /** The limits that hold for somebody: those that name it, and of those for everybody what these leave open. */

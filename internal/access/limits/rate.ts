@@ -1,12 +1,21 @@
 import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import { Fifo } from '../../lib/fifo.ts';
 import { rateTurnsPerSecond } from '../../limits/access.ts';
+import type { RateName } from './limit.ts';
+
+/** What a rate is one of. */
+export interface RateOf {
+  /** The id of the limit. */
+  readonly limit: string;
+  readonly name: RateName;
+}
 
 /**
  * So much a second, spread evenly: after a rest as much as one second allows may be taken at once. Whoever takes more is
  * in debt, and waits. Those who wait get their turns one after the other, each its share.
  */
 export class Rate {
+  readonly of: RateOf;
   readonly #clock: Clock;
   readonly #waiting = new Fifo<() => void>();
   #perSecond: number;
@@ -16,7 +25,8 @@ export class Rate {
   /** What each of those who wait may take in the present round; undefined between rounds. */
   #grant: number | undefined;
 
-  constructor(clock: Clock, perSecond: number) {
+  constructor(clock: Clock, perSecond: number, of: RateOf) {
+    this.of = of;
     this.#clock = clock;
     this.#perSecond = perSecond;
     this.#available = perSecond;

@@ -41,7 +41,8 @@ export const FATE = objectOf(
 
 export const showFates = defineOperation({
   name: 'why',
-  summary: 'Shows what was refused, dropped, expired or disconnected lately, and why, the last one first.',
+  summary:
+    'Shows what was refused, dropped, expired, throttled or disconnected lately, and why, the last one first.',
   ...{ method: 'GET', path: '/why', needs: { action: 'describe', resource: THE_BROKER } },
   query: objectOf(
     {

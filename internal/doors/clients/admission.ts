@@ -47,7 +47,7 @@ export class Admission {
     this.policy = policy;
     this.limits = limits;
     this.#failedLogins = new FailedLogins(this.limits.clock);
-    this.#reconnects = new Reconnects(this.limits.clock);
+    this.#reconnects = new Reconnects(this.limits.clock, (throttle) => this.limits.throttled(throttle));
   }
 
   /**

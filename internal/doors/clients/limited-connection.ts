@@ -116,7 +116,7 @@ export class LimitedConnection implements ConnectionHandler, ConnectionMeter {
 
   #holdWriting(): void {
     const rate = this.#exhausted('bytesOutPerSecond') ?? this.#exhausted('messagesOutPerSecond');
-    if (rate !== undefined && !this.#isWritingHeld) this.#allowance.throttled();
+    if (rate !== undefined && !this.#isWritingHeld) this.#allowance.waits(rate);
     this.#isWritingHeld = rate !== undefined;
     rate?.whenFree(() => {
       if (this.#isClosed) return;
@@ -174,7 +174,7 @@ export class LimitedConnection implements ConnectionHandler, ConnectionMeter {
       setImmediate(() => this.#readOn());
       return;
     }
-    this.#allowance.throttled();
+    this.#allowance.waits(rate);
     rate.whenFree(() => this.#readOn());
   }
 

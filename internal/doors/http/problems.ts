@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { RateExceeded } from '../../access/limits/limits.ts';
 import { problemOf } from '../../admin/problems.ts';
 import type { Logger } from '../../broker/broker.ts';
 import { BrokerError } from '../../errors.ts';
 import { StoreError } from '../../log/logs.ts';
 import { loginValueOf, noLoginCookie } from './login-cookie.ts';
-import { RateExceeded } from './request-limits.ts';
 
 export interface ProblemParts {
   logger: Logger;

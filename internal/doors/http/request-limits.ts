@@ -2,19 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Access } from '../../access/access.ts';
 import type { RateName } from '../../access/limits/limit.ts';
-import type { Allowance } from '../../access/limits/limits.ts';
-import { BrokerError } from '../../errors.ts';
-
-/** A request whose client has used up what a limit gives it for now. */
-export class RateExceeded extends BrokerError {
-  /** How long until there is something again. */
-  readonly waitMs: number;
-
-  constructor(name: RateName, waitMs: number) {
-    super('rate-exceeded', `${name}: wait for ${Math.ceil(waitMs / 1_000)} s`);
-    this.waitMs = waitMs;
-  }
-}
+import { type Allowance, longestWait } from '../../access/limits/limits.ts';
 
 /**
  * Holds one connection, and the requests that come over it, to the limits of whoever sends them. A request is taken whole and
@@ -119,7 +107,7 @@ export class OutgoingPace {
 
   #hold(allowance: Allowance): void {
     const rate = OUT.flatMap((name) => allowance.rates(name)).find(({ share }) => share === 0);
-    if (rate !== undefined && !this.#isHeld) allowance.throttled();
+    if (rate !== undefined && !this.#isHeld) allowance.waits(rate);
     this.#isHeld = rate !== undefined;
     rate?.whenFree(() => {
       if (this.#isClosed) return;
@@ -136,10 +124,8 @@ const OF_ALL: readonly RateName[] = [...OUT, 'bytesInPerSecond'];
 /** @throws RateExceeded */
 function checkRates(allowance: Allowance, names: readonly RateName[]): void {
   for (const name of names) {
-    const waitMs = Math.max(0, ...allowance.rates(name).map((rate) => rate.waitMs));
-    if (waitMs === 0) continue;
-    allowance.throttled();
-    throw new RateExceeded(name, waitMs);
+    const longest = longestWait(allowance.rates(name));
+    if (longest !== undefined) throw allowance.refusal(longest);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Access } from '../../access/access.ts';
 import type { RateName } from '../../access/limits/limit.ts';
+import { longestWait } from '../../access/limits/limits.ts';
 import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import { kafkaMaxThrottleMs } from '../../limits/kafka.ts';
 
@@ -67,15 +68,11 @@ export class Throttle {
   settle(names: readonly RateName[]): number {
     const allowance = this.#access?.allowance;
     if (allowance === undefined) return 0;
-    let waitMs = 0;
-    for (const name of names) {
-      for (const rate of allowance.rates(name)) waitMs = Math.max(waitMs, rate.waitMs);
-    }
-    waitMs = Math.min(waitMs, kafkaMaxThrottleMs);
-    if (waitMs > 0) {
-      allowance.throttled();
-      this.#mute(waitMs);
-    }
+    const longest = longestWait(names.flatMap((name) => allowance.rates(name)));
+    if (longest === undefined) return 0;
+    const waitMs = Math.min(longest.waitMs, kafkaMaxThrottleMs);
+    allowance.waits(longest.rate);
+    this.#mute(waitMs);
     return waitMs;
   }
 

@@ -1,4 +1,4 @@
-import type { Clock, ClockTimer } from '../../lib/clock.ts';
+import type { Clock, ClockTimer } from './clock.ts';
 
 /**
  * Values by name that are forgotten some time after they were last asked for: between once and twice that time. There are
