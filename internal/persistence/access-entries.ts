@@ -113,12 +113,13 @@ function readable<T>({ key }: Entry, read: () => T): T {
 }
 
 /** @throws Error where it is not what was written. */
-function opened({ key, value }: Entry): { body: object; checksum: number } {
+function opened({ key, value, isDamaged }: Entry): { body: object; checksum: number } {
   const body = bodyOf(value);
-  if (versionOf(value) < SEALED_SINCE) return { body: JSON.parse(textOf(body)), checksum: crcOf(key, body) };
+  if (versionOf(value) < SEALED_SINCE && !isDamaged)
+    return { body: JSON.parse(textOf(body)), checksum: crcOf(key, body) };
   const json = body.subarray(CHECKSUM_BYTES);
   const checksum = crcOf(key, json);
-  if (body.length < CHECKSUM_BYTES || checksum !== checksumIn(value))
+  if (isDamaged || body.length < CHECKSUM_BYTES || checksum !== checksumIn(value))
     throw new Error('it is damaged: its checksum is another one; restore the store from a backup');
   return { body: JSON.parse(textOf(json)), checksum };
 }

@@ -1,3 +1,5 @@
+import { quoted } from '../errors.ts';
+
 /**
  * The keys under which the store keeps users and rules, sessions, their messages and retained messages. They begin with what
  * they are for, in the order in which they are read.
@@ -84,4 +86,38 @@ export function parseClientKey(key: string): { clientId: string; number: number 
 
 function digitsOf(number: number): string {
   return String(number).padStart(NUMBER_DIGITS, '0');
+}
+
+/** What an entry is for people. */
+export function entryName(key: string): string {
+  const rest = key.slice(2);
+  switch (key[0]) {
+    case KeyKind.access:
+      return key === ACCESS_SEAL_KEY ? 'the seal of users and rules' : accessName(key);
+    case KeyKind.message:
+      return `message ${Number(rest)}, for which several sessions wait`;
+    case KeyKind.outgoing:
+    case KeyKind.state: {
+      const { clientId, number } = parseClientKey(key);
+      return `message ${number} that waits in the session of client ${quoted(clientId)}`;
+    }
+    case KeyKind.received: {
+      const { clientId, number } = parseClientKey(key);
+      return `packet id ${number} that client ${quoted(clientId)} has sent`;
+    }
+    case KeyKind.retained:
+      return `the retained message of topic ${quoted(rest)}`;
+    case KeyKind.session:
+      return `the session of client ${quoted(rest)}`;
+    case KeyKind.delayed:
+    case KeyKind.will:
+      return `the will or delayed message ${quoted(rest)}`;
+    default:
+      return `the entry ${quoted(key)}`;
+  }
+}
+
+function accessName(key: string): string {
+  const kind = ACCESS_KINDS[key[2] as keyof typeof ACCESS_KINDS] ?? 'entry';
+  return `${kind} ${quoted(key.slice(4))}`;
 }

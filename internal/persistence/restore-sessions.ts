@@ -75,7 +75,9 @@ class Restoring {
     this.#parts = parts;
   }
 
-  take({ key, value }: Entry): void {
+  /** @throws Error where it cannot be read, or is not what was written. */
+  take({ key, value, isDamaged }: Entry): void {
+    if (isDamaged) throw new Error('its checksum is another one');
     switch (key[0]) {
       case KeyKind.message:
         this.#messages.set(Number(key.slice(2)), decodeMessage(value));

@@ -21,6 +21,8 @@ export interface EntryChange {
 export interface Entry {
   key: string;
   value: Uint8Array;
+  /** Whether it is not what was written, as far as the store can tell. */
+  isDamaged?: true;
 }
 
 /** Entries or changes on their way to another thread: values one behind the other, which is much cheaper to pass on. */
@@ -29,31 +31,38 @@ export interface PackedEntries {
   /** -1 for a key to forget. */
   lengths: Int32Array;
   values: Uint8Array;
+  /** The places of entries that are not what was written. */
+  damaged: number[];
 }
 
-export function packEntries(changes: readonly EntryChange[]): PackedEntries {
+export function packEntries(changes: readonly (EntryChange | Entry)[]): PackedEntries {
   const keys: string[] = [];
   const lengths = new Int32Array(changes.length);
   let length = 0;
   for (const { value } of changes) length += value?.length ?? 0;
   const values = new Uint8Array(length);
+  const damaged: number[] = [];
   let at = 0;
-  for (const [index, { key, value }] of changes.entries()) {
+  for (const [index, change] of changes.entries()) {
+    const { key, value } = change;
+    if ('isDamaged' in change) damaged.push(index);
     keys.push(key);
     lengths[index] = value?.length ?? -1;
     if (value === undefined) continue;
     values.set(value, at);
     at += value.length;
   }
-  return { keys, lengths, values };
+  return { keys, lengths, values, damaged };
 }
 
 /** Entries that came from another thread; their values lie in one buffer. */
-export function unpackEntries({ keys, lengths, values }: PackedEntries): Entry[] {
+export function unpackEntries({ keys, lengths, values, damaged }: PackedEntries): Entry[] {
   let at = 0;
-  return keys.map((key, index) => {
+  const entries: Entry[] = keys.map((key, index) => {
     const start = at;
     at += lengths[index]!;
     return { key, value: values.subarray(start, at) };
   });
+  for (const index of damaged) entries[index]!.isDamaged = true;
+  return entries;
 }

@@ -1,5 +1,6 @@
 import { Failure } from '../../../internal/lib/failure.ts';
 import { jsonLine } from '../../../internal/lib/printable.ts';
+import { entryName } from '../../../internal/persistence/entry-keys.ts';
 import { openStoredAccess } from '../../../internal/server/stored-access.ts';
 import { command, complain } from '../../cli/run-program.ts';
 import { Progress } from '../import/progress.ts';
@@ -15,7 +16,7 @@ export const restore = command(restoreProgram, async ({ values, operands, stop }
   const { verifyBackup } = await import('../../../internal/store/sqlite/verify.ts');
   const progress = new Progress(process.stderr, values.quiet);
   const found = await toldByStore(stop, async () => {
-    const verified = await readWhole(verifyBackup(file), progress, stop);
+    const verified = await readWhole(verifyBackup(file, entryName), progress, stop);
     for (const problem of verified.problems) complain(restoreProgram.name, problem);
     if (verified.problems.length > 0) throw new Failure(`${file} is damaged; nothing was restored`);
     await restoreStore(file, folder);

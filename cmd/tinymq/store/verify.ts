@@ -1,4 +1,5 @@
 import { jsonLine } from '../../../internal/lib/printable.ts';
+import { entryName } from '../../../internal/persistence/entry-keys.ts';
 import { type Command, complain, EXIT_DONE, EXIT_FAILED, invocationOf } from '../../cli/run-program.ts';
 import { Progress } from '../import/progress.ts';
 import { reporter } from '../report.ts';
@@ -15,7 +16,11 @@ export const verify: Command = {
     const { verifyBackup, verifyFolder } = await import('../../../internal/store/sqlite/verify.ts');
     const progress = new Progress(process.stderr, values.quiet);
     const found = await toldByStore(stop, () =>
-      readWhole(file === undefined ? verifyFolder(what) : verifyBackup(file), progress, stop),
+      readWhole(
+        file === undefined ? verifyFolder(what, entryName) : verifyBackup(file, entryName),
+        progress,
+        stop,
+      ),
     );
     const isWhole = found.problems.length === 0;
     if (values.json) process.stdout.write(jsonLine({ verified: what, isWhole, ...found }));

@@ -11,7 +11,7 @@ export async function readWhole(
 ): Promise<Verified> {
   try {
     for (;;) {
-      const { done, value } = verifying.next();
+      const { done, value } = await verifying.next();
       if (done) return value;
       progress.tell(
         () => `${counted(value.batches, 'batch', 'es')}, ${(value.bytes / 1e6).toFixed(1)} MB read`,
@@ -21,13 +21,15 @@ export async function readWhole(
     }
   } finally {
     // Where it was stopped on its way, this closes the file.
-    verifying.return(undefined as never);
+    await verifying.return(undefined as never);
     progress.end();
   }
 }
 
 /** What was read, in words. */
-export function contentText({ topics, records, bytes, entries }: Verified): string {
+export function contentText({ topics, records, bytes, entries, unchecked }: Verified): string {
   const logs = `${counted(topics, 'topic')} with ${counted(records, 'message')} (${(bytes / 1e6).toFixed(1)} MB)`;
-  return `${logs} and ${entries.toLocaleString('en-US')} other ${entries === 1 ? 'entry' : 'entries'}`;
+  const others = `${logs} and ${entries.toLocaleString('en-US')} other ${entries === 1 ? 'entry' : 'entries'}`;
+  if (unchecked === 0) return others;
+  return `${others}; ${counted(unchecked, 'row')} from an older version ${unchecked === 1 ? 'has' : 'have'} no checksum and could only be read`;
 }

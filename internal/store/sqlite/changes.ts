@@ -2,6 +2,7 @@ import { checkMorePartitions, noSuchTopic, topicExists } from '../batch-rules.ts
 import { type Entry, type PackedEntries, packEntries } from '../entry-store.ts';
 import { groupMembersKey } from '../group-members.ts';
 import type { StoredTopic } from '../log-store.ts';
+import { rowChecksum } from './checksum.ts';
 import type { Change } from './messages.ts';
 import type { PartitionBatches } from './partition-batches.ts';
 import type { WriteStatements } from './statements.ts';
@@ -86,10 +87,11 @@ function entriesAfter(after: string, maxBytes: number, statements: WriteStatemen
   const entries: Entry[] = [];
   let byteLength = 0;
   for (const row of statements.entriesAfter.iterate(after)) {
-    const entry = row as unknown as Entry;
-    byteLength += entry.value.length;
+    const { key, value, checksum } = row as unknown as Entry & { checksum: number | null };
+    byteLength += value.length;
     if (entries.length > 0 && byteLength > maxBytes) break;
-    entries.push(entry);
+    const isDamaged = checksum !== null && checksum !== rowChecksum([key, value]);
+    entries.push(isDamaged ? { key, value, isDamaged } : { key, value });
   }
   return entries;
 }
@@ -102,7 +104,8 @@ function putEntries({ keys, lengths, values }: PackedEntries, statements: WriteS
       statements.deleteEntry.run(key);
       continue;
     }
-    statements.putEntry.run(key, values.subarray(at, at + length));
+    const value = values.subarray(at, at + length);
+    statements.putEntry.run(key, value, rowChecksum([key, value]));
     at += length;
   }
 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { rowChecksum } from './checksum.ts';
+import { CHECKSUMS_SINCE, pragma } from './schema.ts';
 
 const KEY = 'backup/digest';
 
@@ -43,7 +45,10 @@ export function readDigest(db: DatabaseSync): Uint8Array | undefined {
 }
 
 export function writeDigest(db: DatabaseSync, digest: Uint8Array): void {
+  const hasChecksums = pragma(db, 'user_version') >= CHECKSUMS_SINCE;
   db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(KEY, digest);
+  if (!hasChecksums) return;
+  db.prepare('UPDATE meta SET checksum = ? WHERE key = ?').run(rowChecksum([KEY, digest]), KEY);
 }
 
 export function removeDigest(db: DatabaseSync): void {

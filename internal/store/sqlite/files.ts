@@ -5,6 +5,7 @@ import { storeBusyTimeoutMs, storeCacheBytes, storeCheckpointBytes } from '../..
 import type { FsyncPolicy } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';
 import { SQLITE_PRIMARY_CODE, StoreError } from '../store-error.ts';
+import { defineChecksums } from './checksum.ts';
 import { migrate, PAGE_BYTES } from './schema.ts';
 import { STORE_FILE as DATABASE } from './store-file.ts';
 
@@ -38,6 +39,7 @@ export function openForWriting(directory: string, fsync: FsyncPolicy): DatabaseS
       PRAGMA journal_size_limit = ${storeCheckpointBytes};
       PRAGMA cache_size = ${-storeCacheBytes / 1024};
     `);
+    defineChecksums(db);
     migrate(db, file);
     return db;
   } catch (error) {
@@ -88,6 +90,12 @@ export function setAside(directory: string): string {
 export function isDamage(error: unknown): boolean {
   const code = resultCode(error);
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
+}
+
+/** The same for a connection that only reads, where anything but a lock that another holds is wrong with the file. */
+export function isReadProblem(error: unknown): boolean {
+  const code = resultCode(error);
+  return code !== undefined && code !== SQLITE_BUSY;
 }
 
 /** Closes a connection that may have failed: what it lost was never acknowledged. */

@@ -8,7 +8,8 @@ import {
   reachesOver,
 } from '../batch-rules.ts';
 import type { NewBatch, StoredPartition } from '../log-store.ts';
-import { batchChecksum } from './checksum.ts';
+import { batchChecksum, batchPlaceChecksum } from './checksum.ts';
+import { LAST_PARTITION } from './schema.ts';
 import type { PartitionRow } from './state.ts';
 import type { BatchRow, WriteStatements } from './statements.ts';
 
@@ -55,6 +56,8 @@ export class PartitionBatches {
     const added: StoredPartition[] = [];
     for (let number = before; number < partitionCount; number++) {
       const id = Number(this.#statements.insertPartition.run(topic, number).lastInsertRowid);
+      this.#statements.sealPartition.run(id);
+      this.#statements.putMeta.run(LAST_PARTITION, Buffer.from(String(id)));
       const ends = { firstOffset: 0, nextOffset: 0, maxTimestamp: -1 };
       this.#partitions.set(id, { id, ...ends, runningBytes: 0, sweptBytes: 0, replacedBytes: 0 });
       added.push({ id, number, ...ends, leaderEpoch: 0, sizeBytes: 0, producers: [] });
@@ -121,7 +124,7 @@ export class PartitionBatches {
     // The running timestamp never falls, so the next row says whether any is to be raised; looking at all takes long.
     const after = statements.rowAfter.get(partition.id, toOffset) as unknown as BatchRow | undefined;
     if (after !== undefined && after.running_timestamp < runningTimestamp) {
-      statements.raiseTimestamps.run(runningTimestamp, partition.id, toOffset, runningTimestamp);
+      statements.raiseTimestamps.run(runningTimestamp, partition.id, toOffset);
     }
     partition.maxTimestamp = Math.max(partition.maxTimestamp, runningTimestamp);
     this.#saveEnds(partition);
@@ -159,6 +162,7 @@ export class PartitionBatches {
       bytes.length,
       checksum,
       bytesId,
+      batchPlaceChecksum(runningTimestamp, runningBytes, bytes.length, checksum, bytesId, baseOffset),
     );
   }
 

@@ -1,5 +1,6 @@
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../store-error.ts';
+import { rowChecksum } from './checksum.ts';
 
 /**
  * The format of the store's file, and how an older one becomes the newest.
@@ -20,7 +21,12 @@ import { StoreError } from '../store-error.ts';
  *     batch.running_bytes      bytes of the partition up to this row, so that a size is a difference of two rows
  *     partition.swept_bytes    running bytes that were deleted from the front
  *     partition.replaced_bytes by how much `replace` made the rows behind swept_bytes shorter
- *     batch.checksum           CRC-32 of the row's numbers and the bytes (see sqlite-checksum.ts)
+ *     batch.checksum           CRC-32 of the row's numbers and the bytes (see checksum.ts)
+ *     batch.place_checksum     CRC-32 of the other numbers of the row
+ *     checksum                 of any other table: CRC-32 of the row's values
+ *
+ * Checksums of rows are there since format 4. Rows that a store has from before have none until they change; `checksums/partial`
+ * in meta says that there may be such rows, so that in every other store a row without one is damaged.
  */
 const STEPS = [
   `
@@ -81,7 +87,22 @@ const STEPS = [
   `,
   // Format 3: values of sessions begin with their version, which versions of tinymq before would misread.
   '',
+  `
+  ALTER TABLE meta ADD COLUMN checksum INTEGER;
+  ALTER TABLE topic ADD COLUMN checksum INTEGER;
+  ALTER TABLE partition ADD COLUMN checksum INTEGER;
+  ALTER TABLE batch ADD COLUMN place_checksum INTEGER;
+  ALTER TABLE producer ADD COLUMN checksum INTEGER;
+  ALTER TABLE group_offset ADD COLUMN checksum INTEGER;
+  ALTER TABLE entry ADD COLUMN checksum INTEGER;
+  `,
 ];
+
+/** The format since which rows have checksums. */
+export const CHECKSUMS_SINCE = 4;
+
+/** Says in meta that rows may be from before that. */
+export const PARTIAL_CHECKSUMS = 'checksums/partial';
 
 /** "tmq1" in the header of the file, where `file` and others look for whose it is. */
 const APPLICATION_ID = 0x746d7131;
@@ -97,6 +118,13 @@ export function migrate(db: DatabaseSync, file: string): void {
   if (version === STEPS.length) return;
   db.exec('BEGIN IMMEDIATE');
   for (const step of STEPS.slice(version)) db.exec(step);
+  if (version > 0 && version < CHECKSUMS_SINCE) {
+    db.prepare('INSERT INTO meta VALUES (?, ?, ?)').run(
+      PARTIAL_CHECKSUMS,
+      NOTHING,
+      rowChecksum([PARTIAL_CHECKSUMS, NOTHING]),
+    );
+  }
   db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${STEPS.length}; COMMIT`);
 }
 
@@ -119,6 +147,29 @@ export function checkFormat(db: DatabaseSync, file: string): number {
     );
   }
   return version;
+}
+
+/** The key in meta of the highest number that a partition ever had. */
+export const LAST_PARTITION = 'partition/last';
+
+const NOTHING = new Uint8Array(0);
+
+/** The tables of a format, to be compared with those of a file: their columns, as SQLite describes them. */
+export function expectedTables(format: number): Map<string, string> {
+  const db = new DatabaseSync(':memory:');
+  try {
+    for (const step of STEPS.slice(0, format)) db.exec(step);
+    return tablesOf(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** By the name of each table. */
+export function tablesOf(db: DatabaseSync): Map<string, string> {
+  const names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+  const columns = db.prepare('SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info(?)');
+  return new Map(names.map(({ name }) => [String(name), JSON.stringify(columns.all(String(name)))]));
 }
 
 /** The number that a pragma tells. */

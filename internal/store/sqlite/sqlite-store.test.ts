@@ -90,13 +90,15 @@ describe('files of the store', () => {
     const directory = newFolder();
     await (await openWithPartition(directory)).store.close();
     const older = new DatabaseSync(join(directory, 'tinymq.db'));
-    older.exec('PRAGMA user_version = 2');
+    for (const table of ['meta', 'topic', 'partition', 'producer', 'group_offset', 'entry'])
+      older.exec(`ALTER TABLE ${table} DROP COLUMN checksum`);
+    older.exec('ALTER TABLE batch DROP COLUMN place_checksum; PRAGMA user_version = 2');
     older.close();
     const { store, state } = await open(directory);
     expect(state.topics).toHaveLength(1);
     await store.close();
     const migrated = new DatabaseSync(join(directory, 'tinymq.db'));
-    expect(migrated.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 });
+    expect(migrated.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 });
     migrated.close();
   });
 
