@@ -41,6 +41,16 @@ export const ERRORS = {
     rule: 'The four high bits of Type are zero unless both sides agreed on an extension.',
     remedy: 'Send plain frames, or agree on the extension in CONNECT.',
   },
+  'invalid-offer': {
+    kind: 'invalid',
+    rule: 'The words behind the extensions in CONNECT have the form that docs/frames.md describes.',
+    remedy: 'Correct the word that the message names.',
+  },
+  'invalid-properties': {
+    kind: 'invalid',
+    rule: 'A frame has only properties that the connection agreed on, each with a value that says something.',
+    remedy: 'Offer the extension of the property in CONNECT, and compare its bytes with docs/frames.md.',
+  },
   'invalid-client-id': {
     kind: 'invalid',
     rule: 'A client id is 1 to 65,535 bytes of UTF-8 without NUL.',

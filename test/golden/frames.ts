@@ -1,4 +1,5 @@
 import { type FrameError, FrameType } from '../../internal/protocol/frame/frame.ts';
+import golden from './frames.json' with { type: 'json' };
 
 /** One frame as bytes and as values, for every test that reads or writes frames. */
 export interface GoldenFrame {
@@ -11,46 +12,35 @@ export interface GoldenFrame {
   clientId: string;
 }
 
+/** What the payload of an extension's frame stands for; bytes are hex digits. */
+interface Meaning {
+  counted?: 'acks' | 'once';
+  properties?: Record<string, unknown>;
+  ack?: { upTo: number; ranges: [number, number][] };
+  refused?: { number: number; reason: string };
+  return?: { number: number; afterMs: number; reason: string };
+  credit?: { messages: number; bytes: number };
+  offer?: Record<string, unknown>;
+  answer?: Record<string, unknown>;
+}
+
+interface FileFrame {
+  name: string;
+  hex: string;
+  type: number;
+  topic: string;
+  payload: string;
+  clientId: string;
+  means?: Meaning;
+}
+
+const inFile = (golden as { frames: FileFrame[] }).frames;
 const longName = 'x'.repeat(65_535);
 const longNameHex = '78'.repeat(65_535);
 
+/** Frames of plain clients, and of extensions whose payload is no more than bytes here. */
 export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
-  frame('CONNECT', '00 0000 00000000 0007 6b69746368656e', FrameType.connect, '', '', 'kitchen'),
-  frame(
-    'CONNECT with credentials',
-    '00 0000 00000034 7265667573616c732063726564656e7469616c7320757365723d5a6e4a6c5a413d3d2070617373776f72643d6332567a5957316c 0001 63',
-    FrameType.connect,
-    '',
-    'refusals credentials user=ZnJlZA== password=c2VzYW1l',
-    'c',
-  ),
-  frame('CONNACK', '01 0000 00000000 0007 6b69746368656e', FrameType.connack, '', '', 'kitchen'),
-  frame(
-    'PUBLISH',
-    '02 000c 73656e736f72732f74656d70 00000004 32322e35 0007 6b69746368656e',
-    FrameType.publish,
-    'sensors/temp',
-    '22.5',
-    'kitchen',
-  ),
-  frame('PUBLISH of nothing', '02 0001 61 00000000 0001 63', FrameType.publish, 'a', '', 'c'),
-  frame(
-    'PUBLISH of bytes that are no text',
-    '02 0001 61 00000004 00ff80c0 0001 63',
-    FrameType.publish,
-    'a',
-    new Uint8Array([0x00, 0xff, 0x80, 0xc0]),
-    'c',
-  ),
-  frame('PUBLISH without a client id', '02 0001 61 00000001 62 0000', FrameType.publish, 'a', 'b', ''),
-  frame(
-    'PUBLISH in UTF-8 of two, three and four bytes',
-    '02 0009 c3bce282acf09f9a80 00000002 c3a9 0002 c3b6',
-    FrameType.publish,
-    'ü€🚀',
-    'é',
-    'ö',
-  ),
+  ...inFile.filter(({ means }) => means === undefined).map(ofFile),
   frame(
     'PUBLISH with the longest topic and client id',
     `02 ffff ${longNameHex} 00000001 31 ffff ${longNameHex}`,
@@ -59,65 +49,14 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
     '1',
     longName,
   ),
-  frame(
-    'SUBSCRIBE',
-    '03 0009 73656e736f72732f23 00000000 0007 6b69746368656e',
-    FrameType.subscribe,
-    'sensors/#',
-    '',
-    'kitchen',
-  ),
-  frame(
-    'SUBACK',
-    '04 0009 73656e736f72732f23 00000000 0007 6b69746368656e',
-    FrameType.suback,
-    'sensors/#',
-    '',
-    'kitchen',
-  ),
-  frame('UNSUBSCRIBE', '05 0003 612f2b 00000000 0001 63', FrameType.unsubscribe, 'a/+', '', 'c'),
-  frame('UNSUBACK', '06 0003 612f2b 00000000 0001 63', FrameType.unsuback, 'a/+', '', 'c'),
-  frame('PING', '07 0000 00000000 0001 63', FrameType.ping, '', '', 'c'),
-  frame('PONG', '08 0000 00000000 0001 63', FrameType.pong, '', '', 'c'),
-  frame(
-    'DISCONNECT with a reason',
-    '09 0000 00000004 676f6e65 0001 63',
-    FrameType.disconnect,
-    '',
-    'gone',
-    'c',
-  ),
-  frame(
-    'CONNECT with an offer',
-    '00 0000 00000012 7265667573616c7320706f736974696f6e73 0001 63',
-    FrameType.connect,
-    '',
-    'refusals positions',
-    'c',
-  ),
-  frame(
-    'POSITION: reader 7, partition 1, offset 42, nothing left out, log a.b',
-    '0c 0014 247265706c61792f6561726c696573742f612f23 0000002b 00000007 00000001 000000000000002a ' +
-      '8000000000000000 000102030405060708090a0b0c0d0e0f 612e62 0001 63',
-    FrameType.position,
-    '$replay/earliest/a/#',
-    Buffer.from(
-      '0000000700000001000000000000002a8000000000000000000102030405060708090a0b0c0d0e0f612e62',
-      'hex',
-    ),
-    'c',
-  ),
-  frame(
-    'REPLAYED: reader 7, offset 42, published at 2026-11-21T06:00:00Z',
-    '0d 0003 612f62 00000018 00000007 000000000000002a 000001a1fcb0af00 32322e35 0007 6b69746368656e',
-    FrameType.replayed,
-    'a/b',
-    Buffer.from('00000007000000000000002a000001a1fcb0af0032322e35', 'hex'),
-    'kitchen',
-  ),
   frame('an unknown type', '0f 0000 00000000 0001 63', 15, '', '', 'c'),
   frame('a type with a reserved bit', '82 0001 61 00000000 0001 63', 0x82, 'a', '', 'c'),
 ];
+
+/** Frames of extensions, with what their payloads stand for. */
+export const GOLDEN_MEANINGS: readonly (GoldenFrame & { means: Meaning })[] = inFile
+  .filter(({ means }) => means !== undefined)
+  .map((one) => ({ ...ofFile(one), means: one.means! }));
 
 /** Bytes that are refused, for every test that reads frames. */
 export interface GoldenFault {
@@ -211,4 +150,10 @@ function frame(
   clientId: string,
 ): GoldenFrame {
   return { name, hex, type, topic, payload, clientId };
+}
+
+function ofFile({ name, hex, type, topic, payload, clientId }: FileFrame): GoldenFrame {
+  const bytes = fromHex(payload);
+  const text = Buffer.from(bytes).toString();
+  return frame(name, hex, type, topic, Buffer.from(text).equals(bytes) ? text : bytes, clientId);
 }

@@ -7,7 +7,7 @@ import type { ConnectionFacts } from '../../observe/connections.ts';
 import type { Affected } from '../../observe/fates.ts';
 import { parseCredentials } from '../../protocol/frame/credentials.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
-import { formatExtensions, parseExtensions } from '../../protocol/frame/extensions.ts';
+import { type Extension, formatExtensions } from '../../protocol/frame/extensions.ts';
 import {
   CONNECT_PAYLOAD_BYTES,
   encodeFrame,
@@ -28,6 +28,7 @@ import { Intake, type Taker } from '../clients/intake.ts';
 import { LimitedConnection } from '../clients/limited-connection.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
 import { Run } from '../clients/run.ts';
+import { agreedOf } from './agreement.ts';
 import { frameEncoding } from './encoding.ts';
 import { PositionFrames } from './position-frames.ts';
 import { Publishes, type PublishHost } from './publishes.ts';
@@ -268,7 +269,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     if (clientId.includes('\0')) throw new BrokerError('invalid-client-id', 'the client id has a NUL byte');
     this.#clientId = clientId;
     // Read now: the payload's buffer is used again while the client is looked at.
-    const agreed = parseExtensions(payload);
+    const agreed = agreedOf(payload);
     const shown = agreed.has('credentials') ? parseCredentials(payload) : undefined;
     const peer = peerOf(this.#connection, 'frames', clientId);
     const answer = this.#parts.admission.admit(peer, shown ?? NO_CREDENTIALS);
@@ -280,7 +281,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
     );
   }
 
-  #letIn(access: Access, agreed: ReturnType<typeof parseExtensions>): void {
+  #letIn(access: Access, agreed: ReadonlySet<Extension>): void {
     // It may have gone, or have been refused, while it was looked at.
     if (this.#isEnding) return;
     this.#cursor.maxPayloadBytes = this.#parts.maxMessageBytes;

@@ -1,3 +1,4 @@
+import { base64Of, bytesOfBase64 } from './base64.ts';
 import { CONNECT_PAYLOAD_BYTES } from './frame.ts';
 
 /** What a client shows in CONNECT to prove who it is (docs/frames.md, `credentials`). Never logged. */
@@ -60,17 +61,10 @@ function wordsOf(credentials: FrameCredentials): string {
   return password === undefined ? first : `${first} password=${base64Of(password)}`;
 }
 
-/** In the alphabet of RFC 4648, section 4: by what browsers have too. */
-function base64Of(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
-}
-
 function bytesOf(base64: string): Uint8Array {
-  try {
-    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  } catch {
-    throw new CredentialsError('a value is no base64');
-  }
+  const bytes = bytesOfBase64(base64);
+  if (bytes === undefined) throw new CredentialsError('a value is no base64');
+  return bytes;
 }
 
 function textOf(base64: string): string {

@@ -3,11 +3,14 @@ import {
   CONNECT_PAYLOAD_BYTES,
   CONTROL_PAYLOAD_BYTES,
   type Frame,
+  FrameBit,
   FrameError,
   type FrameField,
   FrameType,
+  MAX_PROPERTIES_BYTES,
   PAYLOAD_LENGTH_BYTES,
   POSITION_PREFIX_BYTES,
+  RESERVED_TYPE_BITS,
   TOPIC_LENGTH_BYTES,
   TOPIC_OFFSET,
   TYPE_BYTES,
@@ -123,7 +126,12 @@ export class FrameCursor {
   }
 
   /** What a frame of this type may carry: the largest message with its prefix, and what sides agree on, however small it is. */
-  #maxPayloadOf(type: number): number {
+  #maxPayloadOf(typeAndBits: number): number {
+    const more = (typeAndBits & FrameBit.properties) === 0 ? 0 : MAX_PROPERTIES_BYTES;
+    return more + this.#maxPayloadOfType(typeAndBits & ~RESERVED_TYPE_BITS);
+  }
+
+  #maxPayloadOfType(type: number): number {
     switch (type) {
       case FrameType.replayed:
         return this.#maxPayloadBytes + POSITION_PREFIX_BYTES;
@@ -131,6 +139,8 @@ export class FrameCursor {
         return Math.max(this.#maxPayloadBytes, CONNECT_PAYLOAD_BYTES);
       case FrameType.connack:
       case FrameType.position:
+      case FrameType.acknowledge:
+      case FrameType.credit:
         return Math.max(this.#maxPayloadBytes, CONTROL_PAYLOAD_BYTES);
       default:
         return this.#maxPayloadBytes;

@@ -10,7 +10,7 @@
  * docs/frames.md describes the conversation; this file only knows one frame.
  */
 
-/** What a frame is for. Values 14 and 15 are free; the four high bits of the byte are reserved. */
+/** What a frame is for, in the four low bits of its first byte; the four high ones are {@link FrameBit}. */
 export const FrameType = {
   connect: 0,
   connack: 1,
@@ -29,8 +29,25 @@ export const FrameType = {
   position: 12,
   /** A message of a replay. Sent by a broker only. */
   replayed: 13,
+  /** Acknowledges what was counted (acknowledgements.ts); with the bit that says which count is meant. */
+  acknowledge: 14,
+  /** How much the client takes; with {@link FrameBit.acknowledged} it gives one message back. */
+  credit: 15,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+
+/**
+ * What sides that agreed on it say of a frame in the high bits of its type. The highest is free. A connection's first byte has
+ * none of them: it tells frames from the packets of MQTT.
+ */
+export const FrameBit = {
+  /** The payload begins with a block of properties (properties.ts). */
+  properties: 0x10,
+  /** The frame is counted, or is about one that was: extensions `acks` and `delivery`. */
+  acknowledged: 0x20,
+  /** The same for the count that outlasts connections: extension `once`. */
+  once: 0x40,
+} as const;
 
 /** The last type that plain clients and brokers know; what a client sends beyond it is passed over. */
 const LAST_FRAME_TYPE = FrameType.disconnect;
@@ -55,6 +72,8 @@ export const MAX_CLIENT_ID_BYTES = 0xffff;
 export const MAX_PAYLOAD_BYTES = 0xffff_ffff;
 /** The most that CONNECT carries: tokens of an identity provider that names many groups are long. */
 export const CONNECT_PAYLOAD_BYTES = 16 * 1_024;
+/** The most that a block of properties has, and by which a frame with one may be longer than the longest message. */
+export const MAX_PROPERTIES_BYTES = 256 * 1_024;
 /** The most that CONNACK and POSITION carry, and which they may however short messages have to be. */
 export const CONTROL_PAYLOAD_BYTES = 1_024;
 
@@ -68,12 +87,19 @@ export interface Frame {
 }
 
 /** A part of a frame, as people are told of it. */
-export type FrameField = 'topic' | 'payload' | 'client id' | 'name of a log';
+export type FrameField =
+  | 'topic'
+  | 'payload'
+  | 'client id'
+  | 'name of a log'
+  | 'properties'
+  | 'offer'
+  | 'acknowledgement';
 
 /** Bytes that break the frame's own rules. */
 export class FrameError extends Error {
   override readonly name = 'FrameError';
-  readonly code: 'payload-too-large' | 'invalid-utf8' | 'field-too-long';
+  readonly code: 'payload-too-large' | 'invalid-utf8' | 'field-too-long' | 'meaningless';
   readonly field: FrameField;
 
   /** @param problem what is wrong with the field, without its name. */

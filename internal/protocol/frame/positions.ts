@@ -1,5 +1,6 @@
 import { decodeUtf8 } from './cursor.ts';
 import { encodeFrame, FrameType, POSITION_PREFIX_BYTES } from './frame.ts';
+import { readInt64, readUint32, writeInt64, writeUint32 } from './numbers.ts';
 
 /**
  * The payload of POSITION, big endian. Its topic is the filter of the replay:
@@ -47,7 +48,6 @@ export const GOES_ON = Uint8Array.of(1);
 const LOG_ID_BYTES = 16;
 const LOG_ID_AT = 24;
 const LOG_AT = LOG_ID_AT + LOG_ID_BYTES;
-const TWO_TO_32 = 2 ** 32;
 /** The least that 64 bits with a sign can say. */
 const NO_TIME = -(2 ** 63);
 const UNKNOWN_TIME = -1;
@@ -113,25 +113,4 @@ export function parseReplayed(bytes: Uint8Array, at: number, end: number): Repla
     offset: readInt64(bytes, at + 4),
     publishedAtMs: readInt64(bytes, at + 12),
   };
-}
-
-function writeUint32(into: Uint8Array, at: number, value: number): void {
-  into[at] = value >>> 24;
-  into[at + 1] = value >>> 16;
-  into[at + 2] = value >>> 8;
-  into[at + 3] = value;
-}
-
-/** Two's complement; exact for whole numbers that are safe, and for powers of two. */
-function writeInt64(into: Uint8Array, at: number, value: number): void {
-  writeUint32(into, at, Math.floor(value / TWO_TO_32));
-  writeUint32(into, at + 4, value);
-}
-
-function readUint32(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
-}
-
-function readInt64(bytes: Uint8Array, at: number): number {
-  return (readUint32(bytes, at) | 0) * TWO_TO_32 + readUint32(bytes, at + 4);
 }
