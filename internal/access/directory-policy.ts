@@ -1,5 +1,5 @@
 import { isRefusal } from './authenticator.ts';
-import type { AccessDirectory } from './directory.ts';
+import type { AccessDirectory, AccessSnapshot } from './directory.ts';
 import type { Identity } from './identity.ts';
 import type { Action, Coverage, Policy, Resource } from './policy.ts';
 import { type Decision, type RulePolicy, ruleText } from './rules/rule-policy.ts';
@@ -10,12 +10,22 @@ export class DirectoryPolicy implements Policy {
   readonly #rules: RulePolicy;
   readonly #standing: Standing;
 
-  constructor(directory: AccessDirectory, standing: Standing, rules: RulePolicy) {
+  constructor(
+    directory: Pick<AccessDirectory, 'current' | 'onChange'>,
+    standing: Standing,
+    rules: RulePolicy,
+  ) {
     this.#rules = rules;
     this.#standing = standing;
     const follow = () => rules.replace(directory.current.rules, directory.current.isProtected);
     follow();
     directory.onChange(follow);
+  }
+
+  /** The same policy with other users and rules, which never change: what it would say if these held. */
+  with(current: AccessSnapshot): DirectoryPolicy {
+    const fixed = { current, onChange: () => () => {} };
+    return new DirectoryPolicy(fixed, this.#standing.with(fixed), this.#rules.empty());
   }
 
   get epoch(): number {

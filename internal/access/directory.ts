@@ -85,12 +85,17 @@ export class AccessDirectory {
     this.#publish(next);
   }
 
+  /**
+   * What {@link current} would be after changes, which are not made.
+   *
+   * @throws AccessError where one of them would be refused.
+   */
+  after(changes: readonly AccessChange[]): AccessSnapshot {
+    return this.#drafted(changes).next;
+  }
+
   async #edit(changes: readonly AccessChange[]): Promise<void> {
-    const draft = new Draft(this.#stored, this.#declared);
-    for (const change of changes) draft.apply(change);
-    const { stored, written } = draft.finished();
-    const { users, rules, limits } = merged(stored, this.#declared, 0, true);
-    checkCounts(users, rules, limits);
+    const { stored, written } = this.#drafted(changes);
     if (written.length === 0) return;
     const isEmptyThen = stored.users.length + stored.rules.length + stored.limits.length === 0;
     await this.#store.write(written, isEmptyThen);
@@ -98,6 +103,16 @@ export class AccessDirectory {
     // The file may have been read anew meanwhile.
     const { epoch, isProtected } = this.#current;
     this.#publish(merged(stored, this.#declared, epoch + 1, isProtected));
+  }
+
+  #drafted(changes: readonly AccessChange[]): ReturnType<Draft['finished']> & { next: AccessSnapshot } {
+    const draft = new Draft(this.#stored, this.#declared);
+    for (const change of changes) draft.apply(change);
+    const { stored, written } = draft.finished();
+    const { epoch, isProtected } = this.#current;
+    const next = merged(stored, this.#declared, epoch + 1, isProtected);
+    checkCounts(next.users, next.rules, next.limits);
+    return { stored, written, next };
   }
 
   #publish(next: AccessSnapshot): void {

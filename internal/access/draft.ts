@@ -20,8 +20,12 @@ export type AccessChange =
   | { readonly kind: 'remove-user'; readonly name: string }
   /** Takes the place of one with that id, where it stands unless a place is named; a new one comes last. */
   | { readonly kind: 'put-rule'; readonly rule: NewRule; readonly place?: RulePlace }
+  /** Refused where there is none of that id. What is left out stays: the rule itself, or where it stands. */
+  | { readonly kind: 'alter-rule'; readonly id: string; readonly rule?: NewRule; readonly place?: RulePlace }
   | { readonly kind: 'remove-rule'; readonly id: string }
   | { readonly kind: 'put-limit'; readonly limit: Omit<Limit, 'origin'> }
+  /** Refused where there is none of its id. */
+  | { readonly kind: 'alter-limit'; readonly limit: Omit<Limit, 'origin'> }
   | { readonly kind: 'remove-limit'; readonly id: string };
 
 /** A rule before somebody keeps it. */
@@ -72,11 +76,18 @@ export class Draft {
       case 'put-rule':
         this.#putRule(checkedRule({ ...change.rule, origin: 'store' } as Rule), change.place);
         break;
+      case 'alter-rule':
+        this.#alterRule(change.id, change);
+        break;
       case 'remove-rule':
         this.#rules.splice(this.#ruleIndex(change.id), 1);
         this.#note({ kind: 'rule', name: change.id, value: undefined });
         break;
       case 'put-limit':
+        this.#putLimit({ ...change.limit, origin: 'store' });
+        break;
+      case 'alter-limit':
+        this.#checkLimit(change.limit.id);
         this.#putLimit({ ...change.limit, origin: 'store' });
         break;
       case 'remove-limit':
@@ -132,6 +143,11 @@ export class Draft {
     this.#note({ kind: 'rule', name: rule.id, value: this.#rules[index]! });
   }
 
+  #alterRule(id: string, { rule, place }: { rule?: NewRule; place?: RulePlace }): void {
+    const before = this.#rules[this.#ruleIndex(id)]!.rule;
+    this.#putRule(rule === undefined ? before : checkedRule({ ...rule, id, origin: 'store' } as Rule), place);
+  }
+
   #setRule(index: number, ordered: OrderedRule): void {
     this.#rules[index] = ordered;
     this.#note({ kind: 'rule', name: ordered.rule.id, value: ordered });
@@ -163,9 +179,14 @@ export class Draft {
   }
 
   #removeLimit(id: string): void {
-    this.#refuseDeclared('limits', id, 'the limit');
-    if (!this.#limits.delete(id)) throw new AccessError('not-found', `there is no limit ${quoted(id)}`);
+    this.#checkLimit(id);
+    this.#limits.delete(id);
     this.#note({ kind: 'limit', name: id, value: undefined });
+  }
+
+  #checkLimit(id: string): void {
+    this.#refuseDeclared('limits', id, 'the limit');
+    if (!this.#limits.has(id)) throw new AccessError('not-found', `there is no limit ${quoted(id)}`);
   }
 
   #user(name: string): User {

@@ -13,13 +13,22 @@ export class Standing {
   /** Hashes that took the place of others of the same password, by the name of their user. */
   readonly #replaced = new Map<string, ReplacedPassword>();
   /** With what those were let in whom the directory knew, in the form in which it was found to hold last. */
-  readonly #credentials = new WeakMap<Identity, Secrets>();
+  readonly #credentials: WeakMap<Identity, Secrets>;
   /** Those whose groups have changed, as they are now. */
   #regrouped = new WeakMap<Identity, Identity>();
   #epoch = 0;
 
-  constructor(directory: { readonly current: AccessSnapshot }) {
+  constructor(
+    directory: { readonly current: AccessSnapshot },
+    credentials: WeakMap<Identity, Secrets> = new WeakMap(),
+  ) {
     this.#directory = directory;
+    this.#credentials = credentials;
+  }
+
+  /** How those who are here would stand with other users. */
+  with(directory: { readonly current: AccessSnapshot }): Standing {
+    return new Standing(directory, this.#credentials);
   }
 
   /** Remembers that somebody was let in by the password that the directory had then: by now it may have another. */

@@ -2,9 +2,10 @@ import type { AdminOperation, AdminStream, BrokerParts } from './operation.ts';
 import { endClient, listClients, showClient } from './operations/clients.ts';
 import { listGroups, removeGroup, resetGroup, showGroup } from './operations/groups.ts';
 import { importAccess } from './operations/import.ts';
-import { addLimit, listLimits, removeLimit, testLimits } from './operations/limits.ts';
+import { addLimit, alterLimit, listLimits, removeLimit, testLimits } from './operations/limits.ts';
 import { listLogs, showLog } from './operations/logs.ts';
 import { showHistory, showOverview } from './operations/overview.ts';
+import { previewChange } from './operations/preview.ts';
 import {
   exportRetained,
   getRetained,
@@ -12,7 +13,7 @@ import {
   listRetained,
   removeRetained,
 } from './operations/retained.ts';
-import { addRule, listRules, removeRule, testRules } from './operations/rules.ts';
+import { addRule, alterRule, listRules, removeRule, testRules } from './operations/rules.ts';
 import { endSession, listSessions, listSubscriptions, showSession } from './operations/sessions.ts';
 import { traceMessages } from './operations/trace.ts';
 import { showTree } from './operations/tree.ts';
@@ -28,8 +29,8 @@ export const OPERATIONS = [
   ...[listLogs, showLog],
   ...[listGroups, showGroup, resetGroup, removeGroup],
   ...[listUsers, addUser, alterUser, removeUser],
-  ...[listRules, addRule, removeRule, testRules],
-  ...[listLimits, addLimit, removeLimit, testLimits],
+  ...[listRules, addRule, alterRule, removeRule, testRules, previewChange],
+  ...[listLimits, addLimit, alterLimit, removeLimit, testLimits],
   importAccess,
 ] as readonly AdminOperation<object, unknown, BrokerParts>[];
 

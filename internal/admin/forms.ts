@@ -3,9 +3,9 @@ import type { UserFields } from '../access/draft.ts';
 import { parseScramText, scramText } from '../access/users/scram-text.ts';
 import type { ScramKeys, ScramMechanism, User } from '../access/users/user.ts';
 import { quoted } from '../errors.ts';
-import { flag, type JsonSchema, text, texts } from './operation.ts';
+import { type AdminParts, flag, type JsonSchema, text, texts } from './operation.ts';
 
-/** What may be said of a user, as in the file of users. Passwords are hashed by whoever asks. */
+/** What may be said of a user, as in the file of users: its password is a hash there. */
 export interface UserForm {
   readonly groups?: readonly string[];
   readonly enabled?: boolean;
@@ -19,6 +19,29 @@ export const USER_FORM: Readonly<Record<string, JsonSchema>> = {
   password: text,
   scram: texts,
 };
+
+/** The same from somebody who has the password itself. */
+export interface NewUserForm extends UserForm {
+  /** The broker hashes it, remembers nothing else of it, and tells nobody. */
+  readonly newPassword?: string;
+}
+
+export const NEW_USER_FORM: Readonly<Record<string, JsonSchema>> = {
+  ...USER_FORM,
+  password: { ...text, description: 'A hash, as `tinymq users hash` makes it.' },
+  newPassword: { ...text, description: 'The password itself, which the broker hashes.' },
+};
+
+/** A form with what is stored of its new password. @throws AccessError, BusyError. */
+export async function withHash(
+  makePassword: AdminParts['makePassword'],
+  { newPassword, ...form }: NewUserForm,
+): Promise<UserForm> {
+  if (newPassword === undefined) return form;
+  if (form.password !== undefined || form.scram !== undefined)
+    throw new AccessError('invalid', 'a user has either a new password or what is stored of one');
+  return { ...form, ...secretsForm(await makePassword(newPassword)) };
+}
 
 /** A user as it is shown: what logs in with, and nothing that could be used for that. */
 export interface ShownUser {

@@ -1,6 +1,8 @@
 import type { AccessDirectory } from '../access/directory.ts';
 import type { DirectoryPolicy } from '../access/directory-policy.ts';
+import type { Identity } from '../access/identity.ts';
 import type { Action, Resource, ResourceKind } from '../access/policy.ts';
+import type { StoredPassword } from '../access/users/passwords.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
 import type { Groups } from '../groups/groups.ts';
@@ -14,7 +16,9 @@ import type { History } from './history.ts';
 export interface AdminParts {
   readonly directory: AccessDirectory;
   /** Says which rule decides. */
-  readonly rules: Pick<DirectoryPolicy, 'explain'>;
+  readonly rules: DirectoryPolicy;
+  /** What is stored of a new password. @throws AccessError, BusyError. */
+  makePassword(password: string): Promise<StoredPassword>;
 }
 
 /** What all others work on: a broker that runs. */
@@ -54,6 +58,8 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** Whoever asks for an operation: the access of a client, or the owner, who may do everything. */
 export interface Caller {
+  /** Undefined for the owner. */
+  readonly identity?: Identity;
   may(action: Action, kind: ResourceKind, name: string): boolean;
   /** @throws BrokerError `not-authorized`. */
   check(action: Action, kind: ResourceKind, name: string): void;

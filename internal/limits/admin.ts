@@ -20,6 +20,8 @@ export const maxRequestBytes = MiB;
 export const shownFilters = 1_000;
 /** Partitions of one log that are shown, for the same reason. */
 export const shownPartitions = 1_000;
+/** What a change of users or rules would end that is shown: somebody who reads so far knows enough. */
+export const shownLosses = 100;
 /** How often the broker looks at itself for the curves of the last hour: a person sees no more on a screen. */
 export const historyStepMs = 10_000;
 /** Samples of an hour. */

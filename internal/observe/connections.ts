@@ -45,7 +45,8 @@ export interface OpenConnection {
 }
 
 /** What an authenticator found out, as far as it is shown. */
-export interface ConnectionIdentity {
+export interface ConnectionIdentity extends Pick<ConnectionFacts, 'listener' | 'remote' | 'clientId'> {
+  readonly door: string;
   readonly user: string | undefined;
   readonly groups: readonly string[];
   readonly certificateName: string | undefined;

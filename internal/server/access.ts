@@ -11,8 +11,11 @@ import { RulePolicy } from '../access/rules/rule-policy.ts';
 import { Standing } from '../access/standing.ts';
 import { CertificateUsers } from '../access/users/certificate-users.ts';
 import { Decoys } from '../access/users/decoys.ts';
+import { HashQueue } from '../access/users/hash-queue.ts';
+import { passwordMaker } from '../access/users/passwords.ts';
 import { Tokens } from '../access/users/tokens/tokens.ts';
 import { UserAuthenticator } from '../access/users/user-authenticator.ts';
+import type { AdminParts } from '../admin/operation.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import { nameForLog } from '../errors.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -36,6 +39,7 @@ export interface OpenAccess {
   readonly limits: Limits;
   /** What users and rules say, also where an app decides itself. */
   readonly rules: DirectoryPolicy;
+  readonly makePassword: AdminParts['makePassword'];
   /** Reads the file of users now; what is wrong with it is logged. */
   reload(): Promise<void>;
 }
@@ -66,8 +70,9 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
     tokenOptions && (await Tokens.open(tokenOptions, (error) => reportKeys(error, logger), options.clock));
   opened.add(() => tokens?.close());
   const standing = new Standing(directory);
+  const queue = new HashQueue();
   const users = new UserAuthenticator({
-    ...{ directory, standing, tokens, certificates },
+    ...{ directory, standing, tokens, certificates, queue },
     allowsAnonymous: true,
     decoys: new Decoys(() => loginSecret(storeFolderOf(options), logger)),
     report: (user, error) => reportReplaced(user, error, logger),
@@ -77,6 +82,7 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
     directory,
     limits: limitsOf(parts, directory, standing),
     rules,
+    makePassword: passwordMaker(queue),
     authenticator: authenticator ?? users,
     policy: policyOf(options, rules),
     reload: async () => file?.reload(),

@@ -32,7 +32,7 @@ export function adminParts(parts: AdminPartsOf): BrokerParts {
   const history = isLookedAt ? new History({ broker, connections, metrics }) : undefined;
   parts.opened.add(() => history?.close());
   return {
-    ...{ directory: access.directory, rules: access.rules },
+    ...{ directory: access.directory, rules: access.rules, makePassword: access.makePassword },
     ...{ broker, sessions, metrics, connections, health, history },
     version: options.version ?? packageVersion,
     startedAtMs: broker.clock.now(),

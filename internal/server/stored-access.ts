@@ -2,6 +2,8 @@ import { AccessDirectory } from '../access/directory.ts';
 import { DirectoryPolicy } from '../access/directory-policy.ts';
 import { RulePolicy } from '../access/rules/rule-policy.ts';
 import { Standing } from '../access/standing.ts';
+import { HashQueue } from '../access/users/hash-queue.ts';
+import { passwordMaker } from '../access/users/passwords.ts';
 import type { AdminParts } from '../admin/operation.ts';
 import { AccessEntries } from '../persistence/access-entries.ts';
 import type { EntryStore } from '../store/entry-store.ts';
@@ -25,7 +27,8 @@ export async function openStoredAccess(place: string | KafkaLogDirs): Promise<St
     const folder = typeof place === 'string' ? place : place.directories[0]!;
     const directory = await AccessDirectory.open(new MarkedAccess(new AccessEntries(store), folder));
     const rules = new DirectoryPolicy(directory, new Standing(directory), new RulePolicy({ sharedLogOf }));
-    return { parts: { directory, rules }, [Symbol.asyncDispose]: () => store.close() };
+    const makePassword = passwordMaker(new HashQueue());
+    return { parts: { directory, rules, makePassword }, [Symbol.asyncDispose]: () => store.close() };
   } catch (error) {
     await store.close();
     throw error;

@@ -128,6 +128,7 @@ it('no secret is in anything that was written', { timeout: 240_000 }, async () =
   await useTools();
   await useSdk();
   await lookAround();
+  await changeOverHttp();
   await checkBrokenConfigs();
   const ended = await broker.stop();
   written.push(['the broker', ended.stdout + ended.stderr]);
@@ -276,6 +277,25 @@ async function lookAround(): Promise<void> {
   await session.settle();
   written.push(['$SYS', session.received]);
   session.close();
+}
+
+/** Passwords that the page sends, and what the broker answers. */
+async function changeOverHttp(): Promise<void> {
+  const { root, next, wrong } = PASSWORDS;
+  const type = { 'content-type': 'application/json' };
+  const headers = { ...authorizationOf({ user: 'root', password: root }), ...type };
+  for (const [method, path, body] of [
+    ['POST', '/users', JSON.stringify({ name: 'carl', newPassword: next })],
+    ['POST', '/users', JSON.stringify({ name: 'anna', newPassword: next })],
+    ['POST', '/users', JSON.stringify({ name: 'dora', newPassword: next, password: wrong })],
+    ['POST', '/users', `{"name": "dora", "newPassword": ${next}}`],
+    ['PATCH', '/users/carl', JSON.stringify({ newPassword: wrong })],
+    ['PATCH', '/users/carl', JSON.stringify({ password: wrong, newPasword: next })],
+    ['GET', '/users', undefined],
+  ] as const) {
+    const answer = await fetch(`${places.plain.http}${path}`, { method, headers, body });
+    written.push([`${method} ${path}`, await answer.text()]);
+  }
 }
 
 /** Secrets in the wrong places of a configuration. */

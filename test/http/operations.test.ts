@@ -11,12 +11,15 @@ const ASKED: Record<string, { path?: string; body?: object }> = {
   'users add': { body: { name: 'anna', groups: ['staff'], scram: [] } },
   'users list': {},
   'users alter': { path: '/users/anna', body: { enabled: false } },
-  'users remove': { path: '/users/anna' },
   'acl add': { body: { rule: { allow: 'all', users: '*' }, place: 'first' } },
   'acl list': {},
+  'acl alter': { body: { place: 'first' } },
+  'access preview': { body: { change: { kind: 'remove-user', name: 'anna' } } },
   'acl test': { body: { action: 'publish', kind: 'topic', name: 'a' } },
   'acl remove': {},
+  'users remove': { path: '/users/anna' },
   'limits add': { body: { id: 'calm', limit: { connections: 100 } } },
+  'limits alter': { path: '/limits/calm', body: { limit: { connections: 99 } } },
   'limits list': {},
   'limits test': { body: { user: 'anna' } },
   'limits remove': { path: '/limits/calm' },
@@ -66,7 +69,8 @@ it('every operation answers what its schema says', async () => {
   expect(Object.keys(ASKED).sort()).toEqual([...byName.keys()].sort());
   for (const [name, { path, body }] of Object.entries(ASKED)) {
     const operation = byName.get(name)!;
-    const url = path ?? (name === 'acl remove' ? `/rules/${(await rules(http))[0]!.id}` : operation.path);
+    const url =
+      path ?? (operation.path === '/rules/:id' ? `/rules/${(await rules(http))[0]!.id}` : operation.path);
     const answer = await fetch(`${http}${url}`, {
       method: operation.method,
       ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),

@@ -42,6 +42,11 @@ export class RulePolicy implements Policy {
     this.#sharedLogOf = options.sharedLogOf ?? (() => undefined);
   }
 
+  /** A policy like this one that has no rules yet. */
+  empty(): RulePolicy {
+    return new RulePolicy({ sharedLogOf: this.#sharedLogOf });
+  }
+
   get epoch(): number {
     return this.#epoch;
   }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { maxPasswordBytes } from '../../limits/access.ts';
+import { AccessError } from '../access-error.ts';
 import { Decoys } from './decoys.ts';
 import { HashQueue } from './hash-queue.ts';
 import { hashPassword, isSame } from './password-hash.ts';
@@ -35,6 +36,19 @@ export async function makePassword(password: string): Promise<StoredPassword> {
     makeScramKeys('SCRAM-SHA-512', bytes),
   ]);
   return { password: hash, scram: { 'SCRAM-SHA-256': sha256, 'SCRAM-SHA-512': sha512 } };
+}
+
+/**
+ * Makes what is stored of new passwords in the queue of a broker, behind the logins that wait there.
+ *
+ * @returns what throws AccessError `invalid` for what cannot be a password, and BusyError where too many wait.
+ */
+export function passwordMaker(queue: HashQueue): (password: string) => Promise<StoredPassword> {
+  return async (password) => {
+    const problem = passwordProblem(password);
+    if (problem !== undefined) throw new AccessError('invalid', problem);
+    return queue.run(() => makePassword(password));
+  };
 }
 
 /** Why something cannot be a password, without repeating it; undefined where it can. */

@@ -58,6 +58,19 @@ export const addLimit = defineOperation({
   },
 });
 
+export const alterLimit = defineOperation({
+  ...{ name: 'limits alter', summary: 'Puts a limit in the place of another one.' },
+  ...{ method: 'PATCH', path: '/limits/:id', needs },
+  parameters: objectOf({ id: text }),
+  body: objectOf({ limit: { type: 'object' } }),
+  answer: objectOf({ text }),
+  async run({ directory }: AdminParts, { id, limit: form }: NewLimitInput & { id: string }) {
+    const limit = parseLimit(form, id);
+    await directory.edit([{ kind: 'alter-limit', limit }]);
+    return { text: describeLimit(limit) };
+  },
+});
+
 export const removeLimit = defineOperation({
   ...{ name: 'limits remove', summary: 'Removes a limit.', method: 'DELETE', path: '/limits/:id', needs },
   parameters: objectOf({ id: text }),

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { AccessError } from '../../access/access-error.ts';
-import type { RulePlace } from '../../access/directory.ts';
+import type { AccessChange, AccessSnapshot, RulePlace } from '../../access/directory.ts';
+import type { DirectoryPolicy } from '../../access/directory-policy.ts';
 import { identityOf } from '../../access/identity.ts';
 import { type Action, type ResourceKind, THE_BROKER } from '../../access/policy.ts';
 import { parseRule } from '../../access/rules/parse-rules.ts';
-import { describeRule, ruleForm } from '../../access/rules/rule.ts';
+import { describeRule, type Rule, ruleForm } from '../../access/rules/rule.ts';
 import { quoted } from '../../errors.ts';
 import {
   type AdminParts,
@@ -53,24 +54,55 @@ export interface NewRuleInput {
   readonly place?: RulePlace;
 }
 
+/** Where a rule is to stand among those of the store. */
+export const PLACE = {
+  ...{ anyOf: [{ enum: ['first', 'last'] }, objectOf({ before: text })] },
+  description: 'Before all others of the store, behind them, or before the one of this id.',
+};
+
 export const addRule = defineOperation({
   ...{ name: 'acl add', summary: 'Adds a rule.', method: 'POST', path: '/rules', needs },
-  body: objectOf(
-    {
-      rule: RULE_FORM,
-      place: { anyOf: [{ enum: ['first', 'last'] }, objectOf({ before: text })] },
-    },
-    ['rule'],
-  ),
+  body: objectOf({ rule: RULE_FORM, place: PLACE }, ['rule']),
   answer: objectOf({ id: text, text }),
-  async run({ directory }: AdminParts, { rule: form, place = 'last' }: NewRuleInput) {
-    const rule = parseRule(form, 'store', `rule-${randomUUID().slice(0, 8)}`);
-    if (directory.current.rules.some(({ id }) => id === rule.id))
-      throw new AccessError('exists', `there is a rule ${quoted(rule.id)} already`);
-    await directory.edit([{ kind: 'put-rule', rule, place }]);
-    return { id: rule.id, text: describeRule(rule) };
+  async run({ directory }: AdminParts, input: NewRuleInput) {
+    const change = addedRule(directory.current, input);
+    await directory.edit([change]);
+    return { id: change.rule.id, text: describeRule(change.rule) };
   },
 });
+
+/** The change that adds a rule. @throws AccessError, RuleError. */
+export function addedRule(
+  { rules }: AccessSnapshot,
+  { rule: form, place = 'last' }: NewRuleInput,
+): Extract<AccessChange, { kind: 'put-rule' }> & { rule: Rule } {
+  const rule = parseRule(form, 'store', `rule-${randomUUID().slice(0, 8)}`);
+  if (rules.some(({ id }) => id === rule.id))
+    throw new AccessError('exists', `there is a rule ${quoted(rule.id)} already`);
+  return { kind: 'put-rule', rule, place };
+}
+
+export interface AlteredRuleInput extends Partial<NewRuleInput> {
+  readonly id: string;
+}
+
+export const alterRule = defineOperation({
+  ...{ name: 'acl alter', summary: 'Puts a rule in the place of another one, or moves it.' },
+  ...{ method: 'PATCH', path: '/rules/:id', needs },
+  parameters: objectOf({ id: text }),
+  body: objectOf({ rule: RULE_FORM, place: PLACE }, []),
+  answer: objectOf({}),
+  async run({ directory }: AdminParts, input: AlteredRuleInput) {
+    await directory.edit([alteredRule(input)]);
+    return {};
+  },
+});
+
+/** The change that alters a rule. @throws AccessError, RuleError. */
+export function alteredRule({ id, rule: form, place }: AlteredRuleInput): AccessChange {
+  const rule = form === undefined ? undefined : parseRule({ ...form, id }, 'store', id);
+  return { kind: 'alter-rule', id, ...(rule && { rule }), ...(place && { place }) };
+}
 
 export const removeRule = defineOperation({
   ...{ name: 'acl remove', summary: 'Removes a rule.', method: 'DELETE', path: '/rules/:id', needs },
@@ -105,34 +137,46 @@ export interface Verdict {
   };
 }
 
+export const QUESTION = objectOf(
+  { user: text, groups: texts, clientId: text, host: text, action: text, kind: text, name: text },
+  ['action', 'kind', 'name'],
+);
+
+export const VERDICT = objectOf(
+  {
+    ...{ isAllowed: flag, reason: text, isKnownUser: flag },
+    rule: objectOf({ id: text, position: number, text, origin: text }),
+  },
+  ['isAllowed', 'reason', 'isKnownUser'],
+);
+
 export const testRules = defineOperation({
   ...{ name: 'acl test', summary: 'Says whether somebody may do something, and which rule decides.' },
   ...{ method: 'POST', path: '/rules/test', needs },
-  body: objectOf(
-    { user: text, groups: texts, clientId: text, host: text, action: text, kind: text, name: text },
-    ['action', 'kind', 'name'],
-  ),
-  answer: objectOf(
-    {
-      ...{ isAllowed: flag, reason: text, isKnownUser: flag },
-      rule: objectOf({ id: text, position: number, text, origin: text }),
-    },
-    ['isAllowed', 'reason', 'isKnownUser'],
-  ),
+  body: QUESTION,
+  answer: VERDICT,
   async run({ directory, rules }: AdminParts, question: Question): Promise<Verdict> {
-    const { user, clientId = '', host = '', action, kind, name } = question;
-    const known = user === undefined ? undefined : directory.current.users.get(user);
-    const peer = { clientId, door: 'test', listener: 'test', remote: host, certificateName: undefined };
-    const groups = [...new Set([...(known?.groups ?? []), ...(question.groups ?? [])])];
-    const { isAllowed, rule, position, reason } = rules.explain(identityOf(peer, { user, groups }), action, {
-      kind,
-      name: kind === 'broker' ? THE_BROKER.name : name,
-    });
-    return {
-      ...{ isAllowed, reason, isKnownUser: known !== undefined },
-      ...(rule !== undefined && {
-        rule: { id: rule.id, position: position!, text: describeRule(rule), origin: rule.origin },
-      }),
-    };
+    return verdictOf(rules, directory.current, question);
   },
 });
+
+/** What rules say to a question, where there are these users. */
+export function verdictOf(
+  rules: Pick<DirectoryPolicy, 'explain'>,
+  { users }: Pick<AccessSnapshot, 'users'>,
+  { user, groups: more = [], clientId = '', host = '', action, kind, name }: Question,
+): Verdict {
+  const known = user === undefined ? undefined : users.get(user);
+  const peer = { clientId, door: 'test', listener: 'test', remote: host, certificateName: undefined };
+  const groups = [...new Set([...(known?.groups ?? []), ...more])];
+  const { isAllowed, rule, position, reason } = rules.explain(identityOf(peer, { user, groups }), action, {
+    kind,
+    name: kind === 'broker' ? THE_BROKER.name : name,
+  });
+  return {
+    ...{ isAllowed, reason, isKnownUser: known !== undefined },
+    ...(rule !== undefined && {
+      rule: { id: rule.id, position: position!, text: describeRule(rule), origin: rule.origin },
+    }),
+  };
+}

@@ -1,7 +1,16 @@
-import type { AccessChange } from '../../access/directory.ts';
+import type { AccessChange, AccessSnapshot } from '../../access/directory.ts';
 import { THE_BROKER } from '../../access/policy.ts';
 import { parseRule } from '../../access/rules/parse-rules.ts';
-import { fieldsOf, type ShownUser, shownUser, USER_FORM, type UserForm, userOf } from '../forms.ts';
+import {
+  fieldsOf,
+  NEW_USER_FORM,
+  type NewUserForm,
+  type ShownUser,
+  shownUser,
+  type UserForm,
+  userOf,
+  withHash,
+} from '../forms.ts';
 import { type AdminParts, defineOperation, flag, listOf, objectOf, text, texts } from '../operation.ts';
 
 const needs = { action: 'admin', resource: THE_BROKER } as const;
@@ -30,33 +39,47 @@ const ADMIN_RULE = { allow: 'all', groups: ADMIN_GROUP };
 
 export const addUser = defineOperation({
   ...{ name: 'users add', summary: 'Makes a user.', method: 'POST', path: '/users', needs },
-  body: objectOf({ name: text, ...USER_FORM, admin: flag }, ['name']),
+  body: objectOf({ name: text, ...NEW_USER_FORM, admin: flag }, ['name']),
   answer: objectOf({ rulesAboutUser: flag }),
-  async run(
-    { directory }: AdminParts,
-    { name, admin = false, ...form }: UserForm & { name: string; admin?: boolean },
-  ) {
-    const groups = admin ? [...new Set([...(form.groups ?? []), ADMIN_GROUP])] : form.groups;
-    const changes: AccessChange[] = [
-      { kind: 'add-user', user: userOf(name, groups === undefined ? form : { ...form, groups }) },
-    ];
-    const { rules } = directory.current;
-    if (admin && !rules.some(({ id }) => id === ADMIN_RULE_ID)) {
-      const rule = parseRule(ADMIN_RULE, 'store', ADMIN_RULE_ID);
-      changes.push({ kind: 'put-rule', rule, place: 'first' });
-    }
-    await directory.edit(changes);
+  async run({ directory, makePassword }: AdminParts, { name, admin, ...form }: AddedUser) {
+    // What cannot be is refused before anything is hashed.
+    directory.after(addedUser(directory.current, { name, admin }));
+    const user = { name, admin, ...(await withHash(makePassword, form)) };
+    await directory.edit(addedUser(directory.current, user));
     return { rulesAboutUser: isMentioned(directory, name) };
   },
 });
 
+export interface AddedUser extends NewUserForm {
+  readonly name: string;
+  /** Whether it may do everything. */
+  readonly admin?: boolean | undefined;
+}
+
+/** The changes that make a user. @throws AccessError `invalid`. */
+export function addedUser(
+  { rules }: AccessSnapshot,
+  { name, admin = false, ...form }: UserForm & Omit<AddedUser, 'newPassword'>,
+): AccessChange[] {
+  const groups = admin ? [...new Set([...(form.groups ?? []), ADMIN_GROUP])] : form.groups;
+  const user = userOf(name, groups === undefined ? form : { ...form, groups });
+  const changes: AccessChange[] = [{ kind: 'add-user', user }];
+  if (admin && !rules.some(({ id }) => id === ADMIN_RULE_ID)) {
+    const rule = parseRule(ADMIN_RULE, 'store', ADMIN_RULE_ID);
+    changes.push({ kind: 'put-rule', rule, place: 'first' });
+  }
+  return changes;
+}
+
 export const alterUser = defineOperation({
   ...{ name: 'users alter', summary: 'Changes a user.', method: 'PATCH', path: '/users/:name', needs },
   parameters: named,
-  body: objectOf(USER_FORM, []),
+  body: objectOf(NEW_USER_FORM, []),
   answer: done,
-  async run({ directory }: AdminParts, { name, ...form }: UserForm & { name: string }) {
-    await directory.edit([{ kind: 'alter-user', name, fields: fieldsOf(name, form) }]);
+  async run({ directory, makePassword }: AdminParts, { name, ...form }: NewUserForm & { name: string }) {
+    directory.after([{ kind: 'alter-user', name, fields: {} }]);
+    const fields = fieldsOf(name, await withHash(makePassword, form));
+    await directory.edit([{ kind: 'alter-user', name, fields }]);
     return {};
   },
 });
