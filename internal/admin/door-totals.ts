@@ -7,6 +7,8 @@ export interface DoorFacts {
   readonly connections: number;
   readonly messagesIn: number;
   readonly messagesOut: number;
+  /** Of Kafka and HTTP requests, of gRPC calls. */
+  readonly requests: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
 }
@@ -20,8 +22,8 @@ export async function doorTotals(connections: Connections): Promise<DoorFacts[]>
     if (sum !== undefined) addFacts(sum, connection.facts());
   });
   for (const [door, sum] of totals) connections.measured(door, sum);
-  return Array.from(totals, ([name, { received, sent, receivedBytes, sentBytes }]) => ({
+  return Array.from(totals, ([name, { received, sent, requests, receivedBytes, sentBytes }]) => ({
     ...{ name, connections: connections.countOf(name), messagesIn: received, messagesOut: sent },
-    ...{ bytesIn: receivedBytes, bytesOut: sentBytes },
+    ...{ requests, bytesIn: receivedBytes, bytesOut: sentBytes },
   }));
 }

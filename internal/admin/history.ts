@@ -56,9 +56,10 @@ export class History {
     try {
       const doors = await doorTotals(this.#parts.connections);
       const grown = new Map<string, number>();
-      for (const { name, messagesIn, messagesOut, bytesIn, bytesOut } of doors) {
+      for (const { name, messagesIn, messagesOut, requests, bytesIn, bytesOut } of doors) {
         grown.set(`messagesInPerSecond.${name}`, messagesIn);
         grown.set(`messagesOutPerSecond.${name}`, messagesOut);
+        grown.set(`requestsPerSecond.${name}`, requests);
         grown.set(`bytesInPerSecond.${name}`, bytesIn);
         grown.set(`bytesOutPerSecond.${name}`, bytesOut);
       }

@@ -40,6 +40,7 @@ async function clientSamples(
     add('client_bytes_sent_total', labels, facts.sentBytes);
     add('client_messages_received_total', labels, facts.received);
     add('client_messages_sent_total', labels, facts.sent);
+    add('client_requests_total', labels, facts.requests);
     add('client_messages_waiting', labels, facts.waiting);
   });
   addLeftOut('client', left, add);

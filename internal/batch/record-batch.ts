@@ -17,6 +17,7 @@ export const BATCH_HEADER_BYTES = 61;
 /** The bytes of baseOffset and batchLength: a batch is this much longer than batchLength says. */
 export const BATCH_LENGTH_END = 12;
 export const SUPPORTED_MAGIC = 2;
+const RECORD_COUNT_AT = 57;
 
 export const BatchAttribute = {
   compressionMask: 0x07,
@@ -131,7 +132,7 @@ export function parseBatchHeader(bytes: Uint8Array, at: number, into = new Batch
   into.producerId = readInt64(bytes, at + 43);
   into.producerEpoch = readInt16(bytes, at + 51);
   into.baseSequence = readInt32(bytes, at + 53);
-  into.recordCount = readInt32(bytes, at + 57);
+  into.recordCount = readInt32(bytes, at + RECORD_COUNT_AT);
   if (!Number.isSafeInteger(into.baseOffset) || !Number.isSafeInteger(into.producerId)) {
     throw new RecordBatchError('corrupt-message', 'a base offset or producer id beyond 2^53');
   }
@@ -157,6 +158,12 @@ export function checkBatch(bytes: Uint8Array, header: BatchHeader): void {
   if (crc32c(bytes, header.at + ATTRIBUTES_AT, header.end) !== header.crc) {
     throw new RecordBatchError('corrupt-message', 'the checksum of a batch does not match');
   }
+}
+
+/** Records of a batch that are messages: all but marks of transactions. Allocates nothing. */
+export function messageCountOf(batch: Uint8Array): number {
+  const isControl = (batch[ATTRIBUTES_AT + 1]! & BatchAttribute.control) !== 0;
+  return isControl ? 0 : readInt32(batch, RECORD_COUNT_AT);
 }
 
 /** Gives the batch at `at` its place in a log, in place. Its checksum does not cover that. */
@@ -198,7 +205,7 @@ export function writeBatchHeader(into: Uint8Array, at: number, header: Readonly<
   writeInt64(into, at + 43, header.producerId);
   writeInt16(into, at + 51, header.producerEpoch);
   writeInt32(into, at + 53, header.baseSequence);
-  writeInt32(into, at + 57, header.recordCount);
+  writeInt32(into, at + RECORD_COUNT_AT, header.recordCount);
 }
 
 /** Writes the checksum of the whole batch at `at`. */

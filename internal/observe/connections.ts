@@ -16,10 +16,12 @@ export interface ConnectionFacts {
   /** Bytes on the wire, below TLS not counted. */
   readonly receivedBytes: number;
   readonly sentBytes: number;
-  /** Messages of a live client, requests of Kafka's, calls of gRPC. */
+  /** Messages that the client published or produced. */
   readonly received: number;
-  /** Messages that a live client got; answers of the others. */
+  /** Messages that it got. */
   readonly sent: number;
+  /** Requests of Kafka and HTTP, calls of gRPC; none of the others. */
+  readonly requests: number;
   /** What of that waits because the client takes no more: messages, requests or calls. */
   readonly waiting: number;
 }
@@ -55,7 +57,7 @@ export interface ConnectionIdentity extends Pick<ConnectionFacts, 'listener' | '
 
 /** What connections of a door did, open ones and those that are gone. */
 export type DoorTotals = {
-  -readonly [Name in 'received' | 'sent' | 'receivedBytes' | 'sentBytes']: ConnectionFacts[Name];
+  -readonly [Name in 'received' | 'sent' | 'requests' | 'receivedBytes' | 'sentBytes']: ConnectionFacts[Name];
 };
 
 interface OpenDoor {
@@ -66,10 +68,17 @@ interface OpenDoor {
   measured?: DoorTotals;
 }
 
-const NO_TRAFFIC: Readonly<DoorTotals> = { received: 0, sent: 0, receivedBytes: 0, sentBytes: 0 };
+const NO_TRAFFIC: Readonly<DoorTotals> = {
+  received: 0,
+  sent: 0,
+  requests: 0,
+  receivedBytes: 0,
+  sentBytes: 0,
+};
 const TRAFFIC = [
   ['door_messages_received_total', 'received'],
   ['door_messages_sent_total', 'sent'],
+  ['door_requests_total', 'requests'],
   ['door_bytes_received_total', 'receivedBytes'],
   ['door_bytes_sent_total', 'sentBytes'],
 ] as const;
@@ -89,7 +98,7 @@ export class Connections implements Iterable<OpenConnection> {
   addDoor(door: string): void {
     if (this.#doors.has(door)) return;
     const connections = new Map<OpenConnection, number>();
-    this.#doors.set(door, { connections, before: { received: 0, sent: 0, receivedBytes: 0, sentBytes: 0 } });
+    this.#doors.set(door, { connections, before: { ...NO_TRAFFIC } });
     this.#metrics.gauge('connections', () => connections.size, { door });
     for (const [name, field] of TRAFFIC)
       this.#metrics.countedElsewhere(name, () => this.trafficOf(door)[field], { door });
@@ -177,6 +186,7 @@ export class Connections implements Iterable<OpenConnection> {
 export function addFacts(totals: DoorTotals, facts: ConnectionFacts): void {
   totals.received += facts.received;
   totals.sent += facts.sent;
+  totals.requests += facts.requests;
   totals.receivedBytes += facts.receivedBytes;
   totals.sentBytes += facts.sentBytes;
 }

@@ -71,12 +71,17 @@ export const METRICS = {
   },
   door_messages_received_total: {
     type: 'counter',
-    help: 'Messages that live clients published; requests of Kafka, calls of gRPC, requests of HTTP.',
+    help: 'Messages that clients of each door published or produced.',
     labels: ['door'],
   },
   door_messages_sent_total: {
     type: 'counter',
-    help: 'Messages that live clients got; answers of the other doors.',
+    help: 'Messages that clients of each door got.',
+    labels: ['door'],
+  },
+  door_requests_total: {
+    type: 'counter',
+    help: 'Requests of Kafka and HTTP clients, calls of gRPC; frames and MQTT have none.',
     labels: ['door'],
   },
   event_loop_delay_seconds: {

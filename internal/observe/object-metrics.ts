@@ -14,11 +14,15 @@ export const OBJECT_METRICS = {
   client_bytes_sent_total: { type: 'counter', help: 'Bytes written to a connection.', labels: CLIENT },
   client_messages_received_total: {
     ...{ type: 'counter', labels: CLIENT },
-    help: 'Messages that a live client published; requests or calls of the others.',
+    help: 'Messages that a client published or produced.',
   },
   client_messages_sent_total: {
     ...{ type: 'counter', labels: CLIENT },
-    help: 'Messages that a live client got; answers of the others.',
+    help: 'Messages that a client got.',
+  },
+  client_requests_total: {
+    ...{ type: 'counter', labels: CLIENT },
+    help: 'Requests of a client of Kafka or HTTP, calls of one of gRPC.',
   },
   client_messages_waiting: {
     ...{ type: 'gauge', labels: CLIENT },

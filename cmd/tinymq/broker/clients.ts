@@ -51,6 +51,7 @@ export const show = command(clientsShowProgram, async (invocation) => {
     since: `${new Date(client.sinceMs).toISOString()} (${ageText(Date.now() - client.sinceMs)})`,
     in: `${countText(client.received)}, ${sizeText(client.receivedBytes)}`,
     out: `${countText(client.sent)}, ${sizeText(client.sentBytes)}`,
+    requests: client.requests === 0 ? '-' : countText(client.requests),
     waiting: countText(client.waiting),
     ...(session === undefined ? {} : sessionFacts(session)),
     filters: filterCount === 0 ? '-' : filters,

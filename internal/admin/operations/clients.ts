@@ -29,11 +29,9 @@ const CLIENT_FIELDS: Readonly<Record<string, JsonSchema>> = {
   ...{ id: number, door: text, listener: text, remote: text, user: text, clientId: text },
   sinceMs: { ...number, description: 'When it connected, in milliseconds since 1970.' },
   ...{ receivedBytes: number, sentBytes: number },
-  received: {
-    ...number,
-    description: 'Messages of a live client, requests of Kafka clients, calls of gRPC.',
-  },
-  sent: { ...number, description: 'Messages that a live client got; answers of the others.' },
+  received: { ...number, description: 'Messages that the client published or produced.' },
+  sent: { ...number, description: 'Messages that the client got.' },
+  requests: { ...number, description: 'Requests of Kafka and HTTP clients, calls of gRPC.' },
   waiting: { ...number, description: 'What waits because the client takes no more.' },
 };
 const REQUIRED = Object.keys(CLIENT_FIELDS).filter((name) => name !== 'user');

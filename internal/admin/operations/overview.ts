@@ -35,11 +35,11 @@ export const showOverview = defineOperation({
       ...listOf(
         objectOf({
           ...{ name: text, connections: number, messagesIn: number, messagesOut: number },
-          ...{ bytesIn: number, bytesOut: number },
+          ...{ requests: number, bytesIn: number, bytesOut: number },
         }),
       ),
       description:
-        'What went through each since the start. Of Kafka and HTTP requests and answers count as messages, of gRPC calls.',
+        'What went through each since the start. Requests are those of Kafka and HTTP, and calls of gRPC.',
     },
     ...{ sessions: number, retained: number, subscriptions: number, logs: number },
     droppedByCode: { ...recordOf(number), description: 'Messages that subscribers did not get.' },

@@ -2,7 +2,7 @@ import type { Identity } from '../../access/identity.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
 import type { Connection } from '../../transport/connection.ts';
 
-type TransportFacts = Omit<ConnectionFacts, 'received' | 'sent' | 'waiting'>;
+type TransportFacts = Omit<ConnectionFacts, 'received' | 'sent' | 'requests' | 'waiting'>;
 
 /** What every door knows of a connection in the same way. */
 export function connectionFacts(connection: Connection, identity: Identity | undefined): TransportFacts {

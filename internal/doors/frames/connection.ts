@@ -102,6 +102,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Cli
       ...connectionFacts(this.#connection, client?.identity),
       received: this.#run?.published ?? 0,
       sent: client?.channel.delivered ?? this.#sentBefore,
+      requests: 0,
       waiting: client?.channel.waitingMessages ?? 0,
     };
   }

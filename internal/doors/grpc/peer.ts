@@ -52,7 +52,7 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   #refusals: RefusalLog | undefined;
   /** Who sent the call that was refused. */
   #asking: Identity | undefined;
-  /** Messages of all calls so far, which limits count. */
+  /** Messages of all calls so far. */
   readonly #messages = { received: 0, sent: 0 };
   #callCount = 0;
   #isClosing = false;
@@ -69,10 +69,11 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   }
 
   facts(): ConnectionFacts {
-    const waiting = this.#calls.size;
     return {
       ...connectionFacts(this.#connection, this.#logins.identity),
-      ...{ received: this.#callCount, sent: this.#callCount - waiting, waiting },
+      ...this.#messages,
+      requests: this.#callCount,
+      waiting: this.#calls.size,
     };
   }
 

@@ -47,6 +47,8 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
   readonly #options: StreamOptions;
   readonly #ids = new EventIds();
   #client: Client | undefined;
+  /** Messages that it sent before it ended. */
+  #sentBefore = 0;
   #session: Session | undefined;
   readonly #pace: OutgoingPace;
   /** Messages that the pace has counted. */
@@ -62,7 +64,7 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
   }
 
   get sent(): number {
-    return this.#client?.channel.delivered ?? 0;
+    return this.#client?.channel.delivered ?? this.#sentBefore;
   }
 
   get waiting(): number {
@@ -196,6 +198,7 @@ export class EventStream implements ClientHost, OpenAnswer, ReplayTarget {
     this.#retainedFeeds?.stop();
     const client = this.#client;
     if (client === undefined) return;
+    this.#sentBefore = client.channel.delivered;
     this.#client = undefined;
     this.#session?.unsubscribeAll();
     this.#session = undefined;

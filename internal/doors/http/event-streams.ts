@@ -68,7 +68,7 @@ export class EventStreams {
       ...{ fates: this.#fates, encoding: readsLogs ? this.#encoding : LIVE_EVENTS },
       closed: () => {
         this.#open.delete(stream);
-        socket.stream = undefined;
+        socket.streamEnded(stream);
       },
     });
     stream.connect();

@@ -33,6 +33,8 @@ export class HttpSocket implements OpenConnection {
   /** The stream that it has become. */
   stream: OpenAnswer | undefined;
   readonly limits: RequestLimits;
+  /** Messages that were published over it, and that it was sent; without those of {@link stream}. */
+  readonly messages = { received: 0, sent: 0 };
   /** Whether the bytes of the present answer are counted as they are sent. */
   isPaced = false;
   readonly #socket: Socket;
@@ -74,6 +76,12 @@ export class HttpSocket implements OpenConnection {
     });
   }
 
+  /** The stream that it had become is over. */
+  streamEnded(stream: OpenAnswer): void {
+    this.messages.sent += stream.sent;
+    this.stream = undefined;
+  }
+
   holdToLimits(): void {
     this.limits.holdToLimits();
   }
@@ -90,8 +98,9 @@ export class HttpSocket implements OpenConnection {
       },
       receivedBytes: this.#socket.bytesRead,
       sentBytes: this.#socket.bytesWritten,
-      received: this.#requests,
-      sent: this.#requests - this.#answering.size + (stream?.sent ?? 0),
+      received: this.messages.received,
+      sent: this.messages.sent + (stream?.sent ?? 0),
+      requests: this.#requests,
       waiting: stream?.waiting ?? this.#answering.size,
     };
   }

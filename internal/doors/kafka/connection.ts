@@ -79,6 +79,7 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
       closed: this.#gone.signal,
       authentication: this.#authentication,
       throttle: this.#throttle,
+      messages: { received: 0, sent: 0 },
       checking: undefined,
     };
     this.#requests = new Requests({
@@ -101,10 +102,10 @@ export class KafkaConnection implements ConnectionHandler, OpenConnection {
 
   facts(): ConnectionFacts {
     const { waiting } = this.#answers;
-    const { clientId, begun } = this.#requests;
+    const { clientId, begun, messages } = this.#requests;
     return {
       ...connectionFacts(this.#connection, this.#authentication.access?.identity),
-      ...{ clientId, received: begun, sent: begun - waiting, waiting },
+      ...{ ...messages, clientId, requests: begun, waiting },
     };
   }
 

@@ -67,6 +67,8 @@ export interface KafkaClient {
   readonly authentication: Authentication;
   /** Holds it to its limits. */
   readonly throttle: Throttle;
+  /** Records that it has produced and was given so far. */
+  readonly messages: { received: number; sent: number };
   /** Settles when the batches that this client has sent so far were checked; undefined where none is being checked. */
   checking: Promise<unknown> | undefined;
 }

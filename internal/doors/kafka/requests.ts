@@ -62,6 +62,11 @@ export class Requests {
     return this.#begun;
   }
 
+  /** Records that the client has produced and was given so far. */
+  get messages(): Readonly<KafkaClient['messages']> {
+    return this.#client.messages;
+  }
+
   /** As the last request said. */
   get clientId(): string {
     return this.#clientId;

@@ -52,11 +52,6 @@ export class Throttle {
     this.#access?.allowance?.leave();
   }
 
-  /** Whether limits of this kind hold for the client, so that it is worth counting. */
-  has(name: RateName): boolean {
-    return this.#access?.allowance?.has(name) ?? false;
-  }
-
   /** Counts what the client has sent or is given. */
   take(name: RateName, count: number): void {
     const allowance = this.#access?.allowance;

@@ -101,6 +101,7 @@ export class MqttConnection
       ...connectionFacts(this.#connection, connected?.client.identity),
       received: this.#run?.published ?? 0,
       sent: this.#sent,
+      requests: 0,
       waiting,
     };
   }

@@ -13,6 +13,7 @@ export interface DoorFacts {
   connections: number;
   messagesIn: number;
   messagesOut: number;
+  requests: number;
   bytesIn: number;
   bytesOut: number;
 }
@@ -57,6 +58,7 @@ export interface ClientFacts {
   sentBytes: number;
   received: number;
   sent: number;
+  requests: number;
   waiting: number;
 }
 

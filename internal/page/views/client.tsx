@@ -76,8 +76,9 @@ function Client({ client }: { client: ClientDetails }) {
       <Card title="What went through">
         <Facts
           facts={[
-            ['Sent by it', `${count(client.received)} messages or requests`],
-            ['Got by it', count(client.sent)],
+            ['Sent by it', `${count(client.received)} messages`],
+            ['Got by it', `${count(client.sent)} messages`],
+            ['Requests or calls', client.requests > 0 ? count(client.requests) : undefined],
             ['Bytes sent by it', bytes(client.receivedBytes)],
             ['Bytes got by it', bytes(client.sentBytes)],
             ['Waiting for it', count(client.waiting)],

@@ -49,6 +49,7 @@ export function routePublish(app: FastifyInstance, context: HttpContext): void {
       broker.publishMessage(message, {
         ...{ bytes: message.payload, origin, source, receipt, publisher: access.identity },
       });
+      context.socketOf(request.raw).messages.received++;
       await source.released();
       if (receipt === undefined) return reply.code(202).send();
       await receipt.settled();

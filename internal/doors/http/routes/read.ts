@@ -10,6 +10,7 @@ import { httpReadMessages, httpReadMessagesCeiling } from '../../../limits/http.
 import { parseStart, type ReplayStart } from '../../../live/replay-filter.ts';
 import type { StoredMessage } from '../../../live/stored-messages.ts';
 import type { HttpContext } from '../context.ts';
+import type { HttpSocket } from '../http-socket.ts';
 import { lastMessage, type PlacedMessage, readLogs } from '../log-reading.ts';
 import { headersOf } from '../message-headers.ts';
 import { messageJson, messageSchema, type Place } from '../message-json.ts';
@@ -45,7 +46,7 @@ export function routeRead(app: FastifyInstance, context: HttpContext): void {
     }
     if (start !== undefined) return readLog(request, reply, context, { access, filter, start });
     return isWildcard(filter)
-      ? sendRetained(reply, context, access, filter)
+      ? sendRetained(request, reply, context, { access, filter })
       : sendLast(request, reply, context, filter);
   });
 }
@@ -78,8 +79,10 @@ function readLog(
   const { limit, format } = request.query;
   const asked = { filter, mayGet: (topic: string) => access.mayGet(topic) };
   const lineOf = format === 'json' ? jsonLineOf : rawLineOf;
-  socketOf(request.raw).isPaced = true;
-  const chunks = chunksOf(readLogs(parts.kept.logs, asked, start), limit, lineOf, access);
+  const socket = socketOf(request.raw);
+  socket.isPaced = true;
+  const pacing = { access, counted: socket.messages };
+  const chunks = chunksOf(readLogs(parts.kept.logs, asked, start), limit, lineOf, pacing);
   return reply
     .type(format === 'json' ? JSON_LINES : 'application/octet-stream')
     .send(Readable.from(chunks, { objectMode: false }));
@@ -90,7 +93,7 @@ async function* chunksOf(
   messages: AsyncIterable<PlacedMessage>,
   limit: number,
   lineOf: (read: PlacedMessage) => Uint8Array,
-  access: Access,
+  { access, counted }: { access: Access; counted: HttpSocket['messages'] },
 ): AsyncGenerator<Uint8Array> {
   let goOn: (() => void) | undefined;
   const pace = new OutgoingPace(access, () => goOn?.());
@@ -99,6 +102,7 @@ async function* chunksOf(
   let left = limit;
   for await (const message of messages) {
     const line = lineOf(message);
+    counted.sent++;
     lines.push(line);
     bytes += line.length;
     if (--left === 0) break;
@@ -130,15 +134,18 @@ function rawLineOf({ message }: PlacedMessage): Uint8Array {
 
 /** The retained messages of a filter with wildcards. */
 function sendRetained(
+  request: FastifyRequest,
   reply: FastifyReply,
-  { parts }: HttpContext,
-  access: Access,
-  filter: string,
+  { parts, socketOf }: HttpContext,
+  { access, filter }: { access: Access; filter: string },
 ): FastifyReply {
   const { retained } = parts.broker;
+  const counted = socketOf(request.raw).messages;
   function* lines(): Generator<string> {
     for (const message of retained.find(filter)) {
-      if (access.mayGet(message.topic)) yield jsonLine(messageJson(message));
+      if (!access.mayGet(message.topic)) continue;
+      counted.sent++;
+      yield jsonLine(messageJson(message));
     }
   }
   return reply.type(JSON_LINES).send(Readable.from(lines(), { objectMode: false }));
@@ -154,6 +161,7 @@ async function sendLast(
   const last = await lastOf(context, topic);
   if (last === undefined) throw new BrokerError('no-message', `topic ${quoted(topic)} has no last message`);
   const { message, place } = last;
+  context.socketOf(request.raw).messages.sent++;
   reply.header('vary', 'Accept').header('cache-control', 'no-cache');
   if (prefersJson(request.headers.accept)) {
     return reply.type('application/json').send(JSON.stringify(messageJson(message, place)));

@@ -159,6 +159,7 @@ async function append(
     maxTimestamp: hasLogAppendTime ? now : maxTimestamp,
     producer,
   });
+  context.client.messages.received += count;
   const settled = parts.delivery.settled(partition);
   if (settled !== undefined) await settled;
   return {

@@ -1,4 +1,4 @@
-import { parseBatchHeader } from '../../../batch/record-batch.ts';
+import { messageCountOf } from '../../../batch/record-batch.ts';
 import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import { fetch } from '../../../protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
@@ -11,8 +11,8 @@ import {
   NO_SESSION,
   type PartitionKey,
 } from '../fetch/sessions.ts';
-import { defineHandler, type KafkaParts } from '../handler.ts';
-import { FETCHED, type Throttle } from '../throttle.ts';
+import { defineHandler, type KafkaClient, type KafkaParts } from '../handler.ts';
+import { FETCHED } from '../throttle.ts';
 import { leaderIdOf } from '../topics.ts';
 
 type Request = RequestOf<typeof fetch>;
@@ -37,7 +37,7 @@ export const fetchHandler = defineHandler(
       await reading.start();
       await reading.untilEnough(request.minBytes, request.maxWaitMs, client.closed, parts.logs.clock);
       reading.recheck(context);
-      return { ...answer(reading, plan, parts), throttleTimeMs: charge(reading, client.throttle) };
+      return { ...answer(reading, plan, parts), throttleTimeMs: charge(reading, client) };
     } finally {
       reading.stop();
     }
@@ -46,14 +46,14 @@ export const fetchHandler = defineHandler(
 );
 
 /** What the client is given counts against its limits; how long it has to wait for that. */
-function charge({ reads }: Reading, throttle: Throttle): number {
-  for (const { bytes } of reads) throttle.take('bytesOutPerSecond', bytes);
-  if (throttle.has('messagesOutPerSecond')) {
-    for (const { batches } of reads) {
-      for (const batch of batches)
-        throttle.take('messagesOutPerSecond', parseBatchHeader(batch, 0).recordCount);
-    }
+function charge({ reads }: Reading, { throttle, messages }: KafkaClient): number {
+  let records = 0;
+  for (const { bytes, batches } of reads) {
+    throttle.take('bytesOutPerSecond', bytes);
+    for (const batch of batches) records += messageCountOf(batch);
   }
+  throttle.take('messagesOutPerSecond', records);
+  messages.sent += records;
   return throttle.settle(FETCHED);
 }
 
