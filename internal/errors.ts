@@ -353,6 +353,12 @@ export const ERRORS = {
     rule: 'Records of a log reach live subscribers as long as the store can read them.',
     remedy: 'Look at the disk of the broker; the messages are lost for the subscribers of then.',
   },
+  'tls-handshake-failed': {
+    kind: 'denied',
+    rule: "With TLS both sides agree on a version and accept each other's certificate before anything is said.",
+    remedy:
+      'Mend what the reason names: the client speaks TLS to this listener, trusts the CA of its certificate, and shows one of its own where -tls-ca asks for it; neither has expired.',
+  },
   'connection-lost': {
     kind: 'unavailable',
     rule: 'A connection ends with DISCONNECT; this one broke off.',

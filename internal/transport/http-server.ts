@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { ServerOpts } from 'node:net';
+import type { ServerOpts, Socket } from 'node:net';
 import type { ConnectionContext } from './connection.ts';
 import { type Endpoint, isSecure } from './endpoint.ts';
 import { type ListenerEvents, type ListenerOptions, materialOf } from './listener-options.ts';
@@ -20,9 +20,12 @@ export function makeHttpServer(
     requestTimeout: options.requestTimeoutMs ?? options.handshakeTimeoutMs,
   });
   server.on('request', (request, response) => events.request?.(request, response));
+  const open = new WeakSet<object>();
+  server.on(isSecure(endpoint) ? 'secureConnection' : 'connection', (socket: Socket) => open.add(socket));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const remote = 'remoteAddress' in socket ? (socket.remoteAddress as string | undefined) : undefined;
-    events.problem(error, remote);
+    // Of a handshake that failed the runtime tells here too.
+    if (open.has(socket)) events.problem(error, remote, 'request');
     const status = CLIENT_ERRORS[error.code ?? ''] ?? '400 Bad Request';
     if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     else socket.destroy();

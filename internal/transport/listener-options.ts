@@ -28,12 +28,15 @@ export interface ListenerOptions {
   traffic?: Traffic;
 }
 
+/** What a connection failed in: its being accepted, its TLS handshake, or a request of HTTP. */
+export type ProblemPhase = 'accept' | 'handshake' | 'request';
+
 export interface ListenerEvents {
   connection(connection: Connection): void;
   /** Where the listener is to speak HTTP: called with each request, and {@link connection} never. */
   request?(request: IncomingMessage, response: ServerResponse): void;
   /** A handshake failed, or a connection could not be accepted. The listener goes on. */
-  problem(error: Error, remote: string | undefined): void;
+  problem(error: Error, remote: string | undefined, during: ProblemPhase): void;
 }
 
 /** @throws Error where the options name no certificate. */

@@ -22,11 +22,11 @@ export function watchServer(
   server.maxConnections = options.maxConnections;
   options.traffic?.watch(server);
   server.on('drop', (dropped) =>
-    events.problem(new Error('too many connections at once'), dropped?.remoteAddress),
+    events.problem(new Error('too many connections at once'), dropped?.remoteAddress, 'accept'),
   );
   // Before it listens, an error belongs to who opens it; afterwards it is one connection that could not be accepted.
   server.on('error', (error) => {
-    if (server.listening) events.problem(error, undefined);
+    if (server.listening) events.problem(error, undefined, 'accept');
   });
   if (isSecure(endpoint)) watchHandshakes(server as TlsServer, options.certificates!, events);
 }
@@ -55,7 +55,7 @@ function watchHandshakes(
     // The runtime closes a socket before it tells that the certificate was refused; its address is then gone.
     const { _parent: carrier } = socket as TLSSocket & { _parent?: Socket };
     const remote = socket.remoteAddress ?? (carrier && remotes.get(carrier));
-    events.problem(clientCertificateProblem(socket) ?? error, remote);
+    events.problem(clientCertificateProblem(socket) ?? error, remote, 'handshake');
     // After a handshake that took too long the runtime only tells; the socket would stay for ever.
     if ((error as NodeJS.ErrnoException).code === 'ERR_TLS_HANDSHAKE_TIMEOUT') socket.destroy();
   });

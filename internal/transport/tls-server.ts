@@ -24,7 +24,7 @@ export function makeTlsServer(
     }
     // A client that settles on nothing would talk past us.
     const reason = `the client does not ask for ${applicationProtocol} in its TLS handshake (ALPN)`;
-    events.problem(new Error(reason), socket.remoteAddress);
+    events.problem(new Error(reason), socket.remoteAddress, 'handshake');
     socket.destroy();
   });
 }

@@ -25,7 +25,7 @@ export function makeWebSocketServer(
     response.end('This port speaks WebSocket.\n');
   });
   server.on('upgrade', (request, socket, head) => {
-    socket.on('error', (error: Error) => events.problem(error, request.socket.remoteAddress));
+    socket.on('error', (error: Error) => events.problem(error, request.socket.remoteAddress, 'request'));
     upgrader.upgrade(request, socket, head, context, events.connection);
   });
   return server;

@@ -152,8 +152,8 @@ it('a certificate has expired: why, health, readiness, metrics and the page say 
   const reason = 'the client says that the certificate of the broker has expired; replace its file';
   await vi.waitFor(
     async () =>
-      expect(await day.why('-code', 'connection-lost')).toMatchObject([
-        { outcome: 'unopened', message: reason },
+      expect(await day.why('-code', 'tls-handshake-failed')).toMatchObject([
+        { outcome: 'unopened', message: reason, remedy: expect.stringContaining('trusts the CA') },
       ]),
     PATIENCE,
   );

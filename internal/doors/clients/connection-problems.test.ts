@@ -13,9 +13,19 @@ it.each([
   const lines: object[] = [];
   const metrics = new Metrics();
   const problem = connectionProblems(new Fates(metrics, { ...noLog, warn: (fields) => lines.push(fields) }));
-  problem(Object.assign(new Error('40DD:error:0A:SSL routines\n'), { code }), '127.0.0.1');
+  problem(Object.assign(new Error('40DD:error:0A:SSL routines\n'), { code }), '127.0.0.1', 'handshake');
   expect(lines).toEqual([
-    { code: 'connection-lost', remote: '127.0.0.1', reason: expect.stringMatching(reason) },
+    { code: 'tls-handshake-failed', remote: '127.0.0.1', reason: expect.stringMatching(reason) },
   ]);
   expect(metrics.snapshot().connection_problems_total).toBe(1);
+});
+
+it.each([
+  ['request', 'HPE_INVALID_METHOD', 'malformed-http-request'],
+  ['request', 'ECONNRESET', 'connection-lost'],
+  ['accept', '', 'connection-lost'],
+] as const)('what failed in the phase %s with %s is %s', (during, code, told) => {
+  const fates = new Fates(new Metrics(), noLog);
+  connectionProblems(fates)(Object.assign(new Error('x'), { code }), undefined, during);
+  expect(fates.recent.find({}, 1)).toMatchObject([{ outcome: 'unopened', code: told }]);
 });

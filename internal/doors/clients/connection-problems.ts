@@ -1,20 +1,26 @@
+import type { ErrorCode } from '../../errors.ts';
 import type { Fates } from '../../observe/fates.ts';
-import type { ListenerEvents } from '../../transport/listener-options.ts';
+import type { ListenerEvents, ProblemPhase } from '../../transport/listener-options.ts';
 
 /** Counts and logs the connections that failed before they were open. */
 export function connectionProblems(fates: Fates): ListenerEvents['problem'] {
-  return (error, remote) => {
+  return (error, remote, during) => {
     const { code = '', reason: opensslReason } = error as NodeJS.ErrnoException & { reason?: string };
     // The message of an error of OpenSSL is a line of its source code; its reason is for people.
     const reason = REASONS[code] ?? opensslReason ?? error.message.trim();
     fates.tell({
       outcome: 'unopened',
-      code: 'connection-lost',
+      code: codeOf(code, during),
       who: { remote },
       reason,
       line: 'a connection could not be opened',
     });
   };
+}
+
+function codeOf(code: string, during: ProblemPhase): ErrorCode {
+  if (during === 'handshake') return 'tls-handshake-failed';
+  return code.startsWith('HPE_') ? 'malformed-http-request' : 'connection-lost';
 }
 
 const EXPIRED = 'the client says that the certificate of the broker has expired; replace its file';
