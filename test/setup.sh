@@ -20,4 +20,5 @@ install mosquitto-clients mosquitto_sub
 install chromium chromium chromium-browser google-chrome
 install zsh zsh
 install fish fish
+install tmux tmux
 install buildah buildah

@@ -5,6 +5,8 @@ import { cutToWidth, padToWidth, textWidth } from '../../internal/lib/text-width
 export interface Column {
   title: string;
   minWidth?: number;
+  /** Numbers stand under each other by their ends. */
+  isNumber?: boolean;
 }
 
 /** As Kafka's own tools have it. */
@@ -32,7 +34,7 @@ export function tableText(
   // The last column has nothing behind it that its room would keep in line.
   wanted[wanted.length - 1] = needed.at(-1)!;
   const widths = maxWidth === undefined ? wanted : fitted(wanted, needed, maxWidth);
-  return `${lines.map((line) => lineText(line, widths, maxWidth)).join('\n')}\n`;
+  return `${lines.map((line) => lineText(line, columns, widths, maxWidth)).join('\n')}\n`;
 }
 
 /** Undefined where the standard output is no terminal. */
@@ -42,12 +44,14 @@ export function widthOfTerminal(): number | undefined {
 
 function lineText(
   line: readonly string[],
+  columns: readonly Column[],
   widths: readonly number[],
   maxWidth = Number.POSITIVE_INFINITY,
 ): string {
   const cells = line.map((value, index) => {
     const width = widths[index]!;
     const shown = cutToWidth(value, width);
+    if (columns[index]!.isNumber) return ' '.repeat(width - textWidth(shown)) + shown;
     return index === line.length - 1 ? shown : padToWidth(shown, width);
   });
   return cutToWidth(cells.join(' '), maxWidth);
