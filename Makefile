@@ -9,7 +9,7 @@ VITEST := PATH="$(CURDIR)/node_modules/node/bin:$$PATH" node_modules/.bin/vitest
 TORTURED := test/mqtt/kill test/kafka/crash test/kafka/group-restart test/faults/log-compaction \
 	test/grpc/smq-program test/access/rules internal/store internal/log/compaction
 
-.PHONY: help run dev build install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture test-setup \
+.PHONY: help run dev build single-file install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture test-setup \
 	lint format bench screenshots certs clean
 
 help: ## Show this list
@@ -24,6 +24,9 @@ dev: $(INSTALLED) ## Start the broker and its page from their source, and again 
 		node_modules/.bin/node --watch --watch-preserve-output cmd/broker/main.ts $(ARGS)
 
 build: dist/.built ## Install what is needed and write bin/broker, bin/publisher, bin/subscriber, bin/tinymq, bin/smq, bin/dashmq
+
+single-file: build ## Write all programs as one executable file, with links to it, into release/single-file
+	@node_modules/.bin/node cmd/release/single-file.ts release/single-file
 
 install: build ## Put the programs on your PATH, as links to this folder
 	@$(NPM) install --silent --global .
@@ -73,7 +76,7 @@ certs: $(INSTALLED) ## Make development certificates in certs/out (ARGS=-force f
 	@$(NPM) run --silent certs -- $(ARGS)
 
 clean: ## Remove everything that was installed, built or generated
-	rm -rf node_modules dist bin coverage certs/out bench/results
+	rm -rf node_modules dist bin coverage certs/out bench/results release
 
 # Where npm notes what it installed.
 $(INSTALLED): package.json package-lock.json

@@ -1,4 +1,4 @@
 import { runCommands } from '../cli/run-program.ts';
 import { brokerCommand } from './command.ts';
 
-await runCommands('broker', () => ({ command: brokerCommand, argv: process.argv.slice(2) }));
+runCommands('broker', () => ({ command: brokerCommand, argv: process.argv.slice(2) }));

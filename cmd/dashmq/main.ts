@@ -10,4 +10,4 @@ const dashmqCommand: Command = {
   },
 };
 
-await runCommands('dashmq', () => ({ command: dashmqCommand, argv: process.argv.slice(2) }));
+runCommands('dashmq', () => ({ command: dashmqCommand, argv: process.argv.slice(2) }));

@@ -6,7 +6,7 @@ import { publishAll } from './publish-all.ts';
 import { Reporter } from './reporter.ts';
 import { topicOf } from './topic.ts';
 
-await runProgram(publisherProgram, async (invocation) => {
+runProgram(publisherProgram, async (invocation) => {
   const { values, stop } = invocation;
   const topic = topicOf(values.topic);
   const payloads = await payloadsOf(values, process.stdin, stop);

@@ -34,4 +34,4 @@ function isWritten(text: string): Promise<boolean> {
   return new Promise((resolve) => process.stderr.write(text, (error) => resolve(!error)));
 }
 
-await runCommands('smq', () => ({ command: smqCommand, argv: process.argv.slice(2) }));
+runCommands('smq', () => ({ command: smqCommand, argv: process.argv.slice(2) }));

@@ -9,7 +9,7 @@ import { subscriberProgram } from './flags.ts';
 import { rendererOf } from './render.ts';
 import { Silence } from './silence.ts';
 
-await runProgram(subscriberProgram, async (invocation) => {
+runProgram(subscriberProgram, async (invocation) => {
   const { values, stop } = invocation;
   const filters = filtersOf(values.topic);
   const from = startOf(values.from);

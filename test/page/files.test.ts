@@ -38,6 +38,24 @@ it('a compressed file is the same file', async () => {
   expect(new Set(hashes).size).toBe(1);
 });
 
+it('a file that a browser has is not sent again, and each form of it has a tag of its own', async () => {
+  const { http } = await startHttp();
+  const tags = new Set<string>();
+  for (const encoding of ['identity', 'br', 'gzip', 'br;q=0, gzip;q=0.5']) {
+    const headers = { 'accept-encoding': encoding };
+    const tag = (await fetch(http, { headers })).headers.get('etag')!;
+    tags.add(tag);
+    const again = await fetch(http, { headers: { ...headers, 'if-none-match': `"other", W/${tag}` } });
+    expect(again.status).toBe(304);
+    expect(await again.text()).toBe('');
+    expect((await fetch(http, { headers: { ...headers, 'if-none-match': '"other"' } })).status).toBe(200);
+  }
+  expect(tags.size).toBe(3);
+  const head = await fetch(http, { method: 'HEAD', headers: { 'accept-encoding': 'identity' } });
+  expect(head.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  expect(Number(head.headers.get('content-length'))).toBe((await (await fetch(http)).text()).length);
+});
+
 it.each(['/ui/', '/ui/none.js', '/ui/index.html', '/ui/..%2fpage%2findex.html'])(
   'there is no file %s',
   async (path) => {

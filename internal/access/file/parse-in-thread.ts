@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
-import { threadFile } from '../../lib/thread-file.ts';
+import { startOwnThread } from '../../lib/own-thread.ts';
 import { usersFileInThreadBytes } from '../../limits/access.ts';
 import type { DeclaredAccess } from '../access-store.ts';
 import { AccessFileError } from './access-file-error.ts';
@@ -15,13 +14,15 @@ export type ParsedInThread = { readonly declared: DeclaredAccess } | { readonly 
  * @throws AccessFileError; Error where the thread does not start.
  */
 export async function parseAside(text: string): Promise<DeclaredAccess> {
-  const file = threadFile('access-file-worker', import.meta.url);
-  if (text.length < usersFileInThreadBytes || file === undefined) {
+  const isLong = text.length >= usersFileInThreadBytes;
+  const thread = isLong
+    ? startOwnThread('access-file-worker', import.meta.url, { workerData: text })
+    : undefined;
+  if (thread === undefined) {
     // Loaded here, and not for brokers without such a file: reading YAML takes megabytes.
     const { parseAccessFile } = await import('./parse-access-file.ts');
     return parseAccessFile(text);
   }
-  const thread = new Worker(file, { workerData: text });
   try {
     const [answer] = (await once(thread, 'message')) as [ParsedInThread];
     if ('problems' in answer) throw new AccessFileError(answer.problems);

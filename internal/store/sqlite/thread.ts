@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
-import { threadFile } from '../../lib/thread-file.ts';
+import type { Worker } from 'node:worker_threads';
+import { startOwnThread } from '../../lib/own-thread.ts';
 import { StoreError, StoreUnavailableError, type UnavailableReason } from '../store-error.ts';
 import type { Refusal, ToReader, ToWriter, WorkerRole } from './messages.ts';
 
@@ -17,7 +17,8 @@ export function startThread<Message>(
 ): Worker {
   // Node calls SQLite experimental; whoever runs a broker can do nothing about that.
   const execArgv = ['--disable-warning=ExperimentalWarning'];
-  const thread = new Worker(storeThreadFile(), { workerData: role, execArgv });
+  const thread = startOwnThread('sqlite-worker', import.meta.url, { workerData: role, execArgv });
+  if (!thread) throw new StoreError('unsupported', 'this copy of tinymq lacks its file sqlite-worker.js');
   thread.on('message', told);
   thread.on('error', (error: Error) => ended(thread, error.message));
   thread.on('exit', () => ended(thread, 'the thread of the store ended'));
@@ -35,10 +36,4 @@ export async function endThread(thread: Worker | undefined): Promise<void> {
 /** An error that a thread sent, as the error that it was there. */
 export function errorOf({ code, message }: Refusal, reason: UnavailableReason): StoreError {
   return code === 'unavailable' ? new StoreUnavailableError(reason, message) : new StoreError(code, message);
-}
-
-function storeThreadFile(): URL {
-  const found = threadFile('sqlite-worker', import.meta.url);
-  if (!found) throw new StoreError('unsupported', 'this copy of tinymq lacks its file sqlite-worker.js');
-  return found;
 }
