@@ -18,15 +18,15 @@ import { UsageError } from '../cli/options/program.ts';
 import { brokerOptionsOf } from './broker-options.ts';
 import { brokerProgram } from './flags.ts';
 
-function optionsOf(line: string, report: (message: string) => void = () => {}) {
+async function optionsOf(line: string, report: (message: string) => void = () => {}) {
   const argv = line === '' ? [] : line.split(' ');
-  const { values, given, operands } = parseProgram(brokerProgram, argv, {}, '1');
+  const { values, given, operands } = await parseProgram(brokerProgram, argv, {}, '1');
   return brokerOptionsOf(values, given, report, operands[0]);
 }
 
 describe('what stands in two places', () => {
-  it('the defaults of the flags are those of a broker inside an app', () => {
-    expect(optionsOf('')).toMatchObject({
+  it('the defaults of the flags are those of a broker inside an app', async () => {
+    expect(await optionsOf('')).toMatchObject({
       socketMode: transportLimits.socketMode,
       maxMessageBytes: brokerLimits.maxMessageBytes,
       maxClients: brokerLimits.maxClients,
@@ -41,11 +41,11 @@ describe('what stands in two places', () => {
     });
   });
 
-  it('the networks of the programs, the client and the listeners, and the policies', () => {
+  it('the networks of the programs, the client and the listeners, and the policies', async () => {
     expect(NETWORKS).toEqual(SCHEMES);
     expect(CLIENT_NETWORKS).toEqual(SCHEMES);
     for (const policy of SLOW_CONSUMER_POLICIES) {
-      expect(optionsOf(`-slow-consumer ${policy}`).slowConsumer).toBe(policy);
+      expect((await optionsOf(`-slow-consumer ${policy}`)).slowConsumer).toBe(policy);
     }
   });
 });
@@ -77,8 +77,8 @@ describe('the listeners', () => {
     ['-tls-cert c -tls-key k -network ws -address :443', ['wss://:443']],
     ['-tls-cert c -tls-key k -listen tls://:1,tcp://:2', ['tls://:1', 'tcp://:2']],
     ['-tls-cert c -tls-key k -listen tcp://:2', ['tls://localhost:1883', 'tcp://:2']],
-  ])('of `broker %s`', (line, urls) => {
-    expect(optionsOf(line).listen).toEqual(urls);
+  ])('of `broker %s`', async (line, urls) => {
+    expect((await optionsOf(line)).listen).toEqual(urls);
   });
 
   it.each<[string, string]>([
@@ -101,20 +101,20 @@ describe('the listeners', () => {
     ['-tls-cert c', 'TLS needs both -tls-cert and -tls-key'],
     ['-tls-ca c', 'TLS needs both -tls-cert and -tls-key'],
     ['-tls-cert c -tls-key k -network unix', '-tls-cert has no effect: no listener uses TLS'],
-  ])('of `broker %s` are wrong usage', (line, message) => {
-    expect(() => optionsOf(line)).toThrow(UsageError);
-    expect(() => optionsOf(line)).toThrow(message);
+  ])('of `broker %s` are wrong usage', async (line, message) => {
+    await expect(optionsOf(line)).rejects.toThrow(UsageError);
+    await expect(optionsOf(line)).rejects.toThrow(message);
   });
 
-  it('may stay closed only where nobody named them', () => {
+  it('may stay closed only where nobody named them', async () => {
     const reports: string[] = [];
     const report = (message: string) => reports.push(message);
     const taken = new ListenError('tcp://localhost:1883', Object.assign(new Error(), { code: 'EADDRINUSE' }));
-    optionsOf('', report).onListenError!(taken);
+    (await optionsOf('', report)).onListenError!(taken);
     expect(reports).toEqual([
       'cannot listen on tcp://localhost:1883: the port is taken by another program; left closed',
     ]);
-    expect(optionsOf('-network tcp').onListenError).toBeUndefined();
+    expect((await optionsOf('-network tcp')).onListenError).toBeUndefined();
   });
 });
 
@@ -129,8 +129,8 @@ describe('the Kafka door', () => {
     ['-kafka tcp://a:1,b:2 -kafka c:3', ['tcp://a:1', 'tcp://b:2', 'tcp://c:3'], []],
     ['-kafka :9093 -tls-cert c -tls-key k', ['tls://:9093'], []],
     ['-kafka tcp://:1,tls://:2 -tls-cert c -tls-key k', ['tcp://:1', 'tls://:2'], []],
-  ])('of `broker %s` is open at %j', (line, kafka, urls) => {
-    const options = optionsOf(line);
+  ])('of `broker %s` is open at %j', async (line, kafka, urls) => {
+    const options = await optionsOf(line);
     expect(options.kafka?.listen).toEqual(kafka);
     expect(options.listen).toEqual(urls);
   });
@@ -145,14 +145,14 @@ describe('the Kafka door', () => {
     ['-kafka-log-dir /x -memory', '-memory has no effect'],
     ['no-such.properties', 'no-such.properties cannot be read'],
     ['one two', "unexpected argument 'two'"],
-  ])('of `broker %s` is wrong usage', (line, message) => {
-    expect(() => optionsOf(line)).toThrow(UsageError);
-    expect(() => optionsOf(line)).toThrow(message);
+  ])('of `broker %s` is wrong usage', async (line, message) => {
+    await expect(optionsOf(line)).rejects.toThrow(UsageError);
+    await expect(optionsOf(line)).rejects.toThrow(message);
   });
 
-  it('and that of gRPC are open where they are named', () => {
-    expect(optionsOf('').grpc).toMatchObject({ listen: ['tcp://localhost:8097'], allowWrites: true });
-    const options = optionsOf('-grpc :8097 -grpc-writes=false -grpc-max-message 1MiB');
+  it('and that of gRPC are open where they are named', async () => {
+    expect((await optionsOf('')).grpc).toMatchObject({ listen: ['tcp://localhost:8097'], allowWrites: true });
+    const options = await optionsOf('-grpc :8097 -grpc-writes=false -grpc-max-message 1MiB');
     expect(options).toMatchObject({
       listen: [],
       grpc: { listen: ['tcp://:8097'], allowWrites: false, maxMessageBytes: 1024 ** 2 },
@@ -160,13 +160,13 @@ describe('the Kafka door', () => {
     expect(options.kafka).toBeUndefined();
   });
 
-  it('keeps what an existing Kafka has written, unless somebody says how long', () => {
-    expect(optionsOf('-kafka-log-dir /x')).toMatchObject({
+  it('keeps what an existing Kafka has written, unless somebody says how long', async () => {
+    expect(await optionsOf('-kafka-log-dir /x')).toMatchObject({
       kafkaLogDirs: { directories: ['/x'] },
       keepForMs: 0,
       keepBytes: 0,
     });
-    expect(optionsOf('-kafka-log-dir /x -log-retention 1h').keepForMs).toBe(3_600_000);
+    expect((await optionsOf('-kafka-log-dir /x -log-retention 1h')).keepForMs).toBe(3_600_000);
   });
 });
 
@@ -180,8 +180,8 @@ describe("a Kafka's server.properties", () => {
     return optionsOf(`${flags} ${file}`.trim());
   }
 
-  it('says where to listen, and where the logs lie', () => {
-    const options = optionsOfFile([
+  it('says where to listen, and where the logs lie', async () => {
+    const options = await optionsOfFile([
       'listeners=PLAINTEXT://:9092,INSIDE://[::1]:9094,CONTROLLER://:9093',
       'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT',
       'controller.listener.names=CONTROLLER',
@@ -204,8 +204,8 @@ describe("a Kafka's server.properties", () => {
     });
   });
 
-  it('gives way to flags', () => {
-    const options = optionsOfFile(
+  it('gives way to flags', async () => {
+    const options = await optionsOfFile(
       ['log.dirs=/one', 'num.partitions=3'],
       '-kafka-partitions 5 -kafka :7 -kafka-log-dir /two',
     );
@@ -224,8 +224,8 @@ describe("a Kafka's server.properties", () => {
       'listeners=A://:1,B://:2\nadvertised.listeners=A://a:1,B://b:2\nlistener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT',
       'advertised.listeners names several addresses',
     ],
-  ])('is refused where it says %s', (line, message) => {
-    expect(() => optionsOfFile([line])).toThrow(message);
+  ])('is refused where it says %s', async (line, message) => {
+    await expect(optionsOfFile([line])).rejects.toThrow(message);
   });
 });
 
@@ -244,26 +244,26 @@ describe('every other flag', () => {
     ['-slow-consumer-wait 250ms', { slowConsumerWaitMs: 250 }],
     ['-shutdown-timeout 3s', { shutdownTimeoutMs: 3_000 }],
     ['-ws-origin https://a -ws-origin https://{b,c}', { webSocketOrigins: ['https://a', 'https://{b,c}'] }],
-  ])('%s', (line, options) => {
-    expect(optionsOf(line)).toMatchObject(options);
-    expect(optionsOf('')).not.toMatchObject(options);
+  ])('%s', async (line, options) => {
+    expect(await optionsOf(line)).toMatchObject(options);
+    expect(await optionsOf('')).not.toMatchObject(options);
   });
 
-  it('-refuse-filter makes a guard, and is a filter', () => {
-    const guard = optionsOf('-refuse-filter test/nosubscribe -refuse-filter secret/#').guard!;
+  it('-refuse-filter makes a guard, and is a filter', async () => {
+    const guard = (await optionsOf('-refuse-filter test/nosubscribe -refuse-filter secret/#')).guard!;
     const who = identityOfTest('me');
     expect(guard.maySubscribe(who, 'secret/a')).toBe("this broker refuses 'secret/#'");
     expect(guard.maySubscribe(who, 'test/subscribe')).toBeUndefined();
-    expect(optionsOf('').guard).toBeUndefined();
-    expect(() => optionsOf('-refuse-filter a/#/b')).toThrow(
+    expect((await optionsOf('')).guard).toBeUndefined();
+    await expect(optionsOf('-refuse-filter a/#/b')).rejects.toThrow(
       "-refuse-filter 'a/#/b': # must be the whole last level",
     );
   });
 
   it.each(['-max-message 0', '-max-message 2GiB', '-max-clients 0', '-channel-size 0', '-socket-mode 9'])(
     '%s is out of bounds',
-    (line) => {
-      expect(() => optionsOf(line)).toThrow(UsageError);
+    async (line) => {
+      await expect(optionsOf(line)).rejects.toThrow(UsageError);
     },
   );
 });

@@ -1,6 +1,7 @@
 import { type ConfigurationReport, checkBroker } from '../../internal/server/check-broker.ts';
+import { locatingFaults } from '../cli/options/locate.ts';
 import type { Parsed } from '../cli/options/parse-program.ts';
-import { UsageError } from '../cli/options/program.ts';
+import { UsageError, UsageErrors } from '../cli/options/program.ts';
 import { complain, EXIT_DONE, EXIT_FAILED, warn } from '../cli/run-program.ts';
 import { brokerOptionsOf } from './broker-options.ts';
 import type { brokerProgram } from './flags.ts';
@@ -13,9 +14,25 @@ import type { brokerProgram } from './flags.ts';
  */
 export async function checkConfiguration(
   name: string,
-  { values, given, operands }: Pick<Parsed<typeof brokerProgram.options>, 'values' | 'given' | 'operands'>,
+  parsed: Parsed<typeof brokerProgram.options>,
 ): Promise<number> {
-  const { problems, notes, urls } = await reportOn(values, given, operands[0]);
+  return tell(name, await reportOn(parsed), parsed.values);
+}
+
+/** Says what is wrong with a file of options, which has not been read as a whole. @returns the exit code. */
+export function tellFaults(
+  name: string,
+  { problems }: UsageErrors,
+  { values }: Parsed<typeof brokerProgram.options>,
+): number {
+  return tell(name, { problems, notes: [], urls: [] }, values);
+}
+
+function tell(
+  name: string,
+  { problems, notes, urls }: ConfigurationReport,
+  values: Parsed<typeof brokerProgram.options>['values'],
+): number {
   const isRight = problems.length === 0;
   if (values.json) {
     process.stdout.write(`${JSON.stringify({ isRight, problems, notes, urls })}\n`);
@@ -28,17 +45,13 @@ export async function checkConfiguration(
   return EXIT_DONE;
 }
 
-async function reportOn(
-  values: Parsed<typeof brokerProgram.options>['values'],
-  given: ReadonlySet<string>,
-  propertiesFile: string | undefined,
-): Promise<ConfigurationReport> {
+async function reportOn(parsed: Parsed<typeof brokerProgram.options>): Promise<ConfigurationReport> {
+  const { values, given, operands, origins } = parsed;
   try {
-    return await checkBroker({
-      ...brokerOptionsOf(values, given, () => {}, propertiesFile),
-      openTelemetry: process.env,
-    });
+    const options = locatingFaults(origins, () => brokerOptionsOf(values, given, () => {}, operands[0]));
+    return await checkBroker({ ...options, openTelemetry: process.env });
   } catch (error) {
+    if (error instanceof UsageErrors) return { problems: error.problems, notes: [], urls: [] };
     if (error instanceof UsageError) return { problems: [error.message], notes: [], urls: [] };
     throw error;
   }

@@ -1,19 +1,29 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { type BrokerOptions, startBroker } from '../../pkg/embed/index.ts';
-import { type Command, type Context, complain, EXIT_DONE, invocationOf } from '../cli/run-program.ts';
+import { locatingFaults } from '../cli/options/locate.ts';
+import { parseWithoutFile } from '../cli/options/parse-program.ts';
+import { type Origin, UsageErrors } from '../cli/options/program.ts';
+import {
+  type Command,
+  type Context,
+  complain,
+  EXIT_DONE,
+  type Invocation,
+  invocationOf,
+} from '../cli/run-program.ts';
 import { banner } from './banner.ts';
 import { brokerOptionsOf } from './broker-options.ts';
-import { checkConfiguration } from './check-config.ts';
+import { checkConfiguration, tellFaults } from './check-config.ts';
 import { collectLessOften } from './collector.ts';
 import { brokerProgram } from './flags.ts';
+import { LiveSettings } from './live-settings.ts';
 import { loggerOf } from './logger.ts';
-import { logRates } from './rates.ts';
 
 /** The broker as a command of its own program. */
 export const brokerCommand: Command = {
   program: brokerProgram,
-  run: (argv, context) => runBroker('broker', argv, context),
+  run: (argv, context) => runBroker('broker', async () => ({ argv }), context),
 };
 
 /** What a preset of the broker does beside it. */
@@ -24,32 +34,71 @@ export interface BrokerHooks {
   started?(): void;
 }
 
+/** The command line of a broker, which a preset of it makes from its own. */
+export interface BrokerLine {
+  argv: readonly string[];
+  /** Where its flags come from, where that is not this command line. */
+  origins?: ReadonlyMap<string, Origin>;
+}
+
+type BrokerInvocation = Invocation<typeof brokerProgram.options>;
+
 /**
  * Runs a broker from its command line until it is stopped, or checks what it says.
  *
  * @param name of the program: `broker`, or a preset of it.
+ * @param line is asked again when the file of options may have changed.
  * @returns the exit code.
  */
 export async function runBroker(
   name: string,
-  argv: readonly string[],
+  line: () => Promise<BrokerLine>,
   context: Context,
   hooks: BrokerHooks = {},
 ): Promise<number> {
-  const { values, given, operands, stop, version } = invocationOf({ ...brokerProgram, name }, argv, context);
-  if (values['check-config']) return checkConfiguration(name, { values, given, operands });
+  const program = { ...brokerProgram, name };
+  const read = async (): Promise<BrokerInvocation> => {
+    const { argv, origins = [] } = await line();
+    const invocation = await invocationOf(program, argv, context);
+    return { ...invocation, origins: new Map([...invocation.origins, ...origins]) };
+  };
+  let invocation: BrokerInvocation;
+  try {
+    invocation = await read();
+  } catch (error) {
+    if (!(error instanceof UsageErrors)) throw error;
+    const alone = parseWithoutFile(program, (await line()).argv, process.env, context.version);
+    if (!alone.values['check-config']) throw error;
+    return tellFaults(name, error, alone);
+  }
+  if (invocation.values['check-config']) return checkConfiguration(name, invocation);
+  return serve(name, invocation, read, hooks);
+}
+
+async function serve(
+  name: string,
+  invocation: BrokerInvocation,
+  read: () => Promise<BrokerInvocation>,
+  hooks: BrokerHooks,
+): Promise<number> {
+  const { values, given, operands, origins, stop, version } = invocation;
   collectLessOften();
-  const options = brokerOptionsOf(values, given, (message) => complain(name, message), operands[0]);
+  const options = locatingFaults(origins, () =>
+    brokerOptionsOf(values, given, (message) => complain(name, message), operands[0]),
+  );
   const logger = loggerOf(values['log-level'], values['log-format']);
   await hooks.prepare?.();
-  const broker = await startBroker({ ...options, openTelemetry: process.env, logger, version });
+  const live = new LiveSettings(invocation, logger);
+  const settings = () => live.all;
+  const broker = await startBroker({ ...options, openTelemetry: process.env, logger, version, settings });
   hooks.started?.();
   for (const { door, url } of broker.listeners) logger.info({ event: 'listening', door, url }, 'listening');
   process.on('SIGHUP', () => {
     broker.reloadCertificates();
     void broker.reloadUsers();
+    void live.reload(read);
   });
-  const endRates = values.stats === undefined ? undefined : logRates(broker, values.stats, logger);
+  live.logRatesOf(broker);
   if (!values.quiet) {
     process.stdout.write(
       banner({
@@ -65,7 +114,7 @@ export async function runBroker(
 
   if (!stop.aborted) await once(stop, 'abort');
   logger.info({}, 'stopping: what was accepted is still delivered');
-  endRates?.();
+  live.end();
   await broker.close();
   return EXIT_DONE;
 }

@@ -3,7 +3,7 @@ import { maxGrpcMessageBytes } from '../../internal/limits/grpc.ts';
 import { maxPartitionsPerTopic } from '../../internal/limits/kafka.ts';
 import { DAY_MS, NETWORKS } from '../cli/options/connection-options.ts';
 import { bytes, choice, duration, fileMode, integer, list, text, toggle } from '../cli/options/option.ts';
-import type { Program } from '../cli/options/program.ts';
+import type { Program, Section } from '../cli/options/program.ts';
 import { DEFAULT_ADDRESS, doorFlag } from './door-flags.ts';
 
 const GiB = 1024 ** 3;
@@ -254,6 +254,7 @@ const options = {
   'log-level': choice(['debug', 'info', 'warn', 'error', 'silent'], {
     group: 'Output',
     default: 'info',
+    isLive: true,
     help: 'what to log, to the standard error',
   }),
   'log-format': choice(['auto', 'pretty', 'json'], {
@@ -263,7 +264,7 @@ const options = {
   }),
   stats: duration(
     { min: 100, max: DAY_MS },
-    { group: 'Output', help: 'log counters and rates at this interval' },
+    { group: 'Output', isLive: true, help: 'log counters and rates at this interval' },
   ),
   json: toggle({ group: 'Output', help: 'print what is listening as one JSON object' }),
   quiet: toggle({ group: 'Output', help: 'print nothing at the start' }),
@@ -271,7 +272,21 @@ const options = {
     group: 'Output',
     help: 'check flags, files, certificates, users and the data folder, open nothing, and exit with 0 or 1',
   }),
-  config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a JSON file' }),
+  config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a YAML or JSON file' }),
+};
+
+/** Flags that begin with one of these words are grouped under it in a file. */
+export const brokerSections: Readonly<Record<string, Section>> = {
+  tls: { help: 'Certificates, for all listeners with TLS.' },
+  jwt: { help: 'JSON Web Tokens of clients.' },
+  kafka: { help: 'The door for Kafka clients.', own: 'listen' },
+  grpc: { help: 'The door for SMQ clients.', own: 'listen' },
+  http: { help: 'The HTTP door.', own: 'listen' },
+  channel: { help: 'What may wait for a subscriber that is connected.' },
+  'slow-consumer': { help: 'Subscribers that do not take their messages.', own: 'policy' },
+  session: { help: 'What may wait in a session of MQTT.' },
+  keep: { help: 'Messages that are kept to be read again.', own: 'topics' },
+  log: { help: 'What the broker tells of itself.' },
 };
 
 /** Whether a word is meant as the name of a file: `help` is not, nor is `localhost:1883`. */
@@ -284,6 +299,7 @@ export const brokerProgram: Program<typeof options> = {
   summary:
     'A small publish/subscribe broker: MQTT and frames on one port, with doors for Kafka and SMQ clients.',
   options,
+  sections: brokerSections,
   operands: {
     usage: '[server.properties]',
     help: 'the configuration of a Kafka, whose listeners and log.dirs are taken over',
@@ -299,7 +315,8 @@ export const brokerProgram: Program<typeof options> = {
     'broker -listen tcp://localhost:1883,unix:///tmp/broker.sock,ws://localhost:8083',
     'broker -kafka localhost:9092 -data-dir ./data',
     'broker -users users.yaml -address :1883',
-    'broker -users users.yaml -check-config',
+    'broker -config tinymq.yaml',
+    'broker -config tinymq.yaml -check-config',
     'broker server.properties',
   ],
 };

@@ -30,9 +30,10 @@ export function listenersOf(
   ofKafka: readonly string[] = [],
 ): Listeners {
   const hasTls = values['tls-cert'] !== undefined;
-  const listen = urlsOf(MAIN_DOOR, itemsOf(values.listen));
+  const listen = urlsOf(MAIN_DOOR, itemsOf(values.listen), 'listen');
   const urls: Record<string, readonly string[]> = {};
-  for (const door of OTHER_DOORS) urls[door.name] = urlsOf(door, withScheme(flagOf(door, values), hasTls));
+  for (const door of OTHER_DOORS)
+    urls[door.name] = urlsOf(door, withScheme(flagOf(door, values), hasTls), door.name);
   const isTlsElsewhere = [...listen, ...ofKafka].some(speaksTls) || Object.values(urls).flat().length > 0;
   const namesPair = given.has('network') || given.has('address') || (hasTls && !isTlsElsewhere);
   urls[MAIN_DOOR.name] = namesPair ? [pairUrl(values, given, hasTls), ...listen] : listen;
@@ -61,12 +62,12 @@ function withScheme(texts: readonly string[], hasTls: boolean): string[] {
 }
 
 /** Addresses in the one form that the banner shows. @throws UsageError where one is none. */
-function urlsOf({ listening }: { listening: OwnPort }, texts: readonly string[]): string[] {
+function urlsOf({ listening }: { listening: OwnPort }, texts: readonly string[], flag: string): string[] {
   return texts.map((text) => {
     try {
       return endpointUrl(doorEndpoint(listening, text));
     } catch (error) {
-      throw new UsageError((error as Error).message);
+      throw new UsageError((error as Error).message, flag);
     }
   });
 }
@@ -91,14 +92,14 @@ function pairUrl(values: BrokerValues, given: ReadonlySet<string>, hasTls: boole
   const network = values.network ?? 'tcp';
   const address = values.address ?? (network === 'unix' ? DEFAULT_SOCKET_PATH : DEFAULT_ADDRESS);
   if (isUrl(address) || (isPath(address) && !given.has('network'))) {
-    const [url] = urlsOf(MAIN_DOOR, [isUrl(address) ? address : `unix://${address}`]);
+    const [url] = urlsOf(MAIN_DOOR, [isUrl(address) ? address : `unix://${address}`], 'address');
     if (given.has('network') && !url.startsWith(`${network}://`)) {
       throw new UsageError(`-network ${network} and -address ${shownAddress(address)} do not go together`);
     }
     return url;
   }
   const secured: Readonly<Partial<Record<string, string>>> = hasTls ? { tcp: 'tls', ws: 'wss' } : {};
-  return urlsOf(MAIN_DOOR, [`${secured[network] ?? network}://${address}`])[0];
+  return urlsOf(MAIN_DOOR, [`${secured[network] ?? network}://${address}`], 'address')[0];
 }
 
 function isUrl(text: string): boolean {

@@ -3,7 +3,7 @@ import { packageVersion } from '../../internal/lib/package-version.ts';
 import { systemReason } from '../../internal/lib/system-reason.ts';
 import type { OptionTable } from './options/option.ts';
 import { type Parsed, parseProgram } from './options/parse-program.ts';
-import { InformationRequested, type Program, UsageError } from './options/program.ts';
+import { InformationRequested, type Program, UsageError, UsageErrors } from './options/program.ts';
 
 /** What a program has to do its work with. */
 export interface Invocation<Table extends OptionTable> extends Parsed<Table> {
@@ -45,19 +45,19 @@ export function command<Table extends OptionTable>(
   return {
     program,
     async run(argv, context) {
-      await main(invocationOf(program, argv, context));
+      await main(await invocationOf(program, argv, context));
       return EXIT_DONE;
     },
   };
 }
 
 /** @throws UsageError, InformationRequested. */
-export function invocationOf<Table extends OptionTable>(
+export async function invocationOf<Table extends OptionTable>(
   program: Program<Table>,
   argv: readonly string[],
   context: Context,
-): Invocation<Table> {
-  return { ...parseProgram(program, argv, process.env, context.version), ...context };
+): Promise<Invocation<Table>> {
+  return { ...(await parseProgram(program, argv, process.env, context.version)), ...context };
 }
 
 /**
@@ -85,6 +85,9 @@ export async function runCommands(
       process.exitCode = EXIT_DONE;
     } else if (error instanceof InformationRequested) {
       process.stdout.write(error.message);
+    } else if (error instanceof UsageErrors) {
+      for (const problem of error.problems) complain(chosen, problem);
+      process.exitCode = EXIT_USAGE;
     } else if (error instanceof UsageError) {
       complain(chosen, `${error.message} (see ${chosen} -help)`);
       process.exitCode = EXIT_USAGE;

@@ -1,4 +1,4 @@
-import { brokerProgram, isFileName } from '../broker/flags.ts';
+import { brokerProgram, brokerSections, isFileName } from '../broker/flags.ts';
 import { integer, text } from '../cli/options/option.ts';
 import type { Program } from '../cli/options/program.ts';
 
@@ -13,6 +13,7 @@ export const dashmqProgram: Program<typeof options> = {
   name: 'dashmq',
   summary: 'A broker for Kafka clients, with the flags of DashMQ and those of broker.',
   options,
+  sections: brokerSections,
   examples: [
     'dashmq -host 0.0.0.0 -port 9092 -data-dir ./data',
     'dashmq -host localhost -kafka-partitions 3 -memory',

@@ -5,8 +5,11 @@ import { brokerLineOfDashmq, dashmqProgram } from './flags.ts';
 const dashmqCommand: Command = {
   program: dashmqProgram,
   async run(argv, context) {
-    const { values, texts, operands } = invocationOf(dashmqProgram, argv, context);
-    return runBroker('dashmq', brokerLineOfDashmq(values, texts, operands), context);
+    const line = async () => {
+      const { values, texts, operands, origins } = await invocationOf(dashmqProgram, argv, context);
+      return { argv: brokerLineOfDashmq(values, texts, operands), origins };
+    };
+    return runBroker('dashmq', line, context);
   },
 };
 

@@ -30,7 +30,7 @@ const options = {
   json: toggle({ group: 'Output', help: 'print one JSON object for each message' }),
   stats: toggle({ group: 'Output', help: 'show the rate every second instead of each message' }),
   ...connectionOptions,
-  config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a JSON file' }),
+  config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a YAML or JSON file' }),
 };
 
 export const publisherProgram: Program<typeof options> = {

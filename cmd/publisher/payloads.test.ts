@@ -15,8 +15,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const never = new AbortController().signal;
 
-function open(flags: string[], input: NodeJS.ReadableStream = Readable.from([]), stop = never) {
-  const { values } = parseProgram(publisherProgram, flags, {}, '1');
+async function open(flags: string[], input: NodeJS.ReadableStream = Readable.from([]), stop = never) {
+  const { values } = await parseProgram(publisherProgram, flags, {}, '1');
   return payloadsOf(values, input, stop);
 }
 

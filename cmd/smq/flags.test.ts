@@ -119,9 +119,9 @@ describe('dashmq', () => {
       'server.properties -port 1',
       'server.properties -allow-anonymous -kafka tcp://0.0.0.0:1 -log-level info',
     ],
-  ])('%s', (line, broker) => {
+  ])('%s', async (line, broker) => {
     const argv = line.split(' ').filter((argument) => argument !== '');
-    const { values, texts, operands } = parseProgram(dashmqProgram, argv, {}, '1');
+    const { values, texts, operands } = await parseProgram(dashmqProgram, argv, {}, '1');
     expect(brokerLineOfDashmq(values, texts, operands).join(' ')).toBe(broker);
   });
 });

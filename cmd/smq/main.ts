@@ -21,7 +21,8 @@ const smqCommand: Command = {
       return read.kind === 'help' ? EXIT_DONE : EXIT_USAGE;
     }
     const dataFolder = dataFolderOf(read.dbPath);
-    return runBroker('smq', [...read.broker, '-data-dir', dataFolder], context, {
+    const line = async () => ({ argv: [...read.broker, '-data-dir', dataFolder] });
+    return runBroker('smq', line, context, {
       prepare: () => takeOver(read.dbPath, dataFolder, (line) => complain('smq', line)),
       started() {
         for (const note of read.notes) process.stderr.write(`${note}\n`);

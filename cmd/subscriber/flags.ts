@@ -39,7 +39,7 @@ const options = {
   stats: toggle({ group: 'Output', help: 'show the rate every second instead of the messages' }),
   quiet: toggle({ group: 'Output', help: 'say nothing about the connection unless it fails for good' }),
   ...connectionOptions,
-  config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a JSON file' }),
+  config: text({ group: 'Output', placeholder: 'FILE', help: 'read options from a YAML or JSON file' }),
 };
 
 export const subscriberProgram: Program<typeof options> = {

@@ -51,7 +51,7 @@ export const kafkaOptions = {
     group: 'Output',
     placeholder: 'FILE',
     variable: 'TINYMQ_OPTIONS',
-    help: 'read options from a JSON file',
+    help: 'read options from a YAML or JSON file',
   }),
 };
 

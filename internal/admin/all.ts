@@ -1,5 +1,6 @@
 import type { AdminOperation, AdminStream, BrokerParts } from './operation.ts';
 import { endClient, listClients, showClient } from './operations/clients.ts';
+import { showConfiguration } from './operations/configuration.ts';
 import { listGroups, removeGroup, resetGroup, showGroup } from './operations/groups.ts';
 import { importAccess } from './operations/import.ts';
 import { addLimit, alterLimit, listLimits, removeLimit, testLimits } from './operations/limits.ts';
@@ -22,7 +23,7 @@ import { showFates } from './operations/why.ts';
 
 /** Every operation; whoever mounts them serves all. */
 export const OPERATIONS = [
-  ...[showOverview, showHistory, showFates],
+  ...[showOverview, showHistory, showFates, showConfiguration],
   ...[listClients, showClient, endClient],
   ...[listSessions, showSession, endSession, listSubscriptions],
   ...[listRetained, getRetained, removeRetained, exportRetained, importRetained, showTree],

@@ -11,6 +11,7 @@ import type { Connections } from '../observe/connections.ts';
 import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { History } from './history.ts';
+import type { Setting } from './setting.ts';
 
 /** What operations on users and rules work on, which a stopped broker has too. */
 export interface AdminParts {
@@ -37,6 +38,8 @@ export interface BrokerParts extends AdminParts {
   readonly logs: Logs | undefined;
   readonly groups: Groups | undefined;
   readonly store: StoreFacts;
+  /** What it was told when it was started; nothing of a broker in an app. */
+  settings(): readonly Setting[];
   /** Where it listens now. */
   listeners(): readonly ListenerFacts[];
 }

@@ -16,3 +16,8 @@ export const recordedMessages = 100_000;
 export const recordedBytes = 256 * MiB;
 /** How long a test waits for messages: as long as test runners wait for a test. */
 export const receivedTimeoutMs = 5_000;
+
+/** Bytes of a file of options: all options fit a hundred times, and a mistaken file does not fill the memory. */
+export const maxOptionsFileBytes = MiB;
+/** Faults of a file of options that are shown: who has to mend more begins with these. */
+export const maxOptionsFileProblems = 20;

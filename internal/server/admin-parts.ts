@@ -38,6 +38,7 @@ export function adminParts(parts: AdminPartsOf): BrokerParts {
     startedAtMs: broker.clock.now(),
     ...{ logs: kept?.logs, groups: kept?.groups },
     store: storeFacts(options),
+    settings: options.settings ?? (() => []),
     listeners: () => addresses.all,
   };
 }

@@ -47,6 +47,7 @@ const OPTIONS = {
     clockToleranceMs: number,
   }),
   openTelemetry: object,
+  settings: callback,
   logger: object,
   keep: list,
   dataDir: text,

@@ -2,6 +2,7 @@ import type { Authenticator } from '../access/authenticator.ts';
 import type { Guard } from '../access/guard.ts';
 import type { Policy } from '../access/policy.ts';
 import type { TokenOptions } from '../access/users/tokens/tokens.ts';
+import type { Setting } from '../admin/setting.ts';
 import type { BrokerSettings, Logger } from '../broker/broker.ts';
 import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../broker/delivery/channel.ts';
 import type { DoorName, OptionalDoors } from '../doors/all.ts';
@@ -94,6 +95,8 @@ export interface BrokerOptions extends LogsOptions, SessionsOptions, OptionalDoo
    * `process.env`. Default: none; what the environment says has no effect then.
    */
   openTelemetry?: Readonly<Record<string, string | undefined>>;
+  /** What is shown of the configuration to whoever administers the broker (`tinymq config show`). Default: nothing. */
+  settings?: () => readonly Setting[];
   /** Where the log goes. Default: nowhere. */
   logger?: Logger;
 }
@@ -145,6 +148,7 @@ export function checkBounds(options: BrokerOptions): void {
   }
 }
 
+export type { Setting } from '../admin/setting.ts';
 export type { DoorName } from '../doors/all.ts';
 
 /** Where a door is to be opened. */

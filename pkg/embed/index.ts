@@ -26,7 +26,7 @@ export type { HttpOptions } from '../../internal/doors/http/options.ts';
 export type { KafkaOptions } from '../../internal/doors/kafka/options.ts';
 export { type Clock, type ClockTimer, MovableClock } from '../../internal/lib/clock.ts';
 export { UnprotectedError } from '../../internal/server/exposure.ts';
-export type { BrokerOptions, DoorName } from '../../internal/server/options.ts';
+export type { BrokerOptions, DoorName, Setting } from '../../internal/server/options.ts';
 export { type BrokerStats, type RunningBroker, startBroker } from '../../internal/server/start-broker.ts';
 export type { LogOption, LogsOptions } from '../../internal/server/storage.ts';
 export type { KafkaLogDirs } from '../../internal/server/stored-logs.ts';

@@ -63,4 +63,21 @@ describe('broker -check-config', () => {
     ]);
     expect((await check('-tls-cert', 'x')).code).toBe(1);
   });
+
+  it('says each fault of a file of options with its line and column, and what a value of it contradicts', async () => {
+    const file = join(folder, 'tinymq.yaml');
+    writeFileSync(file, 'listn: [mqtt://:1]\nkeep-for: soon\n');
+    const faults = [
+      "tinymq.yaml:1:1: 'listn' is not an option of broker; did you mean listen?",
+      "tinymq.yaml:2:11: 'keep-for' is a time such as 2, 0.5, 500ms or 2m, not 'soon'",
+    ];
+    const { code, stderr } = await check('-config', 'tinymq.yaml');
+    expect([code, stderr]).toEqual([1, faults.map((fault) => `broker: ${fault}\n`).join('')]);
+    const asJson = await check('-config', 'tinymq.yaml', '-json');
+    expect([asJson.code, JSON.parse(asJson.stdout)]).toMatchObject([1, { problems: faults }]);
+    writeFileSync(file, 'memory: true\nkeep:\n  topics: [a/#/b]\n');
+    expect((await check('-config', 'tinymq.yaml')).stderr).toBe(
+      "broker: tinymq.yaml:3:3: -keep 'a/#/b': # must be the whole last level\n",
+    );
+  });
 });

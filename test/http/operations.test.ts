@@ -27,6 +27,7 @@ const ASKED: Record<string, { path?: string; body?: object }> = {
   overview: {},
   history: {},
   why: {},
+  'config show': {},
   'clients list': { path: '/clients?limit=1&sort=waiting' },
   'clients show': { path: '/clients/durable' },
   'sessions list': {},

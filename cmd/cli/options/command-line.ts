@@ -28,7 +28,8 @@ export function parseCommandLine(
   let information = '';
   const command = commandOf(program, version, (name, value) => {
     const entry = given.get(name);
-    if (entry === undefined) given.set(name, { texts: [value], where: `-${written.get(name) ?? name}` });
+    const where = `-${written.get(name) ?? name}`;
+    if (entry === undefined) given.set(name, { texts: [value], where, from: { kind: 'flag', at: where } });
     else entry.texts.push(value);
   }).configureOutput({
     writeOut(text) {

@@ -28,8 +28,8 @@ export function afterword(program: Program<OptionTable>): string {
 ${program.examples.map(exampleText).join('\n')}
 
 Every flag can also be set by the environment variable in brackets, and all but
--${fileFlag} by a key of the JSON file that -${fileFlag} names. Flags win over the
-environment, the environment over the file.
+-${fileFlag} by a key of the YAML or JSON file that -${fileFlag} names. Flags win
+over the environment, the environment over the file.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `;
 }

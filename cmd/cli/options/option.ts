@@ -21,6 +21,10 @@ export interface Option<T> {
   readonly aliases: readonly string[];
   /** The environment variable where it is not the one that the names of program and flag make. */
   readonly variable: string | undefined;
+  /** Whether a program that runs takes another value when it reads its file again. */
+  readonly isLive: boolean;
+  /** What a value is in a file, as a JSON Schema; of a list, what each of its items is. */
+  readonly schema: ValueSchema;
   /**
    * The value of a text, or of several for a list.
    *
@@ -28,6 +32,9 @@ export interface Option<T> {
    */
   parse(texts: readonly string[]): T;
 }
+
+/** A part of a JSON Schema (draft 2020-12). */
+export type ValueSchema = Readonly<Record<string, unknown>>;
 
 /** Options by the name of their flag. */
 export type OptionTable = Record<string, Option<unknown>>;
@@ -59,19 +66,20 @@ interface Description<Default> {
   default?: Default;
   aliases?: readonly string[];
   variable?: string;
+  isLive?: true;
 }
 
 type Optional<T, D> = D extends { default: string } ? T : T | undefined;
 
 /** Any text. */
 export function text<D extends Description<string>>(description: D): Option<Optional<string, D>> {
-  return single(description, 'TEXT', (value) => value);
+  return single(description, 'TEXT', ANY_TEXT, (value) => value);
 }
 
 /** A text that may be given several times; in the environment separated by commas. */
 export function list(description: Description<never>): Option<string[]> {
   return {
-    ...common(description, 'TEXT'),
+    ...common(description, 'TEXT', ANY_TEXT),
     isList: true,
     parse: (texts) => [...texts],
   };
@@ -80,7 +88,7 @@ export function list(description: Description<never>): Option<string[]> {
 /** True or false; false unless said. */
 export function toggle(description: Description<'true'>): Option<boolean> {
   return {
-    ...common(description, ''),
+    ...common(description, '', { enum: [true, false, ...SWITCH_WORDS] }),
     isSwitch: true,
     parse(texts) {
       const value = texts.at(-1) ?? description.default;
@@ -97,7 +105,7 @@ export function choice<const Words extends readonly string[], D extends Descript
   words: Words,
   description: D,
 ): Option<Optional<Words[number], D>> {
-  return single(description, words.join('|'), (value) => {
+  return single(description, words.join('|'), { enum: words }, (value) => {
     if (!words.includes(value)) throw new Error(`is one of ${words.join(', ')}`);
     return value as Words[number];
   });
@@ -105,11 +113,11 @@ export function choice<const Words extends readonly string[], D extends Descript
 
 /** A whole number. */
 export function integer<D extends Description<string>>(
-  bounds: { min: number; max: number },
+  bounds: Bounds,
   description: D,
 ): Option<Optional<number, D>> {
-  return single(description, 'N', (value) => {
-    const digits = bounds.min < 0 ? /^-?\d{1,15}$/ : /^\d{1,15}$/;
+  const digits = bounds.min < 0 ? /^-?\d{1,15}$/ : /^\d{1,15}$/;
+  return single(description, 'N', numberOrText('integer', bounds, digits), (value) => {
     const number = digits.test(value) ? Number(value) : Number.NaN;
     return within(number, bounds, 'is a whole number', String);
   });
@@ -117,11 +125,11 @@ export function integer<D extends Description<string>>(
 
 /** A size in bytes: `500`, `64k`, `16MiB`, `1GB`. Powers of 1024, whichever way they are written. */
 export function bytes<D extends Description<string>>(
-  bounds: { min: number; max: number },
+  bounds: Bounds,
   description: D,
 ): Option<Optional<number, D>> {
-  return single(description, 'SIZE', (value) => {
-    const parts = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(value);
+  return single(description, 'SIZE', numberOrText('integer', bounds, SIZE), (value) => {
+    const parts = SIZE.exec(value);
     const factor = 1024 ** ' kmgt'.indexOf(parts?.[2]?.toLowerCase() || ' ');
     const size = parts === null ? Number.NaN : Math.floor(Number(parts[1]) * factor);
     return within(size, bounds, 'is a size such as 512k, 16MiB or 1GiB', sizeText);
@@ -130,11 +138,12 @@ export function bytes<D extends Description<string>>(
 
 /** A time, in milliseconds: seconds as `2` or `0.5`, or with a unit: `500ms`, `10s`, `2m`, `1h`, `7d`. */
 export function duration<D extends Description<string>>(
-  bounds: { min: number; max: number },
+  bounds: Bounds,
   description: D,
 ): Option<Optional<number, D>> {
-  return single(description, 'SECONDS', (value) => {
-    const parts = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h|d)?$/.exec(value);
+  const seconds = { min: bounds.min / 1000, max: bounds.max / 1000 };
+  return single(description, 'SECONDS', numberOrText('number', seconds, TIME), (value) => {
+    const parts = TIME.exec(value);
     const milliseconds =
       parts === null ? Number.NaN : roundMicroseconds(Number(parts[1]) * UNIT_MS[parts[2] ?? 's']);
     return within(milliseconds, bounds, 'is a time such as 2, 0.5, 500ms or 2m', (ms) => `${ms / 1000}`);
@@ -143,10 +152,27 @@ export function duration<D extends Description<string>>(
 
 /** The mode of a file, in octal. */
 export function fileMode<D extends Description<string>>(description: D): Option<Optional<number, D>> {
-  return single(description, 'MODE', (value) => {
-    if (!/^0?[0-7]{3}$/.test(value)) throw new Error('is a mode in octal such as 0660');
+  return single(description, 'MODE', numberOrText('integer', { min: 0, max: 777 }, MODE), (value) => {
+    if (!MODE.test(value)) throw new Error('is a mode in octal such as 0660');
     return Number.parseInt(value, 8);
   });
+}
+
+/** A name of digits is a name all the same. */
+const ANY_TEXT: ValueSchema = { type: ['string', 'number'] };
+const SWITCH_WORDS = ['yes', 'no', 'on', 'off'];
+const SIZE = /^(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)(?:[iI]?[bB])?$/;
+const TIME = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h|d)?$/;
+const MODE = /^0?[0-7]{3}$/;
+
+/** A number within bounds, or a text that may have a unit. */
+function numberOrText(type: 'integer' | 'number', { min, max }: Bounds, text: RegExp): ValueSchema {
+  return { type: [type, 'string'], minimum: min, maximum: max, pattern: text.source };
+}
+
+interface Bounds {
+  min: number;
+  max: number;
 }
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -159,10 +185,11 @@ function roundMicroseconds(milliseconds: number): number {
 function single<T, D extends Description<string>>(
   description: D,
   placeholder: string,
+  schema: ValueSchema,
   parse: (value: string) => T,
 ): Option<Optional<T, D>> {
   return {
-    ...common(description, placeholder),
+    ...common(description, placeholder, schema),
     parse(texts) {
       const value = texts.at(-1) ?? description.default;
       return (value === undefined ? undefined : parse(value)) as Optional<T, D>;
@@ -170,7 +197,7 @@ function single<T, D extends Description<string>>(
   };
 }
 
-function common(description: Description<string>, placeholder: string) {
+function common(description: Description<string>, placeholder: string, schema: ValueSchema) {
   return {
     placeholder: description.placeholder ?? placeholder,
     help: description.help,
@@ -180,15 +207,12 @@ function common(description: Description<string>, placeholder: string) {
     isSwitch: false,
     aliases: description.aliases ?? [],
     variable: description.variable,
+    isLive: description.isLive ?? false,
+    schema,
   };
 }
 
-function within(
-  value: number,
-  { min, max }: { min: number; max: number },
-  rule: string,
-  show: (value: number) => string,
-): number {
+function within(value: number, { min, max }: Bounds, rule: string, show: (value: number) => string): number {
   if (Number.isNaN(value)) throw new Error(rule);
   if (value < min) throw new Error(`is at least ${show(min)}`);
   if (value > max) throw new Error(`is at most ${show(max)}`);

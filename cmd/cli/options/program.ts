@@ -12,8 +12,18 @@ export interface Program<Table extends OptionTable> {
   operands?: Operands;
   /** The flag that names a file of options; `config` unless said. */
   fileFlag?: string;
+  /** How the keys of that file are grouped, by the first word of the flags; not at all unless said. */
+  sections?: Readonly<Record<string, Section>>;
   /** The flag that a value without one most likely belongs to. */
   mainFlag?: string;
+}
+
+/** A group of keys in a file: `kafka-partitions` is `partitions` in the section `kafka`. */
+export interface Section {
+  /** What it is about, in a few words. */
+  help: string;
+  /** The key of the option that has the name of the section itself, where there is one. */
+  own?: string;
 }
 
 /** Values without a flag. */
@@ -31,6 +41,23 @@ export interface Operands {
 /** Wrong usage: one line that says which flag, variable or key, and what is allowed. Exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+  /** The option that it is about, where the message does not name it. */
+  readonly option: string | undefined;
+
+  constructor(message: string, option?: string) {
+    super(message);
+    this.option = option;
+  }
+}
+
+/** Several faults at once, a line each. */
+export class UsageErrors extends UsageError {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
 }
 
 /** Somebody asked for the help or the version; the message is it. Exit code 0. */
@@ -63,8 +90,17 @@ export function optionOf(program: Program<OptionTable>, name: string): Option<un
   return Object.hasOwn(program.options, name) ? program.options[name] : undefined;
 }
 
-/** Texts that somebody gave, and where, for the error. */
+/** Where a value comes from. */
+export interface Origin {
+  kind: 'flag' | 'environment' | 'file' | 'default';
+  /** `-count`, `TINYMQ_COUNT`, `tinymq.yaml:3:5`; empty for a default. */
+  at: string;
+}
+
+/** Texts that somebody gave, and where. */
 export interface Given {
   texts: string[];
+  /** As an error names it. */
   where: string;
+  from: Origin;
 }

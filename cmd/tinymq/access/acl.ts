@@ -56,7 +56,7 @@ export const list = command(aclListProgram, async (invocation) => {
 export const test: Command = {
   program: aclTestProgram,
   async run(argv, context) {
-    const invocation = invocationOf(aclTestProgram, argv, context);
+    const invocation = await invocationOf(aclTestProgram, argv, context);
     const { values, operands } = invocation;
     const [user, action, name = ''] = operands as [string, string, string?];
     if (name === '' && action !== 'connect' && values.kind !== 'broker')

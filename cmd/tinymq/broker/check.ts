@@ -1,5 +1,6 @@
 import { showOverview } from '../../../internal/admin/operations/overview.ts';
 import { printableText } from '../../../internal/lib/printable.ts';
+import type { Values as OptionValues } from '../../cli/options/option.ts';
 import { UsageError } from '../../cli/options/program.ts';
 import { type Command, type Context, invocationOf } from '../../cli/run-program.ts';
 import { print } from '../access/output.ts';
@@ -10,7 +11,7 @@ import { checkProgram } from './flags.ts';
 import { prometheusText } from './prometheus-text.ts';
 import type { Overview } from './status.ts';
 
-type Values = ReturnType<typeof invocationOf<typeof checkProgram.options>>['values'];
+type Values = OptionValues<typeof checkProgram.options>;
 
 /** Whatever goes wrong is an answer here too: a monitoring system reads the exit code and the first line. */
 export const check: Command = {
@@ -30,7 +31,7 @@ async function checked(
 ): Promise<{ finding: Finding; values: Values | undefined }> {
   let values: Values | undefined;
   try {
-    const invocation = invocationOf(checkProgram, argv, context);
+    const invocation = await invocationOf(checkProgram, argv, context);
     values = invocation.values;
     const overview = await withBroker(invocation, (broker) => broker.call(showOverview, {}));
     return { finding: findingOf(overview), values };

@@ -10,7 +10,7 @@ import { contentText, readWhole } from './verifying.ts';
 export const verify: Command = {
   program: verifyProgram,
   async run(argv, context) {
-    const { values, operands, stop } = invocationOf(verifyProgram, argv, context);
+    const { values, operands, stop } = await invocationOf(verifyProgram, argv, context);
     const [file] = operands;
     const what = file ?? values['data-dir'];
     const { verifyBackup, verifyFolder } = await import('../../../internal/store/sqlite/verify.ts');
