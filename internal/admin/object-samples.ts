@@ -1,4 +1,5 @@
 import { THE_BROKER } from '../access/policy.ts';
+import { publishedAtMs } from '../broker/routing/topic-table.ts';
 import { nameForLog } from '../errors.ts';
 import { fateTextCharacters } from '../limits/observe.ts';
 import { liveTopicOf } from '../log/names.ts';
@@ -18,6 +19,7 @@ export async function objectSamples(
     void samples.push({ name, labels, value });
   await clientSamples(parts, caller, most, add);
   await topicSamples(parts, caller, most, add);
+  await liveTopicSamples(parts, caller, most, add);
   await groupSamples(parts, caller, most, add);
   return samples;
 }
@@ -61,6 +63,22 @@ async function topicSamples({ logs }: BrokerParts, caller: Caller, most: number,
     add('topic_records_total', labels, records);
   });
   addLeftOut('topic', left, add);
+}
+
+async function liveTopicSamples(
+  { broker: { routes, clock } }: BrokerParts,
+  caller: Caller,
+  most: number,
+  add: Add,
+): Promise<void> {
+  let left = most;
+  await eachInSlices(routes.topics(), (entry) => {
+    if (entry.published === 0 || !maySee(caller, entry.topic) || left-- <= 0) return;
+    const labels = { topic: name(entry.topic) };
+    add('live_topic_published_total', labels, entry.published);
+    add('live_topic_published_timestamp_seconds', labels, publishedAtMs(entry, clock) / 1_000);
+  });
+  addLeftOut('live-topic', left, add);
 }
 
 async function groupSamples({ groups }: BrokerParts, caller: Caller, most: number, add: Add): Promise<void> {

@@ -153,6 +153,11 @@ export class Broker {
     return this.routes.topic(bytes, start, end);
   }
 
+  /** Counts messages that were published to a topic. */
+  count(entry: TopicEntry, messages: number): void {
+    entry.count(messages, this.routes.nowS);
+  }
+
   /** Where an entry leads now, for one that was kept since it was found. */
   targetsOf(entry: TopicEntry): TargetSet {
     return this.routes.targetsOf(entry);
@@ -211,7 +216,7 @@ export class Broker {
    * broker's own.
    */
   publishMessage(message: Message, parts: PublishParts = {}): void {
-    const { targets = this.routes.match(message.topic), source = unpausable, receipt } = parts;
+    const { targets = this.routes.use(message.topic), source = unpausable, receipt } = parts;
     if (message.retain) {
       this.retained.set(message, receipt, parts.publisher);
       this.#awaitRetainedStore(message, source);

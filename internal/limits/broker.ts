@@ -34,6 +34,8 @@ export const maxFilterLevels = 1_024;
 export const longestTurnMs = 10;
 /** Topics whose targets are remembered; beyond this the table starts anew, so that topics cost no memory for ever. */
 export const topicTableEntries = 65_536;
+/** Over how long the rate of a topic is taken at least: a second would jump, a minute would lag behind. */
+export const topicRateWindowS = 5;
 /** Bytes of names in the topic table, for the same reason: topics may be 64 KiB long. */
 export const topicTableBytes = 16 * MiB;
 /** Slices up to this size are copied together for one write; longer ones are handed on as they lie. */

@@ -37,6 +37,14 @@ export const OBJECT_METRICS = {
     ...{ type: 'gauge', labels: ['kind'] },
     help: 'Objects that are not shown here, because there are more than were asked for.',
   },
+  live_topic_published_timestamp_seconds: {
+    ...{ type: 'gauge', labels: ['topic'] },
+    help: 'When the last live message of a topic came, in seconds since 1970.',
+  },
+  live_topic_published_total: {
+    ...{ type: 'counter', labels: ['topic'] },
+    help: 'Live messages of a topic, since the broker remembers it.',
+  },
   topic_bytes: { type: 'gauge', help: 'Bytes of the batches in the log of a topic.', labels: ['topic'] },
   topic_partitions: { type: 'gauge', help: 'Partitions of a log.', labels: ['topic'] },
   topic_records_total: {

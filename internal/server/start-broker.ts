@@ -114,6 +114,7 @@ export async function startWithDoors(
       afterReads,
     });
     tellThrottles(access.limits, broker);
+    opened.add(countSeconds(broker));
     const live = stored && openLive(options.keep ?? [], { ...stored, broker, metrics, logger });
     opened.add(() => live?.close());
     const { sessions, close } = await openSessions({
@@ -181,6 +182,15 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 function withFaults(access: OpenAccess, { faults }: BrokerOptions): OpenAccess {
   if (faults === undefined) return access;
   return { ...access, authenticator: refusingClients(access.authenticator, faults) };
+}
+
+/** Keeps the time that messages of topics are counted by. Returns what ends that. */
+function countSeconds({ clock, routes }: Broker): () => void {
+  const timer = clock.every(1_000, () => {
+    routes.nowS = Math.floor(clock.elapsedMs() / 1_000);
+  });
+  routes.nowS = Math.floor(clock.elapsedMs() / 1_000);
+  return () => timer.cancel();
 }
 
 /**

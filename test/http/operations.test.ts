@@ -5,6 +5,7 @@ import { connect } from '../../pkg/client/index.ts';
 import { connectMqtt } from '../mqtt/client.ts';
 import { getJson, post, startHttp } from '../support/http-door.ts';
 import { schemaProblem } from '../support/json-schema.ts';
+import { StillClock } from '../support/still-clock.ts';
 
 /** What each operation is asked for: the fields of its path, its query, its body. In this order, so that there is something. */
 const ASKED: Record<string, { path?: string; body?: object }> = {
@@ -253,7 +254,7 @@ describe('the tree of topics', () => {
       ...['b …', 'house … retained', 'kept …', 'live …'],
     ]);
     expect(shown(await level('house/'))).toEqual(['retained', 'hall … retained'].map((line) => line.trim()));
-    expect((await level('house/hall/')).children).toEqual([
+    expect((await level('house/hall/')).children).toMatchObject([
       { name: 'light', topic: 'house/hall/light', hasChildren: false, retained: true, value: 'x' },
     ]);
     expect(shown(await level('b/'))).toEqual(['…']);
@@ -264,6 +265,42 @@ describe('the tree of topics', () => {
     expect((await level('kept/')).children[0]!).toHaveProperty('lastPublishedAt');
     expect(shown(await level('nothing/'))).toEqual([]);
     expect((await fetch(`${http}/tree?under=house`)).status).toBe(400);
+  });
+
+  it('says of live topics how many messages came, how often, and when the last one did', async () => {
+    const clock = new StillClock();
+    const { http, frames } = await startHttp({ clock });
+    await using client = await connect(frames);
+    const mqtt = await connectMqtt(frames, 5, { clientId: 'm' });
+    const beganMs = clock.now();
+    for (let second = 0; second < 20; second++) {
+      for (let n = 0; n < 4; n++) await client.publish('live/frames', 'x');
+      for (let n = 0; n < 2; n++) mqtt.publish('live/mqtt', 'x');
+      await mqtt.publishSafely('live/mqtt', 'y');
+      await client.ping();
+      await post(http, 'live/http?qos=1', 'x');
+      await clock.advance(1_000);
+    }
+    const { children } = await getJson<{ children: { name: string; lastPublishedAt: string }[] }>(
+      `${http}/tree?under=live/`,
+    );
+    const rate = (perSecond: number) => expect.closeTo(perSecond, 0);
+    expect(children).toMatchObject([
+      { name: 'frames', published: 80, perSecond: rate(4) },
+      { name: 'http', published: 20, perSecond: rate(1) },
+      { name: 'mqtt', published: 60, perSecond: rate(3) },
+    ]);
+    for (const { lastPublishedAt } of children) {
+      const afterMs = Date.parse(lastPublishedAt) - beganMs;
+      expect(afterMs).toBeGreaterThan(17_000);
+      expect(afterMs).toBeLessThanOrEqual(clock.now() - beganMs);
+    }
+    const metrics = await (await fetch(`${http}/metrics/per-object`)).text();
+    expect(metrics).toContain('tinymq_live_topic_published_total{topic="live/frames"} 80\n');
+    expect(metrics).toMatch(/tinymq_live_topic_published_timestamp_seconds\{topic="live\/http"\} \d{10}/);
+    expect(await (await fetch(`${http}/metrics/per-object?limit=1`)).text()).toContain(
+      'tinymq_objects_left_out{kind="live-topic"} 2\n',
+    );
   });
 
   it('says the beginning of retained messages that are text', async () => {

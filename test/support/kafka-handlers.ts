@@ -33,7 +33,7 @@ export async function askHandler<A extends Api>(
     parts: parts as KafkaParts,
     version,
     clientId: 'client',
-    client: client as KafkaClient,
+    client: { messages: { received: 0, sent: 0 }, ...client } as KafkaClient,
     access: new RequestAccess(access, handler.needs),
     refused: () => {},
   };

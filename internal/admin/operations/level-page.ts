@@ -9,6 +9,8 @@ export interface LevelChild {
   retained: boolean;
   log?: { name: string; partitions: number; records: number; bytes: number };
   lastPublishedAt?: string | undefined;
+  published?: number;
+  perSecond?: number;
 }
 
 /**

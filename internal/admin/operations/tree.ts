@@ -1,3 +1,5 @@
+import type { Broker } from '../../broker/broker.ts';
+import { publishedAtMs, type TopicEntry } from '../../broker/routing/topic-table.ts';
 import { shownValueBytes } from '../../limits/admin.ts';
 import { isInternalTopic, liveTopicOf } from '../../log/names.ts';
 import type { BrokerParts, Caller } from '../operation.ts';
@@ -16,7 +18,13 @@ const CHILD = objectOf(
   {
     name: { ...text, description: 'The level; it may be empty.' },
     ...{ topic: text, hasChildren: flag, retained: flag },
-    lastPublishedAt: { ...time, description: 'Of the newest record in its log, as that says of itself.' },
+    lastPublishedAt: {
+      ...time,
+      description:
+        'When the last message came, to a second; or of the newest record in its log, as that says of itself.',
+    },
+    published: { ...number, description: 'Live messages, since the broker remembers the topic.' },
+    perSecond: { ...number, description: 'Live messages a second in the last five to ten seconds.' },
     value: { ...text, description: 'The beginning of the retained message, where it is text.' },
     log: objectOf({ name: text, partitions: number, records: number, bytes: number }),
   },
@@ -43,18 +51,38 @@ export const showTree = defineOperation({
       const child = level.add(topic);
       if (child !== undefined) child.retained = true;
     });
-    await eachInSlices(parts.broker.routes.topics(), (topic) => level.add(topic));
+    await eachInSlices(parts.broker.routes.topics(), (entry) => {
+      const child = level.add(entry.topic);
+      if (child !== undefined) Object.assign(child, liveFacts(entry, parts.broker));
+    });
     await eachInSlices(parts.logs?.topics() ?? [], (log) => {
       if (isInternalTopic(log.name)) return;
       const child = level.add(liveTopicOf(log.name));
       if (child === undefined) return;
       child.log = { name: log.name, ...logSize(log) };
-      child.lastPublishedAt = newestRecordAt(log);
+      child.lastPublishedAt = later(child.lastPublishedAt, newestRecordAt(log));
     });
     const { children, next } = level.page();
     return { under, children: children.map((child) => withValue(child, parts, caller)), next };
   },
 });
+
+/** What came to a topic live. */
+function liveFacts(
+  entry: TopicEntry,
+  { clock, routes: { nowS } }: Broker,
+): Pick<LevelChild, 'published' | 'perSecond' | 'lastPublishedAt'> {
+  if (entry.published === 0) return {};
+  return {
+    published: entry.published,
+    perSecond: entry.perSecond(nowS),
+    lastPublishedAt: new Date(publishedAtMs(entry, clock)).toISOString(),
+  };
+}
+
+function later(one: string | undefined, other: string | undefined): string | undefined {
+  return one === undefined || (other !== undefined && other > one) ? other : one;
+}
 
 /** A topic with its last value, for whoever may have that. */
 function withValue(child: LevelChild, { broker }: BrokerParts, caller: Caller): object {

@@ -8,6 +8,7 @@ import { type Member, ShareGroup, type Target, TargetInterner, type TargetSet } 
 import { type TopicEntry, TopicTable } from './topic-table.ts';
 import { TopicTrie } from './topic-trie.ts';
 
+const utf8 = new TextEncoder();
 // ignoreBOM keeps a leading U+FEFF, which is a character of a name like any other.
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -35,8 +36,25 @@ export class Routes {
   }
 
   /** Topics that were published to, as far as they are remembered. */
-  topics(): Iterable<string> {
-    return this.#topics.names();
+  topics(): Iterable<TopicEntry> {
+    return this.#topics.all();
+  }
+
+  /** The second in which messages are counted now. */
+  get nowS(): number {
+    return this.#topics.nowS;
+  }
+
+  set nowS(nowS: number) {
+    this.#topics.nowS = nowS;
+  }
+
+  /** Where a message leads that came as values, which counts for its topic. @throws BrokerError as {@link topic}. */
+  use(topic: string): TargetSet {
+    const bytes = utf8.encode(topic);
+    const entry = this.topic(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length);
+    entry.count(1, this.nowS);
+    return entry.targets;
   }
 
   /** How many times somebody is a member of a group. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { topicTableBytes, topicTableEntries } from '../../limits/broker.ts';
-import { type TopicEntry, TopicTable } from './topic-table.ts';
+import { TopicEntry, TopicTable } from './topic-table.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -90,6 +90,30 @@ describe('TopicTable', () => {
     expect(() => find(table, 'bad')).toThrow('no such topic');
     expect(() => find(table, 'bad')).toThrow('no such topic');
     expect(table.size).toBe(0);
+  });
+});
+
+describe('the messages of a topic', () => {
+  const entryAt = (nowS: number) => new TopicEntry('t', Buffer.from('t'), nowS);
+
+  it('are counted, with the second of the last one', () => {
+    const entry = entryAt(3);
+    entry.count(2, 3);
+    entry.count(5, 70);
+    expect([entry.published, entry.publishedAtS]).toEqual([7, 70]);
+  });
+
+  it('have the rate at which they came of late, from the first second on', () => {
+    const entry = entryAt(100);
+    for (let nowS = 100; nowS < 140; nowS++) {
+      for (let n = 0; n < 10; n++) entry.count(1, nowS);
+      // What comes in the second in hand is not all there.
+      if (nowS > 100) expect(entry.perSecond(nowS + 1)).toBeCloseTo(10, 5);
+    }
+    expect(entry.perSecond(142)).toBeGreaterThan(5);
+    expect(entry.perSecond(150)).toBe(0);
+    entry.count(1, 1_000);
+    expect(entry.perSecond(1_001)).toBeLessThan(1);
   });
 });
 

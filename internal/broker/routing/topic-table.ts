@@ -1,15 +1,62 @@
-import { topicTableBytes, topicTableEntries } from '../../limits/broker.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { topicRateWindowS, topicTableBytes, topicTableEntries } from '../../limits/broker.ts';
 import { NO_TARGETS, type TargetSet } from './targets.ts';
 
 /** The state of a topic that was published to. */
-export interface TopicEntry {
+export class TopicEntry {
   readonly topic: string;
   readonly bytes: Uint8Array;
   /** The subscriptions' epoch for which `targets` is right. */
-  epoch: number;
-  targets: TargetSet;
+  epoch = -1;
+  targets: TargetSet = NO_TARGETS;
   /** What was last allowed to publish to it (`Access.checkPublish`). */
-  permit: object | undefined;
+  permit: object | undefined = undefined;
+  /** Messages since the table knows the topic. */
+  published = 0;
+  /** When the last of them came, in seconds that whoever counts goes by. */
+  publishedAtS: number;
+  /** When the window in hand began, and what came in it and in the one before. */
+  #windowAtS: number;
+  #inWindow = 0;
+  #inLast = 0;
+  /** How long the window before was. */
+  #lastS = 0;
+
+  constructor(topic: string, bytes: Uint8Array, nowS: number) {
+    this.topic = topic;
+    this.bytes = bytes;
+    this.publishedAtS = nowS;
+    this.#windowAtS = nowS;
+  }
+
+  /** Counts messages: some additions of small numbers, as every run comes by here. */
+  count(messages: number, nowS: number): void {
+    this.published += messages;
+    this.publishedAtS = nowS;
+    if (nowS - this.#windowAtS >= topicRateWindowS) this.#beginWindow(nowS);
+    this.#inWindow += messages;
+  }
+
+  /** Messages a second of late: of the last window and the present one. */
+  perSecond(nowS: number): number {
+    const inHandS = nowS - this.#windowAtS;
+    if (inHandS >= 2 * topicRateWindowS) return 0;
+    return (this.#inWindow + this.#inLast) / Math.max(1, inHandS + this.#lastS);
+  }
+
+  #beginWindow(nowS: number): void {
+    const elapsedS = nowS - this.#windowAtS;
+    const isLast = elapsedS < 2 * topicRateWindowS;
+    this.#inLast = isLast ? this.#inWindow : 0;
+    this.#lastS = isLast ? elapsedS : topicRateWindowS;
+    this.#inWindow = 0;
+    this.#windowAtS = nowS;
+  }
+}
+
+/** When the last message of a topic came, by the time of day, to a second. */
+export function publishedAtMs({ publishedAtS }: TopicEntry, clock: Clock): number {
+  return clock.now() - (clock.elapsedMs() - 1_000 * publishedAtS);
 }
 
 /** Slots that a topic may be found in, from the one that its hash names on. */
@@ -32,6 +79,8 @@ export class TopicTable {
   #size = 0;
   readonly #seed = Math.trunc(Math.random() * 0xffff_ffff);
   readonly #nameOf: (bytes: Uint8Array) => string;
+  /** Time for what is counted, in seconds: nobody asks a clock for each message. */
+  nowS = 0;
 
   /**
    * @param nameOf makes the name of a topic that is seen for the first time, and throws where it is not a topic
@@ -45,9 +94,9 @@ export class TopicTable {
     return this.#size;
   }
 
-  /** The names of all topics that it remembers. */
-  *names(): Generator<string> {
-    for (const entry of this.#slots.entries) if (entry !== undefined) yield entry.topic;
+  /** All topics that it remembers. */
+  *all(): Generator<TopicEntry> {
+    for (const entry of this.#slots.entries) if (entry !== undefined) yield entry;
   }
 
   /**
@@ -76,13 +125,7 @@ export class TopicTable {
 
   #add(bytes: DataView, start: number, end: number, hash: number): TopicEntry {
     const name = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
-    const entry: TopicEntry = {
-      topic: this.#nameOf(name),
-      bytes: new Uint8Array(name),
-      epoch: -1,
-      targets: NO_TARGETS,
-      permit: undefined,
-    };
+    const entry = new TopicEntry(this.#nameOf(name), new Uint8Array(name), this.nowS);
     if (this.#size >= topicTableEntries || this.#namesEnd + name.length > topicTableBytes) this.#clear();
     else if (this.#size * 2 >= this.#slots.hashes.length) this.#growSlots();
     this.#place(hash, this.#keepName(name), name.length, entry);

@@ -76,6 +76,7 @@ export class Publishes {
       count += countRepeats(view, next, limit, size, payloadStart - at, payloadEnd - at);
       next += (count - 1) * size;
     }
+    this.#broker.count(topic, count);
     this.#run.add(targets, bytes, at, next, count);
     return next;
   }
@@ -94,6 +95,7 @@ export class Publishes {
     const payload = bytes.subarray(payloadStart, payloadEnd);
     const { publish } = FrameType;
     this.#rewrittenEnd = writeFrame(this.#rewritten, start, publish, topic.bytes, payload, this.#clientId);
+    this.#broker.count(topic, 1);
     this.#run.add(topic.targets, this.#rewritten, start, this.#rewrittenEnd, 1);
   }
 

@@ -133,6 +133,8 @@ export interface TopicFacts {
   /** The beginning of its retained message, where that is text. */
   value?: string;
   log?: LogFacts;
+  /** Live messages a second. */
+  perSecond?: number;
   /** Messages a second, as far as the page knows. */
   rate?: number;
 }

@@ -15,13 +15,15 @@ it.each([
   expect(ratesBetween(before, after, ms).get('mqtt')?.messagesIn).toBe(rate);
 });
 
-it('a log grows at a rate, and a topic without one has none', () => {
+it('a log grows at a rate, and a topic without one has that of its messages', () => {
   const topic = (records: number) => ({
     ...{ name: 'a', topic: 'a', hasChildren: false, retained: false },
     log: { partitions: 1, bytes: 0, records },
   });
   expect(withRates([topic(10)], [topic(30)], 2_000)[0]?.rate).toBe(10);
   expect(withRates([], [topic(30)], 2_000)[0]?.rate).toBeUndefined();
+  const live = { name: 'b', topic: 'b', hasChildren: false, retained: false, perSecond: 7 };
+  expect(withRates([], [live], 2_000)[0]?.rate).toBe(7);
   // Retention takes messages away.
   expect(withRates([topic(30)], [topic(5)], 2_000)[0]?.rate).toBe(0);
 });

@@ -21,7 +21,7 @@ export function ratesBetween(
   );
 }
 
-/** Topics with the rate at which their logs have grown since they were looked at before. */
+/** Topics with the rate at which their logs have grown since they were looked at before; of one without a log that of its messages. */
 export function withRates(
   before: readonly TopicFacts[],
   after: readonly TopicFacts[],
@@ -30,7 +30,8 @@ export function withRates(
   const earlier = new Map(before.map(({ topic, log }) => [topic, log?.records]));
   return after.map((each) => {
     const records = earlier.get(each.topic);
-    if (each.log === undefined || records === undefined) return each;
+    if (each.log === undefined) return { ...each, rate: each.perSecond };
+    if (records === undefined) return each;
     return { ...each, rate: (1000 * Math.max(0, each.log.records - records)) / Math.max(1, elapsedMs) };
   });
 }

@@ -84,6 +84,11 @@ export class Inbox {
     }
   }
 
+  /** Counts plain messages that were published to a topic. */
+  count(topic: TopicEntry, messages: number): void {
+    this.#broker.count(topic, messages);
+  }
+
   /**
    * Takes any PUBLISH.
    *
@@ -117,6 +122,7 @@ export class Inbox {
       );
       if (known !== undefined) this.#broker.redeliverToDurable(message, targets, this.#intake, receipt!);
       else {
+        this.#broker.count(topic, 1);
         this.#broker.publishMessage(message, {
           origin: this.#origin,
           targets,

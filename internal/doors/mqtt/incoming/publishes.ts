@@ -70,6 +70,7 @@ export class Publishes {
       count += countRepeats(view, next, limit, size, fields.payloadStart - at);
       next += (count - 1) * size;
     }
+    this.#inbox.count(topic, count);
     this.#run.add(targets, bytes, at, next, count);
     return next;
   }
