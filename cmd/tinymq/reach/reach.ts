@@ -31,13 +31,17 @@ export class NotRunning extends Failure {}
 /**
  * Reaches a broker that runs: by its HTTP door, or by the socket in its folder.
  *
+ * @param work is given who one is at the HTTP door, too; nobody in particular by the socket.
  * @throws NotRunning; Failure with one clear line; UsageError.
  */
-export async function withBroker<T>(place: Place, work: (broker: RunningBroker) => Promise<T>): Promise<T> {
+export async function withBroker<T>(
+  place: Place,
+  work: (broker: RunningBroker, credentials: GivenCredentials | undefined) => Promise<T>,
+): Promise<T> {
   const target = targetOf(place);
   if (target.kind === 'url') return throughUrl(target.url, target.login, place.stop, work);
   const { folder } = target;
-  const done = await throughSocket(folder, (client) => work(client));
+  const done = await throughSocket(folder, (client) => work(client, undefined));
   if (done !== undefined) return done.result;
   throw new NotRunning(
     `no broker runs with ${folder}; name its folder with -data-dir, or its HTTP door with -url (a broker with -memory has no folder)`,
@@ -99,7 +103,7 @@ async function throughUrl<T>(
   url: URL,
   login: Login,
   stop: AbortSignal,
-  work: (broker: RunningBroker) => Promise<T>,
+  work: (broker: RunningBroker, credentials: GivenCredentials | undefined) => Promise<T>,
 ): Promise<T> {
   const { user, passwordFile, tokenFile, tlsCa } = login;
   const values = { user, 'password-file': passwordFile, 'token-file': tokenFile };
@@ -108,7 +112,7 @@ async function throughUrl<T>(
     httpTransport({ url, authorization: () => authorizationOf(credentials), ca: pemOf(tlsCa) }),
   );
   try {
-    return await work(client);
+    return await work(client, credentials);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (typeof code !== 'string' || error instanceof Failure) throw error;
@@ -124,7 +128,7 @@ function authorizationOf(credentials: GivenCredentials | undefined): string | un
   return `Basic ${Buffer.from(`${credentials.user}:${credentials.password()}`).toString('base64')}`;
 }
 
-function pemOf(file: string | undefined): string | undefined {
+export function pemOf(file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
   try {
     return readFileSync(file, 'utf8');

@@ -1,0 +1,192 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Latencies } from './latencies.ts';
+import type { Meeting, Party, Publisher, Speech } from './parties.ts';
+
+/** What is to be measured. */
+export interface Plan {
+  readonly durationMs: number;
+  readonly warmUpMs: number;
+  readonly sizeBytes: number;
+  readonly publishers: number;
+  readonly subscribers: number;
+  /** Messages a second of all together; undefined for as fast as they arrive. */
+  readonly rate: number | undefined;
+  /** Messages of a publisher that may be on their way, where there is no rate. */
+  readonly window: number;
+}
+
+/** What came of it. */
+export interface Measured {
+  readonly seconds: number;
+  readonly published: number;
+  readonly received: number;
+  /** Deliveries that did not come. */
+  readonly lost: number;
+  readonly latencies: Latencies;
+}
+
+/** How long the last messages are waited for, after which they count as lost. */
+const LAST_PATIENCE_MS = 5_000;
+/** How often is looked whether they are there. */
+const LOOK_EVERY_MS = 5;
+const MICROSECONDS = 1_000;
+
+/** Connects everybody, publishes and measures, and closes. @throws what ends a connection; the reason of the stop. */
+export async function measure(
+  speech: Speech,
+  meeting: Meeting,
+  plan: Plan,
+  onSecond: (received: number) => void,
+): Promise<Measured> {
+  const parties: Party[] = [];
+  const load = new Load(plan);
+  const timer = setInterval(() => onSecond(load.received), 1_000);
+  try {
+    const prefix = `tinymq-bench-${process.pid}`;
+    for (let index = 0; index < plan.subscribers; index++) {
+      parties.push(await speech.subscriber(`${prefix}-sub-${index}`, meeting, (bytes) => load.take(bytes)));
+    }
+    const publishers: Publisher[] = [];
+    for (let index = 0; index < plan.publishers; index++) {
+      publishers.push(await speech.publisher(`${prefix}-pub-${index}`, meeting));
+      parties.push(publishers[index]!);
+    }
+    const broken = parties.map(({ ended }) => ended);
+    return await Promise.race([load.run(publishers, meeting.stop), ...broken]);
+  } finally {
+    clearInterval(timer);
+    await Promise.allSettled(parties.map((party) => party.close()));
+  }
+}
+
+/**
+ * The load itself. A message says when it was due, and is counted from then on, also where its publisher was held up: else those
+ * that had to wait would be missing among the slow ones.
+ */
+class Load {
+  received = 0;
+  readonly #plan: Plan;
+  readonly #payload: Buffer;
+  readonly #receivedOf: Float64Array;
+  readonly #wake: (() => void)[] = [];
+  #latencies = new Latencies();
+  #published = 0;
+  #measuredFromMs = Number.POSITIVE_INFINITY;
+  #measuredUntilMs = Number.POSITIVE_INFINITY;
+  #counted = 0;
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    this.#payload = Buffer.alloc(plan.sizeBytes, '0123456789abcdef');
+    this.#receivedOf = new Float64Array(plan.publishers);
+  }
+
+  async run(publishers: readonly Publisher[], stop: AbortSignal): Promise<Measured> {
+    const { warmUpMs, durationMs, rate } = this.#plan;
+    const beganMs = performance.now();
+    this.#measuredFromMs = beganMs + warmUpMs;
+    this.#measuredUntilMs = this.#measuredFromMs + durationMs;
+    const publish = (publisher: Publisher, index: number) =>
+      rate === undefined
+        ? this.#fast(publisher, index, stop)
+        : this.#paced(publisher, index, rate, beganMs, stop);
+    await Promise.all(publishers.map(publish));
+    stop.throwIfAborted();
+    await this.#last();
+    const expected = this.#published * this.#plan.subscribers;
+    return {
+      seconds: durationMs / 1_000,
+      published: this.#published,
+      received: this.#counted,
+      lost: expected - this.#counted,
+      latencies: this.#latencies,
+    };
+  }
+
+  /** Takes what a subscriber got. */
+  take(payload: Uint8Array): void {
+    const view = new DataView(payload.buffer, payload.byteOffset);
+    const dueMs = view.getFloat64(0);
+    const publisher = view.getUint32(8);
+    this.received++;
+    this.#receivedOf[publisher]!++;
+    if (dueMs >= this.#measuredFromMs && dueMs < this.#measuredUntilMs) {
+      this.#counted++;
+      this.#latencies.add(Math.max(0, performance.now() - dueMs) * MICROSECONDS);
+    }
+    this.#wake[publisher]?.();
+  }
+
+  /** The messages of one publisher, each when it is due, however late the one before was. */
+  async #paced(
+    publisher: Publisher,
+    index: number,
+    rate: number,
+    beganMs: number,
+    stop: AbortSignal,
+  ): Promise<void> {
+    const { publishers } = this.#plan;
+    const everyMs = (1_000 * publishers) / rate;
+    // Publishers take turns, so that not all of them send at the same moment.
+    let dueMs = beganMs + (everyMs * index) / publishers;
+    while (dueMs < this.#measuredUntilMs && !stop.aborted) {
+      const aheadMs = dueMs - performance.now();
+      if (aheadMs > 1) await delay(aheadMs - 1);
+      else if (aheadMs > 0) await new Promise(setImmediate);
+      for (; dueMs <= performance.now() && dueMs < this.#measuredUntilMs; dueMs += everyMs) {
+        const room = this.#publish(publisher, index, dueMs);
+        if (room !== undefined) await room;
+      }
+    }
+  }
+
+  /** As many as arrive, with a window of them on the way. */
+  async #fast(publisher: Publisher, index: number, stop: AbortSignal): Promise<void> {
+    const { window, subscribers } = this.#plan;
+    let sent = 0;
+    while (!stop.aborted) {
+      const nowMs = performance.now();
+      if (nowMs >= this.#measuredUntilMs) return;
+      if (sent * subscribers - this.#receivedOf[index]! >= window * subscribers) {
+        await this.#moreOf(index);
+        continue;
+      }
+      const room = this.#publish(publisher, index, nowMs);
+      sent++;
+      if (room !== undefined) await room;
+    }
+  }
+
+  #publish(publisher: Publisher, index: number, dueMs: number): Promise<unknown> | undefined {
+    if (dueMs >= this.#measuredFromMs) this.#published++;
+    // Whoever sends it may keep it until it is written.
+    const payload = Buffer.from(this.#payload);
+    payload.writeDoubleBE(dueMs, 0);
+    payload.writeUInt32BE(index, 8);
+    return publisher.publish(payload);
+  }
+
+  /** Resolves when something of a publisher has arrived, or the time is over. */
+  #moreOf(index: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, Math.max(1, this.#measuredUntilMs - performance.now()));
+      this.#wake[index] = done;
+
+      function done(): void {
+        clearTimeout(timer);
+        resolve();
+      }
+    });
+  }
+
+  async #last(): Promise<void> {
+    const expected = this.#published * this.#plan.subscribers;
+    let lastSeen = performance.now();
+    for (let seen = -1; this.#counted < expected; ) {
+      if (this.#counted !== seen) lastSeen = performance.now();
+      seen = this.#counted;
+      if (performance.now() - lastSeen > LAST_PATIENCE_MS) return;
+      await delay(LOOK_EVERY_MS);
+    }
+  }
+}
