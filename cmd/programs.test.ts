@@ -150,7 +150,11 @@ describe('every program', () => {
 
   it.each<[Name, string[], string]>([
     ['publisher', ['-message', 'x'], '-topic is missing: where to publish'],
-    ['publisher', ['-topic', 'a'], 'say what to publish by one of -message, -file and -stdin-lines'],
+    [
+      'publisher',
+      ['-topic', 'a'],
+      'say what to publish by one of -message, -file, -stdin, -stdin-lines and -null',
+    ],
     ['publisher', ['-topic', 'a', '-message', 'x', '-id', ''], 'a client id is 1 to 65535 bytes without NUL'],
     [
       'publisher',
@@ -158,7 +162,11 @@ describe('every program', () => {
       "'a:b' is not an address: an address is host:port",
     ],
     ['subscriber', [], '-topic is missing: what to subscribe to'],
-    ['subscriber', ['-topic', 'a', '-raw', '-json'], '-format, -raw and -json do not go together'],
+    [
+      'subscriber',
+      ['-topic', 'a', '-raw', '-json'],
+      '-format, -mosquitto-format, -verbose, -raw and -json do not go together',
+    ],
     ['subscriber', ['-topic', 'a', '-tls-cert', 'x'], '-tls-cert and -tls-key belong together'],
     [
       'subscriber',

@@ -1,5 +1,6 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { Failure } from '../../internal/lib/failure.ts';
+import { printableText } from '../../internal/lib/printable.ts';
 import { shownAddress } from '../../internal/lib/shown-address.ts';
 import { systemReason } from '../../internal/lib/system-reason.ts';
 import { DEFAULT_SOCKET_PATH, type Network, parseUrl } from '../../pkg/client/address.ts';
@@ -34,12 +35,14 @@ export async function connectClient(
   isQuiet: boolean,
 ): Promise<Client> {
   const { values, given, stop } = invocation;
+  // The command line may hold a password, and everybody on the machine sees it.
+  if (given.has('password')) process.title = name;
   const { network, address } = placeOf(values, given);
   const credentials = await credentialsOf(invocation);
   try {
     return await openClient(name, { network, address, ...credentials }, values, isQuiet, stop);
   } catch (error) {
-    const namesBroker = given.has('network') || given.has('address') || network !== 'tcp';
+    const namesBroker = given.has('network') || address !== undefined || network !== 'tcp';
     const isSocketThere = lstatSync(DEFAULT_SOCKET_PATH, { throwIfNoEntry: false })?.isSocket() ?? false;
     if (!(error instanceof ConnectError) || stop.aborted) throw error;
     if (namesBroker || !isSocketThere) {
@@ -60,9 +63,10 @@ function openClient(
 ): Promise<Client> {
   const client = newClient({
     ...where,
-    clientId: values.id ?? `${name}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`,
+    clientId: clientIdOf(name, values),
     tls: tlsOf(values),
     connectTimeoutMs: values['connect-timeout'],
+    keepAliveMs: values['keep-alive'],
     reconnect: { maxDelayMs: RECONNECT_AFTER_AT_MOST_MS },
     signal: stop,
   });
@@ -83,7 +87,27 @@ function openClient(
   client.on('connect', () => {
     if (hasBroken && !isRefused && !isQuiet) warn(name, 'connected again');
   });
+  if (values.debug) tellAll(client, name);
   return client.connect();
+}
+
+/** @throws UsageError where it is said in two ways. */
+function clientIdOf(name: string, { id, 'id-prefix': prefix }: ConnectionValues): string {
+  if (id !== undefined && prefix !== undefined) throw new UsageError('-id and -id-prefix do not go together');
+  if (prefix !== undefined) return `${prefix}${process.pid}`;
+  return id ?? `${name}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
+}
+
+/** What the connection does, for whoever looks for a fault. */
+function tellAll(client: Client, name: string): void {
+  const tell = (what: string) => process.stderr.write(`${name}: ${new Date().toISOString()} ${what}\n`);
+  tell(`connecting as ${printableText(client.clientId)}`);
+  client.on('connect', () => tell('connected'));
+  client.on('disconnect', ({ message }) => tell(`not connected any more: ${message}`));
+  client.on('reconnecting', ({ attempt, delayMs }) =>
+    tell(`attempt ${attempt} to connect again in ${delayMs} ms`),
+  );
+  client.on('close', () => tell('closed'));
 }
 
 /** @throws UsageError where the address or the id is not one. */
@@ -119,7 +143,8 @@ function placeOf(
   values: ConnectionValues,
   given: ReadonlySet<string>,
 ): { network: Network; address: string | undefined } {
-  const { network: named, address: written } = values;
+  const { network: named } = values;
+  const written = addressOf(values);
   const place = pairOf(named, written);
   if (given.has('network') && place.network !== named) {
     throw new UsageError(`-network ${named} and -address ${shownAddress(written ?? '')} do not go together`);
@@ -133,6 +158,14 @@ function placeOf(
   if (place.network === 'unix') throw new UsageError('-tls flags and a unix socket do not go together');
   const secured = { tcp: 'tls', ws: 'wss', tls: 'tls', wss: 'wss' } as const;
   return { ...place, network: secured[place.network] };
+}
+
+/** What -address says, or -host and -port. @throws UsageError where both do. */
+function addressOf({ address, host, port }: ConnectionValues): string | undefined {
+  if (host === undefined && port === undefined) return address;
+  if (address !== undefined) throw new UsageError('-address comes in place of -host and -port');
+  const name = host?.includes(':') ? `[${host}]` : (host ?? '');
+  return port === undefined ? name : `${name}:${port}`;
 }
 
 function pairOf(

@@ -21,13 +21,21 @@ export type GivenCredentials =
 export async function credentialsOf({
   values,
   stop,
-}: Pick<Invocation<typeof credentialOptions>, 'values' | 'stop'>): Promise<GivenCredentials | undefined> {
+}: Pick<Invocation<typeof credentialOptions>, 'stop'> & {
+  values: Values<typeof credentialOptions> & { password?: string | undefined };
+}): Promise<GivenCredentials | undefined> {
   const { user, 'password-file': passwordFile, 'token-file': tokenFile } = values;
+  const { TINYMQ_TOKEN: token, TINYMQ_PASSWORD: password } = process.env;
+  if (values.password !== undefined && values.password !== process.env.TINYMQ_PASSWORD) {
+    if (user === undefined) throw new UsageError('-password needs -user');
+    if (passwordFile ?? tokenFile)
+      throw new UsageError('-password comes in place of -password-file and -token-file');
+    return { user, password: always(values.password) };
+  }
   if (tokenFile !== undefined && (user !== undefined || passwordFile !== undefined)) {
     throw new UsageError('-token-file comes in place of -user and -password-file');
   }
   if (tokenFile !== undefined) return { token: fileReader('token-file', tokenFile) };
-  const { TINYMQ_TOKEN: token, TINYMQ_PASSWORD: password } = process.env;
   if (user === undefined) {
     if (passwordFile !== undefined) throw new UsageError('-password-file needs -user');
     return token ? { token: () => token } : undefined;
@@ -36,14 +44,18 @@ export async function credentialsOf({
   // Whoever writes -user does not mean the token of the environment; of two variables nobody knows which one was meant.
   if (token && user === process.env.TINYMQ_USER)
     throw new UsageError('TINYMQ_TOKEN comes in place of TINYMQ_USER');
-  if (password !== undefined) return { user, password: () => password };
+  if (password !== undefined) return { user, password: always(password) };
   if (!process.stdin.isTTY) {
     throw new UsageError(
       '-user needs a password: -password-file FILE, the variable TINYMQ_PASSWORD, or a terminal',
     );
   }
   const typed = await askPassword(`Password of ${printableText(user)}: `, stop);
-  return { user, password: () => typed };
+  return { user, password: always(typed) };
+}
+
+function always(secret: string): () => string {
+  return () => secret;
 }
 
 /** Reads the file at once, so that a wrong name is told before anything begins. @throws UsageError. */

@@ -12,9 +12,14 @@ export interface Invocation<Table extends OptionTable> extends Parsed<Table> {
   version: string;
 }
 
+/** What a program does; it resolves with its exit code where that is not {@link EXIT_DONE}. */
+type Main<Table extends OptionTable> = (invocation: Invocation<Table>) => Promise<void> | Promise<number>;
+
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
+/** The time was over, as mosquitto's clients say it. */
+export const EXIT_TIMEOUT = 27;
 
 /**
  * Runs a program from its command line to its exit code: 0 done, 1 failed, 2 wrong usage. An error is one line, not
@@ -22,7 +27,7 @@ export const EXIT_USAGE = 2;
  */
 export function runProgram<Table extends OptionTable>(
   program: Program<Table>,
-  main: (invocation: Invocation<Table>) => Promise<void>,
+  main: Main<Table>,
 ): Promise<void> {
   return runCommands(program.name, () => ({ command: command(program, main), argv: process.argv.slice(2) }));
 }
@@ -38,15 +43,12 @@ export interface Command {
 export type Context = Pick<Invocation<OptionTable>, 'stop' | 'version'>;
 
 /** Joins what users see of a program to what it does. */
-export function command<Table extends OptionTable>(
-  program: Program<Table>,
-  main: (invocation: Invocation<Table>) => Promise<void>,
-): Command {
+export function command<Table extends OptionTable>(program: Program<Table>, main: Main<Table>): Command {
   return {
     program,
     async run(argv, context) {
-      await main(await invocationOf(program, argv, context));
-      return EXIT_DONE;
+      const code = await main(await invocationOf(program, argv, context));
+      return typeof code === 'number' ? code : EXIT_DONE;
     },
   };
 }

@@ -1,24 +1,41 @@
 import { connectionOptions, LONGEST_TIMER_MS } from '../cli/options/connection-options.ts';
+import { mosquittoFlags } from '../cli/options/mosquitto-flags.ts';
 import { duration, integer, text, toggle } from '../cli/options/option.ts';
 import type { Program } from '../cli/options/program.ts';
 
 const options = {
-  topic: text({ group: 'Message', placeholder: 'TOPIC', help: 'where to publish' }),
-  message: text({ group: 'Message', placeholder: 'TEXT', help: 'the message' }),
+  topic: text({ group: 'Message', placeholder: 'TOPIC', aliases: ['t'], help: 'where to publish' }),
+  message: text({ group: 'Message', placeholder: 'TEXT', aliases: ['m'], help: 'the message' }),
   file: text({
     group: 'Message',
     placeholder: 'FILE',
+    aliases: ['f'],
     help: 'send the content of a file, with -interval read anew each time; - is the standard input',
   }),
-  'stdin-lines': toggle({ group: 'Message', help: 'send each line of the standard input as a message' }),
+  stdin: toggle({
+    group: 'Message',
+    aliases: ['s'],
+    help: 'send the whole standard input as one message, as -file - does',
+  }),
+  'stdin-lines': toggle({
+    group: 'Message',
+    aliases: ['l'],
+    help: 'send each line of the standard input as a message',
+  }),
+  null: toggle({ group: 'Message', aliases: ['n'], help: 'send a message without a payload' }),
   interval: duration(
     { min: 0, max: LONGEST_TIMER_MS },
-    { group: 'Message', help: 'send again and again with this pause, until stopped or -count is reached' },
+    {
+      group: 'Message',
+      borrowed: ['repeat-delay'],
+      help: 'send again and again with this pause, until stopped or -count is reached',
+    },
   ),
   count: integer(
     { min: 1, max: Number.MAX_SAFE_INTEGER },
     {
       group: 'Message',
+      borrowed: ['repeat'],
       help: 'how many messages to send; without -interval as fast as the broker takes them',
     },
   ),
@@ -38,6 +55,7 @@ export const publisherProgram: Program<typeof options> = {
   summary: 'Publishes messages to a tinymq broker.',
   options,
   mainFlag: 'topic',
+  elsewhere: { ...mosquittoFlags, M: 'as much is on its way as the broker takes' },
   examples: [
     'publisher -topic sensors/temp -message 22.5',
     'publisher -topic sensors/temp -message 22.5 -interval 2',

@@ -105,7 +105,7 @@ describe('payloads', () => {
     ['an empty message and a file', ['-message', '', '-file', file]],
   ])('with %s are wrong usage', async (_, flags) => {
     await expect(open(flags)).rejects.toThrow(
-      new UsageError('say what to publish by one of -message, -file and -stdin-lines'),
+      new UsageError('say what to publish by one of -message, -file, -stdin, -stdin-lines and -null'),
     );
   });
 

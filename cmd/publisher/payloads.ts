@@ -8,7 +8,7 @@ import { linesOf } from './lines.ts';
 
 type PayloadValues = Pick<
   Values<typeof publisherProgram.options>,
-  'message' | 'file' | 'stdin-lines' | 'interval' | 'count'
+  'message' | 'file' | 'stdin' | 'stdin-lines' | 'null' | 'interval' | 'count'
 >;
 
 /**
@@ -23,9 +23,10 @@ export async function payloadsOf(
   input: NodeJS.ReadableStream,
   stop: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const sources = [values.message, values.file, values['stdin-lines'] || undefined];
-  if (sources.filter((source) => source !== undefined).length !== 1) {
-    throw new UsageError('say what to publish by one of -message, -file and -stdin-lines');
+  const { message, file, stdin, null: isNull } = values;
+  const sources = [message !== undefined, file !== undefined, stdin, values['stdin-lines'], isNull];
+  if (sources.filter(Boolean).length !== 1) {
+    throw new UsageError('say what to publish by one of -message, -file, -stdin, -stdin-lines and -null');
   }
   const { interval } = values;
   const turn = turnsOf(interval, stop);
@@ -46,7 +47,8 @@ async function sourceOf(
 ): Promise<Source> {
   const { message, file, interval } = values;
   if (message !== undefined) return always(Buffer.from(message));
-  if (file === '-') return always(await wholeOf(input, stop));
+  if (values.null) return always(new Uint8Array(0));
+  if (values.stdin || file === '-') return always(await wholeOf(input, stop));
   const first = await contentOf(file!);
   if (interval === undefined) return always(first);
   let isFirst = true;

@@ -1,6 +1,6 @@
 import micromatch from 'micromatch';
 import { parseReplay } from '../../internal/live/replay-filter.ts';
-import { filterProblem, replayFilter } from '../../internal/topic.ts';
+import { filterProblem, matchesFilter, replayFilter } from '../../internal/topic.ts';
 import type { ReplayFrom } from '../../pkg/client/index.ts';
 import { UsageError } from '../cli/options/program.ts';
 
@@ -17,18 +17,28 @@ export function filtersOf(filters: readonly string[]): readonly string[] {
 }
 
 /**
- * Whether a topic matches one of the globs; without globs all do.
+ * Whether a topic matches one of the globs, without globs all do, and none of the filters that are left out.
  *
- * @throws UsageError where a glob is none.
+ * @throws UsageError where a glob or a filter is none.
  */
-export function topicMatcher(globs: readonly string[]): (topic: string) => boolean {
-  if (globs.length === 0) return () => true;
+export function topicMatcher(
+  globs: readonly string[],
+  except: readonly string[] = [],
+): (topic: string) => boolean {
+  for (const filter of except) {
+    const problem = filterProblem(filter);
+    if (problem !== undefined) throw new UsageError(`-except '${filter}': ${problem}`);
+  }
+  if (globs.length === 0 && except.length === 0) return () => true;
   const matchers = globs.map(matcherOf);
+  const isWanted = (topic: string) =>
+    (globs.length === 0 || matchers.some((matches) => matches(topic))) &&
+    !except.some((filter) => matchesFilter(filter, topic));
   const known = new Map<string, boolean>();
   return (topic) => {
     let isMatch = known.get(topic);
     if (isMatch === undefined) {
-      isMatch = matchers.some((matches) => matches(topic));
+      isMatch = isWanted(topic);
       if (known.size >= REMEMBERED_TOPICS) known.clear();
       known.set(topic, isMatch);
     }

@@ -1,4 +1,5 @@
 import { connectionOptions, LONGEST_TIMER_MS } from '../cli/options/connection-options.ts';
+import { mosquittoFlags } from '../cli/options/mosquitto-flags.ts';
 import { duration, integer, list, text, toggle } from '../cli/options/option.ts';
 import type { Program } from '../cli/options/program.ts';
 
@@ -6,7 +7,14 @@ const options = {
   topic: list({
     group: 'Messages',
     placeholder: 'FILTER',
+    aliases: ['t'],
     help: 'what to subscribe to: + is any one level, # the rest; may be given several times',
+  }),
+  except: list({
+    group: 'Messages',
+    placeholder: 'FILTER',
+    aliases: ['T'],
+    help: 'leave out topics that this filter matches; may be given several times',
   }),
   match: list({
     group: 'Messages',
@@ -20,7 +28,7 @@ const options = {
   }),
   count: integer(
     { min: 1, max: Number.MAX_SAFE_INTEGER },
-    { group: 'Messages', help: 'exit after this many messages' },
+    { group: 'Messages', aliases: ['C'], help: 'exit after this many messages' },
   ),
   timeout: duration(
     { min: 1, max: LONGEST_TIMER_MS },
@@ -29,10 +37,34 @@ const options = {
       help: 'exit if no message arrives for this long; exit code 1 if -count was not reached',
     },
   ),
+  'stop-after': duration(
+    { min: 1, max: LONGEST_TIMER_MS },
+    {
+      group: 'Messages',
+      aliases: ['W'],
+      help: 'exit after this long, whatever arrives; exit code 27 if -count was not reached before',
+    },
+  ),
   format: text({
     group: 'Output',
     placeholder: 'TEMPLATE',
     help: 'how to print a message: %t topic, %p payload, %x payload in hex, %l its length, %i publisher, %T time of reading, \\n, \\t; with -from also %o offset, %L log, %n partition, %P time of publishing',
+  }),
+  'mosquitto-format': text({
+    group: 'Output',
+    placeholder: 'TEMPLATE',
+    aliases: ['F'],
+    help: 'how to print a message, in the words of mosquitto_sub -F: %t %p %j %J %I %U, @H:@M, widths; docs/mosquitto-tools.md',
+  }),
+  verbose: toggle({
+    group: 'Output',
+    aliases: ['v'],
+    help: 'print topic and payload as they are, with a space between them',
+  }),
+  'omit-newline': toggle({
+    group: 'Output',
+    aliases: ['N'],
+    help: 'end no message with a line break; without -verbose and -mosquitto-format the same as -raw',
   }),
   raw: toggle({ group: 'Output', help: 'print the payloads as they are, without anything between them' }),
   json: toggle({ group: 'Output', help: 'print one JSON object for each message' }),
@@ -47,6 +79,8 @@ export const subscriberProgram: Program<typeof options> = {
   summary: 'Prints what is published to a tinymq broker.',
   options,
   mainFlag: 'topic',
+  exitCodes: ',\n27 the time of -stop-after is over',
+  elsewhere: { ...mosquittoFlags, U: 'it subscribes to nothing that was not asked for' },
   examples: [
     "subscriber -topic 'sensors/#'",
     'subscriber -topic sensors/+/temp -topic alarms -json',

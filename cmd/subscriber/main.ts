@@ -3,7 +3,7 @@ import { printableText } from '../../internal/lib/printable.ts';
 import { connectClient, failureOf } from '../cli/connection.ts';
 import { Output } from '../cli/output.ts';
 import { Rate } from '../cli/rate.ts';
-import { coloursFor, runProgram } from '../cli/run-program.ts';
+import { coloursFor, complain, EXIT_DONE, EXIT_TIMEOUT, runProgram } from '../cli/run-program.ts';
 import { filtersOf, startOf, topicMatcher } from './filters.ts';
 import { subscriberProgram } from './flags.ts';
 import { rendererOf } from './render.ts';
@@ -13,8 +13,8 @@ runProgram(subscriberProgram, async (invocation) => {
   const { values, stop } = invocation;
   const filters = filtersOf(values.topic);
   const from = startOf(values.from);
-  const isWanted = topicMatcher(values.match);
-  const render = rendererOf(values, coloursFor(process.stdout));
+  const isWanted = topicMatcher(values.match, values.except);
+  const render = rendererOf(values, coloursFor(process.stdout), (problem) => complain('subscriber', problem));
   const client = await connectClient('subscriber', invocation, values.quiet);
   const output = new Output(
     process.stdout,
@@ -25,7 +25,10 @@ runProgram(subscriberProgram, async (invocation) => {
   let received = 0;
 
   try {
-    await new Promise<void>((done, failed) => {
+    return await new Promise<number>((end, failed) => {
+      const done = () => end(EXIT_DONE);
+      if (values['stop-after'] !== undefined)
+        setTimeout(() => end(EXIT_TIMEOUT), values['stop-after']).unref();
       const silence = new Silence(values.timeout, () => {
         if (values.count === undefined) done();
         else failed(new Failure(`${received} of ${values.count} messages came before the -timeout`));

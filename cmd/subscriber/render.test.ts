@@ -7,7 +7,10 @@ import { UsageError } from '../cli/options/program.ts';
 import { type RenderOptions, rendererOf } from './render.ts';
 
 const plain = new Chalk({ level: 0 });
-const nothing: RenderOptions = { format: undefined, raw: false, json: false, stats: false };
+const nothing: RenderOptions = {
+  ...{ format: undefined, 'mosquitto-format': undefined, verbose: false, 'omit-newline': false },
+  ...{ raw: false, json: false, stats: false },
+};
 const NOT_UTF8 = Uint8Array.of(0x61, 0xff);
 
 function messageOf(payload: string | Uint8Array, topic = 'sensors/temp', clientId = 'kitchen'): Message {

@@ -2,9 +2,13 @@ import type { ChalkInstance } from 'chalk';
 import { jsonLine, jsonPayload, printable, printableText } from '../../internal/lib/printable.ts';
 import type { Message } from '../../pkg/client/index.ts';
 import { UsageError } from '../cli/options/program.ts';
+import { mosquittoFormat } from './mosquitto-format.ts';
 
 export interface RenderOptions {
   format: string | undefined;
+  'mosquitto-format': string | undefined;
+  verbose: boolean;
+  'omit-newline': boolean;
   raw: boolean;
   json: boolean;
   stats: boolean;
@@ -16,14 +20,35 @@ export type Renderer = (message: Message) => string | Uint8Array;
 /**
  * How messages are printed; undefined where only their rate is shown.
  *
+ * @param complain is told of what cannot be printed as it was asked for.
  * @throws UsageError where the flags contradict each other or the template is wrong.
  */
-export function rendererOf(options: RenderOptions, colours: ChalkInstance): Renderer | undefined {
-  const { format, raw, json, stats } = options;
-  if ([format !== undefined, raw, json].filter(Boolean).length > 1) {
-    throw new UsageError('-format, -raw and -json do not go together');
+export function rendererOf(
+  options: RenderOptions,
+  colours: ChalkInstance,
+  complain: (problem: string) => void = () => {},
+): Renderer | undefined {
+  const {
+    format,
+    'mosquitto-format': borrowed,
+    verbose,
+    'omit-newline': isEndless,
+    raw,
+    json,
+    stats,
+  } = options;
+  const ways = [format !== undefined, borrowed !== undefined, verbose, raw, json];
+  if (ways.filter(Boolean).length > 1) {
+    throw new UsageError('-format, -mosquitto-format, -verbose, -raw and -json do not go together');
   }
-  if (raw) return (message) => message.payload;
+  if (isEndless && (json || format !== undefined)) {
+    throw new UsageError('-omit-newline does not go together with -json and -format');
+  }
+  const end = isEndless ? '' : '\n';
+  if (borrowed !== undefined) return mosquittoFormat(borrowed, end, complain);
+  if (verbose)
+    return ({ topic, payload }) => Buffer.concat([Buffer.from(`${topic} `), payload, Buffer.from(end)]);
+  if (raw || (isEndless && !stats)) return (message) => message.payload;
   if (json) return renderJson;
   if (format !== undefined) return renderTemplate(format);
   if (stats) return undefined;

@@ -42,6 +42,8 @@ export function parseCommandLine(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) throw new InformationRequested(information);
+    const elsewhere = flagOfElsewhere(program, error);
+    if (elsewhere !== undefined) throw new UsageError(elsewhere);
     throw new UsageError(oneDash(error.message));
   }
   return { flags: given, operands: checkedOperands(program, command.args, before) };
@@ -109,6 +111,13 @@ function commandOf(
     );
   }
   return command;
+}
+
+/** What to say of a flag that its user knows from another program. */
+function flagOfElsewhere({ elsewhere = {} }: Program<OptionTable>, { message }: Error): string | undefined {
+  const flag = /unknown option '--?([^'=]*)/.exec(message)?.[1];
+  if (flag === undefined || !Object.hasOwn(elsewhere, flag)) return undefined;
+  return `-${flag} is not a flag here: ${elsewhere[flag]}`;
 }
 
 /** Commander's words, about flags with one dash. */

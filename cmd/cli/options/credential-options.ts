@@ -3,8 +3,8 @@ import { text } from './option.ts';
 const group = 'Connection';
 
 /**
- * Who a program is for the broker. The variables are the same for all programs. A password is never a flag: everybody on the
- * machine sees the flags of all programs.
+ * Who a program is for the broker. The variables are the same for all programs. A password is no flag of theirs, as everybody on
+ * the machine sees the flags of all programs; `publisher` and `subscriber` alone take one, as others of their kind do.
  */
 export const credentialOptions = {
   user: text({

@@ -1,5 +1,5 @@
 import type { Option as CommanderOption } from 'commander';
-import type { Option, OptionTable } from './option.ts';
+import { type Option, type OptionTable, otherNamesOf } from './option.ts';
 import { fileFlagOf, type Program } from './program.ts';
 import { wrapped } from './wrapped.ts';
 
@@ -30,7 +30,7 @@ ${program.examples.map(exampleText).join('\n')}
 Every flag can also be set by the environment variable in brackets, and all but
 -${fileFlag} by a key of the YAML or JSON file that -${fileFlag} names. Flags win
 over the environment, the environment over the file.
-Exit codes: 0 done, 1 failed, 2 wrong usage.
+Exit codes: 0 done, 1 failed, 2 wrong usage${program.exitCodes ?? ''}.
 `;
 }
 
@@ -42,8 +42,9 @@ function exampleText(line: string): string {
 }
 
 /** The other names of a flag, to be put behind its help. */
-export function alsoCalled({ aliases }: Option<unknown>): string {
-  return aliases.length === 0 ? '' : `; also ${aliases.map((alias) => `-${alias}`).join(', ')}`;
+export function alsoCalled(option: Option<unknown>): string {
+  const names = otherNamesOf(option);
+  return names.length === 0 ? '' : `; also ${names.map((name) => `-${name}`).join(', ')}`;
 }
 
 /** Flags have one dash here, as in the original; switches show no value. */

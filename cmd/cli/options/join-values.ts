@@ -30,12 +30,18 @@ export function joinValues(
     const { name, option } = findOption(program.options, written) ?? { name: written };
     last = name;
     names.set(name, written);
-    if (option === undefined) joined.push(name === 'h' ? '-h' : `--${name}`);
-    else if (value !== undefined) joined.push(`--${name}${value}`);
+    if (option === undefined || isCallForHelp(written, value, argv[index + 1])) {
+      joined.push(written === 'h' ? '-h' : `--${name}`);
+    } else if (value !== undefined) joined.push(`--${name}${value}`);
     else if (option.isSwitch) joined.push(`--${name}=true`);
     else joined.push(`--${name}=${followingValue(program, name, option, argv[++index])}`);
   }
   return { joined, before, written: names };
+}
+
+/** A letter of programs that users know from elsewhere asks for a host there, and for help here if nothing follows. */
+function isCallForHelp(written: string, value: string | undefined, next: string | undefined): boolean {
+  return written === 'h' && value === undefined && (next === undefined || flagOf(next) !== undefined);
 }
 
 /** `-topic=a` as `topic` and `=a`; undefined where an argument has not the form of a flag. */

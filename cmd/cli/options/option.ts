@@ -19,6 +19,8 @@ export interface Option<T> {
    * word names the variable and the key of a file as well; a letter is only a flag.
    */
   readonly aliases: readonly string[];
+  /** Words that users know from another program; they are only flags, as letters are. */
+  readonly borrowed: readonly string[];
   /** The environment variable where it is not the one that the names of program and flag make. */
   readonly variable: string | undefined;
   /** Whether a program that runs takes another value when it reads its file again. */
@@ -45,8 +47,13 @@ export function findOption(
   written: string,
 ): { name: string; option: Option<unknown> } | undefined {
   if (Object.hasOwn(table, written)) return { name: written, option: table[written] };
-  const found = Object.entries(table).find(([, option]) => option.aliases.includes(written));
+  const found = Object.entries(table).find(([, option]) => otherNamesOf(option).includes(written));
   return found && { name: found[0], option: found[1] };
+}
+
+/** What else its flag may be called. */
+export function otherNamesOf({ aliases, borrowed }: Option<unknown>): readonly string[] {
+  return [...aliases, ...borrowed];
 }
 
 /** The names of an option that are words: what a variable or a key of a file may be called. */
@@ -65,6 +72,7 @@ interface Description<Default> {
   placeholder?: string;
   default?: Default;
   aliases?: readonly string[];
+  borrowed?: readonly string[];
   variable?: string;
   isLive?: true;
 }
@@ -206,6 +214,7 @@ function common(description: Description<string>, placeholder: string, schema: V
     isList: false,
     isSwitch: false,
     aliases: description.aliases ?? [],
+    borrowed: description.borrowed ?? [],
     variable: description.variable,
     isLive: description.isLive ?? false,
     schema,

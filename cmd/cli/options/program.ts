@@ -16,6 +16,10 @@ export interface Program<Table extends OptionTable> {
   sections?: Readonly<Record<string, Section>>;
   /** The flag that a value without one most likely belongs to. */
   mainFlag?: string;
+  /** What its exit codes say beside those of all programs, for the help. */
+  exitCodes?: string;
+  /** Flags of another program that its users may type, and what they are here. */
+  elsewhere?: Readonly<Record<string, string>>;
 }
 
 /** A group of keys in a file: `kafka-partitions` is `partitions` in the section `kafka`. */
