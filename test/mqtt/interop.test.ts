@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { run, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
-import { installedOnce, mustRun } from '../support/installed-once.ts';
 import { useBroker } from './broker.ts';
 import { mqttJsFolder } from './mqtt-js.ts';
+import { pahoPython } from './paho.ts';
 
 const COUNT = 90;
 const broker = useBroker({ listen: ['tcp://localhost:0', 'ws://localhost:0'] });
@@ -52,18 +52,14 @@ describe.skipIf(!hasPython)('paho (it needs python3 with venv)', () => {
   it.each(['3', '4', '5'])(
     'version %s, over tcp and WebSocket',
     async (version) => {
-      const python = await installedOnce('paho', 'paho-mqtt==2.1.0', async (into) => {
-        await mustRun('python3', ['-m', 'venv', into]);
-        const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'paho-mqtt==2.1.0'];
-        await mustRun(`${into}/bin/python`, pip);
-      });
+      const python = await pahoPython();
       const [tcp, webSocket] = urls();
       for (const [transport, { port }] of [
         ['tcp', tcp],
         ['websockets', webSocket],
       ] as const) {
         const args = [client('paho_client.py'), 'localhost', port, transport, version, String(COUNT)];
-        const { stdout, stderr } = await run(`${python}/bin/python`, args);
+        const { stdout, stderr } = await run(python, args);
         expect(stderr).toBe('');
         expectAll(stdout, `paho/${transport}/${version}`);
       }

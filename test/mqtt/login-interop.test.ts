@@ -7,10 +7,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { makeCertificates } from '../../certs/make.ts';
 import { UserAuthenticator } from '../../internal/access/users/user-authenticator.ts';
 import { run } from '../support/broker-process.ts';
-import { installedOnce, mustRun } from '../support/installed-once.ts';
 import { directoryOf, userOf } from '../support/users.ts';
 import { useBroker } from './broker.ts';
 import { mqttJsFolder } from './mqtt-js.ts';
+import { pahoPython } from './paho.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-mqtt-login-'));
 const certificates = await makeCertificates(folder);
@@ -47,22 +47,11 @@ describe.skipIf(!hasPython)('paho (it needs python3 with venv)', () => {
   ])(
     'version %s with %s',
     async (version, _, method) => {
-      const python = await installedOnce('paho', 'paho-mqtt==2.1.0', async (into) => {
-        await mustRun('python3', ['-m', 'venv', into]);
-        const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'paho-mqtt==2.1.0'];
-        await mustRun(`${into}/bin/python`, pip);
-      });
+      const python = await pahoPython();
       const login = fileURLToPath(new URL('./clients/paho_login.py', import.meta.url));
       const reasons = [];
       for (const password of ['secret', 'wrong']) {
-        const { stdout } = await run(`${python}/bin/python`, [
-          login,
-          portOf(0),
-          version,
-          'anna',
-          password,
-          ...method,
-        ]);
+        const { stdout } = await run(python, [login, portOf(0), version, 'anna', password, ...method]);
         reasons.push(stdout.trim());
       }
       expect(reasons).toEqual(['Success', 'Bad user name or password']);

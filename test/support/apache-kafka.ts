@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +58,7 @@ export function hasJava(): boolean {
 export async function startApacheKafka(options: ApacheKafkaOptions = {}): Promise<ApacheKafka> {
   const classpath = await kafkaClasspath();
   const logDir = options.logDir ?? mkdtempSync(join(tmpdir(), 'apache-kafka-'));
+  mkdirSync(logDir, { recursive: true });
   const [freePort, controllerPort] = await freePorts(2);
   const clientPort = options.port ?? freePort;
   const bootstrap = `127.0.0.1:${clientPort}`;

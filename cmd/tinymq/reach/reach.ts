@@ -144,7 +144,7 @@ async function throughStore<T>(
   const isThere = kafkaLogDirs.length > 0 || existsSync(join(folder, STORE_FILE));
   if (!isThere && !isNamed) {
     throw new Failure(
-      `no broker runs with ${folder}, and there is no store in it; name the folder of the broker with -data-dir (a broker with -memory has none: give it -users FILE)`,
+      `no broker runs with ${folder}, and there is no store in it; name the folder of the broker with -data-dir, where a store is made if there is none (a broker with -memory has none: give it -users FILE)`,
     );
   }
   await using stored = await openStoredAccess(
