@@ -3,7 +3,7 @@ import { ask, onLoginNeeded, type Problem } from './api/api.ts';
 import type { Me } from './api/types.ts';
 import { rest } from './api/use-query.ts';
 import { Frame } from './frame.tsx';
-import { MeContext } from './lib/me.ts';
+import { MeContext, ReloadMeContext } from './lib/me.ts';
 import { useRoute } from './lib/use-route.ts';
 import { Refusal } from './parts/basics.tsx';
 import { NoticeBoard } from './parts/notices.tsx';
@@ -27,11 +27,13 @@ export function App() {
   const { View } = viewOf(route);
   return (
     <MeContext.Provider value={me}>
-      <NoticeBoard>
-        <Frame route={route} me={me} onLogin={login} onLogout={reload}>
-          <View route={route} />
-        </Frame>
-      </NoticeBoard>
+      <ReloadMeContext.Provider value={reload}>
+        <NoticeBoard>
+          <Frame route={route} me={me} onLogin={login} onLogout={reload}>
+            <View route={route} />
+          </Frame>
+        </NoticeBoard>
+      </ReloadMeContext.Provider>
     </MeContext.Provider>
   );
 }

@@ -74,7 +74,7 @@ describe('messages on the page', () => {
       properties: { contentType: 'text/x-state', userProperties: [['list', '1, 2=3']] },
     });
     expect(Buffer.from(message.payload).toString()).toBe('on, ü');
-    await page.getByRole('status', { name: 'Notices' }).getByText('Published to rooms/1.').waitFor();
+    await page.getByRole('status', { name: 'Published' }).getByText('Published to rooms/1.').waitFor();
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'hidden' });
     expect(await (await fetch(`${http}/topics/rooms/1`)).text()).toBe('on, ü');

@@ -197,6 +197,29 @@ export interface Verdict {
   rule?: { id: string; position: number; text: string; origin: string };
 }
 
+/** Something that a connection has, and would not have any more. */
+export interface Loss {
+  client: string;
+  user?: string;
+  door: string;
+  remote: string;
+  /** A subscription that ends; undefined where the connection does. */
+  filter?: string;
+  reason: string;
+  rule?: string;
+}
+
+/** What a change of users or rules would end. */
+export interface Preview {
+  mayYouAdminister: boolean;
+  mayAnybodyAdminister: boolean;
+  /** Whether clients have to show from then on who they are, and had not to before. */
+  closes: boolean;
+  losses: readonly Loss[];
+  lossCount: number;
+  verdict?: { before: Verdict; after: Verdict };
+}
+
 export interface Me {
   user?: string;
   groups?: readonly string[];
@@ -243,6 +266,7 @@ export interface Limit {
   id: string;
   origin: 'store' | 'file';
   text: string;
+  limit: Readonly<Record<string, unknown>>;
 }
 
 /** Something that a message met on its way. */

@@ -40,7 +40,7 @@ const SPANS: readonly [ms: number, name: string][] = [
 
 /** A span of time in its two largest units. */
 export function duration(ms: number): string {
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 1_000) return `${ms < 10 ? twoDigits.format(Math.max(0, ms)) : Math.round(ms)} ms`;
   const words: string[] = [];
   let rest = ms;
   for (const [unitMs, name] of SPANS) {

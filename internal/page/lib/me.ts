@@ -9,3 +9,10 @@ export const MeContext = createContext<Me>({ may: {} });
 export function useMayAdmin(): boolean {
   return useContext(MeContext).may.admin === true;
 }
+
+/** Asks the broker again who we are, and what we may do: a change of users or rules may have been about us. */
+export const ReloadMeContext = createContext<() => void>(() => {});
+
+export function useReloadMe(): () => void {
+  return useContext(ReloadMeContext);
+}

@@ -125,6 +125,34 @@ export function Field({ label, hint, children }: FieldProps) {
   );
 }
 
+interface LinesProps {
+  label: string;
+  hint?: string;
+  name: string;
+  lines?: readonly string[];
+  placeholder?: string;
+}
+
+/** A field for names, one on each line. */
+export function Lines({ label, hint, name, lines = [], placeholder }: LinesProps) {
+  return (
+    <Field label={label} hint={hint}>
+      {(id, hintId) => (
+        <textarea
+          id={id}
+          aria-describedby={hintId}
+          class="mono"
+          name={name}
+          rows={Math.min(8, Math.max(2, lines.length))}
+          defaultValue={lines.join('\n')}
+          placeholder={placeholder}
+          spellcheck={false}
+        />
+      )}
+    </Field>
+  );
+}
+
 interface SearchProps {
   label: string;
   value: string;

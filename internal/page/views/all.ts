@@ -1,6 +1,6 @@
 import type { FunctionComponent } from 'preact';
 import type { Route } from '../lib/route.ts';
-import { AccessView } from './access.tsx';
+import { AccessView } from './access/access.tsx';
 import { ClientView } from './client.tsx';
 import { ClientsView } from './clients.tsx';
 import { GroupView } from './group.tsx';

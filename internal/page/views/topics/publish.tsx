@@ -1,7 +1,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { type Problem, send, topicPath } from '../../api/api.ts';
+import { clock } from '../../lib/format.ts';
 import { Field, Refusal } from '../../parts/basics.tsx';
-import { useNotices } from '../../parts/notices.tsx';
 
 interface PublishFormProps {
   topic: string;
@@ -21,7 +21,7 @@ export function PublishForm({ topic, isTopicFixed = false, onClose }: PublishFor
   const [properties, setProperties] = useState<readonly Property[]>([]);
   const [problem, setProblem] = useState<Problem>();
   const form = useRef<HTMLFormElement>(null);
-  const notices = useNotices();
+  const [published, setPublished] = useState('');
   async function submitted(event: SubmitEvent) {
     event.preventDefault();
     const fields = new FormData(event.currentTarget as HTMLFormElement);
@@ -29,8 +29,9 @@ export function PublishForm({ topic, isTopicFixed = false, onClose }: PublishFor
     try {
       await publish(to, fields, properties);
       setProblem(undefined);
-      notices.done(`Published to ${to}.`);
+      setPublished(`Published to ${to}. ${clock(Date.now())}`);
     } catch (error) {
+      setPublished('');
       setProblem(error as Problem);
     }
   }
@@ -84,6 +85,10 @@ export function PublishForm({ topic, isTopicFixed = false, onClose }: PublishFor
       </div>
       <Properties properties={properties} onChange={setProperties} />
       <div class="dialog-actions">
+        {/* In the window itself: what stands behind it is not read out. */}
+        <p class="published name" role="status" aria-label="Published">
+          {published}
+        </p>
         {onClose && (
           <button type="button" onClick={onClose}>
             Close

@@ -1,7 +1,7 @@
-import type { Route } from '../lib/route.ts';
-import { refine } from '../lib/use-route.ts';
-import { ViewHead } from '../parts/basics.tsx';
-import { Tabs } from '../parts/tabs.tsx';
+import type { Route } from '../../lib/route.ts';
+import { refine } from '../../lib/use-route.ts';
+import { ViewHead } from '../../parts/basics.tsx';
+import { Tabs } from '../../parts/tabs.tsx';
 import { AccessTest } from './access-test.tsx';
 import { Limits } from './limits.tsx';
 import { Rules } from './rules.tsx';
