@@ -51,6 +51,12 @@ export const kafkaReadBytes = 4 * MiB;
 export const kafkaOpenFiles = 256;
 /** Index entries that wait in memory: after a crash the batches since then are looked through again, some 2 MiB. */
 export const kafkaWaitingIndexEntries = 512;
+/** Batches of idempotent producers in a partition before their state goes to the journal: so many headers are read after a crash. */
+export const kafkaProducerNoteBatches = 512;
+/** Bytes that one sync of the redo log makes last for several files: a group that is larger costs less where each file is synced. */
+export const kafkaRedoGroupBytes = 1 * MiB;
+/** Bytes of the redo log before the files that it stands for are synced; a start after a crash writes as many again. */
+export const kafkaRedoBytes = 32 * MiB;
 /** Bytes of the store's own journal before it is written anew with what still counts. */
 export const kafkaJournalBytes = 4 * MiB;
 // Copies of a store.

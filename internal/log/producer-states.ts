@@ -1,4 +1,11 @@
 import type { StoredProducer } from '../store/log-store.ts';
+import {
+  decodeProducer,
+  encodeProducer,
+  type KeptBatch,
+  laterBatches,
+  sequenceAfter,
+} from '../store/producer-state.ts';
 
 /** The numbers that an idempotent producer gave to a batch. */
 export interface ProducerBatch {
@@ -23,17 +30,10 @@ export class SequenceError extends Error {
 }
 
 /** A batch that a producer sent, kept to recognise it when it comes again. */
-export interface RememberedBatch {
-  readonly firstSequence: number;
-  readonly lastSequence: number;
-  readonly baseOffset: number;
+export interface RememberedBatch extends KeptBatch {
   /** Settles when the batch lasts, or was refused; undefined for one that lasts. */
   writing: Promise<void> | undefined;
 }
-
-/** The batches that a producer may have in flight, as its clients are bound to (KIP-98, KIP-185). */
-const REMEMBERED_BATCHES = 5;
-const MAX_SEQUENCE = 2 ** 31 - 1;
 
 interface Producer {
   epoch: number;
@@ -100,13 +100,13 @@ export class ProducerStates {
     nowMs: number,
   ): { remembered: RememberedBatch; stored: StoredProducer } {
     const before = this.#producers.get(id);
-    const kept = before?.epoch === epoch ? before.batches.slice(1 - REMEMBERED_BATCHES) : [];
     const lastSequence = sequenceAfter(firstSequence, count - 1);
     const remembered: RememberedBatch = { firstSequence, lastSequence, baseOffset, writing: undefined };
-    const producer = { epoch, lastSeenMs: nowMs, batches: [...kept, remembered] };
+    const batches = laterBatches(before?.epoch === epoch ? before.batches : [], remembered);
+    const producer = { epoch, lastSeenMs: nowMs, batches };
     this.#producers.delete(id);
     this.#producers.set(id, producer);
-    return { remembered, stored: { id: BigInt(id), state: encode(producer) } };
+    return { remembered, stored: { id: BigInt(id), state: encodeProducer(producer) } };
   }
 
   /** Forgets a batch that was refused, and those behind it, which are refused too. */
@@ -133,55 +133,12 @@ export class ProducerStates {
     this.#producers.clear();
     const producers: [number, Producer][] = [];
     for (const { id, state } of stored) {
-      const producer = decode(state);
-      if (producer !== undefined) producers.push([Number(id), producer]);
+      const producer = decodeProducer(state);
+      if (producer === undefined) continue;
+      const batches = producer.batches.map((batch) => ({ ...batch, writing: undefined }));
+      producers.push([Number(id), { ...producer, batches }]);
     }
     producers.sort(([, a], [, b]) => a.lastSeenMs - b.lastSeenMs);
     for (const [id, producer] of producers) this.#producers.set(id, producer);
   }
-}
-
-function sequenceAfter(sequence: number, count: number): number {
-  const sum = sequence + count;
-  return sum > MAX_SEQUENCE ? sum - MAX_SEQUENCE - 1 : sum;
-}
-
-/*
- * A producer's state in bytes, big endian:
- *
- *     version (1)   epoch (2)   lastSeenMs (8)   [ firstSequence (4)   lastSequence (4)   baseOffset (8) ]...
- */
-const STATE_VERSION = 1;
-const STATE_HEADER_BYTES = 11;
-const BATCH_BYTES = 16;
-
-function encode({ epoch, lastSeenMs, batches }: Producer): Uint8Array {
-  const bytes = Buffer.allocUnsafe(STATE_HEADER_BYTES + batches.length * BATCH_BYTES);
-  bytes[0] = STATE_VERSION;
-  bytes.writeInt16BE(epoch, 1);
-  bytes.writeDoubleBE(lastSeenMs, 3);
-  let at = STATE_HEADER_BYTES;
-  for (const batch of batches) {
-    bytes.writeInt32BE(batch.firstSequence, at);
-    bytes.writeInt32BE(batch.lastSequence, at + 4);
-    bytes.writeDoubleBE(batch.baseOffset, at + 8);
-    at += BATCH_BYTES;
-  }
-  return bytes;
-}
-
-function decode(state: Uint8Array): Producer | undefined {
-  const bytes = Buffer.from(state.buffer, state.byteOffset, state.byteLength);
-  const batchBytes = bytes.length - STATE_HEADER_BYTES;
-  if (bytes[0] !== STATE_VERSION || batchBytes <= 0 || batchBytes % BATCH_BYTES !== 0) return undefined;
-  const batches: RememberedBatch[] = [];
-  for (let at = STATE_HEADER_BYTES; at < bytes.length; at += BATCH_BYTES) {
-    batches.push({
-      firstSequence: bytes.readInt32BE(at),
-      lastSequence: bytes.readInt32BE(at + 4),
-      baseOffset: bytes.readDoubleBE(at + 8),
-      writing: undefined,
-    });
-  }
-  return { epoch: bytes.readInt16BE(1), lastSeenMs: bytes.readDoubleBE(3), batches };
 }

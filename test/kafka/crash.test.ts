@@ -10,6 +10,7 @@ import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { metadata } from '../../internal/protocol/kafka/apis/03-metadata.ts';
 import { decodeResponse } from '../../internal/protocol/kafka/exchange.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import { writeKafkaDirectory } from '../support/kafka-directory.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 import { rounds } from '../support/torture.ts';
 
@@ -19,6 +20,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const TOPIC = 'crash';
 const IN_FLIGHT = 5;
 const RECORDS_PER_BATCH = 3;
+/** So that what is written together goes to several files. */
+const PARTITIONS = 3;
 
 /** A batch that was sent; it stays until it is acknowledged. */
 interface Sent {
@@ -29,6 +32,7 @@ interface Sent {
 /** An idempotent producer with five requests in flight, which sends again what it does not know the fate of. */
 class Producer {
   readonly id: number;
+  readonly partition: number;
   /** What was acknowledged, by its offset. */
   readonly acknowledged = new Map<number, string>();
   #sequence = 0;
@@ -36,6 +40,7 @@ class Producer {
 
   constructor(id: number) {
     this.id = id;
+    this.partition = id % PARTITIONS;
   }
 
   /** Produces until the connection ends. */
@@ -72,7 +77,7 @@ class Producer {
     wire.send(produce, 9, {
       acks: -1,
       timeoutMs: 1_000,
-      topicData: [{ name: TOPIC, partitionData: [{ index: 0, records: batch }] }],
+      topicData: [{ name: TOPIC, partitionData: [{ index: this.partition, records: batch }] }],
     });
   }
 }
@@ -81,8 +86,8 @@ function kafkaUrl(broker: BrokerProcess): string {
   return (JSON.parse(broker.stdout()) as { kafka: string[] }).kafka[0];
 }
 
-/** Every record of the log: its offset, and its text. */
-async function everything(url: string): Promise<[number, string][]> {
+/** Every record of a partition: its offset, and its text. */
+async function everything(url: string, partition: number): Promise<[number, string][]> {
   const wire = await KafkaWire.open(url);
   const found: [number, string][] = [];
   for (let next = 0; ; ) {
@@ -90,7 +95,7 @@ async function everything(url: string): Promise<[number, string][]> {
       maxWaitMs: 0,
       minBytes: 1,
       isolationLevel: 0,
-      topics: [{ topic: TOPIC, partitions: [{ partition: 0, fetchOffset: next, partitionMaxBytes: 1e6 }] }],
+      topics: [{ topic: TOPIC, partitions: [{ partition, fetchOffset: next, partitionMaxBytes: 1e6 }] }],
     });
     const { errorCode, records: bytes, highWatermark } = responses[0].partitions[0];
     expect(errorCode).toBe(0);
@@ -108,38 +113,55 @@ async function everything(url: string): Promise<[number, string][]> {
   return found;
 }
 
-describe('kill -9 while producers with acks=all run', () => {
-  it.each(['commit', 'os'])(
-    'loses nothing, gives no offset twice, and writes once (-fsync %s)',
-    async (fsync) => {
-      const flags = ['-kafka', '127.0.0.1:0', '-data-dir', join(folder, fsync), '-fsync', fsync];
-      const producers = [101, 102, 103, 104].map((id) => new Producer(id));
-      for (let round = 0; round < rounds(3); round++) {
+const kafkaDirectory = (name: string): string => {
+  const directory = join(folder, name);
+  const topicId = 'ml8oAK_iQ6CoGb5lWEQRDQ';
+  writeKafkaDirectory(directory, [{ name: TOPIC, topicId, partitionCount: PARTITIONS }]);
+  return directory;
+};
+const STORES = [
+  { name: 'SQLite', flags: (name: string) => ['-data-dir', join(folder, name)] },
+  { name: "a Kafka's directory", flags: (name: string) => ['-kafka-log-dir', kafkaDirectory(name)] },
+];
+
+describe.each(STORES)(
+  'kill -9 while producers with acks=all run, with $name',
+  ({ name, flags: storeFlags }) => {
+    it.each(['commit', 'os'])(
+      'loses nothing, gives no offset twice, and writes once (-fsync %s)',
+      async (fsync) => {
+        const flags = ['-kafka', '127.0.0.1:0', '-kafka-partitions', String(PARTITIONS), '-fsync', fsync];
+        flags.push(...storeFlags(`${name} ${fsync}`));
+        const producers = [101, 102, 103, 104].map((id) => new Producer(id));
+        for (let round = 0; round < rounds(3); round++) {
+          await using broker = await startBrokerProcess(flags);
+          const url = kafkaUrl(broker);
+          const wire = await KafkaWire.open(url);
+          await wire.ask(metadata, 9, { topics: [{ name: TOPIC }] });
+          wire.close();
+          const before = producers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0);
+          const running = producers.map((producer) => producer.run(url));
+          await expect
+            .poll(() => producers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0), {
+              timeout: 60_000,
+            })
+            .toBeGreaterThan(before + 600);
+          await broker.stop('SIGKILL');
+          await Promise.all(running);
+        }
         await using broker = await startBrokerProcess(flags);
-        const url = kafkaUrl(broker);
-        const wire = await KafkaWire.open(url);
-        await wire.ask(metadata, 9, { topics: [{ name: TOPIC }] });
-        wire.close();
-        const before = producers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0);
-        const running = producers.map((producer) => producer.run(url));
-        await expect
-          .poll(() => producers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0), {
-            timeout: 60_000,
-          })
-          .toBeGreaterThan(before + 600);
-        await broker.stop('SIGKILL');
-        await Promise.all(running);
-      }
-      await using broker = await startBrokerProcess(flags);
-      const found = await everything(kafkaUrl(broker));
-      const byOffset = new Map(found);
-      expect(byOffset.size).toBe(found.length);
-      expect(new Set(found.map(([, text]) => text)).size).toBe(found.length);
-      for (const { id, acknowledged } of producers) {
-        for (const [offset, text] of acknowledged) expect(byOffset.get(offset)).toBe(text);
-        const own = found.map(([, text]) => text).filter((text) => text.startsWith(`${id}:`));
-        expect(own).toEqual(own.map((_, sequence) => `${id}:${sequence}`));
-      }
-    },
-  );
-});
+        for (let partition = 0; partition < PARTITIONS; partition++) {
+          const found = await everything(kafkaUrl(broker), partition);
+          const byOffset = new Map(found);
+          expect(byOffset.size).toBe(found.length);
+          expect(new Set(found.map(([, text]) => text)).size).toBe(found.length);
+          for (const { id, acknowledged } of producers.filter((each) => each.partition === partition)) {
+            for (const [offset, text] of acknowledged) expect(byOffset.get(offset)).toBe(text);
+            const own = found.map(([, text]) => text).filter((text) => text.startsWith(`${id}:`));
+            expect(own).toEqual(own.map((_, sequence) => `${id}:${sequence}`));
+          }
+        }
+      },
+    );
+  },
+);

@@ -3,22 +3,21 @@ import { join } from 'node:path';
 import { RecordBatchError } from '../../batch/batch-error.ts';
 import { type TransactionKind, transactionKind } from '../../batch/control-batch.ts';
 import { BatchHeader, parseBatchHeader } from '../../batch/record-batch.ts';
-import { kafkaReadBytes, kafkaSegmentBytesCeiling } from '../../limits/store.ts';
+import { kafkaSegmentBytesCeiling } from '../../limits/store.ts';
 import { checkNext } from '../batch-rules.ts';
 import type { NewBatch } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import type { FileHandles } from './file-handles.ts';
+import type { FileWrite } from './file-write.ts';
 import { LEADER_EPOCH_FILE, segmentName, writeEpochs } from './files.ts';
 import type { KafkaPartition } from './partition.ts';
 import { KafkaSegment } from './segment.ts';
-import type { Sync } from './sync.ts';
 
 /** The part of the store that appending needs. */
 export interface AppendOptions {
   /** Of segment files, opened for writing. */
   handles: FileHandles;
-  sync: Sync;
   /** Is told of the file that keeps what was cut off. */
   onCut(file: string, reason: string): void;
 }
@@ -32,8 +31,8 @@ interface Part {
 }
 
 /**
- * Appends a group of batches to one partition: {@link add} each, {@link write}, then {@link commit} or {@link undo}.
- * Nothing can be seen by readers before the commit.
+ * Appends a group of batches to one partition: {@link add} each, {@link prepare}, and when what that returns was written
+ * {@link commit}, or {@link undo} where it was not. Nothing can be seen by readers before the commit.
  */
 export class Appending {
   readonly partition: KafkaPartition;
@@ -56,8 +55,17 @@ export class Appending {
     this.#endBytes = partition.segments.at(-1)?.sizeBytes ?? 0;
   }
 
-  /** @throws StoreError `conflict` unless it is the next one, `invalid` for what is no record batch of these offsets. */
-  add(batch: NewBatch): void {
+  /** The offset that the next batch has to have. */
+  get nextOffset(): number {
+    return this.#nextOffset;
+  }
+
+  /**
+   * Takes a batch, and returns whether its header tells what is to be kept of its producer.
+   *
+   * @throws StoreError `conflict` unless it is the next one, `invalid` for what is no record batch of these offsets.
+   */
+  add(batch: NewBatch): boolean {
     checkNext(batch.baseOffset, this.#nextOffset);
     checkRecordBatch(batch, this.#header);
     this.#noteTransaction(batch);
@@ -67,30 +75,24 @@ export class Appending {
     part.byteLength += batch.bytes.length;
     this.#endBytes += batch.bytes.length;
     this.#nextOffset = batch.lastOffset + 1;
+    return batch.producer === undefined || isOfProducer(this.#header, Number(batch.producer.id));
   }
 
-  /** Writes everything, and syncs it. */
-  async write(): Promise<void> {
+  /** Makes the files ready, and returns what is to be written to them. */
+  async prepare(): Promise<FileWrite[]> {
     const { partition } = this;
     if (this.#newEpochs.length > 0) {
       await mkdir(partition.folder, { recursive: true });
       await writeEpochs(join(partition.folder, LEADER_EPOCH_FILE), [...partition.epochs, ...this.#newEpochs]);
     }
     await cutTorn(partition, this.#options.onCut);
-    for (const part of this.#parts) {
-      if (part.isNew) await createSegmentFile(partition.folder, part.segment.path);
-      await this.#options.handles.use(part.segment.path, async (handle) => {
-        let position = part.segment.sizeBytes;
-        for (const bytes of chunksOf(part.batches)) {
-          for (let done = 0; done < bytes.length; ) {
-            const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position);
-            done += bytesWritten;
-            position += bytesWritten;
-          }
-        }
-        await this.#options.sync(handle);
-      });
+    const writes: FileWrite[] = [];
+    for (const { segment, isNew, batches, byteLength } of this.#parts) {
+      if (isNew) await createSegmentFile(partition.folder, segment.path);
+      const buffers = batches.map(({ bytes }) => bytes);
+      writes.push({ path: segment.path, position: segment.sizeBytes, buffers, byteLength });
     }
+    return writes;
   }
 
   /** Whether a transaction ends here whose records do not count. */
@@ -186,6 +188,11 @@ export async function roll(
   return last;
 }
 
+/** Whether a header says all that is kept of a producer. The marks that end transactions have no sequence. */
+export function isOfProducer(header: BatchHeader, id: number): boolean {
+  return header.producerId === id && header.baseSequence >= 0 && !header.isControl;
+}
+
 /** Index entries hold the difference of an offset to the segment's first one in 31 bits. */
 const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
 
@@ -215,27 +222,6 @@ async function createSegmentFile(folder: string, path: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await (await open(path, 'w', 0o644)).close();
   syncDirectory(folder);
-}
-
-/** The bytes of batches, joined to few large buffers. */
-function* chunksOf(batches: NewBatch[]): Generator<Uint8Array> {
-  let parts: Uint8Array[] = [];
-  let byteLength = 0;
-  for (const { bytes } of batches) {
-    if (byteLength + bytes.length > kafkaReadBytes) {
-      if (parts.length > 0) yield joined(parts, byteLength);
-      parts = [];
-      byteLength = 0;
-    }
-    parts.push(bytes);
-    byteLength += bytes.length;
-  }
-  if (parts.length > 0) yield joined(parts, byteLength);
-}
-
-function joined(parts: Uint8Array[], byteLength: number): Uint8Array {
-  const [first] = parts;
-  return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, byteLength);
 }
 
 /**

@@ -2,16 +2,14 @@ import { storeGroupBatches, storeGroupBytes } from '../../limits/store.ts';
 import type { Availability } from '../availability.ts';
 import type { NewBatch } from '../log-store.ts';
 import { StoreError, unavailableReason } from '../store-error.ts';
-import type { Appending } from './append.ts';
-import type { JournalEntry } from './journal.ts';
+import { ChangeGroup } from './change-group.ts';
 import type { KafkaDirectory } from './kafka-directory.ts';
 import { KafkaOffsetsTopic } from './offsets-topic.ts';
-import type { KafkaPartition } from './partition.ts';
 import { KafkaTopics } from './topics.ts';
 
 /**
- * All changes of a store in the directories of Kafka, one after the other by one loop; appends that wait together are
- * written and synced together. After a failure nothing is changed until {@link undoFailed} succeeded.
+ * All changes of a store in the directories of Kafka, one after the other by one loop; appends and entries for the journal
+ * that wait together are written and synced together. After a failure nothing is changed until {@link undoFailed} succeeded.
  */
 export class KafkaChanges {
   readonly #directory: KafkaDirectory;
@@ -24,8 +22,8 @@ export class KafkaChanges {
   #waitingBytes = 0;
   #isRunning = false;
   #idle: PromiseWithResolvers<void> | undefined;
-  /** Appends that failed, and may have left something in the files. */
-  #failed: Appending[] = [];
+  /** What failed, and may have left something in the files. */
+  #failed: ChangeGroup[] = [];
   /** A change of another kind failed, perhaps half-way. */
   #hasFailedChange = false;
 
@@ -43,8 +41,21 @@ export class KafkaChanges {
 
   /** Appends a batch; resolves after it lasts. @throws StoreError */
   append(partition: number, batch: NewBatch): Promise<void> {
+    const stage = (group: ChangeGroup) => {
+      const into = this.#directory.demand(partition);
+      group.append(into.partition, into.topic.name, batch);
+    };
+    return this.join(stage, batch.bytes.length);
+  }
+
+  /**
+   * Makes a change of batches and journal entries, together with others.
+   *
+   * @param stage puts it into a group, or throws a StoreError before it has put anything there
+   */
+  join(stage: (group: ChangeGroup) => void, byteLength = 0): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#enqueue({ kind: 'append', partition, batch, byteLength: batch.bytes.length, resolve, reject });
+      this.#enqueue({ kind: 'joint', stage, byteLength, resolve, reject });
     });
   }
 
@@ -71,14 +82,11 @@ export class KafkaChanges {
   /** Makes the files what they were before the changes that failed. @throws errors of the file system */
   async undoFailed(): Promise<void> {
     const directory = this.#directory;
-    for (const appending of this.#failed) {
-      await appending.undo();
-      const { id, nextOffset } = appending.partition;
-      directory.journal.state.settleProducers(id, nextOffset);
-    }
+    for (const group of this.#failed) await group.undo();
+    await directory.writes.recover();
     if (this.#hasFailedChange) await directory.reconcile();
     // This also shows whether the disk takes something again.
-    await directory.journal.rewrite();
+    await directory.rewriteJournal();
     this.#failed = [];
     this.#hasFailedChange = false;
     directory.unfinished.clear();
@@ -103,7 +111,7 @@ export class KafkaChanges {
       const isDone =
         first?.kind === 'change'
           ? await this.#runChange(first)
-          : await this.#runAppends(group as WaitingAppend[]);
+          : await this.#runJoint(group as WaitingJoint[]);
       if (isDone) this.#directory.options.times?.groups?.observe((performance.now() - beganMs) / 1_000);
       this.#working = 0;
     }
@@ -111,7 +119,7 @@ export class KafkaChanges {
     this.#idle?.resolve();
   }
 
-  /** One change, or the appends before the next change that fit together. */
+  /** One change that is made alone, or those before the next one that fit together. */
   #takeGroup(): Waiting[] {
     let count = 0;
     let bytes = 0;
@@ -140,16 +148,12 @@ export class KafkaChanges {
     }
   }
 
-  async #runAppends(group: WaitingAppend[]): Promise<boolean> {
-    const directory = this.#directory;
-    const appendings = new Map<KafkaPartition, Appending>();
-    const accepted: WaitingAppend[] = [];
-    for (const entry of group) {
+  async #runJoint(waiting: WaitingJoint[]): Promise<boolean> {
+    const group = new ChangeGroup(this.#directory);
+    const accepted: WaitingJoint[] = [];
+    for (const entry of waiting) {
       try {
-        const { partition, topic } = directory.demand(entry.partition);
-        const appending = appendings.get(partition) ?? directory.appending(partition, topic.name);
-        appendings.set(partition, appending);
-        appending.add(entry.batch);
+        entry.stage(group);
         accepted.push(entry);
       } catch (error) {
         this.#waitingBytes -= entry.byteLength;
@@ -158,18 +162,14 @@ export class KafkaChanges {
     }
     if (accepted.length === 0) return false;
     try {
-      await directory.beforeChange();
-      await directory.note(accepted.flatMap(producerEntry));
-      const written = await Promise.allSettled(
-        [...appendings.values()].map((appending) => appending.write()),
-      );
-      const failed = written.find((result) => result.status === 'rejected');
-      if (failed) throw failed.reason;
+      if (!group.isEmpty) {
+        await group.write();
+        await group.commit();
+      }
     } catch (error) {
-      this.#fail(error as Error, accepted, appendings.values());
+      this.#fail(error as Error, accepted, [group]);
       return false;
     }
-    for (const appending of appendings.values()) await directory.finish(appending);
     for (const entry of accepted) {
       this.#waitingBytes -= entry.byteLength;
       entry.resolve();
@@ -178,7 +178,7 @@ export class KafkaChanges {
   }
 
   /** Nothing is acknowledged any more, until the files are as they were before. */
-  #fail(error: Error, group: Waiting[], unfinished: Iterable<Appending>): void {
+  #fail(error: Error, group: Waiting[], unfinished: Iterable<ChangeGroup>): void {
     this.#failed.push(...unfinished);
     const rejected = [...group, ...this.#waiting];
     this.#waiting = [];
@@ -189,10 +189,9 @@ export class KafkaChanges {
   }
 }
 
-interface WaitingAppend {
-  kind: 'append';
-  partition: number;
-  batch: NewBatch;
+interface WaitingJoint {
+  kind: 'joint';
+  stage: (group: ChangeGroup) => void;
   byteLength: number;
   resolve: () => void;
   reject: (error: Error) => void;
@@ -206,11 +205,4 @@ interface WaitingChange {
   reject: (error: Error) => void;
 }
 
-type Waiting = WaitingAppend | WaitingChange;
-
-function producerEntry({ partition, batch }: WaitingAppend): JournalEntry[] {
-  const { producer, lastOffset } = batch;
-  if (producer === undefined) return [];
-  const state = Buffer.from(producer.state).toString('base64');
-  return [{ kind: 'producer', id: partition, producerId: String(producer.id), lastOffset, state }];
-}
+type Waiting = WaitingJoint | WaitingChange;

@@ -5,7 +5,7 @@ import { KafkaReader } from '../../protocol/kafka/reader.ts';
 import { KafkaWriter } from '../../protocol/kafka/writer.ts';
 import type { GroupOffset, TopicPartition } from '../log-store.ts';
 import type { InternalBatch } from './batches.ts';
-import type { Commit } from './journal.ts';
+import type { Commit } from './journal-state.ts';
 
 export const CONSUMER_OFFSETS_TOPIC = '__consumer_offsets';
 

@@ -4,7 +4,7 @@ import { StoreError } from '../store-error.ts';
 import { readInternalBatches } from './batches.ts';
 import { CONSUMER_OFFSETS_TOPIC, ConsumerOffsets } from './consumer-offsets.ts';
 import { namesIn, segmentBase } from './files.ts';
-import type { CommitEntry, JournalState } from './journal.ts';
+import type { CommitEntry, JournalState } from './journal-state.ts';
 import type { KafkaPartition } from './partition.ts';
 
 /** The commits of groups: with Kafka before, and with us; of the same partition the later commit counts. */

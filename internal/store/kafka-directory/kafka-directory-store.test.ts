@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -20,6 +21,7 @@ import { rounds } from '../../../test/support/torture.ts';
 import { buildBatch } from '../../batch/build.ts';
 import { setBaseOffset } from '../../batch/record-batch.ts';
 import type { NewBatch, StoredBatch, StoreEvent } from '../log-store.ts';
+import { encodeProducer } from '../producer-state.ts';
 import { CorruptBatchError } from '../store-error.ts';
 import { KafkaDirectoryStore } from './kafka-directory-store.ts';
 
@@ -419,6 +421,73 @@ describe('writing', () => {
   );
 });
 
+describe('a crash of the machine', () => {
+  it('loses nothing of a group for many files that was acknowledged, though only one file was synced', async () => {
+    const directory = newFolder();
+    const partitionCount = 5;
+    writeKafkaDirectory(directory, [{ ...TOPIC, partitionCount }]);
+    const { store, state } = await open(directory);
+    const { partitions } = state.topics[0]!;
+    const append = (baseOffset: number) =>
+      Promise.all(partitions.map(({ id }) => store.append(id, asNew(recordBatch(baseOffset, 1)))));
+    await append(0);
+    await append(1);
+    await store.putMeta('key', Uint8Array.of(1));
+    const crashed = copyOf(directory);
+    for (const { number } of partitions) truncateSync(join(crashed, `sensors-${number}`, SEGMENT), number);
+    const after = await open(crashed);
+    for (const { id } of after.state.topics[0]!.partitions) {
+      expect(bytesOf(await after.store.read(id, 0, 10_000))).toEqual(
+        Buffer.concat([recordBatch(0, 1), recordBatch(1, 1)]),
+      );
+    }
+    expect(await after.store.getMeta('key')).toEqual(Uint8Array.of(1));
+  });
+
+  it('does not bring back what was compacted or deleted since', async () => {
+    const directory = newFolder();
+    writeKafkaDirectory(directory, [{ ...TOPIC, partitionCount: 2 }]);
+    const { store } = await open(directory);
+    await Promise.all([1, 2].map((id) => store.append(id, asNew(recordBatch(0, 4)))));
+    await store.append(1, asNew(recordBatch(4, 1)));
+    await store.replace(1, 0, 3, [asNew(recordBatch(2, 1))]);
+    await store.deleteUntil(2, 4);
+    const { store: after, state } = await open(copyOf(directory));
+    expect(offsetsOf(await after.read(1, 0, 10_000))).toEqual([2, 4]);
+    expect(state.topics[0]!.partitions[1]).toMatchObject({ firstOffset: 4, nextOffset: 4 });
+  });
+
+  it.each([1, 700])('knows the producers of %i batches that were acknowledged', async (count) => {
+    const { directory } = handmade([recordBatch(0, 1)]);
+    const { store } = await open(directory);
+    const kept: { firstSequence: number; lastSequence: number; baseOffset: number }[] = [];
+    const batchOf = (baseOffset: number) => {
+      const firstSequence = baseOffset - 1;
+      kept.push({ firstSequence, lastSequence: firstSequence, baseOffset });
+      const bytes = recordBatch(baseOffset, 1, {
+        producerId: 7,
+        producerEpoch: 3,
+        baseSequence: firstSequence,
+      });
+      const { maxTimestamp: lastSeenMs } = asNew(bytes);
+      const state = encodeProducer({ epoch: 3, lastSeenMs, batches: kept.slice(-5) });
+      return { ...asNew(bytes), producer: { id: 7n, state: new Uint8Array(state) } };
+    };
+    let last: ReturnType<typeof batchOf> | undefined;
+    const appends: Promise<void>[] = [];
+    for (let offset = 1; offset <= count; offset++) {
+      last = batchOf(offset);
+      appends.push(store.append(1, last));
+      if (offset % 100 === 0) await Promise.all(appends.splice(0));
+    }
+    await Promise.all(appends);
+    const crashed = await open(copyOf(directory));
+    expect(crashed.state.topics[0]!.partitions[0]!.producers).toEqual([last!.producer]);
+    const { state } = await reopen(crashed.store, crashed.directory);
+    expect(state.topics[0]!.partitions[0]!.producers).toEqual([last!.producer]);
+  });
+});
+
 describe('a change that fails half-way', () => {
   it('is made whole from what the disk says', async () => {
     const { directory, folder } = handmade([recordBatch(0, 2)]);
@@ -471,7 +540,14 @@ async function open(directory: string, more: { segmentBytes?: number } = {}) {
   const store = new KafkaDirectoryStore({ directories: [directory], fsync: 'commit', ...more });
   const state = await store.open();
   opened.push(store);
-  return { store, state };
+  return { store, state, directory };
+}
+
+/** What a crash leaves of a directory. */
+function copyOf(directory: string): string {
+  const copy = newFolder();
+  cpSync(directory, copy, { recursive: true });
+  return copy;
 }
 
 async function reopen(store: KafkaDirectoryStore, directory: string) {

@@ -167,8 +167,8 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
 
   async forgetProducers(partition: number, producerIds: bigint[]): Promise<void> {
     await this.#changeOf(partition, async ({ id }, directory) => {
-      const producers = directory.journal.state.producers.get(id);
-      const known = producerIds.map(String).filter((producerId) => producers?.has(producerId));
+      const { producers } = directory.journal.state;
+      const known = producerIds.map(String).filter((producerId) => producers.has(id, producerId));
       await directory.note(
         known.map((producerId) => ({ kind: 'producer', id, producerId, lastOffset: -1, state: null })),
       );
@@ -177,11 +177,15 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
 
   async saveGroupOffsets(group: string, offsets: GroupOffset[]): Promise<void> {
     checkGroupOffsets(offsets);
-    await this.#changeGroups((groups) => groups.commits(group, offsets, Date.now()));
+    const changes = this.#changes;
+    if (!changes.offsets.hasTopic) await changes.make(() => changes.offsets.makeTopic());
+    await changes.join((into) =>
+      changes.offsets.stage(into, this.#directory.groups.commits(group, offsets, Date.now())),
+    );
   }
 
   async deleteGroupOffsets(group: string, partitions: TopicPartition[]): Promise<void> {
-    await this.#changeGroups((groups) => groups.removals(group, Date.now(), partitions));
+    await this.#removeCommits((groups) => groups.removals(group, Date.now(), partitions));
   }
 
   async saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void> {
@@ -189,13 +193,13 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
   }
 
   async deleteGroup(group: string): Promise<void> {
-    await this.#changeGroups((groups) => groups.removals(group, Date.now()), group);
+    await this.#removeCommits((groups) => groups.removals(group, Date.now()), group);
     await this.saveGroupMembers(group, undefined);
   }
 
   async putMeta(key: string, value: Uint8Array | undefined): Promise<void> {
     const text = value === undefined ? null : Buffer.from(value).toString('base64');
-    await this.#changes.make(() => this.#directory.note([{ kind: 'meta', key, value: text }]));
+    await this.#changes.join((group) => group.note([{ kind: 'meta', key, value: text }]));
   }
 
   async getMeta(key: string): Promise<Uint8Array | undefined> {
@@ -209,7 +213,8 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
       key,
       value === undefined ? null : Buffer.from(value).toString('base64'),
     ]);
-    await this.#changes.make(() => this.#directory.note([{ kind: 'entries', changes: texts }]));
+    const byteLength = texts.reduce((sum, [, text]) => sum + (text?.length ?? 0), 0);
+    await this.#changes.join((group) => group.note([{ kind: 'entries', changes: texts }]), byteLength);
   }
 
   async readEntries(after: string, maxBytes: number): Promise<Entry[]> {
@@ -270,7 +275,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     return before - after;
   }
 
-  #changeGroups(
+  #removeCommits(
     entries: (groups: KafkaGroups) => ReturnType<KafkaGroups['commits']>,
     endedGroup?: string,
   ): Promise<void> {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { kafkaOpenFiles, kafkaSegmentBytes } from '../../limits/store.ts';
+import { kafkaOpenFiles, kafkaProducerNoteBatches, kafkaSegmentBytes } from '../../limits/store.ts';
 import { noSuchPartition } from '../batch-rules.ts';
 import type { FsyncPolicy, NewBatch } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';
@@ -10,17 +10,22 @@ import { closeQuietly } from '../sqlite/files.ts';
 import { StoreError } from '../store-error.ts';
 import type { WriteTimes } from '../write-times.ts';
 import { Appending, type AppendOptions, cutTorn } from './append.ts';
+import { type ChangedDirectory, ChangeGroup } from './change-group.ts';
 import { CleanShutdownMarks, savedFirstOffset, saveRecoveryPoints, trustedUntil } from './checkpoints.ts';
 import { FileHandles } from './file-handles.ts';
+import { FileWrites } from './file-writes.ts';
 import { type DirectoryIdentity, METADATA_TOPIC, partitionFolder, readIdentity } from './files.ts';
 import { KafkaGroups } from './groups.ts';
-import { type JournalEntry, KafkaJournal } from './journal.ts';
+import { KafkaJournal } from './journal.ts';
+import type { JournalEntry } from './journal-state.ts';
 import { lockKafkaDirectory } from './lock.ts';
 import { loadMetadata, MetadataImage, type MetadataTopic } from './metadata.ts';
 import { KafkaPartition } from './partition.ts';
+import { followProducers } from './producers.ts';
+import { RedoLog } from './redo-log.ts';
 import type { OpenFiles } from './rewrite.ts';
-import { type Sync, syncBy } from './sync.ts';
 import { type KnownTransactions, saveTransactionIndexes } from './transactions.ts';
+import { WaitingNotes } from './waiting-notes.ts';
 
 export interface KafkaDirectoryOptions {
   /** Kafka's `log.dirs`; the journal of our own lies in the first. Those that are missing are created. */
@@ -50,12 +55,13 @@ export interface OpenPartition {
 }
 
 /** An open Kafka log directory: what is in it, and the files that stand beside the partitions. */
-export class KafkaDirectory {
+export class KafkaDirectory implements ChangedDirectory {
   readonly options: KafkaDirectoryOptions;
   readonly topics = new Map<string, OpenTopic>();
   readonly partitions = new Map<number, OpenPartition>();
   readonly groups: KafkaGroups;
   readonly journal: KafkaJournal;
+  readonly notes: WaitingNotes;
   readonly identities: Map<string, DirectoryIdentity>;
   image: MetadataImage;
   /** The metadata log; undefined where there is none, and no topics then. */
@@ -65,14 +71,15 @@ export class KafkaDirectory {
     writers: new FileHandles('r+', kafkaOpenFiles),
   };
 
-  /** Appends that are part of a change, to be undone if it fails. */
-  readonly unfinished = new Set<Appending>();
+  /** Of everything that appends. */
+  readonly writes: FileWrites;
+
+  /** What is part of a change, to be undone if it fails. */
+  readonly unfinished = new Set<ChangeGroup>();
 
   readonly #locks: DatabaseSync[];
   readonly #onCut: AppendOptions['onCut'];
-  readonly #sync: Sync;
-  /** Facts that are not in the journal yet; they go there with the next entry. */
-  #unsaved: JournalEntry[] = [];
+  readonly #redo: RedoLog;
   readonly #marks: CleanShutdownMarks;
   #isOrderly = true;
   readonly #touched = new Set<KafkaPartition>();
@@ -81,16 +88,21 @@ export class KafkaDirectory {
   constructor(options: KafkaDirectoryOptions, onCut: AppendOptions['onCut']) {
     this.options = options;
     this.#onCut = onCut;
-    this.#sync = syncBy(options.fsync, options.times?.syncs);
     this.#marks = new CleanShutdownMarks(options.directories);
     const directories = allDirectories(options);
+    this.#redo = new RedoLog([...new Set([...options.directories, ...directories])]);
+    this.writes = new FileWrites(this.files.writers, this.#redo, options.fsync, options.times?.syncs);
     this.#locks = lockAll(directories);
     try {
       this.identities = new Map(directories.map((directory) => [directory, readIdentity(directory)]));
-      this.journal = KafkaJournal.open(this.#firstDirectory);
       const metadataFolder = directories
         .map((directory) => join(directory, partitionFolder(METADATA_TOPIC, 0)))
         .find((folder) => existsSync(folder));
+      const left = this.#redo.replay();
+      if (left !== undefined)
+        onCut(left, 'the files that it is for have other bytes in its place: they are not ours alone');
+      this.journal = KafkaJournal.open(this.#firstDirectory);
+      this.notes = new WaitingNotes(this.journal.state);
       this.image = metadataFolder === undefined ? new MetadataImage() : loadMetadata(metadataFolder);
       if (metadataFolder !== undefined) {
         this.metadataLog = new KafkaPartition(0, metadataFolder, this.files.readers);
@@ -127,25 +139,32 @@ export class KafkaDirectory {
     let id = ids.get(`${topic.topicId}/${number}`);
     if (id === undefined) {
       id = this.journal.state.lastPartitionId + 1;
-      const entry: JournalEntry = { kind: 'partition', id, topicId: topic.topicId, number };
-      this.journal.state.apply(entry);
-      this.#unsaved.push(entry);
+      this.notes.add({ kind: 'partition', id, topicId: topic.topicId, number });
     }
     const folder = join(this.#directoryFor(topic, number), partitionFolder(topic.name, number));
     const partition = new KafkaPartition(id, folder, this.files.readers);
     partition.open(savedFirstOffset(folder), this.#knownTransactions(partition));
     partition.goneMaxTimestamp = this.journal.state.goneTimestamps.get(id) ?? -1;
-    if (this.journal.state.settleProducers(id, partition.nextOffset)) this.journal.isStale = true;
+    const { producers } = this.journal.state;
+    if (producers.settle(id, partition.nextOffset)) this.journal.isStale = true;
+    followProducers(partition, producers);
     return partition;
   }
 
-  /** Writes entries, and those that waited for a first one. */
-  async note(entries: JournalEntry[]): Promise<void> {
+  /** Writes entries to the journal, and those that waited for a first one. */
+  async note(entries: readonly JournalEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    if (this.journal.isStale) await this.journal.rewrite();
-    const all = [...this.#unsaved, ...entries];
-    this.#unsaved = [];
-    await this.journal.append(all, this.#sync);
+    const group = new ChangeGroup(this);
+    group.note(entries);
+    await group.write();
+    await group.commit();
+  }
+
+  /** Writes the journal anew. */
+  async rewriteJournal(): Promise<void> {
+    await this.writes.checkpoint();
+    await this.files.writers.forget(this.journal.path);
+    await this.journal.rewrite();
   }
 
   /** Notes which transactions are open at the ends of partitions. */
@@ -176,20 +195,23 @@ export class KafkaDirectory {
     this.touch(partition);
     return new Appending(partition, this.segmentBytes(topic), {
       handles: this.files.writers,
-      sync: this.#sync,
       onCut: this.#onCut,
     });
   }
 
   /** Appends a batch as part of a change. */
   async append(partition: KafkaPartition, batch: NewBatch, topic?: string): Promise<void> {
-    await this.beforeChange();
-    const appending = this.appending(partition, topic);
-    appending.add(batch);
-    this.unfinished.add(appending);
-    await appending.write();
-    await this.finish(appending);
-    this.unfinished.delete(appending);
+    const group = new ChangeGroup(this);
+    group.append(partition, topic, batch);
+    await this.make(group);
+  }
+
+  /** Makes a group of changes as part of a larger one. */
+  async make(group: ChangeGroup): Promise<void> {
+    this.unfinished.add(group);
+    await group.write();
+    await group.commit();
+    this.unfinished.delete(group);
   }
 
   /** Lets readers see what was appended, and writes what stands beside it. */
@@ -197,7 +219,8 @@ export class KafkaDirectory {
     const { partition } = appending;
     const { nextOffset } = partition;
     const full = appending.commit();
-    this.journal.state.settleProducers(partition.id, partition.nextOffset);
+    this.journal.state.producers.settle(partition.id, partition.nextOffset);
+    if (partition.unnotedBatches >= kafkaProducerNoteBatches) this.notes.addProducers(partition);
     try {
       for (const segment of full) await segment.openIndex.finish();
       const last = partition.segments.at(-1)!;
@@ -218,6 +241,7 @@ export class KafkaDirectory {
   /** Before the files of a partition change otherwise than by appending. */
   async prepare(partition: KafkaPartition): Promise<void> {
     await this.beforeChange();
+    await this.writes.checkpoint();
     this.touch(partition);
     await cutTorn(partition, this.#onCut);
   }
@@ -251,9 +275,14 @@ export class KafkaDirectory {
   async close(): Promise<void> {
     try {
       if (!this.#isOrderly) return;
-      for (const partition of this.#touched) await partition.segments.at(-1)?.openIndex.finish();
+      for (const partition of this.#touched) {
+        await partition.segments.at(-1)?.openIndex.finish();
+        if (partition.unnotedBatches > 0) this.notes.addProducers(partition);
+      }
       const touched = [...this.#touched].filter((partition) => partition !== this.metadataLog);
       await this.noteTransactions(touched);
+      await this.writes.checkpoint();
+      await this.#redo.remove();
       await saveRecoveryPoints(this.#touched);
       // Kafka knows what is open from its snapshots of producers, which segments of ours do not have: it has to look.
       const isAnyOpen = touched.some(({ transactions }) => transactions.firstOpenOffset !== undefined);
@@ -265,7 +294,7 @@ export class KafkaDirectory {
 
   /** Closes the files and gives the directory free. */
   async release(): Promise<void> {
-    await this.journal.close().catch(() => {});
+    await this.#redo.close().catch(() => {});
     await this.files.readers.close();
     await this.files.writers.close();
     for (const lock of this.#locks.splice(0)) closeQuietly(lock);
@@ -318,9 +347,7 @@ export class KafkaDirectory {
     const { state } = this.journal;
     if (end > state.metadataEnd && state.forgetClients()) this.journal.isStale = true;
     if (end === state.metadataEnd) return;
-    const entry: JournalEntry = { kind: 'metadata-end', offset: end };
-    state.apply(entry);
-    this.#unsaved.push(entry);
+    this.notes.add({ kind: 'metadata-end', offset: end });
   }
 
   /** The directory that a partition's folder lies in, or is to lie in. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { buildBatch } from '../../batch/build.ts';
 import { kafkaOffsetsPartitions } from '../../limits/store.ts';
 import type { StoreEvent, TopicConfigs } from '../log-store.ts';
+import { ChangeGroup } from './change-group.ts';
 import {
   CONSUMER_OFFSETS_TOPIC,
   commitKey,
@@ -9,7 +10,7 @@ import {
   groupKey,
   offsetsPartitionOf,
 } from './consumer-offsets.ts';
-import type { CommitEntry } from './journal.ts';
+import type { CommitEntry } from './journal-state.ts';
 import type { KafkaDirectory, OpenTopic } from './kafka-directory.ts';
 import { leaderEpochOf } from './stored-state.ts';
 import type { KafkaTopics } from './topics.ts';
@@ -39,50 +40,65 @@ export class KafkaOffsetsTopic {
   }
 
   /**
-   * Keeps commits and removals of commits.
+   * Keeps commits and removals of commits, as part of a change.
    *
    * @param endedGroup a group of which nothing is to stay.
    */
   async keep(entries: CommitEntry[], endedGroup?: string): Promise<void> {
     if (entries.length === 0 && endedGroup === undefined) return;
     const directory = this.#directory;
-    const topic = await this.#topic();
+    await this.makeTopic();
+    const group = new ChangeGroup(directory);
+    this.stage(group, entries, endedGroup);
+    if (!group.isEmpty) await directory.make(group);
+  }
+
+  /** Puts commits and removals of commits into a group of changes. Where there can be a topic for them, it is there. */
+  stage(group: ChangeGroup, entries: CommitEntry[], endedGroup?: string): void {
+    const { groups, journal, topics } = this.#directory;
+    const topic = topics.get(CONSUMER_OFFSETS_TOPIC);
     if (topic === undefined) {
-      await directory.note(entries);
+      group.note(entries);
     } else {
-      await this.#write(topic, entries, endedGroup);
-      await this.#dropNoted(entries);
+      this.#append(group, topic, entries, endedGroup);
+      // Commits in the journal, from before the topic existed, must not come back at the next start.
+      const noted = entries.filter((entry) => journal.state.hasCommit(entry));
+      group.note(noted.map((entry) => ({ ...entry, atMs: 0, commit: null })));
     }
-    for (const entry of entries) directory.groups.apply(entry);
+    group.afterwards(() => {
+      for (const entry of entries) groups.apply(entry);
+    });
   }
 
-  /** Commits in the journal, from before the topic existed, must not come back at the next start. */
-  async #dropNoted(entries: readonly CommitEntry[]): Promise<void> {
-    const { journal } = this.#directory;
-    const noted = entries.filter((entry) => journal.state.hasCommit(entry));
-    await this.#directory.note(noted.map((entry) => ({ ...entry, atMs: 0, commit: null })));
+  /** Whether {@link makeTopic} would do nothing. */
+  get hasTopic(): boolean {
+    const { topics, metadataLog } = this.#directory;
+    return topics.has(CONSUMER_OFFSETS_TOPIC) || metadataLog === undefined;
   }
 
-  async #topic(): Promise<OpenTopic | undefined> {
-    const directory = this.#directory;
-    const known = directory.topics.get(CONSUMER_OFFSETS_TOPIC);
-    if (known !== undefined || directory.metadataLog === undefined) return known;
+  /** Makes the topic, where there is none and a directory can have topics. */
+  async makeTopic(): Promise<void> {
+    if (this.hasTopic) return;
     const topic = await this.#topics.create({
       name: CONSUMER_OFFSETS_TOPIC,
       // Its text does not begin with a dash, which a shell would take for an option.
       topicId: new Uint8Array(Buffer.concat([Buffer.of(1), randomBytes(15)])),
       configs: CONFIGS,
-      partitionCount: directory.options.offsetsPartitions ?? kafkaOffsetsPartitions,
+      partitionCount: this.#directory.options.offsetsPartitions ?? kafkaOffsetsPartitions,
       createdAtMs: Date.now(),
     });
     this.#emit({ kind: 'created', topic });
-    return directory.topics.get(CONSUMER_OFFSETS_TOPIC);
   }
 
-  async #write(topic: OpenTopic, entries: CommitEntry[], endedGroup: string | undefined): Promise<void> {
+  #append(
+    group: ChangeGroup,
+    topic: OpenTopic,
+    entries: CommitEntry[],
+    endedGroup: string | undefined,
+  ): void {
     const byPartition = new Map<number, OffsetsRecord[]>();
-    const put = (group: string, record: OffsetsRecord) => {
-      const number = offsetsPartitionOf(group, topic.partitions.length);
+    const put = (name: string, record: OffsetsRecord) => {
+      const number = offsetsPartitionOf(name, topic.partitions.length);
       const records = byPartition.get(number);
       if (records === undefined) byPartition.set(number, [record]);
       else records.push(record);
@@ -92,21 +108,25 @@ export class KafkaOffsetsTopic {
       put(entry.group, { key: commitKey(entry.group, entry), value });
     }
     if (endedGroup !== undefined) put(endedGroup, { key: groupKey(endedGroup), value: null });
-    for (const [number, records] of byPartition) await this.#append(topic, number, records);
+    for (const [number, records] of byPartition) this.#appendTo(group, topic, number, records);
   }
 
-  async #append({ name, partitions }: OpenTopic, number: number, records: OffsetsRecord[]): Promise<void> {
-    const directory = this.#directory;
+  #appendTo(
+    group: ChangeGroup,
+    { name, partitions }: OpenTopic,
+    number: number,
+    records: OffsetsRecord[],
+  ): void {
     const partition = partitions[number]!;
     const maxTimestamp = Date.now();
-    const baseOffset = partition.nextOffset;
+    const baseOffset = group.nextOffset(partition);
     const bytes = buildBatch(
       records.map((record) => ({ timestamp: maxTimestamp, ...record })),
-      { baseOffset, partitionLeaderEpoch: leaderEpochOf(directory, partition, name, number) },
+      { baseOffset, partitionLeaderEpoch: leaderEpochOf(this.#directory, partition, name, number) },
     );
     const count = records.length;
     const batch = { baseOffset, lastOffset: baseOffset + count - 1, count, maxTimestamp, bytes };
-    await directory.append(partition, batch, name);
-    this.#emit({ kind: 'appended', topic: name, partition: number, batch });
+    group.append(partition, name, batch);
+    group.afterwards(() => this.#emit({ kind: 'appended', topic: name, partition: number, batch }));
   }
 }

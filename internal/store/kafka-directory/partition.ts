@@ -36,6 +36,8 @@ export class KafkaPartition {
   tornAt: number | undefined;
   /** Empty for a log that has none, such as the metadata log. */
   transactions = new TransactionIndex();
+  /** Batches of idempotent producers that the journal says nothing of. */
+  unnotedBatches = 0;
   /** Nobody reads while files take each other's place. */
   readonly gate = new Gate();
   readonly #handles: FileHandles;

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { BatchHeader } from '../../batch/record-batch.ts';
 import { kafkaIndexFileBytes, kafkaWalkBytes } from '../../limits/store.ts';
 import type { FileHandles } from './file-handles.ts';
 import { readAt } from './files.ts';
@@ -131,6 +132,26 @@ export class KafkaSegment {
     }
     this.#index = index;
     return index;
+  }
+}
+
+/**
+ * Tells of the batches of a segment from about an offset on, without giving the turn to anybody. Damaged bytes are passed
+ * over if the index knows a place behind them.
+ */
+export function walkSegment(
+  fd: number,
+  segment: KafkaSegment,
+  fromOffset: number,
+  visit: (header: BatchHeader, position: number) => boolean,
+): void {
+  const index = segment.indexAtOnce();
+  const walk = (position: number, minOffset: number): WalkEnd =>
+    runAtOnce(fd, walkHeaders(position, segment.sizeBytes, minOffset, visit));
+  let end = walk(index.forOffset(fromOffset).position, segment.baseOffset);
+  for (const hint of index.behind(end.position)) {
+    if (end.state !== 'bad') break;
+    end = walk(hint.position, end.nextOffset);
   }
 }
 

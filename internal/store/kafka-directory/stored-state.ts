@@ -38,7 +38,7 @@ export function storedPartition(
     leaderEpoch: leaderEpochOf(directory, partition, topic, number),
     maxTimestamp,
     sizeBytes,
-    producers: directory.journal.state.storedProducers(id),
+    producers: directory.journal.state.producers.stored(id),
     transactions: partition.transactions.stored(),
   };
 }

@@ -145,6 +145,8 @@ export class KafkaTopics {
     for (let number = first; number < described.partitions.size; number++) {
       const partition = directory.openPartition(described, number, new Map());
       entries.push({ kind: 'partition', id: partition.id, topicId: topic.topicId, number } as const);
+      const { nextOffset: offset } = partition;
+      entries.push({ kind: 'producers-until', id: partition.id, offset } as const);
       topic.partitions.push(partition);
       directory.partitions.set(partition.id, { partition, topic });
       await mkdir(partition.folder, { recursive: true });
@@ -187,6 +189,7 @@ export class KafkaTopics {
   /** Kafka's own way: first out of sight under another name, then away. */
   async #removeFolder(partition: KafkaPartition): Promise<void> {
     const { readers, writers } = this.#directory.files;
+    await this.#directory.writes.checkpoint();
     await partition.gate.alone(async () => {
       for (const { path } of partition.segments) {
         await readers.forget(path);

@@ -12,8 +12,7 @@ import {
   type TransactionStep,
 } from '../transactions.ts';
 import { namesIn, readAt, segmentBase, TRANSACTION_INDEX_SUFFIX, writeAtomically } from './files.ts';
-import type { KafkaSegment } from './segment.ts';
-import { runAtOnce, type WalkEnd, walkHeaders } from './walk.ts';
+import { type KafkaSegment, walkSegment } from './segment.ts';
 
 /** Which transactions were open in front of an offset. */
 export interface OpenTransactions {
@@ -128,7 +127,6 @@ interface Place {
 }
 
 function placesOf(fd: number, segment: KafkaSegment, fromOffset: number): Place[] {
-  const index = segment.indexAtOnce();
   const places: Place[] = [];
   /** Producers whose records were seen since their last mark. */
   const open = new Set<number>();
@@ -146,15 +144,7 @@ function placesOf(fd: number, segment: KafkaSegment, fromOffset: number): Place[
     });
     return true;
   };
-  const { baseOffset, sizeBytes } = segment;
-  const walk = (position: number, minOffset: number): WalkEnd =>
-    runAtOnce(fd, walkHeaders(position, sizeBytes, minOffset, visit));
-  let end = walk(index.forOffset(fromOffset).position, baseOffset);
-  // Damaged bytes are passed over if the index knows a place behind them.
-  for (const hint of index.behind(end.position)) {
-    if (end.state !== 'bad') break;
-    end = walk(hint.position, end.nextOffset);
-  }
+  walkSegment(fd, segment, fromOffset, visit);
   return places;
 }
 

@@ -1,0 +1,141 @@
+import type { NewBatch, StoredProducer } from '../log-store.ts';
+import type { Appending } from './append.ts';
+import type { FileWrite } from './file-write.ts';
+import type { FileWrites } from './file-writes.ts';
+import type { KafkaJournal } from './journal.ts';
+import type { JournalEntry } from './journal-state.ts';
+import type { KafkaPartition } from './partition.ts';
+import type { WaitingNotes } from './waiting-notes.ts';
+
+/** The open directory that groups of changes are made in. */
+export interface ChangedDirectory {
+  readonly journal: KafkaJournal;
+  readonly notes: WaitingNotes;
+  readonly writes: FileWrites;
+  /** Before the first change, and any other. */
+  beforeChange(): Promise<void>;
+  appending(partition: KafkaPartition, topic?: string): Appending;
+  /** Lets readers see what was appended. */
+  finish(appending: Appending): Promise<void>;
+  /** Writes entries to the journal by themselves. */
+  note(entries: readonly JournalEntry[]): Promise<void>;
+  rewriteJournal(): Promise<void>;
+}
+
+/**
+ * Batches for partitions and entries for the journal that are written together: {@link write}, and then {@link commit}, or
+ * {@link undo} where that failed. A small group comes to last as a whole or not at all; of a large one a crash may leave a part,
+ * of which nobody was told.
+ */
+export class ChangeGroup {
+  readonly #directory: ChangedDirectory;
+  readonly #appendings = new Map<KafkaPartition, Appending>();
+  readonly #entries: JournalEntry[] = [];
+  /** What the headers of batches say of their producers. */
+  readonly #producers: { partition: KafkaPartition; producer: StoredProducer; lastOffset: number }[] = [];
+  readonly #calls: (() => void)[] = [];
+  #noted: JournalEntry[] = [];
+  #journalWrite: FileWrite | undefined;
+
+  constructor(directory: ChangedDirectory) {
+    this.#directory = directory;
+  }
+
+  /** Takes a batch for a partition. @throws StoreError `conflict`, `invalid` */
+  append(partition: KafkaPartition, topic: string | undefined, batch: NewBatch): void {
+    const appending = this.#appending(partition, topic);
+    const isTold = appending.add(batch);
+    const { producer, lastOffset } = batch;
+    if (producer === undefined) return;
+    if (isTold) this.#producers.push({ partition, producer, lastOffset });
+    else this.#entries.push(producerEntry(partition, producer, lastOffset));
+  }
+
+  /** Takes entries for the journal. */
+  note(entries: readonly JournalEntry[]): void {
+    this.#entries.push(...entries);
+  }
+
+  /** Calls back when all of it lasts. */
+  afterwards(call: () => void): void {
+    this.#calls.push(call);
+  }
+
+  /** The offset that the next batch of a partition has to have. */
+  nextOffset(partition: KafkaPartition): number {
+    return this.#appendings.get(partition)?.nextOffset ?? partition.nextOffset;
+  }
+
+  get isEmpty(): boolean {
+    return this.#appendings.size === 0 && this.#entries.length === 0;
+  }
+
+  /** Makes all of it last. @throws errors of the system */
+  async write(): Promise<void> {
+    const directory = this.#directory;
+    await directory.beforeChange();
+    if (directory.journal.isStale) await directory.rewriteJournal();
+    await this.#noteFirstProducers();
+    const writes: FileWrite[] = [];
+    for (const appending of this.#appendings.values()) writes.push(...(await appending.prepare()));
+    this.#noted = [...directory.notes.forGroup(this.#entries.length), ...this.#entries];
+    if (this.#noted.length > 0) {
+      this.#journalWrite = await directory.journal.prepare(this.#noted);
+      writes.push(this.#journalWrite);
+    }
+    await directory.writes.write(writes);
+  }
+
+  /** Lets readers see it. */
+  async commit(): Promise<void> {
+    const directory = this.#directory;
+    if (this.#journalWrite !== undefined) {
+      directory.journal.commit(this.#noted, this.#journalWrite);
+      directory.notes.last(this.#noted.length - this.#entries.length);
+    }
+    const { producers } = directory.journal.state;
+    for (const { partition, producer, lastOffset } of this.#producers) {
+      producers.note(partition.id, producer, lastOffset);
+      partition.unnotedBatches++;
+    }
+    for (const appending of this.#appendings.values()) await directory.finish(appending);
+    for (const call of this.#calls) call();
+    if (directory.journal.isLong) directory.journal.isStale = true;
+  }
+
+  /** Takes away what may have been written to segments. */
+  async undo(): Promise<void> {
+    for (const appending of this.#appendings.values()) {
+      await appending.undo();
+      const { id, nextOffset } = appending.partition;
+      this.#directory.journal.state.producers.settle(id, nextOffset);
+    }
+  }
+
+  #appending(partition: KafkaPartition, topic: string | undefined): Appending {
+    let appending = this.#appendings.get(partition);
+    if (appending === undefined) {
+      appending = this.#directory.appending(partition, topic);
+      this.#appendings.set(partition, appending);
+    }
+    return appending;
+  }
+
+  /** From which batch on headers tell of producers has to be known before the first such batch is there. */
+  async #noteFirstProducers(): Promise<void> {
+    const directory = this.#directory;
+    const { producers } = directory.journal.state;
+    const firsts = new Set<KafkaPartition>();
+    for (const { partition } of this.#producers) {
+      if (producers.until(partition.id) === undefined) firsts.add(partition);
+    }
+    await directory.note(
+      [...firsts].map(({ id, nextOffset }) => ({ kind: 'producers-until', id, offset: nextOffset })),
+    );
+  }
+}
+
+function producerEntry({ id }: KafkaPartition, producer: StoredProducer, lastOffset: number): JournalEntry {
+  const state = Buffer.from(producer.state).toString('base64');
+  return { kind: 'producer', id, producerId: String(producer.id), lastOffset, state };
+}
