@@ -32,6 +32,8 @@ const SETTLE_MS = 5_000;
 /** What one connection asks before it waits for the answer. */
 const BLOCK = 1_000;
 const CREATE_TOPICS_VERSION = 5;
+/** The first byte of PUBLISH, without DUP and RETAIN. */
+const PUBLISH_QOS_1 = 0x32;
 
 /** A broker that is measured. */
 interface Measured {
@@ -143,8 +145,9 @@ const HTTP2_HELLO = Buffer.concat([
 ]);
 
 async function main(): Promise<void> {
-  const only = process.argv[process.argv.indexOf('-only') + 1] ?? '';
-  const wanted = process.argv.includes('-only') ? LINES.filter(({ what }) => what.includes(only)) : LINES;
+  const at = process.argv.indexOf('-only');
+  const only = at === -1 ? '' : process.argv[at + 1]!;
+  const wanted = LINES.filter(({ what }) => what.includes(only));
   const folder = mkdtempSync(join(tmpdir(), 'tinymq-sizing-'));
   try {
     const base = await startMeasured(folder, []);
@@ -264,13 +267,14 @@ async function publishing(
   { live }: Measured,
   count: number,
   packet: (index: number) => Uint8Array,
-  blockSize?: number,
+  blockSize = BLOCK,
 ): Promise<Connection> {
   const publisher = await Connection.open(live, mqtt, 'publisher');
   await inBlocks(publisher, count, packet, blockSize);
   return publisher;
 }
 
+/** Writes packets, and waits for the answer to the last one of each block. */
 async function inBlocks(
   connection: Connection,
   count: number,
@@ -279,8 +283,15 @@ async function inBlocks(
 ): Promise<void> {
   for (let first = 0; first < count; first += blockSize) {
     const size = Math.min(blockSize, count - first);
-    await connection.ask(Buffer.concat(Array.from({ length: size }, (_, offset) => packet(first + offset))));
+    const block = Buffer.concat(Array.from({ length: size }, (_, offset) => packet(first + offset)));
+    const asksForPuback = (block[0]! & 0xf6) === PUBLISH_QOS_1;
+    if (asksForPuback) await connection.askFor(puback(first + size - 1), block);
+    else await connection.ask(block);
   }
+}
+
+function puback(index: number): Uint8Array {
+  return Uint8Array.of(0x40, 2, ...packetId(index));
 }
 
 /** A topic with so many partitions. */

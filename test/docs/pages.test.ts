@@ -100,8 +100,9 @@ function surrounded(name: string, part: string): string {
   return program.replace(PLACE_OF_EXAMPLE, () => part);
 }
 
-/** What `npm install` of the package puts there. */
+/** A package of a reader, with what `npm install` puts there. */
 function linkPackages(folder: string): void {
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(ROOT, join(folder, 'node_modules/tinymq'));
   symlinkSync(join(ROOT, 'node_modules/vitest'), join(folder, 'node_modules/vitest'));

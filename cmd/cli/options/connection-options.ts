@@ -95,7 +95,7 @@ export const connectionOptions = {
       group: 'Connection',
       default: '30',
       aliases: ['k'],
-      help: 'ask the broker for a sign of life after so long without one; 0: never',
+      help: 'ask the broker for a sign of life after this long without one; 0: never',
     },
   ),
   debug: toggle({

@@ -22,7 +22,7 @@ const whyOptions = {
       group: 'Question',
       placeholder: 'N',
       default: String(fatesShown),
-      help: 'at most so many, the last ones',
+      help: 'at most this number, the last ones',
     },
   ),
   ...brokerOptions,
