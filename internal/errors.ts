@@ -343,6 +343,11 @@ export const ERRORS = {
     rule: 'A message is sent within the time that its publisher gave it (Message Expiry Interval), or not at all.',
     remedy: 'Give messages more time, or let the subscriber connect more often.',
   },
+  'rejected-by-client': {
+    kind: 'invalid',
+    rule: 'A client that acknowledges may reject a message, which is then not sent again.',
+    remedy: 'Read the reason that the client gave.',
+  },
   'session-expired': {
     kind: 'timeout',
     rule: 'A session whose client is away ends when the time is over that the client asked for, or -session-expiry.',

@@ -35,3 +35,7 @@ export const sysTopicsEveryMs = 10_000;
 
 /** The smallest message of any door, an MQTT PUBLISH of a topic of one character: so many bytes hold no more than one. */
 export const leastMessageBytes = 5;
+/** Counted frames of one client that wait to become safe before it is read no further: what several transactions of a disk hold. */
+export const frameUnansweredMessages = 16_384;
+/** Messages that a client of the frames which acknowledges takes before it does, where it does not say how many. */
+export const frameWindow = 1_024;

@@ -106,6 +106,8 @@ export class Channel implements Flushable {
   delivered = 0;
 
   readonly encoding: Encoding;
+  /** The encoding of what may be handed over as it is beside that. */
+  readonly #plain: Encoding;
   readonly #sink: Sink;
   readonly #limits: ChannelLimits;
   readonly #turn: Turn;
@@ -146,6 +148,7 @@ export class Channel implements Flushable {
     total = new ChannelTotal(Number.POSITIVE_INFINITY),
   ) {
     this.encoding = encoding;
+    this.#plain = encoding.plain ?? encoding;
     this.#sink = sink;
     this.#limits = limits;
     this.#turn = turn;
@@ -199,7 +202,7 @@ export class Channel implements Flushable {
       return;
     }
     if (this.#state === 'closed') return;
-    if (publication.encoding === this.encoding) {
+    if (publication.encoding === this.encoding || publication.encoding === this.#plain) {
       const { bytes, start, end, count } = publication;
       if (end - start <= copiedSliceBytes) this.#queue.copy(bytes, start, end, count);
       else this.#queue.push(this.#blocked ? publication.kept() : publication.view(), count);

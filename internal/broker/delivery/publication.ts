@@ -46,6 +46,8 @@ export interface MessageProperties {
  */
 export interface Encoding {
   readonly name: string;
+  /** The encoding of messages without properties, where they stand in this one just so. */
+  readonly plain?: Encoding;
   /**
    * The messages of a run that {@link Encoding.encode} or this door's clients made.
    *
@@ -62,8 +64,14 @@ export interface ValuesParts {
   origin?: Origin;
   /** The bytes that they came as. */
   bytes?: Uint8Array | undefined;
-  /** What the publisher of a single message waits for. */
+  /** What the publisher of these messages waits for. */
   receipt?: Receipt | undefined;
+}
+
+/** What a publisher was promised of a run of messages that are no more than topic and payload. */
+export interface Promised {
+  readonly qos: 1 | 2;
+  readonly receipt: Receipt;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -78,10 +86,16 @@ const NO_BYTES = new Uint8Array(0);
 export class Publication {
   readonly encoding: Encoding;
   readonly origin: Origin;
-  /** The receipt of a single message whose publisher waits until it is safe. */
+  /** The receipt of messages whose publisher waits until they are safe. */
   readonly receipt: Receipt | undefined;
   /** Whether every message is QoS 0, not to be retained, and says nothing beside topic and payload. */
   readonly isPlain: boolean;
+  /** Whether no message is to be retained, so that who wants all of them with QoS 0 may have them as they are. */
+  readonly isUnretained: boolean;
+  /** The QoS of every message of a promised run. */
+  readonly #qos: Qos;
+  /** Whether the messages are values that nothing but they need. */
+  readonly #isOfValues: boolean;
   bytes: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
@@ -93,18 +107,24 @@ export class Publication {
   #kept: Uint8Array | undefined;
   #encoded: Map<Encoding, Uint8Array> | undefined;
 
-  /** Of plain messages in an encoding, once {@link set} says which; {@link ofMessages} makes any other. */
-  constructor(encoding: Encoding, origin = OWN, values?: ValuesParts) {
+  /**
+   * Of messages in an encoding that are no more than topic and payload, once {@link set} says which; {@link ofMessages} makes any
+   * other.
+   */
+  constructor(encoding: Encoding, origin = OWN, promised?: Promised, values?: ValuesParts) {
     this.encoding = encoding;
     this.origin = origin;
-    this.isPlain = values === undefined;
-    this.receipt = values?.receipt;
+    this.isPlain = promised === undefined && values === undefined;
+    this.isUnretained = values === undefined || origin.kind === 'log';
+    this.receipt = promised?.receipt ?? values?.receipt;
+    this.#qos = promised?.qos ?? 0;
+    this.#isOfValues = values !== undefined;
   }
 
   /** A run of messages that are there as values. */
   static ofMessages(messages: readonly Message[], parts: ValuesParts = {}): Publication {
     const { bytes = NO_BYTES, origin } = parts;
-    const publication = new Publication(valuesEncoding, origin, parts);
+    const publication = new Publication(valuesEncoding, origin, undefined, parts);
     publication.set(bytes, 0, bytes.length, messages.length);
     publication.#messages = messages;
     return publication;
@@ -154,23 +174,23 @@ export class Publication {
 
   /** The run as values, made once for all who want them. They may be kept. */
   messages(): readonly Message[] {
-    this.#messages ??= this.encoding.decode(this.view(), publisherOf(this.origin));
+    this.#messages ??= this.#decoded();
     return this.#messages;
   }
 
   /**
-   * The run as values for whoever has to wait with them. What was read from a log may lie in a batch that is much larger, and
-   * is copied once for all who wait.
+   * The run as values for whoever has to wait with them. What lies in a chunk, or was read from a log, where it may lie in a
+   * batch that is much larger, is copied once for all who wait.
    */
   messagesToKeep(): readonly Message[] {
-    if (!this.isFromLog) return this.messages();
+    if (this.isPlain || (this.#isOfValues && !this.isFromLog)) return this.messages();
     this.#durable ??= this.messages().map(independent);
     return this.#durable;
   }
 
   /** The run in any encoding. */
   as(encoding: Encoding): Uint8Array {
-    if (encoding === this.encoding) return this.view();
+    if (encoding === this.encoding || encoding.plain === this.encoding) return this.view();
     this.#encoded ??= new Map();
     let encoded = this.#encoded.get(encoding);
     if (encoded === undefined) {
@@ -178,6 +198,13 @@ export class Publication {
       this.#encoded.set(encoding, encoded);
     }
     return encoded;
+  }
+
+  #decoded(): Message[] {
+    const messages: NewMessage[] = this.encoding.decode(this.view(), publisherOf(this.origin));
+    const qos = this.#qos;
+    if (qos > 0) for (const message of messages) message.qos = qos;
+    return messages;
   }
 }
 

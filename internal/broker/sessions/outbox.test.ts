@@ -32,7 +32,7 @@ function fill(outbox: Outbox): number {
   return count;
 }
 
-const noEvents = { expires() {} };
+const noEvents = { expires() {}, putOff() {} };
 
 function outboxOf(clientId: string, total: WaitingTotal, bounds = limits): Outbox {
   const owner = { clientId, unsent() {} };

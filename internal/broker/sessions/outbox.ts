@@ -24,6 +24,8 @@ export interface OutboxOwner {
 export interface OutboxEvents {
   /** A message waits here that is wanted until then: {@link Outbox.expire} should be called. */
   expires(outbox: Outbox, atMs: number): void;
+  /** A message was put off until then: {@link Outbox.takeUp} should be called. */
+  putOff(outbox: Outbox, atMs: number): void;
 }
 
 export interface OutboxParts {
@@ -48,6 +50,7 @@ export interface OutboxParts {
 export class Outbox {
   readonly #owner: OutboxOwner;
   readonly #store: SessionStore;
+  readonly #limits: OutboxLimits;
   readonly #events: OutboxEvents;
   readonly #tracing: Tracing | undefined;
   readonly #now: () => number;
@@ -62,6 +65,8 @@ export class Outbox {
   sharesWindow = false;
   /** Those of them that the present connection has not sent again yet. */
   readonly #toRepeat = new Fifo<Outgoing>();
+  /** Messages that the client gave back, and when each of them is wanted again. */
+  #putOff: Map<Outgoing, number> | undefined;
   #outlet: Outlet | undefined;
   #lastToken = 0;
   #lastSequence = 0;
@@ -71,6 +76,7 @@ export class Outbox {
   constructor({ owner, limits, store, total, events, now, tracing }: OutboxParts) {
     this.#owner = owner;
     this.#store = store;
+    this.#limits = limits;
     this.#events = events;
     this.#tracing = tracing;
     this.#now = now;
@@ -86,9 +92,9 @@ export class Outbox {
     return this.#waiting.bytes;
   }
 
-  /** Messages that were sent and are not acknowledged. */
+  /** Messages that were sent and are not acknowledged; those that were given back too. */
   get unacknowledged(): number {
-    return this.#inflight.size;
+    return this.#inflight.size + (this.#putOff?.size ?? 0);
   }
 
   /** Retained messages that were sent and are not acknowledged. */
@@ -216,6 +222,45 @@ export class Outbox {
   }
 
   /**
+   * The client gives a message back, and wants it no sooner than at a time; then it waits again, behind what waits by then. Meanwhile
+   * it is none of those that the client has. A client that gives back more than may wait gets them at once.
+   */
+  putOff(token: number, untilMs: number): void {
+    const outgoing = this.#inflight.get(token)!;
+    this.#exit(outgoing);
+    if (outgoing.isBorrowed) this.#borrowed--;
+    outgoing.isBorrowed = false;
+    outgoing.token = 0;
+    outgoing.step = 'waits';
+    outgoing.wasReturned = true;
+    // Its token is free from now on, also for a broker that starts anew.
+    this.#store.putOutgoing(this.#owner.clientId, outgoing);
+    const isTooMany = (this.#putOff?.size ?? 0) >= this.#limits.queueMessages;
+    if (untilMs <= this.#now() || isTooMany) {
+      this.#wait(outgoing);
+      return;
+    }
+    this.#putOff ??= new Map();
+    this.#putOff.set(outgoing, untilMs);
+    this.#events.putOff(this, untilMs);
+  }
+
+  /** Has those messages wait to be sent that were put off until now. */
+  takeUp(nowMs: number): void {
+    let nextAtMs = Number.POSITIVE_INFINITY;
+    for (const [outgoing, untilMs] of this.#putOff ?? []) {
+      if (untilMs > nowMs) {
+        nextAtMs = Math.min(nextAtMs, untilMs);
+        continue;
+      }
+      this.#putOff!.delete(outgoing);
+      this.#wait(outgoing);
+    }
+    if (nextAtMs !== Number.POSITIVE_INFINITY) this.#events.putOff(this, nextAtMs);
+    this.pump();
+  }
+
+  /**
    * Takes out the messages of shared filters that another member may have: what waits, and QoS 1 that was not
    * acknowledged. A QoS 2 message that was sent stays with whom it was sent to.
    */
@@ -227,6 +272,9 @@ export class Outbox {
     }
     for (const outgoing of moved) this.#exit(outgoing);
     moved.push(...this.#waiting.takeIf(mayMove));
+    for (const outgoing of this.#putOff?.keys() ?? []) {
+      if (mayMove(outgoing) && this.#putOff!.delete(outgoing)) moved.push(outgoing);
+    }
     for (const outgoing of moved) this.#store.deleteOutgoing(outgoing);
     return moved;
   }
@@ -250,6 +298,8 @@ export class Outbox {
   clear(): void {
     for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(outgoing);
     for (const outgoing of this.#waiting.takeAll()) this.#store.deleteOutgoing(outgoing);
+    for (const outgoing of this.#putOff?.keys() ?? []) this.#store.deleteOutgoing(outgoing);
+    this.#putOff?.clear();
     this.#inflight.clear();
     this.#inflightBytes = 0;
     this.#borrowed = 0;
@@ -348,7 +398,7 @@ export class Outbox {
     const { token } = outgoing;
     // The connection may have changed while the store was writing; the next one sends it again.
     if (this.#outlet !== outlet || this.#inflight.get(token) !== outgoing) return;
-    const problem = outlet.send(outgoing.message, outgoing, token, isAgain);
+    const problem = outlet.send(outgoing.message, outgoing, token, isAgain || outgoing.wasReturned === true);
     if (problem === undefined) {
       if (this.#tracing?.isOn) this.#trace('sent', outgoing);
       return;

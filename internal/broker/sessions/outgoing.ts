@@ -29,6 +29,8 @@ export interface Outgoing {
   /** The number by which its client names it; 0 until it is sent for the first time. */
   token: number;
   step: OutgoingStep;
+  /** Whether its client gave it back, and may know it therefore when it comes again. */
+  wasReturned?: boolean;
   /** Whether it was read from the retained store, which has it if it is to be sent anew. */
   isBorrowed?: boolean;
   /** What the store keeps of it; the store's own. */

@@ -330,7 +330,7 @@ export class Session implements ShareOwner, OutboxOwner, OutboxLimits {
   deliver(publication: Publication): void {
     const outlet = this.#outlet;
     const unshared = this.#filters?.unshared;
-    if (publication.isPlain || (publication.isFromLog && unshared?.areAllQos0)) {
+    if (publication.isPlain || (publication.isUnretained && unshared?.areAllQos0)) {
       // QoS 0 is for who is there.
       if (outlet === undefined) return;
       if (outlet.takesRuns && unshared?.areAllPlain) {
@@ -350,7 +350,7 @@ export class Session implements ShareOwner, OutboxOwner, OutboxLimits {
   /** Takes its share of a group's messages. */
   deliverShare(publication: Publication, subscription: Subscription): void {
     const outlet = this.#outlet;
-    const isQos0 = publication.isPlain || (publication.isFromLog && subscription.qos === 0);
+    const isQos0 = publication.isPlain || (publication.isUnretained && subscription.qos === 0);
     if (isQos0 && outlet?.takesRuns && subscription.tag === undefined) {
       this.#deliverRun(publication, outlet);
       return;

@@ -77,6 +77,7 @@ export class Sessions implements Iterable<Session> {
     this.#now = () => clock.now();
     this.#ends = schedule.kind((session) => this.#lookAtEnd(session));
     const expiring = schedule.kind<Outbox>((outbox, nowMs) => outbox.expire(nowMs));
+    const putOff = schedule.kind<Outbox>((outbox, nowMs) => outbox.takeUp(nowMs));
     const { metrics } = parts;
     const fates = parts.broker.fates.logging(parts.logger);
     const total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
@@ -109,6 +110,7 @@ export class Sessions implements Iterable<Session> {
         unsent: (...what) => this.#fates.unsent(...what),
         // A queue is looked through at most so often, however many of its messages expire one after the other.
         expires: (outbox, atMs) => expiring.add(Math.max(atMs, this.#now() + expiredMessagesEveryMs), outbox),
+        putOff: (outbox, atMs) => putOff.add(atMs, outbox),
         changed: (session, receipt) => this.#write(session, receipt),
         subscribed: (change) => {
           this.#subscriptions += change;

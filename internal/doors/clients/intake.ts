@@ -108,6 +108,11 @@ export class Intake implements Source {
    */
   noteAnswered(channel: Channel): void {
     this.noteControl();
+    this.noteWaiting(channel);
+  }
+
+  /** Reads no more while too many answers wait. */
+  noteWaiting(channel: Channel): void {
     if (channel.waitingControlBytes <= maxWaitingControlBytes) return;
     channel.holdBackAsker(this);
     this.giveWay();

@@ -6,6 +6,7 @@ import { FrameType, frameSize, writeFrame } from '../../protocol/frame/frame.ts'
 import { countRepeats } from '../../protocol/frame/repeats.ts';
 import type { Intake } from '../clients/intake.ts';
 import type { Run } from '../clients/run.ts';
+import type { PublishAnswers } from './publish-answers.ts';
 
 const NO_BYTES = new Uint8Array(0);
 const utf8 = new TextEncoder();
@@ -19,7 +20,7 @@ export interface PublishHost {
    *
    * @throws the error where the connection is to end with it.
    */
-  refusePublish(error: unknown, topic: Uint8Array, payloadBytes: number): void;
+  refusePublish(error: unknown, topic: Uint8Array, payloadBytes: number, answers?: PublishAnswers): void;
 }
 
 export interface PublishesParts {
@@ -58,14 +59,22 @@ export class Publishes {
    * size: they need no second look, and a stream of equal messages is the most usual of all. Returns where the
    * last one ends.
    *
+   * @param answers counts and answers them, where their bits say so.
    * @throws what {@link PublishHost.refusePublish} throws.
    */
-  take(cursor: FrameCursor, bytes: Uint8Array, view: DataView, at: number, limit: number): number {
+  take(
+    cursor: FrameCursor,
+    bytes: Uint8Array,
+    view: DataView,
+    at: number,
+    limit: number,
+    answers?: PublishAnswers,
+  ): number {
     const { topicStart, topicEnd, payloadStart, payloadEnd, clientIdStart, end } = cursor;
-    const topic = this.#topicAt(view, topicStart, topicEnd, payloadEnd - payloadStart);
+    const topic = this.#topicAt(view, topicStart, topicEnd, payloadEnd - payloadStart, answers);
     if (topic === undefined) return end;
     if (!isAt(this.#clientId, bytes, clientIdStart, end)) {
-      this.#takeRewritten(bytes, topic, payloadStart, payloadEnd);
+      this.#takeRewritten(bytes, topic, payloadStart, payloadEnd, answers);
       return end;
     }
     const { targets } = topic;
@@ -77,12 +86,19 @@ export class Publishes {
       next += (count - 1) * size;
     }
     this.#broker.count(topic, count);
-    this.#run.add(targets, bytes, at, next, count);
+    if (answers !== undefined) clearBits(bytes, at, next, end - at);
+    this.#run.add(targets, bytes, at, next, count, answers);
     return next;
   }
 
   /** A delivered frame carries the id that its sender gave at CONNECT, whatever it wrote into the message. */
-  #takeRewritten(bytes: Uint8Array, topic: TopicEntry, payloadStart: number, payloadEnd: number): void {
+  #takeRewritten(
+    bytes: Uint8Array,
+    topic: TopicEntry,
+    payloadStart: number,
+    payloadEnd: number,
+    answers: PublishAnswers | undefined,
+  ): void {
     const size = frameSize(topic.bytes.length, payloadEnd - payloadStart, this.#clientId.length);
     if (this.#rewritten.length - this.#rewrittenEnd < size) {
       this.#run.publish();
@@ -96,19 +112,30 @@ export class Publishes {
     const { publish } = FrameType;
     this.#rewrittenEnd = writeFrame(this.#rewritten, start, publish, topic.bytes, payload, this.#clientId);
     this.#broker.count(topic, 1);
-    this.#run.add(topic.targets, this.#rewritten, start, this.#rewrittenEnd, 1);
+    this.#run.add(topic.targets, this.#rewritten, start, this.#rewrittenEnd, 1, answers);
   }
 
   /** The topic between `start` and `end`, where this client may publish to it. */
-  #topicAt(view: DataView, start: number, end: number, payloadBytes: number): TopicEntry | undefined {
+  #topicAt(
+    view: DataView,
+    start: number,
+    end: number,
+    payloadBytes: number,
+    answers: PublishAnswers | undefined,
+  ): TopicEntry | undefined {
     try {
       const topic = this.#broker.topic(view, start, end);
       this.#access.checkPublish(topic);
       return topic;
     } catch (error) {
       const topic = new Uint8Array(view.buffer, view.byteOffset + start, end - start);
-      this.#host.refusePublish(error, topic, payloadBytes);
+      this.#host.refusePublish(error, topic, payloadBytes, answers);
       return undefined;
     }
   }
+}
+
+/** Counted frames that lie one behind the other become plain ones where they lie: nobody else has these bytes yet. */
+function clearBits(bytes: Uint8Array, at: number, end: number, frameBytes: number): void {
+  for (let frame = at; frame < end; frame += frameBytes) bytes[frame] = FrameType.publish;
 }

@@ -28,18 +28,15 @@ export class RefusalFrames {
 
   /** A message was refused. A topic that is no text is not sent back. */
   publish(reason: BrokerError, topic: Uint8Array, bytes: number): void {
-    this.#send(FrameType.publishRefused, isUtf8(topic) ? topic : '', reason);
+    const named = isUtf8(topic) ? topic : '';
+    this.#channel.control(encodeFrame(FrameType.publishRefused, named, reason.message, this.#clientId));
     this.#log.add(reason, 'a message was refused', { topic: lenientUtf8.decode(topic), bytes });
   }
 
-  /** A subscription was refused, or ended by the broker. */
-  subscribe(reason: BrokerError, filter: string): void {
-    this.#send(FrameType.subscribeRefused, filter, reason);
+  /** The answer for a subscription that was refused, or ended by the broker. */
+  subscribe(reason: BrokerError, filter: string): Uint8Array {
     this.#log.add(reason, 'a subscription was refused', { topic: filter });
-  }
-
-  #send(type: FrameType, topic: string | Uint8Array, reason: BrokerError): void {
-    this.#channel.control(encodeFrame(type, topic, reason.message, this.#clientId));
+    return encodeFrame(FrameType.subscribeRefused, filter, reason.message, this.#clientId);
   }
 }
 

@@ -1,24 +1,23 @@
 import type { Channel } from '../../broker/delivery/channel.ts';
 import { Publication } from '../../broker/delivery/publication.ts';
+import type { Session } from '../../broker/sessions/session.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Reading, ReplayedMessage } from '../../live/replay.ts';
 import type { ReplayOptions, ReplayOutlet } from '../clients/replay-feed.ts';
-import { frameEncoding } from './encoding.ts';
 import type { PositionFrames } from './position-frames.ts';
-
-/** Replays that a client of the frames asks for: it acknowledges nothing. */
-export const FRAME_REPLAY: ReplayOptions = { qos: 0, noLocal: false, tags: [] };
 
 /** Sends what was replayed to a client of the frames, with its places where the client agreed on `positions`. */
 export class FrameReplayOutlet implements ReplayOutlet {
   readonly channel: Channel;
+  readonly #session: Session;
   readonly #clock: Clock;
   readonly #positions: PositionFrames | undefined;
   /** The numbers by which messages name where they were read. */
   readonly #readers = new WeakMap<Reading, number>();
 
-  constructor(channel: Channel, clock: Clock, positions: PositionFrames | undefined) {
+  constructor(channel: Channel, session: Session, clock: Clock, positions: PositionFrames | undefined) {
     this.channel = channel;
+    this.#session = session;
     this.#clock = clock;
     this.#positions = positions;
   }
@@ -34,13 +33,14 @@ export class FrameReplayOutlet implements ReplayOutlet {
   sendAll(messages: readonly ReplayedMessage[], reading: Reading): number {
     const reader = this.#readers.get(reading);
     const isPlain = this.#positions === undefined || reader === undefined;
-    const bytes = isPlain ? frameEncoding.encode(messages) : this.#positions.encode(messages, reader);
-    this.channel.deliver(new Publication(frameEncoding).set(bytes, 0, bytes.length, messages.length));
+    const { encoding } = this.channel;
+    const bytes = isPlain ? encoding.encode(messages) : this.#positions.encode(messages, reader);
+    this.channel.deliver(new Publication(encoding).set(bytes, 0, bytes.length, messages.length));
     return bytes.length;
   }
 
-  send(message: ReplayedMessage, reading: Reading): boolean {
-    this.sendAll([message], reading);
-    return true;
+  /** One that is acknowledged comes as any other that is: the client need not remember where it was. */
+  send(message: ReplayedMessage, _reading: Reading, { tags }: ReplayOptions): boolean {
+    return this.#session.outbox.sendNow(message, { qos: 1, retain: false, tags });
   }
 }

@@ -1,26 +1,33 @@
 import type { Client } from '../../broker/client.ts';
-import type { Session } from '../../broker/sessions/session.ts';
-import { join, type Subscription, simpleSubscription } from '../../broker/sessions/subscription.ts';
+import { Receipt } from '../../broker/delivery/receipt.ts';
+import type { RetainedFeed, Session } from '../../broker/sessions/session.ts';
+import { join, type Subscription } from '../../broker/sessions/subscription.ts';
 import { BrokerError } from '../../errors.ts';
 import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
 import { isReplay } from '../../live/replay-filter.ts';
-import { encodeFrame, type Frame, FrameType } from '../../protocol/frame/frame.ts';
+import { encodeFrame, type Frame, FrameError, FrameType } from '../../protocol/frame/frame.ts';
 import { GOES_ON } from '../../protocol/frame/positions.ts';
+import type { FrameProperties } from '../../protocol/frame/properties.ts';
 import { parseShared } from '../../topic.ts';
 import type { ClientServices } from '../clients/client-door.ts';
-import { PlainOutlet } from '../clients/plain-outlet.ts';
+import type { OrderedAnswers } from '../clients/ordered-answers.ts';
 import { Replays } from '../clients/replays.ts';
 import { RetainedFeeds } from '../clients/retained-feeds.ts';
-import { encodeMessage } from './encoding.ts';
+import { readPermitted } from './message-properties.ts';
 import type { PositionFrames } from './position-frames.ts';
 import type { RefusalFrames } from './refusal-frames.ts';
-import { FRAME_REPLAY, FrameReplayOutlet } from './replay-outlet.ts';
+import { refusalOf } from './refusals.ts';
+import { FrameReplayOutlet } from './replay-outlet.ts';
 
 export interface FrameSubscriberParts {
   services: ClientServices;
   client: Client;
+  session: Session;
+  answers: OrderedAnswers;
   /** The id that the client gave at CONNECT. */
   clientId: string;
+  /** The properties that the client may send. */
+  permitted: ReadonlySet<number>;
   /** There where the client wants to know where in the logs its replays are. */
   positions: PositionFrames | undefined;
   /** There where the client wants to stay connected when something is refused. */
@@ -31,28 +38,24 @@ const NO_BYTES = new Uint8Array(0);
 
 /** The subscriptions of one client, with the retained messages and the replays that they bring. */
 export class FrameSubscriber {
-  readonly #services: ClientServices;
-  readonly #client: Client;
-  readonly #clientId: string;
-  readonly #positions: PositionFrames | undefined;
-  readonly #refusals: RefusalFrames | undefined;
+  readonly #parts: FrameSubscriberParts;
   readonly #session: Session;
   // Made when the first is asked for: few clients have any.
   #retainedFeeds: RetainedFeeds | undefined;
   #replays: Replays | undefined;
 
-  constructor({ services, client, clientId, positions, refusals }: FrameSubscriberParts) {
-    this.#services = services;
-    this.#client = client;
-    this.#clientId = clientId;
-    this.#positions = positions;
-    this.#refusals = refusals;
-    const outlet = new PlainOutlet(client.channel, encodeMessage);
-    this.#session = services.sessions.passing(client.identity, outlet);
+  constructor(parts: FrameSubscriberParts) {
+    this.#parts = parts;
+    this.#session = parts.session;
   }
 
   get isEmpty(): boolean {
     return this.#session.subscriptionCount === 0 && this.#replays?.isEmpty !== false;
+  }
+
+  /** Whether retained messages, or those of a replay, are still to be sent. */
+  get isFeeding(): boolean {
+    return this.#session.feeds.size > 0 || this.#replays?.isWaiting === true;
   }
 
   *filters(): Iterable<string> {
@@ -60,77 +63,132 @@ export class FrameSubscriber {
     yield* this.#replays?.filters() ?? [];
   }
 
-  /** @throws BrokerError where the connection is to end with the refusal. */
+  /** @throws BrokerError, FrameError where the connection is to end with the refusal. */
   subscribe(frame: Frame): void {
+    const { services, client, permitted, refusals } = this.#parts;
     try {
-      this.#services.broker.checkMaySubscribe(this.#client.access, frame.topic);
-      if (isReplay(frame.topic)) this.#replay(frame);
-      else this.#subscribe(frame.topic);
+      const { properties, payload } = readPermitted(frame, permitted, true);
+      services.broker.checkMaySubscribe(client.access, frame.topic);
+      if (isReplay(frame.topic)) this.#replay(frame.topic, payload, properties);
+      else this.#subscribe(frame.topic, properties);
     } catch (error) {
-      if (this.#refusals === undefined || !(error instanceof BrokerError)) throw error;
-      this.#refusals.subscribe(error, frame.topic);
+      if (!(error instanceof BrokerError || error instanceof FrameError)) throw error;
+      this.#refuse(refusalOf(error, services.logger), frame.topic, refusals);
     }
   }
 
+  /** Ends a subscription, and answers that. */
   unsubscribe(filter: string): void {
-    this.#session.unsubscribe(filter);
+    const { answers, client } = this.#parts;
+    const receipt = new Receipt();
+    this.#session.unsubscribe(filter, receipt);
     this.#replays?.end(filter);
+    answers.inOrder(this.#frame(FrameType.unsuback, filter), receipt, (problem) => {
+      // It will ask again.
+      if (problem !== undefined) client.disconnect(problem);
+    });
   }
 
-  /** Ends all of it. */
+  /** Sends what waits, as far as the client takes it: retained messages and live ones side by side, then those of replays. */
+  feed(): void {
+    if (this.#session.feeds.size > 0) this.#feeds().send();
+    this.#session.pump();
+    this.#replays?.pump();
+  }
+
+  /** The connection is gone. */
   stop(): void {
     this.#replays?.endAll();
     this.#retainedFeeds?.stop();
-    this.#session.unsubscribeAll();
   }
 
-  #replay({ topic: filter, payload }: Frame): void {
+  #replay(filter: string, payload: Uint8Array, properties: FrameProperties): void {
+    const { positions: places } = this.#parts;
     this.#replays ??= this.#newReplays();
-    const positions = this.#positions?.takeNoted(filter);
-    const goesOn = this.#positions !== undefined && payload[0] === GOES_ON[0];
-    const more = { positions, goesOn };
-    this.#replays.prepare({ filter, asked: filter, options: FRAME_REPLAY, more }).begin();
-    this.#confirm(filter);
+    const positions = places?.takeNoted(filter);
+    const goesOn = places !== undefined && payload[0] === GOES_ON[0];
+    const options = {
+      qos: properties.acknowledged ? (1 as const) : (0 as const),
+      noLocal: properties.noLocal === true,
+      tags: [],
+    };
+    this.#replays.prepare({ filter, asked: filter, options, more: { positions, goesOn } }).begin();
+    this.#parts.answers.inOrder(this.#frame(FrameType.suback, filter));
   }
 
-  #subscribe(filter: string): void {
-    const subscription = simpleSubscription(filter);
-    const most = this.#client.access.most('subscriptions', maxSubscriptionsPerClient);
-    const isNew = this.#session.subscribe(subscription, undefined, most);
-    this.#confirm(filter);
-    if (isNew && parseShared(filter) === undefined && this.#services.broker.retained.has(filter)) {
-      this.#feedRetained(subscription);
-    }
+  #subscribe(filter: string, properties: FrameProperties): void {
+    const { client, services, answers, refusals } = this.#parts;
+    const subscription = subscriptionOf(filter, properties);
+    const isNew = this.#session.subscription(filter) === undefined;
+    const isDue = this.#isOwedRetained(filter, properties, isNew);
+    if (isDue) this.#session.owe(filter);
+    const most = client.access.most('subscriptions', maxSubscriptionsPerClient);
+    const receipt = new Receipt();
+    this.#session.subscribe(subscription, receipt, most);
+    const { retained } = services.broker;
+    const feed = isDue ? { messages: retained.find(filter), match: join([subscription])! } : undefined;
+    answers.inOrder(this.#frame(FrameType.suback, filter), receipt, (problem) => {
+      if (problem === undefined) {
+        if (feed !== undefined) this.#begin(filter, feed);
+        return;
+      }
+      if (isNew) this.#session.unsubscribe(filter);
+      this.#refuse(problem, filter, refusals);
+    });
   }
 
-  /** Sends the retained messages of a new subscription, one after the other, as fast as the client takes them. */
-  #feedRetained(subscription: Subscription): void {
-    const { broker } = this.#services;
-    const session = this.#session;
-    const { filter } = subscription;
+  /** A subscription that is asked for once more brings them again only to a client that can say when it wants them. */
+  #isOwedRetained(filter: string, { retainHandling }: FrameProperties, isNew: boolean): boolean {
+    const isWanted = retainHandling === 'always' || (retainHandling !== 'never' && isNew);
+    return isWanted && parseShared(filter) === undefined && this.#parts.services.broker.retained.has(filter);
+  }
+
+  /** Begins, unless the subscription has ended before it was safe. */
+  #begin(filter: string, feed: RetainedFeed): void {
+    if (this.#session.subscription(filter) === undefined) return;
+    this.#session.beginFeed(filter, feed);
+    this.feed();
+  }
+
+  #refuse(reason: BrokerError, filter: string, refusals: RefusalFrames | undefined): void {
+    if (refusals === undefined) throw reason;
+    const { answers } = this.#parts;
+    answers.inOrder(refusals.subscribe(reason, filter));
+  }
+
+  #feeds(): RetainedFeeds {
     if (this.#retainedFeeds === undefined) {
-      const { channel } = this.#client;
-      const feeds = new RetainedFeeds({ broker, session, channel }, () => feeds.send());
-      this.#retainedFeeds = feeds;
+      const { client, services } = this.#parts;
+      const parts = { broker: services.broker, session: this.#session, channel: client.channel };
+      this.#retainedFeeds = new RetainedFeeds(parts, () => this.feed());
     }
-    session.beginFeed(filter, { messages: broker.retained.find(filter), match: join([subscription])! });
-    this.#retainedFeeds.send();
+    return this.#retainedFeeds;
   }
 
   #newReplays(): Replays {
-    const { logs, metrics, logger, broker } = this.#services;
-    const client = this.#client;
+    const { services, client, positions, refusals, answers } = this.#parts;
+    const { logs, metrics, logger, broker } = services;
     return new Replays({
       ...{ logs, metrics, logger, client },
-      outlet: new FrameReplayOutlet(client.channel, broker.clock, this.#positions),
+      outlet: new FrameReplayOutlet(client.channel, this.#session, broker.clock, positions),
       failed: (filter, reason) => {
-        if (this.#refusals === undefined) client.disconnect(reason);
-        else this.#refusals.subscribe(reason, filter);
+        if (refusals === undefined) client.disconnect(reason);
+        else answers.inOrder(refusals.subscribe(reason, filter));
       },
     });
   }
 
-  #confirm(filter: string): void {
-    this.#client.channel.control(encodeFrame(FrameType.suback, filter, NO_BYTES, this.#clientId));
+  #frame(type: FrameType, filter: string): Uint8Array {
+    return encodeFrame(type, filter, NO_BYTES, this.#parts.clientId);
   }
+}
+
+function subscriptionOf(filter: string, properties: FrameProperties): Subscription {
+  return {
+    filter,
+    qos: properties.acknowledged ? 1 : 0,
+    noLocal: properties.noLocal === true,
+    retainAsPublished: properties.retainAsPublished === true,
+    tag: undefined,
+  };
 }

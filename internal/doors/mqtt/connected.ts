@@ -1,11 +1,11 @@
 import type { Access } from '../../access/access.ts';
 import type { Client, ClientHost } from '../../broker/client.ts';
 import type { Session } from '../../broker/sessions/session.ts';
-import type { OpenedSession, Sessions } from '../../broker/sessions/sessions.ts';
-import { BrokerError } from '../../errors.ts';
+import type { BrokerError } from '../../errors.ts';
 import type { Version } from '../../protocol/mqtt/packet.ts';
 import type { ClientServices } from '../clients/client-door.ts';
 import type { Intake } from '../clients/intake.ts';
+import { checkMayKeep, openSession } from '../clients/kept-session.ts';
 import { Run } from '../clients/run.ts';
 import type { EnhancedAuthentication } from './enhanced-authentication.ts';
 import { Inbox } from './incoming/inbox.ts';
@@ -61,19 +61,14 @@ export function openMqttClient(
   host: MqttClientHost,
 ): OpenedClient {
   const { access, connect, agreement } = admitted;
-  const { broker, sessions } = services;
-  checkSessions(access, sessions, agreement);
+  const { broker } = services;
+  const wanted = { isClean: connect.cleanStart, expiryMs: agreement.sessionExpiryMs };
+  checkMayKeep(services, access, wanted);
   boundInflight(access, agreement);
   if (agreement.will !== undefined) access.check('publish', 'topic', agreement.will.message.topic);
   const encoding = encodingOf(connect.version, broker.clock);
   const client = broker.connect({ access, encoding, host });
-  let opened: OpenedSession;
-  try {
-    opened = sessions.open(access.identity, connect.cleanStart, agreement.sessionExpiryMs);
-  } catch (error) {
-    broker.disconnect(client);
-    throw error;
-  }
+  const opened = openSession(services, client, wanted);
   const run = new Run(broker, host.intake, encoding, client.origin);
   const connected = createMqttClient(services, admitted, { client, session: opened.session, run, host });
   return { connected, run, isPresent: opened.isPresent };
@@ -123,14 +118,6 @@ function createMqttClient(
     subscriber,
     authentication,
   };
-}
-
-/** @throws BrokerError `too-many-sessions`: the user has as many as he may, and this would be one more that is kept. */
-function checkSessions({ identity, allowance }: Access, sessions: Sessions, agreement: Agreement): void {
-  const most = allowance?.least('sessions');
-  const isNew = agreement.sessionExpiryMs !== 0 && sessions.get(identity.clientId) === undefined;
-  if (most === undefined || !isNew || sessions.countOf(identity.user) < most) return;
-  throw new BrokerError('too-many-sessions', `${most} sessions are kept for this user`);
 }
 
 /** Messages on their way to a client, and from one that may be told. */

@@ -14,6 +14,7 @@ import type { Connection, ConnectionHandler } from '../../transport/connection.t
 import type { ClientConnection } from '../clients/client-connections.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
 import { clientFields, logClientDisconnect, tellDisconnected, tellLost } from '../clients/connection-log.ts';
+import { HeldWrites } from '../clients/held-writes.ts';
 import { Intake, type Taker } from '../clients/intake.ts';
 import { LimitedConnection } from '../clients/limited-connection.ts';
 import type { Run } from '../clients/run.ts';
@@ -52,8 +53,8 @@ export class MqttConnection
   /** Whether this connection had its last word. */
   #isEnding = false;
   #isSendScheduled = false;
-  /** The packets to send once the client's will is stored. */
-  #held: Uint8Array[] | undefined;
+  /** What is sent once the client's will is stored. */
+  #held: HeldWrites | undefined;
 
   constructor(connection: Connection, parts: MqttConnectionParts) {
     this.#connection = connection;
@@ -163,7 +164,7 @@ export class MqttConnection
     // Somebody who was dismissed may still ask something; the last word has been said.
     if (this.#isEnding) return true;
     if (this.#held !== undefined) {
-      this.#held.push(...buffers);
+      this.#held.add(buffers);
       return false;
     }
     this.#connection.meter?.sending(this.#sent);
@@ -306,24 +307,14 @@ export class MqttConnection
     answers.now(encodePacket(connack, version));
     this.#parts.sessions.enter(session, outlet, agreement.will, receipt);
     this.sendMore();
-    if (!receipt.isSettled) this.#holdAnswers(receipt);
+    if (!receipt.isSettled) this.#held = new HeldWrites(receipt, () => this.#release());
     this.#parts.logger.debug(this.#who(), 'a client connected');
   }
 
-  /**
-   * Sends nothing, CONNACK first of all, until the store has the will: the client then knows that it will be published
-   * whatever happens. A store that fails keeps nobody out: it gets the will when it can be written again.
-   */
-  #holdAnswers(will: Receipt): void {
-    this.#held = [];
-    will.whenSettled(() => this.#release());
-  }
-
   #release(): void {
-    const held = this.#held;
-    if (held === undefined) return;
+    const held = this.#held?.buffers;
     this.#held = undefined;
-    if (this.#isEnding) return;
+    if (held === undefined || this.#isEnding) return;
     if (held.length > 0) this.#connection.write(held);
     this.drained();
   }

@@ -23,7 +23,7 @@ import { readInt64, readUint32, writeInt64, writeUint32 } from './numbers.ts';
 /** Says that everything up to a number has its answer, and each of these ranges. */
 export interface Acknowledgement {
   upTo: number;
-  /** First and last number of each, all above `upTo`. */
+  /** First and last number of each, all above `upTo`, in ascending order, and none of them twice. */
   ranges: readonly (readonly [first: number, last: number])[];
 }
 
@@ -78,11 +78,13 @@ export function parseAck(payload: Uint8Array): Acknowledgement {
   const upTo = numberAt(payload, 0);
   if (payload.length === NUMBER_BYTES) return { upTo, ranges: NO_RANGES };
   const ranges: [number, number][] = [];
+  let before = upTo;
   for (let at = NUMBER_BYTES; at < payload.length; at += RANGE_BYTES) {
     const first = numberAt(payload, at);
     const last = numberAt(payload, at + NUMBER_BYTES);
-    if (first <= upTo || last < first) throw meaningless(`of ${first} to ${last} behind ${upTo}`);
+    if (first <= before || last < first) throw meaningless(`of ${first} to ${last} behind ${before}`);
     ranges.push([first, last]);
+    before = last;
   }
   return { upTo, ranges };
 }

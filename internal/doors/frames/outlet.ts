@@ -1,0 +1,82 @@
+import type { Channel } from '../../broker/delivery/channel.ts';
+import { type Message, Publication } from '../../broker/delivery/publication.ts';
+import type { Outlet, SentAs } from '../../broker/sessions/outlet.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { encodeFrame, FrameBit, FrameType } from '../../protocol/frame/frame.ts';
+import { type FrameProperties, payloadWith } from '../../protocol/frame/properties.ts';
+import { encodeMessage } from './encoding.ts';
+import { propertiesToTell, type Told } from './message-properties.ts';
+
+export interface FrameOutletParts {
+  channel: Channel;
+  clock: Clock;
+  told: Told;
+  /** Messages that the client takes before it acknowledges any. */
+  window: number;
+  /** A counted message is sent. */
+  counted(token: number): void;
+  /** The client has a message of QoS 2 by another protocol, and is not asked once more. */
+  confirmed(token: number): void;
+}
+
+/** Sends messages to one client of the frames, with what it agreed to be told. */
+export class FrameOutlet implements Outlet {
+  readonly channel: Channel;
+  readonly takesRuns = true;
+  readonly takesOneCopy = true;
+  readonly window: number;
+  /** Messages so far that its channel never drops. */
+  undroppable = 0;
+  readonly #parts: FrameOutletParts;
+
+  constructor(parts: FrameOutletParts) {
+    this.channel = parts.channel;
+    this.window = parts.window;
+    this.#parts = parts;
+  }
+
+  send(message: Message, { qos, retain, isFromStore }: SentAs, token: number, isAgain: boolean): undefined {
+    const isCounted = qos > 0;
+    const tellsRetain = retain && this.#parts.told.retain;
+    if (!isCounted && !isFromStore && !tellsRetain) {
+      this.channel.deliver(Publication.ofMessages([message]));
+      return;
+    }
+    const bytes = this.#encode(message, { isCounted, tellsRetain, isAgain });
+    if (isCounted || isFromStore) {
+      this.undroppable++;
+      this.channel.enqueueUndroppable(bytes);
+    } else {
+      this.channel.deliver(new Publication(this.channel.encoding).set(bytes, 0, bytes.length, 1));
+    }
+    if (isCounted) this.#parts.counted(token);
+  }
+
+  /** As many as the store of sessions has numbers for. */
+  tokenAfter(token: number): number {
+    return token >= LAST_TOKEN ? 1 : token + 1;
+  }
+
+  confirm(token: number): void {
+    this.#parts.confirmed(token);
+  }
+
+  #encode(message: Message, { isCounted, tellsRetain, isAgain }: Said): Uint8Array {
+    const { told, clock } = this.#parts;
+    let said: FrameProperties | undefined = propertiesToTell(message, told, clock);
+    if (tellsRetain) said = { ...said, retain: true };
+    if (isAgain) said = { ...said, isAgain: true };
+    if (said === undefined && !isCounted) return encodeMessage(message);
+    const bits = (isCounted ? FrameBit.acknowledged : 0) | (said === undefined ? 0 : FrameBit.properties);
+    const payload = said === undefined ? message.payload : payloadWith(said, message.payload);
+    return encodeFrame(FrameType.publish | bits, message.topic, payload, message.clientId);
+  }
+}
+
+interface Said {
+  isCounted: boolean;
+  tellsRetain: boolean;
+  isAgain: boolean;
+}
+
+const LAST_TOKEN = 65_535;
