@@ -16,7 +16,7 @@ import { openInWaves } from './load/connect-all.ts';
 import { Connection } from './load/connection.ts';
 import { KafkaConnection } from './load/kafka/connection.ts';
 import { fillTopic } from './load/kafka/topic.ts';
-import { mqtt, mqttPacket, mqttPersistent, mqttString, subscribePacket } from './peers/mqtt.ts';
+import { mqtt, mqttPacket, mqttPersistent, mqttString, subackPacket, subscribePacket } from './peers/mqtt.ts';
 import type { Address, Wire } from './peers/peer.ts';
 import { frames } from './peers/tinymq.ts';
 import { LOAD_CORE, residentBytes, type Started, start, untilListening } from './processes.ts';
@@ -242,7 +242,8 @@ async function sessions({ live }: Measured, count: number): Promise<object> {
   for (let first = 0; first < count; first += 100) {
     const wave = Array.from({ length: Math.min(100, count - first) }, async (_, offset) => {
       const client = await Connection.open(live, mqttPersistent, `session-${first + offset}`);
-      await client.ask(subscribePacket(`site/${first + offset}/temp`, 1));
+      // The answer comes when the session is safe, later than one to PINGREQ.
+      await client.askFor(subackPacket(1), subscribePacket(`site/${first + offset}/temp`, 1));
       client.close();
     });
     await Promise.all(wave);

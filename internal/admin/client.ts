@@ -57,16 +57,19 @@ export class AdminClient {
   /**
    * Watches until the broker ends it.
    *
+   * @param begun called when the broker watches: it tells of whatever happens from then on.
    * @throws Failure where the broker refuses it; the error of the system where nobody is there.
    */
   async watch<Input extends object, Event>(
     { path }: AdminStream<Input, Event>,
     input: Input,
     take: (event: Event) => void,
+    begun: () => void = () => {},
   ): Promise<void> {
     const query = queryOf(Object.fromEntries(Object.entries(input)));
     const response = await this.#open({ method: 'GET', path: path + query, timeoutMs: 0 });
     if (response.statusCode !== 200) throw new Failure((parsed(await textOf(response)) as Problem).detail);
+    begun();
     response.setEncoding('utf8');
     try {
       let rest = '';

@@ -9,9 +9,11 @@ import { traceProgram } from './flags.ts';
 export const trace = command(traceProgram, async (invocation) => {
   const { values, operands } = invocation;
   const show = values.json ? print : (step: ShownStep) => void process.stdout.write(`${line(step)}\n`);
-  if (!values.json) note(`Watching for ${values.for} s.`);
+  const begun = () => {
+    if (!values.json) note(`Watching for ${values.for} s.`);
+  };
   await withBroker(invocation, (broker) =>
-    broker.watch(traceMessages, { name: operands[0], for: values.for }, show),
+    broker.watch(traceMessages, { name: operands[0], for: values.for }, show, begun),
   );
 });
 
