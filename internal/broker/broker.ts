@@ -8,6 +8,7 @@ import { channelTotalBytes, maxFilterLevels } from '../limits/broker.ts';
 import { Fates } from '../observe/fates.ts';
 import type { Counter, Metrics } from '../observe/metrics.ts';
 import { RecentFates } from '../observe/recent-fates.ts';
+import { Spans } from '../observe/spans.ts';
 import { Tracing } from '../observe/tracing.ts';
 import { filterProblem } from '../topic.ts';
 import type { Client, ClientSpec } from './client.ts';
@@ -18,6 +19,7 @@ import { type Message, Publication, type ValuesParts } from './delivery/publicat
 import type { Receipt } from './delivery/receipt.ts';
 import { Turn } from './delivery/turn.ts';
 import { TurnTime } from './delivery/turn-time.ts';
+import { beginPublishSpan, endWhenSettled } from './publish-span.ts';
 import { Retained, type RetainedBounds, type RetainedStore } from './retained/retained.ts';
 import type { InterestListener } from './routing/interest.ts';
 import { Routes } from './routing/routes.ts';
@@ -76,6 +78,8 @@ export class Broker {
   readonly fates: Fates;
   /** Who looks at messages on their way. */
   readonly tracing: Tracing;
+  /** What messages that belong to a trace meet, for those who look at whole traces. */
+  readonly spans: Spans;
   /** When publishers give way to others. */
   readonly turnTime: TurnTime;
   readonly routes: Routes;
@@ -97,6 +101,7 @@ export class Broker {
     this.fates = new Fates(metrics, logger, new RecentFates(clock));
     const { fates } = this;
     this.tracing = new Tracing(clock);
+    this.spans = new Spans(clock);
     fates.onFate(this.tracing.tellFate);
     this.#clients = new Clients({ settings, metrics, fates, logger, turn: new Turn(afterReads), total });
     metrics.gauge('channel_bytes_waiting', () => total.bytes);
@@ -217,11 +222,13 @@ export class Broker {
    */
   publishMessage(message: Message, parts: PublishParts = {}): void {
     const { targets = this.routes.use(message.topic), source = unpausable, receipt } = parts;
+    const span = this.spans.isOn ? beginPublishSpan(this.spans, message, parts.publisher) : undefined;
     if (message.retain) {
       this.retained.set(message, receipt, parts.publisher);
       this.#awaitRetainedStore(message, source);
     }
     this.publish(Publication.ofMessages([message], parts), targets, source);
+    if (span !== undefined) endWhenSettled(span, receipt);
   }
 
   /** A publisher that asked for nothing waits only for what others like it brought, not for what sessions keep. */

@@ -1,3 +1,5 @@
+import { traceContextOf } from '../lib/trace-context.ts';
+import { inPairs } from '../observe/spans.ts';
 import type { Tracing } from '../observe/tracing.ts';
 import { matchesFilter, parseShared } from '../topic.ts';
 import type { Client } from './client.ts';
@@ -28,7 +30,7 @@ export function tracePublication(
     tracing.tell({
       ...{ step: 'published', topic, client: publisher, user: identity?.user, remote: identity?.remote },
       door: origin.kind === 'client' ? identity?.door : origin.kind,
-      ...{ qos, retain, bytes: payload.length },
+      ...{ qos, retain, bytes: payload.length, traceparent: traceparentOf(message) },
     });
     const isForNobody = channels.length === 0 && receivers.length === 0 && groups.length === 0;
     if (isForNobody) tracing.tell({ step: 'unmatched', topic, publisher });
@@ -41,6 +43,11 @@ export function tracePublication(
       publisher,
       count: messages.length - MOST_OF_A_RUN,
     });
+}
+
+function traceparentOf({ properties }: Message): string | undefined {
+  const { userProperties } = properties ?? {};
+  return userProperties && traceContextOf(inPairs(userProperties))[0]?.[1];
 }
 
 function traceTarget(

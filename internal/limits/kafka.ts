@@ -42,3 +42,6 @@ export const reauthenticationEveryMs = 1_000;
  * waits again before it is served.
  */
 export const kafkaMaxThrottleMs = 10_000;
+
+/** Traces of one batch that spans are made of: more are of no use to whoever looks at one of them. */
+export const spansOfBatch = 128;

@@ -44,5 +44,15 @@ export const exportIntervalMs = 60_000;
 export const exportTimeoutMs = 10_000;
 /** A day; the runtime's timers hold no more than 24 of them. */
 export const longestExportIntervalMs = 86_400_000;
+/** What it says of spans that wait to be sent: how long, how many, and how many go at once. */
+export const spanDelayMs = 5_000;
+export const queuedSpans = 2_048;
+export const spansOfExport = 512;
+/** A span takes about a kilobyte. */
+export const mostQueuedSpans = 1_048_576;
+/** Between two tries of one export: the first wait, which each one more doubles. */
+export const exportRetryMs = 1_000;
+/** Of the answer of a collector, which says what it did not take; of longer ones nothing is read. */
+export const exportAnswerBytes = 64 * KiB;
 /** The last export may delay the stop of a broker by so much. */
 export const lastExportMs = 3_000;

@@ -11,6 +11,7 @@ import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
 import { TooManyLogsError } from '../log/too-many-logs.ts';
 import { type FateLog, Fates } from '../observe/fates.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { inPairs, type OpenSpan, type Spans } from '../observe/spans.ts';
 import { headersOf } from './records.ts';
 
 /** The topic config of a log with messages of other topics than the one its name leads to. */
@@ -31,6 +32,8 @@ export interface CaptureParts {
   logName?: string;
   /** Whether a topic is for this capture, where others may have it instead; it always answers the same. */
   isWanted?: (topic: string) => boolean;
+  /** Told of messages that belong to a trace. */
+  spans?: Spans;
   /** Writes only to logs that there are. */
   createsNone?: true;
 }
@@ -55,6 +58,9 @@ export class Capture implements Receiver {
   readonly #dirty = new Set<string>();
   /** By log, the receipts of messages of this turn that have one. */
   readonly #receipts = new Map<string, Receipt[]>();
+  readonly #spans: Spans | undefined;
+  /** By log, the spans of messages of this turn that belong to a trace. */
+  readonly #openSpans = new Map<string, OpenSpan[]>();
   readonly #header = new BatchHeader();
   readonly #mixed = new Set<string>();
   readonly #writing = new Set<Promise<void>>();
@@ -71,6 +77,7 @@ export class Capture implements Receiver {
     this.#logName = parts.logName;
     this.#isWanted = parts.isWanted;
     this.#createsNone = parts.createsNone ?? false;
+    this.#spans = parts.spans;
     this.#fates = parts.fates ?? new Fates(parts.metrics, parts.log);
   }
 
@@ -84,7 +91,9 @@ export class Capture implements Receiver {
     const fromLog = origin.kind === 'log' ? origin.name : undefined;
     for (const message of publication.messages()) {
       const name = this.#take(message, now, fromLog);
-      if (name !== undefined && receipt !== undefined) this.#hold(receipt, name);
+      if (name === undefined) continue;
+      if (receipt !== undefined) this.#hold(receipt, name);
+      if (this.#spans?.isOn) this.#beginSpan(this.#spans, message, name);
     }
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -159,6 +168,17 @@ export class Capture implements Receiver {
     else receipts.push(receipt);
   }
 
+  #beginSpan(spans: Spans, { properties }: Message, name: string): void {
+    const { userProperties } = properties ?? {};
+    if (userProperties === undefined) return;
+    const facts = { operation: 'append', destination: name, isAsked: false };
+    const span = spans.begin(inPairs(userProperties), facts);
+    if (span === undefined) return;
+    const open = this.#openSpans.get(name);
+    if (open === undefined) this.#openSpans.set(name, [span]);
+    else open.push(span);
+  }
+
   #write(): void {
     this.#isScheduled = false;
     for (const name of this.#dirty) this.#writeBatch(name, this.#builders.get(name)!);
@@ -173,10 +193,18 @@ export class Capture implements Receiver {
     const { maxTimestamp } = parseBatchHeader(bytes, 0, this.#header);
     const receipts = this.#receipts.get(name) ?? NO_RECEIPTS;
     this.#receipts.delete(name);
+    const spans = this.#openSpans.get(name) ?? NO_SPANS;
+    this.#openSpans.delete(name);
     const writing = this.#append(name, { bytes, count, maxTimestamp })
       .then(
-        () => this.#worked(receipts),
-        (error: Error) => this.#failed(name, { count, bytes: bytes.length }, error, receipts),
+        () => {
+          for (const span of spans) span.end();
+          this.#worked(receipts);
+        },
+        (error: Error) => {
+          for (const span of spans) span.end(codeOf(error));
+          this.#failed(name, { count, bytes: bytes.length }, error, receipts);
+        },
       )
       .finally(() => {
         this.#writing.delete(writing);
@@ -254,6 +282,7 @@ interface Lost {
 }
 
 const NO_RECEIPTS: readonly Receipt[] = [];
+const NO_SPANS: readonly OpenSpan[] = [];
 /** Builders are kept for the next turn; with this many topics they are made anew. */
 const MAX_IDLE_BUILDERS = 1024;
 const MAX_REMEMBERED_TOPICS = 10_000;

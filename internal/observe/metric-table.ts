@@ -178,6 +178,11 @@ export const METRICS = {
   sessions_expired_total: { type: 'counter', help: 'Sessions that nobody came back to in time.' },
   shared_subscriptions: { type: 'gauge', help: 'Subscriptions that share their messages with a group.' },
   slow_consumer_episodes_total: { type: 'counter', help: 'Times that a subscriber became slow.' },
+  spans_dropped_total: {
+    type: 'counter',
+    help: 'Spans that were not exported: too many waited, or the collector did not take them.',
+  },
+  spans_exported_total: { type: 'counter', help: 'Spans that a collector took.' },
   store_bytes: { type: 'gauge', help: 'Size of the files of the store.' },
   store_bytes_waiting: { type: 'gauge', help: 'Bytes of batches that are not durable yet.' },
   store_commit_seconds: {

@@ -48,6 +48,8 @@ export interface TracedStep {
   readonly code?: string | undefined;
   readonly message?: string | undefined;
   readonly rule?: string | undefined;
+  /** The context of the trace across programs that a published message belongs to. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Which messages are looked at: those of a topic or client, or both where both are said. */

@@ -31,7 +31,7 @@ export function openLive(
   options: readonly LogOption[],
   { logs, broker, metrics, logger }: LiveParts,
 ): OpenLive {
-  const parts = { logs, metrics, log: logger, fates: broker.fates.logging(logger) };
+  const parts = { logs, metrics, log: logger, fates: broker.fates.logging(logger), spans: broker.spans };
   logs.tracing = broker.tracing;
   const delivery = new Delivery(logs, broker, logger);
   const captures = [...captureAll(options, broker, parts), captureExisting(options, broker, parts)];

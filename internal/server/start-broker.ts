@@ -133,7 +133,10 @@ export async function startWithDoors(
     addHealthChecks(health, { kept, entries, certificates });
     measureProcess(metrics, options.version ?? packageVersion, kept, certificates, opened);
     // The last export comes after the doors are closed, and before what it asks.
-    const otlp = await openOtlp({ variables: options.openTelemetry, metrics, clock: options.clock, logger });
+    const otlp = await openOtlp({
+      ...{ variables: options.openTelemetry, metrics, spans: broker.spans },
+      ...{ clock: options.clock, logger },
+    });
     opened.add(() => otlp?.close());
     const connections = new Connections(metrics);
     const observed = { metrics, health, connections, logger };

@@ -1,68 +1,12 @@
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { createGunzip } from 'node:zlib';
+import type { ServerResponse } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { METRICS } from '../../internal/observe/metric-table.ts';
-import { otlpSettings } from '../../internal/observe/otlp/settings.ts';
+import { type OtlpSettings, otlpSettings } from '../../internal/observe/otlp/settings.ts';
 import { checkBroker } from '../../internal/server/check-broker.ts';
 import { type BrokerOptions, type Logger, MovableClock, startBroker } from '../../pkg/embed/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { startCollector } from '../support/otlp-collector.ts';
 import { connectRaw } from '../support/raw-client.ts';
-
-interface Point {
-  attributes: { key: string; value: { stringValue: string } }[];
-  startTimeUnixNano?: string;
-  timeUnixNano: string;
-  asDouble?: number;
-  count?: string;
-  bucketCounts?: string[];
-  explicitBounds?: number[];
-}
-
-interface Shown {
-  name: string;
-  unit: string;
-  description: string;
-  sum?: { aggregationTemporality: number; isMonotonic: boolean; dataPoints: Point[] };
-  gauge?: { dataPoints: Point[] };
-  histogram?: { aggregationTemporality: number; dataPoints: Point[] };
-}
-
-interface Export {
-  path: string | undefined;
-  headers: IncomingHttpHeaders;
-  attributes: Record<string, string>;
-  metrics: Map<string, Shown>;
-}
-
-/** A collector that remembers what it got, and answers as it is told. */
-async function startCollector(answer: (response: ServerResponse) => void = (response) => response.end('{}')) {
-  const got: Export[] = [];
-  const state = { answer };
-  const server = createServer(async (request, response) => {
-    const isCompressed = request.headers['content-encoding'] === 'gzip';
-    const body = JSON.parse(await text(isCompressed ? request.pipe(createGunzip()) : request));
-    const [{ resource, scopeMetrics }] = body.resourceMetrics;
-    got.push({
-      path: request.url,
-      headers: request.headers,
-      attributes: Object.fromEntries(
-        resource.attributes.map(({ key, value }: Point['attributes'][0]) => [key, value.stringValue]),
-      ),
-      metrics: new Map(scopeMetrics[0].metrics.map((shown: Shown) => [shown.name, shown])),
-    });
-    state.answer(response);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { got, state, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-}
 
 async function start(openTelemetry: Record<string, string>, options: BrokerOptions = {}) {
   const clock = new MovableClock();
@@ -75,7 +19,7 @@ async function start(openTelemetry: Record<string, string>, options: BrokerOptio
   });
   onTestFinished(() => broker.close());
   const ofExports = () => lines.filter((line) => line.includes('exported'));
-  return { broker, clock, ofExports };
+  return { broker, clock, lines, ofExports };
 }
 
 it('the metrics of the registry are exported each interval, and once at the end', async () => {
@@ -94,7 +38,7 @@ it('the metrics of the registry are exported each interval, and once at the end'
   await clock.advance(5_000);
   const first = await eventually(() => got[0], 'an export');
   expect(first.path).toBe('/otlp/v1/metrics');
-  expect(first.headers).toMatchObject({ 'content-type': 'application/json', 'x-key': 'a,b' });
+  expect(first.headers).toMatchObject({ 'content-type': 'application/x-protobuf', 'x-key': 'a,b' });
   expect(first.attributes).toEqual({
     'service.name': 'our-broker',
     'deployment.environment.name': 'test one',
@@ -189,6 +133,65 @@ it.each([
   expect(got).toHaveLength(2);
 });
 
+it.each(['protobuf', 'json'] as const)(
+  'what a collector does not take is said once, and not sent again (%s)',
+  async (format) => {
+    // partial_success { rejected_data_points: 3, error_message: "too many" }
+    const said =
+      format === 'json'
+        ? '{"partialSuccess":{"rejectedDataPoints":"3","errorMessage":"too many"}}'
+        : Buffer.from('0a0c0803120874 6f6f206d616e79'.replace(' ', ''), 'hex');
+    const { got, url } = await startCollector((response) => void response.end(said));
+    const { clock, lines } = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: `http/${format}`,
+      OTEL_METRIC_EXPORT_INTERVAL: '1000',
+    });
+    await eventually(async () => {
+      await clock.advance(1_000);
+      return got.length >= 3;
+    }, 'exports');
+    expect(lines.filter((line) => line.includes('collector'))).toEqual([
+      `the collector does not take all metrics ${JSON.stringify({ collector: url, rejected: 3, reason: 'too many' })}`,
+    ]);
+  },
+);
+
+it.each([429, 502, 503, 504])(
+  'a collector that answers %i gets the same export again, when it says',
+  async (status) => {
+    let answers = 0;
+    const { got, url } = await startCollector((response) => {
+      if (answers++ === 0) response.writeHead(status, { 'retry-after': '0' });
+      response.end();
+    });
+    const { clock, lines } = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
+      OTEL_METRIC_EXPORT_INTERVAL: '1000',
+    });
+    await clock.advance(1_000);
+    await eventually(() => got.length >= 2, 'the second try');
+    expect(got[1]!.metrics.size).toBe(got[0]!.metrics.size);
+    expect(lines.filter((line) => line.includes('exported'))).toEqual([]);
+  },
+);
+
+it('a collector that asks for more time than an export has is left alone until the next one', async () => {
+  const { got, url } = await startCollector((response) => {
+    response.writeHead(503, { 'retry-after': '3600' });
+    response.end();
+  });
+  const { clock, ofExports } = await start({
+    OTEL_EXPORTER_OTLP_ENDPOINT: url,
+    OTEL_EXPORTER_OTLP_TIMEOUT: '100',
+    OTEL_METRIC_EXPORT_INTERVAL: '1000',
+  });
+  await clock.advance(1_000);
+  await eventually(() => ofExports().length === 1, 'the failure');
+  expect(ofExports()[0]).toContain('it answered with HTTP status 503');
+  expect(got).toHaveLength(1);
+});
+
 describe('nothing is exported', () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318' };
   it.each([
@@ -196,19 +199,27 @@ describe('nothing is exported', () => {
     { OTEL_EXPORTER_OTLP_ENDPOINT: ' ' },
     { OTEL_SERVICE_NAME: 'x' },
     { ...endpoint, OTEL_SDK_DISABLED: 'TRUE' },
-    { ...endpoint, OTEL_METRICS_EXPORTER: 'none' },
-    { ...endpoint, OTEL_METRICS_EXPORTER: 'none', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+    { ...endpoint, OTEL_METRICS_EXPORTER: 'none', OTEL_TRACES_EXPORTER: 'none' },
+    {
+      ...endpoint,
+      OTEL_METRICS_EXPORTER: 'none',
+      OTEL_TRACES_EXPORTER: 'none',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    },
   ])('with %j', (variables) => expect(otlpSettings(variables)).toBeUndefined());
 });
 
 it('an exporter that is named needs no endpoint', () =>
-  expect(otlpSettings({ OTEL_METRICS_EXPORTER: 'otlp' })?.url.href).toBe('http://localhost:4318/v1/metrics'));
+  expect(otlpSettings({ OTEL_METRICS_EXPORTER: 'otlp' })?.metrics?.url.href).toBe(
+    'http://localhost:4318/v1/metrics',
+  ));
 
 describe('a broker does not start, and says which variable is wrong, never its value', () => {
   it.each([
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'localhost:4317?secret'],
     ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
-    ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'http/protobuf'],
+    ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'http'],
+    ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'grpc'],
     ['OTEL_EXPORTER_OTLP_HEADERS', 'authorization=secret%0A'],
     ['OTEL_EXPORTER_OTLP_CERTIFICATE', '/nowhere/secret'],
   ])('%s', async (name, value) => {
@@ -222,6 +233,11 @@ describe('a broker does not start, and says which variable is wrong, never its v
   });
 });
 
+/** Samplers are functions, and none is like another. */
+function plain({ spans, ...settings }: OtlpSettings) {
+  return { ...settings, spans: { ...spans, sampler: undefined } };
+}
+
 describe('what cannot be read has no effect, and that is noted', () => {
   it.each([
     ['OTEL_METRIC_EXPORT_INTERVAL', 'soon'],
@@ -231,13 +247,17 @@ describe('what cannot be read has no effect, and that is noted', () => {
     ['OTEL_EXPORTER_OTLP_HEADERS', 'secret'],
     ['OTEL_EXPORTER_OTLP_COMPRESSION', 'zip'],
     ['OTEL_METRICS_EXPORTER', 'otlp,prometheus'],
-    ['OTEL_TRACES_EXPORTER', 'otlp'],
-    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'http://localhost:4318/v1/traces'],
+    ['OTEL_TRACES_EXPORTER', 'otlp,zipkin'],
+    ['OTEL_TRACES_SAMPLER', 'jaeger_remote'],
+    ['OTEL_TRACES_SAMPLER_ARG', '2'],
+    ['OTEL_BSP_MAX_QUEUE_SIZE', '0'],
+    ['OTEL_BSP_SCHEDULE_DELAY', 'soon'],
+    ['OTEL_PROPAGATORS', 'b3,jaeger'],
     ['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE', 'delta'],
   ])('%s=%s', (name, value) => {
     const usual = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost' };
-    const { notes, ...settings } = otlpSettings({ ...usual, [name]: value })!;
-    const { notes: none, ...others } = otlpSettings(usual)!;
+    const { notes, ...settings } = plain(otlpSettings({ ...usual, [name]: value })!);
+    const { notes: none, ...others } = plain(otlpSettings(usual)!);
     expect(none).toEqual([]);
     expect(settings).toEqual(others);
     expect(notes).toEqual([expect.stringContaining(name)]);

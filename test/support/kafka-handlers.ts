@@ -1,6 +1,8 @@
 import type { Access } from '../../internal/access/access.ts';
 import type { Handler, KafkaClient, KafkaParts } from '../../internal/doors/kafka/handler.ts';
 import { RequestAccess } from '../../internal/doors/kafka/request-access.ts';
+import { systemClock } from '../../internal/lib/clock.ts';
+import { Spans } from '../../internal/observe/spans.ts';
 import {
   decodeRequest,
   decodeResponse,
@@ -30,7 +32,7 @@ export async function askHandler<A extends Api>(
   const sent = Buffer.concat(encodeRequest(api, version, header, request)).subarray(SIZE_BYTES);
   const { body } = decodeRequest(api, sent);
   const context = {
-    parts: parts as KafkaParts,
+    parts: { spans: new Spans(systemClock), ...parts } as KafkaParts,
     version,
     clientId: 'client',
     client: { messages: { received: 0, sent: 0 }, ...client } as KafkaClient,

@@ -49,6 +49,7 @@ export const traceMessages = defineStream<TraceQuery, ShownStep>({
         code: text,
         message: text,
         rule: text,
+        traceparent: text,
       },
     },
     ['at', 'step'],

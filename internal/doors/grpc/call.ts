@@ -3,6 +3,7 @@ import type { RecordHeader } from '../../batch/record-cursor.ts';
 import type { Deadline } from '../../lib/deadline-timer.ts';
 import { MessageReader } from '../../protocol/grpc/envelope.ts';
 import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.ts';
+import type { CallSpan } from './call-span.ts';
 import type { CallPeer } from './context.ts';
 import { grpcErrorOf, isUnexpected } from './errors.ts';
 import { type ExpandedCall, Expander } from './expander.ts';
@@ -39,6 +40,8 @@ export class Call implements ExpandedCall, StreamHandler {
   #deadline: Deadline | undefined;
   /** The headers of records that the call produces: the trace that it belongs to. */
   recordHeaders: readonly RecordHeader[] = NO_HEADERS;
+  /** Of its trace; where it produces something, it says where to. */
+  span: CallSpan | undefined;
   #heldBytes = 0;
   #pauses = 0;
   #isOver = false;

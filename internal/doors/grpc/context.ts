@@ -3,6 +3,7 @@ import type { DeadlineTimer } from '../../lib/deadline-timer.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { PartitionLog } from '../../log/partition-log.ts';
 import type { Counter } from '../../observe/metrics.ts';
+import type { Spans } from '../../observe/spans.ts';
 import type { StatusCode } from '../../protocol/grpc/status.ts';
 import type { Budget } from './budget.ts';
 import type { Unsent } from './unsent.ts';
@@ -41,6 +42,8 @@ export interface DoorContext {
   /** Answers of BulkRetrieve. */
   readonly bulk: Budget;
   readonly unsent: Unsent;
+  /** Told of calls that belong to a trace. */
+  readonly spans: Spans;
   readonly deadlines: DeadlineTimer;
   readonly received: Counter;
   readonly sent: Counter;

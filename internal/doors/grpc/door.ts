@@ -6,6 +6,7 @@ import type { Logs } from '../../log/logs.ts';
 import { Connections } from '../../observe/connections.ts';
 import { type FateLog, Fates } from '../../observe/fates.ts';
 import type { Metrics } from '../../observe/metrics.ts';
+import { Spans } from '../../observe/spans.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { Admission } from '../clients/admission.ts';
 import { ConnectionSet } from '../clients/connection-set.ts';
@@ -31,6 +32,8 @@ export interface GrpcDoorParts {
   /** The open connections of all doors. Default: of this one. */
   connections?: Connections;
   log: FateLog;
+  /** Told of calls that belong to a trace. Default: nobody is. */
+  spans?: Spans;
   settings?: Partial<GrpcSettings>;
   /** Admission and permissions. Default: every client may do everything. */
   admission?: Admission;
@@ -171,6 +174,7 @@ function contextOf(parts: GrpcDoorParts, settings: GrpcSettings): DoorContext {
     waiting: new Budget(grpcLimits.grpcWaitingBytes),
     bulk: new Budget(Math.max(grpcLimits.grpcBulkBytes, settings.maxMessageBytes)),
     unsent: new Unsent(),
+    spans: parts.spans ?? new Spans(logs.clock),
     deadlines: new DeadlineTimer(logs.clock),
     received: metrics.counter('grpc_messages_received_total'),
     sent: metrics.counter('grpc_messages_sent_total'),

@@ -11,6 +11,7 @@ export async function openGrpc(parts: DoorParts, options: GrpcOptions): Promise<
   const door = new GrpcDoor({
     logs,
     metrics,
+    spans: parts.broker.spans,
     fates: parts.broker.fates.logging(logger),
     connections,
     log: logger,

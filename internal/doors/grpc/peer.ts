@@ -1,6 +1,7 @@
 import type { Access } from '../../access/access.ts';
 import type { Identity } from '../../access/identity.ts';
 import type { BrokerError } from '../../errors.ts';
+import { traceContextOf } from '../../lib/trace-context.ts';
 import { grpcHeaderBytes } from '../../limits/grpc.ts';
 import type { ConnectionFacts, OpenConnection } from '../../observe/connections.ts';
 import type { Affected, Fates } from '../../observe/fates.ts';
@@ -10,7 +11,6 @@ import { GrpcError, Status, type StatusCode } from '../../protocol/grpc/status.t
 import { parseTimeoutMs } from '../../protocol/grpc/timeout.ts';
 import type { Http2Error } from '../../protocol/http2/http2-error.ts';
 import type { RequestHead } from '../../protocol/http2/request-head.ts';
-import { traceContextOf } from '../../protocol/trace-context.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { type Admission, peerOf } from '../clients/admission.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
@@ -18,6 +18,7 @@ import { LimitedConnection } from '../clients/limited-connection.ts';
 import { RefusalLog } from '../clients/refusal-log.ts';
 import type { ForeignProtocols } from '../foreign-protocol.ts';
 import { Call, type OpenCall } from './call.ts';
+import { CallSpan } from './call-span.ts';
 import type { CallPeer, DoorContext } from './context.ts';
 import { refusalOfCall, SHUTTING_DOWN } from './errors.ts';
 import { Http2Connection, type Http2Events, type Http2Settings } from './http2/connection.ts';
@@ -163,7 +164,9 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
   }
 
   callOver(call: Call, status: StatusCode): void {
-    if (this.#calls.delete(call)) this.#parts.callOver(status);
+    if (!this.#calls.delete(call)) return;
+    if (call.span?.topic !== undefined) call.span.end(call.span.topic, status, call.access.identity);
+    this.#parts.callOver(status);
   }
 
   /** Called by the connection, as what follows. */
@@ -213,8 +216,11 @@ export class GrpcPeer implements CallPeer, Http2Events, OpenConnection {
     if (call.isOver) return;
     const open = this.#parts.methodOf(head.path);
     const trace = traceContextOf((name) => head.get(name));
-    if (trace.length > 0)
+    if (trace.length > 0) {
       call.recordHeaders = trace.map(([key, value]) => ({ key, value: Buffer.from(value) }));
+      const { spans } = this.context;
+      if (spans.isOn) call.span = new CallSpan(spans, trace);
+    }
     const timeout = head.get('grpc-timeout');
     const timeoutMs = timeout === undefined ? undefined : parseTimeoutMs(timeout);
     call.start(open, head.get('grpc-encoding'), timeoutMs);

@@ -2,9 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Message, MessageProperties } from '../../broker/delivery/publication.ts';
 import { BrokerError } from '../../errors.ts';
+import { traceContextOf } from '../../lib/trace-context.ts';
 import { httpUserProperties } from '../../limits/http.ts';
 import type { StoredMessage } from '../../live/stored-messages.ts';
-import { traceContextOf } from '../../protocol/trace-context.ts';
 
 /**
  * The properties of a message as headers. Names and values of user properties are percent-encoded where they are

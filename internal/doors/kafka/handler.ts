@@ -7,6 +7,7 @@ import type { Groups } from '../../groups/groups.ts';
 import type { Delivery } from '../../live/delivery.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { ProducerIds } from '../../log/producer-ids.ts';
+import type { Spans } from '../../observe/spans.ts';
 import type { Api, RequestOf, ResponseOf } from '../../protocol/kafka/schema.ts';
 import type { Authentication } from './authentication.ts';
 import type { KafkaError } from './errors.ts';
@@ -91,6 +92,8 @@ export interface KafkaParts {
   /** The level of Kafka's feature of this name (features.ts). */
   readonly metadataVersion: number;
   readonly logger: Logger;
+  /** Told of batches with records that belong to a trace. */
+  readonly spans: Spans;
   /** Users, rules and limits; undefined where the app around the broker decides on its own. */
   readonly directory: AccessDirectory | undefined;
 }

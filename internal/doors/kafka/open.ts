@@ -20,7 +20,8 @@ export async function openKafka(parts: DoorParts, options: KafkaOptions): Promis
   const { admission, addresses, connections, connectTimeoutMs, metrics, logger } = parts;
   const kept = parts.kept!;
   const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
-  const shared = { ...(await shareOf(kept, options)), logger, directory: parts.directory };
+  const { spans } = parts.broker;
+  const shared = { ...(await shareOf(kept, options)), logger, directory: parts.directory, spans };
   const fates = parts.broker.fates.logging(logger);
   const ways = { advertised, admission, connectTimeoutMs, addresses, connections, fates };
   const door = new KafkaDoor(shared, ways, metrics, logger);
@@ -31,7 +32,7 @@ export async function openKafka(parts: DoorParts, options: KafkaOptions): Promis
 async function shareOf(
   { logs, store, groups, delivery, cluster, directory }: KeptTopics,
   options: KafkaOptions,
-): Promise<Omit<KafkaParts, 'logger' | 'directory'>> {
+): Promise<Omit<KafkaParts, 'logger' | 'directory' | 'spans'>> {
   return {
     logs,
     groups,

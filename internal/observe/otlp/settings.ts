@@ -1,18 +1,51 @@
 import { readFileSync } from 'node:fs';
 import { systemReason } from '../../lib/system-reason.ts';
-import { exportIntervalMs, exportTimeoutMs, longestExportIntervalMs } from '../../limits/observe.ts';
+import {
+  exportIntervalMs,
+  exportTimeoutMs,
+  longestExportIntervalMs,
+  mostQueuedSpans,
+  queuedSpans,
+  spanDelayMs,
+  spansOfExport,
+} from '../../limits/observe.ts';
+import { isSamplerName, SAMPLERS, type Sampler, samplerFor } from './sampler.ts';
+
+/** What is exported, as the names of variables have it. */
+export type Signal = 'METRICS' | 'TRACES';
 
 /** Environment variables, by name. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Where metrics are exported to, and how. */
-export interface OtlpSettings {
+/** Where one kind of data is exported to, and how. */
+export interface Destination {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
+  readonly encoding: 'protobuf' | 'json';
   readonly isCompressed: boolean;
-  readonly intervalMs: number;
+  /** Of one export, with all that is tried. */
   readonly timeoutMs: number;
   readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+}
+
+export interface MetricSettings extends Destination {
+  readonly intervalMs: number;
+}
+
+export interface SpanSettings extends Destination {
+  readonly sampler: Sampler;
+  /** How long a span waits for others before it is sent. */
+  readonly delayMs: number;
+  /** Spans that wait at most; more are dropped. */
+  readonly queue: number;
+  /** Spans of one export. */
+  readonly batch: number;
+}
+
+/** What is exported, and what of. */
+export interface OtlpSettings {
+  readonly metrics: MetricSettings | undefined;
+  readonly spans: SpanSettings | undefined;
   /** Of what is exported: `service.name` and others. */
   readonly attributes: Readonly<Record<string, string>>;
   /** What of the variables has no effect, and why. Never a value: some are secrets. */
@@ -29,53 +62,98 @@ export interface OtlpSettings {
  */
 export function otlpSettings(variables: Variables): OtlpSettings | undefined {
   const notes: string[] = [];
-  const read = new Reader(variables, notes);
-  if (read.text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true' || !isExported(read)) return undefined;
-  checkProtocol(read);
-  for (const name of ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']) {
-    if ((read.text(name) ?? 'none') !== 'none') notes.push(`${name} has no effect: no spans are exported`);
-  }
+  if (new Reader(variables, notes, 'METRICS').text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true')
+    return undefined;
+  const metrics = metricSettings(new Reader(variables, notes, 'METRICS'));
+  const spans = spanSettings(new Reader(variables, notes, 'TRACES'));
+  if (metrics === undefined && spans === undefined) return undefined;
+  const attributes = attributesOf(new Reader(variables, notes, 'METRICS'));
+  // What is said of both is noted once.
+  return { metrics, spans, attributes, notes: [...new Set(notes)] };
+}
+
+function metricSettings(read: Reader): MetricSettings | undefined {
+  if (!isExported(read)) return undefined;
   const temporality = read.text('OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE')?.toLowerCase();
   if (temporality !== undefined && temporality !== 'cumulative')
-    notes.push('OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE has no effect: counters are cumulative');
+    read.notes.push(
+      'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE has no effect: counters are cumulative',
+    );
+  return {
+    ...destinationOf(read, 'OTEL_METRIC_EXPORT_TIMEOUT'),
+    intervalMs: read.milliseconds('OTEL_METRIC_EXPORT_INTERVAL') ?? exportIntervalMs,
+  };
+}
+
+function spanSettings(read: Reader): SpanSettings | undefined {
+  if (!isExported(read)) return undefined;
+  const propagators = read.text('OTEL_PROPAGATORS')?.split(',');
+  if (propagators?.some((name) => name.trim() === 'tracecontext') === false)
+    read.notes.push('OTEL_PROPAGATORS has no effect: contexts are those of tracecontext, and no others');
+  const queue = read.count('OTEL_BSP_MAX_QUEUE_SIZE', mostQueuedSpans) ?? queuedSpans;
+  const batch = read.count('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', mostQueuedSpans) ?? spansOfExport;
+  return {
+    ...destinationOf(read, 'OTEL_BSP_EXPORT_TIMEOUT'),
+    sampler: samplerOf(read),
+    delayMs: read.milliseconds('OTEL_BSP_SCHEDULE_DELAY') ?? spanDelayMs,
+    queue,
+    batch: Math.min(batch, queue),
+  };
+}
+
+/** @param otherTimeout a variable that bounds an export as well: the shorter counts. */
+function destinationOf(read: Reader, otherTimeout: string): Destination {
   const timeouts = [
-    read.milliseconds('OTEL_EXPORTER_OTLP_METRICS_TIMEOUT') ??
+    read.milliseconds(`OTEL_EXPORTER_OTLP_${read.signal}_TIMEOUT`) ??
       read.milliseconds('OTEL_EXPORTER_OTLP_TIMEOUT'),
-    read.milliseconds('OTEL_METRIC_EXPORT_TIMEOUT'),
+    read.milliseconds(otherTimeout),
   ].filter((ms) => ms !== undefined);
   return {
+    encoding: encodingOf(read),
     url: urlOf(read),
     headers: headersOf(read),
     isCompressed: isCompressed(read),
-    intervalMs: read.milliseconds('OTEL_METRIC_EXPORT_INTERVAL') ?? exportIntervalMs,
     timeoutMs: timeouts.length === 0 ? exportTimeoutMs : Math.min(...timeouts),
     tls: {
       ca: read.file('CERTIFICATE'),
       cert: read.file('CLIENT_CERTIFICATE'),
       key: read.file('CLIENT_KEY'),
     },
-    attributes: attributesOf(read),
-    notes,
   };
+}
+
+function samplerOf(read: Reader): Sampler {
+  const name = read.text('OTEL_TRACES_SAMPLER')?.toLowerCase() ?? 'parentbased_always_on';
+  if (!isSamplerName(name)) {
+    read.notes.push(`OTEL_TRACES_SAMPLER has no effect: it is one of ${SAMPLERS.join(', ')}`);
+    return samplerFor('parentbased_always_on', 1);
+  }
+  const argument = read.text('OTEL_TRACES_SAMPLER_ARG');
+  const ratio = argument === undefined ? 1 : Number(argument);
+  if (ratio >= 0 && ratio <= 1) return samplerFor(name, ratio);
+  read.notes.push('OTEL_TRACES_SAMPLER_ARG has no effect: it is a number from 0 to 1');
+  return samplerFor(name, 1);
 }
 
 /** The values of variables; an empty one is as none. */
 class Reader {
   readonly #variables: Variables;
   readonly notes: string[];
+  readonly signal: Signal;
 
-  constructor(variables: Variables, notes: string[]) {
+  constructor(variables: Variables, notes: string[], signal: Signal) {
     this.#variables = variables;
     this.notes = notes;
+    this.signal = signal;
   }
 
   text(name: string): string | undefined {
     return this.#variables[name]?.trim() || undefined;
   }
 
-  /** What is said of metrics, or else of all signals. */
+  /** What is said of this signal, or else of all. */
   ofExport(name: string): { name: string; value: string } | undefined {
-    for (const full of [`OTEL_EXPORTER_OTLP_METRICS_${name}`, `OTEL_EXPORTER_OTLP_${name}`]) {
+    for (const full of [`OTEL_EXPORTER_OTLP_${this.signal}_${name}`, `OTEL_EXPORTER_OTLP_${name}`]) {
       const value = this.text(full);
       if (value !== undefined) return { name: full, value };
     }
@@ -83,11 +161,16 @@ class Reader {
   }
 
   milliseconds(name: string): number | undefined {
+    return this.count(name, longestExportIntervalMs, ', in milliseconds');
+  }
+
+  /** A whole number from 1 on. */
+  count(name: string, most: number, unit = ''): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    const ms = /^\d+$/.test(text) ? Number(text) : 0;
-    if (ms >= 1 && ms <= longestExportIntervalMs) return ms;
-    this.notes.push(`${name} has no effect: it is 1 to ${longestExportIntervalMs}, in milliseconds`);
+    const count = /^\d+$/.test(text) ? Number(text) : 0;
+    if (count >= 1 && count <= most) return count;
+    this.notes.push(`${name} has no effect: it is 1 to ${most}${unit}`);
     return undefined;
   }
 
@@ -122,23 +205,29 @@ function pairOf(pair: string): [name: string, value: string] {
 
 /** An export costs a connection to somebody: it has to be asked for, by an endpoint or by its name. */
 function isExported(read: Reader): boolean {
+  const variable = `OTEL_${read.signal}_EXPORTER`;
   const exporters = read
-    .text('OTEL_METRICS_EXPORTER')
+    .text(variable)
     ?.split(',')
     .map((name) => name.trim());
   const unknown = exporters?.filter((name) => name !== 'otlp' && name !== 'none') ?? [];
-  if (unknown.length > 0)
-    read.notes.push('OTEL_METRICS_EXPORTER: otlp and none are known, others have no effect');
+  if (unknown.length > 0) read.notes.push(`${variable}: otlp and none are known, others have no effect`);
   return exporters === undefined ? read.ofExport('ENDPOINT') !== undefined : exporters.includes('otlp');
 }
 
-function checkProtocol(read: Reader): void {
+function encodingOf(read: Reader): Destination['encoding'] {
   const protocol = read.ofExport('PROTOCOL');
-  if (protocol !== undefined && protocol.value !== 'http/json')
-    throw new RangeError(
-      `${protocol.name} is http/json, and no other: set it to that, and the endpoint to the port for HTTP`,
-    );
+  const encoding = ENCODINGS.get(protocol?.value ?? 'http/protobuf');
+  if (encoding !== undefined) return encoding;
+  throw new RangeError(
+    `${protocol!.name} is http/protobuf or http/json: set it to one of them, and the endpoint to the port for HTTP`,
+  );
 }
+
+const ENCODINGS: ReadonlyMap<string, Destination['encoding']> = new Map([
+  ['http/protobuf', 'protobuf'],
+  ['http/json', 'json'],
+]);
 
 function urlOf(read: Reader): URL {
   const { name, value } = read.ofExport('ENDPOINT') ?? {
@@ -148,9 +237,9 @@ function urlOf(read: Reader): URL {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     throw new RangeError(`${name} is an address that begins with http:// or https://`);
-  // The address of all signals is a folder; that of the metrics is taken as it is.
-  if (name !== 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT')
-    url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/metrics`;
+  // The address of all signals is a folder; that of one is taken as it is.
+  if (name !== `OTEL_EXPORTER_OTLP_${read.signal}_ENDPOINT`)
+    url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/${read.signal.toLowerCase()}`;
   return url;
 }
 
@@ -158,7 +247,7 @@ function headersOf(read: Reader): Record<string, string> {
   // Importing it would load the runtime's HTTP client at the start of each broker: 30 ms.
   const { validateHeaderName, validateHeaderValue } = process.getBuiltinModule('node:http');
   const headers: Record<string, string> = {};
-  for (const variable of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_METRICS_HEADERS']) {
+  for (const variable of ['OTEL_EXPORTER_OTLP_HEADERS', `OTEL_EXPORTER_OTLP_${read.signal}_HEADERS`]) {
     for (const [name, value] of Object.entries(read.pairs(variable) ?? {})) {
       try {
         validateHeaderName(name);

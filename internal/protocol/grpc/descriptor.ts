@@ -89,7 +89,10 @@ export const FileDescriptor = message('google.protobuf.FileDescriptorProto', {
 
 const LABEL_OPTIONAL = 1;
 const LABEL_REPEATED = 3;
-const SCALARS = { string: 9, bytes: 12, int32: 5, int64: 3, bool: 8 } as const;
+const SCALARS = {
+  ...{ string: 9, bytes: 12, int32: 5, int64: 3, bool: 8 },
+  ...{ double: 1, fixed64: 6, fixed32: 7 },
+} as const;
 const TYPE_MESSAGE = 11;
 const TYPE_ENUM = 14;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ProtobufError, readMessage } from './read-message.ts';
-import { enumeration, field, message, oneOf, protoName, repeated } from './schema.ts';
+import { enumeration, field, message, oneOf, packed, protoName, repeated } from './schema.ts';
 import { encodeEnveloped, encodeMessage, varintSize, writeVarint } from './write-message.ts';
 
 const Colour = enumeration('test.Colour', { RED: 0, BLUE: 2 });
@@ -19,6 +19,11 @@ const Everything = message('test.Everything', {
   largest: repeated(20_000, 'int64'),
   chosenText: oneOf('chosen', 30, 'string'),
   chosenInner: oneOf('chosen', 31, Inner),
+  broken: field(32, 'double'),
+  unsigned: field(33, 'fixed64'),
+  short: field(34, 'fixed32'),
+  manyBroken: repeated(35, 'double'),
+  packedInts: packed(36, 'int64'),
 });
 
 const empty = readMessage(Everything, new Uint8Array(0));
@@ -42,6 +47,12 @@ describe('a message', () => {
           inners: fc.array(inner),
           largest: fc.array(int64),
           chosenText: fc.option(fc.string(), { nil: undefined }),
+          // A zero below zero is a default, too.
+          broken: fc.double({ noNaN: true }).map((n) => n + 0),
+          unsigned: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+          short: fc.nat({ max: 2 ** 32 - 1 }),
+          manyBroken: fc.array(fc.double({ noNaN: true })),
+          packedInts: fc.array(int64),
         }),
         (value) => {
           const written = encodeMessage(Everything, value);
@@ -85,6 +96,11 @@ describe('a message', () => {
       texts: [],
       inners: [],
       largest: [],
+      broken: 0,
+      unsigned: 0n,
+      short: 0,
+      manyBroken: [],
+      packedInts: [],
       chosenText: undefined,
       chosenInner: undefined,
     });

@@ -141,6 +141,12 @@ class Reader {
         return this.#varint64();
       case 'bool':
         return this.#varint64() !== 0n;
+      case 'double':
+        return this.#fixed(8).getFloat64(0, true);
+      case 'fixed64':
+        return this.#fixed(8).getBigUint64(0, true);
+      case 'fixed32':
+        return this.#fixed(4).getUint32(0, true);
       case 'bytes':
       case 'string': {
         const end = this.#delimited();
@@ -153,7 +159,7 @@ class Reader {
 
   #packed(type: FieldType, list: Value[], depth: number): void {
     const end = this.#delimited();
-    if (wireTypeOf(type) !== WireType.varint) throw new ProtobufError('a field has the wrong wire type');
+    if (wireTypeOf(type) === WireType.delimited) throw new ProtobufError('a field has the wrong wire type');
     const outerEnd = this.#end;
     this.#end = end;
     while (this.#at < end) list.push(this.#value(type, depth));
@@ -187,6 +193,12 @@ class Reader {
   #pass(count: number): void {
     if (count > this.#end - this.#at) throw new ProtobufError('a field is cut off');
     this.#at += count;
+  }
+
+  #fixed(length: number): DataView {
+    const start = this.#at;
+    this.#pass(length);
+    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + start, length);
   }
 
   #varint64(): bigint {
@@ -237,7 +249,10 @@ function defaultOf(field: Field): Value {
   if (field.oneof !== undefined) return undefined;
   const { type } = field;
   if (typeof type === 'object') return type.kind === 'enum' ? 0 : undefined;
-  return { string: '', bytes: NOTHING, int32: 0, int64: 0n, bool: false }[type];
+  return {
+    ...{ string: '', bytes: NOTHING, int32: 0, int64: 0n, bool: false },
+    ...{ double: 0, fixed64: 0n, fixed32: 0 },
+  }[type];
 }
 
 const NOTHING = new Uint8Array(0);

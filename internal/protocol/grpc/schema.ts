@@ -4,12 +4,24 @@
  */
 
 /** What a field holds; a message type stands for itself. */
-export type FieldType = 'string' | 'bytes' | 'int32' | 'int64' | 'bool' | EnumType | MessageType;
+export type FieldType =
+  | 'string'
+  | 'bytes'
+  | 'int32'
+  | 'int64'
+  | 'bool'
+  | 'double'
+  | 'fixed64'
+  | 'fixed32'
+  | EnumType
+  | MessageType;
 
 export interface Field {
   readonly number: number;
   readonly type: FieldType;
   readonly isRepeated: boolean;
+  /** Its elements are written one behind the other, under one tag. */
+  readonly isPacked?: boolean;
   /** The oneof that it belongs to. */
   readonly oneof?: string;
 }
@@ -62,9 +74,9 @@ type ScalarValue<T extends FieldType> = T extends 'string'
   ? string
   : T extends 'bytes'
     ? Uint8Array
-    : T extends 'int32' | EnumType
+    : T extends 'int32' | 'double' | 'fixed32' | EnumType
       ? number
-      : T extends 'int64'
+      : T extends 'int64' | 'fixed64'
         ? bigint
         : T extends 'bool'
           ? boolean
@@ -121,6 +133,11 @@ export function repeated<const T extends FieldType>(number: number, type: T) {
   return { number, type, isRepeated: true } as const;
 }
 
+/** A repeated field of numbers, as proto3 writes it. */
+export function packed<const T extends FieldType>(number: number, type: T) {
+  return { number, type, isRepeated: true, isPacked: true } as const;
+}
+
 /** A field of which at most one of its oneof is there. */
 export function oneOf<const T extends FieldType>(oneof: string, number: number, type: T) {
   return { number, type, isRepeated: false, oneof } as const;
@@ -143,5 +160,16 @@ export const WireType = {
 /** How a field of this type lies on the wire. */
 export function wireTypeOf(type: FieldType): number {
   if (typeof type === 'object') return type.kind === 'message' ? WireType.delimited : WireType.varint;
-  return type === 'string' || type === 'bytes' ? WireType.delimited : WireType.varint;
+  switch (type) {
+    case 'string':
+    case 'bytes':
+      return WireType.delimited;
+    case 'double':
+    case 'fixed64':
+      return WireType.fixed64;
+    case 'fixed32':
+      return WireType.fixed32;
+    default:
+      return WireType.varint;
+  }
 }

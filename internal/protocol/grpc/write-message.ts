@@ -1,5 +1,12 @@
 import { ENVELOPE_BYTES, writeEnvelope } from './envelope.ts';
-import { type Field, type FieldType, type MessageType, type NewMessageOf, wireTypeOf } from './schema.ts';
+import {
+  type Field,
+  type FieldType,
+  type MessageType,
+  type NewMessageOf,
+  WireType,
+  wireTypeOf,
+} from './schema.ts';
 
 /** A message as bytes. Fields that have their default are left out, unless they belong to a oneof. */
 export function encodeMessage<T extends MessageType>(type: T, value: NewMessageOf<T>): Uint8Array {
@@ -21,6 +28,11 @@ type Values = Readonly<Record<string, unknown>>;
 function sizeOf(type: MessageType, value: Values): number {
   let size = 0;
   for (const [name, field] of Object.entries(type.fields)) {
+    if (field.isPacked) {
+      const bytes = packedSize(field, value[name]);
+      if (bytes > 0) size += varintSize(tagOf(field)) + varintSize(bytes) + bytes;
+      continue;
+    }
     for (const element of elementsOf(field, value[name])) {
       size += varintSize(tagOf(field)) + valueSize(field.type, element);
     }
@@ -30,12 +42,24 @@ function sizeOf(type: MessageType, value: Values): number {
 
 function write(type: MessageType, value: Values, into: Uint8Array, at: number): number {
   for (const [name, field] of Object.entries(type.fields)) {
-    for (const element of elementsOf(field, value[name])) {
+    const isPacked = field.isPacked && packedSize(field, value[name]) > 0;
+    if (isPacked) {
       at = writeVarint(into, at, tagOf(field));
+      at = writeVarint(into, at, packedSize(field, value[name]));
+    }
+    for (const element of elementsOf(field, value[name])) {
+      if (!isPacked) at = writeVarint(into, at, tagOf(field));
       at = writeValue(field.type, element, into, at);
     }
   }
   return at;
+}
+
+/** What the elements of a packed field take. */
+function packedSize(field: Field, value: unknown): number {
+  let size = 0;
+  for (const element of elementsOf(field, value)) size += valueSize(field.type, element);
+  return size;
 }
 
 /** What of a field is written, each with its tag: none where it has its default. */
@@ -56,7 +80,7 @@ function isDefault(value: unknown): boolean {
 }
 
 function tagOf(field: Field): number {
-  return (field.number << 3) | wireTypeOf(field.type);
+  return (field.number << 3) | (field.isPacked ? WireType.delimited : wireTypeOf(field.type));
 }
 
 function valueSize(type: FieldType, value: unknown): number {
@@ -72,6 +96,9 @@ function valueSize(type: FieldType, value: unknown): number {
     const { length } = value as Uint8Array;
     return varintSize(length) + length;
   }
+  const wireType = wireTypeOf(type);
+  if (wireType === WireType.fixed64) return 8;
+  if (wireType === WireType.fixed32) return 4;
   return int64Size(value as number | bigint | boolean);
 }
 
@@ -86,7 +113,22 @@ function writeValue(type: FieldType, value: unknown, into: Uint8Array, at: numbe
     into.set(bytes, at);
     return at + bytes.length;
   }
+  if (type === 'double' || type === 'fixed64' || type === 'fixed32')
+    return writeFixed(type, into, at, value as number | bigint);
   return writeInt64(into, at, value as number | bigint | boolean);
+}
+
+function writeFixed(
+  type: 'double' | 'fixed64' | 'fixed32',
+  into: Uint8Array,
+  at: number,
+  value: number | bigint,
+): number {
+  const view = new DataView(into.buffer, into.byteOffset);
+  if (type === 'double') view.setFloat64(at, Number(value), true);
+  else if (type === 'fixed64') view.setBigUint64(at, BigInt(value), true);
+  else view.setUint32(at, Number(value), true);
+  return at + (type === 'fixed32' ? 4 : 8);
 }
 
 /** What a non-negative safe integer takes as a varint. */

@@ -41,6 +41,6 @@ class ProduceCall extends OneRequest implements AppendWaiter {
   protected override request(bytes: Uint8Array, start: number, end: number): void {
     // It is released with all that the call holds, when the call is over.
     this.call.hold(end - start);
-    this.#topic.append(bytes, start, end, this, this.call.recordHeaders);
+    this.#topic.append(bytes, start, end, this, this.call);
   }
 }

@@ -1,5 +1,4 @@
 import type { Access } from '../../../access/access.ts';
-import type { RecordHeader } from '../../../batch/record-cursor.ts';
 import type { TopicLog } from '../../../log/logs.ts';
 import { textOf } from '../../../protocol/grpc/read-message.ts';
 import { ProduceRequestCursor } from '../../../protocol/smq/produce-request.ts';
@@ -42,12 +41,16 @@ export class ProducedTopic {
     start: number,
     end: number,
     waiter: AppendWaiter,
-    headers: readonly RecordHeader[],
+    { recordHeaders, span }: Pick<Call, 'recordHeaders' | 'span'>,
   ): number {
     cursor.read(bytes, start, end);
     const { topicStart, topicEnd, messageStart, messageEnd } = cursor;
     if (!this.#isSameTopic(bytes, topicStart, topicEnd)) this.#findTopic(bytes, topicStart, topicEnd);
-    const heldBytes = this.#appender!.append(bytes, messageStart, messageEnd, waiter, headers);
+    const heldBytes = this.#appender!.append(bytes, messageStart, messageEnd, waiter, recordHeaders);
+    if (span !== undefined) {
+      span.topic = this.#topic;
+      span.messages++;
+    }
     this.#peer.tookMessage();
     return heldBytes;
   }

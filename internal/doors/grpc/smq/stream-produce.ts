@@ -39,7 +39,7 @@ class StreamProduceCall implements CallHandler, AppendWaiter {
     // The first message that cannot be taken ends the call; what came before it stays.
     if (this.#failure !== undefined) return;
     try {
-      const heldBytes = this.#topic.append(bytes, start, end, this, this.#call.recordHeaders);
+      const heldBytes = this.#topic.append(bytes, start, end, this, this.#call);
       this.#waitingBytes += heldBytes;
       this.#waiting.hold(heldBytes);
     } catch (error) {

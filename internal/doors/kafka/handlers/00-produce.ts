@@ -5,6 +5,7 @@ import type { TopicLog } from '../../../log/logs.ts';
 import { liveTopicOf } from '../../../log/names.ts';
 import type { PartitionLog } from '../../../log/partition-log.ts';
 import { SequenceError } from '../../../log/producer-states.ts';
+import type { SpanFacts } from '../../../observe/spans.ts';
 import { produce } from '../../../protocol/kafka/apis/00-produce.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
@@ -20,6 +21,7 @@ import {
 import { RecordClaims } from '../record-claims.ts';
 import { PRODUCED } from '../throttle.ts';
 import { askedTopic, internalTopicError, leaderError, leaderIdOf, unknownTopic } from '../topics.ts';
+import { TracedBatch } from '../traced-batch.ts';
 
 type Request = RequestOf<typeof produce>;
 type TopicData = Request['topicData'][number];
@@ -130,23 +132,47 @@ async function produceToPartition(
   if (partition === undefined) return refused(index, kafkaError(KafkaErrorCode.unknownTopicOrPartition));
   const wrongLeader = leaderError(partition);
   if (wrongLeader !== undefined) return sentToLeader(partition, wrongLeader, context.parts);
-  try {
-    return await append(topic, partition, oneBatch(records, context.version), context);
-  } catch (error) {
-    return failed(partition, error);
-  }
+  const { spans } = context.parts;
+  const traced = spans.isOn ? new TracedBatch(spans) : undefined;
+  const response = await append(topic, partition, records, context, traced).catch((error) =>
+    failed(partition, error),
+  );
+  traced?.end(...spanOf(topic, response, context));
+  return response;
+}
+
+/** What a span tells of a batch, and what went wrong. */
+function spanOf(
+  { name }: TopicLog,
+  { index, errorCode, baseOffset }: PartitionResponse,
+  { clientId }: RequestContext,
+): [SpanFacts, problem: string | undefined] {
+  const isKept = errorCode === KafkaErrorCode.none;
+  const facts = {
+    ...{ operation: 'publish', destination: liveTopicOf(name), isAsked: true },
+    attributes: {
+      'messaging.operation.type': 'send',
+      'messaging.client.id': clientId === '' ? undefined : clientId,
+      'messaging.destination.partition.id': String(index),
+      'network.protocol.name': 'kafka',
+      'tinymq.log': name,
+      'tinymq.log.offset': isKept ? baseOffset : undefined,
+    },
+  };
+  return [facts, isKept ? undefined : (REFUSALS[errorCode] ?? `kafka-error-${errorCode}`)];
 }
 
 async function append(
   topic: TopicLog,
   partition: PartitionLog,
-  records: Uint8Array,
+  records: Uint8Array | null,
   context: RequestContext,
+  traced: TracedBatch | undefined,
 ): Promise<PartitionResponse> {
   const { parts } = context;
-  const bytes = memory.own(records);
+  const bytes = memory.own(oneBatch(records, context.version));
   const claims = context.access.isOpen ? undefined : new RecordClaims(context.access, topic.name);
-  const checked = checkedInOrder(bytes, topic, context, claims);
+  const checked = checkedInOrder(bytes, topic, context, bothOf(claims?.look, traced?.look));
   const { count, maxTimestamp, producer } = checked instanceof Promise ? await checked : checked;
   if (claims?.denial !== undefined) return refused(partition.number, claims.denial);
   context.client.throttle.take('messagesInPerSecond', count);
@@ -171,14 +197,24 @@ async function append(
   };
 }
 
+type LookAtHeaders = RecordClaims['look'];
+
+function bothOf(one: LookAtHeaders | undefined, other: LookAtHeaders | undefined): LookAtHeaders | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return (headers) => {
+    one(headers);
+    other(headers);
+  };
+}
+
 /** Batches of a client are appended in the order in which it sent them: one that is quick to check waits for those before. */
 function checkedInOrder(
   bytes: Uint8Array,
   { settings }: TopicLog,
   { parts, client }: RequestContext,
-  claims: RecordClaims | undefined,
+  onHeaders: LookAtHeaders | undefined,
 ): ValidatedBatch | Promise<ValidatedBatch> {
-  const check = () => validated(bytes, settings, parts.slices, parts.logs.clock.now(), claims?.look);
+  const check = () => validated(bytes, settings, parts.slices, parts.logs.clock.now(), onHeaders);
   const before = client.checking;
   const checked = before === undefined ? check() : before.then(check);
   if (!(checked instanceof Promise)) return checked;

@@ -1,3 +1,5 @@
+import type { NewMessageOf } from '../../protocol/grpc/schema.ts';
+import type { ExportMetricsRequest } from '../../protocol/otlp/otlp.ts';
 import type { Histogram } from '../histogram.ts';
 import type { Metric, Metrics } from '../metrics.ts';
 import { METRIC_PREFIX } from '../metrics-text.ts';
@@ -11,15 +13,17 @@ export interface Times {
 /** `AGGREGATION_TEMPORALITY_CUMULATIVE`. */
 const CUMULATIVE = 2;
 
-/**
- * All metrics as a request of OTLP in JSON: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding, where
- * integers of 64 bits are texts.
- */
+type Request = NewMessageOf<typeof ExportMetricsRequest>;
+type Shown = NonNullable<
+  NonNullable<NonNullable<Request['resourceMetrics']>[number]['scopeMetrics']>[number]['metrics']
+>[number];
+
+/** All metrics as a request of OTLP. */
 export function metricsRequest(
   metrics: Metrics,
   attributes: Readonly<Record<string, string>>,
   times: Times,
-): object {
+): Request {
   const shown = [...metrics.read()].map((metric) => metricOf(metric, times));
   return {
     resourceMetrics: [
@@ -34,7 +38,7 @@ export function metricsRequest(
 }
 
 /** Nothing for a metric that has no value now. */
-function metricOf(metric: Metric, times: Times): object | undefined {
+function metricOf(metric: Metric, times: Times): Shown | undefined {
   const { name, type, help, histogram } = metric;
   const about = { name: `${METRIC_PREFIX}${name}`, description: help, unit: unitOf(name) };
   if (histogram !== undefined)
@@ -54,7 +58,7 @@ function unitOf(name: string): string {
   return /_seconds(_total)?$/.test(name) ? 's' : '';
 }
 
-function pointsOf({ type, samples }: Metric, { startedAtMs, nowMs }: Times): object[] {
+function pointsOf({ type, samples }: Metric, { startedAtMs, nowMs }: Times) {
   const start = type === 'counter' ? { startTimeUnixNano: nanoseconds(startedAtMs) } : {};
   return samples
     .filter(({ value }) => Number.isFinite(value))
@@ -66,22 +70,27 @@ function pointsOf({ type, samples }: Metric, { startedAtMs, nowMs }: Times): obj
     }));
 }
 
-function pointOf(histogram: Histogram, { startedAtMs, nowMs }: Times): object {
+function pointOf(histogram: Histogram, { startedAtMs, nowMs }: Times) {
   return {
     attributes: [],
     startTimeUnixNano: nanoseconds(startedAtMs),
     timeUnixNano: nanoseconds(nowMs),
-    count: String(histogram.count),
+    count: histogram.count,
     sum: histogram.sum,
-    bucketCounts: Array.from(histogram.counts, String),
-    explicitBounds: histogram.bounds,
+    bucketCounts: [...histogram.counts],
+    explicitBounds: [...histogram.bounds],
   };
 }
 
-function attributesOf(values: Readonly<Record<string, string>>): object[] {
-  return Object.entries(values).map(([key, stringValue]) => ({ key, value: { stringValue } }));
+/** What has no value is left out. */
+export function attributesOf(values: Readonly<Record<string, string | number | undefined>>) {
+  return Object.entries(values).flatMap(([key, value]) =>
+    value === undefined
+      ? []
+      : [{ key, value: typeof value === 'string' ? { stringValue: value } : { intValue: value } }],
+  );
 }
 
-function nanoseconds(ms: number): string {
-  return String(BigInt(Math.floor(ms)) * 1_000_000n);
+export function nanoseconds(ms: number): bigint {
+  return BigInt(Math.round(ms * 1_000)) * 1_000n;
 }

@@ -22,4 +22,23 @@ export function traceContextOf(
     : [parent];
 }
 
+/** A `traceparent`, taken apart. */
+export interface TraceParent {
+  /** 32 digits, hexadecimal. */
+  readonly traceId: string;
+  /** 16 digits, hexadecimal: the span that the message was sent in. */
+  readonly parentId: string;
+  readonly flags: number;
+  /** Whether whoever sent it records its part of the trace. */
+  readonly isSampled: boolean;
+}
+
+/** Takes a `traceparent` apart that {@link traceContextOf} has found. */
+export function parseTraceparent(traceparent: string): TraceParent {
+  const [, traceId = '', parentId = '', digits = ''] = traceparent.split('-');
+  const flags = Number.parseInt(digits, 16);
+  return { traceId, parentId, flags, isSampled: (flags & SAMPLED) !== 0 };
+}
+
+const SAMPLED = 1;
 const NONE: readonly never[] = [];
