@@ -1,6 +1,6 @@
 import * as grpcLimits from '../../internal/limits/grpc.ts';
 import type { Logs } from '../../internal/log/logs.ts';
-import { openStoredLogs } from '../../internal/server/stored-logs.ts';
+import { type KafkaLogDirs, openStoredLogs } from '../../internal/server/stored-logs.ts';
 
 /**
  * Opens the topics in a broker's folder without a broker, for a copy into them. Nothing is deleted that does not say so
@@ -9,7 +9,7 @@ import { openStoredLogs } from '../../internal/server/stored-logs.ts';
  * @param say is told of what fails in the background, in lines for people.
  * @throws StoreError where the folder cannot be used, for example because a broker has it.
  */
-export async function openLogs(directory: string, say: (line: string) => void): Promise<Logs> {
+export async function openLogs(directory: string | KafkaLogDirs, say: (line: string) => void): Promise<Logs> {
   const { logs } = await openStoredLogs({
     place: directory,
     fsync: 'commit',

@@ -7,6 +7,7 @@ import { addLimit, alterLimit, listLimits, removeLimit, testLimits } from './ope
 import { listLogs, showLog } from './operations/logs.ts';
 import { showHistory, showOverview } from './operations/overview.ts';
 import { previewChange } from './operations/preview.ts';
+import { exportLog, importLog } from './operations/records.ts';
 import {
   exportRetained,
   getRetained,
@@ -27,7 +28,7 @@ export const OPERATIONS = [
   ...[listClients, showClient, endClient],
   ...[listSessions, showSession, endSession, listSubscriptions],
   ...[listRetained, getRetained, removeRetained, exportRetained, importRetained, showTree],
-  ...[listLogs, showLog],
+  ...[listLogs, showLog, exportLog, importLog],
   ...[listGroups, showGroup, resetGroup, removeGroup],
   ...[listUsers, addUser, alterUser, removeUser],
   ...[listRules, addRule, alterRule, removeRule, testRules, previewChange],

@@ -8,6 +8,11 @@ export const listItems = 100;
 export const maxListItems = 1_000;
 /** Bytes of messages on one page, where it has their payloads: some milliseconds of JSON. */
 export const pageBytes = 4 * MiB;
+/**
+ * Bytes of one request with messages. Text of JavaScript ends at 512 MiB, and so does a message in JSON, of which base64 makes a third
+ * more: messages of up to 380 MiB can be imported. Who asks may administer the broker.
+ */
+export const maxImportBytes = 511 * MiB;
 /** Messages of one import: about as many as a page has. */
 export const maxImportedMessages = 1_000;
 /** Of a text that names are searched for: longer ones were pasted by mistake. */

@@ -13,3 +13,5 @@ export const captureBatchBytes = 512 * KiB;
 export const replayReadBytes = 256 * KiB;
 /** Bytes that live delivery reads at once where it fell behind the log, for the same reason. */
 export const liveReadBytes = 256 * KiB;
+/** A batch of imported records has about this size, as those of Kafka's producers may have. */
+export const importedBatchBytes = 512 * KiB;

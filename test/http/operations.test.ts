@@ -44,6 +44,11 @@ const ASKED: Record<string, { path?: string; body?: object }> = {
   'topics tree': { path: '/tree?under=house/' },
   'logs list': {},
   'logs show': { path: '/logs/house.kept' },
+  'logs export': { path: '/export/logs/house.kept' },
+  'logs import': {
+    path: '/import/logs/house.kept',
+    body: { records: [{ topic: 'house.kept', partition: 0, offset: 7, ts: 1, key: null, payload: 'y' }] },
+  },
   'groups list': {},
   'groups reset': { path: '/groups/readers/offsets', body: { to: '0', topic: 'house.kept' } },
   'groups show': { path: '/groups/readers' },

@@ -2,7 +2,7 @@ import type { OptionTable } from '../../cli/options/option.ts';
 import { choice, integer, text, toggle } from '../../cli/options/option.ts';
 import type { Operands, Program } from '../../cli/options/program.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
-import { brokerOptions } from '../reach/flags.ts';
+import { brokerOptions, placeOptions } from '../reach/flags.ts';
 
 const outputOptions = {
   json: toggle({ group: 'Output', help: 'print the result as JSON' }),
@@ -215,4 +215,43 @@ export const groupsRmProgram = program({
   options: { ...common, quiet },
   operands: group,
   examples: ['tinymq groups rm billing'],
+});
+
+/** Logs are in a store too, where no broker runs. */
+const logPlace = { ...brokerOptions, 'data-dir': placeOptions['data-dir'], ...outputOptions, quiet };
+
+export const logsExportProgram = program({
+  name: 'tinymq logs export',
+  summary:
+    'Writes logs with all their records into a new file, a line of JSON each; of a stopped broker too.',
+  options: logPlace,
+  operands: {
+    usage: 'FILE [LOG...]',
+    help: 'a file that is not there yet; all logs unless some are named',
+    min: 1,
+    max: Number.POSITIVE_INFINITY,
+  },
+  examples: [
+    'tinymq logs export logs.jsonl',
+    'tinymq logs export orders.jsonl orders -data-dir /var/lib/tinymq',
+  ],
+});
+
+export const logsImportProgram = program({
+  name: 'tinymq logs import',
+  summary: 'Appends the records of such a file to logs, which are created where they are not there.',
+  options: {
+    offsets: choice(['auto', 'keep', 'new'], {
+      group: 'Records',
+      default: 'auto',
+      help: 'keep the offsets, or give new ones; auto keeps them in a log that is empty',
+    }),
+    'from-line': integer(
+      { min: 1, max: Number.MAX_SAFE_INTEGER },
+      { group: 'Records', placeholder: 'N', default: '1', help: 'go on with the records from this line on' },
+    ),
+    ...logPlace,
+  },
+  operands: { usage: 'FILE', help: 'what logs export has written', min: 1, max: 1 },
+  examples: ['tinymq logs import logs.jsonl -url http://other:8080'],
 });

@@ -4,6 +4,8 @@ import { check } from './check.ts';
 import * as clients from './clients.ts';
 import * as groups from './groups.ts';
 import * as logs from './logs.ts';
+import { exportLogs } from './logs-export.ts';
+import { importLogs } from './logs-import.ts';
 import * as retained from './retained.ts';
 import { exportRetainedMessages } from './retained-export.ts';
 import { importRetainedMessages } from './retained-import.ts';
@@ -17,7 +19,7 @@ export const broker: CommandGroup<Command> = {
     ...[clients.ls, clients.show, clients.kick],
     ...[sessions.ls, sessions.rm, sessions.subscriptions],
     ...[retained.ls, retained.get, retained.rm, exportRetainedMessages, importRetainedMessages],
-    ...[logs.ls, logs.show],
+    ...[logs.ls, logs.show, exportLogs, importLogs],
     ...[groups.ls, groups.show, groups.reset, groups.rm],
   ],
 };

@@ -1,14 +1,13 @@
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { exportRetained } from '../../../internal/admin/operations/retained.ts';
-import { Failure } from '../../../internal/lib/failure.ts';
 import { jsonLine } from '../../../internal/lib/printable.ts';
-import { systemReason } from '../../../internal/lib/system-reason.ts';
 import { command } from '../../cli/run-program.ts';
 import { report } from '../access/output.ts';
 import { Progress, percentOf } from '../import/progress.ts';
 import { type RunningBroker, withBroker } from '../reach/reach.ts';
 import { counted } from '../report.ts';
 import { retainedExportProgram } from './flags.ts';
+import { intoNewFile } from './new-file.ts';
 
 const PAGE_MESSAGES = 1_000;
 
@@ -46,21 +45,5 @@ async function copy(
     progress.tell(() => `${count} of ${total} messages (${percentOf(count, Math.max(count, total))} %)`);
     after = next;
   } while (after !== undefined);
-  await handle.sync();
   return count;
-}
-
-/** Payloads may be secret: only the owner reads them. Nothing is left where it fails. */
-async function intoNewFile<T>(file: string, write: (handle: FileHandle) => Promise<T>): Promise<T> {
-  const handle = await open(file, 'wx', 0o600).catch((error: unknown) => {
-    throw new Failure(`cannot write ${file}: ${systemReason(error)}`);
-  });
-  try {
-    return await write(handle);
-  } catch (error) {
-    await rm(file, { force: true });
-    throw error;
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,21 +1,14 @@
-import { isUtf8 } from 'node:buffer';
-import { createReadStream } from 'node:fs';
 import type { MessageForm } from '../../../internal/admin/message-form.ts';
 import { importRetained } from '../../../internal/admin/operations/retained.ts';
 import { Failure } from '../../../internal/lib/failure.ts';
-import { systemReason } from '../../../internal/lib/system-reason.ts';
-import { maxAdminRequestBytes } from '../../../internal/limits/access.ts';
 import { maxImportedMessages } from '../../../internal/limits/admin.ts';
 import { command } from '../../cli/run-program.ts';
-import { linesOf } from '../../publisher/lines.ts';
 import { report } from '../access/output.ts';
 import { Progress } from '../import/progress.ts';
 import { withBroker } from '../reach/reach.ts';
 import { counted } from '../report.ts';
 import { retainedImportProgram } from './flags.ts';
-
-/** Characters of the messages of one request: little enough for a broker that has other work. */
-const REQUEST_CHARACTERS = 4_000_000;
+import { jsonLinesOf, REQUEST_CHARACTERS } from './json-lines.ts';
 
 interface Batch {
   readonly messages: MessageForm[];
@@ -53,38 +46,17 @@ export const importRetainedMessages = command(retainedImportProgram, async (invo
 async function* batchesOf(file: string): AsyncGenerator<Batch> {
   let messages: MessageForm[] = [];
   let firstLine = 1;
-  let line = 0;
+  let lastLine = 0;
   let characters = 0;
-  for await (const bytes of readable(file)) {
-    const message = messageOf(bytes, `${file}, line ${line + 1}`);
-    const isFull = messages.length >= maxImportedMessages || characters + bytes.length > REQUEST_CHARACTERS;
+  for await (const { value, number, bytes } of jsonLinesOf(file)) {
+    const isFull = messages.length >= maxImportedMessages || characters + bytes > REQUEST_CHARACTERS;
     if (isFull && messages.length > 0) {
-      yield { messages, firstLine, lastLine: line };
-      [messages, characters, firstLine] = [[], 0, line + 1];
+      yield { messages, firstLine, lastLine };
+      [messages, characters, firstLine] = [[], 0, number];
     }
-    line++;
-    messages.push(message);
-    characters += bytes.length;
+    messages.push(value as MessageForm);
+    characters += bytes;
+    lastLine = number;
   }
-  if (messages.length > 0) yield { messages, firstLine, lastLine: line };
-}
-
-async function* readable(file: string): AsyncGenerator<Uint8Array> {
-  try {
-    yield* linesOf(createReadStream(file), maxAdminRequestBytes);
-  } catch (error) {
-    if (error instanceof Failure) throw new Failure(`${file}: a line is longer than a broker takes`);
-    throw new Failure(`cannot read ${file}: ${systemReason(error)}`);
-  }
-}
-
-/** What is in it is judged by the broker. */
-function messageOf(line: Uint8Array, place: string): MessageForm {
-  try {
-    const value: unknown = isUtf8(line) && JSON.parse(Buffer.from(line).toString());
-    if (typeof value === 'object' && value !== null) return value as MessageForm;
-  } catch {
-    // It is told below.
-  }
-  throw new Failure(`${place}: it is no JSON object in UTF-8`);
+  if (messages.length > 0) yield { messages, firstLine, lastLine };
 }

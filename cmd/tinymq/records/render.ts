@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { contentForm } from '../../../internal/batch/record-form.ts';
 import type { ConsumedRecord } from '../../../internal/clients/kafka/reader.ts';
 import { jsonLine, printable } from '../../../internal/lib/printable.ts';
 import type { Values } from '../../cli/options/option.ts';
@@ -82,38 +82,13 @@ function headersText({ headers }: ConsumedRecord, show: Show): string | Uint8Arr
   return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));
 }
 
-/**
- * The envelope of kcat, one object on one line. Bytes that are no UTF-8 stand in base64, and `keyEncoding`,
- * `payloadEncoding` or, for all headers of a record, `headersEncoding` says so.
- */
+/** The form of a record, and which broker it came from. */
 function envelope(record: ConsumedRecord): string {
-  const { topic, partition, offset, timestampType, timestamp, brokerId, headers, key, value } = record;
-  const areHeadersText = headers.every((header) => header.value === null || isUtf8(header.value));
-  const headerEncoding = areHeadersText ? 'utf8' : 'base64';
+  const { topic, partition, offset, timestampType, timestamp, brokerId } = record;
   return jsonLine({
-    topic,
-    partition,
-    offset,
+    ...{ topic, partition, offset },
     tstype: timestampType === 'create' ? 'create' : 'logappend',
-    ts: timestamp,
-    broker: brokerId,
-    ...(headers.length === 0
-      ? {}
-      : { headers: headers.flatMap((header) => [header.key, textOf(header.value, headerEncoding)]) }),
-    ...(areHeadersText ? {} : { headersEncoding: headerEncoding }),
-    ...jsonBytes('key', key),
-    ...jsonBytes('payload', value),
+    ...{ ts: timestamp, broker: brokerId },
+    ...contentForm(record),
   });
-}
-
-function jsonBytes(name: string, bytes: Uint8Array | null): object {
-  const isText = bytes === null || isUtf8(bytes);
-  return isText
-    ? { [name]: textOf(bytes, 'utf8') }
-    : { [name]: textOf(bytes, 'base64'), [`${name}Encoding`]: 'base64' };
-}
-
-function textOf(bytes: Uint8Array | null, encoding: 'utf8' | 'base64'): string | null {
-  if (bytes === null) return null;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(encoding);
 }

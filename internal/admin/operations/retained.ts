@@ -4,8 +4,7 @@ import type { Message } from '../../broker/delivery/publication.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
 import { checkPublishable } from '../../broker/routing/publishable-topic.ts';
 import { BrokerError, quoted } from '../../errors.ts';
-import { maxAdminRequestBytes } from '../../limits/access.ts';
-import { maxImportedMessages } from '../../limits/admin.ts';
+import { maxImportBytes, maxImportedMessages } from '../../limits/admin.ts';
 import { filterProblem } from '../../topic.ts';
 import { formOf, MESSAGE_FORM, type MessageForm, messageOf } from '../message-form.ts';
 import {
@@ -148,7 +147,7 @@ export const importRetained = defineOperation({
       'Publishes retained messages, with the names of those who once did; those that have expired are left out.',
   },
   ...{ method: 'POST', path: '/import/retained', needs: { action: 'admin', resource: THE_BROKER } },
-  maxBodyBytes: maxAdminRequestBytes,
+  maxBodyBytes: maxImportBytes,
   body: objectOf({ messages: { ...listOf(MESSAGE_FORM), maxItems: maxImportedMessages } }),
   answer: objectOf({ imported: number, expired: number }),
   async run({ broker }: BrokerParts, { messages }: { messages: readonly MessageForm[] }) {

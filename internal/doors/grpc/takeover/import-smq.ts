@@ -1,11 +1,5 @@
 import { BatchBuilder } from '../../../batch/build.ts';
-import {
-  BATCH_HEADER_BYTES,
-  BATCH_LENGTH_END,
-  BatchHeader,
-  sealBatch,
-  writeBatchHeader,
-} from '../../../batch/record-batch.ts';
+import { emptyBatch } from '../../../batch/empty-batch.ts';
 import { grpcBatchBytes } from '../../../limits/grpc.ts';
 import type { Logs, TopicLog } from '../../../log/logs.ts';
 import { isInternalTopic } from '../../../log/names.ts';
@@ -116,19 +110,3 @@ async function copyMessages(
   await write();
   if (next < lastOffset) await skipTo(lastOffset);
 }
-
-/** A batch without records that takes offsets, as compaction leaves them. */
-function emptyBatch(offsets: number): { bytes: Uint8Array; count: number; maxTimestamp: number } {
-  const count = Math.min(offsets, MOST_OFFSETS_OF_BATCH);
-  const bytes = new Uint8Array(BATCH_HEADER_BYTES);
-  const header = new BatchHeader();
-  header.batchLength = bytes.length - BATCH_LENGTH_END;
-  header.lastOffsetDelta = count - 1;
-  header.baseTimestamp = header.maxTimestamp = -1;
-  header.producerId = header.producerEpoch = header.baseSequence = -1;
-  writeBatchHeader(bytes, 0, header);
-  sealBatch(bytes, 0);
-  return { bytes, count, maxTimestamp: -1 };
-}
-
-const MOST_OFFSETS_OF_BATCH = 2 ** 31 - 1;
