@@ -79,6 +79,8 @@ it('messages of gRPC are messages, and calls are counted apart', async () => {
   const call = client.call('StreamConsume', [{ topic: 'orders', offset: 0n }]);
   await call.received(10);
   expect([await countsOf('grpc'), requestsOf('grpc')]).toEqual([[3, 10], calls + 4]);
+  await client.unary('Consume', { topic: 'orders', offset: 1n });
+  expect([await countsOf('grpc'), requestsOf('grpc')]).toEqual([[3, 11], calls + 5]);
   client.close();
 });
 

@@ -67,6 +67,12 @@ const OUTS: Record<string, (topic: string) => Promise<unknown>> = {
     const text = Buffer.from(responses[0]!.partitions[0]!.records!).toString('latin1');
     return Object.fromEntries(PAIRS.filter(([name, value]) => text.includes(name) && text.includes(value)));
   },
+  async gRPC(topic) {
+    const client = new TestClient(url('grpc'));
+    const { headers } = await client.call('Consume', [{ topic, offset: 1n }]).ended;
+    client.close();
+    return Object.fromEntries(PAIRS.map(([name]) => [name, headers[name]]));
+  },
   async 'HTTP, headers'(topic) {
     const { headers } = await fetch(`${url('http')}/topics/${topic}`);
     return Object.fromEntries(PAIRS.map(([name]) => [name, headers.get(name)]));

@@ -71,7 +71,9 @@ it('shows publisher, subscribers with their filters, session, acknowledgement an
   away.disconnect();
   await away.ended();
   const publisher = await connectMqtt(frames(), 5, { clientId: 't-publisher' });
-  await publisher.publishSafely('way/kept/a', 'hello');
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const properties = { userProperties: [['traceparent', traceparent]] as [string, string][] };
+  await publisher.publishSafely('way/kept/a', 'hello', { properties });
   await sure.next(PacketType.publish);
   await vi.waitFor(
     () => expect(stepsOf(steps)).toEqual(expect.arrayContaining(['acknowledged', 'kept'])),
@@ -85,6 +87,7 @@ it('shows publisher, subscribers with their filters, session, acknowledgement an
     door: 'mqtt',
     qos: 1,
     bytes: 5,
+    traceparent,
   });
   expect(steps).toEqual(
     expect.arrayContaining([

@@ -126,6 +126,11 @@ export class Call implements ExpandedCall, StreamHandler {
     });
   }
 
+  /** Tells the client something beside the first response, which was not sent yet. */
+  addMetadata(pairs: readonly (readonly [name: string, value: string])[]): void {
+    this.#responses.addMetadata(pairs);
+  }
+
   /** So much was read ahead for the client; it is in memory for as long as the client takes nothing. */
   setReadBytes(bytes: number): void {
     if (!this.#isOver) this.#responses.setReadBytes(bytes);

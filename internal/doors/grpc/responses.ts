@@ -3,7 +3,7 @@ import { type GrpcError, Status } from '../../protocol/grpc/status.ts';
 import type { EncodedField } from '../../protocol/http2/hpack/encoder.ts';
 import { Http2Code } from '../../protocol/http2/http2-error.ts';
 import type { Http2Stream } from './http2/stream.ts';
-import { ACCEPTED_ENCODINGS, OK_TRAILERS, RESPONSE_FIELDS, trailersOf } from './response-fields.ts';
+import { ACCEPTED_ENCODINGS, OK_TRAILERS, once, RESPONSE_FIELDS, trailersOf } from './response-fields.ts';
 import type { Sender, Unsent } from './unsent.ts';
 
 /** The responding half of a call's stream: headers, messages, status. What its client has not taken is counted. */
@@ -11,6 +11,7 @@ export class Responses implements Sender {
   readonly #stream: Http2Stream;
   readonly #unsent: Unsent;
   readonly #onEvict: () => void;
+  #metadata: readonly EncodedField[] | undefined;
   #readBytes = 0;
   #lastWordTimer: NodeJS.Timeout | undefined;
 
@@ -24,6 +25,11 @@ export class Responses implements Sender {
   /** Whether nothing can be sent any more. */
   get isGone(): boolean {
     return this.#stream.isGone;
+  }
+
+  /** Adds to the headers, which were not sent yet. */
+  addMetadata(pairs: readonly (readonly [name: string, value: string])[]): void {
+    if (pairs.length > 0) this.#metadata = pairs.map(([name, value]) => once(name, value));
   }
 
   /**
@@ -89,7 +95,9 @@ export class Responses implements Sender {
   }
 
   #respond(): void {
-    if (!this.#stream.send.hasHeaders) this.#stream.respond(RESPONSE_FIELDS);
+    if (this.#stream.send.hasHeaders) return;
+    const metadata = this.#metadata;
+    this.#stream.respond(metadata === undefined ? RESPONSE_FIELDS : [...RESPONSE_FIELDS, ...metadata]);
   }
 
   #resetSoon(): void {

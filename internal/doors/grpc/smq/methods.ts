@@ -47,7 +47,10 @@ export function smqMethods(context: DoorContext, heartbeats: Heartbeats) {
     Consume: unary(smq.ConsumeRequest, smq.ConsumeResponse, async ({ topic, offset }, call) => {
       const partition = topics.toRead(topic, call.access);
       await context.unsent.room();
-      return consume(partition, offset);
+      const { response, trace } = await consume(partition, offset);
+      call.addMetadata(trace);
+      call.peer.sendsMessages(1);
+      return response;
     }),
 
     StreamProduce: streamProduce(topics, appenders),

@@ -26,6 +26,13 @@ export class RecordFeed {
     this.#position = fromOffset;
   }
 
+  /** A header of the record in hand, where that is text; undefined where it has none. */
+  header(name: string): string | undefined {
+    if (this.#cursor.headerCount === 0) return undefined;
+    const value = this.#cursor.headers(this.bytes).find(({ key }) => key === name)?.value;
+    return value ? Buffer.from(value).toString('latin1') : undefined;
+  }
+
   /** Every record before this was walked over. */
   get position(): number {
     return this.#position;
