@@ -7,9 +7,9 @@ NPM := npm --no-fund --no-audit --no-update-notifier --loglevel=error
 VITEST := PATH="$(CURDIR)/node_modules/node/bin:$$PATH" node_modules/.bin/vitest run
 # What `make torture` repeats: brokers and stores that are killed or compared with a model.
 TORTURED := test/mqtt/kill test/kafka/crash test/kafka/group-restart test/faults/log-compaction \
-	test/grpc/smq-program test/access/rules internal/store internal/log/compaction
+	test/grpc/smq-program test/access/rules test/faults/every-door-killed internal/store internal/log/compaction
 
-.PHONY: help run dev build single-file install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture test-setup \
+.PHONY: help run dev build single-file install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture torture-store test-setup \
 	lint format bench screenshots certs clean
 
 help: ## Show this list
@@ -62,6 +62,9 @@ fuzz: build ## Run the fuzz tests for FUZZ_SECONDS each (600; FUZZ_SEED=n repeat
 
 torture: build ## Kill brokers and stores TORTURE times as often as make test does (10)
 	@TORTURE=$${TORTURE:-10} $(VITEST) $(TORTURED)
+
+torture-store: build ## Kill a broker whose doors all write CYCLES times (1000) with each store and each -fsync: hours
+	@TORTURE=$$(($${CYCLES:-1000} / 2)) $(VITEST) test/faults/every-door-killed
 
 format: $(INSTALLED) ## Put every file into the project's format
 	@$(NPM) run --silent format

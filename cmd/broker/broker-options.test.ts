@@ -168,6 +168,14 @@ describe('the Kafka door', () => {
     });
     expect((await optionsOf('-kafka-log-dir /x -log-retention 1h')).keepForMs).toBe(3_600_000);
   });
+
+  it('keeps sessions in a folder of its own beside the logs of a Kafka', async () => {
+    expect(await optionsOf('-kafka-log-dir /x -data-dir /y')).toMatchObject({
+      kafkaLogDirs: { directories: ['/x'] },
+      dataDir: '/y',
+      dataDirIsOptional: false,
+    });
+  });
 });
 
 describe("a Kafka's server.properties", () => {

@@ -139,7 +139,7 @@ function kafkaLogDirsOf(
 ): KafkaLogDirs | undefined {
   const directories = values['kafka-log-dir'];
   if (directories.length === 0 && properties === undefined) return undefined;
-  for (const flag of ['keep', 'data-dir', 'memory']) {
+  for (const flag of ['keep', 'memory']) {
     if (given.has(flag)) {
       throw new UsageError(`-${flag} has no effect: what is kept lies in the log directories of a Kafka`);
     }

@@ -104,7 +104,7 @@ const options = {
   'kafka-log-dir': list({
     group: 'Kafka',
     placeholder: 'FOLDER',
-    help: 'serve the log.dirs of an existing Kafka in place, and append there, instead of -data-dir',
+    help: 'serve the log.dirs of an existing Kafka in place, and append there; -data-dir has no logs then',
   }),
   grpc: doorFlag('grpc'),
   'grpc-max-message': bytes(
@@ -222,7 +222,7 @@ const options = {
     group: 'Keeping messages',
     placeholder: 'FOLDER',
     default: './data',
-    help: 'where logs, sessions and retained messages are kept',
+    help: 'where logs, sessions and retained messages are kept; with -kafka-log-dir the last two only',
   }),
   memory: toggle({
     group: 'Keeping messages',

@@ -76,7 +76,7 @@ async function checkPlaceOfStore(options: BrokerOptions, notes: string[]): Promi
   const { memory, kafkaLogDirs, dataDir, dataDirIsOptional = false } = options;
   if (memory) return;
   for (const directory of kafkaLogDirs?.directories ?? []) checkDataFolder(directory, false);
-  if (kafkaLogDirs !== undefined || dataDir === undefined) return;
+  if (dataDir === undefined) return;
   try {
     checkDataFolder(dataDir, false);
     if (!existsSync(join(dataDir, STORE_FILE))) return;

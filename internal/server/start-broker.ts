@@ -202,8 +202,8 @@ function countSeconds({ clock, routes }: Broker): () => void {
  * @throws StoreError where it was named: nobody expects to lose what is to be kept there.
  */
 function dataFolderError(options: BrokerOptions, logger: Logger): StoreError | undefined {
-  const { dataDir, dataDirIsOptional = false, memory, kafkaLogDirs } = options;
-  if (dataDir === undefined || memory || kafkaLogDirs !== undefined) return undefined;
+  const { dataDir, dataDirIsOptional = false, memory } = options;
+  if (dataDir === undefined || memory) return undefined;
   try {
     checkDataFolder(dataDir, !dataDirIsOptional);
     return undefined;
