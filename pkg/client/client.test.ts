@@ -10,6 +10,7 @@ import {
   connect,
   InvalidTopicError,
   type Message,
+  type PublishOptions,
   RefusedError,
   type Subscription,
   TimeoutError,
@@ -32,8 +33,12 @@ describe('connecting', () => {
   it('sends CONNECT and waits for CONNACK', async () => {
     await using broker = await FakeBroker.start();
     const client = await open(broker.url);
-    const offer = Buffer.from('refusals positions').toString('hex');
-    expect(Buffer.concat(broker.chunks).toString('hex')).toBe(`00000000000012${offer}000163`);
+    const names = 'refusals positions acks once delivery retain headers expiry options offsets';
+    const bytes = Buffer.concat(broker.chunks);
+    expect(bytes.subarray(0, 3).toString('hex') + bytes.subarray(-3).toString('hex')).toBe('000000000163');
+    expect(Buffer.from(broker.frames[0].payload).toString()).toMatch(
+      new RegExp(`^${names} window=256 producer=[0-9a-f]{24}$`),
+    );
     expect([client.state, client.connected, client.clientId]).toEqual(['connected', true, 'c']);
   });
 
@@ -416,7 +421,9 @@ describe('closing', () => {
 describe('the public types', () => {
   it('are what the documentation says', () => {
     expectTypeOf(connect).returns.toEqualTypeOf<Promise<Client>>();
-    expectTypeOf<Client['publish']>().parameters.toEqualTypeOf<[string, string | Uint8Array]>();
+    expectTypeOf<Client['publish']>().parameters.toEqualTypeOf<
+      [string, string | Uint8Array, PublishOptions?]
+    >();
     expectTypeOf<Client['publish']>().returns.toEqualTypeOf<true | Promise<true>>();
     expectTypeOf<Client['subscribe']>().returns.toEqualTypeOf<Promise<Subscription>>();
     expectTypeOf<Subscription>().toExtend<AsyncIterable<Message>>();

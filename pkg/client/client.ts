@@ -1,20 +1,27 @@
-import { type Frame, FrameType } from '../../internal/protocol/frame/frame.ts';
+import { type Frame, FrameBit, FrameType, RESERVED_TYPE_BITS } from '../../internal/protocol/frame/frame.ts';
 import { urlOf } from './address.ts';
+import { Agreement } from './agreement.ts';
 import { checkClientId, checkTopic } from './checks.ts';
 import { Connection } from './connection.ts';
+import { Deliveries } from './deliveries.ts';
 import { Emitter } from './emitter.ts';
-import { ClosedError, ConnectionLostError, RefusedError } from './errors.ts';
+import { ClosedError, ConnectionLostError, ProtocolError, RefusedError } from './errors.ts';
 import type { ClientEvents, ClientState } from './events.ts';
 import { Inbox } from './inbox.ts';
 import type { Link } from './link.ts';
 import type { Message, MessageHandler } from './message.ts';
+import { offerOf, refusedOptions } from './offer.ts';
 import { type ConnectOptions, type Settings, settingsOf } from './options.ts';
+import { LostCountError, Promised } from './promised.ts';
+import type { PublishOptions } from './publish-options.ts';
+import { Publishing } from './publishing.ts';
 import { Reading } from './reading.ts';
 import { Requests } from './requests.ts';
 import { Sending } from './sending.ts';
 import { filterToSend, type SubscribeOptions } from './subscribe-options.ts';
 import type { Subscription } from './subscription.ts';
 import { Subscriptions } from './subscriptions.ts';
+import { within } from './timing.ts';
 import type { Platform } from './wire.ts';
 
 /**
@@ -24,8 +31,9 @@ import type { Platform } from './wire.ts';
  *     client.setMessageHandler((topic, payload) => …);
  *     await client.connect();
  *
- * A connection that breaks off is opened again and its subscriptions are restored. PUBLISH is delivered at most
- * once: what was on its way when a connection broke is lost, what is published meanwhile is sent afterwards.
+ * A connection that breaks off is opened again and its subscriptions are restored. What is published without a promise is
+ * delivered at most once: what was on its way when a connection broke is lost, what is published meanwhile is sent afterwards.
+ * With `qos` 1 or 2 it is sent until it is acknowledged.
  */
 export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable {
   /** Who this client is for the broker. */
@@ -33,11 +41,17 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   readonly #settings: Settings;
   readonly #connection: Connection;
   readonly #sending: Sending;
+  readonly #promised: Promised;
+  readonly #publishing: Publishing;
+  readonly #deliveries: Deliveries;
   readonly #reading = new Reading();
   readonly #subscriptions: Subscriptions;
   readonly #inbox: Inbox;
   readonly #pings: Requests;
   #messageHandler: MessageHandler | undefined;
+  /** What the broker of the last connection agreed to. */
+  #agreement: Agreement | undefined;
+  #closing: Promise<void> | undefined;
 
   /**
    * @internal
@@ -51,6 +65,9 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     this.clientId = clientId;
     checkClientId(clientId);
     this.#sending = new Sending({ clientId, highWaterMarkBytes, checkTopic, defer: platform.defer });
+    this.#promised = new Promised(settings.queue);
+    this.#publishing = new Publishing(this.#sending, this.#promised, (error) => this.emit('error', error));
+    this.#deliveries = new Deliveries((frame) => this.#sending.send(frame), platform.defer);
     this.#pings = new Requests('PONG', requestTimeoutMs, platform);
     this.#subscriptions = this.#newSubscriptions(platform);
     this.#inbox = this.#newInbox();
@@ -77,26 +94,31 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   }
 
   /**
-   * Sends a message. Not acknowledged; {@link ping} tells when everything before it has arrived. A message that the
-   * broker refuses is told by an `error` event, before that ping is answered; those behind it are delivered.
+   * Sends a message. Without a `qos` it is not acknowledged; {@link ping} tells when everything before it has arrived. A message
+   * that the broker refuses is told by an `error` event, before that ping is answered; those behind it are delivered.
+   *
+   * With `qos` 1 or 2 the promise resolves when the broker is responsible for it, whatever connections break off meanwhile,
+   * and rejects where it was refused.
    *
    * @returns `true`: go on. Otherwise a promise that resolves when there is room again: more than
    *   `highWaterMarkBytes` wait to be sent. Awaiting every result is enough to never grow without bound.
-   * @throws InvalidTopicError, ClosedError, TinymqError `invalid-payload`, `message-too-large`.
+   * @throws InvalidTopicError, ClosedError, UnsupportedError where the broker does not offer what the options need, TinymqError
+   *   `invalid-payload`, `invalid-option`, `message-too-large`; with a `qos` also RefusedError, QueueFullError.
    */
-  publish(topic: string, payload: string | Uint8Array): true | Promise<true> {
+  publish(topic: string, payload: string | Uint8Array, options?: PublishOptions): true | Promise<true> {
     this.#connection.checkStarted();
-    return this.#sending.publish(topic, payload);
+    if (options === undefined) return this.#sending.publish(topic, payload);
+    return this.#publishing.publish(topic, payload, options);
   }
 
   /**
-   * Resolves when `publish` would not say to wait.
+   * Resolves when `publish` would not say to wait, nor refuse because too much waits to be acknowledged.
    *
    * @throws ClosedError, or the error that closed the client.
    */
   async drained(): Promise<void> {
     if (this.state === 'new' || this.state === 'closed') throw this.#connection.notOpen();
-    await this.#sending.drained();
+    await Promise.all([this.#sending.drained(), this.#promised.drained()]);
   }
 
   /**
@@ -175,14 +197,15 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   }
 
   /**
-   * Sends what was published, says goodbye and closes. Can be called at any time and more than once. What was
-   * published while there was no connection is lost if there is none now.
+   * Sends what was published, waits until what has a `qos` is acknowledged, says goodbye and closes. Can be called at any time and
+   * more than once. What was published while there was no connection is lost if there is none now.
    *
-   * @throws TimeoutError where the broker does not take what was published within `requestTimeoutMs`,
+   * @throws TimeoutError where the broker does not take or acknowledge what was published within `requestTimeoutMs`,
    *   ConnectionLostError where the connection breaks off before. The client is closed all the same.
    */
   close(): Promise<void> {
-    return this.#connection.close();
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   /** The original's name for {@link close}. */
@@ -194,13 +217,25 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     return this.close();
   }
 
+  async #close(): Promise<void> {
+    try {
+      const { requestTimeoutMs } = this.#settings;
+      if (this.connected && this.#promised.count > 0) {
+        await within(this.#promised.settled(), 'not everything was acknowledged', requestTimeoutMs);
+      }
+    } finally {
+      await this.#connection.close();
+    }
+  }
+
   #newSubscriptions(platform: Platform): Subscriptions {
     const { clientId, requestTimeoutMs, reconnect } = this.#settings;
     const settings = { clientId, requestTimeoutMs, reconnects: reconnect !== undefined };
     return new Subscriptions(settings, platform, {
       isConnected: () => this.connected,
       request: (type, topic) => this.#sending.request(type, topic),
-      frame: (type, topic) => this.#sending.frame(type, topic),
+      send: (frame) => this.#sending.send(frame),
+      agreement: () => this.#agreement,
       answer: (answer) => this.#reading.upTo(answer),
       handlersChanged: () => this.#inbox.handlersChanged(),
       failed: (error) => this.emit('error', error),
@@ -221,13 +256,18 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       readerOf: (number) => this.#subscriptions.readerOf(number),
       handlersOfReplay: ({ entry }) =>
         this.#withHandlersOfAll([...entry.subscriptions].map(({ deliver }) => deliver)),
+      counted: () => this.#deliveries.next(),
       failed: (error) => this.emit('error', error),
     });
   }
 
   #newConnection(platform: Platform): Connection {
     return new Connection(this.#settings, platform, {
-      begin: () => this.#inbox.reset(),
+      offer: () => offerOf(this.#settings, this.#promised.producer, this.#agreement === undefined),
+      begin: () => {
+        this.#inbox.reset();
+        this.#deliveries.reset();
+      },
       bytes: (chunk) => this.#inbox.push(chunk),
       drained: this.#sending.unblock,
       isReading: () => this.#reading.isReading,
@@ -254,9 +294,14 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   }
 
   #takeControl(frame: Frame): void {
+    const bits = frame.type & RESERVED_TYPE_BITS;
+    if ((bits & (FrameBit.acknowledged | FrameBit.once)) !== 0) {
+      this.#takeAnswer(frame, bits);
+      return;
+    }
     switch (frame.type) {
       case FrameType.connack:
-        this.#connection.accept(frame.payload);
+        this.#takeConnack(frame.payload);
         return;
       case FrameType.position:
         this.#subscriptions.positionTold(frame);
@@ -281,14 +326,42 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     }
   }
 
-  /** Before anything else the broker learns the filters again, then it gets what was published meanwhile. */
+  /** What answers messages that were counted. */
+  #takeAnswer({ type, topic, payload }: Frame, bits: number): void {
+    const kind = type & ~RESERVED_TYPE_BITS;
+    if (kind === FrameType.acknowledge) this.#publishing.acknowledged(bits, payload);
+    else if (kind === FrameType.publishRefused) this.#publishing.refused(bits, topic, payload);
+  }
+
+  #takeConnack(payload: Uint8Array): void {
+    const agreement = new Agreement(payload);
+    const refusal = refusedOptions(this.#settings, agreement);
+    if (refusal === undefined) this.#connection.accept(payload);
+    else this.#connection.refuse(refusal);
+  }
+
+  /**
+   * Before anything else the broker learns the filters again, then it gets what it has not acknowledged, then what was published
+   * meanwhile.
+   */
   #onOpen(link: Link, agreed: Uint8Array): void {
-    this.#sending.attach(link, this.#subscriptions.restore(agreed));
+    const agreement = new Agreement(agreed);
+    this.#agreement = agreement;
+    try {
+      this.#sending.attach(link, [
+        ...this.#subscriptions.restore(agreement),
+        ...this.#publishing.attach(agreement),
+      ]);
+    } catch (error) {
+      if (!(error instanceof LostCountError)) throw error;
+      this.#connection.giveUp(new ProtocolError(error.message, error));
+    }
     this.#reading.attach(link);
   }
 
   #onLost(reason: Error): void {
     this.#sending.detach();
+    this.#publishing.detach();
     this.#reading.detach();
     this.#pings.failAll(reason);
     this.#subscriptions.lost(new ConnectionLostError(urlOf(this.#settings.address), reason.message));
@@ -296,6 +369,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
 
   #leave(link: Link): Promise<void> {
     this.#reading.leave();
+    this.#deliveries.flush();
     this.#sending.request(FrameType.disconnect, '');
     return link.leave(this.#settings.requestTimeoutMs, () => this.#sending.bytes, this.#sending.flush);
   }
@@ -304,6 +378,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     const reason = error ?? new ClosedError();
     this.#reading.detach();
     this.#sending.shut(reason);
+    this.#promised.shut(reason);
     this.#pings.failAll(reason);
     this.#subscriptions.shut(error);
   }

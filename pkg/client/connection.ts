@@ -1,6 +1,6 @@
 import { urlOf } from './address.ts';
 import { dial, inTime } from './dial.ts';
-import { ClosedError, type RefusedError, TinymqError } from './errors.ts';
+import { ClosedError, type ProtocolError, type RefusedError, TinymqError } from './errors.ts';
 import type { ClientState, Tell } from './events.ts';
 import { Link, type LinkEvents } from './link.ts';
 import { type ReconnectOptions, reconnectDelayMs, type Settings } from './options.ts';
@@ -10,6 +10,8 @@ import type { Platform, Wire } from './wire.ts';
 
 /** What a connection needs from its client. */
 export interface ConnectionHost extends Pick<LinkEvents, 'bytes' | 'drained' | 'isReading' | 'ask'> {
+  /** What the client can agree on with the broker of the next connection. */
+  offer(): string;
   /** Another stream begins; an unfinished frame of the one before is forgotten. */
   begin(): void;
   /** The broker let the client in over this link, with these extensions. */
@@ -104,6 +106,11 @@ export class Connection {
     this.#host.tell('connect', undefined);
   }
 
+  /** The client cannot go on with this connection, and makes another one. */
+  giveUp(problem: ProtocolError): void {
+    this.#link?.giveUp(problem);
+  }
+
   /** The broker said DISCONNECT. */
   refuse(refusal: RefusedError): void {
     this.#link?.refuse(refusal);
@@ -117,7 +124,7 @@ export class Connection {
 
   async #attempt(): Promise<void> {
     await inTime(this.#settings, this.#cancel.signal, async (signal) => {
-      const { wire, offer } = await dial(this.#settings, this.#platform, signal);
+      const { wire, offer } = await dial(this.#settings, this.#host.offer(), this.#platform, signal);
       this.#host.begin();
       const link = this.#newLink(wire);
       this.#link = link;

@@ -10,9 +10,6 @@ import type { Platform, Wire } from './wire.ts';
 
 /** A WebSocket message is the largest frame, or many small ones that the broker sends at once. */
 const CHUNK_SLACK_BYTES = 64 * 1024 * 1024;
-/** What this client can agree on with a broker. One that knows none of it passes it over. */
-const OFFER = formatExtensions(['refusals', 'positions']);
-
 /** An open stream, and the payload of the CONNECT to send over it. */
 export interface Dialed {
   wire: Wire;
@@ -23,10 +20,16 @@ export interface Dialed {
  * Gets ready to connect: asks for the credentials, then opens a stream. A stream that is handed out belongs to the
  * caller, who has to close it, also when the signal is aborted afterwards.
  *
+ * @param offered what the client can agree on.
  * @throws ConnectError, or the reason of the signal.
  */
-export async function dial(settings: Settings, platform: Platform, signal: AbortSignal): Promise<Dialed> {
-  const offer = await makeOffer(settings, signal);
+export async function dial(
+  settings: Settings,
+  offered: string,
+  platform: Platform,
+  signal: AbortSignal,
+): Promise<Dialed> {
+  const offer = await makeOffer(settings, offered, signal);
   const { address, tls, maxMessageBytes } = settings;
   try {
     const wire = await platform.open(address, tls, signal, maxMessageBytes + CHUNK_SLACK_BYTES);
@@ -65,11 +68,15 @@ export async function inTime(
 }
 
 /** What the client offers and shows of itself on a new connection. */
-async function makeOffer({ address, credentials }: Settings, signal: AbortSignal): Promise<string> {
+async function makeOffer(
+  { address, credentials }: Settings,
+  offered: string,
+  signal: AbortSignal,
+): Promise<string> {
   try {
     const shown = await unlessAborted(credentialsOf(credentials), signal);
-    if (shown === undefined) return OFFER;
-    return `${OFFER} ${formatExtensions(['credentials'])} ${formatCredentials(shown)}`;
+    if (shown === undefined) return offered;
+    return `${offered} ${formatExtensions(['credentials'])} ${formatCredentials(shown)}`;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     const why = `there are no credentials to show: ${(error as Error).message}`;

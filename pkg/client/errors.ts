@@ -83,3 +83,23 @@ export class ProtocolError extends TinymqError {
     super('protocol-error', message, { cause });
   }
 }
+
+/** The broker does not offer what was asked for; `code` is `not-supported`. Nothing was done instead. */
+export class UnsupportedError extends RefusedError {
+  /** The extension of the frame protocol that it lacks (docs/frames.md). */
+  readonly extension: string;
+
+  constructor(extension: string, what: string, topic?: string) {
+    super(`not-supported: the broker does not offer what ${what} needs: the extension ${extension}`, topic);
+    this.extension = extension;
+  }
+}
+
+/** As much as may wait for acknowledgements does; the message was not taken. */
+export class QueueFullError extends TinymqError {
+  override readonly name = 'QueueFullError';
+
+  constructor(what: string) {
+    super('queue-full', `${what} wait for the broker already`);
+  }
+}

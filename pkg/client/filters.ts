@@ -2,12 +2,15 @@ import type { Position } from '../../internal/protocol/frame/positions.ts';
 import { matchesFilter } from '../../internal/topic.ts';
 import type { MessageHandler } from './message.ts';
 import { type Deferred, defer } from './requests.ts';
+import type { SubscriptionParts } from './subscribe-options.ts';
 import type { Subscription } from './subscription.ts';
 
 /** One filter, which several subscriptions may share. */
 export interface FilterEntry {
   readonly filter: string;
   readonly subscriptions: Set<Subscription>;
+  /** What the broker is asked for beside the filter. */
+  readonly parts: SubscriptionParts;
   /** Settles when the broker has answered for the first time. */
   readonly acknowledged: Deferred<void>;
   /** Whether the broker has answered on this connection. */
@@ -36,10 +39,11 @@ export class Filters {
     return this.#entries.get(filter);
   }
 
-  add(filter: string): FilterEntry {
+  add(filter: string, parts: SubscriptionParts): FilterEntry {
     const entry: FilterEntry = {
       filter,
       subscriptions: new Set(),
+      parts,
       acknowledged: defer(),
       isAcknowledged: false,
       wasAcknowledged: false,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeFrame, type Frame, FrameType } from '../../internal/protocol/frame/frame.ts';
+import { Deliveries } from './deliveries.ts';
 import { Inbox } from './inbox.ts';
 import type { Message, MessageHandler } from './message.ts';
 import { NameTable } from './names.ts';
@@ -41,6 +42,11 @@ function collecting(handlersOf: (topic: string, collect: MessageHandler) => Mess
     control: (control) => frames.push(control),
     handlersOf: (topic) => handlersOf(topic, (message) => messages.push(message)),
     readerOf: () => undefined,
+    counted: () =>
+      new Deliveries(
+        () => {},
+        () => {},
+      ).next(),
     handlersOfReplay: () => [],
     failed: (error) => errors.push(error),
   });

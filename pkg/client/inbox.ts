@@ -1,8 +1,16 @@
 import { decodeUtf8, type FrameCursor } from '../../internal/protocol/frame/cursor.ts';
 import { FrameDecoder } from '../../internal/protocol/frame/decoder.ts';
-import { type Frame, FrameType, POSITION_PREFIX_BYTES } from '../../internal/protocol/frame/frame.ts';
+import {
+  type Frame,
+  FrameBit,
+  FrameType,
+  POSITION_PREFIX_BYTES,
+  RESERVED_TYPE_BITS,
+} from '../../internal/protocol/frame/frame.ts';
 import { parseReplayed } from '../../internal/protocol/frame/positions.ts';
-import { Message, type MessageHandler, ReplayedMessage } from './message.ts';
+import { readProperties } from '../../internal/protocol/frame/properties.ts';
+import type { Settlement } from './deliveries.ts';
+import { Message, type MessageExtras, type MessageHandler, ReplayedMessage, RichMessage } from './message.ts';
 import { NameTable } from './names.ts';
 import type { Reader } from './replays.ts';
 
@@ -22,8 +30,16 @@ export interface InboxEvents {
   readerOf(number: number): Reader | undefined;
   /** Who wants the messages of a replay; asked again after {@link Inbox.handlersChanged}. */
   handlersOfReplay(reader: Reader): readonly MessageHandler[];
+  /** A message came that the broker wants an answer for. */
+  counted(): Settlement;
   /** A handler threw. */
   failed(error: unknown): void;
+}
+
+/** A message that waits for somebody who wants it. */
+interface Unclaimed {
+  topic: string;
+  message: Message;
 }
 
 /**
@@ -40,6 +56,8 @@ export class Inbox {
   }));
   readonly #clientIds = new NameTable((bytes, start, end) => decodeUtf8(bytes, start, end, 'client id'));
   #epoch = 0;
+  /** Of a session that went on before its app has subscribed again: as many as the broker sends without an answer. */
+  #unclaimed: Unclaimed[] = [];
 
   constructor(maxMessageBytes: number, events: InboxEvents) {
     this.#decoder = new FrameDecoder(maxMessageBytes);
@@ -54,35 +72,81 @@ export class Inbox {
   /** Subscriptions came or went. */
   handlersChanged(): void {
     this.#epoch++;
+    if (this.#unclaimed.length > 0) queueMicrotask(() => this.#offerUnclaimed());
   }
 
-  /** Forgets an unfinished frame, for a new connection. */
+  /** Forgets an unfinished frame, and what the broker sends again, for a new connection. */
   reset(): void {
     this.#decoder.reset();
+    this.#unclaimed = [];
   }
 
   readonly #take = (bytes: Uint8Array, cursor: FrameCursor): void => {
     if (cursor.type !== FrameType.publish) {
-      if (cursor.type === FrameType.replayed) this.#takeReplayed(bytes, cursor);
-      else this.#events.control(cursor.frame(bytes));
+      this.#takeOther(bytes, cursor);
       return;
     }
-    const known = this.#topics.find(bytes, cursor.topicStart, cursor.topicEnd);
-    if (known.epoch !== this.#epoch) {
-      known.handlers = this.#events.handlersOf(known.topic);
-      known.epoch = this.#epoch;
-    }
+    const known = this.#known(bytes, cursor);
     const clientId = this.#clientIds.find(bytes, cursor.clientIdStart, cursor.end);
     const message = new Message(known.topic, clientId, bytes, cursor.payloadStart, cursor.payloadEnd);
     const { handlers } = known;
     for (let index = 0; index < handlers.length; index++) this.#call(handlers[index], message);
   };
 
+  #takeOther(bytes: Uint8Array, cursor: FrameCursor): void {
+    switch (cursor.type & ~RESERVED_TYPE_BITS) {
+      case FrameType.publish:
+        this.#takeRich(bytes, cursor);
+        return;
+      case FrameType.replayed:
+        this.#takeReplayed(bytes, cursor);
+        return;
+      default:
+        this.#events.control(cursor.frame(bytes));
+    }
+  }
+
+  /** What is known of the topic of a frame, with its handlers of now. */
+  #known(bytes: Uint8Array, cursor: FrameCursor): KnownTopic {
+    const known = this.#topics.find(bytes, cursor.topicStart, cursor.topicEnd);
+    if (known.epoch !== this.#epoch) {
+      known.handlers = this.#events.handlersOf(known.topic);
+      known.epoch = this.#epoch;
+    }
+    return known;
+  }
+
+  #takeRich(bytes: Uint8Array, cursor: FrameCursor): void {
+    const { extras, start } = this.#extrasOf(bytes, cursor);
+    const { topic, handlers } = this.#known(bytes, cursor);
+    const clientId = this.#clientIds.find(bytes, cursor.clientIdStart, cursor.end);
+    const message = new RichMessage(topic, clientId, bytes, start, cursor.payloadEnd, extras);
+    if (handlers.length === 0 && extras.settlement !== undefined) this.#unclaimed.push({ topic, message });
+    else this.#callAll(handlers, message);
+  }
+
+  /** What the bits of a frame's type say that its payload begins with, and where that goes on. */
+  #extrasOf(
+    bytes: Uint8Array,
+    { type, payloadStart, payloadEnd }: FrameCursor,
+  ): { extras: MessageExtras; start: number } {
+    const settlement = (type & FrameBit.acknowledged) === 0 ? undefined : this.#events.counted();
+    if ((type & FrameBit.properties) === 0)
+      return { extras: { properties: {}, settlement }, start: payloadStart };
+    const { properties, messageStart } = readProperties(bytes, payloadStart, payloadEnd);
+    return { extras: { properties, settlement }, start: messageStart };
+  }
+
   #takeReplayed(bytes: Uint8Array, cursor: FrameCursor): void {
-    const { payloadStart, payloadEnd } = cursor;
-    const replayed = parseReplayed(bytes, payloadStart, payloadEnd);
+    const { payloadEnd } = cursor;
+    const { extras, start: prefix } = this.#extrasOf(bytes, cursor);
+    const replayed = parseReplayed(bytes, prefix, payloadEnd);
     const reader = replayed && this.#events.readerOf(replayed.reader);
-    if (replayed === undefined || reader === undefined) return;
+    if (replayed === undefined || reader === undefined) {
+      // Nobody wants it any more.
+      extras.settlement?.acknowledge();
+      return;
+    }
     if (reader.epoch !== this.#epoch) {
       reader.handlers = this.#events.handlersOfReplay(reader);
       reader.epoch = this.#epoch;
@@ -91,19 +155,49 @@ export class Inbox {
     const { topic } = this.#topics.find(bytes, cursor.topicStart, cursor.topicEnd);
     const clientId = this.#clientIds.find(bytes, cursor.clientIdStart, cursor.end);
     const place = { log, partition, offset: replayed.offset, publishedAtMs: replayed.publishedAtMs };
-    const start = payloadStart + POSITION_PREFIX_BYTES;
-    const message = new ReplayedMessage(topic, clientId, bytes, start, payloadEnd, place);
+    const start = prefix + POSITION_PREFIX_BYTES;
+    const message = new ReplayedMessage(topic, clientId, bytes, start, payloadEnd, place, extras);
     // Whoever got it does not get it again, whatever becomes of the connection while it is handled.
     reader.position.offset = replayed.offset + 1;
-    for (const handler of reader.handlers) this.#call(handler, message);
+    this.#callAll(reader.handlers, message);
   }
 
-  #call(handler: MessageHandler, message: Message): void {
+  /** Whoever deals with a message holds it: it is acknowledged when all are done, unless somebody does that by hand. */
+  #callAll(handlers: readonly MessageHandler[], message: Message): void {
+    const { settlement } = message;
+    settlement?.hold();
+    for (const handler of handlers) {
+      const pending = this.#call(handler, message);
+      if (settlement === undefined || pending === undefined) continue;
+      settlement.hold();
+      pending.then(
+        () => settlement.letGo(),
+        () => settlement.letGo(),
+      );
+    }
+    settlement?.letGo();
+  }
+
+  #offerUnclaimed(): void {
+    const unclaimed = this.#unclaimed;
+    this.#unclaimed = [];
+    for (const each of unclaimed) {
+      const handlers = this.#events.handlersOf(each.topic);
+      if (handlers.length === 0) this.#unclaimed.push(each);
+      else this.#callAll(handlers, each.message);
+    }
+  }
+
+  /** @returns what a handler that is not done yet resolves with. */
+  #call(handler: MessageHandler, message: Message): Promise<unknown> | undefined {
     try {
       const result = handler(message);
-      if (result instanceof Promise) result.catch((error) => this.#events.failed(error));
+      if (!(result instanceof Promise)) return undefined;
+      result.catch((error) => this.#events.failed(error));
+      return result;
     } catch (error) {
       this.#events.failed(error);
+      return undefined;
     }
   }
 }

@@ -1,7 +1,11 @@
 import { suggestion } from '../../internal/lib/nearest.ts';
+import { MAX_WINDOW } from '../../internal/protocol/frame/offer.ts';
 import { type Address, DEFAULT_SOCKET_PATH, type Network, parseAddress, parseUrl } from './address.ts';
+import { checkTopic } from './checks.ts';
 import { type CredentialOptions, checkCredentials } from './credentials.ts';
 import { TinymqError } from './errors.ts';
+import type { HeaderValues } from './headers.ts';
+import type { QueueBounds } from './promised.ts';
 import type { TlsOptions } from './wire.ts';
 
 /** How a connection that broke off is tried again: after a random part of a delay that doubles each time. */
@@ -42,8 +46,45 @@ export interface ConnectOptions extends CredentialOptions {
   highWaterMarkBytes?: number;
   /** The largest message that is accepted from the broker, in bytes. Default: 1 GiB. */
   maxMessageBytes?: number;
+  /** What the broker keeps of this client while it is away. Needs a `clientId`. Default: nothing. */
+  session?: SessionOptions;
+  /** What is published when the connection ends in any other way than by {@link BaseClient.close}. */
+  will?: WillOptions;
+  /** Messages of QoS 1 and 2 that may come before the client has acknowledged any, 1 to 65,535. Default: 256. */
+  window?: number;
+  /** What waits for acknowledgements of the broker, also while there is no connection. */
+  queue?: QueueOptions;
   /** Aborts the attempt to connect; afterwards closes the client. */
   signal?: AbortSignal;
+}
+
+/** A session: its subscriptions, and what was published for them with a promise, wait for the client. */
+export interface SessionOptions {
+  /** How long after the end of a connection, in milliseconds; `Infinity`: for ever. */
+  expiresIn: number;
+  /** Whether nothing of before is wanted. Default: false. */
+  clean?: boolean;
+}
+
+/** A message for the case that the client is lost. */
+export interface WillOptions {
+  topic: string;
+  payload?: string | Uint8Array;
+  /** 1: it waits for sessions too. Default: 0. */
+  qos?: 0 | 1;
+  retain?: boolean;
+  headers?: HeaderValues;
+  contentType?: string;
+  /** How long the client may take to be back, in milliseconds. Default: 0. */
+  delay?: number;
+}
+
+/** How much may wait to be acknowledged. What does not fit is refused with `queue-full`. */
+export interface QueueOptions {
+  /** Default: 100,000. */
+  messages?: number;
+  /** Default: 64 MiB. */
+  bytes?: number;
 }
 
 /** The options with everything decided. */
@@ -59,6 +100,10 @@ export interface Settings {
   connectRetry: boolean;
   highWaterMarkBytes: number;
   maxMessageBytes: number;
+  session: SessionOptions | undefined;
+  will: WillOptions | undefined;
+  window: number;
+  queue: QueueBounds;
   signal: AbortSignal | undefined;
 }
 
@@ -75,7 +120,11 @@ export function settingsOf(options: ConnectOptions): Settings {
     keepAliveMs: 0,
     highWaterMarkBytes: 1,
     maxMessageBytes: 1,
+    window: 1,
   });
+  checkSession(options);
+  checkWill(options.will);
+  checkQueue(options.queue);
   if (typeof reconnect === 'object') {
     checkNumbers(reconnect, { minDelayMs: 1, maxDelayMs: 1, maxAttempts: 0 });
   }
@@ -91,6 +140,13 @@ export function settingsOf(options: ConnectOptions): Settings {
     connectRetry: options.connectRetry ?? false,
     highWaterMarkBytes: options.highWaterMarkBytes ?? 1024 * 1024,
     maxMessageBytes: options.maxMessageBytes ?? 1024 * 1024 * 1024,
+    session: options.session,
+    will: options.will,
+    window: Math.min(MAX_WINDOW, options.window ?? 256),
+    queue: {
+      messages: options.queue?.messages ?? 100_000,
+      bytes: options.queue?.bytes ?? 64 * 1024 * 1024,
+    },
     signal: options.signal,
   };
 }
@@ -114,8 +170,18 @@ const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   connectRetry: true,
   highWaterMarkBytes: true,
   maxMessageBytes: true,
+  session: true,
+  will: true,
+  window: true,
+  queue: true,
   signal: true,
 };
+const SESSION_OPTIONS: OptionNames<SessionOptions> = { expiresIn: true, clean: true };
+const WILL_OPTIONS: OptionNames<WillOptions> = {
+  ...{ topic: true, payload: true, qos: true, retain: true },
+  ...{ headers: true, contentType: true, delay: true },
+};
+const QUEUE_OPTIONS: OptionNames<QueueOptions> = { messages: true, bytes: true };
 const RECONNECT_OPTIONS: OptionNames<ReconnectOptions> = {
   minDelayMs: true,
   maxDelayMs: true,
@@ -128,6 +194,27 @@ const TLS_OPTIONS: OptionNames<TlsOptions> = {
   serverName: true,
   insecure: true,
 };
+
+function checkSession({ session, clientId }: ConnectOptions): void {
+  if (session === undefined) return;
+  checkNames(session, SESSION_OPTIONS, 'session');
+  checkNumbers(session, { expiresIn: 0 });
+  if (clientId === undefined)
+    throw new TinymqError('invalid-option', 'a session needs a clientId by which it is found again');
+}
+
+function checkWill(will: WillOptions | undefined): void {
+  if (will === undefined) return;
+  checkNames(will, WILL_OPTIONS, 'will');
+  checkNumbers(will, { delay: 0 });
+  checkTopic(will.topic);
+}
+
+function checkQueue(queue: QueueOptions | undefined): void {
+  if (queue === undefined) return;
+  checkNames(queue, QUEUE_OPTIONS, 'queue');
+  checkNumbers(queue, { messages: 1, bytes: 1 });
+}
 
 /**
  * Checks what the compiler checks for those who have it: that there are options of these names. One that is passed over

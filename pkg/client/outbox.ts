@@ -4,6 +4,7 @@ import {
   MAX_PAYLOAD_BYTES,
   TOPIC_OFFSET,
 } from '../../internal/protocol/frame/frame.ts';
+import { invalidPayload, isBytes } from './checks.ts';
 import { TinymqError } from './errors.ts';
 
 const SLAB_BYTES = 64 * 1024;
@@ -68,6 +69,19 @@ export class Outbox {
       this.#newSlab(SLAB_BYTES);
     }
     this.#write(topicBytes, payload);
+  }
+
+  /** Adds a message that is a frame already. */
+  addFrame(frame: Uint8Array): void {
+    this.#seal();
+    this.#full.push(frame);
+    this.#fullBytes += frame.length;
+  }
+
+  /** Takes messages out that were added as frames. */
+  removeFrames(frames: ReadonlySet<Uint8Array>): void {
+    for (const chunk of this.#full) if (frames.has(chunk)) this.#fullBytes -= chunk.length;
+    this.#full = this.#full.filter((chunk) => !frames.has(chunk));
   }
 
   /** Adds a request, in order with the messages. */
@@ -158,16 +172,6 @@ export class Outbox {
     this.#fullBytes += this.#end - this.#start;
     this.#start = this.#end;
   }
-}
-
-/** Bytes may come out of another realm, as they do under test runners, where `instanceof` knows nothing of them. */
-function isBytes(payload: unknown): payload is Uint8Array {
-  return payload instanceof Uint8Array || Object.prototype.toString.call(payload) === '[object Uint8Array]';
-}
-
-function invalidPayload(payload: unknown): TinymqError {
-  const what = Object.prototype.toString.call(payload).slice('[object '.length, -1);
-  return new TinymqError('invalid-payload', `a payload is a string or a Uint8Array, not ${what}`);
 }
 
 /** Copies short fields by a loop, which is faster than the call; returns where they end. */

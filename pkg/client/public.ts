@@ -7,13 +7,23 @@ export {
   ConnectionLostError,
   InvalidTopicError,
   ProtocolError,
+  QueueFullError,
   RefusedError,
   TimeoutError,
   TinymqError,
+  UnsupportedError,
 } from './errors.ts';
 export type { ClientEvents, ClientState } from './events.ts';
+export type { HeaderValues } from './headers.ts';
 export { Message } from './message.ts';
-export type { ConnectOptions, ReconnectOptions } from './options.ts';
+export type {
+  ConnectOptions,
+  QueueOptions,
+  ReconnectOptions,
+  SessionOptions,
+  WillOptions,
+} from './options.ts';
+export type { PublishOptions } from './publish-options.ts';
 export type { ReplayFrom, SubscribeOptions } from './subscribe-options.ts';
 export { Subscription } from './subscription.ts';
 export type { TlsOptions } from './wire.ts';

@@ -1,10 +1,11 @@
-import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
+import { encodeFrame, FrameBit, FrameType } from '../../internal/protocol/frame/frame.ts';
 import {
   encodePosition,
   GOES_ON,
   type Position,
   parsePosition,
 } from '../../internal/protocol/frame/positions.ts';
+import { payloadWith } from '../../internal/protocol/frame/properties.ts';
 import type { FilterEntry } from './filters.ts';
 import type { MessageHandler } from './message.ts';
 
@@ -46,9 +47,27 @@ export class Replays {
 }
 
 /** The frames that ask a broker on a new connection to go on where a replay was. */
-export function* resumption({ filter, positions }: FilterEntry, clientId: string): Generator<Uint8Array> {
+export function* resumption(entry: FilterEntry, clientId: string): Generator<Uint8Array> {
+  const { filter, positions } = entry;
   for (const position of positions.values()) {
     yield encodePosition(filter, { ...position, reader: 0 }, clientId);
   }
-  yield encodeFrame(FrameType.subscribe, filter, GOES_ON, clientId);
+  yield subscribeFrame(entry, clientId, GOES_ON);
 }
+
+/** What asks for a filter. */
+export function subscribeFrame(
+  { filter, parts: { properties } }: FilterEntry,
+  clientId: string,
+  payload = NO_PAYLOAD,
+): Uint8Array {
+  if (properties === undefined) return encodeFrame(FrameType.subscribe, filter, payload, clientId);
+  return encodeFrame(
+    FrameType.subscribe | FrameBit.properties,
+    filter,
+    payloadWith(properties, payload),
+    clientId,
+  );
+}
+
+const NO_PAYLOAD = new Uint8Array(0);

@@ -79,8 +79,29 @@ export class Sending {
 
   /** Adds a request, behind the messages that were published before. */
   request(type: FrameType, topic: string): void {
-    this.#outbox.addRequest(this.frame(type, topic));
+    this.send(this.frame(type, topic));
+  }
+
+  /** The same for a frame that is there. */
+  send(frame: Uint8Array): void {
+    this.#outbox.addRequest(frame);
     if (!this.#isFlushScheduled) this.#scheduleFlush();
+  }
+
+  /**
+   * Adds a message that is a frame already.
+   *
+   * @returns `true`, or a promise that resolves when there is room again.
+   */
+  publishFrame(frame: Uint8Array): true | Promise<true> {
+    this.#outbox.addFrame(frame);
+    if (!this.#isFlushScheduled) this.#scheduleFlush();
+    return this.#outbox.bytes < this.#settings.highWaterMarkBytes ? true : this.#roomAgain();
+  }
+
+  /** Takes messages back that were added as frames, where no link has taken them. */
+  takeBack(frames: ReadonlySet<Uint8Array>): void {
+    this.#outbox.removeFrames(frames);
   }
 
   /** A frame of this client without a payload. */

@@ -1,3 +1,5 @@
+import type { Extension } from '../../internal/protocol/frame/extensions.ts';
+import type { FrameProperties } from '../../internal/protocol/frame/properties.ts';
 import { filterProblem, replayFilter } from '../../internal/topic.ts';
 import { InvalidTopicError, TinymqError } from './errors.ts';
 import { checkNames, checkNumbers, type OptionNames } from './options.ts';
@@ -15,12 +17,71 @@ export interface SubscribeOptions {
    * have an `offset`.
    */
   from?: ReplayFrom;
+  /**
+   * 1 or 2: what was published with a promise waits for this client's acknowledgement, and comes again where a connection breaks
+   * off before; with a session, what was published meanwhile too. Both are the same: a message comes again only where it was not
+   * acknowledged. Default: 0, or 1 with `ack: 'manual'`.
+   */
+  qos?: 0 | 1 | 2;
+  /**
+   * Who acknowledges: `auto`, when the handler is done (its promise is settled), or the loop asks for the next message; or the app,
+   * by `message.ack()`, `retry()` or `reject()`. Default: `auto`.
+   */
+  ack?: 'auto' | 'manual';
+  /** Not what this client published itself. */
+  noLocal?: boolean;
+  /** Retained messages: `send` them, only if the subscription is `new` to the session, or `none`. Default: `send`. */
+  retained?: 'send' | 'new' | 'none';
 }
 
 /** Where a subscription begins to read what a broker has kept. */
 export type ReplayFrom = 'earliest' | 'latest' | number | Date | `-${number}${'s' | 'm' | 'h' | 'd'}`;
 
-const SUBSCRIBE_OPTIONS: OptionNames<SubscribeOptions> = { signal: true, queueSize: true, from: true };
+const SUBSCRIBE_OPTIONS: OptionNames<SubscribeOptions> = {
+  ...{ signal: true, queueSize: true, from: true },
+  ...{ qos: true, ack: true, noLocal: true, retained: true },
+};
+
+const RETAIN_HANDLINGS = { send: undefined, new: 'if new', none: 'never' } as const;
+
+/** What the frame of a subscription says beside its filter. */
+export interface SubscriptionParts {
+  /** Undefined where it says nothing. */
+  properties: FrameProperties | undefined;
+  needs: readonly Extension[];
+}
+
+/** @throws TinymqError `invalid-option`. */
+export function subscriptionParts({
+  qos,
+  ack,
+  noLocal,
+  retained = 'send',
+}: SubscribeOptions): SubscriptionParts {
+  if (qos !== undefined && qos !== 0 && qos !== 1 && qos !== 2) throw invalid(`qos is 0, 1 or 2, not ${qos}`);
+  if (ack !== undefined && ack !== 'auto' && ack !== 'manual')
+    throw invalid(`ack is auto or manual, not ${ack}`);
+  if (ack === 'manual' && qos === 0) throw invalid('with qos 0 there is nothing to acknowledge');
+  if (!Object.hasOwn(RETAIN_HANDLINGS, retained))
+    throw invalid(`retained is send, new or none, not ${retained}`);
+  const properties: FrameProperties = {};
+  const needs: Extension[] = [];
+  if (qos || ack === 'manual') {
+    properties.acknowledged = true;
+    needs.push('delivery');
+  }
+  const retainHandling = RETAIN_HANDLINGS[retained];
+  if (noLocal || retainHandling !== undefined) {
+    if (noLocal) properties.noLocal = true;
+    if (retainHandling !== undefined) properties.retainHandling = retainHandling;
+    needs.push('options');
+  }
+  return { properties: needs.length === 0 ? undefined : properties, needs };
+}
+
+function invalid(problem: string): TinymqError {
+  return new TinymqError('invalid-option', problem);
+}
 
 /**
  * The filter that is sent for what a caller of `subscribe` wants; nothing is sent for what breaks the rules.

@@ -10,6 +10,14 @@ export interface SubscriptionOwner {
   hasMessageHandler(): boolean;
 }
 
+/** How a subscription takes its messages. */
+export interface TakeOptions {
+  /** Messages that an iterator may be behind. */
+  queueSize?: number | undefined;
+  /** Whether the app itself answers each message. */
+  isManual?: boolean;
+}
+
 /** Messages that an iterator holds before the client stops reading, unless it is told otherwise. */
 const ITERATOR_QUEUE_MESSAGES = 1000;
 /** The same for few large messages: so many bytes of payload. */
@@ -39,6 +47,8 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   #queue: Message[] = [];
   #queueBytes = 0;
   #taken = 0;
+  /** What the loop deals with: done when it asks for the next one. */
+  #inHand: Message | undefined;
   #waiting: Waiting[] = [];
   #isIterated = false;
   /** The messages are for the client's message handler; nobody iterates. */
@@ -53,13 +63,14 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     filter: string,
     owner: SubscriptionOwner,
     handler: ((message: Message) => unknown) | undefined,
-    queueSize = ITERATOR_QUEUE_MESSAGES,
+    { queueSize = ITERATOR_QUEUE_MESSAGES, isManual = false }: TakeOptions = {},
   ) {
     this.filter = filter;
     this.#owner = owner;
     this.#hasHandler = handler !== undefined;
     this.#queueSize = queueSize;
-    this.deliver = handler ?? ((message) => this.#enqueue(message));
+    const take = handler ?? ((message: Message) => this.#enqueue(message));
+    this.deliver = isManual ? (message) => byHand(message, take) : take;
   }
 
   /** Ends the subscription; resolves when the broker has acknowledged it. */
@@ -81,6 +92,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     return {
       next: () => this.#next(),
       return: async () => {
+        this.#done();
         await this.unsubscribe();
         return { done: true, value: undefined };
       },
@@ -110,8 +122,10 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
 
   #enqueue(message: Message): void {
     if (this.#isEnded || this.#isPassedOver) return;
+    message.settlement?.hold();
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) {
+      this.#inHand = message;
       waiting.resolve({ done: false, value: message });
       return;
     }
@@ -123,6 +137,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     if (!isFull) return;
     if (!this.#isIterated && this.#owner.hasMessageHandler()) {
       this.#isPassedOver = true;
+      for (const passed of this.#queue) passed.settlement?.letGo();
       this.#empty();
       return;
     }
@@ -130,9 +145,16 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     this.#owner.pause();
   }
 
+  #done(): void {
+    this.#inHand?.settlement?.letGo();
+    this.#inHand = undefined;
+  }
+
   #next(): Promise<IteratorResult<Message>> {
+    this.#done();
     const message = this.#queue[this.#taken];
     if (message !== undefined) {
+      this.#inHand = message;
       this.#taken++;
       if (this.#taken === this.#queue.length) {
         this.#empty();
@@ -167,4 +189,10 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     this.#isHolding = false;
     this.#owner.resume();
   }
+}
+
+/** Nothing answers for the app. */
+function byHand(message: Message, take: (message: Message) => unknown): unknown {
+  message.settlement?.leaveToHand();
+  return take(message);
 }

@@ -1,12 +1,18 @@
-import { parseExtensions } from '../../internal/protocol/frame/extensions.ts';
 import { type Frame, FrameType } from '../../internal/protocol/frame/frame.ts';
-import { ClosedError, ConnectionLostError, type RefusedError } from './errors.ts';
+import type { Agreement } from './agreement.ts';
+import {
+  ClosedError,
+  ConnectionLostError,
+  type RefusedError,
+  TinymqError,
+  UnsupportedError,
+} from './errors.ts';
 import { type FilterEntry, Filters } from './filters.ts';
 import type { Message, MessageHandler } from './message.ts';
 import { isOfSubscribe } from './refusals.ts';
-import { type Reader, Replays, resumption } from './replays.ts';
+import { type Reader, Replays, resumption, subscribeFrame } from './replays.ts';
 import { Requests } from './requests.ts';
-import type { SubscribeOptions } from './subscribe-options.ts';
+import { type SubscribeOptions, type SubscriptionParts, subscriptionParts } from './subscribe-options.ts';
 import { Subscription, type SubscriptionOwner } from './subscription.ts';
 import { within } from './timing.ts';
 import type { Platform } from './wire.ts';
@@ -15,8 +21,9 @@ import type { Platform } from './wire.ts';
 export interface SubscriptionsHost extends Omit<SubscriptionOwner, 'release'> {
   isConnected(): boolean;
   request(type: FrameType, topic: string): void;
-  /** A frame of this client without a payload. */
-  frame(type: FrameType, topic: string): Uint8Array;
+  send(frame: Uint8Array): void;
+  /** What the broker agreed to, on the last connection where there is none now; undefined before the first. */
+  agreement(): Agreement | undefined;
   /** Waits for an answer of the broker. */
   answer<T>(answer: Promise<T>): Promise<T>;
   /** Who wants the messages of a topic is to be asked again. */
@@ -60,16 +67,17 @@ export class Subscriptions {
   async add(
     filter: string,
     handler: ((message: Message) => unknown) | undefined,
-    { signal, queueSize }: SubscribeOptions,
+    options: SubscribeOptions,
   ): Promise<Subscription> {
-    const entry = this.#filters.get(filter) ?? this.#addFilter(filter);
+    const { signal, queueSize, ack } = options;
+    const entry = this.#entryFor(filter, subscriptionParts(options));
     const owner: SubscriptionOwner = {
       release: (released) => this.#release(released, entry),
       pause: this.#host.pause,
       resume: this.#host.resume,
       hasMessageHandler: this.#host.hasMessageHandler,
     };
-    const subscription = new Subscription(filter, owner, handler, queueSize);
+    const subscription = new Subscription(filter, owner, handler, { queueSize, isManual: ack === 'manual' });
     entry.subscriptions.add(subscription);
     this.#host.handlersChanged();
     try {
@@ -107,11 +115,17 @@ export class Subscriptions {
    * @param agreed the extensions that it knows.
    * @returns what asks it for the filters again.
    */
-  restore(agreed: Uint8Array): Uint8Array[] {
+  restore(agreed: Agreement): Uint8Array[] {
     this.#replays.reset();
-    const entries = this.#filters.restore(parseExtensions(agreed).has('positions'));
+    const entries = this.#filters.restore(agreed.has('positions'));
     this.#host.handlersChanged();
-    return entries.flatMap((entry) => this.#requestsAgain(entry));
+    return entries.flatMap((entry) => {
+      const missing = agreed.missing(entry.parts.needs);
+      if (missing === undefined) return this.#requestsAgain(entry);
+      const refusal = new UnsupportedError(missing, 'the subscription', entry.filter);
+      if (!this.#endRefused(entry, refusal)) this.#host.failed(refusal);
+      return [];
+    });
   }
 
   /** The connection broke off; with it every filter has gone that the broker was asked to forget. */
@@ -172,15 +186,25 @@ export class Subscriptions {
     this.#host.handlersChanged();
   }
 
-  #addFilter(filter: string): FilterEntry {
-    if (this.#host.isConnected()) this.#host.request(FrameType.subscribe, filter);
-    return this.#filters.add(filter);
+  /** The broker knows a filter once, so what is asked for beside it is the same for all. @throws TinymqError, UnsupportedError. */
+  #entryFor(filter: string, parts: SubscriptionParts): FilterEntry {
+    const known = this.#filters.get(filter);
+    if (known === undefined) return this.#addFilter(filter, parts);
+    if (JSON.stringify(known.parts) === JSON.stringify(parts)) return known;
+    throw new TinymqError('invalid-option', `'${filter}' is subscribed to with other options already`);
+  }
+
+  #addFilter(filter: string, parts: SubscriptionParts): FilterEntry {
+    this.#host.agreement()?.need(parts.needs, 'the subscription');
+    const entry = this.#filters.add(filter, parts);
+    if (this.#host.isConnected()) this.#host.send(subscribeFrame(entry, this.#settings.clientId));
+    return entry;
   }
 
   /** What asks for a filter on a new connection. */
   #requestsAgain(entry: FilterEntry): Uint8Array[] {
     if (entry.hasPositions) return [...resumption(entry, this.#settings.clientId)];
-    return [this.#host.frame(FrameType.subscribe, entry.filter)];
+    return [subscribeFrame(entry, this.#settings.clientId)];
   }
 
   /** The broker is told when nobody is left who wants the filter. */

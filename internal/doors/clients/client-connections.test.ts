@@ -98,6 +98,7 @@ function fakeClient(isConnected: boolean) {
       this.refused ??= code;
     },
     dismiss() {},
+    cut() {},
     destroy() {},
   };
 }

@@ -22,6 +22,7 @@ export interface ClientConnection extends OpenConnection {
   /** Tells the client to go, and still takes what it had already sent. */
   dismiss(reason: BrokerError): void;
   destroy(): void;
+  cut(): void;
 }
 
 export interface ClientDeadlines<C> {

@@ -161,6 +161,11 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
     }
   }
 
+  cut(): void {
+    this.intake.discardInput();
+    this.destroy();
+  }
+
   destroy(): void {
     this.#connection.destroy();
   }

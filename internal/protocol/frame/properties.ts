@@ -181,7 +181,7 @@ function take(into: FrameProperties, id: number, bytes: Uint8Array, at: number, 
       into.contentType = textOf(bytes, at, end);
       break;
     case PropertyId.correlationData:
-      into.correlationData = bounded(bytes.slice(at, end));
+      into.correlationData = bounded(copyOf(bytes, at, end));
       break;
     case PropertyId.replyTo:
       into.replyTo = textOf(bytes, at, end);
@@ -281,9 +281,14 @@ function placeOf(bytes: Uint8Array, at: number, end: number): Place {
   return {
     partition: readUint32(bytes, at),
     offset: numberOf(bytes, at + 4, at + LOG_ID_AT),
-    logId: bytes.slice(at + LOG_ID_AT, at + LOG_AT),
+    logId: copyOf(bytes, at + LOG_ID_AT, at + LOG_AT),
     log: textOf(bytes, at + LOG_AT, end),
   };
+}
+
+/** What `slice` of a Buffer returns is a view, and the buffer may be used again. */
+function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(start, end));
 }
 
 function bounded(value: Uint8Array): Uint8Array {
