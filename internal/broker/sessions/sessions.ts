@@ -89,9 +89,9 @@ export class Sessions implements Iterable<Session> {
     metrics.countedElsewhere('sessions_expired_total', () => fates.counter('ended', 'session-expired').value);
     metrics.gauge('sessions', () => this.count);
     metrics.gauge('subscriptions', () => this.#subscriptions);
-    metrics.gauge('session_messages_waiting', () => this.#sum(({ waiting }) => waiting));
+    metrics.gauge('session_messages_waiting', () => total.messages);
     metrics.gauge('session_messages_unacknowledged', () => this.#sum(({ unacknowledged }) => unacknowledged));
-    metrics.gauge('session_bytes_waiting', () => this.#sum(({ waitingBytes }) => waitingBytes));
+    metrics.gauge('session_bytes_waiting', () => total.queueBytes);
     this.#context = {
       routes: parts.broker.routes,
       limits: parts.limits,

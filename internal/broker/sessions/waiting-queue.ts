@@ -50,8 +50,9 @@ export class WaitingQueue {
 
   push(outgoing: Outgoing): void {
     this.#waiting.push(outgoing);
-    this.#bytes += sizeOf(outgoing.message);
-    this.#total.add(outgoing.message);
+    const bytes = sizeOf(outgoing.message);
+    this.#bytes += bytes;
+    this.#total.add(outgoing.message, bytes);
   }
 
   shift(): Outgoing | undefined {
@@ -76,8 +77,9 @@ export class WaitingQueue {
   }
 
   #left({ message }: Outgoing): void {
-    this.#bytes -= sizeOf(message);
-    this.#total.remove(message);
+    const bytes = sizeOf(message);
+    this.#bytes -= bytes;
+    this.#total.remove(message, bytes);
   }
 }
 

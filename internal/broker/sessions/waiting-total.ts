@@ -13,6 +13,8 @@ export class WaitingTotal {
   /** How many sessions each message waits in. */
   readonly #sessions = new Map<Message, number>();
   #bytes = 0;
+  #messages = 0;
+  #queueBytes = 0;
 
   constructor(mostBytes: number) {
     this.#mostBytes = mostBytes;
@@ -22,13 +24,25 @@ export class WaitingTotal {
     return this.#bytes;
   }
 
+  /** How many wait: one that waits in several sessions counts in each of them. */
+  get messages(): number {
+    return this.#messages;
+  }
+
+  /** The sum of what each queue counts. */
+  get queueBytes(): number {
+    return this.#queueBytes;
+  }
+
   /** Whether a session takes one message at most, and only clients that keep up get more than that. */
   get isFull(): boolean {
     return this.#bytes > this.#mostBytes;
   }
 
-  /** A message waits in one session more. */
-  add(message: Message): void {
+  /** A message waits in one session more, whose queue counts so many bytes for it. */
+  add(message: Message, queueBytes: number): void {
+    this.#messages++;
+    this.#queueBytes += queueBytes;
     const sessions = this.#sessions.get(message);
     if (sessions === undefined) this.#bytes += messageBytes(message);
     this.#sessions.set(message, (sessions ?? 0) + 1);
@@ -36,7 +50,9 @@ export class WaitingTotal {
   }
 
   /** A message that {@link add} counted waits in one session less. */
-  remove(message: Message): void {
+  remove(message: Message, queueBytes: number): void {
+    this.#messages--;
+    this.#queueBytes -= queueBytes;
     const sessions = this.#sessions.get(message)!;
     if (sessions > 1) {
       this.#sessions.set(message, sessions - 1);
