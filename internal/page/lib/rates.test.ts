@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { ratesBetween, withRates } from './rates.ts';
 
 const door = (messagesIn: number) => ({
-  ...{ name: 'mqtt', connections: 1, messagesOut: 0, bytesIn: 0, bytesOut: 0 },
+  ...{ name: 'mqtt', connections: 1, requests: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 },
   messagesIn,
 });
 
