@@ -33,6 +33,7 @@ export async function connectClient(
   name: string,
   invocation: Invocation<typeof connectionOptions>,
   isQuiet: boolean,
+  more: Pick<ConnectOptions, 'session' | 'window'> = {},
 ): Promise<Client> {
   const { values, given, stop } = invocation;
   // The command line may hold a password, and everybody on the machine sees it.
@@ -40,7 +41,7 @@ export async function connectClient(
   const { network, address } = placeOf(values, given);
   const credentials = await credentialsOf(invocation);
   try {
-    return await openClient(name, { network, address, ...credentials }, values, isQuiet, stop);
+    return await openClient(name, { network, address, ...credentials, ...more }, values, isQuiet, stop);
   } catch (error) {
     const namesBroker = given.has('network') || address !== undefined || network !== 'tcp';
     const isSocketThere = lstatSync(DEFAULT_SOCKET_PATH, { throwIfNoEntry: false })?.isSocket() ?? false;
@@ -49,14 +50,14 @@ export async function connectClient(
       const hint = await hintOfMqtt(network, address);
       throw hint === '' ? error : new Failure(`${error.message}${hint}`);
     }
-    const local = { network: 'unix', address: DEFAULT_SOCKET_PATH, ...credentials } as const;
+    const local = { network: 'unix', address: DEFAULT_SOCKET_PATH, ...credentials, ...more } as const;
     return openClient(name, local, values, isQuiet, stop).catch(() => Promise.reject(error));
   }
 }
 
 function openClient(
   name: string,
-  where: Pick<ConnectOptions, 'network' | 'address' | 'user' | 'password' | 'token'>,
+  where: ConnectOptions,
   values: ConnectionValues,
   isQuiet: boolean,
   stop: AbortSignal,
@@ -67,6 +68,7 @@ function openClient(
     tls: tlsOf(values),
     connectTimeoutMs: values['connect-timeout'],
     keepAliveMs: values['keep-alive'],
+    will: willOf(values),
     reconnect: { maxDelayMs: RECONNECT_AFTER_AT_MOST_MS },
     signal: stop,
   });
@@ -96,6 +98,15 @@ function clientIdOf(name: string, { id, 'id-prefix': prefix }: ConnectionValues)
   if (id !== undefined && prefix !== undefined) throw new UsageError('-id and -id-prefix do not go together');
   if (prefix !== undefined) return `${prefix}${process.pid}`;
   return id ?? `${name}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
+}
+
+/** @throws UsageError where something is said of a will without a topic. */
+function willOf(values: ConnectionValues): ConnectOptions['will'] {
+  const { 'will-topic': topic, 'will-message': payload, 'will-qos': qos, 'will-retain': retain } = values;
+  if (topic !== undefined) return { topic, payload, qos: qos as 0 | 1 | undefined, retain };
+  if (payload !== undefined || qos !== undefined || retain)
+    throw new UsageError('the flags of a will need -will-topic');
+  return undefined;
 }
 
 /** What the connection does, for whoever looks for a fault. */

@@ -1,6 +1,6 @@
 import { connectionOptions, LONGEST_TIMER_MS } from '../cli/options/connection-options.ts';
 import { mosquittoFlags } from '../cli/options/mosquitto-flags.ts';
-import { duration, integer, text, toggle } from '../cli/options/option.ts';
+import { duration, integer, list, text, toggle } from '../cli/options/option.ts';
 import type { Program } from '../cli/options/program.ts';
 
 const options = {
@@ -23,6 +23,33 @@ const options = {
     help: 'send each line of the standard input as a message',
   }),
   null: toggle({ group: 'Message', aliases: ['n'], help: 'send a message without a payload' }),
+  qos: integer(
+    { min: 0, max: 2 },
+    {
+      group: 'Message',
+      aliases: ['q'],
+      help: 'what is promised: 0 nothing, 1 that it arrives, 2 that it arrives once; 0 unless given',
+    },
+  ),
+  retain: toggle({
+    group: 'Message',
+    aliases: ['r'],
+    help: 'the topic remembers the message for later subscribers; with -null it forgets',
+  }),
+  header: list({
+    group: 'Message',
+    placeholder: 'NAME=VALUE',
+    help: 'a header of the message; may be given several times',
+  }),
+  'content-type': text({
+    group: 'Message',
+    placeholder: 'TYPE',
+    help: 'what the message is, such as text/plain',
+  }),
+  expiry: duration(
+    { min: 1, max: Number.MAX_SAFE_INTEGER },
+    { group: 'Message', help: 'after so long nobody wants the message any more' },
+  ),
   interval: duration(
     { min: 0, max: LONGEST_TIMER_MS },
     {
@@ -55,7 +82,14 @@ export const publisherProgram: Program<typeof options> = {
   summary: 'Publishes messages to a tinymq broker.',
   options,
   mainFlag: 'topic',
-  elsewhere: { ...mosquittoFlags, M: 'as much is on its way as the broker takes' },
+  elsewhere: {
+    ...mosquittoFlags,
+    M: 'as much is on its way as the broker takes',
+    c: 'what was published waits in the program, not in a session',
+    x: 'what was published waits in the program, not in a session',
+    D: 'say -header NAME=VALUE, -content-type or -expiry',
+    property: 'say -header NAME=VALUE, -content-type or -expiry',
+  },
   examples: [
     'publisher -topic sensors/temp -message 22.5',
     'publisher -topic sensors/temp -message 22.5 -interval 2',

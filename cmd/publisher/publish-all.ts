@@ -1,9 +1,16 @@
 import { Failure } from '../../internal/lib/failure.ts';
-import { type Client, ClosedError, ConnectionLostError } from '../../pkg/client/index.ts';
+import {
+  type Client,
+  ClosedError,
+  ConnectionLostError,
+  type PublishOptions as MessageOptions,
+} from '../../pkg/client/index.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface PublishOptions {
   reporter: Pick<Reporter, 'published' | 'waits' | 'sent'>;
+  /** What goes with each message. */
+  options?: MessageOptions | undefined;
   /** Messages come at an interval: what is lost with a connection is made good by the next one. */
   isRepeating: boolean;
   /** How long the broker may be away; as long as it likes where this is undefined. */
@@ -21,11 +28,12 @@ export async function publishAll(
   client: Client,
   topic: string,
   payloads: AsyncIterable<Uint8Array>,
-  { reporter, isRepeating, awayAtMostMs, stop }: PublishOptions,
+  { reporter, options, isRepeating, awayAtMostMs, stop }: PublishOptions,
 ): Promise<void> {
   let hasBroken = false;
   /** Published while there was no connection; the client keeps it until there is one. */
   let waiting = 0;
+  const promises = new Promises();
   client.on('disconnect', () => {
     hasBroken = true;
   });
@@ -35,7 +43,7 @@ export async function publishAll(
   });
   const outage = awayTooLong(client, awayAtMostMs, () => (waiting === 0 ? '' : `: ${notSent(waiting)}`));
   try {
-    await Promise.race([publishEach(), outage.failure]);
+    await Promise.race([publishEach(), outage.failure, promises.failure]);
   } catch (error) {
     if (!stop.aborted || !(error instanceof ClosedError)) throw error;
   } finally {
@@ -44,7 +52,7 @@ export async function publishAll(
   if (stop.aborted && waiting > 0) {
     throw new Failure(`stopped while the broker was away: ${notSent(waiting)}`);
   }
-  if (!stop.aborted && hasBroken && !isRepeating) {
+  if (!stop.aborted && hasBroken && !isRepeating && !options?.qos) {
     throw new Failure('the connection broke off meanwhile: what was on its way may be lost');
   }
 
@@ -55,11 +63,46 @@ export async function publishAll(
       if (isWaiting) waiting++;
       // What waits is told before the broker is waited for.
       const waitingRoom = isWaiting ? reporter.waits(payload) : undefined;
-      if (client.publish(topic, payload) !== true) await client.drained();
+      await publishOne(payload);
       const room = isWaiting ? waitingRoom : reporter.published(payload);
       if (room !== undefined) await room;
     }
+    await promises.kept();
     if (!stop.aborted) await arrival(client);
+  }
+
+  /** What is promised is not waited for one by one; what waits for the promises has bounds. */
+  async function publishOne(payload: Uint8Array): Promise<void> {
+    if (options?.qos) {
+      await client.drained();
+      promises.add(client.publish(topic, payload, options));
+    } else if (client.publish(topic, payload, options) !== true) {
+      await client.drained();
+    }
+  }
+}
+
+/** What the broker has not acknowledged yet. */
+class Promises {
+  readonly #open = new Set<Promise<unknown>>();
+  #fail!: (error: unknown) => void;
+  /** Rejects when one of them is not kept. */
+  readonly failure = new Promise<never>((_, reject) => {
+    this.#fail = reject;
+  });
+
+  constructor() {
+    this.failure.catch(() => {});
+  }
+
+  add(acknowledged: true | Promise<true>): void {
+    if (acknowledged === true) return;
+    this.#open.add(acknowledged);
+    acknowledged.then(() => this.#open.delete(acknowledged), this.#fail);
+  }
+
+  async kept(): Promise<void> {
+    await Promise.all(this.#open);
   }
 }
 

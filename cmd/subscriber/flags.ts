@@ -21,6 +21,62 @@ const options = {
     placeholder: 'GLOB',
     help: 'show only topics that match, for what wildcards cannot say, such as sensors/**/temp-{1..3}',
   }),
+  qos: integer(
+    { min: 0, max: 2 },
+    {
+      group: 'Messages',
+      aliases: ['q'],
+      help: '1 or 2: what was published with a promise is acknowledged, and comes again where the connection breaks off before',
+    },
+  ),
+  session: duration(
+    { min: 0, max: Number.MAX_SAFE_INTEGER },
+    {
+      group: 'Messages',
+      aliases: ['x'],
+      help: 'what is published meanwhile with a promise waits for so long for the next run with the same -id; with -qos 1',
+    },
+  ),
+  'keep-session': toggle({ group: 'Messages', aliases: ['c'], help: 'as -session, for ever' }),
+  'skip-retained': toggle({
+    group: 'Messages',
+    aliases: ['R'],
+    help: 'pass over what the broker had retained',
+  }),
+  'retained-only': toggle({
+    group: 'Messages',
+    help: 'print only what the broker had retained, and exit at the first message that was not',
+  }),
+  'remove-retained': toggle({
+    group: 'Messages',
+    help: 'have the topics of retained messages that come forget them',
+  }),
+  'exit-when-subscribed': toggle({
+    group: 'Messages',
+    aliases: ['E'],
+    help: 'exit as soon as the broker has granted all subscriptions, to begin a session',
+  }),
+  exec: text({
+    group: 'Commands',
+    placeholder: 'COMMAND',
+    help: 'run this for each message, with the payload as its input and TINYMQ_MESSAGE_TOPIC and others in its environment; a message is acknowledged when it ends with 0',
+  }),
+  'exec-parallel': integer(
+    { min: 1, max: 1_000 },
+    { group: 'Commands', default: '1', help: 'how many commands run at once' },
+  ),
+  'exec-retries': integer(
+    { min: 0, max: 1_000_000 },
+    {
+      group: 'Commands',
+      default: '3',
+      help: 'how often one that fails is run again before its message is rejected',
+    },
+  ),
+  'exec-retry-after': duration(
+    { min: 0, max: LONGEST_TIMER_MS },
+    { group: 'Commands', default: '1', help: 'how long it waits before it is run again' },
+  ),
   from: text({
     group: 'Messages',
     placeholder: 'START',

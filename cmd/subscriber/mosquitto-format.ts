@@ -1,3 +1,4 @@
+import { pairsOf } from '../../pkg/client/headers.ts';
 import type { Message } from '../../pkg/client/index.ts';
 import { UsageError } from '../cli/options/program.ts';
 import { strftime } from './strftime.ts';
@@ -88,16 +89,22 @@ function fieldOf(piece: string, letter: string, fit: Fit, complain: (problem: st
     case '%':
       return '%';
     case 'A':
-    case 'E':
     case 'F':
     case 'S':
       return () => number(undefined);
     case 'C':
-      return () => text(undefined);
+      return ({ contentType }) => text(contentType);
     case 'D':
+      return ({ correlation }) => correlation;
+    case 'E':
+      return ({ expiresIn }) => number(expiresIn === undefined ? undefined : Math.ceil(expiresIn / 1000));
     case 'P':
+      return ({ headers }) =>
+        pairsOf(headers)
+          .map((pair) => pair.join(':'))
+          .join(' ');
     case 'R':
-      return () => '';
+      return ({ replyTo }) => (replyTo === undefined ? '' : text(replyTo));
     case 'I':
       return (_, { date }) => text(`${strftime('F', date)}T${strftime('T', date)}${strftime('z', date)}`);
     case 'j':
@@ -111,8 +118,9 @@ function fieldOf(piece: string, letter: string, fit: Fit, complain: (problem: st
     case 'p':
       return ({ payload }) => fitBytes(payload, fit, 'as it is');
     case 'q':
+      return ({ qos }) => String(qos);
     case 'r':
-      return '0';
+      return ({ retained }) => (retained ? '1' : '0');
     case 't':
       return ({ topic }) => text(topic);
     case 'U':
@@ -176,10 +184,14 @@ function withJsonPayload(
   }
 }
 
-function jsonOf({ topic, size }: Message, { date, nanoseconds }: Moment, payload: unknown): string {
+function jsonOf(
+  { topic, size, qos, retained }: Message,
+  { date, nanoseconds }: Moment,
+  payload: unknown,
+): string {
   const microseconds = String(Math.floor(nanoseconds / 1000)).padStart(6, '0');
   const tst = `${strftime('F', date)}T${strftime('T', date)}.${microseconds}${strftime('z', date)}`;
-  return JSON.stringify({ tst, topic, qos: 0, retain: 0, payloadlen: size, payload });
+  return JSON.stringify({ tst, topic, qos, retain: retained ? 1 : 0, payloadlen: size, payload });
 }
 
 /** The clock of the day has milliseconds; what is below them comes from the one that measures. */

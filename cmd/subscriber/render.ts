@@ -61,7 +61,21 @@ function renderJson(message: Message): string {
   const { topic, clientId, payload, log, partition, offset } = message;
   const publishedAt = message.publishedAt?.toISOString();
   const time = new Date().toISOString();
-  return jsonLine({ topic, ...jsonPayload(payload), clientId, log, partition, offset, publishedAt, time });
+  const place = { log, partition, offset, publishedAt };
+  return jsonLine({ topic, ...jsonPayload(payload), clientId, ...saidBeside(message), ...place, time });
+}
+
+/** What was said with a message; nothing of one with which nothing was. */
+function saidBeside(message: Message) {
+  const { qos, retained, redelivered, headers, contentType, replyTo, correlation, expiresIn } = message;
+  return {
+    qos: qos || undefined,
+    retained: retained || undefined,
+    redelivered: redelivered || undefined,
+    headers: Object.keys(headers).length === 0 ? undefined : headers,
+    ...{ contentType, replyTo, expiresIn },
+    correlation: correlation && Buffer.from(correlation).toString('base64'),
+  };
 }
 
 /** What stands for a place in a log, or a time, that a message does not have. */

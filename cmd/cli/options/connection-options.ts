@@ -98,6 +98,19 @@ export const connectionOptions = {
       help: 'ask the broker for a sign of life after this long without one; 0: never',
     },
   ),
+  'will-topic': text({
+    group: 'Connection',
+    placeholder: 'TOPIC',
+    help: 'where a message is published if this program is lost: killed, or cut off from the broker',
+  }),
+  'will-message': text({
+    group: 'Connection',
+    placeholder: 'TEXT',
+    borrowed: ['will-payload'],
+    help: 'that message; empty unless given',
+  }),
+  'will-qos': integer({ min: 0, max: 1 }, { group: 'Connection', help: '1: it waits for sessions too' }),
+  'will-retain': toggle({ group: 'Connection', help: 'its topic remembers it for later subscribers' }),
   debug: toggle({
     group: 'Connection',
     aliases: ['d'],
