@@ -3,6 +3,7 @@ import type { Command } from '../cli/run-program.ts';
 import { access } from './access/group.ts';
 import { broker } from './broker/group.ts';
 import { completionGroup } from './completion/completion.ts';
+import { configuration } from './config/group.ts';
 import { contexts } from './context/group.ts';
 import { groups } from './groups/group.ts';
 import { imports } from './import/group.ts';
@@ -26,6 +27,7 @@ export const tinymqSuite: Suite<Command> = {
     smq,
     imports,
     store,
+    configuration,
     contexts,
     completionGroup(() => tinymqSuite),
   ],

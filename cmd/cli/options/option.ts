@@ -96,7 +96,7 @@ export function list(description: Description<never>): Option<string[]> {
 /** True or false; false unless said. */
 export function toggle(description: Description<'true'>): Option<boolean> {
   return {
-    ...common(description, '', { enum: [true, false, ...SWITCH_WORDS] }),
+    ...common(description, '', SWITCH),
     isSwitch: true,
     parse(texts) {
       const value = texts.at(-1) ?? description.default;
@@ -168,7 +168,12 @@ export function fileMode<D extends Description<string>>(description: D): Option<
 
 /** A name of digits is a name all the same. */
 const ANY_TEXT: ValueSchema = { type: ['string', 'number'] };
-const SWITCH_WORDS = ['yes', 'no', 'on', 'off'];
+const SWITCH: ValueSchema = {
+  type: ['boolean', 'string', 'integer'],
+  pattern: '^([01TtFf]|[Tt]rue|TRUE|[Ff]alse|FALSE|[Yy]es|YES|[Nn]o|NO|[Oo]n|ON|[Oo]ff|OFF)$',
+  minimum: 0,
+  maximum: 1,
+};
 const SIZE = /^(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)(?:[iI]?[bB])?$/;
 const TIME = /^(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h|d)?$/;
 const MODE = /^0?[0-7]{3}$/;

@@ -21,16 +21,33 @@ const OTHER_WAYS: Readonly<Record<string, string>> = {
   include_dir: 'files elsewhere are not read: import them one by one',
 };
 
+/** A line of a `mosquitto.conf` that says something. */
+export interface ConfLine {
+  readonly line: number;
+  readonly key: string;
+  /** All behind the key, without spaces around it. */
+  readonly value: string;
+}
+
+/** A comment has a line for itself: a `#` in a value is part of that. */
+export function confLines(text: string): ConfLine[] {
+  return text
+    .replace(/^\ufeff/, '')
+    .split('\n')
+    .flatMap((whole, index) => {
+      const [, key, value = ''] = /^\s*([^\s#]\S*)\s*(.*?)\s*$/s.exec(whole) ?? [];
+      return key === undefined ? [] : [{ line: index + 1, key, value }];
+    });
+}
+
 /** Reads a `mosquitto.conf`. */
 export function parseConfFile(text: string): ConfFile {
   const passwordFiles: string[] = [];
   const aclFiles: string[] = [];
   const problems: { line: number; problem: string }[] = [];
   let allowsAnonymous: boolean | undefined;
-  for (const [index, whole] of text.split('\n').entries()) {
-    const [, key = '', value = ''] = /^\s*([^\s#]+)\s*(.*?)\s*$/s.exec(whole.replace(/^\ufeff/, '')) ?? [];
-    const tell = (problem: string) => void problems.push({ line: index + 1, problem: `${key}: ${problem}` });
-    if (key === '') continue;
+  for (const { line, key, value } of confLines(text)) {
+    const tell = (problem: string) => void problems.push({ line, problem: `${key}: ${problem}` });
     if (key === 'password_file') passwordFiles.push(value);
     else if (key === 'acl_file') aclFiles.push(value);
     else if (key === 'allow_anonymous') {

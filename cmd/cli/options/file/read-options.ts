@@ -15,7 +15,12 @@ import { type Entry, type Fault, readTree, type Spot, type Value } from './tree.
  * @throws UsageErrors with all faults, each with its line and column; UsageError where the file cannot be read.
  */
 export function readOptionsFile(program: Program<OptionTable>, file: string): Map<string, Given> {
-  const { entries, faults } = readTree(readTextFile(file), extname(file).toLowerCase() === '.json');
+  return readOptions(program, file, readTextFile(file));
+}
+
+/** The same of a text that is to stand in a file. @throws UsageErrors. */
+export function readOptions(program: Program<OptionTable>, file: string, text: string): Map<string, Given> {
+  const { entries, faults } = readTree(text, extname(file).toLowerCase() === '.json');
   const reader = new OptionsReader(program, file);
   reader.read(entries);
   const all = [...faults, ...reader.faults].sort((a, b) => a.line - b.line || a.column - b.column);

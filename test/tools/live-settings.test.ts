@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
-import { start } from '../../test/support/broker-process.ts';
-import { eventually } from '../../test/support/eventually.ts';
+import { start } from '../support/broker-process.ts';
+import { eventually } from '../support/eventually.ts';
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-live-settings-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
