@@ -1,6 +1,7 @@
 import { type Frame, FrameBit, FrameType, RESERVED_TYPE_BITS } from '../../internal/protocol/frame/frame.ts';
 import { urlOf } from './address.ts';
 import { Agreement } from './agreement.ts';
+import { type Answer, Asking, type RequestOptions } from './asking.ts';
 import { checkClientId, checkTopic } from './checks.ts';
 import { Connection } from './connection.ts';
 import { Deliveries } from './deliveries.ts';
@@ -47,6 +48,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   readonly #reading = new Reading();
   readonly #subscriptions: Subscriptions;
   readonly #inbox: Inbox;
+  readonly #asking: Asking = new Asking(this);
   readonly #pings: Requests;
   #messageHandler: MessageHandler | undefined;
   /** What the broker of the last connection agreed to. */
@@ -138,6 +140,27 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     this.#connection.checkStarted();
     options.signal?.throwIfAborted();
     return await this.#subscriptions.add(filter, handler, options);
+  }
+
+  /**
+   * Asks whoever responds on a topic ({@link respond}), and resolves with the answer.
+   *
+   * @throws TimeoutError where none comes within `timeoutMs`, ResponseError where the other side failed, and what `publish` throws.
+   */
+  request(topic: string, payload: string | Uint8Array, options?: RequestOptions): Promise<Message> {
+    return this.#asking.request(topic, payload, options);
+  }
+
+  /**
+   * Answers what is asked on topics of a filter: `handler` returns the answer, or throws what the other side is told. What wants no
+   * answer is handled too, and what the handler returns for it is for nobody.
+   */
+  respond(
+    filter: string,
+    handler: (message: Message) => Answer | Promise<Answer>,
+    options?: SubscribeOptions,
+  ): Promise<Subscription> {
+    return this.#asking.respond(filter, handler, options);
   }
 
   /** Ends every subscription to a filter; resolves when the broker has acknowledged it. */

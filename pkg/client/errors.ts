@@ -103,3 +103,12 @@ export class QueueFullError extends TinymqError {
     super('queue-full', `${what} wait for the broker already`);
   }
 }
+
+/** Whoever responded to a request failed, and said why. */
+export class ResponseError extends TinymqError {
+  override readonly name = 'ResponseError';
+
+  constructor(why: string) {
+    super('response-failed', why);
+  }
+}

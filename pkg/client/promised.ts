@@ -23,19 +23,6 @@ interface Waiting extends PromisedMessage {
   readonly deferred: Deferred<true>;
 }
 
-/** Keeps the messages of `once` where they survive the process. */
-export interface PromiseStore {
-  /** Which count goes on, and what is still to be sent; numbers follow on `acknowledged`. */
-  readonly restored: { producer: string; acknowledged: number; messages: readonly PromisedMessage[] };
-  /** Writes messages, before they are sent: a number that was sent once must never mean another message. */
-  append(messages: readonly PromisedMessage[]): void;
-  /** All up to this number need not be sent any more. */
-  acknowledge(number: number): void;
-  /** Has these messages and no others; the first of them has the number after this one. */
-  begin(producer: string, acknowledged: number, messages: readonly PromisedMessage[]): void;
-  close(): void;
-}
-
 /** One of the two counts. */
 class Count {
   /** Oldest first; the first has the number {@link acknowledged} + 1. */
@@ -55,24 +42,18 @@ class Count {
  *
  * - A message waits here from when it is published until the broker acknowledges or refuses it, or the client is closed; on a new
  *   connection all that wait are sent again, in their order, ahead of what is new.
- * - Messages and bytes that wait are bounded: one that does not fit is refused, and not taken.
+ * - Messages and bytes that wait are bounded: once either bound is reached, a message is refused and not taken.
  */
 export class Promised {
   readonly #bounds: QueueBounds;
-  readonly #store: PromiseStore | undefined;
   readonly #acks = new Count();
   readonly #once = new Count();
-  #producer: string;
+  #producer = randomProducer();
   #bytes = 0;
   #room: Deferred<true> | undefined;
 
-  constructor(bounds: QueueBounds, store?: PromiseStore) {
+  constructor(bounds: QueueBounds) {
     this.#bounds = bounds;
-    this.#store = store;
-    this.#producer = store?.restored.producer ?? randomProducer();
-    if (store === undefined) return;
-    this.#once.acknowledged = store.restored.acknowledged;
-    for (const message of store.restored.messages) this.#keep(this.#once, message);
   }
 
   /** Which count of QoS 2 goes on, for CONNECT. */
@@ -88,10 +69,7 @@ export class Promised {
   add(message: PromisedMessage): Promise<true> {
     const { messages, bytes } = this.#bounds;
     if (this.count >= messages) throw new QueueFullError(`${messages} messages`);
-    // One that is larger than all may be is let in alone, as it could be sent never otherwise.
-    if (this.#bytes + message.frame.length > bytes && this.count > 0)
-      throw new QueueFullError(`${bytes} bytes`);
-    if (message.count === FrameBit.once) this.#store?.append([message]);
+    if (this.#bytes >= bytes) throw new QueueFullError(`${bytes} bytes`);
     return this.#keep(this.#countOf(message.count), message).deferred.promise;
   }
 
@@ -127,7 +105,6 @@ export class Promised {
     const answered = Math.min(upTo - count.acknowledged, count.sent);
     if (answered <= 0) return;
     for (const message of this.#take(count, answered)) message.deferred.resolve(true);
-    if (bit === FrameBit.once) this.#store?.acknowledge(count.acknowledged);
   }
 
   /** PUBLISHREFUSED: whoever published this message is told. */
@@ -136,7 +113,6 @@ export class Promised {
     const count = this.#countOf(bit);
     if (count.acknowledged !== number - 1 || count.sent === 0) return;
     for (const message of this.#take(count, 1)) message.deferred.reject(refusal);
-    if (bit === FrameBit.once) this.#store?.acknowledge(count.acknowledged);
   }
 
   /** Resolves when there is room for more. */
@@ -152,13 +128,12 @@ export class Promised {
     await Promise.allSettled(waiting.map(({ deferred }) => deferred.promise));
   }
 
-  /** Nothing is sent any more; what a store has waits there for another process. */
+  /** Nothing is sent any more. */
   shut(reason: Error): void {
     for (const count of [this.#acks, this.#once]) {
       for (const message of this.#take(count, count.waiting.length)) message.deferred.reject(reason);
     }
     this.#room?.reject(reason);
-    this.#store?.close();
   }
 
   get #isFull(): boolean {
@@ -194,12 +169,10 @@ export class Promised {
     const count = this.#once;
     if (last >= count.acknowledged && last <= count.last) {
       for (const message of this.#take(count, last - count.acknowledged)) message.deferred.resolve(true);
-      this.#store?.acknowledge(count.acknowledged);
       return;
     }
     this.#producer = randomProducer();
     count.acknowledged = 0;
-    this.#store?.begin(this.#producer, 0, count.waiting);
     throw new LostCountError();
   }
 
@@ -213,7 +186,6 @@ export class Promised {
       deferred.reject(error);
       failed(error);
     }
-    if (count === this.#once) this.#store?.begin(this.#producer, count.acknowledged, count.waiting);
   }
 }
 

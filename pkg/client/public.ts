@@ -1,5 +1,6 @@
 /** What both entries, for Node and for browsers, export beside `Client` and `connect`. */
 export type { Address, Network } from './address.ts';
+export type { Answer, RequestOptions } from './asking.ts';
 export type { CredentialOptions, Secret } from './credentials.ts';
 export {
   ClosedError,
@@ -9,6 +10,7 @@ export {
   ProtocolError,
   QueueFullError,
   RefusedError,
+  ResponseError,
   TimeoutError,
   TinymqError,
   UnsupportedError,
