@@ -1,4 +1,4 @@
-import { text, toggle } from '../../cli/options/option.ts';
+import { list, text, toggle } from '../../cli/options/option.ts';
 import type { Program } from '../../cli/options/program.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
 
@@ -41,6 +41,12 @@ export const restoreProgram: Program<typeof restoreOptions> = {
 
 const verifyOptions = {
   'data-dir': dataDir('the data folder to read; its broker may be running'),
+  'kafka-log-dir': list({
+    group: 'Store',
+    placeholder: 'FOLDER',
+    variable: 'TINYMQ_KAFKA_LOG_DIR',
+    help: 'the log directories of a Kafka, instead of a data folder; nobody may have them meanwhile',
+  }),
   ...outputOptions,
 };
 

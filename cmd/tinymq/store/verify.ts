@@ -1,5 +1,6 @@
 import { jsonLine } from '../../../internal/lib/printable.ts';
 import { entryName } from '../../../internal/persistence/entry-keys.ts';
+import type { Verifying } from '../../../internal/store/sqlite/verify.ts';
 import { type Command, complain, EXIT_DONE, EXIT_FAILED, invocationOf } from '../../cli/run-program.ts';
 import { Progress } from '../import/progress.ts';
 import { reporter } from '../report.ts';
@@ -12,15 +13,11 @@ export const verify: Command = {
   async run(argv, context) {
     const { values, operands, stop } = await invocationOf(verifyProgram, argv, context);
     const [file] = operands;
-    const what = file ?? values['data-dir'];
-    const { verifyBackup, verifyFolder } = await import('../../../internal/store/sqlite/verify.ts');
+    const directories = values['kafka-log-dir'];
+    const what = file ?? (directories.length > 0 ? directories.join(', ') : values['data-dir']);
     const progress = new Progress(process.stderr, values.quiet);
     const found = await toldByStore(stop, () =>
-      readWhole(
-        file === undefined ? verifyFolder(what, entryName) : verifyBackup(file, entryName),
-        progress,
-        stop,
-      ),
+      verifying(file, directories, values['data-dir']).then((reading) => readWhole(reading, progress, stop)),
     );
     const isWhole = found.problems.length === 0;
     if (values.json) process.stdout.write(jsonLine({ verified: what, isWhole, ...found }));
@@ -29,3 +26,17 @@ export const verify: Command = {
     return isWhole ? EXIT_DONE : EXIT_FAILED;
   },
 };
+
+/** Only who verifies needs a runtime that has SQLite. */
+async function verifying(
+  file: string | undefined,
+  directories: readonly string[],
+  folder: string,
+): Promise<Verifying> {
+  if (file === undefined && directories.length > 0) {
+    const { verifyKafkaDirectories } = await import('../../../internal/store/kafka-directory/verify.ts');
+    return verifyKafkaDirectories(directories);
+  }
+  const { verifyBackup, verifyFolder } = await import('../../../internal/store/sqlite/verify.ts');
+  return file === undefined ? verifyFolder(folder, entryName) : verifyBackup(file, entryName);
+}

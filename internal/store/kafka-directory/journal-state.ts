@@ -10,6 +10,8 @@ export type JournalEntry =
   | { kind: 'gone-partition'; id: number }
   /** The largest timestamp of batches that were deleted or replaced. */
   | { kind: 'gone-timestamp'; id: number; maxTimestamp: number }
+  /** Until where batches were deleted, which Kafka's checkpoint has without a checksum. */
+  | { kind: 'first-offset'; id: number; offset: number }
   | ProducerEntry
   /** Which transactions are open in front of an offset, so that nobody has to look for them before it. */
   | ({ kind: 'transactions'; id: number } & OpenTransactions)
@@ -29,6 +31,8 @@ export class JournalState {
   metadataEnd = -1;
   readonly partitions = new Map<number, { topicId: string; number: number }>();
   readonly goneTimestamps = new Map<number, number>();
+  /** Where batches were deleted last; Kafka may have deleted more since. */
+  readonly firstOffsets = new Map<number, number>();
   readonly producers = new ProducerNotes();
   /** By partition. */
   readonly transactions = new Map<number, OpenTransactions>();
@@ -47,11 +51,15 @@ export class JournalState {
         this.lastPartitionId = Math.max(this.lastPartitionId, entry.id);
         this.partitions.delete(entry.id);
         this.goneTimestamps.delete(entry.id);
+        this.firstOffsets.delete(entry.id);
         this.producers.forgetPartition(entry.id);
         this.transactions.delete(entry.id);
         return;
       case 'gone-timestamp':
         this.goneTimestamps.set(entry.id, entry.maxTimestamp);
+        return;
+      case 'first-offset':
+        this.firstOffsets.set(entry.id, entry.offset);
         return;
       case 'producer':
       case 'producers-until':
@@ -112,6 +120,7 @@ export class JournalState {
     yield { kind: 'metadata-end', offset: this.metadataEnd };
     for (const [id, partition] of this.partitions) yield { kind: 'partition', id, ...partition };
     for (const [id, maxTimestamp] of this.goneTimestamps) yield { kind: 'gone-timestamp', id, maxTimestamp };
+    for (const [id, offset] of this.firstOffsets) yield { kind: 'first-offset', id, offset };
     yield* this.producers.entries();
     for (const [id, noted] of this.transactions) yield { kind: 'transactions', id, ...noted };
     for (const commits of this.commits.values()) yield* commits.values();

@@ -145,6 +145,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
       checkFirst(offset, from.nextOffset);
       if (offset <= from.firstOffset) return;
       await directory.prepareRemoval(from);
+      await directory.note([{ kind: 'first-offset', id: partition, offset }]);
       await saveFirstOffset(from.folder, offset);
       await deleteSegments(from, offset, directory.files);
     });
