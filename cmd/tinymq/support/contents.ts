@@ -42,17 +42,17 @@ export const CONTENTS: readonly Content[] = [
   },
   {
     name: 'limits.txt',
-    what: 'the limits of the system for the broker, or for this program where it is elsewhere',
+    what: 'limits of the system for the broker, or else this program',
     gather: async ({ folder }) => limitsOf(folder),
   },
   {
     name: 'overview.json',
-    what: 'version, listeners, store, health with its checks, metrics, what went through each door',
+    what: 'listeners, store, health with its checks, metrics, doors',
     gather: async ({ broker }) => demand(broker).call(showOverview, {}),
   },
   {
     name: 'config.json',
-    what: 'what the broker was told, with the log level; secrets in it are hidden',
+    what: 'what the broker was told; secrets in it are hidden',
     gather: async ({ broker }) => demand(broker).call(showConfiguration, {}),
   },
   {
@@ -62,7 +62,7 @@ export const CONTENTS: readonly Content[] = [
   },
   {
     name: 'fates.json',
-    what: 'what was refused, dropped, expired or disconnected lately, with names of clients, users and topics',
+    what: 'what was refused or lost lately; names clients, users, topics',
     gather: async ({ broker }) => demand(broker).call(showFates, { limit: FATES }),
   },
   {
@@ -78,7 +78,7 @@ export const CONTENTS: readonly Content[] = [
 
 export const VERIFICATION: Content = {
   name: 'verify.json',
-  what: 'whether the store of the folder is whole, and how much is in it; no messages',
+  what: 'whether the store is whole, and how much is in it; no messages',
   async gather({ folder, stop }) {
     if (folder === undefined) return NOT_HERE;
     const { verifyFolder } = await import('../../../internal/store/sqlite/verify.ts');
