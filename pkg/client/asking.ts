@@ -66,7 +66,7 @@ export class Asking {
       const sent = this.#client.publish(topic, payload, { ...options, replyTo: this.#replyTo, correlation });
       // One that is refused gets no answer.
       if (options.qos) Promise.resolve(sent).catch(answered.reject);
-      const answer = await within(answered.promise, `no answer came from '${topic}'`, timeoutMs, signal);
+      const answer = await within(answered.promise, `no answer to '${topic}' came`, timeoutMs, signal);
       const failure = answer.headers[FAILED];
       if (failure !== undefined) throw new ResponseError([failure].flat()[0]!);
       return answer;

@@ -4,6 +4,7 @@ import WebSocket from 'ws';
 import { systemReason } from '../../internal/lib/system-reason.ts';
 import { type Address, urlOf } from './address.ts';
 import { NO_HANDLER, type Platform, type TlsOptions, type Wire, type WireHandler } from './wire.ts';
+import { browserPlatform } from './wire-browser.ts';
 
 /** Bytes a socket takes before it asks to wait. */
 const HIGH_WATER_MARK_BYTES = 256 * 1024;
@@ -12,13 +13,25 @@ const HIGH_WATER_MARK_BYTES = 256 * 1024;
 export const nodePlatform: Platform = {
   open(address, tls, signal, maxChunkBytes) {
     const isWebSocket = address.network === 'ws' || address.network === 'wss';
-    return isWebSocket
-      ? openWebSocket(address, tls, signal, maxChunkBytes)
-      : openSocket(address, tls, signal);
+    if (!isWebSocket) return openSocket(address, tls, signal);
+    return isBun
+      ? openOwnWebSocket(address, tls, signal, maxChunkBytes)
+      : openWebSocket(address, tls, signal, maxChunkBytes);
   },
   defer: setImmediate,
   unref: (timer) => timer.unref(),
 };
+
+/** Bun has a WebSocket of its own behind the package that we use, without the socket that this needs. */
+const isBun = 'bun' in process.versions;
+
+function openOwnWebSocket(...parts: Parameters<Platform['open']>): Promise<Wire> {
+  const [, tls] = parts;
+  if (Object.values(tls).some(Boolean)) {
+    return Promise.reject(new Error('Bun takes no certificates for wss:// here; tls:// does'));
+  }
+  return browserPlatform.open(...parts);
+}
 
 function openSocket(address: Address, tls: TlsOptions, signal: AbortSignal): Promise<Wire> {
   return new Promise((resolve, reject) => {
