@@ -189,10 +189,9 @@ function withFaults(access: OpenAccess, { faults }: BrokerOptions): OpenAccess {
 
 /** Keeps the time that messages of topics are counted by. Returns what ends that. */
 function countSeconds({ clock, routes }: Broker): () => void {
-  const timer = clock.every(1_000, () => {
-    routes.nowS = Math.floor(clock.elapsedMs() / 1_000);
-  });
-  routes.nowS = Math.floor(clock.elapsedMs() / 1_000);
+  const tick = () => routes.beginSecond(Math.floor(clock.elapsedMs() / 1_000));
+  const timer = clock.every(1_000, tick);
+  tick();
   return () => timer.cancel();
 }
 

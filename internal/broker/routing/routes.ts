@@ -21,6 +21,8 @@ export class Routes {
   readonly #groups = new Map<string, ShareGroup>();
   readonly #topics = new TopicTable(publishableTopic);
   readonly #interner = new TargetInterner();
+  /** The second in which messages are counted now. */
+  nowS = 0;
   #epoch = 0;
   /** Whether a filter may match more than its receiver may have. */
   #isPartial = false;
@@ -40,12 +42,9 @@ export class Routes {
     return this.#topics.all();
   }
 
-  /** The second in which messages are counted now. */
-  get nowS(): number {
-    return this.#topics.nowS;
-  }
-
-  set nowS(nowS: number) {
+  /** Another second begins, for what is counted of topics. */
+  beginSecond(nowS: number): void {
+    this.nowS = nowS;
     this.#topics.nowS = nowS;
   }
 
