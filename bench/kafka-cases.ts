@@ -49,6 +49,15 @@ export interface KafkaLatencyCase extends CaseBase {
   recordBytes: number;
 }
 
+/** One record a second for each of many partitions. */
+export interface KafkaManyPartitionsCase extends CaseBase {
+  kind: 'kafka-many-partitions';
+  recordBytes: number;
+  partitions: number;
+  /** Connections, each with its share of the partitions. */
+  producers: number;
+}
+
 /** From the start of the process to the first answer to Metadata, and its memory then. */
 export interface KafkaStartupCase extends CaseBase {
   kind: 'kafka-startup';
@@ -79,6 +88,7 @@ export type KafkaLoadCase =
   | KafkaProduceCase
   | KafkaFetchCase
   | KafkaLatencyCase
+  | KafkaManyPartitionsCase
   | KafkaMemoryCase
   | LiveUnderProduceCase;
 
@@ -128,6 +138,14 @@ export const kafkaCases: readonly KafkaCase[] = [
     name: 'kafka-latency',
     title: 'latency of a lone record of 100 B, acks=all',
     recordBytes: 100,
+  },
+  {
+    kind: 'kafka-many-partitions',
+    name: 'kafka-many-partitions',
+    title: '1,000 partitions, a record of 100 B a second for each, 100 producers, acks=all',
+    recordBytes: 100,
+    partitions: 1_000,
+    producers: 100,
   },
   {
     kind: 'live-under-produce',

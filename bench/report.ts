@@ -119,6 +119,12 @@ const columns: Readonly<Record<Case['kind'], readonly Column[]>> = {
     { figure: 'arrivedP99Us', title: 'p99 µs', format: one, better: 'lower' },
     memory,
   ],
+  'kafka-many-partitions': [
+    { figure: 'acknowledgedP50Us', title: 'acknowledged p50 µs', format: one, better: 'lower' },
+    { figure: 'acknowledgedP99Us', title: 'p99 µs', format: one, better: 'lower' },
+    { figure: 'brokerCpuNs', title: 'CPU ns each', format: one, better: 'lower' },
+    memory,
+  ],
   'kafka-startup': [
     { figure: 'startupMs', title: 'ms', format: one, better: 'lower', hasSpread: true },
     memory,

@@ -10,6 +10,7 @@ import { idle } from './idle.ts';
 import { kafkaFetch } from './kafka/fetch.ts';
 import { kafkaLatency } from './kafka/latency.ts';
 import { liveUnderProduce } from './kafka/live-under-produce.ts';
+import { kafkaManyPartitions } from './kafka/many-partitions.ts';
 import { kafkaMemory } from './kafka/memory.ts';
 import { kafkaProduce } from './kafka/produce.ts';
 import { latency } from './latency.ts';
@@ -58,6 +59,8 @@ export function scenarioOf(chosen: LoadCase, { live, kafka, grpc }: Settings): P
       return kafkaFetch(chosen, kafka!);
     case 'kafka-latency':
       return kafkaLatency(chosen, kafka!);
+    case 'kafka-many-partitions':
+      return kafkaManyPartitions(chosen, kafka!);
     case 'kafka-memory':
       return kafkaMemory(chosen, kafka!);
     case 'live-under-produce':

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeFrame, FrameType, frameSize, TOPIC_OFFSET } from '../../internal/protocol/frame/frame.ts';
 import { freePort } from '../../test/support/free-port.ts';
+import { writeKafkaDirectory } from '../../test/support/kafka-directory.ts';
 import { BROKER_CORE, start, untilListening } from '../processes.ts';
 import { writeManyRules } from './many-rules.ts';
 import { mqtt } from './mqtt.ts';
@@ -65,21 +66,41 @@ export function tinymqAt(
       {
         label: '',
         warmUpSeconds: WARM_UP_SECONDS,
-        start: (folder) => startWithKafka(program, folder, 'commit', moreFlags(folder)),
+        start: (folder) => startWithKafka(program, 'commit', [...inDataDir(folder), ...moreFlags(folder)]),
       },
       {
         label: 'fsync os',
         warmUpSeconds: WARM_UP_SECONDS,
-        start: (folder) => startWithKafka(program, folder, 'os', moreFlags(folder)),
+        start: (folder) => startWithKafka(program, 'os', [...inDataDir(folder), ...moreFlags(folder)]),
+      },
+      {
+        label: 'log dir',
+        warmUpSeconds: WARM_UP_SECONDS,
+        start: (folder) => startWithKafka(program, 'commit', [...inLogDir(folder), ...moreFlags(folder)]),
+      },
+      {
+        label: 'log dir, fsync os',
+        warmUpSeconds: WARM_UP_SECONDS,
+        start: (folder) => startWithKafka(program, 'os', [...inLogDir(folder), ...moreFlags(folder)]),
       },
     ],
     startWithGrpc: (folder) => startWithGrpc(program, folder, moreFlags(folder)),
   };
 }
 
+function inDataDir(folder: string): readonly string[] {
+  return ['-data-dir', join(folder, 'data')];
+}
+
+/** The logs in a directory as a Kafka has it. */
+function inLogDir(folder: string): readonly string[] {
+  const directory = join(folder, 'log-dir');
+  if (!existsSync(directory)) writeKafkaDirectory(directory);
+  return ['-kafka-log-dir', directory];
+}
+
 async function startWithKafka(
   program: string,
-  folder: string,
   fsync: 'commit' | 'os',
   moreFlags: readonly string[],
 ): Promise<KafkaServer> {
@@ -92,7 +113,6 @@ async function startWithKafka(
         '-quiet',
         ...['-listen', urlOf(liveAddress)],
         ...['-kafka', `127.0.0.1:${kafkaPort}`],
-        ...['-data-dir', join(folder, 'data')],
         ...['-fsync', fsync],
         ...moreFlags,
       ],

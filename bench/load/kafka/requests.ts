@@ -21,6 +21,7 @@ export interface RecordShape {
 /** So many requests with other bytes follow each other, so that the same ones do not stay in the processor's cache. */
 const RING_BYTES = 4 * 1024 * 1024;
 const MOST_REQUESTS = 4096;
+const CLIENT_ID = 'bench';
 
 /** Produce requests of one size, one behind the other, which wait for acks of all replicas. */
 export interface ProduceRequests {
@@ -31,6 +32,8 @@ export interface ProduceRequests {
   recordsPerRequest: number;
   /** Where in an answer the error code is. */
   errorCodeAt: number;
+  /** Where in a request the number of the partition is. */
+  partitionAt: number;
 }
 
 /** @param topic ASCII; partition 0 of it. */
@@ -48,6 +51,8 @@ export function produceRequests(topic: string, shape: RecordShape): ProduceReque
     recordsPerRequest: first.records,
     // correlation id, topics, the name, partitions, its number
     errorCodeAt: 4 + 4 + 2 + topic.length + 4 + 4,
+    // before its number: the size of the request, its header, no transaction, acks, timeout, topics, the name, partitions
+    partitionAt: SIZE_BYTES + 2 + 2 + 4 + 2 + CLIENT_ID.length + 2 + 2 + 4 + 4 + 2 + topic.length + 4,
   };
 }
 
@@ -73,7 +78,7 @@ function produceRequest(
     timeoutMs: 30_000,
     topicData: [{ name: topic, partitionData: [{ index: 0, records: batch }] }],
   };
-  const chunks = encodeRequest(produce, PRODUCE_VERSION, { correlationId: 0, clientId: 'bench' }, body);
+  const chunks = encodeRequest(produce, PRODUCE_VERSION, { correlationId: 0, clientId: CLIENT_ID }, body);
   return { bytes: Buffer.concat(chunks), batchBytes: batch.length, records };
 }
 
@@ -100,7 +105,7 @@ export function fetchRequest(
       { topic, partitions: [{ partition: 0, fetchOffset: OFFSET_MARK, partitionMaxBytes: maxBytes }] },
     ],
   };
-  const header = { correlationId: 0, clientId: 'bench' };
+  const header = { correlationId: 0, clientId: CLIENT_ID };
   const bytes = Buffer.concat(encodeRequest(fetch, FETCH_VERSION, header, body));
   const mark = Buffer.alloc(8);
   mark.writeBigInt64BE(BigInt(OFFSET_MARK));

@@ -13,11 +13,11 @@ const POLL_MS = 5;
 const FILL_IN_FLIGHT = 5;
 const TOPIC_ALREADY_EXISTS = 36;
 
-/** Creates a topic of one partition, and waits until that has a leader. */
-export async function createTopic(port: number, name: string): Promise<void> {
+/** Creates a topic, and waits until its first partition has a leader. */
+export async function createTopic(port: number, name: string, numPartitions = 1): Promise<void> {
   const connection = await KafkaConnection.open(port);
   try {
-    const topics = [{ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }];
+    const topics = [{ name, numPartitions, replicationFactor: 1, assignments: [], configs: [] }];
     const created = await connection.ask(createTopics, CREATE_TOPICS_VERSION, { topics });
     const { errorCode, errorMessage } = created.topics[0];
     if (errorCode !== 0 && errorCode !== TOPIC_ALREADY_EXISTS) {
