@@ -24,6 +24,7 @@ import {
   run,
   start,
 } from '../support/broker-process.ts';
+import { eventually } from '../support/eventually.ts';
 
 /* Stores that older versions wrote (test/golden/stores), opened by the programs of today. */
 
@@ -144,7 +145,8 @@ async function expectSessions(broker: BrokerProcess, data: string): Promise<void
   const http = `http://${await addressOf(broker, 'http')}`;
   expect(await (await fetch(`${http}/topics/state/door`)).text()).toBe('open');
   // Its client was there when the broker was killed.
-  expect(await (await fetch(`${http}/topics/wills/willing`)).text()).toBe('gone');
+  const will = async () => (await (await fetch(`${http}/topics/wills/willing`)).text()) === 'gone';
+  await eventually(will, 'the will, which is due as if its client had gone then');
   expect(await told(data, 'sessions', 'ls')).toMatchObject([
     { clientId: 'shed', expiryMs: null, waitingMessages: 1, subscriptions: 1 },
     { clientId: 'willing', expiryMs: null, subscriptions: 1 },
