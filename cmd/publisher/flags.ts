@@ -48,7 +48,7 @@ const options = {
   }),
   expiry: duration(
     { min: 1, max: Number.MAX_SAFE_INTEGER },
-    { group: 'Message', help: 'after so long nobody wants the message any more' },
+    { group: 'Message', help: 'how long the message is of interest; after that nobody gets it' },
   ),
   interval: duration(
     { min: 0, max: LONGEST_TIMER_MS },

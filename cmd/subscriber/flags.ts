@@ -34,7 +34,7 @@ const options = {
     {
       group: 'Messages',
       aliases: ['x'],
-      help: 'what is published meanwhile with a promise waits for so long for the next run with the same -id; with -qos 1',
+      help: 'how long what is published meanwhile with a promise waits for the next run with the same -id; with -qos 1',
     },
   ),
   'keep-session': toggle({ group: 'Messages', aliases: ['c'], help: 'as -session, for ever' }),

@@ -422,7 +422,7 @@ function sampleOf(option: Option<unknown>): string {
   if (option.isSwitch) return 'true';
   // A path that is a whole one means the same everywhere.
   const paths = /^(FILE|FOLDER|DIR)\b/.test(option.placeholder) ? ['/a/path'] : [];
-  const candidates = [...paths, ...option.placeholder.split('|').reverse(), '0640', '7', '8s'];
+  const candidates = [...paths, ...option.placeholder.split('|').reverse(), '0640', '7', '8s', '1'];
   const sample = candidates.find((candidate) => {
     try {
       option.parse([candidate]);
