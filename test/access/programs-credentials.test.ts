@@ -133,13 +133,10 @@ it.each<[string, string[], NodeJS.ProcessEnv]>([
   ['-token-file comes in place of -user', ['-token-file', 'x', '-user', 'fred'], {}],
   ['cannot read /no/such/file', ['-user', 'fred', '-password-file', '/no/such/file'], {}],
   ['TINYMQ_TOKEN comes in place of TINYMQ_USER', [], { TINYMQ_TOKEN: 'a', TINYMQ_USER: 'b' }],
-  ['unknown option', ['-password', 'x'], {}],
+  ['-password needs -user', ['-password', 'x'], {}],
 ])('who uses it wrongly is told that %s', async (problem, args, env) => {
   const { code, text } = await send('frames', args, env);
-  expect([code, text.replace(/unknown (flag|option)[^(]*/, 'unknown option')]).toEqual([
-    2,
-    expect.stringContaining(problem),
-  ]);
+  expect([code, text]).toEqual([2, expect.stringContaining(problem)]);
 });
 
 it('an empty file is no password', async () => {

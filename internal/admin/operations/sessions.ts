@@ -144,18 +144,21 @@ interface Standing {
   readonly isConnected: boolean;
 }
 
-/** Those of sessions, and those that end with their connections. */
+/** Those of connections, and those of sessions that are told of by no connection: of MQTT, or of clients that are away. */
 function* standing({ sessions, connections }: BrokerParts): Generator<Standing> {
-  for (const { clientId, owner, isConnected, subscriptions } of sessions) {
-    const shown = { clientId, user: owner.user, door: 'mqtt', isConnected };
-    for (const { filter } of subscriptions) yield { ...shown, filter };
-  }
+  const told = new Set<string>();
   for (const connection of connections) {
     const { door } = connection;
     if (door === 'mqtt' || connection.standingFilters === undefined) continue;
     const { clientId, user } = connection.facts();
+    if (door === 'frames') told.add(clientId);
     for (const filter of connection.standingFilters())
       yield { clientId, user, door, isConnected: true, filter };
+  }
+  for (const { clientId, owner, isConnected, subscriptions } of sessions) {
+    if (isConnected && told.has(clientId)) continue;
+    const shown = { clientId, user: owner.user, door: 'mqtt', isConnected };
+    for (const { filter } of subscriptions) yield { ...shown, filter };
   }
 }
 
