@@ -9,7 +9,7 @@ VITEST := PATH="$(CURDIR)/node_modules/node/bin:$$PATH" node_modules/.bin/vitest
 TORTURED := test/mqtt/kill test/kafka/crash test/kafka/group-restart test/faults/log-compaction \
 	test/grpc/smq-program test/access/rules test/faults/every-door-killed internal/store internal/log/compaction
 
-.PHONY: help run dev build single-file install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture torture-store test-setup \
+.PHONY: help run dev build single-file release install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture torture-store test-setup \
 	lint format bench screenshots certs clean
 
 help: ## Show this list
@@ -27,6 +27,9 @@ build: dist/.built ## Install what is needed and write bin/broker, bin/publisher
 
 single-file: build ## Write all programs as one executable file, with links to it, into release/single-file
 	@node_modules/.bin/node cmd/release/single-file.ts release/single-file
+
+release: $(INSTALLED) ## Write what is given to others into release/, from the commit with the tag of its version (ARGS=--untagged to try it)
+	@node_modules/.bin/node cmd/release/main.ts $(ARGS)
 
 install: build ## Put the programs on your PATH, as links to this folder
 	@$(NPM) install --silent --global .

@@ -2,6 +2,7 @@ import { ResponseError, TinymqError } from './errors.ts';
 import type { HeaderValues } from './headers.ts';
 import type { Message } from './message.ts';
 import type { PublishOptions } from './publish-options.ts';
+import { randomName } from './random-name.ts';
 import { type Deferred, defer } from './requests.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { Subscription } from './subscription.ts';
@@ -41,7 +42,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 export class Asking {
   readonly #client: AskingClient;
   /** Nobody can guess it, and so answer in another's place. */
-  readonly #replyTo = `replies/${crypto.randomUUID()}`;
+  readonly #replyTo = `replies/${randomName(16)}`;
   readonly #waiting = new Map<string, Deferred<Message>>();
   #listening: Promise<Subscription> | undefined;
   #last = 0;

@@ -6,6 +6,7 @@ import { type CredentialOptions, checkCredentials } from './credentials.ts';
 import { TinymqError } from './errors.ts';
 import type { HeaderValues } from './headers.ts';
 import type { QueueBounds } from './promised.ts';
+import { randomName } from './random-name.ts';
 import type { TlsOptions } from './wire.ts';
 
 /** How a connection that broke off is tried again: after a random part of a delay that doubles each time. */
@@ -130,7 +131,7 @@ export function settingsOf(options: ConnectOptions): Settings {
   }
   return {
     address: addressOf(options),
-    clientId: options.clientId ?? `client-${randomName()}`,
+    clientId: options.clientId ?? `client-${randomName(6)}`,
     credentials: { user, password, token },
     tls: options.tls ?? {},
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
@@ -263,11 +264,6 @@ function addressOf({ url, network, address }: ConnectOptions): Address {
   if (url !== undefined) return parseUrl(url);
   if (address !== undefined) return parseAddress(network ?? 'tcp', address);
   return parseAddress(network ?? 'tcp', network === 'unix' ? DEFAULT_SOCKET_PATH : '');
-}
-
-function randomName(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(6));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /**

@@ -2,6 +2,7 @@ import type { CountBit } from '../../internal/protocol/frame/acknowledgements.ts
 import { FrameBit } from '../../internal/protocol/frame/frame.ts';
 import type { Agreement } from './agreement.ts';
 import { QueueFullError, type RefusedError, UnsupportedError } from './errors.ts';
+import { randomName } from './random-name.ts';
 import { type Deferred, defer } from './requests.ts';
 
 /** Most messages, and bytes of them, that wait for their acknowledgements. */
@@ -48,7 +49,7 @@ export class Promised {
   readonly #bounds: QueueBounds;
   readonly #acks = new Count();
   readonly #once = new Count();
-  #producer = randomProducer();
+  #producer = randomName(12);
   #bytes = 0;
   #room: Deferred<true> | undefined;
 
@@ -171,7 +172,7 @@ export class Promised {
       for (const message of this.#take(count, last - count.acknowledged)) message.deferred.resolve(true);
       return;
     }
-    this.#producer = randomProducer();
+    this.#producer = randomName(12);
     count.acknowledged = 0;
     throw new LostCountError();
   }
@@ -196,9 +197,4 @@ export class LostCountError extends Error {
   constructor() {
     super('the broker and the client do not agree on what was published exactly once');
   }
-}
-
-function randomProducer(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

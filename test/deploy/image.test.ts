@@ -15,6 +15,7 @@ import {
   type HowToRun,
   type Image,
   type ImageConfig,
+  killContainer,
   runBeside,
   signalContainer,
   startContainer,
@@ -69,10 +70,7 @@ describe.skipIf(!Buildah.isThere())('the image (it needs root and buildah: make 
   }, 900_000);
 
   afterAll(async () => {
-    for (const container of running) {
-      container.child.kill('SIGKILL');
-      await container.ended;
-    }
+    for (const container of running) await killContainer(container);
     buildah?.[Symbol.dispose]();
     rmSync(folder, { recursive: true });
   });

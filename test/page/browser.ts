@@ -24,11 +24,14 @@ export interface OpenPage {
 /**
  * Opens the page of a broker at a place, as `topics?topic=a`. The test fails where anything goes wrong in the page that the
  * person who looks at it would not see.
+ *
+ * @param whenLoaded what runs in the page when its script has run, and nothing is drawn yet.
  */
 export async function openPage(
   http: string,
   place = '',
   options: BrowserContextOptions = {},
+  whenLoaded = '',
 ): Promise<OpenPage> {
   browser ??= driver.launch({ executablePath: program, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
   const context = await (await browser).newContext({ viewport: { width: 1280, height: 800 }, ...options });
@@ -39,6 +42,8 @@ export async function openPage(
     await context.close();
     expect(problems).toEqual([]);
   });
+  if (whenLoaded !== '')
+    await page.addInitScript(`addEventListener('DOMContentLoaded', () => { ${whenLoaded} })`);
   await page.goto(`${http}/#/${place}`);
   return { page, problems };
 }

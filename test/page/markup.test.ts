@@ -86,6 +86,7 @@ describe('names full of markup are names', () => {
       for (const name of NAMES) {
         await page.goto(`${http}/#/${typeof place === 'string' ? place : place(name)}`);
         await page.getByRole('button', { name: button(name), exact: true }).click();
+        await page.locator('dialog').waitFor();
         await expectName(page, 'dialog', name, button(name));
         await page.getByText('Looking who would lose what').waitFor({ state: 'hidden' });
         await page.keyboard.press('Escape');

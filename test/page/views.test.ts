@@ -64,6 +64,13 @@ describe('the page shows what clients did', () => {
     for (const client of clients) client.drop();
   });
 
+  // Whoever went elsewhere while the page was drawn for the first time stayed where he was.
+  it('the place in the address bar, also where that changes before the page has been drawn', async () => {
+    const { http } = await startHttp();
+    const { page } = await openPage(http, 'overview', {}, "location.hash = '#/groups'");
+    await page.getByRole('heading', { name: 'Groups' }).waitFor();
+  });
+
   it('a client that was refused, with the rule and what to do', async () => {
     const { http, frames } = await startHttp();
     const client = await openMqtt(frames, 5);

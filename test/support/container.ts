@@ -72,7 +72,17 @@ export async function execInContainer(
     `--userspec=${image.config.User}`,
     image.files,
   ];
-  return run('env', ['-i', ...environmentOf(image), 'nsenter', ...enter, ...command]);
+  // A program that does not come to its end must not hold up whoever looks.
+  return run('env', [
+    '-i',
+    ...environmentOf(image),
+    'timeout',
+    '--signal=KILL',
+    '30',
+    'nsenter',
+    ...enter,
+    ...command,
+  ]);
 }
 
 /** Runs a program of this machine in the network of a container. */
@@ -88,6 +98,14 @@ export async function runBeside(
 export async function signalContainer(container: Running, signal: NodeJS.Signals): Promise<Ended> {
   process.kill(await firstProcess(container), signal);
   return container.ended;
+}
+
+/** Ends whatever runs in a container at once. */
+export async function killContainer(container: Running): Promise<void> {
+  const { child } = container;
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  // The first process has changed its user, so it does not end with the one that started it.
+  await signalContainer(container, 'SIGKILL');
 }
 
 /** The number that the first process of a container has outside. */

@@ -172,7 +172,7 @@ describe('properties of messages', () => {
     send(me, publish('a', 'x', said), acked('a', 'y', { ...said, expiresInMs: 60_000 }), publish('a', 'z'));
     expect(await tell(me)).toEqual(['ACK+ 1']);
     expect(await tell(plain)).toEqual(['PUBLISH a x', 'PUBLISH a y', 'PUBLISH a z']);
-    const text = JSON.stringify({ ...said, correlationData: Buffer.from(said.correlationData) });
+    const text = JSON.stringify(said);
     expect(await tell(rich)).toEqual([`PUBLISH a x ${text}`, `PUBLISH a y ${text}`, 'PUBLISH a z']);
   });
 

@@ -7,6 +7,8 @@ export function useRoute(): Route {
   useEffect(() => {
     const changed = () => setRoute(parseRoute(location.hash));
     addEventListener('hashchange', changed);
+    // It may have changed before anybody listened.
+    changed();
     return () => removeEventListener('hashchange', changed);
   }, []);
   return route;
