@@ -12,7 +12,7 @@ import { rendererOf } from './render.ts';
 import { Silence } from './silence.ts';
 import { sessionOf, subscribeOptionsOf } from './subscribing.ts';
 
-await runProgram(subscriberProgram, async (invocation) => {
+runProgram(subscriberProgram, async (invocation) => {
   const { values, stop } = invocation;
   const filters = filtersOf(values.topic);
   const options = subscribeOptionsOf(values);
