@@ -14,6 +14,14 @@ describe('ids of producers', () => {
     expect(new Set(given).size).toBe(3_000);
   });
 
+  it('are given once by nodes that share the store and ask at once', async () => {
+    const store = new TryingStore();
+    await store.open();
+    const nodes = Array.from({ length: 4 }, () => new ProducerIds(store));
+    const given = await Promise.all(nodes.flatMap((ids) => Array.from({ length: 1_500 }, () => ids.next())));
+    expect(new Set(given).size).toBe(6_000);
+  });
+
   it('are not given while they cannot be set aside', async () => {
     const store = new TryingStore();
     await store.open();

@@ -4,7 +4,7 @@ const META_KEY = 'next-producer-id';
 /** Ids that one write to the store sets aside; those that are left at a restart are never given. */
 const BLOCK = 1_000;
 
-/** Gives ids to idempotent producers, each once. */
+/** Gives ids to idempotent producers, each once, whatever nodes share the store. */
 export class ProducerIds {
   readonly #store: LogStore;
   readonly #firstId: number;
@@ -30,11 +30,15 @@ export class ProducerIds {
   }
 
   async #reserve(): Promise<void> {
-    const stored = await this.#store.getMeta(META_KEY);
-    const unused = stored === undefined ? 0 : Number(Buffer.from(stored).toString());
-    const first = Math.max(unused, this.#firstId);
-    await this.#store.putMeta(META_KEY, Buffer.from(String(first + BLOCK)));
-    this.#next = first;
-    this.#end = first + BLOCK;
+    for (;;) {
+      const stored = await this.#store.getMeta(META_KEY);
+      const unused = stored === undefined ? 0 : Number(Buffer.from(stored).toString());
+      const first = Math.max(unused, this.#firstId);
+      // Another node may have set aside the same ones meanwhile.
+      if (!(await this.#store.swapMeta(META_KEY, stored, Buffer.from(String(first + BLOCK))))) continue;
+      this.#next = first;
+      this.#end = first + BLOCK;
+      return;
+    }
   }
 }

@@ -372,6 +372,20 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     expect(await after.getMeta('gone')).toBeUndefined();
   });
 
+  it('gives a value that many want to change to one of them', async () => {
+    const { store, restart } = await open();
+    const swaps = (before: Uint8Array | undefined, first: number) =>
+      Promise.all([0, 1, 2].map((n) => store.swapMeta('counter', before, Uint8Array.of(first + n))));
+    expect(await swaps(undefined, 1)).toEqual([true, false, false]);
+    expect(await swaps(undefined, 4)).toEqual([false, false, false]);
+    expect(await swaps(Uint8Array.of(1, 0), 4)).toEqual([false, false, false]);
+    expect(await swaps(Uint8Array.of(1), 7)).toEqual([true, false, false]);
+    expect(await store.swapMeta('empty', undefined, new Uint8Array(0))).toBe(true);
+    expect(await store.swapMeta('empty', undefined, new Uint8Array(0))).toBe(false);
+    const { store: after } = await restart();
+    expect(await after.getMeta('counter')).toEqual(Uint8Array.of(7));
+  });
+
   it('finishes what was asked before it closes, and refuses the rest', async () => {
     const { store, id, restart } = await openWithPartition();
     const asked = Promise.all([store.append(id, batch(0)), store.append(id, batch(1))]);

@@ -76,6 +76,11 @@ export interface LogStore {
   /** Remembers a small value; undefined forgets it. */
   putMeta(key: string, value: Uint8Array | undefined): Promise<void>;
   getMeta(key: string): Promise<Uint8Array | undefined>;
+  /**
+   * Puts `after` where the value is `before`, undefined for none; resolves with whether it was. For values that more than one
+   * node changes: of those who begin with the same one, a single one succeeds. Such a value is never put otherwise.
+   */
+  swapMeta(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean>;
 
   /** Resolves after everything that was asked before lasts. */
   flush(): Promise<void>;

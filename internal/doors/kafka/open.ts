@@ -69,6 +69,7 @@ async function clusterIdOf(store: KeptTopics['store']): Promise<string> {
   const stored = await store.getMeta(CLUSTER_ID_KEY);
   if (stored !== undefined) return Buffer.from(stored).toString();
   const clusterId = randomBytes(16).toString('base64url');
-  await store.putMeta(CLUSTER_ID_KEY, Buffer.from(clusterId));
-  return clusterId;
+  // Another node may have been quicker.
+  const isFirst = await store.swapMeta(CLUSTER_ID_KEY, undefined, Buffer.from(clusterId));
+  return isFirst ? clusterId : clusterIdOf(store);
 }

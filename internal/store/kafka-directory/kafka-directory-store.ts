@@ -27,6 +27,7 @@ import type {
   TopicConfigs,
   TopicPartition,
 } from '../log-store.ts';
+import { MetaSwaps } from '../meta-swaps.ts';
 import { CorruptBatchError, StoreError, StoreUnavailableError } from '../store-error.ts';
 import { roll } from './append.ts';
 import { KafkaChanges } from './changes.ts';
@@ -47,6 +48,7 @@ export type { KafkaDirectoryOptions } from './kafka-directory.ts';
 export class KafkaDirectoryStore implements LogStore, EntryStore {
   readonly #options: KafkaDirectoryOptions;
   readonly #availability = new Availability(() => this.#recover());
+  readonly #swaps = new MetaSwaps(this);
   #opened: Opened | undefined;
   #closing: Promise<void> | undefined;
 
@@ -207,6 +209,10 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     this.#availability.demandOpen();
     const text = this.#directory.journal.state.meta.get(key);
     return text === undefined ? undefined : new Uint8Array(Buffer.from(text, 'base64'));
+  }
+
+  swapMeta(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean> {
+    return this.#swaps.swap(key, before, after);
   }
 
   async putEntries(changes: readonly EntryChange[]): Promise<void> {

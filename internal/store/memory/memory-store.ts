@@ -31,6 +31,7 @@ import type {
   TopicConfigs,
   TopicPartition,
 } from '../log-store.ts';
+import { isSameValue } from '../meta-swaps.ts';
 import { StoreUnavailableError } from '../store-error.ts';
 
 /**
@@ -225,6 +226,12 @@ export class MemoryStore implements LogStore {
   async getMeta(key: string): Promise<Uint8Array | undefined> {
     this.#checkOpen();
     return this.#meta.get(key)?.slice();
+  }
+
+  async swapMeta(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean> {
+    if (!isSameValue(this.#meta.get(key), before)) return false;
+    await this.putMeta(key, after);
+    return true;
   }
 
   async flush(): Promise<void> {

@@ -31,6 +31,7 @@ import type {
   TopicConfigs,
   TopicPartition,
 } from '../log-store.ts';
+import { MetaSwaps } from '../meta-swaps.ts';
 import { StoreError } from '../store-error.ts';
 import type { Change, PackedBatches } from './messages.ts';
 import { SqliteReads, unpack } from './reads.ts';
@@ -47,6 +48,7 @@ export class SqliteStore implements LogStore, EntryStore {
   readonly #availability = new Availability(() => this.#writes.open(false));
   readonly #writes: SqliteWrites;
   readonly #reads: SqliteReads;
+  readonly #swaps = new MetaSwaps(this);
   #closing: Promise<void> | undefined;
 
   constructor(options: SqliteStoreOptions) {
@@ -179,6 +181,10 @@ export class SqliteStore implements LogStore, EntryStore {
 
   async getMeta(key: string): Promise<Uint8Array | undefined> {
     return (await this.#change({ kind: 'get-meta', key })) as Uint8Array | undefined;
+  }
+
+  swapMeta(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean> {
+    return this.#swaps.swap(key, before, after);
   }
 
   async putEntries(changes: readonly EntryChange[]): Promise<void> {
