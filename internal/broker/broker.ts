@@ -15,7 +15,7 @@ import type { Client, ClientSpec } from './client.ts';
 import { Clients, type ClientsSettings } from './clients.ts';
 import { type Channel, type Source, unpausable } from './delivery/channel.ts';
 import { ChannelTotal } from './delivery/channel-total.ts';
-import { type Message, Publication, type ValuesParts } from './delivery/publication.ts';
+import { type Message, type Numbered, Publication, type ValuesParts } from './delivery/publication.ts';
 import type { Receipt } from './delivery/receipt.ts';
 import { Turn } from './delivery/turn.ts';
 import { TurnTime } from './delivery/turn-time.ts';
@@ -238,8 +238,14 @@ export class Broker {
   }
 
   /** Gives a message that came again, because it was not safe, to those who keep it. Its subscribers have it. */
-  redeliverToDurable(message: Message, { receivers }: TargetSet, source: Source, receipt: Receipt): void {
-    const publication = Publication.ofMessages([message], { receipt });
+  redeliverToDurable(
+    message: Message,
+    { receivers }: TargetSet,
+    source: Source,
+    receipt: Receipt,
+    numbered?: Numbered,
+  ): void {
+    const publication = Publication.ofMessages([message], { receipt, numbered });
     for (const receiver of receivers) {
       if (!receiver.isDurable) continue;
       receiver.deliver(publication);

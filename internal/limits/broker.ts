@@ -77,3 +77,7 @@ export const sessionTopicsRemembered = 1_000;
 export const willsAfterStartMs = 1_500;
 /** A queue is looked through for expired messages so often: they take room until then, and a look takes time. */
 export const expiredMessagesEveryMs = 1_000;
+/** How long the numbers of a client that sends exactly once are remembered after its last message: longer than a machine is off. */
+export const numberingExpiryMs = 7 * 24 * 60 * 60 * 1_000;
+/** Clients whose numbers are remembered: each takes some hundred bytes. */
+export const maxNumberings = 100_000;

@@ -8,6 +8,8 @@ import { HeldSources } from '../lib/held-sources.ts';
 import { captureBatchBytes, maxCaptureWaitingBytes } from '../limits/live.ts';
 import type { Logs, TopicLog } from '../log/logs.ts';
 import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
+import type { NumberedBatch } from '../log/numbered-senders.ts';
+import type { UnplacedBatch } from '../log/partition-log.ts';
 import { TooManyLogsError } from '../log/too-many-logs.ts';
 import { type FateLog, Fates } from '../observe/fates.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -56,6 +58,8 @@ export class Capture implements Receiver {
   readonly #fates: Fates;
   readonly #builders = new Map<string, BatchBuilder>();
   readonly #dirty = new Set<string>();
+  /** By log, the last message of the turn that its client numbered. */
+  readonly #numbered = new Map<string, NumberedBatch>();
   /** By log, the receipts of messages of this turn that have one. */
   readonly #receipts = new Map<string, Receipt[]>();
   readonly #spans: Spans | undefined;
@@ -87,10 +91,12 @@ export class Capture implements Receiver {
 
   deliver(publication: Publication): void {
     const now = this.#logs.clock.now();
-    const { origin, receipt } = publication;
+    const { origin, receipt, numbered } = publication;
     const fromLog = origin.kind === 'log' ? origin.name : undefined;
+    let number = numbered?.first ?? 0;
     for (const message of publication.messages()) {
-      const name = this.#take(message, now, fromLog);
+      const last = numbered === undefined ? undefined : { id: numbered.id, number: number++ };
+      const name = this.#take(message, now, fromLog, last);
       if (name === undefined) continue;
       if (receipt !== undefined) this.#hold(receipt, name);
       if (this.#spans?.isOn) this.#beginSpan(this.#spans, message, name);
@@ -126,14 +132,20 @@ export class Capture implements Receiver {
   }
 
   /** Takes a message for its log; the name of that, or undefined for a message that is not to be kept here. */
-  #take(message: Message, now: number, fromLog: string | undefined): string | undefined {
+  #take(
+    message: Message,
+    now: number,
+    fromLog: string | undefined,
+    numbered: NumberedBatch | undefined,
+  ): string | undefined {
     if (!this.#wants(message.topic)) return undefined;
     const name = this.#logName ?? logNameOf(message.topic);
     if (name === fromLog || isInternalTopic(name)) return undefined;
     const log = this.#logs.topic(name);
     if (log === undefined && this.#createsNone) return undefined;
+    if (numbered !== undefined && isThere(log, numbered)) return undefined;
     if (liveTopicOf(name) !== message.topic) this.#mixed.add(name);
-    const builder = this.#builderOf(name);
+    const builder = this.#builderOf(name, numbered);
     const { payload } = message;
     // A log with many topics is keyed by them, so that compaction treats each as one thing; and what is compacted has keys.
     const isKeyed = this.#logName !== undefined || log?.settings.compacts;
@@ -143,9 +155,12 @@ export class Capture implements Receiver {
   }
 
   /** Has room for one message more. */
-  #builderOf(name: string): BatchBuilder {
+  #builderOf(name: string, numbered: NumberedBatch | undefined): BatchBuilder {
     let builder = this.#builders.get(name);
-    if (builder !== undefined && builder.sizeBytes >= captureBatchBytes) {
+    if (
+      builder !== undefined &&
+      (builder.sizeBytes >= captureBatchBytes || this.#isOfAnother(name, numbered))
+    ) {
       this.#writeBatch(name, builder);
       builder = this.#builders.get(name);
     }
@@ -155,7 +170,14 @@ export class Capture implements Receiver {
       this.#builders.set(name, builder);
     }
     this.#dirty.add(name);
+    if (numbered !== undefined) this.#numbered.set(name, numbered);
     return builder;
+  }
+
+  /** Whether the batch in hand has messages that another client numbered: a batch lasts with the number of one. */
+  #isOfAnother(name: string, numbered: NumberedBatch | undefined): boolean {
+    const before = numbered && this.#numbered.get(name);
+    return before !== undefined && before.id !== numbered!.id;
   }
 
   #hold(receipt: Receipt, name: string): void {
@@ -195,7 +217,9 @@ export class Capture implements Receiver {
     this.#receipts.delete(name);
     const spans = this.#openSpans.get(name) ?? NO_SPANS;
     this.#openSpans.delete(name);
-    const writing = this.#append(name, { bytes, count, maxTimestamp })
+    const numbered = this.#numbered.get(name);
+    this.#numbered.delete(name);
+    const writing = this.#append(name, { bytes, count, maxTimestamp, numbered })
       .then(
         () => {
           for (const span of spans) span.end();
@@ -216,7 +240,7 @@ export class Capture implements Receiver {
 
   async #append(
     name: string,
-    batch: { bytes: Uint8Array; count: number; maxTimestamp: number },
+    batch: Pick<UnplacedBatch, 'bytes' | 'count' | 'maxTimestamp' | 'numbered'>,
   ): Promise<void> {
     const known = this.#logs.topic(name);
     // It was deleted since the message came, and the message would be gone with it.
@@ -279,6 +303,11 @@ export class Capture implements Receiver {
 interface Lost {
   readonly count: number;
   readonly bytes: number;
+}
+
+/** Whether a log has a message of this number. */
+function isThere(log: TopicLog | undefined, { id, number }: NumberedBatch): boolean {
+  return log !== undefined && number <= log.partitions[0]!.lastNumberOf(id);
 }
 
 const NO_RECEIPTS: readonly Receipt[] = [];

@@ -13,6 +13,7 @@ import {
   type TransactionStep,
 } from '../store/transactions.ts';
 import { LEADS_ALL, type Leader, type Leadership } from './leadership.ts';
+import { type NumberedBatch, NumberedSenders } from './numbered-senders.ts';
 import { type ProducerBatch, ProducerStates } from './producer-states.ts';
 import { PartitionTail, type TailCache } from './tail-cache.ts';
 
@@ -28,6 +29,8 @@ export interface UnplacedBatch {
   isPublished?: boolean;
   /** Given if an idempotent producer sent it: it is written once, however often it comes. */
   producer?: ProducerBatch;
+  /** Given if a client of a live protocol numbered messages in it. */
+  numbered?: NumberedBatch | undefined;
   /** Given if it belongs to a transaction, or is the mark that ends one. */
   transaction?: TransactionStep;
 }
@@ -89,6 +92,7 @@ export class PartitionLog {
   readonly #tail: PartitionTail;
   readonly #listeners = new Set<() => void>();
   readonly #producers = new ProducerStates(maxProducersPerPartition);
+  readonly #senders = new NumberedSenders(maxProducersPerPartition);
   readonly #transactions: TransactionIndex;
   #nextOffset: number;
   #highWatermark: number;
@@ -116,6 +120,7 @@ export class PartitionLog {
     this.#store = store;
     this.#tail = new PartitionTail(cache);
     this.#producers.restore(stored.producers);
+    this.#senders.restore(stored.producers);
     this.#transactions = new TransactionIndex(stored.transactions);
   }
 
@@ -176,7 +181,7 @@ export class PartitionLog {
     this.#inFlight++;
     const beganMs = performance.now();
     try {
-      await this.#write({ baseOffset, lastOffset, count, maxTimestamp, bytes }, batch.producer);
+      await this.#write({ baseOffset, lastOffset, count, maxTimestamp, bytes }, batch);
     } catch (error) {
       this.#isFailing = true;
       throw error;
@@ -257,9 +262,17 @@ export class PartitionLog {
     this.#sizeBytes -= bytes;
   }
 
+  /** The number of the last message of a client that numbers them; 0 where none is here. */
+  lastNumberOf(id: bigint): number {
+    return this.#senders.lastNumberOf(id);
+  }
+
   /** Forgets idempotent producers that were quiet since a time. */
   async forgetProducers(quietSinceMs: number): Promise<void> {
-    const expired = this.#producers.takeExpired(quietSinceMs);
+    const expired = [
+      ...this.#producers.takeExpired(quietSinceMs),
+      ...this.#senders.takeExpired(quietSinceMs),
+    ];
     if (expired.length > 0) await this.#store.forgetProducers(this.id, expired);
   }
 
@@ -279,6 +292,7 @@ export class PartitionLog {
     this.#isFailing = false;
     this.#nextOffset = this.#highWatermark;
     this.#producers.restore(stored.producers);
+    this.#senders.restore(stored.producers);
     this.#transactions.restore(stored.transactions ?? NO_TRANSACTIONS);
   }
 
@@ -289,7 +303,13 @@ export class PartitionLog {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  async #write(batch: StoredBatch, producer: ProducerBatch | undefined): Promise<void> {
+  async #write(batch: StoredBatch, { producer, numbered }: UnplacedBatch): Promise<void> {
+    if (numbered !== undefined) {
+      const nowMs = this.#clock.now();
+      await this.#store.append(this.id, { ...batch, producer: this.#senders.stored(numbered, nowMs) });
+      this.#senders.add(numbered, nowMs);
+      return;
+    }
     if (producer === undefined) {
       await this.#store.append(this.id, batch);
       return;

@@ -133,6 +133,7 @@ export class ProducerStates {
     this.#producers.clear();
     const producers: [number, Producer][] = [];
     for (const { id, state } of stored) {
+      if (id < 0n) continue;
       const producer = decodeProducer(state);
       if (producer === undefined) continue;
       const batches = producer.batches.map((batch) => ({ ...batch, writing: undefined }));

@@ -7,6 +7,7 @@ import { quoted } from '../errors.ts';
 export const KeyKind = {
   access: 'a',
   message: 'm',
+  numbering: 'n',
   outgoing: 'o',
   state: 'p',
   received: 'q',
@@ -66,6 +67,20 @@ export function messageKey(number: number): string {
 
 export function retainedKey(topic: string): string {
   return `${KeyKind.retained}/${topic}`;
+}
+
+/** The id of a client has its length before it, because it and the user may hold any character. */
+export function numberingKey(clientId: string, user: string | undefined): string {
+  const owner = user === undefined ? '' : `=${user}`;
+  return `${KeyKind.numbering}/${clientId.length}/${clientId}/${owner}`;
+}
+
+export function parseNumberingKey(key: string): { clientId: string; user: string | undefined } {
+  const lengthEnd = key.indexOf('/', 2);
+  const start = lengthEnd + 1;
+  const end = start + Number(key.slice(2, lengthEnd));
+  const owner = key.slice(end + 1);
+  return { clientId: key.slice(start, end), user: owner === '' ? undefined : owner.slice(1) };
 }
 
 export function sessionKey(clientId: string): string {

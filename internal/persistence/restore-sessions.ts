@@ -9,12 +9,13 @@ import { join } from '../broker/sessions/subscription.ts';
 import { willKeyOf } from '../broker/sessions/will.ts';
 import { storeRestoreBytes } from '../limits/persistence.ts';
 import type { Entry, EntryStore } from '../store/entry-store.ts';
-import { KeyKind, parseClientKey } from './entry-keys.ts';
+import { KeyKind, parseClientKey, parseNumberingKey } from './entry-keys.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import {
   applyState,
   decodeDelayed,
   decodeMessage,
+  decodeNumbering,
   decodeOutgoing,
   decodeReceived,
   decodeRetained,
@@ -81,6 +82,9 @@ class Restoring {
     switch (key[0]) {
       case KeyKind.message:
         this.#messages.set(Number(key.slice(2)), decodeMessage(value));
+        break;
+      case KeyKind.numbering:
+        this.#parts.sessions.numberings.restore(decodeNumbering(parseNumberingKey(key), value));
         break;
       case KeyKind.outgoing:
         this.#takeOutgoing(key, value);

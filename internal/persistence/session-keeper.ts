@@ -3,13 +3,23 @@ import type { DelayedMessage } from '../broker/delayed-messages.ts';
 import type { Source } from '../broker/delivery/channel.ts';
 import type { Message } from '../broker/delivery/publication.ts';
 import type { Receipt } from '../broker/delivery/receipt.ts';
+import type { NumberingRecord } from '../broker/sessions/numbering.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord, SessionStore } from '../broker/sessions/session-store.ts';
 import type { EntryStore } from '../store/entry-store.ts';
-import { ClientKeys, delayedKey, KeyKind, messageKey, retainedKey, sessionKey } from './entry-keys.ts';
+import {
+  ClientKeys,
+  delayedKey,
+  KeyKind,
+  messageKey,
+  numberingKey,
+  retainedKey,
+  sessionKey,
+} from './entry-keys.ts';
 import {
   encodeDelayed,
   encodeMessage,
+  encodeNumbering,
   encodeReceived,
   encodeRetained,
   encodeSession,
@@ -97,6 +107,14 @@ export class SessionKeeper implements SessionStore {
     // Its session may be forgotten by now, and is not to be remembered again.
     const keys = this.#clients.get(clientId)?.keys ?? new ClientKeys(clientId);
     this.#queue.put(keys.received(token), nothing, receipt);
+  }
+
+  putNumbering(record: NumberingRecord, receipt?: Receipt): void {
+    this.#queue.put(numberingKey(record.clientId, record.user), () => encodeNumbering(record), receipt);
+  }
+
+  deleteNumbering({ clientId, user }: Pick<NumberingRecord, 'clientId' | 'user'>): void {
+    this.#queue.put(numberingKey(clientId, user), nothing);
   }
 
   putRetained(message: Message, receipt?: Receipt): void {

@@ -1,6 +1,7 @@
 import type { DelayedMessage } from '../broker/delayed-messages.ts';
 import type { Message, NewMessage, Qos } from '../broker/delivery/publication.ts';
 import { absentOwner } from '../broker/sessions/absent-owner.ts';
+import type { NumberingRecord } from '../broker/sessions/numbering.ts';
 import type { Outgoing, OutgoingStep } from '../broker/sessions/outgoing.ts';
 import type { SessionRecord } from '../broker/sessions/session-store.ts';
 import type { Subscription } from '../broker/sessions/subscription.ts';
@@ -23,6 +24,7 @@ import { bodyOf, VERSION_BYTE, versionOf } from './entry-version.ts';
  *     outgoing           [flags:1][packet id:2][shared filter][count:2][identifiers:4 each][message number:8 | message]
  *     outgoing's state   [flags:1][packet id:2]
  *     received           nothing more, or one byte while it is not known whether its log has the message
+ *     numbering          [last number:8][used at, in ms:8][name]
  *     delayed            [due at, in ms:8, 0 while that is open][flags:1][expiry, in ms:8][delay, in ms:8][owner][message]
  *     will               the same without its first field; only read, where a version before has left it
  *
@@ -205,6 +207,24 @@ export function applyState(bytes: Uint8Array, outgoing: Outgoing): void {
 function stepOf(flags: number, token: number): OutgoingStep {
   if ((flags & RELEASED) !== 0) return 'received';
   return token === 0 ? 'waits' : 'sent';
+}
+
+export function encodeNumbering({ name, seen, usedAtMs }: NumberingRecord): Uint8Array {
+  const writer = newWriter();
+  writeNumber(writer, seen);
+  writeNumber(writer, Math.floor(usedAtMs));
+  writer.text(name);
+  return writer.finish();
+}
+
+export function decodeNumbering(
+  owner: Pick<NumberingRecord, 'clientId' | 'user'>,
+  bytes: Uint8Array,
+): NumberingRecord {
+  const reader = newReader(bytes, 'stored numbering');
+  const seen = readNumber(reader);
+  const usedAtMs = readNumber(reader);
+  return { ...owner, name: reader.text('name'), seen, usedAtMs };
 }
 
 export function encodeReceived(isKept: boolean): Uint8Array {

@@ -66,12 +66,23 @@ export interface ValuesParts {
   bytes?: Uint8Array | undefined;
   /** What the publisher of these messages waits for. */
   receipt?: Receipt | undefined;
+  /** The numbers that it gave to them, if it did. */
+  numbered?: Numbered | undefined;
+}
+
+/** The numbers of the messages of a run, which a client gives to each of its messages, across connections. */
+export interface Numbered {
+  /** By which logs know the client. */
+  readonly id: bigint;
+  /** Of the first message. */
+  readonly first: number;
 }
 
 /** What a publisher was promised of a run of messages that are no more than topic and payload. */
 export interface Promised {
   readonly qos: 1 | 2;
   readonly receipt: Receipt;
+  readonly numbered?: Numbered | undefined;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -88,6 +99,8 @@ export class Publication {
   readonly origin: Origin;
   /** The receipt of messages whose publisher waits until they are safe. */
   readonly receipt: Receipt | undefined;
+  /** The numbers of the messages, where their publisher gives them some. */
+  readonly numbered: Numbered | undefined;
   /** Whether every message is QoS 0, not to be retained, and says nothing beside topic and payload. */
   readonly isPlain: boolean;
   /** Whether no message is to be retained, so that who wants all of them with QoS 0 may have them as they are. */
@@ -117,6 +130,7 @@ export class Publication {
     this.isPlain = promised === undefined && values === undefined;
     this.isUnretained = values === undefined || origin.kind === 'log';
     this.receipt = promised?.receipt ?? values?.receipt;
+    this.numbered = promised?.numbered ?? values?.numbered;
     this.#qos = promised?.qos ?? 0;
     this.#isOfValues = values !== undefined;
   }

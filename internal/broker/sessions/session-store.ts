@@ -1,6 +1,7 @@
 import type { DelayedStore } from '../delayed-messages.ts';
 import type { Receipt } from '../delivery/receipt.ts';
 import { noRetainedStore, type RetainedStore } from '../retained/retained.ts';
+import type { NumberingStore } from './numberings.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -25,7 +26,7 @@ export interface SessionRecord {
  * message that changes before it is written is written as it is then. A receipt that is handed over is held until the
  * write is durable, or has failed.
  */
-export interface SessionStore extends RetainedStore, DelayedStore {
+export interface SessionStore extends RetainedStore, DelayedStore, NumberingStore {
   /** Whether so much waits to be written that what can be sent later should be. */
   readonly isBusy: boolean;
   putSession(record: SessionRecord, receipt?: Receipt): void;
@@ -51,6 +52,8 @@ export const noSessionStore: SessionStore = {
   deleteSession() {},
   putDelayed() {},
   deleteDelayed() {},
+  putNumbering() {},
+  deleteNumbering() {},
   putOutgoing() {},
   deleteOutgoing() {},
   putReceived() {},

@@ -10,6 +10,7 @@ import type { DelayedMessage } from '../delayed-messages.ts';
 import type { Receipt } from '../delivery/receipt.ts';
 import { absentOwner } from './absent-owner.ts';
 import { IdleSessions } from './idle-sessions.ts';
+import { Numberings } from './numberings.ts';
 import type { Outbox } from './outbox.ts';
 import type { Outlet } from './outlet.ts';
 import { Session, type SessionContext } from './session.ts';
@@ -54,6 +55,8 @@ export interface OpenedSession {
  */
 export class Sessions implements Iterable<Session> {
   readonly store: SessionStore;
+  /** The numbers that clients give to their messages, across connections. */
+  readonly numberings: Numberings;
   readonly #broker: Broker;
   readonly #context: SessionContext;
   readonly #rules: SessionRules;
@@ -75,6 +78,7 @@ export class Sessions implements Iterable<Session> {
     this.#defaultExpiryMs = parts.defaultExpiryMs ?? Number.POSITIVE_INFINITY;
     const { clock, schedule } = parts.broker;
     this.#now = () => clock.now();
+    this.numberings = new Numberings(this.store, clock);
     this.#ends = schedule.kind((session) => this.#lookAtEnd(session));
     const expiring = schedule.kind<Outbox>((outbox, nowMs) => outbox.expire(nowMs));
     const putOff = schedule.kind<Outbox>((outbox, nowMs) => outbox.takeUp(nowMs));
@@ -236,6 +240,7 @@ export class Sessions implements Iterable<Session> {
   /** All that the store has was taken over. */
   restored(): void {
     this.#idle.sort();
+    this.numberings.restored();
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Broker } from '../../broker/broker.ts';
 import type { Source } from '../../broker/delivery/channel.ts';
 import type { Origin } from '../../broker/delivery/origin.ts';
-import { type Encoding, Publication } from '../../broker/delivery/publication.ts';
+import { type Encoding, type Numbered, Publication } from '../../broker/delivery/publication.ts';
 import type { Receipt } from '../../broker/delivery/receipt.ts';
 import type { TargetSet } from '../../broker/routing/targets.ts';
 
@@ -10,6 +10,8 @@ const NO_BYTES = new Uint8Array(0);
 /** Who answers the client for runs that it publishes with a promise. */
 export interface RunPromise {
   readonly qos: 1 | 2;
+  /** The numbers of the next run, where the client gives them some across connections. */
+  readonly numbered?: Numbered | undefined;
   /** The receipt of the next run: one that nobody ever held, so that it may be that of the last run. */
   unusedReceipt(): Receipt;
   /** A run was published, and whoever keeps a part of it holds the receipt. */
@@ -91,7 +93,11 @@ export class Run {
   #publishPromised(promise: RunPromise, count: number): void {
     const receipt = promise.unusedReceipt();
     if (this.#promised?.receipt !== receipt) {
-      this.#promised = new Publication(this.#encoding, this.#origin, { qos: promise.qos, receipt });
+      this.#promised = new Publication(this.#encoding, this.#origin, {
+        qos: promise.qos,
+        receipt,
+        numbered: promise.numbered,
+      });
     }
     this.#send(this.#promised, count);
     promise.published(count, receipt);

@@ -13,6 +13,7 @@ const SERVED: ReadonlySet<Extension> = new Set([
   'positions',
   'credentials',
   'acks',
+  'once',
   'delivery',
   'session',
   'will',
@@ -39,10 +40,14 @@ export interface Agreement {
 export function agreementOf(payload: Uint8Array): Agreement {
   const extensions = new Set([...parseExtensions(payload)].filter((extension) => SERVED.has(extension)));
   const properties = permittedProperties(extensions);
+  const offer = parseOffer(payload);
+  if (extensions.has('once') && offer.producer === undefined) {
+    throw new FrameError('meaningless', 'offer', 'has no producer');
+  }
   return {
     extensions,
     properties,
-    offer: parseOffer(payload),
+    offer,
     hasSession: OF_SESSIONS.some((extension) => extensions.has(extension)),
   };
 }

@@ -1,6 +1,7 @@
 import type { Access } from '../../access/access.ts';
 import type { Client, ClientHost } from '../../broker/client.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
+import type { Numbering } from '../../broker/sessions/numbering.ts';
 import type { Session } from '../../broker/sessions/session.ts';
 import type { Will } from '../../broker/sessions/will.ts';
 import { BrokerError } from '../../errors.ts';
@@ -68,6 +69,9 @@ export class ConnectedClient implements PublishHost {
   readonly #session: Session;
   readonly #isResumed: boolean;
   readonly #will: Will | undefined;
+  /** There where the client numbers its messages across connections. */
+  readonly #numbering: Numbering | undefined;
+  #hasLeft = false;
   /** The bits that a PUBLISH of this client may have. */
   readonly #publishBits: number;
   // Made when they are needed first: most of many clients only wait for messages.
@@ -75,6 +79,7 @@ export class ConnectedClient implements PublishHost {
   #publishes: Publishes | undefined;
   #propertyPublishes: PropertyPublishes | undefined;
   #acknowledged: PublishAnswers | undefined;
+  #once: PublishAnswers | undefined;
   #subscriber: FrameSubscriber | undefined;
   #deliveries: Deliveries | undefined;
   #refusalLog: RefusalLog | undefined;
@@ -108,6 +113,8 @@ export class ConnectedClient implements PublishHost {
       ? openSession(services, this.client, wanted)
       : { session: services.sessions.passing(identity, this.#outlet), isPresent: false };
     this.#session = opened.session;
+    if (extensions.has('once'))
+      this.#numbering = services.sessions.numberings.open(identity, agreement.offer.producer!);
     this.#isResumed = opened.isPresent && extensions.has('session');
     this.#publishBits = publishBitsOf(agreement);
     if (extensions.has('refusals')) {
@@ -118,11 +125,35 @@ export class ConnectedClient implements PublishHost {
     }
   }
 
-  /** Sends CONNACK, and has the session go on. Returns the receipt of the will: until it is settled nothing may be sent. */
-  begin(): Receipt {
-    const { extensions } = this.agreement;
+  /**
+   * Sends CONNACK, and has the session go on: at once, unless numbered messages of its last connection are still on their way to
+   * the disk, so that nobody knows yet whether they have to come again.
+   *
+   * @param began is given the receipt of the will: until it is settled nothing may be sent.
+   */
+  begin(began: (will: Receipt) => void): void {
+    const { intake } = this.#host;
+    let isLater = false;
+    let hasBegun = false;
+    const begin = () => {
+      hasBegun = true;
+      if (isLater) intake.resume();
+      if (!this.#hasLeft) this.#begin(began);
+    };
+    if (this.#numbering === undefined) begin();
+    else this.#numbering.whenSettled(begin);
+    if (hasBegun) return;
+    isLater = true;
+    intake.pause();
+    intake.giveWay();
+  }
+
+  #begin(began: (will: Receipt) => void): void {
+    const { extensions, offer } = this.agreement;
     const window = extensions.has('delivery') ? this.#outlet.window : undefined;
-    const words = formatOfferAnswer({ isResumed: this.#isResumed, window });
+    const last = this.#numbering?.begin(offer.acknowledged ?? 0);
+    this.#once = last === undefined ? undefined : this.#newOnce(last);
+    const words = formatOfferAnswer({ isResumed: this.#isResumed, window, last });
     const names = formatExtensions(extensions);
     this.#answer(FrameType.connack, '', words === '' ? names : `${names} ${words}`);
     const receipt = new Receipt();
@@ -132,7 +163,7 @@ export class ConnectedClient implements PublishHost {
       if (this.#session.feeds.size > 0) this.#subscriber ??= this.#newSubscriber();
       this.#host.sendMore();
     }
-    return receipt;
+    began(receipt);
   }
 
   get hasSubscriptions(): boolean {
@@ -176,7 +207,7 @@ export class ConnectedClient implements PublishHost {
   /** Takes such a PUBLISH under the cursor; where to read on. */
   takeMarked(cursor: FrameCursor, bytes: Uint8Array, view: DataView, at: number, limit: number): number {
     const answers = this.#answersOf(cursor.type);
-    if ((cursor.type & FrameBit.properties) === 0) {
+    if ((cursor.type & FrameBit.properties) === 0 && answers?.isNextSeen !== true) {
       return this.publishes.take(cursor, bytes, view, at, limit, answers);
     }
     this.#propertyPublishes ??= this.#newPropertyPublishes();
@@ -188,8 +219,9 @@ export class ConnectedClient implements PublishHost {
   /** All of a chunk was taken: publishes the run in hand, and tells what is safe. */
   chunkTaken(): void {
     this.#run?.publish();
-    if (this.#acknowledged === undefined) return;
-    this.#acknowledged.tell();
+    if (this.#acknowledged === undefined && this.#once === undefined) return;
+    this.#acknowledged?.tell();
+    this.#once?.tell();
     this.#host.intake.noteWaiting(this.client.channel);
   }
 
@@ -239,7 +271,8 @@ export class ConnectedClient implements PublishHost {
 
   /** Whether frames that are too large may be refused alone. */
   get refusesAlone(): boolean {
-    return this.#refusals !== undefined || this.agreement.extensions.has('acks');
+    const { extensions } = this.agreement;
+    return this.#refusals !== undefined || extensions.has('acks') || extensions.has('once');
   }
 
   /** Sends what waits, as far as the client takes it. */
@@ -256,14 +289,17 @@ export class ConnectedClient implements PublishHost {
   /** Calls when every answer that is still to come was sent, if there is any; whether there is. */
   awaitAnswers(call: () => void): boolean {
     if (this.#acknowledged?.awaitAnswers(call) === true) return true;
+    if (this.#once?.awaitAnswers(call) === true) return true;
     if (this.answers.waiting === 0) return false;
     this.answers.whenAllSent(call);
     return true;
   }
 
   leave(isWillWanted: boolean): void {
+    this.#hasLeft = true;
     this.answers.close();
     this.#acknowledged?.close();
+    this.#once?.close();
     this.#subscriber?.stop();
     const { sessions, broker } = this.#services;
     if (this.agreement.hasSession) sessions.leave(this.#session, isWillWanted);
@@ -272,7 +308,7 @@ export class ConnectedClient implements PublishHost {
   }
 
   get #hasUnanswered(): boolean {
-    return this.#acknowledged !== undefined && this.#acknowledged.waiting > 0;
+    return (this.#acknowledged?.waiting ?? 0) + (this.#once?.waiting ?? 0) > 0;
   }
 
   #takeOfExtension(frame: Frame): void {
@@ -313,6 +349,10 @@ export class ConnectedClient implements PublishHost {
 
   /** The count that a PUBLISH belongs to. */
   #answersOf(type: number): PublishAnswers | undefined {
+    if ((type & FrameBit.once) !== 0) {
+      if ((type & FrameBit.acknowledged) === 0) return this.#once;
+      throw new BrokerError('reserved-bits', `the type byte is 0x${type.toString(16)}`);
+    }
     if ((type & FrameBit.acknowledged) === 0) return undefined;
     this.#acknowledged ??= new PublishAnswers({
       ...{ bit: FrameBit.acknowledged, qos: 1, last: 0 },
@@ -320,6 +360,15 @@ export class ConnectedClient implements PublishHost {
       unsafe: (problem) => this.#log().add(problem, 'messages could not be kept'),
     });
     return this.#acknowledged;
+  }
+
+  #newOnce(last: number): PublishAnswers {
+    const { numberings } = this.#services.sessions;
+    return new PublishAnswers({
+      ...{ bit: FrameBit.once, qos: 2, last, numbering: { numbering: this.#numbering!, numberings } },
+      ...{ channel: this.client.channel, intake: this.#host.intake, clientId: this.#clientId },
+      unsafe: (problem) => this.client.disconnect(problem),
+    });
   }
 
   #countedSent(token: number): void {
@@ -396,7 +445,9 @@ function toldBy({ extensions }: Agreement): Told {
 
 function publishBitsOf({ extensions, properties }: Agreement): number {
   return (
-    (extensions.has('acks') ? FrameBit.acknowledged : 0) | (properties.size > 0 ? FrameBit.properties : 0)
+    (extensions.has('acks') ? FrameBit.acknowledged : 0) |
+    (extensions.has('once') ? FrameBit.once : 0) |
+    (properties.size > 0 ? FrameBit.properties : 0)
   );
 }
 

@@ -277,9 +277,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
     });
     this.#connected = connected;
     this.#cursor.endsBeforeTooLarge = connected.refusesAlone;
-    const will = connected.begin();
-    // It hears nothing, CONNACK first of all, until the store has its will.
-    if (!will.isSettled) this.#held = new HeldWrites(will, () => this.#release());
+    connected.begin((will) => {
+      // It hears nothing, CONNACK first of all, until the store has its will.
+      if (!will.isSettled) this.#held = new HeldWrites(will, () => this.#release());
+    });
     this.#parts.logger.debug(this.#who(), 'a client connected');
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FakeConnection } from '../../../test/support/fake-connection.ts';
-import { acked, connect, publish, subscribe, told } from '../../../test/support/frame-words.ts';
+import { acked, connect, counted, publish, subscribe, told } from '../../../test/support/frame-words.ts';
 import { framesDoor } from '../../../test/support/frames-door.ts';
 import { allowAll, type Guard } from '../../access/guard.ts';
 import type { Receiver } from '../../broker/delivery/channel.ts';
@@ -139,7 +139,7 @@ describe('acknowledged messages', () => {
     expect(me.isEnded).toBe(true);
   });
 
-  it.each(['', 'refusals', 'once delivery'])(
+  it.each(['', 'refusals', 'delivery'])(
     'are refused as reserved bits where %j was offered',
     async (offer) => {
       const { open } = framesDoor();
@@ -246,6 +246,97 @@ describe('properties of messages', () => {
     expect(await tell(me)).toEqual(['SUBACK a', 'PONG']);
     send(me, subscribe('a', { retainHandling: 'always' }), publish('a', 'z'));
     expect(await tell(me)).toEqual(['SUBACK a', 'PUBLISH a x {"retain":true}', 'PUBLISH a z']);
+  });
+});
+
+describe('messages that count once', () => {
+  const ONCE = 'once producer=p';
+
+  it('go on across connections behind the last that is safe, and what comes again reaches nobody twice', async () => {
+    const { open, connected } = framesDoor();
+    const plain = await connected('plain', '#');
+    const first = open(connect('me', ONCE));
+    expect(await tell(first)).toEqual(['CONNACK once last=0']);
+    send(first, counted('a', '1'), counted('a', '2'));
+    expect(await tell(first)).toEqual(['ACK* 2']);
+    first.handler.closed();
+    const second = open(connect('me', `${ONCE} acked=1`));
+    expect(await tell(second)).toEqual(['CONNACK once last=2']);
+    send(second, counted('a', '3'));
+    expect(await tell(second)).toEqual(['ACK* 3']);
+    expect(await tell(plain)).toEqual(['PUBLISH a 1', 'PUBLISH a 2', 'PUBLISH a 3']);
+    second.handler.closed();
+    // Another name begins anew.
+    expect(await tell(open(connect('me', 'once producer=q acked=0')))).toEqual(['CONNACK once last=0']);
+  });
+
+  it('are known to a broker that forgot them by what the client says', async () => {
+    const { open } = framesDoor();
+    const me = open(connect('me', `${ONCE} acked=41`));
+    expect(await tell(me)).toEqual(['CONNACK once last=41']);
+    send(me, counted('a', '42'));
+    expect(await tell(me)).toEqual(['ACK* 42']);
+  });
+
+  it('have QoS 2 and their numbers for those who keep them', async () => {
+    const { open, broker } = framesDoor();
+    const keeper = new Keeper();
+    broker.attach('kept', keeper);
+    const me = await opened(open, `${ONCE} headers`);
+    send(me, counted('kept', '1'), counted('a', '2'), counted('kept', '3', { headers: [['k', 'v']] }));
+    for (const receipt of keeper.receipts) receipt.letGo();
+    expect(await tell(me)).toEqual(['ACK* 3']);
+    expect(keeper.messages).toEqual(['kept 1 qos 2', 'kept 3 qos 2']);
+    expect(keeper.numbers).toEqual([1, 3]);
+  });
+
+  it('end the connection where they could not be kept; the next one waits for what is under way, and has them again', async () => {
+    const { open, broker, connected } = framesDoor();
+    const plain = await connected('plain', '#');
+    const keeper = new Keeper();
+    broker.attach('kept', keeper);
+    const first = await opened(open, ONCE);
+    send(first, counted('a', '1'), counted('kept', '2'), counted('kept', '3'));
+    expect(await tell(first)).toEqual(['ACK* 1']);
+    const second = open(connect('me', `${ONCE} acked=1`));
+    expect(await tell(second)).toEqual([]);
+    expect(await tell(first)).toEqual([expect.stringContaining('DISCONNECT taken-over')]);
+    keeper.receipts[0].letGo(new BrokerError('store-unavailable', 'the disk is full'));
+    expect(await tell(second)).toEqual(['CONNACK once last=1']);
+    send(second, counted('kept', '2'), counted('kept', '3'), counted('kept', '4'));
+    for (const receipt of keeper.receipts.slice(1)) receipt.letGo();
+    expect(await tell(second)).toEqual(['ACK* 4']);
+    expect(keeper.numbers).toEqual([2, 2, 3, 4]);
+    expect(await tell(plain)).toEqual(['a 1', 'kept 2', 'kept 3', 'kept 4'].map((said) => `PUBLISH ${said}`));
+    keeper.receipts.length = 0;
+    send(second, counted('kept', '5'));
+    keeper.receipts[0].letGo(new BrokerError('store-unavailable', 'the disk is full'));
+    expect(await tell(second)).toEqual([expect.stringContaining('DISCONNECT store-unavailable: ')]);
+  });
+
+  it('that are refused have their number', async () => {
+    const { open } = framesDoor({ guard, maxMessageBytes: 16 });
+    const me = await opened(open, ONCE);
+    send(me, counted('secret', '1'), counted('a', 'x'.repeat(17)), counted('a', '3'));
+    expect(await tell(me)).toEqual([
+      "REFUSED* 1 secret not-authorized: topic 'secret': it is secret",
+      'REFUSED* 2 a message-too-large: payload of 17 bytes; at most 16 are accepted',
+      'ACK* 3',
+    ]);
+    me.handler.closed();
+    expect(await tell(open(connect('me', ONCE)))).toEqual(['CONNACK once last=3']);
+  });
+
+  it.each([
+    ['without a producer', connect('me', 'once'), 'invalid-offer: offer has no producer'],
+    [
+      'with both bits',
+      Buffer.concat([connect('me', `${ONCE} acks`), publish('a', 'x', { bits: 0x60 })]),
+      'reserved-bits',
+    ],
+  ])('are refused %s', async (_, bytes, reason) => {
+    const { open } = framesDoor();
+    expect((await tell(open(bytes))).at(-1)).toContain(`DISCONNECT ${reason}`);
   });
 });
 
@@ -408,12 +499,15 @@ class Keeper implements Receiver {
   readonly isDurable = true;
   readonly receipts: Receipt[] = [];
   readonly messages: string[] = [];
+  /** Of the first message of each run. */
+  readonly numbers: number[] = [];
 
   deliver(publication: Parameters<Receiver['deliver']>[0]): void {
     for (const { topic, payload, qos } of publication.messages()) {
       this.messages.push(`${topic} ${Buffer.from(payload)} qos ${qos}`);
     }
-    const { receipt } = publication;
+    const { receipt, numbered } = publication;
+    if (numbered !== undefined) this.numbers.push(numbered.first);
     if (receipt === undefined) return;
     receipt.hold();
     this.receipts.push(receipt);

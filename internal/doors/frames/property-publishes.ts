@@ -22,7 +22,7 @@ export interface PropertyPublishesParts {
   maxMessageBytes: number;
 }
 
-/** What one client publishes that is more than topic and payload. */
+/** What one client publishes that is more than topic and payload, or comes again. */
 export class PropertyPublishes {
   readonly #parts: PropertyPublishesParts;
 
@@ -71,10 +71,16 @@ export class PropertyPublishes {
     const { clientId } = access.identity;
     const message = messageOf({ topic, payload, clientId }, properties, answers?.qos ?? 0, broker.clock);
     const receipt = answers?.unusedReceipt();
+    const targets = broker.targetsOf(entry);
+    if (answers?.isNextSeen) {
+      broker.redeliverToDurable(message, targets, intake, receipt!, answers.numbered);
+      answers.published(1, receipt!);
+      return;
+    }
     broker.count(entry, 1);
     broker.publishMessage(message, {
-      ...{ origin, receipt, source: intake, publisher: access.identity },
-      targets: broker.targetsOf(entry),
+      ...{ origin, receipt, targets, source: intake, publisher: access.identity },
+      numbered: answers?.numbered,
       bytes: bytes.subarray(at, end),
     });
     if (receipt !== undefined) answers!.published(1, receipt);

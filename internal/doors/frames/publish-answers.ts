@@ -1,5 +1,7 @@
 import type { Channel } from '../../broker/delivery/channel.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
+import type { Numbering } from '../../broker/sessions/numbering.ts';
+import type { Numberings } from '../../broker/sessions/numberings.ts';
 import type { BrokerError } from '../../errors.ts';
 import { Fifo } from '../../lib/fifo.ts';
 import { frameUnansweredMessages } from '../../limits/doors.ts';
@@ -19,8 +21,10 @@ export interface PublishAnswersParts {
   intake: Intake;
   /** The id that the client gave at CONNECT. */
   clientId: string;
-  /** Messages could not be kept. */
-  unsafe(problem: BrokerError, topic: string): void;
+  /** Where the client gives its messages numbers across connections. */
+  numbering?: { numbering: Numbering; numberings: Numberings } | undefined;
+  /** Messages could not be kept. With a numbering the connection ends: the client sends them again on another. */
+  unsafe(problem: BrokerError): void;
 }
 
 /** Messages with numbers up to one, behind those before, that have no answer yet. */
@@ -43,6 +47,8 @@ interface Refused {
  */
 export class PublishAnswers implements RunPromise {
   readonly qos: 1 | 2;
+  /** The next message, as logs know it. */
+  readonly numbered: { id: bigint; first: number } | undefined;
   readonly #parts: PublishAnswersParts;
   readonly #open = new Fifo<Open>();
   /** The number of the last message that came. */
@@ -60,6 +66,8 @@ export class PublishAnswers implements RunPromise {
   constructor(parts: PublishAnswersParts) {
     this.#parts = parts;
     this.qos = parts.qos;
+    const id = parts.numbering?.numbering.id;
+    if (id !== undefined) this.numbered = { id, first: parts.last + 1 };
     this.#taken = parts.last;
     this.#safe = parts.last;
     this.#told = parts.last;
@@ -76,7 +84,9 @@ export class PublishAnswers implements RunPromise {
   }
 
   published(count: number, receipt: Receipt): void {
-    this.#taken += count;
+    this.#take(count);
+    const known = this.#parts.numbering;
+    known?.numberings.published(known.numbering, this.#taken, receipt);
     if (!receipt.isUsed) {
       this.#noneKeeps();
       return;
@@ -88,13 +98,20 @@ export class PublishAnswers implements RunPromise {
 
   /** The next message is refused. Those before it have been published. */
   refused(reason: BrokerError, topic: string | Uint8Array): void {
-    this.#taken++;
+    this.#take(1);
+    this.#parts.numbering?.numbering.passOver(this.#taken);
     const refused = { reason, topic };
     if (this.#open.length > 0) {
       this.#open.push({ upTo: this.#taken, receipt: undefined, refused });
       return;
     }
     this.#refuse(this.#taken, refused);
+  }
+
+  /** Whether the next message came before, on another connection: subscribers have it. */
+  get isNextSeen(): boolean {
+    const numbering = this.#parts.numbering?.numbering;
+    return numbering !== undefined && this.#taken < numbering.seen;
   }
 
   /** Tells the client what is safe by now. */
@@ -118,6 +135,11 @@ export class PublishAnswers implements RunPromise {
     this.#whenAnswered = undefined;
   }
 
+  #take(count: number): void {
+    this.#taken += count;
+    if (this.numbered !== undefined) this.numbered.first = this.#taken + 1;
+  }
+
   /** Nobody keeps the last messages: they are safe with those before them. */
   #noneKeeps(): void {
     if (this.#open.length === 0) this.#safe = this.#taken;
@@ -129,6 +151,7 @@ export class PublishAnswers implements RunPromise {
       if (first.receipt?.isSettled === false) break;
       this.#open.shift();
       this.#answer(first);
+      if (this.#isClosed) return;
     }
     this.#goOn();
     if (this.#isTellScheduled || this.#isClosed) return;
@@ -150,8 +173,11 @@ export class PublishAnswers implements RunPromise {
       this.#refuse(upTo, refused);
     } else if (reason === undefined) {
       this.#safe = upTo;
+    } else if (this.#parts.numbering !== undefined) {
+      this.close();
+      this.#parts.unsafe(reason);
     } else {
-      this.#parts.unsafe(reason, '');
+      this.#parts.unsafe(reason);
       for (let number = this.#safe + 1; number <= upTo; number++) this.#refuse(number, { reason, topic: '' });
     }
   }

@@ -16,6 +16,8 @@ export interface Offer {
   window?: number;
   /** `once`: which numbering goes on. */
   producer?: string;
+  /** `once`: the last number that was acknowledged to the client. */
+  acknowledged?: number;
   /** `will`: a PUBLISH frame. */
   will?: Uint8Array;
   /** `will`: how long it waits. */
@@ -28,7 +30,7 @@ export interface OfferAnswer {
   isResumed?: boolean;
   /** `delivery`: messages that the broker sends before the client has to acknowledge any. */
   window?: number;
-  /** `once`: the last number that the broker has. */
+  /** `once`: the number behind which the client goes on. */
   last?: number;
 }
 
@@ -41,12 +43,13 @@ const PRODUCER = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** The words of an offer, behind the names. */
 export function formatOffer(offer: Offer): string {
-  const { sessionExpiryMs, startsClean, window, producer, will, willDelayMs } = offer;
+  const { sessionExpiryMs, startsClean, window, producer, acknowledged, will, willDelayMs } = offer;
   const words: string[] = [];
   if (sessionExpiryMs !== undefined) words.push(`session-expiry=${secondsWord(sessionExpiryMs)}`);
   if (startsClean) words.push('session-start=clean');
   if (window !== undefined) words.push(`window=${window}`);
   if (producer !== undefined) words.push(`producer=${producer}`);
+  if (acknowledged !== undefined) words.push(`acked=${acknowledged}`);
   if (will !== undefined) words.push(`will=${base64Of(will)}`);
   if (willDelayMs !== undefined) words.push(`will-delay=${secondsWord(willDelayMs)}`);
   return words.join(' ');
@@ -67,6 +70,8 @@ export function parseOffer(payload: Uint8Array): Offer {
   const producer = words.get('producer');
   if (producer !== undefined && !PRODUCER.test(producer)) throw meaningless('producer');
   if (producer !== undefined) offer.producer = producer;
+  const acked = words.get('acked');
+  if (acked !== undefined) offer.acknowledged = numberOf(acked, 0, Number.MAX_SAFE_INTEGER, 'acked');
   const will = words.get('will');
   if (will !== undefined) offer.will = bytesOf(will);
   const delay = words.get('will-delay');
