@@ -8,6 +8,8 @@ export type GroupError =
   | 'offsetOutOfRange'
   | 'offsetMetadataTooLarge'
   | 'coordinatorNotAvailable'
+  | 'coordinatorLoadInProgress'
+  | 'notCoordinator'
   | 'illegalGeneration'
   | 'inconsistentGroupProtocol'
   | 'invalidGroupId'

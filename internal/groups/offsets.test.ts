@@ -3,6 +3,7 @@ import {
   commitAlone,
   GroupStore,
   isWaiting,
+  offsetsOf,
   openGroups,
   stableGroup,
   TestClient,
@@ -17,7 +18,7 @@ beforeEach(() => void vi.useFakeTimers({ toFake: [...TIMERS] }));
 afterEach(() => void vi.useRealTimers());
 
 async function committed(groups: Groups, groupId = 'g', topic = 't', partition = 0) {
-  return (await groups.offsets(groupId, false)).get(topic)?.get(partition)?.offset;
+  return (await offsetsOf(groups, groupId)).get(topic)?.get(partition)?.offset;
 }
 
 describe('committed offsets', () => {
@@ -37,7 +38,7 @@ describe('committed offsets', () => {
     const second = commitAlone(groups, 'g', 2);
     expect(await isWaiting(second)).toBe(true);
     expect(await committed(groups)).toBeUndefined();
-    const stable = groups.offsets('g', true);
+    const stable = offsetsOf(groups, 'g', true);
     expect(await isWaiting(stable)).toBe(true);
     store.releaseGroups();
     expect(await Promise.all([first, second])).toEqual([['none'], ['none']]);
@@ -106,7 +107,7 @@ describe('committed offsets', () => {
       offsets: [{ ...good, partition: 0, ...change }, good],
     };
     expect(await groups.commit(commit, new TestClient())).toEqual([outcome, 'none']);
-    expect((await groups.offsets('g', false)).get('t')!.get(1)).toMatchObject(good);
+    expect((await offsetsOf(groups, 'g')).get('t')!.get(1)).toMatchObject(good);
   });
 
   it('are deleted with their group, if it is empty', async () => {

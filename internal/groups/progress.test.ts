@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   commitAlone,
   GroupStore,
+  offsetsOf,
   openGroups,
   stableGroup,
   TestMember,
@@ -23,7 +24,7 @@ type Opened = Awaited<ReturnType<typeof opened>>;
 
 /** What the group has committed, as `topic/partition: offset`. */
 async function committed({ groups }: Opened, groupId = 'g'): Promise<string[]> {
-  const offsets = await groups.offsets(groupId, true);
+  const offsets = await offsetsOf(groups, groupId, true);
   return [...offsets].flatMap(([topic, list]) =>
     Array.from(list.values(), ({ partition, offset }) => `${topic}/${partition}: ${offset}`),
   );

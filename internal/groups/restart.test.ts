@@ -4,6 +4,7 @@ import {
   commitAlone,
   type GroupStore,
   isWaiting,
+  offsetsOf,
   openGroups,
   stableGroup,
   TestClient,
@@ -384,11 +385,11 @@ describe('the store of groups', () => {
       next = await afterKill(next);
       last = (await openGroups(next)).groups;
       await last.sweep(Date.now());
-      expect((await last.offsets('g', false)).size, `after ${day} days`).toBe(1);
+      expect((await offsetsOf(last, 'g')).size, `after ${day} days`).toBe(1);
       vi.advanceTimersByTime(DAY_MS);
     }
     await last.sweep(Date.now());
-    expect((await last.offsets('g', false)).size).toBe(0);
+    expect((await offsetsOf(last, 'g')).size).toBe(0);
   });
 
   it('may have what this version cannot read: the members join again, and what they committed stays', async () => {
@@ -404,7 +405,7 @@ describe('the store of groups', () => {
     expect(member.heartbeat()).toBe('unknownMemberId');
     member.memberId = '';
     expect((await member.join()).error).toBe('none');
-    expect((await again.offsets('g', false)).get('t')!.get(0)!.offset).toBe(3);
+    expect((await offsetsOf(again, 'g')).get('t')!.get(0)!.offset).toBe(3);
   });
 });
 

@@ -82,6 +82,13 @@ export interface LogStore {
    */
   swapMeta(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean>;
 
+  /**
+   * Where several nodes share what is stored: makes sure that this one still writes this partition, or coordinates groups, and
+   * knows all that lasts there. Undefined where there is one node.
+   * @throws StoreError `not-leader`; StoreUnavailableError
+   */
+  confirm?(what: number | 'groups'): Promise<void>;
+
   /** Resolves after everything that was asked before lasts. */
   flush(): Promise<void>;
   /** Finishes what was asked, then closes. Later calls reject; closing again changes nothing. */
@@ -172,9 +179,12 @@ export interface GroupOffset extends TopicPartition {
   committedAtMs: number;
 }
 
-export interface StoredState {
+export interface StoredState extends StoredGroups {
   /** In the order of their names. */
   topics: StoredTopic[];
+}
+
+export interface StoredGroups {
   /** The commits of groups. */
   groups: Map<string, GroupOffset[]>;
   /** The members of groups, as they were saved. */
@@ -203,4 +213,6 @@ export type StoreEvent =
   | { kind: 'created'; topic: StoredTopic }
   /** It has appended to such a topic, to a partition by its number. */
   | { kind: 'appended'; topic: string; partition: number; batch: StoredBatch }
+  /** This node coordinates groups from now on, from what was stored of them; or another one does, or this one is about to. */
+  | { kind: 'groups'; groups: StoredGroups | 'elsewhere' | 'loading' }
   | { kind: 'corrupt'; partition: number; baseOffset: number; lastOffset: number };

@@ -3,7 +3,8 @@
 /**
  * `invalid`: the caller broke the contract; `exists` and `not-found`: topics and partitions; `conflict`: offsets that
  * leave a gap or overlap; `unavailable`: not now, ask again; `corrupt`: bytes on the disk are not what was written;
- * `locked`: another process has the directory; `unsupported`: this runtime or this format cannot be used.
+ * `locked`: another process has the directory; `unsupported`: this runtime or this format cannot be used; `not-leader`: another
+ * node writes this, ask there.
  */
 export type StoreErrorCode =
   | 'invalid'
@@ -13,7 +14,8 @@ export type StoreErrorCode =
   | 'unavailable'
   | 'corrupt'
   | 'locked'
-  | 'unsupported';
+  | 'unsupported'
+  | 'not-leader';
 
 /** A refusal or failure of a store. */
 export class StoreError extends Error {

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import type { OffsetsByTopic } from '../../internal/groups/committed-offsets.ts';
 import type { JoinRequest, JoinResult, SyncResult } from '../../internal/groups/group-types.ts';
 import { Groups } from '../../internal/groups/groups.ts';
 import type { GroupClient } from '../../internal/groups/presence.ts';
@@ -214,6 +215,13 @@ export class TestMember {
       this.client,
     );
   }
+}
+
+/** What a group has committed, on the node that coordinates it. */
+export async function offsetsOf(groups: Groups, groupId: string, isStable = false): Promise<OffsetsByTopic> {
+  const offsets = await groups.offsets(groupId, isStable);
+  if (typeof offsets === 'string') throw new Error(offsets);
+  return offsets;
 }
 
 /** Commits for a reader that is no member. */

@@ -187,6 +187,8 @@ const REFUSALS: Partial<Record<GroupError, [code: ErrorCode, why: string]>> = {
   unknownTopicOrPartition: ['no-such-object', 'would read a log or a partition that is not there'],
   groupMaxSizeReached: ['too-many-groups', 'would be one more than there may be'],
   invalidCommitOffsetSize: ['too-many-groups', 'would commit more than there is room for'],
+  notCoordinator: ['store-unavailable', 'is coordinated by another node: ask that one'],
+  coordinatorLoadInProgress: ['store-unavailable', 'is just being read'],
   coordinatorNotAvailable: ['store-unavailable', 'could not be written, or the broker stops'],
 };
 

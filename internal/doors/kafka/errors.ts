@@ -33,4 +33,5 @@ const CODES = {
   corrupt: KafkaErrorCode.corruptMessage,
   locked: KafkaErrorCode.kafkaStorageError,
   unsupported: KafkaErrorCode.policyViolation,
+  'not-leader': KafkaErrorCode.notLeaderOrFollower,
 } as const;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openGroupDoor } from '../../../../test/support/group-handlers.ts';
+import { offsetsOf } from '../../../../test/support/groups.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { offsetCommitHandler } from './08-offset-commit.ts';
 
@@ -30,7 +31,7 @@ describe('OffsetCommit', () => {
         [KafkaErrorCode.none, KafkaErrorCode.unknownTopicOrPartition],
         [KafkaErrorCode.unknownTopicOrPartition],
       ]);
-      expect((await door.groups.offsets('g', false)).get('t')!.get(1)).toMatchObject({
+      expect((await offsetsOf(door.groups, 'g')).get('t')!.get(1)).toMatchObject({
         offset: 7,
         leaderEpoch: version < 6 ? -1 : 2,
         metadata: 'note',
@@ -51,7 +52,7 @@ describe('OffsetCommit', () => {
     });
     expect(codes(topics)).toEqual([[KafkaErrorCode.unknownTopicId], [KafkaErrorCode.none]]);
     expect(topics[1].topicId).toBe(door.topicId);
-    expect((await door.groups.offsets('g', false)).get('t')!.get(0)!.offset).toBe(3);
+    expect((await offsetsOf(door.groups, 'g')).get('t')!.get(0)!.offset).toBe(3);
   });
 
   it.each([

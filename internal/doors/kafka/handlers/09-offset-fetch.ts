@@ -3,7 +3,7 @@ import type { Logs } from '../../../log/logs.ts';
 import { offsetFetch } from '../../../protocol/kafka/apis/09-offset-fetch.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { ZERO_UUID } from '../../../protocol/kafka/schema.ts';
-import type { KafkaError } from '../errors.ts';
+import { type KafkaError, kafkaError } from '../errors.ts';
 import { defineHandler } from '../handler.ts';
 import type { RequestAccess } from '../request-access.ts';
 
@@ -16,6 +16,8 @@ export const offsetFetchHandler = defineHandler(
       const denial = access.groupRefusal('describe', request.groupId);
       if (denial !== undefined) return refusedGroup(request.topics ?? [], denial, version);
       const offsets = await groups.offsets(request.groupId, request.requireStable);
+      if (typeof offsets === 'string')
+        return refusedGroup(request.topics ?? [], kafkaError(KafkaErrorCode[offsets]), version);
       const asked = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID }));
       return {
         topics: answerTopics(asked ?? everything(offsets, logs, access), offsets, logs, access, false),
@@ -28,6 +30,7 @@ export const offsetFetchHandler = defineHandler(
           const denial = access.groupRefusal('describe', groupId);
           if (denial !== undefined) return { groupId, errorCode: denial.errorCode, topics: [] };
           const offsets = await groups.offsets(groupId, request.requireStable);
+          if (typeof offsets === 'string') return { groupId, errorCode: KafkaErrorCode[offsets], topics: [] };
           const asked = topics ?? everything(offsets, logs, access);
           return { groupId, topics: answerTopics(asked, offsets, logs, access, isById) };
         }),

@@ -11,6 +11,8 @@ export const describeGroupsHandler = defineHandler(
     groups: Array.from(new Set(request.groups), (groupId) => {
       const denial = access.groupRefusal('describe', groupId);
       if (denial !== undefined) return refused(groupId, denial);
+      const { absence } = parts.groups;
+      if (absence !== undefined) return refused(groupId, kafkaError(KafkaErrorCode[absence]));
       const group = parts.groups.describe(groupId) ?? DEAD;
       if (group === DEAD && version >= FIRST_VERSION_WITH_NOT_FOUND) return notFound(groupId);
       return {

@@ -2,13 +2,16 @@ import { listGroups } from '../../../protocol/kafka/apis/16-list-groups.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
 
-/** Lists groups, filtered by their state and type regardless of case. */
+/** Lists the groups that this node coordinates, filtered by their state and type regardless of case. */
 export const listGroupsHandler = defineHandler(
   listGroups,
   (request, { parts, access }) => {
     const states = new Set(request.statesFilter.map((state) => state.trim().toLowerCase()));
     const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
     const groups = types.size === 0 || types.has(GROUP_TYPE) ? parts.groups.list() : [];
+    if (parts.groups.absence === 'coordinatorLoadInProgress') {
+      return { errorCode: KafkaErrorCode.coordinatorLoadInProgress, groups: [] };
+    }
     // As in Kafka, a client that may describe the broker sees all groups.
     const seesAll = access.mayBroker('describe');
     return {

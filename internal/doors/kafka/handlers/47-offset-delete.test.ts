@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openGroupDoor } from '../../../../test/support/group-handlers.ts';
+import { offsetsOf } from '../../../../test/support/groups.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { offsetCommitHandler } from './08-offset-commit.ts';
 import { offsetDeleteHandler } from './47-offset-delete.ts';
@@ -41,7 +42,7 @@ describe('OffsetDelete', () => {
         { name: 'x', partitions: [{ partitionIndex: 0, errorCode: unknownTopicOrPartition }] },
       ],
     });
-    expect([...(await door.groups.offsets('g', false)).keys()]).toEqual(['t']);
+    expect([...(await offsetsOf(door.groups, 'g')).keys()]).toEqual(['t']);
   });
 
   it.each([
