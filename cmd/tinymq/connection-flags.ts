@@ -51,7 +51,11 @@ export function destinationOf(
   return { addresses: items.map(({ host, port }) => ({ host, port })), tls };
 }
 
-function addressOf(text: string, { defaultPort, schemes }: Protocol): BrokerAddress & { isSecure: boolean } {
+/** @throws UsageError */
+export function addressOf(
+  text: string,
+  { defaultPort, schemes }: Protocol,
+): BrokerAddress & { isSecure: boolean } {
   const [, scheme, rest] = /^(?:([a-z]+):\/\/)?(.*)$/is.exec(text)!;
   const name = scheme?.toLowerCase();
   const shown = shownAddress(text);

@@ -55,5 +55,9 @@ export const kafkaOptions = {
   }),
 };
 
+/** Who has to have a message before its producer is answered, as flags and as the protocol say it. */
+export const ACKS = { '0': 0, '1': 1, all: -1 } as const;
+export type Acks = (typeof ACKS)[keyof typeof ACKS];
+
 /** The flag of a file of options is not -config here, which is a setting of a topic for Kafka's users. */
 export const optionsFileFlag = 'options';

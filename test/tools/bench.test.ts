@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { urlOf } from '../support/listeners.ts';
 import { runTinymq, startTinymq } from '../support/tinymq-program.ts';
 
@@ -19,6 +20,7 @@ beforeAll(async () => {
   expect(added.code, added.errors).toBe(0);
   broker = await startBroker({
     ...{ listen: ['tcp://127.0.0.1:0'], http: { listen: ['http://127.0.0.1:0'] } },
+    kafka: { listen: ['tcp://127.0.0.1:0'] },
     ...{ dataDir, adminSocket: true, sysIntervalMs: 0 },
   });
 });
@@ -26,6 +28,17 @@ afterAll(async () => {
   await broker.close();
   rmSync(folder, { recursive: true });
 });
+
+/** The shares grow, and the histogram has all of them. */
+function expectShares(
+  shares: Record<string, number>,
+  histogram: readonly { count: number }[],
+  count: number,
+): void {
+  const growing = ['min', 'p50', 'p90', 'p99', 'p99.9', 'max'].map((name) => shares[name]!);
+  expect(growing).toEqual(growing.toSorted((a, b) => a - b));
+  expect(histogram.reduce((sum, bucket) => sum + bucket.count, 0)).toBe(count);
+}
 
 const login = ['-user', 'anna', '-password-file', passwordFile];
 const short = ['-duration', '300ms', '-warm-up', '50ms'];
@@ -38,6 +51,17 @@ describe('tinymq bench', () => {
       ['-protocol', 'mqtt', '-qos', '1', '-rate', '200'],
       () => ['-url', urlOf(broker, 'http')],
     ],
+    [
+      'Kafka with all acknowledgements and several partitions, by the socket of the owner',
+      ['-protocol', 'kafka', '-partitions', '2', '-window', '20'],
+      () => ['-data-dir', dataDir],
+    ],
+    [
+      'Kafka at a rate, acknowledged by the leader, by the HTTP door',
+      ['-protocol', 'kafka', '-acks', '1', '-rate', '200'],
+      () => ['-url', urlOf(broker, 'http')],
+    ],
+    ['Kafka without acknowledgements', ['-protocol', 'kafka', '-acks', '0'], () => ['-data-dir', dataDir]],
   ])('measures %s', async (_, how, place) => {
     const args = ['bench', '-publishers', '3', '-subscribers', '2', '-json', ...short, ...how];
     const { code, out, errors } = await runTinymq([...args, ...place(), ...login]);
@@ -45,23 +69,42 @@ describe('tinymq bench', () => {
     expect(errors).toMatch(
       /^This loads the broker at tcp:\/\/127\.0\.0\.1:\d+: whoever uses it will notice\.\n$/,
     );
-    const { published, received, lost, latencyMs, histogram } = JSON.parse(out);
+    const result = JSON.parse(out);
+    const { published, received, lost } = result;
     expect(published).toBeGreaterThan(0);
     expect(received).toBe(published * 2);
     expect(lost).toBe(0);
-    for (const [less, more] of [
-      ['min', 'p50'],
-      ['p50', 'p90'],
-      ['p90', 'p99'],
-      ['p99', 'p99.9'],
-      ['p99.9', 'max'],
-    ])
-      expect(latencyMs[less!], less).toBeLessThanOrEqual(latencyMs[more!]);
-    expect(histogram.reduce((sum: number, { count }: { count: number }) => sum + count, 0)).toBe(received);
+    expectShares(result.latencyMs, result.histogram, received);
+    const isAcknowledged = how.includes('-protocol') && !how.includes('0');
+    expect(result.acknowledged).toBe(isAcknowledged ? published : undefined);
+    if (isAcknowledged) expectShares(result.acknowledgedMs, result.acknowledgedHistogram, published);
     if (how.includes('-rate')) expect(published).toBe(60);
     // Nothing of it stays.
     const clients = await runTinymq(['clients', 'ls', '-json', '-search', 'bench', '-data-dir', dataDir]);
     expect(JSON.parse(clients.out)).toEqual([]);
+    const logs = await runTinymq(['logs', 'ls', '-json', '-data-dir', dataDir]);
+    expect(JSON.parse(logs.out)).toEqual([]);
+  });
+
+  it('takes its topic of Kafka away where it is stopped', async () => {
+    using running = startTinymq(['bench', '-protocol', 'kafka', '-data-dir', dataDir, ...login]);
+    await eventually(async () => {
+      const logs = await runTinymq(['logs', 'ls', '-json', '-data-dir', dataDir]);
+      return JSON.parse(logs.out).some(({ records }: { records: number }) => records > 0);
+    }, 'records of the bench');
+    running.child.kill('SIGINT');
+    expect(await running.ended).toMatchObject({ code: 0, out: '' });
+    const logs = await runTinymq(['logs', 'ls', '-json', '-data-dir', dataDir]);
+    expect(JSON.parse(logs.out)).toEqual([]);
+  });
+
+  it('shows in words what was acknowledged and what was received, with a histogram each', async () => {
+    const args = ['bench', '-protocol', 'kafka', '-rate', '100', ...short, '-data-dir', dataDir, ...login];
+    const { code, out, errors } = await runTinymq(args);
+    expect(code, errors).toBe(0);
+    expect(Buffer.from(out, 'latin1').toString()).toMatch(
+      /^kafka with acks all at tcp:\/\/127\.0\.0\.1:\d+, 100 B, 1 to 1, 0\.3 s, 100\/s wanted\npublished .*\nreceived .*\nacknowledged after {2}p50 .*\n(≤ .*\n)+received after {6}p50 .*\n(≤ .*\n)+$/u,
+    );
   });
 
   it('counts a message from when it was due, also where its publisher was held up', async () => {
@@ -99,7 +142,9 @@ describe('tinymq bench', () => {
     const qos = await runTinymq(['bench', '-qos', '1', '-data-dir', dataDir]);
     expect([qos.code, qos.errors]).toEqual([
       2,
-      'tinymq bench: -qos 1 is for -protocol mqtt (see tinymq bench -help)\n',
+      'tinymq bench: -qos is for -protocol mqtt (see tinymq bench -help)\n',
     ]);
+    const acks = await runTinymq(['bench', '-protocol', 'mqtt', '-acks', '1', '-data-dir', dataDir]);
+    expect(acks.errors).toBe('tinymq bench: -acks is for -protocol kafka (see tinymq bench -help)\n');
   });
 });

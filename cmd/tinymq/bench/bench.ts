@@ -4,35 +4,43 @@ import { showOverview } from '../../../internal/admin/operations/overview.ts';
 import { Failure } from '../../../internal/lib/failure.ts';
 import { jsonLine } from '../../../internal/lib/printable.ts';
 import { credentialsOf } from '../../cli/credentials.ts';
+import type { Values } from '../../cli/options/option.ts';
 import { UsageError } from '../../cli/options/program.ts';
 import { command } from '../../cli/run-program.ts';
 import { countText, sizeText } from '../broker/words.ts';
 import { Progress } from '../import/progress.ts';
+import { ACKS } from '../kafka-flags.ts';
 import { pemOf, type RunningBroker, withBroker } from '../reach/reach.ts';
 import { targetOf } from '../reach/target.ts';
 import { note } from '../report.ts';
 import { benchProgram } from './flags.ts';
-import { FRAMES, MQTT } from './parties.ts';
+import { kafkaSpeech } from './kafka.ts';
+import type { Latencies } from './latencies.ts';
+import { FRAMES, MQTT, type Speech } from './parties.ts';
 import { type Measured, measure, type Plan } from './run.ts';
 
+type Options = Values<(typeof benchProgram)['options']>;
+
 export const bench = command(benchProgram, async (invocation) => {
-  const { values, stop, version } = invocation;
+  const { values, given, stop, version } = invocation;
   const { protocol, qos, json, quiet } = values;
-  if (qos === '1' && protocol !== 'mqtt') throw new UsageError('-qos 1 is for -protocol mqtt');
+  checkFlags(values, given);
   const plan: Plan = {
     ...{ durationMs: values.duration, warmUpMs: values['warm-up'], sizeBytes: values.size },
     ...{ publishers: values.publishers, subscribers: values.subscribers },
     ...{ rate: values.rate, window: values.window },
   };
-  const topic = `tinymq-bench/${randomUUID()}`;
+  // As a topic of Kafka it is the log of that name, and not beside it.
+  const topic = `tinymq-bench${protocol === 'kafka' ? '.' : '/'}${randomUUID()}`;
   await withBroker(invocation, async (broker, login) => {
     const target = targetOf(invocation);
     const overview = await broker.call(showOverview, {});
-    const url = values.address ?? placeOf(overview.listeners, target.kind === 'url' ? target.url : undefined);
+    const url =
+      values.address ?? placeOf(overview.listeners, protocol, target.kind === 'url' ? target.url : undefined);
     if (!quiet) note(`This loads the broker at ${url}: whoever uses it will notice.`);
     const progress = new Progress(process.stderr, quiet);
     const measured = await measure(
-      protocol === 'mqtt' ? MQTT : FRAMES,
+      speechOf(values),
       {
         ...{ url, topic, qos: qos === '1' ? 1 : 0, version, stop },
         credentials: login ?? (await credentialsOf(invocation)),
@@ -41,23 +49,58 @@ export const bench = command(benchProgram, async (invocation) => {
       plan,
       (received) => progress.tell(() => `${countText(received)} messages received`),
     ).finally(() => progress.end());
-    if (json) process.stdout.write(jsonLine(resultOf(measured, plan, { protocol, qos, url })));
-    else
-      process.stdout.write(
-        textOf(measured, plan, `${protocol}${qos === '1' ? ' with QoS 1' : ''} at ${url}`),
-      );
+    if (json) process.stdout.write(jsonLine(resultOf(measured, plan, { ...promiseOf(values), url })));
+    else process.stdout.write(textOf(measured, plan, `${howText(values)} at ${url}`));
     await tellOfLog(broker, topic);
   });
 });
 
-/** Where the broker takes live messages, as it is seen from here. @throws Failure where it takes none. */
-function placeOf(listeners: readonly { door: string; url: string }[], asked: URL | undefined): string {
-  const urls = listeners.filter(({ door }) => door === 'frames').map(({ url }) => url);
+/** The flags that say how safe a message is, and for which protocol they are. */
+const PROMISES = { qos: 'mqtt', acks: 'kafka', partitions: 'kafka' } as const;
+
+/** @throws UsageError where a flag is of no use. */
+function checkFlags({ protocol, qos }: Options, given: ReadonlySet<string>): void {
+  for (const [flag, wanted] of Object.entries(PROMISES)) {
+    // QoS 0 is what frames have, too.
+    const isUseless = protocol !== wanted && given.has(flag) && !(flag === 'qos' && qos === '0');
+    if (isUseless) throw new UsageError(`-${flag} is for -protocol ${wanted}`);
+  }
+}
+
+function speechOf({ protocol, acks, partitions }: Options): Speech {
+  switch (protocol) {
+    case 'frames':
+      return FRAMES;
+    case 'mqtt':
+      return MQTT;
+    case 'kafka':
+      return kafkaSpeech({ acks: ACKS[acks], partitions });
+  }
+}
+
+/** What the publishers asked for, for a program that reads the result. */
+function promiseOf({ protocol, qos, acks, partitions }: Options): object {
+  return protocol === 'kafka' ? { protocol, acks, partitions } : { protocol, qos: Number(qos) };
+}
+
+function howText({ protocol, qos, acks, partitions }: Options): string {
+  if (protocol !== 'kafka') return `${protocol}${qos === '1' ? ' with QoS 1' : ''}`;
+  return `kafka with acks ${acks}${partitions === 1 ? '' : ` and ${partitions} partitions`}`;
+}
+
+/** Where the broker takes messages, as it is seen from here. @throws Failure where it takes none. */
+function placeOf(
+  listeners: readonly { door: string; url: string }[],
+  protocol: Options['protocol'],
+  asked: URL | undefined,
+): string {
+  const wanted = protocol === 'kafka' ? 'kafka' : 'frames';
+  const urls = listeners.filter(({ door }) => door === wanted).map(({ url }) => url);
   // By a unix socket on this machine only.
   const reachable = urls.filter((url) => asked === undefined || !url.startsWith('unix:'));
   const [first] = reachable;
   if (first === undefined)
-    throw new Failure('the broker says no address for live clients; name it with -address');
+    throw new Failure(`the broker says no address for clients of ${protocol}; name it with -address`);
   if (asked === undefined) return first;
   const found = new URL(first);
   // What it listens at on all its interfaces, or on its own machine, is where it was just reached.
@@ -76,50 +119,71 @@ async function tellOfLog(broker: RunningBroker, topic: string): Promise<void> {
 const SHARES = { p50: 0.5, p90: 0.9, p99: 0.99, 'p99.9': 0.999 } as const;
 
 function resultOf(
-  { seconds, published, received, lost, latencies }: Measured,
+  { seconds, published, received, lost, latencies, acknowledgements }: Measured,
   plan: Plan,
-  place: { protocol: string; qos: string; url: string },
+  how: object,
 ): object {
-  const ms = (us: number) => (Number.isFinite(us) ? us / 1_000 : null);
   return {
-    ...{ protocol: place.protocol, qos: Number(place.qos), url: place.url },
+    ...how,
     ...{ publishers: plan.publishers, subscribers: plan.subscribers, payloadBytes: plan.sizeBytes },
     ...{ ratePerSecond: plan.rate ?? null, seconds, published, received, lost },
     ...{ publishedPerSecond: published / seconds, receivedPerSecond: received / seconds },
-    latencyMs: {
-      min: ms(latencies.minUs),
-      mean: ms(latencies.sumUs / latencies.count),
-      ...Object.fromEntries(
-        Object.entries(SHARES).map(([name, share]) => [name, ms(latencies.percentileUs(share))]),
-      ),
-      max: ms(latencies.maxUs),
-    },
-    histogram: latencies.histogram().map(({ atMostUs, count }) => ({ atMostMs: atMostUs / 1_000, count })),
+    ...{ latencyMs: sharesOf(latencies), histogram: histogramOf(latencies) },
+    ...(acknowledgements.count === 0
+      ? {}
+      : {
+          acknowledged: acknowledgements.count,
+          acknowledgedMs: sharesOf(acknowledgements),
+          acknowledgedHistogram: histogramOf(acknowledgements),
+        }),
   };
+}
+
+function sharesOf(latencies: Latencies): object {
+  const ms = (us: number) => (Number.isFinite(us) ? us / 1_000 : null);
+  return {
+    min: ms(latencies.minUs),
+    mean: ms(latencies.sumUs / latencies.count),
+    ...Object.fromEntries(
+      Object.entries(SHARES).map(([name, share]) => [name, ms(latencies.percentileUs(share))]),
+    ),
+    max: ms(latencies.maxUs),
+  };
+}
+
+function histogramOf(latencies: Latencies): object[] {
+  return latencies.histogram().map(({ atMostUs, count }) => ({ atMostMs: atMostUs / 1_000, count }));
 }
 
 const BAR_COLUMNS = 40;
 
 function textOf(measured: Measured, plan: Plan, how: string): string {
-  const { seconds, published, received, lost, latencies } = measured;
+  const { seconds, published, received, lost, latencies, acknowledgements } = measured;
   const rate = (count: number) =>
     `${countText(count / seconds)} messages/s, ${sizeText((count * plan.sizeBytes) / seconds)}/s`;
-  const shares = Object.entries(SHARES).map(
-    ([name, share]) => `${name} ${timeText(latencies.percentileUs(share))}`,
-  );
   const paced =
     plan.rate === undefined ? `${plan.window} of each on the way` : `${countText(plan.rate)}/s wanted`;
   const lines = [
     `${how}, ${sizeText(plan.sizeBytes)}, ${plan.publishers} to ${plan.subscribers}, ${seconds} s, ${paced}`,
     `published  ${rate(published)}`,
     `received   ${rate(received)}${lost === 0 ? '' : `, ${countText(lost)} lost`}`,
-    `latency    ${shares.join('  ')}  max ${timeText(latencies.maxUs)}`,
-    ...bars(measured),
+    ...(acknowledgements.count === 0
+      ? []
+      : [`acknowledged after  ${sharesText(acknowledgements)}`, ...bars(acknowledgements)]),
+    `received after      ${sharesText(latencies)}`,
+    ...bars(latencies),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function bars({ latencies }: Measured): string[] {
+function sharesText(latencies: Latencies): string {
+  const shares = Object.entries(SHARES).map(
+    ([name, share]) => `${name} ${timeText(latencies.percentileUs(share))}`,
+  );
+  return `${shares.join('  ')}  max ${timeText(latencies.maxUs)}`;
+}
+
+function bars(latencies: Latencies): string[] {
   const buckets = latencies.histogram();
   const most = Math.max(...buckets.map(({ count }) => count));
   return buckets.map(({ atMostUs, count }) => {

@@ -42,12 +42,25 @@ const benchOptions = {
       help: 'without -rate: messages of a publisher that may be on their way',
     },
   ),
-  protocol: choice(['frames', 'mqtt'], { group: load, default: 'frames', help: 'by which protocol' }),
+  protocol: choice(['frames', 'mqtt', 'kafka'], {
+    group: load,
+    default: 'frames',
+    help: 'by which protocol',
+  }),
   qos: choice(['0', '1'], {
     group: load,
     default: '0',
     help: 'with mqtt: whether messages are acknowledged',
   }),
+  acks: choice(['0', '1', 'all'], {
+    group: load,
+    default: 'all',
+    help: 'with kafka: who has to have a message: nobody, the leader, or all in-sync replicas',
+  }),
+  partitions: integer(
+    { min: 1, max: MOST_CLIENTS },
+    { group: load, default: '1', help: 'with kafka: of the topic; publishers take them in turn' },
+  ),
   address: text({
     group: load,
     placeholder: 'URL',
@@ -67,6 +80,7 @@ export const benchProgram: Program<typeof benchOptions> = {
   examples: [
     'tinymq bench -duration 30',
     'tinymq bench -rate 1000 -publishers 10 -subscribers 2 -size 1KiB',
+    'tinymq bench -protocol kafka -publishers 4 -partitions 4',
     'tinymq -context prod bench -protocol mqtt -qos 1 -rate 100 -json',
   ],
 };

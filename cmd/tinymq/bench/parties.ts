@@ -4,6 +4,8 @@ import { Failure } from '../../../internal/lib/failure.ts';
 import { parseUrl } from '../../../pkg/client/address.ts';
 import { connect } from '../../../pkg/client/index.ts';
 
+export const CONNECT_TIMEOUT_MS = 10_000;
+
 /** Where and how publishers and subscribers connect. */
 export interface Meeting {
   readonly url: string;
@@ -25,25 +27,36 @@ export interface Party {
 export interface Publisher extends Party {
   /** @returns a promise to wait for before the next one, where there is no room. */
   publish(payload: Uint8Array): Promise<unknown> | undefined;
+  /** Whether it is told of each message that is safe. */
+  readonly isAcknowledged: boolean;
 }
 
 /** How a protocol is spoken. */
 export interface Speech {
-  publisher(name: string, meeting: Meeting): Promise<Publisher>;
+  /** Makes what they meet at, where it does not come to be by itself; disposing of it takes it away. */
+  prepare?(meeting: Meeting): Promise<AsyncDisposable>;
+  /**
+   * @param index which of the publishers it is, from 0 on.
+   * @param onAcknowledged told how many more of its messages are safe, in the order in which they were published.
+   */
+  publisher(
+    name: string,
+    index: number,
+    meeting: Meeting,
+    onAcknowledged: (count: number) => void,
+  ): Promise<Publisher>;
   subscriber(name: string, meeting: Meeting, take: (payload: Uint8Array) => void): Promise<Party>;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
-
 /** By the frames of the SDK. */
 export const FRAMES: Speech = {
-  async publisher(name, meeting) {
+  async publisher(name, _index, meeting) {
     const { client, ended } = await connectFrames(name, meeting);
     const publish = (payload: Uint8Array) => {
       const room = client.publish(meeting.topic, payload);
       return room === true ? undefined : room;
     };
-    return { publish, ended, close: () => client.close() };
+    return { publish, isAcknowledged: false, ended, close: () => client.close() };
   },
   async subscriber(name, meeting, take) {
     const { client, ended } = await connectFrames(name, meeting);
@@ -67,10 +80,12 @@ async function connectFrames(clientId: string, { url, credentials, ca, stop }: M
 
 /** By MQTT 5. */
 export const MQTT: Speech = {
-  async publisher(name, meeting) {
+  async publisher(name, _index, meeting, onAcknowledged) {
     const client = await connectMqtt(name, meeting);
+    client.onAcknowledged = () => onAcknowledged(1);
+    const isAcknowledged = meeting.qos === 1;
     const publish = (payload: Uint8Array) => client.publish(meeting.topic, payload, meeting.qos);
-    return { publish, ended: client.ended, close: () => client.close() };
+    return { publish, isAcknowledged, ended: client.ended, close: () => client.close() };
   },
   async subscriber(name, meeting, take) {
     const client = await connectMqtt(name, meeting);

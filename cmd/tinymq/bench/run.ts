@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Fifo } from '../../../internal/lib/fifo.ts';
 import { Latencies } from './latencies.ts';
 import type { Meeting, Party, Publisher, Speech } from './parties.ts';
 
@@ -22,7 +23,10 @@ export interface Measured {
   readonly received: number;
   /** Deliveries that did not come. */
   readonly lost: number;
+  /** From when a message was due until a subscriber had it. */
   readonly latencies: Latencies;
+  /** Until its publisher knew that it is safe; nothing where nobody is told that. */
+  readonly acknowledgements: Latencies;
 }
 
 /** How long the last messages are waited for, after which they count as lost. */
@@ -38,6 +42,7 @@ export async function measure(
   plan: Plan,
   onSecond: (received: number) => void,
 ): Promise<Measured> {
+  await using _place = await speech.prepare?.(meeting);
   const parties: Party[] = [];
   const load = new Load(plan);
   const timer = setInterval(() => onSecond(load.received), 1_000);
@@ -48,7 +53,8 @@ export async function measure(
     }
     const publishers: Publisher[] = [];
     for (let index = 0; index < plan.publishers; index++) {
-      publishers.push(await speech.publisher(`${prefix}-pub-${index}`, meeting));
+      const acknowledged = (count: number) => load.acknowledged(index, count);
+      publishers.push(await speech.publisher(`${prefix}-pub-${index}`, index, meeting, acknowledged));
       parties.push(publishers[index]!);
     }
     const broken = parties.map(({ ended }) => ended);
@@ -69,7 +75,10 @@ class Load {
   readonly #payload: Buffer;
   readonly #receivedOf: Float64Array;
   readonly #wake: (() => void)[] = [];
-  #latencies = new Latencies();
+  /** When the messages were due that are on their way to the broker, of each publisher. */
+  readonly #unacknowledged: readonly Fifo<number>[];
+  readonly #latencies = new Latencies();
+  readonly #acknowledgements = new Latencies();
   #published = 0;
   #measuredFromMs = Number.POSITIVE_INFINITY;
   #measuredUntilMs = Number.POSITIVE_INFINITY;
@@ -79,6 +88,7 @@ class Load {
     this.#plan = plan;
     this.#payload = Buffer.alloc(plan.sizeBytes, '0123456789abcdef');
     this.#receivedOf = new Float64Array(plan.publishers);
+    this.#unacknowledged = Array.from({ length: plan.publishers }, () => new Fifo<number>());
   }
 
   async run(publishers: readonly Publisher[], stop: AbortSignal): Promise<Measured> {
@@ -99,7 +109,7 @@ class Load {
       published: this.#published,
       received: this.#counted,
       lost: expected - this.#counted,
-      latencies: this.#latencies,
+      ...{ latencies: this.#latencies, acknowledgements: this.#acknowledgements },
     };
   }
 
@@ -110,11 +120,23 @@ class Load {
     const publisher = view.getUint32(8);
     this.received++;
     this.#receivedOf[publisher]!++;
-    if (dueMs >= this.#measuredFromMs && dueMs < this.#measuredUntilMs) {
+    if (this.#isMeasured(dueMs)) {
       this.#counted++;
-      this.#latencies.add(Math.max(0, performance.now() - dueMs) * MICROSECONDS);
+      addSince(this.#latencies, dueMs);
     }
     this.#wake[publisher]?.();
+  }
+
+  /** Takes note of the next messages of a publisher that are safe. */
+  acknowledged(publisher: number, count: number): void {
+    for (let index = 0; index < count; index++) {
+      const dueMs = this.#unacknowledged[publisher]!.shift();
+      if (dueMs !== undefined && this.#isMeasured(dueMs)) addSince(this.#acknowledgements, dueMs);
+    }
+  }
+
+  #isMeasured(dueMs: number): boolean {
+    return dueMs >= this.#measuredFromMs && dueMs < this.#measuredUntilMs;
   }
 
   /** The messages of one publisher, each when it is due, however late the one before was. */
@@ -159,6 +181,7 @@ class Load {
 
   #publish(publisher: Publisher, index: number, dueMs: number): Promise<unknown> | undefined {
     if (dueMs >= this.#measuredFromMs) this.#published++;
+    if (publisher.isAcknowledged) this.#unacknowledged[index]!.push(dueMs);
     // Whoever sends it may keep it until it is written.
     const payload = Buffer.from(this.#payload);
     payload.writeDoubleBE(dueMs, 0);
@@ -182,11 +205,16 @@ class Load {
   async #last(): Promise<void> {
     const expected = this.#published * this.#plan.subscribers;
     let lastSeen = performance.now();
-    for (let seen = -1; this.#counted < expected; ) {
+    const isUnanswered = () => this.#unacknowledged.some(({ length }) => length > 0);
+    for (let seen = -1; this.#counted < expected || isUnanswered(); ) {
       if (this.#counted !== seen) lastSeen = performance.now();
       seen = this.#counted;
       if (performance.now() - lastSeen > LAST_PATIENCE_MS) return;
       await delay(LOOK_EVERY_MS);
     }
   }
+}
+
+function addSince(latencies: Latencies, dueMs: number): void {
+  latencies.add(Math.max(0, performance.now() - dueMs) * MICROSECONDS);
 }

@@ -4,11 +4,10 @@ import { jsonLine } from '../../../internal/lib/printable.ts';
 import { Output } from '../../cli/output.ts';
 import { command, complain } from '../../cli/run-program.ts';
 import { withKafka } from '../connect.ts';
+import { ACKS } from '../kafka-flags.ts';
 import { counted, note } from '../report.ts';
 import { produceProgram } from './flags.ts';
 import { messagesOf } from './messages.ts';
-
-const ACKS = { '0': 0, '1': 1, all: -1 } as const;
 
 export const produce = command(produceProgram, async (invocation) => {
   const { values, operands, stop } = invocation;
