@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Kind } from '../lib/option-kinds.ts';
 import type { Delivery } from '../live/delivery.ts';
 import type { Logs } from '../log/logs.ts';
+import type { Nodes } from '../log/nodes.ts';
 import type { Connections } from '../observe/connections.ts';
 import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -126,6 +127,8 @@ export interface KeptTopics {
   readonly directory: string | undefined;
   /** Undefined unless the logs are those of an existing Kafka. */
   readonly cluster: ClusterIdentity | undefined;
+  /** The brokers that share the store; undefined where this one has it for itself. */
+  readonly nodes?: Nodes | undefined;
   /** Brings what comes into a log by a door of its own to live subscribers. */
   readonly delivery: Delivery;
   /** The name of the log that keeps live messages of this topic; undefined where none does. */

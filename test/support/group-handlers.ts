@@ -3,6 +3,7 @@ import { joinGroupHandler } from '../../internal/doors/kafka/handlers/11-join-gr
 import { syncGroupHandler } from '../../internal/doors/kafka/handlers/14-sync-group.ts';
 import { Throttle } from '../../internal/doors/kafka/throttle.ts';
 import { systemClock } from '../../internal/lib/clock.ts';
+import { aloneAs } from '../../internal/log/nodes.ts';
 import { encodeAssignment, encodeSubscription } from '../../internal/protocol/kafka/consumer-protocol.ts';
 import type { Api, InputOf, ValueOf } from '../../internal/protocol/kafka/schema.ts';
 import { openGroups } from '../../internal/server/groups.ts';
@@ -18,8 +19,8 @@ export class GroupDoor {
     throttle: new Throttle(systemClock, () => {}),
   });
 
-  constructor(parts: Pick<KafkaParts, 'logs' | 'groups'>) {
-    this.parts = { ...parts, nodeId: 1 } as KafkaParts;
+  constructor(parts: Pick<KafkaParts, 'logs' | 'groups'>, nodes = aloneAs(1)) {
+    this.parts = { ...parts, nodes } as KafkaParts;
   }
 
   get logs() {

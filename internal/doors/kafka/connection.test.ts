@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeConnection } from '../../../test/support/fake-connection.ts';
 import { longestTurnMs } from '../../limits/broker.ts';
 import { kafkaRequestElements } from '../../limits/kafka.ts';
+import { aloneAs } from '../../log/nodes.ts';
 import { Fates } from '../../observe/fates.ts';
 import { Metrics } from '../../observe/metrics.ts';
 import { metadata } from '../../protocol/kafka/apis/03-metadata.ts';
@@ -30,7 +31,7 @@ function open() {
       },
     },
     slices: new Slices(() => nowMs),
-    nodeId: 1,
+    nodes: aloneAs(1),
     clusterId: 'x',
     settings: { maxRequestBytes: 2 ** 30, autoCreate: false },
     log: logger,

@@ -6,6 +6,7 @@ import type { BrokerError } from '../../errors.ts';
 import type { Groups } from '../../groups/groups.ts';
 import type { Delivery } from '../../live/delivery.ts';
 import type { Logs } from '../../log/logs.ts';
+import type { Nodes } from '../../log/nodes.ts';
 import type { ProducerIds } from '../../log/producer-ids.ts';
 import type { Spans } from '../../observe/spans.ts';
 import type { Api, RequestOf, ResponseOf } from '../../protocol/kafka/schema.ts';
@@ -87,8 +88,8 @@ export interface KafkaParts {
   readonly slices: Slices;
   /** 22 characters, the same for ever. */
   readonly clusterId: string;
-  /** The number of the one broker of the cluster. */
-  readonly nodeId: number;
+  /** The brokers that clients may be sent to. */
+  readonly nodes: Nodes;
   /** The level of Kafka's feature of this name (features.ts). */
   readonly metadataVersion: number;
   readonly logger: Logger;

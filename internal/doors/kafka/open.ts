@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { shownAddress } from '../../lib/shown-address.ts';
 import * as kafkaLimits from '../../limits/kafka.ts';
+import { aloneAs } from '../../log/nodes.ts';
 import { ProducerIds } from '../../log/producer-ids.ts';
 import { parseEndpoint } from '../../transport/endpoint.ts';
 import type { Door, DoorParts, KeptTopics } from '../door.ts';
@@ -30,7 +31,7 @@ export async function openKafka(parts: DoorParts, options: KafkaOptions): Promis
 
 /** The services that the handlers share. */
 async function shareOf(
-  { logs, store, groups, delivery, cluster, directory }: KeptTopics,
+  { logs, store, groups, delivery, cluster, nodes, directory }: KeptTopics,
   options: KafkaOptions,
 ): Promise<Omit<KafkaParts, 'logger' | 'directory' | 'spans'>> {
   return {
@@ -41,7 +42,7 @@ async function shareOf(
     fetchSessions: new FetchSessions(),
     slices: new Slices(),
     clusterId: cluster?.clusterId || (await clusterIdOf(store)),
-    nodeId: cluster?.nodeId ?? kafkaLimits.kafkaNodeId,
+    nodes: nodes ?? aloneAs(cluster?.nodeId ?? kafkaLimits.kafkaNodeId),
     metadataVersion: cluster?.metadataVersion ?? METADATA_VERSION,
     settings: {
       // In the directory of a Kafka nothing comes to be that nobody created.

@@ -60,28 +60,6 @@ const READ_COMMITTED = 1;
 /** The epoch that a client sends if it knows none. */
 export const ANY_EPOCH = -1;
 
-/** The number of the node that leads a partition; -1 while nobody does. */
-export function leaderIdOf({ leader }: PartitionLog, nodeId: number): number {
-  if (leader === 'here') return nodeId;
-  return leader === 'nobody' ? NO_LEADER : leader;
-}
-
-const NO_LEADER = -1;
-
-/** The leader of a partition as Metadata names it: Kafka's clients ask again while nobody leads it. */
-export function leaderState(partition: PartitionLog, nodeId: number) {
-  const leaderId = leaderIdOf(partition, nodeId);
-  const isLed = leaderId !== NO_LEADER;
-  return {
-    errorCode: isLed ? KafkaErrorCode.none : KafkaErrorCode.leaderNotAvailable,
-    leaderId,
-    leaderEpoch: partition.leaderEpoch,
-    replicaNodes: isLed ? [leaderId] : [],
-    isrNodes: isLed ? [leaderId] : [],
-    offlineReplicas: [],
-  };
-}
-
 /**
  * The reason not to serve a partition here: another node leads it, or the client believes its leader to have another
  * epoch.

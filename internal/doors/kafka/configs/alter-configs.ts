@@ -30,7 +30,7 @@ interface Alteration<R> {
 /** Changes one resource after the other; what only Kafka's own brokers have is refused. */
 export async function alterEach<R extends Resource>(
   resources: readonly R[],
-  { parts: { nodeId }, access }: RequestContext,
+  { parts: { nodes }, access }: RequestContext,
   alteration: Alteration<R>,
 ) {
   const key = ({ resourceType, resourceName }: Resource) => `${resourceType} ${resourceName}`;
@@ -48,7 +48,7 @@ export async function alterEach<R extends Resource>(
     } else if (duplicatesOf(configs.map(({ name }) => name)).size > 0) {
       error = kafkaError(KafkaErrorCode.invalidRequest, 'Each config must appear at most once.');
     } else if (resourceType === ResourceType.broker) {
-      error = brokerError(resourceName, nodeId, alteration.sets(resource));
+      error = brokerError(resourceName, nodes.self, alteration.sets(resource));
     } else if (resourceType !== ResourceType.topic) {
       error = kafkaError(KafkaErrorCode.invalidRequest, 'only topics have configs that can be changed');
     } else {
@@ -67,7 +67,7 @@ function refusalOf({ resourceType, resourceName }: Resource, access: RequestAcce
 /** Nothing of the broker can be set by a client, so all is at its default, and goes there when somebody asks for it. */
 function brokerError(name: string, nodeId: number, sets: boolean): KafkaError | undefined {
   if (name !== EVERY_BROKER && name !== String(nodeId)) {
-    return kafkaError(KafkaErrorCode.invalidRequest, `there is no broker ${name}; the only one is ${nodeId}`);
+    return kafkaError(KafkaErrorCode.invalidRequest, `this is broker ${nodeId}, not ${name}`);
   }
   if (!sets) return undefined;
   return kafkaError(KafkaErrorCode.invalidRequest, "the broker's own settings are flags of its command line");

@@ -11,6 +11,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, storeError } from '../errors.ts';
 import { CloseConnection, defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
+import { currentLeader, type Endpoint, endpointsOf } from '../nodes.ts';
 import {
   isTransactional,
   oneBatch,
@@ -20,13 +21,14 @@ import {
 } from '../produced-batch.ts';
 import { RecordClaims } from '../record-claims.ts';
 import { PRODUCED } from '../throttle.ts';
-import { askedTopic, internalTopicError, leaderError, leaderIdOf, unknownTopic } from '../topics.ts';
+import { askedTopic, internalTopicError, leaderError, unknownTopic } from '../topics.ts';
 import { TracedBatch } from '../traced-batch.ts';
 
 type Request = RequestOf<typeof produce>;
 type TopicData = Request['topicData'][number];
 type PartitionData = TopicData['partitionData'][number];
-type PartitionResponse = ResponseOf<typeof produce>['responses'][number]['partitionResponses'][number];
+type TopicResponse = ResponseOf<typeof produce>['responses'][number];
+type PartitionResponse = TopicResponse['partitionResponses'][number];
 
 /** Answered when everything is durable, whatever acks asks for: there are no replicas to wait for. */
 export const produceHandler = defineHandler(
@@ -40,7 +42,8 @@ export const produceHandler = defineHandler(
       named.map((data) => (mayWrite ? produceTopic(data, request, context) : unauthorized(data))),
     );
     const throttleTimeMs = throttle.settle(PRODUCED);
-    if (request.acks !== 0) return { responses, throttleTimeMs };
+    if (request.acks !== 0)
+      return { responses, throttleTimeMs, nodeEndpoints: leadersOf(responses, context) };
     const failed = responses.flatMap(({ partitionResponses }) => partitionResponses).find(isFailed);
     // With acks=0 closing the connection is the only way to make the client refresh its metadata.
     if (failed !== undefined) throw new CloseConnection(`produce with acks=0: error ${failed.errorCode}`);
@@ -48,6 +51,17 @@ export const produceHandler = defineHandler(
   },
   { needs: ['write topic', 'publish topic', 'alter session'], isConcurrent: true, meters: PRODUCED },
 );
+
+/** Where the leaders are to whom partitions were sent. */
+function leadersOf(responses: readonly TopicResponse[], context: RequestContext): Endpoint[] {
+  let ids: Set<number> | undefined;
+  for (const { partitionResponses } of responses) {
+    for (const { currentLeader } of partitionResponses) {
+      if (currentLeader !== undefined) ids = (ids ?? new Set()).add(currentLeader.leaderId!);
+    }
+  }
+  return endpointsOf(ids, context);
+}
 
 function bytesOf({ topicData }: Request): number {
   let bytes = 0;
@@ -249,10 +263,11 @@ function failed(partition: PartitionLog, error: unknown): PartitionResponse {
   };
 }
 
-/** Clients that know KIP-951 go on where they are sent, without asking for metadata first. */
-function sentToLeader(partition: PartitionLog, errorCode: KafkaErrorCode, { nodeId }: KafkaParts) {
-  const currentLeader = { leaderId: leaderIdOf(partition, nodeId), leaderEpoch: partition.leaderEpoch };
-  return { ...refused(partition.number, kafkaError(errorCode)), currentLeader };
+function sentToLeader(partition: PartitionLog, errorCode: KafkaErrorCode, { nodes }: KafkaParts) {
+  return {
+    ...refused(partition.number, kafkaError(errorCode)),
+    currentLeader: currentLeader(partition, nodes),
+  };
 }
 
 const SEQUENCE_ERRORS = {

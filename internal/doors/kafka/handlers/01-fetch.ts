@@ -1,4 +1,5 @@
 import { messageCountOf } from '../../../batch/record-batch.ts';
+import type { Nodes } from '../../../log/nodes.ts';
 import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import { fetch } from '../../../protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
@@ -11,9 +12,9 @@ import {
   NO_SESSION,
   type PartitionKey,
 } from '../fetch/sessions.ts';
-import { defineHandler, type KafkaClient, type KafkaParts } from '../handler.ts';
+import { defineHandler, type KafkaClient, type KafkaParts, type RequestContext } from '../handler.ts';
+import { currentLeader, endpointsOf } from '../nodes.ts';
 import { FETCHED } from '../throttle.ts';
-import { leaderIdOf } from '../topics.ts';
 
 type Request = RequestOf<typeof fetch>;
 type Response = ResponseOf<typeof fetch>;
@@ -37,7 +38,7 @@ export const fetchHandler = defineHandler(
       await reading.start();
       await reading.untilEnough(request.minBytes, request.maxWaitMs, client.closed, parts.logs.clock);
       reading.recheck(context);
-      return { ...answer(reading, plan, parts), throttleTimeMs: charge(reading, client) };
+      return { ...answer(reading, plan, context), throttleTimeMs: charge(reading, client) };
     } finally {
       reading.stop();
     }
@@ -80,8 +81,10 @@ function forgottenOf({ forgottenTopicsData }: Request): PartitionKey[] {
   );
 }
 
-function answer({ reads, isolation }: Reading, plan: FetchPlan, parts: KafkaParts): Response {
+function answer({ reads, isolation }: Reading, plan: FetchPlan, context: RequestContext): Response {
   const { session, isIncremental } = plan;
+  const { parts } = context;
+  let leaders: Set<number> | undefined;
   const responses: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = [];
   for (const read of reads) {
     const { asked } = read;
@@ -90,13 +93,17 @@ function answer({ reads, isolation }: Reading, plan: FetchPlan, parts: KafkaPart
     asked.toldHighWatermark = response.highWatermark;
     asked.toldFirstOffset = response.logStartOffset!;
     asked.wasRefused = response.errorCode !== KafkaErrorCode.none;
+    if (response.currentLeader) leaders = (leaders ?? new Set()).add(response.currentLeader.leaderId!);
     if (isIncremental && !isNews) continue;
     if (session !== undefined && read.bytes > 0) parts.fetchSessions.moveToEnd(session, asked);
     const last = responses.at(-1);
     if (last?.topic === asked.topic && last.topicId === asked.topicId) last.partitions.push(response);
     else responses.push({ topic: asked.topic, topicId: asked.topicId, partitions: [response] });
   }
-  return { errorCode: KafkaErrorCode.none, sessionId: session?.id ?? NO_SESSION, responses };
+  return {
+    ...{ errorCode: KafkaErrorCode.none, sessionId: session?.id ?? NO_SESSION, responses },
+    nodeEndpoints: endpointsOf(leaders, context),
+  };
 }
 
 /** Whether an incremental answer has to hold this partition (KIP-227). */
@@ -111,7 +118,7 @@ function tellsNews({ asked, bytes }: Read, response: PartitionResponse): boolean
   );
 }
 
-function partitionResponse(read: Read, isolation: Isolation, { nodeId }: KafkaParts): PartitionResponse {
+function partitionResponse(read: Read, isolation: Isolation, { nodes }: KafkaParts): PartitionResponse {
   const { asked, partition, batches, errorCode, divergingEpoch } = read;
   if (errorCode !== KafkaErrorCode.none || partition === undefined) {
     return {
@@ -120,7 +127,7 @@ function partitionResponse(read: Read, isolation: Isolation, { nodeId }: KafkaPa
       highWatermark: -1,
       lastStableOffset: -1,
       logStartOffset: -1,
-      currentLeader: partition && currentLeader(partition, nodeId),
+      currentLeader: partition && leaderElsewhere(partition, nodes),
       // Kafka has an empty list where there is no partition to ask about transactions.
       abortedTransactions: partition === undefined ? [] : null,
       records: NO_RECORDS,
@@ -142,10 +149,8 @@ function partitionResponse(read: Read, isolation: Isolation, { nodeId }: KafkaPa
   };
 }
 
-/** Clients that know KIP-951 go on where another node leads, without asking for metadata first. */
-function currentLeader(partition: PartitionLog, nodeId: number) {
-  if (partition.leader === 'here') return undefined;
-  return { leaderId: leaderIdOf(partition, nodeId), leaderEpoch: partition.leaderEpoch };
+function leaderElsewhere(partition: PartitionLog, nodes: Nodes) {
+  return partition.leader === 'here' ? undefined : currentLeader(partition, nodes);
 }
 
 /**

@@ -5,8 +5,9 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
+import { endpoints, leaderState } from '../nodes.ts';
 import type { RequestAccess } from '../request-access.ts';
-import { leaderState, missingTopic, NO_OPERATIONS, topicOrNew, topicsByName } from '../topics.ts';
+import { missingTopic, NO_OPERATIONS, topicOrNew, topicsByName } from '../topics.ts';
 
 type Request = RequestOf<typeof metadata>;
 type Topic = ResponseOf<typeof metadata>['topics'][number];
@@ -14,7 +15,7 @@ type Topic = ResponseOf<typeof metadata>['topics'][number];
 export const metadataHandler = defineHandler(
   metadata,
   async (request, context) => {
-    const { parts, client, version, access } = context;
+    const { parts, version, access } = context;
     if (!isUnderstood(request, version)) return refusal(request);
     const topics = await topicsOf(request, context);
     if (version >= 8 && request.includeTopicAuthorizedOperations) {
@@ -26,9 +27,9 @@ export const metadataHandler = defineHandler(
     }
     const wantsOperations = version <= 10 && request.includeClusterAuthorizedOperations;
     return {
-      brokers: [{ nodeId: parts.nodeId, ...client.advertised, rack: null }],
+      brokers: endpoints(context),
       clusterId: parts.clusterId,
-      controllerId: parts.nodeId,
+      controllerId: parts.nodes.self,
       topics,
       clusterAuthorizedOperations: wantsOperations ? access.brokerOperations() : NO_OPERATIONS,
       errorCode: KafkaErrorCode.none,
@@ -124,7 +125,7 @@ function describe(topic: TopicLog, parts: KafkaParts): Described {
     topicId: topic.topicId,
     isInternal: isInternalTopic(topic.name),
     partitions: topic.partitions.map((partition) => ({
-      ...leaderState(partition, parts.nodeId),
+      ...leaderState(partition, parts.nodes),
       partitionIndex: partition.number,
     })),
     topicAuthorizedOperations: NO_OPERATIONS,

@@ -2,9 +2,10 @@ import { findCoordinator } from '../../../protocol/kafka/apis/10-find-coordinato
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type KafkaError, kafkaError } from '../errors.ts';
 import { defineHandler, type RequestContext } from '../handler.ts';
+import { endpoints, idOf } from '../nodes.ts';
 import { NO_TRANSACTIONS } from '../transactions.ts';
 
-/** This broker coordinates every group. A transaction has no coordinator, which its producers hear here first. */
+/** One broker coordinates every group. A transaction has no coordinator, which its producers hear here first. */
 export const findCoordinatorHandler = defineHandler(
   findCoordinator,
   (request, context) => {
@@ -22,7 +23,7 @@ const GROUP = 0;
 const TRANSACTION = 1;
 
 function coordinatorFor(key: string, keyType: number, context: RequestContext) {
-  const { client, version, parts, access } = context;
+  const { version, parts, access } = context;
   if (keyType === TRANSACTION) return nobody(NO_TRANSACTIONS);
   if (keyType !== GROUP) {
     const message = `There is no coordinator for keys of type ${keyType}.`;
@@ -30,13 +31,20 @@ function coordinatorFor(key: string, keyType: number, context: RequestContext) {
   }
   const denial = access.groupRefusal('describe', key);
   if (denial !== undefined) return nobody(denial);
+  const id = idOf(parts.nodes.coordinator, parts.nodes);
+  const coordinator = endpoints(context).find(({ nodeId }) => nodeId === id);
+  if (coordinator === undefined) return nobody(NOT_AVAILABLE);
   return {
-    nodeId: parts.nodeId,
-    ...client.advertised,
+    ...coordinator,
     errorCode: KafkaErrorCode.none,
     errorMessage: version < FIRST_VERSION_WITH_SEVERAL ? 'NONE' : '',
   };
 }
+
+const NOT_AVAILABLE = kafkaError(
+  KafkaErrorCode.coordinatorNotAvailable,
+  'No broker coordinates groups at the moment.',
+);
 
 function nobody(error: KafkaError) {
   return { nodeId: -1, host: '', port: -1, ...error };

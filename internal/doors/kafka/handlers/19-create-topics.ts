@@ -8,6 +8,7 @@ import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/ka
 import { configsError, configValues, nullConfigError } from '../configs/configs.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
+import { assignmentProblem } from '../nodes.ts';
 import { duplicatesOf, internalTopicError } from '../topics.ts';
 
 type Asked = RequestOf<typeof createTopics>['topics'][number];
@@ -66,7 +67,7 @@ async function createTopic(
 }
 
 /** As many as said, or as were assigned to brokers, of which there is one. */
-function partitionCountOf(asked: Asked, { settings, nodeId }: KafkaParts): number | KafkaError {
+function partitionCountOf(asked: Asked, { settings, nodes }: KafkaParts): number | KafkaError {
   const { numPartitions, replicationFactor, assignments } = asked;
   if (assignments.length > 0) {
     if (numPartitions !== -1 || replicationFactor !== -1) {
@@ -76,16 +77,24 @@ function partitionCountOf(asked: Asked, { settings, nodeId }: KafkaParts): numbe
     const indexes = new Set(assignments.map(({ partitionIndex }) => partitionIndex));
     const isWhole =
       assignments.every((_, index) => indexes.has(index)) && indexes.size === assignments.length;
-    const isHere = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === nodeId);
+    const isHere = assignments.every(({ brokerIds }) => assignmentProblem(brokerIds, nodes) === undefined);
     if (!isWhole || !isHere) {
-      const message = `partitions 0 to n are each assigned to broker ${nodeId}, which is the only one`;
+      const message =
+        nodes.others.length > 0
+          ? assignmentProblem([], nodes)
+          : `partitions 0 to n are each assigned to broker ${nodes.self}, which is the only one`;
       return kafkaError(KafkaErrorCode.invalidReplicaAssignment, message);
     }
     return partitionCountInBounds(assignments.length);
   }
   const count = partitionCountInBounds(numPartitions === -1 ? settings.defaultPartitions : numPartitions);
-  if (typeof count === 'number' && replicationFactor !== -1 && replicationFactor !== 1) {
-    const message = `Replication factor must be 1 or -1 (the default): there is one broker, not ${replicationFactor}.`;
+  const brokers = 1 + nodes.others.length;
+  const isPossible = replicationFactor === -1 || (replicationFactor >= 1 && replicationFactor <= brokers);
+  if (typeof count === 'number' && !isPossible) {
+    const message =
+      brokers === 1
+        ? `Replication factor must be 1 or -1 (the default): there is one broker, not ${replicationFactor}.`
+        : `Replication factor must be 1 to ${brokers}, or -1 (the default), not ${replicationFactor}.`;
     return kafkaError(KafkaErrorCode.invalidReplicationFactor, message);
   }
   return count;

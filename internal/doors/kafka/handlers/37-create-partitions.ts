@@ -4,6 +4,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
+import { assignmentProblem } from '../nodes.ts';
 import { duplicatesOf, internalTopicError } from '../topics.ts';
 
 type Asked = RequestOf<typeof createPartitions>['topics'][number];
@@ -58,10 +59,13 @@ async function addTo(asked: Asked, validateOnly: boolean, parts: KafkaParts): Pr
 function assignmentsProblem(
   { assignments }: Asked,
   added: number,
-  { nodeId }: KafkaParts,
+  { nodes }: KafkaParts,
 ): string | undefined {
   if (assignments === null) return undefined;
   if (assignments.length !== added) return `${assignments.length} assignments for ${added} more partition(s)`;
-  const isHere = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === nodeId);
-  return isHere ? undefined : `every partition is assigned to broker ${nodeId}, which is the only one`;
+  for (const { brokerIds } of assignments) {
+    const problem = assignmentProblem(brokerIds, nodes);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }

@@ -1,8 +1,10 @@
+import type { Nodes } from '../../../log/nodes.ts';
 import { alterPartitionReassignments } from '../../../protocol/kafka/apis/45-alter-partition-reassignments.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
 import { type KafkaError, kafkaError, NO_ERROR } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
+import { assignmentProblem } from '../nodes.ts';
 import { duplicatesOf } from '../topics.ts';
 
 type Asked = RequestOf<typeof alterPartitionReassignments>['topics'][number]['partitions'][number];
@@ -35,7 +37,7 @@ export const alterPartitionReassignmentsHandler = defineHandler(
 function outcomeOf(
   name: string,
   { partitionIndex, replicas }: Asked,
-  { logs, nodeId }: KafkaParts,
+  { logs, nodes }: KafkaParts,
 ): KafkaError {
   const topic = logs.topic(name);
   if (topic === undefined) {
@@ -48,13 +50,15 @@ function outcomeOf(
   if (replicas === null) {
     return kafkaError(KafkaErrorCode.noReassignmentInProgress, 'the partition is not being moved');
   }
-  const problem = assignmentProblem(replicas, nodeId);
+  const problem = reassignmentProblem(replicas, nodes);
   return problem === undefined ? NO_ERROR : kafkaError(KafkaErrorCode.invalidReplicaAssignment, problem);
 }
 
-function assignmentProblem(replicas: readonly number[], nodeId: number): string | undefined {
+function reassignmentProblem(replicas: readonly number[], nodes: Nodes): string | undefined {
   if (replicas.length === 0) return 'a partition has at least one replica';
-  const elsewhere = replicas.find((replica) => replica !== nodeId);
-  if (elsewhere !== undefined) return `there is no broker ${elsewhere}; the only one is ${nodeId}`;
-  return duplicatesOf(replicas).size > 0 ? `broker ${nodeId} is named more than once` : undefined;
+  if (nodes.others.length > 0) return assignmentProblem(replicas, nodes);
+  const { self } = nodes;
+  const elsewhere = replicas.find((replica) => replica !== self);
+  if (elsewhere !== undefined) return `there is no broker ${elsewhere}; the only one is ${self}`;
+  return duplicatesOf(replicas).size > 0 ? `broker ${self} is named more than once` : undefined;
 }

@@ -1,6 +1,7 @@
 import { describeCluster } from '../../../protocol/kafka/apis/60-describe-cluster.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { defineHandler } from '../handler.ts';
+import { endpoints } from '../nodes.ts';
 import { NO_OPERATIONS } from '../topics.ts';
 
 const BROKERS = 1;
@@ -8,8 +9,9 @@ const CONTROLLERS = 2;
 
 export const describeClusterHandler = defineHandler(
   describeCluster,
-  (request, { parts, client, version, access }) => {
-    const { clusterId, nodeId } = parts;
+  (request, context) => {
+    const { parts, version, access } = context;
+    const { clusterId, nodes } = parts;
     const endpointType = version >= 1 ? request.endpointType : BROKERS;
     if (endpointType !== BROKERS) {
       const errorCode =
@@ -23,8 +25,12 @@ export const describeClusterHandler = defineHandler(
       errorCode: KafkaErrorCode.none,
       endpointType,
       clusterId,
-      controllerId: nodeId,
-      brokers: [{ brokerId: nodeId, ...client.advertised, rack: null, isFenced: false }],
+      controllerId: nodes.self,
+      brokers: endpoints(context).map(({ nodeId, ...broker }) => ({
+        ...broker,
+        brokerId: nodeId,
+        isFenced: false,
+      })),
       clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
         ? access.brokerOperations()
         : NO_OPERATIONS,

@@ -6,7 +6,8 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import type { KafkaError } from '../errors.ts';
 import { defineHandler, type RequestContext } from '../handler.ts';
-import { leaderState, missingTopic } from '../topics.ts';
+import { leaderState } from '../nodes.ts';
+import { missingTopic } from '../topics.ts';
 
 type Request = RequestOf<typeof describeTopicPartitions>;
 type Response = ResponseOf<typeof describeTopicPartitions>;
@@ -65,14 +66,14 @@ function page(names: readonly string[], request: Request, context: RequestContex
 }
 
 function describe(topic: TopicLog, partitions: readonly PartitionLog[], context: RequestContext): Topic {
-  const { nodeId } = context.parts;
+  const { nodes } = context.parts;
   return {
     errorCode: KafkaErrorCode.none,
     name: topic.name,
     topicId: topic.topicId,
     isInternal: isInternalTopic(topic.name),
     partitions: partitions.map((partition) => ({
-      ...leaderState(partition, nodeId),
+      ...leaderState(partition, nodes),
       partitionIndex: partition.number,
       eligibleLeaderReplicas: [],
       lastKnownElr: [],

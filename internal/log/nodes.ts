@@ -1,0 +1,23 @@
+import { LEADS_ALL, type Leader, type Leadership } from './leadership.ts';
+
+/** A broker as the others of its cluster know it. */
+export interface Node {
+  readonly id: number;
+  /** Where Kafka's clients reach it; undefined where it has no door for them. */
+  readonly kafka: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** The brokers that share a store, as far as this one hears of them. */
+export interface Nodes extends Leadership {
+  /** The number of this one. */
+  readonly self: number;
+  /** The other ones that are there now. */
+  readonly others: readonly Node[];
+  /** Who coordinates all groups. */
+  readonly coordinator: Leader;
+}
+
+/** A broker on its own. */
+export function aloneAs(self: number): Nodes {
+  return { ...LEADS_ALL, self, others: [], coordinator: 'here' };
+}
