@@ -4,6 +4,7 @@ import type { FsyncPolicy } from '../log-store.ts';
 import type { Measure } from '../write-times.ts';
 import type { FileHandles } from './file-handles.ts';
 import type { FileWrite } from './file-write.ts';
+import { demandNamed } from './named.ts';
 import type { RedoLog } from './redo-log.ts';
 
 /**
@@ -45,8 +46,7 @@ export class FileWrites {
    */
   async checkpoint(): Promise<void> {
     if (this.#redo.sizeBytes === 0) return;
-    for (const path of this.#unsynced) await this.#handles.use(path, (handle) => handle.datasync());
-    this.#unsynced.clear();
+    await this.#syncFiles();
     await this.#redo.beginAnew();
   }
 
@@ -55,12 +55,18 @@ export class FileWrites {
    * what came to last before is in its place, also where the system lost it with the failure.
    */
   async recover(): Promise<void> {
-    if (this.#isRedoWrong) await this.#redo.takeBack();
+    if (await this.#redo.isLost()) await this.#syncFiles();
+    else if (this.#isRedoWrong) await this.#redo.takeBack();
     this.#isRedoWrong = false;
     if (this.#redo.sizeBytes === 0) return;
     this.#redo.replay();
     this.#unsynced.clear();
     await this.#redo.beginAnew();
+  }
+
+  async #syncFiles(): Promise<void> {
+    for (const path of this.#unsynced) await this.#handles.use(path, (handle) => handle.datasync());
+    this.#unsynced.clear();
   }
 
   async #writeThroughRedo(writes: readonly FileWrite[]): Promise<void> {
@@ -77,6 +83,7 @@ export class FileWrites {
         this.#handles.use(write.path, async (handle) => {
           await writeAt(handle, write);
           if (isSynced) await this.#sync(handle);
+          demandNamed(handle, write.path);
         }),
       ),
     );

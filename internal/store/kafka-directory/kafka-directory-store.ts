@@ -145,11 +145,13 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     checkOffset(offset);
     return this.#shrink(partition, async (from, directory) => {
       checkFirst(offset, from.nextOffset);
-      if (offset <= from.firstOffset) return;
+      const first = Math.max(offset, from.firstOffset);
+      // One that failed half-way may have left segments from before.
+      if (first === from.firstOffset && from.segmentIndex(first) === 0) return;
       await directory.prepareRemoval(from);
-      await directory.note([{ kind: 'first-offset', id: partition, offset }]);
-      await saveFirstOffset(from.folder, offset);
-      await deleteSegments(from, offset, directory.files);
+      await directory.note([{ kind: 'first-offset', id: partition, offset: first }]);
+      await saveFirstOffset(from.folder, first);
+      await deleteSegments(from, first, directory.files);
     });
   }
 

@@ -238,6 +238,12 @@ export class KafkaDirectory implements ChangedDirectory {
     this.#touched.add(partition);
   }
 
+  /** A partition is no more: nothing is written to its files at the end. */
+  dropPartition(partition: KafkaPartition): void {
+    this.partitions.delete(partition.id);
+    this.#touched.delete(partition);
+  }
+
   /** Before the files of a partition change otherwise than by appending. */
   async prepare(partition: KafkaPartition): Promise<void> {
     await this.beforeChange();
@@ -246,10 +252,11 @@ export class KafkaDirectory implements ChangedDirectory {
     await cutTorn(partition, this.#onCut);
   }
 
-  /** Before batches go: what the newest of them said of the time is kept. */
+  /** Before batches go: what the newest of them said of the time is kept, and what their headers say of producers. */
   async prepareRemoval(partition: KafkaPartition): Promise<void> {
     const { id, maxTimestamp } = partition;
     await this.prepare(partition);
+    if (partition.unnotedBatches > 0) this.notes.addProducers(partition);
     await this.note([{ kind: 'gone-timestamp', id, maxTimestamp }]);
   }
 

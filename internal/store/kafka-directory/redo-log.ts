@@ -14,6 +14,7 @@ import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import type { FileWrite } from './file-write.ts';
 import { readAt } from './files.ts';
+import { demandNamed, isNamed } from './named.ts';
 
 const REDO_LOG = 'tinymq.redo';
 
@@ -88,6 +89,7 @@ export class RedoLog {
       position += bytesWritten;
     }
     await sync(handle);
+    demandNamed(handle, this.#file);
     this.#sizeBytes += group.length;
     this.#groups++;
   }
@@ -111,6 +113,13 @@ export class RedoLog {
     this.#groups = this.#sizeBytes = this.#lastAt = 0;
   }
 
+  /** Whether somebody removed it while it is open: then it makes nothing last, and the next {@link append} begins another. */
+  async isLost(): Promise<boolean> {
+    if (this.#handle === undefined || isNamed(this.#handle)) return false;
+    await this.close();
+    return true;
+  }
+
   async close(): Promise<void> {
     const handle = this.#handle;
     this.#handle = undefined;
@@ -126,7 +135,14 @@ export class RedoLog {
   async #open(): Promise<FileHandle> {
     const isNew = !existsSync(this.#file);
     const handle = await open(this.#file, isNew ? 'w+' : 'r+', 0o600);
-    if (isNew) syncDirectory(this.#directories[0]!);
+    try {
+      if (isNew) syncDirectory(this.#directories[0]!);
+    } catch (error) {
+      // The next one has to make its name last, too.
+      await handle.close();
+      await rm(this.#file, { force: true });
+      throw error;
+    }
     return handle;
   }
 

@@ -90,7 +90,7 @@ export class KafkaTopics {
     await directory.note(topic.partitions.map(({ id }) => ({ kind: 'gone-partition', id })));
     directory.topics.delete(name);
     for (const partition of topic.partitions) {
-      directory.partitions.delete(partition.id);
+      directory.dropPartition(partition);
       await this.#removeFolder(partition);
     }
   }
