@@ -1,7 +1,7 @@
 import { type KafkaRecord, records, recordsPaced } from '../batch/read.ts';
 import { parseBatchHeader } from '../batch/record-batch.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
-import { type Message, Publication } from '../broker/delivery/publication.ts';
+import { type LogPart, type Message, Publication } from '../broker/delivery/publication.ts';
 import type { TargetSet } from '../broker/routing/targets.ts';
 import { nameForLog } from '../errors.ts';
 import { maxExpandedBatchBytes } from '../limits/batch.ts';
@@ -10,6 +10,7 @@ import { liveTopicOf, logNameOf } from '../log/names.ts';
 import type { PartitionLog } from '../log/partition-log.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
 import { isMixed } from './capture.ts';
+import { logPartOf } from './log-part.ts';
 import { type Delivered, PartitionFollower } from './partition-follower.ts';
 import { messageOf } from './records.ts';
 import type { TurnPace } from './turn-pace.ts';
@@ -52,11 +53,12 @@ export class Delivery {
   #followerOf(topic: TopicLog, partition: PartitionLog): PartitionFollower {
     let follower = this.#followers.get(partition);
     if (follower === undefined) {
+      const read = { topic, part: logPartOf(topic, partition) };
       follower = new PartitionFollower({
         partition,
-        deliverNow: (batch, delivered) => this.#deliverNow(topic, batch, delivered),
+        deliverNow: (batch, delivered) => this.#deliverNow(read, batch, delivered),
         deliverInPieces: (batch, delivered, pace, ready) =>
-          this.#deliverInPieces(topic, batch, delivered, pace, ready),
+          this.#deliverInPieces(read, batch, delivered, pace, ready),
         unreadable: (error) => this.#unreadable(topic, error),
       });
       this.#followers.set(partition, follower);
@@ -83,10 +85,10 @@ export class Delivery {
     else this.#wanted.delete(logNameOf(filter));
   }
 
-  #deliverNow(topic: TopicLog, batch: Uint8Array, delivered: Delivered): boolean {
+  #deliverNow({ topic, part }: Read, batch: Uint8Array, delivered: Delivered): boolean {
     if (isLarge(batch)) return false;
     try {
-      this.#deliverMessages(topic, this.#current(messagesOf(topic.name, batch)), batch, delivered);
+      this.#deliverMessages(topic, this.#current(messagesOf(part, batch)), batch, delivered);
     } catch (error) {
       this.#unreadable(topic, error);
     }
@@ -94,7 +96,7 @@ export class Delivery {
   }
 
   async #deliverInPieces(
-    topic: TopicLog,
+    { topic, part }: Read,
     batch: Uint8Array,
     delivered: Delivered,
     pace: TurnPace,
@@ -115,7 +117,7 @@ export class Delivery {
       piece = [];
     };
     for (const record of all) {
-      piece.push(qosOneMessageOf(record, topic.name));
+      piece.push(qosOneMessageOf(record, part));
       read++;
       if (piece.length < PIECE_RECORDS) continue;
       deliverPiece();
@@ -195,6 +197,12 @@ export class Delivery {
   }
 }
 
+/** What a follower reads. */
+interface Read {
+  readonly topic: TopicLog;
+  readonly part: LogPart;
+}
+
 const MAX_REMEMBERED_NAMES = 10_000;
 /** Records that are delivered at once; a batch of more, or one that may expand to much, is delivered in pieces. */
 const PIECE_RECORDS = 2_048;
@@ -216,19 +224,21 @@ function isNobody({ channels, receivers, groups }: TargetSet, topic: string, fro
   return receivers.every((receiver) => receiver.passesOver?.(topic, fromLog) === true);
 }
 
-function messagesOf(logName: string, batch: Uint8Array): Message[] {
+function messagesOf(part: LogPart, batch: Uint8Array): Message[] {
   const header = parseBatchHeader(batch, 0);
   const messages: Message[] = [];
   // Marks of transactions are no messages.
   if (header.isControl) return messages;
   for (const record of records(batch, header, maxExpandedBatchBytes)) {
-    messages.push(qosOneMessageOf(record, logName));
+    messages.push(qosOneMessageOf(record, part));
   }
   return messages;
 }
 
-function qosOneMessageOf(record: KafkaRecord, logName: string): Message {
-  const message = messageOf(record, logName);
+function qosOneMessageOf(record: KafkaRecord, part: LogPart): Message {
+  const message = messageOf(record, part.log);
+  message.readFrom = part;
+  message.offset = record.offset;
   message.qos = 1;
   // Its producer has had an answer, and will not send it again.
   message.isLastCopy = true;

@@ -46,6 +46,11 @@ const session = {
   endedAtMs: 5,
   subscriptions: [{ filter: 'a/#', qos: 1, noLocal: false, retainAsPublished: true, tag: 3 } as const],
 };
+const placed: Message = {
+  ...message,
+  readFrom: { log: 'a.b', logId: Uint8Array.from({ length: 16 }, (_, index) => 0xf0 + index), partition: 3 },
+  offset: 2 ** 40,
+};
 const delayed = { message, dueAtMs: 1_700_000_000_001, delayMs: 10, expiryMs: undefined };
 const open = { message, dueAtMs: undefined, delayMs: 10, expiryMs: 5 };
 /** What came before the rest of an entry that has its time. */
@@ -60,6 +65,7 @@ function formerWill(): Uint8Array {
 const KINDS: readonly [string, Uint8Array, (value: Uint8Array) => unknown, unknown][] = [
   ['session', encodeSession(session), (value) => decodeSession('c', value), session],
   ['message', encodeMessage(message), decodeMessage, message],
+  ['message that was read from a log', encodeMessage(placed), decodeMessage, placed],
   ['delayed', encodeDelayed(delayed), decodeDelayed, delayed],
   ['delayed, not due yet', encodeDelayed(open), decodeDelayed, open],
   ['will of a version before', formerWill(), decodeWill, open],

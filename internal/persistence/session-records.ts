@@ -1,5 +1,5 @@
 import type { DelayedMessage } from '../broker/delayed-messages.ts';
-import type { Message, NewMessage, Qos } from '../broker/delivery/publication.ts';
+import type { LogPart, Message, NewMessage, Qos } from '../broker/delivery/publication.ts';
 import { absentOwner } from '../broker/sessions/absent-owner.ts';
 import type { NumberingRecord } from '../broker/sessions/numbering.ts';
 import type { Outgoing, OutgoingStep } from '../broker/sessions/outgoing.ts';
@@ -20,7 +20,8 @@ import { bodyOf, VERSION_BYTE, versionOf } from './entry-version.ts';
  *
  *     session            JSON
  *     retained           [user][message]; in version 1 without the user
- *     message            [flags:1][expires at, in ms: 8, 0 for never][topic][client id][properties][payload]
+ *     message            [flags:1][expires at, in ms: 8, 0 for never][topic][client id][properties][place, where a flag says so][payload]
+ *     place              [partition:4][offset:8][id of the log:16][log]
  *     outgoing           [flags:1][packet id:2][shared filter][count:2][identifiers:4 each][message number:8 | message]
  *     outgoing's state   [flags:1][packet id:2]
  *     received           nothing more, or one byte while it is not known whether its log has the message
@@ -37,6 +38,9 @@ const RETAIN = 0x04;
 const RELEASED = 0x08;
 /** The message stands elsewhere, because others wait for it too. */
 const REFERENCE = 0x10;
+
+/** Of a message that was read from a log. */
+const HAS_PLACE = 0x20;
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -255,11 +259,14 @@ function writeState(writer: FieldWriter, { qos, retain, step, token }: Outgoing,
 }
 
 function writeMessage(writer: FieldWriter, message: Message): void {
-  writer.uint8((message.qos ?? 0) | (message.retain ? RETAIN : 0));
+  const { readFrom, offset } = message;
+  const hasPlace = readFrom !== undefined && offset !== undefined;
+  writer.uint8((message.qos ?? 0) | (message.retain ? RETAIN : 0) | (hasPlace ? HAS_PLACE : 0));
   writeNumber(writer, message.expiresAtMs ?? 0);
   writer.text(message.topic);
   writer.text(message.clientId);
   writeProperties(writer, message.properties ?? {});
+  if (hasPlace) writePlace(writer, readFrom, offset);
   writer.raw(message.payload);
 }
 
@@ -269,9 +276,11 @@ function readMessage(reader: FieldReader): Message {
   const topic = reader.text('topic');
   const clientId = reader.text('client id');
   const properties: Properties = readProperties(reader, 'publish');
+  const place = (flags & HAS_PLACE) === 0 ? undefined : readPlace(reader);
   const message: NewMessage = {
     topic,
     clientId,
+    ...place,
     payload: new Uint8Array(reader.rest()),
     qos: (flags & QOS_BITS) as Qos,
     retain: (flags & RETAIN) !== 0,
@@ -280,6 +289,24 @@ function readMessage(reader: FieldReader): Message {
   if (Object.keys(properties).length > 0) message.properties = properties;
   return message;
 }
+
+function writePlace(writer: FieldWriter, { partition, logId, log }: LogPart, offset: number): void {
+  writer.uint32(partition);
+  writeNumber(writer, offset);
+  writer.raw(logId);
+  writer.text(log);
+}
+
+function readPlace(reader: FieldReader): Pick<Message, 'readFrom' | 'offset'> {
+  const partition = reader.uint32('partition');
+  const offset = readNumber(reader);
+  const logId = new Uint8Array(LOG_ID_BYTES);
+  const view = new DataView(logId.buffer);
+  for (let at = 0; at < LOG_ID_BYTES; at += 4) view.setUint32(at, reader.uint32('id of a log'));
+  return { readFrom: { partition, logId, log: reader.text('log') }, offset };
+}
+
+const LOG_ID_BYTES = 16;
 
 function writeNumber(writer: FieldWriter, value: number): void {
   writer.uint32(Math.floor(value / TWO_32));

@@ -277,6 +277,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
         return this.#withHandlersOfAll(handlers);
       },
       readerOf: (number) => this.#subscriptions.readerOf(number),
+      readerAt: (place) => this.#subscriptions.readerAt(place),
       handlersOfReplay: ({ entry }) =>
         this.#withHandlersOfAll([...entry.subscriptions].map(({ deliver }) => deliver)),
       counted: () => this.#deliveries.next(),

@@ -10,6 +10,8 @@ export class Settlement {
   #holders = 0;
   #isByHand = false;
   #isSettled = false;
+  /** Called when the message is done: acknowledged, or given back for good. */
+  whenDone: (() => void) | undefined;
 
   /** @internal */
   constructor(deliveries: Deliveries, connection: number, number: number) {
@@ -33,12 +35,16 @@ export class Settlement {
   }
 
   acknowledge(): void {
-    if (this.#settle()) this.#deliveries.answered(this.#number);
+    if (!this.#settle()) return;
+    this.#deliveries.answered(this.#number);
+    this.whenDone?.();
   }
 
   /** Gives it back; `undefined`: for good. */
   giveBack(afterMs: number | undefined, reason: string): void {
-    if (this.#settle()) this.#deliveries.returned(this.#number, afterMs, reason);
+    if (!this.#settle()) return;
+    this.#deliveries.returned(this.#number, afterMs, reason);
+    if (afterMs === undefined) this.whenDone?.();
   }
 
   /** The first word counts, and none about a connection that is gone: there the message comes again. */

@@ -47,6 +47,7 @@ function collecting(handlersOf: (topic: string, collect: MessageHandler) => Mess
         () => {},
         () => {},
       ).next(),
+    readerAt: () => undefined,
     handlersOfReplay: () => [],
     failed: (error) => errors.push(error),
   });

@@ -8,7 +8,7 @@ import {
   RESERVED_TYPE_BITS,
 } from '../../internal/protocol/frame/frame.ts';
 import { parseReplayed } from '../../internal/protocol/frame/positions.ts';
-import { readProperties } from '../../internal/protocol/frame/properties.ts';
+import { type Place, readProperties } from '../../internal/protocol/frame/properties.ts';
 import type { Settlement } from './deliveries.ts';
 import { Message, type MessageExtras, type MessageHandler, ReplayedMessage, RichMessage } from './message.ts';
 import { NameTable } from './names.ts';
@@ -28,6 +28,8 @@ export interface InboxEvents {
   handlersOf(topic: string): readonly MessageHandler[];
   /** Which replay a broker means by this number; undefined where it has ended. */
   readerOf(number: number): Reader | undefined;
+  /** Which replay a message is of that was given back. */
+  readerAt(place: Place): Reader | undefined;
   /** Who wants the messages of a replay; asked again after {@link Inbox.handlersChanged}. */
   handlersOfReplay(reader: Reader): readonly MessageHandler[];
   /** A message came that the broker wants an answer for. */
@@ -121,7 +123,11 @@ export class Inbox {
     const { topic, handlers } = this.#known(bytes, cursor);
     const clientId = this.#clientIds.find(bytes, cursor.clientIdStart, cursor.end);
     const message = new RichMessage(topic, clientId, bytes, start, cursor.payloadEnd, extras);
-    if (handlers.length === 0 && extras.settlement !== undefined) this.#unclaimed.push({ topic, message });
+    const { place, isAgain } = extras.properties;
+    const reader = place !== undefined && isAgain ? this.#events.readerAt(place) : undefined;
+    if (reader !== undefined) this.#callReader(reader, place!.offset, message);
+    else if (handlers.length === 0 && extras.settlement !== undefined)
+      this.#unclaimed.push({ topic, message });
     else this.#callAll(handlers, message);
   }
 
@@ -147,10 +153,6 @@ export class Inbox {
       extras.settlement?.acknowledge();
       return;
     }
-    if (reader.epoch !== this.#epoch) {
-      reader.handlers = this.#events.handlersOfReplay(reader);
-      reader.epoch = this.#epoch;
-    }
     const { log, partition } = reader.position;
     const { topic } = this.#topics.find(bytes, cursor.topicStart, cursor.topicEnd);
     const clientId = this.#clientIds.find(bytes, cursor.clientIdStart, cursor.end);
@@ -159,6 +161,20 @@ export class Inbox {
     const message = new ReplayedMessage(topic, clientId, bytes, start, payloadEnd, place, extras);
     // Whoever got it does not get it again, whatever becomes of the connection while it is handled.
     reader.position.offset = replayed.offset + 1;
+    this.#callReader(reader, replayed.offset, message);
+  }
+
+  /** A message that wants an answer is the replay's until it has one. */
+  #callReader(reader: Reader, offset: number, message: Message): void {
+    if (reader.epoch !== this.#epoch) {
+      reader.handlers = this.#events.handlersOfReplay(reader);
+      reader.epoch = this.#epoch;
+    }
+    const { settlement } = message;
+    if (settlement !== undefined) {
+      reader.unanswered.add(offset);
+      settlement.whenDone = () => reader.unanswered.delete(offset);
+    }
     this.#callAll(reader.handlers, message);
   }
 

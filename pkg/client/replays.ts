@@ -14,6 +14,8 @@ export interface Reader {
   readonly entry: FilterEntry;
   /** Moves on with each message, and outlasts the connection. */
   readonly position: Position;
+  /** Offsets of messages that came and have no answer: a new connection begins at the first of them. */
+  readonly unanswered: Set<number>;
   handlers: readonly MessageHandler[];
   epoch: number;
 }
@@ -22,9 +24,21 @@ export interface Reader {
 export class Replays {
   readonly #readers = new Map<number, Reader>();
 
-  /** A new connection, on which the numbers mean something else. */
+  /** A new connection, on which the numbers mean something else, and what has no answer comes again. */
   reset(): void {
+    for (const { position, unanswered } of this.#readers.values()) {
+      for (const offset of unanswered) position.offset = Math.min(position.offset, offset);
+    }
     this.#readers.clear();
+  }
+
+  /** Who reads where a message stands that was given back, and comes by itself now. */
+  findAt({ log, partition, offset }: Pick<Position, 'log' | 'partition' | 'offset'>): Reader | undefined {
+    for (const reader of this.#readers.values()) {
+      const { position, unanswered } = reader;
+      if (position.log === log && position.partition === partition && unanswered.has(offset)) return reader;
+    }
+    return undefined;
   }
 
   /** The broker reads a log for a replay, from here on. A payload that says nothing is passed over. */
@@ -32,7 +46,13 @@ export class Replays {
     const position = parsePosition(payload);
     if (position === undefined) return;
     entry.positions.set(`${position.partition} ${position.log}`, position);
-    this.#readers.set(position.reader, { entry, position, handlers: [], epoch: -1 });
+    this.#readers.set(position.reader, {
+      entry,
+      position,
+      unanswered: new Set(),
+      handlers: [],
+      epoch: -1,
+    });
   }
 
   /** Who reads under this number; nobody where the subscription has ended. */

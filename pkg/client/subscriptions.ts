@@ -1,4 +1,5 @@
 import { type Frame, FrameType } from '../../internal/protocol/frame/frame.ts';
+import type { Position } from '../../internal/protocol/frame/positions.ts';
 import type { Agreement } from './agreement.ts';
 import {
   ClosedError,
@@ -107,6 +108,11 @@ export class Subscriptions {
   /** Which replay a broker means by this number; undefined where it has ended. */
   readerOf(number: number): Reader | undefined {
     return this.#replays.find(number);
+  }
+
+  /** Which replay a message is of that was given back, and comes by itself now. */
+  readerAt(place: Pick<Position, 'log' | 'partition' | 'offset'>): Reader | undefined {
+    return this.#replays.findAt(place);
   }
 
   /**

@@ -21,6 +21,17 @@ export interface Message {
   readonly properties?: MessageProperties | undefined;
   /** Whether nobody will publish it again: a will, what a session leaves to another, what came from a log. */
   readonly isLastCopy?: boolean;
+  /** Of a message that was read from a log: which part of which log, and its offset there. */
+  readonly readFrom?: LogPart | undefined;
+  readonly offset?: number | undefined;
+}
+
+/** A partition of a log, as messages that were read there name it; all of them share one. */
+export interface LogPart {
+  readonly log: string;
+  /** 16 bytes that no other log has, whatever its name. */
+  readonly logId: Uint8Array;
+  readonly partition: number;
 }
 
 /** A message that nobody else has yet. */

@@ -21,6 +21,7 @@ const SERVED: ReadonlySet<Extension> = new Set([
   'headers',
   'expiry',
   'options',
+  'offsets',
 ]);
 /** The extensions of which a client has a session that the broker knows by its id. */
 const OF_SESSIONS: readonly Extension[] = ['delivery', 'session', 'will'];

@@ -106,7 +106,7 @@ export class ConnectedClient implements PublishHost {
     this.answers = new OrderedAnswers(channel);
     this.#outlet = new FrameOutlet({
       ...{ channel, told, clock: broker.clock, window: this.#window(access) },
-      counted: (token) => this.#countedSent(token),
+      counted: (token, isReplayed) => this.#countedSent(token, isReplayed),
       confirmed: (token) => this.#session.outbox.done(token),
     });
     const opened = agreement.hasSession
@@ -121,7 +121,8 @@ export class ConnectedClient implements PublishHost {
       this.#refusals = new RefusalFrames({ channel, clientId, log: this.#log() });
     }
     if (extensions.has('positions')) {
-      this.#positions = new PositionFrames({ logs: services.logs, channel, clientId });
+      const { logs } = services;
+      this.#positions = new PositionFrames({ logs, channel, clientId, told, clock: broker.clock });
     }
   }
 
@@ -301,6 +302,7 @@ export class ConnectedClient implements PublishHost {
     this.#acknowledged?.close();
     this.#once?.close();
     this.#subscriber?.stop();
+    this.#deliveries?.forgetReplayed();
     const { sessions, broker } = this.#services;
     if (this.agreement.hasSession) sessions.leave(this.#session, isWillWanted);
     else this.#session.unsubscribeAll();
@@ -371,9 +373,9 @@ export class ConnectedClient implements PublishHost {
     });
   }
 
-  #countedSent(token: number): void {
+  #countedSent(token: number, isReplayed: boolean): void {
     this.#deliveries ??= this.#newDeliveries();
-    this.#deliveries.sent(token);
+    this.#deliveries.sent(token, isReplayed);
   }
 
   #newDeliveries(): Deliveries {
@@ -392,6 +394,7 @@ export class ConnectedClient implements PublishHost {
     const { client, agreement, answers } = this;
     return new FrameSubscriber({
       ...{ services: this.#services, client, clientId: this.#clientId, session: this.#session, answers },
+      outlet: this.#outlet,
       ...{ permitted: agreement.properties, positions: this.#positions, refusals: this.#refusals },
     });
   }
@@ -440,6 +443,7 @@ function toldBy({ extensions }: Agreement): Told {
     headers: extensions.has('headers'),
     expiry: extensions.has('expiry'),
     retain: extensions.has('retain'),
+    offsets: extensions.has('offsets'),
   };
 }
 

@@ -22,6 +22,8 @@ export class Deliveries {
   #tokens: number[] = [];
   /** The number of the first one. */
   #first = 1;
+  /** Tokens of messages of replays, which the client finds again by their places. */
+  #replayed: Set<number> | undefined;
   /** How many at the front have their answer and were not taken out yet. */
   #head = 0;
 
@@ -29,8 +31,18 @@ export class Deliveries {
     this.#parts = parts;
   }
 
-  sent(token: number): void {
+  sent(token: number, isReplayed: boolean): void {
     this.#tokens.push(token);
+    if (!isReplayed) return;
+    this.#replayed ??= new Set();
+    this.#replayed.add(token);
+  }
+
+  /** The connection is gone: what a replay sent, and has no answer, is for the replay that goes on from there. */
+  forgetReplayed(): void {
+    const { outbox } = this.#parts.session;
+    for (const token of this.#replayed ?? []) if (outbox.find(token) !== undefined) outbox.done(token);
+    this.#replayed = undefined;
   }
 
   /** Takes an ACK. @throws FrameError; BrokerError `unexpected-frame`. */
@@ -57,6 +69,7 @@ export class Deliveries {
       this.#answer(index);
     } else {
       this.#tokens[index] = ANSWERED;
+      this.#replayed?.delete(token);
       if (session.outbox.find(token) !== undefined) session.outbox.putOff(token, clock.now() + afterMs);
     }
     this.#forgetAnswered();
@@ -66,6 +79,7 @@ export class Deliveries {
     const token = this.#tokens[index];
     if (token === undefined || token === ANSWERED) return;
     this.#tokens[index] = ANSWERED;
+    this.#replayed?.delete(token);
     const { outbox } = this.#parts.session;
     // It may have been given up since.
     if (outbox.find(token) !== undefined) outbox.done(token);

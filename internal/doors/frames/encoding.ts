@@ -2,7 +2,7 @@ import type { Encoding, Message } from '../../broker/delivery/publication.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { FrameDecoder } from '../../protocol/frame/decoder.ts';
 import { encodeFrame, FrameBit, FrameType, MAX_PAYLOAD_BYTES } from '../../protocol/frame/frame.ts';
-import { payloadWith, readProperties } from '../../protocol/frame/properties.ts';
+import { type FrameProperties, payloadWith, readProperties } from '../../protocol/frame/properties.ts';
 import { propertiesToTell, type Told } from './message-properties.ts';
 
 /** Messages as PUBLISH frames, one behind the other. */
@@ -27,6 +27,17 @@ export function encodeMessage({ topic, payload, clientId }: Message): Uint8Array
   return encodeFrame(FrameType.publish, topic, payload, clientId);
 }
 
+/** A message in a frame of a type, with a block where something is said of it. */
+export function encodeWith(
+  type: number,
+  { topic, clientId }: Pick<Message, 'topic' | 'clientId'>,
+  said: FrameProperties | undefined,
+  payload: Uint8Array,
+): Uint8Array {
+  if (said === undefined) return encodeFrame(type, topic, payload, clientId);
+  return encodeFrame(type | FrameBit.properties, topic, payloadWith(said, payload), clientId);
+}
+
 /** The same for clients that are told of properties; a message without any is as above. */
 class ToldEncoding implements Encoding {
   readonly name: string;
@@ -35,7 +46,7 @@ class ToldEncoding implements Encoding {
   readonly #clock: Clock;
 
   constructor(told: Told, clock: Clock) {
-    const names = (['headers', 'expiry'] as const).filter((name) => told[name]);
+    const names = (['headers', 'expiry', 'offsets'] as const).filter((name) => told[name]);
     this.name = `frames with ${names.join(' and ')}`;
     this.#told = told;
     this.#clock = clock;
@@ -55,9 +66,7 @@ class ToldEncoding implements Encoding {
 
   #encode(message: Message): Uint8Array {
     const said = propertiesToTell(message, this.#told, this.#clock);
-    if (said === undefined) return encodeMessage(message);
-    const payload = payloadWith(said, message.payload);
-    return encodeFrame(FrameType.publish | FrameBit.properties, message.topic, payload, message.clientId);
+    return encodeWith(FrameType.publish, message, said, message.payload);
   }
 }
 
@@ -68,13 +77,13 @@ const encodings = new WeakMap<Clock, Map<string, Encoding>>();
  * wanted: who shares it shares bytes.
  */
 export function encodingFor(told: Told, clock: Clock): Encoding {
-  if (!told.headers && !told.expiry) return frameEncoding;
+  if (!told.headers && !told.expiry && !told.offsets) return frameEncoding;
   let known = encodings.get(clock);
   if (known === undefined) {
     known = new Map();
     encodings.set(clock, known);
   }
-  const key = `${told.headers} ${told.expiry}`;
+  const key = `${told.headers} ${told.expiry} ${told.offsets}`;
   let encoding = known.get(key);
   if (encoding === undefined) {
     encoding = new ToldEncoding(told, clock);

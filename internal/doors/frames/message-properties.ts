@@ -18,6 +18,7 @@ const PERMITTED: Partial<Record<Extension, readonly number[]>> = {
   ],
   delivery: [PropertyId.acknowledged],
   options: [PropertyId.noLocal, PropertyId.retainHandling, PropertyId.retainAsPublished],
+  offsets: [PropertyId.start],
 };
 /** Those of a subscription; all others are of messages. */
 const FIRST_OF_SUBSCRIPTIONS: number = PropertyId.acknowledged;
@@ -84,14 +85,23 @@ export interface Told {
   headers: boolean;
   expiry: boolean;
   retain: boolean;
+  /** Where in a log a message was read. */
+  offsets: boolean;
+}
+
+/** The same for messages that say their place elsewhere. */
+export function withoutPlace(told: Told): Told {
+  return told.offsets ? { ...told, offsets: false } : told;
 }
 
 /** What a client is told of a message; undefined where that is nothing. */
 export function propertiesToTell(message: Message, told: Told, clock: Clock): FrameProperties | undefined {
-  const { properties, expiresAtMs } = message;
+  const { properties, expiresAtMs, readFrom, offset } = message;
   const tellsExpiry = told.expiry && expiresAtMs !== undefined;
-  if (!tellsExpiry && !(told.headers && properties !== undefined)) return undefined;
+  const tellsPlace = told.offsets && readFrom !== undefined && offset !== undefined;
+  if (!tellsExpiry && !tellsPlace && !(told.headers && properties !== undefined)) return undefined;
   const said: FrameProperties = {};
+  if (tellsPlace) said.place = { ...readFrom, offset };
   // What is still wanted is not said to be over.
   if (tellsExpiry) said.expiresInMs = Math.max(1, Math.ceil(expiresAtMs - clock.now()));
   if (told.headers && properties !== undefined) tellHeaders(properties, said);

@@ -2,10 +2,10 @@ import type { Channel } from '../../broker/delivery/channel.ts';
 import { type Message, Publication } from '../../broker/delivery/publication.ts';
 import type { Outlet, SentAs } from '../../broker/sessions/outlet.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { encodeFrame, FrameBit, FrameType } from '../../protocol/frame/frame.ts';
-import { type FrameProperties, payloadWith } from '../../protocol/frame/properties.ts';
-import { encodeMessage } from './encoding.ts';
-import { propertiesToTell, type Told } from './message-properties.ts';
+import { FrameBit, FrameType } from '../../protocol/frame/frame.ts';
+import { type ReplayedAs, replayedPayload } from '../../protocol/frame/positions.ts';
+import { encodeWith } from './encoding.ts';
+import { propertiesToTell, type Told, withoutPlace } from './message-properties.ts';
 
 export interface FrameOutletParts {
   channel: Channel;
@@ -13,8 +13,8 @@ export interface FrameOutletParts {
   told: Told;
   /** Messages that the client takes before it acknowledges any. */
   window: number;
-  /** A counted message is sent. */
-  counted(token: number): void;
+  /** A counted message is sent; of a replay, the client finds it again by its place. */
+  counted(token: number, isReplayed: boolean): void;
   /** The client has a message of QoS 2 by another protocol, and is not asked once more. */
   confirmed(token: number): void;
 }
@@ -28,6 +28,8 @@ export class FrameOutlet implements Outlet {
   /** Messages so far that its channel never drops. */
   undroppable = 0;
   readonly #parts: FrameOutletParts;
+  /** Where the message in hand was read, if it goes out as one of a replay. */
+  #replayed: ReplayedAs | undefined;
 
   constructor(parts: FrameOutletParts) {
     this.channel = parts.channel;
@@ -49,7 +51,17 @@ export class FrameOutlet implements Outlet {
     } else {
       this.channel.deliver(new Publication(this.channel.encoding).set(bytes, 0, bytes.length, 1));
     }
-    if (isCounted) this.#parts.counted(token);
+    if (isCounted) this.#parts.counted(token, this.#replayed !== undefined);
+  }
+
+  /** What `send` has sent is one of a replay, and says where it was read. */
+  replaying(read: ReplayedAs, send: () => boolean): boolean {
+    this.#replayed = read;
+    try {
+      return send();
+    } finally {
+      this.#replayed = undefined;
+    }
   }
 
   /** As many as the store of sessions has numbers for. */
@@ -63,13 +75,14 @@ export class FrameOutlet implements Outlet {
 
   #encode(message: Message, { isCounted, tellsRetain, isAgain }: Said): Uint8Array {
     const { told, clock } = this.#parts;
-    let said: FrameProperties | undefined = propertiesToTell(message, told, clock);
+    const replayed = this.#replayed;
+    let said = propertiesToTell(message, replayed === undefined ? told : withoutPlace(told), clock);
     if (tellsRetain) said = { ...said, retain: true };
     if (isAgain) said = { ...said, isAgain: true };
-    if (said === undefined && !isCounted) return encodeMessage(message);
-    const bits = (isCounted ? FrameBit.acknowledged : 0) | (said === undefined ? 0 : FrameBit.properties);
-    const payload = said === undefined ? message.payload : payloadWith(said, message.payload);
-    return encodeFrame(FrameType.publish | bits, message.topic, payload, message.clientId);
+    const counted = isCounted ? FrameBit.acknowledged : 0;
+    return replayed === undefined
+      ? encodeWith(FrameType.publish | counted, message, said, message.payload)
+      : encodeWith(FrameType.replayed | counted, message, said, replayedPayload(message.payload, replayed));
   }
 }
 

@@ -1,11 +1,16 @@
 import type { Channel } from '../../broker/delivery/channel.ts';
 import { BrokerError } from '../../errors.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { logIdBytes } from '../../live/log-part.ts';
 import type { Reading, ReplayedMessage } from '../../live/replay.ts';
 import type { ReadFrom } from '../../live/replay-filter.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { PartitionLog } from '../../log/partition-log.ts';
-import { encodeFrame, type Frame, FrameType } from '../../protocol/frame/frame.ts';
+import { type Frame, FrameType } from '../../protocol/frame/frame.ts';
 import { encodePosition, parsePosition, replayedPayload } from '../../protocol/frame/positions.ts';
+import type { Place } from '../../protocol/frame/properties.ts';
+import { encodeWith } from './encoding.ts';
+import { propertiesToTell, type Told, withoutPlace } from './message-properties.ts';
 
 export interface PositionFramesParts {
   /** Undefined where the broker keeps none. */
@@ -13,9 +18,12 @@ export interface PositionFramesParts {
   channel: Channel;
   /** The id that the client gave at CONNECT. */
   clientId: string;
+  /** What the client is told of messages. */
+  told: Told;
+  clock: Clock;
 }
 
-type Positions = Map<PartitionLog, ReadFrom>;
+export type Positions = Map<PartitionLog, ReadFrom>;
 
 /** Tells a client that agreed on `positions` where in the logs its replays are, and hears from it where to go on. */
 export class PositionFrames {
@@ -37,7 +45,7 @@ export class PositionFrames {
       partition: partition.number,
       offset: Math.max(from.offset, partition.firstOffset),
       sinceMs: from.sinceMs,
-      logId: idBytes(topic.topicId),
+      logId: logIdBytes(topic.topicId),
       log: topic.name,
     };
     this.#parts.channel.control(encodePosition(filter, position, this.#parts.clientId));
@@ -46,9 +54,12 @@ export class PositionFrames {
 
   /** The messages of a reader as REPLAYED frames, one behind the other. */
   encode(messages: readonly ReplayedMessage[], reader: number): Uint8Array {
-    const frames = messages.map(({ topic, payload, clientId, offset, publishedAtMs }) => {
+    const { clock } = this.#parts;
+    const told = withoutPlace(this.#parts.told);
+    const frames = messages.map((message) => {
+      const { payload, offset, publishedAtMs } = message;
       const prefixed = replayedPayload(payload, { reader, offset, publishedAtMs });
-      return encodeFrame(FrameType.replayed, topic, prefixed, clientId);
+      return encodeWith(FrameType.replayed, message, propertiesToTell(message, told, clock), prefixed);
     });
     return Buffer.concat(frames);
   }
@@ -64,12 +75,10 @@ export class PositionFrames {
     if (position === undefined) {
       throw new BrokerError('unexpected-frame', `a POSITION of ${payload.length} bytes says nothing`);
     }
-    const { log, logId, partition: number, offset, sinceMs } = position;
+    const { offset, sinceMs } = position;
     if (this.#noted?.filter !== filter) this.#noted = { filter, positions: new Map() };
-    const topic = this.#parts.logs?.topic(log);
-    const partition = topic?.partitions[number];
-    if (topic === undefined || partition === undefined || !isIdOf(topic.topicId, logId)) return;
-    this.#noted.positions.set(partition, { offset, sinceMs });
+    const partition = partitionAt(this.#parts.logs, position);
+    if (partition !== undefined) this.#noted.positions.set(partition, { offset, sinceMs });
   }
 
   /** What the client said of the replay that it asks for now. */
@@ -80,11 +89,13 @@ export class PositionFrames {
   }
 }
 
-function idBytes(topicId: string): Buffer {
-  return Buffer.from(topicId, 'base64url');
-}
-
-/** Whether a client means this log. Zeros stand for whichever has the name. */
-function isIdOf(topicId: string, logId: Uint8Array): boolean {
-  return logId.every((byte) => byte === 0) || idBytes(topicId).equals(logId);
+/** The partition that a client means; undefined where there is none, or its log is another one than the client knew. */
+export function partitionAt(
+  logs: Logs | undefined,
+  { log, logId, partition }: Pick<Place, 'log' | 'logId' | 'partition'>,
+): PartitionLog | undefined {
+  const topic = logs?.topic(log);
+  // Zeros stand for whichever has the name.
+  const isMeant = logId.every((byte) => byte === 0) || logIdBytes(topic?.topicId ?? '').equals(logId);
+  return isMeant ? topic?.partitions[partition] : undefined;
 }

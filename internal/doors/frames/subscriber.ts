@@ -7,14 +7,15 @@ import { maxSubscriptionsPerClient } from '../../limits/broker.ts';
 import { isReplay } from '../../live/replay-filter.ts';
 import { encodeFrame, type Frame, FrameError, FrameType } from '../../protocol/frame/frame.ts';
 import { GOES_ON } from '../../protocol/frame/positions.ts';
-import type { FrameProperties } from '../../protocol/frame/properties.ts';
+import { type FrameProperties, PropertyId } from '../../protocol/frame/properties.ts';
 import { parseShared } from '../../topic.ts';
 import type { ClientServices } from '../clients/client-door.ts';
 import type { OrderedAnswers } from '../clients/ordered-answers.ts';
 import { Replays } from '../clients/replays.ts';
 import { RetainedFeeds } from '../clients/retained-feeds.ts';
 import { readPermitted } from './message-properties.ts';
-import type { PositionFrames } from './position-frames.ts';
+import type { FrameOutlet } from './outlet.ts';
+import { type PositionFrames, type Positions, partitionAt } from './position-frames.ts';
 import type { RefusalFrames } from './refusal-frames.ts';
 import { refusalOf } from './refusals.ts';
 import { FrameReplayOutlet } from './replay-outlet.ts';
@@ -24,6 +25,7 @@ export interface FrameSubscriberParts {
   client: Client;
   session: Session;
   answers: OrderedAnswers;
+  outlet: FrameOutlet;
   /** The id that the client gave at CONNECT. */
   clientId: string;
   /** The properties that the client may send. */
@@ -103,10 +105,11 @@ export class FrameSubscriber {
   }
 
   #replay(filter: string, payload: Uint8Array, properties: FrameProperties): void {
-    const { positions: places } = this.#parts;
+    const { positions: places, permitted } = this.#parts;
     this.#replays ??= this.#newReplays();
-    const positions = places?.takeNoted(filter);
-    const goesOn = places !== undefined && payload[0] === GOES_ON[0];
+    const positions = this.#startsOf(properties, places?.takeNoted(filter));
+    const mayGoOn = places !== undefined || permitted.has(PropertyId.start);
+    const goesOn = mayGoOn && payload[0] === GOES_ON[0];
     const options = {
       qos: properties.acknowledged ? (1 as const) : (0 as const),
       noLocal: properties.noLocal === true,
@@ -116,8 +119,24 @@ export class FrameSubscriber {
     this.#parts.answers.inOrder(this.#frame(FrameType.suback, filter));
   }
 
+  /** Where a replay begins in the logs that its client knows. */
+  #startsOf({ starts }: FrameProperties, noted: Positions | undefined): Positions | undefined {
+    if (starts === undefined) return noted;
+    const all: Positions = noted ?? new Map();
+    for (const start of starts) {
+      const partition = partitionAt(this.#parts.services.logs, start);
+      if (partition !== undefined) {
+        all.set(partition, { offset: start.offset, sinceMs: Number.NEGATIVE_INFINITY });
+      }
+    }
+    return all;
+  }
+
   #subscribe(filter: string, properties: FrameProperties): void {
     const { client, services, answers, refusals } = this.#parts;
+    if (properties.starts !== undefined) {
+      throw new FrameError('meaningless', 'properties', 'say where a subscription starts that is no replay');
+    }
     const subscription = subscriptionOf(filter, properties);
     const isNew = this.#session.subscription(filter) === undefined;
     const isDue = this.#isOwedRetained(filter, properties, isNew);
@@ -170,7 +189,10 @@ export class FrameSubscriber {
     const { logs, metrics, logger, broker } = services;
     return new Replays({
       ...{ logs, metrics, logger, client },
-      outlet: new FrameReplayOutlet(client.channel, this.#session, broker.clock, positions),
+      outlet: new FrameReplayOutlet({
+        ...{ channel: client.channel, session: this.#session, clock: broker.clock },
+        ...{ outlet: this.#parts.outlet, positions },
+      }),
       failed: (filter, reason) => {
         if (refusals === undefined) client.disconnect(reason);
         else answers.inOrder(refusals.subscribe(reason, filter));

@@ -75,6 +75,12 @@ describe('properties', () => {
   it('are read as they were written', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 30 }).filter((one) => !one.includes('\0'));
     const yes = fc.constant(true as const);
+    const place = fc.record({
+      partition: fc.nat(),
+      offset: fc.maxSafeNat(),
+      logId: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      log: text,
+    });
     const properties: fc.Arbitrary<FrameProperties> = fc.record(
       {
         retain: yes,
@@ -84,17 +90,13 @@ describe('properties', () => {
         correlationData: fc.uint8Array(),
         replyTo: text,
         isText: yes,
-        place: fc.record({
-          partition: fc.nat(),
-          offset: fc.maxSafeNat(),
-          logId: fc.uint8Array({ minLength: 16, maxLength: 16 }),
-          log: text,
-        }),
+        place,
         isAgain: yes,
         acknowledged: yes,
         noLocal: yes,
         retainHandling: fc.constantFrom('always' as const, 'if new' as const, 'never' as const),
         retainAsPublished: yes,
+        starts: fc.array(place, { minLength: 1, maxLength: 4 }),
       },
       { requiredKeys: [] },
     );
@@ -223,15 +225,21 @@ it('an ACK is one of the types that carry their payload however short messages h
 
 /** What a file can say of values: bytes as hex digits. */
 function fromFile(values: Record<string, unknown>): Record<string, unknown> {
-  const { correlationData, will, place, ...others } = values as {
+  const { correlationData, will, place, starts, ...others } = values as {
     correlationData?: string;
     will?: string;
     place?: { logId: string };
+    starts?: { logId: string }[];
   };
   return {
     ...others,
     ...(correlationData === undefined ? {} : { correlationData: fromHex(correlationData) }),
     ...(will === undefined ? {} : { will: fromHex(will) }),
-    ...(place === undefined ? {} : { place: { ...place, logId: fromHex(place.logId) } }),
+    ...(place === undefined ? {} : { place: placeOf(place) }),
+    ...(starts === undefined ? {} : { starts: starts.map(placeOf) }),
   };
+}
+
+function placeOf(place: { logId: string }): object {
+  return { ...place, logId: fromHex(place.logId) };
 }

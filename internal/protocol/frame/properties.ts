@@ -27,6 +27,7 @@ export const PropertyId = {
   noLocal: 17,
   retainHandling: 18,
   retainAsPublished: 19,
+  start: 20,
 } as const;
 export type PropertyId = (typeof PropertyId)[keyof typeof PropertyId];
 
@@ -63,6 +64,8 @@ export interface FrameProperties {
   retainHandling?: RetainHandling;
   /** Of a subscription: live messages say that they were to be retained. */
   retainAsPublished?: boolean;
+  /** Of a replay: where it begins, in each of these partitions of logs. */
+  starts?: Place[];
 }
 
 const LENGTH_BYTES = 4;
@@ -135,7 +138,8 @@ export function readProperties(bytes: Uint8Array, at: number, end: number): Read
     const stop = start > messageStart ? start : start + readUint32(bytes, next + 1);
     if (stop > messageStart) throw meaningless('are cut off');
     const id = bytes[next]!;
-    if (ids.has(id) && id !== PropertyId.header) throw meaningless(`have ${id} twice`);
+    if (ids.has(id) && id !== PropertyId.header && id !== PropertyId.start)
+      throw meaningless(`have ${id} twice`);
     ids.add(id);
     take(properties, id, bytes, start, stop);
     next = stop;
@@ -162,6 +166,7 @@ function valuesOf(properties: FrameProperties): [PropertyId, Uint8Array][] {
     add(PropertyId.retainHandling, Uint8Array.of(RETAIN_HANDLINGS.indexOf(properties.retainHandling)));
   }
   if (properties.retainAsPublished) add(PropertyId.retainAsPublished, NOTHING);
+  for (const start of properties.starts ?? []) add(PropertyId.start, placeBytes(start));
   return values;
 }
 
@@ -216,6 +221,10 @@ function takeRest(into: FrameProperties, id: number, bytes: Uint8Array, at: numb
     }
     case PropertyId.retainAsPublished:
       into.retainAsPublished = isThere(at, end);
+      break;
+    case PropertyId.start:
+      into.starts ??= [];
+      into.starts.push(placeOf(bytes, at, end));
   }
 }
 
