@@ -9,6 +9,7 @@ import type {
   StoredPartition,
   StoredState,
   StoredTopic,
+  StoreEvent,
   TopicConfigs,
 } from '../store/log-store.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -54,6 +55,8 @@ export interface LogsOptions {
   compactionGatherBytes?: number;
   /** Which partitions this node leads. Default: all of them. */
   leadership?: Leadership;
+  /** Gives a batch to the node that leads a partition. */
+  forward?: PartitionParts['forward'];
   /** Memory for the newest batches of all partitions. */
   tailCacheBytes: number;
   /** Partitions of all topics together. */
@@ -76,6 +79,8 @@ export class Logs {
   readonly #options: LogsOptions;
   readonly #topics = new Map<string, KeptTopic>();
   readonly #byId = new Map<string, KeptTopic>();
+  /** By the numbers that the store gave them. */
+  readonly #partitions = new Map<number, PartitionLog>();
   readonly #grown = new Set<GrownListener>();
   readonly #deleted = new Set<(topic: TopicLog) => void>();
   readonly #committed = new Set<CommittedListener>();
@@ -115,7 +120,25 @@ export class Logs {
           logger.info({}, 'the store works again');
           return;
         case 'created':
-          this.#add(event.topic);
+        case 'topic':
+        case 'grown':
+        case 'altered':
+        case 'deleted':
+          this.#noteChange(event);
+          return;
+        case 'leads':
+          this.#partitions.get(event.partition.id)?.lead(event.partition);
+          return;
+        case 'follows':
+          this.#partitions.get(event.partition)?.follow(event.leaderEpoch);
+          return;
+        case 'advanced':
+          this.#partitions.get(event.partition)?.noteAdvanced(event);
+          return;
+        case 'truncated':
+          this.#partitions.get(event.partition)?.noteTruncated(event.firstOffset, event.sizeBytes);
+          return;
+        case 'groups':
           return;
         case 'appended':
           this.#topics.get(event.topic)?.partitions[event.partition]?.noteAppended(event.batch);
@@ -205,6 +228,7 @@ export class Logs {
   async createTopic(name: string, partitionCount: number, configs: TopicConfigs): Promise<TopicLog> {
     const problem = logNameProblem(name);
     if (problem !== undefined) throw new RangeError(problem);
+    this.#checkConfigs(configs);
     const topic = {
       name,
       topicId: newTopicId(),
@@ -213,8 +237,13 @@ export class Logs {
       createdAtMs: this.clock.now(),
     };
     return this.#withRoom(partitionCount, async () =>
-      this.#add(await this.#options.store.createTopic(topic)),
+      this.#addOnce(await this.#options.store.createTopic(topic)),
     );
+  }
+
+  /** A partition by the number that the store gave it. */
+  partition(partitionId: number): PartitionLog | undefined {
+    return this.#partitions.get(partitionId);
   }
 
   /** Deletes a topic with all that is in it. @throws StoreError `not-found`, `unavailable`. */
@@ -254,6 +283,7 @@ export class Logs {
   async setConfigs(topic: TopicLog, configs: TopicConfigs): Promise<void> {
     const kept = this.#topics.get(topic.name);
     if (kept === undefined) throw new StoreError('not-found', `there is no topic ${topic.name}`);
+    this.#checkConfigs(configs);
     this.#configure(kept, configs);
     try {
       await this.#options.store.alterTopic(topic.name, configs);
@@ -282,6 +312,52 @@ export class Logs {
     }
   }
 
+  /** @throws StoreError `unsupported`. */
+  #checkConfigs(configs: TopicConfigs): void {
+    const canReplace = this.#options.store.limits?.canReplace ?? true;
+    if (canReplace || !topicSettings(configs, this.#defaults).compacts) return;
+    throw new StoreError(
+      'unsupported',
+      'cleanup.policy=compact: logs that several nodes share are not compacted; they can be deleted by time and size',
+    );
+  }
+
+  /** What another node, or the store itself, has done. */
+  #noteChange(event: ChangeElsewhere): void {
+    switch (event.kind) {
+      case 'created':
+      case 'topic':
+        this.#addOnce(event.topic);
+        return;
+      case 'grown': {
+        const topic = this.#topics.get(event.topic);
+        if (topic !== undefined) this.#grow(topic, event.partitions);
+        return;
+      }
+      case 'altered': {
+        const topic = this.#topics.get(event.topic);
+        if (topic === undefined) return;
+        topic.lastingConfigs = event.configs;
+        this.#configure(topic, event.configs);
+        return;
+      }
+      case 'deleted': {
+        const topic = this.#topics.get(event.topic);
+        if (topic !== undefined) this.#remove(topic);
+      }
+    }
+  }
+
+  /** A topic that this node has made may be told of as well. */
+  #addOnce(stored: StoredTopic): TopicLog {
+    const known = this.#byId.get(topicIdText(stored.topicId));
+    if (known !== undefined) return known;
+    // Deleted and made again elsewhere, before this node heard of the first.
+    const former = this.#topics.get(stored.name);
+    if (former !== undefined) this.#remove(former);
+    return this.#add(stored);
+  }
+
   #add(stored: StoredTopic): TopicLog {
     const topic: KeptTopic = {
       name: stored.name,
@@ -289,7 +365,7 @@ export class Logs {
       createdAtMs: stored.createdAtMs,
       lastingConfigs: stored.configs,
       configs: stored.configs,
-      settings: topicSettings(stored.configs, this.#defaults),
+      settings: this.#settingsOf(stored.configs),
       partitions: [],
     };
     this.#topics.set(topic.name, topic);
@@ -299,7 +375,7 @@ export class Logs {
   }
 
   #grow(topic: KeptTopic, stored: readonly StoredPartition[]): void {
-    const { store, leadership, appends } = this.#options;
+    const { store, leadership, forward, appends } = this.#options;
     const committed = (partition: PartitionLog, records: CommittedRecords) => {
       for (const listener of this.#committed) listener(topic, partition, records);
     };
@@ -309,24 +385,46 @@ export class Logs {
       const place = { log, partition: partition.number, offset: baseOffset };
       this.tracing.tell({ step: 'kept', topic: liveTopicOf(log), ...place, count, bytes: bytes.length });
     };
-    const parts = { store, cache: this.#cache, clock: this.clock, leadership, committed, appends, kept };
-    const added = stored.map((partition) => new PartitionLog(partition, parts));
+    const parts = {
+      store,
+      cache: this.#cache,
+      clock: this.clock,
+      leadership,
+      forward,
+      committed,
+      appends,
+      kept,
+    };
+    // What this node has added may be told of as well.
+    const more = stored.filter(({ number }) => number >= topic.partitions.length);
+    const added = more.map((partition) => new PartitionLog(partition, parts));
+    for (const partition of added) this.#partitions.set(partition.id, partition);
     topic.partitions.push(...added);
+    if (added.length === 0 && stored.length > 0) return;
     this.#partitionCount += added.length;
     for (const listener of [...this.#grown]) listener(topic, added);
   }
 
   #configure(topic: KeptTopic, configs: TopicConfigs): void {
     topic.configs = configs;
-    topic.settings = topicSettings(configs, this.#defaults);
+    topic.settings = this.#settingsOf(configs);
+  }
+
+  /** The settings of a topic, as far as the store can do them. */
+  #settingsOf(configs: TopicConfigs): TopicSettings {
+    const settings = topicSettings(configs, this.#defaults);
+    const { limits } = this.#options.store;
+    if (limits === undefined) return settings;
+    const maxBatchBytes = Math.min(settings.maxBatchBytes, limits.maxBatchBytes);
+    return { ...settings, maxBatchBytes, compacts: settings.compacts && limits.canReplace };
   }
 
   #remove(topic: TopicLog): void {
-    if (this.#byId.delete(topic.topicId)) {
-      this.#topics.delete(topic.name);
-      this.#partitionCount -= topic.partitions.length;
-    }
+    if (!this.#byId.delete(topic.topicId)) return;
+    this.#topics.delete(topic.name);
+    this.#partitionCount -= topic.partitions.length;
     for (const partition of topic.partitions) {
+      this.#partitions.delete(partition.id);
       partition.end();
       // If that fails, a few bytes stay behind, under a number that is never given again.
       this.#compactor.forget(partition.id).catch(() => {});
@@ -351,6 +449,8 @@ export class Logs {
     }
   }
 }
+
+type ChangeElsewhere = Extract<StoreEvent, { kind: 'created' | 'topic' | 'grown' | 'altered' | 'deleted' }>;
 
 /** Told of a topic and the partitions that it has now and did not have before. */
 export type GrownListener = (topic: TopicLog, added: readonly PartitionLog[]) => void;

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { maxProducersPerPartition } from '../limits/log.ts';
 import type { Histogram } from '../observe/histogram.ts';
 import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.ts';
-import { StoreUnavailableError } from '../store/store-error.ts';
+import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import {
   type AbortedTransaction,
   type OpenTransaction,
@@ -14,7 +14,7 @@ import {
 } from '../store/transactions.ts';
 import { LEADS_ALL, type Leader, type Leadership } from './leadership.ts';
 import { type NumberedBatch, NumberedSenders } from './numbered-senders.ts';
-import { type ProducerBatch, ProducerStates } from './producer-states.ts';
+import { type ProducerBatch, ProducerStates, type RememberedBatch } from './producer-states.ts';
 import { PartitionTail, type TailCache } from './tail-cache.ts';
 
 /** A record batch that is to be appended; its base offset is not given yet. */
@@ -57,12 +57,21 @@ export interface PartitionParts {
   readonly clock?: Clock;
   /** Default: this broker leads everything. */
   readonly leadership?: Leadership;
+  /** Gives a batch to the node that leads a partition. Default: it is refused. */
+  readonly forward?: ((partitionId: number, batch: UnplacedBatch) => Promise<number>) | undefined;
   /** Told of records that count from now on, in the order in which that is so. */
   readonly committed?: (partition: PartitionLog, records: CommittedRecords) => void;
   /** How long appends take until they are durable, in seconds. */
   readonly appends?: Histogram;
   /** Told of each batch that is durable. */
   readonly kept?: (partition: PartitionLog, batch: StoredBatch) => void;
+}
+
+/** How far another node has written a partition. */
+export interface Advance {
+  readonly nextOffset: number;
+  readonly maxTimestamp: number;
+  readonly sizeBytes: number;
 }
 
 /** A reader of `committed` sees no record before it is known whether it counts; a reader of `uncommitted` sees all of them. */
@@ -86,6 +95,7 @@ export class PartitionLog {
   readonly #store: LogStore;
   readonly #clock: Clock;
   readonly #leadership: Leadership;
+  readonly #forwards: PartitionParts['forward'];
   readonly #committed: ((partition: PartitionLog, records: CommittedRecords) => void) | undefined;
   readonly #appends: Histogram | undefined;
   readonly #kept: PartitionParts['kept'];
@@ -109,6 +119,7 @@ export class PartitionLog {
     this.#clock = clock;
     this.#leadership = leadership;
     this.#committed = committed;
+    this.#forwards = parts.forward;
     this.id = stored.id;
     this.number = stored.number;
     this.firstOffset = stored.firstOffset;
@@ -164,11 +175,21 @@ export class PartitionLog {
    * Appends a batch; resolves with its base offset after it lasts. For a batch of an idempotent producer that came
    * before, that is the offset it has.
    *
-   * @throws SequenceError; StoreUnavailableError where the store cannot write now.
+   * @param isConfirmed whether it is certain that this node still leads.
+   * @throws SequenceError; StoreUnavailableError where the store cannot write now; StoreError `not-leader`.
    */
-  async append(batch: UnplacedBatch): Promise<number> {
+  async append(batch: UnplacedBatch, isConfirmed = false): Promise<number> {
+    if (this.leader !== 'here') return this.#forward(batch);
     if (this.#isFailing) this.#startAnew();
-    const known = batch.producer && this.#producers.check(batch.producer, batch.count);
+    let known: RememberedBatch | undefined;
+    try {
+      known = batch.producer && this.#producers.check(batch.producer, batch.count);
+    } catch (error) {
+      if (isConfirmed || this.#store.confirm === undefined) throw error;
+      // A producer gives up for good: a node that was replaced and does not know it must not say that.
+      await this.confirm();
+      return this.append(batch, true);
+    }
     if (known !== undefined) {
       await known.writing;
       return known.baseOffset;
@@ -196,6 +217,48 @@ export class PartitionLog {
     if (ended !== undefined) this.#tellOfTransaction(ended, baseOffset);
     else if (batch.transaction === undefined && batch.isPublished !== true) this.#tellOfBatch(written);
     return baseOffset;
+  }
+
+  /**
+   * This node leads it from now on, whoever did before; `stored` is what lasts. Nothing of its own is on the way to the store.
+   */
+  lead(stored: StoredPartition): void {
+    this.leaderEpoch = stored.leaderEpoch;
+    this.restore(stored);
+    this.#tell();
+  }
+
+  /** Another node leads it, or nobody does: whoever reads here and should read there finds out. */
+  follow(leaderEpoch: number): void {
+    this.leaderEpoch = leaderEpoch;
+    this.#tell();
+  }
+
+  /** Its leader elsewhere has appended, and so much lasts. */
+  noteAdvanced({ nextOffset, maxTimestamp, sizeBytes }: Advance): void {
+    if (this.leader === 'here' || nextOffset <= this.#highWatermark) return;
+    // Batches of another's writing lie between what is in memory and what comes.
+    if (!this.#tail.isEmpty) this.#tail.clear();
+    this.#highWatermark = nextOffset;
+    this.#maxTimestamp = Math.max(this.#maxTimestamp, maxTimestamp);
+    this.#sizeBytes = sizeBytes;
+    this.#tell();
+  }
+
+  /** Its leader elsewhere has deleted what was before an offset. */
+  noteTruncated(firstOffset: number, sizeBytes: number): void {
+    this.firstOffset = Math.max(this.firstOffset, firstOffset);
+    this.#sizeBytes = sizeBytes;
+    this.#transactions.forgetBefore(this.firstOffset);
+  }
+
+  /**
+   * Makes sure that this node knows all that lasts, before it tells somebody that something is not there.
+   *
+   * @throws StoreError `not-leader`; StoreUnavailableError.
+   */
+  async confirm(): Promise<void> {
+    await this.#store.confirm?.(this.id);
   }
 
   /** The store has appended a batch of its own, in a partition that nobody else appends to. */
@@ -276,7 +339,7 @@ export class PartitionLog {
     if (expired.length > 0) await this.#store.forgetProducers(this.id, expired);
   }
 
-  /** Calls `listener` in the turn in which more has become readable. Returns what ends that. */
+  /** Calls `listener` in the turn in which more has become readable, or another node leads. Returns what ends that. */
   onAdvance(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -300,7 +363,12 @@ export class PartitionLog {
   end(): void {
     this.#isEnded = true;
     this.#tail.clear();
-    for (const listener of [...this.#listeners]) listener();
+    this.#tell();
+  }
+
+  #forward(batch: UnplacedBatch): Promise<number> {
+    if (this.#forwards !== undefined) return this.#forwards(this.id, batch);
+    return Promise.reject(new StoreError('not-leader', `another node leads partition id ${this.id}`));
   }
 
   async #write(batch: StoredBatch, { producer, numbered }: UnplacedBatch): Promise<void> {
@@ -338,6 +406,11 @@ export class PartitionLog {
     this.#maxTimestamp = Math.max(this.#maxTimestamp, batch.maxTimestamp);
     this.#sizeBytes += batch.bytes.length;
     this.#tail.add(batch);
+    this.#tell();
+  }
+
+  /** Whoever waits for more looks again. */
+  #tell(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 

@@ -74,6 +74,10 @@ export class PartitionTail {
     this.#cache = cache;
   }
 
+  get isEmpty(): boolean {
+    return this.#first >= this.#batches.length;
+  }
+
   add(batch: StoredBatch): void {
     this.#batches.push(batch);
     this.#cache.added(this, batch.bytes.length + BATCH_OVERHEAD_BYTES);

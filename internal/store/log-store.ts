@@ -15,7 +15,7 @@ export interface LogStore {
   /** Opens and recovers. Takes well below a second, however much is stored: no batch is read. */
   open(): Promise<StoredState>;
 
-  /** @throws StoreError `exists` */
+  /** @throws StoreError `exists`: by then a topic that another node made was told of */
   createTopic(topic: NewTopic): Promise<StoredTopic>;
   /** Sets all configs of a topic. @throws StoreError `not-found` */
   alterTopic(name: string, configs: TopicConfigs): Promise<void>;
@@ -94,9 +94,19 @@ export interface LogStore {
   /** Finishes what was asked, then closes. Later calls reject; closing again changes nothing. */
   close(): Promise<void>;
 
+  /** What it cannot keep or do; as much as batches may have, where it does not say. */
+  readonly limits?: StoreLimits;
+
   health(): StoreHealth;
   /** Tells what happens to the store. Returns the function that ends it. */
   onEvent(listener: (event: StoreEvent) => void): () => void;
+}
+
+export interface StoreLimits {
+  /** Bytes of the largest batch. */
+  readonly maxBatchBytes: number;
+  /** Whether batches can be replaced, which compaction needs. */
+  readonly canReplace: boolean;
 }
 
 /** `commit`: on the disk before it is acknowledged; `os`: with the operating system, which writes it soon. */
@@ -213,6 +223,23 @@ export type StoreEvent =
   | { kind: 'created'; topic: StoredTopic }
   /** It has appended to such a topic, to a partition by its number. */
   | { kind: 'appended'; topic: string; partition: number; batch: StoredBatch }
+  /** Another node has made a topic. */
+  | { kind: 'topic'; topic: StoredTopic }
+  /** Another node has added partitions: these ones. */
+  | { kind: 'grown'; topic: string; partitions: StoredPartition[] }
+  | { kind: 'altered'; topic: string; configs: TopicConfigs }
+  | { kind: 'deleted'; topic: string }
+  /**
+   * This node leads a partition from now on; all that lasts in it, whoever wrote that. Told when appends of an earlier time of
+   * its own have settled, and before anybody is told that it leads.
+   */
+  | { kind: 'leads'; partition: StoredPartition }
+  /** Another node leads it, or nobody does. */
+  | { kind: 'follows'; partition: number; leaderEpoch: number }
+  /** Another node has appended: so much of a partition that this one follows lasts. */
+  | { kind: 'advanced'; partition: number; nextOffset: number; maxTimestamp: number; sizeBytes: number }
+  /** Another node has deleted what was before an offset. */
+  | { kind: 'truncated'; partition: number; firstOffset: number; sizeBytes: number }
   /** This node coordinates groups from now on, from what was stored of them; or another one does, or this one is about to. */
   | { kind: 'groups'; groups: StoredGroups | 'elsewhere' | 'loading' }
   | { kind: 'corrupt'; partition: number; baseOffset: number; lastOffset: number };

@@ -44,12 +44,13 @@ export class Reading {
     this.isolation = isolationOf(request);
     this.#maxBytes = Math.min(Math.max(request.maxBytes, 0), kafkaMaxFetchBytes);
     this.reads = asked.map((partition) => begin(partition, request, context));
-    this.#isUrgent = this.reads.some(({ errorCode }) => errorCode !== KafkaErrorCode.none);
   }
 
   /** Reads what is there, one partition after the other, so that the first ones fill the answer. */
   async start(): Promise<void> {
     for (const read of this.reads) {
+      if (read.errorCode === KafkaErrorCode.offsetOutOfRange) await this.#makeSure(read);
+      if (read.errorCode !== KafkaErrorCode.none) this.#isUrgent = true;
       if (read.asked.lastFetchedEpoch >= 0) await this.#compareEpochs(read);
       await this.#readOn(read);
     }
@@ -101,6 +102,17 @@ export class Reading {
     if (partition.readableEnd(this.isolation) > read.nextOffset) readOn();
   }
 
+  /** A client begins anew where an offset is not there: a node that was replaced and does not know it must not say that. */
+  async #makeSure(read: Read): Promise<void> {
+    const { partition, asked } = read;
+    try {
+      await partition!.confirm();
+      read.errorCode = leaderError(partition!, asked.currentLeaderEpoch) ?? offsetError(partition!, asked);
+    } catch (error) {
+      this.#fail(read, storeError(error).errorCode);
+    }
+  }
+
   /** Whether the log still has what its reader has seen of it (KIP-595). */
   async #compareEpochs(read: Read): Promise<void> {
     const { partition, asked } = read;
@@ -109,6 +121,7 @@ export class Reading {
     try {
       const end = await endOfEpoch(partition, lastFetchedEpoch);
       if (end === undefined || fetchOffset < partition.firstOffset) {
+        await partition.confirm();
         this.#fail(read, KafkaErrorCode.offsetOutOfRange);
       } else if (end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset) {
         read.divergingEpoch = end;
@@ -122,6 +135,10 @@ export class Reading {
   async #readOn(read: Read): Promise<void> {
     const { partition, asked } = read;
     if (partition === undefined || read.isReading || isSettled(read)) return;
+    if (partition.leader !== 'here' && read.bytes === 0) {
+      this.#fail(read, KafkaErrorCode.notLeaderOrFollower);
+      return;
+    }
     read.isReading = true;
     try {
       while (read.nextOffset < partition.readableEnd(this.isolation) || partition.isEnded) {
