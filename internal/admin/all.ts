@@ -18,7 +18,7 @@ import {
 import { addRule, alterRule, listRules, removeRule, testRules } from './operations/rules.ts';
 import { endSession, listSessions, listSubscriptions, showSession } from './operations/sessions.ts';
 import { traceMessages } from './operations/trace.ts';
-import { showTree } from './operations/tree.ts';
+import { listBusiest, showTree } from './operations/tree.ts';
 import { addUser, alterUser, listUsers, removeUser } from './operations/users.ts';
 import { showFates } from './operations/why.ts';
 
@@ -27,7 +27,8 @@ export const OPERATIONS = [
   ...[showOverview, showHistory, showFates, showConfiguration],
   ...[listClients, showClient, endClient],
   ...[listSessions, showSession, endSession, listSubscriptions],
-  ...[listRetained, getRetained, removeRetained, exportRetained, importRetained, showTree],
+  ...[listRetained, getRetained, removeRetained, exportRetained, importRetained],
+  ...[showTree, listBusiest],
   ...[listLogs, showLog, exportLog, importLog],
   ...[listGroups, showGroup, resetGroup, removeGroup],
   ...[listUsers, addUser, alterUser, removeUser],

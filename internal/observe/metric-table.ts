@@ -159,8 +159,14 @@ export const METRICS = {
     help: 'Messages and subscriptions that were refused, their connection staying open, by the code that was told.',
     labels: ['code'],
   },
-  retained_bytes: { type: 'gauge', help: 'Bytes of the retained messages, with their topics.' },
-  retained_messages: { type: 'gauge', help: 'Topics with a retained message.' },
+  retained_bytes: {
+    type: 'gauge',
+    help: 'Bytes of the messages that clients have retained, with their topics.',
+  },
+  retained_messages: {
+    type: 'gauge',
+    help: 'Topics with a message that a client has retained.',
+  },
   retained_refused_total: { type: 'counter', help: 'Messages that could not be retained.' },
   session_bytes_waiting: { type: 'gauge', help: 'Bytes of the messages that wait in sessions.' },
   session_messages_unacknowledged: {

@@ -42,6 +42,7 @@ const ASKED: Record<string, { path?: string; body?: object }> = {
   },
   'retained list': { path: '/retained?filter=house/%23' },
   'topics tree': { path: '/tree?under=house/' },
+  'topics busiest': { path: '/busiest?limit=5' },
   'logs list': {},
   'logs show': { path: '/logs/house.kept' },
   'logs export': { path: '/export/logs/house.kept' },
@@ -300,6 +301,14 @@ describe('the tree of topics', () => {
       expect(afterMs).toBeGreaterThan(17_000);
       expect(afterMs).toBeLessThanOrEqual(clock.now() - beganMs);
     }
+    expect(await getJson(`${http}/busiest?limit=2`)).toMatchObject({
+      topics: [
+        { topic: 'live/frames', published: 80, perSecond: rate(4) },
+        { topic: 'live/mqtt', published: 60, perSecond: rate(3) },
+      ],
+    });
+    const { topics } = await getJson<{ topics: object[] }>(`${http}/busiest`);
+    expect(topics).toHaveLength(3);
     const metrics = await (await fetch(`${http}/metrics/per-object`)).text();
     expect(metrics).toContain('tinymq_live_topic_published_total{topic="live/frames"} 80\n');
     expect(metrics).toMatch(/tinymq_live_topic_published_timestamp_seconds\{topic="live\/http"\} \d{10}/);

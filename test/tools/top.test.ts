@@ -30,7 +30,10 @@ beforeAll(async () => {
   broker = await started();
   const client = await connectMqtt(urlOf(broker, 'frames'), 5, { clientId: 'センサー-1' });
   await client.subscribe('kept/#', 0);
-  traffic = setInterval(() => client.publish('kept/hall', 'x'), 20);
+  traffic = setInterval(() => {
+    client.publish('kept/hall', 'x');
+    client.publish('live/hall', 'x');
+  }, 20);
 });
 afterAll(async () => {
   clearInterval(traffic);
@@ -55,10 +58,17 @@ describe('tinymq top in a pipe', () => {
     expect(sample).toMatchObject({
       ...{ health: 'pass', dropped: 0, connections: expect.any(Number) },
       clients: [expect.objectContaining({ client: 'センサー-1', door: 'mqtt' })],
-      topics: [expect.objectContaining({ topic: 'kept/hall' })],
     });
     expect(sample.perSecond.messagesIn).toBeGreaterThan(0);
-    expect(sample.topics[0].recordsPerSecond).toBeGreaterThan(0);
+    expect(sample.topics).toHaveLength(2);
+    const [kept, onlyLive] = ['kept/hall', 'live/hall'].map((name) =>
+      sample.topics.find(({ topic }: { topic: string }) => topic === name),
+    );
+    // Half of what the client publishes in the second goes to each.
+    for (const { messagesPerSecond } of [kept, onlyLive])
+      expect(messagesPerSecond / sample.perSecond.messagesIn).toBeCloseTo(0.5, 1);
+    expect(kept.log.recordsPerSecond).toBeGreaterThan(0);
+    expect(onlyLive.log).toBeUndefined();
   });
 });
 
@@ -120,7 +130,8 @@ describe('tinymq top in a terminal', () => {
     try {
       const lines = await eventually(() => {
         const shown = captured();
-        return shown.some((line) => line.includes('kept/hall')) && shown;
+        const has = (topic: string) => shown.some((line) => line.includes(topic));
+        return has('kept/hall') && has('live/hall') && shown;
       }, 'a sample');
       expect(lines).toHaveLength(24);
       expect(lines[0]).toMatch(/^tinymq \S+ {3}up \d+ s {3}health pass/);

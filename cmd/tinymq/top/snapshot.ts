@@ -1,12 +1,17 @@
 import { listClients, type ShownClient } from '../../../internal/admin/operations/clients.ts';
 import { listLogs } from '../../../internal/admin/operations/logs.ts';
 import { showOverview } from '../../../internal/admin/operations/overview.ts';
+import { listBusiest } from '../../../internal/admin/operations/tree.ts';
 import type { Overview } from '../broker/status.ts';
 import type { RunningBroker } from '../reach/reach.ts';
 
-/** Clients and logs that are looked at; of more those with the most traffic since they connected, or the first by name. */
+/**
+ * Clients, topics and logs that are looked at; of more those with the most traffic since they connected, or at the moment, or the
+ * first by name.
+ */
 const MOST_LOOKED_AT = 500;
 
+type LiveTopic = Awaited<ReturnType<typeof listBusiest.run>>['topics'][number];
 type Log = Awaited<ReturnType<typeof listLogs.run>>['logs'][number];
 
 /** What a broker says of itself at one moment. */
@@ -15,6 +20,7 @@ export interface Snapshot {
   readonly atMs: number;
   readonly overview: Overview;
   readonly clients: readonly ShownClient[];
+  readonly topics: readonly LiveTopic[];
   readonly logs: readonly Log[];
 }
 
@@ -28,8 +34,9 @@ export async function takeSnapshot(broker: RunningBroker): Promise<Snapshot> {
     // The other order would give the same ones.
     if (page.next === undefined) break;
   }
+  const { topics } = await broker.call(listBusiest, { limit: MOST_LOOKED_AT });
   const { logs } = await broker.call(listLogs, { limit: MOST_LOOKED_AT });
-  return { atMs, overview, clients: [...clients.values()], logs };
+  return { atMs, overview, clients: [...clients.values()], topics, logs };
 }
 
 /** What went through something, each second. */
@@ -74,9 +81,10 @@ export interface ClientRates extends Rates {
 
 export interface TopicRates {
   readonly topic: string;
-  readonly records: number;
-  readonly bytes: number;
-  readonly recordsPerSecond: number;
+  /** Live ones, by the doors of frames, MQTT, gRPC and HTTP. */
+  readonly messagesPerSecond: number;
+  /** What goes into the log of that name, where there is one. */
+  readonly log?: { readonly recordsPerSecond: number; readonly records: number; readonly bytes: number };
 }
 
 const MS_PER_SECOND = 1_000;
@@ -108,7 +116,7 @@ export function sampleOf(before: Snapshot, now: Snapshot): Sample {
     eventLoopDelayMs: delaySeconds === undefined ? undefined : delaySeconds * MS_PER_SECOND,
     doors,
     clients: clientRates(before.clients, now.clients, seconds),
-    topics: topicRates(before.logs, now.logs, seconds),
+    topics: topicRates(before, now, seconds),
   };
 }
 
@@ -143,13 +151,46 @@ function clientRates(
   });
 }
 
-function topicRates(before: readonly Log[], now: readonly Log[], seconds: number): TopicRates[] {
-  const earlier = new Map(before.map((log) => [log.name, log]));
-  const rates = now.map(({ name, topic, records, bytes }) => ({
-    ...{ topic, records, bytes },
-    recordsPerSecond: grown(earlier.get(name)?.records, records, seconds),
+function topicRates(before: Snapshot, now: Snapshot, seconds: number): TopicRates[] {
+  const messagesPerSecond = liveRates(before.topics, now.topics, seconds);
+  const logs = logRates(before.logs, now.logs, seconds);
+  const topics = new Set([...messagesPerSecond.keys(), ...logs.keys()]);
+  const rates = [...topics].map((topic) => ({
+    ...{ topic, messagesPerSecond: messagesPerSecond.get(topic) ?? 0, log: logs.get(topic) },
   }));
-  return rates.sort((a, b) => b.recordsPerSecond - a.recordsPerSecond || b.records - a.records);
+  const busy = ({ messagesPerSecond, log }: TopicRates) =>
+    Math.max(messagesPerSecond, log?.recordsPerSecond ?? 0);
+  return rates.sort((a, b) => busy(b) - busy(a) || (b.log?.records ?? 0) - (a.log?.records ?? 0));
+}
+
+function liveRates(
+  before: readonly LiveTopic[],
+  now: readonly LiveTopic[],
+  seconds: number,
+): Map<string, number> {
+  const earlier = new Map(before.map(({ topic, published }) => [topic, published]));
+  return new Map(
+    now.map(({ topic, published = 0, perSecond = 0 }) => {
+      const known = earlier.get(topic);
+      // One that was not among the busiest before, or was forgotten meanwhile, is what the broker says of it.
+      const isComparable = known !== undefined && known <= published;
+      return [topic, isComparable ? (published - known) / seconds : perSecond];
+    }),
+  );
+}
+
+function logRates(
+  before: readonly Log[],
+  now: readonly Log[],
+  seconds: number,
+): Map<string, NonNullable<TopicRates['log']>> {
+  const earlier = new Map(before.map((log) => [log.name, log]));
+  return new Map(
+    now.map(({ name, topic, records, bytes }) => [
+      topic,
+      { recordsPerSecond: grown(earlier.get(name)?.records, records, seconds), records, bytes },
+    ]),
+  );
 }
 
 /** By how much a counter grew each second; nothing where it was not there before, or began anew. */

@@ -89,10 +89,13 @@ function clientBlock(clients: readonly ClientRates[], lines: number, view: View)
 }
 
 function topicBlock({ topics }: Sample, lines: number, view: View): string[] {
-  const rows = topics.map(({ topic, recordsPerSecond, records, bytes }) => [
-    ...[topic, countText(recordsPerSecond), countText(records), sizeText(bytes)],
+  const rows = topics.map(({ topic, messagesPerSecond, log }) => [
+    ...[topic, countText(messagesPerSecond)],
+    ...(log === undefined
+      ? ['-', '-', '-']
+      : [countText(log.recordsPerSecond), countText(log.records), sizeText(log.bytes)]),
   ]);
-  return block(['TOPIC', 'RECORDS/s', 'RECORDS', 'BYTES'], rows, lines, view);
+  return block(['TOPIC', 'LIVE/s', 'LOG/s', 'RECORDS', 'LOG BYTES'], rows, lines, view);
 }
 
 const NAMES: ReadonlySet<string> = new Set(['DOOR', 'CLIENT', 'USER', 'TOPIC']);

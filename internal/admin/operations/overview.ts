@@ -41,7 +41,8 @@ export const showOverview = defineOperation({
       description:
         'What went through each since the start. Requests are those of Kafka and HTTP, and calls of gRPC.',
     },
-    ...{ sessions: number, retained: number, subscriptions: number, logs: number },
+    ...{ sessions: number, subscriptions: number, logs: number },
+    retained: { ...number, description: 'Retained messages, but for those of the broker itself.' },
     droppedByCode: { ...recordOf(number), description: 'Messages that subscribers did not get.' },
   }),
   async run(parts: BrokerParts, _input: object) {
@@ -55,7 +56,7 @@ export const showOverview = defineOperation({
       store: { ...store, bytes: counters.store_bytes, freeBytes: counters.disk_free_bytes },
       health: status,
       ...{ checks, counters, doors: await doorTotals(parts.connections) },
-      ...{ sessions: sessions.count, retained: broker.retained.count },
+      ...{ sessions: sessions.count, retained: broker.retained.countOfClients },
       subscriptions: metrics.sum('subscriptions'),
       logs: logs === undefined ? 0 : [...logs.topics()].length,
       droppedByCode: byCode(counters, 'messages_dropped_total'),

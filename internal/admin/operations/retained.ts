@@ -2,6 +2,7 @@ import { THE_BROKER } from '../../access/policy.ts';
 import { messageBytes } from '../../broker/delivery/message-bytes.ts';
 import type { Message } from '../../broker/delivery/publication.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
+import { isExpired } from '../../broker/retained/retained.ts';
 import { checkPublishable } from '../../broker/routing/publishable-topic.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { maxImportBytes, maxImportedMessages } from '../../limits/admin.ts';
@@ -24,13 +25,15 @@ interface RetainedQuery extends PageQuery {
   readonly filter?: string;
 }
 
+const FILTER = {
+  ...text,
+  description: 'Topics that this filter matches; all but those of the broker itself unless given.',
+};
+
 export const listRetained = defineOperation({
   ...{ name: 'retained list', summary: 'Shows which topics have a retained message.' },
   ...{ method: 'GET', path: '/retained', needs: undefined },
-  query: objectOf(
-    { ...PAGE_QUERY, filter: { ...text, description: 'Topics that this filter matches.' } },
-    [],
-  ),
+  query: objectOf({ ...PAGE_QUERY, filter: FILTER }, []),
   answer: objectOf(
     {
       retained: listOf(
@@ -46,9 +49,8 @@ export const listRetained = defineOperation({
     },
     ['retained'],
   ),
-  async run({ broker }: BrokerParts, { filter = '#', ...page }: RetainedQuery, caller: Caller) {
-    checkFilter(filter);
-    const { items, next } = await pageOf(broker.retained.find(filter), page, {
+  async run({ broker }: BrokerParts, { filter, ...page }: RetainedQuery, caller: Caller) {
+    const { items, next } = await pageOf(matching(broker, filter), page, {
       keyOf: ({ topic }) => [topic],
       isShown: ({ topic }) => maySee(caller, topic),
     });
@@ -57,9 +59,11 @@ export const listRetained = defineOperation({
 });
 
 /** @throws BrokerError `invalid-filter`. */
-function checkFilter(filter: string): void {
+function matching({ retained }: BrokerParts['broker'], filter: string | undefined): Iterable<Message> {
+  if (filter === undefined) return retained.ofClients();
   const problem = filterProblem(filter);
   if (problem !== undefined) throw new BrokerError('invalid-filter', `filter ${quoted(filter)}: ${problem}`);
+  return retained.find(filter);
 }
 
 function shown({ topic, payload, qos = 0, clientId, properties, expiresAtMs }: Message) {
@@ -110,28 +114,20 @@ export const getRetained = defineOperation({
   },
 });
 
-function isExpired({ expiresAtMs }: Message, nowMs: number): boolean {
-  return expiresAtMs !== undefined && expiresAtMs <= nowMs;
-}
-
 export const exportRetained = defineOperation({
   ...{
     name: 'retained export',
     summary: 'Gives retained messages with their payloads, in the order of topics.',
   },
   ...{ method: 'GET', path: '/export/retained', needs: undefined },
-  query: objectOf(
-    { ...PAGE_QUERY, filter: { ...text, description: 'Of topics that this filter matches.' } },
-    [],
-  ),
+  query: objectOf({ ...PAGE_QUERY, filter: FILTER }, []),
   answer: objectOf({ messages: listOf(MESSAGE_FORM), total: number, next: PAGE_ANSWER.next! }, [
     'messages',
     'total',
   ]),
-  async run({ broker }: BrokerParts, { filter = '#', ...page }: RetainedQuery, caller: Caller) {
-    checkFilter(filter);
+  async run({ broker }: BrokerParts, { filter, ...page }: RetainedQuery, caller: Caller) {
     const mayHave = ({ topic }: Message) => caller.may('subscribe', 'topic', topic);
-    const { items, total, next } = await pageOf(broker.retained.find(filter), page, {
+    const { items, total, next } = await pageOf(matching(broker, filter), page, {
       keyOf: ({ topic }) => [topic],
       isWanted: mayHave,
       bytesOf: messageBytes,

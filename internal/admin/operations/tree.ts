@@ -2,9 +2,10 @@ import type { Broker } from '../../broker/broker.ts';
 import { publishedAtMs, type TopicEntry } from '../../broker/routing/topic-table.ts';
 import { shownValueBytes } from '../../limits/admin.ts';
 import { isInternalTopic, liveTopicOf } from '../../log/names.ts';
+import { isReservedTopic } from '../../topic.ts';
 import type { BrokerParts, Caller } from '../operation.ts';
 import { defineOperation, flag, listOf, number, objectOf, text, time } from '../operation.ts';
-import { PAGE_ANSWER, PAGE_QUERY, type PageQuery } from '../pages.ts';
+import { PAGE_ANSWER, PAGE_QUERY, type PageQuery, pageOf } from '../pages.ts';
 import { eachInSlices } from '../slices.ts';
 import { type LevelChild, LevelPage } from './level-page.ts';
 import { logSize, newestRecordAt } from './logs.ts';
@@ -13,6 +14,9 @@ import { maySee } from './visible.ts';
 interface TreeQuery extends PageQuery {
   readonly under?: string;
 }
+
+const PUBLISHED = { ...number, description: 'Live messages, since the broker remembers the topic.' };
+const PER_SECOND = { ...number, description: 'Live messages a second in the last five to ten seconds.' };
 
 const CHILD = objectOf(
   {
@@ -23,8 +27,7 @@ const CHILD = objectOf(
       description:
         'When the last message came, to a second; or of the newest record in its log, as that says of itself.',
     },
-    published: { ...number, description: 'Live messages, since the broker remembers the topic.' },
-    perSecond: { ...number, description: 'Live messages a second in the last five to ten seconds.' },
+    ...{ published: PUBLISHED, perSecond: PER_SECOND },
     value: { ...text, description: 'The beginning of the retained message, where it is text.' },
     log: objectOf({ name: text, partitions: number, records: number, bytes: number }),
   },
@@ -64,6 +67,36 @@ export const showTree = defineOperation({
     });
     const { children, next } = level.page();
     return { under, children: children.map((child) => withValue(child, parts, caller)), next };
+  },
+});
+
+export const listBusiest = defineOperation({
+  ...{
+    name: 'topics busiest',
+    summary:
+      'Shows the topics to which most is published live at the moment, without those of the broker itself.',
+  },
+  ...{ method: 'GET', path: '/busiest', needs: undefined },
+  query: objectOf({ limit: PAGE_QUERY.limit! }, []),
+  answer: objectOf({
+    topics: listOf(
+      objectOf({
+        ...{ topic: text, published: PUBLISHED, perSecond: PER_SECOND },
+        lastPublishedAt: { ...time, description: 'When the last message came, to a second.' },
+      }),
+    ),
+  }),
+  async run({ broker }: BrokerParts, { limit }: Pick<PageQuery, 'limit'>, caller: Caller) {
+    const { items } = await pageOf(
+      broker.routes.topics(),
+      { limit },
+      {
+        keyOf: (entry) => [-entry.perSecond(broker.routes.nowS), entry.topic],
+        isWanted: ({ published, topic }) => published > 0 && !isReservedTopic(topic),
+        isShown: ({ topic }) => maySee(caller, topic),
+      },
+    );
+    return { topics: items.map((entry) => ({ topic: entry.topic, ...liveFacts(entry, broker) })) };
   },
 });
 

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 import { type DueTimes, Schedule } from '../../lib/schedule.ts';
 import { maxRetainedBytes, maxRetainedMessages } from '../../limits/broker.ts';
 import type { Metrics } from '../../observe/metrics.ts';
+import { isReservedTopic } from '../../topic.ts';
 import type { Source } from '../delivery/channel.ts';
 import { messageBytes } from '../delivery/message-bytes.ts';
 import type { Message } from '../delivery/publication.ts';
@@ -44,6 +45,9 @@ export class Retained {
   readonly #accounts = new RetainedAccounts();
   readonly #boundsOf: RetainedBounds;
   #bytes = 0;
+  /** Those that the broker tells of itself. */
+  #ownCount = 0;
+  #ownBytes = 0;
 
   constructor(
     metrics: Metrics,
@@ -55,8 +59,13 @@ export class Retained {
     this.#clock = schedule.clock;
     this.#expiring = schedule.kind((topic, nowMs) => this.#expire(topic, nowMs));
     this.store = store;
-    metrics.gauge('retained_messages', () => this.count);
-    metrics.gauge('retained_bytes', () => this.#bytes);
+    metrics.gauge('retained_messages', () => this.countOfClients);
+    metrics.gauge('retained_bytes', () => this.#bytes - this.#ownBytes);
+  }
+
+  /** Without those that the broker tells of itself. */
+  get countOfClients(): number {
+    return this.count - this.#ownCount;
   }
 
   get count(): number {
@@ -104,8 +113,14 @@ export class Retained {
 
   /** Every message whose topic matches a well-formed filter, and which has not expired. */
   *find(filter: string, nowMs = this.#clock.now()): Generator<Message> {
-    for (const message of this.#topics.find(filter)) {
-      if (message.expiresAtMs === undefined || message.expiresAtMs > nowMs) yield message;
+    for (const message of this.#topics.find(filter)) if (!isExpired(message, nowMs)) yield message;
+  }
+
+  /** Every message that a client or a user has retained, whatever its topic begins with, and which has not expired. */
+  *ofClients(): Generator<Message> {
+    const nowMs = this.#clock.now();
+    for (const message of this.#topics.below('')) {
+      if (!isReservedTopic(message.topic) && !isExpired(message, nowMs)) yield message;
     }
   }
 
@@ -141,17 +156,30 @@ export class Retained {
 
   #put(message: Message): void {
     const before = this.#topics.set(message.topic, message);
-    this.#bytes += messageBytes(message) - (before === undefined ? 0 : messageBytes(before));
-    if (before !== undefined) this.#accounts.remove(before);
-    this.#accounts.add(message);
+    if (before !== undefined) this.#count(before, -1);
+    this.#count(message, 1);
     if (message.expiresAtMs !== undefined) this.#expiring.add(message.expiresAtMs, message.topic);
   }
 
   #remove(topic: string): boolean {
     const message = this.#topics.delete(topic);
     if (message === undefined) return false;
-    this.#bytes -= messageBytes(message);
-    this.#accounts.remove(message);
+    this.#count(message, -1);
     return true;
   }
+
+  /** @param sign 1 for a message that has come, -1 for one that has gone. */
+  #count(message: Message, sign: 1 | -1): void {
+    const bytes = sign * messageBytes(message);
+    this.#bytes += bytes;
+    if (sign === 1) this.#accounts.add(message);
+    else this.#accounts.remove(message);
+    if (!isReservedTopic(message.topic)) return;
+    this.#ownCount += sign;
+    this.#ownBytes += bytes;
+  }
+}
+
+export function isExpired({ expiresAtMs }: Message, nowMs: number): boolean {
+  return expiresAtMs !== undefined && expiresAtMs <= nowMs;
 }
