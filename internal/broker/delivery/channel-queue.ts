@@ -97,17 +97,44 @@ export class ChannelQueue {
     this.#slabCount = kind;
   }
 
-  /** Takes off the front what a socket gets at once: all, or about `mostBytes` where that is less. */
-  take(mostBytes: number): Uint8Array[] {
+  /**
+   * Takes off the front what a socket gets at once: all, or about `mostBytes` where that is less.
+   *
+   * @param isWhole whether a large entry is not cut.
+   */
+  take(mostBytes: number, isWhole = false): Uint8Array[] {
     this.#seal();
     this.#nextSlabBytes = slabBytesFor(this.#copiedBytes);
     this.#copiedBytes = 0;
     const { bytes } = this;
-    if (bytes > mostBytes) return this.#takePortion(mostBytes);
+    if (bytes > mostBytes) return this.#takePortion(mostBytes, isWhole);
     const buffers = this.#buffers;
     this.goneBytes += bytes;
     this.#forget();
     return buffers;
+  }
+
+  /** Takes out all answers, from between the messages too. */
+  takeAnswers(): Uint8Array[] {
+    if (this.answerBytes === 0) return [];
+    this.#seal();
+    const taken: Uint8Array[] = [];
+    let kept = 0;
+    for (const [index, bytes] of this.#buffers.entries()) {
+      const count = this.#counts[index];
+      if (count === ANSWER) {
+        taken.push(bytes);
+        continue;
+      }
+      this.#buffers[kept] = bytes;
+      this.#counts[kept] = count;
+      kept++;
+    }
+    this.#buffers.length = kept;
+    this.#counts.length = kept;
+    this.goneBytes += this.answerBytes;
+    this.answerBytes = 0;
+    return taken;
   }
 
   /** The rest of the queue and later entries wait: a small part of a larger buffer is copied, to let the buffer go. */
@@ -164,7 +191,7 @@ export class ChannelQueue {
     this.#slabCount = ANSWER;
   }
 
-  #takePortion(mostBytes: number): Uint8Array[] {
+  #takePortion(mostBytes: number, isWhole: boolean): Uint8Array[] {
     const taken: Uint8Array[] = [];
     let takenBytes = 0;
     let index = 0;
@@ -172,7 +199,7 @@ export class ChannelQueue {
       const bytes = this.#buffers[index];
       const count = this.#counts[index];
       this.#count(count, -bytes.length);
-      if (bytes.length > 2 * mostBytes) {
+      if (bytes.length > 2 * mostBytes && !isWhole) {
         taken.push(bytes.subarray(0, mostBytes));
         takenBytes += mostBytes;
         this.#cut(index, bytes.subarray(mostBytes), count);

@@ -16,6 +16,12 @@ export interface Sink {
    * {@link Channel.ready}.
    */
   write(buffers: readonly Uint8Array[]): boolean;
+  /** Whether a large entry may not be cut for it, because it looks at the messages in it. */
+  readonly wantsWhole?: boolean;
+  /** Whether it takes answers although it wants no messages now. */
+  readonly takesAnswers?: boolean;
+  /** Who brings what it waits for, and so must not be kept from being read by messages that wait for that. */
+  readonly creditSource?: Source | undefined;
 }
 
 /** A publisher that cannot be asked to wait: the broker itself. */
@@ -234,6 +240,7 @@ export class Channel implements Flushable {
 
   /** Pauses a publisher until this channel is no longer full, or its patience is over, which makes the channel slow. */
   holdBack(feeder: Source): void {
+    if (feeder === this.#sink.creditSource) return;
     this.#feeders ??= new HeldFeeders();
     if (this.#feeders.has(feeder)) return;
     const { slowConsumerWaitMs } = this.#limits;
@@ -250,7 +257,8 @@ export class Channel implements Flushable {
   holdBackAsker(asker: Source): void {
     this.#ownRequests ??= new Map();
     if (this.#ownRequests.has(asker)) return;
-    this.#ownRequests.set(asker, this.#queue.goneBytes + this.#queue.bytes);
+    const { goneBytes, answerBytes, bytes } = this.#queue;
+    this.#ownRequests.set(asker, goneBytes + (asker === this.#sink.creditSource ? answerBytes : bytes));
     asker.pause();
     // Somebody who waits for nothing is let go at the end of the turn.
     if (!this.#blocked && this.#state !== 'closed') this.#joinTurn();
@@ -272,6 +280,7 @@ export class Channel implements Flushable {
     this.#dirty = false;
     if (this.#state === 'closed') return;
     while (!this.#blocked && !this.#queue.isEmpty) this.#handOver(this.#portion?.bytes ?? handOverBytes);
+    if (this.#blocked && this.#sink.takesAnswers === true) this.#handOverAnswers();
     this.#countInTotal();
     if (this.#state === 'full' && !this.#isOver(1 / 2)) this.#flowAgain();
     else if (this.#state === 'slow' && this.#queue.isEmpty) this.#flowAgain();
@@ -306,13 +315,19 @@ export class Channel implements Flushable {
   #handOver(mostBytes: number): void {
     const queue = this.#queue;
     const { messages, goneBytes } = queue;
-    const buffers = queue.take(mostBytes);
+    const buffers = queue.take(mostBytes, this.#sink.wantsWhole);
     this.delivered += messages - queue.messages;
     if (this.#sink.write(buffers)) return;
     this.#blocked = true;
     this.#blockedAtMs = performance.now();
     this.#blockedBytes = queue.goneBytes - goneBytes;
     queue.wait();
+  }
+
+  /** Answers overtake messages that the sink does not want yet. */
+  #handOverAnswers(): void {
+    const buffers = this.#queue.takeAnswers();
+    if (buffers.length > 0) this.#sink.write(buffers);
   }
 
   /** Only what waits longer than a turn is in the total. */

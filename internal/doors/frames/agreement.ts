@@ -22,6 +22,7 @@ const SERVED: ReadonlySet<Extension> = new Set([
   'expiry',
   'options',
   'offsets',
+  'flow',
 ]);
 /** The extensions of which a client has a session that the broker knows by its id. */
 const OF_SESSIONS: readonly Extension[] = ['delivery', 'session', 'will'];

@@ -6,6 +6,7 @@ import type { Session } from '../../broker/sessions/session.ts';
 import type { Will } from '../../broker/sessions/will.ts';
 import { BrokerError } from '../../errors.ts';
 import { frameWindow } from '../../limits/doors.ts';
+import { type Credit, parseCredit } from '../../protocol/frame/acknowledgements.ts';
 import type { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { formatExtensions } from '../../protocol/frame/extensions.ts';
 import {
@@ -42,6 +43,8 @@ export interface FrameClientHost extends ClientHost {
   readonly intake: Intake;
   /** Has what waits in the session sent, at the end of this turn. */
   sendMore(): void;
+  /** The client takes more messages. */
+  credit(given: Credit): void;
   /** The client said that it goes. */
   goodbye(): void;
 }
@@ -328,6 +331,8 @@ export class ConnectedClient implements PublishHost {
         this.#deliveries.giveBack(frame.payload);
       }
       this.#host.sendMore();
+    } else if (frame.type === FrameType.credit && extensions.has('flow')) {
+      this.#host.credit(parseCredit(frame.payload));
     } else {
       this.#takeUnexpected(frame.type);
     }

@@ -1,9 +1,11 @@
 import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Identity } from '../../access/identity.ts';
+import type { Source } from '../../broker/delivery/channel.ts';
 import { BrokerError } from '../../errors.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
 import type { Affected } from '../../observe/fates.ts';
+import type { Credit } from '../../protocol/frame/acknowledgements.ts';
 import { parseCredentials } from '../../protocol/frame/credentials.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { CONNECT_PAYLOAD_BYTES, encodeFrame, type Frame, FrameType } from '../../protocol/frame/frame.ts';
@@ -19,6 +21,7 @@ import { Intake, type Taker } from '../clients/intake.ts';
 import { LimitedConnection } from '../clients/limited-connection.ts';
 import { type Agreement, agreementOf } from './agreement.ts';
 import { ConnectedClient, type FrameClientHost } from './connected.ts';
+import { CreditGate } from './credit-gate.ts';
 import { refusalOf } from './refusals.ts';
 
 /** The services of a connection, the same for all of the door. */
@@ -48,6 +51,8 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
   /** Whether this connection had its last word. */
   #isEnding = false;
   #isSendScheduled = false;
+  /** There where the client gives credit for messages. */
+  #gate: CreditGate | undefined;
 
   constructor(connection: Connection, parts: FrameConnectionParts) {
     this.#connection = connection;
@@ -81,7 +86,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
       ...connectionFacts(this.#connection, connected?.client.identity),
       received: connected?.published ?? this.#publishedBefore,
       sent: connected?.sent ?? this.#sentBefore,
-      waiting: connected?.waiting ?? 0,
+      waiting: (connected?.waiting ?? 0) + (this.#gate?.waiting ?? 0),
       requests: 0,
     };
   }
@@ -104,8 +109,26 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
   }
 
   drained(): void {
-    this.#connected?.client.channel.ready();
+    const channel = this.#connected?.client.channel;
+    if (this.#gate?.drained() === false) channel?.flush();
+    else channel?.ready();
     this.sendMore();
+  }
+
+  get wantsWhole(): boolean {
+    return this.#gate !== undefined;
+  }
+
+  get takesAnswers(): boolean {
+    return this.#gate?.takesAnswers === true && this.#held === undefined;
+  }
+
+  get creditSource(): Source | undefined {
+    return this.#gate && this.intake;
+  }
+
+  credit(given: Credit): void {
+    if (this.#gate?.give(given) === true) this.drained();
   }
 
   ended(): void {
@@ -137,7 +160,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
       return false;
     }
     this.#connection.meter?.sending(this.#connected?.sent ?? 0);
-    const hasRoom = this.#connection.write(buffers);
+    const hasRoom = (this.#gate ?? this.#connection).write(buffers);
     if (hasRoom && this.#connected?.agreement.hasSession) this.sendMore();
     return hasRoom;
   }
@@ -268,6 +291,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
     this.#cursor.maxPayloadBytes = this.#parts.maxMessageBytes;
     LimitedConnection.hold(this.#connection, access);
     const services = this.#parts;
+    if (agreement.extensions.has('flow')) this.#gate = new CreditGate(this.#connection);
     const connected = new ConnectedClient({
       services,
       access,
@@ -289,7 +313,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
     const held = this.#held?.buffers;
     this.#held = undefined;
     if (held === undefined || this.#isEnding) return;
-    if (held.length > 0) this.#connection.write(held);
+    if (held.length > 0) (this.#gate ?? this.#connection).write(held);
     this.drained();
   }
 
