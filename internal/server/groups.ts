@@ -4,13 +4,13 @@ import type { ReadPartitions } from '../groups/progress.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logs } from '../log/logs.ts';
 import { assignedPartitions, subscribedTopics } from '../protocol/kafka/consumer-protocol.ts';
-import type { LogStore, StoredState, TopicPartition } from '../store/log-store.ts';
+import type { LogStore, StoredGroups, TopicPartition } from '../store/log-store.ts';
 
 /** Logs that are open, and what their store had of groups. */
 export interface GroupsParts {
   logs: Logs;
   store: LogStore;
-  stored: Pick<StoredState, 'groups' | 'groupMembers'>;
+  stored: StoredGroups | undefined;
   clock: Clock | undefined;
   logger: Logger;
 }

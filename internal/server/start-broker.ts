@@ -4,6 +4,7 @@ import type { DoorEntry } from '../doors/door.ts';
 import { OpenAddresses } from '../doors/open-addresses.ts';
 import { packageVersion } from '../lib/package-version.ts';
 import * as transportLimits from '../limits/transport.ts';
+import type { Cluster } from '../log/cluster.ts';
 import { Connections } from '../observe/connections.ts';
 import { Health } from '../observe/health.ts';
 import { Metrics } from '../observe/metrics.ts';
@@ -15,6 +16,7 @@ import { type OpenAccess, openAccess, tellThrottles } from './access.ts';
 import { adminParts } from './admin-parts.ts';
 import { openAdminSocket } from './admin-socket.ts';
 import { checkOptions } from './check-options.ts';
+import { joinCluster } from './cluster.ts';
 import { checkDataFolder } from './data-folder.ts';
 import { reportDescriptorLimit } from './descriptors.ts';
 import { type OpenDoors, openDoors } from './doors.ts';
@@ -73,10 +75,15 @@ export function startBroker(options: BrokerOptions = {}): Promise<RunningBroker>
   return startWithDoors(DOORS, options);
 }
 
-/** The same with a table of doors that may be another one. */
+/**
+ * The same with a table of doors that may be another one.
+ *
+ * @param cluster the brokers that this one shares a store with. Default: it has one for itself.
+ */
 export async function startWithDoors(
   doors: readonly DoorEntry[],
   given: BrokerOptions,
+  cluster?: Cluster,
 ): Promise<RunningBroker> {
   checkOptions(given, doors);
   const unopened: ListenError[] = [];
@@ -96,7 +103,7 @@ export async function startWithDoors(
       logger,
     );
     opened.add(() => certificates?.close());
-    const stored = await openStored(options, places, metrics, logger, folderError);
+    const stored = await openStored(options, places, metrics, logger, folderError, cluster);
     opened.add(() => stored?.close());
     const entries = openEntries(usable, stored, metrics, logger);
     opened.add(() => entries?.close());
@@ -165,6 +172,7 @@ export async function startWithDoors(
     opened.add(() => health.stop());
     const tools = options.adminSocket ? await openAdminSocket(usable, admin, logger) : undefined;
     opened.add(() => tools?.close());
+    if (cluster !== undefined && kept) await joinCluster(cluster, { ...kept, options, listeners, opened });
     reportDescriptorLimit(options.maxClients, logger);
     const openToAll = listeners.filter(({ endpoint }) =>
       exposed.some((place) => place.endpoint === endpoint),
@@ -248,10 +256,12 @@ async function openStored(
   metrics: Metrics,
   logger: Logger,
   folderError: StoreError | undefined,
+  cluster: Cluster | undefined,
 ): Promise<OpenLogs | undefined> {
   const { keep: captured = [], onListenError } = options;
   const needing = places.filter(({ door }) => door.needsLogs);
   // The users of a broker on the directory of a Kafka lie there.
+  if (cluster !== undefined) return openLogs(options, options.clock, metrics, logger, cluster);
   const isNeededForUsers = options.kafkaLogDirs !== undefined && !options.memory;
   if (captured.length === 0 && needing.length === 0 && !isNeededForUsers) return undefined;
   try {

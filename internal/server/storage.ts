@@ -2,9 +2,10 @@ import type { Logger } from '../broker/broker.ts';
 import type { KeptTopics } from '../doors/door.ts';
 import type { Clock } from '../lib/clock.ts';
 import * as logLimits from '../limits/log.ts';
+import type { Cluster } from '../log/cluster.ts';
 import { keepingProblem } from '../log/names.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { StoredState } from '../store/log-store.ts';
+import type { StoredGroups } from '../store/log-store.ts';
 import type { WriteTimes } from '../store/write-times.ts';
 import { type KafkaLogDirs, openStoredLogs, type StoredLogsOptions } from './stored-logs.ts';
 
@@ -47,8 +48,8 @@ export interface LogsOptions {
 
 /** Logs that are open. */
 export interface OpenLogs extends Omit<KeptTopics, 'groups' | 'delivery' | 'logOf'> {
-  /** What the store had of groups when it was opened. */
-  readonly stored: Pick<StoredState, 'groups' | 'groupMembers'>;
+  /** What the store had of groups when it was opened; undefined where several nodes share it and one of them will say that. */
+  readonly stored: StoredGroups | undefined;
   /** Closes the store. */
   close(): Promise<void>;
 }
@@ -63,11 +64,12 @@ export async function openLogs(
   clock: Clock | undefined,
   metrics: Metrics,
   logger: Logger,
+  shared?: Cluster,
 ): Promise<OpenLogs> {
   for (const option of options.keep ?? []) checkLogOption(option);
   const place = placeOf(options);
   const { logs, store, stored, cluster } = await openStoredLogs({
-    place,
+    ...{ place, shared },
     clock,
     fsync: options.fsync ?? 'commit',
     keepForMs: options.keepForMs ?? logLimits.logRetentionMs,
@@ -77,8 +79,13 @@ export async function openLogs(
     times: writeTimesOf(metrics),
     logger,
   });
+  const close = () => logs.close();
+  if (shared !== undefined) {
+    const nowhere = { stored: undefined, directory: undefined, cluster: undefined };
+    return { logs, store, ...nowhere, nodes: shared.nodes, close };
+  }
   const directory = typeof place === 'object' ? place.directories.join(',') : place;
-  return { logs, store, stored, directory, cluster, close: () => logs.close() };
+  return { logs, store, stored, directory, cluster, close };
 }
 
 /** Where the store's writing is counted; the store of the sessions counts there too, where it is another one. */

@@ -2,6 +2,7 @@ import type { ClusterIdentity } from '../doors/door.ts';
 import type { Clock } from '../lib/clock.ts';
 import * as kafkaLimits from '../limits/kafka.ts';
 import * as logLimits from '../limits/log.ts';
+import type { Cluster } from '../log/cluster.ts';
 import { Logs, type LogsOptions } from '../log/logs.ts';
 import type { FsyncPolicy, LogStore, StoredState } from '../store/log-store.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';
@@ -23,6 +24,8 @@ export interface KafkaLogDirs {
 export interface StoredLogsOptions {
   /** A folder, the directories of a Kafka, or undefined for memory. */
   place: string | KafkaLogDirs | undefined;
+  /** The brokers that share a store, which is used in place of that. */
+  shared?: Cluster;
   /** Default: the machine's. */
   clock?: Clock;
   fsync: FsyncPolicy;
@@ -55,7 +58,9 @@ export interface StoredLogs {
  */
 export async function openStoredLogs(options: StoredLogsOptions): Promise<StoredLogs> {
   const { place, clock, fsync, keepForMs, keepBytes, tailCacheBytes, logger, appends, times } = options;
-  const { store, clusterOf, gatherBytes } = await storeAt(place, { fsync, times });
+  const { shared } = options;
+  const { store, clusterOf, gatherBytes }: StoreAtPlace =
+    shared === undefined ? await storeAt(place, { fsync, times }) : { store: shared.store, gatherBytes: 0 };
   const logs = new Logs({
     store,
     clock,
@@ -65,6 +70,8 @@ export async function openStoredLogs(options: StoredLogsOptions): Promise<Stored
     retentionMs: keepForMs,
     retentionBytes: keepBytes,
     appends,
+    leadership: shared?.nodes,
+    forward: shared && ((partitionId, batch) => shared.forward(partitionId, batch)),
     logger,
   });
   const stored = await logs.open();

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { shownAddress } from '../../lib/shown-address.ts';
 import * as kafkaLimits from '../../limits/kafka.ts';
 import { aloneAs } from '../../log/nodes.ts';
 import { ProducerIds } from '../../log/producer-ids.ts';
-import { parseEndpoint } from '../../transport/endpoint.ts';
 import type { Door, DoorParts, KeptTopics } from '../door.ts';
+import { advertisedAddress } from './advertised.ts';
 import { KafkaDoor } from './door.ts';
 import { METADATA_VERSION } from './features.ts';
 import { FetchSessions } from './fetch/sessions.ts';
@@ -20,7 +19,7 @@ import { Slices } from './slices.ts';
 export async function openKafka(parts: DoorParts, options: KafkaOptions): Promise<Door> {
   const { admission, addresses, connections, connectTimeoutMs, metrics, logger } = parts;
   const kept = parts.kept!;
-  const advertised = options.advertised === undefined ? undefined : hostAndPort(options.advertised);
+  const advertised = options.advertised === undefined ? undefined : advertisedAddress(options.advertised);
   const { spans } = parts.broker;
   const shared = { ...(await shareOf(kept, options)), logger, directory: parts.directory, spans };
   const fates = parts.broker.fates.logging(logger);
@@ -53,14 +52,6 @@ async function shareOf(
       maxRequestBytes: kafkaLimits.kafkaMaxRequestBytes,
     },
   };
-}
-
-function hostAndPort(address: string): { host: string; port: number } {
-  const endpoint = parseEndpoint(`tcp://${address}`);
-  if (endpoint.scheme === 'unix' || endpoint.host === '' || endpoint.port === 0) {
-    throw new Error(`'${shownAddress(address)}' is not a host:port that clients could dial`);
-  }
-  return { host: endpoint.host, port: endpoint.port };
 }
 
 const CLUSTER_ID_KEY = 'cluster-id';

@@ -1,0 +1,18 @@
+import type { LogStore } from '../store/log-store.ts';
+import type { Node, Nodes } from './nodes.ts';
+import type { UnplacedBatch } from './partition-log.ts';
+
+/** What brokers share: a store, who is there, and ways to one another. */
+export interface Cluster {
+  readonly store: LogStore;
+  readonly nodes: Nodes;
+  /** From now on the others hear of this node, where its clients reach it, and it may lead. Before that the store tells of no leading. */
+  begin(self: Omit<Node, 'id'>): Promise<void>;
+  /**
+   * Gives a batch to the node that leads a partition; resolves with its base offset when it lasts.
+   * @throws StoreError `not-leader` where nobody did for long; StoreUnavailableError; SequenceError
+   */
+  forward(partitionId: number, batch: UnplacedBatch): Promise<number>;
+  /** Calls `append` with what other nodes give to this one. Returns what ends that. */
+  onForwarded(append: (partitionId: number, batch: UnplacedBatch) => Promise<number>): () => void;
+}

@@ -1,0 +1,56 @@
+import { hostname } from 'node:os';
+import { advertisedAddress } from '../doors/kafka/advertised.ts';
+import type { Delivery } from '../live/delivery.ts';
+import type { Cluster } from '../log/cluster.ts';
+import type { Logs } from '../log/logs.ts';
+import type { Node } from '../log/nodes.ts';
+import type { UnplacedBatch } from '../log/partition-log.ts';
+import { StoreError } from '../store/store-error.ts';
+import { parseEndpoint } from '../transport/endpoint.ts';
+import type { Opened } from './opened.ts';
+import type { BrokerOptions } from './options.ts';
+
+export interface JoinParts {
+  logs: Logs;
+  delivery: Delivery;
+  options: BrokerOptions;
+  /** Where its doors listen. */
+  listeners: readonly { readonly url: string; readonly door: { readonly name: string } }[];
+  opened: Opened;
+}
+
+/** This broker is ready: from now on the others of its cluster hear of it, and it may lead. */
+export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<void> {
+  const { logs, delivery, options, listeners, opened } = parts;
+  opened.add(cluster.onForwarded((partitionId, batch) => appendForOther(partitionId, batch, logs, delivery)));
+  await cluster.begin({ kafka: kafkaAddress(options, listeners) });
+}
+
+/** Appends what a client of another node sends; it is answered as it would be here. */
+async function appendForOther(
+  partitionId: number,
+  batch: UnplacedBatch,
+  logs: Logs,
+  delivery: Delivery,
+): Promise<number> {
+  const partition = logs.partition(partitionId);
+  if (partition === undefined) throw new StoreError('not-found', `there is no partition id ${partitionId}`);
+  // Two nodes that take each other for the leader must not give it back for ever.
+  if (partition.leader !== 'here') throw new StoreError('not-leader', 'this node does not lead it any more');
+  const baseOffset = await partition.append(batch);
+  await delivery.settled(partition);
+  return baseOffset;
+}
+
+/** Where the clients of other nodes find the Kafka door of this one; undefined where it has none. */
+function kafkaAddress({ kafka }: BrokerOptions, listeners: JoinParts['listeners']): Node['kafka'] {
+  if (kafka?.advertised !== undefined) return advertisedAddress(kafka.advertised);
+  const listener = listeners.find(({ door }) => door.name === 'kafka');
+  const endpoint = listener && parseEndpoint(listener.url);
+  if (endpoint === undefined || endpoint.scheme === 'unix') return undefined;
+  const { host, port } = endpoint;
+  return { host: EVERYWHERE.includes(host) ? hostname() : host, port };
+}
+
+/** What listens on all addresses of the machine. */
+const EVERYWHERE = ['', '0.0.0.0', '::'];

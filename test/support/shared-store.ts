@@ -1,0 +1,164 @@
+import type { Cluster } from '../../internal/log/cluster.ts';
+import type { Leader } from '../../internal/log/leadership.ts';
+import type { Node, Nodes } from '../../internal/log/nodes.ts';
+import type { UnplacedBatch } from '../../internal/log/partition-log.ts';
+import type { LogStore, NewBatch, NewTopic, StoreEvent } from '../../internal/store/log-store.ts';
+import { MemoryStore } from '../../internal/store/memory/memory-store.ts';
+import { StoreError } from '../../internal/store/store-error.ts';
+
+type Append = (partitionId: number, batch: UnplacedBatch) => Promise<number>;
+
+/**
+ * A cluster in one process: brokers that share a store in memory, one of which leads all partitions and coordinates groups. A
+ * test says which.
+ */
+export class SharedStore {
+  readonly store = new MemoryStore();
+  readonly members: FakeMember[] = [];
+  leader: FakeMember | undefined;
+  epoch = 0;
+
+  async open(count: number): Promise<this> {
+    await this.store.open();
+    for (let index = 1; index <= count; index++) this.members.push(new FakeMember(index, this));
+    return this;
+  }
+
+  /** Nobody leads for a while, then this node does, with all that was written before. */
+  async move(to: FakeMember, pauseMs = 0): Promise<void> {
+    const before = this.leader;
+    this.leader = undefined;
+    this.epoch++;
+    const partitions = async () => (await this.store.open()).topics.flatMap((topic) => topic.partitions);
+    for (const member of this.members) {
+      for (const { id } of await partitions()) {
+        member.tell({ kind: 'follows', partition: id, leaderEpoch: this.epoch });
+      }
+    }
+    before?.tell({ kind: 'groups', groups: 'elsewhere' });
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    for (const { id } of await partitions()) await this.store.setLeaderEpoch(id, this.epoch);
+    const { topics, ...groups } = await this.store.open();
+    for (const partition of topics.flatMap((topic) => topic.partitions))
+      to.tell({ kind: 'leads', partition });
+    to.tell({ kind: 'groups', groups });
+    this.leader = to;
+    for (const member of this.members) {
+      if (member === to) continue;
+      for (const { id } of await partitions()) {
+        member.tell({ kind: 'follows', partition: id, leaderEpoch: this.epoch });
+      }
+    }
+  }
+
+  /** Tells all but one. */
+  tellOthers(than: FakeMember, event: StoreEvent): void {
+    for (const member of this.members) if (member !== than) member.tell(event);
+  }
+}
+
+/** One of the brokers, as it sees the others. */
+export class FakeMember implements Cluster {
+  readonly id: number;
+  readonly store: LogStore;
+  readonly nodes: Nodes;
+  kafka: Node['kafka'];
+  isThere = false;
+  append: Append | undefined;
+  readonly #shared: SharedStore;
+  readonly #listeners = new Set<(event: StoreEvent) => void>();
+
+  constructor(id: number, shared: SharedStore) {
+    this.id = id;
+    this.#shared = shared;
+    this.store = this.#asSeenHere();
+    const leader = (): Leader => (shared.leader === this ? 'here' : (shared.leader?.id ?? 'nobody'));
+    this.nodes = {
+      self: id,
+      get others() {
+        return shared.members.filter((member) => member.id !== id && member.isThere);
+      },
+      get coordinator() {
+        return leader();
+      },
+      leaderOf: leader,
+    };
+  }
+
+  tell(event: StoreEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  async begin({ kafka }: Omit<Node, 'id'>): Promise<void> {
+    this.kafka = kafka;
+    this.isThere = true;
+    if (this.#shared.leader === undefined) await this.#shared.move(this);
+  }
+
+  async forward(partitionId: number, batch: UnplacedBatch): Promise<number> {
+    const { leader } = this.#shared;
+    if (leader?.append === undefined) throw new StoreError('not-leader', 'nobody leads');
+    return leader.append(partitionId, batch);
+  }
+
+  onForwarded(append: Append): () => void {
+    this.append = append;
+    return () => {
+      this.append = undefined;
+    };
+  }
+
+  /** The store that is shared, of which only the leader's changes of logs and groups are taken. */
+  #asSeenHere(): LogStore {
+    const shared = this.#shared;
+    const { store } = shared;
+    const demandLead = () => {
+      if (shared.leader !== this) throw new StoreError('not-leader', `node ${this.id} does not lead`);
+    };
+    const own: Partial<LogStore> = {
+      limits: { maxBatchBytes: 8 * 1024 * 1024, canReplace: false },
+      close: async () => {
+        this.isThere = false;
+      },
+      confirm: async () => demandLead(),
+      onEvent: (listener) => {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+      append: async (partition: number, batch: NewBatch) => {
+        demandLead();
+        await store.append(partition, batch);
+        const { nextOffset, maxTimestamp, sizeBytes } = await this.#state(partition);
+        shared.tellOthers(this, { kind: 'advanced', partition, nextOffset, maxTimestamp, sizeBytes });
+      },
+      createTopic: async (topic: NewTopic) => {
+        const created = await store.createTopic(topic);
+        shared.tellOthers(this, { kind: 'topic', topic: created });
+        return created;
+      },
+      deleteTopic: async (topic: string) => {
+        await store.deleteTopic(topic);
+        shared.tellOthers(this, { kind: 'deleted', topic });
+      },
+      saveGroupOffsets: async (...given) => {
+        demandLead();
+        await store.saveGroupOffsets(...given);
+      },
+      saveGroupMembers: async (...given) => {
+        demandLead();
+        await store.saveGroupMembers(...given);
+      },
+    };
+    return new Proxy(store, {
+      get(target, name) {
+        const value = own[name as keyof LogStore] ?? target[name as keyof MemoryStore];
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    }) as LogStore;
+  }
+
+  async #state(partition: number) {
+    const { topics } = await this.#shared.store.open();
+    return topics.flatMap((topic) => topic.partitions).find(({ id }) => id === partition)!;
+  }
+}
