@@ -7,6 +7,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGES = [
   ...globSync('*.md', { cwd: ROOT }),
   ...globSync('{docs,internal,bench,test}/**/*.md', { cwd: ROOT }),
+  ...globSync('pkg/*/README.md', { cwd: ROOT }),
 ];
 const FENCE = /^ {0,3}```.*?^ {0,3}```/gms;
 const LINK = /\]\(([^()\s]+)\)/g;

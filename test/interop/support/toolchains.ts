@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, cpSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasJava, kafkaClasspath } from '../../support/apache-kafka.ts';
@@ -40,6 +40,29 @@ async function pythonWith(requirements: string): Promise<string> {
     await mustRun(join(into, 'bin/python'), pip);
   });
   return join(folder, 'bin/python');
+}
+
+/** The command that runs the tests of our own client in Python, which needs no package. */
+export function pythonTests(): Toolchain<string[]> {
+  const isThere = succeeds('python3', '-c', 'import sys; sys.exit(sys.version_info < (3, 11))');
+  if (!isThere && !process.env.CI) return { missing: 'cannot run here, it needs python3 from 3.11 on' };
+  return { there: ['python3', '-m', 'unittest', '-v'] };
+}
+
+/** A Python that has our own client, as from PyPI, and a checker of its types. */
+export function pythonPackage(): Promise<Toolchain<string>> {
+  const isThere = !('missing' in pythonTests()) && succeeds('python3', '-m', 'venv', '-h');
+  return toolchain('python3 from 3.11 on, with venv', isThere, async () => {
+    const source = fileURLToPath(new URL('../../../pkg/python', import.meta.url));
+    const folder = await installedOnce('python-package', sourcesIn(source), async (into) => {
+      await mustRun('python3', ['-m', 'venv', into]);
+      // A build leaves files beside what it builds.
+      cpSync(source, join(into, 'source'), { recursive: true });
+      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+      await mustRun(join(into, 'bin/python'), [...pip, 'mypy==1.18.2', join(into, 'source')]);
+    });
+    return join(folder, 'bin/python');
+  });
 }
 
 /** The programs of the Go module, built. */

@@ -1,0 +1,98 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificates } from '../../certs/make.ts';
+import { Faults, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { run } from '../support/broker-process.ts';
+import { pythonPackage, pythonTests, type Toolchain } from './support/toolchains.ts';
+
+const packages = fileURLToPath(new URL('../../pkg/', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'tinymq-frame-clients-'));
+const faults = new Faults();
+let broker: RunningBroker;
+let ca: string;
+
+/** The reference clients, each with tests of its own: the golden frames, and what it does with a broker. */
+const CLIENTS: readonly {
+  name: string;
+  folder: string;
+  source: string;
+  ran: RegExp;
+  toolchain: Toolchain<string[]>;
+}[] = [
+  {
+    name: 'Python',
+    folder: 'python',
+    source: 'tinymq',
+    ran: /Ran \d\d+ tests/,
+    toolchain: pythonTests(),
+  },
+];
+
+beforeAll(async () => {
+  const certificates = await makeCertificates(folder);
+  ca = certificates.ca;
+  broker = await startBroker({
+    listen: ['tcp://localhost:0', 'tls://localhost:0', `unix://${join(folder, 'broker.sock')}`],
+    tls: { certFile: certificates.serverCert, keyFile: certificates.serverKey },
+    memory: true,
+    keep: [{ filter: 'kept/#' }],
+    sysIntervalMs: 0,
+    faults,
+    guard: {
+      mayConnect: () => undefined,
+      mayPublish: (_, topic) => (topic === 'secret' ? 'it is secret' : undefined),
+      maySubscribe: () => undefined,
+    },
+  });
+});
+
+afterAll(async () => {
+  await broker?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe.each(CLIENTS)('the client in $name', ({ folder: name, source, ran, toolchain }) => {
+  if ('missing' in toolchain) {
+    it(toolchain.missing, ({ skip }) => skip());
+    return;
+  }
+  const [command, ...args] = toolchain.there;
+  it('passes its tests', async () => {
+    faults.loseAcknowledgements({ client: `cut-${name}` });
+    const [tcp, tls, unix] = broker.listeners.map(({ url }) => url);
+    const places = { TINYMQ_URL: tcp, TINYMQ_TLS_URL: tls, TINYMQ_UNIX_URL: unix, TINYMQ_CA: ca };
+    const env = { ...places, PYTHONDONTWRITEBYTECODE: '1' };
+    const { code, stdout, stderr } = await run(command!, args, { cwd: join(packages, name), env });
+    expect({ code, said: stdout + stderr }).toEqual({ code: 0, said: expect.stringMatching(ran) });
+  });
+
+  it('has less than 800 lines', () => {
+    expect(linesOf(join(packages, name, source))).toBeLessThan(800);
+  });
+});
+
+/** Lines of a client, without its tests. */
+function linesOf(folder: string): number {
+  const sources = readdirSync(folder).filter(
+    (file) => /\.(py|go)$/.test(file) && !/^test_|_test\./.test(file),
+  );
+  expect(sources).not.toEqual([]);
+  return sources.reduce((sum, file) => sum + readFileSync(join(folder, file), 'utf8').split('\n').length, 0);
+}
+
+describe('the package for PyPI', async () => {
+  const installed = await pythonPackage();
+  if ('missing' in installed) {
+    it(installed.missing, ({ skip }) => skip());
+    return;
+  }
+  it('is installed with its types', async () => {
+    const { code, stdout, stderr } = await run(installed.there, ['-m', 'mypy', '--strict', '-p', 'tinymq'], {
+      cwd: folder,
+    });
+    expect({ code, said: stdout + stderr }).toMatchObject({ code: 0 });
+  });
+});
