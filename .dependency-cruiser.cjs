@@ -90,6 +90,12 @@ module.exports = {
       'and no log',
     ),
     onlyImports(
+      'the-cluster-is-a-store-of-logs',
+      room('cluster'),
+      [...shared, room('log'), room('store'), room('observe')],
+      'kept by NATS JetStream, and shared by nodes',
+    ),
+    onlyImports(
       'the-store-stands-alone',
       '^internal/store/(?!kafka-directory/)',
       [room('store'), ...shared],

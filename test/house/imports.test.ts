@@ -32,6 +32,7 @@ const WRONG: Record<string, [from: string, to: string]> = {
   'the-broker-names-no-door-and-no-protocol': ['internal/broker/x.ts', 'internal/protocol/mqtt/y.ts'],
   'the-log-knows-its-store': ['internal/log/x.ts', 'internal/live/y.ts'],
   'groups-know-their-store': ['internal/groups/x.ts', 'internal/log/y.ts'],
+  'the-cluster-is-a-store-of-logs': ['internal/cluster/x.ts', 'internal/broker/y.ts'],
   'the-store-stands-alone': ['internal/store/sqlite/x.ts', 'internal/log/y.ts'],
   'the-store-of-kafka-knows-its-format': [
     'internal/store/kafka-directory/x.ts',

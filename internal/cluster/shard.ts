@@ -1,0 +1,228 @@
+import type { Clock } from '../lib/clock.ts';
+import type { Leader } from '../log/leadership.ts';
+import { checkFirst, checkNext } from '../store/batch-rules.ts';
+import type { NewBatch } from '../store/log-store.ts';
+import { StoreError } from '../store/store-error.ts';
+import {
+  batchMessage,
+  deletedMessage,
+  type Facts,
+  floorMessage,
+  groupMessage,
+  markerMessage,
+  NOBODY,
+} from './messages.ts';
+import { type PartitionEnd, ShardState } from './shard-state.ts';
+import { ShardWriter, type Writer, type WriterParts } from './shard-writer.ts';
+import type { ShardStream, StoredMessage } from './stream.ts';
+
+export interface ShardEvents {
+  /** Taken up, in the order of the shard, whoever wrote it. */
+  readonly applied: (message: StoredMessage, facts: Facts) => void;
+  /** This node owns the shard from now on, or no longer. */
+  readonly ownership: (isOwner: boolean) => void;
+}
+
+export interface ShardParts {
+  /** The number of this node. */
+  readonly node: number;
+  readonly stream: ShardStream;
+  readonly clock: Clock;
+  readonly events: ShardEvents;
+  readonly makeWriter?: (parts: WriterParts) => Writer;
+}
+
+/**
+ * A shard of the logs: one stream, of which one node at a time is the owner, the only one that writes.
+ *
+ * The log elects its owner: it is whom the last marker names. A node claims the shard by a marker that is stored only if this
+ * node knows all that was stored before, so an owner is complete, and what others still have on its way is refused by its
+ * number. Clocks and heartbeats decide when to claim; that nothing is lost or written twice does not depend on them.
+ */
+export class Shard {
+  readonly state = new ShardState();
+  readonly #parts: ShardParts;
+  #writer: Writer | undefined;
+  /** Where partitions end when all that waits is stored. */
+  readonly #ends = new Map<number, PartitionEnd>();
+  #endFollowing: (() => void) | undefined;
+  #isClaiming = false;
+
+  constructor(parts: ShardParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins to take up what is stored, behind what the state has. */
+  follow(): void {
+    const { stream } = this.#parts;
+    this.#endFollowing = stream.follow(
+      () => this.state.applied,
+      (message) => this.#takeUp([message]),
+    );
+  }
+
+  /** Who owns it. The node itself does so only as long as it writes; a marker of its own that it lost counts for nothing. */
+  get leader(): Leader {
+    if (this.#writer !== undefined) return 'here';
+    const { owner } = this.state;
+    return owner === NOBODY || owner === this.#parts.node ? 'nobody' : owner;
+  }
+
+  get waiting(): { changes: number; bytes: number } {
+    return { changes: this.#writer?.waiting ?? 0, bytes: this.#writer?.waitingBytes ?? 0 };
+  }
+
+  /** Tries to become the owner. Resolves with whether it is; where it is not, what was stored meanwhile is known. */
+  async claim(): Promise<boolean> {
+    if (this.#writer !== undefined) return true;
+    if (this.#isClaiming) return false;
+    this.#isClaiming = true;
+    try {
+      return await this.#claim();
+    } catch {
+      // JetStream does not answer at the moment.
+      return false;
+    } finally {
+      this.#isClaiming = false;
+    }
+  }
+
+  async #claim(): Promise<boolean> {
+    const { stream, node } = this.#parts;
+    const last = await stream.lastSequence();
+    if (last > this.state.applied) this.#takeUp(await stream.readBetween(this.state.applied, last));
+    if (this.state.applied !== last) return false;
+    const epoch = this.state.epoch + 1;
+    const marker = markerMessage({ epoch, number: 0 }, node);
+    const outcome = await stream.publish([marker], last);
+    if (outcome.kind !== 'stored') return false;
+    const sequence = last + 1;
+    this.#takeUp([{ ...marker, sequence }]);
+    // Another marker may have come before this answer.
+    if (this.state.applied !== sequence || this.state.epoch !== epoch) return false;
+    this.#own(epoch, sequence);
+    return true;
+  }
+
+  #own(epoch: number, tail: number): void {
+    const { stream, clock, events, makeWriter = (parts) => new ShardWriter(parts) } = this.#parts;
+    this.#ends.clear();
+    this.#writer = makeWriter({
+      ...{ stream, clock, epoch, tail },
+      takeUp: (messages) => this.#takeUp(messages),
+      ended: () => {
+        this.#writer = undefined;
+        this.#ends.clear();
+        events.ownership(false);
+      },
+    });
+    events.ownership(true);
+  }
+
+  /** Lets another node have it: writes what waits, and a marker that names nobody. */
+  async stepDown(): Promise<void> {
+    const writer = this.#writer;
+    if (writer === undefined) return;
+    await writer.write((id) => markerMessage(id, NOBODY)).catch(() => {});
+    writer.end('stopped', notLeader());
+  }
+
+  /**
+   * Makes sure that this node is the owner and that nothing was stored that it does not know: by writing. Asking would not do, as a
+   * leader of the stream that was replaced does not know either.
+   *
+   * @throws StoreError `not-leader`; StoreUnavailableError
+   */
+  async confirm(): Promise<void> {
+    await this.#writing().write((id) => markerMessage(id, this.#parts.node));
+  }
+
+  /** @throws StoreError `conflict`, `not-leader`; StoreUnavailableError */
+  async append(partition: number, batch: NewBatch): Promise<void> {
+    const writer = this.#writing();
+    const end = this.#endOf(partition);
+    checkNext(batch.baseOffset, end.nextOffset);
+    const { bytesEver } = end;
+    end.nextOffset = batch.lastOffset + 1;
+    end.maxTimestamp = Math.max(end.maxTimestamp, batch.maxTimestamp);
+    end.bytesEver += batch.bytes.length;
+    const { maxTimestamp } = end;
+    await writer.write((id) => batchMessage(id, partition, batch, maxTimestamp, bytesEver));
+  }
+
+  /**
+   * Makes `offset` the first one of a partition, where `bytesBefore` bytes of batches lie before it. Resolves with its sequence.
+   *
+   * @throws StoreError `invalid`, `not-leader`; StoreUnavailableError
+   */
+  raiseFloor(partition: number, offset: number, bytesBefore: number): Promise<number> {
+    const writer = this.#writing();
+    const end = this.#endOf(partition);
+    checkFirst(offset, end.nextOffset);
+    const floor = { partition, firstOffset: offset, bytesBefore, ...end };
+    return writer.write((id) => floorMessage(id, floor));
+  }
+
+  /** The partition is gone with its topic. Resolves with the sequence of what says so. */
+  deletePartition(partition: number): Promise<number> {
+    this.#ends.delete(partition);
+    return this.#writing().write((id) => deletedMessage(id, partition));
+  }
+
+  /** Writes what is kept of groups. */
+  async saveGroup(subject: string, body: Uint8Array): Promise<void> {
+    await this.#writing().write((id) => groupMessage(id, subject, body));
+  }
+
+  /** Where a partition ends when all that waits is stored. */
+  endOf(partition: number): Readonly<PartitionEnd> {
+    return this.#ends.get(partition) ?? endIn(this.state, partition);
+  }
+
+  /** Stops following. What waits is refused. */
+  close(): void {
+    this.#endFollowing?.();
+    this.#writer?.end('stopped', notLeader());
+  }
+
+  #writing(): Writer {
+    if (this.#writer === undefined) throw notLeader();
+    return this.#writer;
+  }
+
+  #endOf(partition: number): PartitionEnd {
+    let end = this.#ends.get(partition);
+    if (end === undefined) {
+      end = endIn(this.state, partition);
+      this.#ends.set(partition, end);
+    }
+    return end;
+  }
+
+  /** @returns false where something before one of them is missing: that one and those behind it are not taken up. */
+  #takeUp(messages: readonly StoredMessage[]): boolean {
+    for (const message of messages) {
+      const facts = this.state.apply(message);
+      if (facts === 'known') continue;
+      if (facts === 'gap') return false;
+      this.#parts.events.applied(message, facts);
+      this.#tellWriter(facts, message.sequence);
+    }
+    return true;
+  }
+
+  #tellWriter({ epoch, number }: Facts, sequence: number): void {
+    if (this.#writer === undefined) return;
+    if (epoch === this.#writer.epoch) this.#writer.stored(number, sequence);
+    else this.#writer.end('deposed', notLeader());
+  }
+}
+
+function endIn(state: ShardState, partition: number): PartitionEnd {
+  const { nextOffset = 0, maxTimestamp = -1, bytesEver = 0 } = state.partition(partition) ?? {};
+  return { nextOffset, maxTimestamp, bytesEver };
+}
+
+function notLeader(): StoreError {
+  return new StoreError('not-leader', 'another node of the cluster writes this');
+}
