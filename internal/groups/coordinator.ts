@@ -100,9 +100,10 @@ export class Coordinator {
     this.#addStoredGroups();
     this.#endEvents = store.onEvent((event) => {
       if (event.kind !== 'recovered') return;
-      committed.replaceAll(event.state.groups);
+      const { groups, groupMembers } = event.state;
+      if (groups !== undefined) committed.replaceAll(groups);
       this.#addStoredGroups();
-      kept.catchUp(event.state.groupMembers);
+      if (groupMembers !== undefined) kept.catchUp(groupMembers);
     });
     this.#sweep = clock.every(groupSweepEveryMs, () => void this.sweep(clock.now()));
   }

@@ -32,6 +32,8 @@ export const storeBusyTimeoutMs = 10_000;
 // The Kafka log directory.
 /** Bytes of a segment where its topic says nothing else: Kafka's own default. */
 export const kafkaSegmentBytes = 1 * GiB;
+/** The same in a data folder: space comes back a segment at a time, and one that is full is read no slower than a large one. */
+export const dataFolderSegmentBytes = 64 * MiB;
 /** Partitions of `__consumer_offsets` where there is none yet: Kafka's own default. */
 export const kafkaOffsetsPartitions = 50;
 /** The largest segment whatever a topic says: positions in Kafka's index files have 31 bits. */

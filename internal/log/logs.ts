@@ -116,7 +116,7 @@ export class Logs {
     store.onEvent((event) => {
       switch (event.kind) {
         case 'recovered':
-          this.#restore(event.state);
+          if (event.state.topics !== undefined) this.#restore(event.state.topics);
           logger.info({}, 'the store works again');
           return;
         case 'created':
@@ -433,10 +433,10 @@ export class Logs {
   }
 
   /** The store has recovered. What was changed and could not be told may have come to be all the same. */
-  #restore(state: StoredState): void {
-    const lasting = new Set(state.topics.map(({ topicId }) => topicIdText(topicId)));
+  #restore(topics: readonly StoredTopic[]): void {
+    const lasting = new Set(topics.map(({ topicId }) => topicIdText(topicId)));
     for (const topic of [...this.#topics.values()]) if (!lasting.has(topic.topicId)) this.#remove(topic);
-    for (const stored of state.topics) {
+    for (const stored of topics) {
       const topic = this.#topics.get(stored.name);
       if (topic === undefined) {
         this.#add(stored);

@@ -53,8 +53,9 @@ export async function importLogs(
   const targets = new Map(target.topics.map((topic) => [topic.name, topic]));
   // Everything that can be refused is refused before anything is copied.
   for (const topic of topics) checkTarget(topic, targets.get(topic.name));
-  const copy = new Copy(from, into, topics, onProgress);
-  for (const topic of topics) await copy.topic(topic, targets.get(topic.name));
+  const copy = new TopicCopy(from, into, topics, onProgress);
+  for (const topic of topics)
+    await copy.topic({ ...topic, configs: { ...KEPT_FOR_EVER, ...topic.configs } }, targets.get(topic.name));
   const groupCount = await copyGroups(source, target, into);
   await into.flush();
   const { batchCount, damaged } = copy;
@@ -81,7 +82,13 @@ function checkTarget(topic: StoredTopic, target: StoredTopic | undefined): void 
   }
 }
 
-class Copy {
+/** A store that takes a batch behind a gap. */
+interface GapTaker {
+  appendBehindGap(partition: number, batch: StoredBatch): Promise<void>;
+}
+
+/** Copies topics from one open store into another. */
+export class TopicCopy {
   batchCount = 0;
   readonly damaged: ImportResult['damaged'] = [];
   readonly #from: LogStore;
@@ -93,7 +100,7 @@ class Copy {
   constructor(
     from: LogStore,
     into: LogStore,
-    topics: StoredTopic[],
+    topics: readonly StoredTopic[],
     onProgress: (progress: ImportProgress) => void,
   ) {
     this.#from = from;
@@ -105,10 +112,8 @@ class Copy {
   async topic(topic: StoredTopic, existing: StoredTopic | undefined): Promise<void> {
     const { name, topicId, configs, createdAtMs, partitions } = topic;
     const partitionCount = partitions.length;
-    const kept = { ...KEPT_FOR_EVER, ...configs };
     const target =
-      existing ??
-      (await this.#into.createTopic({ name, topicId, configs: kept, createdAtMs, partitionCount }));
+      existing ?? (await this.#into.createTopic({ name, topicId, configs, createdAtMs, partitionCount }));
     const targets = [...target.partitions];
     if (targets.length < partitionCount)
       targets.push(...(await this.#into.addPartitions(name, partitionCount)));
@@ -165,13 +170,23 @@ class Copy {
     let nextOffset = firstFree;
     const writes: Promise<void>[] = [];
     for (const batch of batches) {
-      if (batch.baseOffset > nextOffset) writes.push(this.#into.skipTo(id, batch.baseOffset));
-      writes.push(this.#into.append(id, batch));
+      writes.push(...this.#append(id, nextOffset, batch));
       nextOffset = batch.lastOffset + 1;
       this.batchCount++;
     }
     return Promise.all(writes);
   }
+
+  #append(id: number, nextOffset: number, batch: StoredBatch): Promise<void>[] {
+    const into = this.#into;
+    if (batch.baseOffset === nextOffset) return [into.append(id, batch)];
+    if (takesGaps(into)) return [into.appendBehindGap(id, batch)];
+    return [into.skipTo(id, batch.baseOffset), into.append(id, batch)];
+  }
+}
+
+function takesGaps(store: object): store is GapTaker {
+  return 'appendBehindGap' in store;
 }
 
 /** The part of a batch that is copied: from a Kafka only the committed records. */

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { asRecordBatch, writeKafkaDirectory } from '../../test/support/kafka-directory.ts';
 import { rounds } from '../../test/support/torture.ts';
+import { DataFolderStore } from './data-folder/data-folder-store.ts';
 import { KafkaDirectoryStore } from './kafka-directory/kafka-directory-store.ts';
 import type { LogStore, NewBatch, StoredState } from './log-store.ts';
 import { MemoryStore } from './memory/memory-store.ts';
@@ -36,6 +37,17 @@ const kinds: Kind[] = [
       const create = () => new SqliteStore({ directory: join(folder, 'data'), fsync: 'os' });
       return { store: create(), reopen: create };
     },
+  },
+  {
+    name: 'a data folder',
+    start() {
+      const folder = mkdtempSync(join(tmpdir(), 'tinymq-store-'));
+      folders.push(folder);
+      const create = () =>
+        new DataFolderStore({ directory: join(folder, 'data'), fsync: 'os', segmentBytes: 150_000 });
+      return { store: create(), reopen: create };
+    },
+    form: asRecordBatch,
   },
   {
     name: 'a Kafka log directory',
@@ -272,6 +284,7 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
     const { store, id, restart } = await openWithPartition();
     await store.append(id, { ...batch(0), producer: { id: 1n, state: Uint8Array.of(1) } });
     await store.saveGroupOffsets('g', [groupOffset(0), { ...groupOffset(0), topic: 'other' }]);
+    await store.deleteUntil(id, 1);
     await store.deleteTopic('sensors');
     await expect(store.read(id, 0, 1)).rejects.toMatchObject({ code: 'not-found' });
     const again = await store.createTopic(newTopic('sensors'));
@@ -316,9 +329,11 @@ describe.each(kinds)('a store in $name', ({ start, form = (batch) => batch }) =>
       store.append(id, { ...batch(4), producer: { id: 6n, state: Uint8Array.of(4) } }),
     ]);
     await store.forgetProducers(id, [6n, 7n]);
+    await store.putProducers(id, [{ id: 8n, state: Uint8Array.of(8) }]);
     const { state } = await restart();
     expect(state.topics[0].partitions[0].producers).toEqual([
       { id: 5n, state: Uint8Array.of(3) },
+      { id: 8n, state: Uint8Array.of(8) },
       { id: large, state: Uint8Array.of(2) },
     ]);
   });

@@ -60,6 +60,8 @@ export interface LogStore {
    * beyond the last
    */
   replace(partition: number, fromOffset: number, toOffset: number, batches: NewBatch[]): Promise<number>;
+  /** Keeps facts about producers without a batch: for logs that come from elsewhere. @throws StoreError `not-found` */
+  putProducers(partition: number, producers: StoredProducer[]): Promise<void>;
   /** Forgets what was kept for producers. */
   forgetProducers(partition: number, producerIds: bigint[]): Promise<void>;
 
@@ -215,8 +217,11 @@ export interface StoreHealth {
 export type StoreEvent =
   /** Writing failed; changes are refused from now on. Reads may go on. */
   | { kind: 'unavailable'; reason: string }
-  /** It was opened again. `state` is what lasts: everything acknowledged, and no batch that was rejected. */
-  | { kind: 'recovered'; state: StoredState }
+  /**
+   * It was opened again. `state` is what lasts: everything acknowledged, and no batch that was rejected; of a store in parts
+   * only what the part has that had failed.
+   */
+  | { kind: 'recovered'; state: Partial<StoredState> }
   /** A file that could not be read was moved away, and an empty one began in its place. */
   | { kind: 'set-aside'; file: string; reason: string }
   /** The store has a topic that nobody asked it for: a place for what groups commit. */

@@ -248,7 +248,7 @@ function note({ ids }: Used, { topics }: StoredState): void {
 function untilRecovered(store: KafkaDirectoryStore): Promise<StoredState> {
   return new Promise((resolve) => {
     store.onEvent((event: StoreEvent) => {
-      if (event.kind === 'recovered') resolve(event.state);
+      if (event.kind === 'recovered') resolve(event.state as StoredState);
     });
   });
 }

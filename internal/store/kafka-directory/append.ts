@@ -1,4 +1,5 @@
-import { mkdir, open, rm, truncate } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RecordBatchError } from '../../batch/batch-error.ts';
 import { type TransactionKind, transactionKind } from '../../batch/control-batch.ts';
@@ -7,10 +8,10 @@ import { kafkaSegmentBytesCeiling } from '../../limits/store.ts';
 import { checkNext } from '../batch-rules.ts';
 import type { NewBatch } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
-import { syncDirectory } from '../sync-directory.ts';
 import type { FileHandles } from './file-handles.ts';
 import type { FileWrite } from './file-write.ts';
 import { LEADER_EPOCH_FILE, segmentName, writeEpochs } from './files.ts';
+import { NewFiles } from './new-files.ts';
 import type { KafkaPartition } from './partition.ts';
 import { KafkaSegment } from './segment.ts';
 
@@ -63,10 +64,11 @@ export class Appending {
   /**
    * Takes a batch, and returns whether its header tells what is to be kept of its producer.
    *
+   * @param mayLeaveGap whether it may begin behind the next offset.
    * @throws StoreError `conflict` unless it is the next one, `invalid` for what is no record batch of these offsets.
    */
-  add(batch: NewBatch): boolean {
-    checkNext(batch.baseOffset, this.#nextOffset);
+  add(batch: NewBatch, mayLeaveGap = false): boolean {
+    if (!mayLeaveGap || batch.baseOffset < this.#nextOffset) checkNext(batch.baseOffset, this.#nextOffset);
     checkRecordBatch(batch, this.#header);
     this.#noteTransaction(batch);
     this.#noteEpoch(this.#header.partitionLeaderEpoch, batch.baseOffset);
@@ -78,17 +80,17 @@ export class Appending {
     return batch.producer === undefined || isOfProducer(this.#header, Number(batch.producer.id));
   }
 
-  /** Makes the files ready, and returns what is to be written to them. */
-  async prepare(): Promise<FileWrite[]> {
+  /** Makes the files ready, and returns what is to be written to them when the new ones last. */
+  async prepare(newFiles: NewFiles): Promise<FileWrite[]> {
     const { partition } = this;
     if (this.#newEpochs.length > 0) {
-      await mkdir(partition.folder, { recursive: true });
+      await newFiles.makeFolder(partition);
       await writeEpochs(join(partition.folder, LEADER_EPOCH_FILE), [...partition.epochs, ...this.#newEpochs]);
     }
     await cutTorn(partition, this.#options.onCut);
     const writes: FileWrite[] = [];
     for (const { segment, isNew, batches, byteLength } of this.#parts) {
-      if (isNew) await createSegmentFile(partition.folder, segment.path);
+      if (isNew) await newFiles.makeSegment(partition, segment.path);
       const buffers = batches.map(({ bytes }) => bytes);
       writes.push({ path: segment.path, position: segment.sizeBytes, buffers, byteLength });
     }
@@ -130,7 +132,8 @@ export class Appending {
       if (isNew) await rm(segment.path, { force: true });
       else if (this.partition.tornAt === undefined) await truncate(segment.path, segment.sizeBytes);
     }
-    if (this.#newEpochs.length > 0) {
+    // The folder may be what could not be made.
+    if (this.#newEpochs.length > 0 && existsSync(this.partition.folder)) {
       await writeEpochs(join(this.partition.folder, LEADER_EPOCH_FILE), this.partition.epochs);
     }
   }
@@ -182,7 +185,9 @@ export async function roll(
   const last = partition.segments.at(-1);
   if (last !== undefined && last.baseOffset === offset) return undefined;
   const stem = join(partition.folder, segmentName(offset));
-  await createSegmentFile(partition.folder, `${stem}.log`);
+  const newFiles = new NewFiles();
+  await newFiles.makeSegment(partition, `${stem}.log`);
+  await newFiles.sync();
   partition.segments = [...partition.segments, new KafkaSegment(stem, offset, 0)];
   partition.nextOffset = offset;
   return last;
@@ -216,12 +221,6 @@ function readable<T>(read: () => T): T {
     if (!(error instanceof RecordBatchError)) throw error;
     throw new StoreError('invalid', `a Kafka log directory holds record batches only: ${error.message}`);
   }
-}
-
-async function createSegmentFile(folder: string, path: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await (await open(path, 'w', 0o644)).close();
-  syncDirectory(folder);
 }
 
 /**

@@ -4,6 +4,7 @@ import type { FileWrite } from './file-write.ts';
 import type { FileWrites } from './file-writes.ts';
 import type { KafkaJournal } from './journal.ts';
 import type { JournalEntry } from './journal-state.ts';
+import { NewFiles } from './new-files.ts';
 import type { KafkaPartition } from './partition.ts';
 import type { WaitingNotes } from './waiting-notes.ts';
 
@@ -31,6 +32,8 @@ export class ChangeGroup {
   readonly #directory: ChangedDirectory;
   readonly #appendings = new Map<KafkaPartition, Appending>();
   readonly #entries: JournalEntry[] = [];
+  /** To be written before all else. */
+  readonly #firstEntries: JournalEntry[] = [];
   /** What the headers of batches say of their producers. */
   readonly #producers: { partition: KafkaPartition; producer: StoredProducer; lastOffset: number }[] = [];
   readonly #calls: (() => void)[] = [];
@@ -42,9 +45,9 @@ export class ChangeGroup {
   }
 
   /** Takes a batch for a partition. @throws StoreError `conflict`, `invalid` */
-  append(partition: KafkaPartition, topic: string | undefined, batch: NewBatch): void {
+  append(partition: KafkaPartition, topic: string | undefined, batch: NewBatch, mayLeaveGap = false): void {
     const appending = this.#appending(partition, topic);
-    const isTold = appending.add(batch);
+    const isTold = appending.add(batch, mayLeaveGap);
     const { producer, lastOffset } = batch;
     if (producer === undefined) return;
     if (isTold) this.#producers.push({ partition, producer, lastOffset });
@@ -54,6 +57,11 @@ export class ChangeGroup {
   /** Takes entries for the journal. */
   note(entries: readonly JournalEntry[]): void {
     this.#entries.push(...entries);
+  }
+
+  /** Takes an entry that has to last before anything else of the group does. */
+  noteFirst(entry: JournalEntry): void {
+    this.#firstEntries.push(entry);
   }
 
   /** Calls back when all of it lasts. */
@@ -75,9 +83,11 @@ export class ChangeGroup {
     const directory = this.#directory;
     await directory.beforeChange();
     if (directory.journal.isStale) await directory.rewriteJournal();
-    await this.#noteFirstProducers();
+    await directory.note([...this.#firstEntries, ...this.#firstProducers()]);
     const writes: FileWrite[] = [];
-    for (const appending of this.#appendings.values()) writes.push(...(await appending.prepare()));
+    const newFiles = new NewFiles();
+    for (const appending of this.#appendings.values()) writes.push(...(await appending.prepare(newFiles)));
+    await newFiles.sync();
     this.#noted = [...directory.notes.forGroup(this.#entries.length), ...this.#entries];
     if (this.#noted.length > 0) {
       this.#journalWrite = await directory.journal.prepare(this.#noted);
@@ -122,16 +132,13 @@ export class ChangeGroup {
   }
 
   /** From which batch on headers tell of producers has to be known before the first such batch is there. */
-  async #noteFirstProducers(): Promise<void> {
-    const directory = this.#directory;
-    const { producers } = directory.journal.state;
+  #firstProducers(): JournalEntry[] {
+    const { producers } = this.#directory.journal.state;
     const firsts = new Set<KafkaPartition>();
     for (const { partition } of this.#producers) {
       if (producers.until(partition.id) === undefined) firsts.add(partition);
     }
-    await directory.note(
-      [...firsts].map(({ id, nextOffset }) => ({ kind: 'producers-until', id, offset: nextOffset })),
-    );
+    return [...firsts].map(({ id, nextOffset }) => ({ kind: 'producers-until', id, offset: nextOffset }));
   }
 }
 

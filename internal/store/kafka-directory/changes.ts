@@ -1,6 +1,6 @@
 import { storeGroupBatches, storeGroupBytes } from '../../limits/store.ts';
 import type { Availability } from '../availability.ts';
-import type { NewBatch } from '../log-store.ts';
+import type { NewBatch, NewTopic, StoredTopic } from '../log-store.ts';
 import { StoreError, unavailableReason } from '../store-error.ts';
 import { ChangeGroup } from './change-group.ts';
 import type { KafkaDirectory } from './kafka-directory.ts';
@@ -40,10 +40,10 @@ export class KafkaChanges {
   }
 
   /** Appends a batch; resolves after it lasts. @throws StoreError */
-  append(partition: number, batch: NewBatch): Promise<void> {
+  append(partition: number, batch: NewBatch, mayLeaveGap = false): Promise<void> {
     const stage = (group: ChangeGroup) => {
       const into = this.#directory.demand(partition);
-      group.append(into.partition, into.topic.name, batch);
+      group.append(into.partition, into.topic.name, batch, mayLeaveGap);
     };
     return this.join(stage, batch.bytes.length);
   }
@@ -57,6 +57,14 @@ export class KafkaChanges {
     return new Promise((resolve, reject) => {
       this.#enqueue({ kind: 'joint', stage, byteLength, resolve, reject });
     });
+  }
+
+  /** Creates a topic, together with what else waits. @throws StoreError */
+  async create(topic: NewTopic): Promise<StoredTopic> {
+    let created: StoredTopic | undefined;
+    const stage = (group: ChangeGroup) => this.#topics.stage(group, topic, (made) => (created = made));
+    await this.join(stage, topic.partitionCount * NEW_PARTITION_BYTES);
+    return created!;
   }
 
   /** Makes a change of another kind when its turn has come. @throws StoreError; what `make` throws is a failure */
@@ -188,6 +196,9 @@ export class KafkaChanges {
     for (const entry of rejected) entry.reject(this.#availability.refusal());
   }
 }
+
+/** About what the record of a partition and its entries in the journal take. */
+const NEW_PARTITION_BYTES = 300;
 
 interface WaitingJoint {
   kind: 'joint';

@@ -14,9 +14,30 @@ import {
 } from './files.ts';
 import type { KafkaPartition } from './partition.ts';
 
-/** The first offset of the partition in a folder by Kafka's checkpoint; 0 if it says nothing. */
-export function savedFirstOffset(folder: string): number {
-  return readOffsetCheckpoint(join(dirname(folder), LOG_START_FILE)).get(checkpointKey(folder)) ?? 0;
+/** What the checkpoints of directories say of their partitions, each file read once. */
+export class SavedCheckpoints {
+  readonly #files = new Map<string, Map<string, number>>();
+
+  /** The first offset of the partition in a folder by Kafka's checkpoint; 0 if it says nothing. */
+  firstOffset(folder: string): number {
+    return this.#read(join(dirname(folder), LOG_START_FILE)).get(checkpointKey(folder)) ?? 0;
+  }
+
+  /** Up to where everything that Kafka wrote of the partition in a folder is on the disk. */
+  trustedUntil(folder: string): number {
+    const directory = dirname(folder);
+    if (existsSync(join(directory, CLEAN_SHUTDOWN_FILE))) return Number.POSITIVE_INFINITY;
+    return this.#read(join(directory, RECOVERY_POINT_FILE)).get(checkpointKey(folder)) ?? 0;
+  }
+
+  #read(file: string): Map<string, number> {
+    let offsets = this.#files.get(file);
+    if (offsets === undefined) {
+      offsets = readOffsetCheckpoint(file);
+      this.#files.set(file, offsets);
+    }
+    return offsets;
+  }
 }
 
 /** Writes it there. */
@@ -27,11 +48,14 @@ export async function saveFirstOffset(folder: string, offset: number): Promise<v
   await writeOffsetCheckpoint(file, starts);
 }
 
-/** Up to where everything that Kafka wrote of the partition in a folder is on the disk. */
-export function trustedUntil(folder: string): number {
-  const directory = dirname(folder);
-  if (existsSync(join(directory, CLEAN_SHUTDOWN_FILE))) return Number.POSITIVE_INFINITY;
-  return readOffsetCheckpoint(join(directory, RECOVERY_POINT_FILE)).get(checkpointKey(folder)) ?? 0;
+/** Forgets the first offsets of partitions that are gone: others of their names begin at 0. */
+export async function forgetFirstOffsets(folders: readonly string[]): Promise<void> {
+  for (const [directory, gone] of Map.groupBy(folders, dirname)) {
+    const file = join(directory, LOG_START_FILE);
+    const starts = readOffsetCheckpoint(file);
+    const had = gone.filter((folder) => starts.delete(checkpointKey(folder)));
+    if (had.length > 0) await writeOffsetCheckpoint(file, starts);
+  }
 }
 
 /** Writes for partitions that are in order that Kafka need not look them through. */

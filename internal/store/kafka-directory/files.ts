@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import { syncDirectory } from '../sync-directory.ts';
 
 export const METADATA_TOPIC = '__cluster_metadata';
+/** Which Kafka a directory is of. */
+export const IDENTITY_FILE = 'meta.properties';
 export const CLEAN_SHUTDOWN_FILE = '.kafka_cleanshutdown';
 export const LOG_START_FILE = 'log-start-offset-checkpoint';
 export const RECOVERY_POINT_FILE = 'recovery-point-offset-checkpoint';
@@ -47,7 +49,7 @@ export interface DirectoryIdentity {
 }
 
 export function readIdentity(directory: string): DirectoryIdentity {
-  const text = readIfThere(join(directory, 'meta.properties')) ?? '';
+  const text = readIfThere(join(directory, IDENTITY_FILE)) ?? '';
   const found = new Map<string, string>();
   for (const line of text.split('\n')) {
     const [, key, value] = /^\s*([^#!=\s][^=\s]*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];

@@ -20,6 +20,7 @@ import type {
   NewTopic,
   StoredBatch,
   StoredPartition,
+  StoredProducer,
   StoredState,
   StoredTopic,
   StoreEvent,
@@ -88,7 +89,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
   /** @throws StoreError `unsupported` where the directory has no metadata log */
   async createTopic(topic: NewTopic): Promise<StoredTopic> {
     checkTopic(topic);
-    return this.#changes.make((topics) => topics.create(topic));
+    return this.#changes.create(topic);
   }
 
   async alterTopic(name: string, configs: TopicConfigs): Promise<void> {
@@ -117,6 +118,12 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
   async append(partition: number, batch: NewBatch): Promise<void> {
     checkBatch(batch);
     await this.#changes.append(partition, batch);
+  }
+
+  /** The same for a batch behind a gap, as compaction leaves them: without a new segment, which {@link skipTo} begins. */
+  async appendBehindGap(partition: number, batch: NewBatch): Promise<void> {
+    checkBatch(batch);
+    await this.#changes.append(partition, batch, true);
   }
 
   async skipTo(partition: number, offset: number): Promise<void> {
@@ -168,6 +175,21 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
       await directory.prepareRemoval(into);
       await replaceBatches(into, fromOffset, toOffset, batches, segmentBytes, directory.files);
     });
+  }
+
+  async putProducers(partition: number, producers: StoredProducer[]): Promise<void> {
+    await this.#changeOf(partition, async ({ id, nextOffset }, directory) => {
+      const notes = producers.map(({ id: producerId, state }) => ({
+        ...{ kind: 'producer' as const, id, producerId: String(producerId), lastOffset: nextOffset - 1 },
+        state: Buffer.from(state).toString('base64'),
+      }));
+      await directory.note([...notes, { kind: 'producers-until', id, offset: nextOffset }]);
+    });
+  }
+
+  /** Whether there is a topic of this name. */
+  hasTopic(name: string): boolean {
+    return this.#directory.topics.has(name);
   }
 
   async forgetProducers(partition: number, producerIds: bigint[]): Promise<void> {

@@ -1,17 +1,18 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, renameSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { kafkaOpenFiles, kafkaProducerNoteBatches, kafkaSegmentBytes } from '../../limits/store.ts';
 import { noSuchPartition } from '../batch-rules.ts';
-import type { FsyncPolicy, NewBatch } from '../log-store.ts';
+import type { FsyncPolicy } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';
 import { closeQuietly } from '../sqlite/files.ts';
 import { StoreError } from '../store-error.ts';
+import { syncDirectory } from '../sync-directory.ts';
 import type { WriteTimes } from '../write-times.ts';
 import { Appending, type AppendOptions, cutTorn } from './append.ts';
 import { type ChangedDirectory, ChangeGroup } from './change-group.ts';
-import { CleanShutdownMarks, savedFirstOffset, saveRecoveryPoints, trustedUntil } from './checkpoints.ts';
+import { CleanShutdownMarks, SavedCheckpoints, saveRecoveryPoints } from './checkpoints.ts';
 import { FileHandles } from './file-handles.ts';
 import { FileWrites } from './file-writes.ts';
 import { type DirectoryIdentity, METADATA_TOPIC, partitionFolder, readIdentity } from './files.ts';
@@ -99,6 +100,7 @@ export class KafkaDirectory implements ChangedDirectory {
         .map((directory) => join(directory, partitionFolder(METADATA_TOPIC, 0)))
         .find((folder) => existsSync(folder));
       const left = this.#redo.replay();
+      this.#redo.forget();
       if (left !== undefined)
         onCut(left, 'the files that it is for have other bytes in its place: they are not ours alone');
       this.journal = KafkaJournal.open(this.#firstDirectory);
@@ -135,19 +137,32 @@ export class KafkaDirectory implements ChangedDirectory {
   }
 
   /** Opens a partition of a topic under a number that is its own. */
-  openPartition(topic: MetadataTopic, number: number, ids: Map<string, number>): KafkaPartition {
-    let id = ids.get(`${topic.topicId}/${number}`);
+  openPartition(
+    topic: MetadataTopic,
+    number: number,
+    ids: Map<string, number>,
+    checkpoints = new SavedCheckpoints(),
+  ): KafkaPartition {
+    let id = ids.get(partitionKey(topic.topicId, number));
     if (id === undefined) {
       id = this.journal.state.lastPartitionId + 1;
       this.notes.add({ kind: 'partition', id, topicId: topic.topicId, number });
     }
     const folder = join(this.#directoryFor(topic, number), partitionFolder(topic.name, number));
-    const partition = new KafkaPartition(id, folder, this.files.readers);
-    partition.open(savedFirstOffset(folder), this.#knownTransactions(partition));
+    const partition = new KafkaPartition(id, folder, this.files.readers, topic.topicId);
+    partition.open(checkpoints.firstOffset(folder), this.#knownTransactions(partition, checkpoints));
     partition.goneMaxTimestamp = this.journal.state.goneTimestamps.get(id) ?? -1;
     const { producers } = this.journal.state;
     if (producers.settle(id, partition.nextOffset)) this.journal.isStale = true;
     followProducers(partition, producers);
+    return partition;
+  }
+
+  /** Opens a partition of which there is nothing yet, under a number that it was given. */
+  openNewPartition(topic: MetadataTopic, number: number, id: number): KafkaPartition {
+    const folder = join(this.#directoryFor(topic, number), partitionFolder(topic.name, number));
+    const partition = new KafkaPartition(id, folder, this.files.readers, topic.topicId);
+    partition.open(0);
     return partition;
   }
 
@@ -197,13 +212,6 @@ export class KafkaDirectory implements ChangedDirectory {
       handles: this.files.writers,
       onCut: this.#onCut,
     });
-  }
-
-  /** Appends a batch as part of a change. */
-  async append(partition: KafkaPartition, batch: NewBatch, topic?: string): Promise<void> {
-    const group = new ChangeGroup(this);
-    group.append(partition, topic, batch);
-    await this.make(group);
   }
 
   /** Makes a group of changes as part of a larger one. */
@@ -310,17 +318,19 @@ export class KafkaDirectory implements ChangedDirectory {
   #openTopics(): void {
     const ids = new Map<string, number>();
     for (const [id, { topicId, number }] of this.journal.state.partitions)
-      ids.set(`${topicId}/${number}`, id);
+      ids.set(partitionKey(topicId, number), id);
+    const checkpoints = new SavedCheckpoints();
     const topics = [...this.image.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const topic of topics) {
       const numbers = [...topic.partitions.keys()].sort((a, b) => a - b);
-      const partitions = numbers.map((number) => this.openPartition(topic, number, ids));
+      const partitions = numbers.map((number) => this.openPartition(topic, number, ids, checkpoints));
       this.addTopic({ name: topic.name, topicId: topic.topicId, createdAtMs: topic.createdAtMs, partitions });
     }
   }
 
   /** Makes topics and partitions what the disk says, after a change failed half-way. */
   async reconcile(): Promise<void> {
+    const checkpoints = new SavedCheckpoints();
     for (const partition of this.#touched) {
       await partition.gate.alone(async () => {
         for (const { path } of partition.segments) {
@@ -328,13 +338,16 @@ export class KafkaDirectory implements ChangedDirectory {
           await this.files.writers.forget(path);
         }
         if (partition === this.metadataLog) partition.open(0);
-        else partition.open(savedFirstOffset(partition.folder), this.#knownTransactions(partition));
+        else {
+          const firstOffset = checkpoints.firstOffset(partition.folder);
+          partition.open(firstOffset, this.#knownTransactions(partition, checkpoints));
+        }
       });
     }
     for (const topic of this.image.topics.values()) {
       const known = this.topics.get(topic.name) ?? { ...topic, partitions: [] };
       for (let number = known.partitions.length; number < topic.partitions.size; number++) {
-        known.partitions.push(this.openPartition(topic, number, new Map()));
+        known.partitions.push(this.openPartition(topic, number, new Map(), checkpoints));
       }
       this.addTopic(known);
     }
@@ -345,8 +358,9 @@ export class KafkaDirectory implements ChangedDirectory {
     for (const partition of topic.partitions) this.partitions.set(partition.id, { partition, topic });
   }
 
-  #knownTransactions({ id, folder }: KafkaPartition): KnownTransactions {
-    return { trustedUntil: trustedUntil(folder), noted: this.journal.state.transactions.get(id) };
+  #knownTransactions({ id, folder }: KafkaPartition, checkpoints: SavedCheckpoints): KnownTransactions {
+    const noted = this.journal.state.transactions.get(id);
+    return { trustedUntil: checkpoints.trustedUntil(folder), noted };
   }
 
   /** A metadata log that has grown means that Kafka was here; producers and members may have gone on with it. */
@@ -355,6 +369,23 @@ export class KafkaDirectory implements ChangedDirectory {
     if (end > state.metadataEnd && state.forgetClients()) this.journal.isStale = true;
     if (end === state.metadataEnd) return;
     this.notes.add({ kind: 'metadata-end', offset: end });
+  }
+
+  /**
+   * Moves away what a topic of the same name has left, as Kafka does, where a new partition is to have its folder. That can
+   * only be from before a crash: the redo log has nothing of it.
+   *
+   * @throws errors of the system.
+   */
+  clearPlaces(topic: string, numbers: readonly number[]): void {
+    for (const number of numbers) {
+      for (const directory of this.options.directories) {
+        const folder = join(directory, partitionFolder(topic, number));
+        if (!existsSync(folder)) continue;
+        renameSync(folder, `${folder}.${crypto.randomUUID().replaceAll('-', '')}-stray`);
+        syncDirectory(directory);
+      }
+    }
   }
 
   /** The directory that a partition's folder lies in, or is to lie in. */
@@ -368,6 +399,11 @@ export class KafkaDirectory implements ChangedDirectory {
       this.#firstDirectory
     );
   }
+}
+
+/** The name of a partition among the numbers of partitions. */
+function partitionKey(topicId: string, number: number): string {
+  return `${topicId}/${number}`;
 }
 
 function allDirectories({ directories, metadataDirectory }: KafkaDirectoryOptions): string[] {

@@ -35,6 +35,7 @@ export interface MetadataPartition {
 export class MetadataImage {
   /** By topic id. */
   readonly topics = new Map<string, MetadataTopic>();
+  readonly #byName = new Map<string, MetadataTopic>();
   /** Of topics, by name. */
   readonly configs = new Map<string, Map<string, string>>();
   readonly features = new Map<string, number>();
@@ -46,8 +47,7 @@ export class MetadataImage {
   #open: { record: MetadataRecord; timestamp: number }[] | undefined;
 
   topic(name: string): MetadataTopic | undefined {
-    for (const topic of this.topics.values()) if (topic.name === name) return topic;
-    return undefined;
+    return this.#byName.get(name);
   }
 
   /** @param timestamp when the record was written, in milliseconds since 1970 */
@@ -73,7 +73,9 @@ export class MetadataImage {
         const { name, topicId } = record.value;
         // A name becomes part of a path.
         if (!isTopicName(name)) return;
-        this.topics.set(topicId, { name, topicId, createdAtMs: timestamp, partitions: new Map() });
+        const topic = { name, topicId, createdAtMs: timestamp, partitions: new Map() };
+        this.topics.set(topicId, topic);
+        this.#byName.set(name, topic);
         return;
       }
       case 'partition': {
@@ -106,6 +108,7 @@ export class MetadataImage {
         if (topic === undefined) return;
         this.topics.delete(topic.topicId);
         this.configs.delete(topic.name);
+        if (this.#byName.get(topic.name) === topic) this.#byName.delete(topic.name);
         return;
       }
       case 'featureLevel':

@@ -79,15 +79,17 @@ export class KafkaOffsetsTopic {
   /** Makes the topic, where there is none and a directory can have topics. */
   async makeTopic(): Promise<void> {
     if (this.hasTopic) return;
-    const topic = await this.#topics.create({
+    const group = new ChangeGroup(this.#directory);
+    const newTopic = {
       name: CONSUMER_OFFSETS_TOPIC,
       // Its text does not begin with a dash, which a shell would take for an option.
       topicId: new Uint8Array(Buffer.concat([Buffer.of(1), randomBytes(15)])),
       configs: CONFIGS,
       partitionCount: this.#directory.options.offsetsPartitions ?? kafkaOffsetsPartitions,
       createdAtMs: Date.now(),
-    });
-    this.#emit({ kind: 'created', topic });
+    };
+    this.#topics.stage(group, newTopic, (topic) => this.#emit({ kind: 'created', topic }));
+    await this.#directory.make(group);
   }
 
   #append(

@@ -25,6 +25,8 @@ import { run, runAtOnce, walkHeaders } from './walk.ts';
 export class KafkaPartition {
   readonly id: number;
   readonly folder: string;
+  /** What stands in a new folder, so that Kafka knows whose it is; undefined for the metadata log. */
+  readonly topicId: string | undefined;
   /** In the order of their offsets. Never empty after {@link open}: the last one is appended to. */
   segments: KafkaSegment[] = [];
   firstOffset = 0;
@@ -44,9 +46,10 @@ export class KafkaPartition {
   /** Bytes of the first segment that lie before the first offset. */
   #deadBytes = 0;
 
-  constructor(id: number, folder: string, handles: FileHandles) {
+  constructor(id: number, folder: string, handles: FileHandles, topicId?: string) {
     this.id = id;
     this.folder = folder;
+    this.topicId = topicId;
     this.#handles = handles;
   }
 

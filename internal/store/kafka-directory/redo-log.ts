@@ -76,6 +76,18 @@ export class RedoLog {
     return copy;
   }
 
+  /** After {@link replay}: nothing is to be written once more, also where a file goes and another takes its place. */
+  forget(): void {
+    if (!existsSync(this.#file)) return;
+    const fd = openSync(this.#file, 'r+');
+    try {
+      writeSync(fd, new Uint8Array(GROUP_HEADER_BYTES), 0, GROUP_HEADER_BYTES, 0);
+      fdatasyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   /** Makes writes to several files last by one sync; the files get them from whoever calls this. */
   async append(writes: readonly FileWrite[], sync: (handle: FileHandle) => Promise<void>): Promise<void> {
     const group = this.#encode(writes);

@@ -1,5 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rename, rm } from 'node:fs/promises';
 import { buildBatch } from '../../batch/build.ts';
 import { BatchHeader, parseBatchHeader } from '../../batch/record-batch.ts';
 import {
@@ -9,9 +8,10 @@ import {
 } from '../../protocol/kafka/cluster-metadata.ts';
 import { checkMorePartitions, noSuchTopic, topicExists } from '../batch-rules.ts';
 import type { NewTopic, StoredPartition, StoredTopic, TopicConfigs } from '../log-store.ts';
-import { StoreError } from '../store-error.ts';
-import { syncDirectory } from '../sync-directory.ts';
-import { isTopicName, PARTITION_METADATA_FILE, writeAtomically } from './files.ts';
+import { StoreError, StoreUnavailableError, unavailableReason } from '../store-error.ts';
+import { ChangeGroup } from './change-group.ts';
+import { forgetFirstOffsets } from './checkpoints.ts';
+import { isTopicName } from './files.ts';
 import type { KafkaDirectory, OpenTopic } from './kafka-directory.ts';
 import type { MetadataPartition } from './metadata.ts';
 import type { KafkaPartition } from './partition.ts';
@@ -28,29 +28,50 @@ const UNASSIGNED_DIRECTORY = Buffer.alloc(16).toString('base64url');
  */
 export class KafkaTopics {
   readonly #directory: KafkaDirectory;
+  readonly #staged = new WeakMap<ChangeGroup, Staged>();
 
   constructor(directory: KafkaDirectory) {
     this.#directory = directory;
   }
 
-  async create({ name, topicId, configs, partitionCount, createdAtMs }: NewTopic): Promise<StoredTopic> {
-    const directory = this.#directory;
-    if (directory.topics.has(name)) throw topicExists(name);
-    if (!isTopicName(name)) throw new StoreError('invalid', `Kafka allows no topic ${JSON.stringify(name)}`);
+  /**
+   * Puts a new topic into a group of changes, so that many topics cost what one costs. Folders are made for the first
+   * batches of their partitions.
+   *
+   * @param created is told of the topic when it lasts.
+   * @throws StoreError `exists`, `invalid`, `unsupported`
+   */
+  stage(group: ChangeGroup, newTopic: NewTopic, created: (topic: StoredTopic) => void): void {
+    const { name, topicId, configs, partitionCount, createdAtMs } = newTopic;
     const id = Buffer.from(topicId).toString('base64url');
-    if (directory.image.topics.has(id))
-      throw new StoreError('exists', `there is a topic with id ${id} already`);
-    await this.#append(createdAtMs, [
+    this.#checkNew(group, name, id);
+    const records = [
       encodeMetadataRecord('topic', 0, { name, topicId: id }),
       ...Object.entries(configs).map(([key, value]) => configRecord(name, key, value)),
       ...Array.from({ length: partitionCount }, (_, number) =>
         this.#partitionRecord(id, number, this.#newPartition()),
       ),
-    ]);
+    ];
+    this.#clearPlaces(name, 0, partitionCount);
+    this.#stageRecords(group, createdAtMs, records);
     const topic: OpenTopic = { name, topicId: id, createdAtMs, partitions: [] };
-    directory.addTopic(topic);
-    await this.#openFrom(topic, 0);
-    return storedTopic(directory, topic);
+    const open = this.#stagePartitions(group, topic, partitionCount);
+    this.#stagedIn(group).names.add(name).add(id);
+    group.afterwards(() => {
+      open();
+      this.#directory.addTopic(topic);
+      created(storedTopic(this.#directory, topic));
+    });
+  }
+
+  /** @throws StoreError `exists`, `invalid` */
+  #checkNew(group: ChangeGroup, name: string, id: string): void {
+    const { topics, image } = this.#directory;
+    const { names } = this.#stagedIn(group);
+    if (topics.has(name) || names.has(name)) throw topicExists(name);
+    if (!isTopicName(name)) throw new StoreError('invalid', `Kafka allows no topic ${JSON.stringify(name)}`);
+    if (image.topics.has(id) || names.has(id))
+      throw new StoreError('exists', `there is a topic with id ${id} already`);
   }
 
   async alter(name: string, configs: TopicConfigs): Promise<void> {
@@ -73,8 +94,15 @@ export class KafkaTopics {
     for (let number = before; number < partitionCount; number++) {
       records.push(this.#partitionRecord(topic.topicId, number, this.#newPartition()));
     }
-    await this.#append(Date.now(), records);
-    await this.#openFrom(topic, before);
+    this.#clearPlaces(name, before, records.length);
+    const group = new ChangeGroup(this.#directory);
+    this.#stageRecords(group, Date.now(), records);
+    const open = this.#stagePartitions(group, topic, records.length);
+    group.afterwards(() => {
+      open();
+      this.#directory.addTopic(topic);
+    });
+    await this.#directory.make(group);
     return topic.partitions
       .slice(before)
       .map((partition, index) => storedPartition(this.#directory, partition, name, before + index));
@@ -89,6 +117,7 @@ export class KafkaTopics {
     }
     await directory.note(topic.partitions.map(({ id }) => ({ kind: 'gone-partition', id })));
     directory.topics.delete(name);
+    await forgetFirstOffsets(topic.partitions.map(({ folder }) => folder));
     for (const partition of topic.partitions) {
       directory.dropPartition(partition);
       await this.#removeFolder(partition);
@@ -111,6 +140,13 @@ export class KafkaTopics {
   }
 
   async #append(timestamp: number, records: Buffer[]): Promise<void> {
+    const group = new ChangeGroup(this.#directory);
+    this.#stageRecords(group, timestamp, records);
+    await this.#directory.make(group);
+  }
+
+  /** Puts a batch of records for the metadata log into a group. @throws StoreError `unsupported` where there is none */
+  #stageRecords(group: ChangeGroup, timestamp: number, records: Buffer[]): void {
     const directory = this.#directory;
     const { metadataLog } = directory;
     if (metadataLog === undefined) {
@@ -119,44 +155,68 @@ export class KafkaTopics {
         'this log directory has no metadata log (__cluster_metadata-0), so topics cannot change',
       );
     }
-    directory.refreshMetadata(metadataLog);
+    if (group.nextOffset(metadataLog) === metadataLog.nextOffset) directory.refreshMetadata(metadataLog);
     const { image } = directory;
     const epoch = Math.max(image.leaderEpoch, metadataLog.epochs.at(-1)?.epoch ?? 0);
     const bytes = buildBatch(
       records.map((value) => ({ timestamp, key: null, value })),
-      { baseOffset: metadataLog.nextOffset, partitionLeaderEpoch: epoch },
+      { baseOffset: group.nextOffset(metadataLog), partitionLeaderEpoch: epoch },
     );
     const { baseOffset, lastOffset, recordCount, maxTimestamp } = parseBatchHeader(
       bytes,
       0,
       new BatchHeader(),
     );
-    await directory.beforeChange();
-    await directory.note([{ kind: 'metadata-end', offset: lastOffset + 1 }]);
-    await directory.append(metadataLog, { baseOffset, lastOffset, count: recordCount, maxTimestamp, bytes });
-    for (const value of records) image.apply(decodeMetadataRecord(value)!, timestamp);
+    // Otherwise it would look after a crash as if a Kafka had been here.
+    group.noteFirst({ kind: 'metadata-end', offset: lastOffset + 1 });
+    group.append(metadataLog, undefined, { baseOffset, lastOffset, count: recordCount, maxTimestamp, bytes });
+    group.afterwards(() => {
+      for (const value of records) directory.image.apply(decodeMetadataRecord(value)!, timestamp);
+    });
   }
 
-  /** Makes the folders of new partitions. */
-  async #openFrom(topic: OpenTopic, first: number): Promise<void> {
+  /** Gives numbers to more partitions of a topic. @returns what opens them when the group lasts. */
+  #stagePartitions(group: ChangeGroup, topic: OpenTopic, count: number): () => void {
     const directory = this.#directory;
-    const described = directory.image.topics.get(topic.topicId)!;
-    const entries = [];
-    for (let number = first; number < described.partitions.size; number++) {
-      const partition = directory.openPartition(described, number, new Map());
-      entries.push({ kind: 'partition', id: partition.id, topicId: topic.topicId, number } as const);
-      const { nextOffset: offset } = partition;
-      entries.push({ kind: 'producers-until', id: partition.id, offset } as const);
-      topic.partitions.push(partition);
-      directory.partitions.set(partition.id, { partition, topic });
-      await mkdir(partition.folder, { recursive: true });
-      await writeAtomically(
-        join(partition.folder, PARTITION_METADATA_FILE),
-        `version: 0\ntopic_id: ${topic.topicId}\n`,
-      );
-      syncDirectory(dirname(partition.folder));
+    const staged = this.#stagedIn(group);
+    const ids = new Map<number, number>();
+    const numbers = Array.from({ length: count }, (_, index) => topic.partitions.length + index);
+    for (const number of numbers) {
+      staged.lastId = Math.max(staged.lastId, directory.journal.state.lastPartitionId) + 1;
+      const id = staged.lastId;
+      ids.set(number, id);
+      group.note([
+        { kind: 'partition', id, topicId: topic.topicId, number },
+        { kind: 'producers-until', id, offset: 0 },
+      ]);
     }
-    await directory.note(entries);
+    return () => {
+      const described = directory.image.topics.get(topic.topicId)!;
+      for (const [number, id] of ids) {
+        topic.partitions.push(directory.openNewPartition(described, number, id));
+      }
+    };
+  }
+
+  /** @throws StoreUnavailableError */
+  #clearPlaces(topic: string, first: number, count: number): void {
+    try {
+      this.#directory.clearPlaces(
+        topic,
+        Array.from({ length: count }, (_, index) => first + index),
+      );
+    } catch (error) {
+      throw new StoreUnavailableError(unavailableReason(error), (error as Error).message, { cause: error });
+    }
+  }
+
+  #stagedIn(group: ChangeGroup): Staged {
+    let staged = this.#staged.get(group);
+    if (staged === undefined) {
+      staged = { names: new Set(), lastId: 0 };
+      this.#staged.set(group, staged);
+    }
+    return staged;
   }
 
   #newPartition(): MetadataPartition {
@@ -205,6 +265,14 @@ export class KafkaTopics {
       await rm(goes, { recursive: true, force: true });
     });
   }
+}
+
+/** What is new in a group that does not last yet. */
+interface Staged {
+  /** Of topics, and their ids. */
+  names: Set<string>;
+  /** The highest number of a partition; 0 where there is none. */
+  lastId: number;
 }
 
 function configRecord(topic: string, name: string, value: string | null): Buffer {

@@ -24,6 +24,7 @@ import type {
   NewTopic,
   StoredBatch,
   StoredPartition,
+  StoredProducer,
   StoredState,
   StoredTopic,
   StoreEvent,
@@ -183,6 +184,11 @@ export class MemoryStore implements LogStore {
     if (partly) throw reachesOver(partly.baseOffset, partly.lastOffset);
     const gone = into.batches.splice(start, end - start, ...batches.map(copied));
     return sizeBytes(gone) - sizeBytes(batches);
+  }
+
+  async putProducers(partition: number, producers: StoredProducer[]): Promise<void> {
+    const into = this.#partition(partition).producers;
+    for (const { id, state } of producers) into.set(id, state.slice());
   }
 
   async forgetProducers(partition: number, producerIds: bigint[]): Promise<void> {

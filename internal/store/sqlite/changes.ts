@@ -47,6 +47,16 @@ const CHANGES: Changes = {
     statements.deleteTopic.run(name);
     statements.deleteTopicOffsets.run(name);
   },
+  'delete-topic-offsets': ({ name }, { statements }) => {
+    statements.deleteTopicOffsets.run(name);
+  },
+  'delete-all-topics': (_, { statements, batches }) => {
+    for (const { name } of statements.topicNames.all() as { name: string }[]) {
+      for (const { id } of statements.partitionIds.all(name) as { id: number }[]) batches.remove(id);
+      statements.deletePartitions.run(name);
+      statements.deleteTopic.run(name);
+    }
+  },
   'leader-epoch': ({ partition, leaderEpoch }, { statements, batches }) => {
     statements.leaderEpoch.run(leaderEpoch, batches.partition(partition).id);
   },
@@ -54,6 +64,10 @@ const CHANGES: Changes = {
   'delete-until': ({ partition, offset }, { batches }) => batches.deleteUntil(partition, offset),
   replace: ({ partition, fromOffset, toOffset, batches: newer }, { batches }) =>
     batches.replace(partition, fromOffset, toOffset, newer),
+  'put-producers': ({ partition, producers }, { statements, batches }) => {
+    const { id } = batches.partition(partition);
+    for (const producer of producers) statements.saveProducer.run(id, producer.id, producer.state);
+  },
   'forget-producers': ({ partition, producerIds }, { statements, batches }) => {
     for (const id of producerIds) statements.deleteProducer.run(batches.partition(partition).id, id);
   },

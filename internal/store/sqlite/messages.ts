@@ -44,10 +44,15 @@ export type Change =
   | { kind: 'alter-topic'; name: string; configs: TopicConfigs }
   | { kind: 'add-partitions'; name: string; partitionCount: number }
   | { kind: 'delete-topic'; name: string }
+  /** What groups committed for a topic that is elsewhere. */
+  | { kind: 'delete-topic-offsets'; name: string }
+  /** All topics, which are elsewhere now; what groups committed for them stays. */
+  | { kind: 'delete-all-topics' }
   | { kind: 'leader-epoch'; partition: number; leaderEpoch: number }
   | { kind: 'skip-to'; partition: number; offset: number }
   | { kind: 'delete-until'; partition: number; offset: number }
   | { kind: 'replace'; partition: number; fromOffset: number; toOffset: number; batches: NewBatch[] }
+  | { kind: 'put-producers'; partition: number; producers: StoredProducer[] }
   | { kind: 'forget-producers'; partition: number; producerIds: bigint[] }
   | { kind: 'save-group'; group: string; offsets: GroupOffset[] }
   | { kind: 'delete-group-offsets'; group: string; partitions: TopicPartition[] }

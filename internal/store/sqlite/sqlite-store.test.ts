@@ -279,7 +279,7 @@ describe('a thread that ends', () => {
     const recovered = nextEvent(store, 'recovered');
     await writer.terminate();
     const { state } = await recovered;
-    expect(state.topics[0].partitions[0].nextOffset).toBe(1);
+    expect(state.topics![0].partitions[0].nextOffset).toBe(1);
     expect(events.map(({ kind }) => kind)).toEqual(['unavailable', 'recovered']);
     await store.append(id, batch(1));
     const unanswered = store.read(id, 0, 1e9);
@@ -314,7 +314,7 @@ describe('a full disk', () => {
       const recovered = nextEvent(store, 'recovered');
       rmSync(ballast);
       const { state } = await recovered;
-      expect(state.topics[0].partitions[0].nextOffset).toBe(next);
+      expect(state.topics![0].partitions[0].nextOffset).toBe(next);
       expect(store.health()).toMatchObject({
         status: 'ready',
         problem: '',

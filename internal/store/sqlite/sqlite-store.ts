@@ -24,6 +24,7 @@ import type {
   NewTopic,
   StoredBatch,
   StoredPartition,
+  StoredProducer,
   StoredState,
   StoredTopic,
   StoreEvent,
@@ -97,6 +98,16 @@ export class SqliteStore implements LogStore, EntryStore {
     await this.#change({ kind: 'delete-topic', name });
   }
 
+  /** Deletes what groups committed for a topic that is in another store. */
+  async deleteTopicOffsets(name: string): Promise<void> {
+    await this.#change({ kind: 'delete-topic-offsets', name });
+  }
+
+  /** Deletes all topics, which are in another store now, all at once; what groups committed for them stays. */
+  async deleteAllTopics(): Promise<void> {
+    await this.#change({ kind: 'delete-all-topics' });
+  }
+
   async setLeaderEpoch(partition: number, leaderEpoch: number): Promise<void> {
     checkOffset(leaderEpoch);
     await this.#change({ kind: 'leader-epoch', partition, leaderEpoch });
@@ -152,6 +163,10 @@ export class SqliteStore implements LogStore, EntryStore {
     }));
     const change: Change = { kind: 'replace', partition, fromOffset, toOffset, batches: copies };
     return (await this.#change(change)) as number;
+  }
+
+  async putProducers(partition: number, producers: StoredProducer[]): Promise<void> {
+    await this.#change({ kind: 'put-producers', partition, producers });
   }
 
   async forgetProducers(partition: number, producerIds: bigint[]): Promise<void> {

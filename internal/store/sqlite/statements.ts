@@ -61,6 +61,7 @@ export function prepareWrites(db: DatabaseSync) {
          swept_bytes = ?5, replaced_bytes = ?6, checksum = ${checksumSql('partition', ENDS)} WHERE id = ?7`,
     ),
     topic: db.prepare('SELECT 1 FROM topic WHERE name = ?'),
+    topicNames: db.prepare('SELECT name FROM topic'),
     insertTopic: db.prepare(`INSERT INTO topic VALUES (?1, ?2, ?3, ?4, ${parameters('topic')})`),
     alterTopic: db.prepare(
       `UPDATE topic SET configs = ?1, checksum = ${checksumSql('topic', { configs: '?1' })} WHERE name = ?2`,

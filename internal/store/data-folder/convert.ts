@@ -1,0 +1,97 @@
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ImportProgress, TopicCopy } from '../import.ts';
+import { formatKafkaDirectory } from '../kafka-directory/format.ts';
+import { KafkaDirectoryStore } from '../kafka-directory/kafka-directory-store.ts';
+import type { LogStore, StoredTopic } from '../log-store.ts';
+import { StoreError } from '../store-error.ts';
+import { syncDirectory } from '../sync-directory.ts';
+import { LOGS_FOLDER } from './logs-folder.ts';
+
+export type ConversionProgress = { kind: 'converting' } & ImportProgress;
+
+/** The result of a conversion. */
+export interface Conversion {
+  kind: 'converted';
+  topicCount: number;
+  batchCount: number;
+  /** Batches that are damaged and were left out; their offsets are a gap. */
+  damaged: { topic: string; partition: number; baseOffset: number; lastOffset: number }[];
+}
+
+interface ConversionParts {
+  /** The open store of the older version. */
+  from: LogStore;
+  topics: readonly StoredTopic[];
+  /** The data folder. */
+  directory: string;
+  segmentBytes: number;
+  onProgress: ((progress: ConversionProgress | Conversion) => void) | undefined;
+}
+
+/**
+ * Copies topics, batches and producers into segment files. The new folder gets its name when all is in it: what a crash has left
+ * of one is deleted, and all is copied again. What is copied stays where it was; the caller deletes it.
+ *
+ * @throws StoreError; errors of the system.
+ */
+export async function convertLogs(parts: ConversionParts): Promise<void> {
+  const { from, topics, directory, segmentBytes, onProgress } = parts;
+  const making = join(directory, `${LOGS_FOLDER}.converting`);
+  await rm(making, { recursive: true, force: true });
+  await formatKafkaDirectory(making);
+  const into = new KafkaDirectoryStore({ directories: [making], fsync: 'commit', segmentBytes });
+  await into.open();
+  try {
+    const copy = new TopicCopy(from, into, topics, (progress) =>
+      onProgress?.({ kind: 'converting', ...progress }),
+    );
+    // At once, so that they go to the disk together.
+    const made = await Promise.all(topics.map((topic) => into.createTopic(newTopicOf(topic))));
+    for (const [at, topic] of topics.entries()) {
+      await copy.topic(topic, made[at]);
+      for (const { number, producers } of topic.partitions) {
+        if (producers.length > 0) await into.putProducers(made[at]!.partitions[number]!.id, producers);
+      }
+    }
+    const { batchCount, damaged } = copy;
+    onProgress?.({ kind: 'converted', topicCount: topics.length, batchCount, damaged });
+  } finally {
+    await into.close();
+  }
+  await rename(making, join(directory, LOGS_FOLDER));
+  syncDirectory(directory);
+}
+
+function newTopicOf({ name, topicId, configs, createdAtMs, partitions }: StoredTopic) {
+  return { name, topicId, configs, createdAtMs, partitionCount: partitions.length };
+}
+
+/**
+ * That a store of an older version has nothing which the segment files have not, as after a conversion.
+ *
+ * @throws StoreError `unsupported` where it has: somebody has put it there, and nobody can know which of the two counts.
+ */
+export function checkConverted(
+  directory: string,
+  topics: readonly StoredTopic[],
+  converted: readonly StoredTopic[],
+): void {
+  const ends = new Map(
+    converted.flatMap(({ topicId, partitions }) =>
+      partitions.map(({ number, nextOffset }) => [placeOf(topicId, number), nextOffset] as const),
+    ),
+  );
+  const other = topics.find(({ topicId, partitions }) =>
+    partitions.some(({ number, nextOffset }) => (ends.get(placeOf(topicId, number)) ?? -1) < nextOffset),
+  );
+  if (other === undefined) return;
+  throw new StoreError(
+    'unsupported',
+    `${directory} has two stores with logs: topic ${other.name} of tinymq.db is not in ${LOGS_FOLDER}; move one of the two away`,
+  );
+}
+
+function placeOf(topicId: Uint8Array, number: number): string {
+  return `${Buffer.from(topicId).toString('hex')}/${number}`;
+}

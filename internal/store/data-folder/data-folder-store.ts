@@ -1,0 +1,223 @@
+import { join } from 'node:path';
+import { dataFolderSegmentBytes } from '../../limits/store.ts';
+import { noSuchTopic } from '../batch-rules.ts';
+import type { Entry, EntryChange, EntryStore } from '../entry-store.ts';
+import { formatKafkaDirectory, isFormatted } from '../kafka-directory/format.ts';
+import { KafkaDirectoryStore } from '../kafka-directory/kafka-directory-store.ts';
+import type {
+  BatchSpan,
+  FsyncPolicy,
+  GroupOffset,
+  LogStore,
+  NewBatch,
+  NewTopic,
+  StoredBatch,
+  StoredPartition,
+  StoredProducer,
+  StoredState,
+  StoredTopic,
+  StoreEvent,
+  StoreHealth,
+  TopicConfigs,
+  TopicPartition,
+} from '../log-store.ts';
+import { SqliteStore } from '../sqlite/sqlite-store.ts';
+import type { WriteTimes } from '../write-times.ts';
+import { type Conversion, type ConversionProgress, checkConverted, convertLogs } from './convert.ts';
+import { LOGS_FOLDER } from './logs-folder.ts';
+
+export interface DataFolderOptions {
+  directory: string;
+  fsync: FsyncPolicy;
+  times?: WriteTimes;
+  /** Told of a store of an older version whose batches are moved into segment files. */
+  onConversion?: (progress: ConversionProgress | Conversion) => void;
+  segmentBytes?: number;
+}
+
+/**
+ * The store in the data folder of a broker. Batches and topics lie in segment files, in a log directory of Kafka's form
+ * (`logs`); what groups, sessions and users need lies in SQLite, which is good at many small values that change.
+ */
+export class DataFolderStore implements LogStore, EntryStore {
+  readonly #options: DataFolderOptions;
+  readonly #logs: KafkaDirectoryStore;
+  readonly #values: SqliteStore;
+  readonly #logsFolder: string;
+
+  constructor(options: DataFolderOptions) {
+    const { directory, fsync, times, segmentBytes = dataFolderSegmentBytes } = options;
+    this.#options = options;
+    this.#logsFolder = join(directory, LOGS_FOLDER);
+    this.#logs = new KafkaDirectoryStore({ directories: [this.#logsFolder], fsync, times, segmentBytes });
+    this.#values = new SqliteStore({ directory, fsync, times });
+  }
+
+  /**
+   * Opens both parts. The batches of an older version are moved into segment files before, which takes long where there are
+   * many; a broker that ends meanwhile begins with that again.
+   *
+   * @throws StoreError `locked`, `unsupported`, `corrupt`; StoreUnavailableError if the disk fails
+   */
+  async open(): Promise<StoredState> {
+    const { groups, groupMembers, topics } = await this.#values.open();
+    try {
+      if (!isFormatted(this.#logsFolder)) await this.#begin(topics);
+      const logs = await this.#logs.open();
+      if (topics.length > 0) {
+        checkConverted(this.#options.directory, topics, logs.topics);
+        await this.#values.deleteAllTopics();
+      }
+      return { topics: logs.topics, groups, groupMembers };
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  createTopic(topic: NewTopic): Promise<StoredTopic> {
+    return this.#logs.createTopic(topic);
+  }
+
+  alterTopic(name: string, configs: TopicConfigs): Promise<void> {
+    return this.#logs.alterTopic(name, configs);
+  }
+
+  addPartitions(name: string, partitionCount: number): Promise<StoredPartition[]> {
+    return this.#logs.addPartitions(name, partitionCount);
+  }
+
+  /** A crash in between leaves the topic without commits; the other way round a new one of that name would have them. */
+  async deleteTopic(name: string): Promise<void> {
+    if (!this.#logs.hasTopic(name)) throw noSuchTopic(name);
+    await this.#values.deleteTopicOffsets(name);
+    await this.#logs.deleteTopic(name);
+  }
+
+  setLeaderEpoch(partition: number, leaderEpoch: number): Promise<void> {
+    return this.#logs.setLeaderEpoch(partition, leaderEpoch);
+  }
+
+  append(partition: number, batch: NewBatch): Promise<void> {
+    return this.#logs.append(partition, batch);
+  }
+
+  skipTo(partition: number, offset: number): Promise<void> {
+    return this.#logs.skipTo(partition, offset);
+  }
+
+  read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
+    return this.#logs.read(partition, fromOffset, maxBytes);
+  }
+
+  batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined> {
+    return this.#logs.batchForTime(partition, timestamp);
+  }
+
+  offsetForSize(partition: number, keepBytes: number): Promise<number> {
+    return this.#logs.offsetForSize(partition, keepBytes);
+  }
+
+  deleteUntil(partition: number, offset: number): Promise<number> {
+    return this.#logs.deleteUntil(partition, offset);
+  }
+
+  replace(partition: number, fromOffset: number, toOffset: number, batches: NewBatch[]): Promise<number> {
+    return this.#logs.replace(partition, fromOffset, toOffset, batches);
+  }
+
+  putProducers(partition: number, producers: StoredProducer[]): Promise<void> {
+    return this.#logs.putProducers(partition, producers);
+  }
+
+  forgetProducers(partition: number, producerIds: bigint[]): Promise<void> {
+    return this.#logs.forgetProducers(partition, producerIds);
+  }
+
+  saveGroupOffsets(group: string, offsets: GroupOffset[]): Promise<void> {
+    return this.#values.saveGroupOffsets(group, offsets);
+  }
+
+  deleteGroupOffsets(group: string, partitions: TopicPartition[]): Promise<void> {
+    return this.#values.deleteGroupOffsets(group, partitions);
+  }
+
+  saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void> {
+    return this.#values.saveGroupMembers(group, members);
+  }
+
+  deleteGroup(group: string): Promise<void> {
+    return this.#values.deleteGroup(group);
+  }
+
+  putMeta(key: string, value: Uint8Array | undefined): Promise<void> {
+    return this.#values.putMeta(key, value);
+  }
+
+  getMeta(key: string): Promise<Uint8Array | undefined> {
+    return this.#values.getMeta(key);
+  }
+
+  swapMeta(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean> {
+    return this.#values.swapMeta(key, before, after);
+  }
+
+  putEntries(changes: readonly EntryChange[]): Promise<void> {
+    return this.#values.putEntries(changes);
+  }
+
+  readEntries(after: string, maxBytes: number): Promise<Entry[]> {
+    return this.#values.readEntries(after, maxBytes);
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([this.#logs.flush(), this.#values.flush()]);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#logs.close(), this.#values.close()]);
+  }
+
+  /** That of the part which is worse off. */
+  health(): StoreHealth {
+    const [logs, values] = [this.#logs.health(), this.#values.health()];
+    const status = [logs, values].find((part) => part.status !== 'ready')?.status ?? 'ready';
+    return {
+      status,
+      problem: logs.problem || values.problem,
+      waitingChanges: logs.waitingChanges + values.waitingChanges,
+      waitingBytes: logs.waitingBytes + values.waitingBytes,
+      corruptBatches: logs.corruptBatches,
+    };
+  }
+
+  onEvent(listener: (event: StoreEvent) => void): () => void {
+    const ends = [
+      this.#logs.onEvent((event) =>
+        listener(event.kind === 'recovered' ? recovered({ topics: event.state.topics }) : event),
+      ),
+      this.#values.onEvent(({ ...event }) => {
+        if (event.kind !== 'recovered') return listener(event);
+        const { groups, groupMembers } = event.state;
+        listener(recovered({ groups, groupMembers }));
+      }),
+    ];
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  /** The folder has no logs of this form yet. */
+  async #begin(topics: readonly StoredTopic[]): Promise<void> {
+    if (topics.length === 0) {
+      await formatKafkaDirectory(this.#logsFolder);
+      return;
+    }
+    const { directory, onConversion, segmentBytes = dataFolderSegmentBytes } = this.#options;
+    await convertLogs({ from: this.#values, topics, directory, segmentBytes, onProgress: onConversion });
+  }
+}
+
+function recovered(state: Partial<StoredState>): StoreEvent {
+  return { kind: 'recovered', state };
+}

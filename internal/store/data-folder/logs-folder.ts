@@ -1,0 +1,2 @@
+/** The folder of the segment files in a data folder. */
+export const LOGS_FOLDER = 'logs';

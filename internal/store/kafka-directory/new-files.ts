@@ -1,0 +1,48 @@
+import { mkdir, open, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { PARTITION_METADATA_FILE } from './files.ts';
+import type { KafkaPartition } from './partition.ts';
+
+/**
+ * Makes folders and files of partitions. Their names last after {@link sync}, which waits for the disk once, however many
+ * there are: with the first folder the file system writes what it has noted of all.
+ */
+export class NewFiles {
+  readonly #changed = new Set<string>();
+
+  /** Makes the folder of a partition where it has none, with the file by which Kafka knows whose it is. */
+  async makeFolder({ folder, topicId }: KafkaPartition): Promise<void> {
+    const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
+    if (!isNew) return;
+    this.#changed.add(dirname(folder)).add(folder);
+    if (topicId === undefined) return;
+    const file = join(folder, PARTITION_METADATA_FILE);
+    await writeFile(file, partitionMetadata(topicId));
+    this.#changed.add(file);
+  }
+
+  /** Makes an empty file for a segment. */
+  async makeSegment(partition: KafkaPartition, path: string): Promise<void> {
+    await this.makeFolder(partition);
+    await (await open(path, 'w', 0o644)).close();
+    this.#changed.add(partition.folder);
+  }
+
+  async sync(): Promise<void> {
+    await Promise.all([...this.#changed].map(syncPath));
+    this.#changed.clear();
+  }
+}
+
+function partitionMetadata(topicId: string): string {
+  return `version: 0\ntopic_id: ${topicId}\n`;
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
