@@ -237,11 +237,15 @@ describe('a follower of a log', () => {
   });
 
   it('leaves to another node what that leads', async () => {
-    const { logs, subscribe, received, delivery } = await delivering({
+    const { logs, store, subscribe, received, delivery } = await delivering({
       leadership: { leaderOf: () => 2 },
+      forward: async () => 0,
     });
     subscribe('a');
-    await produce(delivery, await logs.createTopic('a', 1, {}), batchOf(['x']));
+    const topic = await logs.createTopic('a', 1, {});
+    await produce(delivery, topic, batchOf(['x']));
+    const { id } = topic.partitions[0];
+    store.emit({ kind: 'advanced', partition: id, nextOffset: 1, maxTimestamp: 1, sizeBytes: 1 });
     await turn();
     expect(received).toEqual([]);
   });
