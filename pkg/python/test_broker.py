@@ -193,6 +193,16 @@ class Publishing(Broker):
             watcher.receive(0)
 
 
+    def test_no_more_comes_than_there_is_credit_for(self):
+        client, topic = self.open(credit=3), self.name()
+        client.subscribe(topic)
+        for number in range(10):
+            client.publish(topic, str(number))
+        client.ping()
+        self.assertEqual(len(client._inbox), 3)
+        self.assertEqual([client.receive(PATIENCE).text() for _ in range(10)], [str(number) for number in range(10)])
+
+
 class Receiving(Broker):
     def test_a_session_brings_what_came_meanwhile(self):
         name, topic, sender = self.name("client"), self.name(), self.open()
@@ -271,6 +281,9 @@ class Receiving(Broker):
         again = self.open()
         again.subscribe(topic, start="earliest", positions=positions)
         self.assertEqual([again.receive(PATIENCE).text() for _ in range(2)], ["3", "4"])
+        another = self.open()
+        another.subscribe(topic, start="latest", starts=[positions[0]._replace(offset=4)])
+        self.assertEqual(another.receive(PATIENCE).text(), "4")
 
 
 class Readme(Broker):

@@ -64,6 +64,11 @@ class Golden(unittest.TestCase):
                 place = means["place"]
                 log_id = bytes.fromhex(place["logId"])
                 wanted["place"] = tinymq.Position(place["log"], place["partition"], place["offset"], log_id)
+            if "starts" in means:
+                wanted["starts"] = [
+                    tinymq.Position(each["log"], each["partition"], each["offset"], bytes.fromhex(each["logId"]))
+                    for each in means["starts"]
+                ]
             found, message = tinymq.decode_properties(payload)
             self.assertEqual(found, wanted)
             self.assertEqual(tinymq.encode_properties(wanted) + message, payload)

@@ -136,7 +136,7 @@ def encode_properties(properties: Mapping[str, Any]) -> bytes:
     block = b""
     for id, (name, encode, _) in sorted(_CODECS.items()):
         value = properties.get(name)
-        for each in value or () if name == "headers" else () if value is None or value is False else (value,):
+        for each in value or () if name in _LISTS else () if value is None or value is False else (value,):
             encoded = encode(each)
             block += struct.pack(">BI", id, _length(encoded, 131_072)) + encoded
     return struct.pack(">I", _length(block, 262_144)) + block if block else b""
@@ -152,7 +152,7 @@ def decode_properties(payload: bytes) -> tuple[dict[str, Any], bytes]:
             value, at = payload[at + 5 : at + 5 + length], at + 5 + length
             if id in _CODECS:
                 name, _, decode = _CODECS[id]
-                found[name] = [*found.get(name, ()), decode(value)] if name == "headers" else decode(value)
+                found[name] = [*found.get(name, ()), decode(value)] if name in _LISTS else decode(value)
     except (struct.error, ValueError) as error:
         raise ProtocolError(f"properties have no meaning: {error}") from None
     if at != end or len(payload) < end:
@@ -171,11 +171,16 @@ def _header_of(value: bytes) -> tuple[str, str]:
     return _text(value[2:name_end], "header"), _text(value[name_end:], "header")
 
 
+def _encode_place(place: Position) -> bytes:
+    return struct.pack(">IQ", *place[1:3]) + place.log_id + place.log.encode()
+
+
 def _place_of(value: bytes) -> Position:
     partition, offset = struct.unpack_from(">IQ", value)
     return Position(_text(value[28:], "name of a log"), partition, offset, value[12:28])
 
 
+_LISTS = ("headers", "starts")
 _Codec = tuple[str, Callable[[Any], bytes], Callable[[bytes], Any]]
 _FLAGS = {1: "retain", 7: "is_text", 9: "is_again", 16: "acknowledged", 17: "no_local", 19: "retain_as_published"}
 _CODECS: dict[int, _Codec] = {
@@ -184,7 +189,8 @@ _CODECS: dict[int, _Codec] = {
     4: ("content_type", str.encode, lambda value: _text(value, "content type")),
     5: ("correlation", bytes, bytes),
     6: ("reply_to", str.encode, lambda value: _text(value, "reply to")),
-    8: ("place", lambda place: struct.pack(">IQ", *place[1:3]) + place.log_id + place.log.encode(), _place_of),
+    8: ("place", lambda place: _encode_place(place), lambda value: _place_of(value)),
+    20: ("starts", lambda place: _encode_place(place), lambda value: _place_of(value)),
     18: ("retain_handling", lambda handling: bytes([handling]), lambda value: struct.unpack("B", value)[0]),
     **{id: (name, lambda _: b"", lambda _: True) for id, name in _FLAGS.items()},
 }
@@ -485,7 +491,7 @@ class Client:
 
     def subscribe(
         self, filter: str, *, qos: int = 0, start: str | int | None = None, positions: Sequence[Position] = (),
-        no_local: bool = False, retained: str = "new", retain_as_published: bool = False,
+        starts: Sequence[Position] = (), no_local: bool = False, retained: str = "new", retain_as_published: bool = False,
     ) -> str:  # fmt: skip
         """
         Subscribes, and returns the filter as the broker knows it, for `unsubscribe` and `positions`.
@@ -493,13 +499,14 @@ class Client:
         qos: with 1, what was published with a promise waits to be acknowledged.
         start: a replay of the broker's logs: "earliest", "latest", an offset, "-10m", an ISO time.
         positions: where another connection's replay was; logs without one are read from their beginning.
+        starts: where a replay begins in these partitions; in others it begins at `start`.
         retained: "new": retained messages come if the subscription is new to the session; "send": always; "none": never.
         """
         handling = {"send": 0, "new": None, "none": 2}[retained]
-        properties = {"acknowledged": qos > 0, "no_local": no_local, "retain_handling": handling}
-        properties["retain_as_published"] = retain_as_published
+        properties: dict[str, Any] = {"acknowledged": qos > 0, "no_local": no_local, "retain_handling": handling}
+        properties |= {"retain_as_published": retain_as_published, "starts": starts}
         has_options = no_local or retain_as_published or handling is not None
-        needs = {"delivery": qos > 0, "options": has_options, "positions": bool(positions)}
+        needs = {"delivery": qos > 0, "options": has_options, "positions": bool(positions), "offsets": bool(starts)}
         self._need([name for name, is_used in needs.items() if is_used], "this subscription")
         name = filter if start is None else f"$replay/{start}/{filter}"
         block, goes_on = encode_properties(properties), b"\x01" if positions else b""
