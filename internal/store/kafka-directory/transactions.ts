@@ -80,6 +80,8 @@ function startOf(
   { folder, nextOffset }: Segments,
   { trustedUntil, noted }: KnownTransactions,
 ): OpenTransactions {
+  // As after every clean end: nobody needs to look into the folder.
+  if (noted?.offset === nextOffset) return noted;
   const snapshot = newestSnapshot(folder, Math.min(nextOffset, trustedUntil));
   const isNotedThere = noted !== undefined && noted.offset <= nextOffset;
   if (isNotedThere && noted.offset >= (snapshot?.offset ?? 0)) return noted;

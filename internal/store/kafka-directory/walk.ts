@@ -138,14 +138,22 @@ export function parseSoundHeader(
 
 /** Runs a walk without giving the turn to anybody. */
 export function runAtOnce<T>(fd: number, walk: Walk<T>): T {
-  const buffer = new Uint8Array(kafkaWalkBytes);
-  let step = walk.next();
-  while (!step.done) {
-    const { position, length } = step.value;
-    step = walk.next(readAt(fd, buffer.subarray(0, length), position));
+  const buffer = spareBuffer ?? new Uint8Array(kafkaWalkBytes);
+  spareBuffer = undefined;
+  try {
+    let step = walk.next();
+    while (!step.done) {
+      const { position, length } = step.value;
+      step = walk.next(readAt(fd, buffer.subarray(0, length), position));
+    }
+    return step.value;
+  } finally {
+    spareBuffer = buffer;
   }
-  return step.value;
 }
+
+/** For the next walk: a start makes several for each of thousands of partitions. */
+let spareBuffer: Uint8Array | undefined;
 
 /** Runs a walk beside everything else. */
 export async function run<T>(handle: FileHandle, walk: Walk<T>): Promise<T> {
