@@ -13,6 +13,7 @@ import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { type ApacheKafka, hasJava, kafkaClasspath, startApacheKafka } from '../support/apache-kafka.ts';
 import { eventually } from '../support/eventually.ts';
 import { mustRun } from '../support/installed-once.ts';
+import { damageIn } from '../support/kafka-directory.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 import { urlOf } from '../support/listeners.ts';
 
@@ -44,6 +45,7 @@ describe.runIf(hasJava())('transactions in a directory of Apache Kafka (needs ja
       expect(told.committed0).toMatchObject({ highWatermark: END, lastStableOffset: STABLE });
       expect(told.committed0.abortedTransactions).toHaveLength(2);
       await first.stop();
+      expect(await damageIn(directory)).toEqual([]);
 
       // The same here, field by field, and live readers see committed records only.
       let broker = await startHere(directory);
@@ -56,6 +58,7 @@ describe.runIf(hasJava())('transactions in a directory of Apache Kafka (needs ja
       await commit(wire, 'readers', 7);
       await commit(wire, 'in-transaction', 3);
       await broker.close();
+      expect(await damageIn(directory)).toEqual([]);
 
       // A segment is written anew, as compaction does it.
       const store = new KafkaDirectoryStore({ directories: [directory], fsync: 'os' });
@@ -72,6 +75,7 @@ describe.runIf(hasJava())('transactions in a directory of Apache Kafka (needs ja
       expect(described).toMatch(new RegExp(`readers +${TOPIC} +0 +7 `));
       expect(described).toMatch(new RegExp(`in-transaction +${TOPIC} +0 +3 `));
       await second.stop();
+      expect(await damageIn(directory)).toEqual([]);
       broker = await startHere(directory);
       expect(await committedBy(await openWire(urlOf(broker, 'kafka')), 'readers')).toBe(7);
     },

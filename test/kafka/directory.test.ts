@@ -9,6 +9,7 @@ import { maxExpandedBatchBytes } from '../../internal/limits/batch.ts';
 import { KafkaDirectoryStore } from '../../internal/store/kafka-directory/kafka-directory-store.ts';
 import type { StoredPartition, StoredState } from '../../internal/store/log-store.ts';
 import { type ApacheKafka, hasJava, startApacheKafka } from '../support/apache-kafka.ts';
+import { damageIn } from '../support/kafka-directory.ts';
 
 const PRODUCER = 'org.apache.kafka.tools.ConsoleProducer';
 const CONSUMER = 'org.apache.kafka.tools.consumer.ConsoleConsumer';
@@ -34,6 +35,7 @@ describe.runIf(hasJava())('a directory of Apache Kafka', () => {
       await produce(kafka, 'sensors', lines('kafka', 20_000));
       await consume(kafka, 'sensors', 5, ['--group', 'readers']);
       await kafka.stop();
+      expect(await damageIn(directory)).toEqual([]);
 
       // Served as it lies there.
       let { store, state } = await open(directory);
@@ -65,6 +67,7 @@ describe.runIf(hasJava())('a directory of Apache Kafka', () => {
       expect(described).toContain('retention.ms=-1');
       await produce(kafka, 'made', lines('later', 10));
       await kafka.stop();
+      expect(await damageIn(directory)).toEqual([]);
 
       // Without a clean end, Kafka looks through what was appended itself.
       ({ store, state } = await open(directory));
@@ -83,6 +86,7 @@ describe.runIf(hasJava())('a directory of Apache Kafka', () => {
       );
       expect(await mustRun(kafka, TOPICS, ['--list'])).not.toContain('made');
       await kafka.stop();
+      expect(await damageIn(directory)).toEqual([]);
     },
     PATIENCE_MS,
   );
@@ -95,6 +99,7 @@ describe.runIf(hasJava())('a directory of Apache Kafka', () => {
       const store = new KafkaDirectoryStore({ directories: [directory], fsync: 'os' });
       await expect(store.open()).rejects.toMatchObject({ code: 'locked' });
       await kafka.stop();
+      expect(await damageIn(directory)).toEqual([]);
     },
     PATIENCE_MS,
   );

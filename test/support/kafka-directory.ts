@@ -10,6 +10,7 @@ import {
   writeBatchHeader,
 } from '../../internal/batch/record-batch.ts';
 import { encodeMetadataRecord } from '../../internal/protocol/kafka/cluster-metadata.ts';
+import { verifyKafkaDirectories } from '../../internal/store/kafka-directory/verify.ts';
 import type { NewBatch } from '../../internal/store/log-store.ts';
 
 export interface HandmadeTopic {
@@ -17,6 +18,15 @@ export interface HandmadeTopic {
   /** 22 characters of base64url. */
   topicId: string;
   partitionCount: number;
+}
+
+/** What `tinymq verify` says of a directory that nobody has. */
+export async function damageIn(directory: string): Promise<string[]> {
+  const verifying = verifyKafkaDirectories([directory]);
+  for (;;) {
+    const { done, value } = await verifying.next();
+    if (done) return value.problems;
+  }
 }
 
 /** Writes what Kafka writes when it formats a directory and creates topics: no more than is needed to read it. */

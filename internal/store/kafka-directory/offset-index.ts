@@ -218,6 +218,7 @@ export function lastTimestampOf(entry: Uint8Array): number | undefined {
   return timestamp > 0 && Number.isSafeInteger(timestamp) ? timestamp : undefined;
 }
 
+export const offsetEntryBytes = OFFSET_ENTRY_BYTES;
 export const timeEntryBytes = TIME_ENTRY_BYTES;
 
 async function openOrCreate(file: string): Promise<FileHandle> {

@@ -183,7 +183,7 @@ function encodeEntries(aborted: readonly AbortedTransaction[]): Buffer {
 }
 
 /** Undefined where a file is there and is none; nothing where there is no file, as Kafka makes none without need. */
-function readEntries(file: string, afterOffset: number): AbortedTransaction[] | undefined {
+export function readEntries(file: string, afterOffset: number): AbortedTransaction[] | undefined {
   const bytes = readIfThere(file);
   if (bytes === undefined) return [];
   if (bytes.length % ENTRY_BYTES !== 0) return undefined;

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { RecordBatchError } from '../../batch/batch-error.ts';
 import { crc32c } from '../../batch/crc32c.ts';
 import { BATCH_HEADER_BYTES, BatchHeader, checkBatch } from '../../batch/record-batch.ts';
@@ -22,16 +22,19 @@ import {
   readEpochs,
   readOffsetCheckpoint,
   segmentBase,
+  TRANSACTION_INDEX_SUFFIX,
 } from './files.ts';
 import { KafkaJournal } from './journal.ts';
 import { lockKafkaDirectory } from './lock.ts';
 import { loadMetadata, MetadataImage, type MetadataTopic } from './metadata.ts';
 import { KafkaPartition } from './partition.ts';
+import { identityProblems } from './verify-identity.ts';
+import { indexBytes, PartitionTransactions, SegmentBatches } from './verify-indexes.ts';
 import { parseSoundHeader } from './walk.ts';
 
 /**
- * Reads the log directories of a Kafka whole: batches, the metadata log, checkpoints and our journal. Indexes are passed over: whoever
- * reads one looks whether it is right, and makes it anew. Nobody may have the directories meanwhile.
+ * Reads the log directories of a Kafka whole: batches with their indexes, the metadata log, checkpoints, who the directories belong to,
+ * and our journal. Nobody may have the directories meanwhile.
  *
  * @throws StoreError `locked`, `not-found`.
  */
@@ -45,6 +48,12 @@ export async function* verifyKafkaDirectories(directories: readonly string[]): V
     for (const lock of locks) closeQuietly(lock);
   }
 }
+
+/** Of a file that says only what the batches say, too: whoever reads it looks whether it is right. */
+const NOT_NEEDED = 'nothing is lost: a broker goes by the batches in its place, and makes it anew';
+/** Without a file nothing was aborted, and one that only looks right is believed. */
+const MADE_ANEW =
+  'records of aborted transactions may be read; a broker makes it anew from the batches where it finds one byte in its place';
 
 /** What the checkpoints of a directory say of a partition. */
 interface Expected {
@@ -70,6 +79,7 @@ class KafkaVerification {
     const journal = this.#attempt(() => KafkaJournal.open(this.#directories[0]!));
     found.entries = journal?.state.keptEntries.size ?? 0;
     const image = this.#attempt(() => this.#image()) ?? new MetadataImage();
+    for (const problem of identityProblems(this.#directories)) this.#report(problem);
     for (const directory of this.#directories) {
       for (const file of [LOG_START_FILE, RECOVERY_POINT_FILE]) this.#checkCheckpoint(join(directory, file));
     }
@@ -129,7 +139,7 @@ class KafkaVerification {
     this.#checkCheckpoint(epochFile);
     for (const file of namesIn(folder).filter((each) => each.endsWith('.snapshot'))) {
       if (!isSnapshotWhole(readFileSync(join(folder, file))))
-        this.#report(`${join(folder, file)} is damaged`);
+        this.#report(`${join(folder, file)} is damaged; ${NOT_NEEDED}`);
     }
     const key = `${name} ${number}`;
     const expected = {
@@ -160,6 +170,7 @@ class KafkaVerification {
       .filter((name) => segmentBase(name) !== undefined)
       .sort();
     const ends = new Set<number>();
+    const known = { epochs, firstOffset: expected.first ?? 0, transactions: new PartitionTransactions() };
     let next = 0;
     for (const [index, file] of names.entries()) {
       const base = segmentBase(file)!;
@@ -167,9 +178,7 @@ class KafkaVerification {
       next = Math.max(next, base);
       ends.add(next);
       const until = names[index + 1] === undefined ? undefined : segmentBase(names[index + 1]!)!;
-      const segment = new SegmentVerification(join(folder, file), where, epochs, (text) =>
-        this.#report(text),
-      );
+      const segment = new SegmentVerification(join(folder, file), where, known, (text) => this.#report(text));
       next = yield* segment.run(next, until, this.#found, ends);
     }
     const { first, recovery, isClean, by } = expected;
@@ -222,18 +231,27 @@ class KafkaVerification {
   }
 }
 
+/** What is known of a partition when one of its segments is read. */
+interface Known {
+  readonly epochs: readonly EpochStart[];
+  /** Kafka forgets the epochs of what was deleted before this offset, although the segment still has it. */
+  readonly firstOffset: number;
+  readonly transactions: PartitionTransactions;
+}
+
 /** The batches of one segment, one behind the other. */
 class SegmentVerification {
   readonly #file: string;
   readonly #where: string;
-  readonly #epochs: readonly EpochStart[];
+  readonly #known: Known;
   readonly #report: (problem: string) => void;
   readonly #header = new BatchHeader();
+  readonly #batches = new SegmentBatches();
 
-  constructor(file: string, where: string, epochs: readonly EpochStart[], report: (problem: string) => void) {
+  constructor(file: string, where: string, known: Known, report: (problem: string) => void) {
     this.#file = file;
     this.#where = where;
-    this.#epochs = epochs;
+    this.#known = known;
     this.#report = report;
   }
 
@@ -254,6 +272,7 @@ class SegmentVerification {
     try {
       const { size } = fstatSync(fd);
       let next = base;
+      let isWhole = true;
       for (let position = 0; position < size; ) {
         const head = readAt(fd, new Uint8Array(BATCH_HEADER_BYTES), position);
         const isSound = head.length === BATCH_HEADER_BYTES && parseSoundHeader(head, 0, next, header);
@@ -266,8 +285,13 @@ class SegmentVerification {
         const bytes = readAt(fd, new Uint8Array(sizeBytes), position);
         parseSoundHeader(bytes, 0, next, header);
         const problem = this.#problemOf(bytes, until);
-        if (problem !== undefined)
+        if (problem === undefined) {
+          this.#batches.note(header, position);
+          this.#known.transactions.note(bytes, header);
+        } else {
+          isWhole = false;
           this.#report(`${this.#where}, offsets ${baseOffset} to ${lastOffset}: ${problem}`);
+        }
         found.records += recordCount;
         found.bytes += sizeBytes;
         next = lastOffset + 1;
@@ -275,10 +299,28 @@ class SegmentVerification {
         position += sizeBytes;
         if (++found.batches % verifyBatchesBetween === 0) yield;
       }
+      // Where a batch is damaged, it cannot be said what an index should say.
+      if (isWhole) this.#checkIndexes();
       return next;
     } finally {
       closeSync(fd);
     }
+  }
+
+  #checkIndexes(): void {
+    const stem = this.#file.slice(0, -'.log'.length);
+    const baseOffset = segmentBase(basename(this.#file))!;
+    const offsets = indexBytes(`${stem}.index`);
+    const times = indexBytes(`${stem}.timeindex`);
+    const isRight = {
+      '.index': offsets === undefined || this.#batches.isOffsetIndexRight(offsets, baseOffset),
+      '.timeindex': times === undefined || this.#batches.isTimeIndexRight(times, baseOffset),
+    };
+    for (const [suffix, isSo] of Object.entries(isRight)) {
+      if (!isSo) this.#report(`${stem}${suffix} is damaged; ${NOT_NEEDED}`);
+    }
+    if (!this.#known.transactions.isIndexRight(stem, baseOffset))
+      this.#report(`${stem}${TRANSACTION_INDEX_SUFFIX} is damaged; ${MADE_ANEW}`);
   }
 
   #problemOf(bytes: Uint8Array, until: number | undefined): string | undefined {
@@ -291,11 +333,12 @@ class SegmentVerification {
     }
     if (until !== undefined && header.lastOffset >= until) return 'they reach into the next segment';
     const { baseOffset, partitionLeaderEpoch } = header;
-    const epoch = this.#epochs.findLast(({ startOffset }) => startOffset <= baseOffset)?.epoch;
+    const { epochs, firstOffset } = this.#known;
+    const epoch = epochs.findLast(({ startOffset }) => startOffset <= baseOffset)?.epoch;
     if (epoch !== undefined && epoch !== partitionLeaderEpoch) {
       return `epoch ${partitionLeaderEpoch} is not that of ${LEADER_EPOCH_FILE}, ${epoch}`;
     }
-    return epoch === undefined && this.#epochs.length > 0
+    return epoch === undefined && epochs.length > 0 && baseOffset >= firstOffset
       ? `${LEADER_EPOCH_FILE} begins behind them`
       : undefined;
   }
