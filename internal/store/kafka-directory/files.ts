@@ -11,7 +11,6 @@ export const CLEAN_SHUTDOWN_FILE = '.kafka_cleanshutdown';
 export const LOG_START_FILE = 'log-start-offset-checkpoint';
 export const RECOVERY_POINT_FILE = 'recovery-point-offset-checkpoint';
 export const LEADER_EPOCH_FILE = 'leader-epoch-checkpoint';
-export const IDENTITY_FILE = 'meta.properties';
 export const PARTITION_METADATA_FILE = 'partition.metadata';
 
 /** The files of a segment beside its `.log`. */
