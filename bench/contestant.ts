@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../test/support/free-port.ts';
 import { makeCertificates } from './certificates.ts';
-import type { LiveCase, SdkVariant } from './live-cases.ts';
+import type { LiveCase, Variant } from './live-cases.ts';
 import type { Figures } from './load/scenario.ts';
 import { startLoad } from './load-process.ts';
 import type { Address, Certificates, LivePeer } from './peers/peer.ts';
@@ -24,7 +24,7 @@ export async function contestantWithLoad(
   peer: LivePeer,
   transport: Transport,
   folder: string,
-  variant?: SdkVariant,
+  variant?: Variant,
 ): Promise<Contestant> {
   const keepsSessions = 'session' in chosen && chosen.session === 'persistent';
   const { broker, address } = await startPeer(peer, transport, folder, keepsSessions);

@@ -68,6 +68,18 @@ export interface AcknowledgedCase extends CaseBase {
   inFlight: number;
 }
 
+/** The same with frames, beside MQTT with QoS 1. */
+export interface AcknowledgedFramesCase extends CaseBase {
+  kind: 'acknowledged-frames';
+  payloadBytes: number;
+  inFlight: number;
+  variants: readonly AcknowledgedVariant[];
+}
+
+export type AcknowledgedVariant = 'frames' | 'MQTT, QoS 1';
+/** What a case does in several ways, each a contestant. */
+export type Variant = SdkVariant | AcknowledgedVariant;
+
 /** Paced as {@link LatencyCase}, with QoS 1 and a persistent session of the subscriber; by MQTT only. */
 export interface AcknowledgedLatencyCase extends CaseBase {
   kind: 'acknowledged-latency';
@@ -91,6 +103,7 @@ export type LiveCase =
   | ChurnCase
   | SdkCase
   | AcknowledgedCase
+  | AcknowledgedFramesCase
   | AcknowledgedLatencyCase
   | ConnectStormCase;
 
@@ -210,5 +223,14 @@ export const liveCases: readonly LiveCase[] = [
     peers: ['tinymq', 'base'],
     workload: oneToOne,
     variants: ['generator', 'sdk publishes', 'sdk receives'],
+  },
+  {
+    kind: 'acknowledged-frames',
+    name: 'acks',
+    title: 'acknowledged frames and MQTT, QoS 1, 1 to 1, 16 B, 100 under way',
+    peers: ['tinymq'],
+    payloadBytes: 16,
+    inFlight: 100,
+    variants: ['frames', 'MQTT, QoS 1'],
   },
 ];

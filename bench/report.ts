@@ -79,6 +79,7 @@ const columns: Readonly<Record<Case['kind'], readonly Column[]>> = {
     { figure: 'restBusy', title: 'busy at rest', format: finerShare },
   ],
   acknowledged: flow,
+  'acknowledged-frames': flow,
   'acknowledged-latency': [
     { figure: 'p50Us', title: 'p50 µs', format: one, better: 'lower' },
     { figure: 'p99Us', title: 'p99 µs', format: one, better: 'lower' },

@@ -92,7 +92,7 @@ function entriesOf(chosen: Case, peers: readonly Peer[], folder: string): Entry[
     const wanted = 'workload' in chosen ? chosen.workload.transport : 'tcp';
     const transport: Transport = peer.transports.includes(wanted) ? wanted : 'tcp';
     const name = transport === wanted ? peer.name : `${peer.name} (${transport})`;
-    if (chosen.kind !== 'sdk') {
+    if (!('variants' in chosen)) {
       return [{ name, start: () => contestantWithLoad(chosen, peer, transport, folder) }];
     }
     return chosen.variants.map((variant) => ({

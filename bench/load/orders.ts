@@ -1,4 +1,4 @@
-import type { SdkVariant } from '../live-cases.ts';
+import type { Variant } from '../live-cases.ts';
 import type { Address } from '../peers/peer.ts';
 import type { Figures } from './scenario.ts';
 
@@ -13,7 +13,7 @@ export interface Preparation {
   kafkaPort?: number;
   /** Where its gRPC listener is. */
   grpcPort?: number;
-  variant?: SdkVariant;
+  variant?: Variant;
 }
 
 /** What the load generator's process is told. */

@@ -1,4 +1,4 @@
-import type { SdkVariant } from '../live-cases.ts';
+import type { Variant } from '../live-cases.ts';
 import type { Address, LivePeer } from '../peers/peer.ts';
 
 /** What a round measured, by name; the names are in report.ts, with their units. */
@@ -16,7 +16,7 @@ export interface Setting {
   address: Address;
   /** The process that is measured. */
   brokerPid: number;
-  variant: SdkVariant | undefined;
+  variant: Variant | undefined;
 }
 
 /** What a scenario of a Kafka listener is told. */

@@ -1,6 +1,7 @@
 import type { GrpcCase } from '../grpc-cases.ts';
 import type { KafkaLoadCase } from '../kafka-cases.ts';
 import type { LiveCase } from '../live-cases.ts';
+import { acknowledged, acknowledgedFrames } from './acknowledged.ts';
 import { churn } from './churn.ts';
 import { grpcBulk } from './grpc/bulk.ts';
 import { grpcStreamConsume } from './grpc/stream-consume.ts';
@@ -14,7 +15,6 @@ import { kafkaManyPartitions } from './kafka/many-partitions.ts';
 import { kafkaMemory } from './kafka/memory.ts';
 import { kafkaProduce } from './kafka/produce.ts';
 import { latency } from './latency.ts';
-import { acknowledged } from './mqtt/acknowledged.ts';
 import { acknowledgedLatency } from './mqtt/latency.ts';
 import { connectStorm } from './mqtt/storm.ts';
 import type { GrpcSetting, KafkaSetting, Scenario, Setting } from './scenario.ts';
@@ -49,6 +49,8 @@ export function scenarioOf(chosen: LoadCase, { live, kafka, grpc }: Settings): P
       return sdk(chosen, live!);
     case 'acknowledged':
       return acknowledged(chosen, live!);
+    case 'acknowledged-frames':
+      return acknowledgedFrames(chosen, live!);
     case 'acknowledged-latency':
       return acknowledgedLatency(chosen, live!);
     case 'connect-storm':

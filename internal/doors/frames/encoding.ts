@@ -1,5 +1,6 @@
 import type { Encoding, Message } from '../../broker/delivery/publication.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { decodeUtf8, FrameCursor } from '../../protocol/frame/cursor.ts';
 import { FrameDecoder } from '../../protocol/frame/decoder.ts';
 import { encodeFrame, FrameBit, FrameType, MAX_PAYLOAD_BYTES } from '../../protocol/frame/frame.ts';
 import { type FrameProperties, payloadWith, readProperties } from '../../protocol/frame/properties.ts';
@@ -11,8 +12,15 @@ export const frameEncoding: Encoding = {
 
   decode(run) {
     const messages: Message[] = [];
-    for (const { topic, payload, clientId } of new FrameDecoder(MAX_PAYLOAD_BYTES).frames(run)) {
-      messages.push({ topic, payload, clientId });
+    const cursor = new FrameCursor(MAX_PAYLOAD_BYTES);
+    const topics = new LastText();
+    const clientIds = new LastText();
+    for (let at = 0; cursor.read(run, at, run.length); at = cursor.end) {
+      messages.push({
+        topic: topics.of(run, cursor.topicStart, cursor.topicEnd),
+        payload: run.subarray(cursor.payloadStart, cursor.payloadEnd),
+        clientId: clientIds.of(run, cursor.clientIdStart, cursor.end),
+      });
     }
     return messages;
   },
@@ -22,6 +30,45 @@ export const frameEncoding: Encoding = {
   },
 };
 
+/** The text that was read last: most messages of a run have the same topic, and all have the same publisher. */
+class LastText {
+  #text = '';
+  #start = 0;
+  #end = 0;
+
+  of(bytes: Uint8Array, start: number, end: number): string {
+    if (this.#isAt(bytes, start, end)) return this.#text;
+    this.#text = decodeUtf8(bytes, start, end, 'topic');
+    this.#start = start;
+    this.#end = end;
+    return this.#text;
+  }
+
+  #isAt(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start !== this.#end - this.#start) return false;
+    for (let index = 0; index < end - start; index++) {
+      if (bytes[start + index] !== bytes[this.#start + index]) return false;
+    }
+    return true;
+  }
+}
+
+/** Texts in UTF-8, of which the last one is kept: a subscriber gets many messages of one topic in a row. */
+export class LastBytes {
+  #text = '';
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  of(text: string): Uint8Array {
+    if (text !== this.#text) {
+      this.#bytes = utf8.encode(text);
+      this.#text = text;
+    }
+    return this.#bytes;
+  }
+}
+
+const utf8 = new TextEncoder();
+
 /** A message as a PUBLISH frame. */
 export function encodeMessage({ topic, payload, clientId }: Message): Uint8Array {
   return encodeFrame(FrameType.publish, topic, payload, clientId);
@@ -30,7 +77,7 @@ export function encodeMessage({ topic, payload, clientId }: Message): Uint8Array
 /** A message in a frame of a type, with a block where something is said of it. */
 export function encodeWith(
   type: number,
-  { topic, clientId }: Pick<Message, 'topic' | 'clientId'>,
+  { topic, clientId }: { topic: string | Uint8Array; clientId: string | Uint8Array },
   said: FrameProperties | undefined,
   payload: Uint8Array,
 ): Uint8Array {

@@ -4,7 +4,7 @@ import type { Outlet, SentAs } from '../../broker/sessions/outlet.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { FrameBit, FrameType } from '../../protocol/frame/frame.ts';
 import { type ReplayedAs, replayedPayload } from '../../protocol/frame/positions.ts';
-import { encodeWith } from './encoding.ts';
+import { encodeWith, LastBytes } from './encoding.ts';
 import { propertiesToTell, type Told, withoutPlace } from './message-properties.ts';
 
 export interface FrameOutletParts {
@@ -28,6 +28,8 @@ export class FrameOutlet implements Outlet {
   /** Messages so far that its channel never drops. */
   undroppable = 0;
   readonly #parts: FrameOutletParts;
+  readonly #topics = new LastBytes();
+  readonly #clientIds = new LastBytes();
   /** Where the message in hand was read, if it goes out as one of a replay. */
   #replayed: ReplayedAs | undefined;
 
@@ -80,9 +82,10 @@ export class FrameOutlet implements Outlet {
     if (tellsRetain) said = { ...said, retain: true };
     if (isAgain) said = { ...said, isAgain: true };
     const counted = isCounted ? FrameBit.acknowledged : 0;
+    const names = { topic: this.#topics.of(message.topic), clientId: this.#clientIds.of(message.clientId) };
     return replayed === undefined
-      ? encodeWith(FrameType.publish | counted, message, said, message.payload)
-      : encodeWith(FrameType.replayed | counted, message, said, replayedPayload(message.payload, replayed));
+      ? encodeWith(FrameType.publish | counted, names, said, message.payload)
+      : encodeWith(FrameType.replayed | counted, names, said, replayedPayload(message.payload, replayed));
   }
 }
 
