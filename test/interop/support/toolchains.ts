@@ -49,6 +49,12 @@ export function pythonTests(): Toolchain<string[]> {
   return { there: ['python3', '-m', 'unittest', '-v'] };
 }
 
+/** The command that runs the tests of our own client in Go. */
+export function goTests(): Toolchain<string[]> {
+  if (!succeeds('go', 'version') && !process.env.CI) return { missing: 'cannot run here, it needs go' };
+  return { there: ['go', 'test', '-race', '-count=1', '-v', './...'] };
+}
+
 /** A Python that has our own client, as from PyPI, and a checker of its types. */
 export function pythonPackage(): Promise<Toolchain<string>> {
   const isThere = !('missing' in pythonTests()) && succeeds('python3', '-m', 'venv', '-h');

@@ -1,0 +1,3 @@
+module tinymq/pkg/go
+
+go 1.24
