@@ -113,6 +113,7 @@ export class Appending {
         partition.segments = [...partition.segments, segment];
       }
       let position = segment.sizeBytes;
+      segment.soundFrom = Math.min(segment.soundFrom, position);
       for (const { lastOffset, maxTimestamp, bytes } of batches) {
         segment.openIndex.note(lastOffset, position, bytes.length, maxTimestamp);
         position += bytes.length;

@@ -280,6 +280,17 @@ describe('damage', () => {
       { numRuns: rounds(60) },
     );
   });
+
+  it('from before the start is reported also behind which this process has written', async () => {
+    const { directory, folder } = handmade([recordBatch(0, 2), recordBatch(2, 2), recordBatch(4, 2)]);
+    const bytes = readFileSync(join(folder, SEGMENT));
+    bytes[recordBatch(0, 2).length + 65]! ^= 1;
+    writeFileSync(join(folder, SEGMENT), bytes);
+    const { store } = await open(directory);
+    await store.append(1, asNew(recordBatch(6, 2)));
+    await expect(store.read(1, 2, 10_000)).rejects.toMatchObject({ baseOffset: 2, lastOffset: 3 });
+    expect(offsetsOf(await readAll(store, 0))).toEqual([0, 4, 6]);
+  });
 });
 
 describe('writing', () => {

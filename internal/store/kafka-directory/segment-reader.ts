@@ -18,8 +18,8 @@ export interface Found {
 }
 
 /**
- * Reads batches of one segment and checks each: its checksum, and, because that does not cover offset and length,
- * whether it fits between its neighbours.
+ * Reads batches of one segment and checks each: its checksum, unless this process wrote it, and, because that does not cover
+ * offset and length, whether it fits between its neighbours.
  */
 export class SegmentReader {
   readonly #segment: KafkaSegment;
@@ -84,7 +84,7 @@ export class SegmentReader {
         this.#parse(position, expectedBefore);
         isRight = this.#isOffsetRight(end, expected);
         if (isRight) {
-          if (!this.#isWhole()) {
+          if (position < this.#segment.soundFrom && !this.#isWhole()) {
             into.corrupt = { baseOffset: header.baseOffset, lastOffset: header.lastOffset };
             return 'corrupt';
           }

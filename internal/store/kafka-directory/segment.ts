@@ -14,6 +14,8 @@ export class KafkaSegment {
   readonly stem: string;
   /** The bytes of the file that count: whole batches that are durable. */
   sizeBytes: number;
+  /** From here on batches were written by this process, from bytes whose checksums were compared before. */
+  soundFrom = Number.POSITIVE_INFINITY;
   #index: SegmentIndex | undefined;
   #loading: Promise<SegmentIndex> | undefined;
   #maxTimestamp: number | undefined;
