@@ -630,7 +630,9 @@ func (c *Client) acknowledged(bits byte, upTo uint64, err error) {
 func (c *Client) settle(number uint64, returned *frame) {
 	c.mutex.Lock()
 	isSettled := number == 0 || number <= c.settledUpTo || c.settled[number]
-	c.settled[number] = true
+	if !isSettled {
+		c.settled[number] = true
+	}
 	c.mutex.Unlock()
 	if isSettled {
 		return

@@ -65,14 +65,21 @@ describe.each(CLIENTS)('the client in $name', ({ folder: name, ran, toolchain })
     const [tcp, tls, unix] = broker.listeners.map(({ url }) => url);
     const places = { TINYMQ_URL: tcp, TINYMQ_TLS_URL: tls, TINYMQ_UNIX_URL: unix, TINYMQ_CA: ca };
     const env = { ...places, PYTHONDONTWRITEBYTECODE: '1' };
-    const { code, stdout, stderr } = await run(command!, args, { cwd: join(packages, name), env });
-    expect({ code, said: stdout + stderr }).toEqual({ code: 0, said: expect.stringMatching(ran) });
+    const said = await mustRun(command!, args, { cwd: join(packages, name), env });
+    expect(said).toMatch(ran);
   });
 });
 
 it('the client in Python has less than 800 lines', () => {
   expect(linesOf(join(packages, 'python/tinymq'))).toBeLessThan(800);
 });
+
+/** What a program said; all of it is the error where it fails, as it is longer than what a comparison shows. */
+async function mustRun(command: string, args: readonly string[], options: Parameters<typeof run>[2]) {
+  const { code, stdout, stderr } = await run(command, args, options);
+  if (code !== 0) throw new Error(`${command} ended with ${code}: ${stdout}${stderr}`);
+  return stdout + stderr;
+}
 
 /** Lines of the sources in a folder. */
 function linesOf(folder: string): number {
@@ -88,9 +95,6 @@ describe('the package for PyPI', async () => {
     return;
   }
   it('is installed with its types', async () => {
-    const { code, stdout, stderr } = await run(installed.there, ['-m', 'mypy', '--strict', '-p', 'tinymq'], {
-      cwd: folder,
-    });
-    expect({ code, said: stdout + stderr }).toMatchObject({ code: 0 });
+    await mustRun(installed.there, ['-m', 'mypy', '--strict', '-p', 'tinymq'], { cwd: folder });
   });
 });
