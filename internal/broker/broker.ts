@@ -196,6 +196,18 @@ export class Broker {
     this.#spread(publication, targets, source);
   }
 
+  /** Sends to its targets here what another node has sent: its logs and its groups have it. */
+  publishRouted(publication: Publication, targets: TargetSet, source: Source): void {
+    this.#spread(publication, targets, source);
+  }
+
+  /** Gives to a member of a group here what another node has sent because it is this node's turn. */
+  publishRoutedToGroup(publication: Publication, filter: string): void {
+    const group = this.routes.groupOf(filter);
+    const member = group && this.routes.pick(group, publication);
+    member?.deliver(publication);
+  }
+
   #spread(publication: Publication, targets: TargetSet, source: Source): void {
     if (this.tracing.isOn) tracePublication(this.tracing, publication, targets, this.clientOf);
     const { channels, receivers, groups } = targets;
@@ -212,7 +224,7 @@ export class Broker {
       if (receiver.isFull) receiver.holdBack(source, publication);
     }
     this.#countDelivered(publication, channels.length);
-    if (groups.length > 0) this.#publishToGroups(publication, targets, source);
+    if (groups.length > 0 && !publication.isRouted) this.#publishToGroups(publication, targets, source);
     if (isCostly) this.turnTime.look();
   }
 

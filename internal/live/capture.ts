@@ -90,6 +90,8 @@ export class Capture implements Receiver {
   }
 
   deliver(publication: Publication): void {
+    // The node that sent it has its own capture.
+    if (publication.isRouted) return;
     const now = this.#logs.clock.now();
     const { origin, receipt, numbered } = publication;
     const fromLog = origin.kind === 'log' ? origin.name : undefined;

@@ -50,6 +50,11 @@ export class Delivery {
     return this.#followers.get(partition)?.settled();
   }
 
+  /** Another node wants a filter, or does no longer. */
+  noteRoute(filter: string): void {
+    this.#forgetWanted(filter);
+  }
+
   #followerOf(topic: TopicLog, partition: PartitionLog): PartitionFollower {
     let follower = this.#followers.get(partition);
     if (follower === undefined) {

@@ -13,6 +13,10 @@ export interface Cluster {
    * @throws StoreError `not-leader` where nobody did for long; StoreUnavailableError; SequenceError
    */
   forward(partitionId: number, batch: UnplacedBatch): Promise<number>;
+  /** Sends a packet to another node: at most once, in order. */
+  send(node: number, packet: Uint8Array): void;
+  /** Calls `listener` with what other nodes send to this one. Returns what ends that. */
+  onMessage(listener: (from: number, packet: Uint8Array) => void): () => void;
   /** Calls `append` with what other nodes give to this one. Returns what ends that. */
   onForwarded(append: (partitionId: number, batch: UnplacedBatch) => Promise<number>): () => void;
 }

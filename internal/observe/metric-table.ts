@@ -109,6 +109,13 @@ export const METRICS = {
   grpc_messages_sent_total: { type: 'counter', help: 'Messages consumed by the gRPC door.' },
   kafka_connections: { type: 'gauge', help: 'Open connections of the Kafka door.' },
   kafka_requests_total: { type: 'counter', help: 'Requests to the Kafka door.' },
+  link_messages_lost_total: {
+    type: 'counter',
+    help: 'Live messages that other nodes were to have, or this one was, and that did not arrive.',
+  },
+  link_messages_received_total: { type: 'counter', help: 'Live messages that other nodes sent to this one.' },
+  link_messages_sent_total: { type: 'counter', help: 'Live messages that were sent to other nodes.' },
+  links: { type: 'gauge', help: 'Other nodes of the cluster that are there.' },
   log_append_seconds: {
     type: 'histogram',
     help: 'From the handing of a batch to the store until it is durable there.',

@@ -1,16 +1,23 @@
 import { hostname } from 'node:os';
+import type { Broker, Logger } from '../broker/broker.ts';
+import { frameEncoding } from '../doors/frames/encoding.ts';
 import { advertisedAddress } from '../doors/kafka/advertised.ts';
+import { Links } from '../doors/links/links.ts';
 import type { Delivery } from '../live/delivery.ts';
 import type { Cluster } from '../log/cluster.ts';
 import type { Logs } from '../log/logs.ts';
 import type { Node } from '../log/nodes.ts';
 import type { UnplacedBatch } from '../log/partition-log.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import { StoreError } from '../store/store-error.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
 import type { Opened } from './opened.ts';
 import type { BrokerOptions } from './options.ts';
 
 export interface JoinParts {
+  broker: Broker;
+  metrics: Metrics;
+  logger: Logger;
   logs: Logs;
   delivery: Delivery;
   options: BrokerOptions;
@@ -21,8 +28,11 @@ export interface JoinParts {
 
 /** This broker is ready: from now on the others of its cluster hear of it, and it may lead. */
 export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<void> {
-  const { logs, delivery, options, listeners, opened } = parts;
+  const { broker, metrics, logger, logs, delivery, options, listeners, opened } = parts;
   opened.add(cluster.onForwarded((partitionId, batch) => appendForOther(partitionId, batch, logs, delivery)));
+  const routed = (filter: string) => delivery.noteRoute(filter);
+  const links = new Links({ transport: cluster, broker, frames: frameEncoding, metrics, logger, routed });
+  opened.add(() => links.close());
   await cluster.begin({ kafka: kafkaAddress(options, listeners) });
 }
 

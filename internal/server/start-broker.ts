@@ -1,6 +1,7 @@
 import { Broker, type Logger } from '../broker/broker.ts';
 import { DOORS } from '../doors/all.ts';
 import type { DoorEntry } from '../doors/door.ts';
+import { linkMetrics } from '../doors/links/links.ts';
 import { OpenAddresses } from '../doors/open-addresses.ts';
 import { packageVersion } from '../lib/package-version.ts';
 import * as transportLimits from '../limits/transport.ts';
@@ -172,7 +173,10 @@ export async function startWithDoors(
     opened.add(() => health.stop());
     const tools = options.adminSocket ? await openAdminSocket(usable, admin, logger) : undefined;
     opened.add(() => tools?.close());
-    if (cluster !== undefined && kept) await joinCluster(cluster, { ...kept, options, listeners, opened });
+    if (cluster === undefined) linkMetrics(metrics);
+    else if (kept) {
+      await joinCluster(cluster, { ...kept, broker, metrics, logger, options, listeners, opened });
+    }
     reportDescriptorLimit(options.maxClients, logger);
     const openToAll = listeners.filter(({ endpoint }) =>
       exposed.some((place) => place.endpoint === endpoint),

@@ -17,6 +17,8 @@ export class SharedStore {
   readonly members: FakeMember[] = [];
   leader: FakeMember | undefined;
   epoch = 0;
+  /** Whether a packet between nodes is lost. */
+  loses: (from: number, to: number, packet: Uint8Array) => boolean = () => false;
 
   async open(count: number): Promise<this> {
     await this.store.open();
@@ -65,6 +67,7 @@ export class FakeMember implements Cluster {
   kafka: Node['kafka'];
   isThere = false;
   append: Append | undefined;
+  readonly packetListeners = new Set<(from: number, packet: Uint8Array) => void>();
   readonly #shared: SharedStore;
   readonly #listeners = new Set<(event: StoreEvent) => void>();
 
@@ -99,6 +102,21 @@ export class FakeMember implements Cluster {
     const { leader } = this.#shared;
     if (leader?.append === undefined) throw new StoreError('not-leader', 'nobody leads');
     return leader.append(partitionId, batch);
+  }
+
+  /** Packets arrive in a later turn, in their order. */
+  send(node: number, packet: Uint8Array): void {
+    const copy = packet.slice();
+    setImmediate(() => {
+      if (this.#shared.loses(this.id, node, copy)) return;
+      const to = this.#shared.members.find(({ id, isThere }) => id === node && isThere);
+      for (const listener of to?.packetListeners ?? []) listener(this.id, copy);
+    });
+  }
+
+  onMessage(listener: (from: number, packet: Uint8Array) => void): () => void {
+    this.packetListeners.add(listener);
+    return () => this.packetListeners.delete(listener);
   }
 
   onForwarded(append: Append): () => void {

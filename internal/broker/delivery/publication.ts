@@ -174,6 +174,11 @@ export class Publication {
     return this.origin.kind === 'log';
   }
 
+  /** Whether another node sent these messages, which has given them to logs, groups and other nodes. */
+  get isRouted(): boolean {
+    return this.origin.kind === 'node';
+  }
+
   /** Whether a client published these messages itself. */
   isBy(clientId: string): boolean {
     return this.origin.kind === 'client' && this.origin.clientId === clientId;

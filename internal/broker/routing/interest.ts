@@ -14,6 +14,11 @@ export class Interest {
     return this.#subscribers.size;
   }
 
+  /** All different filters. */
+  filters(): Iterable<string> {
+    return this.#subscribers.keys();
+  }
+
   /** Calls `listener` for each change from now on. Returns what ends that. */
   onChange(listener: InterestListener): () => void {
     this.#listeners.add(listener);

@@ -16,6 +16,8 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export class Routes {
   /** The filters of subscribers. */
   readonly interest = new Interest();
+  /** The same as they were subscribed to, `$share/GROUP/` included, for other nodes. */
+  readonly subscribed = new Interest();
   readonly #turnTime: TurnTime;
   readonly #trie = new TopicTrie<Target>();
   readonly #groups = new Map<string, ShareGroup>();
@@ -72,7 +74,9 @@ export class Routes {
         ? this.#trie.insert(filter, receiver)
         : this.#joinGroup(receiver, filter, shared.filter);
     this.changed();
-    if (isNew && receiver.isOfNode !== true) this.interest.add(shared?.filter ?? filter);
+    if (!isNew || receiver.isOfNode === true) return;
+    this.interest.add(shared?.filter ?? filter);
+    this.subscribed.add(filter);
   }
 
   /** Ends what {@link attach} began. */
@@ -83,7 +87,9 @@ export class Routes {
         ? this.#trie.remove(filter, receiver)
         : this.#leaveGroup(receiver, filter, shared.filter);
     this.changed();
-    if (isGone && receiver.isOfNode !== true) this.interest.remove(shared?.filter ?? filter);
+    if (!isGone || receiver.isOfNode === true) return;
+    this.interest.remove(shared?.filter ?? filter);
+    this.subscribed.remove(filter);
   }
 
   /** From now on receivers are asked about each topic before they become targets of it. */
@@ -144,26 +150,24 @@ export class Routes {
     this.#turnTime.look();
   }
 
-  /** Whether the member begins the group. */
+  /** Whether it was no member before. */
   #joinGroup(member: Member, name: string, filter: string): boolean {
     this.#members++;
-    const isFirst = !this.#groups.has(name);
     let group = this.#groups.get(name);
     if (group === undefined) {
       group = new ShareGroup();
       this.#groups.set(name, group);
       this.#trie.insert(filter, group);
     }
-    group.add(member);
-    return isFirst;
+    return group.add(member);
   }
 
-  /** Whether the group ends with the member. */
+  /** Whether it was a member. */
   #leaveGroup(member: Member, name: string, filter: string): boolean {
     const group = this.#groups.get(name);
     if (group?.remove(member) !== true) return false;
     this.#members--;
-    if (!group.isEmpty) return false;
+    if (!group.isEmpty) return true;
     this.#groups.delete(name);
     this.#trie.remove(filter, group);
     return true;

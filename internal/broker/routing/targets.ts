@@ -23,8 +23,11 @@ export class ShareGroup {
     return this.#members.length === 0;
   }
 
-  add(member: Member): void {
-    if (!this.#members.includes(member)) this.#members.push(member);
+  /** Whether it was no member before. */
+  add(member: Member): boolean {
+    if (this.#members.includes(member)) return false;
+    this.#members.push(member);
+    return true;
   }
 
   remove(member: Member): boolean {
@@ -47,10 +50,12 @@ export class ShareGroup {
    * @returns undefined where nobody may.
    */
   pick(publication: Publication, topic?: string): Member | undefined {
-    const members =
+    let members =
       topic === undefined
         ? this.#members
         : this.#members.filter((member) => member.mayGet?.(topic) !== false);
+    // It was this node's turn.
+    if (publication.isRouted) members = members.filter(({ isOfNode }) => isOfNode !== true);
     return this.#inTurn(members, takesNow) ?? this.#toWaitWith(members, publication);
   }
 

@@ -1,0 +1,118 @@
+import type { Broker } from '../../broker/broker.ts';
+import type { Source } from '../../broker/delivery/channel.ts';
+import type { NodeOrigin } from '../../broker/delivery/origin.ts';
+import { type Encoding, Publication } from '../../broker/delivery/publication.ts';
+import { Receipt } from '../../broker/delivery/receipt.ts';
+import type { TargetSet } from '../../broker/routing/targets.ts';
+import { linkPacketBytes } from '../../limits/links.ts';
+import { FrameCursor } from '../../protocol/frame/cursor.ts';
+import { decodeValues, type MessagesPacket, SectionKind } from './packets.ts';
+
+export interface IncomingParts {
+  readonly broker: Broker;
+  readonly frames: Encoding;
+  /** The number of the node that sends. */
+  readonly from: number;
+  /** What was in a packet is with its subscribers, and they have room. */
+  taken(sequence: number): void;
+  received(count: number): void;
+  /** So many messages of that node did not arrive. */
+  lost(count: number): void;
+}
+
+/** What one other node sends, for the subscribers here. */
+export class Incoming {
+  readonly #parts: IncomingParts;
+  readonly #origin: NodeOrigin;
+  readonly #publication: Publication;
+  readonly #cursor = new FrameCursor(linkPacketBytes);
+  readonly #source: Source = {
+    pause: () => void this.#pauses++,
+    resume: () => {
+      if (--this.#pauses === 0) this.#tellTaken();
+    },
+  };
+  /** Subscribers that are full. */
+  #pauses = 0;
+  /** Packets that are with their subscribers, who have no room. */
+  #unsaid: number[] = [];
+  /** Messages that the other node had sent by the last packet. */
+  #sent: number | undefined;
+
+  constructor(parts: IncomingParts) {
+    this.#parts = parts;
+    this.#origin = { kind: 'node', id: parts.from };
+    this.#publication = new Publication(parts.frames, this.#origin);
+  }
+
+  /** @throws RangeError, SyntaxError, FrameError where the packet is damaged. */
+  take({ sequence, before, sections }: MessagesPacket): void {
+    const known = this.#sent ?? before;
+    if (before > known) this.#parts.lost(before - known);
+    const receipt = new Receipt();
+    receipt.hold();
+    let count = 0;
+    for (const { kind, bytes } of sections) {
+      count += kind === SectionKind.frames ? this.#takeFrames(bytes) : this.#takeValues(bytes, receipt);
+    }
+    this.#sent = before + count;
+    this.#parts.received(count);
+    receipt.whenSettled(() => {
+      this.#unsaid.push(sequence);
+      if (this.#pauses === 0) this.#tellTaken();
+    });
+    receipt.letGo();
+  }
+
+  #tellTaken(): void {
+    const sequences = this.#unsaid;
+    this.#unsaid = [];
+    for (const sequence of sequences) this.#parts.taken(sequence);
+  }
+
+  /** Frames with the same targets are published together, where they lie. */
+  #takeFrames(bytes: Uint8Array): number {
+    const { broker } = this.#parts;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const cursor = this.#cursor;
+    let count = 0;
+    let targets: TargetSet | undefined;
+    let start = 0;
+    let inRun = 0;
+    const publish = (end: number) => {
+      if (targets === undefined) return;
+      this.#publication.set(bytes, start, end, inRun);
+      broker.publishRouted(this.#publication, targets, this.#source);
+    };
+    let at = 0;
+    while (cursor.read(bytes, at, bytes.length)) {
+      const topic = broker.topic(view, cursor.topicStart, cursor.topicEnd);
+      if (topic.targets !== targets) {
+        publish(at);
+        // What was published may have changed subscriptions.
+        targets = broker.targetsOf(topic);
+        start = at;
+        inRun = 0;
+      }
+      broker.count(topic, 1);
+      inRun++;
+      count++;
+      at = cursor.end;
+    }
+    publish(at);
+    return count;
+  }
+
+  #takeValues(bytes: Uint8Array, receipt: Receipt): number {
+    const { broker } = this.#parts;
+    let count = 0;
+    for (const { message, group } of decodeValues(bytes)) {
+      const publication = Publication.ofMessages([message], { origin: this.#origin, receipt });
+      const targets = broker.routes.use(message.topic);
+      if (group !== undefined) broker.publishRoutedToGroup(publication, group);
+      else broker.publishRouted(publication, targets, this.#source);
+      count++;
+    }
+    return count;
+  }
+}

@@ -1,0 +1,159 @@
+import type { Message, NewMessage } from '../../broker/delivery/publication.ts';
+
+/** What nodes send one another: the kind in the first byte, then what belongs to it. */
+export const PacketKind = { interest: 1, beat: 2, ask: 3, messages: 4, taken: 5 } as const;
+
+/** Which filters a node has subscribers of: all of them, or what changed since a version. */
+export interface InterestPacket {
+  version: number;
+  /** Undefined where these are all. */
+  since?: number | undefined;
+  added: string[];
+  removed: string[];
+}
+
+/** A part of a packet of messages: plain frames one behind the other, or messages with all that is said of them. */
+export const SectionKind = { frames: 1, values: 2 } as const;
+export interface Section {
+  readonly kind: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A message, and the shared filter whose turn it is. */
+export interface RoutedMessage {
+  readonly message: Message;
+  readonly group: string | undefined;
+}
+
+const SEQUENCE_AT = 1;
+const BEFORE_AT = 5;
+const SECTIONS_AT = 13;
+/** The overhead of a section. */
+export const SECTION_HEAD_BYTES = 5;
+const LENGTH_BYTES = 4;
+
+export function jsonPacket(kind: number, value: unknown): Uint8Array {
+  return Buffer.concat([Buffer.of(kind), Buffer.from(JSON.stringify(value))]);
+}
+
+/** @throws SyntaxError. */
+export function readJson<T>(packet: Uint8Array): T {
+  return JSON.parse(bufferOf(packet).toString('utf8', 1)) as T;
+}
+
+/**
+ * Messages, with a number by which they are acknowledged, and how many were sent before: whoever gets it sees what was lost.
+ *
+ *     0      1          5        13
+ *     +------+----------+--------+------+--------+-------+---
+ *     | Kind | Sequence | Before | Kind | Length | Bytes | …
+ *     |  1   |    4     |   8    |  1   |   4    |       |
+ *     +------+----------+--------+------+--------+-------+---
+ */
+export function messagesPacket(sequence: number, before: number, sections: readonly Section[]): Uint8Array {
+  const size = sections.reduce((sum, { bytes }) => sum + SECTION_HEAD_BYTES + bytes.length, SECTIONS_AT);
+  const packet = Buffer.allocUnsafe(size);
+  packet[0] = PacketKind.messages;
+  packet.writeUInt32BE(sequence, SEQUENCE_AT);
+  packet.writeDoubleBE(before, BEFORE_AT);
+  let at = SECTIONS_AT;
+  for (const { kind, bytes } of sections) {
+    packet[at] = kind;
+    packet.writeUInt32BE(bytes.length, at + 1);
+    packet.set(bytes, at + SECTION_HEAD_BYTES);
+    at += SECTION_HEAD_BYTES + bytes.length;
+  }
+  return packet;
+}
+
+export interface MessagesPacket {
+  readonly sequence: number;
+  readonly before: number;
+  readonly sections: readonly Section[];
+}
+
+/** @throws RangeError. */
+export function readMessages(bytes: Uint8Array): MessagesPacket {
+  const packet = bufferOf(bytes);
+  const sections: Section[] = [];
+  let at = SECTIONS_AT;
+  while (at < packet.length) {
+    const start = at + SECTION_HEAD_BYTES;
+    const end = start + packet.readUInt32BE(at + 1);
+    if (end > packet.length) throw new RangeError('a section ends behind its packet');
+    sections.push({ kind: packet[at]!, bytes: bytes.subarray(start, end) });
+    at = end;
+  }
+  return { sequence: packet.readUInt32BE(SEQUENCE_AT), before: packet.readDoubleBE(BEFORE_AT), sections };
+}
+
+export function takenPacket(sequence: number): Uint8Array {
+  const packet = Buffer.alloc(BEFORE_AT);
+  packet[0] = PacketKind.taken;
+  packet.writeUInt32BE(sequence, SEQUENCE_AT);
+  return packet;
+}
+
+/** @throws RangeError. */
+export function readTaken(bytes: Uint8Array): number {
+  return bufferOf(bytes).readUInt32BE(SEQUENCE_AT);
+}
+
+/** Messages as values: for each the length of what is said of it, that as JSON, the length of its payload, and that. */
+export function encodeValues(messages: readonly Message[], group?: string): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (const { payload, ...said } of messages) {
+    const { properties, readFrom } = said;
+    const head = Buffer.from(
+      JSON.stringify({
+        ...said,
+        ...{
+          group,
+          properties: properties && { ...properties, correlationData: text(properties.correlationData) },
+        },
+        readFrom: readFrom && { ...readFrom, logId: text(readFrom.logId) },
+      }),
+    );
+    parts.push(lengthOf(head), head, lengthOf(payload), payload);
+  }
+  return Buffer.concat(parts);
+}
+
+/** @throws RangeError, SyntaxError. */
+export function* decodeValues(bytes: Uint8Array): Generator<RoutedMessage> {
+  const section = bufferOf(bytes);
+  let at = 0;
+  const next = () => {
+    const start = at + LENGTH_BYTES;
+    at = start + section.readUInt32BE(at);
+    if (at > section.length) throw new RangeError('a message ends behind its section');
+    return section.subarray(start, at);
+  };
+  while (at < section.length) {
+    const { group, properties, readFrom, ...said } = JSON.parse(next().toString());
+    const message: NewMessage = { ...said, payload: next() };
+    if (properties !== undefined) {
+      message.properties = { ...properties, correlationData: bytesOf(properties.correlationData) };
+    }
+    if (readFrom !== undefined) message.readFrom = { ...readFrom, logId: bytesOf(readFrom.logId) };
+    yield { message, group };
+  }
+}
+
+function lengthOf({ length }: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc(LENGTH_BYTES);
+  bytes.writeUInt32BE(length);
+  return bytes;
+}
+
+function text(bytes: Uint8Array | undefined): string | undefined {
+  return bytes && Buffer.from(bytes).toString('base64');
+}
+
+function bytesOf(base64: string | undefined): Uint8Array | undefined {
+  return base64 === undefined ? undefined : new Uint8Array(Buffer.from(base64, 'base64'));
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+}

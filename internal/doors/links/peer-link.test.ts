@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Publication } from '../../broker/delivery/publication.ts';
+import { Receipt } from '../../broker/delivery/receipt.ts';
+import { linkPatienceMs } from '../../limits/links.ts';
+import { MiB } from '../../limits/units.ts';
+import { frameEncoding } from '../frames/encoding.ts';
+import { decodeValues, readMessages } from './packets.ts';
+import { PeerLink } from './peer-link.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function opened() {
+  const packets: Uint8Array[] = [];
+  const counts = { sent: 0, lost: 0 };
+  const link = new PeerLink({
+    frames: frameEncoding,
+    send: (packet) => packets.push(packet),
+    sent: (count) => {
+      counts.sent += count;
+    },
+    lost: (count) => {
+      counts.lost += count;
+    },
+  });
+  const source = { pauses: 0, pause: () => void source.pauses++, resume: () => void source.pauses-- };
+  /** Publishes so many bytes in the turn in hand. */
+  const publish = (bytes: number, receipt?: Receipt) => {
+    const message = { topic: 'a', payload: new Uint8Array(bytes), clientId: 'c' };
+    link.deliver(Publication.ofMessages([message], { receipt, origin: { kind: 'client', clientId: 'c' } }));
+    if (link.isFull) link.holdBack(source);
+  };
+  const sequences = () => packets.map((packet) => readMessages(packet).sequence);
+  return { link, packets, counts, source, publish, sequences };
+}
+
+describe('a node that takes nothing', () => {
+  it('costs its publishers one wait, and then messages, which are counted', () => {
+    const { link, counts, source, publish, sequences } = opened();
+    for (let index = 0; index < 4; index++) publish(4 * MiB);
+    expect([link.isFull, source.pauses, link.isSlow]).toEqual([true, 1, false]);
+    vi.advanceTimersByTime(linkPatienceMs);
+    expect([source.pauses, link.isSlow, link.wouldDrop()]).toEqual([0, true, true]);
+    publish(10);
+    publish(10);
+    expect([source.pauses, counts]).toEqual([0, { sent: 4, lost: 2 }]);
+    for (const sequence of sequences()) link.taken(sequence);
+    expect([link.isFull, link.isSlow]).toEqual([false, false]);
+    publish(10);
+    vi.advanceTimersByTime(1);
+    expect(counts).toEqual({ sent: 5, lost: 2 });
+  });
+
+  it('lets its publishers go on as soon as half of it is taken', () => {
+    const { link, counts, source, publish, sequences } = opened();
+    for (let index = 0; index < 5; index++) publish(4 * MiB);
+    expect(source.pauses).toBe(1);
+    vi.advanceTimersByTime(1);
+    for (const sequence of sequences().slice(0, 4)) link.taken(sequence);
+    expect([source.pauses, counts.lost]).toEqual([0, 0]);
+  });
+});
+
+describe('a receipt', () => {
+  it('is held until the other node has the message, or is gone', () => {
+    const { link, publish, sequences } = opened();
+    const [first, second, third] = [new Receipt(), new Receipt(), new Receipt()];
+    publish(1, first);
+    vi.advanceTimersByTime(1);
+    publish(1, second);
+    vi.advanceTimersByTime(1);
+    publish(1, third);
+    link.taken(sequences()[0]!);
+    expect([first, second, third].map(({ isSettled }) => isSettled)).toEqual([true, false, false]);
+    link.close();
+    expect([second, third].map(({ isSettled }) => isSettled)).toEqual([true, true]);
+  });
+});
+
+describe('messages', () => {
+  it('of a turn leave in one packet, with all that is said of them', () => {
+    const { link, packets } = opened();
+    const message = {
+      ...{
+        topic: 't',
+        payload: Buffer.from('x'),
+        clientId: 'c',
+        qos: 1 as const,
+        retain: true,
+        expiresAtMs: 7,
+      },
+      properties: {
+        correlationData: Uint8Array.of(0, 255),
+        userProperties: [['a', 'b']] as [string, string][],
+      },
+      ...{ readFrom: { log: 'l', logId: new Uint8Array(16).fill(3), partition: 2 }, offset: 9 },
+    };
+    link.deliver(Publication.ofMessages([message], { origin: { kind: 'log', name: 'l' } }));
+    link.deliverShare(Publication.ofMessages([message]), '$share/g/t');
+    link.deliver(Publication.ofMessages([message], { origin: { kind: 'node', id: 3 } }));
+    expect(packets).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(packets).toHaveLength(1);
+    const { sections, before } = readMessages(packets[0]!);
+    expect(before).toBe(0);
+    const found = sections.flatMap(({ bytes }) => [...decodeValues(bytes)]);
+    expect(found.map(({ group }) => group)).toEqual([undefined, '$share/g/t']);
+    expect(JSON.stringify(found[0]!.message)).toBe(JSON.stringify(found[1]!.message));
+    const { readFrom, properties, payload, ...said } = found[0]!.message;
+    expect(said).toEqual({ topic: 't', clientId: 'c', qos: 1, retain: true, expiresAtMs: 7, offset: 9 });
+    expect(Buffer.from(payload).toString()).toBe('x');
+    expect([properties, readFrom]).toEqual([message.properties, message.readFrom]);
+  });
+});

@@ -1,0 +1,12 @@
+/** Limits of what nodes of a cluster send one another, each with its unit in its name and the reason for its value. */
+
+import { MiB } from './units.ts';
+
+/** Bytes on their way to another node before publishers pause: what a link of 1 Gbit/s takes in an eighth of a second. */
+export const linkWindowBytes = 16 * MiB;
+/** A packet between nodes: below the `max_payload` of 8 MB that NATS servers are configured with, heads included. */
+export const linkPacketBytes = 7 * MiB;
+/** How long publishers wait for a node that takes nothing, as for a slow subscriber. */
+export const linkPatienceMs = 1_000;
+/** How often a node says what version its filters have, so that one that missed a change asks for all of them. */
+export const linkBeatMs = 1_000;

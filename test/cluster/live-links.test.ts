@@ -1,0 +1,173 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DOORS } from '../../internal/doors/all.ts';
+import { PacketKind } from '../../internal/doors/links/packets.ts';
+import { type RunningBroker, startWithDoors } from '../../internal/server/start-broker.ts';
+import { type Client, connect, type Message } from '../../pkg/client/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { SharedStore } from '../support/shared-store.ts';
+
+let shared: SharedStore;
+let brokers: RunningBroker[];
+let clients: Client[];
+
+beforeEach(async () => {
+  clients = [];
+  brokers = [];
+  shared = await new SharedStore().open(3);
+  for (const member of shared.members) {
+    const options = { listen: ['tcp://127.0.0.1:0'], sysIntervalMs: 0, keep: [{ filter: 'kept/#' }] };
+    brokers.push(await startWithDoors(DOORS, options, member));
+  }
+  await eventually(() => brokers.every((broker) => broker.stats().links === 2), 'links of all nodes');
+});
+
+afterEach(async () => {
+  await Promise.all(clients.map((client) => client.close().catch(() => {})));
+  await Promise.all(brokers.map((broker) => broker.close()));
+});
+
+async function clientOf(node: number): Promise<Client> {
+  const client = await connect(brokers[node]!.url, {});
+  clients.push(client);
+  return client;
+}
+
+/** What a subscriber on a node gets. */
+async function subscribed(node: number, filter: string, options = {}): Promise<Message[]> {
+  const got: Message[] = [];
+  const client = await clientOf(node);
+  await client.subscribe(filter, (message) => void got.push(message), options);
+  return got;
+}
+
+const textsOf = (messages: readonly Message[]) => messages.map((message) => message.text());
+
+/** Whether nodes know what was subscribed to elsewhere: a message comes through. */
+async function untilRouted(from: Client, topic: string, got: readonly Message[][]): Promise<void> {
+  await eventually(async () => {
+    from.publish(topic, 'probe');
+    await from.ping();
+    return got.every((messages) => messages.length > 0);
+  }, `a message of ${topic}`);
+  await eventually(async () => {
+    const before = got.map(({ length }) => length).join();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return before === got.map(({ length }) => length).join();
+  }, 'the last probe');
+  for (const messages of got) messages.length = 0;
+}
+
+describe('live messages between nodes', { timeout: 120_000 }, () => {
+  it('reach each subscriber once and in order, whatever of its filters match', async () => {
+    const here = await subscribed(0, 'a/#');
+    const there = await subscribed(1, 'a/+');
+    const [both] = await Promise.all([subscribed(2, '#'), subscribed(2, 'a/b')]);
+    const publisher = await clientOf(0);
+    await untilRouted(publisher, 'a/b', [here, there, both]);
+    const sent = Array.from({ length: 2_000 }, (_, index) => `${index}`);
+    for (const text of sent) await publisher.publish('a/b', text);
+    await eventually(() => both.length >= sent.length && there.length >= sent.length, 'all messages');
+    for (const messages of [here, there, both]) expect(textsOf(messages)).toEqual(sent);
+    expect(there[0]!.clientId).toBe(publisher.clientId);
+    const lost = brokers.map((broker) => broker.stats().link_messages_lost_total);
+    expect(lost).toEqual([0, 0, 0]);
+  });
+
+  it('keep what is said of them, and are acknowledged when the other nodes have them', async () => {
+    const got = await subscribed(1, 'said', { qos: 1 });
+    const publisher = await clientOf(0);
+    await untilRouted(publisher, 'said', [got]);
+    const options = {
+      qos: 1,
+      headers: { colour: 'red' },
+      contentType: 'text/plain',
+      expiresIn: 60_000,
+    } as const;
+    let isAcknowledged = false;
+    shared.loses = (_from, _to, packet) => packet[0] === PacketKind.taken;
+    const publishing = Promise.resolve(publisher.publish('said', 'x', options)).then(() => {
+      isAcknowledged = true;
+    });
+    const message = await eventually(() => got[0], 'the message');
+    expect(message.text()).toBe('x');
+    expect(message.headers).toMatchObject({ colour: 'red' });
+    await publisher.ping();
+    expect(isAcknowledged).toBe(false);
+    shared.members[1]!.isThere = false;
+    await publishing;
+  });
+
+  it('go to one member of a group, wherever it is', async () => {
+    const members = await Promise.all([0, 1, 2, 2].map((node) => subscribed(node, '$share/g/shared')));
+    const plain = await subscribed(1, 'shared');
+    const publisher = await clientOf(0);
+    await untilRouted(publisher, 'shared', [...members, plain]);
+    const sent = Array.from({ length: 300 }, (_, index) => `${index}`);
+    for (const text of sent) await publisher.publish('shared', text);
+    await eventually(() => plain.length >= sent.length, 'all messages');
+    const all = () => members.flatMap(textsOf).sort((a, b) => Number(a) - Number(b));
+    await eventually(() => all().length >= sent.length, 'those of the group');
+    expect(all()).toEqual(sent);
+    expect(textsOf(plain)).toEqual(sent);
+    for (const messages of members) expect(messages.length).toBeGreaterThan(0);
+  });
+
+  it('are kept once, by the node that they were published on', async () => {
+    const got = await subscribed(2, 'kept/#');
+    const publisher = await clientOf(1);
+    await untilRouted(publisher, 'kept/probe', [got]);
+    for (let index = 0; index < 10; index++) await publisher.publish('kept/a', `${index}`, { qos: 1 });
+    const { topics } = await shared.store.open();
+    const log = topics.find(({ name }) => name === 'kept.a')!;
+    expect(log.partitions[0]!.nextOffset).toBe(10);
+    await eventually(() => got.length >= 10, 'all messages');
+    expect(textsOf(got)).toEqual(Array.from({ length: 10 }, (_, index) => `${index}`));
+  });
+
+  it('stop for a filter that nobody there wants any more, and come again', async () => {
+    const client = await clientOf(1);
+    const publisher = await clientOf(0);
+    for (let round = 0; round < 2; round++) {
+      const got: Message[] = [];
+      const subscription = await client.subscribe('come/and/go', (message) => void got.push(message));
+      await untilRouted(publisher, 'come/and/go', [got]);
+      await subscription.unsubscribe();
+      await eventually(async () => {
+        const before = brokers[0]!.stats().link_messages_sent_total;
+        await publisher.publish('come/and/go', 'x');
+        await publisher.ping();
+        for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+        return brokers[0]!.stats().link_messages_sent_total === before;
+      }, 'the end of what nobody wants');
+    }
+  });
+
+  it('are counted where they are lost', async () => {
+    const got = await subscribed(1, 'lossy');
+    const publisher = await clientOf(0);
+    await untilRouted(publisher, 'lossy', [got]);
+    const sentBefore = brokers[0]!.stats().link_messages_sent_total!;
+    shared.loses = (_from, _to, packet) => packet[0] === PacketKind.messages;
+    for (let index = 0; index < 5; index++) await publisher.publish('lossy', 'lost');
+    await eventually(
+      () => brokers[0]!.stats().link_messages_sent_total! === sentBefore + 5,
+      'all to be sent',
+    );
+    // What was sent in a turn is lost in the next one.
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+    shared.loses = () => false;
+    await publisher.publish('lossy', 'there');
+    await eventually(() => got.length > 0, 'the message after them');
+    expect(textsOf(got)).toEqual(['there']);
+    expect(brokers[1]!.stats().link_messages_lost_total).toBe(5);
+  });
+
+  it('find a filter whose news was lost with the next beat', async () => {
+    let lost = 0;
+    shared.loses = (_from, _to, packet) => packet[0] === PacketKind.interest && ++lost > 0;
+    const got = await subscribed(1, 'late');
+    await eventually(() => lost >= 2, 'news that are lost');
+    shared.loses = () => false;
+    await untilRouted(await clientOf(0), 'late', [got]);
+  });
+});
