@@ -37,7 +37,7 @@ describe('connecting', () => {
     const bytes = Buffer.concat(broker.chunks);
     expect(bytes.subarray(0, 3).toString('hex') + bytes.subarray(-3).toString('hex')).toBe('000000000163');
     expect(Buffer.from(broker.frames[0].payload).toString()).toMatch(
-      new RegExp(`^${names} window=256 producer=[0-9a-f]{24}$`),
+      new RegExp(`^${names} window=256 producer=[0-9a-f]{24} acked=0$`),
     );
     expect([client.state, client.connected, client.clientId]).toEqual(['connected', true, 'c']);
   });

@@ -287,7 +287,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
 
   #newConnection(platform: Platform): Connection {
     return new Connection(this.#settings, platform, {
-      offer: () => offerOf(this.#settings, this.#promised.producer, this.#agreement === undefined),
+      offer: () => offerOf(this.#settings, this.#promised, this.#agreement === undefined),
       begin: () => {
         this.#inbox.reset();
         this.#deliveries.reset();

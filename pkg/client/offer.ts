@@ -6,6 +6,7 @@ import type { Agreement } from './agreement.ts';
 import { bytesOf } from './checks.ts';
 import { UnsupportedError } from './errors.ts';
 import type { Settings, WillOptions } from './options.ts';
+import type { Promised } from './promised.ts';
 import { messageParts } from './publish-options.ts';
 
 /** What this client can agree on with a broker. One that knows none of it passes it over. */
@@ -15,7 +16,11 @@ const ALWAYS: readonly Extension[] = [
 ];
 
 /** What a connection offers, without credentials. */
-export function offerOf({ session, will, window }: Settings, producer: string, isFirst: boolean): string {
+export function offerOf(
+  { session, will, window }: Settings,
+  { producer, acknowledged }: Pick<Promised, 'producer' | 'acknowledged'>,
+  isFirst: boolean,
+): string {
   const extensions = [...ALWAYS];
   if (session !== undefined) extensions.push('session');
   if (will !== undefined) extensions.push('will');
@@ -23,7 +28,7 @@ export function offerOf({ session, will, window }: Settings, producer: string, i
     sessionExpiryMs: session?.expiresIn,
     // What came in between is wanted after a connection that broke off.
     startsClean: isFirst && session?.clean === true,
-    ...{ window, producer },
+    ...{ window, producer, acknowledged },
     will: will && willFrame(will),
     willDelayMs: will?.delay,
   });

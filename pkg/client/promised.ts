@@ -62,6 +62,11 @@ export class Promised {
     return this.#producer;
   }
 
+  /** Up to which of its numbers the broker has everything, for CONNECT: behind that it knows what is still to come. */
+  get acknowledged(): number {
+    return this.#once.acknowledged;
+  }
+
   get count(): number {
     return this.#acks.waiting.length + this.#once.waiting.length;
   }
