@@ -1,4 +1,5 @@
 import { copyRun } from '../lib/bytes.ts';
+import { EncodedTexts } from '../lib/encoded-texts.ts';
 import { CODECS, type Codec, compress } from './compression/compression.ts';
 import {
   BATCH_HEADER_BYTES,
@@ -171,7 +172,7 @@ const MOST_OVERHEAD_BYTES = 1 + 10 + 5 * 5;
 function headersSize(headers: readonly RecordHeader[]): number {
   let size = varintSize(headers.length);
   for (const { key, value } of headers) {
-    const keyLength = Buffer.byteLength(key);
+    const keyLength = headerKeys.bytesOf(key).length;
     const valueLength = value === null ? -1 : value.length;
     size += varintSize(keyLength) + keyLength + varintSize(valueLength) + Math.max(0, valueLength);
   }
@@ -181,7 +182,7 @@ function headersSize(headers: readonly RecordHeader[]): number {
 function writeHeaders(into: Uint8Array, at: number, headers: readonly RecordHeader[]): number {
   at = writeVarint(into, at, headers.length);
   for (const { key, value } of headers) {
-    const keyBytes = utf8.encode(key);
+    const keyBytes = headerKeys.bytesOf(key);
     at = writeVarint(into, at, keyBytes.length);
     at = copyRun(keyBytes, 0, keyBytes.length, into, at);
     at = writeVarint(into, at, value === null ? -1 : value.length);
@@ -190,7 +191,7 @@ function writeHeaders(into: Uint8Array, at: number, headers: readonly RecordHead
   return at;
 }
 
-const utf8 = new TextEncoder();
+const headerKeys = new EncodedTexts();
 
 /** Bytes that {@link writeVarint} takes. */
 export function varintSize(value: number): number {

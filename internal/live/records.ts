@@ -1,6 +1,7 @@
 import type { KafkaRecord } from '../batch/read.ts';
 import type { RecordHeader } from '../batch/record-cursor.ts';
 import type { Message, MessageProperties, NewMessage } from '../broker/delivery/publication.ts';
+import { EncodedTexts } from '../lib/encoded-texts.ts';
 import { liveTopicOf } from '../log/names.ts';
 import { MAX_CLIENT_ID_BYTES } from '../protocol/frame/frame.ts';
 import { isReservedTopic, topicNameProblem } from '../topic.ts';
@@ -17,14 +18,15 @@ const TOPIC_HEADER = 'tinymq.topic';
 const EXPIRY_HEADER = 'mqtt.expires-at';
 
 const utf8 = new TextEncoder();
+const names = new EncodedTexts();
 // A leading U+FEFF is a character of a name like any other.
 const text = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** The headers of a message's record. */
 export function headersOf(message: Message, logName: string): RecordHeader[] {
-  const headers: RecordHeader[] = [{ key: CLIENT_HEADER, value: utf8.encode(message.clientId) }];
+  const headers: RecordHeader[] = [{ key: CLIENT_HEADER, value: names.bytesOf(message.clientId) }];
   if (liveTopicOf(logName) !== message.topic) {
-    headers.push({ key: TOPIC_HEADER, value: utf8.encode(message.topic) });
+    headers.push({ key: TOPIC_HEADER, value: names.bytesOf(message.topic) });
   }
   if (message.expiresAtMs !== undefined) {
     headers.push({ key: EXPIRY_HEADER, value: utf8.encode(String(message.expiresAtMs)) });
