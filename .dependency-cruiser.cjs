@@ -194,6 +194,13 @@ module.exports = {
     ),
     onlyImports('the-page-stands-alone', room('page'), [], 'it runs in a browser and knows the HTTP door'),
     {
+      name: 'only-the-cluster-speaks-nats',
+      comment: 'loaded only where a cluster is named',
+      severity: 'error',
+      from: { path: '^(cmd|internal|pkg|test|bench)/', pathNot: room('cluster') },
+      to: { path: 'node_modules/@nats-io/' },
+    },
+    {
       name: 'nobody-imports-the-page',
       severity: 'error',
       from: { pathNot: room('page') },

@@ -56,6 +56,11 @@ export class ShardState {
     }
   }
 
+  forgetProducers(partition: number, producerIds: readonly bigint[]): void {
+    const known = this.#partitions.get(partition);
+    for (const id of producerIds) known?.producers.delete(id);
+  }
+
   #isBehindGap({ partition, baseOffset }: BatchFacts): boolean {
     return baseOffset !== (this.#partitions.get(partition)?.nextOffset ?? 0);
   }

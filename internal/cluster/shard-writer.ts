@@ -27,6 +27,8 @@ export interface Writer {
   readonly waitingBytes: number;
   /** Writes the message that is made with the next id. Resolves with its sequence when it is stored. @throws StoreError */
   write(make: (id: WriteId) => ShardMessage): Promise<number>;
+  /** Resolves when what waits now is stored, or was refused. */
+  settled(): Promise<void>;
   /** A message of this writer is stored, and all before it. */
   stored(number: number, sequence: number): void;
   /** Refuses all that waits, and what comes. */
@@ -35,6 +37,7 @@ export interface Writer {
 
 interface Waiting {
   readonly message: ShardMessage;
+  readonly settled: Promise<number>;
   readonly resolve: (sequence: number) => void;
   readonly reject: (error: StoreError) => void;
 }
@@ -73,16 +76,19 @@ export class ShardWriter implements Writer {
   write(make: (id: WriteId) => ShardMessage): Promise<number> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     const message = make({ epoch: this.epoch, number: this.#nextNumber++ });
-    const written = new Promise<number>((resolve, reject) => {
-      this.#queue.push({ message, resolve, reject });
-    });
+    const { promise: settled, resolve, reject } = Promise.withResolvers<number>();
+    this.#queue.push({ message, settled, resolve, reject });
     this.waitingBytes += message.body.length;
     if (!this.#isWriting) {
       this.#isWriting = true;
       // Later in this turn there may be more of it.
       queueMicrotask(() => this.#writeAll());
     }
-    return written;
+    return settled;
+  }
+
+  async settled(): Promise<void> {
+    await this.#queue.at(-1)?.settled.catch(() => {});
   }
 
   stored(number: number, sequence: number): void {

@@ -169,6 +169,11 @@ export class Shard {
     return this.#writing().write((id) => deletedMessage(id, partition));
   }
 
+  /** Resolves when what waits now is stored, or was refused. */
+  async settled(): Promise<void> {
+    await this.#writer?.settled();
+  }
+
   /** Writes what is kept of groups. */
   async saveGroup(subject: string, body: Uint8Array): Promise<void> {
     await this.#writing().write((id) => groupMessage(id, subject, body));

@@ -71,6 +71,8 @@ class PipeliningWriter implements Writer {
     else this.end('stuck', new StoreError('unavailable', 'not stored'));
   }
 
+  async settled(): Promise<void> {}
+
   stored(number: number, sequence: number): void {
     this.#waiting.get(number)?.resolve(sequence);
     this.#waiting.delete(number);

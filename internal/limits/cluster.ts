@@ -13,3 +13,18 @@ export const roundRetryMs = 250;
  * shorter than clients wait.
  */
 export const writePatienceMs = 15_000;
+/** How long JetStream has for an answer: most come within milliseconds, and none in an election. */
+export const jetStreamTimeoutMs = 3_000;
+/** How often a follower is told that nothing is new, and when it begins anew because it heard nothing at all. */
+export const followerBeatMs = 1_000;
+export const followerSilenceMs = 2_500;
+/** Messages and bytes that one request reads at most. */
+export const readMessages = 256;
+export const readBytes = 4 * MiB;
+/** What `max_payload` of the servers has to be at least: a Kafka client's largest batch, with its headers and some more. */
+export const leastMaxPayloadBytes = 2 * MiB;
+/** Shards of a new cluster: each is a group of Raft, which costs the servers some percent of a processor for each hundred. */
+export const shardCount = 8;
+/** How often a batch is looked for that has to be there, and how long between: a replica that is behind catches up meanwhile. */
+export const replicaRetries = 20;
+export const replicaRetryMs = 100;

@@ -47,6 +47,7 @@ const WRONG: Record<string, [from: string, to: string]> = {
   'the-public-face-knows-the-server-only': ['pkg/embed/x.ts', 'internal/log/y.ts'],
   'the-client-stands-alone': ['pkg/client/x.ts', 'internal/errors.ts'],
   'the-page-stands-alone': ['internal/page/x.ts', 'internal/errors.ts'],
+  'only-the-cluster-speaks-nats': ['internal/store/x.ts', 'node_modules/@nats-io/nuid/y.ts'],
   'nobody-imports-the-page': ['internal/server/x.ts', 'internal/page/y.ts'],
   'nobody-imports-a-program': ['internal/server/x.ts', 'cmd/broker/y.ts'],
   'the-product-has-no-test-data': ['internal/broker/x.ts', 'test/golden/y.ts'],

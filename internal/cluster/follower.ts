@@ -1,0 +1,149 @@
+import { createInbox, type Msg, nanos } from '@nats-io/transport-node';
+import { followerBeatMs, followerSilenceMs } from '../limits/cluster.ts';
+import type { JetStream, StreamMessage } from './jetstream.ts';
+
+/** What is followed of a stream. */
+export interface Followed {
+  readonly stream: string;
+  /** Undefined for all subjects. */
+  readonly filter?: string;
+  readonly isHeadersOnly: boolean;
+}
+
+/** How many messages are on their way before they are acknowledged as a flow: more would fill memory where a node is slow. */
+const IDLE = 100;
+const INFLIGHT_BYTES_SUBJECT = 'FlowControl Request';
+
+/**
+ * Follows a stream for as long as it takes. Consumers of JetStream die with their server without a word; so each is
+ * told to beat, and another one takes its place where it is silent, or where a message does not follow on those before.
+ *
+ * @param after the sequence behind which it begins, asked each time.
+ * @param take says false where the message does not follow.
+ */
+export function follow(
+  jetStream: JetStream,
+  followed: Followed,
+  after: () => number,
+  take: (message: StreamMessage) => boolean,
+): () => void {
+  let isEnded = false;
+  let end = () => {};
+  const begin = () => {
+    if (isEnded) return;
+    end = consume(
+      jetStream,
+      followed,
+      { deliver_policy: 'by_start_sequence', opt_start_seq: after() + 1 },
+      {
+        take,
+        lost: () => setTimeout(begin, IDLE).unref(),
+      },
+    );
+  };
+  begin();
+  return () => {
+    isEnded = true;
+    end();
+  };
+}
+
+/** The last messages of all subjects of a filter, in their order: complete up to the moment of asking. */
+export function lastOfSubjects(jetStream: JetStream, followed: Followed): Promise<StreamMessage[]> {
+  return new Promise((resolve, reject) => {
+    const messages: StreamMessage[] = [];
+    const end = consume(
+      jetStream,
+      followed,
+      { deliver_policy: 'last_per_subject' },
+      {
+        take(message, pending) {
+          messages.push(message);
+          if (pending === 0) done();
+          return true;
+        },
+        began(pending) {
+          if (pending === 0) done();
+        },
+        lost: (error) => reject(error),
+      },
+    );
+    function done(): void {
+      end();
+      resolve(messages);
+    }
+  });
+}
+
+interface Consuming {
+  /** @returns false where the message does not follow on those before: the consumer ends as lost. */
+  take(message: StreamMessage, pending: number): boolean;
+  /** It is there, with so many messages for now. */
+  began?(pending: number): void;
+  /** It ended by itself. */
+  lost(error: Error): void;
+}
+
+function consume(
+  jetStream: JetStream,
+  { stream, filter, isHeadersOnly }: Followed,
+  policy: object,
+  { take, began, lost }: Consuming,
+): () => void {
+  const inbox = createInbox();
+  const { connection } = jetStream;
+  let heardAtMs = performance.now();
+  const timer = setInterval(() => {
+    if (performance.now() - heardAtMs > followerSilenceMs) fail(new Error('the consumer is silent'));
+  }, followerBeatMs).unref();
+  const subscription = connection.subscribe(inbox, {
+    callback(_error, message) {
+      heardAtMs = performance.now();
+      if (message.headers?.hasError || message.headers?.code === 100) return answerStatus(message);
+      const { sequence, pending } = placeOf(message);
+      const { subject, headers, data } = message;
+      if (!take({ subject, sequence, headers, body: data }, pending)) fail(new Error('a message is missing'));
+    },
+  });
+  const end = () => {
+    clearInterval(timer);
+    subscription.unsubscribe();
+  };
+  let isLost = false;
+  function fail(error: Error): void {
+    if (isLost || subscription.isClosed()) return;
+    isLost = true;
+    end();
+    lost(error);
+  }
+  const config = {
+    ...{
+      ...policy,
+      deliver_subject: inbox,
+      ack_policy: 'none',
+      max_deliver: 1,
+      mem_storage: true,
+      num_replicas: 1,
+    },
+    ...{ headers_only: isHeadersOnly, flow_control: true, idle_heartbeat: nanos(followerBeatMs) },
+    ...{ inactive_threshold: nanos(10 * followerSilenceMs), filter_subject: filter },
+  };
+  jetStream
+    .ask<{ num_pending: number }>(`CONSUMER.CREATE.${stream}`, { stream_name: stream, config })
+    .then(({ num_pending }) => began?.(num_pending), fail);
+  return end;
+}
+
+/** A beat, or the question whether this side keeps up. */
+function answerStatus(message: Msg): void {
+  if (message.headers?.description === INFLIGHT_BYTES_SUBJECT) message.respond();
+  const stalled = message.headers?.get('Nats-Consumer-Stalled');
+  if (stalled !== undefined && stalled !== '') message.respond();
+}
+
+/** The reply subject of what a consumer delivers: $JS.ACK.<domain>.<account>.<stream>.… or $JS.ACK.<stream>.… */
+function placeOf({ reply = '' }: Msg): { sequence: number; pending: number } {
+  const words = reply.split('.');
+  const at = words.length > 9 ? 7 : 5;
+  return { sequence: Number(words[at]), pending: Number(words[at + 3]) };
+}

@@ -1,0 +1,106 @@
+import type { GroupOffset, StoredGroups, TopicPartition } from '../store/log-store.ts';
+import type { JetStreamShard } from './jetstream-shard.ts';
+import { digestOf } from './meta.ts';
+import type { Shard } from './shard.ts';
+
+/** What a group committed for a partition; without an offset it was forgotten. */
+interface OffsetRecord extends TopicPartition, Partial<Omit<GroupOffset, keyof TopicPartition>> {
+  group: string;
+}
+
+/** As base64; without members the group was forgotten. */
+interface MembersRecord {
+  group: string;
+  members?: string;
+}
+
+/** What lasts of groups, in the shard of their coordinator: the last message of each subject counts. */
+export class GroupRecords {
+  readonly #shard: Shard;
+  readonly #stream: JetStreamShard;
+  /** By group: the places that it committed for. */
+  readonly #offsets = new Map<string, Map<string, GroupOffset>>();
+  readonly #members = new Map<string, Uint8Array>();
+
+  constructor(shard: Shard, stream: JetStreamShard) {
+    this.#shard = shard;
+    this.#stream = stream;
+  }
+
+  /** Reads all that lasts. */
+  async load(): Promise<StoredGroups> {
+    this.#offsets.clear();
+    this.#members.clear();
+    for (const { body } of await this.#stream.lastOfSubjects('g.>')) {
+      const record = JSON.parse(Buffer.from(body).toString()) as OffsetRecord;
+      const { group, ...offset } = record;
+      if (offset.offset !== undefined) this.#keep(group, offset as GroupOffset);
+    }
+    for (const { body } of await this.#stream.lastOfSubjects('h.*')) {
+      const { group, members } = JSON.parse(Buffer.from(body).toString()) as MembersRecord;
+      if (members !== undefined) this.#members.set(group, new Uint8Array(Buffer.from(members, 'base64')));
+    }
+    return {
+      groups: new Map([...this.#offsets].map(([group, offsets]) => [group, [...offsets.values()]])),
+      groupMembers: new Map(this.#members),
+    };
+  }
+
+  async saveOffsets(group: string, offsets: readonly GroupOffset[]): Promise<void> {
+    const saved = offsets.map((offset) => this.#write(offsetSubject(group, offset), { group, ...offset }));
+    await Promise.all(saved);
+    for (const offset of offsets) this.#keep(group, offset);
+  }
+
+  async deleteOffsets(group: string, partitions: readonly TopicPartition[]): Promise<void> {
+    const kept = this.#offsets.get(group);
+    const gone = partitions.filter((place) => kept?.has(placeKey(place)));
+    await Promise.all(
+      gone.map(({ topic, partition }) =>
+        this.#write(offsetSubject(group, { topic, partition }), { group, topic, partition }),
+      ),
+    );
+    for (const place of gone) kept?.delete(placeKey(place));
+    if (kept?.size === 0) this.#offsets.delete(group);
+  }
+
+  async saveMembers(group: string, members: Uint8Array | undefined): Promise<void> {
+    if (members === undefined && !this.#members.has(group)) return;
+    const record =
+      members === undefined ? { group } : { group, members: Buffer.from(members).toString('base64') };
+    await this.#write(`h.${digestOf(group)}`, record);
+    if (members === undefined) this.#members.delete(group);
+    else this.#members.set(group, members.slice());
+  }
+
+  async delete(group: string): Promise<void> {
+    const offsets = [...(this.#offsets.get(group)?.values() ?? [])];
+    await Promise.all([this.deleteOffsets(group, offsets), this.saveMembers(group, undefined)]);
+  }
+
+  /** A topic is gone: what groups committed for it goes too. */
+  async forgetTopic(topic: string): Promise<void> {
+    for (const [group, offsets] of [...this.#offsets]) {
+      const gone = [...offsets.values()].filter((offset) => offset.topic === topic);
+      if (gone.length > 0) await this.deleteOffsets(group, gone);
+    }
+  }
+
+  #keep(group: string, offset: GroupOffset): void {
+    const offsets = this.#offsets.get(group) ?? new Map<string, GroupOffset>();
+    offsets.set(placeKey(offset), offset);
+    this.#offsets.set(group, offsets);
+  }
+
+  #write(subject: string, record: OffsetRecord | MembersRecord): Promise<void> {
+    return this.#shard.saveGroup(subject, Buffer.from(JSON.stringify(record)));
+  }
+}
+
+function placeKey({ topic, partition }: TopicPartition): string {
+  return `${partition}/${topic}`;
+}
+
+function offsetSubject(group: string, { topic, partition }: TopicPartition): string {
+  return `g.${digestOf(group)}.${digestOf(topic)}.${partition}`;
+}

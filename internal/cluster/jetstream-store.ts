@@ -1,0 +1,425 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Clock } from '../lib/clock.ts';
+import {
+  checkBatch,
+  checkFirst,
+  checkGroupOffsets,
+  checkMorePartitions,
+  checkOffset,
+  checkPartitionCount,
+  checkTopic,
+  noSuchPartition,
+} from '../store/batch-rules.ts';
+import type {
+  BatchSpan,
+  FsyncPolicy,
+  GroupOffset,
+  LogStore,
+  NewBatch,
+  NewTopic,
+  StoredBatch,
+  StoredGroups,
+  StoredPartition,
+  StoredState,
+  StoredTopic,
+  StoreEvent,
+  StoreHealth,
+  StoreLimits,
+  TopicConfigs,
+  TopicPartition,
+} from '../store/log-store.ts';
+import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
+import { BatchSearch, batchSpan } from './batch-search.ts';
+import { connectToNats, makeStream, type NatsOptions } from './connection.ts';
+import { GroupRecords } from './group-records.ts';
+import { JetStream } from './jetstream.ts';
+import { JetStreamShard } from './jetstream-shard.ts';
+import type { Facts } from './messages.ts';
+import { Meta, type TopicRecord } from './meta.ts';
+import { Shard } from './shard.ts';
+import { storedPartition } from './shard-state.ts';
+
+export interface JetStreamStoreOptions extends NatsOptions {
+  /** What the names of streams and subjects begin with: several clusters may share servers. */
+  readonly name: string;
+  /** `commit`: only servers that sync what they acknowledge hold logs. */
+  readonly fsync: FsyncPolicy;
+  /** Shards of a cluster that is not there yet. */
+  readonly shards: number;
+  readonly clock: Clock;
+}
+
+/** Headers of a batch, and what else JetStream counts as payload. */
+const HEADER_BYTES = 4_096;
+
+interface OpenShard {
+  readonly shard: Shard;
+  readonly stream: JetStreamShard;
+  readonly search: BatchSearch;
+}
+
+/**
+ * The store of logs that nodes share, on NATS JetStream. Batches and what groups committed lie in shards, each with one owner
+ * at a time (`shard.ts`); topics and small values lie beside them, where every node changes them (`meta.ts`).
+ */
+export class JetStreamStore implements LogStore {
+  readonly #options: JetStreamStoreOptions;
+  readonly #listeners = new Set<(event: StoreEvent) => void>();
+  readonly #shards: OpenShard[] = [];
+  /** Which topic has a partition, and under which number. */
+  readonly #places = new Map<number, { topic: string; number: number }>();
+  #connection: NatsConnection | undefined;
+  #meta!: Meta;
+  #groups!: GroupRecords;
+  #status: StoreHealth['status'] = 'closed';
+  #lastDeletion: Promise<unknown> = Promise.resolve();
+  /** How many servers hold what is stored. */
+  replicas = 0;
+  limits: StoreLimits = { maxBatchBytes: 0, canReplace: false };
+  /** The number of this node, which no other one has or had. */
+  node = 0;
+
+  constructor(options: JetStreamStoreOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<StoredState> {
+    const { name, fsync } = this.#options;
+    const connection = await connectToNats(this.#options);
+    this.#connection = connection;
+    try {
+      this.limits = { maxBatchBytes: connection.info!.max_payload - HEADER_BYTES, canReplace: false };
+      const jetStream = new JetStream(connection);
+      const meta = { name: `${name}-meta`, subjects: [`${name}.meta.>`], isLastOnly: true };
+      this.replicas = await makeStream(jetStream, meta, fsync);
+      this.node = await this.#openMeta(jetStream, meta.name);
+      await this.#openShards(jetStream);
+    } catch (error) {
+      await this.#release();
+      throw error;
+    }
+    this.#status = 'ready';
+    return this.#state();
+  }
+
+  /** Tries to own every shard that no other node does. Resolves with whether it owns them all. */
+  async claimAll(): Promise<boolean> {
+    const claimed = await Promise.all(
+      this.#shards.map(({ shard }) => (typeof shard.leader === 'number' ? false : shard.claim())),
+    );
+    return claimed.every((isOwner) => isOwner);
+  }
+
+  async createTopic(topic: NewTopic): Promise<StoredTopic> {
+    this.#checkOpen();
+    checkTopic(topic);
+    const { name, configs, createdAtMs, partitionCount } = topic;
+    const partitions = await this.#meta.partitionIds(partitionCount);
+    const topicId = Buffer.from(topic.topicId).toString('base64');
+    const record = { name, topicId, configs, createdAtMs, partitions };
+    await this.#meta.create(record);
+    this.#place(record);
+    return this.#storedTopic(record);
+  }
+
+  async alterTopic(name: string, configs: TopicConfigs): Promise<void> {
+    this.#checkOpen();
+    await this.#meta.alter(name, (before) => ({ ...before, configs }));
+  }
+
+  async addPartitions(name: string, partitionCount: number): Promise<StoredPartition[]> {
+    this.#checkOpen();
+    checkPartitionCount(partitionCount);
+    const known = this.#meta.topics.get(name)?.partitions.length ?? partitionCount;
+    const ids = await this.#meta.partitionIds(Math.max(0, partitionCount - known));
+    let added: readonly number[] = [];
+    await this.#meta.alter(name, (before) => {
+      const count = before.partitions.length;
+      checkMorePartitions(name, count, partitionCount);
+      added = ids.slice(0, partitionCount - count);
+      return { ...before, partitions: [...before.partitions, ...added] };
+    });
+    const record = this.#meta.topics.get(name)!;
+    this.#place(record);
+    return record.partitions.flatMap((id, number) =>
+      added.includes(id) ? [this.#storedPartition(id, number)] : [],
+    );
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    this.#checkOpen();
+    const record = await this.#meta.delete(name);
+    this.#displace(record);
+    await this.#deleteBatches(record);
+  }
+
+  setLeaderEpoch(): Promise<void> {
+    return Promise.reject(unsupported('the epoch of a leader is that of its node'));
+  }
+
+  async append(partition: number, batch: NewBatch): Promise<void> {
+    checkBatch(batch);
+    if (batch.bytes.length > this.limits.maxBatchBytes) {
+      throw new StoreError(
+        'invalid',
+        `a batch has at most ${this.limits.maxBatchBytes} bytes here, not ${batch.bytes.length}`,
+      );
+    }
+    await this.#shardOf(partition).shard.append(partition, batch);
+  }
+
+  skipTo(): Promise<void> {
+    return Promise.reject(unsupported('offsets in a cluster follow on each other: none can be passed over'));
+  }
+
+  replace(): Promise<number> {
+    return Promise.reject(unsupported('compaction is not there in a cluster: JetStream replaces no message'));
+  }
+
+  async read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
+    checkOffset(fromOffset);
+    return this.#shardOf(partition).search.read(partition, fromOffset, maxBytes);
+  }
+
+  async batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined> {
+    const found = await this.#shardOf(partition).search.forTime(partition, timestamp);
+    return found && batchSpan(found);
+  }
+
+  async offsetForSize(partition: number, keepBytes: number): Promise<number> {
+    return this.#shardOf(partition).search.offsetForSize(partition, keepBytes);
+  }
+
+  async deleteUntil(partition: number, offset: number): Promise<number> {
+    checkOffset(offset);
+    const { shard } = this.#shardOf(partition);
+    checkFirst(offset, shard.endOf(partition).nextOffset);
+    // One after the other: each says how much was there before it.
+    const deleting = this.#lastDeletion.then(() => this.#deleteUntil(partition, offset));
+    this.#lastDeletion = deleting.catch(() => {});
+    return deleting;
+  }
+
+  async #deleteUntil(partition: number, offset: number): Promise<number> {
+    const { shard, stream, search } = this.#shardOf(partition);
+    // What was appended before is found when it is stored.
+    await shard.settled();
+    const known = shard.state.partition(partition);
+    if (known === undefined || offset <= known.firstOffset) return 0;
+    const { bytesBefore, bytesEver, nextOffset } = known;
+    const all = { bytesBefore: bytesEver, sequence: shard.state.applied + 1 };
+    const first = offset < nextOffset ? await search.holding(partition, offset) : all;
+    await shard.raiseFloor(partition, offset, first.bytesBefore);
+    await stream.purge(partition, first.sequence);
+    return first.bytesBefore - bytesBefore;
+  }
+
+  putProducers(): Promise<void> {
+    return Promise.reject(unsupported('a cluster keeps producers with their batches only'));
+  }
+
+  /** Only this node forgets them: their states lie with their batches, and who reads those anew knows them again. */
+  async forgetProducers(partition: number, producerIds: bigint[]): Promise<void> {
+    this.#shardOf(partition).shard.state.forgetProducers(partition, producerIds);
+  }
+
+  async saveGroupOffsets(group: string, offsets: GroupOffset[]): Promise<void> {
+    this.#checkOpen();
+    checkGroupOffsets(offsets);
+    await this.#groups.saveOffsets(group, offsets);
+  }
+
+  async deleteGroupOffsets(group: string, partitions: TopicPartition[]): Promise<void> {
+    this.#checkOpen();
+    await this.#groups.deleteOffsets(group, partitions);
+  }
+
+  async saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void> {
+    this.#checkOpen();
+    await this.#groups.saveMembers(group, members);
+  }
+
+  async deleteGroup(group: string): Promise<void> {
+    this.#checkOpen();
+    await this.#groups.delete(group);
+  }
+
+  async putMeta(key: string, value: Uint8Array | undefined): Promise<void> {
+    this.#checkOpen();
+    await this.#meta.putValue(key, value);
+  }
+
+  async getMeta(key: string): Promise<Uint8Array | undefined> {
+    this.#checkOpen();
+    return this.#meta.value(key);
+  }
+
+  async swapMeta(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean> {
+    this.#checkOpen();
+    return this.#meta.swap(key, before, after);
+  }
+
+  async confirm(what: number | 'groups'): Promise<void> {
+    const { shard } = what === 'groups' ? this.#shards[0]! : this.#shardOf(what);
+    await shard.confirm();
+  }
+
+  async flush(): Promise<void> {
+    this.#checkOpen();
+    await Promise.all(this.#shards.map(({ shard }) => shard.settled()));
+  }
+
+  async close(): Promise<void> {
+    if (this.#status === 'closed') return;
+    this.#status = 'closed';
+    await Promise.all(this.#shards.map(({ shard }) => shard.stepDown()));
+    await this.#release();
+  }
+
+  health(): StoreHealth {
+    const waiting = this.#shards.map(({ shard }) => shard.waiting);
+    return {
+      status: this.#status,
+      problem: '',
+      waitingChanges: waiting.reduce((sum, { changes }) => sum + changes, 0),
+      waitingBytes: waiting.reduce((sum, { bytes }) => sum + bytes, 0),
+      corruptBatches: 0,
+    };
+  }
+
+  onEvent(listener: (event: StoreEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #openMeta(jetStream: JetStream, stream: string): Promise<number> {
+    const { name } = this.#options;
+    const values = new Meta(jetStream, stream, `${name}.meta.`, 'nobody', () => {});
+    const node = await nextNode(values);
+    this.#meta = new Meta(jetStream, stream, `${name}.meta.`, String(node), (before, after) =>
+      this.#topicChanged(before, after),
+    );
+    await this.#meta.open();
+    for (const record of this.#meta.topics.values()) this.#place(record);
+    return node;
+  }
+
+  async #openShards(jetStream: JetStream): Promise<void> {
+    const { name, fsync, shards: wanted, clock } = this.#options;
+    const count = await agreedCount(this.#meta, wanted);
+    for (let index = 0; index < count; index++) {
+      const prefix = `${name}.${index}.`;
+      const wantedStream = { name: `${name}-L${index}`, subjects: [`${prefix}>`], isLastOnly: false };
+      await makeStream(jetStream, wantedStream, fsync);
+      const stream = new JetStreamShard(jetStream, wantedStream.name, prefix);
+      const events = {
+        applied: (message: { sequence: number }, facts: Facts) => search.note(message.sequence, facts),
+        ownership: () => {},
+      };
+      const shard = new Shard({ node: this.node, stream, clock, events });
+      const search = new BatchSearch(stream, shard.state);
+      this.#shards.push({ shard, stream, search });
+      shard.state.restore(await stream.lastOfSubjects());
+      shard.follow();
+    }
+    this.#groups = new GroupRecords(this.#shards[0]!.shard, this.#shards[0]!.stream);
+  }
+
+  async #state(): Promise<StoredState> {
+    const records = [...this.#meta.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const groups: StoredGroups = await this.#groups.load();
+    return { topics: records.map((record) => this.#storedTopic(record)), ...groups };
+  }
+
+  #topicChanged(before: TopicRecord | undefined, after: TopicRecord | undefined): void {
+    if (before !== undefined && before.topicId !== after?.topicId) {
+      this.#displace(before);
+      // What is not deleted now, because another node becomes the owner, is space that is not given back; nobody reads it.
+      this.#deleteBatches(before).catch(() => {});
+      this.#tell({ kind: 'deleted', topic: before.name });
+    }
+    if (after === undefined) return;
+    this.#place(after);
+    if (before?.topicId !== after.topicId) {
+      this.#tell({ kind: 'topic', topic: this.#storedTopic(after) });
+      return;
+    }
+    const { name: topic, configs } = after;
+    const added = after.partitions.slice(before.partitions.length);
+    const partitions = added.map((id, index) => this.#storedPartition(id, before.partitions.length + index));
+    if (partitions.length > 0) this.#tell({ kind: 'grown', topic, partitions });
+    if (JSON.stringify(before.configs) !== JSON.stringify(configs))
+      this.#tell({ kind: 'altered', topic, configs });
+  }
+
+  /** Deletes what lies in the shards that this node owns. Every node that learns of it does the same. */
+  async #deleteBatches({ name, partitions }: TopicRecord): Promise<void> {
+    for (const id of partitions) {
+      const { shard, stream } = this.#shards[id % this.#shards.length]!;
+      if (shard.leader !== 'here') continue;
+      await stream.purge(id, await shard.deletePartition(id));
+    }
+    if (this.#shards[0]!.shard.leader === 'here') await this.#groups.forgetTopic(name);
+  }
+
+  #storedTopic({ name, topicId, configs, createdAtMs, partitions }: Omit<TopicRecord, 'by'>): StoredTopic {
+    return {
+      ...{ name, configs, createdAtMs },
+      topicId: new Uint8Array(Buffer.from(topicId, 'base64')),
+      partitions: partitions.map((id, number) => this.#storedPartition(id, number)),
+    };
+  }
+
+  #storedPartition(id: number, number: number): StoredPartition {
+    const { state } = this.#shards[id % this.#shards.length]!.shard;
+    return storedPartition(id, number, state.partition(id), state.epoch);
+  }
+
+  #place({ name, partitions }: Pick<TopicRecord, 'name' | 'partitions'>): void {
+    for (const [number, id] of partitions.entries()) this.#places.set(id, { topic: name, number });
+  }
+
+  #displace({ partitions }: TopicRecord): void {
+    for (const id of partitions) this.#places.delete(id);
+  }
+
+  #shardOf(partition: number): OpenShard {
+    this.#checkOpen();
+    if (!this.#places.has(partition)) throw noSuchPartition(partition);
+    return this.#shards[partition % this.#shards.length]!;
+  }
+
+  #checkOpen(): void {
+    if (this.#status !== 'ready') throw new StoreUnavailableError('closed', 'the store is closed');
+  }
+
+  #tell(event: StoreEvent): void {
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+
+  async #release(): Promise<void> {
+    this.#meta?.close();
+    for (const { shard } of this.#shards.splice(0)) shard.close();
+    await this.#connection?.close();
+    this.#connection = undefined;
+  }
+}
+
+/** The number of a node, given once. */
+async function nextNode(values: Meta): Promise<number> {
+  for (;;) {
+    const before = await values.value('last-node');
+    const node = 1 + Number(Buffer.from(before ?? []).toString() || 0);
+    if (await values.swap('last-node', before, Buffer.from(String(node)))) return node;
+  }
+}
+
+/** How many shards there are: as many as the first node of the cluster wanted. */
+async function agreedCount(meta: Meta, wanted: number): Promise<number> {
+  await meta.swap('shards', undefined, Buffer.from(String(wanted)));
+  return Number(Buffer.from((await meta.value('shards'))!).toString());
+}
+
+function unsupported(reason: string): StoreError {
+  return new StoreError('unsupported', reason);
+}

@@ -1,0 +1,175 @@
+import {
+  createInbox,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  headers as newHeaders,
+} from '@nats-io/transport-node';
+import { jetStreamTimeoutMs } from '../limits/cluster.ts';
+import { StoreUnavailableError } from '../store/store-error.ts';
+
+/** A refusal of JetStream, with its own number for it. */
+export class JetStreamError extends Error {
+  override readonly name = 'JetStreamError';
+  readonly code: number;
+
+  constructor(code: number, description: string) {
+    super(description);
+    this.code = code;
+  }
+}
+
+/** Numbers that JetStream gives to its refusals. */
+export const JETSTREAM_ERRORS = {
+  /** No server may hold the stream: too few of them, or none with the tags. */
+  noSuitablePeers: 10_005,
+  wrongLastSequence: 10_071,
+  wrongLastSubjectSequence: 10_164,
+  /** More than one replica, where the server is on its own. */
+  replicasAlone: 10_074,
+  streamNotFound: 10_059,
+  noMessage: 10_037,
+  nameInUse: 10_058,
+} as const;
+
+/** A message as JetStream gives it back. */
+export interface StreamMessage {
+  readonly subject: string;
+  readonly sequence: number;
+  readonly headers: MsgHdrs | undefined;
+  readonly body: Uint8Array;
+}
+
+/** What JetStream says of a stream. */
+export interface StreamInfo {
+  state: { last_seq: number; first_seq: number; messages: number };
+  config: { num_replicas: number };
+}
+
+interface ApiAnswer {
+  error?: { code: number; err_code: number; description: string };
+}
+
+/** The requests of JetStream that logs need, as they are on the wire. */
+export class JetStream {
+  readonly connection: NatsConnection;
+
+  constructor(connection: NatsConnection) {
+    this.connection = connection;
+  }
+
+  /** @throws JetStreamError; StoreUnavailableError where nobody answers in time */
+  async ask<T>(what: string, question: unknown = undefined): Promise<T> {
+    const payload = question === undefined ? '' : JSON.stringify(question);
+    const answer = (await this.#request(`$JS.API.${what}`, payload)).json<T & ApiAnswer>();
+    if (answer.error !== undefined) throw new JetStreamError(answer.error.err_code, answer.error.description);
+    return answer;
+  }
+
+  /** Publishes one message and resolves with its sequence. @throws JetStreamError; StoreUnavailableError */
+  async publish(
+    subject: string,
+    body: Uint8Array,
+    fields: Readonly<Record<string, string>>,
+  ): Promise<number> {
+    const answer = (await this.#request(subject, body, headersOf(fields))).json<
+      { seq: number } & ApiAnswer
+    >();
+    if (answer.error !== undefined) throw new JetStreamError(answer.error.err_code, answer.error.description);
+    return answer.seq;
+  }
+
+  /** Sends a message of which nothing is heard. */
+  send(subject: string, body: Uint8Array, fields: Readonly<Record<string, string>>): void {
+    this.connection.publish(subject, body, { headers: headersOf(fields) });
+  }
+
+  /** The first message of a filter at or above a sequence, from any replica; undefined where that has none. */
+  async next(stream: string, filter: string, sequence: number): Promise<StreamMessage | undefined> {
+    const found = await this.#request(
+      `$JS.API.DIRECT.GET.${stream}`,
+      JSON.stringify({ seq: sequence, next_by_subj: filter }),
+    );
+    return messageOf(found);
+  }
+
+  /** The last message of a subject, from the leader; undefined where there is none. */
+  async last(stream: string, subject: string): Promise<StreamMessage | undefined> {
+    try {
+      const { message } = await this.ask<{ message: { seq: number; data?: string } }>(
+        `STREAM.MSG.GET.${stream}`,
+        { last_by_subj: subject },
+      );
+      const body = new Uint8Array(Buffer.from(message.data ?? '', 'base64'));
+      return { subject, sequence: message.seq, headers: undefined, body };
+    } catch (error) {
+      if (error instanceof JetStreamError && error.code === JETSTREAM_ERRORS.noMessage) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Messages of a filter from a sequence on, from any replica: so many, and of so many bytes, at most.
+   * @throws StoreUnavailableError
+   */
+  async several(
+    stream: string,
+    filter: string,
+    sequence: number,
+    count: number,
+    maxBytes: number,
+  ): Promise<StreamMessage[]> {
+    const question = { seq: sequence, next_by_subj: filter, batch: count, max_bytes: maxBytes };
+    const answers = await this.#gather(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(question));
+    return answers.flatMap((answer) => messageOf(answer) ?? []);
+  }
+
+  /** All answers up to the one that is a status: that is the end, or a refusal. */
+  #gather(subject: string, payload: string): Promise<Msg[]> {
+    const gathered: Msg[] = [];
+    return new Promise((resolve, reject) => {
+      const inbox = createInbox();
+      const timer = setTimeout(() => {
+        subscription.unsubscribe();
+        reject(new StoreUnavailableError('failed', 'NATS JetStream did not answer in time'));
+      }, jetStreamTimeoutMs);
+      const subscription = this.connection.subscribe(inbox, {
+        callback: (_error, answer) => {
+          gathered.push(answer);
+          if ((answer.headers?.code ?? 0) === 0) return;
+          clearTimeout(timer);
+          subscription.unsubscribe();
+          resolve(gathered);
+        },
+      });
+      this.connection.publish(subject, payload, { reply: inbox });
+    });
+  }
+
+  async #request(subject: string, payload: string | Uint8Array, headers?: MsgHdrs): Promise<Msg> {
+    try {
+      return await this.connection.request(subject, payload, { timeout: jetStreamTimeoutMs, headers });
+    } catch (error) {
+      throw new StoreUnavailableError(
+        'failed',
+        `NATS JetStream does not answer: ${(error as Error).message}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+function headersOf(fields: Readonly<Record<string, string>>): MsgHdrs {
+  const headers = newHeaders();
+  for (const [name, value] of Object.entries(fields)) headers.set(name, value);
+  return headers;
+}
+
+/** Undefined where the answer says that there is none. */
+function messageOf({ headers, data }: Msg): StreamMessage | undefined {
+  const sequence = Number(headers?.get('Nats-Sequence') ?? 0);
+  if (headers === undefined || sequence === 0) return undefined;
+  return { subject: headers.get('Nats-Subject'), sequence, headers, body: data };
+}

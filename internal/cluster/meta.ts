@@ -1,0 +1,211 @@
+import { createHash } from 'node:crypto';
+import { noSuchTopic, topicExists } from '../store/batch-rules.ts';
+import type { TopicConfigs } from '../store/log-store.ts';
+import { isSameValue } from '../store/meta-swaps.ts';
+import { follow, lastOfSubjects } from './follower.ts';
+import { JETSTREAM_ERRORS, type JetStream, JetStreamError, type StreamMessage } from './jetstream.ts';
+
+/** A topic, as all nodes know it. */
+export interface TopicRecord {
+  readonly name: string;
+  /** As base64. */
+  readonly topicId: string;
+  readonly configs: TopicConfigs;
+  readonly createdAtMs: number;
+  /** The ids of its partitions, in the order of their numbers. */
+  readonly partitions: readonly number[];
+  /** Who wrote this record, and which of its records it is. */
+  readonly by: string;
+}
+
+/** Told of what another node changed; undefined where there was, or is, no such topic. */
+export type TopicChanged = (before: TopicRecord | undefined, after: TopicRecord | undefined) => void;
+
+const EXPECTED = 'Nats-Expected-Last-Subject-Sequence';
+/** In front of a small value: none at all is a value that was forgotten. */
+const HAS_VALUE = Uint8Array.of(1);
+const PARTITION_IDS = 'partition-ids';
+
+/**
+ * What nodes share beside the logs: topics, and small values. Each is the last message of a subject, which a node changes only
+ * if it knows the one before.
+ */
+export class Meta {
+  readonly topics = new Map<string, TopicRecord>();
+  readonly #jetStream: JetStream;
+  readonly #stream: string;
+  readonly #prefix: string;
+  readonly #writer: string;
+  readonly #changed: TopicChanged;
+  /** By the subject, the sequence of its last message. */
+  readonly #known = new Map<string, number>();
+  /** Records that this node is writing; who asked tells of those. */
+  readonly #own = new Set<string>();
+  #written = 0;
+  /** What the follower has handed over. */
+  #followed = 0;
+  #endFollowing: (() => void) | undefined;
+
+  constructor(jetStream: JetStream, stream: string, prefix: string, writer: string, changed: TopicChanged) {
+    this.#jetStream = jetStream;
+    this.#stream = stream;
+    this.#prefix = prefix;
+    this.#writer = writer;
+    this.#changed = changed;
+  }
+
+  /** Reads the topics that there are, and follows what becomes of them. */
+  async open(): Promise<void> {
+    const followed = { stream: this.#stream, filter: `${this.#prefix}t.*`, isHeadersOnly: false };
+    for (const message of await lastOfSubjects(this.#jetStream, followed)) {
+      this.#followed = message.sequence;
+      this.#take(message, () => {});
+    }
+    this.#endFollowing = follow(
+      this.#jetStream,
+      followed,
+      () => this.#followed,
+      (message) => {
+        this.#followed = message.sequence;
+        return this.#take(message, this.#changed);
+      },
+    );
+  }
+
+  close(): void {
+    this.#endFollowing?.();
+  }
+
+  /** So many ids that no other partition has or had. */
+  async partitionIds(count: number): Promise<number[]> {
+    for (;;) {
+      const before = await this.value(PARTITION_IDS);
+      const last = before === undefined ? 0 : Number(Buffer.from(before).toString());
+      if (!(await this.swap(PARTITION_IDS, before, Buffer.from(String(last + count))))) continue;
+      return Array.from({ length: count }, (_, index) => last + 1 + index);
+    }
+  }
+
+  /** @throws StoreError `exists` */
+  async create(topic: Omit<TopicRecord, 'by'>): Promise<void> {
+    await this.#change(topic.name, (before) => {
+      if (before !== undefined) throw topicExists(topic.name);
+      return topic;
+    });
+  }
+
+  /** @throws StoreError `not-found`, and what `alter` throws */
+  async alter(name: string, alter: (before: TopicRecord) => Omit<TopicRecord, 'by'>): Promise<void> {
+    await this.#change(name, (before) => alter(found(before, name)));
+  }
+
+  /** Resolves with what it was. @throws StoreError `not-found` */
+  async delete(name: string): Promise<TopicRecord> {
+    let deleted: TopicRecord | undefined;
+    await this.#change(name, (before) => {
+      deleted = found(before, name);
+      return undefined;
+    });
+    return found(deleted, name);
+  }
+
+  async value(key: string): Promise<Uint8Array | undefined> {
+    return (await this.#valueAt(key)).value;
+  }
+
+  async putValue(key: string, value: Uint8Array | undefined): Promise<void> {
+    await this.#jetStream.publish(this.#subjectOf('k', key), valueBody(value), {});
+  }
+
+  async swap(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean> {
+    const { value, sequence } = await this.#valueAt(key);
+    if (!isSameValue(value, before)) return false;
+    const expected = { [EXPECTED]: String(sequence) };
+    return this.#publishes(this.#subjectOf('k', key), valueBody(after), expected);
+  }
+
+  async #valueAt(key: string): Promise<{ value: Uint8Array | undefined; sequence: number }> {
+    const last = await this.#jetStream.last(this.#stream, this.#subjectOf('k', key));
+    const body = last?.body;
+    return { value: body?.length ? body.slice(HAS_VALUE.length) : undefined, sequence: last?.sequence ?? 0 };
+  }
+
+  /** Writes another record in the place of the last one, as often as another node was quicker. */
+  async #change(
+    name: string,
+    make: (before: TopicRecord | undefined) => Omit<TopicRecord, 'by'> | undefined,
+  ): Promise<void> {
+    const subject = this.#subjectOf('t', name);
+    const by = `${this.#writer}.${++this.#written}`;
+    this.#own.add(by);
+    try {
+      for (;;) {
+        const body = Buffer.from(JSON.stringify({ name, ...make(this.topics.get(name)), by }));
+        const expected = { [EXPECTED]: String(this.#known.get(subject) ?? 0) };
+        if (await this.#publishes(subject, body, expected)) break;
+        this.#take(await this.#lastOf(subject), this.#changed);
+      }
+      this.#take(await this.#lastOf(subject), this.#changed);
+    } finally {
+      this.#own.delete(by);
+    }
+  }
+
+  async #lastOf(subject: string): Promise<StreamMessage | undefined> {
+    return this.#jetStream.last(this.#stream, subject);
+  }
+
+  /** @returns whether it was stored; not, where the last message of the subject is another one. */
+  async #publishes(
+    subject: string,
+    body: Uint8Array,
+    expected: Readonly<Record<string, string>>,
+  ): Promise<boolean> {
+    try {
+      await this.#jetStream.publish(subject, body, expected);
+      return true;
+    } catch (error) {
+      if (!(error instanceof JetStreamError) || !WRONG_SEQUENCE.has(error.code)) throw error;
+      return false;
+    }
+  }
+
+  #take(message: StreamMessage | undefined, changed: TopicChanged): boolean {
+    if (message === undefined) return true;
+    const { subject, sequence, body } = message;
+    const known = this.#known.get(subject);
+    if (known !== undefined && known >= sequence) return true;
+    const record = JSON.parse(Buffer.from(body).toString()) as TopicRecord;
+    const { name, by, topicId } = record;
+    const before = this.topics.get(name);
+    const after = topicId === undefined ? undefined : record;
+    if (after === undefined) this.topics.delete(name);
+    else this.topics.set(name, after);
+    this.#known.set(subject, sequence);
+    if (!this.#own.has(by)) changed(before, after);
+    return true;
+  }
+
+  #subjectOf(kind: 't' | 'k', text: string): string {
+    return `${this.#prefix}${kind}.${digestOf(text)}`;
+  }
+}
+
+const WRONG_SEQUENCE = new Set<number>([
+  JETSTREAM_ERRORS.wrongLastSequence,
+  JETSTREAM_ERRORS.wrongLastSubjectSequence,
+]);
+
+/** What stands for a text in a subject: half of its SHA-256, as the text itself could be anything. */
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
+}
+
+function valueBody(value: Uint8Array | undefined): Uint8Array {
+  return value === undefined ? new Uint8Array(0) : Buffer.concat([HAS_VALUE, value]);
+}
+
+function found(record: TopicRecord | undefined, name: string): TopicRecord {
+  if (record === undefined) throw noSuchTopic(name);
+  return record;
+}

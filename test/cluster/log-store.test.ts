@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { JetStreamStore } from '../../internal/cluster/jetstream-store.ts';
+import { systemClock } from '../../internal/lib/clock.ts';
+import type { LogStore } from '../../internal/store/log-store.ts';
+import { eventually } from '../support/eventually.ts';
+import { describeStore } from '../support/log-store-behaviour.ts';
+import { type NatsServers, natsServer, startNats } from '../support/nats-servers.ts';
+
+/*
+ * The store of a cluster does what every store does, on three real NATS servers.
+ */
+
+const program = await natsServer();
+
+describe.runIf('there' in program)('the store of a cluster', () => {
+  let nats: NatsServers;
+  let clusters = 0;
+  beforeAll(async () => {
+    nats = await startNats('there' in program ? program.there : '');
+  });
+  afterAll(() => nats?.close());
+
+  function newStore(name: string) {
+    return new JetStreamStore({ urls: nats.urls, name, fsync: 'commit', shards: 2, clock: systemClock });
+  }
+
+  describeStore({
+    name: 'NATS JetStream',
+    start() {
+      const name = `c${++clusters}`;
+      return { store: newStore(name), reopen: () => newStore(name) };
+    },
+    untilWritable: async (store: LogStore) => {
+      await eventually(() => (store as JetStreamStore).claimAll(), 'an owner of all shards');
+    },
+    largeBytes: 7 * 1024 * 1024,
+    isShared: true,
+    runs: 5,
+  });
+
+  it('refuses what JetStream cannot do, with the reason', async () => {
+    const store = newStore('refusing');
+    await store.open();
+    for (const refused of [store.skipTo(), store.replace(), store.setLeaderEpoch(), store.putProducers()]) {
+      await expect(refused).rejects.toMatchObject({ name: 'StoreError', code: 'unsupported' });
+    }
+    await store.close();
+  });
+});
+
+it('nats-server is here, or it is said why not', () => {
+  if ('missing' in program) console.warn(`nats-server: ${program.missing}`);
+});
