@@ -172,5 +172,5 @@ function roundLength(queue: readonly Waiting[]): number {
 }
 
 function noAnswer(): StoreError {
-  return new StoreUnavailableError('failed', 'NATS JetStream did not take what was written in time');
+  return new StoreUnavailableError('no-majority', 'NATS JetStream did not take what was written in time');
 }

@@ -28,8 +28,11 @@ export class StoreError extends Error {
   }
 }
 
-/** Why a store cannot be written to at the moment. */
-export type UnavailableReason = 'closed' | 'disk-full' | 'failed';
+/**
+ * Why a store cannot be written to at the moment. `no-majority`: of the servers that keep it too few answer, and what was asked for
+ * may come to be all the same.
+ */
+export type UnavailableReason = 'closed' | 'disk-full' | 'failed' | 'no-majority';
 
 /**
  * Nothing was acknowledged, and the store recovers by itself unless it was closed. What was rejected with this is not

@@ -1,4 +1,4 @@
-import { StoreError } from '../../log/logs.ts';
+import { StoreError, StoreUnavailableError } from '../../log/logs.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
 
 /** The answer for an error: Kafka's code, and a text for people. */
@@ -20,6 +20,9 @@ export function kafkaError(errorCode: KafkaErrorCode, errorMessage: string | nul
  */
 export function storeError(error: unknown): KafkaError {
   if (!(error instanceof StoreError)) throw error;
+  if (error instanceof StoreUnavailableError && error.reason === 'no-majority') {
+    return kafkaError(KafkaErrorCode.notEnoughReplicasAfterAppend, error.message);
+  }
   return { errorCode: CODES[error.code], errorMessage: error.message };
 }
 

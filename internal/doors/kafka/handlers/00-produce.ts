@@ -133,6 +133,7 @@ const REFUSALS: Partial<Record<number, ErrorCode>> = {
   [KafkaErrorCode.duplicateSequenceNumber]: 'out-of-sequence',
   [KafkaErrorCode.invalidProducerEpoch]: 'out-of-sequence',
   [KafkaErrorCode.kafkaStorageError]: 'store-unavailable',
+  [KafkaErrorCode.notEnoughReplicasAfterAppend]: 'store-unavailable',
 };
 
 async function produceToPartition(

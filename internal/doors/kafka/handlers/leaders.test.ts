@@ -4,6 +4,7 @@ import { openLogs } from '../../../../test/support/logs.ts';
 import { buildBatch } from '../../../batch/build.ts';
 import type { Leader } from '../../../log/leadership.ts';
 import { aloneAs, type Nodes } from '../../../log/nodes.ts';
+import { StoreUnavailableError } from '../../../store/store-error.ts';
 import { FetchSessions } from '../fetch/sessions.ts';
 import type { KafkaParts } from '../handler.ts';
 import { Slices } from '../slices.ts';
@@ -22,6 +23,7 @@ const NONE = 0;
 const LEADER_NOT_AVAILABLE = 5;
 const NOT_LEADER = 6;
 const COORDINATOR_NOT_AVAILABLE = 15;
+const NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20;
 const INVALID_REPLICATION_FACTOR = 38;
 const INVALID_REPLICA_ASSIGNMENT = 39;
 /** The number of this node. */
@@ -193,5 +195,22 @@ describe('a partition that another node leads, or nobody', () => {
       );
       expect(codes).toEqual([NONE, NOT_LEADER, NOT_LEADER, NOT_LEADER]);
     }
+  });
+});
+
+describe('a store that too few of its servers answer for', () => {
+  it('has a producer told that its batch may be there, and it tries again', async () => {
+    const [led] = door.logs.topic('t')!.partitions;
+    led!.append = async () => {
+      throw new StoreUnavailableError('no-majority', 'two of three servers are away');
+    };
+    const records = buildBatch([{ timestamp: 1, key: null, value: Buffer.from('x') }]);
+    const { responses } = await door.ask(produceHandler, 10, {
+      ...{ acks: -1, timeoutMs: 1_000 },
+      topicData: [{ name: 't', partitionData: [{ index: 0, records }] }],
+    });
+    expect(responses[0]!.partitionResponses).toMatchObject([
+      { errorCode: NOT_ENOUGH_REPLICAS_AFTER_APPEND, errorMessage: 'two of three servers are away' },
+    ]);
   });
 });
