@@ -2,10 +2,11 @@ import type { Duplex } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DoorClient, DoorUnderTest, Offence } from './door.ts';
 import { frames } from './frames.ts';
+import { promisingFrames } from './frames-promising.ts';
 import { mqtt } from './mqtt.ts';
 import { MAX_MESSAGE_BYTES, prepareWays, WAYS, type Way } from './ways.ts';
 
-const DOORS = [frames, mqtt(4), mqtt(5)];
+const DOORS = [frames, promisingFrames, mqtt(4), mqtt(5)];
 
 prepareWays();
 

@@ -3,6 +3,8 @@ import { buildBatch } from '../../internal/batch/build.ts';
 import { records } from '../../internal/batch/read.ts';
 import { parseBatchHeader } from '../../internal/batch/record-batch.ts';
 import { MovableClock } from '../../internal/lib/clock.ts';
+import { FrameBit, FrameType } from '../../internal/protocol/frame/frame.ts';
+import { payloadWith, readProperties } from '../../internal/protocol/frame/properties.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { fetch as fetchApi } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
@@ -13,9 +15,9 @@ import { connectMqtt, type RawMqtt } from '../mqtt/client.ts';
 import { TestEventSource } from '../support/event-source.ts';
 import { KafkaWire } from '../support/kafka-wire.ts';
 import { urlOf } from '../support/listeners.ts';
-import { connectRaw, type RawClient } from '../support/raw-client.ts';
+import { openStream, RawClient } from '../support/raw-client.ts';
 
-/* What comes in by HTTP goes out by every door, and what comes in by any door goes out by HTTP: live, by offset, retained. */
+/* What comes in by any door goes out by every door: live, by offset, retained. */
 
 /** A message as far as doors have it in common: Latin-1 for the payload, and user properties, or headers. */
 interface Crossing {
@@ -68,7 +70,7 @@ beforeAll(async () => {
   http = urlOf(broker, 'http');
   kafka = await KafkaWire.open(urlOf(broker, 'kafka'));
   grpc = new TestClient(urlOf(broker, 'grpc'));
-  frames = await connectRaw(broker.url, 'sender of frames');
+  frames = await openFrames('sender of frames');
   for (const version of [4, 5] as const) mqtt[version] = await connectMqtt(broker.url, version);
 });
 afterAll(async () => {
@@ -99,10 +101,16 @@ const byHttp: Sender = {
 
 const OTHER_SENDERS: readonly Sender[] = [
   {
-    ...{ name: 'frames', says: [] },
-    async send(topic, { text }) {
-      frames.publish(topic, bytesOf(text));
-      await frames.ping();
+    ...{ name: 'frames', says: ['headers', 'retain', 'expiry'] },
+    async send(topic, { text, headers, retain, expiryS }) {
+      const said = {
+        ...(headers && { headers }),
+        ...(retain && { retain }),
+        ...(expiryS !== undefined && { expiresInMs: expiryS * 1_000 }),
+      };
+      const payload = payloadWith(said, bytesOf(text));
+      frames.send(FrameType.publish | FrameBit.acknowledged | FrameBit.properties, topic, payload);
+      await frames.expect(FrameType.acknowledge | FrameBit.acknowledged);
     },
   },
   {
@@ -143,7 +151,7 @@ const publishSafely = (version: 4 | 5, topic: string, text: string, options: obj
 
 const READERS: readonly Reader[] = [
   {
-    ...{ name: 'frames', hasHeaders: false },
+    ...{ name: 'frames', hasHeaders: true },
     live: (topic) => framesReader(topic),
     byOffset: async (topic) => (await framesReader(`$replay/earliest/${topic}`))(),
   },
@@ -192,13 +200,22 @@ const fromHttp: Reader = {
 };
 
 async function framesReader(filter: string) {
-  const client = await connectRaw(broker.url, `reader ${++used}`);
+  const client = await openFrames(`reader ${++used}`);
   await client.subscribe(filter);
   return async () => {
-    const { payload } = await client.next();
+    const { type, payload } = await client.next();
     client.stream.destroy();
-    return { text: textOf(payload) };
+    if ((type & FrameBit.properties) === 0) return { text: textOf(payload) };
+    const { properties, messageStart } = readProperties(payload, 0, payload.length);
+    return { text: textOf(payload.subarray(messageStart)), headers: properties.headers };
   };
+}
+
+async function openFrames(id: string): Promise<RawClient> {
+  const client = new RawClient(await openStream(broker.url), id);
+  client.send(FrameType.connect, '', 'acks retain headers expiry');
+  await client.expect(FrameType.connack);
+  return client;
 }
 
 async function mqttReader(version: 4 | 5, filter: string) {
@@ -237,9 +254,13 @@ async function newTopic(): Promise<string> {
 }
 
 const PAIRS: [string, string, Sender, Reader][] = [
-  ...READERS.map((reader) => [byHttp.name, reader.name, byHttp, reader] as [string, string, Sender, Reader]),
-  ...[...OTHER_SENDERS, byHttp].map(
-    (sender) => [sender.name, fromHttp.name, sender, fromHttp] as [string, string, Sender, Reader],
+  ...[...OTHER_SENDERS, byHttp].flatMap((sender) =>
+    [...READERS, fromHttp].map((reader): [string, string, Sender, Reader] => [
+      sender.name,
+      reader.name,
+      sender,
+      reader,
+    ]),
   ),
 ];
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Access } from '../../access/access.ts';
 import type { Client, ClientHost } from '../../broker/client.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
@@ -350,7 +351,8 @@ export class ConnectedClient implements PublishHost {
   }
 
   #refuseCounted(reason: BrokerError, topic: Uint8Array, bytes: number, answers: PublishAnswers): void {
-    answers.refused(reason, new Uint8Array(topic));
+    // A topic that is no text is not sent back.
+    answers.refused(reason, isUtf8(topic) ? new Uint8Array(topic) : '');
     this.#log().add(reason, 'a message was refused', { topic: Buffer.from(topic).toString(), bytes });
   }
 

@@ -78,6 +78,14 @@ describe('acknowledged messages', () => {
     expect(me.isEnded).toBe(false);
   });
 
+  // docs/frames.md says so of every PUBLISHREFUSED; one of a counted message had the bytes as they came.
+  it('whose topic is no text are refused without it', async () => {
+    const { open } = framesDoor();
+    const me = await opened(open, 'acks');
+    send(me, encodeFrame(0x22, Uint8Array.of(0xc3), 'x', 'me'));
+    expect(await tell(me)).toEqual([expect.stringContaining('REFUSED+ 1  invalid-topic: ')]);
+  });
+
   it('leave plain ones as they are: what is refused of those ends the connection without `refusals`', async () => {
     const { open } = framesDoor({ guard });
     const me = await opened(open, 'acks');
