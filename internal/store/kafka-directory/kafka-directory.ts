@@ -83,6 +83,8 @@ export class KafkaDirectory implements ChangedDirectory {
   readonly #redo: RedoLog;
   readonly #marks: CleanShutdownMarks;
   #isOrderly = true;
+  /** Index files that could not be completed, and are still there. */
+  readonly #brokenIndexes = new Set<string>();
   readonly #touched = new Set<KafkaPartition>();
 
   /** Opens everything. @throws StoreError `locked`, `corrupt`, `unsupported` */
@@ -272,7 +274,18 @@ export class KafkaDirectory implements ChangedDirectory {
   async #dropIndexes(partition: KafkaPartition): Promise<void> {
     this.#isOrderly = false;
     for (const { stem } of partition.segments.slice(-2)) {
-      for (const suffix of ['.index', '.timeindex']) await rm(stem + suffix, { force: true }).catch(() => {});
+      for (const suffix of ['.index', '.timeindex']) this.#brokenIndexes.add(stem + suffix);
+    }
+    await this.#removeBrokenIndexes();
+  }
+
+  /** Those that the disk does not let go of now are tried again at the end. */
+  async #removeBrokenIndexes(): Promise<void> {
+    for (const file of this.#brokenIndexes) {
+      await rm(file, { force: true }).then(
+        () => this.#brokenIndexes.delete(file),
+        () => {},
+      );
     }
   }
 
@@ -289,6 +302,7 @@ export class KafkaDirectory implements ChangedDirectory {
   /** Leaves everything so that Kafka need not look it through, if that is how it was found. */
   async close(): Promise<void> {
     try {
+      await this.#removeBrokenIndexes();
       if (!this.#isOrderly) return;
       for (const partition of this.#touched) {
         await partition.segments.at(-1)?.openIndex.finish();
