@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { brokerProcess, type Ended, program, REPORTING, run, start } from '../support/broker-process.ts';
@@ -41,21 +41,12 @@ describe('the package', () => {
   });
 
   it('has programs that work together', async () => {
-    const bin = (name: string) => join(app, 'node_modules/.bin', name);
-    await using broker = await brokerProcess(start(bin('broker'), ['-address', 'localhost:0', ...REPORTING]));
-    const address = broker.url.replace('tcp://', '');
-    const subscriber = start(bin('subscriber'), [
-      ...['-address', address, '-topic', 'sensors/#', '-count', '1', '-timeout', '60s'],
-    ]);
-    await broker.logged({ msg: 'rates', subscriptions: 1 });
-    const publisher = await run(bin('publisher'), [
-      ...['-address', address, '-topic', 'sensors/temp', '-message', '22.5'],
-    ]);
-    expect(publisher).toMatchObject({ code: 0, stderr: '' });
-    expect(await subscriber.ended).toMatchObject({ code: 0, stdout: 'Received on sensors/temp: 22.5\n' });
+    await expectFirstMessage(join(app, 'node_modules/.bin'));
   });
 
-  it('puts its programs on the PATH when it is installed for all', async () => {
+  it('puts its programs on the PATH when it is installed for all, as its README says', async () => {
+    const readme = readFileSync(join(app, 'node_modules/tinymq/README.md'), 'utf8');
+    expect(readme).toContain(`npm install --global ${basename(tarball)}`);
     const prefix = join(folder, 'global');
     await npm(folder, 'install', '--global', '--prefer-offline', '--prefix', prefix, tarball);
     for (const name of ['broker', 'publisher', 'subscriber', 'tinymq', 'dashmq']) {
@@ -65,6 +56,7 @@ describe('the package', () => {
     }
     // As the original it knows no -version.
     expect(await run(join(prefix, 'bin', 'smq'), ['--help'])).toMatchObject({ code: 0 });
+    await expectFirstMessage(join(prefix, 'bin'));
   });
 
   it('starts a broker and connects to it in an app', async () => {
@@ -243,6 +235,28 @@ const TYPE_MISTAKE = `
 await client.publish(42, 'the topic is no string');
 export {};
 `;
+
+/** Starts the broker of a folder of programs; its subscriber gets what its publisher sends first. */
+async function expectFirstMessage(programs: string): Promise<void> {
+  // Beside the programs there is what every machine has, and the runtime.
+  const env = { PATH: `${programs}:${dirname(process.execPath)}:/usr/bin:/bin` };
+  const cwd = mkdtempSync(join(folder, 'first-message-'));
+  const broker = start('broker', ['-address', 'localhost:0', ...REPORTING], { env, cwd });
+  await using running = await brokerProcess(broker);
+  const address = running.url.replace('tcp://', '');
+  const subscriber = start(
+    'subscriber',
+    ['-address', address, '-topic', 'sensors/#', '-count', '1', '-timeout', '60s'],
+    { env },
+  );
+  await running.logged({ msg: 'rates', subscriptions: 1 });
+  const message = ['-topic', 'sensors/temp', '-message', '22.5'];
+  expect(await run('publisher', ['-address', address, ...message], { env })).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+  expect(await subscriber.ended).toMatchObject({ code: 0, stdout: 'Received on sensors/temp: 22.5\n' });
+}
 
 /** The newest runtime of a line, out of the package that npm has of it for this machine. */
 async function runtime(line: string): Promise<string> {
