@@ -27,18 +27,18 @@ export class Numberings {
     return this.#numberings.size;
   }
 
-  /** The numbering of a client that connects; another name than before begins anew. */
+  /**
+   * The numbering of a client that connects; another name than before begins anew. A new one is kept from its first message on: many
+   * clients name themselves and never send any, and have to push out nobody who does.
+   */
   open({ clientId, user }: Identity, name: string): Numbering {
-    this.#forgetOld();
-    const key = keyOf(clientId, user);
-    const before = this.#numberings.get(key);
     const usedAtMs = this.#clock.now();
-    const numbering =
-      before?.name === name ? before : new Numbering({ clientId, user, name, seen: 0, usedAtMs });
-    numbering.usedAtMs = usedAtMs;
-    this.#numberings.delete(key);
-    this.#numberings.set(key, numbering);
-    return numbering;
+    const before = this.#numberings.get(keyOf(clientId, user));
+    if (before?.name !== name || isOver(before, usedAtMs)) {
+      return new Numbering({ clientId, user, name, seen: 0, usedAtMs });
+    }
+    this.#keep(before);
+    return before;
   }
 
   /**
@@ -46,10 +46,16 @@ export class Numberings {
    * too: the store may have failed on them, and their answer waits until it has all that was before it.
    */
   published(numbering: Numbering, upTo: number, receipt: Receipt): void {
-    numbering.usedAtMs = this.#clock.now();
+    this.#keep(numbering);
     numbering.seen = Math.max(numbering.seen, upTo);
     this.#store.putNumbering(numbering, receipt);
     numbering.published(upTo, receipt);
+  }
+
+  /** A message was refused, and has its number all the same. */
+  passOver(numbering: Numbering, number: number): void {
+    this.#keep(numbering);
+    numbering.passOver(number);
   }
 
   /** Takes over what the store has. */
@@ -65,14 +71,28 @@ export class Numberings {
     this.#forgetOld();
   }
 
+  /** It is the one that was used last. */
+  #keep(numbering: Numbering): void {
+    const key = keyOf(numbering.clientId, numbering.user);
+    numbering.usedAtMs = this.#clock.now();
+    this.#numberings.delete(key);
+    this.#forgetOld();
+    this.#numberings.set(key, numbering);
+  }
+
+  /** Makes room for one. */
   #forgetOld(): void {
-    const untilMs = this.#clock.now() - numberingExpiryMs;
+    const nowMs = this.#clock.now();
     for (const [key, numbering] of this.#numberings) {
-      if (numbering.usedAtMs > untilMs && this.#numberings.size < maxNumberings) return;
+      if (!isOver(numbering, nowMs) && this.#numberings.size < maxNumberings) return;
       this.#numberings.delete(key);
       this.#store.deleteNumbering(numbering);
     }
   }
+}
+
+function isOver({ usedAtMs }: Numbering, nowMs: number): boolean {
+  return usedAtMs + numberingExpiryMs <= nowMs;
 }
 
 function keyOf(clientId: string, user: string | undefined): string {

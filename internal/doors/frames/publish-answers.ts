@@ -99,7 +99,8 @@ export class PublishAnswers implements RunPromise {
   /** The next message is refused. Those before it have been published. */
   refused(reason: BrokerError, topic: string | Uint8Array): void {
     this.#take(1);
-    this.#parts.numbering?.numbering.passOver(this.#taken);
+    const known = this.#parts.numbering;
+    known?.numberings.passOver(known.numbering, this.#taken);
     const refused = { reason, topic };
     if (this.#open.length > 0) {
       this.#open.push({ upTo: this.#taken, receipt: undefined, refused });
