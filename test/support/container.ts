@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { type Ended, type Running, run, start } from './broker-process.ts';
 import { eventually } from './eventually.ts';
 
@@ -55,6 +55,9 @@ export function startContainer(image: Image, how: HowToRun): Running {
   return start('env', ['-i', ...environmentOf(image, how.env), 'unshare', ...args]);
 }
 
+/** A program that does not come to its end must not hold up whoever looks. */
+const BOUNDED = ['timeout', '--signal=KILL', '30'];
+
 /** Runs a program in a container that runs, as `docker exec` does. */
 export async function execInContainer(
   image: Image,
@@ -72,17 +75,7 @@ export async function execInContainer(
     `--userspec=${image.config.User}`,
     image.files,
   ];
-  // A program that does not come to its end must not hold up whoever looks.
-  return run('env', [
-    '-i',
-    ...environmentOf(image),
-    'timeout',
-    '--signal=KILL',
-    '30',
-    'nsenter',
-    ...enter,
-    ...command,
-  ]);
+  return run('env', ['-i', ...environmentOf(image), ...BOUNDED, 'nsenter', ...enter, ...command]);
 }
 
 /** Runs a program of this machine in the network of a container. */
@@ -91,13 +84,38 @@ export async function runBeside(
   command: string,
   args: readonly string[],
 ): Promise<Ended> {
-  return run('nsenter', ['--target', String(await firstProcess(container)), '--net', command, ...args]);
+  const pid = String(await firstProcess(container));
+  return run('env', [...BOUNDED, 'nsenter', '--target', pid, '--net', command, ...args]);
 }
 
 /** Sends a signal to the first process of a container, as `docker stop` and `docker kill` do. */
 export async function signalContainer(container: Running, signal: NodeJS.Signals): Promise<Ended> {
-  process.kill(await firstProcess(container), signal);
-  return container.ended;
+  const pid = await firstProcess(container);
+  const namespace = processNamespace(pid);
+  process.kill(pid, signal);
+  let ended: Ended | undefined;
+  container.ended.then((end) => {
+    ended = end;
+  });
+  try {
+    return await eventually(() => ended, `the end of a container after ${signal}`);
+  } catch (error) {
+    // Where it hangs is not to be found out afterwards: it does so once in many runs.
+    throw new Error(`${(error as Error).message}:\n${processesIn(namespace)}\n${container.stderr()}`);
+  }
+}
+
+function processNamespace(pid: number): string {
+  return /\d+/.exec(readlinkSync(`/proc/${pid}/ns/pid`))![0];
+}
+
+/** The processes of a container: number, state, what the kernel does for each, command. */
+function processesIn(namespace: string): string {
+  const all = execFileSync('ps', ['-e', '-o', 'pidns=,pid=,stat=,wchan:24=,args='], { encoding: 'utf8' });
+  return all
+    .split('\n')
+    .filter((line) => line.trimStart().startsWith(namespace))
+    .join('\n');
 }
 
 /** Ends whatever runs in a container at once. */
