@@ -155,8 +155,8 @@ export class Sessions implements Iterable<Session> {
    */
   open(identity: Identity, isClean: boolean, expiryMs: number | undefined): OpenedSession {
     const { clientId } = identity;
+    this.checkMayOpen(identity);
     const before = this.#sessions.get(clientId);
-    if (before !== undefined) checkOwner(before.owner.user, identity);
     if (before !== undefined && !isClean && !this.#isOver(before)) {
       before.hasOwnExpiry = expiryMs !== undefined;
       before.expiryMs = expiryMs ?? this.#defaultExpiryMs;
@@ -175,13 +175,31 @@ export class Sessions implements Iterable<Session> {
 
   /**
    * The session of a client whose protocol has none that outlasts a connection: it ends with {@link Session.unsubscribeAll}.
-   * It is in no list, so that it has nothing to do with one of the same client id that another protocol keeps.
+   * It is in no list, so that it has nothing to do with one of the same client id that another protocol keeps, until it is
+   * adopted.
    */
   passing(owner: Identity, outlet: Outlet): Session {
     const context = this.#context;
     const session = new Session({ owner, expiryMs: 0, hasOwnExpiry: false, store: noSessionStore, context });
     session.attach(outlet);
     return session;
+  }
+
+  /** @throws BrokerError `not-authorized`: the session of this id belongs to another user. */
+  checkMayOpen(identity: Identity): void {
+    const before = this.#sessions.get(identity.clientId);
+    if (before !== undefined) checkOwner(before.owner.user, identity);
+  }
+
+  /**
+   * Has a passing session be the one of its client's id, in the place of one of before, until it is left. Whether its client
+   * may have it was asked when it connected ({@link checkMayOpen}), and no other user's client has come since.
+   */
+  adopt(session: Session): void {
+    const before = this.#sessions.get(session.clientId);
+    if (before !== undefined) this.end(before);
+    this.#sessions.set(session.clientId, session);
+    this.#connected++;
   }
 
   /**

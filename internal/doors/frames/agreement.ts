@@ -24,8 +24,8 @@ const SERVED: ReadonlySet<Extension> = new Set([
   'offsets',
   'flow',
 ]);
-/** The extensions of which a client has a session that the broker knows by its id. */
-const OF_SESSIONS: readonly Extension[] = ['delivery', 'session', 'will'];
+/** The extensions of which a client has a session that the broker knows by its id, from its CONNECT on. */
+const OF_SESSIONS: readonly Extension[] = ['session', 'will'];
 
 /** What the broker and a client agree on. */
 export interface Agreement {
@@ -34,8 +34,10 @@ export interface Agreement {
   readonly offer: Offer;
   /** The properties that its messages and its subscriptions may have. */
   readonly properties: ReadonlySet<number>;
-  /** Whether its session is one that the broker knows by the client's id. */
+  /** Whether its session is from CONNECT on one that the broker knows by the client's id. */
   readonly hasSession: boolean;
+  /** Whether its session is such a one from the first subscription on that it acknowledges. */
+  readonly mayOpenSession: boolean;
 }
 
 /** What comes of the payload of a CONNECT. @throws FrameError `meaningless`. */
@@ -51,6 +53,7 @@ export function agreementOf(payload: Uint8Array): Agreement {
     properties,
     offer,
     hasSession: OF_SESSIONS.some((extension) => extensions.has(extension)),
+    mayOpenSession: extensions.has('delivery'),
   };
 }
 

@@ -71,6 +71,7 @@ export class ConnectedClient implements PublishHost {
   readonly #clientId: string;
   readonly #outlet: FrameOutlet;
   readonly #session: Session;
+  #hasSession: boolean;
   readonly #isResumed: boolean;
   readonly #will: Will | undefined;
   /** There where the client numbers its messages across connections. */
@@ -103,7 +104,9 @@ export class ConnectedClient implements PublishHost {
     this.#will = willOf(agreement, clientId, broker.clock);
     if (this.#will !== undefined) access.check('publish', 'topic', this.#will.message.topic);
     const wanted = wantedSession(agreement);
+    this.#hasSession = agreement.hasSession;
     if (agreement.hasSession) checkMayKeep(services, access, wanted);
+    else if (agreement.mayOpenSession) services.sessions.checkMayOpen(access.identity);
     const told = toldBy(agreement);
     this.client = broker.connect({ access, encoding: encodingFor(told, broker.clock), host });
     const { channel, identity } = this.client;
@@ -169,6 +172,11 @@ export class ConnectedClient implements PublishHost {
       this.#host.sendMore();
     }
     began(receipt);
+  }
+
+  /** Whether its session is one that the broker knows by the client's id. */
+  get hasSession(): boolean {
+    return this.#hasSession;
   }
 
   get hasSubscriptions(): boolean {
@@ -308,7 +316,7 @@ export class ConnectedClient implements PublishHost {
     this.#subscriber?.stop();
     this.#deliveries?.forgetReplayed();
     const { sessions, broker } = this.#services;
-    if (this.agreement.hasSession) sessions.leave(this.#session, isWillWanted);
+    if (this.#hasSession) sessions.leave(this.#session, isWillWanted);
     else this.#session.unsubscribeAll();
     broker.disconnect(this.client);
   }
@@ -402,8 +410,16 @@ export class ConnectedClient implements PublishHost {
     return new FrameSubscriber({
       ...{ services: this.#services, client, clientId: this.#clientId, session: this.#session, answers },
       outlet: this.#outlet,
+      acknowledges: () => this.#openSession(),
       ...{ permitted: agreement.properties, positions: this.#positions, refusals: this.#refusals },
     });
+  }
+
+  /** What a client acknowledges waits in a session. One that only may acknowledge has none, and ends none of before. */
+  #openSession(): void {
+    if (this.#hasSession) return;
+    this.#hasSession = true;
+    this.#services.sessions.adopt(this.#session);
   }
 
   #newRun(): Run {

@@ -161,7 +161,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
     }
     this.#connection.meter?.sending(this.#connected?.sent ?? 0);
     const hasRoom = (this.#gate ?? this.#connection).write(buffers);
-    if (hasRoom && this.#connected?.agreement.hasSession) this.sendMore();
+    if (hasRoom && this.#connected?.hasSession) this.sendMore();
     return hasRoom;
   }
 
@@ -248,7 +248,7 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
     const connected = this.#connected;
     if (connected === undefined || this.#isSendScheduled) return;
     if (!connected.mayFeed) {
-      if (connected.agreement.hasSession) connected.feed();
+      if (connected.hasSession) connected.feed();
       return;
     }
     this.#isSendScheduled = true;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { identityOfTest } from '../../../test/support/access.ts';
 import type { FakeConnection } from '../../../test/support/fake-connection.ts';
 import { acked, connect, counted, publish, subscribe, told } from '../../../test/support/frame-words.ts';
 import { framesDoor } from '../../../test/support/frames-door.ts';
@@ -432,6 +433,73 @@ describe('sessions', () => {
     expect(await tell(clean)).toEqual(['CONNACK delivery session window=1024']);
     send(other, acked('a', '4'));
     expect(await tell(clean)).toEqual([]);
+  });
+
+  // Clients of the SDK agree on `delivery` whenever they connect. Each counted as a session, and one that only published ended
+  // the session that its id had.
+  it('that are kept stay while a client of their id only could acknowledge, and end when it does', async () => {
+    const { open, sessions, metrics } = framesDoor();
+    const other = await opened(open, 'acks', 'other');
+    const first = await opened(open, SESSION);
+    send(first, subscribe('a', { acknowledged: true }));
+    await tell(first);
+    first.handler.closed();
+    const counts = () => [sessions.count, sessions.connectedCount, metrics.snapshot().sessions];
+    const passing = await opened(open, 'delivery acks');
+    send(passing, subscribe('b'), acked('b', '1'), ack(0));
+    expect(await tell(passing)).toEqual(['SUBACK b', 'PUBLISH b 1', 'ACK+ 1']);
+    passing.handler.closed();
+    send(other, acked('a', '1'));
+    expect(counts()).toEqual([1, 0, 1]);
+    const second = open(connect('me', SESSION));
+    expect(await tell(second)).toEqual(['CONNACK delivery session resumed window=1024', 'PUBLISH+ a 1']);
+    second.handler.closed();
+    const acting = await opened(open, 'delivery window=1');
+    send(acting, subscribe('c', { acknowledged: true }));
+    send(other, acked('a', '2'), acked('c', '1'), acked('c', '2'));
+    expect(await tell(acting)).toEqual(['SUBACK c', 'PUBLISH+ c 1']);
+    expect(counts()).toEqual([1, 1, 1]);
+    expect(metrics.snapshot().session_messages_unacknowledged).toBe(1);
+    send(acting, ack(1));
+    expect(await tell(acting)).toEqual(['PUBLISH+ c 2']);
+    acting.handler.closed();
+    expect(counts()).toEqual([0, 0, 0]);
+    expect(await tell(open(connect('me', SESSION)))).toEqual(['CONNACK delivery session window=1024']);
+  });
+
+  it('are not ended by an acknowledged SUBSCRIBE that is refused', async () => {
+    const { open, sessions } = framesDoor();
+    const first = await opened(open, SESSION);
+    first.handler.closed();
+    const passing = await opened(open, 'delivery refusals');
+    send(passing, subscribe('a/#/b', { acknowledged: true }));
+    expect(await tell(passing)).toEqual([expect.stringContaining('SUBSCRIBEREFUSED')]);
+    passing.handler.closed();
+    expect(sessions.count).toBe(1);
+  });
+
+  it('of another user are neither taken nor ended by a client that may acknowledge', async () => {
+    const { open, sessions } = framesDoor();
+    sessions.open({ ...identityOfTest('me'), user: 'anna' }, false, 60_000);
+    expect(await tell(open(connect('me', 'delivery')))).toEqual([
+      expect.stringContaining('DISCONNECT not-authorized: '),
+    ]);
+    expect(sessions.get('me')?.owner.user).toBe('anna');
+  });
+
+  it('that end with their connection leave messages of a group to another member', async () => {
+    const { open } = framesDoor();
+    const other = await opened(open, 'acks', 'other');
+    const first = await opened(open, 'delivery', 'first');
+    send(first, subscribe('$share/g/a', { acknowledged: true }));
+    await tell(first);
+    send(other, acked('a', '1'));
+    expect(await tell(first)).toEqual(['PUBLISH+ a 1']);
+    const second = await opened(open, 'delivery', 'second');
+    send(second, subscribe('$share/g/a', { acknowledged: true }));
+    expect(await tell(second)).toEqual(['SUBACK $share/g/a']);
+    first.handler.closed();
+    expect((await tell(second)).at(-1)).toContain('PUBLISH+ a 1');
   });
 
   it.each([

@@ -34,6 +34,8 @@ export interface FrameSubscriberParts {
   positions: PositionFrames | undefined;
   /** There where the client wants to stay connected when something is refused. */
   refusals: RefusalFrames | undefined;
+  /** The client has a subscription that it acknowledges. */
+  acknowledges(): void;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -115,7 +117,9 @@ export class FrameSubscriber {
       noLocal: properties.noLocal === true,
       tags: [],
     };
-    this.#replays.prepare({ filter, asked: filter, options, more: { positions, goesOn } }).begin();
+    const replay = this.#replays.prepare({ filter, asked: filter, options, more: { positions, goesOn } });
+    if (options.qos > 0) this.#parts.acknowledges();
+    replay.begin();
     this.#parts.answers.inOrder(this.#frame(FrameType.suback, filter));
   }
 
@@ -144,6 +148,7 @@ export class FrameSubscriber {
     const most = client.access.most('subscriptions', maxSubscriptionsPerClient);
     const receipt = new Receipt();
     this.#session.subscribe(subscription, receipt, most);
+    if (subscription.qos > 0) this.#parts.acknowledges();
     const { retained } = services.broker;
     const feed = isDue ? { messages: retained.find(filter), match: join([subscription])! } : undefined;
     answers.inOrder(this.#frame(FrameType.suback, filter), receipt, (problem) => {
