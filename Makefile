@@ -14,7 +14,7 @@ TORTURED := test/mqtt/kill test/kafka/crash test/kafka/group-restart test/faults
 	lint format bench screenshots certs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: build ## Install, build and start the broker on its defaults (ARGS="-address :1884" for flags)
 	@exec ./bin/broker $(ARGS)

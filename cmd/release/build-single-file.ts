@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build } from 'tsup';
 import { BUILT_IN } from '../../internal/lib/built-in.ts';
 import { bundledPackages, type Metafile, notice } from './licenses.ts';
@@ -111,14 +111,14 @@ function makeBlob(work: string): string {
     ...page.map((name): [string, string] => [`page/${name}`, `dist/page/${name}`]),
   ];
   const config = {
-    main: join(work, 'main.cjs'),
-    output: join(work, 'blob'),
+    // What is written here is in the file: it must not be the name of a folder that each run has anew.
+    main: 'main.cjs',
+    output: 'blob',
     disableExperimentalSEAWarning: true,
     execArgv: RUNTIME_FLAGS,
-    assets: Object.fromEntries(files.map(([name, path]) => [`${BUILT_IN}${name}`, path])),
+    assets: Object.fromEntries(files.map(([name, path]) => [`${BUILT_IN}${name}`, resolve(path)])),
   };
-  const configFile = join(work, 'config.json');
-  writeFileSync(configFile, JSON.stringify(config));
-  execFileSync(process.execPath, ['--experimental-sea-config', configFile], QUIETLY);
-  return config.output;
+  writeFileSync(join(work, 'config.json'), JSON.stringify(config));
+  execFileSync(process.execPath, ['--experimental-sea-config', 'config.json'], { ...QUIETLY, cwd: work });
+  return join(work, config.output);
 }

@@ -3,7 +3,8 @@
  * is published. CONTRIBUTING.md says what goes before and after.
  *
  * Two runs of one commit write the same bytes: the sources come from git, the packages from the lock file, and the time in
- * every archive is that of the commit (SOURCE_DATE_EPOCH, unless it is given).
+ * every archive is that of the commit (SOURCE_DATE_EPOCH, unless it is given). Each run makes everything twice and compares:
+ * that promise is easily broken by a new step, and by nothing that a test would see.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -20,13 +21,15 @@ const CONTEXT = [
   ...['tsconfig.json', 'tsup.config.ts', 'cmd', 'internal', 'pkg'],
 ];
 
-const USAGE = `usage: node cmd/release/main.ts [FOLDER] [--untagged] [--platform NAME]...
+const USAGE = `usage: node cmd/release/main.ts [FOLDER] [--untagged] [--once] [--platform NAME]...
   FOLDER      where everything is written: release unless given
-  --untagged  to try it: the commit need not have the tag of its version`;
+  --untagged  to try it: the commit need not have the tag of its version
+  --once      to try it in half the time: nothing is made again to compare the bytes`;
 
 interface Wish {
   readonly target: string;
   readonly needsTag: boolean;
+  readonly isCompared: boolean;
   readonly platforms: readonly string[];
 }
 
@@ -44,30 +47,55 @@ main(process.argv.slice(2));
 function main(args: readonly string[]): void {
   const wish = wishOf(args);
   const source = checkedSource(wish.needsTag);
+  const sums = make(source, wish.platforms, wish.target);
+  process.stdout.write(sums);
+  if (wish.isCompared) compareWithAnother(sums, source, wish.platforms);
+}
+
+/** Writes everything into a folder that has nothing else in it, and returns its checksums. */
+function make(source: Source, platforms: readonly string[], target: string): string {
   const work = mkdtempSync(join(tmpdir(), 'tinymq-release-'));
   try {
     const tree = join(work, 'tree');
     checkOut(source, tree);
-    rmSync(wish.target, { recursive: true, force: true });
-    mkdirSync(wish.target, { recursive: true });
-    packPackage(tree, wish.target);
-    for (const platform of wish.platforms) packSingleFile(tree, platform, source, wish.target);
-    packContext(source, wish.target);
-    writeBill(tree, source, wish.target);
-    writeChecksums(wish.target);
+    rmSync(target, { recursive: true, force: true });
+    mkdirSync(target, { recursive: true });
+    packPackage(tree, target);
+    for (const platform of platforms) packSingleFile(tree, platform, source, target);
+    packContext(source, target);
+    writeBill(tree, source, target);
+    return writeChecksums(target);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-  process.stdout.write(`${readFileSync(join(wish.target, 'SHA256SUMS'), 'utf8')}`);
+}
+
+/** Makes everything again, and fails where a file has other bytes then. */
+function compareWithAnother(sums: string, source: Source, platforms: readonly string[]): void {
+  const again = new Set(makeAgain(source, platforms).split('\n'));
+  const others = sums.split('\n').filter((line) => !again.has(line));
+  if (others.length > 0) fail(`a second run made other bytes of these:\n${others.join('\n')}`);
+  process.stdout.write('a second run made the same bytes\n');
+}
+
+function makeAgain(source: Source, platforms: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tinymq-release-again-'));
+  try {
+    return make(source, platforms, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function wishOf(args: readonly string[]): Wish {
   const platforms: string[] = [];
   const folders: string[] = [];
   let needsTag = true;
+  let isCompared = true;
   for (let at = 0; at < args.length; at++) {
     const word = args[at]!;
     if (word === '--untagged') needsTag = false;
+    else if (word === '--once') isCompared = false;
     else if (word === '--platform') platforms.push(args[++at] ?? fail(USAGE));
     else if (word.startsWith('-')) fail(USAGE);
     else folders.push(word);
@@ -78,6 +106,7 @@ function wishOf(args: readonly string[]): Wish {
   return {
     target: resolve(folders[0] ?? 'release'),
     needsTag,
+    isCompared,
     platforms: platforms.length === 0 ? PLATFORMS : platforms,
   };
 }
@@ -102,13 +131,13 @@ function checkOut({ commit }: Source, tree: string): void {
   const archive = join(tree, '..', 'tree.tar');
   run('git', ['archive', '--output', archive, commit]);
   run('tar', ['-xf', archive, '-C', tree]);
-  run('npm', ['ci'], tree);
-  run('npm', ['run', 'build'], tree);
+  npm(['ci'], tree);
+  npm(['run', 'build'], tree);
 }
 
 /** `tinymq-VERSION.tgz`: what npm installs. */
 function packPackage(tree: string, target: string): void {
-  run('npm', ['pack', '--ignore-scripts', '--pack-destination', target], tree);
+  npm(['pack', '--ignore-scripts', '--pack-destination', target], tree);
 }
 
 /** `tinymq-VERSION-PLATFORM.tar.gz`: a folder with the single file, its links and its licences. */
@@ -124,7 +153,7 @@ function packSingleFile(tree: string, platform: string, { name, epoch }: Source,
 function runtimeFor(tree: string, platform: string): string {
   const version = run(nodeOf(tree), ['--version']).trim().slice(1);
   const place = mkdtempSync(join(tree, '..', 'runtime-'));
-  run('npm', ['pack', `node-${platform}@${version}`, '--pack-destination', place], tree);
+  npm(['pack', `node-${platform}@${version}`, '--pack-destination', place], tree);
   const [archive] = readdirSync(place);
   run('tar', ['-xzf', join(place, archive!), '-C', place]);
   return join(place, 'package/bin/node');
@@ -165,7 +194,7 @@ function writeArchive(file: string, folder: string, names: readonly string[], ep
 
 /** `tinymq-VERSION-sbom.json`: the packages that it depends on, in the format of CycloneDX. */
 function writeBill(tree: string, { name, epoch, commit }: Source, target: string): void {
-  const bill = JSON.parse(run('npm', ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev'], tree));
+  const bill = JSON.parse(npm(['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev'], tree));
   // npm makes a number up and takes the time of now.
   const digits = createHash('sha256').update(commit).digest('hex');
   const uuid = [
@@ -179,8 +208,8 @@ function writeBill(tree: string, { name, epoch, commit }: Source, target: string
   writeFileSync(join(target, `${name}-sbom.json`), `${JSON.stringify(bill, null, 2)}\n`);
 }
 
-/** `SHA256SUMS`, as `sha256sum --check` reads it. */
-function writeChecksums(target: string): void {
+/** `SHA256SUMS`, as `sha256sum --check` reads it; returns what is in it. */
+function writeChecksums(target: string): string {
   const lines = readdirSync(target)
     .sort()
     .map(
@@ -189,7 +218,14 @@ function writeChecksums(target: string): void {
           .update(readFileSync(join(target, name)))
           .digest('hex')}  ${name}\n`,
     );
-  writeFileSync(join(target, 'SHA256SUMS'), lines.join(''));
+  const sums = lines.join('');
+  writeFileSync(join(target, 'SHA256SUMS'), sums);
+  return sums;
+}
+
+/** Without the list of thousands of files that npm writes about what it packs. */
+function npm(args: readonly string[], cwd: string): string {
+  return run('npm', [...args, '--loglevel=error'], cwd);
 }
 
 function run(command: string, args: readonly string[], cwd = '.'): string {

@@ -16,7 +16,7 @@ import { topics } from './topics/group.ts';
 /** All commands; each group is a folder with a `group.ts`. */
 export const tinymqSuite: Suite<Command> = {
   name: 'tinymq',
-  summary: 'Administers a broker, and reads and writes its topics, by the protocols of Kafka and SMQ.',
+  summary: 'Administers a broker, here or far away, and reads and writes topics, of Apache Kafka too.',
   groups: [
     broker,
     observe,

@@ -62,6 +62,14 @@ async function addressesOf(broker: BrokerProcess): Promise<[string, string, stri
   return [frames!, kafka!, grpc!, http!];
 }
 
+// The name of the folder in which it was made was in it, and that is another one each time.
+it('is the same bytes when it is made again', async () => {
+  const again = join(folder, 'again');
+  await run(process.execPath, ['cmd/release/single-file.ts', again], { cwd: checkout });
+  for (const name of ['tinymq', 'THIRD-PARTY.txt'])
+    expect(readFileSync(join(again, name)).equals(readFileSync(join(built, name)))).toBe(true);
+}, 300_000);
+
 it('is the file, links to it, and the licences of what is in it', () => {
   expect(readdirSync(built).sort()).toEqual(
     [
