@@ -150,6 +150,8 @@ describe('the page shows what clients did', () => {
   });
 });
 
-function cellsOf(row: ReturnType<Page['locator']>): Promise<string[]> {
-  return row.getByRole('cell').allTextContents();
+async function cellsOf(row: ReturnType<Page['locator']>): Promise<string[]> {
+  const cells = row.getByRole('cell');
+  await cells.first().waitFor();
+  return cells.allTextContents();
 }
