@@ -53,7 +53,7 @@ export class Buildah implements Disposable {
   /** Builds the Dockerfile of a folder, with this machine's settings of npm, which say where packages come from. */
   async build(context: string, image: string): Promise<void> {
     const settings = (await run('npm', ['config', 'get', 'userconfig'])).stdout.trim();
-    const volume = existsSync(settings) ? ['--volume', `${settings}:/root/.npmrc:ro`] : [];
+    const volume = existsSync(settings) ? ['--volume', `${settings}:/usr/local/etc/npmrc:ro`] : [];
     const how = ['--format', 'docker', '--isolation', 'chroot', '--pull-never', '--quiet', ...volume];
     await this.call('build', ...how, '--tag', image, context);
   }
