@@ -1,6 +1,5 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { collectGarbage } from '../support/garbage.ts';
 import { requestOf, TestClient } from './grpc-client.ts';
 import { openTestDoor, type TestDoor } from './grpc-door.ts';
 import { callHeaders, Flag, frame, headerBlock, RawHttp2, Setting, Type } from './raw-http2.ts';
@@ -9,9 +8,6 @@ import { callHeaders, Flag, frame, headerBlock, RawHttp2, Setting, Type } from '
  * Clients that break the rules of HTTP/2, or keep to them with ill will. Whatever they do, memory stays bounded, their
  * connection is closed where that is called for, and others are served.
  */
-
-setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
 
 let door: TestDoor;
 let raw: RawHttp2;
@@ -215,7 +211,7 @@ describe('windows that are never opened', () => {
   it('cost little memory, and others get their messages', async () => {
     const message = new Uint8Array(100_000);
     for (let index = 0; index < 20; index++) await door.client.unary('Produce', { topic: 't', message });
-    gc();
+    collectGarbage();
     const before = process.memoryUsage().arrayBuffers;
     raw.start({ [Setting.initialWindowSize]: 0 });
     const request = frame(
@@ -232,7 +228,7 @@ describe('windows that are never opened', () => {
     await vi.waitUntil(() => gauge('grpc_calls') === 1_001, { timeout: 30_000 });
     const follower = door.client.call('StreamConsume', [{ topic: 't', offset: 1 }]);
     await follower.received(20);
-    gc();
+    collectGarbage();
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200_000_000);
     follower.stream.close();
     raw.close();
@@ -264,7 +260,7 @@ it('a large response that is not read leaves other calls of the connection alone
 
 describe('messages that never end', () => {
   it('reserve what arrived, not what they claim', async () => {
-    gc();
+    collectGarbage();
     const before = process.memoryUsage().arrayBuffers;
     raw.start();
     const beginning = Buffer.concat([Buffer.of(0, 0x3f, 0xff, 0xff, 0xff), Buffer.alloc(100)]);
@@ -275,7 +271,7 @@ describe('messages that never end', () => {
       );
     }
     await vi.waitUntil(() => gauge('grpc_calls') === 501, { timeout: 30_000 });
-    gc();
+    collectGarbage();
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
     raw.close();
     await expectUnharmed();

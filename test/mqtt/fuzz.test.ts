@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PacketCursor } from '../../internal/protocol/mqtt/cursor.ts';
@@ -9,6 +7,7 @@ import { type Packet, PacketType, VERSIONS, type Version } from '../../internal/
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
 import { GOLDEN_PACKETS } from '../golden/mqtt-packets.ts';
 import type { FakeConnection } from '../support/fake-connection.ts';
+import { collectGarbage } from '../support/garbage.ts';
 import { anyPacket } from './arbitrary-packets.ts';
 import { connectBytes, openDoors, subscribeBytes } from './test-doors.ts';
 
@@ -205,9 +204,4 @@ function randomFrom(seed: number): (limit: number) => number {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((state / 2 ** 32) * limit);
   };
-}
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
 }
