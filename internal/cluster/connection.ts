@@ -1,68 +1,83 @@
-import { readFileSync } from 'node:fs';
-import { connect, credsAuthenticator, type NatsConnection, type TlsOptions } from '@nats-io/transport-node';
-import { leastMaxPayloadBytes } from '../limits/cluster.ts';
+import {
+  connect,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  type TlsOptions,
+} from '@nats-io/transport-node';
 import type { FsyncPolicy } from '../store/log-store.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
-import { JETSTREAM_ERRORS, type JetStream, JetStreamError } from './jetstream.ts';
+import { authenticatorOf } from './credentials.ts';
+import { JETSTREAM_ERRORS, type JetStream, JetStreamError, type StreamInfo } from './jetstream.ts';
+import { checkMonitors, checkServer, checkServers, SYNC_TAG } from './servers.ts';
 
 /** How NATS is reached. */
 export interface NatsOptions {
   readonly urls: readonly string[];
-  /** A file of credentials, with a JWT and a key. */
+  /** A file of credentials; see credentials.ts. */
   readonly credentialsFile?: string | undefined;
   readonly tls?: TlsOptions | undefined;
+  /** `commit`: only servers that sync what they acknowledge will do. */
+  readonly fsync: FsyncPolicy;
+  /** Where servers tell of themselves by HTTP: whether they sync, too. */
+  readonly monitors?: readonly string[] | undefined;
+  /** Told of servers that cannot be used at the moment, while others can. */
+  warn?(problem: string): void;
 }
 
-/** Atomic batches and their dependable forms came with it. */
-const LEAST_VERSION = [2, 14] as const;
-/** What stands beside `sync_interval: always` in the configuration of a server, so that streams find it. */
-const SYNC_TAG = 'sync:always';
-
-/** @throws StoreUnavailableError where no server answers; StoreError `unsupported` where they cannot hold logs */
-export async function connectToNats({ urls, credentialsFile, tls }: NatsOptions): Promise<NatsConnection> {
-  let connection: NatsConnection;
-  try {
-    connection = await connect({
-      servers: [...urls],
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 250,
-      ...(credentialsFile !== undefined && {
-        authenticator: credsAuthenticator(new Uint8Array(readFileSync(credentialsFile))),
-      }),
-      ...(tls !== undefined && { tls }),
-    });
-  } catch (error) {
-    const reason = `no NATS server at ${urls.join(', ')}: ${(error as Error).message}`;
-    throw new StoreUnavailableError('failed', reason, { cause: error });
-  }
-  try {
-    checkServer(connection);
-  } catch (error) {
+/**
+ * @throws StoreUnavailableError where no server answers; StoreError `unsupported` where one that does cannot hold logs, or all refuse
+ * this node
+ */
+export async function connectToNats(wanted: NatsOptions): Promise<NatsConnection> {
+  const { urls, credentialsFile, tls, fsync, monitors = [], warn } = wanted;
+  const options: NodeConnectionOptions = {
+    ...(credentialsFile !== undefined && { authenticator: authenticatorOf(credentialsFile) }),
+    ...(tls !== undefined && { tls }),
+  };
+  for (const problem of await checkServers(urls, options)) warn?.(problem);
+  for (const problem of await checkMonitors(monitors, fsync, tls)) warn?.(problem);
+  const connection = await connected({
+    ...options,
+    servers: [...urls],
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    // Whoever changes credentials does so on one server after the other.
+    ignoreAuthErrorAbort: true,
+  });
+  if (fsync === 'commit' && monitors.length === 0 && connection.info?.cluster === undefined) {
     await connection.close();
-    throw error;
+    throw untold(urls);
   }
+  if (warn !== undefined) void watchServers(connection, warn);
   return connection;
 }
 
-/** @throws StoreError `unsupported`, with what to write */
-function checkServer({ info }: NatsConnection): void {
-  const { version = '0.0', max_payload = 0, jetstream } = info ?? {};
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < LEAST_VERSION[0] || (major === LEAST_VERSION[0] && minor < LEAST_VERSION[1])) {
-    const least = LEAST_VERSION.join('.');
-    throw new StoreError('unsupported', `nats-server ${version} is too old: it has to be ${least} or newer`);
+/** A server on its own takes no notice of the tags that a stream wants, so there is nothing to find out by. */
+function untold(urls: readonly string[]): StoreError {
+  return new StoreError(
+    'unsupported',
+    `the NATS server at ${urls.join(', ')} is on its own, and such a one does not say whether it syncs what it acknowledges: name its monitor with -cluster-monitor http://HOST:8222 (http: "HOST:8222" in its configuration), or take -cluster-fsync os`,
+  );
+}
+
+async function connected(options: NodeConnectionOptions): Promise<NatsConnection> {
+  try {
+    return await connect(options);
+  } catch (error) {
+    const reason = `the NATS servers can be used no more: ${(error as Error).message}`;
+    throw new StoreUnavailableError('failed', reason, { cause: error });
   }
-  if (!jetstream) {
-    throw new StoreError(
-      'unsupported',
-      'the NATS server has no JetStream: write jetstream { … } into its configuration',
-    );
-  }
-  if (max_payload < leastMaxPayloadBytes) {
-    throw new StoreError(
-      'unsupported',
-      `max_payload of the NATS server is ${max_payload} bytes, fewer than a batch may have: write max_payload: 8MB into its configuration`,
-    );
+}
+
+/** A server that was away at the start, or has another configuration since, is looked at when this node comes to it. */
+async function watchServers(connection: NatsConnection, warn: (problem: string) => void): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (type !== 'reconnect') continue;
+    try {
+      checkServer(connection.getServer(), connection.info!);
+    } catch (error) {
+      warn((error as Error).message);
+    }
   }
 }
 
@@ -92,12 +107,24 @@ export async function makeStream(
     } catch (error) {
       if (!(error instanceof JetStreamError)) throw error;
       if (error.code === JETSTREAM_ERRORS.replicasAlone) continue;
-      if (error.code === JETSTREAM_ERRORS.nameInUse) return replicas;
+      if (error.code === JETSTREAM_ERRORS.nameInUse) return await replicasOf(jetStream, wanted.name, fsync);
       if (error.code === JETSTREAM_ERRORS.noSuitablePeers) throw noServers(fsync, error);
       throw new StoreError('unsupported', `JetStream refuses stream ${wanted.name}: ${error.message}`);
     }
   }
   throw new StoreError('unsupported', `JetStream refuses stream ${wanted.name}`);
+}
+
+/** How many hold a stream that was made with other settings. @throws StoreError where those promise less than is asked. */
+async function replicasOf(jetStream: JetStream, name: string, fsync: FsyncPolicy): Promise<number> {
+  const { config } = await jetStream.ask<StreamInfo>(`STREAM.INFO.${name}`);
+  if (fsync === 'commit' && !config.placement?.tags?.includes(SYNC_TAG)) {
+    throw new StoreError(
+      'unsupported',
+      `stream ${name} was made with -cluster-fsync os, so that servers may hold it that do not sync: start with that, or take another -cluster-name`,
+    );
+  }
+  return config.num_replicas;
 }
 
 function configOf(

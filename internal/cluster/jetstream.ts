@@ -43,7 +43,7 @@ export interface StreamMessage {
 /** What JetStream says of a stream. */
 export interface StreamInfo {
   state: { last_seq: number; first_seq: number; messages: number };
-  config: { num_replicas: number };
+  config: { num_replicas: number; placement?: { tags?: readonly string[] } };
 }
 
 interface ApiAnswer {

@@ -28,3 +28,7 @@ export const shardCount = 8;
 /** How often a batch is looked for that has to be there, and how long between: a replica that is behind catches up meanwhile. */
 export const replicaRetries = 20;
 export const replicaRetryMs = 100;
+/** How long a server of NATS has for the greeting, with TLS and credentials: it is one round trip or three. */
+export const natsConnectMs = 5_000;
+/** A page of a server's monitor: one line for each stream and replica, and others may have many streams there. */
+export const monitorPageBytes = 64 * MiB;
