@@ -87,6 +87,8 @@ export interface WantedStream {
   readonly subjects: readonly string[];
   /** Whether only the last message of each subject counts. */
   readonly isLastOnly: boolean;
+  /** Whether messages may say how long they are wanted. */
+  readonly expires?: boolean;
 }
 
 /**
@@ -128,13 +130,13 @@ async function replicasOf(jetStream: JetStream, name: string, fsync: FsyncPolicy
 }
 
 function configOf(
-  { name, subjects, isLastOnly }: WantedStream,
+  { name, subjects, isLastOnly, expires = false }: WantedStream,
   replicas: number,
   fsync: FsyncPolicy,
 ): object {
   return {
     ...{ name, subjects, num_replicas: replicas, storage: 'file', retention: 'limits', discard: 'new' },
-    ...{ allow_direct: true, allow_rollup_hdrs: true, allow_atomic: true },
+    ...{ allow_direct: true, allow_rollup_hdrs: true, allow_atomic: true, allow_msg_ttl: expires },
     ...{ max_msgs_per_subject: isLastOnly ? 1 : -1, max_msgs: -1, max_bytes: -1, max_age: 0 },
     // Sequences tell what comes again, and a window of ids would be memory for nothing.
     duplicate_window: 0,

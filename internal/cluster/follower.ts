@@ -49,16 +49,26 @@ export function follow(
 }
 
 /** The last messages of all subjects of a filter, in their order: complete up to the moment of asking. */
-export function lastOfSubjects(jetStream: JetStream, followed: Followed): Promise<StreamMessage[]> {
+export async function lastOfSubjects(jetStream: JetStream, followed: Followed): Promise<StreamMessage[]> {
+  const messages: StreamMessage[] = [];
+  await eachLast(jetStream, followed, (message) => messages.push(message));
+  return messages;
+}
+
+/** The same without keeping them: calls `take` with each and resolves behind the last. */
+export function eachLast(
+  jetStream: JetStream,
+  followed: Followed,
+  take: (message: StreamMessage) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const messages: StreamMessage[] = [];
     const end = consume(
       jetStream,
       followed,
       { deliver_policy: 'last_per_subject' },
       {
         take(message, pending) {
-          messages.push(message);
+          take(message);
           if (pending === 0) done();
           return true;
         },
@@ -70,7 +80,7 @@ export function lastOfSubjects(jetStream: JetStream, followed: Followed): Promis
     );
     function done(): void {
       end();
-      resolve(messages);
+      resolve();
     }
   });
 }

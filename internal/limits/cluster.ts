@@ -32,3 +32,8 @@ export const replicaRetryMs = 100;
 export const natsConnectMs = 5_000;
 /** A page of a server's monitor: one line for each stream and replica, and others may have many streams there. */
 export const monitorPageBytes = 64 * MiB;
+/**
+ * How long the servers remember that a shared value is gone, in seconds: a node that is cut off for so long has to be started anew,
+ * and what came and went costs no space for ever.
+ */
+export const tombstoneSeconds = 7 * 24 * 3_600;

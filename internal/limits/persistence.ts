@@ -23,3 +23,5 @@ export const sessionChangesBusy = 2_048;
  */
 export const acknowledgementWaitMs = 5;
 export const acknowledgementWaitAtMostMs = 50;
+/** Retained messages that are on their way to a cluster's servers at once: so many are synced together, and are there within their time. */
+export const sharedPutsAtOnce = 256;

@@ -1,4 +1,5 @@
 import type { LogStore } from '../store/log-store.ts';
+import type { SharedTables } from '../store/shared-table.ts';
 import type { Node, Nodes } from './nodes.ts';
 import type { UnplacedBatch } from './partition-log.ts';
 
@@ -6,6 +7,8 @@ import type { UnplacedBatch } from './partition-log.ts';
 export interface Cluster {
   readonly store: LogStore;
   readonly nodes: Nodes;
+  /** What they share beside logs. */
+  readonly tables: SharedTables;
   /** From now on the others hear of this node, where its clients reach it, and it may lead. Before that the store tells of no leading. */
   begin(self: Omit<Node, 'id'>): Promise<void>;
   /**

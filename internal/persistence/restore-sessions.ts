@@ -35,6 +35,8 @@ export interface RestoreParts {
   sessions: Sessions;
   broker: Broker;
   logger: Logger;
+  /** Whether retained messages are those of a cluster, and not of this store. */
+  sharesRetained?: boolean;
 }
 
 /** Puts sessions and retained messages back as the store has them. An entry that cannot be read is told and passed over. */
@@ -103,7 +105,7 @@ class Restoring {
         break;
       }
       case KeyKind.retained:
-        this.#parts.broker.retained.restore(decodeRetained(value));
+        if (!this.#parts.sharesRetained) this.#parts.broker.retained.restore(decodeRetained(value));
         break;
       case KeyKind.session: {
         const clientId = key.slice(2);

@@ -125,6 +125,10 @@ export class SessionKeeper implements SessionStore {
     this.#queue.put(retainedKey(topic), nothing, receipt);
   }
 
+  expireRetained(topic: string): void {
+    this.deleteRetained(topic);
+  }
+
   /** Resolves when everything written is durable, or could not be written. */
   flush(): Promise<void> {
     return this.#queue.flush();

@@ -46,6 +46,8 @@ export interface SessionsParts {
   entries: OpenEntries | undefined;
   /** What keeps them there. */
   keeper: SessionKeeper | undefined;
+  /** Whether retained messages are those of a cluster. */
+  sharesRetained: boolean;
   metrics: Metrics;
   logger: Logger;
 }
@@ -78,7 +80,8 @@ export async function openSessions(parts: SessionsParts): Promise<OpenSessions> 
     store: keeper,
   });
   if (entries?.hasEntries && keeper !== undefined) {
-    await restoreSessions({ store: entries.store, keeper, sessions, broker, logger });
+    const { sharesRetained } = parts;
+    await restoreSessions({ store: entries.store, keeper, sessions, broker, logger, sharesRetained });
   }
   const everyMs = options.sysIntervalMs ?? doorsLimits.sysTopicsEveryMs;
   const version = `tinymq version ${options.version ?? packageVersion}`;

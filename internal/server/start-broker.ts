@@ -9,6 +9,7 @@ import type { Cluster } from '../log/cluster.ts';
 import { Connections } from '../observe/connections.ts';
 import { Health } from '../observe/health.ts';
 import { Metrics } from '../observe/metrics.ts';
+import { SharedRetained } from '../persistence/shared-retained.ts';
 import { StoreError } from '../store/store-error.ts';
 import { type CertificateFiles, Certificates, validityOf } from '../transport/certificates.ts';
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
@@ -112,21 +113,26 @@ export async function startWithDoors(
     const exposed = await exposedPlaces(places, options, access.directory.current.isProtected);
     const keeper = openKeeper(entries, logger);
     opened.add(() => keeper?.close());
+    const sharedRetained = cluster && new SharedRetained(cluster.tables.retained, logger);
+    opened.add(() => sharedRetained?.close());
     const broker = new Broker({
       settings: brokerSettings(options),
       metrics,
       logger,
       clock: options.clock,
-      retainedStore: keeper,
+      retainedStore: sharedRetained ?? keeper,
       retainedBounds: (publisher) => access.limits.retainedBounds(publisher),
       afterReads,
     });
     tellThrottles(access.limits, broker);
+    await sharedRetained?.open(broker.retained);
+    opened.add(() => sharedRetained?.flush());
     opened.add(countSeconds(broker));
     const live = stored && openLive(options.keep ?? [], { ...stored, broker, metrics, logger });
     opened.add(() => live?.close());
     const { sessions, close } = await openSessions({
       ...{ options: usable, broker, policy: access.policy, entries, keeper, metrics, logger },
+      sharesRetained: sharedRetained !== undefined,
       mostQueuedBytes: (owner) => access.limits.mostQueuedBytes(owner),
     });
     opened.add(close);

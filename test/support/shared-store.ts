@@ -4,7 +4,9 @@ import type { Node, Nodes } from '../../internal/log/nodes.ts';
 import type { UnplacedBatch } from '../../internal/log/partition-log.ts';
 import type { LogStore, NewBatch, NewTopic, StoreEvent } from '../../internal/store/log-store.ts';
 import { MemoryStore } from '../../internal/store/memory/memory-store.ts';
+import type { SharedTables } from '../../internal/store/shared-table.ts';
 import { StoreError } from '../../internal/store/store-error.ts';
+import { FakeTables } from './fake-tables.ts';
 
 type Append = (partitionId: number, batch: UnplacedBatch) => Promise<number>;
 
@@ -15,6 +17,7 @@ type Append = (partitionId: number, batch: UnplacedBatch) => Promise<number>;
 export class SharedStore {
   readonly store = new MemoryStore();
   readonly members: FakeMember[] = [];
+  readonly tables = new FakeTables();
   leader: FakeMember | undefined;
   epoch = 0;
   /** Whether a packet between nodes is lost. */
@@ -22,8 +25,15 @@ export class SharedStore {
 
   async open(count: number): Promise<this> {
     await this.store.open();
-    for (let index = 1; index <= count; index++) this.members.push(new FakeMember(index, this));
+    for (let index = 0; index < count; index++) this.add();
     return this;
+  }
+
+  /** One node more, whose number is new. */
+  add(): FakeMember {
+    const member = new FakeMember(this.members.length + 1, this);
+    this.members.push(member);
+    return member;
   }
 
   /** Nobody leads for a while, then this node does, with all that was written before. */
@@ -64,6 +74,7 @@ export class FakeMember implements Cluster {
   readonly id: number;
   readonly store: LogStore;
   readonly nodes: Nodes;
+  readonly tables: SharedTables;
   kafka: Node['kafka'];
   isThere = false;
   append: Append | undefined;
@@ -75,6 +86,7 @@ export class FakeMember implements Cluster {
     this.id = id;
     this.#shared = shared;
     this.store = this.#asSeenHere();
+    this.tables = shared.tables.ofNode();
     const leader = (): Leader => (shared.leader === this ? 'here' : (shared.leader?.id ?? 'nobody'));
     this.nodes = {
       self: id,

@@ -27,6 +27,9 @@ class Written implements RetainedStore {
   deleteRetained(topic: string): void {
     this.calls.push(`delete ${topic}`);
   }
+  expireRetained(topic: string): void {
+    this.deleteRetained(topic);
+  }
 }
 
 describe('retained messages', () => {

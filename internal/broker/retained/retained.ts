@@ -22,6 +22,10 @@ export interface RetainedStore {
   holdBack(feeder: Source): void;
   putRetained(message: Message, receipt?: Receipt): void;
   deleteRetained(topic: string, receipt?: Receipt): void;
+  /** The time of a message is over. */
+  expireRetained(topic: string): void;
+  /** @throws BrokerError `message-too-large` where it cannot have such a message. */
+  checkRetained?(message: Message): void;
 }
 
 /** The store of a broker that keeps retained messages in memory only. */
@@ -30,6 +34,7 @@ export const noRetainedStore: RetainedStore = {
   holdBack() {},
   putRetained() {},
   deleteRetained() {},
+  expireRetained() {},
 };
 
 /** What bounds the bytes that a publisher may have retained. */
@@ -81,7 +86,7 @@ export class Retained {
    *
    * @param receipt held until the store has that.
    * @param publisher whose bytes they are, who may be bounded. Default: the client's of its id, which is not.
-   * @throws BrokerError `too-many-retained`; the topic then keeps what it had.
+   * @throws BrokerError `too-many-retained`, `message-too-large`; the topic then keeps what it had.
    */
   set(message: Message, receipt?: Receipt, publisher?: Identity): void {
     if (message.payload.length === 0) {
@@ -96,6 +101,7 @@ export class Retained {
       throw new BrokerError('too-many-retained', detail, { topic, bytes: payload.length });
     }
     if (publisher !== undefined) this.#checkBounds(message, before, publisher);
+    this.store.checkRetained?.(message);
     const kept = publisher?.user === undefined ? message : { ...message, user: publisher.user };
     this.#put(kept);
     this.store.putRetained(kept, receipt);
@@ -104,6 +110,11 @@ export class Retained {
   /** Takes over a message that the store has already. */
   restore(message: Message): void {
     this.#put(message);
+  }
+
+  /** Forgets a message that the store has no longer. */
+  forget(topic: string): void {
+    this.#remove(topic);
   }
 
   /** The retained message of a topic. */
@@ -151,7 +162,7 @@ export class Retained {
       return;
     }
     this.#remove(topic);
-    this.store.deleteRetained(topic);
+    this.store.expireRetained(topic);
   }
 
   #put(message: Message): void {

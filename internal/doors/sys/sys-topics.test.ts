@@ -93,6 +93,7 @@ describe('$SYS', () => {
       holdBack() {},
       putRetained: ({ topic }) => kept.push(topic),
       deleteRetained() {},
+      expireRetained() {},
     });
     broker.publishMessage({ topic: 'a', payload: Buffer.from('x'), clientId: '', retain: true });
     sys.publish();
