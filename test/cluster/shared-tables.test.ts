@@ -90,7 +90,7 @@ describe.runIf('there' in program)('a table in JetStream', { timeout: 120_000 },
   });
 
   async function openNode(cluster: string, which: 'retained' | 'access' = 'retained') {
-    const connection = await connectToNats({ urls: nats.urls });
+    const connection = await connectToNats({ urls: nats.urls, fsync: 'commit' });
     const tables = await openTables(new JetStream(connection), cluster, 'commit');
     closers.push(() => tables.close());
     closers.push(() => connection.close());
