@@ -59,6 +59,10 @@ export interface Encoding {
   readonly name: string;
   /** The encoding of messages without properties, where they stand in this one just so. */
   readonly plain?: Encoding;
+  /** The encoding whose messages stand in this one nearly so, that {@link rewrite} makes of them. */
+  readonly rewritten?: Encoding;
+  /** A run of {@link rewritten} in this encoding, in bytes of its own. */
+  rewrite?(run: Uint8Array): Uint8Array;
   /**
    * The messages of a run that {@link Encoding.encode} or this door's clients made.
    *
@@ -114,6 +118,8 @@ export class Publication {
   readonly numbered: Numbered | undefined;
   /** Whether every message is QoS 0, not to be retained, and says nothing beside topic and payload. */
   readonly isPlain: boolean;
+  /** Whether every message has a promised QoS, is not to be retained, and says nothing beside topic and payload. */
+  readonly isPromised: boolean;
   /** Whether no message is to be retained, so that who wants all of them with QoS 0 may have them as they are. */
   readonly isUnretained: boolean;
   /** The QoS of every message of a promised run. */
@@ -139,6 +145,7 @@ export class Publication {
     this.encoding = encoding;
     this.origin = origin;
     this.isPlain = promised === undefined && values === undefined;
+    this.isPromised = promised !== undefined;
     this.isUnretained = values === undefined || origin.kind === 'log';
     this.receipt = promised?.receipt ?? values?.receipt;
     this.numbered = promised?.numbered ?? values?.numbered;
@@ -177,6 +184,11 @@ export class Publication {
   /** Whether another node sent these messages, which has given them to logs, groups and other nodes. */
   get isRouted(): boolean {
     return this.origin.kind === 'node';
+  }
+
+  /** The client id of messages that do not carry one. */
+  get publisher(): string {
+    return this.origin.kind === 'client' ? this.origin.clientId : '';
   }
 
   /** Whether a client published these messages itself. */
@@ -224,22 +236,21 @@ export class Publication {
     this.#encoded ??= new Map();
     let encoded = this.#encoded.get(encoding);
     if (encoded === undefined) {
-      encoded = encoding.encode(this.messages());
+      encoded =
+        encoding.rewrite !== undefined && encoding.rewritten === this.encoding
+          ? encoding.rewrite(this.view())
+          : encoding.encode(this.messages());
       this.#encoded.set(encoding, encoded);
     }
     return encoded;
   }
 
   #decoded(): Message[] {
-    const messages: NewMessage[] = this.encoding.decode(this.view(), publisherOf(this.origin));
+    const messages: NewMessage[] = this.encoding.decode(this.view(), this.publisher);
     const qos = this.#qos;
     if (qos > 0) for (const message of messages) message.qos = qos;
     return messages;
   }
-}
-
-function publisherOf(origin: Origin): string {
-  return origin.kind === 'client' ? origin.clientId : '';
 }
 
 /** A message that keeps nothing alive but itself. */

@@ -3,11 +3,12 @@ import { Fifo } from '../../lib/fifo.ts';
 import { sessionInflightBytes, sessionReadAheadBytes, sessionSendAheadBytes } from '../../limits/broker.ts';
 import type { Tracing } from '../../observe/tracing.ts';
 import { messageBytes } from '../delivery/message-bytes.ts';
-import type { Message } from '../delivery/publication.ts';
+import type { Message, Publication } from '../delivery/publication.ts';
 import { Receipt } from '../delivery/receipt.ts';
 import type { Outgoing, OutgoingOptions } from './outgoing.ts';
 import type { Outlet } from './outlet.ts';
-import type { SessionStore } from './session-store.ts';
+import { messagesOf, type SentRun, SentRuns } from './sent-runs.ts';
+import { noSessionStore, type SessionStore } from './session-store.ts';
 import { type OutboxLimits, WaitingQueue } from './waiting-queue.ts';
 import type { WaitingTotal } from './waiting-total.ts';
 
@@ -57,6 +58,10 @@ export class Outbox {
   readonly #waiting: WaitingQueue;
   /** By token, in the order in which they were first sent. */
   readonly #inflight = new Map<number, Outgoing>();
+  /** Those that were sent in one piece. Their tokens are none of those above. */
+  readonly #runs = new SentRuns();
+  /** Whether the present client has asked for single messages out of runs. */
+  #isWithoutRuns = false;
   /** Of those that are kept here. */
   #inflightBytes = 0;
   /** How many of them lie in the retained store, and are not kept here. */
@@ -94,7 +99,7 @@ export class Outbox {
 
   /** Messages that were sent and are not acknowledged; those that were given back too. */
   get unacknowledged(): number {
-    return this.#inflight.size + (this.#putOff?.size ?? 0);
+    return this.#unacknowledged + (this.#putOff?.size ?? 0);
   }
 
   /** Retained messages that were sent and are not acknowledged. */
@@ -105,7 +110,7 @@ export class Outbox {
   /** Whether {@link sendBorrowed} would send a message. */
   get takesBorrowed(): boolean {
     return (
-      this.#outlet !== undefined && this.#toRepeat.length === 0 && this.#inflight.size < this.#outlet.window
+      this.#outlet !== undefined && this.#toRepeat.length === 0 && this.#unacknowledged < this.#outlet.window
     );
   }
 
@@ -117,6 +122,8 @@ export class Outbox {
   /** Sends from now on by this connection: first all again that was not acknowledged. */
   attach(outlet: Outlet): void {
     this.#outlet = outlet;
+    this.unfold();
+    this.#isWithoutRuns = false;
     this.#toRepeat.clear();
     for (const outgoing of this.#inflight.values()) this.#toRepeat.push(outgoing);
   }
@@ -144,6 +151,27 @@ export class Outbox {
     this.#store.putOutgoing(this.#owner.clientId, outgoing, receipt);
     if (goesAtOnce) this.#sendFirst(outlet, outgoing, true);
     else this.#wait(outgoing);
+    return true;
+  }
+
+  /**
+   * Sends a run of messages with QoS 1 as it lies, if the client takes all of it now, nothing else waits, and nothing of it has to
+   * be written down; false where it was not sent. It has one token.
+   */
+  sendRun(publication: Publication): boolean {
+    const outlet = this.#outlet;
+    const encoding = outlet?.runs;
+    if (outlet === undefined || encoding === undefined || this.#store !== noSessionStore) return false;
+    if (encoding.rewritten !== publication.encoding || this.#isWithoutRuns || this.#tracing?.isOn)
+      return false;
+    const { count, publisher } = publication;
+    if (!this.#hasNothingToSend || !this.#takesMore(outlet, count)) return false;
+    const bytes = publication.as(encoding);
+    const token = this.#freeToken(outlet);
+    const sequence = this.#lastSequence + 1;
+    this.#lastSequence += count;
+    this.#runs.add(token, { bytes, encoding, publisher, count, sequence, acknowledged: 0 });
+    outlet.sendRun?.(bytes, count, token);
     return true;
   }
 
@@ -211,6 +239,48 @@ export class Outbox {
     const receipt = new Receipt();
     this.#store.putOutgoing(this.#owner.clientId, outgoing, receipt);
     receipt.whenSettled(() => this.#outlet?.confirm(token));
+  }
+
+  /** The client has a message that was sent with a token, or the next ones of a run. They may have been given up since. */
+  acknowledge(token: number, count: number): void {
+    const run = this.#runs.get(token);
+    if (run === undefined) {
+      if (this.#inflight.has(token)) this.done(token);
+      return;
+    }
+    if (this.#tracing?.isOn) {
+      const { acknowledged } = run;
+      const done = this.#singles(run).slice(acknowledged, acknowledged + count);
+      for (const outgoing of done) this.#trace('acknowledged', outgoing);
+    }
+    this.#runs.acknowledge(token, count);
+  }
+
+  /**
+   * Has each message of a run that is not acknowledged be one of its own, and sends no more runs to the present client.
+   * Returns their tokens by the token of their run.
+   */
+  unfold(): ReadonlyMap<number, readonly number[]> {
+    const tokens = new Map<number, readonly number[]>();
+    this.#isWithoutRuns = true;
+    if (this.#runs.isEmpty) return tokens;
+    const all = [...this.#inflight.values()];
+    for (const [token, run] of this.#runs.takeAll()) {
+      const singles = this.#singles(run).slice(run.acknowledged);
+      for (const outgoing of singles) {
+        outgoing.token = this.#freeToken(this.#outlet!);
+        this.#enter(outgoing);
+      }
+      tokens.set(
+        token,
+        singles.map((outgoing) => outgoing.token),
+      );
+      all.push(...singles);
+    }
+    this.#inflight.clear();
+    all.sort((one, other) => one.sequence - other.sequence);
+    for (const outgoing of all) this.#inflight.set(outgoing.token, outgoing);
+    return tokens;
   }
 
   /** Nothing is left to do of a message. */
@@ -301,8 +371,14 @@ export class Outbox {
     for (const outgoing of this.#putOff?.keys() ?? []) this.#store.deleteOutgoing(outgoing);
     this.#putOff?.clear();
     this.#inflight.clear();
+    this.#runs.clear();
     this.#inflightBytes = 0;
     this.#borrowed = 0;
+  }
+
+  /** Messages that were sent, and that the client has. */
+  get #unacknowledged(): number {
+    return this.#inflight.size + this.#runs.messages;
   }
 
   get #hasNothingToSend(): boolean {
@@ -331,13 +407,22 @@ export class Outbox {
     };
   }
 
-  #takesMore({ window, channel }: Outlet): boolean {
+  #takesMore({ window, channel }: Outlet, count = 1): boolean {
     const repeats = this.#toRepeat.length;
     if (channel.waitingBytes >= sessionSendAheadBytes) return false;
     // Messages that were sent before are sent again in any case.
-    if (repeats > 0) return this.#inflight.size - repeats < window;
+    if (repeats > 0) return this.#unacknowledged - repeats < window;
     const most = this.sharesWindow ? Math.floor(window / 2) : window;
-    return this.#inflight.size < most && this.#inflightBytes < sessionInflightBytes;
+    const bytes = this.#inflightBytes + this.#runs.bytes;
+    return this.#unacknowledged + count <= most && bytes < sessionInflightBytes;
+  }
+
+  /** The messages of a run, each as it would be had it been sent alone; without tokens. */
+  #singles(run: Readonly<SentRun>): Outgoing[] {
+    return messagesOf(run).map((message, index) => ({
+      ...{ message, qos: 1, retain: false, tags: [], shared: undefined },
+      ...{ sequence: run.sequence + index, token: 0, step: 'sent', isBorrowed: false, stored: undefined },
+    }));
   }
 
   #enter(outgoing: Outgoing): void {
@@ -433,7 +518,7 @@ export class Outbox {
   /** The next token that nothing has. There is always one: fewer than all of them are unacknowledged. */
   #freeToken(outlet: Outlet): number {
     do this.#lastToken = outlet.tokenAfter(this.#lastToken);
-    while (this.#inflight.has(this.#lastToken));
+    while (this.#inflight.has(this.#lastToken) || this.#runs.has(this.#lastToken));
     return this.#lastToken;
   }
 }

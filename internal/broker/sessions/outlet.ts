@@ -1,12 +1,14 @@
 import type { ErrorCode } from '../../errors.ts';
 import type { Channel } from '../delivery/channel.ts';
-import type { Message, Qos } from '../delivery/publication.ts';
+import type { Encoding, Message, Qos } from '../delivery/publication.ts';
 
 /** How a connection sends what its session gives it. */
 export interface Outlet {
   readonly channel: Channel;
   /** Whether runs of plain messages may go into the channel as they are. */
   readonly takesRuns: boolean;
+  /** How runs stand in bytes of which it takes each message with QoS 1; undefined where it takes such messages one by one. */
+  readonly runs?: Encoding | undefined;
   /** Whether the client gets one copy of a message that comes by a group and by another of its filters. */
   readonly takesOneCopy: boolean;
   /** Messages that the client takes before it acknowledges any. */
@@ -19,6 +21,8 @@ export interface Outlet {
    * @param token 0 with QoS 0.
    */
   send(message: Message, delivery: SentAs, token: number, isAgain: boolean): ErrorCode | undefined;
+  /** Sends a run in the encoding of {@link runs}. Its token names all of its messages. */
+  sendRun?(bytes: Uint8Array, count: number, token: number): void;
   /** Tells the client that it is known to have a message of QoS 2, which is not sent again. */
   confirm(token: number): void;
 }

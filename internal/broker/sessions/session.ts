@@ -338,6 +338,10 @@ export class Session implements ShareOwner, OutboxOwner, OutboxLimits {
         return;
       }
     }
+    if (publication.isPromised && unshared?.areAllQos1 && this.outbox.sendRun(publication)) {
+      this.#context.events.delivered(publication.count, publication.end - publication.start);
+      return;
+    }
     const messages = unshared?.areAllQos0 === false ? publication.messagesToKeep() : publication.messages();
     const isOwn = publication.isBy(this.clientId);
     for (const message of messages) {

@@ -60,8 +60,10 @@ export class Subscriptions {
   /** How many want something else of a plain message than its bytes. */
   #special = 0;
   #noLocal = 0;
+  #total = 0;
   /** How many want more than QoS 0. */
   #acknowledged = 0;
+  #qos1 = 0;
   #retainAsPublished = 0;
 
   /** Whether every plain message of every topic that matches is wanted as it is. */
@@ -72,6 +74,11 @@ export class Subscriptions {
   /** Whether none of them wants more than QoS 0. */
   get areAllQos0(): boolean {
     return this.#acknowledged === 0;
+  }
+
+  /** Whether every message with QoS 1 or 2 that matches is wanted with QoS 1 and nothing said of its subscription. */
+  get areAllQos1(): boolean {
+    return this.#special === 0 && this.#qos1 === this.#total;
   }
 
   /** Whether every message that matches, plain or not, is wanted with QoS 0 and nothing said of its subscription. */
@@ -128,7 +135,9 @@ export class Subscriptions {
   #count({ noLocal, tag, qos, retainAsPublished }: Subscription, change: 1 | -1): void {
     this.#remembered?.clear();
     if (retainAsPublished) this.#retainAsPublished += change;
+    this.#total += change;
     if (qos > 0) this.#acknowledged += change;
+    if (qos === 1) this.#qos1 += change;
     if (noLocal) this.#noLocal += change;
     if (noLocal || tag !== undefined) this.#special += change;
   }

@@ -113,7 +113,8 @@ export class ConnectedClient implements PublishHost {
     this.answers = new OrderedAnswers(channel);
     this.#outlet = new FrameOutlet({
       ...{ channel, told, clock: broker.clock, window: this.#window(access) },
-      counted: (token, isReplayed) => this.#countedSent(token, isReplayed),
+      counted: (token, isReplayed) => this.#sentDeliveries().sent(token, isReplayed),
+      countedRun: (token, count) => this.#sentDeliveries().sentRun(token, count),
       confirmed: (token) => this.#session.outbox.done(token),
     });
     const opened = agreement.hasSession
@@ -388,9 +389,9 @@ export class ConnectedClient implements PublishHost {
     });
   }
 
-  #countedSent(token: number, isReplayed: boolean): void {
+  #sentDeliveries(): Deliveries {
     this.#deliveries ??= this.#newDeliveries();
-    this.#deliveries.sent(token, isReplayed);
+    return this.#deliveries;
   }
 
   #newDeliveries(): Deliveries {

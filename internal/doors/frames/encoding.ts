@@ -6,6 +6,8 @@ import { encodeFrame, FrameBit, FrameType, MAX_PAYLOAD_BYTES } from '../../proto
 import { type FrameProperties, payloadWith, readProperties } from '../../protocol/frame/properties.ts';
 import { propertiesToTell, type Told } from './message-properties.ts';
 
+const COUNTED = FrameBit.acknowledged;
+
 /** Messages as PUBLISH frames, one behind the other. */
 export const frameEncoding: Encoding = {
   name: 'frames',
@@ -27,6 +29,24 @@ export const frameEncoding: Encoding = {
 
   encode(messages) {
     return Buffer.concat(messages.map(encodeMessage));
+  },
+};
+
+/** The same as counted frames. A plain frame becomes one by a bit. */
+export const countedEncoding: Encoding = {
+  name: 'counted frames',
+  rewritten: frameEncoding,
+  decode: frameEncoding.decode,
+
+  rewrite(run) {
+    const counted = new Uint8Array(run);
+    const cursor = new FrameCursor(MAX_PAYLOAD_BYTES);
+    for (let at = 0; cursor.read(counted, at, counted.length); at = cursor.end) counted[at]! |= COUNTED;
+    return counted;
+  },
+
+  encode(messages) {
+    return countedEncoding.rewrite!(frameEncoding.encode(messages));
   },
 };
 

@@ -4,7 +4,7 @@ import type { Outlet, SentAs } from '../../broker/sessions/outlet.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { FrameBit, FrameType } from '../../protocol/frame/frame.ts';
 import { type ReplayedAs, replayedPayload } from '../../protocol/frame/positions.ts';
-import { encodeWith, LastBytes } from './encoding.ts';
+import { countedEncoding, encodeWith, LastBytes } from './encoding.ts';
 import { propertiesToTell, type Told, withoutPlace } from './message-properties.ts';
 
 export interface FrameOutletParts {
@@ -15,6 +15,8 @@ export interface FrameOutletParts {
   window: number;
   /** A counted message is sent; of a replay, the client finds it again by its place. */
   counted(token: number, isReplayed: boolean): void;
+  /** A run of counted messages is sent. */
+  countedRun(token: number, count: number): void;
   /** The client has a message of QoS 2 by another protocol, and is not asked once more. */
   confirmed(token: number): void;
 }
@@ -23,6 +25,7 @@ export interface FrameOutletParts {
 export class FrameOutlet implements Outlet {
   readonly channel: Channel;
   readonly takesRuns = true;
+  readonly runs = countedEncoding;
   readonly takesOneCopy = true;
   readonly window: number;
   /** Messages so far that its channel never drops. */
@@ -54,6 +57,12 @@ export class FrameOutlet implements Outlet {
       this.channel.deliver(new Publication(this.channel.encoding).set(bytes, 0, bytes.length, 1));
     }
     if (isCounted) this.#parts.counted(token, this.#replayed !== undefined);
+  }
+
+  sendRun(bytes: Uint8Array, count: number, token: number): void {
+    this.undroppable += count;
+    this.channel.enqueueUndroppable(bytes);
+    this.#parts.countedRun(token, count);
   }
 
   /** What `send` has sent is one of a replay, and says where it was read. */
