@@ -4,6 +4,7 @@ import { keepingProblem } from '../../internal/log/names.ts';
 import { filterProblem } from '../../internal/topic.ts';
 import type {
   BrokerOptions,
+  ClusterOption,
   GrpcOptions,
   HttpOptions,
   KafkaLogDirs,
@@ -57,6 +58,7 @@ export function brokerOptionsOf(
     sessionExpiryMs: values['session-expiry'],
     sysIntervalMs: values['sys-interval'],
     shutdownTimeoutMs: values['shutdown-timeout'],
+    cluster: clusterOf(values, given),
     keep: values.keep.map(keepOptionOf),
     dataDir: values['data-dir'],
     // Whoever names no folder may just be trying a second broker.
@@ -72,6 +74,32 @@ export function brokerOptionsOf(
     certificateUsers: values['certificate-user'].length > 0 ? values['certificate-user'] : undefined,
     tokens: tokensOf(values, given),
     webSocketOrigins: values['ws-origin'].length > 0 ? values['ws-origin'] : undefined,
+  };
+}
+
+/** @throws UsageError where a flag about a cluster has no effect. */
+function clusterOf(values: BrokerValues, given: ReadonlySet<string>): ClusterOption | undefined {
+  const servers = values.cluster.flatMap((item) => item.split(','));
+  if (servers.length === 0) {
+    const useless = [...given].find((flag) => flag.startsWith('cluster-'));
+    if (useless !== undefined) throw new UsageError(`-${useless} has no effect without -cluster`);
+    return undefined;
+  }
+  if (given.has('kafka-log-dir')) {
+    throw new UsageError('-kafka-log-dir has no effect with -cluster: logs lie in NATS JetStream then');
+  }
+  const tls = {
+    caFile: values['cluster-tls-ca'],
+    certFile: values['cluster-tls-cert'],
+    keyFile: values['cluster-tls-key'],
+  };
+  return {
+    servers,
+    name: values['cluster-name'],
+    fsync: values['cluster-fsync'],
+    credentialsFile: values['cluster-credentials'],
+    tls: Object.values(tls).some((file) => file !== undefined) ? tls : undefined,
+    monitors: values['cluster-monitor'].flatMap((item) => item.split(',')),
   };
 }
 

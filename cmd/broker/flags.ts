@@ -251,6 +251,46 @@ const options = {
       help: 'how many bytes of each log are kept; 0 keeps all of them',
     },
   ),
+  cluster: list({
+    group: 'Cluster',
+    placeholder: 'URL',
+    help: 'be a node of a cluster, whose logs lie in NATS JetStream: its servers, as nats://host:port or tls://host:port',
+  }),
+  'cluster-name': text({
+    group: 'Cluster',
+    default: 'tinymq',
+    help: 'brokers of the same name are one cluster; several may share the servers',
+  }),
+  'cluster-fsync': choice(['commit', 'os'], {
+    group: 'Cluster',
+    default: 'commit',
+    help: 'which servers hold logs: with commit those that sync what they acknowledge, and say so by the tag sync:always',
+  }),
+  'cluster-credentials': text({
+    group: 'Cluster',
+    placeholder: 'FILE',
+    help: 'who the broker is for NATS: a file with credentials, with the seed of an NKEY, or with USER:PASSWORD',
+  }),
+  'cluster-tls-ca': text({
+    group: 'Cluster',
+    placeholder: 'FILE',
+    help: 'who signed the certificates of the NATS servers (PEM); those of the system unless given',
+  }),
+  'cluster-tls-cert': text({
+    group: 'Cluster',
+    placeholder: 'FILE',
+    help: 'the certificate that the broker shows the NATS servers (PEM)',
+  }),
+  'cluster-tls-key': text({
+    group: 'Cluster',
+    placeholder: 'FILE',
+    help: 'the key of that certificate (PEM)',
+  }),
+  'cluster-monitor': list({
+    group: 'Cluster',
+    placeholder: 'URL',
+    help: 'where the NATS servers say how they are configured, such as http://host:8222, to check that they sync',
+  }),
   'log-level': choice(['debug', 'info', 'warn', 'error', 'silent'], {
     group: 'Output',
     default: 'info',
@@ -286,6 +326,7 @@ export const brokerSections: Readonly<Record<string, Section>> = {
   'slow-consumer': { help: 'Subscribers that do not take their messages.', own: 'policy' },
   session: { help: 'What may wait in a session of MQTT.' },
   keep: { help: 'Messages that are kept to be read again.', own: 'topics' },
+  cluster: { help: 'Several brokers with the same logs, on NATS JetStream.', own: 'servers' },
   log: { help: 'What the broker tells of itself.' },
 };
 

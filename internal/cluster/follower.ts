@@ -30,7 +30,7 @@ export function follow(
   let isEnded = false;
   let end = () => {};
   const begin = () => {
-    if (isEnded) return;
+    if (isEnded || jetStream.connection.isClosed()) return;
     end = consume(
       jetStream,
       followed,
@@ -103,6 +103,7 @@ function consume(
   const inbox = createInbox();
   const { connection } = jetStream;
   let heardAtMs = performance.now();
+  let isLost = false;
   const timer = setInterval(() => {
     if (performance.now() - heardAtMs > followerSilenceMs) fail(new Error('the consumer is silent'));
   }, followerBeatMs).unref();
@@ -119,7 +120,6 @@ function consume(
     clearInterval(timer);
     subscription.unsubscribe();
   };
-  let isLost = false;
   function fail(error: Error): void {
     if (isLost || subscription.isClosed()) return;
     isLost = true;

@@ -1,7 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { replicaRetries, replicaRetryMs } from '../limits/cluster.ts';
 import type { GroupOffset, StoredGroups, TopicPartition } from '../store/log-store.ts';
+import { StoreUnavailableError } from '../store/store-error.ts';
 import type { JetStreamShard } from './jetstream-shard.ts';
 import { digestOf } from './meta.ts';
 import type { Shard } from './shard.ts';
+import type { StoredMessage } from './stream.ts';
 
 /** What a group committed for a partition; without an offset it was forgotten. */
 interface OffsetRecord extends TopicPartition, Partial<Omit<GroupOffset, keyof TopicPartition>> {
@@ -22,28 +26,43 @@ export class GroupRecords {
   readonly #offsets = new Map<string, Map<string, GroupOffset>>();
   readonly #members = new Map<string, Uint8Array>();
 
-  constructor(shard: Shard, stream: JetStreamShard) {
+  /** By its subject, the sequence of the last message that this node has heard of. */
+  readonly #sequences: ReadonlyMap<string, number>;
+
+  constructor(shard: Shard, stream: JetStreamShard, sequences: ReadonlyMap<string, number>) {
     this.#shard = shard;
     this.#stream = stream;
+    this.#sequences = sequences;
   }
 
-  /** Reads all that lasts. */
+  /** Reads all that lasts. @throws StoreUnavailableError where no replica has all that this node has heard of */
   async load(): Promise<StoredGroups> {
+    const messages = await this.#complete();
     this.#offsets.clear();
     this.#members.clear();
-    for (const { body } of await this.#stream.lastOfSubjects('g.>')) {
-      const record = JSON.parse(Buffer.from(body).toString()) as OffsetRecord;
-      const { group, ...offset } = record;
+    for (const { body } of messages) {
+      const record = JSON.parse(Buffer.from(body).toString()) as OffsetRecord & MembersRecord;
+      const { group, members, ...offset } = record;
       if (offset.offset !== undefined) this.#keep(group, offset as GroupOffset);
-    }
-    for (const { body } of await this.#stream.lastOfSubjects('h.*')) {
-      const { group, members } = JSON.parse(Buffer.from(body).toString()) as MembersRecord;
       if (members !== undefined) this.#members.set(group, new Uint8Array(Buffer.from(members, 'base64')));
     }
     return {
       groups: new Map([...this.#offsets].map(([group, offsets]) => [group, [...offsets.values()]])),
       groupMembers: new Map(this.#members),
     };
+  }
+
+  /** The last messages about groups. Any replica answers, and one may be behind. */
+  async #complete(): Promise<StoredMessage[]> {
+    const known = [...this.#sequences];
+    for (let tries = 0; tries < replicaRetries; tries++) {
+      if (tries > 0) await pause(replicaRetryMs);
+      const offsets = await this.#stream.lastOfSubjects('g.>');
+      const messages = [...offsets, ...(await this.#stream.lastOfSubjects('h.*'))];
+      const found = new Map(messages.map(({ subject, sequence }) => [subject, sequence]));
+      if (known.every(([subject, sequence]) => (found.get(subject) ?? 0) >= sequence)) return messages;
+    }
+    throw new StoreUnavailableError('failed', 'no replica has all that groups have committed');
   }
 
   async saveOffsets(group: string, offsets: readonly GroupOffset[]): Promise<void> {
@@ -103,4 +122,9 @@ function placeKey({ topic, partition }: TopicPartition): string {
 
 function offsetSubject(group: string, { topic, partition }: TopicPartition): string {
   return `g.${digestOf(group)}.${digestOf(topic)}.${partition}`;
+}
+
+/** Whether a message of the shard is one of these. */
+export function isGroupSubject(subject: string): boolean {
+  return subject.startsWith('g.') || subject.startsWith('h.');
 }

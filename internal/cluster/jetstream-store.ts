@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Clock } from '../lib/clock.ts';
+import { replicaRetries, replicaRetryMs } from '../limits/cluster.ts';
 import {
   checkBatch,
   checkFirst,
@@ -31,12 +33,14 @@ import type {
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { BatchSearch, batchSpan } from './batch-search.ts';
 import { connectToNats, makeStream, type NatsOptions } from './connection.ts';
-import { GroupRecords } from './group-records.ts';
+import { Coordination } from './coordination.ts';
+import { GroupRecords, isGroupSubject } from './group-records.ts';
 import { JetStream } from './jetstream.ts';
 import { JetStreamShard } from './jetstream-shard.ts';
-import type { Facts } from './messages.ts';
+
 import { Meta, type TopicRecord } from './meta.ts';
 import { Shard } from './shard.ts';
+import { ShardNews } from './shard-news.ts';
 import { storedPartition } from './shard-state.ts';
 
 export interface JetStreamStoreOptions extends NatsOptions {
@@ -56,6 +60,7 @@ interface OpenShard {
   readonly shard: Shard;
   readonly stream: JetStreamShard;
   readonly search: BatchSearch;
+  readonly news: ShardNews;
 }
 
 /**
@@ -65,13 +70,21 @@ interface OpenShard {
 export class JetStreamStore implements LogStore {
   readonly #options: JetStreamStoreOptions;
   readonly #listeners = new Set<(event: StoreEvent) => void>();
+  readonly #ownersListeners = new Set<() => void>();
   readonly #shards: OpenShard[] = [];
   /** Which topic has a partition, and under which number. */
   readonly #places = new Map<number, { topic: string; number: number }>();
   #connection: NatsConnection | undefined;
+  /** Once it is connected. */
+  jetStream!: JetStream;
   #meta!: Meta;
   #groups!: GroupRecords;
+  /** By its subject, the last message about a group. */
+  readonly #groupSequences = new Map<string, number>();
+  #coordination: Coordination | undefined;
   #status: StoreHealth['status'] = 'closed';
+  /** Why nothing can be written at the moment. */
+  #problem = '';
   #lastDeletion: Promise<unknown> = Promise.resolve();
   /** How many servers hold what is stored. */
   replicas = 0;
@@ -83,23 +96,64 @@ export class JetStreamStore implements LogStore {
     this.#options = options;
   }
 
-  async open(): Promise<StoredState> {
+  /**
+   * Connects, and gives this node its number.
+   * @throws StoreUnavailableError where no server answers; StoreError `unsupported` where they cannot hold logs
+   */
+  async connect(): Promise<NatsConnection> {
     const { name, fsync } = this.#options;
     const connection = await connectToNats(this.#options);
     this.#connection = connection;
     try {
       this.limits = { maxBatchBytes: connection.info!.max_payload - HEADER_BYTES, canReplace: false };
-      const jetStream = new JetStream(connection);
+      this.jetStream = new JetStream(connection);
       const meta = { name: `${name}-meta`, subjects: [`${name}.meta.>`], isLastOnly: true };
-      this.replicas = await makeStream(jetStream, meta, fsync);
-      this.node = await this.#openMeta(jetStream, meta.name);
-      await this.#openShards(jetStream);
+      this.replicas = await makeStream(this.jetStream, meta, fsync);
+      this.node = await this.#openMeta(meta.name);
+      return connection;
+    } catch (error) {
+      await this.#release();
+      throw error;
+    }
+  }
+
+  async open(): Promise<StoredState> {
+    if (this.#connection === undefined) await this.connect();
+    try {
+      await this.#openShards();
     } catch (error) {
       await this.#release();
       throw error;
     }
     this.#status = 'ready';
     return this.#state();
+  }
+
+  /** In the order of their numbers; empty until it is open. */
+  get shards(): readonly Shard[] {
+    return this.#shards.map(({ shard }) => shard);
+  }
+
+  /** Which shard a partition is in. */
+  shardOf(partition: number): number {
+    return partition % this.#shards.length;
+  }
+
+  /** Nothing can be written, as NATS is away: readers look who leads, and groups wait. */
+  noteUnavailable(reason: string): void {
+    if (this.#status !== 'ready') return;
+    this.#status = 'unavailable';
+    this.#problem = reason;
+    this.#tell({ kind: 'unavailable', reason });
+    for (const { shard, news } of this.#shards) if (shard.leader === 'here') news.noteFollows();
+    this.#coordination?.suspend();
+  }
+
+  noteRecovered(): void {
+    if (this.#status !== 'unavailable') return;
+    this.#status = 'ready';
+    this.#tell({ kind: 'recovered', state: {} });
+    this.#coordination?.resume();
   }
 
   /** Tries to own every shard that no other node does. Resolves with whether it owns them all. */
@@ -226,22 +280,19 @@ export class JetStreamStore implements LogStore {
   async saveGroupOffsets(group: string, offsets: GroupOffset[]): Promise<void> {
     this.#checkOpen();
     checkGroupOffsets(offsets);
-    await this.#groups.saveOffsets(group, offsets);
+    await (await this.#loadedGroups()).saveOffsets(group, offsets);
   }
 
   async deleteGroupOffsets(group: string, partitions: TopicPartition[]): Promise<void> {
-    this.#checkOpen();
-    await this.#groups.deleteOffsets(group, partitions);
+    await (await this.#loadedGroups()).deleteOffsets(group, partitions);
   }
 
   async saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void> {
-    this.#checkOpen();
-    await this.#groups.saveMembers(group, members);
+    await (await this.#loadedGroups()).saveMembers(group, members);
   }
 
   async deleteGroup(group: string): Promise<void> {
-    this.#checkOpen();
-    await this.#groups.delete(group);
+    await (await this.#loadedGroups()).delete(group);
   }
 
   async putMeta(key: string, value: Uint8Array | undefined): Promise<void> {
@@ -260,6 +311,7 @@ export class JetStreamStore implements LogStore {
   }
 
   async confirm(what: number | 'groups'): Promise<void> {
+    this.#checkOpen();
     const { shard } = what === 'groups' ? this.#shards[0]! : this.#shardOf(what);
     await shard.confirm();
   }
@@ -270,7 +322,7 @@ export class JetStreamStore implements LogStore {
   }
 
   async close(): Promise<void> {
-    if (this.#status === 'closed') return;
+    if (this.#status === 'closed') return this.#release();
     this.#status = 'closed';
     await Promise.all(this.#shards.map(({ shard }) => shard.stepDown()));
     await this.#release();
@@ -280,7 +332,7 @@ export class JetStreamStore implements LogStore {
     const waiting = this.#shards.map(({ shard }) => shard.waiting);
     return {
       status: this.#status,
-      problem: '',
+      problem: this.#problem,
       waitingChanges: waiting.reduce((sum, { changes }) => sum + changes, 0),
       waitingBytes: waiting.reduce((sum, { bytes }) => sum + bytes, 0),
       corruptBatches: 0,
@@ -292,11 +344,17 @@ export class JetStreamStore implements LogStore {
     return () => this.#listeners.delete(listener);
   }
 
-  async #openMeta(jetStream: JetStream, stream: string): Promise<number> {
+  /** Calls `listener` when a shard may have another owner. Returns what ends that. */
+  onOwners(listener: () => void): () => void {
+    this.#ownersListeners.add(listener);
+    return () => this.#ownersListeners.delete(listener);
+  }
+
+  async #openMeta(stream: string): Promise<number> {
     const { name } = this.#options;
-    const values = new Meta(jetStream, stream, `${name}.meta.`, 'nobody', () => {});
+    const values = new Meta(this.jetStream, stream, `${name}.meta.`, 'nobody', () => {});
     const node = await nextNode(values);
-    this.#meta = new Meta(jetStream, stream, `${name}.meta.`, String(node), (before, after) =>
+    this.#meta = new Meta(this.jetStream, stream, `${name}.meta.`, String(node), (before, after) =>
       this.#topicChanged(before, after),
     );
     await this.#meta.open();
@@ -304,25 +362,54 @@ export class JetStreamStore implements LogStore {
     return node;
   }
 
-  async #openShards(jetStream: JetStream): Promise<void> {
-    const { name, fsync, shards: wanted, clock } = this.#options;
-    const count = await agreedCount(this.#meta, wanted);
-    for (let index = 0; index < count; index++) {
-      const prefix = `${name}.${index}.`;
-      const wantedStream = { name: `${name}-L${index}`, subjects: [`${prefix}>`], isLastOnly: false };
-      await makeStream(jetStream, wantedStream, fsync);
-      const stream = new JetStreamShard(jetStream, wantedStream.name, prefix);
-      const events = {
-        applied: (message: { sequence: number }, facts: Facts) => search.note(message.sequence, facts),
-        ownership: () => {},
-      };
-      const shard = new Shard({ node: this.node, stream, clock, events });
-      const search = new BatchSearch(stream, shard.state);
-      this.#shards.push({ shard, stream, search });
-      shard.state.restore(await stream.lastOfSubjects());
-      shard.follow();
+  async #openShards(): Promise<void> {
+    const count = await agreedCount(this.#meta, this.#options.shards);
+    const numbers = Array.from({ length: count }, (_, number) => number);
+    this.#shards.push(...(await Promise.all(numbers.map((number) => this.#openShard(number, count)))));
+    const [first] = this.#shards;
+    this.#groups = new GroupRecords(first!.shard, first!.stream, this.#groupSequences);
+    this.#coordination = new Coordination(first!.shard, this.#groups, (event) => this.#tell(event));
+    for (const { shard } of this.#shards) shard.follow();
+  }
+
+  async #openShard(number: number, count: number): Promise<OpenShard> {
+    const { name, fsync, clock } = this.#options;
+    const prefix = `${name}.${number}.`;
+    const wanted = { name: `${name}-L${number}`, subjects: [`${prefix}>`], isLastOnly: false };
+    await makeStream(this.jetStream, wanted, fsync);
+    const stream = new JetStreamShard(this.jetStream, wanted.name, prefix);
+    const news: ShardNews = new ShardNews({
+      shard: () => shard,
+      numberOf: (id) => this.#places.get(id)?.number,
+      partitions: () => [...this.#places.keys()].filter((id) => id % count === number),
+      tell: (event) => this.#tell(event),
+    });
+    const shard: Shard = new Shard({
+      ...{ node: this.node, stream, clock },
+      events: {
+        applied: (message, facts) => {
+          search.note(message.sequence, facts);
+          news.note(facts);
+          if (facts.kind === 'group') this.#groupSequences.set(message.subject, message.sequence);
+          if (facts.kind === 'marker') this.#tellOwners();
+        },
+        ownership: (isOwner) => {
+          if (isOwner) news.tellLeads();
+          else news.noteFollows();
+          if (number === 0) this.#coordination?.note(isOwner);
+          this.#tellOwners();
+        },
+      },
+    });
+    const search = new BatchSearch(stream, shard.state);
+    const stored = await stream.lastOfSubjects();
+    shard.state.restore(stored);
+    for (const { subject, sequence } of stored) {
+      if (isGroupSubject(subject)) this.#groupSequences.set(subject, sequence);
     }
-    this.#groups = new GroupRecords(this.#shards[0]!.shard, this.#shards[0]!.stream);
+    // The replica that answered may be behind.
+    await withRetries(() => shard.catchUp());
+    return { shard, stream, search, news };
   }
 
   async #state(): Promise<StoredState> {
@@ -359,7 +446,7 @@ export class JetStreamStore implements LogStore {
       if (shard.leader !== 'here') continue;
       await stream.purge(id, await shard.deletePartition(id));
     }
-    if (this.#shards[0]!.shard.leader === 'here') await this.#groups.forgetTopic(name);
+    if (this.#shards[0]!.shard.leader === 'here') await (await this.#loadedGroups()).forgetTopic(name);
   }
 
   #storedTopic({ name, topicId, configs, createdAtMs, partitions }: Omit<TopicRecord, 'by'>): StoredTopic {
@@ -383,6 +470,13 @@ export class JetStreamStore implements LogStore {
     for (const id of partitions) this.#places.delete(id);
   }
 
+  /** What groups committed is changed when it is known. */
+  async #loadedGroups(): Promise<GroupRecords> {
+    this.#checkOpen();
+    await this.#coordination?.loaded;
+    return this.#groups;
+  }
+
   #shardOf(partition: number): OpenShard {
     this.#checkOpen();
     if (!this.#places.has(partition)) throw noSuchPartition(partition);
@@ -390,14 +484,19 @@ export class JetStreamStore implements LogStore {
   }
 
   #checkOpen(): void {
-    if (this.#status !== 'ready') throw new StoreUnavailableError('closed', 'the store is closed');
+    if (this.#status === 'closed') throw new StoreUnavailableError('closed', 'the store is closed');
   }
 
   #tell(event: StoreEvent): void {
     for (const listener of [...this.#listeners]) listener(event);
   }
 
+  #tellOwners(): void {
+    for (const listener of [...this.#ownersListeners]) listener();
+  }
+
   async #release(): Promise<void> {
+    this.#coordination?.close();
     this.#meta?.close();
     for (const { shard } of this.#shards.splice(0)) shard.close();
     await this.#connection?.close();
@@ -422,4 +521,16 @@ async function agreedCount(meta: Meta, wanted: number): Promise<number> {
 
 function unsupported(reason: string): StoreError {
   return new StoreError('unsupported', reason);
+}
+
+/** Replicas that are behind catch up, and servers elect a leader. */
+async function withRetries<T>(act: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await act();
+    } catch (error) {
+      if (tries === replicaRetries) throw error;
+      await pause(replicaRetryMs);
+    }
+  }
 }

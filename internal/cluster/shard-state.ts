@@ -114,6 +114,11 @@ export class ShardState {
   }
 }
 
+/** Bytes of the batches that are there. */
+export function sizeOf({ bytesEver, bytesBefore }: Readonly<KnownPartition>): number {
+  return bytesEver - bytesBefore;
+}
+
 /** A partition in the words of the stores. */
 export function storedPartition(
   id: number,
@@ -127,7 +132,7 @@ export function storedPartition(
     firstOffset: known?.firstOffset ?? 0,
     nextOffset: known?.nextOffset ?? 0,
     maxTimestamp: known?.maxTimestamp ?? -1,
-    sizeBytes: (known?.bytesEver ?? 0) - (known?.bytesBefore ?? 0),
+    sizeBytes: known === undefined ? 0 : sizeOf(known),
     producers: producers.map(([producer, state]) => ({
       id: producer,
       state: new Uint8Array(Buffer.from(state, 'base64')),

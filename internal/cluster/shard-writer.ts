@@ -25,8 +25,12 @@ export interface Writer {
   /** How many messages are not stored yet. */
   readonly waiting: number;
   readonly waitingBytes: number;
-  /** Writes the message that is made with the next id. Resolves with its sequence when it is stored. @throws StoreError */
-  write(make: (id: WriteId) => ShardMessage): Promise<number>;
+  /**
+   * Writes the message that is made with the next id. Resolves with its sequence when it is stored.
+   * @param refusal of whatever comes behind it: it is the last one then.
+   * @throws StoreError
+   */
+  write(make: (id: WriteId) => ShardMessage, refusal?: StoreError): Promise<number>;
   /** Resolves when what waits now is stored, or was refused. */
   settled(): Promise<void>;
   /** A message of this writer is stored, and all before it. */
@@ -60,6 +64,8 @@ export class ShardWriter implements Writer {
   #nextNumber = 1;
   #isWriting = false;
   #refusal: StoreError | undefined;
+  /** Set when the last message was given. */
+  #refusalBehindLast: StoreError | undefined;
   readonly epoch: number;
   waitingBytes = 0;
 
@@ -73,8 +79,10 @@ export class ShardWriter implements Writer {
     return this.#queue.length;
   }
 
-  write(make: (id: WriteId) => ShardMessage): Promise<number> {
-    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+  write(make: (id: WriteId) => ShardMessage, refusalBehind?: StoreError): Promise<number> {
+    const refusal = this.#refusal ?? this.#refusalBehindLast;
+    if (refusal !== undefined) return Promise.reject(refusal);
+    this.#refusalBehindLast = refusalBehind;
     const message = make({ epoch: this.epoch, number: this.#nextNumber++ });
     const { promise: settled, resolve, reject } = Promise.withResolvers<number>();
     this.#queue.push({ message, settled, resolve, reject });

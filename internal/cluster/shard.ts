@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import { catchUpMessages } from '../limits/cluster.ts';
 import type { Leader } from '../log/leadership.ts';
 import { checkFirst, checkNext } from '../store/batch-rules.ts';
 import type { NewBatch } from '../store/log-store.ts';
@@ -47,6 +48,7 @@ export class Shard {
   readonly #ends = new Map<number, PartitionEnd>();
   #endFollowing: (() => void) | undefined;
   #isClaiming = false;
+  #isSteppingDown = false;
 
   constructor(parts: ShardParts) {
     this.#parts = parts;
@@ -63,6 +65,7 @@ export class Shard {
 
   /** Who owns it. The node itself does so only as long as it writes; a marker of its own that it lost counts for nothing. */
   get leader(): Leader {
+    if (this.#isSteppingDown) return 'nobody';
     if (this.#writer !== undefined) return 'here';
     const { owner } = this.state;
     return owner === NOBODY || owner === this.#parts.node ? 'nobody' : owner;
@@ -74,7 +77,7 @@ export class Shard {
 
   /** Tries to become the owner. Resolves with whether it is; where it is not, what was stored meanwhile is known. */
   async claim(): Promise<boolean> {
-    if (this.#writer !== undefined) return true;
+    if (this.#writer !== undefined) return !this.#isSteppingDown;
     if (this.#isClaiming) return false;
     this.#isClaiming = true;
     try {
@@ -87,10 +90,26 @@ export class Shard {
     }
   }
 
+  /**
+   * Takes up what is stored by now, and resolves with its last sequence; less of it is taken up where something is damaged.
+   * @throws StoreUnavailableError
+   */
+  async catchUp(): Promise<number> {
+    const { stream } = this.#parts;
+    const last = await stream.lastSequence();
+    while (this.state.applied < last) {
+      const { applied } = this.state;
+      const until = Math.min(last, applied + catchUpMessages);
+      if (!this.#takeUp(await stream.readBetween(applied, until))) break;
+      // Nothing is left there: what comes is behind it.
+      if (this.state.applied === applied && until < last) this.state.applied = until;
+    }
+    return last;
+  }
+
   async #claim(): Promise<boolean> {
     const { stream, node } = this.#parts;
-    const last = await stream.lastSequence();
-    if (last > this.state.applied) this.#takeUp(await stream.readBetween(this.state.applied, last));
+    const last = await this.catchUp();
     if (this.state.applied !== last) return false;
     const epoch = this.state.epoch + 1;
     const marker = markerMessage({ epoch, number: 0 }, node);
@@ -123,8 +142,13 @@ export class Shard {
   async stepDown(): Promise<void> {
     const writer = this.#writer;
     if (writer === undefined) return;
-    await writer.write((id) => markerMessage(id, NOBODY)).catch(() => {});
-    writer.end('stopped', notLeader());
+    this.#isSteppingDown = true;
+    try {
+      await writer.write((id) => markerMessage(id, NOBODY), notLeader()).catch(() => {});
+      writer.end('stopped', notLeader());
+    } finally {
+      this.#isSteppingDown = false;
+    }
   }
 
   /**

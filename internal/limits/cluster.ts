@@ -23,6 +23,8 @@ export const readMessages = 256;
 export const readBytes = 4 * MiB;
 /** What `max_payload` of the servers has to be at least: a Kafka client's largest batch, with its headers and some more. */
 export const leastMaxPayloadBytes = 2 * MiB;
+/** Messages that a node which is behind reads at once, with their batches. */
+export const catchUpMessages = 1_000;
 /** Shards of a new cluster: each is a group of Raft, which costs the servers some percent of a processor for each hundred. */
 export const shardCount = 8;
 /** How often a batch is looked for that has to be there, and how long between: a replica that is behind catches up meanwhile. */
@@ -37,3 +39,26 @@ export const monitorPageBytes = 64 * MiB;
  * and what came and went costs no space for ever.
  */
 export const tombstoneSeconds = 7 * 24 * 3_600;
+/** How often a node says that it is there. */
+export const nodeBeatMs = 500;
+/** A node that was not heard for so long is gone: six beats, as a process that collects garbage misses one or two. */
+export const nodeSilenceMs = 3_000;
+/** A node that was not heard for so long is asked: where nobody has its connection any more, NATS says so at once. */
+export const nodeProbeAfterMs = 1_100;
+export const nodeProbeTimeoutMs = 1_000;
+/** A node that did not hear itself for so long may have been replaced: it leads nothing until it does. */
+export const ownDeafnessMs = 1_500;
+/** How often is looked whether a shard lacks an owner, beside each time that something happened. */
+export const claimEveryMs = 250;
+/** A shard that the first in order does not claim is for the next one after so long. */
+export const claimPatienceMs = 2_000;
+/** A node is given shards when it was there for so long: one that fails again and again would move them to and fro. */
+export const settledNodeMs = 10_000;
+/** How long a node that leaves waits for others to own what it gave away. */
+export const leavePatienceMs = 5_000;
+/** How long a forwarded batch, of which the outcome is not known, rests. */
+export const forwardRetryMs = 100;
+/** Batches of one partition in one round to its leader: as many as a leader remembers of a producer, so that each may come again. */
+export const forwardedPerPartition = 5;
+/** Bytes of one round to a leader. */
+export const forwardBytes = MiB;

@@ -22,4 +22,8 @@ export interface Cluster {
   onMessage(listener: (from: number, packet: Uint8Array) => void): () => void;
   /** Calls `append` with what other nodes give to this one. Returns what ends that. */
   onForwarded(append: (partitionId: number, batch: UnplacedBatch) => Promise<number>): () => void;
+  /** Has others lead what this node leads, and leads nothing any more. Resolves when they do; what follows may still be forwarded to them. */
+  leave(): Promise<void>;
+  /** The last step of a broker's end. */
+  close(): Promise<void>;
 }

@@ -49,6 +49,10 @@ const OPTIONS = {
   openTelemetry: object,
   settings: callback,
   logger: object,
+  cluster: objectOf({
+    ...{ servers: list, name: text, fsync: text, credentialsFile: text, monitors: list },
+    tls: objectOf({ caFile: text, certFile: text, keyFile: text }),
+  }),
   keep: list,
   dataDir: text,
   dataDirIsOptional: yesOrNo,

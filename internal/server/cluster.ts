@@ -33,6 +33,8 @@ export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<v
   const routed = (filter: string) => delivery.noteRoute(filter);
   const links = new Links({ transport: cluster, broker, frames: frameEncoding, metrics, logger, routed });
   opened.add(() => links.close());
+  // Clients find the next leaders before the doors close.
+  opened.add(() => cluster.leave());
   await cluster.begin({ kafka: kafkaAddress(options, listeners) });
 }
 

@@ -5,6 +5,7 @@ import type { TokenOptions } from '../access/users/tokens/tokens.ts';
 import type { Setting } from '../admin/setting.ts';
 import type { BrokerSettings, Logger } from '../broker/broker.ts';
 import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../broker/delivery/channel.ts';
+import { natsUrlProblem } from '../cluster/nats-url.ts';
 import type { DoorName, OptionalDoors } from '../doors/all.ts';
 import { type DoorEntry, type DoorOptions, doorsWithPorts } from '../doors/door.ts';
 import { doorEndpoint } from '../doors/door-addresses.ts';
@@ -141,11 +142,30 @@ export function checkBounds(options: BrokerOptions): void {
       throw new RangeError(`${name} is 0 to ${LONGEST_TIMER_MS}, not ${value}`);
     }
   }
+  checkCluster(options);
   const { sessionExpiryMs = 0, slowConsumer } = options;
   if (!(sessionExpiryMs >= 0)) throw new RangeError(`sessionExpiryMs is at least 0, not ${sessionExpiryMs}`);
   if (slowConsumer !== undefined && !SLOW_CONSUMER_POLICIES.includes(slowConsumer)) {
     throw new RangeError(`slowConsumer is one of ${SLOW_CONSUMER_POLICIES.join(', ')}, not ${slowConsumer}`);
   }
+}
+
+/** @throws RangeError */
+function checkCluster({ cluster, kafkaLogDirs }: BrokerOptions): void {
+  if (cluster === undefined) return;
+  const { servers, name = 'tinymq', fsync = 'commit' } = cluster;
+  if (kafkaLogDirs !== undefined) {
+    throw new RangeError('cluster and kafkaLogDirs are two places for the same logs: give one of them');
+  }
+  if (servers.length === 0) throw new RangeError('cluster.servers names no server of NATS');
+  for (const server of servers) {
+    const problem = natsUrlProblem(server);
+    if (problem !== undefined) throw new RangeError(`cluster.servers: ${problem}`);
+  }
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
+    throw new RangeError(`cluster.name has letters, digits, - and _, at most 64 of them: not '${name}'`);
+  }
+  if (!['commit', 'os'].includes(fsync)) throw new RangeError(`cluster.fsync is commit or os, not ${fsync}`);
 }
 
 export type { Setting } from '../admin/setting.ts';

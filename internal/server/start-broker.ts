@@ -70,11 +70,13 @@ export interface RunningBroker extends TestedBroker, AsyncDisposable {
  *
  * @throws ListenError where one of them cannot open; then none stays open.
  * @throws RangeError where an option is out of its bounds.
- * @throws StoreError where the folder that is named cannot be used.
+ * @throws StoreError where the folder that is named cannot be used, or the servers of a cluster.
  * @throws UnprotectedError where it would be open to everybody who reaches this machine.
  */
-export function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
-  return startWithDoors(DOORS, options);
+export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
+  if (options.cluster === undefined) return startWithDoors(DOORS, options);
+  const { openNode } = await import('./open-node.ts');
+  return openNode(options, (cluster) => startWithDoors(DOORS, options, cluster));
 }
 
 /**
@@ -98,6 +100,7 @@ export async function startWithDoors(
   const metrics = new Metrics();
   const health = new Health();
   const opened = new Opened();
+  opened.add(() => cluster?.close());
   try {
     const certificates = openCertificates(
       places.map(({ endpoint }) => endpoint),

@@ -17,8 +17,26 @@ export interface LogOption {
   name?: string;
 }
 
+/** The cluster that a broker is a node of: its logs lie in NATS JetStream, and other brokers have the same ones. */
+export interface ClusterOption {
+  /** The servers of NATS: `nats://host:port`, or `tls://host:port`. Some of them are enough. */
+  servers: readonly string[];
+  /** Brokers of the same name are one cluster. Default: `tinymq`. */
+  name?: string;
+  /** `commit`: only servers that sync what they acknowledge hold logs. `os`: any. Default: `commit`. */
+  fsync?: 'commit' | 'os';
+  /** Who the broker is for NATS: a file with credentials, a seed of an NKEY, or `user:password`. Default: nobody. */
+  credentialsFile?: string;
+  /** How TLS of NATS is checked, and with which certificate this broker shows itself. Default: as the runtime does. */
+  tls?: { caFile?: string; certFile?: string; keyFile?: string };
+  /** Where the servers of NATS say how they are configured (`http://host:8222`), which is checked then. Default: it is not. */
+  monitors?: readonly string[];
+}
+
 /** What a broker keeps, and where. */
 export interface LogsOptions {
+  /** Logs are those of a cluster; the folder has what belongs to this broker, such as sessions. Default: it is none. */
+  cluster?: ClusterOption;
   /** Live topics that are kept, so that they can be read again. Where several match, the first one counts. */
   keep?: readonly LogOption[];
   /** The folder of the store, for logs, sessions and retained messages. Default for logs: `./data`. */

@@ -28,7 +28,7 @@ export { type Clock, type ClockTimer, MovableClock } from '../../internal/lib/cl
 export { UnprotectedError } from '../../internal/server/exposure.ts';
 export type { BrokerOptions, DoorName, Setting } from '../../internal/server/options.ts';
 export { type BrokerStats, type RunningBroker, startBroker } from '../../internal/server/start-broker.ts';
-export type { LogOption, LogsOptions } from '../../internal/server/storage.ts';
+export type { ClusterOption, LogOption, LogsOptions } from '../../internal/server/storage.ts';
 export type { KafkaLogDirs } from '../../internal/server/stored-logs.ts';
 export {
   type CutOptions,

@@ -116,6 +116,10 @@ export class FakeMember implements Cluster {
     return leader.append(partitionId, batch);
   }
 
+  async leave(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
   /** Packets arrive in a later turn, in their order. */
   send(node: number, packet: Uint8Array): void {
     const copy = packet.slice();

@@ -1,0 +1,183 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { shardCount } from '../limits/cluster.ts';
+import type { Cluster } from '../log/cluster.ts';
+import type { Leader } from '../log/leadership.ts';
+import type { Node, Nodes } from '../log/nodes.ts';
+import type { UnplacedBatch } from '../log/partition-log.ts';
+import { ProducerIds } from '../log/producer-ids.ts';
+import { Claims } from './claims.ts';
+import { connectToNats, type NatsOptions } from './connection.ts';
+import { Forwarder } from './forwarder.ts';
+import { Forwards } from './forwards.ts';
+import { JetStreamStore } from './jetstream-store.ts';
+import { type OpenTables, openTables } from './jetstream-tables.ts';
+import { Packets } from './packets.ts';
+import { Peers } from './peers.ts';
+
+/** Which servers of NATS, and which cluster on them. */
+export interface ClusterOptions extends NatsOptions {
+  /** What the names of streams and subjects begin with: several clusters may share servers. */
+  readonly name: string;
+  readonly logger: Pick<Logger, 'info' | 'warn'>;
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Becomes a node of a cluster, which owns nothing and of which others do not hear before `begin`.
+ *
+ * @throws StoreError `unsupported` where the servers cannot hold logs, with what to write; StoreUnavailableError where none answers
+ */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const { clock = systemClock, logger } = options;
+  const warn = (problem: string) => logger.warn({ problem }, 'a NATS server cannot be used at the moment');
+  const store = new JetStreamStore({ ...options, warn, shards: shardCount, clock });
+  const control = await store.connect();
+  try {
+    const live = await connectToNats(options);
+    const tables = await openTables(store.jetStream, options.name, options.fsync);
+    if (store.replicas === 1) logger.warn({}, ONE_SERVER);
+    return new JetStreamCluster({ ...options, store, control, live, tables });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+const ONE_SERVER =
+  'there is one NATS server: whatever is kept is lost with its disk, and nothing is written while it is down; a cluster needs three';
+
+interface Parts extends ClusterOptions {
+  readonly store: JetStreamStore;
+  /** For logs, and for what nodes say of themselves. */
+  readonly control: NatsConnection;
+  /** For live messages: much of them does not hold up the others. */
+  readonly live: NatsConnection;
+  readonly tables: OpenTables;
+}
+
+class JetStreamCluster implements Cluster {
+  readonly store: JetStreamStore;
+  readonly nodes: Nodes;
+  readonly tables: OpenTables;
+  readonly #parts: Parts;
+  readonly #peers: Peers;
+  readonly #packets: Packets;
+  readonly #forwards: Forwards;
+  readonly #forwarder: Forwarder;
+  #claims: Claims | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { name, store, control, live } = parts;
+    const self = store.node;
+    this.store = store;
+    this.tables = parts.tables;
+    const isConnected = watched(control);
+    this.#peers = new Peers({ connection: control, isConnected, name, self, changed: () => this.#look() });
+    this.#packets = new Packets({ connection: live, isConnected: watched(live), name, self });
+    this.nodes = this.#nodes(self);
+    const producerIds = new ProducerIds(store);
+    this.#forwards = new Forwards({ connection: control, name, self });
+    this.#forwarder = new Forwarder({
+      shardOf: (partition) => store.shardOf(partition),
+      leaderOf: (partition) => this.nodes.leaderOf(partition),
+      producerId: () => producerIds.next(),
+      exchange: (node, batches) => {
+        const [{ partition }] = batches as [(typeof batches)[0]];
+        return this.#forwards.exchange(node, batches, () => this.nodes.leaderOf(partition) === node);
+      },
+      append: (batches) => this.#forwards.append(batches),
+    });
+    store.onOwners(() => this.#look());
+  }
+
+  async begin(self: Omit<Node, 'id'>): Promise<void> {
+    const { store } = this.#parts;
+    this.#claims = new Claims({ self: store.node, shards: store.shards, peers: this.#peers });
+    await this.#peers.begin(self);
+    this.#look();
+  }
+
+  forward(partition: number, batch: UnplacedBatch): Promise<number> {
+    return this.#forwarder.forward(partition, batch);
+  }
+
+  onForwarded(append: (partition: number, batch: UnplacedBatch) => Promise<number>): () => void {
+    return this.#forwards.onForwarded(append);
+  }
+
+  send(node: number, packet: Uint8Array): void {
+    this.#packets.send(node, packet);
+  }
+
+  onMessage(listener: (from: number, packet: Uint8Array) => void): () => void {
+    return this.#packets.onMessage(listener);
+  }
+
+  async leave(): Promise<void> {
+    await this.#claims?.leave();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { live, store } = this.#parts;
+    this.#claims?.close();
+    this.#peers.close();
+    this.#packets.close();
+    this.#forwards.close();
+    this.tables.close();
+    await live.close();
+    await store.close();
+  }
+
+  #nodes(self: number): Nodes {
+    const { store } = this.#parts;
+    const leaderOfShard = (shard: number): Leader => this.#leaderOfShard(shard);
+    const peers = this.#peers;
+    return {
+      self,
+      get others() {
+        return peers.others;
+      },
+      get coordinator() {
+        return leaderOfShard(0);
+      },
+      leaderOf: (partition) => leaderOfShard(store.shardOf(partition)),
+    };
+  }
+
+  /** A node that does not hear itself leads nothing, and knows nothing of the others. */
+  #leaderOfShard(shard: number): Leader {
+    const leader = this.store.shards[shard]?.leader ?? 'nobody';
+    if (leader === 'nobody' || this.#peers.isDeaf) return 'nobody';
+    return leader === 'here' || this.#peers.isThere(leader) ? leader : 'nobody';
+  }
+
+  #look(): void {
+    const { store } = this.#parts;
+    if (this.#peers.isDeaf) store.noteUnavailable('NATS does not answer');
+    else store.noteRecovered();
+    this.#claims?.look();
+  }
+}
+
+/** Asks whether a connection is up. */
+function watched(connection: NatsConnection): () => boolean {
+  let isUp = true;
+  const watch = async () => {
+    for await (const { type } of connection.status()) {
+      if (type === 'disconnect') isUp = false;
+      else if (type === 'reconnect') isUp = true;
+    }
+  };
+  void watch();
+  return () => isUp && !connection.isClosed();
+}

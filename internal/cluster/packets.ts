@@ -1,0 +1,82 @@
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+
+export interface PacketsParts {
+  readonly connection: NatsConnection;
+  readonly isConnected: () => boolean;
+  /** What its subjects begin with. */
+  readonly name: string;
+  readonly self: number;
+}
+
+/** A packet of which parts are here. */
+interface Partial {
+  readonly packet: string;
+  readonly parts: Uint8Array[];
+}
+
+/**
+ * Packets between nodes, on a connection of their own: at most once, in order. One that is larger than NATS carries goes in parts; one
+ * of which a part is missing is dropped, and so is what is sent while NATS is away.
+ */
+export class Packets {
+  readonly #parts: PacketsParts;
+  readonly #listeners = new Set<(from: number, packet: Uint8Array) => void>();
+  readonly #subscription: Subscription;
+  /** By the node that sends. */
+  readonly #partial = new Map<string, Partial>();
+  #sent = 0;
+
+  constructor(parts: PacketsParts) {
+    this.#parts = parts;
+    const { connection, name, self } = parts;
+    this.#subscription = connection.subscribe(`${name}.live.${self}.>`, {
+      callback: (_error, { subject, data }) => this.#take(subject, data),
+    });
+  }
+
+  send(node: number, packet: Uint8Array): void {
+    const { connection, isConnected, name, self } = this.#parts;
+    if (!isConnected()) return;
+    const maxBytes = connection.info!.max_payload;
+    const count = Math.max(1, Math.ceil(packet.length / maxBytes));
+    const subject = `${name}.live.${node}.${self}.${++this.#sent}`;
+    for (let index = 0; index < count; index++) {
+      const part = packet.subarray(index * maxBytes, (index + 1) * maxBytes);
+      connection.publish(`${subject}.${index}.${count}`, part);
+    }
+  }
+
+  onMessage(listener: (from: number, packet: Uint8Array) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#subscription.unsubscribe();
+  }
+
+  #take(subject: string, part: Uint8Array): void {
+    const [count, index, packet, from] = subject.split('.').reverse() as [string, string, string, string];
+    if (count === '1') {
+      this.#tell(from, part);
+      return;
+    }
+    const known = this.#partial.get(from);
+    const parts = known?.packet === packet ? known.parts : [];
+    if (parts.length !== Number(index)) {
+      this.#partial.delete(from);
+      return;
+    }
+    parts.push(part);
+    if (parts.length < Number(count)) {
+      this.#partial.set(from, { packet, parts });
+      return;
+    }
+    this.#partial.delete(from);
+    this.#tell(from, Buffer.concat(parts));
+  }
+
+  #tell(from: string, packet: Uint8Array): void {
+    for (const listener of [...this.#listeners]) listener(Number(from), packet);
+  }
+}
