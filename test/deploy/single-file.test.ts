@@ -70,9 +70,6 @@ it('is the same bytes when it is made again', async () => {
     expect(readFileSync(join(again, name)).equals(readFileSync(join(built, name)))).toBe(true);
 }, 300_000);
 
-/** What no program imports: only the store of logs on JetStream does, which no program opens. */
-const OF_NO_PROGRAM = ['@nats-io/transport-node'];
-
 it('is the file, links to it, and the licences of what is in it', () => {
   expect(readdirSync(built).sort()).toEqual(
     [
@@ -82,8 +79,7 @@ it('is the file, links to it, and the licences of what is in it', () => {
   );
   const notice = readFileSync(join(built, 'THIRD-PARTY.txt'), 'utf8');
   const { dependencies } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
-  const named = Object.keys(dependencies).filter((name) => !OF_NO_PROGRAM.includes(name));
-  for (const name of [...named, 'preact', 'uplot', 'Node.js'])
+  for (const name of [...Object.keys(dependencies), 'preact', 'uplot', 'Node.js'])
     expect(notice).toMatch(new RegExp(`^${name === 'Node.js' ? 'The file tinymq has Node.js' : name} `, 'm'));
 });
 
