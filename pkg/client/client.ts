@@ -6,7 +6,7 @@ import { checkClientId, checkTopic } from './checks.ts';
 import { Connection } from './connection.ts';
 import { Deliveries } from './deliveries.ts';
 import { Emitter } from './emitter.ts';
-import { ClosedError, ConnectionLostError, ProtocolError, RefusedError } from './errors.ts';
+import { ClosedError, ConnectionLostError, ProtocolError, RefusedError, TinymqError } from './errors.ts';
 import type { ClientEvents, ClientState } from './events.ts';
 import { Inbox } from './inbox.ts';
 import type { Link } from './link.ts';
@@ -16,6 +16,7 @@ import { type ConnectOptions, type Settings, settingsOf } from './options.ts';
 import { LostCountError, Promised } from './promised.ts';
 import type { PublishOptions } from './publish-options.ts';
 import { Publishing } from './publishing.ts';
+import type { QueueFile } from './queue-file.ts';
 import { Reading } from './reading.ts';
 import { Requests } from './requests.ts';
 import { Sending } from './sending.ts';
@@ -40,8 +41,10 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   /** Who this client is for the broker. */
   readonly clientId: string;
   readonly #settings: Settings;
+  readonly #platform: Platform;
   readonly #connection: Connection;
   readonly #sending: Sending;
+  readonly #openQueue: (() => QueueFile) | undefined;
   readonly #promised: Promised;
   readonly #publishing: Publishing;
   readonly #deliveries: Deliveries;
@@ -54,6 +57,8 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   /** What the broker of the last connection agreed to. */
   #agreement: Agreement | undefined;
   #closing: Promise<void> | undefined;
+  /** What could not be read of the file of the queue. */
+  #queueProblem: Error | undefined;
 
   /**
    * @internal
@@ -64,10 +69,12 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     const settings = settingsOf(options);
     const { clientId, requestTimeoutMs, highWaterMarkBytes } = settings;
     this.#settings = settings;
+    this.#platform = platform;
     this.clientId = clientId;
     checkClientId(clientId);
     this.#sending = new Sending({ clientId, highWaterMarkBytes, checkTopic, defer: platform.defer });
-    this.#promised = new Promised(settings.queue);
+    this.#openQueue = queueOpener(settings, platform);
+    this.#promised = new Promised(settings.queue, (error) => this.emit('error', error));
     this.#publishing = new Publishing(this.#sending, this.#promised, (error) => this.emit('error', error));
     this.#deliveries = new Deliveries((frame) => this.#sending.send(frame), platform.defer);
     this.#pings = new Requests('PONG', requestTimeoutMs, platform);
@@ -85,10 +92,15 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     return this.#connection.isConnected;
   }
 
+  /** How many messages wait for their acknowledgements; what a file has kept of an earlier run counts. */
+  get unacknowledged(): number {
+    return this.#promised.count;
+  }
+
   /**
    * Opens the connection; resolves when the broker has let the client in.
    *
-   * @throws ConnectError, RefusedError, TimeoutError, or the reason of the signal that aborted it.
+   * @throws ConnectError, RefusedError, TimeoutError, QueueFileError, or the reason of the signal that aborted it.
    */
   async connect(): Promise<this> {
     await this.#connection.connect();
@@ -105,7 +117,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
    * @returns `true`: go on. Otherwise a promise that resolves when there is room again: more than
    *   `highWaterMarkBytes` wait to be sent. Awaiting every result is enough to never grow without bound.
    * @throws InvalidTopicError, ClosedError, UnsupportedError where the broker does not offer what the options need, TinymqError
-   *   `invalid-payload`, `invalid-option`, `message-too-large`; with a `qos` also RefusedError, QueueFullError.
+   *   `invalid-payload`, `invalid-option`, `message-too-large`; with a `qos` also RefusedError, QueueFullError, QueueFileError.
    */
   publish(topic: string, payload: string | Uint8Array, options?: PublishOptions): true | Promise<true> {
     this.#connection.checkStarted();
@@ -287,6 +299,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
 
   #newConnection(platform: Platform): Connection {
     return new Connection(this.#settings, platform, {
+      start: () => this.#recover(),
       offer: () => offerOf(this.#settings, this.#promised, this.#agreement === undefined),
       begin: () => {
         this.#inbox.reset();
@@ -303,6 +316,14 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       shut: (error) => this.#onShut(error),
       tell: (name, value) => this.emit(name, value),
     });
+  }
+
+  /** What an earlier run of the program could not send is sent first. */
+  #recover(): void {
+    const file = this.#openQueue?.();
+    if (file === undefined) return;
+    this.#promised.keepIn(file);
+    this.#queueProblem = file.problem;
   }
 
   #withHandlersOfAll(handlers: MessageHandler[]): readonly MessageHandler[] {
@@ -381,6 +402,14 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       this.#connection.giveUp(new ProtocolError(error.message, error));
     }
     this.#reading.attach(link);
+    this.#tellQueueProblem();
+  }
+
+  /** Whoever awaits `connect` has not had the time yet to listen. */
+  #tellQueueProblem(): void {
+    const problem = this.#queueProblem;
+    this.#queueProblem = undefined;
+    if (problem !== undefined) this.#platform.defer(() => this.emit('error', problem));
   }
 
   #onLost(reason: Error): void {
@@ -406,6 +435,15 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     this.#pings.failAll(reason);
     this.#subscriptions.shut(error);
   }
+}
+
+/** @throws TinymqError `invalid-option` where the platform has no files. */
+function queueOpener({ queue, clientId }: Settings, platform: Platform): (() => QueueFile) | undefined {
+  const { file } = queue;
+  if (file === undefined) return undefined;
+  if (platform.openQueue === undefined)
+    throw new TinymqError('invalid-option', 'queue: a page has no files, so its queue is in memory');
+  return () => platform.openQueue!(file, clientId);
 }
 
 function refusalIn({ topic, payload }: Frame): RefusedError {

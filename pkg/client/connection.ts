@@ -10,6 +10,8 @@ import type { Platform, Wire } from './wire.ts';
 
 /** What a connection needs from its client. */
 export interface ConnectionHost extends Pick<LinkEvents, 'bytes' | 'drained' | 'isReading' | 'ask'> {
+  /** The client begins. What this throws is what `connect` throws. */
+  start(): void;
   /** What the client can agree on with the broker of the next connection. */
   offer(): string;
   /** Another stream begins; an unfinished frame of the one before is forgotten. */
@@ -86,6 +88,7 @@ export class Connection {
     this.#state = 'connecting';
     this.#isConnecting = true;
     try {
+      this.#host.start();
       await this.#attempt().catch((error) => this.#retryFirst(error));
     } catch (error) {
       this.#shut(error as Error);

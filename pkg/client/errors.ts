@@ -104,6 +104,22 @@ export class QueueFullError extends TinymqError {
   }
 }
 
+/** The file of a queue could not be used; what was to be written is not in it. */
+export class QueueFileError extends TinymqError {
+  override readonly name = 'QueueFileError';
+  readonly file: string;
+
+  constructor(
+    code: 'queue-in-use' | 'queue-failed' | 'queue-damaged',
+    file: string,
+    reason: string,
+    cause?: unknown,
+  ) {
+    super(code, `the queue ${file}: ${reason}`, { cause });
+    this.file = file;
+  }
+}
+
 /** Whoever responded to a request failed, and said why. */
 export class ResponseError extends TinymqError {
   override readonly name = 'ResponseError';

@@ -80,8 +80,13 @@ export interface WillOptions {
   delay?: number;
 }
 
-/** How much may wait to be acknowledged. What does not fit is refused with `queue-full`. */
+/** How much may wait to be acknowledged, and where. What does not fit is refused with `queue-full`. */
 export interface QueueOptions {
+  /**
+   * A file that keeps what waits, so that it is sent although the program ends before, in whatever way. Needs a `clientId`. In Node, Deno
+   * and Bun. Default: in memory only.
+   */
+  file?: string;
   /** Default: 100,000. */
   messages?: number;
   /** Default: 64 MiB. */
@@ -104,7 +109,7 @@ export interface Settings {
   session: SessionOptions | undefined;
   will: WillOptions | undefined;
   window: number;
-  queue: QueueBounds;
+  queue: QueueBounds & { file: string | undefined };
   signal: AbortSignal | undefined;
 }
 
@@ -125,7 +130,7 @@ export function settingsOf(options: ConnectOptions): Settings {
   });
   checkSession(options);
   checkWill(options.will);
-  checkQueue(options.queue);
+  checkQueue(options);
   if (typeof reconnect === 'object') {
     checkNumbers(reconnect, { minDelayMs: 1, maxDelayMs: 1, maxAttempts: 0 });
   }
@@ -145,6 +150,7 @@ export function settingsOf(options: ConnectOptions): Settings {
     will: options.will,
     window: Math.min(MAX_WINDOW, options.window ?? 256),
     queue: {
+      file: options.queue?.file,
       messages: options.queue?.messages ?? 100_000,
       bytes: options.queue?.bytes ?? 64 * 1024 * 1024,
     },
@@ -182,7 +188,7 @@ const WILL_OPTIONS: OptionNames<WillOptions> = {
   ...{ topic: true, payload: true, qos: true, retain: true },
   ...{ headers: true, contentType: true, delay: true },
 };
-const QUEUE_OPTIONS: OptionNames<QueueOptions> = { messages: true, bytes: true };
+const QUEUE_OPTIONS: OptionNames<QueueOptions> = { file: true, messages: true, bytes: true };
 const RECONNECT_OPTIONS: OptionNames<ReconnectOptions> = {
   minDelayMs: true,
   maxDelayMs: true,
@@ -211,10 +217,16 @@ function checkWill(will: WillOptions | undefined): void {
   checkTopic(will.topic);
 }
 
-function checkQueue(queue: QueueOptions | undefined): void {
+function checkQueue({ queue, clientId }: ConnectOptions): void {
   if (queue === undefined) return;
   checkNames(queue, QUEUE_OPTIONS, 'queue');
   checkNumbers(queue, { messages: 1, bytes: 1 });
+  const { file } = queue;
+  if (file === undefined) return;
+  if (typeof file !== 'string' || file === '')
+    throw new TinymqError('invalid-option', `file is the path of a file, not '${file}'`);
+  if (clientId === undefined)
+    throw new TinymqError('invalid-option', 'a queue in a file needs a clientId by which its messages go on');
 }
 
 /**

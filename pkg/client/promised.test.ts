@@ -8,19 +8,19 @@ const BOUNDS = { messages: 100, bytes: 1_000 };
 const agreed = (words: string) => new Agreement(Buffer.from(words));
 
 function promised() {
-  const queue = new Promised(BOUNDS);
+  const queue = new Promised(BOUNDS, () => {});
   const fates: string[] = [];
   const add = (text: string, count: 0x20 | 0x40 = FrameBit.once, bytes = text.length) => {
     const frame = new Uint8Array(Buffer.from(text.padEnd(bytes)));
     const needs = [count === FrameBit.once ? ('once' as const) : ('acks' as const)];
-    queue.add({ count, topic: 'a', frame, needs }).then(
+    queue.add({ count, topic: 'a', frame, needs, publishedAtMs: 0 }).then(
       () => fates.push(`${text} is there`),
       (error) => fates.push(`${text}: ${error.code}`),
     );
     queue.sent(count);
   };
   const restored = (words: string) =>
-    queue.restore(agreed(words), () => {}).map((frame) => Buffer.from(frame).toString().trim());
+    queue.restore(agreed(words)).map((frame) => Buffer.from(frame).toString().trim());
   const settled = async () => {
     await new Promise(setImmediate);
     return fates;

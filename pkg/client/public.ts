@@ -8,6 +8,7 @@ export {
   ConnectionLostError,
   InvalidTopicError,
   ProtocolError,
+  QueueFileError,
   QueueFullError,
   RefusedError,
   ResponseError,

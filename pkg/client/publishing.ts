@@ -29,7 +29,7 @@ export class Publishing {
     this.#failed = failed;
   }
 
-  /** @throws TinymqError, InvalidTopicError, UnsupportedError; the promise rejects with QueueFullError, RefusedError. */
+  /** @throws TinymqError, InvalidTopicError, UnsupportedError; the promise rejects with QueueFullError, QueueFileError, RefusedError. */
   publish(topic: string, payload: string | Uint8Array, options: PublishOptions): true | Promise<true> {
     const parts = messageParts(options);
     checkTopic(topic);
@@ -52,7 +52,7 @@ export class Publishing {
     }
     this.#sending.takeBack(unsupported);
     this.#unpromised.clear();
-    return this.#promised.restore(agreement, this.#failed);
+    return this.#promised.restore(agreement);
   }
 
   detach(): void {
@@ -77,7 +77,7 @@ export class Publishing {
 
   async #publishPromised(topic: string, frame: Uint8Array, { qos, needs }: MessageParts): Promise<true> {
     const count = qos === 1 ? FrameBit.acknowledged : FrameBit.once;
-    const answered = this.#promised.add({ count, topic, frame, needs });
+    const answered = this.#promised.add({ count, topic, frame, needs, publishedAtMs: Date.now() });
     if (this.#isConnected) {
       this.#promised.sent(count);
       this.#sending.send(frame);

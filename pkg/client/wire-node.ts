@@ -3,6 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import WebSocket from 'ws';
 import { systemReason } from '../../internal/lib/system-reason.ts';
 import { type Address, urlOf } from './address.ts';
+import { NodeQueueFile } from './queue-file-node.ts';
 import { NO_HANDLER, type Platform, type TlsOptions, type Wire, type WireHandler } from './wire.ts';
 import { browserPlatform } from './wire-browser.ts';
 
@@ -19,6 +20,7 @@ export const nodePlatform: Platform = {
       : openWebSocket(address, tls, signal, maxChunkBytes);
   },
   defer: setImmediate,
+  openQueue: (path, clientId) => new NodeQueueFile(path, clientId),
   unref: (timer) => timer.unref(),
 };
 

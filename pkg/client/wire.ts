@@ -1,4 +1,5 @@
 import type { Address } from './address.ts';
+import type { QueueFile } from './queue-file.ts';
 
 /** Who receives what happens on a {@link Wire}. */
 export interface WireHandler {
@@ -51,6 +52,8 @@ export interface Platform {
   open(address: Address, tls: TlsOptions, signal: AbortSignal, maxChunkBytes: number): Promise<Wire>;
   /** Calls back at the end of this turn of the event loop. */
   defer(callback: () => void): void;
+  /** Opens the file of a queue; undefined where there are no files. @throws QueueFileError, TinymqError. */
+  openQueue?: ((path: string, clientId: string) => QueueFile) | undefined;
   /** Lets the process end although this timer runs; a browser has no such thing. */
   unref(timer: ReturnType<typeof setTimeout>): void;
 }

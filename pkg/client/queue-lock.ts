@@ -1,0 +1,42 @@
+import { closeSync, openSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { systemReason } from '../../internal/lib/system-reason.ts';
+import { QueueFileError } from './errors.ts';
+
+const OWNER_ONLY = 0o600;
+
+/**
+ * Takes a queue for this process, until the returned function is called or the process ends, however that is. Node has no locks of files;
+ * SQLite's exclusive one is a lock of the operating system. It is on a file of its own, because another file may take the
+ * place of the queue. Nothing is written into it.
+ *
+ * @throws QueueFileError `queue-in-use`, or what keeps the lock from being taken.
+ */
+export function lockQueue(file: string): () => void {
+  const lock = openDatabase(file, `${file}.lock`);
+  try {
+    lock.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    const { message } = error as Error;
+    // Not every runtime tells SQLite's own code.
+    if (!/locked|busy/i.test(message)) throw new QueueFileError('queue-failed', file, message, error);
+    throw new QueueFileError('queue-in-use', file, 'another client has it', error);
+  }
+  return () => lock.close();
+}
+
+/** SQLite is loaded only where a queue is in a file, because Node says of it that it is experimental. */
+function openDatabase(file: string, path: string): DatabaseSync {
+  const sqlite = process.getBuiltinModule('node:sqlite');
+  if (sqlite === undefined) {
+    throw new QueueFileError('queue-failed', file, 'this runtime has no node:sqlite, which locks it');
+  }
+  try {
+    // SQLite has fewer words for what is wrong with a path.
+    closeSync(openSync(path, 'a', OWNER_ONLY));
+    return new sqlite.DatabaseSync(path);
+  } catch (error) {
+    throw new QueueFileError('queue-failed', file, systemReason(error), error);
+  }
+}
