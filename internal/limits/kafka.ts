@@ -23,6 +23,8 @@ export const kafkaIdleTimeoutMs = 600_000;
 export const maxPartitionsPerTopic = 10_000;
 /** Bytes of a Fetch answer, whatever is asked for: as Kafka's `fetch.max.bytes` on the broker. */
 export const kafkaMaxFetchBytes = 55 * MiB;
+/** Bytes of memory for Fetch answers that wait for the next one: of the answers that a dozen readers have under way. */
+export const kafkaFetchMemoryBytes = 16 * MiB;
 /** Fetch sessions that are remembered, as Kafka's `max.incremental.fetch.session.cache.slots`. */
 export const maxFetchSessions = 1_000;
 /** Partitions of all fetch sessions together: some 100 bytes each, and a request names as many as it likes. */

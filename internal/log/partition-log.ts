@@ -1,5 +1,6 @@
 import { setBaseOffset } from '../batch/record-batch.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
+import type { LentMemory } from '../lib/lent-memory.ts';
 import { maxProducersPerPartition } from '../limits/log.ts';
 import type { Histogram } from '../observe/histogram.ts';
 import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.ts';
@@ -277,19 +278,21 @@ export class PartitionLog {
    * before {@link readableEnd}, where it is empty. For `committed` too there are marks and batches of aborted transactions
    * among them: see {@link isCommitted}.
    *
+   * @param memory where their bytes may lie: then they count until it is given back.
    * @throws CorruptBatchError, StoreUnavailableError.
    */
   async read(
     fromOffset: number,
     maxBytes: number,
     isolation: Isolation = 'committed',
+    memory?: LentMemory,
   ): Promise<StoredBatch[]> {
     const from = Math.max(fromOffset, this.firstOffset);
     const end = this.readableEnd(isolation);
     if (from >= end || this.#isEnded) return [];
     const cached = this.#tail.read(from, end, maxBytes);
     if (cached !== undefined) return cached;
-    const stored = await this.#store.read(this.id, from, maxBytes);
+    const stored = await this.#store.read(this.id, from, maxBytes, memory);
     return stored.filter((batch) => batch.lastOffset < end);
   }
 

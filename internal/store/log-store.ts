@@ -1,3 +1,4 @@
+import type { LentMemory } from '../lib/lent-memory.ts';
 import type { StoredTransactions } from './transactions.ts';
 
 /**
@@ -40,9 +41,11 @@ export interface LogStore {
   /**
    * Whole batches from the one that holds `fromOffset`, or the next one behind a gap, in order; at most `maxBytes`, but
    * always the first one. Empty at the end. Batches from before a damaged one are given; the next read then says so.
+   *
+   * @param memory where the bytes of the batches may lie: then they count until it is given back.
    * @throws CorruptBatchError if the first one is damaged; StoreError `not-found`
    */
-  read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]>;
+  read(partition: number, fromOffset: number, maxBytes: number, memory?: LentMemory): Promise<StoredBatch[]>;
   /** The first batch with a record at or after a time; undefined where there is none. */
   batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined>;
   /** The offset until which batches have to go so that at most `keepBytes` stay. */

@@ -54,8 +54,13 @@ export interface Connection {
   handler: ConnectionHandler;
   /** There where its client is under limits. */
   meter?: ConnectionMeter | undefined;
-  /** Takes all the bytes; false where the caller should wait for `drained` before it writes more. */
-  write(buffers: readonly Uint8Array[]): boolean;
+  /**
+   * Takes all the bytes; false where the caller should wait for `drained` before it writes more.
+   *
+   * @param written called when the system has all of them, and nobody reads the buffers any more; not where the connection ends
+   *   before that.
+   */
+  write(buffers: readonly Uint8Array[], written?: () => void): boolean;
   /** Stops calling `bytes`, so that the peer's window fills. Counted: {@link resume} as often as this. */
   pause(): void;
   resume(): void;
@@ -136,18 +141,20 @@ export class SocketConnection implements Connection {
     return dialledOf(this.#socket);
   }
 
-  write(buffers: readonly Uint8Array[]): boolean {
-    const hasRoom = this.#send(buffers);
+  write(buffers: readonly Uint8Array[], written?: () => void): boolean {
+    const hasRoom = this.#send(buffers, written && unlessFailed(written));
     return this.meter === undefined ? hasRoom : this.meter.sent(sizeOf(buffers), hasRoom);
   }
 
-  #send(buffers: readonly Uint8Array[]): boolean {
+  #send(buffers: readonly Uint8Array[], written: WriteCallback | undefined): boolean {
     const socket = this.#socket;
-    if (buffers.length === 1) return socket.write(buffers[0]);
+    if (buffers.length === 1) return socket.write(buffers[0], written);
     const length = sizeOf(buffers);
-    if (length <= JOINED_BYTES) return socket.write(Buffer.concat(buffers, length));
+    if (length <= JOINED_BYTES) return socket.write(Buffer.concat(buffers, length), written);
     socket.cork();
-    for (const bytes of buffers) socket.write(bytes);
+    const last = buffers.length - 1;
+    for (let index = 0; index < last; index++) socket.write(buffers[index]);
+    socket.write(buffers[last], written);
     socket.uncork();
     return !socket.writableNeedDrain;
   }
@@ -195,6 +202,15 @@ export class SocketConnection implements Connection {
     this.#hasPeerEnded = false;
     this.handler.ended();
   }
+}
+
+type WriteCallback = (error: Error | null | undefined) => void;
+
+/** A connection that ends fails what it has not written. */
+export function unlessFailed(written: () => void): WriteCallback {
+  return (error) => {
+    if (!error) written();
+  };
 }
 
 /** Bytes of all buffers together. */

@@ -14,6 +14,7 @@ import {
   type HostAndPort,
   nobody,
   sizeOf,
+  unlessFailed,
 } from './connection.ts';
 import { mayOpen } from './page-origins.ts';
 
@@ -118,10 +119,13 @@ class WebSocketConnection implements Connection {
     return this.#counted.bytesWritten;
   }
 
-  write(buffers: readonly Uint8Array[]): boolean {
+  write(buffers: readonly Uint8Array[], written?: () => void): boolean {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return true;
     this.#socket.cork();
-    for (const bytes of buffers) this.#webSocket.send(bytes);
+    const last = buffers.length - 1;
+    for (const [index, bytes] of buffers.entries()) {
+      this.#webSocket.send(bytes, index === last && written ? unlessFailed(written) : undefined);
+    }
     this.#socket.uncork();
     const hasRoom = !this.#socket.writableNeedDrain;
     return this.meter === undefined ? hasRoom : this.meter.sent(sizeOf(buffers), hasRoom);

@@ -37,6 +37,7 @@ export async function askHandler<A extends Api>(
     clientId: 'client',
     client: { messages: { received: 0, sent: 0 }, ...client } as KafkaClient,
     access: new RequestAccess(access, handler.needs),
+    answer: { memory: undefined },
     refused: () => {},
   };
   const answer = (await handler.handle(body, context))!;

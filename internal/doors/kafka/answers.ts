@@ -1,3 +1,4 @@
+import type { LentMemory } from '../../lib/lent-memory.ts';
 import type { Connection } from '../../transport/connection.ts';
 import { type Pending, PendingAnswers } from './pending-answers.ts';
 
@@ -6,6 +7,8 @@ export class Answers {
   readonly #connection: Connection;
   readonly #pending = new PendingAnswers();
   #unwritten: Uint8Array[] = [];
+  /** The memory that some of it lies in. */
+  #lent: LentMemory[] = [];
   #isBlocked = false;
   #isClosed = false;
 
@@ -39,7 +42,10 @@ export class Answers {
 
   /** Keeps an answer until those before it are there, and writes what is. */
   settle(pending: Pending, chunks: readonly Uint8Array[]): void {
-    this.write(this.#pending.settle(pending, chunks));
+    for (const { chunks: ready, memory } of this.#pending.settle(pending, chunks)) {
+      this.write(ready!);
+      if (memory !== undefined) this.#lent.push(memory);
+    }
   }
 
   /** Writes at the end of the turn: one commit of the disk answers many requests. */
@@ -51,8 +57,12 @@ export class Answers {
 
   flush(): void {
     const chunks = this.#unwritten;
+    if (chunks.length === 0) return;
+    const lent = this.#lent;
     this.#unwritten = [];
-    if (chunks.length > 0 && !this.#connection.write(chunks)) this.#isBlocked = true;
+    this.#lent = [];
+    const written = lent.length === 0 ? undefined : () => giveBack(lent);
+    if (!this.#connection.write(chunks, written)) this.#isBlocked = true;
   }
 
   drained(): void {
@@ -63,4 +73,8 @@ export class Answers {
   close(): void {
     this.#isClosed = true;
   }
+}
+
+function giveBack(lent: readonly LentMemory[]): void {
+  for (const memory of lent) memory.giveBack();
 }

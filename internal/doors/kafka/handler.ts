@@ -4,6 +4,7 @@ import { THE_BROKER } from '../../access/policy.ts';
 import type { Logger } from '../../broker/broker.ts';
 import type { BrokerError } from '../../errors.ts';
 import type { Groups } from '../../groups/groups.ts';
+import type { LentMemory, MemoryPool } from '../../lib/lent-memory.ts';
 import type { Delivery } from '../../live/delivery.ts';
 import type { Logs } from '../../log/logs.ts';
 import type { Nodes } from '../../log/nodes.ts';
@@ -53,8 +54,15 @@ export interface RequestContext {
   readonly clientId: string;
   readonly client: KafkaClient;
   readonly access: RequestAccess;
+  readonly answer: AnswerMemory;
   /** Takes note of records that were refused, for whoever asks why. Refusals by the rules are told by {@link access}. */
   refused(refusal: BrokerError): void;
+}
+
+/** The answer to a request, before it is there. */
+export interface AnswerMemory {
+  /** What its bytes lie in, if that is to be used again: it is given back when the answer has left. */
+  memory: LentMemory | undefined;
 }
 
 /** One connection, seen from its handlers. */
@@ -84,6 +92,8 @@ export interface KafkaParts {
   readonly settings: KafkaSettings;
   readonly producerIds: ProducerIds;
   readonly fetchSessions: FetchSessions;
+  /** For batches that are read from the disk. */
+  readonly fetchMemory: MemoryPool;
   /** Time of the event loop, shared among all requests. */
   readonly slices: Slices;
   /** 22 characters, the same for ever. */

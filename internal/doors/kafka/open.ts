@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { MemoryPool } from '../../lib/lent-memory.ts';
 import * as kafkaLimits from '../../limits/kafka.ts';
 import { aloneAs } from '../../log/nodes.ts';
 import { ProducerIds } from '../../log/producer-ids.ts';
@@ -39,6 +40,7 @@ async function shareOf(
     delivery,
     producerIds: new ProducerIds(store, cluster?.nextProducerId ?? 0),
     fetchSessions: new FetchSessions(),
+    fetchMemory: new MemoryPool(kafkaLimits.kafkaFetchMemoryBytes),
     slices: new Slices(),
     clusterId: cluster?.clusterId || (await clusterIdOf(store)),
     nodes: nodes ?? aloneAs(cluster?.nodeId ?? kafkaLimits.kafkaNodeId),

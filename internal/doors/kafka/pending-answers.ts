@@ -1,7 +1,8 @@
 import { kafkaRequestBytesInFlight, kafkaRequestsInFlight } from '../../limits/kafka.ts';
+import type { AnswerMemory } from './handler.ts';
 
 /** A request that has begun and whose answer has not been written. */
-export interface Pending {
+export interface Pending extends AnswerMemory {
   /** Whether requests behind this one may begin before it is answered. */
   readonly isConcurrent: boolean;
   readonly bytes: number;
@@ -31,18 +32,18 @@ export class PendingAnswers {
   }
 
   begin(isConcurrent: boolean, bytes: number): Pending {
-    const pending = { isConcurrent, bytes, chunks: undefined };
+    const pending = { isConcurrent, bytes, chunks: undefined, memory: undefined };
     this.#pending.push(pending);
     this.#bytes += bytes;
     return pending;
   }
 
   /** Remembers an answer; returns those that may leave now. */
-  settle(pending: Pending, chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+  settle(pending: Pending, chunks: readonly Uint8Array[]): readonly Pending[] {
     pending.chunks = chunks;
     const unknown = this.#pending.findIndex((each) => each.chunks === undefined);
     const ready = this.#pending.splice(0, unknown < 0 ? this.#pending.length : unknown);
     for (const { bytes } of ready) this.#bytes -= bytes;
-    return ready.length === 1 ? ready[0]!.chunks! : ready.flatMap((each) => [...each.chunks!]);
+    return ready;
   }
 }

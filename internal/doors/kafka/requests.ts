@@ -108,6 +108,7 @@ export class Requests {
       clientId: this.#clientId,
       client: this.#client,
       access,
+      answer: begun.pending,
       refused: this.#tellRefusal,
     };
     this.#inTime(begun, () => this.#handle(begun, body, context));

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { LentMemory } from '../../lib/lent-memory.ts';
 import { dataFolderSegmentBytes } from '../../limits/store.ts';
 import { noSuchTopic } from '../batch-rules.ts';
 import type { Entry, EntryChange, EntryStore } from '../entry-store.ts';
@@ -106,8 +107,8 @@ export class DataFolderStore implements LogStore, EntryStore {
     return this.#logs.skipTo(partition, offset);
   }
 
-  read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
-    return this.#logs.read(partition, fromOffset, maxBytes);
+  read(partition: number, fromOffset: number, maxBytes: number, memory?: LentMemory): Promise<StoredBatch[]> {
+    return this.#logs.read(partition, fromOffset, maxBytes, memory);
   }
 
   batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined> {

@@ -1,3 +1,4 @@
+import type { LentMemory } from '../../lib/lent-memory.ts';
 import { Availability } from '../availability.ts';
 import {
   checkBatch,
@@ -135,9 +136,14 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     });
   }
 
-  async read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
+  async read(
+    partition: number,
+    fromOffset: number,
+    maxBytes: number,
+    memory?: LentMemory,
+  ): Promise<StoredBatch[]> {
     checkOffset(fromOffset);
-    return this.#reading(partition, (from) => from.read(fromOffset, maxBytes));
+    return this.#reading(partition, (from) => from.read(fromOffset, maxBytes, memory));
   }
 
   async batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined> {

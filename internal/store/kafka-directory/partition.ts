@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BatchHeader } from '../../batch/record-batch.ts';
+import type { LentMemory } from '../../lib/lent-memory.ts';
 import type { BatchSpan, StoredBatch } from '../log-store.ts';
 import { CorruptBatchError } from '../store-error.ts';
 import { TransactionIndex } from '../transactions.ts';
@@ -97,9 +98,9 @@ export class KafkaPartition {
   }
 
   /** Whole batches from the one with `fromOffset` on. @throws CorruptBatchError */
-  read(fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
+  read(fromOffset: number, maxBytes: number, memory?: LentMemory): Promise<StoredBatch[]> {
     return this.gate.pass(async () => {
-      const into: Found = { batches: [], bytes: 0, maxBytes, corrupt: undefined };
+      const into: Found = { batches: [], bytes: 0, maxBytes, memory, corrupt: undefined };
       const { segments, nextOffset } = this;
       const from = Math.max(fromOffset, this.firstOffset);
       if (from >= nextOffset) return [];

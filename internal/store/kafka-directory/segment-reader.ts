@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { RecordBatchError } from '../../batch/batch-error.ts';
 import { BATCH_HEADER_BYTES, BatchHeader, checkBatch } from '../../batch/record-batch.ts';
+import type { LentMemory } from '../../lib/lent-memory.ts';
 import { kafkaHintIntervalBytes, kafkaReadBytes, kafkaWalkBytes } from '../../limits/store.ts';
 import type { StoredBatch } from '../log-store.ts';
 import type { FileHandles } from './file-handles.ts';
@@ -13,6 +14,8 @@ export interface Found {
   batches: StoredBatch[];
   bytes: number;
   readonly maxBytes: number;
+  /** Where the bytes of the batches lie; in memory of their own where it is undefined. */
+  readonly memory: LentMemory | undefined;
   /** The damaged batch that ended a read. */
   corrupt: { baseOffset: number; lastOffset: number } | undefined;
 }
@@ -129,7 +132,7 @@ export class SegmentReader {
     const wanted = Math.min(into.maxBytes - into.bytes + kafkaHintIntervalBytes, kafkaReadBytes);
     const length = Math.min(left, Math.max(needed, wanted, kafkaWalkBytes));
     // Batches are handed out as parts of this buffer.
-    const buffer = Buffer.allocUnsafeSlow(length);
+    const buffer = into.memory?.buffer(length) ?? Buffer.allocUnsafeSlow(length);
     this.#chunk = await readFully(handle, buffer, position);
     this.#chunkAt = position;
   }

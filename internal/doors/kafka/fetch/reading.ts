@@ -1,4 +1,6 @@
+import { messageCountOf } from '../../../batch/record-batch.ts';
 import type { Clock } from '../../../lib/clock.ts';
+import type { LentMemory } from '../../../lib/lent-memory.ts';
 import { kafkaMaxFetchBytes } from '../../../limits/kafka.ts';
 import { StoreError, type TopicLog } from '../../../log/logs.ts';
 import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
@@ -20,8 +22,11 @@ export interface Read {
   readonly partition: PartitionLog | undefined;
   /** The offset to read on from. */
   nextOffset: number;
+  /** Whole batches; those that lie one behind the other are one piece. */
   readonly batches: Uint8Array[];
   bytes: number;
+  /** Messages in them. */
+  messages: number;
   errorCode: KafkaErrorCode;
   /** The end of the epoch at which log and client parted, if they did. */
   divergingEpoch: EndOfEpoch | undefined;
@@ -34,6 +39,7 @@ export interface Read {
 export class Reading {
   readonly reads: Read[];
   readonly isolation: Isolation;
+  readonly #memory: LentMemory;
   #bytes = 0;
   readonly #maxBytes: number;
   /** Something has to be told at once. */
@@ -43,6 +49,7 @@ export class Reading {
   constructor(asked: readonly FetchedPartition[], request: Request, context: RequestContext) {
     this.isolation = isolationOf(request);
     this.#maxBytes = Math.min(Math.max(request.maxBytes, 0), kafkaMaxFetchBytes);
+    this.#memory = context.parts.fetchMemory.lend();
     this.reads = asked.map((partition) => begin(partition, request, context));
   }
 
@@ -82,8 +89,14 @@ export class Reading {
       if (read.topic === undefined || access.mayTopic('read', read.topic.name)) continue;
       read.batches.length = 0;
       read.bytes = 0;
+      read.messages = 0;
       read.errorCode = KafkaErrorCode.topicAuthorizationFailed;
     }
+  }
+
+  /** The memory that the batches lie in; undefined where something is still being read into it. */
+  get memory(): LentMemory | undefined {
+    return this.reads.some(({ isReading }) => isReading) ? undefined : this.#memory;
   }
 
   stop(): void {
@@ -146,7 +159,12 @@ export class Reading {
         // The first batch of an answer is given however large it is, so that its reader gets on.
         if (room <= 0 && this.#bytes > 0) return;
         const end = partition.readableEnd(this.isolation);
-        const batches = await partition.read(read.nextOffset, Math.max(room, 0), this.isolation);
+        const batches = await partition.read(
+          read.nextOffset,
+          Math.max(room, 0),
+          this.isolation,
+          this.#memory,
+        );
         if (partition.isEnded) {
           this.#fail(read, KafkaErrorCode.unknownTopicOrPartition);
           return;
@@ -157,8 +175,7 @@ export class Reading {
           if (bytes.length > Math.min(asked.partitionMaxBytes - read.bytes, this.#maxBytes - this.#bytes)) {
             if (this.#bytes > 0) return;
           }
-          read.batches.push(bytes);
-          read.bytes += bytes.length;
+          add(read, bytes);
           this.#bytes += bytes.length;
           read.nextOffset = lastOffset + 1;
         }
@@ -178,6 +195,17 @@ export class Reading {
     read.errorCode = errorCode;
     this.#isUrgent = true;
   }
+}
+
+function add(read: Read, batch: Uint8Array): void {
+  const { batches } = read;
+  const last = batches.at(-1);
+  // A write of few long pieces costs less than one of many.
+  if (last?.buffer === batch.buffer && last.byteOffset + last.length === batch.byteOffset) {
+    batches[batches.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + batch.length);
+  } else batches.push(batch);
+  read.bytes += batch.length;
+  read.messages += messageCountOf(batch);
 }
 
 /** Nothing is read of it. */
@@ -204,6 +232,7 @@ function begin(asked: FetchedPartition, request: Request, context: RequestContex
     nextOffset: asked.fetchOffset,
     batches: [],
     bytes: 0,
+    messages: 0,
     errorCode,
     divergingEpoch: undefined,
     isReading: false,

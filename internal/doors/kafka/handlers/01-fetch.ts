@@ -1,4 +1,3 @@
-import { messageCountOf } from '../../../batch/record-batch.ts';
 import type { Nodes } from '../../../log/nodes.ts';
 import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import { fetch } from '../../../protocol/kafka/apis/01-fetch.ts';
@@ -38,6 +37,7 @@ export const fetchHandler = defineHandler(
       await reading.start();
       await reading.untilEnough(request.minBytes, request.maxWaitMs, client.closed, parts.logs.clock);
       reading.recheck(context);
+      context.answer.memory = reading.memory;
       return { ...answer(reading, plan, context), throttleTimeMs: charge(reading, client) };
     } finally {
       reading.stop();
@@ -49,9 +49,9 @@ export const fetchHandler = defineHandler(
 /** What the client is given counts against its limits; how long it has to wait for that. */
 function charge({ reads }: Reading, { throttle, messages }: KafkaClient): number {
   let records = 0;
-  for (const { bytes, batches } of reads) {
+  for (const { bytes, messages: ofOne } of reads) {
     throttle.take('bytesOutPerSecond', bytes);
-    for (const batch of batches) records += messageCountOf(batch);
+    records += ofOne;
   }
   throttle.take('messagesOutPerSecond', records);
   messages.sent += records;

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { GroupDoor } from '../../../../test/support/group-handlers.ts';
 import { openLogs } from '../../../../test/support/logs.ts';
 import { buildBatch } from '../../../batch/build.ts';
+import { MemoryPool } from '../../../lib/lent-memory.ts';
 import type { Leader } from '../../../log/leadership.ts';
 import { aloneAs, type Nodes } from '../../../log/nodes.ts';
 import { StoreUnavailableError } from '../../../store/store-error.ts';
@@ -55,6 +56,7 @@ beforeEach(async () => {
       slices: new Slices(),
       settings: { autoCreate: false },
       fetchSessions: new FetchSessions(),
+      fetchMemory: new MemoryPool(0),
     } as unknown as KafkaParts,
     nodes,
   );
