@@ -28,10 +28,10 @@ export function Frame({ route, me, onLogin, onLogout, children }: FrameProps) {
   useEffect(() => setIsOpen(false), [where]);
   return (
     <div class="frame">
-      <a class="skip" href={location.hash} onClick={(event) => skipTo(event, main.current)}>
-        Skip to the content
-      </a>
-      <div class={`side ${isOpen ? 'side-open' : ''}`}>
+      <header class={`side ${isOpen ? 'side-open' : ''}`}>
+        <a class="skip" href={location.hash} onClick={(event) => skipTo(event, main.current)}>
+          Skip to the content
+        </a>
         <div class="side-head">
           <a class="brand" href={linkTo(['overview'])}>
             <Mark />
@@ -57,7 +57,7 @@ export function Frame({ route, me, onLogin, onLogout, children }: FrameProps) {
           </nav>
           <SideFoot me={me} onLogin={onLogin} onLogout={onLogout} />
         </div>
-      </div>
+      </header>
       <main ref={main} key={where} tabIndex={-1}>
         {children}
       </main>
@@ -107,8 +107,10 @@ function SideFoot({ me, onLogin, onLogout }: Pick<FrameProps, 'me' | 'onLogin' |
           <span class="side-version">{data.version}</span>
         </p>
       )}
-      <button type="button" onClick={turn} aria-label={`Colours: ${theme}. Change`}>
-        <span aria-hidden="true">{{ auto: '◐', light: '☀', dark: '☾' }[theme]}</span> {THEME_NAMES[theme]}
+      <button type="button" onClick={turn}>
+        <span aria-hidden="true">{{ auto: '◐', light: '☀', dark: '☾' }[theme]}</span>{' '}
+        <span class="unseen">Colours: </span>
+        {THEME_NAMES[theme]}
       </button>
       {me.user === undefined && !me.may.admin && (
         <button type="button" onClick={onLogin}>

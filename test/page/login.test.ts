@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { makePassword } from '../../internal/access/users/passwords.ts';
 import { chromium } from '../interop/support/toolchains.ts';
 import { startHttp } from '../support/http-door.ts';
+import { faultsOf } from './axe.ts';
 import { openPage, rowOf, useBrowser } from './browser.ts';
 
 const browser = chromium();
@@ -44,6 +45,7 @@ describe('a broker with users', () => {
     const { http } = await startProtected();
     const { page } = await openPage(http);
     await page.getByRole('heading', { name: 'Log in to tinymq' }).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
     await page.getByLabel('User').fill('ada');
     await page.getByLabel('Password').fill('wrong');
     await page.keyboard.press('Enter');

@@ -166,15 +166,15 @@ function TreeRow({ id, row, isActive, isChosen, onAct, onToggle }: TreeRowProps)
       aria-setsize={size}
       aria-expanded={topic.hasChildren ? isOpen : undefined}
       aria-selected={isChosen}
-      aria-label={labelOf(row)}
       class={className}
       style={indent}
       onClick={onAct}
       title={topic.topic}
     >
-      {/* biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: arrow keys do the same. */}
+      {/* For the pointer: arrow keys do the same. */}
       <span
         class={`chevron ${topic.hasChildren ? '' : 'chevron-none'} ${isOpen ? 'chevron-open' : ''}`}
+        aria-hidden="true"
         onClick={(event) => {
           if (!topic.hasChildren) return;
           event.stopPropagation();
@@ -184,28 +184,29 @@ function TreeRow({ id, row, isActive, isChosen, onAct, onToggle }: TreeRowProps)
         {topic.hasChildren ? '›' : ''}
       </span>
       <span class="tree-name">{topic.name === '' ? '(empty)' : topic.name}</span>
+      {topic.value !== undefined && <span class="unseen">, </span>}
       <span class="tree-value">{topic.value ?? ''}</span>
       <span class="tree-marks">
-        {topic.retained && (
-          <span class="mark" title="has a retained message">
-            R
-          </span>
-        )}
-        {topic.log && (
-          <span class="mark" title="is kept in a log">
-            L
-          </span>
-        )}
+        {topic.retained && <TreeMark letter="R" title="has a retained message" word="retained" />}
+        {topic.log && <TreeMark letter="L" title="is kept in a log" word="kept in a log" />}
         {topic.rate !== undefined && topic.rate > 0 && <span class="tree-rate">{rate(topic.rate)}/s</span>}
       </span>
     </div>
   );
 }
 
-function labelOf({ topic }: Extract<Row, { kind: 'topic' }>): string {
-  const words = [topic.name === '' ? 'empty name' : topic.name];
-  if (topic.value !== undefined) words.push(topic.value);
-  if (topic.retained) words.push('retained');
-  if (topic.log) words.push('kept in a log');
-  return words.join(', ');
+interface TreeMarkProps {
+  letter: string;
+  title: string;
+  word: string;
+}
+
+/** A letter for who sees it, the word for who hears it. */
+function TreeMark({ letter, title, word }: TreeMarkProps) {
+  return (
+    <span class="mark" title={title}>
+      <span aria-hidden="true">{letter}</span>
+      <span class="unseen">, {word}</span>
+    </span>
+  );
 }
