@@ -123,6 +123,16 @@ export class Broker {
   /** The client of this id that is connected. */
   readonly clientOf = (clientId: string): Client | undefined => this.#clients.get(clientId);
 
+  /** Everybody who is connected. */
+  clients(): Iterable<Client> {
+    return this.#clients.all();
+  }
+
+  /** Calls `listener` for each client that is let in: {@link Clients.onConnected}. */
+  onConnected(listener: (client: Client) => void): () => void {
+    return this.#clients.onConnected(listener);
+  }
+
   /** Lets in a client: {@link Clients.connect}. @throws BrokerError `not-authorized`, `too-many-clients`. */
   connect(spec: ClientSpec): Client {
     return this.#clients.connect(spec);

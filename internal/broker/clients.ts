@@ -28,6 +28,7 @@ export interface ClientsParts {
 export class Clients {
   readonly #parts: ClientsParts;
   readonly #clients = new Map<string, Client>();
+  readonly #listeners = new Set<(client: Client) => void>();
   readonly #connects: Counter;
   readonly #slowEpisodes: Counter;
   readonly #events: ClientEvents = {
@@ -59,6 +60,16 @@ export class Clients {
     return this.#clients.size;
   }
 
+  all(): Iterable<Client> {
+    return this.#clients.values();
+  }
+
+  /** Calls `listener` for each client that is let in. Returns what ends that. */
+  onConnected(listener: (client: Client) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /**
    * Lets in a client that was admitted. A client of the same id that is still there is told and loses its connection,
    * unless it is another user's: an id alone takes nothing over.
@@ -78,6 +89,7 @@ export class Clients {
     const client = new Client(spec, settings, turn, this.#events, total);
     this.#clients.set(clientId, client);
     this.#connects.value++;
+    for (const listener of this.#listeners) listener(client);
     return client;
   }
 

@@ -10,3 +10,7 @@ export const linkPacketBytes = 7 * MiB;
 export const linkPatienceMs = 1_000;
 /** How often a node says what version its filters have, so that one that missed a change asks for all of them. */
 export const linkBeatMs = 1_000;
+/** How long SUBACK waits until other nodes know the filter: they do within a millisecond, and who is stuck must hold up nobody. */
+export const interestWaitMs = 200;
+/** Bytes of one packet of filters or client ids, as JSON makes them in the worst case. */
+export const newsBytes = 2 * MiB;

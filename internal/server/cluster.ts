@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Broker, Logger } from '../broker/broker.ts';
+import type { Sessions } from '../broker/sessions/sessions.ts';
 import { frameEncoding } from '../doors/frames/encoding.ts';
 import { advertisedAddress } from '../doors/kafka/advertised.ts';
 import { Links } from '../doors/links/links.ts';
@@ -16,6 +17,7 @@ import type { BrokerOptions } from './options.ts';
 
 export interface JoinParts {
   broker: Broker;
+  sessions: Sessions;
   metrics: Metrics;
   logger: Logger;
   logs: Logs;
@@ -28,10 +30,18 @@ export interface JoinParts {
 
 /** This broker is ready: from now on the others of its cluster hear of it, and it may lead. */
 export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<void> {
-  const { broker, metrics, logger, logs, delivery, options, listeners, opened } = parts;
+  const { broker, sessions, metrics, logger, logs, delivery, options, listeners, opened } = parts;
   opened.add(cluster.onForwarded((partitionId, batch) => appendForOther(partitionId, batch, logs, delivery)));
   const routed = (filter: string) => delivery.noteRoute(filter);
-  const links = new Links({ transport: cluster, broker, frames: frameEncoding, metrics, logger, routed });
+  const links = new Links({
+    transport: cluster,
+    broker,
+    sessions,
+    frames: frameEncoding,
+    metrics,
+    logger,
+    routed,
+  });
   opened.add(() => links.close());
   // Clients find the next leaders before the doors close.
   opened.add(() => cluster.leave());

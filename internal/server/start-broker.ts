@@ -184,7 +184,7 @@ export async function startWithDoors(
     opened.add(() => tools?.close());
     if (cluster === undefined) linkMetrics(metrics);
     else if (kept) {
-      await joinCluster(cluster, { ...kept, broker, metrics, logger, options, listeners, opened });
+      await joinCluster(cluster, { ...kept, broker, sessions, metrics, logger, options, listeners, opened });
     }
     reportDescriptorLimit(options.maxClients, logger);
     const openToAll = listeners.filter(({ endpoint }) =>

@@ -124,6 +124,27 @@ describe('live messages between nodes', { timeout: 120_000 }, () => {
     expect(textsOf(got)).toEqual(Array.from({ length: 10 }, (_, index) => `${index}`));
   });
 
+  it('come to a subscription from its acknowledgement on', async () => {
+    const publisher = await clientOf(0);
+    for (let round = 0; round < 20; round++) {
+      const [plain, shared] = await Promise.all([
+        subscribed(1, `new/${round}`),
+        subscribed(2, `$share/g/new/${round}`),
+      ]);
+      publisher.publish(`new/${round}`, 'first');
+      await eventually(() => plain.length > 0 && shared.length > 0, 'the first message');
+    }
+  });
+
+  it('do not hold up a subscription whose news nobody answers', async () => {
+    let unanswered = 0;
+    shared.loses = (_from, _to, packet) => packet[0] === PacketKind.known && ++unanswered > 0;
+    const got = await subscribed(1, 'unanswered');
+    expect(unanswered).toBeGreaterThan(0);
+    (await clientOf(0)).publish('unanswered', 'x');
+    await eventually(() => got.length > 0, 'the message');
+  });
+
   it('stop for a filter that nobody there wants any more, and come again', async () => {
     const client = await clientOf(1);
     const publisher = await clientOf(0);

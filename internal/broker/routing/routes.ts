@@ -1,6 +1,7 @@
 import { BrokerError } from '../../errors.ts';
 import { parseShared } from '../../topic.ts';
 import type { Publication } from '../delivery/publication.ts';
+import type { Receipt } from '../delivery/receipt.ts';
 import type { TurnTime } from '../delivery/turn-time.ts';
 import { Interest } from './interest.ts';
 import { checkPublishable } from './publishable-topic.ts';
@@ -23,6 +24,8 @@ export class Routes {
   readonly #groups = new Map<string, ShareGroup>();
   readonly #topics = new TopicTable(publishableTopic);
   readonly #interner = new TargetInterner();
+  /** Holds a receipt until other nodes know what is subscribed to here, where there are any. */
+  holdUntilKnown: ((receipt: Receipt) => void) | undefined;
   /** The second in which messages are counted now. */
   nowS = 0;
   #epoch = 0;

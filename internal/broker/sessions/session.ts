@@ -255,7 +255,7 @@ export class Session implements ShareOwner, OutboxOwner, OutboxLimits {
   /**
    * Begins a subscription, or puts it in the place of the one with the same filter; whether it is a new one.
    *
-   * @param receipt held until the store has it.
+   * @param receipt held until the store has it, and other nodes know of it.
    * @param most how many its client may have.
    * @throws BrokerError `too-many-subscriptions`.
    */
@@ -265,7 +265,9 @@ export class Session implements ShareOwner, OutboxOwner, OutboxLimits {
       throw new BrokerError('too-many-subscriptions', `${this.subscriptionCount} filters are held`);
     }
     this.restore(subscription);
-    this.#context.events.changed(this, receipt);
+    const { events, routes } = this.#context;
+    events.changed(this, receipt);
+    if (receipt !== undefined) routes.holdUntilKnown?.(receipt);
     return isNew;
   }
 

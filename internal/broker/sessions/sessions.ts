@@ -233,6 +233,11 @@ export class Sessions implements Iterable<Session> {
     this.#idle.add(session);
   }
 
+  /** The client of an absent session is connected to another node: its will is not wanted before its time. */
+  clientIsElsewhere(clientId: string): void {
+    if (this.#sessions.get(clientId)?.isConnected !== true) this.#wills.clientIsBack(clientId);
+  }
+
   /** Ends a session: its subscriptions, its messages; its will is published now if it waited. */
   end(session: Session): void {
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);

@@ -1,12 +1,18 @@
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Encoding } from '../../broker/delivery/publication.ts';
+import type { Sessions } from '../../broker/sessions/sessions.ts';
 import type { ClockTimer } from '../../lib/clock.ts';
 import { linkBeatMs } from '../../limits/links.ts';
 import type { Nodes } from '../../log/nodes.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 import { parseShared } from '../../topic.ts';
+import { ClientClaims } from './claims.ts';
 import { Incoming } from './incoming.ts';
+import { OwnInterest } from './own-interest.ts';
 import {
+  type BeatPacket,
+  type Claim,
+  type ClaimsPacket,
   type InterestPacket,
   jsonPacket,
   PacketKind,
@@ -28,6 +34,7 @@ export interface LinkTransport {
 export interface LinksParts {
   readonly transport: LinkTransport;
   readonly broker: Broker;
+  readonly sessions: Pick<Sessions, 'clientIsElsewhere'>;
   readonly frames: Encoding;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -54,6 +61,10 @@ interface Peer {
   readonly filters: Map<string, PeerLink | LinkShare>;
   /** The version of its filters that is known here. */
   version: number | undefined;
+  /** The parts of all its filters that were heard. */
+  heard: string[][];
+  /** The version of its clients that is known here. */
+  claims: number | undefined;
 }
 
 /**
@@ -66,18 +77,27 @@ export class Links {
   readonly #peers = new Map<number, Peer>();
   readonly #ends: (() => void)[];
   readonly #beat: ClockTimer;
-  readonly #added = new Set<string>();
-  readonly #removed = new Set<string>();
-  #version = 0;
-  #isScheduled = false;
+  readonly #interest: OwnInterest;
+  readonly #claims: ClientClaims;
 
   constructor(parts: LinksParts) {
     this.#parts = parts;
-    const { transport, broker, metrics } = parts;
+    const { transport, broker, sessions, metrics } = parts;
     this.#metrics = linkMetrics(metrics, () => this.#peers.size);
+    this.#interest = new OwnInterest({
+      routes: broker.routes,
+      peers: () => this.#peers.keys(),
+      send: (packet, node) => transport.send(node, jsonPacket(PacketKind.interest, packet)),
+    });
+    this.#claims = new ClientClaims({
+      ...{ broker, sessions, self: transport.nodes.self },
+      send: (packet, node) => this.#sendTo(node, jsonPacket(PacketKind.claims, packet)),
+      refuse: (claim, node) => transport.send(node, jsonPacket(PacketKind.refusal, claim)),
+    });
     this.#ends = [
       transport.onMessage((from, packet) => this.#take(from, packet)),
-      broker.routes.subscribed.onChange((filter, isWanted) => this.#noteChange(filter, isWanted)),
+      () => this.#interest.close(),
+      () => this.#claims.close(),
     ];
     this.#beat = broker.clock.every(linkBeatMs, () => this.look());
     this.look();
@@ -96,8 +116,14 @@ export class Links {
     for (const peer of [...this.#peers.values()]) if (!there.has(peer.id)) this.#forget(peer);
     for (const id of there) {
       this.#peerOf(id);
-      transport.send(id, jsonPacket(PacketKind.beat, { version: this.#version }));
+      const beat: BeatPacket = { version: this.#interest.version, claims: this.#claims.version };
+      transport.send(id, jsonPacket(PacketKind.beat, beat));
     }
+  }
+
+  #sendTo(node: number | undefined, packet: Uint8Array): void {
+    const { transport } = this.#parts;
+    for (const id of node === undefined ? this.#peers.keys() : [node]) transport.send(id, packet);
   }
 
   #peerOf(id: number): Peer {
@@ -117,7 +143,7 @@ export class Links {
         taken: (sequence) => send(takenPacket(sequence)),
       }),
       filters: new Map(),
-      version: undefined,
+      ...{ version: undefined, heard: [], claims: undefined },
     };
     this.#peers.set(id, peer);
     this.#parts.logger.info({ node: id }, 'another node is there');
@@ -128,32 +154,8 @@ export class Links {
     this.#peers.delete(peer.id);
     for (const filter of [...peer.filters.keys()]) this.#detach(peer, filter);
     peer.link.close();
+    this.#interest.forget(peer.id);
     this.#parts.logger.info({ node: peer.id }, 'another node is gone');
-  }
-
-  #noteChange(filter: string, isWanted: boolean): void {
-    if (!isRoutable(filter)) return;
-    (isWanted ? this.#removed : this.#added).delete(filter);
-    (isWanted ? this.#added : this.#removed).add(filter);
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => this.#tellChanges());
-  }
-
-  #tellChanges(): void {
-    this.#isScheduled = false;
-    const since = this.#version++;
-    const changes = { version: this.#version, since, added: [...this.#added], removed: [...this.#removed] };
-    this.#added.clear();
-    this.#removed.clear();
-    const packet = jsonPacket(PacketKind.interest, changes satisfies InterestPacket);
-    for (const id of this.#peers.keys()) this.#parts.transport.send(id, packet);
-  }
-
-  #tellAll(id: number): void {
-    const added = [...this.#parts.broker.routes.subscribed.filters()].filter(isRoutable);
-    const all: InterestPacket = { version: this.#version, added, removed: [] };
-    this.#parts.transport.send(id, jsonPacket(PacketKind.interest, all));
   }
 
   #take(from: number, packet: Uint8Array): void {
@@ -172,10 +174,22 @@ export class Links {
         this.#takeInterest(peer, readJson<InterestPacket>(packet));
         return;
       case PacketKind.beat:
-        if (readJson<{ version: number }>(packet).version !== peer.version) this.#ask(peer);
+        this.#takeBeat(peer, readJson<BeatPacket>(packet));
         return;
       case PacketKind.ask:
-        this.#tellAll(peer.id);
+        this.#interest.tellAll(peer.id);
+        return;
+      case PacketKind.known:
+        this.#interest.known(peer.id, readJson<{ version: number }>(packet).version);
+        return;
+      case PacketKind.claims:
+        this.#takeClaims(peer, readJson<ClaimsPacket>(packet));
+        return;
+      case PacketKind.askClaims:
+        this.#claims.tellAll(peer.id);
+        return;
+      case PacketKind.refusal:
+        this.#claims.takeRefusal(readJson<Claim>(packet));
         return;
       case PacketKind.messages:
         peer.incoming.take(readMessages(packet));
@@ -185,22 +199,35 @@ export class Links {
     }
   }
 
-  #ask({ id }: Peer): void {
-    this.#parts.transport.send(id, Uint8Array.of(PacketKind.ask));
+  #ask({ id }: Peer, kind: number): void {
+    this.#parts.transport.send(id, Uint8Array.of(kind));
   }
 
-  #takeInterest(peer: Peer, { version, since, added, removed }: InterestPacket): void {
-    if (since !== undefined && since !== peer.version) {
-      this.#ask(peer);
+  #takeBeat(peer: Peer, { version, claims }: BeatPacket): void {
+    if (version !== peer.version) this.#ask(peer, PacketKind.ask);
+    if (claims !== peer.claims) this.#ask(peer, PacketKind.askClaims);
+  }
+
+  #takeInterest(peer: Peer, packet: InterestPacket): void {
+    const { version, since, added, removed } = packet;
+    const isAll = since === undefined;
+    const all = isAll ? takePart(peer, packet) : undefined;
+    if (version === undefined) return;
+    if (isAll ? all === undefined : since !== peer.version) {
+      this.#ask(peer, PacketKind.ask);
       return;
     }
-    if (since === undefined) {
-      const wanted = new Set(added);
-      for (const filter of [...peer.filters.keys()]) if (!wanted.has(filter)) this.#detach(peer, filter);
-    }
-    for (const filter of removed) this.#detach(peer, filter);
-    for (const filter of added) this.#attach(peer, filter);
+    const gone = all === undefined ? removed : [...peer.filters.keys()].filter((filter) => !all.has(filter));
+    for (const filter of gone) this.#detach(peer, filter);
+    for (const filter of all ?? added) this.#attach(peer, filter);
     peer.version = version;
+    this.#parts.transport.send(peer.id, jsonPacket(PacketKind.known, { version }));
+  }
+
+  #takeClaims(peer: Peer, { claims, since, version }: ClaimsPacket): void {
+    this.#claims.take(claims, peer.id);
+    if (since !== undefined && since !== peer.claims) this.#ask(peer, PacketKind.askClaims);
+    else if (version !== undefined) peer.claims = version;
   }
 
   #attach(peer: Peer, filter: string): void {
@@ -220,7 +247,9 @@ export class Links {
   }
 }
 
-/** What a broker tells of itself stays with it. */
-function isRoutable(filter: string): boolean {
-  return !(parseShared(filter)?.filter ?? filter).startsWith('$');
+/** All filters of a node, with the last part of them; undefined where a part is missing, or follows. */
+function takePart(peer: Peer, { added, part, parts }: InterestPacket): Set<string> | undefined {
+  if (part === 0 || parts === 0) peer.heard = [];
+  peer.heard.push(added);
+  return parts === undefined || peer.heard.length !== parts + 1 ? undefined : new Set(peer.heard.flat());
 }

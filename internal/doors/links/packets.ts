@@ -1,13 +1,53 @@
 import type { Message, NewMessage } from '../../broker/delivery/publication.ts';
 
 /** What nodes send one another: the kind in the first byte, then what belongs to it. */
-export const PacketKind = { interest: 1, beat: 2, ask: 3, messages: 4, taken: 5 } as const;
+export const PacketKind = {
+  interest: 1,
+  beat: 2,
+  ask: 3,
+  messages: 4,
+  taken: 5,
+  /** A version of filters is known. */
+  known: 6,
+  claims: 7,
+  askClaims: 8,
+  refusal: 9,
+} as const;
+
+/** What a node says each second, so that whoever missed something asks for all of it. */
+export interface BeatPacket {
+  /** Of its filters. */
+  version: number;
+  /** Of its clients. */
+  claims: number;
+}
+
+/** A client that is connected to a node. */
+export interface Claim {
+  readonly clientId: string;
+  readonly user: string | undefined;
+  /** Who connected later has a larger one. */
+  readonly number: number;
+}
+
+/** Clients of a node: those that connected since a version, or some of all. */
+export interface ClaimsPacket {
+  claims: readonly Claim[];
+  since?: number;
+  /** There with the last packet of what belongs together. */
+  version?: number;
+}
 
 /** Which filters a node has subscribers of: all of them, or what changed since a version. */
 export interface InterestPacket {
-  version: number;
+  /** There with the last packet of all, and with each change. */
+  version?: number;
   /** Undefined where these are all. */
   since?: number | undefined;
+  /** Of all, where more follow: the number of this part. */
+  part?: number;
+  /** With the last of all: how many parts were before it. */
+  parts?: number;
   added: string[];
   removed: string[];
 }
