@@ -4,6 +4,7 @@ import { Agreement } from './agreement.ts';
 import { type Answer, Asking, type RequestOptions } from './asking.ts';
 import { checkClientId, checkTopic } from './checks.ts';
 import { Connection } from './connection.ts';
+import { Credit } from './credit.ts';
 import { Deliveries } from './deliveries.ts';
 import { Emitter } from './emitter.ts';
 import { ClosedError, ConnectionLostError, ProtocolError, RefusedError, TinymqError } from './errors.ts';
@@ -49,6 +50,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   readonly #publishing: Publishing;
   readonly #deliveries: Deliveries;
   readonly #reading = new Reading();
+  readonly #credit: Credit;
   readonly #subscriptions: Subscriptions;
   readonly #inbox: Inbox;
   readonly #asking: Asking = new Asking(this);
@@ -77,6 +79,10 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     this.#promised = new Promised(settings.queue, (error) => this.emit('error', error));
     this.#publishing = new Publishing(this.#sending, this.#promised, (error) => this.emit('error', error));
     this.#deliveries = new Deliveries((frame) => this.#sending.send(frame), platform.defer);
+    this.#credit = new Credit(
+      (frame) => this.#sending.send(frame),
+      () => this.#reading.isPaused,
+    );
     this.#pings = new Requests('PONG', requestTimeoutMs, platform);
     this.#subscriptions = this.#newSubscriptions(platform);
     this.#inbox = this.#newInbox();
@@ -220,7 +226,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   /**
    * Stops receiving, so that the broker has to wait; it then treats this client as a slow subscriber. Counted:
    * {@link resume} as often as this. While an answer is awaited, to {@link subscribe} or {@link ping}, the client
-   * reads up to it. A browser cannot stop and goes on receiving.
+   * reads up to it. A page cannot stop reading: there the broker stops sending when it has sent 4 MiB more, if it offers `flow`.
    */
   pause(): void {
     this.#reading.pause();
@@ -229,6 +235,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   /** Goes on receiving. */
   resume(): void {
     this.#reading.resume();
+    this.#credit.give();
   }
 
   /**
@@ -300,12 +307,15 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
   #newConnection(platform: Platform): Connection {
     return new Connection(this.#settings, platform, {
       start: () => this.#recover(),
-      offer: () => offerOf(this.#settings, this.#promised, this.#agreement === undefined),
+      offer: () => this.#offer(),
       begin: () => {
         this.#inbox.reset();
         this.#deliveries.reset();
       },
-      bytes: (chunk) => this.#inbox.push(chunk),
+      bytes: (chunk) => {
+        this.#inbox.push(chunk);
+        this.#credit.taken(this.#inbox.takeMessageBytes());
+      },
       drained: this.#sending.unblock,
       isReading: () => this.#reading.isReading,
       ask: () => void this.#askForPong(),
@@ -316,6 +326,12 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
       shut: (error) => this.#onShut(error),
       tell: (name, value) => this.emit(name, value),
     });
+  }
+
+  #offer(): string {
+    const isFirst = this.#agreement === undefined;
+    const canPause = this.#platform.canPause(this.#settings.address);
+    return offerOf(this.#settings, this.#promised, { isFirst, canPause });
   }
 
   /** What an earlier run of the program could not send is sent first. */
@@ -394,6 +410,7 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     this.#agreement = agreement;
     try {
       this.#sending.attach(link, [
+        ...this.#credit.attach(agreement),
         ...this.#subscriptions.restore(agreement),
         ...this.#publishing.attach(agreement),
       ]);

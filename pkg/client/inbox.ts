@@ -6,6 +6,7 @@ import {
   FrameType,
   POSITION_PREFIX_BYTES,
   RESERVED_TYPE_BITS,
+  TOPIC_OFFSET,
 } from '../../internal/protocol/frame/frame.ts';
 import { parseReplayed } from '../../internal/protocol/frame/positions.ts';
 import { type Place, readProperties } from '../../internal/protocol/frame/properties.ts';
@@ -58,6 +59,8 @@ export class Inbox {
   }));
   readonly #clientIds = new NameTable((bytes, start, end) => decodeUtf8(bytes, start, end, 'client id'));
   #epoch = 0;
+  /** Bytes of the frames of messages that came, since somebody asked. */
+  #messageBytes = 0;
   /** Of a session that went on before its app has subscribed again: as many as the broker sends without an answer. */
   #unclaimed: Unclaimed[] = [];
 
@@ -69,6 +72,13 @@ export class Inbox {
   /** @throws FrameError where the bytes are not frames. */
   push(chunk: Uint8Array): void {
     this.#decoder.push(chunk, this.#take);
+  }
+
+  /** How many bytes of frames of messages came since this was called. */
+  takeMessageBytes(): number {
+    const bytes = this.#messageBytes;
+    this.#messageBytes = 0;
+    return bytes;
   }
 
   /** Subscriptions came or went. */
@@ -88,6 +98,7 @@ export class Inbox {
       this.#takeOther(bytes, cursor);
       return;
     }
+    this.#messageBytes += sizeOf(cursor);
     const known = this.#known(bytes, cursor);
     const clientId = this.#clientIds.find(bytes, cursor.clientIdStart, cursor.end);
     const message = new Message(known.topic, clientId, bytes, cursor.payloadStart, cursor.payloadEnd);
@@ -98,9 +109,11 @@ export class Inbox {
   #takeOther(bytes: Uint8Array, cursor: FrameCursor): void {
     switch (cursor.type & ~RESERVED_TYPE_BITS) {
       case FrameType.publish:
+        this.#messageBytes += sizeOf(cursor);
         this.#takeRich(bytes, cursor);
         return;
       case FrameType.replayed:
+        this.#messageBytes += sizeOf(cursor);
         this.#takeReplayed(bytes, cursor);
         return;
       default:
@@ -216,4 +229,9 @@ export class Inbox {
       return undefined;
     }
   }
+}
+
+/** Of a whole frame. */
+function sizeOf({ topicStart, end }: FrameCursor): number {
+  return end - topicStart + TOPIC_OFFSET;
 }

@@ -19,9 +19,10 @@ const ALWAYS: readonly Extension[] = [
 export function offerOf(
   { session, will, window }: Settings,
   { producer, acknowledged }: Pick<Promised, 'producer' | 'acknowledged'>,
-  isFirst: boolean,
+  { isFirst, canPause }: { isFirst: boolean; canPause: boolean },
 ): string {
   const extensions = [...ALWAYS];
+  if (!canPause) extensions.push('flow');
   if (session !== undefined) extensions.push('session');
   if (will !== undefined) extensions.push('will');
   const words = formatOffer({

@@ -16,6 +16,11 @@ export class Reading {
     return this.#isReading;
   }
 
+  /** Whether somebody wants no messages, though answers may be read. */
+  get isPaused(): boolean {
+    return this.#pauses > 0;
+  }
+
   /** The broker has let the client in over this link. */
   attach(link: Link): void {
     this.#link = link;

@@ -28,6 +28,7 @@ export const browserPlatform: Platform = {
       if (signal.aborted) abort();
     });
   },
+  canPause: () => false,
   // Microtasks of this turn run first; a message channel comes next, before rendering and without a timer's delay.
   defer(callback) {
     const { port1, port2 } = new MessageChannel();

@@ -13,16 +13,20 @@ const HIGH_WATER_MARK_BYTES = 256 * 1024;
 /** tcp, tls, unix sockets and WebSocket in Node. */
 export const nodePlatform: Platform = {
   open(address, tls, signal, maxChunkBytes) {
-    const isWebSocket = address.network === 'ws' || address.network === 'wss';
-    if (!isWebSocket) return openSocket(address, tls, signal);
+    if (!isWebSocket(address)) return openSocket(address, tls, signal);
     return isBun
       ? openOwnWebSocket(address, tls, signal, maxChunkBytes)
       : openWebSocket(address, tls, signal, maxChunkBytes);
   },
+  canPause: (address) => !(isBun && isWebSocket(address)),
   defer: setImmediate,
   openQueue: (path, clientId) => new NodeQueueFile(path, clientId),
   unref: (timer) => timer.unref(),
 };
+
+function isWebSocket({ network }: Address): boolean {
+  return network === 'ws' || network === 'wss';
+}
 
 /** Bun has a WebSocket of its own behind the package that we use, without the socket that this needs. */
 const isBun = 'bun' in process.versions;

@@ -50,6 +50,8 @@ export interface Platform {
    * @throws an Error whose message is a short reason, such as `connection refused`.
    */
   open(address: Address, tls: TlsOptions, signal: AbortSignal, maxChunkBytes: number): Promise<Wire>;
+  /** Whether a stream to this address can stop reading. */
+  canPause(address: Address): boolean;
   /** Calls back at the end of this turn of the event loop. */
   defer(callback: () => void): void;
   /** Opens the file of a queue; undefined where there are no files. @throws QueueFileError, TinymqError. */
