@@ -150,6 +150,10 @@ class JetStreamCluster implements Cluster {
       get coordinator() {
         return leaderOfShard(0);
       },
+      get shards() {
+        const { shards } = store;
+        return { all: shards.length, owned: shards.filter(({ leader }) => leader === 'here').length };
+      },
       leaderOf: (partition) => leaderOfShard(store.shardOf(partition)),
     };
   }

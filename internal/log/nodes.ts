@@ -15,6 +15,8 @@ export interface Nodes extends Leadership {
   readonly others: readonly Node[];
   /** Who coordinates all groups. */
   readonly coordinator: Leader;
+  /** Of the shards that logs lie in, how many there are, and how many this node owns; undefined for a broker on its own. */
+  readonly shards?: { readonly all: number; readonly owned: number };
 }
 
 /** A broker on its own. */
