@@ -250,6 +250,11 @@ export class BaseClient extends Emitter<ClientEvents> implements AsyncDisposable
     return this.#closing;
   }
 
+  /** @internal Tells of something that belongs to no call. */
+  report(error: unknown): void {
+    this.emit('error', error);
+  }
+
   /** The original's name for {@link close}. */
   disconnect(): Promise<void> {
     return this.close();

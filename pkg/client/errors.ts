@@ -1,4 +1,5 @@
 import { shownAddress } from '../../internal/lib/shown-address.ts';
+import { issueLine, type StandardIssue } from './standard-schema.ts';
 
 /** What every error of the SDK is. The message is one line for people; `code` is for programs. */
 export class TinymqError extends Error {
@@ -117,6 +118,23 @@ export class QueueFileError extends TinymqError {
   ) {
     super(code, `the queue ${file}: ${reason}`, { cause });
     this.file = file;
+  }
+}
+
+/** A message does not fit the schema of its topic. */
+export class InvalidMessageError extends TinymqError {
+  override readonly name = 'InvalidMessageError';
+  readonly topic: string;
+  /** What the validator said. */
+  readonly issues: readonly StandardIssue[];
+
+  constructor(topic: string, issues: readonly StandardIssue[]) {
+    super(
+      'invalid-message',
+      `a message to ${topic} does not fit its schema: ${issues.map(issueLine).join('; ')}`,
+    );
+    this.topic = topic;
+    this.issues = issues;
   }
 }
 

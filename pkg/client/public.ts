@@ -6,6 +6,7 @@ export {
   ClosedError,
   ConnectError,
   ConnectionLostError,
+  InvalidMessageError,
   InvalidTopicError,
   ProtocolError,
   QueueFileError,
@@ -27,6 +28,15 @@ export type {
   WillOptions,
 } from './options.ts';
 export type { PublishOptions } from './publish-options.ts';
+export type { StandardIssue, StandardSchema } from './standard-schema.ts';
 export type { ReplayFrom, SubscribeOptions } from './subscribe-options.ts';
 export { Subscription } from './subscription.ts';
+export {
+  type TopicCodec,
+  type TypedMessage,
+  type TypedSubscribeOptions,
+  type TypedSubscription,
+  TypedTopic,
+  topic,
+} from './typed-topic.ts';
 export type { TlsOptions } from './wire.ts';
