@@ -51,7 +51,7 @@ export class Forwarder {
     this.#parts = parts;
   }
 
-  /** @throws StoreError `not-leader`; StoreUnavailableError; SequenceError */
+  /** @throws StoreUnavailableError; SequenceError; StoreError */
   forward(partition: number, batch: UnplacedBatch): Promise<number> {
     const shard = this.#parts.shardOf(partition);
     let lane = this.#lanes.get(shard);
@@ -192,15 +192,16 @@ class Lane {
   }
 }
 
-type Refusal = Exclude<ForwardedOutcome, { offset: number }>;
+export type Refusal = Exclude<ForwardedOutcome, { offset: number }>;
 
 /** Refusals that another try may not find: a new leader, or a topic of which it has not heard yet. */
 const LATER = new Set<Refusal['code']>(['not-leader', 'unavailable', 'not-found', 'conflict']);
-const NOBODY_ANSWERED: Refusal = { code: 'not-leader', message: 'no node that leads has answered' };
+const NOBODY_ANSWERED: Refusal = { code: 'unavailable', message: 'no node that leads has answered in time' };
 /** The last one that leaves room for a batch: numbers of Kafka's producers have 31 bits. */
 const LAST_SEQUENCE = 2 ** 30;
 
-function errorOf({ code, message }: Refusal): Error {
+/** How a refusal is told here. */
+export function errorOf({ code, message }: Refusal): Error {
   if (code === 'out-of-order' || code === 'stale-epoch') return new SequenceError(code, message);
   if (code === 'unavailable') return new StoreUnavailableError('no-majority', message);
   return new StoreError(code, message);

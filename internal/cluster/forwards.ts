@@ -1,13 +1,14 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { forwardRetryMs, writePatienceMs } from '../limits/cluster.ts';
-import type { UnplacedBatch } from '../log/partition-log.ts';
+import type { Leading } from '../log/cluster.ts';
+import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import {
   decodeBatches,
   encodeBatches,
   type ForwardedBatch,
   type ForwardedOutcome,
 } from './forwarded-batches.ts';
-import { refusalOf } from './forwarder.ts';
+import { errorOf, type Refusal, refusalOf } from './forwarder.ts';
 
 export interface ForwardsParts {
   readonly connection: NatsConnection;
@@ -16,20 +17,26 @@ export interface ForwardsParts {
   readonly self: number;
 }
 
-type Append = (partition: number, batch: UnplacedBatch) => Promise<number>;
+/** What was not done; nothing where it was. */
+type Done = Partial<Refusal>;
 
-/** Batches on their way from the node that a client sent them to, to the node that leads. */
+/** What goes from the node that a client asked to the node that leads. */
 export class Forwards {
   readonly #parts: ForwardsParts;
-  readonly #subscription: Subscription;
-  #append: Append | undefined;
+  readonly #subscriptions: readonly Subscription[];
+  #leading: Leading | undefined;
 
   constructor(parts: ForwardsParts) {
     this.#parts = parts;
     const { connection, name, self } = parts;
-    this.#subscription = connection.subscribe(`${name}.node.${self}.forward`, {
-      callback: (_error, request) => void this.#answer(request),
-    });
+    this.#subscriptions = [
+      connection.subscribe(`${name}.node.${self}.forward`, {
+        callback: (_error, request) => void this.#answer(request),
+      }),
+      connection.subscribe(`${name}.node.${self}.delete`, {
+        callback: (_error, request) => void this.#answerDeletion(request),
+      }),
+    ];
   }
 
   /** @param isStillLeader asked from time to time: nobody waits for one that does not lead any more. */
@@ -63,8 +70,7 @@ export class Forwards {
     return Promise.all(
       batches.map(async ({ partition, batch }): Promise<ForwardedOutcome> => {
         try {
-          if (this.#append === undefined) return { code: 'not-leader', message: 'this node has not begun' };
-          return { offset: await this.#append(partition, batch) };
+          return { offset: await this.#led.append(partition, batch) };
         } catch (error) {
           return refusalOf(error);
         }
@@ -72,15 +78,51 @@ export class Forwards {
     );
   }
 
-  onForwarded(append: Append): () => void {
-    this.#append = append;
+  /** Has a node delete what is before an offset. @throws StoreError */
+  async deleteUntil(node: number | 'here', partition: number, offset: number): Promise<void> {
+    if (node === 'here') return this.#led.deleteUntil(partition, offset);
+    const { connection, name } = this.#parts;
+    const question = JSON.stringify({ partition, offset } satisfies Deletion);
+    let done: Done;
+    try {
+      const answer = await connection.request(`${name}.node.${node}.delete`, question, {
+        timeout: writePatienceMs,
+      });
+      done = answer.json<Done>();
+    } catch (error) {
+      throw new StoreUnavailableError(
+        'no-majority',
+        `node ${node} does not answer: ${(error as Error).message}`,
+      );
+    }
+    if (done.code !== undefined) throw errorOf({ code: done.code, message: done.message ?? '' });
+  }
+
+  onForwarded(leading: Leading): () => void {
+    this.#leading = leading;
     return () => {
-      this.#append = undefined;
+      this.#leading = undefined;
     };
   }
 
   close(): void {
-    this.#subscription.unsubscribe();
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+  }
+
+  get #led(): Leading {
+    if (this.#leading !== undefined) return this.#leading;
+    throw new StoreError('not-leader', 'this node has not begun, or is about to end');
+  }
+
+  async #answerDeletion(request: Msg): Promise<void> {
+    let done: Done = {};
+    try {
+      const { partition, offset } = request.json<Deletion>();
+      await this.#led.deleteUntil(partition, offset);
+    } catch (error) {
+      done = refusalOf(error);
+    }
+    if (!this.#parts.connection.isClosed()) request.respond(JSON.stringify(done));
   }
 
   async #answer(request: Msg): Promise<void> {
@@ -94,6 +136,11 @@ export class Forwards {
     const outcomes = await this.append(batches);
     if (!this.#parts.connection.isClosed()) request.respond(JSON.stringify(outcomes));
   }
+}
+
+interface Deletion {
+  readonly partition: number;
+  readonly offset: number;
 }
 
 function outcomesOf(answer: Msg, count: number): ForwardedOutcome[] | undefined {

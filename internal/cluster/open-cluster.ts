@@ -1,12 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { shardCount } from '../limits/cluster.ts';
-import type { Cluster } from '../log/cluster.ts';
+import { forwardRetryMs, shardCount, writePatienceMs } from '../limits/cluster.ts';
+import type { Cluster, Leading } from '../log/cluster.ts';
 import type { Leader } from '../log/leadership.ts';
 import type { Node, Nodes } from '../log/nodes.ts';
 import type { UnplacedBatch } from '../log/partition-log.ts';
 import { ProducerIds } from '../log/producer-ids.ts';
+import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { Claims } from './claims.ts';
 import { connectToNats, type NatsOptions } from './connection.ts';
 import { Forwarder } from './forwarder.ts';
@@ -106,8 +108,24 @@ class JetStreamCluster implements Cluster {
     return this.#forwarder.forward(partition, batch);
   }
 
-  onForwarded(append: (partition: number, batch: UnplacedBatch) => Promise<number>): () => void {
-    return this.#forwards.onForwarded(append);
+  async deleteUntil(partition: number, offset: number): Promise<void> {
+    const untilMs = performance.now() + writePatienceMs;
+    for (;;) {
+      const leader = this.nodes.leaderOf(partition);
+      try {
+        if (leader === 'nobody')
+          throw new StoreUnavailableError('no-majority', `nobody leads partition id ${partition}`);
+        await this.#forwards.deleteUntil(leader, partition, offset);
+        return;
+      } catch (error) {
+        if (!mayPass(error) || performance.now() > untilMs) throw error;
+        await pause(forwardRetryMs);
+      }
+    }
+  }
+
+  onForwarded(leading: Leading): () => void {
+    return this.#forwards.onForwarded(leading);
   }
 
   send(node: number, packet: Uint8Array): void {
@@ -171,6 +189,11 @@ class JetStreamCluster implements Cluster {
     else store.noteRecovered();
     this.#claims?.look();
   }
+}
+
+/** Whether another try may find another leader, or one that is ready. */
+function mayPass(error: unknown): boolean {
+  return error instanceof StoreError && ['not-leader', 'unavailable', 'not-found'].includes(error.code);
 }
 
 /** Asks whether a connection is up. */

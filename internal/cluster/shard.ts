@@ -3,7 +3,7 @@ import { catchUpMessages } from '../limits/cluster.ts';
 import type { Leader } from '../log/leadership.ts';
 import { checkFirst, checkNext } from '../store/batch-rules.ts';
 import type { NewBatch } from '../store/log-store.ts';
-import { StoreError } from '../store/store-error.ts';
+import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import {
   batchMessage,
   deletedMessage,
@@ -211,7 +211,7 @@ export class Shard {
   /** Stops following. What waits is refused. */
   close(): void {
     this.#endFollowing?.();
-    this.#writer?.end('stopped', notLeader());
+    this.#writer?.end('stopped', new StoreUnavailableError('closed', 'the store is closed'));
   }
 
   #writing(): Writer {
@@ -252,6 +252,7 @@ function endIn(state: ShardState, partition: number): PartitionEnd {
   return { nextOffset, maxTimestamp, bytesEver };
 }
 
+/** What is refused with this is not stored, and never will be: the marker of another owner is in its way. */
 function notLeader(): StoreError {
   return new StoreError('not-leader', 'another node of the cluster writes this');
 }

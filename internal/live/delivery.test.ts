@@ -239,7 +239,7 @@ describe('a follower of a log', () => {
   it('leaves to another node what that leads', async () => {
     const { logs, store, subscribe, received, delivery } = await delivering({
       leadership: { leaderOf: () => 2 },
-      forward: async () => 0,
+      elsewhere: { forward: async () => 0, deleteUntil: async () => {} },
     });
     subscribe('a');
     const topic = await logs.createTopic('a', 1, {});

@@ -55,8 +55,8 @@ export interface LogsOptions {
   compactionGatherBytes?: number;
   /** Which partitions this node leads. Default: all of them. */
   leadership?: Leadership;
-  /** Gives a batch to the node that leads a partition. */
-  forward?: PartitionParts['forward'];
+  /** Gives what is asked for here to the nodes that lead. */
+  elsewhere?: PartitionParts['elsewhere'];
   /** Memory for the newest batches of all partitions. */
   tailCacheBytes: number;
   /** Partitions of all topics together. */
@@ -375,7 +375,7 @@ export class Logs {
   }
 
   #grow(topic: KeptTopic, stored: readonly StoredPartition[]): void {
-    const { store, leadership, forward, appends } = this.#options;
+    const { store, leadership, elsewhere, appends } = this.#options;
     const committed = (partition: PartitionLog, records: CommittedRecords) => {
       for (const listener of this.#committed) listener(topic, partition, records);
     };
@@ -390,7 +390,7 @@ export class Logs {
       cache: this.#cache,
       clock: this.clock,
       leadership,
-      forward,
+      elsewhere,
       committed,
       appends,
       kept,

@@ -58,14 +58,22 @@ export interface PartitionParts {
   readonly clock?: Clock;
   /** Default: this broker leads everything. */
   readonly leadership?: Leadership;
-  /** Gives a batch to the node that leads a partition. Default: it is refused. */
-  readonly forward?: ((partitionId: number, batch: UnplacedBatch) => Promise<number>) | undefined;
+  /** Gives what is asked for here to the node that leads. Default: it is refused. */
+  readonly elsewhere?: Elsewhere | undefined;
   /** Told of records that count from now on, in the order in which that is so. */
   readonly committed?: (partition: PartitionLog, records: CommittedRecords) => void;
   /** How long appends take until they are durable, in seconds. */
   readonly appends?: Histogram;
   /** Told of each batch that is durable. */
   readonly kept?: (partition: PartitionLog, batch: StoredBatch) => void;
+}
+
+/** What a node asks of the one that leads a partition; both reject with what that one says, or because none answers for long. */
+export interface Elsewhere {
+  /** Resolves with the base offset when the batch lasts. */
+  forward(partitionId: number, batch: UnplacedBatch): Promise<number>;
+  /** Deletes what is before an offset. */
+  deleteUntil(partitionId: number, offset: number): Promise<void>;
 }
 
 /** How far another node has written a partition. */
@@ -96,7 +104,7 @@ export class PartitionLog {
   readonly #store: LogStore;
   readonly #clock: Clock;
   readonly #leadership: Leadership;
-  readonly #forwards: PartitionParts['forward'];
+  readonly #elsewhere: Elsewhere | undefined;
   readonly #committed: ((partition: PartitionLog, records: CommittedRecords) => void) | undefined;
   readonly #appends: Histogram | undefined;
   readonly #kept: PartitionParts['kept'];
@@ -120,7 +128,7 @@ export class PartitionLog {
     this.#clock = clock;
     this.#leadership = leadership;
     this.#committed = committed;
-    this.#forwards = parts.forward;
+    this.#elsewhere = parts.elsewhere;
     this.id = stored.id;
     this.number = stored.number;
     this.firstOffset = stored.firstOffset;
@@ -173,14 +181,32 @@ export class PartitionLog {
   }
 
   /**
-   * Appends a batch; resolves with its base offset after it lasts. For a batch of an idempotent producer that came
-   * before, that is the offset it has.
+   * Appends a batch, here or where its leader is; resolves with its base offset after it lasts. For a batch of an idempotent
+   * producer that came before, that is the offset it has.
    *
-   * @param isConfirmed whether it is certain that this node still leads.
    * @throws SequenceError; StoreUnavailableError where the store cannot write now; StoreError `not-leader`.
    */
-  async append(batch: UnplacedBatch, isConfirmed = false): Promise<number> {
-    if (this.leader !== 'here') return this.#forward(batch);
+  async append(batch: UnplacedBatch): Promise<number> {
+    const elsewhere = this.#elsewhere;
+    if (elsewhere === undefined) return this.appendHere(batch);
+    if (this.leader !== 'here') return elsewhere.forward(this.id, batch);
+    try {
+      return await this.appendHere(batch);
+    } catch (error) {
+      // Another node has become the leader, and nothing of it was stored.
+      if (!isNotLeader(error)) throw error;
+      return elsewhere.forward(this.id, batch);
+    }
+  }
+
+  /**
+   * The same for what another node has given to this one, which takes it back where this one leads no more.
+   *
+   * @param isConfirmed whether it is certain that this node still leads.
+   */
+  async appendHere(batch: UnplacedBatch, isConfirmed = false): Promise<number> {
+    if (this.leader !== 'here')
+      throw new StoreError('not-leader', `another node leads partition id ${this.id}`);
     if (this.#isFailing) this.#startAnew();
     let known: RememberedBatch | undefined;
     try {
@@ -189,7 +215,7 @@ export class PartitionLog {
       if (isConfirmed || this.#store.confirm === undefined) throw error;
       // A producer gives up for good: a node that was replaced and does not know it must not say that.
       await this.confirm();
-      return this.append(batch, true);
+      return this.appendHere(batch, true);
     }
     if (known !== undefined) {
       await known.writing;
@@ -308,6 +334,10 @@ export class PartitionLog {
   async deleteUntil(offset: number): Promise<void> {
     const until = Math.min(offset, this.#highWatermark);
     if (until <= this.firstOffset) return;
+    if (this.leader !== 'here' && this.#elsewhere !== undefined) {
+      await this.#elsewhere.deleteUntil(this.id, until);
+      return;
+    }
     this.noteGone(await this.#store.deleteUntil(this.id, until));
     this.firstOffset = Math.max(this.firstOffset, until);
     this.#transactions.forgetBefore(this.firstOffset);
@@ -369,11 +399,6 @@ export class PartitionLog {
     this.#tell();
   }
 
-  #forward(batch: UnplacedBatch): Promise<number> {
-    if (this.#forwards !== undefined) return this.#forwards(this.id, batch);
-    return Promise.reject(new StoreError('not-leader', `another node leads partition id ${this.id}`));
-  }
-
   async #write(batch: StoredBatch, { producer, numbered }: UnplacedBatch): Promise<void> {
     if (numbered !== undefined) {
       const nowMs = this.#clock.now();
@@ -426,6 +451,10 @@ export class PartitionLog {
     const fromOffset = Math.max(firstOffset, this.firstOffset);
     this.#committed?.(this, { fromOffset, endOffset, transactionOf: producerId, batch: undefined });
   }
+}
+
+function isNotLeader(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'not-leader';
 }
 
 const NO_TRANSACTIONS: StoredTransactions = { open: [], aborted: [] };

@@ -35,13 +35,19 @@ const batch = (count: number, firstSequence?: number): UnplacedBatch => ({
 async function shared() {
   const store = new SharedStore();
   const forwarded: [number, UnplacedBatch][] = [];
+  const deleted: [number, number][] = [];
   let leader: Leader = 'here';
   const { logs } = await openLogs(
     {
       leadership: { leaderOf: () => leader },
-      forward: async (partition, given) => {
-        forwarded.push([partition, given]);
-        return 70;
+      elsewhere: {
+        forward: async (partition, given) => {
+          forwarded.push([partition, given]);
+          return 70;
+        },
+        deleteUntil: async (partition, offset) => {
+          deleted.push([partition, offset]);
+        },
       },
     },
     store,
@@ -51,7 +57,7 @@ async function shared() {
   const lead = (now: Leader) => {
     leader = now;
   };
-  return { store, logs, topic, partition: partition!, forwarded, lead };
+  return { store, logs, topic, partition: partition!, forwarded, deleted, lead };
 }
 
 describe('a partition that another node begins to lead', () => {
@@ -64,6 +70,25 @@ describe('a partition that another node begins to lead', () => {
     expect(await partition.append(given)).toBe(70);
     expect(forwarded).toEqual([[partition.id, given]]);
     expect([partition.leaderEpoch, partition.highWatermark, store.appends]).toEqual([4, 3, 1]);
+  });
+
+  it('has what that one took away before it was stored given to it too, unless it comes from another node', async () => {
+    const { store, partition, forwarded } = await shared();
+    store.append = () => Promise.reject(new StoreError('not-leader', 'another node leads it'));
+    const given = batch(1);
+    expect(await partition.append(given)).toBe(70);
+    expect(forwarded).toEqual([[partition.id, given]]);
+    await expect(partition.appendHere(batch(1))).rejects.toMatchObject({ code: 'not-leader' });
+    expect(forwarded.length).toBe(1);
+  });
+
+  it('has that one delete what clients delete here', async () => {
+    const { partition, deleted, lead } = await shared();
+    await partition.append(batch(3));
+    lead(2);
+    await partition.deleteUntil(2);
+    expect(deleted).toEqual([[partition.id, 2]]);
+    expect(partition.firstOffset).toBe(0);
   });
 
   it('is read here as far as that one has written it', async () => {
@@ -119,10 +144,12 @@ describe('a sequence that is out of order', () => {
 
   /** A real client gives up for good, though the node that leads now has all batches. */
   it('is not said by a node that was replaced and does not know it', async () => {
-    const { store, partition } = await shared();
+    const { store, partition, forwarded } = await shared();
     await partition.append(batch(1, 0));
     store.isReplaced = true;
-    await expect(partition.append(batch(1, 5))).rejects.toMatchObject({ code: 'not-leader' });
+    await expect(partition.appendHere(batch(1, 5))).rejects.toMatchObject({ code: 'not-leader' });
+    expect(await partition.append(batch(1, 5)), 'what the other one says').toBe(70);
+    expect(forwarded.length).toBe(1);
   });
 });
 

@@ -5,10 +5,9 @@ import { frameEncoding } from '../doors/frames/encoding.ts';
 import { advertisedAddress } from '../doors/kafka/advertised.ts';
 import { Links } from '../doors/links/links.ts';
 import type { Delivery } from '../live/delivery.ts';
-import type { Cluster } from '../log/cluster.ts';
+import type { Cluster, Leading } from '../log/cluster.ts';
 import type { Logs } from '../log/logs.ts';
 import type { Node } from '../log/nodes.ts';
-import type { UnplacedBatch } from '../log/partition-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { StoreError } from '../store/store-error.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
@@ -31,7 +30,7 @@ export interface JoinParts {
 /** This broker is ready: from now on the others of its cluster hear of it, and it may lead. */
 export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<void> {
   const { broker, sessions, metrics, logger, logs, delivery, options, listeners, opened } = parts;
-  opened.add(cluster.onForwarded((partitionId, batch) => appendForOther(partitionId, batch, logs, delivery)));
+  opened.add(cluster.onForwarded(leadingFor(logs, delivery)));
   const routed = (filter: string) => delivery.noteRoute(filter);
   const links = new Links({
     transport: cluster,
@@ -48,20 +47,29 @@ export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<v
   await cluster.begin({ kafka: kafkaAddress(options, listeners) });
 }
 
-/** Appends what a client of another node sends; it is answered as it would be here. */
-async function appendForOther(
-  partitionId: number,
-  batch: UnplacedBatch,
-  logs: Logs,
-  delivery: Delivery,
-): Promise<number> {
-  const partition = logs.partition(partitionId);
-  if (partition === undefined) throw new StoreError('not-found', `there is no partition id ${partitionId}`);
-  // Two nodes that take each other for the leader must not give it back for ever.
-  if (partition.leader !== 'here') throw new StoreError('not-leader', 'this node does not lead it any more');
-  const baseOffset = await partition.append(batch);
-  await delivery.settled(partition);
-  return baseOffset;
+/** What this node does for the clients of others; they are answered as they would be here. */
+function leadingFor(logs: Logs, delivery: Delivery): Leading {
+  const partitionOf = (partitionId: number) => {
+    const partition = logs.partition(partitionId);
+    if (partition === undefined) throw new StoreError('not-found', `there is no partition id ${partitionId}`);
+    // Two nodes that take each other for the leader must not give it back for ever.
+    if (partition.leader === 'here') return partition;
+    throw new StoreError('not-leader', 'this node does not lead it any more');
+  };
+  return {
+    async append(partitionId, batch) {
+      const partition = partitionOf(partitionId);
+      const { numbered } = batch;
+      // It came before, and its sender did not hear of that.
+      const isKnown = numbered !== undefined && partition.lastNumberOf(numbered.id) >= numbered.number;
+      const baseOffset = isKnown ? partition.highWatermark : await partition.appendHere(batch);
+      await delivery.settled(partition);
+      return baseOffset;
+    },
+    async deleteUntil(partitionId, offset) {
+      await partitionOf(partitionId).deleteUntil(offset);
+    },
+  };
 }
 
 /** Where the clients of other nodes find the Kafka door of this one; undefined where it has none. */

@@ -71,7 +71,7 @@ export async function openStoredLogs(options: StoredLogsOptions): Promise<Stored
     retentionBytes: keepBytes,
     appends,
     leadership: shared?.nodes,
-    forward: shared && ((partitionId, batch) => shared.forward(partitionId, batch)),
+    elsewhere: shared,
     logger,
   });
   const stored = await logs.open();

@@ -1,4 +1,4 @@
-import type { Cluster } from '../../internal/log/cluster.ts';
+import type { Cluster, Leading } from '../../internal/log/cluster.ts';
 import type { Leader } from '../../internal/log/leadership.ts';
 import type { Node, Nodes } from '../../internal/log/nodes.ts';
 import type { UnplacedBatch } from '../../internal/log/partition-log.ts';
@@ -7,8 +7,6 @@ import { MemoryStore } from '../../internal/store/memory/memory-store.ts';
 import type { SharedTables } from '../../internal/store/shared-table.ts';
 import { StoreError } from '../../internal/store/store-error.ts';
 import { FakeTables } from './fake-tables.ts';
-
-type Append = (partitionId: number, batch: UnplacedBatch) => Promise<number>;
 
 /**
  * A cluster in one process: brokers that share a store in memory, one of which leads all partitions and coordinates groups. A
@@ -77,7 +75,7 @@ export class FakeMember implements Cluster {
   readonly tables: SharedTables;
   kafka: Node['kafka'];
   isThere = false;
-  append: Append | undefined;
+  leading: Leading | undefined;
   readonly packetListeners = new Set<(from: number, packet: Uint8Array) => void>();
   readonly #shared: SharedStore;
   readonly #listeners = new Set<(event: StoreEvent) => void>();
@@ -111,9 +109,17 @@ export class FakeMember implements Cluster {
   }
 
   async forward(partitionId: number, batch: UnplacedBatch): Promise<number> {
-    const { leader } = this.#shared;
-    if (leader?.append === undefined) throw new StoreError('not-leader', 'nobody leads');
-    return leader.append(partitionId, batch);
+    return this.#leading.append(partitionId, batch);
+  }
+
+  async deleteUntil(partitionId: number, offset: number): Promise<void> {
+    await this.#leading.deleteUntil(partitionId, offset);
+  }
+
+  get #leading(): Leading {
+    const { leading } = this.#shared.leader ?? {};
+    if (leading === undefined) throw new StoreError('not-leader', 'nobody leads');
+    return leading;
   }
 
   async leave(): Promise<void> {}
@@ -135,10 +141,10 @@ export class FakeMember implements Cluster {
     return () => this.packetListeners.delete(listener);
   }
 
-  onForwarded(append: Append): () => void {
-    this.append = append;
+  onForwarded(leading: Leading): () => void {
+    this.leading = leading;
     return () => {
-      this.append = undefined;
+      this.leading = undefined;
     };
   }
 

@@ -62,6 +62,7 @@ const STATUS_OF_KIND: Record<ErrorKind, StatusCode> = {
 /** The status for an error of the store, by its code; a door does not import the store. */
 const STATUS_OF_STORE: Record<string, StatusCode | undefined> = {
   unavailable: Status.UNAVAILABLE,
+  'not-leader': Status.UNAVAILABLE,
   corrupt: Status.DATA_LOSS,
 };
 
