@@ -10,11 +10,11 @@ TORTURED := test/mqtt/kill test/kafka/crash test/kafka/group-restart test/faults
 	test/grpc/smq-program test/access/rules test/faults/every-door-killed test/faults/frames-kill internal/store internal/log/compaction \
 	internal/cluster
 
-.PHONY: help run dev build single-file release install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture torture-store test-setup \
+.PHONY: help run dev build single-file release install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture torture-store torture-cluster test-setup \
 	lint format bench screenshots certs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 run: build ## Install, build and start the broker on its defaults (ARGS="-address :1884" for flags)
 	@exec ./bin/broker $(ARGS)
@@ -69,6 +69,9 @@ torture: build ## Kill brokers and stores TORTURE times as often as make test do
 
 torture-store: build ## Kill a broker whose doors all write CYCLES times (1000) with each store and each -fsync: hours
 	@TORTURE=$$(($${CYCLES:-1000} / 2)) $(VITEST) test/faults/every-door-killed
+
+torture-cluster: build ## Kill and pause the brokers and NATS servers of a cluster FAULTS times (100)
+	@TORTURE=$$((($${FAULTS:-100} + 9) / 10)) $(VITEST) test/cluster/kills
 
 format: $(INSTALLED) ## Put every file into the project's format
 	@$(NPM) run --silent format
