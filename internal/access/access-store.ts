@@ -10,9 +10,16 @@ export interface AccessStore {
    * Makes changes last, all of them or none.
    *
    * @param isEmptyThen whether the store has neither users nor rules nor limits after them.
-   * @throws StoreError
+   * @throws StoreError; OutdatedAccessError
    */
   write(changes: readonly StoredAccessChange[], isEmptyThen: boolean): Promise<void>;
+  /** Calls `changed` when others have changed it, where there are any, and tells what it rejects with. */
+  follow?(changed: () => Promise<void>): void;
+}
+
+/** Others have changed the store since it was read: it is to be read again. */
+export class OutdatedAccessError extends Error {
+  override readonly name = 'OutdatedAccessError';
 }
 
 export interface StoredAccess {

@@ -1,4 +1,10 @@
-import type { AccessStore, DeclaredAccess, StoredAccess } from './access-store.ts';
+import {
+  type AccessStore,
+  type DeclaredAccess,
+  OutdatedAccessError,
+  type StoredAccess,
+  type StoredAccessChange,
+} from './access-store.ts';
 import { checkCounts } from './check-entries.ts';
 import { type AccessChange, Draft } from './draft.ts';
 import type { Limit } from './limits/limit.ts';
@@ -47,9 +53,9 @@ export class AccessDirectory {
    * @throws Error where the store cannot be read.
    */
   static async open(store: AccessStore, isProtected = false): Promise<AccessDirectory> {
-    const stored = await store.read();
-    const rules = stored.rules.sort((one, other) => one.order - other.order);
-    return new AccessDirectory(store, { ...stored, rules }, isProtected);
+    const directory = new AccessDirectory(store, await readFrom(store), isProtected);
+    store.follow?.(() => directory.#inOrder(() => directory.#takeUp()));
+    return directory;
   }
 
   get current(): AccessSnapshot {
@@ -68,9 +74,7 @@ export class AccessDirectory {
    * @throws AccessError where one of them is refused; StoreError where they could not be kept.
    */
   edit(changes: readonly AccessChange[]): Promise<void> {
-    const done = this.#lastEdit.then(() => this.#edit(changes));
-    this.#lastEdit = done.catch(() => {});
-    return done;
+    return this.#inOrder(() => this.#edit(changes));
   }
 
   /**
@@ -94,11 +98,41 @@ export class AccessDirectory {
     return this.#drafted(changes).next;
   }
 
+  /** One after the other. */
+  #inOrder(change: () => Promise<void>): Promise<void> {
+    const done = this.#lastEdit.then(change);
+    this.#lastEdit = done.catch(() => {});
+    return done;
+  }
+
   async #edit(changes: readonly AccessChange[]): Promise<void> {
-    const { stored, written } = this.#drafted(changes);
-    if (written.length === 0) return;
+    for (;;) {
+      const { stored, written } = this.#drafted(changes);
+      if (written.length === 0) return;
+      if (await this.#isWritten(stored, written)) return;
+      await this.#takeUp();
+    }
+  }
+
+  /** @returns false where others have changed the store meanwhile. */
+  async #isWritten(stored: StoredAccess, written: readonly StoredAccessChange[]): Promise<boolean> {
     const isEmptyThen = stored.users.length + stored.rules.length + stored.limits.length === 0;
-    await this.#store.write(written, isEmptyThen);
+    try {
+      await this.#store.write(written, isEmptyThen);
+    } catch (error) {
+      if (error instanceof OutdatedAccessError) return false;
+      throw error;
+    }
+    this.#use(stored);
+    return true;
+  }
+
+  /** Others have changed the store. */
+  async #takeUp(): Promise<void> {
+    this.#use(await readFrom(this.#store));
+  }
+
+  #use(stored: StoredAccess): void {
     this.#stored = stored;
     // The file may have been read anew meanwhile.
     const { epoch, isProtected } = this.#current;
@@ -119,6 +153,11 @@ export class AccessDirectory {
     this.#current = next;
     for (const listener of this.#listeners) listener();
   }
+}
+
+async function readFrom(store: AccessStore): Promise<StoredAccess> {
+  const stored = await store.read();
+  return { ...stored, rules: stored.rules.sort((one, other) => one.order - other.order) };
 }
 
 function merged(

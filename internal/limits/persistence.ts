@@ -25,3 +25,5 @@ export const acknowledgementWaitMs = 5;
 export const acknowledgementWaitAtMostMs = 50;
 /** Retained messages that are on their way to a cluster's servers at once: so many are synced together, and are there within their time. */
 export const sharedPutsAtOnce = 256;
+/** How long a change of users waits for the one that another node made just before: it comes within milliseconds. */
+export const sharedAccessNewsMs = 5_000;

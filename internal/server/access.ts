@@ -23,6 +23,8 @@ import { usersFileWatchMs } from '../limits/access.ts';
 import { liveTopicOf, logNameOf } from '../log/names.ts';
 import { Throttles } from '../observe/throttles.ts';
 import { AccessEntries } from '../persistence/access-entries.ts';
+import { SharedAccess } from '../persistence/shared-access.ts';
+import type { SharedTable } from '../store/shared-table.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import { checkNotMarked, MarkedAccess } from './has-users.ts';
 import { loginSecret } from './login-secret.ts';
@@ -49,6 +51,8 @@ export interface AccessParts {
   kept: Pick<StoredLogs, 'store'> | undefined;
   /** Undefined where sessions are kept in memory. */
   entries: OpenEntries | undefined;
+  /** Where the nodes of a cluster have users, rules and limits. */
+  shared: SharedTable | undefined;
   logger: Logger;
   opened: Opened;
 }
@@ -63,7 +67,7 @@ export async function openAccess(parts: AccessParts): Promise<OpenAccess> {
   const { tokens: tokenOptions, certificateUsers, authenticator } = options;
   const certificates = new CertificateUsers(certificateUsers);
   // Whoever shows a token is somebody, though no user is named here.
-  const directory = await AccessDirectory.open(storeOf(parts), tokenOptions !== undefined);
+  const directory = await AccessDirectory.open(await storeOf(parts), tokenOptions !== undefined);
   const file = await openFile(options.usersFile, directory, logger);
   opened.add(() => file?.close());
   const tokens =
@@ -162,8 +166,15 @@ function reportKeys(error: Error | undefined, logger: Logger): void {
   else logger.error({ ...fields, error: error.message }, 'the new keys of tokens are not used');
 }
 
-function storeOf({ options, kept, entries }: AccessParts): AccessStore {
+async function storeOf({ options, kept, entries, shared, logger }: AccessParts): Promise<AccessStore> {
   const { memory, kafkaLogDirs, dataDir } = options;
+  if (shared !== undefined) {
+    const access = await SharedAccess.open(shared, logger);
+    const { users, rules } = await access.read();
+    if (users.length + rules.length === 0 && dataDir !== undefined)
+      checkNotMarked(dataDir, 'its cluster has none');
+    return access;
+  }
   if (memory) return keepsNothing;
   if (kafkaLogDirs !== undefined && kept !== undefined && isEntryStore(kept.store))
     return new MarkedAccess(new AccessEntries(kept.store), kafkaLogDirs.directories[0]!);

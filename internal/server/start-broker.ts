@@ -112,7 +112,10 @@ export async function startWithDoors(
     opened.add(() => stored?.close());
     const entries = openEntries(usable, stored, metrics, logger);
     opened.add(() => entries?.close());
-    const access = withFaults(await openAccess({ options, kept: stored, entries, logger, opened }), options);
+    const access = withFaults(
+      await openAccess({ options, kept: stored, entries, shared: cluster?.tables.access, logger, opened }),
+      options,
+    );
     const exposed = await exposedPlaces(places, options, access.directory.current.isProtected);
     const keeper = openKeeper(entries, logger);
     opened.add(() => keeper?.close());

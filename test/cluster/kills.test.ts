@@ -177,7 +177,7 @@ describe.runIf('there' in program)('a cluster whose processes are killed', () =>
         if (needsMending) await mend();
         await untilAnswered(all, 3);
         if (!needsMending) await mend();
-        (pauses[kind] ??= []).push(longestPauseMs(all, startMs));
+        pauses[kind] = [...(pauses[kind] ?? []), longestPauseMs(all, startMs)];
         await untilAnswered(all, 3);
       }
       for (const writer of all) await writer.stop();

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BrokerProcess, startBrokerProcess } from './broker-process.ts';
+import { type BrokerProcess, brokerProcess, program, REPORTING, start } from './broker-process.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { type NatsOptions, type NatsServers, startNats } from './nats-servers.ts';
@@ -36,15 +36,19 @@ export class ClusterNode {
 
   /** As whoever watches over it does: where its servers do not answer yet it is started again. */
   async start(): Promise<void> {
-    this.#process = await eventually(
-      () => startBrokerProcess(this.#flags).catch((error: Error) => this.#noteFailure(error)),
-      'a broker that starts',
-    );
+    this.#process = await eventually(() => this.#started(), 'a broker that starts');
   }
 
-  #noteFailure(error: Error): undefined {
-    if (!error.message.includes('does not answer')) throw error;
-    return undefined;
+  async #started(): Promise<BrokerProcess | undefined> {
+    const running = start(program('broker'), [...this.#flags, ...REPORTING]);
+    try {
+      return await brokerProcess(running);
+    } catch (error) {
+      running.child.kill('SIGKILL');
+      const said = running.stderr();
+      if (said.includes('does not answer')) return undefined;
+      throw new Error(`${(error as Error).message}; it said: ${said}`);
+    }
   }
 
   /** Ends it as a crash does. */
