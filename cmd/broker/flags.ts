@@ -1,6 +1,7 @@
 import { maxMessageBytesCeiling } from '../../internal/limits/broker.ts';
 import { maxGrpcMessageBytes } from '../../internal/limits/grpc.ts';
 import { maxPartitionsPerTopic } from '../../internal/limits/kafka.ts';
+import { clusterOptions } from '../cli/options/cluster-options.ts';
 import { DAY_MS, NETWORKS } from '../cli/options/connection-options.ts';
 import { bytes, choice, duration, fileMode, integer, list, text, toggle } from '../cli/options/option.ts';
 import type { Program, Section } from '../cli/options/program.ts';
@@ -251,45 +252,11 @@ const options = {
       help: 'how many bytes of each log are kept; 0 keeps all of them',
     },
   ),
-  cluster: list({
-    group: 'Cluster',
-    placeholder: 'URL',
-    help: 'be a node of a cluster, whose logs lie in NATS JetStream: its servers, as nats://host:port or tls://host:port',
-  }),
-  'cluster-name': text({
-    group: 'Cluster',
-    default: 'tinymq',
-    help: 'brokers of the same name are one cluster; several may share the servers',
-  }),
+  ...clusterOptions,
   'cluster-fsync': choice(['commit', 'os'], {
     group: 'Cluster',
     default: 'commit',
     help: 'which servers hold logs: with commit those that sync what they acknowledge, and say so by the tag sync:always',
-  }),
-  'cluster-credentials': text({
-    group: 'Cluster',
-    placeholder: 'FILE',
-    help: 'who the broker is for NATS: a file with credentials, with the seed of an NKEY, or with USER:PASSWORD',
-  }),
-  'cluster-tls-ca': text({
-    group: 'Cluster',
-    placeholder: 'FILE',
-    help: 'who signed the certificates of the NATS servers (PEM); those of the system unless given',
-  }),
-  'cluster-tls-cert': text({
-    group: 'Cluster',
-    placeholder: 'FILE',
-    help: 'the certificate that the broker shows the NATS servers (PEM)',
-  }),
-  'cluster-tls-key': text({
-    group: 'Cluster',
-    placeholder: 'FILE',
-    help: 'the key of that certificate (PEM)',
-  }),
-  'cluster-monitor': list({
-    group: 'Cluster',
-    placeholder: 'URL',
-    help: 'where the NATS servers say how they are configured, such as http://host:8222, to check that they sync',
   }),
   'log-level': choice(['debug', 'info', 'warn', 'error', 'silent'], {
     group: 'Output',

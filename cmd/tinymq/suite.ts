@@ -2,6 +2,7 @@ import type { Suite } from '../cli/options/suite.ts';
 import type { Command } from '../cli/run-program.ts';
 import { access } from './access/group.ts';
 import { broker } from './broker/group.ts';
+import { cluster } from './cluster/group.ts';
 import { completionGroup } from './completion/completion.ts';
 import { configuration } from './config/group.ts';
 import { contexts } from './context/group.ts';
@@ -27,6 +28,7 @@ export const tinymqSuite: Suite<Command> = {
     smq,
     imports,
     store,
+    cluster,
     configuration,
     contexts,
     completionGroup(() => tinymqSuite),

@@ -1,21 +1,17 @@
-import {
-  connect,
-  type NatsConnection,
-  type NodeConnectionOptions,
-  type TlsOptions,
-} from '@nats-io/transport-node';
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import type { FsyncPolicy } from '../store/log-store.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { authenticatorOf } from './credentials.ts';
 import { JETSTREAM_ERRORS, type JetStream, JetStreamError, type StreamInfo } from './jetstream.ts';
 import { checkMonitors, checkServer, checkServers, SYNC_TAG } from './servers.ts';
+import { type TlsFiles, tlsOptionsOf } from './tls-files.ts';
 
 /** How NATS is reached. */
 export interface NatsOptions {
   readonly urls: readonly string[];
   /** A file of credentials; see credentials.ts. */
   readonly credentialsFile?: string | undefined;
-  readonly tls?: TlsOptions | undefined;
+  readonly tls?: TlsFiles | undefined;
   /** `commit`: only servers that sync what they acknowledge will do. */
   readonly fsync: FsyncPolicy;
   /** Where servers tell of themselves by HTTP: whether they sync, too. */
@@ -29,13 +25,10 @@ export interface NatsOptions {
  * this node
  */
 export async function connectToNats(wanted: NatsOptions): Promise<NatsConnection> {
-  const { urls, credentialsFile, tls, fsync, monitors = [], warn } = wanted;
-  const options: NodeConnectionOptions = {
-    ...(credentialsFile !== undefined && { authenticator: authenticatorOf(credentialsFile) }),
-    ...(tls !== undefined && { tls }),
-  };
+  const { urls, fsync, monitors = [], warn } = wanted;
+  const options = natsConnectOptions(wanted);
   for (const problem of await checkServers(urls, options)) warn?.(problem);
-  for (const problem of await checkMonitors(monitors, fsync, tls)) warn?.(problem);
+  for (const problem of await checkMonitors(monitors, fsync, options.tls ?? undefined)) warn?.(problem);
   const connection = await connected({
     ...options,
     servers: [...urls],
@@ -50,6 +43,18 @@ export async function connectToNats(wanted: NatsOptions): Promise<NatsConnection
   }
   if (warn !== undefined) void watchServers(connection, warn);
   return connection;
+}
+
+/** What the client of NATS is told of who we are, and whom we trust. @throws StoreError `unsupported` for a file without credentials */
+export function natsConnectOptions({
+  credentialsFile,
+  tls,
+}: Pick<NatsOptions, 'credentialsFile' | 'tls'>): NodeConnectionOptions {
+  const tlsOptions = tls && tlsOptionsOf(tls);
+  return {
+    ...(credentialsFile !== undefined && { authenticator: authenticatorOf(credentialsFile) }),
+    ...(tlsOptions !== undefined && { tls: tlsOptions }),
+  };
 }
 
 /** A server on its own takes no notice of the tags that a stream wants, so there is nothing to find out by. */

@@ -112,7 +112,8 @@ export class JetStreamShard implements ShardStream {
   }
 }
 
-const FACTS = 'T';
+/** The header with what is known of a message without its body. */
+export const FACTS = 'T';
 const PRODUCER = 'P';
 
 /** The refusals of a sequence that is not the last one: of a single message, and of the first of a batch. */

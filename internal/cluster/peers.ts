@@ -9,7 +9,7 @@ import {
 import type { Node } from '../log/nodes.ts';
 
 /** What a node says of itself, twice a second, on `<name>.beat`. */
-interface Beat {
+export interface Beat {
   readonly node: number;
   /** Its number among the beats of this node. */
   readonly beat: number;

@@ -33,13 +33,26 @@ export async function checkServers(
   urls: readonly string[],
   options: NodeConnectionOptions,
 ): Promise<readonly string[]> {
-  const probes = await Promise.all(urls.map((url) => probe(url, options)));
+  const { probes, error } = await probeServers(urls, options);
   for (const { url, info } of probes) if (info !== undefined) checkServer(url, info);
+  if (error !== undefined) throw error;
+  return probes.flatMap(({ failure }) => failure?.text ?? []);
+}
+
+/** Asks each server what it is. The error is for where none can be used. */
+export async function probeServers(
+  urls: readonly string[],
+  options: NodeConnectionOptions,
+): Promise<{ probes: readonly Probe[]; error: StoreError | undefined }> {
+  const probes = await Promise.all(urls.map((url) => probe(url, options)));
   const failures = probes.flatMap(({ failure }) => failure ?? []);
-  const texts = failures.map(({ text }) => text);
-  if (failures.length < probes.length) return texts;
-  if (failures.some(({ isRefusal }) => isRefusal)) throw new StoreError('unsupported', texts.join('; '));
-  throw new StoreUnavailableError('failed', `no NATS server can be used: ${texts.join('; ')}`);
+  if (failures.length < probes.length) return { probes, error: undefined };
+  const texts = failures.map(({ text }) => text).join('; ');
+  const isRefused = failures.some(({ isRefusal }) => isRefusal);
+  const error = isRefused
+    ? new StoreError('unsupported', texts)
+    : new StoreUnavailableError('failed', `no NATS server can be used: ${texts}`);
+  return { probes, error };
 }
 
 /** @throws StoreError `unsupported`, with what to write */
@@ -107,7 +120,8 @@ interface Failure {
   readonly isRefusal: boolean;
 }
 
-interface Probe {
+/** What a server said of itself, or why it did not. */
+export interface Probe {
   readonly url: string;
   readonly info?: ServerInfo;
   readonly failure?: Failure;

@@ -62,3 +62,13 @@ export const forwardRetryMs = 100;
 export const forwardedPerPartition = 5;
 /** Bytes of one round to a leader. */
 export const forwardBytes = MiB;
+/** How long somebody who looks at a cluster listens for its nodes: each says twice a second that it is there. */
+export const beatListenMs = 1_500;
+/** How often a reader is made until each server has one: JetStream chooses by chance, and this many miss one of seven once in ten million times. */
+export const placementTries = 120;
+/** Messages that a reader of one server asks for at once, without their bodies. */
+export const replicaReadMessages = 1_000;
+/** How long such a reader lasts without a question, and has for an answer: it may read blocks of a slow disk first. */
+export const replicaReaderLifeMs = 60_000;
+/** Of messages that one server lacks, so many are looked for at the others, as they may have been deleted meanwhile. */
+export const lookedForMessages = 200;

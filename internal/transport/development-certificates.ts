@@ -27,6 +27,19 @@ export function makeServerCertificate(
   ]);
 }
 
+/** A certificate for one of several servers that connect to each other. */
+export function makePeerCertificate(
+  ca: CertifiedKey,
+  names: readonly string[],
+  days = VALID_DAYS,
+): Promise<CertifiedKey> {
+  const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
+  return sign(ca, names[0]!, days, [
+    new x509.ExtendedKeyUsageExtension([serverAuth, clientAuth]),
+    alternativeNames(names),
+  ]);
+}
+
 /** A certificate for a client; its common name is the name of the user. */
 export function makeClientCertificate(
   ca: CertifiedKey,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -169,22 +169,19 @@ describe.runIf('there' in program)('with real servers', () => {
     const other = await makeCertificates(mkdtempSync(join(folder, 'other-')));
     const tls = `cert_file: "${serverCert}", key_file: "${serverKey}", ca_file: "${ca}"`;
     await using nats = await startNats(command, { servers: 1, more: `tls { ${tls} }` });
-    const wrong = await refusal({ urls: nats.urls, tls: { ca: readFileSync(other.ca, 'utf8') } });
+    const wrong = await refusal({ urls: nats.urls, tls: { caFile: other.ca } });
     expect(wrong).toMatchObject({ code: 'unsupported' });
     expect(wrong.message).toMatch(/is not trusted \(\w+\): name the CA that signed it with -cluster-tls-ca/);
-    await (
-      await connectToNats({ fsync: 'os', urls: nats.urls, tls: { ca: readFileSync(ca, 'utf8') } })
-    ).close();
+    await (await connectToNats({ fsync: 'os', urls: nats.urls, tls: { caFile: ca } })).close();
 
     await using mutual = await startNats(command, { servers: 1, more: `tls { ${tls}, verify: true }` });
-    const without = await refusal({ urls: mutual.urls, tls: { ca: readFileSync(ca, 'utf8') } });
+    const without = await refusal({ urls: mutual.urls, tls: { caFile: ca } });
     expect(without.message).toContain('-cluster-tls-cert');
-    const [cert, key] = [clientCert, clientKey].map((file) => readFileSync(file, 'utf8'));
     await (
       await connectToNats({
         fsync: 'os',
         urls: mutual.urls,
-        tls: { ca: readFileSync(ca, 'utf8'), cert, key },
+        tls: { caFile: ca, certFile: clientCert, keyFile: clientKey },
       })
     ).close();
   });
@@ -193,7 +190,7 @@ describe.runIf('there' in program)('with real servers', () => {
     await using nats = await startNats(command, { servers: 1 });
     const { message } = await refusal({
       urls: nats.urls,
-      tls: { ca: readFileSync(certificates.ca, 'utf8') },
+      tls: { caFile: certificates.ca },
     });
     expect(message).toContain('has no TLS');
   });

@@ -62,7 +62,7 @@ export async function startNats(program: string, options: NatsOptions = {}): Pro
   const servers = names.map((name, index) => {
     const config = join(folder, `${name}.conf`);
     writeFileSync(config, configOf(name, join(folder, name), ports[index], routes, options));
-    return new NatsServer(program, config, ports[index]);
+    return new NatsServer(program, config, join(folder, name), ports[index]);
   });
   const close = async () => {
     await Promise.all(servers.map((server) => server.kill()));
@@ -119,14 +119,17 @@ export class NatsServer {
   readonly url: string;
   /** Where it answers questions about itself. */
   readonly monitorUrl: string;
+  /** Where it keeps its streams. */
+  readonly folder: string;
   readonly #program: string;
   readonly #config: string;
   #child: ChildProcess | undefined;
   #said = '';
 
-  constructor(program: string, config: string, ports: Ports) {
+  constructor(program: string, config: string, folder: string, ports: Ports) {
     this.#program = program;
     this.#config = config;
+    this.folder = folder;
     this.url = `nats://127.0.0.1:${ports.client}`;
     this.monitorUrl = `http://127.0.0.1:${ports.monitor}`;
   }
@@ -154,11 +157,16 @@ export class NatsServer {
   }
 
   /** Ends it as a crash does. */
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.end('SIGKILL');
+  }
+
+  /** @param signal SIGTERM stops it, SIGUSR2 gives its streams to the others before. */
+  async end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
-    child.kill('SIGKILL');
+    child.kill(signal);
     await ended;
   }
 

@@ -1,0 +1,9 @@
+import type { CommandGroup } from '../../cli/options/suite.ts';
+import type { Command } from '../../cli/run-program.ts';
+import { config } from './config.ts';
+import { status } from './status.ts';
+
+export const cluster: CommandGroup<Command> = {
+  title: 'Several nodes',
+  commands: [config, status],
+};
