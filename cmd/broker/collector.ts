@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /** How much of the heap's room is used up before marking begins, in percent. */
 const MARK_FROM_PERCENT = 80;
@@ -13,4 +14,19 @@ const MARK_FROM_PERCENT = 80;
  */
 export function collectLessOften(): void {
   setFlagsFromString(`--incremental-marking-soft-trigger=${MARK_FROM_PERCENT}`);
+}
+
+let collect: NodeJS.GCFunction | undefined;
+
+/**
+ * Collects what is young and dead: buffers of what was read, above all. Only contexts that are made while V8 is told so have a function
+ * for that.
+ */
+export function collectYoung(): void {
+  if (collect === undefined) {
+    setFlagsFromString('--expose-gc');
+    collect = runInNewContext('gc') as NodeJS.GCFunction;
+    setFlagsFromString('--no-expose-gc');
+  }
+  collect({ type: 'minor', execution: 'sync' });
 }

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { freeAfterReadBytes } from '../../internal/limits/transport.ts';
+import { readMemory } from '../../internal/transport/read-memory.ts';
 import { type BrokerOptions, startBroker } from '../../pkg/embed/index.ts';
 import { locatingFaults } from '../cli/options/locate.ts';
 import { parseWithoutFile } from '../cli/options/parse-program.ts';
@@ -15,7 +17,7 @@ import {
 import { banner } from './banner.ts';
 import { brokerOptionsOf } from './broker-options.ts';
 import { checkConfiguration, tellFaults } from './check-config.ts';
-import { collectLessOften } from './collector.ts';
+import { collectLessOften, collectYoung } from './collector.ts';
 import { brokerProgram } from './flags.ts';
 import { LiveSettings } from './live-settings.ts';
 import { loggerOf } from './logger.ts';
@@ -83,6 +85,7 @@ async function serve(
 ): Promise<number> {
   const { values, given, operands, origins, stop, version } = invocation;
   collectLessOften();
+  readMemory.freeBy(collectYoung, freeAfterReadBytes);
   const options = locatingFaults(origins, () =>
     brokerOptionsOf(values, given, (message) => complain(name, message), operands[0]),
   );

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { CertificateNames } from '../lib/certificate-names.ts';
 import type { Clock } from '../lib/clock.ts';
 import { certificateNames } from './certificate-names.ts';
+import { readMemory } from './read-memory.ts';
 
 /** Who receives what arrives on a connection. */
 export interface ConnectionHandler {
@@ -224,6 +225,7 @@ const failures = new WeakMap<SocketConnection, Error>();
 
 function onData(this: Socket, chunk: Uint8Array): void {
   (this as OwnedSocket)[ownerOf].handler.bytes(chunk);
+  readMemory.read(chunk.length);
 }
 
 function onDrain(this: Socket): void {

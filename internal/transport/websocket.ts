@@ -17,6 +17,7 @@ import {
   unlessFailed,
 } from './connection.ts';
 import { mayOpen } from './page-origins.ts';
+import { readMemory } from './read-memory.ts';
 
 export interface WebSocketOptions {
   /** Globs of the origins whose pages may connect. Default: pages of this machine, and of the address that is dialled. */
@@ -156,6 +157,7 @@ class WebSocketConnection implements Connection {
     if (this.#isRefused) return;
     if (isBinary) {
       this.handler.bytes(data);
+      readMemory.read(data.length);
       return;
     }
     this.#isRefused = true;
