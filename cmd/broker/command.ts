@@ -123,7 +123,11 @@ async function serve(
 }
 
 /** Where what is to be kept lies; undefined where that is in memory. */
-function keepsIn({ memory, kafkaLogDirs, dataDir }: BrokerOptions): string | undefined {
+function keepsIn({ cluster, memory, kafkaLogDirs, dataDir }: BrokerOptions): string | undefined {
+  if (cluster !== undefined) {
+    const sessions = memory ? 'sessions in memory' : `sessions in ${resolve(dataDir ?? '')}`;
+    return `the NATS servers of cluster ${cluster.name}, ${sessions}`;
+  }
   if (memory) return undefined;
   return (kafkaLogDirs?.directories ?? [dataDir ?? '']).map((folder) => resolve(folder)).join(', ');
 }

@@ -1,5 +1,6 @@
 import { createInbox, type Msg, nanos } from '@nats-io/transport-node';
 import { followerBeatMs, followerSilenceMs } from '../limits/cluster.ts';
+import { StoreUnavailableError } from '../store/store-error.ts';
 import type { JetStream, StreamMessage } from './jetstream.ts';
 
 /** What is followed of a stream. */
@@ -105,7 +106,8 @@ function consume(
   let heardAtMs = performance.now();
   let isLost = false;
   const timer = setInterval(() => {
-    if (performance.now() - heardAtMs > followerSilenceMs) fail(new Error('the consumer is silent'));
+    if (performance.now() - heardAtMs > followerSilenceMs)
+      fail(unavailable('a consumer of JetStream is silent'));
   }, followerBeatMs).unref();
   const subscription = connection.subscribe(inbox, {
     callback(_error, message) {
@@ -113,7 +115,8 @@ function consume(
       if (message.headers?.hasError || message.headers?.code === 100) return answerStatus(message);
       const { sequence, pending } = placeOf(message);
       const { subject, headers, data } = message;
-      if (!take({ subject, sequence, headers, body: data }, pending)) fail(new Error('a message is missing'));
+      if (!take({ subject, sequence, headers, body: data }, pending))
+        fail(unavailable('a message is missing'));
     },
   });
   const end = () => {
@@ -142,6 +145,10 @@ function consume(
     .ask<{ num_pending: number }>(`CONSUMER.CREATE.${stream}`, { stream_name: stream, config })
     .then(({ num_pending }) => began?.(num_pending), fail);
   return end;
+}
+
+function unavailable(reason: string): StoreUnavailableError {
+  return new StoreUnavailableError('failed', reason);
 }
 
 /** A beat, or the question whether this side keeps up. */

@@ -1,7 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Clock } from '../lib/clock.ts';
-import { replicaRetries, replicaRetryMs } from '../limits/cluster.ts';
 import {
   checkBatch,
   checkFirst,
@@ -39,6 +37,7 @@ import { JetStream } from './jetstream.ts';
 import { JetStreamShard } from './jetstream-shard.ts';
 
 import { Meta, type TopicRecord } from './meta.ts';
+import { patiently } from './patience.ts';
 import { Shard } from './shard.ts';
 import { ShardNews } from './shard-news.ts';
 import { storedPartition } from './shard-state.ts';
@@ -102,14 +101,14 @@ export class JetStreamStore implements LogStore {
    */
   async connect(): Promise<NatsConnection> {
     const { name, fsync } = this.#options;
-    const connection = await connectToNats(this.#options);
+    const connection = await this.#patiently(() => connectToNats(this.#options));
     this.#connection = connection;
     try {
       this.limits = { maxBatchBytes: connection.info!.max_payload - HEADER_BYTES, canReplace: false };
       this.jetStream = new JetStream(connection);
       const meta = { name: `${name}-meta`, subjects: [`${name}.meta.>`], isLastOnly: true };
-      this.replicas = await makeStream(this.jetStream, meta, fsync);
-      this.node = await this.#openMeta(meta.name);
+      this.replicas = await this.#patiently(() => makeStream(this.jetStream, meta, fsync));
+      this.node = await this.#patiently(() => this.#openMeta(meta.name));
       return connection;
     } catch (error) {
       await this.#release();
@@ -362,8 +361,12 @@ export class JetStreamStore implements LogStore {
     return node;
   }
 
+  #patiently<T>(act: () => Promise<T>): Promise<T> {
+    return patiently(act, this.#options.warn ?? (() => {}));
+  }
+
   async #openShards(): Promise<void> {
-    const count = await agreedCount(this.#meta, this.#options.shards);
+    const count = await this.#patiently(() => agreedCount(this.#meta, this.#options.shards));
     const numbers = Array.from({ length: count }, (_, number) => number);
     this.#shards.push(...(await Promise.all(numbers.map((number) => this.#openShard(number, count)))));
     const [first] = this.#shards;
@@ -376,7 +379,7 @@ export class JetStreamStore implements LogStore {
     const { name, fsync, clock } = this.#options;
     const prefix = `${name}.${number}.`;
     const wanted = { name: `${name}-L${number}`, subjects: [`${prefix}>`], isLastOnly: false };
-    await makeStream(this.jetStream, wanted, fsync);
+    await this.#patiently(() => makeStream(this.jetStream, wanted, fsync));
     const stream = new JetStreamShard(this.jetStream, wanted.name, prefix);
     const news: ShardNews = new ShardNews({
       shard: () => shard,
@@ -402,19 +405,19 @@ export class JetStreamStore implements LogStore {
       },
     });
     const search = new BatchSearch(stream, shard.state);
-    const stored = await stream.lastOfSubjects();
+    const stored = await this.#patiently(() => stream.lastOfSubjects());
     shard.state.restore(stored);
     for (const { subject, sequence } of stored) {
       if (isGroupSubject(subject)) this.#groupSequences.set(subject, sequence);
     }
     // The replica that answered may be behind.
-    await withRetries(() => shard.catchUp());
+    await this.#patiently(() => shard.catchUp());
     return { shard, stream, search, news };
   }
 
   async #state(): Promise<StoredState> {
     const records = [...this.#meta.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    const groups: StoredGroups = await this.#groups.load();
+    const groups: StoredGroups = await this.#patiently(() => this.#groups.load());
     return { topics: records.map((record) => this.#storedTopic(record)), ...groups };
   }
 
@@ -521,16 +524,4 @@ async function agreedCount(meta: Meta, wanted: number): Promise<number> {
 
 function unsupported(reason: string): StoreError {
   return new StoreError('unsupported', reason);
-}
-
-/** Replicas that are behind catch up, and servers elect a leader. */
-async function withRetries<T>(act: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await act();
-    } catch (error) {
-      if (tries === replicaRetries) throw error;
-      await pause(replicaRetryMs);
-    }
-  }
 }

@@ -62,7 +62,7 @@ export class JetStream {
   async ask<T>(what: string, question: unknown = undefined): Promise<T> {
     const payload = question === undefined ? '' : JSON.stringify(question);
     const answer = (await this.#request(`$JS.API.${what}`, payload)).json<T & ApiAnswer>();
-    if (answer.error !== undefined) throw new JetStreamError(answer.error.err_code, answer.error.description);
+    if (answer.error !== undefined) throw refusalOf(answer.error);
     return answer;
   }
 
@@ -75,7 +75,7 @@ export class JetStream {
     const answer = (await this.#request(subject, body, headersOf(fields))).json<
       { seq: number } & ApiAnswer
     >();
-    if (answer.error !== undefined) throw new JetStreamError(answer.error.err_code, answer.error.description);
+    if (answer.error !== undefined) throw refusalOf(answer.error);
     return answer.seq;
   }
 
@@ -160,6 +160,14 @@ export class JetStream {
     }
   }
 }
+
+/** What is refused only for now, as there is no leader, is not a refusal. */
+function refusalOf({ code, err_code, description }: NonNullable<ApiAnswer['error']>): Error {
+  if (code !== UNAVAILABLE) return new JetStreamError(err_code, description);
+  return new StoreUnavailableError('failed', `NATS JetStream is not ready: ${description}`);
+}
+
+const UNAVAILABLE = 503;
 
 function headersOf(fields: Readonly<Record<string, string>>): MsgHdrs {
   const headers = newHeaders();

@@ -16,6 +16,7 @@ import { Forwards } from './forwards.ts';
 import { JetStreamStore } from './jetstream-store.ts';
 import { type OpenTables, openTables } from './jetstream-tables.ts';
 import { Packets } from './packets.ts';
+import { patiently } from './patience.ts';
 import { Peers } from './peers.ts';
 
 /** Which servers of NATS, and which cluster on them. */
@@ -38,8 +39,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const store = new JetStreamStore({ ...options, warn, shards: shardCount, clock });
   const control = await store.connect();
   try {
-    const live = await connectToNats(options);
-    const tables = await openTables(store.jetStream, options.name, options.fsync);
+    const live = await patiently(() => connectToNats(options), warn);
+    const tables = await patiently(() => openTables(store.jetStream, options.name, options.fsync), warn);
     if (store.replicas === 1) logger.warn({}, ONE_SERVER);
     return new JetStreamCluster({ ...options, store, control, live, tables });
   } catch (error) {

@@ -25,6 +25,8 @@ export const readBytes = 4 * MiB;
 export const leastMaxPayloadBytes = 2 * MiB;
 /** Messages that a node which is behind reads at once, with their batches. */
 export const catchUpMessages = 1_000;
+/** How long a broker that starts waits for NATS, which may be starting too. */
+export const startPatienceMs = 60_000;
 /** Shards of a new cluster: each is a group of Raft, which costs the servers some percent of a processor for each hundred. */
 export const shardCount = 8;
 /** How often a batch is looked for that has to be there, and how long between: a replica that is behind catches up meanwhile. */

@@ -67,7 +67,7 @@ describe.runIf('there' in nats)('three brokers on three NATS servers', { timeout
   }
 
   async function createTopic(name: string, partitions: number): Promise<void> {
-    const at = ['-address', kafkaOf(cluster.brokers[0]!)];
+    const at = ['-address', kafkaOf(living()[0]!)];
     const made = await run(program('tinymq'), [
       'topics',
       'create',
@@ -204,6 +204,40 @@ describe.runIf('there' in nats)('three brokers on three NATS servers', { timeout
       }
     },
   );
+
+  it('take nothing for stored while NATS is away, say so, and go on by themselves', async () => {
+    await createTopic('away', 1);
+    const broker = living()[0]!;
+    const { host, port } = addressOf(broker, 'http');
+    const isReady = async () => (await fetch(`http://${host}:${port}/readyz`)).ok;
+    await eventually(isReady, 'a broker that is ready');
+    const produce = await smqClient(broker);
+    await produce('away', 'before');
+    for (const server of cluster.nats.servers) server.pause();
+    try {
+      await eventually(async () => !(await isReady()), 'a broker that is not ready');
+      const refused = produce('away', 'meanwhile').then(
+        () => 'stored',
+        (error: Error) => error.message,
+      );
+      expect(await refused).toMatch(/UNAVAILABLE/);
+    } finally {
+      for (const server of cluster.nats.servers) server.resume();
+    }
+    await eventually(isReady, 'a broker that is ready again');
+    await eventually(
+      () =>
+        produce('away', 'after').then(
+          () => true,
+          () => false,
+        ),
+      'a message that is stored',
+    );
+    const texts = await consumed(living().at(-1)!, 'away');
+    expect(texts[0]).toBe('before');
+    expect(texts.at(-1)).toBe('after');
+    expect(texts.filter((text) => text === 'after').length).toBe(1);
+  });
 
   async function coordinatorOf(client: KafkaClient): Promise<{ host: string; port: number }> {
     const { findCoordinator } = await import('../../internal/protocol/kafka/apis/10-find-coordinator.ts');
