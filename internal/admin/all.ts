@@ -5,6 +5,7 @@ import { listGroups, removeGroup, resetGroup, showGroup } from './operations/gro
 import { importAccess } from './operations/import.ts';
 import { addLimit, alterLimit, listLimits, removeLimit, testLimits } from './operations/limits.ts';
 import { listLogs, showLog } from './operations/logs.ts';
+import { listNodes } from './operations/nodes.ts';
 import { showHistory, showOverview } from './operations/overview.ts';
 import { previewChange } from './operations/preview.ts';
 import { exportLog, importLog } from './operations/records.ts';
@@ -24,7 +25,7 @@ import { showFates } from './operations/why.ts';
 
 /** Every operation; whoever mounts them serves all. */
 export const OPERATIONS = [
-  ...[showOverview, showHistory, showFates, showConfiguration],
+  ...[showOverview, showHistory, showFates, showConfiguration, listNodes],
   ...[listClients, showClient, endClient],
   ...[listSessions, showSession, endSession, listSubscriptions],
   ...[listRetained, getRetained, removeRetained, exportRetained, importRetained],

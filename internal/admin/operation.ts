@@ -11,6 +11,7 @@ import type { Connections } from '../observe/connections.ts';
 import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { History } from './history.ts';
+import type { NodesView } from './nodes-view.ts';
 import type { Setting } from './setting.ts';
 
 /** What operations on users and rules work on, which a stopped broker has too. */
@@ -42,6 +43,8 @@ export interface BrokerParts extends AdminParts {
   settings(): readonly Setting[];
   /** Where it listens now. */
   listeners(): readonly ListenerFacts[];
+  /** The nodes of its cluster, itself among them. */
+  nodes(): NodesView;
 }
 
 /** Where a broker keeps what is to last. */

@@ -154,6 +154,7 @@ export const METRICS = {
   },
   messages_received_total: { type: 'counter', help: 'Messages that clients published.' },
   messages_replayed_total: { type: 'counter', help: 'Messages that were read from a log for a subscriber.' },
+  node: { type: 'gauge', help: 'The number of this node in its cluster; 0 for a broker on its own.' },
   process_cpu_seconds_total: {
     type: 'counter',
     help: 'Processor time of the broker, in user space and in the kernel.',
@@ -189,6 +190,7 @@ export const METRICS = {
   },
   sessions_evicted_total: { type: 'counter', help: 'Sessions that were ended to make room for others.' },
   sessions_expired_total: { type: 'counter', help: 'Sessions that nobody came back to in time.' },
+  shards_owned: { type: 'gauge', help: 'Shards of the logs of a cluster that this node owns.' },
   shared_subscriptions: { type: 'gauge', help: 'Subscriptions that share their messages with a group.' },
   slow_consumer_episodes_total: { type: 'counter', help: 'Times that a subscriber became slow.' },
   spans_dropped_total: {

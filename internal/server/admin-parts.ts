@@ -1,4 +1,5 @@
 import { History } from '../admin/history.ts';
+import type { OtherNode } from '../admin/nodes-view.ts';
 import type { BrokerParts, StoreFacts } from '../admin/operation.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
@@ -23,6 +24,17 @@ export interface AdminPartsOf {
   health: Health;
   addresses: OpenAddresses;
   opened: Opened;
+  /** The other nodes of its cluster, once it is one. */
+  otherNodes: () => OthersView | undefined;
+}
+
+/** What a node knows of the others. */
+export interface OthersView {
+  readonly self: number;
+  readonly coordinator: number | undefined;
+  /** How many shards of the logs this node owns. */
+  readonly shards: number;
+  readonly others: readonly OtherNode[];
 }
 
 /** What operations work on, from the parts of a broker. */
@@ -31,17 +43,26 @@ export function adminParts(parts: AdminPartsOf): BrokerParts {
   const isLookedAt = options.http !== undefined || options.adminSocket === true;
   const history = isLookedAt ? new History({ broker, connections, metrics }) : undefined;
   parts.opened.add(() => history?.close());
+  const version = options.version ?? packageVersion;
+  const startedAtMs = broker.clock.now();
+  const listeners = () => addresses.all;
   return {
     ...{ directory: access.directory, rules: access.rules, makePassword: access.makePassword },
     ...{ broker, sessions, metrics, connections, health, history },
-    version: options.version ?? packageVersion,
-    startedAtMs: broker.clock.now(),
+    ...{ version, startedAtMs, listeners },
     ...{ logs: kept?.logs, groups: kept?.groups },
     store: storeFacts(options),
     settings: options.settings ?? (() => []),
-    listeners: () => addresses.all,
+    nodes() {
+      const { self, coordinator, shards, others } = parts.otherNodes() ?? ALONE;
+      const status = { version, startedAtMs, listeners: listeners(), clients: broker.clientCount, shards };
+      return { self, coordinator, status, others };
+    },
   };
 }
+
+/** A broker on its own, as Kafka's clients know it. */
+const ALONE: OthersView = { self: 1, coordinator: 1, shards: 0, others: [] };
 
 function storeFacts({ memory, kafkaLogDirs, dataDir }: BrokerOptions): StoreFacts {
   if (memory) return { kind: 'memory', folders: [] };

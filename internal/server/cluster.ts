@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { NodeStatus } from '../admin/nodes-view.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
 import { frameEncoding } from '../doors/frames/encoding.ts';
@@ -25,11 +26,13 @@ export interface JoinParts {
   /** Where its doors listen. */
   listeners: readonly { readonly url: string; readonly door: { readonly name: string } }[];
   opened: Opened;
+  /** What this node says of itself. */
+  status(): NodeStatus;
 }
 
 /** This broker is ready: from now on the others of its cluster hear of it, and it may lead. */
-export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<void> {
-  const { broker, sessions, metrics, logger, logs, delivery, options, listeners, opened } = parts;
+export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<Links> {
+  const { broker, sessions, metrics, logger, logs, delivery, options, listeners, opened, status } = parts;
   opened.add(cluster.onForwarded(leadingFor(logs, delivery)));
   const routed = (filter: string) => delivery.noteRoute(filter);
   const links = new Links({
@@ -40,11 +43,13 @@ export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<v
     metrics,
     logger,
     routed,
+    status,
   });
   opened.add(() => links.close());
   // Clients find the next leaders before the doors close.
   opened.add(() => cluster.leave());
   await cluster.begin({ kafka: kafkaAddress(options, listeners) });
+  return links;
 }
 
 /** What this node does for the clients of others; they are answered as they would be here. */

@@ -1,11 +1,12 @@
 import { Broker, type Logger } from '../broker/broker.ts';
 import { DOORS } from '../doors/all.ts';
 import type { DoorEntry } from '../doors/door.ts';
-import { linkMetrics } from '../doors/links/links.ts';
+import { type Links, linkMetrics } from '../doors/links/links.ts';
 import { OpenAddresses } from '../doors/open-addresses.ts';
 import { packageVersion } from '../lib/package-version.ts';
 import * as transportLimits from '../limits/transport.ts';
 import type { Cluster } from '../log/cluster.ts';
+import type { Nodes } from '../log/nodes.ts';
 import { Connections } from '../observe/connections.ts';
 import { Health } from '../observe/health.ts';
 import { Metrics } from '../observe/metrics.ts';
@@ -15,7 +16,7 @@ import { type CertificateFiles, Certificates, validityOf } from '../transport/ce
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
 import { ListenError, type Listener } from '../transport/listener.ts';
 import { type OpenAccess, openAccess, tellThrottles } from './access.ts';
-import { adminParts } from './admin-parts.ts';
+import { adminParts, type OthersView } from './admin-parts.ts';
 import { openAdminSocket } from './admin-socket.ts';
 import { checkOptions } from './check-options.ts';
 import { joinCluster } from './cluster.ts';
@@ -161,7 +162,9 @@ export async function startWithDoors(
     const connections = new Connections(metrics);
     const observed = { metrics, health, connections, logger };
     const addresses = new OpenAddresses();
+    let links: Links | undefined;
     const admin = adminParts({
+      otherNodes: () => cluster && links && othersView(cluster.nodes, links),
       options: usable,
       access,
       broker,
@@ -185,9 +188,13 @@ export async function startWithDoors(
     opened.add(() => health.stop());
     const tools = options.adminSocket ? await openAdminSocket(usable, admin, logger) : undefined;
     opened.add(() => tools?.close());
+    metrics.gauge('node', () => cluster?.nodes.self ?? 0);
+    metrics.gauge('shards_owned', () => cluster?.nodes.shards?.owned ?? 0);
     if (cluster === undefined) linkMetrics(metrics);
     else if (kept) {
-      await joinCluster(cluster, { ...kept, broker, sessions, metrics, logger, options, listeners, opened });
+      const status = () => admin.nodes().status;
+      const parts = { ...kept, broker, sessions, metrics, logger, options, listeners, opened, status };
+      links = await joinCluster(cluster, parts);
     }
     reportDescriptorLimit(options.maxClients, logger);
     const openToAll = listeners.filter(({ endpoint }) =>
@@ -199,6 +206,11 @@ export async function startWithDoors(
     await opened.close();
     throw error;
   }
+}
+
+function othersView({ self, coordinator, shards }: Nodes, links: Links): OthersView {
+  const coordinating = coordinator === 'here' ? self : coordinator === 'nobody' ? undefined : coordinator;
+  return { self, coordinator: coordinating, shards: shards?.owned ?? 0, others: links.others() };
 }
 
 /** The runtime's own: an app's tests may put fake timers in its place, in which the broker would stand still. */

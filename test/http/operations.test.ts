@@ -26,6 +26,7 @@ const ASKED: Record<string, { path?: string; body?: object }> = {
   'limits remove': { path: '/limits/calm' },
   import: { body: { users: [], rules: [] } },
   overview: {},
+  nodes: {},
   history: {},
   why: {},
   'config show': {},

@@ -1,3 +1,4 @@
+import type { NodeStatus, OtherNode } from '../../admin/nodes-view.ts';
 import type { Broker, Logger } from '../../broker/broker.ts';
 import type { Encoding } from '../../broker/delivery/publication.ts';
 import type { Sessions } from '../../broker/sessions/sessions.ts';
@@ -40,6 +41,8 @@ export interface LinksParts {
   readonly logger: Logger;
   /** Another node wants a filter, or does no longer. */
   routed(filter: string): void;
+  /** What this node says of itself. */
+  status(): NodeStatus;
 }
 
 /** What is counted of links; nothing, where there are none. */
@@ -65,6 +68,8 @@ interface Peer {
   heard: string[][];
   /** The version of its clients that is known here. */
   claims: number | undefined;
+  /** What it said of itself last. */
+  status: NodeStatus | undefined;
 }
 
 /**
@@ -111,14 +116,23 @@ export class Links {
 
   /** Looks who is there, and says which version the filters here have. */
   look(): void {
-    const { transport } = this.#parts;
+    const { transport, status } = this.#parts;
     const there = new Set(transport.nodes.others.map(({ id }) => id));
     for (const peer of [...this.#peers.values()]) if (!there.has(peer.id)) this.#forget(peer);
+    const [version, claims] = [this.#interest.version, this.#claims.version];
+    const beat: BeatPacket = { version, claims, status: status() };
     for (const id of there) {
       this.#peerOf(id);
-      const beat: BeatPacket = { version: this.#interest.version, claims: this.#claims.version };
       transport.send(id, jsonPacket(PacketKind.beat, beat));
     }
+  }
+
+  /** The other nodes, and the ways there. */
+  others(): OtherNode[] {
+    return Array.from(this.#peers.values(), ({ id, status, filters, link }) => ({
+      ...{ id, status, filters: filters.size },
+      ...{ waitingBytes: link.waitingBytes, lost: link.lost, isSlow: link.isSlow },
+    }));
   }
 
   #sendTo(node: number | undefined, packet: Uint8Array): void {
@@ -143,7 +157,7 @@ export class Links {
         taken: (sequence) => send(takenPacket(sequence)),
       }),
       filters: new Map(),
-      ...{ version: undefined, heard: [], claims: undefined },
+      ...{ version: undefined, heard: [], claims: undefined, status: undefined },
     };
     this.#peers.set(id, peer);
     this.#parts.logger.info({ node: id }, 'another node is there');
@@ -203,7 +217,8 @@ export class Links {
     this.#parts.transport.send(id, Uint8Array.of(kind));
   }
 
-  #takeBeat(peer: Peer, { version, claims }: BeatPacket): void {
+  #takeBeat(peer: Peer, { version, claims, status }: BeatPacket): void {
+    peer.status = status;
     if (version !== peer.version) this.#ask(peer, PacketKind.ask);
     if (claims !== peer.claims) this.#ask(peer, PacketKind.askClaims);
   }

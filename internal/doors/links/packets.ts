@@ -1,3 +1,4 @@
+import type { NodeStatus } from '../../admin/nodes-view.ts';
 import type { Message, NewMessage } from '../../broker/delivery/publication.ts';
 
 /** What nodes send one another: the kind in the first byte, then what belongs to it. */
@@ -20,6 +21,8 @@ export interface BeatPacket {
   version: number;
   /** Of its clients. */
   claims: number;
+  /** What it says of itself. */
+  status: NodeStatus;
 }
 
 /** A client that is connected to a node. */

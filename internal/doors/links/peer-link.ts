@@ -47,6 +47,14 @@ export class PeerLink implements Member {
     this.#parts = parts;
   }
 
+  /** Messages that did not go there. */
+  lost = 0;
+
+  /** What was sent, and that node has not taken. */
+  get waitingBytes(): number {
+    return this.#windowBytes;
+  }
+
   get isFull(): boolean {
     return this.#windowBytes + this.#gatheredBytes >= linkWindowBytes;
   }
@@ -114,6 +122,7 @@ export class PeerLink implements Member {
     const kind = isPlain ? SectionKind.frames : SectionKind.values;
     const bytes = isPlain ? publication.as(this.#parts.frames) : encodeValues(publication.messages(), group);
     if (this.#isDropping || bytes.length > linkPacketBytes) {
+      this.lost += count;
       this.#parts.lost(count);
       return;
     }
