@@ -18,6 +18,7 @@ import {
 } from './operations/retained.ts';
 import { addRule, alterRule, listRules, removeRule, testRules } from './operations/rules.ts';
 import { endSession, listSessions, listSubscriptions, showSession } from './operations/sessions.ts';
+import { takeSnapshot } from './operations/store.ts';
 import { traceMessages } from './operations/trace.ts';
 import { listBusiest, showTree } from './operations/tree.ts';
 import { addUser, alterUser, listUsers, removeUser } from './operations/users.ts';
@@ -35,7 +36,7 @@ export const OPERATIONS = [
   ...[listUsers, addUser, alterUser, removeUser],
   ...[listRules, addRule, alterRule, removeRule, testRules, previewChange],
   ...[listLimits, addLimit, alterLimit, removeLimit, testLimits],
-  importAccess,
+  ...[importAccess, takeSnapshot],
 ] as readonly AdminOperation<object, unknown, BrokerParts>[];
 
 /** What is watched, beside them. */

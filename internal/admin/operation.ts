@@ -39,6 +39,8 @@ export interface BrokerParts extends AdminParts {
   readonly logs: Logs | undefined;
   readonly groups: Groups | undefined;
   readonly store: StoreFacts;
+  /** Makes a copy of the logs beside them; undefined where they do not lie in files of their own. @throws StoreError */
+  readonly takeSnapshot: ((withValues: boolean) => Promise<string>) | undefined;
   /** What it was told when it was started; nothing of a broker in an app. */
   settings(): readonly Setting[];
   /** Where it listens now. */

@@ -34,6 +34,10 @@ export const storeBusyTimeoutMs = 10_000;
 export const kafkaSegmentBytes = 1 * GiB;
 /** The same in a data folder: space comes back a segment at a time, and one that is full is read no slower than a large one. */
 export const dataFolderSegmentBytes = 64 * MiB;
+/** Bytes that a disk has to have free beside the copy of an older store's logs: indexes, the redo log, and what clients bring then. */
+export const conversionSpareBytes = 128 * MiB;
+/** How often the log tells how far such a copy is. */
+export const conversionToldEveryMs = 5_000;
 /** Partitions of `__consumer_offsets` where there is none yet: Kafka's own default. */
 export const kafkaOffsetsPartitions = 50;
 /** The largest segment whatever a topic says: positions in Kafka's index files have 31 bits. */

@@ -52,6 +52,7 @@ export function adminParts(parts: AdminPartsOf): BrokerParts {
     ...{ version, startedAtMs, listeners },
     ...{ logs: kept?.logs, groups: kept?.groups },
     store: storeFacts(options),
+    takeSnapshot: kept?.store.snapshot?.bind(kept.store),
     settings: options.settings ?? (() => []),
     nodes() {
       const { self, coordinator, shards, others } = parts.otherNodes() ?? ALONE;

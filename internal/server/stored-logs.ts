@@ -7,6 +7,7 @@ import { Logs, type LogsOptions } from '../log/logs.ts';
 import type { FsyncPolicy, LogStore, StoredState } from '../store/log-store.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';
 import type { WriteTimes } from '../store/write-times.ts';
+import { conversionTeller } from './conversion-log.ts';
 
 /** What an existing Kafka calls `log.dirs`, with what else of its configuration its files depend on. */
 export interface KafkaLogDirs {
@@ -60,7 +61,9 @@ export async function openStoredLogs(options: StoredLogsOptions): Promise<Stored
   const { place, clock, fsync, keepForMs, keepBytes, tailCacheBytes, logger, appends, times } = options;
   const { shared } = options;
   const { store, clusterOf, gatherBytes }: StoreAtPlace =
-    shared === undefined ? await storeAt(place, { fsync, times }) : { store: shared.store, gatherBytes: 0 };
+    shared === undefined
+      ? await storeAt(place, { fsync, times }, logger)
+      : { store: shared.store, gatherBytes: 0 };
   const logs = new Logs({
     store,
     clock,
@@ -89,12 +92,18 @@ interface StoreAtPlace {
 /** How a store on a disk writes. */
 type Writing = Pick<StoredLogsOptions, 'fsync' | 'times'>;
 
-async function storeAt(place: StoredLogsOptions['place'], writing: Writing): Promise<StoreAtPlace> {
+async function storeAt(
+  place: StoredLogsOptions['place'],
+  writing: Writing,
+  logger: LogsOptions['logger'],
+): Promise<StoreAtPlace> {
   if (place === undefined) return { store: new MemoryStore(), gatherBytes: 0 };
   if (typeof place === 'object') return kafkaDirectory(place, writing);
   // Only who keeps logs on the disk needs a runtime that has SQLite.
-  const { SqliteStore } = await import('../store/sqlite/sqlite-store.ts');
-  return { store: new SqliteStore({ directory: place, ...writing }), gatherBytes: 0 };
+  const { DataFolderStore } = await import('../store/data-folder/data-folder-store.ts');
+  const onConversion = conversionTeller(logger);
+  const store = new DataFolderStore({ directory: place, ...writing, onConversion });
+  return { store, gatherBytes: logLimits.compactionGatherBytes };
 }
 
 async function kafkaDirectory(dirs: KafkaLogDirs, writing: Writing): Promise<StoreAtPlace> {

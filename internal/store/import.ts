@@ -106,7 +106,7 @@ export class TopicCopy {
     this.#from = from;
     this.#into = into;
     this.#onProgress = onProgress;
-    this.#totalBytes = topics.reduce((sum, topic) => sum + sizeBytes(topic), 0);
+    this.#totalBytes = topics.reduce((sum, topic) => sum + bytesOfTopic(topic), 0);
   }
 
   async topic(topic: StoredTopic, existing: StoredTopic | undefined): Promise<void> {
@@ -218,6 +218,7 @@ async function copyGroups(source: StoredState, target: StoredState, into: LogSto
   return groupCount;
 }
 
-function sizeBytes(topic: StoredTopic): number {
+/** Of its batches. */
+export function bytesOfTopic(topic: StoredTopic): number {
   return topic.partitions.reduce((sum, partition) => sum + partition.sizeBytes, 0);
 }

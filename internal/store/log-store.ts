@@ -94,6 +94,17 @@ export interface LogStore {
    */
   confirm?(what: number | 'groups'): Promise<void>;
 
+  /**
+   * Makes a copy of all that is stored as it is in one moment, beside it, for a program that copies or verifies it while this goes
+   * on. Files have a second name there, so it costs little room, and later that of what is deleted here meanwhile. Whoever
+   * asked removes it; a start removes what is left of one. A store whose logs do not lie in files of their own has none.
+   *
+   * @param withValues whether what is no log is needed, where that lies elsewhere.
+   * @returns the name of the folder in each directory of logs.
+   * @throws StoreError `unsupported` where files cannot have a second name
+   */
+  snapshot?(withValues: boolean): Promise<string>;
+
   /** Resolves after everything that was asked before lasts. */
   flush(): Promise<void>;
   /** Finishes what was asked, then closes. Later calls reject; closing again changes nothing. */

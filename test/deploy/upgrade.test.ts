@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -29,7 +30,7 @@ import { eventually } from '../support/eventually.ts';
 /* Stores that older versions wrote (test/golden/stores), opened by the programs of today. */
 
 const stores = fileURLToPath(new URL('../golden/stores/', import.meta.url));
-const names = readdirSync(stores).flatMap((name) => /^(.+)\.db\.gz$/.exec(name)?.[1] ?? []);
+const names = readdirSync(stores).flatMap((name) => /^(.+)\.(db|tar)\.gz$/.exec(name)?.[1] ?? []);
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-upgrade-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -39,6 +40,11 @@ const hasMosquitto = spawnSync('mosquitto_sub', ['--help']).error === undefined;
 function dataFolder(name: string, into = name): string {
   const data = join(folder, into);
   mkdirSync(data);
+  const folderOfStore = join(stores, `${name}.tar.gz`);
+  if (existsSync(folderOfStore)) {
+    expect(spawnSync('tar', ['-xzf', folderOfStore, '-C', data]).status).toBe(0);
+    return data;
+  }
   const file = join(data, 'tinymq.db');
   writeFileSync(file, gunzipSync(readFileSync(join(stores, `${name}.db.gz`))));
   chmodSync(file, 0o600);
@@ -66,8 +72,8 @@ async function told<T>(data: string, ...command: string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
-function formatOf(data: string): number {
-  const db = new DatabaseSync(join(data, 'tinymq.db'), { readOnly: true });
+function formatOf(data: string, file = 'tinymq.db'): number {
+  const db = new DatabaseSync(join(data, file), { readOnly: true });
   try {
     return Object.values(db.prepare('PRAGMA user_version').get()!)[0] as number;
   } finally {
@@ -104,12 +110,12 @@ describe.each(names)('the store %s', (name) => {
   });
 
   // The copy is a store as the older version had it, so that one can go on with it.
-  it('is copied by tinymq backup in its own format, and goes on from the copy', async () => {
+  it('is copied by tinymq backup in its own format, is not changed by that, and goes on from the copy', async () => {
     const data = dataFolder(name, `${name}-before`);
     const copy = join(folder, `${name}.backup`);
     const format = formatOf(data);
     expect(await tinymq('backup', copy, '-data-dir', data)).toMatchObject({ code: 0 });
-    expect(formatOf(data)).toBe(format);
+    expect([formatOf(data), formatOf(copy, '')]).toEqual([format, format]);
     const restored = join(folder, `${name}-restored`);
     expect(await tinymq('restore', copy, '-data-dir', restored)).toMatchObject({ code: 0 });
     await using broker = await startOn(restored);

@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { openPolicy } from '../../internal/access/policy.ts';
 import { OPERATIONS } from '../../internal/admin/all.ts';
 import { connect } from '../../pkg/client/index.ts';
@@ -25,6 +28,7 @@ const ASKED: Record<string, { path?: string; body?: object }> = {
   'limits test': { body: { user: 'anna' } },
   'limits remove': { path: '/limits/calm' },
   import: { body: { users: [], rules: [] } },
+  'store snapshot': { body: {} },
   overview: {},
   nodes: {},
   history: {},
@@ -61,8 +65,12 @@ const ASKED: Record<string, { path?: string; body?: object }> = {
 };
 
 it('every operation answers what its schema says', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'tinymq-operations-'));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
   const { http, frames } = await startHttp({
     keep: [{ filter: 'house/kept' }],
+    // Logs in memory are in no files that could be copied.
+    ...{ memory: false, dataDir },
     // The first user would close the door else.
     policy: openPolicy,
   });

@@ -22,6 +22,7 @@ function started(dataDir: string): Promise<RunningBroker> {
     listen: ['tcp://127.0.0.1:0'],
     dataDir,
     keep: [{ filter: 'load' }],
+    adminSocket: true,
     sysIntervalMs: 0,
   });
 }
@@ -160,14 +161,6 @@ describe('a backup of a broker that acknowledges thousands of messages a second'
     expect([place('y.db'), place('y.db.part'), place('empty')].filter(existsSync)).toEqual([]);
   });
 
-  /** A byte of the page that holds a text is another. */
-  async function flip(path: string, text: string): Promise<void> {
-    const at = readFileSync(path).indexOf(text);
-    expect(at).toBeGreaterThan(0);
-    await using handle = await open(path, 'r+');
-    await handle.write(Buffer.from([text.charCodeAt(0) ^ 1]), 0, 1, at);
-  }
-
   it.each([
     ['a message', 'load', /topic 'load' partition 0, offsets \d+ to \d+: the bytes are not what was written/],
     ['a retained message', 'kept', /sessions, retained messages, users, topics or offsets are not what/],
@@ -206,7 +199,15 @@ describe('a backup of a broker that acknowledges thousands of messages a second'
   });
 });
 
-/** One bit of the bytes of a batch, as the disk might do it. */
+/** A byte of the page that holds a text is another. */
+async function flip(path: string, text: string): Promise<void> {
+  const at = readFileSync(path).indexOf(text);
+  expect(at).toBeGreaterThan(0);
+  await using handle = await open(path, 'r+');
+  await handle.write(Buffer.from([text.charCodeAt(0) ^ 1]), 0, 1, at);
+}
+
+/** One bit of the bytes of a batch in a backup, as the disk might do it. */
 function flipInBatch(path: string): void {
   const db = new DatabaseSync(path);
   const { id, bytes } = db.prepare('SELECT id, bytes FROM batch_bytes LIMIT 1').get() as {
@@ -226,12 +227,28 @@ describe('a store', () => {
     await mqtt.publishSafely('load', 'one');
     mqtt.drop();
     await broker.close();
-    flipInBatch(join(dataDir, 'tinymq.db'));
-    const { code, out } = await runTinymq(['verify', '-data-dir', dataDir, '-json']);
-    expect(code).toBe(1);
-    expect(JSON.parse(out)).toMatchObject({
-      isWhole: false,
-      problems: ["topic 'load' partition 0, offsets 0 to 0: the bytes are not what was written"],
-    });
+    await flip(join(dataDir, 'logs', 'load-0', `${'0'.repeat(20)}.log`), 'one');
+    const problem = "topic 'load' partition 0, offsets 0 to 0: the bytes are not what was written";
+    const expectProblem = async () => {
+      const { code, out } = await runTinymq(['verify', '-data-dir', dataDir, '-json']);
+      expect(code).toBe(1);
+      expect(JSON.parse(out)).toMatchObject({
+        isWhole: false,
+        problems: [expect.stringContaining(problem)],
+      });
+    };
+    await expectProblem();
+    // A broker that runs reads the same files.
+    await using again = await started(dataDir);
+    await expectProblem();
+    // What can be read is copied; the rest is named, and nobody takes the copy for a whole one.
+    const file = place('damaged-store.db');
+    const { code, errors } = await runTinymq(['backup', file, '-data-dir', dataDir]);
+    expect([code, errors]).toEqual([
+      1,
+      "tinymq backup: topic 'load' partition 0, offsets 0 to 0: they are damaged in the store, and not in the backup\n",
+    ]);
+    expect((await runTinymq(['verify', file])).code).toBe(0);
+    await again.close();
   });
 });

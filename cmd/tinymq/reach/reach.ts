@@ -81,8 +81,8 @@ interface AdminPlace extends Omit<Place, 'values'> {
   values: Values<typeof placeOptions>;
 }
 
-/** Undefined where nobody listens. */
-async function throughSocket<T>(
+/** Does work with the broker that has a folder, by its socket. @returns undefined where nobody listens. */
+export async function throughSocket<T>(
   folder: string,
   work: (client: AdminClient) => Promise<T>,
 ): Promise<{ result: T } | undefined> {

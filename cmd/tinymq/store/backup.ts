@@ -1,22 +1,41 @@
+import { join } from 'node:path';
 import { jsonLine } from '../../../internal/lib/printable.ts';
-import { command } from '../../cli/run-program.ts';
+import type { BackedUp } from '../../../internal/store/data-folder/backup.ts';
+import { LOGS_FOLDER } from '../../../internal/store/data-folder/logs-folder.ts';
+import type { CopyProgress } from '../../../internal/store/sqlite/backup.ts';
+import { command, complain, EXIT_DONE, EXIT_FAILED } from '../../cli/run-program.ts';
 import { Progress, percentOf } from '../import/progress.ts';
 import { reporter } from '../report.ts';
 import { backupProgram } from './flags.ts';
+import { snapshotOfFolder } from './snapshots.ts';
 import { toldByStore } from './told.ts';
 
 export const backup = command(backupProgram, async ({ values, operands, stop }) => {
   const file = operands[0]!;
   const folder = values['data-dir'];
   const progress = new Progress(process.stderr, values.quiet);
-  // Only who copies needs a runtime that has SQLite.
-  const { backUpStore } = await import('../../../internal/store/sqlite/backup.ts');
-  const bytes = await toldByStore(stop, () =>
-    backUpStore(folder, file, (copiedBytes, totalBytes) => {
+  const { bytes, damaged } = await toldByStore(stop, () =>
+    backUp(folder, file, (copiedBytes, totalBytes) => {
       stop.throwIfAborted();
       progress.tell(() => `${percentOf(copiedBytes, totalBytes)} % of ${(totalBytes / 1e6).toFixed(1)} MB`);
     }),
   ).finally(() => progress.end());
-  if (values.json) process.stdout.write(jsonLine({ from: folder, file, bytes }));
+  for (const { topic, partition, baseOffset, lastOffset } of damaged) {
+    const where = `topic '${topic}' partition ${partition}, offsets ${baseOffset} to ${lastOffset}`;
+    complain(backupProgram.name, `${where}: they are damaged in the store, and not in the backup`);
+  }
+  if (values.json) process.stdout.write(jsonLine({ from: folder, file, bytes, damaged: damaged.length }));
   else reporter(values.quiet)(`Copied the store of ${folder} into ${file} (${(bytes / 1e6).toFixed(1)} MB).`);
+  return damaged.length === 0 ? EXIT_DONE : EXIT_FAILED;
 });
+
+/** Only who copies needs a runtime that has SQLite. A folder without segment files is copied as the version before would. */
+async function backUp(folder: string, file: string, progress: CopyProgress): Promise<BackedUp> {
+  const { isFormatted } = await import('../../../internal/store/kafka-directory/format.ts');
+  if (isFormatted(join(folder, LOGS_FOLDER))) {
+    const { backUpFolder } = await import('../../../internal/store/data-folder/backup.ts');
+    return backUpFolder(folder, file, () => snapshotOfFolder(folder), progress);
+  }
+  const { backUpStore } = await import('../../../internal/store/sqlite/backup.ts');
+  return { bytes: await backUpStore(folder, file, progress), damaged: [] };
+}

@@ -26,7 +26,7 @@ export const backupProgram: Program<typeof backupOptions> = {
 };
 
 const restoreOptions = {
-  'data-dir': dataDir('the data folder to make; there must be no store in it'),
+  'data-dir': dataDir('the data folder to make; it must be empty'),
   ...outputOptions,
 };
 
@@ -45,7 +45,7 @@ const verifyOptions = {
     group: 'Store',
     placeholder: 'FOLDER',
     variable: 'TINYMQ_KAFKA_LOG_DIR',
-    help: 'the log directories of a Kafka, instead of a data folder; nobody may have them meanwhile',
+    help: 'the log directories of a Kafka, instead of a data folder; no Kafka may have them meanwhile',
   }),
   ...outputOptions,
 };

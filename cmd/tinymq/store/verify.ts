@@ -5,6 +5,7 @@ import { type Command, complain, EXIT_DONE, EXIT_FAILED, invocationOf } from '..
 import { Progress } from '../import/progress.ts';
 import { reporter } from '../report.ts';
 import { verifyProgram } from './flags.ts';
+import { snapshotByBroker } from './snapshots.ts';
 import { toldByStore } from './told.ts';
 import { contentText, readWhole } from './verifying.ts';
 
@@ -33,10 +34,14 @@ async function verifying(
   directories: readonly string[],
   folder: string,
 ): Promise<Verifying> {
-  if (file === undefined && directories.length > 0) {
-    const { verifyKafkaDirectories } = await import('../../../internal/store/kafka-directory/verify.ts');
-    return verifyKafkaDirectories(directories);
+  if (file !== undefined) {
+    const { verifyBackup } = await import('../../../internal/store/sqlite/verify.ts');
+    return verifyBackup(file, entryName);
   }
-  const { verifyBackup, verifyFolder } = await import('../../../internal/store/sqlite/verify.ts');
-  return file === undefined ? verifyFolder(folder, entryName) : verifyBackup(file, entryName);
+  const { verifyDataFolder, verifyLogDirectories } = await import(
+    '../../../internal/store/data-folder/verify.ts'
+  );
+  const snapshotIn = (place: string) => () => snapshotByBroker(place, false);
+  if (directories.length > 0) return verifyLogDirectories(directories, snapshotIn(directories[0]!));
+  return verifyDataFolder(folder, entryName, snapshotIn(folder));
 }

@@ -7,6 +7,7 @@ import { showHistory, showOverview } from '../../../internal/admin/operations/ov
 import { showFates } from '../../../internal/admin/operations/why.ts';
 import { entryName } from '../../../internal/persistence/entry-keys.ts';
 import type { RunningBroker } from '../reach/reach.ts';
+import { snapshotByBroker } from '../store/snapshots.ts';
 
 /** What one file of the archive holds, and how it comes about. */
 export interface Content {
@@ -81,8 +82,8 @@ export const VERIFICATION: Content = {
   what: 'whether the store is whole, and how much is in it; no messages',
   async gather({ folder, stop }) {
     if (folder === undefined) return NOT_HERE;
-    const { verifyFolder } = await import('../../../internal/store/sqlite/verify.ts');
-    const verifying = verifyFolder(folder, entryName);
+    const { verifyDataFolder } = await import('../../../internal/store/data-folder/verify.ts');
+    const verifying = verifyDataFolder(folder, entryName, () => snapshotByBroker(folder, false));
     for (;;) {
       const { done, value } = await verifying.next();
       if (done) return value;

@@ -1,23 +1,36 @@
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ImportProgress, TopicCopy } from '../import.ts';
+import { conversionSpareBytes } from '../../limits/store.ts';
+import { bytesOfTopic, type ImportProgress, TopicCopy } from '../import.ts';
 import { formatKafkaDirectory } from '../kafka-directory/format.ts';
 import { KafkaDirectoryStore } from '../kafka-directory/kafka-directory-store.ts';
 import type { LogStore, StoredTopic } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
-import { LOGS_FOLDER } from './logs-folder.ts';
+import { CONVERTING_FOLDER, LOGS_FOLDER } from './logs-folder.ts';
+
+/** Told before anything is copied. */
+export interface ConversionStart {
+  kind: 'begins';
+  topicCount: number;
+  totalBytes: number;
+  /** Of the disk. */
+  freeBytes: number;
+}
 
 export type ConversionProgress = { kind: 'converting' } & ImportProgress;
 
 /** The result of a conversion. */
-export interface Conversion {
+export interface ConversionEnd {
   kind: 'converted';
   topicCount: number;
   batchCount: number;
+  totalBytes: number;
   /** Batches that are damaged and were left out; their offsets are a gap. */
   damaged: { topic: string; partition: number; baseOffset: number; lastOffset: number }[];
 }
+
+export type ConversionEvent = ConversionStart | ConversionProgress | ConversionEnd;
 
 interface ConversionParts {
   /** The open store of the older version. */
@@ -26,19 +39,22 @@ interface ConversionParts {
   /** The data folder. */
   directory: string;
   segmentBytes: number;
-  onProgress: ((progress: ConversionProgress | Conversion) => void) | undefined;
+  onProgress: ((event: ConversionEvent) => void) | undefined;
 }
 
 /**
  * Copies topics, batches and producers into segment files. The new folder gets its name when all is in it: what a crash has left
  * of one is deleted, and all is copied again. What is copied stays where it was; the caller deletes it.
  *
- * @throws StoreError; errors of the system.
+ * @throws StoreError `unsupported` where the disk has no room for the copy; errors of the system.
  */
 export async function convertLogs(parts: ConversionParts): Promise<void> {
   const { from, topics, directory, segmentBytes, onProgress } = parts;
-  const making = join(directory, `${LOGS_FOLDER}.converting`);
+  const making = join(directory, CONVERTING_FOLDER);
   await rm(making, { recursive: true, force: true });
+  const totalBytes = topics.reduce((sum, topic) => sum + bytesOfTopic(topic), 0);
+  const freeBytes = await demandRoom(directory, totalBytes);
+  onProgress?.({ kind: 'begins', topicCount: topics.length, totalBytes, freeBytes });
   await formatKafkaDirectory(making);
   const into = new KafkaDirectoryStore({ directories: [making], fsync: 'commit', segmentBytes });
   await into.open();
@@ -55,7 +71,7 @@ export async function convertLogs(parts: ConversionParts): Promise<void> {
       }
     }
     const { batchCount, damaged } = copy;
-    onProgress?.({ kind: 'converted', topicCount: topics.length, batchCount, damaged });
+    onProgress?.({ kind: 'converted', topicCount: topics.length, batchCount, totalBytes, damaged });
   } finally {
     await into.close();
   }
@@ -63,7 +79,23 @@ export async function convertLogs(parts: ConversionParts): Promise<void> {
   syncDirectory(directory);
 }
 
-function newTopicOf({ name, topicId, configs, createdAtMs, partitions }: StoredTopic) {
+/** Returns how many bytes the disk has free. @throws StoreError `unsupported` where that is too little for a copy */
+async function demandRoom(directory: string, totalBytes: number): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  const freeBytes = bavail * bsize;
+  if (freeBytes >= totalBytes + conversionSpareBytes) return freeBytes;
+  throw new StoreError(
+    'unsupported',
+    `the logs in ${directory} are of an older version and have to be copied, which takes ${megabytes(totalBytes + conversionSpareBytes)}; its disk has ${megabytes(freeBytes)} free. Nothing was changed in them: make room, or go back to the older version as docs/upgrade.md says`,
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6).toLocaleString('en-US')} MB`;
+}
+
+/** The same topic for another store. */
+export function newTopicOf({ name, topicId, configs, createdAtMs, partitions }: StoredTopic) {
   return { name, topicId, configs, createdAtMs, partitionCount: partitions.length };
 }
 

@@ -22,9 +22,11 @@ import type {
   TopicConfigs,
   TopicPartition,
 } from '../log-store.ts';
+import { PinnedStore } from '../sqlite/backup.ts';
 import { SqliteStore } from '../sqlite/sqlite-store.ts';
+import { STORE_FILE } from '../sqlite/store-file.ts';
 import type { WriteTimes } from '../write-times.ts';
-import { type Conversion, type ConversionProgress, checkConverted, convertLogs } from './convert.ts';
+import { type ConversionEvent, checkConverted, convertLogs } from './convert.ts';
 import { LOGS_FOLDER } from './logs-folder.ts';
 
 export interface DataFolderOptions {
@@ -32,7 +34,7 @@ export interface DataFolderOptions {
   fsync: FsyncPolicy;
   times?: WriteTimes;
   /** Told of a store of an older version whose batches are moved into segment files. */
-  onConversion?: (progress: ConversionProgress | Conversion) => void;
+  onConversion?: (event: ConversionEvent) => void;
   segmentBytes?: number;
 }
 
@@ -50,7 +52,11 @@ export class DataFolderStore implements LogStore, EntryStore {
     const { directory, fsync, times, segmentBytes = dataFolderSegmentBytes } = options;
     this.#options = options;
     this.#logsFolder = join(directory, LOGS_FOLDER);
-    this.#logs = new KafkaDirectoryStore({ directories: [this.#logsFolder], fsync, times, segmentBytes });
+    this.#logs = new KafkaDirectoryStore({
+      directories: [this.#logsFolder],
+      areOurs: true,
+      ...{ fsync, times, segmentBytes },
+    });
     this.#values = new SqliteStore({ directory, fsync, times });
   }
 
@@ -169,6 +175,20 @@ export class DataFolderStore implements LogStore, EntryStore {
 
   readEntries(after: string, maxBytes: number): Promise<Entry[]> {
     return this.#values.readEntries(after, maxBytes);
+  }
+
+  /** The values are those of the moment in which the logs are linked: nothing that they say of logs is missing there. */
+  async snapshot(withValues: boolean): Promise<string> {
+    let values: PinnedStore | undefined;
+    try {
+      const { name, folders } = await this.#logs.snapshotWith(() => {
+        if (withValues) values = new PinnedStore(this.#options.directory);
+      });
+      await values?.copyTo(join(folders[0]!, STORE_FILE));
+      return name;
+    } finally {
+      values?.[Symbol.dispose]();
+    }
   }
 
   async flush(): Promise<void> {

@@ -9,7 +9,7 @@ import type { FileWrite } from './file-write.ts';
 import { writeAtomically } from './files.ts';
 import { type JournalEntry, JournalState } from './journal-state.ts';
 
-const JOURNAL = 'tinymq.journal';
+export const JOURNAL = 'tinymq.journal';
 
 /**
  * A file of our own beside the partitions, which Kafka leaves alone. Entries are appended; when it has grown much, it is

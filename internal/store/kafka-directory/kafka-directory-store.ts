@@ -39,6 +39,7 @@ import type { KafkaGroups } from './groups.ts';
 import { KafkaDirectory, type KafkaDirectoryOptions } from './kafka-directory.ts';
 import type { KafkaPartition } from './partition.ts';
 import { deleteSegments, replaceBatches } from './rewrite.ts';
+import { type LinkedFiles, settleSnapshot } from './snapshot.ts';
 import { storedState } from './stored-state.ts';
 
 export type { KafkaDirectoryOptions } from './kafka-directory.ts';
@@ -53,6 +54,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
   readonly #swaps = new MetaSwaps(this);
   #opened: Opened | undefined;
   #closing: Promise<void> | undefined;
+  #removing: Promise<void> | undefined;
 
   constructor(options: KafkaDirectoryOptions) {
     this.#options = options;
@@ -68,6 +70,8 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
         this.#availability.emit({ kind: 'set-aside', file, reason }),
       );
       this.#opened = { directory, changes: new KafkaChanges(directory, this.#availability) };
+      // Nobody waits for it: large ones take long.
+      this.#removing = directory.removeLeftovers();
       return storedState(directory);
     });
   }
@@ -191,6 +195,24 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
       }));
       await directory.note([...notes, { kind: 'producers-until', id, offset: nextOffset }]);
     });
+  }
+
+  async snapshot(): Promise<string> {
+    return (await this.snapshotWith(() => {})).name;
+  }
+
+  /**
+   * The same with something else that is of that moment.
+   *
+   * @param meanwhile called while nothing is changed here.
+   */
+  async snapshotWith(meanwhile: () => void): Promise<LinkedFiles> {
+    const linked = await this.#changes.make(async () => {
+      meanwhile();
+      return this.#directory.link();
+    });
+    await settleSnapshot(linked);
+    return linked;
   }
 
   /** Whether there is a topic of this name. */
@@ -345,6 +367,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     const isOrderly = this.#availability.close();
     if (this.#opened === undefined) return;
     const { directory, changes } = this.#opened;
+    await this.#removing;
     if (isOrderly) {
       await directory.close();
       return;

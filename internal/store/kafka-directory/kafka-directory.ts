@@ -1,6 +1,6 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { kafkaOpenFiles, kafkaProducerNoteBatches, kafkaSegmentBytes } from '../../limits/store.ts';
 import { noSuchPartition } from '../batch-rules.ts';
@@ -19,12 +19,14 @@ import { type DirectoryIdentity, METADATA_TOPIC, partitionFolder, readIdentity }
 import { KafkaGroups } from './groups.ts';
 import { KafkaJournal } from './journal.ts';
 import type { JournalEntry } from './journal-state.ts';
+import { passLeftovers, removePassing } from './leftovers.ts';
 import { lockKafkaDirectory } from './lock.ts';
 import { loadMetadata, MetadataImage, type MetadataTopic } from './metadata.ts';
 import { KafkaPartition } from './partition.ts';
 import { followProducers } from './producers.ts';
 import { RedoLog } from './redo-log.ts';
 import type { OpenFiles } from './rewrite.ts';
+import { linkFiles } from './snapshot.ts';
 import { type KnownTransactions, saveTransactionIndexes } from './transactions.ts';
 import { WaitingNotes } from './waiting-notes.ts';
 
@@ -39,6 +41,8 @@ export interface KafkaDirectoryOptions {
   segmentBytes?: number;
   /** Kafka's `offsets.topic.num.partitions`, where there is no `__consumer_offsets` yet. */
   offsetsPartitions?: number;
+  /** Whether no Kafka ever has the directories, so that what is left over there is ours to remove. */
+  areOurs?: boolean;
 }
 
 /** A topic with its open partitions. */
@@ -158,6 +162,27 @@ export class KafkaDirectory implements ChangedDirectory {
     if (producers.settle(id, partition.nextOffset)) this.journal.isStale = true;
     followProducers(partition, producers);
     return partition;
+  }
+
+  /** Gives all files second names as they are now; nothing may be changed meanwhile. @throws StoreError */
+  async link(): ReturnType<typeof linkFiles> {
+    await this.writes.checkpoint();
+    return linkFiles(allDirectories(this.options));
+  }
+
+  /** Removes what deleted topics have left; nobody need wait for it. */
+  removeLeftovers(): Promise<void> {
+    const directories = allDirectories(this.options);
+    if (this.options.areOurs) {
+      const { deleted } = this.image;
+      const open = new Set([...this.partitions.values()].map(({ partition }) => basename(partition.folder)));
+      passLeftovers(
+        directories,
+        (name) => open.has(name),
+        (topicId) => deleted.has(topicId),
+      );
+    }
+    return removePassing(directories);
   }
 
   /** Opens a partition of which there is nothing yet, under a number that it was given. */

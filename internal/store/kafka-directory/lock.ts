@@ -5,7 +5,7 @@ import { closeQuietly } from '../sqlite/files.ts';
 import { StoreError } from '../store-error.ts';
 
 /** Kafka holds a lock of the operating system on this empty file as long as it runs. */
-const LOCK = '.lock';
+export const LOCK = '.lock';
 const SQLITE_BUSY = 5;
 
 /**

@@ -35,6 +35,8 @@ export interface MetadataPartition {
 export class MetadataImage {
   /** By topic id. */
   readonly topics = new Map<string, MetadataTopic>();
+  /** The ids of topics that were deleted. */
+  readonly deleted = new Set<string>();
   readonly #byName = new Map<string, MetadataTopic>();
   /** Of topics, by name. */
   readonly configs = new Map<string, Map<string, string>>();
@@ -107,6 +109,7 @@ export class MetadataImage {
         const topic = this.topics.get(record.value.topicId);
         if (topic === undefined) return;
         this.topics.delete(topic.topicId);
+        this.deleted.add(topic.topicId);
         this.configs.delete(topic.name);
         if (this.#byName.get(topic.name) === topic) this.#byName.delete(topic.name);
         return;

@@ -16,7 +16,7 @@ import type { FileWrite } from './file-write.ts';
 import { readAt } from './files.ts';
 import { demandNamed, isNamed } from './named.ts';
 
-const REDO_LOG = 'tinymq.redo';
+export const REDO_LOG = 'tinymq.redo';
 
 /**
  * What was written to several files at once, once more in one file: so that one sync makes all of it last, however many

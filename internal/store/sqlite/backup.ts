@@ -1,8 +1,9 @@
-import { copyFileSync, existsSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { backupStepPages } from '../../limits/store.ts';
+import { LOGS_FOLDER } from '../data-folder/logs-folder.ts';
 import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import { digestOf, readDigest, removeDigest, writeDigest } from './digest.ts';
@@ -11,46 +12,77 @@ import { checkFormat, PAGE_BYTES } from './schema.ts';
 import { STORE_FILE } from './store-file.ts';
 
 const FILE_MODE = 0o600;
+/** Our lock, and what a disk has at its root. */
+const OF_EVERY_FOLDER = new Set(['lock', 'lock-journal', 'lock.pid', 'lost+found']);
 
 /** Told while bytes are copied. What it throws ends the copy. */
 export type CopyProgress = (copiedBytes: number, totalBytes: number) => void;
 
 /**
  * Copies the store of a folder into a file, whether a broker has it or not: all that was committed when the copy began, and
- * nothing that came later. The broker goes on writing meanwhile. The file is there as a whole or not at all.
+ * nothing that came later. The broker goes on writing meanwhile. The file is there as a whole or not at all. Logs that lie beside
+ * the store are another copy's (../data-folder/backup.ts).
  *
  * @returns the bytes of the file.
  * @throws StoreError `exists`, `unsupported`; errors of SQLite and of the system.
  */
 export async function backUpStore(directory: string, file: string, progress: CopyProgress): Promise<number> {
-  if (existsSync(file)) throw new StoreError('exists', `there is a file ${file} already`);
-  const store = openStore(directory);
+  demandFree(file);
   const part = `${file}.part`;
+  using pinned = new PinnedStore(directory);
   try {
-    // With this transaction all steps copy the same state.
-    store.exec('BEGIN');
-    store.prepare('SELECT count(*) FROM meta').get();
-    await createForOwner(part);
-    await backup(store, part, {
-      rate: backupStepPages,
-      progress: ({ totalPages, remainingPages }) =>
-        progress((totalPages - remainingPages) * PAGE_BYTES, totalPages * PAGE_BYTES),
-    });
-    seal(part);
-    const bytes = await sync(part);
-    await rename(part, file);
-    syncDirectory(dirname(file));
-    return bytes;
+    await pinned.copyTo(part, progress);
+    return await becomeBackup(part, file);
   } finally {
-    closeQuietly(store);
     for (const extra of ['', '-journal', '-wal', '-shm']) rmSync(part + extra, { force: true });
   }
 }
 
+/** One state of the store of a folder, while it goes on. */
+export class PinnedStore implements Disposable {
+  readonly #db: DatabaseSync;
+
+  /** @throws StoreError `not-found`, `corrupt`, `unsupported`; errors of SQLite. */
+  constructor(directory: string) {
+    this.#db = openStore(directory);
+    // With this transaction all steps copy the same state.
+    this.#db.exec('BEGIN');
+    this.#db.prepare('SELECT count(*) FROM meta').get();
+  }
+
+  /** @throws errors of SQLite and of the system. */
+  async copyTo(file: string, progress: CopyProgress = () => {}): Promise<void> {
+    await createForOwner(file);
+    await backup(this.#db, file, {
+      rate: backupStepPages,
+      progress: ({ totalPages, remainingPages }) =>
+        progress((totalPages - remainingPages) * PAGE_BYTES, totalPages * PAGE_BYTES),
+    });
+  }
+
+  [Symbol.dispose](): void {
+    closeQuietly(this.#db);
+  }
+}
+
+/** @throws StoreError `exists` */
+export function demandFree(file: string): void {
+  if (existsSync(file)) throw new StoreError('exists', `there is a file ${file} already`);
+}
+
+/** Makes a store that nobody has open a backup of this name. @returns its bytes. */
+export async function becomeBackup(store: string, file: string): Promise<number> {
+  seal(store);
+  const bytes = await sync(store);
+  await rename(store, file);
+  syncDirectory(dirname(file));
+  return bytes;
+}
+
 /**
- * Makes a backup the store of a folder that has none.
+ * Makes a backup the store of a folder that has nothing in it.
  *
- * @throws StoreError `exists` where there is a store, `locked`, `unsupported` where the file is no backup.
+ * @throws StoreError `exists` where there is a store or anything else, `locked`, `unsupported` where the file is no backup.
  */
 export async function restoreStore(file: string, directory: string): Promise<void> {
   const backedUp = openBackup(file);
@@ -65,7 +97,7 @@ export async function restoreStore(file: string, directory: string): Promise<voi
   const store = join(directory, STORE_FILE);
   const part = `${store}.part`;
   try {
-    if (existsSync(store)) throw new StoreError('exists', `there is a store in ${directory} already`);
+    demandEmpty(directory);
     copyFileSync(file, part);
     const copy = new DatabaseSync(part);
     removeDigest(copy);
@@ -77,6 +109,15 @@ export async function restoreStore(file: string, directory: string): Promise<voi
     rmSync(part, { force: true });
     closeQuietly(lock);
   }
+}
+
+/** Logs of another store would be taken for those of this one. */
+function demandEmpty(directory: string): void {
+  const names = readdirSync(directory).filter((name) => !OF_EVERY_FOLDER.has(name));
+  if (names.length === 0) return;
+  const store = names.find((name) => name === STORE_FILE || name.startsWith(LOGS_FOLDER));
+  if (store !== undefined) throw new StoreError('exists', `there is a store in ${directory} already`);
+  throw new StoreError('exists', `${directory} is not empty: there is ${names[0]} in it`);
 }
 
 /** The store of a folder, to be read. @throws StoreError `not-found`, `corrupt`, `unsupported`; errors of SQLite. */

@@ -25,6 +25,9 @@ import { rowChecksum } from './checksum.ts';
  *     batch.place_checksum     CRC-32 of the other numbers of the row
  *     checksum                 of any other table: CRC-32 of the row's values
  *
+ * Since format 5 topics and batches may lie in segment files beside this file (see ../data-folder); a version before that would
+ * begin logs anew in here.
+ *
  * Checksums of rows are there since format 4. Rows that a store has from before have none until they change; `checksums/partial`
  * in meta says that there may be such rows, so that in every other store a row without one is damaged.
  */
@@ -96,6 +99,8 @@ const STEPS = [
   ALTER TABLE group_offset ADD COLUMN checksum INTEGER;
   ALTER TABLE entry ADD COLUMN checksum INTEGER;
   `,
+  // Format 5: logs may lie in segment files beside this file, which versions of tinymq before do not know.
+  '',
 ];
 
 /** The format since which rows have checksums. */

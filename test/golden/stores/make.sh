@@ -55,5 +55,9 @@ sleep 1
 kill -9 $broker
 [ -z "${subscriber-}" ] || kill $subscriber 2>/dev/null || true
 sqlite3 "$work/data/tinymq.db" 'PRAGMA wal_checkpoint(TRUNCATE)' 'PRAGMA user_version'
-gzip -9 -n -c "$work/data/tinymq.db" >"$here/$name.db.gz"
+case $name in
+  format-[1-4]*) gzip -9 -n -c "$work/data/tinymq.db" >"$here/$name.db.gz" ;;
+  # Since format 5 logs lie in files of their own.
+  *) tar -C "$work/data" --exclude 'lock*' --exclude '.lock' --exclude '*.sock' --owner 0 --group 0 -cf - . | gzip -9 -n >"$here/$name.tar.gz" ;;
+esac
 rm -r "$work"
