@@ -1,5 +1,6 @@
 import type { Case } from './cases.ts';
 import { type Contestant, contestantWithLoad } from './contestant.ts';
+import { diskContestant, isDiskCase } from './disk-contestant.ts';
 import type { GrpcCase } from './grpc-cases.ts';
 import { grpcContestant, originalContestant } from './grpc-contestant.ts';
 import type { KafkaCase } from './kafka-cases.ts';
@@ -11,7 +12,7 @@ import {
 } from './kafka-contestant.ts';
 import type { Figures } from './load/scenario.ts';
 import type { Options } from './options.ts';
-import { isGrpcPeer, isKafkaPeer, isLivePeer, type Peer } from './peers/peer.ts';
+import { isDiskPeer, isGrpcPeer, isKafkaPeer, isLivePeer, type Peer } from './peers/peer.ts';
 import { startupContestant } from './startup.ts';
 import type { Transport } from './workload.ts';
 
@@ -102,17 +103,20 @@ function entriesOf(chosen: Case, peers: readonly Peer[], folder: string): Entry[
   });
 }
 
-/** Each peer with a Kafka listener, in each way that it is set up. */
+/** Each peer with a Kafka listener, in each way that it is set up; and the disk, where it is written to. */
 function kafkaEntriesOf(chosen: KafkaCase, peers: readonly Peer[], folder: string): Entry[] {
-  return peers.filter(isKafkaPeer).flatMap((peer) =>
-    peer.kafka.map((variant): Entry => {
+  return peers.flatMap((peer): Entry[] => {
+    if (isDiskPeer(peer) && isDiskCase(chosen))
+      return [{ name: peer.name, start: () => diskContestant(peer.name, chosen, folder) }];
+    if (!isKafkaPeer(peer)) return [];
+    return peer.kafka.map((variant): Entry => {
       const entrant: KafkaEntrant = { peerName: peer.name, variant };
       return {
         name: variant.label === '' ? peer.name : `${peer.name}, ${variant.label}`,
         start: () => startKafkaEntrant(chosen, entrant, folder),
       };
-    }),
-  );
+    });
+  });
 }
 
 /** Each peer with a gRPC listener, and what the original server was once measured at. */

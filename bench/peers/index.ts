@@ -1,4 +1,5 @@
 import { apacheKafka } from './apache-kafka.ts';
+import { disk } from './disk.ts';
 import { mosquitto } from './mosquitto.ts';
 import { nats } from './nats.ts';
 import type { Peer } from './peer.ts';
@@ -16,6 +17,7 @@ export const peers: readonly Peer[] = [
   mosquitto,
   rumqttd,
   relay,
+  disk,
   apacheKafka,
   smq,
 ];

@@ -60,7 +60,7 @@ export interface Wire {
   lateQuestion?: { question: Uint8Array; answer: Uint8Array };
 }
 
-/** Something to compare with: a {@link LivePeer}, a {@link KafkaPeer}, a {@link GrpcPeer}, or several of them. */
+/** Something to compare with: a {@link LivePeer}, a {@link KafkaPeer}, a {@link GrpcPeer}, or several of them; or a {@link DiskPeer}. */
 export interface Peer {
   name: string;
   /** Why it cannot be run on this machine, or undefined where it can. */
@@ -90,6 +90,11 @@ export interface GrpcPeer extends Peer {
    * @throws Error with what it said where it does not start.
    */
   startWithGrpc(folder: string): Promise<GrpcServer>;
+}
+
+/** No broker: the disk on its own, in the Kafka cases that write to it. */
+export interface DiskPeer extends Peer {
+  readonly isPlainFile: true;
 }
 
 /** A broker with a gRPC listener that is running. */
@@ -141,6 +146,10 @@ export function isLivePeer(peer: Peer): peer is LivePeer {
 
 export function isKafkaPeer(peer: Peer): peer is KafkaPeer {
   return 'kafka' in peer;
+}
+
+export function isDiskPeer(peer: Peer): peer is DiskPeer {
+  return 'isPlainFile' in peer;
 }
 
 export function isGrpcPeer(peer: Peer): peer is GrpcPeer {
