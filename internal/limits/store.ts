@@ -53,8 +53,16 @@ export const kafkaWalkBytes = 128 * KiB;
 export const kafkaWalkPageBytes = 4 * KiB;
 /** Bytes read from a segment at once for a reader: as much as one fetch usually asks for. */
 export const kafkaReadBytes = 4 * MiB;
-/** Segment files open at once for reading and as many for writing: a process usually may open 1,024 files or more. */
-export const kafkaOpenFiles = 256;
+/**
+ * Segment files open at once for reading, and as many for writing: at least, at most, and in between the part of those that the
+ * system lets this process open. A file that is not open takes three more calls of the system for each small batch.
+ */
+export const kafkaOpenFilesAtLeast = 128;
+export const kafkaOpenFilesAtMost = 2_048;
+export const kafkaOpenFilesShare = 1 / 8;
+/** The part of the time that a sync took that the next group waits for those who were answered by it, and at most so long. */
+export const gatherShare = 0.5;
+export const gatherAtMostMs = 2;
 /** Index entries that wait in memory: after a crash the batches since then are looked through again, some 2 MiB. */
 export const kafkaWaitingIndexEntries = 512;
 /** Batches of idempotent producers in a partition before their state goes to the journal: so many headers are read after a crash. */
@@ -63,6 +71,8 @@ export const kafkaProducerNoteBatches = 512;
 export const kafkaRedoGroupBytes = 1 * MiB;
 /** Bytes of the redo log before the files that it stands for are synced; a start after a crash writes as many again. */
 export const kafkaRedoBytes = 32 * MiB;
+/** Bytes by which the file of the redo log grows: some seconds of many small groups. */
+export const kafkaRedoRoomBytes = 1 * MiB;
 /** Bytes of the store's own journal before it is written anew with what still counts. */
 export const kafkaJournalBytes = 4 * MiB;
 // Copies of a store.

@@ -1,7 +1,8 @@
 import type { Logger } from '../broker/broker.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
+import { descriptorLimit } from '../lib/descriptor-limit.ts';
 import * as brokerLimits from '../limits/broker.ts';
-import { type DescriptorEvents, descriptorLimit } from '../transport/descriptors.ts';
+import type { DescriptorEvents } from '../transport/descriptors.ts';
 
 const CODE = 'too-many-files' satisfies ErrorCode;
 

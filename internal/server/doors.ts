@@ -7,6 +7,7 @@ import { type Door, type DoorEntry, type DoorParts, doorsAtPortOf, type KeptTopi
 import { doorLog } from '../doors/door-log.ts';
 import { FrontDoor, type FrontDoorParts } from '../doors/front-door.ts';
 import type { OpenAddresses } from '../doors/open-addresses.ts';
+import { descriptorLimit } from '../lib/descriptor-limit.ts';
 import { packageVersion } from '../lib/package-version.ts';
 import * as brokerLimits from '../limits/broker.ts';
 import * as doorsLimits from '../limits/doors.ts';
@@ -15,7 +16,7 @@ import type { Connections } from '../observe/connections.ts';
 import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Certificates } from '../transport/certificates.ts';
-import { DescriptorWatch, descriptorLimit } from '../transport/descriptors.ts';
+import { DescriptorWatch } from '../transport/descriptors.ts';
 import type { Endpoint } from '../transport/endpoint.ts';
 import { type Listener, listen } from '../transport/listener.ts';
 import type { ListenerEvents, ListenerOptions } from '../transport/listener-options.ts';

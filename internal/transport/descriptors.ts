@@ -1,20 +1,10 @@
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { devNull } from 'node:os';
 
 /** So few descriptors below the limit the watch begins; files that are opened meanwhile take some of them. */
 const RESERVE = 16;
 const LOOK_EVERY_MS = 500;
-
-/** How many files and sockets this process may have open; undefined where the system does not tell. */
-export function descriptorLimit(): number | undefined {
-  try {
-    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return soft === undefined ? undefined : Number(soft);
-  } catch {
-    return undefined;
-  }
-}
 
 /** What a {@link DescriptorWatch} tells. */
 export interface DescriptorEvents {

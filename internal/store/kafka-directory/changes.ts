@@ -3,6 +3,7 @@ import type { Availability } from '../availability.ts';
 import type { NewBatch, NewTopic, StoredTopic } from '../log-store.ts';
 import { StoreError, unavailableReason } from '../store-error.ts';
 import { ChangeGroup } from './change-group.ts';
+import { Gathering } from './gathering.ts';
 import type { KafkaDirectory } from './kafka-directory.ts';
 import { KafkaOffsetsTopic } from './offsets-topic.ts';
 import { KafkaTopics } from './topics.ts';
@@ -21,6 +22,8 @@ export class KafkaChanges {
   #working = 0;
   #waitingBytes = 0;
   #isRunning = false;
+  /** Undefined where nothing is synced, so that a group costs nothing. */
+  readonly #gathering: Gathering | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   /** What failed, and may have left something in the files. */
   #failed: ChangeGroup[] = [];
@@ -32,6 +35,7 @@ export class KafkaChanges {
     this.#topics = new KafkaTopics(directory);
     this.offsets = new KafkaOffsetsTopic(directory, this.#topics, (event) => availability.emit(event));
     this.#availability = availability;
+    if (directory.options.fsync === 'commit') this.#gathering = new Gathering();
   }
 
   /** The changes that are not acknowledged yet. */
@@ -104,6 +108,7 @@ export class KafkaChanges {
     this.#availability.demandReady();
     this.#waitingBytes += entry.byteLength;
     this.#waiting.push(entry);
+    this.#gathering?.came(this.#waiting.length);
     if (this.#isRunning) return;
     this.#isRunning = true;
     // After all sockets of this turn were read, so that what they brought goes to the disk together.
@@ -112,6 +117,9 @@ export class KafkaChanges {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
+      if (this.#waitingBytes < storeGroupBytes) await this.#gathering?.untilGathered(this.#waiting.length);
+      // The disk may have failed meanwhile.
+      if (this.#waiting.length === 0) break;
       const group = this.#takeGroup();
       this.#working = group.length;
       const beganMs = performance.now();
@@ -120,7 +128,9 @@ export class KafkaChanges {
         first?.kind === 'change'
           ? await this.#runChange(first)
           : await this.#runJoint(group as WaitingJoint[]);
-      if (isDone) this.#directory.options.times?.groups?.observe((performance.now() - beganMs) / 1_000);
+      const tookMs = performance.now() - beganMs;
+      if (isDone) this.#directory.options.times?.groups?.observe(tookMs / 1_000);
+      this.#gathering?.answered(group.length, this.#waiting.length, tookMs);
       this.#working = 0;
     }
     this.#isRunning = false;

@@ -2,7 +2,14 @@ import { existsSync, renameSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { kafkaOpenFiles, kafkaProducerNoteBatches, kafkaSegmentBytes } from '../../limits/store.ts';
+import { descriptorLimit } from '../../lib/descriptor-limit.ts';
+import {
+  kafkaOpenFilesAtLeast,
+  kafkaOpenFilesAtMost,
+  kafkaOpenFilesShare,
+  kafkaProducerNoteBatches,
+  kafkaSegmentBytes,
+} from '../../limits/store.ts';
 import { noSuchPartition } from '../batch-rules.ts';
 import type { FsyncPolicy } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';
@@ -72,8 +79,8 @@ export class KafkaDirectory implements ChangedDirectory {
   /** The metadata log; undefined where there is none, and no topics then. */
   readonly metadataLog: KafkaPartition | undefined;
   readonly files: OpenFiles = {
-    readers: new FileHandles('r', kafkaOpenFiles),
-    writers: new FileHandles('r+', kafkaOpenFiles),
+    readers: new FileHandles('r', OPEN_FILES),
+    writers: new FileHandles('r+', OPEN_FILES),
   };
 
   /** Of everything that appends. */
@@ -439,6 +446,11 @@ export class KafkaDirectory implements ChangedDirectory {
     );
   }
 }
+
+const OPEN_FILES = Math.min(
+  Math.max(Math.floor((descriptorLimit() ?? 0) * kafkaOpenFilesShare), kafkaOpenFilesAtLeast),
+  kafkaOpenFilesAtMost,
+);
 
 /** The name of a partition among the numbers of partitions. */
 function partitionKey(topicId: string, number: number): string {

@@ -69,8 +69,11 @@ describe('after a crash', () => {
   });
 
   it('a group that is not whole does not count, at any of its bytes', async () => {
-    await withGroups([write('a', 0, 'one'), write('b', 0, 'x')], [write('a', 3, 'two'), write('b', 1, 'y')]);
-    const whole = readFileSync(redoFile());
+    const { sizeBytes } = await withGroups(
+      [write('a', 0, 'one'), write('b', 0, 'x')],
+      [write('a', 3, 'two'), write('b', 1, 'y')],
+    );
+    const whole = readFileSync(redoFile()).subarray(0, sizeBytes);
     const first = whole.indexOf('tmqr', 1);
     for (let length = first; length < whole.length; length++) {
       for (const name of ['a', 'b']) writeFileSync(file(name), '');

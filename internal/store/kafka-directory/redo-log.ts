@@ -10,6 +10,7 @@ import {
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join, normalize, sep } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { kafkaRedoRoomBytes } from '../../limits/store.ts';
 import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import type { FileWrite } from './file-write.ts';
@@ -40,6 +41,8 @@ export class RedoLog {
   #groups = 0;
   #sizeBytes = 0;
   #lastAt = 0;
+  /** How long the file is. */
+  #roomBytes = 0;
 
   /** @param directories those that the files lie in; the first one has the redo log. */
   constructor(directories: readonly string[]) {
@@ -94,6 +97,7 @@ export class RedoLog {
     this.#handle ??= await this.#open();
     const handle = this.#handle;
     this.#lastAt = this.#sizeBytes;
+    await this.#makeRoom(handle, this.#sizeBytes + group.length);
     let position = this.#sizeBytes;
     for (let done = 0; done < group.length; ) {
       const { bytesWritten } = await handle.write(group, done, group.length - done, position);
@@ -135,6 +139,7 @@ export class RedoLog {
   async close(): Promise<void> {
     const handle = this.#handle;
     this.#handle = undefined;
+    this.#roomBytes = 0;
     await handle?.close();
   }
 
@@ -156,6 +161,18 @@ export class RedoLog {
       throw error;
     }
     return handle;
+  }
+
+  /**
+   * Lengthens the file by many zeros at once, so that what is written later has its place: a sync after a file has grown takes two
+   * writes of the disk, as the system has its new length to keep.
+   */
+  async #makeRoom(handle: FileHandle, endBytes: number): Promise<void> {
+    if (this.#roomBytes < endBytes) this.#roomBytes = Math.max(this.#roomBytes, (await handle.stat()).size);
+    while (this.#roomBytes < endBytes) {
+      const { bytesWritten } = await handle.write(ZEROS, 0, ZEROS.length, this.#roomBytes);
+      this.#roomBytes += bytesWritten;
+    }
   }
 
   #encode(writes: readonly FileWrite[]): Buffer {
@@ -244,6 +261,7 @@ async function clearHeader(handle: FileHandle, position: number): Promise<void> 
   await handle.datasync();
 }
 
+const ZEROS = new Uint8Array(kafkaRedoRoomBytes);
 const MAGIC = 'tmqr';
 const CHECKED_FROM = 12;
 const EPOCH_AT = 12;
