@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { forwardRetryMs, shardCount, writePatienceMs } from '../limits/cluster.ts';
+import { forwardRetryMs, lastFlushMs, shardCount, writePatienceMs } from '../limits/cluster.ts';
 import type { Cluster, Leading } from '../log/cluster.ts';
 import type { Leader } from '../log/leadership.ts';
 import type { Node, Nodes } from '../log/nodes.ts';
@@ -153,6 +153,7 @@ class JetStreamCluster implements Cluster {
     this.#packets.close();
     this.#forwards.close();
     this.tables.close();
+    await flushed(live);
     await live.close();
     await store.close();
   }
@@ -195,6 +196,14 @@ class JetStreamCluster implements Cluster {
 /** Whether another try may find another leader, or one that is ready. */
 function mayPass(error: unknown): boolean {
   return error instanceof StoreError && ['not-leader', 'unavailable', 'not-found'].includes(error.code);
+}
+
+/** Resolves when the server has what was sent last, or does not answer. */
+async function flushed(connection: NatsConnection): Promise<void> {
+  const { promise: silence, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, lastFlushMs);
+  await Promise.race([connection.flush().catch(() => {}), silence]);
+  clearTimeout(timer);
 }
 
 /** Asks whether a connection is up. */

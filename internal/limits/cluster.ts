@@ -74,3 +74,5 @@ export const replicaReadMessages = 1_000;
 export const replicaReaderLifeMs = 60_000;
 /** Of messages that one server lacks, so many are looked for at the others, as they may have been deleted meanwhile. */
 export const lookedForMessages = 200;
+/** How long the end of a node waits until the servers have its last live messages: one round trip, or they do not answer. */
+export const lastFlushMs = 1_000;

@@ -30,7 +30,7 @@ export interface JoinParts {
   status(): NodeStatus;
 }
 
-/** This broker is ready: from now on the others of its cluster hear of it, and it may lead. */
+/** This broker is ready: from now on the others of its cluster hear of it, and it may lead. The caller closes the links. */
 export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<Links> {
   const { broker, sessions, metrics, logger, logs, delivery, options, listeners, opened, status } = parts;
   opened.add(cluster.onForwarded(leadingFor(logs, delivery)));
@@ -45,7 +45,6 @@ export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<L
     routed,
     status,
   });
-  opened.add(() => links.close());
   // Clients find the next leaders before the doors close.
   opened.add(() => cluster.leave());
   await cluster.begin({ kafka: kafkaAddress(options, listeners) });

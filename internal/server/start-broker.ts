@@ -175,6 +175,8 @@ export async function startWithDoors(
       opened,
     });
     const shared = { access, broker, sessions, kept, ...observed, addresses, admin, certificates, opened };
+    // What clients say last goes to the other nodes too: their wills are published when the doors close.
+    opened.add(() => links?.close());
     const wanted = doors.filter((door) => places.some((place) => place.door === door));
     const openable = await openDoors(wanted, { doors, options: usable, ...shared });
     const listeners = await openAll(places, openable, options);

@@ -88,14 +88,16 @@ function writersFor({ nodes }: ClusterProcesses) {
 }
 
 /** Waits until every writer got so many answers more. */
-async function untilAnswered(writers: readonly ClusterWriter[], count: number): Promise<void> {
+async function untilAnswered(writers: readonly ClusterWriter[], count: number, after: string): Promise<void> {
   const before = writers.map(({ answeredAtMs }) => answeredAtMs.length);
-  for (const [index, writer] of writers.entries()) {
-    await eventually(
-      () => writer.answeredAtMs.length >= before[index]! + count,
-      `${count} answers for ${writer.constructor.name} ${index} of ${writer.topic}`,
+  const lacking = () =>
+    writers.filter(({ answeredAtMs }, index) => answeredAtMs.length < before[index]! + count);
+  await eventually(() => lacking().length === 0, `answers for all after ${after}`).catch((error: Error) => {
+    const problems = lacking().map(
+      (writer) => `${writer.constructor.name} of ${writer.topic}: ${writer.lastProblem}`,
     );
-  }
+    throw new Error([error.message, ...problems].join('\n'));
+  });
 }
 
 /** The longest time between two answers to a writer since a moment. */
@@ -163,7 +165,7 @@ describe.runIf('there' in program)('a cluster whose processes are killed', () =>
       await makeTopics(cluster.nodes[0]!);
       const { kafka, smq, mqtt, committer, all } = writersFor(cluster);
       for (const writer of all) writer.start();
-      await untilAnswered(all, 3);
+      await untilAnswered(all, 3, 'the start');
       const pauses: Record<string, number[]> = {};
       const kinds = Object.entries(FAULTS);
       const count = rounds(4, 10);
@@ -175,10 +177,10 @@ describe.runIf('there' in program)('a cluster whose processes are killed', () =>
         // Without a majority, or without brokers, nothing goes on before they are back.
         const needsMending = /two|everything/.test(kind);
         if (needsMending) await mend();
-        await untilAnswered(all, 3);
+        await untilAnswered(all, 3, `${kind}, fault ${index}`);
         if (!needsMending) await mend();
         pauses[kind] = [...(pauses[kind] ?? []), longestPauseMs(all, startMs)];
-        await untilAnswered(all, 3);
+        await untilAnswered(all, 3, `${kind}, fault ${index}`);
       }
       for (const writer of all) await writer.stop();
       const problems = all.flatMap(({ refusals }) => refusals);

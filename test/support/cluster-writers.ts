@@ -32,6 +32,8 @@ export abstract class ClusterWriter {
   readonly answeredAtMs: number[] = [];
   /** Refusals after which a client does not try again. */
   readonly refusals: string[] = [];
+  /** What happened to it last. */
+  lastProblem = '';
   protected readonly nodes: readonly ClusterNode[];
   protected isStopped = false;
   #node: number;
@@ -67,7 +69,8 @@ export abstract class ClusterWriter {
     while (!this.isStopped) {
       try {
         await this.write(this.nodes[this.#node % this.nodes.length]!);
-      } catch {
+      } catch (error) {
+        this.lastProblem = (error as Error).message;
         this.drop();
         this.#node++;
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

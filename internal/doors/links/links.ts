@@ -110,6 +110,7 @@ export class Links {
 
   close(): void {
     this.#beat.cancel();
+    for (const { link } of this.#peers.values()) link.flush();
     for (const end of this.#ends) end();
     for (const peer of [...this.#peers.values()]) this.#forget(peer);
   }

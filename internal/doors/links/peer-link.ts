@@ -126,7 +126,7 @@ export class PeerLink implements Member {
       this.#parts.lost(count);
       return;
     }
-    if (this.#gatheredBytes + bytes.length > linkPacketBytes) this.#flush();
+    if (this.#gatheredBytes + bytes.length > linkPacketBytes) this.flush();
     this.#sections.push({ kind, bytes });
     this.#gatheredBytes += bytes.length + SECTION_HEAD_BYTES;
     this.#gathered += count;
@@ -138,11 +138,12 @@ export class PeerLink implements Member {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.#flush();
+      this.flush();
     });
   }
 
-  #flush(): void {
+  /** Sends what was gathered. */
+  flush(): void {
     if (this.#sections.length === 0) return;
     const packet = messagesPacket(++this.#sequence, this.#sent, this.#sections);
     this.#sent += this.#gathered;
