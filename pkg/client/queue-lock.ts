@@ -1,5 +1,4 @@
 import { closeSync, openSync } from 'node:fs';
-import type { DatabaseSync } from 'node:sqlite';
 import { systemReason } from '../../internal/lib/system-reason.ts';
 import { QueueFileError } from './errors.ts';
 
@@ -26,17 +25,32 @@ export function lockQueue(file: string): () => void {
   return () => lock.close();
 }
 
-/** SQLite is loaded only where a queue is in a file, because Node says of it that it is experimental. */
-function openDatabase(file: string, path: string): DatabaseSync {
-  const sqlite = process.getBuiltinModule('node:sqlite');
-  if (sqlite === undefined) {
-    throw new QueueFileError('queue-failed', file, 'this runtime has no node:sqlite, which locks it');
-  }
+/** What both kinds of SQLite have. */
+interface Database {
+  exec(sql: string): unknown;
+  close(): void;
+}
+type OpenDatabase = (path: string) => Database;
+
+function openDatabase(file: string, path: string): Database {
+  const open = sqlite();
+  if (open === undefined)
+    throw new QueueFileError('queue-failed', file, 'this runtime has no SQLite, which locks it');
   try {
     // SQLite has fewer words for what is wrong with a path.
     closeSync(openSync(path, 'a', OWNER_ONLY));
-    return new sqlite.DatabaseSync(path);
+    return open(path);
   } catch (error) {
     throw new QueueFileError('queue-failed', file, systemReason(error), error);
   }
+}
+
+/** Loaded only where a queue is in a file, because Node says of it that it is experimental. Older versions of Bun have their own only. */
+function sqlite(): OpenDatabase | undefined {
+  const ofNode = process.getBuiltinModule('node:sqlite');
+  if (ofNode !== undefined) return (path) => new ofNode.DatabaseSync(path);
+  const ofBun = process.getBuiltinModule('bun:sqlite') as
+    | { Database: new (path: string) => Database }
+    | undefined;
+  return ofBun && ((path) => new ofBun.Database(path));
 }

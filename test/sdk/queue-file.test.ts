@@ -111,6 +111,19 @@ it(
   torturePatienceMs(120_000),
 );
 
+it('another process has the file until it ends, kill -9 included', async () => {
+  const broker = await startLasting('another');
+  const app = new App(broker.url);
+  app.publish('1');
+  await app.until(() => app.answered.has('1'));
+  const options = { clientId: 'app', queue: { file } };
+  await expect(connect(broker.url, options)).rejects.toMatchObject({ code: 'queue-in-use', file });
+  await app.kill();
+  const client = await connect(broker.url, options);
+  await client.publish('kept/a', '2', { qos: 2 });
+  await client.close();
+});
+
 describe('a queue in a file', () => {
   const FAST: ConnectOptions = { clientId: 'kitchen', reconnect: { minDelayMs: 1, maxDelayMs: 5 } };
   let broker: RunningBroker;

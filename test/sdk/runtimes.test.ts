@@ -23,19 +23,21 @@ const RUNTIMES = [
 const APP = `
 import { connect } from 'tinymq/client';
 const url = (globalThis.Deno?.args ?? process.argv.slice(2))[0];
-const client = await connect(url, { clientId: 'app' });
+const options = { clientId: 'app', queue: { file: 'queue' } };
+const client = await connect(url, options);
+const another = await connect(url, options).catch((error) => error.code);
 const came = new Promise((resolve) => client.subscribe('a', resolve, { qos: 1 }));
 await client.ping();
-await client.publish('a', 'hello', { qos: 1, headers: { unit: 'C' } });
+await client.publish('a', 'hello', { qos: 2, headers: { unit: 'C' } });
 const message = await came;
-console.log(message.topic, message.text(), message.headers.unit, message.clientId);
+console.log(message.topic, message.text(), message.headers.unit, message.clientId, another, client.unacknowledged);
 await client.close();
 `;
 
 const canRun = process.platform === 'linux' && process.arch === 'x64';
 
 it.skipIf(!canRun).each(RUNTIMES)(
-  'the client works in $name, over tcp and WebSocket',
+  'the client works in $name, over tcp and WebSocket, with a queue in a file',
   async ({ pack, program, args }) => {
     const folder = await installedOnce('runtime', pack, async (into) => {
       writeFileSync(join(into, 'package.json'), '{ "private": true, "type": "module" }');
@@ -53,7 +55,7 @@ it.skipIf(!canRun).each(RUNTIMES)(
       const ended = await run(join(folder, 'node_modules', program), [...args, 'app.js', url], {
         cwd: app,
       });
-      expect({ ...ended, url }).toMatchObject({ code: 0, stdout: 'a hello C app\n', url });
+      expect({ ...ended, url }).toMatchObject({ code: 0, stdout: 'a hello C app queue-in-use 0\n', url });
     }
   },
 );
