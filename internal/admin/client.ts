@@ -50,8 +50,7 @@ export class AdminClient {
     });
     const answer = parsed(await textOf(response));
     if (response.statusCode === 200) return answer as Output;
-    const { detail = `the broker answered ${response.statusCode} to ${name}` } = answer as Partial<Problem>;
-    throw new Failure(detail);
+    throw refusalOf(response, answer, name);
   }
 
   /**
@@ -61,14 +60,14 @@ export class AdminClient {
    * @throws Failure where the broker refuses it; the error of the system where nobody is there.
    */
   async watch<Input extends object, Event>(
-    { path }: AdminStream<Input, Event>,
+    { path, name }: AdminStream<Input, Event>,
     input: Input,
     take: (event: Event) => void,
     begun: () => void = () => {},
   ): Promise<void> {
     const query = queryOf(Object.fromEntries(Object.entries(input)));
     const response = await this.#open({ method: 'GET', path: path + query, timeoutMs: 0 });
-    if (response.statusCode !== 200) throw new Failure((parsed(await textOf(response)) as Problem).detail);
+    if (response.statusCode !== 200) throw refusalOf(response, parsed(await textOf(response)), name);
     begun();
     response.setEncoding('utf8');
     try {
@@ -84,6 +83,14 @@ export class AdminClient {
         : error;
     }
   }
+}
+
+/** The broker wants to know who asks. */
+export class Unauthenticated extends Failure {}
+
+function refusalOf({ statusCode }: IncomingMessage, answer: unknown, name: string): Failure {
+  const { detail = `the broker answered ${statusCode} to ${name}` } = answer as Partial<Problem>;
+  return statusCode === 401 ? new Unauthenticated(detail) : new Failure(detail);
 }
 
 /** Over the socket of the owner in the folder of a broker. */

@@ -222,7 +222,10 @@ describe('a check', () => {
     const ben = await check('-url', url, '-user', 'ben', '-password-file', passwordFile);
     expect([ben.code, ben.out]).toEqual([3, expect.stringMatching(/^TINYMQ UNKNOWN - /)]);
     const nobody = await check('-url', url);
-    expect(nobody.code).toBe(3);
+    expect(nobody).toMatchObject({
+      code: 3,
+      out: expect.stringMatching(/clients have to show who they are: log in with -user or -token-file\n$/),
+    });
     const wrong = await check('-colour');
     expect([wrong.code, wrong.out]).toEqual([3, "TINYMQ UNKNOWN - unknown flag '-colour'\n"]);
   });

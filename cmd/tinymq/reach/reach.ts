@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AccessError } from '../../../internal/access/access-error.ts';
-import { AdminClient, httpTransport, socketTransport } from '../../../internal/admin/client.ts';
+import { AdminClient, httpTransport, socketTransport, Unauthenticated } from '../../../internal/admin/client.ts';
 import { type AdminOperation, OWNER } from '../../../internal/admin/operation.ts';
 import { adminSocketPath } from '../../../internal/admin/socket-path.ts';
 import { Failure } from '../../../internal/lib/failure.ts';
@@ -114,6 +114,8 @@ async function throughUrl<T>(
   try {
     return await work(client, credentials);
   } catch (error) {
+    if (error instanceof Unauthenticated && credentials === undefined)
+      throw new Failure(`${error.message}: log in with -user or -token-file`);
     const { code } = error as NodeJS.ErrnoException;
     if (typeof code !== 'string' || error instanceof Failure) throw error;
     if (code === 'ECONNREFUSED') throw new NotRunning(`no broker listens at ${url.href}`);

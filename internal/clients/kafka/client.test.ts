@@ -106,6 +106,19 @@ describe('a Kafka client', () => {
     await expect(client.send(listGroups, {})).rejects.toThrow('closed');
   });
 
+  it('says what a broker may want that hangs up before it served anything', async () => {
+    await using kafka = await startFakeKafka([
+      fakeApi(listGroups, () => {
+        for (const socket of kafka.sockets) socket.destroy();
+        return undefined;
+      }),
+    ]);
+    using client = await connect(kafka.port);
+    await expect(client.send(listGroups, {})).rejects.toThrow(
+      'closed the connection without an answer: does it ask who you are (-user, -token-file)?',
+    );
+  });
+
   it('tries the addresses one after the other, and names all that failed', async () => {
     await using kafka = await startFakeKafka([groups]);
     const closed = await closedPort();

@@ -35,6 +35,8 @@ export class KafkaConnection {
   readonly #waiting = new Map<number, Waiting>();
   #versions = new Map<number, { min: number; max: number }>();
   #lastCorrelationId = 0;
+  /** Whether anything but the question for versions, which everybody may ask, had an answer. */
+  #isServed = false;
   #failure: unknown;
 
   private constructor(name: string, socket: Socket, settings: ConnectionSettings) {
@@ -111,6 +113,7 @@ export class KafkaConnection {
   ): Promise<AnswerOf<A>> {
     const version = this.versionOf(api, options.maxVersion);
     const answer = await this.#exchange(api, version, body, options.extraTimeMs ?? 0);
+    this.#isServed = true;
     return this.#decoded(api, version, answer);
   }
 
@@ -237,10 +240,13 @@ export class KafkaConnection {
     }
   }
 
-  /** Why a broker may close a connection that never had an answer. */
+  /** Why a broker may close a connection that never had an answer, or none but its versions. */
   #hint(): string {
-    if (this.#versions.size > 0) return '';
-    const { tls } = this.#settings;
+    const { tls, credentials } = this.#settings;
+    if (this.#versions.size > 0)
+      return this.#isServed || credentials !== undefined
+        ? ''
+        : ' without an answer: does it ask who you are (-user, -token-file)?';
     if (tls?.cert !== undefined)
       return ' at the first request: does it know who signed the certificate (-tls-cert)?';
     return tls === undefined
