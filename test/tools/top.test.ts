@@ -134,7 +134,7 @@ describe('tinymq top in a terminal', () => {
         return has('kept/hall') && has('live/hall') && shown;
       }, 'a sample');
       expect(lines).toHaveLength(24);
-      expect(lines[0]).toMatch(/^tinymq \S+ {3}up \d+ s {3}health pass/);
+      expect(lines[0]).toMatch(/^tinymq \S+ {3}up \d+ (?:s|min) {3}health pass/);
       expect(lines[23]).toMatch(/^q quit/);
       for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(80);
       tmux('resize-window', '-t', 'top', '-x', '50', '-y', '12');

@@ -1,7 +1,12 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AccessError } from '../../../internal/access/access-error.ts';
-import { AdminClient, httpTransport, socketTransport, Unauthenticated } from '../../../internal/admin/client.ts';
+import {
+  AdminClient,
+  httpTransport,
+  socketTransport,
+  Unauthenticated,
+} from '../../../internal/admin/client.ts';
 import { type AdminOperation, OWNER } from '../../../internal/admin/operation.ts';
 import { adminSocketPath } from '../../../internal/admin/socket-path.ts';
 import { Failure } from '../../../internal/lib/failure.ts';
