@@ -30,6 +30,7 @@ export function follow(
 ): () => void {
   let isEnded = false;
   let end = () => {};
+  let pauseMs = IDLE;
   const begin = () => {
     if (isEnded || jetStream.connection.isClosed()) return;
     end = consume(
@@ -37,8 +38,13 @@ export function follow(
       followed,
       { deliver_policy: 'by_start_sequence', opt_start_seq: after() + 1 },
       {
-        take,
-        lost: () => setTimeout(begin, IDLE).unref(),
+        take(message) {
+          const follows = take(message);
+          // What is missing may be missing there for a while.
+          pauseMs = follows ? IDLE : followerBeatMs;
+          return follows;
+        },
+        lost: () => setTimeout(begin, pauseMs).unref(),
       },
     );
   };

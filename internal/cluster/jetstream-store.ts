@@ -28,7 +28,7 @@ import type {
   TopicConfigs,
   TopicPartition,
 } from '../store/log-store.ts';
-import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
+import { CorruptBatchError, StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { BatchSearch, batchSpan } from './batch-search.ts';
 import { connectToNats, makeStream, type NatsOptions } from './connection.ts';
 import { Coordination } from './coordination.ts';
@@ -84,6 +84,7 @@ export class JetStreamStore implements LogStore {
   #status: StoreHealth['status'] = 'closed';
   /** Why nothing can be written at the moment. */
   #problem = '';
+  #corruptBatches = 0;
   #lastDeletion: Promise<unknown> = Promise.resolve();
   /** How many servers hold what is stored. */
   replicas = 0;
@@ -231,7 +232,17 @@ export class JetStreamStore implements LogStore {
 
   async read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
     checkOffset(fromOffset);
-    return this.#shardOf(partition).search.read(partition, fromOffset, maxBytes);
+    const { search } = this.#shardOf(partition);
+    try {
+      return await search.read(partition, fromOffset, maxBytes);
+    } catch (error) {
+      if (error instanceof CorruptBatchError) {
+        this.#corruptBatches++;
+        const { baseOffset, lastOffset } = error;
+        this.#tell({ kind: 'corrupt', partition, baseOffset, lastOffset });
+      }
+      throw error;
+    }
   }
 
   async batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined> {
@@ -334,7 +345,7 @@ export class JetStreamStore implements LogStore {
       problem: this.#problem,
       waitingChanges: waiting.reduce((sum, { changes }) => sum + changes, 0),
       waitingBytes: waiting.reduce((sum, { bytes }) => sum + bytes, 0),
-      corruptBatches: 0,
+      corruptBatches: this.#corruptBatches,
     };
   }
 
@@ -401,6 +412,10 @@ export class JetStreamStore implements LogStore {
           else news.noteFollows();
           if (number === 0) this.#coordination?.note(isOwner);
           this.#tellOwners();
+        },
+        damaged: (partition, baseOffset, lastOffset) => {
+          this.#corruptBatches++;
+          this.#tell({ kind: 'corrupt', partition, baseOffset, lastOffset });
         },
       },
     });

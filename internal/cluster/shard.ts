@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import { catchUpMessages } from '../limits/cluster.ts';
+import { catchUpMessages, replicaRetries, replicaRetryMs } from '../limits/cluster.ts';
 import type { Leader } from '../log/leadership.ts';
 import { checkFirst, checkNext } from '../store/batch-rules.ts';
 import type { NewBatch } from '../store/log-store.ts';
@@ -8,6 +8,7 @@ import {
   batchMessage,
   deletedMessage,
   type Facts,
+  factsOf,
   floorMessage,
   groupMessage,
   markerMessage,
@@ -22,6 +23,8 @@ export interface ShardEvents {
   readonly applied: (message: StoredMessage, facts: Facts) => void;
   /** This node owns the shard from now on, or no longer. */
   readonly ownership: (isOwner: boolean) => void;
+  /** No replica that was asked has what lies between; nothing behind it is taken up. */
+  readonly damaged?: (partition: number, fromOffset: number, toOffset: number) => void;
 }
 
 export interface ShardParts {
@@ -49,6 +52,9 @@ export class Shard {
   #endFollowing: (() => void) | undefined;
   #isClaiming = false;
   #isSteppingDown = false;
+  #isMending = false;
+  /** Where it was found and told of. */
+  #toldDamage = '';
 
   constructor(parts: ShardParts) {
     this.#parts = parts;
@@ -59,8 +65,37 @@ export class Shard {
     const { stream } = this.#parts;
     this.#endFollowing = stream.follow(
       () => this.state.applied,
-      (message) => this.#takeUp([message]),
+      (message) => {
+        if (this.#takeUp([message])) return true;
+        void this.#mend(message);
+        return false;
+      },
     );
+  }
+
+  /**
+   * Reads what a follower passed over: the replica that it follows is damaged, and others may not be. Each try asks any of them.
+   */
+  async #mend(behind: StoredMessage): Promise<void> {
+    if (this.#isMending) return;
+    this.#isMending = true;
+    const { stream, clock, events } = this.#parts;
+    for (let tries = 0; tries < replicaRetries && this.state.applied < behind.sequence; tries++) {
+      try {
+        this.#takeUp(await stream.readBetween(this.state.applied, behind.sequence));
+      } catch {
+        // JetStream does not answer at the moment.
+      }
+      await new Promise<void>((resolve) => clock.after(replicaRetryMs, resolve));
+    }
+    this.#isMending = false;
+    const facts = factsOf(behind);
+    if (this.state.applied >= behind.sequence || facts.kind !== 'batch') return;
+    const { nextOffset } = this.endOf(facts.partition);
+    const damaged = `${facts.partition}/${nextOffset}`;
+    if (this.#toldDamage === damaged) return;
+    this.#toldDamage = damaged;
+    events.damaged?.(facts.partition, nextOffset, facts.baseOffset - 1);
   }
 
   /** Who owns it. The node itself does so only as long as it writes; a marker of its own that it lost counts for nothing. */
