@@ -46,7 +46,7 @@ export interface OutboxParts {
  * its order; never more unacknowledged messages than the client takes, and no more bytes of them than a bound.
  *
  * It is longer than other classes because each step of a message, from waiting to acknowledged, looks at the same two queues
- * and may change both; the queue of what waits, with its bounds, is a class of its own.
+ * and may change both; the queue of what waits, with its bounds, is a class of its own, and so are the runs that were sent in one piece.
  */
 export class Outbox {
   readonly #owner: OutboxOwner;
