@@ -10,7 +10,7 @@ import type { NewBatch } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
 import type { FileHandles } from './file-handles.ts';
 import type { FileWrite } from './file-write.ts';
-import { LEADER_EPOCH_FILE, segmentName, writeEpochs } from './files.ts';
+import { encodeEpochs, LEADER_EPOCH_FILE, segmentName, writeEpochs } from './files.ts';
 import { NewFiles } from './new-files.ts';
 import type { KafkaPartition } from './partition.ts';
 import { KafkaSegment } from './segment.ts';
@@ -84,8 +84,10 @@ export class Appending {
   async prepare(newFiles: NewFiles): Promise<FileWrite[]> {
     const { partition } = this;
     if (this.#newEpochs.length > 0) {
-      await newFiles.makeFolder(partition);
-      await writeEpochs(join(partition.folder, LEADER_EPOCH_FILE), [...partition.epochs, ...this.#newEpochs]);
+      const epochs = [...partition.epochs, ...this.#newEpochs];
+      const file = join(partition.folder, LEADER_EPOCH_FILE);
+      if (await newFiles.makeFolder(partition)) await newFiles.write(file, encodeEpochs(epochs));
+      else await writeEpochs(file, epochs);
     }
     await cutTorn(partition, this.#options.onCut);
     const writes: FileWrite[] = [];

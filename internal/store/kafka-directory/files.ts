@@ -74,10 +74,8 @@ export function readOffsetCheckpoint(file: string): Map<string, number> {
 }
 
 export async function writeOffsetCheckpoint(file: string, offsets: Map<string, number>): Promise<void> {
-  await writeCheckpoint(
-    file,
-    [...offsets].map(([name, offset]) => `${name} ${offset}`),
-  );
+  const lines = [...offsets].map(([name, offset]) => `${name} ${offset}`);
+  await writeAtomically(file, encodeCheckpoint(lines));
 }
 
 /** From which offset on a leader's epoch counts. */
@@ -96,10 +94,11 @@ export function readEpochs(file: string): EpochStart[] {
 }
 
 export async function writeEpochs(file: string, epochs: EpochStart[]): Promise<void> {
-  await writeCheckpoint(
-    file,
-    epochs.map(({ epoch, startOffset }) => `${epoch} ${startOffset}`),
-  );
+  await writeAtomically(file, encodeEpochs(epochs));
+}
+
+export function encodeEpochs(epochs: readonly EpochStart[]): string {
+  return encodeCheckpoint(epochs.map(({ epoch, startOffset }) => `${epoch} ${startOffset}`));
 }
 
 /** Writes a whole file so that after a crash it is the old or the new one. */
@@ -141,8 +140,8 @@ export function readAt(fd: number, into: Uint8Array, position: number): Uint8Arr
   return into.subarray(0, done);
 }
 
-async function writeCheckpoint(file: string, lines: string[]): Promise<void> {
-  await writeAtomically(file, `0\n${lines.length}\n${lines.map((line) => `${line}\n`).join('')}`);
+function encodeCheckpoint(lines: readonly string[]): string {
+  return `0\n${lines.length}\n${lines.map((line) => `${line}\n`).join('')}`;
 }
 
 /** The lines behind the version and the count. */

@@ -10,14 +10,23 @@ import type { KafkaPartition } from './partition.ts';
 export class NewFiles {
   readonly #changed = new Set<string>();
 
-  /** Makes the folder of a partition where it has none, with the file by which Kafka knows whose it is. */
-  async makeFolder({ folder, topicId }: KafkaPartition): Promise<void> {
+  /**
+   * Makes the folder of a partition where it has none, with the file by which Kafka knows whose it is.
+   *
+   * @returns whether it is new.
+   */
+  async makeFolder({ folder, topicId }: KafkaPartition): Promise<boolean> {
     const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
-    if (!isNew) return;
+    if (!isNew) return false;
     this.#changed.add(dirname(folder)).add(folder);
-    if (topicId === undefined) return;
-    const file = join(folder, PARTITION_METADATA_FILE);
-    await writeFile(file, partitionMetadata(topicId));
+    if (topicId !== undefined)
+      await this.write(join(folder, PARTITION_METADATA_FILE), partitionMetadata(topicId));
+    return true;
+  }
+
+  /** Writes a file into a new folder: until it lasts, nobody has been told of anything there. */
+  async write(file: string, content: string): Promise<void> {
+    await writeFile(file, content);
     this.#changed.add(file);
   }
 
