@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { MqttClient } from '../../internal/clients/mqtt/client.ts';
+import { type Client, connect, type Message } from '../../pkg/client/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { type ClusterNode, startClusterProcesses } from '../support/mortal-cluster.ts';
+import { natsServer } from '../support/nats-servers.ts';
+import { rounds, torturePatienceMs } from '../support/torture.ts';
+
+/*
+ * Live messages between brokers that are processes, by NATS servers that are processes, and what becomes of them without those.
+ */
+
+const program = await natsServer();
+const natsProgram = 'there' in program ? program.there : '';
+
+/** Messages on their way at most, so that no subscriber is slow. */
+const AHEAD = 5_000;
+const AWAY_MS = rounds(1) === 1 ? 5_000 : 30_000;
+
+const clientOf = (node: ClusterNode, options = {}) => connect(node.urlOf('frames'), options);
+
+/** The numbers that a subscriber of the SDK gets. */
+async function framesNumbers(client: Client, filter: string): Promise<number[]> {
+  const numbers: number[] = [];
+  await client.subscribe(filter, (message: Message) => void numbers.push(Number(message.text())));
+  return numbers;
+}
+
+async function mqttNumbers(node: ClusterNode, filter: string): Promise<number[]> {
+  const numbers: number[] = [];
+  const client = await MqttClient.connect(
+    { host: '127.0.0.1', port: node.ports.frames },
+    {
+      ...{ clientId: `mqtt-${node.ports.frames}`, softwareVersion: 'test', tls: undefined },
+      ...{ connectTimeoutMs: 60_000, requestTimeoutMs: 60_000, stop: new AbortController().signal },
+    },
+  );
+  client.ended.catch(() => {});
+  client.onMessage = (payload) => void numbers.push(Number(Buffer.from(payload).toString()));
+  await client.subscribe(filter, 0);
+  return numbers;
+}
+
+async function untilLinked(nodes: readonly ClusterNode[]): Promise<void> {
+  await eventually(async () => {
+    const seen = await Promise.all(
+      nodes.map(async ({ ports }) => fetch(`http://127.0.0.1:${ports.http}/nodes`)),
+    );
+    const all = await Promise.all(seen.map((answer) => answer.json() as Promise<unknown[]>));
+    return all.every(({ length }) => length === nodes.length);
+  }, 'links of all nodes');
+}
+
+describe.runIf('there' in program)('live messages between processes', () => {
+  it(
+    'reach frames, MQTT, # and one of each group on other nodes, each once and in order',
+    async () => {
+      await using cluster = await startClusterProcesses(natsProgram);
+      const [a, b, c] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
+      await untilLinked(cluster.nodes);
+      const clients = await Promise.all([b, c, c, b, c].map((node) => clientOf(node)));
+      const [onB, all, shareB, shareC] = [
+        await framesNumbers(clients[0]!, 'live/+'),
+        await framesNumbers(clients[1]!, '#'),
+        await framesNumbers(clients[3]!, '$share/g/live/x'),
+        await framesNumbers(clients[4]!, '$share/g/live/x'),
+      ];
+      const mqtt = await mqttNumbers(c, 'live/x');
+      const publisher = await clientOf(a);
+      const count = rounds(10_000, 100_000);
+      for (let number = 0; number < count; number++) {
+        const publishing = publisher.publish('live/x', `${number}`);
+        if (number % 500 === 0) {
+          await publishing;
+          await eventually(
+            () => [onB, all, mqtt].every(({ length }) => length > number - AHEAD),
+            'subscribers that keep up',
+          );
+        }
+      }
+      await eventually(() => [onB, all, mqtt].every(({ length }) => length >= count), 'all messages');
+      await eventually(() => shareB.length + shareC.length >= count, 'those of the group');
+      for (const numbers of [onB, all, mqtt]) expect(firstWrong(numbers, count)).toBeUndefined();
+      expect(
+        [...shareB, ...shareC].sort((x, y) => x - y).findIndex((number, index) => number !== index),
+      ).toBe(-1);
+      for (const numbers of [shareB, shareC]) {
+        expect(numbers.length).toBeGreaterThan(0);
+        expect(numbers.every((number, index) => index === 0 || number > numbers[index - 1]!)).toBe(true);
+      }
+      await Promise.all([...clients, publisher].map((client) => client.close()));
+    },
+    torturePatienceMs(240_000),
+  );
+
+  it(
+    'go on here while NATS is away, what has to last is refused so that it can be tried again, and all goes on afterwards',
+    async () => {
+      await using cluster = await startClusterProcesses(natsProgram, { flags: ['-keep', 'kept/#'] });
+      const [a, b] = cluster.nodes as [ClusterNode, ClusterNode];
+      await untilLinked(cluster.nodes);
+      const [publisher, here, there] = [await clientOf(a), await clientOf(a), await clientOf(b)];
+      const local = await framesNumbers(here, 'live/x');
+      const remote = await framesNumbers(there, 'live/x');
+      await eventually(async () => {
+        await publisher.publish('kept/x', '1', { qos: 1 });
+        return true;
+      }, 'a message that is kept');
+      await Promise.all(cluster.nats.servers.map((server) => server.kill()));
+      const beganMs = performance.now();
+      const kept = Promise.resolve(publisher.publish('kept/x', '2', { qos: 1 })).then(
+        () => 'kept',
+        (error: { code: string }) => error.code,
+      );
+      const waits: number[] = [];
+      for (let number = 0; performance.now() - beganMs < AWAY_MS; number++) {
+        const startMs = performance.now();
+        publisher.publish('live/x', `${number}`);
+        await eventually(() => local.length > number, 'a message of this node');
+        waits.push(performance.now() - startMs);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const p99 = waits.sort((x, y) => x - y)[Math.floor(waits.length * 0.99)]!;
+      if (rounds(1) > 1)
+        console.info(`local live while NATS was away ${AWAY_MS} ms: p99 ${p99.toFixed(1)} ms`);
+      for (const server of cluster.nats.servers) server.start();
+      expect(['kept', 'store-unavailable']).toContain(await kept);
+      await eventually(async () => {
+        publisher.publish('live/x', '-1');
+        return remote.includes(-1);
+      }, 'a message on the other node');
+      const again = () => Promise.resolve(publisher.publish('kept/x', '3', { qos: 1 }));
+      await eventually(
+        () =>
+          again().then(
+            () => true,
+            () => false,
+          ),
+        'a message that is kept again',
+      );
+      await Promise.all([publisher, here, there].map((client) => client.close()));
+    },
+    torturePatienceMs(240_000),
+  );
+});
+
+/** Where numbers are not 0, 1, 2 … */
+function firstWrong(numbers: readonly number[], count: number): string | undefined {
+  const at = numbers.findIndex((number, index) => number !== index);
+  if (at !== -1) return `${numbers[at]} in place ${at}`;
+  return numbers.length === count ? undefined : `${numbers.length} of ${count}`;
+}
