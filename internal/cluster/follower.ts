@@ -13,6 +13,7 @@ export interface Followed {
 
 /** How many messages are on their way before they are acknowledged as a flow: more would fill memory where a node is slow. */
 const IDLE = 100;
+const IDLE_BEAT = 'Idle Heartbeat';
 const INFLIGHT_BYTES_SUBJECT = 'FlowControl Request';
 
 /**
@@ -82,6 +83,8 @@ export function eachLast(
         began(pending) {
           if (pending === 0) done();
         },
+        // What JetStream says is pending may stay above nothing where subjects got newer messages meanwhile.
+        idle: done,
         lost: (error) => reject(error),
       },
     );
@@ -97,6 +100,8 @@ interface Consuming {
   take(message: StreamMessage, pending: number): boolean;
   /** It is there, with so many messages for now. */
   began?(pending: number): void;
+  /** It has nothing more for now. */
+  idle?(): void;
   /** It ended by itself. */
   lost(error: Error): void;
 }
@@ -105,7 +110,7 @@ function consume(
   jetStream: JetStream,
   { stream, filter, isHeadersOnly }: Followed,
   policy: object,
-  { take, began, lost }: Consuming,
+  { take, began, idle, lost }: Consuming,
 ): () => void {
   const inbox = createInbox();
   const { connection } = jetStream;
@@ -118,7 +123,11 @@ function consume(
   const subscription = connection.subscribe(inbox, {
     callback(_error, message) {
       heardAtMs = performance.now();
-      if (message.headers?.hasError || message.headers?.code === 100) return answerStatus(message);
+      if (message.headers?.hasError || message.headers?.code === 100) {
+        answerStatus(message);
+        if (isIdle(message)) idle?.();
+        return;
+      }
       const { sequence, pending } = placeOf(message);
       const { subject, headers, data } = message;
       if (!take({ subject, sequence, headers, body: data }, pending))
@@ -155,6 +164,11 @@ function consume(
 
 function unavailable(reason: string): StoreUnavailableError {
   return new StoreUnavailableError('failed', reason);
+}
+
+/** A beat of a consumer that has delivered all, and does not wait for this side. */
+function isIdle({ headers }: Msg): boolean {
+  return headers?.description === IDLE_BEAT && !headers.get('Nats-Consumer-Stalled');
 }
 
 /** A beat, or the question whether this side keeps up. */

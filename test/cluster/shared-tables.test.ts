@@ -113,6 +113,20 @@ describe.runIf('there' in program)('a table in JetStream', { timeout: 120_000 },
     expect((await openNode('expiring', 'access')).has).toEqual(new Map());
   });
 
+  it('is opened while others change it all the time', async () => {
+    const one = await openNode('busy');
+    for (let index = 0; index < 50; index++) await one.table.put(`k${index}`, bytes('x'));
+    let isOver = false;
+    const changing = Promise.all(
+      [0, 1, 2, 3].map(async (key) => {
+        while (!isOver) await one.table.put(`k${key}`, bytes('newer'));
+      }),
+    );
+    for (let round = 0; round < 10; round++) expect((await openNode('busy')).has.size).toBe(50);
+    isOver = true;
+    await changing;
+  });
+
   it('goes on when servers are gone for a while', async () => {
     const [one, other] = [await openNode('outage'), await openNode('outage')];
     await one.table.put('k', bytes('before'));
