@@ -13,7 +13,7 @@ import { rounds, torturePatienceMs } from '../support/torture.ts';
 
 const APP = fileURLToPath(new URL('queue-app.ts', import.meta.url));
 /** How often the app is killed; more by `make torture`. */
-const CYCLES = rounds(6, 200);
+const CYCLES = rounds(6, 30);
 const MESSAGES = 200;
 const startLasting = useLastingBrokers();
 
@@ -108,7 +108,7 @@ it(
     const told = new Set(published);
     expect(texts.filter((text) => told.has(text))).toEqual(published);
   },
-  torturePatienceMs(120_000),
+  torturePatienceMs(240_000),
 );
 
 it('another process has the file until it ends, kill -9 included', async () => {
