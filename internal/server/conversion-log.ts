@@ -20,10 +20,11 @@ export function conversionTeller(logger: LogsOptions['logger']): (event: Convers
         { event: 'conversion', topic, copiedBytes, totalBytes, seconds: seconds() },
         'logs are copied',
       );
+    } else if (event.kind === 'damaged') {
+      const { kind: _, ...where } = event;
+      logger.error({ event: 'conversion', ...where }, 'a damaged batch was left out of the copy');
     } else {
-      const { topicCount: topics, batchCount: batches, totalBytes, damaged } = event;
-      for (const each of damaged)
-        logger.error({ event: 'conversion', ...each }, 'a damaged batch was left out of the copy');
+      const { topicCount: topics, batchCount: batches, totalBytes } = event;
       logger.info(
         { event: 'conversion', topics, batches, totalBytes, seconds: seconds() },
         'the logs of the older version are copied; the space that they took there comes back now',

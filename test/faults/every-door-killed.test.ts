@@ -138,7 +138,10 @@ function listening(broker: BrokerProcess): { http: string[]; grpc: string[] } {
 }
 
 const STORES = [
-  { name: 'SQLite', place: (path: string) => ['-data-dir', path, '-keep', 'mqtt/#', '-keep', 'http/#'] },
+  {
+    name: 'a data folder',
+    place: (path: string) => ['-data-dir', path, '-keep', 'mqtt/#', '-keep', 'http/#'],
+  },
   { name: "a Kafka's directory", place: kafkaDirectory },
 ];
 
@@ -175,39 +178,43 @@ describe.each(STORES)('kill -9 while every door writes, with $name', ({ name, pl
       const subscriber = new LastingSubscriber(5, 'subscriber');
       const start = () => startBrokerProcess(flags);
       let broker = await start();
-      if (name === 'SQLite') await makeTopics(broker);
-      await subscriber.connect(broker);
-      await subscriber.subscribe('mqtt/x', 2);
-      for (let round = 0; round < rounds(2); round++) {
-        if (round > 0) await subscriber.connect(broker);
-        const before = writers.map((writer) => writer.acknowledged().length);
-        const running = writers.map((writer) => writer.run(broker));
-        for (const [at, writer] of writers.entries()) await untilWritten(writer, before[at]!);
-        await broker.stop('SIGKILL');
-        await Promise.all(running);
-        broker = await start();
-      }
-      for (const log of Object.keys(LOGS) as (keyof typeof LOGS)[]) {
-        const found = new Set<string>();
-        for (let partition = 0; partition < LOGS[log]; partition++) {
-          for (const [, text] of await recordsOf(kafkaUrl(broker), log, partition)) found.add(text);
+      try {
+        if (name === 'a data folder') await makeTopics(broker);
+        await subscriber.connect(broker);
+        await subscriber.subscribe('mqtt/x', 2);
+        for (let round = 0; round < rounds(2); round++) {
+          if (round > 0) await subscriber.connect(broker);
+          const before = writers.map((writer) => writer.acknowledged().length);
+          const running = writers.map((writer) => writer.run(broker));
+          for (const [at, writer] of writers.entries()) await untilWritten(writer, before[at]!);
+          await broker.stop('SIGKILL');
+          await Promise.all(running);
+          broker = await start();
         }
-        const acknowledged = writers
-          .filter((writer) => writer.log === log)
-          .flatMap((writer) => writer.acknowledged());
-        expect([log, acknowledged.filter((text) => !found.has(text))]).toEqual([log, []]);
+        for (const log of Object.keys(LOGS) as (keyof typeof LOGS)[]) {
+          const found = new Set<string>();
+          for (let partition = 0; partition < LOGS[log]; partition++) {
+            for (const [, text] of await recordsOf(kafkaUrl(broker), log, partition)) found.add(text);
+          }
+          const acknowledged = writers
+            .filter((writer) => writer.log === log)
+            .flatMap((writer) => writer.acknowledged());
+          expect([log, acknowledged.filter((text) => !found.has(text))]).toEqual([log, []]);
+        }
+        await mqtt.publisher.connect(broker);
+        await mqtt.publisher.settle();
+        await subscriber.connect(broker);
+        const all = mqtt.publisher.acknowledged.map(({ text }) => text);
+        await eventually(
+          () => new Set(subscriber.delivered.map(({ text }) => text)).size === all.length,
+          'the session has all',
+        );
+        await subscriber.drop();
+        mqtt.publisher.drop();
+      } finally {
+        // Whatever ended it: nobody else would end the broker.
+        await broker.stop('SIGKILL');
       }
-      await mqtt.publisher.connect(broker);
-      await mqtt.publisher.settle();
-      await subscriber.connect(broker);
-      const all = mqtt.publisher.acknowledged.map(({ text }) => text);
-      await eventually(
-        () => new Set(subscriber.delivered.map(({ text }) => text)).size === all.length,
-        'the session has all',
-      );
-      await subscriber.drop();
-      mqtt.publisher.drop();
-      await broker.stop('SIGKILL');
     },
     torturePatienceMs(240_000),
   );

@@ -1,11 +1,11 @@
 import { rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conversionSpareBytes } from '../../limits/store.ts';
-import { bytesOfTopic, type ImportProgress, TopicCopy } from '../import.ts';
-import { formatKafkaDirectory } from '../kafka-directory/format.ts';
+import { bytesOfTopic, type ImportProgress, type ImportResult, TopicCopy } from '../import.ts';
+import { formatKafkaDirectory, isFormatted } from '../kafka-directory/format.ts';
 import { KafkaDirectoryStore } from '../kafka-directory/kafka-directory-store.ts';
 import type { LogStore, StoredTopic } from '../log-store.ts';
-import { StoreError } from '../store-error.ts';
+import { StoreError, StoreUnavailableError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import { CONVERTING_FOLDER, LOGS_FOLDER } from './logs-folder.ts';
 
@@ -26,11 +26,12 @@ export interface ConversionEnd {
   topicCount: number;
   batchCount: number;
   totalBytes: number;
-  /** Batches that are damaged and were left out; their offsets are a gap. */
-  damaged: { topic: string; partition: number; baseOffset: number; lastOffset: number }[];
 }
 
-export type ConversionEvent = ConversionStart | ConversionProgress | ConversionEnd;
+/** A batch that is damaged and was left out; its offsets are a gap. */
+export type DamagedBatch = { kind: 'damaged' } & ImportResult['damaged'][number];
+
+export type ConversionEvent = ConversionStart | ConversionProgress | DamagedBatch | ConversionEnd;
 
 interface ConversionParts {
   /** The open store of the older version. */
@@ -43,35 +44,37 @@ interface ConversionParts {
 }
 
 /**
- * Copies topics, batches and producers into segment files. The new folder gets its name when all is in it: what a crash has left
- * of one is deleted, and all is copied again. What is copied stays where it was; the caller deletes it.
+ * Copies topics, batches and producers into segment files. The new folder gets its name when all is in it; where a crash has left
+ * one that is begun, the copy goes on there. What is copied stays where it was; the caller deletes it.
  *
  * @throws StoreError `unsupported` where the disk has no room for the copy; errors of the system.
  */
 export async function convertLogs(parts: ConversionParts): Promise<void> {
-  const { from, topics, directory, segmentBytes, onProgress } = parts;
+  const { from, topics, directory, segmentBytes, onProgress = () => {} } = parts;
   const making = join(directory, CONVERTING_FOLDER);
-  await rm(making, { recursive: true, force: true });
-  const totalBytes = topics.reduce((sum, topic) => sum + bytesOfTopic(topic), 0);
-  const freeBytes = await demandRoom(directory, totalBytes);
-  onProgress?.({ kind: 'begins', topicCount: topics.length, totalBytes, freeBytes });
-  await formatKafkaDirectory(making);
-  const into = new KafkaDirectoryStore({ directories: [making], fsync: 'commit', segmentBytes });
-  await into.open();
+  const { into, begun } = await openCopy(making, segmentBytes, topics);
   try {
-    const copy = new TopicCopy(from, into, topics, (progress) =>
-      onProgress?.({ kind: 'converting', ...progress }),
-    );
+    const totalBytes = bytesOf(topics);
+    const freeBytes = await demandRoom(directory, totalBytes - bytesOf([...begun.values()]));
+    onProgress({ kind: 'begins', topicCount: topics.length, totalBytes, freeBytes });
+    const damaged: ImportResult['damaged'] = [];
+    const copy: TopicCopy = new TopicCopy(from, into, topics, (progress) => {
+      for (const each of copy.damaged.slice(damaged.length)) onProgress({ kind: 'damaged', ...each });
+      damaged.push(...copy.damaged.slice(damaged.length));
+      onProgress({ kind: 'converting', ...progress });
+    });
     // At once, so that they go to the disk together.
-    const made = await Promise.all(topics.map((topic) => into.createTopic(newTopicOf(topic))));
+    const made = await Promise.all(
+      topics.map(async (topic) => begun.get(topic.name) ?? into.createTopic(newTopicOf(topic))),
+    );
     for (const [at, topic] of topics.entries()) {
       await copy.topic(topic, made[at]);
       for (const { number, producers } of topic.partitions) {
         if (producers.length > 0) await into.putProducers(made[at]!.partitions[number]!.id, producers);
       }
     }
-    const { batchCount, damaged } = copy;
-    onProgress?.({ kind: 'converted', topicCount: topics.length, batchCount, totalBytes, damaged });
+    for (const each of copy.damaged.slice(damaged.length)) onProgress({ kind: 'damaged', ...each });
+    onProgress({ kind: 'converted', topicCount: topics.length, batchCount: copy.batchCount, totalBytes });
   } finally {
     await into.close();
   }
@@ -79,14 +82,62 @@ export async function convertLogs(parts: ConversionParts): Promise<void> {
   syncDirectory(directory);
 }
 
+interface OpenCopy {
+  into: KafkaDirectoryStore;
+  /** What a start before has made of it, by name. */
+  begun: ReadonlyMap<string, StoredTopic>;
+}
+
+/** Opens the copy that a start before has begun; one that is of other topics, or cannot be read, is made anew. */
+async function openCopy(
+  making: string,
+  segmentBytes: number,
+  topics: readonly StoredTopic[],
+): Promise<OpenCopy> {
+  const begun = isFormatted(making) ? await openBegun(making, segmentBytes, topics) : undefined;
+  if (begun !== undefined) return begun;
+  await rm(making, { recursive: true, force: true });
+  await formatKafkaDirectory(making);
+  const into = storeOf(making, segmentBytes);
+  await into.open();
+  return { into, begun: new Map() };
+}
+
+async function openBegun(
+  making: string,
+  segmentBytes: number,
+  topics: readonly StoredTopic[],
+): Promise<OpenCopy | undefined> {
+  const into = storeOf(making, segmentBytes);
+  try {
+    const { topics: there } = await into.open();
+    const wanted = new Map(topics.map(({ name, topicId }) => [name, Buffer.from(topicId)]));
+    const areSame = there.every(({ name, topicId }) => wanted.get(name)?.equals(topicId) ?? false);
+    if (areSame && into.canCreate) return { into, begun: new Map(there.map((topic) => [topic.name, topic])) };
+  } catch (error) {
+    if (!(error instanceof StoreError) || error instanceof StoreUnavailableError || error.code === 'locked')
+      throw error;
+  }
+  await into.close();
+  return undefined;
+}
+
+function storeOf(making: string, segmentBytes: number): KafkaDirectoryStore {
+  return new KafkaDirectoryStore({ directories: [making], areOurs: true, fsync: 'commit', segmentBytes });
+}
+
+function bytesOf(topics: readonly StoredTopic[]): number {
+  return topics.reduce((sum, topic) => sum + bytesOfTopic(topic), 0);
+}
+
 /** Returns how many bytes the disk has free. @throws StoreError `unsupported` where that is too little for a copy */
-async function demandRoom(directory: string, totalBytes: number): Promise<number> {
+async function demandRoom(directory: string, bytes: number): Promise<number> {
   const { bavail, bsize } = await statfs(directory);
   const freeBytes = bavail * bsize;
-  if (freeBytes >= totalBytes + conversionSpareBytes) return freeBytes;
+  if (freeBytes >= bytes + conversionSpareBytes) return freeBytes;
   throw new StoreError(
     'unsupported',
-    `the logs in ${directory} are of an older version and have to be copied, which takes ${megabytes(totalBytes + conversionSpareBytes)}; its disk has ${megabytes(freeBytes)} free. Nothing was changed in them: make room, or go back to the older version as docs/upgrade.md says`,
+    `the logs in ${directory} are of an older version and have to be copied, which takes ${megabytes(bytes + conversionSpareBytes)}; its disk has ${megabytes(freeBytes)} free. Nothing was changed in them: make room, or go back to the older version as docs/upgrade.md says`,
   );
 }
 

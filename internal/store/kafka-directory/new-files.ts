@@ -1,4 +1,5 @@
-import { mkdir, open, writeFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PARTITION_METADATA_FILE } from './files.ts';
 import type { KafkaPartition } from './partition.ts';
@@ -11,17 +12,21 @@ export class NewFiles {
   readonly #changed = new Set<string>();
 
   /**
-   * Makes the folder of a partition where it has none, with the file by which Kafka knows whose it is.
+   * Makes the folder of a partition where it has none, with the file by which Kafka knows whose it is; that is whole, also where a crash
+   * was between the two.
    *
    * @returns whether it is new.
    */
   async makeFolder({ folder, topicId }: KafkaPartition): Promise<boolean> {
     const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
-    if (!isNew) return false;
-    this.#changed.add(dirname(folder)).add(folder);
-    if (topicId !== undefined)
-      await this.write(join(folder, PARTITION_METADATA_FILE), partitionMetadata(topicId));
-    return true;
+    if (isNew) this.#changed.add(dirname(folder)).add(folder);
+    if (topicId === undefined) return isNew;
+    const file = join(folder, PARTITION_METADATA_FILE);
+    if (!isNew && (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0) return false;
+    await writeFile(`${file}.tmp`, partitionMetadata(topicId));
+    await rename(`${file}.tmp`, file);
+    this.#changed.add(file).add(folder);
+    return isNew;
   }
 
   /** Writes a file into a new folder: until it lasts, nobody has been told of anything there. */

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -175,3 +183,20 @@ describe('what is left over in a directory', () => {
     expect([passing, stray].map((name) => existsSync(join(directory, name)))).toEqual([false, true]);
   });
 });
+
+// A kill between the folder and what stands in it once left it without that, or with half of it, for ever.
+it.each([undefined, ''])(
+  'a partition gets the file that says whose it is where a crash left %j',
+  async (left) => {
+    const directory = await newDirectory();
+    const { store } = await open(directory);
+    const { partitions } = await store.createTopic(topicOf('kept', 1));
+    mkdirSync(join(directory, 'kept-0'));
+    const file = join(directory, 'kept-0', 'partition.metadata');
+    if (left !== undefined) writeFileSync(file, left);
+    await store.append(partitions[0]!.id, batch(0));
+    await store.close();
+    const topicId = Buffer.alloc(16, 1).toString('base64url');
+    expect(readFileSync(file, 'utf8')).toBe(`version: 0\ntopic_id: ${topicId}\n`);
+  },
+);

@@ -1,0 +1,135 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DataFolderStore } from '../../internal/store/data-folder/data-folder-store.ts';
+import { verifyDataFolder } from '../../internal/store/data-folder/verify.ts';
+import { SqliteStore } from '../../internal/store/sqlite/sqlite-store.ts';
+import { program, REPORTING, start } from '../support/broker-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { FailingDisk, prepareFailingDisk } from '../support/failing-disk.ts';
+import { contentOf, makeOlderFolder } from '../support/older-folder.ts';
+import { rounds, torturePatienceMs } from '../support/torture.ts';
+
+/* Logs of an older format, which the first start copies into segment files (docs/upgrade.md). */
+
+const folder = mkdtempSync(join(tmpdir(), 'tinymq-conversion-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+beforeAll(prepareFailingDisk);
+let folders = 0;
+
+function copyOf(from: string): string {
+  const to = join(folder, String(++folders));
+  cpSync(from, to, { recursive: true });
+  return to;
+}
+
+async function contentBefore(directory: string): Promise<unknown> {
+  const store = new SqliteStore({ directory: copyOf(directory), fsync: 'os' });
+  const content = await contentOf(store, await store.open());
+  await store.close();
+  return content;
+}
+
+/** Opens a folder, which converts it if it is not. */
+async function contentAfter(directory: string, segmentBytes?: number): Promise<unknown> {
+  const store = new DataFolderStore({ directory, fsync: 'os', segmentBytes });
+  const content = await contentOf(store, await store.open());
+  await store.close();
+  return content;
+}
+
+async function problemsOf(directory: string): Promise<string[]> {
+  const verifying = verifyDataFolder(
+    directory,
+    (key) => key,
+    async () => undefined,
+  );
+  for (;;) {
+    const { done, value } = await verifying.next();
+    if (done) return value.problems;
+  }
+}
+
+describe('the disk fails while logs are converted', () => {
+  const older = join(folder, 'small');
+  let before: unknown;
+  let calls: number[];
+
+  beforeAll(async () => {
+    await makeOlderFolder(older, { topics: 2, batches: 8, batchBytes: 400 });
+    before = await contentBefore(older);
+    const directory = copyOf(older);
+    using disk = new FailingDisk(directory);
+    expect(await contentAfter(directory, 1_000)).toEqual(before);
+    const all = disk.writes.map((_, number) => number);
+    // From the first to the last, or all of them.
+    const every = rounds(1) > 1 ? 1 : Math.ceil(all.length / 8);
+    calls = [...all.filter((number) => number % every === 0), all.length - 1];
+  }, torturePatienceMs(120_000));
+
+  it('at any call: nothing is lost, and the next start ends it', {
+    timeout: torturePatienceMs(240_000) * rounds(1, 10),
+  }, async () => {
+    for (const number of calls) {
+      const error = number % 2 === 0 ? 'EIO' : 'ENOSPC';
+      const directory = copyOf(older);
+      using disk = new FailingDisk(directory);
+      disk.failFrom(number, error);
+      const store = new DataFolderStore({ directory, fsync: 'os', segmentBytes: 1_000 });
+      // What fails behind the copy is tried again while the store is open, or by the next start.
+      await store.open().catch(() => {});
+      const crashed = copyOf(directory);
+      disk.mend();
+      await store.close().catch(() => {});
+      // As a crash in that moment leaves it, or an orderly end.
+      const left = Math.floor(number / 2) % 2 === 0 ? crashed : directory;
+      const where = `${error} at call ${number}: ${JSON.stringify(disk.writes[number])}`;
+      expect(await contentAfter(left, 1_000), where).toEqual(before);
+      expect(readdirSync(left), where).not.toContain('logs.converting');
+      expect(await problemsOf(left), where).toEqual([]);
+    }
+  });
+});
+
+describe('a broker that is killed while it converts logs', () => {
+  const flags = (data: string) => [
+    ...['-address', 'localhost:0', '-kafka', 'localhost:0', '-keep-for', '0', '-data-dir', data],
+    ...REPORTING,
+  ];
+
+  /** Starts a broker, and kills it some time after it has begun. @returns whether it listened before. */
+  async function killed(data: string, afterMs: number): Promise<boolean> {
+    const running = start(program('broker'), flags(data));
+    const isListening = () => running.stdout().includes('\n');
+    const hasBegun = () => running.stderr().includes('"conversion"') || isListening();
+    await eventually(() => hasBegun() || running.child.exitCode !== null, 'the start');
+    const until = performance.now() + afterMs;
+    while (performance.now() < until && !isListening()) await delay(1);
+    const isDone = isListening();
+    running.child.kill('SIGKILL');
+    await running.ended;
+    return isDone;
+  }
+
+  it(
+    'again and again loses nothing, has nothing twice, and comes to an end',
+    async () => {
+      const older = join(folder, 'large');
+      await makeOlderFolder(older, { topics: 3, batches: 120, batchBytes: 64_000 });
+      const before = await contentBefore(older);
+      for (let round = 0; round < rounds(2); round++) {
+        const data = copyOf(older);
+        let kills = 0;
+        // A start that is given more time each time comes to its end on any machine.
+        for (let most = 100; !(await killed(data, Math.random() * most)); most *= 1.3) kills++;
+        expect(existsSync(join(data, 'logs'))).toBe(true);
+        expect(await contentAfter(data), `after ${kills} kills`).toEqual(before);
+        expect(await problemsOf(data), `after ${kills} kills`).toEqual([]);
+        rmSync(data, { recursive: true });
+      }
+    },
+    torturePatienceMs(240_000),
+  );
+});
