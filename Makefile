@@ -7,7 +7,7 @@ NPM := npm --no-fund --no-audit --no-update-notifier --loglevel=error
 VITEST := PATH="$(CURDIR)/node_modules/node/bin:$$PATH" node_modules/.bin/vitest run
 # What `make torture` repeats: brokers and stores that are killed or compared with a model.
 TORTURED := test/mqtt/kill test/kafka/crash test/kafka/group-restart test/faults/log-compaction \
-	test/grpc/smq-program test/access/rules test/faults/every-door-killed test/faults/frames-kill internal/store internal/log/compaction \
+	test/grpc/smq-program test/access/rules test/faults/conversion test/faults/every-door-killed test/faults/frames-kill internal/store internal/log/compaction \
 	internal/cluster
 
 .PHONY: help run dev build single-file release install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture torture-store torture-cluster test-setup \
