@@ -2,10 +2,10 @@ import { rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conversionSpareBytes } from '../../limits/store.ts';
 import { bytesOfTopic, type ImportProgress, type ImportResult, TopicCopy } from '../import.ts';
-import { formatKafkaDirectory, isFormatted } from '../kafka-directory/format.ts';
+import { formatKafkaDirectory } from '../kafka-directory/format.ts';
 import { KafkaDirectoryStore } from '../kafka-directory/kafka-directory-store.ts';
 import type { LogStore, StoredTopic } from '../log-store.ts';
-import { StoreError, StoreUnavailableError } from '../store-error.ts';
+import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import { CONVERTING_FOLDER, LOGS_FOLDER } from './logs-folder.ts';
 
@@ -44,18 +44,25 @@ interface ConversionParts {
 }
 
 /**
- * Copies topics, batches and producers into segment files. The new folder gets its name when all is in it; where a crash has left
- * one that is begun, the copy goes on there. What is copied stays where it was; the caller deletes it.
+ * Copies topics, batches and producers into segment files. The new folder gets its name when all is in it: what a crash has left
+ * of one is deleted, and all is copied again, as of a group of batches that was under way any part may be there. What is copied stays where it was; the caller deletes it.
  *
  * @throws StoreError `unsupported` where the disk has no room for the copy; errors of the system.
  */
 export async function convertLogs(parts: ConversionParts): Promise<void> {
   const { from, topics, directory, segmentBytes, onProgress = () => {} } = parts;
   const making = join(directory, CONVERTING_FOLDER);
-  const { into, begun } = await openCopy(making, segmentBytes, topics);
+  await rm(making, { recursive: true, force: true });
+  const totalBytes = topics.reduce((sum, topic) => sum + bytesOfTopic(topic), 0);
+  const freeBytes = await demandRoom(directory, totalBytes);
+  await formatKafkaDirectory(making);
+  const into = new KafkaDirectoryStore({
+    directories: [making],
+    areOurs: true,
+    ...{ fsync: 'commit', segmentBytes },
+  });
+  await into.open();
   try {
-    const totalBytes = bytesOf(topics);
-    const freeBytes = await demandRoom(directory, totalBytes - bytesOf([...begun.values()]));
     onProgress({ kind: 'begins', topicCount: topics.length, totalBytes, freeBytes });
     const damaged: ImportResult['damaged'] = [];
     const copy: TopicCopy = new TopicCopy(from, into, topics, (progress) => {
@@ -64,9 +71,7 @@ export async function convertLogs(parts: ConversionParts): Promise<void> {
       onProgress({ kind: 'converting', ...progress });
     });
     // At once, so that they go to the disk together.
-    const made = await Promise.all(
-      topics.map(async (topic) => begun.get(topic.name) ?? into.createTopic(newTopicOf(topic))),
-    );
+    const made = await Promise.all(topics.map((topic) => into.createTopic(newTopicOf(topic))));
     for (const [at, topic] of topics.entries()) {
       await copy.topic(topic, made[at]);
       for (const { number, producers } of topic.partitions) {
@@ -80,54 +85,6 @@ export async function convertLogs(parts: ConversionParts): Promise<void> {
   }
   await rename(making, join(directory, LOGS_FOLDER));
   syncDirectory(directory);
-}
-
-interface OpenCopy {
-  into: KafkaDirectoryStore;
-  /** What a start before has made of it, by name. */
-  begun: ReadonlyMap<string, StoredTopic>;
-}
-
-/** Opens the copy that a start before has begun; one that is of other topics, or cannot be read, is made anew. */
-async function openCopy(
-  making: string,
-  segmentBytes: number,
-  topics: readonly StoredTopic[],
-): Promise<OpenCopy> {
-  const begun = isFormatted(making) ? await openBegun(making, segmentBytes, topics) : undefined;
-  if (begun !== undefined) return begun;
-  await rm(making, { recursive: true, force: true });
-  await formatKafkaDirectory(making);
-  const into = storeOf(making, segmentBytes);
-  await into.open();
-  return { into, begun: new Map() };
-}
-
-async function openBegun(
-  making: string,
-  segmentBytes: number,
-  topics: readonly StoredTopic[],
-): Promise<OpenCopy | undefined> {
-  const into = storeOf(making, segmentBytes);
-  try {
-    const { topics: there } = await into.open();
-    const wanted = new Map(topics.map(({ name, topicId }) => [name, Buffer.from(topicId)]));
-    const areSame = there.every(({ name, topicId }) => wanted.get(name)?.equals(topicId) ?? false);
-    if (areSame && into.canCreate) return { into, begun: new Map(there.map((topic) => [topic.name, topic])) };
-  } catch (error) {
-    if (!(error instanceof StoreError) || error instanceof StoreUnavailableError || error.code === 'locked')
-      throw error;
-  }
-  await into.close();
-  return undefined;
-}
-
-function storeOf(making: string, segmentBytes: number): KafkaDirectoryStore {
-  return new KafkaDirectoryStore({ directories: [making], areOurs: true, fsync: 'commit', segmentBytes });
-}
-
-function bytesOf(topics: readonly StoredTopic[]): number {
-  return topics.reduce((sum, topic) => sum + bytesOfTopic(topic), 0);
 }
 
 /** Returns how many bytes the disk has free. @throws StoreError `unsupported` where that is too little for a copy */

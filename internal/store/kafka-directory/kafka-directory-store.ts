@@ -215,11 +215,6 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     return linked;
   }
 
-  /** Whether it has a metadata log, without which topics cannot change. */
-  get canCreate(): boolean {
-    return this.#directory.metadataLog !== undefined;
-  }
-
   /** Whether there is a topic of this name. */
   hasTopic(name: string): boolean {
     return this.#directory.topics.has(name);
