@@ -136,8 +136,8 @@ export class Shard {
       const { applied } = this.state;
       const until = Math.min(last, applied + catchUpMessages);
       if (!this.#takeUp(await stream.readBetween(applied, until))) break;
-      // Nothing is left there: what comes is behind it.
-      if (this.state.applied === applied && until < last) this.state.applied = until;
+      // Nothing is left there, up to the last one too: it was rolled up meanwhile. What comes is behind it.
+      if (this.state.applied === applied) this.state.applied = until;
     }
     return last;
   }
