@@ -8,7 +8,7 @@ import { StoreUnavailableError } from '../store/store-error.ts';
 export interface ServerVariables {
   readonly server_name: string;
   readonly tags?: readonly string[];
-  readonly jetstream?: { readonly config?: { readonly sync_always?: boolean } };
+  readonly jetstream?: { readonly config?: { readonly sync_always?: boolean; readonly store_dir?: string } };
 }
 
 /**

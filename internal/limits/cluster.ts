@@ -76,3 +76,9 @@ export const replicaReaderLifeMs = 60_000;
 export const lookedForMessages = 200;
 /** How long the end of a node waits until the servers have its last live messages: one round trip, or they do not answer. */
 export const lastFlushMs = 1_000;
+/** How long a check waits until a replica that is behind has what the others have, and how often it looks. */
+export const currentPatienceMs = 30_000;
+export const currentPollMs = 250;
+/** How often, and how far apart, servers are asked how many messages they have: where messages come, two of them are seldom at the same one. */
+export const countSamples = 6;
+export const countSampleMs = 250;

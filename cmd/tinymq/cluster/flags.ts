@@ -89,3 +89,25 @@ export const clusterStatusProgram: Program<typeof reachOptions> = {
     'tinymq cluster status -cluster nats://a:4222,nats://b:4222,nats://c:4222 -cluster-credentials cluster/credentials',
   ],
 };
+
+const checkOptions = {
+  ...clusterOptions,
+  'counts-only': toggle({
+    group: 'Check',
+    help: 'compare how many messages the servers have, by their monitors, and read nothing',
+  }),
+  json,
+  quiet: toggle({ group: 'Output', help: 'print nothing unless something is wrong' }),
+  options: kafkaOptions.options,
+};
+
+export const clusterCheckProgram: Program<typeof checkOptions> = {
+  name: 'tinymq cluster check',
+  summary:
+    'Reads each stream from each server, and names the server that lacks something; exit codes 0 whole, 1 not, 2 usage.',
+  options: checkOptions,
+  fileFlag: optionsFileFlag,
+  examples: [
+    'tinymq cluster check -cluster nats://a:4222,nats://b:4222,nats://c:4222 -cluster-monitor http://a:8222,http://b:8222,http://c:8222',
+  ],
+};

@@ -1,5 +1,5 @@
 import { clusterFlags } from './compose-file.ts';
-import { brokerNameOf, type ClusterPlan, hasCompose, type PlannedNode } from './plan.ts';
+import { brokerNameOf, type ClusterPlan, hasCompose, monitorUrls, type PlannedNode } from './plan.ts';
 
 /** What to do with the files, as commands of a shell. */
 export interface Step {
@@ -38,7 +38,10 @@ export function nextSteps(plan: ClusterPlan, shown: (file: string) => string): S
       : []),
     {
       title: 'Then look at them:',
-      commands: [line('tinymq', 'cluster', 'status', ...toAsk)],
+      commands: [
+        line('tinymq', 'cluster', 'status', ...toAsk),
+        line('tinymq', 'cluster', 'check', ...toAsk, '-cluster-monitor', monitorUrls(plan).join(',')),
+      ],
     },
   ];
 }

@@ -1,0 +1,201 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { currentPatienceMs, currentPollMs } from '../../limits/cluster.ts';
+import { StoreError } from '../../store/store-error.ts';
+import { natsConnectOptions } from '../connection.ts';
+import { lastOfSubjects } from '../follower.ts';
+import type { JetStream } from '../jetstream.ts';
+import { FACTS } from '../jetstream-shard.ts';
+import type { TopicRecord } from '../meta.ts';
+import { Chains, type LostOffsets } from './chain.ts';
+import { compareReplicas } from './compare.ts';
+import { compareCounts } from './counts.ts';
+import { type CheckFinding, type ServerFolder, wipeAdvice } from './finding.ts';
+import { type Look, type LookOptions, withLook } from './look.ts';
+import { type StreamStatus, streamsOf } from './streams.ts';
+
+export interface CheckedStream {
+  readonly stream: string;
+  readonly messages: number;
+  readonly servers: readonly string[];
+}
+
+export interface ClusterCheck {
+  readonly name: string;
+  readonly streams: readonly CheckedStream[];
+  readonly findings: readonly CheckFinding[];
+}
+
+export interface CheckOptions extends LookOptions {
+  /** Whether the counts of the servers are compared only, and nothing is read. */
+  readonly countsOnly: boolean;
+  /** Told of each stream that was looked at. */
+  checked?(stream: CheckedStream): void;
+}
+
+/**
+ * Compares what the servers of a cluster have of each stream, and looks whether offsets follow on each other.
+ *
+ * @throws StoreError where no server answers, or there is no such cluster.
+ */
+export function clusterCheck(options: CheckOptions): Promise<ClusterCheck> {
+  return withLook(options, (look) => checkOf(look, options));
+}
+
+async function checkOf(look: Look, options: CheckOptions): Promise<ClusterCheck> {
+  const { name, monitors = [], countsOnly } = options;
+  const found = await streamsOf(look.jetStream, name);
+  if (found.length === 0) throw new StoreError('not-found', `there is no cluster ${name} on these servers`);
+  const { tls } = natsConnectOptions(options);
+  const streams = found.map(({ stream }) => stream);
+  const counts = await compareCounts(monitors, streams, tls ?? undefined);
+  const findings = [...counts.findings];
+  if (countsOnly) return { name, streams: found.map(checkedStream), findings };
+  const checked: CheckedStream[] = [];
+  for (const stream of found) {
+    const result = await checkStream(look, name, stream, counts.folders);
+    checked.push(result.checked);
+    findings.push(...result.findings);
+    options.checked?.(result.checked);
+  }
+  return { name, streams: checked, findings: withoutTwice(findings) };
+}
+
+/** Counts and reading find the same damage. */
+function withoutTwice(findings: readonly CheckFinding[]): CheckFinding[] {
+  const last = new Map(
+    findings.map((finding) => [`${finding.stream} ${finding.server} ${finding.advice}`, finding]),
+  );
+  return [...last.values()];
+}
+
+async function checkStream(
+  look: Look,
+  name: string,
+  found: StreamStatus,
+  folders: ReadonlyMap<string, ServerFolder>,
+): Promise<{ checked: CheckedStream; findings: CheckFinding[] }> {
+  const stream = await whenCurrent(look, name, found);
+  const findings = replicaFindings(stream);
+  const servers = serversOf(stream, look);
+  const chains = stream.shard === undefined ? undefined : new Chains();
+  const prefix = `${name}.${stream.shard}.`;
+  const compared = await compareReplicas(
+    look.jetStream,
+    stream.stream,
+    servers,
+    stream.lastSequence,
+    ({ subject, facts }) => chains?.see(subject.slice(prefix.length), facts),
+  );
+  for (const { server, count, firstSequence, lastSequence } of compared.lacking) {
+    const problem = `${server} lacks ${count.toLocaleString('en-US')} of the messages of ${stream.stream} that others have, from sequence ${firstSequence} to ${lastSequence}`;
+    findings.push({
+      server,
+      stream: stream.stream,
+      problem,
+      advice: wipeAdvice(server, stream.stream, folders),
+    });
+  }
+  for (const server of compared.unread) {
+    if (stream.replicas.some((replica) => replica.server === server && replica.isAway)) continue;
+    findings.push({
+      server,
+      stream: stream.stream,
+      problem: `${stream.stream} could not be read from ${server}`,
+      advice: CHECK_AGAIN,
+    });
+  }
+  findings.push(...(await chainFindings(look, name, stream, chains)));
+  return { checked: { stream: stream.stream, messages: compared.messages, servers }, findings };
+}
+
+function checkedStream(stream: StreamStatus): CheckedStream {
+  return {
+    stream: stream.stream,
+    messages: stream.messages,
+    servers: stream.replicas.map(({ server }) => server),
+  };
+}
+
+/** Replicas that are behind catch up, and then have what they are compared by. */
+async function whenCurrent({ jetStream }: Look, name: string, found: StreamStatus): Promise<StreamStatus> {
+  const deadline = performance.now() + currentPatienceMs;
+  for (let stream = found; ; ) {
+    const isCurrent = stream.replicas.every(({ isAway, isCurrent: isThere }) => isAway || isThere);
+    if (isCurrent || performance.now() > deadline) return stream;
+    await pause(currentPollMs);
+    const streams = await streamsOf(jetStream, name);
+    stream = streams.find((each) => each.stream === found.stream) ?? stream;
+  }
+}
+
+/** A server on its own does not say who it is. */
+function serversOf({ replicas }: StreamStatus, { servers }: Look): string[] {
+  if (replicas.length === 0) return [servers.find(({ server }) => server !== undefined)?.server ?? ''];
+  return replicas.filter(({ isAway }) => !isAway).map(({ server }) => server);
+}
+
+const CHECK_AGAIN = 'See tinymq cluster status, and check again when all of its servers are current.';
+
+function replicaFindings({ stream, replicas }: StreamStatus): CheckFinding[] {
+  return replicas.flatMap(({ server, isAway, isCurrent, lag }) => {
+    if (isAway)
+      return [
+        {
+          server,
+          stream,
+          problem: `${server} is away: what it has of ${stream} was not read`,
+          advice: CHECK_AGAIN,
+        },
+      ];
+    if (isCurrent) return [];
+    return [{ server, stream, problem: `${server} is behind in ${stream}, by ${lag}`, advice: CHECK_AGAIN }];
+  });
+}
+
+async function chainFindings(
+  { jetStream }: Look,
+  name: string,
+  { stream, shard }: StreamStatus,
+  chains: Chains | undefined,
+): Promise<CheckFinding[]> {
+  if (chains === undefined || chains.lost().length === 0) return [];
+  const prefix = `${name}.${shard}.`;
+  // What retention took meanwhile has a floor by now.
+  for (const letter of ['f', 'd']) {
+    const followed = { stream, filter: `${prefix}${letter}.*`, isHeadersOnly: true };
+    for (const { subject, headers } of await lastOfSubjects(jetStream, followed)) {
+      chains.see(subject.slice(prefix.length), headers?.get(FACTS) ?? '');
+    }
+  }
+  const lost = chains.lost();
+  if (lost.length === 0) return [];
+  const topics = await topicNames(jetStream, name);
+  return lost.map((each) => lostFinding(stream, each, topics.get(each.partition)));
+}
+
+function lostFinding(
+  stream: string,
+  { partition, firstOffset, lastOffset }: LostOffsets,
+  topic: string | undefined,
+): CheckFinding {
+  const where = topic ?? `partition id ${partition}`;
+  return {
+    server: undefined,
+    stream,
+    problem: `offsets ${firstOffset} to ${lastOffset} of ${where} are on no server that was read`,
+    advice: `Readers are told that these are damaged. If a server is away, bring it back and check again. Otherwise they are lost: readers go on at offset ${lastOffset + 1}.`,
+  };
+}
+
+/** By the ids of partitions, what people call them. */
+async function topicNames(jetStream: JetStream, name: string): Promise<Map<number, string>> {
+  const followed = { stream: `${name}-meta`, filter: `${name}.meta.t.*`, isHeadersOnly: false };
+  const names = new Map<number, string>();
+  for (const { body } of await lastOfSubjects(jetStream, followed)) {
+    const record = JSON.parse(Buffer.from(body).toString()) as Partial<TopicRecord>;
+    for (const [number, id] of (record.partitions ?? []).entries()) {
+      names.set(id, `topic ${record.name}, partition ${number},`);
+    }
+  }
+  return names;
+}

@@ -1,0 +1,153 @@
+import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clusterCheck } from '../../internal/cluster/inspect/check.ts';
+import { withLook } from '../../internal/cluster/inspect/look.ts';
+import { streamsOf } from '../../internal/cluster/inspect/streams.ts';
+import { JetStreamStore } from '../../internal/cluster/jetstream-store.ts';
+import { systemClock } from '../../internal/lib/clock.ts';
+import { eventually } from '../support/eventually.ts';
+import { type NatsServer, type NatsServers, natsServer, startNats } from '../support/nats-servers.ts';
+import { runTinymq } from '../support/tinymq-program.ts';
+
+/*
+ * NATS neither notices nor repairs a bit that flips in a block of one replica: that server passes over the message, or over all that is
+ * behind it in the block, without a word. Readers must not, and `cluster check` has to name the server.
+ */
+
+const program = await natsServer();
+const NAME = 'rotting';
+/** Blocks of a stream have 8 MiB. */
+const BATCHES = 240;
+const BATCH_BYTES = 96 * 1024;
+const STREAM = `${NAME}-L0`;
+
+describe.runIf('there' in program)('a bit that flips on the disk of a NATS server', () => {
+  let nats: NatsServers;
+  let partition: number;
+  const look = () => ({
+    urls: nats.urls,
+    name: NAME,
+    monitors: nats.servers.map(({ monitorUrl }) => monitorUrl),
+  });
+  const newStore = () =>
+    new JetStreamStore({ urls: nats.urls, name: NAME, fsync: 'commit', shards: 1, clock: systemClock });
+
+  beforeAll(async () => {
+    nats = await startNats('there' in program ? program.there : '');
+    const store = newStore();
+    await store.open();
+    await eventually(() => store.claimAll(), 'an owner');
+    const topicId = new Uint8Array(16).fill(7);
+    const topic = { name: 'orders', topicId, configs: {}, createdAtMs: 1, partitionCount: 1 };
+    partition = (await store.createTopic(topic)).partitions[0]!.id;
+    await Promise.all(
+      Array.from({ length: BATCHES }, (_, baseOffset) => {
+        const bytes = new Uint8Array(BATCH_BYTES).fill(baseOffset);
+        const batch = { baseOffset, lastOffset: baseOffset, count: 1, maxTimestamp: 1, bytes };
+        return store.append(partition, { ...batch, producer: undefined });
+      }),
+    );
+    await store.close();
+  });
+  afterAll(() => nats?.close());
+
+  /** The offsets that a reader gets, in the order in which it gets them. */
+  async function offsetsRead(): Promise<number[]> {
+    const store = newStore();
+    await store.open();
+    const offsets: number[] = [];
+    while (offsets.length < BATCHES) {
+      const batches = await store.read(partition, offsets.length, 8 * BATCH_BYTES);
+      for (const { baseOffset, bytes } of batches) {
+        expect(bytes[0]).toBe(baseOffset % 256);
+        offsets.push(baseOffset);
+      }
+      if (batches.length === 0) break;
+    }
+    await store.close();
+    return offsets;
+  }
+
+  async function leader(): Promise<number> {
+    const streams = await withLook(look(), ({ jetStream }) => streamsOf(jetStream, NAME));
+    const stream = streams.find((each) => each.stream === STREAM)!;
+    return Number(stream.replicas.find(({ isLeader }) => isLeader)?.server.slice(1)) - 1;
+  }
+
+  async function stopped<T>(servers: readonly NatsServer[], work: (server: NatsServer) => T): Promise<void> {
+    for (const server of servers) await server.end('SIGTERM');
+    for (const server of servers) {
+      work(server);
+      server.start();
+    }
+    for (const server of servers) await server.untilReady();
+  }
+
+  /** Without its index a block is read when the server starts, up to what is damaged in it; else one message is passed over. */
+  function flipBit(server: NatsServer, hasIndex = true): void {
+    const messages = join(server.folder, `jetstream/*/streams/${STREAM}/msgs`);
+    const [block] = globSync(join(messages, '1.blk'));
+    if (!hasIndex) for (const index of globSync(join(messages, 'index.db'))) rmSync(index);
+    const bytes = readFileSync(block!);
+    const place = Math.floor(bytes.length / 2);
+    bytes[place] = bytes[place]! ^ 4;
+    writeFileSync(block!, bytes);
+  }
+
+  const ALL = Array.from({ length: BATCHES }, (_, offset) => offset);
+
+  it.each([
+    ['the leader', 0, true],
+    ['the one behind it', 1, true],
+    ['the last one', 2, true],
+    ['the leader, whose index is gone', 0, false],
+    ['another one, whose index is gone', 1, false],
+  ])(
+    'on %s is passed over by no reader, and found, and mended as is said',
+    { timeout: 180_000 },
+    async (_name, step, hasIndex) => {
+      const victim = nats.servers[((await leader()) + step) % 3]!;
+      const name = `n${nats.servers.indexOf(victim) + 1}`;
+      await stopped([victim], (server) => flipBit(server, hasIndex));
+      expect(await offsetsRead()).toEqual(ALL);
+      const { findings } = await clusterCheck({ ...look(), countsOnly: false });
+      expect(findings).toHaveLength(1);
+      const [{ server, stream, problem, advice }] = findings as [(typeof findings)[0]];
+      expect({ server, stream }).toEqual({ server: name, stream: STREAM });
+      expect(problem).toMatch(
+        new RegExp(`^${name} lacks \\d+ of the messages of ${STREAM} that others have`),
+      );
+      const counted = await clusterCheck({ ...look(), countsOnly: true });
+      expect(counted.findings.map((finding) => finding.server)).toEqual([name]);
+
+      const folder = /delete (\S+), and start it/.exec(advice)![1]!;
+      expect(folder.startsWith(victim.folder)).toBe(true);
+      await stopped([victim], () => rmSync(folder, { recursive: true }));
+      expect((await clusterCheck({ ...look(), countsOnly: false })).findings).toEqual([]);
+      expect(await offsetsRead()).toEqual(ALL);
+    },
+  );
+
+  it('on all of them is told by its offsets, with exit code 1', { timeout: 180_000 }, async () => {
+    await stopped(nats.servers, (server) => flipBit(server));
+    const flags = ['-cluster', nats.urls.join(','), '-cluster-name', NAME];
+    const { code, errors } = await runTinymq(['cluster', 'check', ...flags, '-quiet']);
+    expect(code).toBe(1);
+    const [, first, last] =
+      /offsets (\d+) to (\d+) of topic orders, partition 0, are on no server/.exec(errors) ?? [];
+    expect(Number(last)).toBeGreaterThanOrEqual(Number(first));
+    const store = newStore();
+    await store.open();
+    await expect(store.read(partition, Number(first), BATCH_BYTES)).rejects.toMatchObject({
+      code: 'corrupt',
+    });
+    const [next] = await store.read(partition, Number(last) + 1, BATCH_BYTES);
+    expect(next!.baseOffset).toBe(Number(last) + 1);
+    await store.close();
+  });
+});
+
+it('nats-server is here, or it is said why not', () => {
+  if ('missing' in program) console.warn(`nats-server: ${program.missing}`);
+});
