@@ -82,3 +82,5 @@ export const currentPollMs = 250;
 /** How often, and how far apart, servers are asked how many messages they have: where messages come, two of them are seldom at the same one. */
 export const countSamples = 6;
 export const countSampleMs = 250;
+/** After how long a server that lacks messages is looked at again: one that copies them has more of them by then. */
+export const copyingMs = 3_000;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { currentPatienceMs, currentPollMs } from '../../limits/cluster.ts';
+import { copyingMs, currentPatienceMs, currentPollMs } from '../../limits/cluster.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { natsConnectOptions } from '../connection.ts';
 import { lastOfSubjects } from '../follower.ts';
@@ -7,10 +7,11 @@ import type { JetStream } from '../jetstream.ts';
 import { FACTS } from '../jetstream-shard.ts';
 import type { TopicRecord } from '../meta.ts';
 import { Chains, type LostOffsets } from './chain.ts';
-import { compareReplicas } from './compare.ts';
+import { type Comparison, compareReplicas } from './compare.ts';
 import { compareCounts } from './counts.ts';
 import { type CheckFinding, type ServerFolder, wipeAdvice } from './finding.ts';
 import { type Look, type LookOptions, withLook } from './look.ts';
+import type { ReplicaMessage } from './replica-readers.ts';
 import { type StreamStatus, streamsOf } from './streams.ts';
 
 export interface CheckedStream {
@@ -79,13 +80,15 @@ async function checkStream(
   const servers = serversOf(stream, look);
   const chains = stream.shard === undefined ? undefined : new Chains();
   const prefix = `${name}.${stream.shard}.`;
-  const compared = await compareReplicas(
-    look.jetStream,
-    stream.stream,
-    servers,
-    stream.lastSequence,
-    ({ subject, facts }) => chains?.see(subject.slice(prefix.length), facts),
-  );
+  const compare = (see: (message: ReplicaMessage) => void) =>
+    compareReplicas(look.jetStream, stream.stream, servers, stream.lastSequence, see);
+  let compared = await compare(({ subject, facts }) => chains?.see(subject.slice(prefix.length), facts));
+  // A server that copies a stream from others says that it is current all the while.
+  for (let lacked = 0; lacked !== lackingOf(compared) && lackingOf(compared) > 0; ) {
+    lacked = lackingOf(compared);
+    await pause(copyingMs);
+    compared = await compare(() => {});
+  }
   for (const { server, count, firstSequence, lastSequence } of compared.lacking) {
     const problem = `${server} lacks ${count.toLocaleString('en-US')} of the messages of ${stream.stream} that others have, from sequence ${firstSequence} to ${lastSequence}`;
     findings.push({
@@ -106,6 +109,10 @@ async function checkStream(
   }
   findings.push(...(await chainFindings(look, name, stream, chains)));
   return { checked: { stream: stream.stream, messages: compared.messages, servers }, findings };
+}
+
+function lackingOf({ lacking }: Comparison): number {
+  return lacking.reduce((sum, { count }) => sum + count, 0);
 }
 
 function checkedStream(stream: StreamStatus): CheckedStream {
