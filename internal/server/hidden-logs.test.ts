@@ -29,7 +29,7 @@ describe('a data folder of a node of a cluster', () => {
     const topicId = new Uint8Array(16).fill(7);
     await store.createTopic({ name: 't', topicId, configs: {}, partitionCount: 1, createdAtMs: 0 });
     await store.close();
-    await expect(refuseHiddenLogs(directory)).rejects.toThrow(/has 1 log, .*tinymq cluster import/);
+    await expect(refuseHiddenLogs(directory)).rejects.toThrow(/has 1 log, .*tinymq logs import/);
   });
 
   it('is refused with logs in segment files', async () => {

@@ -14,7 +14,7 @@ export async function refuseHiddenLogs(folder: string): Promise<void> {
   if (count === 0) return;
   throw new StoreError(
     'unsupported',
-    `the data folder ${folder} has ${count} ${count === 1 ? 'log' : 'logs'}, and a node of a cluster serves those of the cluster only: bring them there with tinymq cluster import, or name another -data-dir`,
+    `the data folder ${folder} has ${count} ${count === 1 ? 'log' : 'logs'}, and a node of a cluster serves those of the cluster only: bring them there with tinymq logs export and tinymq logs import, or name another -data-dir`,
   );
 }
 
