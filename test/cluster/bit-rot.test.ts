@@ -1,6 +1,6 @@
 import { globSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { clusterCheck } from '../../internal/cluster/inspect/check.ts';
 import { withLook } from '../../internal/cluster/inspect/look.ts';
 import { streamsOf } from '../../internal/cluster/inspect/streams.ts';
@@ -16,25 +16,30 @@ import { runTinymq } from '../support/tinymq-program.ts';
  */
 
 const program = await natsServer();
-const NAME = 'rotting';
 /** Blocks of a stream have 8 MiB. */
 const BATCHES = 240;
 const BATCH_BYTES = 96 * 1024;
-const STREAM = `${NAME}-L0`;
 
 describe.runIf('there' in program)('a bit that flips on the disk of a NATS server', () => {
   let nats: NatsServers;
   let partition: number;
+  /** A cluster for each test, whose blocks are the same on all servers. */
+  let cluster = '';
+  let clusters = 0;
   const look = () => ({
     urls: nats.urls,
-    name: NAME,
+    name: cluster,
     monitors: nats.servers.map(({ monitorUrl }) => monitorUrl),
   });
   const newStore = () =>
-    new JetStreamStore({ urls: nats.urls, name: NAME, fsync: 'commit', shards: 1, clock: systemClock });
+    new JetStreamStore({ urls: nats.urls, name: cluster, fsync: 'commit', shards: 1, clock: systemClock });
 
   beforeAll(async () => {
     nats = await startNats('there' in program ? program.there : '');
+  });
+  afterAll(() => nats?.close());
+  beforeEach(async () => {
+    cluster = `rotting${++clusters}`;
     const store = await opened();
     await eventually(() => store.claimAll(), 'an owner');
     const topicId = new Uint8Array(16).fill(7);
@@ -49,7 +54,6 @@ describe.runIf('there' in program)('a bit that flips on the disk of a NATS serve
     );
     await store.close();
   });
-  afterAll(() => nats?.close());
 
   /** Streams that were just made are not known everywhere yet. */
   async function opened(): Promise<JetStreamStore> {
@@ -79,24 +83,24 @@ describe.runIf('there' in program)('a bit that flips on the disk of a NATS serve
   }
 
   async function leader(): Promise<number> {
-    const streams = await withLook(look(), ({ jetStream }) => streamsOf(jetStream, NAME));
-    const stream = streams.find((each) => each.stream === STREAM)!;
+    const streams = await withLook(look(), ({ jetStream }) => streamsOf(jetStream, cluster));
+    const stream = streams.find((each) => each.stream === `${cluster}-L0`)!;
     return Number(stream.replicas.find(({ isLeader }) => isLeader)?.server.slice(1)) - 1;
   }
 
-  async function stopped<T>(servers: readonly NatsServer[], work: (server: NatsServer) => T): Promise<void> {
-    for (const server of servers) await server.end('SIGTERM');
+  async function stopped(server: NatsServer, work: (server: NatsServer) => void): Promise<void> {
+    await server.end('SIGTERM');
     try {
-      for (const server of servers) work(server);
+      work(server);
     } finally {
-      for (const server of servers) server.start();
+      server.start();
     }
-    for (const server of servers) await server.untilReady();
+    await server.untilReady();
   }
 
   /** Without its index a block is read when the server starts, up to what is damaged in it; else one message is passed over. */
   function flipBit(server: NatsServer, hasIndex = true): void {
-    const messages = join(server.folder, `jetstream/*/streams/${STREAM}/msgs`);
+    const messages = join(server.folder, `jetstream/*/streams/${cluster}-L0/msgs`);
     // What was copied from others begins with another number.
     const [block] = globSync(join(messages, '*.blk'))
       .filter((file) => statSync(file).size > 4 * BATCH_BYTES)
@@ -120,14 +124,14 @@ describe.runIf('there' in program)('a bit that flips on the disk of a NATS serve
     async (_name, step, hasIndex) => {
       const victim = nats.servers[((await leader()) + step) % 3]!;
       const name = `n${nats.servers.indexOf(victim) + 1}`;
-      await stopped([victim], (server) => flipBit(server, hasIndex));
+      await stopped(victim, (server) => flipBit(server, hasIndex));
       expect(await offsetsRead()).toEqual(ALL);
       const { findings } = await clusterCheck({ ...look(), countsOnly: false });
       expect(findings).toHaveLength(1);
       const [{ server, stream, problem, advice }] = findings as [(typeof findings)[0]];
-      expect({ server, stream }).toEqual({ server: name, stream: STREAM });
+      expect({ server, stream }).toEqual({ server: name, stream: `${cluster}-L0` });
       expect(problem).toMatch(
-        new RegExp(`^${name} lacks \\d+ of the messages of ${STREAM} that others have`),
+        new RegExp(`^${name} lacks \\d+ of the messages of ${cluster}-L0 that others have`),
       );
       // A server that lost the index knows itself that it has less.
       const counted = await clusterCheck({ ...look(), countsOnly: true });
@@ -135,15 +139,15 @@ describe.runIf('there' in program)('a bit that flips on the disk of a NATS serve
 
       const folder = /delete (\S+), and start it/.exec(advice)![1]!;
       expect(folder.startsWith(victim.folder)).toBe(true);
-      await stopped([victim], () => rmSync(folder, { recursive: true }));
+      await stopped(victim, () => rmSync(folder, { recursive: true }));
       expect((await clusterCheck({ ...look(), countsOnly: false })).findings).toEqual([]);
       expect(await offsetsRead()).toEqual(ALL);
     },
   );
 
   it('on all of them is told by its offsets, with exit code 1', { timeout: 180_000 }, async () => {
-    await stopped(nats.servers, (server) => flipBit(server));
-    const flags = ['-cluster', nats.urls.join(','), '-cluster-name', NAME];
+    for (const server of nats.servers) await stopped(server, (stopping) => flipBit(stopping));
+    const flags = ['-cluster', nats.urls.join(','), '-cluster-name', cluster];
     const { code, errors } = await runTinymq(['cluster', 'check', ...flags, '-quiet']);
     expect(code).toBe(1);
     const [, first, last] =
