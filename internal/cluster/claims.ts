@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { claimEveryMs, claimPatienceMs, leavePatienceMs, settledNodeMs } from '../limits/cluster.ts';
+import {
+  claimEveryMs,
+  claimPatienceMs,
+  giveAgainMs,
+  leavePatienceMs,
+  settledNodeMs,
+} from '../limits/cluster.ts';
 import { NOBODY } from './messages.ts';
 import type { Peers } from './peers.ts';
 import type { Shard } from './shard.ts';
@@ -17,6 +23,8 @@ export class Claims {
   readonly #timer: NodeJS.Timeout;
   /** By shard, since when it lacks an owner. */
   readonly #ownerlessSinceMs = new Map<number, number>();
+  /** By shard, when it was given away. */
+  readonly #givenAtMs = new Map<number, number>();
   #isClosed = false;
   #isMoving = false;
 
@@ -71,13 +79,17 @@ export class Claims {
   async #moveOne(): Promise<void> {
     if (this.#isMoving) return;
     const { self, shards } = this.#parts;
+    const nowMs = performance.now();
     const isBetterElsewhere = (shard: Shard, number: number) =>
-      shard.leader === 'here' && this.#order(number, settledNodeMs, self)[0] !== self;
-    const shard = shards.find(isBetterElsewhere);
-    if (shard === undefined) return;
+      shard.leader === 'here' &&
+      nowMs - (this.#givenAtMs.get(number) ?? -giveAgainMs) >= giveAgainMs &&
+      this.#order(number, settledNodeMs, self)[0] !== self;
+    const number = shards.findIndex(isBetterElsewhere);
+    if (number === -1) return;
     this.#isMoving = true;
+    this.#givenAtMs.set(number, nowMs);
     try {
-      await shard.stepDown();
+      await shards[number]!.stepDown();
     } finally {
       this.#isMoving = false;
     }

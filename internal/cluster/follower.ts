@@ -1,5 +1,5 @@
 import { createInbox, type Msg, nanos } from '@nats-io/transport-node';
-import { followerBeatMs, followerSilenceMs } from '../limits/cluster.ts';
+import { followerBeatMs, followerDelayMs, followerLookMs, followerSilenceMs } from '../limits/cluster.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import type { JetStream, StreamMessage } from './jetstream.ts';
 
@@ -19,6 +19,8 @@ const INFLIGHT_BYTES_SUBJECT = 'FlowControl Request';
 /**
  * Follows a stream for as long as it takes. Consumers of JetStream die with their server without a word; so each is
  * told to beat, and another one takes its place where it is silent, or where a message does not follow on those before.
+ * A consumer whose server is behind the others beats as well, and says that nothing is new: where nothing comes, the leader of the
+ * stream is asked.
  *
  * @param after the sequence behind which it begins, asked each time.
  * @param take says false where the message does not follow.
@@ -50,10 +52,32 @@ export function follow(
     );
   };
   begin();
+  let before: number | undefined;
+  const look = async () => {
+    const taken = after();
+    const isStill = taken === before;
+    before = taken;
+    if (!isStill || !(await hasMore(jetStream, followed, taken))) return;
+    await new Promise((resolve) => setTimeout(resolve, followerDelayMs));
+    if (isEnded || after() !== taken) return;
+    end();
+    begin();
+  };
+  const timer = setInterval(() => void look(), followerLookMs).unref();
   return () => {
     isEnded = true;
+    clearInterval(timer);
     end();
   };
+}
+
+/** Whether the leader of the stream has a message behind a sequence; false where it does not say. */
+async function hasMore(jetStream: JetStream, { stream, filter }: Followed, after: number): Promise<boolean> {
+  try {
+    return await jetStream.has(stream, filter ?? '>', after + 1);
+  } catch {
+    return false;
+  }
 }
 
 /** The last messages of all subjects of a filter, in their order: complete up to the moment of asking. */

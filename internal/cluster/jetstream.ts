@@ -95,13 +95,24 @@ export class JetStream {
 
   /** The last message of a subject, from the leader; undefined where there is none. */
   async last(stream: string, subject: string): Promise<StreamMessage | undefined> {
+    const message = await this.#askLeader(stream, { last_by_subj: subject });
+    if (message === undefined) return undefined;
+    const body = new Uint8Array(Buffer.from(message.data ?? '', 'base64'));
+    return { subject, sequence: message.seq, headers: undefined, body };
+  }
+
+  /** Whether the leader has a message of a filter at or above a sequence. @throws JetStreamError; StoreUnavailableError */
+  async has(stream: string, filter: string, sequence: number): Promise<boolean> {
+    return (await this.#askLeader(stream, { seq: sequence, next_by_subj: filter })) !== undefined;
+  }
+
+  async #askLeader(stream: string, question: object): Promise<{ seq: number; data?: string } | undefined> {
     try {
       const { message } = await this.ask<{ message: { seq: number; data?: string } }>(
         `STREAM.MSG.GET.${stream}`,
-        { last_by_subj: subject },
+        question,
       );
-      const body = new Uint8Array(Buffer.from(message.data ?? '', 'base64'));
-      return { subject, sequence: message.seq, headers: undefined, body };
+      return message;
     } catch (error) {
       if (error instanceof JetStreamError && error.code === JETSTREAM_ERRORS.noMessage) return undefined;
       throw error;

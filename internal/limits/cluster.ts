@@ -18,6 +18,9 @@ export const jetStreamTimeoutMs = 3_000;
 /** How often a follower is told that nothing is new, and when it begins anew because it heard nothing at all. */
 export const followerBeatMs = 1_000;
 export const followerSilenceMs = 2_500;
+/** How often is looked whether a follower that brings nothing misses something, and how long a message may be on its way to it. */
+export const followerLookMs = 2_000;
+export const followerDelayMs = 500;
 /** Messages and bytes that one request reads at most. */
 export const readMessages = 256;
 export const readBytes = 4 * MiB;
@@ -54,6 +57,8 @@ export const ownDeafnessMs = 1_500;
 export const claimEveryMs = 250;
 /** A shard that the first in order does not claim is for the next one after so long. */
 export const claimPatienceMs = 2_000;
+/** A node that did not take a shard which was given to it is not given that one again for so long. */
+export const giveAgainMs = 60_000;
 /** A node is given shards when it was there for so long: one that fails again and again would move them to and fro. */
 export const settledNodeMs = 10_000;
 /** How long a node that leaves waits for others to own what it gave away. */

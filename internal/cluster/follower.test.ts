@@ -1,0 +1,85 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { followerBeatMs, followerDelayMs, followerLookMs } from '../limits/cluster.ts';
+import { follow } from './follower.ts';
+import type { JetStream } from './jetstream.ts';
+
+/*
+ * A node gave a shard to another one again and again: the other one followed a replica that was behind and said that nothing was
+ * new, so it did not see that the shard lacked an owner. A NATS server that was killed comes back so.
+ */
+
+afterEach(() => void vi.useRealTimers());
+
+/** Consumers that all beat; the messages of the stream come to those that are made when its replica has them. */
+function fakeStream() {
+  const consumers: { deliver(sequence: number): void; beat(): void }[] = [];
+  const stream = { leaderHas: 0, replicaHas: 0, consumers };
+  const inboxes = new Map<string, (error: undefined, message: object) => void>();
+  const connection = {
+    isClosed: () => false,
+    subscribe(inbox: string, { callback }: { callback: (error: undefined, message: object) => void }) {
+      inboxes.set(inbox, callback);
+      let isClosed = false;
+      return {
+        isClosed: () => isClosed,
+        unsubscribe() {
+          isClosed = true;
+          inboxes.delete(inbox);
+        },
+      };
+    },
+  };
+  const jetStream = {
+    connection,
+    has: async (_stream: string, _filter: string, sequence: number) => sequence <= stream.leaderHas,
+    async ask(_what: string, { config }: { config: { deliver_subject: string; opt_start_seq: number } }) {
+      const tell = (message: object) => inboxes.get(config.deliver_subject)?.(undefined, message);
+      consumers.push({
+        deliver: (sequence) =>
+          tell({ subject: 's', data: new Uint8Array(0), reply: `$JS.ACK.L.c.1.${sequence}.1.0.0` }),
+        beat: () => tell({ headers: { code: 100, description: 'Idle Heartbeat', get: () => '' } }),
+      });
+      const consumer = consumers.at(-1)!;
+      queueMicrotask(() => {
+        for (let next = config.opt_start_seq; next <= stream.replicaHas; next++) consumer.deliver(next);
+      });
+      return { num_pending: 0 };
+    },
+  };
+  return { stream, jetStream: jetStream as unknown as JetStream };
+}
+
+async function beatFor(stream: ReturnType<typeof fakeStream>['stream'], ms: number): Promise<void> {
+  for (let at = 0; at < ms; at += followerBeatMs) {
+    for (const consumer of stream.consumers) consumer.beat();
+    await vi.advanceTimersByTimeAsync(followerBeatMs);
+  }
+}
+
+it('another consumer takes the place of one that is on a replica which is behind', async () => {
+  vi.useFakeTimers();
+  const { stream, jetStream } = fakeStream();
+  let applied = 0;
+  const end = follow(
+    jetStream,
+    { stream: 'L', isHeadersOnly: true },
+    () => applied,
+    ({ sequence }) => {
+      applied = sequence;
+      return true;
+    },
+  );
+  stream.leaderHas = 3;
+  await beatFor(stream, 2 * followerLookMs + followerDelayMs);
+  expect([applied, stream.consumers.length]).toEqual([0, 2]);
+  stream.replicaHas = 3;
+  await beatFor(stream, 2 * followerLookMs + followerDelayMs);
+  expect(applied).toBe(3);
+  const { length } = stream.consumers;
+  await beatFor(stream, 10 * followerLookMs);
+  expect(stream.consumers.length).toBe(length);
+  end();
+  stream.leaderHas = 4;
+  await beatFor(stream, 10 * followerLookMs);
+  expect(stream.consumers.length).toBe(length);
+});
