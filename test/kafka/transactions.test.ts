@@ -8,6 +8,7 @@ import { Reading } from '../../internal/doors/kafka/fetch/reading.ts';
 import type { RequestContext } from '../../internal/doors/kafka/handler.ts';
 import { RequestAccess } from '../../internal/doors/kafka/request-access.ts';
 import { systemClock } from '../../internal/lib/clock.ts';
+import { MemoryPool } from '../../internal/lib/lent-memory.ts';
 import type { PartitionLog } from '../../internal/log/partition-log.ts';
 import { fetch } from '../../internal/protocol/kafka/apis/01-fetch.ts';
 import { listOffsets } from '../../internal/protocol/kafka/apis/02-list-offsets.ts';
@@ -243,7 +244,8 @@ describe('a Fetch that waits', () => {
       };
       const request = { maxBytes: 1e6, isolationLevel, replicaId: -1 } as never;
       const access = new RequestAccess(accessOfTest('reader'), ['read topic']);
-      const context = { parts: { logs }, version: 11, access } as RequestContext;
+      const parts = { logs, fetchMemory: new MemoryPool(0) };
+      const context = { parts, version: 11, access } as RequestContext;
       return new Reading([{ ...asked, ...more, wasRefused: false }], request, context);
     };
     const all = reading(0);

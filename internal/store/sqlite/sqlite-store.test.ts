@@ -98,7 +98,7 @@ describe('files of the store', () => {
     expect(state.topics).toHaveLength(1);
     await store.close();
     const migrated = new DatabaseSync(join(directory, 'tinymq.db'));
-    expect(migrated.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 });
+    expect(migrated.prepare('PRAGMA user_version').get()).toEqual({ user_version: 5 });
     migrated.close();
   });
 
