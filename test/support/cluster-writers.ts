@@ -1,6 +1,8 @@
 import { buildBatch } from '../../internal/batch/build.ts';
 import { MqttClient } from '../../internal/clients/mqtt/client.ts';
 import { SmqClient } from '../../internal/clients/smq/client.ts';
+import { SmqRefusal } from '../../internal/clients/smq/refusal.ts';
+import { Status } from '../../internal/protocol/grpc/status.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { metadata } from '../../internal/protocol/kafka/apis/03-metadata.ts';
 import { offsetCommit } from '../../internal/protocol/kafka/apis/08-offset-commit.ts';
@@ -57,6 +59,9 @@ export abstract class ClusterWriter {
   /** Writes something once, and says so by {@link acknowledge}. @throws Error where it is not known whether it was. */
   protected abstract write(node: ClusterNode): Promise<void>;
 
+  /** Whether a client does not try again after such an error. */
+  protected abstract isFinal(error: Error): boolean;
+
   /** Ends its connection: it goes on with another one. */
   protected abstract drop(): void;
 
@@ -71,6 +76,7 @@ export abstract class ClusterWriter {
         await this.write(this.nodes[this.#node % this.nodes.length]!);
       } catch (error) {
         this.lastProblem = (error as Error).message;
+        if (this.isFinal(error as Error)) this.refusals.push(`${this.constructor.name}: ${this.lastProblem}`);
         this.drop();
         this.#node++;
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
@@ -105,6 +111,20 @@ const RETRIABLE = new Set<number>([
   KafkaErrorCode.kafkaStorageError,
 ]);
 
+/** What a broker answered to one of Kafka's clients. */
+class ErrorCode extends Error {
+  readonly isRetriable: boolean;
+
+  constructor(api: string, code: number) {
+    super(`${api}: error ${code}`);
+    this.isRetriable = RETRIABLE.has(code);
+  }
+}
+
+function isFinalForKafka(error: Error): boolean {
+  return error instanceof ErrorCode && !error.isRetriable;
+}
+
 /** An idempotent producer of one partition, which sends a batch until it is answered. */
 export class KafkaWriter extends ClusterWriter {
   readonly #partition: number;
@@ -130,13 +150,16 @@ export class KafkaWriter extends ClusterWriter {
     );
     const { errorCode, baseOffset } = responses[0].partitionResponses[0];
     if (errorCode !== 0) {
-      if (!RETRIABLE.has(errorCode)) this.refusals.push(`Produce: error ${errorCode}`);
-      throw new Error(`error ${errorCode}`);
+      throw new ErrorCode('Produce', errorCode);
     }
     this.#sequence += texts.length;
     this.#batch = undefined;
     const partition = this.#partition;
     this.acknowledge(...texts.map((text, at) => ({ text, offset: Number(baseOffset) + at, partition })));
+  }
+
+  protected isFinal(error: Error): boolean {
+    return isFinalForKafka(error);
   }
 
   protected drop(): void {
@@ -154,7 +177,7 @@ export class KafkaWriter extends ClusterWriter {
     const request = { transactionalId: null, transactionTimeoutMs: 60_000 };
     const { errorCode, producerId, producerEpoch } = await wire.ask(initProducerId, 4, request);
     wire.close();
-    if (errorCode !== 0) throw new Error(`InitProducerId: error ${errorCode}`);
+    if (errorCode !== 0) throw new ErrorCode('InitProducerId', errorCode);
     return { producerId, producerEpoch };
   }
 
@@ -188,11 +211,18 @@ export class SmqWriter extends ClusterWriter {
     this.acknowledge({ text, offset: Number(offset) - 1, partition: 0 });
   }
 
+  protected isFinal(error: Error): boolean {
+    return error instanceof SmqRefusal && error.status !== Status.UNAVAILABLE;
+  }
+
   protected drop(): void {
     this.#client?.close();
     this.#client = undefined;
   }
 }
+
+/** Reasons of MQTT after which a client tries again. */
+const PASSING = /Implementation specific error|Server (shutting down|unavailable|busy)|ECONNREFUSED/;
 
 /** Publishes with QoS 1 to a topic that is kept; what is not acknowledged it does not publish again. */
 export class MqttWriter extends ClusterWriter {
@@ -224,6 +254,10 @@ export class MqttWriter extends ClusterWriter {
     this.acknowledge({ text, offset: undefined, partition: 0 });
   }
 
+  protected isFinal({ message }: Error): boolean {
+    return /refuse|ended the connection/.test(message) && !PASSING.test(message);
+  }
+
   protected drop(): void {
     this.#client?.close();
     this.#client = undefined;
@@ -250,11 +284,14 @@ export class Committer extends ClusterWriter {
     const { topics } = await inTime(this.#wire.ask(offsetCommit, 7, commit));
     const { errorCode } = topics[0].partitions[0];
     if (errorCode !== 0) {
-      if (!RETRIABLE.has(errorCode)) this.refusals.push(`OffsetCommit: error ${errorCode}`);
-      throw new Error(`error ${errorCode}`);
+      throw new ErrorCode('OffsetCommit', errorCode);
     }
     this.committed = offset;
     this.answeredAtMs.push(performance.now());
+  }
+
+  protected isFinal(error: Error): boolean {
+    return isFinalForKafka(error);
   }
 
   protected drop(): void {
@@ -279,6 +316,6 @@ export async function toCoordinator(node: ClusterNode, group: string): Promise<K
   const wire = await KafkaWire.open(node.urlOf('kafka'));
   const { errorCode, port } = await wire.ask(findCoordinator, 3, { key: group, keyType: 0 });
   wire.close();
-  if (errorCode !== 0) throw new Error(`FindCoordinator: error ${errorCode}`);
+  if (errorCode !== 0) throw new ErrorCode('FindCoordinator', errorCode);
   return KafkaWire.open(`tcp://127.0.0.1:${port}`);
 }

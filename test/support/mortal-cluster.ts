@@ -1,7 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BrokerProcess, brokerProcess, program, REPORTING, start } from './broker-process.ts';
+import {
+  type BrokerProcess,
+  brokerProcess,
+  type Ended,
+  program,
+  REPORTING,
+  start,
+} from './broker-process.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { type NatsOptions, type NatsServers, startNats } from './nats-servers.ts';
@@ -56,8 +63,9 @@ export class ClusterNode {
     await this.#process?.stop('SIGKILL');
   }
 
-  async stop(): Promise<void> {
-    await this.#process?.stop('SIGTERM');
+  /** Ends it as whoever upgrades it does. */
+  stop(): Promise<Ended> {
+    return this.process.stop('SIGTERM');
   }
 
   /** Stops its process where it is. */
