@@ -23,8 +23,8 @@ export class Claims {
   readonly #timer: NodeJS.Timeout;
   /** By shard, since when it lacks an owner. */
   readonly #ownerlessSinceMs = new Map<number, number>();
-  /** By shard, when it was given away. */
-  readonly #givenAtMs = new Map<number, number>();
+  /** By shard, to whom it was given, and when. */
+  readonly #given = new Map<number, { to: number; atMs: number }>();
   #isClosed = false;
   #isMoving = false;
 
@@ -78,18 +78,28 @@ export class Claims {
   /** Steps down from one shard whose first in order is another node, which then claims it. */
   async #moveOne(): Promise<void> {
     if (this.#isMoving) return;
-    const { self, shards } = this.#parts;
-    const nowMs = performance.now();
-    const isBetterElsewhere = (shard: Shard, number: number) =>
-      shard.leader === 'here' &&
-      nowMs - (this.#givenAtMs.get(number) ?? -giveAgainMs) >= giveAgainMs &&
-      this.#order(number, settledNodeMs, self)[0] !== self;
-    const number = shards.findIndex(isBetterElsewhere);
-    if (number === -1) return;
+    for (const [number, shard] of this.#parts.shards.entries()) {
+      const to = shard.leader === 'here' ? this.#betterThanHere(number) : undefined;
+      if (to === undefined) continue;
+      this.#given.set(number, { to, atMs: performance.now() });
+      return this.#give(shard);
+    }
+  }
+
+  /** The node that a shard of this one is for, unless it was given that one just now and did not take it. */
+  #betterThanHere(number: number): number | undefined {
+    const { self } = this.#parts;
+    const [first] = this.#order(number, settledNodeMs, self);
+    if (first === self) return undefined;
+    const given = this.#given.get(number);
+    const didNotTakeIt = given?.to === first && performance.now() - given.atMs < giveAgainMs;
+    return didNotTakeIt ? undefined : first;
+  }
+
+  async #give(shard: Shard): Promise<void> {
     this.#isMoving = true;
-    this.#givenAtMs.set(number, nowMs);
     try {
-      await shards[number]!.stepDown();
+      await shard.stepDown();
     } finally {
       this.#isMoving = false;
     }

@@ -38,12 +38,14 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const warn = (problem: string) => logger.warn({ problem }, 'a NATS server cannot be used at the moment');
   const store = new JetStreamStore({ ...options, warn, shards: shardCount, clock });
   const control = await store.connect();
+  let live: NatsConnection | undefined;
   try {
-    const live = await patiently(() => connectToNats(options), warn);
+    live = await patiently(() => connectToNats(options), warn);
     const tables = await patiently(() => openTables(store.jetStream, options.name, options.fsync), warn);
     if (store.replicas === 1) logger.warn({}, ONE_SERVER);
     return new JetStreamCluster({ ...options, store, control, live, tables });
   } catch (error) {
+    await live?.close();
     await store.close();
     throw error;
   }

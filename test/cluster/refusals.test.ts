@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CertificateSet, makeCertificates } from '../../certs/make.ts';
-import { connectToNats, type NatsOptions } from '../../internal/cluster/connection.ts';
+import { connectToNats, makeStream, type NatsOptions } from '../../internal/cluster/connection.ts';
 import { newKey } from '../../internal/cluster/credentials.ts';
+import { JetStream } from '../../internal/cluster/jetstream.ts';
 import { JetStreamStore } from '../../internal/cluster/jetstream-store.ts';
 import { natsUrlProblem } from '../../internal/cluster/nats-url.ts';
+import { openCluster } from '../../internal/cluster/open-cluster.ts';
 import { systemClock } from '../../internal/lib/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { fakeNats } from '../support/fake-nats.ts';
@@ -224,6 +226,26 @@ describe.runIf('there' in program)('with real servers', () => {
       code: 'unsupported',
       message: expect.stringMatching(/stream laxer-meta was made with -cluster-fsync os/),
     });
+  });
+
+  it('a node that cannot open everything leaves no connection behind', async () => {
+    await using nats = await startNats(command);
+    const { urls } = nats;
+    const own = await connectToNats({ urls, fsync: 'os' });
+    const shared = { name: 'half-shared', subjects: ['half.shared.>'], isLastOnly: true, expires: true };
+    await makeStream(new JetStream(own), shared, 'os');
+    await own.close();
+    const logger = { info: () => {}, warn: () => {} };
+    await expect(openCluster({ urls, name: 'half', fsync: 'commit', logger })).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringMatching(/stream half-shared was made with -cluster-fsync os/),
+    });
+    for (const { monitorUrl } of nats.servers) {
+      await eventually(async () => {
+        const answer = await fetch(`${monitorUrl}/connz`);
+        return ((await answer.json()) as { num_connections: number }).num_connections === 0;
+      }, 'the end of all connections');
+    }
   });
 
   it('one server holds logs alone, which is known, if its monitor says that it syncs', async () => {
