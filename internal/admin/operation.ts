@@ -40,7 +40,9 @@ export interface BrokerParts extends AdminParts {
   readonly groups: Groups | undefined;
   readonly store: StoreFacts;
   /** Makes a copy of the logs beside them; undefined where they do not lie in files of their own. @throws StoreError */
-  readonly takeSnapshot: ((withValues: boolean) => Promise<string>) | undefined;
+  readonly takeSnapshot:
+    | ((withValues: boolean) => Promise<{ name: string; directories: readonly string[] }>)
+    | undefined;
   /** What it was told when it was started; nothing of a broker in an app. */
   settings(): readonly Setting[];
   /** Where it listens now. */

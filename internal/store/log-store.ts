@@ -1,6 +1,14 @@
 import type { LentMemory } from '../lib/lent-memory.ts';
 import type { StoredTransactions } from './transactions.ts';
 
+/** A copy of what a store has, beside it. */
+export interface Snapshot {
+  /** Of the folder in each directory of logs that has it. */
+  readonly name: string;
+  /** The directories of logs, as the store was told of them. */
+  readonly directories: readonly string[];
+}
+
 /**
  * The storage of logs: topics with partitions of record batches, offsets of consumer groups, and small values. The log
  * above gives offsets, decodes batches and decides what is kept; a store only keeps what it is given, byte for byte.
@@ -100,10 +108,9 @@ export interface LogStore {
    * asked removes it; a start removes what is left of one. A store whose logs do not lie in files of their own has none.
    *
    * @param withValues whether what is no log is needed, where that lies elsewhere.
-   * @returns the name of the folder in each directory of logs.
    * @throws StoreError `unsupported` where files cannot have a second name
    */
-  snapshot?(withValues: boolean): Promise<string>;
+  snapshot?(withValues: boolean): Promise<Snapshot>;
 
   /** Resolves after everything that was asked before lasts. */
   flush(): Promise<void>;

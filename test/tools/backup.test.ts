@@ -1,14 +1,31 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildBatch } from '../../internal/batch/build.ts';
+import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
+import { offsetCommit } from '../../internal/protocol/kafka/apis/08-offset-commit.ts';
+import { offsetFetch } from '../../internal/protocol/kafka/apis/09-offset-fetch.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { connect } from '../../pkg/client/index.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { connectMqtt } from '../mqtt/client.ts';
 import { eventually } from '../support/eventually.ts';
+import { writeKafkaDirectory } from '../support/kafka-directory.ts';
+import { commitOf, KafkaWire } from '../support/kafka-wire.ts';
+import { recordsOf } from '../support/lasting-producer.ts';
 import { urlOf } from '../support/listeners.ts';
 import { runTinymq } from '../support/tinymq-program.ts';
 
@@ -250,5 +267,195 @@ describe('a store', () => {
     ]);
     expect((await runTinymq(['verify', file])).code).toBe(0);
     await again.close();
+  });
+});
+
+const TOPIC = { name: 'sensors', topicId: 'ml8oAK_iQ6CoGb5lWEQRDQ', partitionCount: 3 };
+
+/** Two log directories of a Kafka; its metadata name the second one for partitions that have no folder yet. */
+function logDirectories(name: string): [string, string] {
+  const [first, second] = [place(`${name}-1`), place(`${name}-2`)];
+  writeKafkaDirectory(first, [TOPIC]);
+  mkdirSync(join(first, 'sensors-0'));
+  mkdirSync(second);
+  const file = join(first, 'meta.properties');
+  const identity = readFileSync(file, 'utf8');
+  writeFileSync(join(second, 'meta.properties'), identity);
+  writeFileSync(file, identity.replace(/directory\.id=.*/, 'directory.id=bPWeOqAWV2C7QCsDADyggA'));
+  return [first, second];
+}
+
+function startedOnLogDirs(directories: readonly string[]): Promise<RunningBroker> {
+  return startBroker({
+    listen: [],
+    kafka: { listen: ['tcp://127.0.0.1:0'] },
+    kafkaLogDirs: { directories },
+    adminSocket: true,
+    sysIntervalMs: 0,
+  });
+}
+
+/** Produces to all partitions in turn until it is stopped, and commits where it is; remembers what was acknowledged. */
+class LogLoad {
+  readonly acknowledged: [string[], string[], string[]] = [[], [], []];
+  committed = 0;
+  #isStopped = false;
+  readonly #ended: Promise<void>;
+
+  constructor(url: string) {
+    this.#ended = this.#run(url);
+  }
+
+  get count(): number {
+    return this.acknowledged[2].length;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#ended;
+  }
+
+  async #run(url: string): Promise<void> {
+    const wire = await KafkaWire.open(url);
+    for (let at = 0; !this.#isStopped; at++) {
+      for (const index of [0, 1, 2]) {
+        const value = Buffer.from(`${index} ${at}`);
+        const { responses } = await wire.ask(produce, 9, {
+          ...{ acks: -1, timeoutMs: 30_000 },
+          topicData: [
+            {
+              name: TOPIC.name,
+              partitionData: [
+                { index, records: buildBatch([{ timestamp: Date.now(), key: null, value }], {}) },
+              ],
+            },
+          ],
+        });
+        expect(responses[0]!.partitionResponses[0]!.errorCode).toBe(0);
+        this.acknowledged[index]!.push(`${index} ${at}`);
+      }
+      await wire.ask(offsetCommit, 8, commitOf('readers', TOPIC.name, at + 1));
+      this.committed = at + 1;
+    }
+    wire.close();
+  }
+}
+
+async function committedBy(url: string): Promise<number> {
+  const wire = await KafkaWire.open(url);
+  const asked = [{ name: TOPIC.name, partitionIndexes: [0] }];
+  const { topics } = await wire.ask(offsetFetch, 5, { groupId: 'readers', topics: asked });
+  wire.close();
+  return topics[0]!.partitions[0]!.committedOffset;
+}
+
+const snapshotsIn = (directories: readonly string[]) =>
+  directories.flatMap((directory) => readdirSync(directory).filter((name) => name.includes('snapshot')));
+
+describe('a backup of the log directories of a Kafka', () => {
+  /** That a restored backup has at least what was acknowledged before it, and nothing that never was. */
+  async function expectRestored(
+    file: string,
+    name: string,
+    least: LogLoad['acknowledged'],
+    committed: number,
+  ) {
+    const dataDir = place(name);
+    const { code, out, errors } = await runTinymq(['restore', file, '-data-dir', dataDir]);
+    expect(code, errors).toBe(0);
+    expect(out).toMatch(/^Restored 1 topic with [\d,]+ messages /);
+    const users = await runTinymq(['users', 'list', '-data-dir', dataDir]);
+    expect(users.out).toContain('anna');
+    await using broker = await startBroker({
+      ...{ listen: [], kafka: { listen: ['tcp://127.0.0.1:0'] }, dataDir },
+    });
+    const url = urlOf(broker, 'kafka');
+    for (const [index, texts] of least.entries()) {
+      const found = await recordsOf(url, TOPIC.name, index);
+      expect(found.slice(0, texts.length)).toEqual(texts.map((text, offset) => [offset, text]));
+      expect(found.every(([offset, text]) => text === `${index} ${offset}`)).toBe(true);
+    }
+    expect(await committedBy(url)).toBeGreaterThanOrEqual(committed);
+  }
+
+  it('has several directories, offsets of groups and users, while the broker goes on and when it is stopped', async () => {
+    const directories = logDirectories('kafka');
+    const named = directories.flatMap((directory) => ['-kafka-log-dir', directory]);
+    for (const args of [
+      ['users', 'add', 'anna', '-no-password', '-quiet'],
+      ['acl', 'add', '-allow', 'all', '-users', 'anonymous'],
+    ]) {
+      const { code, errors } = await runTinymq([...args, ...named]);
+      expect(code, errors).toBe(0);
+    }
+    const broker = await startedOnLogDirs(directories);
+    const load = new LogLoad(urlOf(broker, 'kafka'));
+    await eventually(() => load.count > 100, 'some load');
+    const before = structuredClone(load.acknowledged);
+    const committedBefore = load.committed;
+    // The broker knows its other directories.
+    const running = await runTinymq(['backup', place('kafka.db'), '-kafka-log-dir', directories[0]]);
+    expect(running.code, running.errors).toBe(0);
+    const verified = await runTinymq(['verify', ...named, '-json']);
+    expect(verified.code, verified.errors).toBe(0);
+    expect(JSON.parse(verified.out)).toMatchObject({ isWhole: true, problems: [] });
+    expect(JSON.parse(verified.out).records).toBeGreaterThan(300);
+    const then = load.count;
+    await eventually(() => load.count > then, 'messages behind the backup');
+    expect(snapshotsIn(directories)).toEqual([]);
+    await load.stop();
+    await broker.close();
+    await expectRestored(place('kafka.db'), 'kafka-restored', before, committedBefore);
+    const stopped = await runTinymq(['backup', place('kafka-stopped.db'), ...named]);
+    expect(stopped.code, stopped.errors).toBe(0);
+    expect(snapshotsIn(directories)).toEqual([]);
+    await expectRestored(
+      place('kafka-stopped.db'),
+      'kafka-stopped-restored',
+      load.acknowledged,
+      load.committed,
+    );
+  });
+
+  it('is verified by a snapshot, and what is damaged is named by its own place', async () => {
+    const directories = logDirectories('damaged');
+    const named = directories.flatMap((directory) => ['-kafka-log-dir', directory]);
+    const first = await startedOnLogDirs(directories);
+    const load = new LogLoad(urlOf(first, 'kafka'));
+    await eventually(() => load.count > 3, 'some messages');
+    await load.stop();
+    await first.close();
+    await flip(join(directories[1], 'sensors-1', `${'0'.repeat(20)}.log`), '1 2');
+    await using _broker = await startedOnLogDirs(directories);
+    const { code, out, errors } = await runTinymq(['verify', ...named, '-json']);
+    expect(code, errors).toBe(1);
+    const { problems } = JSON.parse(out) as { problems: string[] };
+    expect(problems).toEqual([expect.stringContaining("topic 'sensors' partition 1")]);
+    expect(problems[0]).not.toContain('snapshot');
+    const backup = await runTinymq(['backup', place('damaged-kafka.db'), ...named]);
+    expect(backup.code).toBe(1);
+    expect(backup.errors).toContain("topic 'sensors' partition 1, offsets 2 to 2: they are damaged");
+    expect(snapshotsIn(directories)).toEqual([]);
+  });
+
+  it('is refused where a directory is missing, and leaves nothing', async () => {
+    const directories = logDirectories('missing');
+    const broker = await startedOnLogDirs(directories);
+    const load = new LogLoad(urlOf(broker, 'kafka'));
+    await eventually(() => load.count > 3, 'some messages');
+    await load.stop();
+    await broker.close();
+    for (const [args, problem] of [
+      [['-kafka-log-dir', directories[1]], 'the metadata log is not in'],
+      [['-kafka-log-dir', directories[0]], "partition 1 of topic 'sensors' is in none of them: name all"],
+      [['-kafka-log-dir', place('nowhere')], 'there is no folder'],
+      [['-kafka-log-dir', directories[0], '-data-dir', place('x')], 'are two stores'],
+    ] as const) {
+      const { code, errors } = await runTinymq(['backup', place('missing.db'), ...args]);
+      expect(code, problem).not.toBe(0);
+      expect(errors).toContain(problem);
+    }
+    expect([place('missing.db'), place('missing.db.part')].filter(existsSync)).toEqual([]);
+    expect(snapshotsIn(directories)).toEqual([]);
   });
 });

@@ -41,7 +41,7 @@ export const importKafka = command(importKafkaProgram, async ({ values, operands
 });
 
 /** @throws UsageError where it is none: a store that is opened creates what is missing. */
-function demandLogDirectory(directory: string): void {
+export function demandLogDirectory(directory: string): void {
   const found = statSync(directory, { throwIfNoEntry: false });
   if (found === undefined) throw new UsageError(`there is no folder ${directory}`);
   if (!found.isDirectory()) throw new UsageError(`${directory} is no folder`);

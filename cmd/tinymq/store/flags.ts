@@ -13,6 +13,12 @@ const outputOptions = {
 
 const backupOptions = {
   'data-dir': dataDir('the data folder of the broker, which may be running'),
+  'kafka-log-dir': list({
+    group: 'Store',
+    placeholder: 'FOLDER',
+    variable: 'TINYMQ_KAFKA_LOG_DIR',
+    help: 'the log directories of a Kafka, instead of a data folder; the broker that has them may be running',
+  }),
   ...outputOptions,
 };
 
@@ -22,7 +28,10 @@ export const backupProgram: Program<typeof backupOptions> = {
   options: backupOptions,
   operands: { usage: 'FILE', help: 'the file to write', min: 1, max: 1 },
   fileFlag: optionsFileFlag,
-  examples: ['tinymq backup /backups/tinymq-monday.db -data-dir /var/lib/tinymq'],
+  examples: [
+    'tinymq backup /backups/tinymq-monday.db -data-dir /var/lib/tinymq',
+    'tinymq backup /backups/logs-monday.db -kafka-log-dir /var/lib/kafka/data',
+  ],
 };
 
 const restoreOptions = {
@@ -45,7 +54,7 @@ const verifyOptions = {
     group: 'Store',
     placeholder: 'FOLDER',
     variable: 'TINYMQ_KAFKA_LOG_DIR',
-    help: 'the log directories of a Kafka, instead of a data folder; no Kafka may have them meanwhile',
+    help: 'the log directories of a Kafka, instead of a data folder; a broker may have them meanwhile, a Kafka may not',
   }),
   ...outputOptions,
 };

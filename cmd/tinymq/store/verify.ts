@@ -5,7 +5,7 @@ import { type Command, complain, EXIT_DONE, EXIT_FAILED, invocationOf } from '..
 import { Progress } from '../import/progress.ts';
 import { reporter } from '../report.ts';
 import { verifyProgram } from './flags.ts';
-import { snapshotByBroker } from './snapshots.ts';
+import { logsSnapshotByBroker, snapshotFoldersByBroker } from './snapshots.ts';
 import { toldByStore } from './told.ts';
 import { contentText, readWhole } from './verifying.ts';
 
@@ -41,7 +41,8 @@ async function verifying(
   const { verifyDataFolder, verifyLogDirectories } = await import(
     '../../../internal/store/data-folder/verify.ts'
   );
-  const snapshotIn = (place: string) => () => snapshotByBroker(place, false);
-  if (directories.length > 0) return verifyLogDirectories(directories, snapshotIn(directories[0]!));
-  return verifyDataFolder(folder, entryName, snapshotIn(folder));
+  if (directories.length > 0) {
+    return verifyLogDirectories(directories, () => snapshotFoldersByBroker(directories));
+  }
+  return verifyDataFolder(folder, entryName, () => logsSnapshotByBroker(folder));
 }

@@ -7,7 +7,7 @@ import { showHistory, showOverview } from '../../../internal/admin/operations/ov
 import { showFates } from '../../../internal/admin/operations/why.ts';
 import { entryName } from '../../../internal/persistence/entry-keys.ts';
 import type { RunningBroker } from '../reach/reach.ts';
-import { snapshotByBroker } from '../store/snapshots.ts';
+import { logsSnapshotByBroker } from '../store/snapshots.ts';
 
 /** What one file of the archive holds, and how it comes about. */
 export interface Content {
@@ -83,7 +83,7 @@ export const VERIFICATION: Content = {
   async gather({ folder, stop }) {
     if (folder === undefined) return NOT_HERE;
     const { verifyDataFolder } = await import('../../../internal/store/data-folder/verify.ts');
-    const verifying = verifyDataFolder(folder, entryName, () => snapshotByBroker(folder, false));
+    const verifying = verifyDataFolder(folder, entryName, () => logsSnapshotByBroker(folder));
     for (;;) {
       const { done, value } = await verifying.next();
       if (done) return value;

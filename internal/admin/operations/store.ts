@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import { THE_BROKER } from '../../access/policy.ts';
 import { BrokerError } from '../../errors.ts';
-import { type BrokerParts, defineOperation, flag, objectOf, text } from '../operation.ts';
+import { type BrokerParts, defineOperation, flag, listOf, objectOf, text } from '../operation.ts';
 
 interface SnapshotInput {
   readonly withValues?: boolean;
@@ -28,9 +29,11 @@ export const takeSnapshot = defineOperation({
       description:
         'Of the folder, which whoever asked removes; it takes the room of what is deleted while it is there.',
     },
+    directories: { ...listOf(text), description: 'The directories of logs; each has such a folder.' },
   }),
   async run({ takeSnapshot: take }: BrokerParts, { withValues = false }: SnapshotInput) {
     if (take === undefined) throw new BrokerError('no-such-object', 'this broker has no logs in files');
-    return { name: await take(withValues) };
+    const { name, directories } = await take(withValues);
+    return { name, directories: directories.map((directory) => resolve(directory)) };
   },
 });

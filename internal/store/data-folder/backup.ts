@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ImportResult, TopicCopy } from '../import.ts';
+import { storeRestoreBytes } from '../../limits/persistence.ts';
+import { type ImportResult, importLogs, TopicCopy } from '../import.ts';
 import { KafkaDirectoryStore } from '../kafka-directory/kafka-directory-store.ts';
 import { removeSnapshot, snapshotFolders } from '../kafka-directory/snapshot.ts';
 import type { StoredTopic } from '../log-store.ts';
@@ -46,6 +47,57 @@ export async function backUpFolder(
   } finally {
     await rm(part, { recursive: true, force: true });
     if (snapshot !== undefined) await removeSnapshot([snapshot]);
+  }
+}
+
+/**
+ * The same of log directories: topics, committed records, commits of groups, users and rules become a store as that of a data
+ * folder. Sessions and retained messages do not lie there.
+ *
+ * @param takeSnapshot makes a snapshot of the directories and tells its folders; they are gone afterwards.
+ * @throws as {@link backUpFolder}.
+ */
+export async function backUpLogDirectories(
+  file: string,
+  takeSnapshot: () => Promise<readonly string[]>,
+  progress: CopyProgress,
+): Promise<BackedUp> {
+  demandFree(file);
+  const part = `${file}.part`;
+  let folders: readonly string[] = [];
+  try {
+    await rm(part, { recursive: true, force: true });
+    await mkdir(part, { mode: 0o700 });
+    folders = await takeSnapshot();
+    const damaged = await copyDirectories(folders, part, progress);
+    return { bytes: await becomeBackup(join(part, STORE_FILE), file), damaged };
+  } finally {
+    await rm(part, { recursive: true, force: true });
+    await removeSnapshot(folders);
+  }
+}
+
+async function copyDirectories(
+  folders: readonly string[],
+  into: string,
+  progress: CopyProgress,
+): Promise<BackedUp['damaged']> {
+  const from = new KafkaDirectoryStore({ directories: [...folders], areOurs: true, fsync: 'os' });
+  const store = new SqliteStore({ directory: into, fsync: 'os' });
+  try {
+    const { damaged } = await importLogs(from, store, ({ copiedBytes, totalBytes }) =>
+      progress(copiedBytes, totalBytes),
+    );
+    for (let after = ''; ; ) {
+      const entries = await from.readEntries(after, storeRestoreBytes);
+      if (entries.length === 0) break;
+      await store.putEntries(entries);
+      after = entries.at(-1)!.key;
+    }
+    await store.flush();
+    return damaged;
+  } finally {
+    await Promise.all([from.close(), store.close()]);
   }
 }
 

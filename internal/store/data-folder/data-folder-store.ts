@@ -12,6 +12,7 @@ import type {
   LogStore,
   NewBatch,
   NewTopic,
+  Snapshot,
   StoredBatch,
   StoredPartition,
   StoredProducer,
@@ -178,14 +179,14 @@ export class DataFolderStore implements LogStore, EntryStore {
   }
 
   /** The values are those of the moment in which the logs are linked: nothing that they say of logs is missing there. */
-  async snapshot(withValues: boolean): Promise<string> {
+  async snapshot(withValues: boolean): Promise<Snapshot> {
     let values: PinnedStore | undefined;
     try {
-      const { name, folders } = await this.#logs.snapshotWith(() => {
+      const { name, directories, folders } = await this.#logs.snapshotWith(() => {
         if (withValues) values = new PinnedStore(this.#options.directory);
       });
       await values?.copyTo(join(folders[0]!, STORE_FILE));
-      return name;
+      return { name, directories };
     } finally {
       values?.[Symbol.dispose]();
     }

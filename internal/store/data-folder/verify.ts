@@ -1,12 +1,12 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isFormatted } from '../kafka-directory/format.ts';
-import { removeSnapshot, snapshotFolders } from '../kafka-directory/snapshot.ts';
+import { removeSnapshot } from '../kafka-directory/snapshot.ts';
 import { verifyKafkaDirectories } from '../kafka-directory/verify.ts';
 import { type NameOfEntry, type Verified, type Verifying, verifyFolder } from '../sqlite/verify.ts';
 import { LOGS_FOLDER } from './logs-folder.ts';
 
-/** Makes a snapshot of logs and tells its name; undefined where nobody has them, and they are read where they lie. */
-export type TakeSnapshot = () => Promise<string | undefined>;
+/** Makes a snapshot of logs and tells its folders; undefined where nobody has them, and they are read where they lie. */
+export type TakeSnapshot = () => Promise<readonly string[] | undefined>;
 
 /** Reads the whole store of a data folder; a broker may have it meanwhile. */
 export async function* verifyDataFolder(
@@ -25,13 +25,14 @@ export async function* verifyLogDirectories(
   directories: readonly string[],
   takeSnapshot: TakeSnapshot,
 ): Verifying {
-  const name = await takeSnapshot();
-  if (name === undefined) return yield* verifyKafkaDirectories(directories);
-  const folders = snapshotFolders(directories, name);
+  const folders = await takeSnapshot();
+  if (folders === undefined) return yield* verifyKafkaDirectories(directories);
   try {
     const found = yield* verifyKafkaDirectories(folders);
     // A snapshot has the same files, and nobody finds it afterwards.
-    const problems = found.problems.map((problem) => problem.replaceAll(`/${name}`, ''));
+    const problems = found.problems.map((problem) =>
+      folders.reduce((text, folder) => text.replaceAll(folder, dirname(folder)), problem),
+    );
     return { ...found, problems };
   } finally {
     await removeSnapshot(folders);

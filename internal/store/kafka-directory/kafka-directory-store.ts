@@ -19,6 +19,7 @@ import type {
   LogStore,
   NewBatch,
   NewTopic,
+  Snapshot,
   StoredBatch,
   StoredPartition,
   StoredProducer,
@@ -197,8 +198,9 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     });
   }
 
-  async snapshot(): Promise<string> {
-    return (await this.snapshotWith(() => {})).name;
+  async snapshot(): Promise<Snapshot> {
+    const { name, directories } = await this.snapshotWith(() => {});
+    return { name, directories };
   }
 
   /**
@@ -213,6 +215,15 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     });
     await settleSnapshot(linked);
     return linked;
+  }
+
+  /**
+   * That what is open is all there is: nobody would notice that the partitions of a directory are missing which was not named.
+   *
+   * @throws StoreError `not-found`
+   */
+  demandAllDirectories(): void {
+    this.#directory.demandAll();
   }
 
   /** Whether there is a topic of this name. */

@@ -177,6 +177,23 @@ export class KafkaDirectory implements ChangedDirectory {
     return linkFiles(allDirectories(this.options));
   }
 
+  /** @throws StoreError `not-found` where the metadata log or a partition lies in a directory that was not named. */
+  demandAll(): void {
+    if (this.metadataLog === undefined) {
+      throw new StoreError('not-found', `the metadata log is not in ${this.options.directories.join(', ')}`);
+    }
+    const known = new Set([...this.identities.values()].map(({ directoryId }) => directoryId));
+    for (const { name, partitions } of this.image.topics.values()) {
+      for (const [number, { directories }] of partitions) {
+        const isElsewhere = directories.some((id) => !known.has(id) && !RESERVED_IDS.has(id));
+        const folder = partitionFolder(name, number);
+        if (!isElsewhere || this.options.directories.some((each) => existsSync(join(each, folder)))) continue;
+        const problem = `partition ${number} of topic '${name}' is in none of them: name all log directories`;
+        throw new StoreError('not-found', `${this.options.directories.join(', ')}: ${problem}`);
+      }
+    }
+  }
+
   /** Removes what deleted topics have left; nobody need wait for it. */
   removeLeftovers(): Promise<void> {
     const directories = allDirectories(this.options);
@@ -446,6 +463,9 @@ export class KafkaDirectory implements ChangedDirectory {
     );
   }
 }
+
+/** What Kafka writes in the place of the id of a directory: lost, not assigned, not known yet (KIP-858: 0, 1 and 2). */
+const RESERVED_IDS = new Set([0, 1, 2].map((last) => Buffer.alloc(16).fill(last, 15).toString('base64url')));
 
 const OPEN_FILES = Math.min(
   Math.max(Math.floor((descriptorLimit() ?? 0) * kafkaOpenFilesShare), kafkaOpenFilesAtLeast),

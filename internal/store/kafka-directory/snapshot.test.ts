@@ -81,7 +81,7 @@ describe('a snapshot', () => {
     const taking = store.snapshot();
     const behind = store.append(id, batch(23));
     await Promise.all(before);
-    const [folder] = snapshotFolders([directory], await taking);
+    const [folder] = snapshotFolders([directory], (await taking).name);
     await behind;
     await store.replace(id, 3, 5, [batch(4)]);
     await store.deleteUntil(id, 12);
@@ -126,7 +126,7 @@ describe('a snapshot', () => {
       }
     })();
     for (let count = 0; count < 5; count++) {
-      const name = await store.snapshot(true);
+      const { name } = await store.snapshot(true);
       const [folder] = snapshotFolders([join(directory, 'logs')], name);
       const { state } = await open(folder!);
       const { nextOffset } = state.topics[0]!.partitions[0]!;

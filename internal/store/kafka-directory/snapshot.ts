@@ -10,6 +10,7 @@ import { REDO_LOG } from './redo-log.ts';
 
 /** Log directories as they were in one moment, some files of which are still those of the directories and go on growing. */
 export interface LinkedFiles {
+  readonly directories: readonly string[];
   /** Of the folder in each directory that has them; a start of whoever has the directories removes it. */
   readonly name: string;
   readonly folders: readonly string[];
@@ -37,7 +38,7 @@ export async function linkFiles(directories: readonly string[]): Promise<LinkedF
     const reason = `no snapshot of the logs can be made: ${systemReason(error)}`;
     throw new StoreError('unsupported', reason, { cause: error });
   }
-  return { name, folders, growing };
+  return { name, directories, folders, growing };
 }
 
 /** Puts copies in the place of the files that go on growing: then nobody changes what is there. */
