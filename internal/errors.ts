@@ -88,8 +88,8 @@ export const ERRORS = {
   },
   'message-too-large': {
     kind: 'too-large',
-    rule: 'A payload is at most -max-message bytes.',
-    remedy: 'Send less at once, or raise -max-message.',
+    rule: 'A payload is at most -max-message bytes, and a log of a cluster takes less than max_payload of NATS.',
+    remedy: 'Send less at once, or raise -max-message, or max_payload of the NATS servers.',
   },
   'bad-credentials': {
     kind: 'denied',

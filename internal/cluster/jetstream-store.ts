@@ -2,6 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Clock } from '../lib/clock.ts';
 import {
   checkBatch,
+  checkBatchSize,
   checkFirst,
   checkGroupOffsets,
   checkMorePartitions,
@@ -213,12 +214,7 @@ export class JetStreamStore implements LogStore {
 
   async append(partition: number, batch: NewBatch): Promise<void> {
     checkBatch(batch);
-    if (batch.bytes.length > this.limits.maxBatchBytes) {
-      throw new StoreError(
-        'invalid',
-        `a batch has at most ${this.limits.maxBatchBytes} bytes here, not ${batch.bytes.length}`,
-      );
-    }
+    checkBatchSize(batch.bytes.length, this.limits.maxBatchBytes);
     await this.#shardOf(partition).shard.append(partition, batch);
   }
 

@@ -6,7 +6,7 @@ import type { Receipt } from '../broker/delivery/receipt.ts';
 import { BrokerError, type ErrorCode } from '../errors.ts';
 import { HeldSources } from '../lib/held-sources.ts';
 import { captureBatchBytes, maxCaptureWaitingBytes } from '../limits/live.ts';
-import type { Logs, TopicLog } from '../log/logs.ts';
+import { type Logs, StoreError, type TopicLog } from '../log/logs.ts';
 import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
 import type { NumberedBatch } from '../log/numbered-senders.ts';
 import type { UnplacedBatch } from '../log/partition-log.ts';
@@ -147,8 +147,8 @@ export class Capture implements Receiver {
     if (log === undefined && this.#createsNone) return undefined;
     if (numbered !== undefined && isThere(log, numbered)) return undefined;
     if (liveTopicOf(name) !== message.topic) this.#mixed.add(name);
-    const builder = this.#builderOf(name, numbered);
     const { payload } = message;
+    const builder = this.#builderOf(name, numbered, payload.length);
     // A log with many topics is keyed by them, so that compaction treats each as one thing; and what is compacted has keys.
     const isKeyed = this.#logName !== undefined || log?.settings.compacts;
     const key = isKeyed ? Buffer.from(message.topic) : null;
@@ -156,12 +156,13 @@ export class Capture implements Receiver {
     return name;
   }
 
-  /** Has room for one message more. */
-  #builderOf(name: string, numbered: NumberedBatch | undefined): BatchBuilder {
+  /** Has room for one message more. A large one is alone in its batch: a store that refuses it takes the others. */
+  #builderOf(name: string, numbered: NumberedBatch | undefined, bytes: number): BatchBuilder {
     let builder = this.#builders.get(name);
     if (
       builder !== undefined &&
-      (builder.sizeBytes >= captureBatchBytes || this.#isOfAnother(name, numbered))
+      builder.count > 0 &&
+      (Math.max(builder.sizeBytes, bytes) >= captureBatchBytes || this.#isOfAnother(name, numbered))
     ) {
       this.#writeBatch(name, builder);
       builder = this.#builders.get(name);
@@ -278,11 +279,16 @@ export class Capture implements Receiver {
   #failed(name: string, lost: Lost, error: Error, receipts: readonly Receipt[]): void {
     if (receipts.length > 0) tellLost(receipts, error);
     const code = codeOf(error);
-    const line = code === 'too-many-logs' ? this.#lineOfNoRoom(name) : this.#lineOfFailure();
+    const line = this.#lineOf(code, name);
     const details = { log: name, error: error.message };
     const { count, bytes } = lost;
     const about = { topic: liveTopicOf(name), bytes, cause: error.message };
     this.#fates.tell({ outcome: 'unkept', code, count, about, details, line });
+  }
+
+  #lineOf(code: ErrorCode, name: string): string | undefined {
+    if (code === 'too-many-logs') return this.#lineOfNoRoom(name);
+    return code === 'message-too-large' ? 'a live message is too large for its log' : this.#lineOfFailure();
   }
 
   /** Logged once, until the store could write again. */
@@ -321,7 +327,9 @@ const MAX_REMEMBERED_TOPICS = 10_000;
 const MAX_IDLE_BUILDER_BYTES = 64 * 1024;
 
 function codeOf(error: Error): ErrorCode {
-  return error instanceof TooManyLogsError ? 'too-many-logs' : 'store-unavailable';
+  if (error instanceof TooManyLogsError) return 'too-many-logs';
+  const isTooLarge = error instanceof StoreError && error.code === 'batch-too-large';
+  return isTooLarge ? 'message-too-large' : 'store-unavailable';
 }
 
 function tellLost(receipts: readonly Receipt[], error: Error): void {

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import type { LentMemory } from '../lib/lent-memory.ts';
 import { maxProducersPerPartition } from '../limits/log.ts';
 import type { Histogram } from '../observe/histogram.ts';
+import { checkBatchSize } from '../store/batch-rules.ts';
 import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import {
@@ -102,6 +103,8 @@ export class PartitionLog {
   leaderEpoch: number;
 
   readonly #store: LogStore;
+  /** Bytes of the largest batch that the store takes. */
+  readonly #maxBatchBytes: number;
   readonly #clock: Clock;
   readonly #leadership: Leadership;
   readonly #elsewhere: Elsewhere | undefined;
@@ -138,6 +141,7 @@ export class PartitionLog {
     this.#maxTimestamp = stored.maxTimestamp;
     this.#sizeBytes = stored.sizeBytes;
     this.#store = store;
+    this.#maxBatchBytes = store.limits?.maxBatchBytes ?? Number.POSITIVE_INFINITY;
     this.#tail = new PartitionTail(cache);
     this.#producers.restore(stored.producers);
     this.#senders.restore(stored.producers);
@@ -184,9 +188,11 @@ export class PartitionLog {
    * Appends a batch, here or where its leader is; resolves with its base offset after it lasts. For a batch of an idempotent
    * producer that came before, that is the offset it has.
    *
-   * @throws SequenceError; StoreUnavailableError where the store cannot write now; StoreError `not-leader`.
+   * @throws SequenceError; StoreUnavailableError where the store cannot write now; StoreError `not-leader`, `batch-too-large`.
    */
   async append(batch: UnplacedBatch): Promise<number> {
+    // Before it has a place, so that those behind it need not wait for its end.
+    checkBatchSize(batch.bytes.length, this.#maxBatchBytes);
     const elsewhere = this.#elsewhere;
     if (elsewhere === undefined) return this.appendHere(batch);
     if (this.leader !== 'here') return elsewhere.forward(this.id, batch);

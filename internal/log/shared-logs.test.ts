@@ -211,6 +211,18 @@ describe('what the store cannot do', () => {
     expect(topic.settings.maxBatchBytes).toBe(1_000);
   });
 
+  it('refuses a batch that is too large here, and neither waits for it nor loses those beside it', async () => {
+    const { partition, forwarded, lead } = await shared();
+    const large: UnplacedBatch = { bytes: new Uint8Array(1_001), count: 1, maxTimestamp: 5 };
+    const refused = { code: 'batch-too-large', message: expect.stringContaining('takes at most 1000') };
+    const before = partition.append(batch(2));
+    await expect(partition.append(large)).rejects.toMatchObject(refused);
+    expect([await before, await partition.append(batch(1))]).toEqual([0, 2]);
+    lead(2);
+    await expect(partition.append(large)).rejects.toMatchObject(refused);
+    expect(forwarded).toEqual([]);
+  });
+
   it('is refused, as compaction is', async () => {
     const { logs, topic } = await shared();
     const refused = { code: 'unsupported' };

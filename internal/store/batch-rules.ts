@@ -22,6 +22,12 @@ export function checkBatch(batch: NewBatch): void {
   }
 }
 
+/** @throws StoreError `batch-too-large` */
+export function checkBatchSize(bytes: number, most: number): void {
+  if (bytes <= most) return;
+  throw new StoreError('batch-too-large', `a batch of ${bytes} bytes: the store takes at most ${most}`);
+}
+
 /** Batches that replace others: ascending, without overlap, inside the range. @throws StoreError */
 export function checkReplacement(fromOffset: number, toOffset: number, batches: NewBatch[]): void {
   checkOffset(fromOffset);

@@ -126,7 +126,7 @@ export interface LogStore {
 }
 
 export interface StoreLimits {
-  /** Bytes of the largest batch. */
+  /** Bytes of the largest batch: a larger one is refused with `batch-too-large`. */
   readonly maxBatchBytes: number;
   /** Whether batches can be replaced, which compaction needs. */
   readonly canReplace: boolean;

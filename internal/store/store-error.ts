@@ -4,7 +4,7 @@
  * `invalid`: the caller broke the contract; `exists` and `not-found`: topics and partitions; `conflict`: offsets that
  * leave a gap or overlap; `unavailable`: not now, ask again; `corrupt`: bytes on the disk are not what was written;
  * `locked`: another process has the directory; `unsupported`: this runtime or this format cannot be used; `not-leader`: another
- * node writes this, ask there.
+ * node writes this, ask there; `batch-too-large`: it takes none of this size, now or later.
  */
 export type StoreErrorCode =
   | 'invalid'
@@ -15,7 +15,8 @@ export type StoreErrorCode =
   | 'corrupt'
   | 'locked'
   | 'unsupported'
-  | 'not-leader';
+  | 'not-leader'
+  | 'batch-too-large';
 
 /** A refusal or failure of a store. */
 export class StoreError extends Error {

@@ -80,7 +80,9 @@ export class Numbering implements NumberingRecord {
   readonly #settle = (): void => {
     for (let first = this.#open.first; first?.receipt.isSettled; first = this.#open.first) {
       this.#open.shift();
-      if (first.receipt.problem !== undefined) this.#hasFailed = true;
+      const { problem } = first.receipt;
+      // What is too large is refused for good, and does not come again.
+      if (problem !== undefined && problem.kind !== 'too-large') this.#hasFailed = true;
       if (!this.#hasFailed) this.#safe = first.upTo;
     }
     if (this.#open.length > 0) return;

@@ -174,11 +174,11 @@ export class PublishAnswers implements RunPromise {
       this.#refuse(upTo, refused);
     } else if (reason === undefined) {
       this.#safe = upTo;
-    } else if (this.#parts.numbering !== undefined) {
+    } else if (this.#parts.numbering !== undefined && reason.kind !== 'too-large') {
       this.close();
       this.#parts.unsafe(reason);
     } else {
-      this.#parts.unsafe(reason);
+      if (this.#parts.numbering === undefined) this.#parts.unsafe(reason);
       for (let number = this.#safe + 1; number <= upTo; number++) this.#refuse(number, { reason, topic: '' });
     }
   }

@@ -64,6 +64,7 @@ const STATUS_OF_STORE: Record<string, StatusCode | undefined> = {
   unavailable: Status.UNAVAILABLE,
   'not-leader': Status.UNAVAILABLE,
   corrupt: Status.DATA_LOSS,
+  'batch-too-large': Status.RESOURCE_EXHAUSTED,
 };
 
 function codeOf(error: unknown): string | undefined {
@@ -90,5 +91,6 @@ export function refusalOfCall(error: unknown): BrokerError | undefined {
   if (message === SHUTTING_DOWN) return new BrokerError('server-shutdown');
   if (isUnexpected(error)) return new BrokerError('internal-error');
   if (codeOf(error) === 'unavailable') return new BrokerError('store-unavailable', message);
+  if (codeOf(error) === 'batch-too-large') return new BrokerError('message-too-large', message);
   return new BrokerError('failed-call', message);
 }

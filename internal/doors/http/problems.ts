@@ -55,7 +55,10 @@ function challengesFor(headers: IncomingHttpHeaders): string {
 /** The refusal behind whatever a route or the framework threw. */
 function refusalOf(error: unknown, logger: Logger): BrokerError {
   if (error instanceof BrokerError) return error;
-  if (error instanceof StoreError) return new BrokerError('store-unavailable', error.message);
+  if (error instanceof StoreError) {
+    const code = error.code === 'batch-too-large' ? 'message-too-large' : 'store-unavailable';
+    return new BrokerError(code, error.message);
+  }
   const { code, message, statusCode = 500, validationContext } = error as FastifyError;
   if (validationContext === 'params') return new BrokerError('invalid-topic', message);
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new BrokerError('message-too-large');

@@ -37,4 +37,5 @@ const CODES = {
   locked: KafkaErrorCode.kafkaStorageError,
   unsupported: KafkaErrorCode.policyViolation,
   'not-leader': KafkaErrorCode.notLeaderOrFollower,
+  'batch-too-large': KafkaErrorCode.messageTooLarge,
 } as const;

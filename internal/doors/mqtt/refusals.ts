@@ -1,5 +1,5 @@
 import type { Logger } from '../../broker/broker.ts';
-import { BrokerError, type ErrorCode } from '../../errors.ts';
+import { BrokerError, type ErrorCode, type ErrorKind } from '../../errors.ts';
 import { MqttError } from '../../protocol/mqtt/mqtt-error.ts';
 import type { PropertyCarrier } from '../../protocol/mqtt/properties.ts';
 import {
@@ -45,13 +45,18 @@ const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
   'server-shutdown': 'serverShuttingDown',
 };
 
+/** What packets may carry that may not carry the precise one. */
+const REASON_OF_KIND: Partial<Record<ErrorKind, ReasonName>> = {
+  denied: 'notAuthorized',
+  'too-large': 'quotaExceeded',
+};
+
 /** The reason code of a refusal in version 5: the precise one if the packet that says so may carry it. */
 export function reasonCodeOf({ code, kind }: BrokerError, carrier: PropertyCarrier): number {
   const reasonCode = ReasonCode[REASONS[code] ?? 'unspecified'];
   if (mayCarry(carrier, reasonCode)) return reasonCode;
-  return kind === 'denied' && mayCarry(carrier, ReasonCode.notAuthorized)
-    ? ReasonCode.notAuthorized
-    : ReasonCode.unspecified;
+  const ofKind = ReasonCode[REASON_OF_KIND[kind] ?? 'unspecified'];
+  return mayCarry(carrier, ofKind) ? ofKind : ReasonCode.unspecified;
 }
 
 /** The return code of a CONNACK that refuses before version 5; undefined where it closes without one. */
