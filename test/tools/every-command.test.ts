@@ -100,7 +100,7 @@ const STOPPED: readonly Row[] = [
 
 /** They need no broker, or have a test of their own with one. */
 const ELSEWHERE =
-  /^(bench|users hash|certs|smq .*|import .*|config (check|schema|migrate)|context .*|completion.*)$/;
+  /^(bench|users hash|certs|smq .*|cluster .*|import .*|config (check|schema|migrate)|context .*|completion.*)$/;
 
 beforeAll(async () => {
   const { ca, serverCert: certFile, serverKey: keyFile } = await makeCertificates(file('certs'));
