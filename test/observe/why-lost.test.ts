@@ -2,21 +2,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeCertificates } from '../../certs/make.ts';
 import type { ShownFate } from '../../internal/admin/operations/why.ts';
 import { FrameType } from '../../internal/protocol/frame/frame.ts';
+import { DataFolderStore } from '../../internal/store/data-folder/data-folder-store.ts';
+import { StoreUnavailableError } from '../../internal/store/store-error.ts';
 import { type BrokerOptions, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { connectMqtt } from '../mqtt/client.ts';
 import { getJson, post } from '../support/http-door.ts';
 import { openStream, RawClient } from '../support/raw-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-why-lost-'));
-const TABLES = ['batch', 'batch_bytes'];
 let options: BrokerOptions;
 let broker: RunningBroker;
-let store: DatabaseSync;
 
 beforeAll(async () => {
   const dataDir = join(folder, 'data');
@@ -28,22 +27,12 @@ beforeAll(async () => {
     grpc: { listen: ['grpcs://127.0.0.1:0'] },
     http: { listen: ['http://127.0.0.1:0', 'https://127.0.0.1:0'] },
   };
-  await start();
+  broker = await startBroker(options);
 });
 afterAll(async () => {
-  await stop();
+  await broker.close();
   rmSync(folder, { recursive: true });
 });
-
-async function start(): Promise<void> {
-  broker = await startBroker(options);
-  store = new DatabaseSync(join(options.dataDir!, 'tinymq.db'));
-}
-
-async function stop(): Promise<void> {
-  store.close();
-  await broker.close();
-}
 
 function urlOf(scheme: string, door?: string): string {
   return broker.listeners.find(
@@ -77,9 +66,12 @@ function keep(topic: string, text: string): Promise<void> {
 
 /** Takes the messages of all logs away from the store, or puts them back: it can neither read nor write them meanwhile. */
 function setReadable(isReadable: boolean): void {
-  for (const table of TABLES) {
-    const [from, to] = isReadable ? [`${table}_away`, table] : [table, `${table}_away`];
-    store.exec(`ALTER TABLE ${from} RENAME TO ${to}`);
+  vi.restoreAllMocks();
+  if (isReadable) return;
+  for (const method of ['append', 'read'] as const) {
+    vi.spyOn(DataFolderStore.prototype, method).mockImplementation(async () => {
+      throw new StoreUnavailableError('failed', 'no batch can be found');
+    });
   }
 }
 
@@ -148,8 +140,8 @@ describe('why tells of logs that cannot be read', () => {
   it('a replay of frames, and a stream of HTTP', async () => {
     await keep('kept/read', 'x');
     // What was written lately is read from memory.
-    await stop();
-    await start();
+    await broker.close();
+    broker = await startBroker(options);
     setReadable(false);
     try {
       const client = new RawClient(await openStream(urlOf('tcp')), 'r-frames');
