@@ -47,7 +47,7 @@ const COMPLETE: Record<string, (words: string[]) => string[]> = {
 
 describe.each(['bash', 'fish'])('%s', (shell) => {
   it.skipIf(!isThere(shell)).each([
-    ['commands', ['cl'], ['clients']],
+    ['commands', ['cl'], ['clients', 'cluster']],
     ['the words of a group', ['clients', ''], ['kick', 'ls', 'show']],
     ['flags of a command', ['clients', 'ls', '-so'], ['-sort']],
     ['flags behind operands', ['clients', 'show', 'sensor-7', '-js'], ['-json']],
