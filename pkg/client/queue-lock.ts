@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { quietSqlite } from '../../internal/lib/quiet-sqlite.ts';
 import { systemReason } from '../../internal/lib/system-reason.ts';
 import { QueueFileError } from './errors.ts';
 
@@ -45,9 +46,9 @@ function openDatabase(file: string, path: string): Database {
   }
 }
 
-/** Loaded only where a queue is in a file, because Node says of it that it is experimental. Older versions of Bun have their own only. */
+/** Loaded only where a queue is in a file. Older versions of Bun have their own only. */
 function sqlite(): OpenDatabase | undefined {
-  const ofNode = process.getBuiltinModule('node:sqlite');
+  const ofNode = quietSqlite();
   if (ofNode !== undefined) return (path) => new ofNode.DatabaseSync(path);
   const ofBun = process.getBuiltinModule('bun:sqlite') as
     | { Database: new (path: string) => Database }

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from '../../lib/sqlite.ts';
 import { closeQuietly } from '../sqlite/files.ts';
 import { StoreError } from '../store-error.ts';
 

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { backup, DatabaseSync } from 'node:sqlite';
+import { backup, DatabaseSync } from '../../lib/sqlite.ts';
 import { backupStepPages } from '../../limits/store.ts';
 import { LOGS_FOLDER } from '../data-folder/logs-folder.ts';
 import { StoreError } from '../store-error.ts';

@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from '../../lib/sqlite.ts';
 import { storeBusyTimeoutMs, storeCacheBytes, storeCheckpointBytes } from '../../limits/store.ts';
 import type { FsyncPolicy } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';

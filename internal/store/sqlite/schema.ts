@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from '../../lib/sqlite.ts';
 import { StoreError } from '../store-error.ts';
 import { rowChecksum } from './checksum.ts';
 

@@ -10,8 +10,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { DatabaseSync } from '../../../lib/sqlite.ts';
 
 /** A topic in a database of the original SMQ. */
 export interface OriginalTopic {
