@@ -30,7 +30,8 @@ describe.skipIf(!canMountSmallDisk())(
             await other.publishSafely('live', 'safe', { qos: liveQos });
             expect(await live.texts(1)).toEqual(['live safe']);
           }
-          expect(await publisher.publish()).toBe(false);
+          // What the store tidied up meanwhile makes room for some more.
+          while (await publisher.publish());
         }
 
         disk.free();
