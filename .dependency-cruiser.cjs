@@ -187,7 +187,7 @@ module.exports = {
       '^pkg/client/',
       [
         '^internal/protocol/(frame/|partial\\.ts$)',
-        '^internal/lib/((needed-)?runtime|nearest|shown-address|system-reason)\\.ts$',
+        '^internal/lib/((needed-)?runtime|nearest|quiet-sqlite|shown-address|system-reason)\\.ts$',
         room('topic'),
       ],
       'an app must be able to bundle it for a browser',
