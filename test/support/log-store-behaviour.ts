@@ -369,16 +369,24 @@ function testStore({
 
   it('gives a value that many want to change to one of them', async () => {
     const { store, restart } = await open();
-    const swaps = (before: Uint8Array | undefined, first: number) =>
-      Promise.all([0, 1, 2].map((n) => store.swapMeta('counter', before, Uint8Array.of(first + n))));
-    expect(await swaps(undefined, 1)).toEqual([true, false, false]);
-    expect(await swaps(undefined, 4)).toEqual([false, false, false]);
-    expect(await swaps(Uint8Array.of(1, 0), 4)).toEqual([false, false, false]);
-    expect(await swaps(Uint8Array.of(1), 7)).toEqual([true, false, false]);
+    const swapsTo = async (before: Uint8Array | undefined, values: readonly number[]) => {
+      const swapped = await Promise.all(
+        values.map((value) => store.swapMeta('counter', before, Uint8Array.of(value))),
+      );
+      return values.filter((_, n) => swapped[n]);
+    };
+    const winners = await swapsTo(undefined, [1, 2, 3]);
+    expect(winners).toHaveLength(1);
+    const first = winners[0] ?? 0;
+    expect(await store.getMeta('counter')).toEqual(Uint8Array.of(first));
+    expect(await swapsTo(undefined, [4, 5, 6])).toEqual([]);
+    expect(await swapsTo(Uint8Array.of(first, 0), [4, 5, 6])).toEqual([]);
+    const [last = 0, ...others] = await swapsTo(Uint8Array.of(first), [7, 8, 9]);
+    expect(others).toEqual([]);
     expect(await store.swapMeta('empty', undefined, new Uint8Array(0))).toBe(true);
     expect(await store.swapMeta('empty', undefined, new Uint8Array(0))).toBe(false);
     const { store: after } = await restart();
-    expect(await after.getMeta('counter')).toEqual(Uint8Array.of(7));
+    expect(await after.getMeta('counter')).toEqual(Uint8Array.of(last));
   });
 
   it('finishes what was asked before it closes, and refuses the rest', async () => {
