@@ -83,3 +83,26 @@ it('another consumer takes the place of one that is on a replica which is behind
   await beatFor(stream, 10 * followerLookMs);
   expect(stream.consumers.length).toBe(length);
 });
+
+/*
+ * Where a replica lacked a message, each look at the leader began a consumer beside the one that was to begin by itself, and
+ * every one of them began again and again.
+ */
+it('there is one consumer at a time, also where a message is missing for long', async () => {
+  vi.useFakeTimers();
+  const { stream, jetStream } = fakeStream();
+  stream.leaderHas = 3;
+  stream.replicaHas = 3;
+  const end = follow(
+    jetStream,
+    { stream: 'L', isHeadersOnly: true },
+    () => 0,
+    () => false,
+  );
+  await vi.advanceTimersByTimeAsync(60_000);
+  // Each begins a beat after the one before was lost, and no sooner than a look at the leader asks for it.
+  const most = 60_000 / followerBeatMs + 60_000 / followerLookMs;
+  expect(stream.consumers.length).toBeGreaterThan(10);
+  expect(stream.consumers.length).toBeLessThanOrEqual(most + 2);
+  end();
+});

@@ -11,8 +11,8 @@ export interface Followed {
   readonly isHeadersOnly: boolean;
 }
 
-/** How many messages are on their way before they are acknowledged as a flow: more would fill memory where a node is slow. */
-const IDLE = 100;
+/** How long it takes until another consumer takes the place of a lost one: a server that ends has lost many. */
+const BEGIN_AGAIN_AFTER_MS = 100;
 const IDLE_BEAT = 'Idle Heartbeat';
 const INFLIGHT_BYTES_SUBJECT = 'FlowControl Request';
 
@@ -33,8 +33,12 @@ export function follow(
 ): () => void {
   let isEnded = false;
   let end = () => {};
-  let pauseMs = IDLE;
+  let again: NodeJS.Timeout | undefined;
+  let pauseMs = BEGIN_AGAIN_AFTER_MS;
+  // One consumer at a time, whoever asks for another.
   const begin = () => {
+    clearTimeout(again);
+    end();
     if (isEnded || jetStream.connection.isClosed()) return;
     end = consume(
       jetStream,
@@ -44,10 +48,12 @@ export function follow(
         take(message) {
           const follows = take(message);
           // What is missing may be missing there for a while.
-          pauseMs = follows ? IDLE : followerBeatMs;
+          pauseMs = follows ? BEGIN_AGAIN_AFTER_MS : followerBeatMs;
           return follows;
         },
-        lost: () => setTimeout(begin, pauseMs).unref(),
+        lost() {
+          again = setTimeout(begin, pauseMs).unref();
+        },
       },
     );
   };
@@ -59,14 +65,13 @@ export function follow(
     before = taken;
     if (!isStill || !(await hasMore(jetStream, followed, taken))) return;
     await new Promise((resolve) => setTimeout(resolve, followerDelayMs));
-    if (isEnded || after() !== taken) return;
-    end();
-    begin();
+    if (after() === taken) begin();
   };
   const timer = setInterval(() => void look(), followerLookMs).unref();
   return () => {
     isEnded = true;
     clearInterval(timer);
+    clearTimeout(again);
     end();
   };
 }
@@ -87,13 +92,22 @@ export async function lastOfSubjects(jetStream: JetStream, followed: Followed): 
   return messages;
 }
 
-/** The same without keeping them: calls `take` with each and resolves behind the last. */
+/**
+ * The same without keeping them: calls `take` with each and resolves behind the last. What is replaced while this reads comes behind
+ * all others, and may be replaced again before it comes; so the leader of the stream is asked some more times what the last one is.
+ */
 export function eachLast(
   jetStream: JetStream,
   followed: Followed,
   take: (message: StreamMessage) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
+    const { stream, filter } = followed;
+    let taken = 0;
+    /** Undefined as long as the first list is not read. */
+    let until: number | undefined;
+    let asked = 0;
+    let isAsking = false;
     const end = consume(
       jetStream,
       followed,
@@ -101,23 +115,40 @@ export function eachLast(
       {
         take(message, pending) {
           take(message);
-          if (pending === 0) done();
+          taken = message.sequence;
+          if (until === undefined ? pending === 0 : taken >= until) void reached();
           return true;
         },
         began(pending) {
-          if (pending === 0) done();
+          if (pending === 0) void reached();
         },
         // What JetStream says is pending may stay above nothing where subjects got newer messages meanwhile.
         idle: done,
         lost: (error) => reject(error),
       },
     );
+    async function reached(): Promise<void> {
+      if (isAsking) return;
+      if (asked++ === LAST_ASKED_TIMES) return done();
+      isAsking = true;
+      try {
+        until = await jetStream.lastSequence(stream, filter);
+        if (taken >= until) done();
+      } catch {
+        // Then it ends with an idle beat.
+      } finally {
+        isAsking = false;
+      }
+    }
     function done(): void {
       end();
       resolve();
     }
   });
 }
+
+/** More changes than that in a row would have to pass a reader by that is as far as the stream. */
+const LAST_ASKED_TIMES = 5;
 
 interface Consuming {
   /** @returns false where the message does not follow on those before: the consumer ends as lost. */
@@ -202,8 +233,11 @@ function answerStatus(message: Msg): void {
   if (stalled !== undefined && stalled !== '') message.respond();
 }
 
-/** The reply subject of what a consumer delivers: $JS.ACK.<domain>.<account>.<stream>.… or $JS.ACK.<stream>.… */
-function placeOf({ reply = '' }: Msg): { sequence: number; pending: number } {
+/**
+ * Which message of the stream a consumer delivers, and how many are behind it, from its reply subject:
+ * $JS.ACK.<domain>.<account>.<stream>.… or $JS.ACK.<stream>.…
+ */
+export function placeOf({ reply = '' }: Msg): { sequence: number; pending: number } {
   const words = reply.split('.');
   const at = words.length > 9 ? 7 : 5;
   return { sequence: Number(words[at]), pending: Number(words[at + 3]) };

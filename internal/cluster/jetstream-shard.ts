@@ -2,7 +2,7 @@ import { nuid } from '@nats-io/transport-node';
 import { readBytes, readMessages } from '../limits/cluster.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import { follow, lastOfSubjects } from './follower.ts';
-import { type JetStream, JetStreamError, type StreamInfo, type StreamMessage } from './jetstream.ts';
+import { isWrongSequence, type JetStream, type StreamMessage } from './jetstream.ts';
 import type { Outcome, ShardMessage, ShardStream, StoredMessage } from './stream.ts';
 
 /** The stream of a shard in JetStream, as messages of the shard. */
@@ -18,9 +18,8 @@ export class JetStreamShard implements ShardStream {
     this.#prefix = prefix;
   }
 
-  async lastSequence(): Promise<number> {
-    const { state } = await this.#jetStream.ask<StreamInfo>(`STREAM.INFO.${this.stream}`);
-    return state.last_seq;
+  lastSequence(): Promise<number> {
+    return this.#jetStream.lastSequence(this.stream);
   }
 
   async publish(messages: readonly ShardMessage[], expectedLast: number): Promise<Outcome> {
@@ -39,8 +38,9 @@ export class JetStreamShard implements ShardStream {
         else return { kind: 'stored', last: await this.#jetStream.publish(subject, message.body, fields) };
       }
     } catch (error) {
-      const isRefused = error instanceof JetStreamError && WRONG_SEQUENCE.has(error.code);
-      return isRefused ? { kind: 'refused' } : { kind: 'unknown', reason: (error as Error).message };
+      return isWrongSequence(error)
+        ? { kind: 'refused' }
+        : { kind: 'unknown', reason: (error as Error).message };
     }
     throw new Error('a round has messages');
   }
@@ -115,9 +115,6 @@ export class JetStreamShard implements ShardStream {
 /** The header with what is known of a message without its body. */
 export const FACTS = 'T';
 const PRODUCER = 'P';
-
-/** The refusals of a sequence that is not the last one: of a single message, and of the first of a batch. */
-const WRONG_SEQUENCE = new Set([10_071, 10_164]);
 
 function fieldsOf({ facts, producer, isRollup }: ShardMessage): Record<string, string> {
   return {

@@ -36,7 +36,6 @@ import { Coordination } from './coordination.ts';
 import { GroupRecords, isGroupSubject } from './group-records.ts';
 import { JetStream } from './jetstream.ts';
 import { JetStreamShard } from './jetstream-shard.ts';
-
 import { Meta, type TopicRecord } from './meta.ts';
 import { patiently } from './patience.ts';
 import { Shard } from './shard.ts';

@@ -4,7 +4,7 @@ import type { SharedListener, SharedTable, SharedTables } from '../store/shared-
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { makeStream } from './connection.ts';
 import { eachLast, follow } from './follower.ts';
-import { JETSTREAM_ERRORS, type JetStream, JetStreamError, type StreamMessage } from './jetstream.ts';
+import { isWrongSequence, type JetStream, JetStreamError, type StreamMessage } from './jetstream.ts';
 import { digestOf } from './meta.ts';
 
 /** Tables that can be closed. */
@@ -26,7 +26,7 @@ export async function openTables(
     fsync,
   );
   const table = (letter: string) => new JetStreamTable(jetStream, stream, `${prefix}${letter}.`);
-  const tables = { retained: table('r'), wills: table('w'), access: table('a') };
+  const tables = { retained: table('r'), access: table('a') };
   const close = () => {
     for (const each of Object.values(tables)) each.close();
   };
@@ -107,8 +107,8 @@ export class JetStreamTable implements SharedTable {
       this.#note(subject, sequence);
       return sequence;
     } catch (error) {
+      if (isWrongSequence(error)) return undefined;
       if (!(error instanceof JetStreamError)) throw error;
-      if (WRONG_SEQUENCE.has(error.code)) return undefined;
       throw new StoreUnavailableError('failed', `NATS JetStream refuses it: ${error.message}`, {
         cause: error,
       });
@@ -136,11 +136,6 @@ const EXPECTED = 'Nats-Expected-Last-Subject-Sequence';
 /** The headers of a message, and what else JetStream counts as payload. */
 const HEADER_BYTES = 1_024;
 const KEY_AT = 5;
-
-const WRONG_SEQUENCE = new Set<number>([
-  JETSTREAM_ERRORS.wrongLastSequence,
-  JETSTREAM_ERRORS.wrongLastSubjectSequence,
-]);
 
 function secondsUntil(expiresAtMs: number | undefined): number | undefined {
   if (expiresAtMs === undefined) return undefined;

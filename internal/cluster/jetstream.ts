@@ -32,6 +32,16 @@ export const JETSTREAM_ERRORS = {
   nameInUse: 10_058,
 } as const;
 
+/** Whether a message or batch was refused because another one is the last of its stream, or of its subject. */
+export function isWrongSequence(error: unknown): boolean {
+  return error instanceof JetStreamError && WRONG_SEQUENCE.has(error.code);
+}
+
+const WRONG_SEQUENCE = new Set<number>([
+  JETSTREAM_ERRORS.wrongLastSequence,
+  JETSTREAM_ERRORS.wrongLastSubjectSequence,
+]);
+
 /** A message as JetStream gives it back. */
 export interface StreamMessage {
   readonly subject: string;
@@ -44,6 +54,13 @@ export interface StreamMessage {
 export interface StreamInfo {
   state: { last_seq: number; first_seq: number; messages: number };
   config: { num_replicas: number; placement?: { tags?: readonly string[] } };
+}
+
+/** A message as the leader of its stream tells it, with its headers and its body in base64. */
+interface LeadersMessage {
+  seq: number;
+  hdrs?: string;
+  data?: string;
 }
 
 interface ApiAnswer {
@@ -93,6 +110,12 @@ export class JetStream {
     return messageOf(found);
   }
 
+  /** The sequence of the last message of a stream, or of a filter; 0 where there is none. The leader says it. */
+  async lastSequence(stream: string, filter?: string): Promise<number> {
+    if (filter === undefined) return (await this.ask<StreamInfo>(`STREAM.INFO.${stream}`)).state.last_seq;
+    return (await this.#askLeader(stream, { last_by_subj: filter }))?.seq ?? 0;
+  }
+
   /** The last message of a subject, from the leader; undefined where there is none. */
   async last(stream: string, subject: string): Promise<StreamMessage | undefined> {
     const message = await this.#askLeader(stream, { last_by_subj: subject });
@@ -101,18 +124,22 @@ export class JetStream {
     return { subject, sequence: message.seq, headers: undefined, body };
   }
 
+  /** A header of the last message of a subject, from the leader; undefined where there is no such message. */
+  async headerOfLast(stream: string, subject: string, name: string): Promise<string | undefined> {
+    const message = await this.#askLeader(stream, { last_by_subj: subject });
+    if (message === undefined) return undefined;
+    const lines = Buffer.from(message.hdrs ?? '', 'base64').toString('latin1');
+    return new RegExp(`^${name}: ?(.*)\r$`, 'm').exec(lines)?.[1] ?? '';
+  }
+
   /** Whether the leader has a message of a filter at or above a sequence. @throws JetStreamError; StoreUnavailableError */
   async has(stream: string, filter: string, sequence: number): Promise<boolean> {
     return (await this.#askLeader(stream, { seq: sequence, next_by_subj: filter })) !== undefined;
   }
 
-  async #askLeader(stream: string, question: object): Promise<{ seq: number; data?: string } | undefined> {
+  async #askLeader(stream: string, question: object): Promise<LeadersMessage | undefined> {
     try {
-      const { message } = await this.ask<{ message: { seq: number; data?: string } }>(
-        `STREAM.MSG.GET.${stream}`,
-        question,
-      );
-      return message;
+      return (await this.ask<{ message: LeadersMessage }>(`STREAM.MSG.GET.${stream}`, question)).message;
     } catch (error) {
       if (error instanceof JetStreamError && error.code === JETSTREAM_ERRORS.noMessage) return undefined;
       throw error;

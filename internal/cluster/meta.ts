@@ -3,7 +3,7 @@ import { noSuchTopic, topicExists } from '../store/batch-rules.ts';
 import type { TopicConfigs } from '../store/log-store.ts';
 import { isSameValue } from '../store/meta-swaps.ts';
 import { follow, lastOfSubjects } from './follower.ts';
-import { JETSTREAM_ERRORS, type JetStream, JetStreamError, type StreamMessage } from './jetstream.ts';
+import { isWrongSequence, type JetStream, type StreamMessage } from './jetstream.ts';
 
 /** A topic, as all nodes know it. */
 export interface TopicRecord {
@@ -165,7 +165,7 @@ export class Meta {
       await this.#jetStream.publish(subject, body, expected);
       return true;
     } catch (error) {
-      if (!(error instanceof JetStreamError) || !WRONG_SEQUENCE.has(error.code)) throw error;
+      if (!isWrongSequence(error)) throw error;
       return false;
     }
   }
@@ -190,11 +190,6 @@ export class Meta {
     return `${this.#prefix}${kind}.${digestOf(text)}`;
   }
 }
-
-const WRONG_SEQUENCE = new Set<number>([
-  JETSTREAM_ERRORS.wrongLastSequence,
-  JETSTREAM_ERRORS.wrongLastSubjectSequence,
-]);
 
 /** What stands for a text in a subject: half of its SHA-256, as the text itself could be anything. */
 export function digestOf(text: string): string {

@@ -1,6 +1,7 @@
 import { createInbox, type Msg, nanos } from '@nats-io/transport-node';
 import { placementTries, replicaReaderLifeMs, replicaReadMessages } from '../../limits/cluster.ts';
 import { StoreUnavailableError } from '../../store/store-error.ts';
+import { placeOf } from '../follower.ts';
 import type { JetStream } from '../jetstream.ts';
 import { FACTS } from '../jetstream-shard.ts';
 
@@ -116,12 +117,7 @@ export class ReplicaReader {
   }
 }
 
-/** The reply subject of what a consumer delivers has the sequence: $JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.… */
-function replicaMessage({ subject, reply = '', headers }: Msg): ReplicaMessage {
-  const words = reply.split('.');
-  return {
-    subject,
-    sequence: Number(words[words.length > 9 ? 7 : 5]),
-    facts: headers?.get(FACTS) ?? '',
-  };
+function replicaMessage(message: Msg): ReplicaMessage {
+  const { subject, headers } = message;
+  return { subject, sequence: placeOf(message).sequence, facts: headers?.get(FACTS) ?? '' };
 }

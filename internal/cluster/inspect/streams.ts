@@ -1,4 +1,4 @@
-import { JETSTREAM_ERRORS, type JetStream, JetStreamError } from '../jetstream.ts';
+import type { JetStream } from '../jetstream.ts';
 import { FACTS } from '../jetstream-shard.ts';
 import { factsOf } from '../messages.ts';
 
@@ -95,23 +95,9 @@ function streamStatus(name: string, { config, state, cluster }: InfoAnswer): Str
 
 /** @throws StoreUnavailableError; JetStreamError */
 export async function shardOwner(jetStream: JetStream, name: string, shard: number): Promise<ShardOwner> {
-  try {
-    const { message } = await jetStream.ask<{ message: { hdrs?: string } }>(
-      `STREAM.MSG.GET.${name}-L${shard}`,
-      { last_by_subj: `${name}.${shard}.m` },
-    );
-    const facts = factsOf({ subject: 'm', facts: factsHeader(message.hdrs ?? '') });
-    const node = facts.kind === 'marker' && facts.node !== 0 ? facts.node : undefined;
-    return { node, epoch: facts.epoch };
-  } catch (error) {
-    if (error instanceof JetStreamError && error.code === JETSTREAM_ERRORS.noMessage)
-      return { node: undefined, epoch: 0 };
-    throw error;
-  }
-}
-
-/** From headers as they are on the wire, in base64. */
-function factsHeader(headers: string): string {
-  const text = Buffer.from(headers, 'base64').toString('latin1');
-  return new RegExp(`^${FACTS}: ?(.*)\r$`, 'm').exec(text)?.[1] ?? '';
+  const text = await jetStream.headerOfLast(`${name}-L${shard}`, `${name}.${shard}.m`, FACTS);
+  if (text === undefined) return { node: undefined, epoch: 0 };
+  const facts = factsOf({ subject: 'm', facts: text });
+  const node = facts.kind === 'marker' && facts.node !== 0 ? facts.node : undefined;
+  return { node, epoch: facts.epoch };
 }
