@@ -43,8 +43,6 @@ export interface SharedTable {
 export interface SharedTables {
   /** By topic. */
   readonly retained: SharedTable;
-  /** By client id. */
-  readonly wills: SharedTable;
   /** Users, rules and limits, as one value. */
   readonly access: SharedTable;
 }

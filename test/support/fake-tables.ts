@@ -12,16 +12,14 @@ type TableName = keyof SharedTables;
 export class FakeTables {
   readonly #stored: Record<TableName, FakeStored> = {
     retained: new FakeStored(),
-    wills: new FakeStored(),
     access: new FakeStored(),
   };
 
   /** As one node sees them. */
   ofNode(): SharedTables {
-    const { retained, wills, access } = this.#stored;
+    const { retained, access } = this.#stored;
     return {
       retained: new FakeTable(retained),
-      wills: new FakeTable(wills),
       access: new FakeTable(access),
     };
   }
