@@ -190,12 +190,17 @@ export class PartitionLog {
    *
    * @throws SequenceError; StoreUnavailableError where the store cannot write now; StoreError `not-leader`, `batch-too-large`.
    */
-  async append(batch: UnplacedBatch): Promise<number> {
-    // Before it has a place, so that those behind it need not wait for its end.
-    checkBatchSize(batch.bytes.length, this.#maxBatchBytes);
-    const elsewhere = this.#elsewhere;
-    if (elsewhere === undefined) return this.appendHere(batch);
-    if (this.leader !== 'here') return elsewhere.forward(this.id, batch);
+  append(batch: UnplacedBatch): Promise<number> {
+    return this.#elsewhere === undefined
+      ? this.appendHere(batch)
+      : this.#appendSomewhere(batch, this.#elsewhere);
+  }
+
+  async #appendSomewhere(batch: UnplacedBatch, elsewhere: Elsewhere): Promise<number> {
+    if (this.leader !== 'here') {
+      checkBatchSize(batch.bytes.length, this.#maxBatchBytes);
+      return elsewhere.forward(this.id, batch);
+    }
     try {
       return await this.appendHere(batch);
     } catch (error) {
@@ -211,6 +216,8 @@ export class PartitionLog {
    * @param isConfirmed whether it is certain that this node still leads.
    */
   async appendHere(batch: UnplacedBatch, isConfirmed = false): Promise<number> {
+    // Before it has a place, so that those behind it need not wait for its end.
+    checkBatchSize(batch.bytes.length, this.#maxBatchBytes);
     if (this.leader !== 'here')
       throw new StoreError('not-leader', `another node leads partition id ${this.id}`);
     if (this.#isFailing) this.#startAnew();
