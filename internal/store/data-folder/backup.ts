@@ -27,27 +27,17 @@ export interface BackedUp {
  * @param takeSnapshot makes a snapshot of the folder, with values, and tells its name; it is gone afterwards.
  * @throws StoreError `exists`; errors of SQLite and of the system.
  */
-export async function backUpFolder(
+export function backUpFolder(
   directory: string,
   file: string,
   takeSnapshot: () => Promise<string>,
   progress: CopyProgress,
 ): Promise<BackedUp> {
-  demandFree(file);
-  const part = `${file}.part`;
-  const made = join(part, STORE_FILE);
-  let snapshot: string | undefined;
-  try {
-    await rm(part, { recursive: true, force: true });
-    await mkdir(part, { mode: 0o700 });
-    snapshot = snapshotFolders([join(directory, LOGS_FOLDER)], await takeSnapshot())[0]!;
-    await copyFile(join(snapshot, STORE_FILE), made, constants.COPYFILE_FICLONE);
-    const damaged = await copyLogs(snapshot, part, progress);
-    return { bytes: await becomeBackup(made, file), damaged };
-  } finally {
-    await rm(part, { recursive: true, force: true });
-    if (snapshot !== undefined) await removeSnapshot([snapshot]);
-  }
+  const take = async () => snapshotFolders([join(directory, LOGS_FOLDER)], await takeSnapshot());
+  return backUp(file, take, async (folders, into) => {
+    await copyFile(join(folders[0]!, STORE_FILE), join(into, STORE_FILE), constants.COPYFILE_FICLONE);
+    return copyBetween(folders, into, (from, store) => copyLogs(from, store, progress));
+  });
 }
 
 /**
@@ -57,70 +47,83 @@ export async function backUpFolder(
  * @param takeSnapshot makes a snapshot of the directories and tells its folders; they are gone afterwards.
  * @throws as {@link backUpFolder}.
  */
-export async function backUpLogDirectories(
+export function backUpLogDirectories(
   file: string,
   takeSnapshot: () => Promise<readonly string[]>,
   progress: CopyProgress,
 ): Promise<BackedUp> {
+  return backUp(file, takeSnapshot, (folders, into) =>
+    copyBetween(folders, into, (from, store) => copyAll(from, store, progress)),
+  );
+}
+
+/** @param copy makes the store of an empty folder of a snapshot, and tells what was damaged. */
+async function backUp(
+  file: string,
+  takeSnapshot: () => Promise<readonly string[]>,
+  copy: (snapshot: readonly string[], into: string) => Promise<BackedUp['damaged']>,
+): Promise<BackedUp> {
   demandFree(file);
   const part = `${file}.part`;
-  let folders: readonly string[] = [];
+  let snapshot: readonly string[] = [];
   try {
     await rm(part, { recursive: true, force: true });
     await mkdir(part, { mode: 0o700 });
-    folders = await takeSnapshot();
-    const damaged = await copyDirectories(folders, part, progress);
+    snapshot = await takeSnapshot();
+    const damaged = await copy(snapshot, part);
     return { bytes: await becomeBackup(join(part, STORE_FILE), file), damaged };
   } finally {
     await rm(part, { recursive: true, force: true });
-    await removeSnapshot(folders);
+    await removeSnapshot(snapshot);
   }
 }
 
-async function copyDirectories(
-  folders: readonly string[],
+async function copyBetween<T>(
+  directories: readonly string[],
   into: string,
-  progress: CopyProgress,
-): Promise<BackedUp['damaged']> {
-  const from = new KafkaDirectoryStore({ directories: [...folders], areOurs: true, fsync: 'os' });
+  copy: (from: KafkaDirectoryStore, store: SqliteStore) => Promise<T>,
+): Promise<T> {
+  const from = new KafkaDirectoryStore({ directories: [...directories], areOurs: true, fsync: 'os' });
   const store = new SqliteStore({ directory: into, fsync: 'os' });
   try {
-    const { damaged } = await importLogs(from, store, ({ copiedBytes, totalBytes }) =>
-      progress(copiedBytes, totalBytes),
-    );
-    for (let after = ''; ; ) {
-      const entries = await from.readEntries(after, storeRestoreBytes);
-      if (entries.length === 0) break;
-      await store.putEntries(entries);
-      after = entries.at(-1)!.key;
-    }
+    const copied = await copy(from, store);
     await store.flush();
-    return damaged;
+    return copied;
   } finally {
     await Promise.all([from.close(), store.close()]);
   }
 }
 
-/** Copies topics, batches and producers of a snapshot into the store of a folder that has none. */
+/** Copies logs, groups and entries into a store that has nothing. */
+async function copyAll(
+  from: KafkaDirectoryStore,
+  store: SqliteStore,
+  progress: CopyProgress,
+): Promise<BackedUp['damaged']> {
+  const { damaged } = await importLogs(from, store, ({ copiedBytes, totalBytes }) =>
+    progress(copiedBytes, totalBytes),
+  );
+  for (let after = ''; ; ) {
+    const entries = await from.readEntries(after, storeRestoreBytes);
+    if (entries.length === 0) return damaged;
+    await store.putEntries(entries);
+    after = entries.at(-1)!.key;
+  }
+}
+
+/** Copies topics, batches and producers into a store that has everything else. */
 async function copyLogs(
-  snapshot: string,
-  into: string,
+  from: KafkaDirectoryStore,
+  store: SqliteStore,
   progress: CopyProgress,
 ): Promise<BackedUp['damaged']> {
-  const from = new KafkaDirectoryStore({ directories: [snapshot], areOurs: true, fsync: 'os' });
-  const store = new SqliteStore({ directory: into, fsync: 'os' });
-  try {
-    const { topics } = await from.open();
-    await store.open();
-    const copy = new TopicCopy(from, store, topics, ({ copiedBytes, totalBytes }) =>
-      progress(copiedBytes, totalBytes),
-    );
-    for (const topic of topics) await copyTopic(copy, store, topic);
-    await store.flush();
-    return copy.damaged;
-  } finally {
-    await Promise.all([from.close(), store.close()]);
-  }
+  const { topics } = await from.open();
+  await store.open();
+  const copy = new TopicCopy(from, store, topics, ({ copiedBytes, totalBytes }) =>
+    progress(copiedBytes, totalBytes),
+  );
+  for (const topic of topics) await copyTopic(copy, store, topic);
+  return copy.damaged;
 }
 
 async function copyTopic(copy: TopicCopy, into: SqliteStore, topic: StoredTopic): Promise<void> {

@@ -1,27 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { foldersOfStores } from '../../../test/support/folders-of-stores.ts';
 import { asRecordBatch } from '../../../test/support/kafka-directory.ts';
 import type { LogStore, StoredState } from '../log-store.ts';
 import { SqliteStore } from '../sqlite/sqlite-store.ts';
 import type { ConversionEvent } from './convert.ts';
 import { DataFolderStore } from './data-folder-store.ts';
 
-const folders: string[] = [];
-const opened: LogStore[] = [];
-
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close();
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-});
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tinymq-convert-'));
-  folders.push(folder);
-  return folder;
-}
+const { folders, opened, newFolder } = foldersOfStores('tinymq-convert-');
 
 const batch = (baseOffset: number, bytes = 100, count = 1) =>
   asRecordBatch({

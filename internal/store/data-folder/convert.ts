@@ -45,7 +45,8 @@ interface ConversionParts {
 
 /**
  * Copies topics, batches and producers into segment files. The new folder gets its name when all is in it: what a crash has left
- * of one is deleted, and all is copied again, as of a group of batches that was under way any part may be there. What is copied stays where it was; the caller deletes it.
+ * of one is deleted, and all is copied again, as any part may be there of a group of batches that was under way. What is copied
+ * stays where it was; the caller deletes it.
  *
  * @throws StoreError `unsupported` where the disk has no room for the copy; errors of the system.
  */

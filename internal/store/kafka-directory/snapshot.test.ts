@@ -1,36 +1,15 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { foldersOfStores } from '../../../test/support/folders-of-stores.ts';
 import { asRecordBatch } from '../../../test/support/kafka-directory.ts';
 import { DataFolderStore } from '../data-folder/data-folder-store.ts';
-import type { LogStore } from '../log-store.ts';
 import { formatKafkaDirectory } from './format.ts';
 import { KafkaDirectoryStore } from './kafka-directory-store.ts';
 import { removeSnapshot, snapshotFolders } from './snapshot.ts';
 import { verifyKafkaDirectories } from './verify.ts';
 
-const folders: string[] = [];
-const opened: LogStore[] = [];
-
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close();
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-});
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tinymq-snapshot-'));
-  folders.push(folder);
-  return folder;
-}
+const { opened, newFolder } = foldersOfStores('tinymq-snapshot-');
 
 const batch = (baseOffset: number) =>
   asRecordBatch({
