@@ -4,6 +4,7 @@ import { DOORS } from '../../internal/doors/all.ts';
 import { type DoorEntry, doorsWithPorts } from '../../internal/doors/door.ts';
 import type { CertificateFiles, DoorName, RunningBroker } from '../../pkg/embed/index.ts';
 import { coloursFor } from '../cli/run-program.ts';
+import { shellQuoted } from '../cli/shell.ts';
 
 export interface BannerOptions {
   version: string;
@@ -82,7 +83,7 @@ function nextLines(
 
 function nextKafkaCommand(url: string, tls: CertificateFiles | undefined, folder: string): string {
   const flags = ['-address', url, ...(tls !== undefined && url.startsWith('tls:') ? tlsFlags(tls) : [])];
-  return `${folder}tinymq topics list ${flags.map(shellQuoted).join(' ')}`;
+  return `${folder}tinymq topics list ${flags.map(shellWord).join(' ')}`;
 }
 
 function urlsOf(listeners: RunningBroker['listeners'], door: string): string[] {
@@ -92,7 +93,7 @@ function urlsOf(listeners: RunningBroker['listeners'], door: string): string[] {
 /** Command lines that reach a broker at `url` with programs from `folder`, which is empty or ends in a slash. */
 export function nextCommands(url: string, tls: CertificateFiles | undefined, folder: string): string[] {
   const where = connectionFlags(url, tls)
-    .map((argument) => ` ${shellQuoted(argument)}`)
+    .map((argument) => ` ${shellWord(argument)}`)
     .join('');
   return [
     `${folder}subscriber${where} -topic 'sensors/#'`,
@@ -142,6 +143,6 @@ function isOnPath(program: string): boolean {
   });
 }
 
-function shellQuoted(argument: string): string {
-  return /^[\w@%+=:,./[\]-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+function shellWord(argument: string): string {
+  return /^[\w@%+=:,./[\]-]+$/.test(argument) ? argument : shellQuoted(argument);
 }

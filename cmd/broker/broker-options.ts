@@ -12,6 +12,7 @@ import type {
   LogOption,
   TokenOptions,
 } from '../../pkg/embed/index.ts';
+import { clusterTlsOf } from '../cli/options/cluster-options.ts';
 import type { Values } from '../cli/options/option.ts';
 import { UsageError } from '../cli/options/program.ts';
 import type { brokerProgram } from './flags.ts';
@@ -88,17 +89,12 @@ function clusterOf(values: BrokerValues, given: ReadonlySet<string>): ClusterOpt
   if (given.has('kafka-log-dir')) {
     throw new UsageError('-kafka-log-dir has no effect with -cluster: logs lie in NATS JetStream then');
   }
-  const tls = {
-    caFile: values['cluster-tls-ca'],
-    certFile: values['cluster-tls-cert'],
-    keyFile: values['cluster-tls-key'],
-  };
   return {
     servers,
     name: values['cluster-name'],
     fsync: values['cluster-fsync'],
     credentialsFile: values['cluster-credentials'],
-    tls: Object.values(tls).some((file) => file !== undefined) ? tls : undefined,
+    tls: clusterTlsOf(values),
     monitors: values['cluster-monitor'].flatMap((item) => item.split(',')),
   };
 }

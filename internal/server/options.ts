@@ -5,6 +5,7 @@ import type { TokenOptions } from '../access/users/tokens/tokens.ts';
 import type { Setting } from '../admin/setting.ts';
 import type { BrokerSettings, Logger } from '../broker/broker.ts';
 import { SLOW_CONSUMER_POLICIES, type SlowConsumerPolicy } from '../broker/delivery/channel.ts';
+import { CLUSTER_NAME } from '../cluster/cluster-name.ts';
 import { natsUrlProblem } from '../cluster/nats-url.ts';
 import type { DoorName, OptionalDoors } from '../doors/all.ts';
 import { type DoorEntry, type DoorOptions, doorsWithPorts } from '../doors/door.ts';
@@ -162,7 +163,7 @@ function checkCluster({ cluster, kafkaLogDirs }: BrokerOptions): void {
     const problem = natsUrlProblem(server);
     if (problem !== undefined) throw new RangeError(`cluster.servers: ${problem}`);
   }
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
+  if (!CLUSTER_NAME.test(name)) {
     throw new RangeError(`cluster.name has letters, digits, - and _, at most 64 of them: not '${name}'`);
   }
   if (!['commit', 'os'].includes(fsync)) throw new RangeError(`cluster.fsync is commit or os, not ${fsync}`);

@@ -1,4 +1,4 @@
-import { list, text } from './option.ts';
+import { list, text, type Values } from './option.ts';
 
 /** How a cluster's NATS servers are reached, by brokers and by `tinymq cluster`: with the same flags and variables. */
 export const clusterOptions = {
@@ -45,3 +45,13 @@ export const clusterOptions = {
     help: 'where the NATS servers say how they are configured, such as http://host:8222, to check that they sync',
   }),
 };
+
+/** The files by which TLS is spoken with the servers; undefined where none is named. */
+export function clusterTlsOf(values: Values<typeof clusterOptions>) {
+  const files = {
+    caFile: values['cluster-tls-ca'],
+    certFile: values['cluster-tls-cert'],
+    keyFile: values['cluster-tls-key'],
+  };
+  return Object.values(files).some((file) => file !== undefined) ? files : undefined;
+}

@@ -1,3 +1,4 @@
+import { shellQuoted } from '../../cli/shell.ts';
 import { clusterFlags } from './compose-file.ts';
 import { brokerNameOf, type ClusterPlan, hasCompose, monitorUrls, type PlannedNode } from './plan.ts';
 
@@ -57,5 +58,5 @@ function localFlags(node: PlannedNode, shown: (file: string) => string): string[
 }
 
 function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : shellQuoted(word);
 }

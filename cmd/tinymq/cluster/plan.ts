@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { CLUSTER_NAME } from '../../../internal/cluster/cluster-name.ts';
 import { quoted } from '../../../internal/errors.ts';
 import type { Values } from '../../cli/options/option.ts';
 import { UsageError } from '../../cli/options/program.ts';
@@ -40,7 +41,6 @@ export interface ClusterPlan {
 
 /** Names of containers, of files and of hosts can all be like that. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-const CLUSTER_NAME = /^[A-Za-z0-9_-]+$/;
 const MOST_NODES = 7;
 
 /** @throws UsageError */
@@ -49,7 +49,9 @@ export function planOf(values: ConfigValues): ClusterPlan {
   checkCount(named.length);
   checkNames(named.map(({ name }) => name));
   if (!CLUSTER_NAME.test(values['cluster-name'])) {
-    throw new UsageError(`-cluster-name ${quoted(values['cluster-name'])} is letters, digits, '_' and '-'`);
+    throw new UsageError(
+      `-cluster-name ${quoted(values['cluster-name'])} is letters, digits, '_' and '-', at most 64 of them`,
+    );
   }
   const folder = resolve(values.out);
   return {

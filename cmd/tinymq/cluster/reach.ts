@@ -2,7 +2,7 @@ import type { LookOptions } from '../../../internal/cluster/inspect/look.ts';
 import { natsUrlProblem } from '../../../internal/cluster/nats-url.ts';
 import { Failure } from '../../../internal/lib/failure.ts';
 import { StoreError } from '../../../internal/store/store-error.ts';
-import type { clusterOptions } from '../../cli/options/cluster-options.ts';
+import { type clusterOptions, clusterTlsOf } from '../../cli/options/cluster-options.ts';
 import type { Values } from '../../cli/options/option.ts';
 import { UsageError } from '../../cli/options/program.ts';
 import { split } from '../access/output.ts';
@@ -16,16 +16,11 @@ export function lookOptionsOf(values: Values<typeof clusterOptions>): LookOption
     const problem = natsUrlProblem(url);
     if (problem !== undefined) throw new UsageError(`-cluster ${problem}`);
   }
-  const tls = {
-    caFile: values['cluster-tls-ca'],
-    certFile: values['cluster-tls-cert'],
-    keyFile: values['cluster-tls-key'],
-  };
   return {
     urls,
     name: values['cluster-name'],
     credentialsFile: values['cluster-credentials'],
-    tls: Object.values(tls).some((file) => file !== undefined) ? tls : undefined,
+    tls: clusterTlsOf(values),
     monitors: split(values['cluster-monitor']),
   };
 }

@@ -1,3 +1,4 @@
+import { shellQuoted } from '../../cli/shell.ts';
 import type { CompletedPath, ValueKind } from './tree.ts';
 
 const COMPGEN: Record<Exclude<ValueKind, 'words'>, string> = {
@@ -31,15 +32,17 @@ complete -o filenames -F _${name} ${name}
 }
 
 function alternatives(paths: readonly string[]): string {
-  return `      ${paths.map((path) => quote(` ${path}`)).join(' | ')}`;
+  return `      ${paths.map((path) => shellQuoted(` ${path}`)).join(' | ')}`;
 }
 
 function valueCases({ path, flags }: CompletedPath): string[] {
   return flags.flatMap(({ name, value }) => {
     if (value === undefined) return [];
     const answer =
-      value.kind === 'words' ? `compgen -W ${quote(value.words.join(' '))} -- "$cur"` : COMPGEN[value.kind];
-    return [`    ${quote(`${located(path)} -${name}`)}) ${reply(answer)}; return ;;`];
+      value.kind === 'words'
+        ? `compgen -W ${shellQuoted(value.words.join(' '))} -- "$cur"`
+        : COMPGEN[value.kind];
+    return [`    ${shellQuoted(`${located(path)} -${name}`)}) ${reply(answer)}; return ;;`];
   });
 }
 
@@ -47,9 +50,9 @@ function pathCase({ path, next, flags, operands }: CompletedPath): string {
   const words = next.map(({ word }) => word).join(' ');
   const named = flags.map(({ name }) => `-${name}`).join(' ');
   const others =
-    words !== '' || operands === 'words' ? `compgen -W ${quote(words)} -- "$cur"` : COMPGEN[operands];
-  return `    ${quote(located(path))})
-      if [[ $cur == -* ]]; then ${reply(`compgen -W ${quote(named)} -- "$cur"`)}
+    words !== '' || operands === 'words' ? `compgen -W ${shellQuoted(words)} -- "$cur"` : COMPGEN[operands];
+  return `    ${shellQuoted(located(path))})
+      if [[ $cur == -* ]]; then ${reply(`compgen -W ${shellQuoted(named)} -- "$cur"`)}
       else ${reply(others)}; fi ;;`;
 }
 
@@ -59,8 +62,4 @@ function located(path: string): string {
 
 function reply(command: string): string {
   return `COMPREPLY=($(${command}))`;
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
