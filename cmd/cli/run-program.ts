@@ -3,7 +3,13 @@ import { packageVersion } from '../../internal/lib/package-version.ts';
 import { systemReason } from '../../internal/lib/system-reason.ts';
 import type { OptionTable } from './options/option.ts';
 import { type Parsed, parseProgram } from './options/parse-program.ts';
-import { InformationRequested, type Program, UsageError, UsageErrors } from './options/program.ts';
+import {
+  InformationRequested,
+  NoSuchCommand,
+  type Program,
+  UsageError,
+  UsageErrors,
+} from './options/program.ts';
 
 /** What a program has to do its work with. */
 export interface Invocation<Table extends OptionTable> extends Parsed<Table> {
@@ -92,6 +98,7 @@ export async function runCommands(
       process.exitCode = EXIT_USAGE;
     } else if (error instanceof UsageError) {
       complain(chosen, `${error.message} (see ${chosen} -help)`);
+      if (error instanceof NoSuchCommand) process.stderr.write(error.commands);
       process.exitCode = EXIT_USAGE;
     } else {
       complain(chosen, error instanceof Error ? error.message : String(error));

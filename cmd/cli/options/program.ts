@@ -54,6 +54,16 @@ export class UsageError extends Error {
   }
 }
 
+/** No command was named that there is. `commands` lists those that there are, a line for each group of them. */
+export class NoSuchCommand extends UsageError {
+  readonly commands: string;
+
+  constructor(message: string, commands: string) {
+    super(message);
+    this.commands = commands;
+  }
+}
+
 /** Several faults at once, a line each. */
 export class UsageErrors extends UsageError {
   readonly problems: readonly string[];

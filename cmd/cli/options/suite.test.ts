@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { text } from './option.ts';
-import { InformationRequested, type Program, UsageError } from './program.ts';
+import { InformationRequested, NoSuchCommand, type Program, UsageError } from './program.ts';
 import { chooseCommand, commandsTable, type Suite, withCommandsTable } from './suite.ts';
 
 const options = { to: text({ group: 'Test', help: 'where to' }) };
@@ -59,18 +59,23 @@ describe('a command', () => {
   });
 
   it.each<[string[], string]>([
-    [[], 'a command is missing: pots, eat'],
     [['post'], "unknown command 'post'; did you mean pots?"],
-    [['drink'], "unknown command 'drink'; the commands are pots, eat"],
     [['fill'], "unknown command 'fill'; did you mean pots fill?"],
     [['pots', 'lsit'], "unknown command 'pots lsit'; did you mean pots list?"],
     [['pots', 'wash'], "unknown command 'pots wash'; the commands are pots list, fill"],
     [['-for', 'x', 'eat'], "unknown flag '-for' before the command; flags of a command follow it"],
-    [['constructor'], "unknown command 'constructor'; the commands are pots, eat"],
-    [['\u001b[2J'], "unknown command '\\x1b[2J'; the commands are pots, eat"],
-    [['help', 'drink'], "unknown command 'drink'; the commands are pots, eat"],
   ])('that is not there is refused in one line: %j', (argv, message) => {
     expect(() => choose(...argv)).toThrow(new UsageError(message));
+  });
+
+  it.each<[string[], string]>([
+    [[], 'a command is missing'],
+    [['drink'], "unknown command 'drink'"],
+    [['constructor'], "unknown command 'constructor'"],
+    [['\u001b[2J'], "unknown command '\\x1b[2J'"],
+    [['help', 'drink'], "unknown command 'drink'"],
+  ])('that is like none is refused with the names of all: %j', (argv, message) => {
+    expect(() => choose(...argv)).toThrow(new NoSuchCommand(message, '  Pots: pots\n  Food: eat\n'));
   });
 
   it('of a group within a group is looked for there', () => {

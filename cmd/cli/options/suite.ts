@@ -2,7 +2,7 @@ import { quoted } from '../../../internal/errors.ts';
 import { nearest } from '../../../internal/lib/nearest.ts';
 import { MAX_HELP_COLUMNS } from './help-text.ts';
 import { findOption, type OptionTable } from './option.ts';
-import { InformationRequested, type Program, UsageError } from './program.ts';
+import { InformationRequested, NoSuchCommand, type Program, UsageError } from './program.ts';
 import { wrapped } from './wrapped.ts';
 
 /** A program of several commands. */
@@ -33,7 +33,7 @@ export function chooseCommand<Command extends { program: Program<OptionTable> }>
 ): { command: Command; argv: readonly string[] } {
   const early = leadingFlags(suite, argv);
   const [first] = argv.slice(early.length);
-  if (first === undefined) throw new UsageError(`a command is missing: ${firstWords(suite).join(', ')}`);
+  if (first === undefined) throw new NoSuchCommand('a command is missing', namesByGroup(suite));
   if (/^--?version$/.test(first)) throw new InformationRequested(`${suite.name} ${version}\n`);
   const isHelp = first === 'help' || HELP_FLAG.test(first);
   const words = argv.slice(early.length + (isHelp ? 1 : 0));
@@ -146,15 +146,22 @@ function unknownCommand(
     near === undefined
       ? programs.map((program) => wordsOf(program)).filter((words) => words.at(-1) === next)
       : [[...group, near]];
-  const hint =
-    meant.length > 0
-      ? `did you mean ${meant.map((words) => words.join(' ')).join(' or ')}?`
-      : `the commands are ${[...group, known.join(', ')].join(' ')}`;
-  return new UsageError(`unknown command ${quoted([...group, next].join(' '))}; ${hint}`);
+  const unknown = `unknown command ${quoted([...group, next].join(' '))}`;
+  if (meant.length > 0) {
+    return new UsageError(`${unknown}; did you mean ${meant.map((words) => words.join(' ')).join(' or ')}?`);
+  }
+  if (group.length === 0) return new NoSuchCommand(unknown, namesByGroup(suite));
+  return new UsageError(`${unknown}; the commands are ${[...group, known.join(', ')].join(' ')}`);
 }
 
-function firstWords(suite: Suite<{ program: Program<OptionTable> }>): string[] {
-  return [...new Set(commandsOf(suite).map(({ program }) => wordsOf(program)[0]))];
+/** The first words of all commands, a paragraph for each group. */
+function namesByGroup(suite: Suite<{ program: Program<OptionTable> }>): string {
+  const paragraphs = suite.groups.map(({ title, commands }) => {
+    const names = new Set(commands.map(({ program }) => wordsOf(program)[0]));
+    const lines = wrapped(`${title}: ${[...names].join(', ')}`, MAX_HELP_COLUMNS - 4);
+    return `  ${lines.join('\n    ')}\n`;
+  });
+  return paragraphs.join('');
 }
 
 /** The flags of any command that stand before the command's name, with their values. */

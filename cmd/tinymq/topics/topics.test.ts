@@ -135,7 +135,7 @@ describe('tinymq', () => {
     expect(version.out).toMatch(/^tinymq \d+\.\d+\.\d+\n$/);
     expect(nothing).toMatchObject({ code: 2, out: '' });
     expect(nothing.errors).toMatch(
-      /^tinymq: a command is missing: [a-z, ]*\btopics\b[a-z, ]* \(see tinymq -help\)\n$/,
+      /^tinymq: a command is missing \(see tinymq -help\)\n( {2,}[A-Za-z:, ]+\n)*? {2}Topics: topics\n/,
     );
   });
 
