@@ -5,7 +5,7 @@ import { makeCertificates } from './certificates.ts';
 import type { LiveCase, Variant } from './live-cases.ts';
 import type { Figures } from './load/scenario.ts';
 import { startLoad } from './load-process.ts';
-import type { Address, Certificates, LivePeer } from './peers/peer.ts';
+import type { Address, Certificates, LivePeer, StartRequest } from './peers/peer.ts';
 import { BROKER_CORE, type Started, start, untilListening } from './processes.ts';
 import type { Transport } from './workload.ts';
 
@@ -26,8 +26,10 @@ export async function contestantWithLoad(
   folder: string,
   variant?: Variant,
 ): Promise<Contestant> {
-  const keepsSessions = 'session' in chosen && chosen.session === 'persistent';
-  const { broker, address } = await startPeer(peer, transport, folder, keepsSessions);
+  const { broker, address } = await startPeer(peer, transport, folder, {
+    keepsSessions: 'session' in chosen && chosen.session === 'persistent',
+    keptFilter: 'keptFilter' in chosen ? chosen.keptFilter : undefined,
+  });
   const load = startLoad(broker);
   const end = async (): Promise<void> => {
     await load.end();
@@ -54,7 +56,7 @@ export async function startPeer(
   peer: LivePeer,
   transport: Transport,
   folder: string,
-  keepsSessions = false,
+  kept: Pick<StartRequest, 'keepsSessions' | 'keptFilter'> = { keepsSessions: false, keptFilter: undefined },
 ): Promise<{ broker: Started; address: Address }> {
   const own = mkdtempSync(join(folder, `${peer.name}-`));
   const certificates = transport === 'tls' ? certificatesIn(folder) : undefined;
@@ -64,7 +66,7 @@ export async function startPeer(
       : transport === 'tls'
         ? { transport, port: await freePort(), caFile: certificates!.caFile }
         : { transport, port: await freePort() };
-  const command = peer.command({ address, certificates, folder: own, keepsSessions });
+  const command = peer.command({ address, certificates, folder: own, ...kept });
   return { broker: start(command, BROKER_CORE), address };
 }
 

@@ -68,7 +68,18 @@ export interface AcknowledgedCase extends CaseBase {
   inFlight: number;
 }
 
-/** The same with frames, beside MQTT with QoS 1. */
+/** Publishers of one topic that has a log, and no subscriber: each message is acknowledged when the log has it; by MQTT only. */
+export interface AcknowledgedLogCase extends CaseBase {
+  kind: 'acknowledged-log';
+  /** Topics whose messages are kept. */
+  keptFilter: string;
+  publishers: number;
+  payloadBytes: number;
+  /** Messages of each publisher that wait for their acknowledgement at once. */
+  inFlight: number;
+}
+
+/** The same as {@link AcknowledgedCase} with frames, beside MQTT with QoS 1. */
 export interface AcknowledgedFramesCase extends CaseBase {
   kind: 'acknowledged-frames';
   payloadBytes: number;
@@ -104,6 +115,7 @@ export type LiveCase =
   | SdkCase
   | AcknowledgedCase
   | AcknowledgedFramesCase
+  | AcknowledgedLogCase
   | AcknowledgedLatencyCase
   | ConnectStormCase;
 

@@ -31,6 +31,17 @@ export const mqttCases: readonly LiveCase[] = [
   persistent(1),
   persistent(2),
   {
+    ...byMqtt,
+    kind: 'acknowledged-log',
+    name: 'mqtt-qos1-log',
+    title: 'MQTT, QoS 1, ten publishers of a topic with a log, 16 B, 100 under way each',
+    peers: ['tinymq', 'tinymq-rules', 'base'],
+    keptFilter: 'sensors/#',
+    publishers: 10,
+    payloadBytes: 16,
+    inFlight: 100,
+  },
+  {
     ...withSessionsOnDisk,
     kind: 'acknowledged-latency',
     name: 'mqtt-latency',

@@ -37,6 +37,11 @@ const flow: readonly Column[] = [
   { figure: 'loadBusy', title: 'load busy', format: share },
 ];
 
+const acknowledgedFlow: readonly Column[] = [
+  { figure: 'messagesPerSecond', title: 'acknowledged/s', format: rate, better: 'higher', hasSpread: true },
+  ...flow.slice(1),
+];
+
 const memory: Column = { figure: 'residentBytes', title: 'MiB of memory', format: mebibytes };
 
 const kafkaFlow: readonly Column[] = [
@@ -80,6 +85,7 @@ const columns: Readonly<Record<Case['kind'], readonly Column[]>> = {
   ],
   acknowledged: flow,
   'acknowledged-frames': flow,
+  'acknowledged-log': acknowledgedFlow,
   'acknowledged-latency': [
     { figure: 'p50Us', title: 'p50 µs', format: one, better: 'lower' },
     { figure: 'p99Us', title: 'p99 µs', format: one, better: 'lower' },
@@ -172,7 +178,7 @@ export function printCase({ case: measured, contestants }: CaseResult): void {
   console.log(`\n${measured.name}: ${measured.title}\n${tableOf([head, ...rows])}`);
   for (const { name, problem } of contestants) if (problem !== undefined) printProblem(`${name}: ${problem}`);
   // A broker that keeps records waits for the disk too.
-  if (shown === kafkaFlow || shown === grpcFlow) return;
+  if (shown === kafkaFlow || shown === grpcFlow || shown === acknowledgedFlow) return;
   const disturbed = contestants.filter(wasDisturbed).map(({ name }) => name);
   if (disturbed.length === 0) return;
   printProblem(

@@ -2,6 +2,7 @@ import type { GrpcCase } from '../grpc-cases.ts';
 import type { KafkaLoadCase } from '../kafka-cases.ts';
 import type { LiveCase } from '../live-cases.ts';
 import { acknowledged, acknowledgedFrames } from './acknowledged.ts';
+import { acknowledgedLog } from './acknowledged-log.ts';
 import { churn } from './churn.ts';
 import { grpcBulk } from './grpc/bulk.ts';
 import { grpcStreamConsume } from './grpc/stream-consume.ts';
@@ -51,6 +52,8 @@ export function scenarioOf(chosen: LoadCase, { live, kafka, grpc }: Settings): P
       return acknowledged(chosen, live!);
     case 'acknowledged-frames':
       return acknowledgedFrames(chosen, live!);
+    case 'acknowledged-log':
+      return acknowledgedLog(chosen, live!);
     case 'acknowledged-latency':
       return acknowledgedLatency(chosen, live!);
     case 'connect-storm':

@@ -14,6 +14,8 @@ export interface StartRequest {
   folder: string;
   /** Whether sessions are to be kept on the disk. */
   keepsSessions: boolean;
+  /** Topics whose messages are to be kept in a log, where there are any. */
+  keptFilter: string | undefined;
 }
 
 /** PEM files of a certificate for 127.0.0.1. */

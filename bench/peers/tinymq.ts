@@ -49,13 +49,14 @@ export function tinymqAt(
     name,
     transports: ['tcp', 'tls', 'unix'],
     problem: () => (existsSync(program) ? undefined : `${program} is not there: make build writes it`),
-    command: ({ address, certificates, folder }) => ({
+    command: ({ address, certificates, folder, keptFilter }) => ({
       program,
       args: [
         '-quiet',
         '-listen',
         urlOf(address),
         ...['-data-dir', join(folder, 'data')],
+        ...(keptFilter === undefined ? [] : ['-keep', keptFilter]),
         ...moreFlags(folder),
         ...(certificates ? ['-tls-cert', certificates.certFile, '-tls-key', certificates.keyFile] : []),
       ],
