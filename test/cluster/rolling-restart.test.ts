@@ -26,7 +26,7 @@ describe.runIf('there' in program)('a cluster that is restarted piece by piece',
     for (const [index, node] of cluster.nodes.entries()) {
       const { code, stderr } = await node.stop();
       expect(code, stderr).toBe(0);
-      await load.untilAnswered(2, `the end of broker ${index}`);
+      await load.untilServed(2, `the end of broker ${index}`);
       await node.start();
       await load.untilAnswered(2, `the new start of broker ${index}`);
     }

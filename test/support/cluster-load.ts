@@ -20,6 +20,10 @@ export const PARTITIONS = 8;
 /** What the brokers have to be told. */
 export const LOAD_FLAGS = ['-keep', 'kept/#'];
 
+/** Writers of Kafka and MQTT rest for so long between two answers, those of SMQ longer: there are many of them. */
+const PACE_MS = 10;
+const SMQ_PACE_MS = 50;
+
 /** Starts writers of every protocol, at all nodes, and waits until each was answered. */
 export async function startLoad(nodes: readonly ClusterNode[]): Promise<ClusterLoad> {
   await makeTopics(nodes[0]!);
@@ -28,32 +32,70 @@ export async function startLoad(nodes: readonly ClusterNode[]): Promise<ClusterL
   return load;
 }
 
-/** Writers of every protocol, and what they know of the logs. */
+/**
+ * Writers of every protocol, and what they know of the logs. Those of Kafka and MQTT go to another node when one does not answer. For
+ * each shard there are writers of SMQ that stay at their nodes: together they see how long the shard takes nothing, whatever
+ * one of them waits for.
+ */
 export class ClusterLoad {
   readonly all: readonly ClusterWriter[];
+  /** By shard, a writer at each node. */
+  readonly #smq: readonly (readonly SmqWriter[])[];
   readonly #kafka: readonly KafkaWriter[];
-  readonly #smq: readonly SmqWriter[];
   readonly #mqtt: readonly MqttWriter[];
   readonly #committer: Committer;
 
   constructor(nodes: readonly ClusterNode[]) {
-    this.#kafka = Array.from({ length: PARTITIONS }, (_, index) => new KafkaWriter(nodes, 'kafka', index));
-    this.#smq = nodes.map((_, index) => new SmqWriter(nodes, `smq.${index}`, index));
-    this.#mqtt = nodes.map((_, index) => new MqttWriter(nodes, `kept/${index}`, index));
-    this.#committer = new Committer(nodes, 'kafka', 'group');
-    this.all = [...this.#kafka, ...this.#smq, ...this.#mqtt, this.#committer];
+    const habits = { paceMs: PACE_MS };
+    const staying = { paceMs: SMQ_PACE_MS, staysAtNode: true };
+    const partitions = Array.from({ length: PARTITIONS }, (_, index) => index);
+    this.#kafka = partitions.map((index) => new KafkaWriter(nodes, 'kafka', index, habits));
+    this.#smq = partitions.map((index) =>
+      nodes.map((_, node) => new SmqWriter(nodes, `smq.${index}`, node, staying)),
+    );
+    this.#mqtt = nodes.map((_, index) => new MqttWriter(nodes, `kept/${index}`, index, habits));
+    this.#committer = new Committer(nodes, 'kafka', 'group', habits);
+    this.all = [...this.#kafka, ...this.#smq.flat(), ...this.#mqtt, this.#committer];
     for (const writer of this.all) writer.start();
   }
 
+  /** Those that go to another node when one does not answer. */
+  get moving(): readonly ClusterWriter[] {
+    return this.all.filter(({ habits }) => habits.staysAtNode !== true);
+  }
+
+  get acknowledged(): number {
+    return this.all.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
+  }
+
+  /** The longest time, from one moment on, in which each shard acknowledged nothing to any node. */
+  shardPausesMs(sinceMs: number): number[] {
+    return this.#smq.map((writers) => longestPauseMs(writers, sinceMs));
+  }
+
   /** Waits until every writer got so many answers more. */
-  async untilAnswered(count: number, after: string): Promise<void> {
-    const before = this.all.map(({ answeredAtMs }) => answeredAtMs.length);
-    const lacking = () =>
-      this.all.filter(({ answeredAtMs }, index) => answeredAtMs.length < before[index]! + count);
+  untilAnswered(count: number, after: string): Promise<void> {
+    return this.#until(
+      this.all.map((writer) => [writer]),
+      count,
+      after,
+    );
+  }
+
+  /** Waits until every one that is not bound to a node got so many answers more, and every shard gave so many. */
+  untilServed(count: number, after: string): Promise<void> {
+    return this.#until([...this.moving.map((writer) => [writer]), ...this.#smq], count, after);
+  }
+
+  async #until(groups: readonly (readonly ClusterWriter[])[], count: number, after: string): Promise<void> {
+    const answers = (group: readonly ClusterWriter[]) =>
+      group.reduce((sum, { answeredAtMs }) => sum + answeredAtMs.length, 0);
+    const before = groups.map(answers);
+    const lacking = () => groups.filter((group, index) => answers(group) < before[index]! + count);
     await eventually(() => lacking().length === 0, `answers for all after ${after}`).catch((error: Error) => {
-      const problems = lacking().map(
-        (writer) => `${writer.constructor.name} of ${writer.topic}: ${writer.lastProblem}`,
-      );
+      const problems = lacking()
+        .flat()
+        .map((writer) => `${writer.constructor.name} of ${writer.topic}: ${writer.lastProblem}`);
       throw new Error([error.message, ...problems].join('\n'));
     });
   }
@@ -65,7 +107,9 @@ export class ClusterLoad {
     for (let partition = 0; partition < PARTITIONS; partition++) {
       problems.push(...(await problemsOf(reader, 'kafka', partition, this.#kafka)));
     }
-    for (const writer of this.#smq) problems.push(...(await problemsOf(reader, writer.topic, 0, [writer])));
+    for (const [index, writers] of this.#smq.entries()) {
+      problems.push(...(await problemsOf(reader, `smq.${index}`, 0, writers)));
+    }
     for (const [index, writer] of this.#mqtt.entries()) {
       problems.push(...(await problemsOf(reader, `kept.${index}`, 0, [writer])));
     }
@@ -74,12 +118,30 @@ export class ClusterLoad {
   }
 }
 
+/** The longest time between two answers to any of some writers, as far as it lies behind a moment. */
+export function longestPauseMs(writers: readonly ClusterWriter[], sinceMs: number): number {
+  const times = writers.flatMap(({ answeredAtMs }) => {
+    let first = answeredAtMs.length;
+    while (first > 0 && answeredAtMs[first - 1]! >= sinceMs) first--;
+    return answeredAtMs.slice(first);
+  });
+  times.sort((a, b) => a - b);
+  let before = sinceMs;
+  let longest = 0;
+  for (const atMs of times) {
+    longest = Math.max(longest, atMs - before);
+    before = atMs;
+  }
+  return longest;
+}
+
 async function makeTopics(node: ClusterNode): Promise<void> {
   await eventually(async () => {
     const wire = await KafkaWire.open(node.urlOf('kafka'));
     const topics = [
       { name: 'kafka', numPartitions: PARTITIONS, replicationFactor: 1, assignments: [], configs: [] },
-      ...[0, 1, 2].map((index) => ({
+      // Partitions lie in the shards in turn.
+      ...Array.from({ length: PARTITIONS }, (_, index) => ({
         ...{ name: `smq.${index}`, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] },
       })),
     ];

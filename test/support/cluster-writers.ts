@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { buildBatch } from '../../internal/batch/build.ts';
 import { MqttClient } from '../../internal/clients/mqtt/client.ts';
 import { SmqClient } from '../../internal/clients/smq/client.ts';
@@ -26,9 +27,18 @@ export interface Acknowledged {
   readonly partition: number;
 }
 
+/** How a writer goes about it. */
+export interface Habits {
+  /** Asks the same node again and again. Default: another one after each failure. */
+  staysAtNode?: boolean;
+  /** How long it rests after each answer. */
+  paceMs?: number;
+}
+
 /** Writes to a topic of a cluster whatever becomes of its nodes, until it is stopped. */
 export abstract class ClusterWriter {
   readonly topic: string;
+  readonly habits: Habits;
   readonly acknowledged: Acknowledged[] = [];
   /** Times of acknowledgements, by `performance.now()`. */
   readonly answeredAtMs: number[] = [];
@@ -41,9 +51,10 @@ export abstract class ClusterWriter {
   #node: number;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(nodes: readonly ClusterNode[], topic: string, node: number) {
+  constructor(nodes: readonly ClusterNode[], topic: string, node: number, habits: Habits = {}) {
     this.nodes = nodes;
     this.topic = topic;
+    this.habits = habits;
     this.#node = node;
   }
 
@@ -71,15 +82,17 @@ export abstract class ClusterWriter {
   }
 
   async #run(): Promise<void> {
+    const { staysAtNode = false, paceMs = 0 } = this.habits;
     while (!this.isStopped) {
       try {
         await this.write(this.nodes[this.#node % this.nodes.length]!);
+        if (paceMs > 0) await pause(paceMs);
       } catch (error) {
         this.lastProblem = (error as Error).message;
         if (this.isFinal(error as Error)) this.refusals.push(`${this.constructor.name}: ${this.lastProblem}`);
         this.drop();
-        this.#node++;
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        if (!staysAtNode) this.#node++;
+        await pause(PAUSE_MS);
       }
     }
     this.drop();
@@ -134,8 +147,8 @@ export class KafkaWriter extends ClusterWriter {
   #made = 0;
   #batch: { texts: string[]; bytes: Uint8Array } | undefined;
 
-  constructor(nodes: readonly ClusterNode[], topic: string, partition: number) {
-    super(nodes, topic, partition);
+  constructor(nodes: readonly ClusterNode[], topic: string, partition: number, habits?: Habits) {
+    super(nodes, topic, partition, habits);
     this.#partition = partition;
   }
 
@@ -194,12 +207,18 @@ export class KafkaWriter extends ClusterWriter {
 
 /** Asks by SMQ; what is not answered it does not ask again. */
 export class SmqWriter extends ClusterWriter {
+  readonly #name: string;
   #client: SmqClient | undefined;
   #made = 0;
   readonly #stop = new AbortController();
 
+  constructor(nodes: readonly ClusterNode[], topic: string, node: number, habits?: Habits) {
+    super(nodes, topic, node, habits);
+    this.#name = `smq ${topic} ${node}`;
+  }
+
   protected async write(node: ClusterNode): Promise<void> {
-    const text = `smq ${this.topic} ${this.#made++}`;
+    const text = `${this.#name} ${this.#made++}`;
     this.#client ??= await SmqClient.connect(
       { host: '127.0.0.1', port: node.ports.grpc },
       { tls: undefined, stop: this.#stop.signal, connectTimeoutMs: ANSWER_MS, requestTimeoutMs: ANSWER_MS },
@@ -231,8 +250,8 @@ export class MqttWriter extends ClusterWriter {
   #made = 0;
   readonly #stop = new AbortController();
 
-  constructor(nodes: readonly ClusterNode[], topic: string, node: number) {
-    super(nodes, topic, node);
+  constructor(nodes: readonly ClusterNode[], topic: string, node: number, habits?: Habits) {
+    super(nodes, topic, node, habits);
     this.#name = `mqtt-${node}`;
   }
 
@@ -272,8 +291,8 @@ export class Committer extends ClusterWriter {
   committed = 0;
   #next = 0;
 
-  constructor(nodes: readonly ClusterNode[], topic: string, group: string) {
-    super(nodes, topic, 0);
+  constructor(nodes: readonly ClusterNode[], topic: string, group: string, habits?: Habits) {
+    super(nodes, topic, 0, habits);
     this.group = group;
   }
 

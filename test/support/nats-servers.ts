@@ -62,7 +62,7 @@ export async function startNats(program: string, options: NatsOptions = {}): Pro
   const servers = names.map((name, index) => {
     const config = join(folder, `${name}.conf`);
     writeFileSync(config, configOf(name, join(folder, name), ports[index], routes, options));
-    return new NatsServer(program, config, join(folder, name), ports[index]);
+    return new NatsServer(program, name, config, join(folder, name), ports[index]);
   });
   const close = async () => {
     await Promise.all(servers.map((server) => server.kill()));
@@ -116,6 +116,7 @@ ${more}
 
 /** One of them: it is killed, paused and started again with the same files and ports. */
 export class NatsServer {
+  readonly name: string;
   readonly url: string;
   /** Where it answers questions about itself. */
   readonly monitorUrl: string;
@@ -126,8 +127,9 @@ export class NatsServer {
   #child: ChildProcess | undefined;
   #said = '';
 
-  constructor(program: string, config: string, folder: string, ports: Ports) {
+  constructor(program: string, name: string, config: string, folder: string, ports: Ports) {
     this.#program = program;
+    this.name = name;
     this.#config = config;
     this.folder = folder;
     this.url = `nats://127.0.0.1:${ports.client}`;
