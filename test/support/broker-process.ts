@@ -91,9 +91,12 @@ export interface BrokerProcess extends Running, AsyncDisposable {
  * Starts the real `broker` and waits until it listens. It runs in a folder of its own, which goes with it: what it keeps in its
  * default folder is not found by the tests that run beside this one.
  */
-export async function startBrokerProcess(flags: readonly string[]): Promise<BrokerProcess> {
+export async function startBrokerProcess(
+  flags: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<BrokerProcess> {
   const cwd = mkdtempSync(join(tmpdir(), 'tinymq-cwd-'));
-  const running = start(program('broker'), [...flags, ...REPORTING], { cwd });
+  const running = start(program('broker'), [...flags, ...REPORTING], { cwd, env });
   const remove = () => rmSync(cwd, { recursive: true, force: true });
   running.ended.then(remove, remove);
   return brokerProcess(running);

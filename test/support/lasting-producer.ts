@@ -32,30 +32,35 @@ export class LastingProducer {
     this.partition = partition;
   }
 
-  /** Produces until the connection ends. */
+  /** Produces until the connection ends. @throws Error where a batch is refused */
   async run(url: string): Promise<void> {
     const wire = await KafkaWire.open(url);
-    for (const sent of this.#unknown) this.#send(wire, sent);
-    for (;;) {
-      while (this.#unknown.length < IN_FLIGHT) {
-        const firstSequence = this.#sequence;
-        this.#sequence += RECORDS_PER_BATCH;
-        const texts = Array.from(
-          { length: RECORDS_PER_BATCH },
-          (_, at) => `${this.id}:${firstSequence + at}`,
-        );
-        const sent = { firstSequence, texts };
-        this.#unknown.push(sent);
-        this.#send(wire, sent);
-      }
-      const answer = await wire.next();
-      if (answer === undefined) return;
-      const { body } = decodeResponse(produce, 9, answer);
-      const { errorCode, baseOffset } = body.responses[0].partitionResponses[0];
-      if (errorCode !== 0) throw new Error(`Produce was answered with the error ${errorCode}`);
-      const { texts } = this.#unknown.shift()!;
-      for (const [at, text] of texts.entries()) this.acknowledged.set(baseOffset + at, text);
+    try {
+      for (const sent of this.#unknown) this.#send(wire, sent);
+      while (await this.#step(wire));
+    } finally {
+      wire.close();
     }
+  }
+
+  /** Keeps the requests in flight, and takes an answer. @returns false where the connection has ended */
+  async #step(wire: KafkaWire): Promise<boolean> {
+    while (this.#unknown.length < IN_FLIGHT) {
+      const firstSequence = this.#sequence;
+      this.#sequence += RECORDS_PER_BATCH;
+      const texts = Array.from({ length: RECORDS_PER_BATCH }, (_, at) => `${this.id}:${firstSequence + at}`);
+      const sent = { firstSequence, texts };
+      this.#unknown.push(sent);
+      this.#send(wire, sent);
+    }
+    const answer = await wire.next();
+    if (answer === undefined) return false;
+    const { body } = decodeResponse(produce, 9, answer);
+    const { errorCode, baseOffset } = body.responses[0].partitionResponses[0];
+    if (errorCode !== 0) throw new Error(`Produce was answered with the error ${errorCode}`);
+    const { texts } = this.#unknown.shift()!;
+    for (const [at, text] of texts.entries()) this.acknowledged.set(baseOffset + at, text);
+    return true;
   }
 
   #send(wire: KafkaWire, { firstSequence, texts }: Sent): void {
