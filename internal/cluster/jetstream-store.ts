@@ -70,6 +70,8 @@ export class JetStreamStore implements LogStore {
   readonly #options: JetStreamStoreOptions;
   readonly #listeners = new Set<(event: StoreEvent) => void>();
   readonly #ownersListeners = new Set<() => void>();
+  /** Has the other nodes take up what was changed of topics, up to a sequence. */
+  untilOthersKnow: (sequence: number) => Promise<void> = async () => {};
   readonly #shards: OpenShard[] = [];
   /** Which topic has a partition, and under which number. */
   readonly #places = new Map<number, { topic: string; number: number }>();
@@ -171,14 +173,20 @@ export class JetStreamStore implements LogStore {
     const partitions = await this.#meta.partitionIds(partitionCount);
     const topicId = Buffer.from(topic.topicId).toString('base64');
     const record = { name, topicId, configs, createdAtMs, partitions };
-    await this.#meta.create(record);
+    const sequence = await this.#meta.create(record);
     this.#place(record);
+    await this.untilOthersKnow(sequence);
     return this.#storedTopic(record);
+  }
+
+  /** Resolves when this node knows the topics of a sequence. */
+  topicsUntil(sequence: number): Promise<void> {
+    return this.#meta.until(sequence);
   }
 
   async alterTopic(name: string, configs: TopicConfigs): Promise<void> {
     this.#checkOpen();
-    await this.#meta.alter(name, (before) => ({ ...before, configs }));
+    await this.untilOthersKnow(await this.#meta.alter(name, (before) => ({ ...before, configs })));
   }
 
   async addPartitions(name: string, partitionCount: number): Promise<StoredPartition[]> {
@@ -187,7 +195,7 @@ export class JetStreamStore implements LogStore {
     const known = this.#meta.topics.get(name)?.partitions.length ?? partitionCount;
     const ids = await this.#meta.partitionIds(Math.max(0, partitionCount - known));
     let added: readonly number[] = [];
-    await this.#meta.alter(name, (before) => {
+    const sequence = await this.#meta.alter(name, (before) => {
       const count = before.partitions.length;
       checkMorePartitions(name, count, partitionCount);
       added = ids.slice(0, partitionCount - count);
@@ -195,6 +203,7 @@ export class JetStreamStore implements LogStore {
     });
     const record = this.#meta.topics.get(name)!;
     this.#place(record);
+    await this.untilOthersKnow(sequence);
     return record.partitions.flatMap((id, number) =>
       added.includes(id) ? [this.#storedPartition(id, number)] : [],
     );
@@ -202,8 +211,9 @@ export class JetStreamStore implements LogStore {
 
   async deleteTopic(name: string): Promise<void> {
     this.#checkOpen();
-    const record = await this.#meta.delete(name);
+    const { record, sequence } = await this.#meta.delete(name);
     this.#displace(record);
+    await this.untilOthersKnow(sequence);
     await this.#deleteBatches(record);
   }
 

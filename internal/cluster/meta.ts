@@ -44,6 +44,8 @@ export class Meta {
   #written = 0;
   /** What the follower has handed over. */
   #followed = 0;
+  /** Who waits for the follower. */
+  #waiting: { readonly sequence: number; readonly resolve: () => void }[] = [];
   #endFollowing: (() => void) | undefined;
 
   constructor(jetStream: JetStream, stream: string, prefix: string, writer: string, changed: TopicChanged) {
@@ -67,13 +69,23 @@ export class Meta {
       () => this.#followed,
       (message) => {
         this.#followed = message.sequence;
-        return this.#take(message, this.#changed);
+        const isTaken = this.#take(message, this.#changed);
+        this.#tellWaiting();
+        return isTaken;
       },
     );
   }
 
   close(): void {
     this.#endFollowing?.();
+    this.#followed = Number.POSITIVE_INFINITY;
+    this.#tellWaiting();
+  }
+
+  /** Resolves when the topics of this node are those of a sequence, or later ones. */
+  async until(sequence: number): Promise<void> {
+    if (this.#followed >= sequence) return;
+    await new Promise<void>((resolve) => this.#waiting.push({ sequence, resolve }));
   }
 
   /** So many ids that no other partition has or had. */
@@ -86,27 +98,27 @@ export class Meta {
     }
   }
 
-  /** @throws StoreError `exists` */
-  async create(topic: Omit<TopicRecord, 'by'>): Promise<void> {
-    await this.#change(topic.name, (before) => {
+  /** Resolves with the sequence of the record. @throws StoreError `exists` */
+  create(topic: Omit<TopicRecord, 'by'>): Promise<number> {
+    return this.#change(topic.name, (before) => {
       if (before !== undefined) throw topicExists(topic.name);
       return topic;
     });
   }
 
-  /** @throws StoreError `not-found`, and what `alter` throws */
-  async alter(name: string, alter: (before: TopicRecord) => Omit<TopicRecord, 'by'>): Promise<void> {
-    await this.#change(name, (before) => alter(found(before, name)));
+  /** Resolves with the sequence of the record. @throws StoreError `not-found`, and what `alter` throws */
+  alter(name: string, alter: (before: TopicRecord) => Omit<TopicRecord, 'by'>): Promise<number> {
+    return this.#change(name, (before) => alter(found(before, name)));
   }
 
-  /** Resolves with what it was. @throws StoreError `not-found` */
-  async delete(name: string): Promise<TopicRecord> {
+  /** Resolves with what it was, and the sequence of what says so. @throws StoreError `not-found` */
+  async delete(name: string): Promise<{ record: TopicRecord; sequence: number }> {
     let deleted: TopicRecord | undefined;
-    await this.#change(name, (before) => {
+    const sequence = await this.#change(name, (before) => {
       deleted = found(before, name);
       return undefined;
     });
-    return found(deleted, name);
+    return { record: found(deleted, name), sequence };
   }
 
   async value(key: string): Promise<Uint8Array | undefined> {
@@ -134,7 +146,7 @@ export class Meta {
   async #change(
     name: string,
     make: (before: TopicRecord | undefined) => Omit<TopicRecord, 'by'> | undefined,
-  ): Promise<void> {
+  ): Promise<number> {
     const subject = this.#subjectOf('t', name);
     const by = `${this.#writer}.${++this.#written}`;
     this.#own.add(by);
@@ -146,6 +158,7 @@ export class Meta {
         this.#take(await this.#lastOf(subject), this.#changed);
       }
       this.#take(await this.#lastOf(subject), this.#changed);
+      return this.#known.get(subject)!;
     } finally {
       this.#own.delete(by);
     }
@@ -184,6 +197,13 @@ export class Meta {
     this.#known.set(subject, sequence);
     if (!this.#own.has(by)) changed(before, after);
     return true;
+  }
+
+  #tellWaiting(): void {
+    if (this.#waiting.length === 0) return;
+    const isThere = ({ sequence }: { sequence: number }) => sequence <= this.#followed;
+    for (const waiting of this.#waiting) if (isThere(waiting)) waiting.resolve();
+    this.#waiting = this.#waiting.filter((waiting) => !isThere(waiting));
   }
 
   #subjectOf(kind: 't' | 'k', text: string): string {

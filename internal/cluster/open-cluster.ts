@@ -18,6 +18,7 @@ import { type OpenTables, openTables } from './jetstream-tables.ts';
 import { Packets } from './packets.ts';
 import { patiently } from './patience.ts';
 import { Peers } from './peers.ts';
+import { TopicNews } from './topic-news.ts';
 
 /** Which servers of NATS, and which cluster on them. */
 export interface ClusterOptions extends NatsOptions {
@@ -70,6 +71,7 @@ class JetStreamCluster implements Cluster {
   readonly #parts: Parts;
   readonly #peers: Peers;
   readonly #packets: Packets;
+  readonly #topicNews: TopicNews;
   readonly #forwards: Forwards;
   readonly #forwarder: Forwarder;
   #claims: Claims | undefined;
@@ -84,6 +86,12 @@ class JetStreamCluster implements Cluster {
     const isConnected = watched(control);
     this.#peers = new Peers({ connection: control, isConnected, name, self, changed: () => this.#look() });
     this.#packets = new Packets({ connection: live, isConnected: watched(live), name, self });
+    this.#topicNews = new TopicNews({
+      ...{ connection: control, name, self },
+      others: () => this.#peers.others.map(({ id }) => id),
+      until: (sequence) => store.topicsUntil(sequence),
+    });
+    store.untilOthersKnow = (sequence) => this.#topicNews.untilOthersKnow(sequence);
     this.nodes = this.#nodes(self);
     const producerIds = new ProducerIds(store);
     this.#forwards = new Forwards({ connection: control, name, self });
@@ -153,6 +161,7 @@ class JetStreamCluster implements Cluster {
     this.#claims?.close();
     this.#peers.close();
     this.#packets.close();
+    this.#topicNews.close();
     this.#forwards.close();
     this.tables.close();
     await flushed(live);

@@ -63,6 +63,8 @@ export const giveAgainMs = 60_000;
 export const settledNodeMs = 10_000;
 /** How long a node that leaves waits for others to own what it gave away. */
 export const leavePatienceMs = 5_000;
+/** How long whoever changes a topic waits until other nodes know it: one round trip, or one of them stands still. */
+export const topicNewsMs = 1_000;
 /** How long a forwarded batch, of which the outcome is not known, rests. */
 export const forwardRetryMs = 100;
 /** Batches of one partition in one round to its leader: as many as a leader remembers of a producer, so that each may come again. */

@@ -1,0 +1,53 @@
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { topicNewsMs } from '../limits/cluster.ts';
+
+export interface TopicNewsParts {
+  readonly connection: NatsConnection;
+  /** What its subjects begin with. */
+  readonly name: string;
+  readonly self: number;
+  /** The other nodes that are there. */
+  readonly others: () => readonly number[];
+  /** Resolves when this node knows the topics of a sequence. */
+  readonly until: (sequence: number) => Promise<void>;
+}
+
+/**
+ * Whoever changes a topic is answered when the other nodes know it, so that the next request may go to any of them. None of them is
+ * waited for without end: what it does not know yet it hears of all the same.
+ */
+export class TopicNews {
+  readonly #parts: TopicNewsParts;
+  readonly #subscription: Subscription;
+
+  constructor(parts: TopicNewsParts) {
+    this.#parts = parts;
+    const { connection, name, self } = parts;
+    this.#subscription = connection.subscribe(`${name}.node.${self}.topics`, {
+      callback: (_error, request) => void this.#answer(request),
+    });
+  }
+
+  async untilOthersKnow(sequence: number): Promise<void> {
+    const { connection, name, others } = this.#parts;
+    const asked = others().map((node) =>
+      // One that has just ended has nobody who answers.
+      connection
+        .request(`${name}.node.${node}.topics`, String(sequence), { timeout: topicNewsMs })
+        .catch(() => {}),
+    );
+    await Promise.all(asked);
+  }
+
+  close(): void {
+    this.#subscription.unsubscribe();
+  }
+
+  async #answer(request: Msg): Promise<void> {
+    const sequence = Number(request.string());
+    // Whoever sends anything else is no node.
+    if (!Number.isSafeInteger(sequence)) return;
+    await this.#parts.until(sequence);
+    if (!this.#parts.connection.isClosed()) request.respond();
+  }
+}
