@@ -1,7 +1,7 @@
 import { AccessError } from '../../access/access-error.ts';
 import type { AccessDirectory } from '../../access/directory.ts';
 import { KafkaErrorCode } from '../../protocol/kafka/error-codes.ts';
-import { type KafkaError, kafkaError, storeError } from './errors.ts';
+import { changeError, type KafkaError, kafkaError } from './errors.ts';
 
 /**
  * The directory for clients that look after users, rules and limits. The first user closes a broker to everybody else, so
@@ -29,7 +29,7 @@ const NO_USERS: KafkaError = kafkaError(
  * @throws the error itself where it is a bug.
  */
 export function directoryError(error: unknown, invalid: KafkaErrorCode): KafkaError {
-  if (!(error instanceof AccessError)) return storeError(error);
+  if (!(error instanceof AccessError)) return changeError(error);
   const codes = {
     invalid,
     exists: KafkaErrorCode.duplicateResource,

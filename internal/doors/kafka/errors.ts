@@ -16,14 +16,19 @@ export function kafkaError(errorCode: KafkaErrorCode, errorMessage: string | nul
 /**
  * Kafka's error for an error of a store.
  *
+ * @param undecided the code where too few servers answered, and what was asked for may be done all the same. Each request has its
+ * own: clients take one that they do not expect there for the end.
  * @throws the error itself where it is none of a store: a bug.
  */
-export function storeError(error: unknown): KafkaError {
+export function storeError(error: unknown, undecided: KafkaErrorCode = CODES.unavailable): KafkaError {
   if (!(error instanceof StoreError)) throw error;
-  if (error instanceof StoreUnavailableError && error.reason === 'no-majority') {
-    return kafkaError(KafkaErrorCode.notEnoughReplicasAfterAppend, error.message);
-  }
-  return { errorCode: CODES[error.code], errorMessage: error.message };
+  const isUndecided = error instanceof StoreUnavailableError && error.reason === 'no-majority';
+  return { errorCode: isUndecided ? undecided : CODES[error.code], errorMessage: error.message };
+}
+
+/** The same for what administrators ask for. */
+export function changeError(error: unknown): KafkaError {
+  return storeError(error, KafkaErrorCode.requestTimedOut);
 }
 
 const CODES = {

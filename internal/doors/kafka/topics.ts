@@ -46,7 +46,8 @@ export async function topicOrNew(name: string, parts: KafkaParts): Promise<Topic
   try {
     return await parts.logs.topicOrNew(name, parts.settings.defaultPartitions);
   } catch (error) {
-    return storeError(error);
+    // While a topic is being made, too, clients are told this one, and ask again.
+    return storeError(error, KafkaErrorCode.leaderNotAvailable);
   }
 }
 

@@ -7,7 +7,7 @@ import {
   unknownTopicConfig,
 } from '../../../log/topic-configs.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
-import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
+import { changeError, type KafkaError, kafkaError, NO_ERROR } from '../errors.ts';
 import type { KafkaParts, RequestContext } from '../handler.ts';
 import type { RequestAccess } from '../request-access.ts';
 import { duplicatesOf, missingTopic } from '../topics.ts';
@@ -99,7 +99,7 @@ export async function changeConfigs(
     await parts.logs.setConfigs(topic, { ...ownOf(topic), ...configs });
     return undefined;
   } catch (error) {
-    return storeError(error);
+    return changeError(error);
   }
 }
 

@@ -252,7 +252,7 @@ function failed(partition: PartitionLog, error: unknown): PartitionResponse {
     const response = refused(number, kafkaError(SEQUENCE_ERRORS[error.code], error.message));
     return { ...response, logStartOffset: firstOffset };
   }
-  if (!(error instanceof ProduceRefusal)) return refused(number, storeError(error));
+  if (!(error instanceof ProduceRefusal)) return refused(number, appendError(error));
   const { errorCode, message, tellsLogStart, rejected } = error;
   return {
     ...refused(number, kafkaError(errorCode, message)),
@@ -269,6 +269,11 @@ function sentToLeader(partition: PartitionLog, errorCode: KafkaErrorCode, { node
     ...refused(partition.number, kafkaError(errorCode)),
     currentLeader: currentLeader(partition, nodes),
   };
+}
+
+/** The batch may be there. */
+function appendError(error: unknown): KafkaError {
+  return storeError(error, KafkaErrorCode.notEnoughReplicasAfterAppend);
 }
 
 const SEQUENCE_ERRORS = {

@@ -6,7 +6,7 @@ import { createTopics } from '../../../protocol/kafka/apis/19-create-topics.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { type RequestOf, type ResponseOf, ZERO_UUID } from '../../../protocol/kafka/schema.ts';
 import { configsError, configValues, nullConfigError } from '../configs/configs.ts';
-import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
+import { changeError, type KafkaError, kafkaError, NO_ERROR } from '../errors.ts';
 import { defineHandler, type KafkaParts, type RequestContext } from '../handler.ts';
 import { assignmentProblem } from '../nodes.ts';
 import { duplicatesOf, internalTopicError } from '../topics.ts';
@@ -62,7 +62,7 @@ async function createTopic(
     const topic: TopicLog = await parts.logs.createTopic(name, partitionCount, configs);
     return shown(topic.topicId);
   } catch (error) {
-    return refused(name, storeError(error));
+    return refused(name, changeError(error));
   }
 }
 

@@ -2,7 +2,7 @@ import type { TopicLog } from '../../../log/logs.ts';
 import { deleteTopics } from '../../../protocol/kafka/apis/20-delete-topics.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import { ZERO_UUID } from '../../../protocol/kafka/schema.ts';
-import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
+import { changeError, type KafkaError, kafkaError, NO_ERROR } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
 import type { RequestAccess } from '../request-access.ts';
 import { duplicatesOf, internalTopicError } from '../topics.ts';
@@ -49,7 +49,7 @@ async function deleteTopic(asked: Asked, parts: KafkaParts, access: RequestAcces
     await parts.logs.deleteTopic(topic!);
     return { name, topicId, ...NO_ERROR };
   } catch (thrown) {
-    return { name, topicId, ...storeError(thrown) };
+    return { name, topicId, ...changeError(thrown) };
   }
 }
 

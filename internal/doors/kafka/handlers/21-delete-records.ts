@@ -1,7 +1,7 @@
 import { deleteRecords } from '../../../protocol/kafka/apis/21-delete-records.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
-import { storeError } from '../errors.ts';
+import { changeError } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
 import type { RequestAccess } from '../request-access.ts';
 import { internalTopicError, leaderError } from '../topics.ts';
@@ -47,6 +47,6 @@ async function deleteFrom(
     await partition.deleteUntil(until);
     return { partitionIndex, lowWatermark: partition.firstOffset, errorCode: KafkaErrorCode.none };
   } catch (error) {
-    return failed(storeError(error).errorCode);
+    return failed(changeError(error).errorCode);
   }
 }

@@ -19,7 +19,7 @@ export const initProducerIdHandler = defineHandler(
     try {
       return { errorCode: KafkaErrorCode.none, producerId: await parts.producerIds.next(), producerEpoch: 0 };
     } catch (error) {
-      return refused(storeError(error).errorCode);
+      return refused(storeError(error, KafkaErrorCode.coordinatorLoadInProgress).errorCode);
     }
   },
   { needs: ['write topic', 'write broker'] },

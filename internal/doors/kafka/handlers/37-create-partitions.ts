@@ -2,7 +2,7 @@ import { maxPartitionsPerTopic } from '../../../limits/kafka.ts';
 import { createPartitions } from '../../../protocol/kafka/apis/37-create-partitions.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
-import { type KafkaError, kafkaError, NO_ERROR, storeError } from '../errors.ts';
+import { changeError, type KafkaError, kafkaError, NO_ERROR } from '../errors.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
 import { assignmentProblem } from '../nodes.ts';
 import { duplicatesOf, internalTopicError } from '../topics.ts';
@@ -52,7 +52,7 @@ async function addTo(asked: Asked, validateOnly: boolean, parts: KafkaParts): Pr
     await parts.logs.addPartitions(topic, count);
     return NO_ERROR;
   } catch (error) {
-    return storeError(error);
+    return changeError(error);
   }
 }
 

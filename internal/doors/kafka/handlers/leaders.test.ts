@@ -15,16 +15,22 @@ import { listOffsetsHandler } from './02-list-offsets.ts';
 import { metadataHandler } from './03-metadata.ts';
 import { findCoordinatorHandler } from './10-find-coordinator.ts';
 import { createTopicsHandler } from './19-create-topics.ts';
+import { deleteTopicsHandler } from './20-delete-topics.ts';
 import { deleteRecordsHandler } from './21-delete-records.ts';
+import { initProducerIdHandler } from './22-init-producer-id.ts';
 import { offsetForLeaderEpochHandler } from './23-offset-for-leader-epoch.ts';
+import { createPartitionsHandler } from './37-create-partitions.ts';
 import { describeClusterHandler } from './60-describe-cluster.ts';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts';
 
 const NONE = 0;
 const LEADER_NOT_AVAILABLE = 5;
 const NOT_LEADER = 6;
+const REQUEST_TIMED_OUT = 7;
+const COORDINATOR_LOAD_IN_PROGRESS = 14;
 const COORDINATOR_NOT_AVAILABLE = 15;
 const NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20;
+const KAFKA_STORAGE_ERROR = 56;
 const INVALID_REPLICATION_FACTOR = 38;
 const INVALID_REPLICA_ASSIGNMENT = 39;
 /** The number of this node. */
@@ -77,6 +83,14 @@ describe('the brokers of a cluster', () => {
   it('have one among them that coordinates groups', async () => {
     const found = await door.ask(findCoordinatorHandler, 4, { keyType: 0, coordinatorKeys: ['g'] });
     expect(found.coordinators).toMatchObject([{ nodeId: 7, host: 'seven', port: 9097, errorCode: NONE }]);
+  });
+
+  it('coordinate several groups in one question, each by its key', async () => {
+    const found = await door.ask(findCoordinatorHandler, 6, { keyType: 0, coordinatorKeys: ['g', 'h'] });
+    expect(found.coordinators).toMatchObject([
+      { key: 'g', nodeId: 7, errorCode: NONE },
+      { key: 'h', nodeId: 7, errorCode: NONE },
+    ]);
   });
 
   it.each(['nobody', 8] as const)('have no coordinator for clients while that is %s', async (coordinator) => {
@@ -200,12 +214,72 @@ describe('a partition that another node leads, or nobody', () => {
   });
 });
 
+describe('a client whose leader has another epoch', () => {
+  const FENCED_LEADER_EPOCH = 74;
+  const UNKNOWN_LEADER_EPOCH = 75;
+
+  it.each([
+    ['an older one', 2, FENCED_LEADER_EPOCH],
+    ['the same', 3, NONE],
+    ['a newer one', 4, UNKNOWN_LEADER_EPOCH],
+    ['none that it knows', -1, NONE],
+  ])('that is %s', async (_which, currentLeaderEpoch, errorCode) => {
+    door.logs.topic('t')!.partitions[0]!.leaderEpoch = 3;
+    const fetched = await door.ask(fetchHandler, 12, {
+      ...{ maxWaitMs: 0, minBytes: 0, maxBytes: 1_000 },
+      topics: [
+        {
+          topic: 't',
+          partitions: [
+            {
+              partition: 0,
+              currentLeaderEpoch,
+              fetchOffset: 0,
+              lastFetchedEpoch: -1,
+              partitionMaxBytes: 1_000,
+            },
+          ],
+        },
+      ],
+    });
+    const listed = await door.ask(listOffsetsHandler, 4, {
+      replicaId: -1,
+      topics: [{ name: 't', partitions: [{ partitionIndex: 0, currentLeaderEpoch, timestamp: -1 }] }],
+    });
+    const ended = await door.ask(offsetForLeaderEpochHandler, 3, {
+      topics: [{ topic: 't', partitions: [{ partition: 0, currentLeaderEpoch, leaderEpoch: 0 }] }],
+    });
+    for (const partitions of [
+      fetched.responses[0]!.partitions,
+      listed.topics[0]!.partitions,
+      ended.topics[0]!.partitions,
+    ]) {
+      expect(partitions).toMatchObject([{ errorCode }]);
+    }
+  });
+});
+
+/*
+ * Java's consumer ends with an exception where Fetch answers with a code that Fetch does not have, so what Produce says of
+ * a store whose servers are away may not be said elsewhere.
+ */
 describe('a store that too few of its servers answer for', () => {
+  const away = async () => {
+    throw new StoreUnavailableError('no-majority', 'two of three servers are away');
+  };
+  const asked = { name: 't', partitions: [{ partitionIndex: 0, offset: 0, timestamp: 5 }] };
+  const newTopic = { numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
+
+  beforeEach(() => {
+    const { logs } = door;
+    const [led] = logs.topic('t')!.partitions;
+    Object.assign(led!, { append: away, read: away, confirm: away, offsetForTime: away, deleteUntil: away });
+    Object.assign(logs, { createTopic: away, topicOrNew: away, deleteTopic: away, addPartitions: away });
+    Object.assign(logs, { setConfigs: away });
+    Object.assign(door.parts, { producerIds: { next: away }, settings: { autoCreate: true } });
+  });
+
   it('has a producer told that its batch may be there, and it tries again', async () => {
-    const [led] = door.logs.topic('t')!.partitions;
-    led!.append = async () => {
-      throw new StoreUnavailableError('no-majority', 'two of three servers are away');
-    };
     const records = buildBatch([{ timestamp: 1, key: null, value: Buffer.from('x') }]);
     const { responses } = await door.ask(produceHandler, 10, {
       ...{ acks: -1, timeoutMs: 1_000 },
@@ -214,5 +288,50 @@ describe('a store that too few of its servers answer for', () => {
     expect(responses[0]!.partitionResponses).toMatchObject([
       { errorCode: NOT_ENOUGH_REPLICAS_AFTER_APPEND, errorMessage: 'two of three servers are away' },
     ]);
+  });
+
+  it.each([
+    ['of an offset that may not be there', 7, -1],
+    ['of an epoch that may not have been', 0, 5],
+  ])('has a consumer ask again, %s', async (_what, fetchOffset, lastFetchedEpoch) => {
+    const { responses } = await door.ask(fetchHandler, 12, {
+      ...{ maxWaitMs: 0, minBytes: 0, maxBytes: 1_000 },
+      topics: [
+        {
+          topic: 't',
+          partitions: [{ partition: 0, fetchOffset, lastFetchedEpoch, partitionMaxBytes: 1_000 }],
+        },
+      ],
+    });
+    expect(responses[0]!.partitions).toMatchObject([{ errorCode: KAFKA_STORAGE_ERROR }]);
+  });
+
+  it('has whoever asks for offsets by time ask again', async () => {
+    const { topics } = await door.ask(listOffsetsHandler, 4, { replicaId: -1, topics: [asked] });
+    expect(topics[0]!.partitions).toMatchObject([{ errorCode: KAFKA_STORAGE_ERROR }]);
+  });
+
+  it('has an administrator told that nothing may have been done yet', async () => {
+    const created = await door.ask(createTopicsHandler, 5, {
+      ...{ topics: [{ name: 'new', ...newTopic }], timeoutMs: 1_000, validateOnly: false },
+    });
+    const deleted = await door.ask(deleteTopicsHandler, 5, { topicNames: ['t'], timeoutMs: 1_000 });
+    const grown = await door.ask(createPartitionsHandler, 2, {
+      ...{ topics: [{ name: 't', count: 9, assignments: null }], timeoutMs: 1_000, validateOnly: false },
+    });
+    const cut = await door.ask(deleteRecordsHandler, 2, { topics: [asked], timeoutMs: 1_000 });
+    const answers = [created.topics, deleted.responses, grown.results, cut.topics[0]!.partitions];
+    for (const [answer] of answers) expect(answer).toMatchObject({ errorCode: REQUEST_TIMED_OUT });
+  });
+
+  it('has a new topic wanted again, and a producer come again for its id', async () => {
+    const { topics } = await door.ask(metadataHandler, 8, {
+      ...{ topics: [{ name: 'new' }], allowAutoTopicCreation: true },
+    });
+    expect(topics).toMatchObject([{ errorCode: LEADER_NOT_AVAILABLE }]);
+    const answer = await door.ask(initProducerIdHandler, 4, {
+      ...{ transactionalId: null, transactionTimeoutMs: 1_000, producerId: -1, producerEpoch: -1 },
+    });
+    expect(answer).toMatchObject({ errorCode: COORDINATOR_LOAD_IN_PROGRESS });
   });
 });
