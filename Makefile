@@ -10,7 +10,7 @@ TORTURED := test/mqtt/kill test/kafka/crash test/kafka/group-restart test/faults
 	test/grpc/smq-program test/access/rules test/faults/conversion test/faults/every-door-killed test/faults/frames-kill internal/store internal/log/compaction \
 	internal/cluster
 
-.PHONY: help run dev build single-file release install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture torture-store torture-cluster test-setup \
+.PHONY: help run dev build single-file release install check unit test test-mqtt test-kafka test-grpc test-interop fuzz torture torture-store torture-cluster torture-clients test-setup \
 	lint format bench screenshots certs clean
 
 help: ## Show this list
@@ -72,6 +72,9 @@ torture-store: build ## Kill a broker whose doors all write CYCLES times (1000) 
 
 torture-cluster: build ## Kill and pause the brokers and NATS servers of a cluster FAULTS times (100)
 	@TORTURE=$$((($${FAULTS:-100} + 9) / 10)) $(VITEST) test/cluster/kills
+
+torture-clients: build ## Try every client of Kafka's on a cluster of which a node is killed: half an hour
+	@TORTURE=$${TORTURE:-2} $(VITEST) test/cluster/kafka-clients
 
 format: $(INSTALLED) ## Put every file into the project's format
 	@$(NPM) run --silent format

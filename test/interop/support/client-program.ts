@@ -4,7 +4,7 @@ import { eventually } from '../../support/eventually.ts';
 
 /**
  * A Kafka client, as a program with three verbs that speak JSON lines, so that one suite tries all clients.
- * `BOOTSTRAP` is the broker, the first argument the verb, the second one its options as JSON. A program sets no option
+ * `BOOTSTRAP` names brokers (`host:port`, between commas), the first argument the verb, the second one its options as JSON. A program sets no option
  * of its client that it was not asked to set, but for what makes it stop in time.
  *
  * - `produce` sends the records that it reads. At an empty line and at the end of the input it waits until all are

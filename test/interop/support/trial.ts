@@ -4,7 +4,7 @@ import type { Peer } from './peer.ts';
 /** What a group of cases gets: the client, where the broker is, and a name that no other case has. */
 export interface Trial {
   readonly client: ClientProgram;
-  readonly peer: Peer;
+  readonly peer: Pick<Peer, 'bootstrap'>;
   readonly unique: typeof unique;
 }
 

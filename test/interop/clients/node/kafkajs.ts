@@ -27,7 +27,7 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
 const COMPRESSIONS: Record<string, number> = { gzip: CompressionTypes.GZIP, zstd: CompressionTypes.ZSTD };
 
 // What it says at other levels goes to the standard output.
-const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.WARN });
+const kafka = new Kafka({ brokers: bootstrap, logLevel: logLevel.WARN });
 
 async function produce({ topic, compression, idempotent }: ProduceOptions): Promise<void> {
   const partitions = new Map<object, number>();

@@ -10,8 +10,8 @@ import type {
 /** Gets a package from where the tests installed it. */
 export const requireInstalled = createRequire(process.env.PACKAGES!);
 
-/** Where the broker is. */
-export const bootstrap = process.env.BOOTSTRAP!;
+/** Where brokers are. */
+export const bootstrap = process.env.BOOTSTRAP!.split(',');
 
 /** What a Node client does for each verb. */
 export interface Verbs {

@@ -23,7 +23,7 @@ const {
   Producer,
 } = requireInstalled('@platformatic/kafka') as typeof import('@platformatic/kafka');
 
-const usual = { clientId: 'interop', bootstrapBrokers: [bootstrap] };
+const usual = { clientId: 'interop', bootstrapBrokers: bootstrap };
 
 async function produce({ topic, compression, idempotent }: ProduceOptions): Promise<void> {
   const producer = new Producer({ ...usual, autocreateTopics: true });

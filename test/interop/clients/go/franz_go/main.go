@@ -32,7 +32,7 @@ func main() {
 
 func connected(options ...kgo.Opt) *kgo.Client {
 	options = append(options, loggingIn(HowToLogIn())...)
-	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(Bootstrap))...)
+	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(Bootstrap...))...)
 	Must(err)
 	return client
 }

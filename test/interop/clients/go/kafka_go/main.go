@@ -15,7 +15,7 @@ import (
 	. "tinymq/interop/lines"
 )
 
-var client = &kafka.Client{Addr: kafka.TCP(Bootstrap)}
+var client = &kafka.Client{Addr: kafka.TCP(Bootstrap...)}
 
 var codecs = map[string]kafka.Compression{
 	"gzip": kafka.Gzip, "snappy": kafka.Snappy, "lz4": kafka.Lz4, "zstd": kafka.Zstd,
@@ -29,7 +29,7 @@ func main() {
 type sent struct{ partition *int }
 
 func produce(options Options) {
-	writer := kafka.NewWriter(kafka.WriterConfig{Brokers: []string{Bootstrap}, Topic: options.Topic})
+	writer := kafka.NewWriter(kafka.WriterConfig{Brokers: Bootstrap, Topic: options.Topic})
 	byKey := &kafka.Hash{}
 	// Without it this client never creates a topic.
 	writer.AllowAutoTopicCreation = true
@@ -91,7 +91,7 @@ func written(writer *kafka.Writer, messages []kafka.Message) error {
 
 func consume(options Options) {
 	ended := InputEnded()
-	config := kafka.ReaderConfig{Brokers: []string{Bootstrap}, Topic: options.Topic, GroupID: options.Group}
+	config := kafka.ReaderConfig{Brokers: Bootstrap, Topic: options.Topic, GroupID: options.Group}
 	// To close it takes as long as a fetch that waits, ten seconds by default.
 	config.MaxWait = 200 * time.Millisecond
 	if options.Group != "" {
@@ -294,7 +294,7 @@ func admin(Options) {
 
 // The client's own metadata may be some seconds old.
 func readPartitions(topics ...string) ([]kafka.Partition, error) {
-	connection, err := kafka.Dial("tcp", Bootstrap)
+	connection, err := kafka.Dial("tcp", Bootstrap[0])
 	if err != nil {
 		return nil, err
 	}

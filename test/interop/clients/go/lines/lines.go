@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
-// Bootstrap is where the broker is.
-var Bootstrap = os.Getenv("BOOTSTRAP")
+// Bootstrap is where brokers are.
+var Bootstrap = strings.Split(os.Getenv("BOOTSTRAP"), ",")
 
 // Login says how to log in; without a mechanism nobody does.
 type Login struct {

@@ -19,7 +19,7 @@ var codecs = map[string]sarama.CompressionCodec{
 	"lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD,
 }
 
-var brokers = []string{Bootstrap}
+var brokers = Bootstrap
 
 func main() {
 	Main(map[string]func(Options){"produce": produce, "consume": consume, "admin": admin})
