@@ -157,6 +157,11 @@ export const ERRORS = {
     rule: 'A subscriber takes its waiting messages within -slow-consumer-wait; after that -slow-consumer decides.',
     remedy: 'Read faster, subscribe to less, or raise -channel-bytes.',
   },
+  'taken-for-gone': {
+    kind: 'unavailable',
+    rule: 'A broker of a cluster that the others do not hear counts as gone, and the wills of its clients are published.',
+    remedy: 'Connect again; look at the way from this broker to NATS, and whether its machine stood still.',
+  },
   'server-shutdown': {
     kind: 'unavailable',
     rule: 'The broker is stopping.',

@@ -31,6 +31,8 @@ export interface DelayedMessagesParts {
    * keeps it now lasts with that.
    */
   publish(key: string, delayed: DelayedMessage): void;
+  /** Whether one may be published here, or was by somebody else; the store has it no more then. Default: always. */
+  mayPublish?: ((key: string) => true | Promise<boolean>) | undefined;
 }
 
 /** Messages that are published at a time, each under a key. They are kept, so that they outlast the broker. */
@@ -38,13 +40,15 @@ export class DelayedMessages {
   readonly #schedule: Schedule;
   readonly #store: DelayedStore;
   readonly #publish: DelayedMessagesParts['publish'];
+  readonly #mayPublish: NonNullable<DelayedMessagesParts['mayPublish']>;
   readonly #messages = new Map<string, DelayedMessage>();
   readonly #due: DueTimes<string>;
 
-  constructor({ schedule, store, publish }: DelayedMessagesParts) {
+  constructor({ schedule, store, publish, mayPublish = () => true }: DelayedMessagesParts) {
     this.#schedule = schedule;
     this.#store = store;
     this.#publish = publish;
+    this.#mayPublish = mayPublish;
     this.#due = schedule.kind((key, nowMs) => this.#look(key, nowMs));
   }
 
@@ -87,8 +91,21 @@ export class DelayedMessages {
   publish(key: string): void {
     const delayed = this.#messages.get(key);
     if (delayed === undefined) return;
-    this.delete(key);
-    this.#publish(key, delayed);
+    const mayPublish = this.#mayPublish(key);
+    if (mayPublish === true) {
+      this.delete(key);
+      this.#publish(key, delayed);
+      return;
+    }
+    this.forget(key);
+    void mayPublish.then((isOurs) => {
+      if (isOurs) this.#publish(key, delayed);
+    });
+  }
+
+  /** Somebody else has published it. */
+  forget(key: string): void {
+    this.#messages.delete(key);
   }
 
   #await(key: string, dueAtMs: number | undefined, notBeforeMs = 0): void {

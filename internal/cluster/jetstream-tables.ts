@@ -1,6 +1,6 @@
 import { tombstoneSeconds } from '../limits/cluster.ts';
 import type { FsyncPolicy } from '../store/log-store.ts';
-import type { SharedListener, SharedTable, SharedTables } from '../store/shared-table.ts';
+import type { SharedChange, SharedListener, SharedTable, SharedTables } from '../store/shared-table.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { makeStream } from './connection.ts';
 import { eachLast, follow } from './follower.ts';
@@ -26,7 +26,7 @@ export async function openTables(
     fsync,
   );
   const table = (letter: string) => new JetStreamTable(jetStream, stream, `${prefix}${letter}.`);
-  const tables = { retained: table('r'), access: table('a') };
+  const tables = { retained: table('r'), wills: table('w'), access: table('a') };
   const close = () => {
     for (const each of Object.values(tables)) each.close();
   };
@@ -86,6 +86,11 @@ export class JetStreamTable implements SharedTable {
 
   swap(key: string, sequence: number, value: Uint8Array | undefined): Promise<number | undefined> {
     return this.#publish(this.#subjectOf(key), sequence, key, value, undefined);
+  }
+
+  async get(key: string): Promise<SharedChange | undefined> {
+    const message = await this.#jetStream.last(this.#stream, this.#subjectOf(key));
+    return message && { ...parseBody(message.body), sequence: message.sequence };
   }
 
   /** @returns undefined where another message is the last one of the subject. */

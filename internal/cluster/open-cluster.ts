@@ -69,6 +69,7 @@ class JetStreamCluster implements Cluster {
   readonly nodes: Nodes;
   readonly tables: OpenTables;
   readonly #parts: Parts;
+  readonly #control: Watched;
   readonly #peers: Peers;
   readonly #packets: Packets;
   readonly #topicNews: TopicNews;
@@ -83,9 +84,11 @@ class JetStreamCluster implements Cluster {
     const self = store.node;
     this.store = store;
     this.tables = parts.tables;
-    const isConnected = watched(control);
+    this.#control = new Watched(control);
+    const isConnected = () => this.#control.isUp;
     this.#peers = new Peers({ connection: control, isConnected, name, self, changed: () => this.#look() });
-    this.#packets = new Packets({ connection: live, isConnected: watched(live), name, self });
+    const watchedLive = new Watched(live);
+    this.#packets = new Packets({ connection: live, isConnected: () => watchedLive.isUp, name, self });
     this.#topicNews = new TopicNews({
       ...{ connection: control, name, self },
       others: () => this.#peers.others.map(({ id }) => id),
@@ -173,8 +176,16 @@ class JetStreamCluster implements Cluster {
     const { store } = this.#parts;
     const leaderOfShard = (shard: number): Leader => this.#leaderOfShard(shard);
     const peers = this.#peers;
+    const control = this.#control;
     return {
       self,
+      get isCutOff() {
+        return peers.isDeaf || !control.isUp;
+      },
+      get cutOffs() {
+        return peers.deafnesses + control.losses;
+      },
+      isThere: (node) => peers.isAnswering(node),
       get others() {
         return peers.others;
       },
@@ -217,15 +228,27 @@ async function flushed(connection: NatsConnection): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Asks whether a connection is up. */
-function watched(connection: NatsConnection): () => boolean {
-  let isUp = true;
-  const watch = async () => {
-    for await (const { type } of connection.status()) {
-      if (type === 'disconnect') isUp = false;
-      else if (type === 'reconnect') isUp = true;
+/** A connection, and how often it was lost. */
+class Watched {
+  losses = 0;
+  readonly #connection: NatsConnection;
+  #isUp = true;
+
+  constructor(connection: NatsConnection) {
+    this.#connection = connection;
+    void this.#watch();
+  }
+
+  get isUp(): boolean {
+    return this.#isUp && !this.#connection.isClosed();
+  }
+
+  async #watch(): Promise<void> {
+    for await (const { type } of this.#connection.status()) {
+      if (type === 'disconnect') {
+        this.#isUp = false;
+        this.losses++;
+      } else if (type === 'reconnect') this.#isUp = true;
     }
-  };
-  void watch();
-  return () => isUp && !connection.isClosed();
+  }
 }

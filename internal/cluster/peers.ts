@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type NatsConnection, NoRespondersError, type Subscription } from '@nats-io/transport-node';
 import {
   nodeBeatMs,
@@ -62,6 +63,8 @@ export class Peers {
   #self: NodeFacts | undefined;
   #isLeaving = false;
   #wasDeaf = false;
+  /** How often this node did not hear itself. */
+  deafnesses = 0;
 
   constructor(parts: PeersParts) {
     this.#parts = parts;
@@ -127,6 +130,22 @@ export class Peers {
     const unheard = { heardAtMs: nowMs, sinceMs: undefined, facts: UNKNOWN, isLeaving: false };
     this.#peers.set(node, { ...unheard, isGone: false, isProbed: false });
     void this.#probe(node);
+    return false;
+  }
+
+  /** Asks a node until it answers, or until it has to count as gone; false where this node knows nothing of the others. */
+  async isAnswering(node: number): Promise<boolean> {
+    const { connection, name } = this.#parts;
+    const untilMs = performance.now() + nodeSilenceMs;
+    while (!this.isDeaf && performance.now() < untilMs) {
+      try {
+        await connection.request(`${name}.node.${node}.ping`, '', { timeout: nodeProbeTimeoutMs });
+        return true;
+      } catch (error) {
+        if (isNobody(error)) return false;
+        await pause(PING_AGAIN_MS);
+      }
+    }
     return false;
   }
 
@@ -203,6 +222,7 @@ export class Peers {
     const { isDeaf } = this;
     if (isDeaf === this.#wasDeaf) return;
     this.#wasDeaf = isDeaf;
+    if (isDeaf) this.deafnesses++;
     if (!isDeaf) for (const peer of this.#peers.values()) peer.heardAtMs = performance.now();
     this.#parts.changed();
   }
@@ -217,9 +237,7 @@ export class Peers {
       await connection.request(`${name}.node.${node}.ping`, '', { timeout: nodeProbeTimeoutMs });
       peer.heardAtMs = performance.now();
     } catch (error) {
-      const isNobody =
-        error instanceof NoRespondersError || (error as Error).cause instanceof NoRespondersError;
-      if (isNobody && !this.isDeaf && this.#peers.get(node) === peer) this.#lose(peer);
+      if (isNobody(error) && !this.isDeaf && this.#peers.get(node) === peer) this.#lose(peer);
     } finally {
       peer.isProbed = false;
     }
@@ -231,6 +249,13 @@ export class Peers {
   }
 }
 
+/** Whether NATS says that nobody listens there. */
+function isNobody(error: unknown): boolean {
+  return error instanceof NoRespondersError || (error as Error).cause instanceof NoRespondersError;
+}
+
+/** After an answer that says nothing, which may come at once. */
+const PING_AGAIN_MS = 100;
 /** Of a node that was not heard. */
 const UNKNOWN: NodeFacts = { kafka: undefined };
 /** So many of its own beats may be on their way. */

@@ -27,3 +27,12 @@ export const acknowledgementWaitAtMostMs = 50;
 export const sharedPutsAtOnce = 256;
 /** How long a change of users waits for the one that another node made just before: it comes within milliseconds. */
 export const sharedAccessNewsMs = 5_000;
+/** How often is looked whether nodes are gone whose clients left wills: a second more or less is nothing beside how long a node may be silent. */
+export const willsLookMs = 1_000;
+/**
+ * How long after a node is gone the wills of its clients are published: a node that only lost its NATS server has found another one
+ * by then, and clients of a cluster that starts anew are back.
+ */
+export const nodeWillsAfterMs = 5_000;
+/** How often a node that was cut off tries whether a will of its own is still its own. */
+export const ownWillRetryMs = 250;

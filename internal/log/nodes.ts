@@ -15,11 +15,18 @@ export interface Nodes extends Leadership {
   readonly others: readonly Node[];
   /** Who coordinates all groups. */
   readonly coordinator: Leader;
+  /** Whether others may take this one for gone, as nobody hears it: then it knows nothing of them. */
+  readonly isCutOff: boolean;
+  /** How often that was so. */
+  readonly cutOffs: number;
+  /** Whether another one is there. It is asked, and while it does not answer this waits, for as long as it takes until it counts as gone. */
+  isThere(node: number): Promise<boolean>;
   /** Of the shards that logs lie in, how many there are, and how many this node owns; undefined for a broker on its own. */
   readonly shards?: { readonly all: number; readonly owned: number };
 }
 
 /** A broker on its own. */
 export function aloneAs(self: number): Nodes {
-  return { ...LEADS_ALL, self, others: [], coordinator: 'here' };
+  const alone = { isCutOff: false, cutOffs: 0, isThere: async () => false };
+  return { ...LEADS_ALL, self, others: [], coordinator: 'here', ...alone };
 }

@@ -1,5 +1,7 @@
 import type { Broker, Logger } from '../broker/broker.ts';
+import type { DelayedMessage } from '../broker/delayed-messages.ts';
 import type { Message } from '../broker/delivery/publication.ts';
+import { Receipt } from '../broker/delivery/receipt.ts';
 import { absentOwner } from '../broker/sessions/absent-owner.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
 import type { Arrived } from '../broker/sessions/session.ts';
@@ -22,6 +24,7 @@ import {
   decodeSession,
   decodeWill,
 } from './session-records.ts';
+import type { SharedWills } from './shared-wills.ts';
 
 /** The part of one session that was read so far. */
 interface Found {
@@ -35,8 +38,8 @@ export interface RestoreParts {
   sessions: Sessions;
   broker: Broker;
   logger: Logger;
-  /** Whether retained messages are those of a cluster, and not of this store. */
-  sharesRetained?: boolean;
+  /** There where retained messages and wills are those of a cluster, and not of this store. */
+  sharedWills?: Pick<SharedWills, 'putDelayed'> | undefined;
 }
 
 /** Puts sessions and retained messages back as the store has them. An entry that cannot be read is told and passed over. */
@@ -105,7 +108,7 @@ class Restoring {
         break;
       }
       case KeyKind.retained:
-        if (!this.#parts.sharesRetained) this.#parts.broker.retained.restore(decodeRetained(value));
+        if (this.#parts.sharedWills === undefined) this.#parts.broker.retained.restore(decodeRetained(value));
         break;
       case KeyKind.session: {
         const clientId = key.slice(2);
@@ -114,16 +117,28 @@ class Restoring {
         break;
       }
       case KeyKind.delayed:
-        this.#parts.sessions.restoreDelayed(key.slice(2), decodeDelayed(value));
+        this.#takeDelayed(key.slice(2), decodeDelayed(value));
         break;
       case KeyKind.will: {
-        const { keeper, sessions } = this.#parts;
+        const { keeper } = this.#parts;
         const to = willKeyOf(key.slice(2));
         const will = decodeWill(value);
-        sessions.restoreDelayed(to, will);
         keeper.moveDelayed(key, to, will);
+        this.#takeDelayed(to, will);
       }
     }
+  }
+
+  /** What a broker on its own kept moves to where the nodes share it. */
+  #takeDelayed(key: string, delayed: DelayedMessage): void {
+    const { sessions, keeper, sharedWills } = this.#parts;
+    const restored = sessions.restoreDelayed(key, delayed);
+    if (sharedWills === undefined) return;
+    const receipt = new Receipt();
+    sharedWills.putDelayed(key, restored, receipt);
+    receipt.whenSettled((problem) => {
+      if (problem === undefined) keeper.deleteDelayed(key);
+    });
   }
 
   #takeOutgoing(key: string, value: Uint8Array): void {

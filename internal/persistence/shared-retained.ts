@@ -5,11 +5,11 @@ import type { Message } from '../broker/delivery/publication.ts';
 import type { Receipt } from '../broker/delivery/receipt.ts';
 import type { Retained, RetainedStore } from '../broker/retained/retained.ts';
 import { BrokerError, quoted } from '../errors.ts';
-import { sharedPutsAtOnce } from '../limits/persistence.ts';
-import type { Entry, EntryChange, EntryStore } from '../store/entry-store.ts';
+import type { EntryChange } from '../store/entry-store.ts';
 import type { SharedChange, SharedTable } from '../store/shared-table.ts';
 import { KeyKind, retainedKey } from './entry-keys.ts';
 import { decodeRetained, encodeRetained } from './session-records.ts';
+import { EntriesOfTable } from './table-entries.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /**
@@ -132,31 +132,4 @@ const LARGEST_GROWTH = 8;
 
 function encodedBytes(message: Message): number {
   return encodeRetained(message).length + Buffer.byteLength(message.topic);
-}
-
-/** What the queue writes to: a table in which each change is one of its own. */
-class EntriesOfTable implements EntryStore {
-  readonly #put: (change: EntryChange) => Promise<void>;
-  #last: Promise<void> = Promise.resolve();
-
-  constructor(put: (change: EntryChange) => Promise<void>) {
-    this.#put = put;
-  }
-
-  /** One after the other: two changes of a key stay in their order. */
-  putEntries(changes: readonly EntryChange[]): Promise<void> {
-    const writing = this.#last.then(() => this.#putAll(changes));
-    this.#last = writing.catch(() => {});
-    return writing;
-  }
-
-  async readEntries(): Promise<Entry[]> {
-    return [];
-  }
-
-  async #putAll(changes: readonly EntryChange[]): Promise<void> {
-    for (let at = 0; at < changes.length; at += sharedPutsAtOnce) {
-      await Promise.all(changes.slice(at, at + sharedPutsAtOnce).map((change) => this.#put(change)));
-    }
-  }
 }

@@ -10,6 +10,7 @@ import * as doorsLimits from '../limits/doors.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { restoreSessions } from '../persistence/restore-sessions.ts';
 import { SessionKeeper } from '../persistence/session-keeper.ts';
+import type { SharedWills } from '../persistence/shared-wills.ts';
 import type { OpenEntries } from './session-store.ts';
 import type { LogsOptions } from './storage.ts';
 
@@ -46,8 +47,8 @@ export interface SessionsParts {
   entries: OpenEntries | undefined;
   /** What keeps them there. */
   keeper: SessionKeeper | undefined;
-  /** Whether retained messages are those of a cluster. */
-  sharesRetained: boolean;
+  /** Where wills are that the nodes of a cluster share. */
+  sharedWills: SharedWills | undefined;
   metrics: Metrics;
   logger: Logger;
 }
@@ -63,7 +64,7 @@ export function openKeeper(entries: OpenEntries | undefined, logger: Logger): Se
  * @throws StoreError where the store cannot be read.
  */
 export async function openSessions(parts: SessionsParts): Promise<OpenSessions> {
-  const { options, broker, policy, entries, keeper, metrics, logger } = parts;
+  const { options, broker, policy, entries, keeper, sharedWills, metrics, logger } = parts;
   const sessions = new Sessions({
     broker,
     policy,
@@ -78,10 +79,11 @@ export async function openSessions(parts: SessionsParts): Promise<OpenSessions> 
     mostWaitingBytes: getHeapStatistics().heap_size_limit * brokerLimits.sessionsShareOfHeap,
     slowConsumerWaitMs: options.slowConsumerWaitMs ?? brokerLimits.slowConsumerWaitMs,
     store: keeper,
+    wills: sharedWills,
   });
+  await sharedWills?.open(sessions.willHost);
   if (entries?.hasEntries && keeper !== undefined) {
-    const { sharesRetained } = parts;
-    await restoreSessions({ store: entries.store, keeper, sessions, broker, logger, sharesRetained });
+    await restoreSessions({ store: entries.store, keeper, sessions, broker, logger, sharedWills });
   }
   const everyMs = options.sysIntervalMs ?? doorsLimits.sysTopicsEveryMs;
   const version = `tinymq version ${options.version ?? packageVersion}`;
@@ -90,7 +92,7 @@ export async function openSessions(parts: SessionsParts): Promise<OpenSessions> 
   async function close(): Promise<void> {
     sys?.close();
     sessions.close();
-    await keeper?.flush();
+    await Promise.all([keeper?.flush(), sharedWills?.flush()]);
   }
 
   return { sessions, close };

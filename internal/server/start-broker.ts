@@ -11,6 +11,7 @@ import { Connections } from '../observe/connections.ts';
 import { Health } from '../observe/health.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { SharedRetained } from '../persistence/shared-retained.ts';
+import { SharedWills } from '../persistence/shared-wills.ts';
 import { StoreError } from '../store/store-error.ts';
 import { type CertificateFiles, Certificates, validityOf } from '../transport/certificates.ts';
 import { type Endpoint, endpointUrl, isSecure } from '../transport/endpoint.ts';
@@ -137,9 +138,11 @@ export async function startWithDoors(
     opened.add(countSeconds(broker));
     const live = stored && openLive(options.keep ?? [], { ...stored, broker, metrics, logger });
     opened.add(() => live?.close());
+    const sharedWills = cluster && openSharedWills(cluster, broker, logger);
+    opened.add(() => sharedWills?.close());
     const { sessions, close } = await openSessions({
       ...{ options: usable, broker, policy: access.policy, entries, keeper, metrics, logger },
-      sharesRetained: sharedRetained !== undefined,
+      sharedWills,
       mostQueuedBytes: (owner) => access.limits.mostQueuedBytes(owner),
     });
     opened.add(close);
@@ -208,6 +211,10 @@ export async function startWithDoors(
     await opened.close();
     throw error;
   }
+}
+
+function openSharedWills({ tables, nodes }: Cluster, { clock }: Broker, logger: Logger): SharedWills {
+  return new SharedWills({ table: tables.wills, nodes, clock, logger });
 }
 
 function othersView({ self, coordinator, shards }: Nodes, links: Links): OthersView {

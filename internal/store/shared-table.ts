@@ -37,12 +37,20 @@ export interface SharedTable {
    * @throws StoreError
    */
   swap(key: string, sequence: number, value: Uint8Array | undefined): Promise<number | undefined>;
+  /**
+   * The last change of a key that nobody can have missed; undefined where there is none.
+   *
+   * @throws StoreError
+   */
+  get(key: string): Promise<SharedChange | undefined>;
 }
 
 /** The tables of a cluster. */
 export interface SharedTables {
   /** By topic. */
   readonly retained: SharedTable;
+  /** By the node and the id of the client that left them. */
+  readonly wills: SharedTable;
   /** Users, rules and limits, as one value. */
   readonly access: SharedTable;
 }

@@ -65,13 +65,15 @@ function describeTable(newCluster: () => OpenNode): void {
     expect(second).toBeGreaterThan(first!);
     expect(await one.table.swap('k', first!, bytes('4'))).toBeUndefined();
     await eventually(() => one.has.get('k') === '3', 'the value of the other');
+    expect(await other.table.get('k')).toMatchObject({ sequence: second });
+    expect(await other.table.get('none')).toBeUndefined();
   });
 }
 
 describe('a table in memory', () => {
   describeTable(() => {
     const tables = new FakeTables();
-    return () => opened(tables.ofNode().retained);
+    return () => opened(tables.ofNode(() => false).retained);
   });
 });
 

@@ -57,7 +57,7 @@ describe.runIf('there' in program)('names that clients give', () => {
     await store.open();
     await eventually(() => store.claimAll(), 'an owner');
     const tables = await openTables(store.jetStream, 'names', 'os');
-    for (const table of [tables.retained, tables.access]) await table.open(() => {});
+    for (const table of [tables.retained, tables.wills, tables.access]) await table.open(() => {});
     for (const name of names) {
       const topic = { name, topicId: randomBytes(16), configs: {}, createdAtMs: 1, partitionCount: 1 };
       const { partitions } = await store.createTopic(topic);
@@ -75,6 +75,7 @@ describe.runIf('there' in program)('names that clients give', () => {
       ]);
       await store.saveGroupMembers(name, Buffer.from(name));
       await tables.retained.put(name, Buffer.from(name));
+      await tables.wills.put(name, Buffer.from(name));
       await tables.access.put(name, Buffer.from(name));
     }
     tables.close();

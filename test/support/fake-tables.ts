@@ -12,16 +12,32 @@ type TableName = keyof SharedTables;
 export class FakeTables {
   readonly #stored: Record<TableName, FakeStored> = {
     retained: new FakeStored(),
+    wills: new FakeStored(),
     access: new FakeStored(),
   };
 
-  /** As one node sees them. */
-  ofNode(): SharedTables {
-    const { retained, access } = this.#stored;
-    return {
-      retained: new FakeTable(retained),
-      access: new FakeTable(access),
+  /** As one node sees them. @param isCutOff whether it reaches nobody at the moment. */
+  ofNode(isCutOff: () => boolean): SharedTables & { catchUp(): void } {
+    const { retained, wills, access } = this.#stored;
+    const tables = {
+      retained: new FakeTable(retained, isCutOff),
+      wills: new FakeTable(wills, isCutOff),
+      access: new FakeTable(access, isCutOff),
     };
+    const catchUp = () => {
+      for (const table of Object.values(tables)) table.catchUp();
+    };
+    return { ...tables, catchUp };
+  }
+
+  /** Called when a value was swapped, and its node has not heard of that yet. */
+  set afterSwap(run: (() => void) | undefined) {
+    for (const stored of Object.values(this.#stored)) stored.afterSwap = run;
+  }
+
+  /** The last values of the wills. */
+  get wills(): Uint8Array[] {
+    return [...this.#stored.wills.last.values()].flatMap(({ value }) => value ?? []);
   }
 
   /** Whether what is put fails, as it does without NATS. */
@@ -35,6 +51,7 @@ class FakeStored {
   readonly tables = new Set<FakeTable>();
   sequence = 0;
   isAway = false;
+  afterSwap: (() => void) | undefined;
 
   store(by: FakeTable, key: string, value: Uint8Array | undefined): number {
     const change = { key, value: value?.slice(), sequence: ++this.sequence };
@@ -51,19 +68,31 @@ class FakeStored {
 class FakeTable implements SharedTable {
   readonly maxBytes = 7 * 1024 * 1024;
   readonly #stored: FakeStored;
+  readonly #isCutOff: () => boolean;
   #listener: SharedListener = () => {};
+  #heard = 0;
 
-  constructor(stored: FakeStored) {
+  constructor(stored: FakeStored, isCutOff: () => boolean) {
     this.#stored = stored;
+    this.#isCutOff = isCutOff;
   }
 
   async open(listener: SharedListener): Promise<void> {
     for (const change of this.#stored.last.values()) listener(change);
     this.#listener = listener;
     this.#stored.tables.add(this);
+    this.#heard = this.#stored.sequence;
+  }
+
+  /** Hears what it missed while it was cut off. */
+  catchUp(): void {
+    const missed = [...this.#stored.last.values()].filter(({ sequence }) => sequence > this.#heard);
+    for (const change of missed.sort((a, b) => a.sequence - b.sequence)) this.tell(change);
   }
 
   tell(change: SharedChange): void {
+    if (this.#isCutOff()) return;
+    this.#heard = change.sequence;
     // As with the other: what this node has put since then is what counts.
     if (change.sequence >= (this.#stored.last.get(change.key)?.sequence ?? 0)) this.#listener(change);
   }
@@ -76,11 +105,19 @@ class FakeTable implements SharedTable {
   async swap(key: string, sequence: number, value: Uint8Array | undefined): Promise<number | undefined> {
     await this.#answer();
     if ((this.#stored.last.get(key)?.sequence ?? 0) !== sequence) return undefined;
-    return this.#stored.store(this, key, value);
+    const stored = this.#stored.store(this, key, value);
+    this.#stored.afterSwap?.();
+    if (this.#isCutOff()) throw new StoreUnavailableError('failed', 'nobody answers');
+    return stored;
+  }
+
+  async get(key: string): Promise<SharedChange | undefined> {
+    await this.#answer();
+    return this.#stored.last.get(key);
   }
 
   async #answer(): Promise<void> {
     await new Promise(setImmediate);
-    if (this.#stored.isAway) throw new StoreUnavailableError('failed', 'nobody answers');
+    if (this.#stored.isAway || this.#isCutOff()) throw new StoreUnavailableError('failed', 'nobody answers');
   }
 }

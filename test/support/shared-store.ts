@@ -4,7 +4,6 @@ import type { Node, Nodes } from '../../internal/log/nodes.ts';
 import type { UnplacedBatch } from '../../internal/log/partition-log.ts';
 import type { LogStore, NewBatch, NewTopic, StoreEvent } from '../../internal/store/log-store.ts';
 import { MemoryStore } from '../../internal/store/memory/memory-store.ts';
-import type { SharedTables } from '../../internal/store/shared-table.ts';
 import { StoreError } from '../../internal/store/store-error.ts';
 import { FakeTables } from './fake-tables.ts';
 
@@ -72,9 +71,12 @@ export class FakeMember implements Cluster {
   readonly id: number;
   readonly store: LogStore;
   readonly nodes: Nodes;
-  readonly tables: SharedTables;
+  readonly tables: ReturnType<FakeTables['ofNode']>;
   kafka: Node['kafka'];
   isThere = false;
+  /** Whether it reaches nobody, and nobody reaches it. */
+  isCutOff = false;
+  cutOffs = 0;
   leading: Leading | undefined;
   readonly packetListeners = new Set<(from: number, packet: Uint8Array) => void>();
   readonly #shared: SharedStore;
@@ -84,7 +86,8 @@ export class FakeMember implements Cluster {
     this.id = id;
     this.#shared = shared;
     this.store = this.#asSeenHere();
-    this.tables = shared.tables.ofNode();
+    this.tables = shared.tables.ofNode(() => this.isCutOff);
+    const member = this;
     const leader = (): Leader => (shared.leader === this ? 'here' : (shared.leader?.id ?? 'nobody'));
     this.nodes = {
       self: id,
@@ -95,7 +98,27 @@ export class FakeMember implements Cluster {
         return leader();
       },
       leaderOf: leader,
+      get isCutOff() {
+        return member.isCutOff;
+      },
+      get cutOffs() {
+        return member.cutOffs;
+      },
+      isThere: async (node) => shared.members.some((other) => other.id === node && other.isThere),
     };
+  }
+
+  /** Nobody hears it any more, as if it had been killed; it may come back as if it had only stood still. */
+  cutOff(): void {
+    this.isThere = false;
+    this.isCutOff = true;
+    this.cutOffs++;
+  }
+
+  comeBack(): void {
+    this.isCutOff = false;
+    this.isThere = true;
+    this.tables.catchUp();
   }
 
   tell(event: StoreEvent): void {
@@ -130,7 +153,7 @@ export class FakeMember implements Cluster {
   send(node: number, packet: Uint8Array): void {
     const copy = packet.slice();
     setImmediate(() => {
-      if (this.#shared.loses(this.id, node, copy)) return;
+      if (this.isCutOff || this.#shared.loses(this.id, node, copy)) return;
       const to = this.#shared.members.find(({ id, isThere }) => id === node && isThere);
       for (const listener of to?.packetListeners ?? []) listener(this.id, copy);
     });

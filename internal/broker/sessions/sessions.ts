@@ -20,7 +20,7 @@ import { noSessionStore, type SessionStore } from './session-store.ts';
 import type { OutboxLimits } from './waiting-queue.ts';
 import { WaitingTotal } from './waiting-total.ts';
 import { clientOfWill, type Will } from './will.ts';
-import { Wills } from './wills.ts';
+import { type WillHost, type WillStore, Wills } from './wills.ts';
 
 export interface SessionsParts {
   broker: Broker;
@@ -39,6 +39,8 @@ export interface SessionsParts {
   mostQueuedBytes?: ((owner: Identity) => number) | undefined;
   /** Where sessions that outlast their connections are kept. Default: in memory only. */
   store?: SessionStore;
+  /** Where their wills are, if that is another place. */
+  wills?: WillStore | undefined;
 }
 
 /** The result of opening a session for a client that connects. */
@@ -65,6 +67,7 @@ export class Sessions implements Iterable<Session> {
   readonly #sessions = new Map<string, Session>();
   readonly #ends: DueTimes<Session>;
   readonly #wills: Wills;
+  readonly #sharedWills: WillStore | undefined;
   readonly #idle: IdleSessions;
   readonly #fates: SessionFates;
   #connected = 0;
@@ -86,7 +89,9 @@ export class Sessions implements Iterable<Session> {
     const fates = parts.broker.fates.logging(parts.logger);
     const total = new WaitingTotal(parts.mostWaitingBytes ?? Number.POSITIVE_INFINITY);
     this.#fates = new SessionFates(fates, this.#rules, total);
-    this.#wills = new Wills({ broker: parts.broker, store: this.store, rules: this.#rules, fates });
+    const { wills = this.store } = parts;
+    this.#sharedWills = parts.wills;
+    this.#wills = new Wills({ broker: parts.broker, store: wills, rules: this.#rules, fates });
     this.#idle = new IdleSessions(metrics, fates);
     const delivered = metrics.counter('messages_delivered_total');
     const deliveredBytes = metrics.counter('message_bytes_delivered_total');
@@ -238,6 +243,23 @@ export class Sessions implements Iterable<Session> {
     if (this.#sessions.get(clientId)?.isConnected !== true) this.#wills.clientIsBack(clientId);
   }
 
+  /** A client is about to be let in, here or nowhere. Resolves when what it left on other nodes of a cluster comes no more. */
+  comesBack(identity: Identity): Promise<void> | undefined {
+    return this.#sharedWills?.comesBack(identity);
+  }
+
+  /** What a store of shared wills asks. */
+  get willHost(): WillHost {
+    return {
+      publishOf: (clientId, will, receipt) => this.#wills.publishOf(clientId, will, receipt),
+      expiryMsOf: (clientId) => this.#sessions.get(clientId)?.expiryMs,
+      lost: (clientId) => {
+        this.#wills.forget(clientId);
+        this.#broker.endClient(clientId, new BrokerError('taken-for-gone'));
+      },
+    };
+  }
+
   /** Ends a session: its subscriptions, its messages; its will is published now if it waited. */
   end(session: Session): void {
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
@@ -268,13 +290,13 @@ export class Sessions implements Iterable<Session> {
 
   /**
    * Takes over a delayed message that the store has, after all sessions. A will without a session is of a client whose
-   * session was to end with its connection, which the end of the broker was.
+   * session was to end with its connection, which the end of the broker was. Returns it with its time.
    */
-  restoreDelayed(key: string, delayed: DelayedMessage): void {
+  restoreDelayed(key: string, delayed: DelayedMessage): DelayedMessage {
     const clientId = clientOfWill(key);
     if (clientId === undefined) throw new Error('nobody knows what it is for');
     const owner = delayed.owner ?? absentOwner({ clientId });
-    this.#wills.restore(this.#sessions.get(clientId) ?? this.restore(owner, 0, this.#now()), delayed);
+    return this.#wills.restore(this.#sessions.get(clientId) ?? this.restore(owner, 0, this.#now()), delayed);
   }
 
   /**

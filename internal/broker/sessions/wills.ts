@@ -1,3 +1,4 @@
+import type { Identity } from '../../access/identity.ts';
 import { BrokerError, nameForLog } from '../../errors.ts';
 import { willsAfterStartMs } from '../../limits/broker.ts';
 import type { Fate, Fates } from '../../observe/fates.ts';
@@ -8,9 +9,27 @@ import type { Session } from './session.ts';
 import type { SessionRules } from './session-rules.ts';
 import { clientOfWill, type Will, willKeyOf } from './will.ts';
 
+/** Where wills lie that nodes of a cluster share. */
+export interface WillStore extends DelayedStore {
+  /** Whether this node may publish one of its own, or another one did; it is not there any more then. */
+  mayPublish(key: string): true | Promise<boolean>;
+  /** A client is about to be let in. Resolves when nothing that it left on other nodes can come behind what it says now. */
+  comesBack(identity: Identity): Promise<void> | undefined;
+}
+
+/** What such a store asks of the sessions here. */
+export interface WillHost {
+  /** Publishes a will of a client of another node. */
+  publishOf(clientId: string, will: DelayedMessage, receipt: Receipt): void;
+  /** Another node took this one for gone, and publishes the will of this client. */
+  lost(clientId: string): void;
+  /** How long the session of a client outlasts its connection; undefined where it has none. */
+  expiryMsOf(clientId: string): number | undefined;
+}
+
 export interface WillsParts {
   broker: Broker;
-  store: DelayedStore;
+  store: DelayedStore | WillStore;
   rules: SessionRules;
   fates: Fates;
 }
@@ -27,7 +46,8 @@ export class Wills {
     this.#rules = rules;
     this.#fates = fates;
     const publish = (key: string, will: DelayedMessage) => this.#publish(clientOfWill(key)!, will);
-    this.#messages = new DelayedMessages({ schedule: broker.schedule, store, publish });
+    const mayPublish = 'mayPublish' in store ? (key: string) => store.mayPublish(key) : undefined;
+    this.#messages = new DelayedMessages({ schedule: broker.schedule, store, publish, mayPublish });
   }
 
   /** @param receipt held until the store has the will. */
@@ -60,18 +80,26 @@ export class Wills {
   }
 
   /** Takes over a will that the store has, of a session whose client is not there. */
-  restore(session: Session, will: DelayedMessage): void {
+  restore(session: Session, will: DelayedMessage): DelayedMessage {
     const dueAtMs = will.dueAtMs ?? dueAt(will, session);
     const notBeforeMs = this.#broker.clock.now() + willsAfterStartMs;
     const { clientId, owner } = session;
-    this.#messages.restore(
-      willKeyOf(clientId),
-      { ...will, owner: will.owner ?? owner, dueAtMs },
-      notBeforeMs,
-    );
+    const restored = { ...will, owner: will.owner ?? owner, dueAtMs };
+    this.#messages.restore(willKeyOf(clientId), restored, notBeforeMs);
+    return restored;
   }
 
-  #publish(clientId: string, will: DelayedMessage): void {
+  /** Another node publishes it. */
+  forget(clientId: string): void {
+    this.#messages.forget(willKeyOf(clientId));
+  }
+
+  /** Publishes a will of a client of another node. */
+  publishOf(clientId: string, will: DelayedMessage, receipt: Receipt): void {
+    this.#publish(clientId, will, receipt);
+  }
+
+  #publish(clientId: string, will: DelayedMessage, receipt?: Receipt): void {
     const { owner } = will;
     const { topic } = will.message;
     const refusal = owner && this.#rules.publishRefusal(owner, topic);
@@ -86,8 +114,9 @@ export class Wills {
     }
     try {
       const expiresAtMs = will.expiryMs === undefined ? undefined : this.#broker.clock.now() + will.expiryMs;
+      const from = { origin: { kind: 'client', clientId } } as const;
       const message = { ...will.message, expiresAtMs, isLastCopy: true };
-      this.#broker.publishMessage(message, { origin: { kind: 'client', clientId }, publisher: owner });
+      this.#broker.publishMessage(message, { ...from, publisher: owner, receipt });
     } catch (error) {
       const isRefusal = error instanceof BrokerError;
       this.#tellDropped(clientId, will, {

@@ -16,6 +16,7 @@ import { Reconnects } from '../../access/limits/reconnects.ts';
 import { openPolicy, type Policy } from '../../access/policy.ts';
 import { beginOAuthBearer } from '../../access/users/sasl/oauthbearer.ts';
 import { beginPlain, type Check } from '../../access/users/sasl/plain.ts';
+import type { Sessions } from '../../broker/sessions/sessions.ts';
 import { BrokerError } from '../../errors.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Connection } from '../../transport/connection.ts';
@@ -162,6 +163,16 @@ const ONE_STEP_MECHANISMS: Record<string, (check: Check) => SaslExchange> = {
   PLAIN: beginPlain,
   OAUTHBEARER: beginOAuthBearer,
 };
+
+/** The same once nothing that the client left on other nodes of a cluster can come behind what it says. */
+export function whenBack(
+  answer: Access | Promise<Access>,
+  sessions: Pick<Sessions, 'comesBack'>,
+): Access | Promise<Access> {
+  if (answer instanceof Promise) return answer.then((access) => whenBack(access, sessions));
+  const waiting = sessions.comesBack(answer.identity);
+  return waiting === undefined ? answer : waiting.then(() => answer);
+}
 
 /** What a connection tells of its peer. */
 export function peerOf(

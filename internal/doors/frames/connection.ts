@@ -11,7 +11,7 @@ import { FrameCursor } from '../../protocol/frame/cursor.ts';
 import { CONNECT_PAYLOAD_BYTES, encodeFrame, type Frame, FrameType } from '../../protocol/frame/frame.ts';
 import { RestOfFrame } from '../../protocol/frame/rest-of-frame.ts';
 import type { Connection, ConnectionHandler } from '../../transport/connection.ts';
-import { peerOf, whenAdmitted } from '../clients/admission.ts';
+import { peerOf, whenAdmitted, whenBack } from '../clients/admission.ts';
 import type { ClientConnection } from '../clients/client-connections.ts';
 import type { ClientServices } from '../clients/client-door.ts';
 import { connectionFacts } from '../clients/connection-facts.ts';
@@ -276,10 +276,10 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
     const agreement = agreementOf(payload);
     const shown = agreement.extensions.has('credentials') ? parseCredentials(payload) : undefined;
     const peer = peerOf(this.#connection, 'frames', clientId);
-    const answer = this.#parts.admission.admit(peer, shown ?? NO_CREDENTIALS);
+    const { admission, sessions } = this.#parts;
     whenAdmitted(
       this.intake,
-      answer,
+      whenBack(admission.admit(peer, shown ?? NO_CREDENTIALS), sessions),
       (access) => this.#letIn(access, agreement),
       (error) => this.failed(error),
     );

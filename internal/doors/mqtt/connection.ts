@@ -63,7 +63,7 @@ export class MqttConnection
     this.intake = new Intake(connection, this, { cursor: this.#cursor, reusesBuffer: false });
     const { admission, offer, logger } = parts;
     this.#newcomer = new Newcomer({
-      ...{ connection, intake: this.intake, admission, offer, logger },
+      ...{ connection, intake: this.intake, admission, offer, logger, sessions: parts.sessions },
       host: this,
     });
     connection.handler = this;

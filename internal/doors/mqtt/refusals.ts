@@ -42,6 +42,7 @@ const REASONS: Partial<Record<ErrorCode, ReasonName>> = {
   'ended-by-admin': 'administrativeAction',
   'connect-timeout': 'maximumConnectTime',
   'keepalive-timeout': 'keepAliveTimeout',
+  'taken-for-gone': 'implementationSpecific',
   'server-shutdown': 'serverShuttingDown',
 };
 

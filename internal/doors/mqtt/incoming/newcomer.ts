@@ -1,12 +1,13 @@
 import type { Access } from '../../../access/access.ts';
 import { type Credentials, NO_CREDENTIALS } from '../../../access/authenticator.ts';
 import type { Logger } from '../../../broker/broker.ts';
+import type { Sessions } from '../../../broker/sessions/sessions.ts';
 import { BrokerError } from '../../../errors.ts';
 import type { PacketCursor } from '../../../protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../../protocol/mqtt/decode.ts';
 import { type Connect, PACKET_NAMES, PacketType } from '../../../protocol/mqtt/packet.ts';
 import type { Connection } from '../../../transport/connection.ts';
-import { type Admission, peerOf, whenAdmitted } from '../../clients/admission.ts';
+import { type Admission, peerOf, whenAdmitted, whenBack } from '../../clients/admission.ts';
 import type { Intake } from '../../clients/intake.ts';
 import { type AuthOutcome, authPacket, EnhancedAuthentication } from '../enhanced-authentication.ts';
 import { type Agreement, checkFits, negotiate, type Offer } from '../negotiate.ts';
@@ -15,6 +16,7 @@ import { connectAnswer } from '../outgoing/connect-answer.ts';
 import { refusalOf } from '../refusals.ts';
 
 export interface NewcomerParts {
+  sessions: Pick<Sessions, 'comesBack'>;
   connection: Connection;
   intake: Intake;
   admission: Admission;
@@ -108,7 +110,8 @@ export class Newcomer {
     const { authenticationMethod } = connect.properties;
     if (authenticationMethod === undefined) {
       const letIn = (access: Access) => host.letIn({ access, connect, agreement, authentication: undefined });
-      whenAdmitted(intake, admission.admit(peer, credentialsOf(connect)), letIn, refuse);
+      const admitted = admission.admit(peer, credentialsOf(connect));
+      whenAdmitted(intake, whenBack(admitted, this.#parts.sessions), letIn, refuse);
       return;
     }
     const authentication = new EnhancedAuthentication(authenticationMethod, admission, peer);
@@ -136,7 +139,12 @@ export class Newcomer {
       checkFits(connack, agreement.maximumPacketSizeBytes);
       host.letIn({ access: next.access, connect, agreement: { ...agreement, connack }, authentication });
     };
-    whenAdmitted(intake, outcome, goOn, refuse);
+    const { sessions } = this.#parts;
+    const settled = outcome.then(async (next) => {
+      if (next.access !== undefined) await whenBack(next.access, sessions);
+      return next;
+    });
+    whenAdmitted(intake, settled, goOn, refuse);
   }
 }
 
