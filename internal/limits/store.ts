@@ -27,6 +27,12 @@ export const storeVacuumPages = 128;
 /** First and longest pause before a store that failed is opened again. */
 export const storeReopenAfterMs = 100;
 export const storeReopenAtMostAfterMs = 5_000;
+/**
+ * Bytes that a disk which was full has to have free beside what could not be written, before the store says that it works again. A
+ * store that fails again within so long asks for twice as much.
+ */
+export const storeRoomBytes = 256 * KiB;
+export const storeRoomSoonMs = 60_000;
 /** How long a connection to the store waits for another one: only a checkpoint holds one up, for a moment. */
 export const storeBusyTimeoutMs = 10_000;
 // The Kafka log directory.

@@ -5,6 +5,8 @@ import type { StoredState, StoreEvent } from './log-store.ts';
 
 const STATE: StoredState = { topics: [], groups: new Map(), groupMembers: new Map() };
 
+const hasRoom = async () => {};
+
 beforeEach(() => {
   vi.useFakeTimers();
 });
@@ -18,7 +20,7 @@ it('tells once that the store failed, tries again ever later, and tells that it 
     const result = results.shift()!;
     if (result instanceof Error) throw result;
     return result;
-  });
+  }, hasRoom);
   const events: StoreEvent[] = [];
   availability.onEvent((event) => events.push(event));
   await availability.open(async () => STATE);
@@ -41,7 +43,7 @@ it('tells once that the store failed, tries again ever later, and tells that it 
 
 it('is closed only after an attempt to open again that is under way', async () => {
   const attempt = Promise.withResolvers<StoredState>();
-  const availability = new Availability(() => attempt.promise);
+  const availability = new Availability(() => attempt.promise, hasRoom);
   const events: StoreEvent[] = [];
   await availability.open(async () => STATE);
   availability.fail('failed', 'broken');
@@ -63,10 +65,31 @@ it('is closed only after an attempt to open again that is under way', async () =
 
 it('tries no more after it was closed', async () => {
   const reopen = vi.fn(async () => STATE);
-  const availability = new Availability(reopen);
+  const availability = new Availability(reopen, hasRoom);
   await availability.open(async () => STATE);
   availability.fail('failed', 'broken');
   await availability.beginClose();
   await vi.runAllTimersAsync();
   expect(reopen).not.toHaveBeenCalled();
+});
+
+/* A store on a full disk said again and again that it works, as what it writes to open is small. */
+it('does not say that it works before a disk that was full has room for what it writes', async () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+  let freeAfter = 2;
+  const availability = new Availability(
+    async () => STATE,
+    async () => {
+      if (freeAfter-- > 0) throw full;
+    },
+  );
+  const events: StoreEvent[] = [];
+  availability.onEvent((event) => events.push(event));
+  await availability.open(async () => STATE);
+  availability.fail('disk-full', 'no room');
+  await vi.advanceTimersByTimeAsync(storeReopenAfterMs * 3);
+  expect(availability.refusal()).toMatchObject({ reason: 'disk-full' });
+  await vi.advanceTimersByTimeAsync(storeReopenAfterMs * 4);
+  availability.demandReady();
+  expect(events.map(({ kind }) => kind)).toEqual(['unavailable', 'recovered']);
 });

@@ -1,4 +1,10 @@
-import { storeReopenAfterMs, storeReopenAtMostAfterMs } from '../limits/store.ts';
+import {
+  storeGroupBytes,
+  storeReopenAfterMs,
+  storeReopenAtMostAfterMs,
+  storeRoomBytes,
+  storeRoomSoonMs,
+} from '../limits/store.ts';
 import type { StoredState, StoreEvent, StoreHealth } from './log-store.ts';
 import {
   CorruptBatchError,
@@ -11,6 +17,7 @@ import {
 /** Whether a store can be used at the moment, who is told of it, and when it is opened again after a failure. */
 export class Availability {
   readonly #reopen: () => Promise<StoredState>;
+  readonly #demandRoom: (bytes: number) => Promise<void>;
   readonly #listeners = new Set<(event: StoreEvent) => void>();
   #status: StoreHealth['status'] = 'closed';
   #problem: { reason: UnavailableReason; message: string } | undefined;
@@ -20,10 +27,16 @@ export class Availability {
   #reopenTimer: NodeJS.Timeout | undefined;
   #reopenAfterMs = storeReopenAfterMs;
   #reopening: Promise<void> | undefined;
+  #roomBytes = storeRoomBytes;
+  #recoveredAtMs = Number.NEGATIVE_INFINITY;
 
-  /** @param reopen makes the store what it was before it failed, and says what lasts; it may fail again */
-  constructor(reopen: () => Promise<StoredState>) {
+  /**
+   * @param reopen makes the store what it was before it failed, and says what lasts; it may fail again
+   * @param demandRoom throws where its disk has no room for so many bytes
+   */
+  constructor(reopen: () => Promise<StoredState>, demandRoom: (bytes: number) => Promise<void>) {
     this.#reopen = reopen;
+    this.#demandRoom = demandRoom;
   }
 
   get status(): StoreHealth['status'] {
@@ -58,10 +71,15 @@ export class Availability {
     return new StoreUnavailableError(reason, `the store cannot be written to: ${message}`);
   }
 
-  /** Takes no changes any more until the store was opened again, which is tried from now on. */
-  fail(reason: UnavailableReason, message: string): void {
+  /**
+   * Takes no changes any more until the store was opened again, which is tried from now on.
+   *
+   * @param bytes that could not be written
+   */
+  fail(reason: UnavailableReason, message: string, bytes = 0): void {
     if (this.#status === 'closed') return;
     const wasReady = this.#status === 'ready';
+    if (wasReady) this.#roomBytes = this.#roomFor(bytes);
     this.#status = 'unavailable';
     this.#problem = { reason, message };
     if (wasReady) this.emit({ kind: 'unavailable', reason: message });
@@ -112,6 +130,13 @@ export class Availability {
     return this.#status === 'closed' || this.#isClosing;
   }
 
+  /** What the disk has to have free before the store works again: more each time that it fails soon after that. */
+  #roomFor(bytes: number): number {
+    const isSoon = performance.now() - this.#recoveredAtMs < storeRoomSoonMs;
+    const wanted = Math.max(bytes + storeRoomBytes, isSoon ? this.#roomBytes * 2 : 0);
+    return Math.min(wanted, storeGroupBytes);
+  }
+
   #scheduleReopen(): void {
     if (this.#isClosing || this.#reopenTimer) return;
     this.#reopenTimer = setTimeout(() => {
@@ -122,12 +147,16 @@ export class Availability {
   }
 
   async #tryAgain(): Promise<void> {
+    const wasFull = this.#problem?.reason === 'disk-full';
     try {
       const state = await this.#reopen();
+      // What a store writes to open is small, and says nothing of the next batch.
+      if (wasFull) await this.#demandRoom(this.#roomBytes);
       if (this.#isClosing) return;
       this.#status = 'ready';
       this.#problem = undefined;
       this.#reopenAfterMs = storeReopenAfterMs;
+      this.#recoveredAtMs = performance.now();
       this.emit({ kind: 'recovered', state });
     } catch (error) {
       this.#problem = { reason: unavailableReason(error), message: (error as Error).message };

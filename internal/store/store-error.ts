@@ -53,7 +53,8 @@ export class StoreUnavailableError extends StoreError {
 export function unavailableReason(error: unknown): UnavailableReason {
   if (error instanceof StoreUnavailableError) return error.reason;
   const { code, errcode = 0 } = error as { code?: unknown; errcode?: number };
-  return code === 'ENOSPC' || (errcode & SQLITE_PRIMARY_CODE) === SQLITE_FULL ? 'disk-full' : 'failed';
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT' || (errcode & SQLITE_PRIMARY_CODE) === SQLITE_FULL;
+  return isFull ? 'disk-full' : 'failed';
 }
 
 /** SQLite's result codes have details above these bits. */

@@ -6,6 +6,7 @@ import { buildBatch } from '../../internal/batch/build.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { offsetCommit } from '../../internal/protocol/kafka/apis/08-offset-commit.ts';
 import { offsetFetch } from '../../internal/protocol/kafka/apis/09-offset-fetch.ts';
+import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { canMountSmallDisk, mountSmallDisk } from '../mqtt/small-disk.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
@@ -31,6 +32,19 @@ function flagsFor(directory: string): string[] {
   return [...doors, '-kafka-log-dir', directory, '-data-dir', `${directory} sessions`];
 }
 
+function dataFolderFlags(dataDir: string): string[] {
+  return [
+    '-listen',
+    'tcp://localhost:0',
+    '-kafka',
+    'localhost:0',
+    '-http',
+    'localhost:0',
+    '-data-dir',
+    dataDir,
+  ];
+}
+
 /** Produces texts one by one, and says which were acknowledged. */
 class Producer {
   readonly acknowledged: string[] = [];
@@ -48,7 +62,7 @@ class Producer {
   /** Returns the error code of the answer. */
   async produce(sizeBytes = 100): Promise<number> {
     const text = `${this.#count++} `.padEnd(sizeBytes, '.');
-    const batch = buildBatch([{ timestamp: 1, key: null, value: Buffer.from(text) }], {});
+    const batch = buildBatch([{ timestamp: Date.now(), key: null, value: Buffer.from(text) }], {});
     const { responses } = await this.#wire.ask(produce, 9, {
       ...{ acks: -1, timeoutMs: 10_000 },
       topicData: [{ name: TOPIC.name, partitionData: [{ index: 0, records: batch }] }],
@@ -61,6 +75,13 @@ class Producer {
   close(): void {
     this.#wire.close();
   }
+}
+
+async function makeTopic(running: BrokerProcess): Promise<void> {
+  const wire = await KafkaWire.open(kafkaUrl(running));
+  const topic = { name: TOPIC.name, numPartitions: 2, replicationFactor: 1, assignments: [], configs: [] };
+  await wire.ask(createTopics, 5, { topics: [topic], timeoutMs: 10_000, validateOnly: false });
+  wire.close();
 }
 
 async function readiness(running: BrokerProcess): Promise<{ status: number; text: string }> {
@@ -116,6 +137,33 @@ describe.skipIf(!canMountSmallDisk())(
     }, 60_000);
   },
 );
+
+describe.skipIf(!canMountSmallDisk())('a full disk (where a small one can be mounted)', () => {
+  it.each(['a data folder', "a Kafka's directory"])(
+    'is told once as long as it is full, with %s',
+    async (name) => {
+      using disk = mountSmallDisk(64)!;
+      const directory = newDirectory(join(disk.dataDir, '..'));
+      const flags = name === 'a data folder' ? dataFolderFlags(disk.dataDir) : flagsFor(directory);
+      await using running = await startBrokerProcess(flags);
+      if (name === 'a data folder') await makeTopic(running);
+      const producer = await Producer.of(running);
+      while ((await producer.produce(900_000)) !== STORAGE_ERROR);
+      // Nothing is to be waited for: so many tries of the store as it makes in three seconds.
+      const untilMs = performance.now() + 3_000;
+      while (performance.now() < untilMs) await producer.produce(900_000);
+      const told = () => running.log().map(({ msg }) => msg);
+      expect(told()).not.toContain('the store works again');
+      disk.free();
+      await running.logged({ msg: 'the store works again' });
+      await eventually(async () => (await producer.produce()) === 0, 'room for a record');
+      expect(await textsIn(running)).toEqual(producer.acknowledged);
+      producer.close();
+      expect((await running.stop()).code).toBe(0);
+    },
+    120_000,
+  );
+});
 
 describe("a Kafka's directory of which files vanish while it is served", () => {
   const segment = join('sensors-0', `${'0'.repeat(20)}.log`);

@@ -1,5 +1,7 @@
-/** How long a test waits for something that must come. */
-const PATIENCE_MS = 45_000;
+import { torturePatienceMs } from './torture.ts';
+
+/** How long a test waits for something that must come; a long run has other work of the machine beside it. */
+const PATIENCE_MS = torturePatienceMs(45_000);
 
 /** Looks again and again until `look` finds something, and returns that. */
 export async function eventually<T>(

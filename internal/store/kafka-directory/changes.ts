@@ -202,7 +202,8 @@ export class KafkaChanges {
     this.#waiting = [];
     this.#working = 0;
     this.#waitingBytes = 0;
-    this.#availability.fail(unavailableReason(error), error.message);
+    const bytes = group.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#availability.fail(unavailableReason(error), error.message, bytes);
     for (const entry of rejected) entry.reject(this.#availability.refusal());
   }
 }

@@ -31,6 +31,7 @@ import type {
   TopicPartition,
 } from '../log-store.ts';
 import { MetaSwaps } from '../meta-swaps.ts';
+import { demandRoom } from '../room.ts';
 import { CorruptBatchError, StoreError, StoreUnavailableError } from '../store-error.ts';
 import { roll } from './append.ts';
 import { KafkaChanges } from './changes.ts';
@@ -51,7 +52,7 @@ export type { KafkaDirectoryOptions } from './kafka-directory.ts';
  */
 export class KafkaDirectoryStore implements LogStore, EntryStore {
   readonly #options: KafkaDirectoryOptions;
-  readonly #availability = new Availability(() => this.#recover());
+  readonly #availability: Availability;
   readonly #swaps = new MetaSwaps(this);
   #opened: Opened | undefined;
   #closing: Promise<void> | undefined;
@@ -59,6 +60,12 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
 
   constructor(options: KafkaDirectoryOptions) {
     this.#options = options;
+    this.#availability = new Availability(
+      () => this.#recover(),
+      async (bytes) => {
+        for (const directory of options.directories) await demandRoom(directory, bytes);
+      },
+    );
   }
 
   /**

@@ -33,6 +33,7 @@ import type {
   TopicPartition,
 } from '../log-store.ts';
 import { MetaSwaps } from '../meta-swaps.ts';
+import { demandRoom } from '../room.ts';
 import { StoreError } from '../store-error.ts';
 import type { Change, PackedBatches } from './messages.ts';
 import { SqliteReads, unpack } from './reads.ts';
@@ -46,13 +47,17 @@ export type { SqliteStoreOptions } from './writes.ts';
  * into groups for the thread that writes, and passes reads to the thread that reads.
  */
 export class SqliteStore implements LogStore, EntryStore {
-  readonly #availability = new Availability(() => this.#writes.open(false));
+  readonly #availability: Availability;
   readonly #writes: SqliteWrites;
   readonly #reads: SqliteReads;
   readonly #swaps = new MetaSwaps(this);
   #closing: Promise<void> | undefined;
 
   constructor(options: SqliteStoreOptions) {
+    this.#availability = new Availability(
+      () => this.#writes.open(false),
+      (bytes) => demandRoom(options.directory, bytes),
+    );
     this.#writes = new SqliteWrites(options, this.#availability);
     this.#reads = new SqliteReads(options.directory, this.#availability);
   }

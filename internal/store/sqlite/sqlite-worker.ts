@@ -43,6 +43,9 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
 
   function open(isFirst: boolean, keepUntil: Map<number, number>): void {
     let moved: { file: string; reason: string } | undefined;
+    // One that was opened again, and not used, as its disk has no room.
+    writer?.close();
+    writer = undefined;
     try {
       lock ??= lockDirectory(directory);
       try {

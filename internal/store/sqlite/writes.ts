@@ -179,7 +179,8 @@ export class SqliteWrites {
   /** Nothing that waits is acknowledged any more, until the file was opened and recovered anew. */
   #fail(reason: UnavailableReason, message: string): void {
     for (const group of this.#inFlight) this.acknowledged.failed(group);
-    this.#availability.fail(reason, message);
+    const bytes = (this.#inFlight[0] ?? []).reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#availability.fail(reason, message, bytes);
     const rejected = [...this.#inFlight.flat(), ...this.#waiting];
     this.#inFlight = [];
     this.#waiting = [];
