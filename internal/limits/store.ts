@@ -73,12 +73,17 @@ export const gatherAtMostMs = 2;
 export const kafkaWaitingIndexEntries = 512;
 /** Batches of idempotent producers in a partition before their state goes to the journal: so many headers are read after a crash. */
 export const kafkaProducerNoteBatches = 512;
-/** Bytes that one sync of the redo log makes last for several files: a group that is larger costs less where each file is synced. */
+/** Bytes that go through the redo log at once: of a larger group the second copy costs more than syncs of its files. */
 export const kafkaRedoGroupBytes = 1 * MiB;
-/** Bytes of the redo log before the files that it stands for are synced; a start after a crash writes as many again. */
+/**
+ * Bytes of one of the two files of the redo log before the files that it stands for are synced; a start after a crash writes at most twice as
+ * many again.
+ */
 export const kafkaRedoBytes = 32 * MiB;
-/** Bytes by which the file of the redo log grows: some seconds of many small groups. */
+/** Bytes by which a file of the redo log grows: some seconds of many small groups. */
 export const kafkaRedoRoomBytes = 1 * MiB;
+/** Files that a checkpoint syncs at once: the runtime has four threads for files, and what waits for an acknowledgement needs the others. */
+export const kafkaSyncsAtOnce = 2;
 /** Bytes of the store's own journal before it is written anew with what still counts. */
 export const kafkaJournalBytes = 4 * MiB;
 // Copies of a store.

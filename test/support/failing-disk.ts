@@ -80,14 +80,21 @@ export class FailingDisk implements Disposable {
   /** Files of promises: opened here, so their paths are known. */
   #watchHandles(): void {
     const disk = this;
-    this.#replace(files, 'open', (original) => async (path: string, flags: string, ...rest: never[]) => {
-      const isMade = flags.startsWith('w') && !fs.existsSync(path);
-      const error = isMade ? disk.#count('open', path) : undefined;
-      if (error) throw error;
-      const handle = (await original(path as never, flags as never, ...rest)) as object;
-      disk.#paths.set(handle, path);
-      return handle;
-    });
+    this.#replace(
+      files,
+      'open',
+      (original) =>
+        async (path: string, flags: string | number, ...rest: never[]) => {
+          const mayMake =
+            typeof flags === 'number' ? (flags & fs.constants.O_CREAT) !== 0 : flags.startsWith('w');
+          const isMade = mayMake && !fs.existsSync(path);
+          const error = isMade ? disk.#count('open', path) : undefined;
+          if (error) throw error;
+          const handle = (await original(path as never, flags as never, ...rest)) as object;
+          disk.#paths.set(handle, path);
+          return handle;
+        },
+    );
     const prototype = prototypeOfHandles();
     for (const name of ['write', 'writev', 'writeFile', 'datasync', 'sync', 'truncate'] as const) {
       this.#replace(
@@ -98,6 +105,7 @@ export class FailingDisk implements Disposable {
             const error = disk.#count(name, disk.#paths.get(this) ?? '');
             if (error === undefined) return original.apply(this as never, args);
             if (name === 'write') await writeHalf(original.bind(this as never), args);
+            if (name === 'writev') await writeFirstHalf(original.bind(this as never), args);
             throw error;
           },
       );
@@ -155,4 +163,12 @@ export async function prepareFailingDisk(): Promise<void> {
 async function writeHalf(write: Anything, args: never[]): Promise<void> {
   const [bytes, offset = 0, length = 0, position] = args as unknown as [Uint8Array, number, number, number];
   await write(bytes as never, offset as never, (length >> 1) as never, position as never);
+}
+
+/** The same for a write of several buffers: half of them, and half of the one behind those. */
+async function writeFirstHalf(write: Anything, args: never[]): Promise<void> {
+  const [buffers, position] = args as unknown as [Uint8Array[], number];
+  const middle = buffers.length >> 1;
+  const cut = buffers[middle]!.subarray(0, buffers[middle]!.length >> 1);
+  await write([...buffers.slice(0, middle), cut] as never, position as never);
 }

@@ -1,53 +1,77 @@
 import type { FileHandle } from 'node:fs/promises';
-import { kafkaRedoBytes, kafkaRedoGroupBytes } from '../../limits/store.ts';
+import { kafkaRedoBytes, kafkaRedoGroupBytes, kafkaSyncsAtOnce } from '../../limits/store.ts';
 import type { FsyncPolicy } from '../log-store.ts';
-import type { Measure } from '../write-times.ts';
+import type { Measure, WriteTimes } from '../write-times.ts';
 import type { FileHandles } from './file-handles.ts';
-import type { FileWrite } from './file-write.ts';
+import { type FileWrite, writeAt } from './file-write.ts';
 import { demandNamed } from './named.ts';
 import type { RedoLog } from './redo-log.ts';
+import { SyncRun } from './sync-run.ts';
+
+export interface FileWritesOptions {
+  readonly fsync: FsyncPolicy;
+  /** Of one of the two files of the redo log before what it holds is synced in its place. */
+  readonly redoBytes?: number;
+  readonly times?: WriteTimes;
+}
 
 /**
- * Makes groups of writes last. A group for one file, or a large one, is written and its files are synced. A small one for
- * several files goes through the redo log: one sync instead of many, for writing it twice.
+ * Makes groups of writes last. One goes through the redo log, which is synced in the place of its files, for writing it twice; a large one is
+ * written and its files are synced. What a file of the redo log holds is synced in the background, while groups go to the other one.
  */
 export class FileWrites {
   readonly #handles: FileHandles;
   readonly #redo: RedoLog;
   readonly #isSynced: boolean;
+  /** Of one of its files. */
+  readonly #redoBytes: number;
   readonly #syncs: Measure | undefined;
-  /** Files of which something is safe in the redo log only. */
-  readonly #unsynced = new Set<string>();
+  /** Files of which something is safe in the newer file of the redo log only. */
+  #unsynced = new Set<string>();
+  /** Syncs those of the older one. */
+  #checkpoint: SyncRun | undefined;
   /** The newest group of the redo log does not count. */
   #isRedoWrong = false;
 
-  /**
-   * @param handles of files opened for writing
-   * @param syncs is told how long the disk took, in seconds
-   */
-  constructor(handles: FileHandles, redo: RedoLog, fsync: FsyncPolicy, syncs: Measure | undefined) {
+  /** @param handles of files opened for writing */
+  constructor(handles: FileHandles, redo: RedoLog, { fsync, redoBytes, times }: FileWritesOptions) {
     this.#handles = handles;
     this.#redo = redo;
     this.#isSynced = fsync === 'commit';
-    this.#syncs = syncs;
+    this.#redoBytes = redoBytes ?? kafkaRedoBytes;
+    this.#syncs = times?.syncs;
   }
 
   /** Resolves when all of it lasts, as the store promises it. @throws errors of the system; then call {@link recover} */
   async write(writes: readonly FileWrite[]): Promise<void> {
     if (!this.#isSynced) await this.#writeAll(writes);
-    else if (writes.length === 1 || bytesOf(writes) > kafkaRedoGroupBytes) await this.#writeAll(writes, true);
+    else if (bytesOf(writes) > kafkaRedoGroupBytes) await this.#writeAll(writes, true);
     else await this.#writeThroughRedo(writes);
-    if (this.#redo.sizeBytes > kafkaRedoBytes) await this.checkpoint();
   }
 
   /**
-   * Syncs what is safe in the redo log only. Before a file goes, or another takes its place: what the redo log has of it would
-   * be written into that one after a crash.
+   * Syncs what is safe in the redo log only, and lets go of these files there. Before they go, or others take their place: what the redo
+   * log has of them would be written into those after a crash.
    */
+  async settle(paths: readonly string[]): Promise<void> {
+    const unsynced = paths.filter((path) => this.#isUnsynced(path));
+    // As long as they are not synced, a checkpoint must not end without them.
+    await this.#syncFiles(unsynced);
+    await this.#letGo(unsynced);
+  }
+
+  /** The same for files of which nobody needs anything after a crash, such as those of a deleted topic. */
+  async abandon(paths: readonly string[]): Promise<void> {
+    await this.#letGo(paths.filter((path) => this.#isUnsynced(path)));
+  }
+
+  /** Syncs all that is safe in the redo log only, which is empty then. */
   async checkpoint(): Promise<void> {
-    if (this.#redo.sizeBytes === 0) return;
-    await this.#syncFiles();
-    await this.#redo.beginAnew();
+    await this.#endCheckpoint();
+    if (this.#redo.isEmpty) return;
+    await this.#syncFiles(this.#unsynced);
+    this.#unsynced.clear();
+    await this.#redo.clear();
   }
 
   /**
@@ -55,39 +79,96 @@ export class FileWrites {
    * what came to last before is in its place, also where the system lost it with the failure.
    */
   async recover(): Promise<void> {
-    if (await this.#redo.isLost()) await this.#syncFiles();
+    await this.#checkpoint?.ended;
+    for (const path of this.#checkpoint?.left ?? []) this.#unsynced.add(path);
+    this.#checkpoint = undefined;
+    if (await this.#redo.isLost()) await this.#syncFiles(this.#unsynced);
     else if (this.#isRedoWrong) await this.#redo.takeBack();
     this.#isRedoWrong = false;
-    if (this.#redo.sizeBytes === 0) return;
-    this.#redo.replay();
+    if (!this.#redo.isEmpty) {
+      this.#redo.replay();
+      await this.#redo.clear();
+    }
     this.#unsynced.clear();
-    await this.#redo.beginAnew();
   }
 
-  async #syncFiles(): Promise<void> {
-    for (const path of this.#unsynced) await this.#handles.use(path, (handle) => handle.datasync());
-    this.#unsynced.clear();
+  /** Nothing of it uses a file any more. */
+  async end(): Promise<void> {
+    await this.#checkpoint?.stop();
   }
 
   async #writeThroughRedo(writes: readonly FileWrite[]): Promise<void> {
+    await this.#makeRoom();
     this.#isRedoWrong = true;
-    await this.#redo.append(writes, (handle) => this.#sync(handle));
-    for (const { path } of writes) this.#unsynced.add(path);
-    await this.#writeAll(writes);
+    const [first, ...others] = writes;
+    if (first !== undefined && others.length === 0) {
+      this.#unsynced.add(first.path);
+      // A part of a group for one file is a beginning of it, so it may be there before the redo log has the group.
+      await allOf([this.#redo.append(writes), this.#writeTo(first, false)]);
+    } else {
+      await this.#redo.append(writes);
+      for (const { path } of writes) this.#unsynced.add(path);
+      await this.#writeAll(writes);
+    }
     this.#isRedoWrong = false;
   }
 
-  async #writeAll(writes: readonly FileWrite[], isSynced = false): Promise<void> {
-    const written = await Promise.allSettled(
-      writes.map((write) =>
-        this.#handles.use(write.path, async (handle) => {
-          await writeAt(handle, write);
-          if (isSynced) await this.#sync(handle);
-          demandNamed(handle, write.path);
-        }),
-      ),
+  /** Where the newer file of the redo log is full, the older one takes its place; what it held is synced by then. */
+  async #makeRoom(): Promise<void> {
+    if (this.#checkpoint?.problem !== undefined) throw this.#checkpoint.problem;
+    if (this.#redo.sizeBytes < this.#redoBytes) return;
+    await this.#endCheckpoint();
+    this.#redo.turn();
+    const paths = this.#unsynced;
+    this.#unsynced = new Set();
+    this.#checkpoint = new SyncRun(
+      paths,
+      kafkaSyncsAtOnce,
+      (path) => this.#syncFile(path),
+      () => this.#redo.clearOlder(),
     );
-    for (const result of written) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** @throws errors of the system */
+  async #endCheckpoint(): Promise<void> {
+    await this.#checkpoint?.ended;
+    if (this.#checkpoint?.problem !== undefined) throw this.#checkpoint.problem;
+    this.#checkpoint = undefined;
+  }
+
+  #isUnsynced(path: string): boolean {
+    return this.#unsynced.has(path) || this.#checkpoint?.has(path) === true;
+  }
+
+  async #letGo(paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return;
+    await this.#checkpoint?.leave(paths);
+    this.#isRedoWrong = true;
+    await this.#redo.letGo(paths);
+    this.#isRedoWrong = false;
+    for (const path of paths) this.#unsynced.delete(path);
+  }
+
+  async #syncFiles(paths: Iterable<string>): Promise<void> {
+    const run = new SyncRun(paths, kafkaSyncsAtOnce, (path) => this.#syncFile(path));
+    await run.ended;
+    if (run.problem !== undefined) throw run.problem;
+  }
+
+  #syncFile(path: string): Promise<void> {
+    return this.#handles.use(path, (handle) => handle.datasync());
+  }
+
+  async #writeAll(writes: readonly FileWrite[], isSynced = false): Promise<void> {
+    await allOf(writes.map((write) => this.#writeTo(write, isSynced)));
+  }
+
+  #writeTo(write: FileWrite, isSynced: boolean): Promise<void> {
+    return this.#handles.use(write.path, async (handle) => {
+      await writeAt(handle, write);
+      if (isSynced) await this.#sync(handle);
+      demandNamed(handle, write.path);
+    });
   }
 
   async #sync(handle: FileHandle): Promise<void> {
@@ -97,36 +178,10 @@ export class FileWrites {
   }
 }
 
-async function writeAt(handle: FileHandle, { buffers, position, byteLength }: FileWrite): Promise<void> {
-  for (let first = 0, at = position; first < buffers.length; first += MAX_BUFFERS) {
-    const some = buffers.length <= MAX_BUFFERS ? buffers : buffers.slice(first, first + MAX_BUFFERS);
-    const wanted = some === buffers ? byteLength : some.reduce((sum, { length }) => sum + length, 0);
-    const bytesWritten = await writeSome(handle, some, at);
-    if (bytesWritten < wanted)
-      await writeRest(handle, Buffer.concat(some).subarray(bytesWritten), at + bytesWritten);
-    at += wanted;
-  }
-}
-
-/** What one call of the system takes (IOV_MAX). */
-const MAX_BUFFERS = 1_024;
-
-async function writeSome(
-  handle: FileHandle,
-  buffers: readonly Uint8Array[],
-  position: number,
-): Promise<number> {
-  const [first] = buffers;
-  if (first !== undefined && buffers.length === 1) {
-    return (await handle.write(first, 0, first.length, position)).bytesWritten;
-  }
-  return (await handle.writev(buffers as Uint8Array[], position)).bytesWritten;
-}
-
-/** The system took less than it was given, as it does before it says that the disk is full. */
-async function writeRest(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+/** Waits for all of them, also where one fails. @throws the first error */
+async function allOf(works: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(works)) {
+    if (result.status === 'rejected') throw result.reason;
   }
 }
 

@@ -46,6 +46,8 @@ export interface KafkaDirectoryOptions {
   times?: WriteTimes;
   /** Kafka's `log.segment.bytes`, for topics that say nothing else. */
   segmentBytes?: number;
+  /** Bytes of one of the two files of the redo log before what it holds is synced in its place. */
+  redoBytes?: number;
   /** Kafka's `offsets.topic.num.partitions`, where there is no `__consumer_offsets` yet. */
   offsetsPartitions?: number;
   /** Whether no Kafka ever has the directories, so that what is left over there is ours to remove. */
@@ -104,8 +106,9 @@ export class KafkaDirectory implements ChangedDirectory {
     this.#onCut = onCut;
     this.#marks = new CleanShutdownMarks(options.directories);
     const directories = allDirectories(options);
-    this.#redo = new RedoLog([...new Set([...options.directories, ...directories])]);
-    this.writes = new FileWrites(this.files.writers, this.#redo, options.fsync, options.times?.syncs);
+    const { syncs } = options.times ?? {};
+    this.#redo = new RedoLog([...new Set([...options.directories, ...directories])], syncs);
+    this.writes = new FileWrites(this.files.writers, this.#redo, options);
     this.#locks = lockAll(directories);
     try {
       this.identities = new Map(directories.map((directory) => [directory, readIdentity(directory)]));
@@ -114,8 +117,8 @@ export class KafkaDirectory implements ChangedDirectory {
         .find((folder) => existsSync(folder));
       const left = this.#redo.replay();
       this.#redo.forget();
-      if (left !== undefined)
-        onCut(left, 'the files that it is for have other bytes in its place: they are not ours alone');
+      for (const copy of left)
+        onCut(copy, 'the files that it is for have other bytes in its place: they are not ours alone');
       this.journal = KafkaJournal.open(this.#firstDirectory);
       this.notes = new WaitingNotes(this.journal.state);
       this.image = metadataFolder === undefined ? new MetadataImage() : loadMetadata(metadataFolder);
@@ -173,7 +176,6 @@ export class KafkaDirectory implements ChangedDirectory {
 
   /** Gives all files second names as they are now; nothing may be changed meanwhile. @throws StoreError */
   async link(): ReturnType<typeof linkFiles> {
-    await this.writes.checkpoint();
     return linkFiles(allDirectories(this.options));
   }
 
@@ -228,7 +230,7 @@ export class KafkaDirectory implements ChangedDirectory {
 
   /** Writes the journal anew. */
   async rewriteJournal(): Promise<void> {
-    await this.writes.checkpoint();
+    await this.writes.settle([this.journal.path]);
     await this.files.writers.forget(this.journal.path);
     await this.journal.rewrite();
   }
@@ -306,7 +308,7 @@ export class KafkaDirectory implements ChangedDirectory {
   /** Before the files of a partition change otherwise than by appending. */
   async prepare(partition: KafkaPartition): Promise<void> {
     await this.beforeChange();
-    await this.writes.checkpoint();
+    await this.writes.settle(partition.segments.map(({ path }) => path));
     this.touch(partition);
     await cutTorn(partition, this.#onCut);
   }
@@ -372,6 +374,7 @@ export class KafkaDirectory implements ChangedDirectory {
 
   /** Closes the files and gives the directory free. */
   async release(): Promise<void> {
+    await this.writes.end();
     await this.#redo.close().catch(() => {});
     await this.files.readers.close();
     await this.files.writers.close();

@@ -117,6 +117,9 @@ export class KafkaTopics {
     }
     await directory.note(topic.partitions.map(({ id }) => ({ kind: 'gone-partition', id })));
     directory.topics.delete(name);
+    await directory.writes.abandon(
+      topic.partitions.flatMap(({ segments }) => segments.map(({ path }) => path)),
+    );
     await forgetFirstOffsets(topic.partitions.map(({ folder }) => folder));
     for (const partition of topic.partitions) {
       directory.dropPartition(partition);
@@ -249,7 +252,6 @@ export class KafkaTopics {
   /** Kafka's own way: first out of sight under another name, then away. */
   async #removeFolder(partition: KafkaPartition): Promise<void> {
     const { readers, writers } = this.#directory.files;
-    await this.#directory.writes.checkpoint();
     await partition.gate.alone(async () => {
       for (const { path } of partition.segments) {
         await readers.forget(path);
