@@ -1,4 +1,5 @@
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { natsConnectMs, natsPingMs, natsPingsOut } from '../limits/cluster.ts';
 import type { FsyncPolicy } from '../store/log-store.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { authenticatorOf } from './credentials.ts';
@@ -34,6 +35,9 @@ export async function connectToNats(wanted: NatsOptions): Promise<NatsConnection
     servers: [...urls],
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+    timeout: natsConnectMs,
+    pingInterval: natsPingMs,
+    maxPingOut: natsPingsOut,
     // Whoever changes credentials does so on one server after the other.
     ignoreAuthErrorAbort: true,
   });

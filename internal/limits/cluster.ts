@@ -37,6 +37,12 @@ export const replicaRetries = 20;
 export const replicaRetryMs = 100;
 /** How long a server of NATS has for the greeting, with TLS and credentials: it is one round trip or three. */
 export const natsConnectMs = 5_000;
+/**
+ * How often a server is asked whether it is there, and how many questions may wait for an answer: one that stands still, or whose machine is
+ * gone, closes no connection. Whoever is connected to it goes to another one.
+ */
+export const natsPingMs = 1_000;
+export const natsPingsOut = 3;
 /** A page of a server's monitor: one line for each stream and replica, and others may have many streams there. */
 export const monitorPageBytes = 64 * MiB;
 /**
