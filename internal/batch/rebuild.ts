@@ -1,7 +1,7 @@
 import { RecordBatchError } from './batch-error.ts';
-import { varintSize, writeVarint, writeVarlong } from './build.ts';
+import { BatchBuilder, varintSize, writeVarint, writeVarlong } from './build.ts';
 import { compress } from './compression/compression.ts';
-import { recordBytes } from './read.ts';
+import { recordBytes, records } from './read.ts';
 import {
   BATCH_HEADER_BYTES,
   BATCH_LENGTH_END,
@@ -77,6 +77,22 @@ export function rebuildBatch(bytes: Uint8Array, rules: KeepRules, maxExpandedByt
   const { maxTimestamp } = header;
   const rebuilt = batchOf(header, compress(header.codec, plain));
   return { kind: 'rebuilt', bytes: rebuilt, count: kept.count, maxTimestamp, deleteHorizonMs };
+}
+
+/** A batch that a broker built, without its first records: the others get offsets of their own. */
+export function batchWithoutFirst(
+  bytes: Uint8Array,
+  count: number,
+): { bytes: Uint8Array; maxTimestamp: number } {
+  const builder = new BatchBuilder(bytes.length);
+  let maxTimestamp = -1;
+  const header = parseBatchHeader(bytes, 0);
+  for (const { offset, timestamp, key, value, headers } of records(bytes, header, bytes.length)) {
+    if (offset - header.baseOffset < count) continue;
+    maxTimestamp = Math.max(maxTimestamp, timestamp);
+    builder.append(timestamp, key, 0, key?.length ?? 0, value, 0, value?.length ?? 0, headers);
+  }
+  return { bytes: builder.finish(), maxTimestamp };
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { NumberedBatch } from '../log/numbered-senders.ts';
 import type { UnplacedBatch } from '../log/partition-log.ts';
 import type { SequenceErrorCode } from '../log/producer-states.ts';
 import type { StoreErrorCode } from '../store/store-error.ts';
@@ -21,7 +22,7 @@ interface Head {
   readonly maxTimestamp: number;
   readonly isPublished: boolean;
   readonly producer?: UnplacedBatch['producer'];
-  readonly numbered?: { readonly id: string; readonly number: number };
+  readonly numbered?: Omit<NumberedBatch, 'id'> & { readonly id: string };
 }
 
 const LENGTH_BYTES = 4;
@@ -38,7 +39,7 @@ function headOf({ partition, batch }: ForwardedBatch): Head {
   const { bytes, count, maxTimestamp, isPublished = false, producer, numbered } = batch;
   return {
     ...{ partition, byteLength: bytes.length, count, maxTimestamp, isPublished, producer },
-    ...(numbered && { numbered: { id: String(numbered.id), number: numbered.number } }),
+    ...(numbered && { numbered: { ...numbered, id: String(numbered.id) } }),
   };
 }
 
@@ -53,6 +54,6 @@ export function decodeBatches(packet: Uint8Array): ForwardedBatch[] {
     at += byteLength;
     const batch = { ...rest, bytes: own };
     if (numbered === undefined) return { partition, batch };
-    return { partition, batch: { ...batch, numbered: { id: BigInt(numbered.id), number: numbered.number } } };
+    return { partition, batch: { ...batch, numbered: { ...numbered, id: BigInt(numbered.id) } } };
   });
 }

@@ -112,7 +112,11 @@ describe('a packet of batches', () => {
       },
       {
         partition: 11,
-        batch: { ...batch(''), isPublished: false, numbered: { id: -(2n ** 62n), number: 9 } },
+        batch: {
+          ...batch(''),
+          isPublished: false,
+          numbered: { id: -(2n ** 62n), runs: [{ first: 8, count: 2 }], after: 3 },
+        },
       },
     ];
     const read = decodeBatches(encodeBatches(batches));

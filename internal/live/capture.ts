@@ -8,7 +8,7 @@ import { HeldSources } from '../lib/held-sources.ts';
 import { captureBatchBytes, maxCaptureWaitingBytes } from '../limits/live.ts';
 import { type Logs, StoreError, type TopicLog } from '../log/logs.ts';
 import { isInternalTopic, liveTopicOf, logNameOf } from '../log/names.ts';
-import type { NumberedBatch } from '../log/numbered-senders.ts';
+import type { NumberRun } from '../log/numbered-senders.ts';
 import type { UnplacedBatch } from '../log/partition-log.ts';
 import { TooManyLogsError } from '../log/too-many-logs.ts';
 import { type FateLog, Fates } from '../observe/fates.ts';
@@ -58,8 +58,8 @@ export class Capture implements Receiver {
   readonly #fates: Fates;
   readonly #builders = new Map<string, BatchBuilder>();
   readonly #dirty = new Set<string>();
-  /** By log, the last message of the turn that its client numbered. */
-  readonly #numbered = new Map<string, NumberedBatch>();
+  /** By log, the numbers of the messages of the turn, where their client numbered them. */
+  readonly #numbered = new Map<string, Numbers>();
   /** By log, the receipts of messages of this turn that have one. */
   readonly #receipts = new Map<string, Receipt[]>();
   readonly #spans: Spans | undefined;
@@ -97,8 +97,7 @@ export class Capture implements Receiver {
     const fromLog = origin.kind === 'log' ? origin.name : undefined;
     let number = numbered?.first ?? 0;
     for (const message of publication.messages()) {
-      const last = numbered === undefined ? undefined : { id: numbered.id, number: number++ };
-      const name = this.#take(message, now, fromLog, last);
+      const name = this.#take(message, now, fromLog, numbered?.id, number++);
       if (name === undefined) continue;
       if (receipt !== undefined) this.#hold(receipt, name);
       if (this.#spans?.isOn) this.#beginSpan(this.#spans, message, name);
@@ -138,17 +137,19 @@ export class Capture implements Receiver {
     message: Message,
     now: number,
     fromLog: string | undefined,
-    numbered: NumberedBatch | undefined,
+    sender: bigint | undefined,
+    number: number,
   ): string | undefined {
     if (!this.#wants(message.topic)) return undefined;
     const name = this.#logName ?? logNameOf(message.topic);
     if (name === fromLog || isInternalTopic(name)) return undefined;
     const log = this.#logs.topic(name);
     if (log === undefined && this.#createsNone) return undefined;
-    if (numbered !== undefined && isThere(log, numbered)) return undefined;
+    if (sender !== undefined && isThere(log, sender, number)) return undefined;
     if (liveTopicOf(name) !== message.topic) this.#mixed.add(name);
     const { payload } = message;
-    const builder = this.#builderOf(name, numbered, payload.length);
+    const builder = this.#builderOf(name, sender, payload.length);
+    if (sender !== undefined) this.#note(name, sender, number);
     // A log with many topics is keyed by them, so that compaction treats each as one thing; and what is compacted has keys.
     const isKeyed = this.#logName !== undefined || log?.settings.compacts;
     const key = isKeyed ? Buffer.from(message.topic) : null;
@@ -157,12 +158,12 @@ export class Capture implements Receiver {
   }
 
   /** Has room for one message more. A large one is alone in its batch: a store that refuses it takes the others. */
-  #builderOf(name: string, numbered: NumberedBatch | undefined, bytes: number): BatchBuilder {
+  #builderOf(name: string, sender: bigint | undefined, bytes: number): BatchBuilder {
     let builder = this.#builders.get(name);
     if (
       builder !== undefined &&
       builder.count > 0 &&
-      (Math.max(builder.sizeBytes, bytes) >= captureBatchBytes || this.#isOfAnother(name, numbered))
+      (Math.max(builder.sizeBytes, bytes) >= captureBatchBytes || this.#isOfAnother(name, sender))
     ) {
       this.#writeBatch(name, builder);
       builder = this.#builders.get(name);
@@ -173,14 +174,24 @@ export class Capture implements Receiver {
       this.#builders.set(name, builder);
     }
     this.#dirty.add(name);
-    if (numbered !== undefined) this.#numbered.set(name, numbered);
     return builder;
   }
 
-  /** Whether the batch in hand has messages that another client numbered: a batch lasts with the number of one. */
-  #isOfAnother(name: string, numbered: NumberedBatch | undefined): boolean {
-    const before = numbered && this.#numbered.get(name);
-    return before !== undefined && before.id !== numbered!.id;
+  /** Whether a message is not for the batch in hand: one with numbers has those of one client, and no message without. */
+  #isOfAnother(name: string, sender: bigint | undefined): boolean {
+    if (sender === undefined && this.#numbered.size === 0) return false;
+    return this.#numbered.get(name)?.id !== sender;
+  }
+
+  #note(name: string, id: bigint, number: number): void {
+    const numbers = this.#numbered.get(name);
+    if (numbers === undefined) {
+      this.#numbered.set(name, { id, runs: [{ first: number, count: 1 }] });
+      return;
+    }
+    const last = numbers.runs.at(-1)!;
+    if (last.first + last.count === number) last.count++;
+    else numbers.runs.push({ first: number, count: 1 });
   }
 
   #hold(receipt: Receipt, name: string): void {
@@ -307,6 +318,12 @@ export class Capture implements Receiver {
   }
 }
 
+/** The numbers that one client gave to the messages of a batch. */
+interface Numbers {
+  readonly id: bigint;
+  readonly runs: NumberRun[];
+}
+
 /** A batch that a log did not get. */
 interface Lost {
   readonly count: number;
@@ -314,7 +331,7 @@ interface Lost {
 }
 
 /** Whether a log has a message of this number. */
-function isThere(log: TopicLog | undefined, { id, number }: NumberedBatch): boolean {
+function isThere(log: TopicLog | undefined, id: bigint, number: number): boolean {
   return log !== undefined && number <= log.partitions[0]!.lastNumberOf(id);
 }
 

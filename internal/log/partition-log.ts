@@ -1,3 +1,4 @@
+import { batchWithoutFirst } from '../batch/rebuild.ts';
 import { setBaseOffset } from '../batch/record-batch.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { LentMemory } from '../lib/lent-memory.ts';
@@ -15,7 +16,7 @@ import {
   type TransactionStep,
 } from '../store/transactions.ts';
 import { LEADS_ALL, type Leader, type Leadership } from './leadership.ts';
-import { type NumberedBatch, NumberedSenders } from './numbered-senders.ts';
+import { type NumberedBatch, NumberedSenders, runsBehind } from './numbered-senders.ts';
 import { type ProducerBatch, ProducerStates, type RememberedBatch } from './producer-states.ts';
 import { PartitionTail, type TailCache } from './tail-cache.ts';
 
@@ -31,7 +32,7 @@ export interface UnplacedBatch {
   isPublished?: boolean;
   /** Given if an idempotent producer sent it: it is written once, however often it comes. */
   producer?: ProducerBatch;
-  /** Given if a client of a live protocol numbered messages in it. */
+  /** Given if a client of a live protocol numbered the messages in it: each is written once, however often it comes. */
   numbered?: NumberedBatch | undefined;
   /** Given if it belongs to a transaction, or is the mark that ends one. */
   transaction?: TransactionStep;
@@ -186,11 +187,14 @@ export class PartitionLog {
 
   /**
    * Appends a batch, here or where its leader is; resolves with its base offset after it lasts. For a batch of an idempotent
-   * producer that came before, that is the offset it has.
+   * producer that came before, that is the offset it has; for messages with numbers that came before, it is the end of the log.
    *
    * @throws SequenceError; StoreUnavailableError where the store cannot write now; StoreError `not-leader`, `batch-too-large`.
    */
   append(batch: UnplacedBatch): Promise<number> {
+    // One that is too large is not missed by what is behind it.
+    if (batch.numbered !== undefined && batch.bytes.length <= this.#maxBatchBytes)
+      batch.numbered = this.#senders.given(batch.numbered);
     return this.#elsewhere === undefined
       ? this.appendHere(batch)
       : this.#appendSomewhere(batch, this.#elsewhere);
@@ -233,6 +237,14 @@ export class PartitionLog {
     if (known !== undefined) {
       await known.writing;
       return known.baseOffset;
+    }
+    if (batch.numbered !== undefined) {
+      const knownCount = this.#senders.knownOf(batch.numbered);
+      if (knownCount === batch.count) {
+        await this.#senders.lasts(batch.numbered.id);
+        return this.#highWatermark;
+      }
+      if (knownCount > 0) batch = restOf(batch, batch.numbered, knownCount);
     }
     const { bytes, count, maxTimestamp } = batch;
     const baseOffset = this.#nextOffset;
@@ -414,9 +426,7 @@ export class PartitionLog {
 
   async #write(batch: StoredBatch, { producer, numbered }: UnplacedBatch): Promise<void> {
     if (numbered !== undefined) {
-      const nowMs = this.#clock.now();
-      await this.#store.append(this.id, { ...batch, producer: this.#senders.stored(numbered, nowMs) });
-      this.#senders.add(numbered, nowMs);
+      await this.#writeNumbered(batch, numbered);
       return;
     }
     if (producer === undefined) {
@@ -432,6 +442,22 @@ export class PartitionLog {
       this.#producers.remove(producer.id, baseOffset);
       throw error;
     }
+  }
+
+  async #writeNumbered(batch: StoredBatch, numbered: NumberedBatch): Promise<void> {
+    const nowMs = this.#clock.now();
+    const writing = this.#store.append(this.id, {
+      ...batch,
+      producer: this.#senders.stored(numbered, nowMs),
+    });
+    this.#senders.add(numbered, writing, nowMs);
+    try {
+      await writing;
+    } catch (error) {
+      this.#senders.remove(numbered.id);
+      throw error;
+    }
+    this.#senders.added(numbered);
   }
 
   /** Batches that are under way behind a refused one are refused too; the next offset is known after the last of them. */
@@ -464,6 +490,13 @@ export class PartitionLog {
     const fromOffset = Math.max(firstOffset, this.firstOffset);
     this.#committed?.(this, { fromOffset, endOffset, transactionOf: producerId, batch: undefined });
   }
+}
+
+/** A batch without its first records, which came before. */
+function restOf(batch: UnplacedBatch, { id, runs }: NumberedBatch, known: number): UnplacedBatch {
+  const { bytes, maxTimestamp } = batchWithoutFirst(batch.bytes, known);
+  const numbered = { id, runs: runsBehind(runs, known) };
+  return { ...batch, bytes, maxTimestamp, count: batch.count - known, numbered };
 }
 
 function isNotLeader(error: unknown): boolean {

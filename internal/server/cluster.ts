@@ -63,10 +63,7 @@ function leadingFor(logs: Logs, delivery: Delivery): Leading {
   return {
     async append(partitionId, batch) {
       const partition = partitionOf(partitionId);
-      const { numbered } = batch;
-      // It came before, and its sender did not hear of that.
-      const isKnown = numbered !== undefined && partition.lastNumberOf(numbered.id) >= numbered.number;
-      const baseOffset = isKnown ? partition.highWatermark : await partition.appendHere(batch);
+      const baseOffset = await partition.appendHere(batch);
       await delivery.settled(partition);
       return baseOffset;
     },
