@@ -6,8 +6,8 @@ import { MiB } from './units.ts';
 export const linkWindowBytes = 16 * MiB;
 /** A packet between nodes: below the `max_payload` of 8 MB that NATS servers are configured with, heads included. */
 export const linkPacketBytes = 7 * MiB;
-/** How long publishers wait for a node that takes nothing, as for a slow subscriber. */
-export const linkPatienceMs = 1_000;
+/** How long publishers wait for a node that takes nothing and says nothing: two of its beats and some more, and less than until it counts as gone. */
+export const linkPatienceMs = 2_500;
 /** How often a node says what version its filters have, so that one that missed a change asks for all of them. */
 export const linkBeatMs = 1_000;
 /** How long SUBACK waits until other nodes know the filter: they do within a millisecond, and who is stuck must hold up nobody. */

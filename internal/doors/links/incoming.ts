@@ -15,9 +15,9 @@ export interface IncomingParts {
   readonly from: number;
   /** What was in a packet is with its subscribers, and they have room. */
   taken(sequence: number): void;
+  /** Packets with these numbers did not arrive. */
+  missing(first: number, last: number): void;
   received(count: number): void;
-  /** So many messages of that node did not arrive. */
-  lost(count: number): void;
 }
 
 /** What one other node sends, for the subscribers here. */
@@ -36,8 +36,8 @@ export class Incoming {
   #pauses = 0;
   /** Packets that are with their subscribers, who have no room. */
   #unsaid: number[] = [];
-  /** Messages that the other node had sent by the last packet. */
-  #sent: number | undefined;
+  /** The number of the last packet that came, or is missing. */
+  #last = 0;
 
   constructor(parts: IncomingParts) {
     this.#parts = parts;
@@ -46,22 +46,27 @@ export class Incoming {
   }
 
   /** @throws RangeError, SyntaxError, FrameError where the packet is damaged. */
-  take({ sequence, before, sections }: MessagesPacket): void {
-    const known = this.#sent ?? before;
-    if (before > known) this.#parts.lost(before - known);
+  take({ sequence, sections }: MessagesPacket): void {
+    this.noteSent(sequence - 1);
+    this.#last = sequence;
     const receipt = new Receipt();
     receipt.hold();
     let count = 0;
     for (const { kind, bytes } of sections) {
       count += kind === SectionKind.frames ? this.#takeFrames(bytes) : this.#takeValues(bytes, receipt);
     }
-    this.#sent = before + count;
     this.#parts.received(count);
     receipt.whenSettled(() => {
       this.#unsaid.push(sequence);
       if (this.#pauses === 0) this.#tellTaken();
     });
     receipt.letGo();
+  }
+
+  /** So many packets were sent: in order, so what is not here of them is lost. The other node may have begun anew. */
+  noteSent(count: number): void {
+    if (count > this.#last) this.#parts.missing(this.#last + 1, count);
+    this.#last = count;
   }
 
   #tellTaken(): void {

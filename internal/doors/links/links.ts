@@ -15,6 +15,7 @@ import {
   type Claim,
   type ClaimsPacket,
   type InterestPacket,
+  type MissingPacket,
   jsonPacket,
   PacketKind,
   readJson,
@@ -121,9 +122,9 @@ export class Links {
     const there = new Set(transport.nodes.others.map(({ id }) => id));
     for (const peer of [...this.#peers.values()]) if (!there.has(peer.id)) this.#forget(peer);
     const [version, claims] = [this.#interest.version, this.#claims.version];
-    const beat: BeatPacket = { version, claims, status: status() };
+    const said = { version, claims, status: status() };
     for (const id of there) {
-      this.#peerOf(id);
+      const beat: BeatPacket = { ...said, sent: this.#peerOf(id).link.sequence };
       transport.send(id, jsonPacket(PacketKind.beat, beat));
     }
   }
@@ -154,8 +155,10 @@ export class Links {
       id,
       link: new PeerLink({ frames, send, sent: add(sent), lost: add(lost) }),
       incoming: new Incoming({
-        ...{ broker, frames, from: id, received: add(received), lost: add(lost) },
+        ...{ broker, frames, from: id, received: add(received) },
         taken: (sequence) => send(takenPacket(sequence)),
+        missing: (first, last) =>
+          send(jsonPacket(PacketKind.missing, { first, last } satisfies MissingPacket)),
       }),
       filters: new Map(),
       ...{ version: undefined, heard: [], claims: undefined, status: undefined },
@@ -175,6 +178,7 @@ export class Links {
 
   #take(from: number, packet: Uint8Array): void {
     const peer = this.#peerOf(from);
+    peer.link.heard();
     try {
       this.#takePacket(peer, packet);
     } catch (error) {
@@ -206,6 +210,11 @@ export class Links {
       case PacketKind.refusal:
         this.#claims.takeRefusal(readJson<Claim>(packet));
         return;
+      case PacketKind.missing: {
+        const { first, last } = readJson<MissingPacket>(packet);
+        peer.link.missing(first, last);
+        return;
+      }
       case PacketKind.messages:
         peer.incoming.take(readMessages(packet));
         return;
@@ -218,8 +227,9 @@ export class Links {
     this.#parts.transport.send(id, Uint8Array.of(kind));
   }
 
-  #takeBeat(peer: Peer, { version, claims, status }: BeatPacket): void {
+  #takeBeat(peer: Peer, { version, claims, status, sent }: BeatPacket): void {
     peer.status = status;
+    peer.incoming.noteSent(sent);
     if (version !== peer.version) this.#ask(peer, PacketKind.ask);
     if (claims !== peer.claims) this.#ask(peer, PacketKind.askClaims);
   }

@@ -13,10 +13,14 @@ export const PacketKind = {
   claims: 7,
   askClaims: 8,
   refusal: 9,
+  /** Packets of messages did not arrive. */
+  missing: 10,
 } as const;
 
 /** What a node says each second, so that whoever missed something asks for all of it. */
 export interface BeatPacket {
+  /** The number of the last packet of messages before this. */
+  sent: number;
   /** Of its filters. */
   version: number;
   /** Of its clients. */
@@ -69,8 +73,7 @@ export interface RoutedMessage {
 }
 
 const SEQUENCE_AT = 1;
-const BEFORE_AT = 5;
-const SECTIONS_AT = 13;
+const SECTIONS_AT = 5;
 /** The overhead of a section. */
 export const SECTION_HEAD_BYTES = 5;
 const LENGTH_BYTES = 4;
@@ -85,20 +88,19 @@ export function readJson<T>(packet: Uint8Array): T {
 }
 
 /**
- * Messages, with a number by which they are acknowledged, and how many were sent before: whoever gets it sees what was lost.
+ * Messages, with a number by which they are acknowledged: whoever gets it sees which packet before it is missing.
  *
- *     0      1          5        13
- *     +------+----------+--------+------+--------+-------+---
- *     | Kind | Sequence | Before | Kind | Length | Bytes | …
- *     |  1   |    4     |   8    |  1   |   4    |       |
- *     +------+----------+--------+------+--------+-------+---
+ *     0      1          5
+ *     +------+----------+------+--------+-------+---
+ *     | Kind | Sequence | Kind | Length | Bytes | …
+ *     |  1   |    4     |  1   |   4    |       |
+ *     +------+----------+------+--------+-------+---
  */
-export function messagesPacket(sequence: number, before: number, sections: readonly Section[]): Uint8Array {
+export function messagesPacket(sequence: number, sections: readonly Section[]): Uint8Array {
   const size = sections.reduce((sum, { bytes }) => sum + SECTION_HEAD_BYTES + bytes.length, SECTIONS_AT);
   const packet = Buffer.allocUnsafe(size);
   packet[0] = PacketKind.messages;
   packet.writeUInt32BE(sequence, SEQUENCE_AT);
-  packet.writeDoubleBE(before, BEFORE_AT);
   let at = SECTIONS_AT;
   for (const { kind, bytes } of sections) {
     packet[at] = kind;
@@ -111,7 +113,6 @@ export function messagesPacket(sequence: number, before: number, sections: reado
 
 export interface MessagesPacket {
   readonly sequence: number;
-  readonly before: number;
   readonly sections: readonly Section[];
 }
 
@@ -127,14 +128,20 @@ export function readMessages(bytes: Uint8Array): MessagesPacket {
     sections.push({ kind: packet[at]!, bytes: bytes.subarray(start, end) });
     at = end;
   }
-  return { sequence: packet.readUInt32BE(SEQUENCE_AT), before: packet.readDoubleBE(BEFORE_AT), sections };
+  return { sequence: packet.readUInt32BE(SEQUENCE_AT), sections };
 }
 
 export function takenPacket(sequence: number): Uint8Array {
-  const packet = Buffer.alloc(BEFORE_AT);
+  const packet = Buffer.alloc(SECTIONS_AT);
   packet[0] = PacketKind.taken;
   packet.writeUInt32BE(sequence, SEQUENCE_AT);
   return packet;
+}
+
+/** The numbers of packets of messages that did not arrive. */
+export interface MissingPacket {
+  first: number;
+  last: number;
 }
 
 /** @throws RangeError. */

@@ -65,6 +65,55 @@ describe('a node that takes nothing', () => {
   });
 });
 
+/*
+ * Subscribers of that node may be full for longer than the wait for a node, as long as -slow-consumer-wait says: what goes to others
+ * there was lost meanwhile.
+ */
+describe('a node that takes nothing and is heard', () => {
+  it('is waited for, as it bounds that itself', () => {
+    const { link, counts, source, publish } = opened();
+    for (let index = 0; index < 4; index++) publish(4 * MiB);
+    for (let beats = 0; beats < 10; beats++) {
+      vi.advanceTimersByTime(linkPatienceMs / 2);
+      link.heard();
+    }
+    expect([source.pauses, link.isSlow, counts.lost]).toEqual([1, false, 0]);
+    vi.advanceTimersByTime(linkPatienceMs);
+    expect([source.pauses, link.isSlow]).toEqual([0, true]);
+  });
+});
+
+/* Each lost packet took its bytes from the window for ever, and whoever waited for it was never answered. */
+describe('packets that did not arrive', () => {
+  it('make room, and are counted', () => {
+    const { link, counts, source, publish } = opened();
+    for (let index = 0; index < 4; index++) publish(4 * MiB);
+    link.flush();
+    expect(link.isFull).toBe(true);
+    link.missing(1, link.sequence);
+    expect([link.isFull, link.waitingBytes, source.pauses]).toEqual([false, 0, 0]);
+    expect(counts).toEqual({ sent: 4, lost: 4 });
+    link.missing(1, link.sequence);
+    expect(counts.lost).toBe(4);
+  });
+
+  it('go once more where somebody waits for what is in them', () => {
+    const { link, packets, counts, publish } = opened();
+    const receipt = new Receipt();
+    publish(3);
+    publish(5, receipt);
+    vi.advanceTimersByTime(1);
+    link.missing(1, 1);
+    vi.advanceTimersByTime(1);
+    const { sequence, sections } = readMessages(packets[1]!);
+    const again = sections.flatMap(({ bytes }) => [...decodeValues(bytes)]);
+    expect(again.map(({ message }) => message.payload.length)).toEqual([5]);
+    expect([counts.lost, receipt.isSettled]).toEqual([1, false]);
+    link.taken(sequence);
+    expect(receipt.isSettled).toBe(true);
+  });
+});
+
 describe('a receipt', () => {
   it('is held until the other node has the message, or is gone', () => {
     const { link, publish, sequences } = opened();
@@ -105,8 +154,7 @@ describe('messages', () => {
     expect(packets).toEqual([]);
     vi.advanceTimersByTime(1);
     expect(packets).toHaveLength(1);
-    const { sections, before } = readMessages(packets[0]!);
-    expect(before).toBe(0);
+    const { sections } = readMessages(packets[0]!);
     const found = sections.flatMap(({ bytes }) => [...decodeValues(bytes)]);
     expect(found.map(({ group }) => group)).toEqual([undefined, '$share/g/t']);
     expect(JSON.stringify(found[0]!.message)).toBe(JSON.stringify(found[1]!.message));

@@ -16,15 +16,25 @@ export interface PeerLinkParts {
   lost(count: number): void;
 }
 
-/** Messages that are on their way. */
+/** What somebody waits for, and so goes once more where it is lost. */
+interface Awaited {
+  readonly section: Section;
+  readonly count: number;
+  readonly receipt: Receipt;
+}
+
+/** A packet that is on its way. */
 interface OnTheWay {
   readonly bytes: number;
-  readonly receipts: readonly Receipt[];
+  /** Messages in it. */
+  readonly count: number;
+  readonly awaited: readonly Awaited[];
 }
 
 /**
  * Another node as a receiver of its filters. What a turn brings leaves in one packet. So much may be on its way there; beyond that
- * publishers pause, and if that does not help, messages are dropped and counted.
+ * publishers pause. A node that is heard meanwhile has subscribers that are full, and bounds that itself; for one that is silent messages
+ * are dropped and counted.
  */
 export class PeerLink implements Member {
   readonly isOfNode = true;
@@ -34,11 +44,10 @@ export class PeerLink implements Member {
   #sections: Section[] = [];
   #gatheredBytes = 0;
   #gathered = 0;
-  #receipts: Receipt[] = [];
+  #awaited: Awaited[] = [];
   #isScheduled = false;
   #windowBytes = 0;
   #sequence = 0;
-  #sent = 0;
   #isDropping = false;
   #isClosed = false;
   #patience: NodeJS.Timeout | undefined;
@@ -53,6 +62,11 @@ export class PeerLink implements Member {
   /** What was sent, and that node has not taken. */
   get waitingBytes(): number {
     return this.#windowBytes;
+  }
+
+  /** The number of the last packet that was sent. */
+  get sequence(): number {
+    return this.#sequence;
   }
 
   get isFull(): boolean {
@@ -87,24 +101,54 @@ export class PeerLink implements Member {
     }, linkPatienceMs);
   }
 
+  /** That node said something: it does not stand still. */
+  heard(): void {
+    this.#patience?.refresh();
+  }
+
   /** That node has what was in a packet. */
   taken(sequence: number): void {
+    for (const { receipt } of this.#end(sequence)?.awaited ?? []) receipt.letGo();
+  }
+
+  /** Packets with these numbers did not arrive there, if they are still waited for. */
+  missing(first: number, last: number): void {
+    const missed = [...this.#onTheWay.keys()].filter((sequence) => sequence >= first && sequence <= last);
+    for (const sequence of missed) {
+      const { count, awaited } = this.#end(sequence)!;
+      let lost = count;
+      for (const each of awaited) {
+        lost -= each.count;
+        if (this.#isClosed) each.receipt.letGo();
+        else this.#gather(each.section, each.count, each.receipt);
+      }
+      this.#lose(lost);
+    }
+  }
+
+  #end(sequence: number): OnTheWay | undefined {
     const there = this.#onTheWay.get(sequence);
-    if (there === undefined) return;
+    if (there === undefined) return undefined;
     this.#onTheWay.delete(sequence);
     this.#windowBytes -= there.bytes;
-    for (const receipt of there.receipts) receipt.letGo();
     if (this.#windowBytes + this.#gatheredBytes <= linkWindowBytes / 2) this.#goOn();
+    return there;
+  }
+
+  #lose(count: number): void {
+    if (count === 0) return;
+    this.lost += count;
+    this.#parts.lost(count);
   }
 
   /** That node is gone: nobody waits for it any more. */
   close(): void {
     this.#isClosed = true;
     this.#goOn();
-    for (const { receipts } of this.#onTheWay.values()) for (const receipt of receipts) receipt.letGo();
-    for (const receipt of this.#receipts) receipt.letGo();
+    for (const { awaited } of this.#onTheWay.values()) for (const { receipt } of awaited) receipt.letGo();
+    for (const { receipt } of this.#awaited) receipt.letGo();
     this.#onTheWay.clear();
-    this.#receipts = [];
+    this.#awaited = [];
     this.#sections = [];
   }
 
@@ -122,18 +166,20 @@ export class PeerLink implements Member {
     const kind = isPlain ? SectionKind.frames : SectionKind.values;
     const bytes = isPlain ? publication.as(this.#parts.frames) : encodeValues(publication.messages(), group);
     if (this.#isDropping || bytes.length > linkPacketBytes) {
-      this.lost += count;
-      this.#parts.lost(count);
+      this.#lose(count);
       return;
     }
-    if (this.#gatheredBytes + bytes.length > linkPacketBytes) this.flush();
-    this.#sections.push({ kind, bytes });
-    this.#gatheredBytes += bytes.length + SECTION_HEAD_BYTES;
+    receipt?.hold();
+    this.#gather({ kind, bytes }, count, receipt);
+  }
+
+  #gather(section: Section, count: number, receipt: Receipt | undefined): void {
+    const { length } = section.bytes;
+    if (this.#gatheredBytes + length > linkPacketBytes) this.flush();
+    this.#sections.push(section);
+    this.#gatheredBytes += length + SECTION_HEAD_BYTES;
     this.#gathered += count;
-    if (receipt !== undefined) {
-      receipt.hold();
-      this.#receipts.push(receipt);
-    }
+    if (receipt !== undefined) this.#awaited.push({ section, count, receipt });
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => {
@@ -145,13 +191,13 @@ export class PeerLink implements Member {
   /** Sends what was gathered. */
   flush(): void {
     if (this.#sections.length === 0) return;
-    const packet = messagesPacket(++this.#sequence, this.#sent, this.#sections);
-    this.#sent += this.#gathered;
-    this.#parts.sent(this.#gathered);
-    this.#onTheWay.set(this.#sequence, { bytes: packet.length, receipts: this.#receipts });
+    const packet = messagesPacket(++this.#sequence, this.#sections);
+    const count = this.#gathered;
+    this.#parts.sent(count);
+    this.#onTheWay.set(this.#sequence, { bytes: packet.length, count, awaited: this.#awaited });
     this.#windowBytes += packet.length;
     this.#sections = [];
-    this.#receipts = [];
+    this.#awaited = [];
     this.#gatheredBytes = 0;
     this.#gathered = 0;
     this.#parts.send(packet);
