@@ -4,6 +4,7 @@ import { type Client, connect, type Message } from '../../pkg/client/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ClusterNode, startClusterProcesses } from '../support/mortal-cluster.ts';
 import { natsServer } from '../support/nats-servers.ts';
+import { connectRaw } from '../support/raw-client.ts';
 import { rounds, torturePatienceMs } from '../support/torture.ts';
 
 /*
@@ -16,6 +17,10 @@ const natsProgram = 'there' in program ? program.there : '';
 /** Messages on their way at most, so that no subscriber is slow. */
 const AHEAD = 5_000;
 const AWAY_MS = rounds(1) === 1 ? 5_000 : 30_000;
+
+/** More than what a link, the sockets and the subscriber's channel hold. */
+const STUCK_MESSAGES = 4_000;
+const STUCK_WAIT_MS = 4_000;
 
 const clientOf = (node: ClusterNode, options = {}) => connect(node.urlOf('frames'), options);
 
@@ -39,6 +44,13 @@ async function mqttNumbers(node: ClusterNode, filter: string): Promise<number[]>
   client.onMessage = (payload) => void numbers.push(Number(Buffer.from(payload).toString()));
   await client.subscribe(filter, 0);
   return numbers;
+}
+
+/** The sum of a metric over its labels. */
+async function metricOf({ ports }: ClusterNode, name: string): Promise<number> {
+  const page = await (await fetch(`http://127.0.0.1:${ports.http}/metrics`)).text();
+  const lines = page.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 
 async function untilLinked(nodes: readonly ClusterNode[]): Promise<void> {
@@ -88,6 +100,46 @@ describe.runIf('there' in program)('live messages between processes', () => {
         expect(numbers.length).toBeGreaterThan(0);
         expect(numbers.every((number, index) => index === 0 || number > numbers[index - 1]!)).toBe(true);
       }
+      await Promise.all([...clients, publisher].map((client) => client.close()));
+    },
+    torturePatienceMs(240_000),
+  );
+
+  it(
+    'wait once for a subscriber of another node that is stuck, which is counted there, and nobody else loses any',
+    async () => {
+      await using cluster = await startClusterProcesses(natsProgram, {
+        // Longer than a node waits for one that says nothing.
+        flags: ['-slow-consumer-wait', String(STUCK_WAIT_MS / 1_000)],
+      });
+      const [a, b, c] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
+      await untilLinked(cluster.nodes);
+      await using stuck = await connectRaw(b.urlOf('frames'), 'stuck');
+      await stuck.subscribe('live/#');
+      stuck.stream.pause();
+      const clients = await Promise.all([a, b, c].map((node) => clientOf(node)));
+      const got = await Promise.all(clients.map((client) => framesNumbers(client, 'live/x')));
+      const publisher = await clientOf(a);
+      const filling = ' '.repeat(16_384);
+      let longestMs = 0;
+      for (let number = 0; number < STUCK_MESSAGES; number++) {
+        const beganMs = performance.now();
+        await publisher.publish('live/x', `${number}${filling}`);
+        // What waits in the SDK is the publisher's own.
+        if (number % 16 === 0) await publisher.ping();
+        longestMs = Math.max(longestMs, performance.now() - beganMs);
+      }
+      await eventually(() => got.every(({ length }) => length >= STUCK_MESSAGES), 'all messages');
+      for (const numbers of got) expect(firstWrong(numbers, STUCK_MESSAGES)).toBeUndefined();
+      expect(longestMs).toBeGreaterThan(STUCK_WAIT_MS / 2);
+      if (rounds(1) > 1) console.info(`a publisher waited ${Math.round(longestMs)} ms at most`);
+      const lost = await Promise.all(
+        [a, b, c].map((node) => metricOf(node, 'tinymq_link_messages_lost_total')),
+      );
+      expect(lost).toEqual([0, 0, 0]);
+      expect(await metricOf(b, 'tinymq_messages_dropped_total')).toBeGreaterThan(0);
+      const why = await fetch(`http://127.0.0.1:${b.ports.http}/why?client=stuck`);
+      expect(await why.text()).toContain('slow-consumer');
       await Promise.all([...clients, publisher].map((client) => client.close()));
     },
     torturePatienceMs(240_000),

@@ -4,8 +4,8 @@ import { eventually } from '../../support/eventually.ts';
 
 /**
  * A Kafka client, as a program with three verbs that speak JSON lines, so that one suite tries all clients.
- * `BOOTSTRAP` names brokers (`host:port`, between commas), the first argument the verb, the second one its options as JSON. A program sets no option
- * of its client that it was not asked to set, but for what makes it stop in time.
+ * `BOOTSTRAP` names brokers (`host:port`, between commas), the first argument the verb, the second one its options as
+ * JSON. A program sets no option of its client that it was not asked to set, but for what makes it stop in time.
  *
  * - `produce` sends the records that it reads. At an empty line and at the end of the input it waits until all are
  *   acknowledged, and prints where each one went.
@@ -23,6 +23,8 @@ export interface ClientProgram {
   readonly canBeIdempotent: boolean;
   /** Its idempotent producer fails by itself, at times, when it has to send again (IBM/sarama issue 3354). */
   readonly losesSequences?: boolean;
+  /** What it has read and not committed when it is ended is read again. */
+  readonly forgetsAtEnd?: boolean;
   /** It gives its users null where there was nothing in a key, a value or a header. */
   readonly readsEmptyAsNull?: boolean;
   /** The admin calls that it does not have. */
@@ -56,6 +58,8 @@ export interface ProduceOptions {
   topic: string;
   compression?: string;
   idempotent?: boolean;
+  /** Tries again for as long as a broker may take to be replaced, where the client gives up earlier by itself. */
+  isPatient?: boolean;
   /** Raises the client's own limits to this. */
   maxBytes?: number;
 }

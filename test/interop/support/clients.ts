@@ -49,6 +49,7 @@ export function nodeClients(packages: string): ClientProgram[] {
       env,
       compressions: ['gzip', 'zstd'],
       canBeIdempotent: true,
+      forgetsAtEnd: true,
       lacks: ['deleteGroupOffset'],
     },
     {

@@ -44,7 +44,9 @@ export class GroupInCluster implements AsyncDisposable {
     const { client, topic, group } = this;
     const [all, one] = this.#bootstraps;
     await admin(client, one, { op: 'createTopic', topic, partitions: PARTITIONS.length });
-    this.#producer = new ProgramRun(client, one, 'produce', { topic, idempotent: this.#isIdempotent });
+    this.#producer = new ProgramRun(client, one, 'produce', {
+      ...{ topic, idempotent: this.#isIdempotent, isPatient: true },
+    });
     await this.send(COMMITTED);
     const count = COMMITTED * PARTITIONS.length;
     await consume(client, all, { topic, group, count });
@@ -102,6 +104,9 @@ export class GroupInCluster implements AsyncDisposable {
   /** Ends the members in good order: what they got is committed then, and another one goes on behind it. */
   async expectCommitted(bootstrap: string): Promise<void> {
     const { client, topic, group } = this;
+    const isAllCommitted = async () =>
+      Object.values(await this.committed(bootstrap)).every((offset) => offset === this.#sent);
+    if (client.forgetsAtEnd) await eventually(isAllCommitted, 'the last commit');
     for (const member of this.#members) await member.end();
     this.#members.length = 0;
     if (!client.lacks.includes('groupOffsets')) {
@@ -123,7 +128,7 @@ export class GroupInCluster implements AsyncDisposable {
       const values = read.filter((line) => line.partition === partition).map(numberIn);
       const told = acknowledged.filter((line) => line.partition === partition);
       if (this.#isIdempotent) {
-        expect(values, `the values of partition ${partition}`).toEqual(PARTITION_NUMBERS(this.#sent));
+        expect(values, `the values of partition ${partition}`).toEqual(numbersBelow(this.#sent));
         expect(told.map(({ offset }) => offset)).toEqual(values);
       } else {
         for (const [number, { offset }] of told.entries()) expect(values[offset]).toBe(number);
@@ -144,7 +149,9 @@ export class GroupInCluster implements AsyncDisposable {
   }
 }
 
-const PARTITION_NUMBERS = (count: number) => Array.from({ length: count }, (_, number) => number);
+function numbersBelow(count: number): number[] {
+  return Array.from({ length: count }, (_, number) => number);
+}
 
 function numberIn({ value }: ConsumedRecord): number {
   return Number(Buffer.from(value!, 'base64').toString());

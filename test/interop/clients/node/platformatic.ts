@@ -25,8 +25,9 @@ const {
 
 const usual = { clientId: 'interop', bootstrapBrokers: bootstrap };
 
-async function produce({ topic, compression, idempotent }: ProduceOptions): Promise<void> {
-  const producer = new Producer({ ...usual, autocreateTopics: true });
+async function produce({ topic, compression, idempotent, isPatient }: ProduceOptions): Promise<void> {
+  const retries = isPatient ? { retries: 60 } : {};
+  const producer = new Producer({ ...usual, ...retries, autocreateTopics: true });
   for await (const batch of batches()) {
     if (batch.length === 0) continue;
     const messages = batch.map(({ key, value, headers, partition, timestamp }) => ({

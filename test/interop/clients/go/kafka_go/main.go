@@ -43,6 +43,9 @@ func produce(options Options) {
 	if options.Compression != "" {
 		writer.Compression = codecs[options.Compression]
 	}
+	if options.IsPatient {
+		writer.MaxAttempts = 200
+	}
 	if options.MaxBytes != 0 {
 		writer.BatchBytes = int64(options.MaxBytes)
 		writer.BatchSize = 1

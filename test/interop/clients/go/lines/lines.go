@@ -39,6 +39,7 @@ type Options struct {
 	Count       int
 	Compression string
 	Idempotent  bool
+	IsPatient   bool
 	MaxBytes    int
 }
 

@@ -41,6 +41,9 @@ func produce(options Options) {
 		config.Producer.RequiredAcks = sarama.WaitForAll
 		config.Net.MaxOpenRequests = 1
 	}
+	if options.IsPatient {
+		config.Producer.Retry.Max = 200
+	}
 	if options.MaxBytes != 0 {
 		// This is the limit of a batch too, and Kafka has its own for that.
 		config.Producer.MaxMessageBytes = 1_048_588
