@@ -6,6 +6,8 @@ interface CaseBase {
   name: string;
   title: string;
   peers?: readonly string[];
+  /** In which of their ways peers take part, by their labels. Default: all. */
+  variants?: readonly string[];
 }
 
 /** Kafka's own ProducerPerformance. */

@@ -44,11 +44,12 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Starts a program on one core. */
-export function start(command: Command, core: number, options: { ipc?: boolean } = {}): Started {
-  const argv = canPin
-    ? ['taskset', '-c', String(core), command.program, ...command.args]
-    : [command.program, ...command.args];
+/** Starts a program on one core, or on any. */
+export function start(command: Command, core: number | undefined, options: { ipc?: boolean } = {}): Started {
+  const argv =
+    canPin && core !== undefined
+      ? ['taskset', '-c', String(core), command.program, ...command.args]
+      : [command.program, ...command.args];
   const child = spawn(argv[0], argv.slice(1), {
     env: { ...process.env, ...command.environment },
     stdio: ['ignore', 'pipe', 'pipe', ...(options.ipc ? (['ipc'] as const) : [])],

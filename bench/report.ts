@@ -101,6 +101,10 @@ const columns: Readonly<Record<Case['kind'], readonly Column[]>> = {
     { figure: 'brokerBusy', title: 'broker busy', format: share },
     { figure: 'loadBusy', title: 'load busy', format: share },
   ],
+  'cluster-idle': [
+    { figure: 'nodeBusy', title: 'a node is busy', format: finerShare },
+    { figure: 'natsBusy', title: 'a NATS server is busy', format: finerShare },
+  ],
   startup: [{ figure: 'startupMs', title: 'ms', format: one, better: 'lower', hasSpread: true }],
   stuck: [
     { figure: 'messagesPerSecondBefore', title: 'delivered/s before', format: rate },

@@ -1,4 +1,5 @@
 import type { Case } from './cases.ts';
+import { betweenNodes, idleNodes } from './cluster-contestant.ts';
 import { type Contestant, contestantWithLoad } from './contestant.ts';
 import { diskContestant, isDiskCase } from './disk-contestant.ts';
 import type { GrpcCase } from './grpc-cases.ts';
@@ -10,9 +11,19 @@ import {
   kafkaStartupContestant,
   kafkaToolContestant,
 } from './kafka-contestant.ts';
+import type { LiveCase, ThroughputCase } from './live-cases.ts';
 import type { Figures } from './load/scenario.ts';
 import type { Options } from './options.ts';
-import { isDiskPeer, isGrpcPeer, isKafkaPeer, isLivePeer, type Peer } from './peers/peer.ts';
+import {
+  type ClusterPeer,
+  isClusterPeer,
+  isDiskPeer,
+  isGrpcPeer,
+  isKafkaPeer,
+  isLivePeer,
+  type LivePeer,
+  type Peer,
+} from './peers/peer.ts';
 import { startupContestant } from './startup.ts';
 import type { Transport } from './workload.ts';
 
@@ -80,27 +91,44 @@ interface Entry {
 
 /** Who takes part in a case, under which name. */
 function entriesOf(chosen: Case, peers: readonly Peer[], folder: string): Entry[] {
-  const able = peers.filter(({ name }) => chosen.peers?.includes(name) ?? true);
+  const able = peers.filter(
+    ({ name, takesPartWhereNamed }) => chosen.peers?.includes(name) ?? !takesPartWhereNamed,
+  );
+  if (chosen.kind === 'cluster-idle') {
+    const start = (peer: ClusterPeer) => () => idleNodes(peer, folder);
+    return able.filter(isClusterPeer).map((peer) => ({ name: peer.name, start: start(peer) }));
+  }
   if (isGrpcCase(chosen)) return grpcEntriesOf(chosen, able, folder);
   if (isKafkaCase(chosen)) return kafkaEntriesOf(chosen, able, folder);
   const live = able
     .filter(isLivePeer)
     .filter(({ mqtt }) => chosen.protocol === undefined || mqtt !== undefined);
-  return live.flatMap((peer): Entry[] => {
-    if (chosen.kind === 'startup') {
-      return [{ name: peer.name, start: () => startupContestant(peer, folder) }];
-    }
-    const wanted = 'workload' in chosen ? chosen.workload.transport : 'tcp';
-    const transport: Transport = peer.transports.includes(wanted) ? wanted : 'tcp';
-    const name = transport === wanted ? peer.name : `${peer.name} (${transport})`;
-    if (!('variants' in chosen)) {
-      return [{ name, start: () => contestantWithLoad(chosen, peer, transport, folder) }];
-    }
-    return chosen.variants.map((variant) => ({
-      name: `${name}, ${variant}`,
-      start: () => contestantWithLoad(chosen, peer, transport, folder, variant),
-    }));
-  });
+  const between = chosen.kind === 'throughput' ? able.filter(isClusterPeer) : [];
+  return [
+    ...live.flatMap((peer) => liveEntriesOf(chosen, peer, folder)),
+    ...between.map(
+      (peer): Entry => ({
+        name: peer.name,
+        start: () => betweenNodes(chosen as ThroughputCase, peer, folder),
+      }),
+    ),
+  ];
+}
+
+function liveEntriesOf(chosen: LiveCase, peer: LivePeer, folder: string): Entry[] {
+  if (chosen.kind === 'startup') {
+    return [{ name: peer.name, start: () => startupContestant(peer, folder) }];
+  }
+  const wanted = 'workload' in chosen ? chosen.workload.transport : 'tcp';
+  const transport: Transport = peer.transports.includes(wanted) ? wanted : 'tcp';
+  const name = transport === wanted ? peer.name : `${peer.name} (${transport})`;
+  if (!('variants' in chosen)) {
+    return [{ name, start: () => contestantWithLoad(chosen, peer, transport, folder) }];
+  }
+  return chosen.variants.map((variant) => ({
+    name: `${name}, ${variant}`,
+    start: () => contestantWithLoad(chosen, peer, transport, folder, variant),
+  }));
 }
 
 /** Each peer with a Kafka listener, in each way that it is set up; and the disk, where it is written to. */
@@ -109,7 +137,9 @@ function kafkaEntriesOf(chosen: KafkaCase, peers: readonly Peer[], folder: strin
     if (isDiskPeer(peer) && isDiskCase(chosen))
       return [{ name: peer.name, start: () => diskContestant(peer.name, chosen, folder) }];
     if (!isKafkaPeer(peer)) return [];
-    return peer.kafka.map((variant): Entry => {
+    const { variants } = chosen;
+    const taken = peer.kafka.filter(({ label }) => variants?.includes(label) ?? true);
+    return taken.map((variant): Entry => {
       const entrant: KafkaEntrant = { peerName: peer.name, variant };
       return {
         name: variant.label === '' ? peer.name : `${peer.name}, ${variant.label}`,

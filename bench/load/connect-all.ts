@@ -8,9 +8,12 @@ export interface Parties {
 }
 
 /** Connects everybody whom a workload needs; returns when every subscription is in place. */
-export async function connectAll({ peer, address }: Setting, traffic: Traffic): Promise<Parties> {
+export async function connectAll(
+  { peer, address, subscriberAddress = address }: Setting,
+  traffic: Traffic,
+): Promise<Parties> {
   const subscribers = await openInWaves(traffic.subscriptions.length, async (index) => {
-    const subscriber = await Connection.open(address, peer.wire, `sub-${index}`);
+    const subscriber = await Connection.open(subscriberAddress, peer.wire, `sub-${index}`);
     const requests = traffic.subscriptions[index].map((filter, position) =>
       peer.wire.subscribe(filter, traffic.firstSubscriptionId + position),
     );

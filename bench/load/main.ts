@@ -1,7 +1,7 @@
 /** The load generator's process. Its parent tells it what to do, and gets the figures of each round. */
 import { type Case, cases } from '../cases.ts';
 import { peerNamed } from '../peers/index.ts';
-import { isLivePeer, speakingMqtt } from '../peers/peer.ts';
+import { isClusterPeer, isLivePeer, speakingMqtt } from '../peers/peer.ts';
 import type { Order, Preparation, Reply } from './orders.ts';
 import type { GrpcSetting, KafkaSetting, Scenario, Setting } from './scenario.ts';
 import { type LoadCase, scenarioOf } from './scenarios.ts';
@@ -29,12 +29,15 @@ async function carryOut(order: Order): Promise<Reply> {
 
 function liveSetting(
   chosen: Case,
-  { peerName, address, brokerPid, variant }: Preparation,
+  { peerName, address, subscriberAddress, brokerPid, variant }: Preparation,
 ): Setting | undefined {
   const found = peerNamed(peerName);
-  if (address === undefined || !isLivePeer(found)) return undefined;
+  if (address === undefined) return undefined;
+  const said = { address, subscriberAddress, brokerPid, variant };
+  if (isClusterPeer(found)) return { peer: found, ...said };
+  if (!isLivePeer(found)) return undefined;
   const peer = 'protocol' in chosen ? speakingMqtt(found)! : found;
-  return { peer, address, brokerPid, variant };
+  return { peer, ...said };
 }
 
 function kafkaSetting({ kafkaPort, brokerPid }: Preparation): KafkaSetting | undefined {

@@ -9,6 +9,8 @@ export interface Preparation {
   brokerPid: number;
   /** Where the peer takes live messages. */
   address?: Address;
+  /** Where subscribers are, if not there. */
+  subscriberAddress?: Address;
   /** Where its Kafka listener is. */
   kafkaPort?: number;
   /** Where its gRPC listener is. */

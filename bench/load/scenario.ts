@@ -12,8 +12,10 @@ export interface Scenario {
 
 /** What a scenario is told. */
 export interface Setting {
-  peer: LivePeer;
+  peer: Pick<LivePeer, 'wire' | 'mqtt'>;
   address: Address;
+  /** Where subscribers are, if not there. */
+  subscriberAddress: Address | undefined;
   /** The process that is measured. */
   brokerPid: number;
   variant: Variant | undefined;

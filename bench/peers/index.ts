@@ -1,4 +1,5 @@
 import { apacheKafka } from './apache-kafka.ts';
+import { cluster } from './cluster.ts';
 import { disk } from './disk.ts';
 import { mosquitto } from './mosquitto.ts';
 import { nats } from './nats.ts';
@@ -13,6 +14,7 @@ export const peers: readonly Peer[] = [
   tinymq,
   ...(process.env.RULES ? [tinymqWithRules] : []),
   ...(process.env.BASE ? [tinymqAt('base', process.env.BASE)] : []),
+  cluster,
   nats,
   mosquitto,
   rumqttd,

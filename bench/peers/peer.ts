@@ -65,6 +65,8 @@ export interface Wire {
 /** Something to compare with: a {@link LivePeer}, a {@link KafkaPeer}, a {@link GrpcPeer}, or several of them; or a {@link DiskPeer}. */
 export interface Peer {
   name: string;
+  /** Not in cases that name nobody. */
+  takesPartWhereNamed?: boolean;
   /** Why it cannot be run on this machine, or undefined where it can. */
   problem(): string | undefined;
 }
@@ -81,6 +83,21 @@ export interface LivePeer extends Peer {
 /** A broker with a Kafka listener. */
 export interface KafkaPeer extends Peer {
   kafka: readonly KafkaVariant[];
+}
+
+/** Brokers that are one. */
+export interface ClusterPeer extends Peer {
+  wire: Wire;
+  /** @param folder where they keep what is theirs. @throws Error with what one said where it does not start. */
+  start(folder: string, nodes: number): Promise<RunningCluster>;
+}
+
+export interface RunningCluster {
+  nodes: readonly { pid: number; kafkaPort: number; liveAddress: Address }[];
+  natsPids: readonly number[];
+  /** The last of what the nodes said. */
+  output(): string;
+  end(): Promise<void>;
 }
 
 /** A broker with a gRPC listener for the clients of SMQ. */
@@ -138,12 +155,16 @@ export interface KafkaServer {
 }
 
 /** A peer as it takes part in a case of MQTT: undefined where it cannot. */
-export function speakingMqtt(peer: LivePeer): LivePeer | undefined {
+export function speakingMqtt<P extends Pick<LivePeer, 'wire' | 'mqtt'>>(peer: P): P | undefined {
   return peer.mqtt === undefined ? undefined : { ...peer, wire: peer.mqtt };
 }
 
 export function isLivePeer(peer: Peer): peer is LivePeer {
-  return 'wire' in peer;
+  return 'command' in peer;
+}
+
+export function isClusterPeer(peer: Peer): peer is ClusterPeer {
+  return 'start' in peer;
 }
 
 export function isKafkaPeer(peer: Peer): peer is KafkaPeer {

@@ -136,6 +136,11 @@ export class NatsServer {
     this.monitorUrl = `http://127.0.0.1:${ports.monitor}`;
   }
 
+  /** Of its process; 0 while it does not run. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   start(): void {
     const child = spawn(this.#program, ['-c', this.#config], { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.setEncoding('utf8').on('data', (text) => {
