@@ -1,233 +1,109 @@
 package tinymq
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/base64"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"maps"
-	"math"
 	"net"
 	"net/url"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// Forever is how long a session may last that never ends.
-const Forever = time.Duration(math.MaxInt64)
-
 // Message is what is published.
 type Message struct {
-	Topic   string
-	Payload []byte
-	// QoS 1 is acknowledged when the broker is responsible for it; 2: the same, and it comes to nobody twice (Options.Producer).
-	QoS                  int
-	Retain               bool
+	Topic                string
+	Payload              []byte
+	QoS                  int  // 1: acknowledged when the broker is responsible for it; 2: the same, and once (Options.Producer)
+	Retain               bool // the broker keeps it for later subscribers; in a Delivery: it was kept
+	IsText               bool // the payload is UTF-8
 	Headers              []Header
 	ContentType, ReplyTo string
 	Correlation          []byte
 	ExpiresIn            time.Duration
 }
 
-// Delivery is a message that came. With QoS 1 the broker waits for Ack, Retry or Reject.
+// Header goes with a message; there may be several of a name.
+type Header struct{ Name, Value string }
+
+// Position is a place in one partition of a log: of a message, or of the next message of a replay.
+type Position struct {
+	Log       string
+	Partition uint32
+	Offset    uint64
+	LogID     [16]byte
+	Since     int64 // leaves out what was published before, in milliseconds since 1970; 0: nothing
+}
+
+// Delivery is a message that came. With QoS 1 the broker waits for Ack, Retry or Reject: the first of them counts.
 type Delivery struct {
 	Message
-	ClientID              string // who published it
-	Retained, Redelivered bool
-	Place                 *Position // where it stands in a log, where the broker says so
-	PublishedAt           time.Time // of a replayed message, where that is known
-	Replay                string    // which replay it belongs to, as Subscribe named it
-	client                *Client
-	number                uint64
+	ClientID    string    // who published it
+	Redelivered bool      // it may have come before
+	Place       Position  // where it stands in a log, where the broker says so
+	PublishedAt time.Time // of a replayed message, where that is known
+	Replay      string    // which replay it belongs to, as Subscribe named it
+	client      *Client
+	reader      *reader
+	number      uint64
 }
 
 // Ack says that it is dealt with.
-func (d *Delivery) Ack() { d.client.settle(d.number, nil) }
+func (d *Delivery) Ack() { d.settle() }
 
 // Retry says that it is wanted again after some time.
 func (d *Delivery) Retry(after time.Duration, reason string) {
-	returned := encodeReturn(d.number, uint32(min(after.Milliseconds(), never-1)), reason)
-	d.client.settle(d.number, &returned)
+	d.settle(d.number, uint32(min(ceil(after, time.Millisecond), uint64(unbounded-1))), &reason)
 }
 
 // Reject says that it will never be dealt with.
-func (d *Delivery) Reject(reason string) {
-	returned := encodeReturn(d.number, never, reason)
-	d.client.settle(d.number, &returned)
+func (d *Delivery) Reject(reason string) { d.settle(d.number, unbounded, &reason) }
+
+// settle acknowledges a message, or gives it back with the fields of RETURN.
+func (d *Delivery) settle(returned ...any) {
+	c := d.client
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if d.number <= c.settledTo || c.settled[d.number] {
+		return
+	}
+	c.settled[d.number] = true
+	for ; c.settled[c.settledTo+1]; c.settledTo++ {
+		delete(c.settled, c.settledTo+1)
+	}
+	answer := frame{kind: typeAck | bitAcknowledged, payload: pack(c.settledTo)}
+	if len(returned) > 0 {
+		answer = frame{kind: typeCredit | bitAcknowledged, payload: pack(returned...)}
+	} else if d.number > c.settledTo {
+		answer.payload = pack(c.settledTo, d.number, d.number)
+	}
+	c.put(answer)
 }
 
 // Options say how to connect. All of them may be left out.
 type Options struct {
 	ClientID, User, Password, Token string
 	TLS                             *tls.Config
-	Session                         time.Duration // for how long the broker keeps what this ClientID has not acknowledged; or Forever
+	Session                         time.Duration // for how long the broker keeps what this ClientID has not acknowledged
 	Clean                           bool          // nothing of before is wanted
 	Will                            *Message      // is published when the connection ends in any other way than by Close
 	WillDelay                       time.Duration
 	Producer                        *Producer     // counts what is published with QoS 2, and outlasts connections
-	Window                          int           // messages before any is acknowledged; needed for QoS 1. A session has 256
-	Credit                          uint32        // the broker sends no more messages than so many ahead of Receive
+	Window                          int           // messages of QoS 1 that come before any is acknowledged; 256
+	Credit                          uint32        // messages that come before Receive takes any; 1,000
 	KeepAlive                       time.Duration // after so long without a byte the broker is asked for a sign of life; 30 s
-	MaxUnacknowledged               int           // beyond these Send waits; 10,000
-	MaxWaiting                      int           // messages that wait for Receive before no more is read; 1,000
-	OnRefused                       func(*Error)  // is told of what is refused and nobody waits for
-}
-
-// Pending is what the broker is to answer.
-type Pending struct {
-	client atomic.Pointer[Client] // another, where a producer goes on
-	done   chan struct{}
-	err    error
-	frame  []byte
-}
-
-// Wait returns what was refused, or why the connection ended before the answer.
-func (p *Pending) Wait(ctx context.Context) error {
-	client := p.client.Load()
-	client.await(1)
-	defer client.await(-1)
-	select {
-	case <-p.done:
-		return p.err
-	case <-client.ended:
-		select {
-		case <-p.done:
-			return p.err
-		default:
-			return client.err
-		}
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (p *Pending) settle(err error) { p.err = err; close(p.done) }
-
-// Producer counts messages of QoS 2. It outlasts connections: with the next Dial of the same ClientID, what was not acknowledged is
-// sent again, without ever being there twice.
-type Producer struct {
-	name string
-	count
-}
-
-// NewProducer draws a name of its own.
-func NewProducer() *Producer { return &Producer{name: randomName()} }
-
-// count is of messages that wait, oldest first; the first has the number acknowledged + 1.
-type count struct {
-	acknowledged uint64
-	waiting      []*Pending
-}
-
-func (c *count) answer(upTo uint64) []*Pending {
-	answered := c.waiting[:min(max(upTo, c.acknowledged)-c.acknowledged, uint64(len(c.waiting)))]
-	c.waiting, c.acknowledged = c.waiting[len(answered):], max(c.acknowledged, upTo)
-	return answered
-}
-
-type request struct {
-	kind  byte
-	topic string
-}
-
-type reader struct {
-	replay   string
-	position *Position
-}
-
-// Client is one connection.
-type Client struct {
-	ID      string
-	options Options
-	conn    net.Conn
-	answer  answer
-	sending sync.Mutex // is taken before the other
-
-	mutex                         sync.Mutex
-	changed                       chan struct{} // closed at the next change
-	err                           error
-	awaiting                      int // whoever waits for an answer: then all that comes before it is taken
-	inbox                         []*Delivery
-	requests                      map[request][]*Pending
-	acks                          count
-	received, settledUpTo, credit uint64
-	settled                       map[uint64]bool
-	readers                       map[uint32]*reader
-	ended                         chan struct{}
-}
-
-// Dial opens a connection to tcp://host:port, tls://host:port or unix:///path.
-func Dial(ctx context.Context, address string, options Options) (*Client, error) {
-	if options.Session > 0 && options.ClientID == "" {
-		return nil, &Error{Code: "invalid-option", Message: "a session needs a ClientID by which it is found again"}
-	}
-	options = withDefaults(options)
-	conn, err := open(ctx, address, options.TLS)
-	if err != nil {
-		return nil, &Error{Code: "connect-failed", Message: fmt.Sprintf("cannot connect to %s: %v", address, err)}
-	}
-	c := &Client{ID: options.ClientID, options: options, conn: conn, changed: make(chan struct{}), ended: make(chan struct{})}
-	c.requests, c.settled, c.readers = map[request][]*Pending{}, map[uint64]bool{}, map[uint32]*reader{}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	rest, err := c.begin()
-	if !stop() && err == nil || errors.Is(err, context.Canceled) {
-		err = ctx.Err()
-	}
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	go c.read(rest)
-	return c, c.goOn()
-}
-
-// IsResumed says whether the session was there: its subscriptions still stand.
-func (c *Client) IsResumed() bool { return c.answer.isResumed }
-
-// Publish sends a message and waits for its answer, which one of QoS 0 has not.
-func (c *Client) Publish(ctx context.Context, message Message) error {
-	pending, err := c.Send(ctx, message)
-	if err != nil {
-		return err
-	}
-	return pending.Wait(ctx)
-}
-
-// Send sends a message and does not wait for its answer.
-func (c *Client) Send(ctx context.Context, message Message) (*Pending, error) {
-	if err := c.need("this message", message.needs()...); err != nil {
-		return nil, err
-	}
-	encoded, err := message.encode(c.ID)
-	if err != nil {
-		return nil, err
-	}
-	pending := newPending(c)
-	pending.frame = encoded
-	if message.QoS == 0 {
-		pending.settle(nil)
-		return pending, c.send(encoded, func() {})
-	}
-	count := &c.acks
-	if message.QoS == 2 {
-		count = &c.options.Producer.count
-	}
-	c.await(1)
-	err = c.waitFor(ctx, func() bool { return len(count.waiting) < c.options.MaxUnacknowledged })
-	c.await(-1)
-	if err != nil {
-		return nil, err
-	}
-	return pending, c.send(encoded, func() { count.waiting = append(count.waiting, pending) })
+	OnRefused                       func(*Error)  // is called, in a goroutine, with a refusal that nobody waits for; logs it
 }
 
 // SubscribeOptions say what a subscription brings.
@@ -241,45 +117,146 @@ type SubscribeOptions struct {
 	RetainAsPublished bool
 }
 
+// Retained says which retained messages a subscription brings: where it is new to the session, each time, or none.
+type Retained string
+
+const RetainedIfNew, RetainedAlways, RetainedNever = Retained(""), Retained("\x00"), Retained("\x02")
+
+// Pending is what the broker is to answer.
+type Pending struct {
+	producer *Producer // it may have another client by then
+	request  frame
+	isDone   bool
+	err      error
+}
+
+// Wait returns what was refused, or why the connection ended before the answer.
+func (p *Pending) Wait(ctx context.Context) error {
+	p.producer.mutex.Lock()
+	defer p.producer.mutex.Unlock()
+	if err := p.producer.client.wait(ctx, func() bool { return p.isDone }); err != nil {
+		return err
+	}
+	return p.err
+}
+
+// Producer counts messages of QoS 2. It outlasts connections: with the next Dial of the same ClientID, what was not acknowledged is
+// sent again, without ever being there twice.
+type Producer struct {
+	name    string
+	mutex   sync.Mutex // of all clients of this producer
+	changed sync.Cond
+	client  *Client // the last of them
+	queue
+}
+
+// NewProducer draws a name of its own.
+func NewProducer() *Producer {
+	p := &Producer{name: rand.Text()}
+	p.changed.L = &p.mutex
+	return p
+}
+
+// queue has the messages that wait for an acknowledgement, oldest first. The first has the number answered + 1.
+type queue struct {
+	answered uint64
+	waiting  []*Pending
+}
+
+// isAbout says whether the first of them is of this kind.
+func (q *queue) isAbout(kind byte, topic string) bool {
+	return len(q.waiting) > 0 && q.waiting[0].request.kind&typeMask == kind && q.waiting[0].request.topic == topic
+}
+
+// answer is for all up to a number. The error is for the last of them.
+func (q *queue) answer(upTo uint64, err error) error {
+	if upTo > q.answered+uint64(len(q.waiting)) {
+		return problem("protocol-error", "an answer to number %d, which was not sent", upTo)
+	}
+	for q.answered < upTo {
+		q.answered++
+		q.waiting[0].isDone = true
+		if q.answered == upTo {
+			q.waiting[0].err = err
+		}
+		q.waiting = q.waiting[1:]
+	}
+	return nil
+}
+
+// reader reads one partition of a log for a replay. The broker has numbers for them.
+type reader struct {
+	number   uint32
+	replay   string
+	Position // of the next message
+}
+
+// Client is one connection. A goroutine reads and another writes.
+type Client struct {
+	ID     string
+	Agreed url.Values // the extensions that the broker agreed to, and what it said of them; "resumed": the session was there
+
+	options             Options
+	conn                net.Conn
+	producer            *Producer
+	mutex               *sync.Mutex // the producer's, over all that follows
+	err                 error       // why the connection ended
+	out                 []byte      // is to be written
+	requests            queue       // of anything but messages
+	acks                queue       // of QoS 1
+	inbox               []*Delivery
+	taken               uint32 // messages that Receive returned since the last CREDIT
+	received, settledTo uint64
+	settled             map[uint64]bool // beyond settledTo
+	readers             map[uint32]*reader
+}
+
+// Dial opens a connection to tcp://host:port, tls://host:port or unix:///path.
+func Dial(ctx context.Context, address string, options Options) (*Client, error) {
+	c := &Client{options: options, producer: cmp.Or(options.Producer, NewProducer())}
+	c.mutex, c.settled, c.readers = &c.producer.mutex, map[uint64]bool{}, map[uint32]*reader{}
+	c.ID = cmp.Or(options.ClientID, "go-"+rand.Text())
+	c.options.Window = cmp.Or(options.Window, 256)
+	c.options.Credit = cmp.Or(options.Credit, 1_000)
+	c.options.KeepAlive = cmp.Or(options.KeepAlive, 30*time.Second)
+	if options.OnRefused == nil {
+		c.options.OnRefused = func(err *Error) { slog.Warn("the broker refused something", "error", err) }
+	}
+	var err error
+	if c.conn, err = open(ctx, address, options.TLS); err != nil {
+		return nil, problem("connect-failed", "cannot connect to %s: %v", address, err)
+	}
+	go c.read()
+	go c.write()
+	if err = c.post(ctx, c.offer()).Wait(ctx); err != nil {
+		c.Abort()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Publish sends a message. What is published with QoS 0 is not answered: then Wait says only whether the connection was there.
+func (c *Client) Publish(ctx context.Context, message Message) *Pending {
+	return c.post(ctx, c.publish(message))
+}
+
 // Subscribe returns the filter as the broker knows it, for Unsubscribe and Positions.
 func (c *Client) Subscribe(ctx context.Context, filter string, o SubscribeOptions) (string, error) {
-	needs := []string{}
-	for name, isUsed := range map[string]bool{
-		"delivery": o.QoS > 0, "positions": len(o.Positions) > 0, "offsets": len(o.Starts) > 0,
-		"options": o.NoLocal || o.RetainAsPublished || o.Retained != RetainedIfNew,
-	} {
-		if isUsed {
-			needs = append(needs, name)
-		}
-	}
-	if err := c.need("this subscription", needs...); err != nil {
-		return "", err
-	}
 	if o.Start != "" {
 		filter = "$replay/" + o.Start + "/" + filter
 	}
-	payload, err := properties{acknowledged: o.QoS > 0, noLocal: o.NoLocal, retained: o.Retained, retainAsPublished: o.RetainAsPublished, starts: o.Starts}.encode()
-	if err != nil {
-		return "", err
+	subscribe := frame{kind: typeSubscribe, topic: filter, clientID: c.ID}
+	var frames []frame
+	for _, each := range o.Positions {
+		frames = append(frames, frame{kind: typePosition, topic: filter, payload: pack(&reader{Position: each}), clientID: c.ID})
+		subscribe.payload = []byte{1}
 	}
-	kind := byte(typeSubscribe)
-	if payload != nil {
-		kind |= bitProperties
-	}
-	frames := []frame{}
-	for _, position := range o.Positions {
-		position.reader = 0
-		frames = append(frames, encodePosition(filter, position, c.ID))
-	}
-	if len(frames) > 0 {
-		payload = append(payload, 1)
-	}
-	return filter, c.ask(ctx, request{typeSuback, filter}, append(frames, frame{kind, filter, payload, c.ID})...)
+	return filter, c.post(ctx, append(frames, subscribe.with(o.properties()))...).Wait(ctx)
 }
 
 // Unsubscribe ends a subscription.
 func (c *Client) Unsubscribe(ctx context.Context, filter string) error {
-	return c.ask(ctx, request{typeUnsuback, filter}, frame{typeUnsubscribe, filter, nil, c.ID})
+	return c.post(ctx, frame{kind: typeUnsubscribe, topic: filter, clientID: c.ID}).Wait(ctx)
 }
 
 // Positions says where a replay is: behind the last message that Receive returned, in each log.
@@ -288,7 +265,7 @@ func (c *Client) Positions(replay string) (found []Position) {
 	defer c.mutex.Unlock()
 	for _, each := range c.readers {
 		if each.replay == replay {
-			found = append(found, *each.position)
+			found = append(found, each.Position)
 		}
 	}
 	return found
@@ -296,31 +273,19 @@ func (c *Client) Positions(replay string) (found []Position) {
 
 // Receive returns the next message, or why the connection ended.
 func (c *Client) Receive(ctx context.Context) (*Delivery, error) {
-	if err := c.waitFor(ctx, func() bool { return len(c.inbox) > 0 }); err != nil {
-		return nil, err
-	}
 	c.mutex.Lock()
-	if len(c.inbox) == 0 {
-		// Another goroutine was faster.
-		c.mutex.Unlock()
-		return c.Receive(ctx)
+	defer c.mutex.Unlock()
+	if err := c.wait(ctx, func() bool { return len(c.inbox) > 0 }); err != nil {
+		return nil, err
 	}
 	delivery := c.inbox[0]
 	c.inbox = c.inbox[1:]
-	for _, each := range c.readers {
-		if d := delivery.Place; d != nil && each.replay == delivery.Replay && each.position.Log == d.Log && each.position.Partition == d.Partition {
-			each.position.Offset = d.Offset + 1
-		}
+	if delivery.reader != nil {
+		delivery.reader.Offset = delivery.Place.Offset + 1
 	}
-	c.credit++
-	credit := uint32(0)
-	if c.options.Credit > 0 && c.credit*2 >= uint64(c.options.Credit) {
-		credit, c.credit = uint32(c.credit), 0
-	}
-	c.notify()
-	c.mutex.Unlock()
-	if credit > 0 {
-		c.sendFrames(func() {}, encodeCredit(credit, 0))
+	if c.taken++; c.taken*2 >= c.options.Credit {
+		c.put(frame{kind: typeCredit, payload: pack(c.taken, uint32(0))})
+		c.taken = 0
 	}
 	return delivery, nil
 }
@@ -328,529 +293,275 @@ func (c *Client) Receive(ctx context.Context) (*Delivery, error) {
 // Ping returns the round trip. All that was published before has then been taken or refused.
 func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
-	err := c.ask(ctx, request{typePong, ""}, frame{kind: typePing, clientID: c.ID})
+	err := c.post(ctx, frame{kind: typePing, clientID: c.ID}).Wait(ctx)
 	return time.Since(began), err
 }
 
 // Close waits until all that was published with a promise is acknowledged, says goodbye and closes.
 func (c *Client) Close(ctx context.Context) error {
-	c.await(1)
 	defer c.Abort()
-	err := c.waitFor(ctx, func() bool { return len(c.acks.waiting)+len(c.options.Producer.waiting) == 0 })
-	if err != nil {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if err := c.wait(ctx, func() bool { return len(c.acks.waiting)+len(c.producer.waiting) == 0 }); err != nil {
 		return err
 	}
-	if err = c.sendFrames(func() {}, frame{kind: typeDisconnect, clientID: c.ID}); err != nil {
-		return err
-	}
-	if half, canHalfClose := c.conn.(interface{ CloseWrite() error }); canHalfClose {
-		half.CloseWrite()
-	}
-	select {
-	case <-c.ended:
-	case <-ctx.Done():
-	}
-	return nil
+	c.put(frame{kind: typeDisconnect, clientID: c.ID})
+	return c.wait(ctx, func() bool { return c.err != nil })
 }
 
 // Abort ends the connection without a word, as a crash would; the will is published.
 func (c *Client) Abort() {
-	c.end(&Error{Code: "closed", Message: "the client is closed"})
-	<-c.ended
-}
-
-func withDefaults(o Options) Options {
-	if o.ClientID == "" {
-		o.ClientID = "go-" + randomName()
-	}
-	if o.Session > 0 && o.Window == 0 {
-		o.Window = 256
-	}
-	if o.KeepAlive == 0 {
-		o.KeepAlive = 30 * time.Second
-	}
-	if o.MaxUnacknowledged == 0 {
-		o.MaxUnacknowledged = 10_000
-	}
-	if o.MaxWaiting == 0 {
-		o.MaxWaiting = 1_000
-	}
-	return o
-}
-
-// offered returns the payload of CONNECT, and the extensions in it that are needed.
-func (o Options) offered() (payload string, needed []string, err error) {
-	said := offer{clean: o.Clean, window: o.Window, willDelay: o.WillDelay}
-	if o.Session > 0 {
-		said.session = &o.Session
-		needed = append(needed, "session")
-	}
-	if o.Will != nil {
-		if said.will, err = o.Will.encode(o.ClientID); err != nil {
-			return "", nil, err
-		}
-		needed = append(needed, "will")
-	}
-	if o.Producer != nil {
-		said.producer, said.acknowledged = o.Producer.name, o.Producer.acknowledged
-		needed = append(needed, "once")
-	}
-	if o.Window > 0 {
-		needed = append(needed, "delivery")
-	}
-	if o.Credit > 0 {
-		needed = append(needed, "flow")
-	}
-	words := append([]string{"refusals positions acks retain headers expiry options offsets"}, needed...)
-	for name, value := range map[string]string{"user": o.User, "password": o.Password, "token": o.Token} {
-		if value != "" {
-			words = append(words, name+"="+base64.StdEncoding.EncodeToString([]byte(value)))
-		}
-	}
-	if o.User+o.Password+o.Token != "" {
-		words = append(words, "credentials")
-	}
-	return strings.TrimSpace(strings.Join(append(words, said.String()), " ")), needed, nil
-}
-
-// begin shakes hands, and returns what came behind CONNACK.
-func (c *Client) begin() (rest []byte, err error) {
-	said, needed, err := c.options.offered()
-	if err != nil {
-		return nil, err
-	}
-	connect, err := frame{typeConnect, "", []byte(said), c.ID}.encode()
-	if err != nil {
-		return nil, err
-	}
-	if _, err = c.conn.Write(connect); err != nil {
-		return nil, lost(err)
-	}
-	chunk := make([]byte, 4096)
-	for {
-		first, size, err := decodeFrame(rest)
-		switch {
-		case err != nil:
-			return nil, err
-		case size > 0 && first.kind == typeDisconnect:
-			return nil, refused(string(first.payload), "")
-		case size > 0 && first.kind != typeConnack:
-			return nil, meaningless("this is no broker of these frames")
-		case size > 0:
-			if c.answer, err = parseAnswer(first.payload); err != nil {
-				return nil, err
-			}
-			return rest[size:], c.need("this connection", needed...)
-		}
-		count, err := c.conn.Read(chunk)
-		if rest = append(rest, chunk[:count]...); err != nil && count == 0 {
-			return nil, lost(err)
-		}
-	}
-}
-
-// goOn sends what a producer has that the broker has not.
-func (c *Client) goOn() error {
-	if c.options.Credit > 0 {
-		if err := c.sendFrames(func() {}, encodeCredit(c.options.Credit, anyCredit)); err != nil {
-			return err
-		}
-	}
-	producer := c.options.Producer
-	if producer == nil {
-		c.options.Producer = &Producer{}
-		return nil
-	}
-	c.mutex.Lock()
-	if c.answer.last < producer.acknowledged || c.answer.last > producer.acknowledged+uint64(len(producer.waiting)) {
-		c.mutex.Unlock()
-		c.Abort()
-		return meaningless("the broker goes on behind number %d of a producer that is elsewhere", c.answer.last)
-	}
-	for _, answered := range producer.count.answer(c.answer.last) {
-		answered.settle(nil)
-	}
-	again := slices.Clone(producer.waiting)
-	c.mutex.Unlock()
-	for _, pending := range again {
-		pending.client.Store(c)
-		if err := c.send(pending.frame, func() {}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *Client) read(bytes []byte) {
-	defer close(c.ended)
-	chunk, isAsked := make([]byte, 256*1024), false
-	for {
-		for {
-			found, size, err := decodeFrame(bytes)
-			if err == nil && size > 0 {
-				bytes, err = bytes[size:], c.take(found)
-			}
-			if err != nil {
-				c.end(err)
-				return
-			}
-			if size == 0 {
-				break
-			}
-		}
-		c.conn.SetReadDeadline(time.Now().Add(c.options.KeepAlive))
-		count, err := c.conn.Read(chunk)
-		bytes = append(bytes, chunk[:count]...)
-		var timeout net.Error
-		switch {
-		case count > 0:
-			isAsked = false
-		case errors.As(err, &timeout) && timeout.Timeout() && !isAsked:
-			isAsked = true
-			// Not from here: a broker that takes nothing would keep this from reading.
-			go c.send(must(frame{kind: typePing, clientID: c.ID}.encode()), func() {
-				c.requests[request{typePong, ""}] = append(c.requests[request{typePong, ""}], newPending(c))
-			})
-		case err != nil:
-			c.end(lost(err))
-			return
-		}
-	}
-}
-
-func (c *Client) take(f frame) error {
-	kind, bits := f.kind&typeMask, f.kind&^typeMask
-	reason := string(f.payload)
-	switch kind {
-	case typePublish, typeReplayed:
-		return c.takeMessage(f, bits)
-	case typeSuback, typeUnsuback, typePong:
-		c.answered(request{kind, f.topic}, nil)
-	case typeAck:
-		upTo, _, err := parseAck(f.payload)
-		c.acknowledged(bits, upTo, nil)
-		return err
-	case typePublishRefused:
-		if bits == 0 {
-			c.tell(refused(reason, f.topic))
-			return nil
-		}
-		number, reason, err := parseRefusal(f.payload)
-		if err != nil {
-			return err
-		}
-		c.acknowledged(bits, number-1, nil)
-		c.acknowledged(bits, number, refused(reason, f.topic))
-	case typeSubscribeRefused:
-		c.answered(request{typeSuback, f.topic}, refused(reason, f.topic))
-	case typePosition:
-		position, err := parsePosition(f.payload)
-		if err != nil {
-			return err
-		}
-		c.mutex.Lock()
-		c.readers[position.reader] = &reader{f.topic, &position}
-		c.mutex.Unlock()
-	case typeDisconnect:
-		return refused(reason, "")
-	}
-	return nil
-}
-
-func (c *Client) takeMessage(f frame, bits byte) error {
-	found, payload, err := properties{}, f.payload, error(nil)
-	if bits&bitProperties != 0 {
-		if found, payload, err = decodeProperties(payload); err != nil {
-			return err
-		}
-	}
-	d := &Delivery{ClientID: f.clientID, Retained: found.retain, Redelivered: found.isAgain, Place: found.place, client: c}
-	d.Message = Message{
-		Topic: f.topic, Headers: found.headers, ContentType: found.contentType, ReplyTo: found.replyTo,
-		Correlation: found.correlation, ExpiresIn: time.Duration(found.expiresInMs) * time.Millisecond, Retain: found.retain,
-	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if bits&bitAcknowledged != 0 {
-		c.received++
-		d.number, d.QoS = c.received, 1
-	}
-	if f.kind&typeMask == typeReplayed {
-		if len(payload) < 20 {
-			return meaningless("a REPLAYED that is cut off")
-		}
-		if from := c.readers[binary.BigEndian.Uint32(payload)]; from != nil {
-			place := *from.position
-			place.Offset = binary.BigEndian.Uint64(payload[4:])
-			d.Replay, d.Place = from.replay, &place
-		}
-		if at := int64(binary.BigEndian.Uint64(payload[12:])); at >= 0 {
-			d.PublishedAt = time.UnixMilli(at)
-		}
-		payload = payload[20:]
-	}
-	d.Payload = payload
-	// Beyond this the broker has to wait, unless somebody waits for what comes behind the messages.
-	for len(c.inbox) >= c.options.MaxWaiting && c.awaiting == 0 && c.err == nil {
-		c.waitForChange(context.Background())
-	}
-	c.inbox = append(c.inbox, d)
-	c.notify()
-	return nil
-}
-
-func (c *Client) answered(asked request, err error) {
-	c.mutex.Lock()
-	waiting := c.requests[asked]
-	if len(waiting) > 0 {
-		c.requests[asked] = waiting[1:]
-	}
-	c.mutex.Unlock()
-	if len(waiting) > 0 {
-		waiting[0].settle(err)
-	} else if err != nil {
-		c.tell(err.(*Error))
-	}
-}
-
-func (c *Client) acknowledged(bits byte, upTo uint64, err error) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	count := &c.acks
-	if bits&bitOnce != 0 {
-		count = &c.options.Producer.count
-	}
-	for _, pending := range count.answer(upTo) {
-		pending.settle(err)
-	}
-	c.notify()
-}
-
-// settle answers a message, with an ACK of all that was answered so far.
-func (c *Client) settle(number uint64, returned *frame) {
-	c.mutex.Lock()
-	isSettled := number == 0 || number <= c.settledUpTo || c.settled[number]
-	if !isSettled {
-		c.settled[number] = true
-	}
-	c.mutex.Unlock()
-	if isSettled {
-		return
-	}
-	if returned != nil {
-		c.sendFrames(func() {}, *returned)
-	}
-	c.sending.Lock()
-	defer c.sending.Unlock()
-	c.mutex.Lock()
-	for c.settled[c.settledUpTo+1] {
-		c.settledUpTo++
-		delete(c.settled, c.settledUpTo)
-	}
-	ack := encodeAck(bitAcknowledged, c.settledUpTo, ranges(slices.Sorted(maps.Keys(c.settled))))
-	c.mutex.Unlock()
-	c.write(must(ack.encode()))
-}
-
-// ranges of numbers that are sorted.
-func ranges(numbers []uint64) (found [][2]uint64) {
-	for _, number := range numbers {
-		if last := len(found) - 1; last >= 0 && found[last][1] == number-1 {
-			found[last][1] = number
-		} else {
-			found = append(found, [2]uint64{number, number})
-		}
-	}
-	return found
-}
-
-func (c *Client) tell(err *Error) {
-	if c.options.OnRefused != nil {
-		c.options.OnRefused(err)
-	}
-}
-
-func (c *Client) ask(ctx context.Context, asked request, frames ...frame) error {
-	pending := newPending(c)
-	if err := c.sendFrames(func() { c.requests[asked] = append(c.requests[asked], pending) }, frames...); err != nil {
-		return err
-	}
-	return pending.Wait(ctx)
-}
-
-func (c *Client) sendFrames(note func(), frames ...frame) error {
-	var bytes []byte
-	for _, each := range frames {
-		encoded, err := each.encode()
-		if err != nil {
-			return err
-		}
-		bytes = append(bytes, encoded...)
-	}
-	return c.send(bytes, note)
-}
-
-// send writes frames; note remembers them, in their order.
-func (c *Client) send(bytes []byte, note func()) error {
-	c.await(1)
-	defer c.await(-1)
-	c.sending.Lock()
-	defer c.sending.Unlock()
-	c.mutex.Lock()
-	err := c.err
-	if err == nil {
-		note()
-	}
-	c.mutex.Unlock()
-	if err != nil {
-		return err
-	}
-	return c.write(bytes)
-}
-
-func (c *Client) write(bytes []byte) error {
-	_, err := c.conn.Write(bytes)
-	if err != nil && !errors.Is(err, net.ErrClosed) {
-		// The broker may have said why before it closed: the goroutine that reads finds out.
-		return lost(err)
-	}
-	return err
-}
-
-func (c *Client) need(what string, extensions ...string) error {
-	for _, extension := range extensions {
-		if !c.answer.words[extension] || extension == "once" && c.options.Producer == nil {
-			return &Error{Code: "not-supported", Message: what + " needs the extension " + extension + ", which is not agreed on"}
-		}
-	}
-	return nil
-}
-
-// await says that somebody waits for an answer, or that nobody does any more.
-func (c *Client) await(change int) {
-	c.mutex.Lock()
-	c.awaiting += change
-	c.notify()
-	c.mutex.Unlock()
-}
-
-func (c *Client) notify() { close(c.changed); c.changed = make(chan struct{}) }
-
-// waitForChange is called, and returns, with the mutex held.
-func (c *Client) waitForChange(ctx context.Context) {
-	changed := c.changed
-	c.mutex.Unlock()
-	select {
-	case <-changed:
-	case <-ctx.Done():
-	}
-	c.mutex.Lock()
-}
-
-func (c *Client) waitFor(ctx context.Context, isThere func() bool) error {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	for !isThere() {
-		if c.err != nil {
-			return c.err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		c.waitForChange(ctx)
-	}
-	return nil
-}
-
-// end tells everybody why nothing comes any more. What a producer has waits for its next connection.
-func (c *Client) end(err error) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	if c.err != nil {
-		return
-	}
-	c.err = err
-	left := c.acks.waiting
-	for _, waiting := range c.requests {
-		left = append(left, waiting...)
-	}
-	c.acks.waiting, c.requests = nil, map[request][]*Pending{}
-	for _, pending := range left {
-		pending.settle(err)
-	}
-	c.notify()
-	c.conn.Close()
-}
-
-func (m Message) needs() (needs []string) {
-	for name, isUsed := range map[string]bool{
-		"acks": m.QoS == 1, "once": m.QoS == 2, "retain": m.Retain, "expiry": m.ExpiresIn > 0,
-		"headers": len(m.Headers) > 0 || m.ContentType != "" || m.ReplyTo != "" || m.Correlation != nil,
-	} {
-		if isUsed {
-			needs = append(needs, name)
-		}
-	}
-	return needs
-}
-
-func (m Message) encode(clientID string) ([]byte, error) {
-	if m.QoS < 0 || m.QoS > 2 {
-		return nil, &Error{Code: "invalid-option", Message: fmt.Sprintf("QoS is 0, 1 or 2, not %d", m.QoS)}
-	}
-	kind := typePublish | []byte{0, bitAcknowledged, bitOnce}[m.QoS]
-	block, err := properties{
-		retain: m.Retain, headers: m.Headers, contentType: m.ContentType, replyTo: m.ReplyTo, correlation: m.Correlation,
-		expiresInMs: uint64((m.ExpiresIn + time.Millisecond - 1) / time.Millisecond),
-	}.encode()
-	if err != nil {
-		return nil, err
-	}
-	if block != nil {
-		kind |= bitProperties
-	}
-	return frame{kind, m.Topic, append(block, m.Payload...), clientID}.encode()
-}
-
-func newPending(c *Client) *Pending {
-	pending := &Pending{done: make(chan struct{})}
-	pending.client.Store(c)
-	return pending
-}
-
-func must(bytes []byte, err error) []byte {
-	if err != nil {
-		panic(err)
-	}
-	return bytes
-}
-
-func lost(err error) error {
-	if errors.Is(err, io.EOF) {
-		return &Error{Code: "connection-lost", Message: "the broker closed the connection"}
-	}
-	return &Error{Code: "connection-lost", Message: fmt.Sprintf("the connection broke off: %v", err)}
-}
-
-func randomName() string {
-	bytes := make([]byte, 8)
-	rand.Read(bytes)
-	return hex.EncodeToString(bytes)
+	c.end(problem("closed", "the client is closed"))
 }
 
 func open(ctx context.Context, address string, config *tls.Config) (net.Conn, error) {
-	scheme, rest, _ := strings.Cut(address, "://")
-	if scheme == "unix" {
-		return new(net.Dialer).DialContext(ctx, "unix", rest)
+	network, place, _ := strings.Cut(address, "://")
+	if network == "tls" {
+		return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", place)
 	}
-	place, err := url.Parse(address)
-	port, isKnown := map[string]string{"tcp": "1883", "tls": "8883"}[scheme]
-	if err != nil || !isKnown {
-		return nil, fmt.Errorf("an address begins with tcp://, tls:// or unix://")
+	return new(net.Dialer).DialContext(ctx, network, place)
+}
+
+// offer is CONNECT.
+func (c *Client) offer() frame {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if before := c.producer.client; before != nil {
+		before.end(problem("taken-over", "another client goes on with the producer"))
 	}
-	host := net.JoinHostPort(place.Hostname(), cmp.Or(place.Port(), port))
-	if scheme == "tls" {
-		return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", host)
+	c.producer.client = c
+	o, will := c.options, coder{}
+	if o.Will != nil {
+		publish := c.publish(*o.Will)
+		will.code(&publish)
 	}
-	return new(net.Dialer).DialContext(ctx, "tcp", host)
+	seconds := func(duration time.Duration) uint64 { return min(ceil(duration, time.Second), uint64(unbounded)) }
+	text := func(value string) string { return base64.StdEncoding.EncodeToString([]byte(value)) }
+	words := fmt.Sprintf("refusals positions acks retain headers expiry options offsets delivery flow window=%d", o.Window)
+	for _, each := range []struct {
+		isUsed bool
+		words  string
+	}{
+		{o.Session > 0, fmt.Sprintf(" session session-expiry=%d", seconds(o.Session))},
+		{o.Clean, " session-start=clean"},
+		{o.Producer != nil, fmt.Sprintf(" once producer=%s acked=%d", c.producer.name, c.producer.answered)},
+		{o.Will != nil, fmt.Sprintf(" will will=%s will-delay=%d", text(string(will.bytes)), seconds(o.WillDelay))},
+		{o.User+o.Password+o.Token != "", " credentials"},
+		{o.User != "", " user=" + text(o.User)},
+		{o.Password != "", " password=" + text(o.Password)},
+		{o.Token != "", " token=" + text(o.Token)},
+	} {
+		if each.isUsed {
+			words += each.words
+		}
+	}
+	return frame{kind: typeConnect, payload: []byte(words), clientID: c.ID, err: will.err}
+}
+
+// publish is PUBLISH of a message.
+func (c *Client) publish(m Message) frame {
+	kind := typePublish | byte(m.QoS)*bitAcknowledged
+	f := frame{kind: kind, topic: m.Topic, payload: slices.Clone(m.Payload), clientID: c.ID}
+	if m.QoS < 0 || m.QoS > 2 || m.QoS == 2 && c.options.Producer == nil {
+		f.err = problem("invalid-option", "QoS is 0, 1, or with a Producer 2; it is not %d", m.QoS)
+	}
+	return f.with((&Delivery{Message: m}).properties())
+}
+
+// queue is where frames of a kind wait for their answers.
+func (c *Client) queue(kind byte) *queue {
+	return []*queue{&c.requests, &c.acks, &c.producer.queue, &c.producer.queue}[kind&(bitAcknowledged|bitOnce)/bitAcknowledged]
+}
+
+// post sends frames when there is room, and returns what waits for the answer to the last of them.
+func (c *Client) post(ctx context.Context, frames ...frame) *Pending {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	p := &Pending{producer: c.producer, request: frames[len(frames)-1]}
+	if p.err = c.wait(ctx, func() bool { return len(c.out) < maxUnsentBytes }); p.err == nil {
+		p.err = c.put(frames...)
+	}
+	if p.isDone = p.err != nil || p.request.kind&^bitProperties == typePublish; !p.isDone {
+		queue := c.queue(p.request.kind)
+		queue.waiting = append(queue.waiting, p)
+	}
+	return p
+}
+
+// put has the other goroutine write frames.
+func (c *Client) put(frames ...frame) error {
+	out := coder{bytes: c.out, err: c.err}
+	for _, each := range frames {
+		out.code(&each)
+	}
+	if out.err == nil {
+		c.out = out.bytes
+		c.producer.changed.Broadcast()
+	}
+	return out.err
+}
+
+// wait waits with the mutex locked, until something is there or never will be.
+func (c *Client) wait(ctx context.Context, isThere func() bool) error {
+	defer context.AfterFunc(ctx, func() {
+		c.mutex.Lock()
+		defer c.mutex.Unlock()
+		c.producer.changed.Broadcast()
+	})()
+	for !isThere() {
+		if err := cmp.Or(c.err, ctx.Err()); err != nil {
+			return err
+		}
+		c.producer.changed.Wait()
+	}
+	return nil
+}
+
+// end tells everybody why nothing comes any more, if there is an error. What a producer has waits for its next connection.
+func (c *Client) end(err error) {
+	c.producer.changed.Broadcast()
+	if c.err != nil || err == nil {
+		return
+	}
+	if c.err = err; !errors.As(err, new(*Error)) {
+		c.err = problem("connection-lost", "the connection broke off: %v", err)
+	}
+	for _, pending := range append(c.acks.waiting, c.requests.waiting...) {
+		pending.err, pending.isDone = c.err, true
+	}
+	c.conn.Close()
+}
+
+func (c *Client) write() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	isWaiting := func() bool { return len(c.out) > 0 }
+	for err := error(nil); err == nil && c.wait(context.Background(), isWaiting) == nil; {
+		out := c.out
+		c.out = nil
+		c.producer.changed.Broadcast()
+		c.mutex.Unlock()
+		_, err = c.conn.Write(out) // The goroutine that reads finds out why: the broker may have said so.
+		c.mutex.Lock()
+	}
+}
+
+// read takes what the broker sends.
+func (c *Client) read() {
+	in := coder{isReading: true, from: bufio.NewReaderSize(patient{c}, 64*1024)}
+	for in.err == nil {
+		var f frame
+		in.code(&f)
+		c.mutex.Lock()
+		if in.err = cmp.Or(in.err, c.err); in.err == nil {
+			in.err = c.take(f)
+		}
+		c.end(in.err)
+		c.mutex.Unlock()
+	}
+}
+
+// patient reads from the connection of a client. After some time without a byte it asks the broker for a sign of life, once.
+type patient struct{ *Client }
+
+func (p patient) Read(bytes []byte) (int, error) {
+	for isAsked := false; ; isAsked = true {
+		p.conn.SetReadDeadline(time.Now().Add(p.options.KeepAlive))
+		count, err := p.conn.Read(bytes)
+		if isAsked || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return count, err
+		}
+		go p.Ping(context.Background())
+	}
+}
+
+// take deals with a frame of the broker.
+func (c *Client) take(f frame) error {
+	in := unpack(f.payload)
+	if f.kind == typeUnsuback {
+		maps.DeleteFunc(c.readers, func(_ uint32, r *reader) bool { return r.replay == f.topic })
+	}
+	switch kind := f.kind & typeMask; {
+	case kind == typeDisconnect:
+		return refused(f.payload, "")
+	case c.Agreed == nil:
+		return c.begin(f)
+	case kind == typePublish, kind == typeReplayed:
+		return c.takeMessage(f)
+	case c.requests.isAbout(kind-1, f.topic):
+		return c.requests.answer(c.requests.answered+1, nil)
+	case kind == typeSubscribeRefused && c.requests.isAbout(typeSubscribe, f.topic):
+		return c.requests.answer(c.requests.answered+1, refused(f.payload, f.topic))
+	case kind == typeSubscribeRefused, f.kind == typePublishRefused:
+		go c.options.OnRefused(refused(f.payload, f.topic))
+	case kind == typeAck, kind == typePublishRefused:
+		var number uint64
+		var refusal error
+		if in.code(&number); kind == typePublishRefused {
+			refusal = refused(in.bytes, f.topic)
+		}
+		return cmp.Or(in.err, c.queue(f.kind).answer(number, refusal))
+	case kind == typePosition:
+		position := reader{replay: f.topic}
+		in.code(&position)
+		c.readers[position.number] = &position
+	}
+	return in.err
+}
+
+// begin takes the answer to CONNECT, and sends what the producer has and the broker has not.
+func (c *Client) begin(answer frame) error {
+	if answer.kind != typeConnack {
+		return problem("protocol-error", "this is no broker of these frames")
+	}
+	agreed, _ := url.ParseQuery(strings.ReplaceAll(string(answer.payload), " ", "&"))
+	o := c.options
+	for extension, isUsed := range map[string]bool{"session": o.Session > 0, "will": o.Will != nil, "once": o.Producer != nil} {
+		if isUsed && !agreed.Has(extension) {
+			return problem("not-supported", "the broker does not agree on %s", extension)
+		}
+	}
+	last, err := strconv.ParseUint(cmp.Or(agreed.Get("last"), "0"), 10, 63)
+	if err != nil || last < c.producer.answered || c.producer.answer(last, nil) != nil {
+		return problem("protocol-error", "the broker goes on behind number %s of a producer that is elsewhere", agreed.Get("last"))
+	}
+	c.Agreed = agreed
+	c.put(frame{kind: typeCredit, payload: pack(&c.options.Credit, unbounded)})
+	for _, pending := range c.producer.waiting {
+		c.put(pending.request)
+	}
+	return c.requests.answer(1, nil)
+}
+
+// takeMessage takes PUBLISH or REPLAYED.
+func (c *Client) takeMessage(f frame) error {
+	d := &Delivery{Message: Message{Topic: f.topic}, ClientID: f.clientID, client: c}
+	if f.kind&bitAcknowledged != 0 {
+		c.received++
+		d.QoS, d.number = 1, c.received
+	}
+	in := unpack(f.payload)
+	if f.kind&bitProperties != 0 {
+		in.properties(d.properties())
+	}
+	if f.kind&typeMask == typeReplayed {
+		var from struct {
+			Reader uint32
+			Offset uint64
+			At     int64
+		}
+		in.code(&from)
+		if d.reader = c.readers[from.Reader]; d.reader != nil {
+			d.Replay, d.Place = d.reader.replay, d.reader.Position
+			d.Place.Offset = from.Offset
+		}
+		if from.At >= 0 {
+			d.PublishedAt = time.UnixMilli(from.At)
+		}
+	}
+	d.Payload = in.bytes
+	c.inbox = append(c.inbox, d)
+	return in.err
 }

@@ -1,11 +1,17 @@
 package tinymq
 
 import (
+	"bufio"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -73,7 +79,7 @@ func unhex(text string) []byte {
 	return bytes
 }
 
-func golden(t *testing.T) []goldenFrame {
+func golden(t testing.TB) []goldenFrame {
 	bytes, err := os.ReadFile("../../test/golden/frames.json")
 	if err != nil {
 		t.Fatal(err)
@@ -99,14 +105,15 @@ func TestGoldenFrames(t *testing.T) {
 	for _, each := range golden(t) {
 		t.Run(each.Name, func(t *testing.T) {
 			whole, payload := unhex(each.Hex), unhex(each.Payload)
-			found, size, err := decodeFrame(append(whole, 7))
-			if err != nil || size != len(whole) {
-				t.Fatal(size, err)
-			}
-			equal(t, hex.EncodeToString(must(found.encode())), each.Hex)
+			var found frame
+			in := stream(append(whole, 7))
+			in.code(&found)
+			equal(t, in.err, nil)
+			equal(t, pack(&found), whole)
 			equal(t, []any{found.kind, found.topic, hex.EncodeToString(found.payload), found.clientID}, []any{each.Type, each.Topic, each.Payload, each.ClientID})
 			for cut := range whole {
-				if _, size, _ := decodeFrame(whole[:cut]); size != 0 {
+				in := stream(whole[:cut])
+				if in.code(new(frame)); in.err == nil {
 					t.Errorf("whole with %d bytes", cut)
 				}
 			}
@@ -117,96 +124,148 @@ func TestGoldenFrames(t *testing.T) {
 	}
 }
 
+func stream(bytes []byte) *coder {
+	return &coder{isReading: true, from: bufio.NewReader(strings.NewReader(string(bytes)))}
+}
+
 func checkMeaning(t *testing.T, each goldenFrame, payload []byte) {
 	means := each.Means
 	switch {
 	case means.Counted != "":
 		equal(t, each.Type&0x60, map[string]byte{"acks": bitAcknowledged, "once": bitOnce}[means.Counted])
 	case means.Properties != nil:
-		wanted := means.Properties.properties()
-		found, message, err := decodeProperties(payload)
-		equal(t, err, nil)
-		equal(t, found, wanted)
-		equal(t, append(must(wanted.encode()), message...), payload)
+		checkProperties(t, means.Properties, payload)
 	case means.Ack != nil:
-		upTo, ranges, err := parseAck(payload)
-		equal(t, err, nil)
-		equal(t, []any{upTo, len(ranges)}, []any{means.Ack.UpTo, len(means.Ack.Ranges)})
-		equal(t, hex.EncodeToString(must(encodeAck(each.Type&0x60, upTo, ranges).encode())), each.Hex)
+		fields := []any{&means.Ack.UpTo}
+		for _, each := range means.Ack.Ranges {
+			fields = append(fields, &each)
+		}
+		equal(t, pack(fields...), payload)
 	case means.Refused != nil:
-		number, reason, err := parseRefusal(payload)
-		equal(t, []any{number, reason, err}, []any{means.Refused.Number, means.Refused.Reason, nil})
+		var number uint64
+		in := unpack(payload)
+		in.code(&number)
+		equal(t, []any{number, string(in.bytes), in.err}, []any{means.Refused.Number, means.Refused.Reason, nil})
 	case means.Return != nil:
-		equal(t, encodeReturn(means.Return.Number, means.Return.AfterMs, means.Return.Reason).payload, payload)
+		equal(t, pack(&means.Return.Number, &means.Return.AfterMs, &means.Return.Reason), payload)
 	case means.Credit != nil:
-		equal(t, encodeCredit(means.Credit.Messages, means.Credit.Bytes).payload, payload)
+		equal(t, pack(&means.Credit.Messages, &means.Credit.Bytes), payload)
 	case means.Offer != nil:
-		said := offer{window: means.Offer.Window, producer: means.Offer.Producer, acknowledged: means.Offer.Acknowledged}
-		said.willDelay = time.Duration(means.Offer.WillDelayMs) * time.Millisecond
-		if session := time.Duration(means.Offer.SessionExpiryMs) * time.Millisecond; session > 0 {
-			said.session = &session
-		}
-		if means.Offer.Will != "" {
-			said.will = unhex(means.Offer.Will)
-		}
-		if !strings.HasSuffix(string(payload), " "+said.String()) {
-			t.Errorf("%s ends in another way than %s", payload, said)
-		}
+		checkOffer(t, each, strings.Fields(string(payload)))
 	case means.Answer != nil:
-		found, err := parseAnswer(payload)
-		equal(t, []any{found.isResumed, found.window, found.last, err}, []any{means.Answer.IsResumed, means.Answer.Window, means.Answer.Last, nil})
+		c := &Client{producer: NewProducer()}
+		c.producer.answered, c.requests.waiting = means.Answer.Last, []*Pending{{}}
+		equal(t, c.begin(frame{kind: typeConnack, payload: payload}), nil)
+		equal(t, c.Agreed.Has("resumed"), means.Answer.IsResumed)
+		equal(t, cmp.Or(c.Agreed.Get("window"), "0"), fmt.Sprint(means.Answer.Window))
+		equal(t, cmp.Or(c.Agreed.Get("last"), "0"), fmt.Sprint(means.Answer.Last))
 	}
 }
 
-func (g *goldenProperties) properties() (found properties) {
-	found = properties{
-		retain: g.Retain, isText: g.IsText, isAgain: g.IsAgain, acknowledged: g.Acknowledged, noLocal: g.NoLocal,
-		retainAsPublished: g.RetainAsPublished, expiresInMs: g.ExpiresInMs, contentType: g.ContentType, replyTo: g.ReplyTo,
-		retained: map[string]Retained{"always": RetainedAlways, "never": RetainedNever}[g.RetainHandling],
+func checkProperties(t *testing.T, means *goldenProperties, payload []byte) {
+	message, subscription := means.wanted()
+	written := message.properties()
+	maps.Copy(written, subscription.properties())
+	in, found := unpack(payload), Delivery{}
+	in.properties(found.properties())
+	equal(t, in.err, nil)
+	equal(t, found, message)
+	equal(t, frame{payload: in.bytes}.with(written).payload, payload)
+}
+
+// checkOffer looks for the words of the golden file: this client says more of them.
+func checkOffer(t *testing.T, each goldenFrame, words []string) {
+	means := each.Means.Offer
+	c := &Client{ID: "c", mutex: new(sync.Mutex), producer: NewProducer(), options: Options{
+		Session: time.Duration(means.SessionExpiryMs) * time.Millisecond, Window: means.Window,
+		WillDelay: time.Duration(means.WillDelayMs) * time.Millisecond,
+	}}
+	c.producer.name, c.producer.answered = means.Producer, means.Acknowledged
+	if means.Producer != "" {
+		c.options.Producer = c.producer
 	}
+	if means.Will != "" {
+		var will frame
+		unpack(unhex(means.Will)).code(&will)
+		equal(t, will.kind, byte(typePublish|bitAcknowledged))
+		c.ID, c.options.Will = will.clientID, &Message{Topic: will.topic, Payload: will.payload, QoS: 1}
+	}
+	said := strings.Fields(string(c.offer().payload))
+	for _, word := range words {
+		if !slices.Contains(said, word) {
+			t.Errorf("%s is not in %s", word, said)
+		}
+	}
+}
+
+func (g *goldenProperties) wanted() (d Delivery, o SubscribeOptions) {
+	d.Message = Message{
+		Retain: g.Retain, IsText: g.IsText, ExpiresIn: time.Duration(g.ExpiresInMs) * time.Millisecond,
+		ContentType: g.ContentType, ReplyTo: g.ReplyTo,
+	}
+	d.Redelivered = g.IsAgain
 	for _, header := range g.Headers {
-		found.headers = append(found.headers, Header{header[0], header[1]})
+		d.Headers = append(d.Headers, Header{header[0], header[1]})
 	}
 	if g.CorrelationData != "" {
-		found.correlation = unhex(g.CorrelationData)
+		d.Correlation = unhex(g.CorrelationData)
 	}
 	if g.Place != nil {
-		place := g.Place.position()
-		found.place = &place
+		d.Place = g.Place.position()
+	}
+	o = SubscribeOptions{
+		NoLocal: g.NoLocal, RetainAsPublished: g.RetainAsPublished,
+		Retained: map[string]Retained{"always": RetainedAlways, "never": RetainedNever}[g.RetainHandling],
+	}
+	if g.Acknowledged {
+		o.QoS = 1
 	}
 	for _, start := range g.Starts {
-		found.starts = append(found.starts, start.position())
+		o.Starts = append(o.Starts, start.position())
 	}
-	return found
+	return d, o
 }
 
 func TestPositions(t *testing.T) {
-	position := Position{Log: "a.b", Partition: 1, Offset: 42, reader: 7}
+	position := reader{number: 7, Position: Position{Log: "a.b", Partition: 1, Offset: 42}}
 	copy(position.LogID[:], unhex("000102030405060708090a0b0c0d0e0f"))
 	for _, each := range golden(t) {
 		if each.Name == "POSITION" {
-			equal(t, hex.EncodeToString(must(encodePosition("$replay/earliest/a/#", position, "c").encode())), each.Hex)
-			found, err := parsePosition(unhex(each.Payload))
-			equal(t, []any{found, err}, []any{position, nil})
+			equal(t, hex.EncodeToString(pack(&position)), each.Payload)
+			var found reader
+			in := unpack(unhex(each.Payload))
+			in.code(&found)
+			equal(t, []any{found, in.err}, []any{position, nil})
 		}
 	}
 }
 
 func TestWhatHasNoMeaningIsAnError(t *testing.T) {
 	for _, each := range []string{"", "000000", "0000000101", "000000060100000002ff", "000000060400000001ff", "0000000703000000020005"} {
-		if _, _, err := decodeProperties(unhex(each)); err == nil {
+		in := unpack(unhex(each))
+		if in.properties((&Delivery{}).properties()); in.err == nil {
 			t.Errorf("properties %s", each)
 		}
 	}
 	for _, each := range []string{"02000161ffffffff", "030002c32800000000000163"} {
-		if _, _, err := decodeFrame(unhex(each)); err == nil {
-			t.Errorf("frame %s", each)
+		in := stream(unhex(each))
+		if in.code(new(frame)); code(in.err) != "protocol-error" {
+			t.Errorf("frame %s: %v", each, in.err)
 		}
 	}
-	if _, _, err := parseAck(unhex("00000000")); err == nil {
-		t.Error("an ACK that is cut off")
-	}
-	if _, err := parseAnswer([]byte("window=many")); err == nil {
-		t.Error("a window that is no number")
+}
+
+func TestWhatDoesNotFitIsRefused(t *testing.T) {
+	long := strings.Repeat("x", 65_536)
+	c := &Client{}
+	for _, each := range []Message{
+		{Topic: long},
+		{Headers: []Header{{Name: long}}},
+	} {
+		var written coder
+		publish := c.publish(each)
+		if written.code(&publish); written.err == nil {
+			t.Error("it is written")
+		}
 	}
 }
