@@ -88,7 +88,10 @@ async function mustRun(command: string, args: readonly string[], options: Parame
 function linesOf(pattern: string): number {
   const sources = globSync(pattern, { cwd: packages }).filter((file) => !file.endsWith('_test.go'));
   expect(sources).not.toEqual([]);
-  return sources.reduce((sum, file) => sum + readFileSync(join(packages, file), 'utf8').split('\n').length, 0);
+  return sources.reduce(
+    (sum, file) => sum + readFileSync(join(packages, file), 'utf8').split('\n').length,
+    0,
+  );
 }
 
 describe('the package for PyPI', async () => {
