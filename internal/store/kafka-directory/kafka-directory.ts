@@ -170,7 +170,11 @@ export class KafkaDirectory implements ChangedDirectory {
     partition.goneMaxTimestamp = this.journal.state.goneTimestamps.get(id) ?? -1;
     const { producers } = this.journal.state;
     if (producers.settle(id, partition.nextOffset)) this.journal.isStale = true;
+    const until = producers.until(id) ?? partition.nextOffset;
     followProducers(partition, producers);
+    // A crash of the machine took batches that were noted, and others come in their place; or what was noted lies far behind.
+    const isFar = until < (partition.segments.at(-1)?.baseOffset ?? 0);
+    if (until > partition.nextOffset || isFar) this.notes.addEnd(partition);
     return partition;
   }
 
@@ -221,7 +225,11 @@ export class KafkaDirectory implements ChangedDirectory {
 
   /** Writes entries to the journal, and those that waited for a first one. */
   async note(entries: readonly JournalEntry[]): Promise<void> {
-    if (entries.length === 0) return;
+    if (entries.length > 0) await this.#writeNotes(entries);
+  }
+
+  /** The same, and also where there are only those that waited. */
+  async #writeNotes(entries: readonly JournalEntry[]): Promise<void> {
     const group = new ChangeGroup(this);
     group.note(entries);
     await group.write();
@@ -233,18 +241,6 @@ export class KafkaDirectory implements ChangedDirectory {
     await this.writes.settle([this.journal.path]);
     await this.files.writers.forget(this.journal.path);
     await this.journal.rewrite();
-  }
-
-  /** Notes which transactions are open at the ends of partitions. */
-  async noteTransactions(partitions: readonly KafkaPartition[]): Promise<void> {
-    await this.note(
-      partitions.map(({ id, nextOffset, transactions }) => ({
-        kind: 'transactions',
-        id,
-        offset: nextOffset,
-        open: transactions.stored().open,
-      })),
-    );
   }
 
   /**
@@ -284,10 +280,11 @@ export class KafkaDirectory implements ChangedDirectory {
     if (partition.unnotedBatches >= kafkaProducerNoteBatches) this.notes.addProducers(partition);
     try {
       for (const segment of full) await segment.openIndex.finish();
-      const last = partition.segments.at(-1)!;
-      if (last.openIndex.isDue) await last.openIndex.write();
+      const { openIndex } = partition.segments.at(-1)!;
+      const { isDue } = openIndex;
+      if (isDue) await openIndex.write();
       if (appending.aborts) await saveTransactionIndexes(partition, nextOffset);
-      if (full.length > 0 && partition !== this.metadataLog) await this.noteTransactions([partition]);
+      if ((isDue || full.length > 0) && partition !== this.metadataLog) this.notes.addEnd(partition);
     } catch {
       // The batches last, and without their index Kafka makes a new one.
       await this.#dropIndexes(partition);
@@ -357,10 +354,10 @@ export class KafkaDirectory implements ChangedDirectory {
       if (!this.#isOrderly) return;
       for (const partition of this.#touched) {
         await partition.segments.at(-1)?.openIndex.finish();
-        if (partition.unnotedBatches > 0) this.notes.addProducers(partition);
+        if (partition !== this.metadataLog) this.notes.addEnd(partition);
       }
       const touched = [...this.#touched].filter((partition) => partition !== this.metadataLog);
-      await this.noteTransactions(touched);
+      if (this.notes.areDue) await this.#writeNotes([]);
       await this.writes.checkpoint();
       await this.#redo.remove();
       await saveRecoveryPoints(this.#touched);

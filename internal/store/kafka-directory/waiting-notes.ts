@@ -11,6 +11,11 @@ export class WaitingNotes {
     this.#state = state;
   }
 
+  /** Whether they are to be written though nothing else is. */
+  get areDue(): boolean {
+    return this.#areDue;
+  }
+
   /** Takes a fact that holds already. */
   add(entry: JournalEntry): void {
     this.#state.apply(entry);
@@ -23,6 +28,18 @@ export class WaitingNotes {
     this.#entries.push(...producers.unsaved(partition.id, partition.nextOffset));
     producers.saved(partition.id);
     partition.unnotedBatches = 0;
+    this.#areDue = true;
+  }
+
+  /**
+   * Takes what is known of a partition up to where it ends now, so that a start after a crash looks only at what came behind that;
+   * it is written with the next change.
+   */
+  addEnd(partition: KafkaPartition): void {
+    const { id, nextOffset, transactions } = partition;
+    this.add({ kind: 'transactions', id, offset: nextOffset, open: transactions.stored().open });
+    // Without such an offset all is known already.
+    if (this.#state.producers.until(id) !== undefined) this.addProducers(partition);
     this.#areDue = true;
   }
 
