@@ -14,5 +14,12 @@ export function copyRun(from: Uint8Array, start: number, end: number, into: Uint
   return at + length;
 }
 
+/** A copy of the bytes from `start` to before `end`, which keeps nothing else alive. */
+export function copiedRun(from: Uint8Array, start: number, end: number): Uint8Array {
+  const copy = new Uint8Array(end - start);
+  copyRun(from, start, end, copy, 0);
+  return copy;
+}
+
 /** Up to here a loop is quicker than a call to copy. */
 const SHORT_RUN_BYTES = 48;

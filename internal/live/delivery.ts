@@ -93,7 +93,7 @@ export class Delivery {
   #deliverNow({ topic, part }: Read, batch: Uint8Array, delivered: Delivered): boolean {
     if (isLarge(batch)) return false;
     try {
-      this.#deliverMessages(topic, this.#current(messagesOf(part, batch)), batch, delivered);
+      this.#deliverMessages(topic, this.#current(messagesOf(part, batch)), batch.length, delivered);
     } catch (error) {
       this.#unreadable(topic, error);
     }
@@ -117,8 +117,8 @@ export class Delivery {
       // The bytes of a batch are shared among its pieces, so that they are counted once.
       const [start, end] = [read - piece.length, read].map((n) =>
         Math.floor((batch.length * n) / recordCount),
-      );
-      this.#deliverMessages(topic, this.#current(piece), batch.subarray(start, end), delivered);
+      ) as [number, number];
+      this.#deliverMessages(topic, this.#current(piece), end - start, delivered);
       piece = [];
     };
     for (const record of all) {
@@ -147,7 +147,7 @@ export class Delivery {
     return messages.filter(({ expiresAtMs }) => expiresAtMs === undefined || expiresAtMs > now);
   }
 
-  #deliverMessages(topic: TopicLog, messages: Message[], bytes: Uint8Array, delivered: Delivered): void {
+  #deliverMessages(topic: TopicLog, messages: Message[], byteLength: number, delivered: Delivered): void {
     if (isMixed(topic)) {
       this.#deliverEach(topic.name, messages, delivered);
       return;
@@ -155,7 +155,7 @@ export class Delivery {
     const name = this.#nameOf(topic.name);
     const targets = this.#targetsOf(name!);
     if (targets.groups.length === 0) {
-      this.#publish(topic.name, messages, targets, delivered, bytes);
+      this.#publish(topic.name, messages, targets, delivered, byteLength);
       return;
     }
     // Each message for a group goes to another member.
@@ -173,17 +173,17 @@ export class Delivery {
     }
   }
 
-  /** @param bytes what they came as; a single message counts as its payload. */
+  /** @param byteLength of what they came as; a single message counts as its payload. */
   #publish(
     logName: string,
     messages: Message[],
     targets: TargetSet,
     { source, receipt }: Delivered,
-    bytes = messages[0]?.payload,
+    byteLength = messages[0]?.payload.length,
   ): void {
     if (messages.length === 0) return;
     const origin = { kind: 'log', name: logName } as const;
-    this.#broker.publish(Publication.ofMessages(messages, { origin, bytes, receipt }), targets, source);
+    this.#broker.publish(Publication.ofMessages(messages, { origin, byteLength, receipt }), targets, source);
   }
 
   #nameOf(logName: string): Uint8Array | undefined {

@@ -211,14 +211,17 @@ describe('keeping sessions', () => {
     expect(store.writes).toBe(0);
   });
 
-  it('writes messages once that come to several sessions together', async () => {
+  it.each([
+    ['of whom nobody waits for an answer', () => undefined],
+    ['each with an answer that waits', () => new Receipt()],
+  ])('writes messages once that come to several sessions together, %s', async (_, newReceipt) => {
     const store = new HeldEntries();
     const keeper = new SessionKeeper(store, logger);
-    const run = [message('1'), message('2')];
+    const run = [message('1'), message('2'), message('3')].map((one) => ({ one, receipt: newReceipt() }));
     const deliveries = ['a', 'b'].flatMap((clientId) =>
-      run.map((one) => {
+      run.map(({ one, receipt }) => {
         const each = outgoing(one);
-        keeper.putOutgoing(clientId, each);
+        keeper.putOutgoing(clientId, each, receipt);
         return each;
       }),
     );

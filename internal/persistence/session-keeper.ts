@@ -38,7 +38,7 @@ export class SessionKeeper implements SessionStore {
   /** Messages that sessions may begin to wait for at different times: those of the retained store, and those of the disk. */
   readonly #shared = new WeakMap<Message, Shared>();
   /** All others, which are given to all their sessions in one turn. */
-  readonly #sharedThisTurn = new Map<Message, Shared>();
+  readonly #sharedThisTurn = new SharedThisTurn();
   #lastNumber = 0;
 
   constructor(store: EntryStore, logger: Logger) {
@@ -171,12 +171,12 @@ export class SessionKeeper implements SessionStore {
    * same turn, so that none has been written with its bytes by then; one that has stays as it is.
    */
   #shareOf(message: Message, receipt: Receipt | undefined): Shared {
-    const known = (message.retain ? this.#shared : this.#sharedThisTurn).get(message);
+    const known = message.retain ? this.#shared.get(message) : this.#sharedThisTurn.find(message, receipt);
     if (known === undefined || known.sessions === 0) {
       const shared = newShared(message, undefined);
       shared.sessions = 1;
       if (message.retain) this.#shared.set(message, shared);
-      else this.#shareInTurn(shared);
+      else this.#sharedThisTurn.add(shared);
       return shared;
     }
     known.sessions++;
@@ -191,19 +191,37 @@ export class SessionKeeper implements SessionStore {
     return known;
   }
 
-  #shareInTurn(shared: Shared): void {
-    if (this.#sharedThisTurn.size === 0) setImmediate(this.#endTurn);
-    this.#sharedThisTurn.set(shared.message, shared);
-  }
-
-  readonly #endTurn = (): void => this.#sharedThisTurn.clear();
-
   readonly #release = (shared: Shared): void => {
     if (--shared.sessions > 0) return;
     // A retained message may be waited for again, and is then written anew.
     if (shared.message.retain || shared.isWritten) this.#shared.delete(shared.message);
     if (shared.isWritten) this.#queue.put(messageKey(shared.number), nothing);
     else if (shared.number > 0) this.#queue.forget(messageKey(shared.number));
+  };
+}
+
+/** The messages of a turn, to be found by the next session that waits for them. Most have one session, and are never looked for. */
+class SharedThisTurn {
+  /** Those since somebody last looked for one. */
+  readonly #newest: Shared[] = [];
+  readonly #byMessage = new Map<Message, Shared>();
+
+  add(shared: Shared): void {
+    if (this.#newest.length === 0 && this.#byMessage.size === 0) setImmediate(this.#end);
+    this.#newest.push(shared);
+  }
+
+  /** @param receipt of the message; one that nobody ever held says that no session waits for it. */
+  find(message: Message, receipt: Receipt | undefined): Shared | undefined {
+    if (receipt?.isUsed === false) return undefined;
+    for (const shared of this.#newest) this.#byMessage.set(shared.message, shared);
+    this.#newest.length = 0;
+    return this.#byMessage.get(message);
+  }
+
+  readonly #end = (): void => {
+    this.#newest.length = 0;
+    this.#byMessage.clear();
   };
 }
 

@@ -10,6 +10,8 @@ export const ANSWER = 0;
 export const KEPT = -1;
 export type Undroppable = typeof ANSWER | typeof KEPT;
 
+const NO_ROOM = new Uint8Array(0);
+
 /** What was dropped at once: whole messages, one behind the other in each entry. */
 export interface Dropped {
   readonly messages: number;
@@ -32,6 +34,8 @@ export class ChannelQueue {
   answerBytes = 0;
   /** Bytes that were taken or dropped so far. */
   goneBytes = 0;
+  /** Where {@link makeRoom} made room. */
+  room: Uint8Array = NO_ROOM;
 
   /** While they wait, about as many messages become one entry, so that few are dropped at once. */
   readonly #entryMessages: number;
@@ -86,15 +90,43 @@ export class ChannelQueue {
   append(bytes: Uint8Array, kind: Undroppable): void {
     if (kind === ANSWER) this.answerBytes += bytes.length;
     else this.keptBytes += bytes.length;
-    // A client that is told little is not worth a slab, which it would keep.
-    const isLittle = this.#slab === undefined && this.#buffers.length < FEW_ANSWERS;
-    if (bytes.length > copiedSliceBytes || (isLittle && this.#nextSlabBytes === smallestSlabBytes)) {
+    if (bytes.length > copiedSliceBytes || this.#isTooLittleForSlab) {
       this.#pushEntry(bytes, kind);
       return;
     }
     if (this.#slabCount !== kind) this.#seal();
     this.#copyIntoSlab(bytes, 0, bytes.length);
     this.#slabCount = kind;
+  }
+
+  /**
+   * Makes room behind all that waits for bytes that are never dropped, and that the caller writes at once into {@link room}.
+   * Returns where they begin there.
+   */
+  makeRoom(length: number, kind: Undroppable): number {
+    if (kind === ANSWER) this.answerBytes += length;
+    else this.keptBytes += length;
+    if (length > copiedSliceBytes || this.#isTooLittleForSlab) {
+      this.room = new Uint8Array(length);
+      this.#pushEntry(this.room, kind);
+      return 0;
+    }
+    if (this.#slabCount !== kind) this.#seal();
+    this.room = this.#slabFor(length);
+    this.#slabCount = kind;
+    const start = this.#slabEnd;
+    this.#slabEnd += length;
+    this.#copiedBytes += length;
+    return start;
+  }
+
+  /** Whether a client is told so little that it is not worth a slab, which it would keep. */
+  get #isTooLittleForSlab(): boolean {
+    return (
+      this.#slab === undefined &&
+      this.#buffers.length < FEW_ANSWERS &&
+      this.#nextSlabBytes === smallestSlabBytes
+    );
   }
 
   /**
@@ -106,6 +138,7 @@ export class ChannelQueue {
     this.#seal();
     this.#nextSlabBytes = slabBytesFor(this.#copiedBytes);
     this.#copiedBytes = 0;
+    this.room = NO_ROOM;
     const { bytes } = this;
     if (bytes > mostBytes) return this.#takePortion(mostBytes, isWhole);
     const buffers = this.#buffers;
@@ -246,8 +279,7 @@ export class ChannelQueue {
 
   #copyIntoSlab(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
-    let slab = this.#slab;
-    if (slab === undefined || slab.length - this.#slabEnd < length) slab = this.#newSlab(length);
+    const slab = this.#slabFor(length);
     let to = this.#slabEnd;
     if (length <= SHORT_COPY_BYTES) {
       for (let from = start; from < end; from++) slab[to++] = bytes[from];
@@ -257,6 +289,12 @@ export class ChannelQueue {
     }
     this.#slabEnd = to;
     this.#copiedBytes += length;
+  }
+
+  /** The slab, with so much room at its end. */
+  #slabFor(length: number): Uint8Array {
+    const slab = this.#slab;
+    return slab !== undefined && slab.length - this.#slabEnd >= length ? slab : this.#newSlab(length);
   }
 
   #newSlab(atLeastBytes: number): Uint8Array {

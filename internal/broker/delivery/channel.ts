@@ -238,6 +238,22 @@ export class Channel implements Flushable {
     this.#joinTurn();
   }
 
+  /**
+   * Queues such a message, whose bytes the caller writes at once into {@link room}, from the place on that this returns: it costs no
+   * buffer of its own.
+   */
+  makeRoomUndroppable(length: number): number {
+    const start = this.#queue.makeRoom(length, KEPT);
+    // Nothing leaves by one that is closed, but whoever asks has to write somewhere.
+    if (this.#state === 'closed') this.#queue.clear();
+    else this.#joinTurn();
+    return start;
+  }
+
+  get room(): Uint8Array {
+    return this.#queue.room;
+  }
+
   /** Pauses a publisher until this channel is no longer full, or its patience is over, which makes the channel slow. */
   holdBack(feeder: Source): void {
     if (feeder === this.#sink.creditSource) return;

@@ -77,8 +77,8 @@ export interface Encoding {
 export interface ValuesParts {
   /** Default: the broker itself. */
   origin?: Origin;
-  /** The bytes that they came as. */
-  bytes?: Uint8Array | undefined;
+  /** How many bytes they came as. */
+  byteLength?: number | undefined;
   /** What the publisher of these messages waits for. */
   receipt?: Receipt | undefined;
   /** The numbers that it gave to them, if it did. */
@@ -155,9 +155,9 @@ export class Publication {
 
   /** A run of messages that are there as values. */
   static ofMessages(messages: readonly Message[], parts: ValuesParts = {}): Publication {
-    const { bytes = NO_BYTES, origin } = parts;
+    const { byteLength = 0, origin } = parts;
     const publication = new Publication(valuesEncoding, origin, undefined, parts);
-    publication.set(bytes, 0, bytes.length, messages.length);
+    publication.set(NO_BYTES, 0, byteLength, messages.length);
     publication.#messages = messages;
     return publication;
   }

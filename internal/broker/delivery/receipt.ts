@@ -1,5 +1,8 @@
 import type { BrokerError } from '../../errors.ts';
 
+/** Told that nobody holds a receipt any more, and the problem if there was one. */
+type Settled = (problem?: BrokerError) => void;
+
 /**
  * A unit of work that somebody waits for: a message, a subscription, a will. Whatever has to keep a part of it gets the
  * receipt with that part, holds it in the same turn, and lets it go when the part is durable, needed no longer, or lost.
@@ -16,7 +19,9 @@ export class Receipt {
   /** Whether anybody ever held it: one that nobody did may be used for other work. */
   isUsed = false;
   #holders = 0;
-  #waiting: ((problem?: BrokerError) => void)[] | undefined;
+  /** The first who waits, as a rule the only one, and the others. */
+  #waiting: Settled | undefined;
+  #moreWaiting: Settled[] | undefined;
 
   /** Whether everybody who keeps a part of it is done with that. */
   get isSettled(): boolean {
@@ -32,16 +37,24 @@ export class Receipt {
   letGo(problem?: BrokerError): void {
     this.problem ??= problem;
     if (--this.#holders > 0 || this.#waiting === undefined) return;
-    const waiting = this.#waiting;
+    const first = this.#waiting;
+    const others = this.#moreWaiting;
     this.#waiting = undefined;
-    for (const settled of waiting) settled(this.problem);
+    this.#moreWaiting = undefined;
+    first(this.problem);
+    if (others !== undefined) for (const settled of others) settled(this.problem);
   }
 
   /** Calls back when everybody is done with it, with the problem if there is one; at once where that is so already. */
-  whenSettled(settled: (problem?: BrokerError) => void): void {
-    if (this.#holders === 0) settled(this.problem);
-    else if (this.#waiting === undefined) this.#waiting = [settled];
-    else this.#waiting.push(settled);
+  whenSettled(settled: Settled): void {
+    if (this.#holders === 0) {
+      settled(this.problem);
+    } else if (this.#waiting === undefined) {
+      this.#waiting = settled;
+    } else {
+      this.#moreWaiting ??= [];
+      this.#moreWaiting.push(settled);
+    }
   }
 
   /** Resolves when everybody is done with it, whether it is safe then or not. */

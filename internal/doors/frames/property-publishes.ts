@@ -81,7 +81,7 @@ export class PropertyPublishes {
     broker.publishMessage(message, {
       ...{ origin, receipt, targets, source: intake, publisher: access.identity },
       numbered: answers?.numbered,
-      bytes: bytes.subarray(at, end),
+      byteLength: end - at,
     });
     if (receipt !== undefined) answers!.published(1, receipt);
   }

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+import { copyRun } from '../../lib/bytes.ts';
 import {
   BRIDGE_BIT,
   type Connect,
@@ -6,13 +8,14 @@ import {
   type Packet,
   PacketType,
   type Publish,
+  type PublishAnswer,
   QOS_SHIFT,
   RETAIN_BIT,
   type Subscribe,
   type Version,
 } from './packet.ts';
 import { NO_PROPERTIES, writeProperties } from './properties.ts';
-import { FieldWriter, varintBytes, writeVarint } from './writer.ts';
+import { checkLength, FieldWriter, varintBytes, writeVarint } from './writer.ts';
 
 /**
  * A packet in bytes, as a version writes it. What that version has no place for is left out.
@@ -28,31 +31,90 @@ export function encodePacket(packet: Packet, version: Version): Uint8Array {
 
 /** Bytes of a PUBLISH, its fixed header included. */
 export function publishBytes(publish: Publish, version: Version): number {
-  const propertiesLength = version === 5 ? encodedProperties(publish).length : 0;
-  const length = Buffer.byteLength(publish.topic) + publish.payload.length + propertiesLength;
-  const body = 2 + length + (publish.qos > 0 ? 2 : 0);
-  return 1 + varintBytes(body) + body;
+  return publishWriter.begin(publish, version);
 }
 
 /** A PUBLISH in bytes: one buffer of its size, because the payload may be long. */
 export function encodePublish(publish: Publish, version: Version): Uint8Array {
-  const { topic, payload, qos, retain, dup, packetId } = publish;
-  const properties = version === 5 ? encodedProperties(publish) : NO_BYTES;
-  const topicLength = Buffer.byteLength(topic);
-  const bodyLength = 2 + topicLength + (qos > 0 ? 2 : 0) + properties.length + payload.length;
-  const bytes = Buffer.allocUnsafe(1 + varintBytes(bodyLength) + bodyLength);
-  bytes[0] = (PacketType.publish << 4) | (dup ? DUP_BIT : 0) | (qos << QOS_SHIFT) | (retain ? RETAIN_BIT : 0);
-  let at = writeVarint(bytes, 1, bodyLength);
-  at = bytes.writeUInt16BE(topicLength, at);
-  at += bytes.write(topic, at);
-  if (qos > 0) at = bytes.writeUInt16BE(packetId, at);
-  bytes.set(properties, at);
-  bytes.set(payload, at + properties.length);
+  const bytes = Buffer.allocUnsafe(publishWriter.begin(publish, version));
+  publishWriter.write(publish, bytes, 0);
   return bytes;
+}
+
+/**
+ * Writes a PUBLISH to where it leaves from, in two steps: {@link begin} says how much room it takes, {@link write} fills that. So
+ * nothing is made for a message but its bytes, of which many lie in one buffer.
+ */
+class PublishWriter {
+  #topicBytes = 0;
+  #bodyBytes = 0;
+  #properties: Uint8Array = NO_BYTES;
+
+  /** Returns how many bytes the PUBLISH takes, its fixed header included. @throws RangeError for a topic that is too long. */
+  begin(publish: Publish, version: Version): number {
+    this.#properties = version === 5 ? encodedProperties(publish) : NO_BYTES;
+    this.#topicBytes = utf8Bytes(publish.topic);
+    checkLength(this.#topicBytes);
+    const idBytes = publish.qos > 0 ? 2 : 0;
+    this.#bodyBytes = 2 + this.#topicBytes + idBytes + this.#properties.length + publish.payload.length;
+    return 1 + varintBytes(this.#bodyBytes) + this.#bodyBytes;
+  }
+
+  /** Writes the PUBLISH that began last. */
+  write({ topic, payload, qos, retain, dup, packetId }: Publish, bytes: Uint8Array, start: number): void {
+    bytes[start] = PUBLISH_BITS | (dup ? DUP_BIT : 0) | (qos << QOS_SHIFT) | (retain ? RETAIN_BIT : 0);
+    let at = writeVarint(bytes, start + 1, this.#bodyBytes);
+    bytes[at++] = this.#topicBytes >>> 8;
+    bytes[at++] = this.#topicBytes;
+    writeText(bytes, at, topic, this.#topicBytes);
+    at += this.#topicBytes;
+    if (qos > 0) {
+      bytes[at++] = packetId >>> 8;
+      bytes[at++] = packetId;
+    }
+    const properties = this.#properties;
+    at = copyRun(properties, 0, properties.length, bytes, at);
+    copyRun(payload, 0, payload.length, bytes, at);
+    this.#properties = NO_BYTES;
+  }
 }
 
 const NO_BYTES = new Uint8Array(0);
 const NO_PROPERTIES_BYTES = new Uint8Array(1);
+const PUBLISH_BITS = PacketType.publish << 4;
+/** Up to this length a loop is faster than a call of the runtime. */
+const SHORT_BYTES = 64;
+const utf8 = new TextEncoder();
+
+/** One for all: what it begins is written before anything else is. */
+export const publishWriter = new PublishWriter();
+
+/** An acknowledgement that says no more than what it acknowledges. */
+export function encodeAnswer(type: PublishAnswer['type'], packetId: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  bytes[0] = (type << 4) | fixedFlags(type);
+  bytes[1] = 2;
+  bytes[2] = packetId >>> 8;
+  bytes[3] = packetId;
+  return bytes;
+}
+
+function utf8Bytes(text: string): number {
+  const { length } = text;
+  if (length > SHORT_BYTES) return Buffer.byteLength(text);
+  for (let index = 0; index < length; index++) {
+    if (text.charCodeAt(index) >= 0x80) return Buffer.byteLength(text);
+  }
+  return length;
+}
+
+function writeText(bytes: Uint8Array, at: number, text: string, byteLength: number): void {
+  if (byteLength > SHORT_BYTES || byteLength !== text.length) {
+    utf8.encodeInto(text, bytes.subarray(at, at + byteLength));
+    return;
+  }
+  for (let index = 0; index < byteLength; index++) bytes[at + index] = text.charCodeAt(index);
+}
 
 function encodedProperties({ properties }: Publish): Uint8Array {
   if (properties === NO_PROPERTIES) return NO_PROPERTIES_BYTES;

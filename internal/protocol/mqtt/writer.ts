@@ -83,6 +83,7 @@ export function writeVarint(bytes: Uint8Array, at: number, value: number): numbe
 /** Of strings and binary data. */
 const MAX_FIELD_BYTES = 65_535;
 
-function checkLength(length: number): void {
+/** @throws RangeError for a field that is longer than its length can say. */
+export function checkLength(length: number): void {
   if (length > MAX_FIELD_BYTES) throw new RangeError(`a field of ${length} bytes`);
 }

@@ -47,7 +47,7 @@ export function routePublish(app: FastifyInstance, context: HttpContext): void {
       const source = new HeldAnswer();
       const origin = { kind: 'client', clientId } as const;
       broker.publishMessage(message, {
-        ...{ bytes: message.payload, origin, source, receipt, publisher: access.identity },
+        ...{ byteLength: message.payload.length, origin, source, receipt, publisher: access.identity },
       });
       context.socketOf(request.raw).messages.received++;
       await source.released();

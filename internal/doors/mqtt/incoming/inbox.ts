@@ -6,8 +6,10 @@ import { NO_TARGETS } from '../../../broker/routing/targets.ts';
 import type { TopicEntry } from '../../../broker/routing/topic-table.ts';
 import type { Arrived, Session } from '../../../broker/sessions/session.ts';
 import { BrokerError, type RefusedThing } from '../../../errors.ts';
+import { copiedRun } from '../../../lib/bytes.ts';
 import { mqttReceiveMaximum } from '../../../limits/mqtt.ts';
 import type { Fates } from '../../../observe/fates.ts';
+import { encodeAnswer } from '../../../protocol/mqtt/encode.ts';
 import { MqttError } from '../../../protocol/mqtt/mqtt-error.ts';
 import { PacketType, type PublishAnswer, type Version } from '../../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
@@ -115,7 +117,7 @@ export class Inbox {
       const targets = this.#broker.targetsOf(topic);
       const message = messageOf(
         fields,
-        bytes.subarray(fields.payloadStart, end),
+        copiedRun(bytes, fields.payloadStart, end),
         topic.topic,
         this.#access.identity.clientId,
         this.#broker.clock,
@@ -127,7 +129,7 @@ export class Inbox {
           origin: this.#origin,
           targets,
           source: this.#intake,
-          bytes: bytes.subarray(start, end),
+          byteLength: end - start,
           receipt,
           publisher: this.#access.identity,
         });
@@ -249,7 +251,7 @@ export class Inbox {
     // Before version 5 there is no way to say no, but to be silent or to close (MQTT 3.1.1, section 3.3.5.2).
     const bytes =
       reasonCode === ReasonCode.success || this.#version !== 5
-        ? Uint8Array.of(type << 4, 2, packetId >>> 8, packetId & 0xff)
+        ? encodeAnswer(type, packetId)
         : this.#answers.encode({ type, packetId, reasonCode, properties: NO_PROPERTIES }, problem);
     if (type === PacketType.pubrec && reasonCode < FIRST_FAILURE && this.#version === 5) {
       // One that nobody holds is used for other work until then.

@@ -17,7 +17,11 @@ export function messageProperties(properties: Properties): MessageProperties | u
   return Object.keys(kept).length === 0 ? undefined : kept;
 }
 
-/** The message of a PUBLISH. Its payload is a copy, because it may be kept longer than the chunk that it lies in. */
+/**
+ * The message of a PUBLISH.
+ *
+ * @param payload a copy, because it may be kept longer than the chunk that it lies in.
+ */
 export function messageOf(
   fields: PublishFields,
   payload: Uint8Array,
@@ -26,7 +30,7 @@ export function messageOf(
   clock: Clock,
 ): Message {
   const { qos, retain, properties } = fields;
-  const message: NewMessage = { topic, payload: new Uint8Array(payload), clientId, qos, retain };
+  const message: NewMessage = { topic, payload, clientId, qos, retain };
   if (properties !== NO_PROPERTIES) {
     message.properties = messageProperties(properties);
     const expiryS = properties.messageExpiryIntervalS;

@@ -47,6 +47,14 @@ export function answerRequest(
   cursor: PacketCursor,
   connection: RequestHost,
 ): void {
+  if (cursor.type === PacketType.puback && cursor.end - cursor.bodyStart === 2) {
+    const packetId = (bytes[cursor.bodyStart]! << 8) | bytes[cursor.bodyStart + 1]!;
+    // One with 0 is refused below.
+    if (packetId > 0) {
+      takeAcknowledged(connected, cursor.type, packetId, connection);
+      return;
+    }
+  }
   // [MQTT-3.1.0-2] whatever else it says.
   if (NEVER_FROM_CLIENTS.has(cursor.type)) throw unexpected(cursor.type);
   answerPacket(connected, decodePacket(bytes, cursor, connected.version), connection);
@@ -56,9 +64,7 @@ function answerPacket(connected: MqttClient, packet: Packet, connection: Request
   const { session, answers } = connected;
   switch (packet.type) {
     case PacketType.puback:
-      if (openMessage(session.outbox, packet, IS_TO_BE_ACKNOWLEDGED) === undefined) return;
-      session.outbox.done(packet.packetId);
-      connection.sendMore();
+      takeAcknowledged(connected, packet.type, packet.packetId, connection);
       return;
     case PacketType.pubrec:
       takeReceived(connected, packet, connection);
@@ -67,7 +73,7 @@ function answerPacket(connected: MqttClient, packet: Packet, connection: Request
       connected.inbox.release(packet.packetId);
       return;
     case PacketType.pubcomp:
-      if (openMessage(session.outbox, packet, IS_TO_BE_COMPLETED) === undefined) return;
+      if (openMessage(session.outbox, packet.type, packet.packetId, IS_TO_BE_COMPLETED) === undefined) return;
       session.outbox.done(packet.packetId);
       connection.sendMore();
       return;
@@ -91,6 +97,18 @@ function answerPacket(connected: MqttClient, packet: Packet, connection: Request
   }
 }
 
+/** Takes PUBACK, the one packet that may come as often as messages do. */
+function takeAcknowledged(
+  { session }: MqttClient,
+  type: typeof PacketType.puback,
+  packetId: number,
+  connection: RequestHost,
+): void {
+  if (openMessage(session.outbox, type, packetId, IS_TO_BE_ACKNOWLEDGED) === undefined) return;
+  session.outbox.done(packetId);
+  connection.sendMore();
+}
+
 /** Takes PUBREC, which may come again. One with a failure says that the client does not want the message [MQTT-4.4.0-2]. */
 function takeReceived(
   { session, answers }: MqttClient,
@@ -98,7 +116,7 @@ function takeReceived(
   connection: RequestHost,
 ): void {
   const { packetId, reasonCode } = packet;
-  const outgoing = openMessage(session.outbox, packet, IS_TO_BE_RECEIVED);
+  const outgoing = openMessage(session.outbox, packet.type, packetId, IS_TO_BE_RECEIVED);
   if (outgoing !== undefined && reasonCode >= FIRST_FAILURE) {
     session.outbox.done(packetId);
     connection.sendMore();
@@ -131,7 +149,8 @@ type StepCheck = (outgoing: Readonly<Outgoing>) => boolean;
  */
 function openMessage(
   outbox: Outbox,
-  { type, packetId }: PublishAnswer,
+  type: PublishAnswer['type'],
+  packetId: number,
   isExpected: StepCheck,
 ): Readonly<Outgoing> | undefined {
   const outgoing = outbox.find(packetId);

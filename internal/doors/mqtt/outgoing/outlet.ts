@@ -3,7 +3,7 @@ import { type Message, Publication } from '../../../broker/delivery/publication.
 import type { Outlet, SentAs } from '../../../broker/sessions/outlet.ts';
 import type { ErrorCode } from '../../../errors.ts';
 import type { Clock } from '../../../lib/clock.ts';
-import { encodePublish, publishBytes } from '../../../protocol/mqtt/encode.ts';
+import { encodeAnswer, encodePublish, publishBytes, publishWriter } from '../../../protocol/mqtt/encode.ts';
 import { PacketType, type Publish, type Version } from '../../../protocol/mqtt/packet.ts';
 import type { Agreement } from '../negotiate.ts';
 import { encodingOf, publishOf } from './encoding.ts';
@@ -55,12 +55,13 @@ export class MqttOutlet implements Outlet {
     // [MQTT-3.1.2-24]
     if (isTooLarge) return 'packet-too-large';
     const isNewAlias = this.#topicAliasMaximum > 0 && this.#useAlias(publish);
-    const bytes = encodePublish(publish, this.#version);
     // A message that names an alias must arrive, whatever becomes of others: later ones have nothing but the alias.
     if (qos > 0 || isNewAlias || isFromStore) {
       this.undroppable++;
-      this.channel.enqueueUndroppable(bytes);
+      const start = this.channel.makeRoomUndroppable(publishWriter.begin(publish, this.#version));
+      publishWriter.write(publish, this.channel.room, start);
     } else {
+      const bytes = encodePublish(publish, this.#version);
       this.#single ??= new Publication(encodingOf(this.#version, this.clock));
       this.channel.deliver(this.#single.set(bytes, 0, bytes.length, 1));
     }
@@ -86,9 +87,7 @@ export class MqttOutlet implements Outlet {
 
   /** PUBREL. */
   confirm(packetId: number): void {
-    this.channel.enqueueUndroppable(
-      Uint8Array.of((PacketType.pubrel << 4) | 2, 2, packetId >>> 8, packetId & 0xff),
-    );
+    this.channel.enqueueUndroppable(encodeAnswer(PacketType.pubrel, packetId));
   }
 
   /**
