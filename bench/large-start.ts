@@ -4,6 +4,8 @@
  * in all others, so that the disk needs room for a small part of it; those that are appended to are files of their own.
  * `-cold` has the system forget what it has read before each start, which takes root. docs/reliability.md has what came of it.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   copyFileSync,
@@ -35,7 +37,6 @@ import { KafkaWire } from '../test/support/kafka-wire.ts';
 import { Connection } from './load/connection.ts';
 import { mqtt } from './peers/mqtt.ts';
 import { frames } from './peers/tinymq.ts';
-import { type Started, start } from './processes.ts';
 
 const BROKER = fileURLToPath(new URL('../bin/broker', import.meta.url));
 const TOPIC = 'large';
@@ -47,7 +48,13 @@ const RECORDS_PER_BATCH = 16;
 const LOADED_BATCHES = 1_500;
 const LOADED_RECORDS = 1_000;
 const IN_FLIGHT = 5;
-const CORE = 0;
+
+/** A broker that is not tied to a core, as it starts for its users. */
+interface Started {
+  readonly pid: number;
+  kill(): Promise<void>;
+  end(): Promise<void>;
+}
 
 interface Ports {
   kafka: number;
@@ -169,7 +176,13 @@ function startBroker(folder: string, { kafka, http, grpc, live }: Ports): Starte
   const local = (port: number) => `127.0.0.1:${port}`;
   const doors = ['-kafka', local(kafka), '-http', local(http), '-grpc', local(grpc)];
   const args = ['-listen', `tcp://${local(live)}`, ...doors, '-data-dir', folder];
-  return start({ program: BROKER, args }, CORE);
+  const child = spawn(BROKER, args, { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    await ended;
+  };
+  return { pid: child.pid!, kill: () => end('SIGKILL'), end: () => end('SIGTERM') };
 }
 
 /** Asks by each door again and again from now on. @returns after how many milliseconds each has answered */

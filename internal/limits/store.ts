@@ -69,8 +69,11 @@ export const kafkaOpenFilesShare = 1 / 8;
 /** The part of the time that a sync took that the next group waits for those who were answered by it, and at most so long. */
 export const gatherShare = 0.5;
 export const gatherAtMostMs = 2;
-/** Index entries that wait in memory: after a crash the batches since then are looked through again, some 2 MiB. */
-export const kafkaWaitingIndexEntries = 512;
+/**
+ * Bytes that a start after a crash reads of the batches behind the last entry of a partition's index: those that wait in memory are
+ * written then, and what is known of producers and transactions is noted. A thousand partitions have 2 GiB at most.
+ */
+export const kafkaUnwrittenWalkBytes = 2 * MiB;
 /** Batches of idempotent producers in a partition before their state goes to the journal: so many headers are read after a crash. */
 export const kafkaProducerNoteBatches = 512;
 /** Bytes that go through the redo log at once: of a larger group the second copy costs more than syncs of its files. */

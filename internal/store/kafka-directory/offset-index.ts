@@ -3,8 +3,9 @@ import { firstIndex } from '../../lib/first-index.ts';
 import {
   kafkaHintIntervalBytes,
   kafkaIndexIntervalBytes,
-  kafkaWaitingIndexEntries,
+  kafkaUnwrittenWalkBytes,
 } from '../../limits/store.ts';
+import { walkedBytes } from './walk.ts';
 
 const OFFSET_ENTRY_BYTES = 8;
 const TIME_ENTRY_BYTES = 12;
@@ -42,6 +43,8 @@ export class SegmentIndex {
   #isCut = false;
   #sinceEntryBytes = 0;
   #sinceHintBytes = 0;
+  /** What a walk over the batches behind the entries in the files would read. */
+  #unwrittenWalkBytes = 0;
 
   /** @param stem the segment's path without a suffix */
   constructor(stem: string, baseOffset: number) {
@@ -94,6 +97,7 @@ export class SegmentIndex {
     }
     this.#sinceHintBytes += sizeBytes;
     this.#sinceEntryBytes += sizeBytes;
+    this.#unwrittenWalkBytes += walkedBytes(sizeBytes);
   }
 
   /** The nearest hint at or before an offset. */
@@ -119,9 +123,9 @@ export class SegmentIndex {
     return this.#timeHints[found]?.offset ?? this.#baseOffset;
   }
 
-  /** Whether so many entries wait that they should be written. */
+  /** Whether so much lies behind the entries that are written that those which wait should be. */
   get isDue(): boolean {
-    return this.#waitingOffsets.length >= kafkaWaitingIndexEntries;
+    return this.#unwrittenWalkBytes >= kafkaUnwrittenWalkBytes;
   }
 
   /** Writes the entries that wait into the files. What lies behind the entries that are right is cut off. */
@@ -145,6 +149,7 @@ export class SegmentIndex {
     await this.#writeEntries('.index', offsetBytes, this.#offsetEntryCount * OFFSET_ENTRY_BYTES);
     this.#offsetEntryCount += offsets.length;
     this.#waitingOffsets = [];
+    this.#unwrittenWalkBytes = 0;
     this.#isCut = true;
   }
 

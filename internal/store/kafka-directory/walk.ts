@@ -81,9 +81,19 @@ export function* walkHeaders(
     nextOffsetBefore = nextOffset;
     nextOffset = header.lastOffset + 1;
     position += sizeBytes;
-    windowBytes = sizeBytes > kafkaWalkBytes / 4 ? kafkaWalkPageBytes : kafkaWalkBytes;
+    windowBytes = isLarge(sizeBytes) ? kafkaWalkPageBytes : kafkaWalkBytes;
   }
   return ended('complete');
+}
+
+/** What a walk reads of a batch. */
+export function walkedBytes(sizeBytes: number): number {
+  return isLarge(sizeBytes) ? kafkaWalkPageBytes : sizeBytes;
+}
+
+/** Whether so few batches fit what is read at once that a page for each of them is less. */
+function isLarge(sizeBytes: number): boolean {
+  return sizeBytes > kafkaWalkBytes / 4;
 }
 
 /** The length that a batch claims, whatever else its header says. */
