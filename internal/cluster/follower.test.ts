@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { followerBeatMs, followerDelayMs, followerLookMs } from '../limits/cluster.ts';
-import { follow } from './follower.ts';
+import { follow, lastOfSubjects } from './follower.ts';
 import type { JetStream } from './jetstream.ts';
 
 /*
@@ -105,4 +105,14 @@ it('there is one consumer at a time, also where a message is missing for long', 
   expect(stream.consumers.length).toBeGreaterThan(10);
   expect(stream.consumers.length).toBeLessThanOrEqual(most + 2);
   end();
+});
+
+/* Reading went on while a node ended: a timer was left, which threw once a second for as long as the app went on. */
+it('a consumer of a connection that is closed is lost, and leaves nothing behind', async () => {
+  vi.useFakeTimers();
+  const { jetStream } = fakeStream();
+  Object.assign(jetStream.connection, { isClosed: () => true });
+  const reading = lastOfSubjects(jetStream, { stream: 'L', isHeadersOnly: true });
+  await expect(reading).rejects.toThrow('closed');
+  expect(vi.getTimerCount()).toBe(0);
 });

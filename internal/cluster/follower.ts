@@ -13,6 +13,8 @@ export interface Followed {
 
 /** How long it takes until another consumer takes the place of a lost one: a server that ends has lost many. */
 const BEGIN_AGAIN_AFTER_MS = 100;
+/** What the reply subject of each message of a consumer begins with; beats and questions have another, or none. */
+const DELIVERED = '$JS.ACK.';
 const IDLE_BEAT = 'Idle Heartbeat';
 const INFLIGHT_BYTES_SUBJECT = 'FlowControl Request';
 
@@ -45,6 +47,7 @@ export function follow(
       followed,
       { deliver_policy: 'by_start_sequence', opt_start_seq: after() + 1 },
       {
+        isKnown: (sequence) => sequence <= after(),
         take(message) {
           const follows = take(message);
           // What is missing may be missing there for a while.
@@ -151,6 +154,8 @@ export function eachLast(
 const LAST_ASKED_TIMES = 5;
 
 interface Consuming {
+  /** Whether a message is left out: an owner hears all that it wrote once more. */
+  isKnown?(sequence: number): boolean;
   /** @returns false where the message does not follow on those before: the consumer ends as lost. */
   take(message: StreamMessage, pending: number): boolean;
   /** It is there, with so many messages for now. */
@@ -165,10 +170,14 @@ function consume(
   jetStream: JetStream,
   { stream, filter, isHeadersOnly }: Followed,
   policy: object,
-  { take, began, idle, lost }: Consuming,
+  { isKnown, take, began, idle, lost }: Consuming,
 ): () => void {
   const inbox = createInbox();
   const { connection } = jetStream;
+  if (connection.isClosed()) {
+    queueMicrotask(() => lost(unavailable('the connection is closed')));
+    return () => {};
+  }
   let heardAtMs = performance.now();
   let isLost = false;
   const timer = setInterval(() => {
@@ -178,12 +187,14 @@ function consume(
   const subscription = connection.subscribe(inbox, {
     callback(_error, message) {
       heardAtMs = performance.now();
-      if (message.headers?.hasError || message.headers?.code === 100) {
+      // Headers are read by whoever looks at them.
+      if (message.reply?.startsWith(DELIVERED) !== true) {
         answerStatus(message);
         if (isIdle(message)) idle?.();
         return;
       }
       const { sequence, pending } = placeOf(message);
+      if (isKnown?.(sequence)) return;
       const { subject, headers, data } = message;
       if (!take({ subject, sequence, headers, body: data }, pending))
         fail(unavailable('a message is missing'));
