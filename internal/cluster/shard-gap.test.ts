@@ -5,7 +5,7 @@ import { Shard } from './shard.ts';
 import type { ShardStream, StoredMessage } from './stream.ts';
 
 /** A stream of three batches whose follower passes over the second, as one on a damaged replica does. */
-function damagedStream(mended: boolean) {
+function damagedStream(mended: boolean, isAway: () => boolean) {
   const bytes = new Uint8Array(10);
   const batch = (offset: number) => ({
     baseOffset: offset,
@@ -26,6 +26,7 @@ function damagedStream(mended: boolean) {
     lastSequence: async () => stored.length,
     publish: async () => ({ kind: 'unknown', reason: 'not asked' }),
     async readBetween(after, last) {
+      if (isAway()) throw new Error('JetStream does not answer');
       reads++;
       const isWhole = mended && reads > 3;
       return stored.filter(
@@ -43,11 +44,11 @@ function damagedStream(mended: boolean) {
   return stream;
 }
 
-async function follow(mended: boolean) {
+async function follow(mended: boolean, isAway = () => false) {
   const clock = new MovableClock();
   const damage: number[][] = [];
   const shard = new Shard({
-    ...{ node: 3, stream: damagedStream(mended), clock },
+    ...{ node: 3, stream: damagedStream(mended, isAway), clock },
     events: { applied() {}, ownership() {}, damaged: (...where) => damage.push(where) },
   });
   shard.follow();
@@ -61,6 +62,14 @@ async function follow(mended: boolean) {
 describe('a follower that passes over a batch', () => {
   it('reads it from another replica', async () => {
     const { shard, damage } = await follow(true);
+    expect(shard.state.partition(5)?.nextOffset).toBe(3);
+    expect(damage).toEqual([]);
+  });
+
+  // A broker that had been stopped told of damage, as nobody answered it for two seconds.
+  it('takes nothing for damaged as long as nobody answers', async () => {
+    let asked = 0;
+    const { shard, damage } = await follow(true, () => asked++ < 30);
     expect(shard.state.partition(5)?.nextOffset).toBe(3);
     expect(damage).toEqual([]);
   });

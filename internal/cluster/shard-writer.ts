@@ -100,10 +100,14 @@ export class ShardWriter implements Writer {
   }
 
   stored(number: number, sequence: number): void {
-    if (number < this.#firstNumber) return;
-    const [first] = this.#queue.splice(0, 1);
-    this.#firstNumber = number + 1;
+    // Of those before it a replica may have passed over some: they are stored all the same, and must not be written again.
+    while (this.#firstNumber <= number) this.#settleFirst(sequence);
+  }
+
+  #settleFirst(sequence: number): void {
+    this.#firstNumber++;
     this.#tail = sequence;
+    const first = this.#queue.shift();
     if (first === undefined) return;
     this.waitingBytes -= first.message.body.length;
     first.resolve(sequence);

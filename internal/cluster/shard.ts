@@ -53,6 +53,7 @@ export class Shard {
   #isClaiming = false;
   #isSteppingDown = false;
   #isMending = false;
+  #isClosed = false;
   /** Where it was found and told of. */
   #toldDamage = '';
 
@@ -80,17 +81,19 @@ export class Shard {
     if (this.#isMending) return;
     this.#isMending = true;
     const { stream, clock, events } = this.#parts;
-    for (let tries = 0; tries < replicaRetries && this.state.applied < behind.sequence; tries++) {
+    const isBehind = () => this.state.applied < behind.sequence && !this.#isClosed;
+    for (let answers = 0; answers < replicaRetries && isBehind(); ) {
       try {
         this.#takeUp(await stream.readBetween(this.state.applied, behind.sequence));
+        answers++;
       } catch {
-        // JetStream does not answer at the moment.
+        // JetStream does not answer at the moment, or a replica that is behind did: that says nothing of damage.
       }
       await new Promise<void>((resolve) => clock.after(replicaRetryMs, resolve));
     }
     this.#isMending = false;
     const facts = factsOf(behind);
-    if (this.state.applied >= behind.sequence || facts.kind !== 'batch') return;
+    if (!isBehind() || facts.kind !== 'batch') return;
     const { nextOffset } = this.endOf(facts.partition);
     const damaged = `${facts.partition}/${nextOffset}`;
     if (this.#toldDamage === damaged) return;
@@ -245,6 +248,7 @@ export class Shard {
 
   /** Stops following. What waits is refused. */
   close(): void {
+    this.#isClosed = true;
     this.#endFollowing?.();
     this.#writer?.end('stopped', new StoreUnavailableError('closed', 'the store is closed'));
   }
