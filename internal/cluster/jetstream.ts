@@ -1,5 +1,5 @@
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
-import { jetStreamTimeoutMs } from '../limits/cluster.ts';
+import { jetStreamTimeoutMs, replicasAsked } from '../limits/cluster.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 
 /** A refusal of JetStream, with its own number for it. */
@@ -97,9 +97,9 @@ export class JetStream {
 
   /** The first message of a filter at or above a sequence, from any replica; undefined where that has none. */
   async next(stream: string, filter: string, sequence: number): Promise<StreamMessage | undefined> {
-    const found = await this.#request(
-      `$JS.API.DIRECT.GET.${stream}`,
-      JSON.stringify({ seq: sequence, next_by_subj: filter }),
+    const question = JSON.stringify({ seq: sequence, next_by_subj: filter });
+    const found = await this.#askAnyReplica((timeoutMs) =>
+      this.#request(`$JS.API.DIRECT.GET.${stream}`, question, undefined, timeoutMs),
     );
     return messageOf(found);
   }
@@ -152,21 +152,35 @@ export class JetStream {
     maxBytes: number,
   ): Promise<StreamMessage[]> {
     const question = { seq: sequence, next_by_subj: filter, batch: count, max_bytes: maxBytes };
-    const answers = await this.#gather(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(question));
+    const answers = await this.#askAnyReplica((silenceMs) =>
+      this.#gather(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(question), silenceMs),
+    );
     return answers.flatMap((answer) => messageOf(answer) ?? []);
   }
 
+  /** NATS chooses who answers, which may be one that stands still: then another one is asked. */
+  async #askAnyReplica<T>(ask: (timeoutMs: number) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await ask(jetStreamTimeoutMs / replicasAsked);
+      } catch (error) {
+        if (tries === replicasAsked) throw error;
+      }
+    }
+  }
+
   /** All answers up to the one that is a status: that is the end, or a refusal. */
-  #gather(subject: string, payload: string): Promise<Msg[]> {
+  #gather(subject: string, payload: string, silenceMs: number): Promise<Msg[]> {
     const gathered: Msg[] = [];
     return new Promise((resolve, reject) => {
       const inbox = createInbox();
       const timer = setTimeout(() => {
         subscription.unsubscribe();
         reject(new StoreUnavailableError('failed', 'NATS JetStream did not answer in time'));
-      }, jetStreamTimeoutMs);
+      }, silenceMs);
       const subscription = this.connection.subscribe(inbox, {
         callback: (_error, answer) => {
+          timer.refresh();
           gathered.push(answer);
           if ((answer.headers?.code ?? 0) === 0) return;
           clearTimeout(timer);
@@ -178,9 +192,14 @@ export class JetStream {
     });
   }
 
-  async #request(subject: string, payload: string | Uint8Array, headers?: MsgHdrs): Promise<Msg> {
+  async #request(
+    subject: string,
+    payload: string | Uint8Array,
+    headers?: MsgHdrs,
+    timeout = jetStreamTimeoutMs,
+  ): Promise<Msg> {
     try {
-      return await this.connection.request(subject, payload, { timeout: jetStreamTimeoutMs, headers });
+      return await this.connection.request(subject, payload, { timeout, headers });
     } catch (error) {
       throw new StoreUnavailableError(
         'failed',

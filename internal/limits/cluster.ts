@@ -15,6 +15,8 @@ export const roundRetryMs = 250;
 export const writePatienceMs = 15_000;
 /** How long JetStream has for an answer: most come within milliseconds, and none in an election. */
 export const jetStreamTimeoutMs = 3_000;
+/** How many replicas are asked in that time where any of them will do: one of them may stand still. */
+export const replicasAsked = 3;
 /** How often a follower is told that nothing is new, and when it begins anew because it heard nothing at all. */
 export const followerBeatMs = 1_000;
 export const followerSilenceMs = 2_500;

@@ -99,6 +99,8 @@ function configOf(
   name: test
   listen: "127.0.0.1:${route}"
   routes: ${JSON.stringify(routes)}
+  ping_interval: "2s"
+  ping_max: 2
 }`;
   return `server_name: ${name}
 listen: "127.0.0.1:${client}"

@@ -57,6 +57,9 @@ cluster {
   routes: [
     ${routes.join('\n    ')}
   ]
+  # A server that stands still is left by the others after 6 s, and asked for nothing any more. The default is 90 s.
+  ping_interval: "2s"
+  ping_max: 2
 ${tlsBlock(plan, node, '  ')}}
 `;
 }
