@@ -70,8 +70,8 @@ torture: build ## Kill brokers and stores TORTURE times as often as make test do
 torture-store: build ## Kill a broker whose doors all write CYCLES times (1000) with each store and each -fsync: hours
 	@TORTURE=$$(($${CYCLES:-1000} / 2)) $(VITEST) test/faults/every-door-killed
 
-torture-cluster: build ## Kill and pause the brokers and NATS servers of a cluster FAULTS times (100)
-	@TORTURE=$$((($${FAULTS:-100} + 9) / 10)) $(VITEST) test/cluster/kills
+torture-cluster: build ## Kill and stop the brokers and NATS servers of a cluster FAULTS times (100), and owners of a shard half as often
+	@TORTURE=$$((($${FAULTS:-100} + 9) / 10)) $(VITEST) test/cluster/kills test/cluster/fence
 
 torture-clients: build ## Try every client of Kafka's on a cluster of which a node is killed: half an hour
 	@TORTURE=$${TORTURE:-2} $(VITEST) test/cluster/kafka-clients
