@@ -78,11 +78,13 @@ export const kafkaUnwrittenWalkBytes = 2 * MiB;
 export const kafkaProducerNoteBatches = 512;
 /** Bytes that go through the redo log at once: of a larger group the second copy costs more than syncs of its files. */
 export const kafkaRedoGroupBytes = 1 * MiB;
-/**
- * Bytes of one of the two files of the redo log before the files that it stands for are synced; a start after a crash writes at most twice as
- * many again.
- */
+/** Bytes of one of the two files of the redo log before the files that it stands for are synced. */
 export const kafkaRedoBytes = 32 * MiB;
+/**
+ * So many times that may be in one of them while the files of the other one are synced, before everything waits for these: 1,000 of them take
+ * some seconds. A start after a crash writes all of both again, 128 MiB at most.
+ */
+export const kafkaRedoWaitAt = 2;
 /** Bytes by which a file of the redo log grows: some seconds of many small groups. */
 export const kafkaRedoRoomBytes = 1 * MiB;
 /** Files that a checkpoint syncs at once: the runtime has four threads for files, and what waits for an acknowledgement needs the others. */

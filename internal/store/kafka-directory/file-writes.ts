@@ -1,5 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
-import { kafkaRedoBytes, kafkaRedoGroupBytes, kafkaSyncsAtOnce } from '../../limits/store.ts';
+import {
+  kafkaRedoBytes,
+  kafkaRedoGroupBytes,
+  kafkaRedoWaitAt,
+  kafkaSyncsAtOnce,
+} from '../../limits/store.ts';
 import type { FsyncPolicy } from '../log-store.ts';
 import type { Measure, WriteTimes } from '../write-times.ts';
 import type { FileHandles } from './file-handles.ts';
@@ -113,10 +118,14 @@ export class FileWrites {
     this.#isRedoWrong = false;
   }
 
-  /** Where the newer file of the redo log is full, the older one takes its place; what it held is synced by then. */
+  /**
+   * Where the newer file of the redo log is full, the older one takes its place when what it held is synced; until then the newer one
+   * takes as much again, and then everything waits.
+   */
   async #makeRoom(): Promise<void> {
     if (this.#checkpoint?.problem !== undefined) throw this.#checkpoint.problem;
-    if (this.#redo.sizeBytes < this.#redoBytes) return;
+    const mostBytes = this.#checkpoint?.isRunning ? kafkaRedoWaitAt * this.#redoBytes : this.#redoBytes;
+    if (this.#redo.sizeBytes < mostBytes) return;
     await this.#endCheckpoint();
     this.#redo.turn();
     const paths = this.#unsynced;

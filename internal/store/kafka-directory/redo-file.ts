@@ -1,7 +1,12 @@
 import { closeSync, constants, existsSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { kafkaRedoBytes, kafkaRedoGroupBytes, kafkaRedoRoomBytes } from '../../limits/store.ts';
+import {
+  kafkaRedoBytes,
+  kafkaRedoGroupBytes,
+  kafkaRedoRoomBytes,
+  kafkaRedoWaitAt,
+} from '../../limits/store.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import type { Measure } from '../write-times.ts';
 import { writeAt } from './file-write.ts';
@@ -160,7 +165,7 @@ const NEW_FILE = OLD_FILE | constants.O_CREAT | constants.O_TRUNC;
 
 const ZEROS = new Uint8Array(kafkaRedoRoomBytes);
 /** It is full then, but for a last group. */
-const MOST_BYTES = kafkaRedoBytes + kafkaRedoGroupBytes;
+const MOST_BYTES = kafkaRedoWaitAt * kafkaRedoBytes + kafkaRedoGroupBytes;
 
 /** Makes the group at a place, and all behind it, count no more. */
 async function clearHeader(handle: FileHandle, position: number): Promise<void> {

@@ -4,6 +4,7 @@ export class SyncRun {
   readonly ended: Promise<void>;
   /** What the disk said. */
   problem: Error | undefined;
+  isRunning = true;
   readonly #sync: (path: string) => Promise<void>;
   readonly #left: Set<string>;
   readonly #underWay = new Map<string, Promise<void>>();
@@ -26,6 +27,9 @@ export class SyncRun {
       })
       .catch((error: Error) => {
         this.problem ??= error;
+      })
+      .finally(() => {
+        this.isRunning = false;
       });
   }
 
