@@ -51,11 +51,18 @@ export interface BrokerParts extends AdminParts {
   nodes(): NodesView;
 }
 
+export const STORE_KINDS = ['memory', 'data-folder', 'kafka-directory', 'cluster'] as const;
+export type StoreKind = (typeof STORE_KINDS)[number];
+
 /** Where a broker keeps what is to last. */
 export interface StoreFacts {
-  readonly kind: 'memory' | 'sqlite' | 'kafka-directory';
-  /** The folders, or none. */
+  readonly kind: StoreKind;
+  /** The folders, or none. Those of a node of a cluster have its sessions only. */
   readonly folders: readonly string[];
+  /** Of a data folder. */
+  readonly format?: number;
+  /** The NATS servers that a cluster keeps its logs on. */
+  readonly servers?: readonly string[];
 }
 
 export interface ListenerFacts {

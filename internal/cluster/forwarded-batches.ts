@@ -21,6 +21,7 @@ interface Head {
   readonly count: number;
   readonly maxTimestamp: number;
   readonly isPublished: boolean;
+  readonly baseOffset?: number | undefined;
   readonly producer?: UnplacedBatch['producer'];
   readonly numbered?: Omit<NumberedBatch, 'id'> & { readonly id: string };
 }
@@ -36,9 +37,9 @@ export function encodeBatches(batches: readonly ForwardedBatch[]): Uint8Array {
 }
 
 function headOf({ partition, batch }: ForwardedBatch): Head {
-  const { bytes, count, maxTimestamp, isPublished = false, producer, numbered } = batch;
+  const { bytes, count, maxTimestamp, isPublished = false, baseOffset, producer, numbered } = batch;
   return {
-    ...{ partition, byteLength: bytes.length, count, maxTimestamp, isPublished, producer },
+    ...{ partition, byteLength: bytes.length, count, maxTimestamp, isPublished, baseOffset, producer },
     ...(numbered && { numbered: { ...numbered, id: String(numbered.id) } }),
   };
 }
@@ -52,7 +53,7 @@ export function decodeBatches(packet: Uint8Array): ForwardedBatch[] {
     const own = Uint8Array.from(bytes.subarray(at, at + byteLength));
     if (own.length !== byteLength) throw new RangeError('a forwarded batch is cut off');
     at += byteLength;
-    const batch = { ...rest, bytes: own };
+    const batch: UnplacedBatch = { ...rest, bytes: own };
     if (numbered === undefined) return { partition, batch };
     return { partition, batch: { ...batch, numbered: { ...numbered, id: BigInt(numbered.id) } } };
   });

@@ -7,7 +7,8 @@ import { BrokerError, quoted } from '../errors.ts';
 import { maxExpandedBatchBytes } from '../limits/batch.ts';
 import { importedBatchBytes } from '../limits/live.ts';
 import type { TopicLog } from '../log/logs.ts';
-import type { PartitionLog } from '../log/partition-log.ts';
+import type { PartitionLog, UnplacedBatch } from '../log/partition-log.ts';
+import { StoreError } from '../store/store-error.ts';
 import { TurnPace } from './turn-pace.ts';
 
 export type { RecordForm };
@@ -45,23 +46,37 @@ export async function readRecords(
   return { records: found, next: last === undefined ? undefined : last.lastOffset + 1 };
 }
 
+/** Where a partition is to end, though nothing is kept there any more. */
+export interface PartitionEnd {
+  readonly partition: number;
+  readonly nextOffset: number;
+}
+
 /**
  * Appends records to the partitions that they name, in their order, with their times.
  *
  * @param keepsOffsets whether they get the offsets that they have; what lies between stays unused.
+ * @param ends where partitions are to end at least, if offsets are kept.
  * @returns when all of it is durable, how many there were.
- * @throws BrokerError where one of them cannot be, before anything is appended; StoreUnavailableError.
+ * @throws BrokerError where one of them cannot be, before anything is appended, or where somebody else appends; StoreUnavailableError.
  */
 export async function appendRecords(
   log: TopicLog,
   forms: readonly RecordForm[],
   keepsOffsets: boolean,
+  ends: readonly PartitionEnd[] = [],
 ): Promise<number> {
   const byPartition = Map.groupBy(forms, ({ partition }) => partition);
+  const endOf = new Map(keepsOffsets ? ends.map(({ partition, nextOffset }) => [partition, nextOffset]) : []);
+  for (const number of endOf.keys()) if (!byPartition.has(number)) byPartition.set(number, []);
   for (const [number, records] of byPartition) checkRecords(log, number, records, keepsOffsets);
-  await Promise.all(
-    Array.from(byPartition, ([number, records]) => appendTo(log.partitions[number]!, records, keepsOffsets)),
-  );
+  const appending = Array.from(byPartition, ([number, records]) => {
+    const partition = log.partitions[number]!;
+    return keepsOffsets
+      ? new PlacedRecords(partition).append(records, endOf.get(number) ?? 0)
+      : appendBehind(partition, records);
+  });
+  await Promise.all(appending);
   return forms.length;
 }
 
@@ -91,43 +106,96 @@ function checkRecords(
   }
 }
 
-async function appendTo(
-  partition: PartitionLog,
-  records: readonly RecordForm[],
-  keepsOffsets: boolean,
-): Promise<void> {
-  const builder = new BatchBuilder();
-  let next = partition.highWatermark;
-  let maxTimestamp = -1;
-  for (const form of records) {
-    const { timestamp, key, value, headers } = contentOf(form);
-    const isFull = builder.sizeBytes + (value?.length ?? 0) > importedBatchBytes;
-    if (isFull || (keepsOffsets && form.offset > next)) await write();
-    if (keepsOffsets && form.offset > next) await skipTo(form.offset);
-    builder.append(timestamp, key, 0, key?.length ?? 0, value, 0, value?.length ?? 0, headers);
-    maxTimestamp = Math.max(maxTimestamp, timestamp);
-    next++;
-  }
-  await write();
+/** What is gathered of records until it is a batch. */
+class Gathered {
+  readonly #builder = new BatchBuilder();
+  #maxTimestamp = -1;
 
-  async function write(): Promise<void> {
-    const { count } = builder;
-    if (count === 0) return;
-    // Who subscribes live is told of what happens, not of what has.
-    await partition.append({ bytes: builder.finish(), count, maxTimestamp, isPublished: true });
-    maxTimestamp = -1;
+  get count(): number {
+    return this.#builder.count;
+  }
+
+  isFullWith({ length }: { readonly length: number }): boolean {
+    return this.#builder.sizeBytes + length > importedBatchBytes;
+  }
+
+  add({ timestamp, key, value, headers }: ReturnType<typeof contentOf>): void {
+    this.#builder.append(timestamp, key, 0, key?.length ?? 0, value, 0, value?.length ?? 0, headers);
+    this.#maxTimestamp = Math.max(this.#maxTimestamp, timestamp);
+  }
+
+  /** Who subscribes live is told of what happens, not of what has. */
+  finish(): UnplacedBatch {
+    const { count } = this;
+    const maxTimestamp = this.#maxTimestamp;
+    this.#maxTimestamp = -1;
+    return { bytes: this.#builder.finish(), count, maxTimestamp, isPublished: true };
+  }
+}
+
+async function appendBehind(partition: PartitionLog, records: readonly RecordForm[]): Promise<void> {
+  const gathered = new Gathered();
+  for (const form of records) {
+    const content = contentOf(form);
+    if (gathered.count > 0 && gathered.isFullWith(content.value ?? NOTHING))
+      await partition.append(gathered.finish());
+    gathered.add(content);
+  }
+  if (gathered.count > 0) await partition.append(gathered.finish());
+}
+
+/** Records of one partition that keep their offsets: each batch says where it has to lie, as others may append too. */
+class PlacedRecords {
+  readonly #partition: PartitionLog;
+  readonly #gathered = new Gathered();
+  readonly #isBeginning: boolean;
+  /** Behind what is stored. */
+  #end: number;
+
+  constructor(partition: PartitionLog) {
+    this.#partition = partition;
+    this.#end = partition.highWatermark;
+    this.#isBeginning = partition.firstOffset === this.#end;
+  }
+
+  async append(records: readonly RecordForm[], untilOffset: number): Promise<void> {
+    const gathered = this.#gathered;
+    let isBeginning = this.#isBeginning;
+    for (const form of records) {
+      const content = contentOf(form);
+      const isGap = form.offset > this.#end + gathered.count;
+      if (isGap || gathered.isFullWith(content.value ?? NOTHING)) await this.#write();
+      if (isGap) await this.#skipTo(form.offset, isBeginning);
+      isBeginning = false;
+      gathered.add(content);
+    }
+    await this.#write();
+    await this.#skipTo(untilOffset, isBeginning);
+  }
+
+  async #write(): Promise<void> {
+    if (this.#gathered.count > 0) await this.#place(this.#gathered.finish());
+  }
+
+  async #place(batch: UnplacedBatch): Promise<void> {
+    try {
+      await this.#partition.append({ ...batch, baseOffset: this.#end });
+      this.#end += batch.count;
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'exists') throw invalid(error.message);
+      throw error;
+    }
   }
 
   /** At the beginning of a log what was never there is deleted; later it is a gap, as compaction makes them. */
-  async function skipTo(offset: number): Promise<void> {
-    const isBeginning = partition.highWatermark === partition.firstOffset;
-    while (next < offset) {
-      await partition.append(emptyBatch(offset - next));
-      next = partition.highWatermark;
-    }
-    if (isBeginning) await partition.deleteUntil(offset);
+  async #skipTo(offset: number, isBeginning: boolean): Promise<void> {
+    if (offset <= this.#end) return;
+    while (this.#end < offset) await this.#place(emptyBatch(offset - this.#end));
+    if (isBeginning) await this.#partition.deleteUntil(offset);
   }
 }
+
+const NOTHING = new Uint8Array(0);
 
 function invalid(message: string): BrokerError {
   return new BrokerError('invalid-change', message);

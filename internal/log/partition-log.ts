@@ -34,6 +34,8 @@ export interface UnplacedBatch {
   producer?: ProducerBatch;
   /** Given if a client of a live protocol numbered the messages in it: each is written once, however often it comes. */
   numbered?: NumberedBatch | undefined;
+  /** Where it has to lie: it is refused as `exists` unless that is the next offset of its leader. */
+  baseOffset?: number;
   /** Given if it belongs to a transaction, or is the mark that ends one. */
   transaction?: TransactionStep;
 }
@@ -189,7 +191,7 @@ export class PartitionLog {
    * Appends a batch, here or where its leader is; resolves with its base offset after it lasts. For a batch of an idempotent
    * producer that came before, that is the offset it has; for messages with numbers that came before, it is the end of the log.
    *
-   * @throws SequenceError; StoreUnavailableError where the store cannot write now; StoreError `not-leader`, `batch-too-large`.
+   * @throws SequenceError; StoreUnavailableError where the store cannot write now; StoreError `not-leader`, `batch-too-large`, `exists`.
    */
   append(batch: UnplacedBatch): Promise<number> {
     // One that is too large is not missed by what is behind it.
@@ -248,6 +250,11 @@ export class PartitionLog {
     }
     const { bytes, count, maxTimestamp } = batch;
     const baseOffset = this.#nextOffset;
+    if (batch.baseOffset !== undefined && batch.baseOffset !== baseOffset)
+      throw new StoreError(
+        'exists',
+        `offset ${batch.baseOffset} is not the next one, which is ${baseOffset}`,
+      );
     const lastOffset = baseOffset + count - 1;
     setBaseOffset(bytes, 0, baseOffset, this.leaderEpoch);
     this.#nextOffset = lastOffset + 1;
@@ -357,12 +364,14 @@ export class PartitionLog {
 
   /** Everything before `offset` goes. */
   async deleteUntil(offset: number): Promise<void> {
-    const until = Math.min(offset, this.#highWatermark);
-    if (until <= this.firstOffset) return;
+    if (offset <= this.firstOffset) return;
+    // How far it goes is known to its leader.
     if (this.leader !== 'here' && this.#elsewhere !== undefined) {
-      await this.#elsewhere.deleteUntil(this.id, until);
+      await this.#elsewhere.deleteUntil(this.id, offset);
       return;
     }
+    const until = Math.min(offset, this.#highWatermark);
+    if (until <= this.firstOffset) return;
     this.noteGone(await this.#store.deleteUntil(this.id, until));
     this.firstOffset = Math.max(this.firstOffset, until);
     this.#transactions.forgetBefore(this.firstOffset);

@@ -9,6 +9,7 @@ import { packageVersion } from '../lib/package-version.ts';
 import type { Connections } from '../observe/connections.ts';
 import type { Health } from '../observe/health.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { STORE_FORMAT } from '../store/sqlite/store-file.ts';
 import type { OpenAccess } from './access.ts';
 import type { Opened } from './opened.ts';
 import type { BrokerOptions } from './options.ts';
@@ -65,8 +66,19 @@ export function adminParts(parts: AdminPartsOf): BrokerParts {
 /** A broker on its own, as Kafka's clients know it. */
 const ALONE: OthersView = { self: 1, coordinator: 1, shards: 0, others: [] };
 
-function storeFacts({ memory, kafkaLogDirs, dataDir }: BrokerOptions): StoreFacts {
-  if (memory) return { kind: 'memory', folders: [] };
+function storeFacts({ memory, kafkaLogDirs, dataDir, cluster }: BrokerOptions): StoreFacts {
+  const folders = memory || dataDir === undefined ? [] : [dataDir];
+  if (cluster !== undefined) {
+    return { kind: 'cluster', servers: cluster.servers.map(withoutPassword), folders };
+  }
+  if (memory) return { kind: 'memory', folders };
   if (kafkaLogDirs !== undefined) return { kind: 'kafka-directory', folders: kafkaLogDirs.directories };
-  return dataDir === undefined ? { kind: 'memory', folders: [] } : { kind: 'sqlite', folders: [dataDir] };
+  return dataDir === undefined
+    ? { kind: 'memory', folders }
+    : { kind: 'data-folder', format: STORE_FORMAT, folders };
+}
+
+/** A URL of NATS may have credentials in it. */
+function withoutPassword(server: string): string {
+  return server.replace(/\/\/[^/@]*@/, '//');
 }

@@ -59,7 +59,7 @@ describe.each(ways)('a broker that is reached %s', (_, place) => {
     expect(out).toMatch(/^version +tinymq \S+, up \d+ (?:s|min)\nhealth +pass\nstore +sqlite .*data/m);
     expect(out).toMatch(/^mqtt +[1-9]/m);
     const overview = JSON.parse(await done(['status', '-json', ...place()]));
-    expect(overview).toMatchObject({ health: 'pass', store: { kind: 'sqlite' }, logs: 1 });
+    expect(overview).toMatchObject({ health: 'pass', store: { kind: 'data-folder', format: 5 }, logs: 1 });
     client.drop();
   });
 

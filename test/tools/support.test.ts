@@ -66,7 +66,7 @@ it('has all that a report needs, and no secret that the broker was given', async
   ]);
   const json = (name: string) => JSON.parse(files[`tinymq-support/${name}`]!);
   expect(json('about.json')).toMatchObject({ node: process.version });
-  expect(json('overview.json')).toMatchObject({ health: 'pass', store: { kind: 'sqlite' } });
+  expect(json('overview.json')).toMatchObject({ health: 'pass', store: { kind: 'data-folder', format: 5 } });
   expect(JSON.stringify(json('config.json'))).toContain('log-level');
   expect(json('clients.json')).toMatchObject({ total: 1, doors: { mqtt: 1 } });
   expect(json('verify.json')).toMatchObject({ topics: 1, problems: [] });

@@ -3,7 +3,10 @@ import { tableText } from '../table.ts';
 
 /** Several names may stand behind one flag, with commas between. */
 export function split(items: readonly string[]): string[] {
-  return items.flatMap((item) => item.split(',')).filter((item) => item !== '');
+  return items
+    .flatMap((item) => item.split(','))
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
 /** The result for programs. */

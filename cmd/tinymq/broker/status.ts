@@ -43,12 +43,24 @@ function healthLines({ checks }: Pick<Overview, 'checks'>, health: string): stri
   return [health, ...wrong.map(([name, { status: each, problem = each }]) => `${name}: ${problem}`)];
 }
 
-function storeText({ store: { kind, folders, bytes, freeBytes } }: Pick<Overview, 'store'>): string {
+/** What a store is called. */
+const STORE_WORDS: Readonly<Record<string, string>> = {
+  memory: 'memory',
+  'data-folder': 'data folder',
+  'kafka-directory': "Kafka's log directories",
+  cluster: 'cluster on',
+};
+
+function storeText({ store }: Pick<Overview, 'store'>): string {
+  const { kind, folders, format, servers = [], bytes, freeBytes } = store;
   const sizes = [
     ...(bytes === undefined ? [] : [sizeText(bytes)]),
     ...(freeBytes === undefined ? [] : [`${sizeText(freeBytes)} free`]),
   ];
-  return [[kind, ...folders].join(' '), ...sizes].join(', ');
+  const isNode = servers.length > 0;
+  const where = [STORE_WORDS[kind] ?? kind, ...(isNode ? servers : folders)].join(' ');
+  const sessions = isNode && folders.length > 0 ? [`sessions in ${folders.join(' ')}`] : [];
+  return [where, ...(format === undefined ? [] : [`format ${format}`]), ...sessions, ...sizes].join(', ');
 }
 
 function droppedLines({ droppedByCode }: Overview): string[] {

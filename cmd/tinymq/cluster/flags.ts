@@ -2,6 +2,7 @@ import { clusterOptions } from '../../cli/options/cluster-options.ts';
 import { integer, list, text, toggle } from '../../cli/options/option.ts';
 import type { Program } from '../../cli/options/program.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
+import { brokerOptions } from '../reach/flags.ts';
 
 const MOST_PORT = 65_535;
 
@@ -12,7 +13,7 @@ const configOptions = {
   nodes: list({
     group: 'Cluster',
     placeholder: 'NAME|NAME=HOST',
-    help: 'the NATS servers: one, three or five names, with commas between; the name is the host unless that stands behind it',
+    help: 'the NATS servers: one, three, five or seven names, with commas between; the name is the host unless that stands behind it',
   }),
   local: toggle({
     group: 'Cluster',
@@ -110,4 +111,30 @@ export const clusterCheckProgram: Program<typeof checkOptions> = {
   examples: [
     'tinymq cluster check -cluster nats://a:4222,nats://b:4222,nats://c:4222 -cluster-monitor http://a:8222,http://b:8222,http://c:8222',
   ],
+};
+
+const importOptions = {
+  ...brokerOptions,
+  'no-compare': toggle({
+    group: 'Import',
+    help: 'do not read all records once more from both sides to compare them',
+  }),
+  json,
+  quiet: toggle({ group: 'Output', help: 'print nothing unless it fails' }),
+  options: kafkaOptions.options,
+};
+
+export const clusterImportProgram: Program<typeof importOptions> = {
+  name: 'tinymq cluster import',
+  summary:
+    'Copies what a broker on its own has into a cluster, through any node: logs with their offsets, groups, retained messages, users, rules and limits.',
+  options: importOptions,
+  operands: {
+    usage: 'FOLDER',
+    help: 'the data folder of a broker that is stopped, or one that tinymq restore has made of a backup',
+    min: 1,
+    max: 1,
+  },
+  fileFlag: optionsFileFlag,
+  examples: ['tinymq cluster import ./old -url http://a.example.com:8080'],
 };

@@ -8,6 +8,7 @@ import {
   number,
   objectOf,
   recordOf,
+  STORE_KINDS,
   text,
   texts,
   time,
@@ -23,8 +24,11 @@ export const showOverview = defineOperation({
     listeners: listOf(objectOf({ door: text, url: text })),
     store: objectOf(
       {
-        kind: { type: 'string', enum: ['memory', 'sqlite', 'kafka-directory'] },
-        ...{ folders: texts, bytes: number, freeBytes: number },
+        kind: { type: 'string', enum: STORE_KINDS },
+        folders: { ...texts, description: 'Those of a node of a cluster have its sessions only.' },
+        format: { ...number, description: 'Of a data folder.' },
+        servers: { ...texts, description: 'The NATS servers that a cluster keeps its logs on.' },
+        ...{ bytes: number, freeBytes: number },
       },
       ['kind', 'folders'],
     ),

@@ -1,7 +1,7 @@
 import { THE_BROKER } from '../../access/policy.ts';
 import { BrokerError, quoted } from '../../errors.ts';
 import { maxImportBytes, maxImportedMessages, pageBytes } from '../../limits/admin.ts';
-import { appendRecords, type RecordForm, readRecords } from '../../live/log-records.ts';
+import { appendRecords, type PartitionEnd, type RecordForm, readRecords } from '../../live/log-records.ts';
 import type { Logs, TopicLog } from '../../log/logs.ts';
 import { internalTopicProblem, logNameProblem } from '../../log/names.ts';
 import { topicConfigProblem, topicConfigsProblem } from '../../log/topic-configs.ts';
@@ -71,6 +71,7 @@ interface ImportInput {
   readonly partitions?: number;
   readonly settings?: Readonly<Record<string, string>>;
   readonly keepOffsets?: boolean;
+  readonly ends?: readonly PartitionEnd[];
   readonly records: readonly RecordForm[];
 }
 
@@ -89,20 +90,24 @@ export const importLog = defineOperation({
       },
       settings: { ...recordOf(text), description: 'Of the log that is created.' },
       keepOffsets: { ...flag, description: 'Records get the offsets that they have, which must be free.' },
+      ends: {
+        ...listOf(objectOf({ partition: OFFSET, nextOffset: OFFSET })),
+        description: 'Where partitions end at least, with keepOffsets: offsets before that stay unused.',
+      },
     },
     ['records'],
   ),
   answer: objectOf({ imported: number }),
   async run(
     { logs }: LogParts,
-    { name, partitions, settings = {}, keepOffsets = false, records }: ImportInput,
+    { name, partitions, settings = {}, keepOffsets = false, ends, records }: ImportInput,
   ) {
     if (logs === undefined) throw new BrokerError('no-such-object', 'this broker keeps nothing');
     const problem = logNameProblem(name) ?? internalTopicProblem(name) ?? settingsProblem(settings, logs);
     if (problem !== undefined) throw new BrokerError('invalid-change', problem);
     const log =
       partitions === undefined ? demandLog(logs, name) : await logs.topicOrNew(name, partitions, settings);
-    return { imported: await appendRecords(log, records, keepOffsets) };
+    return { imported: await appendRecords(log, records, keepOffsets, ends) };
   },
 });
 

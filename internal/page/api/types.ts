@@ -22,7 +22,14 @@ export interface Overview {
   version: string;
   startedAt: string;
   listeners: readonly { door: string; url: string }[];
-  store: { kind: string; folders?: readonly string[]; bytes?: number; freeBytes?: number };
+  store: {
+    kind: string;
+    folders?: readonly string[];
+    format?: number;
+    servers?: readonly string[];
+    bytes?: number;
+    freeBytes?: number;
+  };
   health: Health;
   checks: Readonly<Record<string, Check>>;
   doors: readonly DoorFacts[];

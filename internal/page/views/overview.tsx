@@ -220,7 +220,8 @@ function About({ overview }: { overview: Overview }) {
         facts={[
           ['Version', version],
           ['Running for', ago(startedAt).replace(' ago', '')],
-          ['Store', store.kind],
+          ['Store', store.format === undefined ? store.kind : `${store.kind}, format ${store.format}`],
+          ['NATS servers', store.servers && <span class="mono">{store.servers.join(', ')}</span>],
           [
             'Folder',
             store.folders?.length ? <span class="mono">{store.folders.join(', ')}</span> : undefined,

@@ -24,6 +24,7 @@ import type { LogStore, NewBatch, StoredState, StoreEvent } from '../log-store.t
 import { openForWriting } from './files.ts';
 import type { Change, WriteTransaction } from './messages.ts';
 import { SqliteStore } from './sqlite-store.ts';
+import { STORE_FORMAT } from './store-file.ts';
 import { SqliteWriter } from './writer.ts';
 
 const folders: string[] = [];
@@ -98,7 +99,7 @@ describe('files of the store', () => {
     expect(state.topics).toHaveLength(1);
     await store.close();
     const migrated = new DatabaseSync(join(directory, 'tinymq.db'));
-    expect(migrated.prepare('PRAGMA user_version').get()).toEqual({ user_version: 5 });
+    expect(migrated.prepare('PRAGMA user_version').get()).toEqual({ user_version: STORE_FORMAT });
     migrated.close();
   });
 
