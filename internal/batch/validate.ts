@@ -123,6 +123,8 @@ class RecordsCheck {
   readonly #count: number;
   readonly #baseTimestamp: number;
   readonly #requireKeys: boolean;
+  /** Whether there are times that records may not have. */
+  readonly #hasTimes: boolean;
   readonly #earliest: number;
   readonly #latest: number;
   readonly #onHeaders: BatchLimits['onHeaders'];
@@ -142,6 +144,7 @@ class RecordsCheck {
     this.#count = header.recordCount;
     this.#baseTimestamp = header.baseTimestamp;
     this.#requireKeys = requireKeys;
+    this.#hasTimes = timestamps !== undefined;
     this.#earliest = timestamps?.earliest ?? -Infinity;
     this.#latest = timestamps?.latest ?? Infinity;
   }
@@ -153,28 +156,26 @@ class RecordsCheck {
   /** Checks the next records, up to {@link STEP_RECORDS}. */
   some(): void {
     const { bytes, end } = this.#records;
-    let at = this.#at;
     const cursor = this.#cursor;
+    const onHeaders = this.#onHeaders;
     const until = Math.min(this.#count, this.#index + STEP_RECORDS);
-    let index = this.#index;
-    for (; index < until; index++) {
+    let at = this.#at;
+    let minDelta = this.#minDelta;
+    let maxDelta = this.#maxDelta;
+    for (let index = this.#index; index < until; index++) {
       cursor.read(bytes, at, end, index);
-      if (cursor.offsetDelta !== index) {
-        throw new RecordBatchError(
-          'invalid-record',
-          `record ${index} has offset ${cursor.offsetDelta}`,
-          index,
-        );
-      }
+      if (cursor.offsetDelta !== index) throw misplaced(index, cursor.offsetDelta);
       const delta = cursor.timestampDelta;
-      if (delta > this.#maxDelta) this.#maxDelta = delta;
-      if (delta < this.#minDelta) this.#minDelta = delta;
-      if (this.#onHeaders !== undefined && cursor.headerCount > 0) this.#onHeaders(cursor.headers(bytes));
+      if (delta > maxDelta) maxDelta = delta;
+      if (delta < minDelta) minDelta = delta;
+      if (onHeaders !== undefined && cursor.headerCount > 0) onHeaders(cursor.headers(bytes));
       if (this.#requireKeys && cursor.keyStart < 0) this.#rejectKeyless(index);
-      else this.#checkTime(index, this.#baseTimestamp + delta);
+      else if (this.#hasTimes) this.#checkTime(index, this.#baseTimestamp + delta);
       at = cursor.end;
     }
-    this.#index = index;
+    this.#minDelta = minDelta;
+    this.#maxDelta = maxDelta;
+    this.#index = until;
     this.#at = at;
   }
 
@@ -217,4 +218,8 @@ class RecordsCheck {
       this.#rejected,
     );
   }
+}
+
+function misplaced(index: number, offsetDelta: number): RecordBatchError {
+  return new RecordBatchError('invalid-record', `record ${index} has offset ${offsetDelta}`, index);
 }
