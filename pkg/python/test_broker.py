@@ -82,6 +82,25 @@ class Connecting(Broker):
             client.abort()
             thread.join()
 
+    # The client forgot how far its count was, and never had an answer to what it published afterwards.
+    def test_an_answer_to_what_was_not_sent(self):
+        ack = tinymq.encode_ack(tinymq.ACKNOWLEDGED, 1 << 62)
+        refusal = tinymq.encode_frame(tinymq.PUBLISH_REFUSED | tinymq.ONCE, payload=bytes(7) + b"\1no")
+        for answer in (ack, refusal):
+            with self.subTest(answer), socket.create_server(("localhost", 0)) as server:
+                def serve(said=tinymq.encode_frame(tinymq.CONNACK) + answer):
+                    sock, _ = server.accept()
+                    with sock:
+                        sock.sendall(said)
+                        while sock.recv(1000):
+                            pass
+                thread = threading.Thread(target=serve)
+                thread.start()
+                url = f"tcp://localhost:{server.getsockname()[1]}"
+                with self.assertRaises(tinymq.ProtocolError), self.open(url) as client:
+                    client.receive(PATIENCE)
+                thread.join()
+
     def test_a_connection_that_is_taken_over(self):
         first = self.open(client_id=self.name())
         self.open(client_id=first.client_id)

@@ -345,7 +345,9 @@ class _Count:
         self.waiting: collections.deque[tuple[bytes, Pending]] = collections.deque()
 
     def answer(self, up_to: int) -> list[Pending]:
-        answered = [self.waiting.popleft()[1] for _ in range(min(up_to - self.acknowledged, len(self.waiting)))]
+        if up_to > self.acknowledged + len(self.waiting):
+            raise ProtocolError(f"an answer to number {up_to}, which was not sent")
+        answered = [self.waiting.popleft()[1] for _ in range(up_to - self.acknowledged)]
         self.acknowledged = max(self.acknowledged, up_to)
         return answered
 
@@ -518,6 +520,7 @@ class Client:
     def unsubscribe(self, filter: str) -> None:
         self._request(UNSUBACK, filter, encode_frame(UNSUBSCRIBE, filter, client_id=self.client_id))
         self._positions.pop(filter, None)
+        self._readers = {number: reader for number, reader in self._readers.items() if reader[0] != filter}
 
     def positions(self, replay: str) -> list[Position]:
         """Where a replay is: behind the last message that `receive` returned, in each log."""
