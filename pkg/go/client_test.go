@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -173,6 +175,8 @@ func TestRefusals(t *testing.T) {
 	told := make(chan *Error, 1)
 	c := dial(t, Options{OnRefused: func(err *Error) { told <- err }})
 	equal(t, code(c.Publish(within(t), Message{Topic: "secret", QoS: 1}).Wait(within(t))), "not-authorized")
+	many := slices.Repeat([]Header{{"n", strings.Repeat("x", 65_000)}}, 5)
+	equal(t, code(c.Publish(within(t), Message{Topic: "a", QoS: 1, Headers: many}).Wait(within(t))), "invalid-properties")
 	ok(t, c.Publish(within(t), Message{Topic: "a", QoS: 1}).Wait(within(t)))
 	ok(t, c.Publish(within(t), Message{Topic: "secret"}).Wait(within(t)))
 	equal(t, (<-told).Topic, "secret")
@@ -194,6 +198,15 @@ func TestRetainedMessagesAndOptions(t *testing.T) {
 	ok(t, c.Unsubscribe(within(t), topic))
 	ok(t, other.Publish(within(t), Message{Topic: topic, QoS: 1}).Wait(within(t)))
 	nothingComes(t, c)
+}
+
+func TestWhatWasToBeRetainedIsToldOnlyWhereThatIsWanted(t *testing.T) {
+	c, other, topic := dial(t, Options{}), dial(t, Options{}), topic()
+	for _, isTold := range []bool{true, false} {
+		subscribe(t, c, topic, SubscribeOptions{RetainAsPublished: isTold, Retained: RetainedNever})
+		ok(t, other.Publish(within(t), Message{Topic: topic, Payload: []byte("live"), Retain: true, QoS: 1}).Wait(within(t)))
+		equal(t, receive(t, c).Retain, isTold)
+	}
 }
 
 func TestWill(t *testing.T) {
@@ -261,6 +274,15 @@ func TestAcknowledgementWithinAWindow(t *testing.T) {
 	again.Ack()
 	again.Ack()
 	nothingComes(t, c)
+}
+
+func TestManyMessagesWithinASmallWindow(t *testing.T) {
+	c, topic := dial(t, Options{Window: 10}), topic()
+	subscribe(t, c, topic, SubscribeOptions{QoS: 1})
+	for _, text := range numbers(200) {
+		c.Publish(within(t), Message{Topic: topic, Payload: []byte(text), QoS: 1})
+	}
+	equal(t, texts(t, c, 200), numbers(200))
 }
 
 func TestAReplayGoesOnWhereItWas(t *testing.T) {
