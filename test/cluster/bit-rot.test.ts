@@ -118,6 +118,7 @@ describe.runIf('there' in program)('a bit that flips on the disk of a NATS serve
     ['the leader', 0, true],
     ['another one', 1, true],
     ['the leader, whose index is gone', 0, false],
+    ['another one, whose index is gone', 2, false],
   ])(
     'on %s is passed over by no reader, and found, and mended as is said',
     { timeout: 180_000 },
