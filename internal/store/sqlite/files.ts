@@ -1,10 +1,22 @@
-import { chmodSync, closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from '../../lib/sqlite.ts';
 import { storeBusyTimeoutMs, storeCacheBytes, storeCheckpointBytes } from '../../limits/store.ts';
 import type { FsyncPolicy } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';
 import { SQLITE_PRIMARY_CODE, StoreError } from '../store-error.ts';
+import { syncDirectory } from '../sync-directory.ts';
 import { defineChecksums } from './checksum.ts';
 import { migrate, PAGE_BYTES } from './schema.ts';
 import { STORE_FILE as DATABASE } from './store-file.ts';
@@ -84,6 +96,59 @@ export function setAside(directory: string): string {
     if (existsSync(file)) renameSync(file, join(directory, DATABASE + suffix + extra));
   }
   return join(directory, DATABASE + suffix);
+}
+
+/** A file that a connection has open lost its name: what is written into it is gone when it is closed. */
+export class RemovedFileError extends Error {}
+
+/** The files that a connection writes, which somebody may remove. */
+export class NamedFiles {
+  readonly #inodes: ReadonlyMap<string, number>;
+
+  /** @param directory whose store is open, and was read from. */
+  constructor(directory: string) {
+    const files = ['', '-wal'].map((extra) => join(directory, DATABASE + extra));
+    this.#inodes = new Map(files.map((file) => [file, statSync(file).ino]));
+  }
+
+  /** @throws RemovedFileError where one of them is another file by now, or none */
+  demand(): void {
+    for (const [file, inode] of this.#inodes) {
+      if (statSync(file, { throwIfNoEntry: false })?.ino === inode) continue;
+      throw new RemovedFileError(`${file} was removed while the broker had it open`);
+    }
+  }
+}
+
+/**
+ * Gives the store a file with its name again, with all that a connection whose files were removed still has; that is closed then.
+ *
+ * @throws errors of SQLite and of the system.
+ */
+export function restoreFile(db: DatabaseSync, directory: string): void {
+  const file = join(directory, DATABASE);
+  const copy = `${file}.restored`;
+  rmSync(copy, { force: true });
+  db.prepare('VACUUM INTO ?').run(copy);
+  chmodSync(copy, FILE_MODE);
+  const fd = openSync(copy, 'r+');
+  fsyncSync(fd);
+  closeSync(fd);
+  closeQuietly(db);
+  // They belong to the file that is gone: the next connection would take what is in them for its own.
+  for (const extra of ['-wal', '-shm']) rmSync(file + extra, { force: true });
+  renameSync(copy, file);
+  syncDirectory(directory);
+}
+
+/** @throws Error where a broker that runs would begin with an empty file, as its own was removed */
+export function demandFile(directory: string): void {
+  const file = join(directory, DATABASE);
+  if (!existsSync(file)) {
+    throw new Error(
+      `${file} was removed, and cannot be written anew: put it back, or start the broker anew without it`,
+    );
+  }
 }
 
 /** Whether the content of a file is wrong, rather than the disk or the moment. */

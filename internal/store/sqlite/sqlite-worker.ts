@@ -1,7 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { CorruptBatchError, StoreError, unavailableReason } from '../store-error.ts';
-import { closeQuietly, isDamage, lockDirectory, openForReading, openForWriting, setAside } from './files.ts';
+import {
+  closeQuietly,
+  demandFile,
+  isDamage,
+  lockDirectory,
+  NamedFiles,
+  openForReading,
+  openForWriting,
+  RemovedFileError,
+  setAside,
+} from './files.ts';
 import type {
   FromReader,
   FromWriter,
@@ -26,6 +36,7 @@ else read(role.directory);
 function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): void {
   let lock: DatabaseSync | undefined;
   let writer: SqliteWriter | undefined;
+  let files: NamedFiles | undefined;
   let isSweeping = false;
 
   port.on('message', (message: ToWriter) => {
@@ -48,6 +59,7 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
     writer = undefined;
     try {
       lock ??= lockDirectory(directory);
+      if (!isFirst) demandFile(directory);
       try {
         writer = new SqliteWriter(openForWriting(directory, fsync), keepUntil);
       } catch (error) {
@@ -56,6 +68,7 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
         moved = { file: setAside(directory), reason: (error as Error).message };
         writer = new SqliteWriter(openForWriting(directory, fsync), keepUntil);
       }
+      files = new NamedFiles(directory);
       tell({ kind: 'opened', state: writer.state, setAside: moved });
       sweepSoon();
     } catch (error) {
@@ -68,6 +81,7 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
     if (!writer) return;
     try {
       const { outcomes, took } = writer.apply(group);
+      files!.demand();
       tell({ kind: 'group-done', slab: group.slab, outcomes, took }, [group.slab]);
       sweepSoon();
     } catch (error) {
@@ -90,9 +104,19 @@ function write({ directory, fsync }: Extract<WorkerRole, { role: 'writer' }>): v
   }
 
   function fail(error: unknown): void {
+    if (error instanceof RemovedFileError) restore();
     writer?.close();
     writer = undefined;
     tell({ kind: 'failed', reason: unavailableReason(error), message: (error as Error).message });
+  }
+
+  /** Whether that was possible shows where it is opened again. */
+  function restore(): void {
+    try {
+      writer?.restore(directory);
+    } catch {
+      // The disk does not take it, or the folder is gone.
+    }
   }
 
   function tell(message: FromWriter, transfer?: ArrayBuffer[]): void {

@@ -3,7 +3,7 @@ import { storeFreeBytesKept, storeVacuumPages } from '../../limits/store.ts';
 import type { StoredState } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
 import { makeChange } from './changes.ts';
-import { closeQuietly } from './files.ts';
+import { closeQuietly, restoreFile } from './files.ts';
 import {
   APPEND_FIELDS,
   type Change,
@@ -78,6 +78,11 @@ export class SqliteWriter {
     if (freePages <= 0) return false;
     this.#db.exec(`PRAGMA incremental_vacuum(${Math.min(freePages, storeVacuumPages)})`);
     return true;
+  }
+
+  /** Closes it, and has a new file hold what it has: its own was removed. @throws errors of SQLite and of the system */
+  restore(directory: string): void {
+    restoreFile(this.#db, directory);
   }
 
   close(): void {
