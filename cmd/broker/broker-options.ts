@@ -13,6 +13,7 @@ import type {
   TokenOptions,
 } from '../../pkg/embed/index.ts';
 import { clusterTlsOf } from '../cli/options/cluster-options.ts';
+import { itemsOf } from '../cli/options/items.ts';
 import type { Values } from '../cli/options/option.ts';
 import { UsageError } from '../cli/options/program.ts';
 import type { brokerProgram } from './flags.ts';
@@ -80,7 +81,7 @@ export function brokerOptionsOf(
 
 /** @throws UsageError where a flag about a cluster has no effect. */
 function clusterOf(values: BrokerValues, given: ReadonlySet<string>): ClusterOption | undefined {
-  const servers = values.cluster.flatMap((item) => item.split(','));
+  const servers = itemsOf(values.cluster);
   if (servers.length === 0) {
     const useless = [...given].find((flag) => flag.startsWith('cluster-'));
     if (useless !== undefined) throw new UsageError(`-${useless} has no effect without -cluster`);
@@ -95,7 +96,7 @@ function clusterOf(values: BrokerValues, given: ReadonlySet<string>): ClusterOpt
     fsync: values['cluster-fsync'],
     credentialsFile: values['cluster-credentials'],
     tls: clusterTlsOf(values),
-    monitors: values['cluster-monitor'].flatMap((item) => item.split(',')),
+    monitors: itemsOf(values['cluster-monitor']),
   };
 }
 

@@ -1,13 +1,7 @@
 import { printableText } from '../../../internal/lib/printable.ts';
 import { tableText } from '../table.ts';
 
-/** Several names may stand behind one flag, with commas between. */
-export function split(items: readonly string[]): string[] {
-  return items
-    .flatMap((item) => item.split(','))
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-}
+export { itemsOf as split } from '../../cli/options/items.ts';
 
 /** The result for programs. */
 export function print(result: unknown): void {
