@@ -40,6 +40,14 @@ async function subscribed(node: number, filter: string, options = {}): Promise<M
   return got;
 }
 
+/** Characters that some protocol takes for more than text, but for wildcards and what no topic may have. */
+const CHARACTERS = [...'*>. /$\\\t\r\n\u007f"%{}_é🙂ab1'];
+
+function randomTopic(): string {
+  const length = 1 + Math.floor(Math.random() * 30);
+  return `t${Array.from({ length }, () => CHARACTERS[Math.floor(Math.random() * CHARACTERS.length)]).join('')}`;
+}
+
 const textsOf = (messages: readonly Message[]) => messages.map((message) => message.text());
 
 /** Whether nodes know what was subscribed to elsewhere: a message comes through. */
@@ -110,6 +118,30 @@ describe('live messages between nodes', { timeout: 120_000 }, () => {
     expect(all()).toEqual(sent);
     expect(textsOf(plain)).toEqual(sent);
     for (const messages of members) expect(messages.length).toBeGreaterThan(0);
+  });
+
+  it('come with their topics as they are, whatever NATS makes of them elsewhere', async () => {
+    const got = await subscribed(1, '#');
+    const publisher = await clientOf(0);
+    await untilRouted(publisher, 'probe', [got]);
+    const topics = [
+      '*',
+      '>',
+      'a.*.>',
+      '.',
+      ' ',
+      '/',
+      'a//b',
+      'a\r\nPUB b 1\r\nx',
+      '_INBOX.x',
+      'é🙂',
+      'x'.repeat(65_535),
+    ];
+    const random = Array.from({ length: 2_000 }, () => randomTopic());
+    const sent = [...topics, ...random];
+    for (const topic of sent) await publisher.publish(topic, '');
+    await eventually(() => got.length >= sent.length, 'all messages');
+    expect(got.map(({ topic }) => topic)).toEqual(sent);
   });
 
   it('are kept once, by the node that they were published on', async () => {

@@ -68,7 +68,9 @@ describe.runIf('there' in program)('live messages between processes', () => {
   it(
     'reach frames, MQTT, # and one of each group on other nodes, each once and in order',
     async () => {
-      await using cluster = await startClusterProcesses(natsProgram);
+      // This process reads for all of them, and is no slow subscriber when the machine stops for a second.
+      const flags = ['-slow-consumer-wait', '60'];
+      await using cluster = await startClusterProcesses(natsProgram, { flags });
       const [a, b, c] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
       await untilLinked(cluster.nodes);
       const clients = await Promise.all([b, c, c, b, c].map((node) => clientOf(node)));
@@ -93,6 +95,10 @@ describe.runIf('there' in program)('live messages between processes', () => {
       }
       await eventually(() => [onB, all, mqtt].every(({ length }) => length >= count), 'all messages');
       await eventually(() => shareB.length + shareC.length >= count, 'those of the group');
+      const counted = ['tinymq_link_messages_lost_total', 'tinymq_messages_dropped_total'].flatMap((name) =>
+        cluster.nodes.map((node) => metricOf(node, name)),
+      );
+      expect(await Promise.all(counted)).toEqual([0, 0, 0, 0, 0, 0]);
       for (const numbers of [onB, all, mqtt]) expect(firstWrong(numbers, count)).toBeUndefined();
       expect(
         [...shareB, ...shareC].sort((x, y) => x - y).findIndex((number, index) => number !== index),

@@ -23,6 +23,8 @@ export interface ClientProgram {
   readonly canBeIdempotent: boolean;
   /** Its idempotent producer fails by itself, at times, when it has to send again (IBM/sarama issue 3354). */
   readonly losesSequences?: boolean;
+  /** It asks no other brokers for metadata than those that it was given. */
+  readonly needsAllBrokers?: boolean;
   /** What it has read and not committed when it is ended is read again. */
   readonly forgetsAtEnd?: boolean;
   /** It gives its users null where there was nothing in a key, a value or a header. */

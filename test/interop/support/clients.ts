@@ -18,6 +18,7 @@ export function goClients(program: (name: string) => string): ClientProgram[] {
       compressions: ALL,
       canBeIdempotent: false,
       readsEmptyAsNull: true,
+      needsAllBrokers: true,
       lacks: ['deleteRecords'],
     },
     {
@@ -56,6 +57,7 @@ export function nodeClients(packages: string): ClientProgram[] {
       name: 'platformatic-kafka 2.12',
       command: command('platformatic.ts'),
       env,
+      needsAllBrokers: true,
       compressions: ALL,
       canBeIdempotent: true,
       lacks: [],

@@ -33,7 +33,7 @@ export class GroupInCluster implements AsyncDisposable {
 
   constructor(client: ClientProgram, bootstraps: readonly [all: string, one: string]) {
     this.client = client;
-    this.#bootstraps = bootstraps;
+    this.#bootstraps = client.needsAllBrokers ? [bootstraps[0], bootstraps[0]] : bootstraps;
     const name = client.name.replaceAll(/\W/g, '-');
     this.topic = unique(`orders-${name}`);
     this.group = unique(`workers-${name}`);
@@ -123,7 +123,8 @@ export class GroupInCluster implements AsyncDisposable {
     const producer = this.#producer!;
     const acknowledged = await producer.end();
     const { topic } = this;
-    const read = await consume(reader, bootstrap, { topic, count: acknowledged.length });
+    const group = unique('readers');
+    const read = await consume(reader, bootstrap, { topic, group, count: acknowledged.length });
     for (const partition of PARTITIONS) {
       const values = read.filter((line) => line.partition === partition).map(numberIn);
       const told = acknowledged.filter((line) => line.partition === partition);
