@@ -149,10 +149,13 @@ describe.runIf('there' in program)('a bit that flips on the disk of a NATS serve
   it('on all of them is told by its offsets, with exit code 1', { timeout: 180_000 }, async () => {
     for (const server of nats.servers) await stopped(server, (stopping) => flipBit(stopping));
     const flags = ['-cluster', nats.urls.join(','), '-cluster-name', cluster];
-    const { code, errors } = await runTinymq(['cluster', 'check', ...flags, '-quiet']);
-    expect(code).toBe(1);
-    const [, first, last] =
-      /offsets (\d+) to (\d+) of topic orders, partition 0, are on no server/.exec(errors) ?? [];
+    const DAMAGE = /offsets (\d+) to (\d+) of topic orders, partition 0, are on no server/;
+    // Servers that have just been started may not answer yet.
+    const [, first, last] = await eventually(async () => {
+      const { code, errors } = await runTinymq(['cluster', 'check', ...flags, '-quiet']);
+      expect(code).toBe(1);
+      return DAMAGE.exec(errors) ?? undefined;
+    }, 'what is damaged');
     expect(Number(last)).toBeGreaterThanOrEqual(Number(first));
     const store = await opened();
     await expect(store.read(partition, Number(first), BATCH_BYTES)).rejects.toMatchObject({

@@ -77,8 +77,11 @@ export class ReplicaReader {
     this.#taken++;
   }
 
+  /** JetStream may not answer in time: then it ends by itself, as nobody asks it any more. */
   async close(): Promise<void> {
-    await this.#jetStream.ask(`CONSUMER.DELETE.${this.#stream}.${this.#consumer}`);
+    await this.#jetStream.ask(`CONSUMER.DELETE.${this.#stream}.${this.#consumer}`).catch((error) => {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+    });
   }
 
   /** Fetches the messages that come next. @throws StoreUnavailableError */
