@@ -219,9 +219,11 @@ export class SmqWriter extends ClusterWriter {
 
   protected async write(node: ClusterNode): Promise<void> {
     const text = `${this.#name} ${this.#made++}`;
-    this.#client ??= await SmqClient.connect(
-      { host: '127.0.0.1', port: node.ports.grpc },
-      { tls: undefined, stop: this.#stop.signal, connectTimeoutMs: ANSWER_MS, requestTimeoutMs: ANSWER_MS },
+    this.#client ??= await inTime(
+      SmqClient.connect(
+        { host: '127.0.0.1', port: node.ports.grpc },
+        { tls: undefined, stop: this.#stop.signal, connectTimeoutMs: ANSWER_MS, requestTimeoutMs: ANSWER_MS },
+      ),
     );
     const types = { request: ProduceRequest, response: ProduceResponse };
     const request = { topic: this.topic, message: Buffer.from(text) };
@@ -257,12 +259,14 @@ export class MqttWriter extends ClusterWriter {
 
   protected async write(node: ClusterNode): Promise<void> {
     const text = `${this.#name} ${this.#made++}`;
-    this.#client ??= await MqttClient.connect(
-      { host: '127.0.0.1', port: node.ports.frames },
-      {
-        ...{ clientId: this.#name, softwareVersion: 'test', tls: undefined, stop: this.#stop.signal },
-        ...{ connectTimeoutMs: ANSWER_MS, requestTimeoutMs: ANSWER_MS },
-      },
+    this.#client ??= await inTime(
+      MqttClient.connect(
+        { host: '127.0.0.1', port: node.ports.frames },
+        {
+          ...{ clientId: this.#name, softwareVersion: 'test', tls: undefined, stop: this.#stop.signal },
+          ...{ connectTimeoutMs: ANSWER_MS, requestTimeoutMs: ANSWER_MS },
+        },
+      ),
     );
     const client = this.#client;
     const answered = new Promise<void>((resolve) => {
