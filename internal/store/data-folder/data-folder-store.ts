@@ -3,8 +3,10 @@ import type { LentMemory } from '../../lib/lent-memory.ts';
 import { dataFolderSegmentBytes } from '../../limits/store.ts';
 import { noSuchTopic } from '../batch-rules.ts';
 import type { Entry, EntryChange, EntryStore } from '../entry-store.ts';
-import { formatKafkaDirectory, isFormatted } from '../kafka-directory/format.ts';
+import { IDENTITY_FILE } from '../kafka-directory/files.ts';
+import { formatKafkaDirectory, hasPartitions, isFormatted } from '../kafka-directory/format.ts';
 import { KafkaDirectoryStore } from '../kafka-directory/kafka-directory-store.ts';
+import { lockKafkaDirectory } from '../kafka-directory/lock.ts';
 import type {
   BatchSpan,
   FsyncPolicy,
@@ -24,11 +26,16 @@ import type {
   TopicPartition,
 } from '../log-store.ts';
 import { PinnedStore } from '../sqlite/backup.ts';
+import { closeQuietly, inUse } from '../sqlite/files.ts';
 import { SqliteStore } from '../sqlite/sqlite-store.ts';
 import { STORE_FILE } from '../sqlite/store-file.ts';
+import { StoreError } from '../store-error.ts';
 import type { WriteTimes } from '../write-times.ts';
 import { type ConversionEvent, checkConverted, convertLogs } from './convert.ts';
 import { LOGS_FOLDER } from './logs-folder.ts';
+
+/** Among the values: that there are logs in segment files beside them. */
+const HAS_LOGS = 'data-folder.has-logs';
 
 export interface DataFolderOptions {
   directory: string;
@@ -68,10 +75,13 @@ export class DataFolderStore implements LogStore, EntryStore {
    * @throws StoreError `locked`, `unsupported`, `corrupt`; StoreUnavailableError if the disk fails
    */
   async open(): Promise<StoredState> {
+    this.#demandNobodyElse();
     const { groups, groupMembers, topics } = await this.#values.open();
     try {
-      if (!isFormatted(this.#logsFolder)) await this.#begin(topics);
+      const isBegun = (await this.#values.getMeta(HAS_LOGS)) !== undefined;
+      if (!isFormatted(this.#logsFolder)) await this.#begin(topics, isBegun);
       const logs = await this.#logs.open();
+      if (!isBegun) await this.#values.putMeta(HAS_LOGS, Uint8Array.of(1));
       if (topics.length > 0) {
         checkConverted(this.#options.directory, topics, logs.topics);
         await this.#values.deleteAllTopics();
@@ -229,8 +239,35 @@ export class DataFolderStore implements LogStore, EntryStore {
     };
   }
 
-  /** The folder has no logs of this form yet. */
-  async #begin(topics: readonly StoredTopic[]): Promise<void> {
+  /**
+   * Before the values are opened: the lock on them may have been removed, and two who write them lose what the other one wrote.
+   *
+   * @throws StoreError `locked`
+   */
+  #demandNobodyElse(): void {
+    if (!isFormatted(this.#logsFolder)) return;
+    try {
+      closeQuietly(lockKafkaDirectory(this.#logsFolder));
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'locked') throw error;
+      throw inUse(this.#options.directory);
+    }
+  }
+
+  /**
+   * The folder has no logs of this form yet.
+   *
+   * @param isBegun whether it had, so that they are missing now
+   * @throws StoreError `corrupt` where there are logs, or were
+   */
+  async #begin(topics: readonly StoredTopic[], isBegun: boolean): Promise<void> {
+    if (isBegun || hasPartitions(this.#logsFolder)) {
+      const missing = join(this.#logsFolder, IDENTITY_FILE);
+      throw new StoreError(
+        'corrupt',
+        `${missing} is missing: put it, or the whole folder, back from a backup`,
+      );
+    }
     if (topics.length === 0) {
       await formatKafkaDirectory(this.#logsFolder);
       return;

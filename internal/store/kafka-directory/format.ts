@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { buildBatch } from '../../batch/build.ts';
 import { encodeMetadataRecord } from '../../protocol/kafka/cluster-metadata.ts';
 import { syncDirectory } from '../sync-directory.ts';
-import { IDENTITY_FILE, METADATA_TOPIC, partitionFolder, segmentName, writeAtomically } from './files.ts';
+import {
+  IDENTITY_FILE,
+  METADATA_TOPIC,
+  namesIn,
+  partitionFolder,
+  segmentName,
+  writeAtomically,
+} from './files.ts';
 
 /** The level of `metadata.version` of Kafka 4.0, whose records these are. */
 const METADATA_LEVEL = 25;
@@ -14,6 +21,12 @@ const NODE_ID = 1;
 /** Whether a folder is a log directory that is ready for topics. */
 export function isFormatted(directory: string): boolean {
   return existsSync(join(directory, IDENTITY_FILE));
+}
+
+/** Whether there are partitions of topics in a folder, be it a log directory or what is left of one. */
+export function hasPartitions(directory: string): boolean {
+  const metadata = partitionFolder(METADATA_TOPIC, 0);
+  return namesIn(directory).some((name) => /-\d+$/.test(name) && name !== metadata);
 }
 
 /**

@@ -82,10 +82,15 @@ export function lockDirectory(directory: string): DatabaseSync {
   } catch (error) {
     closeQuietly(lock);
     if (resultCode(error) !== SQLITE_BUSY) throw error;
-    throw new StoreError('locked', `${directory} is in use by another broker${ownerOf(directory)}`);
+    throw inUse(directory);
   }
   writeFileSync(join(directory, OWNER), `${process.pid}\n`, { mode: FILE_MODE });
   return lock;
+}
+
+/** The error for whoever wants a directory that another broker has. */
+export function inUse(directory: string): StoreError {
+  return new StoreError('locked', `${directory} is in use by another broker${ownerOf(directory)}`);
 }
 
 /** Moves a file that cannot be read, and what belongs to it, to a new name. Returns that name. */
