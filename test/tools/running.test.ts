@@ -56,7 +56,9 @@ describe.each(ways)('a broker that is reached %s', (_, place) => {
     const client = await login('s-1');
     await client.publishSafely('kept/a', 'x', { retain: true });
     const out = await done(['status', ...place()]);
-    expect(out).toMatch(/^version +tinymq \S+, up \d+ (?:s|min)\nhealth +pass\nstore +sqlite .*data/m);
+    expect(out).toMatch(
+      /^version +tinymq \S+, up \d+ (?:s|min)\nhealth +pass\nstore +data folder .*data, format 5,/m,
+    );
     expect(out).toMatch(/^mqtt +[1-9]/m);
     const overview = JSON.parse(await done(['status', '-json', ...place()]));
     expect(overview).toMatchObject({ health: 'pass', store: { kind: 'data-folder', format: 5 }, logs: 1 });
