@@ -68,6 +68,10 @@ export class JetStreamShard implements ShardStream {
     return follow(this.#jetStream, followed, after, (message) => take(this.#stored(message)));
   }
 
+  async changeLeader(): Promise<void> {
+    await this.#jetStream.ask(`STREAM.LEADER.STEPDOWN.${this.stream}`);
+  }
+
   /** The last message of each subject, in their order: of all of them without bodies, of some with them. */
   async lastOfSubjects(filter?: string): Promise<StoredMessage[]> {
     const isHeadersOnly = filter === undefined;

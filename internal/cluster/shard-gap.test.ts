@@ -40,6 +40,7 @@ function damagedStream(mended: boolean, isAway: () => boolean) {
       }
       return () => {};
     },
+    async changeLeader() {},
   };
   return stream;
 }

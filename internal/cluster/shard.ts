@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import { catchUpMessages, replicaRetries, replicaRetryMs } from '../limits/cluster.ts';
+import { catchUpMessages, contradictionMs, replicaRetries, replicaRetryMs } from '../limits/cluster.ts';
 import type { Leader } from '../log/leadership.ts';
 import { checkFirst, checkNext } from '../store/batch-rules.ts';
 import type { NewBatch } from '../store/log-store.ts';
@@ -56,6 +56,8 @@ export class Shard {
   #isClosed = false;
   /** Where it was found and told of. */
   #toldDamage = '';
+  /** The last sequence that the leader of the stream names and refuses, and since when. */
+  #refused: { readonly last: number; readonly sinceMs: number } | undefined;
 
   constructor(parts: ShardParts) {
     this.#parts = parts;
@@ -152,13 +154,28 @@ export class Shard {
     const epoch = this.state.epoch + 1;
     const marker = markerMessage({ epoch, number: 0 }, node);
     const outcome = await stream.publish([marker], last);
+    if (outcome.kind === 'refused') await this.#endContradiction(last);
     if (outcome.kind !== 'stored') return false;
+    this.#refused = undefined;
     const sequence = last + 1;
     this.#takeUp([{ ...marker, sequence }]);
     // Another marker may have come before this answer.
     if (this.state.applied !== sequence || this.state.epoch !== epoch) return false;
     this.#own(epoch, sequence);
     return true;
+  }
+
+  /**
+   * A leader counts what it has proposed to the other replicas, and refuses by that count. Where some of it came to nothing it may
+   * refuse for ever what it says is right; the next leader counts anew.
+   */
+  async #endContradiction(last: number): Promise<void> {
+    const { stream, clock } = this.#parts;
+    const nowMs = clock.elapsedMs();
+    if (this.#refused?.last !== last) this.#refused = { last, sinceMs: nowMs };
+    if (nowMs - this.#refused.sinceMs < contradictionMs) return;
+    this.#refused = undefined;
+    await stream.changeLeader();
   }
 
   #own(epoch: number, tail: number): void {

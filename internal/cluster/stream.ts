@@ -21,6 +21,8 @@ export interface ShardStream {
    * batches may be left out. Returns what ends it.
    */
   follow(after: () => number, take: (message: StoredMessage) => boolean): () => void;
+  /** Has another replica lead, where that is possible. */
+  changeLeader(): Promise<void>;
 }
 
 export interface ShardMessage {

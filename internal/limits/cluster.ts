@@ -69,6 +69,11 @@ export const claimPatienceMs = 2_000;
 export const giveAgainMs = 60_000;
 /** A node is given shards when it was there for so long: one that fails again and again would move them to and fro. */
 export const settledNodeMs = 10_000;
+/**
+ * How long the leader of a stream may refuse the very sequence that it says is the last one: what is on its way there is stored by then, or
+ * never.
+ */
+export const contradictionMs = 10_000;
 /** How long a node that leaves waits for others to own what it gave away. */
 export const leavePatienceMs = 5_000;
 /** How long whoever changes a topic waits until other nodes know it: one round trip, or one of them stands still. */

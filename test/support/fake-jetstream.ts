@@ -151,6 +151,7 @@ export class FakeJetStream {
       publish: (messages, expectedLast) => this.#publish(machine, messages, expectedLast),
       readBetween: (after, last) => this.#asks(machine, (answer) => this.#read(after, last, answer)),
       follow: (after, take) => this.#follow(machine, after, take),
+      changeLeader: async () => this.changeLeader(),
     };
   }
 
