@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectToNats } from '../../internal/cluster/connection.ts';
+import { JetStream } from '../../internal/cluster/jetstream.ts';
+import { JetStreamShard } from '../../internal/cluster/jetstream-shard.ts';
 import { JetStreamStore } from '../../internal/cluster/jetstream-store.ts';
 import { systemClock } from '../../internal/lib/clock.ts';
 import type { LogStore } from '../../internal/store/log-store.ts';
@@ -44,6 +47,27 @@ describe.runIf('there' in program)('the store of a cluster', () => {
     for (const refused of [store.skipTo(), store.replace(), store.setLeaderEpoch(), store.putProducers()]) {
       await expect(refused).rejects.toMatchObject({ name: 'StoreError', code: 'unsupported' });
     }
+    await store.close();
+  });
+
+  it('has another server lead a stream, without a word lost', async () => {
+    const store = newStore('moving');
+    await store.open();
+    await eventually(() => store.claimAll(), 'an owner of all shards');
+    const connection = await connectToNats({ urls: nats.urls, fsync: 'commit' });
+    const jetStream = new JetStream(connection);
+    const stream = 'moving-L0';
+    const shard = new JetStreamShard(jetStream, stream, 'moving.0.');
+    const leader = async () =>
+      (await jetStream.ask<{ cluster: { leader?: string } }>(`STREAM.INFO.${stream}`)).cluster.leader;
+    const before = await leader();
+    await shard.changeLeader();
+    await eventually(async () => {
+      const now = await leader().catch(() => undefined);
+      return now !== undefined && now !== before;
+    }, 'another leader');
+    await eventually(() => store.claimAll(), 'an owner of all shards');
+    await connection.close();
     await store.close();
   });
 });
