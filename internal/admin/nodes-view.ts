@@ -1,6 +1,8 @@
 /** What a node says of itself to the others. */
 export interface NodeStatus {
   readonly version: string;
+  /** The name of its machine: where it listens on all addresses, its URLs do not say it. Older nodes do not tell it. */
+  readonly host?: string;
   readonly startedAtMs: number;
   readonly listeners: readonly { readonly door: string; readonly url: string }[];
   readonly clients: number;

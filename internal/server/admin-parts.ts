@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { History } from '../admin/history.ts';
 import type { OtherNode } from '../admin/nodes-view.ts';
 import type { BrokerParts, StoreFacts } from '../admin/operation.ts';
@@ -57,7 +58,8 @@ export function adminParts(parts: AdminPartsOf): BrokerParts {
     settings: options.settings ?? (() => []),
     nodes() {
       const { self, coordinator, shards, others } = parts.otherNodes() ?? ALONE;
-      const status = { version, startedAtMs, listeners: listeners(), clients: broker.clientCount, shards };
+      const now = { listeners: listeners(), clients: broker.clientCount, shards };
+      const status = { version, host: hostname(), startedAtMs, ...now };
       return { self, coordinator, status, others };
     },
   };

@@ -43,9 +43,10 @@ export const show = command(logsShowProgram, async (invocation) => {
   });
   process.stdout.write('\n');
   printTable(
-    ['PARTITION', 'FIRST', 'NEXT', 'BYTES'],
-    partitions.map(({ partition, firstOffset, nextOffset, bytes: size }) =>
-      [partition, firstOffset, nextOffset, size].map(String),
+    ['PARTITION', 'FIRST', 'NEXT', 'BYTES', 'LEADER'],
+    // Older brokers do not tell the leader.
+    partitions.map(({ partition, firstOffset, nextOffset, bytes: size, leader }) =>
+      [partition, firstOffset, nextOffset, size, leader ?? '-'].map(String),
     ),
   );
   const more = partitionCount - partitions.length;

@@ -2,6 +2,7 @@ import { BrokerError, quoted } from '../../errors.ts';
 import { shownPartitions } from '../../limits/admin.ts';
 import type { TopicLog } from '../../log/logs.ts';
 import { liveTopicOf } from '../../log/names.ts';
+import type { PartitionLog } from '../../log/partition-log.ts';
 import {
   type BrokerParts,
   type Caller,
@@ -28,6 +29,14 @@ const LOG = {
     description: 'Offsets from the first to the last; compaction may have taken some of them.',
   },
   ...{ bytes: number, createdAt: time },
+};
+
+const PARTITION = {
+  ...{ partition: number, firstOffset: number, nextOffset: number, bytes: number },
+  leader: {
+    type: ['number', 'null'],
+    description: 'The node that gives offsets in it and delivers what is appended; null while there is none.',
+  },
 };
 
 export const listLogs = defineOperation({
@@ -60,14 +69,15 @@ export const showLog = defineOperation({
     ...LOG,
     settings: { ...recordOf(text), description: 'As they were set for it, in the words of Kafka.' },
     partitions: {
-      ...listOf(objectOf({ partition: number, firstOffset: number, nextOffset: number, bytes: number })),
+      ...listOf(objectOf(PARTITION)),
       description: `At most ${shownPartitions} of them.`,
     },
     partitionCount: number,
   }),
-  async run({ logs }: BrokerParts, { name }: { name: string }) {
+  async run({ logs, nodes }: BrokerParts, { name }: { name: string }) {
     const log = logs?.topic(name);
     if (log === undefined) throw new BrokerError('no-such-object', `there is no log ${quoted(name)}`);
+    const { self } = nodes();
     return {
       ...shownLog(log),
       settings: { ...log.configs },
@@ -76,11 +86,17 @@ export const showLog = defineOperation({
         firstOffset: partition.firstOffset,
         nextOffset: partition.highWatermark,
         bytes: partition.sizeBytes,
+        leader: leaderIn(partition, self),
       })),
       partitionCount: log.partitions.length,
     };
   },
 });
+
+function leaderIn({ leader }: PartitionLog, self: number): number | null {
+  if (leader === 'here') return self;
+  return leader === 'nobody' ? null : leader;
+}
 
 function shownLog(log: TopicLog) {
   const { name, createdAtMs } = log;

@@ -14,6 +14,7 @@ import {
 const NODE = objectOf(
   {
     ...{ node: number, self: flag, version: text, startedAt: time },
+    host: { ...text, description: 'The name of its machine.' },
     listeners: listOf(objectOf({ door: text, url: text })),
     clients: number,
     shards: { ...number, description: 'Of the logs, how many it owns.' },
@@ -50,7 +51,7 @@ export const listNodes = defineOperation({
   },
 });
 
-function shownStatus({ version, startedAtMs, listeners, clients, shards }: NodeStatus) {
+function shownStatus({ version, host, startedAtMs, listeners, clients, shards }: NodeStatus) {
   const startedAt = new Date(startedAtMs).toISOString();
-  return { version, startedAt, listeners: [...listeners], clients, shards };
+  return { version, host, startedAt, listeners: [...listeners], clients, shards };
 }
