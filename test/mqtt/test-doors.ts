@@ -7,6 +7,7 @@ import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
 import { encodePacket } from '../../internal/protocol/mqtt/encode.ts';
 import { PacketType, type Qos, type Version } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
+import { withEndlessTurn } from '../support/endless-turn.ts';
 import { FakeConnection } from '../support/fake-connection.ts';
 
 export const MAX_MESSAGE_BYTES = 64 * 1024;
@@ -44,7 +45,7 @@ export function openDoors(): TestDoors {
     slowConsumer: 'drop-new' as const,
     slowConsumerWaitMs: 10,
   };
-  const broker = new Broker({ settings, metrics, logger });
+  const broker = withEndlessTurn(new Broker({ settings, metrics, logger }));
   const limits = { queueMessages: 100, queueBytes: 1024 * 1024 };
   const sessions = new Sessions({ broker, metrics, logger, limits, slowConsumerWaitMs: 10 });
   const bounds = { maxMessageBytes: MAX_MESSAGE_BYTES, connectTimeoutMs: 60_000, keepAliveMs: 0 };

@@ -8,6 +8,7 @@ import type { ClientDoorParts } from '../../internal/doors/clients/client-door.t
 import { FramesDoor } from '../../internal/doors/frames/door.ts';
 import { Metrics } from '../../internal/observe/metrics.ts';
 import { encodeFrame, FrameType } from '../../internal/protocol/frame/frame.ts';
+import { withEndlessTurn } from './endless-turn.ts';
 import { FakeConnection } from './fake-connection.ts';
 import { sessionsOf } from './sessions.ts';
 
@@ -30,7 +31,7 @@ export function framesDoor({
     keepAliveMs: 0,
     ...settings,
   };
-  const broker = new Broker({ settings: all, metrics, logger });
+  const broker = withEndlessTurn(new Broker({ settings: all, metrics, logger }));
   const connects = vi.spyOn(broker, 'connect');
   const sessions = sessionsOf(broker, metrics, logger);
   const door = new FramesDoor({ sessions, ...all, broker, metrics, logger });

@@ -18,6 +18,7 @@ import {
   type Version,
 } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
+import { withEndlessTurn } from './endless-turn.ts';
 import { FakeConnection } from './fake-connection.ts';
 import { HeldEntries } from './held-entries.ts';
 import { openLogs, turn } from './logs.ts';
@@ -44,7 +45,7 @@ export async function mqttDoor(
     slowConsumerWaitMs: 60_000,
   };
   const keeper = new SessionKeeper(entries, log);
-  const broker = new Broker({ settings, metrics, logger: log, retainedStore: keeper });
+  const broker = withEndlessTurn(new Broker({ settings, metrics, logger: log, retainedStore: keeper }));
   broker.attach('own/#', new Capture({ logs, metrics, log, isWanted: (topic) => topic.startsWith('own/') }));
   const isOfOne = (topic: string) => topic.startsWith('one/');
   broker.attach('one/#', new Capture({ logs, metrics, log, logName: 'all', isWanted: isOfOne }));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bytesOf, fromHex, GOLDEN_FRAMES } from '../../../test/golden/frames.ts';
+import { withEndlessTurn } from '../../../test/support/endless-turn.ts';
 import { FakeConnection, shown } from '../../../test/support/fake-connection.ts';
 import { sessionsOf } from '../../../test/support/sessions.ts';
 import { type Guard, policyOfGuard } from '../../access/guard.ts';
@@ -287,17 +288,19 @@ const allowEverything: Guard = {
 function setUp(settings: Partial<ClientDoorParts> = {}, guard?: Guard) {
   const metrics = new Metrics();
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
-  const broker = new Broker({
-    settings: {
-      maxClients: 100,
-      channelSize: 100,
-      channelBytes: 1e9,
-      slowConsumer: 'drop-new',
-      slowConsumerWaitMs: 60_000,
-    },
-    metrics,
-    logger,
-  });
+  const broker = withEndlessTurn(
+    new Broker({
+      settings: {
+        maxClients: 100,
+        channelSize: 100,
+        channelBytes: 1e9,
+        slowConsumer: 'drop-new',
+        slowConsumerWaitMs: 60_000,
+      },
+      metrics,
+      logger,
+    }),
+  );
   const admission = new Admission(undefined, guard && policyOfGuard(guard));
   const door = new FramesDoor({
     ...{ broker, metrics, logger, admission, sessions: sessionsOf(broker, metrics, logger) },

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesOf, GOLDEN_FRAMES } from '../../../test/golden/frames.ts';
 import { anyFilter, anyTopic } from '../../../test/support/arbitraries.ts';
+import { withEndlessTurn } from '../../../test/support/endless-turn.ts';
 import { FakeConnection } from '../../../test/support/fake-connection.ts';
 import { sessionsOf } from '../../../test/support/sessions.ts';
 import { Broker } from '../../broker/broker.ts';
@@ -174,7 +175,9 @@ function setUp() {
   const metrics = new Metrics();
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const settings = { maxClients: 10, channelSize: 1e6, channelBytes: 1e9, slowConsumerWaitMs: 1000 };
-  const broker = new Broker({ settings: { ...settings, slowConsumer: 'drop-new' }, metrics, logger });
+  const broker = withEndlessTurn(
+    new Broker({ settings: { ...settings, slowConsumer: 'drop-new' }, metrics, logger }),
+  );
   const limits = { maxMessageBytes: 10_000, connectTimeoutMs: 60_000, keepAliveMs: 0 };
   return {
     door: new FramesDoor({ broker, sessions: sessionsOf(broker, metrics), metrics, logger, ...limits }),
