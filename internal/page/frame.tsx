@@ -1,14 +1,15 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ask } from './api/api.ts';
 import type { Me, Overview } from './api/types.ts';
 import { CALM_MS, useQuery } from './api/use-query.ts';
+import { ClusterContext } from './lib/cluster.ts';
 import { many } from './lib/format.ts';
 import { linkTo, type Route } from './lib/route.ts';
 import { chooseTheme, chosenTheme, nextTheme } from './lib/theme.ts';
 import { useNotices } from './parts/notices.tsx';
 import { Shortcuts } from './shortcuts.tsx';
-import { PLACES, viewOf } from './views/all.ts';
+import { placesOf, viewOf } from './views/all.ts';
 
 interface FrameProps {
   route: Route;
@@ -22,6 +23,9 @@ interface FrameProps {
 export function Frame({ route, me, onLogin, onLogout, children }: FrameProps) {
   const [isOpen, setIsOpen] = useState(false);
   const main = useRef<HTMLElement>(null);
+  const { data: overview } = useQuery<Overview>('overview', {}, CALM_MS);
+  const isCluster = overview && overview.store.kind === 'cluster';
+  const places = useMemo(() => placesOf(isCluster), [isCluster]);
   const { place } = viewOf(route);
   const where = route.path.join('/');
   useTitle(place.name, where, main);
@@ -49,19 +53,19 @@ export function Frame({ route, me, onLogin, onLogout, children }: FrameProps) {
         </div>
         <div id="places" class="side-body">
           <nav aria-label="Views">
-            {PLACES.map(({ id, name }) => (
+            {places.map(({ id, name }) => (
               <a key={id} href={linkTo([id])} aria-current={id === place.id ? 'page' : undefined}>
                 {name}
               </a>
             ))}
           </nav>
-          <SideFoot me={me} onLogin={onLogin} onLogout={onLogout} />
+          <SideFoot me={me} overview={overview} onLogin={onLogin} onLogout={onLogout} />
         </div>
       </header>
       <main ref={main} key={where} tabIndex={-1}>
-        {children}
+        <ClusterContext.Provider value={isCluster}>{children}</ClusterContext.Provider>
       </main>
-      <Shortcuts />
+      <Shortcuts places={places} />
     </div>
   );
 }
@@ -81,9 +85,12 @@ function skipTo(event: Event, main: HTMLElement | null): void {
   main?.focus();
 }
 
-function SideFoot({ me, onLogin, onLogout }: Pick<FrameProps, 'me' | 'onLogin' | 'onLogout'>) {
+interface SideFootProps extends Pick<FrameProps, 'me' | 'onLogin' | 'onLogout'> {
+  overview: Overview | undefined;
+}
+
+function SideFoot({ me, overview, onLogin, onLogout }: SideFootProps) {
   const [theme, setTheme] = useState(chosenTheme);
-  const { data } = useQuery<Overview>('overview', {}, CALM_MS);
   const notices = useNotices();
   function turn() {
     const next = nextTheme(theme);
@@ -100,11 +107,11 @@ function SideFoot({ me, onLogin, onLogout }: Pick<FrameProps, 'me' | 'onLogin' |
   }
   return (
     <div class="side-foot">
-      {data && (
+      {overview && (
         <p class="side-health">
-          <span class={`dot dot-${data.health}`} aria-hidden="true" />
-          {data.health === 'pass' ? 'All is well' : problemsIn(data)}
-          <span class="side-version">{data.version}</span>
+          <span class={`dot dot-${overview.health}`} aria-hidden="true" />
+          {overview.health === 'pass' ? 'All is well' : problemsIn(overview)}
+          <span class="side-version">{overview.version}</span>
         </p>
       )}
       <button type="button" onClick={turn}>

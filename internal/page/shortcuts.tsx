@@ -1,18 +1,18 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { goTo } from './lib/use-route.ts';
 import { Dialog } from './parts/dialog.tsx';
-import { PLACES } from './views/all.ts';
+import type { Place } from './views/all.ts';
 
 const TOGETHER_MS = 1_500;
 
 /** The keys of the page, and the list of them. They do nothing while somebody types. */
-export function Shortcuts() {
+export function Shortcuts({ places }: { places: readonly Place[] }) {
   const [isShown, setIsShown] = useState(false);
   const wentAt = useRef(Number.NEGATIVE_INFINITY);
   useEffect(() => {
     function pressed(event: KeyboardEvent) {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-      const place = PLACES.find(({ key }) => key === event.key);
+      const place = places.find(({ key }) => key === event.key);
       if (event.key === '?') setIsShown(true);
       else if (event.key === 'g') wentAt.current = performance.now();
       else if (event.key === '/') searchField(event);
@@ -20,8 +20,8 @@ export function Shortcuts() {
     }
     addEventListener('keydown', pressed);
     return () => removeEventListener('keydown', pressed);
-  }, []);
-  return isShown ? <KeyList onClose={() => setIsShown(false)} /> : null;
+  }, [places]);
+  return isShown ? <KeyList places={places} onClose={() => setIsShown(false)} /> : null;
 }
 
 function isTyping(target: EventTarget | null): boolean {
@@ -35,10 +35,10 @@ function searchField(event: KeyboardEvent): void {
   field.focus();
 }
 
-function KeyList({ onClose }: { onClose(): void }) {
+function KeyList({ places, onClose }: { places: readonly Place[]; onClose(): void }) {
   const rows: readonly (readonly [string, string])[] = [
     ['/', 'Search in this view'],
-    ...PLACES.map(({ key, name }) => [`g ${key}`, name] as const),
+    ...places.map(({ key, name }) => [`g ${key}`, name] as const),
     ['↑ ↓', 'Move in the tree of topics'],
     ['→ ←', 'Open and close a level'],
     ['Enter', 'Show the topic'],

@@ -5,10 +5,12 @@ import { connectMqtt } from '../mqtt/client.ts';
 import { post, startHttp } from '../support/http-door.ts';
 import { faultsOf } from './axe.ts';
 import { openPage, useBrowser } from './browser.ts';
+import { startTwoNodes } from './two-nodes.ts';
 
 const browser = chromium();
 const MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>&lt;b&gt;';
 const PLACES = [
+  'nodes',
   'overview',
   'topics',
   'topics?topic=a%2Fb',
@@ -28,6 +30,12 @@ const PLACES = [
   'access?tab=limits',
 ];
 
+const SCREENS = [
+  ['light', { colorScheme: 'light' }],
+  ['dark', { colorScheme: 'dark' }],
+  ['on a small screen', { viewport: { width: 360, height: 740 } }],
+] as const;
+
 async function startBusy() {
   const started = await startHttp({ keep: [{ filter: 'a/#' }] });
   const client = await connectMqtt(started.frames, 5, { clientId: 'pump' });
@@ -44,21 +52,31 @@ describe('everybody can use the page', () => {
   }
   useBrowser(browser.there);
 
-  it.each([
-    ['light', { colorScheme: 'light' }],
-    ['dark', { colorScheme: 'dark' }],
-    ['on a small screen', { viewport: { width: 360, height: 740 } }],
-  ] as const)('each view, %s: nothing against WCAG 2.2, no scrolling aside', async (_, options) => {
+  it.each(SCREENS)('each view, %s: nothing against WCAG 2.2, no scrolling aside', async (_, options) => {
     const { http, client } = await startBusy();
     const { page } = await openPage(http, 'overview', { ...options, reducedMotion: 'reduce' });
     for (const place of PLACES) {
       await page.goto(`${http}/#/${place}`);
       await page.getByRole('heading', { level: 1 }).waitFor();
       await page.getByText('Loading …').first().waitFor({ state: 'hidden' });
-      expect(await faultsOf(page), place).toEqual([]);
-      expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth'), place).toBe(false);
+      await expectUsable(page, place);
     }
     client.drop();
+  });
+
+  it('the views of a cluster, on each screen', async () => {
+    const { http } = await startTwoNodes();
+    for (const [screen, options] of SCREENS) {
+      const { page } = await openPage(http, 'overview', { ...options, reducedMotion: 'reduce' });
+      for (const [place, shown] of [
+        ['nodes', 'this one'],
+        ['topics?topic=orders&tab=log', 'node 1'],
+      ] as const) {
+        await page.goto(`${http}/#/${place}`);
+        await page.getByRole('table').getByText(shown).first().waitFor();
+        await expectUsable(page, `${place}, ${screen}`);
+      }
+    }
   });
 
   it('each window that asks', async () => {
@@ -155,6 +173,11 @@ describe('everybody can use the page', () => {
     client.drop();
   });
 });
+
+async function expectUsable(page: Page, what: string): Promise<void> {
+  expect(await faultsOf(page), what).toEqual([]);
+  expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth'), what).toBe(false);
+}
 
 /** Presses Tab until something has the focus. */
 async function tabTo(page: Page, isThere: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
+import { PacketKind } from '../../internal/doors/links/packets.ts';
 import { offsetCommit } from '../../internal/protocol/kafka/apis/08-offset-commit.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { ReasonCode } from '../../internal/protocol/mqtt/reason-codes.ts';
@@ -8,6 +9,7 @@ import { connectMqtt, openMqtt } from '../mqtt/client.ts';
 import { post, startHttp } from '../support/http-door.ts';
 import { commitOf, KafkaWire } from '../support/kafka-wire.ts';
 import { openPage, PATIENCE_MS, rowOf, useBrowser } from './browser.ts';
+import { startTwoNodes } from './two-nodes.ts';
 
 const browser = chromium();
 
@@ -121,6 +123,60 @@ describe('the page shows what clients did', () => {
     await offsets.getByRole('cell', { name: '6', exact: true }).waitFor();
     expect(await cellsOf(offsets.getByRole('row').nth(1))).toEqual(['orders', '0', '6', '7', '1']);
     wire.socket.destroy();
+  });
+
+  it('the nodes of a cluster, with the links between them', async () => {
+    const { http, urlOf, brokers } = await startTwoNodes();
+    const { page } = await openPage(http);
+    await page.getByRole('link', { name: 'Nodes' }).waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('n');
+    await page.getByRole('heading', { name: 'Nodes' }).waitFor();
+    const table = page.getByRole('table', { name: 'Nodes of the cluster' });
+    const here = table.getByRole('row').filter({ hasText: urlOf(0, 'http') });
+    const there = table.getByRole('row').filter({ hasText: urlOf(1, 'http') });
+    await here.getByText('this one').waitFor();
+    await here.getByText('coordinates groups').waitFor();
+    await there.getByText('1 filter').waitFor();
+    await there.getByText('open').waitFor();
+    const [node, , , , clients, , , waiting, lost] = await cellsOf(there);
+    expect(node).toContain('node 2');
+    expect([clients, waiting, lost]).toEqual(['1', '0 B', '0']);
+    await brokers[1]!.close();
+    await expect.poll(() => there.count(), { timeout: PATIENCE_MS }).toBe(0);
+  });
+
+  it('the messages that did not get to another node', async () => {
+    const { http, shared } = await startTwoNodes();
+    shared.loses = (from, _, packet) => from === 1 && packet[0] === PacketKind.messages;
+    await post(http, 'a/1', 'x');
+    const { page } = await openPage(http, 'nodes');
+    const lost = page.locator('.figure-bad').filter({ hasText: 'Lost' });
+    await lost.getByText('1', { exact: true }).waitFor();
+    expect((await cellsOf(rowOf(page, 'node 2'))).at(-1)).toBe('1');
+  });
+
+  it('the node that leads each partition of a log', async () => {
+    const { http, shared } = await startTwoNodes();
+    const { page } = await openPage(http, 'topics?topic=orders&tab=log');
+    const partitions = page.getByRole('table', { name: 'Partitions of the log' });
+    await partitions.getByRole('link', { name: 'node 1' }).waitFor();
+    expect((await cellsOf(partitions.getByRole('row').nth(1))).slice(0, 3)).toEqual(['0', '0', '1']);
+    await shared.move(shared.members[1]!);
+    await partitions.getByRole('link', { name: 'node 2' }).click();
+    await page.getByRole('heading', { name: 'Nodes' }).waitFor();
+  });
+
+  it('no nodes of a broker on its own, and how to have some', async () => {
+    const { http } = await startHttp();
+    const { page } = await openPage(http, 'nodes');
+    await page.getByText('This broker is on its own.').waitFor();
+    await page.getByText('docs/cluster.md').waitFor();
+    expect(await page.getByRole('link', { name: 'Nodes' }).count()).toBe(0);
+    await page.keyboard.press('?');
+    const keys = page.getByRole('dialog', { name: 'Keys' });
+    await keys.getByText('Overview').waitFor();
+    expect(await keys.getByText('Nodes').count()).toBe(0);
   });
 
   it('sessions of clients that are away, and ends them', async () => {

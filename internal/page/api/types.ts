@@ -132,6 +132,34 @@ export interface LogFacts {
   bytes: number;
 }
 
+export interface LogPartition {
+  partition: number;
+  firstOffset: number;
+  nextOffset: number;
+  bytes: number;
+  /** The node that leads it. */
+  leader: number | null;
+}
+
+export interface LogDetails {
+  partitions: readonly LogPartition[];
+  partitionCount: number;
+}
+
+/** A broker of a cluster, as the one that is asked sees it. */
+export interface NodeFacts {
+  node: number;
+  self: boolean;
+  coordinator: boolean;
+  version?: string;
+  host?: string;
+  startedAt?: string;
+  listeners?: readonly { door: string; url: string }[];
+  clients?: number;
+  shards?: number;
+  link?: { filters: number; waitingBytes: number; lost: number; slow: boolean };
+}
+
 export interface TopicFacts {
   name: string;
   topic: string;

@@ -6,6 +6,7 @@ import { ratesBetween } from '../lib/rates.ts';
 import { linkTo } from '../lib/route.ts';
 import { Answer, Badge, type BadgeKind, Card, Command, Empty, Facts, ViewHead } from '../parts/basics.tsx';
 import { Chart } from '../parts/chart.tsx';
+import { Figure } from '../parts/figure.tsx';
 import { Table } from '../parts/table.tsx';
 import { chartsOf } from './charts.ts';
 
@@ -77,24 +78,6 @@ function Figures({ overview, rates }: WithRates) {
         isBad={dropped > 0}
       />
     </ul>
-  );
-}
-
-interface FigureProps {
-  name: string;
-  value: string;
-  unit?: string;
-  href?: string;
-  isBad?: boolean;
-}
-
-function Figure({ name, value, unit, href, isBad = false }: FigureProps) {
-  return (
-    <li class={isBad ? 'figure figure-bad' : 'figure'}>
-      <span class="figure-name">{href === undefined ? name : <a href={href}>{name}</a>}</span>
-      <span class="figure-value">{value}</span>
-      {unit && <span class="figure-unit">{unit}</span>}
-    </li>
   );
 }
 

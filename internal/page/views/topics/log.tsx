@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { askLines, type Problem, topicPath } from '../../api/api.ts';
 import type { Message } from '../../api/types.ts';
 import { Command, Empty, Field, Refusal } from '../../parts/basics.tsx';
+import { LogPartitions } from './log-partitions.tsx';
 import { MessageView } from './message.tsx';
 import { type ListedMessage, MessageList } from './message-list.tsx';
 
@@ -23,6 +24,7 @@ export function LogBrowser({ filter }: { filter: string }) {
   const [turn, setTurn] = useState(0);
   const [selected, setSelected] = useState<ListedMessage>();
   const { messages, problem } = useMessages(filter, { from, limit, turn });
+  const log = onlyLogOf(messages);
   function submitted(event: SubmitEvent) {
     event.preventDefault();
     setFrom(startOf(start, value));
@@ -103,8 +105,15 @@ export function LogBrowser({ filter }: { filter: string }) {
         </>
       )}
       {selected && <MessageView message={selected.message} />}
+      {log !== undefined && <LogPartitions log={log} />}
     </div>
   );
+}
+
+/** Undefined also where messages are of several. */
+function onlyLogOf(messages: Found['messages'] = []): string | undefined {
+  const [log, ...others] = new Set(messages.map(({ message }) => message.log));
+  return others.length === 0 ? log : undefined;
 }
 
 /** The way to what follows: of one partition by its offsets. */
