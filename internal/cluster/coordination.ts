@@ -12,7 +12,7 @@ export class Coordination {
   /** Which of its times as coordinator this is. */
   #term = 0;
   /** Settles when what was stored is known. */
-  loaded: Promise<void> = Promise.resolve();
+  #loaded: Promise<void> = Promise.resolve();
 
   constructor(shard: Shard, records: GroupRecords, tell: (event: StoreEvent) => void) {
     this.#shard = shard;
@@ -35,13 +35,19 @@ export class Coordination {
     if (this.#shard.leader === 'here') this.#begin();
   }
 
+  /** What groups committed is changed when it is known. */
+  async records(): Promise<GroupRecords> {
+    await this.#loaded;
+    return this.#records;
+  }
+
   close(): void {
     this.#term++;
   }
 
   #begin(): void {
     this.#end('loading');
-    this.loaded = this.#load(this.#term);
+    this.#loaded = this.#load(this.#term);
   }
 
   async #load(term: number): Promise<void> {

@@ -1,25 +1,12 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { Clock } from '../lib/clock.ts';
-import {
-  checkBatch,
-  checkBatchSize,
-  checkFirst,
-  checkGroupOffsets,
-  checkMorePartitions,
-  checkOffset,
-  checkPartitionCount,
-  checkTopic,
-  noSuchPartition,
-} from '../store/batch-rules.ts';
+import { checkGroupOffsets } from '../store/batch-rules.ts';
 import type {
   BatchSpan,
-  FsyncPolicy,
   GroupOffset,
   LogStore,
   NewBatch,
   NewTopic,
   StoredBatch,
-  StoredGroups,
   StoredPartition,
   StoredState,
   StoredTopic,
@@ -29,73 +16,31 @@ import type {
   TopicConfigs,
   TopicPartition,
 } from '../store/log-store.ts';
-import { CorruptBatchError, StoreError, StoreUnavailableError } from '../store/store-error.ts';
-import { BatchSearch, batchSpan } from './batch-search.ts';
-import { connectToNats, makeStream, type NatsOptions } from './connection.ts';
-import { Coordination } from './coordination.ts';
-import { GroupRecords, isGroupSubject } from './group-records.ts';
-import { JetStream } from './jetstream.ts';
-import { JetStreamShard } from './jetstream-shard.ts';
-import { Meta, type TopicRecord } from './meta.ts';
-import { patiently } from './patience.ts';
-import { Shard } from './shard.ts';
-import { ShardNews } from './shard-news.ts';
-import { storedPartition } from './shard-state.ts';
-
-export interface JetStreamStoreOptions extends NatsOptions {
-  /** What the names of streams and subjects begin with: several clusters may share servers. */
-  readonly name: string;
-  /** `commit`: only servers that sync what they acknowledge hold logs. */
-  readonly fsync: FsyncPolicy;
-  /** Shards of a cluster that is not there yet. */
-  readonly shards: number;
-  readonly clock: Clock;
-}
+import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
+import type { GroupRecords } from './group-records.ts';
+import type { JetStream } from './jetstream.ts';
+import { type JetStreamStoreOptions, OpenStreams } from './open-streams.ts';
+import { PartitionBatches } from './partition-batches.ts';
+import type { Shard } from './shard.ts';
 
 /** Headers of a batch, and what else JetStream counts as payload. */
 const HEADER_BYTES = 4_096;
-
-interface OpenShard {
-  readonly shard: Shard;
-  readonly stream: JetStreamShard;
-  readonly search: BatchSearch;
-  readonly news: ShardNews;
-}
 
 /**
  * The store of logs that nodes share, on NATS JetStream. Batches and what groups committed lie in shards, each with one owner
  * at a time (`shard.ts`); topics and small values lie beside them, where every node changes them (`meta.ts`).
  */
 export class JetStreamStore implements LogStore {
-  readonly #options: JetStreamStoreOptions;
-  readonly #listeners = new Set<(event: StoreEvent) => void>();
-  readonly #ownersListeners = new Set<() => void>();
-  /** Has the other nodes take up what was changed of topics, up to a sequence. */
-  untilOthersKnow: (sequence: number) => Promise<void> = async () => {};
-  readonly #shards: OpenShard[] = [];
-  /** Which topic has a partition, and under which number. */
-  readonly #places = new Map<number, { topic: string; number: number }>();
-  #connection: NatsConnection | undefined;
-  /** Once it is connected. */
-  jetStream!: JetStream;
-  #meta!: Meta;
-  #groups!: GroupRecords;
-  /** By its subject, the last message about a group. */
-  readonly #groupSequences = new Map<string, number>();
-  #coordination: Coordination | undefined;
+  readonly #streams: OpenStreams;
+  readonly #batches: PartitionBatches;
   #status: StoreHealth['status'] = 'closed';
   /** Why nothing can be written at the moment. */
   #problem = '';
-  #corruptBatches = 0;
-  #lastDeletion: Promise<unknown> = Promise.resolve();
-  /** How many servers hold what is stored. */
-  replicas = 0;
   limits: StoreLimits = { maxBatchBytes: 0, canReplace: false };
-  /** The number of this node, which no other one has or had. */
-  node = 0;
 
   constructor(options: JetStreamStoreOptions) {
-    this.#options = options;
+    this.#streams = new OpenStreams(options);
+    this.#batches = new PartitionBatches(this.#streams.shards, this.#streams.news);
   }
 
   /**
@@ -103,42 +48,46 @@ export class JetStreamStore implements LogStore {
    * @throws StoreUnavailableError where no server answers; StoreError `unsupported` where they cannot hold logs
    */
   async connect(): Promise<NatsConnection> {
-    const { name, fsync } = this.#options;
-    const connection = await this.#patiently(() => connectToNats(this.#options));
-    this.#connection = connection;
-    try {
-      this.limits = { maxBatchBytes: connection.info!.max_payload - HEADER_BYTES, canReplace: false };
-      this.jetStream = new JetStream(connection);
-      const meta = { name: `${name}-meta`, subjects: [`${name}.meta.>`], isLastOnly: true };
-      this.replicas = await this.#patiently(() => makeStream(this.jetStream, meta, fsync));
-      this.node = await this.#patiently(() => this.#openMeta(meta.name));
-      return connection;
-    } catch (error) {
-      await this.#release();
-      throw error;
-    }
+    const connection = await this.#streams.connect();
+    this.limits = { maxBatchBytes: connection.info!.max_payload - HEADER_BYTES, canReplace: false };
+    return connection;
   }
 
   async open(): Promise<StoredState> {
-    if (this.#connection === undefined) await this.connect();
-    try {
-      await this.#openShards();
-    } catch (error) {
-      await this.#release();
-      throw error;
-    }
+    await this.connect();
+    const state = await this.#streams.open();
     this.#status = 'ready';
-    return this.#state();
+    return state;
+  }
+
+  /** Once it is connected. */
+  get jetStream(): JetStream {
+    return this.#streams.jetStream;
+  }
+
+  /** The number of this node, which no other one has or had. */
+  get node(): number {
+    return this.#streams.node;
+  }
+
+  /** How many servers hold what is stored. */
+  get replicas(): number {
+    return this.#streams.replicas;
   }
 
   /** In the order of their numbers; empty until it is open. */
   get shards(): readonly Shard[] {
-    return this.#shards.map(({ shard }) => shard);
+    return this.#streams.shards.all.map(({ shard }) => shard);
   }
 
   /** Which shard a partition is in. */
   shardOf(partition: number): number {
-    return partition % this.#shards.length;
+    return this.#streams.shards.numberOf(partition);
+  }
+
+  /** How other nodes are told of a changed topic, by its sequence, before whoever changed it is answered. */
+  set untilOthersKnow(tell: (sequence: number) => Promise<void>) {
+    this.#streams.untilOthersKnow = tell;
   }
 
   /** Nothing can be written, as NATS is away: readers look who leads, and groups wait. */
@@ -146,75 +95,49 @@ export class JetStreamStore implements LogStore {
     if (this.#status !== 'ready') return;
     this.#status = 'unavailable';
     this.#problem = reason;
-    this.#tell({ kind: 'unavailable', reason });
-    for (const { shard, news } of this.#shards) if (shard.leader === 'here') news.noteFollows();
-    this.#coordination?.suspend();
+    this.#streams.news.tell({ kind: 'unavailable', reason });
+    for (const { shard, news } of this.#streams.shards.all) if (shard.leader === 'here') news.noteFollows();
+    this.#streams.coordination?.suspend();
   }
 
   noteRecovered(): void {
     if (this.#status !== 'unavailable') return;
     this.#status = 'ready';
-    this.#tell({ kind: 'recovered', state: {} });
-    this.#coordination?.resume();
+    this.#streams.news.tell({ kind: 'recovered', state: {} });
+    this.#streams.coordination?.resume();
   }
 
   /** Tries to own every shard that no other node does. Resolves with whether it owns them all. */
   async claimAll(): Promise<boolean> {
     const claimed = await Promise.all(
-      this.#shards.map(({ shard }) => (typeof shard.leader === 'number' ? false : shard.claim())),
+      this.shards.map((shard) => (typeof shard.leader === 'number' ? false : shard.claim())),
     );
     return claimed.every((isOwner) => isOwner);
   }
 
-  async createTopic(topic: NewTopic): Promise<StoredTopic> {
-    this.#checkOpen();
-    checkTopic(topic);
-    const { name, configs, createdAtMs, partitionCount } = topic;
-    const partitions = await this.#meta.partitionIds(partitionCount);
-    const topicId = Buffer.from(topic.topicId).toString('base64');
-    const record = { name, topicId, configs, createdAtMs, partitions };
-    const sequence = await this.#meta.create(record);
-    this.#place(record);
-    await this.untilOthersKnow(sequence);
-    return this.#storedTopic(record);
-  }
-
   /** Resolves when this node knows the topics of a sequence. */
   topicsUntil(sequence: number): Promise<void> {
-    return this.#meta.until(sequence);
+    return this.#streams.meta.until(sequence);
+  }
+
+  async createTopic(topic: NewTopic): Promise<StoredTopic> {
+    this.#checkOpen();
+    return this.#streams.topics.create(topic);
   }
 
   async alterTopic(name: string, configs: TopicConfigs): Promise<void> {
     this.#checkOpen();
-    await this.untilOthersKnow(await this.#meta.alter(name, (before) => ({ ...before, configs })));
+    await this.#streams.topics.alter(name, configs);
   }
 
   async addPartitions(name: string, partitionCount: number): Promise<StoredPartition[]> {
     this.#checkOpen();
-    checkPartitionCount(partitionCount);
-    const known = this.#meta.topics.get(name)?.partitions.length ?? partitionCount;
-    const ids = await this.#meta.partitionIds(Math.max(0, partitionCount - known));
-    let added: readonly number[] = [];
-    const sequence = await this.#meta.alter(name, (before) => {
-      const count = before.partitions.length;
-      checkMorePartitions(name, count, partitionCount);
-      added = ids.slice(0, partitionCount - count);
-      return { ...before, partitions: [...before.partitions, ...added] };
-    });
-    const record = this.#meta.topics.get(name)!;
-    this.#place(record);
-    await this.untilOthersKnow(sequence);
-    return record.partitions.flatMap((id, number) =>
-      added.includes(id) ? [this.#storedPartition(id, number)] : [],
-    );
+    return this.#streams.topics.addPartitions(name, partitionCount);
   }
 
   async deleteTopic(name: string): Promise<void> {
     this.#checkOpen();
-    const { record, sequence } = await this.#meta.delete(name);
-    this.#displace(record);
-    await this.untilOthersKnow(sequence);
-    await this.#deleteBatches(record);
+    await this.#streams.topics.delete(name);
   }
 
   setLeaderEpoch(): Promise<void> {
@@ -222,9 +145,8 @@ export class JetStreamStore implements LogStore {
   }
 
   async append(partition: number, batch: NewBatch): Promise<void> {
-    checkBatch(batch);
-    checkBatchSize(batch.bytes.length, this.limits.maxBatchBytes);
-    await this.#shardOf(partition).shard.append(partition, batch);
+    this.#checkOpen();
+    await this.#batches.append(partition, batch, this.limits.maxBatchBytes);
   }
 
   skipTo(): Promise<void> {
@@ -236,51 +158,23 @@ export class JetStreamStore implements LogStore {
   }
 
   async read(partition: number, fromOffset: number, maxBytes: number): Promise<StoredBatch[]> {
-    checkOffset(fromOffset);
-    const { search } = this.#shardOf(partition);
-    try {
-      return await search.read(partition, fromOffset, maxBytes);
-    } catch (error) {
-      if (error instanceof CorruptBatchError) {
-        this.#corruptBatches++;
-        const { baseOffset, lastOffset } = error;
-        this.#tell({ kind: 'corrupt', partition, baseOffset, lastOffset });
-      }
-      throw error;
-    }
+    this.#checkOpen();
+    return this.#batches.read(partition, fromOffset, maxBytes);
   }
 
   async batchForTime(partition: number, timestamp: number): Promise<BatchSpan | undefined> {
-    const found = await this.#shardOf(partition).search.forTime(partition, timestamp);
-    return found && batchSpan(found);
+    this.#checkOpen();
+    return this.#batches.forTime(partition, timestamp);
   }
 
   async offsetForSize(partition: number, keepBytes: number): Promise<number> {
-    return this.#shardOf(partition).search.offsetForSize(partition, keepBytes);
+    this.#checkOpen();
+    return this.#batches.offsetForSize(partition, keepBytes);
   }
 
   async deleteUntil(partition: number, offset: number): Promise<number> {
-    checkOffset(offset);
-    const { shard } = this.#shardOf(partition);
-    checkFirst(offset, shard.endOf(partition).nextOffset);
-    // One after the other: each says how much was there before it.
-    const deleting = this.#lastDeletion.then(() => this.#deleteUntil(partition, offset));
-    this.#lastDeletion = deleting.catch(() => {});
-    return deleting;
-  }
-
-  async #deleteUntil(partition: number, offset: number): Promise<number> {
-    const { shard, stream, search } = this.#shardOf(partition);
-    // What was appended before is found when it is stored.
-    await shard.settled();
-    const known = shard.state.partition(partition);
-    if (known === undefined || offset <= known.firstOffset) return 0;
-    const { bytesBefore, bytesEver, nextOffset } = known;
-    const all = { bytesBefore: bytesEver, sequence: shard.state.applied + 1 };
-    const first = offset < nextOffset ? await search.holding(partition, offset) : all;
-    await shard.raiseFloor(partition, offset, first.bytesBefore);
-    await stream.purge(partition, first.sequence);
-    return first.bytesBefore - bytesBefore;
+    this.#checkOpen();
+    return this.#batches.deleteUntil(partition, offset);
   }
 
   putProducers(): Promise<void> {
@@ -289,257 +183,91 @@ export class JetStreamStore implements LogStore {
 
   /** Only this node forgets them: their states lie with their batches, and who reads those anew knows them again. */
   async forgetProducers(partition: number, producerIds: bigint[]): Promise<void> {
-    this.#shardOf(partition).shard.state.forgetProducers(partition, producerIds);
+    this.#checkOpen();
+    this.#streams.shards.ofPlaced(partition).shard.state.forgetProducers(partition, producerIds);
   }
 
   async saveGroupOffsets(group: string, offsets: GroupOffset[]): Promise<void> {
     this.#checkOpen();
     checkGroupOffsets(offsets);
-    await (await this.#loadedGroups()).saveOffsets(group, offsets);
+    await (await this.#groups()).saveOffsets(group, offsets);
   }
 
   async deleteGroupOffsets(group: string, partitions: TopicPartition[]): Promise<void> {
-    await (await this.#loadedGroups()).deleteOffsets(group, partitions);
+    await (await this.#groups()).deleteOffsets(group, partitions);
   }
 
   async saveGroupMembers(group: string, members: Uint8Array | undefined): Promise<void> {
-    await (await this.#loadedGroups()).saveMembers(group, members);
+    await (await this.#groups()).saveMembers(group, members);
   }
 
   async deleteGroup(group: string): Promise<void> {
-    await (await this.#loadedGroups()).delete(group);
+    await (await this.#groups()).delete(group);
   }
 
   async putMeta(key: string, value: Uint8Array | undefined): Promise<void> {
     this.#checkOpen();
-    await this.#meta.putValue(key, value);
+    await this.#streams.meta.putValue(key, value);
   }
 
   async getMeta(key: string): Promise<Uint8Array | undefined> {
     this.#checkOpen();
-    return this.#meta.value(key);
+    return this.#streams.meta.value(key);
   }
 
   async swapMeta(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean> {
     this.#checkOpen();
-    return this.#meta.swap(key, before, after);
+    return this.#streams.meta.swap(key, before, after);
   }
 
   async confirm(what: number | 'groups'): Promise<void> {
     this.#checkOpen();
-    const { shard } = what === 'groups' ? this.#shards[0]! : this.#shardOf(what);
+    const { shard } = what === 'groups' ? this.#streams.shards.all[0]! : this.#streams.shards.ofPlaced(what);
     await shard.confirm();
   }
 
   async flush(): Promise<void> {
     this.#checkOpen();
-    await Promise.all(this.#shards.map(({ shard }) => shard.settled()));
+    await Promise.all(this.shards.map((shard) => shard.settled()));
   }
 
   async close(): Promise<void> {
-    if (this.#status === 'closed') return this.#release();
-    this.#status = 'closed';
-    await Promise.all(this.#shards.map(({ shard }) => shard.stepDown()));
-    await this.#release();
+    if (this.#status !== 'closed') {
+      this.#status = 'closed';
+      await Promise.all(this.shards.map((shard) => shard.stepDown()));
+    }
+    await this.#streams.close();
   }
 
   health(): StoreHealth {
-    const waiting = this.#shards.map(({ shard }) => shard.waiting);
+    const waiting = this.shards.map((shard) => shard.waiting);
     return {
       status: this.#status,
       problem: this.#problem,
       waitingChanges: waiting.reduce((sum, { changes }) => sum + changes, 0),
       waitingBytes: waiting.reduce((sum, { bytes }) => sum + bytes, 0),
-      corruptBatches: this.#corruptBatches,
+      corruptBatches: this.#streams.news.corruptBatches,
     };
   }
 
   onEvent(listener: (event: StoreEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#streams.news.onEvent(listener);
   }
 
   /** Calls `listener` when a shard may have another owner. Returns what ends that. */
   onOwners(listener: () => void): () => void {
-    this.#ownersListeners.add(listener);
-    return () => this.#ownersListeners.delete(listener);
+    return this.#streams.news.onOwners(listener);
   }
 
-  async #openMeta(stream: string): Promise<number> {
-    const { name } = this.#options;
-    const values = new Meta(this.jetStream, stream, `${name}.meta.`, 'nobody', () => {});
-    const node = await nextNode(values);
-    this.#meta = new Meta(this.jetStream, stream, `${name}.meta.`, String(node), (before, after) =>
-      this.#topicChanged(before, after),
-    );
-    await this.#meta.open();
-    for (const record of this.#meta.topics.values()) this.#place(record);
-    return node;
-  }
-
-  #patiently<T>(act: () => Promise<T>): Promise<T> {
-    return patiently(act, this.#options.warn ?? (() => {}));
-  }
-
-  async #openShards(): Promise<void> {
-    const count = await this.#patiently(() => agreedCount(this.#meta, this.#options.shards));
-    const numbers = Array.from({ length: count }, (_, number) => number);
-    this.#shards.push(...(await Promise.all(numbers.map((number) => this.#openShard(number, count)))));
-    const [first] = this.#shards;
-    this.#groups = new GroupRecords(first!.shard, first!.stream, this.#groupSequences);
-    this.#coordination = new Coordination(first!.shard, this.#groups, (event) => this.#tell(event));
-    for (const { shard } of this.#shards) shard.follow();
-  }
-
-  async #openShard(number: number, count: number): Promise<OpenShard> {
-    const { name, fsync, clock } = this.#options;
-    const prefix = `${name}.${number}.`;
-    const wanted = { name: `${name}-L${number}`, subjects: [`${prefix}>`], isLastOnly: false };
-    await this.#patiently(() => makeStream(this.jetStream, wanted, fsync));
-    const stream = new JetStreamShard(this.jetStream, wanted.name, prefix);
-    const news: ShardNews = new ShardNews({
-      shard: () => shard,
-      numberOf: (id) => this.#places.get(id)?.number,
-      partitions: () => [...this.#places.keys()].filter((id) => id % count === number),
-      tell: (event) => this.#tell(event),
-    });
-    const shard: Shard = new Shard({
-      ...{ node: this.node, stream, clock },
-      events: {
-        applied: (message, facts) => {
-          search.note(message.sequence, facts);
-          news.note(facts);
-          if (facts.kind === 'group') this.#groupSequences.set(message.subject, message.sequence);
-          if (facts.kind === 'marker') this.#tellOwners();
-        },
-        ownership: (isOwner) => {
-          if (isOwner) news.tellLeads();
-          else news.noteFollows();
-          if (number === 0) this.#coordination?.note(isOwner);
-          this.#tellOwners();
-        },
-        damaged: (partition, baseOffset, lastOffset) => {
-          this.#corruptBatches++;
-          this.#tell({ kind: 'corrupt', partition, baseOffset, lastOffset });
-        },
-      },
-    });
-    const search = new BatchSearch(stream, shard.state);
-    const stored = await this.#patiently(() => stream.lastOfSubjects());
-    shard.state.restore(stored);
-    for (const { subject, sequence } of stored) {
-      if (isGroupSubject(subject)) this.#groupSequences.set(subject, sequence);
-    }
-    // The replica that answered may be behind.
-    await this.#patiently(() => shard.catchUp());
-    return { shard, stream, search, news };
-  }
-
-  async #state(): Promise<StoredState> {
-    const records = [...this.#meta.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    const groups: StoredGroups = await this.#patiently(() => this.#groups.load());
-    return { topics: records.map((record) => this.#storedTopic(record)), ...groups };
-  }
-
-  #topicChanged(before: TopicRecord | undefined, after: TopicRecord | undefined): void {
-    if (before !== undefined && before.topicId !== after?.topicId) {
-      this.#displace(before);
-      // What is not deleted now, because another node becomes the owner, is space that is not given back; nobody reads it.
-      this.#deleteBatches(before).catch(() => {});
-      this.#tell({ kind: 'deleted', topic: before.name });
-    }
-    if (after === undefined) return;
-    this.#place(after);
-    if (before?.topicId !== after.topicId) {
-      this.#tell({ kind: 'topic', topic: this.#storedTopic(after) });
-      return;
-    }
-    const { name: topic, configs } = after;
-    const added = after.partitions.slice(before.partitions.length);
-    const partitions = added.map((id, index) => this.#storedPartition(id, before.partitions.length + index));
-    if (partitions.length > 0) this.#tell({ kind: 'grown', topic, partitions });
-    if (JSON.stringify(before.configs) !== JSON.stringify(configs))
-      this.#tell({ kind: 'altered', topic, configs });
-  }
-
-  /** Deletes what lies in the shards that this node owns. Every node that learns of it does the same. */
-  async #deleteBatches({ name, partitions }: TopicRecord): Promise<void> {
-    for (const id of partitions) {
-      const { shard, stream } = this.#shards[id % this.#shards.length]!;
-      if (shard.leader !== 'here') continue;
-      await stream.purge(id, await shard.deletePartition(id));
-    }
-    if (this.#shards[0]!.shard.leader === 'here') await (await this.#loadedGroups()).forgetTopic(name);
-  }
-
-  #storedTopic({ name, topicId, configs, createdAtMs, partitions }: Omit<TopicRecord, 'by'>): StoredTopic {
-    return {
-      ...{ name, configs, createdAtMs },
-      topicId: new Uint8Array(Buffer.from(topicId, 'base64')),
-      partitions: partitions.map((id, number) => this.#storedPartition(id, number)),
-    };
-  }
-
-  #storedPartition(id: number, number: number): StoredPartition {
-    const { state } = this.#shards[id % this.#shards.length]!.shard;
-    return storedPartition(id, number, state.partition(id), state.epoch);
-  }
-
-  #place({ name, partitions }: Pick<TopicRecord, 'name' | 'partitions'>): void {
-    for (const [number, id] of partitions.entries()) this.#places.set(id, { topic: name, number });
-  }
-
-  #displace({ partitions }: TopicRecord): void {
-    for (const id of partitions) this.#places.delete(id);
-  }
-
-  /** What groups committed is changed when it is known. */
-  async #loadedGroups(): Promise<GroupRecords> {
+  /** What groups committed, once it is known. */
+  async #groups(): Promise<GroupRecords> {
     this.#checkOpen();
-    await this.#coordination?.loaded;
-    return this.#groups;
-  }
-
-  #shardOf(partition: number): OpenShard {
-    this.#checkOpen();
-    if (!this.#places.has(partition)) throw noSuchPartition(partition);
-    return this.#shards[partition % this.#shards.length]!;
+    return this.#streams.coordination!.records();
   }
 
   #checkOpen(): void {
     if (this.#status === 'closed') throw new StoreUnavailableError('closed', 'the store is closed');
   }
-
-  #tell(event: StoreEvent): void {
-    for (const listener of [...this.#listeners]) listener(event);
-  }
-
-  #tellOwners(): void {
-    for (const listener of [...this.#ownersListeners]) listener();
-  }
-
-  async #release(): Promise<void> {
-    this.#coordination?.close();
-    this.#meta?.close();
-    for (const { shard } of this.#shards.splice(0)) shard.close();
-    await this.#connection?.close();
-    this.#connection = undefined;
-  }
-}
-
-/** The number of a node, given once. */
-async function nextNode(values: Meta): Promise<number> {
-  for (;;) {
-    const before = await values.value('last-node');
-    const node = 1 + Number(Buffer.from(before ?? []).toString() || 0);
-    if (await values.swap('last-node', before, Buffer.from(String(node)))) return node;
-  }
-}
-
-/** How many shards there are: as many as the first node of the cluster wanted. */
-async function agreedCount(meta: Meta, wanted: number): Promise<number> {
-  await meta.swap('shards', undefined, Buffer.from(String(wanted)));
-  return Number(Buffer.from((await meta.value('shards'))!).toString());
 }
 
 function unsupported(reason: string): StoreError {

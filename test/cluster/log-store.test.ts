@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectToNats } from '../../internal/cluster/connection.ts';
 import { JetStream } from '../../internal/cluster/jetstream.ts';
@@ -48,6 +49,24 @@ describe.runIf('there' in program)('the store of a cluster', () => {
       await expect(refused).rejects.toMatchObject({ name: 'StoreError', code: 'unsupported' });
     }
     await store.close();
+  });
+
+  // A broker that starts hears of topics before it has opened its shards.
+  it('takes up what others change of topics between its connection and its opening', async () => {
+    const [first, second] = [newStore('starting'), newStore('starting')];
+    await first.open();
+    first.untilOthersKnow = (sequence) => second.topicsUntil(sequence);
+    const topic = (name: string) =>
+      first.createTopic({
+        ...{ name, topicId: randomBytes(16), configs: {}, partitionCount: 1, createdAtMs: 1 },
+      });
+    await second.connect();
+    await topic('stays');
+    await topic('goes');
+    await first.deleteTopic('goes');
+    const { topics } = await second.open();
+    expect(topics.map(({ name }) => name)).toEqual(['stays']);
+    await Promise.all([first.close(), second.close()]);
   });
 
   it('has another server lead a stream, without a word lost', async () => {
