@@ -22,14 +22,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 type Fault = Pick<Refusal, 'call' | 'file'>;
 
-/** Calls of a broker that takes messages. */
+/** Calls of a broker that takes messages. A write of the redo log lasts without a sync. */
 const WORKING: readonly Fault[] = [
   { call: 'write', file: 'tinymq.db-wal' },
-  { call: 'sync', file: 'logs/tinymq.redo' },
   { call: 'sync', file: 'tinymq.db-wal' },
   { call: 'write', file: 'logs/tinymq.redo' },
   { call: 'write', file: 'logs/*.log' },
-  { call: 'sync', file: 'logs/*.log' },
   { call: 'write', file: 'logs/tinymq.journal' },
 ];
 /** Calls of a store that failed and is opened again. */
