@@ -14,12 +14,27 @@ export interface TopicRecord {
   readonly createdAtMs: number;
   /** The ids of its partitions, in the order of their numbers. */
   readonly partitions: readonly number[];
+  /** Partitions of deleted topics of this name of which there may be something left. Their ids are never given again. */
+  readonly gone?: readonly number[];
   /** Who wrote this record, and which of its records it is. */
   readonly by: string;
 }
 
+/** Whose topics and values these are. */
+export interface MetaNode {
+  /** What no other node calls itself. */
+  readonly name: string;
+  readonly changed: TopicChanged;
+  /** Whether anything is left of a partition whose topic was deleted. */
+  readonly isLeft: (partition: number) => boolean;
+}
+
 /** Told of what another node changed; undefined where there was, or is, no such topic. */
-export type TopicChanged = (before: TopicRecord | undefined, after: TopicRecord | undefined) => void;
+export type TopicChanged = (
+  name: string,
+  before: TopicRecord | undefined,
+  after: TopicRecord | undefined,
+) => void;
 
 const EXPECTED = 'Nats-Expected-Last-Subject-Sequence';
 /** In front of a small value: none at all is a value that was forgotten. */
@@ -32,11 +47,12 @@ const PARTITION_IDS = 'partition-ids';
  */
 export class Meta {
   readonly topics = new Map<string, TopicRecord>();
+  /** By the name of a topic, the partitions of those of that name which were deleted. */
+  readonly gone = new Map<string, readonly number[]>();
   readonly #jetStream: JetStream;
   readonly #stream: string;
   readonly #prefix: string;
-  readonly #writer: string;
-  readonly #changed: TopicChanged;
+  readonly #node: MetaNode;
   /** By the subject, the sequence of its last message. */
   readonly #known = new Map<string, number>();
   /** Records that this node is writing; who asked tells of those. */
@@ -48,12 +64,11 @@ export class Meta {
   #waiting: { readonly sequence: number; readonly resolve: () => void }[] = [];
   #endFollowing: (() => void) | undefined;
 
-  constructor(jetStream: JetStream, stream: string, prefix: string, writer: string, changed: TopicChanged) {
+  constructor(jetStream: JetStream, stream: string, prefix: string, node: MetaNode) {
     this.#jetStream = jetStream;
     this.#stream = stream;
     this.#prefix = prefix;
-    this.#writer = writer;
-    this.#changed = changed;
+    this.#node = node;
   }
 
   /** Reads the topics that there are, and follows what becomes of them. */
@@ -69,7 +84,7 @@ export class Meta {
       () => this.#followed,
       (message) => {
         this.#followed = message.sequence;
-        const isTaken = this.#take(message, this.#changed);
+        const isTaken = this.#take(message, this.#node.changed);
         this.#tellWaiting();
         return isTaken;
       },
@@ -148,20 +163,30 @@ export class Meta {
     make: (before: TopicRecord | undefined) => Omit<TopicRecord, 'by'> | undefined,
   ): Promise<number> {
     const subject = this.#subjectOf('t', name);
-    const by = `${this.#writer}.${++this.#written}`;
+    const by = `${this.#node.name}.${++this.#written}`;
     this.#own.add(by);
     try {
       for (;;) {
-        const body = Buffer.from(JSON.stringify({ name, ...make(this.topics.get(name)), by }));
+        const before = this.topics.get(name);
+        const record = make(before);
+        const gone = this.#goneAfter(name, record === undefined ? before : undefined);
+        const body = Buffer.from(JSON.stringify({ name, ...record, gone, by }));
         const expected = { [EXPECTED]: String(this.#known.get(subject) ?? 0) };
         if (await this.#publishes(subject, body, expected)) break;
-        this.#take(await this.#lastOf(subject), this.#changed);
+        this.#take(await this.#lastOf(subject), this.#node.changed);
       }
-      this.#take(await this.#lastOf(subject), this.#changed);
+      this.#take(await this.#lastOf(subject), this.#node.changed);
       return this.#known.get(subject)!;
     } finally {
       this.#own.delete(by);
     }
+  }
+
+  /** What the next record of a name says is gone; undefined for nothing. */
+  #goneAfter(name: string, deleted: TopicRecord | undefined): readonly number[] | undefined {
+    const left = (this.gone.get(name) ?? []).filter((id) => this.#node.isLeft(id));
+    const gone = [...left, ...(deleted?.partitions ?? [])];
+    return gone.length > 0 ? gone : undefined;
   }
 
   async #lastOf(subject: string): Promise<StreamMessage | undefined> {
@@ -189,13 +214,15 @@ export class Meta {
     const known = this.#known.get(subject);
     if (known !== undefined && known >= sequence) return true;
     const record = JSON.parse(Buffer.from(body).toString()) as TopicRecord;
-    const { name, by, topicId } = record;
+    const { name, by, topicId, gone } = record;
     const before = this.topics.get(name);
     const after = topicId === undefined ? undefined : record;
     if (after === undefined) this.topics.delete(name);
     else this.topics.set(name, after);
+    if (gone === undefined) this.gone.delete(name);
+    else this.gone.set(name, gone);
     this.#known.set(subject, sequence);
-    if (!this.#own.has(by)) changed(before, after);
+    if (!this.#own.has(by)) changed(name, before, after);
     return true;
   }
 

@@ -82,6 +82,12 @@ export class Shards {
     return this.of(partition);
   }
 
+  /** Whether there may be anything of a partition. */
+  isLeft(partition: number): boolean {
+    const shard = this.of(partition) as OpenShard | undefined;
+    return shard === undefined || shard.shard.state.partition(partition) !== undefined;
+  }
+
   /** What is known of a partition, in the words of the stores. */
   stored(id: number, number: number): StoredPartition {
     const { state } = this.of(id).shard;

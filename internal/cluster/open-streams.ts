@@ -50,6 +50,7 @@ export class OpenStreams {
       ...{ name, fsync, clock, warn, places: this.#places, news: this.news },
       ownership: (number, isOwner) => {
         if (number === 0) this.coordination?.note(isOwner);
+        if (isOwner) void this.topics.gone.giveBack(number);
       },
     });
   }
@@ -97,10 +98,13 @@ export class OpenStreams {
 
   async #openTopics(stream: string): Promise<void> {
     const prefix = `${this.#options.name}.meta.`;
-    this.node = await nextNode(new Meta(this.jetStream, stream, prefix, 'nobody', () => {}));
-    this.meta = new Meta(this.jetStream, stream, prefix, String(this.node), (before, after) =>
-      this.topics.changed(before, after),
-    );
+    const nobody = { name: 'nobody', changed: () => {}, isLeft: () => true };
+    this.node = await nextNode(new Meta(this.jetStream, stream, prefix, nobody));
+    this.meta = new Meta(this.jetStream, stream, prefix, {
+      name: String(this.node),
+      changed: (name, before, after) => this.topics.changed(name, before, after),
+      isLeft: (partition) => this.shards.isLeft(partition),
+    });
     this.topics = new Topics({
       ...{ meta: this.meta, shards: this.shards, places: this.#places, news: this.news },
       groups: async () => this.coordination!.records(),

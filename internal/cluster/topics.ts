@@ -1,5 +1,6 @@
 import { checkMorePartitions, checkPartitionCount, checkTopic } from '../store/batch-rules.ts';
 import type { NewTopic, StoredPartition, StoredTopic, TopicConfigs } from '../store/log-store.ts';
+import { GonePartitions } from './gone-partitions.ts';
 import type { GroupRecords } from './group-records.ts';
 import type { Meta, TopicRecord } from './meta.ts';
 import type { Shards } from './open-shards.ts';
@@ -20,9 +21,11 @@ export interface TopicsParts {
 /** The topics of a cluster: every node changes them, and takes up what others change. */
 export class Topics {
   readonly #parts: TopicsParts;
+  readonly gone: GonePartitions;
 
   constructor(parts: TopicsParts) {
     this.#parts = parts;
+    this.gone = new GonePartitions(parts.meta, parts.shards);
   }
 
   /** Begins with the topics that there are. */
@@ -79,22 +82,24 @@ export class Topics {
     const { record, sequence } = await meta.delete(name);
     places.displace(record);
     await untilOthersKnow(sequence);
-    await this.#deleteBatches(record);
+    await this.gone.giveBackOf(name);
+    await this.#forgetCommits(name);
   }
 
   /** Another node has changed a topic. Before the shards are open nobody is told: who opens them is given all topics then. */
-  changed(before: TopicRecord | undefined, after: TopicRecord | undefined): void {
+  changed(name: string, before: TopicRecord | undefined, after: TopicRecord | undefined): void {
     const { places, shards } = this.#parts;
     if (before !== undefined && before.topicId !== after?.topicId) places.displace(before);
     if (after !== undefined) places.place(after);
-    if (shards.all.length > 0) this.#tell(before, after);
+    if (shards.all.length === 0) return;
+    void this.gone.giveBackOf(name);
+    this.#tell(before, after);
   }
 
   #tell(before: TopicRecord | undefined, after: TopicRecord | undefined): void {
     const { news } = this.#parts;
     if (before !== undefined && before.topicId !== after?.topicId) {
-      // What is not deleted now, because another node becomes the owner, is space that is not given back; nobody reads it.
-      this.#deleteBatches(before).catch(() => {});
+      this.#forgetCommits(before.name).catch(() => {});
       news.tell({ kind: 'deleted', topic: before.name });
     }
     if (after === undefined) return;
@@ -111,14 +116,9 @@ export class Topics {
       news.tell({ kind: 'altered', topic, configs });
   }
 
-  /** Deletes what lies in the shards that this node owns. Every node that learns of it does the same. */
-  async #deleteBatches({ name, partitions }: TopicRecord): Promise<void> {
+  /** The coordinator of groups does so, when it has learned of a deletion. */
+  async #forgetCommits(name: string): Promise<void> {
     const { shards, groups } = this.#parts;
-    for (const id of partitions) {
-      const { shard, stream } = shards.of(id);
-      if (shard.leader !== 'here') continue;
-      await stream.purge(id, await shard.deletePartition(id));
-    }
     if (shards.all[0]!.shard.leader === 'here') await (await groups()).forgetTopic(name);
   }
 

@@ -104,3 +104,5 @@ export const countSamples = 6;
 export const countSampleMs = 250;
 /** After how long a server that lacks messages is looked at again: one that copies them has more of them by then. */
 export const copyingMs = 3_000;
+/** How long space that could not be given back rests: nobody waits for it, and servers that refuse it once refuse it for a while. */
+export const spaceRetryMs = 5_000;
