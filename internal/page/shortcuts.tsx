@@ -9,10 +9,13 @@ const TOGETHER_MS = 1_500;
 export function Shortcuts({ places }: { places: readonly Place[] }) {
   const [isShown, setIsShown] = useState(false);
   const wentAt = useRef(Number.NEGATIVE_INFINITY);
+  // What the navigation shows is there for the keys at once, and not when the effects of the drawing have run.
+  const shown = useRef(places);
+  shown.current = places;
   useEffect(() => {
     function pressed(event: KeyboardEvent) {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-      const place = places.find(({ key }) => key === event.key);
+      const place = shown.current.find(({ key }) => key === event.key);
       if (event.key === '?') setIsShown(true);
       else if (event.key === 'g') wentAt.current = performance.now();
       else if (event.key === '/') searchField(event);
@@ -20,7 +23,7 @@ export function Shortcuts({ places }: { places: readonly Place[] }) {
     }
     addEventListener('keydown', pressed);
     return () => removeEventListener('keydown', pressed);
-  }, [places]);
+  }, []);
   return isShown ? <KeyList places={places} onClose={() => setIsShown(false)} /> : null;
 }
 

@@ -136,7 +136,11 @@ describe('the page shows what clients did', () => {
     const here = table.getByRole('row').filter({ hasText: urlOf(0, 'http') });
     const there = table.getByRole('row').filter({ hasText: urlOf(1, 'http') });
     await here.getByText('this one').waitFor();
-    await here.getByText('coordinates groups').waitFor();
+    await page
+      .getByRole('listitem')
+      .filter({ hasText: 'Groups coordinated by' })
+      .getByText('node 1')
+      .waitFor();
     await there.getByText('1 filter').waitFor();
     await there.getByText('open').waitFor();
     const [node, , , , clients, , , waiting, lost] = await cellsOf(there);

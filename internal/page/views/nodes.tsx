@@ -1,5 +1,5 @@
 import type { NodeFacts } from '../api/types.ts';
-import { LIVE_MS, type Query, useQuery } from '../api/use-query.ts';
+import { LIVE_MS, useQuery } from '../api/use-query.ts';
 import { useIsCluster } from '../lib/cluster.ts';
 import { ago, bytes, count, many, NOTHING } from '../lib/format.ts';
 import { Answer, Badge, Command, Empty, ViewHead } from '../parts/basics.tsx';
@@ -13,14 +13,14 @@ export function NodesView() {
   return (
     <>
       <ViewHead title="Nodes" />
-      {isCluster === false ? <OnItsOwn /> : <Answer query={knownAs(isCluster, nodes)}>{Cluster}</Answer>}
+      {isCluster === false ? (
+        <OnItsOwn />
+      ) : (
+        // A broker on its own lists itself too: nothing is shown until it is known to be in a cluster.
+        <Answer query={isCluster ? nodes : { ...nodes, data: undefined }}>{Cluster}</Answer>
+      )}
     </>
   );
-}
-
-/** A broker on its own lists itself too: nothing is shown until it is known to be in a cluster. */
-function knownAs(isCluster: boolean | undefined, nodes: Query<readonly NodeFacts[]>): typeof nodes {
-  return isCluster === undefined ? { ...nodes, data: undefined } : nodes;
 }
 
 function OnItsOwn() {
@@ -52,7 +52,7 @@ function Cluster(nodes: readonly NodeFacts[]) {
         <Figure name="Lost" value={count(lost)} unit="messages from here" isBad={lost > 0} />
       </ul>
       <Table caption="Nodes of the cluster" columns={COLUMNS} rows={nodes} keyOf={({ node }) => node} />
-      <p class="hint pager">
+      <p class="hint below">
         A node that has ended is shown no more. The NATS servers, and who owns which shard:{' '}
         <Command>tinymq cluster status</Command>
       </p>
@@ -67,11 +67,10 @@ function sum(nodes: readonly NodeFacts[], of: (node: NodeFacts) => number | unde
 const COLUMNS: readonly Column<NodeFacts>[] = [
   {
     name: 'Node',
-    cell: ({ node, self, host, coordinator }) => (
-      <div class="badges">
-        <b>node {node}</b> {self && <Badge kind="accent">this one</Badge>}{' '}
-        {coordinator && <Badge>coordinates groups</Badge>}
-        {host !== undefined && <span class="sub mono">{host}</span>}
+    cell: ({ node, self, host }) => (
+      <div>
+        <b>node {node}</b> {self && <Badge kind="accent">this one</Badge>}
+        {host && <span class="sub mono">{host}</span>}
       </div>
     ),
   },
@@ -91,20 +90,18 @@ const COLUMNS: readonly Column<NodeFacts>[] = [
   { name: 'Started', isNumber: true, cell: ({ startedAt }) => ago(startedAt) },
   { name: 'Clients', isNumber: true, cell: ({ clients }) => count(clients) },
   { name: 'Shards', isNumber: true, cell: ({ shards }) => count(shards) },
-  { name: 'Link from here', cell: ({ link }) => (link === undefined ? NOTHING : <Link link={link} />) },
+  {
+    name: 'Link from here',
+    cell: ({ link }) =>
+      link === undefined ? (
+        NOTHING
+      ) : (
+        <div>
+          {link.slow ? <Badge kind="bad">takes nothing</Badge> : <Badge kind="good">open</Badge>}
+          <span class="sub">{many(link.filters, 'filter')}</span>
+        </div>
+      ),
+  },
   { name: 'Waiting', isNumber: true, cell: ({ link }) => bytes(link?.waitingBytes) },
-  { name: 'Lost', isNumber: true, cell: ({ link }) => <Lost lost={link?.lost} /> },
+  { name: 'Lost', isNumber: true, cell: ({ link }) => count(link?.lost) },
 ];
-
-function Link({ link: { filters, slow } }: { link: NonNullable<NodeFacts['link']> }) {
-  return (
-    <div>
-      {slow ? <Badge kind="bad">takes nothing</Badge> : <Badge kind="good">open</Badge>}
-      <span class="sub">{many(filters, 'filter')}</span>
-    </div>
-  );
-}
-
-function Lost({ lost }: { lost: number | undefined }) {
-  return lost === undefined || lost === 0 ? count(lost) : <Badge kind="bad">{count(lost)}</Badge>;
-}

@@ -28,9 +28,6 @@ export function LogPartitions({ log }: { log: string }) {
         rows={partitions}
         keyOf={({ partition }) => partition}
       />
-      {partitionCount > partitions.length && (
-        <p class="pager">{count(partitionCount - partitions.length)} more</p>
-      )}
     </details>
   );
 }
