@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { replicaRetries, replicaRetryMs } from '../limits/cluster.ts';
+import { KiB } from '../limits/units.ts';
+import { checkBatchSize } from '../store/batch-rules.ts';
 import type { GroupOffset, StoredGroups, TopicPartition } from '../store/log-store.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import type { JetStreamShard } from './jetstream-shard.ts';
@@ -111,9 +113,20 @@ export class GroupRecords {
     this.#offsets.set(group, offsets);
   }
 
-  #write(subject: string, record: OffsetRecord | MembersRecord): Promise<void> {
-    return this.#shard.saveGroup(subject, Buffer.from(JSON.stringify(record)));
+  /** What no server takes must not get to the writer of the shard, which would try it again and again, and all that is behind it. */
+  async #write(subject: string, record: OffsetRecord | MembersRecord): Promise<void> {
+    const body = Buffer.from(JSON.stringify(record));
+    checkBatchSize(body.length, this.#stream.maxBodyBytes, 'record of a group');
+    await this.#shard.saveGroup(subject, body);
   }
+}
+
+/** Beside who is in a group its record has its name: up to 32,767 characters, of which JSON makes up to six bytes each. */
+const NAME_BYTES = 256 * KiB;
+
+/** How large what is kept of members may be, so that its record fits into a body: it is base64 there. */
+export function maxMembersBytes(maxBodyBytes: number): number {
+  return Math.floor(((maxBodyBytes - NAME_BYTES) * 3) / 4);
 }
 
 function placeKey({ topic, partition }: TopicPartition): string {

@@ -18,6 +18,11 @@ export class JetStreamShard implements ShardStream {
     this.#prefix = prefix;
   }
 
+  /** Bytes of the largest body of a message. */
+  get maxBodyBytes(): number {
+    return this.#jetStream.maxBodyBytes;
+  }
+
   lastSequence(): Promise<number> {
     return this.#jetStream.lastSequence(this.stream);
   }

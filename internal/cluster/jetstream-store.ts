@@ -17,14 +17,11 @@ import type {
   TopicPartition,
 } from '../store/log-store.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
-import type { GroupRecords } from './group-records.ts';
+import { type GroupRecords, maxMembersBytes } from './group-records.ts';
 import type { JetStream } from './jetstream.ts';
 import { type JetStreamStoreOptions, OpenStreams } from './open-streams.ts';
 import { PartitionBatches } from './partition-batches.ts';
 import type { Shard } from './shard.ts';
-
-/** Headers of a batch, and what else JetStream counts as payload. */
-const HEADER_BYTES = 4_096;
 
 /**
  * The store of logs that nodes share, on NATS JetStream. Batches and what groups committed lie in shards, each with one owner
@@ -49,7 +46,9 @@ export class JetStreamStore implements LogStore {
    */
   async connect(): Promise<NatsConnection> {
     const connection = await this.#streams.connect();
-    this.limits = { maxBatchBytes: connection.info!.max_payload - HEADER_BYTES, canReplace: false };
+    const { maxBodyBytes } = this.jetStream;
+    const maxGroupBytes = maxMembersBytes(maxBodyBytes);
+    this.limits = { maxBatchBytes: maxBodyBytes, canReplace: false, maxGroupBytes };
     return connection;
   }
 

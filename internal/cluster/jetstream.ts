@@ -61,12 +61,20 @@ interface ApiAnswer {
   error?: { code: number; err_code: number; description: string };
 }
 
+/** Headers of a message, and what else JetStream counts as payload. */
+const HEADER_BYTES = 4_096;
+
 /** The requests of JetStream that logs need, as they are on the wire. */
 export class JetStream {
   readonly connection: NatsConnection;
 
   constructor(connection: NatsConnection) {
     this.connection = connection;
+  }
+
+  /** Bytes of the largest message that the servers take, without its headers. */
+  get maxBodyBytes(): number {
+    return this.connection.info!.max_payload - HEADER_BYTES;
   }
 
   /** @throws JetStreamError; StoreUnavailableError where nobody answers in time */

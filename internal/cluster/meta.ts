@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { noSuchTopic, topicExists } from '../store/batch-rules.ts';
+import { checkBatchSize, noSuchTopic, topicExists } from '../store/batch-rules.ts';
 import type { TopicConfigs } from '../store/log-store.ts';
 import { isSameValue } from '../store/meta-swaps.ts';
 import { follow, lastOfSubjects } from './follower.ts';
@@ -141,7 +141,9 @@ export class Meta {
   }
 
   async putValue(key: string, value: Uint8Array | undefined): Promise<void> {
-    await this.#jetStream.publish(this.#subjectOf('k', key), valueBody(value), {});
+    const body = valueBody(value);
+    this.#checkSize(body);
+    await this.#jetStream.publish(this.#subjectOf('k', key), body, {});
   }
 
   async swap(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean> {
@@ -199,6 +201,7 @@ export class Meta {
     body: Uint8Array,
     expected: Readonly<Record<string, string>>,
   ): Promise<boolean> {
+    this.#checkSize(body);
     try {
       await this.#jetStream.publish(subject, body, expected);
       return true;
@@ -206,6 +209,11 @@ export class Meta {
       if (!isWrongSequence(error)) throw error;
       return false;
     }
+  }
+
+  /** The connection would refuse it, which nobody could tell from servers that are away. @throws StoreError `batch-too-large` */
+  #checkSize(body: Uint8Array): void {
+    checkBatchSize(body.length, this.#jetStream.maxBodyBytes, 'topic or value');
   }
 
   #take(message: StreamMessage | undefined, changed: TopicChanged): boolean {

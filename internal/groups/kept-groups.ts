@@ -4,7 +4,7 @@ import type { Group } from './group.ts';
 import { writeGroup } from './group-record.ts';
 
 /** The part of the store that keeps groups. */
-export type MemberStore = Pick<LogStore, 'saveGroupMembers'>;
+export type MemberStore = Pick<LogStore, 'saveGroupMembers' | 'limits'>;
 
 /**
  * Keeps in the store who is in which group. A group is written as it is when its turn has come, one write at a time:
@@ -74,8 +74,8 @@ export class KeptGroups {
     if (this.#isClosed) throw new Error('groups are kept no longer');
     const group = this.#get(groupId);
     const record = group === undefined ? undefined : writeGroup(group.record());
-    if (record !== undefined && record.length > maxStoredGroupBytes)
-      throw new GroupTooLargeError(record.length);
+    const maxBytes = Math.min(maxStoredGroupBytes, this.#store.limits?.maxGroupBytes ?? maxStoredGroupBytes);
+    if (record !== undefined && record.length > maxBytes) throw new GroupTooLargeError(record.length);
     this.#stored.add(groupId);
     const writing = this.#store.saveGroupMembers(groupId, record);
     this.#underWay.set(groupId, writing);

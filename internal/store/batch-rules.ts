@@ -23,9 +23,9 @@ export function checkBatch(batch: NewBatch): void {
 }
 
 /** @throws StoreError `batch-too-large` */
-export function checkBatchSize(bytes: number, most: number): void {
+export function checkBatchSize(bytes: number, most: number, what = 'batch'): void {
   if (bytes <= most) return;
-  throw new StoreError('batch-too-large', `a batch of ${bytes} bytes: the store takes at most ${most}`);
+  throw new StoreError('batch-too-large', `a ${what} of ${bytes} bytes: the store takes at most ${most}`);
 }
 
 /** Batches that replace others: ascending, without overlap, inside the range. @throws StoreError */

@@ -130,6 +130,8 @@ export interface StoreLimits {
   readonly maxBatchBytes: number;
   /** Whether batches can be replaced, which compaction needs. */
   readonly canReplace: boolean;
+  /** Bytes of what is remembered of who is in a group; where it does not say, `maxStoredGroupBytes`. */
+  readonly maxGroupBytes?: number;
 }
 
 /** `commit`: on the disk before it is acknowledged; `os`: with the operating system, which writes it soon. */

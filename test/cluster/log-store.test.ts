@@ -51,6 +51,30 @@ describe.runIf('there' in program)('the store of a cluster', () => {
     await store.close();
   });
 
+  // What no server takes looked like servers that are away: it was tried for 15 s with all that waited behind it, and then the node gave the
+  // shard up.
+  it('refuses what no message of NATS holds, and goes on with what lies beside it', async () => {
+    const store = newStore('large');
+    await store.open();
+    await eventually(() => store.claimAll(), 'an owner of all shards');
+    const { maxGroupBytes = 0, maxBatchBytes } = store.limits;
+    const place = { topic: 't', partition: 0, offset: 1, leaderEpoch: -1, committedAtMs: 1 };
+    const refused = Promise.allSettled([
+      store.saveGroupMembers('large', randomBytes(maxBatchBytes)),
+      store.saveGroupOffsets('large', [{ ...place, metadata: 'x'.repeat(maxBatchBytes) }]),
+      store.putMeta('large', randomBytes(maxBatchBytes)),
+      store.swapMeta('large', undefined, randomBytes(maxBatchBytes)),
+    ]);
+    const name = '\u0001'.repeat(32_767);
+    await store.saveGroupMembers(name, randomBytes(maxGroupBytes));
+    await store.saveGroupOffsets(name, [{ ...place, metadata: '\u0001'.repeat(4_096) }]);
+    for (const each of await refused) expect(each).toMatchObject({ reason: { code: 'batch-too-large' } });
+    await store.close();
+    const { groups, groupMembers } = await newStore('large').open();
+    expect([groups.get(name)?.length, groupMembers.get(name)?.length]).toEqual([1, maxGroupBytes]);
+    expect([groups.size, groupMembers.size]).toEqual([1, 1]);
+  });
+
   // A broker that starts hears of topics before it has opened its shards.
   it('takes up what others change of topics between its connection and its opening', async () => {
     const [first, second] = [newStore('starting'), newStore('starting')];

@@ -3,6 +3,8 @@ import { buildBatch } from '../../internal/batch/build.ts';
 import { SmqClient } from '../../internal/clients/smq/client.ts';
 import { Status } from '../../internal/protocol/grpc/status.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
+import { offsetCommit } from '../../internal/protocol/kafka/apis/08-offset-commit.ts';
+import { joinGroup } from '../../internal/protocol/kafka/apis/11-join-group.ts';
 import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { KafkaErrorCode } from '../../internal/protocol/kafka/error-codes.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
@@ -41,6 +43,42 @@ async function textsOf(log: string): Promise<string[]> {
   const records = await recordsOf(urlOf(0, 'kafka').replace(/^\w+:/, 'tcp:'), log, 0);
   return records.map(([, text]) => text);
 }
+
+describe('what is too large of a group', () => {
+  it('is refused with the code that Kafka has for it, and other members and commits are not', async () => {
+    const wire = await KafkaWire.open(urlOf(0, 'kafka').replace(/^\w+:/, 'tcp:'));
+    const joining = (groupId: string, bytes: number) =>
+      wire.ask(joinGroup, 3, {
+        ...{
+          groupId,
+          memberId: '',
+          protocolType: 'consumer',
+          sessionTimeoutMs: 30_000,
+          rebalanceTimeoutMs: 30_000,
+        },
+        protocols: [{ name: 'range', metadata: Buffer.alloc(bytes) }],
+      });
+    expect((await joining('large', 2 * 1024 * 1024)).errorCode).toBe(KafkaErrorCode.unknownServerError);
+    expect((await joining('small', 1_000)).errorCode).toBe(KafkaErrorCode.none);
+
+    const made = { numPartitions: 2, replicationFactor: 1, assignments: [], configs: [] };
+    const topics = [{ name: 'committed', ...made }];
+    await wire.ask(createTopics, 5, { topics, timeoutMs: 10_000, validateOnly: false });
+    const commit = (partitionIndex: number, characters: number) => ({
+      ...{ partitionIndex, committedOffset: 1, committedLeaderEpoch: -1 },
+      committedMetadata: 'x'.repeat(characters),
+    });
+    const committed = await wire.ask(offsetCommit, 9, {
+      ...{ groupId: 'reader', generationIdOrMemberEpoch: -1, memberId: '', groupInstanceId: null },
+      topics: [{ name: 'committed', partitions: [commit(0, 32_000), commit(1, 4_096)] }],
+    });
+    wire.close();
+    expect(committed.topics[0].partitions.map(({ errorCode }: { errorCode: number }) => errorCode)).toEqual([
+      KafkaErrorCode.offsetMetadataTooLarge,
+      KafkaErrorCode.none,
+    ]);
+  });
+});
 
 describe.each([
   ['at the leader', 0],

@@ -179,7 +179,7 @@ export class FakeMember implements Cluster {
       if (shared.leader !== this) throw new StoreError('not-leader', `node ${this.id} does not lead`);
     };
     const own: Partial<LogStore> = {
-      limits: { maxBatchBytes: 8 * 1024 * 1024, canReplace: false },
+      limits: { maxBatchBytes: 8 * 1024 * 1024, canReplace: false, maxGroupBytes: 1024 * 1024 },
       close: async () => {
         this.isThere = false;
       },
