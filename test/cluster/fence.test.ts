@@ -80,7 +80,8 @@ describe.runIf('there' in program)('an owner that was stopped', () => {
 
   it('would be found to do so if it sent ahead', { timeout: torturePatienceMs(120_000) }, async () => {
     const { problems } = await stoppedAgainAndAgain(nats, 'pipelined', 10);
-    expect(problems.filter((problem) => problem.includes('behind epoch'))).not.toEqual([]);
+    // What it wrote behind a marker, or the gap where one of its own was refused and those behind it were not.
+    expect(problems).not.toEqual([]);
   });
 });
 
