@@ -10,7 +10,7 @@ import { becomeBackup, type CopyProgress, demandFree } from '../sqlite/backup.ts
 import { SqliteStore } from '../sqlite/sqlite-store.ts';
 import { STORE_FILE } from '../sqlite/store-file.ts';
 import { newTopicOf } from './convert.ts';
-import { LOGS_FOLDER } from './logs-folder.ts';
+import { HAS_LOGS, LOGS_FOLDER } from './logs-folder.ts';
 
 /** A backup that was made. */
 export interface BackedUp {
@@ -119,6 +119,8 @@ async function copyLogs(
 ): Promise<BackedUp['damaged']> {
   const { topics } = await from.open();
   await store.open();
+  // The logs lie in the backup itself: whoever opens it must not take its segment files for missing.
+  await store.putMeta(HAS_LOGS, undefined);
   const copy = new TopicCopy(from, store, topics, ({ copiedBytes, totalBytes }) =>
     progress(copiedBytes, totalBytes),
   );

@@ -32,10 +32,7 @@ import { STORE_FILE } from '../sqlite/store-file.ts';
 import { StoreError } from '../store-error.ts';
 import type { WriteTimes } from '../write-times.ts';
 import { type ConversionEvent, checkConverted, convertLogs } from './convert.ts';
-import { LOGS_FOLDER } from './logs-folder.ts';
-
-/** Among the values: that there are logs in segment files beside them. */
-const HAS_LOGS = 'data-folder.has-logs';
+import { HAS_LOGS, LOGS_FOLDER } from './logs-folder.ts';
 
 export interface DataFolderOptions {
   directory: string;
