@@ -15,6 +15,7 @@ import {
   time,
 } from '../operation.ts';
 import { PAGE_ANSWER, PAGE_QUERY, type PageQuery, pageOf, SEARCH, searched } from '../pages.ts';
+import type { LogParts } from './records.ts';
 import { maySee } from './visible.ts';
 
 interface LogsQuery extends PageQuery {
@@ -74,10 +75,10 @@ export const showLog = defineOperation({
     },
     partitionCount: number,
   }),
-  async run({ logs, nodes }: BrokerParts, { name }: { name: string }) {
+  async run({ logs, nodes }: LogParts, { name }: { name: string }) {
     const log = logs?.topic(name);
     if (log === undefined) throw new BrokerError('no-such-object', `there is no log ${quoted(name)}`);
-    const { self } = nodes();
+    const self = nodes?.().self;
     return {
       ...shownLog(log),
       settings: { ...log.configs },
@@ -93,8 +94,8 @@ export const showLog = defineOperation({
   },
 });
 
-function leaderIn({ leader }: PartitionLog, self: number): number | null {
-  if (leader === 'here') return self;
+function leaderIn({ leader }: PartitionLog, self: number | undefined): number | null {
+  if (leader === 'here') return self ?? null;
   return leader === 'nobody' ? null : leader;
 }
 

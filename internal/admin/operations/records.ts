@@ -6,6 +6,7 @@ import type { Logs, TopicLog } from '../../log/logs.ts';
 import { internalTopicProblem, logNameProblem } from '../../log/names.ts';
 import { topicConfigProblem, topicConfigsProblem } from '../../log/topic-configs.ts';
 import {
+  type BrokerParts,
   defineOperation,
   flag,
   type JsonSchema,
@@ -19,6 +20,8 @@ import {
 /** What these operations work on, which a store that is not a broker's now has too. */
 export interface LogParts {
   readonly logs: Logs | undefined;
+  /** Undefined of a store without a broker, where nobody leads. */
+  readonly nodes?: BrokerParts['nodes'];
 }
 
 const BASE64: JsonSchema = { type: 'string', enum: ['base64'] };
