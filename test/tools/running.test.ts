@@ -186,7 +186,7 @@ describe.each(ways)('a broker that is reached %s', (_, place) => {
     expect(log).toMatchObject({ topic: 'kept/a', partitions: 1 });
     expect(await done(['logs', 'ls', ...place()])).toMatch(/^LOG +PARTITIONS +MESSAGES .*\nkept.a +1 +[1-9]/);
     expect(await done(['logs', 'show', log.name, ...place()])).toMatch(
-      /^PARTITION +FIRST +NEXT +BYTES\n0 +0 +[1-9]/m,
+      /^PARTITION +FIRST +NEXT +BYTES +LEADER\n0 +0 +[1-9]\d* +\d+ +1$/m,
     );
     expect(JSON.parse(await done(['logs', 'show', log.name, '-json', ...place()]))).toMatchObject({
       partitionCount: 1,
