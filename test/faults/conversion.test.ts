@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataFolderStore } from '../../internal/store/data-folder/data-folder-store.ts';
-import { verifyDataFolder } from '../../internal/store/data-folder/verify.ts';
 import { SqliteStore } from '../../internal/store/sqlite/sqlite-store.ts';
 import { program, REPORTING, start } from '../support/broker-process.ts';
+import { damageInDataFolder } from '../support/data-folder.ts';
 import { eventually } from '../support/eventually.ts';
 import { FailingDisk, prepareFailingDisk } from '../support/failing-disk.ts';
 import { contentOf, makeOlderFolder } from '../support/older-folder.ts';
@@ -38,18 +38,6 @@ async function contentAfter(directory: string, segmentBytes?: number): Promise<u
   const content = await contentOf(store, await store.open());
   await store.close();
   return content;
-}
-
-async function problemsOf(directory: string): Promise<string[]> {
-  const verifying = verifyDataFolder(
-    directory,
-    (key) => key,
-    async () => undefined,
-  );
-  for (;;) {
-    const { done, value } = await verifying.next();
-    if (done) return value.problems;
-  }
 }
 
 describe('the disk fails while logs are converted', () => {
@@ -88,7 +76,7 @@ describe('the disk fails while logs are converted', () => {
       const where = `${error} at call ${number}: ${JSON.stringify(disk.writes[number])}`;
       expect(await contentAfter(left, 1_000), where).toEqual(before);
       expect(readdirSync(left), where).not.toContain('logs.converting');
-      expect(await problemsOf(left), where).toEqual([]);
+      expect(await damageInDataFolder(left), where).toEqual([]);
     }
   });
 });
@@ -126,7 +114,7 @@ describe('a broker that is killed while it converts logs', () => {
         for (let most = 100; !(await killed(data, Math.random() * most)); most *= 1.3) kills++;
         expect(existsSync(join(data, 'logs'))).toBe(true);
         expect(await contentAfter(data), `after ${kills} kills`).toEqual(before);
-        expect(await problemsOf(data), `after ${kills} kills`).toEqual([]);
+        expect(await damageInDataFolder(data), `after ${kills} kills`).toEqual([]);
         rmSync(data, { recursive: true });
       }
     },

@@ -5,12 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildBatch } from '../../internal/batch/build.ts';
 import { BatchHeader, parseBatchHeader } from '../../internal/batch/record-batch.ts';
 import { KafkaDirectoryStore } from '../../internal/store/kafka-directory/kafka-directory-store.ts';
-import { verifyKafkaDirectories } from '../../internal/store/kafka-directory/verify.ts';
 import type { NewBatch, StoredState, StoreEvent } from '../../internal/store/log-store.ts';
 import { encodeProducer } from '../../internal/store/producer-state.ts';
 import { StoreError, StoreUnavailableError } from '../../internal/store/store-error.ts';
 import { type DiskError, type DiskWrite, FailingDisk, prepareFailingDisk } from '../support/failing-disk.ts';
-import { writeKafkaDirectory } from '../support/kafka-directory.ts';
+import { damageIn, writeKafkaDirectory } from '../support/kafka-directory.ts';
 import { rounds, torturePatienceMs } from '../support/torture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-failing-disk-'));
@@ -198,7 +197,7 @@ async function failAt(index: number, number: number, error: DiskError): Promise<
   }
   await used.store.close();
   expect(await contentOf(directory), at).toEqual(contents.at(-1));
-  expect(await problemsIn(directory), at).toEqual([]);
+  expect(await damageIn(directory), at).toEqual([]);
   rmSync(directory, { recursive: true });
 }
 
@@ -312,14 +311,6 @@ function unlessCode(code: string): (error: unknown) => void {
   return (error) => {
     if (!(error instanceof StoreError) || error.code !== code) throw error;
   };
-}
-
-async function problemsIn(directory: string): Promise<string[]> {
-  const verifying = verifyKafkaDirectories([directory]);
-  for (;;) {
-    const { done, value } = await verifying.next();
-    if (done) return value.problems;
-  }
 }
 
 let directories = 0;

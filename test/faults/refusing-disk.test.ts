@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { verifyDataFolder } from '../../internal/store/data-folder/verify.ts';
 import { connectMqtt } from '../mqtt/client.ts';
 import { expectLiveTraffic } from '../mqtt/full-disk.ts';
 import { program, REPORTING, start } from '../support/broker-process.ts';
+import { damageInDataFolder } from '../support/data-folder.ts';
 import { DOORS, KEPT } from '../support/door-writers.ts';
 import { DoorsLoad } from '../support/doors-load.ts';
 import { eventually } from '../support/eventually.ts';
@@ -198,7 +198,7 @@ async function startRefused(flags: readonly string[], disk: RefusingDisk, refusa
 async function endWell(load: DoorsLoad, dataDir: string): Promise<void> {
   await load.expectAll();
   expect((await load.broker.stop()).code).toBe(0);
-  expect(await problemsIn(dataDir)).toEqual([]);
+  expect(await damageInDataFolder(dataDir)).toEqual([]);
 }
 
 async function expectTold(load: DoorsLoad, told: number, refusal: Refusal): Promise<void> {
@@ -240,16 +240,4 @@ function newFolder(): string {
 
 function flagsFor(dataDir: string, fsync: string): string[] {
   return [...DOORS, ...KEPT, '-fsync', fsync, '-data-dir', dataDir];
-}
-
-async function problemsIn(directory: string): Promise<string[]> {
-  const verifying = verifyDataFolder(
-    directory,
-    (key) => key,
-    async () => undefined,
-  );
-  for (;;) {
-    const { done, value } = await verifying.next();
-    if (done) return value.problems;
-  }
 }

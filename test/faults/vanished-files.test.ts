@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { verifyDataFolder } from '../../internal/store/data-folder/verify.ts';
 import { program, REPORTING, run } from '../support/broker-process.ts';
+import { damageInDataFolder } from '../support/data-folder.ts';
 import { DOORS, KEPT } from '../support/door-writers.ts';
 import { DoorsLoad } from '../support/doors-load.ts';
 
@@ -11,17 +11,6 @@ import { DoorsLoad } from '../support/doors-load.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-vanished-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-async function problemsIn(directory: string): Promise<string[]> {
-  const verifying = verifyDataFolder(
-    directory,
-    (key) => key,
-    async () => undefined,
-  );
-  for (;;) {
-    const { done, value } = await verifying.next();
-    if (done) return value.problems;
-  }
-}
 
 /** What is removed at once, and whether the broker has to write something anew. */
 const REMOVED = [
@@ -53,5 +42,5 @@ it('files that are removed while the broker runs: nothing acknowledged is lost, 
   }
   await load.expectAll();
   expect((await load.broker.stop()).code).toBe(0);
-  expect(await problemsIn(folder)).toEqual([]);
+  expect(await damageInDataFolder(folder)).toEqual([]);
 }, 240_000);

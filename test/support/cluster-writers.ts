@@ -112,7 +112,7 @@ async function inTime<T>(answer: Promise<T>): Promise<T> {
 }
 
 /** What Kafka's producers send again after. */
-const RETRIABLE = new Set<number>([
+export const RETRIABLE = new Set<number>([
   KafkaErrorCode.unknownTopicOrPartition,
   KafkaErrorCode.leaderNotAvailable,
   KafkaErrorCode.notLeaderOrFollower,

@@ -12,6 +12,7 @@ import {
 import { encodeMetadataRecord } from '../../internal/protocol/kafka/cluster-metadata.ts';
 import { verifyKafkaDirectories } from '../../internal/store/kafka-directory/verify.ts';
 import type { NewBatch } from '../../internal/store/log-store.ts';
+import { endOf } from './end-of.ts';
 
 export interface HandmadeTopic {
   name: string;
@@ -22,11 +23,7 @@ export interface HandmadeTopic {
 
 /** What `tinymq verify` says of a directory that nobody has. */
 export async function damageIn(directory: string): Promise<string[]> {
-  const verifying = verifyKafkaDirectories([directory]);
-  for (;;) {
-    const { done, value } = await verifying.next();
-    if (done) return value.problems;
-  }
+  return (await endOf(verifyKafkaDirectories([directory]))).problems;
 }
 
 /** Writes what Kafka writes when it formats a directory and creates topics: no more than is needed to read it. */

@@ -24,22 +24,15 @@ import {
   ProduceRequest,
   ProduceResponse,
 } from '../../internal/protocol/smq/smq.ts';
+import { RETRIABLE } from './cluster-writers.ts';
 import { commitOf, KafkaWire } from './kafka-wire.ts';
 import type { ClusterNode } from './mortal-cluster.ts';
 
 /** Errors of Kafka after which its clients try again by themselves, as Kafka's protocol lists them. */
-const RETRIABLE = new Set<number>([
+const RETRIABLE_OR_NONE = new Set<number>([
+  ...RETRIABLE,
   KafkaErrorCode.none,
-  KafkaErrorCode.unknownTopicOrPartition,
-  KafkaErrorCode.leaderNotAvailable,
-  KafkaErrorCode.notLeaderOrFollower,
-  KafkaErrorCode.requestTimedOut,
-  KafkaErrorCode.coordinatorLoadInProgress,
-  KafkaErrorCode.coordinatorNotAvailable,
-  KafkaErrorCode.notCoordinator,
   KafkaErrorCode.notEnoughReplicas,
-  KafkaErrorCode.notEnoughReplicasAfterAppend,
-  KafkaErrorCode.kafkaStorageError,
   KafkaErrorCode.offsetNotAvailable,
 ]);
 
@@ -107,7 +100,7 @@ function kafkaRequests(name: string): KafkaRequest[] {
 async function kafkaProblem(node: ClusterNode, [name, ask]: KafkaRequest): Promise<string | undefined> {
   const wire = await KafkaWire.open(node.urlOf('kafka'));
   try {
-    const wrong = errorCodesIn(await ask(wire)).filter((code) => !RETRIABLE.has(code));
+    const wrong = errorCodesIn(await ask(wire)).filter((code) => !RETRIABLE_OR_NONE.has(code));
     return wrong.length === 0 ? undefined : `${name} of Kafka: error ${wrong.join(', ')}`;
   } finally {
     wire.close();

@@ -2,12 +2,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { foldersOfStores } from '../../../test/support/folders-of-stores.ts';
-import { asRecordBatch } from '../../../test/support/kafka-directory.ts';
+import { asRecordBatch, damageIn } from '../../../test/support/kafka-directory.ts';
 import { DataFolderStore } from '../data-folder/data-folder-store.ts';
 import { formatKafkaDirectory } from './format.ts';
 import { KafkaDirectoryStore } from './kafka-directory-store.ts';
 import { removeSnapshot, snapshotFolders } from './snapshot.ts';
-import { verifyKafkaDirectories } from './verify.ts';
 
 const { opened, newFolder } = foldersOfStores('tinymq-snapshot-');
 
@@ -38,14 +37,6 @@ async function newDirectory(): Promise<string> {
   return directory;
 }
 
-async function problemsOf(directory: string): Promise<string[]> {
-  const verifying = verifyKafkaDirectories([directory]);
-  for (;;) {
-    const { done, value } = await verifying.next();
-    if (done) return value.problems;
-  }
-}
-
 describe('a snapshot', () => {
   it('has what was there in one moment, whatever is appended, deleted and replaced afterwards', async () => {
     const directory = await newDirectory();
@@ -66,7 +57,7 @@ describe('a snapshot', () => {
     await store.deleteUntil(id, 12);
     await store.deleteTopic('deleted');
     for (let offset = 24; offset < 40; offset++) await store.append(id, batch(offset));
-    expect(await problemsOf(folder!)).toEqual([]);
+    expect(await damageIn(folder!)).toEqual([]);
     const { store: copy, state } = await open(folder!);
     expect(
       state.topics.map(({ name, partitions: all }) => [name, ...all.map((each) => each.nextOffset)]),
@@ -86,7 +77,7 @@ describe('a snapshot', () => {
       Array.from({ length: 28 }, (_, at) => at + 12),
     );
     await store.close();
-    expect(await problemsOf(directory)).toEqual([]);
+    expect(await damageIn(directory)).toEqual([]);
   });
 
   it('of a data folder has values of the same moment', async () => {

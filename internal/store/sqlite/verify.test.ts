@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { endOf } from '../../../test/support/end-of.ts';
 import { flippedBits, withFlipped } from '../../../test/support/flipped-bits.ts';
 import { rounds } from '../../../test/support/torture.ts';
 import { backUpStore } from './backup.ts';
@@ -87,14 +88,7 @@ function copyStore(from: string, to: string): void {
 }
 
 async function verified(directory: string): Promise<Verified> {
-  return last(verifyFolder(directory, (key) => `entry ${key}`));
-}
-
-async function last(verifying: AsyncGenerator<unknown, Verified>): Promise<Verified> {
-  for (;;) {
-    const { done, value } = await verifying.next();
-    if (done) return value;
-  }
+  return endOf(verifyFolder(directory, (key) => `entry ${key}`));
 }
 
 /** All that a broker could read out of it; what cannot be read is no content. */
@@ -219,7 +213,7 @@ describe('a flipped bit', () => {
 
   it('in a backup is told', async () => {
     const before = contentOf(backup);
-    const verify = () => last(verifyBackup(backup, (key) => key));
+    const verify = () => endOf(verifyBackup(backup, (key) => key));
     expect((await verify()).problems).toEqual([]);
     const { told } = await flipEach(backup, before, verify, 3);
     expect(told.length).toBeGreaterThan(0);
