@@ -105,11 +105,16 @@ export class Meta {
 
   /** So many ids that no other partition has or had. */
   async partitionIds(count: number): Promise<number[]> {
+    const first = await this.reserve(PARTITION_IDS, count);
+    return Array.from({ length: count }, (_, index) => first + index);
+  }
+
+  /** Numbers from 1 on, each given once under its key, whichever nodes ask: the first of so many. */
+  async reserve(key: string, count: number): Promise<number> {
     for (;;) {
-      const before = await this.value(PARTITION_IDS);
+      const before = await this.value(key);
       const last = before === undefined ? 0 : Number(Buffer.from(before).toString());
-      if (!(await this.swap(PARTITION_IDS, before, Buffer.from(String(last + count))))) continue;
-      return Array.from({ length: count }, (_, index) => last + 1 + index);
+      if (await this.swap(key, before, Buffer.from(String(last + count)))) return last + 1;
     }
   }
 
