@@ -9,8 +9,7 @@ import type { SessionRecord } from '../broker/sessions/session-store.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
 import { join } from '../broker/sessions/subscription.ts';
 import { willKeyOf } from '../broker/sessions/will.ts';
-import { storeRestoreBytes } from '../limits/persistence.ts';
-import type { Entry, EntryStore } from '../store/entry-store.ts';
+import { type Entry, type EntryStore, pagesOfEntries } from '../store/entry-store.ts';
 import { KeyKind, parseClientKey, parseNumberingKey } from './entry-keys.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import {
@@ -46,7 +45,7 @@ export interface RestoreParts {
 export async function restoreSessions(parts: RestoreParts): Promise<void> {
   const { store, logger } = parts;
   const restoring = new Restoring(parts);
-  for await (const entries of readAhead(store)) {
+  for await (const entries of pagesOfEntries(store)) {
     for (const entry of entries) {
       try {
         restoring.take(entry);
@@ -59,16 +58,6 @@ export async function restoreSessions(parts: RestoreParts): Promise<void> {
     }
   }
   parts.sessions.restored();
-}
-
-/** All entries of the store, in their order; the next ones are read while some are taken over. */
-async function* readAhead(store: EntryStore): AsyncGenerator<Entry[]> {
-  let entries = await store.readEntries('', storeRestoreBytes);
-  while (entries.length > 0) {
-    const next = store.readEntries(entries.at(-1)!.key, storeRestoreBytes);
-    yield entries;
-    entries = await next;
-  }
 }
 
 /** Entries come by the kinds of their keys: messages before those who wait for them, then sessions, then what is delayed. */

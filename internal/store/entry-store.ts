@@ -1,3 +1,5 @@
+import { storeRestoreBytes } from '../limits/persistence.ts';
+
 /**
  * Small values by their keys, for whoever keeps state of its own beside the logs. Keys are text without NUL, in the
  * order of their UTF-8.
@@ -23,6 +25,18 @@ export interface Entry {
   value: Uint8Array;
   /** Whether it is not what was written, as far as the store can tell. */
   isDamaged?: true;
+}
+
+/** All entries of a store, in their order; the next ones are read while some are taken. @throws StoreError */
+export async function* pagesOfEntries(store: EntryStore): AsyncGenerator<Entry[]> {
+  let entries = await store.readEntries('', storeRestoreBytes);
+  while (entries.length > 0) {
+    const next = store.readEntries(entries.at(-1)!.key, storeRestoreBytes);
+    // Whoever takes them may end before.
+    next.catch(() => {});
+    yield entries;
+    entries = await next;
+  }
 }
 
 /** Entries or changes on their way to another thread: values one behind the other, which is much cheaper to pass on. */

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { storeRestoreBytes } from '../../limits/persistence.ts';
+import { pagesOfEntries } from '../entry-store.ts';
 import { type ImportResult, importLogs, TopicCopy } from '../import.ts';
 import { KafkaDirectoryStore } from '../kafka-directory/kafka-directory-store.ts';
 import { removeSnapshot, snapshotFolders } from '../kafka-directory/snapshot.ts';
@@ -103,12 +103,8 @@ async function copyAll(
   const { damaged } = await importLogs(from, store, ({ copiedBytes, totalBytes }) =>
     progress(copiedBytes, totalBytes),
   );
-  for (let after = ''; ; ) {
-    const entries = await from.readEntries(after, storeRestoreBytes);
-    if (entries.length === 0) return damaged;
-    await store.putEntries(entries);
-    after = entries.at(-1)!.key;
-  }
+  for await (const entries of pagesOfEntries(from)) await store.putEntries(entries);
+  return damaged;
 }
 
 /** Copies topics, batches and producers into a store that has everything else. */

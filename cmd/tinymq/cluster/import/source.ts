@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import { AccessDirectory, type AccessSnapshot } from '../../../../internal/access/directory.ts';
 import type { Message } from '../../../../internal/broker/delivery/publication.ts';
 import * as grpcLimits from '../../../../internal/limits/grpc.ts';
-import { storeRestoreBytes } from '../../../../internal/limits/persistence.ts';
 import type { Logs } from '../../../../internal/log/logs.ts';
 import { AccessEntries } from '../../../../internal/persistence/access-entries.ts';
 import { KeyKind } from '../../../../internal/persistence/entry-keys.ts';
 import { decodeRetained } from '../../../../internal/persistence/session-records.ts';
 import { isEntryStore } from '../../../../internal/server/session-store.ts';
 import { openStoredLogs } from '../../../../internal/server/stored-logs.ts';
-import type { EntryStore } from '../../../../internal/store/entry-store.ts';
+import { type EntryStore, pagesOfEntries } from '../../../../internal/store/entry-store.ts';
 import type { GroupOffset, LogStore } from '../../../../internal/store/log-store.ts';
 import { STORE_FILE } from '../../../../internal/store/sqlite/store-file.ts';
 import { UsageError } from '../../../cli/options/program.ts';
@@ -61,9 +60,7 @@ function entriesOf(store: LogStore): EntryStore {
 async function readLive(store: EntryStore): Promise<Pick<Source, 'retained' | 'sessions' | 'damaged'>> {
   const retained: Message[] = [];
   let [sessions, damaged] = [0, 0];
-  for (let after = ''; ; ) {
-    const entries = await store.readEntries(after, storeRestoreBytes);
-    if (entries.length === 0) return { retained, sessions, damaged };
+  for await (const entries of pagesOfEntries(store)) {
     for (const { key, value, isDamaged } of entries) {
       if (key[0] === KeyKind.session) sessions++;
       if (key[0] !== KeyKind.retained) continue;
@@ -71,8 +68,8 @@ async function readLive(store: EntryStore): Promise<Pick<Source, 'retained' | 's
       if (message === undefined) damaged++;
       else retained.push(message);
     }
-    after = entries.at(-1)!.key;
   }
+  return { retained, sessions, damaged };
 }
 
 function messageIn(value: Uint8Array): Message | undefined {
