@@ -4,14 +4,13 @@ import { OWNER } from '../../../../internal/admin/operation.ts';
 import { showLog } from '../../../../internal/admin/operations/logs.ts';
 import { exportLog, importLog } from '../../../../internal/admin/operations/records.ts';
 import { Failure } from '../../../../internal/lib/failure.ts';
-import { maxImportedMessages } from '../../../../internal/limits/admin.ts';
 import type { RecordForm } from '../../../../internal/live/log-records.ts';
 import type { Logs, TopicLog } from '../../../../internal/log/logs.ts';
 import type { PartitionLog } from '../../../../internal/log/partition-log.ts';
 import { topicConfig } from '../../../../internal/log/topic-configs.ts';
-import { REQUEST_CHARACTERS } from '../../broker/json-lines.ts';
 import { type Progress, percentOf } from '../../import/progress.ts';
 import type { RunningBroker } from '../../reach/reach.ts';
+import { portionsOf } from './portions.ts';
 
 /** What became of a log. */
 export interface CopiedLog {
@@ -103,7 +102,8 @@ export class LogCopy {
     while (from < until) {
       this.#stop.throwIfAborted();
       const { records, next = until } = await this.#page(name, number, from, true);
-      for (const some of portionsOf(records.filter(({ offset }) => offset >= from))) {
+      const missing = records.filter(({ offset }) => offset >= from);
+      for (const some of portionsOf(missing, (record) => JSON.stringify(record).length)) {
         imported += await this.#send(name, number, some, []);
       }
       from = next;
@@ -169,24 +169,4 @@ export class LogCopy {
     const asked = { name, partition, from };
     return isOwn ? exportLog.run({ logs: this.#logs }, asked, OWNER) : this.#broker.call(exportLog, asked);
   }
-}
-
-/** As many as one request takes. */
-function* portionsOf(records: readonly RecordForm[]): Generator<readonly RecordForm[]> {
-  let portion: RecordForm[] = [];
-  let characters = 0;
-  for (const record of records) {
-    const size = JSON.stringify(record).length;
-    if (
-      portion.length >= maxImportedMessages ||
-      (portion.length > 0 && characters + size > REQUEST_CHARACTERS)
-    ) {
-      yield portion;
-      portion = [];
-      characters = 0;
-    }
-    portion.push(record);
-    characters += size;
-  }
-  if (portion.length > 0) yield portion;
 }

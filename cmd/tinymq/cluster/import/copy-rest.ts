@@ -9,10 +9,9 @@ import { importRetained, listRetained } from '../../../../internal/admin/operati
 import { listRules } from '../../../../internal/admin/operations/rules.ts';
 import { listUsers } from '../../../../internal/admin/operations/users.ts';
 import type { Message } from '../../../../internal/broker/delivery/publication.ts';
-import { maxImportedMessages } from '../../../../internal/limits/admin.ts';
-import { REQUEST_CHARACTERS } from '../../broker/json-lines.ts';
 import { allPages } from '../../broker/pages.ts';
 import type { RunningBroker } from '../../reach/reach.ts';
+import { portionsOf } from './portions.ts';
 
 /** Publishes retained messages of topics that have none there. @returns how many, without those that have expired */
 export async function copyRetained(messages: readonly Message[], broker: RunningBroker): Promise<number> {
@@ -24,24 +23,11 @@ export async function copyRetained(messages: readonly Message[], broker: Running
   const there = new Set(found.map(({ topic }) => topic));
   const left = messages.filter(({ topic }) => !there.has(topic));
   let imported = 0;
-  for (let at = 0; at < left.length; ) {
-    const some = portionFrom(left, at);
+  // In base64.
+  for (const some of portionsOf(left, ({ payload }) => payload.length * 2)) {
     imported += (await broker.call(importRetained, { messages: some.map(formOf) })).imported;
-    at += some.length;
   }
   return imported;
-}
-
-function portionFrom(messages: readonly Message[], at: number): Message[] {
-  const portion: Message[] = [];
-  let bytes = 0;
-  for (const message of messages.slice(at, at + maxImportedMessages)) {
-    bytes += message.payload.length;
-    // In base64.
-    if (portion.length > 0 && bytes * 2 > REQUEST_CHARACTERS) break;
-    portion.push(message);
-  }
-  return portion;
 }
 
 /** How much of users, rules and limits was taken over. */
