@@ -55,7 +55,7 @@ export async function convertLogs(parts: ConversionParts): Promise<void> {
   const making = join(directory, CONVERTING_FOLDER);
   await rm(making, { recursive: true, force: true });
   const totalBytes = topics.reduce((sum, topic) => sum + bytesOfTopic(topic), 0);
-  const freeBytes = await demandRoom(directory, totalBytes);
+  const freeBytes = await demandSpace(directory, totalBytes);
   await formatKafkaDirectory(making);
   const into = new KafkaDirectoryStore({
     directories: [making],
@@ -89,7 +89,7 @@ export async function convertLogs(parts: ConversionParts): Promise<void> {
 }
 
 /** Returns how many bytes the disk has free. @throws StoreError `unsupported` where that is too little for a copy */
-async function demandRoom(directory: string, bytes: number): Promise<number> {
+async function demandSpace(directory: string, bytes: number): Promise<number> {
   const { bavail, bsize } = await statfs(directory);
   const freeBytes = bavail * bsize;
   if (freeBytes >= bytes + conversionSpareBytes) return freeBytes;

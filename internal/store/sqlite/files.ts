@@ -2,7 +2,6 @@ import {
   chmodSync,
   closeSync,
   existsSync,
-  fsyncSync,
   openSync,
   readFileSync,
   renameSync,
@@ -16,7 +15,7 @@ import { storeBusyTimeoutMs, storeCacheBytes, storeCheckpointBytes } from '../..
 import type { FsyncPolicy } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';
 import { SQLITE_PRIMARY_CODE, StoreError } from '../store-error.ts';
-import { syncDirectory } from '../sync-directory.ts';
+import { syncDirectory, syncFile } from '../sync-directory.ts';
 import { defineChecksums } from './checksum.ts';
 import { migrate, PAGE_BYTES } from './schema.ts';
 import { STORE_FILE as DATABASE } from './store-file.ts';
@@ -136,9 +135,7 @@ export function restoreFile(db: DatabaseSync, directory: string): void {
   rmSync(copy, { force: true });
   db.prepare('VACUUM INTO ?').run(copy);
   chmodSync(copy, FILE_MODE);
-  const fd = openSync(copy, 'r+');
-  fsyncSync(fd);
-  closeSync(fd);
+  syncFile(copy);
   closeQuietly(db);
   // They belong to the file that is gone: the next connection would take what is in them for its own.
   for (const extra of ['-wal', '-shm']) rmSync(file + extra, { force: true });
