@@ -56,7 +56,10 @@ export class Coordination {
         // What was committed here before is read too.
         await this.#shard.settled();
         const groups = await this.#records.load();
-        if (term === this.#term) this.#tell({ kind: 'groups', groups });
+        if (term !== this.#term) return;
+        this.#tell({ kind: 'groups', groups });
+        // Nobody waits for it, and what fails is tried by whoever loads them next.
+        this.#records.forgetGone().catch(() => {});
         return;
       } catch {
         await pause(roundRetryMs);

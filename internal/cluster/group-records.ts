@@ -5,13 +5,29 @@ import { checkBatchSize } from '../store/batch-rules.ts';
 import type { GroupOffset, StoredGroups, TopicPartition } from '../store/log-store.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import type { JetStreamShard } from './jetstream-shard.ts';
-import { digestOf } from './meta.ts';
+import { digestOf, type KnownTopic } from './meta.ts';
 import type { Shard } from './shard.ts';
 import type { StoredMessage } from './stream.ts';
 
 /** What a group committed for a partition; without an offset it was forgotten. */
 interface OffsetRecord extends TopicPartition, Partial<Omit<GroupOffset, keyof TopicPartition>> {
   group: string;
+  /** Undefined for a topic that its coordinator did not know. */
+  of?: KnownTopic | undefined;
+}
+
+interface KeptOffset {
+  readonly offset: GroupOffset;
+  readonly of: KnownTopic | undefined;
+}
+
+export interface GroupRecordsParts {
+  readonly shard: Shard;
+  readonly stream: JetStreamShard;
+  /** By its subject, the sequence of the last message that this node has heard of. */
+  readonly sequences: ReadonlyMap<string, number>;
+  /** What this node knows of a topic; undefined where it has not heard of one of that name. */
+  readonly topic: (name: string) => KnownTopic | undefined;
 }
 
 /** As base64; without members the group was forgotten. */
@@ -22,45 +38,53 @@ interface MembersRecord {
 
 /** What lasts of groups, in the shard of their coordinator: the last message of each subject counts. */
 export class GroupRecords {
-  readonly #shard: Shard;
-  readonly #stream: JetStreamShard;
+  readonly #parts: GroupRecordsParts;
   /** By group: the places that it committed for. */
-  readonly #offsets = new Map<string, Map<string, GroupOffset>>();
+  readonly #offsets = new Map<string, Map<string, KeptOffset>>();
   readonly #members = new Map<string, Uint8Array>();
 
-  /** By its subject, the sequence of the last message that this node has heard of. */
-  readonly #sequences: ReadonlyMap<string, number>;
-
-  constructor(shard: Shard, stream: JetStreamShard, sequences: ReadonlyMap<string, number>) {
-    this.#shard = shard;
-    this.#stream = stream;
-    this.#sequences = sequences;
+  constructor(parts: GroupRecordsParts) {
+    this.#parts = parts;
   }
 
-  /** Reads all that lasts. @throws StoreUnavailableError where no replica has all that this node has heard of */
+  /** Reads all that lasts, without what was committed for topics that are gone. @throws StoreUnavailableError where no replica has all that this node has heard of */
   async load(): Promise<StoredGroups> {
     const messages = await this.#complete();
     this.#offsets.clear();
     this.#members.clear();
     for (const { body } of messages) {
       const record = JSON.parse(Buffer.from(body).toString()) as OffsetRecord & MembersRecord;
-      const { group, members, ...offset } = record;
-      if (offset.offset !== undefined) this.#keep(group, offset as GroupOffset);
+      const { group, members, of, ...offset } = record;
+      if (offset.offset !== undefined) this.#keep(group, { offset: offset as GroupOffset, of });
       if (members !== undefined) this.#members.set(group, new Uint8Array(Buffer.from(members, 'base64')));
     }
-    return {
-      groups: new Map([...this.#offsets].map(([group, offsets]) => [group, [...offsets.values()]])),
-      groupMembers: new Map(this.#members),
-    };
+    const groups = new Map<string, GroupOffset[]>();
+    for (const [group, kept] of this.#offsets) {
+      const lasting = [...kept.values()].filter((each) => !this.#isGone(each));
+      if (lasting.length > 0)
+        groups.set(
+          group,
+          lasting.map(({ offset }) => offset),
+        );
+    }
+    return { groups, groupMembers: new Map(this.#members) };
+  }
+
+  /**
+   * Forgets what was committed for topics that are gone: they may have been deleted while nobody coordinated groups.
+   * @throws StoreError; StoreUnavailableError
+   */
+  async forgetGone(): Promise<void> {
+    await this.#forget((kept) => this.#isGone(kept));
   }
 
   /** The last messages about groups. Any replica answers, and one may be behind. */
   async #complete(): Promise<StoredMessage[]> {
-    const known = [...this.#sequences];
+    const known = [...this.#parts.sequences];
     for (let tries = 0; tries < replicaRetries; tries++) {
       if (tries > 0) await pause(replicaRetryMs);
-      const offsets = await this.#stream.lastOfSubjects('g.>');
-      const messages = [...offsets, ...(await this.#stream.lastOfSubjects('h.*'))];
+      const offsets = await this.#parts.stream.lastOfSubjects('g.>');
+      const messages = [...offsets, ...(await this.#parts.stream.lastOfSubjects('h.*'))];
       const found = new Map(messages.map(({ subject, sequence }) => [subject, sequence]));
       if (known.every(([subject, sequence]) => (found.get(subject) ?? 0) >= sequence)) return messages;
     }
@@ -68,20 +92,28 @@ export class GroupRecords {
   }
 
   async saveOffsets(group: string, offsets: readonly GroupOffset[]): Promise<void> {
-    const saved = offsets.map((offset) => this.#write(offsetSubject(group, offset), { group, ...offset }));
+    const kept = offsets.map((offset) => ({ offset, of: this.#parts.topic(offset.topic) }));
+    const saved = kept.map(({ offset, of }) =>
+      this.#write(offsetSubject(group, offset), { group, ...offset, of }),
+    );
     await Promise.all(saved);
-    for (const offset of offsets) this.#keep(group, offset);
+    for (const each of kept) this.#keep(group, each);
   }
 
   async deleteOffsets(group: string, partitions: readonly TopicPartition[]): Promise<void> {
     const kept = this.#offsets.get(group);
-    const gone = partitions.filter((place) => kept?.has(placeKey(place)));
+    const gone = partitions.flatMap((place) => {
+      const key = placeKey(place);
+      const known = kept?.get(key);
+      return known === undefined ? [] : [{ place, key, known }];
+    });
     await Promise.all(
-      gone.map(({ topic, partition }) =>
+      gone.map(({ place: { topic, partition } }) =>
         this.#write(offsetSubject(group, { topic, partition }), { group, topic, partition }),
       ),
     );
-    for (const place of gone) kept?.delete(placeKey(place));
+    // What is committed meanwhile stays.
+    for (const { key, known } of gone) if (kept?.get(key) === known) kept.delete(key);
     if (kept?.size === 0) this.#offsets.delete(group);
   }
 
@@ -95,29 +127,49 @@ export class GroupRecords {
   }
 
   async delete(group: string): Promise<void> {
-    const offsets = [...(this.#offsets.get(group)?.values() ?? [])];
+    const offsets = [...(this.#offsets.get(group)?.values() ?? [])].map(({ offset }) => offset);
     await Promise.all([this.deleteOffsets(group, offsets), this.saveMembers(group, undefined)]);
   }
 
   /** A topic is gone: what groups committed for it goes too. */
   async forgetTopic(topic: string): Promise<void> {
-    for (const [group, offsets] of [...this.#offsets]) {
-      const gone = [...offsets.values()].filter((offset) => offset.topic === topic);
-      if (gone.length > 0) await this.deleteOffsets(group, gone);
-    }
+    await this.#forget(
+      (kept) => kept.offset.topic === topic && (kept.of === undefined || this.#isGone(kept)),
+    );
   }
 
-  #keep(group: string, offset: GroupOffset): void {
-    const offsets = this.#offsets.get(group) ?? new Map<string, GroupOffset>();
-    offsets.set(placeKey(offset), offset);
+  async #forget(isForgotten: (kept: KeptOffset) => boolean): Promise<void> {
+    const forgotten: Promise<void>[] = [];
+    for (const [group, kept] of this.#offsets) {
+      const gone = [...kept.values()].filter(isForgotten);
+      if (gone.length === 0) continue;
+      forgotten.push(
+        this.deleteOffsets(
+          group,
+          gone.map(({ offset }) => offset),
+        ),
+      );
+    }
+    await Promise.all(forgotten);
+  }
+
+  /** Only a later record of a topic says so: this node may not have heard yet of the one that was committed for. */
+  #isGone({ offset, of }: KeptOffset): boolean {
+    const now = this.#parts.topic(offset.topic);
+    return of !== undefined && now !== undefined && now.sequence > of.sequence && now.id !== of.id;
+  }
+
+  #keep(group: string, kept: KeptOffset): void {
+    const offsets = this.#offsets.get(group) ?? new Map<string, KeptOffset>();
+    offsets.set(placeKey(kept.offset), kept);
     this.#offsets.set(group, offsets);
   }
 
   /** What no server takes must not get to the writer of the shard, which would try it again and again, and all that is behind it. */
   async #write(subject: string, record: OffsetRecord | MembersRecord): Promise<void> {
     const body = Buffer.from(JSON.stringify(record));
-    checkBatchSize(body.length, this.#stream.maxBodyBytes, 'record of a group');
-    await this.#shard.saveGroup(subject, body);
+    checkBatchSize(body.length, this.#parts.stream.maxBodyBytes, 'record of a group');
+    await this.#parts.shard.saveGroup(subject, body);
   }
 }
 

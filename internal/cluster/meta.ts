@@ -20,6 +20,14 @@ export interface TopicRecord {
   readonly by: string;
 }
 
+/** A topic, as a node knows it at some time. */
+export interface KnownTopic {
+  /** As base64; undefined where it was deleted. */
+  readonly id: string | undefined;
+  /** Of the record that says so: a later one has a higher sequence. */
+  readonly sequence: number;
+}
+
 /** Whose topics and values these are. */
 export interface MetaNode {
   /** What no other node calls itself. */
@@ -101,6 +109,12 @@ export class Meta {
   async until(sequence: number): Promise<void> {
     if (this.#followed >= sequence) return;
     await new Promise<void>((resolve) => this.#waiting.push({ sequence, resolve }));
+  }
+
+  /** What this node knows of a topic; undefined where it has not heard of one of that name. */
+  known(name: string): KnownTopic | undefined {
+    const sequence = this.#known.get(this.#subjectOf('t', name));
+    return sequence === undefined ? undefined : { id: this.topics.get(name)?.topicId, sequence };
   }
 
   /** So many ids that no other partition has or had. */

@@ -117,7 +117,8 @@ export class OpenStreams {
     const count = await this.#patiently(() => agreedShardCount(this.meta, this.#options.shards));
     await this.shards.open(this.jetStream, this.node, count);
     const { shard, stream } = this.shards.all[0]!;
-    const groups = new GroupRecords(shard, stream, this.shards.groupSequences);
+    const topic = (name: string) => this.meta.known(name);
+    const groups = new GroupRecords({ shard, stream, sequences: this.shards.groupSequences, topic });
     this.coordination = new Coordination(shard, groups, (event) => this.news.tell(event));
     this.shards.follow();
     return groups;

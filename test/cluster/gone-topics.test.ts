@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { buildBatch } from '../../internal/batch/build.ts';
+import { lastOfSubjects } from '../../internal/cluster/follower.ts';
 import { JetStreamStore } from '../../internal/cluster/jetstream-store.ts';
 import { systemClock } from '../../internal/lib/clock.ts';
 import { eventually } from '../support/eventually.ts';
@@ -99,6 +100,66 @@ describe.runIf('there' in program)('the space of a deleted topic', { timeout: 12
     expect(await next.read(third[0]!, 0, 1e6)).toHaveLength(1);
     await expect(next.read(second[0]!, 0, 1e6)).rejects.toMatchObject({ code: 'not-found' });
   });
+
+  // A commit lies in the shard of the coordinator, and its topic beside the shards: one may go while nobody owns the other.
+  it('goes with what groups have committed, also where nobody coordinated them', async () => {
+    const owner = await opened();
+    await owning(owner);
+    await create(owner, 'again');
+    await create(owner, 'gone');
+    await create(owner, 'stays');
+    const commits = ['again', 'gone', 'stays'].map((topic) => commitOf(topic, 5));
+    await owner.saveGroupOffsets('readers', commits);
+    await owner.close();
+
+    const other = await opened();
+    await other.deleteTopic('gone');
+    await other.deleteTopic('again');
+    await create(other, 'again');
+    await other.alterTopic('stays', { 'retention.ms': '1000' });
+    await other.close();
+
+    const next = await opened();
+    const committed = committedIn(next);
+    await owning(next);
+    await eventually(
+      () => committed()?.join() === 'stays:5',
+      'only what was committed for a topic that is there',
+    );
+    await next.saveGroupOffsets('readers', [commitOf('again', 1)]);
+    await next.close();
+
+    // They are gone from the servers too, and what was committed for the new topic is not.
+    const last = await opened();
+    const committedAtLast = committedIn(last);
+    await owning(last);
+    await eventually(() => committedAtLast()?.join() === 'again:1,stays:5', 'what was committed since');
+    expect(await keptCommits(last)).toEqual(['again', 'stays']);
+  });
+
+  const commitOf = (topic: string, offset: number) => ({
+    ...{ topic, partition: 0, offset, leaderEpoch: -1, metadata: '', committedAtMs: 1 },
+  });
+
+  /** What the log above is told that groups have committed, when a node begins to coordinate them. */
+  function committedIn(store: JetStreamStore): () => string[] | undefined {
+    let committed: string[] | undefined;
+    store.onEvent((event) => {
+      if (event.kind !== 'groups' || typeof event.groups === 'string') return;
+      const offsets = event.groups.groups.get('readers') ?? [];
+      committed = offsets.map(({ topic, offset }) => `${topic}:${offset}`).sort();
+    });
+    return () => committed;
+  }
+
+  /** The topics of which the servers have a commit. */
+  async function keptCommits(store: JetStreamStore): Promise<string[]> {
+    const followed = { stream: `${cluster}-L0`, filter: `${cluster}.0.g.>`, isHeadersOnly: false };
+    const records = (await lastOfSubjects(store.jetStream, followed)).map(
+      ({ body }) => JSON.parse(Buffer.from(body).toString()) as { topic: string; offset?: number },
+    );
+    return records.flatMap(({ topic, offset }) => (offset === undefined ? [] : [topic])).sort();
+  }
 
   // A server may refuse it at the moment, or the owner may end between the two steps.
   it('is given back later where the owner could not do it', async () => {
