@@ -134,6 +134,35 @@ describe.each<DiskError>(['EIO', 'ENOSPC'])('a disk that says %s', (error) => {
   );
 });
 
+it('a sync beside the appends that fails is told at once, where nobody writes; what it was for is there', async () => {
+  const directory = newDirectory();
+  const { store, ids } = await opened(directory);
+  using disk = new FailingDisk(directory);
+  const recovered = untilRecovered(store);
+  const problem = new Promise<StoreEvent>((resolve) => {
+    store.onEvent((event) => event.kind === 'unavailable' && resolve(event));
+  });
+  const appended: number[] = [];
+  const appendNext = async () => {
+    await append({ store, ids }, 'sensors 0', appended.length * 2);
+    appended.push(appended.length * 2);
+  };
+  // The append that finds a file of the redo log full has what it holds synced beside it.
+  disk.failNext('datasync', 'sensors-0/00000000000000000000.log', 'EIO');
+  while (disk.isWaiting) await appendNext();
+  expect(await problem).toMatchObject({ reason: expect.stringContaining('EIO') });
+  expect(store.health()).toMatchObject({ status: 'unavailable', problem: expect.stringContaining('EIO') });
+  await expect(appendNext()).rejects.toMatchObject({ code: 'unavailable', reason: 'failed' });
+  await recovered;
+  await appendNext();
+  const offsets = async (of: KafkaDirectoryStore) =>
+    (await of.read(ids.get('sensors 0')!, 0, 1e9)).map(({ baseOffset }) => baseOffset);
+  expect(await offsets(store)).toEqual(appended);
+  const crashed = await opened(copyOf(directory));
+  expect(await offsets(crashed.store)).toEqual(appended);
+  await Promise.all([store.close(), crashed.store.close()]);
+});
+
 /** All changes of the disk in a long run, otherwise the first of each kind. */
 function numbersToTry(index: number): number[] {
   const kindsBefore = new Set(writesOf.slice(0, index).flatMap((writes) => writes.map(kindOf)));

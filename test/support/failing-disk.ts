@@ -28,6 +28,7 @@ export class FailingDisk implements Disposable {
   readonly #undo: (() => void)[] = [];
   #failsFrom = Number.POSITIVE_INFINITY;
   #error: DiskError = 'EIO';
+  #awaited: DiskWrite | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -41,6 +42,17 @@ export class FailingDisk implements Disposable {
   failFrom(number: number, error: DiskError): void {
     this.#failsFrom = this.writes.length + number;
     this.#error = error;
+  }
+
+  /** The next call of this kind fails, and nothing else. */
+  failNext(call: string, path: string, error: DiskError): void {
+    this.#awaited = { call, path };
+    this.#error = error;
+  }
+
+  /** Whether {@link failNext} has not come yet. */
+  get isWaiting(): boolean {
+    return this.#awaited !== undefined;
   }
 
   mend(): void {
@@ -59,8 +71,11 @@ export class FailingDisk implements Disposable {
   /** Counts a call. Returns the error that it ends with. */
   #count(call: string, path: string): Error | undefined {
     if (!path.startsWith(this.#folder)) return undefined;
-    const number = this.writes.push({ call, path: path.slice(this.#folder.length + 1) }) - 1;
-    if (number < this.#failsFrom) return undefined;
+    const write = { call, path: path.slice(this.#folder.length + 1) };
+    const number = this.writes.push(write) - 1;
+    const isAwaited = this.#awaited?.call === call && this.#awaited.path === write.path;
+    if (isAwaited) this.#awaited = undefined;
+    else if (number < this.#failsFrom) return undefined;
     const error = new Error(`${this.#error}: ${call} '${path}' (injected)`);
     return Object.assign(error, { code: this.#error, syscall: call, path });
   }

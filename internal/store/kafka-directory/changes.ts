@@ -36,6 +36,7 @@ export class KafkaChanges {
     this.offsets = new KafkaOffsetsTopic(directory, this.#topics, (event) => availability.emit(event));
     this.#availability = availability;
     if (directory.options.fsync === 'commit') this.#gathering = new Gathering();
+    directory.writes.onFailure((error) => this.#failBeside(error));
   }
 
   /** The changes that are not acknowledged yet. */
@@ -87,13 +88,15 @@ export class KafkaChanges {
   /** Resolves when nothing is changed any more. */
   async settled(): Promise<void> {
     if (!this.#isRunning) return;
-    this.#idle = Promise.withResolvers();
+    this.#idle ??= Promise.withResolvers();
     await this.#idle.promise;
   }
 
   /** Makes the files what they were before the changes that failed. @throws errors of the file system */
   async undoFailed(): Promise<void> {
     const directory = this.#directory;
+    // A group may still be under way where it was not this that failed.
+    await this.settled();
     for (const group of this.#failed) await group.undo();
     await directory.writes.recover();
     if (this.#hasFailedChange) await directory.reconcile();
@@ -135,6 +138,7 @@ export class KafkaChanges {
     }
     this.#isRunning = false;
     this.#idle?.resolve();
+    this.#idle = undefined;
   }
 
   /** One change that is made alone, or those before the next one that fit together. */
@@ -202,14 +206,26 @@ export class KafkaChanges {
     this.#waiting = [];
     this.#working = 0;
     this.#waitingBytes = 0;
-    const bytes = group.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    this.#availability.fail(unavailableReason(error), error.message, bytes);
+    this.#availability.fail(unavailableReason(error), error.message, bytesOf(group));
+    for (const entry of rejected) entry.reject(this.#availability.refusal());
+  }
+
+  /** Nothing that waits, and nothing new, is begun: a file could not be synced beside the group that may be under way. */
+  #failBeside(error: Error): void {
+    const rejected = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes -= bytesOf(rejected);
+    this.#availability.fail(unavailableReason(error), error.message);
     for (const entry of rejected) entry.reject(this.#availability.refusal());
   }
 }
 
 /** About what the record of a partition and its entries in the journal take. */
 const NEW_PARTITION_BYTES = 300;
+
+function bytesOf(waiting: readonly Waiting[]): number {
+  return waiting.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
 
 interface WaitingJoint {
   kind: 'joint';

@@ -2,7 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, wri
 import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { kafkaRedoGroupBytes } from '../../limits/store.ts';
 import { FileHandles } from './file-handles.ts';
 import { FileWrites } from './file-writes.ts';
 import { RedoLog } from './redo-log.ts';
@@ -160,6 +161,44 @@ it('the disk that fails in the background fails the next group, and what lasted 
   expect(afterCrash()).toMatchObject({ a: '1', b: '2' });
   await write('b', 1, '4');
   expect(afterCrash()).toMatchObject({ a: '1', b: '24' });
+});
+
+it('a sync in the background that fails is told at once, and nothing is written or let go until the files are right', async () => {
+  const failures: string[] = [];
+  writes.onFailure(({ message }) => failures.push(message));
+  const a = handles.hold('a');
+  await write('a', 0, '1');
+  await write('b', 0, '2');
+  a.reject(new Error('the disk says no'));
+  await vi.waitFor(() => expect(failures).toEqual(['the disk says no']));
+  // The disk tells that once: another sync says that all is well, and what it lost is safe in the redo log only.
+  handles.hold('a').resolve();
+  await expect(writes.settle([path('a')])).rejects.toThrow('the disk says no');
+  await expect(writes.checkpoint()).rejects.toThrow('the disk says no');
+  await expect(write('c', 0, '3')).rejects.toThrow('the disk says no');
+  handles.synced.delete('a');
+  truncateSync(path('a'), 0);
+  await writes.recover();
+  for (const name of NAMES) handles.synced.set(name, readFileSync(path(name)));
+  expect(afterCrash()).toMatchObject({ a: '1', b: '2', c: '' });
+  await write('c', 0, '3');
+  expect(afterCrash()).toMatchObject({ a: '1', b: '2', c: '3' });
+  expect(failures).toHaveLength(1);
+});
+
+it('of a file that is synced in the background a large group waits for that, and fails with it', async () => {
+  const large = '5'.repeat(kafkaRedoGroupBytes + 1);
+  const a = handles.hold('a');
+  await write('a', 0, '1');
+  await write('b', 0, '2');
+  const written = write('a', 1, large);
+  const isRefused = expect(written).rejects.toThrow('the disk says no');
+  await vi.waitFor(() => expect(readFileSync(path('a'))).toHaveLength(large.length + 1));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(handles.syncing).toEqual(['a']);
+  a.reject(new Error('the disk says no'));
+  await isRefused;
+  expect(handles.syncing).toEqual(['a']);
 });
 
 it('what is synced is older first', async () => {

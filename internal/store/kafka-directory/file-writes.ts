@@ -37,6 +37,11 @@ export class FileWrites {
   #checkpoint: SyncRun | undefined;
   /** The newest group of the redo log does not count. */
   #isRedoWrong = false;
+  /** What the disk said to a sync, until {@link recover}: it says that once, and what was lost with it may lie in any group since. */
+  #failure: Error | undefined;
+  /** The last sync of each file that is under way. */
+  readonly #syncing = new Map<string, Promise<void>>();
+  #tellFailure: (error: Error) => void = () => {};
 
   /** @param handles of files opened for writing */
   constructor(handles: FileHandles, redo: RedoLog, { fsync, redoBytes, times }: FileWritesOptions) {
@@ -47,8 +52,14 @@ export class FileWrites {
     this.#syncs = times?.syncs;
   }
 
+  /** Has a sync in the background tell that it failed: from then on everything fails until {@link recover}. */
+  onFailure(listener: (error: Error) => void): void {
+    this.#tellFailure = listener;
+  }
+
   /** Resolves when all of it lasts, as the store promises it. @throws errors of the system; then call {@link recover} */
   async write(writes: readonly FileWrite[]): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     if (!this.#isSynced) await this.#writeAll(writes);
     else if (bytesOf(writes) > kafkaRedoGroupBytes) await this.#writeAll(writes, true);
     else await this.#writeThroughRedo(writes);
@@ -87,6 +98,7 @@ export class FileWrites {
     await this.#checkpoint?.ended;
     for (const path of this.#checkpoint?.left ?? []) this.#unsynced.add(path);
     this.#checkpoint = undefined;
+    this.#failure = undefined;
     if (await this.#redo.isLost()) await this.#syncFiles(this.#unsynced);
     else if (this.#isRedoWrong) await this.#redo.takeBack();
     this.#isRedoWrong = false;
@@ -123,7 +135,6 @@ export class FileWrites {
    * takes as much again, and then everything waits.
    */
   async #makeRoom(): Promise<void> {
-    if (this.#checkpoint?.problem !== undefined) throw this.#checkpoint.problem;
     const mostBytes = this.#checkpoint?.isRunning ? kafkaRedoWaitAt * this.#redoBytes : this.#redoBytes;
     if (this.#redo.sizeBytes < mostBytes) return;
     await this.#endCheckpoint();
@@ -133,9 +144,15 @@ export class FileWrites {
     this.#checkpoint = new SyncRun(
       paths,
       kafkaSyncsAtOnce,
-      (path) => this.#syncFile(path),
-      () => this.#redo.clearOlder(),
+      (path) => this.#syncFile(path).catch((error: Error) => this.#failBeside(error)),
+      () => this.#redo.clearOlder().catch((error: Error) => this.#failBeside(error)),
     );
+  }
+
+  #failBeside(error: Error): never {
+    this.#failure ??= error;
+    this.#tellFailure(error);
+    throw error;
   }
 
   /** @throws errors of the system */
@@ -165,7 +182,7 @@ export class FileWrites {
   }
 
   #syncFile(path: string): Promise<void> {
-    return this.#handles.use(path, (handle) => handle.datasync());
+    return this.#handles.use(path, (handle) => this.#syncInTurn(path, () => handle.datasync()));
   }
 
   async #writeAll(writes: readonly FileWrite[], isSynced = false): Promise<void> {
@@ -175,12 +192,35 @@ export class FileWrites {
   #writeTo(write: FileWrite, isSynced: boolean): Promise<void> {
     return this.#handles.use(write.path, async (handle) => {
       await writeAt(handle, write);
-      if (isSynced) await this.#sync(handle);
+      if (isSynced) await this.#syncInTurn(write.path, () => this.#measured(handle));
       demandNamed(handle, write.path);
     });
   }
 
-  async #sync(handle: FileHandle): Promise<void> {
+  /** One sync of a file at a time: of two the system tells only one that something was lost, which both of them were for. */
+  async #syncInTurn(path: string, sync: () => Promise<void>): Promise<void> {
+    const before = this.#syncing.get(path);
+    const turn = this.#syncAfter(before, sync);
+    this.#syncing.set(path, turn);
+    try {
+      await turn;
+    } finally {
+      if (this.#syncing.get(path) === turn) this.#syncing.delete(path);
+    }
+  }
+
+  async #syncAfter(before: Promise<void> | undefined, sync: () => Promise<void>): Promise<void> {
+    await before?.catch(() => {});
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      await sync();
+    } catch (error) {
+      this.#failure ??= error as Error;
+      throw error;
+    }
+  }
+
+  async #measured(handle: FileHandle): Promise<void> {
     const beganMs = performance.now();
     await handle.datasync();
     this.#syncs?.observe((performance.now() - beganMs) / 1_000);
