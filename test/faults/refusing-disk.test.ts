@@ -74,16 +74,52 @@ const ENDING: readonly Fault[] = [
   { call: 'remove', file: 'tinymq.db-shm' },
 ];
 
-/** All of them in a long run, with each error; otherwise the first ones. */
-function occurring(faults: readonly Fault[], count: number, fsync = 'commit'): Refusal[] {
-  const isLong = rounds(1) > 1;
-  return faults
-    .filter(({ call, file }) => fsync === 'commit' || !(call === 'sync' || file.endsWith('.redo')))
-    .slice(0, isLong ? faults.length : count)
-    .flatMap((fault, index) => {
-      const errors = isLong ? (['EIO', 'ENOSPC'] as const) : ([index % 2 === 0 ? 'ENOSPC' : 'EIO'] as const);
-      return errors.map((error) => ({ ...fault, error }));
-    });
+/** What is done while a call is refused, and how many of its calls `make test` tries. */
+interface Moment {
+  readonly when: string;
+  readonly faults: readonly Fault[];
+  readonly shortCount: number;
+  readonly attempt: (load: DoorsLoad, disk: RefusingDisk, refusal: Refusal) => Promise<void>;
+}
+
+const MOMENTS: readonly Moment[] = [
+  { when: 'while all doors write', faults: WORKING, shortCount: 4, attempt: failAndMend },
+  {
+    when: 'while a store that failed is opened again',
+    faults: RECOVERING,
+    shortCount: 1,
+    attempt: failTwice,
+  },
+  { when: 'when a broker that was killed starts', faults: STARTING, shortCount: 2, attempt: failStart },
+  { when: 'when a broker ends in an orderly way', faults: ENDING, shortCount: 1, attempt: failEnd },
+];
+
+interface Case extends Moment {
+  readonly fsync: 'commit' | 'os';
+  readonly refusals: readonly Refusal[];
+  /** What of all is tried here. */
+  readonly tried: string;
+}
+
+/** In a long run each call has a folder of its own, with both errors; otherwise the first ones share one. */
+function casesOf(moment: Moment): Case[] {
+  const { faults, shortCount } = moment;
+  if (rounds(1) === 1) {
+    const refusals = faults
+      .slice(0, shortCount)
+      .map((fault, index): Refusal => ({ ...fault, error: index % 2 === 0 ? 'ENOSPC' : 'EIO' }));
+    return [{ ...moment, fsync: 'commit', refusals, tried: `${refusals.length} calls` }];
+  }
+  return (['commit', 'os'] as const).flatMap((fsync) =>
+    faults
+      .filter(({ call, file }) => fsync === 'commit' || !(call === 'sync' || file.endsWith('.redo')))
+      .map((fault) => ({
+        ...moment,
+        fsync,
+        refusals: (['EIO', 'ENOSPC'] as const).map((error) => ({ ...fault, error })),
+        tried: `${fault.call} ${fault.file}, -fsync ${fsync}`,
+      })),
+  );
 }
 
 const whyNot = whyNoRefusingDisk();
@@ -91,52 +127,15 @@ const whyNot = whyNoRefusingDisk();
 describe.skipIf(whyNot !== undefined)(
   `a data folder on a disk that refuses${whyNot === undefined ? '' : ` (${whyNot})`}`,
   () => {
-    it.each(rounds(1) > 1 ? (['commit', 'os'] as const) : (['commit'] as const))(
-      'while all doors write (-fsync %s): nothing acknowledged is lost, nothing comes twice, it is told, and it goes on',
-      async (fsync) => {
+    it.each(MOMENTS.flatMap(casesOf).map((each) => [each.when, each.tried, each] as const))(
+      '%s (%s): nothing acknowledged is lost, nothing comes twice, it is told, and it goes on',
+      async (_when, _tried, { fsync, refusals, attempt }) => {
         const dataDir = newFolder();
         using disk = new RefusingDisk(dataDir);
         await using load = await DoorsLoad.start(flagsFor(dataDir, fsync), disk.env);
-        for (const refusal of occurring(WORKING, 4, fsync)) await failAndMend(load, disk, refusal);
-        for (const refusal of occurring(RECOVERING, 1, fsync)) await failTwice(load, disk, refusal);
+        for (const refusal of refusals) await attempt(load, disk, refusal);
         await endWell(load, dataDir);
-      },
-      torturePatienceMs(240_000),
-    );
-
-    it(
-      'when a broker that was killed starts: it says why it ends, and the next one has all',
-      async () => {
-        const dataDir = newFolder();
-        using disk = new RefusingDisk(dataDir);
-        const flags = flagsFor(dataDir, 'commit');
-        await using load = await DoorsLoad.start(flags, disk.env);
-        for (const refusal of occurring(STARTING, 2)) {
-          await load.untilAllGoOn();
-          await load.kill();
-          await startRefused(flags, disk, refusal);
-          await load.startAgain();
-        }
-        await endWell(load, dataDir);
-      },
-      torturePatienceMs(240_000),
-    );
-
-    it(
-      'when a broker ends in an orderly way: the next one has all',
-      async () => {
-        const dataDir = newFolder();
-        using disk = new RefusingDisk(dataDir);
-        await using load = await DoorsLoad.start(flagsFor(dataDir, 'commit'), disk.env);
-        for (const refusal of occurring(ENDING, 1)) {
-          await load.untilAllGoOn();
-          disk.refuse(refusal);
-          await load.stop();
-          expect(disk.first, JSON.stringify(refusal)).toBeDefined();
-          disk.mend();
-          await load.startAgain();
-        }
-        await endWell(load, dataDir);
+        rmSync(dataDir, { recursive: true });
       },
       torturePatienceMs(240_000),
     );
@@ -173,25 +172,39 @@ async function failTwice(load: DoorsLoad, disk: RefusingDisk, refusal: Refusal):
   );
 }
 
-/** Starts a broker, of which a call is refused. It may end, or go on without what it could not do. */
-async function startRefused(flags: readonly string[], disk: RefusingDisk, refusal: Refusal): Promise<void> {
+/** Kills the broker and starts one of which a call is refused. It may end, or go on without what it could not do. */
+async function failStart(load: DoorsLoad, disk: RefusingDisk, refusal: Refusal): Promise<void> {
   const at = JSON.stringify(refusal);
+  await load.untilAllGoOn();
+  await load.kill();
   disk.refuse(refusal);
-  const running = start(program('broker'), [...flags, ...REPORTING], { env: disk.env });
+  const running = start(program('broker'), [...load.flags, ...REPORTING], { env: disk.env });
   try {
     await eventually(
       () => running.child.exitCode !== null || running.stdout().includes('\n'),
       `${at}: a start`,
     );
     expect(disk.first, at).toBeDefined();
-    if (running.child.exitCode === null) return;
-    expect(running.child.exitCode, at).toBe(1);
-    expect(running.stderr(), at).toMatch(/^broker: .*(ENOSPC|EIO|disk)/m);
+    if (running.child.exitCode !== null) {
+      expect(running.child.exitCode, at).toBe(1);
+      expect(running.stderr(), at).toMatch(/^broker: .*(ENOSPC|EIO|disk)/m);
+    }
   } finally {
     running.child.kill('SIGKILL');
     await running.ended;
     disk.mend();
   }
+  await load.startAgain();
+}
+
+/** Ends the broker while a call is refused. */
+async function failEnd(load: DoorsLoad, disk: RefusingDisk, refusal: Refusal): Promise<void> {
+  await load.untilAllGoOn();
+  disk.refuse(refusal);
+  await load.stop();
+  expect(disk.first, JSON.stringify(refusal)).toBeDefined();
+  disk.mend();
+  await load.startAgain();
 }
 
 /** Everything is there, and no file is damaged. */

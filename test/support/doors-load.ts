@@ -17,6 +17,8 @@ const REFUSAL = /unavailable|refused with 131|the connection has ended|error (56
 /** Clients of every door of one data folder, which go on whatever is refused to them and whatever becomes of the broker. */
 export class DoorsLoad implements AsyncDisposable {
   broker: BrokerProcess;
+  /** Those that the brokers are started with. */
+  readonly flags: readonly string[];
   readonly #start: () => Promise<BrokerProcess>;
   readonly #kafka = [byKafka(0), byKafka(1), byKafka(2)];
   readonly #mqtt = [byMqtt(5), byMqtt(4)];
@@ -28,14 +30,15 @@ export class DoorsLoad implements AsyncDisposable {
   #running: Promise<void>[] = [];
   #isStopping = false;
 
-  private constructor(start: () => Promise<BrokerProcess>, broker: BrokerProcess) {
+  private constructor(flags: readonly string[], start: () => Promise<BrokerProcess>, broker: BrokerProcess) {
+    this.flags = flags;
     this.#start = start;
     this.broker = broker;
   }
 
   static async start(flags: readonly string[], env: NodeJS.ProcessEnv): Promise<DoorsLoad> {
     const start = () => startBrokerProcess(flags, env);
-    const load = new DoorsLoad(start, await start());
+    const load = new DoorsLoad(flags, start, await start());
     await makeTopics(load.broker);
     await load.#subscriber.connect(load.broker);
     await load.#subscriber.subscribe('mqtt/x', 2);
