@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { whileWaiting } from '../support/cluster-diagnosis.ts';
 import { clusterFaults, type Fault } from '../support/cluster-faults.ts';
 import {
   type ClusterLoad,
@@ -10,7 +11,7 @@ import {
 import { type ClusterProcesses, startClusterProcesses } from '../support/mortal-cluster.ts';
 import { natsServer } from '../support/nats-servers.ts';
 import { staleWrites } from '../support/shard-epochs.ts';
-import { rounds, torturePatienceMs } from '../support/torture.ts';
+import { rounds } from '../support/torture.ts';
 
 /*
  * Brokers and NATS servers are killed and stopped while clients of every protocol write through all nodes. Then everything is
@@ -20,8 +21,17 @@ import { rounds, torturePatienceMs } from '../support/torture.ts';
 
 const program = await natsServer();
 
+const FAULTS = rounds(4, 10);
+const isLong = rounds(1) > 1;
+
 /** A NATS server is replaced within 4 to 9 seconds, a broker after 3. */
-const STOP_MS = rounds(1) === 1 ? 4_000 : 12_000;
+const STOP_MS = isLong ? 12_000 : 4_000;
+/** For one fault: most take 10 to 30 seconds, and one may take minutes while other work goes on. */
+const FAULT_PATIENCE_MS = 120_000;
+/** For the start of all processes, and to read everything back. */
+const REST_PATIENCE_MS = 600_000;
+/** After how long a fault is told of that is not over. */
+const TOLD_EVERY_MS = 40_000;
 
 /** What one fault cost. */
 interface Cost {
@@ -41,19 +51,28 @@ describe.runIf('there' in program)('a cluster whose processes are killed', () =>
       await using cluster = await startClusterProcesses(natsProgram, { flags: LOAD_FLAGS });
       const load = await startLoad(cluster.nodes);
       const faults = clusterFaults(STOP_MS);
-      const count = rounds(4, 10);
       const costs: Cost[] = [];
-      for (let index = 0; index < count; index++) {
-        const cost = await costOf(faults[index % faults.length]!, index, cluster, load);
+      const beganMs = performance.now();
+      for (let index = 0; index < FAULTS; index++) {
+        const fault = faults[index % faults.length]!;
+        const cost = await whileWaiting(
+          costOf(fault, index, cluster, load),
+          (waitedMs, state) => {
+            if (isLong) console.info(`${fault.kind} for ${seconds(waitedMs)} now: ${state}`);
+          },
+          { cluster, topic: 'kafka', everyMs: TOLD_EVERY_MS },
+        );
         costs.push(cost);
-        if (count > 4) console.info(lineOf(cost));
+        const sinceMs = performance.now() - beganMs;
+        if (isLong) console.info(`fault ${index + 1} of ${FAULTS}, ${seconds(sinceMs)}: ${lineOf(cost)}`);
       }
-      const problems = await load.problems(cluster.nodes[count % 3]!);
+      if (isLong) console.info(tableOf(costs, load));
+      const problems = await load.problems(cluster.nodes[FAULTS % 3]!);
       problems.push(...(await staleWrites(cluster.nats.urls, PARTITIONS)));
-      if (count > 4) console.info(tableOf(costs, load));
+      if (isLong) console.info(`read back: ${problems.length} problems`);
       expect(problems).toEqual([]);
     },
-    torturePatienceMs(240_000),
+    FAULTS * FAULT_PATIENCE_MS + REST_PATIENCE_MS,
   );
 });
 
