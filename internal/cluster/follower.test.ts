@@ -1,4 +1,4 @@
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { followerBeatMs, followerDelayMs, followerLookMs } from '../limits/cluster.ts';
 import { follow, lastOfSubjects } from './follower.ts';
 import type { JetStream } from './jetstream.ts';
@@ -13,7 +13,7 @@ afterEach(() => void vi.useRealTimers());
 /** Consumers that all beat; the messages of the stream come to those that are made when its replica has them. */
 function fakeStream() {
   const consumers: { deliver(sequence: number): void; beat(): void }[] = [];
-  const stream = { leaderHas: 0, replicaHas: 0, consumers };
+  const stream = { leaderHas: 0, replicaHas: 0, consumers, loses: (_sequence: number) => false };
   const inboxes = new Map<string, (error: undefined, message: object) => void>();
   const connection = {
     isClosed: () => false,
@@ -31,19 +31,25 @@ function fakeStream() {
   };
   const jetStream = {
     connection,
+    lastSequence: async () => stream.replicaHas,
     has: async (_stream: string, _filter: string, sequence: number) => sequence <= stream.leaderHas,
-    async ask(_what: string, { config }: { config: { deliver_subject: string; opt_start_seq: number } }) {
+    async ask(_what: string, { config }: { config: { deliver_subject: string; opt_start_seq?: number } }) {
       const tell = (message: object) => inboxes.get(config.deliver_subject)?.(undefined, message);
+      let delivered = 0;
+      const said = (name: string) => (name === 'Nats-Last-Consumer' ? String(delivered) : '');
       consumers.push({
-        deliver: (sequence) =>
-          tell({ subject: 's', data: new Uint8Array(0), reply: `$JS.ACK.L.c.1.${sequence}.1.0.0` }),
-        beat: () => tell({ headers: { code: 100, description: 'Idle Heartbeat', get: () => '' } }),
+        deliver(sequence) {
+          const reply = `$JS.ACK.L.c.1.${sequence}.${++delivered}.0.${stream.replicaHas - sequence}`;
+          if (!stream.loses(sequence)) tell({ subject: 's', data: new Uint8Array(0), reply });
+        },
+        beat: () => tell({ headers: { code: 100, description: 'Idle Heartbeat', get: said } }),
       });
       const consumer = consumers.at(-1)!;
+      const first = config.opt_start_seq ?? 1;
       queueMicrotask(() => {
-        for (let next = config.opt_start_seq; next <= stream.replicaHas; next++) consumer.deliver(next);
+        for (let next = first; next <= stream.replicaHas; next++) consumer.deliver(next);
       });
-      return { num_pending: 0 };
+      return { num_pending: Math.max(0, stream.replicaHas + 1 - first) };
     },
   };
   return { stream, jetStream: jetStream as unknown as JetStream };
@@ -82,6 +88,60 @@ it('another consumer takes the place of one that is on a replica which is behind
   stream.leaderHas = 4;
   await beatFor(stream, 10 * followerLookMs);
   expect(stream.consumers.length).toBe(length);
+});
+
+/*
+ * What is sent while a node goes to another server is lost without a word. A node that missed the marker of an owner, and nothing that
+ * was written to the same partitions, said for as long as it ran that nobody leads the shard.
+ */
+describe('a message that is lost on the way', () => {
+  it('comes from another consumer, before those behind it', async () => {
+    vi.useFakeTimers();
+    const { stream, jetStream } = fakeStream();
+    const taken: number[] = [];
+    const end = follow(
+      jetStream,
+      { stream: 'L', isHeadersOnly: true },
+      () => taken.at(-1) ?? 0,
+      ({ sequence }) => taken.push(sequence) > 0,
+    );
+    stream.leaderHas = 4;
+    stream.replicaHas = 4;
+    stream.loses = (sequence) => sequence === 2 && stream.consumers.length === 1;
+    await beatFor(stream, 2 * followerBeatMs);
+    end();
+    expect(taken).toEqual([1, 2, 3, 4]);
+  });
+
+  it('comes from another consumer too where nothing follows it', async () => {
+    vi.useFakeTimers();
+    const { stream, jetStream } = fakeStream();
+    const taken: number[] = [];
+    const end = follow(
+      jetStream,
+      { stream: 'L', isHeadersOnly: true },
+      () => taken.at(-1) ?? 0,
+      ({ sequence }) => taken.push(sequence) > 0,
+    );
+    stream.leaderHas = 4;
+    stream.replicaHas = 4;
+    stream.loses = (sequence) => sequence > 2 && stream.consumers.length === 1;
+    await beatFor(stream, 2 * followerBeatMs);
+    end();
+    expect(taken).toEqual([1, 2, 3, 4]);
+  });
+
+  it.each([[[2]], [[4]]])('leaves no list that is taken for all: %j', async (lost) => {
+    vi.useFakeTimers();
+    const { stream, jetStream } = fakeStream();
+    stream.replicaHas = 4;
+    stream.loses = (sequence) => lost.includes(sequence);
+    const reading = lastOfSubjects(jetStream, { stream: 'L', isHeadersOnly: true });
+    const refused = expect(reading).rejects.toThrow('lost');
+    await vi.advanceTimersByTimeAsync(1);
+    await beatFor(stream, followerBeatMs);
+    await refused;
+  });
 });
 
 /*

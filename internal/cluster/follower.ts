@@ -20,7 +20,8 @@ const INFLIGHT_BYTES_SUBJECT = 'FlowControl Request';
 
 /**
  * Follows a stream for as long as it takes. Consumers of JetStream die with their server without a word; so each is
- * told to beat, and another one takes its place where it is silent, or where a message does not follow on those before.
+ * told to beat, and another one takes its place where it is silent, where one of its messages was lost on the way, or where a message
+ * does not follow on those before.
  * A consumer whose server is behind the others beats as well, and says that nothing is new: where nothing comes, the leader of the
  * stream is asked.
  *
@@ -180,6 +181,8 @@ function consume(
   }
   let heardAtMs = performance.now();
   let isLost = false;
+  /** What is sent while this side goes to another server is lost without a word; so what comes is counted. */
+  let received = 0;
   const timer = setInterval(() => {
     if (performance.now() - heardAtMs > followerSilenceMs)
       fail(unavailable('a consumer of JetStream is silent'));
@@ -190,10 +193,15 @@ function consume(
       // Headers are read by whoever looks at them.
       if (message.reply?.startsWith(DELIVERED) !== true) {
         answerStatus(message);
-        if (isIdle(message)) idle?.();
+        if ((deliveredBefore(message) ?? received) !== received) fail(lostOnTheWay());
+        else if (isIdle(message)) idle?.();
         return;
       }
-      const { sequence, pending } = placeOf(message);
+      const { sequence, number, pending } = placeOf(message);
+      if (number !== ++received) {
+        fail(lostOnTheWay());
+        return;
+      }
       if (isKnown?.(sequence)) return;
       const { subject, headers, data } = message;
       if (!take({ subject, sequence, headers, body: data }, pending))
@@ -232,6 +240,16 @@ function unavailable(reason: string): StoreUnavailableError {
   return new StoreUnavailableError('failed', reason);
 }
 
+function lostOnTheWay(): StoreUnavailableError {
+  return unavailable('a message of a consumer was lost on the way');
+}
+
+/** How many messages its consumer has sent before a beat. */
+function deliveredBefore({ headers }: Msg): number | undefined {
+  const count = headers?.get('Nats-Last-Consumer') ?? '';
+  return count === '' ? undefined : Number(count);
+}
+
 /** A beat of a consumer that has delivered all, and does not wait for this side. */
 function isIdle({ headers }: Msg): boolean {
   return headers?.description === IDLE_BEAT && !headers.get('Nats-Consumer-Stalled');
@@ -245,11 +263,11 @@ function answerStatus(message: Msg): void {
 }
 
 /**
- * Which message of the stream a consumer delivers, and how many are behind it, from its reply subject:
- * $JS.ACK.<domain>.<account>.<stream>.… or $JS.ACK.<stream>.…
+ * Which message of the stream a consumer delivers, its number among those of this consumer, and how many are behind it, from its reply
+ * subject: $JS.ACK.<domain>.<account>.<stream>.… or $JS.ACK.<stream>.…
  */
-export function placeOf({ reply = '' }: Msg): { sequence: number; pending: number } {
+export function placeOf({ reply = '' }: Msg): { sequence: number; number: number; pending: number } {
   const words = reply.split('.');
   const at = words.length > 9 ? 7 : 5;
-  return { sequence: Number(words[at]), pending: Number(words[at + 3]) };
+  return { sequence: Number(words[at]), number: Number(words[at + 1]), pending: Number(words[at + 3]) };
 }
