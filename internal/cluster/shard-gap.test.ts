@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { MovableClock } from '../lib/clock.ts';
-import { batchMessage, markerMessage } from './messages.ts';
+import { batchMessage, markerMessage, NOBODY } from './messages.ts';
 import { Shard } from './shard.ts';
+import { ShardState } from './shard-state.ts';
 import type { ShardStream, StoredMessage } from './stream.ts';
 
 /** A stream of three batches whose follower passes over the second, as one on a damaged replica does. */
@@ -81,4 +82,19 @@ describe('a follower that passes over a batch', () => {
     expect(damage).toEqual([[5, 1, 1]]);
     expect(await shard.claim()).toBe(false);
   });
+});
+
+/*
+ * A replica that is damaged passes over a marker as well, and offsets follow on each other without it: a claim with an epoch that
+ * another owner has would make two owners of one.
+ */
+it('a marker that a follower never saw has taken its epoch', () => {
+  const state = new ShardState();
+  const batch = { baseOffset: 0, lastOffset: 0, count: 1, maxTimestamp: 1, bytes: new Uint8Array(10) };
+  state.apply({ ...markerMessage({ epoch: 4, number: 0 }, 7), sequence: 1 });
+  expect([state.owner, state.epoch]).toEqual([7, 4]);
+  state.apply({ ...batchMessage({ epoch: 5, number: 1 }, 5, batch, 1, 0), sequence: 3 });
+  expect([state.owner, state.epoch]).toEqual([NOBODY, 5]);
+  state.apply({ ...markerMessage({ epoch: 5, number: 2 }, 8), sequence: 4 });
+  expect([state.owner, state.epoch]).toEqual([8, 5]);
 });

@@ -42,6 +42,7 @@ export class ShardState {
     if (message.sequence <= this.applied) return 'known';
     const facts = factsOf(message);
     if (facts.kind === 'batch' && this.#isBehindGap(facts)) return 'gap';
+    if (facts.epoch > this.epoch) this.#missMarker(facts.epoch);
     this.#take(facts);
     this.applied = message.sequence;
     return facts;
@@ -59,6 +60,12 @@ export class ShardState {
   forgetProducers(partition: number, producerIds: readonly bigint[]): void {
     const known = this.#partitions.get(partition);
     for (const id of producerIds) known?.producers.delete(id);
+  }
+
+  /** The marker of an epoch was rolled up, or a replica lacks it: who comes next needs another epoch all the same. */
+  #missMarker(epoch: number): void {
+    this.epoch = epoch;
+    this.owner = NOBODY;
   }
 
   #isBehindGap({ partition, baseOffset }: BatchFacts): boolean {
