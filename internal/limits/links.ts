@@ -14,3 +14,5 @@ export const linkBeatMs = 1_000;
 export const interestWaitMs = 200;
 /** Bytes of one packet of filters or client ids, as JSON makes them in the worst case. */
 export const newsBytes = 2 * MiB;
+/** Packets that one beat asks for: more of them are asked for with the next ones. */
+export const askedPackets = 1_000;

@@ -226,6 +226,30 @@ describe('live messages between nodes', { timeout: 120_000 }, () => {
     expect(textsOf(got)).toEqual(['x']);
   });
 
+  it('are acknowledged, and there once, where it is lost that they are taken', async () => {
+    const got = await subscribed(1, 'taken', { qos: 1 });
+    const publisher = await clientOf(0);
+    await untilRouted(publisher, 'taken', [got]);
+    let lost = 0;
+    shared.loses = (_from, _to, packet) => packet[0] === PacketKind.taken && ++lost === 1;
+    await publisher.publish('taken', 'x', { qos: 1 });
+    expect(lost).toBe(2);
+    expect(textsOf(got)).toEqual(['x']);
+  });
+
+  it('go once more where it is lost that they are missing', async () => {
+    const got = await subscribed(1, 'missing', { qos: 1 });
+    const publisher = await clientOf(0);
+    await untilRouted(publisher, 'missing', [got]);
+    const lost = { messages: 0, missing: 0 };
+    shared.loses = (_from, _to, [kind]) =>
+      (kind === PacketKind.messages && ++lost.messages === 1) ||
+      (kind === PacketKind.missing && ++lost.missing === 1);
+    await publisher.publish('missing', 'x', { qos: 1 });
+    expect(lost).toEqual({ messages: 2, missing: 2 });
+    expect(textsOf(got)).toEqual(['x']);
+  });
+
   it('find a filter whose news was lost with the next beat', async () => {
     let lost = 0;
     shared.loses = (_from, _to, packet) => packet[0] === PacketKind.interest && ++lost > 0;

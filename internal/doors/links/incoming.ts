@@ -6,7 +6,13 @@ import { Receipt } from '../../broker/delivery/receipt.ts';
 import type { TargetSet } from '../../broker/routing/targets.ts';
 import { linkPacketBytes } from '../../limits/links.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
-import { decodeValues, type MessagesPacket, SectionKind } from './packets.ts';
+import {
+  type BeatPacket,
+  decodeValues,
+  type MessagesPacket,
+  type MissingPacket,
+  SectionKind,
+} from './packets.ts';
 
 export interface IncomingParts {
   readonly broker: Broker;
@@ -38,6 +44,10 @@ export class Incoming {
   #unsaid: number[] = [];
   /** The number of the last packet that came, or is missing. */
   #last = 0;
+  /** Packets that came, of which was not said that they are taken. */
+  readonly #pending = new Set<number>();
+  /** Packets that are missing, as far as the other node may wait for them. */
+  #missing: MissingPacket[] = [];
 
   constructor(parts: IncomingParts) {
     this.#parts = parts;
@@ -47,8 +57,9 @@ export class Incoming {
 
   /** @throws RangeError, SyntaxError, FrameError where the packet is damaged. */
   take({ sequence, sections }: MessagesPacket): void {
-    this.noteSent(sequence - 1);
+    this.#noteSent(sequence - 1);
     this.#last = sequence;
+    this.#pending.add(sequence);
     const receipt = new Receipt();
     receipt.hold();
     let count = 0;
@@ -63,16 +74,35 @@ export class Incoming {
     receipt.letGo();
   }
 
+  /** Says once more what the other node did not hear of packets. */
+  noteBeat({ sent, oldest, overdue }: Pick<BeatPacket, 'sent' | 'oldest' | 'overdue'>): void {
+    this.#noteSent(sent);
+    this.#missing = this.#missing.filter(({ last }) => last >= oldest);
+    for (const sequence of overdue) {
+      if (this.#pending.has(sequence)) continue;
+      const isMissing = this.#missing.some(({ first, last }) => first <= sequence && sequence <= last);
+      if (isMissing) this.#parts.missing(sequence, sequence);
+      else this.#parts.taken(sequence);
+    }
+  }
+
   /** So many packets were sent: in order, so what is not here of them is lost. The other node may have begun anew. */
-  noteSent(count: number): void {
-    if (count > this.#last) this.#parts.missing(this.#last + 1, count);
+  #noteSent(count: number): void {
+    if (count > this.#last) {
+      const missing = { first: this.#last + 1, last: count };
+      this.#missing.push(missing);
+      this.#parts.missing(missing.first, missing.last);
+    } else if (count < this.#last) this.#missing = [];
     this.#last = count;
   }
 
   #tellTaken(): void {
     const sequences = this.#unsaid;
     this.#unsaid = [];
-    for (const sequence of sequences) this.#parts.taken(sequence);
+    for (const sequence of sequences) {
+      this.#pending.delete(sequence);
+      this.#parts.taken(sequence);
+    }
   }
 
   /** Frames with the same targets are published together, where they lie. */

@@ -124,7 +124,7 @@ export class Links {
     const [version, claims] = [this.#interest.version, this.#claims.version];
     const said = { version, claims, status: status() };
     for (const id of there) {
-      const beat: BeatPacket = { ...said, sent: this.#peerOf(id).link.sequence };
+      const beat: BeatPacket = { ...said, ...this.#peerOf(id).link.beat() };
       transport.send(id, jsonPacket(PacketKind.beat, beat));
     }
   }
@@ -227,9 +227,9 @@ export class Links {
     this.#parts.transport.send(id, Uint8Array.of(kind));
   }
 
-  #takeBeat(peer: Peer, { version, claims, status, sent }: BeatPacket): void {
+  #takeBeat(peer: Peer, { version, claims, status, ...packets }: BeatPacket): void {
     peer.status = status;
-    peer.incoming.noteSent(sent);
+    peer.incoming.noteBeat(packets);
     if (version !== peer.version) this.#ask(peer, PacketKind.ask);
     if (claims !== peer.claims) this.#ask(peer, PacketKind.askClaims);
   }

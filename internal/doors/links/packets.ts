@@ -21,6 +21,10 @@ export const PacketKind = {
 export interface BeatPacket {
   /** The number of the last packet of messages before this. */
   sent: number;
+  /** The number of the first one that it waits for, or of the next that it sends. */
+  oldest: number;
+  /** The numbers of those that it has waited for since a beat before: what was said of them is lost, or they are not taken yet. */
+  overdue: readonly number[];
   /** Of its filters. */
   version: number;
   /** Of its clients. */

@@ -86,14 +86,14 @@ describe('a node that takes nothing and is heard', () => {
 /* Each lost packet took its bytes from the window for ever, and whoever waited for it was never answered. */
 describe('packets that did not arrive', () => {
   it('make room, and are counted', () => {
-    const { link, counts, source, publish } = opened();
+    const { link, counts, source, publish, sequences } = opened();
     for (let index = 0; index < 4; index++) publish(4 * MiB);
     link.flush();
     expect(link.isFull).toBe(true);
-    link.missing(1, link.sequence);
+    link.missing(1, sequences().at(-1)!);
     expect([link.isFull, link.waitingBytes, source.pauses]).toEqual([false, 0, 0]);
     expect(counts).toEqual({ sent: 4, lost: 4 });
-    link.missing(1, link.sequence);
+    link.missing(1, sequences().at(-1)!);
     expect(counts.lost).toBe(4);
   });
 
@@ -111,6 +111,25 @@ describe('packets that did not arrive', () => {
     expect([counts.lost, receipt.isSettled]).toEqual([1, false]);
     link.taken(sequence);
     expect(receipt.isSettled).toBe(true);
+  });
+});
+
+describe('a beat', () => {
+  it('asks for packets of which nothing was heard since the one before', () => {
+    const { link, publish } = opened();
+    const sendOne = () => {
+      publish(1);
+      link.flush();
+    };
+    sendOne();
+    sendOne();
+    expect(link.beat()).toEqual({ sent: 2, oldest: 1, overdue: [] });
+    sendOne();
+    link.taken(1);
+    expect(link.beat()).toEqual({ sent: 3, oldest: 2, overdue: [2] });
+    link.taken(2);
+    link.missing(3, 3);
+    expect(link.beat()).toEqual({ sent: 3, oldest: 4, overdue: [] });
   });
 });
 

@@ -3,8 +3,15 @@ import type { Encoding, Publication } from '../../broker/delivery/publication.ts
 import type { Receipt } from '../../broker/delivery/receipt.ts';
 import type { Member } from '../../broker/routing/targets.ts';
 import { HeldSources } from '../../lib/held-sources.ts';
-import { linkPacketBytes, linkPatienceMs, linkWindowBytes } from '../../limits/links.ts';
-import { encodeValues, messagesPacket, SECTION_HEAD_BYTES, type Section, SectionKind } from './packets.ts';
+import { askedPackets, linkPacketBytes, linkPatienceMs, linkWindowBytes } from '../../limits/links.ts';
+import {
+  type BeatPacket,
+  encodeValues,
+  messagesPacket,
+  SECTION_HEAD_BYTES,
+  type Section,
+  SectionKind,
+} from './packets.ts';
 
 export interface PeerLinkParts {
   /** The encoding of plain messages, which may lie in packets as they came. */
@@ -48,6 +55,8 @@ export class PeerLink implements Member {
   #isScheduled = false;
   #windowBytes = 0;
   #sequence = 0;
+  /** The last packet before the beat before. */
+  #beaten = 0;
   #isDropping = false;
   #isClosed = false;
   #patience: NodeJS.Timeout | undefined;
@@ -64,9 +73,17 @@ export class PeerLink implements Member {
     return this.#windowBytes;
   }
 
-  /** The number of the last packet that was sent. */
-  get sequence(): number {
-    return this.#sequence;
+  /** What a beat says of the packets: whoever missed some of them, or has not been heard, answers. */
+  beat(): Pick<BeatPacket, 'sent' | 'oldest' | 'overdue'> {
+    const overdue: number[] = [];
+    let oldest = this.#sequence + 1;
+    for (const sequence of this.#onTheWay.keys()) {
+      oldest = Math.min(oldest, sequence);
+      if (sequence > this.#beaten || overdue.length === askedPackets) break;
+      overdue.push(sequence);
+    }
+    this.#beaten = this.#sequence;
+    return { sent: this.#sequence, oldest, overdue };
   }
 
   get isFull(): boolean {
