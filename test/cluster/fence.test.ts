@@ -142,6 +142,8 @@ async function stopOnce(owner: Owner, other: Owner, since: number): Promise<void
 
 /** What lies where it must not, and what was acknowledged and lies elsewhere or nowhere. */
 async function problemsOf(stream: JetStreamShard, owners: readonly Owner[]): Promise<string[]> {
+  // What is acknowledged while the stream is read may lie behind what was read.
+  const reports = owners.flatMap((owner) => owner.reports);
   const messages = await eventually(
     async () => stream.readBetween(0, await stream.lastSequence()).catch(() => undefined),
     'all that is stored',
@@ -160,7 +162,7 @@ async function problemsOf(stream: JetStreamShard, owners: readonly Owner[]): Pro
     next = facts.lastOffset + 1;
     offsets.set(Buffer.from(message.body).toString(), facts.baseOffset);
   }
-  for (const report of owners.flatMap(({ reports }) => reports)) {
+  for (const report of reports) {
     if (report.kind !== 'acknowledged') continue;
     const { name, baseOffset } = report;
     if (offsets.get(name) !== baseOffset)
