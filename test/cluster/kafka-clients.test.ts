@@ -8,6 +8,7 @@ import { GroupInCluster } from '../interop/support/group-in-cluster.ts';
 import { recordCases } from '../interop/support/record-cases.ts';
 import { go, java, node, python } from '../interop/support/toolchains.ts';
 import { unique } from '../interop/support/trial.ts';
+import { clusterFaults } from '../support/cluster-faults.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ClusterNode, type ClusterProcesses, startClusterProcesses } from '../support/mortal-cluster.ts';
 import { natsServer } from '../support/nats-servers.ts';
@@ -22,6 +23,14 @@ const program = await natsServer();
 const isLong = rounds(1) > 1;
 /** By their names: a part of `make test` is short. */
 const IN_SHORT = ['confluent-kafka 2.16', 'franz-go 1.20'];
+
+/** Those that number what they produce, and give up for good where they are told that a number is wrong. */
+const NUMBERING = ['confluent-kafka 2.16', 'kafka-clients 4.3'];
+/** After which a leader that another one has replaced goes on as if nothing had been. */
+const STILL = ['SIGSTOP of a NATS leader', 'SIGSTOP of a broker'];
+const STOPS = rounds(2, 20);
+const STOP_MS = isLong ? 12_000 : 4_000;
+const PACE_MS = 20;
 
 const families = [
   [await python(), pythonClients],
@@ -81,6 +90,41 @@ describe.runIf('there' in program)('Kafka clients on three nodes', { timeout: 24
       torturePatienceMs(240_000),
     );
   }
+
+  const numbering = tried.filter(({ name }) => NUMBERING.includes(name));
+  it.runIf(numbering.length > 0)(
+    `hear of no wrong sequence and no wrong offset where leaders stand still: ${numbering.map(({ name }) => name).join(' and ')}`,
+    async () => {
+      const { nodes } = cluster;
+      const all = nodes.map(addressOf).join(',');
+      const groups = numbering.map((client) => new GroupInCluster(client, [all, addressOf(nodes[0]!)]));
+      await using ended = new AsyncDisposableStack();
+      for (const group of groups) ended.use(group);
+      await Promise.all(groups.map((group) => group.begin()));
+      const faults = clusterFaults(STOP_MS).filter(({ kind }) => STILL.includes(kind));
+      for (let index = 0; index < STOPS; index++) {
+        const fault = faults[index % faults.length]!;
+        let isOver = false;
+        const sending = Promise.all(groups.map((group) => group.sendUntil(() => isOver, PACE_MS)));
+        const beganMs = performance.now();
+        const mend = await fault.befall(cluster, index);
+        await mend();
+        isOver = true;
+        await sending;
+        await Promise.all(groups.map((group) => group.sendAndReceive()));
+        const tookMs = Math.round(performance.now() - beganMs);
+        if (isLong)
+          console.info(`stop ${index + 1} of ${STOPS}, ${fault.kind}: all received after ${tookMs} ms`);
+      }
+      for (const group of groups) {
+        // Where an offset counts as out of range, its reader begins anew.
+        group.expectAllOnceOrTwice();
+        await group.expectCommitted(addressOf(nodes[1]!));
+        await group.expectStored(group.client, addressOf(nodes[2]!));
+      }
+    },
+    240_000 + STOPS * 60_000,
+  );
 
   async function goOn(group: GroupInCluster, killedMs: number): Promise<void> {
     await group.send(1);

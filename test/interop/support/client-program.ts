@@ -79,6 +79,9 @@ export type AdminStep = { op: string } & Record<string, unknown>;
 /** A run that does not end has hung; clients wait for half a minute or more before they give up by themselves. */
 const RUN_PATIENCE_MS = 55_000;
 
+/** Of tests nothing is to be known: kafkajs gives up after a second, and not after ten, where this says `test`. */
+const NO_TEST = { NODE_ENV: undefined };
+
 /** A client program that is running. */
 export class ProgramRun<Line> implements AsyncDisposable {
   /** What it printed so far. */
@@ -92,7 +95,8 @@ export class ProgramRun<Line> implements AsyncDisposable {
   constructor(client: ClientProgram, bootstrap: string, verb: string, options: object) {
     const [command, ...args] = [...client.command, verb, JSON.stringify(options)];
     this.#what = `${client.name}: ${verb} ${JSON.stringify(options)}`;
-    this.#child = spawn(command, args, { env: { ...process.env, ...client.env, BOOTSTRAP: bootstrap } });
+    const env = { ...process.env, ...NO_TEST, ...client.env, BOOTSTRAP: bootstrap };
+    this.#child = spawn(command, args, { env });
     this.#child.stdin!.on('error', () => {});
     this.#child.stderr!.setEncoding('utf8').on('data', (text) => {
       this.#stderr = (this.#stderr + text).slice(-20_000);

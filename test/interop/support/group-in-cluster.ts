@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import {
@@ -70,6 +71,14 @@ export class GroupInCluster implements AsyncDisposable {
     producer.flush();
     const lines = this.#sent * PARTITIONS.length;
     await producer.until(() => producer.lines.length === lines, `the acknowledgement of ${lines} records`);
+  }
+
+  /** Sends a record to each partition again and again, so that some are on their way whatever happens meanwhile. */
+  async sendUntil(isOver: () => boolean, paceMs: number): Promise<void> {
+    while (!isOver()) {
+      await this.send(1);
+      await pause(paceMs);
+    }
   }
 
   /** Sends a record to each partition and waits until the group has got all of them. */

@@ -255,8 +255,16 @@ func admin(Options) {
 			return map[string]any{"state": group.GroupState, "members": len(group.Members)}, group.Error
 		},
 		"groupOffsets": func(step Step) (any, error) {
+			partitions, err := readPartitions(step.Topic)
+			if err != nil {
+				return nil, err
+			}
+			asked := []int{}
+			for _, partition := range partitions {
+				asked = append(asked, partition.ID)
+			}
 			response, err := client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
-				GroupID: step.Group, Topics: map[string][]int{step.Topic: {0}},
+				GroupID: step.Group, Topics: map[string][]int{step.Topic: asked},
 			})
 			if err != nil {
 				return nil, err
@@ -264,7 +272,10 @@ func admin(Options) {
 			offsets := map[string]int64{}
 			for topic, partitions := range response.Topics {
 				for _, each := range partitions {
-					offsets[fmt.Sprintf("%s/%d", topic, each.Partition)] = each.CommittedOffset
+					// Where nothing was committed it is told -1.
+					if each.CommittedOffset >= 0 {
+						offsets[fmt.Sprintf("%s/%d", topic, each.Partition)] = each.CommittedOffset
+					}
 				}
 			}
 			return offsets, response.Error
