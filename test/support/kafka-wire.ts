@@ -9,6 +9,8 @@ export class KafkaWire {
   readonly socket: Socket;
   /** Settles when the broker has closed. */
   readonly closed: Promise<void>;
+  /** What is wrong with the bytes that came, where they are no answers. */
+  problem = '';
   readonly #frames = new RequestFrames(2 ** 31 - 1);
   readonly #answers: Buffer[] = [];
   readonly #waiting: ((answer: Buffer | undefined) => void)[] = [];
@@ -48,7 +50,7 @@ export class KafkaWire {
   ): Promise<ValueOf<A['response']>> {
     const correlationId = this.send(api, version, body, clientId);
     const answer = await this.next();
-    if (answer === undefined) throw new Error(`no answer to ${api.name} ${version}`);
+    if (answer === undefined) throw new Error(`no answer to ${api.name} ${version} ${this.problem}`.trim());
     const decoded = decodeResponse(api, version, answer);
     if (decoded.correlationId !== correlationId) {
       throw new Error(`answer ${decoded.correlationId} to request ${correlationId}`);
@@ -75,11 +77,17 @@ export class KafkaWire {
   }
 
   #take(chunk: Buffer): void {
-    this.#frames.push(chunk);
-    for (let answer = this.#frames.next(); answer !== undefined; answer = this.#frames.next()) {
-      const resolve = this.#waiting.shift();
-      if (resolve === undefined) this.#answers.push(answer);
-      else resolve(answer);
+    try {
+      this.#frames.push(chunk);
+      for (let answer = this.#frames.next(); answer !== undefined; answer = this.#frames.next()) {
+        const resolve = this.#waiting.shift();
+        if (resolve === undefined) this.#answers.push(answer);
+        else resolve(answer);
+      }
+    } catch (error) {
+      // What was asked is told that the connection has ended.
+      this.problem = (error as Error).message;
+      this.socket.destroy();
     }
   }
 }

@@ -3,10 +3,17 @@ import { Failure } from '../../lib/failure.ts';
 import { PacketCursor } from '../../protocol/mqtt/cursor.ts';
 import { decodePacket } from '../../protocol/mqtt/decode.ts';
 import { encodePacket } from '../../protocol/mqtt/encode.ts';
+import { MqttError } from '../../protocol/mqtt/mqtt-error.ts';
 import { type Packet, PacketType, type Qos } from '../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../protocol/mqtt/properties.ts';
 import { FIRST_FAILURE, reasonName } from '../../protocol/mqtt/reason-codes.ts';
-import { type BrokerAddress, ConnectionFailure, type ConnectionSettings, openSocket } from '../socket.ts';
+import {
+  type BrokerAddress,
+  ConnectionFailure,
+  type ConnectionSettings,
+  nameOf,
+  openSocket,
+} from '../socket.ts';
 
 const VERSION = 5;
 const PACKET_IDS = 65_535;
@@ -18,23 +25,28 @@ export class MqttClient {
   /** Told of each message that the broker has acknowledged. */
   onAcknowledged: () => void = () => {};
   readonly #socket: Socket;
+  readonly #name: string;
+  readonly #requestTimeoutMs: number;
   readonly #cursor = new PacketCursor(Number.POSITIVE_INFINITY);
   readonly #ended = Promise.withResolvers<never>();
   #answered: PromiseWithResolvers<number> | undefined;
   #rest: Uint8Array = new Uint8Array(0);
   #lastPacketId = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, name: string, requestTimeoutMs: number) {
     this.#socket = socket;
+    this.#name = name;
+    this.#requestTimeoutMs = requestTimeoutMs;
     this.#ended.promise.catch(() => {});
     socket.on('data', (chunk) => this.#take(chunk));
     socket.on('error', (error) => this.#fail(error.message));
     socket.on('close', () => this.#fail('the broker closed the connection'));
   }
 
-  /** @throws ConnectionFailure; Failure where the broker refuses it; the reason of the stop. */
+  /** @throws ConnectionFailure, also where there is no answer in time; Failure where the broker refuses it; the reason of the stop. */
   static async connect(address: BrokerAddress, settings: ConnectionSettings): Promise<MqttClient> {
-    const client = new MqttClient(await openSocket(address, settings));
+    const socket = await openSocket(address, settings);
+    const client = new MqttClient(socket, nameOf(address), settings.requestTimeoutMs);
     const { credentials, clientId } = settings;
     const login =
       credentials === undefined
@@ -42,13 +54,18 @@ export class MqttClient {
         : 'token' in credentials
           ? { password: Buffer.from(credentials.token()) }
           : { userName: credentials.user, password: Buffer.from(credentials.password()) };
-    await client.#ask(
-      {
-        ...{ type: PacketType.connect, version: VERSION, cleanStart: true, keepAliveS: 0 },
-        ...{ clientId, properties: NO_PROPERTIES, ...login },
-      },
-      'the connection',
-    );
+    try {
+      await client.#ask(
+        {
+          ...{ type: PacketType.connect, version: VERSION, cleanStart: true, keepAliveS: 0 },
+          ...{ clientId, properties: NO_PROPERTIES, ...login },
+        },
+        'the connection',
+      );
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
     return client;
   }
 
@@ -57,7 +74,7 @@ export class MqttClient {
     return this.#ended.promise;
   }
 
-  /** @throws Failure where the broker refuses it. */
+  /** @throws Failure where the broker refuses it; ConnectionFailure where there is no answer in time. */
   async subscribe(filter: string, qos: Qos): Promise<void> {
     const plain = { noLocal: false, retainAsPublished: false, retainHandling: 2 } as const;
     const packet = { packetId: this.#newPacketId(), subscriptions: [{ filter, qos, ...plain }] };
@@ -89,8 +106,10 @@ export class MqttClient {
   /** Sends a packet, and waits until it is allowed. */
   async #ask(packet: Packet, what: string): Promise<void> {
     this.#answered = Promise.withResolvers();
+    const silence = `no answer from ${this.#name} within ${this.#requestTimeoutMs} ms`;
+    const timer = setTimeout(() => this.#fail(silence), this.#requestTimeoutMs);
     this.#send(packet);
-    const code = await Promise.race([this.#answered.promise, this.ended]);
+    const code = await Promise.race([this.#answered.promise, this.ended]).finally(() => clearTimeout(timer));
     if (code >= FIRST_FAILURE) throw new Failure(`the broker refuses ${what}: ${reasonName(code)}`);
   }
 
@@ -104,6 +123,15 @@ export class MqttClient {
   }
 
   #take(chunk: Uint8Array): void {
+    try {
+      this.#takePackets(chunk);
+    } catch (error) {
+      if (!(error instanceof MqttError)) throw error;
+      this.#fail(`${this.#name} does not speak MQTT 5: ${error.message}`);
+    }
+  }
+
+  #takePackets(chunk: Uint8Array): void {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let at = 0;
     while (this.#cursor.read(bytes, at, bytes.length)) {
