@@ -272,8 +272,8 @@ export class MqttWriter extends ClusterWriter {
     const answered = new Promise<void>((resolve) => {
       client.onAcknowledged = resolve;
     });
-    client.publish(this.topic, Buffer.from(text), 1);
-    await inTime(Promise.race([answered, client.ended]));
+    const room = client.publish(this.topic, Buffer.from(text), 1);
+    await inTime(Promise.race([Promise.all([room, answered]), client.ended]));
     this.acknowledge({ text, offset: undefined, partition: 0 });
   }
 

@@ -156,9 +156,9 @@ async function mqttProblem(node: ClusterNode, topic: string): Promise<string | u
   const acknowledged = new Promise<void>((resolve) => {
     client.onAcknowledged = resolve;
   });
-  client.publish(topic, Buffer.from('x'), 1);
+  const room = client.publish(topic, Buffer.from('x'), 1);
   try {
-    await Promise.race([acknowledged, client.ended]);
+    await Promise.race([Promise.all([room, acknowledged]), client.ended]);
     return undefined;
   } catch (error) {
     const { message } = error as Error;
