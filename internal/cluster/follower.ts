@@ -26,7 +26,8 @@ const INFLIGHT_BYTES_SUBJECT = 'FlowControl Request';
  * stream is asked.
  *
  * @param after the sequence behind which it begins, asked each time.
- * @param take says false where the message does not follow.
+ * @param take says false where the message does not follow, and throws where it cannot be read. It comes again, unless it counts as
+ *   taken by what `after` says.
  */
 export function follow(
   jetStream: JetStream,
@@ -50,7 +51,7 @@ export function follow(
       {
         isKnown: (sequence) => sequence <= after(),
         take(message) {
-          const follows = take(message);
+          const follows = isTaken(message);
           // What is missing may be missing there for a while.
           pauseMs = follows ? BEGIN_AGAIN_AFTER_MS : followerBeatMs;
           return follows;
@@ -61,6 +62,14 @@ export function follow(
       },
     );
   };
+  function isTaken(message: StreamMessage): boolean {
+    try {
+      return take(message);
+    } catch (error) {
+      jetStream.noteForeign(message.subject, (error as Error).message);
+      return false;
+    }
+  }
   begin();
   let before: number | undefined;
   const look = async () => {
@@ -99,6 +108,8 @@ export async function lastOfSubjects(jetStream: JetStream, followed: Followed): 
 /**
  * The same without keeping them: calls `take` with each and resolves behind the last. What is replaced while this reads comes behind
  * all others, and may be replaced again before it comes; so the leader of the stream is asked some more times what the last one is.
+ *
+ * @param take throws where a message cannot be read, which is passed over.
  */
 export function eachLast(
   jetStream: JetStream,
@@ -118,7 +129,11 @@ export function eachLast(
       { deliver_policy: 'last_per_subject' },
       {
         take(message, pending) {
-          take(message);
+          try {
+            take(message);
+          } catch (error) {
+            jetStream.noteForeign(message.subject, (error as Error).message);
+          }
           taken = message.sequence;
           if (until === undefined ? pending === 0 : taken >= until) void reached();
           return true;
@@ -144,6 +159,35 @@ export function eachLast(
         isAsking = false;
       }
     }
+    function done(): void {
+      end();
+      resolve();
+    }
+  });
+}
+
+/** All messages of a filter up to a sequence, in their order. What is above it may come too. */
+export function eachUntil(
+  jetStream: JetStream,
+  followed: Followed,
+  sequence: number,
+  take: (message: StreamMessage) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = consume(
+      jetStream,
+      followed,
+      { deliver_policy: 'all' },
+      {
+        take(message) {
+          take(message);
+          if (message.sequence >= sequence) done();
+          return true;
+        },
+        idle: done,
+        lost: reject,
+      },
+    );
     function done(): void {
       end();
       resolve();

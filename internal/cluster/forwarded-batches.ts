@@ -44,12 +44,15 @@ function headOf({ partition, batch }: ForwardedBatch): Head {
   };
 }
 
-/** The batches with bytes of their own. @throws RangeError, SyntaxError where the packet is damaged. */
+/** The batches with bytes of their own. @throws RangeError, SyntaxError, TypeError for what no node sent whole. */
 export function decodeBatches(packet: Uint8Array): ForwardedBatch[] {
   const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
   let at = LENGTH_BYTES + bytes.readUInt32BE(0);
   const heads = JSON.parse(bytes.toString('utf8', LENGTH_BYTES, at)) as Head[];
   return heads.map(({ partition, byteLength, numbered, ...rest }) => {
+    const { count, maxTimestamp } = rest;
+    if (![partition, byteLength, count, maxTimestamp].every(Number.isSafeInteger) || count < 1)
+      throw new RangeError('a forwarded batch does not say what it is');
     const own = Uint8Array.from(bytes.subarray(at, at + byteLength));
     if (own.length !== byteLength) throw new RangeError('a forwarded batch is cut off');
     at += byteLength;

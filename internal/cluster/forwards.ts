@@ -2,6 +2,7 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { forwardRetryMs, writePatienceMs } from '../limits/cluster.ts';
 import type { Leading } from '../log/cluster.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
+import { listen, type NoteForeign } from './foreign-messages.ts';
 import {
   decodeBatches,
   encodeBatches,
@@ -15,6 +16,7 @@ export interface ForwardsParts {
   /** What its subjects begin with. */
   readonly name: string;
   readonly self: number;
+  readonly noteForeign: NoteForeign;
 }
 
 /** What was not done; nothing where it was. */
@@ -28,14 +30,11 @@ export class Forwards {
 
   constructor(parts: ForwardsParts) {
     this.#parts = parts;
-    const { connection, name, self } = parts;
+    const { connection, name, self, noteForeign } = parts;
+    const [batches, deletion] = [`${name}.node.${self}.forward`, `${name}.node.${self}.delete`];
     this.#subscriptions = [
-      connection.subscribe(`${name}.node.${self}.forward`, {
-        callback: (_error, request) => void this.#answer(request),
-      }),
-      connection.subscribe(`${name}.node.${self}.delete`, {
-        callback: (_error, request) => void this.#answerDeletion(request),
-      }),
+      listen(connection, batches, (request) => this.#answer(request), noteForeign),
+      listen(connection, deletion, (request) => this.#answerDeletion(request), noteForeign),
     ];
   }
 
@@ -116,8 +115,8 @@ export class Forwards {
 
   async #answerDeletion(request: Msg): Promise<void> {
     let done: Done = {};
+    const { partition, offset } = deletionOf(request);
     try {
-      const { partition, offset } = request.json<Deletion>();
       await this.#led.deleteUntil(partition, offset);
     } catch (error) {
       done = refusalOf(error);
@@ -126,14 +125,7 @@ export class Forwards {
   }
 
   async #answer(request: Msg): Promise<void> {
-    let batches: ForwardedBatch[];
-    try {
-      batches = decodeBatches(request.data);
-    } catch {
-      // Whoever sends that is no node.
-      return;
-    }
-    const outcomes = await this.append(batches);
+    const outcomes = await this.append(decodeBatches(request.data));
     if (!this.#parts.connection.isClosed()) request.respond(JSON.stringify(outcomes));
   }
 }
@@ -141,6 +133,15 @@ export class Forwards {
 interface Deletion {
   readonly partition: number;
   readonly offset: number;
+}
+
+/** @throws Error for what is none. */
+function deletionOf(request: Msg): Deletion {
+  const deletion = request.json<Partial<Deletion> | null>();
+  const { partition, offset } = deletion ?? {};
+  if (!Number.isSafeInteger(partition) || !Number.isSafeInteger(offset))
+    throw new Error('it does not say what is to be deleted');
+  return deletion as Deletion;
 }
 
 function outcomesOf(answer: Msg, count: number): ForwardedOutcome[] | undefined {

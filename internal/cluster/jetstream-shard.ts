@@ -1,8 +1,9 @@
 import { nuid } from '@nats-io/transport-node';
 import { readBytes, readMessages } from '../limits/cluster.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
-import { follow, lastOfSubjects } from './follower.ts';
+import { eachUntil, type Followed, follow, lastOfSubjects } from './follower.ts';
 import { isWrongSequence, type JetStream, type StreamMessage } from './jetstream.ts';
+import { isForeign } from './messages.ts';
 import type { Outcome, ShardMessage, ShardStream, StoredMessage } from './stream.ts';
 
 /** The stream of a shard in JetStream, as messages of the shard. */
@@ -81,21 +82,39 @@ export class JetStreamShard implements ShardStream {
   async lastOfSubjects(filter?: string): Promise<StoredMessage[]> {
     const isHeadersOnly = filter === undefined;
     const followed = { stream: this.stream, filter: `${this.#prefix}${filter ?? '>'}`, isHeadersOnly };
-    const found = await lastOfSubjects(this.#jetStream, followed);
-    return found.map((message) => this.#stored(message));
+    const found = (await lastOfSubjects(this.#jetStream, followed)).map((message) => this.#stored(message));
+    const foreign = found.filter(isForeign);
+    if (foreign.length === 0) return found;
+    for (const { subject } of foreign) this.#jetStream.noteForeign(this.#prefix + subject, NO_FACTS);
+    return this.#lastOfBrokers(followed, found.at(-1)!);
+  }
+
+  /** The same where messages that no broker wrote hide the last ones: all that there are are read. */
+  async #lastOfBrokers(followed: Followed, until: StoredMessage): Promise<StoredMessage[]> {
+    const last = new Map<string, StoredMessage>();
+    await eachUntil(this.#jetStream, followed, until.sequence, (found) => {
+      const message = this.#stored(found);
+      if (!isForeign(message)) last.set(message.subject, message);
+    });
+    return [...last.values()].sort((a, b) => a.sequence - b.sequence);
   }
 
   /** The first message of a partition at or above a sequence. */
   async nextOf(partition: number, sequence: number): Promise<StoredMessage | undefined> {
-    const found = await this.#jetStream.next(this.stream, this.#batchesOf(partition), sequence);
-    return found && this.#stored(found);
+    for (let next = sequence; ; next++) {
+      const found = await this.#jetStream.next(this.stream, this.#batchesOf(partition), next);
+      if (found === undefined) return undefined;
+      const message = this.#stored(found);
+      if (!isForeign(message)) return message;
+      next = message.sequence;
+    }
   }
 
   /** Batches of a partition, from a sequence on. */
   async batchesOf(partition: number, sequence: number, maxBytes: number): Promise<StoredMessage[]> {
     const filter = this.#batchesOf(partition);
     const found = await this.#jetStream.several(this.stream, filter, sequence, readMessages, maxBytes);
-    return found.map((message) => this.#stored(message));
+    return found.map((message) => this.#stored(message)).filter((message) => !isForeign(message));
   }
 
   /** Deletes the batches of a partition below a sequence. */
@@ -124,6 +143,7 @@ export class JetStreamShard implements ShardStream {
 /** The header with what is known of a message without its body. */
 export const FACTS = 'T';
 const PRODUCER = 'P';
+const NO_FACTS = 'it says nothing of itself';
 
 function fieldsOf({ facts, producer, isRollup }: ShardMessage): Record<string, string> {
   return {

@@ -155,9 +155,11 @@ function bodyOf(key: string, value: Uint8Array | undefined): Uint8Array {
   return Buffer.concat([head, name, value ?? new Uint8Array(0)]);
 }
 
+/** @throws RangeError for what is no entry. */
 function parseBody(bytes: Uint8Array): { key: string; value: Uint8Array | undefined } {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const end = KEY_AT + body.readUInt32BE(1);
+  if (end > body.length) throw new RangeError('a key ends behind its message');
   const value = body[0] === 0 ? undefined : new Uint8Array(body.subarray(end));
   return { key: body.toString('utf8', KEY_AT, end), value };
 }

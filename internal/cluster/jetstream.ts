@@ -1,6 +1,7 @@
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { jetStreamTimeoutMs, replicasAsked } from '../limits/cluster.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
+import type { NoteForeign } from './foreign-messages.ts';
 
 /** A refusal of JetStream, with its own number for it. */
 export class JetStreamError extends Error {
@@ -67,9 +68,11 @@ const HEADER_BYTES = 4_096;
 /** The requests of JetStream that logs need, as they are on the wire. */
 export class JetStream {
   readonly connection: NatsConnection;
+  readonly noteForeign: NoteForeign;
 
-  constructor(connection: NatsConnection) {
+  constructor(connection: NatsConnection, noteForeign: NoteForeign = () => {}) {
     this.connection = connection;
+    this.noteForeign = noteForeign;
   }
 
   /** Bytes of the largest message that the servers take, without its headers. */

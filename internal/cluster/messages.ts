@@ -103,6 +103,11 @@ function factsText({ epoch, number }: WriteId, rest: readonly number[]): string 
   return [VERSION, epoch, number, ...rest].join(',');
 }
 
+/** Whether no broker wrote it: each message of theirs says something of itself. */
+export function isForeign({ facts }: Pick<ShardMessage, 'facts'>): boolean {
+  return facts === '';
+}
+
 /** @throws Error for a message that is none of ours, or of a later version. */
 export function factsOf({ subject, facts, producer }: Omit<ShardMessage, 'body'>): Facts {
   const [kind, first = '', second = ''] = subject.split('.');

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { checkBatchSize, noSuchTopic, topicExists } from '../store/batch-rules.ts';
 import type { TopicConfigs } from '../store/log-store.ts';
 import { isSameValue } from '../store/meta-swaps.ts';
-import { follow, lastOfSubjects } from './follower.ts';
+import { eachLast, follow } from './follower.ts';
 import { isWrongSequence, type JetStream, type StreamMessage } from './jetstream.ts';
 
 /** A topic, as all nodes know it. */
@@ -82,10 +82,10 @@ export class Meta {
   /** Reads the topics that there are, and follows what becomes of them. */
   async open(): Promise<void> {
     const followed = { stream: this.#stream, filter: `${this.#prefix}t.*`, isHeadersOnly: false };
-    for (const message of await lastOfSubjects(this.#jetStream, followed)) {
+    await eachLast(this.#jetStream, followed, (message) => {
       this.#followed = message.sequence;
       this.#take(message, () => {});
-    }
+    });
     this.#endFollowing = follow(
       this.#jetStream,
       followed,
@@ -240,7 +240,8 @@ export class Meta {
     const { subject, sequence, body } = message;
     const known = this.#known.get(subject);
     if (known !== undefined && known >= sequence) return true;
-    const record = JSON.parse(Buffer.from(body).toString()) as TopicRecord;
+    this.#known.set(subject, sequence);
+    const record = topicRecordOf(body);
     const { name, by, topicId, gone } = record;
     const before = this.topics.get(name);
     const after = topicId === undefined ? undefined : record;
@@ -248,7 +249,6 @@ export class Meta {
     else this.topics.set(name, after);
     if (gone === undefined) this.gone.delete(name);
     else this.gone.set(name, gone);
-    this.#known.set(subject, sequence);
     if (!this.#own.has(by)) changed(name, before, after);
     return true;
   }
@@ -268,6 +268,17 @@ export class Meta {
 /** What stands for a text in a subject: half of its SHA-256, as the text itself could be anything. */
 export function digestOf(text: string): string {
   return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
+}
+
+/** @throws Error for what is no record. Without an id of a topic it says that there is none of this name. */
+function topicRecordOf(body: Uint8Array): TopicRecord {
+  const record = JSON.parse(Buffer.from(body).toString()) as Partial<TopicRecord> | null;
+  const isRecord =
+    typeof record?.name === 'string' &&
+    typeof record.by === 'string' &&
+    (record.topicId === undefined || Array.isArray(record.partitions));
+  if (!isRecord) throw new Error('it is no record of a topic');
+  return record as TopicRecord;
 }
 
 function valueBody(value: Uint8Array | undefined): Uint8Array {

@@ -11,6 +11,7 @@ import { ProducerIds } from '../log/producer-ids.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { Claims } from './claims.ts';
 import { connectToNats, type NatsOptions } from './connection.ts';
+import { foreignTeller, type NoteForeign } from './foreign-messages.ts';
 import { Forwarder } from './forwarder.ts';
 import { Forwards } from './forwards.ts';
 import { JetStreamStore } from './jetstream-store.ts';
@@ -37,14 +38,15 @@ export interface ClusterOptions extends NatsOptions {
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const { clock = systemClock, logger } = options;
   const warn = (problem: string) => logger.warn({ problem }, 'a NATS server cannot be used at the moment');
-  const store = new JetStreamStore({ ...options, warn, shards: shardCount, clock });
+  const noteForeign = foreignTeller((fields) => logger.warn(fields, FOREIGN));
+  const store = new JetStreamStore({ ...options, warn, noteForeign, shards: shardCount, clock });
   const control = await store.connect();
   let live: NatsConnection | undefined;
   try {
     live = await patiently(() => connectToNats(options), warn);
     const tables = await patiently(() => openTables(store.jetStream, options.name, options.fsync), warn);
     if (store.replicas === 1) logger.warn({}, ONE_SERVER);
-    return new JetStreamCluster({ ...options, store, control, live, tables });
+    return new JetStreamCluster({ ...options, store, control, live, tables, noteForeign });
   } catch (error) {
     await live?.close();
     await store.close();
@@ -52,6 +54,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
+const FOREIGN = 'a message that no broker of this cluster wrote is passed over';
 const ONE_SERVER =
   'there is one NATS server: whatever is kept is lost with its disk, and nothing is written while it is down; a cluster needs three';
 
@@ -62,6 +65,7 @@ interface Parts extends ClusterOptions {
   /** For live messages: much of them does not hold up the others. */
   readonly live: NatsConnection;
   readonly tables: OpenTables;
+  readonly noteForeign: NoteForeign;
 }
 
 class JetStreamCluster implements Cluster {
@@ -80,24 +84,26 @@ class JetStreamCluster implements Cluster {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { name, store, control, live } = parts;
+    const { name, store, control, live, noteForeign } = parts;
     const self = store.node;
     this.store = store;
     this.tables = parts.tables;
     this.#control = new Watched(control);
     const isConnected = () => this.#control.isUp;
-    this.#peers = new Peers({ connection: control, isConnected, name, self, changed: () => this.#look() });
+    const onControl = { connection: control, name, self, noteForeign };
+    this.#peers = new Peers({ ...onControl, isConnected, changed: () => this.#look() });
     const watchedLive = new Watched(live);
-    this.#packets = new Packets({ connection: live, isConnected: () => watchedLive.isUp, name, self });
+    const onLive = { connection: live, name, self, noteForeign };
+    this.#packets = new Packets({ ...onLive, isConnected: () => watchedLive.isUp });
     this.#topicNews = new TopicNews({
-      ...{ connection: control, name, self },
+      ...onControl,
       others: () => this.#peers.others.map(({ id }) => id),
       until: (sequence) => store.topicsUntil(sequence),
     });
     store.untilOthersKnow = (sequence) => this.#topicNews.untilOthersKnow(sequence);
     this.nodes = this.#nodes(self);
     const producerIds = new ProducerIds(store);
-    this.#forwards = new Forwards({ connection: control, name, self });
+    this.#forwards = new Forwards(onControl);
     this.#forwarder = new Forwarder({
       shardOf: (partition) => store.shardOf(partition),
       leaderOf: (partition) => this.nodes.leaderOf(partition),

@@ -4,6 +4,7 @@ import type { FsyncPolicy, StoredState } from '../store/log-store.ts';
 import { agreedShardCount, nextNode } from './agreed-numbers.ts';
 import { connectToNats, makeStream, type NatsOptions } from './connection.ts';
 import { Coordination } from './coordination.ts';
+import type { NoteForeign } from './foreign-messages.ts';
 import { GroupRecords } from './group-records.ts';
 import { JetStream } from './jetstream.ts';
 import { Meta } from './meta.ts';
@@ -21,6 +22,7 @@ export interface JetStreamStoreOptions extends NatsOptions {
   /** Shards of a cluster that is not there yet. */
   readonly shards: number;
   readonly clock: Clock;
+  readonly noteForeign?: NoteForeign | undefined;
 }
 
 /** The streams of a cluster, opened one after the other: first what all nodes agree on, then the shards. */
@@ -65,7 +67,7 @@ export class OpenStreams {
     const connection = await this.#patiently(() => connectToNats(this.#options));
     this.#connection = connection;
     try {
-      this.jetStream = new JetStream(connection);
+      this.jetStream = new JetStream(connection, this.#options.noteForeign);
       const meta = { name: `${name}-meta`, subjects: [`${name}.meta.>`], isLastOnly: true };
       this.replicas = await this.#patiently(() => makeStream(this.jetStream, meta, fsync));
       await this.#patiently(() => this.#openTopics(meta.name));

@@ -1,4 +1,5 @@
-import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { listen, type NoteForeign } from './foreign-messages.ts';
 
 export interface PacketsParts {
   readonly connection: NatsConnection;
@@ -6,6 +7,7 @@ export interface PacketsParts {
   /** What its subjects begin with. */
   readonly name: string;
   readonly self: number;
+  readonly noteForeign: NoteForeign;
 }
 
 /** A packet of which parts are here. */
@@ -28,10 +30,9 @@ export class Packets {
 
   constructor(parts: PacketsParts) {
     this.#parts = parts;
-    const { connection, name, self } = parts;
-    this.#subscription = connection.subscribe(`${name}.live.${self}.>`, {
-      callback: (_error, { subject, data }) => this.#take(subject, data),
-    });
+    const { connection, name, self, noteForeign } = parts;
+    const take = ({ subject, data }: Msg) => this.#take(subject, data);
+    this.#subscription = listen(connection, `${name}.live.${self}.>`, take, noteForeign);
   }
 
   send(node: number, packet: Uint8Array): void {
@@ -57,6 +58,7 @@ export class Packets {
 
   #take(subject: string, part: Uint8Array): void {
     const [count, index, packet, from] = subject.split('.').reverse() as [string, string, string, string];
+    if (!Number.isSafeInteger(Number(from))) throw new Error('its subject names no node');
     if (count === '1') {
       this.#tell(from, part);
       return;

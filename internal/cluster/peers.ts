@@ -8,6 +8,7 @@ import {
   ownDeafnessMs,
 } from '../limits/cluster.ts';
 import type { Node } from '../log/nodes.ts';
+import { listen, type NoteForeign } from './foreign-messages.ts';
 
 /** What a node says of itself, twice a second, on `<name>.beat`. */
 export interface Beat {
@@ -42,6 +43,7 @@ export interface PeersParts {
   /** What its subjects begin with. */
   readonly name: string;
   readonly self: number;
+  readonly noteForeign: NoteForeign;
   /** Somebody came or went, or this node hears itself no longer or again. */
   readonly changed: () => void;
 }
@@ -68,10 +70,10 @@ export class Peers {
 
   constructor(parts: PeersParts) {
     this.#parts = parts;
-    const { connection, name, self } = parts;
+    const { connection, name, self, noteForeign } = parts;
     this.#subscriptions = [
-      connection.subscribe(`${name}.beat`, { callback: (_error, { data }) => this.#hear(data) }),
-      connection.subscribe(`${name}.node.${self}.ping`, { callback: (_error, ping) => void ping.respond() }),
+      listen(connection, `${name}.beat`, ({ data }) => this.#hear(beatOf(data)), noteForeign),
+      listen(connection, `${name}.node.${self}.ping`, (ping) => void ping.respond(), noteForeign),
     ];
     this.#timer = setInterval(() => this.#look(), nodeBeatMs).unref();
   }
@@ -173,14 +175,7 @@ export class Peers {
     connection.publish(`${name}.beat`, JSON.stringify(beat));
   }
 
-  #hear(data: Uint8Array): void {
-    let beat: Beat;
-    try {
-      beat = JSON.parse(Buffer.from(data).toString()) as Beat;
-    } catch {
-      // Whoever speaks on this subject is no node.
-      return;
-    }
+  #hear(beat: Beat): void {
     if (beat.node === this.#parts.self) this.#hearSelf(beat.beat);
     else this.#hearOther(beat);
   }
@@ -247,6 +242,18 @@ export class Peers {
     peer.isGone = true;
     this.#parts.changed();
   }
+}
+
+/** @throws Error for what is no beat. */
+function beatOf(data: Uint8Array): Beat {
+  const beat = JSON.parse(Buffer.from(data).toString()) as Partial<Beat> | null;
+  const isBeat = Number.isSafeInteger(beat?.node) && Number.isSafeInteger(beat?.beat) && isObject(beat?.self);
+  if (!isBeat) throw new Error('it is no beat of a node');
+  return beat as Beat;
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Whether NATS says that nobody listens there. */

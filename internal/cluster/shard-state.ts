@@ -1,5 +1,5 @@
 import type { StoredPartition } from '../store/log-store.ts';
-import { type BatchFacts, type Facts, type FloorFacts, factsOf, NOBODY } from './messages.ts';
+import { type BatchFacts, type Facts, type FloorFacts, factsOf, isForeign, NOBODY } from './messages.ts';
 import type { StoredMessage } from './stream.ts';
 
 /** Where a partition ends. */
@@ -36,10 +36,15 @@ export class ShardState {
   /**
    * Takes up the next message; one that is in it already changes nothing.
    *
-   * @returns its facts; `known` for one that is in it; `gap` where a message before it is missing: offsets follow on each other.
+   * @returns its facts; `known` for one that is in it; `foreign` for one that no broker wrote, which is passed over; `gap` where a
+   * message before it is missing: offsets follow on each other.
    */
-  apply(message: StoredMessage): Facts | 'known' | 'gap' {
+  apply(message: StoredMessage): Facts | 'known' | 'foreign' | 'gap' {
     if (message.sequence <= this.applied) return 'known';
+    if (isForeign(message)) {
+      this.applied = message.sequence;
+      return 'foreign';
+    }
     const facts = factsOf(message);
     if (facts.kind === 'batch' && this.#isBehindGap(facts)) return 'gap';
     if (facts.epoch > this.epoch) this.#missMarker(facts.epoch);

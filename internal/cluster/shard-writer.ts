@@ -35,6 +35,8 @@ export interface Writer {
   settled(): Promise<void>;
   /** A message of this writer is stored, and all before it. */
   stored(number: number, sequence: number): void;
+  /** A message that no broker wrote is stored; all of this writer before it was told. */
+  passedOver(sequence: number): void;
   /** Refuses all that waits, and what comes. */
   end(end: WriterEnd, reason: StoreError): void;
 }
@@ -102,6 +104,11 @@ export class ShardWriter implements Writer {
   stored(number: number, sequence: number): void {
     // Of those before it a replica may have passed over some: they are stored all the same, and must not be written again.
     while (this.#firstNumber <= number) this.#settleFirst(sequence);
+  }
+
+  /** Behind it the number that this writer names is its number, as nothing before it is unknown. */
+  passedOver(sequence: number): void {
+    this.#tail = sequence;
   }
 
   #settleFirst(sequence: number): void {

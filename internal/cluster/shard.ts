@@ -290,6 +290,10 @@ export class Shard {
       const facts = this.state.apply(message);
       if (facts === 'known') continue;
       if (facts === 'gap') return false;
+      if (facts === 'foreign') {
+        this.#writer?.passedOver(message.sequence);
+        continue;
+      }
       this.#parts.events.applied(message, facts);
       this.#tellWriter(facts, message.sequence);
     }

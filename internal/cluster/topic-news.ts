@@ -1,11 +1,13 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { topicNewsMs } from '../limits/cluster.ts';
+import { listen, type NoteForeign } from './foreign-messages.ts';
 
 export interface TopicNewsParts {
   readonly connection: NatsConnection;
   /** What its subjects begin with. */
   readonly name: string;
   readonly self: number;
+  readonly noteForeign: NoteForeign;
   /** The other nodes that are there. */
   readonly others: () => readonly number[];
   /** Resolves when this node knows the topics of a sequence. */
@@ -22,10 +24,9 @@ export class TopicNews {
 
   constructor(parts: TopicNewsParts) {
     this.#parts = parts;
-    const { connection, name, self } = parts;
-    this.#subscription = connection.subscribe(`${name}.node.${self}.topics`, {
-      callback: (_error, request) => void this.#answer(request),
-    });
+    const { connection, name, self, noteForeign } = parts;
+    const subject = `${name}.node.${self}.topics`;
+    this.#subscription = listen(connection, subject, (request) => this.#answer(request), noteForeign);
   }
 
   async untilOthersKnow(sequence: number): Promise<void> {
@@ -45,8 +46,7 @@ export class TopicNews {
 
   async #answer(request: Msg): Promise<void> {
     const sequence = Number(request.string());
-    // Whoever sends anything else is no node.
-    if (!Number.isSafeInteger(sequence)) return;
+    if (!Number.isSafeInteger(sequence)) throw new Error('it is no sequence of a topic');
     await this.#parts.until(sequence);
     if (!this.#parts.connection.isClosed()) request.respond();
   }

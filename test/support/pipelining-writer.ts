@@ -46,6 +46,8 @@ export class PipeliningWriter implements Writer {
     this.#waiting.delete(number);
   }
 
+  passedOver(): void {}
+
   end(end: WriterEnd, reason: StoreError): void {
     for (const { reject } of this.#waiting.values()) reject(reason);
     this.#waiting.clear();

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { copyingMs, currentPatienceMs, currentPollMs } from '../../limits/cluster.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { natsConnectOptions } from '../connection.ts';
-import { lastOfSubjects } from '../follower.ts';
+import { eachLast, lastOfSubjects } from '../follower.ts';
 import type { JetStream } from '../jetstream.ts';
 import { FACTS } from '../jetstream-shard.ts';
 import type { TopicRecord } from '../meta.ts';
@@ -198,11 +198,11 @@ function lostFinding(
 async function topicNames(jetStream: JetStream, name: string): Promise<Map<number, string>> {
   const followed = { stream: `${name}-meta`, filter: `${name}.meta.t.*`, isHeadersOnly: false };
   const names = new Map<number, string>();
-  for (const { body } of await lastOfSubjects(jetStream, followed)) {
+  await eachLast(jetStream, followed, ({ body }) => {
     const record = JSON.parse(Buffer.from(body).toString()) as Partial<TopicRecord>;
     for (const [number, id] of (record.partitions ?? []).entries()) {
       names.set(id, `topic ${record.name}, partition ${number},`);
     }
-  }
+  });
   return names;
 }
