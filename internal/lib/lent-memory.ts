@@ -49,6 +49,7 @@ export class MemoryPool {
 export class LentMemory {
   readonly #pool: MemoryPool;
   readonly #buffers: Buffer[] = [];
+  readonly #held: Held[] = [];
 
   constructor(pool: MemoryPool) {
     this.#pool = pool;
@@ -61,8 +62,19 @@ export class LentMemory {
     return buffer.subarray(0, byteLength);
   }
 
+  /** The same for memory of somebody else, which is given back with this. */
+  hold(memory: Held): void {
+    this.#held.push(memory);
+  }
+
   /** Nobody reads or writes any of it any more. */
   giveBack(): void {
     for (const buffer of this.#buffers.splice(0)) this.#pool.giveBack(buffer);
+    for (const memory of this.#held.splice(0)) memory.giveBack();
   }
+}
+
+/** Memory that is used otherwise when nobody reads it any more. */
+export interface Held {
+  giveBack(): void;
 }

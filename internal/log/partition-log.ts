@@ -348,7 +348,7 @@ export class PartitionLog {
     const from = Math.max(fromOffset, this.firstOffset);
     const end = this.readableEnd(isolation);
     if (from >= end || this.#isEnded) return [];
-    const cached = this.#tail.read(from, end, maxBytes);
+    const cached = this.#tail.read(from, end, maxBytes, memory);
     if (cached !== undefined) return cached;
     const stored = await this.#store.read(this.id, from, maxBytes, memory);
     return stored.filter((batch) => batch.lastOffset < end);

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type LentMemory, MemoryPool } from '../lib/lent-memory.ts';
+import { KiB, MiB } from '../limits/units.ts';
 import type { StoredBatch } from '../store/log-store.ts';
 import { BATCH_OVERHEAD_BYTES, PartitionTail, TailCache } from './tail-cache.ts';
 
@@ -11,6 +13,12 @@ function budgetFor(batches: number, bytes: number): number {
 function batch(baseOffset: number, count: number, bytes: number): StoredBatch {
   const lastOffset = baseOffset + count - 1;
   return { baseOffset, lastOffset, count, maxTimestamp: 0, bytes: new Uint8Array(bytes) };
+}
+
+function filledBatch(baseOffset: number, bytes: number, count = 1): StoredBatch {
+  const filled = batch(baseOffset, count, bytes);
+  filled.bytes.fill((baseOffset % 251) + 1);
+  return filled;
 }
 
 describe('a tail', () => {
@@ -89,42 +97,97 @@ describe('a tail', () => {
     expect(tail.read(19, 20, 100)).toHaveLength(1);
   });
 
+  it('uses memory again, and none that somebody still reads', () => {
+    const tail = new PartitionTail(new TailCache(4 * MiB));
+    let next = 0;
+    const add = (count: number) => {
+      for (const end = next + count; next < end; next++) tail.add(filledBatch(next, 64 * KiB));
+    };
+    const newest = (memory?: LentMemory) => tail.read(next - 1, next, 1, memory)![0]!.bytes;
+    const pool = new MemoryPool(0);
+    const memories = new Set<ArrayBufferLike>();
+    add(1);
+    const memory = pool.lend();
+    const [read, own] = [newest(memory), newest()];
+    expect(own.buffer).not.toBe(read.buffer);
+    for (let rounds = 0; rounds < 300; rounds++) {
+      add(1);
+      const brief = pool.lend();
+      memories.add(newest(brief).buffer);
+      brief.giveBack();
+    }
+    // That of the first batch, and those that take turns.
+    expect(memories.size).toBeLessThanOrEqual(4);
+    for (const bytes of [read, own]) expect(Buffer.compare(bytes, filledBatch(0, 64 * KiB).bytes)).toBe(0);
+    memory.giveBack();
+    const seen = new Set<ArrayBufferLike>();
+    for (let rounds = 0; rounds < 300; rounds++) {
+      add(1);
+      seen.add(newest(pool.lend()).buffer);
+    }
+    expect(seen).toContain(read.buffer);
+  });
+
+  it.each([KiB, MiB])('leaves a batch of %d bytes where it is', (bytes) => {
+    const tail = new PartitionTail(new TailCache(4 * MiB));
+    const added = filledBatch(0, bytes);
+    tail.add(added);
+    expect(tail.read(0, 1, 1)![0]!.bytes).toBe(added.bytes);
+  });
+
+  it('keeps no memory for a few batches among many that were forgotten', () => {
+    const cache = new TailCache(8 * MiB);
+    const [tail, other] = [new PartitionTail(cache), new PartitionTail(cache)];
+    for (let offset = 0; offset < 10; offset++) {
+      tail.add(batch(offset, 1, 8 * KiB));
+      for (let round = 0; round < 8; round++) other.add(batch(round, 1, 512 * KiB));
+      other.clear();
+    }
+    expect(tail.read(0, 10, MiB)).toBeUndefined();
+    expect(tail.read(8, 10, MiB)).toHaveLength(2);
+  });
+
   it('answers as a plain list does, within the budget', () => {
     const step = fc.oneof(
       fc.record({
         tail: fc.nat(2),
         count: fc.integer({ min: 1, max: 5 }),
-        bytes: fc.integer({ min: 1, max: 40 }),
+        bytes: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 8 * KiB, max: 9 * KiB })),
       }),
-      fc.record({ tail: fc.nat(2), from: fc.nat(40), until: fc.nat(60), maxBytes: fc.nat(100) }),
+      fc.record({ tail: fc.nat(2), from: fc.nat(40), until: fc.nat(60), maxBytes: fc.nat(20 * KiB) }),
       fc.record({ tail: fc.nat(2), clear: fc.constant(true) }),
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 300 }), fc.integer({ min: 1, max: 8000 }), (steps, budget) => {
-        const cache = new TailCache(budget);
-        const tails = [0, 1, 2].map(() => new PartitionTail(cache));
-        const next = [0, 0, 0];
-        let model: { tail: number; batch: StoredBatch }[] = [];
-        const size = () => model.reduce((sum, kept) => sum + budgetFor(1, kept.batch.bytes.length), 0);
-        for (const step of steps) {
-          if ('count' in step) {
-            const added = batch(next[step.tail], step.count, step.bytes);
-            next[step.tail] += step.count;
-            tails[step.tail].add(added);
-            model.push({ tail: step.tail, batch: added });
-            while (size() > budget) model.shift();
-          } else if ('clear' in step) {
-            tails[step.tail].clear();
-            model = model.filter((kept) => kept.tail !== step.tail);
-          } else {
-            const kept = model.filter(({ tail }) => tail === step.tail).map((entry) => entry.batch);
-            const found = tails[step.tail].read(step.from, step.until, step.maxBytes);
-            expect(found).toEqual(naiveRead(kept, step.from, step.until, step.maxBytes));
+      fc.property(
+        fc.array(step, { maxLength: 300 }),
+        fc.integer({ min: 1, max: 60_000 }),
+        (steps, budget) => {
+          const cache = new TailCache(budget);
+          const tails = [0, 1, 2].map(() => new PartitionTail(cache));
+          const next = [0, 0, 0];
+          let model: { tail: number; batch: StoredBatch }[] = [];
+          const size = () => model.reduce((sum, kept) => sum + budgetFor(1, kept.batch.bytes.length), 0);
+          for (const step of steps) {
+            if ('count' in step) {
+              const added = filledBatch(next[step.tail], step.bytes, step.count);
+              next[step.tail] += step.count;
+              tails[step.tail].add(added);
+              model.push({ tail: step.tail, batch: added });
+              while (size() > budget) model.shift();
+            } else if ('clear' in step) {
+              tails[step.tail].clear();
+              model = model.filter((kept) => kept.tail !== step.tail);
+            } else {
+              const kept = model.filter(({ tail }) => tail === step.tail).map((entry) => entry.batch);
+              const found = tails[step.tail].read(step.from, step.until, step.maxBytes);
+              const wanted = naiveRead(kept, step.from, step.until, step.maxBytes);
+              expect(found?.map(summary)).toEqual(wanted?.map(summary));
+            }
+            expect(cache.bytes).toBe(size());
+            expect(cache.bytes).toBeLessThanOrEqual(budget);
           }
-          expect(cache.bytes).toBe(size());
-          expect(cache.bytes).toBeLessThanOrEqual(budget);
-        }
-      }),
+        },
+      ),
     );
   });
 
@@ -138,6 +201,11 @@ describe('a tail', () => {
     }
   });
 });
+
+/** Comparing every byte would take long. */
+function summary({ bytes, ...offsets }: StoredBatch) {
+  return { ...offsets, length: bytes.length, first: bytes[0], last: bytes.at(-1) };
+}
 
 function naiveRead(
   batches: StoredBatch[],

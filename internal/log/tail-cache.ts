@@ -1,4 +1,6 @@
+import type { LentMemory } from '../lib/lent-memory.ts';
 import type { StoredBatch } from '../store/log-store.ts';
+import { SLAB_BYTES, type Slab, Slabs } from './slabs.ts';
 
 /**
  * The overhead of a batch beside its bytes: the objects around them and the allocator's share, measured with batches of one
@@ -10,6 +12,14 @@ export const BATCH_OVERHEAD_BYTES = 600;
 interface CachedBatch {
   owner: PartitionTail;
   bytes: number;
+  /** What it lies in; undefined where it has memory of its own. */
+  slab: Slab | undefined;
+}
+
+/** A batch as a tail has it. */
+interface KeptBatch {
+  readonly batch: StoredBatch;
+  readonly slab: Slab | undefined;
 }
 
 /**
@@ -18,6 +28,7 @@ interface CachedBatch {
  */
 export class TailCache {
   readonly #budgetBytes: number;
+  readonly #slabs = new Slabs();
   #queue: CachedBatch[] = [];
   #first = 0;
   #bytes = 0;
@@ -32,14 +43,25 @@ export class TailCache {
     return this.#bytes;
   }
 
-  /** Counts a batch that was added to the end of a tail, and drops the oldest ones that it takes the place of. */
-  added(owner: PartitionTail, bytes: number): void {
-    this.#queue.push({ owner, bytes });
+  /** Takes up a batch that comes to the end of a tail, and drops the oldest ones that it takes the place of. */
+  add(owner: PartitionTail, batch: StoredBatch): KeptBatch {
+    const piece = this.#slabs.keep(batch.bytes);
+    const slab = piece?.slab;
+    const bytes = batch.bytes.length + BATCH_OVERHEAD_BYTES;
+    this.#queue.push({ owner, bytes, slab });
     this.#bytes += bytes;
-    while (this.#bytes > this.#budgetBytes && this.#first < this.#queue.length) {
+    if (piece === undefined) return { batch, slab };
+    const { baseOffset, lastOffset, count, maxTimestamp } = batch;
+    return { batch: { baseOffset, lastOffset, count, maxTimestamp, bytes: piece.bytes }, slab };
+  }
+
+  /** Drops the oldest batches, until the budget is kept. */
+  makeRoom(): void {
+    while (this.#isOver && this.#first < this.#queue.length) {
       const oldest = this.#queue[this.#first++]!;
       this.#bytes -= oldest.bytes;
       oldest.owner.dropFirst();
+      if (oldest.slab !== undefined) this.#slabs.drop(oldest.slab);
     }
     if (this.#first > 1024 && this.#first * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#first);
@@ -50,24 +72,54 @@ export class TailCache {
   /** Forgets the first batches of a tail, so many of them. */
   forgetFirst(owner: PartitionTail, count: number): void {
     let left = count;
-    this.#queue = this.#queue.slice(this.#first).filter((cached) => cached.owner !== owner || left-- <= 0);
-    this.#first = 0;
-    this.#bytes = this.#queue.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#forget((cached) => cached.owner === owner && left-- > 0);
   }
 
   /** Forgets all batches of a tail. */
   forget(owner: PartitionTail): void {
-    this.#queue = this.#queue.slice(this.#first).filter((cached) => cached.owner !== owner);
-    this.#first = 0;
-    this.#bytes = this.#queue.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#forget((cached) => cached.owner === owner);
   }
+
+  /** Batches that are to be read: their memory stays as it is until `memory` is given back, or they get memory of their own. */
+  lend(found: readonly KeptBatch[], memory: LentMemory | undefined): StoredBatch[] {
+    if (memory === undefined) return found.map(copied);
+    let last: Slab | undefined;
+    for (const { slab } of found) {
+      if (slab === undefined || slab === last) continue;
+      last = slab;
+      this.#slabs.lend(slab);
+      memory.hold(slab);
+    }
+    return found.map(({ batch }) => batch);
+  }
+
+  /** Slabs that are nearly empty take memory too: batches that were forgotten lay between those that are kept. */
+  get #isOver(): boolean {
+    return this.#bytes > this.#budgetBytes || this.#slabs.bytesInUse > this.#budgetBytes + 2 * SLAB_BYTES;
+  }
+
+  #forget(isForgotten: (cached: CachedBatch) => boolean): void {
+    const kept: CachedBatch[] = [];
+    for (let index = this.#first; index < this.#queue.length; index++) {
+      const cached = this.#queue[index]!;
+      if (!isForgotten(cached)) kept.push(cached);
+      else if (cached.slab !== undefined) this.#slabs.drop(cached.slab);
+    }
+    this.#queue = kept;
+    this.#first = 0;
+    this.#bytes = kept.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+}
+
+function copied({ batch, slab }: KeptBatch): StoredBatch {
+  return slab === undefined ? batch : { ...batch, bytes: batch.bytes.slice() };
 }
 
 /** The newest batches of one partition, one behind the other without a gap. */
 export class PartitionTail {
   readonly #cache: TailCache;
   /** Dropped batches leave undefined behind, until it is worth moving the rest. */
-  #batches: (StoredBatch | undefined)[] = [];
+  #batches: (KeptBatch | undefined)[] = [];
   #first = 0;
 
   constructor(cache: TailCache) {
@@ -79,8 +131,8 @@ export class PartitionTail {
   }
 
   add(batch: StoredBatch): void {
-    this.#batches.push(batch);
-    this.#cache.added(this, batch.bytes.length + BATCH_OVERHEAD_BYTES);
+    this.#batches.push(this.#cache.add(this, batch));
+    this.#cache.makeRoom();
   }
 
   /** Called by the cache when it needs the room. */
@@ -95,7 +147,7 @@ export class PartitionTail {
   /** Drops the batches that end before an offset. */
   dropUntil(offset: number): void {
     let first = this.#first;
-    while (first < this.#batches.length && this.#batches[first]!.lastOffset < offset) first++;
+    while (first < this.#batches.length && this.#batches[first]!.batch.lastOffset < offset) first++;
     const count = first - this.#first;
     if (count === 0) return;
     this.#batches = this.#batches.slice(first);
@@ -112,34 +164,41 @@ export class PartitionTail {
   /**
    * Whole batches from the one that holds `fromOffset`, which end before `endOffset`: at most `maxBytes`, but always
    * the first one. Undefined where that offset is not in memory any more.
+   *
+   * @param memory with which their bytes are lent; without it they are the reader's own.
    */
-  read(fromOffset: number, endOffset: number, maxBytes: number): StoredBatch[] | undefined {
+  read(
+    fromOffset: number,
+    endOffset: number,
+    maxBytes: number,
+    memory?: LentMemory,
+  ): StoredBatch[] | undefined {
     const batches = this.#batches;
     let index = this.#indexOf(fromOffset);
     if (index === undefined) return undefined;
-    const found: StoredBatch[] = [];
+    const found: KeptBatch[] = [];
     let bytes = 0;
     for (; index < batches.length; index++) {
-      const batch = batches[index]!;
-      if (batch.lastOffset >= endOffset) break;
-      bytes += batch.bytes.length;
+      const kept = batches[index]!;
+      if (kept.batch.lastOffset >= endOffset) break;
+      bytes += kept.batch.bytes.length;
       if (bytes > maxBytes && found.length > 0) break;
-      found.push(batch);
+      found.push(kept);
     }
-    return found;
+    return this.#cache.lend(found, memory);
   }
 
   /** The index of the batch that holds an offset; found by halving. */
   #indexOf(offset: number): number | undefined {
     const batches = this.#batches;
-    if (this.#first >= batches.length || offset < batches[this.#first]!.baseOffset) return undefined;
+    if (this.#first >= batches.length || offset < batches[this.#first]!.batch.baseOffset) return undefined;
     let low = this.#first;
     let high = batches.length - 1;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (batches[middle]!.lastOffset < offset) low = middle + 1;
+      if (batches[middle]!.batch.lastOffset < offset) low = middle + 1;
       else high = middle;
     }
-    return offset <= batches[low]!.lastOffset ? low : undefined;
+    return offset <= batches[low]!.batch.lastOffset ? low : undefined;
   }
 }
