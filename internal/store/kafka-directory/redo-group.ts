@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../../lib/crc32.ts';
 
 /**
  * A group of writes in a redo log, which is there as a whole or not at all, big endian:
