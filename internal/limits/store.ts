@@ -6,6 +6,8 @@ import { GiB, KiB, MiB } from './units.ts';
  * Bytes of one stored batch: SQLite holds 1,000,000,000 bytes in a row, and a batch shares that with its columns.
  */
 export const maxStoredBatchBytes = 896 * MiB;
+/** Damaged batches that are told once; of more than these each reader is told. */
+export const damagedBatchesRemembered = 10_000;
 /** Bytes of one transaction of the store: beyond this a larger one is no faster, and the next ones wait longer. */
 export const storeGroupBytes = 4 * MiB;
 /** Batches of one transaction, for the same reason. */
@@ -42,6 +44,8 @@ export const kafkaSegmentBytes = 1 * GiB;
 export const dataFolderSegmentBytes = 64 * MiB;
 /** Bytes that a disk has to have free beside the copy of an older store's logs: indexes, the redo log, and what clients bring then. */
 export const conversionSpareBytes = 128 * MiB;
+/** Bytes at the end of each partition of a copy that is compared before it goes on: more than a crash can leave a part of. */
+export const conversionCheckedBytes = 8 * MiB;
 /** How often the log tells how far such a copy is. */
 export const conversionToldEveryMs = 5_000;
 /** Partitions of `__consumer_offsets` where there is none yet: Kafka's own default. */

@@ -9,8 +9,8 @@ export function conversionTeller(logger: LogsOptions['logger']): (event: Convers
   const seconds = () => Math.round((performance.now() - beganMs) / 100) / 10;
   return (event) => {
     if (event.kind === 'begins') {
-      const { topicCount: topics, totalBytes, freeBytes } = event;
-      const fields = { event: 'conversion', topics, totalBytes, freeBytes };
+      const { topicCount: topics, totalBytes, copiedBytes, freeBytes } = event;
+      const fields = { event: 'conversion', topics, totalBytes, copiedBytes, freeBytes };
       logger.info(fields, 'the logs are of an older version, and are copied into files of their own first');
     } else if (event.kind === 'converting') {
       if (performance.now() - toldMs < conversionToldEveryMs) return;

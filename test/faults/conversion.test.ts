@@ -1,7 +1,6 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataFolderStore } from '../../internal/store/data-folder/data-folder-store.ts';
 import { SqliteStore } from '../../internal/store/sqlite/sqlite-store.ts';
@@ -81,37 +80,50 @@ describe('the disk fails while logs are converted', () => {
   });
 });
 
+const LARGE = { topics: 3, batches: 120, batchBytes: 64_000 };
+const LARGE_BYTES = LARGE.topics * 2 * LARGE.batches * LARGE.batchBytes;
+
 describe('a broker that is killed while it converts logs', () => {
   const flags = (data: string) => [
     ...['-address', 'localhost:0', '-kafka', 'localhost:0', '-keep-for', '0', '-data-dir', data],
     ...REPORTING,
   ];
 
-  /** Starts a broker, and kills it some time after it has begun. @returns whether it listened before. */
-  async function killed(data: string, afterMs: number): Promise<boolean> {
+  /** Starts a broker, and kills it when it has copied so many bytes. @returns whether it listened before. */
+  async function killed(data: string, bytes: number): Promise<boolean> {
+    const before = copiedBytes(data);
     const running = start(program('broker'), flags(data));
     const isListening = () => running.stdout().includes('\n');
-    const hasBegun = () => running.stderr().includes('"conversion"') || isListening();
-    await eventually(() => hasBegun() || running.child.exitCode !== null, 'the start');
-    const until = performance.now() + afterMs;
-    while (performance.now() < until && !isListening()) await delay(1);
+    await eventually(
+      () => isListening() || running.child.exitCode !== null || copiedBytes(data) - before >= bytes,
+      'a copy that grows',
+    );
     const isDone = isListening();
     running.child.kill('SIGKILL');
     await running.ended;
     return isDone;
   }
 
+  /** Of the copy that is not whole. */
+  function copiedBytes(data: string): number {
+    const making = join(data, 'logs.converting');
+    if (!existsSync(making)) return 0;
+    return readdirSync(making, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.startsWith('topic') && name.endsWith('.log'))
+      .reduce((sum, name) => sum + (statSync(join(making, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+  }
+
   it(
-    'again and again loses nothing, has nothing twice, and comes to an end',
+    'again and again goes on each time, loses nothing, has nothing twice, and comes to an end',
     async () => {
       const older = join(folder, 'large');
-      await makeOlderFolder(older, { topics: 3, batches: 120, batchBytes: 64_000 });
+      await makeOlderFolder(older, LARGE);
       const before = await contentBefore(older);
       for (let round = 0; round < rounds(2); round++) {
         const data = copyOf(older);
         let kills = 0;
-        // A start that is given more time each time comes to its end on any machine.
-        for (let most = 100; !(await killed(data, Math.random() * most)); most *= 1.3) kills++;
+        // As by a probe that gives each start the same time: none of them would come to the end if it began anew.
+        while (!(await killed(data, LARGE_BYTES / 12 + Math.random() * (LARGE_BYTES / 6)))) kills++;
         expect(existsSync(join(data, 'logs'))).toBe(true);
         expect(await contentAfter(data), `after ${kills} kills`).toEqual(before);
         expect(await damageInDataFolder(data), `after ${kills} kills`).toEqual([]);

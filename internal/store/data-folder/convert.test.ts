@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -130,6 +130,55 @@ describe('a folder of an older version', () => {
     expect(await contentOf(after.store, after.state)).toEqual(before);
     await after.store.close();
     expect((await olderContent(saved)).kept).toEqual([]);
+  });
+
+  describe('of which a start has copied a part', () => {
+    /** Leaves a copy that was ended behind so many pieces, as a crash does. */
+    async function begun(pieces: number): Promise<string> {
+      const directory = await olderFolder(6);
+      const left = newFolder();
+      let seen = 0;
+      await open(directory, ({ kind }) => {
+        if (kind === 'converting' && ++seen === pieces) cpSync(directory, left, { recursive: true });
+      });
+      return left;
+    }
+
+    it('goes on behind that', async () => {
+      const directory = await begun(4);
+      const before = await olderContent(directory);
+      const told: ConversionEvent[] = [];
+      const { store, state } = await open(directory, (each) => told.push(each));
+      const [first] = told;
+      expect(first).toMatchObject({ kind: 'begins' });
+      const { copiedBytes, totalBytes } = first as Extract<ConversionEvent, { kind: 'begins' }>;
+      expect(copiedBytes).toBeGreaterThan(totalBytes / 3);
+      expect(told.at(-1)).toMatchObject({ kind: 'converted' });
+      expect((told.at(-1) as { batchCount: number }).batchCount).toBeLessThan(24 - 4);
+      expect(await contentOf(store, state)).toEqual(before);
+    });
+
+    it('copies a topic again of which something is missing before its end', async () => {
+      const directory = await begun(4);
+      const before = await olderContent(directory);
+      // As a crash leaves batches that lay in two segments: those in the second are there, and not all in the first.
+      const folder = join(directory, 'logs.converting', 'topic0-0');
+      const [segment] = readdirSync(folder).filter((name) => name.endsWith('.log'));
+      truncateSync(join(folder, segment!), 200);
+      const { store, state } = await open(directory);
+      expect(await contentOf(store, state)).toEqual(before);
+    });
+
+    it('begins anew where that is of another store', async () => {
+      const [directory, other] = [await begun(4), await begun(2)];
+      const before = await olderContent(directory);
+      rmSync(join(directory, 'logs.converting'), { recursive: true });
+      cpSync(join(other, 'logs.converting'), join(directory, 'logs.converting'), { recursive: true });
+      const told: ConversionEvent[] = [];
+      const { store, state } = await open(directory, (each) => told.push(each));
+      expect(told[0]).toMatchObject({ kind: 'begins', copiedBytes: 0 });
+      expect(await contentOf(store, state)).toEqual(before);
+    });
   });
 
   it('is refused where there are two stores with logs, and nothing of either goes', async () => {

@@ -1,12 +1,11 @@
-import { rename, rm, statfs } from 'node:fs/promises';
+import { rename, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conversionSpareBytes } from '../../limits/store.ts';
 import { bytesOfTopic, type ImportProgress, type ImportResult, TopicCopy } from '../import.ts';
-import { formatKafkaDirectory } from '../kafka-directory/format.ts';
-import { KafkaDirectoryStore } from '../kafka-directory/kafka-directory-store.ts';
 import type { LogStore, StoredTopic } from '../log-store.ts';
 import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
+import { beginCopy, openBegunCopy } from './begun-copy.ts';
 import { CONVERTING_FOLDER, LOGS_FOLDER } from './logs-folder.ts';
 
 /** Told before anything is copied. */
@@ -14,6 +13,8 @@ export interface ConversionStart {
   kind: 'begins';
   topicCount: number;
   totalBytes: number;
+  /** Of these, by earlier starts that were ended. */
+  copiedBytes: number;
   /** Of the disk. */
   freeBytes: number;
 }
@@ -24,6 +25,7 @@ export type ConversionProgress = { kind: 'converting' } & ImportProgress;
 export interface ConversionEnd {
   kind: 'converted';
   topicCount: number;
+  /** Those that this start copied. */
   batchCount: number;
   totalBytes: number;
 }
@@ -44,27 +46,22 @@ interface ConversionParts {
 }
 
 /**
- * Copies topics, batches and producers into segment files. The new folder gets its name when all is in it: what a crash has left
- * of one is deleted, and all is copied again, as any part may be there of a group of batches that was under way. What is copied
- * stays where it was; the caller deletes it.
+ * Copies topics, batches and producers into segment files. The new folder gets its name when all is in it; where a start was ended
+ * before that, the next one goes on. What is copied stays where it was; the caller deletes it.
  *
  * @throws StoreError `unsupported` where the disk has no room for the copy; errors of the system.
  */
 export async function convertLogs(parts: ConversionParts): Promise<void> {
   const { from, topics, directory, segmentBytes, onProgress = () => {} } = parts;
   const making = join(directory, CONVERTING_FOLDER);
-  await rm(making, { recursive: true, force: true });
-  const totalBytes = topics.reduce((sum, topic) => sum + bytesOfTopic(topic), 0);
-  const freeBytes = await demandSpace(directory, totalBytes);
-  await formatKafkaDirectory(making);
-  const into = new KafkaDirectoryStore({
-    directories: [making],
-    areOurs: true,
-    ...{ fsync: 'commit', segmentBytes },
-  });
-  await into.open();
+  let begun = await openBegunCopy(from, topics, making, segmentBytes);
   try {
-    onProgress({ kind: 'begins', topicCount: topics.length, totalBytes, freeBytes });
+    const totalBytes = sum(topics.map(bytesOfTopic));
+    const copiedBytes = sum([...(begun?.topics.values() ?? [])].map(bytesOfTopic));
+    const freeBytes = await demandSpace(directory, totalBytes - copiedBytes);
+    begun ??= await beginCopy(from, making, segmentBytes);
+    const { into, topics: there } = begun;
+    onProgress({ kind: 'begins', topicCount: topics.length, totalBytes, copiedBytes, freeBytes });
     const damaged: ImportResult['damaged'] = [];
     const copy: TopicCopy = new TopicCopy(from, into, topics, (progress) => {
       for (const each of copy.damaged.slice(damaged.length)) onProgress({ kind: 'damaged', ...each });
@@ -72,7 +69,9 @@ export async function convertLogs(parts: ConversionParts): Promise<void> {
       onProgress({ kind: 'converting', ...progress });
     });
     // At once, so that they go to the disk together.
-    const made = await Promise.all(topics.map((topic) => into.createTopic(newTopicOf(topic))));
+    const made = await Promise.all(
+      topics.map((topic) => there.get(topic.name) ?? into.createTopic(newTopicOf(topic))),
+    );
     for (const [at, topic] of topics.entries()) {
       await copy.topic(topic, made[at]);
       for (const { number, producers } of topic.partitions) {
@@ -82,10 +81,14 @@ export async function convertLogs(parts: ConversionParts): Promise<void> {
     for (const each of copy.damaged.slice(damaged.length)) onProgress({ kind: 'damaged', ...each });
     onProgress({ kind: 'converted', topicCount: topics.length, batchCount: copy.batchCount, totalBytes });
   } finally {
-    await into.close();
+    await begun?.into.close();
   }
   await rename(making, join(directory, LOGS_FOLDER));
   syncDirectory(directory);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }
 
 /** Returns how many bytes the disk has free. @throws StoreError `unsupported` where that is too little for a copy */

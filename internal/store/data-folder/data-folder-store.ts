@@ -67,7 +67,7 @@ export class DataFolderStore implements LogStore, EntryStore {
 
   /**
    * Opens both parts. The batches of an older version are moved into segment files before, which takes long where there are
-   * many; a broker that ends meanwhile begins with that again.
+   * many; after a broker that ended meanwhile the next one goes on.
    *
    * @throws StoreError `locked`, `unsupported`, `corrupt`; StoreUnavailableError if the disk fails
    */
