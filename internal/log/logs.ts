@@ -12,7 +12,7 @@ import type {
   StoreEvent,
   TopicConfigs,
 } from '../store/log-store.ts';
-import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
+import { CorruptBatchError, StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { Compactor } from './compaction/compaction.ts';
 import type { Leadership } from './leadership.ts';
 import { internalTopicProblem, liveTopicOf, logNameProblem } from './names.ts';
@@ -22,7 +22,7 @@ import { TailCache } from './tail-cache.ts';
 import { TooManyLogsError } from './too-many-logs.ts';
 import { defaultTopicConfigs, type TopicSettings, topicSettings } from './topic-configs.ts';
 
-export { StoreError, StoreUnavailableError };
+export { CorruptBatchError, StoreError, StoreUnavailableError };
 
 /** A durable topic: a name with partitions. */
 export interface TopicLog {

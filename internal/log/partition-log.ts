@@ -6,7 +6,7 @@ import { maxProducersPerPartition } from '../limits/log.ts';
 import type { Histogram } from '../observe/histogram.ts';
 import { checkBatchSize } from '../store/batch-rules.ts';
 import type { LogStore, StoredBatch, StoredPartition } from '../store/log-store.ts';
-import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
+import { CorruptBatchError, StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import {
   type AbortedTransaction,
   type OpenTransaction,
@@ -352,6 +352,27 @@ export class PartitionLog {
     if (cached !== undefined) return cached;
     const stored = await this.#store.read(this.id, from, maxBytes, memory);
     return stored.filter((batch) => batch.lastOffset < end);
+  }
+
+  /**
+   * The same from behind batches that are damaged, of which the store has told: their offsets are a gap, as compaction leaves them.
+   *
+   * @throws StoreUnavailableError.
+   */
+  async readIntact(
+    fromOffset: number,
+    maxBytes: number,
+    isolation: Isolation = 'committed',
+    memory?: LentMemory,
+  ): Promise<StoredBatch[]> {
+    for (let from = fromOffset; ; ) {
+      try {
+        return await this.read(from, maxBytes, isolation, memory);
+      } catch (error) {
+        if (!(error instanceof CorruptBatchError)) throw error;
+        from = error.lastOffset + 1;
+      }
+    }
   }
 
   /** The offset of the first batch with a record at or after a time; the high watermark where there is none. */

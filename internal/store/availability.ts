@@ -1,4 +1,5 @@
 import {
+  damagedBatchesRemembered,
   storeGroupBytes,
   storeReopenAfterMs,
   storeReopenAtMostAfterMs,
@@ -24,6 +25,8 @@ export class Availability {
   #wasOpened = false;
   #isClosing = false;
   #corruptBatches = 0;
+  /** Those that were told: a reader at the end of a log comes to one again and again. */
+  readonly #toldBatches = new Set<string>();
   #reopenTimer: NodeJS.Timeout | undefined;
   #reopenAfterMs = storeReopenAfterMs;
   #reopening: Promise<void> | undefined;
@@ -86,10 +89,14 @@ export class Availability {
     this.#scheduleReopen();
   }
 
-  /** Counts a damaged batch and tells of it. @returns what the reader is told */
+  /** Counts a damaged batch and tells of it, the first time. @returns what the reader is told */
   corrupt(partition: number, baseOffset: number, lastOffset: number): CorruptBatchError {
-    this.#corruptBatches++;
-    this.emit({ kind: 'corrupt', partition, baseOffset, lastOffset });
+    const batch = `${partition}/${baseOffset}`;
+    if (!this.#toldBatches.has(batch)) {
+      if (this.#toldBatches.size < damagedBatchesRemembered) this.#toldBatches.add(batch);
+      this.#corruptBatches++;
+      this.emit({ kind: 'corrupt', partition, baseOffset, lastOffset });
+    }
     return new CorruptBatchError(partition, baseOffset, lastOffset);
   }
 

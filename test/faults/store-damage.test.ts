@@ -1,10 +1,18 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
+import { SmqClient } from '../../internal/clients/smq/client.ts';
+import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
+import { BulkRetrieveRequest, BulkRetrieveResponse } from '../../internal/protocol/smq/smq.ts';
+import { connectMqtt } from '../mqtt/client.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import { damageInDataFolder } from '../support/data-folder.ts';
+import { DOORS, listening } from '../support/door-writers.ts';
 import { eventually } from '../support/eventually.ts';
+import { kafkaUrl, recordsOf } from '../support/lasting-producer.ts';
 import { connectRaw } from '../support/raw-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-damage-'));
@@ -52,6 +60,52 @@ async function kept(broker: BrokerProcess): Promise<string[]> {
   return texts.slice(0, -1);
 }
 
+async function keptByHttp(broker: BrokerProcess): Promise<string[]> {
+  const answer = await fetch(`${listening(broker).http[0]}/topics/a?from=earliest`);
+  expect(answer.status).toBe(200);
+  const lines = (await answer.text()).trim().split('\n');
+  return lines.map((line) => (JSON.parse(line) as { payload: string }).payload);
+}
+
+async function keptByMqtt(broker: BrokerProcess): Promise<string[]> {
+  const client = await connectMqtt(broker.url, 5);
+  await client.subscribe('$replay/earliest/a');
+  const found: string[] = [];
+  while (found.at(-1) !== 'end') {
+    const packet = await client.any();
+    if (packet.type === PacketType.publish) found.push(String(packet.payload));
+  }
+  client.drop();
+  return found;
+}
+
+/** What a client of librdkafka gets until the end of the partition. */
+async function keptByKcat(broker: BrokerProcess): Promise<string[]> {
+  const address = kafkaUrl(broker).replace(/^\w+:\/\//, '');
+  const { stdout } = await promisify(execFile)(
+    'kcat',
+    ['-C', '-b', address, '-t', 'a', '-p', '0', '-o', 'beginning', '-e', '-q'],
+    { timeout: 120_000 },
+  );
+  return stdout.trim().split('\n');
+}
+
+async function keptBySmq(broker: BrokerProcess, count: number): Promise<string[]> {
+  const { hostname, port } = new URL(listening(broker).grpc[0]!.replace(/^\w+:/, 'http:'));
+  const client = await SmqClient.connect(
+    { host: hostname, port: Number(port) },
+    {
+      ...{ tls: undefined, stop: new AbortController().signal },
+      ...{ connectTimeoutMs: 60_000, requestTimeoutMs: 60_000 },
+    },
+  );
+  const types = { request: BulkRetrieveRequest, response: BulkRetrieveResponse };
+  const asked = { topic: 'a', startOffset: 0, limit: count };
+  const { messages } = await client.unary('BulkRetrieve', types, asked);
+  client.close();
+  return messages.map(({ message }) => Buffer.from(message).toString());
+}
+
 /** The file that has the log of topic `a`. */
 const segmentOf = (dataDir: string) => join(dataDir, 'logs', 'a-0', `${'0'.repeat(20)}.log`);
 
@@ -74,6 +128,37 @@ describe('a broker whose store is damaged', () => {
     await using broker = await started(dataDir);
     expect(await kept(broker)).toEqual(texts.filter((text) => !text.startsWith('text 3')));
     await broker.logged({ msg: 'the store has a problem', kind: 'corrupt', baseOffset: 3, lastOffset: 3 });
+  });
+
+  it.each([
+    ['in the middle', [3, 4]],
+    ['at the beginning and the end', [0, 7]],
+  ])('%s of a log leads a reader of every door past it', async (_, damaged) => {
+    const dataDir = newFolder();
+    {
+      await using broker = await started(dataDir);
+      await publishEach(broker, texts);
+      expect((await broker.stop()).code).toBe(0);
+    }
+    const file = segmentOf(dataDir);
+    const bytes = readFileSync(file);
+    for (const number of damaged) bytes[bytes.indexOf(`text ${number}`) + 100]! ^= 1;
+    writeFileSync(file, bytes);
+    const whole = texts.filter((_text, number) => !damaged.includes(number));
+    await using broker = await startBrokerProcess([...DOORS, '-keep', '#', '-data-dir', dataDir]);
+    expect(await keptByHttp(broker)).toEqual(whole);
+    const byKafka = await recordsOf(kafkaUrl(broker), 'a', 0);
+    expect(byKafka.map(([, text]) => text)).toEqual(whole);
+    expect(byKafka.map(([offset]) => texts[offset])).toEqual(whole);
+    if (hasKcat) expect(await keptByKcat(broker)).toEqual(whole);
+    expect(await kept(broker)).toEqual(whole);
+    expect(await keptByMqtt(broker)).toEqual([...whole, 'end']);
+    expect(await keptBySmq(broker, whole.length + 1)).toEqual([...whole, 'end']);
+    expect((await keptByHttp(broker)).at(-1)).toBe('end');
+    const told = broker.log().filter(({ kind }) => kind === 'corrupt');
+    expect(told.map(({ baseOffset }) => baseOffset)).toEqual(damaged);
+    expect((await broker.stop()).code).toBe(0);
+    expect((await damageInDataFolder(dataDir)).join()).toMatch(/offsets? \d/);
   });
 
   it.each([
@@ -121,6 +206,7 @@ function lostAtLast(broker: BrokerProcess): number {
   return broker.log().findLast(({ msg }) => msg === 'live messages reach the log again')!.lost as number;
 }
 
+const hasKcat = spawnSync('kcat', ['-V']).status === 0;
 const canMount = mountTmpfs(1) !== undefined;
 
 describe('a broker whose disk is full', () => {

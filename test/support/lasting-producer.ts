@@ -94,14 +94,16 @@ export async function recordsOf(url: string, topic: string, partition: number): 
     });
     const { errorCode, records: bytes, highWatermark } = responses[0].partitions[0];
     if (errorCode !== 0) throw new Error(`Fetch of ${topic} was answered with the error ${errorCode}`);
+    const from = next;
     for (let at = 0; at < bytes!.length; ) {
       const header = parseBatchHeader(bytes!, at);
       at = header.end;
+      // Of one without records too.
+      next = header.lastOffset + 1;
       for (const { offset, value } of records(bytes!, header, 1e6)) {
-        if (offset >= next) found.push([offset, Buffer.from(value!).toString()]);
+        if (offset >= from) found.push([offset, Buffer.from(value!).toString()]);
       }
     }
-    next = (found.at(-1)?.[0] ?? -1) + 1;
     if (next >= highWatermark) break;
   }
   wire.close();

@@ -4,7 +4,7 @@ import { isMixed } from '../../live/capture.ts';
 import { firstOffset, startIn } from '../../live/read-start.ts';
 import type { ReplayStart } from '../../live/replay-filter.ts';
 import { type StoredMessage, storedMessages } from '../../live/stored-messages.ts';
-import type { Logs, TopicLog } from '../../log/logs.ts';
+import { CorruptBatchError, type Logs, type TopicLog } from '../../log/logs.ts';
 import { isInternalTopic, liveTopicOf } from '../../log/names.ts';
 import type { PartitionLog } from '../../log/partition-log.ts';
 import { matchesFilter } from '../../topic.ts';
@@ -26,7 +26,7 @@ export interface LogRequest {
 /**
  * The messages of a filter that are in the logs now, from a start on: one partition after the other, each in its order.
  *
- * @throws CorruptBatchError, StoreUnavailableError, DamagedBatchError.
+ * @throws StoreUnavailableError, DamagedBatchError.
  */
 export async function* readLogs(
   logs: Logs,
@@ -58,7 +58,7 @@ async function* readPartition(
   const end = partition.readableEnd('committed');
   let next = await firstOffset(partition, from);
   while (next < end) {
-    const batches = await partition.read(next, httpReadBytes, 'committed');
+    const batches = await partition.readIntact(next, httpReadBytes, 'committed');
     // Nothing lies up to the end any more, where compaction has taken the newest records.
     if (batches.length === 0) return;
     for (const batch of batches) {
@@ -94,11 +94,25 @@ async function lastOf(
   const wanted = { filter: topic, fromOffset: 0, sinceMs: Number.NEGATIVE_INFINITY };
   let end = partition.readableEnd('committed');
   for (let looked = 0; looked < BATCHES_LOOKED_AT && end > partition.firstOffset; looked++) {
-    const [batch] = await partition.read(end - 1, 1, 'committed');
+    const batch = await batchBefore(partition, end);
     if (batch === undefined) return undefined;
+    if (batch instanceof CorruptBatchError) {
+      end = batch.baseOffset;
+      continue;
+    }
     const last = storedMessages(log, partition, batch, wanted, header).at(-1);
     if (last !== undefined) return last;
     end = batch.baseOffset;
   }
   return undefined;
+}
+
+/** The last batch before an offset, or the damage in its place; undefined where nothing lies there. */
+async function batchBefore(partition: PartitionLog, end: number) {
+  try {
+    return (await partition.read(end - 1, 1, 'committed'))[0];
+  } catch (error) {
+    if (error instanceof CorruptBatchError) return error;
+    throw error;
+  }
 }

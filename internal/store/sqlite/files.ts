@@ -14,7 +14,7 @@ import { DatabaseSync } from '../../lib/sqlite.ts';
 import { storeBusyTimeoutMs, storeCacheBytes, storeCheckpointBytes } from '../../limits/store.ts';
 import type { FsyncPolicy } from '../log-store.ts';
 import { makeDirectory } from '../make-directory.ts';
-import { SQLITE_PRIMARY_CODE, StoreError } from '../store-error.ts';
+import { SQLITE_PRIMARY_CODE, StoreError, StoreUnavailableError, unavailableReason } from '../store-error.ts';
 import { syncDirectory, syncFile } from '../sync-directory.ts';
 import { defineChecksums } from './checksum.ts';
 import { migrate, PAGE_BYTES } from './schema.ts';
@@ -80,8 +80,13 @@ export function lockDirectory(directory: string): DatabaseSync {
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {
     closeQuietly(lock);
-    if (resultCode(error) !== SQLITE_BUSY) throw error;
-    throw inUse(directory);
+    if (resultCode(error) === SQLITE_BUSY) throw inUse(directory);
+    const problem = `${file} cannot be locked: ${(error as Error).message}`;
+    throw new StoreUnavailableError(
+      unavailableReason(error),
+      `${problem}; the disk fails or is full, or this process may not write there`,
+      { cause: error },
+    );
   }
   writeFileSync(join(directory, OWNER), `${process.pid}\n`, { mode: FILE_MODE });
   return lock;

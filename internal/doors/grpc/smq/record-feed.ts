@@ -46,10 +46,10 @@ export class RecordFeed {
   /**
    * Reads batches, at most `maxBytes` but one at least. Returns their bytes, 0 at the end of what can be read.
    *
-   * @throws CorruptBatchError, StoreUnavailableError.
+   * @throws StoreUnavailableError.
    */
   async read(maxBytes: number): Promise<number> {
-    this.#batches = await this.#partition.read(this.#position, maxBytes, 'committed');
+    this.#batches = await this.#partition.readIntact(this.#position, maxBytes, 'committed');
     this.#next = 0;
     return this.#batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
   }

@@ -29,7 +29,7 @@ export async function endOfEpoch(
   let high = highWatermark;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    const [batch] = await partition.read(middle, 1, 'uncommitted');
+    const [batch] = await partition.readIntact(middle, 1, 'uncommitted');
     const header = batch && parseBatchHeader(batch.bytes, 0);
     if (header === undefined || header.partitionLeaderEpoch > leaderEpoch) {
       high = middle;

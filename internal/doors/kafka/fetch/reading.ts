@@ -1,8 +1,9 @@
-import { messageCountOf } from '../../../batch/record-batch.ts';
+import { emptyBatch } from '../../../batch/empty-batch.ts';
+import { messageCountOf, setBaseOffset } from '../../../batch/record-batch.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { LentMemory } from '../../../lib/lent-memory.ts';
 import { kafkaMaxFetchBytes } from '../../../limits/kafka.ts';
-import { StoreError, type TopicLog } from '../../../log/logs.ts';
+import { CorruptBatchError, StoreError, type TopicLog } from '../../../log/logs.ts';
 import type { Isolation, PartitionLog } from '../../../log/partition-log.ts';
 import type { fetch } from '../../../protocol/kafka/apis/01-fetch.ts';
 import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
@@ -34,6 +35,8 @@ export interface Read {
   isReading: boolean;
   endFollowing: (() => void) | undefined;
 }
+
+type ReadBatch = Pick<Awaited<ReturnType<PartitionLog['read']>>[number], 'bytes' | 'lastOffset'>;
 
 /** Reads for one request: at once the batches that are there, then those that are appended while it waits. */
 export class Reading {
@@ -159,12 +162,7 @@ export class Reading {
         // The first batch of an answer is given however large it is, so that its reader gets on.
         if (room <= 0 && this.#bytes > 0) return;
         const end = partition.readableEnd(this.isolation);
-        const batches = await partition.read(
-          read.nextOffset,
-          Math.max(room, 0),
-          this.isolation,
-          this.#memory,
-        );
+        const batches = await this.#batchesOf(partition, read.nextOffset, Math.max(room, 0));
         if (partition.isEnded) {
           this.#fail(read, KafkaErrorCode.unknownTopicOrPartition);
           return;
@@ -184,10 +182,29 @@ export class Reading {
       }
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      // Batches from before the damage are given first.
+      // What was read before is given first.
       if (read.bytes === 0) this.#fail(read, storeError(error).errorCode);
     } finally {
       read.isReading = false;
+    }
+  }
+
+  /**
+   * A batch that is damaged, of which the store has told, is a batch without records here, as compaction leaves them: consumers that
+   * are told an error ask for the same offset again and again, and one that finds nothing at the end of a log never comes to it.
+   */
+  async #batchesOf(
+    partition: PartitionLog,
+    fromOffset: number,
+    maxBytes: number,
+  ): Promise<readonly ReadBatch[]> {
+    try {
+      return await partition.read(fromOffset, maxBytes, this.isolation, this.#memory);
+    } catch (error) {
+      if (!(error instanceof CorruptBatchError)) throw error;
+      const { bytes, count } = emptyBatch(error.lastOffset + 1 - error.baseOffset);
+      setBaseOffset(bytes, 0, error.baseOffset, ANY_EPOCH);
+      return [{ bytes, lastOffset: error.baseOffset + count - 1 }];
     }
   }
 

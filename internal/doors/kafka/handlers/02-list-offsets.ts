@@ -99,7 +99,7 @@ async function firstSince(
 ): Promise<Position | undefined> {
   let next = await partition.offsetForTime(sinceMs);
   while (next < partition.readableEnd(isolation)) {
-    const batches = await partition.read(next, 1, isolation);
+    const batches = await partition.readIntact(next, 1, isolation);
     if (batches.length === 0) return undefined;
     for (const { bytes, lastOffset } of batches) {
       for (const { timestamp, offset } of records(bytes, parseBatchHeader(bytes, 0), maxExpandedBatchBytes)) {
