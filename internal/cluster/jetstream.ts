@@ -163,9 +163,15 @@ export class JetStream {
     maxBytes: number,
   ): Promise<StreamMessage[]> {
     const question = { seq: sequence, next_by_subj: filter, batch: count, max_bytes: maxBytes };
-    const answers = await this.#askAnyReplica((silenceMs) =>
-      this.#gather(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(question), silenceMs),
-    );
+    const answers = await this.#askAnyReplica(async (silenceMs) => {
+      const gathered = await this.#gather(
+        `$JS.API.DIRECT.GET.${stream}`,
+        JSON.stringify(question),
+        silenceMs,
+      );
+      checkWhole(gathered);
+      return gathered;
+    });
     return answers.flatMap((answer) => messageOf(answer) ?? []);
   }
 
@@ -252,6 +258,19 @@ class WrittenHeaders {
 /** The client asks nothing else of headers that it sends. */
 function headersOf(fields: Readonly<Record<string, string>>): MsgHdrs {
   return new WrittenHeaders(fields) as unknown as MsgHdrs;
+}
+
+/**
+ * What is sent while this side goes to another server is lost without a word; each answer names the message before it.
+ * @throws StoreUnavailableError
+ */
+function checkWhole(answers: readonly Msg[]): void {
+  let before = '0';
+  for (const { headers } of answers) {
+    if (headers?.has('Nats-Last-Sequence') && headers.get('Nats-Last-Sequence') !== before)
+      throw new StoreUnavailableError('failed', 'an answer of NATS JetStream was lost on the way');
+    before = headers?.get('Nats-Sequence') ?? '0';
+  }
 }
 
 /** Undefined where the answer says that there is none. */
