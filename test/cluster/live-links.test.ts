@@ -4,7 +4,15 @@ import { PacketKind } from '../../internal/doors/links/packets.ts';
 import { type RunningBroker, startWithDoors } from '../../internal/server/start-broker.ts';
 import { type Client, connect, type Message } from '../../pkg/client/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { Chance } from '../support/fake-jetstream.ts';
 import { SharedStore } from '../support/shared-store.ts';
+import { rounds, torturePatienceMs } from '../support/torture.ts';
+
+/** Of packets between nodes so many are lost, and so many messages are published of each kind while they are. */
+const LOSS = 0.05;
+const LOSSY = rounds(5_000, 100_000);
+/** Messages that leave in one packet, about. */
+const IN_TURN = 10;
 
 let shared: SharedStore;
 let brokers: RunningBroker[];
@@ -65,7 +73,7 @@ async function untilRouted(from: Client, topic: string, got: readonly Message[][
   for (const messages of got) messages.length = 0;
 }
 
-describe('live messages between nodes', { timeout: 120_000 }, () => {
+describe('live messages between nodes', { timeout: torturePatienceMs(120_000) }, () => {
   it('reach each subscriber once and in order, whatever of its filters match', async () => {
     const here = await subscribed(0, 'a/#');
     const there = await subscribed(1, 'a/+');
@@ -248,6 +256,35 @@ describe('live messages between nodes', { timeout: 120_000 }, () => {
     await publisher.publish('missing', 'x', { qos: 1 });
     expect(lost).toEqual({ messages: 2, missing: 2 });
     expect(textsOf(got)).toEqual(['x']);
+  });
+
+  it('are there, or are counted, whatever is lost on the way', async () => {
+    const once = await subscribed(1, 'once');
+    const sure = await subscribed(1, 'sure', { qos: 1 });
+    const publisher = await clientOf(0);
+    await untilRouted(publisher, 'once', [once]);
+    await untilRouted(publisher, 'sure', [sure]);
+    const lostBefore = brokers[0]!.stats().link_messages_lost_total!;
+    const chance = new Chance(7);
+    shared.loses = () => chance.is(LOSS);
+    for (let number = 0; number < LOSSY; ) {
+      const acknowledged: unknown[] = [];
+      for (const end = number + LOSSY / 10; number < end; number++) {
+        const isTurnsLast = number % IN_TURN === 0;
+        const publishing = publisher.publish('once', `${number}`);
+        acknowledged.push(publisher.publish('sure', `${number}`, { qos: 1 }));
+        if (isTurnsLast) await publishing;
+      }
+      await Promise.all(acknowledged);
+    }
+    shared.loses = () => false;
+    const numbers = textsOf(once).map(Number);
+    const lost = () => brokers[0]!.stats().link_messages_lost_total! - lostBefore;
+    await eventually(() => once.length + lost() === LOSSY, 'those that are there, and those that are lost');
+    expect(lost()).toBeGreaterThan(0);
+    expect(numbers.every((number, index) => index === 0 || number > numbers[index - 1]!)).toBe(true);
+    // One that was sent once more because it was not known that it had come is there twice.
+    expect(new Set(textsOf(sure)).size).toBe(LOSSY);
   });
 
   it('find a filter whose news was lost with the next beat', async () => {
