@@ -3,6 +3,7 @@ import { Publication } from '../../broker/delivery/publication.ts';
 import { Receipt } from '../../broker/delivery/receipt.ts';
 import { linkPatienceMs } from '../../limits/links.ts';
 import { MiB } from '../../limits/units.ts';
+import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 import { frameEncoding } from '../frames/encoding.ts';
 import { decodeValues, readMessages } from './packets.ts';
 import { PeerLink } from './peer-link.ts';
@@ -150,6 +151,23 @@ describe('a receipt', () => {
 });
 
 describe('messages', () => {
+  // The end of one chunk took the place of the end of the one before: a message came twice, and another one never.
+  it('do not stay where the next frame is written that comes in two chunks', () => {
+    const { link, packets } = opened();
+    const publication = new Publication(frameEncoding, { kind: 'client', clientId: 'c' });
+    const reused = new Uint8Array(64);
+    const published = ['one', 'two'].map((text) => {
+      const frame = encodeFrame(FrameType.publish, 't', Buffer.from(text), 'c');
+      reused.set(frame);
+      publication.set(reused, 0, frame.length, 1);
+      link.deliver(publication);
+      return Buffer.from(frame);
+    });
+    link.flush();
+    const { sections } = readMessages(packets[0]!);
+    expect(sections.map(({ bytes }) => Buffer.from(bytes))).toEqual(published);
+  });
+
   it('of a turn leave in one packet, with all that is said of them', () => {
     const { link, packets } = opened();
     const message = {

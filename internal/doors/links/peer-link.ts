@@ -3,6 +3,7 @@ import type { Encoding, Publication } from '../../broker/delivery/publication.ts
 import type { Receipt } from '../../broker/delivery/receipt.ts';
 import type { Member } from '../../broker/routing/targets.ts';
 import { HeldSources } from '../../lib/held-sources.ts';
+import { copiedSliceBytes } from '../../limits/broker.ts';
 import { askedPackets, linkPacketBytes, linkPatienceMs, linkWindowBytes } from '../../limits/links.ts';
 import {
   type BeatPacket,
@@ -181,7 +182,9 @@ export class PeerLink implements Member {
     const { count, receipt } = publication;
     const isPlain = publication.isPlain && group === undefined;
     const kind = isPlain ? SectionKind.frames : SectionKind.values;
-    const bytes = isPlain ? publication.as(this.#parts.frames) : encodeValues(publication.messages(), group);
+    const bytes = isPlain
+      ? kept(publication.as(this.#parts.frames))
+      : encodeValues(publication.messages(), group);
     if (this.#isDropping || bytes.length > linkPacketBytes) {
       this.#lose(count);
       return;
@@ -251,4 +254,9 @@ export class LinkShare implements Member {
   deliver(publication: Publication): void {
     this.#link.deliverShare(publication, this.#filter);
   }
+}
+
+/** Until the end of the turn: a frame that came in two chunks lies where the next one is written. Such a one is short. */
+function kept(bytes: Uint8Array): Uint8Array {
+  return bytes.length <= copiedSliceBytes ? new Uint8Array(bytes) : bytes;
 }
