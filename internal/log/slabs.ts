@@ -5,6 +5,8 @@ export const SLAB_BYTES = 4 * MiB;
 const SHORTEST_BYTES = 8 * KiB;
 /** Longer pieces stay, too: at the end of a slab they would leave too much unused. */
 const LONGEST_BYTES = SLAB_BYTES / 8;
+/** Slabs of which nothing is kept and something is read: each may be there for a few bytes that a client does not take. */
+const MOST_PINNED = 16;
 /** Slabs that wait for use: one is needed a moment before the oldest one is empty. */
 const FREE_SLABS = 2;
 
@@ -15,6 +17,8 @@ const FREE_SLABS = 2;
 export class Slabs {
   #current: Slab | undefined;
   #free: Slab[] = [];
+  /** Weakly, as it is not told of readers that never give back. */
+  #pinned: WeakRef<Slab>[] = [];
   #inUse = 0;
 
   /** Bytes of all slabs of which something is kept. */
@@ -41,6 +45,13 @@ export class Slabs {
     if (slab !== this.#current) this.#endEmpty(slab);
   }
 
+  /** Whether more may be lent: not, where readers take so long that they keep much memory for little. */
+  get mayLend(): boolean {
+    if (this.#pinned.length < MOST_PINNED) return true;
+    this.#pinned = this.#pinned.filter((slab) => slab.deref()?.isPinned === true);
+    return this.#pinned.length < MOST_PINNED;
+  }
+
   /** Somebody reads pieces of a slab until {@link Slab.giveBack}; where that never comes, its memory is the collector's. */
   lend(slab: Slab): void {
     slab.readers++;
@@ -57,6 +68,7 @@ export class Slabs {
   #endEmpty(slab: Slab): void {
     if (slab.pieces > 0) return;
     this.#inUse--;
+    if (slab.isPinned) this.#pinned.push(new WeakRef(slab));
     this.#recycle(slab);
   }
 
@@ -83,6 +95,11 @@ export class Slab {
 
   constructor(read: (slab: Slab) => void) {
     this.#read = read;
+  }
+
+  /** Whether only readers keep it. */
+  get isPinned(): boolean {
+    return this.pieces === 0 && this.readers > 0;
   }
 
   /** A reader is done. */

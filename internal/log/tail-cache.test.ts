@@ -128,6 +128,29 @@ describe('a tail', () => {
     expect(seen).toContain(read.buffer);
   });
 
+  it('gives slow readers memory of their own where they would keep too much', () => {
+    const tail = new PartitionTail(new TailCache(4 * MiB));
+    const pool = new MemoryPool(0);
+    const lent: LentMemory[] = [];
+    const memories = new Set<ArrayBufferLike>();
+    let offset = 0;
+    const readOne = () => {
+      // So many that the slab of the one before is let go.
+      for (let count = 0; count < 64; count++) tail.add(filledBatch(offset++, 64 * KiB));
+      const memory = pool.lend();
+      lent.push(memory);
+      const { bytes } = tail.read(offset - 1, offset, 1, memory)![0]!;
+      memories.add(bytes.buffer);
+      return bytes;
+    };
+    const slabBytes = () => [...memories].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const read = Array.from({ length: 60 }, readOne);
+    expect(slabBytes()).toBeLessThan(100 * MiB);
+    expect(read.every((bytes, index) => bytes[0] === ((64 * (index + 1) - 1) % 251) + 1)).toBe(true);
+    for (const memory of lent) memory.giveBack();
+    expect(readOne().buffer.byteLength).toBe(4 * MiB);
+  });
+
   it.each([KiB, MiB])('leaves a batch of %d bytes where it is', (bytes) => {
     const tail = new PartitionTail(new TailCache(4 * MiB));
     const added = filledBatch(0, bytes);

@@ -80,9 +80,12 @@ export class TailCache {
     this.#forget((cached) => cached.owner === owner);
   }
 
-  /** Batches that are to be read: their memory stays as it is until `memory` is given back, or they get memory of their own. */
+  /**
+   * Batches that are to be read: their memory stays as it is until `memory` is given back. They get memory of their own where there is none,
+   * and while slow readers keep too much.
+   */
   lend(found: readonly KeptBatch[], memory: LentMemory | undefined): StoredBatch[] {
-    if (memory === undefined) return found.map(copied);
+    if (memory === undefined || !this.#slabs.mayLend) return found.map(copied);
     let last: Slab | undefined;
     for (const { slab } of found) {
       if (slab === undefined || slab === last) continue;
