@@ -147,7 +147,10 @@ async function failAndMend(load: DoorsLoad, disk: RefusingDisk, refusal: Refusal
   const at = JSON.stringify(refusal);
   const told = load.broker.log().length;
   disk.refuse(refusal);
-  await disk.refused();
+  await eventually(async () => {
+    if (disk.first === undefined) await load.tryTopic();
+    return disk.first;
+  }, `${at}: a call that is refused`);
   await load.untilAllRefused();
   await expectTold(load, told, refusal);
   await expectLive(load);

@@ -109,13 +109,13 @@ export function bySmq(): Writer {
 
 /** Makes the logs that no live topic makes. */
 export async function makeTopics(broker: BrokerProcess): Promise<void> {
+  for (const name of ['kafka', 'smq.x'] as const) await makeTopic(broker, name, LOGS[name]);
+}
+
+/** Makes a log by the Kafka door; it does not say whether it is there then. */
+export async function makeTopic(broker: BrokerProcess, name: string, numPartitions = 1): Promise<void> {
   const wire = await KafkaWire.open(kafkaUrl(broker));
-  const assigned = { replicationFactor: 1, assignments: [], configs: [] };
-  const topics = (['kafka', 'smq.x'] as const).map((name) => ({
-    name,
-    numPartitions: LOGS[name],
-    ...assigned,
-  }));
+  const topics = [{ name, numPartitions, replicationFactor: 1, assignments: [], configs: [] }];
   await wire.ask(createTopics, 5, { topics, timeoutMs: 10_000, validateOnly: false });
   wire.close();
 }

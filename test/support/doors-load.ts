@@ -4,7 +4,17 @@ import { offsetCommit } from '../../internal/protocol/kafka/apis/08-offset-commi
 import { offsetFetch } from '../../internal/protocol/kafka/apis/09-offset-fetch.ts';
 import { LastingSubscriber } from '../mqtt/lasting-subscriber.ts';
 import { type BrokerProcess, startBrokerProcess } from './broker-process.ts';
-import { byHttp, byKafka, byMqtt, bySmq, LOGS, listening, makeTopics, type Writer } from './door-writers.ts';
+import {
+  byHttp,
+  byKafka,
+  byMqtt,
+  bySmq,
+  LOGS,
+  listening,
+  makeTopic,
+  makeTopics,
+  type Writer,
+} from './door-writers.ts';
 import { eventually } from './eventually.ts';
 import { commitOf, KafkaWire } from './kafka-wire.ts';
 import { kafkaUrl, recordsOf } from './lasting-producer.ts';
@@ -29,6 +39,7 @@ export class DoorsLoad implements AsyncDisposable {
   readonly #refusals = new Map<Pick<Writer, 'acknowledged'>, string[]>();
   #running: Promise<void>[] = [];
   #isStopping = false;
+  #topics = 0;
 
   private constructor(flags: readonly string[], start: () => Promise<BrokerProcess>, broker: BrokerProcess) {
     this.flags = flags;
@@ -85,6 +96,11 @@ export class DoorsLoad implements AsyncDisposable {
       );
       expect(`${writer.log}: ${reason}`).toMatch(REFUSAL);
     }
+  }
+
+  /** Makes another topic, which the broker may refuse: few changes but this one are written to the journal. */
+  async tryTopic(): Promise<void> {
+    await makeTopic(this.broker, `other.${this.#topics++}`).catch(() => {});
   }
 
   async readiness(): Promise<{ status: number; text: string }> {
