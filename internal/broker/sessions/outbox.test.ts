@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { BrokerError } from '../../errors.ts';
 import { sessionInflightBytes } from '../../limits/broker.ts';
 import type { Message } from '../delivery/publication.ts';
+import type { Receipt } from '../delivery/receipt.ts';
 import { Outbox } from './outbox.ts';
 import type { Outlet } from './outlet.ts';
-import { noSessionStore } from './session-store.ts';
+import { noSessionStore, type SessionStore } from './session-store.ts';
 import { WaitingTotal } from './waiting-total.ts';
 
 const limits = { queueMessages: 1_000, queueBytes: 1_000_000 };
@@ -62,6 +64,41 @@ describe('outboxes', () => {
     for (const token of sent.slice(3)) outbox.done(token);
     outbox.pump();
     expect(outbox.waiting).toBe(0);
+  });
+
+  // It was confirmed while the disk failed: a broker that ended then sent the message to its subscriber once more.
+  it('confirm no message as received before the store knows it, however often that fails', () => {
+    const receipts: Receipt[] = [];
+    const store: SessionStore = {
+      ...noSessionStore,
+      putOutgoing(_clientId, { step }, receipt) {
+        if (step !== 'received') return;
+        receipt!.hold();
+        receipts.push(receipt!);
+      },
+    };
+    const owner = { clientId: 'a', unsent() {} };
+    const parts = { owner, limits, store, total: new WaitingTotal(10_000), events: noEvents };
+    const outbox = new Outbox({ ...parts, now: Date.now });
+    const sent: number[] = [];
+    const confirmed: number[] = [];
+    const taking: Outlet = {
+      ...outlet,
+      send: (_message, _as, token) => void sent.push(token),
+      confirm: (token) => void confirmed.push(token),
+    };
+    outbox.attach(taking);
+    expect(outbox.offer(message('once'), { ...delivery, qos: 2 })).toBe(true);
+    outbox.received(sent[0]!);
+    const problem = new BrokerError('store-unavailable', 'the disk is full');
+    receipts[0]!.letGo(problem);
+    receipts[1]!.letGo(problem);
+    // Also not where the client comes back meanwhile.
+    outbox.attach(taking);
+    outbox.pump();
+    expect([receipts.length, confirmed]).toEqual([3, []]);
+    receipts[2]!.letGo();
+    expect([receipts.length, confirmed]).toEqual([3, [sent[0]]]);
   });
 
   it('hold no more together than they may, and at least one message each', () => {

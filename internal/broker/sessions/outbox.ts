@@ -58,6 +58,8 @@ export class Outbox {
   readonly #waiting: WaitingQueue;
   /** By token, in the order in which they were first sent. */
   readonly #inflight = new Map<number, Outgoing>();
+  /** Those that the client has, as the store does not know yet. */
+  readonly #unconfirmed = new Set<Outgoing>();
   /** Those that were sent in one piece. Their tokens are none of those above. */
   readonly #runs = new SentRuns();
   /** Whether the present client has asked for single messages out of runs. */
@@ -234,11 +236,26 @@ export class Outbox {
   received(token: number): void {
     const outgoing = this.#inflight.get(token)!;
     outgoing.step = 'received';
-    // Confirmed first and forgotten by the client, it would be a new message to it if a broker that does not remember
-    // that sent it again.
+    this.#unconfirmed.add(outgoing);
+    this.#confirmStored(outgoing);
+  }
+
+  /**
+   * Confirmed first and forgotten by the client, it would be a new message to it if a broker that does not remember that sent it
+   * again. So it is not confirmed as long as the store fails, which is tried again.
+   */
+  #confirmStored(outgoing: Outgoing): void {
+    const { token } = outgoing;
     const receipt = new Receipt();
     this.#store.putOutgoing(this.#owner.clientId, outgoing, receipt);
-    receipt.whenSettled(() => this.#outlet?.confirm(token));
+    receipt.whenSettled((problem) => {
+      if (this.#inflight.get(token) !== outgoing) {
+        this.#unconfirmed.delete(outgoing);
+      } else if (problem === undefined) {
+        this.#unconfirmed.delete(outgoing);
+        this.#outlet?.confirm(token);
+      } else this.#confirmStored(outgoing);
+    });
   }
 
   /** The client has a message that was sent with a token, or the next ones of a run. They may have been given up since. */
@@ -466,7 +483,7 @@ export class Outbox {
     // It may have been acknowledged or moved since.
     if (this.#inflight.get(token) !== outgoing) return;
     if (step === 'received') {
-      outlet.confirm(token);
+      if (!this.#unconfirmed.has(outgoing)) outlet.confirm(token);
     } else if (this.#isForbidden(outgoing)) {
       this.#giveUp(outgoing);
       this.#unsent('dropped', 'not-authorized', outgoing);
