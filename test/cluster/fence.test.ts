@@ -7,10 +7,11 @@ import { connectToNats, makeStream } from '../../internal/cluster/connection.ts'
 import { JetStream } from '../../internal/cluster/jetstream.ts';
 import { JetStreamShard } from '../../internal/cluster/jetstream-shard.ts';
 import { factsOf } from '../../internal/cluster/messages.ts';
+import type { StoredMessage } from '../../internal/cluster/stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { type NatsServers, natsServer, startNats } from '../support/nats-servers.ts';
 import type { Order, OwnerOptions, Report } from '../support/shard-owner.ts';
-import { rounds, torturePatienceMs } from '../support/torture.ts';
+import { rounds } from '../support/torture.ts';
 
 /*
  * An owner of a shard is stopped with 64 batches under way, another one claims the shard, and the first one goes on where it was.
@@ -23,6 +24,7 @@ const OWNER = fileURLToPath(new URL('../support/shard-owner.ts', import.meta.url
 const IN_FLIGHT = 64;
 const STOPS = rounds(2, 5);
 const STOP_MS = rounds(1) === 1 ? 500 : 10_000;
+const PATIENCE_MS = 120_000 + STOPS * 60_000;
 
 /** A process that owns the shard from time to time. */
 class Owner {
@@ -70,7 +72,7 @@ describe.runIf('there' in program)('an owner that was stopped', () => {
   afterAll(() => nats?.close());
 
   it('writes nothing behind the marker of the next one', {
-    timeout: torturePatienceMs(120_000),
+    timeout: PATIENCE_MS,
   }, async () => {
     const { problems, acknowledged, stops } = await stoppedAgainAndAgain(nats, 'rounds', STOPS);
     if (STOP_MS > 500) console.info(`${stops} stops of ${STOP_MS} ms, ${acknowledged} batches acknowledged`);
@@ -78,7 +80,7 @@ describe.runIf('there' in program)('an owner that was stopped', () => {
     expect(acknowledged).toBeGreaterThan(IN_FLIGHT);
   });
 
-  it('would be found to do so if it sent ahead', { timeout: torturePatienceMs(120_000) }, async () => {
+  it('would be found to do so if it sent ahead', { timeout: PATIENCE_MS }, async () => {
     const { problems } = await stoppedAgainAndAgain(nats, 'pipelined', 10);
     // What it wrote behind a marker, or the gap where one of its own was refused and those behind it were not.
     expect(problems).not.toEqual([]);
@@ -94,7 +96,7 @@ async function stoppedAgainAndAgain(nats: NatsServers, kind: 'rounds' | 'pipelin
     { name: names.stream, subjects: [`${names.prefix}>`], isLastOnly: false },
     'commit',
   );
-  const stored = new JetStreamShard(jetStream, names.stream, names.prefix);
+  const stored = new Stored(new JetStreamShard(jetStream, names.stream, names.prefix));
   const owners = [1, 2].map(
     (node) => new Owner({ ...names, urls: nats.urls, node, pipelines: kind === 'pipelined' }),
   ) as [Owner, Owner];
@@ -111,12 +113,13 @@ async function stoppedAgainAndAgain(nats: NatsServers, kind: 'rounds' | 'pipelin
       // An owner behind whose marker another one has written is none any more.
       await eventually(async () => {
         if (owner.acknowledgedSince(since) >= IN_FLIGHT) return true;
-        problems = await problemsOf(stored, owners);
+        problems = await stored.problems(owners);
         return problems.length > 0;
       }, 'an owner that writes, or what keeps it from that');
       if (problems.length > 0) break;
       await stopOnce(owner, other, since);
-      problems = await problemsOf(stored, owners);
+      problems = await stored.problems(owners);
+      if (STOP_MS > 500) console.info(`stop ${stops + 1}: ${problems.length} problems`);
     }
   } finally {
     await Promise.all(owners.map((owner) => owner.end()));
@@ -140,35 +143,49 @@ async function stopOnce(owner: Owner, other: Owner, since: number): Promise<void
   await owner.until('ended', since);
 }
 
-/** What lies where it must not, and what was acknowledged and lies elsewhere or nowhere. */
-async function problemsOf(stream: JetStreamShard, owners: readonly Owner[]): Promise<string[]> {
-  // What is acknowledged while the stream is read may lie behind what was read.
-  const reports = owners.flatMap((owner) => owner.reports);
-  const messages = await eventually(
-    async () => stream.readBetween(0, await stream.lastSequence()).catch(() => undefined),
-    'all that is stored',
-  );
-  const problems: string[] = [];
-  const offsets = new Map<string, number>();
-  let epoch = 0;
-  let next = 0;
-  for (const message of messages) {
+/** What is stored, read up to now: a long run stores much. */
+class Stored {
+  readonly #stream: JetStreamShard;
+  readonly #problems: string[] = [];
+  readonly #offsets = new Map<string, number>();
+  #read = 0;
+  #epoch = 0;
+  #next = 0;
+
+  constructor(stream: JetStreamShard) {
+    this.#stream = stream;
+  }
+
+  /** What lies where it must not, and what was acknowledged and lies elsewhere or nowhere. */
+  async problems(owners: readonly Owner[]): Promise<string[]> {
+    // What is acknowledged while the stream is read may lie behind what was read.
+    const reports = owners.flatMap((owner) => owner.reports);
+    const messages = await eventually(
+      async () =>
+        this.#stream.readBetween(this.#read, await this.#stream.lastSequence()).catch(() => undefined),
+      'all that is stored',
+    );
+    for (const message of messages) this.#take(message);
+    const moved = reports.flatMap((report) => {
+      if (report.kind !== 'acknowledged') return [];
+      const there = this.#offsets.get(report.name);
+      return there === report.baseOffset ? [] : [`${report.name} is at ${there}, not ${report.baseOffset}`];
+    });
+    return [...this.#problems, ...moved];
+  }
+
+  #take(message: StoredMessage): void {
     const facts = factsOf(message);
-    if (facts.epoch < epoch)
-      problems.push(`${message.sequence} is of epoch ${facts.epoch}, behind epoch ${epoch}`);
-    epoch = Math.max(epoch, facts.epoch);
-    if (facts.kind !== 'batch') continue;
-    if (facts.baseOffset !== next) problems.push(`offset ${facts.baseOffset} where ${next} comes next`);
-    next = facts.lastOffset + 1;
-    offsets.set(Buffer.from(message.body).toString(), facts.baseOffset);
+    this.#read = message.sequence;
+    if (facts.epoch < this.#epoch)
+      this.#problems.push(`${message.sequence} is of epoch ${facts.epoch}, behind epoch ${this.#epoch}`);
+    this.#epoch = Math.max(this.#epoch, facts.epoch);
+    if (facts.kind !== 'batch') return;
+    if (facts.baseOffset !== this.#next)
+      this.#problems.push(`offset ${facts.baseOffset} where ${this.#next} comes next`);
+    this.#next = facts.lastOffset + 1;
+    this.#offsets.set(Buffer.from(message.body).toString(), facts.baseOffset);
   }
-  for (const report of reports) {
-    if (report.kind !== 'acknowledged') continue;
-    const { name, baseOffset } = report;
-    if (offsets.get(name) !== baseOffset)
-      problems.push(`${name} is at ${offsets.get(name)}, not ${baseOffset}`);
-  }
-  return problems;
 }
 
 it('nats-server is here, or it is said why not', () => {
