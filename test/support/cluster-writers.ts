@@ -242,8 +242,12 @@ export class SmqWriter extends ClusterWriter {
   }
 }
 
-/** Reasons of MQTT after which a client tries again. */
-const PASSING = /Implementation specific error|Server (shutting down|unavailable|busy)|ECONNREFUSED/;
+/**
+ * Reasons of MQTT after which a client tries again. A broker that stood still reads a connection of this client only when it has
+ * another one by then, and takes that over.
+ */
+const PASSING =
+  /Implementation specific error|Server (shutting down|unavailable|busy)|Session taken over|ECONNREFUSED|connection refused/;
 
 /** Publishes with QoS 1 to a topic that is kept; what is not acknowledged it does not publish again. */
 export class MqttWriter extends ClusterWriter {
