@@ -15,6 +15,8 @@ export interface ClaimsParts {
   /** In the order of their numbers. */
   readonly shards: readonly Shard[];
   readonly peers: Peers;
+  /** Told of each shard that this node came to own, and for how many seconds it had no owner. */
+  readonly claimed: (seconds: number) => void;
 }
 
 /** Sees to it that each shard has an owner, and that nodes own about as many of them. */
@@ -72,7 +74,11 @@ export class Claims {
     this.#ownerlessSinceMs.set(number, sinceMs);
     // One that this node was writing before is known best here.
     const place = owner === self ? 0 : this.#order(number, 0).indexOf(self);
-    if (nowMs - sinceMs >= place * claimPatienceMs) void shard.claim();
+    if (nowMs - sinceMs >= place * claimPatienceMs) void this.#claim(shard, sinceMs);
+  }
+
+  async #claim(shard: Shard, sinceMs: number): Promise<void> {
+    if (await shard.claim()) this.#parts.claimed((performance.now() - sinceMs) / 1_000);
   }
 
   /** Steps down from one shard whose first in order is another node, which then claims it. */

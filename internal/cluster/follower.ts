@@ -28,12 +28,14 @@ const INFLIGHT_BYTES_SUBJECT = 'FlowControl Request';
  * @param after the sequence behind which it begins, asked each time.
  * @param take says false where the message does not follow, and throws where it cannot be read. It comes again, unless it counts as
  *   taken by what `after` says.
+ * @param noted told how many messages are behind the last one that came.
  */
 export function follow(
   jetStream: JetStream,
   followed: Followed,
   after: () => number,
   take: (message: StreamMessage) => boolean,
+  noted: (pending: number) => void = () => {},
 ): () => void {
   let isEnded = false;
   let end = () => {};
@@ -50,6 +52,7 @@ export function follow(
       { deliver_policy: 'by_start_sequence', opt_start_seq: after() + 1 },
       {
         isKnown: (sequence) => sequence <= after(),
+        noted,
         take(message) {
           const follows = isTaken(message);
           // What is missing may be missing there for a while.
@@ -205,6 +208,8 @@ interface Consuming {
   take(message: StreamMessage, pending: number): boolean;
   /** It is there, with so many messages for now. */
   began?(pending: number): void;
+  /** So many messages are behind the last one that came. */
+  noted?(pending: number): void;
   /** It has nothing more for now. */
   idle?(): void;
   /** It ended by itself. */
@@ -215,7 +220,7 @@ function consume(
   jetStream: JetStream,
   { stream, filter, isHeadersOnly }: Followed,
   policy: object,
-  { isKnown, take, began, idle, lost }: Consuming,
+  { isKnown, take, began, noted, idle, lost }: Consuming,
 ): () => void {
   const inbox = createInbox();
   const { connection } = jetStream;
@@ -246,6 +251,7 @@ function consume(
         fail(lostOnTheWay());
         return;
       }
+      noted?.(pending);
       if (isKnown?.(sequence)) return;
       const { subject, headers, data } = message;
       if (!take({ subject, sequence, headers, body: data }, pending))
@@ -276,7 +282,10 @@ function consume(
   };
   jetStream
     .ask<{ num_pending: number }>(`CONSUMER.CREATE.${stream}`, { stream_name: stream, config })
-    .then(({ num_pending }) => began?.(num_pending), fail);
+    .then(({ num_pending }) => {
+      noted?.(num_pending);
+      began?.(num_pending);
+    }, fail);
   return end;
 }
 

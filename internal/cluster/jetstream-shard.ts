@@ -11,6 +11,8 @@ export class JetStreamShard implements ShardStream {
   readonly stream: string;
   readonly #jetStream: JetStream;
   readonly #prefix: string;
+  /** Messages that the follower has not handed over yet, as JetStream said last. */
+  pending = 0;
 
   /** @param prefix of all its subjects, with the last dot. */
   constructor(jetStream: JetStream, stream: string, prefix: string) {
@@ -71,7 +73,15 @@ export class JetStreamShard implements ShardStream {
 
   follow(after: () => number, take: (message: StoredMessage) => boolean): () => void {
     const followed = { stream: this.stream, isHeadersOnly: true };
-    return follow(this.#jetStream, followed, after, (message) => take(this.#stored(message)));
+    return follow(
+      this.#jetStream,
+      followed,
+      after,
+      (message) => take(this.#stored(message)),
+      (pending) => {
+        this.pending = pending;
+      },
+    );
   }
 
   async changeLeader(): Promise<void> {

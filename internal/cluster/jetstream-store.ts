@@ -79,6 +79,11 @@ export class JetStreamStore implements LogStore {
     return this.#streams.shards.all.map(({ shard }) => shard);
   }
 
+  /** How many messages of a shard there are of which this node has not heard yet. */
+  behindOf(shard: number): number {
+    return this.#streams.shards.all[shard]?.stream.pending ?? 0;
+  }
+
   /** Which shard a partition is in. */
   shardOf(partition: number): number {
     return this.#streams.shards.numberOf(partition);

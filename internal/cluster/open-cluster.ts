@@ -117,9 +117,9 @@ class JetStreamCluster implements Cluster {
     store.onOwners(() => this.#look());
   }
 
-  async begin(self: Omit<Node, 'id'>): Promise<void> {
+  async begin(self: Omit<Node, 'id'>, claimed: (seconds: number) => void = () => {}): Promise<void> {
     const { store } = this.#parts;
-    this.#claims = new Claims({ self: store.node, shards: store.shards, peers: this.#peers });
+    this.#claims = new Claims({ self: store.node, shards: store.shards, peers: this.#peers, claimed });
     await this.#peers.begin(self);
     this.#look();
   }
@@ -200,7 +200,11 @@ class JetStreamCluster implements Cluster {
       },
       get shards() {
         const { shards } = store;
-        return { all: shards.length, owned: shards.filter(({ leader }) => leader === 'here').length };
+        return {
+          owned: shards.filter(({ leader }) => leader === 'here').length,
+          ownerless: shards.filter((_shard, number) => leaderOfShard(number) === 'nobody').length,
+          behind: shards.map(({ leader }, number) => (leader === 'here' ? 0 : store.behindOf(number))),
+        };
       },
       leaderOf: (partition) => leaderOfShard(store.shardOf(partition)),
     };

@@ -15,8 +15,12 @@ export interface Cluster extends Elsewhere {
   readonly nodes: Nodes;
   /** What they share beside logs. */
   readonly tables: SharedTables;
-  /** From now on the others hear of this node, where its clients reach it, and it may lead. Before that the store tells of no leading. */
-  begin(self: Omit<Node, 'id'>): Promise<void>;
+  /**
+   * From now on the others hear of this node, where its clients reach it, and it may lead. Before that the store tells of no leading.
+   *
+   * @param claimed told of each shard that this node came to own, and for how many seconds it had no owner.
+   */
+  begin(self: Omit<Node, 'id'>, claimed?: (seconds: number) => void): Promise<void>;
   /** Sends a packet to another node: at most once, in order. */
   send(node: number, packet: Uint8Array): void;
   /** Calls `listener` with what other nodes send to this one. Returns what ends that. */

@@ -21,8 +21,18 @@ export interface Nodes extends Leadership {
   readonly cutOffs: number;
   /** Whether another one is there. It is asked, and while it does not answer this waits, for as long as it takes until it counts as gone. */
   isThere(node: number): Promise<boolean>;
-  /** Of the shards that logs lie in, how many there are, and how many this node owns; undefined for a broker on its own. */
-  readonly shards?: { readonly all: number; readonly owned: number };
+  /** The shards that logs lie in; undefined for a broker on its own. */
+  readonly shards?: ShardsView;
+}
+
+/** The shards of a cluster, as one of its nodes sees them. */
+export interface ShardsView {
+  /** How many this node owns. */
+  readonly owned: number;
+  /** How many nobody owns who is there. */
+  readonly ownerless: number;
+  /** In the order of their numbers, how many messages there are of which this node has not heard yet. */
+  readonly behind: readonly number[];
 }
 
 /** A broker on its own. */

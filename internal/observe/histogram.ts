@@ -39,3 +39,6 @@ export class Histogram {
 export const SECONDS_OF_A_WRITE = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 ];
+
+/** From a planned move, which takes one write, to servers that elect their leaders first, in seconds. */
+export const SECONDS_OF_A_CLAIM = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];

@@ -3,7 +3,7 @@
  * seconds), and `_total` at the end of what only grows. docs/metrics.md is generated from this table.
  */
 
-import { SECONDS_OF_A_WRITE } from './histogram.ts';
+import { SECONDS_OF_A_CLAIM, SECONDS_OF_A_WRITE } from './histogram.ts';
 
 /** What only grows since the start of the broker is a counter; a gauge goes up and down; a histogram counts by size. */
 export type MetricType = 'counter' | 'gauge' | 'histogram';
@@ -109,6 +109,10 @@ export const METRICS = {
   grpc_messages_sent_total: { type: 'counter', help: 'Messages consumed by the gRPC door.' },
   kafka_connections: { type: 'gauge', help: 'Open connections of the Kafka door.' },
   kafka_requests_total: { type: 'counter', help: 'Requests to the Kafka door.' },
+  link_bytes_waiting: {
+    type: 'gauge',
+    help: 'Bytes of live messages that are on their way to other nodes, which have not taken them yet.',
+  },
   link_messages_lost_total: {
     type: 'counter',
     help: 'Live messages that other nodes were to have, or this one was, and that did not arrive.',
@@ -154,6 +158,14 @@ export const METRICS = {
   },
   messages_received_total: { type: 'counter', help: 'Messages that clients published.' },
   messages_replayed_total: { type: 'counter', help: 'Messages that were read from a log for a subscriber.' },
+  nats_connected: {
+    type: 'gauge',
+    help: 'Whether this node hears itself through NATS: 0 while it is cut off, and leads nothing.',
+  },
+  nats_cut_offs_total: {
+    type: 'counter',
+    help: 'Times that this node lost NATS, or did not hear itself there.',
+  },
   node: { type: 'gauge', help: 'The number of this node in its cluster; 0 for a broker on its own.' },
   process_cpu_seconds_total: {
     type: 'counter',
@@ -190,7 +202,20 @@ export const METRICS = {
   },
   sessions_evicted_total: { type: 'counter', help: 'Sessions that were ended to make room for others.' },
   sessions_expired_total: { type: 'counter', help: 'Sessions that nobody came back to in time.' },
+  shard_claim_seconds: {
+    type: 'histogram',
+    help: 'From when this node saw that a shard had no owner until this node owned it.',
+  },
+  shard_messages_behind: {
+    type: 'gauge',
+    help: 'Messages of a shard that NATS has, and of which this node has not heard yet.',
+    labels: ['shard'],
+  },
   shards_owned: { type: 'gauge', help: 'Shards of the logs of a cluster that this node owns.' },
+  shards_ownerless: {
+    type: 'gauge',
+    help: 'Shards of which this node knows no owner that is there: nothing is written to them.',
+  },
   shared_subscriptions: { type: 'gauge', help: 'Subscriptions that share their messages with a group.' },
   slow_consumer_episodes_total: { type: 'counter', help: 'Times that a subscriber became slow.' },
   spans_dropped_total: {
@@ -231,6 +256,7 @@ export type NameOf<T extends MetricType> = {
 /** The bounds of each histogram. */
 export const BUCKETS: Readonly<Record<NameOf<'histogram'>, readonly number[]>> = {
   log_append_seconds: SECONDS_OF_A_WRITE,
+  shard_claim_seconds: SECONDS_OF_A_CLAIM,
   store_commit_seconds: SECONDS_OF_A_WRITE,
   store_fsync_seconds: SECONDS_OF_A_WRITE,
 };

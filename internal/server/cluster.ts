@@ -8,7 +8,7 @@ import { Links } from '../doors/links/links.ts';
 import type { Delivery } from '../live/delivery.ts';
 import type { Cluster, Leading } from '../log/cluster.ts';
 import type { Logs } from '../log/logs.ts';
-import type { Node } from '../log/nodes.ts';
+import type { Node, Nodes } from '../log/nodes.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { StoreError } from '../store/store-error.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
@@ -47,8 +47,21 @@ export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<L
   });
   // Clients find the next leaders before the doors close.
   opened.add(() => cluster.leave());
-  await cluster.begin({ kafka: kafkaAddress(options, listeners) });
+  const claims = metrics.histogram('shard_claim_seconds');
+  await cluster.begin({ kafka: kafkaAddress(options, listeners) }, (seconds) => claims.observe(seconds));
   return links;
+}
+
+/** What is measured of a node of a cluster, beside its links. */
+export function measureNode(metrics: Metrics, nodes: Nodes): void {
+  metrics.gauge('nats_connected', () => (nodes.isCutOff ? 0 : 1));
+  metrics.countedElsewhere('nats_cut_offs_total', () => nodes.cutOffs);
+  metrics.gauge('shards_owned', () => nodes.shards?.owned ?? 0);
+  metrics.gauge('shards_ownerless', () => nodes.shards?.ownerless ?? 0);
+  for (const shard of nodes.shards?.behind.keys() ?? []) {
+    const behind = () => nodes.shards?.behind[shard] ?? 0;
+    metrics.gauge('shard_messages_behind', behind, { shard: String(shard) });
+  }
 }
 
 /** What this node does for the clients of others; they are answered as they would be here. */

@@ -20,7 +20,7 @@ import { type OpenAccess, openAccess, tellThrottles } from './access.ts';
 import { adminParts, type OthersView } from './admin-parts.ts';
 import { openAdminSocket } from './admin-socket.ts';
 import { checkOptions } from './check-options.ts';
-import { joinCluster } from './cluster.ts';
+import { joinCluster, measureNode } from './cluster.ts';
 import { checkDataFolder } from './data-folder.ts';
 import { reportDescriptorLimit } from './descriptors.ts';
 import { type OpenDoors, openDoors } from './doors.ts';
@@ -194,7 +194,7 @@ export async function startWithDoors(
     const tools = options.adminSocket ? await openAdminSocket(usable, admin, logger) : undefined;
     opened.add(() => tools?.close());
     metrics.gauge('node', () => cluster?.nodes.self ?? 0);
-    metrics.gauge('shards_owned', () => cluster?.nodes.shards?.owned ?? 0);
+    if (cluster !== undefined) measureNode(metrics, cluster.nodes);
     if (cluster === undefined) linkMetrics(metrics);
     else if (kept) {
       const status = () => admin.nodes().status;

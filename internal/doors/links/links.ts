@@ -47,8 +47,9 @@ export interface LinksParts {
 }
 
 /** What is counted of links; nothing, where there are none. */
-export function linkMetrics(metrics: Metrics, count: () => number = () => 0) {
-  metrics.gauge('links', count);
+export function linkMetrics(metrics: Metrics, links: () => readonly PeerLink[] = () => []) {
+  metrics.gauge('links', () => links().length);
+  metrics.gauge('link_bytes_waiting', () => links().reduce((sum, { waitingBytes }) => sum + waitingBytes, 0));
   return {
     lost: metrics.counter('link_messages_lost_total'),
     sent: metrics.counter('link_messages_sent_total'),
@@ -89,7 +90,7 @@ export class Links {
   constructor(parts: LinksParts) {
     this.#parts = parts;
     const { transport, broker, sessions, metrics } = parts;
-    this.#metrics = linkMetrics(metrics, () => this.#peers.size);
+    this.#metrics = linkMetrics(metrics, () => Array.from(this.#peers.values(), ({ link }) => link));
     this.#interest = new OwnInterest({
       routes: broker.routes,
       peers: () => this.#peers.keys(),
