@@ -4,11 +4,19 @@ import type { BatchSpan, StoredBatch } from '../store/log-store.ts';
 import { CorruptBatchError } from '../store/store-error.ts';
 import type { JetStreamShard } from './jetstream-shard.ts';
 import { type BatchFacts, type Facts, factsOf } from './messages.ts';
+import { batchesOf } from './packed-batches.ts';
 import type { ShardState } from './shard-state.ts';
 import type { StoredMessage } from './stream.ts';
 
 /** A batch with where it lies. */
-export interface FoundBatch extends BatchFacts {
+export interface FoundBatch extends StoredBatch {
+  readonly sequence: number;
+  /** Bytes of all batches before it, also of those that are gone. */
+  readonly bytesBefore: number;
+}
+
+/** A message with one batch or several. */
+interface FoundMessage extends BatchFacts {
   readonly sequence: number;
   readonly body: Uint8Array;
 }
@@ -41,26 +49,34 @@ export class BatchSearch {
     const known = this.#state.partition(partition);
     const from = Math.max(fromOffset, known?.firstOffset ?? 0);
     if (from >= (known?.nextOffset ?? 0)) return [];
-    const first = await this.holding(partition, from);
-    const batches: StoredBatch[] = [storedBatch(first)];
-    let bytes = first.byteLength;
-    let { sequence, lastOffset } = first;
-    while (bytes < maxBytes && lastOffset + 1 < known!.nextOffset) {
-      const more = await this.#following(partition, sequence + 1, lastOffset + 1, maxBytes - bytes);
-      if (more.length === 0) break;
-      for (const batch of more) {
-        bytes += batch.byteLength;
-        if (bytes > maxBytes) return batches;
+    const batches: StoredBatch[] = [];
+    let bytes = 0;
+    let messages = [await this.#messageHolding(partition, from)];
+    while (messages.length > 0) {
+      for (const batch of messages.flatMap(batchesIn)) {
+        if (batch.lastOffset < from) continue;
+        bytes += batch.bytes.length;
+        if (batches.length > 0 && bytes > maxBytes) {
+          this.#remember(partition, batch.baseOffset, batch.sequence);
+          return batches;
+        }
         batches.push(storedBatch(batch));
-        ({ sequence, lastOffset } = batch);
       }
+      const { sequence, lastOffset } = messages.at(-1)!;
       this.#remember(partition, lastOffset + 1, sequence + 1);
+      if (bytes >= maxBytes || lastOffset + 1 >= known!.nextOffset) break;
+      messages = await this.#following(partition, sequence + 1, lastOffset + 1, maxBytes - bytes);
     }
     return batches;
   }
 
   /** The batch that holds an offset which there is. @throws CorruptBatchError */
   async holding(partition: number, offset: number): Promise<FoundBatch> {
+    const message = await this.#messageHolding(partition, offset);
+    return batchesIn(message).find(({ lastOffset }) => lastOffset >= offset)!;
+  }
+
+  async #messageHolding(partition: number, offset: number): Promise<FoundMessage> {
     for (let tries = 0; tries < replicaRetries; tries++) {
       if (tries > 0) await pause(replicaRetryMs);
       const place = this.#places.get(placeKey(partition, offset));
@@ -75,14 +91,18 @@ export class BatchSearch {
 
   /** The first batch with a record at or after a time. */
   async forTime(partition: number, timestamp: number): Promise<FoundBatch | undefined> {
-    const end = this.#state.partition(partition)?.nextOffset ?? 0;
-    let found = await this.#first(partition, ({ runningMaxTimestamp }) => runningMaxTimestamp >= timestamp);
-    // A batch that is gone may have been ahead of those that stay.
-    while (found !== undefined && found.maxTimestamp < timestamp) {
-      if (found.lastOffset + 1 >= end) return undefined;
-      found = await this.holding(partition, found.lastOffset + 1);
+    const { firstOffset = 0, nextOffset: end = 0 } = this.#state.partition(partition) ?? {};
+    let message = await this.#first(partition, ({ runningMaxTimestamp }) => runningMaxTimestamp >= timestamp);
+    while (message !== undefined) {
+      const found = batchesIn(message).find(
+        ({ lastOffset, maxTimestamp }) => lastOffset >= firstOffset && maxTimestamp >= timestamp,
+      );
+      if (found !== undefined) return found;
+      // A batch that is gone may have been ahead of those that stay.
+      if (message.lastOffset + 1 >= end) return undefined;
+      message = await this.#messageHolding(partition, message.lastOffset + 1);
     }
-    return found;
+    return undefined;
   }
 
   async offsetForSize(partition: number, keepBytes: number): Promise<number> {
@@ -90,16 +110,24 @@ export class BatchSearch {
     if (known === undefined) return 0;
     const keepFrom = known.bytesEver - keepBytes;
     if (keepFrom <= known.bytesBefore) return known.firstOffset;
-    const found = await this.#first(partition, ({ bytesBefore }) => bytesBefore >= keepFrom);
-    return found?.baseOffset ?? known.nextOffset;
+    const message = await this.#first(
+      partition,
+      ({ bytesBefore, byteLength }) => bytesBefore + byteLength > keepFrom,
+    );
+    if (message === undefined) return known.nextOffset;
+    const found = batchesIn(message).find(({ bytesBefore }) => bytesBefore >= keepFrom);
+    return found?.baseOffset ?? message.lastOffset + 1;
   }
 
-  /** The first batch for which something holds that holds for all behind it. */
-  async #first(partition: number, holds: (batch: FoundBatch) => boolean): Promise<FoundBatch | undefined> {
+  /** The first message for which something holds that holds for all behind it. */
+  async #first(
+    partition: number,
+    holds: (message: FoundMessage) => boolean,
+  ): Promise<FoundMessage | undefined> {
     const { firstOffset = 0 } = this.#state.partition(partition) ?? {};
     let low = 1;
     let high = this.#state.applied + 1;
-    let best: FoundBatch | undefined;
+    let best: FoundMessage | undefined;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const found = await this.#next(partition, middle);
@@ -112,32 +140,32 @@ export class BatchSearch {
     return best;
   }
 
-  async #next(partition: number, sequence: number): Promise<FoundBatch | undefined> {
+  async #next(partition: number, sequence: number): Promise<FoundMessage | undefined> {
     const message = await this.#stream.nextOf(partition, sequence);
-    return message && foundBatch(message);
+    return message && foundMessage(message);
   }
 
-  /** Batches from a sequence on, of which the first begins at an offset; fewer where a replica does not have all. */
+  /** Messages from a sequence on, of which the first begins at an offset; fewer where a replica does not have all. */
   async #following(
     partition: number,
     sequence: number,
     offset: number,
     maxBytes: number,
-  ): Promise<FoundBatch[]> {
+  ): Promise<FoundMessage[]> {
     const messages = await this.#stream.batchesOf(
       partition,
       sequence,
       Math.min(maxBytes + readBytes, 2 * readBytes),
     );
-    const batches: FoundBatch[] = [];
+    const found: FoundMessage[] = [];
     let next = offset;
-    for (const message of messages) {
-      const batch = foundBatch(message);
-      if (batch === undefined || batch.baseOffset !== next) break;
-      batches.push(batch);
-      next = batch.lastOffset + 1;
+    for (const each of messages) {
+      const message = foundMessage(each);
+      if (message === undefined || message.baseOffset !== next) break;
+      found.push(message);
+      next = message.lastOffset + 1;
     }
-    return batches;
+    return found;
   }
 
   #remember(partition: number, offset: number, sequence: number): void {
@@ -154,11 +182,21 @@ function placeKey(partition: number, offset: number): string {
   return `${partition}/${offset}`;
 }
 
-function foundBatch(message: StoredMessage): FoundBatch | undefined {
+function foundMessage(message: StoredMessage): FoundMessage | undefined {
   const facts = factsOf(message);
   if (facts.kind !== 'batch') return undefined;
   const { sequence, body } = message;
   return { ...facts, sequence, body };
+}
+
+function batchesIn(message: FoundMessage): FoundBatch[] {
+  const { sequence } = message;
+  let { bytesBefore } = message;
+  return batchesOf(message, message.body).map((batch) => {
+    const found = { ...batch, sequence, bytesBefore };
+    bytesBefore += batch.bytes.length;
+    return found;
+  });
 }
 
 export function batchSpan({ baseOffset, lastOffset, maxTimestamp }: BatchSpan): BatchSpan {
@@ -166,5 +204,5 @@ export function batchSpan({ baseOffset, lastOffset, maxTimestamp }: BatchSpan): 
 }
 
 function storedBatch(batch: FoundBatch): StoredBatch {
-  return { ...batchSpan(batch), count: batch.count, bytes: new Uint8Array(batch.body) };
+  return { ...batchSpan(batch), count: batch.count, bytes: new Uint8Array(batch.bytes) };
 }

@@ -1,10 +1,10 @@
-import type { NewBatch } from '../store/log-store.ts';
+import { type Pack, packedBody } from './packed-batches.ts';
 import type { ShardMessage } from './stream.ts';
 
 /*
  * The messages of a shard. Their subjects have numbers in them and digests, never text of a client:
  *
- *     l.<partition>.<producer|->   a record batch, byte for byte
+ *     l.<partition>.<producer|->   a record batch, byte for byte, or several (packed-batches.ts)
  *     m                            a marker: who owns the shard from here on
  *     f.<partition>                a floor: where the partition begins, and what it was before something went
  *     d.<partition>                the partition was deleted with its topic
@@ -12,9 +12,11 @@ import type { ShardMessage } from './stream.ts';
  *     h.<digest>                   who is in a group
  *
  * The facts of each begin with the version of this format, the epoch of its writer and its number among those that this
- * writer wrote since its marker: both together are given once.
+ * writer wrote since its marker: both together are given once. A message with several batches has a version of its own, as whoever
+ * knows only the first one would take it for one batch.
  */
 const VERSION = 1;
+const PACKED_VERSION = 2;
 
 /** Who wrote a message: each pair is given once. */
 export interface WriteId {
@@ -22,7 +24,7 @@ export interface WriteId {
   readonly number: number;
 }
 
-/** What is known of a batch without its bytes. */
+/** What is known without their bytes of a batch, or of several in one message, which are as one here. */
 export interface BatchFacts {
   readonly partition: number;
   readonly baseOffset: number;
@@ -34,6 +36,8 @@ export interface BatchFacts {
   /** Bytes of all batches before it, also of those that are gone. */
   readonly bytesBefore: number;
   readonly byteLength: number;
+  /** How many batches the message has. */
+  readonly batchCount: number;
   /** Undefined where no producer is kept with it. */
   readonly producer: { readonly id: bigint; readonly state: string } | undefined;
 }
@@ -63,20 +67,20 @@ export const NOBODY = 0;
 
 const NO_BODY = new Uint8Array(0);
 
-export function batchMessage(
-  id: WriteId,
-  partition: number,
-  batch: NewBatch,
-  runningMaxTimestamp: number,
-  bytesBefore: number,
-): ShardMessage {
-  const { baseOffset, lastOffset, count, maxTimestamp, bytes, producer } = batch;
-  const rest = [baseOffset, lastOffset, count, maxTimestamp, runningMaxTimestamp, bytesBefore, bytes.length];
+export function batchMessage(id: WriteId, partition: number, pack: Pack): ShardMessage {
+  const { batches, maxTimestamp: runningMaxTimestamp, bytesBefore, bytes } = pack;
+  const { baseOffset } = batches[0]!;
+  const { lastOffset, producer } = batches.at(-1)!;
+  const count = batches.reduce((sum, batch) => sum + batch.count, 0);
+  const maxTimestamp = batches.reduce((most, batch) => Math.max(most, batch.maxTimestamp), -1);
+  const rest = [baseOffset, lastOffset, count, maxTimestamp, runningMaxTimestamp, bytesBefore, bytes];
   return {
     subject: `l.${partition}.${producer?.id ?? '-'}`,
-    facts: factsText(id, rest),
+    facts:
+      batches.length === 1 ? factsText(id, rest) : factsText(id, [...rest, batches.length], PACKED_VERSION),
+    // The last one says all that is kept of its producer.
     producer: producer && Buffer.from(producer.state).toString('base64'),
-    body: bytes,
+    body: packedBody(batches),
   };
 }
 
@@ -99,8 +103,8 @@ export function groupMessage(id: WriteId, subject: string, body: Uint8Array): Sh
   return { subject, facts: factsText(id, []), body, isRollup: true };
 }
 
-function factsText({ epoch, number }: WriteId, rest: readonly number[]): string {
-  return [VERSION, epoch, number, ...rest].join(',');
+function factsText({ epoch, number }: WriteId, rest: readonly number[], version = VERSION): string {
+  return [version, epoch, number, ...rest].join(',');
 }
 
 /** Whether no broker wrote it: each message of theirs says something of itself. */
@@ -112,7 +116,8 @@ export function isForeign({ facts }: Pick<ShardMessage, 'facts'>): boolean {
 export function factsOf({ subject, facts, producer }: Omit<ShardMessage, 'body'>): Facts {
   const [kind, first = '', second = ''] = subject.split('.');
   const [version, epoch, number, ...rest] = facts.split(',').map(Number);
-  if (version !== VERSION || number === undefined || epoch === undefined) {
+  const isKnown = version === VERSION || (version === PACKED_VERSION && kind === 'l');
+  if (!isKnown || number === undefined || epoch === undefined) {
     throw new Error(`a message on ${subject} is of another version: ${facts}`);
   }
   const id = { epoch, number };
@@ -139,6 +144,7 @@ function batchFacts(
 ): BatchFacts {
   const [baseOffset, lastOffset, count, maxTimestamp, runningMaxTimestamp, bytesBefore, byteLength] =
     rest as [number, number, number, number, number, number, number];
+  const batchCount = rest[7] ?? 1;
   return {
     ...{
       partition,
@@ -149,6 +155,7 @@ function batchFacts(
       runningMaxTimestamp,
       bytesBefore,
       byteLength,
+      batchCount,
     },
     producer: state === undefined ? undefined : { id: BigInt(producerId), state },
   };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MovableClock } from '../lib/clock.ts';
 import { batchMessage, markerMessage, NOBODY } from './messages.ts';
+import { Pack } from './packed-batches.ts';
 import { Shard } from './shard.ts';
 import { ShardState } from './shard-state.ts';
 import type { ShardStream, StoredMessage } from './stream.ts';
@@ -18,7 +19,7 @@ function damagedStream(mended: boolean, isAway: () => boolean) {
   const stored: StoredMessage[] = [
     markerMessage({ epoch: 1, number: 0 }, 7),
     ...[0, 1, 2].map((offset) =>
-      batchMessage({ epoch: 1, number: offset + 1 }, 5, batch(offset), 1, offset * 10),
+      batchMessage({ epoch: 1, number: offset + 1 }, 5, new Pack(batch(offset), 1, offset * 10)),
     ),
   ].map((message, index) => ({ ...message, sequence: index + 1 }));
   const missing = stored[2]!;
@@ -93,7 +94,7 @@ it('a marker that a follower never saw has taken its epoch', () => {
   const batch = { baseOffset: 0, lastOffset: 0, count: 1, maxTimestamp: 1, bytes: new Uint8Array(10) };
   state.apply({ ...markerMessage({ epoch: 4, number: 0 }, 7), sequence: 1 });
   expect([state.owner, state.epoch]).toEqual([7, 4]);
-  state.apply({ ...batchMessage({ epoch: 5, number: 1 }, 5, batch, 1, 0), sequence: 3 });
+  state.apply({ ...batchMessage({ epoch: 5, number: 1 }, 5, new Pack(batch, 1, 0)), sequence: 3 });
   expect([state.owner, state.epoch]).toEqual([NOBODY, 5]);
   state.apply({ ...markerMessage({ epoch: 5, number: 2 }, 8), sequence: 4 });
   expect([state.owner, state.epoch]).toEqual([8, 5]);

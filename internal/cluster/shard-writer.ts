@@ -26,7 +26,7 @@ export interface Writer {
   readonly waiting: number;
   readonly waitingBytes: number;
   /**
-   * Writes the message that is made with the next id. Resolves with its sequence when it is stored.
+   * Writes the message that is made with the next id, when its round begins at the latest. Resolves with its sequence when it is stored.
    * @param refusal of whatever comes behind it: it is the last one then.
    * @throws StoreError
    */
@@ -42,7 +42,9 @@ export interface Writer {
 }
 
 interface Waiting {
-  readonly message: ShardMessage;
+  readonly make: () => ShardMessage;
+  /** Once it was in a round: whatever becomes of that, it is the same in the next one. */
+  message: ShardMessage | undefined;
   readonly settled: Promise<number>;
   readonly resolve: (sequence: number) => void;
   readonly reject: (error: StoreError) => void;
@@ -85,10 +87,9 @@ export class ShardWriter implements Writer {
     const refusal = this.#refusal ?? this.#refusalBehindLast;
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#refusalBehindLast = refusalBehind;
-    const message = make({ epoch: this.epoch, number: this.#nextNumber++ });
+    const id = { epoch: this.epoch, number: this.#nextNumber++ };
     const { promise: settled, resolve, reject } = Promise.withResolvers<number>();
-    this.#queue.push({ message, settled, resolve, reject });
-    this.waitingBytes += message.body.length;
+    this.#queue.push({ make: () => make(id), message: undefined, settled, resolve, reject });
     if (!this.#isWriting) {
       this.#isWriting = true;
       // Later in this turn there may be more of it.
@@ -116,7 +117,7 @@ export class ShardWriter implements Writer {
     this.#tail = sequence;
     const first = this.#queue.shift();
     if (first === undefined) return;
-    this.waitingBytes -= first.message.body.length;
+    this.waitingBytes -= first.message?.body.length ?? 0;
     first.resolve(sequence);
   }
 
@@ -139,7 +140,7 @@ export class ShardWriter implements Writer {
   async #writeRound(): Promise<void> {
     const { clock } = this.#parts;
     const giveUpAtMs = clock.elapsedMs() + writePatienceMs;
-    const end = this.#firstNumber + roundLength(this.#queue);
+    const end = this.#firstNumber + this.#roundLength();
     while (this.#firstNumber < end && this.#refusal === undefined) {
       if (await this.#tried(end - this.#firstNumber)) continue;
       if (clock.elapsedMs() > giveUpAtMs) return this.end('stuck', noAnswer());
@@ -151,11 +152,38 @@ export class ShardWriter implements Writer {
   async #tried(count: number): Promise<boolean> {
     const { stream, takeUp } = this.#parts;
     const tail = this.#tail;
-    const messages = this.#queue.slice(0, count).map(({ message }) => message);
+    const messages = this.#queue.slice(0, count).map((waiting) => this.#messageOf(waiting));
     const outcome = await stream.publish(messages, tail);
     if (outcome.kind !== 'stored' || outcome.last !== tail + count) return this.#look();
     takeUp(messages.map((message, index) => ({ ...message, sequence: tail + 1 + index })));
     return true;
+  }
+
+  /** How many of those that wait are one round. A subject is rolled up once in a round. */
+  #roundLength(): number {
+    const rolledUp = new Set<string>();
+    let bytes = 0;
+    let length = 0;
+    for (const waiting of this.#queue) {
+      if (length === roundMessages) break;
+      const { subject, body, isRollup } = this.#messageOf(waiting);
+      bytes += body.length;
+      if (length > 0 && bytes > roundBytes) break;
+      if (isRollup) {
+        if (rolledUp.has(subject)) break;
+        rolledUp.add(subject);
+      }
+      length++;
+    }
+    return length;
+  }
+
+  #messageOf(waiting: Waiting): ShardMessage {
+    if (waiting.message === undefined) {
+      waiting.message = waiting.make();
+      this.waitingBytes += waiting.message.body.length;
+    }
+    return waiting.message;
   }
 
   /** Takes up what is stored behind the tail: some of what waits, or the marker of another owner. */
@@ -171,23 +199,6 @@ export class ShardWriter implements Writer {
     }
     return this.#firstNumber > before;
   }
-}
-
-/** How many of those that wait are one round. A subject is rolled up once in a round. */
-function roundLength(queue: readonly Waiting[]): number {
-  const rolledUp = new Set<string>();
-  let bytes = 0;
-  let length = 0;
-  for (const { message } of queue) {
-    bytes += message.body.length;
-    if (length > 0 && (length === roundMessages || bytes > roundBytes)) break;
-    if (message.isRollup) {
-      if (rolledUp.has(message.subject)) break;
-      rolledUp.add(message.subject);
-    }
-    length++;
-  }
-  return length;
 }
 
 function noAnswer(): StoreError {

@@ -14,6 +14,7 @@ import {
   markerMessage,
   NOBODY,
 } from './messages.ts';
+import { Pack } from './packed-batches.ts';
 import { type PartitionEnd, ShardState } from './shard-state.ts';
 import { ShardWriter, type Writer, type WriterParts } from './shard-writer.ts';
 import type { ShardStream, StoredMessage } from './stream.ts';
@@ -25,6 +26,11 @@ export interface ShardEvents {
   readonly ownership: (isOwner: boolean) => void;
   /** No replica that was asked has what lies between; nothing behind it is taken up. */
   readonly damaged?: (partition: number, fromOffset: number, toOffset: number) => void;
+}
+
+interface OpenPack {
+  readonly pack: Pack;
+  readonly stored: Promise<number>;
 }
 
 export interface ShardParts {
@@ -49,6 +55,8 @@ export class Shard {
   #writer: Writer | undefined;
   /** Where partitions end when all that waits is stored. */
   readonly #ends = new Map<number, PartitionEnd>();
+  /** By partition, what waits as one message, and takes more. */
+  readonly #packs = new Map<number, OpenPack>();
   #endFollowing: (() => void) | undefined;
   #isClaiming = false;
   #isSteppingDown = false;
@@ -112,7 +120,12 @@ export class Shard {
   }
 
   get waiting(): { changes: number; bytes: number } {
-    return { changes: this.#writer?.waiting ?? 0, bytes: this.#writer?.waitingBytes ?? 0 };
+    let { waiting: changes = 0, waitingBytes: bytes = 0 } = this.#writer ?? {};
+    for (const { pack } of this.#packs.values()) {
+      changes += pack.batches.length - 1;
+      bytes += pack.bytes;
+    }
+    return { changes, bytes };
   }
 
   /** Tries to become the owner. Resolves with whether it is; where it is not, what was stored meanwhile is known. */
@@ -181,12 +194,14 @@ export class Shard {
   #own(epoch: number, tail: number): void {
     const { stream, clock, events, makeWriter = (parts) => new ShardWriter(parts) } = this.#parts;
     this.#ends.clear();
+    this.#packs.clear();
     this.#writer = makeWriter({
       ...{ stream, clock, epoch, tail },
       takeUp: (messages) => this.#takeUp(messages),
       ended: () => {
         this.#writer = undefined;
         this.#ends.clear();
+        this.#packs.clear();
         events.ownership(false);
       },
     });
@@ -198,6 +213,7 @@ export class Shard {
     const writer = this.#writer;
     if (writer === undefined) return;
     this.#isSteppingDown = true;
+    this.#packs.clear();
     try {
       await writer.write((id) => markerMessage(id, NOBODY), notLeader()).catch(() => {});
       writer.end('stopped', notLeader());
@@ -225,8 +241,23 @@ export class Shard {
     end.nextOffset = batch.lastOffset + 1;
     end.maxTimestamp = Math.max(end.maxTimestamp, batch.maxTimestamp);
     end.bytesEver += batch.bytes.length;
-    const { maxTimestamp } = end;
-    await writer.write((id) => batchMessage(id, partition, batch, maxTimestamp, bytesEver));
+    const open = this.#packs.get(partition);
+    if (open?.pack.hasRoomFor(batch)) {
+      open.pack.add(batch, end.maxTimestamp);
+      await open.stored;
+    } else await this.#writePack(writer, partition, new Pack(batch, end.maxTimestamp, bytesEver));
+  }
+
+  /** Until it is on its way, batches that come behind it go along with it. */
+  #writePack(writer: Writer, partition: number, pack: Pack): Promise<number> {
+    let isMade = false;
+    const stored = writer.write((id) => {
+      isMade = true;
+      if (this.#packs.get(partition)?.pack === pack) this.#packs.delete(partition);
+      return batchMessage(id, partition, pack);
+    });
+    if (!isMade) this.#packs.set(partition, { pack, stored });
+    return stored;
   }
 
   /**
@@ -238,6 +269,7 @@ export class Shard {
     const writer = this.#writing();
     const end = this.#endOf(partition);
     checkFirst(offset, end.nextOffset);
+    this.#packs.delete(partition);
     const floor = { partition, firstOffset: offset, bytesBefore, ...end };
     return writer.write((id) => floorMessage(id, floor));
   }
@@ -245,6 +277,7 @@ export class Shard {
   /** The partition is gone with its topic. Resolves with the sequence of what says so. */
   deletePartition(partition: number): Promise<number> {
     this.#ends.delete(partition);
+    this.#packs.delete(partition);
     return this.#writing().write((id) => deletedMessage(id, partition));
   }
 

@@ -1,11 +1,17 @@
 /** Limits of a cluster on NATS JetStream, each with its unit in its name and the reason for its value. */
 
-import { MiB } from './units.ts';
+import { KiB, MiB } from './units.ts';
 
 /** Messages of one round: JetStream takes no more in an atomic batch. */
 export const roundMessages = 1_000;
 /** Bytes of one round: a larger one is no faster, and what comes next waits longer. */
 export const roundBytes = 4 * MiB;
+/**
+ * Batches, and bytes of them, that are one message where they wait together: the servers take some ten thousand messages a second, whatever
+ * is in them. Whoever reads one batch of a message is sent all of it.
+ */
+export const packBatches = 256;
+export const packBytes = 64 * KiB;
 /** How long an unknown outcome rests before its shard is asked again: an election of JetStream takes seconds. */
 export const roundRetryMs = 250;
 /**

@@ -7,6 +7,7 @@ import { connectToNats, makeStream } from '../../internal/cluster/connection.ts'
 import { JetStream } from '../../internal/cluster/jetstream.ts';
 import { JetStreamShard } from '../../internal/cluster/jetstream-shard.ts';
 import { factsOf } from '../../internal/cluster/messages.ts';
+import { batchesOf } from '../../internal/cluster/packed-batches.ts';
 import type { StoredMessage } from '../../internal/cluster/stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { type NatsServers, natsServer, startNats } from '../support/nats-servers.ts';
@@ -184,7 +185,8 @@ class Stored {
     if (facts.baseOffset !== this.#next)
       this.#problems.push(`offset ${facts.baseOffset} where ${this.#next} comes next`);
     this.#next = facts.lastOffset + 1;
-    this.#offsets.set(Buffer.from(message.body).toString(), facts.baseOffset);
+    for (const { bytes, baseOffset } of batchesOf(facts, message.body))
+      this.#offsets.set(Buffer.from(bytes).toString(), baseOffset);
   }
 }
 

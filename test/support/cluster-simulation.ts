@@ -1,4 +1,5 @@
 import { factsOf } from '../../internal/cluster/messages.ts';
+import { batchesOf } from '../../internal/cluster/packed-batches.ts';
 import { Shard } from '../../internal/cluster/shard.ts';
 import type { Writer, WriterParts } from '../../internal/cluster/shard-writer.ts';
 import { FakeJetStream, Machine, World } from './fake-jetstream.ts';
@@ -126,13 +127,15 @@ function problemsOf(stream: FakeJetStream, acknowledged: ReadonlyMap<string, Ack
       problems.push(`${message.sequence}: epoch ${facts.epoch} wrote behind the marker of epoch ${epoch}`);
     }
     if (facts.kind !== 'batch') continue;
-    const { partition, baseOffset, lastOffset } = facts;
-    const name = Buffer.from(message.body).toString();
-    const end = ends.get(partition) ?? 0;
-    if (baseOffset !== end) problems.push(`${name} is at offset ${baseOffset}, where ${end} comes next`);
-    ends.set(partition, lastOffset + 1);
-    if (found.has(name)) problems.push(`${name} is stored twice`);
-    found.set(name, { partition, baseOffset });
+    const { partition } = facts;
+    for (const { bytes, baseOffset, lastOffset } of batchesOf(facts, message.body)) {
+      const name = Buffer.from(bytes).toString();
+      const end = ends.get(partition) ?? 0;
+      if (baseOffset !== end) problems.push(`${name} is at offset ${baseOffset}, where ${end} comes next`);
+      ends.set(partition, lastOffset + 1);
+      if (found.has(name)) problems.push(`${name} is stored twice`);
+      found.set(name, { partition, baseOffset });
+    }
   }
   for (const [name, { partition, baseOffset }] of acknowledged) {
     const place = found.get(name);
