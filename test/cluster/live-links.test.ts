@@ -268,8 +268,11 @@ describe('live messages between nodes', { timeout: torturePatienceMs(120_000) },
     await untilRouted(publisher, 'sure', [sure]);
     const lostBefore = brokers[0]!.stats().link_messages_lost_total!;
     const chance = new Chance(7);
+    const lost = () => brokers[0]!.stats().link_messages_lost_total! - lostBefore;
     shared.loses = () => chance.is(LOSS);
-    for (let number = 0; number < LOSSY; ) {
+    let number = 0;
+    // A machine that is quick has few packets, with many messages each.
+    while (number < LOSSY || lost() === 0) {
       const acknowledged: unknown[] = [];
       for (const end = number + UNDER_WAY; number < end; number++) {
         const isTurnsLast = number % IN_TURN === 0;
@@ -281,14 +284,12 @@ describe('live messages between nodes', { timeout: torturePatienceMs(120_000) },
     }
     shared.loses = () => false;
     const numbers = textsOf(once).map(Number);
-    const lost = () => brokers[0]!.stats().link_messages_lost_total! - lostBefore;
-    await eventually(() => once.length + lost() === LOSSY, 'those that are there, and those that are lost');
-    expect(lost()).toBeGreaterThan(0);
-    expect(numbers.every((number, index) => index === 0 || number > numbers[index - 1]!)).toBe(true);
+    await eventually(() => once.length + lost() === number, 'those that are there, and those that are lost');
+    expect(numbers.every((each, index) => index === 0 || each > numbers[index - 1]!)).toBe(true);
     expect(brokers.map((broker) => broker.stats().messages_dropped_total)).toEqual([0, 0, 0]);
     // One that was sent once more because it was not known that it had come is there twice.
-    const all = new Set(Array.from({ length: LOSSY }, (_, number) => `${number}`));
-    await eventually(() => sure.length >= LOSSY, 'all that was acknowledged');
+    const all = new Set(Array.from({ length: number }, (_, index) => `${index}`));
+    await eventually(() => sure.length >= number, 'all that was acknowledged');
     expect(new Set(textsOf(sure))).toEqual(all);
   });
 
