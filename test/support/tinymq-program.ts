@@ -1,9 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-
-const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../cmd/tinymq/main.ts', import.meta.url));
+import { program } from './broker-process.ts';
 
 /** How `tinymq` ended, and what it wrote. */
 export interface TinymqEnd {
@@ -12,7 +9,7 @@ export interface TinymqEnd {
   errors: string;
 }
 
-/** A `tinymq` that is running, from its sources. */
+/** A `tinymq` that is running, as it was built. */
 export interface TinymqProcess extends Disposable {
   child: ChildProcess;
   /** What it wrote so far. */
@@ -23,7 +20,7 @@ export interface TinymqProcess extends Disposable {
 
 /** Starts `tinymq`; its standard input stays open. */
 export function startTinymq(args: readonly string[], env: NodeJS.ProcessEnv = {}): TinymqProcess {
-  const child = spawn(NODE, [MAIN, ...args], { env: { PATH: process.env.PATH, ...env } });
+  const child = spawn(program('tinymq'), args, { env: { PATH: process.env.PATH, ...env } });
   let out = '';
   let errors = '';
   child.stdin.on('error', () => {});
