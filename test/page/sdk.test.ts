@@ -48,5 +48,7 @@ describe('a page without a bundler', () => {
     // The page goes on receiving what others publish.
     broker.publish('rooms/attic/temp', '30');
     await page.getByText('rooms/attic/temp 30').waitFor();
+    // Behind its broker it would try to connect again.
+    await page.close();
   });
 });
