@@ -245,15 +245,12 @@ export class Peers {
 }
 
 /** @throws Error for what is no beat. */
-function beatOf(data: Uint8Array): Beat {
+export function beatOf(data: Uint8Array): Beat {
   const beat = JSON.parse(Buffer.from(data).toString()) as Partial<Beat> | null;
-  const isBeat = Number.isSafeInteger(beat?.node) && Number.isSafeInteger(beat?.beat) && isObject(beat?.self);
-  if (!isBeat) throw new Error('it is no beat of a node');
+  const hasNumbers = Number.isSafeInteger(beat?.node) && Number.isSafeInteger(beat?.beat);
+  if (!hasNumbers || typeof beat?.self !== 'object' || beat.self === null)
+    throw new Error('it is no beat of a node');
   return beat as Beat;
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null;
 }
 
 /** Whether NATS says that nobody listens there. */

@@ -137,7 +137,8 @@ export class PartitionFollower implements Source {
     const pace = new TurnPace();
     let from = span.fromOffset;
     while (from < span.endOffset && !partition.isEnded) {
-      const batches = await this.#read(from);
+      // Only what a transaction left is read here before it is committed, and then it is: so all that is durable is read.
+      const batches = await partition.readOrDamage(from, liveReadBytes, 'uncommitted');
       if (batches instanceof CorruptBatchError) {
         this.#parts.unreadable(batches);
         from = batches.lastOffset + 1;
@@ -150,16 +151,6 @@ export class PartitionFollower implements Source {
         if (belongsTo(batch, span)) await this.#deliverPaced(batch, pace);
         from = batch.lastOffset + 1;
       }
-    }
-  }
-
-  /** Only what a transaction left is read here before it is committed, and then it is: so all that is durable is read. */
-  async #read(from: number): Promise<StoredBatch[] | CorruptBatchError> {
-    try {
-      return await this.#parts.partition.read(from, liveReadBytes, 'uncommitted');
-    } catch (error) {
-      if (error instanceof CorruptBatchError) return error;
-      throw error;
     }
   }
 

@@ -134,13 +134,10 @@ export class Replay implements Source {
     await this.#targetReady();
     if (this.#stopped.signal.aborted) return fromOffset;
     const end = partition.readableEnd('committed');
-    let batches: StoredBatch[];
-    try {
-      batches = await partition.read(fromOffset, replayReadBytes, 'committed');
-    } catch (error) {
-      if (!(error instanceof CorruptBatchError)) throw error;
-      this.#target.damaged(error);
-      return error.lastOffset + 1;
+    const batches = await partition.readOrDamage(fromOffset, replayReadBytes, 'committed');
+    if (batches instanceof CorruptBatchError) {
+      this.#target.damaged(batches);
+      return batches.lastOffset + 1;
     }
     // Nothing lies up to there any more, where compaction has taken the newest records.
     if (batches.length === 0) return Math.max(fromOffset, end);

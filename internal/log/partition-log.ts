@@ -354,24 +354,31 @@ export class PartitionLog {
     return stored.filter((batch) => batch.lastOffset < end);
   }
 
+  /** The same, or the damage that lies there. @throws StoreUnavailableError. */
+  async readOrDamage(
+    fromOffset: number,
+    maxBytes: number,
+    isolation: Isolation = 'committed',
+    memory?: LentMemory,
+  ): Promise<StoredBatch[] | CorruptBatchError> {
+    try {
+      return await this.read(fromOffset, maxBytes, isolation, memory);
+    } catch (error) {
+      if (error instanceof CorruptBatchError) return error;
+      throw error;
+    }
+  }
+
   /**
    * The same from behind batches that are damaged, of which the store has told: their offsets are a gap, as compaction leaves them.
    *
    * @throws StoreUnavailableError.
    */
-  async readIntact(
-    fromOffset: number,
-    maxBytes: number,
-    isolation: Isolation = 'committed',
-    memory?: LentMemory,
-  ): Promise<StoredBatch[]> {
+  async readIntact(fromOffset: number, maxBytes: number, isolation: Isolation): Promise<StoredBatch[]> {
     for (let from = fromOffset; ; ) {
-      try {
-        return await this.read(from, maxBytes, isolation, memory);
-      } catch (error) {
-        if (!(error instanceof CorruptBatchError)) throw error;
-        from = error.lastOffset + 1;
-      }
+      const found = await this.readOrDamage(from, maxBytes, isolation);
+      if (!(found instanceof CorruptBatchError)) return found;
+      from = found.lastOffset + 1;
     }
   }
 

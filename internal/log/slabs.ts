@@ -91,10 +91,10 @@ export class Slab {
   usedBytes = 0;
   pieces = 0;
   readers = 0;
-  readonly #read: (slab: Slab) => void;
+  readonly #givenBack: (slab: Slab) => void;
 
-  constructor(read: (slab: Slab) => void) {
-    this.#read = read;
+  constructor(givenBack: (slab: Slab) => void) {
+    this.#givenBack = givenBack;
   }
 
   /** Whether only readers keep it. */
@@ -105,6 +105,6 @@ export class Slab {
   /** A reader is done. */
   giveBack(): void {
     this.readers--;
-    this.#read(this);
+    this.#givenBack(this);
   }
 }

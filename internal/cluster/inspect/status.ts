@@ -1,5 +1,7 @@
+import type { Msg } from '@nats-io/transport-node';
 import { beatListenMs } from '../../limits/cluster.ts';
-import type { Beat } from '../peers.ts';
+import { listen } from '../foreign-messages.ts';
+import { beatOf } from '../peers.ts';
 import { type Look, type LookOptions, type ServerStatus, withLook } from './look.ts';
 import { type ShardOwner, type StreamStatus, shardOwner, streamsOf } from './streams.ts';
 
@@ -72,17 +74,12 @@ async function ownerOf(
 /** Nodes that say now that they are there, with their Kafka address. */
 async function heard({ connection }: Look, name: string): Promise<Map<number, string | undefined>> {
   const nodes = new Map<number, string | undefined>();
-  const subscription = connection.subscribe(`${name}.beat`, {
-    callback(_error, message) {
-      try {
-        const { node, self, isGone } = message.json<Beat>();
-        if (isGone) nodes.delete(node);
-        else nodes.set(node, self.kafka && `${self.kafka.host}:${self.kafka.port}`);
-      } catch {
-        // Something else than a node says something there.
-      }
-    },
-  });
+  const take = ({ data }: Msg) => {
+    const { node, self, isGone } = beatOf(data);
+    if (isGone) nodes.delete(node);
+    else nodes.set(node, self.kafka && `${self.kafka.host}:${self.kafka.port}`);
+  };
+  const subscription = listen(connection, `${name}.beat`, take, () => {});
   await new Promise((resolve) => setTimeout(resolve, beatListenMs));
   subscription.unsubscribe();
   return nodes;

@@ -94,25 +94,16 @@ async function lastOf(
   const wanted = { filter: topic, fromOffset: 0, sinceMs: Number.NEGATIVE_INFINITY };
   let end = partition.readableEnd('committed');
   for (let looked = 0; looked < BATCHES_LOOKED_AT && end > partition.firstOffset; looked++) {
-    const batch = await batchBefore(partition, end);
-    if (batch === undefined) return undefined;
-    if (batch instanceof CorruptBatchError) {
-      end = batch.baseOffset;
+    const found = await partition.readOrDamage(end - 1, 1, 'committed');
+    if (found instanceof CorruptBatchError) {
+      end = found.baseOffset;
       continue;
     }
+    const [batch] = found;
+    if (batch === undefined) return undefined;
     const last = storedMessages(log, partition, batch, wanted, header).at(-1);
     if (last !== undefined) return last;
     end = batch.baseOffset;
   }
   return undefined;
-}
-
-/** The last batch before an offset, or the damage in its place; undefined where nothing lies there. */
-async function batchBefore(partition: PartitionLog, end: number) {
-  try {
-    return (await partition.read(end - 1, 1, 'committed'))[0];
-  } catch (error) {
-    if (error instanceof CorruptBatchError) return error;
-    throw error;
-  }
 }

@@ -198,14 +198,12 @@ export class Reading {
     fromOffset: number,
     maxBytes: number,
   ): Promise<readonly ReadBatch[]> {
-    try {
-      return await partition.read(fromOffset, maxBytes, this.isolation, this.#memory);
-    } catch (error) {
-      if (!(error instanceof CorruptBatchError)) throw error;
-      const { bytes, count } = emptyBatch(error.lastOffset + 1 - error.baseOffset);
-      setBaseOffset(bytes, 0, error.baseOffset, ANY_EPOCH);
-      return [{ bytes, lastOffset: error.baseOffset + count - 1 }];
-    }
+    const found = await partition.readOrDamage(fromOffset, maxBytes, this.isolation, this.#memory);
+    if (!(found instanceof CorruptBatchError)) return found;
+    const { baseOffset, lastOffset } = found;
+    const { bytes, count } = emptyBatch(lastOffset + 1 - baseOffset);
+    setBaseOffset(bytes, 0, baseOffset, ANY_EPOCH);
+    return [{ bytes, lastOffset: baseOffset + count - 1 }];
   }
 
   #fail(read: Read, errorCode: KafkaErrorCode): void {
