@@ -1,31 +1,20 @@
 import { chooseCommand } from '../cli/options/suite.ts';
-import { type Command, runCommands } from '../cli/run-program.ts';
+import { runCommand, runCommands } from '../cli/run-program.ts';
 import { brokerCommand } from './command.ts';
 
 run(process.argv.slice(2));
 
-async function run(argv: readonly string[]): Promise<void> {
-  /** `broker config migrate` and the like: what `tinymq config` does, where only the broker is at hand. */
-  const configuration = argv[0] === 'config' ? await configCommands() : undefined;
-  await runCommands('broker', (version) =>
-    configuration === undefined
-      ? { command: brokerCommand, argv }
-      : chooseCommand(
-          {
-            name: 'broker',
-            summary: 'Configures a broker.',
-            groups: [{ title: 'Configuration', commands: configuration }],
-          },
-          argv,
-          version,
-        ),
-  );
+function run(argv: readonly string[]): Promise<void> {
+  return argv[0] === 'config' ? runConfiguration(argv) : runCommand(brokerCommand);
 }
 
-async function configCommands(): Promise<readonly Command[]> {
-  const { configuration: group } = await import('../tinymq/config/group.ts');
-  return group.commands.map((command) => ({
+/** `broker config migrate` and the like: what `tinymq config` does, where only the broker is at hand. */
+async function runConfiguration(argv: readonly string[]): Promise<void> {
+  const { configuration } = await import('../tinymq/config/group.ts');
+  const commands = configuration.commands.map((command) => ({
     ...command,
     program: { ...command.program, name: command.program.name.replace('tinymq', 'broker') },
   }));
+  const suite = { name: 'broker', summary: 'Configures a broker.', groups: [{ ...configuration, commands }] };
+  await runCommands('broker', (version) => chooseCommand(suite, argv, version));
 }

@@ -1,8 +1,7 @@
-import { lstatSync, readFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { Failure } from '../../internal/lib/failure.ts';
 import { printableText } from '../../internal/lib/printable.ts';
 import { shownAddress } from '../../internal/lib/shown-address.ts';
-import { systemReason } from '../../internal/lib/system-reason.ts';
 import { DEFAULT_SOCKET_PATH, type Network, parseUrl } from '../../pkg/client/address.ts';
 import {
   Client,
@@ -17,6 +16,7 @@ import type { Values } from './options/option.ts';
 import { UsageError } from './options/program.ts';
 import { hintOfMqtt } from './other-protocol.ts';
 import { complain, type Invocation, warn } from './run-program.ts';
+import { tlsOf } from './tls-files.ts';
 
 /** Somebody looks at a terminal: a broker that is back should not be waited for much longer. */
 const RECONNECT_AFTER_AT_MOST_MS = 3_000;
@@ -191,34 +191,5 @@ function pairOf(
     return { network: place.network, address: address.slice(address.indexOf('://') + 3) };
   } catch (error) {
     throw new UsageError((error as Error).message);
-  }
-}
-
-/**
- * The certificates that the flags name.
- *
- * @throws UsageError where a file cannot be read, or one belongs to another that is missing.
- */
-export function tlsOf(
-  values: Pick<ConnectionValues, 'tls-ca' | 'tls-cert' | 'tls-key' | 'tls-server-name' | 'tls-insecure'>,
-) {
-  if ((values['tls-cert'] === undefined) !== (values['tls-key'] === undefined)) {
-    throw new UsageError('-tls-cert and -tls-key belong together');
-  }
-  return {
-    ca: pemOf('-tls-ca', values['tls-ca']),
-    cert: pemOf('-tls-cert', values['tls-cert']),
-    key: pemOf('-tls-key', values['tls-key']),
-    serverName: values['tls-server-name'],
-    insecure: values['tls-insecure'],
-  };
-}
-
-function pemOf(flag: string, file: string | undefined): Buffer | undefined {
-  if (file === undefined) return undefined;
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new UsageError(`${flag}: cannot read ${file}: ${systemReason(error)}`);
   }
 }

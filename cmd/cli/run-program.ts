@@ -35,7 +35,13 @@ export function runProgram<Table extends OptionTable>(
   program: Program<Table>,
   main: Main<Table>,
 ): Promise<void> {
-  return runCommands(program.name, () => ({ command: command(program, main), argv: process.argv.slice(2) }));
+  return runCommand(command(program, main));
+}
+
+/** Runs a program whose command is made already, as {@link runProgram} does. */
+export function runCommand(only: Command): Promise<void> {
+  const listed = { program: only.program, load: async () => only };
+  return runCommands(only.program.name, () => ({ command: listed, argv: process.argv.slice(2) }));
 }
 
 /** A program, or one command of it, with what it does. */
@@ -43,6 +49,12 @@ export interface Command {
   program: Program<OptionTable>;
   /** @returns the exit code. */
   run(argv: readonly string[], context: Context): Promise<number>;
+}
+
+/** A command in a table of many: its flags are known at once, and what it does is loaded when it runs. */
+export interface ListedCommand {
+  program: Program<OptionTable>;
+  load(): Promise<Command>;
 }
 
 /** What an invocation has that does not come from its own command line. */
@@ -76,7 +88,7 @@ export async function invocationOf<Table extends OptionTable>(
  */
 export async function runCommands(
   name: string,
-  choose: (version: string) => { command: Command; argv: readonly string[] },
+  choose: (version: string) => { command: ListedCommand; argv: readonly string[] },
 ): Promise<void> {
   let chosen = name;
   endWhenOutputFails(() => chosen);
@@ -86,7 +98,8 @@ export async function runCommands(
     const { command, argv } = choose(packageVersion);
     chosen = command.program.name;
     await warnOfVariables(chosen);
-    process.exitCode = await command.run(argv, { stop, version: packageVersion });
+    const loaded = await command.load();
+    process.exitCode = await loaded.run(argv, { stop, version: packageVersion });
   } catch (error) {
     if (stop.aborted && error === stop.reason) {
       // Somebody stopped it on its way, for example while it was still connecting.

@@ -1,5 +1,5 @@
 import { runBroker } from '../broker/command.ts';
-import { type Command, invocationOf, runCommands } from '../cli/run-program.ts';
+import { type Command, invocationOf, runCommand } from '../cli/run-program.ts';
 import { brokerLineOfDashmq, dashmqProgram } from './flags.ts';
 
 const dashmqCommand: Command = {
@@ -13,4 +13,4 @@ const dashmqCommand: Command = {
   },
 };
 
-runCommands('dashmq', () => ({ command: dashmqCommand, argv: process.argv.slice(2) }));
+runCommand(dashmqCommand);

@@ -6,7 +6,7 @@ import {
   EXIT_DONE,
   EXIT_FAILED,
   EXIT_USAGE,
-  runCommands,
+  runCommand,
 } from '../cli/run-program.ts';
 import { dataFolderOf, takeOver } from './database.ts';
 import { readSmqCommandLine } from './flags.ts';
@@ -35,4 +35,4 @@ function isWritten(text: string): Promise<boolean> {
   return new Promise((resolve) => process.stderr.write(text, (error) => resolve(!error)));
 }
 
-runCommands('smq', () => ({ command: smqCommand, argv: process.argv.slice(2) }));
+runCommand(smqCommand);

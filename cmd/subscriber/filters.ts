@@ -1,4 +1,4 @@
-import micromatch from 'micromatch';
+import { micromatch } from '../../internal/lib/micromatch.ts';
 import { parseReplay } from '../../internal/live/replay-filter.ts';
 import { filterProblem, matchesFilter, replayFilter } from '../../internal/topic.ts';
 import type { ReplayFrom } from '../../pkg/client/index.ts';
@@ -48,7 +48,7 @@ export function topicMatcher(
 
 function matcherOf(glob: string): (topic: string) => boolean {
   try {
-    return micromatch.matcher(glob, { dot: true });
+    return micromatch().matcher(glob, { dot: true });
   } catch (error) {
     throw new UsageError(`-match '${glob}': ${(error as Error).message}`);
   }

@@ -1,9 +1,9 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { BrokerAddress } from '../../internal/clients/socket.ts';
 import { shownAddress } from '../../internal/lib/shown-address.ts';
-import { tlsOf } from '../cli/connection.ts';
 import type { Values } from '../cli/options/option.ts';
 import { UsageError } from '../cli/options/program.ts';
+import { tlsOf } from '../cli/tls-files.ts';
 import type { kafkaOptions } from './kafka-flags.ts';
 
 type TlsFlag = 'tls' | 'tls-ca' | 'tls-cert' | 'tls-key' | 'tls-server-name' | 'tls-insecure';

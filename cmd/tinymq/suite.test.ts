@@ -27,6 +27,12 @@ describe('docs/tinymq.md', () => {
   });
 });
 
+it('has the code of each command beside its flags', async () => {
+  for (const { program, load } of tinymqSuite.groups.flatMap(({ commands }) => commands)) {
+    expect((await load()).program, program.name).toBe(program);
+  }
+});
+
 it('has each command once, and no command that hides a longer one', () => {
   const names = programs.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);

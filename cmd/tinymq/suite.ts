@@ -1,5 +1,5 @@
 import type { Suite } from '../cli/options/suite.ts';
-import type { Command } from '../cli/run-program.ts';
+import type { ListedCommand } from '../cli/run-program.ts';
 import { access } from './access/group.ts';
 import { broker } from './broker/group.ts';
 import { cluster } from './cluster/group.ts';
@@ -15,7 +15,7 @@ import { store } from './store/group.ts';
 import { topics } from './topics/group.ts';
 
 /** All commands; each group is a folder with a `group.ts`. */
-export const tinymqSuite: Suite<Command> = {
+export const tinymqSuite: Suite<ListedCommand> = {
   name: 'tinymq',
   summary: 'Administers a broker, here or far away, and reads and writes topics, of Apache Kafka too.',
   groups: [

@@ -1,6 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import WebSocket from 'ws';
+import type { WebSocket } from 'ws';
 import { systemReason } from '../../internal/lib/system-reason.ts';
 import { type Address, urlOf } from './address.ts';
 import { NodeQueueFile } from './queue-file-node.ts';
@@ -136,12 +136,14 @@ class SocketWire implements Wire {
   }
 }
 
-function openWebSocket(
+async function openWebSocket(
   address: Address,
   tls: TlsOptions,
   signal: AbortSignal,
   maxChunkBytes: number,
 ): Promise<Wire> {
+  // It brings HTTP with it, which programs with any other address start sooner without.
+  const { WebSocket } = await import('ws');
   return new Promise((resolve, reject) => {
     const webSocket = new WebSocket(urlOf(address), ['tinymq'], {
       perMessageDeflate: false,

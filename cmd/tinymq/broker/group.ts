@@ -1,25 +1,58 @@
 import type { CommandGroup } from '../../cli/options/suite.ts';
-import type { Command } from '../../cli/run-program.ts';
-import { check } from './check.ts';
-import * as clients from './clients.ts';
-import * as groups from './groups.ts';
-import * as logs from './logs.ts';
-import { exportLogs } from './logs-export.ts';
-import { importLogs } from './logs-import.ts';
-import * as retained from './retained.ts';
-import { exportRetainedMessages } from './retained-export.ts';
-import { importRetainedMessages } from './retained-import.ts';
-import * as sessions from './sessions.ts';
-import { status } from './status.ts';
+import type { ListedCommand } from '../../cli/run-program.ts';
+import {
+  checkProgram,
+  clientsKickProgram,
+  clientsLsProgram,
+  clientsShowProgram,
+  groupsLsProgram,
+  groupsResetProgram,
+  groupsRmProgram,
+  groupsShowProgram,
+  logsExportProgram,
+  logsImportProgram,
+  logsLsProgram,
+  logsShowProgram,
+  retainedExportProgram,
+  retainedGetProgram,
+  retainedImportProgram,
+  retainedLsProgram,
+  retainedRmProgram,
+  sessionsLsProgram,
+  sessionsRmProgram,
+  statusProgram,
+  subscriptionsProgram,
+} from './flags.ts';
 
-export const broker: CommandGroup<Command> = {
+export const broker: CommandGroup<ListedCommand> = {
   title: 'A broker that runs',
   commands: [
-    ...[status, check],
-    ...[clients.ls, clients.show, clients.kick],
-    ...[sessions.ls, sessions.rm, sessions.subscriptions],
-    ...[retained.ls, retained.get, retained.rm, exportRetainedMessages, importRetainedMessages],
-    ...[logs.ls, logs.show, exportLogs, importLogs],
-    ...[groups.ls, groups.show, groups.reset, groups.rm],
+    { program: statusProgram, load: async () => (await import('./status.ts')).status },
+    { program: checkProgram, load: async () => (await import('./check.ts')).check },
+    { program: clientsLsProgram, load: async () => (await import('./clients.ts')).ls },
+    { program: clientsShowProgram, load: async () => (await import('./clients.ts')).show },
+    { program: clientsKickProgram, load: async () => (await import('./clients.ts')).kick },
+    { program: sessionsLsProgram, load: async () => (await import('./sessions.ts')).ls },
+    { program: sessionsRmProgram, load: async () => (await import('./sessions.ts')).rm },
+    { program: subscriptionsProgram, load: async () => (await import('./sessions.ts')).subscriptions },
+    { program: retainedLsProgram, load: async () => (await import('./retained.ts')).ls },
+    { program: retainedGetProgram, load: async () => (await import('./retained.ts')).get },
+    { program: retainedRmProgram, load: async () => (await import('./retained.ts')).rm },
+    {
+      program: retainedExportProgram,
+      load: async () => (await import('./retained-export.ts')).exportRetainedMessages,
+    },
+    {
+      program: retainedImportProgram,
+      load: async () => (await import('./retained-import.ts')).importRetainedMessages,
+    },
+    { program: logsLsProgram, load: async () => (await import('./logs.ts')).ls },
+    { program: logsShowProgram, load: async () => (await import('./logs.ts')).show },
+    { program: logsExportProgram, load: async () => (await import('./logs-export.ts')).exportLogs },
+    { program: logsImportProgram, load: async () => (await import('./logs-import.ts')).importLogs },
+    { program: groupsLsProgram, load: async () => (await import('./groups.ts')).ls },
+    { program: groupsShowProgram, load: async () => (await import('./groups.ts')).show },
+    { program: groupsResetProgram, load: async () => (await import('./groups.ts')).reset },
+    { program: groupsRmProgram, load: async () => (await import('./groups.ts')).rm },
   ],
 };

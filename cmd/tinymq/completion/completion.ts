@@ -1,7 +1,7 @@
 import type { OptionTable } from '../../cli/options/option.ts';
 import { type Program, UsageError } from '../../cli/options/program.ts';
 import type { CommandGroup, Suite } from '../../cli/options/suite.ts';
-import { type Command, command } from '../../cli/run-program.ts';
+import { command, type ListedCommand } from '../../cli/run-program.ts';
 import { kafkaOptions, optionsFileFlag } from '../kafka-flags.ts';
 import { bashScript } from './bash.ts';
 import { fishScript } from './fish.ts';
@@ -24,11 +24,11 @@ export const completionProgram: Program<typeof options> = {
 /** @param suite all commands, this one included. */
 export function completionGroup(
   suite: () => Suite<{ program: Program<OptionTable> }>,
-): CommandGroup<Command> {
+): CommandGroup<ListedCommand> {
   const completion = command(completionProgram, async ({ operands }) => {
     process.stdout.write(scriptFor(operands[0]!, suite()));
   });
-  return { title: 'The shell', commands: [completion] };
+  return { title: 'The shell', commands: [{ program: completionProgram, load: async () => completion }] };
 }
 
 /** @throws UsageError for another shell. */

@@ -1,10 +1,12 @@
 import type { CommandGroup } from '../../cli/options/suite.ts';
-import type { Command } from '../../cli/run-program.ts';
-import { importKafka } from './kafka.ts';
-import { importMosquitto } from './mosquitto.ts';
-import { importSmq } from './smq.ts';
+import type { ListedCommand } from '../../cli/run-program.ts';
+import { importKafkaProgram, importMosquittoProgram, importSmqProgram } from './flags.ts';
 
-export const imports: CommandGroup<Command> = {
+export const imports: CommandGroup<ListedCommand> = {
   title: 'Taking over data',
-  commands: [importKafka, importMosquitto, importSmq],
+  commands: [
+    { program: importKafkaProgram, load: async () => (await import('./kafka.ts')).importKafka },
+    { program: importMosquittoProgram, load: async () => (await import('./mosquitto.ts')).importMosquitto },
+    { program: importSmqProgram, load: async () => (await import('./smq.ts')).importSmq },
+  ],
 };

@@ -1,12 +1,17 @@
 import type { CommandGroup } from '../../cli/options/suite.ts';
-import type { Command } from '../../cli/run-program.ts';
-import { bench } from '../bench/bench.ts';
-import { support } from '../support/support.ts';
-import { top } from '../top/top.ts';
-import { trace } from './trace.ts';
-import { why } from './why.ts';
+import type { ListedCommand } from '../../cli/run-program.ts';
+import { benchProgram } from '../bench/flags.ts';
+import { supportProgram } from '../support/flags.ts';
+import { topProgram } from '../top/flags.ts';
+import { traceProgram, whyProgram } from './flags.ts';
 
-export const observe: CommandGroup<Command> = {
+export const observe: CommandGroup<ListedCommand> = {
   title: 'What the broker does',
-  commands: [top, bench, why, trace, support],
+  commands: [
+    { program: topProgram, load: async () => (await import('../top/top.ts')).top },
+    { program: benchProgram, load: async () => (await import('../bench/bench.ts')).bench },
+    { program: whyProgram, load: async () => (await import('./why.ts')).why },
+    { program: traceProgram, load: async () => (await import('./trace.ts')).trace },
+    { program: supportProgram, load: async () => (await import('../support/support.ts')).support },
+  ],
 };

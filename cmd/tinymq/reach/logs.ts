@@ -6,7 +6,6 @@ import type { LogParts } from '../../../internal/admin/operations/records.ts';
 import { BrokerError } from '../../../internal/errors.ts';
 import { Failure } from '../../../internal/lib/failure.ts';
 import { STORE_FILE } from '../../../internal/store/sqlite/store-file.ts';
-import { openLogs } from '../../cli/open-logs.ts';
 import { complain } from '../../cli/run-program.ts';
 import { NotRunning, withBroker } from './reach.ts';
 import { type Place, targetOf } from './target.ts';
@@ -40,6 +39,7 @@ export async function withLogs<T>(
     const { folder, kafkaLogDirs } = target;
     const isThere = kafkaLogDirs.length > 0 || existsSync(join(folder, STORE_FILE));
     if (!isThere && !(mayCreate && target.isNamed)) throw error;
+    const { openLogs } = await import('../../cli/open-logs.ts');
     const logs = await openLogs(kafkaLogDirs.length > 0 ? { directories: kafkaLogDirs } : folder, (text) =>
       complain(name, text),
     );

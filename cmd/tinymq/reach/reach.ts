@@ -11,7 +11,6 @@ import { type AdminOperation, OWNER } from '../../../internal/admin/operation.ts
 import { adminSocketPath } from '../../../internal/admin/socket-path.ts';
 import { Failure } from '../../../internal/lib/failure.ts';
 import { systemReason } from '../../../internal/lib/system-reason.ts';
-import { openStoredAccess } from '../../../internal/server/stored-access.ts';
 import { STORE_FILE } from '../../../internal/store/sqlite/store-file.ts';
 import { credentialsOf, type GivenCredentials } from '../../cli/credentials.ts';
 import type { Values } from '../../cli/options/option.ts';
@@ -154,6 +153,8 @@ async function throughStore<T>(
       `no broker runs with ${folder}, and there is no store in it; name the folder of the broker with -data-dir, where a store is made if there is none (a broker with -memory has none: give it -users FILE)`,
     );
   }
+  // What opens stores, which nobody needs while a broker runs.
+  const { openStoredAccess } = await import('../../../internal/server/stored-access.ts');
   await using stored = await openStoredAccess(
     kafkaLogDirs.length > 0 ? { directories: [...kafkaLogDirs] } : folder,
   );

@@ -1,9 +1,11 @@
 import type { CommandGroup } from '../../cli/options/suite.ts';
-import type { Command } from '../../cli/run-program.ts';
-import { consume } from './consume.ts';
-import { produce } from './produce.ts';
+import type { ListedCommand } from '../../cli/run-program.ts';
+import { consumeProgram, produceProgram } from './flags.ts';
 
-export const records: CommandGroup<Command> = {
+export const records: CommandGroup<ListedCommand> = {
   title: 'Messages',
-  commands: [produce, consume],
+  commands: [
+    { program: produceProgram, load: async () => (await import('./produce.ts')).produce },
+    { program: consumeProgram, load: async () => (await import('./consume.ts')).consume },
+  ],
 };

@@ -1,10 +1,12 @@
 import type { CommandGroup } from '../../cli/options/suite.ts';
-import type { Command } from '../../cli/run-program.ts';
-import { backup } from './backup.ts';
-import { restore } from './restore.ts';
-import { verify } from './verify.ts';
+import type { ListedCommand } from '../../cli/run-program.ts';
+import { backupProgram, restoreProgram, verifyProgram } from './flags.ts';
 
-export const store: CommandGroup<Command> = {
+export const store: CommandGroup<ListedCommand> = {
   title: 'The store of a broker',
-  commands: [backup, restore, verify],
+  commands: [
+    { program: backupProgram, load: async () => (await import('./backup.ts')).backup },
+    { program: restoreProgram, load: async () => (await import('./restore.ts')).restore },
+    { program: verifyProgram, load: async () => (await import('./verify.ts')).verify },
+  ],
 };
