@@ -32,6 +32,7 @@ function fakeStream() {
   const jetStream = {
     connection,
     lastSequence: async () => stream.replicaHas,
+    subjects: async () => new Map(),
     has: async (_stream: string, _filter: string, sequence: number) => sequence <= stream.leaderHas,
     async ask(_what: string, { config }: { config: { deliver_subject: string; opt_start_seq?: number } }) {
       const tell = (message: object) => inboxes.get(config.deliver_subject)?.(undefined, message);

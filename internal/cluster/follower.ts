@@ -1,5 +1,13 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { createInbox, type Msg, nanos } from '@nats-io/transport-node';
-import { followerBeatMs, followerDelayMs, followerLookMs, followerSilenceMs } from '../limits/cluster.ts';
+import {
+  followerBeatMs,
+  followerDelayMs,
+  followerLookMs,
+  followerSilenceMs,
+  lastReadTries,
+  replicaRetryMs,
+} from '../limits/cluster.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import type { JetStream, StreamMessage } from './jetstream.ts';
 
@@ -103,18 +111,61 @@ async function hasMore(jetStream: JetStream, { stream, filter }: Followed, after
 
 /** The last messages of all subjects of a filter, in their order: complete up to the moment of asking. */
 export async function lastOfSubjects(jetStream: JetStream, followed: Followed): Promise<StreamMessage[]> {
-  const messages: StreamMessage[] = [];
-  await eachLast(jetStream, followed, (message) => messages.push(message));
-  return messages;
+  const last = new Map<string, StreamMessage>();
+  await eachLast(jetStream, followed, (message) => last.set(message.subject, message));
+  return [...last.values()].sort((a, b) => a.sequence - b.sequence);
 }
 
 /**
- * The same without keeping them: calls `take` with each and resolves behind the last. What is replaced while this reads comes behind
- * all others, and may be replaced again before it comes; so the leader of the stream is asked some more times what the last one is.
+ * The same without keeping them: calls `take` with each and resolves behind the last. A replica leaves out what is damaged there, without
+ * a word; so what came is compared with what the leader counts, and what is missing is asked of the others, and comes behind the rest.
  *
  * @param take throws where a message cannot be read, which is passed over.
  */
-export function eachLast(
+export async function eachLast(
+  jetStream: JetStream,
+  followed: Followed,
+  take: (message: StreamMessage) => void,
+): Promise<void> {
+  const { stream, filter } = followed;
+  const found = new Set<string>();
+  const takeFound = (message: StreamMessage) => {
+    found.add(message.subject);
+    passingOver(jetStream, take)(message);
+  };
+  await readLast(jetStream, followed, takeFound);
+  const counts = await jetStream.subjects(stream, filter);
+  let missing = [...counts.keys()].filter((subject) => !found.has(subject));
+  for (let tries = 0; missing.length > 0 && tries < lastReadTries; tries++) {
+    if (tries > 0) await pause(replicaRetryMs);
+    for (const subject of missing) {
+      const message = await jetStream.lastAnywhere(stream, subject);
+      if (message !== undefined) takeFound(message);
+    }
+    missing = missing.filter((subject) => !found.has(subject));
+  }
+  for (const subject of missing) {
+    // It may have been deleted meanwhile.
+    const isLost = (await jetStream.subjects(stream, subject)).size > 0;
+    if (isLost) jetStream.noteLost(subject, 'no server that was asked can read it');
+  }
+}
+
+function passingOver(jetStream: JetStream, take: (message: StreamMessage) => void) {
+  return (message: StreamMessage): void => {
+    try {
+      take(message);
+    } catch (error) {
+      jetStream.noteForeign(message.subject, (error as Error).message);
+    }
+  };
+}
+
+/**
+ * Reads the last messages from one replica. What is replaced while this reads comes behind all others, and may be replaced again before
+ * it comes; so the leader of the stream is asked some more times what the last one is.
+ */
+function readLast(
   jetStream: JetStream,
   followed: Followed,
   take: (message: StreamMessage) => void,
@@ -132,11 +183,7 @@ export function eachLast(
       { deliver_policy: 'last_per_subject' },
       {
         take(message, pending) {
-          try {
-            take(message);
-          } catch (error) {
-            jetStream.noteForeign(message.subject, (error as Error).message);
-          }
+          take(message);
           taken = message.sequence;
           if (until === undefined ? pending === 0 : taken >= until) void reached();
           return true;

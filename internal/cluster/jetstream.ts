@@ -51,6 +51,12 @@ export interface StreamInfo {
   config: { num_replicas: number; placement?: { tags?: readonly string[] } };
 }
 
+/** A page of the subjects of a stream. */
+interface SubjectsAnswer {
+  readonly total: number;
+  readonly state: { readonly subjects?: Readonly<Record<string, number>> };
+}
+
 /** A message as the leader of its stream tells it, with its headers and its body in base64. */
 interface LeadersMessage {
   seq: number;
@@ -69,10 +75,17 @@ const HEADER_BYTES = 4_096;
 export class JetStream {
   readonly connection: NatsConnection;
   readonly noteForeign: NoteForeign;
+  /** Told of the last message of a subject that is on no replica any more. */
+  readonly noteLost: NoteForeign;
 
-  constructor(connection: NatsConnection, noteForeign: NoteForeign = () => {}) {
+  constructor(
+    connection: NatsConnection,
+    noteForeign: NoteForeign = () => {},
+    noteLost: NoteForeign = () => {},
+  ) {
     this.connection = connection;
     this.noteForeign = noteForeign;
+    this.noteLost = noteLost;
   }
 
   /** Bytes of the largest message that the servers take, without its headers. */
@@ -115,6 +128,15 @@ export class JetStream {
     return messageOf(found);
   }
 
+  /** The last message of a subject, from any replica; undefined where that has none, or cannot read it. */
+  async lastAnywhere(stream: string, subject: string): Promise<StreamMessage | undefined> {
+    const question = JSON.stringify({ last_by_subj: subject });
+    const found = await this.#askAnyReplica((timeoutMs) =>
+      this.#request(`$JS.API.DIRECT.GET.${stream}`, question, undefined, timeoutMs),
+    );
+    return messageOf(found);
+  }
+
   /** The sequence of the last message of a stream, or of a filter; 0 where there is none. The leader says it. */
   async lastSequence(stream: string, filter?: string): Promise<number> {
     if (filter === undefined) return (await this.ask<StreamInfo>(`STREAM.INFO.${stream}`)).state.last_seq;
@@ -140,6 +162,21 @@ export class JetStream {
   /** Whether the leader has a message of a filter at or above a sequence. @throws JetStreamError; StoreUnavailableError */
   async has(stream: string, filter: string, sequence: number): Promise<boolean> {
     return (await this.#askLeader(stream, { seq: sequence, next_by_subj: filter })) !== undefined;
+  }
+
+  /** The subjects of a stream, or of a filter, and how many messages of each its leader counts, also where it cannot read them. */
+  async subjects(stream: string, filter = '>'): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    for (let offset = 0, total = 1; offset < total; ) {
+      const question = { subjects_filter: filter, offset };
+      const answer = await this.ask<SubjectsAnswer>(`STREAM.INFO.${stream}`, question);
+      const page = Object.entries(answer.state.subjects ?? {});
+      if (page.length === 0) break;
+      for (const [subject, count] of page) counts.set(subject, count);
+      offset += page.length;
+      total = answer.total;
+    }
+    return counts;
   }
 
   async #askLeader(stream: string, question: object): Promise<LeadersMessage | undefined> {

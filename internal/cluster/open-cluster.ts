@@ -39,7 +39,9 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const { clock = systemClock, logger } = options;
   const warn = (problem: string) => logger.warn({ problem }, 'a NATS server cannot be used at the moment');
   const noteForeign = foreignTeller((fields) => logger.warn(fields, FOREIGN));
-  const store = new JetStreamStore({ ...options, warn, noteForeign, shards: shardCount, clock });
+  const noteLost = foreignTeller((fields) => logger.warn(fields, LOST));
+  const told = { warn, noteForeign, noteLost };
+  const store = new JetStreamStore({ ...options, ...told, shards: shardCount, clock });
   const control = await store.connect();
   let live: NatsConnection | undefined;
   try {
@@ -55,6 +57,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 const FOREIGN = 'a message that no broker of this cluster wrote is passed over';
+const LOST = 'a message is on no server any more: see tinymq cluster check';
 const ONE_SERVER =
   'there is one NATS server: whatever is kept is lost with its disk, and nothing is written while it is down; a cluster needs three';
 

@@ -23,6 +23,8 @@ export interface JetStreamStoreOptions extends NatsOptions {
   readonly shards: number;
   readonly clock: Clock;
   readonly noteForeign?: NoteForeign | undefined;
+  /** Told of what no server has any more. */
+  readonly noteLost?: NoteForeign | undefined;
 }
 
 /** The streams of a cluster, opened one after the other: first what all nodes agree on, then the shards. */
@@ -67,7 +69,8 @@ export class OpenStreams {
     const connection = await this.#patiently(() => connectToNats(this.#options));
     this.#connection = connection;
     try {
-      this.jetStream = new JetStream(connection, this.#options.noteForeign);
+      const { noteForeign, noteLost } = this.#options;
+      this.jetStream = new JetStream(connection, noteForeign, noteLost);
       const meta = { name: `${name}-meta`, subjects: [`${name}.meta.>`], isLastOnly: true };
       this.replicas = await this.#patiently(() => makeStream(this.jetStream, meta, fsync));
       await this.#patiently(() => this.#openTopics(meta.name));

@@ -57,7 +57,9 @@ export class ShardState {
   restore(messages: readonly StoredMessage[]): void {
     this.#partitions.clear();
     for (const message of messages) {
-      this.#take(factsOf(message));
+      const facts = factsOf(message);
+      if (facts.epoch > this.epoch) this.#missMarker(facts.epoch);
+      this.#take(facts);
       this.applied = message.sequence;
     }
   }

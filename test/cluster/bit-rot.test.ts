@@ -146,34 +146,6 @@ describe.runIf('there' in program)('a bit that flips on the disk of a NATS serve
     },
   );
 
-  it.each([
-    ['what a group has committed', 'g.'],
-    ['a marker', 'm'],
-  ])('in %s of one of them is found', { timeout: 180_000 }, async (_name, subject) => {
-    const store = await opened();
-    await eventually(() => store.claimAll(), 'an owner');
-    const commit = { topic: 'orders', partition: 0, offset: 7, leaderEpoch: -1, metadata: '' };
-    await store.saveGroupOffsets('readers', [{ ...commit, committedAtMs: 1 }]);
-    await store.close();
-    const victim = nats.servers[((await leader()) + 1) % 3]!;
-    await stopped(victim, (server) => flipBitOf(server, `${cluster}.0.${subject}`));
-    const { findings } = await clusterCheck({ ...look(), countsOnly: false });
-    expect(findings.map(({ server, stream }) => ({ server, stream }))).toEqual([
-      { server: victim.name, stream: `${cluster}-L0` },
-    ]);
-  });
-
-  /** In the headers of the last message of a subject. */
-  function flipBitOf(server: NatsServer, subject: string): void {
-    const blocks = globSync(join(server.folder, `jetstream/*/streams/${cluster}-L0/msgs/*.blk`));
-    for (const block of blocks.filter((file) => readFileSync(file).includes(subject))) {
-      const bytes = readFileSync(block);
-      const place = bytes.indexOf('T: ', bytes.lastIndexOf(subject));
-      bytes[place] = bytes[place]! ^ 4;
-      writeFileSync(block, bytes);
-    }
-  }
-
   it('on all of them is told by its offsets, with exit code 1', { timeout: 180_000 }, async () => {
     for (const server of nats.servers) await stopped(server, (stopping) => flipBit(stopping));
     const flags = ['-cluster', nats.urls.join(','), '-cluster-name', cluster];

@@ -12,6 +12,8 @@ interface Chain {
   next: number | undefined;
   readonly gaps: { from: number; to: number }[];
   floor: FloorFacts | undefined;
+  /** Whether nobody knows any more where the partition begins. */
+  isFloorLost: boolean;
 }
 
 /** The batches of each partition of a shard, in their order: offsets follow on each other, so what is missing shows. */
@@ -29,14 +31,27 @@ export class Chains {
 
   /** What is missing, but for what retention took. */
   lost(): LostOffsets[] {
-    return [...this.#chains].flatMap(([partition, { gaps, next, floor }]) => {
-      const { firstOffset = 0, nextOffset = 0 } = floor ?? {};
+    return [...this.#chains].flatMap(([partition, { gaps, next, floor, isFloorLost }]) => {
+      const [first] = gaps;
+      const begin = isFloorLost && first?.from === 0 ? first.to : 0;
+      const { firstOffset = begin, nextOffset = 0 } = floor ?? {};
       // What is behind the last batch shows only where a floor says that there was more.
       const end = { from: next ?? firstOffset, to: nextOffset };
       return [...gaps, end]
         .map(({ from, to }) => ({ partition, firstOffset: Math.max(from, firstOffset), lastOffset: to - 1 }))
         .filter((lost) => lost.firstOffset <= lost.lastOffset);
     });
+  }
+
+  /** No server can read where a partition begins: what is missing before its first batch says nothing. */
+  loseFloor(partition: number): void {
+    this.#chainOf(partition).isFloorLost = true;
+  }
+
+  /** Where the batches of a partition end that were seen. */
+  endOf(partition: number): number {
+    const { next, floor } = this.#chains.get(partition) ?? {};
+    return next ?? floor?.nextOffset ?? 0;
   }
 
   #seeBatch({ partition, baseOffset, lastOffset }: BatchFacts): void {
@@ -49,7 +64,7 @@ export class Chains {
   #chainOf(partition: number): Chain {
     let chain = this.#chains.get(partition);
     if (chain === undefined) {
-      chain = { next: undefined, gaps: [], floor: undefined };
+      chain = { next: undefined, gaps: [], floor: undefined, isFloorLost: false };
       this.#chains.set(partition, chain);
     }
     return chain;

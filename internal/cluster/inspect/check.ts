@@ -7,12 +7,14 @@ import type { JetStream } from '../jetstream.ts';
 import { FACTS } from '../jetstream-shard.ts';
 import type { TopicRecord } from '../meta.ts';
 import { Chains, type LostOffsets } from './chain.ts';
-import { type Comparison, compareReplicas } from './compare.ts';
+import { type Comparison, compareReplicas, type Lacking } from './compare.ts';
 import { compareCounts } from './counts.ts';
 import { type CheckFinding, type ServerFolder, wipeAdvice } from './finding.ts';
+import { type Kind, type KindCount, kindOf, kindText, RECORD_BATCH } from './kinds.ts';
 import { type Look, type LookOptions, withLook } from './look.ts';
 import type { ReplicaMessage } from './replica-readers.ts';
 import { type StreamStatus, streamsOf } from './streams.ts';
+import { type Unread, unreadMessages } from './unread.ts';
 
 export interface CheckedStream {
   readonly stream: string;
@@ -78,26 +80,18 @@ async function checkStream(
   const stream = await whenCurrent(look, name, found);
   const findings = replicaFindings(stream);
   const servers = serversOf(stream, look);
-  const chains = stream.shard === undefined ? undefined : new Chains();
-  const prefix = `${name}.${stream.shard}.`;
+  const seen = new Seen(name, stream.shard);
+  const which = { cluster: name, stream: stream.stream, servers };
   const compare = (see: (message: ReplicaMessage) => void) =>
-    compareReplicas(look.jetStream, stream.stream, servers, stream.lastSequence, see);
-  let compared = await compare(({ subject, facts }) => chains?.see(subject.slice(prefix.length), facts));
+    compareReplicas(look.jetStream, which, stream.lastSequence, see);
+  let compared = await compare((message) => seen.see(message));
   // A server that copies a stream from others says that it is current all the while.
   for (let lacked = 0; lacked !== lackingOf(compared) && lackingOf(compared) > 0; ) {
     lacked = lackingOf(compared);
     await pause(copyingMs);
     compared = await compare(() => {});
   }
-  for (const { server, count, firstSequence, lastSequence } of compared.lacking) {
-    const problem = `${server} lacks ${count.toLocaleString('en-US')} of the messages of ${stream.stream} that others have, from sequence ${firstSequence} to ${lastSequence}`;
-    findings.push({
-      server,
-      stream: stream.stream,
-      problem,
-      advice: wipeAdvice(server, stream.stream, folders),
-    });
-  }
+  findings.push(...compared.lacking.map((lacking) => lackingFinding(lacking, folders)));
   for (const server of compared.unread) {
     if (stream.replicas.some((replica) => replica.server === server && replica.isAway)) continue;
     findings.push({
@@ -107,7 +101,7 @@ async function checkStream(
       advice: CHECK_AGAIN,
     });
   }
-  findings.push(...(await chainFindings(look, name, stream, chains)));
+  findings.push(...(await lostFindings(look, name, stream, seen)));
   return { checked: { stream: stream.stream, messages: compared.messages, servers }, findings };
 }
 
@@ -159,14 +153,52 @@ function replicaFindings({ stream, replicas }: StreamStatus): CheckFinding[] {
   });
 }
 
-async function chainFindings(
+function lackingFinding(
+  { server, stream, count, kinds, firstSequence, lastSequence }: Lacking,
+  folders: ReadonlyMap<string, ServerFolder>,
+): CheckFinding {
+  const what = kinds.map(kindText).join(', ');
+  return {
+    server,
+    stream,
+    kinds: byKind(kinds),
+    problem: `${server} lacks ${count.toLocaleString('en-US')} of the messages of ${stream} that others have, from sequence ${firstSequence} to ${lastSequence}: ${what}`,
+    advice: wipeAdvice(server, stream, folders),
+  };
+}
+
+/** What was read of a stream, from whichever server. */
+class Seen {
+  readonly counts = new Map<string, number>();
+  /** Undefined for a stream that is no shard of the logs. */
+  readonly chains: Chains | undefined;
+  readonly prefix: string;
+
+  constructor(name: string, shard: number | undefined) {
+    this.chains = shard === undefined ? undefined : new Chains();
+    this.prefix = `${name}.${shard}.`;
+  }
+
+  see({ subject, facts }: Pick<ReplicaMessage, 'subject' | 'facts'>): void {
+    this.counts.set(subject, (this.counts.get(subject) ?? 0) + 1);
+    this.chains?.see(subject.slice(this.prefix.length), facts);
+  }
+}
+
+/** What no server has any more. */
+async function lostFindings(
   { jetStream }: Look,
   name: string,
-  { stream, shard }: StreamStatus,
-  chains: Chains | undefined,
+  { stream, lastSequence }: StreamStatus,
+  { counts, chains, prefix }: Seen,
 ): Promise<CheckFinding[]> {
-  if (chains === undefined || chains.lost().length === 0) return [];
-  const prefix = `${name}.${shard}.`;
+  const unread = await unreadMessages(jetStream, stream, counts, lastSequence);
+  const findings = unreadFindings(name, stream, unread);
+  if (chains === undefined) return findings;
+  for (const partition of unreadOf('f', prefix, unread).keys()) chains.loseFloor(partition);
+  // Behind the last batch of a partition no offset tells that there was another one.
+  const ends = unreadOf('l', prefix, unread);
+  if (chains.lost().length === 0 && ends.size === 0) return findings;
   // What retention took meanwhile has a floor by now.
   for (const letter of ['f', 'd']) {
     const followed = { stream, filter: `${prefix}${letter}.*`, isHeadersOnly: true };
@@ -175,9 +207,45 @@ async function chainFindings(
     }
   }
   const lost = chains.lost();
-  if (lost.length === 0) return [];
   const topics = await topicNames(jetStream, name);
-  return lost.map((each) => lostFinding(stream, each, topics.get(each.partition)));
+  for (const { partition } of lost) ends.delete(partition);
+  return [
+    ...findings,
+    ...lost.map((each) => lostFinding(stream, each, topics.get(each.partition))),
+    ...[...ends].map(([partition, count]) =>
+      endFinding(stream, partition, count, chains.endOf(partition), topics.get(partition)),
+    ),
+  ];
+}
+
+/** Of record batches their offsets tell more. */
+function unreadFindings(name: string, stream: string, unread: readonly Unread[]): CheckFinding[] {
+  const counts = new Map<Kind, number>();
+  for (const { subject, count } of unread) {
+    const kind = kindOf(name, subject);
+    if (kind !== RECORD_BATCH) counts.set(kind, (counts.get(kind) ?? 0) + count);
+  }
+  return [...counts].map(([kind, count]) => ({
+    server: undefined,
+    stream,
+    kinds: byKind([{ kind, count }]),
+    problem: `${kindText({ kind, count })} of ${stream} ${count === 1 ? 'is' : 'are'} on no server that was read`,
+    advice: `${BRING_BACK} Otherwise they are lost: ${kind.loss}`,
+  }));
+}
+
+/** By partition, how many of the messages on the subjects of a letter nobody could read. */
+function unreadOf(letter: string, prefix: string, unread: readonly Unread[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { subject, count } of unread) {
+    const [kind, partition] = subject.slice(prefix.length).split('.');
+    if (kind === letter) counts.set(Number(partition), (counts.get(Number(partition)) ?? 0) + count);
+  }
+  return counts;
+}
+
+function byKind(kinds: readonly KindCount[]): Record<string, number> {
+  return Object.fromEntries(kinds.map(({ kind, count }) => [kind.many, count]));
 }
 
 function lostFinding(
@@ -185,13 +253,34 @@ function lostFinding(
   { partition, firstOffset, lastOffset }: LostOffsets,
   topic: string | undefined,
 ): CheckFinding {
-  const where = topic ?? `partition id ${partition}`;
   return {
     server: undefined,
     stream,
-    problem: `offsets ${firstOffset} to ${lastOffset} of ${where} are on no server that was read`,
-    advice: `Readers are told that these are damaged. If a server is away, bring it back and check again. Otherwise they are lost: readers go on at offset ${lastOffset + 1}.`,
+    problem: `offsets ${firstOffset} to ${lastOffset} of ${placeText(partition, topic)} are on no server that was read`,
+    advice: `Readers are told that these are damaged. ${BRING_BACK} Otherwise they are lost: readers go on at offset ${lastOffset + 1}.`,
   };
+}
+
+function endFinding(
+  stream: string,
+  partition: number,
+  count: number,
+  end: number,
+  topic: string | undefined,
+): CheckFinding {
+  return {
+    server: undefined,
+    stream,
+    kinds: byKind([{ kind: RECORD_BATCH, count }]),
+    problem: `${kindText({ kind: RECORD_BATCH, count })} of ${placeText(partition, topic)} from offset ${end} on ${count === 1 ? 'is' : 'are'} on no server that was read`,
+    advice: `${BRING_BACK} Otherwise they are lost: brokers that start from now on take the partition to end at offset ${end}.`,
+  };
+}
+
+const BRING_BACK = 'If a server is away, bring it back and check again.';
+
+function placeText(partition: number, topic: string | undefined): string {
+  return topic ?? `partition id ${partition}`;
 }
 
 /** By the ids of partitions, what people call them. */

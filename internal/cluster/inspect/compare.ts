@@ -1,5 +1,6 @@
 import { lookedForMessages } from '../../limits/cluster.ts';
 import type { JetStream } from '../jetstream.ts';
+import { type KindCount, kindCounts } from './kinds.ts';
 import { type ReplicaMessage, type ReplicaReader, replicaReaders } from './replica-readers.ts';
 
 /** Messages that one server has not, or not as they were written, and others have. */
@@ -7,6 +8,8 @@ export interface Lacking {
   readonly server: string;
   readonly stream: string;
   readonly count: number;
+  /** What they are. */
+  readonly kinds: readonly KindCount[];
   readonly firstSequence: number;
   readonly lastSequence: number;
 }
@@ -18,6 +21,13 @@ export interface Comparison {
   readonly unread: readonly string[];
 }
 
+/** Which stream of which cluster, and the servers that have it. */
+export interface Compared {
+  readonly cluster: string;
+  readonly stream: string;
+  readonly servers: readonly string[];
+}
+
 /**
  * Reads a stream from each of its servers side by side, up to a sequence, and hands each message over that any of them has.
  *
@@ -25,8 +35,7 @@ export interface Comparison {
  */
 export async function compareReplicas(
   jetStream: JetStream,
-  stream: string,
-  servers: readonly string[],
+  { cluster, stream, servers }: Compared,
   until: number,
   see: (message: ReplicaMessage) => void,
 ): Promise<Comparison> {
@@ -34,12 +43,19 @@ export async function compareReplicas(
   try {
     const { messages, missing } = await readSideBySide(readers, until, see);
     const lacking: Lacking[] = [];
-    for (const [server, sequences] of missing) {
-      const still = await stillThere(jetStream, stream, sequences);
+    for (const [server, lacked] of missing) {
+      const still = await stillThere(
+        jetStream,
+        stream,
+        lacked.map(({ sequence }) => sequence),
+      );
       if (still.length === 0) continue;
       const [firstSequence, lastSequence] = [still[0]!, still.at(-1)!];
-      const count = sequences.filter((each) => each >= firstSequence && each <= lastSequence).length;
-      lacking.push({ server, stream, count, firstSequence, lastSequence });
+      const subjects = lacked
+        .filter(({ sequence }) => sequence >= firstSequence && sequence <= lastSequence)
+        .map(({ subject }) => subject);
+      const kinds = kindCounts(cluster, subjects);
+      lacking.push({ server, stream, count: subjects.length, kinds, firstSequence, lastSequence });
     }
     return { messages, lacking, unread: servers.filter((server) => !readers.has(server)) };
   } finally {
@@ -47,12 +63,14 @@ export async function compareReplicas(
   }
 }
 
+type Lacked = Pick<ReplicaMessage, 'sequence' | 'subject'>;
+
 async function readSideBySide(
   readers: ReadonlyMap<string, ReplicaReader>,
   until: number,
   see: (message: ReplicaMessage) => void,
-): Promise<{ messages: number; missing: Map<string, number[]> }> {
-  const missing = new Map<string, number[]>([...readers.keys()].map((server) => [server, []]));
+): Promise<{ messages: number; missing: Map<string, Lacked[]> }> {
+  const missing = new Map<string, Lacked[]>([...readers.keys()].map((server) => [server, []]));
   for (let messages = 0; ; messages++) {
     const empty = [...readers.values()].filter(({ isEmpty }) => isEmpty);
     if (empty.length > 0) await Promise.all(empty.map((reader) => reader.fetch()));
@@ -61,7 +79,9 @@ async function readSideBySide(
     for (const [server, reader] of readers) {
       const { head } = reader;
       if (head?.sequence === next.sequence) reader.take();
-      if (!isSame(head, next)) missing.get(server)!.push(next.sequence);
+      if (!isSame(head, next)) {
+        missing.get(server)!.push({ sequence: next.sequence, subject: next.subject });
+      }
     }
     see(next);
   }

@@ -8,6 +8,8 @@ export interface CheckFinding {
   /** The server to do something about; undefined where it is no single one. */
   readonly server: string | undefined;
   readonly stream: string;
+  /** By what they hold, how many messages are meant. */
+  readonly kinds?: Readonly<Record<string, number>>;
   /** A sentence. */
   readonly problem: string;
   /** What to do. */
