@@ -71,7 +71,7 @@ torture-store: build ## Kill a broker whose doors all write CYCLES times (1000) 
 	@TORTURE=$$(($${CYCLES:-1000} / 2)) $(VITEST) test/faults/every-door-killed
 
 torture-cluster: build ## Kill and stop the brokers and NATS servers of a cluster FAULTS times (100), and owners of a shard half as often
-	@TORTURE=$$((($${FAULTS:-100} + 9) / 10)) $(VITEST) test/cluster/kills test/cluster/fence
+	@TORTURE=$$((($${FAULTS:-100} + 9) / 10)) $(VITEST) test/cluster/kills test/cluster/fence test/cluster/kafka-answers
 
 torture-clients: build ## Try every client of Kafka's on a cluster of which a node is killed: half an hour
 	@TORTURE=$${TORTURE:-2} $(VITEST) test/cluster/kafka-clients

@@ -60,3 +60,21 @@ it('a leader that refuses as others write is left alone', async () => {
   }
   expect(stream.changes).toBe(0);
 });
+
+/* Each partition that a client asked for the end of was a write of its own, one after the other. */
+it('whoever asks at once whether this node owns the shard is answered by one marker', async () => {
+  const stream = new MiscountingStream();
+  stream.changes = 1;
+  const shard = new Shard({
+    node: 3,
+    stream,
+    clock: new MovableClock(),
+    events: { applied() {}, ownership() {} },
+  });
+  expect(await shard.claim()).toBe(true);
+  const before = stream.stored.length;
+  await Promise.all([shard.confirm(), shard.confirm(), shard.confirm()]);
+  expect(stream.stored.length - before).toBe(1);
+  await shard.confirm();
+  expect(stream.stored.length - before).toBe(2);
+});

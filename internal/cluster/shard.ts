@@ -57,6 +57,8 @@ export class Shard {
   readonly #ends = new Map<number, PartitionEnd>();
   /** By partition, what waits as one message, and takes more. */
   readonly #packs = new Map<number, OpenPack>();
+  /** A marker that waits, and proves as much to whoever asks before its round begins. */
+  #confirming: Promise<number> | undefined;
   #endFollowing: (() => void) | undefined;
   #isClaiming = false;
   #isSteppingDown = false;
@@ -195,6 +197,7 @@ export class Shard {
     const { stream, clock, events, makeWriter = (parts) => new ShardWriter(parts) } = this.#parts;
     this.#ends.clear();
     this.#packs.clear();
+    this.#confirming = undefined;
     this.#writer = makeWriter({
       ...{ stream, clock, epoch, tail },
       takeUp: (messages) => this.#takeUp(messages),
@@ -202,6 +205,7 @@ export class Shard {
         this.#writer = undefined;
         this.#ends.clear();
         this.#packs.clear();
+        this.#confirming = undefined;
         events.ownership(false);
       },
     });
@@ -229,7 +233,15 @@ export class Shard {
    * @throws StoreError `not-leader`; StoreUnavailableError
    */
   async confirm(): Promise<void> {
-    await this.#writing().write((id) => markerMessage(id, this.#parts.node));
+    const writer = this.#writing();
+    if (this.#confirming === undefined) {
+      const confirming = writer.write((id) => {
+        if (this.#confirming === confirming) this.#confirming = undefined;
+        return markerMessage(id, this.#parts.node);
+      });
+      this.#confirming = confirming;
+    }
+    await this.#confirming;
   }
 
   /** @throws StoreError `conflict`, `not-leader`; StoreUnavailableError */

@@ -108,12 +108,14 @@ export class Groups {
 
   /**
    * {@link Coordinator.offsets}. A member that is told of no offset begins at an end of the log, so a node that was replaced
-   * and does not know it yet must not say that: the store is asked first whether this one still coordinates.
+   * and does not know it yet must not say that: the store is asked first whether this one still coordinates. What the member before
+   * it has committed may be on its way to such a store for seconds, and is waited for.
    */
   async offsets(groupId: string, isStable: boolean): Promise<OffsetsByTopic | GroupError> {
     const coordinator = this.#coordinator;
     if (coordinator === undefined) return this.#absence;
     const { store } = this.#options;
+    const isShared = store.confirm !== undefined;
     if (store.confirm !== undefined) {
       const isConfirmed = await store.confirm('groups').then(
         () => true,
@@ -121,7 +123,7 @@ export class Groups {
       );
       if (!isConfirmed) return 'notCoordinator';
     }
-    const offsets = await coordinator.offsets(groupId, isStable);
+    const offsets = await coordinator.offsets(groupId, isStable || isShared);
     return coordinator === this.#coordinator ? offsets : this.#absence;
   }
 

@@ -76,6 +76,24 @@ export function leaderError(
     : KafkaErrorCode.unknownLeaderEpoch;
 }
 
+/**
+ * The same, after the store was asked: a client begins where it is told that a log ends, so a node that was replaced and does not know it
+ * must not tell that.
+ */
+export async function confirmedLeaderError(
+  partition: PartitionLog,
+  currentLeaderEpoch?: number,
+): Promise<KafkaErrorCode | undefined> {
+  const error = leaderError(partition, currentLeaderEpoch);
+  if (error !== undefined) return error;
+  try {
+    await partition.confirm();
+    return leaderError(partition, currentLeaderEpoch);
+  } catch (problem) {
+    return storeError(problem).errorCode;
+  }
+}
+
 /** Those that occur more than once, which Kafka refuses. */
 export function duplicatesOf<T>(values: Iterable<T>): Set<T> {
   const seen = new Set<T>();

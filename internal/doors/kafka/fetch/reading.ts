@@ -10,7 +10,14 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
 import type { RequestContext } from '../handler.ts';
-import { ANY_EPOCH, askedTopic, isolationOf, leaderError, unknownTopic } from '../topics.ts';
+import {
+  ANY_EPOCH,
+  askedTopic,
+  confirmedLeaderError,
+  isolationOf,
+  leaderError,
+  unknownTopic,
+} from '../topics.ts';
 import { type EndOfEpoch, endOfEpoch } from './leader-epochs.ts';
 import type { FetchedPartition } from './sessions.ts';
 
@@ -121,12 +128,8 @@ export class Reading {
   /** A client begins anew where an offset is not there: a node that was replaced and does not know it must not say that. */
   async #makeSure(read: Read): Promise<void> {
     const { partition, asked } = read;
-    try {
-      await partition!.confirm();
-      read.errorCode = leaderError(partition!, asked.currentLeaderEpoch) ?? offsetError(partition!, asked);
-    } catch (error) {
-      this.#fail(read, storeError(error).errorCode);
-    }
+    const refusal = await confirmedLeaderError(partition!, asked.currentLeaderEpoch);
+    read.errorCode = refusal ?? offsetError(partition!, asked);
   }
 
   /** Whether the log still has what its reader has seen of it (KIP-595). */
@@ -140,6 +143,7 @@ export class Reading {
         await partition.confirm();
         this.#fail(read, KafkaErrorCode.offsetOutOfRange);
       } else if (end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset) {
+        await partition.confirm();
         read.divergingEpoch = end;
         this.#isUrgent = true;
       }

@@ -8,7 +8,7 @@ import { KafkaErrorCode } from '../../../protocol/kafka/error-codes.ts';
 import type { RequestOf, ResponseOf } from '../../../protocol/kafka/schema.ts';
 import { storeError } from '../errors.ts';
 import { defineHandler, type RequestContext } from '../handler.ts';
-import { duplicatesOf, isolationOf, leaderError } from '../topics.ts';
+import { confirmedLeaderError, duplicatesOf, isolationOf } from '../topics.ts';
 
 type Asked = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number];
 type Found = ResponseOf<typeof listOffsets>['topics'][number]['partitions'][number];
@@ -61,8 +61,8 @@ async function listPartition(
   if (denial !== undefined) return failed(asked, denial.errorCode);
   const partition = parts.logs.topic(name)?.partitions[asked.partitionIndex];
   if (partition === undefined) return failed(asked, KafkaErrorCode.unknownTopicOrPartition);
-  const wrongLeader = leaderError(partition, asked.currentLeaderEpoch);
-  if (wrongLeader !== undefined) return failed(asked, wrongLeader);
+  const refusal = await confirmedLeaderError(partition, asked.currentLeaderEpoch);
+  if (refusal !== undefined) return failed(asked, refusal);
   const { timestamp } = asked;
   if (timestamp < 0 && timestamp !== MAX_TIMESTAMP) {
     const special = SPECIAL[timestamp];

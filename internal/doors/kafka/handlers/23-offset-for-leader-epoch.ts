@@ -5,7 +5,7 @@ import { storeError } from '../errors.ts';
 import { endOfEpoch } from '../fetch/leader-epochs.ts';
 import { defineHandler, type KafkaParts } from '../handler.ts';
 import type { RequestAccess } from '../request-access.ts';
-import { leaderError } from '../topics.ts';
+import { confirmedLeaderError } from '../topics.ts';
 
 type Asked = RequestOf<typeof offsetForLeaderEpoch>['topics'][number]['partitions'][number];
 type Found = ResponseOf<typeof offsetForLeaderEpoch>['topics'][number]['partitions'][number];
@@ -32,7 +32,7 @@ async function answerFor(
   if (denial !== undefined) return failed(asked, denial.errorCode);
   const partition = logs.topic(name)?.partitions[asked.partition];
   if (partition === undefined) return failed(asked, KafkaErrorCode.unknownTopicOrPartition);
-  const wrongLeader = leaderError(partition, asked.currentLeaderEpoch);
+  const wrongLeader = await confirmedLeaderError(partition, asked.currentLeaderEpoch);
   if (wrongLeader !== undefined) return failed(asked, wrongLeader);
   try {
     const end = await endOfEpoch(partition, asked.leaderEpoch);
