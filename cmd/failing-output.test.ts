@@ -1,9 +1,8 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { run, start } from '../test/support/broker-process.ts';
+import { type ProgramName, program, run, start } from '../test/support/broker-process.ts';
 import { eventually } from '../test/support/eventually.ts';
 
 /*
@@ -16,9 +15,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const FULL = 'cannot write to the standard output: the disk is full\n';
 
-function lineOf(name: string, rest: string): string {
-  const main = fileURLToPath(new URL(`./${name}/main.ts`, import.meta.url));
-  return `'${process.execPath}' '${main}' ${rest}`;
+function lineOf(name: ProgramName, rest: string): string {
+  return `'${program(name)}' ${rest}`;
 }
 
 function shell(line: string): ReturnType<typeof run> {
@@ -26,7 +24,7 @@ function shell(line: string): ReturnType<typeof run> {
 }
 
 describe.runIf(existsSync('/dev/full'))('on a full disk', () => {
-  it.each([
+  it.each<[ProgramName, string]>([
     ['broker', '-help'],
     ['publisher', '-help'],
     ['subscriber', '-version'],
@@ -60,8 +58,7 @@ it('in a closed pipe is one line and exit code 1', async () => {
  * A broker opened the debugger of its runtime for everybody on the machine at SIGUSR1, and ended at SIGUSR2.
  */
 it('signals without a meaning change nothing', async () => {
-  const main = fileURLToPath(new URL('./broker/main.ts', import.meta.url));
-  const broker = start(process.execPath, [main, '-address', 'localhost:0', '-log-level', 'info']);
+  const broker = start(program('broker'), ['-address', 'localhost:0', '-log-level', 'info']);
   await eventually(() => broker.stdout().includes('Ctrl-C'), 'the banner');
   broker.child.kill('SIGUSR1');
   broker.child.kill('SIGUSR2');

@@ -4,17 +4,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CertificateSet, makeCertificates } from '../certs/make.ts';
 import { type Client, connect } from '../pkg/client/index.ts';
 import { type RunningBroker, startBroker } from '../pkg/embed/index.ts';
+import { program } from '../test/support/broker-process.ts';
 
 /*
- * The programs as processes, from their sources, against brokers of this process.
+ * The programs as processes, as they were built, against brokers of this process.
  */
 
-const NODE = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));
 const VERSION = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   .version as string;
 
@@ -31,8 +30,7 @@ interface Program {
 const running = new Set<ChildProcess>();
 
 function start(name: Name, flags: string[], options: { env?: NodeJS.ProcessEnv } = {}): Program {
-  const main = fileURLToPath(new URL(`./${name}/main.ts`, import.meta.url));
-  const child = spawn(NODE, [main, ...flags], { env: { PATH: process.env.PATH, ...options.env } });
+  const child = spawn(program(name), flags, { env: { PATH: process.env.PATH, ...options.env } });
   running.add(child);
   let out = '';
   let errors = '';

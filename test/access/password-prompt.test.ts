@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import type { ProgramName } from '../support/broker-process.ts';
 import { urlOf } from '../support/listeners.ts';
 import { startInTerminal, type TerminalProgram } from '../support/pseudo-terminal.ts';
 import { runTinymq } from '../support/tinymq-program.ts';
@@ -99,8 +100,8 @@ describe('a password that is typed to log in', () => {
 });
 
 /** Runs a program, and types into the terminal when that asks. */
-async function typedInto(main: string, args: string[], keys: string[], prompt: string) {
-  using program = startInTerminal(main, args);
+async function typedInto(name: ProgramName, args: string[], keys: string[], prompt: string) {
+  using program = startInTerminal(name, args);
   await typeAll(program, keys, prompt);
   return { code: await program.ended, screen: program.screen() };
 }

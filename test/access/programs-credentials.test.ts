@@ -3,7 +3,6 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { identityOf } from '../../internal/access/identity.ts';
@@ -11,9 +10,9 @@ import { makePassword } from '../../internal/access/users/passwords.ts';
 import { scramText } from '../../internal/access/users/scram-text.ts';
 import { SCRAM_MECHANISMS } from '../../internal/access/users/user.ts';
 import { type Authenticator, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
+import { type ProgramName, program } from '../support/broker-process.ts';
 import { urlOf } from '../support/listeners.ts';
 
-const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 const PASSWORD = 'open-sesame-77';
 const DOORS = ['frames', 'kafka', 'grpc'] as const;
 
@@ -57,13 +56,12 @@ interface End {
 }
 
 function run(
-  program: string,
+  name: ProgramName,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   input = 'one\n',
 ): Promise<End> {
-  const main = fileURLToPath(new URL(`../../cmd/${program}/main.ts`, import.meta.url));
-  const child = spawn(NODE, [main, ...args], { env: { PATH: process.env.PATH, ...env } });
+  const child = spawn(program(name), args, { env: { PATH: process.env.PATH, ...env } });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
   child.stdin.on('error', () => {});

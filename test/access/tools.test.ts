@@ -2,20 +2,18 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeF
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { AdminClient, socketTransport } from '../../internal/admin/client.ts';
 import { listUsers } from '../../internal/admin/operations/users.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { type BrokerOptions, type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { connectMqtt, openMqtt } from '../mqtt/client.ts';
-import { run, start } from '../support/broker-process.ts';
+import { program, run, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { runTinymq, startTinymq } from '../support/tinymq-program.ts';
 
 const NOT_AUTHORIZED = 0x87;
 const QUOTA_EXCEEDED = 0x97;
-const BROKER = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-tools-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -251,11 +249,7 @@ describe('the socket of the tools', () => {
 it('without broker and store the tools say so', async () => {
   const { code, errors } = await runTinymq(['users', 'list'], '', { TINYMQ_DATA_DIR: newFolder() });
   expect([code, errors]).toEqual([0, '']);
-  const nowhere = await run(
-    process.execPath,
-    [fileURLToPath(new URL('../../cmd/tinymq/main.ts', import.meta.url)), 'users', 'list'],
-    { cwd: folder },
-  );
+  const nowhere = await run(program('tinymq'), ['users', 'list'], { cwd: folder });
   expect(nowhere.code).toBe(1);
   expect(nowhere.stderr).toContain('no broker runs with ./data, and there is no store in it');
 });
@@ -286,9 +280,9 @@ describe('a broker that is killed between a change and its answer', () => {
   // Whatever was answered lasts; what was not answered is there as a whole or not at all.
   it('has every change that was answered', async () => {
     const dataDir = newFolder();
-    const args = [BROKER, '-network', 'tcp', '-address', '127.0.0.1:0', '-data-dir', dataDir, '-quiet'];
+    const args = ['-network', 'tcp', '-address', '127.0.0.1:0', '-data-dir', dataDir, '-quiet'];
     for (let round = 0; round < 3; round++) {
-      const broker = start(process.execPath, args);
+      const broker = start(program('broker'), args);
       const socket = join(dataDir, 'tinymq.sock');
       const client = new AdminClient(socketTransport(socket));
       await eventually(

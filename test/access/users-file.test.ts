@@ -2,17 +2,15 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { makePassword } from '../../internal/access/users/passwords.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { type RunningBroker, startBroker, UnprotectedError } from '../../pkg/embed/index.ts';
 import { connectMqtt, openMqtt, type RawMqtt } from '../mqtt/client.ts';
-import { brokerProcess, REPORTING, start } from '../support/broker-process.ts';
+import { brokerProcess, program, REPORTING, start } from '../support/broker-process.ts';
 
 const NOT_AUTHORIZED = 0x87;
 const BAD_CREDENTIALS = 0x86;
-const BROKER = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-users-file-'));
 const file = join(folder, 'users.yaml');
@@ -164,8 +162,8 @@ describe.runIf(existsSync('/proc/self/limits'))('a broker that is out of file de
     write({ anna: { password: hash, groups: ['staff'] } });
     const line = 'ulimit -n 64; exec "$0" "$@"';
     const flags = ['-address', 'localhost:0', '-connect-timeout', '1h', '-max-clients', '20', '-memory'];
-    const args = [BROKER, ...flags, '-users', file, ...REPORTING];
-    const running = start('sh', ['-c', line, process.execPath, ...args]);
+    const args = [...flags, '-users', file, ...REPORTING];
+    const running = start('sh', ['-c', line, program('broker'), ...args]);
     const broker = await brokerProcess(running);
     try {
       const anna = await login(broker.url, 'anna', 'secret');

@@ -1,16 +1,14 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { startBroker } from '../../pkg/embed/index.ts';
-import { run } from '../support/broker-process.ts';
+import { program, run } from '../support/broker-process.ts';
 
-const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-check-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const check = (...args: string[]) => run(process.execPath, [MAIN, '-check-config', ...args], { cwd: folder });
+const check = (...args: string[]) => run(program('broker'), ['-check-config', ...args], { cwd: folder });
 
 describe('broker -check-config', () => {
   it('says that a configuration is right, and opens nothing, beside a broker too', async () => {

@@ -1,12 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { connectLasting } from '../mqtt/lasting-broker.ts';
-import { type BrokerProcess, brokerProcess, REPORTING, run, start } from '../support/broker-process.ts';
+import {
+  type BrokerProcess,
+  brokerProcess,
+  program,
+  REPORTING,
+  run,
+  start,
+} from '../support/broker-process.ts';
 
-const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-folder-'));
 const started: BrokerProcess[] = [];
 
@@ -19,7 +24,7 @@ describe('a folder that another broker has', () => {
   it('ends a broker that was given it by name, and leaves one that was given none in memory', async () => {
     const first = await startIn(folder, '-data-dir', 'data');
     const { client } = await connectLasting(first, 5, 'lasting');
-    const named = await run(process.execPath, [MAIN, '-address', 'localhost:0', '-data-dir', 'data'], {
+    const named = await run(program('broker'), ['-address', 'localhost:0', '-data-dir', 'data'], {
       cwd: folder,
     });
     expect(named).toMatchObject({ code: 1 });
@@ -44,8 +49,8 @@ describe('a folder that cannot be used', () => {
   ])('%s ends the start of a broker that was given it by name', async (place, reason) => {
     writeFileSync(join(folder, 'a-file'), '');
     for (const flags of [[], ['-kafka', 'localhost:0'], ['-log', '#']]) {
-      const args = [MAIN, '-address', 'localhost:0', '-data-dir', place, ...flags];
-      const ended = await run(process.execPath, args, { cwd: folder });
+      const args = ['-address', 'localhost:0', '-data-dir', place, ...flags];
+      const ended = await run(program('broker'), args, { cwd: folder });
       expect(ended).toMatchObject({ code: 1, stdout: '' });
       expect(ended.stderr).toBe(`broker: the data folder ${place} cannot be used: ${reason}\n`);
     }
@@ -65,7 +70,7 @@ describe('a folder that cannot be used', () => {
 
 async function startIn(cwd: string, ...flags: string[]): Promise<BrokerProcess> {
   const broker = await brokerProcess(
-    start(process.execPath, [MAIN, '-address', 'localhost:0', ...REPORTING, ...flags], { cwd }),
+    start(program('broker'), ['-address', 'localhost:0', ...REPORTING, ...flags], { cwd }),
   );
   started.push(broker);
   return broker;

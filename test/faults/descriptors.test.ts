@@ -2,17 +2,15 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { connectMqtt } from '../mqtt/client.ts';
-import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/broker-process.ts';
+import { type BrokerProcess, brokerProcess, program, REPORTING, start } from '../support/broker-process.ts';
 
 /*
  * Out of file descriptors the runtime closes whoever connects, and nobody is told: the log of a broker stayed empty,
  * also at debug, while every third client failed.
  */
 
-const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 const LIMIT = 64;
 const NOT_AUTHORIZED = 0x87;
 const sockets: Socket[] = [];
@@ -74,8 +72,8 @@ describe.runIf(existsSync('/proc/self/limits'))('a broker with few descriptors',
 
 async function limitedBroker(...flags: string[]): Promise<BrokerProcess> {
   const line = `ulimit -n ${LIMIT}; exec "$0" "$@"`;
-  const args = [MAIN, '-address', 'localhost:0', '-connect-timeout', '1h', ...REPORTING, ...flags];
-  return brokerProcess(start('sh', ['-c', line, process.execPath, ...args]));
+  const args = ['-address', 'localhost:0', '-connect-timeout', '1h', ...REPORTING, ...flags];
+  return brokerProcess(start('sh', ['-c', line, program('broker'), ...args]));
 }
 
 function dial({ url }: BrokerProcess): void {

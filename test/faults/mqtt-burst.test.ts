@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
 import { encodePacket } from '../../internal/protocol/mqtt/encode.ts';
 import { PacketType } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
-import { brokerProcess, REPORTING, start } from '../support/broker-process.ts';
+import { brokerProcess, program, REPORTING, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 
-const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 const CLIENTS = Math.min(3_000, systemBacklog());
 
 const sockets: Socket[] = [];
@@ -18,7 +16,7 @@ afterEach(() => {
 
 it('a burst of clients waits for a broker that is busy, and not one is reset', async () => {
   const flags = ['-address', '127.0.0.1:0', '-memory', ...REPORTING];
-  await using broker = await brokerProcess(start(process.execPath, [MAIN, ...flags]));
+  await using broker = await brokerProcess(start(program('broker'), [...flags]));
   const { hostname, port } = new URL(broker.url);
   const problems: Error[] = [];
   const answers = new Map<number, Buffer>();

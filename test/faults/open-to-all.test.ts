@@ -1,10 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { makeCertificates } from '../../certs/make.ts';
-import { run, start } from '../support/broker-process.ts';
+import { type ProgramName, program, run, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 
 /*
@@ -18,21 +17,20 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const EVENT = '"event":"open-to-all"';
 const LINE = /^Everybody who reaches \S+ may read and write everything\.$/gm;
 
-async function started(name: string, args: readonly string[]): Promise<{ out: string; errors: string }> {
-  const main = fileURLToPath(new URL(`../../cmd/${name}/main.ts`, import.meta.url));
-  const program = start(process.execPath, [main, ...args], { cwd: folder });
+async function started(name: ProgramName, args: readonly string[]): Promise<{ out: string; errors: string }> {
+  const running = start(program(name), args, { cwd: folder });
   await eventually(
-    () => program.stdout().includes('Ctrl-C') || program.child.exitCode !== null,
+    () => running.stdout().includes('Ctrl-C') || running.child.exitCode !== null,
     'the banner',
   );
-  program.child.kill('SIGTERM');
-  const { code, stdout, stderr } = await program.ended;
+  running.child.kill('SIGTERM');
+  const { code, stdout, stderr } = await running.ended;
   expect(code, stderr).toBe(0);
   return { out: stdout, errors: stderr };
 }
 
 describe('a listener that everybody reaches and nobody guards is said at the start', () => {
-  it.each<[string, string[], string[]]>([
+  it.each<[ProgramName, string[], string[]]>([
     ['broker', ['-address', ':0', '-allow-anonymous'], ['frames']],
     [
       'broker',
@@ -53,15 +51,14 @@ describe('a listener that everybody reaches and nobody guards is said at the sta
 });
 
 describe('a broker without users does not open to everybody', () => {
-  it.each<[string, string[], string]>([
+  it.each<[ProgramName, string[], string]>([
     ['broker', ['-address', ':0'], 'tcp://:0'],
     ['broker', ['-listen', 'ws://[::]:0,tcp://127.0.0.1:0', '-memory'], 'ws://[::]:0'],
     ['broker', ['-kafka', '0.0.0.0:0', '-grpc', ':0'], 'tcp://0.0.0.0:0 and tcp://:0'],
     ['dashmq', ['-port', '0', '-memory', '-allow-anonymous=false'], 'tcp://0.0.0.0:0'],
     ['smq', ['-port', '0', '-allow-anonymous=false'], 'tcp://:0'],
   ])('%s %j', async (name, args, urls) => {
-    const main = fileURLToPath(new URL(`../../cmd/${name}/main.ts`, import.meta.url));
-    const { code, stderr, stdout } = await run(process.execPath, [main, ...args], { cwd: folder });
+    const { code, stderr, stdout } = await run(program(name), args, { cwd: folder });
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toContain(`${name}: ${urls} would be open to everybody who reaches this machine`);
     expect(stderr).toContain('Add users (tinymq users add NAME, or -users FILE)');
@@ -70,7 +67,7 @@ describe('a broker without users does not open to everybody', () => {
 });
 
 describe('no word is said of', () => {
-  it.each<[string, string[]]>([
+  it.each<[ProgramName, string[]]>([
     ['broker', ['-address', 'localhost:0', '-kafka', '127.0.0.1:0', '-grpc', '[::1]:0', '-memory']],
     ['broker', ['-address', '127.1:0', '-allow-anonymous']],
     ['dashmq', ['-host', 'localhost', '-port', '0', '-memory']],

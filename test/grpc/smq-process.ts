@@ -1,8 +1,5 @@
-import { fileURLToPath } from 'node:url';
-import { type Running, start } from '../support/broker-process.ts';
+import { program, type Running, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
-
-const MAIN = fileURLToPath(new URL('../../cmd/smq/main.ts', import.meta.url));
 
 /** `smq` in a process of its own, which listens on a port that was free. */
 export interface SmqProcess extends Running {
@@ -15,7 +12,7 @@ export async function startSmq(
   args: readonly string[],
   options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<SmqProcess> {
-  const running = start(process.execPath, [MAIN, '-port', '0', ...args], options);
+  const running = start(program('smq'), ['-port', '0', ...args], options);
   let port = 0;
   let isOver = false;
   running.ended.then(() => {

@@ -4,9 +4,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { run } from '../support/broker-process.ts';
+import { program, run } from '../support/broker-process.ts';
 import { rounds } from '../support/torture.ts';
 import { TestClient } from './grpc-client.ts';
 import { type SmqProcess, startSmq, stopSmq } from './smq-process.ts';
@@ -15,8 +14,6 @@ import { type SmqProcess, startSmq, stopSmq } from './smq-process.ts';
  * `smq` as a program: what its users' scripts rely on, what was acknowledged survives kill -9, and a database of the
  * original is taken over.
  */
-
-const MAIN = fileURLToPath(new URL('../../cmd/smq/main.ts', import.meta.url));
 
 let folder: string;
 let dbPath: string;
@@ -82,14 +79,14 @@ describe('wrong usage', () => {
     ['a place that is not there', ['--dbpath', '/nonexistent/x/y.db'], 1, 'failed to create database driver'],
     ['no place', ['--dbpath', ''], 1, 'failed to create database driver'],
   ])('%s', async (_what, args, code, text) => {
-    const ended = await run(process.execPath, [MAIN, '--dbpath', dbPath, '-port', '0', ...args]);
+    const ended = await run(program('smq'), ['--dbpath', dbPath, '-port', '0', ...args]);
     expect(ended.code).toBe(code);
     expect(ended.stderr).toContain(text);
   });
 
   it('a file that is no database is left alone', async () => {
     writeFileSync(dbPath, 'my diary');
-    const { code, stderr } = await run(process.execPath, [MAIN, '--dbpath', dbPath, '-port', '0']);
+    const { code, stderr } = await run(program('smq'), ['--dbpath', dbPath, '-port', '0']);
     expect([code, stderr]).toEqual([1, expect.stringContaining('is not a database')]);
   });
 
@@ -97,14 +94,14 @@ describe('wrong usage', () => {
     const server = createServer().listen(0);
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
-    const ended = await run(process.execPath, [MAIN, '--dbpath', dbPath, '-port', String(port)]);
+    const ended = await run(program('smq'), ['--dbpath', dbPath, '-port', String(port)]);
     server.close();
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain('the port is taken by another program');
   });
 
   it('--help is none', async () => {
-    const { code, stderr } = await run(process.execPath, [MAIN, '--help']);
+    const { code, stderr } = await run(program('smq'), ['--help']);
     expect([code, stderr]).toEqual([0, expect.stringContaining('-dbpath string')]);
   });
 });
@@ -142,7 +139,7 @@ it.each<[string, string[], NodeJS.ProcessEnv]>([
   ['TINYMQ_CHECK_CONFIG=true', [], { TINYMQ_CHECK_CONFIG: 'true' }],
 ])('takes nothing over with %s', async (_, args, env) => {
   writeOriginalDatabase();
-  const { code, stdout } = await run(process.execPath, [MAIN, '--dbpath', dbPath, ...args], { env });
+  const { code, stdout } = await run(program('smq'), ['--dbpath', dbPath, ...args], { env });
   expect([code, stdout]).toEqual([0, expect.stringContaining('The configuration is right.')]);
   expect(readdirSync(folder)).toEqual(['test.db']);
 });

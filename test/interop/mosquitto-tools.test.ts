@@ -1,16 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
-import { type Ended, start } from '../support/broker-process.ts';
+import { type Ended, type ProgramName, program, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 
 /*
  * The jobs of docs/mosquitto-tools.md, typed as they stand there: what mosquitto's tool and ours print, or publish, is the same.
  */
 
-const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 const page = readFileSync(new URL('../../docs/mosquitto-tools.md', import.meta.url), 'utf8');
 const JOBS = [
   ...page.matchAll(/^\| (.+?) \| `(mosquitto_(?:pub|sub) [^|]*)` \| `((?:publisher|subscriber) [^|]*)` \|/gm),
@@ -92,8 +90,6 @@ function timeless(text: string): string {
 
 /** As a person types it. */
 function shell(line: string): Promise<Ended> {
-  const typed = line.replace(/\b(publisher|subscriber)\b/, (name) => {
-    return `${NODE} ${fileURLToPath(new URL(`../../cmd/${name}/main.ts`, import.meta.url))}`;
-  });
+  const typed = line.replace(/\b(publisher|subscriber)\b/, (name) => program(name as ProgramName));
   return start('sh', ['-c', typed]).ended;
 }

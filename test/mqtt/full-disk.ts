@@ -1,17 +1,15 @@
-import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { Packet } from '../../internal/protocol/mqtt/packet.ts';
-import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/broker-process.ts';
+import { type BrokerProcess, brokerProcess, program, REPORTING, start } from '../support/broker-process.ts';
 import type { RawMqtt } from './client.ts';
 
-const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 /** Some hundred of them fill the small disk. */
 const TEXT_BYTES = 50_000;
 
 /** A broker of the sources that keeps its data in a folder. */
 export function startOnDisk(dataDir: string, flags: readonly string[] = []): Promise<BrokerProcess> {
   const all = ['-address', 'localhost:0', '-data-dir', dataDir, ...flags, ...REPORTING];
-  return brokerProcess(start(process.execPath, [MAIN, ...all]));
+  return brokerProcess(start(program('broker'), [...all]));
 }
 
 /** A long text with a number. */

@@ -1,13 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import type { Connect, Version } from '../../internal/protocol/mqtt/packet.ts';
-import { type BrokerProcess, brokerProcess, REPORTING, start } from '../support/broker-process.ts';
+import { type BrokerProcess, brokerProcess, program, REPORTING, start } from '../support/broker-process.ts';
 import { openMqtt, type RawMqtt } from './client.ts';
-
-const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 
 /** Starts brokers of the sources, each in a process of its own, whose folders are gone after the tests of a file. */
 export function useLastingBrokers(): (dataDir: string, flags?: readonly string[]) => Promise<BrokerProcess> {
@@ -20,7 +17,7 @@ export function useLastingBrokers(): (dataDir: string, flags?: readonly string[]
   });
   return async (dataDir, flags = []) => {
     const all = ['-address', 'localhost:0', '-data-dir', join(folder, dataDir), ...flags, ...REPORTING];
-    const broker = await brokerProcess(start(process.execPath, [MAIN, ...all]));
+    const broker = await brokerProcess(start(program('broker'), [...all]));
     started.push(broker);
     return broker;
   };

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { fullDiskBytes } from '../../internal/limits/server.ts';
 import { offsetCommit } from '../../internal/protocol/kafka/apis/08-offset-commit.ts';
@@ -16,14 +15,20 @@ import { connectMqtt, type RawMqtt } from '../mqtt/client.ts';
 import { startOnDisk, textOf } from '../mqtt/full-disk.ts';
 import { canMountSmallDisk, mountSmallDisk } from '../mqtt/small-disk.ts';
 import { openPage, useBrowser } from '../page/browser.ts';
-import { type BrokerProcess, brokerProcess, REPORTING, run, start } from '../support/broker-process.ts';
+import {
+  type BrokerProcess,
+  brokerProcess,
+  program,
+  REPORTING,
+  run,
+  start,
+} from '../support/broker-process.ts';
 import { getJson } from '../support/http-door.ts';
 import { commitOf, KafkaWire } from '../support/kafka-wire.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { runTinymq } from '../support/tinymq-program.ts';
 import { Told } from './told.ts';
 
-const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 const PATIENCE = { timeout: 40_000, interval: 100 };
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-day-'));
 const [data, certs] = [join(folder, 'data'), join(folder, 'certs')];
@@ -35,9 +40,8 @@ beforeAll(async () => {
   expect((await runTinymq(['certs', '-out', certs, '-days', '3'])).code).toBe(0);
   const tls = ['-tls-cert', join(certs, 'server.crt'), '-tls-key', join(certs, 'server.key')];
   broker = await brokerProcess(
-    start(process.execPath, [
+    start(program('broker'), [
       ...[
-        MAIN,
         '-listen',
         'tcp://localhost:0',
         '-listen',

@@ -7,8 +7,10 @@ import { eventually } from './eventually.ts';
 
 const PROGRAMS = fileURLToPath(new URL('../../bin/', import.meta.url));
 
-/** The path of a built program. */
-export function program(name: 'broker' | 'publisher' | 'subscriber' | 'tinymq' | 'smq' | 'dashmq'): string {
+export type ProgramName = 'broker' | 'publisher' | 'subscriber' | 'tinymq' | 'smq' | 'dashmq';
+
+/** The path of a built program: from its source it would take a second of processor time to start. */
+export function program(name: ProgramName): string {
   const path = `${PROGRAMS}${name}`;
   if (!existsSync(path)) throw new Error(`${path} is missing: run make build first`);
   return path;

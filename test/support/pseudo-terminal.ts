@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { type ProgramName, program } from './broker-process.ts';
 import { eventually } from './eventually.ts';
-
-const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 
 /** A program of ours whose standard streams are a terminal. */
 export interface TerminalProgram extends Disposable {
@@ -22,12 +20,11 @@ export interface TerminalProgram extends Disposable {
  * @param afterwards a command of the shell that runs in the terminal when the program has ended.
  */
 export function startInTerminal(
-  main: string,
+  name: ProgramName,
   args: readonly string[],
   { env = {}, afterwards }: { env?: NodeJS.ProcessEnv; afterwards?: string } = {},
 ): TerminalProgram {
-  const file = fileURLToPath(new URL(`../../cmd/${main}/main.ts`, import.meta.url));
-  const line = [NODE, file, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const line = [program(name), ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
   const command = afterwards === undefined ? line : `${line}; ${afterwards}`;
   const child = spawn('script', ['--quiet', '--return', '--flush', '--command', command, '/dev/null'], {
     env: { PATH: process.env.PATH, TERM: 'xterm', NO_COLOR: '1', SHELL: '/bin/sh', ...env },

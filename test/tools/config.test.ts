@@ -6,12 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { makeCertificates } from '../../certs/make.ts';
-import { type Running, run, start } from '../support/broker-process.ts';
+import { program, type Running, run, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { runTinymq } from '../support/tinymq-program.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAIN = join(ROOT, 'cmd/broker/main.ts');
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-config-'));
 const started: Running[] = [];
 afterAll(() => {
@@ -21,7 +20,7 @@ afterAll(() => {
 
 /** Starts a broker, and waits until it listens. */
 async function startBroker(...args: string[]): Promise<Running> {
-  const running = start(process.execPath, [MAIN, ...args], { cwd: folder });
+  const running = start(program('broker'), [...args], { cwd: folder });
   started.push(running);
   await eventually(() => {
     if (running.child.exitCode !== null) throw new Error(running.stderr());
@@ -78,7 +77,7 @@ describe('docs/configuration.md', () => {
       join(folder, 'tinymq.yaml'),
       '# a\n\nmax-mesage: 1\nkafka:\n  partitons: 1\n\n\nkeep:\n  for: soon\n',
     );
-    const { stderr, code } = await run(process.execPath, [MAIN, '-config', 'tinymq.yaml'], { cwd: folder });
+    const { stderr, code } = await run(program('broker'), ['-config', 'tinymq.yaml'], { cwd: folder });
     expect(page).toContain(`\`\`\`\n${stderr}\`\`\``);
     expect(code).toBe(2);
   });
@@ -112,7 +111,7 @@ describe('tinymq config', () => {
     expect([code, errors.split('\n').length]).toEqual([1, 3]);
     expect((await runTinymq(['config', 'check', join(folder, 'none.yaml')])).code).toBe(2);
     expect((await runTinymq(['config', 'check'])).code).toBe(2);
-    const asBroker = await run(process.execPath, [MAIN, 'config', 'check', file, '-json']);
+    const asBroker = await run(program('broker'), ['config', 'check', file, '-json']);
     expect([asBroker.code, JSON.parse(asBroker.stdout).problems.length]).toEqual([1, 2]);
   });
 

@@ -1,12 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
-import { start } from '../support/broker-process.ts';
+import { program, start } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 
-const MAIN = fileURLToPath(new URL('../../cmd/broker/main.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tinymq-live-settings-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -15,7 +13,7 @@ const BEFORE = 'listen: tcp://127.0.0.1:0\nmemory: true\nlog: { format: json }\n
 it('change on SIGHUP where they can, the others are named, and a file with faults changes nothing', async () => {
   const file = join(folder, 'tinymq.yaml');
   writeFileSync(file, BEFORE);
-  const { child, stdout, stderr, ended } = start(process.execPath, [MAIN, '-config', file]);
+  const { child, stdout, stderr, ended } = start(program('broker'), ['-config', file]);
   await eventually(() => stdout().includes('Ctrl-C'), 'the banner');
   const reread = async (content: string, line: string) => {
     writeFileSync(file, content);

@@ -1,14 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Client, connect } from '../../pkg/client/index.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
-import { run } from '../support/broker-process.ts';
-
-const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
-const SUBSCRIBER = fileURLToPath(new URL('../../cmd/subscriber/main.ts', import.meta.url));
+import { program, run } from '../support/broker-process.ts';
 
 let folder: string;
 let broker: RunningBroker;
@@ -28,7 +24,7 @@ afterEach(async () => {
 
 /** Runs `subscriber` to its end. */
 function subscriber(...flags: string[]) {
-  return run(NODE, [SUBSCRIBER, '-address', new URL(broker.url).host, ...flags]);
+  return run(program('subscriber'), ['-address', new URL(broker.url).host, ...flags]);
 }
 
 /** The flags of a client whose session is kept. */

@@ -2,11 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { textWidth } from '../../internal/lib/text-width.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { connectMqtt } from '../mqtt/client.ts';
+import { program } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { urlOf } from '../support/listeners.ts';
 import { startInTerminal } from '../support/pseudo-terminal.ts';
@@ -98,7 +98,7 @@ describe('tinymq top in a terminal', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('gives it back after %s', async (signal) => {
     using view = live();
     await view.shows('センサー-1');
-    const found = spawnSync('pgrep', ['-f', `tinymq/main.ts top -interval 1 -data-dir ${dataDir}`]);
+    const found = spawnSync('pgrep', ['-f', `start.cjs tinymq top -interval 1 -data-dir ${dataDir}`]);
     const pids = found.stdout.toString().trim().split('\n').map(Number);
     // The shell and the script around it have the same words.
     process.kill(Math.max(...pids), signal);
@@ -112,8 +112,6 @@ describe('tinymq top in a terminal', () => {
       spawnSync('tmux', ['-L', `top-${process.pid}`, ...args], {
         env: { ...process.env, LC_ALL: 'C.UTF-8' },
       });
-    const node = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
-    const main = fileURLToPath(new URL('../../cmd/tinymq/main.ts', import.meta.url));
     const captured = () => tmux('capture-pane', '-p', '-t', 'top').stdout.toString().split('\n').slice(0, -1);
     tmux(
       '-u',
@@ -125,7 +123,7 @@ describe('tinymq top in a terminal', () => {
       '24',
       '-s',
       'top',
-      `${node} ${main} top -data-dir ${dataDir} -interval 1`,
+      `${program('tinymq')} top -data-dir ${dataDir} -interval 1`,
     );
     try {
       const lines = await eventually(() => {
