@@ -1,22 +1,24 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { ALONE, SYSTEM, UNIT } from './test/projects.ts';
+import LongestFirst from './test/sequencer.ts';
 import { torturePatienceMs } from './test/support/torture.ts';
 
 const SIDE_BY_SIDE = availableParallelism();
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/closing-line.ts'],
     projects: [
       project('unit', UNIT, SYSTEM, { workers: SIDE_BY_SIDE, groupOrder: 0 }),
-      project('system', SYSTEM, ALONE, { workers: SIDE_BY_SIDE, groupOrder: 1 }),
-      project('alone', ALONE, [], { workers: 1, groupOrder: 2 }),
+      project('system', SYSTEM, ALONE, { workers: SIDE_BY_SIDE, groupOrder: 0 }),
+      project('alone', ALONE, [], { workers: 1, groupOrder: 1 }),
     ],
   },
 });
 
-/** Projects run one after the other, in the order of their groups. */
+/** Projects of a group run side by side, groups one after the other. */
 function project(
   name: string,
   include: string[],
