@@ -43,10 +43,11 @@ check: $(INSTALLED) ## Check types, format, lint rules and imports
 
 lint: check
 
-unit: $(INSTALLED) ## Run the tests that need no process of their own: less than a minute (FILES=internal/log for some)
+unit: $(INSTALLED) ## Run the tests that need no process of their own (FILES=internal/log for some)
 	@$(VITEST) --project unit $(FILES)
 
-test: build check ## Install, build, check and run every test (FILES=test/mqtt for some)
+test: $(INSTALLED) ## Install, build, check and run every test (FILES=test/mqtt for some)
+	@$(MAKE) --no-print-directory --jobs=2 build check
 	@$(VITEST) $(FILES)
 
 test-mqtt: build ## Run the tests of MQTT
