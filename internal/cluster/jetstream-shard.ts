@@ -2,7 +2,7 @@ import { nuid } from '@nats-io/transport-node';
 import { readBytes, readMessages } from '../limits/cluster.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import { eachUntil, type Followed, follow, lastOfSubjects } from './follower.ts';
-import { isWrongSequence, type JetStream, type StreamMessage } from './jetstream.ts';
+import { isNobody, isWrongSequence, type JetStream, type StreamMessage } from './jetstream.ts';
 import { isForeign } from './messages.ts';
 import type { Outcome, ShardMessage, ShardStream, StoredMessage } from './stream.ts';
 
@@ -46,9 +46,9 @@ export class JetStreamShard implements ShardStream {
         else return { kind: 'stored', last: await this.#jetStream.publish(subject, message.body, fields) };
       }
     } catch (error) {
-      return isWrongSequence(error)
-        ? { kind: 'refused' }
-        : { kind: 'unknown', reason: (error as Error).message };
+      if (isWrongSequence(error)) return { kind: 'refused' };
+      if (isNobody(error)) return { kind: 'unheard' };
+      return { kind: 'unknown', reason: (error as Error).message };
     }
     throw new Error('a round has messages');
   }

@@ -1,5 +1,11 @@
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
-import { jetStreamTimeoutMs, replicasAsked } from '../limits/cluster.ts';
+import {
+  createInbox,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  NoRespondersError,
+} from '@nats-io/transport-node';
+import { jetStreamTimeoutMs, lookAgainMs, replicasAsked } from '../limits/cluster.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import type { NoteForeign } from './foreign-messages.ts';
 
@@ -36,6 +42,14 @@ const WRONG_SEQUENCE = new Set<number>([
   JETSTREAM_ERRORS.wrongLastSequence,
   JETSTREAM_ERRORS.wrongLastSubjectSequence,
 ]);
+
+/** Whether NATS says that nobody listens there. */
+export function isNobody(error: unknown): boolean {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (each instanceof NoRespondersError) return true;
+  }
+  return false;
+}
 
 /** A message as JetStream gives it back. */
 export interface StreamMessage {
@@ -139,7 +153,7 @@ export class JetStream {
 
   /** The sequence of the last message of a stream, or of a filter; 0 where there is none. The leader says it. */
   async lastSequence(stream: string, filter?: string): Promise<number> {
-    if (filter === undefined) return (await this.ask<StreamInfo>(`STREAM.INFO.${stream}`)).state.last_seq;
+    if (filter === undefined) return (await this.#insist<StreamInfo>(`STREAM.INFO.${stream}`)).state.last_seq;
     return (await this.#askLeader(stream, { last_by_subj: filter }))?.seq ?? 0;
   }
 
@@ -177,6 +191,21 @@ export class JetStream {
       total = answer.total;
     }
     return counts;
+  }
+
+  /** Asks again beside the questions that wait: nobody hears one that is asked before a leader is elected. The first answer counts. */
+  #insist<T>(what: string): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const again = setInterval(() => void this.ask<T>(what).then(answered, () => {}), lookAgainMs).unref();
+      void this.ask<T>(what).then(answered, (error) => {
+        clearInterval(again);
+        reject(error);
+      });
+      function answered(answer: T): void {
+        clearInterval(again);
+        resolve(answer);
+      }
+    });
   }
 
   async #askLeader(stream: string, question: object): Promise<LeadersMessage | undefined> {

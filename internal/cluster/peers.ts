@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type NatsConnection, NoRespondersError, type Subscription } from '@nats-io/transport-node';
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import {
   nodeBeatMs,
   nodeProbeAfterMs,
@@ -9,6 +9,7 @@ import {
 } from '../limits/cluster.ts';
 import type { Node } from '../log/nodes.ts';
 import { listen, type NoteForeign } from './foreign-messages.ts';
+import { isNobody } from './jetstream.ts';
 
 /** What a node says of itself, twice a second, on `<name>.beat`. */
 export interface Beat {
@@ -251,11 +252,6 @@ export function beatOf(data: Uint8Array): Beat {
   if (!hasNumbers || typeof beat?.self !== 'object' || beat.self === null)
     throw new Error('it is no beat of a node');
   return beat as Beat;
-}
-
-/** Whether NATS says that nobody listens there. */
-function isNobody(error: unknown): boolean {
-  return error instanceof NoRespondersError || (error as Error).cause instanceof NoRespondersError;
 }
 
 /** After an answer that says nothing, which may come at once. */

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { MovableClock } from '../lib/clock.ts';
+import { roundRetryMs } from '../limits/cluster.ts';
 import { markerMessage } from './messages.ts';
 import { ShardWriter } from './shard-writer.ts';
 import type { ShardMessage, ShardStream } from './stream.ts';
@@ -36,4 +37,29 @@ it('what lies before a message that is stored is stored too, and is not written 
   await new Promise(setImmediate);
   expect(settled).toEqual([12, 12, 13]);
   expect([writer.waiting, writer.waitingBytes]).toEqual([0, 0]);
+});
+
+/*
+ * After an election of JetStream the first write came up to three seconds late: a question that was asked while nobody led was waited for.
+ */
+it('what nobody heard is written again without a look at what is stored', async () => {
+  const clock = new MovableClock();
+  const outcomes = [{ kind: 'unheard' }, { kind: 'unheard' }, { kind: 'stored', last: 11 }] as const;
+  let published = 0;
+  const stream: Partial<ShardStream> = {
+    publish: async () => outcomes[published++]!,
+    lastSequence: () => new Promise(() => {}),
+  };
+  const writer: ShardWriter = new ShardWriter({
+    ...{ stream: stream as ShardStream, clock, epoch: 1, tail: 10 },
+    takeUp: ([message]) => writer.stored(1, message!.sequence),
+    ended() {},
+  });
+  const writing = writer.write((id) => markerMessage(id, 7));
+  for (let tries = 0; tries < outcomes.length; tries++) {
+    await new Promise(setImmediate);
+    clock.advance(roundRetryMs);
+  }
+  expect(await writing).toBe(11);
+  expect(published).toBe(3);
 });

@@ -154,6 +154,7 @@ export class ShardWriter implements Writer {
     const tail = this.#tail;
     const messages = this.#queue.slice(0, count).map((waiting) => this.#messageOf(waiting));
     const outcome = await stream.publish(messages, tail);
+    if (outcome.kind === 'unheard') return false;
     if (outcome.kind !== 'stored' || outcome.last !== tail + count) return this.#look();
     takeUp(messages.map((message, index) => ({ ...message, sequence: tail + 1 + index })));
     return true;

@@ -46,4 +46,6 @@ export type Outcome =
   | { kind: 'stored'; last: number }
   /** The last sequence is another one. */
   | { kind: 'refused' }
+  /** Nobody leads the stream: nothing of it is stored, or ever will be. */
+  | { kind: 'unheard' }
   | { kind: 'unknown'; reason: string };

@@ -21,6 +21,8 @@ export const roundRetryMs = 250;
 export const writePatienceMs = 15_000;
 /** How long JetStream has for an answer: most come within milliseconds, and none in an election. */
 export const jetStreamTimeoutMs = 3_000;
+/** After how long a question to the leader of a stream is asked once more: one that came before its election is heard by nobody. */
+export const lookAgainMs = 300;
 /** How many replicas are asked in that time where any of them will do: one of them may stand still. */
 export const replicasAsked = 3;
 /** How often a follower is told that nothing is new, and when it begins anew because it heard nothing at all. */

@@ -181,7 +181,7 @@ export class FakeJetStream {
     messages: readonly ShardMessage[],
     expectedLast: number,
   ): Promise<Outcome> {
-    return this.#asks<Outcome>(machine, (answer) => {
+    const handle = (answer: (value: Outcome) => void) => {
       if (this.#isStale()) {
         if (expectedLast !== this.#stale.last) answer({ kind: 'refused' });
         return;
@@ -190,11 +190,16 @@ export class FakeJetStream {
       if (expectedLast !== last) return answer({ kind: 'refused' });
       this.#proposals.push({ messages, answer });
       this.#commitLater();
-    }).catch((): Outcome => ({ kind: 'unknown', reason: 'timeout' }));
+    };
+    const asking = this.#asks<Outcome>(machine, handle, { kind: 'unheard' });
+    return asking.catch((): Outcome => ({ kind: 'unknown', reason: 'timeout' }));
   }
 
-  /** Sends a question to the leader, and the answer back. Rejects where it takes too long. */
-  #asks<T>(machine: Machine, handle: (answer: (value: T) => void) => void): Promise<T> {
+  /**
+   * Sends a question to the leader, and the answer back. Rejects where it takes too long.
+   * @param unheard the answer where nobody leads and the servers know it.
+   */
+  #asks<T>(machine: Machine, handle: (answer: (value: T) => void) => void, unheard?: T): Promise<T> {
     const { chance } = this.#world;
     return new Promise((resolve, reject) => {
       machine.after(CLIENT_TIMEOUT_MS, () => reject(new Error('timeout')));
@@ -210,8 +215,8 @@ export class FakeJetStream {
       );
       machine.lastArrivalMs = arrivesMs;
       this.#world.after(arrivesMs - this.#world.nowMs, () => {
-        if (this.#world.nowMs < this.#noLeaderUntilMs) return;
-        handle(answer);
+        if (this.#world.nowMs >= this.#noLeaderUntilMs) handle(answer);
+        else if (unheard !== undefined && chance.is(0.5)) answer(unheard);
       });
     });
   }
