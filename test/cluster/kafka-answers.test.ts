@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { AnswerWatch } from '../support/answer-watch.ts';
-import { clusterFaults } from '../support/cluster-faults.ts';
-import { Committer, KafkaWriter } from '../support/cluster-writers.ts';
+import { clusterFaults, FAULT_TOPIC } from '../support/cluster-faults.ts';
+import { Committer, KafkaWriter, makeTopic } from '../support/cluster-writers.ts';
 import { eventually } from '../support/eventually.ts';
-import { KafkaWire } from '../support/kafka-wire.ts';
 import { startClusterProcesses } from '../support/mortal-cluster.ts';
 import { natsServer } from '../support/nats-servers.ts';
 import { rounds } from '../support/torture.ts';
@@ -15,8 +13,7 @@ import { rounds } from '../support/torture.ts';
  */
 
 const program = await natsServer();
-const TOPIC = 'kafka';
-const PARTITIONS = 8;
+const { name: TOPIC, partitions: PARTITIONS } = FAULT_TOPIC;
 /** Longer than others wait until they take a node for gone. */
 const STOP_MS = 5_000;
 const KINDS = [
@@ -33,14 +30,7 @@ describe.runIf('there' in program)('a cluster whose leaders are killed and stand
     async () => {
       await using cluster = await startClusterProcesses('there' in program ? program.there : '');
       const { nodes } = cluster;
-      const wire = await KafkaWire.open(nodes[0]!.urlOf('kafka'));
-      await wire.ask(createTopics, 5, {
-        topics: [
-          { name: TOPIC, numPartitions: PARTITIONS, replicationFactor: 1, assignments: [], configs: [] },
-        ],
-        ...{ timeoutMs: 30_000, validateOnly: false },
-      });
-      wire.close();
+      await makeTopic(nodes[0]!, TOPIC, PARTITIONS);
       const habits = { paceMs: 20 };
       const writers = Array.from(
         { length: PARTITIONS },

@@ -8,7 +8,8 @@ import { GroupInCluster } from '../interop/support/group-in-cluster.ts';
 import { recordCases } from '../interop/support/record-cases.ts';
 import { go, java, node, python } from '../interop/support/toolchains.ts';
 import { unique } from '../interop/support/trial.ts';
-import { clusterFaults } from '../support/cluster-faults.ts';
+import { clusterFaults, FAULT_TOPIC } from '../support/cluster-faults.ts';
+import { makeTopic } from '../support/cluster-writers.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ClusterNode, type ClusterProcesses, startClusterProcesses } from '../support/mortal-cluster.ts';
 import { natsServer } from '../support/nats-servers.ts';
@@ -96,6 +97,7 @@ describe.runIf('there' in program)('Kafka clients on three nodes', { timeout: 24
     `hear of no wrong sequence and no wrong offset where leaders stand still: ${numbering.map(({ name }) => name).join(' and ')}`,
     async () => {
       const { nodes } = cluster;
+      await makeTopic(nodes[0]!, FAULT_TOPIC.name, FAULT_TOPIC.partitions);
       const all = nodes.map(addressOf).join(',');
       const groups = numbering.map((client) => new GroupInCluster(client, [all, addressOf(nodes[0]!)]));
       await using ended = new AsyncDisposableStack();

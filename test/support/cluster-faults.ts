@@ -77,9 +77,13 @@ async function stopped(those: readonly Mortal[], stopMs: number): Promise<Mend> 
   };
 }
 
+/** By whose partitions the owners of shards are found: whoever wants a broker stopped or killed makes it first. */
+export const FAULT_TOPIC = { name: 'kafka', partitions: 8 };
+
 /** A broker that owns a shard. */
 async function owner({ nodes }: ClusterProcesses, index: number): Promise<ClusterNode> {
-  const url = await leaderUrl(nodes[index % nodes.length]!, 'kafka', index % 8);
+  const { name, partitions } = FAULT_TOPIC;
+  const url = await leaderUrl(nodes[index % nodes.length]!, name, index % partitions);
   return nodes.find((node) => node.urlOf('kafka') === url)!;
 }
 
