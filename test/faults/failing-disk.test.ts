@@ -134,6 +134,93 @@ describe.each<DiskError>(['EIO', 'ENOSPC'])('a disk that says %s', (error) => {
   );
 });
 
+describe('changes that come while others are written', () => {
+  const next = [0, 0];
+  /** Each is begun in a turn of its own, while those before it are under way. */
+  const changes: readonly Step[] = Array.from({ length: 24 }, (_, index) => {
+    if (index % 5 === 4)
+      return { name: `entries ${index}`, run: ({ store }) => store.putEntries(entries(`${index}`, index)) };
+    const number = index % 2;
+    const baseOffset = next[number]!;
+    next[number] = baseOffset + 2;
+    const name = `sensors ${number}`;
+    return { name: `${name}: ${baseOffset}`, run: (used) => append(used, name, baseOffset) };
+  });
+  /** What there is after so many of them. */
+  const after: string[] = [];
+
+  beforeAll(async () => {
+    const directory = newDirectory();
+    const used = await opened(directory);
+    after.push(textOf(await contentOf(copyOf(directory))));
+    for (const change of changes) {
+      await change.run(used);
+      after.push(textOf(await contentOf(copyOf(directory))));
+    }
+    await used.store.close();
+  });
+
+  it.each<DiskError>(['EIO', 'ENOSPC'])(
+    'are answered in their order, and where the disk says %s to one, nothing is there of those behind it',
+    async (error) => {
+      const writeCount = await failAtWrite(Number.POSITIVE_INFINITY, error);
+      const stride = rounds(1) === 1 ? 7 : 1;
+      for (let number = 0; number < writeCount; number += stride) await failAtWrite(number, error);
+    },
+    torturePatienceMs(60_000),
+  );
+
+  /** Fails at one write and at all behind it, mends the disk, and begins the rest again. @returns how many writes there were */
+  async function failAtWrite(number: number, error: DiskError): Promise<number> {
+    const directory = newDirectory();
+    const used = await opened(directory);
+    using disk = new FailingDisk(directory);
+    const recovered = untilRecovered(used.store);
+    disk.failFrom(number, error);
+    const made = await begin(used, changes);
+    const at = `${made} of ${changes.length}, ${error} at ${JSON.stringify(disk.writes.at(-1))}`;
+    const writeCount = disk.writes.length;
+    if (made < changes.length) {
+      expect(after.slice(made), `${at}: after a crash`).toContain(textOf(await contentOf(copyOf(directory))));
+      disk.mend();
+      note(used, await recovered);
+      expect(textOf(await contentOf(copyOf(directory))), `${at}: recovered`).toBe(after[made]);
+      expect(await begin(used, changes.slice(made)), at).toBe(changes.length - made);
+    }
+    disk.mend();
+    await used.store.close();
+    expect(textOf(await contentOf(directory)), at).toBe(after.at(-1));
+    expect(await damageIn(directory), at).toEqual([]);
+    rmSync(directory, { recursive: true });
+    return writeCount;
+  }
+
+  /** @returns how many were acknowledged: none behind one that was not, and in their order. */
+  async function begin(used: Used, steps: readonly Step[]): Promise<number> {
+    const made: string[] = [];
+    const ends: Promise<unknown>[] = [];
+    for (const { name, run } of steps) {
+      ends.push(
+        run(used).then(
+          () => made.push(name),
+          (reason) => expect(reason).toBeInstanceOf(StoreUnavailableError),
+        ),
+      );
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(ends);
+    expect(made).toEqual(steps.slice(0, made.length).map(({ name }) => name));
+    return made.length;
+  }
+
+  function textOf(content: Content): string {
+    return [...content]
+      .map((line) => line.join(': '))
+      .sort()
+      .join('\n');
+  }
+});
+
 it('a sync beside the appends that fails is told at once, where nobody writes; what it was for is there', async () => {
   const directory = newDirectory();
   const { store, ids } = await opened(directory);

@@ -80,6 +80,14 @@ export class Appending {
     return batch.producer === undefined || isOfProducer(this.#header, Number(batch.producer.id));
   }
 
+  /**
+   * Whether a batch may be added to those that are there. One that begins a segment may not: if a crash left the new file and not what is
+   * to be written to the one before, there would be a gap in the offsets.
+   */
+  fits(batch: NewBatch): boolean {
+    return this.#parts.length === 0 || this.#segmentFor(batch) !== undefined;
+  }
+
   /** Makes the files ready, and returns what is to be written to them when the new ones last. */
   async prepare(newFiles: NewFiles): Promise<FileWrite[]> {
     const { partition } = this;
@@ -142,19 +150,26 @@ export class Appending {
   }
 
   #partFor(batch: NewBatch): Part {
+    const segment = this.#segmentFor(batch);
     const current = this.#parts.at(-1);
-    const segment = current?.segment ?? this.partition.segments.at(-1);
-    const isFull =
-      segment === undefined ||
-      (this.#endBytes > 0 && this.#endBytes + batch.bytes.length > this.#segmentBytes) ||
-      batch.lastOffset - segment.baseOffset > MAX_RELATIVE_OFFSET;
-    if (!isFull && current !== undefined) return current;
-    const part = isFull
-      ? { segment: this.#newSegment(batch.baseOffset), isNew: true, batches: [], byteLength: 0 }
-      : { segment, isNew: false, batches: [], byteLength: 0 };
-    if (isFull) this.#endBytes = 0;
+    if (segment !== undefined && current !== undefined) return current;
+    if (segment === undefined) this.#endBytes = 0;
+    const part = {
+      segment: segment ?? this.#newSegment(batch.baseOffset),
+      isNew: segment === undefined,
+      batches: [],
+      byteLength: 0,
+    };
     this.#parts.push(part);
     return part;
+  }
+
+  /** The last segment, unless a batch begins a new one. */
+  #segmentFor({ bytes, lastOffset }: NewBatch): KafkaSegment | undefined {
+    const segment = this.#parts.at(-1)?.segment ?? this.partition.segments.at(-1);
+    if (segment === undefined || lastOffset - segment.baseOffset > MAX_RELATIVE_OFFSET) return undefined;
+    if (this.#endBytes > 0 && this.#endBytes + bytes.length > this.#segmentBytes) return undefined;
+    return segment;
   }
 
   #newSegment(baseOffset: number): KafkaSegment {

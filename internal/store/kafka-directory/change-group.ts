@@ -44,6 +44,11 @@ export class ChangeGroup {
     this.#directory = directory;
   }
 
+  /** Whether a batch may be appended beside what is in the group already. */
+  fits(partition: KafkaPartition, batch: NewBatch): boolean {
+    return this.#appendings.get(partition)?.fits(batch) ?? true;
+  }
+
   /** Takes a batch for a partition. @throws StoreError `conflict`, `invalid` */
   append(partition: KafkaPartition, topic: string | undefined, batch: NewBatch, mayLeaveGap = false): void {
     const appending = this.#appending(partition, topic);

@@ -50,17 +50,26 @@ export class KafkaChanges {
       const into = this.#directory.demand(partition);
       group.append(into.partition, into.topic.name, batch, mayLeaveGap);
     };
-    return this.join(stage, batch.bytes.length);
+    const fits = (group: ChangeGroup) => {
+      const into = this.#directory.partitions.get(partition);
+      return into === undefined || group.fits(into.partition, batch);
+    };
+    return this.join(stage, batch.bytes.length, fits);
   }
 
   /**
    * Makes a change of batches and journal entries, together with others.
    *
    * @param stage puts it into a group, or throws a StoreError before it has put anything there
+   * @param fits whether it may be in a group with those that are there
    */
-  join(stage: (group: ChangeGroup) => void, byteLength = 0): Promise<void> {
+  join(
+    stage: (group: ChangeGroup) => void,
+    byteLength = 0,
+    fits: (group: ChangeGroup) => boolean = () => true,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#enqueue({ kind: 'joint', stage, byteLength, resolve, reject });
+      this.#enqueue({ kind: 'joint', stage, fits, byteLength, resolve, reject });
     });
   }
 
@@ -133,7 +142,7 @@ export class KafkaChanges {
           : await this.#runJoint(group as WaitingJoint[]);
       const tookMs = performance.now() - beganMs;
       if (isDone) this.#directory.options.times?.groups?.observe(tookMs / 1_000);
-      this.#gathering?.answered(group.length, this.#waiting.length, tookMs);
+      this.#gathering?.answered(this.#working, this.#waiting.length, tookMs);
       this.#working = 0;
     }
     this.#isRunning = false;
@@ -170,18 +179,9 @@ export class KafkaChanges {
     }
   }
 
-  async #runJoint(waiting: WaitingJoint[]): Promise<boolean> {
+  async #runJoint(waiting: readonly WaitingJoint[]): Promise<boolean> {
     const group = new ChangeGroup(this.#directory);
-    const accepted: WaitingJoint[] = [];
-    for (const entry of waiting) {
-      try {
-        entry.stage(group);
-        accepted.push(entry);
-      } catch (error) {
-        this.#waitingBytes -= entry.byteLength;
-        entry.reject(error as Error);
-      }
-    }
+    const accepted = this.#stage(waiting, group);
     if (accepted.length === 0) return false;
     try {
       if (!group.isEmpty) {
@@ -197,6 +197,27 @@ export class KafkaChanges {
       entry.resolve();
     }
     return true;
+  }
+
+  /** Puts changes into a group, until one does not fit; the rest waits for the next one. @returns those that it takes */
+  #stage(waiting: readonly WaitingJoint[], group: ChangeGroup): WaitingJoint[] {
+    const accepted: WaitingJoint[] = [];
+    for (const [index, entry] of waiting.entries()) {
+      if (!entry.fits(group)) {
+        const rest = waiting.slice(index);
+        this.#waiting.unshift(...rest);
+        this.#working -= rest.length;
+        break;
+      }
+      try {
+        entry.stage(group);
+        accepted.push(entry);
+      } catch (error) {
+        this.#waitingBytes -= entry.byteLength;
+        entry.reject(error as Error);
+      }
+    }
+    return accepted;
   }
 
   /** Nothing is acknowledged any more, until the files are as they were before. */
@@ -230,6 +251,7 @@ function bytesOf(waiting: readonly Waiting[]): number {
 interface WaitingJoint {
   kind: 'joint';
   stage: (group: ChangeGroup) => void;
+  fits: (group: ChangeGroup) => boolean;
   byteLength: number;
   resolve: () => void;
   reject: (error: Error) => void;
