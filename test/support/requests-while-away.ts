@@ -61,7 +61,8 @@ function kafkaRequests(name: string): KafkaRequest[] {
   const partitions = [{ partitionIndex: 0, timestamp: -1 }];
   const made = { name: `${name}.new`, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
   const member = {
-    ...{ groupId: 'group', sessionTimeoutMs: 10_000, memberId: '', protocolType: 'consumer' },
+    // Another one: to a group with members nobody else commits.
+    ...{ groupId: 'members', sessionTimeoutMs: 10_000, memberId: '', protocolType: 'consumer' },
     protocols: [{ name: 'range', metadata: new Uint8Array(0) }],
   };
   return [
