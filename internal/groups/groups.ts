@@ -115,7 +115,6 @@ export class Groups {
     const coordinator = this.#coordinator;
     if (coordinator === undefined) return this.#absence;
     const { store } = this.#options;
-    const isShared = store.confirm !== undefined;
     if (store.confirm !== undefined) {
       const isConfirmed = await store.confirm('groups').then(
         () => true,
@@ -123,7 +122,7 @@ export class Groups {
       );
       if (!isConfirmed) return 'notCoordinator';
     }
-    const offsets = await coordinator.offsets(groupId, isStable || isShared);
+    const offsets = await coordinator.offsets(groupId, isStable || store.confirm !== undefined);
     return coordinator === this.#coordinator ? offsets : this.#absence;
   }
 

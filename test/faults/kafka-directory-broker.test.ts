@@ -6,9 +6,9 @@ import { buildBatch } from '../../internal/batch/build.ts';
 import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { offsetCommit } from '../../internal/protocol/kafka/apis/08-offset-commit.ts';
 import { offsetFetch } from '../../internal/protocol/kafka/apis/09-offset-fetch.ts';
-import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { canMountSmallDisk, mountSmallDisk } from '../mqtt/small-disk.ts';
 import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import { makeTopic } from '../support/door-writers.ts';
 import { eventually } from '../support/eventually.ts';
 import { writeKafkaDirectory } from '../support/kafka-directory.ts';
 import { commitOf, KafkaWire } from '../support/kafka-wire.ts';
@@ -77,13 +77,6 @@ class Producer {
   }
 }
 
-async function makeTopic(running: BrokerProcess): Promise<void> {
-  const wire = await KafkaWire.open(kafkaUrl(running));
-  const topic = { name: TOPIC.name, numPartitions: 2, replicationFactor: 1, assignments: [], configs: [] };
-  await wire.ask(createTopics, 5, { topics: [topic], timeoutMs: 10_000, validateOnly: false });
-  wire.close();
-}
-
 async function readiness(running: BrokerProcess): Promise<{ status: number; text: string }> {
   const { http } = JSON.parse(running.stdout()) as { http: string[] };
   const response = await fetch(`${http[0]}/readyz`);
@@ -146,7 +139,7 @@ describe.skipIf(!canMountSmallDisk())('a full disk (where a small one can be mou
       const directory = newDirectory(join(disk.dataDir, '..'));
       const flags = name === 'a data folder' ? dataFolderFlags(disk.dataDir) : flagsFor(directory);
       await using running = await startBrokerProcess(flags);
-      if (name === 'a data folder') await makeTopic(running);
+      if (name === 'a data folder') await makeTopic(running, TOPIC.name, 2);
       const producer = await Producer.of(running);
       while ((await producer.produce(900_000)) !== STORAGE_ERROR);
       // Nothing is to be waited for: so many tries of the store as it makes in three seconds.

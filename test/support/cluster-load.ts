@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { offsetFetch } from '../../internal/protocol/kafka/apis/09-offset-fetch.ts';
-import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { KafkaErrorCode } from '../../internal/protocol/kafka/error-codes.ts';
 import {
   type ClusterWriter,
@@ -12,7 +11,7 @@ import {
   toCoordinator,
 } from './cluster-writers.ts';
 import { eventually } from './eventually.ts';
-import { KafkaWire } from './kafka-wire.ts';
+import { createTopicsAt } from './kafka-wire.ts';
 import { recordsOf } from './lasting-producer.ts';
 import type { ClusterNode } from './mortal-cluster.ts';
 
@@ -148,19 +147,11 @@ function said(writers: readonly ClusterWriter[]): string {
 
 async function makeTopics(node: ClusterNode): Promise<void> {
   await eventually(async () => {
-    const wire = await KafkaWire.open(node.urlOf('kafka'));
-    const topics = [
-      { name: 'kafka', numPartitions: PARTITIONS, replicationFactor: 1, assignments: [], configs: [] },
-      // Partitions lie in the shards in turn.
-      ...Array.from({ length: PARTITIONS }, (_, index) => ({
-        ...{ name: `smq.${index}`, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] },
-      })),
-    ];
-    const answer = await wire.ask(createTopics, 5, { topics, timeoutMs: 10_000, validateOnly: false });
-    wire.close();
-    return answer.topics.every(
-      ({ errorCode }) => errorCode === 0 || errorCode === KafkaErrorCode.topicAlreadyExists,
-    );
+    // Partitions lie in the shards in turn.
+    const smq = Array.from({ length: PARTITIONS }, (_, index) => [`smq.${index}`, 1]);
+    const topics = { kafka: PARTITIONS, ...Object.fromEntries(smq) };
+    const errorCodes = await createTopicsAt(node.urlOf('kafka'), topics);
+    return errorCodes.every((code) => code === 0 || code === KafkaErrorCode.topicAlreadyExists);
   }, 'the topics');
 }
 

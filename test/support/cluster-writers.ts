@@ -8,11 +8,10 @@ import { produce } from '../../internal/protocol/kafka/apis/00-produce.ts';
 import { metadata } from '../../internal/protocol/kafka/apis/03-metadata.ts';
 import { offsetCommit } from '../../internal/protocol/kafka/apis/08-offset-commit.ts';
 import { findCoordinator } from '../../internal/protocol/kafka/apis/10-find-coordinator.ts';
-import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { initProducerId } from '../../internal/protocol/kafka/apis/22-init-producer-id.ts';
 import { KafkaErrorCode } from '../../internal/protocol/kafka/error-codes.ts';
 import { ProduceRequest, ProduceResponse } from '../../internal/protocol/smq/smq.ts';
-import { commitOf, KafkaWire } from './kafka-wire.ts';
+import { commitOf, createTopicsAt, KafkaWire } from './kafka-wire.ts';
 import type { ClusterNode } from './mortal-cluster.ts';
 
 /** How long a client waits for an answer: less than Kafka's clients do, to see how long the cluster takes. */
@@ -330,12 +329,8 @@ export class Committer extends ClusterWriter {
 
 /** Makes a topic, of which each partition is in another shard as far as there are so many. */
 export async function makeTopic(node: ClusterNode, name: string, numPartitions: number): Promise<void> {
-  const wire = await KafkaWire.open(node.urlOf('kafka'));
-  const topic = { name, numPartitions, replicationFactor: 1, assignments: [], configs: [] };
-  const request = { topics: [topic], timeoutMs: 30_000, validateOnly: false };
-  const { topics } = await wire.ask(createTopics, 5, request);
-  wire.close();
-  if (topics[0].errorCode !== 0) throw new ErrorCode('CreateTopics', topics[0].errorCode);
+  const [errorCode] = await createTopicsAt(node.urlOf('kafka'), { [name]: numPartitions });
+  if (errorCode !== 0) throw new ErrorCode('CreateTopics', errorCode!);
 }
 
 /** Where the node listens for Kafka's clients that leads a partition. @throws Error where none does. */

@@ -1,10 +1,9 @@
 import { SmqClient } from '../../internal/clients/smq/client.ts';
-import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import type { Version } from '../../internal/protocol/mqtt/packet.ts';
 import { ProduceRequest, ProduceResponse } from '../../internal/protocol/smq/smq.ts';
 import { LastingPublisher } from '../mqtt/lasting-publisher.ts';
 import type { BrokerProcess } from './broker-process.ts';
-import { KafkaWire } from './kafka-wire.ts';
+import { createTopicsAt } from './kafka-wire.ts';
 import { kafkaUrl, LastingProducer } from './lasting-producer.ts';
 
 /* Writers by every door of a broker, each into a log of its door. */
@@ -114,10 +113,7 @@ export async function makeTopics(broker: BrokerProcess): Promise<void> {
 
 /** Makes a log by the Kafka door; it does not say whether it is there then. */
 export async function makeTopic(broker: BrokerProcess, name: string, numPartitions = 1): Promise<void> {
-  const wire = await KafkaWire.open(kafkaUrl(broker));
-  const topics = [{ name, numPartitions, replicationFactor: 1, assignments: [], configs: [] }];
-  await wire.ask(createTopics, 5, { topics, timeoutMs: 10_000, validateOnly: false });
-  wire.close();
+  await createTopicsAt(kafkaUrl(broker), { [name]: numPartitions });
 }
 
 /** Where the doors are that tell a list of places. */

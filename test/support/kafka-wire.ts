@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { createTopics } from '../../internal/protocol/kafka/apis/19-create-topics.ts';
 import { decodeResponse, encodeRequest } from '../../internal/protocol/kafka/exchange.ts';
 import { RequestFrames } from '../../internal/protocol/kafka/request-frame.ts';
 import type { Api, InputOf, ValueOf } from '../../internal/protocol/kafka/schema.ts';
@@ -99,4 +100,25 @@ export function commitOf(groupId: string, name: string, committedOffset: number)
     ...{ groupId, generationIdOrMemberEpoch: -1, memberId: '' },
     topics: [{ name, partitions }],
   };
+}
+
+/**
+ * Asks for topics over a connection of its own.
+ *
+ * @param partitions how many of them each has, by its name. @returns the error codes, in their order.
+ */
+export async function createTopicsAt(
+  url: string,
+  partitions: Readonly<Record<string, number>>,
+): Promise<number[]> {
+  const wire = await KafkaWire.open(url);
+  try {
+    const topics = Object.entries(partitions).map(([name, numPartitions]) => ({
+      ...{ name, numPartitions, replicationFactor: 1, assignments: [], configs: [] },
+    }));
+    const answer = await wire.ask(createTopics, 5, { topics, timeoutMs: 30_000, validateOnly: false });
+    return answer.topics.map(({ errorCode }) => errorCode);
+  } finally {
+    wire.close();
+  }
 }

@@ -32,8 +32,8 @@ async function answerFor(
   if (denial !== undefined) return failed(asked, denial.errorCode);
   const partition = logs.topic(name)?.partitions[asked.partition];
   if (partition === undefined) return failed(asked, KafkaErrorCode.unknownTopicOrPartition);
-  const wrongLeader = await confirmedLeaderError(partition, asked.currentLeaderEpoch);
-  if (wrongLeader !== undefined) return failed(asked, wrongLeader);
+  const refusal = await confirmedLeaderError(partition, asked.currentLeaderEpoch);
+  if (refusal !== undefined) return failed(asked, refusal);
   try {
     const end = await endOfEpoch(partition, asked.leaderEpoch);
     if (end === undefined) return failed(asked, KafkaErrorCode.none);
