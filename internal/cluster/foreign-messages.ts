@@ -1,19 +1,19 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { foreignToldMs } from '../limits/cluster.ts';
+import { messageToldMs } from '../limits/cluster.ts';
 
-/** Told of a message that no broker of this cluster wrote, and why that is clear: it is passed over. */
-export type NoteForeign = (subject: string, reason: string) => void;
+/** Told of a message that is passed over, as no broker of this cluster wrote it, or that no server has any more; and how that is known. */
+export type NoteMessage = (subject: string, reason: string) => void;
 
-/** Tells of the first one at once, and of those behind it together: whoever sends them may send many. */
-export function foreignTeller(
+/** Tells of the first one at once, and of those behind it together: there may be many. */
+export function messageTeller(
   tell: (fields: { subject: string; reason: string; count: number }) => void,
-): NoteForeign {
+): NoteMessage {
   let toldAtMs = Number.NEGATIVE_INFINITY;
   let count = 0;
   return (subject, reason) => {
     count++;
     const nowMs = performance.now();
-    if (nowMs - toldAtMs < foreignToldMs) return;
+    if (nowMs - toldAtMs < messageToldMs) return;
     tell({ subject, reason, count });
     toldAtMs = nowMs;
     count = 0;
@@ -28,7 +28,7 @@ export function listen(
   connection: NatsConnection,
   subject: string,
   take: (message: Msg) => Promise<void> | undefined | void,
-  noteForeign: NoteForeign,
+  noteForeign: NoteMessage,
 ): Subscription {
   return connection.subscribe(subject, {
     callback(_error, message) {

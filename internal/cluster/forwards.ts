@@ -2,7 +2,7 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { forwardRetryMs, writePatienceMs } from '../limits/cluster.ts';
 import type { Leading } from '../log/cluster.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
-import { listen, type NoteForeign } from './foreign-messages.ts';
+import { listen, type NoteMessage } from './foreign-messages.ts';
 import {
   decodeBatches,
   encodeBatches,
@@ -16,7 +16,7 @@ export interface ForwardsParts {
   /** What its subjects begin with. */
   readonly name: string;
   readonly self: number;
-  readonly noteForeign: NoteForeign;
+  readonly noteForeign: NoteMessage;
 }
 
 /** What was not done; nothing where it was. */

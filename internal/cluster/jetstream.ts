@@ -7,7 +7,7 @@ import {
 } from '@nats-io/transport-node';
 import { jetStreamTimeoutMs, lookAgainMs, replicasAsked } from '../limits/cluster.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
-import type { NoteForeign } from './foreign-messages.ts';
+import type { NoteMessage } from './foreign-messages.ts';
 
 /** A refusal of JetStream, with its own number for it. */
 export class JetStreamError extends Error {
@@ -88,14 +88,14 @@ const HEADER_BYTES = 4_096;
 /** The requests of JetStream that logs need, as they are on the wire. */
 export class JetStream {
   readonly connection: NatsConnection;
-  readonly noteForeign: NoteForeign;
+  readonly noteForeign: NoteMessage;
   /** Told of the last message of a subject that is on no replica any more. */
-  readonly noteLost: NoteForeign;
+  readonly noteLost: NoteMessage;
 
   constructor(
     connection: NatsConnection,
-    noteForeign: NoteForeign = () => {},
-    noteLost: NoteForeign = () => {},
+    noteForeign: NoteMessage = () => {},
+    noteLost: NoteMessage = () => {},
   ) {
     this.connection = connection;
     this.noteForeign = noteForeign;

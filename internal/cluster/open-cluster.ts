@@ -11,7 +11,7 @@ import { ProducerIds } from '../log/producer-ids.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { Claims } from './claims.ts';
 import { connectToNats, type NatsOptions } from './connection.ts';
-import { foreignTeller, type NoteForeign } from './foreign-messages.ts';
+import { messageTeller, type NoteMessage } from './foreign-messages.ts';
 import { Forwarder } from './forwarder.ts';
 import { Forwards } from './forwards.ts';
 import { JetStreamStore } from './jetstream-store.ts';
@@ -38,8 +38,8 @@ export interface ClusterOptions extends NatsOptions {
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const { clock = systemClock, logger } = options;
   const warn = (problem: string) => logger.warn({ problem }, 'a NATS server cannot be used at the moment');
-  const noteForeign = foreignTeller((fields) => logger.warn(fields, FOREIGN));
-  const noteLost = foreignTeller((fields) => logger.warn(fields, LOST));
+  const noteForeign = messageTeller((fields) => logger.warn(fields, FOREIGN));
+  const noteLost = messageTeller((fields) => logger.warn(fields, LOST));
   const told = { warn, noteForeign, noteLost };
   const store = new JetStreamStore({ ...options, ...told, shards: shardCount, clock });
   const control = await store.connect();
@@ -68,7 +68,7 @@ interface Parts extends ClusterOptions {
   /** For live messages: much of them does not hold up the others. */
   readonly live: NatsConnection;
   readonly tables: OpenTables;
-  readonly noteForeign: NoteForeign;
+  readonly noteForeign: NoteMessage;
 }
 
 class JetStreamCluster implements Cluster {

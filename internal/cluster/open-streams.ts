@@ -4,7 +4,7 @@ import type { FsyncPolicy, StoredState } from '../store/log-store.ts';
 import { agreedShardCount, nextNode } from './agreed-numbers.ts';
 import { connectToNats, makeStream, type NatsOptions } from './connection.ts';
 import { Coordination } from './coordination.ts';
-import type { NoteForeign } from './foreign-messages.ts';
+import type { NoteMessage } from './foreign-messages.ts';
 import { GroupRecords } from './group-records.ts';
 import { JetStream } from './jetstream.ts';
 import { Meta } from './meta.ts';
@@ -22,9 +22,9 @@ export interface JetStreamStoreOptions extends NatsOptions {
   /** Shards of a cluster that is not there yet. */
   readonly shards: number;
   readonly clock: Clock;
-  readonly noteForeign?: NoteForeign | undefined;
+  readonly noteForeign?: NoteMessage | undefined;
   /** Told of what no server has any more. */
-  readonly noteLost?: NoteForeign | undefined;
+  readonly noteLost?: NoteMessage | undefined;
 }
 
 /** The streams of a cluster, opened one after the other: first what all nodes agree on, then the shards. */

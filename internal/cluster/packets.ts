@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { listen, type NoteForeign } from './foreign-messages.ts';
+import { listen, type NoteMessage } from './foreign-messages.ts';
 
 export interface PacketsParts {
   readonly connection: NatsConnection;
@@ -7,7 +7,7 @@ export interface PacketsParts {
   /** What its subjects begin with. */
   readonly name: string;
   readonly self: number;
-  readonly noteForeign: NoteForeign;
+  readonly noteForeign: NoteMessage;
 }
 
 /** A packet of which parts are here. */

@@ -8,7 +8,7 @@ import {
   ownDeafnessMs,
 } from '../limits/cluster.ts';
 import type { Node } from '../log/nodes.ts';
-import { listen, type NoteForeign } from './foreign-messages.ts';
+import { listen, type NoteMessage } from './foreign-messages.ts';
 import { isNobody } from './jetstream.ts';
 
 /** What a node says of itself, twice a second, on `<name>.beat`. */
@@ -44,7 +44,7 @@ export interface PeersParts {
   /** What its subjects begin with. */
   readonly name: string;
   readonly self: number;
-  readonly noteForeign: NoteForeign;
+  readonly noteForeign: NoteMessage;
   /** Somebody came or went, or this node hears itself no longer or again. */
   readonly changed: () => void;
 }

@@ -1,13 +1,13 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { topicNewsMs } from '../limits/cluster.ts';
-import { listen, type NoteForeign } from './foreign-messages.ts';
+import { listen, type NoteMessage } from './foreign-messages.ts';
 
 export interface TopicNewsParts {
   readonly connection: NatsConnection;
   /** What its subjects begin with. */
   readonly name: string;
   readonly self: number;
-  readonly noteForeign: NoteForeign;
+  readonly noteForeign: NoteMessage;
   /** The other nodes that are there. */
   readonly others: () => readonly number[];
   /** Resolves when this node knows the topics of a sequence. */

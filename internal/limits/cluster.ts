@@ -31,8 +31,8 @@ export const followerSilenceMs = 2_500;
 /** How often is looked whether a follower that brings nothing misses something, and how long a message may be on its way to it. */
 export const followerLookMs = 2_000;
 export const followerDelayMs = 500;
-/** How often is told of messages that no broker wrote. */
-export const foreignToldMs = 60_000;
+/** How often is told of messages that no broker wrote, or that are lost. */
+export const messageToldMs = 60_000;
 /** Messages and bytes that one request reads at most. */
 export const readMessages = 256;
 export const readBytes = 4 * MiB;
