@@ -23,7 +23,7 @@ export interface Cluster extends Elsewhere {
   begin(self: Omit<Node, 'id'>, claimed?: (seconds: number) => void): Promise<void>;
   /** Sends a packet to another node: at most once, in order. */
   send(node: number, packet: Uint8Array): void;
-  /** Calls `listener` with what other nodes send to this one. Returns what ends that. */
+  /** Calls `listener` with what other nodes send to this one; what it throws at is passed over. Returns what ends that. */
   onMessage(listener: (from: number, packet: Uint8Array) => void): () => void;
   /** Has what other nodes give to this one done by `leading`. Returns what ends that. */
   onForwarded(leading: Leading): () => void;

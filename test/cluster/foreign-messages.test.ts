@@ -24,6 +24,12 @@ const BODIES = [
   '{"node":777,"beat":1}',
   '\0\0\0\x02{}',
   '\xff\xff\xff\xff',
+  // The kinds of packets between nodes, with nothing that can be read behind them, and with something else than they hold.
+  ...Array.from({ length: 10 }, (_, index) => String.fromCharCode(index + 1)).flatMap((kind) => [
+    kind,
+    `${kind}{`,
+    `${kind}{}`,
+  ]),
 ];
 
 /** One subject for each kind of message that lasts, some of them with messages of brokers. */

@@ -29,7 +29,7 @@ import { LinkShare, PeerLink } from './peer-link.ts';
 export interface LinkTransport {
   readonly nodes: Nodes;
   send(node: number, packet: Uint8Array): void;
-  /** Returns what ends that. */
+  /** What `listener` throws at is passed over. Returns what ends that. */
   onMessage(listener: (from: number, packet: Uint8Array) => void): () => void;
 }
 
@@ -177,18 +177,10 @@ export class Links {
     this.#parts.logger.info({ node: peer.id }, 'another node is gone');
   }
 
+  /** @throws for what cannot be read. */
   #take(from: number, packet: Uint8Array): void {
     const peer = this.#peerOf(from);
     peer.link.heard();
-    try {
-      this.#takePacket(peer, packet);
-    } catch (error) {
-      const fields = { node: from, error: (error as Error).message };
-      this.#parts.logger.error(fields, 'a packet of another node cannot be read');
-    }
-  }
-
-  #takePacket(peer: Peer, packet: Uint8Array): void {
     switch (packet[0]) {
       case PacketKind.interest:
         this.#takeInterest(peer, readJson<InterestPacket>(packet));
