@@ -36,6 +36,8 @@ class App {
 
   constructor(url: string) {
     this.#child = spawn(process.execPath, [APP, url, file], { stdio: ['pipe', 'pipe', 'inherit'] });
+    // It is killed while lines are on their way to it.
+    this.#child.stdin!.on('error', () => {});
     this.#ended = new Promise((resolve) => this.#child.once('close', resolve));
     createInterface(this.#child.stdout!).on('line', (line) => this.#take(line));
   }

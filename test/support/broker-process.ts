@@ -53,6 +53,8 @@ export function start(
   child.stderr!.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
+  // It may end before it has read that.
+  child.stdin?.on('error', () => {});
   child.stdin?.end(options.input);
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
