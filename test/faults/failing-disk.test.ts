@@ -1,10 +1,11 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildBatch } from '../../internal/batch/build.ts';
 import { BatchHeader, parseBatchHeader } from '../../internal/batch/record-batch.ts';
 import { KafkaDirectoryStore } from '../../internal/store/kafka-directory/kafka-directory-store.ts';
+import { KafkaSegment } from '../../internal/store/kafka-directory/segment.ts';
 import type { NewBatch, StoredState, StoreEvent } from '../../internal/store/log-store.ts';
 import { encodeProducer } from '../../internal/store/producer-state.ts';
 import { StoreError, StoreUnavailableError } from '../../internal/store/store-error.ts';
@@ -218,6 +219,33 @@ describe('changes that come while others are written', () => {
       .map((line) => line.join(': '))
       .sort()
       .join('\n');
+  }
+});
+
+it('topics that are created while others are: the metadata log has no gap in its offsets, wherever it ends', async () => {
+  for (let number = 0, wasTold = true; wasTold; number++) {
+    const directory = newDirectory();
+    const { store } = await opened(directory);
+    using disk = new FailingDisk(directory);
+    disk.failFrom(number, 'EIO');
+    const created = Array.from({ length: 8 }, async (_, index) => {
+      // The first one alone, so that the others come while it is written.
+      if (index > 0) await new Promise((resolve) => setImmediate(resolve));
+      const topicId = new Uint8Array(16).fill(index + 1);
+      await store.createTopic({ name: `t${index}`, topicId, configs: {}, partitionCount: 4, createdAtMs: 1 });
+    });
+    wasTold = (await Promise.allSettled(created)).some(({ status }) => status === 'rejected');
+    const crashed = join(copyOf(directory), '__cluster_metadata-0');
+    const bases = readdirSync(crashed).flatMap((name) => /^(\d{20})\.log$/.exec(name)?.[1] ?? []);
+    const ends = bases.sort().map((base) => {
+      const segment = join(crashed, base);
+      return new KafkaSegment(segment, Number(base), statSync(`${segment}.log`).size).openAtEnd().nextOffset;
+    });
+    expect(bases.slice(1).map(Number), JSON.stringify(disk.writes.at(-1))).toEqual(ends.slice(0, -1));
+    disk.mend();
+    await store.close();
+    rmSync(directory, { recursive: true });
+    if (!wasTold) expect(bases.length).toBeGreaterThan(1);
   }
 });
 

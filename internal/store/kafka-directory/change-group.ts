@@ -23,6 +23,9 @@ export interface ChangedDirectory {
   rewriteJournal(): Promise<void>;
 }
 
+/** A batch has to be in the group behind the one that it was for, of which nothing else was taken. */
+export class NextGroup extends Error {}
+
 /**
  * Batches for partitions and entries for the journal that are written together: {@link write}, and then {@link commit}, or
  * {@link undo} where that failed. A small group comes to last as a whole or not at all; of a large one a crash may leave a part,
@@ -44,14 +47,10 @@ export class ChangeGroup {
     this.#directory = directory;
   }
 
-  /** Whether a batch may be appended beside what is in the group already. */
-  fits(partition: KafkaPartition, batch: NewBatch): boolean {
-    return this.#appendings.get(partition)?.fits(batch) ?? true;
-  }
-
-  /** Takes a batch for a partition. @throws StoreError `conflict`, `invalid` */
+  /** Takes a batch for a partition. @throws StoreError `conflict`, `invalid`; NextGroup */
   append(partition: KafkaPartition, topic: string | undefined, batch: NewBatch, mayLeaveGap = false): void {
     const appending = this.#appending(partition, topic);
+    if (!appending.fits(batch)) throw new NextGroup();
     const isTold = appending.add(batch, mayLeaveGap);
     const { producer, lastOffset } = batch;
     if (producer === undefined) return;

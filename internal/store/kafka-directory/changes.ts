@@ -2,7 +2,7 @@ import { storeGroupBatches, storeGroupBytes } from '../../limits/store.ts';
 import type { Availability } from '../availability.ts';
 import type { NewBatch, NewTopic, StoredTopic } from '../log-store.ts';
 import { StoreError, unavailableReason } from '../store-error.ts';
-import { ChangeGroup } from './change-group.ts';
+import { ChangeGroup, NextGroup } from './change-group.ts';
 import { Gathering } from './gathering.ts';
 import type { KafkaDirectory } from './kafka-directory.ts';
 import { KafkaOffsetsTopic } from './offsets-topic.ts';
@@ -50,26 +50,17 @@ export class KafkaChanges {
       const into = this.#directory.demand(partition);
       group.append(into.partition, into.topic.name, batch, mayLeaveGap);
     };
-    const fits = (group: ChangeGroup) => {
-      const into = this.#directory.partitions.get(partition);
-      return into === undefined || group.fits(into.partition, batch);
-    };
-    return this.join(stage, batch.bytes.length, fits);
+    return this.join(stage, batch.bytes.length);
   }
 
   /**
    * Makes a change of batches and journal entries, together with others.
    *
-   * @param stage puts it into a group, or throws a StoreError before it has put anything there
-   * @param fits whether it may be in a group with those that are there
+   * @param stage puts it into a group, or throws a StoreError or NextGroup before it has put anything there
    */
-  join(
-    stage: (group: ChangeGroup) => void,
-    byteLength = 0,
-    fits: (group: ChangeGroup) => boolean = () => true,
-  ): Promise<void> {
+  join(stage: (group: ChangeGroup) => void, byteLength = 0): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#enqueue({ kind: 'joint', stage, fits, byteLength, resolve, reject });
+      this.#enqueue({ kind: 'joint', stage, byteLength, resolve, reject });
     });
   }
 
@@ -199,20 +190,20 @@ export class KafkaChanges {
     return true;
   }
 
-  /** Puts changes into a group, until one does not fit; the rest waits for the next one. @returns those that it takes */
+  /** Puts changes into a group, until one has to be in the next one; the rest waits for that. @returns those that it takes */
   #stage(waiting: readonly WaitingJoint[], group: ChangeGroup): WaitingJoint[] {
     const accepted: WaitingJoint[] = [];
     for (const [index, entry] of waiting.entries()) {
-      if (!entry.fits(group)) {
-        const rest = waiting.slice(index);
-        this.#waiting.unshift(...rest);
-        this.#working -= rest.length;
-        break;
-      }
       try {
         entry.stage(group);
         accepted.push(entry);
       } catch (error) {
+        if (error instanceof NextGroup) {
+          const rest = waiting.slice(index);
+          this.#waiting.unshift(...rest);
+          this.#working -= rest.length;
+          break;
+        }
         this.#waitingBytes -= entry.byteLength;
         entry.reject(error as Error);
       }
@@ -251,7 +242,6 @@ function bytesOf(waiting: readonly Waiting[]): number {
 interface WaitingJoint {
   kind: 'joint';
   stage: (group: ChangeGroup) => void;
-  fits: (group: ChangeGroup) => boolean;
   byteLength: number;
   resolve: () => void;
   reject: (error: Error) => void;

@@ -53,7 +53,11 @@ export class KafkaOffsetsTopic {
     if (!group.isEmpty) await directory.make(group);
   }
 
-  /** Puts commits and removals of commits into a group of changes. Where there can be a topic for them, it is there. */
+  /**
+   * Puts commits and removals of commits into a group of changes. Where there can be a topic for them, it is there.
+   *
+   * @throws NextGroup, for which all entries have to be of one consumer group, and so of one partition.
+   */
   stage(group: ChangeGroup, entries: CommitEntry[], endedGroup?: string): void {
     const { groups, journal, topics } = this.#directory;
     const topic = topics.get(CONSUMER_OFFSETS_TOPIC);

@@ -39,7 +39,7 @@ export class KafkaTopics {
    * batches of their partitions.
    *
    * @param created is told of the topic when it lasts.
-   * @throws StoreError `exists`, `invalid`, `unsupported`
+   * @throws StoreError `exists`, `invalid`, `unsupported`; NextGroup
    */
   stage(group: ChangeGroup, newTopic: NewTopic, created: (topic: StoredTopic) => void): void {
     const { name, topicId, configs, partitionCount, createdAtMs } = newTopic;
@@ -170,9 +170,9 @@ export class KafkaTopics {
       0,
       new BatchHeader(),
     );
+    group.append(metadataLog, undefined, { baseOffset, lastOffset, count: recordCount, maxTimestamp, bytes });
     // Otherwise it would look after a crash as if a Kafka had been here.
     group.noteFirst({ kind: 'metadata-end', offset: lastOffset + 1 });
-    group.append(metadataLog, undefined, { baseOffset, lastOffset, count: recordCount, maxTimestamp, bytes });
     group.afterwards(() => {
       for (const value of records) directory.image.apply(decodeMetadataRecord(value)!, timestamp);
     });
