@@ -8,24 +8,42 @@ import { maxExpandedBatchBytes } from '../limits/batch.ts';
 import { importedBatchBytes } from '../limits/live.ts';
 import type { TopicLog } from '../log/logs.ts';
 import type { PartitionLog, UnplacedBatch } from '../log/partition-log.ts';
-import { StoreError } from '../store/store-error.ts';
+import { CorruptBatchError, StoreError } from '../store/store-error.ts';
 import { TurnPace } from './turn-pace.ts';
 
 export type { RecordForm };
 
+/** Offsets of a partition. */
+export interface OffsetSpan {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Some of the records of a partition. */
+export interface RecordsRead {
+  readonly records: RecordForm[];
+  /** Where to go on; undefined at the end. */
+  readonly next?: number;
+  /** A batch that lies there instead of records, and is damaged. */
+  readonly damaged?: OffsetSpan;
+}
+
 /**
  * Records of a partition that count, from an offset on: whole batches with about so many bytes.
  *
- * @returns the records, and where to go on; undefined at the end.
- * @throws CorruptBatchError; RecordBatchError where a batch cannot be read.
+ * @throws RecordBatchError where a batch cannot be read; StoreUnavailableError.
  */
 export async function readRecords(
   log: TopicLog,
   partition: PartitionLog,
   fromOffset: number,
   maxBytes: number,
-): Promise<{ records: RecordForm[]; next: number | undefined }> {
-  const batches = await partition.read(fromOffset, maxBytes, 'committed');
+): Promise<RecordsRead> {
+  const batches = await partition.readOrDamage(fromOffset, maxBytes);
+  if (batches instanceof CorruptBatchError) {
+    const { baseOffset: first, lastOffset: last } = batches;
+    return { records: [], next: last + 1, damaged: { first, last } };
+  }
   const header = new BatchHeader();
   const pace = new TurnPace();
   const found: RecordForm[] = [];
@@ -43,7 +61,7 @@ export async function readRecords(
     }
   }
   const last = batches.at(-1);
-  return { records: found, next: last === undefined ? undefined : last.lastOffset + 1 };
+  return { records: found, ...(last && { next: last.lastOffset + 1 }) };
 }
 
 /** Where a partition is to end, though nothing is kept there any more. */

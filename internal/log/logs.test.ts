@@ -203,4 +203,12 @@ describe('problems of the store', () => {
     expect(log.lines).toEqual(['error: the store has a problem']);
     expect(log.fields).toEqual([{ kind: 'unavailable', reason: 'no space' }]);
   });
+
+  it('with a batch are told with its log', async () => {
+    const store = new TryingStore();
+    const { logs, log } = await openLogs({}, store);
+    const { partitions } = await logs.createTopic('a', 2, {});
+    store.emit({ kind: 'corrupt', partition: partitions[1]!.id, baseOffset: 1, lastOffset: 2 });
+    expect(log.fields).toEqual([{ kind: 'corrupt', log: 'a', partition: 1, baseOffset: 1, lastOffset: 2 }]);
+  });
 });

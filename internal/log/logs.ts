@@ -143,6 +143,9 @@ export class Logs {
         case 'appended':
           this.#topics.get(event.topic)?.partitions[event.partition]?.noteAppended(event.batch);
           return;
+        case 'corrupt':
+          logger.error(this.#damage(event), 'the store has a problem');
+          return;
         default:
           logger.error({ ...event }, 'the store has a problem');
       }
@@ -151,6 +154,15 @@ export class Logs {
     for (const topic of state.topics) this.#add(topic);
     this.#retention.start(retentionEveryMs);
     return state;
+  }
+
+  /** What the store says of a damaged batch, with the log that it is of. */
+  #damage({ kind, partition: id, baseOffset, lastOffset }: Damage): object {
+    const partition = this.#partitions.get(id);
+    const topic = [...this.#topics.values()].find(({ partitions }) =>
+      partitions.some((each) => each === partition),
+    );
+    return { kind, log: topic?.name, partition: partition?.number, baseOffset, lastOffset };
   }
 
   /** Finishes what was asked, then closes the store. */
@@ -450,6 +462,7 @@ export class Logs {
   }
 }
 
+type Damage = Extract<StoreEvent, { kind: 'corrupt' }>;
 type ChangeElsewhere = Extract<StoreEvent, { kind: 'created' | 'topic' | 'grown' | 'altered' | 'deleted' }>;
 
 /** Told of a topic and the partitions that it has now and did not have before. */

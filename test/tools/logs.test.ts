@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseBatchHeader } from '../../internal/batch/record-batch.ts';
 import { type RunningBroker, startBroker } from '../../pkg/embed/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { withFlipped } from '../support/flipped-bits.ts';
 import { urlOf } from '../support/listeners.ts';
 import { runTinymq, startTinymq } from '../support/tinymq-program.ts';
 
@@ -101,6 +103,30 @@ describe('tinymq logs export', () => {
     const ofStore = place('store.jsonl');
     await done(['logs', 'export', ofStore, '-data-dir', place('stopped'), '-quiet']);
     expect(readFileSync(ofStore).equals(readFileSync(file))).toBe(true);
+  });
+
+  it('leaves out a batch that is damaged, says so, and fails', async () => {
+    const segment = place('stopped/logs/orders-0/00000000000000000000.log');
+    const bytes = readFileSync(segment);
+    const { lastOffset: last, end } = parseBatchHeader(bytes, 0);
+    writeFileSync(segment, withFlipped(bytes, { at: end - 1, bit: 0 }));
+    const rest = place('rest.jsonl');
+    const { code, out, errors } = await runTinymq([
+      ...['logs', 'export', rest, '-data-dir', place('stopped'), '-json'],
+    ]);
+    expect([code, errors]).toEqual([
+      1,
+      `tinymq logs export: log 'orders' partition 0, offsets 0 to ${last}: damaged on the disk, left out\n`,
+    ]);
+    const damaged = [{ log: 'orders', partition: 0, first: 0, last }];
+    const records = 2_502 - (last + 1);
+    expect(JSON.parse(out)).toEqual({ file: rest, logs: 2, records, damaged });
+    expect(linesOf(rest)).toEqual([
+      ...linesOf(file)
+        .slice(0, -1)
+        .filter(({ partition, offset }) => partition !== 0 || (offset as number) > last),
+      { records },
+    ]);
   });
 
   it('leaves nothing where there is no such log', async () => {

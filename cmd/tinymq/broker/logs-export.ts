@@ -1,10 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { listLogs, showLog } from '../../../internal/admin/operations/logs.ts';
 import { exportLog } from '../../../internal/admin/operations/records.ts';
+import { quoted } from '../../../internal/errors.ts';
 import { jsonLine } from '../../../internal/lib/printable.ts';
 import { isInternalTopic } from '../../../internal/log/names.ts';
 import { topicConfig } from '../../../internal/log/topic-configs.ts';
-import { command } from '../../cli/run-program.ts';
+import { command, complain, EXIT_DONE, EXIT_FAILED } from '../../cli/run-program.ts';
 import { report } from '../access/output.ts';
 import { Progress, percentOf } from '../import/progress.ts';
 import { type LogKeeper, withLogs } from '../reach/logs.ts';
@@ -28,24 +29,40 @@ export interface EndLine {
 
 const MOST_LOGS = 1_000_000;
 
+/** Offsets that a batch had which is damaged. */
+interface Damaged {
+  readonly log: string;
+  readonly partition: number;
+  readonly first: number;
+  readonly last: number;
+}
+
 export const exportLogs = command(logsExportProgram, async (invocation) => {
   const [file, ...named] = invocation.operands;
   const { values, stop } = invocation;
   const progress = new Progress(process.stderr, values.quiet);
+  const damaged: Damaged[] = [];
   const done = await withLogs(logsExportProgram.name, invocation, false, (keeper) =>
     intoNewFile(file!, async (handle) => {
       const names = named.length > 0 ? [...new Set(named)] : await allNames(keeper);
       let records = 0;
-      for (const name of names) records += await copyLog(keeper, name, handle, progress, stop);
+      for (const name of names) {
+        records += await copyLog(keeper, name, handle, progress, stop, (found) => damaged.push(found));
+      }
       await handle.appendFile(jsonLine({ records } satisfies EndLine));
       return { logs: names.length, records };
     }),
   ).finally(() => progress.end());
+  for (const { log, partition, first, last } of damaged) {
+    const where = `log ${quoted(log)} partition ${partition}, offsets ${first} to ${last}`;
+    complain(logsExportProgram.name, `${where}: damaged on the disk, left out`);
+  }
   report(
     values,
-    { file, ...done },
+    { file, ...done, damaged },
     `Wrote ${counted(done.records, 'record')} of ${counted(done.logs, 'log')} into ${file}.`,
   );
+  return damaged.length === 0 ? EXIT_DONE : EXIT_FAILED;
 });
 
 async function allNames(keeper: LogKeeper): Promise<string[]> {
@@ -64,6 +81,7 @@ async function copyLog(
   handle: FileHandle,
   progress: Progress,
   stop: AbortSignal,
+  tellDamaged: (damaged: Damaged) => void,
 ): Promise<number> {
   const { partitionCount, settings } = await keeper.call(showLog, { name });
   const known = Object.entries(settings).filter(([setting]) => topicConfig(setting) !== undefined);
@@ -80,8 +98,9 @@ async function copyLog(
         partition,
         from,
       });
-      const { records, next, end } = page;
+      const { records, next, end, damaged } = page;
       until ??= end;
+      if (damaged !== undefined) tellDamaged({ log: name, partition, ...damaged });
       await handle.appendFile(records.map(jsonLine).join(''));
       count += records.length;
       from = next;

@@ -55,6 +55,10 @@ export const exportLog = defineOperation({
       records: listOf(RECORD_FORM),
       next: { ...OFFSET, description: 'Where to go on; not there at the end.' },
       end: { ...OFFSET, description: 'Behind the last record that can be read now.' },
+      damaged: {
+        ...objectOf({ first: OFFSET, last: OFFSET }),
+        description: 'Offsets of a batch that is damaged on the disk, and was left out.',
+      },
     },
     ['records', 'end'],
   ),
@@ -64,8 +68,8 @@ export const exportLog = defineOperation({
     if (partition === undefined) {
       throw new BrokerError('no-such-object', `log ${quoted(name)} has no partition ${index}`);
     }
-    const { records, next } = await readRecords(log, partition, from, pageBytes);
-    return { records, next, end: partition.readableEnd('committed') };
+    const read = await readRecords(log, partition, from, pageBytes);
+    return { ...read, end: partition.readableEnd('committed') };
   },
 });
 
