@@ -30,12 +30,17 @@ const AT_LEAST = 20;
  * A door on a machine with other work takes seconds for twenty requests, one after the other, each of which waits for the
  * disk: one that hangs is one that does not answer the next.
  */
-async function untilWritten(writer: Writer, before: number): Promise<void> {
+async function untilWritten(writer: Writer, before: number, running: Promise<string>): Promise<void> {
+  let end: string | undefined;
+  running.then(
+    (how) => (end = how),
+    (error: Error) => (end = error.message),
+  );
   for (let count = 1; count <= AT_LEAST; count++) {
-    await eventually(
-      () => writer.acknowledged().length >= before + count,
-      `acknowledgement ${count} of ${AT_LEAST} for ${writer.log}`,
-    );
+    await eventually(() => {
+      if (end !== undefined) throw new Error(`the writer of ${writer.log} has ended: ${end}`);
+      return writer.acknowledged().length >= before + count;
+    }, `acknowledgement ${count} of ${AT_LEAST} for ${writer.log}`);
   }
 }
 
@@ -75,7 +80,7 @@ describe.each(STORES)('kill -9 while every door writes, with $name', ({ name, pl
           if (round > 0) await subscriber.connect(broker);
           const before = writers.map((writer) => writer.acknowledged().length);
           const running = writers.map((writer) => writer.run(broker));
-          for (const [at, writer] of writers.entries()) await untilWritten(writer, before[at]!);
+          for (const [at, writer] of writers.entries()) await untilWritten(writer, before[at]!, running[at]!);
           await broker.stop('SIGKILL');
           for (const end of await Promise.all(running)) expect(end).not.toContain('answered with the error');
           broker = await start();

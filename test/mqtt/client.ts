@@ -17,9 +17,9 @@ import {
   type Version,
 } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../internal/protocol/mqtt/properties.ts';
+import { patienceMs } from '../support/torture.ts';
 
-/** How long a test waits for something that must come. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = patienceMs(30_000);
 type Ack = 4 | 5 | 6 | 7;
 type PacketOf<Type> = Type extends Ack ? PublishAnswer : Extract<Packet, { type: Type }>;
 

@@ -1,7 +1,6 @@
-import { torturePatienceMs } from './torture.ts';
+import { patienceMs } from './torture.ts';
 
-/** How long a test waits for something that must come; a long run has other work of the machine beside it. */
-const PATIENCE_MS = torturePatienceMs(45_000);
+const PATIENCE_MS = patienceMs(45_000);
 
 /** Looks again and again until `look` finds something, and returns that. */
 export async function eventually<T>(

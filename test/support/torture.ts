@@ -11,3 +11,8 @@ export function rounds(short: number, more = short): number {
 export function torturePatienceMs(shortMs: number): number {
   return shortMs * TORTURE;
 }
+
+/** How long a test waits for one thing that must come: a long run has other work of the machine beside it. */
+export function patienceMs(shortMs: number): number {
+  return TORTURE === 1 ? shortMs : 10 * shortMs;
+}
