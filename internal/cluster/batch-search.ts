@@ -4,7 +4,7 @@ import type { BatchSpan, StoredBatch } from '../store/log-store.ts';
 import { CorruptBatchError } from '../store/store-error.ts';
 import type { JetStreamShard } from './jetstream-shard.ts';
 import { type BatchFacts, type Facts, factsOf } from './messages.ts';
-import { batchesOf } from './packed-batches.ts';
+import { batchesOf, isBodyOf } from './packed-batches.ts';
 import type { ShardState } from './shard-state.ts';
 import type { StoredMessage } from './stream.ts';
 
@@ -53,14 +53,18 @@ export class BatchSearch {
     let bytes = 0;
     let messages = [await this.#messageHolding(partition, from)];
     while (messages.length > 0) {
-      for (const batch of messages.flatMap(batchesIn)) {
-        if (batch.lastOffset < from) continue;
-        bytes += batch.bytes.length;
-        if (batches.length > 0 && bytes > maxBytes) {
-          this.#remember(partition, batch.baseOffset, batch.sequence);
-          return batches;
+      for (const message of messages) {
+        // What is before it is given first.
+        if (batches.length > 0 && !isBodyOf(message, message.body)) return batches;
+        for (const batch of batchesIn(message)) {
+          if (batch.lastOffset < from) continue;
+          bytes += batch.bytes.length;
+          if (batches.length > 0 && bytes > maxBytes) {
+            this.#remember(partition, batch.baseOffset, batch.sequence);
+            return batches;
+          }
+          batches.push(storedBatch(batch));
         }
-        batches.push(storedBatch(batch));
       }
       const { sequence, lastOffset } = messages.at(-1)!;
       this.#remember(partition, lastOffset + 1, sequence + 1);
@@ -184,13 +188,15 @@ function placeKey(partition: number, offset: number): string {
 
 function foundMessage(message: StoredMessage): FoundMessage | undefined {
   const facts = factsOf(message);
-  if (facts.kind !== 'batch') return undefined;
+  if (facts?.kind !== 'batch') return undefined;
   const { sequence, body } = message;
   return { ...facts, sequence, body };
 }
 
+/** @throws CorruptBatchError where the body is not what the message says of it */
 function batchesIn(message: FoundMessage): FoundBatch[] {
-  const { sequence } = message;
+  const { sequence, partition, baseOffset, lastOffset } = message;
+  if (!isBodyOf(message, message.body)) throw new CorruptBatchError(partition, baseOffset, lastOffset);
   let { bytesBefore } = message;
   return batchesOf(message, message.body).map((batch) => {
     const found = { ...batch, sequence, bytesBefore };

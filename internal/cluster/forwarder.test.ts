@@ -113,7 +113,7 @@ describe('a packet of batches', () => {
       {
         partition: 11,
         batch: {
-          ...batch(''),
+          ...batch('', 2),
           isPublished: false,
           numbered: { id: -(2n ** 62n), runs: [{ first: 8, count: 2 }], after: 3 },
         },

@@ -4,7 +4,7 @@ import type { Leader } from '../log/leadership.ts';
 import type { UnplacedBatch } from '../log/partition-log.ts';
 import { SequenceError, type SequenceErrorCode } from '../log/producer-states.ts';
 import { StoreError, type StoreErrorCode, StoreUnavailableError } from '../store/store-error.ts';
-import type { ForwardedBatch, ForwardedOutcome } from './forwarded-batches.ts';
+import type { ForwardedBatch, ForwardedOutcome, Refusal } from './forwarded-batches.ts';
 
 export interface ForwarderParts {
   readonly shardOf: (partition: number) => number;
@@ -191,8 +191,6 @@ class Lane {
     }
   }
 }
-
-export type Refusal = Exclude<ForwardedOutcome, { offset: number }>;
 
 /** Refusals that another try may not find: a new leader, or a topic of which it has not heard yet. */
 const LATER = new Set<Refusal['code']>(['not-leader', 'unavailable', 'not-found', 'conflict']);

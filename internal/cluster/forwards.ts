@@ -1,15 +1,19 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { isCount, jsonAs, objectOf, type Shape } from '../lib/shape.ts';
 import { forwardRetryMs, writePatienceMs } from '../limits/cluster.ts';
 import type { Leading } from '../log/cluster.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
 import { listen, type NoteMessage } from './foreign-messages.ts';
 import {
+  areOutcomes,
   decodeBatches,
   encodeBatches,
   type ForwardedBatch,
   type ForwardedOutcome,
+  isRefusal,
+  type Refusal,
 } from './forwarded-batches.ts';
-import { errorOf, type Refusal, refusalOf } from './forwarder.ts';
+import { errorOf, refusalOf } from './forwarder.ts';
 
 export interface ForwardsParts {
   readonly connection: NatsConnection;
@@ -19,8 +23,13 @@ export interface ForwardsParts {
   readonly noteForeign: NoteMessage;
 }
 
-/** What was not done; nothing where it was. */
-type Done = Partial<Refusal>;
+/** Why it was not done; nothing where it was. */
+type Done = Refusal | { readonly code?: undefined };
+
+const isDone: Shape<Done> = (value): value is Done => isRefusal(value) || isNothing(value);
+const isNothing = objectOf<{ readonly code?: undefined }>({
+  code: (value): value is undefined => value === undefined,
+});
 
 /** What goes from the node that a client asked to the node that leads. */
 export class Forwards {
@@ -54,7 +63,7 @@ export class Forwards {
     const request = connection
       .request(`${name}.node.${node}.forward`, encodeBatches(batches), { timeout: writePatienceMs })
       .then(
-        (answer) => outcomesOf(answer, batches.length),
+        (answer) => this.#read(answer, () => outcomesOf(answer, batches.length)),
         () => undefined,
       );
     try {
@@ -87,14 +96,14 @@ export class Forwards {
       const answer = await connection.request(`${name}.node.${node}.delete`, question, {
         timeout: writePatienceMs,
       });
-      done = answer.json<Done>();
+      done = jsonAs(isDone, answer.data, 'what became of a deletion');
     } catch (error) {
       throw new StoreUnavailableError(
         'no-majority',
         `node ${node} does not answer: ${(error as Error).message}`,
       );
     }
-    if (done.code !== undefined) throw errorOf({ code: done.code, message: done.message ?? '' });
+    if (isRefusal(done)) throw errorOf(done);
   }
 
   onForwarded(leading: Leading): () => void {
@@ -108,6 +117,16 @@ export class Forwards {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
   }
 
+  /** Undefined where an answer cannot be read. */
+  #read<T>({ subject }: Msg, read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      this.#parts.noteForeign(subject, (error as Error).message);
+      return undefined;
+    }
+  }
+
   get #led(): Leading {
     if (this.#leading !== undefined) return this.#leading;
     throw new StoreError('not-leader', 'this node has not begun, or is about to end');
@@ -115,7 +134,7 @@ export class Forwards {
 
   async #answerDeletion(request: Msg): Promise<void> {
     let done: Done = {};
-    const { partition, offset } = deletionOf(request);
+    const { partition, offset } = jsonAs(isDeletion, request.data, 'a deletion');
     try {
       await this.#led.deleteUntil(partition, offset);
     } catch (error) {
@@ -135,16 +154,12 @@ interface Deletion {
   readonly offset: number;
 }
 
-/** @throws Error for what is none. */
-function deletionOf(request: Msg): Deletion {
-  const deletion = request.json<Partial<Deletion> | null>();
-  const { partition, offset } = deletion ?? {};
-  if (!Number.isSafeInteger(partition) || !Number.isSafeInteger(offset))
-    throw new Error('it does not say what is to be deleted');
-  return deletion as Deletion;
-}
+const isDeletion = objectOf<Deletion>({ partition: isCount, offset: isCount });
 
-function outcomesOf(answer: Msg, count: number): ForwardedOutcome[] | undefined {
-  const outcomes = answer.json<ForwardedOutcome[]>();
-  return outcomes.length === count ? outcomes : undefined;
+/** @throws Error for what is no answer to so many batches. */
+function outcomesOf({ data }: Msg, count: number): ForwardedOutcome[] {
+  const outcomes = jsonAs(areOutcomes, data, 'what became of batches');
+  if (outcomes.length !== count)
+    throw new Error(`it says what became of ${outcomes.length} batches, not ${count}`);
+  return outcomes;
 }

@@ -1,20 +1,41 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { isCount, isInteger, isText, jsonAs, objectOf, optional, type Shape } from '../lib/shape.ts';
 import { replicaRetries, replicaRetryMs } from '../limits/cluster.ts';
 import { KiB } from '../limits/units.ts';
 import { checkBatchSize } from '../store/batch-rules.ts';
 import type { GroupOffset, StoredGroups, TopicPartition } from '../store/log-store.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import type { JetStreamShard } from './jetstream-shard.ts';
-import { digestOf, type KnownTopic } from './meta.ts';
+import { digestOf, isTopicId, type KnownTopic } from './meta.ts';
 import type { Shard } from './shard.ts';
 import type { StoredMessage } from './stream.ts';
 
-/** What a group committed for a partition; without an offset it was forgotten. */
-interface OffsetRecord extends TopicPartition, Partial<Omit<GroupOffset, keyof TopicPartition>> {
+/** What a group committed for a partition. */
+interface CommitRecord extends GroupOffset {
   group: string;
   /** Undefined for a topic that its coordinator did not know. */
   of?: KnownTopic | undefined;
 }
+
+/** It was forgotten. */
+interface ForgottenRecord extends TopicPartition {
+  group: string;
+  offset?: undefined;
+}
+
+type OffsetRecord = CommitRecord | ForgottenRecord;
+
+const isCommitRecord = objectOf<CommitRecord>({
+  ...{ group: isText, topic: isText, partition: isCount, offset: isCount, leaderEpoch: isInteger },
+  ...{ metadata: isText, committedAtMs: isInteger },
+  of: optional(objectOf<KnownTopic>({ id: optional(isTopicId), sequence: isCount })),
+});
+const isForgottenRecord = objectOf<ForgottenRecord>({
+  ...{ group: isText, topic: isText, partition: isCount },
+  offset: (value): value is undefined => value === undefined,
+});
+const isOffsetRecord: Shape<OffsetRecord> = (value): value is OffsetRecord =>
+  isCommitRecord(value) || isForgottenRecord(value);
 
 interface KeptOffset {
   readonly offset: GroupOffset;
@@ -33,8 +54,10 @@ export interface GroupRecordsParts {
 /** As base64; without members the group was forgotten. */
 interface MembersRecord {
   group: string;
-  members?: string;
+  members?: string | undefined;
 }
+
+const isMembersRecord = objectOf<MembersRecord>({ group: isText, members: optional(isText) });
 
 /** What lasts of groups, in the shard of their coordinator: the last message of each subject counts. */
 export class GroupRecords {
@@ -52,11 +75,12 @@ export class GroupRecords {
     const messages = await this.#complete();
     this.#offsets.clear();
     this.#members.clear();
-    for (const { body } of messages) {
-      const record = JSON.parse(Buffer.from(body).toString()) as OffsetRecord & MembersRecord;
-      const { group, members, of, ...offset } = record;
-      if (offset.offset !== undefined) this.#keep(group, { offset: offset as GroupOffset, of });
-      if (members !== undefined) this.#members.set(group, new Uint8Array(Buffer.from(members, 'base64')));
+    for (const message of messages) {
+      try {
+        this.#take(message);
+      } catch (error) {
+        this.#parts.stream.noteForeign(message.subject, (error as Error).message);
+      }
     }
     const groups = new Map<string, GroupOffset[]>();
     for (const [group, kept] of this.#offsets) {
@@ -68,6 +92,21 @@ export class GroupRecords {
         );
     }
     return { groups, groupMembers: new Map(this.#members) };
+  }
+
+  /** @throws Error for what is no record, or not there. */
+  #take({ subject, body }: StoredMessage): void {
+    if (subject.startsWith('h.')) {
+      const { group, members } = jsonAs(isMembersRecord, body, 'a record of the members of a group');
+      checkSubject(subject, membersSubject(group));
+      if (members !== undefined) this.#members.set(group, new Uint8Array(Buffer.from(members, 'base64')));
+      return;
+    }
+    const record = jsonAs(isOffsetRecord, body, 'a record of what a group committed');
+    checkSubject(subject, offsetSubject(record.group, record));
+    if (record.offset === undefined) return;
+    const { group, of, ...offset } = record;
+    this.#keep(group, { offset, of });
   }
 
   /**
@@ -121,7 +160,7 @@ export class GroupRecords {
     if (members === undefined && !this.#members.has(group)) return;
     const record =
       members === undefined ? { group } : { group, members: Buffer.from(members).toString('base64') };
-    await this.#write(`h.${digestOf(group)}`, record);
+    await this.#write(membersSubject(group), record);
     if (members === undefined) this.#members.delete(group);
     else this.#members.set(group, members.slice());
   }
@@ -187,6 +226,14 @@ function placeKey({ topic, partition }: TopicPartition): string {
 
 function offsetSubject(group: string, { topic, partition }: TopicPartition): string {
   return `g.${digestOf(group)}.${digestOf(topic)}.${partition}`;
+}
+
+function membersSubject(group: string): string {
+  return `h.${digestOf(group)}`;
+}
+
+function checkSubject(subject: string, own: string): void {
+  if (subject !== own) throw new Error('it is a record of another subject');
 }
 
 /** Whether a message of the shard is one of these. */

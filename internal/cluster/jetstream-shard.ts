@@ -88,6 +88,11 @@ export class JetStreamShard implements ShardStream {
     await this.#jetStream.ask(`STREAM.LEADER.STEPDOWN.${this.stream}`);
   }
 
+  /** A message is passed over. @param subject within the shard. */
+  noteForeign(subject: string, reason: string): void {
+    this.#jetStream.noteForeign(this.#prefix + subject, reason);
+  }
+
   /** The last message of each subject, in their order: of all of them without bodies, of some with them. */
   async lastOfSubjects(filter?: string): Promise<StoredMessage[]> {
     const isHeadersOnly = filter === undefined;
@@ -95,7 +100,7 @@ export class JetStreamShard implements ShardStream {
     const found = (await lastOfSubjects(this.#jetStream, followed)).map((message) => this.#stored(message));
     const foreign = found.filter(isForeign);
     if (foreign.length === 0) return found;
-    for (const { subject } of foreign) this.#jetStream.noteForeign(this.#prefix + subject, NO_FACTS);
+    for (const { subject } of foreign) this.noteForeign(subject, NO_FACTS);
     return this.#lastOfBrokers(followed, found.at(-1)!);
   }
 
@@ -153,7 +158,8 @@ export class JetStreamShard implements ShardStream {
 /** The header with what is known of a message without its body. */
 export const FACTS = 'T';
 const PRODUCER = 'P';
-const NO_FACTS = 'it says nothing of itself';
+/** Of messages of which nothing is known without their bodies. */
+export const NO_FACTS = 'it does not say of itself what messages of brokers do';
 
 function fieldsOf({ facts, producer, isRollup }: ShardMessage): Record<string, string> {
   return {

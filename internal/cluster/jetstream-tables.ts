@@ -90,7 +90,14 @@ export class JetStreamTable implements SharedTable {
 
   async get(key: string): Promise<SharedChange | undefined> {
     const message = await this.#jetStream.last(this.#stream, this.#subjectOf(key));
-    return message && { ...parseBody(message.body), sequence: message.sequence };
+    if (message === undefined) return undefined;
+    const { subject, sequence, body } = message;
+    try {
+      return { ...this.#parse(subject, body), sequence };
+    } catch (error) {
+      this.#jetStream.noteForeign(subject, (error as Error).message);
+      return { key, value: body, sequence };
+    }
   }
 
   /** @returns undefined where another message is the last one of the subject. */
@@ -124,12 +131,23 @@ export class JetStreamTable implements SharedTable {
     this.#followed = sequence;
     if (sequence <= (this.#known.get(subject) ?? 0)) return true;
     this.#note(subject, sequence);
-    listener({ ...parseBody(body), sequence });
+    try {
+      listener({ ...this.#parse(subject, body), sequence });
+    } catch (error) {
+      this.#jetStream.noteForeign(subject, (error as Error).message);
+    }
     return true;
   }
 
   #note(subject: string, sequence: number): void {
     this.#known.set(subject, Math.max(sequence, this.#known.get(subject) ?? 0));
+  }
+
+  /** @throws Error for what is no entry, or not there. */
+  #parse(subject: string, body: Uint8Array): Omit<SharedChange, 'sequence'> {
+    const entry = parseBody(body);
+    if (this.#subjectOf(entry.key) !== subject) throw new Error('it is the entry of another subject');
+    return entry;
   }
 
   #subjectOf(key: string): string {
@@ -160,6 +178,7 @@ function parseBody(bytes: Uint8Array): { key: string; value: Uint8Array | undefi
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const end = KEY_AT + body.readUInt32BE(1);
   if (end > body.length) throw new RangeError('a key ends behind its message');
+  if (body[0]! > 1) throw new RangeError('an entry does not say whether it has a value');
   const value = body[0] === 0 ? undefined : new Uint8Array(body.subarray(end));
   return { key: body.toString('utf8', KEY_AT, end), value };
 }

@@ -1,3 +1,4 @@
+import { isCount, isInteger, within } from '../lib/shape.ts';
 import { type Pack, packedBody } from './packed-batches.ts';
 import type { ShardMessage } from './stream.ts';
 
@@ -75,7 +76,7 @@ export function batchMessage(id: WriteId, partition: number, pack: Pack): ShardM
   const maxTimestamp = batches.reduce((most, batch) => Math.max(most, batch.maxTimestamp), -1);
   const rest = [baseOffset, lastOffset, count, maxTimestamp, runningMaxTimestamp, bytesBefore, bytes];
   return {
-    subject: `l.${partition}.${producer?.id ?? '-'}`,
+    subject: `l.${partition}.${producer?.id ?? NO_PRODUCER}`,
     facts:
       batches.length === 1 ? factsText(id, rest) : factsText(id, [...rest, batches.length], PACKED_VERSION),
     // The last one says all that is kept of its producer.
@@ -107,61 +108,84 @@ function factsText({ epoch, number }: WriteId, rest: readonly number[], version 
   return [version, epoch, number, ...rest].join(',');
 }
 
-/** Whether no broker wrote it: each message of theirs says something of itself. */
-export function isForeign({ facts }: Pick<ShardMessage, 'facts'>): boolean {
-  return facts === '';
+/** Whether no broker wrote it: what theirs say of themselves has a form. */
+export function isForeign(message: Omit<ShardMessage, 'body'>): boolean {
+  return isLater(message) ? false : ownFacts(message) === undefined;
 }
 
-/** @throws Error for a message that is none of ours, or of a later version. */
-export function factsOf({ subject, facts, producer }: Omit<ShardMessage, 'body'>): Facts {
-  const [kind, first = '', second = ''] = subject.split('.');
+/** @returns undefined for what no broker wrote. @throws Error for what one of a later version did, which must not be passed over. */
+export function factsOf(message: Omit<ShardMessage, 'body'>): Facts | undefined {
+  if (isLater(message))
+    throw new Error(`a message on ${message.subject} is of another version: ${message.facts}`);
+  return ownFacts(message);
+}
+
+function isLater({ facts }: Omit<ShardMessage, 'body'>): boolean {
+  return NUMBERS.test(facts) && isLaterVersion(Number.parseInt(facts, 10));
+}
+
+function ownFacts({ subject, facts, producer }: Omit<ShardMessage, 'body'>): Facts | undefined {
+  if (!NUMBERS.test(facts)) return undefined;
   const [version, epoch, number, ...rest] = facts.split(',').map(Number);
-  const isKnown = version === VERSION || (version === PACKED_VERSION && kind === 'l');
-  if (!isKnown || number === undefined || epoch === undefined) {
-    throw new Error(`a message on ${subject} is of another version: ${facts}`);
-  }
+  if (!isEpoch(epoch) || !isCount(number) || !rest.every(isInteger)) return undefined;
+  const [kind, ...words] = subject.split('.');
   const id = { epoch, number };
-  const partition = Number(first);
+  if (version === PACKED_VERSION) return kind === 'l' ? batchFacts(id, words, rest, producer) : undefined;
+  if (version !== VERSION) return undefined;
   switch (kind) {
     case 'l':
-      return { ...id, kind: 'batch', ...batchFacts(partition, rest, second, producer) };
+      return batchFacts(id, words, [...rest.slice(0, 7), 1], producer);
     case 'm':
-      return { ...id, kind: 'marker', node: rest[0]! };
+      return rest[0] === NOBODY || isNode(rest[0]) ? { ...id, kind: 'marker', node: rest[0] } : undefined;
     case 'f':
-      return { ...id, kind: 'floor', ...floorFacts(partition, rest) };
-    case 'd':
-      return { ...id, kind: 'deleted', partition };
+      return floorFacts(id, words, rest);
+    case 'd': {
+      const partition = partitionOf(words[0]);
+      return partition === undefined ? undefined : { ...id, kind: 'deleted', partition };
+    }
     default:
-      return { ...id, kind: 'group' };
+      return GROUP_SUBJECT.test(subject) ? { ...id, kind: 'group' } : undefined;
   }
 }
 
 function batchFacts(
-  partition: number,
+  id: WriteId,
+  [first, sender = '']: readonly string[],
   rest: readonly number[],
-  producerId: string,
   state: string | undefined,
-): BatchFacts {
-  const [baseOffset, lastOffset, count, maxTimestamp, runningMaxTimestamp, bytesBefore, byteLength] =
-    rest as [number, number, number, number, number, number, number];
-  const batchCount = rest[7] ?? 1;
+): Facts | undefined {
+  const partition = partitionOf(first);
+  const [
+    baseOffset,
+    lastOffset,
+    count,
+    maxTimestamp,
+    runningMaxTimestamp,
+    bytesBefore,
+    byteLength,
+    batchCount,
+  ] = rest as [number, number, number, number, number, number, number, number];
+  const isOfForm =
+    rest.length === 8 &&
+    partition !== undefined &&
+    [baseOffset, count, bytesBefore].every(isCount) &&
+    lastOffset >= baseOffset &&
+    runningMaxTimestamp >= maxTimestamp &&
+    byteLength > 0 &&
+    batchCount > 0 &&
+    PRODUCER.test(sender) &&
+    (state === undefined || (sender !== NO_PRODUCER && BASE64.test(state)));
+  if (!isOfForm) return undefined;
   return {
-    ...{
-      partition,
-      baseOffset,
-      lastOffset,
-      count,
-      maxTimestamp,
-      runningMaxTimestamp,
-      bytesBefore,
-      byteLength,
-      batchCount,
-    },
-    producer: state === undefined ? undefined : { id: BigInt(producerId), state },
+    ...id,
+    ...{ kind: 'batch', partition, baseOffset, lastOffset, count, maxTimestamp, runningMaxTimestamp },
+    ...{ bytesBefore, byteLength, batchCount },
+    producer: state === undefined ? undefined : { id: BigInt(sender), state },
   };
 }
 
-function floorFacts(partition: number, rest: readonly number[]): FloorFacts {
+function floorFacts(id: WriteId, [first]: readonly string[], rest: readonly number[]): Facts | undefined {
+  const partition = partitionOf(first);
   const [firstOffset, nextOffset, maxTimestamp, bytesBefore, bytesEver] = rest as [
     number,
     number,
@@ -169,5 +193,31 @@ function floorFacts(partition: number, rest: readonly number[]): FloorFacts {
     number,
     number,
   ];
-  return { partition, firstOffset, nextOffset, maxTimestamp, bytesBefore, bytesEver };
+  const isOfForm =
+    rest.length >= 5 &&
+    isCount(firstOffset) &&
+    nextOffset >= firstOffset &&
+    isCount(bytesBefore) &&
+    bytesEver >= bytesBefore;
+  if (partition === undefined || !isOfForm) return undefined;
+  return { ...id, kind: 'floor', partition, firstOffset, nextOffset, maxTimestamp, bytesBefore, bytesEver };
+}
+
+function partitionOf(word = ''): number | undefined {
+  return /^\d+$/.test(word) && isCount(Number(word)) ? Number(word) : undefined;
+}
+
+const NO_PRODUCER = '-';
+const NUMBERS = /^-?\d+(,-?\d+)*$/;
+const PRODUCER = /^(-|-?\d{1,19})$/;
+const BASE64 = /^[A-Za-z0-9+/]+=*$/;
+const GROUP_SUBJECT = /^(g\.[\w-]+\.[\w-]+\.\d+|h\.[\w-]+)$/;
+/** Nobody will count further. */
+const isLaterVersion = within(PACKED_VERSION + 1, 255);
+/** Kafka's clients have 31 bits for the epoch of a leader. */
+const isEpoch = within(0, 2 ** 31 - 1);
+
+/** Whether it is the number of a node. */
+export function isNode(value: unknown): value is number {
+  return isCount(value) && value !== NOBODY;
 }

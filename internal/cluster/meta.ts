@@ -1,7 +1,19 @@
 import { createHash } from 'node:crypto';
+import {
+  isCount,
+  isInteger,
+  isText,
+  jsonAs,
+  listOf,
+  objectOf,
+  optional,
+  type Shape,
+  tableOf,
+} from '../lib/shape.ts';
 import { checkBatchSize, noSuchTopic, topicExists } from '../store/batch-rules.ts';
 import type { TopicConfigs } from '../store/log-store.ts';
 import { isSameValue } from '../store/meta-swaps.ts';
+import { storedNumber } from '../store/stored-number.ts';
 import { eachLast, follow } from './follower.ts';
 import { isWrongSequence, type JetStream, type StreamMessage } from './jetstream.ts';
 
@@ -123,11 +135,11 @@ export class Meta {
     return Array.from({ length: count }, (_, index) => first + index);
   }
 
-  /** Numbers from 1 on, each given once under its key, whichever nodes ask: the first of so many. */
+  /** Numbers from 1 on, each given once under its key, whichever nodes ask: the first of so many. @throws StoreError `corrupt` */
   async reserve(key: string, count: number): Promise<number> {
     for (;;) {
       const before = await this.value(key);
-      const last = before === undefined ? 0 : Number(Buffer.from(before).toString());
+      const last = before === undefined ? 0 : storedNumber(key, before);
       if (await this.swap(key, before, Buffer.from(String(last + count)))) return last + 1;
     }
   }
@@ -237,20 +249,33 @@ export class Meta {
 
   #take(message: StreamMessage | undefined, changed: TopicChanged): boolean {
     if (message === undefined) return true;
-    const { subject, sequence, body } = message;
+    const { subject, sequence } = message;
     const known = this.#known.get(subject);
     if (known !== undefined && known >= sequence) return true;
     this.#known.set(subject, sequence);
-    const record = topicRecordOf(body);
-    const { name, by, topicId, gone } = record;
+    const record = this.#recordOf(message);
+    if (record === undefined) return true;
+    const { name, by, gone } = record;
     const before = this.topics.get(name);
-    const after = topicId === undefined ? undefined : record;
+    const after = record.topicId === undefined ? undefined : record;
     if (after === undefined) this.topics.delete(name);
     else this.topics.set(name, after);
     if (gone === undefined) this.gone.delete(name);
     else this.gone.set(name, gone);
     if (!this.#own.has(by)) changed(name, before, after);
     return true;
+  }
+
+  /** Undefined for what no node wrote, or not there. */
+  #recordOf({ subject, body }: StreamMessage): TopicRecord | DeletedTopic | undefined {
+    try {
+      const record = topicRecordOf(body);
+      if (this.#subjectOf('t', record.name) === subject) return record;
+      this.#jetStream.noteForeign(subject, 'it is the record of a topic of another subject');
+    } catch (error) {
+      this.#jetStream.noteForeign(subject, (error as Error).message);
+    }
+    return undefined;
   }
 
   #tellWaiting(): void {
@@ -270,15 +295,26 @@ export function digestOf(text: string): string {
   return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
 }
 
+/** 16 bytes as base64. */
+export const isTopicId: Shape<string> = (value): value is string =>
+  isText(value) && /^[A-Za-z0-9+/]{22}==$/.test(value);
+
+const isTopic = objectOf<TopicRecord>({
+  ...{ name: isText, topicId: isTopicId, configs: tableOf(isText), createdAtMs: isInteger },
+  ...{ partitions: listOf(isCount), gone: optional(listOf(isCount)), by: isText },
+});
+/** What is left of a topic that was deleted. */
+type DeletedTopic = Pick<TopicRecord, 'name' | 'gone' | 'by'> & { readonly topicId?: undefined };
+const isDeletedTopic = objectOf<DeletedTopic>({
+  ...{ name: isText, gone: optional(listOf(isCount)), by: isText },
+  topicId: (value): value is undefined => value === undefined,
+});
+const isRecord: Shape<TopicRecord | DeletedTopic> = (value): value is TopicRecord | DeletedTopic =>
+  isTopic(value) || isDeletedTopic(value);
+
 /** @throws Error for what is no record. Without an id of a topic it says that there is none of this name. */
-function topicRecordOf(body: Uint8Array): TopicRecord {
-  const record = JSON.parse(Buffer.from(body).toString()) as Partial<TopicRecord> | null;
-  const isRecord =
-    typeof record?.name === 'string' &&
-    typeof record.by === 'string' &&
-    (record.topicId === undefined || Array.isArray(record.partitions));
-  if (!isRecord) throw new Error('it is no record of a topic');
-  return record as TopicRecord;
+export function topicRecordOf(body: Uint8Array): TopicRecord | DeletedTopic {
+  return jsonAs(isRecord, body, 'a record of a topic');
 }
 
 function valueBody(value: Uint8Array | undefined): Uint8Array {

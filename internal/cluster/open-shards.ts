@@ -5,7 +5,7 @@ import { BatchSearch } from './batch-search.ts';
 import { makeStream } from './connection.ts';
 import { isGroupSubject } from './group-records.ts';
 import type { JetStream } from './jetstream.ts';
-import { JetStreamShard } from './jetstream-shard.ts';
+import { JetStreamShard, NO_FACTS } from './jetstream-shard.ts';
 import type { PartitionPlaces } from './partition-places.ts';
 import { patiently } from './patience.ts';
 import { Shard, type ShardEvents } from './shard.ts';
@@ -101,7 +101,7 @@ export class Shards {
     await patiently(() => makeStream(jetStream, wanted, fsync), warn);
     const stream = new JetStreamShard(jetStream, wanted.name, prefix);
     const news: ShardNews = this.#news(number, () => shard);
-    const events = this.#events(number, () => search, news);
+    const events = this.#events(number, () => search, news, stream);
     const shard: Shard = new Shard({ node, stream, clock, events });
     const search: BatchSearch = new BatchSearch(stream, shard.state);
     const stored = await patiently(() => stream.lastOfSubjects(), warn);
@@ -124,7 +124,12 @@ export class Shards {
     });
   }
 
-  #events(number: number, search: () => BatchSearch, shardNews: ShardNews): ShardEvents {
+  #events(
+    number: number,
+    search: () => BatchSearch,
+    shardNews: ShardNews,
+    stream: JetStreamShard,
+  ): ShardEvents {
     const { news, ownership } = this.#parts;
     return {
       applied: (message, facts) => {
@@ -133,6 +138,7 @@ export class Shards {
         if (facts.kind === 'group') this.groupSequences.set(message.subject, message.sequence);
         if (facts.kind === 'marker') news.tellOwners();
       },
+      foreign: (subject) => stream.noteForeign(subject, NO_FACTS),
       ownership: (isOwner) => {
         if (isOwner) shardNews.tellLeads();
         else shardNews.noteFollows();

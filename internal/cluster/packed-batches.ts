@@ -1,3 +1,4 @@
+import { isCount, isInteger } from '../lib/shape.ts';
 import { packBatches, packBytes } from '../limits/cluster.ts';
 import type { BatchSpan, NewBatch, StoredBatch } from '../store/log-store.ts';
 
@@ -70,6 +71,26 @@ export function packedBody(batches: readonly NewBatch[]): Uint8Array {
 export interface BodyFacts extends BatchSpan {
   readonly count: number;
   readonly batchCount: number;
+}
+
+/** Whether a body holds what is known of it. */
+export function isBodyOf(
+  { batchCount, baseOffset, lastOffset, byteLength }: BodyFacts & { readonly byteLength: number },
+  body: Uint8Array,
+): boolean {
+  if (batchCount === 1) return body.length === byteLength;
+  const headBytes = batchCount * HEAD_BYTES;
+  if (body.length !== headBytes + byteLength) return false;
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  let next = baseOffset;
+  let left = byteLength;
+  for (let head = 0; head < headBytes; head += HEAD_BYTES) {
+    const last = view.getFloat64(head + 8);
+    if (!isCount(last) || last < next || !isInteger(view.getFloat64(head + 16))) return false;
+    left -= view.getUint32(head);
+    next = last + 1;
+  }
+  return left === 0 && next === lastOffset + 1;
 }
 
 /** The batches of a body. */

@@ -1,5 +1,7 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { isCount, within } from '../lib/shape.ts';
 import { listen, type NoteMessage } from './foreign-messages.ts';
+import { isNode } from './messages.ts';
 
 export interface PacketsParts {
   readonly connection: NatsConnection;
@@ -9,6 +11,9 @@ export interface PacketsParts {
   readonly self: number;
   readonly noteForeign: NoteMessage;
 }
+
+/** Of the largest packet, in parts as small as servers with the smallest `max_payload` take. */
+const isCountOfParts = within(1, 64);
 
 /** A packet of which parts are here. */
 interface Partial {
@@ -58,7 +63,9 @@ export class Packets {
 
   #take(subject: string, part: Uint8Array): void {
     const [count, index, packet, from] = subject.split('.').reverse() as [string, string, string, string];
-    if (!Number.isSafeInteger(Number(from))) throw new Error('its subject names no node');
+    const isOther = isNode(Number(from)) && Number(from) !== this.#parts.self;
+    const isPart = isOther && isCountOfParts(Number(count)) && isCount(Number(index));
+    if (!isPart) throw new Error('its subject does not say what it is a part of');
     if (count === '1') {
       this.#tell(from, part);
       return;

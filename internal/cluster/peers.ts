@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { isCount, isFlag, isText, jsonAs, objectOf, optional, within } from '../lib/shape.ts';
 import {
   nodeBeatMs,
   nodeProbeAfterMs,
@@ -10,6 +11,7 @@ import {
 import type { Node } from '../log/nodes.ts';
 import { listen, type NoteMessage } from './foreign-messages.ts';
 import { isNobody } from './jetstream.ts';
+import { isNode } from './messages.ts';
 
 /** What a node says of itself, twice a second, on `<name>.beat`. */
 export interface Beat {
@@ -245,13 +247,16 @@ export class Peers {
   }
 }
 
+const isBeat = objectOf<Beat>({
+  ...{ node: isNode, beat: isCount, isLeaving: optional(isFlag), isGone: optional(isFlag) },
+  self: objectOf<NodeFacts>({
+    kafka: optional(objectOf<NonNullable<NodeFacts['kafka']>>({ host: isText, port: within(0, 65_535) })),
+  }),
+});
+
 /** @throws Error for what is no beat. */
 export function beatOf(data: Uint8Array): Beat {
-  const beat = JSON.parse(Buffer.from(data).toString()) as Partial<Beat> | null;
-  const hasNumbers = Number.isSafeInteger(beat?.node) && Number.isSafeInteger(beat?.beat);
-  if (!hasNumbers || typeof beat?.self !== 'object' || beat.self === null)
-    throw new Error('it is no beat of a node');
-  return beat as Beat;
+  return jsonAs(isBeat, data, 'a beat of a node');
 }
 
 /** After an answer that says nothing, which may come at once. */

@@ -1,5 +1,5 @@
 import type { StoredPartition } from '../store/log-store.ts';
-import { type BatchFacts, type Facts, type FloorFacts, factsOf, isForeign, NOBODY } from './messages.ts';
+import { type BatchFacts, type Facts, type FloorFacts, factsOf, NOBODY } from './messages.ts';
 import type { StoredMessage } from './stream.ts';
 
 /** Where a partition ends. */
@@ -41,11 +41,11 @@ export class ShardState {
    */
   apply(message: StoredMessage): Facts | 'known' | 'foreign' | 'gap' {
     if (message.sequence <= this.applied) return 'known';
-    if (isForeign(message)) {
+    const facts = factsOf(message);
+    if (facts === undefined) {
       this.applied = message.sequence;
       return 'foreign';
     }
-    const facts = factsOf(message);
     if (facts.kind === 'batch' && this.#isBehindGap(facts)) return 'gap';
     if (facts.epoch > this.epoch) this.#missMarker(facts.epoch);
     this.#take(facts);
@@ -58,6 +58,7 @@ export class ShardState {
     this.#partitions.clear();
     for (const message of messages) {
       const facts = factsOf(message);
+      if (facts === undefined) continue;
       if (facts.epoch > this.epoch) this.#missMarker(facts.epoch);
       this.#take(facts);
       this.applied = message.sequence;

@@ -22,6 +22,8 @@ import type { ShardStream, StoredMessage } from './stream.ts';
 export interface ShardEvents {
   /** Taken up, in the order of the shard, whoever wrote it. */
   readonly applied: (message: StoredMessage, facts: Facts) => void;
+  /** Passed over, as no broker wrote it. */
+  readonly foreign?: (subject: string) => void;
   /** This node owns the shard from now on, or no longer. */
   readonly ownership: (isOwner: boolean) => void;
   /** No replica that was asked has what lies between; nothing behind it is taken up. */
@@ -105,7 +107,7 @@ export class Shard {
     }
     this.#isMending = false;
     const facts = factsOf(behind);
-    if (!isBehind() || facts.kind !== 'batch') return;
+    if (!isBehind() || facts?.kind !== 'batch') return;
     const { nextOffset } = this.endOf(facts.partition);
     const damaged = `${facts.partition}/${nextOffset}`;
     if (this.#toldDamage === damaged) return;
@@ -336,6 +338,7 @@ export class Shard {
       if (facts === 'known') continue;
       if (facts === 'gap') return false;
       if (facts === 'foreign') {
+        this.#parts.events.foreign?.(message.subject);
         this.#writer?.passedOver(message.sequence);
         continue;
       }

@@ -1,4 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { isCount } from '../lib/shape.ts';
 import { topicNewsMs } from '../limits/cluster.ts';
 import { listen, type NoteMessage } from './foreign-messages.ts';
 
@@ -45,8 +46,9 @@ export class TopicNews {
   }
 
   async #answer(request: Msg): Promise<void> {
-    const sequence = Number(request.string());
-    if (!Number.isSafeInteger(sequence)) throw new Error('it is no sequence of a topic');
+    const text = request.string();
+    const sequence = Number(text);
+    if (!/^\d+$/.test(text) || !isCount(sequence)) throw new Error('it is no sequence of a topic');
     await this.#parts.until(sequence);
     if (!this.#parts.connection.isClosed()) request.respond();
   }

@@ -1,4 +1,5 @@
 import type { LogStore } from '../store/log-store.ts';
+import { storedNumber } from '../store/stored-number.ts';
 
 const META_KEY = 'next-producer-id';
 /** Ids that one write to the store sets aside; those that are left at a restart are never given. */
@@ -32,7 +33,7 @@ export class ProducerIds {
   async #reserve(): Promise<void> {
     for (;;) {
       const stored = await this.#store.getMeta(META_KEY);
-      const unused = stored === undefined ? 0 : Number(Buffer.from(stored).toString());
+      const unused = stored === undefined ? 0 : storedNumber(META_KEY, stored);
       const first = Math.max(unused, this.#firstId);
       // Another node may have set aside the same ones meanwhile.
       if (!(await this.#store.swapMeta(META_KEY, stored, Buffer.from(String(first + BLOCK))))) continue;

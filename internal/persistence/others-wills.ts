@@ -66,6 +66,7 @@ export class OthersWills {
     this.#logger = logger;
   }
 
+  /** @throws Error where it cannot be read. */
   take(node: number, clientId: string, { value, sequence }: SharedChange): void {
     const before = this.#byNode.get(node)?.get(clientId);
     if (before !== undefined && sequence <= before.sequence) return;
@@ -73,21 +74,11 @@ export class OthersWills {
       if (before !== undefined) this.#forget(before);
       return;
     }
-    try {
-      const facts = factsOf(decodeSharedWill(value));
-      if (before !== undefined) Object.assign(before, facts, { sequence });
-      else
-        this.#add({
-          node,
-          clientId,
-          sequence,
-          ...facts,
-          isBusy: false,
-          isPublished: false,
-          takerGoneMs: undefined,
-        });
-    } catch (error) {
-      this.#tell(error, 'a will of another node cannot be read');
+    const facts = factsOf(decodeSharedWill(value));
+    if (before !== undefined) Object.assign(before, facts, { sequence });
+    else {
+      const added = { isBusy: false, isPublished: false, takerGoneMs: undefined };
+      this.#add({ node, clientId, sequence, ...facts, ...added });
     }
   }
 

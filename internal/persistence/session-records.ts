@@ -314,5 +314,7 @@ function writeNumber(writer: FieldWriter, value: number): void {
 }
 
 function readNumber(reader: FieldReader): number {
-  return reader.uint32('high half') * TWO_32 + reader.uint32('low half');
+  const number = reader.uint32('high half') * TWO_32 + reader.uint32('low half');
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${number} is more than anybody has written`);
+  return number;
 }

@@ -45,6 +45,7 @@ export class SharedAccess implements AccessStore {
     let problem: Error | undefined;
     let isOpen = false;
     await table.open((change) => {
+      if (change.key !== KEY) throw new Error('it is not of users, rules and limits');
       try {
         access.#take(change);
       } catch (error) {

@@ -4,6 +4,7 @@ import { messageBytes } from '../broker/delivery/message-bytes.ts';
 import type { Message } from '../broker/delivery/publication.ts';
 import type { Receipt } from '../broker/delivery/receipt.ts';
 import type { Retained, RetainedStore } from '../broker/retained/retained.ts';
+import { checkPublishable } from '../broker/routing/publishable-topic.ts';
 import { BrokerError, quoted } from '../errors.ts';
 import type { EntryChange } from '../store/entry-store.ts';
 import type { SharedChange, SharedTable } from '../store/shared-table.ts';
@@ -18,26 +19,24 @@ import { WriteQueue } from './write-queue.ts';
  */
 export class SharedRetained implements RetainedStore {
   readonly #table: SharedTable;
-  readonly #logger: Logger;
   readonly #queue: WriteQueue;
   /** By the topic, the last change of this node that is on its way. */
   readonly #onTheWay = new Map<string, OwnChange>();
   /** Which change has written some bytes. */
   readonly #changeOf = new WeakMap<Uint8Array, OwnChange>();
   /** By the topic, what others changed meanwhile. */
-  readonly #held = new Map<string, SharedChange>();
+  readonly #held = new Map<string, SharedMessage>();
   #retained: Retained | undefined;
 
   constructor(table: SharedTable, logger: Logger) {
     this.#table = table;
-    this.#logger = logger;
     this.#queue = new WriteQueue(new EntriesOfTable((change) => this.#put(change)), logger);
   }
 
   /** Takes up what the cluster has, and follows it. @throws StoreError */
   async open(retained: Retained): Promise<void> {
     this.#retained = retained;
-    await this.#table.open((change) => this.#take(change));
+    await this.#table.open((change) => this.#take(read(change)));
   }
 
   get isBehind(): boolean {
@@ -104,20 +103,28 @@ export class SharedRetained implements RetainedStore {
     if (held.sequence > sequence) this.#apply(held);
   }
 
-  #take(change: SharedChange): void {
-    if (this.#onTheWay.has(change.key)) this.#held.set(change.key, change);
+  #take(change: SharedMessage): void {
+    if (this.#onTheWay.has(change.topic)) this.#held.set(change.topic, change);
     else this.#apply(change);
   }
 
-  #apply({ key, value }: SharedChange): void {
-    try {
-      if (value === undefined) this.#retained!.forget(key);
-      else this.#retained!.restore(decodeRetained(value));
-    } catch (error) {
-      const fields = { topic: key.slice(0, 80), error: (error as Error).message };
-      this.#logger.error(fields, 'a retained message of the cluster cannot be read');
-    }
+  #apply({ topic, message }: SharedMessage): void {
+    if (message === undefined) this.#retained!.forget(topic);
+    else this.#retained!.restore(message);
   }
+}
+
+/** What the table says of a topic. */
+interface SharedMessage extends OwnChange {
+  readonly sequence: number;
+}
+
+/** @throws Error where that is no retained message of its topic. */
+function read({ key: topic, value, sequence }: SharedChange): SharedMessage {
+  const message = value && decodeRetained(value);
+  if (message !== undefined && message.topic !== topic) throw new Error('it is a message of another topic');
+  checkPublishable(topic);
+  return { topic, message, sequence };
 }
 
 /** What a client of this node did to a topic. */

@@ -1,4 +1,6 @@
 import type { DelayedMessage } from '../broker/delayed-messages.ts';
+import { checkPublishable } from '../broker/routing/publishable-topic.ts';
+import { isCount } from '../lib/shape.ts';
 import { decodeDelayed, encodeDelayed } from './session-records.ts';
 
 /**
@@ -33,7 +35,10 @@ export function decodeSharedWill(bytes: Uint8Array): SharedWill {
   const { buffer, byteOffset, length } = bytes;
   if (length < WILL_AT) throw new Error('a shared will is cut off');
   const by = Number(Buffer.from(buffer, byteOffset, length).readBigUInt64BE(BY_AT));
-  return { by, isTaken: bytes[0] === 1, will: decodeDelayed(bytes.subarray(WILL_AT)) };
+  if (!isCount(by) || bytes[0]! > 1) throw new Error('a shared will does not say who wrote it');
+  const will = decodeDelayed(bytes.subarray(WILL_AT));
+  checkPublishable(will.message.topic);
+  return { by, isTaken: bytes[0] === 1, will };
 }
 
 /** The key of a will in the table of all nodes: the node that its client is connected to, and the id of the client. */
@@ -41,7 +46,9 @@ export function sharedWillKey(node: number, clientId: string): string {
   return `${node}/${clientId}`;
 }
 
+/** @throws Error where it is none. */
 export function parseSharedWillKey(key: string): { node: number; clientId: string } {
-  const end = key.indexOf('/');
-  return { node: Number(key.slice(0, end)), clientId: key.slice(end + 1) };
+  const [, node = '', clientId = ''] = /^(\d+)\/(.*)$/su.exec(key) ?? [];
+  if (node === '' || !isCount(Number(node))) throw new Error('it is not of the will of a node');
+  return { node: Number(node), clientId };
 }

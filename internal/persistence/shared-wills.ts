@@ -181,8 +181,13 @@ export class SharedWills implements WillStore {
     this.#host!.lost(clientOfWill(key)!);
   }
 
+  /** What cannot be read nobody else publishes in its place. */
   #isOwn(value: Uint8Array): boolean {
-    return decodeSharedWill(value).by === this.#nodes.self;
+    try {
+      return decodeSharedWill(value).by === this.#nodes.self;
+    } catch {
+      return true;
+    }
   }
 
   #tableKey(key: string): string {

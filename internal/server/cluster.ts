@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { NodeStatus } from '../admin/nodes-view.ts';
+import { parseBatchHeader } from '../batch/record-batch.ts';
 import type { Broker, Logger } from '../broker/broker.ts';
 import type { Sessions } from '../broker/sessions/sessions.ts';
 import { frameEncoding } from '../doors/frames/encoding.ts';
@@ -9,6 +10,7 @@ import type { Delivery } from '../live/delivery.ts';
 import type { Cluster, Leading } from '../log/cluster.ts';
 import type { Logs } from '../log/logs.ts';
 import type { Node, Nodes } from '../log/nodes.ts';
+import type { UnplacedBatch } from '../log/partition-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { StoreError } from '../store/store-error.ts';
 import { parseEndpoint } from '../transport/endpoint.ts';
@@ -76,6 +78,7 @@ function leadingFor(logs: Logs, delivery: Delivery): Leading {
   return {
     async append(partitionId, batch) {
       const partition = partitionOf(partitionId);
+      checkForwarded(batch);
       const baseOffset = await partition.appendHere(batch);
       await delivery.settled(partition);
       return baseOffset;
@@ -84,6 +87,17 @@ function leadingFor(logs: Logs, delivery: Delivery): Leading {
       await partitionOf(partitionId).deleteUntil(offset);
     },
   };
+}
+
+/** The node that gives it has looked into it: here only whether these bytes are a batch at all. @throws StoreError `invalid` */
+function checkForwarded({ bytes, count }: UnplacedBatch): void {
+  try {
+    const { end, recordCount, lastOffsetDelta } = parseBatchHeader(bytes, 0);
+    if (end === bytes.length && recordCount === count && lastOffsetDelta === count - 1) return;
+  } catch {
+    // It is refused in the same words.
+  }
+  throw new StoreError('invalid', 'what another node has given is not the batch that it says');
 }
 
 /** Where the clients of other nodes find the Kafka door of this one; undefined where it has none. */

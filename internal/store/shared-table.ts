@@ -7,7 +7,7 @@ export interface SharedChange {
   readonly sequence: number;
 }
 
-/** Told of changes, in the one order that all nodes see. */
+/** Told of changes, in the one order that all nodes see. What it throws at is passed over: no node wrote that. */
 export type SharedListener = (change: SharedChange) => void;
 
 /**
@@ -38,7 +38,7 @@ export interface SharedTable {
    */
   swap(key: string, sequence: number, value: Uint8Array | undefined): Promise<number | undefined>;
   /**
-   * The last change of a key that nobody can have missed; undefined where there is none.
+   * The last change of a key that nobody can have missed; undefined where there is none. What no node wrote is a value that nobody can read.
    *
    * @throws StoreError
    */

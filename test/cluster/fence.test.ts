@@ -176,7 +176,7 @@ class Stored {
   }
 
   #take(message: StoredMessage): void {
-    const facts = factsOf(message);
+    const facts = factsOf(message)!;
     this.#read = message.sequence;
     if (facts.epoch < this.#epoch)
       this.#problems.push(`${message.sequence} is of epoch ${facts.epoch}, behind epoch ${this.#epoch}`);

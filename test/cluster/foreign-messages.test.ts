@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { connectToNats } from '../../internal/cluster/connection.ts';
 import { LOAD_FLAGS, startLoad } from '../support/cluster-load.ts';
-import { eventually } from '../support/eventually.ts';
+import { nodesHeard } from '../support/cluster-nodes.ts';
 import { startClusterProcesses } from '../support/mortal-cluster.ts';
 import { natsServer } from '../support/nats-servers.ts';
 
@@ -48,18 +48,11 @@ describe.runIf('there' in program)('messages that no broker sent', () => {
     });
     const load = await startLoad(cluster.nodes);
     const connection = await connectToNats({ urls: cluster.nats.urls, fsync: 'os' });
-    const nodes = new Set<number>();
-    const beats = connection.subscribe('tinymq.beat', {
-      callback: (_error, beat) => {
-        nodes.add(beat.json<{ node: number }>().node);
-      },
-    });
-    await eventually(() => nodes.size === 2, 'both nodes');
-    beats.unsubscribe();
+    const nodes = await nodesHeard(connection, 2);
     const subjects = [
       ...['beat', ...LASTING],
-      ...[...nodes].flatMap((node) => ASKED.map((what) => `node.${node}.${what}`)),
-      ...[...nodes].flatMap((node) => LIVE.map((place) => `live.${node}.${place}`)),
+      ...nodes.flatMap((node) => ASKED.map((what) => `node.${node}.${what}`)),
+      ...nodes.flatMap((node) => LIVE.map((place) => `live.${node}.${place}`)),
     ];
     for (const subject of subjects) {
       for (const body of [...BODIES.map((text) => Buffer.from(text, 'latin1')), randomBytes(100)]) {

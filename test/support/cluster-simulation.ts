@@ -116,7 +116,7 @@ function problemsOf(stream: FakeJetStream, acknowledged: ReadonlyMap<string, Ack
   const ends = new Map<number, number>();
   let epoch = 0;
   for (const message of stream.stored) {
-    const facts = factsOf(message);
+    const facts = factsOf(message)!;
     if (facts.kind === 'marker' && facts.number === 0) {
       if (facts.epoch <= epoch)
         problems.push(`a marker of epoch ${facts.epoch} comes behind one of ${epoch}`);

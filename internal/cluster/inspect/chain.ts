@@ -1,4 +1,4 @@
-import { type BatchFacts, type FloorFacts, factsOf, isForeign } from '../messages.ts';
+import { type BatchFacts, type FloorFacts, factsOf } from '../messages.ts';
 
 /** Offsets of a partition that no server has. */
 export interface LostOffsets {
@@ -22,8 +22,8 @@ export class Chains {
 
   /** @param subject within the shard. */
   see(subject: string, text: string): void {
-    if (isForeign({ facts: text })) return;
     const facts = factsOf({ subject, facts: text });
+    if (facts === undefined) return;
     if (facts.kind === 'batch') this.#seeBatch(facts);
     else if (facts.kind === 'floor') this.#chainOf(facts.partition).floor = facts;
     else if (facts.kind === 'deleted') this.#chains.delete(facts.partition);

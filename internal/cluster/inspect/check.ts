@@ -5,7 +5,7 @@ import { natsConnectOptions } from '../connection.ts';
 import { eachLast, lastOfSubjects } from '../follower.ts';
 import type { JetStream } from '../jetstream.ts';
 import { FACTS } from '../jetstream-shard.ts';
-import type { TopicRecord } from '../meta.ts';
+import { topicRecordOf } from '../meta.ts';
 import { Chains, type LostOffsets } from './chain.ts';
 import { type Comparison, compareReplicas, type Lacking } from './compare.ts';
 import { compareCounts } from './counts.ts';
@@ -288,8 +288,9 @@ async function topicNames(jetStream: JetStream, name: string): Promise<Map<numbe
   const followed = { stream: `${name}-meta`, filter: `${name}.meta.t.*`, isHeadersOnly: false };
   const names = new Map<number, string>();
   await eachLast(jetStream, followed, ({ body }) => {
-    const record = JSON.parse(Buffer.from(body).toString()) as Partial<TopicRecord>;
-    for (const [number, id] of (record.partitions ?? []).entries()) {
+    const record = topicRecordOf(body);
+    if (record.topicId === undefined) return;
+    for (const [number, id] of record.partitions.entries()) {
       names.set(id, `topic ${record.name}, partition ${number},`);
     }
   });

@@ -1,6 +1,6 @@
 import type { JetStream } from '../jetstream.ts';
 import { FACTS } from '../jetstream-shard.ts';
-import { factsOf, isForeign } from '../messages.ts';
+import { factsOf } from '../messages.ts';
 
 /** What one server has of a stream, as the leader sees it. */
 export interface ReplicaStatus {
@@ -96,8 +96,8 @@ function streamStatus(name: string, { config, state, cluster }: InfoAnswer): Str
 /** @throws StoreUnavailableError; JetStreamError */
 export async function shardOwner(jetStream: JetStream, name: string, shard: number): Promise<ShardOwner> {
   const text = await jetStream.headerOfLast(`${name}-L${shard}`, `${name}.${shard}.m`, FACTS);
-  if (text === undefined || isForeign({ facts: text })) return { node: undefined, epoch: 0 };
-  const facts = factsOf({ subject: 'm', facts: text });
+  const facts = text === undefined ? undefined : factsOf({ subject: 'm', facts: text });
+  if (facts === undefined) return { node: undefined, epoch: 0 };
   const node = facts.kind === 'marker' && facts.node !== 0 ? facts.node : undefined;
   return { node, epoch: facts.epoch };
 }

@@ -6,6 +6,7 @@ import { Receipt } from '../../broker/delivery/receipt.ts';
 import type { TargetSet } from '../../broker/routing/targets.ts';
 import { linkPacketBytes } from '../../limits/links.ts';
 import { FrameCursor } from '../../protocol/frame/cursor.ts';
+import { FrameType } from '../../protocol/frame/frame.ts';
 import {
   type BeatPacket,
   decodeValues,
@@ -55,23 +56,27 @@ export class Incoming {
     this.#publication = new Publication(parts.frames, this.#origin);
   }
 
-  /** @throws RangeError, SyntaxError, FrameError where the packet is damaged. */
+  /** @throws RangeError, SyntaxError, TypeError, FrameError, BrokerError where the packet is damaged. */
   take({ sequence, sections }: MessagesPacket): void {
     this.#noteSent(sequence - 1);
     this.#last = sequence;
     this.#pending.add(sequence);
     const receipt = new Receipt();
     receipt.hold();
-    let count = 0;
-    for (const { kind, bytes } of sections) {
-      count += kind === SectionKind.frames ? this.#takeFrames(bytes) : this.#takeValues(bytes, receipt);
-    }
-    this.#parts.received(count);
     receipt.whenSettled(() => {
       this.#unsaid.push(sequence);
       if (this.#pauses === 0) this.#tellTaken();
     });
-    receipt.letGo();
+    let count = 0;
+    try {
+      for (const { kind, bytes } of sections) {
+        count += kind === SectionKind.frames ? this.#takeFrames(bytes) : this.#takeValues(bytes, receipt);
+      }
+    } finally {
+      // What is behind the damage does not come again.
+      this.#parts.received(count);
+      receipt.letGo();
+    }
   }
 
   /** Says once more what the other node did not hear of packets. */
@@ -121,6 +126,7 @@ export class Incoming {
     };
     let at = 0;
     while (cursor.read(bytes, at, bytes.length)) {
+      if (cursor.type !== FrameType.publish) throw new RangeError('a frame publishes nothing');
       const topic = broker.topic(view, cursor.topicStart, cursor.topicEnd);
       if (topic.targets !== targets) {
         publish(at);
@@ -135,6 +141,7 @@ export class Incoming {
       at = cursor.end;
     }
     publish(at);
+    if (at < bytes.length) throw new RangeError('a section ends within a frame');
     return count;
   }
 

@@ -12,15 +12,12 @@ import { Incoming } from './incoming.ts';
 import { OwnInterest } from './own-interest.ts';
 import {
   type BeatPacket,
-  type Claim,
   type ClaimsPacket,
   type InterestPacket,
   jsonPacket,
   type MissingPacket,
   PacketKind,
-  readJson,
-  readMessages,
-  readTaken,
+  readPacket,
   takenPacket,
 } from './packets.ts';
 import { LinkShare, PeerLink } from './peer-link.ts';
@@ -178,41 +175,40 @@ export class Links {
   }
 
   /** @throws for what cannot be read. */
-  #take(from: number, packet: Uint8Array): void {
+  #take(from: number, bytes: Uint8Array): void {
+    const packet = readPacket(bytes);
     const peer = this.#peerOf(from);
     peer.link.heard();
-    switch (packet[0]) {
+    switch (packet.kind) {
       case PacketKind.interest:
-        this.#takeInterest(peer, readJson<InterestPacket>(packet));
+        this.#takeInterest(peer, packet.interest);
         return;
       case PacketKind.beat:
-        this.#takeBeat(peer, readJson<BeatPacket>(packet));
+        this.#takeBeat(peer, packet.beat);
         return;
       case PacketKind.ask:
         this.#interest.tellAll(peer.id);
         return;
       case PacketKind.known:
-        this.#interest.known(peer.id, readJson<{ version: number }>(packet).version);
+        this.#interest.known(peer.id, packet.version);
         return;
       case PacketKind.claims:
-        this.#takeClaims(peer, readJson<ClaimsPacket>(packet));
+        this.#takeClaims(peer, packet.claims);
         return;
       case PacketKind.askClaims:
         this.#claims.tellAll(peer.id);
         return;
       case PacketKind.refusal:
-        this.#claims.takeRefusal(readJson<Claim>(packet));
+        this.#claims.takeRefusal(packet.claim);
         return;
-      case PacketKind.missing: {
-        const { first, last } = readJson<MissingPacket>(packet);
-        peer.link.missing(first, last);
+      case PacketKind.missing:
+        peer.link.missing(packet.missing.first, packet.missing.last);
         return;
-      }
       case PacketKind.messages:
-        peer.incoming.take(readMessages(packet));
+        peer.incoming.take(packet.messages);
         return;
       case PacketKind.taken:
-        peer.link.taken(readTaken(packet));
+        peer.link.taken(packet.sequence);
     }
   }
 

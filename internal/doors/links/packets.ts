@@ -1,5 +1,25 @@
 import type { NodeStatus } from '../../admin/nodes-view.ts';
-import type { Message, NewMessage } from '../../broker/delivery/publication.ts';
+import type {
+  LogPart,
+  Message,
+  MessageProperties,
+  NewMessage,
+  Qos,
+} from '../../broker/delivery/publication.ts';
+import {
+  isCount,
+  isFlag,
+  isInteger,
+  isNumber,
+  isText,
+  jsonAs,
+  listOf,
+  objectOf,
+  optional,
+  type Shape,
+  within,
+} from '../../lib/shape.ts';
+import { filterProblem, topicNameProblem } from '../../topic.ts';
 
 /** What nodes send one another: the kind in the first byte, then what belongs to it. */
 export const PacketKind = {
@@ -86,9 +106,81 @@ export function jsonPacket(kind: number, value: unknown): Uint8Array {
   return Buffer.concat([Buffer.of(kind), Buffer.from(JSON.stringify(value))]);
 }
 
-/** @throws SyntaxError. */
-export function readJson<T>(packet: Uint8Array): T {
-  return JSON.parse(bufferOf(packet).toString('utf8', 1)) as T;
+const isUint32 = within(0, 2 ** 32 - 1);
+/** A filter of clients: what a broker tells of itself stays with it. */
+const isFilter = (value: unknown): value is string => isText(value) && filterProblem(value) === undefined;
+/** Far beyond the milliseconds since 1970, with room for those that come behind it. */
+const isClaimNumber = within(0, 2 ** 52);
+
+const isStatus = objectOf<NodeStatus>({
+  ...{ version: isText, host: optional(isText), startedAtMs: isInteger, clients: isCount, shards: isCount },
+  listeners: listOf(objectOf<NodeStatus['listeners'][number]>({ door: isText, url: isText })),
+});
+const isBeat = objectOf<BeatPacket>({
+  ...{
+    sent: isUint32,
+    oldest: within(0, 2 ** 32),
+    overdue: listOf(isUint32),
+    version: isCount,
+    claims: isCount,
+  },
+  status: isStatus,
+});
+const isInterest = objectOf<InterestPacket>({
+  ...{
+    version: optional(isCount),
+    since: optional(isCount),
+    part: optional(isCount),
+    parts: optional(isCount),
+  },
+  ...{ added: listOf(isFilter), removed: listOf(isText) },
+});
+const isClaim = objectOf<Claim>({ clientId: isText, user: optional(isText), number: isClaimNumber });
+const isClaims = objectOf<ClaimsPacket>({
+  ...{ claims: listOf(isClaim), since: optional(isCount), version: optional(isCount) },
+});
+const isMissing = objectOf<MissingPacket>({ first: isUint32, last: isUint32 });
+const isKnown = objectOf<{ version: number }>({ version: isCount });
+
+/** A packet as another node has sent it. */
+export type Packet =
+  | { readonly kind: typeof PacketKind.interest; readonly interest: InterestPacket }
+  | { readonly kind: typeof PacketKind.beat; readonly beat: BeatPacket }
+  | { readonly kind: typeof PacketKind.ask | typeof PacketKind.askClaims }
+  | { readonly kind: typeof PacketKind.messages; readonly messages: MessagesPacket }
+  | { readonly kind: typeof PacketKind.taken; readonly sequence: number }
+  | { readonly kind: typeof PacketKind.known; readonly version: number }
+  | { readonly kind: typeof PacketKind.claims; readonly claims: ClaimsPacket }
+  | { readonly kind: typeof PacketKind.refusal; readonly claim: Claim }
+  | { readonly kind: typeof PacketKind.missing; readonly missing: MissingPacket };
+
+/** @throws SyntaxError, TypeError, RangeError for what is none. */
+export function readPacket(bytes: Uint8Array): Packet {
+  const kind = bytes[0];
+  const json = bytes.subarray(1);
+  switch (kind) {
+    case PacketKind.interest:
+      return { kind, interest: jsonAs(isInterest, json, 'interest in filters') };
+    case PacketKind.beat:
+      return { kind, beat: jsonAs(isBeat, json, 'a beat of a link') };
+    case PacketKind.ask:
+    case PacketKind.askClaims:
+      return { kind };
+    case PacketKind.messages:
+      return { kind, messages: readMessages(bytes) };
+    case PacketKind.taken:
+      return { kind, sequence: readTaken(bytes) };
+    case PacketKind.known:
+      return { kind, version: jsonAs(isKnown, json, 'a version of filters').version };
+    case PacketKind.claims:
+      return { kind, claims: jsonAs(isClaims, json, 'claims of clients') };
+    case PacketKind.refusal:
+      return { kind, claim: jsonAs(isClaim, json, 'a claim of a client') };
+    case PacketKind.missing:
+      return { kind, missing: jsonAs(isMissing, json, 'numbers of packets') };
+    default:
+      throw new RangeError('a packet is of no kind that is known');
+  }
 }
 
 /**
@@ -129,7 +221,10 @@ export function readMessages(bytes: Uint8Array): MessagesPacket {
     const start = at + SECTION_HEAD_BYTES;
     const end = start + packet.readUInt32BE(at + 1);
     if (end > packet.length) throw new RangeError('a section ends behind its packet');
-    sections.push({ kind: packet[at]!, bytes: bytes.subarray(start, end) });
+    const kind = packet[at]!;
+    if (kind !== SectionKind.frames && kind !== SectionKind.values)
+      throw new RangeError('a section is of no kind that is known');
+    sections.push({ kind, bytes: bytes.subarray(start, end) });
     at = end;
   }
   return { sequence: packet.readUInt32BE(SEQUENCE_AT), sections };
@@ -149,7 +244,7 @@ export interface MissingPacket {
 }
 
 /** @throws RangeError. */
-export function readTaken(bytes: Uint8Array): number {
+function readTaken(bytes: Uint8Array): number {
   return bufferOf(bytes).readUInt32BE(SEQUENCE_AT);
 }
 
@@ -173,8 +268,50 @@ export function encodeValues(messages: readonly Message[], group?: string): Uint
   return Buffer.concat(parts);
 }
 
-/** @throws RangeError, SyntaxError. */
-export function* decodeValues(bytes: Uint8Array): Generator<RoutedMessage> {
+/** What is said of a message, as JSON has it. */
+interface Said extends Omit<Message, 'payload' | 'properties' | 'readFrom'> {
+  readonly group?: string | undefined;
+  readonly properties?:
+    | (Omit<MessageProperties, 'correlationData'> & { correlationData?: string })
+    | undefined;
+  readonly readFrom?: (Omit<LogPart, 'logId'> & { readonly logId: string }) | undefined;
+}
+
+const isPair = (value: unknown): value is [string, string] =>
+  Array.isArray(value) && value.length === 2 && value.every(isText);
+const isSaid = objectOf<Said>({
+  topic: (value): value is string => isText(value) && topicNameProblem(value) === undefined,
+  ...{
+    clientId: isText,
+    user: optional(isText),
+    qos: optional(within(0, 2) as Shape<Qos>),
+    retain: optional(isFlag),
+  },
+  ...{ expiresAtMs: optional(isNumber), isLastCopy: optional(isFlag), offset: optional(isCount) },
+  group: optional(isFilter),
+  properties: optional(
+    objectOf<NonNullable<Said['properties']>>({
+      ...{ payloadFormatIndicator: optional(within(0, 1)), contentType: optional(isText) },
+      ...{
+        responseTopic: optional(isText),
+        correlationData: optional(isText),
+        userProperties: optional(listOf(isPair)),
+      },
+    }),
+  ),
+  readFrom: optional(
+    objectOf<NonNullable<Said['readFrom']>>({ log: isText, logId: isLogId, partition: isCount }),
+  ),
+});
+
+/** 16 bytes as base64. */
+function isLogId(value: unknown): value is string {
+  return isText(value) && /^[A-Za-z0-9+/]{22}==$/.test(value);
+}
+
+/** @throws RangeError, SyntaxError, TypeError. */
+export function decodeValues(bytes: Uint8Array): RoutedMessage[] {
+  const messages: RoutedMessage[] = [];
   const section = bufferOf(bytes);
   let at = 0;
   const next = () => {
@@ -184,14 +321,15 @@ export function* decodeValues(bytes: Uint8Array): Generator<RoutedMessage> {
     return section.subarray(start, at);
   };
   while (at < section.length) {
-    const { group, properties, readFrom, ...said } = JSON.parse(next().toString());
+    const { group, properties, readFrom, ...said } = jsonAs(isSaid, next(), 'what is said of a message');
     const message: NewMessage = { ...said, payload: next() };
     if (properties !== undefined) {
       message.properties = { ...properties, correlationData: bytesOf(properties.correlationData) };
     }
-    if (readFrom !== undefined) message.readFrom = { ...readFrom, logId: bytesOf(readFrom.logId) };
-    yield { message, group };
+    if (readFrom !== undefined) message.readFrom = { ...readFrom, logId: bytesOf(readFrom.logId)! };
+    messages.push({ message, group });
   }
+  return messages;
 }
 
 function lengthOf({ length }: Uint8Array): Uint8Array {
