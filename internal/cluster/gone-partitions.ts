@@ -53,6 +53,8 @@ export class GonePartitions {
   /** The batches go first: what says that the partition is gone says that nothing is left of it. */
   async #delete(id: number): Promise<void> {
     const { shard, stream } = this.#shards.of(id);
+    // Something stays behind them: whoever reads a shard anew waits for its last message.
+    await shard.confirm();
     await stream.purge(id, shard.state.applied + 1);
     await shard.deletePartition(id);
   }

@@ -101,6 +101,21 @@ describe.runIf('there' in program)('the space of a deleted topic', { timeout: 12
     await expect(next.read(second[0]!, 0, 1e6)).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  // Whoever reads a shard anew reads up to its last message. Where that one was given back, it waited for it for ever.
+  it('leaves shards that can be read anew, although their owner ends in between', async () => {
+    const owner = await opened();
+    await owning(owner);
+    await append(owner, await create(owner, 'gone'));
+    const recording = owner.shards.map((shard) =>
+      vi.spyOn(shard, 'deletePartition').mockReturnValue(new Promise(() => {})),
+    );
+    void owner.deleteTopic('gone');
+    await eventually(async () => (await kept(owner)).length === 0, 'batches that are gone');
+    const next = await opened();
+    expect(next.shards).toHaveLength(2);
+    for (const each of recording) each.mockRestore();
+  });
+
   // A commit lies in the shard of the coordinator, and its topic beside the shards: one may go while nobody owns the other.
   it('goes with what groups have committed, also where nobody coordinated them', async () => {
     const owner = await opened();
