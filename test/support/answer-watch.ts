@@ -36,6 +36,7 @@ export class AnswerWatch {
   answers = 0;
   readonly #watched: Watched;
   readonly #nodes: readonly ClusterNode[];
+  #asked = 0;
   #isStopped = false;
   #running: Promise<unknown> = Promise.resolve();
 
@@ -76,7 +77,9 @@ export class AnswerWatch {
         this.#askCommit(wire, known),
         this.#askOffsets(wire, known, LATEST),
         this.#askOffsets(wire, known, EARLIEST),
-        this.#fetchAtEnd(wire, known),
+        this.#fetch(wire, known, [...known.ends.entries()]),
+        // That one is there, wherever a node believes that the log ends.
+        this.#fetch(wire, known, [[this.#asked++ % known.ends.length, 0]]),
       ]);
     } finally {
       wire.close();
@@ -112,9 +115,14 @@ export class AnswerWatch {
     }
   }
 
-  async #fetchAtEnd(wire: KafkaWire, { ends }: Known): Promise<void> {
+  /** @param offsets by partition. */
+  async #fetch(
+    wire: KafkaWire,
+    { ends }: Known,
+    offsets: readonly (readonly [number, number])[],
+  ): Promise<void> {
     const { topic } = this.#watched;
-    const partitions = ends.map((fetchOffset, partition) => ({
+    const partitions = offsets.map(([partition, fetchOffset]) => ({
       ...{ partition, fetchOffset, partitionMaxBytes: 1_000 },
     }));
     const { responses } = await wire.ask(fetch, 4, {
