@@ -22,12 +22,14 @@ async function answerTo(pieces: readonly Buffer[]): Promise<Buffer> {
   const socket = connect(Number(port), hostname).setNoDelay(true);
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // The door may have closed it before it has all pieces.
+  socket.on('error', () => {});
+  const closed = once(socket, 'close');
   for (const piece of pieces) {
     socket.write(piece);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  await once(socket, 'end');
-  socket.destroy();
+  await closed;
   return Buffer.concat(chunks);
 }
 

@@ -127,7 +127,8 @@ describe('why tells of the frames door', () => {
     clock.advance(10_000);
     await expectFate({ code: 'connect-timeout' }, { outcome: 'disconnected' });
     silent.destroy();
-    connect(Number(new URL(url('frames')).port), '127.0.0.1').end('GET / HTTP/1.1\r\n\r\n');
+    const other = connect(Number(new URL(url('frames')).port), '127.0.0.1');
+    other.on('error', () => {}).end('GET / HTTP/1.1\r\n\r\n');
     await expectFate({ code: 'unsupported-protocol' }, { outcome: 'disconnected', door: 'frames' });
   });
 
