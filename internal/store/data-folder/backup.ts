@@ -9,6 +9,7 @@ import type { StoredTopic } from '../log-store.ts';
 import { becomeBackup, type CopyProgress, demandFree } from '../sqlite/backup.ts';
 import { SqliteStore } from '../sqlite/sqlite-store.ts';
 import { STORE_FILE } from '../sqlite/store-file.ts';
+import { writingTo } from '../writing-to.ts';
 import { newTopicOf } from './convert.ts';
 import { HAS_LOGS, LOGS_FOLDER } from './logs-folder.ts';
 
@@ -25,7 +26,7 @@ export interface BackedUp {
  * The file is there as a whole or not at all.
  *
  * @param takeSnapshot makes a snapshot of the folder, with values, and tells its name; it is gone afterwards.
- * @throws StoreError `exists`; errors of SQLite and of the system.
+ * @throws StoreError `exists`; StoreUnavailableError `disk-full`; errors of SQLite and of the system.
  */
 export function backUpFolder(
   directory: string,
@@ -70,8 +71,10 @@ async function backUp(
     await rm(part, { recursive: true, force: true });
     await mkdir(part, { mode: 0o700 });
     snapshot = await takeSnapshot();
-    const damaged = await copy(snapshot, part);
-    return { bytes: await becomeBackup(join(part, STORE_FILE), file), damaged };
+    return await writingTo(file, async () => {
+      const damaged = await copy(snapshot, part);
+      return { bytes: await becomeBackup(join(part, STORE_FILE), file), damaged };
+    });
   } finally {
     await rm(part, { recursive: true, force: true });
     await removeSnapshot(snapshot);

@@ -6,6 +6,7 @@ import { backupStepPages } from '../../limits/store.ts';
 import { LOGS_FOLDER } from '../data-folder/logs-folder.ts';
 import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
+import { writingTo } from '../writing-to.ts';
 import { digestOf, readDigest, removeDigest, writeDigest } from './digest.ts';
 import { closeQuietly, isDamage, lockDirectory, openForReading } from './files.ts';
 import { checkFormat, PAGE_BYTES } from './schema.ts';
@@ -24,15 +25,17 @@ export type CopyProgress = (copiedBytes: number, totalBytes: number) => void;
  * the store are another copy's (../data-folder/backup.ts).
  *
  * @returns the bytes of the file.
- * @throws StoreError `exists`, `unsupported`; errors of SQLite and of the system.
+ * @throws StoreError `exists`, `unsupported`; StoreUnavailableError `disk-full`; errors of SQLite and of the system.
  */
 export async function backUpStore(directory: string, file: string, progress: CopyProgress): Promise<number> {
   demandFree(file);
   const part = `${file}.part`;
   using pinned = new PinnedStore(directory);
   try {
-    await pinned.copyTo(part, progress);
-    return await becomeBackup(part, file);
+    return await writingTo(file, async () => {
+      await pinned.copyTo(part, progress);
+      return becomeBackup(part, file);
+    });
   } finally {
     for (const extra of ['', '-journal', '-wal', '-shm']) rmSync(part + extra, { force: true });
   }
@@ -82,7 +85,8 @@ export async function becomeBackup(store: string, file: string): Promise<number>
 /**
  * Makes a backup the store of a folder that has nothing in it.
  *
- * @throws StoreError `exists` where there is a store or anything else, `locked`, `unsupported` where the file is no backup.
+ * @throws StoreError `exists` where there is a store or anything else, `locked`, `unsupported` where the file is no backup;
+ * StoreUnavailableError `disk-full`.
  */
 export async function restoreStore(file: string, directory: string): Promise<void> {
   const backedUp = openBackup(file);
@@ -98,13 +102,15 @@ export async function restoreStore(file: string, directory: string): Promise<voi
   const part = `${store}.part`;
   try {
     demandEmpty(directory);
-    copyFileSync(file, part);
-    const copy = new DatabaseSync(part);
-    removeDigest(copy);
-    copy.close();
-    await sync(part);
-    await rename(part, store);
-    syncDirectory(directory);
+    await writingTo(directory, async () => {
+      copyFileSync(file, part);
+      const copy = new DatabaseSync(part);
+      removeDigest(copy);
+      copy.close();
+      await sync(part);
+      await rename(part, store);
+      syncDirectory(directory);
+    });
   } finally {
     rmSync(part, { force: true });
     closeQuietly(lock);
