@@ -97,7 +97,9 @@ export interface RoutedMessage {
 }
 
 const SEQUENCE_AT = 1;
-const SECTIONS_AT = 5;
+/** Four would be used up in a week of some thousand packets a second. */
+const SEQUENCE_BYTES = 6;
+const SECTIONS_AT = SEQUENCE_AT + SEQUENCE_BYTES;
 /** The overhead of a section. */
 export const SECTION_HEAD_BYTES = 5;
 const LENGTH_BYTES = 4;
@@ -186,17 +188,17 @@ export function readPacket(bytes: Uint8Array): Packet {
 /**
  * Messages, with a number by which they are acknowledged: whoever gets it sees which packet before it is missing.
  *
- *     0      1          5
+ *     0      1          7
  *     +------+----------+------+--------+-------+---
  *     | Kind | Sequence | Kind | Length | Bytes | …
- *     |  1   |    4     |  1   |   4    |       |
+ *     |  1   |    6     |  1   |   4    |       |
  *     +------+----------+------+--------+-------+---
  */
 export function messagesPacket(sequence: number, sections: readonly Section[]): Uint8Array {
   const size = sections.reduce((sum, { bytes }) => sum + SECTION_HEAD_BYTES + bytes.length, SECTIONS_AT);
   const packet = Buffer.allocUnsafe(size);
   packet[0] = PacketKind.messages;
-  packet.writeUInt32BE(sequence, SEQUENCE_AT);
+  packet.writeUIntBE(sequence, SEQUENCE_AT, SEQUENCE_BYTES);
   let at = SECTIONS_AT;
   for (const { kind, bytes } of sections) {
     packet[at] = kind;
@@ -227,13 +229,13 @@ export function readMessages(bytes: Uint8Array): MessagesPacket {
     sections.push({ kind, bytes: bytes.subarray(start, end) });
     at = end;
   }
-  return { sequence: packet.readUInt32BE(SEQUENCE_AT), sections };
+  return { sequence: packet.readUIntBE(SEQUENCE_AT, SEQUENCE_BYTES), sections };
 }
 
 export function takenPacket(sequence: number): Uint8Array {
   const packet = Buffer.alloc(SECTIONS_AT);
   packet[0] = PacketKind.taken;
-  packet.writeUInt32BE(sequence, SEQUENCE_AT);
+  packet.writeUIntBE(sequence, SEQUENCE_AT, SEQUENCE_BYTES);
   return packet;
 }
 
@@ -245,7 +247,7 @@ export interface MissingPacket {
 
 /** @throws RangeError. */
 function readTaken(bytes: Uint8Array): number {
-  return bufferOf(bytes).readUInt32BE(SEQUENCE_AT);
+  return bufferOf(bytes).readUIntBE(SEQUENCE_AT, SEQUENCE_BYTES);
 }
 
 /** Messages as values: for each the length of what is said of it, that as JSON, the length of its payload, and that. */

@@ -5,7 +5,14 @@ import { linkPatienceMs } from '../../limits/links.ts';
 import { MiB } from '../../limits/units.ts';
 import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 import { frameEncoding } from '../frames/encoding.ts';
-import { decodeValues, readMessages } from './packets.ts';
+import {
+  decodeValues,
+  messagesPacket,
+  PacketKind,
+  readMessages,
+  readPacket,
+  takenPacket,
+} from './packets.ts';
 import { PeerLink } from './peer-link.ts';
 
 beforeEach(() => {
@@ -200,4 +207,10 @@ describe('messages', () => {
     expect(Buffer.from(payload).toString()).toBe('x');
     expect([properties, readFrom]).toEqual([message.properties, message.readFrom]);
   });
+});
+
+it('numbers packets for longer than a node runs', () => {
+  const sequence = 2 ** 48 - 1;
+  expect(readMessages(messagesPacket(sequence, []))).toEqual({ sequence, sections: [] });
+  expect(readPacket(takenPacket(sequence))).toEqual({ kind: PacketKind.taken, sequence });
 });
