@@ -40,6 +40,11 @@ export const topicRateWindowS = 5;
 export const topicTableBytes = 16 * MiB;
 /** Slices up to this size are copied together for one write; longer ones are handed on as they lie. */
 export const copiedSliceBytes = 4 * KiB;
+/**
+ * Bytes of a lent chunk for each channel that has some of it, below which they are gathered until the end of the turn: writing so
+ * many costs more than what the system does once for each write.
+ */
+export const leastSharePerBorrowerBytes = 16 * KiB;
 /** The first room for such copies, which quiet subscribers never outgrow. */
 export const smallestSlabBytes = 1 * KiB;
 /** The largest room for such copies: one write of this size costs no more per byte than a larger one. */

@@ -3,12 +3,24 @@ import type { TLSSocket } from 'node:tls';
 import type { CertificateNames } from '../lib/certificate-names.ts';
 import type { Clock } from '../lib/clock.ts';
 import { certificateNames } from './certificate-names.ts';
+import {
+  FULL_READ_BYTES,
+  FULL_READS_BEFORE_LENDING,
+  LEAST_LENT_BYTES,
+  LENT_BYTES_IN_A_ROW,
+  readIntoLent,
+} from './lent-reads.ts';
 import { readMemory } from './read-memory.ts';
 
 /** Who receives what arrives on a connection. */
 export interface ConnectionHandler {
   /** A chunk of the stream, cut anywhere. Nobody writes these bytes again. */
   bytes(chunk: Uint8Array): void;
+  /**
+   * Takes such a chunk that lies in memory of the connection. Whether the connection may write there again; false: nobody will, as
+   * with {@link bytes}. There where the handler can tell.
+   */
+  borrow?(chunk: Uint8Array): boolean;
   /** {@link Connection.write} said false, and now there is room again. */
   drained(): void;
   /** The peer will send nothing more. Told when all that it sent was, so not while {@link Connection.pause} counts. */
@@ -55,6 +67,8 @@ export interface Connection {
   handler: ConnectionHandler;
   /** There where its client is under limits. */
   meter?: ConnectionMeter | undefined;
+  /** Whether the system has all that was written, and nobody reads the buffers any more. */
+  readonly isWritten: boolean;
   /**
    * Takes all the bytes; false where the caller should wait for `drained` before it writes more.
    *
@@ -90,6 +104,9 @@ export interface ConnectionContext {
 /** Up to so many bytes it takes less to copy them than to tell the kernel of several buffers. */
 const JOINED_BYTES = 1_024;
 
+/** In the place of a number of reads: it was decided how the socket is read. */
+const NO_LONGER_COUNTED = -1;
+
 const ownerOf = Symbol('connection of this socket');
 type OwnedSocket = Socket & { [ownerOf]: SocketConnection };
 
@@ -111,6 +128,10 @@ export class SocketConnection implements Connection {
   readonly #socket: OwnedSocket;
   readonly #lingerMs: number;
   #pauses = 0;
+  /** Reads in a row that filled the buffer of the runtime. */
+  #fullReads = 0;
+  /** Bytes that were read into lent memory since others had their turn. */
+  #bytesInARow = 0;
   #hasPeerEnded = false;
   #lingerTimer: NodeJS.Timeout | undefined;
 
@@ -142,6 +163,10 @@ export class SocketConnection implements Connection {
     return dialledOf(this.#socket);
   }
 
+  get isWritten(): boolean {
+    return this.#socket.writableLength === 0;
+  }
+
   write(buffers: readonly Uint8Array[], written?: () => void): boolean {
     const hasRoom = this.#send(buffers, written && unlessFailed(written));
     return this.meter === undefined ? hasRoom : this.meter.sent(sizeOf(buffers), hasRoom);
@@ -167,6 +192,10 @@ export class SocketConnection implements Connection {
 
   resume(): void {
     this.meter?.resumed();
+    this.#resume();
+  }
+
+  #resume(): void {
     if (--this.#pauses > 0) return;
     this.#socket.resume();
     // Whoever resumes may be in the middle of something.
@@ -182,6 +211,47 @@ export class SocketConnection implements Connection {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** Called with what the socket brings. */
+  take(chunk: Uint8Array): void {
+    this.handler.bytes(chunk);
+    readMemory.read(chunk.length);
+    if (this.#fullReads < 0) return;
+    if (chunk.length < FULL_READ_BYTES || this.handler.borrow === undefined) this.#fullReads = 0;
+    else if (++this.#fullReads >= FULL_READS_BEFORE_LENDING && this.#isBetweenReads) this.#lend();
+  }
+
+  /** Whether nothing was read yet that comes after this: what is read into lent memory does not queue behind it. */
+  get #isBetweenReads(): boolean {
+    return this.#pauses === 0 && this.#socket.readableLength === 0;
+  }
+
+  /** Asked for once: where it is not to be had, each read has a buffer of its own. */
+  #lend(): void {
+    this.#fullReads = NO_LONGER_COUNTED;
+    if (!('authorized' in this.#socket)) readIntoLent(this.#socket, (chunk) => this.#takeLent(chunk));
+  }
+
+  #takeLent(chunk: Uint8Array): boolean {
+    this.#bytesInARow += chunk.length;
+    if (this.#bytesInARow >= LENT_BYTES_IN_A_ROW) this.#giveWay();
+    const { handler } = this;
+    if (chunk.length >= LEAST_LENT_BYTES && handler.borrow !== undefined) {
+      const isFree = handler.borrow(chunk);
+      if (!isFree) readMemory.read(chunk.length);
+      return isFree;
+    }
+    handler.bytes(new Uint8Array(chunk));
+    readMemory.read(chunk.length);
+    return true;
+  }
+
+  /** Reads no more in this turn. */
+  #giveWay(): void {
+    this.#bytesInARow = 0;
+    if (this.#pauses++ === 0) this.#socket.pause();
+    setImmediate(() => this.#resume());
   }
 
   /** Called by the socket's `end`. A socket without bytes says so though it is paused. */
@@ -224,8 +294,7 @@ export function sizeOf(buffers: readonly Uint8Array[]): number {
 const failures = new WeakMap<SocketConnection, Error>();
 
 function onData(this: Socket, chunk: Uint8Array): void {
-  (this as OwnedSocket)[ownerOf].handler.bytes(chunk);
-  readMemory.read(chunk.length);
+  (this as OwnedSocket)[ownerOf].take(chunk);
 }
 
 function onDrain(this: Socket): void {

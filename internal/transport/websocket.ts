@@ -120,6 +120,11 @@ class WebSocketConnection implements Connection {
     return this.#counted.bytesWritten;
   }
 
+  /** What is masked, cut and gathered below is not known here. */
+  get isWritten(): boolean {
+    return false;
+  }
+
   write(buffers: readonly Uint8Array[], written?: () => void): boolean {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return true;
     this.#socket.cork();

@@ -16,6 +16,7 @@ export class FakeConnection implements Connection {
   handler: ConnectionHandler = { bytes() {}, drained() {}, ended() {}, closed() {} };
   /** Whether `write` says to wait. */
   isFull = false;
+  isWritten = true;
   isEnded = false;
   isDestroyed = false;
   pauses = 0;

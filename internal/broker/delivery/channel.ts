@@ -2,6 +2,7 @@ import { copiedSliceBytes, handOverBytes } from '../../limits/broker.ts';
 import { ANSWER, ChannelQueue, KEPT } from './channel-queue.ts';
 import { ChannelTotal } from './channel-total.ts';
 import { HeldFeeders } from './held-feeders.ts';
+import type { Borrower } from './lent-chunk.ts';
 import { Portion } from './portion.ts';
 import type { Encoding, Message, Publication } from './publication.ts';
 import type { Source } from './source.ts';
@@ -22,6 +23,8 @@ export interface Sink {
   readonly takesAnswers?: boolean;
   /** Who brings what it waits for, and so must not be kept from being read by messages that wait for that. */
   readonly creditSource?: Source | undefined;
+  /** Whether the system has all that it took. Default: it cannot tell. */
+  readonly isWritten?: boolean;
 }
 
 /** A publisher that cannot be asked to wait: the broker itself. */
@@ -107,7 +110,7 @@ type State = 'flowing' | 'full' | 'slow' | 'closed';
  * It is longer than other classes because it is one machine of states: what comes, what the socket takes and who waits change the
  * same fields, and every message passes here, so that another object in between would be paid for each time.
  */
-export class Channel implements Flushable {
+export class Channel implements Flushable, Borrower {
   /** Messages handed over to the sink so far. */
   delivered = 0;
 
@@ -211,7 +214,7 @@ export class Channel implements Flushable {
     if (publication.encoding === this.encoding || publication.encoding === this.#plain) {
       const { bytes, start, end, count } = publication;
       if (end - start <= copiedSliceBytes) this.#queue.copy(bytes, start, end, count);
-      else this.#queue.push(this.#blocked ? publication.kept() : publication.view(), count);
+      else this.#queue.push(this.#blocked ? publication.kept() : publication.borrow(this), count);
     } else {
       const bytes = publication.as(this.encoding);
       if (bytes.length <= copiedSliceBytes) this.#queue.copy(bytes, 0, bytes.length, publication.count);
@@ -294,13 +297,13 @@ export class Channel implements Flushable {
   /** Hands over what waits, if the sink takes it. Called at the end of each turn in which something came. */
   flush(): void {
     this.#dirty = false;
-    if (this.#state === 'closed') return;
-    while (!this.#blocked && !this.#queue.isEmpty) this.#handOver(this.#portion?.bytes ?? handOverBytes);
-    if (this.#blocked && this.#sink.takesAnswers === true) this.#handOverAnswers();
-    this.#countInTotal();
-    if (this.#state === 'full' && !this.#isOver(1 / 2)) this.#flowAgain();
-    else if (this.#state === 'slow' && this.#queue.isEmpty) this.#flowAgain();
-    if (this.#ownRequests !== undefined) this.#releaseAskers();
+    this.#flush();
+  }
+
+  /** The same in the middle of a turn. */
+  giveBack(): boolean {
+    this.#flush();
+    return this.#queue.isEmpty && this.#sink.isWritten === true;
   }
 
   /** Hands over all that waits, whether the sink wants it or not: nothing comes after it but a last word. */
@@ -326,6 +329,16 @@ export class Channel implements Flushable {
     if (this.#dirty) return;
     this.#dirty = true;
     this.#turn.add(this);
+  }
+
+  #flush(): void {
+    if (this.#state === 'closed') return;
+    while (!this.#blocked && !this.#queue.isEmpty) this.#handOver(this.#portion?.bytes ?? handOverBytes);
+    if (this.#blocked && this.#sink.takesAnswers === true) this.#handOverAnswers();
+    this.#countInTotal();
+    if (this.#state === 'full' && !this.#isOver(1 / 2)) this.#flowAgain();
+    else if (this.#state === 'slow' && this.#queue.isEmpty) this.#flowAgain();
+    if (this.#ownRequests !== undefined) this.#releaseAskers();
   }
 
   #handOver(mostBytes: number): void {

@@ -1,4 +1,5 @@
 import type { Qos } from '../../lib/qos.ts';
+import { type Borrower, lentChunk } from './lent-chunk.ts';
 import { type Origin, OWN } from './origin.ts';
 import type { Receipt } from './receipt.ts';
 
@@ -107,7 +108,7 @@ const NO_BYTES = new Uint8Array(0);
  * encodings, each made once for all the targets that want it.
  *
  * A publication is used again for the next run. Whoever receives one takes what it needs before it returns and
- * keeps no reference; {@link view} may be kept, as nobody writes those bytes again.
+ * keeps no reference; {@link view} may be kept, as nobody writes those bytes again then.
  */
 export class Publication {
   readonly encoding: Encoding;
@@ -198,8 +199,14 @@ export class Publication {
 
   /** The run's own bytes. Made on demand, because most short runs are copied without one. */
   view(): Uint8Array {
-    this.#view ??= this.bytes.subarray(this.start, this.end);
-    return this.#view;
+    lentChunk.keep(this.bytes);
+    return this.#slice();
+  }
+
+  /** The same for a channel, which gives it back if the bytes are lent. */
+  borrow(borrower: Borrower): Uint8Array {
+    lentChunk.borrow(this.bytes, borrower);
+    return this.#slice();
   }
 
   /**
@@ -208,8 +215,8 @@ export class Publication {
    */
   kept(): Uint8Array {
     if (this.#kept === undefined) {
-      const view = this.view();
-      this.#kept = view.length < view.buffer.byteLength / 2 ? new Uint8Array(view) : view;
+      const slice = this.#slice();
+      this.#kept = slice.length < slice.buffer.byteLength / 2 ? new Uint8Array(slice) : this.view();
     }
     return this.#kept;
   }
@@ -243,6 +250,11 @@ export class Publication {
       this.#encoded.set(encoding, encoded);
     }
     return encoded;
+  }
+
+  #slice(): Uint8Array {
+    this.#view ??= this.bytes.subarray(this.start, this.end);
+    return this.#view;
   }
 
   #decoded(): Message[] {

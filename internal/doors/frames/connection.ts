@@ -2,6 +2,7 @@ import type { Access } from '../../access/access.ts';
 import { NO_CREDENTIALS } from '../../access/authenticator.ts';
 import type { Identity } from '../../access/identity.ts';
 import type { Source } from '../../broker/delivery/channel.ts';
+import { lentChunk } from '../../broker/delivery/lent-chunk.ts';
 import { BrokerError } from '../../errors.ts';
 import type { ConnectionFacts } from '../../observe/connections.ts';
 import type { Affected } from '../../observe/fates.ts';
@@ -108,6 +109,20 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
     this.intake.bytes(chunk);
   }
 
+  borrow(chunk: Uint8Array): boolean {
+    return lentChunk.lend(chunk, this.#takeLent);
+  }
+
+  readonly #takeLent = (chunk: Uint8Array): void => {
+    this.intake.bytes(chunk);
+    if (this.intake.hasPostponed) lentChunk.keepAll();
+  };
+
+  /** Whether the system has all that was written to the client. What waits for its will or for credit is not there. */
+  get isWritten(): boolean {
+    return this.#gate === undefined && this.#held === undefined && this.#connection.isWritten;
+  }
+
   drained(): void {
     const channel = this.#connected?.client.channel;
     if (this.#gate?.drained() === false) channel?.flush();
@@ -208,12 +223,15 @@ export class FrameConnection implements ConnectionHandler, ClientConnection, Fra
         if (!cursor.read(bytes, at, limit)) break;
         const next = cursor.end;
         if (cursor.isTooLarge) {
+          lentChunk.keepAll();
           at = this.#refuseTooLarge(bytes, next);
         } else if (cursor.type === FrameType.publish && connected !== undefined) {
           at = connected.publishes.take(cursor, bytes, view, at, limit);
         } else if (connected?.isPublish(cursor.type) === true) {
+          lentChunk.keepAll();
           at = connected.takeMarked(cursor, bytes, view, at, limit);
         } else {
+          lentChunk.keepAll();
           this.#takeControl(connected, cursor.frame(bytes));
           at = next;
         }

@@ -1,5 +1,6 @@
 import type { Access } from '../../access/access.ts';
 import type { Broker } from '../../broker/broker.ts';
+import { lentChunk } from '../../broker/delivery/lent-chunk.ts';
 import type { TopicEntry } from '../../broker/routing/topic-table.ts';
 import { type FrameCursor, isAt } from '../../protocol/frame/cursor.ts';
 import { FrameType, frameSize, writeFrame } from '../../protocol/frame/frame.ts';
@@ -128,6 +129,7 @@ export class Publishes {
       this.#access.checkPublish(topic);
       return topic;
     } catch (error) {
+      lentChunk.keepAll();
       const topic = new Uint8Array(view.buffer, view.byteOffset + start, end - start);
       this.#host.refusePublish(error, topic, payloadBytes, answers);
       return undefined;
