@@ -61,17 +61,17 @@ describe('retained messages for a subscriber of frames', () => {
     add('a', messages('a', 2_000, 1));
     add('b', messages('b', 2_000, 1));
     endTurns();
-    const before = taken.flat().length;
     session.unsubscribe('a');
     sink.isFull = false;
     channel.ready();
     endTurns();
-    expect(taken.flat()).toEqual([...names('a', before), ...names('b', 2_000)]);
+    // A slow machine hands over what the channel has in two parts.
+    expect(taken.flat()).toEqual([...names('a', retainedPerStep), ...names('b', 2_000)]);
     add('b', messages('b', 2_000, 1));
     feeds.stop();
     channel.close();
     endTurns();
-    expect(taken.flat()).toHaveLength(before + 2_000);
+    expect(taken.flat()).toHaveLength(retainedPerStep + 2_000);
   });
 });
 
