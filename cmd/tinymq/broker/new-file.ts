@@ -14,8 +14,8 @@ export async function intoNewFile<T>(file: string, write: (handle: FileHandle) =
     return result;
   } catch (error) {
     await rm(file, { force: true });
-    const isOfFile = ['write', 'fsync'].includes((error as NodeJS.ErrnoException).syscall ?? '');
-    return isOfFile ? failed(error) : Promise.reject(error);
+    if (['write', 'fsync'].includes((error as NodeJS.ErrnoException).syscall ?? '')) failed(error);
+    throw error;
   } finally {
     await handle.close();
   }
