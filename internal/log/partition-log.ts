@@ -24,7 +24,7 @@ import { PartitionTail, type TailCache } from './tail-cache.ts';
 export interface UnplacedBatch {
   /** The batch as it came. Its base offset is written into it; after that nobody changes the bytes. */
   bytes: Uint8Array;
-  /** Records in it: it takes as many offsets. */
+  /** Offsets that it takes: as many as it has records, or it has none. */
   count: number;
   /** In milliseconds since 1970. */
   maxTimestamp: number;

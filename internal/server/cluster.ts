@@ -93,7 +93,9 @@ function leadingFor(logs: Logs, delivery: Delivery): Leading {
 function checkForwarded({ bytes, count }: UnplacedBatch): void {
   try {
     const { end, recordCount, lastOffsetDelta } = parseBatchHeader(bytes, 0);
-    if (end === bytes.length && recordCount === count && lastOffsetDelta === count - 1) return;
+    // One that only takes offsets has no records.
+    const isOfCount = lastOffsetDelta === count - 1 && (recordCount === count || recordCount === 0);
+    if (end === bytes.length && isOfCount) return;
   } catch {
     // It is refused in the same words.
   }

@@ -157,6 +157,24 @@ describe.runIf('there' in nats)('a data folder', { timeout: 240_000 }, () => {
     expect(light).toMatchObject({ payload: 'on' });
   });
 
+  it.each([0, 1])('gaps of its offsets stay, whoever leads its partitions: by node %i', async (node) => {
+    const login = `ada:${PASSWORD}`;
+    const topic = `gaps-${node}`;
+    const records = Array.from({ length: 8 }, (_, partition) =>
+      [0, 50].map((at) => record(topic, partition, at)),
+    );
+    const body = { partitions: 8, keepOffsets: true, records: records.flat() };
+    await ask(urlOf(node), 'POST', `/import/logs/${topic}`, body, login);
+    const shown = await ask<{ partitions: ShownPartition[] }>(
+      urlOf(node),
+      'GET',
+      `/logs/${topic}`,
+      undefined,
+      login,
+    );
+    expect(shown.partitions.map(({ nextOffset }) => nextOffset)).toEqual(Array(8).fill(51));
+  });
+
   it('a second time changes nothing, and says what has become another one', async () => {
     const passwordFile = join(folder, 'password');
     writeFileSync(passwordFile, PASSWORD);

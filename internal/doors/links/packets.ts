@@ -108,7 +108,6 @@ export function jsonPacket(kind: number, value: unknown): Uint8Array {
   return Buffer.concat([Buffer.of(kind), Buffer.from(JSON.stringify(value))]);
 }
 
-const isUint32 = within(0, 2 ** 32 - 1);
 /** A filter of clients: what a broker tells of itself stays with it. */
 const isFilter = (value: unknown): value is string => isText(value) && filterProblem(value) === undefined;
 /** Far beyond the milliseconds since 1970, with room for those that come behind it. */
@@ -120,9 +119,9 @@ const isStatus = objectOf<NodeStatus>({
 });
 const isBeat = objectOf<BeatPacket>({
   ...{
-    sent: isUint32,
-    oldest: within(0, 2 ** 32),
-    overdue: listOf(isUint32),
+    sent: isCount,
+    oldest: isCount,
+    overdue: listOf(isCount),
     version: isCount,
     claims: isCount,
   },
@@ -141,7 +140,7 @@ const isClaim = objectOf<Claim>({ clientId: isText, user: optional(isText), numb
 const isClaims = objectOf<ClaimsPacket>({
   ...{ claims: listOf(isClaim), since: optional(isCount), version: optional(isCount) },
 });
-const isMissing = objectOf<MissingPacket>({ first: isUint32, last: isUint32 });
+const isMissing = objectOf<MissingPacket>({ first: isCount, last: isCount });
 const isKnown = objectOf<{ version: number }>({ version: isCount });
 
 /** A packet as another node has sent it. */

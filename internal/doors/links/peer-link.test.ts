@@ -7,6 +7,7 @@ import { encodeFrame, FrameType } from '../../protocol/frame/frame.ts';
 import { frameEncoding } from '../frames/encoding.ts';
 import {
   decodeValues,
+  jsonPacket,
   messagesPacket,
   PacketKind,
   readMessages,
@@ -213,4 +214,6 @@ it('numbers packets for longer than a node runs', () => {
   const sequence = 2 ** 48 - 1;
   expect(readMessages(messagesPacket(sequence, []))).toEqual({ sequence, sections: [] });
   expect(readPacket(takenPacket(sequence))).toEqual({ kind: PacketKind.taken, sequence });
+  const missing = { first: sequence - 1, last: sequence };
+  expect(readPacket(jsonPacket(PacketKind.missing, missing))).toEqual({ kind: PacketKind.missing, missing });
 });
