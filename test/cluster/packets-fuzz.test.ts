@@ -58,8 +58,6 @@ it.runIf('there' in program)(
     const [watching, publishing] = await Promise.all(
       cluster.nodes.map((node) => connect(node.urlOf('frames'), {})),
     );
-    let got = 0;
-    await watching!.subscribe('own', () => void got++);
     // It gets what is nearly right.
     await watching!.subscribe('+/#', () => {}, { qos: 1 });
     const connection = await connectToNats({ urls: cluster.nats.urls, fsync: 'os' });
@@ -88,6 +86,9 @@ it.runIf('there' in program)(
     await connection.close();
     console.log(`${sent} packets, seed ${SEED}`);
     await load.untilAnswered(5, `packets that are nearly right, seed ${SEED}`);
+    // A packet that is right in all but what it says may have replaced the filters that were known before.
+    let got = 0;
+    await watching!.subscribe('own', () => void got++);
     await eventually(async () => {
       publishing!.publish('own', 'after');
       await publishing!.ping();
