@@ -1,5 +1,5 @@
 import { digestOf } from '../../internal/cluster/meta.ts';
-import { PacketKind } from '../../internal/doors/links/packets.ts';
+import { messagesPacket, PacketKind } from '../../internal/doors/links/packets.ts';
 import { encodeRetained } from '../../internal/persistence/session-records.ts';
 import { encodeSharedWill } from '../../internal/persistence/shared-will-record.ts';
 
@@ -73,7 +73,7 @@ const packet = (kind: number, ...parts: Uint8Array[]) => Buffer.concat([Buffer.o
 
 /** A packet of messages with one section. */
 function messages(kind: number, section: Uint8Array): Uint8Array {
-  return packet(PacketKind.messages, Buffer.of(0, 0, 0, 1, kind), withLength(section));
+  return messagesPacket(1, [{ kind, bytes: section }]);
 }
 
 /** What nodes send to one of them, or to all. @param from whom it seems to come from. */
