@@ -127,7 +127,13 @@ describe('a broker whose store is damaged', () => {
     writeFileSync(file, bytes);
     await using broker = await started(dataDir);
     expect(await kept(broker)).toEqual(texts.filter((text) => !text.startsWith('text 3')));
-    await broker.logged({ msg: 'the store has a problem', kind: 'corrupt', partition: 0, baseOffset: 3 });
+    await broker.logged({
+      msg: 'the store has a problem',
+      kind: 'corrupt',
+      partition: 0,
+      baseOffset: 3,
+      lastOffset: 3,
+    });
   });
 
   it.each([

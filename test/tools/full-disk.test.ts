@@ -32,15 +32,9 @@ it.skipIf(!canMountSmallDisk())(
     const before = readdirSync(target);
     const backup = join(folder, 'backup');
     expect(await runTinymq(['backup', backup, '-quiet', '-data-dir', dataDir])).toMatchObject({ code: 0 });
-    const copies = [
-      ['backup', '-data-dir', dataDir],
-      ['logs', 'export', '-data-dir', dataDir],
-      ['retained', 'export', '-data-dir', dataDir],
-    ];
-    for (const [name, ...args] of copies) {
-      const words = name === 'backup' ? ['backup'] : [name!, args.shift()!];
+    for (const words of [['backup'], ['logs', 'export'], ['retained', 'export']]) {
       const file = join(target, 'copy');
-      const { code, errors } = await runTinymq([...words, file, ...args, '-quiet']);
+      const { code, errors } = await runTinymq([...words, file, '-quiet', '-data-dir', dataDir]);
       expect([code, errors]).toEqual([
         1,
         `tinymq ${words.join(' ')}: cannot write ${file}: the disk is full\n`,
