@@ -1,12 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { isCount, isInteger, isText, jsonAs, objectOf, optional, type Shape } from '../lib/shape.ts';
+import {
+  isCount,
+  isInteger,
+  isText,
+  isTopicId,
+  jsonAs,
+  objectOf,
+  optional,
+  type Shape,
+} from '../lib/shape.ts';
 import { replicaRetries, replicaRetryMs } from '../limits/cluster.ts';
 import { KiB } from '../limits/units.ts';
 import { checkBatchSize } from '../store/batch-rules.ts';
 import type { GroupOffset, StoredGroups, TopicPartition } from '../store/log-store.ts';
 import { StoreUnavailableError } from '../store/store-error.ts';
 import type { JetStreamShard } from './jetstream-shard.ts';
-import { digestOf, isTopicId, type KnownTopic } from './meta.ts';
+import { digestOf, type KnownTopic } from './meta.ts';
 import type { Shard } from './shard.ts';
 import type { StoredMessage } from './stream.ts';
 

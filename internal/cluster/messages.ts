@@ -1,4 +1,4 @@
-import { isCount, isInteger, within } from '../lib/shape.ts';
+import { countOf, isCount, isInteger, within } from '../lib/shape.ts';
 import { type Pack, packedBody } from './packed-batches.ts';
 import type { ShardMessage } from './stream.ts';
 
@@ -140,7 +140,7 @@ function ownFacts({ subject, facts, producer }: Omit<ShardMessage, 'body'>): Fac
     case 'f':
       return floorFacts(id, words, rest);
     case 'd': {
-      const partition = partitionOf(words[0]);
+      const partition = countOf(words[0] ?? '');
       return partition === undefined ? undefined : { ...id, kind: 'deleted', partition };
     }
     default:
@@ -150,11 +150,11 @@ function ownFacts({ subject, facts, producer }: Omit<ShardMessage, 'body'>): Fac
 
 function batchFacts(
   id: WriteId,
-  [first, sender = '']: readonly string[],
+  [first = '', sender = '']: readonly string[],
   rest: readonly number[],
   state: string | undefined,
 ): Facts | undefined {
-  const partition = partitionOf(first);
+  const partition = countOf(first);
   const [
     baseOffset,
     lastOffset,
@@ -184,8 +184,12 @@ function batchFacts(
   };
 }
 
-function floorFacts(id: WriteId, [first]: readonly string[], rest: readonly number[]): Facts | undefined {
-  const partition = partitionOf(first);
+function floorFacts(
+  id: WriteId,
+  [first = '']: readonly string[],
+  rest: readonly number[],
+): Facts | undefined {
+  const partition = countOf(first);
   const [firstOffset, nextOffset, maxTimestamp, bytesBefore, bytesEver] = rest as [
     number,
     number,
@@ -201,10 +205,6 @@ function floorFacts(id: WriteId, [first]: readonly string[], rest: readonly numb
     bytesEver >= bytesBefore;
   if (partition === undefined || !isOfForm) return undefined;
   return { ...id, kind: 'floor', partition, firstOffset, nextOffset, maxTimestamp, bytesBefore, bytesEver };
-}
-
-function partitionOf(word = ''): number | undefined {
-  return /^\d+$/.test(word) && isCount(Number(word)) ? Number(word) : undefined;
 }
 
 const NO_PRODUCER = '-';

@@ -3,6 +3,7 @@ import {
   isCount,
   isInteger,
   isText,
+  isTopicId,
   jsonAs,
   listOf,
   objectOf,
@@ -294,10 +295,6 @@ export class Meta {
 export function digestOf(text: string): string {
   return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
 }
-
-/** 16 bytes as base64. */
-export const isTopicId: Shape<string> = (value): value is string =>
-  isText(value) && /^[A-Za-z0-9+/]{22}==$/.test(value);
 
 const isTopic = objectOf<TopicRecord>({
   ...{ name: isText, topicId: isTopicId, configs: tableOf(isText), createdAtMs: isInteger },

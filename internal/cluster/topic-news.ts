@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { isCount } from '../lib/shape.ts';
+import { countOf } from '../lib/shape.ts';
 import { topicNewsMs } from '../limits/cluster.ts';
 import { listen, type NoteMessage } from './foreign-messages.ts';
 
@@ -46,9 +46,8 @@ export class TopicNews {
   }
 
   async #answer(request: Msg): Promise<void> {
-    const text = request.string();
-    const sequence = Number(text);
-    if (!/^\d+$/.test(text) || !isCount(sequence)) throw new Error('it is no sequence of a topic');
+    const sequence = countOf(request.string());
+    if (sequence === undefined) throw new Error('it is no sequence of a topic');
     await this.#parts.until(sequence);
     if (!this.#parts.connection.isClosed()) request.respond();
   }

@@ -9,6 +9,15 @@ export const isInteger = (value: unknown): value is number => Number.isSafeInteg
 /** A count, an offset, a number that begins with 0. */
 export const isCount = (value: unknown): value is number => isInteger(value) && value >= 0;
 
+/** The count that some digits say; undefined where they say none. */
+export function countOf(text: string): number | undefined {
+  return /^\d+$/.test(text) && isCount(Number(text)) ? Number(text) : undefined;
+}
+
+/** 16 bytes as base64: the id of a topic. */
+export const isTopicId = (value: unknown): value is string =>
+  isText(value) && /^[A-Za-z0-9+/]{22}==$/.test(value);
+
 /** A whole number from one to another. */
 export function within(least: number, most: number): Shape<number> {
   return (value): value is number => isInteger(value) && value >= least && value <= most;

@@ -1,6 +1,6 @@
 import type { DelayedMessage } from '../broker/delayed-messages.ts';
 import { checkPublishable } from '../broker/routing/publishable-topic.ts';
-import { isCount } from '../lib/shape.ts';
+import { countOf, isCount } from '../lib/shape.ts';
 import { decodeDelayed, encodeDelayed } from './session-records.ts';
 
 /**
@@ -48,7 +48,8 @@ export function sharedWillKey(node: number, clientId: string): string {
 
 /** @throws Error where it is none. */
 export function parseSharedWillKey(key: string): { node: number; clientId: string } {
-  const [, node = '', clientId = ''] = /^(\d+)\/(.*)$/su.exec(key) ?? [];
-  if (node === '' || !isCount(Number(node))) throw new Error('it is not of the will of a node');
-  return { node: Number(node), clientId };
+  const [, digits = '', clientId = ''] = /^(\d+)\/(.*)$/su.exec(key) ?? [];
+  const node = countOf(digits);
+  if (node === undefined) throw new Error('it is not of the will of a node');
+  return { node, clientId };
 }

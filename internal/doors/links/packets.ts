@@ -12,6 +12,7 @@ import {
   isInteger,
   isNumber,
   isText,
+  isTopicId,
   jsonAs,
   listOf,
   objectOf,
@@ -301,14 +302,9 @@ const isSaid = objectOf<Said>({
     }),
   ),
   readFrom: optional(
-    objectOf<NonNullable<Said['readFrom']>>({ log: isText, logId: isLogId, partition: isCount }),
+    objectOf<NonNullable<Said['readFrom']>>({ log: isText, logId: isTopicId, partition: isCount }),
   ),
 });
-
-/** 16 bytes as base64. */
-function isLogId(value: unknown): value is string {
-  return isText(value) && /^[A-Za-z0-9+/]{22}==$/.test(value);
-}
 
 /** @throws RangeError, SyntaxError, TypeError. */
 export function decodeValues(bytes: Uint8Array): RoutedMessage[] {
