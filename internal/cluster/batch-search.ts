@@ -54,9 +54,13 @@ export class BatchSearch {
     let messages = [await this.#messageHolding(partition, from)];
     while (messages.length > 0) {
       for (const message of messages) {
-        // What is before it is given first.
-        if (batches.length > 0 && !isBodyOf(message, message.body)) return batches;
-        for (const batch of batchesIn(message)) {
+        const found = soundBatchesIn(message);
+        if (found === undefined) {
+          // What is before it is given first.
+          if (batches.length > 0) return batches;
+          throw corrupt(message);
+        }
+        for (const batch of found) {
           if (batch.lastOffset < from) continue;
           bytes += batch.bytes.length;
           if (batches.length > 0 && bytes > maxBytes) {
@@ -195,8 +199,19 @@ function foundMessage(message: StoredMessage): FoundMessage | undefined {
 
 /** @throws CorruptBatchError where the body is not what the message says of it */
 function batchesIn(message: FoundMessage): FoundBatch[] {
-  const { sequence, partition, baseOffset, lastOffset } = message;
-  if (!isBodyOf(message, message.body)) throw new CorruptBatchError(partition, baseOffset, lastOffset);
+  const found = soundBatchesIn(message);
+  if (found === undefined) throw corrupt(message);
+  return found;
+}
+
+function corrupt({ partition, baseOffset, lastOffset }: FoundMessage): CorruptBatchError {
+  return new CorruptBatchError(partition, baseOffset, lastOffset);
+}
+
+/** Undefined where the body is not what the message says of it. */
+function soundBatchesIn(message: FoundMessage): FoundBatch[] | undefined {
+  if (!isBodyOf(message, message.body)) return undefined;
+  const { sequence } = message;
   let { bytesBefore } = message;
   return batchesOf(message, message.body).map((batch) => {
     const found = { ...batch, sequence, bytesBefore };
