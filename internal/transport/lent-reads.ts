@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+
 /** Bytes of a read that fills the buffer of the runtime. */
 export const FULL_READ_BYTES = 64 * 1024;
 /** So many of them in a row, and a socket gets memory of its own that is used again. */
@@ -42,15 +43,13 @@ let lending = 0;
  * cache of the processor, and writing there takes longer than all else that is done for a message.
  *
  * The runtime offers this (`onread`) only for sockets that it dials itself, so the fields of an accepted one are set as it would
- * set them. Where it has other fields, nothing is changed.
- *
- * @returns whether it does: false too where enough sockets have such memory already.
+ * set them. Where it has other fields, or enough sockets have such memory already, nothing is changed.
  */
-export function readIntoLent(socket: Socket, reader: LentReader): boolean {
+export function readIntoLent(socket: Socket, reader: LentReader): void {
   const readable = socket as unknown as ReadableSocket;
   const handle = readable._handle;
-  if (fields === undefined || typeof handle?.useUserBuffer !== 'function') return false;
-  if (lending >= MOST_LENDING_SOCKETS) return false;
+  if (fields === undefined || typeof handle?.useUserBuffer !== 'function') return;
+  if (lending >= MOST_LENDING_SOCKETS) return;
   lending++;
   socket.once('close', () => lending--);
 
@@ -71,7 +70,6 @@ export function readIntoLent(socket: Socket, reader: LentReader): boolean {
   };
   readable[fields.buffer] = buffer;
   handle.useUserBuffer(buffer);
-  return true;
 }
 
 /** Nobody sees of it what was not read into it. */
