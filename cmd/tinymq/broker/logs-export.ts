@@ -3,6 +3,7 @@ import { listLogs, showLog } from '../../../internal/admin/operations/logs.ts';
 import { exportLog } from '../../../internal/admin/operations/records.ts';
 import { quoted } from '../../../internal/errors.ts';
 import { jsonLine } from '../../../internal/lib/printable.ts';
+import type { OffsetSpan } from '../../../internal/live/log-records.ts';
 import { isInternalTopic } from '../../../internal/log/names.ts';
 import { topicConfig } from '../../../internal/log/topic-configs.ts';
 import { command, complain, EXIT_DONE, EXIT_FAILED } from '../../cli/run-program.ts';
@@ -30,11 +31,9 @@ export interface EndLine {
 const MOST_LOGS = 1_000_000;
 
 /** Offsets that a batch had which is damaged. */
-interface Damaged {
+interface Damaged extends OffsetSpan {
   readonly log: string;
   readonly partition: number;
-  readonly first: number;
-  readonly last: number;
 }
 
 export const exportLogs = command(logsExportProgram, async (invocation) => {
