@@ -4,9 +4,10 @@ import { HeldEntries } from '../../test/support/held-entries.ts';
 import { turn } from '../../test/support/logs.ts';
 import { anyOutlet } from '../../test/support/sessions.ts';
 import { Broker } from '../broker/broker.ts';
-import type { Message } from '../broker/delivery/publication.ts';
+import type { Encoding, Message, Publication } from '../broker/delivery/publication.ts';
 import { Receipt } from '../broker/delivery/receipt.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
+import type { SentRun } from '../broker/sessions/sent-runs.ts';
 import type { Session } from '../broker/sessions/session.ts';
 import { Sessions } from '../broker/sessions/sessions.ts';
 import { type Clock, MovableClock, systemClock } from '../lib/clock.ts';
@@ -553,6 +554,102 @@ describe('waiting for acknowledgements', () => {
     vi.advanceTimersByTime(1_000);
     await flushed;
     expect(store.size).toBe(2);
+    keeper.close();
+  });
+});
+
+describe('a run that was sent to a client which acknowledges at once as a rule', () => {
+  /** A run of three messages, of which an outbox has the first acknowledged. */
+  function runOf(keeper: SessionKeeper, { hasSender = true } = {}) {
+    const work = new Work();
+    const messages = ['1', '2', '3'].map((payload) =>
+      outgoing(message(payload), { step: 'sent', token: Number(payload) }),
+    );
+    const run = {
+      ...{ bytes: new Uint8Array(0), encoding: {} as Encoding, publisher: 'publisher', count: 3 },
+      ...{ sequence, haveTokens: true, acknowledged: 0, stored: undefined },
+    } as SentRun;
+    const publication = { receipt: work, hasSender } as unknown as Publication;
+    const left = messages.slice(1);
+    const isTaken = keeper.putRun('c', run, publication, () => run.stored!.unfolded(left));
+    return { run, left, work, isTaken };
+  }
+
+  it('is never written where it is acknowledged in time, and nobody waits for it any longer', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 1);
+    const { run, work, isTaken } = runOf(keeper);
+    await settled();
+    expect([isTaken, work.state]).toEqual([true, 'waits']);
+    run.stored!.forget();
+    expect(work.state).toBe('lasts');
+    await keeper.flush();
+    expect(store.writes).toBe(0);
+  });
+
+  it('is written where it is not, but for what is acknowledged; who waits for it waits for all of that', async () => {
+    const store = new HeldEntries();
+    store.isHeld = true;
+    const keeper = keeperOfPrompt(store, 1);
+    const { left, work } = runOf(keeper);
+    await expect.poll(() => store.writes, { timeout: 5_000 }).toBe(1);
+    expect(left.map(({ stored }) => stored !== undefined)).toEqual([true, true]);
+    keeper.deleteOutgoing(left[0]!);
+    await settled();
+    expect(work.state).toBe('waits');
+    store.release();
+    await settled();
+    expect(work.state).toBe('lasts');
+    store.release();
+    await keeper.flush();
+    expect(store.size).toBe(1);
+    // The client counts as one that takes its time until it has acknowledged something at once again.
+    expect(runOf(keeper).isTaken).toBe(false);
+  });
+
+  it('has all its messages wait alone where the client comes again, with those who wait for them', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 1);
+    const { run, left, work } = runOf(keeper);
+    run.stored!.unfolded(left);
+    keeper.deleteOutgoing(left[1]!);
+    await settled();
+    expect([work.state, store.writes]).toEqual(['waits', 0]);
+    keeper.deleteOutgoing(left[0]!);
+    expect(work.state).toBe('lasts');
+    await keeper.flush();
+    expect(store.writes).toBe(0);
+  });
+
+  it('is written at once where all is flushed, as at the end of a broker', async () => {
+    const store = new HeldEntries();
+    const keeper = keeperOfPrompt(store, 1);
+    const { work } = runOf(keeper);
+    await keeper.flush();
+    expect([work.state, store.size]).toEqual(['lasts', 2]);
+  });
+
+  it('is not safe where the store fails, and is written when that works again', async () => {
+    const store = new HeldEntries();
+    store.isFailing = true;
+    const keeper = keeperOfPrompt(store, 1);
+    const { work } = runOf(keeper);
+    await expect.poll(() => work.state, { timeout: 5_000 }).toBe('store-unavailable: the disk is full');
+    store.isFailing = false;
+    await expect.poll(() => store.size, { timeout: 5_000 }).toBe(2);
+    keeper.close();
+  });
+
+  it('is not taken as such where its publisher does not send it again, or the client was never as quick', () => {
+    const store = new HeldEntries();
+    expect(runOf(keeperOfPrompt(store, 1), { hasSender: false }).isTaken).toBe(false);
+    expect(runOf(new SessionKeeper(store, logger)).isTaken).toBe(false);
+  });
+
+  it('counts as all its messages for what waits to be written', () => {
+    const keeper = keeperOfPrompt(new HeldEntries(), 1);
+    for (let count = 0; count <= sessionChangesWaiting / 3; count++) runOf(keeper);
+    expect(keeper.isBehind).toBe(true);
     keeper.close();
   });
 });

@@ -1,12 +1,14 @@
 import type { Logger } from '../broker/broker.ts';
 import type { DelayedMessage } from '../broker/delayed-messages.ts';
 import type { Source } from '../broker/delivery/channel.ts';
-import type { Message } from '../broker/delivery/publication.ts';
+import type { Message, Publication } from '../broker/delivery/publication.ts';
 import type { Receipt } from '../broker/delivery/receipt.ts';
 import type { NumberingRecord } from '../broker/sessions/numbering.ts';
 import type { Outgoing } from '../broker/sessions/outgoing.ts';
+import type { SentRun } from '../broker/sessions/sent-runs.ts';
 import type { SessionRecord, SessionStore } from '../broker/sessions/session-store.ts';
 import type { EntryStore } from '../store/entry-store.ts';
+import { AwaitedRun } from './awaited-run.ts';
 import {
   ClientKeys,
   delayedKey,
@@ -24,7 +26,7 @@ import {
   encodeRetained,
   encodeSession,
 } from './session-records.ts';
-import { type Shared, StoredClient, StoredDelivery } from './stored-delivery.ts';
+import { newShared, type Shared, StoredClient, StoredDelivery } from './stored-delivery.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /**
@@ -96,6 +98,15 @@ export class SessionKeeper implements SessionStore {
   deleteOutgoing(outgoing: Outgoing): void {
     outgoing.stored?.forget();
     outgoing.stored = undefined;
+  }
+
+  putRun(clientId: string, run: SentRun, { receipt, hasSender }: Publication, unfold: () => void): boolean {
+    const client = this.#client(clientId);
+    if (!hasSender || client.promptness === 0) return false;
+    const awaited = new AwaitedRun(client, run.count, unfold);
+    run.stored = awaited;
+    this.#queue.add(awaited, receipt);
+    return true;
   }
 
   putReceived(clientId: string, token: number, isKept: boolean, receipt?: Receipt): void {
@@ -173,7 +184,7 @@ export class SessionKeeper implements SessionStore {
   #shareOf(message: Message, receipt: Receipt | undefined): Shared {
     const known = message.retain ? this.#shared.get(message) : this.#sharedThisTurn.find(message, receipt);
     if (known === undefined || known.sessions === 0) {
-      const shared = newShared(message, undefined);
+      const shared = newShared(message);
       shared.sessions = 1;
       if (message.retain) this.#shared.set(message, shared);
       else this.#sharedThisTurn.add(shared);
@@ -223,11 +234,6 @@ class SharedThisTurn {
     this.#newest.length = 0;
     this.#byMessage.clear();
   };
-}
-
-function newShared(message: Message, reference: number | undefined): Shared {
-  const isWritten = reference !== undefined;
-  return { message, number: reference ?? 0, sessions: 0, isWritten, receipt: undefined };
 }
 
 function nothing(): undefined {}

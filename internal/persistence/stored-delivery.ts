@@ -16,6 +16,12 @@ export interface Shared {
   receipt: Receipt | undefined;
 }
 
+/** @param reference its number, where it is written under that. */
+export function newShared(message: Message, reference?: number): Shared {
+  const isWritten = reference !== undefined;
+  return { message, number: reference ?? 0, sessions: 0, isWritten, receipt: undefined };
+}
+
 /** How many messages that were acknowledged too late it takes until a client is not waited for any more. */
 const MOST_PROMPTNESS = 32;
 
@@ -33,10 +39,20 @@ export class StoredClient {
     this.queue = queue;
     this.release = release;
   }
+
+  /** It has acknowledged before that had to be written. */
+  wasPrompt(): void {
+    if (this.promptness < MOST_PROMPTNESS) this.promptness++;
+  }
+
+  wasLate(): void {
+    if (this.promptness > 0) this.promptness--;
+  }
 }
 
 /** The stored state of a message for one session. */
 export class StoredDelivery implements Delivery, StoredOutgoing {
+  readonly messages = 1;
   state: Delivery['state'] = 'waits';
   hopefulSinceMs = NOT_DEFERRED;
   receipt: Delivery['receipt'] = undefined;
@@ -70,7 +86,7 @@ export class StoredDelivery implements Delivery, StoredOutgoing {
 
   bytes(): Uint8Array {
     this.#writtenAtMs = performance.now();
-    if (this.hopefulSinceMs !== NOT_DEFERRED) this.#wasLate();
+    if (this.hopefulSinceMs !== NOT_DEFERRED) this.#client.wasLate();
     const { number } = this.#shared;
     return encodeOutgoing(this.#outgoing, number > 0 ? number : undefined);
   }
@@ -104,14 +120,10 @@ export class StoredDelivery implements Delivery, StoredOutgoing {
   /** @param inTimeMs what counts as at once. */
   #wasAcknowledged(inTimeMs: number): void {
     if (this.state === 'written' && performance.now() - this.#writtenAtMs > inTimeMs) {
-      this.#wasLate();
-    } else if (this.#client.promptness < MOST_PROMPTNESS) {
-      this.#client.promptness++;
+      this.#client.wasLate();
+    } else {
+      this.#client.wasPrompt();
     }
-  }
-
-  #wasLate(): void {
-    if (this.#client.promptness > 0) this.#client.promptness--;
   }
 }
 

@@ -12,22 +12,36 @@ import {
 } from '../limits/persistence.ts';
 import type { EntryChange, EntryStore } from '../store/entry-store.ts';
 
-/** The latest change of a key, until it is written or no longer needed. */
-export interface Change {
-  readonly key: string;
+/** What work waits for. */
+interface Part {
   /** Of the work that it is a part of. */
   receipt: Receipt | undefined;
   /** Of more such work, if it was changed again. */
   moreReceipts: Receipt[] | undefined;
+}
+
+/** The latest change of a key, until it is written or no longer needed. */
+export interface Change extends Part {
+  readonly key: string;
   /** The bytes to write, as they are at the time of the write; undefined deletes the key. */
   bytes(): Uint8Array | undefined;
 }
 
-/** A change that an acknowledgement may make needless. Nothing else changes its key until it is written. */
-export interface Delivery extends Change {
+/** What acknowledgements may make needless. */
+interface OnItsWay extends Part {
+  readonly messages: number;
   state: 'waits' | 'written' | 'needless';
   /** Since when it is on its way to somebody who is expected to acknowledge it soon, by `performance.now()`. */
   hopefulSinceMs: number;
+}
+
+/** A message that is written if it is not acknowledged. Nothing else changes its key until then. */
+export interface Delivery extends Change, OnItsWay {}
+
+/** Several messages, which are deliveries before they are written. */
+export interface Awaited extends OnItsWay {
+  /** Has {@link WriteQueue.replace} called with those that are not acknowledged. */
+  unfold(): void;
 }
 
 /** The value of {@link Delivery.hopefulSinceMs} of what is written as soon as possible. */
@@ -50,10 +64,10 @@ export class WriteQueue {
   /** How many of them there are of each kind, the first letter of their keys. */
   readonly #pendingByKind = new Map<string, number>();
   /** Those that came since the last transaction began. */
-  readonly #deliveries: Delivery[] = [];
+  readonly #deliveries: (Delivery | Awaited)[] = [];
   /** Those that wait for their acknowledgement first, in the order in which they were sent. */
-  readonly #hopeful = new Fifo<Delivery>();
-  /** How many of both are not needless. */
+  readonly #hopeful = new Fifo<Delivery | Awaited>();
+  /** How many messages of both are not needless. */
   #waitingDeliveries = 0;
   /** Transactions that are not done: each has a receipt that is held until then; and the changes in them. */
   readonly #running = new Set<Receipt>();
@@ -129,12 +143,21 @@ export class WriteQueue {
     this.#releaseFeeders();
   }
 
-  /** Takes a delivery, which is then in state `waits`. */
-  add(delivery: Delivery, receipt: Receipt | undefined): void {
+  /** Takes a delivery, or several in one, in state `waits`. */
+  add(delivery: Delivery | Awaited, receipt: Receipt | undefined): void {
     this.#deliveries.push(delivery);
-    this.#waitingDeliveries++;
+    this.#waitingDeliveries += delivery.messages;
     join(delivery, receipt);
     this.#schedule();
+  }
+
+  /** Takes deliveries in the place of what they were before. */
+  replace(awaited: Awaited, deliveries: readonly Delivery[]): void {
+    for (const delivery of deliveries) {
+      this.add(delivery, awaited.receipt);
+      for (const receipt of awaited.moreReceipts ?? []) join(delivery, receipt);
+    }
+    this.drop(awaited);
   }
 
   /** A delivery that waits has changed, for some other work. */
@@ -143,10 +166,10 @@ export class WriteQueue {
     this.#schedule();
   }
 
-  /** A delivery that waits has arrived. */
-  drop(delivery: Delivery): void {
+  /** What waits has arrived. */
+  drop(delivery: Delivery | Awaited): void {
     delivery.state = 'needless';
-    this.#waitingDeliveries--;
+    this.#waitingDeliveries -= delivery.messages;
     letGo(delivery, undefined);
     this.#releaseFeeders();
   }
@@ -189,7 +212,7 @@ export class WriteQueue {
     return this.#pending.size > 0 || this.#deliveries.length > 0 || this.#hopeful.length > 0;
   }
 
-  #allDeliveries(): Delivery[] {
+  #allDeliveries(): (Delivery | Awaited)[] {
     return [...this.#hopeful, ...this.#deliveries];
   }
 
@@ -235,24 +258,34 @@ export class WriteQueue {
       return;
     }
     const hopefulAfterMs = performance.now() - this.waitMs;
-    for (const delivery of this.#deliveries) {
-      if (delivery.hopefulSinceMs > hopefulAfterMs) this.#hopeful.push(delivery);
-      else this.#take(delivery, written);
-    }
-    this.#deliveries.length = 0;
+    this.#takeNewest(hopefulAfterMs, written);
     // Each is looked at when it comes and when it goes, however many wait.
     for (let first = this.#hopeful.first; first !== undefined; first = this.#hopeful.first) {
       const leftMs = first.hopefulSinceMs - hopefulAfterMs;
       if (first.state === 'waits' && leftMs > 0) {
         this.#hopeTimer ??= setTimeout(this.#deferralExpired, Math.ceil(leftMs));
-        return;
+        break;
       }
       this.#take(this.#hopeful.shift()!, written);
     }
+    // Those that were several in one.
+    this.#takeNewest(hopefulAfterMs, written);
   }
 
-  #take(delivery: Delivery, written: Change[]): void {
+  #takeNewest(hopefulAfterMs: number, written: Change[]): void {
+    for (const delivery of this.#deliveries) {
+      if (delivery.hopefulSinceMs > hopefulAfterMs) this.#hopeful.push(delivery);
+      else this.#take(delivery, written);
+    }
+    this.#deliveries.length = 0;
+  }
+
+  #take(delivery: Delivery | Awaited, written: Change[]): void {
     if (delivery.state !== 'waits') return;
+    if ('unfold' in delivery) {
+      delivery.unfold();
+      return;
+    }
     delivery.state = 'written';
     this.#waitingDeliveries--;
     written.push(delivery);
@@ -306,7 +339,7 @@ export class WriteQueue {
 }
 
 /** Work waits for this change. */
-function join(change: Change, receipt: Receipt | undefined): void {
+function join(change: Part, receipt: Receipt | undefined): void {
   if (receipt === undefined) return;
   if (change.receipt === undefined) {
     change.receipt = receipt;
@@ -320,7 +353,7 @@ function join(change: Change, receipt: Receipt | undefined): void {
 }
 
 /** No work waits for this change any more. */
-function letGo(change: Change, problem: BrokerError | undefined): void {
+function letGo(change: Part, problem: BrokerError | undefined): void {
   const { receipt, moreReceipts } = change;
   if (receipt === undefined) return;
   change.receipt = undefined;

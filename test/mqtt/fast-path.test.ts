@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { lesserQos } from '../../internal/lib/qos.ts';
 import { encodePacket } from '../../internal/protocol/mqtt/encode.ts';
 import { PacketType, type Publish, type Qos, type Version } from '../../internal/protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
@@ -42,54 +43,67 @@ const anyScene = fc.record({
 type Scene = Parameters<Parameters<typeof anyScene.map>[0]>[0];
 type Sent = Scene['messages'][number];
 
-describe('a plain PUBLISH of QoS 0, which goes by the fast path', () => {
-  it('is delivered as the same message that goes the complete way: the same bytes, in the same order', async () => {
-    await fc.assert(
-      fc.asyncProperty(anyScene, async (scene) => {
-        // A topic alias with its topic makes no difference to anybody but the parser.
-        const complete = await deliveries(scene, () => withAlias);
-        const mixed = await deliveries(scene, ({ isSpecial }) => (isSpecial ? withAlias : plain5));
-        const fast = await deliveries(scene, () => plain5);
-        const old = await deliveries(scene, () => plain4);
-        expect(mixed).toEqual(complete);
-        expect(fast).toEqual(complete);
-        expect(old).toEqual(complete);
-      }),
-      { numRuns: 300 },
-    );
-  }, 120_000);
+describe.each([0, 1] as const)(
+  'a PUBLISH of QoS %i that says no more than topic and payload, which goes by the fast path',
+  (qos) => {
+    it('is delivered as the same message that goes the complete way: the same bytes, in the same order', async () => {
+      const [plain4, plain5, withAlias] = [
+        encodeIn(4, qos, {}),
+        encodeIn(5, qos, {}),
+        encodeIn(5, qos, ALIAS),
+      ];
+      await fc.assert(
+        fc.asyncProperty(anyScene, async (scene) => {
+          // A topic alias with its topic makes no difference to anybody but the parser.
+          const complete = await deliveries(scene, () => withAlias);
+          const mixed = await deliveries(scene, ({ isSpecial }) => (isSpecial ? withAlias : plain5));
+          const fast = await deliveries(scene, () => plain5);
+          const old = await deliveries(scene, () => plain4);
+          expect(mixed).toEqual(complete);
+          expect(fast).toEqual(complete);
+          expect(old).toEqual(complete);
+        }),
+        { numRuns: 300 },
+      );
+    }, 120_000);
 
-  it('is delivered to whom it matches, in the bytes of the complete encoder', async () => {
-    await fc.assert(
-      fc.asyncProperty(anyScene, async ({ subscribers, messages, cuts }) => {
-        const alone = subscribers
-          .filter(({ speaks }) => speaks !== 'frames')
-          .map((each) => ({
-            ...each,
-            filters: each.filters.filter((filter) => !filter.startsWith('$share')),
-          }));
-        const found = await deliveries({ subscribers: alone, messages, cuts }, () => plain5);
-        const expected = alone.map(({ speaks, filters }) =>
-          Buffer.concat(
-            messages
-              .filter(({ topic }) => filters.some((filter) => matchesFilter(filter, topic)))
-              .map((message) => encodePacket(publishOf(message, {}), speaks as Version)),
-          ).toString('hex'),
-        );
-        expect(found).toEqual(expected);
-      }),
-      { numRuns: 300 },
-    );
-  }, 120_000);
-});
+    it('is delivered to whom it matches, in the bytes of the complete encoder', async () => {
+      await fc.assert(
+        fc.asyncProperty(anyScene, async ({ subscribers, messages, cuts }) => {
+          const alone = subscribers
+            .filter(({ speaks }) => speaks !== 'frames')
+            .map((each) => ({
+              ...each,
+              filters: each.filters.filter((filter) => !filter.startsWith('$share')),
+            }));
+          const found = await deliveries({ subscribers: alone, messages, cuts }, () => encodeIn(5, qos, {}));
+          const expected = alone.map(({ speaks, filters, qos: most }) =>
+            Buffer.concat(
+              messages
+                .filter(({ topic }) => filters.some((filter) => matchesFilter(filter, topic)))
+                .map((message, index) => {
+                  const publish = publishOf(message, lesserQos(qos, most), index + 1, {});
+                  return encodePacket(publish, speaks as Version);
+                }),
+            ).toString('hex'),
+          );
+          expect(found).toEqual(expected);
+        }),
+        { numRuns: 300 },
+      );
+    }, 120_000);
+  },
+);
 
-type Encode = (message: Sent) => { version: Version; bytes: Uint8Array };
-const plain4: Encode = (message) => ({ version: 4, bytes: encodePacket(publishOf(message, {}), 4) });
-const plain5: Encode = (message) => ({ version: 5, bytes: encodePacket(publishOf(message, {}), 5) });
-const withAlias: Encode = (message) => ({
-  version: 5,
-  bytes: encodePacket(publishOf(message, { topicAlias: 1 }), 5),
-});
+const ALIAS = { topicAlias: 1 };
+
+type Encode = (message: Sent, packetId: number) => { version: Version; bytes: Uint8Array };
+function encodeIn(version: Version, qos: Qos, properties: Publish['properties']): Encode {
+  return (message, packetId) => ({
+    version,
+    bytes: encodePacket(publishOf(message, qos, packetId, properties), version),
+  });
+}
 
 /** What each subscriber is sent, in hexadecimal, where the messages are published in this way. */
 async function deliveries(
@@ -101,7 +115,8 @@ async function deliveries(
   for (const [index, subscriber] of subscribers.entries()) {
     clients.push(await subscribe(doors, `subscriber-${index}`, subscriber));
   }
-  const encoded = messages.map((message) => encodeAs(message)(message));
+  // Another order than that of the numbers that subscribers get.
+  const encoded = messages.map((message, index) => encodeAs(message)(message, 60_000 - index));
   const publisher = await doors.connect(encoded[0]?.version ?? 5, 'publisher');
   const stream = Buffer.concat(encoded.map(({ bytes }) => bytes));
   const ends = [...cuts.map((cut) => cut % (stream.length + 1)), stream.length].sort((a, b) => a - b);
@@ -127,14 +142,15 @@ async function subscribe(
   return client;
 }
 
-function publishOf({ topic, payload }: Sent, properties: Publish['properties']): Publish {
-  const flags = { qos: 0, retain: false, dup: false, packetId: 0 } as const;
+function publishOf(
+  { topic, payload }: Sent,
+  qos: Qos,
+  packetId: number,
+  properties: Publish['properties'],
+): Publish {
   const isEmpty = Object.keys(properties).length === 0;
   return {
-    type: PacketType.publish,
-    topic,
-    payload,
-    ...flags,
-    properties: isEmpty ? NO_PROPERTIES : properties,
+    ...{ type: PacketType.publish, topic, payload, qos, retain: false, dup: false },
+    ...{ packetId: qos > 0 ? packetId : 0, properties: isEmpty ? NO_PROPERTIES : properties },
   };
 }

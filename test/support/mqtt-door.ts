@@ -66,6 +66,12 @@ export async function mqttDoor(
 
   /** A client that has its CONNACK. */
   async function connected(version: Version, connect: Partial<Connect> = {}): Promise<DoorClient> {
+    const client = connecting(version, connect);
+    await client.packets();
+    return client;
+  }
+
+  function connecting(version: Version, connect: Partial<Connect>): DoorClient {
     const client = new DoorClient(version);
     door.open(client.connection, new Uint8Array(0));
     client.send({
@@ -77,7 +83,6 @@ export async function mqttDoor(
       properties: NO_PROPERTIES,
       ...connect,
     });
-    await client.packets();
     return client;
   }
 
@@ -88,7 +93,7 @@ export async function mqttDoor(
     await logs.close();
   }
 
-  return { broker, door, sessions, logs, store, entries, metrics, log, connected, close };
+  return { broker, door, sessions, keeper, logs, store, entries, metrics, log, connecting, connected, close };
 }
 
 /** A client whose packets a test puts in, and looks at what comes out, without a socket. */

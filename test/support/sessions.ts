@@ -27,7 +27,6 @@ export function anyOutlet(channel = { waitingBytes: 0, isFull: false, isSlow: fa
     takesOneCopy: false,
     window: 10,
     send: () => undefined,
-    tokenAfter: (token) => token + 1,
     confirm() {},
   };
 }

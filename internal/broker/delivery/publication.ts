@@ -192,6 +192,14 @@ export class Publication {
     return this.origin.kind === 'client' ? this.origin.clientId : '';
   }
 
+  /**
+   * Whether its publisher would publish all of it again if the broker forgot it before it has answered. Of QoS 2 the broker remembers
+   * that it came, so that the messages have to last with that.
+   */
+  get hasSender(): boolean {
+    return this.isPromised && this.#qos === 1;
+  }
+
   /** Whether a client published these messages itself. */
   isBy(clientId: string): boolean {
     return this.origin.kind === 'client' && this.origin.clientId === clientId;

@@ -19,7 +19,6 @@ const outlet: Outlet = {
   takesOneCopy: false,
   window: 5,
   send: () => undefined,
-  tokenAfter: (token) => token + 1,
   confirm() {},
 };
 

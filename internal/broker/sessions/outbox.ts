@@ -8,7 +8,7 @@ import { Receipt } from '../delivery/receipt.ts';
 import type { Outgoing, OutgoingOptions } from './outgoing.ts';
 import type { Outlet } from './outlet.ts';
 import { messagesOf, type SentRun, SentRuns } from './sent-runs.ts';
-import { noSessionStore, type SessionStore } from './session-store.ts';
+import type { SessionStore } from './session-store.ts';
 import { type OutboxLimits, WaitingQueue } from './waiting-queue.ts';
 import type { WaitingTotal } from './waiting-total.ts';
 
@@ -157,25 +157,35 @@ export class Outbox {
   }
 
   /**
-   * Sends a run of messages with QoS 1 as it lies, if the client takes all of it now, nothing else waits, and nothing of it has to
-   * be written down; false where it was not sent. It has one token.
+   * Sends a run of messages with QoS 1 as it lies, if the client takes all of it now, nothing else waits, and the store need not
+   * write it down at once; false where it was not sent.
    */
   sendRun(publication: Publication): boolean {
     const outlet = this.#outlet;
-    const encoding = outlet?.runs;
-    if (outlet === undefined || encoding === undefined || this.#store !== noSessionStore) return false;
-    if (encoding.rewritten !== publication.encoding || this.#isWithoutRuns || this.#tracing?.isOn)
+    const taken = outlet?.runs;
+    if (outlet === undefined || taken === undefined || this.#isWithoutRuns || this.#tracing?.isOn)
       return false;
+    const { encoding, haveTokens } = taken;
+    if (publication.encoding !== encoding && publication.encoding !== encoding.rewritten) return false;
     const { count, publisher } = publication;
     if (!this.#hasNothingToSend || !this.#takesMore(outlet, count)) return false;
-    const bytes = publication.as(encoding);
-    const token = this.#freeToken(outlet);
+    const token = this.#freeTokens(haveTokens ? count : 1);
+    if (token === NO_TOKEN) return false;
+    const bytes = publication.encoding === encoding ? publication.kept() : publication.as(encoding);
     const sequence = this.#lastSequence + 1;
+    const run = { bytes, encoding, publisher, count, sequence, haveTokens, acknowledged: 0 };
+    if (!this.#store.putRun(this.#owner.clientId, run, publication, this.#unfoldForStore)) return false;
+    this.#lastToken = haveTokens ? token + count - 1 : token;
     this.#lastSequence += count;
-    this.#runs.add(token, { bytes, encoding, publisher, count, sequence, acknowledged: 0 });
+    this.#runs.add(token, run);
     outlet.sendRun?.(bytes, count, token);
     return true;
   }
+
+  /** The store does not wait for acknowledgements any longer, and has to write down what runs have left. */
+  readonly #unfoldForStore = (): void => {
+    this.#unfold();
+  };
 
   /**
    * Sends a message that can be read again elsewhere, if the client takes it now, behind all that waits: nothing of it
@@ -227,9 +237,29 @@ export class Outbox {
     }
   }
 
-  /** The message that was sent with a token, and is not done. */
+  /** The message that was sent with a token, and is not done. One out of a run is alone from then on, as are those around it. */
   find(token: number): Readonly<Outgoing> | undefined {
+    if (this.#runs.has(token)) this.unfold();
     return this.#inflight.get(token);
+  }
+
+  /** Whether messages of runs are not acknowledged. */
+  get hasRuns(): boolean {
+    return !this.#runs.isEmpty;
+  }
+
+  /**
+   * The client acknowledges messages of runs whose tokens are one behind the other; returns how many of them are the next ones of
+   * the oldest run.
+   */
+  acknowledgeNext(token: number, count: number): number {
+    const oldest = this.#runs.oldest;
+    if (oldest === undefined) return 0;
+    const [first, { haveTokens, acknowledged, count: ofRun }] = oldest;
+    if (!haveTokens || token !== first + acknowledged) return 0;
+    const next = Math.min(count, ofRun - acknowledged);
+    this.acknowledge(first, next);
+    return next;
   }
 
   /** The client has a message of QoS 2. */
@@ -278,16 +308,21 @@ export class Outbox {
    * Returns their tokens by the token of their run.
    */
   unfold(): ReadonlyMap<number, readonly number[]> {
-    const tokens = new Map<number, readonly number[]>();
     this.#isWithoutRuns = true;
+    return this.#unfold();
+  }
+
+  #unfold(): ReadonlyMap<number, readonly number[]> {
+    const tokens = new Map<number, readonly number[]>();
     if (this.#runs.isEmpty) return tokens;
     const all = [...this.#inflight.values()];
     for (const [token, run] of this.#runs.takeAll()) {
       const singles = this.#singles(run).slice(run.acknowledged);
-      for (const outgoing of singles) {
-        outgoing.token = this.#freeToken(this.#outlet!);
+      for (const [index, outgoing] of singles.entries()) {
+        outgoing.token = run.haveTokens ? token + run.acknowledged + index : this.#freeToken();
         this.#enter(outgoing);
       }
+      run.stored?.unfolded(singles);
       tokens.set(
         token,
         singles.map((outgoing) => outgoing.token),
@@ -386,9 +421,9 @@ export class Outbox {
     for (const outgoing of this.#inflight.values()) this.#store.deleteOutgoing(outgoing);
     for (const outgoing of this.#waiting.takeAll()) this.#store.deleteOutgoing(outgoing);
     for (const outgoing of this.#putOff?.keys() ?? []) this.#store.deleteOutgoing(outgoing);
+    for (const [, run] of this.#runs.takeAll()) run.stored?.forget();
     this.#putOff?.clear();
     this.#inflight.clear();
-    this.#runs.clear();
     this.#inflightBytes = 0;
     this.#borrowed = 0;
   }
@@ -464,7 +499,7 @@ export class Outbox {
       this.#unsent('dropped', 'not-authorized', outgoing);
       return;
     }
-    outgoing.token = this.#freeToken(outlet);
+    outgoing.token = this.#freeToken();
     outgoing.step = 'sent';
     this.#enter(outgoing);
     if (outgoing.qos === 1) {
@@ -533,9 +568,23 @@ export class Outbox {
   }
 
   /** The next token that nothing has. There is always one: fewer than all of them are unacknowledged. */
-  #freeToken(outlet: Outlet): number {
-    do this.#lastToken = outlet.tokenAfter(this.#lastToken);
-    while (this.#inflight.has(this.#lastToken) || this.#runs.has(this.#lastToken));
+  #freeToken(): number {
+    do this.#lastToken = this.#lastToken >= LAST_TOKEN ? 1 : this.#lastToken + 1;
+    while (this.#inflight.has(this.#lastToken) || this.#runs.haveAny(this.#lastToken, 1));
     return this.#lastToken;
   }
+
+  /** The first of so many tokens in a row that nothing has, if those that come next are such; otherwise {@link NO_TOKEN}. */
+  #freeTokens(count: number): number {
+    const next = this.#lastToken + 1;
+    const first = next + count - 1 > LAST_TOKEN ? 1 : next;
+    if (this.#runs.haveAny(first, count)) return NO_TOKEN;
+    if (this.#inflight.size === 0) return first;
+    for (let token = first; token < first + count; token++) if (this.#inflight.has(token)) return NO_TOKEN;
+    return first;
+  }
 }
+
+/** As many as a packet identifier of MQTT has, and the store of sessions has room for. */
+const LAST_TOKEN = 65_535;
+const NO_TOKEN = 0;

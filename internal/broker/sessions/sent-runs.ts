@@ -1,4 +1,5 @@
 import type { Encoding, Message } from '../delivery/publication.ts';
+import type { Outgoing } from './outgoing.ts';
 
 /** Messages with QoS 1 that were sent as they lie, one behind the other, and are acknowledged in their order as a rule. */
 export interface SentRun {
@@ -10,8 +11,20 @@ export interface SentRun {
   readonly count: number;
   /** The place of the first one in the session. */
   readonly sequence: number;
+  /** Whether each message has a token, that of the one before and one more; otherwise all have one. */
+  readonly haveTokens: boolean;
   /** How many from the first on are acknowledged. */
   acknowledged: number;
+  /** What the store keeps of it; the store's own. */
+  stored?: StoredRun | undefined;
+}
+
+/** A run as a store keeps it: not yet, as it is expected to be acknowledged soon. */
+export interface StoredRun {
+  /** Its messages go on alone, without those that are acknowledged. */
+  unfolded(messages: readonly Outgoing[]): void;
+  /** It is needed no longer. */
+  forget(): void;
 }
 
 /** The runs that one session has sent and that are not all acknowledged: one entry for all messages of each. */
@@ -26,8 +39,27 @@ export class SentRuns {
     return this.#runs.size === 0;
   }
 
+  /** Whether this is the token of one message that is not acknowledged. */
   has(token: number): boolean {
-    return this.#runs.has(token);
+    for (const [first, { haveTokens, count, acknowledged }] of this.#runs) {
+      if (haveTokens && token >= first + acknowledged && token < first + count) return true;
+    }
+    return false;
+  }
+
+  /** Whether a run that is not acknowledged as a whole has one of so many tokens in a row. */
+  haveAny(token: number, many: number): boolean {
+    for (const [first, { haveTokens, count }] of this.#runs) {
+      const last = haveTokens ? first + count - 1 : first;
+      if (token <= last && token + many > first) return true;
+    }
+    return false;
+  }
+
+  /** The oldest run. */
+  get oldest(): [token: number, run: Readonly<SentRun>] | undefined {
+    for (const entry of this.#runs) return entry;
+    return undefined;
   }
 
   get(token: number): Readonly<SentRun> | undefined {
@@ -48,6 +80,7 @@ export class SentRuns {
     if (run.acknowledged < run.count) return;
     this.#runs.delete(token);
     this.bytes -= run.bytes.length;
+    run.stored?.forget();
   }
 
   /** Takes out all of them, by token. */

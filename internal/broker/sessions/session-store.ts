@@ -1,8 +1,10 @@
 import type { DelayedStore } from '../delayed-messages.ts';
+import type { Publication } from '../delivery/publication.ts';
 import type { Receipt } from '../delivery/receipt.ts';
 import { noRetainedStore, type RetainedStore } from '../retained/retained.ts';
 import type { NumberingStore } from './numberings.ts';
 import type { Outgoing } from './outgoing.ts';
+import type { SentRun } from './sent-runs.ts';
 import type { Subscription } from './subscription.ts';
 
 /** The durable part of a session beside its messages. */
@@ -36,6 +38,11 @@ export interface SessionStore extends RetainedStore, DelayedStore, NumberingStor
   putOutgoing(clientId: string, outgoing: Outgoing, receipt?: Receipt): void;
   deleteOutgoing(outgoing: Outgoing): void;
   /**
+   * Remembers a run that is sent to a client now, so far as it is not acknowledged soon; false where the store wants its messages one
+   * by one, and at once. It calls `unfold` when they are to be written after all.
+   */
+  putRun(clientId: string, run: SentRun, publication: Publication, unfold: () => void): boolean;
+  /**
    * Remembers that a QoS 2 message has arrived, which its sender names by this token.
    *
    * @param isKept whether the log of its topic has it; true where there is none.
@@ -56,6 +63,7 @@ export const noSessionStore: SessionStore = {
   deleteNumbering() {},
   putOutgoing() {},
   deleteOutgoing() {},
+  putRun: () => true,
   putReceived() {},
   deleteReceived() {},
 };

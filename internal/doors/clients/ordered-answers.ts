@@ -6,6 +6,7 @@ import { Fifo } from '../../lib/fifo.ts';
 /** An answer that waits for its receipt, or for the answers before it. */
 interface Waiting {
   bytes: Uint8Array;
+  count: number;
   /** Undefined where it promises nothing that anybody has to keep. */
   receipt: Receipt | undefined;
   sent: ((problem?: BrokerError) => void) | undefined;
@@ -18,6 +19,7 @@ interface Waiting {
 export class OrderedAnswers {
   readonly #channel: Channel;
   readonly #waiting = new Fifo<Waiting>();
+  #count = 0;
   #isClosed = false;
   #whenAllSent: (() => void) | undefined;
 
@@ -25,8 +27,9 @@ export class OrderedAnswers {
     this.#channel = channel;
   }
 
+  /** How many things wait for their answer. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#count;
   }
 
   /** Sends an answer that promises nothing that has to be written. */
@@ -39,8 +42,9 @@ export class OrderedAnswers {
    *
    * @param receipt of what it promises; undefined: nothing that has to be kept.
    * @param sent called when it is sent, or with a problem instead where the promise cannot be kept.
+   * @param count how many things it answers.
    */
-  inOrder(bytes: Uint8Array, receipt?: Receipt, sent?: (problem?: BrokerError) => void): void {
+  inOrder(bytes: Uint8Array, receipt?: Receipt, sent?: (problem?: BrokerError) => void, count = 1): void {
     if (this.#isClosed) return;
     const isSettled = receipt === undefined || receipt.isSettled;
     if (this.#waiting.length === 0 && isSettled) {
@@ -48,7 +52,8 @@ export class OrderedAnswers {
       return;
     }
     // Its owner may use one that nobody held for other work.
-    this.#waiting.push({ bytes, receipt: receipt?.isUsed ? receipt : undefined, sent });
+    this.#waiting.push({ bytes, count, receipt: receipt?.isUsed ? receipt : undefined, sent });
+    this.#count += count;
     if (!isSettled) receipt.whenSettled(this.#sendSettled);
   }
 
@@ -56,6 +61,7 @@ export class OrderedAnswers {
   close(): void {
     this.#isClosed = true;
     this.#waiting.clear();
+    this.#count = 0;
     this.#whenAllSent = undefined;
   }
 
@@ -66,9 +72,10 @@ export class OrderedAnswers {
 
   readonly #sendSettled = (): void => {
     for (let first = this.#waiting.first; first !== undefined; first = this.#waiting.first) {
-      const { bytes, receipt, sent } = first;
+      const { bytes, count, receipt, sent } = first;
       if (receipt?.isSettled === false) return;
       this.#waiting.shift();
+      this.#count -= count;
       this.#send(bytes, receipt?.problem, sent);
     }
     const call = this.#whenAllSent;

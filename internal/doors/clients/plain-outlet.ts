@@ -30,9 +30,5 @@ export class PlainOutlet implements Outlet {
     else this.channel.deliver(Publication.ofMessages([{ ...message, retain }]));
   }
 
-  tokenAfter(token: number): number {
-    return token + 1;
-  }
-
   confirm(): void {}
 }

@@ -23,6 +23,7 @@ export class Run {
   /** Messages that the client published so far, in runs and otherwise. */
   published = 0;
   readonly #encoding: Encoding;
+  readonly #promisedEncoding: Encoding;
   readonly #origin: Origin;
   /** What it is published as. Most clients publish nothing. */
   #publication: Publication | undefined;
@@ -37,11 +38,19 @@ export class Run {
   #targets: TargetSet | undefined;
   #promise: RunPromise | undefined;
 
-  constructor(broker: Broker, source: Source, encoding: Encoding, origin: Origin) {
+  /** @param promisedEncoding that of runs with a promise, where it is another one. */
+  constructor(
+    broker: Broker,
+    source: Source,
+    encoding: Encoding,
+    origin: Origin,
+    promisedEncoding = encoding,
+  ) {
     this.#broker = broker;
     this.#source = source;
     this.#encoding = encoding;
     this.#origin = origin;
+    this.#promisedEncoding = promisedEncoding;
   }
 
   /**
@@ -93,7 +102,7 @@ export class Run {
   #publishPromised(promise: RunPromise, count: number): void {
     const receipt = promise.unusedReceipt();
     if (this.#promised?.receipt !== receipt) {
-      this.#promised = new Publication(this.#encoding, this.#origin, {
+      this.#promised = new Publication(this.#promisedEncoding, this.#origin, {
         qos: promise.qos,
         receipt,
         numbered: promise.numbered,

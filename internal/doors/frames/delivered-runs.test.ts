@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { FakeConnection } from '../../../test/support/fake-connection.ts';
 import { acked, connect, publish, subscribe, told } from '../../../test/support/frame-words.ts';
 import { framesDoor } from '../../../test/support/frames-door.ts';
+import { randomFrom } from '../../../test/support/random.ts';
 import { encodeAck, encodeReturn, NEVER_AGAIN } from '../../protocol/frame/acknowledgements.ts';
 import { FrameBit } from '../../protocol/frame/frame.ts';
 
@@ -173,10 +174,3 @@ async function tell(connection: FakeConnection): Promise<string[]> {
 }
 
 /** Numbers from 0 up to a bound, the same for the same seed. */
-function randomFrom(seed: number): (bound: number) => number {
-  let state = seed;
-  return (bound) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return (state >>> 8) % bound;
-  };
-}

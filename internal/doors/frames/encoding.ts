@@ -1,5 +1,6 @@
 import type { Encoding, Message } from '../../broker/delivery/publication.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { LastText } from '../../lib/last-text.ts';
 import { decodeUtf8, FrameCursor } from '../../protocol/frame/cursor.ts';
 import { FrameDecoder } from '../../protocol/frame/decoder.ts';
 import { encodeFrame, FrameBit, FrameType, MAX_PAYLOAD_BYTES } from '../../protocol/frame/frame.ts';
@@ -15,8 +16,9 @@ export const frameEncoding: Encoding = {
   decode(run) {
     const messages: Message[] = [];
     const cursor = new FrameCursor(MAX_PAYLOAD_BYTES);
-    const topics = new LastText();
-    const clientIds = new LastText();
+    const read = (start: number, end: number) => decodeUtf8(run, start, end, 'topic');
+    const topics = new LastText(read);
+    const clientIds = new LastText(read);
     for (let at = 0; cursor.read(run, at, run.length); at = cursor.end) {
       messages.push({
         topic: topics.of(run, cursor.topicStart, cursor.topicEnd),
@@ -49,29 +51,6 @@ export const countedEncoding: Encoding = {
     return countedEncoding.rewrite!(frameEncoding.encode(messages));
   },
 };
-
-/** The text that was read last: most messages of a run have the same topic, and all have the same publisher. */
-class LastText {
-  #text = '';
-  #start = 0;
-  #end = 0;
-
-  of(bytes: Uint8Array, start: number, end: number): string {
-    if (this.#isAt(bytes, start, end)) return this.#text;
-    this.#text = decodeUtf8(bytes, start, end, 'topic');
-    this.#start = start;
-    this.#end = end;
-    return this.#text;
-  }
-
-  #isAt(bytes: Uint8Array, start: number, end: number): boolean {
-    if (end - start !== this.#end - this.#start) return false;
-    for (let index = 0; index < end - start; index++) {
-      if (bytes[start + index] !== bytes[this.#start + index]) return false;
-    }
-    return true;
-  }
-}
 
 /** Texts in UTF-8, of which the last one is kept: a subscriber gets many messages of one topic in a row. */
 export class LastBytes {

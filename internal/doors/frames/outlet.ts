@@ -1,6 +1,6 @@
 import type { Channel } from '../../broker/delivery/channel.ts';
 import { type Message, Publication } from '../../broker/delivery/publication.ts';
-import type { Outlet, SentAs } from '../../broker/sessions/outlet.ts';
+import type { Outlet, RunsTaken, SentAs } from '../../broker/sessions/outlet.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { FrameBit, FrameType } from '../../protocol/frame/frame.ts';
 import { type ReplayedAs, replayedPayload } from '../../protocol/frame/positions.ts';
@@ -25,7 +25,7 @@ export interface FrameOutletParts {
 export class FrameOutlet implements Outlet {
   readonly channel: Channel;
   readonly takesRuns = true;
-  readonly runs = countedEncoding;
+  readonly runs = COUNTED_RUNS;
   readonly takesOneCopy = true;
   readonly window: number;
   /** Messages so far that its channel never drops. */
@@ -75,11 +75,6 @@ export class FrameOutlet implements Outlet {
     }
   }
 
-  /** As many as the store of sessions has numbers for. */
-  tokenAfter(token: number): number {
-    return token >= LAST_TOKEN ? 1 : token + 1;
-  }
-
   confirm(token: number): void {
     this.#parts.confirmed(token);
   }
@@ -104,4 +99,4 @@ interface Said {
   isAgain: boolean;
 }
 
-const LAST_TOKEN = 65_535;
+const COUNTED_RUNS: RunsTaken = { encoding: countedEncoding, haveTokens: false };

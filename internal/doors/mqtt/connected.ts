@@ -13,7 +13,7 @@ import type { Admitted } from './incoming/newcomer.ts';
 import { Publishes } from './incoming/publishes.ts';
 import type { Agreement, Offer } from './negotiate.ts';
 import { Answers } from './outgoing/answers.ts';
-import { encodingOf } from './outgoing/encoding.ts';
+import { encodingsOf } from './outgoing/encoding.ts';
 import { MqttOutlet } from './outgoing/outlet.ts';
 import { Subscriber } from './subscriptions/subscriber.ts';
 
@@ -66,10 +66,10 @@ export function openMqttClient(
   checkMayKeep(services, access, wanted);
   boundInflight(access, agreement);
   if (agreement.will !== undefined) access.check('publish', 'topic', agreement.will.message.topic);
-  const encoding = encodingOf(connect.version, broker.clock);
-  const client = broker.connect({ access, encoding, host });
+  const { plain, acknowledged } = encodingsOf(connect.version, broker.clock);
+  const client = broker.connect({ access, encoding: plain, host });
   const opened = openSession(services, client, wanted);
-  const run = new Run(broker, host.intake, encoding, client.origin);
+  const run = new Run(broker, host.intake, plain, client.origin, acknowledged);
   const connected = createMqttClient(services, admitted, { client, session: opened.session, run, host });
   return { connected, run, isPresent: opened.isPresent };
 }
@@ -93,7 +93,9 @@ function createMqttClient(
   const refuse = (reason: BrokerError) => host.refuse(reason);
   const answers = new Answers(channel, version, agreement);
   const outlet = new MqttOutlet(channel, version, agreement, broker.clock);
-  const inbox = new Inbox({ broker, fates, access, origin, session, answers, version, intake, run, refuse });
+  const inbox = new Inbox({
+    ...{ broker, fates, access, origin, session, answers, channel, version, intake, run, refuse },
+  });
   const publishes = new Publishes({ run, inbox, intake, channel, version, maxMessageBytes });
   const subscriber = new Subscriber({
     services,

@@ -21,7 +21,7 @@ import type { Run } from '../clients/run.ts';
 import { type ConnectionServices, type MqttClient, openMqttClient } from './connected.ts';
 import { type AuthOutcome, authPacket } from './enhanced-authentication.ts';
 import { type Admitted, Newcomer, type NewcomerHost } from './incoming/newcomer.ts';
-import { answerRequest, type RequestHost } from './incoming/requests.ts';
+import { answerRequest, type RequestHost, takeAcknowledgedRun } from './incoming/requests.ts';
 import { secondsToMs } from './negotiate.ts';
 import { encodeWithReason } from './outgoing/answers.ts';
 import { reasonCodeOf, refusalOf } from './refusals.ts';
@@ -220,8 +220,11 @@ export class MqttConnection
           at = connected.publishes.take(cursor, bytes, view, at, limit);
         } else {
           this.#run?.publish();
-          this.#takeControl(bytes);
-          at = next;
+          at = this.#takeAcknowledged(view, at, limit);
+          if (at < next) {
+            this.#takeControl(bytes);
+            at = next;
+          }
         }
         if (turnTime.isOver && mayBeCostly(cursor.type)) intake.giveWay();
       }
@@ -234,6 +237,15 @@ export class MqttConnection
 
   failed(error: unknown): void {
     if (this.#newcomer?.refuse(error) !== true) this.refuse(refusalOf(error, this.#parts.logger));
+  }
+
+  /** Returns where that ends, if it is that. */
+  #takeAcknowledged(view: DataView, at: number, limit: number): number {
+    const connected = this.#connected;
+    if (this.#cursor.type !== PacketType.puback || connected === undefined) return at;
+    const end = takeAcknowledgedRun(connected, view, at, limit, this);
+    if (end > at) this.intake.noteAnswered(connected.client.channel);
+    return end;
   }
 
   #takeControl(bytes: Uint8Array): void {

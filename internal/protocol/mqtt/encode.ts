@@ -92,11 +92,21 @@ export const publishWriter = new PublishWriter();
 /** An acknowledgement that says no more than what it acknowledges. */
 export function encodeAnswer(type: PublishAnswer['type'], packetId: number): Uint8Array {
   const bytes = new Uint8Array(4);
-  bytes[0] = (type << 4) | fixedFlags(type);
-  bytes[1] = 2;
-  bytes[2] = packetId >>> 8;
-  bytes[3] = packetId;
+  writeAnswer(bytes, 0, type, packetId);
   return bytes;
+}
+
+/** Writes such an acknowledgement, of four bytes, to where there is room for it. */
+export function writeAnswer(
+  bytes: Uint8Array,
+  at: number,
+  type: PublishAnswer['type'],
+  packetId: number,
+): void {
+  bytes[at] = (type << 4) | fixedFlags(type);
+  bytes[at + 1] = 2;
+  bytes[at + 2] = packetId >>> 8;
+  bytes[at + 3] = packetId;
 }
 
 function utf8Bytes(text: string): number {

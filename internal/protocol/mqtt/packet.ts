@@ -29,6 +29,9 @@ export const PACKET_NAMES: readonly string[] = [
   ...Object.keys(PacketType).map((name) => name.toUpperCase()),
 ];
 
+/** The largest packet identifier; the smallest is 1 (section 2.2.1). */
+export const LAST_PACKET_ID = 65_535;
+
 /** Protocol levels: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0. */
 export const VERSIONS = [3, 4, 5] as const;
 export type Version = (typeof VERSIONS)[number];

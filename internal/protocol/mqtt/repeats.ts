@@ -1,4 +1,10 @@
+import { LAST_PACKET_ID, PacketType } from './packet.ts';
+
 const WORD_BYTES = 8;
+const PACKET_ID_BYTES = 2;
+const PUBACK_BYTES = 4;
+/** A PUBACK without its packet identifier. */
+const PUBACK_WORD = (PacketType.puback << 28) | (2 << 16);
 
 /**
  * How many packets from `at` on repeat the PUBLISH that ends there in everything but the payload. That packet is of
@@ -28,6 +34,43 @@ export function countRepeats(bytes: DataView, at: number, limit: number, size: n
     }
     if (index < lastWord) break;
     count++;
+  }
+  return count;
+}
+
+/**
+ * The same for a PUBLISH that has a packet identifier at `idAt`, behind its topic, and no properties: they may have any other
+ * identifier. What is none is not counted.
+ *
+ * @param head the bytes before the payload.
+ */
+export function countNumberedRepeats(
+  bytes: DataView,
+  at: number,
+  limit: number,
+  size: number,
+  { idAt, head }: { idAt: number; head: number },
+): number {
+  const alike = countRepeats(bytes, at, limit, size, idAt);
+  const hasProperties = head > idAt + PACKET_ID_BYTES;
+  for (let index = 0, packet = at; index < alike; index++, packet += size) {
+    // [MQTT-2.2.1-3]
+    if (bytes.getUint16(packet + idAt) === 0) return index;
+    if (hasProperties && bytes.getUint8(packet + head - 1) !== 0) return index;
+  }
+  return alike;
+}
+
+/**
+ * How many PUBACKs that say no more than what they acknowledge lie from `at` on, each with the packet identifier behind that of
+ * the one before.
+ *
+ * @param first the packet identifier of the first one.
+ */
+export function countAcknowledged(bytes: DataView, at: number, limit: number, first: number): number {
+  let count = 0;
+  for (let next = at; next + PUBACK_BYTES <= limit; next += PUBACK_BYTES, count++) {
+    if (bytes.getUint32(next) !== PUBACK_WORD + first + count || first + count > LAST_PACKET_ID) break;
   }
   return count;
 }

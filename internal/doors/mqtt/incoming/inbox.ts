@@ -1,5 +1,6 @@
 import type { Access } from '../../../access/access.ts';
 import type { Broker } from '../../../broker/broker.ts';
+import type { Channel } from '../../../broker/delivery/channel.ts';
 import type { Origin } from '../../../broker/delivery/origin.ts';
 import { Receipt } from '../../../broker/delivery/receipt.ts';
 import { NO_TARGETS } from '../../../broker/routing/targets.ts';
@@ -9,7 +10,7 @@ import { BrokerError, type RefusedThing } from '../../../errors.ts';
 import { copiedRun } from '../../../lib/bytes.ts';
 import { mqttReceiveMaximum } from '../../../limits/mqtt.ts';
 import type { Fates } from '../../../observe/fates.ts';
-import { encodeAnswer } from '../../../protocol/mqtt/encode.ts';
+import { encodeAnswer, writeAnswer } from '../../../protocol/mqtt/encode.ts';
 import { MqttError } from '../../../protocol/mqtt/mqtt-error.ts';
 import { PacketType, type PublishAnswer, type Version } from '../../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
@@ -17,12 +18,16 @@ import type { PublishFields } from '../../../protocol/mqtt/publish-fields.ts';
 import { FIRST_FAILURE, ReasonCode } from '../../../protocol/mqtt/reason-codes.ts';
 import type { Intake } from '../../clients/intake.ts';
 import { RefusalLog } from '../../clients/refusal-log.ts';
-import type { Run } from '../../clients/run.ts';
+import type { Run, RunPromise } from '../../clients/run.ts';
 import type { Answers } from '../outgoing/answers.ts';
 import { reasonCodeOf } from '../refusals.ts';
 import { messageOf } from './messages.ts';
 import { PublishTopics } from './publish-topics.ts';
 import { ReleaseWatch } from './release-watch.ts';
+
+const NO_BYTES = new Uint8Array(0);
+const PUBACK_BYTES = 4;
+const FEWEST_OWED_BYTES = 64;
 
 export interface InboxParts {
   broker: Broker;
@@ -31,6 +36,7 @@ export interface InboxParts {
   origin: Origin;
   session: Session;
   answers: Answers;
+  channel: Channel;
   version: Version;
   /** The connection, which pauses for full subscribers and ends for what breaks the rules. */
   intake: Intake;
@@ -40,7 +46,8 @@ export interface InboxParts {
 }
 
 /** The messages that one client publishes with QoS 1 and 2, and their answers. */
-export class Inbox {
+export class Inbox implements RunPromise {
+  readonly qos = 1;
   readonly #broker: Broker;
   readonly #fates: Fates;
   #refusals: RefusalLog | undefined;
@@ -48,6 +55,7 @@ export class Inbox {
   readonly #origin: Origin;
   readonly #session: Session;
   readonly #answers: Answers;
+  readonly #channel: Channel;
   readonly #version: Version;
   readonly #intake: Intake;
   readonly #run: Run;
@@ -58,6 +66,9 @@ export class Inbox {
   #isHeldBack = false;
   /** Of the next work, if nobody held it for the last. */
   #receipt = new Receipt();
+  /** The answers to the run in hand, and to what is about to be the next one. */
+  #owed: Uint8Array = NO_BYTES;
+  #owedBytes = 0;
 
   constructor(parts: InboxParts) {
     this.#broker = parts.broker;
@@ -66,6 +77,7 @@ export class Inbox {
     this.#origin = parts.origin;
     this.#session = parts.session;
     this.#answers = parts.answers;
+    this.#channel = parts.channel;
     this.#version = parts.version;
     this.#intake = parts.intake;
     this.#run = parts.run;
@@ -83,6 +95,68 @@ export class Inbox {
     } catch (error) {
       this.#tolerate(error, { bytes: end - fields.payloadStart });
       return undefined;
+    }
+  }
+
+  /**
+   * The topic of a message with QoS 1 and without properties, with its targets, where it may go in a run. It may not where the client
+   * is to be told more of it than that it came, or somebody follows it on its way.
+   */
+  topicOfRun(view: DataView, bytes: Uint8Array, fields: PublishFields): TopicEntry | undefined {
+    if (this.#broker.spans.isOn) return undefined;
+    try {
+      const topic = this.#topics.plain(view, bytes, fields);
+      return this.#version === 5 && topic.targets === NO_TARGETS ? undefined : topic;
+    } catch {
+      // It is said where such a message is taken alone.
+      return undefined;
+    }
+  }
+
+  /** How many more messages of the client may wait for their answer. */
+  get unansweredLeft(): number {
+    return mqttReceiveMaximum - this.#answers.waiting - this.#owedBytes / PUBACK_BYTES;
+  }
+
+  /** Another message of the run in hand is to be answered. */
+  owe(packetId: number): void {
+    if (this.#owedBytes === this.#owed.length) {
+      const more = new Uint8Array(Math.max(this.#owed.length * 2, FEWEST_OWED_BYTES));
+      more.set(this.#owed);
+      this.#owed = more;
+    }
+    writeAnswer(this.#owed, this.#owedBytes, PacketType.puback, packetId);
+    this.#owedBytes += PUBACK_BYTES;
+  }
+
+  /** {@link RunPromise.unusedReceipt}: most messages are kept by nobody, and one receipt goes from one to the next. */
+  unusedReceipt(): Receipt {
+    if (this.#receipt.isUsed) this.#receipt = new Receipt();
+    return this.#receipt;
+  }
+
+  /** {@link RunPromise.published} */
+  published(count: number, receipt: Receipt): void {
+    const bytes = count * PUBACK_BYTES;
+    const answers = this.#owed.slice(0, bytes);
+    this.#owed.copyWithin(0, bytes, this.#owedBytes);
+    this.#owedBytes -= bytes;
+    this.#answers.inOrder(
+      answers,
+      receipt,
+      (unsafe) => {
+        this.#goOn();
+        if (unsafe !== undefined) this.#unsafeRun(answers, unsafe);
+      },
+      count,
+    );
+    this.#holdBack();
+    this.#intake.noteWaiting(this.#channel);
+  }
+
+  #unsafeRun(answers: Uint8Array, reason: BrokerError): void {
+    for (let at = 0; at < answers.length; at += PUBACK_BYTES) {
+      this.#unsafe(PacketType.puback, (answers[at + 2]! << 8) | answers[at + 3]!, reason);
     }
   }
 
@@ -111,7 +185,7 @@ export class Inbox {
     this.#run.published++;
     let reasonCode = ReasonCode.success;
     let problem: string | undefined;
-    const receipt = qos > 0 ? this.#unusedReceipt() : undefined;
+    const receipt = qos > 0 ? this.unusedReceipt() : undefined;
     try {
       const topic = this.#topics.of(view, bytes, fields);
       const targets = this.#broker.targetsOf(topic);
@@ -151,7 +225,7 @@ export class Inbox {
     const { received, store } = this.#session;
     this.#releases?.released(packetId);
     const isKnown = received.has(packetId);
-    const receipt = this.#unusedReceipt();
+    const receipt = this.unusedReceipt();
     // The id may be used again after this: it must not be known to a broker that starts anew.
     if (isKnown) store.deleteReceived(this.#access.identity.clientId, packetId, receipt);
     const reasonCode = isKnown ? ReasonCode.success : ReasonCode.packetIdNotFound;
@@ -174,12 +248,6 @@ export class Inbox {
   /** The connection is gone. */
   close(): void {
     this.#releases?.close();
-  }
-
-  /** A receipt that nobody holds: most messages are kept by nobody, and it goes from one to the next. */
-  #unusedReceipt(): Receipt {
-    if (this.#receipt.isUsed) this.#receipt = new Receipt();
-    return this.#receipt;
   }
 
   /** [MQTT-4.3.3-10] the message is here already, and only the answer is given again. */

@@ -13,8 +13,12 @@ import {
 } from '../../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
 import { FIRST_FAILURE, ReasonCode } from '../../../protocol/mqtt/reason-codes.ts';
+import { countAcknowledged } from '../../../protocol/mqtt/repeats.ts';
 import type { MqttClient } from '../connected.ts';
 
+const PUBACK_BYTES = 4;
+/** Where its packet identifier lies in it. */
+const PACKET_ID_AT = 2;
 const PINGRESP = Uint8Array.of(PacketType.pingresp << 4, 0);
 
 /** The actions of a connection that a request may cause. */
@@ -34,6 +38,31 @@ const NEVER_FROM_CLIENTS: ReadonlySet<number> = new Set([
   PacketType.unsuback,
   PacketType.pingresp,
 ]);
+
+/**
+ * Takes the PUBACK at `at`, which is there as a whole, and those behind it, of messages that the client got in runs, where they come
+ * in their order. Returns where the last of them ends; `at` where the first is about another message, or says more.
+ */
+export function takeAcknowledgedRun(
+  { session }: MqttClient,
+  view: DataView,
+  at: number,
+  limit: number,
+  connection: RequestHost,
+): number {
+  const { outbox } = session;
+  if (!outbox.hasRuns) return at;
+  const first = view.getUint16(at + PACKET_ID_AT);
+  const count = countAcknowledged(view, at, limit, first);
+  let taken = 0;
+  while (taken < count) {
+    const ofRun = outbox.acknowledgeNext(first + taken, count - taken);
+    if (ofRun === 0) break;
+    taken += ofRun;
+  }
+  if (taken > 0) connection.sendMore();
+  return at + taken * PUBACK_BYTES;
+}
 
 /**
  * Does what a client that is connected asks for with any packet but PUBLISH.

@@ -1,17 +1,20 @@
 import type { Channel } from '../../../broker/delivery/channel.ts';
 import { type Message, Publication } from '../../../broker/delivery/publication.ts';
-import type { Outlet, SentAs } from '../../../broker/sessions/outlet.ts';
+import type { Outlet, RunsTaken, SentAs } from '../../../broker/sessions/outlet.ts';
 import type { ErrorCode } from '../../../errors.ts';
+import { copyRun } from '../../../lib/bytes.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { encodeAnswer, encodePublish, publishBytes, publishWriter } from '../../../protocol/mqtt/encode.ts';
 import { PacketType, type Publish, type Version } from '../../../protocol/mqtt/packet.ts';
+import { numberPackets } from '../../../protocol/mqtt/publish-runs.ts';
 import type { Agreement } from '../negotiate.ts';
-import { encodingOf, publishOf } from './encoding.ts';
+import { encodingsOf, publishOf } from './encoding.ts';
 
 /** Sends messages to one client, within what it takes. */
 export class MqttOutlet implements Outlet {
   readonly channel: Channel;
   readonly takesRuns: boolean;
+  readonly runs: RunsTaken | undefined;
   /** Messages so far that its channel never drops. */
   undroppable = 0;
   /** A shared subscription is another one than that of the same filter (MQTT 5, section 4.8.2). */
@@ -33,6 +36,7 @@ export class MqttOutlet implements Outlet {
     this.#maximumPacketSizeBytes = agreement.maximumPacketSizeBytes;
     this.#topicAliasMaximum = agreement.topicAliasMaximum;
     this.takesRuns = agreement.maximumPacketSizeBytes >= ANY_SIZE_BYTES && agreement.topicAliasMaximum === 0;
+    if (this.takesRuns) this.runs = encodingsOf(version, clock).taken;
   }
 
   send(
@@ -62,7 +66,7 @@ export class MqttOutlet implements Outlet {
       publishWriter.write(publish, this.channel.room, start);
     } else {
       const bytes = encodePublish(publish, this.#version);
-      this.#single ??= new Publication(encodingOf(this.#version, this.clock));
+      this.#single ??= new Publication(encodingsOf(this.#version, this.clock).plain);
       this.channel.deliver(this.#single.set(bytes, 0, bytes.length, 1));
     }
     return undefined;
@@ -80,9 +84,12 @@ export class MqttOutlet implements Outlet {
     return publishBytes(publish, this.#version) <= this.#maximumPacketSizeBytes;
   }
 
-  /** A packet identifier [MQTT-2.2.1-4]. */
-  tokenAfter(token: number): number {
-    return token >= LAST_PACKET_ID ? 1 : token + 1;
+  sendRun(bytes: Uint8Array, count: number, packetId: number): void {
+    this.undroppable += count;
+    const start = this.channel.makeRoomUndroppable(bytes.length);
+    const { room } = this.channel;
+    const end = copyRun(bytes, 0, bytes.length, room, start);
+    numberPackets(room, start, end, packetId);
   }
 
   /** PUBREL. */
@@ -113,7 +120,6 @@ export class MqttOutlet implements Outlet {
   }
 }
 
-const LAST_PACKET_ID = 65_535;
 /** No packet is larger than this, so that a client who takes it takes all. */
 const ANY_SIZE_BYTES = 268_435_460;
 /** The first topics of a client get an alias, as many as this: they are strings in our memory. */
