@@ -25,8 +25,11 @@ export interface ClientProgram {
   readonly losesSequences?: boolean;
   /** It asks no other brokers for metadata than those that it was given. */
   readonly needsAllBrokers?: boolean;
-  /** What it has read and not committed when it is ended is read again. */
-  readonly forgetsAtEnd?: boolean;
+  /**
+   * It is ended when it has committed what it has read: what is left is read again by another one (kafkajs), or it asks its last
+   * coordinator for ever where that has gone and it has not yet found the next one (aiokafka).
+   */
+  readonly endsWhenCommitted?: boolean;
   /** It gives its users null where there was nothing in a key, a value or a header. */
   readonly readsEmptyAsNull?: boolean;
   /** The admin calls that it does not have. */

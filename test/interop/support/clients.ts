@@ -50,7 +50,7 @@ export function nodeClients(packages: string): ClientProgram[] {
       env,
       compressions: ['gzip', 'zstd'],
       canBeIdempotent: true,
-      forgetsAtEnd: true,
+      endsWhenCommitted: true,
       lacks: ['deleteGroupOffset'],
     },
     {
@@ -88,6 +88,7 @@ export function pythonClients({ current, old }: { current: string; old: string }
       command: [current, program('aiokafka_client.py')],
       compressions: ALL,
       canBeIdempotent: true,
+      endsWhenCommitted: true,
       lacks: ['setGroupOffset', 'deleteGroupOffset', 'deleteGroup'],
     },
     {

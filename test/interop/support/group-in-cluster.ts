@@ -115,7 +115,7 @@ export class GroupInCluster implements AsyncDisposable {
     const { client, topic, group } = this;
     const isAllCommitted = async () =>
       Object.values(await this.committed(bootstrap)).every((offset) => offset === this.#sent);
-    if (client.forgetsAtEnd) await eventually(isAllCommitted, 'the last commit');
+    if (client.endsWhenCommitted) await eventually(isAllCommitted, 'the last commit');
     for (const member of this.#members) await member.end();
     this.#members.length = 0;
     if (!client.lacks.includes('groupOffsets')) {

@@ -54,8 +54,17 @@ async function produce({ topic, compression, idempotent }: ProduceOptions): Prom
       ...(timestamp === undefined ? {} : { timestamp: String(timestamp) }),
     }));
     const settings = compression === undefined ? {} : { compression: COMPRESSIONS[compression]! };
-    const answers: RecordMetadata[] = await producer.send({ topic, messages, ...settings });
-    const next = new Map(answers.map(({ partition, baseOffset }) => [partition, Number(baseOffset)]));
+    const next = new Map<number, number>();
+    // It sends nothing to a broker that has answered. Where that has become the leader of a partition in the meantime, whose last
+    // leader failed, the messages for it are not sent, and the answer says nothing of them.
+    for (
+      let left = messages;
+      left.length > 0;
+      left = left.filter((message) => !next.has(partitions.get(message)!))
+    ) {
+      const answers: RecordMetadata[] = await producer.send({ topic, messages: left, ...settings });
+      for (const { partition, baseOffset } of answers) next.set(partition, Number(baseOffset));
+    }
     for (const message of messages) {
       const partition = partitions.get(message)!;
       const offset = next.get(partition)!;

@@ -39,11 +39,15 @@ async function produce({ topic, compression, idempotent, isPatient }: ProduceOpt
       ...(partition === undefined ? {} : { partition }),
       ...(timestamp === undefined ? {} : { timestamp: BigInt(timestamp) }),
     }));
-    const { offsets = [] } = await producer.send({
-      messages,
+    const settings = {
       ...(compression === undefined ? {} : { compression: compression as CompressionAlgorithmValue }),
       ...(idempotent ? { idempotent, acks: -1 } : {}),
-    });
+    };
+    // What it had for one broker it sends again to the leader of the first message, also where other partitions of that have other
+    // leaders by now. So who has to outlast a broker sends each partition by itself.
+    const sends = isPatient ? [...Map.groupBy(messages, ({ partition }) => partition).values()] : [messages];
+    const answers = await Promise.all(sends.map((each) => producer.send({ messages: each, ...settings })));
+    const offsets = answers.flatMap(({ offsets = [] }) => offsets);
     // The answer names partitions and their first offsets.
     const metadata = await producer.metadata({ topics: [topic] });
     const count = metadata.topics.get(topic)!.partitionsCount;
