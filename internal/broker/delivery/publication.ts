@@ -123,8 +123,8 @@ export class Publication {
   readonly isPromised: boolean;
   /** Whether no message is to be retained, so that who wants all of them with QoS 0 may have them as they are. */
   readonly isUnretained: boolean;
-  /** The QoS of every message of a promised run. */
-  readonly #qos: Qos;
+  /** The QoS of every message of a promised run; 0 of others, whose messages say theirs. */
+  readonly qos: Qos;
   /** Whether the messages are values that nothing but they need. */
   readonly #isOfValues: boolean;
   bytes: Uint8Array = NO_BYTES;
@@ -150,7 +150,7 @@ export class Publication {
     this.isUnretained = values === undefined || origin.kind === 'log';
     this.receipt = promised?.receipt ?? values?.receipt;
     this.numbered = promised?.numbered ?? values?.numbered;
-    this.#qos = promised?.qos ?? 0;
+    this.qos = promised?.qos ?? 0;
     this.#isOfValues = values !== undefined;
   }
 
@@ -197,7 +197,7 @@ export class Publication {
    * that it came, so that the messages have to last with that.
    */
   get hasSender(): boolean {
-    return this.isPromised && this.#qos === 1;
+    return this.isPromised && this.qos === 1;
   }
 
   /** Whether a client published these messages itself. */
@@ -267,7 +267,7 @@ export class Publication {
 
   #decoded(): Message[] {
     const messages: NewMessage[] = this.encoding.decode(this.view(), this.publisher);
-    const qos = this.#qos;
+    const { qos } = this;
     if (qos > 0) for (const message of messages) message.qos = qos;
     return messages;
   }

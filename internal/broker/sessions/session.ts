@@ -340,7 +340,8 @@ export class Session implements ShareOwner, OutboxOwner, OutboxLimits {
         return;
       }
     }
-    if (publication.isPromised && unshared?.areAllQos1 && this.outbox.sendRun(publication)) {
+    const { isPromised, qos } = publication;
+    if (isPromised && unshared?.takeAllAsQos1(qos) && this.outbox.sendRun(publication)) {
       this.#context.events.delivered(publication.count, publication.end - publication.start);
       return;
     }

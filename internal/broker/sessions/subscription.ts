@@ -76,9 +76,10 @@ export class Subscriptions {
     return this.#acknowledged === 0;
   }
 
-  /** Whether every message with QoS 1 or 2 that matches is wanted with QoS 1 and nothing said of its subscription. */
-  get areAllQos1(): boolean {
-    return this.#special === 0 && this.#qos1 === this.#total;
+  /** Whether every message with this QoS that matches is wanted with QoS 1, and nothing said of its subscription. */
+  takeAllAsQos1(qos: Qos): boolean {
+    if (this.#special > 0) return false;
+    return (qos === 1 ? this.#acknowledged : this.#qos1) === this.#total;
   }
 
   /** Whether every message that matches, plain or not, is wanted with QoS 0 and nothing said of its subscription. */

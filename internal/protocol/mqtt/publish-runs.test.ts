@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { encodePublish } from './encode.ts';
 import { PacketType, type Qos, type Version } from './packet.ts';
 import { NO_PROPERTIES } from './properties.ts';
-import { numberPackets, withoutPacketIds } from './publish-runs.ts';
+import { numberPackets, withNoProperties, withoutPacketIds, withoutProperties } from './publish-runs.ts';
 
 /** Around each length at which the remaining length takes another byte. */
 const anyPayloadBytes = fc.oneof(
@@ -50,3 +50,14 @@ it.each([4, 5] as const)(
     );
   },
 );
+
+it('a run is in another version what the encoder writes in that', () => {
+  fc.assert(
+    fc.property(anyMessages, (messages) => {
+      const [old, now] = [runOf(messages, 4, 1, 7), runOf(messages, 5, 1, 7)];
+      expect(Buffer.compare(withNoProperties(old), now)).toBe(0);
+      expect(Buffer.compare(withoutProperties(now), old)).toBe(0);
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -1,6 +1,6 @@
 import { copyRun } from '../../lib/bytes.ts';
 import { PacketCursor } from './cursor.ts';
-import { PacketType } from './packet.ts';
+import { PacketType, QOS_SHIFT } from './packet.ts';
 import { writeVarint } from './writer.ts';
 
 /*
@@ -9,6 +9,9 @@ import { writeVarint } from './writer.ts';
  */
 
 const PLAIN_PUBLISH = PacketType.publish << 4;
+const ACKNOWLEDGED_PUBLISH = PLAIN_PUBLISH | (1 << QOS_SHIFT);
+const NO_BYTES = new Uint8Array(0);
+const NO_PROPERTIES_BYTES = new Uint8Array(1);
 const TOPIC_LENGTH_BYTES = 2;
 const PACKET_ID_BYTES = 2;
 
@@ -27,19 +30,60 @@ export function numberPackets(bytes: Uint8Array, start: number, end: number, fir
 
 /** The same messages with QoS 0, which have no packet identifiers. */
 export function withoutPacketIds(run: Uint8Array): Uint8Array {
-  const plain = new Uint8Array(run.length);
+  return rewritten(run, PLAIN_PUBLISH, (idAt) => ({
+    from: idAt,
+    to: idAt + PACKET_ID_BYTES,
+    into: NO_BYTES,
+  }));
+}
+
+/** A run of an older version in version 5, where it says that it has no properties. */
+export function withNoProperties(run: Uint8Array): Uint8Array {
+  return rewritten(run, ACKNOWLEDGED_PUBLISH, (idAt) => {
+    const payloadAt = idAt + PACKET_ID_BYTES;
+    return { from: payloadAt, to: payloadAt, into: NO_PROPERTIES_BYTES };
+  });
+}
+
+/** A run of version 5 in an older one. */
+export function withoutProperties(run: Uint8Array): Uint8Array {
+  return rewritten(run, ACKNOWLEDGED_PUBLISH, (idAt) => {
+    const propertiesAt = idAt + PACKET_ID_BYTES;
+    return { from: propertiesAt, to: propertiesAt + NO_PROPERTIES_BYTES.length, into: NO_BYTES };
+  });
+}
+
+/** Bytes of a packet that others take the place of. */
+interface Replacement {
+  from: number;
+  to: number;
+  into: Uint8Array;
+}
+
+/** @param replace says what to put where, with the place of a packet's identifier. */
+function rewritten(run: Uint8Array, firstByte: number, replace: (idAt: number) => Replacement): Uint8Array {
+  // Each gets one byte at most, and its length another one.
+  const bytes = new Uint8Array(run.length + 2 * countPackets(run));
   const cursor = new PacketCursor(Number.POSITIVE_INFINITY);
   let end = 0;
   for (let at = 0; at < run.length; at = cursor.end) {
     cursor.read(run, at, run.length);
     const { bodyStart } = cursor;
-    const idAt = packetIdAt(run, bodyStart);
-    plain[end] = PLAIN_PUBLISH;
-    end = writeVarint(plain, end + 1, cursor.end - bodyStart - PACKET_ID_BYTES);
-    end = copyRun(run, bodyStart, idAt, plain, end);
-    end = copyRun(run, idAt + PACKET_ID_BYTES, cursor.end, plain, end);
+    const { from, to, into } = replace(packetIdAt(run, bodyStart));
+    bytes[end] = firstByte;
+    end = writeVarint(bytes, end + 1, cursor.end - bodyStart - (to - from) + into.length);
+    end = copyRun(run, bodyStart, from, bytes, end);
+    end = copyRun(into, 0, into.length, bytes, end);
+    end = copyRun(run, to, cursor.end, bytes, end);
   }
-  return plain.subarray(0, end);
+  return bytes.subarray(0, end);
+}
+
+function countPackets(run: Uint8Array): number {
+  const cursor = new PacketCursor(Number.POSITIVE_INFINITY);
+  let count = 0;
+  for (let at = 0; at < run.length; at = cursor.end, count++) cursor.read(run, at, run.length);
+  return count;
 }
 
 function packetIdAt(bytes: Uint8Array, bodyStart: number): number {

@@ -7,7 +7,11 @@ import { encodePublish } from '../../../protocol/mqtt/encode.ts';
 import { PacketType, type Publish, type Version } from '../../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES, type Properties } from '../../../protocol/mqtt/properties.ts';
 import { PublishFields } from '../../../protocol/mqtt/publish-fields.ts';
-import { withoutPacketIds } from '../../../protocol/mqtt/publish-runs.ts';
+import {
+  withNoProperties,
+  withoutPacketIds,
+  withoutProperties,
+} from '../../../protocol/mqtt/publish-runs.ts';
 import { MAX_VARINT } from '../../../protocol/mqtt/reader.ts';
 
 /** Bytes beside the payload that the longest remaining length leaves room for. */
@@ -73,14 +77,20 @@ class PlainEncoding extends MqttEncoding {
 
 /**
  * With QoS 1 and the packet identifiers of whoever published them, which each subscriber gets with others. Runs are made by clients
- * alone: what came in another encoding goes to its subscribers one by one.
+ * of this protocol alone: what came in another encoding goes to its subscribers one by one.
  */
 class AcknowledgedEncoding extends MqttEncoding {
   readonly name: string;
+  /** That of the other versions. */
+  rewritten: Encoding | undefined;
 
   constructor(version: Version) {
     super(version);
     this.name = `mqtt ${version} with QoS 1`;
+  }
+
+  rewrite(run: Uint8Array): Uint8Array {
+    return this.version === 5 ? withNoProperties(run) : withoutProperties(run);
   }
 
   encode(): Uint8Array {
@@ -104,14 +114,16 @@ const encodings = new WeakMap<Clock, { old: Encodings; new: Encodings }>();
 export function encodingsOf(version: Version, clock: Clock): Encodings {
   let both = encodings.get(clock);
   if (both === undefined) {
-    both = { old: newEncodings(4, clock), new: newEncodings(5, clock) };
+    const [before, now] = [new AcknowledgedEncoding(4), new AcknowledgedEncoding(5)];
+    before.rewritten = now;
+    now.rewritten = before;
+    both = { old: newEncodings(before, 4, clock), new: newEncodings(now, 5, clock) };
     encodings.set(clock, both);
   }
   return version === 5 ? both.new : both.old;
 }
 
-function newEncodings(version: Version, clock: Clock): Encodings {
-  const acknowledged = new AcknowledgedEncoding(version);
+function newEncodings(acknowledged: AcknowledgedEncoding, version: Version, clock: Clock): Encodings {
   return {
     plain: new PlainEncoding(acknowledged, version, clock),
     acknowledged,
