@@ -26,8 +26,8 @@ export interface ClientProgram {
   /** It asks no other brokers for metadata than those that it was given. */
   readonly needsAllBrokers?: boolean;
   /**
-   * It is ended when it has committed what it has read: what is left is read again by another one (kafkajs), or it asks its last
-   * coordinator for ever where that has gone and it has not yet found the next one (aiokafka).
+   * It is ended when it has committed what it has read: what is left is read again by another one (kafkajs), it asks its last
+   * coordinator for ever where that has gone and it has not yet found the next one (aiokafka), or fails (platformatic-kafka).
    */
   readonly endsWhenCommitted?: boolean;
   /** It gives its users null where there was nothing in a key, a value or a header. */

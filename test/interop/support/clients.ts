@@ -60,6 +60,7 @@ export function nodeClients(packages: string): ClientProgram[] {
       needsAllBrokers: true,
       compressions: ALL,
       canBeIdempotent: true,
+      endsWhenCommitted: true,
       lacks: [],
     },
   ];
