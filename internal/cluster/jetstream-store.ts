@@ -1,4 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { KafkaAddress } from '../log/nodes.ts';
 import { checkGroupOffsets } from '../store/batch-rules.ts';
 import type {
   BatchSpan,
@@ -17,6 +18,7 @@ import type {
   TopicPartition,
 } from '../store/log-store.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
+import { agreedBrokerId } from './agreed-numbers.ts';
 import { type GroupRecords, maxMembersBytes } from './group-records.ts';
 import type { JetStream } from './jetstream.ts';
 import { type JetStreamStoreOptions, OpenStreams } from './open-streams.ts';
@@ -222,6 +224,11 @@ export class JetStreamStore implements LogStore {
   async swapMeta(key: string, before: Uint8Array | undefined, after: Uint8Array): Promise<boolean> {
     this.#checkOpen();
     return this.#streams.meta.swap(key, before, after);
+  }
+
+  /** By which Kafka's clients know this node. */
+  brokerIdAt(address: KafkaAddress): Promise<number> {
+    return agreedBrokerId(this.#streams.meta, this.node, address);
   }
 
   async confirm(what: number | 'groups'): Promise<void> {

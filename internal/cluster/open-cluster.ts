@@ -5,7 +5,7 @@ import type { Logger } from '../lib/logger.ts';
 import { forwardRetryMs, lastFlushMs, shardCount, writePatienceMs } from '../limits/cluster.ts';
 import type { Cluster, Leading } from '../log/cluster.ts';
 import type { Leader } from '../log/leadership.ts';
-import type { Node, Nodes } from '../log/nodes.ts';
+import type { KafkaAddress, Node, Nodes } from '../log/nodes.ts';
 import type { UnplacedBatch } from '../log/partition-log.ts';
 import { ProducerIds } from '../log/producer-ids.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
@@ -82,6 +82,7 @@ class JetStreamCluster implements Cluster {
   readonly #topicNews: TopicNews;
   readonly #forwards: Forwards;
   readonly #forwarder: Forwarder;
+  #brokerId: number;
   #claims: Claims | undefined;
   #closing: Promise<void> | undefined;
 
@@ -89,6 +90,7 @@ class JetStreamCluster implements Cluster {
     this.#parts = parts;
     const { name, store, control, live, noteForeign } = parts;
     const self = store.node;
+    this.#brokerId = self;
     this.store = store;
     this.tables = parts.tables;
     this.#control = new Watched(control);
@@ -121,10 +123,15 @@ class JetStreamCluster implements Cluster {
   }
 
   async begin(self: Omit<Node, 'id'>, claimed: (seconds: number) => void = () => {}): Promise<void> {
-    const { store } = this.#parts;
+    const { store, warn = () => {} } = this.#parts;
     this.#claims = new Claims({ self: store.node, shards: store.shards, peers: this.#peers, claimed });
-    await this.#peers.begin(self);
+    await this.#peers.begin({ kafka: self.kafka && (await this.#named(self.kafka, warn)) });
     this.#look();
+  }
+
+  async #named(address: KafkaAddress, warn: (problem: string) => void): Promise<KafkaAddress> {
+    this.#brokerId = await patiently(() => this.store.brokerIdAt(address), warn);
+    return { ...address, brokerId: this.#brokerId };
   }
 
   forward(partition: number, batch: UnplacedBatch): Promise<number> {
@@ -186,8 +193,12 @@ class JetStreamCluster implements Cluster {
     const leaderOfShard = (shard: number): Leader => this.#leaderOfShard(shard);
     const peers = this.#peers;
     const control = this.#control;
+    const brokerId = () => this.#brokerId;
     return {
       self,
+      get brokerId() {
+        return brokerId();
+      },
       get isCutOff() {
         return peers.isDeaf || !control.isUp;
       },

@@ -8,7 +8,7 @@ import {
   nodeSilenceMs,
   ownDeafnessMs,
 } from '../limits/cluster.ts';
-import type { Node } from '../log/nodes.ts';
+import type { KafkaAddress, Node } from '../log/nodes.ts';
 import { listen, type NoteMessage } from './foreign-messages.ts';
 import { isNobody } from './jetstream.ts';
 import { isNode } from './messages.ts';
@@ -250,7 +250,9 @@ export class Peers {
 const isBeat = objectOf<Beat>({
   ...{ node: isNode, beat: isCount, isLeaving: optional(isFlag), isGone: optional(isFlag) },
   self: objectOf<NodeFacts>({
-    kafka: optional(objectOf<NonNullable<NodeFacts['kafka']>>({ host: isText, port: within(0, 65_535) })),
+    kafka: optional(
+      objectOf<KafkaAddress>({ host: isText, port: within(0, 65_535), brokerId: optional(isNode) }),
+    ),
   }),
 });
 

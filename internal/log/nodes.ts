@@ -2,15 +2,25 @@ import { LEADS_ALL, type Leader, type Leadership } from './leadership.ts';
 
 /** A broker as the others of its cluster know it. */
 export interface Node {
+  /** Another one each time that it starts. */
   readonly id: number;
   /** Where Kafka's clients reach it; undefined where it has no door for them. */
-  readonly kafka: { readonly host: string; readonly port: number } | undefined;
+  readonly kafka: KafkaAddress | undefined;
+}
+
+export interface KafkaAddress {
+  readonly host: string;
+  readonly port: number;
+  /** By which those clients know it. One of an earlier version does not say: then it is its number. */
+  readonly brokerId?: number | undefined;
 }
 
 /** The brokers that share a store, as far as this one hears of them. */
 export interface Nodes extends Leadership {
   /** The number of this one. */
   readonly self: number;
+  /** By which Kafka's clients know this one: the same as long as they reach it at the same address. */
+  readonly brokerId: number;
   /** The other ones that are there now. */
   readonly others: readonly Node[];
   /** Who coordinates all groups. */
@@ -38,5 +48,5 @@ export interface ShardsView {
 /** A broker on its own. */
 export function aloneAs(self: number): Nodes {
   const alone = { isCutOff: false, cutOffs: 0, isThere: async () => false };
-  return { ...LEADS_ALL, self, others: [], coordinator: 'here', ...alone };
+  return { ...LEADS_ALL, self, brokerId: self, others: [], coordinator: 'here', ...alone };
 }

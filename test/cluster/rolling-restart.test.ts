@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { KafkaClient } from '../../internal/clients/kafka/client.ts';
+import { describeCluster } from '../../internal/protocol/kafka/apis/60-describe-cluster.ts';
 import { LOAD_FLAGS, PARTITIONS, startLoad } from '../support/cluster-load.ts';
-import { startClusterProcesses } from '../support/mortal-cluster.ts';
+import { type ClusterNode, startClusterProcesses } from '../support/mortal-cluster.ts';
 import { natsServer } from '../support/nats-servers.ts';
 import { staleWrites } from '../support/shard-epochs.ts';
 
@@ -23,6 +25,7 @@ describe.runIf('there' in program)('a cluster that is restarted piece by piece',
       nats: { more: LAME_DUCK },
     });
     const load = await startLoad(cluster.nodes);
+    const idsBefore = await brokerIds(cluster.nodes[0]!);
     for (const [index, node] of cluster.nodes.entries()) {
       const { code, stderr } = await node.stop();
       expect(code, stderr).toBe(0);
@@ -30,6 +33,8 @@ describe.runIf('there' in program)('a cluster that is restarted piece by piece',
       await node.start();
       await load.untilAnswered(2, `the new start of broker ${index}`);
     }
+    expect(idsBefore.size).toBe(cluster.nodes.length);
+    await expect.poll(() => brokerIds(cluster.nodes[0]!), { timeout: 30_000 }).toEqual(idsBefore);
     for (const [index, server] of cluster.nats.servers.entries()) {
       await server.end('SIGUSR2');
       await load.untilAnswered(2, `the end of NATS server ${index}`);
@@ -42,6 +47,21 @@ describe.runIf('there' in program)('a cluster that is restarted piece by piece',
     expect(problems).toEqual([]);
   }, 240_000);
 });
+
+/** By their ports, the ids by which Kafka's clients know the brokers: some of them ask for ever for one that they remember. */
+async function brokerIds({ ports }: ClusterNode): Promise<Map<number, number>> {
+  const stop = new AbortController();
+  const client = await KafkaClient.connect([{ host: '127.0.0.1', port: ports.kafka }], {
+    ...{ clientId: 'test', softwareVersion: '0', tls: undefined, stop: stop.signal },
+    ...{ connectTimeoutMs: 30_000, requestTimeoutMs: 60_000 },
+  });
+  try {
+    const { brokers } = await client.send(describeCluster, { includeClusterAuthorizedOperations: false });
+    return new Map(brokers.map(({ port, brokerId }) => [port, brokerId]));
+  } finally {
+    stop.abort();
+  }
+}
 
 it('nats-server is here, or it is said why not', () => {
   if ('missing' in program) console.warn(`nats-server: ${program.missing}`);

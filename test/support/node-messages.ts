@@ -83,7 +83,13 @@ export function sentMessages(node: number, from: number): JsonMessage[] {
   return [
     {
       subject: 'beat',
-      value: { node: 900, beat: 1, self: { kafka: { host: 'h', port: 1 } }, isLeaving: true, isGone: true },
+      value: {
+        node: 900,
+        beat: 1,
+        self: { kafka: { host: 'h', port: 1, brokerId: 2 } },
+        isLeaving: true,
+        isGone: true,
+      },
       bytesOf: bytes,
     },
     { subject: `node.${node}.delete`, value: { partition: 900_000, offset: 0 }, bytesOf: bytes },

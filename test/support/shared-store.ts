@@ -91,6 +91,7 @@ export class FakeMember implements Cluster {
     const leader = (): Leader => (shared.leader === this ? 'here' : (shared.leader?.id ?? 'nobody'));
     this.nodes = {
       self: id,
+      brokerId: id,
       get others() {
         return shared.members.filter((member) => member.id !== id && member.isThere);
       },

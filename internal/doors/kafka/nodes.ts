@@ -16,11 +16,16 @@ type Asked = Pick<RequestContext, 'parts' | 'client'>;
 
 /** The brokers that a client may ask, the one that it does ask first. */
 export function endpoints({ parts: { nodes }, client }: Asked): Endpoint[] {
-  const found: Endpoint[] = [{ nodeId: nodes.self, ...client.advertised, rack: null }];
+  const found = new Map<number, Endpoint>([
+    [nodes.brokerId, { nodeId: nodes.brokerId, ...client.advertised, rack: null }],
+  ]);
   for (const { id, kafka } of nodes.others) {
-    if (kafka !== undefined) found.push({ nodeId: id, ...kafka, rack: null });
+    if (kafka === undefined) continue;
+    const { host, port, brokerId: nodeId = id } = kafka;
+    // One that was killed and has come back is heard of twice for a moment.
+    if (!found.has(nodeId)) found.set(nodeId, { nodeId, host, port, rack: null });
   }
-  return found;
+  return [...found.values()];
 }
 
 /** Those of some numbers. */
@@ -30,10 +35,11 @@ export function endpointsOf(ids: ReadonlySet<number> | undefined, asked: Asked):
 
 export const NO_NODE = -1;
 
-/** The number of a node as clients may be told it: -1 for none, or for one that they cannot reach. */
-export function idOf(leader: Leader, { self, others }: Nodes): number {
-  if (leader === 'here') return self;
-  return others.some(({ id, kafka }) => id === leader && kafka !== undefined) ? (leader as number) : NO_NODE;
+/** By which clients know a node: -1 for none, or for one that they cannot reach. */
+export function idOf(leader: Leader, { brokerId, others }: Nodes): number {
+  if (leader === 'here') return brokerId;
+  const kafka = others.find(({ id }) => id === leader)?.kafka;
+  return kafka === undefined ? NO_NODE : (kafka.brokerId ?? (leader as number));
 }
 
 /** The leader of a partition, for clients that go on there without asking for metadata first (KIP-951). */
@@ -55,18 +61,20 @@ export function leaderState(partition: PartitionLog, nodes: Nodes) {
   };
 }
 
-function replicasLedBy(leaderId: number, { self, others }: Nodes): number[] {
-  const replicas = [leaderId];
-  if (others.length === 0) return replicas;
-  if (self !== leaderId) replicas.push(self);
-  for (const { id, kafka } of others) if (id !== leaderId && kafka !== undefined) replicas.push(id);
-  return replicas;
+function replicasLedBy(leaderId: number, nodes: Nodes): number[] {
+  const replicas = new Set([leaderId, nodes.brokerId]);
+  for (const { id } of nodes.others) replicas.add(idOf(id, nodes));
+  replicas.delete(NO_NODE);
+  return [...replicas];
 }
 
 /** Why a partition cannot be assigned to these brokers; undefined where it can. */
-export function assignmentProblem(brokerIds: readonly number[], { self, others }: Nodes): string | undefined {
+export function assignmentProblem(
+  brokerIds: readonly number[],
+  { brokerId, others }: Nodes,
+): string | undefined {
   if (others.length > 0) return 'the brokers decide among themselves which of them leads a partition';
-  return brokerIds.length === 1 && brokerIds[0] === self
+  return brokerIds.length === 1 && brokerIds[0] === brokerId
     ? undefined
-    : `every partition is assigned to broker ${self}, which is the only one`;
+    : `every partition is assigned to broker ${brokerId}, which is the only one`;
 }

@@ -48,7 +48,7 @@ export async function alterEach<R extends Resource>(
     } else if (duplicatesOf(configs.map(({ name }) => name)).size > 0) {
       error = kafkaError(KafkaErrorCode.invalidRequest, 'Each config must appear at most once.');
     } else if (resourceType === ResourceType.broker) {
-      error = brokerError(resourceName, nodes.self, alteration.sets(resource));
+      error = brokerError(resourceName, nodes.brokerId, alteration.sets(resource));
     } else if (resourceType !== ResourceType.topic) {
       error = kafkaError(KafkaErrorCode.invalidRequest, 'only topics have configs that can be changed');
     } else {

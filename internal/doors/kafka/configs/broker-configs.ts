@@ -19,7 +19,12 @@ export function brokerConfigs({ settings, nodes, logs }: KafkaParts): BrokerConf
       type: boolean,
       documentation: '-kafka-auto-create',
     },
-    { name: 'broker.id', value: String(nodes.self), type: int, documentation: 'the number of this broker' },
+    {
+      name: 'broker.id',
+      value: String(nodes.brokerId),
+      type: int,
+      documentation: 'the number of this broker',
+    },
     { name: 'default.replication.factor', value: '1', type: int, documentation: 'there is one broker' },
     { name: 'delete.topic.enable', value: 'true', type: boolean, documentation: 'topics can be deleted' },
     { name: 'log.dirs', value: settings.dataDir ?? 'memory', type: string, documentation: '-data-dir' },
@@ -42,7 +47,7 @@ export function brokerConfigs({ settings, nodes, logs }: KafkaParts): BrokerConf
       documentation: 'the largest batch',
     },
     { name: 'min.insync.replicas', value: '1', type: int, documentation: 'there is one broker' },
-    { name: 'node.id', value: String(nodes.self), type: int, documentation: 'the number of this broker' },
+    { name: 'node.id', value: String(nodes.brokerId), type: int, documentation: 'the number of this broker' },
     {
       name: 'num.partitions',
       value: String(settings.defaultPartitions),

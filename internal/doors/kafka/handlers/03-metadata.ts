@@ -29,7 +29,7 @@ export const metadataHandler = defineHandler(
     return {
       brokers: endpoints(context),
       clusterId: parts.clusterId,
-      controllerId: parts.nodes.self,
+      controllerId: parts.nodes.brokerId,
       topics,
       clusterAuthorizedOperations: wantsOperations ? access.brokerOperations() : NO_OPERATIONS,
       errorCode: KafkaErrorCode.none,

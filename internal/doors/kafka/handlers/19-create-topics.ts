@@ -82,7 +82,7 @@ function partitionCountOf(asked: Asked, { settings, nodes }: KafkaParts): number
       const message =
         nodes.others.length > 0
           ? assignmentProblem([], nodes)
-          : `partitions 0 to n are each assigned to broker ${nodes.self}, which is the only one`;
+          : `partitions 0 to n are each assigned to broker ${nodes.brokerId}, which is the only one`;
       return kafkaError(KafkaErrorCode.invalidReplicaAssignment, message);
     }
     return partitionCountInBounds(assignments.length);

@@ -52,8 +52,8 @@ function configsOf(resource: Resource, request: Request, parts: KafkaParts): Con
   }
   // No name stands for what was set for all brokers of a cluster: nothing.
   if (resourceName === '') return [];
-  if (resourceName === String(parts.nodes.self)) return ownConfigs(request, parts);
-  const message = `Unexpected broker id, expected ${parts.nodes.self} or empty string, but received ${resourceName}`;
+  if (resourceName === String(parts.nodes.brokerId)) return ownConfigs(request, parts);
+  const message = `Unexpected broker id, expected ${parts.nodes.brokerId} or empty string, but received ${resourceName}`;
   return kafkaError(KafkaErrorCode.invalidRequest, message);
 }
 

@@ -57,8 +57,8 @@ function outcomeOf(
 function reassignmentProblem(replicas: readonly number[], nodes: Nodes): string | undefined {
   if (replicas.length === 0) return 'a partition has at least one replica';
   if (nodes.others.length > 0) return assignmentProblem(replicas, nodes);
-  const { self } = nodes;
-  const elsewhere = replicas.find((replica) => replica !== self);
-  if (elsewhere !== undefined) return `there is no broker ${elsewhere}; the only one is ${self}`;
-  return duplicatesOf(replicas).size > 0 ? `broker ${self} is named more than once` : undefined;
+  const { brokerId } = nodes;
+  const elsewhere = replicas.find((replica) => replica !== brokerId);
+  if (elsewhere !== undefined) return `there is no broker ${elsewhere}; the only one is ${brokerId}`;
+  return duplicatesOf(replicas).size > 0 ? `broker ${brokerId} is named more than once` : undefined;
 }

@@ -25,7 +25,7 @@ export const describeClusterHandler = defineHandler(
       errorCode: KafkaErrorCode.none,
       endpointType,
       clusterId,
-      controllerId: nodes.self,
+      controllerId: nodes.brokerId,
       brokers: endpoints(context).map(({ nodeId, ...broker }) => ({
         ...broker,
         brokerId: nodeId,

@@ -80,6 +80,26 @@ describe('the brokers of a cluster', () => {
     expect(cluster.brokers.map(({ brokerId }) => brokerId)).toEqual([SELF, 7]);
   });
 
+  // Its number was another one each time that it started, and a client that remembered it asked for that for ever.
+  it('are known by ids that are not the numbers of nodes, and each once where one has come back', async () => {
+    const kafka = { host: 'seven', port: 9097, brokerId: 3 };
+    const others = [
+      { id: 7, kafka },
+      { id: 9, kafka },
+    ];
+    const asked = new GroupDoor(door.parts, { ...nodes, brokerId: 2, others });
+    const { brokers, controllerId, topics } = await asked.ask(metadataHandler, 8, {
+      topics: [{ name: 't' }],
+    });
+    const seven = { ...SEVEN, nodeId: 3 };
+    expect([brokers, controllerId]).toEqual([[{ ...OWN, nodeId: 2 }, seven], 2]);
+    const [first, second] = topics[0]!.partitions;
+    expect([first!.leaderId, first!.replicaNodes]).toEqual([2, [2, 3]]);
+    expect([second!.leaderId, second!.replicaNodes]).toEqual([3, [3, 2]]);
+    const found = await asked.ask(findCoordinatorHandler, 4, { keyType: 0, coordinatorKeys: ['g'] });
+    expect(found.coordinators).toMatchObject([{ nodeId: 3, host: 'seven', port: 9097 }]);
+  });
+
   it('have one among them that coordinates groups', async () => {
     const found = await door.ask(findCoordinatorHandler, 4, { keyType: 0, coordinatorKeys: ['g'] });
     expect(found.coordinators).toMatchObject([{ nodeId: 7, host: 'seven', port: 9097, errorCode: NONE }]);
