@@ -65,40 +65,45 @@ describe('outboxes', () => {
     expect(outbox.waiting).toBe(0);
   });
 
-  // It was confirmed while the disk failed: a broker that ended then sent the message to its subscriber once more.
-  it('confirm no message as received before the store knows it, however often that fails', () => {
-    const receipts: Receipt[] = [];
-    const store: SessionStore = {
-      ...noSessionStore,
-      putOutgoing(_clientId, { step }, receipt) {
-        if (step !== 'received') return;
-        receipt!.hold();
-        receipts.push(receipt!);
-      },
-    };
-    const owner = { clientId: 'a', unsent() {} };
-    const parts = { owner, limits, store, total: new WaitingTotal(10_000), events: noEvents };
-    const outbox = new Outbox({ ...parts, now: Date.now });
-    const sent: number[] = [];
-    const confirmed: number[] = [];
-    const taking: Outlet = {
-      ...outlet,
-      send: (_message, _as, token) => void sent.push(token),
-      confirm: (token) => void confirmed.push(token),
-    };
-    outbox.attach(taking);
-    expect(outbox.offer(message('once'), { ...delivery, qos: 2 })).toBe(true);
-    outbox.received(sent[0]!);
-    const problem = new BrokerError('store-unavailable', 'the disk is full');
-    receipts[0]!.letGo(problem);
-    receipts[1]!.letGo(problem);
-    // Also not where the client comes back meanwhile.
-    outbox.attach(taking);
-    outbox.pump();
-    expect([receipts.length, confirmed]).toEqual([3, []]);
-    receipts[2]!.letGo();
-    expect([receipts.length, confirmed]).toEqual([3, [sent[0]]]);
-  });
+  // It was confirmed, and before that sent, while the disk failed: a broker that ended then had it sent once more as a new message.
+  it.each(['sent', 'received'] as const)(
+    'tell no step of QoS 2 before the store knows it, however often that fails: %s',
+    (awaited) => {
+      const receipts: Receipt[] = [];
+      const store: SessionStore = {
+        ...noSessionStore,
+        putOutgoing(_clientId, { step }, receipt) {
+          if (step !== awaited) return;
+          receipt!.hold();
+          receipts.push(receipt!);
+        },
+      };
+      const owner = { clientId: 'a', unsent() {} };
+      const parts = { owner, limits, store, total: new WaitingTotal(10_000), events: noEvents };
+      const outbox = new Outbox({ ...parts, now: Date.now });
+      const told: string[] = [];
+      const taking: Outlet = {
+        ...outlet,
+        send: (_message, _as, token) => void told.push(`sent ${token}`),
+        confirm: (token) => void told.push(`confirmed ${token}`),
+      };
+      outbox.attach(taking);
+      expect(outbox.offer(message('once'), { ...delivery, qos: 2 })).toBe(true);
+      if (awaited === 'received') {
+        expect(told.splice(0)).toEqual(['sent 1']);
+        outbox.received(1);
+      }
+      const problem = new BrokerError('store-unavailable', 'the disk is full');
+      receipts[0]!.letGo(problem);
+      receipts[1]!.letGo(problem);
+      // Also not where the client comes back meanwhile.
+      outbox.attach(taking);
+      outbox.pump();
+      expect([receipts.length, told]).toEqual([3, []]);
+      receipts[2]!.letGo();
+      expect([receipts.length, told]).toEqual([3, [awaited === 'sent' ? 'sent 1' : 'confirmed 1']]);
+    },
+  );
 
   it('hold no more together than they may, and at least one message each', () => {
     const total = new WaitingTotal(10_000);

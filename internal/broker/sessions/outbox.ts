@@ -58,8 +58,8 @@ export class Outbox {
   readonly #waiting: WaitingQueue;
   /** By token, in the order in which they were first sent. */
   readonly #inflight = new Map<number, Outgoing>();
-  /** Those that the client has, as the store does not know yet. */
-  readonly #unconfirmed = new Set<Outgoing>();
+  /** Those of QoS 2 whose step the store does not know yet, nor the client. */
+  readonly #unstored = new Set<Outgoing>();
   /** Those that were sent in one piece. Their tokens are none of those above. */
   readonly #runs = new SentRuns();
   /** Whether the present client has asked for single messages out of runs. */
@@ -196,7 +196,7 @@ export class Outbox {
     const outlet = this.#outlet;
     if (outlet === undefined || this.#waiting.length > 0 || !this.#takesMore(outlet)) return false;
     if (this.#inflightBytes >= sessionReadAheadBytes) return false;
-    this.#sendFirst(outlet, this.#newOutgoing(message, options), options.qos === 2);
+    this.#sendFirst(outlet, this.#newOutgoing(message, options), false);
     return true;
   }
 
@@ -209,7 +209,7 @@ export class Outbox {
     this.#borrowed++;
     const outgoing = this.#newOutgoing(message, options);
     outgoing.isBorrowed = true;
-    this.#sendFirst(this.#outlet!, outgoing, options.qos === 2);
+    this.#sendFirst(this.#outlet!, outgoing, false);
     return true;
   }
 
@@ -266,25 +266,27 @@ export class Outbox {
   received(token: number): void {
     const outgoing = this.#inflight.get(token)!;
     outgoing.step = 'received';
-    this.#unconfirmed.add(outgoing);
-    this.#confirmStored(outgoing);
+    this.#whenStored(outgoing, (outlet) => outlet.confirm(token));
   }
 
   /**
-   * Confirmed first and forgotten by the client, it would be a new message to it if a broker that does not remember that sent it
-   * again. So it is not confirmed as long as the store fails, which is tried again.
+   * Tells the client the step of a message of QoS 2. Told before the store knows it, a broker that starts anew, and knows the message
+   * by another token or none, or that it is still to be released, would send it once more as a new one. So nothing is told as long as
+   * the store fails, which is tried again.
    */
-  #confirmStored(outgoing: Outgoing): void {
-    const { token } = outgoing;
+  #whenStored(outgoing: Outgoing, tell: (outlet: Outlet) => void): void {
     const receipt = new Receipt();
+    this.#unstored.add(outgoing);
     this.#store.putOutgoing(this.#owner.clientId, outgoing, receipt);
     receipt.whenSettled((problem) => {
-      if (this.#inflight.get(token) !== outgoing) {
-        this.#unconfirmed.delete(outgoing);
-      } else if (problem === undefined) {
-        this.#unconfirmed.delete(outgoing);
-        this.#outlet?.confirm(token);
-      } else this.#confirmStored(outgoing);
+      const isThere = this.#inflight.get(outgoing.token) === outgoing;
+      if (isThere && problem !== undefined) {
+        this.#whenStored(outgoing, tell);
+        return;
+      }
+      this.#unstored.delete(outgoing);
+      // Where there is no client now, the next one is told.
+      if (isThere && this.#outlet !== undefined) tell(this.#outlet);
     });
   }
 
@@ -487,6 +489,7 @@ export class Outbox {
     if (!outgoing.isBorrowed) this.#inflightBytes -= messageBytes(outgoing.message);
   }
 
+  /** @param isKept whether the store gets one of QoS 1 too. */
   #sendFirst(outlet: Outlet, outgoing: Outgoing, isKept: boolean): void {
     const { expiresAtMs } = outgoing.message;
     if (expiresAtMs !== undefined && expiresAtMs <= this.#now()) {
@@ -507,18 +510,15 @@ export class Outbox {
       this.#send(outlet, outgoing, false);
       return;
     }
-    // A broker that has forgotten the token of a QoS 2 message would send it again with another.
-    const receipt = new Receipt();
-    if (isKept) this.#store.putOutgoing(this.#owner.clientId, outgoing, receipt);
-    receipt.whenSettled(() => this.#send(outlet, outgoing, false));
+    this.#whenStored(outgoing, (present) => this.#send(present, outgoing, false));
   }
 
   #repeat(outlet: Outlet, outgoing: Outgoing): void {
     const { token, step } = outgoing;
     // It may have been acknowledged or moved since.
-    if (this.#inflight.get(token) !== outgoing) return;
+    if (this.#inflight.get(token) !== outgoing || this.#unstored.has(outgoing)) return;
     if (step === 'received') {
-      if (!this.#unconfirmed.has(outgoing)) outlet.confirm(token);
+      outlet.confirm(token);
     } else if (this.#isForbidden(outgoing)) {
       this.#giveUp(outgoing);
       this.#unsent('dropped', 'not-authorized', outgoing);
