@@ -54,8 +54,14 @@ async function open(path: string, parts: BrokerParts, logger: Logger): Promise<A
       async close() {
         await tools.close();
         await new Promise((resolve) => server.close(resolve));
-        if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path);
-        short.close();
+        try {
+          if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path);
+          short.close();
+        } catch (error) {
+          // The next broker puts its own there.
+          const fields = { event: 'admin-socket', path, error: (error as Error).message };
+          logger.warn(fields, 'the socket for the tools could not be removed');
+        }
       },
     };
   } catch (error) {

@@ -7,12 +7,21 @@ export class Opened {
     this.#closers.unshift(close);
   }
 
+  /** Closes all of it, also where something cannot be closed. @throws what the first of those said */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;
   }
 
   async #closeAll(): Promise<void> {
-    for (const close of this.#closers) await close();
+    const failures: unknown[] = [];
+    for (const close of this.#closers) {
+      try {
+        await close();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }

@@ -585,6 +585,6 @@ export class Outbox {
   }
 }
 
-/** As many as a packet identifier of MQTT has, and the store of sessions has room for. */
+/** As many as every door, and the store of sessions, have numbers for. */
 const LAST_TOKEN = 65_535;
 const NO_TOKEN = 0;

@@ -87,5 +87,5 @@ function countPackets(run: Uint8Array): number {
 }
 
 function packetIdAt(bytes: Uint8Array, bodyStart: number): number {
-  return bodyStart + TOPIC_LENGTH_BYTES + ((bytes[bodyStart] << 8) | bytes[bodyStart + 1]);
+  return bodyStart + TOPIC_LENGTH_BYTES + ((bytes[bodyStart]! << 8) | bytes[bodyStart + 1]!);
 }
