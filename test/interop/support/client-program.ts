@@ -27,7 +27,8 @@ export interface ClientProgram {
   readonly needsAllBrokers?: boolean;
   /**
    * It is ended when it has committed what it has read: what is left is read again by another one (kafkajs), it asks its last
-   * coordinator for ever where that has gone and it has not yet found the next one (aiokafka), or fails (platformatic-kafka).
+   * coordinator for ever where that has gone and it has not yet found the next one (aiokafka), or fails (platformatic-kafka), or it
+   * commits once when it ends, to whoever that is (librdkafka).
    */
   readonly endsWhenCommitted?: boolean;
   /** It gives its users null where there was nothing in a key, a value or a header. */
