@@ -45,7 +45,9 @@ export class LiveSettings {
     }
   }
 
+  /** Logs no counters any more: what is read now, as the broker was told to a moment ago, does not begin that anew. */
   end(): void {
+    this.#broker = undefined;
     this.#endRates?.();
   }
 
