@@ -74,9 +74,9 @@ describe.runIf('there' in program)('Kafka clients on three nodes', { timeout: 24
         const groups = clients.map((client) => new GroupInCluster(client, [all, addressOf(victim)]));
         await using ended = new AsyncDisposableStack();
         for (const group of groups) ended.use(group);
+        await Promise.all(groups.map((group) => group.begin()));
+        await victim.kill();
         try {
-          await Promise.all(groups.map((group) => group.begin()));
-          await victim.kill();
           const killedMs = performance.now();
           await Promise.all(groups.map((group) => goOn(group, killedMs)));
         } finally {

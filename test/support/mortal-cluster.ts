@@ -52,6 +52,8 @@ export class ClusterNode {
       return await brokerProcess(running);
     } catch (error) {
       running.child.kill('SIGKILL');
+      // The next one has the same ports.
+      await running.ended;
       const said = running.stderr();
       if (said.includes('does not answer')) return undefined;
       throw new Error(`${(error as Error).message}; it said: ${said}`);
