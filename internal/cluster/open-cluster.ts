@@ -5,7 +5,7 @@ import type { Logger } from '../lib/logger.ts';
 import { forwardRetryMs, lastFlushMs, shardCount, writePatienceMs } from '../limits/cluster.ts';
 import type { Cluster, Leading } from '../log/cluster.ts';
 import type { Leader } from '../log/leadership.ts';
-import type { KafkaAddress, Node, Nodes } from '../log/nodes.ts';
+import type { KafkaAddress, Nodes } from '../log/nodes.ts';
 import type { UnplacedBatch } from '../log/partition-log.ts';
 import { ProducerIds } from '../log/producer-ids.ts';
 import { StoreError, StoreUnavailableError } from '../store/store-error.ts';
@@ -122,16 +122,12 @@ class JetStreamCluster implements Cluster {
     store.onOwners(() => this.#look());
   }
 
-  async begin(self: Omit<Node, 'id'>, claimed: (seconds: number) => void = () => {}): Promise<void> {
+  async begin(kafka: KafkaAddress | undefined, claimed: (seconds: number) => void = () => {}): Promise<void> {
     const { store, warn = () => {} } = this.#parts;
     this.#claims = new Claims({ self: store.node, shards: store.shards, peers: this.#peers, claimed });
-    await this.#peers.begin({ kafka: self.kafka && (await this.#named(self.kafka, warn)) });
+    if (kafka !== undefined) this.#brokerId = await patiently(() => store.brokerIdAt(kafka), warn);
+    await this.#peers.begin({ kafka: kafka && { ...kafka, brokerId: this.#brokerId } });
     this.#look();
-  }
-
-  async #named(address: KafkaAddress, warn: (problem: string) => void): Promise<KafkaAddress> {
-    this.#brokerId = await patiently(() => this.store.brokerIdAt(address), warn);
-    return { ...address, brokerId: this.#brokerId };
   }
 
   forward(partition: number, batch: UnplacedBatch): Promise<number> {

@@ -8,7 +8,7 @@ import {
   nodeSilenceMs,
   ownDeafnessMs,
 } from '../limits/cluster.ts';
-import type { KafkaAddress, Node } from '../log/nodes.ts';
+import type { KafkaAddress, KafkaBroker, Node } from '../log/nodes.ts';
 import { listen, type NoteMessage } from './foreign-messages.ts';
 import { isNobody } from './jetstream.ts';
 import { isNode } from './messages.ts';
@@ -19,7 +19,7 @@ export interface Beat {
   /** Its number among the beats of this node. */
   readonly beat: number;
   /** What others are told of it. */
-  readonly self: NodeFacts;
+  readonly self: ToldFacts;
   /** It gives its shards away, and claims none. */
   readonly isLeaving?: boolean;
   /** It has ended. */
@@ -27,6 +27,11 @@ export interface Beat {
 }
 
 type NodeFacts = Omit<Node, 'id'>;
+
+/** Nodes of an earlier version do not say by which Kafka's clients know them: it is their number. */
+interface ToldFacts {
+  readonly kafka: (KafkaAddress & Partial<KafkaBroker>) | undefined;
+}
 
 interface Peer {
   heardAtMs: number;
@@ -192,7 +197,8 @@ export class Peers {
     this.#noteDeafness();
   }
 
-  #hearOther({ node, self: facts, isLeaving = false, isGone = false }: Beat): void {
+  #hearOther({ node, self: { kafka }, isLeaving = false, isGone = false }: Beat): void {
+    const facts = { kafka: kafka && { brokerId: node, ...kafka } };
     const nowMs = performance.now();
     const known = this.#peers.get(node);
     const isNew = known === undefined || known.isGone || known.sinceMs === undefined;
@@ -249,9 +255,13 @@ export class Peers {
 
 const isBeat = objectOf<Beat>({
   ...{ node: isNode, beat: isCount, isLeaving: optional(isFlag), isGone: optional(isFlag) },
-  self: objectOf<NodeFacts>({
+  self: objectOf<ToldFacts>({
     kafka: optional(
-      objectOf<KafkaAddress>({ host: isText, port: within(0, 65_535), brokerId: optional(isNode) }),
+      objectOf<NonNullable<ToldFacts['kafka']>>({
+        host: isText,
+        port: within(0, 65_535),
+        brokerId: optional(isNode),
+      }),
     ),
   }),
 });

@@ -1,6 +1,6 @@
 import type { LogStore } from '../store/log-store.ts';
 import type { SharedTables } from '../store/shared-table.ts';
-import type { Node, Nodes } from './nodes.ts';
+import type { KafkaAddress, Nodes } from './nodes.ts';
 import type { Elsewhere, UnplacedBatch } from './partition-log.ts';
 
 /** What the leader of partitions does for clients of other nodes. */
@@ -20,7 +20,7 @@ export interface Cluster extends Elsewhere {
    *
    * @param claimed told of each shard that this node came to own, and for how many seconds it had no owner.
    */
-  begin(self: Omit<Node, 'id'>, claimed?: (seconds: number) => void): Promise<void>;
+  begin(kafka: KafkaAddress | undefined, claimed?: (seconds: number) => void): Promise<void>;
   /** Sends a packet to another node: at most once, in order. */
   send(node: number, packet: Uint8Array): void;
   /** Calls `listener` with what other nodes send to this one; what it throws at is passed over. Returns what ends that. */

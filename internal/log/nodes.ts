@@ -5,14 +5,17 @@ export interface Node {
   /** Another one each time that it starts. */
   readonly id: number;
   /** Where Kafka's clients reach it; undefined where it has no door for them. */
-  readonly kafka: KafkaAddress | undefined;
+  readonly kafka: KafkaBroker | undefined;
 }
 
 export interface KafkaAddress {
   readonly host: string;
   readonly port: number;
-  /** By which those clients know it. One of an earlier version does not say: then it is its number. */
-  readonly brokerId?: number | undefined;
+}
+
+/** A broker as Kafka's clients know it. */
+export interface KafkaBroker extends KafkaAddress {
+  readonly brokerId: number;
 }
 
 /** The brokers that share a store, as far as this one hears of them. */

@@ -9,7 +9,7 @@ import { Links } from '../doors/links/links.ts';
 import type { Delivery } from '../live/delivery.ts';
 import type { Cluster, Leading } from '../log/cluster.ts';
 import type { Logs } from '../log/logs.ts';
-import type { Node, Nodes } from '../log/nodes.ts';
+import type { KafkaAddress, Nodes } from '../log/nodes.ts';
 import type { UnplacedBatch } from '../log/partition-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -50,7 +50,7 @@ export async function joinCluster(cluster: Cluster, parts: JoinParts): Promise<L
   // Clients find the next leaders before the doors close.
   opened.add(() => cluster.leave());
   const claims = metrics.histogram('shard_claim_seconds');
-  await cluster.begin({ kafka: kafkaAddress(options, listeners) }, (seconds) => claims.observe(seconds));
+  await cluster.begin(kafkaAddress(options, listeners), (seconds) => claims.observe(seconds));
   return links;
 }
 
@@ -103,7 +103,7 @@ function checkForwarded({ bytes, count }: UnplacedBatch): void {
 }
 
 /** Where the clients of other nodes find the Kafka door of this one; undefined where it has none. */
-function kafkaAddress({ kafka }: BrokerOptions, listeners: JoinParts['listeners']): Node['kafka'] {
+function kafkaAddress({ kafka }: BrokerOptions, listeners: JoinParts['listeners']): KafkaAddress | undefined {
   if (kafka?.advertised !== undefined) return advertisedAddress(kafka.advertised);
   const listener = listeners.find(({ door }) => door.name === 'kafka');
   const endpoint = listener && parseEndpoint(listener.url);

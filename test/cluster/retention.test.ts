@@ -62,7 +62,7 @@ describe.runIf('there' in program)('retention in a cluster', { timeout: 240_000 
       append: (id, batch) => partition(id).append(batch),
       deleteUntil: (id, offset) => partition(id).deleteUntil(offset),
     });
-    await cluster.begin({ kafka: undefined });
+    await cluster.begin(undefined);
     const node = { cluster, logs };
     nodes.push(node);
     return node;

@@ -1,6 +1,6 @@
 import type { Cluster, Leading } from '../../internal/log/cluster.ts';
 import type { Leader } from '../../internal/log/leadership.ts';
-import type { Node, Nodes } from '../../internal/log/nodes.ts';
+import type { KafkaAddress, Node, Nodes } from '../../internal/log/nodes.ts';
 import type { UnplacedBatch } from '../../internal/log/partition-log.ts';
 import type { LogStore, NewBatch, NewTopic, StoreEvent } from '../../internal/store/log-store.ts';
 import { MemoryStore } from '../../internal/store/memory/memory-store.ts';
@@ -126,8 +126,8 @@ export class FakeMember implements Cluster {
     for (const listener of this.#listeners) listener(event);
   }
 
-  async begin({ kafka }: Omit<Node, 'id'>): Promise<void> {
-    this.kafka = kafka;
+  async begin(kafka: KafkaAddress | undefined): Promise<void> {
+    this.kafka = kafka && { ...kafka, brokerId: this.id };
     this.isThere = true;
     if (this.#shared.leader === undefined) await this.#shared.move(this);
   }

@@ -19,9 +19,9 @@ export function endpoints({ parts: { nodes }, client }: Asked): Endpoint[] {
   const found = new Map<number, Endpoint>([
     [nodes.brokerId, { nodeId: nodes.brokerId, ...client.advertised, rack: null }],
   ]);
-  for (const { id, kafka } of nodes.others) {
+  for (const { kafka } of nodes.others) {
     if (kafka === undefined) continue;
-    const { host, port, brokerId: nodeId = id } = kafka;
+    const { host, port, brokerId: nodeId } = kafka;
     // One that was killed and has come back is heard of twice for a moment.
     if (!found.has(nodeId)) found.set(nodeId, { nodeId, host, port, rack: null });
   }
@@ -38,8 +38,7 @@ export const NO_NODE = -1;
 /** By which clients know a node: -1 for none, or for one that they cannot reach. */
 export function idOf(leader: Leader, { brokerId, others }: Nodes): number {
   if (leader === 'here') return brokerId;
-  const kafka = others.find(({ id }) => id === leader)?.kafka;
-  return kafka === undefined ? NO_NODE : (kafka.brokerId ?? (leader as number));
+  return others.find(({ id }) => id === leader)?.kafka?.brokerId ?? NO_NODE;
 }
 
 /** The leader of a partition, for clients that go on there without asking for metadata first (KIP-951). */

@@ -43,7 +43,7 @@ const nodes: Nodes = {
   ...aloneAs(SELF),
   coordinator: 7,
   others: [
-    { id: 7, kafka: { host: 'seven', port: 9097 } },
+    { id: 7, kafka: { host: 'seven', port: 9097, brokerId: 7 } },
     { id: 8, kafka: undefined },
   ],
 };
