@@ -8,6 +8,7 @@ import { NO_PROPERTIES } from '../../internal/protocol/mqtt/properties.ts';
 import { GOLDEN_PACKETS } from '../golden/mqtt-packets.ts';
 import type { FakeConnection } from '../support/fake-connection.ts';
 import { collectGarbage } from '../support/garbage.ts';
+import { randomFrom } from '../support/random.ts';
 import { anyPacket } from './arbitrary-packets.ts';
 import { connectBytes, openDoors, subscribeBytes } from './test-doors.ts';
 
@@ -196,12 +197,3 @@ describe.each([...VERSIONS])('whatever a client of version %i sends', (version) 
     (FUZZ_SECONDS + 120) * 1_000,
   );
 });
-
-/** Numbers below a limit, the same each time (a linear congruential generator of Numerical Recipes). */
-function randomFrom(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * limit);
-  };
-}

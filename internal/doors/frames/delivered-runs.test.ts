@@ -172,5 +172,3 @@ async function tell(connection: FakeConnection): Promise<string[]> {
   }
   return all;
 }
-
-/** Numbers from 0 up to a bound, the same for the same seed. */

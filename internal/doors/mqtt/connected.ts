@@ -69,7 +69,7 @@ export function openMqttClient(
   const { plain, acknowledged } = encodingsOf(connect.version, broker.clock);
   const client = broker.connect({ access, encoding: plain, host });
   const opened = openSession(services, client, wanted);
-  const run = new Run(broker, host.intake, plain, client.origin, acknowledged);
+  const run = new Run(broker, host.intake, plain, client.origin, acknowledged.encoding);
   const connected = createMqttClient(services, admitted, { client, session: opened.session, run, host });
   return { connected, run, isPresent: opened.isPresent };
 }

@@ -239,7 +239,7 @@ export class MqttConnection
     if (this.#newcomer?.refuse(error) !== true) this.refuse(refusalOf(error, this.#parts.logger));
   }
 
-  /** Returns where that ends, if it is that. */
+  /** Takes PUBACKs of messages that went out in runs; returns where they end, `at` where there are none. */
   #takeAcknowledged(view: DataView, at: number, limit: number): number {
     const connected = this.#connected;
     if (this.#cursor.type !== PacketType.puback || connected === undefined) return at;

@@ -31,6 +31,9 @@ export const PACKET_NAMES: readonly string[] = [
 
 /** The largest packet identifier; the smallest is 1 (section 2.2.1). */
 export const LAST_PACKET_ID = 65_535;
+export const PACKET_ID_BYTES = 2;
+/** A PUBACK that says no more than what it acknowledges: its header, and a packet identifier. */
+export const PUBACK_BYTES = 2 + PACKET_ID_BYTES;
 
 /** Protocol levels: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0. */
 export const VERSIONS = [3, 4, 5] as const;

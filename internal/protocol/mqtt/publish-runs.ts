@@ -1,6 +1,6 @@
 import { copyRun } from '../../lib/bytes.ts';
 import { PacketCursor } from './cursor.ts';
-import { PacketType, QOS_SHIFT } from './packet.ts';
+import { PACKET_ID_BYTES, PacketType, QOS_SHIFT } from './packet.ts';
 import { writeVarint } from './writer.ts';
 
 /*
@@ -8,12 +8,13 @@ import { writeVarint } from './writer.ts';
  * changes nothing in them but their packet identifiers.
  */
 
-const PLAIN_PUBLISH = PacketType.publish << 4;
-const ACKNOWLEDGED_PUBLISH = PLAIN_PUBLISH | (1 << QOS_SHIFT);
+/** The first byte of a PUBLISH with QoS 0, without DUP and RETAIN. */
+export const PLAIN_PUBLISH = PacketType.publish << 4;
+/** The same with QoS 1. */
+export const ACKNOWLEDGED_PUBLISH = PLAIN_PUBLISH | (1 << QOS_SHIFT);
 const NO_BYTES = new Uint8Array(0);
 const NO_PROPERTIES_BYTES = new Uint8Array(1);
 const TOPIC_LENGTH_BYTES = 2;
-const PACKET_ID_BYTES = 2;
 
 /** Writes packet identifiers into the run between `start` and `end`: `first`, and one more with each packet. */
 export function numberPackets(bytes: Uint8Array, start: number, end: number, first: number): void {

@@ -1,8 +1,6 @@
-import { LAST_PACKET_ID, PacketType } from './packet.ts';
+import { LAST_PACKET_ID, PACKET_ID_BYTES, PacketType, PUBACK_BYTES } from './packet.ts';
 
 const WORD_BYTES = 8;
-const PACKET_ID_BYTES = 2;
-const PUBACK_BYTES = 4;
 /** A PUBACK without its packet identifier. */
 const PUBACK_WORD = (PacketType.puback << 28) | (2 << 16);
 

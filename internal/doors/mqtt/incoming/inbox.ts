@@ -12,7 +12,7 @@ import { mqttReceiveMaximum } from '../../../limits/mqtt.ts';
 import type { Fates } from '../../../observe/fates.ts';
 import { encodeAnswer, writeAnswer } from '../../../protocol/mqtt/encode.ts';
 import { MqttError } from '../../../protocol/mqtt/mqtt-error.ts';
-import { PacketType, type PublishAnswer, type Version } from '../../../protocol/mqtt/packet.ts';
+import { PacketType, PUBACK_BYTES, type PublishAnswer, type Version } from '../../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
 import type { PublishFields } from '../../../protocol/mqtt/publish-fields.ts';
 import { FIRST_FAILURE, ReasonCode } from '../../../protocol/mqtt/reason-codes.ts';
@@ -26,7 +26,6 @@ import { PublishTopics } from './publish-topics.ts';
 import { ReleaseWatch } from './release-watch.ts';
 
 const NO_BYTES = new Uint8Array(0);
-const PUBACK_BYTES = 4;
 const FEWEST_OWED_BYTES = 64;
 
 export interface InboxParts {

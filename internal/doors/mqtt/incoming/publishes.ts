@@ -3,19 +3,16 @@ import type { TopicEntry } from '../../../broker/routing/topic-table.ts';
 import { BrokerError } from '../../../errors.ts';
 import { captureBatchBytes } from '../../../limits/live.ts';
 import type { PacketCursor } from '../../../protocol/mqtt/cursor.ts';
-import { PacketType, QOS_SHIFT, type Version } from '../../../protocol/mqtt/packet.ts';
+import type { Version } from '../../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
 import { PublishFields } from '../../../protocol/mqtt/publish-fields.ts';
+import { ACKNOWLEDGED_PUBLISH, PLAIN_PUBLISH } from '../../../protocol/mqtt/publish-runs.ts';
 import { countNumberedRepeats, countRepeats } from '../../../protocol/mqtt/repeats.ts';
 import type { Intake } from '../../clients/intake.ts';
 import type { Run } from '../../clients/run.ts';
 import type { Inbox } from './inbox.ts';
 
 const lenientUtf8 = new TextDecoder();
-/** The first byte of a PUBLISH with QoS 0, without DUP and RETAIN. */
-const PLAIN_PUBLISH = PacketType.publish << 4;
-/** The same with QoS 1. */
-const ACKNOWLEDGED_PUBLISH = PLAIN_PUBLISH | (1 << QOS_SHIFT);
 
 export interface PublishesParts {
   run: Run;

@@ -6,9 +6,11 @@ import { decodePacket } from '../../../protocol/mqtt/decode.ts';
 import {
   type Auth,
   type Disconnect,
+  PACKET_ID_BYTES,
   PACKET_NAMES,
   type Packet,
   PacketType,
+  PUBACK_BYTES,
   type PublishAnswer,
 } from '../../../protocol/mqtt/packet.ts';
 import { NO_PROPERTIES } from '../../../protocol/mqtt/properties.ts';
@@ -16,9 +18,6 @@ import { FIRST_FAILURE, ReasonCode } from '../../../protocol/mqtt/reason-codes.t
 import { countAcknowledged } from '../../../protocol/mqtt/repeats.ts';
 import type { MqttClient } from '../connected.ts';
 
-const PUBACK_BYTES = 4;
-/** Where its packet identifier lies in it. */
-const PACKET_ID_AT = 2;
 const PINGRESP = Uint8Array.of(PacketType.pingresp << 4, 0);
 
 /** The actions of a connection that a request may cause. */
@@ -52,7 +51,7 @@ export function takeAcknowledgedRun(
 ): number {
   const { outbox } = session;
   if (!outbox.hasRuns) return at;
-  const first = view.getUint16(at + PACKET_ID_AT);
+  const first = view.getUint16(at + PUBACK_BYTES - PACKET_ID_BYTES);
   const count = countAcknowledged(view, at, limit, first);
   let taken = 0;
   while (taken < count) {

@@ -100,9 +100,8 @@ class AcknowledgedEncoding extends MqttEncoding {
 
 export interface Encodings {
   plain: Encoding;
-  acknowledged: Encoding;
-  /** Runs of the latter, for clients that take them. A token is a packet identifier. */
-  taken: RunsTaken;
+  /** With QoS 1. A token is a packet identifier. */
+  acknowledged: RunsTaken;
 }
 
 const encodings = new WeakMap<Clock, { old: Encodings; new: Encodings }>();
@@ -126,8 +125,7 @@ export function encodingsOf(version: Version, clock: Clock): Encodings {
 function newEncodings(acknowledged: AcknowledgedEncoding, version: Version, clock: Clock): Encodings {
   return {
     plain: new PlainEncoding(acknowledged, version, clock),
-    acknowledged,
-    taken: { encoding: acknowledged, haveTokens: true },
+    acknowledged: { encoding: acknowledged, haveTokens: true },
   };
 }
 

@@ -36,7 +36,7 @@ export class MqttOutlet implements Outlet {
     this.#maximumPacketSizeBytes = agreement.maximumPacketSizeBytes;
     this.#topicAliasMaximum = agreement.topicAliasMaximum;
     this.takesRuns = agreement.maximumPacketSizeBytes >= ANY_SIZE_BYTES && agreement.topicAliasMaximum === 0;
-    if (this.takesRuns) this.runs = encodingsOf(version, clock).taken;
+    if (this.takesRuns) this.runs = encodingsOf(version, clock).acknowledged;
   }
 
   send(
