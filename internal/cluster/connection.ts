@@ -103,7 +103,8 @@ export interface WantedStream {
 /**
  * Makes a stream unless it is there, on three servers, or on the one that there is. Resolves with how many hold it.
  *
- * @throws StoreError `unsupported` where servers do not sync what they acknowledge, and that is asked of them
+ * @throws StoreError `unsupported` where servers do not sync what they acknowledge, and that is asked of them; StoreUnavailableError
+ * while too few of them are up
  */
 export async function makeStream(
   jetStream: JetStream,
@@ -153,10 +154,20 @@ function configOf(
   };
 }
 
+/** JetStream names in one sentence why it passed over servers. */
 function noServers(fsync: FsyncPolicy, error: JetStreamError): StoreError {
+  if (NOT_HEARD.test(error.message) && !NOT_TAGGED.test(error.message)) {
+    const reason = `JetStream has not heard from all the NATS servers that are to hold logs (${error.message})`;
+    return new StoreUnavailableError('no-majority', reason);
+  }
   const reason =
     fsync === 'os'
       ? 'JetStream finds no three servers for the logs'
       : `JetStream finds no three servers that sync what they acknowledge: write sync_interval: always into jetstream { … } of each, and server_tags: ["${SYNC_TAG}"] beside it`;
   return new StoreError('unsupported', `${reason} (${error.message})`);
 }
+
+/** Its leader knows that there is such a server, and nothing else of it: it is down, or comes up. */
+const NOT_HEARD = /peer offline|miscellaneous issue/;
+/** Whoever waits does so in vain. */
+const NOT_TAGGED = /tags not matched/;

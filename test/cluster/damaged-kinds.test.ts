@@ -7,6 +7,7 @@ import { withLook } from '../../internal/cluster/inspect/look.ts';
 import { streamsOf } from '../../internal/cluster/inspect/streams.ts';
 import { JetStreamStore } from '../../internal/cluster/jetstream-store.ts';
 import { openTables } from '../../internal/cluster/jetstream-tables.ts';
+import { patiently } from '../../internal/cluster/patience.ts';
 import { systemClock } from '../../internal/lib/clock.ts';
 import type { StoredState } from '../../internal/store/log-store.ts';
 import type { SharedTables } from '../../internal/store/shared-table.ts';
@@ -132,7 +133,10 @@ describe.runIf('there' in program)('one message of each kind', { timeout: 240_00
     store: JetStreamStore,
     work: (tables: SharedTables, keys: readonly string[]) => Promise<void>,
   ): Promise<void> {
-    const tables = await openTables(store.jetStream, CLUSTER, 'commit');
+    const tables = await patiently(
+      () => openTables(store.jetStream, CLUSTER, 'commit'),
+      () => {},
+    );
     const keys: string[] = [];
     for (const table of [tables.retained, tables.wills, tables.access]) {
       await table.open(({ key }) => keys.push(key));

@@ -8,6 +8,7 @@ import { JetStream } from '../../internal/cluster/jetstream.ts';
 import { JetStreamShard } from '../../internal/cluster/jetstream-shard.ts';
 import { factsOf } from '../../internal/cluster/messages.ts';
 import { batchesOf } from '../../internal/cluster/packed-batches.ts';
+import { patiently } from '../../internal/cluster/patience.ts';
 import type { StoredMessage } from '../../internal/cluster/stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { type NatsServers, natsServer, startNats } from '../support/nats-servers.ts';
@@ -92,10 +93,10 @@ async function stoppedAgainAndAgain(nats: NatsServers, kind: 'rounds' | 'pipelin
   const connection = await connectToNats({ urls: nats.urls, fsync: 'commit' });
   const jetStream = new JetStream(connection);
   const names = { stream: `${kind}-L0`, prefix: `${kind}.0.` };
-  await makeStream(
-    jetStream,
-    { name: names.stream, subjects: [`${names.prefix}>`], isLastOnly: false },
-    'commit',
+  const wanted = { name: names.stream, subjects: [`${names.prefix}>`], isLastOnly: false };
+  await patiently(
+    () => makeStream(jetStream, wanted, 'commit'),
+    () => {},
   );
   const stored = new Stored(new JetStreamShard(jetStream, names.stream, names.prefix));
   const owners = [1, 2].map(

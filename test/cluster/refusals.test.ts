@@ -9,6 +9,7 @@ import { JetStream } from '../../internal/cluster/jetstream.ts';
 import { JetStreamStore } from '../../internal/cluster/jetstream-store.ts';
 import { natsUrlProblem } from '../../internal/cluster/nats-url.ts';
 import { openCluster } from '../../internal/cluster/open-cluster.ts';
+import { patiently } from '../../internal/cluster/patience.ts';
 import { systemClock } from '../../internal/lib/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { fakeNats } from '../support/fake-nats.ts';
@@ -216,6 +217,35 @@ describe.runIf('there' in program)('with real servers', () => {
     await again.close();
   });
 
+  it('a server of which the others have heard nothing may come: a node that starts waits for it', async () => {
+    await using nats = await startNats(command);
+    const { urls, servers } = nats;
+    const last = servers[2];
+    await Promise.all(servers.map((server) => server.kill()));
+    for (const server of servers.slice(0, 2)) server.start();
+    const ignore = () => {};
+    const connection = await patiently(() => connectToNats({ urls, fsync: 'commit', warn: ignore }), ignore);
+    const wanted = { name: 'waiting', subjects: ['waiting.>'], isLastOnly: false };
+    // Others answer when they have elected a leader.
+    await eventually(async () => {
+      const made = makeStream(new JetStream(connection), wanted, 'commit');
+      const error = await made.catch((refusal: Error) => refusal);
+      expect(error).toMatchObject({ code: 'unavailable' });
+      return (error as Error).message.includes('has not heard from all');
+    }, 'the refusal');
+    await connection.close();
+    const warned: string[] = [];
+    const warn = (problem: string) => warned.push(problem);
+    const node = { urls, name: 'waiting', shards: 2, clock: systemClock };
+    const store = new JetStreamStore({ ...node, fsync: 'commit', warn });
+    const opening = store.open();
+    await eventually(() => warned.some((problem) => problem.includes('has not heard from all')), 'a warning');
+    last.start();
+    await opening;
+    expect(store.replicas).toBe(3);
+    await store.close();
+  });
+
   it('streams that were made without syncing are not taken for others', async () => {
     await using nats = await startNats(command);
     const options = { urls: nats.urls, name: 'laxer', shards: 2, clock: systemClock };
@@ -233,7 +263,10 @@ describe.runIf('there' in program)('with real servers', () => {
     const { urls } = nats;
     const own = await connectToNats({ urls, fsync: 'os' });
     const shared = { name: 'half-shared', subjects: ['half.shared.>'], isLastOnly: true, expires: true };
-    await makeStream(new JetStream(own), shared, 'os');
+    await patiently(
+      () => makeStream(new JetStream(own), shared, 'os'),
+      () => {},
+    );
     await own.close();
     const logger = { info: () => {}, warn: () => {} };
     await expect(openCluster({ urls, name: 'half', fsync: 'commit', logger })).rejects.toMatchObject({

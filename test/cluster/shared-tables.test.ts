@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectToNats } from '../../internal/cluster/connection.ts';
 import { JetStream } from '../../internal/cluster/jetstream.ts';
 import { openTables } from '../../internal/cluster/jetstream-tables.ts';
+import { patiently } from '../../internal/cluster/patience.ts';
 import type { SharedTable } from '../../internal/store/shared-table.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeTables } from '../support/fake-tables.ts';
@@ -93,7 +94,8 @@ describe.runIf('there' in program)('a table in JetStream', { timeout: 120_000 },
 
   async function openNode(cluster: string, which: 'retained' | 'access' = 'retained') {
     const connection = await connectToNats({ urls: nats.urls, fsync: 'commit' });
-    const tables = await openTables(new JetStream(connection), cluster, 'commit');
+    const open = () => openTables(new JetStream(connection), cluster, 'commit');
+    const tables = await patiently(open, () => {});
     closers.push(() => tables.close());
     closers.push(() => connection.close());
     return opened(tables[which]);

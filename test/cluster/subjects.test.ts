@@ -5,6 +5,7 @@ import { streamsOf } from '../../internal/cluster/inspect/streams.ts';
 import { JetStreamStore } from '../../internal/cluster/jetstream-store.ts';
 import { openTables } from '../../internal/cluster/jetstream-tables.ts';
 import { digestOf } from '../../internal/cluster/meta.ts';
+import { patiently } from '../../internal/cluster/patience.ts';
 import { systemClock } from '../../internal/lib/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { natsServer, startNats } from '../support/nats-servers.ts';
@@ -56,7 +57,10 @@ describe.runIf('there' in program)('names that clients give', () => {
     const store = new JetStreamStore(options);
     await store.open();
     await eventually(() => store.claimAll(), 'an owner');
-    const tables = await openTables(store.jetStream, 'names', 'os');
+    const tables = await patiently(
+      () => openTables(store.jetStream, 'names', 'os'),
+      () => {},
+    );
     for (const table of [tables.retained, tables.wills, tables.access]) await table.open(() => {});
     for (const name of names) {
       const topic = { name, topicId: randomBytes(16), configs: {}, createdAtMs: 1, partitionCount: 1 };
@@ -108,7 +112,10 @@ describe.runIf('there' in program)('names that clients give', () => {
       expect(Buffer.from(batch!.bytes).toString()).toBe(name);
       expect(groups.get(name)).toMatchObject([{ topic: name, partition: 0, offset: 1 }]);
     }
-    const tablesAgain = await openTables(again.jetStream, 'names', 'os');
+    const tablesAgain = await patiently(
+      () => openTables(again.jetStream, 'names', 'os'),
+      () => {},
+    );
     const retained = new Set<string>();
     await tablesAgain.retained.open(({ key }) => retained.add(key));
     expect(retained).toEqual(new Set(names));
