@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   claimEveryMs,
   claimPatienceMs,
@@ -8,6 +7,7 @@ import {
 } from '../limits/cluster.ts';
 import { NOBODY } from './messages.ts';
 import type { Peers } from './peers.ts';
+import { planOwners } from './plan-owners.ts';
 import type { Shard } from './shard.ts';
 
 export interface ClaimsParts {
@@ -25,8 +25,8 @@ export class Claims {
   readonly #timer: NodeJS.Timeout;
   /** By shard, since when it lacks an owner. */
   readonly #ownerlessSinceMs = new Map<number, number>();
-  /** By shard, to whom it was given, and when. */
-  readonly #given = new Map<number, { to: number; atMs: number }>();
+  /** By node, what it was given last, and when. */
+  readonly #given = new Map<number, { shard: Shard; atMs: number }>();
   #isClosed = false;
   #isMoving = false;
 
@@ -62,44 +62,52 @@ export class Claims {
   }
 
   #lookAt(number: number, shard: Shard): void {
-    const { self, peers } = this.#parts;
-    const { owner } = shard.state;
-    const isOwned = shard.leader === 'here' || (owner !== self && owner !== NOBODY && !peers.isGone(owner));
-    if (isOwned) {
+    if (this.#ownerOf(shard) !== undefined) {
       this.#ownerlessSinceMs.delete(number);
       return;
     }
     const nowMs = performance.now();
     const sinceMs = this.#ownerlessSinceMs.get(number) ?? nowMs;
     this.#ownerlessSinceMs.set(number, sinceMs);
+    if (nowMs - sinceMs >= this.#placeFor(number, shard) * claimPatienceMs) void this.#claim(shard, sinceMs);
+  }
+
+  /** How many others are to claim a shard before this node does. */
+  #placeFor(number: number, shard: Shard): number {
+    const { self, peers } = this.#parts;
     // One that this node was writing before is known best here.
-    const place = owner === self ? 0 : this.#order(number, 0).indexOf(self);
-    if (nowMs - sinceMs >= place * claimPatienceMs) void this.#claim(shard, sinceMs);
+    if (shard.state.owner === self) return 0;
+    const candidates = peers.candidates(0);
+    const first = planOwners(this.#owners(), candidates)[number]!;
+    return [first, ...candidates.filter((node) => node !== first).sort((a, b) => a - b)].indexOf(self);
   }
 
   async #claim(shard: Shard, sinceMs: number): Promise<void> {
     if (await shard.claim()) this.#parts.claimed((performance.now() - sinceMs) / 1_000);
   }
 
-  /** Steps down from one shard whose first in order is another node, which then claims it. */
+  /** Steps down from one shard that is to be another node's, which then claims it. */
   async #moveOne(): Promise<void> {
-    if (this.#isMoving) return;
-    for (const [number, shard] of this.#parts.shards.entries()) {
-      const to = shard.leader === 'here' ? this.#betterThanHere(number) : undefined;
-      if (to === undefined) continue;
-      this.#given.set(number, { to, atMs: performance.now() });
+    const { self, shards } = this.#parts;
+    if (this.#isMoving || !shards.some(({ leader }) => leader === 'here')) return;
+    const plan = planOwners(this.#owners(), this.#takers());
+    for (const [number, shard] of shards.entries()) {
+      const to = plan[number]!;
+      if (shard.leader !== 'here' || to === self) continue;
+      this.#given.set(to, { shard, atMs: performance.now() });
       return this.#give(shard);
     }
   }
 
-  /** The node that a shard of this one is for, unless it was given that one just now and did not take it. */
-  #betterThanHere(number: number): number | undefined {
-    const { self } = this.#parts;
-    const [first] = this.#order(number, settledNodeMs, self);
-    if (first === self) return undefined;
-    const given = this.#given.get(number);
-    const didNotTakeIt = given?.to === first && performance.now() - given.atMs < giveAgainMs;
-    return didNotTakeIt ? undefined : first;
+  /** This node, and those that were there for a while, but for whom has just not taken what was given to them. */
+  #takers(): number[] {
+    const { self, peers } = this.#parts;
+    const takers = new Set([self, ...peers.candidates(settledNodeMs)]);
+    for (const [node, { shard, atMs }] of this.#given) {
+      if (performance.now() - atMs >= giveAgainMs) this.#given.delete(node);
+      else if (shard.leader === 'here') takers.delete(node);
+    }
+    return [...takers];
   }
 
   async #give(shard: Shard): Promise<void> {
@@ -111,20 +119,17 @@ export class Claims {
     }
   }
 
-  /** Who may own a shard, in the order that all nodes agree on who hear the same ones. */
-  #order(shard: number, minAgeMs: number, self?: number): number[] {
-    const candidates = new Set(this.#parts.peers.candidates(minAgeMs));
-    if (self !== undefined) candidates.add(self);
-    return [...candidates]
-      .map((node) => ({ node, weight: weightOf(shard, node) }))
-      .sort((a, b) => a.weight - b.weight)
-      .map(({ node }) => node);
+  /** Of each shard. */
+  #owners(): (number | undefined)[] {
+    return this.#parts.shards.map((shard) => this.#ownerOf(shard));
+  }
+
+  #ownerOf({ leader, state: { owner } }: Shard): number | undefined {
+    const { self, peers } = this.#parts;
+    if (leader === 'here') return self;
+    return owner === self || owner === NOBODY || peers.isGone(owner) ? undefined : owner;
   }
 }
 
 /** How often is looked whether others have taken over. */
 const LOOK_AGAIN_MS = 20;
-
-function weightOf(shard: number, node: number): number {
-  return createHash('sha256').update(`${shard}/${node}`).digest().readUIntBE(0, 6);
-}
