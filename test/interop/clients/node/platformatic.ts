@@ -65,8 +65,9 @@ async function produce({ topic, compression, idempotent, isPatient }: ProduceOpt
 async function consume({ topic, group, count, maxBytes }: ConsumeOptions): Promise<void> {
   const ended = inputEnded();
   // There is no consumer without a group. To leave takes as long as a fetch that waits, five seconds by default.
-  // By default it gives up after three seconds without a broker.
-  const consumer = new Consumer({ ...usual, groupId: group ?? randomUUID(), retries: 60 });
+  // By default it gives up after three seconds without a broker. It asks a former leader as many times, a second apart, before it
+  // looks for the present one.
+  const consumer = new Consumer({ ...usual, groupId: group ?? randomUUID(), retries: 15 });
   const stream = await consumer.consume({
     topics: [topic],
     mode: 'committed',
