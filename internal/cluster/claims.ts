@@ -83,7 +83,8 @@ export class Claims {
   }
 
   async #claim(shard: Shard, sinceMs: number): Promise<void> {
-    if (await shard.claim()) this.#parts.claimed((performance.now() - sinceMs) / 1_000);
+    const isOwnerless = () => this.#ownerOf(shard) === undefined;
+    if (await shard.claim(isOwnerless)) this.#parts.claimed((performance.now() - sinceMs) / 1_000);
   }
 
   /** Steps down from one shard that is to be another node's, which then claims it. */

@@ -61,6 +61,18 @@ it('a leader that refuses as others write is left alone', async () => {
   expect(stream.changes).toBe(0);
 });
 
+it("a shard that another node has claimed meanwhile is that one's", async () => {
+  const stream = new MiscountingStream();
+  stream.changes = 1;
+  const parts = { stream, clock: new MovableClock(), events: { applied() {}, ownership() {} } };
+  const [first, second] = [new Shard({ ...parts, node: 3 }), new Shard({ ...parts, node: 4 })];
+  const isFree = (shard: Shard) => () => shard.state.owner === 7;
+  await Promise.all([first.catchUp(), second.catchUp()]);
+  expect(await first.claim(isFree(first))).toBe(true);
+  expect(await second.claim(isFree(second))).toBe(false);
+  expect(second.leader).toBe(3);
+});
+
 /* Each partition that a client asked for the end of was a write of its own, one after the other. */
 it('whoever asks at once whether this node owns the shard is answered by one marker', async () => {
   const stream = new MiscountingStream();

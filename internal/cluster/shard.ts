@@ -132,13 +132,17 @@ export class Shard {
     return { changes, bytes };
   }
 
-  /** Tries to become the owner. Resolves with whether it is; where it is not, what was stored meanwhile is known. */
-  async claim(): Promise<boolean> {
+  /**
+   * Tries to become the owner. Resolves with whether it is; where it is not, what was stored meanwhile is known.
+   *
+   * @param isWanted is asked when that is known: another node may have claimed it.
+   */
+  async claim(isWanted = () => true): Promise<boolean> {
     if (this.#writer !== undefined) return !this.#isSteppingDown;
     if (this.#isClaiming) return false;
     this.#isClaiming = true;
     try {
-      return await this.#claim();
+      return await this.#claim(isWanted);
     } catch {
       // JetStream does not answer at the moment.
       return false;
@@ -164,10 +168,10 @@ export class Shard {
     return last;
   }
 
-  async #claim(): Promise<boolean> {
+  async #claim(isWanted: () => boolean): Promise<boolean> {
     const { stream, node } = this.#parts;
     const last = await this.catchUp();
-    if (this.state.applied !== last) return false;
+    if (this.state.applied !== last || !isWanted()) return false;
     const epoch = this.state.epoch + 1;
     const marker = markerMessage({ epoch, number: 0 }, node);
     const outcome = await stream.publish([marker], last);
