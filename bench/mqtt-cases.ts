@@ -30,6 +30,13 @@ export const mqttCases: readonly LiveCase[] = [
   acknowledged(2),
   persistent(1),
   persistent(2),
+  // With 100 under way broker and clients wait for each other most of the time; here their work counts.
+  {
+    ...persistent(1),
+    name: 'mqtt-qos1-persistent-1000',
+    title: 'MQTT, QoS 1, 1 to 1, persistent session on disk, 16 B, 1,000 under way',
+    inFlight: 1_000,
+  },
   {
     ...byMqtt,
     kind: 'acknowledged-log',
