@@ -39,8 +39,9 @@ export class Claims {
   look(): void {
     const { shards, peers } = this.#parts;
     if (this.#isClosed || !peers.hasBegun || peers.isLeaving || peers.isDeaf) return;
-    for (const [number, shard] of shards.entries()) this.#lookAt(number, shard);
-    void this.#moveOne();
+    const owners = shards.map((shard) => this.#ownerOf(shard));
+    this.#claimOwnerless(owners);
+    void this.#moveOne(owners);
   }
 
   /** Gives away what this node owns. Resolves when others have it, if there are any. */
@@ -61,25 +62,22 @@ export class Claims {
     clearInterval(this.#timer);
   }
 
-  #lookAt(number: number, shard: Shard): void {
-    if (this.#ownerOf(shard) !== undefined) {
-      this.#ownerlessSinceMs.delete(number);
-      return;
-    }
-    const nowMs = performance.now();
-    const sinceMs = this.#ownerlessSinceMs.get(number) ?? nowMs;
-    this.#ownerlessSinceMs.set(number, sinceMs);
-    if (nowMs - sinceMs >= this.#placeFor(number, shard) * claimPatienceMs) void this.#claim(shard, sinceMs);
-  }
-
-  /** How many others are to claim a shard before this node does. */
-  #placeFor(number: number, shard: Shard): number {
-    const { self, peers } = this.#parts;
-    // One that this node was writing before is known best here.
-    if (shard.state.owner === self) return 0;
+  #claimOwnerless(owners: readonly (number | undefined)[]): void {
+    const { self, shards, peers } = this.#parts;
     const candidates = peers.candidates(0);
-    const first = planOwners(this.#owners(), candidates)[number]!;
-    return [first, ...candidates.filter((node) => node !== first).sort((a, b) => a - b)].indexOf(self);
+    const plan = planOwners(owners, candidates);
+    const nowMs = performance.now();
+    for (const [number, shard] of shards.entries()) {
+      if (owners[number] !== undefined) {
+        this.#ownerlessSinceMs.delete(number);
+        continue;
+      }
+      const sinceMs = this.#ownerlessSinceMs.get(number) ?? nowMs;
+      this.#ownerlessSinceMs.set(number, sinceMs);
+      // One that this node was writing before is known best here.
+      const place = shard.state.owner === self ? 0 : placeOf(self, plan[number]!, candidates);
+      if (nowMs - sinceMs >= place * claimPatienceMs) void this.#claim(shard, sinceMs);
+    }
   }
 
   async #claim(shard: Shard, sinceMs: number): Promise<void> {
@@ -88,10 +86,10 @@ export class Claims {
   }
 
   /** Steps down from one shard that is to be another node's, which then claims it. */
-  async #moveOne(): Promise<void> {
+  async #moveOne(owners: readonly (number | undefined)[]): Promise<void> {
     const { self, shards } = this.#parts;
-    if (this.#isMoving || !shards.some(({ leader }) => leader === 'here')) return;
-    const plan = planOwners(this.#owners(), this.#takers());
+    if (this.#isMoving) return;
+    const plan = planOwners(owners, this.#takers());
     for (const [number, shard] of shards.entries()) {
       const to = plan[number]!;
       if (shard.leader !== 'here' || to === self) continue;
@@ -120,11 +118,7 @@ export class Claims {
     }
   }
 
-  /** Of each shard. */
-  #owners(): (number | undefined)[] {
-    return this.#parts.shards.map((shard) => this.#ownerOf(shard));
-  }
-
+  /** Undefined for a shard that somebody has to claim. */
   #ownerOf({ leader, state: { owner } }: Shard): number | undefined {
     const { self, peers } = this.#parts;
     if (leader === 'here') return self;
@@ -134,3 +128,9 @@ export class Claims {
 
 /** How often is looked whether others have taken over. */
 const LOOK_AGAIN_MS = 20;
+
+/** How many others are to claim a shard before a node does. */
+function placeOf(node: number, first: number, candidates: readonly number[]): number {
+  const others = candidates.filter((each) => each !== first).sort((a, b) => a - b);
+  return [first, ...others].indexOf(node);
+}

@@ -123,7 +123,7 @@ class JetStreamCluster implements Cluster {
   }
 
   async begin(kafka: KafkaAddress | undefined, claimed: (seconds: number) => void = () => {}): Promise<void> {
-    const { store, warn = () => {} } = this.#parts;
+    const { store, warn } = this.#parts;
     this.#claims = new Claims({ self: store.node, shards: store.shards, peers: this.#peers, claimed });
     if (kafka !== undefined) this.#brokerId = await patiently(() => store.brokerIdAt(kafka), warn);
     await this.#peers.begin({ kafka: kafka && { ...kafka, brokerId: this.#brokerId } });

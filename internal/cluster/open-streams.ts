@@ -130,6 +130,6 @@ export class OpenStreams {
   }
 
   #patiently<T>(act: () => Promise<T>): Promise<T> {
-    return patiently(act, this.#options.warn ?? (() => {}));
+    return patiently(act, this.#options.warn);
   }
 }

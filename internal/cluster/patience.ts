@@ -8,7 +8,10 @@ import { StoreUnavailableError } from '../store/store-error.ts';
  *
  * @param warn is told why, once.
  */
-export async function patiently<T>(act: () => Promise<T>, warn: (problem: string) => void): Promise<T> {
+export async function patiently<T>(
+  act: () => Promise<T>,
+  warn: (problem: string) => void = () => {},
+): Promise<T> {
   const untilMs = performance.now() + startPatienceMs;
   let isTold = false;
   for (;;) {

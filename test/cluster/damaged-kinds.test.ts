@@ -133,10 +133,7 @@ describe.runIf('there' in program)('one message of each kind', { timeout: 240_00
     store: JetStreamStore,
     work: (tables: SharedTables, keys: readonly string[]) => Promise<void>,
   ): Promise<void> {
-    const tables = await patiently(
-      () => openTables(store.jetStream, CLUSTER, 'commit'),
-      () => {},
-    );
+    const tables = await patiently(() => openTables(store.jetStream, CLUSTER, 'commit'));
     const keys: string[] = [];
     for (const table of [tables.retained, tables.wills, tables.access]) {
       await table.open(({ key }) => keys.push(key));

@@ -94,10 +94,7 @@ async function stoppedAgainAndAgain(nats: NatsServers, kind: 'rounds' | 'pipelin
   const jetStream = new JetStream(connection);
   const names = { stream: `${kind}-L0`, prefix: `${kind}.0.` };
   const wanted = { name: names.stream, subjects: [`${names.prefix}>`], isLastOnly: false };
-  await patiently(
-    () => makeStream(jetStream, wanted, 'commit'),
-    () => {},
-  );
+  await patiently(() => makeStream(jetStream, wanted, 'commit'));
   const stored = new Stored(new JetStreamShard(jetStream, names.stream, names.prefix));
   const owners = [1, 2].map(
     (node) => new Owner({ ...names, urls: nats.urls, node, pipelines: kind === 'pipelined' }),

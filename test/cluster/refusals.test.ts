@@ -223,8 +223,7 @@ describe.runIf('there' in program)('with real servers', () => {
     const last = servers[2];
     await Promise.all(servers.map((server) => server.kill()));
     for (const server of servers.slice(0, 2)) server.start();
-    const ignore = () => {};
-    const connection = await patiently(() => connectToNats({ urls, fsync: 'commit', warn: ignore }), ignore);
+    const connection = await patiently(() => connectToNats({ urls, fsync: 'commit' }));
     const wanted = { name: 'waiting', subjects: ['waiting.>'], isLastOnly: false };
     // Others answer when they have elected a leader.
     await eventually(async () => {
@@ -263,10 +262,7 @@ describe.runIf('there' in program)('with real servers', () => {
     const { urls } = nats;
     const own = await connectToNats({ urls, fsync: 'os' });
     const shared = { name: 'half-shared', subjects: ['half.shared.>'], isLastOnly: true, expires: true };
-    await patiently(
-      () => makeStream(new JetStream(own), shared, 'os'),
-      () => {},
-    );
+    await patiently(() => makeStream(new JetStream(own), shared, 'os'));
     await own.close();
     const logger = { info: () => {}, warn: () => {} };
     await expect(openCluster({ urls, name: 'half', fsync: 'commit', logger })).rejects.toMatchObject({

@@ -95,7 +95,7 @@ describe.runIf('there' in program)('a table in JetStream', { timeout: 120_000 },
   async function openNode(cluster: string, which: 'retained' | 'access' = 'retained') {
     const connection = await connectToNats({ urls: nats.urls, fsync: 'commit' });
     const open = () => openTables(new JetStream(connection), cluster, 'commit');
-    const tables = await patiently(open, () => {});
+    const tables = await patiently(open);
     closers.push(() => tables.close());
     closers.push(() => connection.close());
     return opened(tables[which]);

@@ -57,10 +57,7 @@ describe.runIf('there' in program)('names that clients give', () => {
     const store = new JetStreamStore(options);
     await store.open();
     await eventually(() => store.claimAll(), 'an owner');
-    const tables = await patiently(
-      () => openTables(store.jetStream, 'names', 'os'),
-      () => {},
-    );
+    const tables = await patiently(() => openTables(store.jetStream, 'names', 'os'));
     for (const table of [tables.retained, tables.wills, tables.access]) await table.open(() => {});
     for (const name of names) {
       const topic = { name, topicId: randomBytes(16), configs: {}, createdAtMs: 1, partitionCount: 1 };
@@ -112,10 +109,7 @@ describe.runIf('there' in program)('names that clients give', () => {
       expect(Buffer.from(batch!.bytes).toString()).toBe(name);
       expect(groups.get(name)).toMatchObject([{ topic: name, partition: 0, offset: 1 }]);
     }
-    const tablesAgain = await patiently(
-      () => openTables(again.jetStream, 'names', 'os'),
-      () => {},
-    );
+    const tablesAgain = await patiently(() => openTables(again.jetStream, 'names', 'os'));
     const retained = new Set<string>();
     await tablesAgain.retained.open(({ key }) => retained.add(key));
     expect(retained).toEqual(new Set(names));
