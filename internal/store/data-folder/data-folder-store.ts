@@ -6,7 +6,6 @@ import type { Entry, EntryChange, EntryStore } from '../entry-store.ts';
 import { IDENTITY_FILE } from '../kafka-directory/files.ts';
 import { formatKafkaDirectory, hasPartitions, isFormatted } from '../kafka-directory/format.ts';
 import { KafkaDirectoryStore } from '../kafka-directory/kafka-directory-store.ts';
-import { lockKafkaDirectory } from '../kafka-directory/lock.ts';
 import type {
   BatchSpan,
   FsyncPolicy,
@@ -26,7 +25,8 @@ import type {
   TopicPartition,
 } from '../log-store.ts';
 import { PinnedStore } from '../sqlite/backup.ts';
-import { closeQuietly, inUse } from '../sqlite/files.ts';
+import { checkStoreFile } from '../sqlite/check-store-file.ts';
+import { inUse } from '../sqlite/files.ts';
 import { SqliteStore } from '../sqlite/sqlite-store.ts';
 import { STORE_FILE } from '../sqlite/store-file.ts';
 import { StoreError } from '../store-error.ts';
@@ -72,17 +72,14 @@ export class DataFolderStore implements LogStore, EntryStore {
    * @throws StoreError `locked`, `unsupported`, `corrupt`; StoreUnavailableError if the disk fails
    */
   async open(): Promise<StoredState> {
-    this.#demandNobodyElse();
-    const { groups, groupMembers, topics } = await this.#values.open();
     try {
-      const isBegun = (await this.#values.getMeta(HAS_LOGS)) !== undefined;
-      if (!isFormatted(this.#logsFolder)) await this.#begin(topics, isBegun);
-      const logs = await this.#logs.open();
-      if (!isBegun) await this.#values.putMeta(HAS_LOGS, Uint8Array.of(1));
-      if (topics.length > 0) {
-        checkConverted(this.#options.directory, topics, logs.topics);
+      const { values, logs } = isFormatted(this.#logsFolder) ? await this.#openBoth() : await this.#begin();
+      if (!(await this.#isBegun())) await this.#values.putMeta(HAS_LOGS, Uint8Array.of(1));
+      if (values.topics.length > 0) {
+        checkConverted(this.#options.directory, values.topics, logs.topics);
         await this.#values.deleteAllTopics();
       }
+      const { groups, groupMembers } = values;
       return { topics: logs.topics, groups, groupMembers };
     } catch (error) {
       await this.close();
@@ -236,42 +233,77 @@ export class DataFolderStore implements LogStore, EntryStore {
     };
   }
 
+  /** The logs are read while the thread of the values starts, which takes as long as it takes to read many logs. */
+  async #openBoth(): Promise<OpenParts> {
+    this.#lockLogs();
+    this.#demandReadable();
+    const [values, logs] = await Promise.allSettled([this.#values.open(), this.#logs.open()]);
+    return { values: resultOf(values), logs: resultOf(logs) };
+  }
+
   /**
    * Before the values are opened: the lock on them may have been removed, and two who write them lose what the other one wrote.
    *
    * @throws StoreError `locked`
    */
-  #demandNobodyElse(): void {
-    if (!isFormatted(this.#logsFolder)) return;
+  #lockLogs(): void {
     try {
-      closeQuietly(lockKafkaDirectory(this.#logsFolder));
+      this.#logs.lock();
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== 'locked') throw error;
       throw inUse(this.#options.directory);
     }
   }
 
+  /** Before the logs are opened, in which a newer version may have written what this one would take for something else. @throws StoreError `unsupported` */
+  #demandReadable(): void {
+    try {
+      checkStoreFile(this.#options.directory);
+    } catch (error) {
+      // What is damaged, or missing, is for whoever opens it.
+      if (error instanceof StoreError) throw error;
+    }
+  }
+
   /**
-   * The folder has no logs of this form yet.
+   * The folder has no logs of this form yet: it gets them.
    *
-   * @param isBegun whether it had, so that they are missing now
    * @throws StoreError `corrupt` where there are logs, or were
    */
-  async #begin(topics: readonly StoredTopic[], isBegun: boolean): Promise<void> {
-    if (isBegun || hasPartitions(this.#logsFolder)) {
+  async #begin(): Promise<OpenParts> {
+    const values = await this.#values.open();
+    if ((await this.#isBegun()) || hasPartitions(this.#logsFolder)) {
       const missing = join(this.#logsFolder, IDENTITY_FILE);
       throw new StoreError(
         'corrupt',
         `${missing} is missing: put it, or the whole folder, back from a backup`,
       );
     }
-    if (topics.length === 0) {
+    if (values.topics.length === 0) {
       await formatKafkaDirectory(this.#logsFolder);
-      return;
+    } else {
+      const { directory, onConversion, segmentBytes = dataFolderSegmentBytes } = this.#options;
+      const { topics } = values;
+      await convertLogs({ from: this.#values, topics, directory, segmentBytes, onProgress: onConversion });
     }
-    const { directory, onConversion, segmentBytes = dataFolderSegmentBytes } = this.#options;
-    await convertLogs({ from: this.#values, topics, directory, segmentBytes, onProgress: onConversion });
+    return { values, logs: await this.#logs.open() };
   }
+
+  /** Whether it had logs of this form before. */
+  async #isBegun(): Promise<boolean> {
+    return (await this.#values.getMeta(HAS_LOGS)) !== undefined;
+  }
+}
+
+/** What is in each part. */
+interface OpenParts {
+  readonly values: StoredState;
+  readonly logs: StoredState;
+}
+
+function resultOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
 }
 
 function recovered(state: Partial<StoredState>): StoreEvent {

@@ -38,7 +38,8 @@ import { KafkaChanges } from './changes.ts';
 import { saveFirstOffset } from './checkpoints.ts';
 import type { DirectoryIdentity } from './files.ts';
 import type { KafkaGroups } from './groups.ts';
-import { KafkaDirectory, type KafkaDirectoryOptions } from './kafka-directory.ts';
+import { allDirectories, KafkaDirectory, type KafkaDirectoryOptions } from './kafka-directory.ts';
+import { type DirectoryLocks, lockDirectories, releaseLocks } from './lock.ts';
 import type { KafkaPartition } from './partition.ts';
 import { deleteSegments, replaceBatches } from './rewrite.ts';
 import { type LinkedFiles, settleSnapshot } from './snapshot.ts';
@@ -54,6 +55,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
   readonly #options: KafkaDirectoryOptions;
   readonly #availability: Availability;
   readonly #swaps = new MetaSwaps(this);
+  #locks: DirectoryLocks | undefined;
   #opened: Opened | undefined;
   #closing: Promise<void> | undefined;
   #removing: Promise<void> | undefined;
@@ -68,13 +70,19 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     );
   }
 
+  /** Takes the directories for this process, before they are opened. @throws StoreError `locked` */
+  lock(): void {
+    this.#locks ??= lockDirectories(allDirectories(this.#options));
+  }
+
   /**
    * @throws StoreError `locked` if Kafka or another broker has the directory, `corrupt` if its metadata is damaged,
    * `unsupported` if it is of a newer Kafka
    */
   open(): Promise<StoredState> {
     return this.#availability.open(async () => {
-      const directory = new KafkaDirectory(this.#options, (file, reason) =>
+      this.lock();
+      const directory = new KafkaDirectory(this.#options, this.#locks!, (file, reason) =>
         this.#availability.emit({ kind: 'set-aside', file, reason }),
       );
       this.#opened = { directory, changes: new KafkaChanges(directory, this.#availability) };
@@ -383,7 +391,10 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     await this.#availability.beginClose();
     await this.#opened?.changes.settled();
     const isOrderly = this.#availability.close();
-    if (this.#opened === undefined) return;
+    if (this.#opened === undefined) {
+      releaseLocks(this.#locks ?? []);
+      return;
+    }
     const { directory, changes } = this.#opened;
     await this.#removing;
     if (isOrderly) {

@@ -1,7 +1,6 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
 import { descriptorLimit } from '../../lib/descriptor-limit.ts';
 import {
   kafkaOpenFilesAtLeast,
@@ -12,8 +11,6 @@ import {
 } from '../../limits/store.ts';
 import { noSuchPartition } from '../batch-rules.ts';
 import type { FsyncPolicy } from '../log-store.ts';
-import { makeDirectory } from '../make-directory.ts';
-import { closeQuietly } from '../sqlite/files.ts';
 import { StoreError } from '../store-error.ts';
 import { syncDirectory } from '../sync-directory.ts';
 import type { WriteTimes } from '../write-times.ts';
@@ -27,7 +24,7 @@ import { KafkaGroups } from './groups.ts';
 import { KafkaJournal } from './journal.ts';
 import type { JournalEntry } from './journal-state.ts';
 import { passLeftovers, removePassing } from './leftovers.ts';
-import { lockKafkaDirectory } from './lock.ts';
+import { type DirectoryLocks, releaseLocks } from './lock.ts';
 import { loadMetadata, MetadataImage, type MetadataTopic } from './metadata.ts';
 import { KafkaPartition } from './partition.ts';
 import { followProducers } from './producers.ts';
@@ -91,7 +88,7 @@ export class KafkaDirectory implements ChangedDirectory {
   /** What is part of a change, to be undone if it fails. */
   readonly unfinished = new Set<ChangeGroup>();
 
-  readonly #locks: DatabaseSync[];
+  readonly #locks: DirectoryLocks;
   readonly #onCut: AppendOptions['onCut'];
   readonly #redo: RedoLog;
   readonly #marks: CleanShutdownMarks;
@@ -100,16 +97,21 @@ export class KafkaDirectory implements ChangedDirectory {
   readonly #brokenIndexes = new Set<string>();
   readonly #touched = new Set<KafkaPartition>();
 
-  /** Opens everything. @throws StoreError `locked`, `corrupt`, `unsupported` */
-  constructor(options: KafkaDirectoryOptions, onCut: AppendOptions['onCut']) {
+  /**
+   * Opens everything.
+   *
+   * @param locks of its directories, which it lets go of when it is closed, or cannot be opened.
+   * @throws StoreError `corrupt`, `unsupported`
+   */
+  constructor(options: KafkaDirectoryOptions, locks: DirectoryLocks, onCut: AppendOptions['onCut']) {
     this.options = options;
+    this.#locks = locks;
     this.#onCut = onCut;
     this.#marks = new CleanShutdownMarks(options.directories);
     const directories = allDirectories(options);
     const { syncs } = options.times ?? {};
     this.#redo = new RedoLog([...new Set([...options.directories, ...directories])], syncs);
     this.writes = new FileWrites(this.files.writers, this.#redo, options);
-    this.#locks = lockAll(directories);
     try {
       this.identities = new Map(directories.map((directory) => [directory, readIdentity(directory)]));
       const metadataFolder = directories
@@ -130,7 +132,7 @@ export class KafkaDirectory implements ChangedDirectory {
       this.#openTopics();
       this.groups = new KafkaGroups(this.journal.state, this.topics);
     } catch (error) {
-      for (const lock of this.#locks) closeQuietly(lock);
+      releaseLocks(locks);
       throw error;
     }
   }
@@ -375,7 +377,7 @@ export class KafkaDirectory implements ChangedDirectory {
     await this.#redo.close().catch(() => {});
     await this.files.readers.close();
     await this.files.writers.close();
-    for (const lock of this.#locks.splice(0)) closeQuietly(lock);
+    releaseLocks(this.#locks);
   }
 
   #openTopics(): void {
@@ -477,21 +479,8 @@ function partitionKey(topicId: string, number: number): string {
   return `${topicId}/${number}`;
 }
 
-function allDirectories({ directories, metadataDirectory }: KafkaDirectoryOptions): string[] {
+/** Those of the logs, and that of the metadata log where it is named. @throws StoreError `invalid` */
+export function allDirectories({ directories, metadataDirectory }: KafkaDirectoryOptions): string[] {
   if (directories.length === 0) throw new StoreError('invalid', 'a Kafka log directory has a path');
   return [...new Set(metadataDirectory ? [metadataDirectory, ...directories] : directories)];
-}
-
-function lockAll(directories: string[]): DatabaseSync[] {
-  const locks: DatabaseSync[] = [];
-  try {
-    for (const directory of directories) {
-      makeDirectory(directory);
-      locks.push(lockKafkaDirectory(directory));
-    }
-    return locks;
-  } catch (error) {
-    for (const lock of locks) closeQuietly(lock);
-    throw error;
-  }
 }

@@ -1,12 +1,35 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from '../../lib/sqlite.ts';
+import { makeDirectory } from '../make-directory.ts';
 import { closeQuietly } from '../sqlite/files.ts';
 import { StoreError } from '../store-error.ts';
 
 /** Kafka holds a lock of the operating system on this empty file as long as it runs. */
 export const LOCK = '.lock';
 const SQLITE_BUSY = 5;
+
+/** That no other broker, and no Kafka, has the directories. */
+export type DirectoryLocks = DatabaseSync[];
+
+/** Takes the directories for this process; those that are missing are made. @throws StoreError `locked` */
+export function lockDirectories(directories: readonly string[]): DirectoryLocks {
+  const locks: DirectoryLocks = [];
+  try {
+    for (const directory of directories) {
+      makeDirectory(directory);
+      locks.push(lockKafkaDirectory(directory));
+    }
+    return locks;
+  } catch (error) {
+    releaseLocks(locks);
+    throw error;
+  }
+}
+
+export function releaseLocks(locks: DirectoryLocks): void {
+  for (const lock of locks.splice(0)) closeQuietly(lock);
+}
 
 /**
  * Takes a Kafka log directory for this process, against other brokers and against Kafka itself, until the returned
