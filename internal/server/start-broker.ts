@@ -110,6 +110,8 @@ export async function startWithDoors(
       logger,
     );
     opened.add(() => certificates?.close());
+    const wanted = doors.filter((door) => places.some((place) => place.door === door));
+    loadLater(wanted);
     const stored = await openStored(options, places, metrics, logger, folderError, cluster);
     opened.add(() => stored?.close());
     const entries = openEntries(usable, stored, metrics, logger);
@@ -180,7 +182,6 @@ export async function startWithDoors(
     const shared = { access, broker, sessions, kept, ...observed, addresses, admin, certificates, opened };
     // What clients say last goes to the other nodes too: their wills are published when the doors close.
     opened.add(() => links?.close());
-    const wanted = doors.filter((door) => places.some((place) => place.door === door));
     const openable = await openDoors(wanted, { doors, options: usable, ...shared });
     const listeners = await openAll(places, openable, options);
     opened.add(async () => {
@@ -211,6 +212,13 @@ export async function startWithDoors(
     await opened.close();
     throw error;
   }
+}
+
+/** While the store opens, of which most is waiting. What cannot be loaded is told by who opens it. */
+function loadLater(doors: readonly DoorEntry[]): void {
+  afterReads(() => {
+    for (const { load } of doors) load?.().catch(() => {});
+  });
 }
 
 function openSharedWills({ tables, nodes }: Cluster, { clock }: Broker, logger: Logger): SharedWills {

@@ -1,6 +1,9 @@
 import type { DoorEntry } from '../door.ts';
 import { type GrpcOptions, grpcOptionKinds } from './options.ts';
 
+/** A broker that does not open it does not load its code. */
+const load = () => import('./open.ts');
+
 export const grpcEntry: DoorEntry<GrpcOptions> = {
   name: 'grpc',
   title: 'gRPC',
@@ -15,6 +18,6 @@ export const grpcEntry: DoorEntry<GrpcOptions> = {
   options: grpcOptionKinds,
   needsLogs: true,
   authenticates: true,
-  // A broker that does not open it does not load its code.
-  open: async (parts, options) => (await import('./open.ts')).openGrpc(parts, options),
+  load,
+  open: async (parts, options) => (await load()).openGrpc(parts, options),
 };

@@ -1,6 +1,12 @@
 import type { DoorEntry } from '../door.ts';
 import { type HttpOptions, httpOptionKinds } from './options.ts';
 
+/** Who does not open it does not wait for its code, nor for that of its listeners. */
+const load = async () => {
+  const [door] = await Promise.all([import('./door.ts'), import('../../transport/http-server.ts')]);
+  return door;
+};
+
 export const httpEntry: DoorEntry<HttpOptions> = {
   name: 'http',
   title: 'HTTP',
@@ -15,6 +21,6 @@ export const httpEntry: DoorEntry<HttpOptions> = {
   options: httpOptionKinds,
   needsLogs: false,
   authenticates: true,
-  // Who does not open it does not wait for its code.
-  open: async (parts, options) => new (await import('./door.ts')).HttpDoor(parts, options),
+  load,
+  open: async (parts, options) => new (await load()).HttpDoor(parts, options),
 };

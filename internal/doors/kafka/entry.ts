@@ -1,6 +1,9 @@
 import type { DoorEntry } from '../door.ts';
 import { type KafkaOptions, kafkaOptionKinds } from './options.ts';
 
+/** A broker that does not open it does not load its code. */
+const load = () => import('./open.ts');
+
 export const kafkaEntry: DoorEntry<KafkaOptions> = {
   name: 'kafka',
   title: 'Kafka',
@@ -15,6 +18,6 @@ export const kafkaEntry: DoorEntry<KafkaOptions> = {
   options: kafkaOptionKinds,
   needsLogs: true,
   authenticates: true,
-  // A broker that does not open it does not load its code.
-  open: async (parts, options) => (await import('./open.ts')).openKafka(parts, options),
+  load,
+  open: async (parts, options) => (await load()).openKafka(parts, options),
 };
