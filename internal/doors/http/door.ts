@@ -6,7 +6,7 @@ import type { Endpoint } from '../../transport/endpoint.ts';
 import { ListenError, type Listener, listen } from '../../transport/listener.ts';
 import type { ListenerEvents, ListenerOptions } from '../../transport/listener-options.ts';
 import type { Door, DoorParts } from '../door.ts';
-import type { Api } from './api.ts';
+import { type Api, makeApi } from './api.ts';
 import { BrowserGuard } from './browser-guard.ts';
 import { accessOf } from './caller.ts';
 import type { HttpContext } from './context.ts';
@@ -63,6 +63,7 @@ export class HttpDoor implements Door {
     try {
       const listener = await listen(endpoint, { ...options, requestTimeoutMs: httpRequestTimeoutMs }, events);
       url = httpUrlOf(listener.url);
+      setImmediate(() => void this.#readyApi().catch(() => {}));
       return { ...listener, url };
     } catch (error) {
       if (error instanceof ListenError) throw new ListenError(httpUrlOf(error.url), error.cause as Error);
@@ -88,8 +89,7 @@ export class HttpDoor implements Door {
       if (this.#isClosing) socket.close();
       if (--this.#answering === 0) this.#allAnswered?.();
     });
-    this.#api ??= this.#loadApi();
-    this.#api.then(
+    this.#readyApi().then(
       (api) => api(request, response),
       (error: Error) => {
         this.#parts.logger.error({ code: 'internal-error', error: error.message }, 'a request failed');
@@ -111,10 +111,10 @@ export class HttpDoor implements Door {
     return added;
   }
 
-  /** The first request waits for it, and no broker that nobody asks. */
-  async #loadApi(): Promise<Api> {
-    const { makeApi } = await import('./api.ts');
-    return makeApi({ context: this.#context, version: this.#parts.version });
+  /** Made as soon as the door listens: it takes a quarter of a second, in which nobody else is served. */
+  #readyApi(): Promise<Api> {
+    this.#api ??= makeApi({ context: this.#context, version: this.#parts.version });
+    return this.#api;
   }
 
   #untilAnswered(timeoutMs: number): Promise<void> {
