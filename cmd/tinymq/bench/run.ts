@@ -95,7 +95,7 @@ class Load {
     const { warmUpMs, durationMs, rate } = this.#plan;
     const beganMs = performance.now();
     this.#measuredFromMs = beganMs + warmUpMs;
-    this.#measuredUntilMs = this.#measuredFromMs + durationMs;
+    this.#measuredUntilMs = beganMs + (warmUpMs + durationMs);
     const publish = (publisher: Publisher, index: number) =>
       rate === undefined
         ? this.#fast(publisher, index, stop)
@@ -148,15 +148,15 @@ class Load {
     stop: AbortSignal,
   ): Promise<void> {
     const { publishers } = this.#plan;
-    const everyMs = (1_000 * publishers) / rate;
-    // Publishers take turns, so that not all of them send at the same moment.
-    let dueMs = beganMs + (everyMs * index) / publishers;
+    let sent = 0;
+    let dueMs = beganMs + dueAfterMs(rate, publishers, index, sent);
     while (dueMs < this.#measuredUntilMs && !stop.aborted) {
       const aheadMs = dueMs - performance.now();
       if (aheadMs > 1) await delay(aheadMs - 1);
       else if (aheadMs > 0) await new Promise(setImmediate);
-      for (; dueMs <= performance.now() && dueMs < this.#measuredUntilMs; dueMs += everyMs) {
+      while (dueMs <= performance.now() && dueMs < this.#measuredUntilMs) {
         const room = this.#publish(publisher, index, dueMs);
+        dueMs = beganMs + dueAfterMs(rate, publishers, index, ++sent);
         if (room !== undefined) await room;
       }
     }
@@ -213,6 +213,15 @@ class Load {
       await delay(LOOK_EVERY_MS);
     }
   }
+}
+
+/**
+ * After how many milliseconds a message of one of several publishers is due; they take turns, so that not all of them send at the same moment.
+ *
+ * @param sent how many that one has sent before. The time is no sum of steps, whose rounding would put one message more, or one less, before the end.
+ */
+export function dueAfterMs(rate: number, publishers: number, index: number, sent: number): number {
+  return (1_000 * (sent * publishers + index)) / rate;
 }
 
 function addSince(latencies: Latencies, dueMs: number): void {
