@@ -4,6 +4,8 @@ import { KiB } from './units.ts';
 
 /** How long a request may take to arrive: the largest message over a line of half a megabit a second. */
 export const httpRequestTimeoutMs = 300_000;
+/** After its door listens, the API is made without a request: those who come back at once after a start are served before. */
+export const httpReadyAfterMs = 1_000;
 /** How often a stream without messages says that it is there: below the minute after which proxies give up. */
 export const httpStreamQuietMs = 15_000;
 /** Messages of a log in one answer, where the request says nothing else: a screen or two. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { httpRequestTimeoutMs } from '../../limits/http.ts';
+import type { ClockTimer } from '../../lib/clock.ts';
+import { httpReadyAfterMs, httpRequestTimeoutMs } from '../../limits/http.ts';
 import type { Connection } from '../../transport/connection.ts';
 import type { Endpoint } from '../../transport/endpoint.ts';
 import { ListenError, type Listener, listen } from '../../transport/listener.ts';
@@ -23,6 +24,7 @@ export class HttpDoor implements Door {
   readonly #sockets = new Map<Socket, HttpSocket>();
   #answering = 0;
   #api: Promise<Api> | undefined;
+  #readyTimer: ClockTimer | undefined;
   #isClosing = false;
   #allAnswered: (() => void) | undefined;
 
@@ -63,7 +65,7 @@ export class HttpDoor implements Door {
     try {
       const listener = await listen(endpoint, { ...options, requestTimeoutMs: httpRequestTimeoutMs }, events);
       url = httpUrlOf(listener.url);
-      setImmediate(() => void this.#readyApi().catch(() => {}));
+      this.#readyTimer ??= this.#parts.clock.after(httpReadyAfterMs, () => this.#readyApi().catch(() => {}));
       return { ...listener, url };
     } catch (error) {
       if (error instanceof ListenError) throw new ListenError(httpUrlOf(error.url), error.cause as Error);
@@ -75,6 +77,7 @@ export class HttpDoor implements Door {
   async close(timeoutMs: number): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    this.#readyTimer?.cancel();
     this.#context.streams.close();
     await this.#untilAnswered(timeoutMs);
     for (const socket of this.#sockets.values()) socket.destroy();
@@ -111,7 +114,7 @@ export class HttpDoor implements Door {
     return added;
   }
 
-  /** Made as soon as the door listens: it takes a quarter of a second, in which nobody else is served. */
+  /** Takes a tenth of a second, in which nobody else is served: so it is made when few are there yet, or for the first request. */
   #readyApi(): Promise<Api> {
     this.#api ??= makeApi({ context: this.#context, version: this.#parts.version });
     return this.#api;
