@@ -55,7 +55,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
   readonly #options: KafkaDirectoryOptions;
   readonly #availability: Availability;
   readonly #swaps = new MetaSwaps(this);
-  #locks: DirectoryLocks | undefined;
+  #locks: DirectoryLocks = [];
   #opened: Opened | undefined;
   #closing: Promise<void> | undefined;
   #removing: Promise<void> | undefined;
@@ -72,7 +72,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
 
   /** Takes the directories for this process, before they are opened. @throws StoreError `locked` */
   lock(): void {
-    this.#locks ??= lockDirectories(allDirectories(this.#options));
+    if (this.#locks.length === 0) this.#locks = lockDirectories(allDirectories(this.#options));
   }
 
   /**
@@ -82,7 +82,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
   open(): Promise<StoredState> {
     return this.#availability.open(async () => {
       this.lock();
-      const directory = new KafkaDirectory(this.#options, this.#locks!, (file, reason) =>
+      const directory = new KafkaDirectory(this.#options, this.#locks, (file, reason) =>
         this.#availability.emit({ kind: 'set-aside', file, reason }),
       );
       this.#opened = { directory, changes: new KafkaChanges(directory, this.#availability) };
@@ -392,7 +392,7 @@ export class KafkaDirectoryStore implements LogStore, EntryStore {
     await this.#opened?.changes.settled();
     const isOrderly = this.#availability.close();
     if (this.#opened === undefined) {
-      releaseLocks(this.#locks ?? []);
+      releaseLocks(this.#locks);
       return;
     }
     const { directory, changes } = this.#opened;

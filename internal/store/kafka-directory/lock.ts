@@ -38,7 +38,7 @@ export function releaseLocks(locks: DirectoryLocks): void {
  *
  * @throws StoreError `locked` when somebody has it, `unsupported` where the file is not Kafka's
  */
-export function lockKafkaDirectory(directory: string): DatabaseSync {
+function lockKafkaDirectory(directory: string): DatabaseSync {
   const file = join(directory, LOCK);
   if (existsSync(file) && statSync(file).size > 0) {
     throw new StoreError('unsupported', `${file} is not empty, so it is not Kafka's lock file`);

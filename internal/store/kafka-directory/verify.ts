@@ -4,7 +4,6 @@ import { RecordBatchError } from '../../batch/batch-error.ts';
 import { crc32c } from '../../batch/crc32c.ts';
 import { BATCH_HEADER_BYTES, BatchHeader, checkBatch } from '../../batch/record-batch.ts';
 import { verifyBatchesBetween, verifyProblems } from '../../limits/store.ts';
-import { closeQuietly } from '../sqlite/files.ts';
 import type { Verified, Verifying } from '../sqlite/verify.ts';
 import { StoreError } from '../store-error.ts';
 import { FileHandles } from './file-handles.ts';
@@ -25,7 +24,7 @@ import {
   TRANSACTION_INDEX_SUFFIX,
 } from './files.ts';
 import { KafkaJournal } from './journal.ts';
-import { lockKafkaDirectory } from './lock.ts';
+import { lockDirectories, releaseLocks } from './lock.ts';
 import { loadMetadata, MetadataImage, type MetadataTopic } from './metadata.ts';
 import { KafkaPartition } from './partition.ts';
 import { identityProblems } from './verify-identity.ts';
@@ -41,11 +40,11 @@ import { parseSoundHeader } from './walk.ts';
 export async function* verifyKafkaDirectories(directories: readonly string[]): Verifying {
   const missing = directories.find((directory) => !existsSync(directory));
   if (missing !== undefined) throw new StoreError('not-found', `there is no folder ${missing}`);
-  const locks = directories.map(lockKafkaDirectory);
+  const locks = lockDirectories(directories);
   try {
     return yield* new KafkaVerification(directories).run();
   } finally {
-    for (const lock of locks) closeQuietly(lock);
+    releaseLocks(locks);
   }
 }
 
