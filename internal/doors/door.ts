@@ -58,7 +58,7 @@ export interface DoorEntry<Options extends DoorOptions = DoorOptions> {
   readonly needsLogs: boolean;
   /** Whether the authenticator of the broker decides who may come in. */
   readonly authenticates: boolean;
-  /** Loads its code ahead of {@link open}, where it is loaded for that only. */
+  /** Loads its code ahead of {@link open}. Absent where every broker has that code. */
   readonly load?: () => Promise<unknown>;
   /** Loads its code and makes the door. It listens nowhere yet. @throws StoreError; Error where an option is wrong. */
   open(parts: DoorParts, options: Options): Promise<Door>;

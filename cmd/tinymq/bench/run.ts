@@ -95,6 +95,7 @@ class Load {
     const { warmUpMs, durationMs, rate } = this.#plan;
     const beganMs = performance.now();
     this.#measuredFromMs = beganMs + warmUpMs;
+    // Added up as the times of messages are: another rounding would put one message more, or one less, before it.
     this.#measuredUntilMs = beganMs + (warmUpMs + durationMs);
     const publish = (publisher: Publisher, index: number) =>
       rate === undefined
