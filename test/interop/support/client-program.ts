@@ -23,6 +23,11 @@ export interface ClientProgram {
   readonly canBeIdempotent: boolean;
   /** Its idempotent producer fails by itself, at times, when it has to send again (IBM/sarama issue 3354). */
   readonly losesSequences?: boolean;
+  /**
+   * Its admin crashes where it asks for the offsets of a group and hears that another broker coordinates it now, or none: it tells the
+   * group that a consumer is in, and an admin is in none (confluentinc/confluent-kafka-javascript issue 374; librdkafka 2.16).
+   */
+  readonly crashesWithoutCoordinator?: boolean;
   /** It asks no other brokers for metadata than those that it was given. */
   readonly needsAllBrokers?: boolean;
   /**
@@ -86,6 +91,17 @@ const RUN_PATIENCE_MS = 55_000;
 /** Of tests nothing is to be known: kafkajs gives up after a second, and not after ten, where this says `test`. */
 const NO_TEST = { NODE_ENV: undefined };
 
+/** How a program ended that should have ended in good order. */
+export class FailedRun extends Error {
+  /** The exit code, or the name of the signal. */
+  readonly how: number | string | null;
+
+  constructor(what: string, how: number | string | null, stderr: string) {
+    super(`${what} ended with ${how}: ${stderr}`);
+    this.how = how;
+  }
+}
+
 /** A client program that is running. */
 export class ProgramRun<Line> implements AsyncDisposable {
   /** What it printed so far. */
@@ -147,7 +163,7 @@ export class ProgramRun<Line> implements AsyncDisposable {
     const patience = setTimeout(() => this.#child.kill('SIGKILL'), RUN_PATIENCE_MS);
     const how = await this.#ended;
     clearTimeout(patience);
-    if (how !== 0) throw new Error(`${this.#what} ended with ${how}: ${this.#stderr}`);
+    if (how !== 0) throw new FailedRun(this.#what, how, this.#stderr);
     return this.lines;
   }
 

@@ -82,6 +82,7 @@ export function pythonClients({ current, old }: { current: string; old: string }
       command: [current, program('confluent.py')],
       compressions: ALL,
       canBeIdempotent: true,
+      crashesWithoutCoordinator: true,
       endsWhenCommitted: true,
       lacks: ['deleteGroupOffset'],
     },
