@@ -55,7 +55,7 @@ describe('appending', () => {
     expect(log.highWatermark).toBe(9);
   });
 
-  it('shows nothing before the store said that it lasts, and then in the same turn', async () => {
+  it('shows nothing before the store said that it lasts, then in the same turn, and tells readers once behind it', async () => {
     const { store, log } = await opened();
     const heard: number[] = [];
     const end = log.onAdvance(() => heard.push(log.highWatermark));
@@ -66,10 +66,17 @@ describe('appending', () => {
     expect(await log.read(0, 1e6)).toEqual([]);
     store.release();
     await Promise.all(appends);
-    expect([log.highWatermark, log.maxTimestamp, heard]).toEqual([3, 5, [2, 3]]);
-    end();
+    expect([log.highWatermark, log.maxTimestamp, heard], 'when the producers are answered').toEqual([
+      3,
+      5,
+      [],
+    ]);
+    await turn();
+    expect(heard).toEqual([3]);
     await log.append(unplaced(1));
-    expect(heard).toEqual([2, 3]);
+    end();
+    await turn();
+    expect(heard, 'after the end').toEqual([3]);
   });
 
   it('counts its bytes, also while some go and others come', async () => {
@@ -94,10 +101,14 @@ describe('appending', () => {
     const endFirst = log.onAdvance(() => {
       heard.push('first');
       endFirst();
+      endThird();
     });
     log.onAdvance(() => heard.push('second'));
-    await log.append(unplaced(1));
-    await log.append(unplaced(1));
+    const endThird = log.onAdvance(() => heard.push('third'));
+    for (let count = 0; count < 2; count++) {
+      await log.append(unplaced(1));
+      await turn();
+    }
     expect(heard).toEqual(['first', 'second', 'second']);
   });
 
@@ -118,6 +129,7 @@ describe('appending', () => {
     expect(await log.append(unplaced(1, 10, 3))).toBe(2);
     const batches = await log.read(2, 1e6);
     expect(batches.map(({ bytes }) => bytes[MARK_AT])).toEqual([3]);
+    await turn();
     expect(heard).toEqual([3]);
   });
 

@@ -116,6 +116,7 @@ export class PartitionLog {
   readonly #kept: PartitionParts['kept'];
   readonly #tail: PartitionTail;
   readonly #listeners = new Set<() => void>();
+  #isTelling = false;
   readonly #producers = new ProducerStates(maxProducersPerPartition);
   readonly #senders = new NumberedSenders(maxProducersPerPartition);
   readonly #transactions: TransactionIndex;
@@ -434,7 +435,10 @@ export class PartitionLog {
     if (expired.length > 0) await this.#store.forgetProducers(this.id, expired);
   }
 
-  /** Calls `listener` in the turn in which more has become readable, or another node leads. Returns what ends that. */
+  /**
+   * Calls `listener` when more has become readable, or another node leads; once for all that came in one turn, and behind it, so that a
+   * producer is answered however many wait to read. Returns what ends that.
+   */
   onAdvance(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -515,7 +519,12 @@ export class PartitionLog {
 
   /** Whoever waits for more looks again. */
   #tell(): void {
-    for (const listener of [...this.#listeners]) listener();
+    if (this.#isTelling || this.#listeners.size === 0) return;
+    this.#isTelling = true;
+    setImmediate(() => {
+      this.#isTelling = false;
+      for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) listener();
+    });
   }
 
   #tellOfBatch(batch: StoredBatch): void {

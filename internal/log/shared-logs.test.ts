@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openLogs } from '../../test/support/logs.ts';
+import { openLogs, turn } from '../../test/support/logs.ts';
 import { TryingStore } from '../../test/support/trying-store.ts';
 import type { StoredPartition } from '../store/log-store.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -101,6 +101,7 @@ describe('a partition that another node begins to lead', () => {
     const more = { partition: partition.id, nextOffset: 5, maxTimestamp: 8, sizeBytes: 200 };
     store.emit({ kind: 'advanced', ...more });
     store.emit({ kind: 'advanced', ...more, nextOffset: 4 });
+    await turn();
     expect(woken).toEqual([5]);
     expect([partition.maxTimestamp, partition.sizeBytes]).toEqual([8, 200]);
     const read = await partition.read(1, 1e6);
@@ -130,6 +131,7 @@ describe('a partition that another node begins to lead', () => {
     partition.onAdvance(() => woken++);
     lead('nobody');
     store.emit({ kind: 'follows', partition: partition.id, leaderEpoch: 1 });
+    await turn();
     expect(woken).toBe(1);
   });
 });

@@ -117,19 +117,8 @@ export class Reading {
   #follow(read: Read): void {
     const { partition } = read;
     if (partition === undefined) return;
-    let next: NodeJS.Immediate | undefined;
-    const readOn = () => {
-      next = undefined;
-      void this.#readOn(read).then(() => this.#wake?.());
-    };
-    // Whoever produced it is answered in this turn, however many wait to read it.
-    const end = partition.onAdvance(() => {
-      next ??= setImmediate(readOn);
-    });
-    read.endFollowing = () => {
-      end();
-      clearImmediate(next);
-    };
+    const readOn = () => void this.#readOn(read).then(() => this.#wake?.());
+    read.endFollowing = partition.onAdvance(readOn);
     // Something may have come between the first look and now.
     if (partition.readableEnd(this.isolation) > read.nextOffset) readOn();
   }
