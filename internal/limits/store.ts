@@ -93,6 +93,8 @@ export const kafkaRedoWaitAt = 2;
 export const kafkaRedoRoomBytes = 1 * MiB;
 /** Files that a checkpoint syncs at once: the runtime has four threads for files, and what waits for an acknowledgement needs the others. */
 export const kafkaSyncsAtOnce = 2;
+/** Partitions whose files are made at once, and names that are synced at once: each has a descriptor open. */
+export const kafkaNewFilesAtOnce = 16;
 /** Bytes of the store's own journal before it is written anew with what still counts. */
 export const kafkaJournalBytes = 4 * MiB;
 // Copies of a store.

@@ -1,3 +1,5 @@
+import { atMost } from '../../lib/at-most.ts';
+import { kafkaNewFilesAtOnce } from '../../limits/store.ts';
 import type { NewBatch, StoredProducer } from '../log-store.ts';
 import type { Appending } from './append.ts';
 import type { FileWrite } from './file-write.ts';
@@ -88,10 +90,11 @@ export class ChangeGroup {
     await directory.beforeChange();
     if (directory.journal.isStale) await directory.rewriteJournal();
     await directory.note([...this.#firstEntries, ...this.#firstProducers()]);
-    const writes: FileWrite[] = [];
     const newFiles = new NewFiles();
-    for (const appending of this.#appendings.values()) writes.push(...(await appending.prepare(newFiles)));
+    const appendings = [...this.#appendings.values()];
+    const prepared = await atMost(kafkaNewFilesAtOnce, appendings, (each) => each.prepare(newFiles));
     await newFiles.sync();
+    const writes: FileWrite[] = prepared.flat();
     this.#noted = [...directory.notes.forGroup(this.#entries.length), ...this.#entries];
     if (this.#noted.length > 0) {
       this.#journalWrite = await directory.journal.prepare(this.#noted);

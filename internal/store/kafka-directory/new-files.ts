@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { atMost } from '../../lib/at-most.ts';
+import { kafkaNewFilesAtOnce } from '../../limits/store.ts';
 import { PARTITION_METADATA_FILE } from './files.ts';
 import type { KafkaPartition } from './partition.ts';
 
@@ -10,6 +12,8 @@ import type { KafkaPartition } from './partition.ts';
  */
 export class NewFiles {
   readonly #changed = new Set<string>();
+  /** Folders that are there. */
+  readonly #folders = new Set<string>();
 
   /**
    * Makes the folder of a partition where it has none, with the file by which Kafka knows whose it is; that is whole, also where a crash
@@ -18,7 +22,9 @@ export class NewFiles {
    * @returns whether it is new.
    */
   async makeFolder({ folder, topicId }: KafkaPartition): Promise<boolean> {
+    if (this.#folders.has(folder)) return false;
     const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
+    this.#folders.add(folder);
     if (isNew) this.#changed.add(dirname(folder)).add(folder);
     if (topicId === undefined) return isNew;
     const file = join(folder, PARTITION_METADATA_FILE);
@@ -43,7 +49,7 @@ export class NewFiles {
   }
 
   async sync(): Promise<void> {
-    await Promise.all([...this.#changed].map(syncPath));
+    await atMost(kafkaNewFilesAtOnce, [...this.#changed], syncPath);
     this.#changed.clear();
   }
 }
