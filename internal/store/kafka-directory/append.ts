@@ -32,8 +32,8 @@ interface Part {
 }
 
 /**
- * Appends a group of batches to one partition: {@link add} each, {@link prepare}, and when what that returns was written
- * {@link commit}, or {@link undo} where it was not. Nothing can be seen by readers before the commit.
+ * Appends a group of batches to one partition: {@link add} each, {@link prepare} the files where it needs some, and when its
+ * {@link writes} are done {@link commit}, or {@link undo} where they are not. Nothing can be seen by readers before the commit.
  */
 export class Appending {
   readonly partition: KafkaPartition;
@@ -88,8 +88,14 @@ export class Appending {
     return this.#parts.length === 0 || this.#segmentFor(batch) !== undefined;
   }
 
-  /** Makes the files ready, and returns what is to be written to them when the new ones last. */
-  async prepare(newFiles: NewFiles): Promise<FileWrite[]> {
+  /** Whether there are files to be made or mended before anything is written. */
+  get needsFiles(): boolean {
+    if (this.#newEpochs.length > 0 || this.partition.tornAt !== undefined) return true;
+    return this.#parts.some(({ isNew }) => isNew);
+  }
+
+  /** Makes the files ready; the new ones have to last before anything is written to them. */
+  async prepare(newFiles: NewFiles): Promise<void> {
     const { partition } = this;
     if (this.#newEpochs.length > 0) {
       const epochs = [...partition.epochs, ...this.#newEpochs];
@@ -98,13 +104,19 @@ export class Appending {
       else await writeEpochs(file, epochs);
     }
     await cutTorn(partition, this.#options.onCut);
-    const writes: FileWrite[] = [];
-    for (const { segment, isNew, batches, byteLength } of this.#parts) {
+    for (const { segment, isNew } of this.#parts) {
       if (isNew) await newFiles.makeSegment(partition, segment.path);
-      const buffers = batches.map(({ bytes }) => bytes);
-      writes.push({ path: segment.path, position: segment.sizeBytes, buffers, byteLength });
     }
-    return writes;
+  }
+
+  /** What is to be written. */
+  get writes(): FileWrite[] {
+    return this.#parts.map(({ segment, batches, byteLength }) => ({
+      path: segment.path,
+      position: segment.sizeBytes,
+      buffers: batches.map(({ bytes }) => bytes),
+      byteLength,
+    }));
   }
 
   /** Whether a transaction ends here whose records do not count. */

@@ -15,11 +15,11 @@ export interface ChangedDirectory {
   readonly journal: KafkaJournal;
   readonly notes: WaitingNotes;
   readonly writes: FileWrites;
-  /** Before the first change, and any other. */
-  beforeChange(): Promise<void>;
+  /** Before the first change, and any other; undefined where there is nothing to do. */
+  beforeChange(): Promise<void> | undefined;
   appending(partition: KafkaPartition, topic?: string): Appending;
-  /** Lets readers see what was appended. */
-  finish(appending: Appending): Promise<void>;
+  /** Lets readers see what was appended; what resolves later stands beside it. */
+  finish(appending: Appending): Promise<void> | undefined;
   /** Writes entries to the journal by themselves. */
   note(entries: readonly JournalEntry[]): Promise<void>;
   rewriteJournal(): Promise<void>;
@@ -84,17 +84,19 @@ export class ChangeGroup {
     return this.#appendings.size === 0 && this.#entries.length === 0;
   }
 
-  /** Makes all of it last. @throws errors of the system */
+  /** Makes all of it last. Groups of one record are many: what has nothing to do is not waited for. @throws errors of the system */
   async write(): Promise<void> {
     const directory = this.#directory;
-    await directory.beforeChange();
+    const before = directory.beforeChange();
+    if (before !== undefined) await before;
     if (directory.journal.isStale) await directory.rewriteJournal();
-    await directory.note([...this.#firstEntries, ...this.#firstProducers()]);
-    const newFiles = new NewFiles();
-    const appendings = [...this.#appendings.values()];
-    const prepared = await atMost(kafkaNewFilesAtOnce, appendings, (each) => each.prepare(newFiles));
-    await newFiles.sync();
-    const writes: FileWrite[] = prepared.flat();
+    const firstEntries = [...this.#firstEntries, ...this.#firstProducers()];
+    if (firstEntries.length > 0) await directory.note(firstEntries);
+    const needing: Appending[] = [];
+    for (const appending of this.#appendings.values()) if (appending.needsFiles) needing.push(appending);
+    if (needing.length > 0) await makeFiles(needing);
+    const writes: FileWrite[] = [];
+    for (const appending of this.#appendings.values()) writes.push(...appending.writes);
     this.#noted = [...directory.notes.forGroup(this.#entries.length), ...this.#entries];
     if (this.#noted.length > 0) {
       this.#journalWrite = await directory.journal.prepare(this.#noted);
@@ -115,7 +117,10 @@ export class ChangeGroup {
       producers.note(partition.id, producer, lastOffset);
       partition.unnotedBatches++;
     }
-    for (const appending of this.#appendings.values()) await directory.finish(appending);
+    for (const appending of this.#appendings.values()) {
+      const finishing = directory.finish(appending);
+      if (finishing !== undefined) await finishing;
+    }
     for (const call of this.#calls) call();
     if (directory.journal.isLong) directory.journal.isStale = true;
   }
@@ -140,6 +145,7 @@ export class ChangeGroup {
 
   /** From which batch on headers tell of producers has to be known before the first such batch is there. */
   #firstProducers(): JournalEntry[] {
+    if (this.#producers.length === 0) return [];
     const { producers } = this.#directory.journal.state;
     const firsts = new Set<KafkaPartition>();
     for (const { partition } of this.#producers) {
@@ -147,6 +153,12 @@ export class ChangeGroup {
     }
     return [...firsts].map(({ id, nextOffset }) => ({ kind: 'producers-until', id, offset: nextOffset }));
   }
+}
+
+async function makeFiles(appendings: readonly Appending[]): Promise<void> {
+  const newFiles = new NewFiles();
+  await atMost(kafkaNewFilesAtOnce, appendings, (appending) => appending.prepare(newFiles));
+  await newFiles.sync();
 }
 
 function producerEntry({ id }: KafkaPartition, producer: StoredProducer, lastOffset: number): JournalEntry {

@@ -80,14 +80,14 @@ export class CleanShutdownMarks {
   readonly #directories: readonly string[];
   /** Their values, by directory. */
   readonly #taken = new Map<string, Buffer>();
-  #areThere = true;
+  /** Whether there may be some. */
+  areThere = true;
 
   constructor(directories: readonly string[]) {
     this.#directories = directories;
   }
 
   async take(): Promise<void> {
-    if (!this.#areThere) return;
     for (const directory of this.#directories) {
       const mark = join(directory, CLEAN_SHUTDOWN_FILE);
       if (!existsSync(mark)) continue;
@@ -95,7 +95,7 @@ export class CleanShutdownMarks {
       await rm(mark);
       syncDirectory(directory);
     }
-    this.#areThere = false;
+    this.areThere = false;
   }
 
   /** Only those that were there: where Kafka had no clean shutdown, it has to look. */

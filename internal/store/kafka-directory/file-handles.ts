@@ -2,6 +2,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 
 interface Held {
   opening: Promise<FileHandle>;
+  /** When it is open. */
+  handle: FileHandle | undefined;
   users: number;
   isForgotten: boolean;
 }
@@ -21,19 +23,20 @@ export class FileHandles {
 
   /** Runs `work` with the open file, which stays open until it is done. */
   async use<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
-    const held = this.#held.get(path) ?? { opening: open(path, this.#flags), users: 0, isForgotten: false };
+    const held = this.#held.get(path) ?? this.#open(path);
     this.#held.delete(path);
     this.#held.set(path, held);
     held.users++;
     try {
-      return await work(await held.opening);
+      return await work(held.handle ?? (await held.opening));
     } catch (error) {
-      await this.#dropUnopened(path, held);
+      // One that could not be opened is tried again the next time.
+      if (held.handle === undefined && this.#held.get(path) === held) this.#held.delete(path);
       throw error;
     } finally {
       held.users--;
       if (held.isForgotten) await this.#closeUnused(held);
-      else await this.#evict();
+      else if (this.#held.size > this.#maxOpen) await this.#evict();
     }
   }
 
@@ -51,8 +54,17 @@ export class FileHandles {
     for (const path of [...this.#held.keys()]) await this.forget(path);
   }
 
+  #open(path: string): Held {
+    const held: Held = {
+      opening: open(path, this.#flags).then((handle) => (held.handle = handle)),
+      handle: undefined,
+      users: 0,
+      isForgotten: false,
+    };
+    return held;
+  }
+
   async #evict(): Promise<void> {
-    if (this.#held.size <= this.#maxOpen) return;
     for (const [path, { users }] of this.#held) {
       if (users > 0) continue;
       await this.forget(path);
@@ -63,14 +75,5 @@ export class FileHandles {
   async #closeUnused(held: Held): Promise<void> {
     if (held.users > 0) return;
     await (await held.opening.catch(() => undefined))?.close().catch(() => {});
-  }
-
-  /** A file that could not be opened is tried again the next time. */
-  async #dropUnopened(path: string, held: Held): Promise<void> {
-    const isOpen = await held.opening.then(
-      () => true,
-      () => false,
-    );
-    if (!isOpen && this.#held.get(path) === held) this.#held.delete(path);
   }
 }

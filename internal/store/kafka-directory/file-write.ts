@@ -17,7 +17,7 @@ export async function writeAt(
   for (let first = 0, at = position; first < buffers.length; first += MAX_BUFFERS) {
     const some = buffers.length <= MAX_BUFFERS ? buffers : buffers.slice(first, first + MAX_BUFFERS);
     const wanted = some === buffers ? byteLength : some.reduce((sum, { length }) => sum + length, 0);
-    const bytesWritten = await writeSome(handle, some, at);
+    const { bytesWritten } = await writeSome(handle, some, at);
     if (bytesWritten < wanted)
       await writeRest(handle, Buffer.concat(some).subarray(bytesWritten), at + bytesWritten);
     at += wanted;
@@ -27,16 +27,14 @@ export async function writeAt(
 /** What one call of the system takes (IOV_MAX). */
 const MAX_BUFFERS = 1_024;
 
-async function writeSome(
+function writeSome(
   handle: FileHandle,
   buffers: readonly Uint8Array[],
   position: number,
-): Promise<number> {
+): Promise<{ bytesWritten: number }> {
   const [first] = buffers;
-  if (first !== undefined && buffers.length === 1) {
-    return (await handle.write(first, 0, first.length, position)).bytesWritten;
-  }
-  return (await handle.writev(buffers as Uint8Array[], position)).bytesWritten;
+  if (first !== undefined && buffers.length === 1) return handle.write(first, 0, first.length, position);
+  return handle.writev(buffers as Uint8Array[], position);
 }
 
 /** The system took less than it was given, as it does before it says that the disk is full. */

@@ -115,7 +115,7 @@ export class FileWrites {
   }
 
   async #writeThroughRedo(writes: readonly FileWrite[]): Promise<void> {
-    await this.#makeRoom();
+    if (this.#redo.sizeBytes >= this.#redoBytes) await this.#makeRoom();
     this.#isRedoWrong = true;
     const [first, ...others] = writes;
     if (first !== undefined && others.length === 0) {
@@ -186,7 +186,9 @@ export class FileWrites {
   }
 
   async #writeAll(writes: readonly FileWrite[], isSynced = false): Promise<void> {
-    await allOf(writes.map((write) => this.#writeTo(write, isSynced)));
+    const [first] = writes;
+    if (first !== undefined && writes.length === 1) await this.#writeTo(first, isSynced);
+    else await allOf(writes.map((write) => this.#writeTo(write, isSynced)));
   }
 
   #writeTo(write: FileWrite, isSynced: boolean): Promise<void> {

@@ -30,6 +30,7 @@ import { KafkaPartition } from './partition.ts';
 import { followProducers } from './producers.ts';
 import { RedoLog } from './redo-log.ts';
 import type { OpenFiles } from './rewrite.ts';
+import type { KafkaSegment } from './segment.ts';
 import { linkFiles } from './snapshot.ts';
 import { type KnownTransactions, saveTransactionIndexes } from './transactions.ts';
 import { WaitingNotes } from './waiting-notes.ts';
@@ -273,19 +274,31 @@ export class KafkaDirectory implements ChangedDirectory {
     this.unfinished.delete(group);
   }
 
-  /** Lets readers see what was appended, and writes what stands beside it. */
-  async finish(appending: Appending): Promise<void> {
+  /** Lets readers see what was appended, and writes what stands beside it; undefined where that is nothing. */
+  finish(appending: Appending): Promise<void> | undefined {
     const { partition } = appending;
     const { nextOffset } = partition;
     const full = appending.commit();
     this.journal.state.producers.settle(partition.id, partition.nextOffset);
     if (partition.unnotedBatches >= kafkaProducerNoteBatches) this.notes.addProducers(partition);
+    const { isDue } = partition.segments.at(-1)!.openIndex;
+    if (full.length === 0 && !isDue && !appending.aborts) return undefined;
+    return this.#writeIndexes(appending, full, nextOffset);
+  }
+
+  /** @param fromOffset of what was appended */
+  async #writeIndexes(
+    appending: Appending,
+    full: readonly KafkaSegment[],
+    fromOffset: number,
+  ): Promise<void> {
+    const { partition } = appending;
     try {
       for (const segment of full) await segment.openIndex.finish();
       const { openIndex } = partition.segments.at(-1)!;
       const { isDue } = openIndex;
       if (isDue) await openIndex.write();
-      if (appending.aborts) await saveTransactionIndexes(partition, nextOffset);
+      if (appending.aborts) await saveTransactionIndexes(partition, fromOffset);
       if ((isDue || full.length > 0) && partition !== this.metadataLog) this.notes.addEnd(partition);
     } catch {
       // The batches last, and without their index Kafka makes a new one.
@@ -345,8 +358,8 @@ export class KafkaDirectory implements ChangedDirectory {
   }
 
   /** After this Kafka looks the newest segments through itself, until {@link close} says that all is in order. */
-  async beforeChange(): Promise<void> {
-    await this.#marks.take();
+  beforeChange(): Promise<void> | undefined {
+    return this.#marks.areThere ? this.#marks.take() : undefined;
   }
 
   /** Leaves everything so that Kafka need not look it through, if that is how it was found. */
