@@ -1,7 +1,7 @@
 import { KiB, MiB } from '../limits/units.ts';
 
 export const SLAB_BYTES = 4 * MiB;
-/** Shorter pieces stay where they are: an object more for each of them costs more than it saves. */
+/** Shorter pieces stay where they are: they lie together already, in memory that goes as a whole. */
 const SHORTEST_BYTES = 8 * KiB;
 /** Longer pieces stay, too: at the end of a slab they would leave too much unused. */
 const LONGEST_BYTES = SLAB_BYTES / 8;
@@ -26,17 +26,16 @@ export class Slabs {
     return this.#inUse * SLAB_BYTES;
   }
 
-  /** A copy of bytes; undefined where they had better stay where they are. */
-  keep(bytes: Uint8Array): SlabPiece | undefined {
+  /** Copies bytes to the end of what is used of a slab, and returns it; undefined where they had better stay where they are. */
+  keep(bytes: Uint8Array): Slab | undefined {
     const { length } = bytes;
     if (length < SHORTEST_BYTES || length > LONGEST_BYTES) return undefined;
     if (this.#current === undefined || this.#current.usedBytes + length > SLAB_BYTES) this.#begin();
     const slab = this.#current!;
-    const start = slab.usedBytes;
+    slab.memory.set(bytes, slab.usedBytes);
     slab.usedBytes += length;
     slab.pieces++;
-    slab.memory.set(bytes, start);
-    return { slab, bytes: slab.memory.subarray(start, slab.usedBytes) };
+    return slab;
   }
 
   /** A piece is not kept any more; who reads it may go on. */
@@ -77,11 +76,6 @@ export class Slabs {
     slab.usedBytes = 0;
     if (this.#free.length < FREE_SLABS) this.#free.push(slab);
   }
-}
-
-export interface SlabPiece {
-  readonly slab: Slab;
-  readonly bytes: Uint8Array;
 }
 
 /** Memory for many pieces. */

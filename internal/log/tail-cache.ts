@@ -1,26 +1,9 @@
 import type { LentMemory } from '../lib/lent-memory.ts';
 import type { StoredBatch } from '../store/log-store.ts';
-import { SLAB_BYTES, type Slab, Slabs } from './slabs.ts';
+import { SLAB_BYTES, Slab, Slabs } from './slabs.ts';
 
-/**
- * The overhead of a batch beside its bytes: the objects around them and the allocator's share, measured with batches of one
- * small record. Without it a busy log of such batches took ten times the budget.
- */
-export const BATCH_OVERHEAD_BYTES = 600;
-
-/** One batch that is kept in memory, and whose it is. */
-interface CachedBatch {
-  owner: PartitionTail;
-  bytes: number;
-  /** What it lies in; undefined where it has memory of its own. */
-  slab: Slab | undefined;
-}
-
-/** A batch as a tail has it. */
-interface KeptBatch {
-  readonly batch: StoredBatch;
-  readonly slab: Slab | undefined;
-}
+/** What a batch takes beside its bytes: its row, its places in two lists, and as much again for their growth. */
+export const BATCH_OVERHEAD_BYTES = 128;
 
 /**
  * The newest batches of all partitions, in memory up to a budget, so that readers near the end never touch the disk.
@@ -29,7 +12,8 @@ interface KeptBatch {
 export class TailCache {
   readonly #budgetBytes: number;
   readonly #slabs = new Slabs();
-  #queue: CachedBatch[] = [];
+  /** Whose each batch is, the oldest first; it is the first one that its owner has. */
+  #owners: PartitionTail[] = [];
   #first = 0;
   #bytes = 0;
 
@@ -43,132 +27,119 @@ export class TailCache {
     return this.#bytes;
   }
 
-  /** Takes up a batch that comes to the end of a tail, and drops the oldest ones that it takes the place of. */
-  add(owner: PartitionTail, batch: StoredBatch): KeptBatch {
-    const piece = this.#slabs.keep(batch.bytes);
-    const slab = piece?.slab;
-    const bytes = batch.bytes.length + BATCH_OVERHEAD_BYTES;
-    this.#queue.push({ owner, bytes, slab });
-    this.#bytes += bytes;
-    if (piece === undefined) return { batch, slab };
-    const { baseOffset, lastOffset, count, maxTimestamp } = batch;
-    return { batch: { baseOffset, lastOffset, count, maxTimestamp, bytes: piece.bytes }, slab };
+  /** A batch comes to the end of a tail. @returns the slab with a copy of its bytes at the end, or their own memory */
+  add(owner: PartitionTail, bytes: Uint8Array): BytesPlace {
+    this.#owners.push(owner);
+    this.#bytes += bytes.length + BATCH_OVERHEAD_BYTES;
+    return this.#slabs.keep(bytes) ?? bytes.buffer;
+  }
+
+  /** A tail has dropped a batch. */
+  dropped(place: BytesPlace, byteLength: number): void {
+    this.#bytes -= byteLength + BATCH_OVERHEAD_BYTES;
+    if (place instanceof Slab) this.#slabs.drop(place);
   }
 
   /** Drops the oldest batches, until the budget is kept. */
   makeRoom(): void {
-    while (this.#isOver && this.#first < this.#queue.length) {
-      const oldest = this.#queue[this.#first++]!;
-      this.#bytes -= oldest.bytes;
-      oldest.owner.dropFirst();
-      if (oldest.slab !== undefined) this.#slabs.drop(oldest.slab);
-    }
-    if (this.#first > 1024 && this.#first * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#first);
+    while (this.#isOver && this.#first < this.#owners.length) this.#owners[this.#first++]!.dropFirst();
+    if (this.#first > 1024 && this.#first * 2 > this.#owners.length) {
+      this.#owners = this.#owners.slice(this.#first);
       this.#first = 0;
     }
   }
 
-  /** Forgets the first batches of a tail, so many of them. */
-  forgetFirst(owner: PartitionTail, count: number): void {
+  /** A tail has dropped its first batches, so many of them, before it was their turn. */
+  forget(owner: PartitionTail, count: number): void {
     let left = count;
-    this.#forget((cached) => cached.owner === owner && left-- > 0);
+    this.#owners = this.#owners.filter(
+      (each, index) => index >= this.#first && !(each === owner && left-- > 0),
+    );
+    this.#first = 0;
   }
 
-  /** Forgets all batches of a tail. */
-  forget(owner: PartitionTail): void {
-    this.#forget((cached) => cached.owner === owner);
+  /** Whether slabs may be lent: not, while slow readers keep too much. */
+  get mayLend(): boolean {
+    return this.#slabs.mayLend;
   }
 
-  /**
-   * Batches that are to be read: their memory stays as it is until `memory` is given back. They get memory of their own where there is none,
-   * and while slow readers keep too much.
-   */
-  lend(found: readonly KeptBatch[], memory: LentMemory | undefined): StoredBatch[] {
-    if (memory === undefined || !this.#slabs.mayLend) return found.map(copied);
-    let last: Slab | undefined;
-    for (const { slab } of found) {
-      if (slab === undefined || slab === last) continue;
-      last = slab;
-      this.#slabs.lend(slab);
-      memory.hold(slab);
-    }
-    return found.map(({ batch }) => batch);
+  /** A slab stays as it is until `memory` is given back. */
+  lend(slab: Slab, memory: LentMemory): void {
+    this.#slabs.lend(slab);
+    memory.hold(slab);
   }
 
   /** Slabs that are nearly empty take memory too: batches that were forgotten lay between those that are kept. */
   get #isOver(): boolean {
     return this.#bytes > this.#budgetBytes || this.#slabs.bytesInUse > this.#budgetBytes + 2 * SLAB_BYTES;
   }
-
-  #forget(isForgotten: (cached: CachedBatch) => boolean): void {
-    const kept: CachedBatch[] = [];
-    for (let index = this.#first; index < this.#queue.length; index++) {
-      const cached = this.#queue[index]!;
-      if (!isForgotten(cached)) kept.push(cached);
-      else if (cached.slab !== undefined) this.#slabs.drop(cached.slab);
-    }
-    this.#queue = kept;
-    this.#first = 0;
-    this.#bytes = kept.reduce((sum, { bytes }) => sum + bytes, 0);
-  }
 }
 
-function copied({ batch, slab }: KeptBatch): StoredBatch {
-  return slab === undefined ? batch : { ...batch, bytes: batch.bytes.slice() };
-}
+/** What the bytes of a batch lie in. */
+type BytesPlace = Slab | ArrayBufferLike;
 
-/** The newest batches of one partition, one behind the other without a gap. */
+/**
+ * The newest batches of one partition, one behind the other without a gap. They are numbers in rows: an object for each would live
+ * for long, and have the collector look at all that is alive, again and again.
+ */
 export class PartitionTail {
   readonly #cache: TailCache;
-  /** Dropped batches leave undefined behind, until it is worth moving the rest. */
-  #batches: (KeptBatch | undefined)[] = [];
+  #rows = new Float64Array(0);
+  #places: (BytesPlace | undefined)[] = [];
+  /** Rows of batches that were dropped lie before it, until it is worth moving the rest. */
   #first = 0;
+  #end = 0;
 
   constructor(cache: TailCache) {
     this.#cache = cache;
   }
 
   get isEmpty(): boolean {
-    return this.#first >= this.#batches.length;
+    return this.#first === this.#end;
   }
 
-  add(batch: StoredBatch): void {
-    this.#batches.push(this.#cache.add(this, batch));
+  add({ baseOffset, lastOffset, count, maxTimestamp, bytes }: StoredBatch): void {
+    const place = this.#cache.add(this, bytes);
+    if ((this.#end + 1) * ROW > this.#rows.length) this.#makeRoom();
+    const rows = this.#rows;
+    const at = this.#end * ROW;
+    rows[at + BASE_OFFSET] = baseOffset;
+    rows[at + LAST_OFFSET] = lastOffset;
+    rows[at + COUNT] = count;
+    rows[at + MAX_TIMESTAMP] = maxTimestamp;
+    rows[at + START] = place instanceof Slab ? place.usedBytes - bytes.length : bytes.byteOffset;
+    rows[at + LENGTH] = bytes.length;
+    this.#places[this.#end++] = place;
     this.#cache.makeRoom();
   }
 
-  /** Called by the cache when it needs the room. */
+  /** Drops the oldest batch. */
   dropFirst(): void {
-    this.#batches[this.#first++] = undefined;
-    if (this.#first > 64 && this.#first * 2 > this.#batches.length) {
-      this.#batches = this.#batches.slice(this.#first);
-      this.#first = 0;
-    }
+    const index = this.#first++;
+    this.#cache.dropped(this.#places[index]!, this.#rows[index * ROW + LENGTH]!);
+    this.#places[index] = undefined;
+    if (this.isEmpty) this.#restart();
   }
 
   /** Drops the batches that end before an offset. */
   dropUntil(offset: number): void {
-    let first = this.#first;
-    while (first < this.#batches.length && this.#batches[first]!.batch.lastOffset < offset) first++;
-    const count = first - this.#first;
-    if (count === 0) return;
-    this.#batches = this.#batches.slice(first);
-    this.#first = 0;
-    this.#cache.forgetFirst(this, count);
+    let count = 0;
+    while (!this.isEmpty && this.#lastOffset(this.#first) < offset) {
+      this.dropFirst();
+      count++;
+    }
+    if (count > 0) this.#cache.forget(this, count);
   }
 
   clear(): void {
-    this.#batches = [];
-    this.#first = 0;
-    this.#cache.forget(this);
+    this.dropUntil(Number.POSITIVE_INFINITY);
   }
 
   /**
    * Whole batches from the one that holds `fromOffset`, which end before `endOffset`: at most `maxBytes`, but always
    * the first one. Undefined where that offset is not in memory any more.
    *
-   * @param memory with which their bytes are lent; without it they are the reader's own.
+   * @param memory with which their bytes are lent. Without it, or while slow readers keep too much, they are the reader's own.
    */
   read(
     fromOffset: number,
@@ -176,32 +147,89 @@ export class PartitionTail {
     maxBytes: number,
     memory?: LentMemory,
   ): StoredBatch[] | undefined {
-    const batches = this.#batches;
     let index = this.#indexOf(fromOffset);
     if (index === undefined) return undefined;
-    const found: KeptBatch[] = [];
+    const lends = memory !== undefined && this.#cache.mayLend;
+    const found: StoredBatch[] = [];
+    let lent: Slab | undefined;
     let bytes = 0;
-    for (; index < batches.length; index++) {
-      const kept = batches[index]!;
-      if (kept.batch.lastOffset >= endOffset) break;
-      bytes += kept.batch.bytes.length;
+    for (; index < this.#end && this.#lastOffset(index) < endOffset; index++) {
+      bytes += this.#rows[index * ROW + LENGTH]!;
       if (bytes > maxBytes && found.length > 0) break;
-      found.push(kept);
+      const place = this.#places[index]!;
+      if (lends && place instanceof Slab && place !== lent) {
+        this.#cache.lend(place, memory);
+        lent = place;
+      }
+      found.push(this.#batch(index, lends));
     }
-    return this.#cache.lend(found, memory);
+    return found;
+  }
+
+  #batch(index: number, lends: boolean): StoredBatch {
+    const rows = this.#rows;
+    const at = index * ROW;
+    const place = this.#places[index]!;
+    const [start, length] = [rows[at + START]!, rows[at + LENGTH]!];
+    const bytes =
+      place instanceof Slab
+        ? place.memory.subarray(start, start + length)
+        : new Uint8Array(place, start, length);
+    return {
+      baseOffset: rows[at + BASE_OFFSET]!,
+      lastOffset: rows[at + LAST_OFFSET]!,
+      count: rows[at + COUNT]!,
+      maxTimestamp: rows[at + MAX_TIMESTAMP]!,
+      bytes: place instanceof Slab && !lends ? bytes.slice() : bytes,
+    };
   }
 
   /** The index of the batch that holds an offset; found by halving. */
   #indexOf(offset: number): number | undefined {
-    const batches = this.#batches;
-    if (this.#first >= batches.length || offset < batches[this.#first]!.batch.baseOffset) return undefined;
+    if (this.isEmpty || offset < this.#rows[this.#first * ROW + BASE_OFFSET]!) return undefined;
     let low = this.#first;
-    let high = batches.length - 1;
+    let high = this.#end - 1;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (batches[middle]!.batch.lastOffset < offset) low = middle + 1;
+      if (this.#lastOffset(middle) < offset) low = middle + 1;
       else high = middle;
     }
-    return offset <= batches[low]!.batch.lastOffset ? low : undefined;
+    return offset <= this.#lastOffset(low) ? low : undefined;
+  }
+
+  #lastOffset(index: number): number {
+    return this.#rows[index * ROW + LAST_OFFSET]!;
+  }
+
+  /** Moves the rows to the front, into twice the room where more than half of them count. */
+  #makeRoom(): void {
+    const count = this.#end - this.#first;
+    const isCrowded = 2 * count >= this.#places.length;
+    const rows = isCrowded ? new Float64Array(Math.max(FIRST_ROWS, 2 * count) * ROW) : this.#rows;
+    rows.set(this.#rows.subarray(this.#first * ROW, this.#end * ROW));
+    this.#rows = rows;
+    this.#places = this.#places.slice(this.#first, this.#end);
+    this.#first = 0;
+    this.#end = count;
+  }
+
+  /** Nothing is left, and many rows are given back. */
+  #restart(): void {
+    this.#first = this.#end = 0;
+    this.#places = [];
+    if (this.#rows.length > KEPT_ROWS * ROW) this.#rows = new Float64Array(0);
   }
 }
+
+/** What a row has, each a number. */
+const BASE_OFFSET = 0;
+const LAST_OFFSET = 1;
+const COUNT = 2;
+const MAX_TIMESTAMP = 3;
+/** Where the bytes begin in their place. */
+const START = 4;
+const LENGTH = 5;
+const ROW = 6;
+/** Most partitions of a large number have few batches in memory. */
+const FIRST_ROWS = 4;
+const KEPT_ROWS = 64;
