@@ -227,6 +227,38 @@ describe('a tail', () => {
   });
 });
 
+describe('tails of which many go', () => {
+  it('leave their room to others, however often they come', () => {
+    const cache = new TailCache(budgetFor(3_000, 30_000));
+    const kept = new PartitionTail(cache);
+    let next = 0;
+    for (let round = 0; round < 50; round++) {
+      const brief = new PartitionTail(cache);
+      for (let offset = 0; offset < 500; offset++) brief.add(batch(offset, 1, 10));
+      for (let count = 0; count < 100; count++) kept.add(batch(next++, 1, 10));
+      brief.dropUntil(250);
+      expect(brief.read(250, 500, 1e6)).toHaveLength(250);
+      brief.clear();
+    }
+    expect(cache.bytes).toBe(budgetFor(2_500, 25_000));
+    expect(kept.read(next - 2_501, next, 1e6)).toBeUndefined();
+    expect(kept.read(next - 2_500, next, 1e6)).toHaveLength(2_500);
+  });
+
+  it('go one by one beside a tail that stays', () => {
+    const cache = new TailCache(64 * MiB);
+    const kept = new PartitionTail(cache);
+    const brief = Array.from({ length: 3_000 }, () => new PartitionTail(cache));
+    for (let offset = 0; offset < 10_000; offset++) kept.add(batch(offset, 1, 10));
+    for (const tail of brief) tail.add(batch(0, 1, 10));
+    for (const [index, tail] of brief.entries()) {
+      tail.clear();
+      expect(cache.bytes).toBe(budgetFor(12_999 - index, 129_990 - 10 * index));
+    }
+    expect(kept.read(0, 10_000, 1e6)).toHaveLength(10_000);
+  });
+});
+
 /** Comparing every byte would take long. */
 function summary({ bytes, ...offsets }: StoredBatch) {
   return { ...offsets, length: bytes.length, first: bytes[0], last: bytes.at(-1) };

@@ -12,9 +12,10 @@ export const BATCH_OVERHEAD_BYTES = 128;
 export class TailCache {
   readonly #budgetBytes: number;
   readonly #slabs = new Slabs();
-  /** Whose each batch is, the oldest first; it is the first one that its owner has. */
+  /** Whose each batch is, the oldest first; it is the first one that its owner has, behind those that it has forgotten. */
   #owners: PartitionTail[] = [];
   #first = 0;
+  #forgotten = 0;
   #bytes = 0;
 
   /** @param budgetBytes the memory that all tails may take together. */
@@ -42,20 +43,22 @@ export class TailCache {
 
   /** Drops the oldest batches, until the budget is kept. */
   makeRoom(): void {
-    while (this.#isOver && this.#first < this.#owners.length) this.#owners[this.#first++]!.dropFirst();
-    if (this.#first > 1024 && this.#first * 2 > this.#owners.length) {
-      this.#owners = this.#owners.slice(this.#first);
-      this.#first = 0;
+    while (this.#isOver && this.#first < this.#owners.length) {
+      const owner = this.#owners[this.#first++]!;
+      if (this.#isForgotten(owner)) continue;
+      owner.dropFirst();
     }
+    this.#shorten();
   }
 
-  /** A tail has dropped its first batches, so many of them, before it was their turn. */
+  /**
+   * A tail has dropped its first batches, so many of them, before it was their turn. They stay in the list until that is half of it: a
+   * topic with many partitions that goes would have it looked through for each of them.
+   */
   forget(owner: PartitionTail, count: number): void {
-    let left = count;
-    this.#owners = this.#owners.filter(
-      (each, index) => index >= this.#first && !(each === owner && left-- > 0),
-    );
-    this.#first = 0;
+    owner.forgotten += count;
+    this.#forgotten += count;
+    this.#shorten();
   }
 
   /** Whether slabs may be lent: not, while slow readers keep too much. */
@@ -67,6 +70,21 @@ export class TailCache {
   lend(slab: Slab, memory: LentMemory): void {
     this.#slabs.lend(slab);
     memory.hold(slab);
+  }
+
+  #isForgotten(owner: PartitionTail): boolean {
+    if (owner.forgotten === 0) return false;
+    owner.forgotten--;
+    this.#forgotten--;
+    return true;
+  }
+
+  #shorten(): void {
+    const gone = this.#first + this.#forgotten;
+    if (gone <= 1024 || gone * 2 <= this.#owners.length) return;
+    const owners = this.#owners.slice(this.#first);
+    this.#owners = this.#forgotten === 0 ? owners : owners.filter((owner) => !this.#isForgotten(owner));
+    this.#first = 0;
   }
 
   /** Slabs that are nearly empty take memory too: batches that were forgotten lay between those that are kept. */
@@ -83,6 +101,8 @@ type BytesPlace = Slab | ArrayBufferLike;
  * for long, and have the collector look at all that is alive, again and again.
  */
 export class PartitionTail {
+  /** Batches that it has dropped and the cache still has in its list, before all others of it. */
+  forgotten = 0;
   readonly #cache: TailCache;
   #rows = new Float64Array(0);
   #places: (BytesPlace | undefined)[] = [];
