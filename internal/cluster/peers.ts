@@ -193,6 +193,8 @@ export class Peers {
     const sentMs = this.#sent.get(number);
     if (sentMs === undefined) return;
     for (const earlier of this.#sent.keys()) if (earlier <= number) this.#sent.delete(earlier);
+    // It may have been deaf since it looked last.
+    this.#noteDeafness();
     this.#echoedMs = Math.max(this.#echoedMs, sentMs);
     this.#noteDeafness();
   }
