@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { atMost } from '../../lib/at-most.ts';
 import {
   kafkaRedoBytes,
   kafkaRedoGroupBytes,
@@ -115,7 +116,7 @@ export class FileWrites {
   }
 
   async #writeThroughRedo(writes: readonly FileWrite[]): Promise<void> {
-    if (this.#redo.sizeBytes >= this.#redoBytes) await this.#makeRoom();
+    if (this.#isRedoFull) await this.#turnRedo();
     this.#isRedoWrong = true;
     const [first, ...others] = writes;
     if (first !== undefined && others.length === 0) {
@@ -130,13 +131,14 @@ export class FileWrites {
     this.#isRedoWrong = false;
   }
 
-  /**
-   * Where the newer file of the redo log is full, the older one takes its place when what it held is synced; until then the newer one
-   * takes as much again, and then everything waits.
-   */
-  async #makeRoom(): Promise<void> {
+  /** Whether the newer file of the redo log takes no more: as much again, while what the older one held is being synced. */
+  get #isRedoFull(): boolean {
     const mostBytes = this.#checkpoint?.isRunning ? kafkaRedoWaitAt * this.#redoBytes : this.#redoBytes;
-    if (this.#redo.sizeBytes < mostBytes) return;
+    return this.#redo.sizeBytes >= mostBytes;
+  }
+
+  /** The older file of the redo log takes the place of the newer one when what it held is synced; everything waits until then. */
+  async #turnRedo(): Promise<void> {
     await this.#endCheckpoint();
     this.#redo.turn();
     const paths = this.#unsynced;
@@ -176,9 +178,7 @@ export class FileWrites {
   }
 
   async #syncFiles(paths: Iterable<string>): Promise<void> {
-    const run = new SyncRun(paths, kafkaSyncsAtOnce, (path) => this.#syncFile(path));
-    await run.ended;
-    if (run.problem !== undefined) throw run.problem;
+    await atMost(kafkaSyncsAtOnce, [...new Set(paths)], (path) => this.#syncFile(path));
   }
 
   #syncFile(path: string): Promise<void> {
